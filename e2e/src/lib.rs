@@ -1,0 +1,1 @@
+//! The real cluster and what runs on it.

@@ -1,0 +1,1 @@
+//! Coalmine: progressive delivery for Kubernetes at admission time.
