@@ -1,1 +1,4 @@
 //! Coalmine: progressive delivery for Kubernetes at admission time.
+
+pub mod admission;
+pub mod api;
