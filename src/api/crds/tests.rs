@@ -108,7 +108,10 @@ fn every_field_is_described() {
             );
             described(&path, child);
         }
-        for child in [node.get("items"), node.get("additionalProperties")].into_iter().flatten() {
+        for child in [node.get("items"), node.get("additionalProperties")]
+            .into_iter()
+            .flatten()
+        {
             described(path, child);
         }
     }

@@ -1,0 +1,1 @@
+//! Every rule with manifests it accepts and manifests it refuses.
