@@ -10,11 +10,17 @@ pub(super) fn check(report: &mut Report, field: &str, pattern: &str) {
         return;
     };
     let position = error.span().start.offset;
-    let what = format!("error at position {position}: {}", error.kind());
     if is_certain(&error, pattern) {
-        report.invalid(field, pattern, format!("{what}; the data plane reads RE2"));
+        let why = format!(
+            "error at position {position}: {}; the data plane reads RE2",
+            error.kind()
+        );
+        report.invalid(field, pattern, why);
     } else {
-        report.warn(field, format!("may be no RE2 expression: {what}"));
+        report.warn(
+            field,
+            format!("may be no RE2 expression, see position {position}"),
+        );
     }
 }
 

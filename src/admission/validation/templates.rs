@@ -33,9 +33,13 @@ pub(super) struct Named {
 
 /// Reads a template; says what is wrong with it when it names others than `functions` and Go's own.
 pub(super) fn inspect(source: &str, functions: &[&str]) -> Result<Named, String> {
-    let source = format!("{source}{END}");
-    let parsed = Parser::new(&source, "{{", "}}").and_then(Parser::parse);
-    let (tree, defines) = parsed.map_err(|error| error.to_string())?;
+    let parse = |source: &str| {
+        Parser::new(source, "{{", "}}")
+            .and_then(Parser::parse)
+            .map_err(|e| e.to_string())
+    };
+    parse(source)?;
+    let (tree, defines) = parse(&format!("{source}{END}"))?;
     let complete = matches!(tree.nodes.last(), Some(Node::Text(text)) if text.text.ends_with(END));
     if defines.is_empty() && !complete {
         return Err("unexpected {{end}}".into());

@@ -19,7 +19,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
         .filter(|(_, value)| value.contains(BREAKING))
     {
         let field = format!("{field}.templateVariables[{key}]");
-        let text = "quotes, backslashes, braces and line breaks go unescaped into the query";
+        let text = "quotes, braces, backslashes go unescaped into the query";
         if rules.world.strict_variables {
             report.forbidden(field, format!("{text}; remove them"));
         } else {
