@@ -1,1 +1,3 @@
 //! Coalmine: progressive delivery for Kubernetes at admission time.
+
+pub mod plan;
