@@ -1,3 +1,4 @@
 //! Coalmine: progressive delivery for Kubernetes at admission time.
 
 pub mod plan;
+pub mod routing;
