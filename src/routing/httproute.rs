@@ -190,7 +190,11 @@ fn fold(refs: Vec<Value>, names: &Names) -> Vec<Value> {
     };
     let others = refs.iter().any(|b| side(b, names).is_none());
     let ours: u64 = refs.iter().filter(|b| side(b, names).is_some()).map(weight).sum();
-    let divisor = if others && refs.iter().all(|b| side(b, names).is_some() || weight(b) % 100 == 0) && ours % 100 == 0
+    let divisor = if others
+        && refs
+            .iter()
+            .all(|b| side(b, names).is_some() || weight(b).is_multiple_of(100))
+        && ours.is_multiple_of(100)
     {
         100
     } else {
