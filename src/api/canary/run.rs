@@ -1,0 +1,63 @@
+//! Coalmine `status.run`: the state of one run, enough to resume it from any write.
+
+use crate::api::number::lenient_i32;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where a Canary stands, finer than its phase. All instants have microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RunStatus {
+    /// The stage, see `coalmine::analysis`.
+    pub stage: String,
+    /// When the stage was entered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<MicroTime>,
+    /// When what the stage wants was first seen to be in place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_at: Option<MicroTime>,
+    /// When the next check is due; left out while an event is awaited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<MicroTime>,
+    /// The weights about to be written, or last written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// Checks put off because there was no data yet.
+    #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
+    pub waits: i32,
+    /// Whether any check of the run had data to judge.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub had_data: bool,
+    /// The canary's share to come back to after its pods were lost, percent.
+    #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
+    pub resume: i32,
+    /// Why it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// User name of whoever made the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// Field manager the change came from, such as `kubectl-client-side-apply`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager: Option<String>,
+}
+
+fn is_zero(value: &i32) -> bool {
+    *value == 0
+}
+
+/// Traffic shares, percent; primary and canary sum to 100.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Intent {
+    /// Share at the primary.
+    #[serde(deserialize_with = "lenient_i32")]
+    pub primary: i32,
+    /// Share at the canary.
+    #[serde(deserialize_with = "lenient_i32")]
+    pub canary: i32,
+    /// Share copied to the canary besides.
+    #[serde(deserialize_with = "lenient_i32")]
+    pub mirror: i32,
+}
