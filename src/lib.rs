@@ -4,5 +4,7 @@ pub mod admission;
 pub mod analysis;
 pub mod api;
 pub mod controller;
+pub mod metrics;
 pub mod plan;
 pub mod routing;
+pub mod telemetry;
