@@ -2,5 +2,7 @@
 
 pub mod admission;
 pub mod api;
+pub mod controller;
 pub mod metrics;
+pub mod shutdown;
 pub mod telemetry;

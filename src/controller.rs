@@ -1,0 +1,3 @@
+//! The engine room: what happens after a change is stored.
+
+pub mod lease;
