@@ -7,4 +7,5 @@ pub mod controller;
 pub mod metrics;
 pub mod plan;
 pub mod routing;
+pub mod shutdown;
 pub mod telemetry;
