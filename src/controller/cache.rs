@@ -34,8 +34,13 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Deployment, Self::ReplicaSet, Self::Service, Self::EndpointSlice, Self::HttpRoute];
+    pub const ALL: [Self; 5] = [
+        Self::Deployment,
+        Self::ReplicaSet,
+        Self::Service,
+        Self::EndpointSlice,
+        Self::HttpRoute,
+    ];
 
     /// Its API resource.
     pub fn resource(self) -> ApiResource {
@@ -79,19 +84,30 @@ pub struct Cache {
 impl Cache {
     /// One object.
     pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
-        self.shelves.read().get(namespace)?.objects.get(&kind)?.get(name).cloned()
+        self.shelves
+            .read()
+            .get(namespace)?
+            .objects
+            .get(&kind)?
+            .get(name)
+            .cloned()
     }
 
     /// All objects of a kind in a namespace.
     pub fn list(&self, kind: Kind, namespace: &str) -> Vec<Arc<Value>> {
         let shelves = self.shelves.read();
         let objects = shelves.get(namespace).and_then(|shelf| shelf.objects.get(&kind));
-        objects.map(|objects| objects.values().cloned().collect()).unwrap_or_default()
+        objects
+            .map(|objects| objects.values().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Whether every kind of the namespace has been listed once.
     pub fn complete(&self, namespace: &str) -> bool {
-        self.shelves.read().get(namespace).is_some_and(|shelf| shelf.complete.len() == Kind::ALL.len())
+        self.shelves
+            .read()
+            .get(namespace)
+            .is_some_and(|shelf| shelf.complete.len() == Kind::ALL.len())
     }
 
     /// Forgets a namespace.
@@ -101,7 +117,13 @@ impl Cache {
 
     fn put(&self, kind: Kind, namespace: &str, name: String, object: Arc<Value>) {
         let mut shelves = self.shelves.write();
-        shelves.entry(namespace.to_owned()).or_default().objects.entry(kind).or_default().insert(name, object);
+        shelves
+            .entry(namespace.to_owned())
+            .or_default()
+            .objects
+            .entry(kind)
+            .or_default()
+            .insert(name, object);
     }
 
     fn remove(&self, kind: Kind, namespace: &str, name: &str) {
@@ -124,7 +146,10 @@ impl Cache {
 /// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
 pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: UnboundedSender<Change>) {
     let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &kind.resource());
-    let mut events = watcher(api, watcher::Config::default()).default_backoff().into_stream().boxed();
+    let mut events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .into_stream()
+        .boxed();
     let mut listed = Objects::new();
     loop {
         let event = match events.try_next().await {
@@ -135,7 +160,11 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
                 continue;
             }
         };
-        let told = |object: Arc<Value>| Change { kind, namespace: namespace.clone(), object };
+        let told = |object: Arc<Value>| Change {
+            kind,
+            namespace: namespace.clone(),
+            object,
+        };
         match event {
             watcher::Event::Init => listed.clear(),
             watcher::Event::InitApply(object) => {
@@ -146,7 +175,11 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
                 let all: Vec<_> = listed.values().cloned().collect();
                 cache.replace(kind, &namespace, std::mem::take(&mut listed));
                 // An empty list completes the namespace, too, and somebody may wait for just that.
-                let all = if all.is_empty() { vec![Arc::new(Value::Null)] } else { all };
+                let all = if all.is_empty() {
+                    vec![Arc::new(Value::Null)]
+                } else {
+                    all
+                };
                 all.into_iter().for_each(|object| drop(changes.send(told(object))));
             }
             watcher::Event::Apply(object) => {
@@ -167,6 +200,9 @@ fn pruned(mut object: DynamicObject, kind: Kind) -> Arc<Value> {
     object.metadata.managed_fields = None;
     let resource = kind.resource();
     // Items of a list carry no type of their own.
-    object.types = Some(kube::core::TypeMeta { api_version: resource.api_version, kind: resource.kind });
+    object.types = Some(kube::core::TypeMeta {
+        api_version: resource.api_version,
+        kind: resource.kind,
+    });
     Arc::new(serde_json::to_value(object).unwrap_or_default())
 }

@@ -1,15 +1,9 @@
 //! Checks run beside the steps: a slow metrics server delays its own Canary and nobody else.
 
-use super::{
-    context::Context,
-    queue::Key,
-};
+use super::{context::Context, queue::Key};
 use crate::{
     analysis::{Checks, Verdict},
-    api::{
-        Canary, MetricTemplate, Number,
-        canary::Measurement as Recorded,
-    },
+    api::{Canary, MetricTemplate, Number, canary::Measurement as Recorded},
     metrics::{self, Measurement, Resolver, check},
 };
 use futures::future::BoxFuture;
@@ -48,10 +42,14 @@ pub fn start(context: &Arc<Context>, key: Key, canary: Arc<Canary>, due: Timesta
     tokio::spawn(async move {
         let started = Instant::now();
         let measured = measure(&context, &canary).await;
-        context.metrics.check_took(canary.target_name(), canary.namespace_name(), started.elapsed());
+        context
+            .metrics
+            .check_took(canary.target_name(), canary.namespace_name(), started.elapsed());
         for one in &measured {
             if let Some(value) = one.value {
-                context.metrics.measured(canary.target_name(), canary.namespace_name(), &one.metric, value);
+                context
+                    .metrics
+                    .measured(canary.target_name(), canary.namespace_name(), &one.metric, value);
             }
         }
         let recorded = measured.iter().map(|one| record(one, &canary)).collect();
@@ -79,7 +77,11 @@ async fn measure(context: &Context, canary: &Canary) -> Vec<Measurement> {
 }
 
 fn verdict(measured: &[Measurement]) -> Verdict {
-    match measured.iter().map(|one| &one.verdict).find(|verdict| **verdict != metrics::Verdict::Pass) {
+    match measured
+        .iter()
+        .map(|one| &one.verdict)
+        .find(|verdict| **verdict != metrics::Verdict::Pass)
+    {
         None | Some(metrics::Verdict::Pass) => Verdict::Pass,
         Some(metrics::Verdict::Fail(message)) => Verdict::Fail(message.clone()),
         Some(metrics::Verdict::NoData(message)) => Verdict::NoData(message.clone()),
@@ -89,7 +91,11 @@ fn verdict(measured: &[Measurement]) -> Verdict {
 
 fn record(one: &Measurement, canary: &Canary) -> Recorded {
     let status = canary.status.clone().unwrap_or_default();
-    let before = status.canary_analysis.as_ref().and_then(|all| all.last()).map_or(0, |last| last.iteration);
+    let before = status
+        .canary_analysis
+        .as_ref()
+        .and_then(|all| all.last())
+        .map_or(0, |last| last.iteration);
     Recorded {
         time: Some(MicroTime(Timestamp::now())),
         metric: one.metric.clone(),
@@ -104,11 +110,7 @@ fn record(one: &Measurement, canary: &Canary) -> Recorded {
 }
 
 impl Resolver for Context {
-    fn template<'a>(
-        &'a self,
-        namespace: &'a str,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<Arc<MetricTemplate>, String>> {
+    fn template<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Arc<MetricTemplate>, String>> {
         Box::pin(async move {
             let found = self.templates.get(&ObjectRef::new(name).within(namespace));
             found.ok_or_else(|| format!("metrictemplates.flagger.app {name:?} not found"))
@@ -121,7 +123,9 @@ impl Resolver for Context {
         name: &'a str,
     ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>> {
         Box::pin(async move {
-            let secret = Api::<Secret>::namespaced(self.client.clone(), namespace).get(name).await;
+            let secret = Api::<Secret>::namespaced(self.client.clone(), namespace)
+                .get(name)
+                .await;
             let data = secret.map_err(|error| error.to_string())?.data.unwrap_or_default();
             Ok(data.into_iter().map(|(key, value)| (key, value.0)).collect())
         })

@@ -57,27 +57,38 @@ impl Context {
 
     /// Whether the namespace is opted in: its changes pass the door.
     pub fn enabled(&self, namespace: &str) -> bool {
-        self.namespaces.get(&ObjectRef::new(namespace)).is_some_and(|ns| is_enabled(&ns))
+        self.namespaces
+            .get(&ObjectRef::new(namespace))
+            .is_some_and(|ns| is_enabled(&ns))
     }
 
     /// Whether the namespace is being deleted.
     pub fn terminating(&self, namespace: &str) -> bool {
-        self.namespaces.get(&ObjectRef::new(namespace)).is_some_and(|ns| ns.metadata.deletion_timestamp.is_some())
+        self.namespaces
+            .get(&ObjectRef::new(namespace))
+            .is_some_and(|ns| ns.metadata.deletion_timestamp.is_some())
     }
 
     /// The policy that governs an object: named by it, else by its namespace, else `default`.
     pub fn policy(&self, namespace: &str, named: Option<&str>) -> Option<Arc<CanaryPolicy>> {
         let of_namespace = || {
             let ns = self.namespaces.get(&ObjectRef::new(namespace))?;
-            ns.annotations().get(labels::POLICY).or_else(|| ns.labels().get(labels::POLICY)).cloned()
+            ns.annotations()
+                .get(labels::POLICY)
+                .or_else(|| ns.labels().get(labels::POLICY))
+                .cloned()
         };
-        let name = named.map(str::to_owned).or_else(of_namespace).unwrap_or_else(|| DEFAULT_POLICY.to_owned());
+        let name = named
+            .map(str::to_owned)
+            .or_else(of_namespace)
+            .unwrap_or_else(|| DEFAULT_POLICY.to_owned());
         self.policies.get(&ObjectRef::new(&name))
     }
 
     /// The Canaries of a namespace.
     pub fn canaries_of(&self, namespace: &str) -> Vec<Arc<Canary>> {
-        self.canaries.state_filter(|canary| canary.namespace_name() == namespace)
+        self.canaries
+            .state_filter(|canary| canary.namespace_name() == namespace)
     }
 
     /// Asks for a step of every Canary that an object of this kind and name concerns.
@@ -97,7 +108,12 @@ pub fn key(canary: &Canary) -> Key {
 
 /// Whether a namespace opted in by its label.
 pub fn is_enabled(namespace: &Namespace) -> bool {
-    namespace.meta().labels.as_ref().and_then(|l| l.get(labels::ENABLED)).is_some_and(|v| v == labels::TRUE)
+    namespace
+        .meta()
+        .labels
+        .as_ref()
+        .and_then(|l| l.get(labels::ENABLED))
+        .is_some_and(|v| v == labels::TRUE)
 }
 
 // Names tell; a route may name any Service, so it concerns all Canaries of its namespace.
@@ -108,9 +124,9 @@ fn concerns(canary: &Canary, kind: Kind, name: &str) -> bool {
         Kind::Deployment => is_half(name),
         Kind::ReplicaSet => name.rsplit_once('-').is_some_and(|(owner, _)| is_half(owner)),
         Kind::Service => canary.service_names().iter().any(|service| service == name),
-        Kind::EndpointSlice => {
-            name.rsplit_once('-').is_some_and(|(service, _)| canary.service_names().iter().any(|s| s == service))
-        }
+        Kind::EndpointSlice => name
+            .rsplit_once('-')
+            .is_some_and(|(service, _)| canary.service_names().iter().any(|s| s == service)),
         Kind::HttpRoute => true,
     }
 }

@@ -62,7 +62,9 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
 
 impl Pair<'_> {
     fn target(&self, world: &World, writes: &mut Vec<Write>) {
-        let (Some(object), Some(seen)) = (&self.live.target, &self.seen.target) else { return };
+        let (Some(object), Some(seen)) = (&self.live.target, &self.seen.target) else {
+            return;
+        };
         let mut wanted = Map::new();
         if let Some(state) = world.target_state {
             wanted.insert(labels::MANAGED.to_owned(), json!(labels::TRUE));
@@ -87,7 +89,8 @@ impl Pair<'_> {
         if wanted.is_empty() && spec.is_empty() {
             return;
         }
-        let mut body = json!({"metadata": {"labels": wanted, "resourceVersion": text(object, "/metadata/resourceVersion")}});
+        let mut body =
+            json!({"metadata": {"labels": wanted, "resourceVersion": text(object, "/metadata/resourceVersion")}});
         if let (Some(members), false) = (body.as_object_mut(), spec.is_empty()) {
             members.insert("spec".to_owned(), Value::Object(spec));
         }
@@ -101,8 +104,12 @@ impl Pair<'_> {
 
     // Leaving: what serves afterwards is what was verified, even when the target holds something else.
     fn restored_template(&self, world: &World, seen: &Target, object: &Value, writes: &mut Vec<Write>) {
-        let Some(revision) = world.target_revision.as_ref().filter(|r| **r != seen.revision) else { return };
-        let Some(template) = self.live.template(revision) else { return };
+        let Some(revision) = world.target_revision.as_ref().filter(|r| **r != seen.revision) else {
+            return;
+        };
+        let Some(template) = self.live.template(revision) else {
+            return;
+        };
         writes.push(Write::Patch {
             kind: Kind::Deployment,
             namespace: self.blueprint.namespace.clone(),
@@ -116,13 +123,17 @@ impl Pair<'_> {
 
     // The Services of the two halves never change side, so they are simply made.
     fn halves(&self, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let Some(target) = self.live.target.as_ref() else { return };
+        let Some(target) = self.live.target.as_ref() else {
+            return;
+        };
         let halves = [
             (ServiceRole::Primary, &self.live.primary_service),
             (ServiceRole::Canary, &self.live.canary_service),
         ];
         for (role, live) in halves {
-            let Some(wanted) = service(role, target, self.selector, self.blueprint, ApexSide::Primary) else { continue };
+            let Some(wanted) = service(role, target, self.selector, self.blueprint, ApexSide::Primary) else {
+                continue;
+            };
             self.apply(Kind::Service, "Service", live.as_ref(), wanted, writes, conflicts);
         }
     }
@@ -147,13 +158,19 @@ impl Pair<'_> {
 
     // Ours: made by us for this Canary, or for one that is gone, whose children the collector has not reached yet.
     fn is_ours(&self, object: &Value) -> bool {
-        let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+        let owners = object
+            .pointer("/metadata/ownerReferences")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         let mut canaries = owners.filter(|o| o.get("kind").and_then(Value::as_str) == Some("Canary"));
         label(object, labels::GENERATED).is_some() || canaries.any(|_| true)
     }
 
     fn primary(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let (Some(wish), Some(target)) = (&world.primary, &self.live.target) else { return self.resized(world, writes) };
+        let (Some(wish), Some(target)) = (&world.primary, &self.live.target) else {
+            return self.resized(world, writes);
+        };
         let live = self.seen.primary.as_ref();
         let revision = match (wish, live) {
             (PrimaryTemplate::Keep, Some(_)) => return self.resized(world, writes),
@@ -174,9 +191,15 @@ impl Pair<'_> {
             conflicts.push(Conflict::LostRevision(revision));
             return;
         };
-        let replicas = world.primary_replicas.or(live.map(|p| p.replicas)).unwrap_or_else(|| self.wanted());
+        let replicas = world
+            .primary_replicas
+            .or(live.map(|p| p.replicas))
+            .unwrap_or_else(|| self.wanted());
         let object = primary(target, &template, &revision, replicas, self.selector, self.blueprint);
-        writes.push(Write::Apply { kind: Kind::Deployment, object });
+        writes.push(Write::Apply {
+            kind: Kind::Deployment,
+            object,
+        });
     }
 
     fn wanted(&self) -> u32 {
@@ -185,7 +208,9 @@ impl Pair<'_> {
 
     fn resized(&self, world: &World, writes: &mut Vec<Write>) {
         let Some(live) = &self.seen.primary else { return };
-        let Some(replicas) = world.primary_replicas.filter(|r| *r != live.replicas) else { return };
+        let Some(replicas) = world.primary_replicas.filter(|r| *r != live.replicas) else {
+            return;
+        };
         writes.push(Write::Merge {
             kind: Kind::Deployment,
             namespace: self.blueprint.namespace.clone(),
@@ -195,7 +220,9 @@ impl Pair<'_> {
     }
 
     fn apex(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let Some(target) = self.live.target.as_ref() else { return };
+        let Some(target) = self.live.target.as_ref() else {
+            return;
+        };
         if world.dismantle == Dismantle::Traffic {
             return self.returned_apex(writes);
         }
@@ -217,7 +244,10 @@ impl Pair<'_> {
     }
 
     fn moved_apex(&self, live: &Value, selector: &Map<String, Value>) -> Write {
-        let mut operations = vec![test_version(live), json!({"op": "replace", "path": "/spec/selector", "value": selector})];
+        let mut operations = vec![
+            test_version(live),
+            json!({"op": "replace", "path": "/spec/selector", "value": selector}),
+        ];
         let own = label(live, labels::GENERATED).is_none() && annotation(live, ORIGINAL_SELECTOR).is_none();
         let original = live.pointer("/spec/selector").map(Value::to_string);
         if let Some(original) = original.filter(|_| own) {
@@ -237,9 +267,13 @@ impl Pair<'_> {
         if live.pointer("/spec/selector") == Some(&wanted) && !recorded {
             return;
         }
-        let mut operations = vec![test_version(live), json!({"op": "replace", "path": "/spec/selector", "value": wanted})];
+        let mut operations = vec![
+            test_version(live),
+            json!({"op": "replace", "path": "/spec/selector", "value": wanted}),
+        ];
         if recorded {
-            operations.push(json!({"op": "remove", "path": format!("/metadata/annotations/{}", escaped(ORIGINAL_SELECTOR))}));
+            operations
+                .push(json!({"op": "remove", "path": format!("/metadata/annotations/{}", escaped(ORIGINAL_SELECTOR))}));
         }
         writes.push(patch(Kind::Service, live, operations));
     }
@@ -263,7 +297,10 @@ impl Pair<'_> {
             let weights = world.weights.unwrap_or(Weights::CANARY);
             let mut object = httproute::generated(&self.blueprint.namespace, names, spec, weights);
             self.mark(&mut object);
-            writes.push(Write::Apply { kind: Kind::HttpRoute, object });
+            writes.push(Write::Apply {
+                kind: Kind::HttpRoute,
+                object,
+            });
             return;
         }
         let Some(weights) = world.weights else { return };
@@ -288,7 +325,11 @@ impl Pair<'_> {
     // The target serves by itself: what we made goes, what we wrote on the user's objects is taken off.
     fn dismantle(&self, writes: &mut Vec<Write>) {
         if let Some(target) = &self.live.target {
-            let all = target.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+            let all = target
+                .pointer("/metadata/labels")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten();
             let ours: Map<String, Value> = all
                 .filter(|(key, _)| key.starts_with(labels::PREFIX) && *key != labels::POLICY)
                 .map(|(key, _)| (key.clone(), Value::Null))
@@ -314,7 +355,9 @@ impl Pair<'_> {
             (Kind::Service, &self.live.canary_service),
         ];
         for (kind, object) in gone {
-            let Some(object) = object.as_ref().filter(|object| self.is_ours(object)) else { continue };
+            let Some(object) = object.as_ref().filter(|object| self.is_ours(object)) else {
+                continue;
+            };
             writes.push(Write::Delete {
                 kind,
                 namespace: self.blueprint.namespace.clone(),
@@ -330,7 +373,14 @@ fn test_version(object: &Value) -> Value {
 }
 
 fn rules(route: &Value, rules: Value) -> Write {
-    patch(Kind::HttpRoute, route, vec![test_version(route), json!({"op": "replace", "path": "/spec/rules", "value": rules})])
+    patch(
+        Kind::HttpRoute,
+        route,
+        vec![
+            test_version(route),
+            json!({"op": "replace", "path": "/spec/rules", "value": rules}),
+        ],
+    )
 }
 
 fn patch(kind: Kind, object: &Value, operations: Vec<Value>) -> Write {

@@ -41,7 +41,12 @@ async fn add(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
 /// Takes our finalizers off.
 pub async fn release(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
     let ours = [labels::FINALIZER, labels::FLAGGER_FINALIZER];
-    let rest: Vec<String> = canary.finalizers().iter().filter(|f| !ours.contains(&f.as_str())).cloned().collect();
+    let rest: Vec<String> = canary
+        .finalizers()
+        .iter()
+        .filter(|f| !ours.contains(&f.as_str()))
+        .cloned()
+        .collect();
     match set(context, canary, &rest).await {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         other => other,
@@ -51,8 +56,13 @@ pub async fn release(context: &Context, canary: &Canary) -> Result<(), kube::Err
 async fn set(context: &Context, canary: &Canary, finalizers: &[String]) -> Result<(), kube::Error> {
     let api = Api::<Canary>::namespaced(context.client.clone(), canary.namespace_name());
     let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": canary.metadata.resource_version}});
-    let params = PatchParams { field_manager: Some(labels::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    api.patch(&canary.name_any(), &params, &Patch::Merge(body)).await.map(drop)
+    let params = PatchParams {
+        field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    api.patch(&canary.name_any(), &params, &Patch::Merge(body))
+        .await
+        .map(drop)
 }
 
 /// What the metrics say after a step.
@@ -65,10 +75,16 @@ pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State
     };
     context.metrics.status(target, namespace, state);
     let canary_weight = i32::from(after.canary_weight());
-    context.metrics.weights(target, namespace, 100 - canary_weight, canary_weight);
-    context.metrics.canaries(namespace, context.canaries_of(namespace).len());
+    context
+        .metrics
+        .weights(target, namespace, 100 - canary_weight, canary_weight);
+    context
+        .metrics
+        .canaries(namespace, context.canaries_of(namespace).len());
     if after.stage == Stage::Rest && before.stage == Stage::Draining {
-        context.metrics.succeeded(target, namespace, strategy(canary), canary.skip_analysis());
+        context
+            .metrics
+            .succeeded(target, namespace, strategy(canary), canary.skip_analysis());
     }
     if after.stage == Stage::Rest && before.stage == Stage::RollingBack {
         context.metrics.failed(target, namespace, strategy(canary));

@@ -58,13 +58,7 @@ pub fn identity(host: &str) -> String {
 fn unique() -> String {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/random/uuid");
     kernel.map_or_else(
-        |_| {
-            format!(
-                "{}-{}",
-                std::process::id(),
-                jiff::Timestamp::now().as_nanosecond()
-            )
-        },
+        |_| format!("{}-{}", std::process::id(), jiff::Timestamp::now().as_nanosecond()),
         |text| text.trim().to_owned(),
     )
 }

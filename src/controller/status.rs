@@ -13,11 +13,15 @@ const MEASUREMENTS: usize = 100;
 
 /// The state a Canary's status records; a new one when it records none.
 pub fn state(canary: &Canary, now: Timestamp) -> State {
-    let Some(status) = &canary.status else { return State::new(now) };
+    let Some(status) = &canary.status else {
+        return State::new(now);
+    };
     let fresh = State::new(now);
     let run = status.run.clone().unwrap_or_default();
     // A status without our record is Flagger's, or somebody's edit: the pair is looked at anew.
-    let Some(stage) = Stage::parse(&run.stage) else { return fresh };
+    let Some(stage) = Stage::parse(&run.stage) else {
+        return fresh;
+    };
     let instant = |time: &Option<MicroTime>| time.as_ref().map(|t| t.0);
     let count = |n: i32| u32::try_from(n).unwrap_or(0);
     State {
@@ -48,7 +52,11 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
     let micro = |time: Timestamp| MicroTime(time);
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     let new_run = old.last_applied_spec != state.last_applied && state.stage == Stage::Scaling;
-    let mut measurements = if new_run { Vec::new() } else { old.canary_analysis.clone().unwrap_or_default() };
+    let mut measurements = if new_run {
+        Vec::new()
+    } else {
+        old.canary_analysis.clone().unwrap_or_default()
+    };
     measurements.extend_from_slice(measured);
     let surplus = measurements.len().saturating_sub(MEASUREMENTS);
     measurements.drain(..surplus);
@@ -89,8 +97,13 @@ fn conditions(canary: &Canary, old: &CanaryStatus, state: &State, now: Timestamp
     let (status, message) = promoted(canary, state.phase);
     let reason = state.phase.as_str();
     let before = old.condition("Promoted");
-    let mut kept: Vec<Condition> =
-        old.conditions.clone().unwrap_or_default().into_iter().filter(|c| c.kind != "Promoted").collect();
+    let mut kept: Vec<Condition> = old
+        .conditions
+        .clone()
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|c| c.kind != "Promoted")
+        .collect();
     let promoted = match before {
         Some(same) if same.status == status && same.reason == reason => same.clone(),
         _ => Condition {
@@ -118,14 +131,22 @@ fn promoted(canary: &Canary, phase: Phase) -> (&'static str, String) {
         }
         Phase::Initialized => ("True", format!("{kind} initialization completed.")),
         Phase::Waiting | Phase::WaitingPromotion => ("Unknown", String::from("Waiting for approval.")),
-        Phase::Progressing => ("Unknown", String::from("New revision detected, progressing canary analysis.")),
-        Phase::Promoting => {
-            ("Unknown", String::from("Canary analysis completed, starting primary rolling update."))
-        }
-        Phase::Finalising => {
-            ("Unknown", String::from("Canary analysis completed, routing all traffic to primary."))
-        }
-        Phase::Succeeded => ("True", String::from("Canary analysis completed successfully, promotion finished.")),
+        Phase::Progressing => (
+            "Unknown",
+            String::from("New revision detected, progressing canary analysis."),
+        ),
+        Phase::Promoting => (
+            "Unknown",
+            String::from("Canary analysis completed, starting primary rolling update."),
+        ),
+        Phase::Finalising => (
+            "Unknown",
+            String::from("Canary analysis completed, routing all traffic to primary."),
+        ),
+        Phase::Succeeded => (
+            "True",
+            String::from("Canary analysis completed successfully, promotion finished."),
+        ),
         Phase::Failed => ("False", format!("Canary analysis failed, {kind} scaled to zero.")),
     }
 }
@@ -134,7 +155,10 @@ fn promoted(canary: &Canary, phase: Phase) -> (&'static str, String) {
 pub fn differs(canary: &Canary, state: &State, now: Timestamp) -> bool {
     let Some(old) = &canary.status else { return true };
     let new = status(canary, state, &[], now);
-    let settled = CanaryStatus { last_transition_time: old.last_transition_time.clone(), ..new };
+    let settled = CanaryStatus {
+        last_transition_time: old.last_transition_time.clone(),
+        ..new
+    };
     settled != *old
 }
 

@@ -9,8 +9,7 @@ use super::{
     live::{Live, text},
     observe::{Thresholds, observe},
     queue::Key,
-    status,
-    trouble,
+    status, trouble,
     write::is_stale,
 };
 use crate::{
@@ -63,10 +62,20 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     let state = status::state(&canary, now);
     let seen = look(context, key, &canary, &live, &selector, &blueprint, &state).await;
     let policy = context.policy(&key.0, canary.annotations().get(labels::POLICY).map(String::as_str));
-    let rules = rules(&canary, policy.as_ref().map(|p| &p.spec), &context.defaults, is_leaving(&canary));
+    let rules = rules(
+        &canary,
+        policy.as_ref().map(|p| &p.spec),
+        &context.defaults,
+        is_leaving(&canary),
+    );
     let decision = analysis::step(&rules, &state, &seen, now);
     record(context, key, &canary, &state, &decision, now).await?;
-    let pair = Pair { live: &live, selector: &selector, blueprint: &blueprint, seen: &seen };
+    let pair = Pair {
+        live: &live,
+        selector: &selector,
+        blueprint: &blueprint,
+        seen: &seen,
+    };
     let clean = write(context, &canary, &decision, pair).await?;
     if decision.state.stage == Stage::Left && clean {
         finish::release(context, &canary).await?;
@@ -75,11 +84,17 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if let Some(due) = decision.ask {
         checks::start(context, key.clone(), canary.clone(), due);
     }
-    Ok(decision.wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()))
+    Ok(decision
+        .wake
+        .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()))
 }
 
 fn is_older_than_written(context: &Context, key: &Key, canary: &Canary) -> bool {
-    let seen = canary.metadata.resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
+    let seen = canary
+        .metadata
+        .resource_version
+        .as_deref()
+        .and_then(|v| v.parse::<u64>().ok());
     let written = context.written.lock().get(key).copied();
     matches!((seen, written), (Some(seen), Some(written)) if seen < written)
 }
@@ -102,12 +117,21 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
     let get = |kind, name: &str| cache.get(kind, namespace, name).map(|object| (*object).clone());
     let target = get(Kind::Deployment, canary.target_name());
     let primary = get(Kind::Deployment, &blueprint.primary_name());
-    let uids: Vec<String> =
-        [&target, &primary].into_iter().flatten().map(|o| text(o, "/metadata/uid").to_owned()).collect();
-    let owned = |set: &Value| uids.iter().any(|uid| set.pointer("/metadata/ownerReferences/0/uid") == Some(&Value::String(uid.clone())));
+    let uids: Vec<String> = [&target, &primary]
+        .into_iter()
+        .flatten()
+        .map(|o| text(o, "/metadata/uid").to_owned())
+        .collect();
+    let owned = |set: &Value| {
+        uids.iter()
+            .any(|uid| set.pointer("/metadata/ownerReferences/0/uid") == Some(&Value::String(uid.clone())))
+    };
     let names = blueprint.names.as_ref();
     let service = |name: Option<&String>| name.and_then(|name| get(Kind::Service, name));
-    let routes = cache.list(Kind::HttpRoute, namespace).into_iter().map(|route| (*route).clone());
+    let routes = cache
+        .list(Kind::HttpRoute, namespace)
+        .into_iter()
+        .map(|route| (*route).clone());
     let in_pair = |slice: &Value| {
         let of = text(slice, "/metadata/labels/kubernetes.io~1service-name");
         names.is_some_and(|n| of == n.primary || of == n.canary)
@@ -125,12 +149,17 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
 }
 
 fn picked(from: Vec<Arc<Value>>, keep: impl Fn(&Value) -> bool) -> Vec<Value> {
-    from.into_iter().filter(|object| keep(object)).map(|object| (*object).clone()).collect()
+    from.into_iter()
+        .filter(|object| keep(object))
+        .map(|object| (*object).clone())
+        .collect()
 }
 
 fn selector(context: &Context, live: &Live) -> Option<Selector> {
     let target = live.target.as_ref()?;
-    Selector::of(target, &context.defaults.selector_labels).inspect_err(|error| tracing::warn!(%error, "not released")).ok()
+    Selector::of(target, &context.defaults.selector_labels)
+        .inspect_err(|error| tracing::warn!(%error, "not released"))
+        .ok()
 }
 
 // Without a target there is nothing to release and primary serves on; a Canary that leaves has nothing to give back to.
@@ -161,8 +190,20 @@ async fn look(
         _ => None,
     };
     let door = context.enabled(&key.0);
-    let mut seen = observe(live, selector, blueprint, thresholds, door, state.last_promoted.clone(), answer);
-    if let Some(target) = seen.target.as_mut().filter(|t| state.stage == Stage::Scaling && !t.rollout.is_ready()) {
+    let mut seen = observe(
+        live,
+        selector,
+        blueprint,
+        thresholds,
+        door,
+        state.last_promoted.clone(),
+        answer,
+    );
+    if let Some(target) = seen
+        .target
+        .as_mut()
+        .filter(|t| state.stage == Stage::Scaling && !t.rollout.is_ready())
+    {
         target.trouble = trouble::of(context, live, state, canary.progress_deadline()).await;
     }
     seen
@@ -187,7 +228,10 @@ async fn record(
     let mut next = Canary::clone(canary);
     next.status = Some(status::status(canary, &decision.state, &measured, now));
     let api = Api::<Canary>::namespaced(context.client.clone(), &key.0);
-    let params = PostParams { field_manager: Some(labels::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let params = PostParams {
+        field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
     let stored = api.replace_status(&key.1, &params, &next).await?;
     if let Some(version) = stored.metadata.resource_version.and_then(|v| v.parse().ok()) {
         context.written.lock().insert(key.clone(), version);
@@ -224,14 +268,23 @@ async fn write(context: &Context, canary: &Canary, decision: &Decision, pair: Pa
     let (writes, conflicts) = difference(&decision.world, pair);
     for conflict in &conflicts {
         let message = match conflict {
-            Conflict::Name(kind, name) => format!("{kind} {name} exists and was not made by this Canary; rename one of the two"),
+            Conflict::Name(kind, name) => {
+                format!("{kind} {name} exists and was not made by this Canary; rename one of the two")
+            }
             Conflict::LostRevision(hash) => format!("no ReplicaSet remembers revision {hash}; apply the target again"),
         };
         context.events.record(canary, Severity::Warning, message);
     }
     for write in &writes {
         let (kind, namespace, name) = write.subject();
-        tracing::debug!(canary = canary.full_name(), ?kind, namespace, name, stage = decision.state.stage.as_str(), "write");
+        tracing::debug!(
+            canary = canary.full_name(),
+            ?kind,
+            namespace,
+            name,
+            stage = decision.state.stage.as_str(),
+            "write"
+        );
         write.perform(&context.client).await?;
     }
     debug_assert!(canary.meta().name.is_some());

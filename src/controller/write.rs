@@ -60,23 +60,53 @@ impl Write {
     pub async fn perform(&self, client: &Client) -> Result<(), kube::Error> {
         match self {
             Self::Apply { kind, object } => {
-                let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-                let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+                let name = object
+                    .pointer("/metadata/name")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let namespace = object
+                    .pointer("/metadata/namespace")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
                 let params = PatchParams::apply(FIELD_MANAGER).force();
-                api(client, *kind, namespace).patch(name, &params, &Patch::Apply(object)).await.map(drop)
+                api(client, *kind, namespace)
+                    .patch(name, &params, &Patch::Apply(object))
+                    .await
+                    .map(drop)
             }
-            Self::Patch { kind, namespace, name, operations } => {
+            Self::Patch {
+                kind,
+                namespace,
+                name,
+                operations,
+            } => {
                 let patch: json_patch::Patch =
                     serde_json::from_value(operations.clone()).map_err(kube::Error::SerdeError)?;
                 let params = managed();
-                api(client, *kind, namespace).patch(name, &params, &Patch::<()>::Json(patch)).await.map(drop)
+                api(client, *kind, namespace)
+                    .patch(name, &params, &Patch::<()>::Json(patch))
+                    .await
+                    .map(drop)
             }
-            Self::Merge { kind, namespace, name, body } => {
-                api(client, *kind, namespace).patch(name, &managed(), &Patch::Merge(body)).await.map(drop)
-            }
-            Self::Delete { kind, namespace, name, uid } => {
-                let params = DeleteParams::background()
-                    .preconditions(Preconditions { uid: Some(uid.clone()), resource_version: None });
+            Self::Merge {
+                kind,
+                namespace,
+                name,
+                body,
+            } => api(client, *kind, namespace)
+                .patch(name, &managed(), &Patch::Merge(body))
+                .await
+                .map(drop),
+            Self::Delete {
+                kind,
+                namespace,
+                name,
+                uid,
+            } => {
+                let params = DeleteParams::background().preconditions(Preconditions {
+                    uid: Some(uid.clone()),
+                    resource_version: None,
+                });
                 match api(client, *kind, namespace).delete(name, &params).await {
                     Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
                     other => other.map(drop),
@@ -92,15 +122,24 @@ impl Write {
                 let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
                 (*kind, text("/metadata/namespace"), text("/metadata/name"))
             }
-            Self::Patch { kind, namespace, name, .. }
-            | Self::Merge { kind, namespace, name, .. }
-            | Self::Delete { kind, namespace, name, .. } => (*kind, namespace, name),
+            Self::Patch {
+                kind, namespace, name, ..
+            }
+            | Self::Merge {
+                kind, namespace, name, ..
+            }
+            | Self::Delete {
+                kind, namespace, name, ..
+            } => (*kind, namespace, name),
         }
     }
 }
 
 fn managed() -> PatchParams {
-    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+    PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    }
 }
 
 fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {

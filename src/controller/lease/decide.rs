@@ -45,12 +45,7 @@ pub enum Action {
 ///
 /// `predecessor` is the host part of our identity when nobody else can have it: a container that was
 /// restarted in its pod need not wait for the death of itself.
-pub fn decide(
-    lease: Option<&LeaseState>,
-    me: &str,
-    predecessor: Option<&str>,
-    now: Timestamp,
-) -> Action {
+pub fn decide(lease: Option<&LeaseState>, me: &str, predecessor: Option<&str>, now: Timestamp) -> Action {
     let Some(lease) = lease else {
         return Action::Create;
     };

@@ -93,10 +93,7 @@ impl Elector {
             Ok(Ok(true)) => {
                 self.believe_until = Some(begun + timing.belief());
                 if !self.leading.send_replace(true) {
-                    tracing::info!(
-                        identity = self.settings.identity,
-                        "Acting as elected leader"
-                    );
+                    tracing::info!(identity = self.settings.identity, "Acting as elected leader");
                 }
                 timing.renew.saturating_sub(begun.elapsed())
             }
@@ -127,17 +124,12 @@ impl Elector {
     async fn pause(&mut self, pause: Duration, shutdown: &Shutdown) -> bool {
         let end = Instant::now() + pause;
         if let Some(limit) = self.believe_until.filter(|limit| *limit < end) {
-            if !shutdown
-                .sleep(limit.saturating_duration_since(Instant::now()))
-                .await
-            {
+            if !shutdown.sleep(limit.saturating_duration_since(Instant::now())).await {
                 return false;
             }
             self.stop_leading();
         }
-        shutdown
-            .sleep(end.saturating_duration_since(Instant::now()))
-            .await
+        shutdown.sleep(end.saturating_duration_since(Instant::now())).await
     }
 
     fn stop_leading(&mut self) {
@@ -155,11 +147,7 @@ impl Elector {
             self.learn(read);
         }
         let now = Timestamp::now();
-        let host = self
-            .settings
-            .identity
-            .rsplit_once('_')
-            .map(|(host, _)| host);
+        let host = self.settings.identity.rsplit_once('_').map(|(host, _)| host);
         let state = self.known.as_ref().map(|(lease, seen)| state(lease, *seen));
         let host = host.filter(|_| self.settings.host_is_unique);
         let action = decide(state.as_ref(), &self.settings.identity, host, now);
@@ -170,9 +158,7 @@ impl Elector {
                     .create(&PostParams::default(), &self.written(now, 0, true))
                     .await
             }
-            Action::Acquire { transitions } => {
-                self.replace(&self.written(now, transitions, true)).await
-            }
+            Action::Acquire { transitions } => self.replace(&self.written(now, transitions, true)).await,
             Action::Renew => {
                 let transitions = state.map_or(0, |s| s.transitions);
                 self.replace(&self.written(now, transitions, false)).await
@@ -200,10 +186,7 @@ impl Elector {
 
     fn holds_current(&self) -> bool {
         self.known.as_ref().is_some_and(|(lease, _)| {
-            let holder = lease
-                .spec
-                .as_ref()
-                .and_then(|spec| spec.holder_identity.as_deref());
+            let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref());
             lease.metadata.resource_version.is_some() && holder == Some(&self.settings.identity)
         })
     }
@@ -228,10 +211,7 @@ impl Elector {
             name: Some(self.settings.name.clone()),
             ..ObjectMeta::default()
         };
-        let mut lease = known.unwrap_or(Lease {
-            metadata,
-            spec: None,
-        });
+        let mut lease = known.unwrap_or(Lease { metadata, spec: None });
         let spec = lease.spec.get_or_insert_default();
         spec.holder_identity = Some(self.settings.identity.clone());
         spec.lease_duration_seconds = i32::try_from(self.settings.timing.lease.as_secs()).ok();
@@ -262,11 +242,7 @@ impl Elector {
 
 fn state(lease: &Lease, seen: Timestamp) -> LeaseState {
     let spec = lease.spec.clone().unwrap_or_default();
-    let seconds = spec
-        .lease_duration_seconds
-        .unwrap_or(0)
-        .max(0)
-        .unsigned_abs();
+    let seconds = spec.lease_duration_seconds.unwrap_or(0).max(0).unsigned_abs();
     LeaseState {
         holder: spec.holder_identity.unwrap_or_default(),
         duration: Duration::from_secs(u64::from(seconds)),

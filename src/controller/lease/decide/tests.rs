@@ -23,11 +23,7 @@ fn every_kind_of_lease_has_its_answer() {
         (None, 0, Action::Create),
         (Some(held("me_1", 0, 0)), 100, Action::Renew),
         (Some(held("", 0, 0)), 1, acquire),
-        (
-            Some(held("you_1", 0, 0)),
-            14,
-            Action::Wait { until: at(15) },
-        ),
+        (Some(held("you_1", 0, 0)), 14, Action::Wait { until: at(15) }),
         (Some(held("you_1", 0, 0)), 15, acquire),
         // Seen for the first time long after it was renewed: no need to watch it for a whole lease.
         (Some(held("you_1", 0, 100)), 100, acquire),
@@ -43,11 +39,7 @@ fn every_kind_of_lease_has_its_answer() {
         ),
     ];
     for (lease, now, expected) in cases {
-        assert_eq!(
-            decide(lease.as_ref(), "me_1", None, at(now)),
-            expected,
-            "{lease:?}"
-        );
+        assert_eq!(decide(lease.as_ref(), "me_1", None, at(now)), expected, "{lease:?}");
     }
 }
 

@@ -24,17 +24,13 @@ impl Server {
             });
             (code, status)
         };
-        let sent_version = sent["metadata"]["resourceVersion"]
-            .as_str()
-            .map(str::to_owned);
+        let sent_version = sent["metadata"]["resourceVersion"].as_str().map(str::to_owned);
         match (method, &self.lease) {
             _ if self.down => error(500, "InternalError"),
             (&Method::GET, None) => error(404, "NotFound"),
             (&Method::GET, Some(lease)) => (200, lease.clone()),
             (&Method::POST, Some(_)) => error(409, "AlreadyExists"),
-            (&Method::PUT, Some(_)) if sent_version != Some(self.version.to_string()) => {
-                error(409, "Conflict")
-            }
+            (&Method::PUT, Some(_)) if sent_version != Some(self.version.to_string()) => error(409, "Conflict"),
             _ => {
                 self.version += 1;
                 sent["metadata"]["resourceVersion"] = self.version.to_string().into();
@@ -104,10 +100,7 @@ async fn the_second_candidate_leads_when_the_first_has_released() {
     running.await.unwrap();
     wait(&mut second_leads, true).await;
     assert!(!*first_leads.borrow());
-    assert_eq!(
-        server.lock().lease.as_ref().unwrap()["spec"]["leaseTransitions"],
-        1
-    );
+    assert_eq!(server.lock().lease.as_ref().unwrap()["spec"]["leaseTransitions"], 1);
 }
 
 #[tokio::test]
@@ -120,11 +113,7 @@ async fn a_leader_that_cannot_renew_stops_before_its_lease_runs_out() {
     server.lock().down = true;
     let since = Instant::now();
     wait(&mut leads, false).await;
-    assert!(
-        since.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        since.elapsed()
-    );
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
     server.lock().down = false;
     wait(&mut leads, true).await;
 }
