@@ -37,6 +37,7 @@ pub fn start_api_server(places: &Places, programs: &Programs) -> Result<()> {
         &format!("--bind-address={HOST}"),
         &format!("--advertise-address={HOST}"),
         "--secure-port=6443",
+        "--kubelet-preferred-address-types=InternalIP", // the node has no name in DNS
         &format!("--cert-dir={}", in_run("certificates")),
         &format!("--service-cluster-ip-range={SERVICE_RANGE}"),
         "--service-account-issuer=https://kubernetes.default.svc",
