@@ -1,1 +1,3 @@
 //! The real cluster and what runs on it.
+
+pub mod load;
