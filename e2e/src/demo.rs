@@ -23,7 +23,7 @@ const APP: &str = "app";
 pub async fn demo() -> Result<()> {
     let began = Instant::now();
     say("1. A real Kubernetes, a gateway, Prometheus; and Coalmine, installed from its chart");
-    let cluster = Cluster::up().await?;
+    let cluster = Cluster::up()?;
     install(&cluster).await?;
 
     let scene = fresh_namespace(cluster).await?;

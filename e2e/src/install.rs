@@ -25,7 +25,7 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
     let began = Instant::now();
     let binaries = Binaries::build().await?;
     let tag = content_tag(&binaries.coalmine)?;
-    bring_images(cluster, &binaries, &tag).await?;
+    bring_images(cluster, &binaries, &tag)?;
     println!("images built and on the node: {:.1} s", seconds(began));
 
     let began = Instant::now();
@@ -51,7 +51,7 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-async fn bring_images(cluster: &Cluster, binaries: &Binaries, tag: &str) -> Result<()> {
+fn bring_images(cluster: &Cluster, binaries: &Binaries, tag: &str) -> Result<()> {
     let mut coalmine = Image::of_binaries(
         &format!("{REPOSITORY}:{tag}"),
         std::slice::from_ref(&binaries.coalmine),
@@ -59,8 +59,9 @@ async fn bring_images(cluster: &Cluster, binaries: &Binaries, tag: &str) -> Resu
     .with_ca_bundle();
     coalmine.user = "65532".to_owned();
     let app = Image::of_binaries(APP_IMAGE, std::slice::from_ref(&binaries.app))?;
-    cluster.import_image(&coalmine).await?;
-    cluster.import_image(&app).await
+    cluster.import_image(&coalmine)?;
+    cluster.import_image(&app)?;
+    Ok(())
 }
 
 /// Ready pods are not enough: the API server must know whom to call.

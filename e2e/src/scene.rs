@@ -44,9 +44,8 @@ pub struct Scene {
 impl Scene {
     /// A fresh namespace, not labelled yet, on the cluster that is up.
     pub async fn open(name: &str) -> Result<Self> {
-        let cluster = Cluster::attach()
-            .await
-            .context("the suite plays on a cluster that is up: make up")?;
+        let cluster =
+            Cluster::attach().context("the suite plays on a cluster that is up: make up")?;
         let namespace = format!("{name}-{}", suffix());
         Self::on(cluster, &namespace).await
     }
