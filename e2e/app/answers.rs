@@ -54,8 +54,7 @@ async fn observe(State(app): Shared, request: Request, next: Next) -> Response {
         response.headers_mut().insert("x-app-version", version);
     }
     let status = response.status().as_u16();
-    app.exposition
-        .record(&method, page, status, began.elapsed());
+    app.exposition.record(&method, page, status, began.elapsed());
     response
 }
 
@@ -77,18 +76,12 @@ async fn version(State(app): Shared) -> (StatusCode, String) {
     if !settings.latency.is_zero() {
         tokio::time::sleep(settings.latency).await;
     }
-    let code = if fails(
-        app.asked.fetch_add(1, Ordering::Relaxed),
-        settings.error_rate,
-    ) {
+    let code = if fails(app.asked.fetch_add(1, Ordering::Relaxed), settings.error_rate) {
         StatusCode::INTERNAL_SERVER_ERROR
     } else {
         StatusCode::OK
     };
-    (
-        code,
-        format!("{} {}\n", settings.version, settings.hostname),
-    )
+    (code, format!("{} {}\n", settings.version, settings.hostname))
 }
 
 /// Spreads failures evenly instead of drawing them: a test that knows the count knows the errors.
@@ -106,10 +99,7 @@ async fn ready(State(app): Shared) -> (StatusCode, &'static str) {
 }
 
 async fn metrics(State(app): Shared) -> impl IntoResponse {
-    (
-        [("content-type", "text/plain; version=0.0.4")],
-        app.exposition.render(),
-    )
+    ([("content-type", "text/plain; version=0.0.4")], app.exposition.render())
 }
 
 async fn status(Path(code): Path<u16>) -> Result<(StatusCode, String), StatusCode> {

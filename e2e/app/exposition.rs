@@ -6,9 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 /// Upper bounds in seconds, the ones Prometheus clients use by default.
-const BUCKETS: [f64; 11] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Method, path as routed (never as asked, which would be unbounded), status.
 type Labels = (String, &'static str, u16);
@@ -28,13 +26,8 @@ impl Exposition {
     /// Records one answered request.
     pub fn record(&self, method: &str, path: &'static str, status: u16, took: Duration) {
         let seconds = took.as_secs_f64();
-        let mut families = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let histogram = families
-            .entry((method.to_owned(), path, status))
-            .or_default();
+        let mut families = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let histogram = families.entry((method.to_owned(), path, status)).or_default();
         for (count, bound) in histogram.buckets.iter_mut().zip(BUCKETS) {
             *count += u64::from(seconds <= bound);
         }
@@ -44,23 +37,15 @@ impl Exposition {
 
     /// The text Prometheus reads.
     pub fn render(&self) -> String {
-        let families = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut requests = String::from(
-            "# HELP http_requests_total Requests answered.\n# TYPE http_requests_total counter\n",
-        );
+        let families = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut requests =
+            String::from("# HELP http_requests_total Requests answered.\n# TYPE http_requests_total counter\n");
         let mut durations = String::from(
             "# HELP http_request_duration_seconds Time to answer.\n# TYPE http_request_duration_seconds histogram\n",
         );
         for ((method, path, status), histogram) in families.iter() {
             let labels = format!("method=\"{method}\",path=\"{path}\",status=\"{status}\"");
-            let _ = writeln!(
-                requests,
-                "http_requests_total{{{labels}}} {}",
-                histogram.count
-            );
+            let _ = writeln!(requests, "http_requests_total{{{labels}}} {}", histogram.count);
             histogram.write(&mut durations, &labels);
         }
         requests + &durations
@@ -96,10 +81,7 @@ mod tests {
             r#"http_request_duration_seconds_bucket{method="GET",path="root",status="500",le="10"} 0"#,
             r#"http_request_duration_seconds_bucket{method="GET",path="root",status="500",le="+Inf"} 1"#,
         ] {
-            assert!(
-                text.lines().any(|found| found == line),
-                "{line}\nin\n{text}"
-            );
+            assert!(text.lines().any(|found| found == line), "{line}\nin\n{text}");
         }
     }
 }

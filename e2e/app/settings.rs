@@ -42,16 +42,10 @@ impl Settings {
     }
 }
 
-fn number<T: FromStr>(
-    get: impl Fn(&str) -> Option<String>,
-    name: &str,
-    default: T,
-) -> Result<T, String> {
+fn number<T: FromStr>(get: impl Fn(&str) -> Option<String>, name: &str, default: T) -> Result<T, String> {
     match get(name) {
         None => Ok(default),
-        Some(text) => text
-            .parse()
-            .map_err(|_| format!("{name} is not a number: {text:?}")),
+        Some(text) => text.parse().map_err(|_| format!("{name} is not a number: {text:?}")),
     }
 }
 
@@ -70,9 +64,6 @@ mod tests {
     #[test]
     fn a_rate_above_one_is_refused_by_name() {
         let refused = Settings::from_env(|name| (name == "ERROR_RATE").then(|| "1.5".to_owned()));
-        assert_eq!(
-            refused,
-            Err("ERROR_RATE must be from 0 to 1, not 1.5".to_owned())
-        );
+        assert_eq!(refused, Err("ERROR_RATE must be from 0 to 1, not 1.5".to_owned()));
     }
 }

@@ -40,12 +40,7 @@ pub async fn test() -> Result<()> {
 
 async fn all(parts: &mut Vec<Part>) -> Result<()> {
     lints(parts).await?;
-    part(
-        parts,
-        "tests without a cluster",
-        cargo(&["test", "--workspace"]),
-    )
-    .await?;
+    part(parts, "tests without a cluster", cargo(&["test", "--workspace"])).await?;
     let began = Instant::now();
     println!("\n== the real cluster, with Coalmine on it");
     let up = stage().await;
@@ -55,15 +50,7 @@ async fn all(parts: &mut Vec<Part>) -> Result<()> {
         passed: up.is_ok(),
     });
     up?;
-    let suite = cargo(&[
-        "test",
-        "--package",
-        "coalmine-e2e",
-        "--test",
-        "suite",
-        "--",
-        SCENES,
-    ]);
+    let suite = cargo(&["test", "--package", "coalmine-e2e", "--test", "suite", "--", SCENES]);
     part(parts, "suite on the real cluster", suite).await
 }
 
@@ -141,18 +128,12 @@ fn sum_up(parts: &[Part]) {
     let mut passed = 0;
     for part in parts {
         let word = if part.passed { "ok" } else { "FAILED" };
-        println!(
-            "{:<28} {:>8.1} s  {word}",
-            part.name,
-            part.took.as_secs_f64()
-        );
+        println!("{:<28} {:>8.1} s  {word}", part.name, part.took.as_secs_f64());
         passed += usize::from(part.passed);
     }
     let all: Duration = parts.iter().map(|part| part.took).sum();
     let failed = parts.len() - passed;
     let word = if failed == 0 { "ok" } else { "FAILED" };
     println!("{:<28} {:>8.1} s", "all", all.as_secs_f64());
-    println!(
-        "test result: {word}. {passed} passed; {failed} failed; 0 ignored; parts of the checks"
-    );
+    println!("test result: {word}. {passed} passed; {failed} failed; 0 ignored; parts of the checks");
 }

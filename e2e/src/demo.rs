@@ -32,9 +32,7 @@ pub async fn demo() -> Result<()> {
     scene.label().await?;
     println!("   $ kubectl label namespace {NAMESPACE} {OPT_IN}=true");
     apply(&scene, &first).await?;
-    scene
-        .phase(APP, "Initialized", Duration::from_secs(60))
-        .await?;
+    scene.phase(APP, "Initialized", Duration::from_secs(60)).await?;
     scene.reachable(APP, Duration::from_secs(20)).await?;
     println!("   http://{} is served", scene.host(APP));
 
@@ -86,19 +84,13 @@ fn close(scene: &Scene, releases: &[Release], report: &Report, began: Instant) -
     );
     println!("Take it down: make down");
     table::verdict(releases, report)?;
-    println!(
-        "Everything held; the demo took {:.0} s.",
-        began.elapsed().as_secs_f64()
-    );
+    println!("Everything held; the demo took {:.0} s.", began.elapsed().as_secs_f64());
     Ok(())
 }
 
 async fn apply(scene: &Scene, app: &App) -> Result<()> {
     let said = scene.apply(&app.manifest()).await?.succeeded()?;
-    println!(
-        "   $ kubectl apply -f {APP}.yaml    # VERSION={}",
-        app.version()
-    );
+    println!("   $ kubectl apply -f {APP}.yaml    # VERSION={}", app.version());
     for line in said.err.lines().chain(said.out.lines()) {
         println!("     {line}");
     }
@@ -112,17 +104,11 @@ async fn fresh_namespace(cluster: Cluster) -> Result<Scene> {
     let namespaces: Api<Namespace> = Api::all(cluster.client().await?);
     if namespaces.get_opt(NAMESPACE).await?.is_some() {
         println!("   deleting what an earlier demo left");
-        namespaces
-            .delete(NAMESPACE, &DeleteParams::default())
-            .await?;
-        wait_for(
-            "the earlier demo to be gone",
-            Duration::from_secs(60),
-            async || {
-                let left = namespaces.get_opt(NAMESPACE).await?;
-                Ok(left.is_none().then_some(()))
-            },
-        )
+        namespaces.delete(NAMESPACE, &DeleteParams::default()).await?;
+        wait_for("the earlier demo to be gone", Duration::from_secs(60), async || {
+            let left = namespaces.get_opt(NAMESPACE).await?;
+            Ok(left.is_none().then_some(()))
+        })
         .await?;
     }
     let scene = Scene::on(cluster, NAMESPACE)

@@ -52,11 +52,8 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
 }
 
 fn bring_images(cluster: &Cluster, binaries: &Binaries, tag: &str) -> Result<()> {
-    let mut coalmine = Image::of_binaries(
-        &format!("{REPOSITORY}:{tag}"),
-        std::slice::from_ref(&binaries.coalmine),
-    )?
-    .with_ca_bundle();
+    let mut coalmine =
+        Image::of_binaries(&format!("{REPOSITORY}:{tag}"), std::slice::from_ref(&binaries.coalmine))?.with_ca_bundle();
     coalmine.user = "65532".to_owned();
     let app = Image::of_binaries(APP_IMAGE, std::slice::from_ref(&binaries.app))?;
     cluster.import_image(&coalmine)?;
@@ -98,14 +95,9 @@ pub async fn run(command: &mut Command) -> Result<String> {
 }
 
 fn content_tag(binary: &Path) -> Result<String> {
-    let bytes =
-        std::fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
+    let bytes = std::fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
     let digest = Sha256::digest(bytes);
-    Ok(digest
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn seconds(since: Instant) -> f64 {

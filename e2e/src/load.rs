@@ -78,11 +78,7 @@ impl Load {
         let (stop, stopped) = watch::channel(false);
         let recorder = tokio::spawn(live::record(began, received, live_writer));
         tokio::spawn(self.send_all(sender, began, records, stopped));
-        Ok(Running {
-            live,
-            stop,
-            recorder,
-        })
+        Ok(Running { live, stop, recorder })
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -161,10 +157,7 @@ pub async fn until_reachable(load: &Load, within: Duration) -> anyhow::Result<St
     loop {
         let record = sender.ask().await;
         match record.outcome {
-            Outcome::Answered {
-                status: 200,
-                version,
-            } => return Ok(version.to_string()),
+            Outcome::Answered { status: 200, version } => return Ok(version.to_string()),
             outcome if Instant::now() > deadline => anyhow::bail!(
                 "http://{} with Host {} was not answered by the app within {within:?}: {outcome:?}",
                 load.address,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
+use crate::cluster::Cluster;
 use crate::install::{root, run};
 use crate::scene::SYSTEM;
 
@@ -15,11 +16,19 @@ const HELMS_OWN: [&str; 3] = [
     "app.kubernetes.io/instance: ",
 ];
 
+/// The running cluster's helm, else whichever is installed.
+pub fn helm() -> PathBuf {
+    match (Cluster::attach(), std::env::var_os("HELM")) {
+        (_, Some(named)) => named.into(),
+        (Ok(cluster), None) => cluster.helm,
+        (Err(_), None) => "helm".into(),
+    }
+}
+
 /// Writes them again from the chart.
 pub async fn write(helm: &Path) -> Result<()> {
     let file = path();
-    std::fs::write(&file, render(helm).await?)
-        .with_context(|| format!("cannot write {}", file.display()))
+    std::fs::write(&file, render(helm).await?).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Fails when what is committed is not what the chart says.
@@ -43,11 +52,7 @@ async fn render(helm: &Path) -> Result<String> {
     for line in rendered.lines() {
         let line = line.trim_end();
         let blank = line.is_empty();
-        if !blank
-            && !HELMS_OWN
-                .iter()
-                .any(|own| line.trim_start().starts_with(own))
-        {
+        if !blank && !HELMS_OWN.iter().any(|own| line.trim_start().starts_with(own)) {
             lines.push(line);
         }
     }

@@ -44,8 +44,7 @@ pub struct Scene {
 impl Scene {
     /// A fresh namespace, not labelled yet, on the cluster that is up.
     pub async fn open(name: &str) -> Result<Self> {
-        let cluster =
-            Cluster::attach().context("the suite plays on a cluster that is up: make up")?;
+        let cluster = Cluster::attach().context("the suite plays on a cluster that is up: make up")?;
         let namespace = format!("{name}-{}", suffix());
         Self::on(cluster, &namespace).await
     }
@@ -59,10 +58,7 @@ impl Scene {
             namespace: namespace.to_owned(),
             began: Instant::now(),
         };
-        scene
-            .kubectl(&["create", "namespace", namespace])
-            .await?
-            .succeeded()?;
+        scene.kubectl(&["create", "namespace", namespace]).await?.succeeded()?;
         Ok(scene)
     }
 
@@ -96,12 +92,11 @@ impl Scene {
 
     /// The usual load on an app of that name, through the gateway.
     pub fn load(&self, app: &str) -> Result<Load> {
-        let gateway = self.cluster.gateway.parse().with_context(|| {
-            format!(
-                "the gateway's address is host:port, not {}",
-                self.cluster.gateway
-            )
-        })?;
+        let gateway = self
+            .cluster
+            .gateway
+            .parse()
+            .with_context(|| format!("the gateway's address is host:port, not {}", self.cluster.gateway))?;
         Ok(Load::on(gateway, self.host(app)))
     }
 
@@ -114,8 +109,7 @@ impl Scene {
     pub async fn settled(&self, app: &App) -> Result<()> {
         self.label().await?;
         self.apply(&app.manifest()).await?.succeeded()?;
-        self.phase(app.name(), "Initialized", Duration::from_secs(60))
-            .await?;
+        self.phase(app.name(), "Initialized", Duration::from_secs(60)).await?;
         self.reachable(app.name(), Duration::from_secs(20)).await?;
         Ok(())
     }
@@ -123,14 +117,10 @@ impl Scene {
     /// Waits until the Canary of that name is in a phase.
     pub async fn phase(&self, canary: &str, phase: &str, within: Duration) -> Result<CanaryView> {
         let objects = self.objects();
-        wait_for(
-            &format!("canary {canary} to be {phase}"),
-            within,
-            async || {
-                let seen = objects.canary(canary).await?;
-                Ok(seen.filter(|seen| seen.phase() == phase))
-            },
-        )
+        wait_for(&format!("canary {canary} to be {phase}"), within, async || {
+            let seen = objects.canary(canary).await?;
+            Ok(seen.filter(|seen| seen.phase() == phase))
+        })
         .await
     }
 
@@ -173,9 +163,5 @@ fn suffix() -> String {
         format!("{:?}", std::thread::current().id()),
     ]);
     let digest = Sha256::digest(seed.to_string());
-    digest
-        .iter()
-        .take(3)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest.iter().take(3).map(|byte| format!("{byte:02x}")).collect()
 }

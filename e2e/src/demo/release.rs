@@ -43,14 +43,10 @@ impl Release {
         super::apply(scene, next).await?;
         let name = next.name();
         let objects = scene.objects();
-        wait_for(
-            "the release to begin",
-            Duration::from_secs(30),
-            async || {
-                let seen = objects.canary(name).await?;
-                Ok(seen.filter(|seen| !settled(seen.phase())))
-            },
-        )
+        wait_for("the release to begin", Duration::from_secs(30), async || {
+            let seen = objects.canary(name).await?;
+            Ok(seen.filter(|seen| !settled(seen.phase())))
+        })
         .await?;
         let ended = wait_for("the release to end", PATIENCE, async || {
             let seen = objects.canary(name).await?;

@@ -60,11 +60,7 @@ pub fn verdict(releases: &[Release], report: &Report) -> Result<()> {
         );
         if release.wanted == Wanted::Promoted {
             let errors = report.errors_of(&release.to);
-            ensure!(
-                errors == 0,
-                "the good {} answered {errors} errors",
-                release.to
-            );
+            ensure!(errors == 0, "the good {} answered {errors} errors", release.to);
         }
     }
     ensure!(
@@ -135,14 +131,8 @@ mod tests {
         ]);
         verdict(&releases, &report).unwrap();
         let text = render(&releases, &report);
-        assert!(
-            text.contains("promoted") && text.contains("4.0 s on v2"),
-            "{text}"
-        );
-        assert!(
-            text.contains("rolled back") && text.contains("9.0 s on v2"),
-            "{text}"
-        );
+        assert!(text.contains("promoted") && text.contains("4.0 s on v2"), "{text}");
+        assert!(text.contains("rolled back") && text.contains("9.0 s on v2"), "{text}");
         assert!(text.contains("5 requests, 0 lost"), "{text}");
     }
 

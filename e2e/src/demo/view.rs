@@ -81,9 +81,7 @@ fn line(canary: &CanaryView, live: &Live) -> String {
 fn bar(live: &Live) -> String {
     let newest = live.last_second.keys().next_back();
     let alone = live.last_second.len() < 2;
-    let share = newest
-        .filter(|_| !alone)
-        .map_or(0.0, |version| live.share_of(version));
+    let share = newest.filter(|_| !alone).map_or(0.0, |version| live.share_of(version));
     let hashes = ((share / 100.0 * BAR as f64).round() as usize).min(BAR);
     format!("{}{}", "#".repeat(hashes), "-".repeat(BAR - hashes))
 }

@@ -49,10 +49,7 @@ impl Live {
     /// The share of the last second's answers, in percent, that `version` gave.
     pub fn share_of(&self, version: &str) -> f64 {
         let all: u64 = self.last_second.values().map(|tally| tally.answers).sum();
-        let own = self
-            .last_second
-            .get(version)
-            .map_or(0, |tally| tally.answers);
+        let own = self.last_second.get(version).map_or(0, |tally| tally.answers);
         percent(own, all)
     }
 

@@ -30,10 +30,7 @@ impl Report {
 
     /// How many nobody answered for the application.
     pub fn lost(&self) -> usize {
-        self.records
-            .iter()
-            .filter(|record| record.is_lost())
-            .count()
+        self.records.iter().filter(|record| record.is_lost()).count()
     }
 
     /// Why requests were lost, with how many each.
@@ -75,11 +72,7 @@ impl Report {
             .filter(within)
             .filter(|record| record.version() == Some(version))
             .count();
-        if all == 0 {
-            0.0
-        } else {
-            own as f64 * 100.0 / all as f64
-        }
+        if all == 0 { 0.0 } else { own as f64 * 100.0 / all as f64 }
     }
 
     /// When the last request that `version` answered was sent.
@@ -121,9 +114,7 @@ impl Report {
             .collect();
         took.sort();
         let rank = (took.len() as f64 * percent / 100.0).ceil() as usize;
-        took.get(rank.saturating_sub(1))
-            .copied()
-            .unwrap_or_default()
+        took.get(rank.saturating_sub(1)).copied().unwrap_or_default()
     }
 
     fn of(&self, version: &str) -> impl DoubleEndedIterator<Item = &Record> {

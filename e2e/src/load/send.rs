@@ -62,9 +62,7 @@ impl Sender {
 
     async fn answer(&self) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
         let mut request = Request::get(self.uri.clone()).body(Empty::new())?;
-        request
-            .headers_mut()
-            .insert(http::header::HOST, self.host.clone());
+        request.headers_mut().insert(http::header::HOST, self.host.clone());
         let response = self.client.request(request).await?;
         let status = response.status().as_u16();
         let marked = response.headers().contains_key(MARK);
@@ -81,9 +79,7 @@ impl Sender {
 }
 
 fn lost(why: &str) -> Outcome {
-    Outcome::Lost {
-        why: Arc::from(why),
-    }
+    Outcome::Lost { why: Arc::from(why) }
 }
 
 /// The whole story of an error: hyper keeps "connection reset" below "client error (SendRequest)".

@@ -97,8 +97,7 @@ impl App {
         let mut container = json!({"name": "app", "image": self.image, "env": env});
         if self.ports {
             container["ports"] = json!([{"name": "http", "containerPort": 9898}]);
-            container["readinessProbe"] =
-                json!({"httpGet": {"path": "/readyz", "port": 9898}, "periodSeconds": 1});
+            container["readinessProbe"] = json!({"httpGet": {"path": "/readyz", "port": 9898}, "periodSeconds": 1});
         }
         let labels = json!({"app": self.name});
         let mut spec = json!({

@@ -24,8 +24,7 @@ pub struct Request {
 impl Request {
     /// Whether one of Coalmine's own accounts asked.
     pub fn is_ours(&self) -> bool {
-        self.user
-            .starts_with("system:serviceaccount:coalmine-system:")
+        self.user.starts_with("system:serviceaccount:coalmine-system:")
     }
 
     /// Whether it would change something: not a read, not a dry-run, not a question about rights.
@@ -103,20 +102,8 @@ mod tests {
         };
         let read = |uri: &str, verb: &str| Request::read(&line(uri, verb)).unwrap();
         assert!(read("/api/v1/namespaces/x/services/app", "patch").is_write());
-        assert!(
-            !read(
-                "/apis/coalmine.dev/v1alpha1/canarypolicies?dryRun=All",
-                "create"
-            )
-            .is_write()
-        );
-        assert!(
-            read(
-                "/apis/coordination.k8s.io/v1/namespaces/x/leases/y",
-                "patch"
-            )
-            .is_at_rest()
-        );
+        assert!(!read("/apis/coalmine.dev/v1alpha1/canarypolicies?dryRun=All", "create").is_write());
+        assert!(read("/apis/coordination.k8s.io/v1/namespaces/x/leases/y", "patch").is_at_rest());
         assert!(read("/api/v1/services", "list").is_ours());
         assert_eq!(Request::read(r#"{"stage":"RequestReceived"}"#), None);
     }

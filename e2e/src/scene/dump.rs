@@ -24,20 +24,8 @@ impl Scene {
             &["get", "canaries,httproutes", "-o", "yaml"],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
-            &[
-                "logs",
-                "-n",
-                SYSTEM,
-                "deployment/coalmine-webhook",
-                LOG_LINES,
-            ],
-            &[
-                "logs",
-                "-n",
-                SYSTEM,
-                "deployment/coalmine-controller",
-                LOG_LINES,
-            ],
+            &["logs", "-n", SYSTEM, "deployment/coalmine-webhook", LOG_LINES],
+            &["logs", "-n", SYSTEM, "deployment/coalmine-controller", LOG_LINES],
         ] {
             match self.kubectl(args).await {
                 Ok(said) => println!("--- kubectl {}\n{}{}", said.asked, said.out, said.err),

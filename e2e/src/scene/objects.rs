@@ -95,12 +95,7 @@ impl Objects {
         };
         let sets: Vec<String> = sets
             .into_iter()
-            .filter(|set| {
-                owned(
-                    set.metadata.owner_references.as_ref(),
-                    &[deployment.to_owned()],
-                )
-            })
+            .filter(|set| owned(set.metadata.owner_references.as_ref(), &[deployment.to_owned()]))
             .filter_map(|set| set.metadata.name)
             .collect();
         let pods = self.pods().list(&ListParams::default()).await?;
@@ -113,15 +108,10 @@ impl Objects {
 
     /// Messages of the events about the Canary of that name, oldest first.
     pub async fn told(&self, canary: &str) -> Result<Vec<String>> {
-        let about = ListParams::default().fields(&format!(
-            "involvedObject.kind=Canary,involvedObject.name={canary}"
-        ));
+        let about = ListParams::default().fields(&format!("involvedObject.kind=Canary,involvedObject.name={canary}"));
         let mut events = self.events().list(&about).await?.items;
         events.sort_by_key(|event| event.metadata.creation_timestamp.clone());
-        Ok(events
-            .into_iter()
-            .filter_map(|event| event.message)
-            .collect())
+        Ok(events.into_iter().filter_map(|event| event.message).collect())
     }
 
     fn dynamic(&self, group: &str, version: &str, kind: &str, plural: &str) -> Api<DynamicObject> {
@@ -143,16 +133,12 @@ impl CanaryView {
 
     /// `status.canaryWeight`.
     pub fn weight(&self) -> u64 {
-        self.0["status"]["canaryWeight"]
-            .as_u64()
-            .unwrap_or_default()
+        self.0["status"]["canaryWeight"].as_u64().unwrap_or_default()
     }
 
     /// `status.failedChecks`.
     pub fn failed_checks(&self) -> u64 {
-        self.0["status"]["failedChecks"]
-            .as_u64()
-            .unwrap_or_default()
+        self.0["status"]["failedChecks"].as_u64().unwrap_or_default()
     }
 
     /// The status of the condition of that type.

@@ -44,9 +44,6 @@ mod tests {
         assert_eq!(found.await.unwrap(), 3);
         let missed = wait_for::<()>("a unicorn", Duration::ZERO, async || bail!("none here"));
         let said = missed.await.unwrap_err().to_string();
-        assert!(
-            said.contains("a unicorn") && said.contains("none here"),
-            "{said}"
-        );
+        assert!(said.contains("a unicorn") && said.contains("none here"), "{said}");
     }
 }
