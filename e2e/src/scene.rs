@@ -6,6 +6,7 @@ mod audit;
 mod dump;
 mod kubectl;
 mod objects;
+mod timeline;
 mod waiting;
 
 use std::panic::AssertUnwindSafe;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use futures::FutureExt as _;
 use serde_json::json;
+use tokio::sync::RwLock;
 
 use crate::cluster::Cluster;
 use crate::load::{Load, until_reachable};
@@ -22,6 +24,7 @@ pub use app::App;
 pub use audit::{Audit, Request};
 pub use kubectl::Said;
 pub use objects::{CanaryView, Objects};
+pub use timeline::{Moment, Seen, Timeline, WATCH_LAG, plateaus};
 pub use waiting::wait_for;
 
 /// The label that opts a namespace in.
@@ -133,11 +136,29 @@ impl Scene {
     }
 }
 
-/// Plays one scene: opens it, runs `body`, tells everything worth knowing when it fails, and cleans up.
+/// Scenes play side by side; one that takes Coalmine itself away plays alone.
+static STAGE: RwLock<()> = RwLock::const_new(());
+
+/// Plays one scene side by side with others.
 ///
 /// # Panics
 /// When the scene fails, as tests do.
 pub async fn play(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
+    let _stage = STAGE.read().await;
+    perform(name, body).await;
+}
+
+/// Plays one scene while no other plays.
+///
+/// # Panics
+/// When the scene fails, as tests do.
+pub async fn play_alone(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
+    let _stage = STAGE.write().await;
+    perform(name, body).await;
+}
+
+/// Opens a scene, runs `body`, tells everything worth knowing when it fails, and cleans up.
+async fn perform(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
     let scene = match Scene::open(name).await {
         Ok(scene) => scene,
         Err(error) => panic!("scene {name} cannot open: {error:#}"),

@@ -140,6 +140,24 @@ impl App {
         })
     }
 
+    /// A Canary of the author's own for the Deployment, with that analysis and progress deadline.
+    pub fn canary(&self, host: &str, analysis: &Value, deadline: u32) -> Value {
+        json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": self.name},
+            "spec": {
+                "provider": "gatewayapi:v1",
+                "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.name},
+                "progressDeadlineSeconds": deadline,
+                "service": {
+                    "port": 9898,
+                    "hosts": [host],
+                    "gatewayRefs": [{"name": "gateway", "namespace": "gateway-system"}],
+                },
+                "analysis": analysis,
+            },
+        })
+    }
+
     /// The Deployment as a file to apply.
     pub fn manifest(&self) -> String {
         self.deployment().to_string()

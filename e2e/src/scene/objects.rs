@@ -3,6 +3,7 @@
 use anyhow::Result;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Event, Pod, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use serde_json::Value;
@@ -71,38 +72,35 @@ impl Objects {
         let Some(found) = self.routes().get_opt(route).await? else {
             return Ok(None);
         };
-        let refs = found.data.pointer("/spec/rules/0/backendRefs");
-        let weights = refs.and_then(Value::as_array).map(|refs| {
-            refs.iter()
-                .map(|backend| {
-                    let name = backend["name"].as_str().unwrap_or_default().to_owned();
-                    (name, backend["weight"].as_u64().unwrap_or(1))
-                })
-                .collect()
-        });
-        Ok(weights)
+        Ok(weights_of(&found.data))
     }
 
     /// Names of the pods whose Deployment is `deployment`, also of those that are ending.
     pub async fn pods_of(&self, deployment: &str) -> Result<Vec<String>> {
         let sets = self.replica_sets().list(&ListParams::default()).await?;
-        let owned = |owners: Option<&Vec<_>>, names: &[String]| {
-            owners.is_some_and(
-                |owners: &Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference>| {
-                    owners.iter().any(|owner| names.contains(&owner.name))
-                },
-            )
-        };
         let sets: Vec<String> = sets
             .into_iter()
-            .filter(|set| owned(set.metadata.owner_references.as_ref(), &[deployment.to_owned()]))
+            .filter(|set| owned_by(&set.metadata, &[deployment.to_owned()]))
             .filter_map(|set| set.metadata.name)
             .collect();
         let pods = self.pods().list(&ListParams::default()).await?;
         Ok(pods
             .into_iter()
-            .filter(|pod| owned(pod.metadata.owner_references.as_ref(), &sets))
+            .filter(|pod| owned_by(&pod.metadata, &sets))
             .filter_map(|pod| pod.metadata.name)
+            .collect())
+    }
+
+    /// Pods that were ever created for the Deployment of that name, by the events its ReplicaSets left.
+    pub async fn ever_created(&self, deployment: &str) -> Result<Vec<String>> {
+        let created = ListParams::default().fields("involvedObject.kind=ReplicaSet,reason=SuccessfulCreate");
+        let events = self.events().list(&created).await?;
+        // A ReplicaSet is its Deployment's name and one more word; `NAME-primary` has two.
+        let of = |set: &str| set.rsplit_once('-').is_some_and(|(owner, _)| owner == deployment);
+        Ok(events
+            .into_iter()
+            .filter(|event| event.involved_object.name.as_deref().is_some_and(of))
+            .filter_map(|event| event.message)
             .collect())
     }
 
@@ -119,6 +117,21 @@ impl Objects {
         let resource = ApiResource::from_gvk_with_plural(&kind, plural);
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
     }
+}
+
+fn owned_by(object: &ObjectMeta, owners: &[String]) -> bool {
+    let known = object.owner_references.iter().flatten();
+    known.into_iter().any(|owner| owners.contains(&owner.name))
+}
+
+/// The backends of a route's first rule with their weights.
+pub(super) fn weights_of(route: &Value) -> Option<Vec<(String, u64)>> {
+    let refs = route.pointer("/spec/rules/0/backendRefs")?.as_array()?;
+    let weight = |backend: &Value| {
+        let name = backend["name"].as_str().unwrap_or_default().to_owned();
+        (name, backend["weight"].as_u64().unwrap_or(1))
+    };
+    Some(refs.iter().map(weight).collect())
 }
 
 /// A Canary as it is stored.
