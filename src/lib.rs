@@ -3,5 +3,8 @@
 pub mod admission;
 pub mod analysis;
 pub mod api;
+pub mod controller;
+pub mod metrics;
 pub mod plan;
 pub mod routing;
+pub mod telemetry;

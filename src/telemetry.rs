@@ -1,0 +1,3 @@
+//! What operators see: logs, Prometheus metrics and Kubernetes Events.
+
+pub mod messages;
