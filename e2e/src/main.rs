@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use e2e::cluster::{self, Cluster, Image};
+use e2e::{checks, demo, install, manifests};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -15,8 +16,22 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Start the cluster with its gateway and Prometheus, building what is missing
-    Up,
+    /// Start the cluster with gateway, Prometheus and Coalmine, building what is missing
+    Up {
+        /// Leave Coalmine out
+        #[arg(long)]
+        bare: bool,
+    },
+    /// A good release and a bad one, watched live
+    Demo,
+    /// Everything CI runs; the cluster is down at the end
+    Test,
+    /// Format and clippy
+    Lint,
+    /// The benchmarks
+    Bench,
+    /// Render manifests/ again from the chart
+    Manifests,
     /// End the cluster; nothing of it goes on running
     Down,
     /// End the cluster and start a new, empty one
@@ -35,8 +50,9 @@ enum Verb {
     },
 }
 
-fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse().command).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("e2e: {error:#}");
@@ -45,9 +61,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(verb: Verb) -> anyhow::Result<ExitCode> {
+async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Up => println!("{}", Cluster::up()?.exports()),
+        Verb::Up { bare } => {
+            let cluster = Cluster::up()?;
+            if !bare {
+                install::install(&cluster).await?;
+            }
+            println!("{}", cluster.exports());
+        }
+        Verb::Demo => demo::demo().await?,
+        Verb::Test => checks::test().await?,
+        Verb::Lint => checks::lint().await?,
+        Verb::Bench => checks::bench().await?,
+        Verb::Manifests => manifests::write(&manifests::helm()).await?,
         Verb::Down => {
             cluster::down()?;
             println!("nothing of the cluster runs");
@@ -72,7 +99,10 @@ fn status() -> anyhow::Result<ExitCode> {
         match pid {
             Some(pid) => println!("{name:<24} runs, process {pid}"),
             None => {
-                println!("{name:<24} does not run; its log would be {}", cluster::log_of(name)?.display());
+                println!(
+                    "{name:<24} does not run; its log would be {}",
+                    cluster::log_of(name)?.display()
+                );
                 code = ExitCode::FAILURE;
             }
         }
