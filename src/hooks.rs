@@ -24,12 +24,7 @@ pub struct Outcome {
 ///
 /// Ends at the first failure; hooks of type `rollback` at the first success, which is the one that asks
 /// for a rollback; hooks of type `event` are all called. Empty when there are none of that type.
-pub async fn call_all(
-    caller: &Caller,
-    hooks: &[Webhook],
-    kind: HookType,
-    run: &Run<'_>,
-) -> Vec<Outcome> {
+pub async fn call_all(caller: &Caller, hooks: &[Webhook], kind: HookType, run: &Run<'_>) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     for hook in hooks.iter().filter(|hook| hook.hook_type() == kind) {
         let payload = Payload::new(run, hook.metadata.as_ref());

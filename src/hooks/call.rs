@@ -65,9 +65,7 @@ impl Caller {
             };
             if attempt >= attempts {
                 let url = redacted(url);
-                return Err(format!(
-                    "POST {url} giving up after {attempt} attempt(s): {reason}"
-                ));
+                return Err(format!("POST {url} giving up after {attempt} attempt(s): {reason}"));
             }
             tokio::time::sleep(wish.unwrap_or(backoff)).await;
             backoff = (backoff * 2).min(LONGEST_BACKOFF);
@@ -76,18 +74,8 @@ impl Caller {
     }
 }
 
-async fn once(
-    client: &Client,
-    url: &Url,
-    timeout: Duration,
-    payload: &Payload,
-) -> Result<(), Failure> {
-    let sent = client
-        .post(url.clone())
-        .json(payload)
-        .timeout(timeout)
-        .send()
-        .await;
+async fn once(client: &Client, url: &Url, timeout: Duration, payload: &Payload) -> Result<(), Failure> {
+    let sent = client.post(url.clone()).json(payload).timeout(timeout).send().await;
     let response = sent.map_err(|e| Failure::Passing(root_cause(&e), None))?;
     let status = response.status();
     let wish = wish(&response);
@@ -95,9 +83,7 @@ async fn once(
         ..=202 => Ok(()),
         // What Flagger discards here is what the load tester says about a failed command.
         429 => Err(Failure::Passing(quoted(response).await, wish)),
-        500.. if status != StatusCode::NOT_IMPLEMENTED => {
-            Err(Failure::Passing(quoted(response).await, wish))
-        }
+        500.. if status != StatusCode::NOT_IMPLEMENTED => Err(Failure::Passing(quoted(response).await, wish)),
         _ => Err(Failure::Refused(quoted(response).await)),
     }
 }
@@ -107,13 +93,7 @@ fn wish(response: &Response) -> Option<Duration> {
     if !matches!(response.status().as_u16(), 429 | 503) {
         return None;
     }
-    let seconds = response
-        .headers()
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()?;
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_WISH))
 }
 

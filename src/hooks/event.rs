@@ -19,22 +19,12 @@ pub struct Told<'a> {
 /// Tells `event` to all event hooks among `hooks`; only if there are none, to `global`
 /// (`-event-webhook`). A hook that fails is logged and changes nothing. Callers that must not wait spawn
 /// this.
-pub async fn tell(
-    caller: &Caller,
-    hooks: &[Webhook],
-    global: Option<&str>,
-    run: &Run<'_>,
-    event: &Told<'_>,
-) {
+pub async fn tell(caller: &Caller, hooks: &[Webhook], global: Option<&str>, run: &Run<'_>, event: &Told<'_>) {
     for hook in receivers(hooks, global) {
         let payload = payload(&hook, run, event);
         if let Err(error) = caller.call(&hook, &payload).await {
             let canary = format!("{}.{}", run.name, run.namespace);
-            tracing::error!(
-                canary,
-                "error sending event to webhook {}: {error}",
-                hook.name
-            );
+            tracing::error!(canary, "error sending event to webhook {}: {error}", hook.name);
         }
     }
 }
@@ -93,28 +83,20 @@ mod tests {
 
     #[test]
     fn the_global_hook_hears_only_what_no_other_does() {
-        let names = |hooks: &[Webhook], global| {
-            receivers(hooks, global)
-                .into_iter()
-                .map(|h| h.name)
-                .collect::<Vec<_>>()
-        };
+        let names =
+            |hooks: &[Webhook], global| receivers(hooks, global).into_iter().map(|h| h.name).collect::<Vec<_>>();
         assert_eq!(
             names(&[hook("a", "event"), hook("b", "event")], Some("http://g")),
             ["a", "b"]
         );
-        assert_eq!(
-            names(&[hook("a", "rollout")], Some("http://g")),
-            ["event-webhook"]
-        );
+        assert_eq!(names(&[hook("a", "rollout")], Some("http://g")), ["event-webhook"]);
         assert!(names(&[hook("a", "rollout")], Some("")).is_empty());
         assert!(names(&[], None).is_empty());
     }
 
     #[test]
     fn the_event_wins_over_the_hooks_own_metadata() {
-        let metadata =
-            [("team", "red"), ("eventType", "mine")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let metadata = [("team", "red"), ("eventType", "mine")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         let hook = Webhook {
             metadata: Some(BTreeMap::from(metadata)),
             ..hook("a", "event")
@@ -131,9 +113,6 @@ mod tests {
             ("timestamp", "1700000000123"),
         ];
         let metadata = payload(&hook, &RUN, &told).metadata;
-        assert_eq!(
-            metadata,
-            expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
-        );
+        assert_eq!(metadata, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     }
 }

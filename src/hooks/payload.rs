@@ -40,8 +40,7 @@ pub struct Payload {
 impl Payload {
     /// The payload of a hook with this metadata.
     pub fn new(run: &Run<'_>, metadata: Option<&BTreeMap<String, String>>) -> Self {
-        let filled =
-            |(key, value): (&String, &String)| (key.clone(), fill_in(value, run.canary_weight));
+        let filled = |(key, value): (&String, &String)| (key.clone(), fill_in(value, run.canary_weight));
         Self {
             name: run.name.to_owned(),
             namespace: run.namespace.to_owned(),
@@ -111,10 +110,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             let metadata = BTreeMap::from([("cmd".to_owned(), text.to_owned())]);
-            assert_eq!(
-                Payload::new(&RUN, Some(&metadata)).metadata["cmd"],
-                expected
-            );
+            assert_eq!(Payload::new(&RUN, Some(&metadata)).metadata["cmd"], expected);
         }
     }
 }

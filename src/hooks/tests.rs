@@ -40,10 +40,7 @@ async fn called(kind: HookType, codes: &[u16]) -> Vec<(String, bool)> {
         hooks.insert(0, other);
     }
     let outcomes = call_all(&Caller::default(), &hooks, kind, &RUN).await;
-    outcomes
-        .into_iter()
-        .map(|o| (o.hook, o.result.is_ok()))
-        .collect()
+    outcomes.into_iter().map(|o| (o.hook, o.result.is_ok())).collect()
 }
 
 fn expected(outcomes: &[bool]) -> Vec<(String, bool)> {

@@ -160,14 +160,8 @@ impl Context<'_> {
                 Some(data.map_err(error)?)
             }
         };
-<<<<<<< HEAD
-        provider(self.clients, spec, secret.as_ref())
+        provider(self.clients, self.egress, spec, secret.as_ref())
             .map_err(|e| messages::template_provider_error(template, namespace, &spec.provider.kind, &e))
-=======
-        provider(self.clients, self.egress, spec, secret.as_ref()).map_err(|e| {
-            messages::template_provider_error(template, namespace, &spec.provider.kind, &e)
-        })
->>>>>>> metrics
     }
 
     /// The Prometheus of built-in and inline queries.

@@ -80,10 +80,7 @@ impl Recorder {
 /// As Flagger: Normal and Warning are both `info`.
 fn log(note: &Note) {
     let name = note.object.name.as_deref().unwrap_or_default();
-    let canary = format!(
-        "{name}.{}",
-        note.object.namespace.as_deref().unwrap_or_default()
-    );
+    let canary = format!("{name}.{}", note.object.namespace.as_deref().unwrap_or_default());
     match note.severity {
         Severity::Normal | Severity::Warning => tracing::info!(canary, "{}", note.message),
         Severity::Error => tracing::error!(canary, "{}", note.message),

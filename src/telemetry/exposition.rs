@@ -100,10 +100,8 @@ impl Metrics {
     pub fn status(&self, target: &str, namespace: &str, state: RunState) {
         let number = match (self.encoding, state) {
             (_, RunState::Succeeded) => 1,
-            (StatusEncoding::Coalmine, RunState::Failed)
-            | (StatusEncoding::Flagger, RunState::Running) => 0,
-            (StatusEncoding::Coalmine, RunState::Running)
-            | (StatusEncoding::Flagger, RunState::Failed) => 2,
+            (StatusEncoding::Coalmine, RunState::Failed) | (StatusEncoding::Flagger, RunState::Running) => 0,
+            (StatusEncoding::Coalmine, RunState::Running) | (StatusEncoding::Flagger, RunState::Failed) => 2,
         };
         self.families
             .status
@@ -118,10 +116,7 @@ impl Metrics {
                 workload,
                 namespace: namespace.to_owned(),
             };
-            self.families
-                .weight
-                .get_or_create(&labels)
-                .set(i64::from(weight));
+            self.families.weight.get_or_create(&labels).set(i64::from(weight));
         };
         set(format!("{target}-primary"), primary);
         set(target.to_owned(), canary);
@@ -171,9 +166,7 @@ impl Metrics {
             });
         }
         for metric in metrics {
-            self.families
-                .analysis
-                .remove(&Analysis::new(target, namespace, metric));
+            self.families.analysis.remove(&Analysis::new(target, namespace, metric));
         }
     }
 

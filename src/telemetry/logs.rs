@@ -42,11 +42,7 @@ impl FromStr for Verbosity {
             other => return Err(format!("{other:?} is none of debug, info, warn, error")),
         };
         // What libraries have to say below warnings is of use only to those who ask for it by name.
-        let rest = if matches!(level, "error") {
-            "error"
-        } else {
-            "warn"
-        };
+        let rest = if matches!(level, "error") { "error" } else { "warn" };
         Ok(Self(format!("{rest},coalmine={level}")))
     }
 }
@@ -58,10 +54,7 @@ pub fn init(verbosity: &Verbosity, format: Format) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     let _ = match format {
-        Format::Json => builder
-            .fmt_fields(JsonFields::new())
-            .event_format(Json)
-            .try_init(),
+        Format::Json => builder.fmt_fields(JsonFields::new()).event_format(Json).try_init(),
         Format::Text => builder.try_init(),
     };
 }
@@ -80,11 +73,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut fields = Map::new();
-        for span in context
-            .event_scope()
-            .into_iter()
-            .flat_map(|scope| scope.from_root())
-        {
+        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();
             let Some(formatted) = extensions.get::<FormattedFields<JsonFields>>() else {
                 continue;
@@ -103,11 +92,7 @@ where
 fn line(event: &Event<'_>, now: &jiff::Timestamp, mut fields: Map<String, Value>) -> String {
     let metadata = event.metadata();
     let message = fields.remove("message").unwrap_or_else(|| Value::from(""));
-    let caller = format!(
-        "{}:{}",
-        metadata.file().unwrap_or("?"),
-        metadata.line().unwrap_or(0)
-    );
+    let caller = format!("{}:{}", metadata.file().unwrap_or("?"), metadata.line().unwrap_or(0));
     let mut pairs = vec![
         ("level", Value::from(level(*metadata.level()))),
         ("ts", Value::from(format!("{now:.3}"))),

@@ -53,15 +53,9 @@ pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
 }
 
 /// Serves on `listener` until `shutdown`.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: Shutdown,
-) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> std::io::Result<()> {
     let stop = async move { shutdown.requested().await };
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop)
-        .await
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
 }
 
 #[cfg(test)]

@@ -37,10 +37,7 @@ pub fn known_bad_policy() -> CanaryPolicy {
 fn judged(policy: &CanaryPolicy, world: &World) -> Report {
     let mut report = Report::default();
     let spec = &policy.spec;
-    let provider = spec
-        .provider
-        .as_deref()
-        .filter(|provider| !provider.is_empty());
+    let provider = spec.provider.as_deref().filter(|provider| !provider.is_empty());
     if let Some(provider) = provider.filter(|provider| !PROVIDERS.contains(provider)) {
         report.unsupported(
             "spec.provider",
@@ -50,8 +47,7 @@ fn judged(policy: &CanaryPolicy, world: &World) -> Report {
     }
     if let Some(url) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) {
         const FIELD: &str = "spec.metricsServer";
-        if let Some(url) = urls::check(&mut report, FIELD, url, "http://prometheus.monitoring:9090")
-        {
+        if let Some(url) = urls::check(&mut report, FIELD, url, "http://prometheus.monitoring:9090") {
             urls::check_egress(&mut report, FIELD, &url, world.allow_local_urls);
         }
     }
@@ -111,14 +107,8 @@ fn hostname(report: &mut Report, template: Option<&str>) {
 /// The schema says most of this, too; a policy stored under an older one is judged here.
 fn numbers(report: &mut Report, spec: &CanaryPolicySpec) {
     let port = spec.service.as_ref().and_then(|service| service.port);
-    if let Some(port) =
-        port.filter(|port| port.whole().is_none_or(|port| !(1..=65535).contains(&port)))
-    {
-        report.invalid(
-            "spec.service.port",
-            port,
-            "must be a whole number between 1 and 65535",
-        );
+    if let Some(port) = port.filter(|port| port.whole().is_none_or(|port| !(1..=65535).contains(&port))) {
+        report.invalid("spec.service.port", port, "must be a whole number between 1 and 65535");
     }
     if let Some(most) = spec
         .max_concurrent
@@ -135,17 +125,11 @@ fn numbers(report: &mut Report, spec: &CanaryPolicySpec) {
         ("drainSeconds", spec.drain_seconds),
         ("deletionGraceSeconds", spec.deletion_grace_seconds),
     ];
-    for (name, value) in seconds
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|v| (name, v)))
-    {
+    for (name, value) in seconds.into_iter().filter_map(|(name, value)| value.map(|v| (name, v))) {
         if value.value() < 0.0 {
             report.invalid(format!("spec.{name}"), value, "must not be negative");
         } else if value.value() > 3600.0 {
-            report.warn(
-                format!("spec.{name}"),
-                format!("{value} s hold up every release"),
-            );
+            report.warn(format!("spec.{name}"), format!("{value} s hold up every release"));
         }
     }
 }
@@ -174,11 +158,7 @@ fn guard_rails(report: &mut Report, rails: &GuardRails) {
             "must be a whole number, at least 1",
         );
     }
-    durations::plain(
-        report,
-        "spec.guardRails.minInterval",
-        rails.min_interval.as_deref(),
-    );
+    durations::plain(report, "spec.guardRails.minInterval", rails.min_interval.as_deref());
 }
 
 fn freeze(report: &mut Report, field: &str, window: &FreezeWindow) {
@@ -200,9 +180,7 @@ fn freeze(report: &mut Report, field: &str, window: &FreezeWindow) {
 fn is_zone(zone: &str) -> bool {
     let part = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphabetic())
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_-+".contains(c))
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-+".contains(c))
     };
     matches!(zone, "UTC" | "GMT" | "Etc/UTC") || (zone.contains('/') && zone.split('/').all(part))
 }

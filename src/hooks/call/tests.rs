@@ -24,9 +24,7 @@ async fn receiver(answers: Vec<axum::response::Response>) -> (String, Bodies) {
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    tokio::spawn(
-        async move { axum::serve(listener, Router::new().route("/", post(answer))).await },
-    );
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
     (url, bodies)
 }
 
@@ -72,18 +70,11 @@ async fn success_ends_at_202() {
 
 #[tokio::test]
 async fn a_refusal_is_quoted_and_not_retried() {
-    let (url, bodies) =
-        receiver(vec![(Code::FORBIDDEN, "Forbidden by hand").into_response()]).await;
-    assert_eq!(
-        call(&hook(&url, 3)).await,
-        Err("Forbidden by hand".to_owned())
-    );
+    let (url, bodies) = receiver(vec![(Code::FORBIDDEN, "Forbidden by hand").into_response()]).await;
+    assert_eq!(call(&hook(&url, 3)).await, Err("Forbidden by hand".to_owned()));
     assert_eq!(bodies.lock().len(), 1);
     let (url, bodies) = receiver(vec![Code::NOT_IMPLEMENTED.into_response()]).await;
-    assert_eq!(
-        call(&hook(&url, 3)).await,
-        Err("501 Not Implemented".to_owned())
-    );
+    assert_eq!(call(&hook(&url, 3)).await, Err("501 Not Implemented".to_owned()));
     assert_eq!(bodies.lock().len(), 1);
 }
 
@@ -127,18 +118,12 @@ async fn each_attempt_has_its_own_time() {
         error.ends_with("giving up after 2 attempt(s): context deadline exceeded"),
         "{error}"
     );
-    assert!(
-        error.contains("user:xxxxx@") && !error.contains("secret"),
-        "{error}"
-    );
+    assert!(error.contains("user:xxxxx@") && !error.contains("secret"), "{error}");
 }
 
 #[tokio::test]
 async fn egress_rules_hold_for_redirections_too() {
-    let (url, _) = receiver(vec![
-        Redirect::temporary("http://169.254.169.254/").into_response(),
-    ])
-    .await;
+    let (url, _) = receiver(vec![Redirect::temporary("http://169.254.169.254/").into_response()]).await;
     let caller = Caller::new(Arc::default(), Egress::in_cluster(None));
     let run = Run {
         name: "",
@@ -151,8 +136,5 @@ async fn egress_rules_hold_for_redirections_too() {
         .call(&hook(&url, 0), &Payload::new(&run, None))
         .await
         .unwrap_err();
-    assert!(
-        error.contains("calls to 169.254.169.254 are denied"),
-        "{error}"
-    );
+    assert!(error.contains("calls to 169.254.169.254 are denied"), "{error}");
 }

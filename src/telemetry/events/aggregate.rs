@@ -89,8 +89,7 @@ impl Aggregate {
         if self.0.len() < REMEMBERED {
             return;
         }
-        self.0
-            .retain(|_, known| now.duration_since(known.last) < WINDOW);
+        self.0.retain(|_, known| now.duration_since(known.last) < WINDOW);
         if self.0.len() >= REMEMBERED {
             self.0.clear(); // rather a few Events too many than memory without bound
         }
@@ -100,10 +99,7 @@ impl Aggregate {
 fn key(note: &Note) -> Key {
     let object = &note.object;
     Key {
-        namespace: object
-            .namespace
-            .clone()
-            .unwrap_or_else(|| "default".to_owned()),
+        namespace: object.namespace.clone().unwrap_or_else(|| "default".to_owned()),
         name: object.name.clone().unwrap_or_default(),
         uid: object.uid.clone().unwrap_or_default(),
         warning: note.severity != Severity::Normal,
@@ -172,27 +168,15 @@ mod tests {
     #[test]
     fn repeating_a_text_raises_the_count_while_it_is_fresh() {
         let mut aggregate = Aggregate::default();
-        assert!(matches!(
-            aggregate.next(&note("halt"), at(0)),
-            Write::Create(_)
-        ));
-        assert!(matches!(
-            aggregate.next(&note("other"), at(1)),
-            Write::Create(_)
-        ));
+        assert!(matches!(aggregate.next(&note("halt"), at(0)), Write::Create(_)));
+        assert!(matches!(aggregate.next(&note("other"), at(1)), Write::Create(_)));
         let repeated = aggregate.next(&note("halt"), at(599));
-        assert!(
-            matches!(repeated, Write::Repeat { count: 2, .. }),
-            "{repeated:?}"
-        );
+        assert!(matches!(repeated, Write::Repeat { count: 2, .. }), "{repeated:?}");
         assert!(matches!(
             aggregate.next(&note("halt"), at(1198)),
             Write::Repeat { count: 3, .. }
         ));
-        assert!(matches!(
-            aggregate.next(&note("halt"), at(1798)),
-            Write::Create(_)
-        ));
+        assert!(matches!(aggregate.next(&note("halt"), at(1798)), Write::Create(_)));
     }
 
     #[test]
@@ -200,10 +184,7 @@ mod tests {
         let mut aggregate = Aggregate::default();
         aggregate.next(&note("halt"), at(0));
         aggregate.forget(&note("halt"));
-        assert!(matches!(
-            aggregate.next(&note("halt"), at(1)),
-            Write::Create(_)
-        ));
+        assert!(matches!(aggregate.next(&note("halt"), at(1)), Write::Create(_)));
     }
 
     #[test]

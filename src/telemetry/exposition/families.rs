@@ -10,9 +10,7 @@ use prometheus_client::registry::{Metric, Registry};
 use std::sync::atomic::AtomicU64;
 
 /// The buckets of Go's client library, in seconds.
-const GO_BUCKETS: [f64; 11] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const GO_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Admission answers in milliseconds or not in time.
 const ADMISSION_BUCKETS: [f64; 9] = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.05, 0.25, 1.0];
 
@@ -97,12 +95,7 @@ impl Families {
                 "Seconds spent performing canary analysis",
                 Family::new_with_constructor(duration),
             ),
-            total: add(
-                r,
-                "flagger_canary_total",
-                "Total number of canaries",
-                Family::default(),
-            ),
+            total: add(r, "flagger_canary_total", "Total number of canaries", Family::default()),
             status: add(
                 r,
                 "flagger_canary_status",
@@ -145,12 +138,7 @@ impl Families {
                 "Events that were not written",
                 Counter::default(),
             ),
-            leader: add(
-                r,
-                "coalmine_leader",
-                "Whether this process leads",
-                Gauge::default(),
-            ),
+            leader: add(r, "coalmine_leader", "Whether this process leads", Gauge::default()),
             admissions: add(
                 r,
                 "coalmine_admission_duration_seconds",

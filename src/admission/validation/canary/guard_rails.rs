@@ -15,10 +15,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
         return;
     };
     if subject.canary.skip_analysis() && *rails != GuardRails::default() {
-        let why = format!(
-            "policy {:?} demands an analysis; remove it",
-            policy.name_any()
-        );
+        let why = format!("policy {:?} demands an analysis; remove it", policy.name_any());
         return report.forbidden("spec.skipAnalysis", why);
     }
     if let Some(analysis) = &subject.canary.spec.analysis {
@@ -27,12 +24,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
 }
 
 /// Holds an analysis, a Canary's or the policy's own default, to the guard rails.
-pub(in super::super) fn within(
-    report: &mut Report,
-    policy: &str,
-    rails: &GuardRails,
-    analysis: &Analysis,
-) {
+pub(in super::super) fn within(report: &mut Report, policy: &str, rails: &GuardRails, analysis: &Analysis) {
     weights(report, policy, rails, analysis);
     if let Some(least) = rails.min_interval()
         && analysis.interval.is_some()
@@ -51,12 +43,7 @@ pub(in super::super) fn within(
         report.forbidden("spec.analysis.threshold", why);
     }
     for name in rails.required_metrics.iter().flatten() {
-        if !analysis
-            .metrics
-            .iter()
-            .flatten()
-            .any(|metric| metric.name == *name)
-        {
+        if !analysis.metrics.iter().flatten().any(|metric| metric.name == *name) {
             report.required(
                 "spec.analysis.metrics",
                 format!("policy {policy:?} demands the metric {name:?}; add it"),
@@ -85,11 +72,7 @@ fn weights(report: &mut Report, policy: &str, rails: &GuardRails, analysis: &Ana
     } else {
         "spec.analysis.stepWeight"
     };
-    if let Some(most) = rails
-        .max_step_weight
-        .map(Number::int)
-        .filter(|most| rise > *most)
-    {
+    if let Some(most) = rails.max_step_weight.map(Number::int).filter(|most| rise > *most) {
         report.forbidden(
             field,
             format!("policy {policy:?} allows at most {most} % in one step, not {rise}"),
@@ -100,16 +83,8 @@ fn weights(report: &mut Report, policy: &str, rails: &GuardRails, analysis: &Ana
     } else {
         analysis.max_weight()
     };
-    let field = if listed {
-        field
-    } else {
-        "spec.analysis.maxWeight"
-    };
-    if let Some(most) = rails
-        .max_weight
-        .map(Number::int)
-        .filter(|most| highest > *most)
-    {
+    let field = if listed { field } else { "spec.analysis.maxWeight" };
+    if let Some(most) = rails.max_weight.map(Number::int).filter(|most| highest > *most) {
         report.forbidden(
             field,
             format!("policy {policy:?} allows at most {most} % before promotion, not {highest}"),

@@ -42,27 +42,19 @@ async fn written(codes: &'static [u16], messages: &[&str]) -> (Vec<String>, Stri
     }
     drop(recorder);
     let (_trigger, shutdown) = Trigger::new();
-    Writer::new(client, queue, metrics.clone())
-        .run(shutdown)
-        .await;
+    Writer::new(client, queue, metrics.clone()).run(shutdown).await;
     let asked = asked.lock().clone();
     (asked, metrics.render())
 }
 
 #[tokio::test]
 async fn a_repeated_text_is_a_patch() {
-    assert_eq!(
-        written(&[], &["a", "a", "b"]).await.0,
-        ["POST", "PATCH", "POST"]
-    );
+    assert_eq!(written(&[], &["a", "a", "b"]).await.0, ["POST", "PATCH", "POST"]);
 }
 
 #[tokio::test]
 async fn an_event_that_is_gone_is_written_anew() {
-    assert_eq!(
-        written(&[200, 404], &["a", "a"]).await.0,
-        ["POST", "PATCH", "POST"]
-    );
+    assert_eq!(written(&[200, 404], &["a", "a"]).await.0, ["POST", "PATCH", "POST"]);
 }
 
 #[tokio::test]
@@ -80,9 +72,5 @@ async fn a_full_queue_drops_and_counts_instead_of_waiting() {
     for _ in 0..5000 {
         recorder.record(&canary, Severity::Normal, "a");
     }
-    assert!(
-        metrics
-            .render()
-            .contains("coalmine_events_dropped_total 904\n")
-    );
+    assert!(metrics.render().contains("coalmine_events_dropped_total 904\n"));
 }
