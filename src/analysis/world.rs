@@ -103,7 +103,6 @@ impl World {
             },
             Stage::Scaling => Self {
                 target_replicas: Some(wanted.max(1)),
-                target_state: Some(TargetState::Rest),
                 unpause: target.held,
                 ..base
             },
