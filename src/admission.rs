@@ -1,0 +1,3 @@
+//! The door: what happens to a change before it is stored.
+
+pub mod validation;

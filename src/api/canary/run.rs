@@ -1,0 +1,65 @@
+//! Coalmine `status.run`: the state of one run, enough to resume it from any write.
+
+use crate::api::number::lenient_i32;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One analysis of one revision. All instants have microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RunStatus {
+    /// The analysis module's own word for where the run stands.
+    pub stage: String,
+    /// Hash of the template this run is about.
+    pub revision: String,
+    /// When the stage was entered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<MicroTime>,
+    /// When the run began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<MicroTime>,
+    /// When the next check is due; left out while an event is awaited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<MicroTime>,
+    /// The weights about to be written, or last written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// The weights before `intent`: a live value equal to either is ours, anything else is foreign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_intent: Option<Intent>,
+    /// Why the run stands still or ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// User name of whoever made the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// Field manager the change came from, such as `kubectl-client-side-apply`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager: Option<String>,
+    /// Checks made in this run.
+    #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
+    pub checks: i32,
+    /// Whether the change was stored without passing the door.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bypassed: bool,
+}
+
+fn is_zero(value: &i32) -> bool {
+    *value == 0
+}
+
+/// Traffic shares, percent; primary and canary sum to 100.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Intent {
+    /// Share at the primary.
+    #[serde(deserialize_with = "lenient_i32")]
+    pub primary: i32,
+    /// Share at the canary.
+    #[serde(deserialize_with = "lenient_i32")]
+    pub canary: i32,
+    /// Share copied to the canary besides.
+    #[serde(deserialize_with = "lenient_i32")]
+    pub mirror: i32,
+}

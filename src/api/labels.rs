@@ -1,0 +1,110 @@
+//! Labels, annotations and other agreed names on objects of the cluster.
+
+/// Prefix of every label and annotation of our own.
+pub const PREFIX: &str = "coalmine.dev/";
+/// Namespace label that opts in (`"true"`); Deployment annotation that opts out (`"false"`, where the policy allows it).
+pub const ENABLED: &str = "coalmine.dev/enabled";
+/// Label on a target whose replicas we hold (`"true"`).
+pub const MANAGED: &str = "coalmine.dev/managed";
+/// Label on a target: the replica count its author wants, while `spec.replicas` is held.
+pub const DESIRED_REPLICAS: &str = "coalmine.dev/desired-replicas";
+/// Label on a target: see [`TargetState`].
+pub const STATE: &str = "coalmine.dev/state";
+/// Label on a target that *we* paused (`"true"`); a user's own `paused: true` is never undone.
+pub const HELD: &str = "coalmine.dev/held";
+/// Label on a target: hash of the template the door last admitted.
+pub const REVISION: &str = "coalmine.dev/revision";
+/// Label on objects we made ourselves (`"true"`); the first foreign write makes them the user's.
+pub const GENERATED: &str = "coalmine.dev/generated";
+/// Annotation on a namespace or Deployment: name of the `CanaryPolicy` to use.
+pub const POLICY: &str = "coalmine.dev/policy";
+/// The one field manager of all our writes.
+pub const FIELD_MANAGER: &str = "coalmine";
+/// Finalizer that keeps a Canary until traffic has left in an orderly way.
+pub const FINALIZER: &str = "coalmine.dev/lossless-exit";
+
+/// Flagger's finalizer (`revertOnDeletion`), taken over on adoption.
+pub const FLAGGER_FINALIZER: &str = "finalizer.flagger.app";
+/// Annotation on a Canary: promote the current revision now (`"true"`), consumed once.
+pub const SKIP_ANALYSIS: &str = "flagger.app/skip-analysis";
+/// Annotation on a Canary: run the analysis again (`"true"`), consumed once.
+pub const RESET: &str = "flagger.app/reset";
+/// Annotation on a ConfigMap or Secret: `"disabled"` leaves it out of config tracking.
+pub const CONFIG_TRACKING: &str = "flagger.app/config-tracking";
+/// Pod annotation on the primary that changes with each promotion.
+pub const FLAGGER_ID: &str = "flagger-id";
+/// Standard label on everything we generate; its value is [`MANAGED_BY_FLAGGER`].
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Value of [`MANAGED_BY`] on generated objects, so documented selectors keep working.
+pub const MANAGED_BY_FLAGGER: &str = "flagger";
+/// Value of switches kept as labels or annotations.
+pub const TRUE: &str = "true";
+
+/// What a target's pods do now; the value of the label [`STATE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TargetState {
+    /// A new app: the target rests at zero while the primary is first built from it.
+    Cold,
+    /// The target's own pods serve everyone; the primary is being built.
+    Hot,
+    /// Both sides run and the target receives canary traffic.
+    Serving,
+    /// The primary serves everyone, the target is at zero.
+    Rest,
+}
+
+impl TargetState {
+    /// Every state, for tables and tests.
+    pub const ALL: [Self; 4] = [Self::Cold, Self::Hot, Self::Serving, Self::Rest];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Hot => "hot",
+            Self::Serving => "serving",
+            Self::Rest => "rest",
+        }
+    }
+
+    /// Reads a label value; `None` for anything else.
+    pub fn parse(value: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == value)
+    }
+}
+
+impl std::fmt::Display for TargetState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_survives_its_label() {
+        for state in TargetState::ALL {
+            assert_eq!(TargetState::parse(state.as_str()), Some(state));
+        }
+        assert_eq!(TargetState::parse("Serving"), None);
+    }
+
+    #[test]
+    fn every_key_of_ours_has_the_prefix() {
+        for key in [
+            ENABLED,
+            MANAGED,
+            DESIRED_REPLICAS,
+            STATE,
+            HELD,
+            REVISION,
+            GENERATED,
+            POLICY,
+            FINALIZER,
+        ] {
+            assert!(key.starts_with(PREFIX), "{key}");
+        }
+    }
+}
