@@ -6,9 +6,9 @@
 //! stale cache can delay an enrolment but never take pods away.
 
 use super::fields::{self, Path};
-use super::labels;
 use super::patch::{PatchOp, string_map};
 use super::review::{Operation, Request};
+use crate::api::labels::{self, TargetState};
 use serde_json::Value;
 
 mod create;
@@ -17,7 +17,6 @@ mod target;
 mod update;
 mod warnings;
 
-pub use target::State;
 use target::Target;
 
 /// What is known about the target when the request arrives.
@@ -117,7 +116,11 @@ pub fn mutate(request: &Request, context: &Context) -> Outcome {
     let new = Target(&request.object);
     if context.ours.contains(&request.user_info.username) {
         let patch = disown(&request.object, new.managed(), new.is_held());
-        return Outcome { patch, warnings: Vec::new(), decision: "own" };
+        return Outcome {
+            patch,
+            warnings: Vec::new(),
+            decision: "own",
+        };
     }
     let held = match request.operation {
         Operation::Create => create::decide(new, context),
@@ -129,7 +132,10 @@ pub fn mutate(request: &Request, context: &Context) -> Outcome {
 
 impl Outcome {
     fn pass(decision: &'static str) -> Self {
-        Self { decision, ..Self::default() }
+        Self {
+            decision,
+            ..Self::default()
+        }
     }
 }
 
@@ -153,11 +159,26 @@ impl Held {
             Some(false) if new.paused() => patch.push(PatchOp::remove("/spec/paused")),
             _ => {}
         }
-        let managed = self.labels.iter().any(|(key, value)| key == labels::MANAGED && value.is_some());
-        let holds_pause = self.labels.iter().any(|(key, value)| key == labels::HELD && value.is_some());
+        let managed = self
+            .labels
+            .iter()
+            .any(|(key, value)| key == labels::MANAGED && value.is_some());
+        let holds_pause = self
+            .labels
+            .iter()
+            .any(|(key, value)| key == labels::HELD && value.is_some());
         patch.extend(disown(new.0, managed, holds_pause));
-        Outcome { patch, warnings: self.warnings, decision: self.decision }
+        Outcome {
+            patch,
+            warnings: self.warnings,
+            decision: self.decision,
+        }
     }
+}
+
+/// Whether T's pods carry traffic.
+fn serves(state: TargetState) -> bool {
+    matches!(state, TargetState::Hot | TargetState::Serving)
 }
 
 /// Takes what we hold out of every managedFields entry: replicas while managed, paused while we hold it, our labels.

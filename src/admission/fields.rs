@@ -20,7 +20,9 @@ pub fn disown(object: &Value, paths: &[Path<'_>]) -> Vec<PatchOp> {
     };
     let mut ops = Vec::new();
     for (index, entry) in entries.iter().enumerate().rev() {
-        let Some(fields) = entry.get("fieldsV1").filter(|fields| fields.is_object()) else { continue };
+        let Some(fields) = entry.get("fieldsV1").filter(|fields| fields.is_object()) else {
+            continue;
+        };
         let at = format!("/metadata/managedFields/{index}");
         let mut left = fields.clone();
         let mut removed = Vec::new();
@@ -36,7 +38,11 @@ pub fn disown(object: &Value, paths: &[Path<'_>]) -> Vec<PatchOp> {
             ops.push(PatchOp::remove(at));
             continue;
         }
-        ops.extend(removed.into_iter().map(|pointer| PatchOp::remove(format!("{at}/fieldsV1{pointer}"))));
+        ops.extend(
+            removed
+                .into_iter()
+                .map(|pointer| PatchOp::remove(format!("{at}/fieldsV1{pointer}"))),
+        );
     }
     ops
 }
@@ -86,8 +92,10 @@ mod tests {
     const LABEL: Path<'static> = &["metadata", "labels", "coalmine.dev/state"];
 
     fn object(fields: Vec<Value>) -> Value {
-        let entries: Vec<Value> =
-            fields.into_iter().map(|f| json!({"manager": "m", "operation": "Apply", "fieldsV1": f})).collect();
+        let entries: Vec<Value> = fields
+            .into_iter()
+            .map(|f| json!({"manager": "m", "operation": "Apply", "fieldsV1": f}))
+            .collect();
         json!({"metadata": {"managedFields": entries}})
     }
 
@@ -98,7 +106,10 @@ mod tests {
             json!({"f:spec": {"f:replicas": {}}, "f:status": {}}),
         ]);
         let after = applied(&before, &disown(&before, &[REPLICAS])).unwrap();
-        assert_eq!(after, object(vec![json!({"f:spec": {"f:template": {}}}), json!({"f:status": {}})]));
+        assert_eq!(
+            after,
+            object(vec![json!({"f:spec": {"f:template": {}}}), json!({"f:status": {}})])
+        );
     }
 
     #[test]
@@ -129,7 +140,10 @@ mod tests {
         let after = applied(&before, &disown(&before, &[LABEL])).unwrap();
         assert_eq!(
             after,
-            object(vec![json!({"f:metadata": {"f:name": {}}}), json!({"f:metadata": {"f:labels": {".": {}, "f:app": {}}}})])
+            object(vec![
+                json!({"f:metadata": {"f:name": {}}}),
+                json!({"f:metadata": {"f:labels": {".": {}, "f:app": {}}}})
+            ])
         );
     }
 

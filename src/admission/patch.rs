@@ -31,12 +31,18 @@ pub enum PatchOp {
 impl PatchOp {
     /// An `add`.
     pub fn add(path: impl Into<String>, value: Value) -> Self {
-        Self::Add { path: path.into(), value }
+        Self::Add {
+            path: path.into(),
+            value,
+        }
     }
 
     /// A `replace`.
     pub fn replace(path: impl Into<String>, value: Value) -> Self {
-        Self::Replace { path: path.into(), value }
+        Self::Replace {
+            path: path.into(),
+            value,
+        }
     }
 
     /// A `remove`.
@@ -88,8 +94,9 @@ pub fn string_map(object: &Value, parent: &str, changes: &[(String, Option<Strin
 /// # Errors
 /// When an operation does not fit the object.
 pub fn applied(object: &Value, ops: &[PatchOp]) -> Result<Value, String> {
-    let patch: json_patch::Patch =
-        serde_json::to_value(ops).and_then(serde_json::from_value).map_err(|error| error.to_string())?;
+    let patch: json_patch::Patch = serde_json::to_value(ops)
+        .and_then(serde_json::from_value)
+        .map_err(|error| error.to_string())?;
     let mut copy = object.clone();
     json_patch::patch(&mut copy, &patch).map_err(|error| error.to_string())?;
     Ok(copy)
@@ -110,9 +117,19 @@ mod tests {
     #[test]
     fn only_what_differs_is_written_and_keys_are_escaped() {
         let object = json!({"metadata": {"labels": {"a/b": "1", "c": "2"}}});
-        let changes = [("a/b".to_owned(), Some("1".to_owned())), ("c".to_owned(), None), ("d/e".to_owned(), Some("3".to_owned()))];
+        let changes = [
+            ("a/b".to_owned(), Some("1".to_owned())),
+            ("c".to_owned(), None),
+            ("d/e".to_owned(), Some("3".to_owned())),
+        ];
         let ops = string_map(&object, "/metadata/labels", &changes);
-        assert_eq!(ops, vec![PatchOp::remove("/metadata/labels/c"), PatchOp::add("/metadata/labels/d~1e", json!("3"))]);
+        assert_eq!(
+            ops,
+            vec![
+                PatchOp::remove("/metadata/labels/c"),
+                PatchOp::add("/metadata/labels/d~1e", json!("3"))
+            ]
+        );
         let after = applied(&object, &ops).unwrap();
         assert_eq!(after, json!({"metadata": {"labels": {"a/b": "1", "d/e": "3"}}}));
     }

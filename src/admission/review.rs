@@ -121,7 +121,10 @@ impl Request {
         if !self.name.is_empty() {
             return &self.name;
         }
-        self.object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+        self.object
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 }
 

@@ -87,5 +87,7 @@ impl Blueprint {
 
 /// Whether `key` is asked for by one of `prefixes` (`*` is all, an empty prefix none).
 pub fn prefix_matches(prefixes: &[String], key: &str) -> bool {
-    prefixes.iter().any(|p| p == "*" || (!p.is_empty() && key.starts_with(p.as_str())))
+    prefixes
+        .iter()
+        .any(|p| p == "*" || (!p.is_empty() && key.starts_with(p.as_str())))
 }

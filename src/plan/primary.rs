@@ -22,21 +22,31 @@ pub fn primary(
     blueprint: &Blueprint,
 ) -> Value {
     let mut spec = Map::new();
-    for field in ["progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit", "strategy"] {
+    for field in [
+        "progressDeadlineSeconds",
+        "minReadySeconds",
+        "revisionHistoryLimit",
+        "strategy",
+    ] {
         if let Some(value) = target.pointer(&format!("/spec/{field}")) {
             spec.insert(field.to_owned(), value.clone());
         }
     }
     spec.insert("replicas".to_owned(), json!(replicas));
     spec.insert("selector".to_owned(), json!({"matchLabels": selector.primary_labels()}));
-    spec.insert("template".to_owned(), pod_template(template, hash, selector, &blueprint.target));
+    spec.insert(
+        "template".to_owned(),
+        pod_template(template, hash, selector, &blueprint.target),
+    );
     let mut object_labels = copied(target.pointer("/metadata/labels"), |key| {
         prefix_matches(&blueprint.include_label_prefixes, key) && !key.starts_with(labels::PREFIX)
     });
     object_labels.insert(selector.key.clone(), json!(selector.primary_value()));
     object_labels.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
     let mut annotations = copied(target.pointer("/metadata/annotations"), |key| {
-        prefix_matches(&blueprint.include_label_prefixes, key) && key != LAST_APPLIED && !key.starts_with(labels::PREFIX)
+        prefix_matches(&blueprint.include_label_prefixes, key)
+            && key != LAST_APPLIED
+            && !key.starts_with(labels::PREFIX)
     });
     annotations.insert(REVISION_ANNOTATION.to_owned(), json!(hash));
     json!({
@@ -55,7 +65,11 @@ pub fn primary(
 
 /// The revision a live primary was made from.
 pub fn primary_revision(primary: &Value) -> Option<&str> {
-    primary.get("metadata")?.get("annotations")?.get(REVISION_ANNOTATION)?.as_str()
+    primary
+        .get("metadata")?
+        .get("annotations")?
+        .get(REVISION_ANNOTATION)?
+        .as_str()
 }
 
 fn pod_template(template: &Value, hash: &str, selector: &Selector, target: &str) -> Value {
@@ -71,25 +85,43 @@ fn pod_template(template: &Value, hash: &str, selector: &Selector, target: &str)
 
 fn copied(from: Option<&Value>, keep: impl Fn(&str) -> bool) -> Map<String, Value> {
     let members = from.and_then(Value::as_object).into_iter().flatten();
-    members.filter(|(key, _)| !key.contains(TOOLKIT) && keep(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    members
+        .filter(|(key, _)| !key.contains(TOOLKIT) && keep(key))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
 }
 
 // Spreading and anti-affinity rules speak of the pods' own labels: on primary they mean primary's.
 fn keep_apart(spec: &mut Value, selector: &Selector, target: &str) {
     let own = |key: &str, value: &str| key == selector.key && (value == selector.value || value == target);
-    for constraint in spec.get_mut("topologySpreadConstraints").and_then(Value::as_array_mut).into_iter().flatten() {
+    for constraint in spec
+        .get_mut("topologySpreadConstraints")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(labels) = constraint.get_mut("labelSelector") {
             rewrite(labels, &own);
         }
     }
     let anti = spec.get_mut("affinity").and_then(|a| a.get_mut("podAntiAffinity"));
     let Some(anti) = anti else { return };
-    for term in anti.get_mut("requiredDuringSchedulingIgnoredDuringExecution").and_then(Value::as_array_mut).into_iter().flatten() {
+    for term in anti
+        .get_mut("requiredDuringSchedulingIgnoredDuringExecution")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(labels) = term.get_mut("labelSelector") {
             rewrite(labels, &own);
         }
     }
-    for term in anti.get_mut("preferredDuringSchedulingIgnoredDuringExecution").and_then(Value::as_array_mut).into_iter().flatten() {
+    for term in anti
+        .get_mut("preferredDuringSchedulingIgnoredDuringExecution")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(labels) = term.get_mut("podAffinityTerm").and_then(|t| t.get_mut("labelSelector")) {
             rewrite(labels, &own);
         }
@@ -97,14 +129,33 @@ fn keep_apart(spec: &mut Value, selector: &Selector, target: &str) {
 }
 
 fn rewrite(label_selector: &mut Value, own: &impl Fn(&str, &str) -> bool) {
-    for (key, value) in label_selector.get_mut("matchLabels").and_then(Value::as_object_mut).into_iter().flatten() {
+    for (key, value) in label_selector
+        .get_mut("matchLabels")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(text) = value.as_str().filter(|text| own(key, text)) {
             *value = json!(format!("{text}-primary"));
         }
     }
-    for expression in label_selector.get_mut("matchExpressions").and_then(Value::as_array_mut).into_iter().flatten() {
-        let key = expression.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
-        for value in expression.get_mut("values").and_then(Value::as_array_mut).into_iter().flatten() {
+    for expression in label_selector
+        .get_mut("matchExpressions")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        let key = expression
+            .get("key")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        for value in expression
+            .get_mut("values")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             if let Some(text) = value.as_str().filter(|text| own(&key, text)) {
                 *value = json!(format!("{text}-primary"));
                 break;
@@ -121,7 +172,10 @@ mod tests {
     fn blueprint() -> Blueprint {
         Blueprint {
             namespace: "shop".into(),
-            owner: Owner { name: "web".into(), uid: Some("u-1".into()) },
+            owner: Owner {
+                name: "web".into(),
+                uid: Some("u-1".into()),
+            },
             target: "web".into(),
             names: None,
             provider: Provider::Kubernetes,
@@ -152,14 +206,31 @@ mod tests {
             },
         });
         let selector = Selector::of(&target, &Selector::default_keys()).unwrap();
-        let primary = primary(&target, &target["spec"]["template"], "v1-aa", 2, &selector, &blueprint());
+        let primary = primary(
+            &target,
+            &target["spec"]["template"],
+            "v1-aa",
+            2,
+            &selector,
+            &blueprint(),
+        );
         assert_eq!(primary["spec"]["replicas"], 2);
         assert_eq!(primary["spec"]["minReadySeconds"], 3);
-        assert_eq!(primary["spec"]["selector"]["matchLabels"], json!({"app": "web-primary", "tier": "front"}));
-        assert_eq!(primary["metadata"]["labels"], json!({"team": "a", "app": "web-primary", "app.kubernetes.io/managed-by": "flagger"}));
+        assert_eq!(
+            primary["spec"]["selector"]["matchLabels"],
+            json!({"app": "web-primary", "tier": "front"})
+        );
+        assert_eq!(
+            primary["metadata"]["labels"],
+            json!({"team": "a", "app": "web-primary", "app.kubernetes.io/managed-by": "flagger"})
+        );
         assert_eq!(primary["spec"]["template"]["spec"]["futureField"]["kept"], true);
-        let term = &primary["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0];
-        assert_eq!(term["labelSelector"]["matchExpressions"][0]["values"], json!(["web-primary"]));
+        let term = &primary["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+            [0];
+        assert_eq!(
+            term["labelSelector"]["matchExpressions"][0]["values"],
+            json!(["web-primary"])
+        );
         assert_eq!(primary_revision(&primary), Some("v1-aa"));
         assert_eq!(primary["metadata"]["ownerReferences"][0]["uid"], "u-1");
     }

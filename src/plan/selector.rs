@@ -46,12 +46,28 @@ pub struct Selector {
 impl Selector {
     /// Reads the selector of `target` (a Deployment).
     pub fn of(target: &Value, keys: &[String]) -> Result<Self, SelectorError> {
-        let text = |pointer| target.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let labels = target.pointer("/spec/selector/matchLabels").and_then(Value::as_object).cloned().unwrap_or_default();
-        let found = keys.iter().find_map(|key| Some((key.clone(), labels.get(key)?.as_str()?.to_owned())));
+        let text = |pointer| {
+            target
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let labels = target
+            .pointer("/spec/selector/matchLabels")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
+        let found = keys
+            .iter()
+            .find_map(|key| Some((key.clone(), labels.get(key)?.as_str()?.to_owned())));
         let Some((key, value)) = found else {
             let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
-            return Err(SelectorError::NoKey { name, namespace, keys: keys.join(" ") });
+            return Err(SelectorError::NoKey {
+                name,
+                namespace,
+                keys: keys.join(" "),
+            });
         };
         if value.len() + "-primary".len() > MAX_LABEL_VALUE {
             return Err(SelectorError::TooLong { key, value });
@@ -88,7 +104,8 @@ mod tests {
     use serde_json::json;
 
     fn of(labels: Value) -> Result<Selector, SelectorError> {
-        let target = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {"matchLabels": labels}}});
+        let target =
+            json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {"matchLabels": labels}}});
         Selector::of(&target, &Selector::default_keys())
     }
 
@@ -107,6 +124,9 @@ mod tests {
             of(json!({"tier": "web"})).unwrap_err().to_string(),
             "deployment web.shop spec.selector.matchLabels must contain one of [app name app.kubernetes.io/name]"
         );
-        assert!(matches!(of(json!({"app": "x".repeat(56)})), Err(SelectorError::TooLong { .. })));
+        assert!(matches!(
+            of(json!({"app": "x".repeat(56)})),
+            Err(SelectorError::TooLong { .. })
+        ));
     }
 }

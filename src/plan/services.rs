@@ -91,7 +91,9 @@ fn object_metadata(name: &str, metadata: &Metadata, selector: &Selector, bluepri
 }
 
 fn ports(target: &Value, blueprint: &Blueprint) -> Vec<Value> {
-    let Some(first) = &blueprint.port else { return Vec::new() };
+    let Some(first) = &blueprint.port else {
+        return Vec::new();
+    };
     let mut port = json!({
         "name": first.name, "port": first.port, "protocol": "TCP", "targetPort": first.target_port,
     });
@@ -107,7 +109,11 @@ fn ports(target: &Value, blueprint: &Blueprint) -> Vec<Value> {
 
 // All ports of the pod's containers but the one the first Service port already stands for.
 fn discovered(target: &Value, first: &Value) -> Vec<Value> {
-    let containers = target.pointer("/spec/template/spec/containers").and_then(Value::as_array).into_iter().flatten();
+    let containers = target
+        .pointer("/spec/template/spec/containers")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let mut found = Vec::new();
     for container in containers {
         let container_name = container.get("name").and_then(Value::as_str).unwrap_or_default();

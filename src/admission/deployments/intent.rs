@@ -30,7 +30,10 @@ pub(super) fn on_update(old: Target<'_>, new: Target<'_>) -> i64 {
 fn said(old: Target<'_>, new: Target<'_>) -> bool {
     let applied = |entry: &Value| {
         entry.get("operation").and_then(Value::as_str) == Some("Apply")
-            && entry.get("subresource").and_then(Value::as_str).is_none_or(str::is_empty)
+            && entry
+                .get("subresource")
+                .and_then(Value::as_str)
+                .is_none_or(str::is_empty)
     };
     let path = ["spec", "replicas"];
     if fields::owned(new.0, &path, applied) && !fields::owned(old.0, &path, applied) {

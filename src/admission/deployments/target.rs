@@ -1,43 +1,8 @@
 //! Reading a Deployment's JSON: the few fields the hold is about.
 
-use crate::admission::labels;
+use crate::api::labels::{self, TargetState};
 use crate::plan::hash::template_hash;
 use serde_json::Value;
-
-/// T's state, kept in one label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// P is being built and T has no pods: nothing serves yet.
-    Cold,
-    /// P is being built and T's pods serve.
-    Hot,
-    /// A run: T carries a share of the traffic.
-    Serving,
-    /// P serves; T carries nothing.
-    Rest,
-}
-
-impl State {
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cold => "cold",
-            Self::Hot => "hot",
-            Self::Serving => "serving",
-            Self::Rest => "rest",
-        }
-    }
-
-    /// Reads a label's value.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Cold, Self::Hot, Self::Serving, Self::Rest].into_iter().find(|state| state.as_str() == text)
-    }
-
-    /// Whether T's pods carry traffic.
-    pub fn serves(self) -> bool {
-        matches!(self, Self::Hot | Self::Serving)
-    }
-}
 
 /// A Deployment as JSON.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +10,10 @@ pub(super) struct Target<'a>(pub &'a Value);
 
 impl<'a> Target<'a> {
     pub fn name(self) -> &'a str {
-        self.0.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+        self.0
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     /// `spec.replicas`; the API server has defaulted it, and its default is 1.
@@ -72,13 +40,20 @@ impl<'a> Target<'a> {
 
     /// The recorded wish, if it is a number of replicas.
     pub fn desired(self) -> Option<i64> {
-        self.label(labels::DESIRED_REPLICAS)?.parse().ok().filter(|n| (0..=i64::from(i32::MAX)).contains(n))
+        self.label(labels::DESIRED_REPLICAS)?
+            .parse()
+            .ok()
+            .filter(|n| (0..=i64::from(i32::MAX)).contains(n))
     }
 
     /// T's state. A managed T whose label is lost counts as serving while it has pods: unknown is held, not released.
-    pub fn state(self) -> State {
-        let told = self.label(labels::STATE).and_then(State::parse);
-        told.unwrap_or(if self.replicas() > 0 { State::Serving } else { State::Rest })
+    pub fn state(self) -> TargetState {
+        let told = self.label(labels::STATE).and_then(TargetState::parse);
+        told.unwrap_or(if self.replicas() > 0 {
+            TargetState::Serving
+        } else {
+            TargetState::Rest
+        })
     }
 
     pub fn revision(self) -> String {
@@ -87,7 +62,13 @@ impl<'a> Target<'a> {
 
     /// `spec.replicas` of the manifest that `kubectl apply` last recorded in its annotation.
     pub fn last_applied_replicas(self) -> Option<i64> {
-        let text = self.0.pointer("/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration")?.as_str()?;
-        serde_json::from_str::<Value>(text).ok()?.pointer("/spec/replicas")?.as_i64()
+        let text = self
+            .0
+            .pointer("/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration")?
+            .as_str()?;
+        serde_json::from_str::<Value>(text)
+            .ok()?
+            .pointer("/spec/replicas")?
+            .as_i64()
     }
 }

@@ -1,8 +1,8 @@
 //! A changed Deployment.
 
-use super::target::{State, Target};
-use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Stage, intent, warnings};
-use crate::admission::labels;
+use super::target::Target;
+use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Stage, intent, serves, warnings};
+use crate::api::labels::{self, TargetState};
 
 /// What becomes of a changed T; `None` leaves it alone.
 pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Held> {
@@ -10,16 +10,30 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
         Enrolment::No => Some(None),
         Enrolment::Refused(reason) => Some(Some(reason)),
         // Once the controller has taken its labels off on the way out, T is not taken in again.
-        Enrolment::Canary(Canary { stage: Stage::Leaving, .. }) if !old.managed() => Some(None),
+        Enrolment::Canary(Canary {
+            stage: Stage::Leaving, ..
+        }) if !old.managed() => Some(None),
         Enrolment::Policy(_) | Enrolment::Canary(_) => None,
     };
     if let Some(reason) = refused {
         return strip(old, new, reason);
     }
-    let state = if old.managed() { old.state() } else { entry(old, context) };
-    let change = Change { old, new, state, template: template_changed(old, new) };
+    let state = if old.managed() {
+        old.state()
+    } else {
+        entry(old, context)
+    };
+    let change = Change {
+        old,
+        new,
+        state,
+        template: template_changed(old, new),
+    };
     let wish = intent::on_update(old, new);
-    let mut held = Held { decision: state.as_str(), ..Held::default() };
+    let mut held = Held {
+        decision: state.as_str(),
+        ..Held::default()
+    };
     let (paused, ours) = change.pause();
     held.replicas = Some(change.replicas(wish));
     held.paused = Some(paused);
@@ -41,7 +55,7 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
 pub(super) struct Change<'a> {
     pub old: Target<'a>,
     pub new: Target<'a>,
-    pub state: State,
+    pub state: TargetState,
     /// The pod template is another revision.
     pub template: bool,
 }
@@ -51,10 +65,10 @@ impl Change<'_> {
     fn replicas(&self, wish: i64) -> i64 {
         let (old, new) = (self.old.replicas(), self.new.replicas());
         match self.state {
-            State::Cold | State::Rest => old,
+            TargetState::Cold | TargetState::Rest => old,
             // A T without pods that nobody will build a pair for starts as it would without us.
-            State::Hot if !self.old.managed() && old == 0 => wish,
-            State::Hot | State::Serving => old.max(new),
+            TargetState::Hot if !self.old.managed() && old == 0 => wish,
+            TargetState::Hot | TargetState::Serving => old.max(new),
         }
     }
 
@@ -64,7 +78,7 @@ impl Change<'_> {
     fn pause(&self) -> (bool, bool) {
         let (was, is) = (self.old.paused(), self.new.paused());
         let already_ours = is && (self.old.is_held() || self.new.is_held());
-        if !self.state.serves() {
+        if !serves(self.state) {
             return (is, already_ours);
         }
         let hold = !is && (self.template || was);
@@ -86,7 +100,11 @@ impl Change<'_> {
                 held.unset(label);
             }
         }
-        let stored = self.old.0.pointer("/metadata/labels").and_then(serde_json::Value::as_object);
+        let stored = self
+            .old
+            .0
+            .pointer("/metadata/labels")
+            .and_then(serde_json::Value::as_object);
         for (key, value) in stored.into_iter().flatten() {
             let users = key == labels::POLICY || key == labels::ENABLED;
             if key.starts_with(labels::PREFIX) && !users && !decided(held, key) {
@@ -102,30 +120,40 @@ fn template_changed(old: Target<'_>, new: Target<'_>) -> bool {
 }
 
 /// The state of a T that is not labelled yet (or lost its labels while we were away).
-fn entry(old: Target<'_>, context: &Context) -> State {
+fn entry(old: Target<'_>, context: &Context) -> TargetState {
     let (stage, suspended) = match &context.enrolment {
         Enrolment::Canary(canary) => (canary.stage, canary.suspended),
         _ => (Stage::Building, false),
     };
     let empty = old.replicas() == 0;
     match stage {
-        Stage::Building if empty && context.controller_alive && !suspended => State::Cold,
-        Stage::Building => State::Hot,
-        _ if empty => State::Rest,
-        _ => State::Serving,
+        Stage::Building if empty && context.controller_alive && !suspended => TargetState::Cold,
+        Stage::Building => TargetState::Hot,
+        _ if empty => TargetState::Rest,
+        _ => TargetState::Serving,
     }
 }
 
 /// No Canary targets T: our labels go, and so does a pause of ours, which nobody else would end.
 fn strip(old: Target<'_>, new: Target<'_>, reason: Option<&String>) -> Option<Held> {
-    if !OUR_LABELS.iter().any(|label| new.label(label).is_some() || old.label(label).is_some()) {
+    if !OUR_LABELS
+        .iter()
+        .any(|label| new.label(label).is_some() || old.label(label).is_some())
+    {
         let changed = template_changed(old, new);
         return reason.filter(|_| changed).map(|why| {
             let line = format!("deployment/{} is not released as a canary: {why}", new.name());
-            Held { warnings: vec![line], decision: "plain", ..Held::default() }
+            Held {
+                warnings: vec![line],
+                decision: "plain",
+                ..Held::default()
+            }
         });
     }
-    let mut held = Held { decision: "stripped", ..Held::default() };
+    let mut held = Held {
+        decision: "stripped",
+        ..Held::default()
+    };
     OUR_LABELS.iter().for_each(|label| held.unset(label));
     if new.is_held() || (old.is_held() && new.paused()) {
         held.paused = Some(false);

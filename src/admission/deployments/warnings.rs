@@ -1,8 +1,8 @@
 //! One line for the person who applied: what happens next.
 
-use super::target::State;
 use super::update::Change;
 use super::{Canary, Context, Enrolment, Stage};
+use crate::api::labels::TargetState;
 
 /// The line for an UPDATE; nothing when nothing of interest changes, so that a GitOps tool's re-apply stays silent.
 pub(super) fn line(change: &Change<'_>, context: &Context, wish: i64, held: bool) -> Option<String> {
@@ -17,9 +17,9 @@ pub(super) fn line(change: &Change<'_>, context: &Context, wish: i64, held: bool
     }
     let text = match (canary.suspended, change.state) {
         (true, _) => "recorded while suspended; released when the Canary is resumed".to_owned(),
-        (_, State::Cold) => format!("{name}-primary is built from this revision; no analysis"),
-        (_, State::Hot) => format!("held while {name}-primary is built from the running revision; then analysed"),
-        (_, State::Serving | State::Rest) => released(canary, &change.new.revision(), held),
+        (_, TargetState::Cold) => format!("{name}-primary is built from this revision; no analysis"),
+        (_, TargetState::Hot) => format!("held while {name}-primary is built from the running revision; then analysed"),
+        (_, TargetState::Serving | TargetState::Rest) => released(canary, &change.new.revision(), held),
     };
     Some(format!("coalmine: {name}: {text}"))
 }
@@ -49,7 +49,7 @@ fn rescaled(change: &Change<'_>, wish: i64) -> Option<String> {
     }
     let name = change.new.name();
     Some(match change.state {
-        State::Rest | State::Cold => format!("{name}-primary is scaled to {wish}"),
-        State::Serving | State::Hot => format!("{wish} replicas are recorded for {name}-primary"),
+        TargetState::Rest | TargetState::Cold => format!("{name}-primary is scaled to {wish}"),
+        TargetState::Serving | TargetState::Hot => format!("{wish} replicas are recorded for {name}-primary"),
     })
 }

@@ -33,6 +33,10 @@ pub struct Cause {
 impl Cause {
     /// A fault of `reason` in `field`.
     pub fn new(reason: CauseReason, field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { reason, field: field.into(), message: message.into() }
+        Self {
+            reason,
+            field: field.into(),
+            message: message.into(),
+        }
     }
 }

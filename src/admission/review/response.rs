@@ -32,19 +32,32 @@ impl Denial {
             "" => request.kind.kind.clone(),
             group => format!("{}.{group}", request.kind.kind),
         };
-        let lines: Vec<String> =
-            causes.iter().take(MAX_CAUSES).map(|c| format!("{}: {}", c.field, c.message)).collect();
+        let lines: Vec<String> = causes
+            .iter()
+            .take(MAX_CAUSES)
+            .map(|c| format!("{}: {}", c.field, c.message))
+            .collect();
         let text = match lines.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
         };
         let message = format!("{kind} \"{}\" is invalid: {text}", request.object_name());
-        Self { code: 422, reason: "Invalid", message, causes }
+        Self {
+            code: 422,
+            reason: "Invalid",
+            message,
+            causes,
+        }
     }
 
     /// 403 `Forbidden` with a sentence.
     pub fn forbidden(message: impl Into<String>) -> Self {
-        Self { code: 403, reason: "Forbidden", message: message.into(), causes: Vec::new() }
+        Self {
+            code: 403,
+            reason: "Forbidden",
+            message: message.into(),
+            causes: Vec::new(),
+        }
     }
 }
 
@@ -69,7 +82,10 @@ impl Response {
 
     /// Refused.
     pub fn deny(denial: Denial) -> Self {
-        Self { denial: Some(denial), ..Self::default() }
+        Self {
+            denial: Some(denial),
+            ..Self::default()
+        }
     }
 
     /// Adds warnings.
@@ -135,5 +151,8 @@ fn status(request: &Request, denial: &Denial) -> Result<Value, serde_json::Error
 
 /// One line without control characters, of bounded length: a warning is an HTTP header.
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WARNING_CHARS).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MAX_WARNING_CHARS)
+        .collect()
 }

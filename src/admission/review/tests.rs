@@ -37,7 +37,10 @@ fn another_version_and_an_empty_review_are_refused() {
 
 #[test]
 fn the_patch_is_base64_text() {
-    let response = Response { patch: vec![PatchOp::replace("/spec/replicas", json!(0))], ..Response::default() };
+    let response = Response {
+        patch: vec![PatchOp::replace("/spec/replicas", json!(0))],
+        ..Response::default()
+    };
     let text = String::from_utf8(response.to_bytes(&request()).unwrap()).unwrap();
     assert_eq!(
         text,
@@ -62,7 +65,10 @@ fn a_denial_carries_every_cause_and_no_patch() {
     assert_eq!(value["response"].get("patch"), None);
     let status = &value["response"]["status"];
     assert_eq!(status["code"], json!(422));
-    assert_eq!(status["message"], json!("Canary.flagger.app \"shop\" is invalid: [spec.a: bad, spec.b: missing]"));
+    assert_eq!(
+        status["message"],
+        json!("Canary.flagger.app \"shop\" is invalid: [spec.a: bad, spec.b: missing]")
+    );
     assert_eq!(status["details"]["causes"][1]["reason"], json!("FieldValueRequired"));
 }
 
