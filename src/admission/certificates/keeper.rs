@@ -87,11 +87,11 @@ impl Keeper {
 
     /// Runs for ever: polls the wall clock and the Secret. Faults are logged and tried again.
     pub async fn run(&self) {
-        let changes = super::super::watching::object(self.api.clone(), &self.name);
-        tokio::pin!(changes);
+        let mut changes = crate::admission::watching::object(self.api.clone(), &self.name);
         loop {
             tokio::select! {
-                () = tokio::time::sleep(POLL) => {}
+                // Only the clock is asked here; nothing goes to the API server until something is due.
+                () = tokio::time::sleep(POLL) => if !self.is_due(super::now()) { continue },
                 () = changes.changed() => {}
             }
             if let Err(error) = self.ensure(super::now()).await {
@@ -99,6 +99,11 @@ impl Keeper {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
+    }
+
+    fn is_due(&self, now: i64) -> bool {
+        let due = self.current.borrow().as_ref().and_then(|material| material.due(now, &self.names));
+        due.is_some_and(|action| !matches!(action, Action::Wait(_)))
     }
 
     /// The material that must be stored, if any.

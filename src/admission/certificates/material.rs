@@ -160,7 +160,7 @@ impl Material {
     /// Every CA to trust, PEM, the current one first: the `caBundle` of the webhook configurations.
     pub fn ca_bundle(&self) -> String {
         let mut bundle = self.ca.trim_end().to_owned();
-        for previous in &self.previous_ca {
+        if let Some(previous) = &self.previous_ca {
             bundle.push('\n');
             bundle.push_str(previous.trim_end());
         }
