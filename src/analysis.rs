@@ -40,9 +40,9 @@ mod step;
 mod world;
 
 pub use note::{Note, Severity, Subject};
-pub use observation::{Checks, Observation, Primary, Rollout, Target, TargetState, Verdict};
+pub use observation::{Checks, Observation, Primary, Rollout, Target, Verdict};
 pub use rules::{Rules, Strategy, weight_steps};
-pub use state::{Phase, Stage, State};
+pub use state::{Stage, State};
 pub use step::{Decision, step};
 pub use world::{ApexSide, PrimaryTemplate, World};
 

@@ -3,5 +3,6 @@
 pub mod admission;
 pub mod analysis;
 pub mod api;
+pub mod controller;
 pub mod plan;
 pub mod routing;

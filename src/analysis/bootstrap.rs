@@ -1,6 +1,7 @@
 //! From a plain Deployment to a pair, and the rest between runs.
 
-use super::{Note, Phase, Rollout, Stage, Target, TargetState, step::Step};
+use super::{Note, Rollout, Stage, Target, step::Step};
+use crate::api::{canary::Phase, labels::TargetState};
 use crate::{plan::hash, routing::Weights};
 
 /// Whether the target's own pods are the ones that serve while the pair is built.

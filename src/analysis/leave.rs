@@ -1,6 +1,7 @@
 //! The way out: back to a plain Deployment that serves, without a lost request.
 
-use super::{ApexSide, Note, Phase, Stage, step::Step};
+use super::{ApexSide, Note, Stage, step::Step};
+use crate::api::canary::Phase;
 use crate::routing::Weights;
 
 impl Step<'_> {

@@ -1,39 +1,7 @@
 //! What is seen of a Canary's pair, reduced to what decisions need.
 
-use crate::routing::Weights;
+use crate::{api::labels::TargetState, routing::Weights};
 use jiff::Timestamp;
-
-/// The label `coalmine.dev/state` on the target: what its pods are doing, for the admission door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetState {
-    /// Brand-new app: no pod of the target serves or ever ran.
-    Cold,
-    /// The target's pods are the ones that serve; the pair is being built.
-    Hot,
-    /// A run: the target's pods have traffic or are about to get it.
-    Serving,
-    /// The target rests at 0 replicas.
-    Rest,
-}
-
-impl TargetState {
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cold => "cold",
-            Self::Hot => "hot",
-            Self::Serving => "serving",
-            Self::Rest => "rest",
-        }
-    }
-
-    /// Reads the label's value.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Cold, Self::Hot, Self::Serving, Self::Rest]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-    }
-}
 
 /// How far a Deployment's rollout is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Promotion without rolling primary under traffic: the verified canary carries everything while primary is replaced.
 
-use super::{ApexSide, Note, Phase, Rollout, Stage, step::Step};
+use super::{ApexSide, Note, Rollout, Stage, step::Step};
+use crate::api::canary::Phase;
 use crate::routing::Weights;
 
 impl Step<'_> {

@@ -1,6 +1,7 @@
 //! A revision under analysis: scaled up, settled, given its share, checked, and given up or passed on.
 
-use super::{ApexSide, Note, Phase, Rollout, Stage, Strategy, Target, TargetState, Verdict, step::Step};
+use super::{ApexSide, Note, Rollout, Stage, Strategy, Target, Verdict, step::Step};
+use crate::api::{canary::Phase, labels::TargetState};
 use crate::routing::Weights;
 use jiff::Timestamp;
 

@@ -1,6 +1,6 @@
 //! What is recorded of a Canary between two steps; it is kept in the Canary's status.
 
-use crate::routing::Weights;
+use crate::{api::canary::Phase, routing::Weights};
 use jiff::Timestamp;
 
 macro_rules! named {
@@ -24,34 +24,6 @@ macro_rules! named {
             }
         }
     };
-}
-
-named! {
-    /// `status.phase`, Flagger's names.
-    Phase {
-        /// The pair is being built.
-        Initializing,
-        /// The pair was built and nothing was released since.
-        Initialized,
-        /// A confirm-rollout gate is closed.
-        Waiting,
-        /// A revision is being analysed.
-        Progressing,
-        /// A confirm-promotion gate is closed.
-        WaitingPromotion,
-        /// The verified revision is being copied to primary.
-        Promoting,
-        /// All traffic is on primary again; the target still runs.
-        Finalising,
-        /// The last run was promoted.
-        Succeeded,
-        /// The last run was rolled back.
-        Failed,
-        /// The pair is being taken apart.
-        Terminating,
-        /// The pair is gone.
-        Terminated,
-    }
 }
 
 named! {

@@ -1,6 +1,7 @@
 //! One step: at most one change of stage, and the world the outcome wants.
 
-use super::{ApexSide, Note, Observation, Phase, Rules, Stage, State, Target, Verdict, World};
+use super::{ApexSide, Note, Observation, Rules, Stage, State, Target, Verdict, World};
+use crate::api::canary::Phase;
 use crate::routing::Weights;
 use jiff::Timestamp;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What a stage wants to be true.
 
-use super::{Observation, Rules, Stage, State, TargetState};
+use super::{Observation, Rules, Stage, State};
+use crate::api::labels::TargetState;
 use crate::routing::Weights;
 
 /// Whom the apex Service selects.

@@ -30,17 +30,27 @@ pub struct Live {
 impl Live {
     /// Keeps of `routes` those that concern the pair.
     pub fn concerned(routes: impl Iterator<Item = Value>, blueprint: &Blueprint) -> Vec<Value> {
-        let Some(names) = &blueprint.names else { return Vec::new() };
+        let Some(names) = &blueprint.names else {
+            return Vec::new();
+        };
         let is_ours = |route: &Value| text(route, "/metadata/name") == names.apex;
-        routes.filter(|route| httproute::refers_to(route, names) || is_ours(route)).collect()
+        routes
+            .filter(|route| httproute::refers_to(route, names) || is_ours(route))
+            .collect()
     }
 
     /// ReplicaSets that `owner` controls.
     pub fn sets_of<'a>(&'a self, owner: &Value) -> impl Iterator<Item = &'a Value> + use<'a> {
         let uid = text(owner, "/metadata/uid").to_owned();
         self.replica_sets.iter().filter(move |set| {
-            let owners = set.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
-            owners.into_iter().any(|o| o.get("uid").and_then(Value::as_str) == Some(uid.as_str()))
+            let owners = set
+                .pointer("/metadata/ownerReferences")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            owners
+                .into_iter()
+                .any(|o| o.get("uid").and_then(Value::as_str) == Some(uid.as_str()))
         })
     }
 
@@ -51,7 +61,9 @@ impl Live {
         if template_hash(own) == hash {
             return Some(own.clone());
         }
-        let set = self.sets_of(target).find(|set| set_hash(set).as_deref() == Some(hash))?;
+        let set = self
+            .sets_of(target)
+            .find(|set| set_hash(set).as_deref() == Some(hash))?;
         let mut template = set.pointer("/spec/template")?.clone();
         if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
             labels.remove(POD_TEMPLATE_HASH);

@@ -5,8 +5,8 @@ use super::{
     readiness,
 };
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Target, TargetState},
-    api::labels,
+    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Target},
+    api::labels::{self, TargetState},
     plan::{Blueprint, Selector, hash::template_hash, primary_revision},
     routing::{Weights, httproute},
 };
@@ -30,20 +30,31 @@ pub fn observe(
     door: bool,
     checks: Option<Checks>,
 ) -> Observation {
-    let primary = live.primary.as_ref().map(|p| primary(p, live, blueprint, thresholds.primary));
+    let primary = live
+        .primary
+        .as_ref()
+        .map(|p| primary(p, live, blueprint, thresholds.primary));
     let primary_replicas = primary.as_ref().map(|p| p.replicas);
-    let target = live.target.as_ref().map(|t| target(t, live, blueprint, thresholds.canary, door, primary_replicas));
+    let target = live
+        .target
+        .as_ref()
+        .map(|t| target(t, live, blueprint, thresholds.canary, door, primary_replicas));
     let names = blueprint.names.as_ref();
     let weights = names.and_then(|names| agreed(live.routes.iter().map(|r| httproute::weights(r, names))));
     Observation {
         target,
         primary,
-        apex: live.apex.as_ref().and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
+        apex: live
+            .apex
+            .as_ref()
+            .and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
         weights,
         routed: blueprint.provider.has_weights() && (blueprint.route.is_some() || !live.routes.is_empty()),
         served: names.is_some(),
         split: names.is_some_and(|names| {
-            live.routes.iter().any(|r| httproute::refers_to(r, names) && names_a_half(r, names))
+            live.routes
+                .iter()
+                .any(|r| httproute::refers_to(r, names) && names_a_half(r, names))
         }),
         checks,
     }
@@ -65,9 +76,14 @@ pub fn apex_side(apex: &Value, selector: &Selector, target: Option<&Value>) -> O
     if selects.get(&selector.key).and_then(Value::as_str) == Some(selector.primary_value().as_str()) {
         return Some(ApexSide::Primary);
     }
-    let pods = target.and_then(|t| t.pointer("/spec/template/metadata/labels")).and_then(Value::as_object);
+    let pods = target
+        .and_then(|t| t.pointer("/spec/template/metadata/labels"))
+        .and_then(Value::as_object);
     let pods = pods.cloned().unwrap_or_else(|| selector.target_labels());
-    selects.iter().all(|(key, value)| pods.get(key) == Some(value)).then_some(ApexSide::Target)
+    selects
+        .iter()
+        .all(|(key, value)| pods.get(key) == Some(value))
+        .then_some(ApexSide::Target)
 }
 
 fn target(
@@ -94,7 +110,11 @@ fn target(
     };
     let mut known: Vec<String> = live.sets_of(target).filter_map(set_hash).collect();
     known.push(revision.clone());
-    let current = if held { active.as_deref() } else { Some(revision.as_str()) };
+    let current = if held {
+        active.as_deref()
+    } else {
+        Some(revision.as_str())
+    };
     let service = blueprint.names.as_ref().map(|names| names.canary.as_str());
     let endpoints = service.map(|service| endpoints(live, service, set_named(live, target, current)));
     Target {
@@ -136,7 +156,11 @@ fn primary(primary: &Value, live: &Live, blueprint: &Blueprint, threshold: u32) 
 }
 
 fn replicas(deployment: &Value) -> u32 {
-    deployment.pointer("/spec/replicas").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
+    deployment
+        .pointer("/spec/replicas")
+        .and_then(Value::as_u64)
+        .and_then(|n| u32::try_from(n).ok())
+        .unwrap_or(1)
 }
 
 fn replicas_of_set(set: &Value) -> u64 {
@@ -145,14 +169,21 @@ fn replicas_of_set(set: &Value) -> u64 {
 }
 
 fn set_named<'a>(live: &'a Live, owner: &Value, hash: Option<&str>) -> Option<&'a str> {
-    let set = live.sets_of(owner).find(|set| set_hash(set).as_deref() == hash && hash.is_some())?;
+    let set = live
+        .sets_of(owner)
+        .find(|set| set_hash(set).as_deref() == hash && hash.is_some())?;
     set.pointer("/metadata/name").and_then(Value::as_str)
 }
 
 // Only pods of the one ReplicaSet count: a slice may lag and still show pods of the revision before.
 fn endpoints(live: &Live, service: &str, set: Option<&str>) -> u32 {
-    let Some(prefix) = set.map(|set| format!("{set}-")) else { return 0 };
-    let slices = live.slices.iter().filter(|s| label(s, "kubernetes.io/service-name") == Some(service));
+    let Some(prefix) = set.map(|set| format!("{set}-")) else {
+        return 0;
+    };
+    let slices = live
+        .slices
+        .iter()
+        .filter(|s| label(s, "kubernetes.io/service-name") == Some(service));
     let all = slices.flat_map(|s| s.get("endpoints").and_then(Value::as_array).into_iter().flatten());
     let mut pods: Vec<&str> = all
         .filter(|e| e.pointer("/conditions/ready").and_then(Value::as_bool) != Some(false))

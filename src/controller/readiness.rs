@@ -9,13 +9,22 @@ pub fn rollout(deployment: &Value, threshold: u32) -> Rollout {
     if number("/status/observedGeneration") < number("/metadata/generation") {
         return waiting("observed deployment generation less than desired generation");
     }
-    let name = deployment.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let name = deployment
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if reason(deployment, "Progressing").is_some_and(|r| r == "ProgressDeadlineExceeded") {
         return Rollout::Failed(format!("deployment {name:?} exceeded its progress deadline"));
     }
-    let wanted = deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
-    let (updated, all, available) =
-        (number("/status/updatedReplicas"), number("/status/replicas"), number("/status/availableReplicas"));
+    let wanted = deployment
+        .pointer("/spec/replicas")
+        .and_then(Value::as_i64)
+        .unwrap_or(1);
+    let (updated, all, available) = (
+        number("/status/updatedReplicas"),
+        number("/status/replicas"),
+        number("/status/availableReplicas"),
+    );
     if updated < wanted {
         return waiting(&format!("{updated} out of {wanted} new replicas have been updated"));
     }
@@ -23,7 +32,9 @@ pub fn rollout(deployment: &Value, threshold: u32) -> Rollout {
         return waiting(&format!("{} old replicas are pending termination", all - updated));
     }
     if available < updated * i64::from(threshold.min(100)) / 100 {
-        return waiting(&format!("{available} of {updated} (readyThreshold {threshold}%) updated replicas are available"));
+        return waiting(&format!(
+            "{available} of {updated} (readyThreshold {threshold}%) updated replicas are available"
+        ));
     }
     Rollout::Ready
 }
@@ -32,7 +43,11 @@ pub fn rollout(deployment: &Value, threshold: u32) -> Rollout {
 pub fn replica_set(set: &Value) -> Rollout {
     let number = |pointer| set.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     let (wanted, available) = (number("/spec/replicas"), number("/status/availableReplicas"));
-    if available >= wanted { Rollout::Ready } else { waiting(&format!("{available} of {wanted} replicas are available")) }
+    if available >= wanted {
+        Rollout::Ready
+    } else {
+        waiting(&format!("{available} of {wanted} replicas are available"))
+    }
 }
 
 fn waiting(text: &str) -> Rollout {
@@ -41,7 +56,11 @@ fn waiting(text: &str) -> Rollout {
 
 fn reason<'a>(deployment: &'a Value, kind: &str) -> Option<&'a str> {
     let conditions = deployment.pointer("/status/conditions")?.as_array()?;
-    conditions.iter().find(|c| c.get("type").and_then(Value::as_str) == Some(kind))?.get("reason")?.as_str()
+    conditions
+        .iter()
+        .find(|c| c.get("type").and_then(Value::as_str) == Some(kind))?
+        .get("reason")?
+        .as_str()
 }
 
 #[cfg(test)]
@@ -61,7 +80,10 @@ mod tests {
         for (of, text) in [
             (deployment(2, 1, 2, 2), "1 out of 2 new replicas have been updated"),
             (deployment(2, 2, 3, 3), "1 old replicas are pending termination"),
-            (deployment(2, 2, 2, 1), "1 of 2 (readyThreshold 100%) updated replicas are available"),
+            (
+                deployment(2, 2, 2, 1),
+                "1 of 2 (readyThreshold 100%) updated replicas are available",
+            ),
         ] {
             assert_eq!(rollout(&of, 100), Rollout::Waiting(text.to_owned()));
         }
@@ -76,6 +98,9 @@ mod tests {
         assert!(matches!(rollout(&of, 100), Rollout::Waiting(_)));
         let mut of = deployment(2, 2, 2, 0);
         of["status"]["conditions"] = json!([{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]);
-        assert_eq!(rollout(&of, 100), Rollout::Failed("deployment \"web\" exceeded its progress deadline".into()));
+        assert_eq!(
+            rollout(&of, 100),
+            Rollout::Failed("deployment \"web\" exceeded its progress deadline".into())
+        );
     }
 }

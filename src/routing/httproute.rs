@@ -5,8 +5,10 @@
 //! when other backends serve beside it. Everything else stays the user's.
 
 mod generated;
+mod spec;
 
 pub use generated::{RouteSpec, generated};
+pub use spec::route_spec;
 
 use super::{Names, Weights};
 use serde_json::{Value, json};

@@ -1,0 +1,5 @@
+//! The engine room: watches, observes, steps, and writes the difference.
+
+mod live;
+mod observe;
+mod readiness;
