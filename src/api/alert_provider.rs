@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
     printcolumn = r#"{"name":"Type","type":"string","jsonPath":".spec.type"}"#
 )]
 pub struct AlertProviderSpec {
-    /// Which; see [`AlertProviderSpec::TYPES`].
+    /// Kind of service.
     #[serde(rename = "type")]
     pub kind: String,
     /// Channel; default `general`.

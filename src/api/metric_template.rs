@@ -32,7 +32,7 @@ pub struct MetricTemplateSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricProvider {
-    /// Which; see [`MetricProvider::TYPES`].
+    /// Kind of metrics store.
     #[serde(rename = "type")]
     pub kind: String,
     /// Its address; what it means depends on the type.

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub struct Webhook {
     /// Name of the hook, in events.
     pub name: String,
-    /// When it is called; see [`HookType`]. Default `rollout`.
+    /// When it is called; default `rollout`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Where; an absolute http or https URL.
