@@ -1,7 +1,7 @@
 //! What the door counts.
 
-use super::server::{Entry, Observed};
 use super::review::Request;
+use super::server::{Entry, Observed};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -37,7 +37,9 @@ pub struct Metrics {
 }
 
 fn histogram() -> Histogram {
-    Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5])
+    Histogram::new([
+        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    ])
 }
 
 impl Default for Metrics {
@@ -56,8 +58,16 @@ impl Default for Metrics {
 impl Metrics {
     /// Registers everything under its name (counters get `_total` from the encoder).
     pub fn register(&self, registry: &mut Registry) {
-        registry.register("admission_requests", "Reviews by entry, verb and decision", self.requests.clone());
-        registry.register("admission_duration_seconds", "Time from body to answer", self.duration.clone());
+        registry.register(
+            "admission_requests",
+            "Reviews by entry, verb and decision",
+            self.requests.clone(),
+        );
+        registry.register(
+            "admission_duration_seconds",
+            "Time from body to answer",
+            self.duration.clone(),
+        );
         registry.register("admission_panics", "Panics caught while answering", self.panics.clone());
         registry.register("admission_in_flight", "Reviews being answered", self.in_flight.clone());
         registry.register(
@@ -74,7 +84,9 @@ impl Metrics {
 
     pub(super) fn observe(&self, entry: Entry, request: Option<&Request>, outcome: &Observed<'_>) {
         let webhook = entry.as_str();
-        self.duration.get_or_create(&EntryLabels { webhook }).observe(outcome.elapsed.as_secs_f64());
+        self.duration
+            .get_or_create(&EntryLabels { webhook })
+            .observe(outcome.elapsed.as_secs_f64());
         if outcome.panicked {
             self.panics.inc();
         }
@@ -89,8 +101,20 @@ impl Metrics {
             None => outcome.status.as_str().to_owned(),
         };
         let op = request.map_or("", |request| request.operation.as_str());
-        let dry_run = if request.is_some_and(Request::is_dry_run) { "true" } else { "false" };
-        self.requests.get_or_create(&RequestLabels { webhook, op, decision, dry_run, reason }).inc();
+        let dry_run = if request.is_some_and(Request::is_dry_run) {
+            "true"
+        } else {
+            "false"
+        };
+        self.requests
+            .get_or_create(&RequestLabels {
+                webhook,
+                op,
+                decision,
+                dry_run,
+                reason,
+            })
+            .inc();
     }
 
     pub(super) fn certificate(&self, not_after: Option<i64>) {

@@ -102,7 +102,11 @@ impl Keeper {
     }
 
     fn is_due(&self, now: i64) -> bool {
-        let due = self.current.borrow().as_ref().and_then(|material| material.due(now, &self.names));
+        let due = self
+            .current
+            .borrow()
+            .as_ref()
+            .and_then(|material| material.due(now, &self.names));
         due.is_some_and(|action| !matches!(action, Action::Wait(_)))
     }
 

@@ -34,7 +34,10 @@ pub struct Installer {
 impl Installer {
     /// An installer that has installed nothing yet.
     pub fn new(client: Client) -> Self {
-        Self { client, probed: AtomicBool::new(false) }
+        Self {
+            client,
+            probed: AtomicBool::new(false),
+        }
     }
 
     /// Whether a probe went the whole way through the API server.
@@ -53,9 +56,15 @@ impl Installer {
         }
         let params = PatchParams::apply(labels::FIELD_MANAGER).force();
         let validators: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
-        validators.patch(NAME, &params, &Patch::Apply(validating(&with))).await.map_err(Box::new)?;
+        validators
+            .patch(NAME, &params, &Patch::Apply(validating(&with)))
+            .await
+            .map_err(Box::new)?;
         let mutators: Api<MutatingWebhookConfiguration> = Api::all(self.client.clone());
-        mutators.patch(NAME, &params, &Patch::Apply(mutating(&with))).await.map_err(Box::new)?;
+        mutators
+            .patch(NAME, &params, &Patch::Apply(mutating(&with)))
+            .await
+            .map_err(Box::new)?;
         Ok(())
     }
 
@@ -90,14 +99,19 @@ impl Installer {
                 tracing::info!("the API server reaches the webhook; validate-canaries fails closed from now on");
                 self.probed.store(true, Ordering::Relaxed);
             }
-            Err(reason) => tracing::warn!(reason, "the self-probe did not reach the webhook through the API server"),
+            Err(reason) => tracing::warn!(
+                reason,
+                "the self-probe did not reach the webhook through the API server"
+            ),
         }
     }
 
     /// Whether another replica has probed already, for the same CAs: then closing stays closed.
     async fn stored_as_fail(&self, with: &Rendering) -> Result<bool, InstallError> {
         let validators: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
-        let Some(stored) = validators.get_opt(NAME).await.map_err(Box::new)? else { return Ok(false) };
+        let Some(stored) = validators.get_opt(NAME).await.map_err(Box::new)? else {
+            return Ok(false);
+        };
         let name = webhook_name(Entry::ValidateCanaries);
         let hook = stored.webhooks.iter().flatten().find(|hook| hook.name == name);
         let bundle = base64::engine::general_purpose::STANDARD.encode(&with.ca_bundle);

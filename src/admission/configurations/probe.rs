@@ -16,12 +16,15 @@ pub const PROBE_NAME: &str = "coalmine-self-probe";
 
 /// Whether `request` is a probe.
 pub fn is_probe(request: &Request) -> bool {
-    request.kind.kind == "CanaryPolicy" && request.object.pointer("/metadata/name").and_then(Value::as_str) == Some(PROBE_NAME)
+    request.kind.kind == "CanaryPolicy"
+        && request.object.pointer("/metadata/name").and_then(Value::as_str) == Some(PROBE_NAME)
 }
 
 /// The refusal of a probe.
 pub fn probe_denial() -> Denial {
-    Denial::forbidden(format!("the name {PROBE_NAME} is reserved for the self-probe of the admission webhook"))
+    Denial::forbidden(format!(
+        "the name {PROBE_NAME} is reserved for the self-probe of the admission webhook"
+    ))
 }
 
 /// Whether the door is reached through the API server.
@@ -31,11 +34,18 @@ pub fn probe_denial() -> Denial {
 pub(super) async fn probe(client: Client) -> Result<(), String> {
     let policies: Api<CanaryPolicy> = Api::all(client);
     let policy = CanaryPolicy::new(PROBE_NAME, Default::default());
-    let params = PostParams { dry_run: true, ..PostParams::default() };
+    let params = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
     match policies.create(&params, &policy).await {
         Ok(_) => Err("the known-bad CanaryPolicy was not refused".to_owned()),
         Err(kube::Error::Api(status)) if status.message.contains(&webhook_name(Entry::ValidateCanaries)) => {
-            if status.message.contains(PROBE_NAME) { Ok(()) } else { Err(status.message.clone()) }
+            if status.message.contains(PROBE_NAME) {
+                Ok(())
+            } else {
+                Err(status.message.clone())
+            }
         }
         Err(error) => Err(error.to_string()),
     }

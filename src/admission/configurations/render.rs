@@ -75,7 +75,11 @@ pub fn mutating(with: &Rendering) -> Value {
         Entry::MutateDeployments,
         &json!([rule("apps", "v1", &["CREATE", "UPDATE"], &["deployments"])]),
     );
-    let services = webhook(with, Entry::HoldServices, &json!([rule("", "v1", &["UPDATE"], &["services"])]));
+    let services = webhook(
+        with,
+        Entry::HoldServices,
+        &json!([rule("", "v1", &["UPDATE"], &["services"])]),
+    );
     let routes = rule("gateway.networking.k8s.io", "v1", &["UPDATE"], &["httproutes"]);
     let routes = webhook(with, Entry::HoldRoutes, &json!([routes]));
     configuration("MutatingWebhookConfiguration", vec![deployments, services, routes])
@@ -94,7 +98,12 @@ pub fn validating(with: &Rendering) -> Value {
         members.insert("scope".into(), "Cluster".into());
     }
     let rules = json!([
-        rule("flagger.app", "v1beta1", &verbs, &["canaries", "metrictemplates", "alertproviders"]),
+        rule(
+            "flagger.app",
+            "v1beta1",
+            &verbs,
+            &["canaries", "metrictemplates", "alertproviders"]
+        ),
         policies,
     ]);
     let canaries = webhook(with, Entry::ValidateCanaries, &rules);
@@ -120,8 +129,15 @@ fn rule(group: &str, version: &str, operations: &[&str], resources: &[&str]) -> 
 /// One entry. Every defaulted field is written, so that what is stored is what was rendered.
 fn webhook(with: &Rendering, entry: Entry, rules: &Value) -> Value {
     let canaries = entry == Entry::ValidateCanaries;
-    let policy = if canaries { with.canaries_failure_policy } else { with.failure_policy };
-    let mutates = matches!(entry, Entry::MutateDeployments | Entry::HoldServices | Entry::HoldRoutes);
+    let policy = if canaries {
+        with.canaries_failure_policy
+    } else {
+        with.failure_policy
+    };
+    let mutates = matches!(
+        entry,
+        Entry::MutateDeployments | Entry::HoldServices | Entry::HoldRoutes
+    );
     let generates = entry == Entry::ValidateDeployments;
     let mut hook = json!({
         "name": webhook_name(entry),
@@ -177,7 +193,10 @@ fn namespaces(with: &Rendering, opted_in: bool) -> Value {
 }
 
 fn not_ourselves(users: &[String]) -> Value {
-    let list: Vec<String> = users.iter().map(|user| format!("'{}'", user.replace(['\'', '\\'], ""))).collect();
+    let list: Vec<String> = users
+        .iter()
+        .map(|user| format!("'{}'", user.replace(['\'', '\\'], "")))
+        .collect();
     json!({
         "name": "not-coalmine-itself",
         "expression": format!("!(request.userInfo.username in [{}])", list.join(", ")),
@@ -211,7 +230,10 @@ mod tests {
 
     #[test]
     fn a_program_outside_the_cluster_is_found_by_url() {
-        let with = Rendering { address: Address::Url("https://127.0.0.1:9443/".into()), ..rendering() };
+        let with = Rendering {
+            address: Address::Url("https://127.0.0.1:9443/".into()),
+            ..rendering()
+        };
         let url = mutating(&with)["webhooks"][0]["clientConfig"]["url"].clone();
         assert_eq!(url, "https://127.0.0.1:9443/mutate-deployments");
     }
