@@ -83,7 +83,7 @@ async fn released(scene: &Scene, version: &str) -> anyhow::Result<bool> {
 async fn kill_controller(scene: &Scene) -> anyhow::Result<()> {
     for process in controllers()? {
         // One that has ended meanwhile is as good as killed.
-        drop(rustix::process::kill_process(process, rustix::process::Signal::KILL));
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
     }
     let selector = "app.kubernetes.io/component=controller";
     let args = [
