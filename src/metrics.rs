@@ -7,7 +7,6 @@
 pub mod builtin;
 pub mod check;
 pub mod evaluate;
-pub mod http;
 pub mod number;
 pub mod prometheus;
 pub mod provider;

@@ -102,6 +102,8 @@ pub struct Observation {
     pub served: bool,
     /// Whether any route still names `-primary` or `-canary`.
     pub split: bool,
+    /// The revision primary served last, by the recorded state: what a deleted primary is made from again.
+    pub promoted: Option<String>,
     /// The answer to the check asked last.
     pub checks: Option<Checks>,
 }

@@ -6,6 +6,8 @@ mod refine;
 mod refinements;
 mod rules;
 
+pub use rules::PROVIDERS;
+
 use super::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;

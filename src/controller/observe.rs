@@ -28,6 +28,7 @@ pub fn observe(
     blueprint: &Blueprint,
     thresholds: Thresholds,
     door: bool,
+    promoted: Option<String>,
     checks: Option<Checks>,
 ) -> Observation {
     let primary = live
@@ -56,6 +57,7 @@ pub fn observe(
                 .iter()
                 .any(|r| httproute::refers_to(r, names) && names_a_half(r, names))
         }),
+        promoted,
         checks,
     }
 }

@@ -2,12 +2,12 @@
 
 use super::builtin::{self, Builtin};
 use super::evaluate::{Measurement, Source, Subject, judge, unasked};
-use super::http::Clients;
 use super::prometheus::{Credentials, Options, Prometheus};
 use super::provider::Provider;
 use super::template::{Variables, render};
 use crate::api::canary::{Canary, Metric};
 use crate::api::{MetricTemplate, MetricTemplateSpec};
+use crate::outbound::{Clients, Egress};
 use crate::telemetry::messages;
 use futures::future::BoxFuture;
 use kube::ResourceExt;
@@ -44,6 +44,8 @@ pub struct Context<'a> {
     pub knative_revision: Option<&'a str>,
     /// HTTP clients.
     pub clients: &'a Clients,
+    /// Where the addresses of templates must not lead; the controller's own metrics server may be anywhere.
+    pub egress: &'a Egress,
     /// Templates and Secrets.
     pub resolver: &'a dyn Resolver,
 }
@@ -158,7 +160,7 @@ impl Context<'_> {
                 Some(data.map_err(error)?)
             }
         };
-        provider(self.clients, spec, secret.as_ref())
+        provider(self.clients, self.egress, spec, secret.as_ref())
             .map_err(|e| messages::template_provider_error(template, namespace, &spec.provider.kind, &e))
     }
 
@@ -166,8 +168,10 @@ impl Context<'_> {
     fn server(&self) -> Result<Prometheus, String> {
         let own = self.canary.spec.metrics_server.as_deref().filter(|url| !url.is_empty());
         let address = own.unwrap_or(self.metrics_server);
+        let egress = own.map(|_| self.egress.clone()).unwrap_or_default();
         let options = Options {
             address: address.to_owned(),
+            egress,
             ..Options::default()
         };
         Prometheus::new(self.clients, &options).map_err(|e| messages::client_error(address, &e))
@@ -211,6 +215,7 @@ impl Context<'_> {
 /// texts for the user.
 pub fn provider(
     clients: &Clients,
+    egress: &Egress,
     spec: &MetricTemplateSpec,
     secret: Option<&BTreeMap<String, Vec<u8>>>,
 ) -> Result<Box<dyn Provider>, String> {
@@ -223,6 +228,7 @@ pub fn provider(
                 headers: given.headers.clone().unwrap_or_default(),
                 credentials,
                 insecure_skip_verify: given.insecure_skip_verify == Some(true),
+                egress: egress.clone(),
             };
             Ok(Box::new(Prometheus::new(clients, &options)?))
         }

@@ -1,12 +1,11 @@
 //! Prometheus instant queries by Flagger's rules (flagger.md 7.4).
 
-use super::http::{Clients, Settings};
 use super::provider::{Provider, QueryError};
+use crate::outbound::{Clients, Egress, Settings, root_cause};
 use futures::future::BoxFuture;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::time::Duration;
 
 mod answer;
@@ -63,6 +62,8 @@ pub struct Options {
     pub credentials: Credentials,
     /// Accept any certificate.
     pub insecure_skip_verify: bool,
+    /// Where a user's address must not lead.
+    pub egress: Egress,
 }
 
 /// A Prometheus, or anything that answers like one.
@@ -87,8 +88,10 @@ impl Prometheus {
                 options.address
             ));
         }
+        options.egress.check(&base)?;
         let settings = Settings {
             accept_any_certificate: options.insecure_skip_verify,
+            egress: options.egress.clone(),
         };
         let client = clients
             .get(&settings)
@@ -123,7 +126,10 @@ impl Prometheus {
             Credentials::Bearer(token) => request.bearer_auth(token),
             Credentials::Basic { username, password } => request.basic_auth(username, Some(password)),
         };
-        let response = request.send().await.map_err(|e| unreachable(&e))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|e| QueryError::Unreachable(root_cause(&e)))?;
         let status = response.status();
         let body = read(response).await?;
         if status.as_u16() >= 400 {
@@ -193,24 +199,6 @@ async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, QueryError> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-fn unreachable(error: &reqwest::Error) -> QueryError {
-    if error.is_timeout() {
-        return QueryError::Unreachable("context deadline exceeded".to_owned());
-    }
-    QueryError::Unreachable(root_cause(error))
-}
-
-/// The innermost error: reqwest's own texts repeat the URL, and with it the query.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause = error.source();
-    let mut text = error.to_string();
-    while let Some(inner) = cause {
-        text = inner.to_string();
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -25,15 +25,23 @@ async fn a_plain_app_is_served_and_the_gateway_counts_each_backend_under_the_nam
             "sum(traefik_service_requests_total{{service=~\".+-svc-{}-app-canary-[0-9]+@kubernetesgateway\"}})",
             scene.namespace
         );
-        let counted = wait_for("the canary's requests to be counted", Duration::from_secs(15), async || {
-            let count = ask(&scene.cluster.prometheus, &series).await?;
-            Ok(count.filter(|count| *count >= 100.0))
-        })
+        let counted = wait_for(
+            "the canary's requests to be counted",
+            Duration::from_secs(15),
+            async || {
+                let count = ask(&scene.cluster.prometheus, &series).await?;
+                Ok(count.filter(|count| *count >= 100.0))
+            },
+        )
         .await?;
         let report = running.stop().await?;
         assert_eq!(report.lost(), 0, "{:?}", report.losses());
         let share = counted / report.requests() as f64;
-        assert!((0.1..0.25).contains(&share), "{counted} of {} requests", report.requests());
+        assert!(
+            (0.1..0.25).contains(&share),
+            "{counted} of {} requests",
+            report.requests()
+        );
         Ok(())
     })
     .await;

@@ -94,6 +94,7 @@ async fn run(metrics: Vec<Metric>, server: &str, stored: &Stored) -> Vec<Measure
         metrics_server: server,
         knative_revision: None,
         clients: &Clients::default(),
+        egress: &Egress::default(),
         resolver: stored,
     };
     check(context).await

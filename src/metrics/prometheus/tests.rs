@@ -89,7 +89,7 @@ async fn credentials_and_headers_are_sent() {
         address,
         headers: BTreeMap::from([("X-Scope-OrgID".to_owned(), vec!["a".to_owned(), "b".to_owned()])]),
         credentials: Credentials::Bearer("secret".to_owned()),
-        insecure_skip_verify: false,
+        ..Options::default()
     };
     assert_eq!(prometheus(options).query("up").await, Ok(7.0));
     let request = requests.recv().await.unwrap();

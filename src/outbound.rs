@@ -1,14 +1,25 @@
-//! HTTP clients for calling out. They are shared, because each keeps its own pool of connections.
+//! HTTP clients for calling out: hooks, metrics stores, chat services. They are shared, because each
+//! keeps its own pool of connections.
+
+mod egress;
+
+pub use egress::Egress;
 
 use parking_lot::Mutex;
+use reqwest::redirect::Policy;
 use std::collections::HashMap;
 use std::time::Duration;
+
+/// Most redirections followed; Go's number.
+const REDIRECTS: usize = 10;
 
 /// What distinguishes one client from another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// Accept any certificate (`insecureSkipVerify`, `disableTLS`).
     pub accept_any_certificate: bool,
+    /// Where redirections may not lead.
+    pub egress: Egress,
 }
 
 /// The clients of this process, made when first needed.
@@ -41,9 +52,36 @@ fn build(settings: &Settings) -> Result<reqwest::Client, reqwest::Error> {
             .connect_timeout(Duration::from_secs(5))
             .pool_idle_timeout(Duration::from_secs(60))
             .hickory_dns(true)
+            .redirect(redirects(settings.egress.clone()))
             .tls_danger_accept_invalid_certs(settings.accept_any_certificate)
     };
     // An image without CA certificates must still be able to speak plain HTTP inside the cluster;
     // HTTPS then fails at the handshake, which names the reason.
     builder().build().or_else(|_| builder().tls_certs_only([]).build())
+}
+
+fn redirects(egress: Egress) -> Policy {
+    Policy::custom(move |attempt| {
+        if attempt.previous().len() > REDIRECTS {
+            return attempt.error(format!("stopped after {REDIRECTS} redirects"));
+        }
+        match egress.check(attempt.url()) {
+            Ok(()) => attempt.follow(),
+            Err(reason) => attempt.error(reason),
+        }
+    })
+}
+
+/// The innermost error: reqwest's own texts repeat the URL, and with it queries and passwords.
+pub fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "context deadline exceeded".to_owned();
+    }
+    let mut cause = std::error::Error::source(error);
+    let mut text = error.to_string();
+    while let Some(inner) = cause {
+        text = inner.to_string();
+        cause = inner.source();
+    }
+    text
 }

@@ -1,0 +1,95 @@
+//! Rows A1 to A4: an AlertProvider.
+
+use super::findings::Findings;
+use super::report::{Report, quoted};
+use super::world::{Lookup, World};
+use super::{templates, urls};
+use crate::api::AlertProvider;
+use crate::api::alert_provider::AlertProviderSpec;
+
+/// Judges a new or changed AlertProvider.
+pub fn alert_provider(new: &AlertProvider, old: Option<&AlertProvider>, world: &World) -> Findings {
+    if new.metadata.deletion_timestamp.is_some() {
+        return Findings::default();
+    }
+    judged(&new.spec, world).ratchet(old.map(|old| judged(&old.spec, world)))
+}
+
+fn judged(spec: &AlertProviderSpec, world: &World) -> Report {
+    let mut report = Report::default();
+    if !AlertProviderSpec::TYPES.contains(&spec.kind.as_str()) {
+        report.unsupported(
+            "spec.type",
+            &spec.kind,
+            format!("supported values: {}", quoted(AlertProviderSpec::TYPES)),
+        );
+    }
+    match (&spec.address, &spec.secret_ref) {
+        (Some(_), Some(_)) => report.invalid("spec", "address, secretRef", "set exactly one of address and secretRef"),
+        (None, None) => report.required("spec", "set exactly one of address and secretRef"),
+        _ => {}
+    }
+    address(&mut report, "spec.address", spec.address.as_deref(), world);
+    address(&mut report, "spec.proxy", spec.proxy.as_deref(), world);
+    secret(&mut report, spec, world);
+    if matches!(spec.kind.as_str(), "msteams" | "gchat") {
+        for (name, value) in [("channel", &spec.channel), ("username", &spec.username)] {
+            if value.is_some() {
+                report.warn(
+                    format!("spec.{name}"),
+                    format!("ignored by {}: the hook decides", spec.kind),
+                );
+            }
+        }
+    }
+    if let Some(template) = &spec.message_template
+        && let Err(problem) = templates::inspect(template, &[])
+    {
+        report.invalid("spec.messageTemplate", template, problem);
+    }
+    report
+}
+
+fn address(report: &mut Report, field: &str, text: Option<&str>, world: &World) {
+    let Some(text) = text else { return };
+    // Hooks carry their token in the address, so it is never repeated.
+    let Some(url) = urls::parse(text) else {
+        let why = "absolute http:// or https:// URL without credentials and fragment";
+        return report.invalid(field, "...", why);
+    };
+    urls::check_egress(report, field, &url, world.allow_local_urls);
+    if !url.secure && field == "spec.address" {
+        report.warn(field, "over http, hook tokens travel in clear; use https");
+    }
+}
+
+fn secret(report: &mut Report, spec: &AlertProviderSpec, world: &World) {
+    const FIELD: &str = "spec.secretRef";
+    let Some(reference) = &spec.secret_ref else {
+        return;
+    };
+    if let Some(user) = &world.secret.denied_to {
+        return report.forbidden(FIELD, format!("user {user:?} cannot get secrets/{}", reference.name));
+    }
+    match &world.secret.keys {
+        Lookup::Absent => {
+            report.warn(
+                FIELD,
+                format!(
+                    "Secret {:?} not found yet; alerts are dropped until it exists",
+                    reference.name
+                ),
+            );
+        }
+        Lookup::Found(keys) if !keys.contains("address") => {
+            report.warn(
+                FIELD,
+                format!(
+                    "Secret {:?} lacks the key address; alerts will be dropped",
+                    reference.name
+                ),
+            );
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,84 @@
+//! Rules of a Canary.
+
+mod affinity;
+mod alerts;
+mod analysis;
+mod autoscaler;
+mod extras;
+mod guard_rails;
+mod hooks;
+mod life;
+mod matching;
+mod metadata;
+mod metrics;
+mod provider;
+mod routing;
+mod service;
+mod target;
+mod template_ref;
+mod traffic;
+mod weights;
+
+pub(super) use analysis::Rules;
+pub(super) use guard_rails::within;
+pub(super) use routing::listed as gateways;
+
+use super::findings::Findings;
+use super::report::Report;
+use super::world::World;
+use crate::api::Canary;
+use kube::ResourceExt;
+
+/// What every rule looks at.
+pub(super) struct Subject<'a> {
+    pub canary: &'a Canary,
+    pub world: &'a World,
+    /// The routing provider in force.
+    pub provider: &'a str,
+}
+
+impl<'a> Subject<'a> {
+    fn new(canary: &'a Canary, world: &'a World) -> Self {
+        Self {
+            canary,
+            world,
+            provider: canary.provider(world.default_provider()),
+        }
+    }
+
+    /// The other Canaries of the namespace.
+    fn others(&self) -> impl Iterator<Item = &'a Canary> + use<'a> {
+        let (name, namespace) = (self.canary.name_any(), self.canary.namespace_name());
+        let others = self.world.canaries.iter().map(AsRef::as_ref);
+        others.filter(move |other: &&Canary| other.namespace_name() == namespace && other.name_any() != name)
+    }
+}
+
+/// Judges a new or changed Canary. One that is being deleted is never refused: its finalizer must go.
+pub fn canary(new: &Canary, old: Option<&Canary>, world: &World) -> Findings {
+    if new.metadata.deletion_timestamp.is_some() {
+        return Findings::default();
+    }
+    let mut report = judged(new, world);
+    life::check(&mut report, new, old);
+    report.ratchet(old.map(|old| judged(old, world)))
+}
+
+fn judged(canary: &Canary, world: &World) -> Report {
+    let subject = Subject::new(canary, world);
+    let mut report = Report::default();
+    target::check(&mut report, &subject);
+    provider::check(&mut report, &subject);
+    autoscaler::check(&mut report, &subject);
+    service::check(&mut report, &subject);
+    if let Some(service) = &canary.spec.service {
+        routing::check(&mut report, &subject, service);
+        traffic::check(&mut report, &subject, service);
+        metadata::check(&mut report, &subject, service);
+        matching::service(&mut report, &subject, service);
+    }
+    analysis::canary(&mut report, &subject);
+    extras::check(&mut report, &subject);
+    guard_rails::check(&mut report, &subject);
+    report
+}

@@ -1,0 +1,93 @@
+//! The bounds a policy sets on every Canary under it.
+
+use super::Subject;
+use crate::admission::validation::report::Report;
+use crate::api::Number;
+use crate::api::canary::{Analysis, AnalysisKind};
+use crate::api::policy::GuardRails;
+use kube::ResourceExt;
+
+pub(super) fn check(report: &mut Report, subject: &Subject) {
+    let Some(policy) = &subject.world.policy else {
+        return;
+    };
+    let Some(rails) = &policy.spec.guard_rails else {
+        return;
+    };
+    if subject.canary.skip_analysis() && *rails != GuardRails::default() {
+        let why = format!("policy {:?} demands an analysis; remove it", policy.name_any());
+        return report.forbidden("spec.skipAnalysis", why);
+    }
+    if let Some(analysis) = &subject.canary.spec.analysis {
+        within(report, &policy.name_any(), rails, analysis);
+    }
+}
+
+/// Holds an analysis, a Canary's or the policy's own default, to the guard rails.
+pub(in super::super) fn within(report: &mut Report, policy: &str, rails: &GuardRails, analysis: &Analysis) {
+    weights(report, policy, rails, analysis);
+    if let Some(least) = rails.min_interval()
+        && analysis.interval.is_some()
+        && analysis.interval() < least
+    {
+        let why = format!(
+            "policy {policy:?} allows at least {} between checks",
+            crate::api::GoDuration::from(least)
+        );
+        report.forbidden("spec.analysis.interval", why);
+    }
+    if let (Some(most), Some(threshold)) = (rails.max_threshold, analysis.threshold)
+        && threshold > most
+    {
+        let why = format!("policy {policy:?} allows at most {most} failed checks, not {threshold}");
+        report.forbidden("spec.analysis.threshold", why);
+    }
+    for name in rails.required_metrics.iter().flatten() {
+        if !analysis.metrics.iter().flatten().any(|metric| metric.name == *name) {
+            report.required(
+                "spec.analysis.metrics",
+                format!("policy {policy:?} demands the metric {name:?}; add it"),
+            );
+        }
+    }
+}
+
+fn weights(report: &mut Report, policy: &str, rails: &GuardRails, analysis: &Analysis) {
+    if analysis.kind() != AnalysisKind::Weighted {
+        return;
+    }
+    let steps = analysis.step_weights();
+    let listed = analysis.step_weights.is_some();
+    let rises = std::iter::once(0)
+        .chain(steps.iter().copied())
+        .zip(&steps)
+        .map(|(from, to)| to - from);
+    let rise = if listed {
+        rises.max().unwrap_or(0)
+    } else {
+        analysis.step_weight()
+    };
+    let field = if listed {
+        "spec.analysis.stepWeights"
+    } else {
+        "spec.analysis.stepWeight"
+    };
+    if let Some(most) = rails.max_step_weight.map(Number::int).filter(|most| rise > *most) {
+        report.forbidden(
+            field,
+            format!("policy {policy:?} allows at most {most} % in one step, not {rise}"),
+        );
+    }
+    let highest = if listed {
+        steps.iter().copied().max().unwrap_or(0)
+    } else {
+        analysis.max_weight()
+    };
+    let field = if listed { field } else { "spec.analysis.maxWeight" };
+    if let Some(most) = rails.max_weight.map(Number::int).filter(|most| highest > *most) {
+        report.forbidden(
+            field,
+            format!("policy {policy:?} allows at most {most} % before promotion, not {highest}"),
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! Rows 43, 44, 70 and 71: conditions on requests.
+
+use super::Subject;
+use crate::admission::validation::providers::is_gateway_api;
+use crate::admission::validation::regexes;
+use crate::admission::validation::report::Report;
+use crate::api::canary::{Analysis, CanaryService, StringMatch};
+use std::collections::BTreeMap;
+
+type Named<'a> = (String, &'a StringMatch);
+
+/// `spec.service.match`.
+pub(super) fn service(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    for (index, request) in service.matches.iter().flatten().enumerate() {
+        let base = format!("spec.service.match[{index}]");
+        let uri = single(&base, "uri", &request.uri);
+        let method = single(&base, "method", &request.method);
+        let others = [("scheme", &request.scheme), ("authority", &request.authority)];
+        let others = others.iter().flat_map(|(name, value)| single(&base, name, value));
+        let maps =
+            mapped(&base, "headers", &request.headers).chain(mapped(&base, "queryParams", &request.query_params));
+        let maps: Vec<Named> = maps.collect();
+        let without = mapped(&base, "withoutHeaders", &request.without_headers);
+        for (field, value) in uri
+            .iter()
+            .chain(&method)
+            .chain(&maps)
+            .cloned()
+            .chain(others)
+            .chain(without)
+        {
+            expression(report, &field, value);
+        }
+        forms(report, subject, &uri, &["exact", "prefix", "regex"]);
+        forms(report, subject, &method, &["exact"]);
+        forms(report, subject, &maps, &["exact", "regex"]);
+    }
+}
+
+/// What Gateway API can say of this part of a request; Istio only lacks suffix.
+fn forms(report: &mut Report, subject: &Subject, conditions: &[Named], gateway_api: &[&str]) {
+    let provider = subject.provider;
+    for (field, value) in conditions {
+        let Some((form, _)) = value.form() else {
+            continue;
+        };
+        let lacking = match provider {
+            "istio" => form == "suffix",
+            _ => is_gateway_api(provider) && !gateway_api.contains(&form),
+        };
+        if lacking {
+            let instead = if gateway_api.contains(&"regex") || provider == "istio" {
+                "regex"
+            } else {
+                "exact"
+            };
+            report.unsupported(
+                field.clone(),
+                form,
+                format!("{form} is not supported by {provider}; use {instead}"),
+            );
+        }
+    }
+}
+
+/// `analysis.match` at `base`.
+pub(super) fn analysis(report: &mut Report, base: &str, analysis: &Analysis, provider: &str) {
+    for (index, users) in analysis.matches.iter().flatten().enumerate() {
+        let base = format!("{base}.match[{index}]");
+        for (field, value) in
+            mapped(&base, "headers", &users.headers).chain(mapped(&base, "queryParams", &users.query_params))
+        {
+            expression(report, &field, value);
+        }
+        for (name, value) in users.headers.iter().flatten() {
+            let field = format!("{base}.headers[{name}]");
+            if name.chars().any(|c| c.is_ascii_uppercase()) {
+                report.warn(&field, "header names are compared in lower case; lowered");
+            }
+            limits(report, &field, name, value, provider);
+        }
+    }
+}
+
+/// Documented limits of two ingress controllers.
+fn limits(report: &mut Report, field: &str, name: &str, value: &StringMatch, provider: &str) {
+    let Some((form, text)) = value.form() else {
+        return;
+    };
+    if provider == "contour" && form == "regex" {
+        report.unsupported(
+            field,
+            form,
+            "contour has no regex for headers; use exact, prefix or suffix",
+        );
+    }
+    if provider == "nginx" && name.eq_ignore_ascii_case("cookie") && (form != "exact") {
+        let why = format!(
+            "nginx only knows whether a cookie is \"always\"; use exact with the cookie's name, not {form} {text:?}"
+        );
+        report.unsupported(field, form, why);
+    }
+}
+
+fn expression(report: &mut Report, field: &str, value: &StringMatch) {
+    if let Some(regex) = &value.regex {
+        regexes::check(report, &format!("{field}.regex"), regex);
+    }
+}
+
+fn single<'a>(base: &str, name: &str, value: &'a Option<StringMatch>) -> Vec<Named<'a>> {
+    value.iter().map(|value| (format!("{base}.{name}"), value)).collect()
+}
+
+fn mapped<'a>(
+    base: &str,
+    name: &str,
+    map: &'a Option<BTreeMap<String, StringMatch>>,
+) -> impl Iterator<Item = Named<'a>> {
+    let base = format!("{base}.{name}");
+    map.iter()
+        .flatten()
+        .map(move |(key, value)| (format!("{base}[{key}]"), value))
+}

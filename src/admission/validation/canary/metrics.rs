@@ -1,0 +1,134 @@
+//! Rows 80 to 88: `spec.analysis.metrics`.
+
+use super::{Rules, template_ref};
+use crate::admission::validation::durations;
+use crate::admission::validation::report::Report;
+use crate::api::Number;
+use crate::api::canary::Metric;
+
+/// Widest window, in analysis intervals, that mostly holds the canary's own time.
+const WIDEST_WINDOW: u32 = 5;
+
+pub(super) fn check(report: &mut Report, rules: &Rules) {
+    let metrics = rules.analysis.metrics.as_deref().unwrap_or_default();
+    for (index, metric) in metrics.iter().enumerate() {
+        let field = format!("{}[{index}]", rules.field("metrics"));
+        if metrics.iter().take(index).any(|earlier| earlier.name == metric.name) {
+            report.duplicate(
+                format!("{field}.name"),
+                &metric.name,
+                "gauges would overwrite each other; rename one",
+            );
+        }
+        source(report, &field, metric);
+        bounds(report, &field, metric);
+        builtin(report, &field, metric);
+        window(report, rules, &field, metric);
+        template_ref::check(report, rules, &field, metric);
+    }
+}
+
+/// Where the value comes from.
+fn source(report: &mut Report, field: &str, metric: &Metric) {
+    let query = metric.query.as_deref().is_some_and(|query| !query.is_empty());
+    match (query, metric.template_ref.is_some()) {
+        (true, true) => report.invalid(
+            format!("{field}.query"),
+            &metric.name,
+            "query and templateRef are both set; pick one",
+        ),
+        (true, false) => report.warn(format!("{field}.query"), "deprecated; move it to a MetricTemplate"),
+        (false, false) if !metric.is_builtin() => {
+            let builtin = Metric::BUILTIN.join(" nor ");
+            let why = format!(
+                "{:?} is neither {builtin}; without a query or template it would never be evaluated",
+                metric.name
+            );
+            report.required(format!("{field}.templateRef"), why);
+        }
+        _ => {}
+    }
+}
+
+/// Which values pass.
+fn bounds(report: &mut Report, field: &str, metric: &Metric) {
+    let field = format!("{field}.thresholdRange");
+    let range = metric.threshold_range.unwrap_or_default();
+    match (range.min, range.max) {
+        (None, None) if metric.threshold.is_some() => {
+            report.warn(field, "threshold is deprecated; use thresholdRange");
+        }
+        (None, None) => {
+            let why = "set min or max; without one a 0 threshold fails (or passes) everything";
+            report.required(field, why);
+        }
+        (Some(min), Some(max)) if min > max => {
+            report.invalid(
+                field,
+                range,
+                format!("min {min} exceeds max {max}, so no value can pass"),
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Units of the builtin metrics.
+fn builtin(report: &mut Report, field: &str, metric: &Metric) {
+    let Some(range) = metric.threshold_range else {
+        return;
+    };
+    let field = format!("{field}.thresholdRange");
+    let bounds = [("min", range.min), ("max", range.max)];
+    match metric.name.as_str() {
+        "request-success-rate" => {
+            for (name, bound) in bounds {
+                if let Some(bound) = bound.filter(|bound| !(0.0..=100.0).contains(&bound.value())) {
+                    report.invalid(
+                        format!("{field}.{name}"),
+                        bound,
+                        "must be a percentage between 0 and 100",
+                    );
+                }
+            }
+            if range.min.is_none() && range.max.is_some_and(|max| max.value() < 100.0) {
+                report.warn(
+                    field,
+                    "only max is set; the release halts when it is too healthy; set min",
+                );
+            }
+        }
+        "request-duration" => {
+            if let Some(max) = range.max.filter(|max| max.value() > 0.0 && max.value() < 1.0) {
+                let milliseconds = Number((max.value() * 1000.0).round());
+                let why = format!(
+                    "milliseconds, and {max} becomes 0, which nothing passes; write {milliseconds} for {max} s"
+                );
+                report.invalid(format!("{field}.max"), max, why);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn window(report: &mut Report, rules: &Rules, field: &str, metric: &Metric) {
+    let field = format!("{field}.interval");
+    let why = "not a duration, the query would fail; write one such as 1m";
+    let Some(window) = durations::read(report, &field, metric.interval.as_deref(), why) else {
+        return;
+    };
+    if window.as_nanos() == 0 {
+        return report.invalid(
+            field,
+            window,
+            "a window of no length holds no values; write one such as 1m",
+        );
+    }
+    let widest = rules.analysis.interval().saturating_mul(WIDEST_WINDOW);
+    if rules.analysis.interval.is_some() && window.to_std() > widest {
+        report.warn(
+            field,
+            format!("{window} still contains values from before the canary; at most 5 intervals"),
+        );
+    }
+}

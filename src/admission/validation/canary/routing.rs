@@ -1,0 +1,104 @@
+//! Rows 34 to 42 and 51: timeouts, gateways, hosts.
+
+use super::Subject;
+use crate::admission::validation::durations;
+use crate::admission::validation::names::is_host;
+use crate::admission::validation::providers::is_gateway_api;
+use crate::admission::validation::report::Report;
+use crate::api::canary::{CanaryService, GatewayRef};
+
+pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    timeouts(report, subject, service);
+    gateway_refs(report, subject, service);
+    let istio = subject.provider == "istio" || subject.provider.starts_with("smi:");
+    if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !istio {
+        report.warn(
+            "spec.service.gateways",
+            format!("ignored by provider {}", subject.provider),
+        );
+    }
+    hosts(report, subject, service);
+    delegation(report, service);
+    if service.headless == Some(true) && matches!(subject.provider, "kubernetes" | "linkerd") {
+        report.warn(
+            "spec.service.headless",
+            "clients resolve pods directly; weights may not apply",
+        );
+    }
+}
+
+fn timeouts(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    const BACKEND: &str = "spec.service.backendTimeout";
+    let why = "not a duration, the route would be refused; use one such as 5s";
+    let request = durations::read(report, "spec.service.timeout", service.timeout.as_deref(), why);
+    let backend = durations::read(report, BACKEND, service.backend_timeout.as_deref(), why);
+    if let (Some(request), Some(backend)) = (request, backend)
+        && request.as_nanos() > 0 // 0 means none
+        && backend > request
+    {
+        let why = format!("exceeds timeout {request}; Gateway API needs backendRequest <= request");
+        report.invalid(BACKEND, backend, why);
+    }
+    if service.backend_timeout.is_some() && !is_gateway_api(subject.provider) {
+        report.warn(BACKEND, format!("ignored by provider {}", subject.provider));
+    }
+}
+
+fn gateway_refs(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    const FIELD: &str = "spec.service.gatewayRefs";
+    let refs = service.gateway_refs.as_deref().unwrap_or_default();
+    let policy = subject
+        .world
+        .policy
+        .as_ref()
+        .and_then(|policy| policy.spec.gateway_refs.as_ref());
+    let provided = subject.world.user_route || policy.is_some_and(|refs| !refs.is_empty());
+    if refs.is_empty() && is_gateway_api(subject.provider) && !provided {
+        let why = format!(
+            "provider {} attaches the route to it; name at least one Gateway",
+            subject.provider
+        );
+        report.required(FIELD, why);
+    }
+    listed(report, FIELD, refs);
+}
+
+/// Names and duplicates of a list of Gateways, here and in a policy.
+pub(in super::super) fn listed(report: &mut Report, field: &str, refs: &[GatewayRef]) {
+    for (index, gateway) in refs.iter().enumerate() {
+        if gateway.name.is_empty() {
+            report.required(format!("{field}[{index}].name"), "name of a Gateway");
+        } else if refs.iter().take(index).any(|earlier| earlier == gateway) {
+            report.duplicate(
+                format!("{field}[{index}]"),
+                &gateway.name,
+                "same Gateway listed twice; remove one",
+            );
+        }
+    }
+}
+
+fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    const FIELD: &str = "spec.service.hosts";
+    let hosts = service.hosts.as_deref().unwrap_or_default();
+    for (index, host) in hosts.iter().enumerate().filter(|(_, host)| !is_host(host)) {
+        let why = "no host name, so no request would match; write \"app.example.com\" or \"*.example.com\"";
+        report.invalid(format!("{FIELD}[{index}]"), host, why);
+    }
+    if hosts.is_empty() && is_gateway_api(subject.provider) && !subject.world.user_route {
+        report.warn(FIELD, "empty, so the route attaches to every host of the listener");
+    }
+}
+
+fn delegation(report: &mut Report, service: &CanaryService) {
+    if service.delegation != Some(true) {
+        return;
+    }
+    let set = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
+    for (name, list) in [("hosts", &service.hosts), ("gateways", &service.gateways)] {
+        if set(list) {
+            let why = format!("a delegate VirtualService cannot have {name}; remove them or set delegation: false");
+            report.forbidden(format!("spec.service.{name}"), why);
+        }
+    }
+}

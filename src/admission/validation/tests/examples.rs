@@ -1,0 +1,109 @@
+//! Whole manifests, of the kind found in guides, must pass.
+
+use super::*;
+
+/// Read as a Canary and judged with nothing known of the cluster.
+fn judge(manifest: &str) -> Findings {
+    canary(&serde_saphyr::from_str(manifest).unwrap(), None, &World::default())
+}
+
+#[test]
+fn the_sound_manifests_find_nothing() {
+    assert_eq!(canary_findings(json!({})), Findings::default());
+    let world = World::default();
+    assert_eq!(
+        metric_template(&build(TEMPLATE, &json!({})), None, &world),
+        Findings::default()
+    );
+    assert_eq!(
+        alert_provider(&build(PROVIDER, &json!({})), None, &world),
+        Findings::default()
+    );
+    assert_eq!(policy(&build(POLICY, &json!({})), None, &world), Findings::default());
+}
+
+fn canary_findings(patch: Value) -> Findings {
+    canary(&canary_with(patch), None, &World::default())
+}
+
+#[test]
+fn what_guides_show_is_accepted() {
+    let analyses = [
+        json!({"interval": "1h", "stepWeight": null, "maxWeight": null, "iterations": 10, "match": [{"headers": {"cookie": {"regex": "^(.*?;)?(canary=always)(;.*)?$"}}}]}),
+        json!({"interval": "1m", "iterations": 10, "stepWeight": 10}),
+        json!({"threshold": null}),
+        json!({"interval": "1s", "metrics": null}),
+        json!({"canaryReadyThreshold": 0}),
+        json!({"metrics": [{"name": "error-rate", "query": "100 - rate(x{app=\"web-canary\"}[1m])", "thresholdRange": {"max": 1}}]}),
+    ];
+    for analysis in analyses {
+        let findings = canary_findings(json!({"spec": {"analysis": analysis}}));
+        assert!(findings.allowed(), "{analysis}: {findings:?}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let findings = judge(
+        "{apiVersion: flagger.app/v1beta1, kind: Canary, metadata: {name: a, namespace: b}, spec: {provider: x, \
+         targetRef: {apiVersion: apps/v1, kind: Pod, name: web}, service: {port: 0, timeout: x}, \
+         analysis: {interval: 1day, threshold: -1, stepWeight: 200, webhooks: [{name: a, url: b}]}}}",
+    );
+    let fields: Vec<_> = findings.causes.iter().map(|cause| cause.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.targetRef.kind",
+            "spec.provider",
+            "spec.service.port",
+            "spec.service.timeout",
+            "spec.analysis.interval",
+            "spec.analysis.threshold",
+            "spec.analysis.stepWeight",
+            "spec.analysis.webhooks[0].url",
+        ]
+    );
+}
+
+#[test]
+fn the_known_bad_policy_is_refused_by_us_and_by_no_schema() {
+    let findings = policy(&known_bad_policy(), None, &World::default());
+    let fields: Vec<_> = findings.causes.iter().map(|cause| cause.field.as_str()).collect();
+    assert_eq!(fields, ["spec.freezeWindows[0].schedule"]);
+}
+
+#[test]
+fn a_deletion_names_who_depends_on_the_object() {
+    let user = canary_with(json!({"spec": {"analysis": {
+        "metrics": [{"name": "latency", "templateRef": {"name": "latency"}, "thresholdRange": {"max": 1}}],
+        "alerts": [{"name": "a", "providerRef": {"name": "on-call", "namespace": "shop"}}]}}}));
+    let world = World {
+        canaries: vec![
+            Arc::new(user),
+            Arc::new(canary_with(json!({"metadata": {"name": "b"}}))),
+        ],
+        ..World::default()
+    };
+    let warnings = metric_template_deleted(&build(TEMPLATE, &json!({})), &world);
+    assert_eq!(warnings, ["metadata.name: used by web.shop; their analyses fail"]);
+    let warnings = alert_provider_deleted(&build(PROVIDER, &json!({})), &world);
+    assert_eq!(warnings, ["metadata.name: used by web.shop; their alerts are dropped"]);
+    let other = build(TEMPLATE, &json!({"metadata": {"namespace": "other"}}));
+    assert_eq!(metric_template_deleted(&other, &world), Vec::<String>::new());
+}
+
+#[test]
+fn fields_without_behaviour_are_named() {
+    let plain = canary_with(json!({}));
+    assert_eq!(unbuilt(&plain, &World::default()), Vec::<String>::new());
+    let asking = canary_with(json!({"spec": {"dryRun": false, "provider": "istio",
+        "service": {"hosts": [], "backends": [], "retries": {"attempts": 1}}, "analysis": {"webhooks": [{"name": "a", "url": "http://x"}]}}}));
+    assert_eq!(
+        unbuilt(&asking, &World::default()),
+        [
+            "spec.provider: istio is not supported yet; no route is written",
+            "spec.service.retries: not supported yet; it has no effect",
+            "spec.analysis.webhooks: not supported yet; it has no effect",
+        ]
+    );
+}
