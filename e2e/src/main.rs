@@ -72,7 +72,10 @@ fn status() -> anyhow::Result<ExitCode> {
         match pid {
             Some(pid) => println!("{name:<24} runs, process {pid}"),
             None => {
-                println!("{name:<24} does not run; its log would be {}", cluster::log_of(name)?.display());
+                println!(
+                    "{name:<24} does not run; its log would be {}",
+                    cluster::log_of(name)?.display()
+                );
                 code = ExitCode::FAILURE;
             }
         }

@@ -24,12 +24,18 @@ impl Artefact {
             hash.update((input.len() as u64).to_be_bytes());
             hash.update(input);
         }
-        Self { name: name.to_owned(), key: hex(&hash.finalize()).chars().take(16).collect() }
+        Self {
+            name: name.to_owned(),
+            key: hex(&hash.finalize()).chars().take(16).collect(),
+        }
     }
 
     /// The folder it is in once it is made.
     fn folder(&self, places: &Places) -> PathBuf {
-        places.cache.join("artefacts").join(format!("{}-{}", self.name, self.key))
+        places
+            .cache
+            .join("artefacts")
+            .join(format!("{}-{}", self.name, self.key))
     }
 
     /// The folder, if it is made.

@@ -31,7 +31,11 @@ pub fn create(places: &Places) -> Result<()> {
     let mut table = String::new();
     for (name, user, groups) in USERS {
         let token = random()?;
-        let user = if name == "kubelet" { format!("{user}{NODE}") } else { user.to_owned() };
+        let user = if name == "kubelet" {
+            format!("{user}{NODE}")
+        } else {
+            user.to_owned()
+        };
         table.push_str(&format!("{token},{user},{name},\"{groups}\"\n"));
         secret(&folder.join(format!("{name}.token")), &token)?;
         let config = kubeconfig(&ca(places), name, &token);
@@ -80,13 +84,20 @@ users: [{{name: {user}, user: {{token: {token}}}}}]
 
 fn random() -> Result<String> {
     let mut bytes = [0; 16];
-    fs::File::open("/dev/urandom")?.read_exact(&mut bytes).context("cannot read /dev/urandom")?;
+    fs::File::open("/dev/urandom")?
+        .read_exact(&mut bytes)
+        .context("cannot read /dev/urandom")?;
     Ok(hex(&bytes))
 }
 
 /// Writes a file only its owner can read.
 fn secret(path: &Path, text: &str) -> Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())?;
     Ok(())
 }

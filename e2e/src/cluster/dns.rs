@@ -13,7 +13,11 @@ use super::programs::Programs;
 pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     // Names outside the cluster are asked for where the host asks, if it asks anyone.
     let resolver = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let forward = if resolver.lines().any(|line| line.starts_with("nameserver")) { "forward . /etc/resolv.conf" } else { "" };
+    let forward = if resolver.lines().any(|line| line.starts_with("nameserver")) {
+        "forward . /etc/resolv.conf"
+    } else {
+        ""
+    };
     let corefile = format!(
         ".:53 {{
   bind {HOST}
@@ -32,6 +36,12 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     );
     let file = places.run.join("Corefile");
     fs::write(&file, corefile)?;
-    process::start(places, "coredns", &programs.coredns, &["-conf".to_owned(), file.display().to_string()], &[])?;
+    process::start(
+        places,
+        "coredns",
+        &programs.coredns,
+        &["-conf".to_owned(), file.display().to_string()],
+        &[],
+    )?;
     Ok(())
 }

@@ -10,14 +10,22 @@ use super::{Cluster, is_ours};
 
 /// The cluster `KUBECONFIG` names; none when it is not set or names ours.
 pub fn find(places: &Places) -> Result<Option<Cluster>> {
-    let Some(file) = std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty()).map(PathBuf::from) else {
+    let Some(file) = std::env::var_os("KUBECONFIG")
+        .filter(|v| !v.is_empty())
+        .map(PathBuf::from)
+    else {
         return Ok(None);
     };
     if is_ours(places, &file) {
         return Ok(None);
     }
-    let address = |name: &str| std::env::var(name).with_context(|| format!("KUBECONFIG names a cluster of your own, so {name} must be set too"));
-    let program = |name: &str| on_path(name).with_context(|| format!("KUBECONFIG names a cluster of your own, so {name} must be in PATH"));
+    let address = |name: &str| {
+        std::env::var(name)
+            .with_context(|| format!("KUBECONFIG names a cluster of your own, so {name} must be set too"))
+    };
+    let program = |name: &str| {
+        on_path(name).with_context(|| format!("KUBECONFIG names a cluster of your own, so {name} must be in PATH"))
+    };
     Ok(Some(Cluster {
         kubeconfig: file,
         gateway: address("GATEWAY_ADDRESS")?,

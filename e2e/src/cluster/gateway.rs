@@ -21,7 +21,10 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
         "--providers.kubernetesgateway.experimentalchannel=true".to_owned(),
         format!("--providers.kubernetesgateway.endpoint={API_SERVER}"),
         format!("--providers.kubernetesgateway.token={token}"),
-        format!("--providers.kubernetesgateway.certauthfilepath={}", credentials::ca(places).display()),
+        format!(
+            "--providers.kubernetesgateway.certauthfilepath={}",
+            credentials::ca(places).display()
+        ),
         "--providers.kubernetesgateway.statusaddress.ip=127.0.0.1".to_owned(),
         // The default of 2 s is how long Traefik would go on using endpoints that are gone.
         "--providers.providersthrottleduration=100ms".to_owned(),

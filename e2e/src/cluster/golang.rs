@@ -30,7 +30,10 @@ impl Module {
     pub fn ensure(&self, places: &Places) -> Result<PathBuf> {
         let source = Places::parts().join(self.name);
         self.artefact()?.ensure(places, |folder| {
-            println!("  {:<14} builds from source, about {} min on two cores the first time", self.name, self.minutes);
+            println!(
+                "  {:<14} builds from source, about {} min on two cores the first time",
+                self.name, self.minutes
+            );
             self.build(&source, folder)
         })
     }
@@ -38,7 +41,11 @@ impl Module {
     /// What the programs are made from.
     pub fn artefact(&self) -> Result<Artefact> {
         let source = Places::parts().join(self.name);
-        let mut inputs = vec![self.packages.join(" ").into_bytes(), self.tags.into(), self.ldflags.into()];
+        let mut inputs = vec![
+            self.packages.join(" ").into_bytes(),
+            self.tags.into(),
+            self.ldflags.into(),
+        ];
         for file in sources(&source)? {
             inputs.push(fs::read(&file)?);
         }
@@ -48,9 +55,22 @@ impl Module {
 
     fn build(&self, source: &Path, folder: &Path) -> Result<()> {
         let mut command = go(source);
-        command.args(["build", "-v", "-trimpath", "-buildvcs=false", "-tags", self.tags, "-ldflags", self.ldflags, "-o"]);
+        command.args([
+            "build",
+            "-v",
+            "-trimpath",
+            "-buildvcs=false",
+            "-tags",
+            self.tags,
+            "-ldflags",
+            self.ldflags,
+            "-o",
+        ]);
         command.arg(format!("{}/", folder.display())).args(self.packages);
-        command.env("CGO_ENABLED", "0").stderr(Stdio::piped()).stdout(Stdio::null());
+        command
+            .env("CGO_ENABLED", "0")
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null());
         let mut child = command.spawn().context("cannot run go")?;
         let mut problems = Vec::new();
         let mut compiled = 0;
@@ -68,7 +88,11 @@ impl Module {
             }
             compiled += 1;
             if told.elapsed() > Duration::from_secs(15) {
-                println!("  {:<14} {compiled} packages compiled after {:.0} s", self.name, began.elapsed().as_secs_f64());
+                println!(
+                    "  {:<14} {compiled} packages compiled after {:.0} s",
+                    self.name,
+                    began.elapsed().as_secs_f64()
+                );
                 told = Instant::now();
             }
         }
@@ -81,17 +105,28 @@ impl Module {
 
 /// The folder a module's source is in, downloaded and checked against the `go.sum` beside its `go.mod`.
 pub fn download(part: &str, module: &str) -> Result<PathBuf> {
-    let output = go(&Places::parts().join(part)).args(["mod", "download", "-json", module]).output().context("cannot run go")?;
-    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).context("go mod download said nothing useful")?;
+    let output = go(&Places::parts().join(part))
+        .args(["mod", "download", "-json", module])
+        .output()
+        .context("cannot run go")?;
+    let answer: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("go mod download said nothing useful")?;
     match answer.get("Dir").and_then(|dir| dir.as_str()) {
         Some(dir) if output.status.success() => Ok(PathBuf::from(dir)),
-        _ => bail!("cannot download {module}: {}{}", answer["Error"].as_str().unwrap_or_default(), String::from_utf8_lossy(&output.stderr)),
+        _ => bail!(
+            "cannot download {module}: {}{}",
+            answer["Error"].as_str().unwrap_or_default(),
+            String::from_utf8_lossy(&output.stderr)
+        ),
     }
 }
 
 fn go(source: &Path) -> Command {
     let mut command = Command::new("go");
-    command.current_dir(source).env("GOFLAGS", "-mod=readonly").env("GOWORK", "off");
+    command
+        .current_dir(source)
+        .env("GOFLAGS", "-mod=readonly")
+        .env("GOWORK", "off");
     command
 }
 

@@ -33,12 +33,23 @@ pub struct Image {
 impl Image {
     /// An image of programs at the top folder; the first one is the entrypoint.
     pub fn of_binaries(name: &str, binaries: &[PathBuf]) -> Result<Self> {
-        let mut image = Self { name: name.to_owned(), ..Self::default() };
+        let mut image = Self {
+            name: name.to_owned(),
+            ..Self::default()
+        };
         for binary in binaries {
-            let file = binary.file_name().and_then(|f| f.to_str()).with_context(|| format!("{} is not a file", binary.display()))?;
+            let file = binary
+                .file_name()
+                .and_then(|f| f.to_str())
+                .with_context(|| format!("{} is not a file", binary.display()))?;
             image.files.push((format!("/{file}"), binary.clone(), 0o755));
         }
-        image.entrypoint = image.files.first().map(|(inside, ..)| inside.clone()).into_iter().collect();
+        image.entrypoint = image
+            .files
+            .first()
+            .map(|(inside, ..)| inside.clone())
+            .into_iter()
+            .collect();
         Ok(image)
     }
 
@@ -57,14 +68,22 @@ impl Image {
         let layout = self.layout()?;
         let containerd = || {
             let mut command = Command::new(ctr);
-            command.arg("--address").arg(places.containerd_socket()).args(["--namespace", "k8s.io", "images"]);
+            command
+                .arg("--address")
+                .arg(places.containerd_socket())
+                .args(["--namespace", "k8s.io", "images"]);
             command
         };
-        let listed = containerd().args(["list", &format!("name=={}", self.name)]).output().context("cannot run ctr")?;
+        let listed = containerd()
+            .args(["list", &format!("name=={}", self.name)])
+            .output()
+            .context("cannot run ctr")?;
         if String::from_utf8_lossy(&listed.stdout).contains(&layout.digest) {
             return Ok(false);
         }
-        let file = places.run.join(format!("image-{}.tar", layout.digest.replace(':', "-")));
+        let file = places
+            .run
+            .join(format!("image-{}.tar", layout.digest.replace(':', "-")));
         fs::write(&file, layout.archive)?;
         let imported = run(containerd().arg("import").arg(&file));
         fs::remove_file(&file)?;
@@ -91,22 +110,35 @@ impl Image {
         .into_bytes();
         let mut entry = described("application/vnd.oci.image.manifest.v1+json", &manifest);
         entry["annotations"] = json!({"io.containerd.image.name": self.name});
-        let index = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry]});
+        let index =
+            json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry]});
 
         let mut archive = Tar::default();
         archive.file("oci-layout", 0o644, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
         archive.file("index.json", 0o644, index.to_string().as_bytes())?;
         for blob in [&layer, &config, &manifest] {
-            archive.file(&format!("blobs/sha256/{}", digest(blob).trim_start_matches("sha256:")), 0o644, blob)?;
+            archive.file(
+                &format!("blobs/sha256/{}", digest(blob).trim_start_matches("sha256:")),
+                0o644,
+                blob,
+            )?;
         }
-        Ok(Layout { digest: digest(&manifest), archive: archive.finish() })
+        Ok(Layout {
+            digest: digest(&manifest),
+            archive: archive.finish(),
+        })
     }
 
     fn layer(&self) -> Result<Vec<u8>> {
         let mut tar = Tar::default();
         let mut folders = BTreeSet::new();
         for (inside, ..) in &self.files {
-            folders.extend(Path::new(inside.trim_start_matches('/')).ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()));
+            folders.extend(
+                Path::new(inside.trim_start_matches('/'))
+                    .ancestors()
+                    .skip(1)
+                    .filter(|p| !p.as_os_str().is_empty()),
+            );
         }
         for folder in folders {
             tar.folder(&folder.to_string_lossy(), 0o755)?;

@@ -68,7 +68,10 @@ impl Cluster {
                 return Self::ours(&places, &programs);
             }
             if missing.len() < start::PROCESSES.len() {
-                bail!("the cluster is broken, because {} ended; `e2e reset` starts a new one", missing.join(", "));
+                bail!(
+                    "the cluster is broken, because {} ended; `e2e reset` starts a new one",
+                    missing.join(", ")
+                );
             }
         }
         let programs = build(&places)?;
@@ -91,7 +94,10 @@ impl Cluster {
             bail!("no cluster runs; `e2e up` starts one");
         }
         if !missing.is_empty() {
-            bail!("the cluster is broken, because {} ended; `e2e reset` starts a new one", missing.join(", "));
+            bail!(
+                "the cluster is broken, because {} ended; `e2e reset` starts a new one",
+                missing.join(", ")
+            );
         }
         Self::ours(&places, &Programs::present(&places)?)
     }
@@ -106,9 +112,12 @@ impl Cluster {
             helm: programs.helm.clone(),
             ctr: Some(programs.ctr()),
         };
-        Kubectl { program: &cluster.kubectl, kubeconfig: &cluster.kubeconfig }
-            .run(&["get", "--raw", "/readyz"])
-            .context("the API server runs but is not ready; `e2e reset` starts a new cluster")?;
+        Kubectl {
+            program: &cluster.kubectl,
+            kubeconfig: &cluster.kubeconfig,
+        }
+        .run(&["get", "--raw", "/readyz"])
+        .context("the API server runs but is not ready; `e2e reset` starts a new cluster")?;
         Ok(cluster)
     }
 
@@ -122,7 +131,10 @@ impl Cluster {
     /// Makes an image known to the node; false when the same one is there already.
     pub fn import_image(&self, image: &Image) -> Result<bool> {
         let Some(ctr) = &self.ctr else {
-            bail!("this is a cluster of your own: load the image {} into it yourself", image.name);
+            bail!(
+                "this is a cluster of your own: load the image {} into it yourself",
+                image.name
+            );
         };
         image.import(&Places::find()?, ctr)
     }
@@ -165,7 +177,10 @@ pub fn down() -> Result<()> {
 /// For each process of the cluster, whether it runs.
 pub fn status() -> Result<Vec<(&'static str, Option<i32>)>> {
     let places = Places::find()?;
-    Ok(start::PROCESSES.into_iter().map(|name| (name, process::recorded(&places, name).map(process::Process::pid))).collect())
+    Ok(start::PROCESSES
+        .into_iter()
+        .map(|name| (name, process::recorded(&places, name).map(process::Process::pid)))
+        .collect())
 }
 
 /// The log of one of the cluster's processes.
@@ -175,5 +190,8 @@ pub fn log_of(name: &str) -> Result<PathBuf> {
 
 /// Is this file the kubeconfig of our own cluster?
 fn is_ours(places: &Places, file: &Path) -> bool {
-    file == places.kubeconfig() || file.canonicalize().is_ok_and(|f| places.kubeconfig().canonicalize().is_ok_and(|o| o == f))
+    file == places.kubeconfig()
+        || file
+            .canonicalize()
+            .is_ok_and(|f| places.kubeconfig().canonicalize().is_ok_and(|o| o == f))
 }

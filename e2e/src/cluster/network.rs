@@ -35,11 +35,15 @@ table ip coalmine {
 
 /// Makes bridge, route and rules; what was changed in the kernel is noted so that `remove` can put it back.
 pub fn create(places: &Places) -> Result<()> {
-    let _ = Command::new("modprobe").arg("br_netfilter").stderr(Stdio::null()).status(); // it may be built in
+    let _ = Command::new("modprobe")
+        .arg("br_netfilter")
+        .stderr(Stdio::null())
+        .status(); // it may be built in
     let notes = places.run.join("kernel");
     fs::create_dir_all(&notes)?;
     for (file, value) in SWITCHES {
-        let before = fs::read_to_string(file).with_context(|| format!("{file} is missing; does this kernel have br_netfilter?"))?;
+        let before = fs::read_to_string(file)
+            .with_context(|| format!("{file} is missing; does this kernel have br_netfilter?"))?;
         let note = notes.join(file.replace('/', "_"));
         if before.trim() != value {
             fs::write(file, value).with_context(|| format!("cannot set {file}"))?;
@@ -84,7 +88,9 @@ pub fn remove(places: &Places) -> Result<()> {
 /// Refuses to take over a bridge that is not ours.
 pub fn check_free() -> Result<()> {
     if bridge_exists() {
-        bail!("there is a network bridge called {BRIDGE} that this program did not make; is another Kubernetes running here?");
+        bail!(
+            "there is a network bridge called {BRIDGE} that this program did not make; is another Kubernetes running here?"
+        );
     }
     Ok(())
 }
@@ -98,8 +104,17 @@ fn ip(args: &[&str]) -> Result<()> {
 }
 
 fn nft(rules: &str) -> Result<()> {
-    let mut child = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().context("cannot run nft")?;
-    child.stdin.take().context("nft's input is piped")?.write_all(rules.as_bytes())?;
+    let mut child = Command::new("nft")
+        .args(["-f", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run nft")?;
+    child
+        .stdin
+        .take()
+        .context("nft's input is piped")?
+        .write_all(rules.as_bytes())?;
     let output = child.wait_with_output()?;
     if !output.status.success() {
         bail!("nft failed: {}", String::from_utf8_lossy(&output.stderr));
@@ -123,6 +138,19 @@ fn forward_rule(verb: &str) -> Result<()> {
 
 fn forward(verb: &str) -> Command {
     let mut command = Command::new("iptables");
-    command.args([verb, "FORWARD", "-s", POD_RANGE, "-d", POD_RANGE, "-m", "comment", "--comment", "coalmine", "-j", "ACCEPT"]);
+    command.args([
+        verb,
+        "FORWARD",
+        "-s",
+        POD_RANGE,
+        "-d",
+        POD_RANGE,
+        "-m",
+        "comment",
+        "--comment",
+        "coalmine",
+        "-j",
+        "ACCEPT",
+    ]);
     command
 }

@@ -51,9 +51,22 @@ disabled_plugins = ['io.containerd.nri.v1.nri', 'io.containerd.internal.v1.opt']
     );
     fs::write(places.run.join("containerd.toml"), config)?;
     // containerd finds its shim in PATH.
-    let path = format!("{}:/usr/sbin:/sbin:{}", programs.containerd.display(), std::env::var("PATH").unwrap_or_default());
-    let args = ["--config".to_owned(), places.run.join("containerd.toml").display().to_string()];
-    process::start(places, "containerd", &programs.containerd.join("containerd"), &args, &[("PATH", path.as_ref())])?;
+    let path = format!(
+        "{}:/usr/sbin:/sbin:{}",
+        programs.containerd.display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let args = [
+        "--config".to_owned(),
+        places.run.join("containerd.toml").display().to_string(),
+    ];
+    process::start(
+        places,
+        "containerd",
+        &programs.containerd.join("containerd"),
+        &args,
+        &[("PATH", path.as_ref())],
+    )?;
     Ok(())
 }
 
@@ -108,14 +121,22 @@ pub fn start_kubelet(places: &Places, programs: &Programs) -> Result<()> {
         "volumePluginDir": format!("{run}/volume-plugins"),
     });
     fs::write(places.run.join("kubelet.json"), kubelet.to_string())?;
-    part(places, programs, "kubelet", &[
-        &format!("--config={run}/kubelet.json"),
-        &format!("--kubeconfig={}", credentials::kubeconfig_of(places, "kubelet").display()),
-        &format!("--root-dir={run}/kubelet"),
-        &format!("--cert-dir={run}/kubelet-certificates"),
-        &format!("--hostname-override={NODE}"),
-        &format!("--node-ip={HOST}"),
-    ])?;
+    part(
+        places,
+        programs,
+        "kubelet",
+        &[
+            &format!("--config={run}/kubelet.json"),
+            &format!(
+                "--kubeconfig={}",
+                credentials::kubeconfig_of(places, "kubelet").display()
+            ),
+            &format!("--root-dir={run}/kubelet"),
+            &format!("--cert-dir={run}/kubelet-certificates"),
+            &format!("--hostname-override={NODE}"),
+            &format!("--node-ip={HOST}"),
+        ],
+    )?;
 
     let proxy = serde_json::json!({
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
@@ -131,5 +152,10 @@ pub fn start_kubelet(places: &Places, programs: &Programs) -> Result<()> {
         "nftables": {"syncPeriod": "30s", "minSyncPeriod": "100ms"},
     });
     fs::write(places.run.join("kube-proxy.json"), proxy.to_string())?;
-    part(places, programs, "kube-proxy", &[&format!("--config={run}/kube-proxy.json")])
+    part(
+        places,
+        programs,
+        "kube-proxy",
+        &[&format!("--config={run}/kube-proxy.json")],
+    )
 }

@@ -38,7 +38,8 @@ impl Places {
         let cache = match std::env::var_os("COALMINE_CACHE").filter(|v| !v.is_empty()) {
             Some(given) => std::path::absolute(PathBuf::from(given))?,
             None => {
-                let home = std::env::var_os("HOME").context("neither COALMINE_CACHE nor HOME is set, so there is no place to build into")?;
+                let home = std::env::var_os("HOME")
+                    .context("neither COALMINE_CACHE nor HOME is set, so there is no place to build into")?;
                 PathBuf::from(home).join(".cache/coalmine")
             }
         };

@@ -23,7 +23,10 @@ impl Process {
     /// The running process with this id; none when it is gone or only waits to be reaped.
     pub fn running(pid: i32) -> Option<Self> {
         let stat = Stat::read(pid)?;
-        (stat.state != 'Z' && stat.state != 'X').then_some(Self { pid, started: stat.started })
+        (stat.state != 'Z' && stat.state != 'X').then_some(Self {
+            pid,
+            started: stat.started,
+        })
     }
 
     /// Is it still this very process?
@@ -49,8 +52,16 @@ pub fn start(places: &Places, name: &str, program: &Path, args: &[String], env: 
     fs::create_dir_all(log.parent().context("a log file has a folder")?)?;
     let out = File::create(&log)?;
     let mut command = Command::new("setsid");
-    command.arg(program).args(args).envs(env.iter().copied()).env_remove("KUBECONFIG");
-    command.current_dir(&places.run).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+    command
+        .arg(program)
+        .args(args)
+        .envs(env.iter().copied())
+        .env_remove("KUBECONFIG");
+    command
+        .current_dir(&places.run)
+        .stdin(Stdio::null())
+        .stdout(out.try_clone()?)
+        .stderr(out);
     let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
     let pid = i32::try_from(child.id())?;
     let process = Process::running(pid).with_context(|| format!("{name} ended at once; see {}", log.display()))?;
@@ -65,7 +76,10 @@ pub fn start(places: &Places, name: &str, program: &Path, args: &[String], env: 
 pub fn recorded(places: &Places, name: &str) -> Option<Process> {
     let text = fs::read_to_string(pid_file(places, name)).ok()?;
     let (pid, started) = text.trim().split_once(' ')?;
-    let process = Process { pid: pid.parse().ok()?, started: started.parse().ok()? };
+    let process = Process {
+        pid: pid.parse().ok()?,
+        started: started.parse().ok()?,
+    };
     process.alive().then_some(process)
 }
 
@@ -100,7 +114,10 @@ fn wait_gone(processes: &[Process], patience: Duration) -> bool {
 
 /// Every running process whose program file lies in `folder`.
 pub fn of_programs_in(folder: &Path) -> Vec<Process> {
-    all().filter(|pid| executable(*pid).is_some_and(|exe| exe.starts_with(folder))).filter_map(Process::running).collect()
+    all()
+        .filter(|pid| executable(*pid).is_some_and(|exe| exe.starts_with(folder)))
+        .filter_map(Process::running)
+        .collect()
 }
 
 /// The processes below `parents`, at any depth.
@@ -125,7 +142,9 @@ pub fn descendants(parents: &[Process]) -> Vec<Process> {
 /// The arguments a process was started with.
 pub fn arguments(process: Process) -> Vec<String> {
     let text = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
-    text.split(|b| *b == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+    text.split(|b| *b == 0)
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+        .collect()
 }
 
 fn pid_file(places: &Places, name: &str) -> PathBuf {
@@ -133,7 +152,11 @@ fn pid_file(places: &Places, name: &str) -> PathBuf {
 }
 
 fn all() -> impl Iterator<Item = i32> {
-    fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 fn executable(pid: i32) -> Option<PathBuf> {

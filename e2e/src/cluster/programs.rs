@@ -32,9 +32,21 @@ const CONTAINERD: Module = Module {
     minutes: 2,
 };
 
-const COREDNS: Module = Module { name: "coredns", packages: &["."], tags: "", ldflags: "-s -w", minutes: 1 };
+const COREDNS: Module = Module {
+    name: "coredns",
+    packages: &["."],
+    tags: "",
+    ldflags: "-s -w",
+    minutes: 1,
+};
 
-const HELM: Module = Module { name: "helm", packages: &["helm.sh/helm/v4/cmd/helm"], tags: "", ldflags: "-s -w", minutes: 1 };
+const HELM: Module = Module {
+    name: "helm",
+    packages: &["helm.sh/helm/v4/cmd/helm"],
+    tags: "",
+    ldflags: "-s -w",
+    minutes: 1,
+};
 
 /// Debian's Prometheus cannot discover pods; this one can discover nothing else.
 const PROMETHEUS: Module = Module {
@@ -70,7 +82,10 @@ impl Programs {
     /// Makes what is missing. A second call is instant.
     pub fn ensure(places: &Places) -> Result<Self> {
         traefik().ensure(places, |folder| {
-            run(Command::new(python()?).args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]).arg(folder).arg(TRAEFIK))
+            run(Command::new(python()?)
+                .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+                .arg(folder)
+                .arg(TRAEFIK))
         })?;
         gateway_crds()?.ensure(places, copy_gateway_crds)?;
         for module in [COREDNS, HELM, CONTAINERD, PROMETHEUS, KUBERNETES] {
@@ -108,7 +123,10 @@ fn traefik() -> Artefact {
 }
 
 fn gateway_crds() -> Result<Artefact> {
-    Ok(Artefact::new("gateway-api", &[&fs::read(Places::parts().join("gateway-api/go.sum"))?]))
+    Ok(Artefact::new(
+        "gateway-api",
+        &[&fs::read(Places::parts().join("gateway-api/go.sum"))?],
+    ))
 }
 
 fn copy_gateway_crds(folder: &Path) -> Result<()> {
@@ -125,10 +143,18 @@ fn copy_gateway_crds(folder: &Path) -> Result<()> {
 
 /// Runs a command to its end, quietly; what it printed becomes the error.
 pub fn run(command: &mut Command) -> Result<()> {
-    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let output = command.output().with_context(|| format!("cannot run {program}"))?;
     if !output.status.success() {
-        bail!("{program} failed: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "{program} failed: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(())
 }

@@ -24,12 +24,18 @@ pub fn ensure() -> Result<()> {
     }
     ensure_root()?;
     if on_path("go").is_none() {
-        bail!("go is not in PATH; Kubernetes is built from source with Go 1.26 or later (an older Go 1.21+ fetches it by itself)");
+        bail!(
+            "go is not in PATH; Kubernetes is built from source with Go 1.26 or later (an older Go 1.21+ fetches it by itself)"
+        );
     }
     if on_path("setsid").is_none() {
         bail!("setsid is not in PATH; it is in the package util-linux");
     }
-    let mut missing: Vec<&str> = PACKAGED.iter().filter(|(file, _)| !present(file)).map(|(_, package)| *package).collect();
+    let mut missing: Vec<&str> = PACKAGED
+        .iter()
+        .filter(|(file, _)| !present(file))
+        .map(|(_, package)| *package)
+        .collect();
     if python().is_err() {
         missing.extend(["python3", "python3-pip"]);
     }
@@ -37,12 +43,17 @@ pub fn ensure() -> Result<()> {
         return Ok(());
     }
     if on_path("apt-get").is_none() || on_path("dpkg").is_none() {
-        bail!("these are missing and there is no apt-get to install them: {}", missing.join(", "));
+        bail!(
+            "these are missing and there is no apt-get to install them: {}",
+            missing.join(", ")
+        );
     }
     println!("  installing {}", missing.join(" "));
     let install = || {
         let mut command = Command::new("apt-get");
-        command.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(&missing);
+        command
+            .args(["install", "--yes", "--quiet", "--no-install-recommends"])
+            .args(&missing);
         run(command.env("DEBIAN_FRONTEND", "noninteractive"))
     };
     if install().is_err() {
@@ -55,7 +66,9 @@ pub fn ensure() -> Result<()> {
 /// Checks that we may make and remove bridges, mounts and containers.
 pub fn ensure_root() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
-        bail!("the cluster needs root, because it makes network bridges and containers; set KUBECONFIG to use a cluster you have");
+        bail!(
+            "the cluster needs root, because it makes network bridges and containers; set KUBECONFIG to use a cluster you have"
+        );
     }
     Ok(())
 }
@@ -64,7 +77,11 @@ pub fn ensure_root() -> Result<()> {
 pub fn python() -> Result<PathBuf> {
     for name in ["python3", "/usr/bin/python3"] {
         let Some(path) = on_path(name) else { continue };
-        let pip = Command::new(&path).args(["-m", "pip", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let pip = Command::new(&path)
+            .args(["-m", "pip", "--version"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         if pip.is_ok_and(|status| status.success()) {
             return Ok(path);
         }
@@ -88,5 +105,9 @@ fn present(file: &str) -> bool {
 
 /// The folder the CNI plugins are in.
 pub fn cni_plugins() -> &'static str {
-    if Path::new("/usr/lib/cni/bridge").is_file() { "/usr/lib/cni" } else { "/opt/cni/bin" }
+    if Path::new("/usr/lib/cni/bridge").is_file() {
+        "/usr/lib/cni"
+    } else {
+        "/opt/cni/bin"
+    }
 }

@@ -9,7 +9,7 @@ use super::image::Image;
 use super::node::PAUSE_IMAGE;
 use super::places::{GATEWAY_ADMIN, HOST, NODE, PROMETHEUS, Places};
 use super::programs::Programs;
-use super::ready::{Kubectl, http_status, wait};
+use super::ready::{Kubectl, http_get, http_ok, wait};
 use super::{control_plane, credentials, dns, gateway, network, node, process, prometheus};
 
 /// The processes of a running cluster, in the order they start.
@@ -37,10 +37,17 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     node::start_containerd(places, programs)?;
 
     let socket = places.containerd_socket();
-    wait(places, "containerd's socket", &["containerd"], 30, || std::os::unix::net::UnixStream::connect(&socket).is_ok())?;
+    wait(places, "containerd's socket", &["containerd"], 30, || {
+        std::os::unix::net::UnixStream::connect(&socket).is_ok()
+    })?;
     Image::of_binaries(PAUSE_IMAGE, &[programs.kubernetes.join("pause")])?.import(places, &programs.ctr())?;
-    let kubectl = Kubectl { program: &programs.kubectl(), kubeconfig: &credentials::kubeconfig_of(places, "harness") };
-    wait(places, "the API server", &["etcd", "kube-apiserver"], 60, || kubectl.run(&["get", "--raw", "/readyz"]).is_ok())?;
+    let kubectl = Kubectl {
+        program: &programs.kubectl(),
+        kubeconfig: &credentials::kubeconfig_of(places, "harness"),
+    };
+    wait(places, "the API server", &["etcd", "kube-apiserver"], 60, || {
+        kubectl.run(&["get", "--raw", "/readyz"]).is_ok()
+    })?;
     told.step("API server ready");
 
     control_plane::start_controllers(places, programs)?;
@@ -54,36 +61,73 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     gateway::start(places, programs)?;
     prometheus::start(places, programs)?;
     let objects = places.run.join("objects.yaml");
-    fs::write(&objects, format!("{}---\n{}", gateway::objects()?, prometheus::objects()?))?;
+    fs::write(
+        &objects,
+        format!("{}---\n{}", gateway::objects()?, prometheus::objects()?),
+    )?;
     apply(&kubectl, &objects.display().to_string())?;
     let node_ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
-    wait(places, "the node", &["kubelet", "containerd", "kube-controller-manager"], 60, || {
-        kubectl.prints(&["get", "node", NODE, "-o", node_ready], "True")
-    })?;
+    wait(
+        places,
+        "the node",
+        &["kubelet", "containerd", "kube-controller-manager"],
+        60,
+        || kubectl.prints(&["get", "node", NODE, "-o", node_ready], "True"),
+    )?;
     told.step("node ready");
     // Pods cannot be made before their namespace has this.
-    wait(places, "the default service account", &["kube-controller-manager"], 30, || {
-        kubectl.run(&["get", "serviceaccount", "default", "-n", "default"]).is_ok()
-    })?;
+    wait(
+        places,
+        "the default service account",
+        &["kube-controller-manager"],
+        30,
+        || {
+            kubectl
+                .run(&["get", "serviceaccount", "default", "-n", "default"])
+                .is_ok()
+        },
+    )?;
     let programmed = "jsonpath={.status.conditions[?(@.type=='Programmed')].status}";
     wait(places, "the gateway", &["traefik"], 30, || {
-        http_status(GATEWAY_ADMIN, "/ping") == Some(200)
-            && kubectl.prints(&["get", "gateways.gateway.networking.k8s.io", "gateway", "-n", "gateway-system", "-o", programmed], "True")
+        http_ok(GATEWAY_ADMIN, "/ping")
+            && kubectl.prints(
+                &[
+                    "get",
+                    "gateways.gateway.networking.k8s.io",
+                    "gateway",
+                    "-n",
+                    "gateway-system",
+                    "-o",
+                    programmed,
+                ],
+                "True",
+            )
     })?;
     told.step("gateway ready");
-    wait(places, "Prometheus", &["prometheus"], 30, || http_status(PROMETHEUS, "/-/ready") == Some(200))?;
-    wait(places, "cluster DNS", &["coredns"], 30, || std::net::TcpStream::connect((HOST, 53)).is_ok())?;
+    // Prometheus is of use once it has seen the gateway; its first look is seconds after its start.
+    let seen = "/api/v1/query?query=up%7Bjob=%22traefik%22%7D==1";
+    wait(places, "Prometheus", &["prometheus"], 30, || {
+        http_get(PROMETHEUS, seen).contains("__name__")
+    })?;
+    wait(places, "cluster DNS", &["coredns"], 30, || {
+        std::net::TcpStream::connect((HOST, 53)).is_ok()
+    })?;
     told.step("Prometheus and DNS ready");
     Ok(())
 }
 
 fn apply(kubectl: &Kubectl<'_>, path: &str) -> Result<()> {
-    kubectl.run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", path]).map(drop)
+    kubectl
+        .run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", path])
+        .map(drop)
 }
 
 /// Which of the processes do not run.
 pub fn missing(places: &Places) -> Vec<&'static str> {
-    PROCESSES.into_iter().filter(|name| process::recorded(places, name).is_none()).collect()
+    PROCESSES
+        .into_iter()
+        .filter(|name| process::recorded(places, name).is_none())
+        .collect()
 }
 
 struct Steps(Instant);

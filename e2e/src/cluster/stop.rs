@@ -19,7 +19,11 @@ pub fn stop(places: &Places) -> Result<()> {
     // The data is thrown away, so nobody waits long for the last three.
     let last = ["etcd", "kube-apiserver", "containerd"];
     let recorded = |wanted: &dyn Fn(&str) -> bool| -> Vec<Process> {
-        PROCESSES.iter().filter(|name| wanted(name)).filter_map(|name| process::recorded(places, name)).collect()
+        PROCESSES
+            .iter()
+            .filter(|name| wanted(name))
+            .filter_map(|name| process::recorded(places, name))
+            .collect()
     };
     process::end(&recorded(&|name| !last.contains(&name)), Duration::from_secs(3))?;
     process::end(&recorded(&|name| last.contains(&name)), Duration::from_millis(500))?;
@@ -31,6 +35,7 @@ pub fn stop(places: &Places) -> Result<()> {
     unmount_below(&places.run)?;
     network::remove(places)?;
     remove_cgroups();
+    remove_traces(places);
     remove_state(places)
 }
 
@@ -41,7 +46,10 @@ fn shims(places: &Places) -> Vec<Process> {
         .into_iter()
         .filter(|process| {
             let arguments = process::arguments(*process);
-            arguments.first().is_some_and(|program| program.contains("containerd-shim")) && arguments.contains(&socket)
+            arguments
+                .first()
+                .is_some_and(|program| program.contains("containerd-shim"))
+                && arguments.contains(&socket)
         })
         .collect()
 }
@@ -61,7 +69,10 @@ fn remove_shim_sockets(places: &Places) {
 /// Mounts on mounts: the newest goes first. What others unmount meanwhile is none of our worries.
 fn unmount_below(folder: &Path) -> Result<()> {
     let table = fs::read_to_string("/proc/self/mountinfo")?;
-    let mounts = table.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from);
+    let mounts = table
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(PathBuf::from);
     let ours: Vec<PathBuf> = mounts.filter(|mount| mount.starts_with(folder)).collect();
     for mount in ours.iter().rev() {
         match unmount(mount, UnmountFlags::DETACH) {
@@ -75,7 +86,11 @@ fn unmount_below(folder: &Path) -> Result<()> {
 /// Control groups of killed containers stay behind empty. One that is in use cannot be removed, so this hurts nobody else.
 fn remove_cgroups() {
     let top = Path::new("/sys/fs/cgroup");
-    let controllers = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
+    let controllers = fs::read_dir(top)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     for folder in controllers.chain([top.to_owned()]) {
         let group = folder.join("k8s.io");
         for container in fs::read_dir(&group).into_iter().flatten().flatten() {
@@ -85,13 +100,31 @@ fn remove_cgroups() {
     }
 }
 
+/// What kubelet and CNI leave in folders that cannot be chosen: links to our logs, and addresses of our network.
+fn remove_traces(places: &Places) {
+    for entry in fs::read_dir("/var/log/containers").into_iter().flatten().flatten() {
+        if fs::read_link(entry.path()).is_ok_and(|log| log.starts_with(&places.run)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    for entry in fs::read_dir("/var/lib/cni/results").into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("coalmine-") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn remove_state(places: &Places) -> Result<()> {
     for entry in fs::read_dir(&places.run).into_iter().flatten() {
         let path = entry?.path();
         if path.ends_with("log") || path == places.audit_log() {
             continue;
         }
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
         removed.with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())
