@@ -9,9 +9,16 @@ use kube::api::ListParams;
 async fn a_client_reaches_the_cluster() {
     let cluster = Cluster::up().unwrap();
     let client = cluster.client().await.unwrap();
-    let nodes = kube::Api::<Node>::all(client.clone()).list(&ListParams::default()).await.unwrap();
+    let nodes = kube::Api::<Node>::all(client.clone())
+        .list(&ListParams::default())
+        .await
+        .unwrap();
     let ready = |node: &Node| {
-        let conditions = node.status.as_ref().and_then(|s| s.conditions.clone()).unwrap_or_default();
+        let conditions = node
+            .status
+            .as_ref()
+            .and_then(|s| s.conditions.clone())
+            .unwrap_or_default();
         conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
     };
     assert!(nodes.iter().any(ready), "no node is ready");
