@@ -1,4 +1,13 @@
 //! Coalmine: progressive delivery for Kubernetes at admission time.
 
 pub mod admission;
+pub mod analysis;
 pub mod api;
+pub mod controller;
+pub mod hooks;
+pub mod metrics;
+pub mod outbound;
+pub mod plan;
+pub mod routing;
+pub mod shutdown;
+pub mod telemetry;

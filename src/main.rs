@@ -1,1 +1,3 @@
+//! The `coalmine` program.
+
 fn main() {}

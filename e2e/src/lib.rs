@@ -1,1 +1,9 @@
 //! The real cluster and what runs on it.
+
+pub mod checks;
+pub mod cluster;
+pub mod demo;
+pub mod install;
+pub mod load;
+pub mod manifests;
+pub mod scene;

@@ -6,9 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A chat service, pager or hook. Exactly one of `address` and `secretRef` is set.
-#[derive(
-    CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[kube(
     group = "flagger.app",
@@ -49,15 +47,7 @@ pub struct AlertProviderSpec {
 
 impl AlertProviderSpec {
     /// Every type; `pagerduty` and `webhook` are Coalmine's.
-    pub const TYPES: [&'static str; 7] = [
-        "slack",
-        "msteams",
-        "discord",
-        "rocket",
-        "gchat",
-        "pagerduty",
-        "webhook",
-    ];
+    pub const TYPES: [&'static str; 7] = ["slack", "msteams", "discord", "rocket", "gchat", "pagerduty", "webhook"];
 
     /// The channel meant.
     pub fn channel(&self) -> &str {

@@ -28,8 +28,8 @@ pub use phase::Phase;
 pub use references::{AutoscalerRef, NamespacedRef, ObjectRef, PrimaryReplicas, UpstreamRef};
 pub use run::{Intent, RunStatus};
 pub use service::{
-    BackendRef, CanaryService, CorsPolicy, GatewayRef, HeaderOperations, Headers, Metadata, Mirror,
-    Retries, Rewrite, UnmanagedMetadata,
+    BackendRef, CanaryService, CorsPolicy, GatewayRef, HeaderOperations, Headers, Metadata, Mirror, Retries, Rewrite,
+    UnmanagedMetadata,
 };
 pub use status::{CanaryStatus, Condition};
 pub use traffic_policy::TrafficPolicy;

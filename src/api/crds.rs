@@ -45,10 +45,7 @@ pub fn render() -> String {
 pub fn files() -> Vec<(String, String)> {
     let name = |crd: &CustomResourceDefinition| format!("{}.yaml", crd.spec.names.plural);
     let yaml = |crd| serde_saphyr::to_string(&crd).unwrap_or_default(); // plain data; a test reads it back
-    all()
-        .into_iter()
-        .map(|crd| (name(&crd), yaml(crd)))
-        .collect()
+    all().into_iter().map(|crd| (name(&crd), yaml(crd))).collect()
 }
 
 /// Writes the files into each of [`DIRECTORIES`] below `root`, the root of the repository.
@@ -65,10 +62,7 @@ pub fn write(root: &Path) -> io::Result<()> {
 }
 
 /// Applies the changes; also returns the paths that do not exist, which a test wants empty.
-fn refined(
-    crd: CustomResourceDefinition,
-    changes: &[refine::Change],
-) -> (CustomResourceDefinition, Vec<String>) {
+fn refined(crd: CustomResourceDefinition, changes: &[refine::Change]) -> (CustomResourceDefinition, Vec<String>) {
     let Ok(mut value) = serde_json::to_value(&crd) else {
         return (crd, vec!["(not JSON)".into()]);
     };
@@ -83,9 +77,7 @@ fn refined(
         &json!({"spec": {"names": {"listKind": format!("{kind}List")}}}),
     );
     let mut missing = Vec::new();
-    let versions = value
-        .pointer_mut("/spec/versions")
-        .and_then(Value::as_array_mut);
+    let versions = value.pointer_mut("/spec/versions").and_then(Value::as_array_mut);
     for version in versions.into_iter().flatten() {
         if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
             refine::clean(schema);

@@ -101,9 +101,7 @@ fn magnitude(text: &str, mut rest: &str) -> Result<u64, ParseError> {
             .unwrap_or(after.len());
         let (name, after) = after.split_at(end);
         let unit = unit(name, text)?;
-        let value = number(whole)
-            .and_then(|n| n.checked_mul(unit))
-            .filter(|n| *n <= LIMIT);
+        let value = number(whole).and_then(|n| n.checked_mul(unit)).filter(|n| *n <= LIMIT);
         let value = value.and_then(|n| n.checked_add(fraction_of(fraction, unit)));
         total = value
             .and_then(|n| total.checked_add(n))
@@ -115,10 +113,7 @@ fn magnitude(text: &str, mut rest: &str) -> Result<u64, ParseError> {
 }
 
 fn digits(text: &str) -> (&str, &str) {
-    text.split_at(
-        text.find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len()),
-    )
+    text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
 }
 
 fn number(digits: &str) -> Option<u64> {
@@ -182,13 +177,7 @@ impl fmt::Display for GoDuration {
 }
 
 /// Writes `nanos` in `unit` with up to `places` decimals and no trailing zeros.
-fn decimal(
-    f: &mut fmt::Formatter<'_>,
-    nanos: u64,
-    unit: u64,
-    places: usize,
-    name: &str,
-) -> fmt::Result {
+fn decimal(f: &mut fmt::Formatter<'_>, nanos: u64, unit: u64, places: usize, name: &str) -> fmt::Result {
     write!(f, "{}", nanos / unit)?;
     let digits = format!("{:0places$}", nanos % unit);
     let digits = digits.trim_end_matches('0');

@@ -25,11 +25,7 @@ fn judged(spec: &AlertProviderSpec, world: &World) -> Report {
         );
     }
     match (&spec.address, &spec.secret_ref) {
-        (Some(_), Some(_)) => report.invalid(
-            "spec",
-            "address, secretRef",
-            "set exactly one of address and secretRef",
-        ),
+        (Some(_), Some(_)) => report.invalid("spec", "address, secretRef", "set exactly one of address and secretRef"),
         (None, None) => report.required("spec", "set exactly one of address and secretRef"),
         _ => {}
     }
@@ -73,10 +69,7 @@ fn secret(report: &mut Report, spec: &AlertProviderSpec, world: &World) {
         return;
     };
     if let Some(user) = &world.secret.denied_to {
-        return report.forbidden(
-            FIELD,
-            format!("user {user:?} cannot get secrets/{}", reference.name),
-        );
+        return report.forbidden(FIELD, format!("user {user:?} cannot get secrets/{}", reference.name));
     }
     match &world.secret.keys {
         Lookup::Absent => {

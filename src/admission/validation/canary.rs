@@ -50,9 +50,7 @@ impl<'a> Subject<'a> {
     fn others(&self) -> impl Iterator<Item = &'a Canary> + use<'a> {
         let (name, namespace) = (self.canary.name_any(), self.canary.namespace_name());
         let others = self.world.canaries.iter().map(AsRef::as_ref);
-        others.filter(move |other: &&Canary| {
-            other.namespace_name() == namespace && other.name_any() != name
-        })
+        others.filter(move |other: &&Canary| other.namespace_name() == namespace && other.name_any() != name)
     }
 }
 

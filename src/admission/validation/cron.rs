@@ -66,12 +66,7 @@ mod tests {
 
     #[test]
     fn the_usual_schedules_are_read() {
-        for schedule in [
-            "0 18 * * fri",
-            "*/15 0-6 1,15 jan-mar 0",
-            "30 9 * 12 1-5",
-            "0 0 * * 7",
-        ] {
+        for schedule in ["0 18 * * fri", "*/15 0-6 1,15 jan-mar 0", "30 9 * 12 1-5", "0 0 * * 7"] {
             assert_eq!(problem(schedule), None, "{schedule}");
         }
     }
@@ -82,10 +77,7 @@ mod tests {
             problem("0 18 * *").unwrap(),
             "4 fields instead of five (minute, hour, day of month, month, day of week)"
         );
-        assert_eq!(
-            problem("60 18 * * *").unwrap(),
-            "minute \"60\" is not within 0-59"
-        );
+        assert_eq!(problem("60 18 * * *").unwrap(), "minute \"60\" is not within 0-59");
         assert_eq!(
             problem("0 18 * * someday").unwrap(),
             "day of week \"someday\" is not within 0-7"

@@ -27,8 +27,7 @@ pub fn alert_provider_deleted(provider: &AlertProvider, world: &World) -> Vec<St
 
 fn refers(reference: &NamespacedRef, canary: &Canary, object: &impl ResourceExt) -> bool {
     let namespace = object.namespace().unwrap_or_default();
-    reference.name == object.name_any()
-        && reference.namespace_or(canary.namespace_name()) == namespace
+    reference.name == object.name_any() && reference.namespace_or(canary.namespace_name()) == namespace
 }
 
 fn used_by(world: &World, uses: impl Fn(&Canary) -> bool, effect: &str) -> Vec<String> {

@@ -4,12 +4,7 @@ use super::report::Report;
 use crate::api::GoDuration;
 
 /// Reads a field; a text that is no duration, or below zero, is refused with `why`.
-pub(super) fn read(
-    report: &mut Report,
-    field: &str,
-    text: Option<&str>,
-    why: &str,
-) -> Option<GoDuration> {
+pub(super) fn read(report: &mut Report, field: &str, text: Option<&str>, why: &str) -> Option<GoDuration> {
     let text = text?;
     match GoDuration::parse(text) {
         Ok(duration) if duration.as_nanos() >= 0 => Some(duration),
@@ -22,12 +17,7 @@ pub(super) fn read(
 
 /// The same for a field with the usual advice.
 pub(super) fn plain(report: &mut Report, field: &str, text: Option<&str>) -> Option<GoDuration> {
-    read(
-        report,
-        field,
-        text,
-        "not a duration; write one such as 5s or 1m30s",
-    )
+    read(report, field, text, "not a duration; write one such as 5s or 1m30s")
 }
 
 /// What people most likely meant by a text that starts like a duration: `1minute` is `1m`.

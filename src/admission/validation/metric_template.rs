@@ -14,21 +14,10 @@ use crate::api::metric_template::MetricProvider;
 const TYPE: &str = "spec.provider.type";
 const ADDRESS: &str = "spec.provider.address";
 /// Providers without a well-known address of their own.
-const NEED_ADDRESS: [&str; 6] = [
-    "prometheus",
-    "influxdb",
-    "graphite",
-    "dynatrace",
-    "splunk",
-    "web",
-];
+const NEED_ADDRESS: [&str; 6] = ["prometheus", "influxdb", "graphite", "dynatrace", "splunk", "web"];
 
 /// Judges a new or changed MetricTemplate.
-pub fn metric_template(
-    new: &MetricTemplate,
-    old: Option<&MetricTemplate>,
-    world: &World,
-) -> Findings {
+pub fn metric_template(new: &MetricTemplate, old: Option<&MetricTemplate>, world: &World) -> Findings {
     if new.metadata.deletion_timestamp.is_some() {
         return Findings::default();
     }
@@ -69,11 +58,7 @@ fn judged(template: &MetricTemplate, world: &World) -> Report {
 
 fn address(report: &mut Report, provider: &MetricProvider, world: &World) {
     let kind = provider.kind.as_str();
-    let Some(address) = provider
-        .address
-        .as_deref()
-        .filter(|address| !address.is_empty())
-    else {
+    let Some(address) = provider.address.as_deref().filter(|address| !address.is_empty()) else {
         if NEED_ADDRESS.contains(&kind) {
             report.required(
                 ADDRESS,
@@ -112,10 +97,7 @@ fn headers(report: &mut Report, provider: &MetricProvider) {
         let field = format!("spec.provider.headers[{name}]");
         if !is_token(name) {
             report.invalid(field, name, "no header name; use letters, digits and \"-\"");
-        } else if values
-            .iter()
-            .any(|value| value.chars().any(char::is_control))
-        {
+        } else if values.iter().any(|value| value.chars().any(char::is_control)) {
             report.invalid(
                 field,
                 "...",
@@ -128,11 +110,7 @@ fn headers(report: &mut Report, provider: &MetricProvider) {
                 "header is set by the controller; put the host into address",
             );
         } else if name.eq_ignore_ascii_case("authorization") && provider.secret_ref.is_some() {
-            report.invalid(
-                field,
-                name,
-                "header is set by the controller; use secretRef alone",
-            );
+            report.invalid(field, name, "header is set by the controller; use secretRef alone");
         }
     }
 }

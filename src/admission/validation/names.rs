@@ -37,10 +37,7 @@ pub(super) fn is_service_name(text: &str) -> bool {
 
 /// IANA service name: at most 15 of a-z, 0-9, `-`, with a letter, no `-` at the ends and no `--`.
 pub(super) fn is_port_name(text: &str) -> bool {
-    text.len() <= 15
-        && is_label(text)
-        && !text.contains("--")
-        && text.chars().any(|c| c.is_ascii_lowercase())
+    text.len() <= 15 && is_label(text) && !text.contains("--") && text.chars().any(|c| c.is_ascii_lowercase())
 }
 
 /// A host name, or `*`, or `*.` and a host name; never an address.
@@ -61,10 +58,7 @@ pub(super) fn is_qualified(key: &str) -> bool {
 pub(super) fn is_label_value(text: &str) -> bool {
     let ends = [text.chars().next(), text.chars().next_back()];
     text.len() <= 63
-        && ends
-            .into_iter()
-            .flatten()
-            .all(|c| c.is_ascii_alphanumeric())
+        && ends.into_iter().flatten().all(|c| c.is_ascii_alphanumeric())
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
@@ -84,48 +78,25 @@ mod tests {
 
     #[test]
     fn names_are_told_apart() {
-        assert!(
-            is_label("a-1")
-                && !is_label("a.b")
-                && !is_label("-a")
-                && !is_label("A")
-                && !is_label("")
-        );
+        assert!(is_label("a-1") && !is_label("a.b") && !is_label("-a") && !is_label("A") && !is_label(""));
         assert!(is_subdomain("a.b-c.d") && !is_subdomain("a..b") && !is_subdomain(""));
         assert!(is_service_name("a1") && !is_service_name("1a"));
         assert!(
-            is_port_name("http-2")
-                && !is_port_name("80")
-                && !is_port_name("a--b")
-                && !is_port_name("a234567890123456")
+            is_port_name("http-2") && !is_port_name("80") && !is_port_name("a--b") && !is_port_name("a234567890123456")
         );
     }
 
     #[test]
     fn hosts_may_be_wild_only_at_the_front() {
-        assert!(
-            is_host("*")
-                && is_host("*.example.com")
-                && is_host("App.example.com")
-                && is_host("podinfo")
-        );
-        assert!(
-            !is_host("a.*.com")
-                && !is_host("10.0.0.1")
-                && !is_host("::1")
-                && !is_host("a_b")
-                && !is_host("a:80")
-        );
+        assert!(is_host("*") && is_host("*.example.com") && is_host("App.example.com") && is_host("podinfo"));
+        assert!(!is_host("a.*.com") && !is_host("10.0.0.1") && !is_host("::1") && !is_host("a_b") && !is_host("a:80"));
     }
 
     #[test]
     fn keys_and_values_follow_the_label_syntax() {
         assert!(is_qualified("app") && is_qualified("example.com/a_b.c") && is_label_value(""));
         assert!(
-            !is_qualified("a/b/c")
-                && !is_qualified("example.com/")
-                && !is_qualified("a b")
-                && !is_label_value("-a")
+            !is_qualified("a/b/c") && !is_qualified("example.com/") && !is_qualified("a b") && !is_label_value("-a")
         );
     }
 }

@@ -78,9 +78,7 @@ fn sources(report: &mut Report, spec: &CanaryPolicySpec, world: &World) {
 }
 
 fn named(spec: &CanaryPolicySpec) -> Option<&str> {
-    spec.provider
-        .as_deref()
-        .filter(|provider| !provider.is_empty())
+    spec.provider.as_deref().filter(|provider| !provider.is_empty())
 }
 
 /// The defaults, and the guard rails they must keep themselves.
@@ -125,14 +123,8 @@ fn hostname(report: &mut Report, template: Option<&str>) {
 /// The schema says most of this, too; a policy stored under an older one is judged here.
 fn numbers(report: &mut Report, spec: &CanaryPolicySpec) {
     let port = spec.service.as_ref().and_then(|service| service.port);
-    if let Some(port) =
-        port.filter(|port| port.whole().is_none_or(|port| !(1..=65535).contains(&port)))
-    {
-        report.invalid(
-            "spec.service.port",
-            port,
-            "must be a whole number between 1 and 65535",
-        );
+    if let Some(port) = port.filter(|port| port.whole().is_none_or(|port| !(1..=65535).contains(&port))) {
+        report.invalid("spec.service.port", port, "must be a whole number between 1 and 65535");
     }
     if let Some(most) = spec
         .max_concurrent
@@ -149,17 +141,11 @@ fn numbers(report: &mut Report, spec: &CanaryPolicySpec) {
         ("drainSeconds", spec.drain_seconds),
         ("deletionGraceSeconds", spec.deletion_grace_seconds),
     ];
-    for (name, value) in seconds
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|v| (name, v)))
-    {
+    for (name, value) in seconds.into_iter().filter_map(|(name, value)| value.map(|v| (name, v))) {
         if value.value() < 0.0 {
             report.invalid(format!("spec.{name}"), value, "must not be negative");
         } else if value.value() > 3600.0 {
-            report.warn(
-                format!("spec.{name}"),
-                format!("{value} s hold up every release"),
-            );
+            report.warn(format!("spec.{name}"), format!("{value} s hold up every release"));
         }
     }
 }
@@ -188,11 +174,7 @@ fn guard_rails(report: &mut Report, rails: &GuardRails) {
             "must be a whole number, at least 1",
         );
     }
-    durations::plain(
-        report,
-        "spec.guardRails.minInterval",
-        rails.min_interval.as_deref(),
-    );
+    durations::plain(report, "spec.guardRails.minInterval", rails.min_interval.as_deref());
 }
 
 fn freeze(report: &mut Report, field: &str, window: &FreezeWindow) {
@@ -214,9 +196,7 @@ fn freeze(report: &mut Report, field: &str, window: &FreezeWindow) {
 fn is_zone(zone: &str) -> bool {
     let part = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphabetic())
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_-+".contains(c))
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-+".contains(c))
     };
     matches!(zone, "UTC" | "GMT" | "Etc/UTC") || (zone.contains('/') && zone.split('/').all(part))
 }

@@ -17,10 +17,7 @@ pub(super) fn check(report: &mut Report, field: &str, pattern: &str) {
         );
         report.invalid(field, pattern, why);
     } else {
-        report.warn(
-            field,
-            format!("may be no RE2 expression, see position {position}"),
-        );
+        report.warn(field, format!("may be no RE2 expression, see position {position}"));
     }
 }
 

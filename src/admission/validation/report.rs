@@ -25,11 +25,7 @@ impl Report {
 
     /// A missing value; `why` says what it is for.
     pub fn required(&mut self, field: impl Into<String>, why: impl Display) {
-        self.add(
-            CauseReason::Required,
-            field,
-            format!("Required value: {why}"),
-        );
+        self.add(CauseReason::Required, field, format!("Required value: {why}"));
     }
 
     /// A wrong value.
@@ -42,12 +38,7 @@ impl Report {
     }
 
     /// A value that is not supported; `why` names what is.
-    pub fn unsupported(
-        &mut self,
-        field: impl Into<String>,
-        value: impl Serialize,
-        why: impl Display,
-    ) {
+    pub fn unsupported(&mut self, field: impl Into<String>, value: impl Serialize, why: impl Display) {
         self.add(
             CauseReason::NotSupported,
             field,
@@ -61,12 +52,7 @@ impl Report {
     }
 
     /// A value that is taken.
-    pub fn duplicate(
-        &mut self,
-        field: impl Into<String>,
-        value: impl Serialize,
-        why: impl Display,
-    ) {
+    pub fn duplicate(&mut self, field: impl Into<String>, value: impl Serialize, why: impl Display) {
         self.add(
             CauseReason::Duplicate,
             field,
@@ -93,18 +79,12 @@ impl Report {
     /// The answer for a change: what the stored object already got wrong warns.
     pub fn ratchet(self, old: Option<Report>) -> Findings {
         let old = old.map(|old| old.causes).unwrap_or_default();
-        let (known, mut causes): (Vec<_>, Vec<_>) = self
-            .causes
-            .into_iter()
-            .partition(|cause| old.contains(cause));
+        let (known, mut causes): (Vec<_>, Vec<_>) = self.causes.into_iter().partition(|cause| old.contains(cause));
         causes.truncate(MAX_CAUSES);
         let known = known
             .into_iter()
             .map(|cause| format!("{}: {}", cause.field, cause.message));
-        let warnings: Vec<String> = known
-            .chain(self.warnings)
-            .map(|text| printable(&text))
-            .collect();
+        let warnings: Vec<String> = known.chain(self.warnings).map(|text| printable(&text)).collect();
         Findings {
             causes,
             warnings: capped(warnings),
@@ -128,26 +108,16 @@ fn shown(value: impl Serialize) -> String {
     if text.chars().count() <= MAX_VALUE_CHARS {
         return text;
     }
-    text.chars()
-        .take(MAX_VALUE_CHARS)
-        .chain("...".chars())
-        .collect()
+    text.chars().take(MAX_VALUE_CHARS).chain("...".chars()).collect()
 }
 
 /// Without control characters, and of a length that survives on the way to the terminal.
 fn printable(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if clean.chars().count() <= MAX_WARNING_CHARS {
         return clean;
     }
-    clean
-        .chars()
-        .take(MAX_WARNING_CHARS - 3)
-        .chain("...".chars())
-        .collect()
+    clean.chars().take(MAX_WARNING_CHARS - 3).chain("...".chars()).collect()
 }
 
 /// `"a", "b"`: a list of values in a message.

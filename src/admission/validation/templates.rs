@@ -16,8 +16,8 @@ pub(super) const QUERY: [&str; 8] = [
 ];
 /// Go's own functions.
 const BUILTIN: [&str; 19] = [
-    "and", "or", "not", "len", "index", "slice", "print", "printf", "println", "html", "js",
-    "urlquery", "call", "eq", "ne", "lt", "le", "gt", "ge",
+    "and", "or", "not", "len", "index", "slice", "print", "printf", "println", "html", "js", "urlquery", "call", "eq",
+    "ne", "lt", "le", "gt", "ge",
 ];
 /// Follows every source: at a stray `{{ end }}` the parser stops without a word, and this is missing then.
 const END: &str = "\u{0}";
@@ -48,12 +48,9 @@ pub(super) fn inspect(source: &str, functions: &[&str]) -> Result<Named, String>
     named.defines(&defines);
     named.list(&tree);
     if let Some(word) = named.refused {
-        return Err(format!(
-            "{word} is not allowed; use if, with, range and printf"
-        ));
+        return Err(format!("{word} is not allowed; use if, with, range and printf"));
     }
-    let known =
-        |name: &&String| functions.contains(&name.as_str()) || BUILTIN.contains(&name.as_str());
+    let known = |name: &&String| functions.contains(&name.as_str()) || BUILTIN.contains(&name.as_str());
     match named.functions.iter().find(|name| !known(name)) {
         Some(name) => Err(format!(
             "function {name:?} not defined; functions: {}",
@@ -166,11 +163,7 @@ mod tests {
     #[test]
     fn what_is_no_template_is_said() {
         let problem = |source: &str| inspect(source, &QUERY).map(drop).unwrap_err();
-        assert!(
-            problem("{{ name").contains("unclosed action"),
-            "{}",
-            problem("{{ name")
-        );
+        assert!(problem("{{ name").contains("unclosed action"), "{}", problem("{{ name"));
         assert_eq!(
             problem("{{ nam }}"),
             "function \"nam\" not defined; functions: name namespace target service ingress route interval variables"

@@ -75,11 +75,7 @@ fn merged(base: Value, patch: &Value) -> Value {
             Value::Null => drop(base.remove(key)),
             value => {
                 let before = base.remove(key).unwrap_or(Value::Null);
-                let before = if before.is_object() {
-                    before
-                } else {
-                    json!({})
-                };
+                let before = if before.is_object() { before } else { json!({}) };
                 base.insert(key.clone(), merged(before, value));
             }
         }
@@ -130,26 +126,14 @@ impl Facts {
                 .iter()
                 .map(|patch| Arc::new(build(CANARY, patch)))
                 .collect(),
-            metric_templates: self
-                .templates
-                .as_ref()
-                .map(|list| list.iter().map(template).collect()),
-            alert_providers: self
-                .providers
-                .as_ref()
-                .map(|list| list.iter().cloned().collect()),
+            metric_templates: self.templates.as_ref().map(|list| list.iter().map(template).collect()),
+            alert_providers: self.providers.as_ref().map(|list| list.iter().cloned().collect()),
             target: lookup(&self.target),
             services: self.services.iter().map(service).collect(),
-            scalers: self
-                .scalers
-                .as_ref()
-                .map(|list| list.iter().map(scaler).collect()),
+            scalers: self.scalers.as_ref().map(|list| list.iter().map(scaler).collect()),
             served: self.served.clone(),
             user_route: self.user_route,
-            policy: self
-                .policy
-                .as_ref()
-                .map(|patch| Arc::new(build(POLICY, patch))),
+            policy: self.policy.as_ref().map(|patch| Arc::new(build(POLICY, patch))),
             secret: SecretFacts {
                 keys,
                 denied_to: self.denied_to.clone(),
@@ -169,35 +153,16 @@ impl Case {
             let old = self.old.as_ref().map(|old| canary_with(old.clone()));
             canary(&canary_with(patch.clone()), old.as_ref(), &world)
         } else if let Some(patch) = &self.metric_template {
-            let old = self
-                .old
-                .as_ref()
-                .map(|old| build::<MetricTemplate>(TEMPLATE, old));
+            let old = self.old.as_ref().map(|old| build::<MetricTemplate>(TEMPLATE, old));
             metric_template(&build(TEMPLATE, patch), old.as_ref(), &world)
         } else if let Some(patch) = &self.alert_provider {
-            let old = self
-                .old
-                .as_ref()
-                .map(|old| build::<AlertProvider>(PROVIDER, old));
+            let old = self.old.as_ref().map(|old| build::<AlertProvider>(PROVIDER, old));
             alert_provider(&build(PROVIDER, patch), old.as_ref(), &world)
         } else {
-            let old = self
-                .old
-                .as_ref()
-                .map(|old| build::<CanaryPolicy>(POLICY, old));
-            policy(
-                &build(POLICY, self.policy.as_ref().unwrap()),
-                old.as_ref(),
-                &world,
-            )
+            let old = self.old.as_ref().map(|old| build::<CanaryPolicy>(POLICY, old));
+            policy(&build(POLICY, self.policy.as_ref().unwrap()), old.as_ref(), &world)
         };
-        let reason = |cause: &Cause| {
-            cause
-                .reason
-                .as_str()
-                .trim_start_matches("FieldValue")
-                .to_owned()
-        };
+        let reason = |cause: &Cause| cause.reason.as_str().trim_start_matches("FieldValue").to_owned();
         let causes = findings
             .causes
             .iter()
@@ -210,8 +175,7 @@ impl Case {
 
 fn cases() -> Vec<(String, Case)> {
     let read = |(name, text): &(&str, &str)| {
-        let cases: Vec<Case> =
-            serde_saphyr::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let cases: Vec<Case> = serde_saphyr::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
         cases
             .into_iter()
             .enumerate()
@@ -255,15 +219,8 @@ fn every_rule_has_an_accepting_and_a_refusing_case() {
 #[test]
 fn warnings_are_short_and_printable() {
     for (name, case) in cases() {
-        for warning in case
-            .found()
-            .iter()
-            .filter_map(|found| found.strip_prefix("Warning "))
-        {
-            assert!(
-                warning.chars().count() <= MAX_WARNING_CHARS,
-                "{name}: {warning}"
-            );
+        for warning in case.found().iter().filter_map(|found| found.strip_prefix("Warning ")) {
+            assert!(warning.chars().count() <= MAX_WARNING_CHARS, "{name}: {warning}");
             assert!(
                 !warning.ends_with("...") || name.contains("ratchet"),
                 "{name} is cut: {warning}"

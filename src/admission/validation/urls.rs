@@ -24,10 +24,7 @@ pub(super) fn parse(text: &str) -> Option<Url> {
         "https" => true,
         _ => return None,
     };
-    let host = uri
-        .host()
-        .filter(|host| !host.is_empty())?
-        .to_ascii_lowercase();
+    let host = uri.host().filter(|host| !host.is_empty())?.to_ascii_lowercase();
     Some(Url { secure, host })
 }
 
@@ -35,9 +32,7 @@ pub(super) fn parse(text: &str) -> Option<Url> {
 pub(super) fn check(report: &mut Report, field: &str, text: &str, example: &str) -> Option<Url> {
     let url = parse(text);
     if url.is_none() {
-        let why = format!(
-            "absolute http:// or https:// URL without credentials and fragment, e.g. {example}"
-        );
+        let why = format!("absolute http:// or https:// URL without credentials and fragment, e.g. {example}");
         report.invalid(field, redacted(text), why);
     }
     url
@@ -54,18 +49,14 @@ pub(super) fn check_egress(report: &mut Report, field: &str, url: &Url, allow_lo
         };
         report.forbidden(
             field,
-            format!(
-                "{} is {what}, blocked by egress policy; use a Service",
-                url.host
-            ),
+            format!("{} is {what}, blocked by egress policy; use a Service", url.host),
         );
     }
 }
 
 fn is_api_server(host: &str) -> bool {
     let host = host.trim_end_matches('.');
-    matches!(host, "kubernetes.default" | "kubernetes.default.svc")
-        || host.starts_with("kubernetes.default.svc.")
+    matches!(host, "kubernetes.default" | "kubernetes.default.svc") || host.starts_with("kubernetes.default.svc.")
 }
 
 fn is_local(host: &str) -> bool {
@@ -73,11 +64,7 @@ fn is_local(host: &str) -> bool {
     if name == "localhost" || name.ends_with(".localhost") {
         return true;
     }
-    match host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>()
-    {
+    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         Ok(ip) => is_local_ip(ip),
         Err(_) => false,
     }
@@ -86,12 +73,7 @@ fn is_local(host: &str) -> bool {
 fn is_local_ip(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
-        IpAddr::V6(ip) => {
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unicast_link_local()
-                || ip == METADATA_V6
-        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local() || ip == METADATA_V6,
     }
 }
 

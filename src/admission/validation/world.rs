@@ -117,9 +117,7 @@ impl World {
     /// The MetricTemplate, `None` also when templates are unknown.
     pub(super) fn metric_template(&self, namespace: &str, name: &str) -> Option<&MetricTemplate> {
         let mut known = self.metric_templates.iter().flatten();
-        known
-            .find(|t| is(&t.metadata, namespace, name))
-            .map(AsRef::as_ref)
+        known.find(|t| is(&t.metadata, namespace, name)).map(AsRef::as_ref)
     }
 
     /// The container ports of the target: name and number.

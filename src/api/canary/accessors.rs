@@ -53,10 +53,7 @@ impl Analysis {
 
     /// Spacing of checks: default 60 s, at least 1 s.
     pub fn interval(&self) -> Duration {
-        let parsed = self
-            .interval
-            .as_deref()
-            .and_then(|text| GoDuration::parse(text).ok());
+        let parsed = self.interval.as_deref().and_then(|text| GoDuration::parse(text).ok());
         parsed
             .map_or(DEFAULT_INTERVAL, GoDuration::to_std)
             .max(MINIMUM_INTERVAL)
@@ -84,11 +81,7 @@ impl Analysis {
 
     /// The weights in order, percent; empty when not given.
     pub fn step_weights(&self) -> Vec<i32> {
-        self.step_weights
-            .iter()
-            .flatten()
-            .map(|weight| weight.int())
-            .collect()
+        self.step_weights.iter().flatten().map(|weight| weight.int()).collect()
     }
 
     /// Growth of the primary weight during promotion, percent; 0 means all at once.
@@ -98,24 +91,17 @@ impl Analysis {
 
     /// Share of updated primary pods that must be available, percent; default 100.
     pub fn primary_ready_threshold(&self) -> i32 {
-        self.primary_ready_threshold
-            .map_or(100, Number::int)
-            .clamp(0, 100)
+        self.primary_ready_threshold.map_or(100, Number::int).clamp(0, 100)
     }
 
     /// Share of updated canary pods that must be available, percent; default 100, and 0 is meant.
     pub fn canary_ready_threshold(&self) -> i32 {
-        self.canary_ready_threshold
-            .map_or(100, Number::int)
-            .clamp(0, 100)
+        self.canary_ready_threshold.map_or(100, Number::int).clamp(0, 100)
     }
 
     /// Warm-up before the first traffic; default none.
     pub fn delay(&self) -> Duration {
-        let parsed = self
-            .delay
-            .as_deref()
-            .and_then(|text| GoDuration::parse(text).ok());
+        let parsed = self.delay.as_deref().and_then(|text| GoDuration::parse(text).ok());
         parsed.map_or(Duration::ZERO, GoDuration::to_std)
     }
 
@@ -126,18 +112,9 @@ impl Analysis {
 
     /// How traffic reaches the canary: weights lead when both they and `iterations` are given.
     pub fn kind(&self) -> AnalysisKind {
-        if self.step_weight() > 0
-            || self
-                .step_weights
-                .as_ref()
-                .is_some_and(|weights| !weights.is_empty())
-        {
+        if self.step_weight() > 0 || self.step_weights.as_ref().is_some_and(|weights| !weights.is_empty()) {
             AnalysisKind::Weighted
-        } else if self
-            .matches
-            .as_ref()
-            .is_some_and(|matches| !matches.is_empty())
-        {
+        } else if self.matches.as_ref().is_some_and(|matches| !matches.is_empty()) {
             AnalysisKind::AbTest
         } else {
             AnalysisKind::BlueGreen
@@ -170,9 +147,7 @@ impl CanaryService {
     pub fn target_port(&self) -> IntOrString {
         match &self.target_port {
             Some(IntOrString::Int(port)) if *port != 0 => IntOrString::Int(*port),
-            Some(IntOrString::String(name)) if !name.is_empty() => {
-                IntOrString::String(name.clone())
-            }
+            Some(IntOrString::String(name)) if !name.is_empty() => IntOrString::String(name.clone()),
             _ => IntOrString::Int(self.port.int()),
         }
     }
@@ -193,11 +168,7 @@ impl Canary {
 
     /// Time for either side to become ready; default 600 s.
     pub fn progress_deadline(&self) -> Duration {
-        let seconds = self
-            .spec
-            .progress_deadline_seconds
-            .map(Number::int)
-            .filter(|n| *n > 0);
+        let seconds = self.spec.progress_deadline_seconds.map(Number::int).filter(|n| *n > 0);
         seconds.map_or(DEFAULT_PROGRESS_DEADLINE, |n| {
             Duration::from_secs(u64::from(n.unsigned_abs()))
         })

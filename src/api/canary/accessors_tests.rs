@@ -1,8 +1,7 @@
 use super::*;
 
 fn canary(spec: &str) -> Canary {
-    let head =
-        "apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {name: web, namespace: shop}\n";
+    let head = "apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {name: web, namespace: shop}\n";
     serde_saphyr::from_str(&format!(
         "{head}spec:\n  targetRef: {{apiVersion: apps/v1, kind: Deployment, name: web}}\n{spec}"
     ))
@@ -15,18 +14,11 @@ fn a_bare_canary_has_flaggers_defaults() {
     let analysis = canary.analysis();
     assert_eq!(analysis.interval(), Duration::from_secs(60));
     assert_eq!(
-        (
-            analysis.threshold(),
-            analysis.max_weight(),
-            analysis.step_weight()
-        ),
+        (analysis.threshold(), analysis.max_weight(), analysis.step_weight()),
         (5, 100, 0)
     );
     assert_eq!(
-        (
-            analysis.primary_ready_threshold(),
-            analysis.canary_ready_threshold()
-        ),
+        (analysis.primary_ready_threshold(), analysis.canary_ready_threshold()),
         (100, 100)
     );
     assert_eq!(canary.progress_deadline(), Duration::from_secs(600));
@@ -34,12 +26,7 @@ fn a_bare_canary_has_flaggers_defaults() {
         canary.spec.service.as_ref().unwrap().target_port(),
         IntOrString::Int(80)
     );
-    assert!(
-        !canary.skip_analysis()
-            && !canary.suspended()
-            && !canary.dry_run()
-            && canary.reverts_on_deletion()
-    );
+    assert!(!canary.skip_analysis() && !canary.suspended() && !canary.dry_run() && canary.reverts_on_deletion());
 }
 
 #[test]
@@ -69,15 +56,8 @@ fn names_follow_the_target_unless_the_service_is_named() {
 
 #[test]
 fn weights_lead_when_iterations_are_given_too() {
-    let kind = |analysis: &str| {
-        canary(&format!("  analysis: {analysis}\n"))
-            .analysis()
-            .kind()
-    };
-    assert_eq!(
-        kind("{stepWeight: 10, iterations: 10}"),
-        AnalysisKind::Weighted
-    );
+    let kind = |analysis: &str| canary(&format!("  analysis: {analysis}\n")).analysis().kind();
+    assert_eq!(kind("{stepWeight: 10, iterations: 10}"), AnalysisKind::Weighted);
     assert_eq!(kind("{stepWeights: [1, 5]}"), AnalysisKind::Weighted);
     assert_eq!(kind("{iterations: 10}"), AnalysisKind::BlueGreen);
     assert_eq!(
@@ -98,13 +78,9 @@ fn the_inner_canary_analysis_wins_field_by_field() {
 
 #[test]
 fn a_fraction_does_not_break_reading() {
-    let canary =
-        canary("  service: {port: 80.0}\n  analysis: {threshold: 2.5, stepWeight: 10.0}\n");
+    let canary = canary("  service: {port: 80.0}\n  analysis: {threshold: 2.5, stepWeight: 10.0}\n");
     assert_eq!(
-        (
-            canary.analysis().threshold(),
-            canary.analysis().step_weight()
-        ),
+        (canary.analysis().threshold(), canary.analysis().step_weight()),
         (2, 10)
     );
     assert_eq!(canary.spec.service.unwrap().port(), Some(80));

@@ -44,10 +44,7 @@ impl Metric {
 
     /// The window as a duration: Flagger's default of one minute when left out or unreadable.
     pub fn interval(&self) -> GoDuration {
-        let parsed = self
-            .interval
-            .as_deref()
-            .and_then(|text| GoDuration::parse(text).ok());
+        let parsed = self.interval.as_deref().and_then(|text| GoDuration::parse(text).ok());
         parsed
             .filter(|duration| duration.as_nanos() > 0)
             .unwrap_or(GoDuration::from_secs(60))
@@ -55,9 +52,7 @@ impl Metric {
 
     /// The namespace of the template, given the Canary's.
     pub fn template_namespace<'a>(&'a self, own: &'a str) -> Option<&'a str> {
-        self.template_ref
-            .as_ref()
-            .map(|reference| reference.namespace_or(own))
+        self.template_ref.as_ref().map(|reference| reference.namespace_or(own))
     }
 }
 
@@ -121,9 +116,6 @@ impl Severity {
 impl AlertRef {
     /// The severity meant.
     pub fn severity(&self) -> Severity {
-        self.severity
-            .as_deref()
-            .and_then(Severity::parse)
-            .unwrap_or_default()
+        self.severity.as_deref().and_then(Severity::parse).unwrap_or_default()
     }
 }

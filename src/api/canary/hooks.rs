@@ -96,18 +96,12 @@ impl HookType {
 impl Webhook {
     /// The type meant.
     pub fn hook_type(&self) -> HookType {
-        self.kind
-            .as_deref()
-            .and_then(HookType::parse)
-            .unwrap_or_default()
+        self.kind.as_deref().and_then(HookType::parse).unwrap_or_default()
     }
 
     /// Time for one answer; default 10 s, also when unreadable or not positive.
     pub fn timeout(&self) -> Duration {
-        let parsed = self
-            .timeout
-            .as_deref()
-            .and_then(|text| GoDuration::parse(text).ok());
+        let parsed = self.timeout.as_deref().and_then(|text| GoDuration::parse(text).ok());
         parsed
             .map(GoDuration::to_std)
             .filter(|d| !d.is_zero())

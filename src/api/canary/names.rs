@@ -16,14 +16,8 @@ impl Canary {
 
     /// Name of the apex Service: `spec.service.name`, else the target's name.
     pub fn service_name(&self) -> &str {
-        let named = self
-            .spec
-            .service
-            .as_ref()
-            .and_then(|service| service.name.as_deref());
-        named
-            .filter(|name| !name.is_empty())
-            .unwrap_or(self.target_name())
+        let named = self.spec.service.as_ref().and_then(|service| service.name.as_deref());
+        named.filter(|name| !name.is_empty()).unwrap_or(self.target_name())
     }
 
     /// Name of the Service of the primary.

@@ -117,9 +117,6 @@ mod tests {
 
     #[test]
     fn a_phase_nobody_knows_is_unset() {
-        assert_eq!(
-            serde_json::from_str::<Phase>("\"Dancing\"").unwrap(),
-            Phase::Unset
-        );
+        assert_eq!(serde_json::from_str::<Phase>("\"Dancing\"").unwrap(), Phase::Unset);
     }
 }

@@ -5,30 +5,34 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One analysis of one revision. All instants have microseconds.
+/// Where a Canary stands, finer than its phase. All instants have microseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RunStatus {
-    /// The analysis module's own word for where the run stands.
+    /// The stage, see `coalmine::analysis`.
     pub stage: String,
-    /// Hash of the template this run is about.
-    pub revision: String,
     /// When the stage was entered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<MicroTime>,
-    /// When the run began.
+    /// When what the stage wants was first seen to be in place.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub started: Option<MicroTime>,
+    pub moved_at: Option<MicroTime>,
     /// When the next check is due; left out while an event is awaited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<MicroTime>,
     /// The weights about to be written, or last written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
-    /// The weights before `intent`: a live value equal to either is ours, anything else is foreign.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous_intent: Option<Intent>,
-    /// Why the run stands still or ended.
+    /// Checks put off because there was no data yet.
+    #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
+    pub waits: i32,
+    /// Whether any check of the run had data to judge.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub had_data: bool,
+    /// The canary's share to come back to after its pods were lost, percent.
+    #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
+    pub resume: i32,
+    /// Why it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// User name of whoever made the change.
@@ -37,12 +41,6 @@ pub struct RunStatus {
     /// Field manager the change came from, such as `kubectl-client-side-apply`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<String>,
-    /// Checks made in this run.
-    #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
-    pub checks: i32,
-    /// Whether the change was stored without passing the door.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub bypassed: bool,
 }
 
 fn is_zero(value: &i32) -> bool {

@@ -128,10 +128,7 @@ pub struct HttpPool {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub h2_upgrade_policy: Option<String>,
     /// Most waiting requests.
-    #[serde(
-        rename = "http1MaxPendingRequests",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "http1MaxPendingRequests", skip_serializing_if = "Option::is_none")]
     pub http1_max_pending_requests: Option<Number>,
     /// Most requests at once.
     #[serde(rename = "http2MaxRequests", skip_serializing_if = "Option::is_none")]
@@ -155,10 +152,7 @@ pub struct OutlierDetection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_ejection_time: Option<String>,
     /// 5xx answers in a row.
-    #[serde(
-        rename = "consecutive5xxErrors",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "consecutive5xxErrors", skip_serializing_if = "Option::is_none")]
     pub consecutive_5xx_errors: Option<Number>,
     /// Errors in a row (old name).
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,18 +13,12 @@ pub fn clean(schema: &mut Value) {
     };
     node.remove("nullable");
     node.remove("default");
-    if node
-        .get("format")
-        .is_some_and(|format| format != "date-time")
-    {
+    if node.get("format").is_some_and(|format| format != "date-time") {
         node.remove("format");
     }
     if node.get("additionalProperties") == Some(&Value::Bool(true)) {
         node.remove("additionalProperties");
-        node.insert(
-            "x-kubernetes-preserve-unknown-fields".into(),
-            Value::Bool(true),
-        );
+        node.insert("x-kubernetes-preserve-unknown-fields".into(), Value::Bool(true));
     }
     for child in children(node) {
         clean(child);
@@ -36,9 +30,7 @@ pub fn children(node: &mut Map<String, Value>) -> Vec<&mut Value> {
     let mut found = Vec::new();
     for (key, value) in node {
         match key.as_str() {
-            "properties" => {
-                found.extend(value.as_object_mut().into_iter().flat_map(Map::values_mut))
-            }
+            "properties" => found.extend(value.as_object_mut().into_iter().flat_map(Map::values_mut)),
             "items" | "additionalProperties" => found.push(value),
             _ => {}
         }
@@ -66,11 +58,7 @@ pub fn at<'a>(schema: &'a mut Value, path: &str) -> Option<&'a mut Value> {
         let name = step.trim_end_matches(['[', ']', '{', '}']);
         node = node.get_mut("properties")?.get_mut(name)?;
         for pair in step.get(name.len()..)?.as_bytes().chunks(2) {
-            node = node.get_mut(if pair == b"[]" {
-                "items"
-            } else {
-                "additionalProperties"
-            })?;
+            node = node.get_mut(if pair == b"[]" { "items" } else { "additionalProperties" })?;
         }
     }
     Some(node)

@@ -1,19 +1,14 @@
 //! What each schema gains over the derived one, by path.
 
 use super::refine::Change;
-use super::rules::{
-    PROVIDERS, SUBDOMAIN, cel, duration, exactly_one, gateway_reference, integer, one_of, port,
-    text,
-};
+use super::rules::{PROVIDERS, SUBDOMAIN, cel, duration, exactly_one, gateway_reference, integer, one_of, port, text};
 use crate::api::alert_provider::AlertProviderSpec;
 use crate::api::canary::{HookType, Phase};
 use crate::api::metric_template::MetricProvider;
 use serde_json::{Value, json};
 
 fn changes<const N: usize>(pairs: [(&str, Value); N]) -> Vec<Change> {
-    pairs
-        .map(|(path, change)| (path.to_owned(), change))
-        .to_vec()
+    pairs.map(|(path, change)| (path.to_owned(), change)).to_vec()
 }
 
 /// Canary: Flagger's schema, widened as promised (hours, `iterations` beside `stepWeight`, no `threshold`).
@@ -21,27 +16,15 @@ pub fn canary() -> Vec<Change> {
     let kind = |kinds: &[&str]| one_of(kinds);
     let replicas = || json!({ "type": "integer", "minimum": 1 });
     let mut all = changes([
-        (
-            "spec",
-            json!({ "x-kubernetes-validations": [analysis_is_needed()] }),
-        ),
+        ("spec", json!({ "x-kubernetes-validations": [analysis_is_needed()] })),
         ("spec.provider", one_of(&PROVIDERS)),
-        (
-            "spec.targetRef.kind",
-            kind(&["DaemonSet", "Deployment", "Service"]),
-        ),
+        ("spec.targetRef.kind", kind(&["DaemonSet", "Deployment", "Service"])),
         (
             "spec.autoscalerRef.kind",
             kind(&["HorizontalPodAutoscaler", "ScaledObject"]),
         ),
-        (
-            "spec.autoscalerRef.primaryScalerReplicas.minReplicas",
-            replicas(),
-        ),
-        (
-            "spec.autoscalerRef.primaryScalerReplicas.maxReplicas",
-            replicas(),
-        ),
+        ("spec.autoscalerRef.primaryScalerReplicas.minReplicas", replicas()),
+        ("spec.autoscalerRef.primaryScalerReplicas.maxReplicas", replicas()),
         ("spec.ingressRef.kind", kind(&["Ingress"])),
         ("spec.routeRef.kind", kind(&["ApisixRoute"])),
         ("spec.upstreamRef.kind", kind(&["Upstream"])),
@@ -83,10 +66,7 @@ fn service() -> Vec<Change> {
             one_of(&["PreferClose", "PreferSameZone", "PreferSameNode"]),
         ),
         ("spec.service.gatewayRefs", json!({ "maxItems": 32 })),
-        (
-            "spec.service.gatewayRefs[].sectionName",
-            text(1, 253, Some(SUBDOMAIN)),
-        ),
+        ("spec.service.gatewayRefs[].sectionName", text(1, 253, Some(SUBDOMAIN))),
         ("spec.service.retries.attempts", integer()),
         (
             "spec.service.mirror[].backendRef",
@@ -110,35 +90,19 @@ fn service() -> Vec<Change> {
         "gateway.networking.k8s.io",
         "Gateway",
     ));
-    all.extend(gateway_reference(
-        "spec.service.mirror[].backendRef",
-        "",
-        "Service",
-    ));
+    all.extend(gateway_reference("spec.service.mirror[].backendRef", "", "Service"));
     all
 }
 
 fn traffic_policy() -> Vec<Change> {
     let policy = "spec.service.trafficPolicy";
     let hash = exactly_one(
-        &[
-            "httpHeaderName",
-            "httpCookie",
-            "useSourceIp",
-            "httpQueryParameterName",
-        ],
+        &["httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName"],
         false,
     );
-    let hashed =
-        json!({ "required": ["consistentHash"], "properties": { "consistentHash": hash } });
+    let hashed = json!({ "required": ["consistentHash"], "properties": { "consistentHash": hash } });
     let balancer = json!({ "oneOf": [{ "required": ["simple"] }, hashed] });
-    let simple = [
-        "ROUND_ROBIN",
-        "LEAST_CONN",
-        "RANDOM",
-        "PASSTHROUGH",
-        "LEAST_REQUEST",
-    ];
+    let simple = ["ROUND_ROBIN", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "LEAST_REQUEST"];
     let whole = [
         "loadBalancer.consistentHash.minimumRingSize",
         "loadBalancer.localityLbSetting.distribute[].to{}",
@@ -188,10 +152,7 @@ fn analysis(base: &str) -> Vec<Change> {
         ("alerts[].severity", one_of(&["", "info", "warn", "error"])),
         ("webhooks[].type", one_of(&hooks)),
         ("webhooks[].timeout", duration()),
-        (
-            "sessionAffinity.sameSite",
-            one_of(&["Strict", "Lax", "None"]),
-        ),
+        ("sessionAffinity.sameSite", one_of(&["Strict", "Lax", "None"])),
         ("sessionAffinity.maxAge", json!({ "default": 86400 })),
     ])
     .into_iter()
@@ -239,10 +200,7 @@ pub fn policy() -> Vec<Change> {
     let mut all = changes([
         ("spec.provider", one_of(&PROVIDERS)),
         ("spec.gatewayRefs", json!({ "maxItems": 32 })),
-        (
-            "spec.gatewayRefs[].sectionName",
-            text(1, 253, Some(SUBDOMAIN)),
-        ),
+        ("spec.gatewayRefs[].sectionName", text(1, 253, Some(SUBDOMAIN))),
         ("spec.service.port", port()),
         ("spec.guardRails.maxStepWeight", percent()),
         ("spec.guardRails.maxWeight", percent()),

@@ -86,10 +86,7 @@ pub fn gateway_reference(base: &str, group: &str, kind: &str) -> Vec<(String, Va
 
 /// Of these fields exactly one; with `or_none` also none. Flagger's way, cheap enough for any list.
 pub fn exactly_one(fields: &[&str], or_none: bool) -> Value {
-    let required: Vec<Value> = fields
-        .iter()
-        .map(|field| json!({ "required": [field] }))
-        .collect();
+    let required: Vec<Value> = fields.iter().map(|field| json!({ "required": [field] })).collect();
     let none = or_none.then(|| json!({ "not": { "anyOf": required } }));
     let all: Vec<Value> = none.into_iter().chain(required.clone()).collect();
     json!({ "oneOf": all })

@@ -19,8 +19,7 @@ fn crds_are_not_stale() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for directory in DIRECTORIES {
         for (name, yaml) in files() {
-            let stored =
-                std::fs::read_to_string(root.join(directory).join(&name)).unwrap_or_default();
+            let stored = std::fs::read_to_string(root.join(directory).join(&name)).unwrap_or_default();
             assert!(stored == yaml, "{directory}/{name} is stale; {REFRESH}");
         }
     }
@@ -61,10 +60,7 @@ fn structural(path: &str, node: &Map<String, Value>) {
         !int_or_string,
         "{path}: every value has a type"
     );
-    assert!(
-        !node.contains_key("nullable"),
-        "{path}: null counts as left out"
-    );
+    assert!(!node.contains_key("nullable"), "{path}: null counts as left out");
     assert!(!node.contains_key("$ref"), "{path}: no references");
     assert!(
         !(node.contains_key("properties") && node.contains_key("additionalProperties")),
@@ -82,12 +78,7 @@ fn structural(path: &str, node: &Map<String, Value>) {
             assert!(!text.contains(word), "{path}: {word} inside {junctor}");
         }
     }
-    for (name, child) in node
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
+    for (name, child) in node.get("properties").and_then(Value::as_object).into_iter().flatten() {
         structural(&format!("{path}.{name}"), child.as_object().unwrap());
     }
     for key in ["items", "additionalProperties"] {
@@ -102,10 +93,7 @@ fn every_field_is_described() {
     fn described(path: &str, node: &Value) {
         for (name, child) in node["properties"].as_object().into_iter().flatten() {
             let path = format!("{path}.{name}");
-            assert!(
-                child.get("description").is_some(),
-                "{path} has no description"
-            );
+            assert!(child.get("description").is_some(), "{path} has no description");
             described(&path, child);
         }
         for child in [node.get("items"), node.get("additionalProperties")]
@@ -123,20 +111,14 @@ fn every_field_is_described() {
 #[test]
 fn helm_keeps_the_definitions() {
     for crd in all() {
-        assert_eq!(
-            crd.metadata.annotations.unwrap()["helm.sh/resource-policy"],
-            "keep"
-        );
+        assert_eq!(crd.metadata.annotations.unwrap()["helm.sh/resource-policy"], "keep");
     }
 }
 
 #[test]
 fn canaries_print_flaggers_columns() {
     let canary = all().remove(0);
-    let columns = canary.spec.versions[0]
-        .additional_printer_columns
-        .clone()
-        .unwrap();
+    let columns = canary.spec.versions[0].additional_printer_columns.clone().unwrap();
     let names: Vec<_> = columns
         .iter()
         .map(|c| (c.name.as_str(), c.priority.unwrap_or(0)))

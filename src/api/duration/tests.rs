@@ -47,20 +47,11 @@ const GO: &[(&str, Result<&str, &str>)] = &[
     (".", Err("time: invalid duration \".\"")),
     (".s", Err("time: invalid duration \".s\"")),
     ("-+5s", Err("time: invalid duration \"-+5s\"")),
-    (
-        "1m-5s",
-        Err("time: unknown unit \"m-\" in duration \"1m-5s\""),
-    ),
+    ("1m-5s", Err("time: unknown unit \"m-\" in duration \"1m-5s\"")),
     ("10m0", Err("time: missing unit in duration \"10m0\"")),
     ("1d", Err("time: unknown unit \"d\" in duration \"1d\"")),
-    (
-        "1minute",
-        Err("time: unknown unit \"minute\" in duration \"1minute\""),
-    ),
-    (
-        "1m 30s",
-        Err("time: unknown unit \"m \" in duration \"1m 30s\""),
-    ),
+    ("1minute", Err("time: unknown unit \"minute\" in duration \"1minute\"")),
+    ("1m 30s", Err("time: unknown unit \"m \" in duration \"1m 30s\"")),
     (
         "9223372036854775808ns",
         Err("time: invalid duration \"9223372036854775808ns\""),
@@ -90,11 +81,7 @@ fn parses_and_prints_as_go_does() {
         let got = GoDuration::parse(text)
             .map(|d| d.to_string())
             .map_err(|e| e.to_string());
-        assert_eq!(
-            got,
-            expected.map(str::to_owned).map_err(str::to_owned),
-            "{text}"
-        );
+        assert_eq!(got, expected.map(str::to_owned).map_err(str::to_owned), "{text}");
     }
 }
 

@@ -36,10 +36,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
             );
         }
     }
-    if let Some(age) = affinity
-        .max_age
-        .filter(|age| age.whole().is_none_or(|age| age < 0))
-    {
+    if let Some(age) = affinity.max_age.filter(|age| age.whole().is_none_or(|age| age < 0)) {
         report.invalid(
             field("maxAge"),
             age,
@@ -64,11 +61,7 @@ fn cookies(report: &mut Report, affinity: &SessionAffinity, field: impl Fn(&str)
     } else if !is_token(&affinity.cookie_name) {
         report.invalid(field("cookieName"), &affinity.cookie_name, WHY);
     }
-    let Some(primary) = affinity
-        .primary_cookie_name
-        .as_deref()
-        .filter(|name| !name.is_empty())
-    else {
+    let Some(primary) = affinity.primary_cookie_name.as_deref().filter(|name| !name.is_empty()) else {
         return;
     };
     if !is_token(primary) {

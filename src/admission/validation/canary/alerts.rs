@@ -14,9 +14,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
         let Some(own) = rules.namespace else { continue };
         let namespace = alert.provider_ref.namespace_or(own);
         if namespace != own && rules.world.no_cross_namespace_refs {
-            let why = format!(
-                "can't access alert provider {name}.{namespace}, cross-namespace references are blocked"
-            );
+            let why = format!("can't access alert provider {name}.{namespace}, cross-namespace references are blocked");
             report.forbidden(format!("{field}.namespace"), why);
             continue;
         }

@@ -71,14 +71,8 @@ fn deadline(report: &mut Report, seconds: Option<Number>) {
 
 /// What judges a release, and what does not.
 fn gates(report: &mut Report, analysis: &Analysis, skip: bool) {
-    let metrics = analysis
-        .metrics
-        .as_ref()
-        .is_some_and(|metrics| !metrics.is_empty());
-    let hooks = analysis
-        .webhooks
-        .as_ref()
-        .is_some_and(|hooks| !hooks.is_empty());
+    let metrics = analysis.metrics.as_ref().is_some_and(|metrics| !metrics.is_empty());
+    let hooks = analysis.webhooks.as_ref().is_some_and(|hooks| !hooks.is_empty());
     if skip && (metrics || hooks) {
         report.warn(
             "spec.skipAnalysis",
@@ -131,11 +125,7 @@ impl Rules<'_> {
         }
         if steps && (iterations || step) {
             let other = if step { "stepWeight" } else { "iterations" };
-            report.invalid(
-                BASE,
-                "stepWeights",
-                format!("contradicts {other}; {choose}"),
-            );
+            report.invalid(BASE, "stepWeights", format!("contradicts {other}; {choose}"));
         }
     }
 
@@ -150,18 +140,10 @@ impl Rules<'_> {
         match GoDuration::parse(text) {
             Err(_) => {
                 let fix = durations::meant(text).unwrap_or_else(|| "e.g. 30s or 1m30s".into());
-                report.invalid(
-                    field,
-                    text,
-                    format!("would be read as 60s by Flagger; write {fix}"),
-                );
+                report.invalid(field, text, format!("would be read as 60s by Flagger; write {fix}"));
             }
             Ok(interval) if interval < GoDuration::from_secs(1) => {
-                report.invalid(
-                    field,
-                    text,
-                    "checks come at most once a second; use at least 1s",
-                );
+                report.invalid(field, text, "checks come at most once a second; use at least 1s");
             }
             Ok(interval) if interval > GoDuration::from_secs(3600) => {
                 report.warn(
@@ -180,11 +162,7 @@ impl Rules<'_> {
                 report.warn(field, "left out; rolls back after 5 failed checks");
             }
             Some(n) if n.whole().is_none_or(|n| n < 0) => {
-                report.invalid(
-                    field,
-                    n,
-                    "must be a whole number of failed checks, at least 1",
-                );
+                report.invalid(field, n, "must be a whole number of failed checks, at least 1");
             }
             Some(n) if n.int() == 0 => report.warn(field, "rolls back at the first failed check"),
             _ => {}
@@ -202,17 +180,11 @@ impl Rules<'_> {
 
     fn iterations(&self, report: &mut Report) {
         let analysis = self.analysis;
-        if let Some(n) = analysis
-            .iterations
-            .filter(|n| n.whole().is_none_or(|n| n < 1))
-        {
+        if let Some(n) = analysis.iterations.filter(|n| n.whole().is_none_or(|n| n < 1)) {
             let why = "must be a whole number; at least 1 check is needed before promotion";
             report.invalid(self.field("iterations"), n, why);
         }
-        let users = analysis
-            .matches
-            .as_ref()
-            .is_some_and(|matches| !matches.is_empty());
+        let users = analysis.matches.as_ref().is_some_and(|matches| !matches.is_empty());
         if users && analysis.iterations.is_none() && self.complete {
             report.required(
                 self.field("iterations"),
@@ -262,20 +234,15 @@ impl Rules<'_> {
     /// Hours a release takes at best.
     fn length(&self, report: &mut Report) {
         let checks = match self.analysis.kind() {
-            AnalysisKind::Weighted if self.analysis.step_weights.is_some() => {
-                self.analysis.step_weights().len() as f64
+            AnalysisKind::Weighted if self.analysis.step_weights.is_some() => self.analysis.step_weights().len() as f64,
+            AnalysisKind::Weighted => {
+                (f64::from(self.analysis.max_weight()) / f64::from(self.analysis.step_weight())).ceil()
             }
-            AnalysisKind::Weighted => (f64::from(self.analysis.max_weight())
-                / f64::from(self.analysis.step_weight()))
-            .ceil(),
             _ => f64::from(self.analysis.iterations()),
         };
         let hours = checks * self.analysis.interval().as_secs_f64() / 3600.0;
         if hours > 24.0 {
-            report.warn(
-                self.field("interval"),
-                format!("about {hours:.0} h per release"),
-            );
+            report.warn(self.field("interval"), format!("about {hours:.0} h per release"));
         }
     }
 }

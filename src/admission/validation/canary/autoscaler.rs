@@ -19,10 +19,7 @@ fn named(report: &mut Report, subject: &Subject, scaler: &AutoscalerRef) {
     if subject.canary.targets_knative() || target.kind == "DaemonSet" {
         report.forbidden(
             FIELD,
-            format!(
-                "a {} cannot be scaled by {}; remove it",
-                target.kind, scaler.kind
-            ),
+            format!("a {} cannot be scaled by {}; remove it", target.kind, scaler.kind),
         );
     }
     let read_as = if scaler.kind == "ScaledObject" {
@@ -49,14 +46,8 @@ fn named(report: &mut Report, subject: &Subject, scaler: &AutoscalerRef) {
         bounds.max_replicas.map(Number::int),
     ) && min > max
     {
-        let why = format!(
-            "minReplicas {min} exceeds maxReplicas {max}, the primary's scaler would be refused"
-        );
-        report.invalid(
-            "spec.autoscalerRef.primaryScalerReplicas.minReplicas",
-            min,
-            why,
-        );
+        let why = format!("minReplicas {min} exceeds maxReplicas {max}, the primary's scaler would be refused");
+        report.invalid("spec.autoscalerRef.primaryScalerReplicas.minReplicas", min, why);
     }
 }
 
@@ -70,10 +61,7 @@ fn found(report: &mut Report, subject: &Subject, scaler: &AutoscalerRef) {
         .iter()
         .find(|known| known.kind == scaler.kind && known.name == scaler.name)
     {
-        None => report.warn(
-            FIELD,
-            format!("{} {:?} not found yet", scaler.kind, scaler.name),
-        ),
+        None => report.warn(FIELD, format!("{} {:?} not found yet", scaler.kind, scaler.name)),
         Some(known) if known.target_name != target => {
             report.warn(
                 FIELD,
@@ -90,9 +78,7 @@ fn found(report: &mut Report, subject: &Subject, scaler: &AutoscalerRef) {
 fn missing(report: &mut Report, subject: &Subject) {
     let target = &subject.canary.spec.target_ref;
     let mut scalers = subject.world.scalers.iter().flatten();
-    if let Some(scaler) =
-        scalers.find(|s| s.target_kind == target.kind && s.target_name == target.name)
-    {
+    if let Some(scaler) = scalers.find(|s| s.target_kind == target.kind && s.target_name == target.name) {
         let text = format!(
             "{} {:?} idles at 0 replicas; set autoscalerRef to scale {}-primary",
             scaler.kind, scaler.name, target.name

@@ -34,10 +34,7 @@ fn mirroring(report: &mut Report, subject: &Subject, field: &str, extras: &Canar
         ("stepWeightPromotion", extras.step_weight_promotion),
         ("maxMirrorWeight", extras.max_mirror_weight),
     ];
-    for (name, value) in values
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|v| (name, v)))
-    {
+    for (name, value) in values.into_iter().filter_map(|(name, value)| value.map(|v| (name, v))) {
         let field = format!("{field}.{name}");
         if !weights::is_percentage(value) {
             report.invalid(field, value, "must be a whole percentage between 1 and 100");

@@ -15,10 +15,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
         return;
     };
     if subject.canary.skip_analysis() && *rails != GuardRails::default() {
-        let why = format!(
-            "policy {:?} demands an analysis; remove it",
-            policy.name_any()
-        );
+        let why = format!("policy {:?} demands an analysis; remove it", policy.name_any());
         return report.forbidden("spec.skipAnalysis", why);
     }
     if let Some(analysis) = &subject.canary.spec.analysis {
@@ -27,12 +24,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
 }
 
 /// Holds an analysis, a Canary's or the policy's own default, to the guard rails.
-pub(in super::super) fn within(
-    report: &mut Report,
-    policy: &str,
-    rails: &GuardRails,
-    analysis: &Analysis,
-) {
+pub(in super::super) fn within(report: &mut Report, policy: &str, rails: &GuardRails, analysis: &Analysis) {
     weights(report, policy, rails, analysis);
     if let Some(least) = rails.min_interval()
         && analysis.interval.is_some()
@@ -51,12 +43,7 @@ pub(in super::super) fn within(
         report.forbidden("spec.analysis.threshold", why);
     }
     for name in rails.required_metrics.iter().flatten() {
-        if !analysis
-            .metrics
-            .iter()
-            .flatten()
-            .any(|metric| metric.name == *name)
-        {
+        if !analysis.metrics.iter().flatten().any(|metric| metric.name == *name) {
             report.required(
                 "spec.analysis.metrics",
                 format!("policy {policy:?} demands the metric {name:?}; add it"),
@@ -76,21 +63,12 @@ fn weights(report: &mut Report, policy: &str, rails: &GuardRails, analysis: &Ana
         ("stepWeight", "maxWeight")
     };
     let (rise, highest) = reach(analysis);
-    if let Some(most) = rails
-        .max_step_weight
-        .map(Number::int)
-        .filter(|most| rise > *most)
-    {
+    if let Some(most) = rails.max_step_weight.map(Number::int).filter(|most| rise > *most) {
         let why = format!("policy {policy:?} allows at most {most} % in one step, not {rise}");
         report.forbidden(format!("spec.analysis.{step}"), why);
     }
-    if let Some(most) = rails
-        .max_weight
-        .map(Number::int)
-        .filter(|most| highest > *most)
-    {
-        let why =
-            format!("policy {policy:?} allows at most {most} % before promotion, not {highest}");
+    if let Some(most) = rails.max_weight.map(Number::int).filter(|most| highest > *most) {
+        let why = format!("policy {policy:?} allows at most {most} % before promotion, not {highest}");
         report.forbidden(format!("spec.analysis.{max}"), why);
     }
 }
@@ -102,10 +80,6 @@ fn reach(analysis: &Analysis) -> (i32, i32) {
     }
     let steps = analysis.step_weights();
     let before = std::iter::once(0).chain(steps.iter().copied());
-    let rise = before
-        .zip(&steps)
-        .map(|(from, to)| to - from)
-        .max()
-        .unwrap_or(0);
+    let rise = before.zip(&steps).map(|(from, to)| to - from).max().unwrap_or(0);
     (rise, steps.iter().copied().max().unwrap_or(0))
 }

@@ -10,11 +10,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
     let hooks = rules.analysis.webhooks.as_deref().unwrap_or_default();
     for (index, hook) in hooks.iter().enumerate() {
         let field = format!("{}[{index}]", rules.field("webhooks"));
-        if hooks
-            .iter()
-            .take(index)
-            .any(|earlier| earlier.name == hook.name)
-        {
+        if hooks.iter().take(index).any(|earlier| earlier.name == hook.name) {
             report.duplicate(
                 format!("{field}.name"),
                 &hook.name,
@@ -24,9 +20,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
         address(report, rules, &field, hook);
         patience(report, &field, hook);
     }
-    let rollout = hooks
-        .iter()
-        .filter(|hook| hook.hook_type() == HookType::Rollout);
+    let rollout = hooks.iter().filter(|hook| hook.hook_type() == HookType::Rollout);
     let sum: Duration = rollout
         .map(Webhook::timeout)
         .fold(Duration::ZERO, Duration::saturating_add);
@@ -55,9 +49,7 @@ fn address(report: &mut Report, rules: &Rules, field: &str, hook: &Webhook) {
 fn patience(report: &mut Report, field: &str, hook: &Webhook) {
     let timeout = format!("{field}.timeout");
     let why = "not a duration; write one such as 30s";
-    if durations::read(report, &timeout, hook.timeout.as_deref(), why)
-        .is_some_and(|d| d.as_nanos() == 0)
-    {
+    if durations::read(report, &timeout, hook.timeout.as_deref(), why).is_some_and(|d| d.as_nanos() == 0) {
         report.invalid(
             timeout,
             hook.timeout.as_deref(),

@@ -12,22 +12,13 @@ pub(super) fn check(report: &mut Report, new: &Canary, old: Option<&Canary>) {
 }
 
 fn changed(report: &mut Report, new: &Canary, old: &Canary) {
-    let phase = old
-        .status
-        .as_ref()
-        .map(|status| status.phase)
-        .unwrap_or_default();
+    let phase = old.status.as_ref().map(|status| status.phase).unwrap_or_default();
     if new.spec.target_ref != old.spec.target_ref && (phase.in_run() || phase == Phase::Waiting) {
-        let why = format!(
-            "immutable while the phase is {phase}; wait for the end of the run or abort it first"
-        );
+        let why = format!("immutable while the phase is {phase}; wait for the end of the run or abort it first");
         report.forbidden("spec.targetRef", why);
     }
     let built = !matches!(phase, Phase::Unset | Phase::Initializing);
-    if built
-        && new.spec.target_ref == old.spec.target_ref
-        && new.service_name() != old.service_name()
-    {
+    if built && new.spec.target_ref == old.spec.target_ref && new.service_name() != old.service_name() {
         let why = format!(
             "immutable once {:?} serves: the old Services and routes would stay and conflict; delete and recreate the Canary",
             old.service_name()

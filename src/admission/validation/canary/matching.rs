@@ -15,18 +15,10 @@ pub(super) fn service(report: &mut Report, subject: &Subject, service: &CanarySe
         let base = format!("spec.service.match[{index}]");
         let uri = single(&base, "uri", &request.uri);
         let method = single(&base, "method", &request.method);
-        let others = [
-            ("scheme", &request.scheme),
-            ("authority", &request.authority),
-        ];
-        let others = others
-            .iter()
-            .flat_map(|(name, value)| single(&base, name, value));
-        let maps = mapped(&base, "headers", &request.headers).chain(mapped(
-            &base,
-            "queryParams",
-            &request.query_params,
-        ));
+        let others = [("scheme", &request.scheme), ("authority", &request.authority)];
+        let others = others.iter().flat_map(|(name, value)| single(&base, name, value));
+        let maps =
+            mapped(&base, "headers", &request.headers).chain(mapped(&base, "queryParams", &request.query_params));
         let maps: Vec<Named> = maps.collect();
         let without = mapped(&base, "withoutHeaders", &request.without_headers);
         for (field, value) in uri
@@ -75,11 +67,9 @@ fn forms(report: &mut Report, subject: &Subject, conditions: &[Named], gateway_a
 pub(super) fn analysis(report: &mut Report, base: &str, analysis: &Analysis, provider: &str) {
     for (index, users) in analysis.matches.iter().flatten().enumerate() {
         let base = format!("{base}.match[{index}]");
-        for (field, value) in mapped(&base, "headers", &users.headers).chain(mapped(
-            &base,
-            "queryParams",
-            &users.query_params,
-        )) {
+        for (field, value) in
+            mapped(&base, "headers", &users.headers).chain(mapped(&base, "queryParams", &users.query_params))
+        {
             expression(report, &field, value);
         }
         for (name, value) in users.headers.iter().flatten() {
@@ -119,10 +109,7 @@ fn expression(report: &mut Report, field: &str, value: &StringMatch) {
 }
 
 fn single<'a>(base: &str, name: &str, value: &'a Option<StringMatch>) -> Vec<Named<'a>> {
-    value
-        .iter()
-        .map(|value| (format!("{base}.{name}"), value))
-        .collect()
+    value.iter().map(|value| (format!("{base}.{name}"), value)).collect()
 }
 
 fn mapped<'a>(

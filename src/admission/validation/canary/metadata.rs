@@ -16,17 +16,10 @@ pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryServ
         ("primary", &service.primary),
         ("canary", &service.canary),
     ];
-    for (place, metadata) in places
-        .iter()
-        .filter_map(|(place, m)| m.as_ref().map(|m| (place, m)))
-    {
+    for (place, metadata) in places.iter().filter_map(|(place, m)| m.as_ref().map(|m| (place, m))) {
         let field = format!("spec.service.{place}");
         keys(report, &format!("{field}.labels"), &metadata.labels);
-        keys(
-            report,
-            &format!("{field}.annotations"),
-            &metadata.annotations,
-        );
+        keys(report, &format!("{field}.annotations"), &metadata.annotations);
         for (key, value) in metadata
             .labels
             .iter()
@@ -36,9 +29,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryServ
             let why = "no label value; use at most 63 letters, digits, \"-\", \"_\", \".\"";
             report.invalid(format!("{field}.labels[{key}]"), value, why);
         }
-        if let Some(key) =
-            selector.filter(|key| metadata.labels.iter().flatten().any(|(k, _)| k == key))
-        {
+        if let Some(key) = selector.filter(|key| metadata.labels.iter().flatten().any(|(k, _)| k == key)) {
             report.warn(
                 format!("{field}.labels"),
                 format!("{key:?} is set by the controller; yours is overwritten"),

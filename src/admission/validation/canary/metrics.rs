@@ -13,11 +13,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
     let metrics = rules.analysis.metrics.as_deref().unwrap_or_default();
     for (index, metric) in metrics.iter().enumerate() {
         let field = format!("{}[{index}]", rules.field("metrics"));
-        if metrics
-            .iter()
-            .take(index)
-            .any(|earlier| earlier.name == metric.name)
-        {
+        if metrics.iter().take(index).any(|earlier| earlier.name == metric.name) {
             report.duplicate(
                 format!("{field}.name"),
                 &metric.name,
@@ -34,20 +30,14 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
 
 /// Where the value comes from.
 fn source(report: &mut Report, field: &str, metric: &Metric) {
-    let query = metric
-        .query
-        .as_deref()
-        .is_some_and(|query| !query.is_empty());
+    let query = metric.query.as_deref().is_some_and(|query| !query.is_empty());
     match (query, metric.template_ref.is_some()) {
         (true, true) => report.invalid(
             format!("{field}.query"),
             &metric.name,
             "query and templateRef are both set; pick one",
         ),
-        (true, false) => report.warn(
-            format!("{field}.query"),
-            "deprecated; move it to a MetricTemplate",
-        ),
+        (true, false) => report.warn(format!("{field}.query"), "deprecated; move it to a MetricTemplate"),
         (false, false) if !metric.is_builtin() => {
             let builtin = Metric::BUILTIN.join(" nor ");
             let why = format!(
@@ -109,10 +99,7 @@ fn builtin(report: &mut Report, field: &str, metric: &Metric) {
             }
         }
         "request-duration" => {
-            if let Some(max) = range
-                .max
-                .filter(|max| max.value() > 0.0 && max.value() < 1.0)
-            {
+            if let Some(max) = range.max.filter(|max| max.value() > 0.0 && max.value() < 1.0) {
                 let milliseconds = Number((max.value() * 1000.0).round());
                 let why = format!(
                     "milliseconds, and {max} becomes 0, which nothing passes; write {milliseconds} for {max} s"

@@ -10,24 +10,14 @@ const FIELD: &str = "spec.provider";
 
 pub(super) fn check(report: &mut Report, subject: &Subject) {
     let spec = &subject.canary.spec;
-    let named = spec
-        .provider
-        .as_deref()
-        .filter(|provider| !provider.is_empty());
+    let named = spec.provider.as_deref().filter(|provider| !provider.is_empty());
     if let Some(provider) = named.filter(|provider| !PROVIDERS.contains(provider)) {
-        report.unsupported(
-            FIELD,
-            provider,
-            format!("supported values: {}", quoted(PROVIDERS)),
-        );
+        report.unsupported(FIELD, provider, format!("supported values: {}", quoted(PROVIDERS)));
     }
     knative(report, subject, named);
     served(report, subject);
     if named.is_some_and(is_retired) {
-        report.warn(
-            FIELD,
-            "the upstream project is retired; plan a move to gatewayapi:v1",
-        );
+        report.warn(FIELD, "the upstream project is retired; plan a move to gatewayapi:v1");
     }
     references(report, subject);
     upstream(report, subject);
@@ -42,11 +32,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
 /// Knative has its own traffic split: its Services and the provider come together or not at all.
 fn knative(report: &mut Report, subject: &Subject, named: Option<&str>) {
     match (named == Some("knative"), subject.canary.targets_knative()) {
-        (true, false) => report.invalid(
-            FIELD,
-            "knative",
-            "needs a serving.knative.dev/v1 Service as target",
-        ),
+        (true, false) => report.invalid(FIELD, "knative", "needs a serving.knative.dev/v1 Service as target"),
         (false, true) => {
             report.invalid(
                 FIELD,
@@ -101,10 +87,7 @@ fn upstream(report: &mut Report, subject: &Subject) {
         return;
     };
     if !subject.provider.starts_with("gloo") {
-        report.warn(
-            "spec.upstreamRef",
-            format!("ignored by provider {}", subject.provider),
-        );
+        report.warn("spec.upstreamRef", format!("ignored by provider {}", subject.provider));
     }
     let foreign = upstream
         .namespace

@@ -11,12 +11,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryServ
     timeouts(report, subject, service);
     gateway_refs(report, subject, service);
     let istio = subject.provider == "istio" || subject.provider.starts_with("smi:");
-    if service
-        .gateways
-        .as_ref()
-        .is_some_and(|gateways| !gateways.is_empty())
-        && !istio
-    {
+    if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !istio {
         report.warn(
             "spec.service.gateways",
             format!("ignored by provider {}", subject.provider),
@@ -35,12 +30,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryServ
 fn timeouts(report: &mut Report, subject: &Subject, service: &CanaryService) {
     const BACKEND: &str = "spec.service.backendTimeout";
     let why = "not a duration, the route would be refused; use one such as 5s";
-    let request = durations::read(
-        report,
-        "spec.service.timeout",
-        service.timeout.as_deref(),
-        why,
-    );
+    let request = durations::read(report, "spec.service.timeout", service.timeout.as_deref(), why);
     let backend = durations::read(report, BACKEND, service.backend_timeout.as_deref(), why);
     if let (Some(request), Some(backend)) = (request, backend)
         && request.as_nanos() > 0 // 0 means none
@@ -96,10 +86,7 @@ fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
         report.invalid(format!("{FIELD}[{index}]"), host, why);
     }
     if hosts.is_empty() && is_gateway_api(subject.provider) && !subject.world.user_route {
-        report.warn(
-            FIELD,
-            "empty, so the route attaches to every host of the listener",
-        );
+        report.warn(FIELD, "empty, so the route attaches to every host of the listener");
     }
 }
 
@@ -110,9 +97,7 @@ fn delegation(report: &mut Report, service: &CanaryService) {
     let set = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
     for (name, list) in [("hosts", &service.hosts), ("gateways", &service.gateways)] {
         if set(list) {
-            let why = format!(
-                "a delegate VirtualService cannot have {name}; remove them or set delegation: false"
-            );
+            let why = format!("a delegate VirtualService cannot have {name}; remove them or set delegation: false");
             report.forbidden(format!("spec.service.{name}"), why);
         }
     }

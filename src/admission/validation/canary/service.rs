@@ -57,18 +57,12 @@ fn name(report: &mut Report, subject: &Subject, service: &CanaryService) {
 /// Services of other Canaries are refused, Services of nobody we know are announced.
 fn taken(report: &mut Report, subject: &Subject) {
     let names = subject.canary.service_names();
-    let clashes = |other: &&Canary| {
-        other.spec.service.is_some()
-            && other
-                .service_names()
-                .iter()
-                .any(|name| names.contains(name))
-    };
+    let clashes =
+        |other: &&Canary| other.spec.service.is_some() && other.service_names().iter().any(|name| names.contains(name));
     // A shared target shares its Services too, and has its own message; generated Canaries yield.
-    let mut rivals = subject.others().filter(|other| {
-        other.target_name() != subject.canary.target_name()
-            && !other.labels().contains_key(GENERATED)
-    });
+    let mut rivals = subject
+        .others()
+        .filter(|other| other.target_name() != subject.canary.target_name() && !other.labels().contains_key(GENERATED));
     if let Some(other) = rivals.find(clashes) {
         let [apex, ..] = &names;
         let why = format!(
@@ -110,9 +104,7 @@ fn ports(report: &mut Report, subject: &Subject, service: &CanaryService) {
                 "must be between 1 and 65535, or the name of a container port",
             );
         }
-        Some(IntOrString::String(name)) if !name.is_empty() => {
-            target_port(report, subject, name, &containers)
-        }
+        Some(IntOrString::String(name)) if !name.is_empty() => target_port(report, subject, name, &containers),
         _ => {}
     }
     let Some(name) = service.port_name.as_deref().filter(|name| !name.is_empty()) else {
@@ -131,12 +123,7 @@ fn ports(report: &mut Report, subject: &Subject, service: &CanaryService) {
     discovered(report, service, name, &containers);
 }
 
-fn target_port(
-    report: &mut Report,
-    subject: &Subject,
-    name: &str,
-    containers: &[(Option<&str>, i64)],
-) {
+fn target_port(report: &mut Report, subject: &Subject, name: &str, containers: &[(Option<&str>, i64)]) {
     const FIELD: &str = "spec.service.targetPort";
     if let Ok(number) = name.parse::<i64>() {
         // A quoted number: Kubernetes takes it for a name and finds no port.
@@ -149,26 +136,16 @@ fn target_port(
     if !is_port_name(name) {
         let why = "1 to 65535, or a port name: lower-case letters, digits and \"-\", at most 15";
         report.invalid(FIELD, name, why);
-    } else if subject.world.target.found().is_some()
-        && !containers.iter().any(|(known, _)| *known == Some(name))
-    {
+    } else if subject.world.target.found().is_some() && !containers.iter().any(|(known, _)| *known == Some(name)) {
         report.warn(
             FIELD,
-            format!(
-                "container port {name:?} not found in {}",
-                subject.canary.target_name()
-            ),
+            format!("container port {name:?} not found in {}", subject.canary.target_name()),
         );
     }
 }
 
 /// With portDiscovery the other container ports join the Service under their own names.
-fn discovered(
-    report: &mut Report,
-    service: &CanaryService,
-    name: &str,
-    containers: &[(Option<&str>, i64)],
-) {
+fn discovered(report: &mut Report, service: &CanaryService, name: &str, containers: &[(Option<&str>, i64)]) {
     if service.port_discovery != Some(true) {
         return;
     }
@@ -176,10 +153,7 @@ fn discovered(
         IntOrString::Int(number) => port.1 == i64::from(number),
         IntOrString::String(named) => port.0 == Some(named.as_str()),
     };
-    if containers
-        .iter()
-        .any(|port| port.0 == Some(name) && !main(port))
-    {
+    if containers.iter().any(|port| port.0 == Some(name) && !main(port)) {
         report.duplicate(
             PORT_NAME,
             name,

@@ -42,9 +42,7 @@ fn api_version(report: &mut Report, kind: &str, version: &str) {
         "Deployment" | "DaemonSet" if version != "apps/v1" => {
             report.warn(
                 FIELD,
-                format!(
-                    "{version:?} is gone or no {kind} group, only the kind is read; use apps/v1"
-                ),
+                format!("{version:?} is gone or no {kind} group, only the kind is read; use apps/v1"),
             );
         }
         "Service" if version != "v1" && !version.starts_with("serving.knative.dev/") => {
@@ -73,10 +71,7 @@ fn name(report: &mut Report, subject: &Subject, name: &str) {
         let why = format!("\"{name}-primary\" must fit a label value of 63; rename the workload");
         report.too_long(NAME, MAX_BASE, why);
     }
-    let Some(base) = name
-        .strip_suffix("-primary")
-        .or_else(|| name.strip_suffix("-canary"))
-    else {
+    let Some(base) = name.strip_suffix("-primary").or_else(|| name.strip_suffix("-canary")) else {
         return;
     };
     let why = format!("would generate {name}-primary; target the original workload");
@@ -95,15 +90,11 @@ fn sharing(report: &mut Report, subject: &Subject) {
     }
     let target = &subject.canary.spec.target_ref;
     let same = |other: &&crate::api::Canary| {
-        other.spec.target_ref.kind == target.kind
-            && other.target_name() == target.name
-            && !generated(other)
+        other.spec.target_ref.kind == target.kind && other.target_name() == target.name && !generated(other)
     };
     if let Some(other) = subject.others().find(same) {
         let other = other.name_any();
-        let why = format!(
-            "already the target of canary {other:?}; two would fight over weights; delete one"
-        );
+        let why = format!("already the target of canary {other:?}; two would fight over weights; delete one");
         report.duplicate(FIELD, &target.name, why);
     }
 }
@@ -113,9 +104,7 @@ fn selector(report: &mut Report, subject: &Subject, object: &Value) {
     if object.get("kind").and_then(Value::as_str) == Some("Service") {
         return;
     }
-    let labels = object
-        .pointer("/spec/selector/matchLabels")
-        .and_then(Value::as_object);
+    let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
     let known = subject.world.selector_labels();
     if labels.is_none_or(|labels| !known.iter().any(|key| labels.contains_key(*key))) {
         let name = subject.canary.target_name();

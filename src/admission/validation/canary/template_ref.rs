@@ -31,10 +31,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
     };
     let namespace = reference.namespace_or(own);
     if reference.name.is_empty() {
-        return report.required(
-            format!("{field}.templateRef.name"),
-            "name of a MetricTemplate",
-        );
+        return report.required(format!("{field}.templateRef.name"), "name of a MetricTemplate");
     }
     if namespace != own && rules.world.no_cross_namespace_refs {
         let why = format!(

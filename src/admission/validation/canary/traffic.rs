@@ -7,10 +7,7 @@ use crate::api::GoDuration;
 use crate::api::canary::{CanaryService, CorsPolicy, Retries};
 
 pub(super) fn check(report: &mut Report, _: &Subject, service: &CanaryService) {
-    let uri = service
-        .rewrite
-        .as_ref()
-        .and_then(|rewrite| rewrite.uri.as_deref());
+    let uri = service.rewrite.as_ref().and_then(|rewrite| rewrite.uri.as_deref());
     if let Some(uri) = uri.filter(|uri| !uri.is_empty() && !uri.starts_with('/')) {
         report.invalid(
             "spec.service.rewrite.uri",
@@ -19,19 +16,13 @@ pub(super) fn check(report: &mut Report, _: &Subject, service: &CanaryService) {
         );
     }
     if let Some(retries) = &service.retries {
-        let timeout = service
-            .timeout
-            .as_deref()
-            .and_then(|text| GoDuration::parse(text).ok());
+        let timeout = service.timeout.as_deref().and_then(|text| GoDuration::parse(text).ok());
         check_retries(report, retries, timeout);
     }
     if let Some(cors) = &service.cors_policy {
         check_cors(report, cors);
     }
-    let tls = service
-        .traffic_policy
-        .as_ref()
-        .and_then(|policy| policy.tls.as_ref());
+    let tls = service.traffic_policy.as_ref().and_then(|policy| policy.tls.as_ref());
     if let Some(tls) = tls.filter(|tls| tls.mode.as_deref() == Some("MUTUAL")) {
         for (name, value) in [
             ("clientCertificate", &tls.client_certificate),
@@ -55,8 +46,7 @@ fn check_retries(report: &mut Report, retries: &Retries, timeout: Option<GoDurat
         );
     }
     let per_try = durations::plain(report, PER_TRY, retries.per_try_timeout.as_deref());
-    if let (Some(per_try), Some(timeout)) =
-        (per_try, timeout.filter(|timeout| timeout.as_nanos() > 0))
+    if let (Some(per_try), Some(timeout)) = (per_try, timeout.filter(|timeout| timeout.as_nanos() > 0))
         && per_try > timeout
     {
         let why = format!("perTryTimeout {per_try} exceeds timeout {timeout}, so no retry can run");
@@ -65,22 +55,13 @@ fn check_retries(report: &mut Report, retries: &Retries, timeout: Option<GoDurat
 }
 
 fn check_cors(report: &mut Report, cors: &CorsPolicy) {
-    durations::plain(
-        report,
-        "spec.service.corsPolicy.maxAge",
-        cors.max_age.as_deref(),
-    );
+    durations::plain(report, "spec.service.corsPolicy.maxAge", cors.max_age.as_deref());
     let exact = cors
         .allow_origins
         .iter()
         .flatten()
         .filter_map(|origin| origin.exact.as_deref());
-    let mut origins = cors
-        .allow_origin
-        .iter()
-        .flatten()
-        .map(String::as_str)
-        .chain(exact);
+    let mut origins = cors.allow_origin.iter().flatten().map(String::as_str).chain(exact);
     if cors.allow_credentials == Some(true) && origins.any(|origin| origin == "*") {
         report.warn(
             "spec.service.corsPolicy.allowCredentials",

@@ -67,10 +67,7 @@ fn steps(report: &mut Report, rules: &Rules) {
     };
     let field = rules.field("stepWeights");
     if steps.is_empty() {
-        return report.required(
-            field,
-            "whole percentages between 1 and 100, e.g. [10,40,60]",
-        );
+        return report.required(field, "whole percentages between 1 and 100, e.g. [10,40,60]");
     }
     for (index, step) in steps.iter().enumerate() {
         let at = format!("{field}[{index}]");
@@ -86,14 +83,8 @@ fn steps(report: &mut Report, rules: &Rules) {
             report.invalid(at, step, why);
         }
     }
-    if let Some(last) = steps
-        .last()
-        .filter(|last| is_percentage(**last) && last.int() <= 20)
-    {
-        report.warn(
-            field,
-            format!("promoted to 100 % after seeing only {last} %"),
-        );
+    if let Some(last) = steps.last().filter(|last| is_percentage(**last) && last.int() <= 20) {
+        report.warn(field, format!("promoted to 100 % after seeing only {last} %"));
     }
 }
 
@@ -121,8 +112,7 @@ fn promotion(report: &mut Report, rules: &Rules) {
             step,
             "must be a whole percentage between 1 and 100; leave it out to promote at once",
         );
-    } else if rules.analysis.kind() != AnalysisKind::Weighted && rules.analysis.iterations.is_some()
-    {
+    } else if rules.analysis.kind() != AnalysisKind::Weighted && rules.analysis.iterations.is_some() {
         report.warn(field, "ignored: A/B and blue/green switch in one step");
     }
 }

@@ -10,10 +10,7 @@ pub(super) fn check(report: &mut Report, provider: &MetricProvider, query: &str)
     if query.trim().is_empty() {
         // A web answer may be addressed by its URL alone.
         if provider.kind != "web" {
-            report.required(
-                FIELD,
-                "what to ask the provider; without it there is no value",
-            );
+            report.required(FIELD, "what to ask the provider; without it there is no value");
         }
         return;
     }

@@ -39,33 +39,20 @@ pub(super) fn check(report: &mut Report, provider: &MetricProvider, secret: &Sec
         if is_needed(&provider.kind) {
             report.required(
                 FIELD,
-                format!(
-                    "{} asks for credentials; keys needed: {}",
-                    provider.kind,
-                    list()
-                ),
+                format!("{} asks for credentials; keys needed: {}", provider.kind, list()),
             );
         }
         return;
     };
     if let Some(user) = &secret.denied_to {
-        report.forbidden(
-            FIELD,
-            format!("user {user:?} cannot get secrets/{}", reference.name),
-        );
+        report.forbidden(FIELD, format!("user {user:?} cannot get secrets/{}", reference.name));
         return;
     }
-    let has = |keys: &BTreeSet<String>| {
-        sets.iter()
-            .any(|set| set.iter().all(|key| keys.contains(*key)))
-    };
+    let has = |keys: &BTreeSet<String>| sets.iter().any(|set| set.iter().all(|key| keys.contains(*key)));
     match &secret.keys {
         Lookup::Absent => report.warn(FIELD, format!("Secret {:?} not found yet", reference.name)),
         Lookup::Found(keys) if !sets.is_empty() && !has(keys) => {
-            report.warn(
-                FIELD,
-                format!("Secret {:?} needs {}", reference.name, list()),
-            );
+            report.warn(FIELD, format!("Secret {:?} needs {}", reference.name, list()));
         }
         _ => {}
     }

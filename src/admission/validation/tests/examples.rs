@@ -4,11 +4,7 @@ use super::*;
 
 /// Read as a Canary and judged with nothing known of the cluster.
 fn judge(manifest: &str) -> Findings {
-    canary(
-        &serde_saphyr::from_str(manifest).unwrap(),
-        None,
-        &World::default(),
-    )
+    canary(&serde_saphyr::from_str(manifest).unwrap(), None, &World::default())
 }
 
 #[test]
@@ -23,10 +19,7 @@ fn the_sound_manifests_find_nothing() {
         alert_provider(&build(PROVIDER, &json!({})), None, &world),
         Findings::default()
     );
-    assert_eq!(
-        policy(&build(POLICY, &json!({})), None, &world),
-        Findings::default()
-    );
+    assert_eq!(policy(&build(POLICY, &json!({})), None, &world), Findings::default());
 }
 
 fn canary_findings(patch: Value) -> Findings {
@@ -56,11 +49,7 @@ fn all_mistakes_are_told_at_once() {
          targetRef: {apiVersion: apps/v1, kind: Pod, name: web}, service: {port: 0, timeout: x}, \
          analysis: {interval: 1day, threshold: -1, stepWeight: 200, webhooks: [{name: a, url: b}]}}}",
     );
-    let fields: Vec<_> = findings
-        .causes
-        .iter()
-        .map(|cause| cause.field.as_str())
-        .collect();
+    let fields: Vec<_> = findings.causes.iter().map(|cause| cause.field.as_str()).collect();
     assert_eq!(
         fields,
         [
@@ -79,11 +68,7 @@ fn all_mistakes_are_told_at_once() {
 #[test]
 fn the_known_bad_policy_is_refused_by_us_and_by_no_schema() {
     let findings = policy(&known_bad_policy(), None, &World::default());
-    let fields: Vec<_> = findings
-        .causes
-        .iter()
-        .map(|cause| cause.field.as_str())
-        .collect();
+    let fields: Vec<_> = findings.causes.iter().map(|cause| cause.field.as_str()).collect();
     assert_eq!(fields, ["spec.freezeWindows[0].schedule"]);
 }
 
@@ -100,20 +85,11 @@ fn a_deletion_names_who_depends_on_the_object() {
         ..World::default()
     };
     let warnings = metric_template_deleted(&build(TEMPLATE, &json!({})), &world);
-    assert_eq!(
-        warnings,
-        ["metadata.name: used by web.shop; their analyses fail"]
-    );
+    assert_eq!(warnings, ["metadata.name: used by web.shop; their analyses fail"]);
     let warnings = alert_provider_deleted(&build(PROVIDER, &json!({})), &world);
-    assert_eq!(
-        warnings,
-        ["metadata.name: used by web.shop; their alerts are dropped"]
-    );
+    assert_eq!(warnings, ["metadata.name: used by web.shop; their alerts are dropped"]);
     let other = build(TEMPLATE, &json!({"metadata": {"namespace": "other"}}));
-    assert_eq!(
-        metric_template_deleted(&other, &world),
-        Vec::<String>::new()
-    );
+    assert_eq!(metric_template_deleted(&other, &world), Vec::<String>::new());
 }
 
 #[test]
@@ -141,11 +117,7 @@ fn manifests_of_others_pass() {
     let (mut judged, mut refused) = (0, 0);
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
-            waiting.extend(
-                std::fs::read_dir(&path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
+            waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else if path.extension().is_some_and(|end| end == "yaml") {
             for findings in std::fs::read_to_string(&path)
                 .unwrap_or_default()
@@ -173,16 +145,8 @@ fn any(document: &str) -> Option<Findings> {
     };
     match value.get("kind")?.as_str()? {
         "Canary" => Some(canary(&serde_json::from_value(value).ok()?, None, &world)),
-        "MetricTemplate" => Some(metric_template(
-            &serde_json::from_value(value).ok()?,
-            None,
-            &world,
-        )),
-        "AlertProvider" => Some(alert_provider(
-            &serde_json::from_value(value).ok()?,
-            None,
-            &world,
-        )),
+        "MetricTemplate" => Some(metric_template(&serde_json::from_value(value).ok()?, None, &world)),
+        "AlertProvider" => Some(alert_provider(&serde_json::from_value(value).ok()?, None, &world)),
         _ => None,
     }
 }

@@ -1,0 +1,4 @@
+// Prometheus is built from the tool line in go.mod. This file only says so.
+package main
+
+func main() {}

@@ -1,0 +1,139 @@
+//! `make test`, `make lint`, `make bench`: what is run, in which order, and how long each part took.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cluster::{self, Cluster};
+use crate::install::{install, root};
+
+/// How many scenes of the suite play at once; they mostly wait, two cores carry this many.
+const SCENES: &str = "--test-threads=3";
+
+/// A part of the checks and how long it took.
+struct Part {
+    name: &'static str,
+    took: Duration,
+    passed: bool,
+}
+
+/// Everything CI runs. The cluster is down again at the end, whatever happened.
+pub async fn test() -> Result<()> {
+    let mut parts = Vec::new();
+    let tested = tokio::select! {
+        tested = all(&mut parts) => tested,
+        ended = told_to_end() => ended,
+    };
+    let began = Instant::now();
+    println!("\n== taking the cluster down");
+    let down = cluster::down();
+    parts.push(Part {
+        name: "cluster down",
+        took: began.elapsed(),
+        passed: down.is_ok(),
+    });
+    sum_up(&parts);
+    tested.and(down)
+}
+
+async fn all(parts: &mut Vec<Part>) -> Result<()> {
+    lints(parts).await?;
+    part(parts, "tests without a cluster", cargo(&["test", "--workspace"])).await?;
+    let began = Instant::now();
+    println!("\n== the real cluster, with Coalmine on it");
+    let up = stage().await;
+    parts.push(Part {
+        name: "cluster up and installed",
+        took: began.elapsed(),
+        passed: up.is_ok(),
+    });
+    up?;
+    let suite = cargo(&["test", "--package", "coalmine-e2e", "--test", "suite", "--", SCENES]);
+    part(parts, "suite on the real cluster", suite).await
+}
+
+async fn stage() -> Result<()> {
+    let cluster = Cluster::up()?;
+    install(&cluster).await
+}
+
+/// Format and clippy.
+pub async fn lint() -> Result<()> {
+    let mut parts = Vec::new();
+    let linted = lints(&mut parts).await;
+    sum_up(&parts);
+    linted
+}
+
+/// The benchmarks.
+pub async fn bench() -> Result<()> {
+    let mut parts = Vec::new();
+    let measured = part(&mut parts, "benchmarks", cargo(&["bench", "--workspace"])).await;
+    sum_up(&parts);
+    measured
+}
+
+async fn lints(parts: &mut Vec<Part>) -> Result<()> {
+    part(parts, "format", cargo(&["fmt", "--all", "--check"])).await?;
+    let clippy = |targets: &[&str]| {
+        let args: Vec<&str> = ["clippy", "--workspace"]
+            .iter()
+            .chain(targets)
+            .chain(&["--", "-D", "warnings"])
+            .copied()
+            .collect();
+        cargo(&args)
+    };
+    part(parts, "clippy", clippy(&["--all-targets"])).await?;
+    // The suite is no part of a plain `cargo test`, so clippy does not see it among all targets.
+    part(parts, "clippy of the suite", clippy(&["--test", "suite"])).await
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(root()).args(args).kill_on_drop(true);
+    command
+}
+
+async fn part(parts: &mut Vec<Part>, name: &'static str, mut command: Command) -> Result<()> {
+    println!("\n== {name}");
+    let began = Instant::now();
+    let status = command.status().await.context("cannot run cargo")?;
+    parts.push(Part {
+        name,
+        took: began.elapsed(),
+        passed: status.success(),
+    });
+    if !status.success() {
+        bail!("{name}: failed, see above");
+    }
+    Ok(())
+}
+
+async fn told_to_end() -> Result<()> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupted.recv() => {}
+        _ = terminated.recv() => {}
+    }
+    bail!("told to end before all checks were done")
+}
+
+fn sum_up(parts: &[Part]) {
+    println!();
+    let mut passed = 0;
+    for part in parts {
+        let word = if part.passed { "ok" } else { "FAILED" };
+        println!("{:<28} {:>8.1} s  {word}", part.name, part.took.as_secs_f64());
+        passed += usize::from(part.passed);
+    }
+    let all: Duration = parts.iter().map(|part| part.took).sum();
+    let failed = parts.len() - passed;
+    let word = if failed == 0 { "ok" } else { "FAILED" };
+    println!("{:<28} {:>8.1} s", "all", all.as_secs_f64());
+    println!("test result: {word}. {passed} passed; {failed} failed; 0 ignored; parts of the checks");
+}

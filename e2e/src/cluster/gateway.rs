@@ -1,0 +1,67 @@
+//! The gateway: a real Traefik on the host's loopback, configured through the Gateway API. It sends requests
+//! straight to the pods' own addresses.
+
+use anyhow::{Context, Result};
+
+use super::credentials;
+use super::places::{API_SERVER, GATEWAY, GATEWAY_ADMIN, Places};
+use super::process;
+use super::programs::Programs;
+
+/// Starts Traefik. Retries and keep-alive stay at their defaults: a lost request must show.
+pub fn start(places: &Places, programs: &Programs) -> Result<()> {
+    let token = std::fs::read_to_string(credentials::token_of(places, "traefik"))?;
+    let args = [
+        "--global.checknewversion=false".to_owned(),
+        "--global.sendanonymoususage=false".to_owned(),
+        format!("--entrypoints.web.address={GATEWAY}"),
+        format!("--entrypoints.traefik.address={GATEWAY_ADMIN}"),
+        "--ping=true".to_owned(),
+        "--providers.kubernetesgateway=true".to_owned(),
+        "--providers.kubernetesgateway.experimentalchannel=true".to_owned(),
+        format!("--providers.kubernetesgateway.endpoint={API_SERVER}"),
+        format!("--providers.kubernetesgateway.token={token}"),
+        format!(
+            "--providers.kubernetesgateway.certauthfilepath={}",
+            credentials::ca(places).display()
+        ),
+        "--providers.kubernetesgateway.statusaddress.ip=127.0.0.1".to_owned(),
+        // The default of 2 s is how long Traefik would go on using endpoints that are gone.
+        "--providers.providersthrottleduration=100ms".to_owned(),
+        "--metrics.prometheus=true".to_owned(),
+        "--metrics.prometheus.entrypoint=traefik".to_owned(),
+        "--metrics.prometheus.addserviceslabels=true".to_owned(),
+        "--metrics.prometheus.addrouterslabels=true".to_owned(),
+        "--metrics.prometheus.buckets=0.005,0.01,0.025,0.05,0.1,0.15,0.2,0.3,0.4,0.5,0.75,1,2.5,5,10".to_owned(),
+        "--log.level=INFO".to_owned(),
+    ];
+    process::start(places, "traefik", &programs.traefik, &args, &[])?;
+    Ok(())
+}
+
+/// The class and the Gateway every route of the cluster refers to.
+pub fn objects() -> Result<String> {
+    let (_, port) = GATEWAY.rsplit_once(':').context("the gateway's address has a port")?;
+    Ok(format!(
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {{name: traefik}}
+spec: {{controllerName: traefik.io/gateway-controller}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {{name: gateway-system}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: gateway, namespace: gateway-system}}
+spec:
+  gatewayClassName: traefik
+  listeners:
+  - name: web
+    protocol: HTTP
+    port: {port}
+    allowedRoutes: {{namespaces: {{from: All}}}}
+"
+    ))
+}

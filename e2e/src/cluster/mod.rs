@@ -1,0 +1,197 @@
+//! A real Kubernetes on one Linux machine: etcd, the control plane, a node with real containers, a gateway, a metrics store.
+//!
+//! [`Cluster::up`] is cluster, gateway and Prometheus only. What runs on them is installed by others.
+
+mod artefact;
+mod control_plane;
+mod credentials;
+mod dns;
+mod existing;
+mod gateway;
+mod golang;
+mod image;
+mod lock;
+mod network;
+mod node;
+pub mod places;
+mod process;
+mod programs;
+mod prometheus;
+mod ready;
+mod requirements;
+mod start;
+mod stop;
+mod tar;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+pub use image::Image;
+use lock::Lock;
+use places::{GATEWAY, PROMETHEUS, Places};
+use programs::Programs;
+use ready::Kubectl;
+
+/// A cluster that runs, and how to reach it.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// The kubeconfig of its admin.
+    pub kubeconfig: PathBuf,
+    /// Host and port the gateway answers on.
+    pub gateway: String,
+    /// Prometheus' address, as a URL.
+    pub prometheus: String,
+    /// One JSON line for each request the API server answered; empty for a cluster of the user's own.
+    pub audit_log: PathBuf,
+    /// The kubectl that fits the cluster.
+    pub kubectl: PathBuf,
+    /// Helm 4.
+    pub helm: PathBuf,
+    /// containerd's client; none for a cluster of the user's own.
+    ctr: Option<PathBuf>,
+}
+
+impl Cluster {
+    /// Builds what is missing, starts what does not run, and answers when everything works.
+    /// With `KUBECONFIG` set to a file that is not ours, that cluster is used instead.
+    pub fn up() -> Result<Self> {
+        let places = Places::find()?;
+        if let Some(cluster) = existing::find(&places)? {
+            return Ok(cluster);
+        }
+        let _lock = Lock::take(&places)?;
+        if let Ok(programs) = Programs::present(&places) {
+            let missing = start::missing(&places);
+            if missing.is_empty() {
+                return Self::ours(&places, &programs);
+            }
+            if missing.len() < start::PROCESSES.len() {
+                bail!(
+                    "the cluster is broken, because {} ended; `e2e reset` starts a new one",
+                    missing.join(", ")
+                );
+            }
+        }
+        let programs = build(&places)?;
+        stop::stop(&places)?; // what a crash or a reboot left behind
+        println!("starting the cluster");
+        let began = Instant::now();
+        start::start(&places, &programs)?;
+        println!("the cluster runs after {:.1} s", began.elapsed().as_secs_f64());
+        Self::ours(&places, &programs)
+    }
+
+    /// The cluster that runs already.
+    pub fn attach() -> Result<Self> {
+        let places = Places::find()?;
+        if let Some(cluster) = existing::find(&places)? {
+            return Ok(cluster);
+        }
+        let missing = start::missing(&places);
+        if missing.len() == start::PROCESSES.len() {
+            bail!("no cluster runs; `e2e up` starts one");
+        }
+        if !missing.is_empty() {
+            bail!(
+                "the cluster is broken, because {} ended; `e2e reset` starts a new one",
+                missing.join(", ")
+            );
+        }
+        Self::ours(&places, &Programs::present(&places)?)
+    }
+
+    fn ours(places: &Places, programs: &Programs) -> Result<Self> {
+        let cluster = Self {
+            kubeconfig: places.kubeconfig(),
+            gateway: GATEWAY.to_owned(),
+            prometheus: format!("http://{PROMETHEUS}"),
+            audit_log: places.audit_log(),
+            kubectl: programs.kubectl(),
+            helm: programs.helm.clone(),
+            ctr: Some(programs.ctr()),
+        };
+        Kubectl {
+            program: &cluster.kubectl,
+            kubeconfig: &cluster.kubeconfig,
+        }
+        .run(&["get", "--raw", "/readyz"])
+        .context("the API server runs but is not ready; `e2e reset` starts a new cluster")?;
+        Ok(cluster)
+    }
+
+    /// A client with the rights of the admin.
+    pub async fn client(&self) -> Result<kube::Client> {
+        let text = kube::config::Kubeconfig::read_from(&self.kubeconfig)?;
+        let config = kube::Config::from_custom_kubeconfig(text, &kube::config::KubeConfigOptions::default()).await?;
+        Ok(kube::Client::try_from(config)?)
+    }
+
+    /// Makes an image known to the node; false when the same one is there already.
+    pub fn import_image(&self, image: &Image) -> Result<bool> {
+        let Some(ctr) = &self.ctr else {
+            bail!(
+                "this is a cluster of your own: load the image {} into it yourself",
+                image.name
+            );
+        };
+        image.import(&Places::find()?, ctr)
+    }
+
+    /// The lines a shell needs to use the cluster.
+    pub fn exports(&self) -> String {
+        format!(
+            "export KUBECONFIG={}\nexport GATEWAY_ADDRESS={}\nexport PROMETHEUS_ADDRESS={}",
+            self.kubeconfig.display(),
+            self.gateway,
+            self.prometheus
+        )
+    }
+}
+
+/// Builds everything a cluster needs, without starting it.
+pub fn prepare() -> Result<()> {
+    let places = Places::find()?;
+    let _lock = Lock::take(&places)?;
+    build(&places).map(drop)
+}
+
+fn build(places: &Places) -> Result<Programs> {
+    println!("building the cluster's programs (kept in {})", places.cache.display());
+    let began = Instant::now();
+    requirements::ensure()?;
+    let programs = Programs::ensure(places)?;
+    println!("all programs are there after {:.1} s", began.elapsed().as_secs_f64());
+    Ok(programs)
+}
+
+/// Ends the cluster; nothing of it goes on running.
+pub fn down() -> Result<()> {
+    let places = Places::find()?;
+    let _lock = Lock::take(&places)?;
+    requirements::ensure_root()?;
+    stop::stop(&places)
+}
+
+/// For each process of the cluster, whether it runs.
+pub fn status() -> Result<Vec<(&'static str, Option<i32>)>> {
+    let places = Places::find()?;
+    Ok(start::PROCESSES
+        .into_iter()
+        .map(|name| (name, process::recorded(&places, name).map(process::Process::pid)))
+        .collect())
+}
+
+/// The log of one of the cluster's processes.
+pub fn log_of(name: &str) -> Result<PathBuf> {
+    Ok(Places::find()?.log(name))
+}
+
+/// Is this file the kubeconfig of our own cluster?
+fn is_ours(places: &Places, file: &Path) -> bool {
+    file == places.kubeconfig()
+        || file
+            .canonicalize()
+            .is_ok_and(|f| places.kubeconfig().canonicalize().is_ok_and(|o| o == f))
+}

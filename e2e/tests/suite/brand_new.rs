@@ -1,0 +1,73 @@
+//! A brand-new app: apply, and the pair is there.
+
+use std::time::{Duration, Instant};
+
+use e2e::scene::{App, Scene, play, wait_for};
+
+const APPS: usize = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brand_new_apps_pair_exists_within_half_a_second_and_no_pod_runs_twice() {
+    play("brand-new", async |scene| {
+        scene.label().await?;
+        let mut slowest = Duration::ZERO;
+        for number in 0..APPS {
+            let app = App::new(&format!("app{number}"), "v1").replicas(1);
+            let applied = scene.apply(&app.manifest()).await?.succeeded()?;
+            pair_exists(scene, app.name()).await?;
+            slowest = slowest.max(applied.at.elapsed());
+        }
+        println!("slowest of {APPS} pairs after the answer: {slowest:?}");
+        for number in 0..APPS {
+            let name = format!("app{number}");
+            let version = scene.reachable(&name, Duration::from_secs(60)).await?;
+            assert_eq!(version, "v1");
+            let twice = scene.objects().ever_created(&name).await?;
+            assert!(twice.is_empty(), "pods of {name} itself were created: {twice:?}");
+        }
+        assert!(slowest <= Duration::from_millis(500), "a pair took {slowest:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brand_new_app_is_reported_initialized_and_starts_no_run() {
+    play("brand-new-phase", async |scene| {
+        let app = App::new("app", "v1");
+        let began = Instant::now();
+        scene.settled(&app).await?;
+        println!("Initialized and served after {:?}", began.elapsed());
+        let told = scene.objects().told("app").await?;
+        assert!(
+            told.iter().any(|line| line.starts_with("Initialization done!")),
+            "{told:?}"
+        );
+        assert!(
+            !told.iter().any(|line| line.starts_with("New revision detected")),
+            "{told:?}"
+        );
+        let target = scene.objects().deployments().get("app").await?;
+        assert_eq!(target.spec.and_then(|spec| spec.replicas), Some(0));
+        Ok(())
+    })
+    .await;
+}
+
+async fn pair_exists(scene: &Scene, name: &str) -> anyhow::Result<()> {
+    let objects = scene.objects();
+    let (primary, canary) = (format!("{name}-primary"), format!("{name}-canary"));
+    let (deployments, services, routes) = (objects.deployments(), objects.services(), objects.routes());
+    wait_for(&format!("the pair of {name}"), Duration::from_secs(10), async || {
+        let found = tokio::try_join!(
+            deployments.get_opt(&primary),
+            services.get_opt(name),
+            services.get_opt(&primary),
+            services.get_opt(&canary),
+            routes.get_opt(name),
+        )?;
+        let all = found.0.is_some() && found.1.is_some() && found.2.is_some() && found.3.is_some() && found.4.is_some();
+        Ok(all.then_some(()))
+    })
+    .await
+}

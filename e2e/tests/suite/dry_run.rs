@@ -1,0 +1,33 @@
+//! `--dry-run=server` shows the plan and changes nothing.
+
+use std::time::Duration;
+
+use e2e::scene::{App, Request, play};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_shows_the_plan_in_warnings_and_writes_nothing() {
+    play("dry-run", async |scene| {
+        scene.label().await?;
+        let audit = scene.audit().await?;
+        let app = App::new("app", "v1");
+        let args = ["apply", "--dry-run=server", "-f", "-"];
+        let said = scene.kubectl_with(&args, &app.manifest()).await?.succeeded()?;
+        for name in ["app-primary", "app-canary", "HTTPRoute"] {
+            assert!(said.err.contains(name), "{name} is not in the plan: {}", said.err);
+        }
+        // What would be generated late would be generated within this.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let here = format!("/namespaces/{}/", scene.namespace);
+        let ours: Vec<Request> = audit
+            .requests()
+            .await?
+            .into_iter()
+            .filter(|request| request.is_ours() && request.is_write() && request.uri.contains(&here))
+            .collect();
+        assert!(ours.is_empty(), "{ours:?}");
+        assert!(scene.objects().canary("app").await?.is_none());
+        assert!(scene.objects().deployments().get_opt("app").await?.is_none());
+        Ok(())
+    })
+    .await;
+}

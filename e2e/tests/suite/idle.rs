@@ -1,0 +1,37 @@
+//! Idle costs nothing.
+
+use std::time::Duration;
+
+use e2e::scene::{App, Request, play_alone};
+
+const CANARIES: usize = 20;
+const QUIET: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_canaries_at_rest_cost_no_api_request_in_a_minute() {
+    play_alone("idle", async |scene| {
+        scene.label().await?;
+        for number in 0..CANARIES {
+            let app = App::new(&format!("app{number}"), "v1").replicas(1);
+            scene.apply(&app.manifest()).await?.succeeded()?;
+        }
+        for number in 0..CANARIES {
+            scene
+                .phase(&format!("app{number}"), "Initialized", Duration::from_secs(120))
+                .await?;
+        }
+        // Events and the last status writes of the start.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let audit = scene.audit().await?;
+        tokio::time::sleep(QUIET).await;
+        let ours: Vec<Request> = audit
+            .requests()
+            .await?
+            .into_iter()
+            .filter(|request| request.is_ours() && !request.is_at_rest())
+            .collect();
+        assert!(ours.is_empty(), "{} requests: {ours:?}", ours.len());
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,150 @@
+//! Coalmine itself goes away, and what was promised holds.
+
+use std::time::Duration;
+
+use e2e::scene::{App, SYSTEM, Scene, Seen, Timeline, play_alone, wait_for};
+use k8s_openapi::api::coordination::v1::Lease;
+
+use crate::policy::PATIENCE;
+
+const KILLS: u32 = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apply_while_the_webhook_is_away_goes_through_and_is_analysed_once_it_is_back() {
+    play_alone("bypassed", async |scene| {
+        let app = App::new("app", "v1");
+        scene.settled(&app).await?;
+        let running = scene.load("app")?.start()?;
+        let replicas = scale_webhook(scene, 0).await?;
+        let applied = scene.apply(&app.at("v2").manifest()).await;
+        scale_webhook(scene, replicas).await?;
+        applied?.succeeded()?;
+        scene.phase("app", "Succeeded", PATIENCE).await?;
+        let report = running.stop().await?;
+        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        assert!(report.first_all_on("v2").is_some(), "{:?}", report.versions());
+        let told = scene.objects().told("app").await?;
+        assert!(told.iter().any(|line| line.contains("bypassed")), "{told:?}");
+        let starts = told
+            .iter()
+            .filter(|line| line.starts_with("New revision detected"))
+            .count();
+        assert_eq!(starts, 1, "analysed once: {told:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controller_killed_again_and_again_ends_every_run_as_it_would_have() {
+    play_alone("killed", async |scene| {
+        let app = App::new("app", "v1");
+        scene.settled(&app).await?;
+        let running = scene.load("app")?.start()?;
+        let timeline = Timeline::follow(scene, "app");
+        let (mut killed, mut version) = (0, 1);
+        while killed < KILLS {
+            version += 1;
+            let next = format!("v{version}");
+            scene.apply(&app.at(&next).manifest()).await?.succeeded()?;
+            while !released(scene, &next).await? {
+                // Moments that walk through the run, a different stretch of it each time.
+                let pause = 700 + u64::from(killed) * 337 % 4300;
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                if killed < KILLS {
+                    kill_controller(scene).await?;
+                    killed += 1;
+                }
+            }
+        }
+        let moments = timeline.stop().await?;
+        let report = running.stop().await?;
+        println!("{killed} kills in {} runs", version - 1);
+        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        for moment in moments {
+            if let Seen::Route { primary, canary } = moment.seen {
+                assert_eq!(primary + canary, 100, "the weights sum to 100 at every instant");
+            }
+        }
+        Ok(())
+    })
+    .await;
+}
+
+async fn released(scene: &Scene, version: &str) -> anyhow::Result<bool> {
+    let canary = scene.objects().canary("app").await?;
+    let phase = canary.map(|canary| canary.phase().to_owned()).unwrap_or_default();
+    anyhow::ensure!(phase != "Failed", "a good release failed");
+    let primary = scene.objects().deployments().get("app-primary").await?;
+    let text = serde_json::to_string(&primary.spec)?;
+    Ok(phase == "Succeeded" && text.contains(&format!("\"value\":\"{version}\"")))
+}
+
+/// SIGKILL, as the kernel sends it when memory is out, and a new controller at once: the kubelet would back off from
+/// starting it again, and a successor would wait until the lease of the dead one runs out.
+async fn kill_controller(scene: &Scene) -> anyhow::Result<()> {
+    for process in controllers()? {
+        // One that has ended meanwhile is as good as killed.
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+    }
+    let pods = [
+        "delete",
+        "pod",
+        "-n",
+        SYSTEM,
+        "-l",
+        "app.kubernetes.io/component=controller",
+    ];
+    scene
+        .kubectl(&[&pods[..], &["--grace-period=0", "--force"]].concat())
+        .await?
+        .succeeded()?;
+    let lease = [
+        "delete",
+        "lease",
+        "-n",
+        SYSTEM,
+        coalmine::controller::lease::NAME,
+        "--ignore-not-found",
+    ];
+    scene.kubectl(&lease).await?.succeeded()?;
+    let leases: kube::Api<Lease> = kube::Api::namespaced(scene.client.clone(), SYSTEM);
+    wait_for("a new leader", Duration::from_secs(60), async || {
+        let lease = leases.get_opt(coalmine::controller::lease::NAME).await?;
+        let holder = lease.and_then(|lease| lease.spec).and_then(|spec| spec.holder_identity);
+        Ok(holder.filter(|holder| !holder.is_empty()).map(drop))
+    })
+    .await
+}
+
+/// The controllers in the containers of the harness's node, which is this machine.
+fn controllers() -> anyhow::Result<Vec<rustix::process::Pid>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let entry = entry?;
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if words.starts_with(b"/coalmine\0controller\0") {
+            found.extend(pid.and_then(rustix::process::Pid::from_raw));
+        }
+    }
+    Ok(found)
+}
+
+/// Scales the webhook and waits until that many pods answer; returns how many there were.
+async fn scale_webhook(scene: &Scene, replicas: i32) -> anyhow::Result<i32> {
+    use k8s_openapi::api::apps::v1::Deployment;
+    let system: kube::Api<Deployment> = kube::Api::namespaced(scene.client.clone(), SYSTEM);
+    let before = system.get("coalmine-webhook").await?;
+    let count = format!("--replicas={replicas}");
+    let args = ["scale", "-n", SYSTEM, "deployment/coalmine-webhook", &count];
+    scene.kubectl(&args).await?.succeeded()?;
+    wait_for("the webhook to be scaled", Duration::from_secs(60), async || {
+        let status = system.get("coalmine-webhook").await?.status.unwrap_or_default();
+        let ready = status.ready_replicas.unwrap_or_default() == replicas;
+        let left = status.replicas.unwrap_or_default() == replicas;
+        Ok((ready && left).then_some(()))
+    })
+    .await?;
+    Ok(before.spec.and_then(|spec| spec.replicas).unwrap_or(1))
+}

@@ -1,0 +1,134 @@
+//! The same manifests again, at rest and in mid-run: nothing moves that should not.
+
+use std::time::Duration;
+
+use e2e::scene::{App, Scene, play, wait_for};
+
+use crate::policy::PATIENCE;
+
+const SERVER_SIDE: [&str; 2] = ["team-a", "team-b"];
+
+/// An app after a finished run, so that every field has had its writers.
+async fn after_a_run(scene: &Scene) -> anyhow::Result<App> {
+    let app = App::new("app", "v1");
+    let host = scene.host("app");
+    scene.apply(&app.with_service_and_route(&host)).await?.succeeded()?;
+    scene.label().await?;
+    scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+    scene.reachable("app", Duration::from_secs(20)).await?;
+    let running = scene.load("app")?.start()?;
+    let app = app.at("v2");
+    scene.apply(&app.manifest()).await?.succeeded()?;
+    scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+    scene.phase("app", "Succeeded", PATIENCE).await?;
+    running.stop().await?;
+    Ok(app)
+}
+
+async fn generation(scene: &Scene, name: &str) -> anyhow::Result<Option<i64>> {
+    Ok(scene.objects().deployments().get(name).await?.metadata.generation)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_manifests_applied_ten_times_at_rest_change_nothing() {
+    play("reapply", async |scene| {
+        let app = after_a_run(scene).await?;
+        let host = scene.host("app");
+        let all = app.with_service_and_route(&host);
+        // The first apply of a manager adds its managedFields entry, which is no change of the spec.
+        let generation_before = generation(scene, "app").await?;
+        let created_before = scene.objects().ever_created("app").await?.len();
+        for _ in 0..10 {
+            scene.apply(&all).await?.succeeded()?;
+            for manager in SERVER_SIDE {
+                let manager = format!("--field-manager={manager}");
+                let args = ["apply", "--server-side", &manager, "-f", "-"];
+                scene.kubectl_with(&args, &all).await?.succeeded()?;
+            }
+        }
+        let diff = scene.kubectl_with(&["diff", "-f", "-"], &all).await?;
+        assert_eq!(
+            (diff.code, diff.out.as_str()),
+            (Some(0), ""),
+            "kubectl diff: {}",
+            diff.err
+        );
+        assert_eq!(generation(scene, "app").await?, generation_before);
+        assert_eq!(
+            scene.objects().ever_created("app").await?.len(),
+            created_before,
+            "a pod of the target appeared"
+        );
+        let canary = scene.objects().canary("app").await?.expect("the canary");
+        assert_eq!(canary.phase(), "Succeeded");
+        assert_eq!(scene.reachable("app", Duration::from_secs(1)).await?, "v2");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_replica_count_reaches_the_primary_at_once_and_starts_no_run() {
+    play("rescale", async |scene| {
+        let app = App::new("app", "v1");
+        scene.settled(&app).await?;
+        let applied = scene.apply(&app.replicas(4).manifest()).await?.succeeded()?;
+        let deployments = scene.objects().deployments();
+        wait_for("the primary to have 4 replicas", Duration::from_secs(5), async || {
+            let primary = deployments.get("app-primary").await?;
+            Ok((primary.spec.and_then(|spec| spec.replicas) == Some(4)).then_some(()))
+        })
+        .await?;
+        println!("the primary had 4 replicas {:?} after the answer", applied.at.elapsed());
+        assert!(scene.objects().ever_created("app").await?.is_empty());
+        let canary = scene.objects().canary("app").await?.expect("the canary");
+        assert_eq!(canary.phase(), "Initialized");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_template_while_the_target_serves_loses_nothing_and_shows_no_unverified_pod() {
+    play("retemplate", async |scene| {
+        let app = App::new("app", "v1");
+        scene.settled(&app).await?;
+        let running = scene.load("app")?.start()?;
+        scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
+        let objects = scene.objects();
+        let weight = async |least: u64| {
+            wait_for(&format!("a weight of {least}"), PATIENCE, async || {
+                let canary = objects.canary("app").await?;
+                Ok(canary.filter(|canary| canary.weight() >= least))
+            })
+            .await
+        };
+        weight(50).await?;
+        // Half of the users are on v2 when v3 arrives; v3 must begin at its first step, not with half.
+        scene.apply(&app.at("v3").manifest()).await?.succeeded()?;
+        wait_for(
+            "v3 to be analysed from its first step",
+            Duration::from_secs(30),
+            async || {
+                let canary = objects.canary("app").await?;
+                Ok(canary.filter(|canary| canary.weight() <= 20))
+            },
+        )
+        .await?;
+        weight(100).await.ok(); // the promotion may be too quick to be seen in the status
+        scene.apply(&app.at("v4").manifest()).await?.succeeded()?;
+        wait_for("v4 to be released", PATIENCE, async || {
+            let canary = objects
+                .canary("app")
+                .await?
+                .filter(|canary| canary.phase() == "Succeeded");
+            let on_v4 = scene.reachable("app", Duration::from_secs(1)).await? == "v4";
+            Ok(canary.filter(|_| on_v4))
+        })
+        .await?;
+        let report = running.stop().await?;
+        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,136 @@
+//! From a plain Deployment to a pair, and the rest between runs.
+
+use super::{Note, Rollout, Stage, Target, step::Step};
+use crate::api::{canary::Phase, labels::TargetState};
+use crate::{plan::hash, routing::Weights};
+
+/// Whether the target's own pods are the ones that serve while the pair is built.
+///
+/// The label decides where the door has set it. Without it (no door, or a Canary made anew) running pods decide.
+pub(super) fn is_hot(target: &Target) -> bool {
+    match target.state {
+        Some(TargetState::Cold) => false,
+        Some(TargetState::Hot) => true,
+        Some(TargetState::Serving | TargetState::Rest) | None => target.replicas > 0,
+    }
+}
+
+impl Step<'_> {
+    pub(super) fn building(&mut self) {
+        let Some(target) = self.target().cloned() else { return };
+        if self.adopts_an_existing_primary(&target) {
+            return;
+        }
+        let hot = is_hot(&target);
+        let revision = if hot {
+            target.active.clone()
+        } else {
+            Some(target.revision.clone())
+        };
+        let replicas = if hot {
+            target.replicas.max(target.wanted)
+        } else {
+            target.wanted
+        };
+        let ready = revision.is_some() && self.primary_ready(revision.as_deref(), replicas);
+        // A cold pair has no traffic to lose; a hot one moves only when the data plane had primary long enough.
+        let settle = if hot {
+            self.rules.settle
+        } else {
+            std::time::Duration::ZERO
+        };
+        if !self.held_for(ready, settle) {
+            self.say_primary_waits();
+            return;
+        }
+        self.state.last_promoted = revision;
+        self.state.last_applied.clone_from(&self.state.last_promoted);
+        self.state.intent = Weights::PRIMARY;
+        if hot {
+            self.enter(Stage::Switching, Phase::Initializing);
+        } else {
+            self.initialized();
+        }
+    }
+
+    // A Canary made anew over a pair that serves (the old one was deleted, or a hand-written one takes over): what
+    // primary serves is the promoted revision, and nothing is built over it.
+    fn adopts_an_existing_primary(&mut self, target: &Target) -> bool {
+        let past = matches!(target.state, Some(TargetState::Serving | TargetState::Rest));
+        let Some(primary) = self
+            .seen
+            .primary
+            .as_ref()
+            .filter(|p| past && p.revision.is_some() && p.rollout.is_ready())
+        else {
+            return false;
+        };
+        self.state.last_promoted.clone_from(&primary.revision);
+        self.state.last_applied.clone_from(&primary.revision);
+        self.enter(Stage::Switching, Phase::Initializing);
+        true
+    }
+
+    fn say_primary_waits(&mut self) {
+        let Some(primary) = &self.seen.primary else { return };
+        match primary.rollout.clone() {
+            Rollout::Ready => {}
+            Rollout::Waiting(why) => {
+                if self.past_deadline() {
+                    self.note_once("deadline", Note::PrimaryNotReady(why));
+                } else {
+                    self.note_once("waiting", Note::PrimaryNotReady(why));
+                }
+            }
+            Rollout::Failed(why) => self.note_once("failed", Note::PrimaryNotReady(why)),
+        }
+    }
+
+    pub(super) fn switching(&mut self) {
+        if self.left_the_target() {
+            self.initialized();
+        }
+    }
+
+    fn initialized(&mut self) {
+        self.enter(Stage::Rest, Phase::Initialized);
+        self.note(Note::Initialized);
+    }
+
+    pub(super) fn rest(&mut self) {
+        let Some(target) = self.target().cloned() else { return };
+        let promoted = self.state.last_promoted.as_deref();
+        // A hash of another version of the rule says nothing about the template: re-baseline instead of firing.
+        if promoted.is_none_or(|hash| !hash::is_current(hash)) {
+            self.state.last_promoted = Some(target.revision.clone());
+            self.state.last_applied = Some(target.revision);
+            return;
+        }
+        if promoted == Some(target.revision.as_str()) {
+            if self.state.last_applied != self.state.last_promoted {
+                self.state.last_applied.clone_from(&self.state.last_promoted);
+                self.state.phase = Phase::Succeeded;
+            }
+            return;
+        }
+        if self.state.last_applied.as_deref() == Some(target.revision.as_str()) {
+            return;
+        }
+        self.start_run(&target);
+        if target.bypassed {
+            self.note(Note::Bypassed);
+        }
+        self.note(Note::NewRevision);
+    }
+
+    pub(super) fn start_run(&mut self, target: &Target) {
+        self.state.last_applied = Some(target.revision.clone());
+        self.state.failed_checks = 0;
+        self.state.iterations = 0;
+        self.state.waits = 0;
+        self.state.had_data = false;
+        self.state.resume = 0;
+        self.state.intent = Weights::PRIMARY;
+        self.enter(Stage::Scaling, Phase::Progressing);
+    }
+}

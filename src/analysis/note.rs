@@ -1,0 +1,124 @@
+//! What a step has to say: events and log lines, in Flagger 1.44's words where Flagger has them, because scripts grep.
+
+/// Whose run a note is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Name of the Canary.
+    pub canary: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Name of the target.
+    pub target: String,
+}
+
+/// How loud a note is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Event type Normal.
+    Normal,
+    /// Event type Warning.
+    Warning,
+}
+
+/// One thing worth saying. The text needs the names, which the pure core does not have: see [`Note::text`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// Bootstrap is done.
+    Initialized,
+    /// A run starts.
+    NewRevision,
+    /// The change that started the run did not pass the admission door.
+    Bypassed,
+    /// A second revision arrived in mid-run.
+    Restarting,
+    /// The promoted revision was applied in mid-run, or the target was deleted.
+    Cancelled,
+    /// The first weight is about to be set.
+    Starting,
+    /// The canary's share was raised.
+    CanaryWeight(u8),
+    /// An iteration passed.
+    Iteration(u32, u32),
+    /// Primary's share was raised in promotion.
+    PrimaryWeight(u8),
+    /// A check did not pass; the message as the metric or hook gave it.
+    Halt(String),
+    /// The target is not ready; Flagger's suffix.
+    CanaryNotReady(String),
+    /// Primary is not ready; Flagger's suffix.
+    PrimaryNotReady(String),
+    /// The threshold was reached.
+    ThresholdReached(u32),
+    /// The revision is given up; why, when it is not the threshold.
+    RollingBack(String),
+    /// The rollback is done.
+    Failed,
+    /// Primary gets the verified template.
+    Copying,
+    /// All traffic goes back to primary.
+    RoutingToPrimary,
+    /// The run is promoted.
+    Promoted,
+    /// The run is promoted without analysis.
+    PromotedUnanalysed,
+    /// Primary does not become ready in promotion.
+    PromotionStuck(String),
+    /// The pair is being taken apart.
+    Terminating,
+    /// The pair is gone.
+    Terminated,
+}
+
+impl Note {
+    /// How loud it is.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Bypassed
+            | Self::Halt(_)
+            | Self::CanaryNotReady(_)
+            | Self::PrimaryNotReady(_)
+            | Self::ThresholdReached(_)
+            | Self::RollingBack(_)
+            | Self::Failed
+            | Self::PromotionStuck(_) => Severity::Warning,
+            _ => Severity::Normal,
+        }
+    }
+
+    /// The message.
+    pub fn text(&self, of: &Subject) -> String {
+        let Subject {
+            canary: c,
+            namespace: ns,
+            target: t,
+        } = of;
+        match self {
+            Self::Initialized => format!("Initialization done! {c}.{ns}"),
+            Self::NewRevision => format!("New revision detected! Scaling up {t}.{ns}"),
+            Self::Bypassed => format!(
+                "The change of {t}.{ns} was stored while the admission webhook did not answer; it is analysed like any other"
+            ),
+            Self::Restarting => format!("New revision detected! Restarting analysis for {t}.{ns}"),
+            Self::Cancelled => format!("Rollout cancelled, {t}.{ns} is back at what {t}-primary.{ns} serves"),
+            Self::Starting => format!("Starting canary analysis for {t}.{ns}"),
+            Self::CanaryWeight(weight) => format!("Advance {c}.{ns} canary weight {weight}"),
+            Self::Iteration(done, of) => format!("Advance {c}.{ns} canary iteration {done}/{of}"),
+            Self::PrimaryWeight(weight) => format!("Advance {c}.{ns} primary weight {weight}"),
+            Self::Halt(message) => message.clone(),
+            Self::CanaryNotReady(why) => {
+                format!("canary deployment {t}.{ns} not ready: waiting for rollout to finish: {why}")
+            }
+            Self::PrimaryNotReady(why) => format!("{t}-primary.{ns} not ready: waiting for rollout to finish: {why}"),
+            Self::ThresholdReached(n) => format!("Rolling back {c}.{ns} failed checks threshold reached {n}"),
+            Self::RollingBack(why) => format!("Rolling back {c}.{ns} {why}"),
+            Self::Failed => format!("Canary failed! Scaling down {c}.{ns}"),
+            Self::Copying => format!("Copying {t}.{ns} template spec to {t}-primary.{ns}"),
+            Self::RoutingToPrimary => String::from("Routing all traffic to primary"),
+            Self::Promoted => format!("Promotion completed! Scaling down {t}.{ns}"),
+            Self::PromotedUnanalysed => format!("Promotion completed! Canary analysis was skipped for {t}.{ns}"),
+            Self::PromotionStuck(why) => format!("Promotion of {t}.{ns} failed, primary not ready: {why}"),
+            Self::Terminating => format!("Terminating canary {c}.{ns}"),
+            Self::Terminated => format!("Terminated canary {c}.{ns}"),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What is seen of a Canary's pair, reduced to what decisions need.
+
+use crate::{api::labels::TargetState, routing::Weights};
+use jiff::Timestamp;
+
+/// How far a Deployment's rollout is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rollout {
+    /// All updated replicas that the ready threshold asks for are available, none of an older revision is left.
+    Ready,
+    /// Not yet; the text completes Flagger's "waiting for rollout to finish: …".
+    Waiting(String),
+    /// It will not become ready by waiting; the text says why.
+    Failed(String),
+}
+
+impl Rollout {
+    /// Whether it is ready.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready)
+    }
+}
+
+/// The user's Deployment, the canary half.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// `spec.replicas`.
+    pub replicas: u32,
+    /// The label `coalmine.dev/desired-replicas`, else `spec.replicas` when that is not 0, else what primary has.
+    pub wanted: u32,
+    /// `spec.paused`.
+    pub paused: bool,
+    /// The label `coalmine.dev/held`: we paused it.
+    pub held: bool,
+    /// The label `coalmine.dev/state`.
+    pub state: Option<TargetState>,
+    /// Hash of `spec.template`.
+    pub revision: String,
+    /// Hash of the template whose pods run; `None` with no pods, or while two revisions run.
+    pub active: Option<String>,
+    /// The rollout of `spec.template`, or of the running one while held.
+    pub rollout: Rollout,
+    /// Ready endpoints that belong to pods of the running revision; `None` when no Service routes to it.
+    pub endpoints: Option<u32>,
+    /// Why pods do not start (image, crash, scheduling), when it was looked up.
+    pub trouble: Option<String>,
+    /// The revisions that can be made again from stored ReplicaSets or the template itself.
+    pub known: Vec<String>,
+    /// The template did not pass the admission door.
+    pub bypassed: bool,
+}
+
+/// `NAME-primary`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Primary {
+    /// `spec.replicas`.
+    pub replicas: u32,
+    /// Hash of the target's template it was made from.
+    pub revision: Option<String>,
+    /// Its rollout.
+    pub rollout: Rollout,
+    /// Ready endpoints of its running revision; `None` when no Service routes to it.
+    pub endpoints: Option<u32>,
+}
+
+/// The answer of one check: hooks and metrics in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// All passed.
+    Pass,
+    /// One failed; its message.
+    Fail(String),
+    /// There was no value to judge; the message.
+    NoData(String),
+    /// The metrics could not be asked; the message.
+    Error(String),
+}
+
+/// A finished check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checks {
+    /// The due time of the check it answers; an answer to another is stale.
+    pub due: Timestamp,
+    /// Its verdict.
+    pub verdict: Verdict,
+}
+
+/// Everything a step looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// The target; `None` when it does not exist.
+    pub target: Option<Target>,
+    /// Primary; `None` when it does not exist.
+    pub primary: Option<Primary>,
+    /// Whom the apex Service selects; `None` when the pair has no Services, or it selects neither.
+    pub apex: Option<super::ApexSide>,
+    /// The weights the live route carries; `None` when it is missing or disagrees with itself.
+    pub weights: Option<Weights>,
+    /// Whether a route carries weights for this pair.
+    pub routed: bool,
+    /// Whether the pair has Services at all; a worker without ports has none.
+    pub served: bool,
+    /// Whether any route still names `-primary` or `-canary`.
+    pub split: bool,
+    /// The revision primary served last, by the recorded state: what a deleted primary is made from again.
+    pub promoted: Option<String>,
+    /// The answer to the check asked last.
+    pub checks: Option<Checks>,
+}

@@ -1,0 +1,148 @@
+//! Promotion without rolling primary under traffic: the verified canary carries everything while primary is replaced.
+
+use super::{ApexSide, Note, Rollout, Stage, step::Step};
+use crate::api::canary::Phase;
+use crate::routing::Weights;
+
+impl Step<'_> {
+    pub(super) fn promote(&mut self) {
+        if self.can_carry() {
+            self.cut_over();
+        } else {
+            self.enter(Stage::Carrying, Phase::Promoting);
+        }
+    }
+
+    // As many pods as primary has, or as are wanted, whichever is more, all of them endpoints.
+    fn can_carry(&self) -> bool {
+        let primary = self.seen.primary.as_ref().map_or(0, |p| p.replicas);
+        self.target().is_some_and(|t| {
+            let all = t.wanted.max(primary).max(1);
+            t.replicas >= all && (t.held || t.rollout.is_ready()) && t.endpoints.is_none_or(|e| e >= all)
+        })
+    }
+
+    pub(super) fn carrying(&mut self) {
+        let Some(target) = self.target().cloned() else {
+            return self.cancel_at_rest();
+        };
+        let ready = self.can_carry();
+        if self.held_for(ready, self.rules.settle) {
+            return self.cut_over();
+        }
+        if ready {
+            return;
+        }
+        let late = self.past_deadline();
+        match target.rollout {
+            Rollout::Failed(why) => self.roll_back(Note::RollingBack(why)),
+            Rollout::Waiting(why) if late => self.roll_back(Note::RollingBack(why)),
+            Rollout::Waiting(why) => self.note_once("waiting", Note::CanaryNotReady(why)),
+            Rollout::Ready => {}
+        }
+    }
+
+    fn cut_over(&mut self) {
+        self.state.intent = Weights::CANARY;
+        self.enter(Stage::Cutover, Phase::Promoting);
+    }
+
+    pub(super) fn cutover(&mut self) {
+        if self.target().is_none_or(|t| t.endpoints == Some(0)) {
+            // Primary still runs what it served before: the safe side.
+            return self.roll_back(Note::RollingBack(String::from(
+                "the canary lost all its pods in promotion",
+            )));
+        }
+        let in_place = self.in_place(Weights::CANARY, ApexSide::Target);
+        if self.held_for(in_place, self.rules.settle_and_drain()) {
+            self.enter(Stage::Replacing, Phase::Promoting);
+            self.note(Note::Copying);
+        }
+    }
+
+    pub(super) fn replacing(&mut self) {
+        if self.replaced() {
+            return self.enter(Stage::Rejoining, Phase::Promoting);
+        }
+        let Some(primary) = self.seen.primary.clone() else {
+            return;
+        };
+        let late = self.past_deadline();
+        match primary.rollout {
+            Rollout::Failed(why) => self.stuck(why),
+            Rollout::Waiting(why) if late => self.stuck(why),
+            Rollout::Waiting(why) => self.note_once("waiting", Note::PrimaryNotReady(why)),
+            Rollout::Ready => {}
+        }
+    }
+
+    // The canary is verified, carries everything and stays; promotion goes on by itself when primary becomes ready.
+    fn stuck(&mut self, why: String) {
+        self.state.phase = Phase::Failed;
+        self.note_once("stuck", Note::PromotionStuck(why));
+    }
+
+    fn replaced(&self) -> bool {
+        let wanted = self
+            .target()
+            .map(|t| t.wanted)
+            .or(self.seen.primary.as_ref().map(|p| p.replicas))
+            .unwrap_or(1);
+        self.primary_ready(self.state.last_applied.as_deref(), wanted)
+    }
+
+    pub(super) fn rejoining(&mut self) {
+        let ready = self.replaced();
+        if !self.held_for(ready, self.rules.settle) {
+            return;
+        }
+        if self.rules.promotion_step == 0 || !self.seen.routed {
+            return self.all_to_primary();
+        }
+        self.enter(Stage::Returning, Phase::Promoting);
+        self.give_back();
+    }
+
+    fn give_back(&mut self) {
+        let canary = self
+            .state
+            .intent
+            .canary()
+            .saturating_sub(self.rules.promotion_step.max(1));
+        self.state.intent = Weights::canary_share(canary);
+        self.state.due = Some(self.now + self.rules.interval);
+        self.wake_at(self.now + self.rules.interval);
+        self.note(Note::PrimaryWeight(self.state.intent.primary()));
+        if canary == 0 {
+            self.all_to_primary();
+        }
+    }
+
+    pub(super) fn returning(&mut self) {
+        match self.state.due {
+            Some(due) if self.now < due => self.wake_at(due),
+            _ if self.replaced() => self.give_back(),
+            _ => self.note_once("waiting", Note::PrimaryNotReady(String::from("primary lost pods"))),
+        }
+    }
+
+    fn all_to_primary(&mut self) {
+        self.state.intent = Weights::PRIMARY;
+        self.enter(Stage::Draining, Phase::Finalising);
+        self.note(Note::RoutingToPrimary);
+    }
+
+    pub(super) fn draining(&mut self) {
+        if !self.left_the_target() {
+            return;
+        }
+        self.state.last_promoted.clone_from(&self.state.last_applied);
+        self.enter(Stage::Rest, Phase::Succeeded);
+        self.note(if self.rules.skip_analysis {
+            Note::PromotedUnanalysed
+        } else {
+            Note::Promoted
+        });
+    }
+}

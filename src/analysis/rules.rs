@@ -1,0 +1,99 @@
+//! What a Canary and its policy ask for, resolved: defaults applied, units settled.
+
+use std::time::Duration;
+
+/// How a revision is exposed while it is analysed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Strategy {
+    /// The canary's share in percent, one entry per step, rising. Never empty.
+    Weighted(Vec<u8>),
+    /// Blue/green: this many checks without traffic of the canary's own, then promotion.
+    Iterations(u32),
+}
+
+/// The resolved settings of one Canary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// How a revision is exposed.
+    pub strategy: Strategy,
+    /// `analysis.stepWeightPromotion` in percent; 0 means all at once.
+    pub promotion_step: u8,
+    /// `analysis.interval`: the spacing of checks.
+    pub interval: Duration,
+    /// `analysis.threshold`: failed checks in a run that roll it back; at least 1.
+    pub threshold: u32,
+    /// `spec.progressDeadlineSeconds`.
+    pub deadline: Duration,
+    /// `analysis.delay`: warm-up between canary ready and its first traffic.
+    pub delay: Duration,
+    /// Bound on how long the data plane takes to use new endpoints or weights.
+    pub settle: Duration,
+    /// How long requests under way may take after traffic left a side.
+    pub drain: Duration,
+    /// `spec.skipAnalysis`.
+    pub skip_analysis: bool,
+    /// `spec.suspend`.
+    pub suspended: bool,
+    /// The Canary is being deleted, or its namespace opted out: converge to a plain Deployment.
+    pub leaving: bool,
+}
+
+impl Rules {
+    /// The step after `weight`; `None` when `weight` is the last.
+    pub fn next_weight(&self, weight: u8) -> Option<u8> {
+        match &self.strategy {
+            Strategy::Weighted(steps) => steps.iter().copied().find(|step| *step > weight),
+            Strategy::Iterations(_) => None,
+        }
+    }
+
+    /// The time after which a side that traffic has left holds no request any more.
+    pub fn settle_and_drain(&self) -> Duration {
+        self.settle + self.drain
+    }
+}
+
+/// Flagger's weight maths (`pkg/controller` of 1.44) as a list: the weights a run goes through, without its dead ends.
+///
+/// `step_weights` wins over `step_weight`, which is added until `max_weight` is reached (the last step may pass it, as in
+/// Flagger: 20 up to 50 gives 20, 40, 60). Entries above 100 end at 100; entries that do not rise are left out.
+/// A run without any step gets one at 100, so that nothing waits for ever.
+pub fn weight_steps(step_weight: u8, max_weight: u8, step_weights: &[u8]) -> Vec<u8> {
+    let mut steps = Vec::new();
+    let mut push = |weight: u8| {
+        let weight = weight.min(100);
+        if weight > 0 && steps.last().is_none_or(|last| weight > *last) {
+            steps.push(weight);
+        }
+    };
+    if step_weights.is_empty() {
+        let max = if max_weight == 0 { 100 } else { max_weight.min(100) };
+        let mut weight = 0u8;
+        while step_weight > 0 && weight < max {
+            weight = weight.saturating_add(step_weight).min(100);
+            push(weight);
+        }
+    } else {
+        step_weights.iter().copied().for_each(&mut push);
+    }
+    if steps.is_empty() {
+        steps.push(100);
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_go_as_flaggers_do() {
+        assert_eq!(weight_steps(10, 50, &[]), [10, 20, 30, 40, 50]);
+        assert_eq!(weight_steps(20, 50, &[]), [20, 40, 60]);
+        assert_eq!(weight_steps(60, 100, &[]), [60, 100]);
+        assert_eq!(weight_steps(30, 0, &[]), [30, 60, 90, 100]);
+        assert_eq!(weight_steps(0, 50, &[1, 2, 10, 80]), [1, 2, 10, 80]);
+        assert_eq!(weight_steps(5, 50, &[40, 20, 60, 120]), [40, 60, 100]);
+        assert_eq!(weight_steps(0, 0, &[]), [100]);
+    }
+}

@@ -1,0 +1,147 @@
+//! What is recorded of a Canary between two steps; it is kept in the Canary's status.
+
+use crate::{api::canary::Phase, routing::Weights};
+use jiff::Timestamp;
+
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+
+        impl $name {
+            /// Every value, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name as it stands in the status.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant)),+ }
+            }
+
+            /// Reads a name; `None` for an unknown one.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text)
+            }
+        }
+    };
+}
+
+named! {
+    /// Where a Canary stands; finer than its phase. See the table in [`crate::analysis`].
+    Stage {
+        /// Primary is being made.
+        Building,
+        /// Traffic moves from a live target to primary.
+        Switching,
+        /// Primary serves, the target is at 0.
+        Rest,
+        /// The target is being scaled up.
+        Scaling,
+        /// The data plane learns of the target's pods.
+        Settling,
+        /// The target has its share of traffic and is checked.
+        Analysing,
+        /// The target lost its endpoints in mid-run; traffic left it.
+        Faltering,
+        /// A new revision arrived in mid-run; traffic leaves the old one.
+        Restarting,
+        /// The target is scaled to carry everything.
+        Carrying,
+        /// All traffic moves to the target.
+        Cutover,
+        /// Primary, idle, gets the verified revision.
+        Replacing,
+        /// The data plane learns of primary's new pods.
+        Rejoining,
+        /// Traffic goes back to primary.
+        Returning,
+        /// All traffic is on primary; the target's requests end.
+        Draining,
+        /// Traffic leaves a failed revision.
+        RollingBack,
+        /// The promoted revision was applied again in mid-run; traffic leaves the other.
+        Cancelling,
+        /// Leaving: the target is scaled up with the promoted revision.
+        LeavingScale,
+        /// Leaving: traffic moves to the target.
+        LeavingSwitch,
+        /// Nothing of ours is needed any more.
+        Left,
+    }
+}
+
+impl Stage {
+    /// Whether a revision is under way.
+    pub fn in_run(self) -> bool {
+        !matches!(
+            self,
+            Self::Building | Self::Switching | Self::Rest | Self::LeavingScale | Self::LeavingSwitch | Self::Left
+        )
+    }
+
+    /// Whether the target's pods may have traffic, or be about to get it.
+    pub fn target_serves(self) -> bool {
+        self.in_run() && self != Self::Scaling
+    }
+}
+
+/// The recorded state of one Canary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// `status.phase`.
+    pub phase: Phase,
+    /// Where it stands.
+    pub stage: Stage,
+    /// When the stage was entered.
+    pub since: Timestamp,
+    /// When the world of this stage was first seen to be in place; timers of traffic count from here, not from the
+    /// intent, so that a crash between the two cannot cut them short.
+    pub moved_at: Option<Timestamp>,
+    /// When the next check is due (Analysing), or the next share goes back (Returning).
+    pub due: Option<Timestamp>,
+    /// The weights intended by this stage.
+    pub intent: Weights,
+    /// Failed checks of the run; kept after a failure.
+    pub failed_checks: u32,
+    /// Passed checks of an iteration strategy.
+    pub iterations: u32,
+    /// Checks put off because there was no data yet.
+    pub waits: u32,
+    /// Whether any check of the run had data to judge.
+    pub had_data: bool,
+    /// The canary's share to come back to after faltering, in percent.
+    pub resume: u8,
+    /// Template hash of the run, or of the last one.
+    pub last_applied: Option<String>,
+    /// Template hash of what primary serves.
+    pub last_promoted: Option<String>,
+    /// The Canary's last word on why it waits; events are written when it changes.
+    pub reason: Option<String>,
+}
+
+impl State {
+    /// A Canary nobody has looked at yet.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            phase: Phase::Initializing,
+            stage: Stage::Building,
+            since: now,
+            moved_at: None,
+            due: None,
+            intent: Weights::PRIMARY,
+            failed_checks: 0,
+            iterations: 0,
+            waits: 0,
+            had_data: false,
+            resume: 0,
+            last_applied: None,
+            last_promoted: None,
+            reason: None,
+        }
+    }
+
+    /// `status.canaryWeight`: what the canary carries by this stage's intent.
+    pub fn canary_weight(&self) -> u8 {
+        self.intent.canary()
+    }
+}

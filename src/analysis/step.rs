@@ -1,0 +1,174 @@
+//! One step: at most one change of stage, and the world the outcome wants.
+
+use super::{ApexSide, Note, Observation, Rules, Stage, State, Target, Verdict, World};
+use crate::api::canary::Phase;
+use crate::routing::Weights;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// The answer of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The state to store before anything else is written.
+    pub state: State,
+    /// What is to be true in it.
+    pub world: World,
+    /// What to say, in order.
+    pub notes: Vec<Note>,
+    /// The check to run now, named by its due time.
+    pub ask: Option<Timestamp>,
+    /// When to step again if nothing happens before.
+    pub wake: Option<Timestamp>,
+}
+
+/// Evaluates a Canary once. Total: every input has an answer, and the same input has the same answer.
+pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) -> Decision {
+    let mut step = Step {
+        rules,
+        seen,
+        now,
+        state: state.clone(),
+        notes: Vec::new(),
+        ask: None,
+        wake: None,
+    };
+    if rules.leaving || !rules.suspended {
+        step.dispatch();
+    }
+    let world = World::of(rules, &step.state, seen);
+    Decision {
+        state: step.state,
+        world,
+        notes: step.notes,
+        ask: step.ask,
+        wake: step.wake,
+    }
+}
+
+pub(super) struct Step<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) seen: &'a Observation,
+    pub(super) now: Timestamp,
+    pub(super) state: State,
+    pub(super) notes: Vec<Note>,
+    pub(super) ask: Option<Timestamp>,
+    pub(super) wake: Option<Timestamp>,
+}
+
+impl Step<'_> {
+    fn dispatch(&mut self) {
+        if self.rules.leaving && self.leave() {
+            return;
+        }
+        match self.state.stage {
+            Stage::Building => self.building(),
+            Stage::Switching => self.switching(),
+            Stage::Rest => self.rest(),
+            Stage::Scaling => self.scaling(),
+            Stage::Settling => self.settling(),
+            Stage::Analysing => self.analysing(),
+            Stage::Faltering => self.faltering(),
+            Stage::Restarting => self.restarting(),
+            Stage::Carrying => self.carrying(),
+            Stage::Cutover => self.cutover(),
+            Stage::Replacing => self.replacing(),
+            Stage::Rejoining => self.rejoining(),
+            Stage::Returning => self.returning(),
+            Stage::Draining => self.draining(),
+            Stage::RollingBack => self.rolling_back(),
+            Stage::Cancelling => self.cancelling(),
+            // Whoever was leaving and stays: built anew from what is there.
+            Stage::LeavingScale | Stage::LeavingSwitch | Stage::Left => {
+                self.enter(Stage::Building, Phase::Initializing)
+            }
+        }
+    }
+
+    pub(super) fn enter(&mut self, stage: Stage, phase: Phase) {
+        self.state.stage = stage;
+        self.state.phase = phase;
+        self.state.since = self.now;
+        self.state.moved_at = None;
+        self.state.due = None;
+        self.state.reason = None;
+        // The first look at the new stage's timers comes with the event of our own status write; this is for the case
+        // that it is lost.
+        self.wake_at(self.now + Duration::from_secs(1));
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    // Said once per stage and reason, or every step would be an event.
+    pub(super) fn note_once(&mut self, reason: &str, note: Note) {
+        if self.state.reason.as_deref() != Some(reason) {
+            self.state.reason = Some(reason.to_owned());
+            self.notes.push(note);
+        }
+    }
+
+    pub(super) fn wake_at(&mut self, at: Timestamp) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
+
+    pub(super) fn target(&self) -> Option<&Target> {
+        self.seen.target.as_ref()
+    }
+
+    // Whether `condition` has held for `duration` since it was first seen in this stage.
+    pub(super) fn held_for(&mut self, condition: bool, duration: Duration) -> bool {
+        if !condition {
+            self.state.moved_at = None;
+            return false;
+        }
+        let since = *self.state.moved_at.get_or_insert(self.now);
+        let until = since + duration;
+        if self.now < until {
+            self.wake_at(until);
+        }
+        self.now >= until
+    }
+
+    // Whether traffic is seen to be where this stage wants it.
+    pub(super) fn in_place(&self, weights: Weights, apex: ApexSide) -> bool {
+        (!self.seen.routed || self.seen.weights == Some(weights)) && (!self.seen.served || self.seen.apex == Some(apex))
+    }
+
+    // Traffic has been on primary alone for long enough that the target's pods hold no request.
+    pub(super) fn left_the_target(&mut self) -> bool {
+        let in_place = self.in_place(Weights::PRIMARY, ApexSide::Primary);
+        self.held_for(in_place, self.rules.settle_and_drain())
+    }
+
+    pub(super) fn past_deadline(&mut self) -> bool {
+        let deadline = self.state.since + self.rules.deadline;
+        if self.now < deadline {
+            self.wake_at(deadline);
+        }
+        self.now >= deadline
+    }
+
+    // The target's pods are ready and, where a Service routes to them, known as endpoints.
+    pub(super) fn target_ready(&self, replicas: u32) -> bool {
+        self.target()
+            .is_some_and(|t| t.replicas >= replicas && t.rollout.is_ready() && t.endpoints.is_none_or(|e| e > 0))
+    }
+
+    pub(super) fn primary_ready(&self, revision: Option<&str>, replicas: u32) -> bool {
+        self.seen.primary.as_ref().is_some_and(|p| {
+            p.replicas == replicas
+                && p.rollout.is_ready()
+                && p.endpoints.is_none_or(|e| e >= replicas.min(p.replicas))
+                && revision.is_none_or(|r| p.revision.as_deref() == Some(r))
+        })
+    }
+
+    pub(super) fn verdict(&self, due: Timestamp) -> Option<&Verdict> {
+        self.seen
+            .checks
+            .as_ref()
+            .filter(|checks| checks.due == due)
+            .map(|checks| &checks.verdict)
+    }
+}

@@ -1,0 +1,202 @@
+//! What a stage wants to be true.
+
+use super::{Observation, Rules, Stage, State};
+use crate::api::labels::TargetState;
+use crate::routing::Weights;
+
+/// Whom the apex Service selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApexSide {
+    /// `NAME-primary`'s pods.
+    Primary,
+    /// The target's pods.
+    Target,
+}
+
+/// What primary's template is to be made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrimaryTemplate {
+    /// As it is; made from the promoted revision when it does not exist.
+    Keep,
+    /// The target's revision with this hash.
+    Revision(String),
+}
+
+/// The level a stage asks for. `None` leaves a thing as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct World {
+    /// The target's replicas.
+    pub target_replicas: Option<u32>,
+    /// The label `coalmine.dev/state`.
+    pub target_state: Option<TargetState>,
+    /// Take our own pause off.
+    pub unpause: bool,
+    /// The target's template is to be this revision (only when leaving).
+    pub target_revision: Option<String>,
+    /// What primary is made from; `None` leaves it.
+    pub primary: Option<PrimaryTemplate>,
+    /// Primary's replicas.
+    pub primary_replicas: Option<u32>,
+    /// Whom the apex selects.
+    pub apex: Option<ApexSide>,
+    /// The route's weights.
+    pub weights: Option<Weights>,
+    /// Fold the route, give the apex its own selector back, take primary and labels away.
+    pub dismantle: Dismantle,
+}
+
+/// How much of the pair is being taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dismantle {
+    /// Nothing.
+    No,
+    /// Traffic goes back to the user's own shape: selector and route.
+    Traffic,
+    /// Everything of ours goes.
+    Everything,
+}
+
+impl World {
+    /// The world that changes nothing.
+    pub fn untouched() -> Self {
+        Self {
+            target_replicas: None,
+            target_state: None,
+            unpause: false,
+            target_revision: None,
+            primary: None,
+            primary_replicas: None,
+            apex: None,
+            weights: None,
+            dismantle: Dismantle::No,
+        }
+    }
+
+    /// The world of a state.
+    pub fn of(rules: &Rules, state: &State, seen: &Observation) -> Self {
+        if rules.suspended && !rules.leaving {
+            return Self::untouched();
+        }
+        let Some(target) = &seen.target else {
+            return Self::without_target(state);
+        };
+        let wanted = target.wanted;
+        let revision = || state.last_applied.clone().map(PrimaryTemplate::Revision);
+        let base = Self {
+            target_state: Some(TargetState::Serving),
+            primary: Some(PrimaryTemplate::Keep),
+            apex: Some(ApexSide::Primary),
+            weights: Some(state.intent),
+            ..Self::untouched()
+        };
+        match state.stage {
+            Stage::Building => Self::building(state, seen),
+            Stage::Switching => Self {
+                target_state: Some(TargetState::Hot),
+                ..base
+            },
+            Stage::Rest => Self {
+                target_replicas: Some(0),
+                target_state: Some(TargetState::Rest),
+                unpause: target.held,
+                primary_replicas: Some(wanted),
+                ..base
+            },
+            Stage::Scaling => Self {
+                target_replicas: Some(wanted.max(1)),
+                unpause: target.held,
+                ..base
+            },
+            Stage::Carrying => {
+                let primary = seen.primary.as_ref().map_or(0, |p| p.replicas);
+                Self {
+                    target_replicas: Some(target.replicas.max(wanted).max(primary).max(1)),
+                    ..base
+                }
+            }
+            Stage::Cutover => Self {
+                apex: Some(ApexSide::Target),
+                ..base
+            },
+            Stage::Replacing | Stage::Rejoining => Self {
+                apex: Some(ApexSide::Target),
+                primary: revision(),
+                primary_replicas: Some(wanted),
+                ..base
+            },
+            Stage::Returning | Stage::Draining => Self {
+                primary_replicas: Some(wanted),
+                ..base
+            },
+            Stage::LeavingScale => Self {
+                target_replicas: Some(seen.primary.as_ref().map_or(wanted, |p| p.replicas).max(wanted)),
+                target_state: Some(TargetState::Hot),
+                target_revision: state.last_promoted.clone(),
+                unpause: target.held,
+                ..base
+            },
+            Stage::LeavingSwitch => Self {
+                target_state: Some(TargetState::Hot),
+                apex: None,
+                weights: None,
+                dismantle: Dismantle::Traffic,
+                ..base
+            },
+            Stage::Left => Self {
+                dismantle: Dismantle::Everything,
+                ..Self::untouched()
+            },
+            Stage::Settling
+            | Stage::Analysing
+            | Stage::Faltering
+            | Stage::Restarting
+            | Stage::RollingBack
+            | Stage::Cancelling => base,
+        }
+    }
+
+    // Hot: the target serves and nothing of its traffic is touched before primary can take it. Cold: nothing serves, so
+    // the shape of rest is inert and primary follows the target's newest template.
+    fn building(state: &State, seen: &Observation) -> Self {
+        let Some(target) = &seen.target else {
+            return Self::untouched();
+        };
+        if super::bootstrap::is_hot(target) {
+            return Self {
+                target_state: Some(TargetState::Hot),
+                primary: target.active.clone().map(PrimaryTemplate::Revision),
+                primary_replicas: Some(target.replicas.max(target.wanted)),
+                ..Self::untouched()
+            };
+        }
+        Self {
+            target_replicas: Some(0),
+            target_state: Some(if state.last_promoted.is_some() {
+                TargetState::Rest
+            } else {
+                TargetState::Cold
+            }),
+            primary: Some(PrimaryTemplate::Revision(target.revision.clone())),
+            primary_replicas: Some(target.wanted),
+            apex: Some(ApexSide::Primary),
+            weights: Some(Weights::PRIMARY),
+            ..Self::untouched()
+        }
+    }
+
+    // The target was deleted: primary serves on, untouched.
+    fn without_target(state: &State) -> Self {
+        match state.stage {
+            Stage::Building => Self::untouched(),
+            Stage::Left => Self {
+                dismantle: Dismantle::Everything,
+                ..Self::untouched()
+            },
+            _ => Self {
+                apex: Some(ApexSide::Primary),
+                weights: Some(Weights::PRIMARY),
+                ..Self::untouched()
+            },
+        }
+    }
+}

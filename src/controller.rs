@@ -1,0 +1,25 @@
+//! The engine room: what happens after a change is stored.
+//!
+//! Watches fill the [`cache`]; every change asks for a step of the Canaries it concerns; a step looks ([`observe`]),
+//! decides ([`crate::analysis`]), records the decision in the Canary's status and writes the [`difference`] between what
+//! is and what the decision wants. Nothing polls: at rest no step runs, and no request is made.
+
+mod cache;
+mod checks;
+mod context;
+mod difference;
+mod enrol;
+mod finish;
+pub mod lease;
+mod live;
+mod namespaces;
+mod observe;
+mod queue;
+mod readiness;
+mod run;
+mod status;
+mod step;
+mod trouble;
+mod write;
+
+pub use run::{Settings, run};

@@ -1,0 +1,208 @@
+//! The objects of the namespaces we work in, kept by watches, looked up by namespace and name.
+//!
+//! Everything is JSON: unknown fields of a target must reach primary. managedFields are dropped on arrival, they are
+//! the larger part of many objects and nobody here reads them.
+
+use futures::{StreamExt, TryStreamExt};
+use kube::{
+    Api, Client, ResourceExt,
+    core::{ApiResource, DynamicObject, GroupVersionKind},
+    runtime::{WatchStreamExt, watcher},
+};
+use parking_lot::RwLock;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// The kinds that are watched in a namespace we work in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// apps/v1 Deployment: targets and primaries.
+    Deployment,
+    /// apps/v1 ReplicaSet: the revisions of both.
+    ReplicaSet,
+    /// v1 Service.
+    Service,
+    /// discovery.k8s.io/v1 EndpointSlice: what data planes route to.
+    EndpointSlice,
+    /// gateway.networking.k8s.io/v1 HTTPRoute.
+    HttpRoute,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Deployment,
+        Self::ReplicaSet,
+        Self::Service,
+        Self::EndpointSlice,
+        Self::HttpRoute,
+    ];
+
+    /// Its API resource.
+    pub fn resource(self) -> ApiResource {
+        let (group, version, kind, plural) = match self {
+            Self::Deployment => ("apps", "v1", "Deployment", "deployments"),
+            Self::ReplicaSet => ("apps", "v1", "ReplicaSet", "replicasets"),
+            Self::Service => ("", "v1", "Service", "services"),
+            Self::EndpointSlice => ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
+            Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+        };
+        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+    }
+}
+
+/// One object changed.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: String,
+    /// The object as it is, or was when it was deleted.
+    pub object: Arc<Value>,
+}
+
+type Objects = BTreeMap<String, Arc<Value>>;
+
+/// The objects of one namespace.
+#[derive(Debug, Default)]
+struct Shelf {
+    objects: HashMap<Kind, Objects>,
+    complete: Vec<Kind>,
+}
+
+/// The cache of all namespaces we work in.
+#[derive(Debug, Default)]
+pub struct Cache {
+    shelves: RwLock<HashMap<String, Shelf>>,
+}
+
+impl Cache {
+    /// One object.
+    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        self.shelves
+            .read()
+            .get(namespace)?
+            .objects
+            .get(&kind)?
+            .get(name)
+            .cloned()
+    }
+
+    /// All objects of a kind in a namespace.
+    pub fn list(&self, kind: Kind, namespace: &str) -> Vec<Arc<Value>> {
+        let shelves = self.shelves.read();
+        let objects = shelves.get(namespace).and_then(|shelf| shelf.objects.get(&kind));
+        objects
+            .map(|objects| objects.values().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether every kind of the namespace has been listed once.
+    pub fn complete(&self, namespace: &str) -> bool {
+        self.shelves
+            .read()
+            .get(namespace)
+            .is_some_and(|shelf| shelf.complete.len() == Kind::ALL.len())
+    }
+
+    /// Forgets a namespace.
+    pub fn forget(&self, namespace: &str) {
+        self.shelves.write().remove(namespace);
+    }
+
+    fn put(&self, kind: Kind, namespace: &str, name: String, object: Arc<Value>) {
+        let mut shelves = self.shelves.write();
+        shelves
+            .entry(namespace.to_owned())
+            .or_default()
+            .objects
+            .entry(kind)
+            .or_default()
+            .insert(name, object);
+    }
+
+    fn remove(&self, kind: Kind, namespace: &str, name: &str) {
+        if let Some(shelf) = self.shelves.write().get_mut(namespace) {
+            shelf.objects.entry(kind).or_default().remove(name);
+        }
+    }
+
+    // A list that ends replaces what was known; what it did not name is gone.
+    fn replace(&self, kind: Kind, namespace: &str, objects: Objects) {
+        let mut shelves = self.shelves.write();
+        let shelf = shelves.entry(namespace.to_owned()).or_default();
+        shelf.objects.insert(kind, objects);
+        if !shelf.complete.contains(&kind) {
+            shelf.complete.push(kind);
+        }
+    }
+}
+
+/// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
+pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: UnboundedSender<Change>) {
+    let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &kind.resource());
+    let mut events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .into_stream()
+        .boxed();
+    let mut listed = Objects::new();
+    loop {
+        let event = match events.try_next().await {
+            Ok(Some(event)) => event,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
+                continue;
+            }
+        };
+        let told = |object: Arc<Value>| Change {
+            kind,
+            namespace: namespace.clone(),
+            object,
+        };
+        match event {
+            watcher::Event::Init => listed.clear(),
+            watcher::Event::InitApply(object) => {
+                let name = object.name_any();
+                listed.insert(name, pruned(object, kind));
+            }
+            watcher::Event::InitDone => {
+                let all: Vec<_> = listed.values().cloned().collect();
+                cache.replace(kind, &namespace, std::mem::take(&mut listed));
+                // An empty list completes the namespace, too, and somebody may wait for just that.
+                let all = if all.is_empty() {
+                    vec![Arc::new(Value::Null)]
+                } else {
+                    all
+                };
+                all.into_iter().for_each(|object| drop(changes.send(told(object))));
+            }
+            watcher::Event::Apply(object) => {
+                let name = object.name_any();
+                let object = pruned(object, kind);
+                cache.put(kind, &namespace, name, object.clone());
+                drop(changes.send(told(object)));
+            }
+            watcher::Event::Delete(object) => {
+                cache.remove(kind, &namespace, &object.name_any());
+                drop(changes.send(told(pruned(object, kind))));
+            }
+        }
+    }
+}
+
+fn pruned(mut object: DynamicObject, kind: Kind) -> Arc<Value> {
+    object.metadata.managed_fields = None;
+    let resource = kind.resource();
+    // Items of a list carry no type of their own.
+    object.types = Some(kube::core::TypeMeta {
+        api_version: resource.api_version,
+        kind: resource.kind,
+    });
+    Arc::new(serde_json::to_value(object).unwrap_or_default())
+}

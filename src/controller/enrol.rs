@@ -1,0 +1,138 @@
+//! Deployments of opted-in namespaces get their Canary, and lose a generated one when the namespace opts out.
+//!
+//! The admission door does the same for what passes it; here is what it did not see: Deployments that lived in a
+//! namespace when it was labelled, and those applied while it was away.
+
+use super::{cache::Kind, context::Context};
+use crate::{
+    api::{Canary, labels},
+    plan::generate::{self, NotEnrolled},
+};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Brings the Canaries of a namespace in line with its Deployments.
+pub async fn enrol(context: &Arc<Context>, namespace: &str) {
+    if !context.cache.complete(namespace) || context.terminating(namespace) {
+        return;
+    }
+    let canaries = context.canaries_of(namespace);
+    if !context.enabled(namespace) {
+        for canary in canaries.iter().filter(|canary| is_generated(canary)) {
+            leave(context, canary).await;
+        }
+        return;
+    }
+    let list = |kind| -> Vec<Value> {
+        context
+            .cache
+            .list(kind, namespace)
+            .iter()
+            .map(|o| (**o).clone())
+            .collect()
+    };
+    let (services, routes) = (list(Kind::Service), list(Kind::HttpRoute));
+    for target in list(Kind::Deployment) {
+        let name = target
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if canaries.iter().any(|canary| canary.target_name() == name) || !wants(context, &target) {
+            continue;
+        }
+        make(context, namespace, &target, &services, &routes).await;
+    }
+    for canary in canaries.iter().filter(|canary| is_generated(canary)) {
+        if context
+            .cache
+            .get(Kind::Deployment, namespace, canary.target_name())
+            .is_none()
+        {
+            abandoned(context, canary).await;
+        }
+    }
+}
+
+fn is_generated(canary: &Canary) -> bool {
+    canary
+        .labels()
+        .get(labels::GENERATED)
+        .is_some_and(|value| value == labels::TRUE)
+        && canary.metadata.deletion_timestamp.is_none()
+}
+
+// A Deployment that runs already is taken over only where the policy adopts what it finds.
+fn wants(context: &Context, target: &Value) -> bool {
+    let namespace = target
+        .pointer("/metadata/namespace")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let deleted = target.pointer("/metadata/deletionTimestamp").is_some();
+    let admitted = target
+        .pointer("/metadata/labels")
+        .and_then(|l| l.get(labels::MANAGED))
+        .is_some();
+    let policy = context.policy(namespace, named_policy(target));
+    !deleted && policy.is_some_and(|policy| admitted || policy.spec.adopts_existing())
+}
+
+fn named_policy(target: &Value) -> Option<&str> {
+    target.pointer("/metadata/annotations")?.get(labels::POLICY)?.as_str()
+}
+
+async fn make(context: &Context, namespace: &str, target: &Value, services: &[Value], routes: &[Value]) {
+    let Some(policy) = context.policy(namespace, named_policy(target)) else {
+        return;
+    };
+    let canary = match generate::canary(target, &policy, services, routes) {
+        Ok(canary) => canary,
+        Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
+        Err(why) => {
+            let name = target
+                .pointer("/metadata/name")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            tracing::warn!(namespace, name, %why, "not enrolled");
+            return;
+        }
+    };
+    let params = PatchParams::apply(labels::FIELD_MANAGER);
+    let api = Api::<Canary>::namespaced(context.client.clone(), namespace);
+    if let Err(error) = api.patch(&canary.name_any(), &params, &Patch::Apply(&canary)).await {
+        tracing::warn!(namespace, canary = canary.name_any(), %error, "a Canary could not be generated");
+    }
+}
+
+// By deletion: the finalizer makes it a plain Deployment again without a lost request.
+async fn leave(context: &Context, canary: &Canary) {
+    let api = Api::<Canary>::namespaced(context.client.clone(), canary.namespace_name());
+    if let Err(error) = api.delete(&canary.name_any(), &DeleteParams::default()).await {
+        tracing::warn!(canary = canary.full_name(), %error, "a generated Canary could not be deleted");
+    }
+}
+
+// A generated pair outlives its Deployment by a grace, for those who delete and create to change a selector.
+async fn abandoned(context: &Arc<Context>, canary: &Arc<Canary>) {
+    let policy = context.policy(canary.namespace_name(), None);
+    let grace = policy.map_or(std::time::Duration::from_secs(30), |policy| {
+        policy.spec.deletion_grace()
+    });
+    let (context, canary) = (context.clone(), canary.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(grace).await;
+        let still = context
+            .cache
+            .get(Kind::Deployment, canary.namespace_name(), canary.target_name())
+            .is_none();
+        let same = context
+            .canary(&super::context::key(&canary))
+            .is_some_and(|c| c.metadata.uid == canary.metadata.uid);
+        if still && same {
+            leave(&context, &canary).await;
+        }
+    });
+}

@@ -1,0 +1,103 @@
+//! The ends: finalizers, and what runs leave in the metrics.
+
+use super::context::Context;
+use crate::{
+    analysis::{Stage, State},
+    api::{Canary, canary::Phase, labels},
+    telemetry::exposition::{RunState, Strategy},
+};
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+/// Gives every Canary its finalizer, and takes it off at once where nothing is to be given back: a namespace that goes
+/// away, or `revertOnDeletion: false`. `true` when there is nothing more to do for it.
+pub async fn released_at_once(context: &Context, canary: &Canary) -> Result<bool, kube::Error> {
+    let has = canary.finalizers().iter().any(|f| f == labels::FINALIZER);
+    if canary.metadata.deletion_timestamp.is_none() {
+        if !has {
+            add(context, canary).await?;
+        }
+        return Ok(false);
+    }
+    if !has {
+        return Ok(true);
+    }
+    if context.terminating(canary.namespace_name()) || !canary.reverts_on_deletion() {
+        release(context, canary).await?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+async fn add(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
+    let mut all = canary.finalizers().to_vec();
+    all.push(labels::FINALIZER.to_owned());
+    set(context, canary, &all).await
+}
+
+/// Takes our finalizers off.
+pub async fn release(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
+    let ours = [labels::FINALIZER, labels::FLAGGER_FINALIZER];
+    let rest: Vec<String> = canary
+        .finalizers()
+        .iter()
+        .filter(|f| !ours.contains(&f.as_str()))
+        .cloned()
+        .collect();
+    match set(context, canary, &rest).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        other => other,
+    }
+}
+
+async fn set(context: &Context, canary: &Canary, finalizers: &[String]) -> Result<(), kube::Error> {
+    let api = Api::<Canary>::namespaced(context.client.clone(), canary.namespace_name());
+    let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": canary.metadata.resource_version}});
+    let params = PatchParams {
+        field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    api.patch(&canary.name_any(), &params, &Patch::Merge(body))
+        .await
+        .map(drop)
+}
+
+/// What the metrics say after a step.
+pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State) {
+    let (target, namespace) = (canary.target_name(), canary.namespace_name());
+    let state = match after.phase {
+        Phase::Progressing => RunState::Running,
+        Phase::Failed => RunState::Failed,
+        _ => RunState::Succeeded,
+    };
+    context.metrics.status(target, namespace, state);
+    let canary_weight = i32::from(after.canary_weight());
+    context
+        .metrics
+        .weights(target, namespace, 100 - canary_weight, canary_weight);
+    context
+        .metrics
+        .canaries(namespace, context.canaries_of(namespace).len());
+    if after.stage == Stage::Rest && before.stage == Stage::Draining {
+        context
+            .metrics
+            .succeeded(target, namespace, strategy(canary), canary.skip_analysis());
+    }
+    if after.stage == Stage::Rest && before.stage == Stage::RollingBack {
+        context.metrics.failed(target, namespace, strategy(canary));
+    }
+}
+
+fn strategy(canary: &Canary) -> Strategy {
+    let analysis = canary.analysis();
+    if analysis.iterations() == 0 {
+        Strategy::Canary
+    } else if analysis.matches.as_ref().is_some_and(|m| !m.is_empty()) {
+        Strategy::AbTesting
+    } else {
+        Strategy::BlueGreen
+    }
+}

@@ -1,0 +1,99 @@
+//! Which namespaces we work in: those that opted in, and those that hold a Canary. Only these are watched in full.
+
+use super::{
+    cache::{self, Cache, Change, Kind},
+    context::{Context, is_enabled},
+};
+use crate::api::Canary;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Client, ResourceExt, runtime::reflector::Store};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+use tokio::{sync::mpsc::UnboundedSender, task::AbortHandle};
+
+/// The watches that run, by namespace.
+pub struct Watches {
+    client: Client,
+    cache: Arc<Cache>,
+    changes: UnboundedSender<Change>,
+    running: HashMap<String, Vec<AbortHandle>>,
+}
+
+impl Watches {
+    /// No watch yet.
+    pub fn new(client: Client, cache: Arc<Cache>, changes: UnboundedSender<Change>) -> Self {
+        Self {
+            client,
+            cache,
+            changes,
+            running: HashMap::new(),
+        }
+    }
+
+    /// Starts the watches of namespaces that are to be worked in and stops the others.
+    pub fn follow(&mut self, namespaces: &Store<Namespace>, canaries: &Store<Canary>) {
+        let wanted = wanted(namespaces, canaries);
+        let gone: Vec<String> = self
+            .running
+            .keys()
+            .filter(|ns| !wanted.contains(*ns))
+            .cloned()
+            .collect();
+        for namespace in gone {
+            self.running
+                .remove(&namespace)
+                .into_iter()
+                .flatten()
+                .for_each(|watch| watch.abort());
+            self.cache.forget(&namespace);
+        }
+        for namespace in wanted {
+            if !self.running.contains_key(&namespace) {
+                let watches = Kind::ALL.map(|kind| self.start(kind, &namespace));
+                self.running.insert(namespace, watches.to_vec());
+            }
+        }
+    }
+
+    fn start(&self, kind: Kind, namespace: &str) -> AbortHandle {
+        let watch = cache::watch(
+            self.client.clone(),
+            self.cache.clone(),
+            kind,
+            namespace.to_owned(),
+            self.changes.clone(),
+        );
+        tokio::spawn(watch).abort_handle()
+    }
+}
+
+fn wanted(namespaces: &Store<Namespace>, canaries: &Store<Canary>) -> BTreeSet<String> {
+    let enabled = namespaces
+        .state()
+        .into_iter()
+        .filter(|ns| is_enabled(ns))
+        .map(|ns| ns.name_any());
+    let holding = canaries
+        .state()
+        .into_iter()
+        .map(|canary| canary.namespace_name().to_owned());
+    enabled.chain(holding).collect()
+}
+
+/// Asks for the steps a change is a reason for.
+pub fn tell(context: &Context, change: &Change) {
+    let name = change
+        .object
+        .pointer("/metadata/name")
+        .and_then(serde_json::Value::as_str);
+    match name {
+        Some(name) => context.concern(change.kind, &change.namespace, name),
+        // The end of an empty list: the namespace may be complete now.
+        None => context
+            .canaries_of(&change.namespace)
+            .iter()
+            .for_each(|c| context.queue.send(super::context::key(c))),
+    }
+}

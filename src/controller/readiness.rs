@@ -1,0 +1,106 @@
+//! How far a Deployment's rollout is, by Flagger 1.44's rules (`pkg/canary/deployment_ready.go`).
+
+use crate::analysis::Rollout;
+use serde_json::Value;
+
+/// The rollout of `deployment`; `threshold` is the percentage of updated replicas that must be available.
+pub fn rollout(deployment: &Value, threshold: u32) -> Rollout {
+    let number = |pointer| deployment.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    if number("/status/observedGeneration") < number("/metadata/generation") {
+        return waiting("observed deployment generation less than desired generation");
+    }
+    let name = deployment
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if reason(deployment, "Progressing").is_some_and(|r| r == "ProgressDeadlineExceeded") {
+        return Rollout::Failed(format!("deployment {name:?} exceeded its progress deadline"));
+    }
+    let wanted = deployment
+        .pointer("/spec/replicas")
+        .and_then(Value::as_i64)
+        .unwrap_or(1);
+    let (updated, all, available) = (
+        number("/status/updatedReplicas"),
+        number("/status/replicas"),
+        number("/status/availableReplicas"),
+    );
+    if updated < wanted {
+        return waiting(&format!("{updated} out of {wanted} new replicas have been updated"));
+    }
+    if all > updated {
+        return waiting(&format!("{} old replicas are pending termination", all - updated));
+    }
+    if available < updated * i64::from(threshold.min(100)) / 100 {
+        return waiting(&format!(
+            "{available} of {updated} (readyThreshold {threshold}%) updated replicas are available"
+        ));
+    }
+    Rollout::Ready
+}
+
+/// The rollout of a ReplicaSet on its own: of a held Deployment, whose stored template is not the one that runs.
+pub fn replica_set(set: &Value) -> Rollout {
+    let number = |pointer| set.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    let (wanted, available) = (number("/spec/replicas"), number("/status/availableReplicas"));
+    if available >= wanted {
+        Rollout::Ready
+    } else {
+        waiting(&format!("{available} of {wanted} replicas are available"))
+    }
+}
+
+fn waiting(text: &str) -> Rollout {
+    Rollout::Waiting(text.to_owned())
+}
+
+fn reason<'a>(deployment: &'a Value, kind: &str) -> Option<&'a str> {
+    let conditions = deployment.pointer("/status/conditions")?.as_array()?;
+    conditions
+        .iter()
+        .find(|c| c.get("type").and_then(Value::as_str) == Some(kind))?
+        .get("reason")?
+        .as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn deployment(spec: i64, updated: i64, all: i64, available: i64) -> Value {
+        json!({
+            "metadata": {"name": "web", "generation": 2}, "spec": {"replicas": spec},
+            "status": {"observedGeneration": 2, "updatedReplicas": updated, "replicas": all, "availableReplicas": available},
+        })
+    }
+
+    #[test]
+    fn the_first_thing_missing_is_named_in_flaggers_words() {
+        for (of, text) in [
+            (deployment(2, 1, 2, 2), "1 out of 2 new replicas have been updated"),
+            (deployment(2, 2, 3, 3), "1 old replicas are pending termination"),
+            (
+                deployment(2, 2, 2, 1),
+                "1 of 2 (readyThreshold 100%) updated replicas are available",
+            ),
+        ] {
+            assert_eq!(rollout(&of, 100), Rollout::Waiting(text.to_owned()));
+        }
+        assert_eq!(rollout(&deployment(2, 2, 2, 1), 50), Rollout::Ready);
+        assert_eq!(rollout(&deployment(0, 0, 0, 0), 100), Rollout::Ready);
+    }
+
+    #[test]
+    fn an_unobserved_generation_is_not_ready_and_a_missed_deadline_is_final() {
+        let mut of = deployment(2, 2, 2, 2);
+        of["metadata"]["generation"] = json!(3);
+        assert!(matches!(rollout(&of, 100), Rollout::Waiting(_)));
+        let mut of = deployment(2, 2, 2, 0);
+        of["status"]["conditions"] = json!([{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]);
+        assert_eq!(
+            rollout(&of, 100),
+            Rollout::Failed("deployment \"web\" exceeded its progress deadline".into())
+        );
+    }
+}

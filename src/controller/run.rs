@@ -1,0 +1,202 @@
+//! The controller's wiring: watches in, steps out, for as long as it leads.
+
+use super::{
+    cache::{Cache, Kind},
+    context::{Context, key},
+    enrol,
+    lease::{self, Elector},
+    namespaces::{Watches, tell},
+    queue::{self, Sender},
+    step::step,
+};
+use crate::{
+    api::{Canary, CanaryPolicy, MetricTemplate},
+    outbound::{Clients, Egress},
+    plan::Defaults,
+    shutdown::{Shutdown, Trigger},
+    telemetry::Telemetry,
+};
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client, Resource,
+    runtime::{
+        WatchStreamExt, reflector,
+        reflector::{Store, store::Writer},
+        watcher,
+    },
+};
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
+use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+/// What the controller is told by flags.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Defaults of Canaries.
+    pub defaults: Defaults,
+    /// Where URLs of users must not lead.
+    pub egress: Egress,
+    /// The lease that decides which replica works.
+    pub election: lease::Settings,
+}
+
+// What a cluster-wide watch tells the wiring.
+#[derive(Debug, Clone)]
+enum Told {
+    Canary(String, String),
+    Namespace(String),
+    Policy,
+}
+
+/// Runs until shutdown: waits for the lease, then works. A lost lease is an error, because whoever has it now works on
+/// the same Canaries: the process is to end and stand for election anew.
+pub async fn run(client: Client, settings: Settings, telemetry: Telemetry, shutdown: Shutdown) -> anyhow::Result<()> {
+    let (elector, mut leading) = Elector::new(client.clone(), settings.election.clone());
+    let mut losing = leading.clone();
+    let (retire, retired) = Trigger::new();
+    let election = tokio::spawn(elector.run(retired));
+    telemetry.readiness.set("controller", true);
+    let outcome = tokio::select! {
+        elected = leading.wait_for(|leads| *leads) => match elected.map(drop) {
+            Ok(()) => {
+                telemetry.metrics.leading(true);
+                tokio::select! {
+                    worked = work(client, settings, telemetry.clone(), shutdown.clone()) => worked,
+                    _ = losing.wait_for(|leads| !*leads) => Err(anyhow::anyhow!("Leadership lost")),
+                }
+            }
+            Err(error) => Err(error.into()),
+        },
+        () = shutdown.requested() => Ok(()),
+    };
+    telemetry.metrics.leading(false);
+    // Only now may another replica work: nothing of ours writes any more.
+    retire.fire();
+    election.await?;
+    outcome
+}
+
+async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown: Shutdown) -> anyhow::Result<()> {
+    let (told, tellings) = mpsc::unbounded_channel();
+    let (changes, changed) = mpsc::unbounded_channel();
+    let (sender, queue) = queue::queue();
+    let cache = Arc::new(Cache::default());
+    let context = Arc::new(Context {
+        cache: cache.clone(),
+        canaries: reflected(&client, told.clone(), |c: &Canary| {
+            let (namespace, name) = key(c);
+            Told::Canary(namespace, name)
+        }),
+        policies: reflected(&client, told.clone(), |_: &CanaryPolicy| Told::Policy),
+        templates: reflected(&client, told.clone(), |_: &MetricTemplate| Told::Policy),
+        namespaces: reflected(&client, told, |ns: &Namespace| {
+            Told::Namespace(ns.metadata.name.clone().unwrap_or_default())
+        }),
+        defaults: settings.defaults,
+        events: telemetry.events.clone(),
+        metrics: telemetry.metrics.clone(),
+        http: Clients::default(),
+        egress: settings.egress,
+        queue: sender.clone(),
+        checks: Mutex::default(),
+        written: Mutex::default(),
+        client: client.clone(),
+    });
+    tracing::info!("waiting for the caches");
+    tokio::select! {
+        ready = ready(&context) => ready?,
+        () = shutdown.requested() => return Ok(()),
+    }
+    let watches = Watches::new(client, cache, changes);
+    let wiring = tokio::spawn(wire(context.clone(), watches, tellings, changed, sender));
+    let stepping = {
+        let context = context.clone();
+        queue.run(move |key| step(context.clone(), key))
+    };
+    tokio::select! {
+        () = stepping => {}
+        () = shutdown.requested() => tracing::info!("stopping"),
+    }
+    wiring.abort();
+    Ok(())
+}
+
+async fn ready(context: &Context) -> anyhow::Result<()> {
+    context.canaries.wait_until_ready().await?;
+    context.policies.wait_until_ready().await?;
+    context.templates.wait_until_ready().await?;
+    context.namespaces.wait_until_ready().await?;
+    Ok(())
+}
+
+fn reflected<K>(client: &Client, told: UnboundedSender<Told>, tell: impl Fn(&K) -> Told + Send + 'static) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K::DynamicType: Eq + Hash + Clone,
+{
+    let writer = Writer::default();
+    let store = writer.as_reader();
+    let events = reflector(
+        writer,
+        watcher(Api::<K>::all(client.clone()), watcher::Config::default()),
+    )
+    .default_backoff()
+    .modify(|object| object.meta_mut().managed_fields = None)
+    .touched_objects();
+    tokio::spawn(async move {
+        let mut events = Box::pin(events);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(object) => drop(told.send(tell(&object))),
+                Err(error) => tracing::warn!(%error, kind = %K::kind(&()), "watch failed, trying again"),
+            }
+        }
+    });
+    store
+}
+
+async fn wire(
+    context: Arc<Context>,
+    mut watches: Watches,
+    mut tellings: UnboundedReceiver<Told>,
+    mut changed: UnboundedReceiver<super::cache::Change>,
+    sender: Sender,
+) {
+    watches.follow(&context.namespaces, &context.canaries);
+    let mut known: HashMap<String, bool> = HashMap::new();
+    loop {
+        tokio::select! {
+            Some(told) = tellings.recv() => match told {
+                Told::Canary(namespace, name) => {
+                    watches.follow(&context.namespaces, &context.canaries);
+                    sender.send((namespace.clone(), name));
+                    enrol::enrol(&context, &namespace).await;
+                }
+                Told::Namespace(namespace) => {
+                    let enabled = context.enabled(&namespace);
+                    if known.insert(namespace.clone(), enabled) != Some(enabled) {
+                        watches.follow(&context.namespaces, &context.canaries);
+                        enrol::enrol(&context, &namespace).await;
+                    }
+                }
+                Told::Policy => {
+                    for canary in context.canaries.state() {
+                        sender.send(key(&canary));
+                    }
+                    for namespace in known.iter().filter(|(_, enabled)| **enabled).map(|(ns, _)| ns) {
+                        enrol::enrol(&context, namespace).await;
+                    }
+                }
+            },
+            Some(change) = changed.recv() => {
+                if matches!(change.kind, Kind::Deployment) || change.object.is_null() || !known.contains_key(&change.namespace) {
+                    enrol::enrol(&context, &change.namespace).await;
+                }
+                tell(&context, &change);
+            }
+            else => return,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Why pods do not start, in a line: asked of the API server only when a deadline has passed.
+
+use super::{context::Context, live::Live};
+use crate::analysis::State;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use kube::{Api, ResourceExt, api::ListParams};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The trouble of the target's pods, once the stage is past its deadline.
+pub async fn of(context: &Context, live: &Live, state: &State, deadline: Duration) -> Option<String> {
+    if Timestamp::now() < state.since + deadline {
+        return None;
+    }
+    let target = live.target.as_ref()?;
+    let namespace = target.pointer("/metadata/namespace").and_then(Value::as_str)?;
+    let labels = target
+        .pointer("/spec/selector/matchLabels")
+        .and_then(Value::as_object)?;
+    let selector: Vec<String> = labels
+        .iter()
+        .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
+        .collect();
+    let api = Api::<Pod>::namespaced(context.client.clone(), namespace);
+    let pods = api
+        .list(&ListParams::default().labels(&selector.join(",")))
+        .await
+        .ok()?;
+    pods.items.iter().find_map(describe).or_else(|| quota(target))
+}
+
+fn describe(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let name = pod.name_any();
+    let containers = status
+        .init_container_statuses
+        .iter()
+        .flatten()
+        .chain(status.container_statuses.iter().flatten());
+    if let Some(why) = containers.filter_map(container).next() {
+        return Some(format!("pod {name}: {why}"));
+    }
+    let conditions = status.conditions.iter().flatten();
+    let unscheduled = conditions
+        .clone()
+        .find(|c| c.type_ == "PodScheduled" && c.status == "False");
+    if let Some(condition) = unscheduled {
+        let reason = condition.reason.clone().unwrap_or_default();
+        return Some(format!(
+            "pod {name}: {reason}: {}",
+            condition.message.clone().unwrap_or_default()
+        ));
+    }
+    let unready = conditions.clone().find(|c| c.type_ == "Ready" && c.status == "False")?;
+    Some(format!(
+        "pod {name}: {}",
+        unready.message.clone().or(unready.reason.clone()).unwrap_or_default()
+    ))
+}
+
+// Waiting on an image or in a crash loop; for the latter the last exit code says more than the back-off.
+fn container(status: &ContainerStatus) -> Option<String> {
+    let waiting = status.state.as_ref()?.waiting.as_ref()?;
+    let reason = waiting.reason.clone().unwrap_or_default();
+    let exit = status
+        .last_state
+        .as_ref()
+        .and_then(|s| s.terminated.as_ref())
+        .map(|t| t.exit_code);
+    let detail = match exit {
+        Some(code) => format!("last exit code {code}"),
+        None => waiting.message.clone().unwrap_or_default(),
+    };
+    (reason != "ContainerCreating" && reason != "PodInitializing")
+        .then(|| format!("container {}: {reason}: {}", status.name, capped(&detail)))
+}
+
+fn capped(text: &str) -> String {
+    text.chars().take(256).collect()
+}
+
+// No pod at all: the ReplicaSet could not make one, and the Deployment repeats why.
+fn quota(target: &Value) -> Option<String> {
+    let conditions = target.pointer("/status/conditions")?.as_array()?;
+    let failed = conditions
+        .iter()
+        .find(|c| c.get("type").and_then(Value::as_str) == Some("ReplicaFailure"))?;
+    failed.get("message").and_then(Value::as_str).map(capped)
+}

@@ -1,0 +1,152 @@
+//! What is to be written, as comparable values, and the doing of it.
+
+use super::cache::Kind;
+use crate::api::labels::FIELD_MANAGER;
+use kube::{
+    Api, Client,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    core::DynamicObject,
+};
+use serde_json::Value;
+
+/// One write. Every one can be replayed: it says how things are to be, not how to change them, or carries the version of
+/// the object it was decided on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Server-side apply of exactly the fields we own.
+    Apply {
+        /// Kind of the object.
+        kind: Kind,
+        /// The object.
+        object: Value,
+    },
+    /// JSON Patch (RFC 6902); its first operation tests the resourceVersion it was decided on.
+    Patch {
+        /// Kind of the object.
+        kind: Kind,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The operations.
+        operations: Value,
+    },
+    /// JSON merge patch.
+    Merge {
+        /// Kind of the object.
+        kind: Kind,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// What is merged.
+        body: Value,
+    },
+    /// Deletion of one object, told apart from a namesake by its uid.
+    Delete {
+        /// Kind of the object.
+        kind: Kind,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Its uid.
+        uid: String,
+    },
+}
+
+impl Write {
+    /// Does it. A deletion of what is gone already is done.
+    pub async fn perform(&self, client: &Client) -> Result<(), kube::Error> {
+        match self {
+            Self::Apply { kind, object } => {
+                let name = object
+                    .pointer("/metadata/name")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let namespace = object
+                    .pointer("/metadata/namespace")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let params = PatchParams::apply(FIELD_MANAGER).force();
+                api(client, *kind, namespace)
+                    .patch(name, &params, &Patch::Apply(object))
+                    .await
+                    .map(drop)
+            }
+            Self::Patch {
+                kind,
+                namespace,
+                name,
+                operations,
+            } => {
+                let patch: json_patch::Patch =
+                    serde_json::from_value(operations.clone()).map_err(kube::Error::SerdeError)?;
+                let params = managed();
+                api(client, *kind, namespace)
+                    .patch(name, &params, &Patch::<()>::Json(patch))
+                    .await
+                    .map(drop)
+            }
+            Self::Merge {
+                kind,
+                namespace,
+                name,
+                body,
+            } => api(client, *kind, namespace)
+                .patch(name, &managed(), &Patch::Merge(body))
+                .await
+                .map(drop),
+            Self::Delete {
+                kind,
+                namespace,
+                name,
+                uid,
+            } => {
+                let params = DeleteParams::background().preconditions(Preconditions {
+                    uid: Some(uid.clone()),
+                    resource_version: None,
+                });
+                match api(client, *kind, namespace).delete(name, &params).await {
+                    Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+                    other => other.map(drop),
+                }
+            }
+        }
+    }
+
+    /// The object it is about, for logs: kind, namespace and name.
+    pub fn subject(&self) -> (Kind, &str, &str) {
+        match self {
+            Self::Apply { kind, object } => {
+                let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+                (*kind, text("/metadata/namespace"), text("/metadata/name"))
+            }
+            Self::Patch {
+                kind, namespace, name, ..
+            }
+            | Self::Merge {
+                kind, namespace, name, ..
+            }
+            | Self::Delete {
+                kind, namespace, name, ..
+            } => (*kind, namespace, name),
+        }
+    }
+}
+
+fn managed() -> PatchParams {
+    PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    }
+}
+
+fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), namespace, &kind.resource())
+}
+
+/// Whether an error means that the object changed since it was looked at: its event is on the way.
+pub fn is_stale(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409 || (status.code == 422 && status.message.contains("test")))
+}

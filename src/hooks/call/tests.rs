@@ -1,0 +1,140 @@
+use super::*;
+use crate::api::Number;
+use crate::hooks::Run;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode as Code};
+use axum::response::{IntoResponse, Redirect};
+use axum::{Router, routing::post};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+
+type Answers = Arc<Mutex<VecDeque<axum::response::Response>>>;
+type Bodies = Arc<Mutex<Vec<serde_json::Value>>>;
+
+/// Gives `answers` in turn and 200 after them; keeps the bodies.
+async fn receiver(answers: Vec<axum::response::Response>) -> (String, Bodies) {
+    let answers: Answers = Arc::new(Mutex::new(answers.into()));
+    let bodies = Bodies::default();
+    let log = bodies.clone();
+    let answer = move |headers: HeaderMap, body: Bytes| async move {
+        assert_eq!(headers["content-type"], "application/json");
+        log.lock().push(serde_json::from_slice(&body).unwrap());
+        let next = answers.lock().pop_front();
+        next.unwrap_or_else(|| Code::OK.into_response())
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
+    (url, bodies)
+}
+
+fn hook(url: &str, retries: i32) -> Webhook {
+    Webhook {
+        name: "h".into(),
+        url: url.into(),
+        retries: Some(Number::from(retries)),
+        ..Webhook::default()
+    }
+}
+
+async fn call(hook: &Webhook) -> Result<(), String> {
+    let run = Run {
+        name: "app",
+        namespace: "test",
+        phase: "Progressing",
+        checksum: "abc",
+        canary_weight: 5,
+    };
+    let caller = Caller {
+        backoff: Some(Duration::from_millis(5)),
+        ..Caller::default()
+    };
+    caller.call(hook, &Payload::new(&run, None)).await
+}
+
+#[tokio::test]
+async fn success_ends_at_202() {
+    let cases = [
+        (200, true),
+        (201, true),
+        (202, true),
+        (203, false),
+        (204, false),
+        (404, false),
+    ];
+    for (code, success) in cases {
+        let (url, _) = receiver(vec![Code::from_u16(code).unwrap().into_response()]).await;
+        assert_eq!(call(&hook(&url, 0)).await.is_ok(), success, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_quoted_and_not_retried() {
+    let (url, bodies) = receiver(vec![(Code::FORBIDDEN, "Forbidden by hand").into_response()]).await;
+    assert_eq!(call(&hook(&url, 3)).await, Err("Forbidden by hand".to_owned()));
+    assert_eq!(bodies.lock().len(), 1);
+    let (url, bodies) = receiver(vec![Code::NOT_IMPLEMENTED.into_response()]).await;
+    assert_eq!(call(&hook(&url, 3)).await, Err("501 Not Implemented".to_owned()));
+    assert_eq!(bodies.lock().len(), 1);
+}
+
+#[tokio::test]
+async fn passing_failures_are_retried() {
+    let answers = [Code::BAD_GATEWAY, Code::TOO_MANY_REQUESTS].map(IntoResponse::into_response);
+    let (url, bodies) = receiver(answers.into()).await;
+    assert_eq!(call(&hook(&url, 2)).await, Ok(()));
+    assert_eq!(bodies.lock().len(), 3);
+    assert_eq!(bodies.lock()[2]["checksum"], "abc");
+}
+
+#[tokio::test]
+async fn spent_retries_are_told_with_the_last_answer() {
+    let failed = || (Code::INTERNAL_SERVER_ERROR, "x".repeat(1000)).into_response();
+    let (url, _) = receiver(vec![failed(), failed()]).await;
+    let quoted = "x".repeat(256);
+    let expected = format!("POST {url} giving up after 2 attempt(s): {quoted}...");
+    assert_eq!(call(&hook(&url, 1)).await, Err(expected));
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_time_gets_it() {
+    let busy = (Code::SERVICE_UNAVAILABLE, [("retry-after", "1")]).into_response();
+    let (url, _) = receiver(vec![busy]).await;
+    let since = std::time::Instant::now();
+    assert_eq!(call(&hook(&url, 1)).await, Ok(()));
+    assert!(since.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn each_attempt_has_its_own_time() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://user:secret@{}/", listener.local_addr().unwrap());
+    let silent = Webhook {
+        timeout: Some("50ms".into()),
+        ..hook(&url, 1)
+    };
+    let error = call(&silent).await.unwrap_err();
+    assert!(
+        error.ends_with("giving up after 2 attempt(s): context deadline exceeded"),
+        "{error}"
+    );
+    assert!(error.contains("user:xxxxx@") && !error.contains("secret"), "{error}");
+}
+
+#[tokio::test]
+async fn egress_rules_hold_for_redirections_too() {
+    let (url, _) = receiver(vec![Redirect::temporary("http://169.254.169.254/").into_response()]).await;
+    let caller = Caller::new(Arc::default(), Egress::in_cluster(None));
+    let run = Run {
+        name: "",
+        namespace: "",
+        phase: "",
+        checksum: "",
+        canary_weight: 0,
+    };
+    let error = caller
+        .call(&hook(&url, 0), &Payload::new(&run, None))
+        .await
+        .unwrap_err();
+    assert!(error.contains("calls to 169.254.169.254 are denied"), "{error}");
+}

@@ -1,0 +1,78 @@
+use super::*;
+
+fn sample() -> Variables {
+    Variables {
+        name: "podinfo".into(),
+        namespace: "my-test".into(),
+        target: "podinfo".into(),
+        service: "podinfo-svc".into(),
+        ingress: "podinfo-ing".into(),
+        route: "podinfo-route".into(),
+        interval: "1m".into(),
+        ..Variables::default()
+    }
+}
+
+#[test]
+fn every_observer_asks_in_the_words_of_its_data_plane() {
+    let providers = [
+        "istio",
+        "kubernetes",
+        "gatewayapi:v1",
+        "linkerd",
+        "nginx",
+        "appmesh:v1beta2",
+        "contour",
+        "gloo",
+        "kuma",
+        "knative",
+        "osm",
+        "apisix",
+        "traefik",
+        "skipper",
+    ];
+    let mut text = String::new();
+    for provider in providers {
+        for metric in [Builtin::SuccessRate, Builtin::Duration] {
+            let query = query(provider, metric, &sample()).unwrap();
+            text.push_str(&format!("{provider} {metric:?}\n  {query}\n"));
+        }
+    }
+    insta::assert_snapshot!("queries", text);
+}
+
+#[test]
+fn a_provider_without_queries_of_its_own_is_asked_as_istio() {
+    let istio = query("istio", Builtin::SuccessRate, &sample());
+    for provider in [
+        "smi:v1alpha2",
+        "crossover",
+        "kubernetes:service",
+        "nginx:service",
+        "anything",
+    ] {
+        assert_eq!(query(provider, Builtin::SuccessRate, &sample()), istio, "{provider}");
+    }
+}
+
+#[test]
+fn the_metrics_provider_is_the_canarys_own_unless_linkerd_sees_all() {
+    let cases = [
+        ("istio", "", false, "istio"),
+        ("istio", "nginx", false, "nginx"),
+        ("smi:linkerd", "nginx", false, "linkerd"),
+        ("smi:crossover", "", false, "crossover"),
+        ("kubernetes", "", true, "kubernetes:service"),
+        ("gatewayapi:v1", "traefik", true, "traefik:service"),
+    ];
+    for (mesh, provider, core_service, expected) in cases {
+        assert_eq!(metrics_provider(mesh, provider, core_service), expected);
+    }
+}
+
+#[test]
+fn only_two_names_are_built_in() {
+    assert_eq!(Builtin::named("request-success-rate"), Some(Builtin::SuccessRate));
+    assert_eq!(Builtin::named("request-duration"), Some(Builtin::Duration));
+    assert_eq!(Builtin::named("error-rate"), None);
+}

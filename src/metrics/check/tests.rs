@@ -1,0 +1,182 @@
+use super::*;
+use crate::api::canary::{Analysis, NamespacedRef, ThresholdRange};
+use crate::api::metric_template::{MetricProvider, SecretRef};
+use crate::api::{CanarySpec, Number};
+use crate::metrics::Verdict;
+use axum::{Router, extract::Query, routing::get};
+use parking_lot::Mutex;
+
+type Asked = Arc<Mutex<Vec<String>>>;
+
+/// A Prometheus that answers every query with the same text, and notes the queries.
+async fn prometheus(value: &'static str) -> (String, Asked) {
+    let asked = Asked::default();
+    let log = asked.clone();
+    let answer = move |Query(query): Query<BTreeMap<String, String>>| async move {
+        log.lock().push(query.get("query").cloned().unwrap_or_default());
+        format!(r#"{{"data":{{"result":[{{"value":[1,"{value}"]}}]}}}}"#)
+    };
+    let router = Router::new().route("/api/v1/query", get(answer));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (address, asked)
+}
+
+#[derive(Default)]
+struct Stored {
+    templates: BTreeMap<String, MetricTemplate>,
+}
+
+impl Resolver for Stored {
+    fn template<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Arc<MetricTemplate>, String>> {
+        let found = self.templates.get(&format!("{namespace}/{name}")).cloned();
+        let found = found
+            .map(Arc::new)
+            .ok_or_else(|| format!("metrictemplate {name:?} not found"));
+        Box::pin(async move { found })
+    }
+
+    fn secret<'a>(&'a self, _: &'a str, name: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>> {
+        Box::pin(async move { Err(format!("secret {name:?} not found")) })
+    }
+}
+
+fn metric(name: &str, max: f64) -> Metric {
+    let range = ThresholdRange {
+        min: None,
+        max: Some(Number(max)),
+    };
+    Metric {
+        name: name.into(),
+        threshold_range: Some(range),
+        ..Metric::default()
+    }
+}
+
+fn templated(name: &str, template: &str) -> Metric {
+    let template_ref = Some(NamespacedRef {
+        name: template.into(),
+        ..NamespacedRef::default()
+    });
+    Metric {
+        template_ref,
+        ..metric(name, 100.0)
+    }
+}
+
+fn template(kind: &str, address: &str, secret: Option<&str>) -> MetricTemplate {
+    let provider = MetricProvider {
+        kind: kind.into(),
+        address: Some(address.into()),
+        secret_ref: secret.map(|name| SecretRef { name: name.into() }),
+        ..MetricProvider::default()
+    };
+    let query = "x{ns=\"{{ namespace }}\"}[{{ interval }}]".to_owned();
+    MetricTemplate::new("t", MetricTemplateSpec { provider, query })
+}
+
+async fn run(metrics: Vec<Metric>, server: &str, stored: &Stored) -> Vec<Measurement> {
+    let analysis = Analysis {
+        metrics: Some(metrics),
+        ..Analysis::default()
+    };
+    let mut spec = CanarySpec {
+        analysis: Some(analysis),
+        ..CanarySpec::default()
+    };
+    spec.target_ref.name = "app".into();
+    let mut canary = Canary::new("app", spec);
+    canary.metadata.namespace = Some("test".into());
+    let context = Context {
+        canary: &canary,
+        mesh_provider: "istio",
+        metrics_server: server,
+        knative_revision: None,
+        clients: &Clients::default(),
+        egress: &Egress::default(),
+        resolver: stored,
+    };
+    check(context).await
+}
+
+#[tokio::test]
+async fn templates_are_asked_after_everything_else() {
+    let (server, asked) = prometheus("1").await;
+    let templates = BTreeMap::from([("test/t".to_owned(), template("prometheus", &server, None))]);
+    let inline = Metric {
+        query: Some("up{a=\"{{ target }}\"}".into()),
+        ..metric("inline", 5.0)
+    };
+    let metrics = vec![templated("custom", "t"), inline, metric("request-success-rate", 100.0)];
+    let measured = run(metrics, &server, &Stored { templates }).await;
+    let names: Vec<_> = measured.iter().map(|m| (m.metric.as_str(), m.failed())).collect();
+    assert_eq!(
+        names,
+        [("inline", false), ("request-success-rate", false), ("custom", false)]
+    );
+    let asked = asked.lock().clone();
+    assert_eq!(asked[0], "up{a=\"app\"}");
+    assert_eq!(asked[2], "x{ns=\"test\"}[1m]");
+}
+
+#[tokio::test]
+async fn a_builtin_name_with_a_template_is_judged_both_ways() {
+    let (server, asked) = prometheus("1").await;
+    let templates = BTreeMap::from([("test/t".to_owned(), template("prometheus", &server, None))]);
+    run(vec![templated("request-duration", "t")], &server, &Stored { templates }).await;
+    assert_eq!(asked.lock().len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_after_the_first_failure() {
+    let (server, asked) = prometheus("7").await;
+    let inline = |name: &str, max| Metric {
+        query: Some("up".into()),
+        ..metric(name, max)
+    };
+    let metrics = vec![inline("good", 7.0), inline("bad", 6.0), inline("never", 100.0)];
+    let measured = run(metrics, &server, &Stored::default()).await;
+    assert_eq!(asked.lock().len(), 2);
+    let message = measured.last().and_then(Measurement::message);
+    assert_eq!(message, Some("Halt app.test advancement bad 7.00 > 6"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_fails_with_the_reason() {
+    let templates = BTreeMap::from([
+        (
+            "test/secretive".to_owned(),
+            template("prometheus", "http://x", Some("s")),
+        ),
+        ("test/elsewhere".to_owned(), template("splunk", "http://x", None)),
+    ]);
+    let stored = Stored { templates };
+    let cases = [
+        (metric("nothing", 1.0), messages::NO_USABLE_QUERY),
+        (
+            templated("m", "gone"),
+            "Metric template gone.test error: metrictemplate \"gone\" not found",
+        ),
+        (
+            templated("m", "secretive"),
+            "Metric template secretive.test secret s error: secret \"s\" not found",
+        ),
+        (
+            templated("m", "elsewhere"),
+            "Metric template elsewhere.test provider splunk error: provider type \"splunk\" is not supported yet",
+        ),
+    ];
+    for (metric, expected) in cases {
+        let measured = run(vec![metric], "http://127.0.0.1:1", &stored).await;
+        assert_eq!(
+            measured.last().map(|m| m.verdict.clone()),
+            Some(Verdict::Error(expected.to_owned()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_canary_without_metrics_measures_nothing() {
+    assert_eq!(run(Vec::new(), "http://127.0.0.1:1", &Stored::default()).await, []);
+}

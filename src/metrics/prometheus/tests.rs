@@ -1,0 +1,151 @@
+use super::*;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Answers every request on a port of its own with `response`, and hands out what was asked.
+async fn serve(status: &'static str, body: String) -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let body = Arc::new(body);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = vec![0; 8192];
+            let n = stream.read(&mut request).await.unwrap();
+            let _ = sender.send(String::from_utf8_lossy(&request[..n]).into_owned());
+            let head = format!(
+                "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(head.as_bytes()).await;
+            let _ = stream.write_all(body.as_bytes()).await;
+        }
+    });
+    (address, receiver)
+}
+
+fn prometheus(options: Options) -> Prometheus {
+    Prometheus::new(&Clients::default(), &options).unwrap()
+}
+
+fn at(address: &str) -> Prometheus {
+    prometheus(Options {
+        address: address.to_owned(),
+        ..Options::default()
+    })
+}
+
+fn vector(samples: &str) -> String {
+    format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[{samples}]}}}}"#)
+}
+
+#[test]
+fn the_query_is_on_one_line_and_the_path_of_the_address_is_kept() {
+    let url = at("http://prom:9090/base/").url("sum(\n\t\trate(x{a=\"b\"}[1m])\n) + 1");
+    let expected = "http://prom:9090/base/api/v1/query?query=sum%28+rate%28x%7Ba%3D%22b%22%7D%5B1m%5D%29+%29+%2B+1";
+    assert_eq!(url.as_str(), expected);
+}
+
+#[test]
+fn an_address_that_is_no_http_url_is_refused() {
+    for address in ["", "prom:9090", "ftp://prom", "not a url"] {
+        let options = Options {
+            address: address.to_owned(),
+            ..Options::default()
+        };
+        assert!(Prometheus::new(&Clients::default(), &options).is_err(), "{address}");
+    }
+}
+
+#[test]
+fn answers_are_read_as_flagger_reads_them() {
+    let sample = |v: &str| format!(r#"{{"metric":{{}},"value":[1.5,"{v}"]}}"#);
+    let cases = [
+        (vector(&sample("99.5")), Ok(99.5)),
+        (vector(&format!("{},{}", sample("1"), sample("2"))), Ok(2.0)),
+        (vector(&sample("+Inf")), Ok(f64::INFINITY)),
+        (vector(&sample("NaN")), Err(QueryError::NoValues)),
+        (vector(""), Err(QueryError::NoValues)),
+        (
+            vector(r#"{"metric":{},"values":[[1,"2"]]}"#),
+            Err(QueryError::MultipleValues),
+        ),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(answer::value(body.as_bytes()), expected, "{body}");
+    }
+    for body in [r#"{"data":{"resultType":"scalar","result":[1,"2"]}}"#, "<html>", "{}"] {
+        assert!(
+            matches!(answer::value(body.as_bytes()), Err(QueryError::Other(_))),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn credentials_and_headers_are_sent() {
+    let (address, mut requests) = serve("200 OK", vector(r#"{"value":[1,"7"]}"#)).await;
+    let options = Options {
+        address,
+        headers: BTreeMap::from([("X-Scope-OrgID".to_owned(), vec!["a".to_owned(), "b".to_owned()])]),
+        credentials: Credentials::Bearer("secret".to_owned()),
+        ..Options::default()
+    };
+    assert_eq!(prometheus(options).query("up").await, Ok(7.0));
+    let request = requests.recv().await.unwrap();
+    assert!(
+        request.starts_with("GET /api/v1/query?query=up HTTP/1.1\r\n"),
+        "{request}"
+    );
+    for header in [
+        "x-scope-orgid: a\r\n",
+        "x-scope-orgid: b\r\n",
+        "authorization: Bearer secret\r\n",
+    ] {
+        assert!(request.contains(header), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_status_carries_the_words_of_the_server() {
+    let (address, _requests) = serve("503 Service Unavailable", "starting".to_owned()).await;
+    let expected = QueryError::Other("error response: Status 503 Service Unavailable: starting".to_owned());
+    assert_eq!(at(&address).query("up").await, Err(expected));
+}
+
+#[tokio::test]
+async fn an_answer_beyond_the_limit_is_not_read_to_its_end() {
+    let (address, _requests) = serve("200 OK", " ".repeat(MAX_ANSWER + 1)).await;
+    let error = at(&address).query("up").await.unwrap_err();
+    assert!(error.to_string().contains("longer than 1048576 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_unreachable_and_does_not_print_the_query() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = at(&address).query("secret_query").await.unwrap_err();
+    assert!(matches!(error, QueryError::Unreachable(_)), "{error}");
+    assert!(!error.to_string().contains("secret_query"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_is_online_when_it_can_count_to_one() {
+    let (one, _requests) = serve("200 OK", vector(r#"{"value":[1,"1"]}"#)).await;
+    assert_eq!(at(&one).online().await, Ok(()));
+    let (two, _requests) = serve("200 OK", vector(r#"{"value":[1,"2"]}"#)).await;
+    assert!(at(&two).online().await.is_err());
+}
+
+#[test]
+fn a_secret_holds_a_token_or_a_pair() {
+    let data = |keys: &[&str]| keys.iter().map(|k| (k.to_string(), k.as_bytes().to_vec())).collect();
+    assert!(Credentials::from_secret(&data(&["token", "username"])) == Ok(Credentials::Bearer("token".into())));
+    let basic = Credentials::Basic {
+        username: "username".into(),
+        password: "password".into(),
+    };
+    assert!(Credentials::from_secret(&data(&["username", "password"])) == Ok(basic));
+    assert!(Credentials::from_secret(&data(&["username"])).is_err());
+}

@@ -1,0 +1,18 @@
+//! Pure: what should exist for a target, a Canary and the settings that govern them.
+//!
+//! Objects are JSON: a target's fields that this program does not know must reach primary untouched, which a typed
+//! decode and re-encode would drop.
+
+mod blueprint;
+pub mod generate;
+pub mod hash;
+mod primary;
+mod resolve;
+mod selector;
+mod services;
+
+pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
+pub use primary::{REVISION_ANNOTATION, primary, primary_revision};
+pub use resolve::{Defaults, blueprint, rules};
+pub use selector::{Selector, SelectorError};
+pub use services::{ServiceRole, apex_selector, service, services};

@@ -1,0 +1,93 @@
+//! The resolved wishes of a Canary about its pair.
+
+use crate::routing::{Names, Provider, httproute::RouteSpec};
+use serde_json::{Map, Value, json};
+
+/// The Canary that owns what we make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Its name.
+    pub name: String,
+    /// Its uid; children never carry an owner whose uid is not stored yet.
+    pub uid: Option<String>,
+}
+
+/// The port of the pair's Services (`spec.service`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Service port.
+    pub port: u16,
+    /// Its name; Flagger's default is `http`.
+    pub name: String,
+    /// `targetPort`: a number or a container port's name.
+    pub target_port: Value,
+    /// `appProtocol`.
+    pub app_protocol: Option<String>,
+}
+
+/// Labels and annotations of one generated object (`spec.service.{apex,primary,canary}`).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Metadata {
+    /// Labels.
+    pub labels: Map<String, Value>,
+    /// Annotations.
+    pub annotations: Map<String, Value>,
+}
+
+/// Everything a pair's objects are made from, besides the target itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Blueprint {
+    /// Namespace of all of them.
+    pub namespace: String,
+    /// The Canary.
+    pub owner: Owner,
+    /// Name of the target.
+    pub target: String,
+    /// The Services' names; `None` for a worker, which has no Services.
+    pub names: Option<Names>,
+    /// How traffic moves.
+    pub provider: Provider,
+    /// The Services' first port.
+    pub port: Option<Port>,
+    /// `spec.service.portDiscovery`.
+    pub port_discovery: bool,
+    /// `spec.service.headless`.
+    pub headless: bool,
+    /// `spec.service.trafficDistribution`.
+    pub traffic_distribution: Option<String>,
+    /// `spec.service.apex`.
+    pub apex: Metadata,
+    /// `spec.service.primary`.
+    pub primary: Metadata,
+    /// `spec.service.canary`.
+    pub canary: Metadata,
+    /// The route to generate where the user has none; `None` when nothing is published.
+    pub route: Option<RouteSpec>,
+    /// `--include-label-prefix`: labels of the target copied to primary; `*` is all.
+    pub include_label_prefixes: Vec<String>,
+}
+
+impl Blueprint {
+    /// Name of primary's Deployment.
+    pub fn primary_name(&self) -> String {
+        format!("{}-primary", self.target)
+    }
+
+    /// The controller reference to the Canary, as a list; empty while its uid is unknown.
+    pub fn owner_references(&self) -> Value {
+        match &self.owner.uid {
+            Some(uid) => json!([{
+                "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": self.owner.name, "uid": uid,
+                "controller": true, "blockOwnerDeletion": true,
+            }]),
+            None => json!([]),
+        }
+    }
+}
+
+/// Whether `key` is asked for by one of `prefixes` (`*` is all, an empty prefix none).
+pub fn prefix_matches(prefixes: &[String], key: &str) -> bool {
+    prefixes
+        .iter()
+        .any(|p| p == "*" || (!p.is_empty() && key.starts_with(p.as_str())))
+}

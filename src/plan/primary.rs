@@ -1,0 +1,237 @@
+//! `NAME-primary`: the copy of a verified revision that serves production.
+
+use super::{Blueprint, Selector, blueprint::prefix_matches, hash::POD_TEMPLATE_HASH};
+use crate::api::labels;
+use serde_json::{Map, Value, json};
+
+/// Annotation on primary: hash of the target's template it was made from.
+pub const REVISION_ANNOTATION: &str = "coalmine.dev/revision";
+
+// Flux marks what it owns with these; on a copy they would make Flux prune it.
+const TOOLKIT: &str = "toolkit.fluxcd.io";
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Primary made from `template` (a pod template of the target's, of the revision `hash`), with the other fields of
+/// `target`. Flagger 1.44's construction, except that all matchLabels are kept and nothing random is added.
+pub fn primary(
+    target: &Value,
+    template: &Value,
+    hash: &str,
+    replicas: u32,
+    selector: &Selector,
+    blueprint: &Blueprint,
+) -> Value {
+    let mut spec = Map::new();
+    for field in [
+        "progressDeadlineSeconds",
+        "minReadySeconds",
+        "revisionHistoryLimit",
+        "strategy",
+    ] {
+        if let Some(value) = target.pointer(&format!("/spec/{field}")) {
+            spec.insert(field.to_owned(), value.clone());
+        }
+    }
+    spec.insert("replicas".to_owned(), json!(replicas));
+    spec.insert("selector".to_owned(), json!({"matchLabels": selector.primary_labels()}));
+    spec.insert(
+        "template".to_owned(),
+        pod_template(template, hash, selector, &blueprint.target),
+    );
+    let mut object_labels = copied(target.pointer("/metadata/labels"), |key| {
+        prefix_matches(&blueprint.include_label_prefixes, key) && !key.starts_with(labels::PREFIX)
+    });
+    object_labels.insert(selector.key.clone(), json!(selector.primary_value()));
+    object_labels.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
+    let mut annotations = copied(target.pointer("/metadata/annotations"), |key| {
+        prefix_matches(&blueprint.include_label_prefixes, key)
+            && key != LAST_APPLIED
+            && !key.starts_with(labels::PREFIX)
+    });
+    annotations.insert(REVISION_ANNOTATION.to_owned(), json!(hash));
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": blueprint.primary_name(),
+            "namespace": blueprint.namespace,
+            "labels": object_labels,
+            "annotations": annotations,
+            "ownerReferences": blueprint.owner_references(),
+        },
+        "spec": spec,
+    })
+}
+
+/// The revision a live primary was made from.
+pub fn primary_revision(primary: &Value) -> Option<&str> {
+    primary
+        .get("metadata")?
+        .get("annotations")?
+        .get(REVISION_ANNOTATION)?
+        .as_str()
+}
+
+fn pod_template(template: &Value, hash: &str, selector: &Selector, target: &str) -> Value {
+    let mut pod_labels = copied(template.pointer("/metadata/labels"), |key| key != POD_TEMPLATE_HASH);
+    pod_labels.insert(selector.key.clone(), json!(selector.primary_value()));
+    let mut annotations = copied(template.pointer("/metadata/annotations"), |_| true);
+    // Flagger writes a random id to force a rollout; the revision's own hash does that, and only when it changes.
+    annotations.insert(labels::FLAGGER_ID.to_owned(), json!(hash));
+    let mut spec = template.get("spec").cloned().unwrap_or_default();
+    keep_apart(&mut spec, selector, target);
+    json!({"metadata": {"labels": pod_labels, "annotations": annotations}, "spec": spec})
+}
+
+fn copied(from: Option<&Value>, keep: impl Fn(&str) -> bool) -> Map<String, Value> {
+    let members = from.and_then(Value::as_object).into_iter().flatten();
+    members
+        .filter(|(key, _)| !key.contains(TOOLKIT) && keep(key))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}
+
+// Spreading and anti-affinity rules speak of the pods' own labels: on primary they mean primary's.
+fn keep_apart(spec: &mut Value, selector: &Selector, target: &str) {
+    let own = |key: &str, value: &str| key == selector.key && (value == selector.value || value == target);
+    for constraint in spec
+        .get_mut("topologySpreadConstraints")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(labels) = constraint.get_mut("labelSelector") {
+            rewrite(labels, &own);
+        }
+    }
+    let anti = spec.get_mut("affinity").and_then(|a| a.get_mut("podAntiAffinity"));
+    let Some(anti) = anti else { return };
+    for term in anti
+        .get_mut("requiredDuringSchedulingIgnoredDuringExecution")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(labels) = term.get_mut("labelSelector") {
+            rewrite(labels, &own);
+        }
+    }
+    for term in anti
+        .get_mut("preferredDuringSchedulingIgnoredDuringExecution")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(labels) = term.get_mut("podAffinityTerm").and_then(|t| t.get_mut("labelSelector")) {
+            rewrite(labels, &own);
+        }
+    }
+}
+
+fn rewrite(label_selector: &mut Value, own: &impl Fn(&str, &str) -> bool) {
+    for (key, value) in label_selector
+        .get_mut("matchLabels")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(text) = value.as_str().filter(|text| own(key, text)) {
+            *value = json!(format!("{text}-primary"));
+        }
+    }
+    for expression in label_selector
+        .get_mut("matchExpressions")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        let key = expression
+            .get("key")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        for value in expression
+            .get_mut("values")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            if let Some(text) = value.as_str().filter(|text| own(&key, text)) {
+                *value = json!(format!("{text}-primary"));
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{plan::Owner, routing::Provider};
+
+    fn blueprint() -> Blueprint {
+        Blueprint {
+            namespace: "shop".into(),
+            owner: Owner {
+                name: "web".into(),
+                uid: Some("u-1".into()),
+            },
+            target: "web".into(),
+            names: None,
+            provider: Provider::Kubernetes,
+            port: None,
+            port_discovery: false,
+            headless: false,
+            traffic_distribution: None,
+            apex: Default::default(),
+            primary: Default::default(),
+            canary: Default::default(),
+            route: None,
+            include_label_prefixes: vec!["team".into()],
+        }
+    }
+
+    #[test]
+    fn primary_is_the_target_but_for_its_own_label() {
+        let target = json!({
+            "metadata": {"name": "web", "namespace": "shop", "labels": {"team": "a", "other": "b", "coalmine.dev/managed": "true"}},
+            "spec": {
+                "replicas": 0, "minReadySeconds": 3, "selector": {"matchLabels": {"app": "web", "tier": "front"}},
+                "template": {"metadata": {"labels": {"app": "web", "tier": "front"}}, "spec": {
+                    "futureField": {"kept": true},
+                    "containers": [{"name": "web", "image": "web:1"}],
+                    "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+                        {"labelSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web"]}]}, "topologyKey": "zone"}]}},
+                }},
+            },
+        });
+        let selector = Selector::of(&target, &Selector::default_keys()).unwrap();
+        let primary = primary(
+            &target,
+            &target["spec"]["template"],
+            "v1-aa",
+            2,
+            &selector,
+            &blueprint(),
+        );
+        assert_eq!(primary["spec"]["replicas"], 2);
+        assert_eq!(primary["spec"]["minReadySeconds"], 3);
+        assert_eq!(
+            primary["spec"]["selector"]["matchLabels"],
+            json!({"app": "web-primary", "tier": "front"})
+        );
+        assert_eq!(
+            primary["metadata"]["labels"],
+            json!({"team": "a", "app": "web-primary", "app.kubernetes.io/managed-by": "flagger"})
+        );
+        assert_eq!(primary["spec"]["template"]["spec"]["futureField"]["kept"], true);
+        let term = &primary["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+            [0];
+        assert_eq!(
+            term["labelSelector"]["matchExpressions"][0]["values"],
+            json!(["web-primary"])
+        );
+        assert_eq!(primary_revision(&primary), Some("v1-aa"));
+        assert_eq!(primary["metadata"]["ownerReferences"][0]["uid"], "u-1");
+    }
+}

@@ -1,0 +1,122 @@
+//! From a Canary and its policy to resolved wishes: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
+
+use super::{Blueprint, Metadata, Owner, Port};
+use crate::{
+    analysis::{Rules, Strategy, weight_steps},
+    api::{Canary, canary, policy::CanaryPolicySpec},
+    routing::{Names, Provider, httproute},
+};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, time::Duration};
+
+/// What the command line decides for Canaries that leave it open (Flagger's flags of the same names).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defaults {
+    /// `--mesh-provider`.
+    pub provider: String,
+    /// `--metrics-server`.
+    pub metrics_server: String,
+    /// `--selector-labels`.
+    pub selector_labels: Vec<String>,
+    /// `--include-label-prefix`.
+    pub include_label_prefixes: Vec<String>,
+}
+
+/// Checks of a blue/green run that names no number of its own (Flagger: `Setting canaryAnalysis.iterations: 10`).
+const DEFAULT_ITERATIONS: u32 = 10;
+
+// No gateway tells when its proxies use a new route or endpoint, so each provider has a bound. Gateways reload at most
+// every 2 s by default (Traefik's providersThrottleDuration); kube-proxy syncs within a second.
+const GATEWAY_SETTLE: Duration = Duration::from_secs(3);
+const KUBE_PROXY_SETTLE: Duration = Duration::from_secs(2);
+/// Requests under way are given this long after traffic has left, unless the policy says otherwise.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// The blueprint of a Canary's pair; an error names a provider that is not built yet.
+pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, String> {
+    let named = canary.provider(&defaults.provider);
+    let provider = Provider::parse(named).ok_or_else(|| format!("provider {named} is not built yet"))?;
+    let service = canary.spec.service.as_ref();
+    let metadata = |pick: fn(&canary::CanaryService) -> Option<&canary::Metadata>| metadata(service.and_then(pick));
+    Ok(Blueprint {
+        namespace: canary.namespace_name().to_owned(),
+        owner: Owner {
+            name: canary.metadata.name.clone().unwrap_or_default(),
+            uid: canary.metadata.uid.clone(),
+        },
+        target: canary.target_name().to_owned(),
+        names: service.map(|_| Names::new(canary.service_name())),
+        provider,
+        port: service.and_then(port),
+        port_discovery: service.and_then(|s| s.port_discovery).unwrap_or(false),
+        headless: service.and_then(|s| s.headless).unwrap_or(false),
+        traffic_distribution: service.and_then(|s| s.traffic_distribution.clone()),
+        apex: metadata(|s| s.apex.as_ref()),
+        primary: metadata(|s| s.primary.as_ref()),
+        canary: metadata(|s| s.canary.as_ref()),
+        route: service
+            .filter(|_| provider == Provider::GatewayApiV1)
+            .and_then(httproute::route_spec),
+        include_label_prefixes: defaults.include_label_prefixes.clone(),
+    })
+}
+
+/// The rules of a Canary's runs. `leaving` says that it is being deleted or its namespace opted out.
+pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defaults, leaving: bool) -> Rules {
+    let analysis = canary.analysis();
+    let provider = Provider::parse(canary.provider(&defaults.provider));
+    let weighted = provider.is_some_and(Provider::has_weights) && canary.spec.service.is_some();
+    let iterations = u32::try_from(analysis.iterations()).unwrap_or(0);
+    let has_steps = analysis.step_weight() > 0 || !analysis.step_weights().is_empty();
+    let strategy = if !weighted || (iterations > 0 && !has_steps) {
+        Strategy::Iterations(if iterations > 0 { iterations } else { DEFAULT_ITERATIONS })
+    } else {
+        let steps: Vec<u8> = analysis.step_weights().into_iter().map(percent).collect();
+        Strategy::Weighted(weight_steps(
+            percent(analysis.step_weight()),
+            percent(analysis.max_weight()),
+            &steps,
+        ))
+    };
+    let settle = if weighted { GATEWAY_SETTLE } else { KUBE_PROXY_SETTLE };
+    Rules {
+        strategy,
+        promotion_step: percent(analysis.step_weight_promotion()),
+        interval: analysis.interval(),
+        threshold: u32::try_from(analysis.threshold()).unwrap_or(1).max(1),
+        deadline: canary.progress_deadline(),
+        delay: analysis.delay(),
+        settle: policy.and_then(CanaryPolicySpec::settle).unwrap_or(settle),
+        drain: policy.and_then(CanaryPolicySpec::drain).unwrap_or(DRAIN),
+        skip_analysis: canary.skip_analysis(),
+        suspended: canary.suspended(),
+        leaving,
+    }
+}
+
+fn percent(number: i32) -> u8 {
+    u8::try_from(number.clamp(0, 100)).unwrap_or(0)
+}
+
+fn port(service: &canary::CanaryService) -> Option<Port> {
+    Some(Port {
+        port: service.port()?,
+        name: service.port_name().to_owned(),
+        target_port: match service.target_port() {
+            IntOrString::Int(number) => json!(number),
+            IntOrString::String(name) => json!(name),
+        },
+        app_protocol: service.app_protocol.clone(),
+    })
+}
+
+fn metadata(of: Option<&canary::Metadata>) -> Metadata {
+    let map = |from: Option<&BTreeMap<String, String>>| -> Map<String, Value> {
+        from.into_iter().flatten().map(|(k, v)| (k.clone(), json!(v))).collect()
+    };
+    Metadata {
+        labels: map(of.and_then(|m| m.labels.as_ref())),
+        annotations: map(of.and_then(|m| m.annotations.as_ref())),
+    }
+}

@@ -1,0 +1,61 @@
+//! The HTTPRoute we generate when the user has none: hostnames and gateways from the Canary, one rule for the pair.
+
+use super::{API_VERSION, KIND};
+use crate::routing::{Names, Weights};
+use serde_json::{Map, Value, json};
+
+/// What a generated route says; the fields of Flagger's `spec.service` in Gateway API's own words.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RouteSpec {
+    /// `spec.service.gatewayRefs`.
+    pub parent_refs: Vec<Value>,
+    /// `spec.service.hosts`.
+    pub hostnames: Vec<String>,
+    /// HTTPRouteMatch list; empty means PathPrefix `/`.
+    pub matches: Vec<Value>,
+    /// Rule-level filters, in Flagger's order.
+    pub filters: Vec<Value>,
+    /// `timeouts`: request and backendRequest.
+    pub timeouts: Option<Value>,
+    /// `spec.service.port`: the Service port of both backends.
+    pub port: u16,
+    /// `metadata.labels` and `metadata.annotations`.
+    pub labels: Map<String, Value>,
+    /// See `labels`.
+    pub annotations: Map<String, Value>,
+}
+
+/// The route named after the apex, carrying `weights`.
+pub fn generated(namespace: &str, names: &Names, spec: &RouteSpec, weights: Weights) -> Value {
+    let backend = |name: &str, weight: u8| json!({"group": "", "kind": "Service", "name": name, "port": spec.port, "weight": weight});
+    let matches = if spec.matches.is_empty() {
+        vec![json!({"path": {"type": "PathPrefix", "value": "/"}})]
+    } else {
+        spec.matches.clone()
+    };
+    let mut rule = Map::new();
+    rule.insert("matches".into(), Value::Array(matches));
+    if !spec.filters.is_empty() {
+        rule.insert("filters".into(), Value::Array(spec.filters.clone()));
+    }
+    if let Some(timeouts) = &spec.timeouts {
+        rule.insert("timeouts".into(), timeouts.clone());
+    }
+    rule.insert(
+        "backendRefs".into(),
+        json!([
+            backend(&names.primary, weights.primary()),
+            backend(&names.canary, weights.canary())
+        ]),
+    );
+    let mut body = json!({"parentRefs": spec.parent_refs, "rules": [rule]});
+    if let (Some(members), false) = (body.as_object_mut(), spec.hostnames.is_empty()) {
+        members.insert("hostnames".into(), json!(spec.hostnames));
+    }
+    json!({
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": names.apex, "namespace": namespace, "labels": spec.labels, "annotations": spec.annotations},
+        "spec": body,
+    })
+}

@@ -1,0 +1,22 @@
+//! What operators see: logs, Prometheus metrics and Kubernetes Events.
+
+pub mod events;
+pub mod exposition;
+pub mod logs;
+pub mod messages;
+pub mod server;
+
+pub use events::Recorder;
+pub use exposition::{Metrics, RunState, StatusEncoding};
+pub use server::Readiness;
+
+/// What every part of the process reports to. Clones report to the same place.
+#[derive(Clone)]
+pub struct Telemetry {
+    /// Prometheus metrics.
+    pub metrics: Metrics,
+    /// Kubernetes Events.
+    pub events: Recorder,
+    /// What `/readyz` answers.
+    pub readiness: Readiness,
+}

@@ -1,0 +1,88 @@
+//! Kubernetes Events on Canaries, as Flagger makes them: reason `Synced`, component `flagger`.
+//!
+//! Recording never waits: a note goes into a bounded queue, and a writer of its own talks to the API
+//! server. A text that is repeated raises the count of the Event that is there.
+
+use super::exposition::Metrics;
+use crate::metrics::Severity;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource;
+use tokio::sync::mpsc;
+
+mod aggregate;
+mod writer;
+
+pub use writer::Writer;
+
+/// Reason of every Event.
+pub const REASON: &str = "Synced";
+/// Component that every Event comes from; ours is a drop-in, and scripts filter by it.
+pub const COMPONENT: &str = "flagger";
+/// Most notes that wait. A run makes a few dozen.
+const CAPACITY: usize = 4096;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    /// What it happened to.
+    pub object: ObjectReference,
+    /// How grave it is; `Error` is of type Warning for Kubernetes.
+    pub severity: Severity,
+    /// The text.
+    pub message: String,
+}
+
+impl Note {
+    /// `Normal` or `Warning`.
+    pub fn event_type(&self) -> &'static str {
+        match self.severity {
+            Severity::Normal => "Normal",
+            Severity::Warning | Severity::Error => "Warning",
+        }
+    }
+}
+
+/// Where notes go. Clones write to the same queue.
+#[derive(Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Note>,
+    metrics: Metrics,
+}
+
+/// What a [`Writer`] reads.
+pub type Queue = mpsc::Receiver<Note>;
+
+impl Recorder {
+    /// A recorder and the queue it writes to.
+    pub fn new(metrics: Metrics) -> (Self, Queue) {
+        let (queue, receiver) = mpsc::channel(CAPACITY);
+        (Self { queue, metrics }, receiver)
+    }
+
+    /// Logs and records that something happened to `object`. Never waits; when too many notes wait, this
+    /// one is only logged, and counted.
+    pub fn record<K>(&self, object: &K, severity: Severity, message: impl Into<String>)
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let note = Note {
+            object: object.object_ref(&()),
+            severity,
+            message: message.into(),
+        };
+        log(&note);
+        if self.queue.try_send(note).is_err() {
+            self.metrics.event_dropped();
+        }
+    }
+}
+
+/// As Flagger: Normal and Warning are both `info`.
+fn log(note: &Note) {
+    let name = note.object.name.as_deref().unwrap_or_default();
+    let canary = format!("{name}.{}", note.object.namespace.as_deref().unwrap_or_default());
+    match note.severity {
+        Severity::Normal | Severity::Warning => tracing::info!(canary, "{}", note.message),
+        Severity::Error => tracing::error!(canary, "{}", note.message),
+    }
+}

@@ -1,0 +1,125 @@
+//! Writes notes to the API server, one after the other.
+
+use super::aggregate::{Aggregate, Write};
+use super::{COMPONENT, Note, Queue};
+use crate::shutdown::Shutdown;
+use crate::telemetry::exposition::Metrics;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Event;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use std::time::Duration;
+
+/// Longest time for one write.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Before the one other attempt after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+/// For what still waits at shutdown.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// The only reader of a recorder's queue.
+pub struct Writer {
+    client: Client,
+    queue: Queue,
+    metrics: Metrics,
+    aggregate: Aggregate,
+}
+
+impl Writer {
+    /// A writer; does nothing before [`Writer::run`].
+    pub fn new(client: Client, queue: Queue, metrics: Metrics) -> Self {
+        Self {
+            client,
+            queue,
+            metrics,
+            aggregate: Aggregate::default(),
+        }
+    }
+
+    /// Writes until `shutdown`, and then for a moment what still waits.
+    pub async fn run(mut self, shutdown: Shutdown) {
+        loop {
+            tokio::select! {
+                biased;
+                note = self.queue.recv() => match note {
+                    Some(note) => self.write(&note).await,
+                    None => return,
+                },
+                () = shutdown.requested() => break,
+            }
+        }
+        let rest = async {
+            while let Ok(note) = self.queue.try_recv() {
+                self.write(&note).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, rest).await;
+    }
+
+    async fn write(&mut self, note: &Note) {
+        for last in [false, true] {
+            let error = match self.attempt(note).await {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            self.aggregate.forget(note);
+            if last || refused(&error) {
+                tracing::debug!("event {:?} not written: {error}", note.message);
+                self.metrics.event_dropped();
+                return;
+            }
+            // A repeated Event that is gone is written anew at once.
+            if !is(&error, 404) {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    async fn attempt(&mut self, note: &Note) -> Result<(), kube::Error> {
+        let write = self.aggregate.next(note, Timestamp::now());
+        let request = send(&self.client, &write);
+        match tokio::time::timeout(TIMEOUT, request).await {
+            Ok(result) => result,
+            Err(_) => Err(kube::Error::Service("no answer in time".into())),
+        }
+    }
+}
+
+async fn send(client: &Client, write: &Write) -> Result<(), kube::Error> {
+    match write {
+        Write::Create(event) => {
+            let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
+            let api: Api<Event> = Api::namespaced(client.clone(), namespace);
+            let parameters = PostParams {
+                field_manager: Some(COMPONENT.to_owned()),
+                ..PostParams::default()
+            };
+            api.create(&parameters, event).await.map(drop)
+        }
+        Write::Repeat {
+            namespace,
+            name,
+            count,
+            last,
+        } => {
+            let api: Api<Event> = Api::namespaced(client.clone(), namespace);
+            let last = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(*last);
+            let patch = serde_json::json!({ "count": count, "lastTimestamp": last });
+            api.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch))
+                .await
+                .map(drop)
+        }
+    }
+}
+
+/// Refusals that another attempt cannot help: no right, a namespace on its way out, an invalid object.
+fn refused(error: &kube::Error) -> bool {
+    [400, 403, 422].into_iter().any(|code| is(error, code))
+}
+
+fn is(error: &kube::Error, code: u16) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == code)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! Names, helps and labels. The library appends `_total` to counters, so their names lack it here.
+
+use super::{Answer, Strategy};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+use std::sync::atomic::AtomicU64;
+
+/// The buckets of Go's client library, in seconds.
+const GO_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Admission answers in milliseconds or not in time.
+const ADMISSION_BUCKETS: [f64; 9] = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.05, 0.25, 1.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Info {
+    pub version: String,
+    pub mesh_provider: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Namespace {
+    pub namespace: String,
+}
+
+/// `name` is the target's, as in Flagger.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Name {
+    pub name: String,
+    pub namespace: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Workload {
+    pub workload: String,
+    pub namespace: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Analysis {
+    pub name: String,
+    pub namespace: String,
+    pub metric: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Outcome {
+    pub name: String,
+    pub namespace: String,
+    pub deployment_strategy: &'static str,
+    pub analysis_status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Kind {
+    pub entry: &'static str,
+    pub answer: &'static str,
+}
+
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// Every family; cheap to clone.
+#[derive(Clone)]
+pub struct Families {
+    pub info: Family<Info, Gauge>,
+    pub duration: Histograms<Name>,
+    pub total: Family<Namespace, Gauge>,
+    pub status: Family<Name, Gauge>,
+    pub weight: Family<Workload, Gauge>,
+    pub analysis: Family<Analysis, Gauge<f64, AtomicU64>>,
+    pub successes: Family<Outcome, Counter>,
+    pub failures: Family<Outcome, Counter>,
+    pub bypassed: Family<Namespace, Counter>,
+    pub events_dropped: Counter,
+    pub leader: Gauge,
+    pub admissions: Histograms<Kind>,
+}
+
+impl Families {
+    pub fn registered(r: &mut Registry) -> Self {
+        let duration: fn() -> Histogram = || Histogram::new(GO_BUCKETS);
+        let admissions: fn() -> Histogram = || Histogram::new(ADMISSION_BUCKETS);
+        Self {
+            info: add(
+                r,
+                "flagger_info",
+                "Version and mesh provider information",
+                Family::default(),
+            ),
+            duration: add(
+                r,
+                "flagger_canary_duration_seconds",
+                "Seconds spent performing canary analysis",
+                Family::new_with_constructor(duration),
+            ),
+            total: add(r, "flagger_canary_total", "Total number of canaries", Family::default()),
+            status: add(
+                r,
+                "flagger_canary_status",
+                "Last canary analysis result",
+                Family::default(),
+            ),
+            weight: add(
+                r,
+                "flagger_canary_weight",
+                "The traffic weight of a workload",
+                Family::default(),
+            ),
+            analysis: add(
+                r,
+                "flagger_canary_metric_analysis",
+                "Last canary analysis result per metric",
+                Family::default(),
+            ),
+            successes: add(
+                r,
+                "flagger_canary_successes",
+                "Number of canary rollouts that succeeded",
+                Family::default(),
+            ),
+            failures: add(
+                r,
+                "flagger_canary_failures",
+                "Number of canary rollouts that failed",
+                Family::default(),
+            ),
+            bypassed: add(
+                r,
+                "coalmine_bypassed_changes",
+                "Changes that were stored without passing admission and were found afterwards",
+                Family::default(),
+            ),
+            events_dropped: add(
+                r,
+                "coalmine_events_dropped",
+                "Events that were not written",
+                Counter::default(),
+            ),
+            leader: add(r, "coalmine_leader", "Whether this process leads", Gauge::default()),
+            admissions: add(
+                r,
+                "coalmine_admission_duration_seconds",
+                "Time of admission answers by entry and answer",
+                Family::new_with_constructor(admissions),
+            ),
+        }
+    }
+
+    pub fn info(&self, version: &str, mesh_provider: &str) {
+        let labels = Info {
+            version: version.to_owned(),
+            mesh_provider: mesh_provider.to_owned(),
+        };
+        self.info.get_or_create(&labels).set(1);
+    }
+}
+
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+impl Name {
+    pub fn new(name: &str, namespace: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+        }
+    }
+}
+
+impl Analysis {
+    pub fn new(name: &str, namespace: &str, metric: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            metric: metric.to_owned(),
+        }
+    }
+}
+
+impl Outcome {
+    pub fn new(name: &str, namespace: &str, strategy: Strategy, status: &'static str) -> Self {
+        let deployment_strategy = match strategy {
+            Strategy::Canary => "canary",
+            Strategy::BlueGreen => "blue-green",
+            Strategy::AbTesting => "ab-testing",
+        };
+        let (name, namespace) = (name.to_owned(), namespace.to_owned());
+        Self {
+            name,
+            namespace,
+            deployment_strategy,
+            analysis_status: status,
+        }
+    }
+}
+
+impl Kind {
+    pub fn new(entry: &'static str, answer: Answer) -> Self {
+        let answer = match answer {
+            Answer::Allowed => "allowed",
+            Answer::Denied => "denied",
+            Answer::Error => "error",
+        };
+        Self { entry, answer }
+    }
+}

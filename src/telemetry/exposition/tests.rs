@@ -1,0 +1,51 @@
+use super::*;
+
+fn filled(encoding: StatusEncoding) -> Metrics {
+    let metrics = Metrics::new("0.1.0", "gatewayapi:v1", encoding);
+    metrics.canaries("test", 2);
+    metrics.status("app", "test", RunState::Failed);
+    metrics.weights("app", "test", 90, 10);
+    metrics.check_took("app", "test", Duration::from_millis(20));
+    metrics.measured("app", "test", "request-success-rate", 99.5);
+    metrics.succeeded("app", "test", Strategy::Canary, false);
+    metrics.failed("app", "test", Strategy::AbTesting);
+    metrics.bypassed_change("test");
+    metrics.event_dropped();
+    metrics.leading(true);
+    metrics.admission("mutate-deployments", Answer::Allowed, Duration::from_millis(1));
+    metrics
+}
+
+#[test]
+fn the_exposition_has_flaggers_names_and_labels() {
+    insta::assert_snapshot!("exposition", filled(StatusEncoding::Coalmine).render());
+}
+
+#[test]
+fn the_status_is_encoded_as_asked() {
+    let cases = [
+        (StatusEncoding::Coalmine, RunState::Failed, 0),
+        (StatusEncoding::Coalmine, RunState::Succeeded, 1),
+        (StatusEncoding::Coalmine, RunState::Running, 2),
+        (StatusEncoding::Flagger, RunState::Running, 0),
+        (StatusEncoding::Flagger, RunState::Succeeded, 1),
+        (StatusEncoding::Flagger, RunState::Failed, 2),
+    ];
+    for (encoding, state, number) in cases {
+        let metrics = Metrics::new("0", "", encoding);
+        metrics.status("app", "test", state);
+        let line = format!("flagger_canary_status{{name=\"app\",namespace=\"test\"}} {number}\n");
+        assert!(metrics.render().contains(&line), "{encoding:?} {state:?}");
+    }
+}
+
+#[test]
+fn a_deleted_canary_leaves_only_counters() {
+    let metrics = filled(StatusEncoding::Coalmine);
+    metrics.forget("app", "test", &["request-success-rate"]);
+    metrics.canaries("test", 0);
+    let text = metrics.render();
+    let left: Vec<_> = text.lines().filter(|l| l.contains("\"app")).collect();
+    assert!(left.iter().all(|l| l.contains("_total{")), "{left:#?}");
+    assert!(!text.contains("flagger_canary_total{"));
+}

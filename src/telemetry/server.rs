@@ -1,0 +1,93 @@
+//! The HTTP server on `-port`: `/metrics`, `/healthz`, `/readyz`. It runs on every replica, leader or not.
+
+use super::exposition::{CONTENT_TYPE, Metrics};
+use crate::shutdown::Shutdown;
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::routing::get;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// Which parts of the process can do their work. Ready is a process all of whose parts are.
+#[derive(Clone, Default)]
+pub struct Readiness(Arc<Mutex<BTreeMap<&'static str, bool>>>);
+
+impl Readiness {
+    /// Says whether `part` is ready. A part that never said anything does not count.
+    pub fn set(&self, part: &'static str, ready: bool) {
+        self.0.lock().insert(part, ready);
+    }
+
+    /// The parts that are not ready.
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.0
+            .lock()
+            .iter()
+            .filter(|(_, ready)| !**ready)
+            .map(|(part, _)| *part)
+            .collect()
+    }
+
+    fn answer(&self) -> (StatusCode, String) {
+        match self.missing() {
+            missing if missing.is_empty() => (StatusCode::OK, "OK".to_owned()),
+            missing => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("not ready: {}", missing.join(", ")),
+            ),
+        }
+    }
+}
+
+/// The routes.
+pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
+    Router::new()
+        .route(
+            "/metrics",
+            get(move || async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()) }),
+        )
+        .route("/healthz", get(|| async { "OK" }))
+        .route("/readyz", get(move || async move { readiness.answer() }))
+}
+
+/// Serves on `listener` until `shutdown`.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> std::io::Result<()> {
+    let stop = async move { shutdown.requested().await };
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::StatusEncoding;
+    use axum::body::Body;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    async fn ask(router: &Router, path: &str) -> (u16, String) {
+        let request = http::Request::get(path).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn probes_and_metrics_are_served() {
+        let readiness = Readiness::default();
+        let metrics = Metrics::new("0", "istio", StatusEncoding::Coalmine);
+        let router = router(metrics, readiness.clone());
+        assert_eq!(ask(&router, "/healthz").await, (200, "OK".to_owned()));
+        readiness.set("certificates", false);
+        readiness.set("caches", true);
+        assert_eq!(
+            ask(&router, "/readyz").await,
+            (503, "not ready: certificates".to_owned())
+        );
+        readiness.set("certificates", true);
+        assert_eq!(ask(&router, "/readyz").await, (200, "OK".to_owned()));
+        assert!(ask(&router, "/metrics").await.1.contains("flagger_info{"));
+    }
+}
