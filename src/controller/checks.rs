@@ -71,6 +71,7 @@ async fn measure(context: &Context, canary: &Canary) -> Vec<Measurement> {
         metrics_server: &context.defaults.metrics_server,
         knative_revision: None,
         clients: &context.http,
+        egress: &context.egress,
         resolver: context,
     })
     .await

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
-    metrics::http::Clients,
+    outbound::{Clients, Egress},
     plan::Defaults,
     telemetry::{Metrics, Recorder},
 };
@@ -41,6 +41,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// HTTP clients of metric providers.
     pub http: Clients,
+    /// Where URLs of users must not lead.
+    pub egress: Egress,
     /// Asks for steps.
     pub queue: Sender,
     /// Checks that are running, or whose answer waits for its step.

@@ -4,15 +4,16 @@ use super::{
     cache::{Cache, Kind},
     context::{Context, key},
     enrol,
+    lease::{self, Elector},
     namespaces::{Watches, tell},
     queue::{self, Sender},
     step::step,
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate},
-    metrics::http::Clients,
+    outbound::{Clients, Egress},
     plan::Defaults,
-    shutdown::Shutdown,
+    shutdown::{Shutdown, Trigger},
     telemetry::Telemetry,
 };
 use futures::StreamExt;
@@ -35,6 +36,10 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 pub struct Settings {
     /// Defaults of Canaries.
     pub defaults: Defaults,
+    /// Where URLs of users must not lead.
+    pub egress: Egress,
+    /// The lease that decides which replica works.
+    pub election: lease::Settings,
 }
 
 // What a cluster-wide watch tells the wiring.
@@ -45,8 +50,35 @@ enum Told {
     Policy,
 }
 
-/// Runs until shutdown. The caller has won the lease.
+/// Runs until shutdown: waits for the lease, then works. A lost lease is an error, because whoever has it now works on
+/// the same Canaries: the process is to end and stand for election anew.
 pub async fn run(client: Client, settings: Settings, telemetry: Telemetry, shutdown: Shutdown) -> anyhow::Result<()> {
+    let (elector, mut leading) = Elector::new(client.clone(), settings.election.clone());
+    let mut losing = leading.clone();
+    let (retire, retired) = Trigger::new();
+    let election = tokio::spawn(elector.run(retired));
+    telemetry.readiness.set("controller", true);
+    let outcome = tokio::select! {
+        elected = leading.wait_for(|leads| *leads) => match elected.map(drop) {
+            Ok(()) => {
+                telemetry.metrics.leading(true);
+                tokio::select! {
+                    worked = work(client, settings, telemetry.clone(), shutdown.clone()) => worked,
+                    _ = losing.wait_for(|leads| !*leads) => Err(anyhow::anyhow!("Leadership lost")),
+                }
+            }
+            Err(error) => Err(error.into()),
+        },
+        () = shutdown.requested() => Ok(()),
+    };
+    telemetry.metrics.leading(false);
+    // Only now may another replica work: nothing of ours writes any more.
+    retire.fire();
+    election.await?;
+    outcome
+}
+
+async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown: Shutdown) -> anyhow::Result<()> {
     let (told, tellings) = mpsc::unbounded_channel();
     let (changes, changed) = mpsc::unbounded_channel();
     let (sender, queue) = queue::queue();
@@ -66,6 +98,7 @@ pub async fn run(client: Client, settings: Settings, telemetry: Telemetry, shutd
         events: telemetry.events.clone(),
         metrics: telemetry.metrics.clone(),
         http: Clients::default(),
+        egress: settings.egress,
         queue: sender.clone(),
         checks: Mutex::default(),
         written: Mutex::default(),
@@ -76,7 +109,6 @@ pub async fn run(client: Client, settings: Settings, telemetry: Telemetry, shutd
         ready = ready(&context) => ready?,
         () = shutdown.requested() => return Ok(()),
     }
-    telemetry.readiness.set("controller", true);
     let watches = Watches::new(client, cache, changes);
     let wiring = tokio::spawn(wire(context.clone(), watches, tellings, changed, sender));
     let stepping = {

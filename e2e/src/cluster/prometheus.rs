@@ -46,6 +46,7 @@ scrape_configs:
         format!("--storage.tsdb.path={}", places.run.join("prometheus").display()),
         "--storage.tsdb.retention.time=12h".to_owned(),
         format!("--web.listen-address={PROMETHEUS}"),
+        "--scrape.discovery-reload-interval=500ms".to_owned(), // new pods are scraped sooner
         "--web.enable-lifecycle".to_owned(),
     ];
     process::start(places, "prometheus", &programs.prometheus, &args, &[])?;

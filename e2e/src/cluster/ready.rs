@@ -1,7 +1,7 @@
 //! Waiting for things to be so, with an end.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -35,20 +35,23 @@ pub fn wait(places: &Places, what: &str, needs: &[&str], seconds: u64, mut check
     Ok(())
 }
 
-/// The status of a plain HTTP GET; none when nobody answers.
-pub fn http_status(address: &str, path: &str) -> Option<u16> {
-    let address: SocketAddr = address.parse().ok()?;
+/// The whole answer to a plain HTTP GET, headers and all; empty when nobody answers.
+pub fn http_get(address: &str, path: &str) -> String {
     let limit = Duration::from_secs(1);
-    let mut stream = TcpStream::connect_timeout(&address, limit).ok()?;
-    stream.set_read_timeout(Some(limit)).ok()?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )
-    .ok()?;
-    let mut answer = String::new();
-    let _ = stream.take(64).read_to_string(&mut answer); // the first line is enough
-    answer.split(' ').nth(1)?.parse().ok()
+    let answer = || -> Option<String> {
+        let mut stream = TcpStream::connect_timeout(&address.parse().ok()?, limit).ok()?;
+        stream.set_read_timeout(Some(limit)).ok()?;
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    };
+    answer().unwrap_or_default()
+}
+
+/// Does it answer a plain HTTP GET well?
+pub fn http_ok(address: &str, path: &str) -> bool {
+    http_get(address, path).split(' ').nth(1) == Some("200")
 }
 
 /// kubectl, as the harness itself.

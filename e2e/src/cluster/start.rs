@@ -9,7 +9,7 @@ use super::image::Image;
 use super::node::PAUSE_IMAGE;
 use super::places::{GATEWAY_ADMIN, HOST, NODE, PROMETHEUS, Places};
 use super::programs::Programs;
-use super::ready::{Kubectl, http_status, wait};
+use super::ready::{Kubectl, http_get, http_ok, wait};
 use super::{control_plane, credentials, dns, gateway, network, node, process, prometheus};
 
 /// The processes of a running cluster, in the order they start.
@@ -89,7 +89,7 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     )?;
     let programmed = "jsonpath={.status.conditions[?(@.type=='Programmed')].status}";
     wait(places, "the gateway", &["traefik"], 30, || {
-        http_status(GATEWAY_ADMIN, "/ping") == Some(200)
+        http_ok(GATEWAY_ADMIN, "/ping")
             && kubectl.prints(
                 &[
                     "get",
@@ -104,8 +104,10 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
             )
     })?;
     told.step("gateway ready");
+    // Prometheus is of use once it has seen the gateway; its first look is seconds after its start.
+    let seen = "/api/v1/query?query=up%7Bjob=%22traefik%22%7D==1";
     wait(places, "Prometheus", &["prometheus"], 30, || {
-        http_status(PROMETHEUS, "/-/ready") == Some(200)
+        http_get(PROMETHEUS, seen).contains("__name__")
     })?;
     wait(places, "cluster DNS", &["coredns"], 30, || {
         std::net::TcpStream::connect((HOST, 53)).is_ok()

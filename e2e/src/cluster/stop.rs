@@ -35,6 +35,7 @@ pub fn stop(places: &Places) -> Result<()> {
     unmount_below(&places.run)?;
     network::remove(places)?;
     remove_cgroups();
+    remove_traces(places);
     remove_state(places)
 }
 
@@ -96,6 +97,20 @@ fn remove_cgroups() {
             let _ = fs::remove_dir(container.path());
         }
         let _ = fs::remove_dir(group);
+    }
+}
+
+/// What kubelet and CNI leave in folders that cannot be chosen: links to our logs, and addresses of our network.
+fn remove_traces(places: &Places) {
+    for entry in fs::read_dir("/var/log/containers").into_iter().flatten().flatten() {
+        if fs::read_link(entry.path()).is_ok_and(|log| log.starts_with(&places.run)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    for entry in fs::read_dir("/var/lib/cni/results").into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("coalmine-") {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use e2e::scene::{App, SYSTEM, Scene, Seen, Timeline, play_alone, wait_for};
+use k8s_openapi::api::coordination::v1::Lease;
 
 use crate::policy::PATIENCE;
 
@@ -79,25 +80,41 @@ async fn released(scene: &Scene, version: &str) -> anyhow::Result<bool> {
     Ok(phase == "Succeeded" && text.contains(&format!("\"value\":\"{version}\"")))
 }
 
-/// SIGKILL, as the kernel sends it when memory is out; then a new pod at once, where the kubelet would back off.
+/// SIGKILL, as the kernel sends it when memory is out, and a new controller at once: the kubelet would back off from
+/// starting it again, and a successor would wait until the lease of the dead one runs out.
 async fn kill_controller(scene: &Scene) -> anyhow::Result<()> {
     for process in controllers()? {
         // One that has ended meanwhile is as good as killed.
-        drop(rustix::process::kill_process(process, rustix::process::Signal::KILL));
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
     }
-    let selector = "app.kubernetes.io/component=controller";
-    let args = [
+    let pods = [
         "delete",
         "pod",
         "-n",
         SYSTEM,
         "-l",
-        selector,
-        "--grace-period=0",
-        "--force",
+        "app.kubernetes.io/component=controller",
     ];
-    scene.kubectl(&args).await?.succeeded()?;
-    Ok(())
+    scene
+        .kubectl(&[&pods[..], &["--grace-period=0", "--force"]].concat())
+        .await?
+        .succeeded()?;
+    let lease = [
+        "delete",
+        "lease",
+        "-n",
+        SYSTEM,
+        coalmine::controller::lease::NAME,
+        "--ignore-not-found",
+    ];
+    scene.kubectl(&lease).await?.succeeded()?;
+    let leases: kube::Api<Lease> = kube::Api::namespaced(scene.client.clone(), SYSTEM);
+    wait_for("a new leader", Duration::from_secs(60), async || {
+        let lease = leases.get_opt(coalmine::controller::lease::NAME).await?;
+        let holder = lease.and_then(|lease| lease.spec).and_then(|spec| spec.holder_identity);
+        Ok(holder.filter(|holder| !holder.is_empty()).map(drop))
+    })
+    .await
 }
 
 /// The controllers in the containers of the harness's node, which is this machine.

@@ -15,4 +15,5 @@ mod manifests;
 mod policy;
 mod reapply;
 mod refusals;
+mod stage;
 mod verbs;
