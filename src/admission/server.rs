@@ -17,7 +17,7 @@ pub mod http;
 pub mod tls;
 
 use activity::Activity;
-pub use http::{Entry, Internal, Reviewer};
+pub use http::{Entry, Internal, Observed, Reviewer};
 
 /// Bounds of the server. The defaults are for production; tests shorten them.
 #[derive(Debug, Clone)]

@@ -10,8 +10,8 @@ use kube::api::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::core::GroupVersionKind;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{Lookup, Store};
-use kube::runtime::{WatchStreamExt, metadata_watcher, reflector, watcher};
-use kube::{Api, Client, Resource, ResourceExt as _};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::fmt::Debug;
@@ -184,13 +184,13 @@ impl Feeds {
             ),
             feed(
                 namespaces,
-                metadata_watcher(Api::<Namespace>::all(client.clone()), all()),
+                watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), all()),
                 whole,
                 done("namespaces"),
             ),
             feed(
                 targets,
-                metadata_watcher(Api::<Deployment>::all(client.clone()), managed),
+                watcher(Api::<PartialObjectMeta<Deployment>>::all(client.clone()), managed),
                 whole,
                 done("targets"),
             ),

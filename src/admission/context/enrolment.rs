@@ -74,16 +74,11 @@ fn summary(canary: &Canary) -> deployments::Canary {
     let stage = stage(canary);
     // Flagger's own hashes are opaque: nothing is said about a revision that only they name.
     let ours = |hash: Option<String>| hash.filter(|hash| hash::is_current(hash));
-    let analysed = status
-        .run
-        .map(|run| run.revision)
-        .filter(|hash| !hash.is_empty())
-        .or(status.last_applied_spec);
     deployments::Canary {
         name: canary.name_any(),
         stage,
         promoted: ours(status.last_promoted_spec),
-        failed: ours(analysed).filter(|_| stage == Stage::Failed),
+        failed: ours(status.last_applied_spec).filter(|_| stage == Stage::Failed),
         suspended: canary.suspended(),
     }
 }
