@@ -1,3 +1,25 @@
 //! The door: what happens to a change before it is stored.
+//!
+//! One HTTPS server with five entries ([`server::Entry`]). Verdicts are pure functions of the request and of caches;
+//! what follows from them (the inert objects) has a budget of its own and never changes a verdict.
 
+pub mod certificates;
+pub mod configurations;
+pub mod context;
+pub mod deployments;
+pub mod door;
+pub mod fields;
+pub mod generate;
+pub mod metrics;
+pub mod patch;
+pub mod review;
+pub mod routes;
+mod run;
+pub mod scale;
+pub mod server;
+pub mod services;
 pub mod validation;
+mod watching;
+
+pub use metrics::Metrics;
+pub use run::{Args, Error, Readiness, ResolvedArgs, run};

@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod analysis;
 pub mod api;
+pub mod cli;
 pub mod controller;
 pub mod hooks;
 pub mod metrics;

@@ -1,0 +1,180 @@
+//! What the door knows besides the request: caches fed by watches, and the questions that are asked of them.
+//!
+//! Nothing here calls the API server while a request waits.
+
+mod caches;
+mod enrolment;
+
+pub use caches::{Caches, Feeds};
+pub use enrolment::{Facts, enrolment, stage, target_canary};
+
+use super::deployments;
+use super::review::Request;
+use crate::analysis::Rules;
+use crate::api::{Canary, CanaryPolicy, labels};
+use crate::plan::{self, Blueprint, Defaults, Selector, generate};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A controller whose Lease was renewed this long ago, in seconds, is taken to be there.
+pub const LEASE_FRESH: i64 = 15;
+
+/// The caches and the few fixed facts.
+#[derive(Clone)]
+pub struct View {
+    /// The caches.
+    pub caches: Caches,
+    /// User names of our own service accounts.
+    pub ours: Vec<String>,
+    /// What the command line decides for Canaries that leave it open.
+    pub defaults: Defaults,
+}
+
+/// What would be made for a Deployment, checked.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The Canary, generated or stored.
+    pub canary: Canary,
+    /// The pair's wishes.
+    pub blueprint: Blueprint,
+    /// What tells the halves apart.
+    pub selector: Selector,
+}
+
+impl View {
+    /// The Canaries of a namespace.
+    pub fn canaries(&self, namespace: &str) -> Vec<Arc<Canary>> {
+        self.caches
+            .canaries
+            .state_filter(|canary| canary.metadata.namespace.as_deref() == Some(namespace))
+    }
+
+    /// Whether `request` was made by us.
+    pub fn is_ours(&self, request: &Request) -> bool {
+        self.ours.contains(&request.user_info.username)
+    }
+
+    /// What the hold wants to know for a request about a Deployment, at `now` (seconds since 1970).
+    pub fn deployment(&self, request: &Request, now: i64) -> deployments::Context {
+        let canaries = self.canaries(&request.namespace);
+        let policy_name = self.policy_name(request);
+        let facts = Facts {
+            namespace: &request.namespace,
+            canaries: &canaries,
+            policy: &policy_name,
+        };
+        deployments::Context {
+            ours: self.ours.clone(),
+            enrolment: enrolment(request, &facts, |_| self.generated(request).map(|_| ())),
+            controller_alive: self.controller_alive(now),
+        }
+    }
+
+    /// What the policy would make for the Deployment of `request`.
+    ///
+    /// # Errors
+    /// Why it would make nothing.
+    pub fn generated(&self, request: &Request) -> Result<Plan, String> {
+        let name = self.policy_name(request);
+        let policy = self
+            .policy(&name)
+            .ok_or_else(|| format!("there is no CanaryPolicy {name}"))?;
+        let namespace = request.namespace.as_str();
+        let (services, routes) = (self.caches.services(namespace), self.caches.routes(namespace));
+        let target = located(&request.object, request);
+        let canary = generate::canary(&target, &policy, &services, &routes).map_err(|reason| reason.to_string())?;
+        self.plan(&target, canary)
+    }
+
+    /// What `canary` makes for the Deployment of `request`.
+    ///
+    /// # Errors
+    /// Why it cannot be made.
+    pub fn plan(&self, target: &Value, canary: Canary) -> Result<Plan, String> {
+        let selector = Selector::of(target, &self.defaults.selector_labels).map_err(|error| error.to_string())?;
+        let blueprint = plan::blueprint(&canary, &self.defaults)?;
+        if let Some(long) = too_long(&blueprint) {
+            return Err(format!("the name {long} is longer than 63 characters"));
+        }
+        Ok(Plan {
+            canary,
+            blueprint,
+            selector,
+        })
+    }
+
+    /// The rules of a Canary's runs, given the policy that governs the request.
+    pub fn rules(&self, request: &Request, canary: &Canary) -> Rules {
+        let policy = self.policy(&self.policy_name(request));
+        plan::rules(
+            canary,
+            policy.as_deref().map(|policy| &policy.spec),
+            &self.defaults,
+            false,
+        )
+    }
+
+    /// The policy of this name.
+    pub fn policy(&self, name: &str) -> Option<Arc<CanaryPolicy>> {
+        self.caches.policies.get(&ObjectRef::new(name))
+    }
+
+    /// The Deployment's annotation, else the namespace's (or its label), else `default`.
+    fn policy_name(&self, request: &Request) -> String {
+        let own = request
+            .object
+            .pointer("/metadata/annotations")
+            .and_then(|all| all.get(labels::POLICY));
+        if let Some(name) = own.and_then(Value::as_str) {
+            return name.to_owned();
+        }
+        let namespace = self.caches.namespaces.get(&ObjectRef::new(&request.namespace));
+        let named = namespace.and_then(|namespace| {
+            let annotation = namespace.annotations().get(labels::POLICY);
+            annotation.or_else(|| namespace.labels().get(labels::POLICY)).cloned()
+        });
+        named.unwrap_or_else(|| crate::api::policy::DEFAULT_POLICY.to_owned())
+    }
+
+    /// Whether the controller's Lease was renewed lately.
+    pub fn controller_alive(&self, now: i64) -> bool {
+        self.caches.lease.state().iter().any(|lease| is_fresh(lease, now))
+    }
+
+    /// A label of the managed Deployment `name`; nothing when it is not managed or not known yet.
+    pub fn target_label(&self, namespace: &str, name: &str, label: &str) -> Option<String> {
+        let target = self.caches.targets.get(&ObjectRef::new(name).within(namespace))?;
+        target.labels().get(label).cloned()
+    }
+}
+
+/// The target with its name and namespace, which the object of a CREATE may leave to the request.
+pub(super) fn located(object: &Value, request: &Request) -> Value {
+    let mut target = object.clone();
+    if let Some(metadata) = target.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("namespace".to_owned(), Value::from(request.namespace.as_str()));
+    }
+    target
+}
+
+/// A name of the pair that is no label value and no Service name any more.
+fn too_long(blueprint: &Blueprint) -> Option<String> {
+    let names = blueprint.names.as_ref();
+    let mut all = vec![blueprint.primary_name()];
+    all.extend(
+        names
+            .into_iter()
+            .flat_map(|names| [names.primary.clone(), names.canary.clone()]),
+    );
+    all.into_iter().find(|name| name.len() > 63)
+}
+
+fn is_fresh(lease: &Lease, now: i64) -> bool {
+    let Some(spec) = &lease.spec else { return false };
+    let held = spec.holder_identity.as_deref().is_some_and(|holder| !holder.is_empty());
+    let renewed = spec.renew_time.as_ref().map(|time| time.0.as_second());
+    held && renewed.is_some_and(|renewed| now.saturating_sub(renewed) < LEASE_FRESH)
+}

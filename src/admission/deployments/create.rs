@@ -1,0 +1,86 @@
+//! A new Deployment.
+
+use super::target::Target;
+use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Stage, intent};
+use crate::api::labels::{self, TargetState};
+
+/// What becomes of a new T; `None` leaves it alone.
+///
+/// While no pair serves, T's replicas are held at 0 only if a controller is there to build P at once; otherwise T serves
+/// as if we were not here, until one comes.
+pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
+    let state = match &context.enrolment {
+        Enrolment::No => return stray(new, None),
+        Enrolment::Refused(reason) => return stray(new, Some(reason)),
+        Enrolment::Canary(Canary {
+            stage: Stage::Leaving, ..
+        }) => return stray(new, None),
+        Enrolment::Policy(_) => bootstrap(context, false),
+        Enrolment::Canary(Canary {
+            stage: Stage::Building,
+            suspended,
+            ..
+        }) => bootstrap(context, *suspended),
+        Enrolment::Canary(_) => TargetState::Rest,
+    };
+    let wish = intent::on_create(new);
+    let mut held = Held {
+        decision: state.as_str(),
+        ..Held::default()
+    };
+    held.set(labels::MANAGED, "true");
+    held.set(labels::DESIRED_REPLICAS, wish.to_string());
+    held.set(labels::STATE, state.as_str());
+    held.set(labels::REVISION, new.revision());
+    for label in [labels::HELD, labels::GENERATED] {
+        held.unset(label);
+    }
+    held.replicas = Some(if state == TargetState::Hot { wish } else { 0 });
+    held.warnings.push(line(new, context, state));
+    Some(held)
+}
+
+fn bootstrap(context: &Context, suspended: bool) -> TargetState {
+    if context.controller_alive && !suspended {
+        TargetState::Cold
+    } else {
+        TargetState::Hot
+    }
+}
+
+/// A Deployment that is nobody's half carries none of our labels (it may be a copy of one that is), and starts with the
+/// replicas that the copy's labels say were wanted.
+fn stray(new: Target<'_>, reason: Option<&String>) -> Option<Held> {
+    let mut held = Held {
+        decision: "plain",
+        ..Held::default()
+    };
+    held.warnings
+        .extend(reason.map(|why| format!("deployment/{} is not released as a canary: {why}", new.name())));
+    if OUR_LABELS.iter().any(|label| new.label(label).is_some()) {
+        OUR_LABELS.iter().for_each(|label| held.unset(label));
+        held.replicas = Some(intent::on_create(new));
+    }
+    Some(held)
+}
+
+fn line(new: Target<'_>, context: &Context, state: TargetState) -> String {
+    let name = new.name();
+    match state {
+        TargetState::Cold => {
+            format!("coalmine: {name} starts as {name}-primary; later revisions are released as canaries")
+        }
+        TargetState::Hot => format!("coalmine: {name} serves as it is until the controller has built {name}-primary"),
+        TargetState::Serving | TargetState::Rest => {
+            let promoted = match &context.enrolment {
+                Enrolment::Canary(canary) => canary.promoted.as_deref(),
+                _ => None,
+            };
+            if promoted == Some(new.revision().as_str()) {
+                format!("coalmine: {name}-primary already serves this revision; nothing to analyse")
+            } else {
+                format!("coalmine: {name}-primary goes on serving; analysis of this revision will start")
+            }
+        }
+    }
+}

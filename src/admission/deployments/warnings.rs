@@ -1,0 +1,55 @@
+//! One line for the person who applied: what happens next.
+
+use super::update::Change;
+use super::{Canary, Context, Enrolment, Stage};
+use crate::api::labels::TargetState;
+
+/// The line for an UPDATE; nothing when nothing of interest changes, so that a GitOps tool's re-apply stays silent.
+pub(super) fn line(change: &Change<'_>, context: &Context, wish: i64, held: bool) -> Option<String> {
+    let name = change.new.name();
+    let building = Canary::default();
+    let canary = match &context.enrolment {
+        Enrolment::Canary(canary) => canary,
+        _ => &building,
+    };
+    if !change.template {
+        return rescaled(change, wish).map(|text| format!("coalmine: {name}: no template change; {text}"));
+    }
+    let text = match (canary.suspended, change.state) {
+        (true, _) => "recorded while suspended; released when the Canary is resumed".to_owned(),
+        (_, TargetState::Cold) => format!("{name}-primary is built from this revision; no analysis"),
+        (_, TargetState::Hot) => format!("held while {name}-primary is built from the running revision; then analysed"),
+        (_, TargetState::Serving | TargetState::Rest) => released(canary, &change.new.revision(), held),
+    };
+    Some(format!("coalmine: {name}: {text}"))
+}
+
+fn released(canary: &Canary, revision: &str, held: bool) -> String {
+    let promoted = canary.promoted.as_deref() == Some(revision);
+    if canary.stage == Stage::Failed && canary.failed.as_deref() == Some(revision) {
+        return "this revision failed before and is not tried again; change it to retry".to_owned();
+    }
+    let text = match (promoted, canary.stage) {
+        (true, Stage::Running) => "equals the promoted revision; the rollout is cancelled",
+        (true, _) => "equals the promoted revision; nothing to analyse",
+        (false, Stage::Running) => "analysis restarts with this revision",
+        (false, _) => "analysis will start",
+    };
+    if held && !promoted {
+        return format!("{text} once traffic has left the pods that serve now");
+    }
+    text.to_owned()
+}
+
+/// A new wish for replicas, and who follows it when.
+fn rescaled(change: &Change<'_>, wish: i64) -> Option<String> {
+    let before = change.old.desired().unwrap_or(change.old.replicas());
+    if wish == before {
+        return None;
+    }
+    let name = change.new.name();
+    Some(match change.state {
+        TargetState::Rest | TargetState::Cold => format!("{name}-primary is scaled to {wish}"),
+        TargetState::Serving | TargetState::Hot => format!("{wish} replicas are recorded for {name}-primary"),
+    })
+}

@@ -1,0 +1,246 @@
+//! The door itself: which entry asks what, of which caches, with which effects.
+
+use super::configurations::{is_probe, probe_denial};
+use super::context::{View, located, target_canary};
+use super::deployments::{self, Enrolment, Stage};
+use super::generate::{Generator, Rights, preview};
+use super::metrics::Metrics;
+use super::review::{Denial, Operation, Request, Response};
+use super::server::{Entry, Internal, Observed, Reviewer};
+use super::{routes, scale, services};
+use crate::api::labels::{self, TargetState};
+use crate::routing::{Names, Weights};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::sync::Arc;
+
+/// Everything the entries need.
+pub struct Door {
+    /// What is known.
+    pub view: View,
+    /// Side effects; without one (in tests) there are none.
+    pub effects: Option<Effects>,
+    /// Counters.
+    pub metrics: Metrics,
+}
+
+/// What may be asked of the API server after a verdict.
+pub struct Effects {
+    /// Makes the inert objects.
+    pub generator: Generator,
+    /// Asks whether the requester may.
+    pub rights: Rights,
+}
+
+impl Reviewer for Arc<Door> {
+    fn review(&self, entry: Entry, request: &Request) -> Result<Response, Internal> {
+        // No entry asks for deletions; they would be let through all the same.
+        if request.operation == Operation::Delete {
+            return Ok(Response::allow().with_audit("decision", "delete"));
+        }
+        Ok(match entry {
+            Entry::MutateDeployments => self.hold(request),
+            Entry::ValidateDeployments => self.validate_deployment(request),
+            Entry::ValidateCanaries => self.validate_canary(request),
+            Entry::HoldServices => self.hold_service(request),
+            Entry::HoldRoutes => self.hold_route(request),
+        })
+    }
+
+    fn complete<'a>(&'a self, entry: Entry, request: &'a Request, response: Response) -> BoxFuture<'a, Response> {
+        match entry {
+            Entry::ValidateDeployments if is_whole(request) => self.follow(request, response).boxed(),
+            _ => futures::future::ready(response).boxed(),
+        }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        match self.view.caches.waiting() {
+            0 => Ok(()),
+            left => Err(format!("{left} caches are still being filled")),
+        }
+    }
+
+    fn observe(&self, entry: Entry, request: Option<&Request>, outcome: &Observed<'_>) {
+        self.metrics.observe(entry, request, outcome);
+        let Some(request) = request else { return };
+        // Never objects, patches or headers: they may hold secrets.
+        tracing::debug!(
+            entry = entry.as_str(),
+            op = request.operation.as_str(),
+            kind = request.kind.kind,
+            namespace = request.namespace,
+            name = request.name,
+            user = request.user_info.username,
+            uid = request.uid,
+            dry_run = request.is_dry_run(),
+            allowed = outcome.response.is_some_and(Response::allowed),
+            decision = outcome
+                .response
+                .and_then(|response| response.audit.get("decision").cloned())
+                .unwrap_or_default(),
+            micros = outcome.elapsed.as_micros(),
+            "reviewed"
+        );
+    }
+}
+
+/// A request about a whole object, not about a part of it such as its scale.
+fn is_whole(request: &Request) -> bool {
+    request.sub_resource.as_deref().is_none_or(str::is_empty)
+}
+
+impl Door {
+    fn hold(&self, request: &Request) -> Response {
+        let context = self.view.deployment(request, super::certificates::now());
+        let outcome = deployments::mutate(request, &context);
+        let response = Response {
+            patch: outcome.patch,
+            ..Response::default()
+        };
+        response
+            .with_warnings(outcome.warnings)
+            .with_audit("decision", outcome.decision)
+    }
+
+    fn validate_deployment(&self, request: &Request) -> Response {
+        if self.view.is_ours(request) {
+            return Response::allow().with_audit("decision", "own");
+        }
+        if is_whole(request) {
+            return Response::allow();
+        }
+        let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
+        let canaries = self.view.canaries(&request.namespace);
+        let canary = target_canary(&canaries, &request.name);
+        let stage = canary.map(|canary| super::context::stage(canary));
+        scale::validate(request, state.as_deref().and_then(TargetState::parse), stage)
+    }
+
+    fn validate_canary(&self, request: &Request) -> Response {
+        if is_probe(request) {
+            return Response::deny(probe_denial()).with_audit("decision", "probe");
+        }
+        Response::allow()
+    }
+
+    fn hold_service(&self, request: &Request) -> Response {
+        let canaries = self.view.canaries(&request.namespace);
+        let Some(canary) = canaries.iter().find(|canary| canary.service_name() == request.name) else {
+            return Response::allow().with_audit("decision", "plain");
+        };
+        let apex = services::Apex {
+            ours: self.view.is_ours(request),
+            stage: super::context::stage(canary),
+        };
+        let patch = services::mutate(request, apex);
+        Response {
+            patch,
+            ..Response::default()
+        }
+        .with_audit("decision", "apex")
+    }
+
+    fn hold_route(&self, request: &Request) -> Response {
+        let canaries = self.view.canaries(&request.namespace);
+        let pairs: Vec<routes::Pair> = canaries
+            .iter()
+            .filter(|canary| super::context::stage(canary) != Stage::Leaving)
+            .map(|canary| routes::Pair {
+                names: Names::new(canary.service_name()),
+                intent: intent(canary),
+            })
+            .collect();
+        let patch = routes::mutate(request, &pairs, self.view.is_ours(request));
+        Response {
+            patch,
+            ..Response::default()
+        }
+        .with_audit("decision", "route")
+    }
+
+    /// After a Deployment was allowed: the plan on a dry run, the inert objects otherwise.
+    async fn follow(&self, request: &Request, response: Response) -> Response {
+        if self.view.is_ours(request) {
+            return response;
+        }
+        let context = self.view.deployment(request, super::certificates::now());
+        match &context.enrolment {
+            Enrolment::Policy(_) => self.first(request, response).await,
+            Enrolment::Canary(canary) => self.next(request, canary, response).await,
+            Enrolment::No | Enrolment::Refused(_) => response,
+        }
+    }
+
+    /// No Canary yet: a policy makes one.
+    async fn first(&self, request: &Request, response: Response) -> Response {
+        let Ok(plan) = self.view.generated(request) else {
+            return response;
+        };
+        if request.is_dry_run() {
+            let rules = self.view.rules(request, &plan.canary);
+            return response.with_warnings(preview(&plan, &rules, true));
+        }
+        let Some(effects) = &self.effects else { return response };
+        let name = request.object_name();
+        match effects
+            .rights
+            .may_create_canaries(&request.user_info, &request.namespace)
+            .await
+        {
+            Ok(true) => {}
+            Ok(false) if request.operation == Operation::Create => return Response::deny(no_rights(request)),
+            Ok(false) => {
+                return response.with_warnings([format!(
+                    "coalmine: {name}: you may not create canaries.flagger.app here; the controller enrols it"
+                )]);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot ask for the requester's rights");
+                return response.with_warnings([format!("coalmine: {name}: the controller makes the Canary")]);
+            }
+        }
+        response
+            .with_warnings(effects.generator.generate(request, plan).await)
+            .with_audit("generated", "true")
+    }
+
+    /// A Canary exists: its Services and route are made with a new Deployment.
+    async fn next(&self, request: &Request, canary: &deployments::Canary, response: Response) -> Response {
+        let canaries = self.view.canaries(&request.namespace);
+        let Some(stored) = target_canary(&canaries, request.object_name()) else {
+            return response;
+        };
+        let target = located(&request.object, request);
+        let Ok(plan) = self.view.plan(&target, stored.clone()) else {
+            return response;
+        };
+        if request.is_dry_run() {
+            let changed = request.object.pointer("/spec/template") != request.old_object.pointer("/spec/template");
+            if !changed {
+                return response;
+            }
+            let rules = self.view.rules(request, &plan.canary);
+            return response.with_warnings(preview(&plan, &rules, canary.stage == Stage::Building));
+        }
+        let building = canary.stage == Stage::Building && request.operation == Operation::Create;
+        match &self.effects {
+            Some(effects) if building => response.with_warnings(effects.generator.generate(request, plan).await),
+            _ => response,
+        }
+    }
+}
+
+fn no_rights(request: &Request) -> Denial {
+    Denial::forbidden(format!(
+        "Deployments in namespace {:?} are released as canaries, and {:?} may not create canaries.flagger.app there; \
+         ask for that right, or for the Deployment to be made by somebody who has it",
+        request.namespace, request.user_info.username
+    ))
+}
+
+/// The weights the controller stamped before writing them.
+fn intent(canary: &crate::api::Canary) -> Option<Weights> {
+    let intent = canary.status.as_ref()?.run.as_ref()?.intent?;
+    u8::try_from(intent.canary).ok().map(Weights::canary_share)
+}

@@ -1,0 +1,138 @@
+//! The inert objects: made in the validating phase, the last one, so that they are there when `kubectl apply` returns.
+//!
+//! A Canary from a policy, the three Services, the route: nothing here runs a pod or moves a request. Whatever fails or
+//! takes too long is a warning; the controller completes it. What exists already is left as it is, whoever made it.
+
+mod preview;
+mod rights;
+
+pub use preview::preview;
+pub use rights::Rights;
+
+use super::context::Plan;
+use super::review::Request;
+use crate::analysis::ApexSide;
+use crate::api::Canary;
+use crate::api::labels::{self, TargetState};
+use crate::plan;
+use crate::routing::{Weights, httproute};
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client, discovery::ApiResource};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Longest time that generation may add to a request.
+pub const BUDGET: Duration = Duration::from_millis(250);
+/// Requests that generate at once; others leave it to the controller.
+const AT_ONCE: usize = 32;
+
+/// Makes objects.
+pub struct Generator {
+    client: Client,
+    turns: Semaphore,
+    budget: Duration,
+}
+
+impl Generator {
+    /// A generator that adds at most `budget` to a request.
+    pub fn new(client: Client, budget: Duration) -> Self {
+        Self {
+            client,
+            turns: Semaphore::new(AT_ONCE),
+            budget,
+        }
+    }
+
+    /// Makes what `plan` says for the admitted Deployment of `request`; returns what the requester should know.
+    pub async fn generate(&self, request: &Request, plan: Plan) -> Option<String> {
+        let name = plan.blueprint.target.clone();
+        let work = async {
+            let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
+            self.make(request, plan).await.map_err(|error| error.to_string())
+        };
+        let reason = match tokio::time::timeout(self.budget, work).await {
+            Ok(Ok(())) => return None,
+            Ok(Err(reason)) => reason,
+            Err(_) => format!("took longer than {} ms", self.budget.as_millis()),
+        };
+        tracing::warn!(
+            namespace = request.namespace,
+            name,
+            reason,
+            "not everything was generated at admission"
+        );
+        Some(format!(
+            "coalmine: {name}: the controller completes what could not be made at once ({reason})"
+        ))
+    }
+
+    async fn make(&self, request: &Request, mut plan: Plan) -> Result<(), kube::Error> {
+        if plan.canary.metadata.uid.is_none() {
+            let canaries: Api<Canary> = Api::namespaced(self.client.clone(), &request.namespace);
+            let name = plan.canary.metadata.name.clone().unwrap_or_default();
+            let stored = match canaries.get_opt(&name).await? {
+                Some(stored) => stored,
+                None => canaries.patch(&name, &params(), &Patch::Apply(&plan.canary)).await?,
+            };
+            plan.blueprint.owner.uid = stored.metadata.uid;
+        }
+        let objects = objects(request, &plan);
+        futures::future::try_join_all(objects.into_iter().map(|object| self.apply(&request.namespace, object))).await?;
+        Ok(())
+    }
+
+    /// Applies an object that does not exist. What exists is the user's, or complete.
+    async fn apply(&self, namespace: &str, object: Value) -> Result<(), kube::Error> {
+        let text = |pointer: &str| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
+        let (group, version) = version.split_once('/').unwrap_or(("", version.as_str()));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+        if api.get_metadata_opt(&name).await?.is_some() {
+            return Ok(());
+        }
+        match api.patch(&name, &params(), &Patch::Apply(&object)).await {
+            // Somebody made it in between, with other values.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            result => result.map(|_| ()),
+        }
+    }
+}
+
+// Without force: a field that somebody else owns is theirs.
+fn params() -> PatchParams {
+    PatchParams::apply(labels::FIELD_MANAGER)
+}
+
+/// The Services and the route for the Deployment as admitted: everything goes to the side that has, or is about to have,
+/// ready pods.
+fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
+    let state = request
+        .object
+        .pointer("/metadata/labels")
+        .and_then(|all| all.get(labels::STATE))
+        .and_then(Value::as_str);
+    let hot = state.and_then(TargetState::parse) == Some(TargetState::Hot);
+    let (side, weights) = if hot {
+        (ApexSide::Target, Weights::CANARY)
+    } else {
+        (ApexSide::Primary, Weights::PRIMARY)
+    };
+    let mut objects = plan::services(&request.object, &plan.selector, &plan.blueprint, side);
+    if let (Some(names), Some(route)) = (&plan.blueprint.names, &plan.blueprint.route) {
+        let mut route = httproute::generated(&request.namespace, names, route, weights);
+        if let Some(metadata) = route.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("ownerReferences".to_owned(), plan.blueprint.owner_references());
+        }
+        objects.push(route);
+    }
+    objects
+}

@@ -1,0 +1,86 @@
+//! What a dry run shows: the plan, in at most ten lines of at most 120 characters.
+
+use crate::admission::context::Plan;
+use crate::analysis::{Rules, Strategy};
+use std::time::Duration;
+
+const LINES: usize = 10;
+const CHARS: usize = 120;
+
+/// The lines. `fresh` says that the Canary does not exist yet.
+pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
+    let blueprint = &plan.blueprint;
+    let mut lines = Vec::new();
+    if fresh {
+        let provider = blueprint.provider.as_str();
+        lines.push(format!("creates Canary {} (provider {provider})", blueprint.owner.name));
+        match &blueprint.names {
+            Some(names) => lines.push(format!(
+                "creates Services {}, {}, {}",
+                names.apex, names.primary, names.canary
+            )),
+            None => lines.push("creates no Service: the pods have no port; released without traffic".to_owned()),
+        }
+        if let (Some(names), Some(route)) = (&blueprint.names, &blueprint.route) {
+            lines.push(format!(
+                "creates HTTPRoute {} for {}",
+                names.apex,
+                route.hostnames.join(", ")
+            ));
+        }
+        lines.push(format!(
+            "creates Deployment {}, which serves; {} rests at 0",
+            blueprint.primary_name(),
+            blueprint.target
+        ));
+    }
+    let when = if fresh { "later revisions" } else { "this revision" };
+    if rules.skip_analysis {
+        lines.push(format!("{when}: promoted without analysis"));
+    } else {
+        lines.push(format!("{when}: {}", steps(rules)));
+        lines.push(format!(
+            "{when}: {} failed checks roll back; at best {} from ready to promoted",
+            rules.threshold,
+            seconds(best(rules))
+        ));
+    }
+    lines
+        .into_iter()
+        .take(LINES)
+        .map(|line| format!("coalmine plan: {line}").chars().take(CHARS).collect())
+        .collect()
+}
+
+fn steps(rules: &Rules) -> String {
+    let interval = seconds(rules.interval);
+    match &rules.strategy {
+        Strategy::Weighted(weights) => {
+            let shown: Vec<String> = weights.iter().take(8).map(|weight| format!("{weight}%")).collect();
+            let more = if weights.len() > shown.len() { " ..." } else { "" };
+            format!("traffic {}{more}, one check every {interval}", shown.join(" "))
+        }
+        Strategy::Iterations(count) => format!("{count} checks, one every {interval}, then all traffic at once"),
+    }
+}
+
+/// Every check passes: the warm-up, the checks, and traffic leaving and returning.
+fn best(rules: &Rules) -> Duration {
+    let checks = match &rules.strategy {
+        Strategy::Weighted(weights) => u32::try_from(weights.len()).unwrap_or(u32::MAX),
+        Strategy::Iterations(count) => *count,
+    };
+    rules
+        .delay
+        .saturating_add(rules.interval.saturating_mul(checks))
+        .saturating_add(rules.settle.saturating_mul(2))
+}
+
+fn seconds(duration: Duration) -> String {
+    let whole = duration.as_secs();
+    match (whole / 60, whole % 60) {
+        (0, s) => format!("{s}s"),
+        (m, 0) => format!("{m}m"),
+        (m, s) => format!("{m}m{s}s"),
+    }
+}

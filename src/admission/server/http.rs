@@ -1,0 +1,297 @@
+//! One HTTP request: which entry, is it a review, whose turn is it, and the bytes of the answer.
+
+use super::Shared;
+use crate::admission::review::{self, Request, Response};
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::{Method, StatusCode, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+/// The places a review can be posted to; each is one webhook of the configurations we install.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// The hold.
+    MutateDeployments,
+    /// Checks, the plan, the inert objects; `deployments/scale`.
+    ValidateDeployments,
+    /// Our own kinds.
+    ValidateCanaries,
+    /// The apex keeps its selector.
+    HoldServices,
+    /// Routes keep their weights.
+    HoldRoutes,
+}
+
+impl Entry {
+    /// Every entry.
+    pub const ALL: [Self; 5] = [
+        Self::MutateDeployments,
+        Self::ValidateDeployments,
+        Self::ValidateCanaries,
+        Self::HoldServices,
+        Self::HoldRoutes,
+    ];
+
+    /// The word in paths, webhook names and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MutateDeployments => "mutate-deployments",
+            Self::ValidateDeployments => "validate-deployments",
+            Self::ValidateCanaries => "validate-canaries",
+            Self::HoldServices => "hold-services",
+            Self::HoldRoutes => "hold-routes",
+        }
+    }
+
+    /// The path of the entry, exactly.
+    pub fn path(self) -> String {
+        format!("/{}", self.as_str())
+    }
+
+    fn of(path: &str) -> Option<Self> {
+        let name = path.strip_prefix('/')?;
+        Self::ALL.into_iter().find(|entry| entry.as_str() == name)
+    }
+}
+
+/// A fault of ours: answered with 500, so the entry's failurePolicy decides. The text goes to the log, not to the client.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Internal(pub String);
+
+/// What the server asks: a verdict, which is computation only, and what follows from it.
+pub trait Reviewer: Send + Sync + 'static {
+    /// The verdict on a request. Must not block or wait.
+    ///
+    /// # Errors
+    /// When no verdict can be given.
+    fn review(&self, entry: Entry, request: &Request) -> Result<Response, Internal>;
+
+    /// Side effects of an allowed request, within a budget of their own; may add warnings, or refuse for lack of rights.
+    fn complete<'a>(&'a self, entry: Entry, request: &'a Request, response: Response) -> BoxFuture<'a, Response>;
+
+    /// Why requests cannot be answered well yet; nothing when they can.
+    ///
+    /// # Errors
+    /// The reason.
+    fn ready(&self) -> Result<(), String>;
+
+    /// Called once for each request to an entry, when its status is known.
+    fn observe(&self, entry: Entry, request: Option<&Request>, outcome: &Observed<'_>);
+}
+
+/// The end of one request, for metrics and the log.
+#[derive(Debug)]
+pub struct Observed<'a> {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// The answer, when there is one.
+    pub response: Option<&'a Response>,
+    /// A panic was caught.
+    pub panicked: bool,
+    /// From the first byte of the body to the answer.
+    pub elapsed: std::time::Duration,
+}
+
+type Answer = http::Response<Full<Bytes>>;
+
+/// Why a request got no review answer.
+#[derive(Debug)]
+struct Failure {
+    status: StatusCode,
+    text: String,
+    panicked: bool,
+}
+
+impl Failure {
+    fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            text: text.into(),
+            panicked: false,
+        }
+    }
+}
+
+/// Answers one HTTP request. Generic over the body so that tests need no socket.
+pub(in crate::admission) async fn respond<R, B>(shared: &Shared<R>, request: http::Request<B>) -> Answer
+where
+    R: Reviewer,
+    B: hyper::body::Body + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let path = request.uri().path();
+    if let "/healthz" | "/livez" | "/readyz" = path {
+        return health(shared, path == "/readyz", request.method());
+    }
+    let Some(entry) = Entry::of(path) else {
+        return plain(StatusCode::NOT_FOUND, "no such path\n");
+    };
+    let _busy = shared.activity.begin();
+    let start = Instant::now();
+    let work = AssertUnwindSafe(answer(shared, entry, request, start)).catch_unwind();
+    let failure = match tokio::time::timeout(shared.limits.request, work).await {
+        Ok(Ok(Ok(answer))) => return closing(shared, answer),
+        Ok(Ok(Err(failure))) => failure,
+        Ok(Err(panic)) => panicked(panic),
+        Err(_) => Failure::new(StatusCode::GATEWAY_TIMEOUT, "the request took too long"),
+    };
+    if failure.status.is_server_error() {
+        tracing::error!(
+            entry = entry.as_str(),
+            status = failure.status.as_u16(),
+            error = failure.text,
+            "no verdict"
+        );
+    }
+    let Failure { status, panicked, .. } = failure;
+    let observed = Observed {
+        status,
+        response: None,
+        panicked,
+        elapsed: start.elapsed(),
+    };
+    shared.reviewer.observe(entry, None, &observed);
+    // A client learns the fault in its own request; ours stay in the log.
+    let text = if status.is_client_error() {
+        failure.text
+    } else {
+        "no verdict; see the log".to_owned()
+    };
+    closing(shared, plain(status, &format!("{text}\n")))
+}
+
+async fn answer<R, B>(
+    shared: &Shared<R>,
+    entry: Entry,
+    request: http::Request<B>,
+    start: Instant,
+) -> Result<Answer, Failure>
+where
+    R: Reviewer,
+    B: hyper::body::Body + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    acceptable(&request)?;
+    let body = Limited::new(request.into_body(), shared.limits.body)
+        .collect()
+        .await
+        .map_err(unread)?
+        .to_bytes();
+    let (request, verdict) = {
+        let turn = tokio::time::timeout(shared.limits.queue, shared.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(Failure::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many requests wait for a verdict",
+            ));
+        };
+        let request = review::parse(&body).map_err(|e| Failure::new(StatusCode::BAD_REQUEST, e.to_string()))?;
+        let verdict = shared
+            .reviewer
+            .review(entry, &request)
+            .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        (request, verdict)
+    };
+    drop(body);
+    let response = if verdict.allowed() {
+        shared.reviewer.complete(entry, &request, verdict).await
+    } else {
+        verdict
+    };
+    let bytes = response
+        .to_bytes(&request)
+        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    let observed = Observed {
+        status: StatusCode::OK,
+        response: Some(&response),
+        panicked: false,
+        elapsed: start.elapsed(),
+    };
+    shared.reviewer.observe(entry, Some(&request), &observed);
+    let mut answer = http::Response::new(Full::new(Bytes::from(bytes)));
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    Ok(answer)
+}
+
+fn acceptable<B>(request: &http::Request<B>) -> Result<(), Failure> {
+    if request.method() != Method::POST {
+        return Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "reviews are posted"));
+    }
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let media = kind.split(';').next().unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case("application/json") {
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "reviews are application/json",
+        ));
+    }
+    Ok(())
+}
+
+fn unread(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
+    if error.downcast_ref::<LengthLimitError>().is_some() {
+        return Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "the review is too large");
+    }
+    Failure::new(StatusCode::BAD_REQUEST, "the body could not be read")
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Failure {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    Failure {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        text: format!("panic: {text}"),
+        panicked: true,
+    }
+}
+
+fn health<R: Reviewer>(shared: &Shared<R>, readiness: bool, method: &Method) -> Answer {
+    if method != Method::GET && method != Method::HEAD {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "GET\n");
+    }
+    if !readiness {
+        return plain(StatusCode::OK, "ok\n");
+    }
+    if shared.is_stopping() {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match shared.reviewer.ready() {
+        Ok(()) => plain(StatusCode::OK, "ok\n"),
+        Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, &format!("{reason}\n")),
+    }
+}
+
+/// While stopping, HTTP/1 clients are told to go elsewhere; HTTP/2 learns it from GOAWAY.
+fn closing<R>(shared: &Shared<R>, mut answer: Answer) -> Answer {
+    if shared.is_stopping() {
+        answer
+            .headers_mut()
+            .insert(header::CONNECTION, http::HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+fn plain(status: StatusCode, text: &str) -> Answer {
+    let mut answer = http::Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(
+        header::CONTENT_TYPE,
+        http::HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    answer
+}

@@ -1,0 +1,49 @@
+//! The command line: one file per subcommand.
+
+mod argv;
+mod crds;
+mod serve;
+
+use crate::outbound;
+use clap::{Parser, Subcommand};
+use std::{ffi::OsString, process::ExitCode};
+
+/// Progressive delivery for Kubernetes: every change of a plain Deployment in an opted-in namespace becomes a canary.
+#[derive(Debug, Parser)]
+#[command(name = "coalmine", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The admission webhook
+    Webhook(serve::WebhookArgs),
+    /// The controller
+    Controller(serve::ControllerArgs),
+    /// Webhook and controller in one process, for development
+    Run(serve::RunArgs),
+    /// Print the custom resource definitions
+    Crds(crds::Args),
+}
+
+/// Parses and runs. Without a subcommand, or with one of Flagger's single-dash flags first, it is `run`.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    outbound::install_tls_provider();
+    let cli = Cli::parse_from(argv::normalised(args));
+    let outcome = match cli.command {
+        Command::Crds(args) => crds::run(&args),
+        Command::Webhook(args) => serve::run(args.common, Some(args.webhook), None),
+        Command::Controller(args) => serve::run(args.common, None, Some(args.controller)),
+        Command::Run(args) => serve::run(args.common, Some(args.webhook), Some(args.controller)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            eprintln!("coalmine: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

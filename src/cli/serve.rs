@@ -1,0 +1,222 @@
+//! `coalmine webhook`, `controller` and `run`: what serves.
+
+use crate::{
+    admission,
+    controller::{self, lease},
+    outbound::Egress,
+    plan::{Defaults, Selector},
+    shutdown::{Shutdown, Trigger},
+    telemetry::{
+        Metrics, Readiness, Recorder, StatusEncoding, Telemetry,
+        events::Writer,
+        logs::{self, Format, Verbosity},
+        server,
+    },
+};
+use anyhow::Context;
+use kube::Client;
+use std::{net::SocketAddr, time::Duration};
+use tokio::net::TcpListener;
+
+/// Flags of everything that serves.
+#[derive(Debug, clap::Args)]
+pub struct CommonArgs {
+    /// debug, info, warn or error
+    #[arg(long, env = "COALMINE_LOG_LEVEL", default_value = "info")]
+    log_level: Verbosity,
+    /// How log lines look
+    #[arg(
+        long,
+        alias = "zap-encoding",
+        env = "COALMINE_LOG_FORMAT",
+        value_enum,
+        default_value = "json"
+    )]
+    log_format: Format,
+    /// Our own namespace
+    #[arg(long, env = "POD_NAMESPACE", default_value = "coalmine-system")]
+    namespace: String,
+    /// Port of /metrics, /healthz and /readyz
+    #[arg(long, env = "COALMINE_METRICS_PORT", default_value_t = 8080)]
+    metrics_port: u16,
+    /// Routing provider of Canaries that name none
+    #[arg(long, env = "COALMINE_MESH_PROVIDER", default_value = "gatewayapi:v1")]
+    mesh_provider: String,
+    /// Prometheus of Canaries that name none
+    #[arg(long, env = "COALMINE_METRICS_SERVER", default_value = "http://prometheus:9090")]
+    metrics_server: String,
+    /// Labels that may tell the halves of a pair apart, the first found is used
+    #[arg(long, env = "COALMINE_SELECTOR_LABELS", value_delimiter = ',')]
+    selector_labels: Vec<String>,
+    /// Prefixes of labels and annotations that primary takes over from the target
+    #[arg(long, env = "COALMINE_INCLUDE_LABEL_PREFIX", value_delimiter = ',')]
+    include_label_prefix: Vec<String>,
+    /// What flagger_canary_status says: 0 failed, 1 succeeded, 2 running, or Flagger's own numbers
+    #[arg(long, env = "COALMINE_STATUS_METRIC", value_enum, default_value = "coalmine")]
+    status_metric: StatusEncoding,
+}
+
+/// Flags of `webhook`.
+#[derive(Debug, clap::Args)]
+pub struct WebhookArgs {
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    #[command(flatten)]
+    pub(super) webhook: admission::Args,
+}
+
+/// Flags of `controller`.
+#[derive(Debug, clap::Args)]
+pub struct ControllerArgs {
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    #[command(flatten)]
+    pub(super) controller: ElectionArgs,
+}
+
+/// Flags of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    #[command(flatten)]
+    pub(super) webhook: admission::Args,
+    #[command(flatten)]
+    pub(super) controller: ElectionArgs,
+}
+
+/// Flags of the election.
+#[derive(Debug, clap::Args)]
+pub struct ElectionArgs {
+    /// Name of this pod; makes the identity in the lease readable
+    #[arg(long, env = "POD_NAME")]
+    pod_name: Option<String>,
+}
+
+/// Serves until a signal.
+pub fn run(
+    common: CommonArgs,
+    webhook: Option<admission::Args>,
+    controller: Option<ElectionArgs>,
+) -> anyhow::Result<()> {
+    logs::init(&common.log_level, common.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(common, webhook, controller))
+}
+
+async fn serve(
+    common: CommonArgs,
+    webhook: Option<admission::Args>,
+    controller: Option<ElectionArgs>,
+) -> anyhow::Result<()> {
+    let shutdown = Shutdown::on_signals()?;
+    let config = kube::Config::infer()
+        .await
+        .context("no cluster: neither in a pod nor a kubeconfig")?;
+    let client = Client::try_from(config)?;
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), &common.mesh_provider, common.status_metric);
+    let (events, queue) = Recorder::new(metrics.clone());
+    let telemetry = Telemetry {
+        metrics: metrics.clone(),
+        events,
+        readiness: Readiness::default(),
+    };
+    let writer = tokio::spawn(Writer::new(client.clone(), queue, metrics.clone()).run(shutdown.clone()));
+    let address = SocketAddr::from(([0, 0, 0, 0], common.metrics_port));
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))?;
+    // Metrics outlive the door, which lingers: probes must go on being answered.
+    let (last, over) = Trigger::new();
+    let observed = tokio::spawn(server::serve(
+        listener,
+        server::router(metrics, telemetry.readiness.clone()),
+        over,
+    ));
+    let outcome = both(&common, client, webhook, controller, &telemetry, shutdown).await;
+    last.fire();
+    drop(telemetry);
+    let _ = tokio::time::timeout(Duration::from_secs(2), writer).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), observed).await;
+    outcome
+}
+
+async fn both(
+    common: &CommonArgs,
+    client: Client,
+    webhook: Option<admission::Args>,
+    controller: Option<ElectionArgs>,
+    telemetry: &Telemetry,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let door = async {
+        match webhook {
+            Some(args) => open_door(common, client.clone(), args, telemetry, shutdown.clone()).await,
+            None => Ok(()),
+        }
+    };
+    let engine = async {
+        match controller {
+            Some(args) => {
+                let settings = settings(common, &args);
+                controller::run(client.clone(), settings, telemetry.clone(), shutdown.clone()).await
+            }
+            None => Ok(()),
+        }
+    };
+    tokio::try_join!(door, engine).map(drop)
+}
+
+fn defaults(common: &CommonArgs) -> Defaults {
+    let named: Vec<String> = common.selector_labels.iter().map(|key| key.trim().to_owned()).collect();
+    Defaults {
+        provider: common.mesh_provider.clone(),
+        metrics_server: common.metrics_server.clone(),
+        selector_labels: if named.is_empty() {
+            Selector::default_keys()
+        } else {
+            named
+        },
+        include_label_prefixes: common.include_label_prefix.clone(),
+    }
+}
+
+fn settings(common: &CommonArgs, args: &ElectionArgs) -> controller::Settings {
+    let api_server = std::env::var("KUBERNETES_SERVICE_HOST").ok();
+    controller::Settings {
+        defaults: defaults(common),
+        egress: Egress::in_cluster(api_server.as_deref()),
+        election: lease::Settings::new(&common.namespace, args.pod_name.as_deref()),
+    }
+}
+
+async fn open_door(
+    common: &CommonArgs,
+    client: Client,
+    args: admission::Args,
+    telemetry: &Telemetry,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let counters = admission::Metrics::default();
+    telemetry.metrics.register(|registry| counters.register(registry));
+    let door = admission::Readiness::default();
+    telemetry.readiness.set("webhook", false);
+    let told = (door.clone(), telemetry.readiness.clone());
+    let watching = tokio::spawn(async move {
+        loop {
+            told.1.set("webhook", told.0.check().is_ok());
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    });
+    let resolved = admission::ResolvedArgs {
+        args,
+        namespace: common.namespace.clone(),
+        lease: lease::NAME.to_owned(),
+        defaults: defaults(common),
+        metrics: counters,
+        readiness: door,
+    };
+    let outcome = admission::run(client, resolved, async move { shutdown.requested().await }).await;
+    watching.abort();
+    outcome.map_err(anyhow::Error::from)
+}
