@@ -12,7 +12,6 @@ fn filled(encoding: StatusEncoding) -> Metrics {
     metrics.bypassed_change("test");
     metrics.event_dropped();
     metrics.leading(true);
-    metrics.admission("mutate-deployments", Answer::Allowed, Duration::from_millis(1));
     metrics
 }
 
