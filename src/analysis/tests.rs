@@ -2,12 +2,12 @@
 //! invariants hold and every history comes to rest.
 
 use super::Strategy;
-use proptest::strategy::Strategy as _;
 use super::*;
 use crate::api::{canary::Phase, labels::TargetState};
 use crate::routing::Weights;
 use jiff::Timestamp;
 use proptest::prelude::*;
+use proptest::strategy::Strategy as _;
 use std::time::Duration;
 
 /// What happens between two steps.
