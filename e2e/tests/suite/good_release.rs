@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use e2e::load::Report;
-use e2e::scene::{App, Moment, Scene, Seen, Timeline, plateaus, play};
+use e2e::scene::{App, Moment, Scene, Seen, Timeline, plateaus, play, play_alone};
 
 use crate::policy::{PATIENCE, STEPS, all_users_within, finished_within};
 
