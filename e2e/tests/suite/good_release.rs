@@ -30,7 +30,7 @@ async fn a_good_release_is_seen_step_by_step_and_is_in_time() {
         let moments = timeline.stop().await?;
         let report = running.stop().await?;
 
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         assert_eq!(report.errors_of("v2"), 0);
         shares_are_seen(&report, &moments);
         let all_on = report.first_all_on("v2").expect("everybody is on v2 at the end");
@@ -67,7 +67,7 @@ async fn ten_thousand_requests_through_one_release_after_the_other_lose_none() {
         }
         let report = running.stop().await?;
         println!("{} requests through {} releases", report.requests(), number - 1);
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         assert!(
             report.first_all_on(&format!("v{number}")).is_some(),
             "{:?}",
@@ -98,7 +98,7 @@ async fn a_route_applied_again_from_git_in_mid_run_never_moves_a_weight() {
         }
         let moments = timeline.stop().await?;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         scene.phase("app", "Succeeded", Duration::from_secs(1)).await?;
         let weights: Vec<u64> = plateaus(&moments).into_iter().map(|(weight, ..)| weight).collect();
         let climb: Vec<u64> = weights.iter().copied().take_while(|weight| *weight < 100).collect();
