@@ -112,7 +112,7 @@ impl Door {
         let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
         let canaries = self.view.canaries(&request.namespace);
         let canary = target_canary(&canaries, &request.name);
-        let stage = canary.map(|canary| super::context::stage(canary));
+        let stage = canary.map(super::context::stage);
         scale::validate(request, state.as_deref().and_then(TargetState::parse), stage)
     }
 

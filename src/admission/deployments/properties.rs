@@ -120,12 +120,14 @@ proptest! {
     }
 
     #[test]
-    fn replicas_are_never_lowered_nor_pods_rolled_while_they_serve(old in target(), new in target(), context in context()) {
+    fn replicas_are_never_lowered_nor_pods_rolled_while_they_serve(
+        old in target(), serving in prop_oneof![Just(TargetState::Hot), Just(TargetState::Serving)], new in target(), context in context()
+    ) {
         prop_assume!(matches!(context.enrolment, Enrolment::Canary(_) | Enrolment::Policy(_)));
+        let mut old = old;
+        old["metadata"]["labels"][labels::MANAGED] = json!(labels::TRUE);
+        old["metadata"]["labels"][labels::STATE] = json!(serving.as_str());
         let replicas = |object: &Value| object["spec"]["replicas"].as_i64().unwrap();
-        let state = label(&old, labels::STATE).and_then(TargetState::parse);
-        let managed = label(&old, labels::MANAGED).is_some();
-        prop_assume!(managed && state.is_some_and(serves));
         let (stored, _) = run(Operation::Update, &old, &new, &context);
         prop_assert!(replicas(&stored) >= replicas(&old));
         let changed = stored["spec"]["template"] != old["spec"]["template"];
