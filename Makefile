@@ -1,7 +1,7 @@
 # Thin, stable names; what they do is in e2e/src. Each says what it does and how long it took.
 # Compiled dependencies live outside the tree, so that a fresh clone does not compile them again.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/coalmine/target
-E2E := cargo run --package coalmine-e2e --bin e2e --
+E2E := cargo run --quiet --bin e2e --
 
 .PHONY: help demo test up down bench lint manifests
 help:      ## what there is

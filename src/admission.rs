@@ -10,6 +10,7 @@ pub mod deployments;
 pub mod door;
 pub mod fields;
 pub mod generate;
+pub mod kinds;
 pub mod metrics;
 pub mod patch;
 pub mod review;

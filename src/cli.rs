@@ -2,10 +2,12 @@
 
 mod argv;
 mod crds;
+mod environment;
+mod flagger;
 mod serve;
 
 use crate::outbound;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::{ffi::OsString, process::ExitCode};
 
 /// Progressive delivery for Kubernetes: every change of a plain Deployment in an opted-in namespace becomes a canary.
@@ -26,14 +28,21 @@ enum Command {
     Run(serve::RunArgs),
     /// Print the custom resource definitions
     Crds(crds::Args),
+    /// Print the version
+    Version,
 }
 
 /// Parses and runs. Without a subcommand, or with one of Flagger's single-dash flags first, it is `run`.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     outbound::install_tls_provider();
-    let cli = Cli::parse_from(argv::normalised(args));
+    let matches = environment::read_by(Cli::command()).get_matches_from(argv::normalised(args));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let outcome = match cli.command {
         Command::Crds(args) => crds::run(&args),
+        Command::Version => {
+            println!(env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
         Command::Webhook(args) => serve::run(args.common, Some(args.webhook), None),
         Command::Controller(args) => serve::run(args.common, None, Some(args.controller)),
         Command::Run(args) => serve::run(args.common, Some(args.webhook), Some(args.controller)),
@@ -47,3 +56,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ async fn all(parts: &mut Vec<Part>) -> Result<()> {
         passed: up.is_ok(),
     });
     up?;
-    let suite = cargo(&["test", "--package", "coalmine-e2e", "--test", "suite", "--", SCENES]);
+    let suite = cargo(&["test", "--workspace", "--test", "suite", "--", SCENES]);
     part(parts, "suite on the real cluster", suite).await
 }
 

@@ -5,5 +5,4 @@ mod probe;
 mod render;
 
 pub use install::{InstallError, Installer};
-pub use probe::{PROBE_NAME, is_probe, probe_denial};
 pub use render::{Address, FailurePolicy, Rendering, mutating, validating, webhook_name};

@@ -122,6 +122,16 @@ impl View {
         self.caches.policies.get(&ObjectRef::new(name))
     }
 
+    /// The policy that governs the request's namespace, if that has opted in.
+    pub fn policy_in_force(&self, request: &Request) -> Option<Arc<CanaryPolicy>> {
+        let namespace = self.caches.namespaces.get(&ObjectRef::new(&request.namespace))?;
+        let enabled = namespace
+            .labels()
+            .get(labels::ENABLED)
+            .is_some_and(|value| value == labels::TRUE);
+        enabled.then(|| self.policy(&self.policy_name(request))).flatten()
+    }
+
     /// The Deployment's annotation, else the namespace's (or its label), else `default`.
     fn policy_name(&self, request: &Request) -> String {
         let own = request

@@ -1,13 +1,12 @@
 //! The door itself: which entry asks what, of which caches, with which effects.
 
-use super::configurations::{is_probe, probe_denial};
 use super::context::{View, located, target_canary};
 use super::deployments::{self, Enrolment, Stage};
 use super::generate::{Generator, Rights, preview};
 use super::metrics::Metrics;
 use super::review::{Denial, Operation, Request, Response};
 use super::server::{Entry, Internal, Observed, Reviewer};
-use super::{routes, scale, services};
+use super::{kinds, routes, scale, services};
 use crate::api::labels::{self, TargetState};
 use crate::routing::{Names, Weights};
 use futures::FutureExt;
@@ -41,7 +40,7 @@ impl Reviewer for Arc<Door> {
         Ok(match entry {
             Entry::MutateDeployments => self.hold(request),
             Entry::ValidateDeployments => self.validate_deployment(request),
-            Entry::ValidateCanaries => self.validate_canary(request),
+            Entry::ValidateCanaries => kinds::validate(request, &self.view)?,
             Entry::HoldServices => self.hold_service(request),
             Entry::HoldRoutes => self.hold_route(request),
         })
@@ -113,15 +112,8 @@ impl Door {
         let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
         let canaries = self.view.canaries(&request.namespace);
         let canary = target_canary(&canaries, &request.name);
-        let stage = canary.map(|canary| super::context::stage(canary));
+        let stage = canary.map(super::context::stage);
         scale::validate(request, state.as_deref().and_then(TargetState::parse), stage)
-    }
-
-    fn validate_canary(&self, request: &Request) -> Response {
-        if is_probe(request) {
-            return Response::deny(probe_denial()).with_audit("decision", "probe");
-        }
-        Response::allow()
     }
 
     fn hold_service(&self, request: &Request) -> Response {

@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-mod cause;
 mod response;
 
-pub use cause::{Cause, CauseReason};
+pub use super::validation::{Cause, CauseReason};
 pub use response::{Denial, Response};
 
 /// The only version that is spoken.

@@ -68,9 +68,11 @@ pub struct ResolvedArgs {
     pub readiness: Readiness,
 }
 
+type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
 /// Whether the door is open; for a health endpoint elsewhere.
 #[derive(Clone, Default)]
-pub struct Readiness(Arc<OnceLock<Box<dyn Fn() -> Result<(), String> + Send + Sync>>>);
+pub struct Readiness(Arc<OnceLock<Check>>);
 
 impl Readiness {
     /// Nothing, or why requests cannot be answered well.

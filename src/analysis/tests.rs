@@ -55,7 +55,7 @@ struct Model {
     notes: Vec<Note>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Workload {
     template: u8,
     running: u8,
@@ -268,7 +268,8 @@ impl Model {
             new.failed_checks >= old.failed_checks || new.stage == Stage::Scaling,
             "failed checks only grow within a run"
         );
-        if new.stage == Stage::Cutover && old.stage != Stage::Cutover {
+        let built = old.stage == Stage::Building && new.stage != Stage::Building;
+        if built || new.stage == Stage::Cutover && old.stage != Stage::Cutover {
             let revision = new.last_applied.clone().unwrap();
             self.verified
                 .extend([1u8, 2, 3].into_iter().filter(|t| hash(*t) == revision));
@@ -370,16 +371,37 @@ impl Model {
         );
     }
 
-    /// Steps, with time passing, until nothing changes.
+    /// Steps, with time passing, until nothing changes any more.
     fn settle(&mut self) {
-        for _ in 0..600 {
-            let before = (self.state.clone(), self.weights, self.apex);
+        self.crash = None;
+        let mut quiet = 0;
+        for _ in 0..2_000 {
+            let before = (
+                self.state.clone(),
+                self.weights,
+                self.apex,
+                self.target.clone(),
+                self.primary.clone(),
+            );
             self.step(true);
-            if before == (self.state.clone(), self.weights, self.apex) {
-                self.now += seconds(1);
-            }
-            if self.state.stage == Stage::Rest && before.0.stage == Stage::Rest && before.0 == self.state {
+            let same = before
+                == (
+                    self.state.clone(),
+                    self.weights,
+                    self.apex,
+                    self.target.clone(),
+                    self.primary.clone(),
+                );
+            quiet = if same && self.state.stage == Stage::Rest {
+                quiet + 1
+            } else {
+                0
+            };
+            if quiet == 3 {
                 return;
+            }
+            if same {
+                self.now += seconds(1);
             }
         }
         panic!("never came to rest: {:?}", self.state);
@@ -556,7 +578,7 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, .. ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10_000, .. ProptestConfig::default() })]
 
     #[test]
     fn every_history_keeps_the_invariants_and_comes_to_rest(

@@ -3,15 +3,22 @@
 
 use std::ffi::OsString;
 
-const SUBCOMMANDS: [&str; 5] = ["webhook", "controller", "run", "crds", "help"];
+const SUBCOMMANDS: [&str; 6] = ["webhook", "controller", "run", "crds", "version", "help"];
+/// Flags that mean something else with one dash, that is to Flagger: its `-port` serves metrics and its `-namespace` is
+/// the one it watches.
+const RENAMED: [(&str, &str); 2] = [("port", "metrics-port"), ("namespace", "watch-namespace")];
 
 /// The arguments in this program's own form: two dashes, and a subcommand in front.
 pub fn normalised(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args = args.into_iter();
     let mut out: Vec<OsString> = args.next().into_iter().collect();
     let rest: Vec<OsString> = args.map(two_dashes).collect();
+    if rest.iter().any(|arg| arg == "--version") {
+        out.push(OsString::from("version"));
+        return out;
+    }
     let first = rest.first().and_then(|arg| arg.to_str()).unwrap_or_default();
-    let about_itself = ["--version", "-V", "--help", "-h"].contains(&first);
+    let about_itself = ["-V", "--help", "-h"].contains(&first);
     if !SUBCOMMANDS.contains(&first) && !about_itself {
         out.push(OsString::from("run"));
     }
@@ -24,7 +31,9 @@ fn two_dashes(arg: OsString) -> OsString {
     match text.strip_prefix('-') {
         // One letter is a short flag, a digit a negative number.
         Some(name) if name.len() > 1 && name.starts_with(|c: char| c.is_ascii_lowercase()) => {
-            OsString::from(format!("--{name}"))
+            let (name, value) = name.split_at(name.find('=').unwrap_or(name.len()));
+            let renamed = RENAMED.iter().find(|(flaggers, _)| *flaggers == name);
+            OsString::from(format!("--{}{value}", renamed.map_or(name, |(_, ours)| ours)))
         }
         _ => arg,
     }
@@ -49,6 +58,11 @@ mod tests {
             ["coalmine", "run", "--log-level=info", "--mesh-provider", "istio"]
         );
         assert_eq!(of(&["webhook", "--port=1"]), ["coalmine", "webhook", "--port=1"]);
+        assert_eq!(
+            of(&["-port=8081", "-namespace", "test"]),
+            ["coalmine", "run", "--metrics-port=8081", "--watch-namespace", "test"]
+        );
+        assert_eq!(of(&["-version"]), ["coalmine", "version"]);
         assert_eq!(of(&["-h"]), ["coalmine", "-h"]);
         assert_eq!(of(&[]), ["coalmine", "run"]);
     }

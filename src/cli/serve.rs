@@ -1,5 +1,6 @@
 //! `coalmine webhook`, `controller` and `run`: what serves.
 
+use super::flagger::FlaggerArgs;
 use crate::{
     admission,
     controller::{self, lease},
@@ -14,8 +15,11 @@ use crate::{
     },
 };
 use anyhow::Context;
-use kube::Client;
-use std::{net::SocketAddr, time::Duration};
+use kube::{
+    Client,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::net::TcpListener;
 
 /// Flags of everything that serves.
@@ -54,6 +58,14 @@ pub struct CommonArgs {
     /// What flagger_canary_status says: 0 failed, 1 succeeded, 2 running, or Flagger's own numbers
     #[arg(long, env = "COALMINE_STATUS_METRIC", value_enum, default_value = "coalmine")]
     status_metric: StatusEncoding,
+    /// kubeconfig file; default: the pod's account, else KUBECONFIG
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// URL of the API server, instead of the kubeconfig's
+    #[arg(long)]
+    master: Option<http::Uri>,
+    #[command(flatten)]
+    flagger: FlaggerArgs,
 }
 
 /// Flags of `webhook`.
@@ -110,10 +122,8 @@ async fn serve(
     controller: Option<ElectionArgs>,
 ) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals()?;
-    let config = kube::Config::infer()
-        .await
-        .context("no cluster: neither in a pod nor a kubeconfig")?;
-    let client = Client::try_from(config)?;
+    common.flagger.explain()?;
+    let client = Client::try_from(cluster(&common).await?)?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), &common.mesh_provider, common.status_metric);
     let (events, queue) = Recorder::new(metrics.clone());
     let telemetry = Telemetry {
@@ -139,6 +149,23 @@ async fn serve(
     let _ = tokio::time::timeout(Duration::from_secs(2), writer).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), observed).await;
     outcome
+}
+
+/// Which API server, and as whom.
+async fn cluster(common: &CommonArgs) -> anyhow::Result<kube::Config> {
+    let mut config = match &common.kubeconfig {
+        Some(path) => {
+            let kubeconfig = Kubeconfig::read_from(path).with_context(|| path.display().to_string())?;
+            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?
+        }
+        None => kube::Config::infer()
+            .await
+            .context("no cluster: neither in a pod nor a kubeconfig")?,
+    };
+    if let Some(master) = &common.master {
+        config.cluster_url = master.clone();
+    }
+    Ok(config)
 }
 
 async fn both(

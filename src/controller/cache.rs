@@ -174,13 +174,9 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
             watcher::Event::InitDone => {
                 let all: Vec<_> = listed.values().cloned().collect();
                 cache.replace(kind, &namespace, std::mem::take(&mut listed));
-                // An empty list completes the namespace, too, and somebody may wait for just that.
-                let all = if all.is_empty() {
-                    vec![Arc::new(Value::Null)]
-                } else {
-                    all
-                };
-                all.into_iter().for_each(|object| drop(changes.send(told(object))));
+                // Whichever list ends last completes the namespace, and somebody may wait for just that.
+                let all = all.into_iter().chain([Arc::new(Value::Null)]);
+                all.for_each(|object| drop(changes.send(told(object))));
             }
             watcher::Event::Apply(object) => {
                 let name = object.name_any();

@@ -90,7 +90,7 @@ pub fn tell(context: &Context, change: &Change) {
         .and_then(serde_json::Value::as_str);
     match name {
         Some(name) => context.concern(change.kind, &change.namespace, name),
-        // The end of an empty list: the namespace may be complete now.
+        // The end of a list: the namespace may be complete now.
         None => context
             .canaries_of(&change.namespace)
             .iter()

@@ -1,6 +1,6 @@
 //! Prometheus metrics: Flagger's by their names (flagger.md 11) and ours with the prefix `coalmine_`.
 
-use families::{Analysis, Families, Kind, Name, Namespace, Outcome, Workload};
+use families::{Analysis, Families, Name, Namespace, Outcome, Workload};
 use parking_lot::RwLock;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -42,17 +42,6 @@ pub enum Strategy {
     BlueGreen,
     /// By matches.
     AbTesting,
-}
-
-/// How the admission door answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Let through, changed or not.
-    Allowed,
-    /// Refused.
-    Denied,
-    /// Could not answer.
-    Error,
 }
 
 /// All metrics of the process. Clones count in the same place.
@@ -186,14 +175,6 @@ impl Metrics {
     /// Whether this process leads.
     pub fn leading(&self, leading: bool) {
         self.families.leader.set(i64::from(leading));
-    }
-
-    /// An answer of the admission door, and the time it took.
-    pub fn admission(&self, entry: &'static str, answer: Answer, time: Duration) {
-        self.families
-            .admissions
-            .get_or_create(&Kind::new(entry, answer))
-            .observe(time.as_secs_f64());
     }
 
     /// The exposition, in OpenMetrics text ([`CONTENT_TYPE`]).

@@ -25,6 +25,13 @@ app.kubernetes.io/component: {{ .role }}
 {{- define "coalmine.webhookArgs" -}}
 - --port=8443
 - --service=coalmine-webhook
+- --failure-policy={{ .Values.webhook.failurePolicy }}
+{{- if .Values.serviceAccount.name }}
+{{- /* Accounts under other names than the chart's own must be known to the webhook as ours. */}}
+{{- range $role := list "webhook" "controller" }}
+- --own-user=system:serviceaccount:{{ $.Release.Namespace }}:{{ include "coalmine.account" (dict "root" $ "role" $role) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "coalmine.controllerArgs" -}}

@@ -44,6 +44,24 @@ impl Report {
         losses
     }
 
+    /// Fails unless every request was answered by the app, with the reasons and the wall-clock times of the losses, by
+    /// which they can be found in logs and events.
+    pub fn nothing_lost(&self) -> anyhow::Result<()> {
+        let mut lost = self.records.iter().filter(|record| record.is_lost());
+        let Some(first) = lost.next() else {
+            return Ok(());
+        };
+        let last = lost.next_back().unwrap_or(first);
+        anyhow::bail!(
+            "{} of {} requests were lost, the first sent at {}, the last at {}: {:?}",
+            self.lost(),
+            self.requests(),
+            wall_clock(first.sent),
+            wall_clock(last.sent),
+            self.losses()
+        )
+    }
+
     /// Answers and errors per version.
     pub fn versions(&self) -> BTreeMap<String, Tally> {
         let mut versions: BTreeMap<String, Tally> = BTreeMap::new();
@@ -122,4 +140,10 @@ impl Report {
             .iter()
             .filter(move |record| record.version() == Some(version))
     }
+}
+
+/// What a clock on the wall showed at `instant`.
+fn wall_clock(instant: Instant) -> jiff::Timestamp {
+    let ago = jiff::SignedDuration::try_from(instant.elapsed()).unwrap_or_default();
+    jiff::Timestamp::now() - ago
 }

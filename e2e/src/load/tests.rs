@@ -52,6 +52,11 @@ fn a_lost_request_is_of_no_version_and_ends_all_on() {
     assert_eq!(report.lost(), 1);
     assert_eq!(report.first_all_on("v1"), None);
     assert_eq!(report.losses().get("connection reset"), Some(&1));
+    let said = report.nothing_lost().unwrap_err().to_string();
+    assert!(
+        said.starts_with("1 of 2 requests were lost, the first sent at "),
+        "{said}"
+    );
 }
 
 #[test]

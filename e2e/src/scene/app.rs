@@ -133,7 +133,11 @@ impl App {
         json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": self.name},
             "spec": {
-                "parentRefs": [{"name": "gateway", "namespace": "gateway-system"}],
+                // In full: a default filled in by the API server is a conflict between two server-side appliers.
+                "parentRefs": [{
+                    "group": "gateway.networking.k8s.io", "kind": "Gateway",
+                    "name": "gateway", "namespace": "gateway-system",
+                }],
                 "hostnames": [host],
                 "rules": [{"backendRefs": [{"name": self.name, "port": 9898}]}],
             },

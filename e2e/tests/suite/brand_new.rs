@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::scene::{App, Scene, play, wait_for};
+use e2e::scene::{App, Scene, play, play_alone, wait_for};
 
 const APPS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_brand_new_apps_pair_exists_within_half_a_second_and_no_pod_runs_twice() {
-    play("brand-new", async |scene| {
+    play_alone("brand-new", async |scene| {
         scene.label().await?;
         let mut slowest = Duration::ZERO;
         for number in 0..APPS {
@@ -16,6 +16,8 @@ async fn a_brand_new_apps_pair_exists_within_half_a_second_and_no_pod_runs_twice
             let applied = scene.apply(&app.manifest()).await?.succeeded()?;
             pair_exists(scene, app.name()).await?;
             slowest = slowest.max(applied.at.elapsed());
+            // Two cores that start the pods of one app are no measure for the pair of the next.
+            scene.phase(app.name(), "Initialized", Duration::from_secs(60)).await?;
         }
         println!("slowest of {APPS} pairs after the answer: {slowest:?}");
         for number in 0..APPS {

@@ -54,7 +54,7 @@ async fn leave_by(scene: &Scene, leave: impl AsyncFnOnce(&Scene) -> anyhow::Resu
     .await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let report = running.stop().await?;
-    assert_eq!(report.lost(), 0, "{:?}", report.losses());
+    report.nothing_lost()?;
     let target = objects.deployments().get("app").await?;
     assert_eq!(target.spec.and_then(|spec| spec.replicas), Some(2));
     let labels = target.metadata.labels.unwrap_or_default();

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use e2e::load::Report;
-use e2e::scene::{App, Moment, Scene, Seen, Timeline, plateaus, play};
+use e2e::scene::{App, Moment, Scene, Seen, Timeline, plateaus, play, play_alone};
 
 use crate::policy::{PATIENCE, STEPS, all_users_within, finished_within};
 
-/// The least number of requests a release must be seen with.
+/// The least number of requests that releases are seen with.
 const REQUESTS: u64 = 10_000;
 /// How far a step's share in the traffic may be from its weight, in points.
 const POINTS: f64 = 5.0;
@@ -15,12 +15,11 @@ const POINTS: f64 = 5.0;
 const SETTLE: Duration = Duration::from_millis(1500);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_good_release_is_seen_step_by_step_and_loses_nothing() {
-    play("good", async |scene| {
+async fn a_good_release_is_seen_step_by_step_and_is_in_time() {
+    play_alone("good", async |scene| {
         let app = App::new("app", "v1");
         scene.settled(&app).await?;
         let running = scene.load("app")?.start()?;
-        let mut live = running.live();
         let timeline = Timeline::follow(scene, "app");
         tokio::time::sleep(Duration::from_secs(2)).await;
         let applied = Instant::now();
@@ -29,17 +28,51 @@ async fn a_good_release_is_seen_step_by_step_and_loses_nothing() {
         scene.phase("app", "Succeeded", PATIENCE).await?;
         let finished = applied.elapsed();
         let moments = timeline.stop().await?;
-        live.wait_for(|live| live.requests >= REQUESTS).await?;
         let report = running.stop().await?;
 
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         assert_eq!(report.errors_of("v2"), 0);
         shares_are_seen(&report, &moments);
         let all_on = report.first_all_on("v2").expect("everybody is on v2 at the end");
         let all_users = all_on.saturating_duration_since(applied);
         println!("all users on v2 after {all_users:?}, Succeeded after {finished:?}");
+        for moment in &moments {
+            println!(
+                "{:>8.2?} {:?}",
+                moment.at.saturating_duration_since(applied),
+                moment.seen
+            );
+        }
         assert!(all_users <= all_users_within(), "all users on v2 took {all_users:?}");
         assert!(finished <= finished_within(), "Succeeded took {finished:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_requests_through_one_release_after_the_other_lose_none() {
+    play("good-many", async |scene| {
+        let app = App::new("app", "v1");
+        scene.settled(&app).await?;
+        let running = scene.load("app")?.start()?;
+        let live = running.live();
+        let mut number = 1;
+        while live.borrow().requests < REQUESTS {
+            number += 1;
+            let next = app.at(&format!("v{number}"));
+            scene.apply(&next.manifest()).await?.succeeded()?;
+            scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+            scene.phase("app", "Succeeded", PATIENCE).await?;
+        }
+        let report = running.stop().await?;
+        println!("{} requests through {} releases", report.requests(), number - 1);
+        report.nothing_lost()?;
+        assert!(
+            report.first_all_on(&format!("v{number}")).is_some(),
+            "{:?}",
+            report.versions()
+        );
         Ok(())
     })
     .await;
@@ -65,7 +98,7 @@ async fn a_route_applied_again_from_git_in_mid_run_never_moves_a_weight() {
         }
         let moments = timeline.stop().await?;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         scene.phase("app", "Succeeded", Duration::from_secs(1)).await?;
         let weights: Vec<u64> = plateaus(&moments).into_iter().map(|(weight, ..)| weight).collect();
         let climb: Vec<u64> = weights.iter().copied().take_while(|weight| *weight < 100).collect();

@@ -21,7 +21,7 @@ async fn an_apply_while_the_webhook_is_away_goes_through_and_is_analysed_once_it
         applied?.succeeded()?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         assert!(report.first_all_on("v2").is_some(), "{:?}", report.versions());
         let told = scene.objects().told("app").await?;
         assert!(told.iter().any(|line| line.contains("bypassed")), "{told:?}");
@@ -60,7 +60,7 @@ async fn a_controller_killed_again_and_again_ends_every_run_as_it_would_have() {
         let moments = timeline.stop().await?;
         let report = running.stop().await?;
         println!("{killed} kills in {} runs", version - 1);
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         for moment in moments {
             if let Seen::Route { primary, canary } = moment.seen {
                 assert_eq!(primary + canary, 100, "the weights sum to 100 at every instant");

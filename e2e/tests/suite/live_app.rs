@@ -25,7 +25,7 @@ async fn a_label_enrols_a_live_app_without_a_run_and_without_a_lost_request() {
         scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
         tokio::time::sleep(Duration::from_secs(5)).await;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         assert_eq!(report.versions().len(), 1, "{:?}", report.versions());
         let told = scene.objects().told("app").await?;
         assert!(
@@ -57,7 +57,7 @@ async fn an_apply_right_after_the_label_is_held_and_then_released_as_a_canary() 
         scene.phase("app", "Succeeded", PATIENCE).await?;
         tokio::time::sleep(Duration::from_secs(3)).await;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         assert!(
             report.first_all_on("v2").is_some(),
             "everybody ends on v2: {:?}",

@@ -7,7 +7,6 @@ mod dry_run;
 mod exit;
 mod failing_pods;
 mod good_release;
-mod guard;
 mod idle;
 mod killed;
 mod live_app;

@@ -6,6 +6,7 @@ use serde_json::json;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_canary_is_refused_with_every_cause_and_its_path_at_once() {
     play("invalid", async |scene| {
+        scene.label().await?;
         let app = App::new("app", "v1");
         let analysis = json!({
             "interval": "5s", "threshold": 3, "maxWeight": 150, "stepWeight": 10,
@@ -29,6 +30,7 @@ async fn an_invalid_canary_is_refused_with_every_cause_and_its_path_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_metric_template_that_does_not_exist_yet_is_a_warning() {
     play("template", async |scene| {
+        scene.label().await?;
         let app = App::new("app", "v1");
         let analysis = json!({
             "interval": "5s", "threshold": 3, "stepWeights": [20, 50],

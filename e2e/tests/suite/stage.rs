@@ -35,7 +35,7 @@ async fn a_plain_app_is_served_and_the_gateway_counts_each_backend_under_the_nam
         )
         .await?;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         let share = counted / report.requests() as f64;
         assert!(
             (0.1..0.25).contains(&share),

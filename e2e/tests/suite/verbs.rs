@@ -35,7 +35,7 @@ async fn set_image_env_and_restart_at_rest_are_releases() {
         scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         Ok(())
     })
     .await;
@@ -62,7 +62,7 @@ async fn an_undo_in_mid_run_cancels_it() {
         })
         .await?;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         assert!(report.first_all_on("v1").is_some(), "everybody is on v1 again");
         Ok(())
     })
@@ -85,7 +85,7 @@ async fn a_scale_in_mid_run_is_for_the_canary_only() {
         assert_eq!(primary.spec.and_then(|spec| spec.replicas), Some(2));
         scene.phase("app", "Succeeded", PATIENCE).await?;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         Ok(())
     })
     .await;
@@ -113,7 +113,7 @@ async fn the_failed_revision_applied_again_starts_nothing_and_the_promoted_one_c
         })
         .await?;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         Ok(())
     })
     .await;
@@ -129,7 +129,7 @@ async fn a_target_deleted_and_created_again_leaves_the_primary_serving() {
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         let report = running.stop().await?;
-        assert_eq!(report.lost(), 0, "{:?}", report.losses());
+        report.nothing_lost()?;
         assert!(report.first_all_on("v2").is_some(), "{:?}", report.versions());
         Ok(())
     })

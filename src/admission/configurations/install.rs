@@ -77,10 +77,10 @@ impl Installer {
         let mut delay = PROBE_FIRST;
         loop {
             let current = rendering.borrow_and_update().clone();
-            if let Some(with) = current {
-                if let Err(error) = self.install(&with).await {
-                    tracing::error!(%error, "cannot install");
-                }
+            if let Some(with) = current
+                && let Err(error) = self.install(&with).await
+            {
+                tracing::error!(%error, "cannot install");
             }
             tokio::time::sleep(if self.probed() { PAUSE } else { Duration::ZERO }).await;
             tokio::select! {

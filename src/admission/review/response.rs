@@ -113,7 +113,7 @@ impl Response {
         response.insert("uid".into(), Value::from(request.uid.as_str()));
         response.insert("allowed".into(), Value::from(self.allowed()));
         if let Some(denial) = &self.denial {
-            response.insert("status".into(), status(request, denial)?);
+            response.insert("status".into(), status(request, denial));
         } else if !self.patch.is_empty() {
             response.insert("patchType".into(), Value::from("JSONPatch"));
             response.insert("patch".into(), Value::from(encode(&self.patch)?));
@@ -130,23 +130,25 @@ impl Response {
 }
 
 /// `metav1.Status`, of which the API server keeps code, reason, message and details.
-fn status(request: &Request, denial: &Denial) -> Result<Value, serde_json::Error> {
+fn status(request: &Request, denial: &Denial) -> Value {
     let mut status = json!({
         "apiVersion": "v1", "kind": "Status", "status": "Failure",
         "code": denial.code, "reason": denial.reason, "message": denial.message,
     });
     if denial.causes.is_empty() {
-        return Ok(status);
+        return status;
     }
-    let causes: Vec<&Cause> = denial.causes.iter().take(MAX_CAUSES).collect();
+    let cause =
+        |cause: &Cause| json!({"reason": cause.reason.as_str(), "field": cause.field, "message": cause.message});
+    let causes: Vec<Value> = denial.causes.iter().take(MAX_CAUSES).map(cause).collect();
     let details = json!({
         "group": request.kind.group, "kind": request.kind.kind, "name": request.object_name(),
-        "causes": serde_json::to_value(causes)?,
+        "causes": causes,
     });
     if let Some(members) = status.as_object_mut() {
         members.insert("details".into(), details);
     }
-    Ok(status)
+    status
 }
 
 /// One line without control characters, of bounded length: a warning is an HTTP header.

@@ -55,8 +55,16 @@ fn the_patch_is_base64_text() {
 #[test]
 fn a_denial_carries_every_cause_and_no_patch() {
     let causes = vec![
-        Cause::new(CauseReason::FieldValueInvalid, "spec.a", "bad"),
-        Cause::new(CauseReason::FieldValueRequired, "spec.b", "missing"),
+        Cause {
+            reason: CauseReason::Invalid,
+            field: "spec.a".into(),
+            message: "bad".into(),
+        },
+        Cause {
+            reason: CauseReason::Required,
+            field: "spec.b".into(),
+            message: "missing".into(),
+        },
     ];
     let mut response = Response::deny(Denial::invalid(&request(), causes));
     response.patch = vec![PatchOp::replace("/x", json!(1))];

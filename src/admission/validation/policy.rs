@@ -37,20 +37,7 @@ pub fn known_bad_policy() -> CanaryPolicy {
 fn judged(policy: &CanaryPolicy, world: &World) -> Report {
     let mut report = Report::default();
     let spec = &policy.spec;
-    let provider = spec.provider.as_deref().filter(|provider| !provider.is_empty());
-    if let Some(provider) = provider.filter(|provider| !PROVIDERS.contains(provider)) {
-        report.unsupported(
-            "spec.provider",
-            provider,
-            format!("supported values: {}", quoted(PROVIDERS)),
-        );
-    }
-    if let Some(url) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) {
-        const FIELD: &str = "spec.metricsServer";
-        if let Some(url) = urls::check(&mut report, FIELD, url, "http://prometheus.monitoring:9090") {
-            urls::check_egress(&mut report, FIELD, &url, world.allow_local_urls);
-        }
-    }
+    sources(&mut report, spec, world);
     gateways(
         &mut report,
         "spec.gatewayRefs",
@@ -58,28 +45,7 @@ fn judged(policy: &CanaryPolicy, world: &World) -> Report {
     );
     hostname(&mut report, spec.hostname_template.as_deref());
     numbers(&mut report, spec);
-    if let Some(analysis) = &spec.analysis {
-        let provider = provider.unwrap_or(world.default_provider());
-        // The policy judged is not yet the one in force.
-        let world = World {
-            policy: None,
-            ..world.clone()
-        };
-        Rules {
-            analysis,
-            provider,
-            world: &world,
-            namespace: None,
-            complete: false,
-        }
-        .check(&mut report);
-    }
-    if let Some(rails) = &spec.guard_rails {
-        guard_rails(&mut report, rails);
-        if let Some(analysis) = &spec.analysis {
-            within(&mut report, &policy.name_any(), rails, analysis);
-        }
-    }
+    analysis(&mut report, policy, world);
     for (index, window) in spec.freeze_windows.iter().flatten().enumerate() {
         freeze(&mut report, &format!("spec.freezeWindows[{index}]"), window);
     }
@@ -91,6 +57,56 @@ fn judged(policy: &CanaryPolicy, world: &World) -> Report {
         );
     }
     report
+}
+
+/// Where routes are written and metrics read.
+fn sources(report: &mut Report, spec: &CanaryPolicySpec, world: &World) {
+    const SERVER: &str = "spec.metricsServer";
+    if let Some(provider) = named(spec).filter(|provider| !PROVIDERS.contains(provider)) {
+        report.unsupported(
+            "spec.provider",
+            provider,
+            format!("supported values: {}", quoted(PROVIDERS)),
+        );
+    }
+    let Some(text) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) else {
+        return;
+    };
+    if let Some(url) = urls::check(report, SERVER, text, "http://prometheus.monitoring:9090") {
+        urls::check_egress(report, SERVER, &url, world.allow_local_urls);
+    }
+}
+
+fn named(spec: &CanaryPolicySpec) -> Option<&str> {
+    spec.provider.as_deref().filter(|provider| !provider.is_empty())
+}
+
+/// The defaults, and the guard rails they must keep themselves.
+fn analysis(report: &mut Report, policy: &CanaryPolicy, world: &World) {
+    let spec = &policy.spec;
+    if let Some(rails) = &spec.guard_rails {
+        guard_rails(report, rails);
+    }
+    let Some(analysis) = &spec.analysis else {
+        return;
+    };
+    let provider = named(spec).unwrap_or(world.default_provider());
+    // The policy judged is not yet the one in force.
+    let world = World {
+        policy: None,
+        ..world.clone()
+    };
+    Rules {
+        analysis,
+        provider,
+        world: &world,
+        namespace: None,
+        complete: false,
+    }
+    .check(report);
+    if let Some(rails) = &spec.guard_rails {
+        within(report, &policy.name_any(), rails, analysis);
+    }
 }
 
 fn hostname(report: &mut Report, template: Option<&str>) {

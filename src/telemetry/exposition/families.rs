@@ -1,6 +1,6 @@
 //! Names, helps and labels. The library appends `_total` to counters, so their names lack it here.
 
-use super::{Answer, Strategy};
+use super::Strategy;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -11,8 +11,6 @@ use std::sync::atomic::AtomicU64;
 
 /// The buckets of Go's client library, in seconds.
 const GO_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Admission answers in milliseconds or not in time.
-const ADMISSION_BUCKETS: [f64; 9] = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.05, 0.25, 1.0];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct Info {
@@ -53,12 +51,6 @@ pub struct Outcome {
     pub analysis_status: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Kind {
-    pub entry: &'static str,
-    pub answer: &'static str,
-}
-
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Every family; cheap to clone.
@@ -75,13 +67,11 @@ pub struct Families {
     pub bypassed: Family<Namespace, Counter>,
     pub events_dropped: Counter,
     pub leader: Gauge,
-    pub admissions: Histograms<Kind>,
 }
 
 impl Families {
     pub fn registered(r: &mut Registry) -> Self {
         let duration: fn() -> Histogram = || Histogram::new(GO_BUCKETS);
-        let admissions: fn() -> Histogram = || Histogram::new(ADMISSION_BUCKETS);
         Self {
             info: add(
                 r,
@@ -139,12 +129,6 @@ impl Families {
                 Counter::default(),
             ),
             leader: add(r, "coalmine_leader", "Whether this process leads", Gauge::default()),
-            admissions: add(
-                r,
-                "coalmine_admission_duration_seconds",
-                "Time of admission answers by entry and answer",
-                Family::new_with_constructor(admissions),
-            ),
         }
     }
 
@@ -195,16 +179,5 @@ impl Outcome {
             deployment_strategy,
             analysis_status: status,
         }
-    }
-}
-
-impl Kind {
-    pub fn new(entry: &'static str, answer: Answer) -> Self {
-        let answer = match answer {
-            Answer::Allowed => "allowed",
-            Answer::Denied => "denied",
-            Answer::Error => "error",
-        };
-        Self { entry, answer }
     }
 }

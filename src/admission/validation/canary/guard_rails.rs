@@ -56,38 +56,30 @@ fn weights(report: &mut Report, policy: &str, rails: &GuardRails, analysis: &Ana
     if analysis.kind() != AnalysisKind::Weighted {
         return;
     }
-    let steps = analysis.step_weights();
     let listed = analysis.step_weights.is_some();
-    let rises = std::iter::once(0)
-        .chain(steps.iter().copied())
-        .zip(&steps)
-        .map(|(from, to)| to - from);
-    let rise = if listed {
-        rises.max().unwrap_or(0)
+    let (step, max) = if listed {
+        ("stepWeights", "stepWeights")
     } else {
-        analysis.step_weight()
+        ("stepWeight", "maxWeight")
     };
-    let field = if listed {
-        "spec.analysis.stepWeights"
-    } else {
-        "spec.analysis.stepWeight"
-    };
+    let (rise, highest) = reach(analysis);
     if let Some(most) = rails.max_step_weight.map(Number::int).filter(|most| rise > *most) {
-        report.forbidden(
-            field,
-            format!("policy {policy:?} allows at most {most} % in one step, not {rise}"),
-        );
+        let why = format!("policy {policy:?} allows at most {most} % in one step, not {rise}");
+        report.forbidden(format!("spec.analysis.{step}"), why);
     }
-    let highest = if listed {
-        steps.iter().copied().max().unwrap_or(0)
-    } else {
-        analysis.max_weight()
-    };
-    let field = if listed { field } else { "spec.analysis.maxWeight" };
     if let Some(most) = rails.max_weight.map(Number::int).filter(|most| highest > *most) {
-        report.forbidden(
-            field,
-            format!("policy {policy:?} allows at most {most} % before promotion, not {highest}"),
-        );
+        let why = format!("policy {policy:?} allows at most {most} % before promotion, not {highest}");
+        report.forbidden(format!("spec.analysis.{max}"), why);
     }
+}
+
+/// The largest step and the highest weight of an analysis, percent.
+fn reach(analysis: &Analysis) -> (i32, i32) {
+    if analysis.step_weights.is_none() {
+        return (analysis.step_weight(), analysis.max_weight());
+    }
+    let steps = analysis.step_weights();
+    let before = std::iter::once(0).chain(steps.iter().copied());
+    let rise = before.zip(&steps).map(|(from, to)| to - from).max().unwrap_or(0);
+    (rise, steps.iter().copied().max().unwrap_or(0))
 }

@@ -3,7 +3,9 @@
 use super::Subject;
 use crate::admission::validation::names::{MAX_BASE, is_port_name, is_service_name};
 use crate::admission::validation::report::Report;
+use crate::api::Canary;
 use crate::api::canary::CanaryService;
+use crate::api::labels::GENERATED;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 
@@ -49,24 +51,25 @@ fn name(report: &mut Report, subject: &Subject, service: &CanaryService) {
             );
         }
     }
+    taken(report, subject);
+}
+
+/// Services of other Canaries are refused, Services of nobody we know are announced.
+fn taken(report: &mut Report, subject: &Subject) {
     let names = subject.canary.service_names();
-    let taken = |other: &&crate::api::Canary| {
-        other.spec.service.is_some() && other.service_names().iter().any(|name| names.contains(name))
-    };
-    // A shared target shares its Services too; that has its own message.
-    let rivals = subject
+    let clashes =
+        |other: &&Canary| other.spec.service.is_some() && other.service_names().iter().any(|name| names.contains(name));
+    // A shared target shares its Services too, and has its own message; generated Canaries yield.
+    let mut rivals = subject
         .others()
-        .filter(|other| other.target_name() != subject.canary.target_name());
-    if let Some(other) = rivals
-        .filter(|other| !other.labels().contains_key(crate::api::labels::GENERATED))
-        .find(taken)
-    {
+        .filter(|other| other.target_name() != subject.canary.target_name() && !other.labels().contains_key(GENERATED));
+    if let Some(other) = rivals.find(clashes) {
+        let [apex, ..] = &names;
         let why = format!(
-            "{0:?}, {0}-primary or {0}-canary is used by canary {1:?}",
-            names[0],
+            "{apex:?}, {apex}-primary or {apex}-canary is used by canary {:?}",
             other.name_any()
         );
-        report.duplicate(NAME, &names[0], why);
+        report.duplicate(NAME, apex, why);
     }
     for (index, name) in names.iter().enumerate() {
         if subject
@@ -75,10 +78,9 @@ fn name(report: &mut Report, subject: &Subject, service: &CanaryService) {
             .iter()
             .any(|known| known.name == *name && !known.ours)
         {
-            let fate = if index == 0 {
-                "will be taken over: its selector is changed"
-            } else {
-                "is not ours; the release waits until it is gone"
+            let fate = match index {
+                0 => "will be taken over: its selector is changed",
+                _ => "is not ours; the release waits until it is gone",
             };
             report.warn(NAME, format!("Service {name:?} {fate}"));
         }

@@ -107,3 +107,46 @@ fn fields_without_behaviour_are_named() {
         ]
     );
 }
+
+/// The drop-in test: whole manifests of other people, such as a checkout of Flagger's examples.
+#[test]
+#[ignore = "reads every YAML file below the directory named by MANIFESTS"]
+fn manifests_of_others_pass() {
+    let directory = std::env::var("MANIFESTS").expect("MANIFESTS names a directory");
+    let mut waiting = vec![std::path::PathBuf::from(directory)];
+    let (mut judged, mut refused) = (0, 0);
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|end| end == "yaml") {
+            for findings in std::fs::read_to_string(&path)
+                .unwrap_or_default()
+                .split("\n---")
+                .filter_map(any)
+            {
+                judged += 1;
+                if !findings.allowed() || std::env::var_os("VERBOSE").is_some() {
+                    println!("{}: {findings:#?}", path.display());
+                }
+                refused += usize::from(!findings.allowed());
+            }
+        }
+    }
+    assert_eq!(refused, 0, "of {judged}");
+    println!("{judged} judged");
+}
+
+/// Judges one document, if it is a complete object of ours.
+fn any(document: &str) -> Option<Findings> {
+    let value: Value = serde_saphyr::from_str(document).ok()?;
+    let world = World {
+        default_provider: "istio".into(),
+        ..World::default()
+    };
+    match value.get("kind")?.as_str()? {
+        "Canary" => Some(canary(&serde_json::from_value(value).ok()?, None, &world)),
+        "MetricTemplate" => Some(metric_template(&serde_json::from_value(value).ok()?, None, &world)),
+        "AlertProvider" => Some(alert_provider(&serde_json::from_value(value).ok()?, None, &world)),
+        _ => None,
+    }
+}

@@ -1,0 +1,115 @@
+//! Our own kinds at the door: what the caches know, handed to the pure rules of [`super::validation`].
+
+use super::context::View;
+use super::review::{Denial, Operation, Request, Response};
+use super::server::Internal;
+use super::validation::{self, Findings, Lookup, ServiceFacts, World};
+use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
+use crate::routing::{Names, httproute};
+use kube::ResourceExt;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Judges a CREATE or UPDATE of one of our kinds. Kinds that are not ours are let through.
+///
+/// # Errors
+/// When an object that the schema let through cannot be read, which is a fault of ours.
+pub fn validate(request: &Request, view: &View) -> Result<Response, Internal> {
+    let findings = match request.kind.kind.as_str() {
+        // The controller must always be able to take its finalizer off.
+        "Canary" if view.is_ours(request) => return Ok(Response::allow().with_audit("decision", "own")),
+        "Canary" => {
+            let (new, old) = both::<Canary>(request)?;
+            let world = canary_world(request, &new, view);
+            let mut findings = validation::canary(&new, old.as_ref(), &world);
+            findings.warnings.extend(validation::unbuilt(&new, &world));
+            findings
+        }
+        "MetricTemplate" => {
+            let (new, old) = both::<MetricTemplate>(request)?;
+            validation::metric_template(&new, old.as_ref(), &cluster_world(view))
+        }
+        "AlertProvider" => {
+            let (new, old) = both::<AlertProvider>(request)?;
+            validation::alert_provider(&new, old.as_ref(), &cluster_world(view))
+        }
+        "CanaryPolicy" => {
+            let (new, old) = both::<CanaryPolicy>(request)?;
+            validation::policy(&new, old.as_ref(), &cluster_world(view))
+        }
+        _ => return Ok(Response::allow()),
+    };
+    Ok(answer(request, findings))
+}
+
+fn answer(request: &Request, findings: Findings) -> Response {
+    let response = if findings.allowed() {
+        Response::allow().with_audit("decision", "valid")
+    } else {
+        Response::deny(Denial::invalid(request, findings.causes)).with_audit("decision", "invalid")
+    };
+    response.with_warnings(findings.warnings)
+}
+
+fn both<K: DeserializeOwned>(request: &Request) -> Result<(K, Option<K>), Internal> {
+    let read = |object: &Value| serde_json::from_value(object.clone());
+    let new = read(&request.object).map_err(|error| Internal(format!("{}: {error}", request.kind.kind)))?;
+    // An old object that cannot be read is no excuse for the new one.
+    let old = (request.operation == Operation::Update)
+        .then(|| read(&request.old_object).ok())
+        .flatten();
+    Ok((new, old))
+}
+
+/// What holds for every kind.
+fn cluster_world(view: &View) -> World {
+    let providers = view.caches.providers.state();
+    let named = |provider: &AlertProvider| (provider.namespace().unwrap_or_default(), provider.name_any());
+    World {
+        canaries: view.caches.canaries.state(),
+        metric_templates: Some(view.caches.templates.state()),
+        alert_providers: Some(providers.iter().map(|provider| named(provider)).collect()),
+        default_provider: view.defaults.provider.clone(),
+        selector_labels: view.defaults.selector_labels.clone(),
+        ..World::default()
+    }
+}
+
+/// What holds for a Canary of one namespace. The target itself is not cached and so not judged here.
+fn canary_world(request: &Request, canary: &Canary, view: &View) -> World {
+    let services = view.caches.services(&request.namespace);
+    let routes = view.caches.routes(&request.namespace);
+    let names = Names::new(canary.service_name());
+    World {
+        canaries: view.canaries(&request.namespace),
+        target: Lookup::Unknown,
+        services: services.iter().map(|service| facts(service, canary)).collect(),
+        user_route: routes.iter().any(|route| httproute::refers_to(route, &names)),
+        policy: view.policy_in_force(request),
+        ..cluster_world(view)
+    }
+}
+
+fn facts(service: &Value, canary: &Canary) -> ServiceFacts {
+    let name = service
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let generated = service
+        .pointer("/metadata/labels")
+        .is_some_and(|all| all.get(labels::GENERATED).is_some());
+    let owners = service.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let owned = owners.into_iter().flatten().any(|owner| {
+        owner.get("kind").and_then(Value::as_str) == Some("Canary")
+            && owner.get("name").and_then(Value::as_str) == canary.metadata.name.as_deref()
+    });
+    // Once the pair serves, its apex is in our hands, whoever made it.
+    let held = canary
+        .status
+        .as_ref()
+        .is_some_and(|status| status.phase != Default::default());
+    ServiceFacts {
+        name: name.to_owned(),
+        ours: generated || owned || held,
+    }
+}

@@ -1,0 +1,139 @@
+//! Flags of Flagger's that change nothing here. A Deployment that passes them must start; what a flag would have done is
+//! said in the log and never silently left out. Only those that forbid something stop the start.
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
+
+/// Why a flag has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// What it tunes does not exist here.
+    Needless(&'static str),
+    /// It will have one.
+    NotBuilt,
+    /// It keeps the controller from doing something, and cannot do so yet: starting all the same would do it.
+    Limit,
+}
+
+const POLLING: Why = Why::Needless("nothing polls");
+const CLIENT: Why = Why::Needless("the client has no limit of its own");
+const LEASE: Why = Why::Needless("the controller always holds a lease, in its own namespace");
+const FLAGS: [(&str, Why); 23] = [
+    ("control-loop-interval", POLLING),
+    ("threadiness", POLLING),
+    ("kubeconfig-qps", CLIENT),
+    ("kubeconfig-burst", CLIENT),
+    ("zap-replace-globals", Why::Needless("there is one logger")),
+    ("enable-leader-election", LEASE),
+    ("leader-election-namespace", LEASE),
+    ("watch-namespace", Why::Limit),
+    ("kubeconfig-service-mesh", Why::NotBuilt),
+    ("enable-config-tracking", Why::NotBuilt),
+    ("ingress-annotations-prefix", Why::NotBuilt),
+    ("ingress-class", Why::NotBuilt),
+    ("event-webhook", Why::NotBuilt),
+    ("cluster-name", Why::NotBuilt),
+    ("no-cross-namespace-refs", Why::Limit),
+    ("slack-url", Why::NotBuilt),
+    ("slack-token", Why::NotBuilt),
+    ("slack-proxy-url", Why::NotBuilt),
+    ("slack-user", Why::NotBuilt),
+    ("slack-channel", Why::NotBuilt),
+    ("msteams-url", Why::NotBuilt),
+    ("msteams-proxy-url", Why::NotBuilt),
+    ("dry-run", Why::Limit),
+];
+/// Boolean flags of Go need no value.
+const SWITCHES: [&str; 5] = [
+    "zap-replace-globals",
+    "enable-leader-election",
+    "enable-config-tracking",
+    "no-cross-namespace-refs",
+    "dry-run",
+];
+
+/// The flags that were given and have no effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlaggerArgs(Vec<(&'static str, Why)>);
+
+impl FlaggerArgs {
+    /// Says in the log what was given in vain; an error for a limit that would not be kept. Values are not shown: some
+    /// are secrets.
+    pub fn explain(&self) -> anyhow::Result<()> {
+        for (name, why) in &self.0 {
+            match why {
+                Why::Needless(reason) => tracing::info!("-{name} is not needed: {reason}"),
+                Why::NotBuilt => tracing::warn!("-{name} has no effect yet"),
+                Why::Limit => {
+                    anyhow::bail!("-{name} is not supported yet, and starting without it would do what it forbids")
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromArgMatches for FlaggerArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |name: &str| match matches.value_source(name) {
+            None | Some(ValueSource::DefaultValue) => false,
+            Some(_) => matches
+                .get_one::<String>(name)
+                .is_some_and(|value| !value.is_empty() && value != "false"),
+        };
+        Ok(Self(FLAGS.into_iter().filter(|(name, _)| given(name)).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for FlaggerArgs {
+    fn augment_args(command: Command) -> Command {
+        command.args(FLAGS.map(|(name, _)| {
+            let arg = Arg::new(name).long(name).hide(true).action(ArgAction::Set);
+            if SWITCHES.contains(&name) {
+                arg.num_args(0..=1).require_equals(true).default_missing_value("true")
+            } else {
+                arg
+            }
+        }))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Args as _;
+
+    fn explained(args: &[&str]) -> anyhow::Result<()> {
+        let command = FlaggerArgs::augment_args(Command::new("coalmine"));
+        let matches = command.get_matches_from(std::iter::once("coalmine").chain(args.iter().copied()));
+        FlaggerArgs::from_arg_matches(&matches).unwrap().explain()
+    }
+
+    #[test]
+    fn a_limit_that_would_not_be_kept_stops_the_start() {
+        for given in ["--watch-namespace=test", "--no-cross-namespace-refs", "--dry-run=true"] {
+            assert!(explained(&[given]).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn everything_else_starts() {
+        let args = [
+            "--watch-namespace=",
+            "--no-cross-namespace-refs=false",
+            "--slack-url=http://x",
+            "--threadiness=2",
+        ];
+        assert!(explained(&args).is_ok());
+        assert!(explained(&[]).is_ok());
+    }
+}
