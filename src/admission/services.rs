@@ -5,10 +5,8 @@ use super::fields;
 use super::patch::{PatchOp, string_map};
 use super::review::{Operation, Request};
 use crate::api::labels;
+use crate::plan::generate::ORIGINAL_SELECTOR;
 use serde_json::Value;
-
-/// Annotation of an apex that was the user's: the selector the user wrote last, as JSON, for the exit.
-pub const ORIGINAL_SELECTOR: &str = "coalmine.dev/original-selector";
 
 /// Who writes an apex Service, and where its Canary stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +82,7 @@ fn release(old: &Value, new: &Value) -> Vec<PatchOp> {
         changes.push((labels::MANAGED_BY.to_owned(), None));
     }
     let mut ops = string_map(new, "/metadata/labels", &changes);
+    ops.extend(drop_generated_ports(old, new));
     let owners = new.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let is_canary = |owner: &Value| owner.get("kind").and_then(Value::as_str) == Some("Canary");
     // From the last to the first, so that a removal does not shift what is still to be removed.
@@ -97,6 +96,55 @@ fn release(old: &Value, new: &Value) -> Vec<PatchOp> {
         ops.push(PatchOp::remove(format!("/metadata/ownerReferences/{index}")));
     }
     ops
+}
+
+/// Ports merge by number, so an apply that brings other ones finds ours beside them, perhaps under its own name, which the
+/// API server refuses. What only we asked for goes, as long as the user asks for any.
+fn drop_generated_ports(old: &Value, new: &Value) -> Vec<PatchOp> {
+    let ports = |object: &Value| {
+        object
+            .pointer("/spec/ports")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let (ours, sent) = (ports(old), ports(new));
+    let generated = |port: &Value| ours.iter().any(|one| port_key(one) == port_key(port)) && !asked_for(new, port);
+    let left: Vec<Value> = sent.iter().filter(|port| !generated(port)).cloned().collect();
+    if left.is_empty() || left.len() == sent.len() {
+        return Vec::new();
+    }
+    vec![PatchOp::replace("/spec/ports", Value::Array(left))]
+}
+
+fn port_key(port: &Value) -> (u64, String) {
+    let protocol = port.get("protocol").and_then(Value::as_str).unwrap_or("TCP");
+    (
+        port.get("port").and_then(Value::as_u64).unwrap_or(0),
+        protocol.to_owned(),
+    )
+}
+
+/// Whether the user's manifest has the port: by the annotation of client-side apply, or by ownership of server-side apply.
+fn asked_for(new: &Value, port: &Value) -> bool {
+    let applied = annotation(new, "kubectl.kubernetes.io/last-applied-configuration");
+    let applied = applied
+        .and_then(|text| serde_json::from_str::<Value>(text).ok())
+        .unwrap_or_default();
+    let listed = applied.pointer("/spec/ports").and_then(Value::as_array);
+    if listed.is_some_and(|ports| ports.iter().any(|one| port_key(one) == port_key(port))) {
+        return true;
+    }
+    let (number, protocol) = port_key(port);
+    let item = format!("k:{{\"port\":{number},\"protocol\":\"{protocol}\"}}");
+    let entries = new.pointer("/metadata/managedFields").and_then(Value::as_array);
+    entries.into_iter().flatten().any(|entry| {
+        entry.get("manager").and_then(Value::as_str) != Some(labels::FIELD_MANAGER)
+            && entry.get("operation").and_then(Value::as_str) == Some("Apply")
+            && entry
+                .pointer("/fieldsV1/f:spec/f:ports")
+                .is_some_and(|ports| ports.get(&item).is_some())
+    })
 }
 
 fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
@@ -186,6 +234,38 @@ mod tests {
             json!([{"kind": "Other", "name": "x"}])
         );
         assert_eq!(after["spec"]["selector"], json!({"app": "shop-primary"}));
+    }
+
+    #[test]
+    fn the_ports_of_an_apply_take_the_place_of_those_we_guessed() {
+        let marks = json!({labels::GENERATED: "true"});
+        let old = json!({
+            "metadata": {"labels": marks},
+            "spec": {"selector": {"app": "shop-primary"}, "ports": [{"name": "http", "port": 9898, "protocol": "TCP"}]},
+        });
+        let applied = json!({"spec": {"ports": [{"name": "http", "port": 80}]}}).to_string();
+        let merged =
+            json!([{"name": "http", "port": 80, "protocol": "TCP"}, {"name": "http", "port": 9898, "protocol": "TCP"}]);
+        let mut new = old.clone();
+        new["spec"]["ports"] = merged.clone();
+        new["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": applied});
+        assert_eq!(
+            run(&old, &new, USERS)["spec"]["ports"],
+            json!([{"name": "http", "port": 80, "protocol": "TCP"}])
+        );
+
+        let both = json!({"spec": {"ports": [{"port": 80}, {"port": 9898}]}}).to_string();
+        new["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": both});
+        assert_eq!(run(&old, &new, USERS)["spec"]["ports"], merged);
+
+        let mut new = old.clone();
+        new["spec"]["ports"] = merged;
+        new["metadata"]["managedFields"] = json!([{"manager": "flux", "operation": "Apply", "fieldsV1": {"f:spec": {
+            "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {}}}}}]);
+        assert_eq!(
+            run(&old, &new, USERS)["spec"]["ports"],
+            json!([{"name": "http", "port": 80, "protocol": "TCP"}])
+        );
     }
 
     #[test]

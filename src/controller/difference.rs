@@ -12,13 +12,10 @@ use super::{
 use crate::{
     analysis::{ApexSide, Dismantle, Observation, PrimaryTemplate, Target, World},
     api::labels,
-    plan::{Blueprint, Selector, ServiceRole, apex_selector, primary, service},
+    plan::{Blueprint, Selector, ServiceRole, apex_selector, generate::ORIGINAL_SELECTOR, primary, service},
     routing::{Weights, httproute},
 };
 use serde_json::{Map, Value, json};
-
-/// Annotation on a user's own apex Service: its selector before we moved it, as JSON, for the exit.
-pub const ORIGINAL_SELECTOR: &str = "coalmine.dev/original-selector";
 
 /// What keeps a world from being made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -305,10 +302,28 @@ impl Pair<'_> {
         }
         let Some(weights) = world.weights else { return };
         for route in self.live.routes.iter().filter(|r| httproute::refers_to(r, names)) {
-            if httproute::weights(route, names) != Some(weights) || !httproute::is_split(route, names) {
+            if let Some(wanted) = self.generated_anew(route, weights) {
+                writes.push(Write::Apply {
+                    kind: Kind::HttpRoute,
+                    object: wanted,
+                });
+            } else if httproute::weights(route, names) != Some(weights) || !httproute::is_split(route, names) {
                 writes.push(rules(route, httproute::with_weights(route, names, weights)));
             }
         }
+    }
+
+    // A route we generated follows its Canary: hosts, gateways, ports.
+    fn generated_anew(&self, route: &Value, weights: Weights) -> Option<Value> {
+        label(route, labels::GENERATED)?;
+        let (names, spec) = (self.blueprint.names.as_ref()?, self.blueprint.route.as_ref()?);
+        let mut wanted = httproute::generated(&self.blueprint.namespace, names, spec, weights);
+        let same = wanted
+            .get("spec")
+            .zip(route.get("spec"))
+            .is_some_and(|(wanted, live)| contains(live, wanted));
+        self.mark(&mut wanted);
+        (!same).then_some(wanted)
     }
 
     fn mark(&self, object: &mut Value) {

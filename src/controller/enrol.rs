@@ -5,7 +5,7 @@
 
 use super::{cache::Kind, context::Context};
 use crate::{
-    api::{Canary, labels},
+    api::{Canary, CanarySpec, canary::Phase, labels},
     plan::generate::{self, NotEnrolled},
 };
 use kube::{
@@ -41,7 +41,8 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str) {
             .pointer("/metadata/name")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        if canaries.iter().any(|canary| canary.target_name() == name) || !wants(context, &target) {
+        let known = canaries.iter().find(|canary| canary.target_name() == name);
+        if known.is_some_and(|canary| !follows(canary)) || known.is_none() && !wants(context, &target) {
             continue;
         }
         make(context, namespace, &target, &services, &routes).await;
@@ -84,6 +85,28 @@ fn named_policy(target: &Value) -> Option<&str> {
     target.pointer("/metadata/annotations")?.get(labels::POLICY)?.as_str()
 }
 
+// A generated Canary follows the user's Services, routes and policy, but never while a revision is under way.
+fn follows(canary: &Canary) -> bool {
+    let phase = canary.status.as_ref().map(|status| status.phase).unwrap_or_default();
+    is_generated(canary) && (phase.at_rest() || matches!(phase, Phase::Unset | Phase::Initializing))
+}
+
+// The schema fills these in when a Canary is stored; what we render leaves them out.
+fn undefaulted(mut spec: CanarySpec) -> CanarySpec {
+    let gateways = spec
+        .service
+        .iter_mut()
+        .flat_map(|service| service.gateway_refs.iter_mut().flatten());
+    for gateway in gateways {
+        gateway.group = gateway
+            .group
+            .take()
+            .filter(|group| group != "gateway.networking.k8s.io");
+        gateway.kind = gateway.kind.take().filter(|kind| kind != "Gateway");
+    }
+    spec
+}
+
 async fn make(context: &Context, namespace: &str, target: &Value, services: &[Value], routes: &[Value]) {
     let Some(policy) = context.policy(namespace, named_policy(target)) else {
         return;
@@ -100,6 +123,10 @@ async fn make(context: &Context, namespace: &str, target: &Value, services: &[Va
             return;
         }
     };
+    let known = context.canary(&(namespace.to_owned(), canary.name_any()));
+    if known.is_some_and(|known| undefaulted(known.spec.clone()) == undefaulted(canary.spec.clone())) {
+        return;
+    }
     let params = PatchParams::apply(labels::FIELD_MANAGER);
     let api = Api::<Canary>::namespaced(context.client.clone(), namespace);
     if let Err(error) = api.patch(&canary.name_any(), &params, &Patch::Apply(&canary)).await {

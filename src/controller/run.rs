@@ -28,8 +28,15 @@ use kube::{
 };
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
-use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Debug,
+    hash::Hash,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::MissedTickBehavior;
 
 /// What the controller is told by flags.
 #[derive(Debug, Clone)]
@@ -41,6 +48,9 @@ pub struct Settings {
     /// The lease that decides which replica works.
     pub election: lease::Settings,
 }
+
+/// Least time between two passes over a namespace.
+const ENROL_PAUSE: Duration = Duration::from_millis(25);
 
 // What a cluster-wide watch tells the wiring.
 #[derive(Debug, Clone)]
@@ -165,6 +175,10 @@ async fn wire(
     sender: Sender,
 ) {
     watches.follow(&context.namespaces, &context.canaries);
+    // A burst of changes is one pass over its namespace.
+    let mut pending: BTreeSet<String> = BTreeSet::new();
+    let mut pass = tokio::time::interval(ENROL_PAUSE);
+    pass.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known: HashMap<String, bool> = HashMap::new();
     loop {
         tokio::select! {
@@ -172,29 +186,32 @@ async fn wire(
                 Told::Canary(namespace, name) => {
                     watches.follow(&context.namespaces, &context.canaries);
                     sender.send((namespace.clone(), name));
-                    enrol::enrol(&context, &namespace).await;
+                    pending.insert(namespace);
                 }
                 Told::Namespace(namespace) => {
                     let enabled = context.enabled(&namespace);
                     if known.insert(namespace.clone(), enabled) != Some(enabled) {
                         watches.follow(&context.namespaces, &context.canaries);
-                        enrol::enrol(&context, &namespace).await;
+                        pending.insert(namespace);
                     }
                 }
                 Told::Policy => {
                     for canary in context.canaries.state() {
                         sender.send(key(&canary));
                     }
-                    for namespace in known.iter().filter(|(_, enabled)| **enabled).map(|(ns, _)| ns) {
-                        enrol::enrol(&context, namespace).await;
-                    }
+                    pending.extend(known.iter().filter(|(_, enabled)| **enabled).map(|(ns, _)| ns.clone()));
                 }
             },
             Some(change) = changed.recv() => {
-                if matches!(change.kind, Kind::Deployment) || change.object.is_null() || !known.contains_key(&change.namespace) {
-                    enrol::enrol(&context, &change.namespace).await;
+                if matches!(change.kind, Kind::Deployment | Kind::Service | Kind::HttpRoute) || change.object.is_null() {
+                    pending.insert(change.namespace.clone());
                 }
                 tell(&context, &change);
+            }
+            _ = pass.tick(), if !pending.is_empty() => {
+                for namespace in std::mem::take(&mut pending) {
+                    enrol::enrol(&context, &namespace).await;
+                }
             }
             else => return,
         }

@@ -19,6 +19,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
+/// Annotation on a user's own apex Service: its selector before we moved it, as JSON, for the exit.
+pub const ORIGINAL_SELECTOR: &str = "coalmine.dev/original-selector";
+
 /// Why a Deployment is left alone.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NotEnrolled {
@@ -128,7 +131,7 @@ fn apex<'a>(target: &Value, name: &str, services: &'a [Value]) -> Result<Option<
         .and_then(Value::as_object);
     let own_halves = [format!("{name}-primary"), format!("{name}-canary")];
     let selects = |service: &&Value| {
-        let selector = service.pointer("/spec/selector").and_then(Value::as_object);
+        let selector = own_selector(service);
         let headless = service.pointer("/spec/clusterIP").and_then(Value::as_str) == Some("None");
         let half = own_halves.iter().any(|half| half == service_name(service));
         !headless
@@ -136,10 +139,16 @@ fn apex<'a>(target: &Value, name: &str, services: &'a [Value]) -> Result<Option<
             && selector
                 .is_some_and(|s| !s.is_empty() && s.iter().all(|(k, v)| pods.is_some_and(|p| p.get(k) == Some(v))))
     };
-    let found: Vec<&Value> = services.iter().filter(selects).collect();
+    // What we generated says nothing about what the user has.
+    let is_generated = |service: &&Value| {
+        service
+            .pointer("/metadata/labels")
+            .is_some_and(|l| l.get(labels::GENERATED).is_some())
+    };
+    let users = || services.iter().filter(|service| !is_generated(service));
+    let found: Vec<&Value> = users().filter(selects).collect();
     match found.as_slice() {
-        // A pair that already is one: its apex selects primary, and is found by name.
-        [] => Ok(services.iter().find(|s| service_name(s) == name)),
+        [] => Ok(users().find(|s| service_name(s) == name)),
         [one] => Ok(Some(one)),
         several => match several.iter().find(|s| service_name(s) == name) {
             Some(named) => Ok(Some(named)),
@@ -149,6 +158,20 @@ fn apex<'a>(target: &Value, name: &str, services: &'a [Value]) -> Result<Option<
             }
         },
     }
+}
+
+// The selector the user wrote: on an apex of a pair, ours has taken its place.
+fn own_selector(service: &Value) -> Option<serde_json::Map<String, Value>> {
+    let recorded = service
+        .pointer("/metadata/annotations")
+        .and_then(|a| a.get(ORIGINAL_SELECTOR))
+        .and_then(Value::as_str);
+    let recorded = recorded.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    recorded
+        .as_ref()
+        .or(service.pointer("/spec/selector"))?
+        .as_object()
+        .cloned()
 }
 
 fn service_name(service: &Value) -> &str {
@@ -297,6 +320,32 @@ mod tests {
         assert_eq!(service.name.as_deref(), Some("front"));
         assert_eq!(service.hosts.unwrap(), ["web.example.com"]);
         assert_eq!(service.gateway_refs.unwrap()[0].namespace.as_deref(), Some("shop"));
+    }
+
+    #[test]
+    fn of_a_pair_the_users_own_selector_counts_and_what_we_generated_does_not() {
+        let service = |name: &str, metadata: Value| {
+            let mut service =
+                json!({"metadata": metadata, "spec": {"selector": {"app": "web-primary"}, "ports": [{"port": 80}]}});
+            service["metadata"]["name"] = json!(name);
+            service
+        };
+        let services = [
+            service("web", json!({"labels": {labels::GENERATED: "true"}})),
+            service("front", json!({"annotations": {ORIGINAL_SELECTOR: r#"{"app":"web"}"#}})),
+        ];
+        let found = canary(&target(), &policy(), &services, &[])
+            .unwrap()
+            .spec
+            .service
+            .unwrap();
+        assert_eq!((found.name.as_deref(), found.port()), (Some("front"), Some(80)));
+        let found = canary(&target(), &policy(), &services[..1], &[])
+            .unwrap()
+            .spec
+            .service
+            .unwrap();
+        assert_eq!((found.name.as_deref(), found.port()), (None, Some(9898)));
     }
 
     #[test]
