@@ -137,7 +137,8 @@ impl Programs {
 
     /// What the running cluster is made of, which another state of the source may have started.
     pub fn noted(places: &Places) -> Result<Self> {
-        let text = fs::read(places.run.join("programs.json")).context("nothing is noted about the running cluster")?;
+        let text = fs::read(places.run.join("programs.json"))
+            .context("nothing is noted about the running cluster; `e2e reset` starts a new one")?;
         Ok(serde_json::from_slice(&text)?)
     }
 
