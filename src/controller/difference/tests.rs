@@ -1,1 +1,268 @@
+use super::*;
+use crate::{
+    analysis::{Rollout, Target},
+    api::labels::TargetState,
+    plan::{Owner, Port, REVISION_ANNOTATION, hash::template_hash},
+    routing::{Names, Provider},
+};
 
+fn blueprint() -> Blueprint {
+    Blueprint {
+        namespace: "shop".into(),
+        owner: Owner {
+            name: "web".into(),
+            uid: Some("u-1".into()),
+        },
+        target: "web".into(),
+        names: Some(Names::new("web")),
+        provider: Provider::GatewayApiV1,
+        port: Some(Port {
+            port: 80,
+            name: "http".into(),
+            target_port: json!(9898),
+            app_protocol: None,
+        }),
+        port_discovery: false,
+        headless: false,
+        traffic_distribution: None,
+        apex: Default::default(),
+        primary: Default::default(),
+        canary: Default::default(),
+        route: None,
+        include_label_prefixes: Vec::new(),
+    }
+}
+
+fn target() -> Value {
+    json!({
+        "metadata": {"name": "web", "namespace": "shop", "uid": "t-1", "resourceVersion": "7", "labels": {"team": "a"}},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}}}},
+    })
+}
+
+fn seen(target: &Value) -> Observation {
+    let revision = template_hash(&target["spec"]["template"]);
+    Observation {
+        target: Some(Target {
+            replicas: 2,
+            wanted: 2,
+            paused: false,
+            held: false,
+            state: None,
+            active: Some(revision.clone()),
+            rollout: Rollout::Ready,
+            endpoints: Some(2),
+            trouble: None,
+            known: vec![revision.clone()],
+            bypassed: false,
+            revision,
+        }),
+        primary: None,
+        apex: Some(ApexSide::Target),
+        weights: None,
+        routed: true,
+        served: true,
+        split: false,
+        promoted: None,
+        checks: None,
+    }
+}
+
+fn run(world: &World, live: &Live) -> (Vec<Write>, Vec<Conflict>) {
+    let target = live.target.clone().unwrap();
+    let selector = Selector::of(&target, &Selector::default_keys()).unwrap();
+    difference(
+        world,
+        Pair {
+            live,
+            selector: &selector,
+            blueprint: &blueprint(),
+            seen: &seen(&target),
+        },
+    )
+}
+
+fn serving() -> World {
+    World {
+        target_state: Some(TargetState::Serving),
+        ..World::untouched()
+    }
+}
+
+#[test]
+fn a_target_is_labelled_and_scaled_in_one_write_that_names_what_it_was_decided_on() {
+    let live = Live {
+        target: Some(target()),
+        ..Live::default()
+    };
+    let (writes, conflicts) = run(
+        &World {
+            target_replicas: Some(3),
+            ..serving()
+        },
+        &live,
+    );
+    assert_eq!(conflicts, []);
+    let [Write::Merge { body, .. }] = writes.as_slice() else {
+        panic!("{writes:?}")
+    };
+    assert_eq!(
+        *body,
+        json!({
+            "metadata": {"resourceVersion": "7", "labels": {
+                "coalmine.dev/managed": "true", "coalmine.dev/desired-replicas": "2", "coalmine.dev/state": "serving"}},
+            "spec": {"replicas": 3},
+        })
+    );
+}
+
+#[test]
+fn what_is_as_wanted_is_not_written() {
+    let mut labelled = target();
+    labelled["metadata"]["labels"] =
+        json!({"coalmine.dev/managed": "true", "coalmine.dev/desired-replicas": "2", "coalmine.dev/state": "serving"});
+    let live = Live {
+        target: Some(labelled),
+        ..Live::default()
+    };
+    assert_eq!(
+        run(
+            &World {
+                target_replicas: Some(2),
+                ..serving()
+            },
+            &live
+        ),
+        (vec![], vec![])
+    );
+    assert_eq!(run(&World::untouched(), &live), (vec![], vec![]));
+}
+
+#[test]
+fn a_users_apex_is_moved_and_its_selector_remembered_and_given_back() {
+    let apex = json!({
+        "metadata": {"name": "web", "namespace": "shop", "resourceVersion": "3"}, "spec": {"selector": {"app": "web"}},
+    });
+    let live = Live {
+        target: Some(target()),
+        apex: Some(apex),
+        ..Live::default()
+    };
+    let (writes, _) = run(
+        &World {
+            apex: Some(ApexSide::Primary),
+            ..World::untouched()
+        },
+        &live,
+    );
+    let [Write::Patch { operations, .. }] = writes.as_slice() else {
+        panic!("{writes:?}")
+    };
+    assert_eq!(operations[0]["value"], "3");
+    assert_eq!(operations[1]["value"], json!({"app": "web-primary"}));
+    assert_eq!(operations[3]["value"], r#"{"app":"web"}"#);
+
+    let moved = json!({
+        "metadata": {"name": "web", "namespace": "shop", "resourceVersion": "4", "annotations": {ORIGINAL_SELECTOR: r#"{"app":"web"}"#}},
+        "spec": {"selector": {"app": "web-primary"}},
+    });
+    let live = Live {
+        target: Some(target()),
+        apex: Some(moved),
+        ..Live::default()
+    };
+    let (writes, _) = run(
+        &World {
+            dismantle: Dismantle::Traffic,
+            ..World::untouched()
+        },
+        &live,
+    );
+    let [Write::Patch { operations, .. }] = writes.as_slice() else {
+        panic!("{writes:?}")
+    };
+    assert_eq!(operations[1]["value"], json!({"app": "web"}));
+    assert_eq!(operations[2]["op"], "remove");
+}
+
+#[test]
+fn a_foreign_object_under_our_name_is_a_conflict_and_is_never_written() {
+    let foreign = json!({"metadata": {"name": "web-primary", "namespace": "shop", "uid": "f-1"}, "spec": {}});
+    let live = Live {
+        target: Some(target()),
+        primary_service: Some(foreign.clone()),
+        primary: Some(foreign),
+        ..Live::default()
+    };
+    let revision = template_hash(&target()["spec"]["template"]);
+    let wish = World {
+        primary: Some(PrimaryTemplate::Revision(revision)),
+        ..World::untouched()
+    };
+    let (writes, conflicts) = run(&wish, &live);
+    assert_eq!(
+        conflicts,
+        [
+            Conflict::Name("Service", "web-primary".into()),
+            Conflict::Name("Deployment", "web-primary".into())
+        ]
+    );
+    assert!(
+        writes.iter().all(|write| write.subject().2 != "web-primary"),
+        "{writes:?}"
+    );
+}
+
+#[test]
+fn primary_is_made_from_the_wished_revision_or_not_at_all() {
+    let live = Live {
+        target: Some(target()),
+        ..Live::default()
+    };
+    let wish = |hash: &str| World {
+        primary: Some(PrimaryTemplate::Revision(hash.to_owned())),
+        primary_replicas: Some(2),
+        ..World::untouched()
+    };
+    let revision = template_hash(&target()["spec"]["template"]);
+    let (writes, _) = run(&wish(&revision), &live);
+    let made = writes.iter().find_map(|write| match write {
+        Write::Apply {
+            kind: Kind::Deployment,
+            object,
+        } => Some(object),
+        _ => None,
+    });
+    assert_eq!(
+        made.unwrap()["metadata"]["annotations"][REVISION_ANNOTATION],
+        json!(revision)
+    );
+    let (_, conflicts) = run(&wish("v1-gone"), &live);
+    assert_eq!(conflicts, [Conflict::LostRevision("v1-gone".into())]);
+}
+
+#[test]
+fn the_exit_takes_what_is_ours_by_uid_and_leaves_the_users_labels() {
+    let mut marked = target();
+    marked["metadata"]["labels"][labels::MANAGED] = json!("true");
+    let owned = json!([{"kind": "Canary", "name": "web", "uid": "u-1"}]);
+    let primary =
+        json!({"metadata": {"name": "web-primary", "namespace": "shop", "uid": "p-1", "ownerReferences": owned}});
+    let live = Live {
+        target: Some(marked),
+        primary: Some(primary),
+        ..Live::default()
+    };
+    let (writes, _) = run(
+        &World {
+            dismantle: Dismantle::Everything,
+            ..World::untouched()
+        },
+        &live,
+    );
+    let [Write::Merge { body, .. }, Write::Delete { uid, .. }] = writes.as_slice() else {
+        panic!("{writes:?}")
+    };
+    assert_eq!(*body, json!({"metadata": {"labels": {labels::MANAGED: null}}}));
+    assert_eq!(uid, "p-1");
+}
