@@ -11,6 +11,7 @@ pub use rights::Rights;
 
 use super::context::Plan;
 use super::review::Request;
+use super::validation::Lookup;
 use crate::analysis::ApexSide;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
@@ -42,6 +43,17 @@ impl Generator {
             client,
             turns: Semaphore::new(AT_ONCE),
             budget,
+        }
+    }
+
+    /// The Deployment `name` as the API server has it now, within the budget.
+    pub async fn deployment(&self, namespace: &str, name: &str) -> Lookup<Value> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+        match tokio::time::timeout(self.budget, api.get_opt(name)).await {
+            Ok(Ok(Some(found))) => serde_json::to_value(found).map_or(Lookup::Unknown, Lookup::Found),
+            Ok(Ok(None)) => Lookup::Absent,
+            Ok(Err(_)) | Err(_) => Lookup::Unknown,
         }
     }
 

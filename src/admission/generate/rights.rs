@@ -13,7 +13,8 @@ const FRESH: Duration = Duration::from_secs(10);
 /// Answers that are kept at most.
 const KEPT: usize = 1024;
 
-type Key = (String, Vec<String>, String);
+/// Everything that an authorizer may look at.
+type Key = (UserInfo, String);
 
 /// Asks the API server, and remembers answers for a short time.
 pub struct Rights {
@@ -35,7 +36,7 @@ impl Rights {
     /// # Errors
     /// When the API server gives no answer.
     pub async fn may_create_canaries(&self, user: &UserInfo, namespace: &str) -> Result<bool, Box<kube::Error>> {
-        let key = (user.username.clone(), user.groups.clone(), namespace.to_owned());
+        let key = (user.clone(), namespace.to_owned());
         let known = self
             .answers
             .lock()
