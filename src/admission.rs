@@ -24,3 +24,6 @@ mod watching;
 
 pub use metrics::Metrics;
 pub use run::{Args, Error, Readiness, ResolvedArgs, run};
+
+#[cfg(test)]
+mod tests;
