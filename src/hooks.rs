@@ -1,4 +1,4 @@
-//! The webhooks a Canary calls (flagger.md 8): gates, checks, load tests and the event hook.
+//! The webhooks a Canary calls: gates, checks, load tests and the event hook.
 
 pub mod call;
 pub mod event;

@@ -8,11 +8,13 @@ pub mod generate;
 pub mod hash;
 mod primary;
 mod resolve;
+mod route;
 mod selector;
 mod services;
 
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
 pub use primary::{REVISION_ANNOTATION, primary, primary_revision};
 pub use resolve::{Defaults, blueprint, rules};
+pub use route::route;
 pub use selector::{Selector, SelectorError};
 pub use services::{ServiceRole, apex_selector, service, services};

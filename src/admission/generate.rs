@@ -16,7 +16,7 @@ use crate::analysis::ApexSide;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::plan;
-use crate::routing::{Weights, httproute};
+use crate::routing::Weights;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, discovery::ApiResource};
@@ -139,12 +139,6 @@ fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
         (ApexSide::Primary, Weights::PRIMARY)
     };
     let mut objects = plan::services(&request.object, &plan.selector, &plan.blueprint, side);
-    if let (Some(names), Some(route)) = (&plan.blueprint.names, &plan.blueprint.route) {
-        let mut route = httproute::generated(&request.namespace, names, route, weights);
-        if let Some(metadata) = route.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.insert("ownerReferences".to_owned(), plan.blueprint.owner_references());
-        }
-        objects.push(route);
-    }
+    objects.extend(plan::route(&plan.blueprint, weights));
     objects
 }

@@ -95,9 +95,9 @@ impl Note {
         match self {
             Self::Initialized => format!("Initialization done! {c}.{ns}"),
             Self::NewRevision => format!("New revision detected! Scaling up {t}.{ns}"),
-            Self::Bypassed => format!(
-                "The change of {t}.{ns} was stored while the admission webhook did not answer; it is analysed like any other"
-            ),
+            Self::Bypassed => {
+                format!("Change of {t}.{ns} bypassed admission; it was found afterwards and is analysed like any other")
+            }
             Self::Restarting => format!("New revision detected! Restarting analysis for {t}.{ns}"),
             Self::Cancelled => format!("Rollout cancelled, {t}.{ns} is back at what {t}-primary.{ns} serves"),
             Self::Starting => format!("Starting canary analysis for {t}.{ns}"),
@@ -119,6 +119,60 @@ impl Note {
             Self::PromotionStuck(why) => format!("Promotion of {t}.{ns} failed, primary not ready: {why}"),
             Self::Terminating => format!("Terminating canary {c}.{ns}"),
             Self::Terminated => format!("Terminated canary {c}.{ns}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_texts_scripts_search_for_are_flaggers() {
+        let of = Subject {
+            canary: "app".into(),
+            namespace: "test".into(),
+            target: "web".into(),
+        };
+        for (note, text) in [
+            (Note::Initialized, "Initialization done! app.test"),
+            (Note::NewRevision, "New revision detected! Scaling up web.test"),
+            (
+                Note::Restarting,
+                "New revision detected! Restarting analysis for web.test",
+            ),
+            (Note::Starting, "Starting canary analysis for web.test"),
+            (Note::CanaryWeight(10), "Advance app.test canary weight 10"),
+            (Note::Iteration(1, 5), "Advance app.test canary iteration 1/5"),
+            (Note::PrimaryWeight(50), "Advance app.test primary weight 50"),
+            (
+                Note::ThresholdReached(5),
+                "Rolling back app.test failed checks threshold reached 5",
+            ),
+            (Note::Failed, "Canary failed! Scaling down app.test"),
+            (Note::Copying, "Copying web.test template spec to web-primary.test"),
+            (Note::RoutingToPrimary, "Routing all traffic to primary"),
+            (Note::Promoted, "Promotion completed! Scaling down web.test"),
+            (
+                Note::PromotedUnanalysed,
+                "Promotion completed! Canary analysis was skipped for web.test",
+            ),
+            (
+                Note::CanaryNotReady("x".into()),
+                "canary deployment web.test not ready: waiting for rollout to finish: x",
+            ),
+            (
+                Note::PrimaryNotReady("x".into()),
+                "web-primary.test not ready: waiting for rollout to finish: x",
+            ),
+            (
+                Note::PromotionStuck("x".into()),
+                "Promotion of web.test failed, primary not ready: x",
+            ),
+            (Note::Terminating, "Terminating canary app.test"),
+            (Note::Terminated, "Terminated canary app.test"),
+        ] {
+            assert_eq!(note.text(&of), text);
         }
     }
 }

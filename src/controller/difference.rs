@@ -12,7 +12,7 @@ use super::{
 use crate::{
     analysis::{ApexSide, Dismantle, Observation, PrimaryTemplate, Target, World},
     api::labels,
-    plan::{Blueprint, Selector, ServiceRole, apex_selector, generate::ORIGINAL_SELECTOR, primary, service},
+    plan::{Blueprint, Selector, ServiceRole, apex_selector, generate::ORIGINAL_SELECTOR, primary, route, service},
     routing::{Weights, httproute},
 };
 use serde_json::{Map, Value, json};
@@ -289,11 +289,9 @@ impl Pair<'_> {
         if !self.blueprint.provider.has_weights() || world.primary.is_none() {
             return;
         }
-        if let (true, Some(spec)) = (self.live.routes.is_empty(), &self.blueprint.route) {
-            // Nothing of ours serves yet when the weights are left open: the target does.
-            let weights = world.weights.unwrap_or(Weights::CANARY);
-            let mut object = httproute::generated(&self.blueprint.namespace, names, spec, weights);
-            self.mark(&mut object);
+        // Nothing of ours serves yet when the weights are left open: the target does.
+        let first = || route(self.blueprint, world.weights.unwrap_or(Weights::CANARY));
+        if let Some(object) = self.live.routes.is_empty().then(first).flatten() {
             writes.push(Write::Apply {
                 kind: Kind::HttpRoute,
                 object,
@@ -314,27 +312,14 @@ impl Pair<'_> {
     }
 
     // A route we generated follows its Canary: hosts, gateways, ports.
-    fn generated_anew(&self, route: &Value, weights: Weights) -> Option<Value> {
-        label(route, labels::GENERATED)?;
-        let (names, spec) = (self.blueprint.names.as_ref()?, self.blueprint.route.as_ref()?);
-        let mut wanted = httproute::generated(&self.blueprint.namespace, names, spec, weights);
+    fn generated_anew(&self, route_of: &Value, weights: Weights) -> Option<Value> {
+        label(route_of, labels::GENERATED)?;
+        let wanted = route(self.blueprint, weights)?;
         let same = wanted
             .get("spec")
-            .zip(route.get("spec"))
+            .zip(route_of.get("spec"))
             .is_some_and(|(wanted, live)| contains(live, wanted));
-        self.mark(&mut wanted);
         (!same).then_some(wanted)
-    }
-
-    fn mark(&self, object: &mut Value) {
-        let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
-        let Some(metadata) = metadata else { return };
-        metadata.insert("ownerReferences".to_owned(), self.blueprint.owner_references());
-        let labels_of = metadata.entry("labels").or_insert_with(|| json!({})).as_object_mut();
-        if let Some(labels_of) = labels_of {
-            labels_of.insert(labels::GENERATED.to_owned(), json!(labels::TRUE));
-            labels_of.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
-        }
     }
 
     // The target serves by itself: what we made goes, what we wrote on the user's objects is taken off.
@@ -387,12 +372,14 @@ fn test_version(object: &Value) -> Value {
     json!({"op": "test", "path": "/metadata/resourceVersion", "value": text(object, "/metadata/resourceVersion")})
 }
 
+// The generation, not the resourceVersion: gateways write a route's status at any time, which is no edit.
 fn rules(route: &Value, rules: Value) -> Write {
+    let generation = route.pointer("/metadata/generation").cloned().unwrap_or_default();
     patch(
         Kind::HttpRoute,
         route,
         vec![
-            test_version(route),
+            json!({"op": "test", "path": "/metadata/generation", "value": generation}),
             json!({"op": "replace", "path": "/spec/rules", "value": rules}),
         ],
     )

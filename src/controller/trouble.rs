@@ -59,21 +59,33 @@ fn describe(pod: &Pod) -> Option<String> {
     ))
 }
 
-// Waiting on an image or in a crash loop; for the latter the last exit code says more than the back-off.
+// Waiting on an image or in a crash loop; for the latter the last exit code says more than the back-off. Between two
+// crashes a container runs or has just ended: its restarts tell.
 fn container(status: &ContainerStatus) -> Option<String> {
-    let waiting = status.state.as_ref()?.waiting.as_ref()?;
-    let reason = waiting.reason.clone().unwrap_or_default();
-    let exit = status
+    let name = &status.name;
+    let state = status.state.as_ref()?;
+    let ended = status
         .last_state
         .as_ref()
         .and_then(|s| s.terminated.as_ref())
-        .map(|t| t.exit_code);
-    let detail = match exit {
-        Some(code) => format!("last exit code {code}"),
-        None => waiting.message.clone().unwrap_or_default(),
-    };
-    (reason != "ContainerCreating" && reason != "PodInitializing")
-        .then(|| format!("container {}: {reason}: {}", status.name, capped(&detail)))
+        .or(state.terminated.as_ref());
+    if let Some(waiting) = state.waiting.as_ref().filter(|w| !is_starting(w.reason.as_deref())) {
+        let reason = waiting.reason.as_deref().unwrap_or_default();
+        let detail = match ended {
+            Some(ended) => format!("last exit code {}", ended.exit_code),
+            None => capped(waiting.message.as_deref().unwrap_or_default()),
+        };
+        return Some(format!("container {name}: {reason}: {detail}"));
+    }
+    let ended = ended.filter(|_| status.restart_count > 0)?;
+    let (restarts, code) = (status.restart_count, ended.exit_code);
+    Some(format!(
+        "container {name}: CrashLoopBackOff: restarted {restarts} times, last exit code {code}"
+    ))
+}
+
+fn is_starting(reason: Option<&str>) -> bool {
+    matches!(reason, None | Some("ContainerCreating" | "PodInitializing"))
 }
 
 fn capped(text: &str) -> String {

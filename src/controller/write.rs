@@ -146,7 +146,10 @@ fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), namespace, &kind.resource())
 }
 
-/// Whether an error means that the object changed since it was looked at: its event is on the way.
+/// Whether an error means that the object changed since it was looked at: its event is on the way. A JSON Patch whose test
+/// fails is answered 422 without a cause.
 pub fn is_stale(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 409 || (status.code == 422 && status.message.contains("test")))
+    let kube::Error::Api(status) = error else { return false };
+    let without_cause = status.details.as_ref().is_none_or(|details| details.causes.is_empty());
+    status.code == 409 || (status.code == 422 && without_cause)
 }

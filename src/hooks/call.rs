@@ -1,4 +1,4 @@
-//! The call itself: time-out, retries, what counts as success (flagger.md 8.2).
+//! The call itself: time-out, retries, what counts as success.
 
 use super::payload::Payload;
 use crate::api::canary::Webhook;

@@ -1,4 +1,4 @@
-//! Telling every event to hooks of type `event`, or to the controller's own event hook (flagger.md 8.3).
+//! Telling every event to hooks of type `event`, or to the controller's own event hook.
 
 use super::call::Caller;
 use super::payload::{Payload, Run};

@@ -1,5 +1,5 @@
 //! The built-in metrics `request-success-rate` and `request-duration`: which query each mesh or ingress
-//! answers them with (flagger.md 7.1).
+//! answers them with.
 
 use super::template::{RenderError, Variables, render};
 use table::{Latency, OBSERVERS, Observer};

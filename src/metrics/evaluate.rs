@@ -1,4 +1,4 @@
-//! The verdict on one value (flagger.md 7.3), with the words Flagger has for it.
+//! The verdict on one value, with the words Flagger has for it.
 
 use super::builtin::Builtin;
 use super::number::{shortest, two_decimals};

@@ -1,4 +1,4 @@
-//! Prometheus instant queries by Flagger's rules (flagger.md 7.4).
+//! Prometheus instant queries by Flagger's rules.
 
 use super::provider::{Provider, QueryError};
 use crate::outbound::{Clients, Egress, Settings, root_cause};

