@@ -26,4 +26,6 @@ pub use metrics::Metrics;
 pub use run::{Args, Error, Readiness, ResolvedArgs, run};
 
 #[cfg(test)]
+mod fake;
+#[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 //! Whole reviews through the router, with caches filled by hand: request bytes in, answer bytes out.
 
 use super::context::{Caches, Feeds, View};
-use super::door::Door;
+use super::door::{Door, Effects};
+use super::fake::Fake;
+use super::generate::{BUDGET, Generator, Rights};
 use super::metrics::Metrics;
 use super::server::http::respond;
 use super::server::{Entry, Limits, Shared};
@@ -46,6 +48,20 @@ impl House {
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
             "metadata": {"name": "l", "namespace": "coalmine-system"},
             "spec": {"holderIdentity": "one", "renewTime": format!("{now:.6}")}})));
+        house
+    }
+
+    /// With an API server behind it.
+    fn with(fake: &Fake) -> Self {
+        let mut house = Self::new();
+        let generator = Generator::new(fake.client(), BUDGET);
+        let effects = Some(Effects {
+            generator,
+            rights: Rights::new(fake.client()),
+        });
+        if let Some(door) = Arc::get_mut(&mut house.shared.reviewer) {
+            door.effects = effects;
+        }
         house
     }
 
@@ -342,5 +358,113 @@ async fn before_the_caches_are_filled_only_what_the_request_says_is_held() {
             .await
             .0,
         500
+    );
+}
+
+fn admitted() -> Value {
+    let mut object = deployment(0);
+    object["metadata"]["labels"] =
+        json!({labels::MANAGED: "true", labels::STATE: "cold", labels::DESIRED_REPLICAS: "3"});
+    object
+}
+
+#[tokio::test]
+async fn an_admitted_deployment_has_its_objects_when_the_answer_is_sent() {
+    let fake = Fake {
+        allowed: Some(true),
+        ..Fake::default()
+    };
+    let create = request("Deployment", "CREATE", Value::Null, admitted());
+    let (_, response) = House::with(&fake).ask(Entry::ValidateDeployments, create).await;
+    assert_eq!((&response["allowed"], response.get("warnings")), (&json!(true), None));
+    assert_eq!(fake.objects.lock().len(), 5);
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_nothing() {
+    let fake = Fake {
+        allowed: Some(true),
+        ..Fake::default()
+    };
+    let house = House::with(&fake);
+    for operation in ["CREATE", "UPDATE"] {
+        let old = if operation == "UPDATE" {
+            deployment(3)
+        } else {
+            Value::Null
+        };
+        let mut review = request("Deployment", operation, old, admitted());
+        review["dryRun"] = json!(true);
+        for entry in [Entry::MutateDeployments, Entry::ValidateDeployments] {
+            house.ask(entry, review.clone()).await;
+        }
+    }
+    assert_eq!(fake.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn who_may_not_make_canaries_may_not_make_them_by_way_of_us() {
+    let fake = Fake {
+        allowed: Some(false),
+        ..Fake::default()
+    };
+    let house = House::with(&fake);
+    let create = request("Deployment", "CREATE", Value::Null, admitted());
+    let (_, response) = house.ask(Entry::ValidateDeployments, create).await;
+    assert_eq!(
+        (&response["allowed"], &response["status"]["code"]),
+        (&json!(false), &json!(403))
+    );
+    let update = request("Deployment", "UPDATE", deployment(3), admitted());
+    let (_, response) = house.ask(Entry::ValidateDeployments, update).await;
+    assert_eq!(response["allowed"], json!(true));
+    assert!(
+        response["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("you may not create canaries.flagger.app here")
+    );
+    assert_eq!(fake.objects.lock().len(), 0);
+}
+
+#[tokio::test]
+async fn an_api_server_that_does_not_answer_never_refuses_a_deployment() {
+    let slow = Fake {
+        delay: std::time::Duration::from_secs(9),
+        ..Fake::default()
+    };
+    for fake in [Fake::default(), slow] {
+        let create = request("Deployment", "CREATE", Value::Null, admitted());
+        let (status, response) = House::with(&fake).ask(Entry::ValidateDeployments, create).await;
+        assert_eq!((status, &response["allowed"]), (200, &json!(true)));
+        assert!(
+            response["warnings"][0]
+                .as_str()
+                .unwrap()
+                .contains("the controller makes the Canary")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_canary_is_judged_with_its_target_or_a_line_that_there_is_none() {
+    let fake = Fake::default();
+    let house = House::with(&fake);
+    let canary = json!({
+    "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shop", "namespace": "web"},
+    "spec": {
+        "provider": "kubernetes",
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+        "service": {"port": 80},
+        "analysis": {"interval": "10s", "threshold": 3, "iterations": 5},
+    }});
+    let mut create = request("Canary", "CREATE", Value::Null, canary);
+    create["kind"] = json!({"group": "flagger.app", "version": "v1beta1", "kind": "Canary"});
+    let (_, response) = house.ask(Entry::ValidateCanaries, create).await;
+    assert_eq!(response["allowed"], json!(true), "{response}");
+    let warnings = response["warnings"].to_string();
+    assert!(
+        warnings.contains("spec.targetRef") && warnings.contains("not found yet"),
+        "{warnings}"
     );
 }
