@@ -24,3 +24,8 @@ mod watching;
 
 pub use metrics::Metrics;
 pub use run::{Args, Error, Readiness, ResolvedArgs, run};
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -22,3 +22,6 @@ pub fn now() -> i64 {
         .unwrap_or_default();
     i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

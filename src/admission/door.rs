@@ -6,6 +6,7 @@ use super::generate::{Generator, Rights, preview};
 use super::metrics::Metrics;
 use super::review::{Denial, Operation, Request, Response};
 use super::server::{Entry, Internal, Observed, Reviewer};
+use super::validation::Lookup;
 use super::{kinds, routes, scale, services};
 use crate::api::labels::{self, TargetState};
 use crate::routing::{Names, Weights};
@@ -37,27 +38,31 @@ impl Reviewer for Arc<Door> {
         if request.operation == Operation::Delete {
             return Ok(Response::allow().with_audit("decision", "delete"));
         }
-        Ok(match entry {
+        match entry {
             Entry::MutateDeployments => self.hold(request),
             Entry::ValidateDeployments => self.validate_deployment(request),
-            Entry::ValidateCanaries => kinds::validate(request, &self.view)?,
-            Entry::HoldServices => self.hold_service(request),
+            // Judged in `complete`, which may look for the target.
+            Entry::ValidateCanaries => self.filled().map(|()| Response::allow()),
+            Entry::HoldServices => Ok(self.hold_service(request)),
             Entry::HoldRoutes => self.hold_route(request),
-        })
+        }
     }
 
-    fn complete<'a>(&'a self, entry: Entry, request: &'a Request, response: Response) -> BoxFuture<'a, Response> {
+    fn complete<'a>(
+        &'a self,
+        entry: Entry,
+        request: &'a Request,
+        response: Response,
+    ) -> BoxFuture<'a, Result<Response, Internal>> {
         match entry {
-            Entry::ValidateDeployments if is_whole(request) => self.follow(request, response).boxed(),
-            _ => futures::future::ready(response).boxed(),
+            Entry::ValidateDeployments if is_whole(request) => self.follow(request, response).map(Ok).boxed(),
+            Entry::ValidateCanaries => self.validate_kind(request).boxed(),
+            _ => futures::future::ready(Ok(response)).boxed(),
         }
     }
 
     fn ready(&self) -> Result<(), String> {
-        match self.view.caches.waiting() {
-            0 => Ok(()),
-            left => Err(format!("{left} caches are still being filled")),
-        }
+        self.filled().map_err(|error| error.to_string())
     }
 
     fn observe(&self, entry: Entry, request: Option<&Request>, outcome: &Observed<'_>) {
@@ -90,40 +95,69 @@ fn is_whole(request: &Request) -> bool {
 }
 
 impl Door {
-    fn hold(&self, request: &Request) -> Response {
-        let context = self.view.deployment(request, super::certificates::now());
-        let outcome = deployments::mutate(request, &context);
+    /// Whether the caches can be asked at all. A verdict without them would be a guess: better none.
+    fn filled(&self) -> Result<(), Internal> {
+        match self.view.caches.waiting() {
+            0 => Ok(()),
+            left => Err(Internal(format!("{left} caches are still being filled"))),
+        }
+    }
+
+    fn hold(&self, request: &Request) -> Result<Response, Internal> {
+        let outcome = match self.filled() {
+            Ok(()) => deployments::mutate(request, &self.view.deployment(request, super::certificates::now())),
+            Err(error) => deployments::mutate_blindly(request, &self.view.ours).ok_or(error)?,
+        };
         let response = Response {
             patch: outcome.patch,
             ..Response::default()
         };
-        response
+        Ok(response
             .with_warnings(outcome.warnings)
-            .with_audit("decision", outcome.decision)
+            .with_audit("decision", outcome.decision))
     }
 
-    fn validate_deployment(&self, request: &Request) -> Response {
+    /// One of our own kinds. The target is looked for where that is allowed; a look that takes too long saw nothing.
+    async fn validate_kind(&self, request: &Request) -> Result<Response, Internal> {
+        let target = match (&self.effects, kinds::target_of(request)) {
+            (Some(effects), Some(("Deployment", name))) if !self.view.is_ours(request) => {
+                effects.generator.deployment(&request.namespace, name).await
+            }
+            _ => Lookup::Unknown,
+        };
+        kinds::validate(request, &self.view, target)
+    }
+
+    fn validate_deployment(&self, request: &Request) -> Result<Response, Internal> {
         if self.view.is_ours(request) {
-            return Response::allow().with_audit("decision", "own");
+            return Ok(Response::allow().with_audit("decision", "own"));
         }
+        self.filled()?;
         if is_whole(request) {
-            return Response::allow();
+            return Ok(Response::allow());
         }
         let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
         let canaries = self.view.canaries(&request.namespace);
-        let canary = target_canary(&canaries, &request.name);
-        let stage = canary.map(super::context::stage);
-        scale::validate(request, state.as_deref().and_then(TargetState::parse), stage)
+        let stage = target_canary(&canaries, &request.name).map(super::context::stage);
+        Ok(scale::validate(
+            request,
+            state.as_deref().and_then(TargetState::parse),
+            stage,
+        ))
     }
 
     fn hold_service(&self, request: &Request) -> Response {
         let canaries = self.view.canaries(&request.namespace);
-        let Some(canary) = canaries.iter().find(|canary| canary.service_name() == request.name) else {
-            return Response::allow().with_audit("decision", "plain");
+        let canary = canaries.iter().find(|canary| canary.service_name() == request.name);
+        let stage = match canary {
+            Some(canary) => super::context::stage(canary),
+            // Before the caches are filled, the marks on the Service itself say whether it is held.
+            None if self.filled().is_err() => Stage::Building,
+            None => return Response::allow().with_audit("decision", "plain"),
         };
         let apex = services::Apex {
             ours: self.view.is_ours(request),
-            stage: super::context::stage(canary),
+            stage,
         };
         let patch = services::mutate(request, apex);
         Response {
@@ -133,7 +167,8 @@ impl Door {
         .with_audit("decision", "apex")
     }
 
-    fn hold_route(&self, request: &Request) -> Response {
+    fn hold_route(&self, request: &Request) -> Result<Response, Internal> {
+        self.filled()?;
         let canaries = self.view.canaries(&request.namespace);
         let pairs: Vec<routes::Pair> = canaries
             .iter()
@@ -144,11 +179,11 @@ impl Door {
             })
             .collect();
         let patch = routes::mutate(request, &pairs, self.view.is_ours(request));
-        Response {
+        Ok(Response {
             patch,
             ..Response::default()
         }
-        .with_audit("decision", "route")
+        .with_audit("decision", "route"))
     }
 
     /// After a Deployment was allowed: the plan on a dry run, the inert objects otherwise.

@@ -11,6 +11,7 @@ pub use rights::Rights;
 
 use super::context::Plan;
 use super::review::Request;
+use super::validation::Lookup;
 use crate::analysis::ApexSide;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
@@ -45,12 +46,23 @@ impl Generator {
         }
     }
 
+    /// The Deployment `name` as the API server has it now, within the budget.
+    pub async fn deployment(&self, namespace: &str, name: &str) -> Lookup<Value> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+        match tokio::time::timeout(self.budget, api.get_opt(name)).await {
+            Ok(Ok(Some(found))) => serde_json::to_value(found).map_or(Lookup::Unknown, Lookup::Found),
+            Ok(Ok(None)) => Lookup::Absent,
+            Ok(Err(_)) | Err(_) => Lookup::Unknown,
+        }
+    }
+
     /// Makes what `plan` says for the admitted Deployment of `request`; returns what the requester should know.
     pub async fn generate(&self, request: &Request, plan: Plan) -> Option<String> {
         let name = plan.blueprint.target.clone();
         let work = async {
             let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
-            self.make(request, plan).await.map_err(|error| error.to_string())
+            self.make(request, plan).await
         };
         let reason = match tokio::time::timeout(self.budget, work).await {
             Ok(Ok(())) => return None,
@@ -68,19 +80,33 @@ impl Generator {
         ))
     }
 
-    async fn make(&self, request: &Request, mut plan: Plan) -> Result<(), kube::Error> {
+    async fn make(&self, request: &Request, mut plan: Plan) -> Result<(), String> {
         if plan.canary.metadata.uid.is_none() {
-            let canaries: Api<Canary> = Api::namespaced(self.client.clone(), &request.namespace);
-            let name = plan.canary.metadata.name.clone().unwrap_or_default();
-            let stored = match canaries.get_opt(&name).await? {
-                Some(stored) => stored,
-                None => canaries.patch(&name, &params(), &Patch::Apply(&plan.canary)).await?,
-            };
+            let stored = self
+                .canary(&plan.canary, &request.namespace)
+                .await
+                .map_err(|error| error.to_string())?;
+            if stored.target_name() != plan.blueprint.target || stored.metadata.deletion_timestamp.is_some() {
+                return Err(format!("the Canary {} is in the way", plan.blueprint.owner.name));
+            }
             plan.blueprint.owner.uid = stored.metadata.uid;
         }
         let objects = objects(request, &plan);
-        futures::future::try_join_all(objects.into_iter().map(|object| self.apply(&request.namespace, object))).await?;
+        let applied = objects.into_iter().map(|object| self.apply(&request.namespace, object));
+        futures::future::try_join_all(applied)
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(())
+    }
+
+    /// The stored Canary of the planned one's name, made if there is none.
+    async fn canary(&self, planned: &Canary, namespace: &str) -> Result<Canary, kube::Error> {
+        let canaries: Api<Canary> = Api::namespaced(self.client.clone(), namespace);
+        let name = planned.metadata.name.clone().unwrap_or_default();
+        match canaries.get_opt(&name).await? {
+            Some(stored) => Ok(stored),
+            None => canaries.patch(&name, &params(), &Patch::Apply(planned)).await,
+        }
     }
 
     /// Applies an object that does not exist. What exists is the user's, or complete.
@@ -130,3 +156,6 @@ fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
     objects.extend(plan::route(&plan.blueprint, weights));
     objects
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,17 +10,21 @@ use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Judges a CREATE or UPDATE of one of our kinds. Kinds that are not ours are let through.
+/// Judges a CREATE or UPDATE of one of our kinds. Kinds that are not ours are let through. `target` is what the Canary's
+/// target was found to be.
 ///
 /// # Errors
 /// When an object that the schema let through cannot be read, which is a fault of ours.
-pub fn validate(request: &Request, view: &View) -> Result<Response, Internal> {
+pub fn validate(request: &Request, view: &View, target: Lookup<Value>) -> Result<Response, Internal> {
     let findings = match request.kind.kind.as_str() {
         // The controller must always be able to take its finalizer off.
         "Canary" if view.is_ours(request) => return Ok(Response::allow().with_audit("decision", "own")),
         "Canary" => {
             let (new, old) = both::<Canary>(request)?;
-            let world = canary_world(request, &new, view);
+            let world = World {
+                target,
+                ..canary_world(request, &new, view)
+            };
             let mut findings = validation::canary(&new, old.as_ref(), &world);
             findings.warnings.extend(validation::unbuilt(&new, &world));
             findings
@@ -40,6 +44,15 @@ pub fn validate(request: &Request, view: &View) -> Result<Response, Internal> {
         _ => return Ok(Response::allow()),
     };
     Ok(answer(request, findings))
+}
+
+/// Kind and name of the target of the Canary in `request`, if it is one.
+pub fn target_of(request: &Request) -> Option<(&str, &str)> {
+    if request.kind.kind != "Canary" {
+        return None;
+    }
+    let text = |pointer: &str| request.object.pointer(pointer).and_then(Value::as_str);
+    Some((text("/spec/targetRef/kind")?, text("/spec/targetRef/name")?))
 }
 
 fn answer(request: &Request, findings: Findings) -> Response {
@@ -75,14 +88,13 @@ fn cluster_world(view: &View) -> World {
     }
 }
 
-/// What holds for a Canary of one namespace. The target itself is not cached and so not judged here.
+/// What holds for a Canary of one namespace.
 fn canary_world(request: &Request, canary: &Canary, view: &View) -> World {
     let services = view.caches.services(&request.namespace);
     let routes = view.caches.routes(&request.namespace);
     let names = Names::new(canary.service_name());
     World {
         canaries: view.canaries(&request.namespace),
-        target: Lookup::Unknown,
         services: services.iter().map(|service| facts(service, canary)).collect(),
         user_route: routes.iter().any(|route| httproute::refers_to(route, &names)),
         policy: view.policy_in_force(request),

@@ -40,7 +40,7 @@ pub struct GroupVersionKind {
 }
 
 /// Who sent the request.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(default)]
 pub struct UserInfo {
     /// For example `system:serviceaccount:NAMESPACE:NAME`.

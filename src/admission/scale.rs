@@ -12,7 +12,7 @@ use serde_json::Value;
 pub fn validate(request: &Request, state: Option<TargetState>, stage: Option<Stage>) -> Response {
     let (was, wanted) = (replicas(&request.old_object), replicas(&request.object));
     if was == wanted {
-        return Response::allow().with_audit("decision", "unchanged");
+        return unchanged(request, state, wanted);
     }
     match (state, stage) {
         (Some(TargetState::Rest | TargetState::Cold), Some(Stage::Running)) => Response::allow()
@@ -20,14 +20,14 @@ pub fn validate(request: &Request, state: Option<TargetState>, stage: Option<Sta
             .with_warnings([format!(
                 "coalmine: only the canary of deployment/{} is scaled; to change the wanted number: {}",
                 request.name,
-                command(request, was, wanted)
+                command(request, wanted)
             )]),
         (Some(TargetState::Rest | TargetState::Cold), _) => {
             let message = format!(
                 "deployment {:?} rests at {was} replicas while {}-primary serves; to have {wanted} replicas, run: {}",
                 request.name,
                 request.name,
-                command(request, was, wanted)
+                command(request, wanted)
             );
             Response::deny(Denial::forbidden(message)).with_audit("decision", "rest")
         }
@@ -42,13 +42,22 @@ fn replicas(scale: &Value) -> i64 {
     scale.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0)
 }
 
-/// The hold records a changed `spec.replicas`; a number equal to the stored one would change nothing, so then the
-/// record itself is set.
-fn command(request: &Request, was: i64, wanted: i64) -> String {
-    let (name, namespace) = (&request.name, &request.namespace);
-    if wanted == was {
-        return format!("kubectl label deployment {name} -n {namespace} {DESIRED_REPLICAS}={wanted} --overwrite");
+/// Nothing changes; but whoever asks for the zero that T rests at may mean primary.
+fn unchanged(request: &Request, state: Option<TargetState>, wanted: i64) -> Response {
+    let response = Response::allow().with_audit("decision", "unchanged");
+    if state != Some(TargetState::Rest) {
+        return response;
     }
+    let (name, namespace) = (&request.name, &request.namespace);
+    response.with_warnings([format!(
+        "coalmine: {name} rests at {wanted} already; to have {wanted} replicas of {name}-primary, run: \
+         kubectl label deployment {name} -n {namespace} {DESIRED_REPLICAS}={wanted} --overwrite"
+    )])
+}
+
+/// The hold records a changed `spec.replicas`.
+fn command(request: &Request, wanted: i64) -> String {
+    let (name, namespace) = (&request.name, &request.namespace);
     format!("kubectl patch deployment {name} -n {namespace} --type merge -p '{{\"spec\":{{\"replicas\":{wanted}}}}}'")
 }
 
@@ -101,6 +110,11 @@ mod tests {
 
     #[test]
     fn a_scale_that_changes_nothing_is_allowed_at_rest() {
-        assert!(validate(&request(0, 0), Some(TargetState::Rest), Some(Stage::Rest)).allowed());
+        let response = validate(&request(0, 0), Some(TargetState::Rest), Some(Stage::Rest));
+        assert!(response.allowed());
+        assert!(
+            response.warnings[0]
+                .ends_with("kubectl label deployment shop -n web coalmine.dev/desired-replicas=0 --overwrite")
+        );
     }
 }

@@ -64,7 +64,7 @@ impl Default for Limits {
 }
 
 /// What every connection shares.
-pub(super) struct Shared<R> {
+pub(in crate::admission) struct Shared<R> {
     pub reviewer: R,
     pub limits: Limits,
     pub turns: Semaphore,

@@ -131,6 +131,12 @@ fn values(store: &Store<DynamicObject>, namespace: &str) -> Vec<Value> {
 }
 
 impl Feeds {
+    /// What the watches do when their first lists are complete.
+    #[cfg(test)]
+    pub(in crate::admission) fn mark_filled(&self) {
+        self.waiting.store(0, Ordering::Relaxed);
+    }
+
     /// Watches for ever. `lease` is the namespace and name of the controller's Lease.
     pub async fn run(self, client: Client, lease: (&str, &str)) {
         let Self {

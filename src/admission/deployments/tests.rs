@@ -351,3 +351,23 @@ fn subresources_and_deletions_pass() {
     let gone = request(Operation::Delete, "ann", &managed("rest", 0, "1", "v1"), &Value::Null);
     assert_eq!(mutate(&gone, &by_policy()).patch, Vec::new());
 }
+
+#[test]
+fn without_caches_a_managed_deployment_is_held_and_an_unknown_one_is_not_decided() {
+    let old = managed("rest", 0, "2", "v1");
+    let manifest = request(Operation::Update, "ann", &old, &deployment(2, "v2", &[]));
+    let outcome = mutate_blindly(&manifest, &[]).unwrap();
+    let stored = applied(&manifest.object, &outcome.patch).unwrap();
+    assert_eq!((&stored["spec"]["replicas"], outcome.warnings), (&json!(0), Vec::new()));
+    assert_eq!(
+        mutate_blindly(&request(Operation::Create, "ann", &Value::Null, &old), &[]),
+        None
+    );
+    let plain = request(
+        Operation::Update,
+        "ann",
+        &deployment(2, "v1", &[]),
+        &deployment(2, "v2", &[]),
+    );
+    assert_eq!(mutate_blindly(&plain, &[]), None);
+}

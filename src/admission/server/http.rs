@@ -71,8 +71,17 @@ pub trait Reviewer: Send + Sync + 'static {
     /// When no verdict can be given.
     fn review(&self, entry: Entry, request: &Request) -> Result<Response, Internal>;
 
-    /// Side effects of an allowed request, within a budget of their own; may add warnings, or refuse for lack of rights.
-    fn complete<'a>(&'a self, entry: Entry, request: &'a Request, response: Response) -> BoxFuture<'a, Response>;
+    /// What an allowed request needs the API server for, within a budget of its own: look-ups, rights, side effects. May
+    /// add warnings, or refuse.
+    ///
+    /// # Errors
+    /// When no verdict can be given after all.
+    fn complete<'a>(
+        &'a self,
+        entry: Entry,
+        request: &'a Request,
+        response: Response,
+    ) -> BoxFuture<'a, Result<Response, Internal>>;
 
     /// Why requests cannot be answered well yet; nothing when they can.
     ///
@@ -193,21 +202,19 @@ where
             ));
         };
         let request = review::parse(&body).map_err(|e| Failure::new(StatusCode::BAD_REQUEST, e.to_string()))?;
-        let verdict = shared
-            .reviewer
-            .review(entry, &request)
-            .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        let verdict = shared.reviewer.review(entry, &request).map_err(internal)?;
         (request, verdict)
     };
     drop(body);
-    let response = if verdict.allowed() {
-        shared.reviewer.complete(entry, &request, verdict).await
-    } else {
-        verdict
+    let response = match verdict.allowed() {
+        true => shared
+            .reviewer
+            .complete(entry, &request, verdict)
+            .await
+            .map_err(internal)?,
+        false => verdict,
     };
-    let bytes = response
-        .to_bytes(&request)
-        .map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    let bytes = response.to_bytes(&request).map_err(internal)?;
     let observed = Observed {
         status: StatusCode::OK,
         response: Some(&response),
@@ -220,6 +227,10 @@ where
         .headers_mut()
         .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     Ok(answer)
+}
+
+fn internal(error: impl std::fmt::Display) -> Failure {
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }
 
 fn acceptable<B>(request: &http::Request<B>) -> Result<(), Failure> {

@@ -1,0 +1,161 @@
+use super::*;
+use crate::admission::fake::Fake;
+use crate::plan::{Defaults, Selector};
+use serde_json::json;
+
+fn deployment(state: &str) -> Value {
+    json!({
+        "metadata": {"name": "shop", "namespace": "web", "labels": {labels::STATE: state}},
+        "spec": {
+            "selector": {"matchLabels": {"app": "shop"}},
+            "template": {
+                "metadata": {"labels": {"app": "shop"}},
+                "spec": {"containers": [{"name": "shop", "ports": [{"containerPort": 9898}]}]},
+            },
+        },
+    })
+}
+
+fn request(state: &str) -> Request {
+    Request {
+        name: "shop".into(),
+        namespace: "web".into(),
+        object: deployment(state),
+        ..Request::default()
+    }
+}
+
+fn planned() -> Plan {
+    let policy = serde_json::from_value(json!({
+        "metadata": {"name": "default"},
+        "spec": {"gatewayRefs": [{"name": "gateway"}], "hostnameTemplate": "{{ name }}.test"}}))
+    .unwrap();
+    let canary = plan::generate::canary(&deployment("cold"), &policy, &[], &[]).unwrap();
+    let defaults = Defaults {
+        provider: "gatewayapi:v1".into(),
+        metrics_server: String::new(),
+        selector_labels: Selector::default_keys(),
+        include_label_prefixes: Vec::new(),
+    };
+    let blueprint = plan::blueprint(&canary, &defaults).unwrap();
+    let selector = Selector::of(&deployment("cold"), &Selector::default_keys()).unwrap();
+    Plan {
+        canary,
+        blueprint,
+        selector,
+    }
+}
+
+const CANARY: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
+const APEX: &str = "/api/v1/namespaces/web/services/shop";
+const ROUTE: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/web/httproutes/shop";
+
+async fn generate(fake: &Fake, state: &str) -> Option<String> {
+    Generator::new(fake.client(), BUDGET)
+        .generate(&request(state), planned())
+        .await
+}
+
+#[tokio::test]
+async fn the_inert_objects_are_made_and_owned_by_the_stored_canary() {
+    let fake = Fake::default();
+    assert_eq!(generate(&fake, "cold").await, None);
+    let objects = fake.objects.lock();
+    let names: Vec<&String> = objects.keys().collect();
+    assert_eq!(
+        names,
+        [
+            APEX,
+            &format!("{APEX}-canary"),
+            &format!("{APEX}-primary"),
+            CANARY,
+            ROUTE
+        ]
+    );
+    for path in [APEX, ROUTE] {
+        assert_eq!(
+            objects[path]["metadata"]["ownerReferences"][0]["uid"], "uid-of-shop",
+            "{path}"
+        );
+    }
+    assert_eq!(objects[APEX]["spec"]["selector"], json!({"app": "shop-primary"}));
+}
+
+#[tokio::test]
+async fn a_target_that_serves_is_what_the_apex_selects_and_the_route_reaches() {
+    let fake = Fake::default();
+    assert_eq!(generate(&fake, "hot").await, None);
+    let objects = fake.objects.lock();
+    assert_eq!(objects[APEX]["spec"]["selector"], json!({"app": "shop"}));
+    let refs = &objects[ROUTE]["spec"]["rules"][0]["backendRefs"];
+    let weight = |name: &str| {
+        refs.as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["name"] == name)
+            .map(|one| one["weight"].clone())
+    };
+    assert_eq!(
+        (weight("shop-primary"), weight("shop-canary")),
+        (Some(json!(0)), Some(json!(100)))
+    );
+}
+
+#[tokio::test]
+async fn what_exists_is_left_as_it_is() {
+    let fake = Fake::default();
+    let service = json!({"metadata": {"name": "shop"}, "spec": {"selector": {"mine": "yes"}}});
+    fake.objects.lock().insert(APEX.into(), service.clone());
+    assert_eq!(generate(&fake, "cold").await, None);
+    assert_eq!(fake.objects.lock()[APEX], service);
+    assert!(!fake.writes().contains(&format!("PATCH {APEX}")));
+}
+
+#[tokio::test]
+async fn a_canary_of_that_name_for_another_target_owns_nothing_of_ours() {
+    let fake = Fake::default();
+    let canary = json!({
+        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shop", "uid": "theirs"},
+        "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "other"}}});
+    fake.objects.lock().insert(CANARY.into(), canary);
+    let warning = generate(&fake, "cold").await.unwrap();
+    assert!(warning.contains("the Canary shop is in the way"), "{warning}");
+    assert_eq!(fake.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_api_server_that_is_slow_costs_the_budget_and_a_warning() {
+    let fake = Fake {
+        delay: Duration::from_secs(20),
+        ..Fake::default()
+    };
+    let start = std::time::Instant::now();
+    let warning = generate(&fake, "cold").await.unwrap();
+    assert!(start.elapsed() < BUDGET * 4);
+    assert!(warning.contains("the controller completes"), "{warning}");
+}
+
+#[tokio::test]
+async fn rights_are_asked_once_and_kept_per_user() {
+    let user = |name: &str| crate::admission::review::UserInfo {
+        username: name.into(),
+        ..Default::default()
+    };
+    let fake = Fake {
+        allowed: Some(true),
+        ..Fake::default()
+    };
+    let rights = Rights::new(fake.client());
+    for name in ["ann", "ann", "bob"] {
+        assert!(rights.may_create_canaries(&user(name), "web").await.unwrap());
+    }
+    assert_eq!(fake.log.lock().len(), 2);
+    let rights = Rights::new(
+        Fake {
+            allowed: Some(false),
+            ..Fake::default()
+        }
+        .client(),
+    );
+    assert!(!rights.may_create_canaries(&user("ann"), "web").await.unwrap());
+}

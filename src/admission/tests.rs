@@ -1,0 +1,470 @@
+//! Whole reviews through the router, with caches filled by hand: request bytes in, answer bytes out.
+
+use super::context::{Caches, Feeds, View};
+use super::door::{Door, Effects};
+use super::fake::Fake;
+use super::generate::{BUDGET, Generator, Rights};
+use super::metrics::Metrics;
+use super::server::http::respond;
+use super::server::{Entry, Limits, Shared};
+use crate::api::labels;
+use crate::plan::{Defaults, Selector};
+use base64::Engine as _;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use kube::runtime::watcher::Event;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const CONTROLLER: &str = "system:serviceaccount:coalmine-system:coalmine-controller";
+
+struct House {
+    feeds: Feeds,
+    shared: Shared<Arc<Door>>,
+}
+
+fn read<K: DeserializeOwned>(value: Value) -> Event<K> {
+    Event::Apply(serde_json::from_value(value).unwrap())
+}
+
+impl House {
+    /// An opted-in namespace `web` and a policy.
+    fn new() -> Self {
+        let mut house = Self::unfilled();
+        house.feeds.mark_filled();
+        house.feeds.namespaces.apply_watcher_event(&read(json!({
+            "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+            "metadata": {"name": "web", "labels": {labels::ENABLED: "true"}}})));
+        house.feeds.policies.apply_watcher_event(&read(json!({
+        "apiVersion": "coalmine.dev/v1alpha1", "kind": "CanaryPolicy", "metadata": {"name": "default"},
+        "spec": {
+            "gatewayRefs": [{"name": "gateway", "namespace": "infra"}],
+            "hostnameTemplate": "{{ name }}.{{ namespace }}.test",
+            "analysis": {"interval": "10s", "threshold": 3, "stepWeights": [20, 50]},
+        }})));
+        let now = jiff::Timestamp::now();
+        house.feeds.lease.apply_watcher_event(&read(json!({
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": {"name": "l", "namespace": "coalmine-system"},
+            "spec": {"holderIdentity": "one", "renewTime": format!("{now:.6}")}})));
+        house
+    }
+
+    /// With an API server behind it.
+    fn with(fake: &Fake) -> Self {
+        let mut house = Self::new();
+        let generator = Generator::new(fake.client(), BUDGET);
+        let effects = Some(Effects {
+            generator,
+            rights: Rights::new(fake.client()),
+        });
+        if let Some(door) = Arc::get_mut(&mut house.shared.reviewer) {
+            door.effects = effects;
+        }
+        house
+    }
+
+    fn unfilled() -> Self {
+        let (caches, feeds) = Caches::new();
+        let defaults = Defaults {
+            provider: "gatewayapi:v1".into(),
+            metrics_server: String::new(),
+            selector_labels: Selector::default_keys(),
+            include_label_prefixes: Vec::new(),
+        };
+        let view = View {
+            caches,
+            ours: vec![CONTROLLER.into()],
+            defaults,
+        };
+        let door = Arc::new(Door {
+            view,
+            effects: None,
+            metrics: Metrics::default(),
+        });
+        Self {
+            feeds,
+            shared: Shared::new(door, Limits::default()),
+        }
+    }
+
+    fn canary(&mut self, phase: &str) {
+        self.feeds.canaries.apply_watcher_event(&read(json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+            "metadata": {"name": "shop", "namespace": "web", "labels": {labels::GENERATED: "true"}},
+            "spec": {
+                "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+                "service": {"port": 80},
+            },
+            "status": {"phase": phase}})));
+    }
+
+    fn target(&mut self, state: &str) {
+        self.feeds.targets.apply_watcher_event(&read(json!({
+            "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+            "metadata": {"name": "shop", "namespace": "web", "labels": {labels::MANAGED: "true", labels::STATE: state}}})));
+    }
+
+    async fn ask(&self, entry: Entry, request: Value) -> (u16, Value) {
+        let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
+        let request = http::Request::post(entry.path()).header("content-type", "application/json");
+        let request = request.body(Full::new(Bytes::from(review.to_string()))).unwrap();
+        let answer = respond(&self.shared, request).await;
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+        (status, value["response"].clone())
+    }
+}
+
+fn request(kind: &str, operation: &str, old: Value, new: Value) -> Value {
+    json!({
+        "uid": "u-1", "kind": {"group": "apps", "version": "v1", "kind": kind}, "name": "shop", "namespace": "web",
+        "operation": operation, "userInfo": {"username": "ann"}, "object": new, "oldObject": old,
+    })
+}
+
+fn deployment(replicas: i64) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "shop", "namespace": "web"},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": "shop"}},
+            "template": {
+                "metadata": {"labels": {"app": "shop"}},
+                "spec": {"containers": [{"name": "shop", "image": "shop:1", "ports": [{"containerPort": 9898}]}]},
+            },
+        },
+    })
+}
+
+fn patch(response: &Value) -> Value {
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(response["patch"].as_str().unwrap())
+        .unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_plain_deployment_in_a_labelled_namespace_is_made_the_canary_half() {
+    let house = House::new();
+    let (status, response) = house
+        .ask(
+            Entry::MutateDeployments,
+            request("Deployment", "CREATE", Value::Null, deployment(3)),
+        )
+        .await;
+    assert_eq!(
+        (status, &response["allowed"], &response["patchType"]),
+        (200, &json!(true), &json!("JSONPatch"))
+    );
+    assert_eq!(
+        patch(&response),
+        json!([
+            {"op": "add", "path": "/metadata/labels", "value": {
+                labels::DESIRED_REPLICAS: "3", labels::MANAGED: "true", labels::STATE: "cold",
+                labels::REVISION: crate::plan::hash::template_hash(&deployment(3)["spec"]["template"]),
+            }},
+            {"op": "add", "path": "/spec/replicas", "value": 0},
+        ])
+    );
+    assert_eq!(response["auditAnnotations"], json!({"decision": "cold"}));
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_the_plan_in_short_lines() {
+    let house = House::new();
+    let mut create = request("Deployment", "CREATE", Value::Null, deployment(3));
+    create["dryRun"] = json!(true);
+    let (_, response) = house.ask(Entry::ValidateDeployments, create).await;
+    let warnings: Vec<&str> = response["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|w| w.as_str().unwrap())
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "coalmine plan: creates Canary shop (provider gatewayapi:v1)",
+            "coalmine plan: creates Services shop, shop-primary, shop-canary",
+            "coalmine plan: creates HTTPRoute shop for shop.web.test",
+            "coalmine plan: creates Deployment shop-primary, which serves; shop rests at 0",
+            "coalmine plan: later revisions: traffic 20% 50%, one check every 10s",
+            "coalmine plan: later revisions: 3 failed checks roll back; at best 26s from ready to promoted",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_paired_is_left_alone_and_says_why() {
+    let house = House::new();
+    let mut object = deployment(3);
+    object["spec"]["selector"]["matchLabels"] = json!({"tier": "web"});
+    object["spec"]["template"]["metadata"]["labels"] = json!({"tier": "web"});
+    let (_, response) = house
+        .ask(
+            Entry::MutateDeployments,
+            request("Deployment", "CREATE", Value::Null, object),
+        )
+        .await;
+    assert_eq!(response.get("patch"), None);
+    assert!(
+        response["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("is not released as a canary")
+    );
+}
+
+#[tokio::test]
+async fn scale_is_refused_at_rest_and_allowed_in_a_run() {
+    let mut house = House::new();
+    house.canary("Succeeded");
+    house.target("rest");
+    let scale = || {
+        let mut scale = request("Scale", "UPDATE", json!({"spec": {}}), json!({"spec": {"replicas": 4}}));
+        scale["subResource"] = json!("scale");
+        scale
+    };
+    let (_, response) = house.ask(Entry::ValidateDeployments, scale()).await;
+    assert_eq!(
+        (&response["allowed"], &response["status"]["code"]),
+        (&json!(false), &json!(403))
+    );
+    assert!(
+        response["status"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("kubectl patch deployment shop -n web")
+    );
+    house.canary("Progressing");
+    let (_, response) = house.ask(Entry::ValidateDeployments, scale()).await;
+    assert_eq!(response["allowed"], json!(true));
+}
+
+#[tokio::test]
+async fn an_apex_and_a_route_are_held_once_the_pair_serves() {
+    let mut house = House::new();
+    house.canary("Succeeded");
+    let service = |app: &str| json!({"metadata": {"name": "shop"}, "spec": {"selector": {"app": app}}});
+    let (_, response) = house
+        .ask(
+            Entry::HoldServices,
+            request("Service", "UPDATE", service("shop-primary"), service("shop")),
+        )
+        .await;
+    assert_eq!(
+        patch(&response)[0],
+        json!({"op": "add", "path": "/spec/selector", "value": {"app": "shop-primary"}})
+    );
+    let route = |refs: Value| json!({"metadata": {"name": "r"}, "spec": {"rules": [{"backendRefs": refs}]}});
+    let live = route(json!([
+        {"name": "shop-primary", "port": 80, "weight": 70}, {"name": "shop-canary", "port": 80, "weight": 30}]));
+    let sent = route(json!([{"name": "shop", "port": 80}]));
+    let (_, response) = house
+        .ask(Entry::HoldRoutes, request("HTTPRoute", "UPDATE", live, sent))
+        .await;
+    let refs = &patch(&response)[0]["value"][0]["backendRefs"];
+    let weights: Vec<i64> = refs
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["weight"].as_i64().unwrap())
+        .collect();
+    assert_eq!(weights, [70, 30]);
+}
+
+#[tokio::test]
+async fn our_controllers_writes_pass() {
+    let mut house = House::new();
+    house.canary("Progressing");
+    let mut write = request("Deployment", "UPDATE", deployment(0), deployment(3));
+    write["userInfo"]["username"] = json!(CONTROLLER);
+    let (_, response) = house.ask(Entry::MutateDeployments, write).await;
+    assert_eq!((&response["allowed"], response.get("patch")), (&json!(true), None));
+}
+
+#[tokio::test]
+async fn primary_itself_is_a_plain_deployment() {
+    let mut house = House::new();
+    house.canary("Succeeded");
+    let mut edit = request("Deployment", "UPDATE", deployment(3), deployment(5));
+    edit["name"] = json!("shop-primary");
+    for side in ["object", "oldObject"] {
+        edit[side]["metadata"]["name"] = json!("shop-primary");
+    }
+    let (_, response) = house.ask(Entry::MutateDeployments, edit).await;
+    assert_eq!((&response["allowed"], response.get("patch")), (&json!(true), None));
+}
+
+#[tokio::test]
+async fn an_invalid_canary_is_refused_with_every_cause_and_the_probe_is_refused() {
+    let house = House::new();
+    let canary = json!({
+    "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shop", "namespace": "web"},
+    "spec": {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+        "service": {"port": 0},
+        "analysis": {"interval": "soon", "threshold": 3, "stepWeights": [50, 20]},
+    }});
+    let mut create = request("Canary", "CREATE", Value::Null, canary);
+    create["kind"]["group"] = json!("flagger.app");
+    let (status, response) = house.ask(Entry::ValidateCanaries, create).await;
+    assert_eq!((status, &response["status"]["code"]), (200, &json!(422)));
+    let causes = response["status"]["details"]["causes"].as_array().unwrap();
+    assert!(causes.len() >= 3, "{causes:?}");
+    let probe = serde_json::to_value(super::validation::known_bad_policy()).unwrap();
+    let (_, response) = house
+        .ask(
+            Entry::ValidateCanaries,
+            request("CanaryPolicy", "CREATE", Value::Null, probe),
+        )
+        .await;
+    assert_eq!(
+        (&response["allowed"], &response["status"]["code"]),
+        (&json!(false), &json!(422))
+    );
+}
+
+#[tokio::test]
+async fn before_the_caches_are_filled_only_what_the_request_says_is_held() {
+    let house = House::unfilled();
+    let create = request("Deployment", "CREATE", Value::Null, deployment(3));
+    assert_eq!(house.ask(Entry::MutateDeployments, create).await.0, 500);
+    let mut old = deployment(0);
+    old["metadata"]["labels"] = json!({labels::MANAGED: "true", labels::STATE: "rest", labels::DESIRED_REPLICAS: "3"});
+    let (status, response) = house
+        .ask(
+            Entry::MutateDeployments,
+            request("Deployment", "UPDATE", old, deployment(3)),
+        )
+        .await;
+    assert_eq!(status, 200);
+    assert!(
+        patch(&response)
+            .as_array()
+            .unwrap()
+            .contains(&json!({"op": "add", "path": "/spec/replicas", "value": 0}))
+    );
+    assert_eq!(
+        house
+            .ask(
+                Entry::ValidateCanaries,
+                request("Canary", "CREATE", Value::Null, json!({}))
+            )
+            .await
+            .0,
+        500
+    );
+}
+
+fn admitted() -> Value {
+    let mut object = deployment(0);
+    object["metadata"]["labels"] =
+        json!({labels::MANAGED: "true", labels::STATE: "cold", labels::DESIRED_REPLICAS: "3"});
+    object
+}
+
+#[tokio::test]
+async fn an_admitted_deployment_has_its_objects_when_the_answer_is_sent() {
+    let fake = Fake {
+        allowed: Some(true),
+        ..Fake::default()
+    };
+    let create = request("Deployment", "CREATE", Value::Null, admitted());
+    let (_, response) = House::with(&fake).ask(Entry::ValidateDeployments, create).await;
+    assert_eq!((&response["allowed"], response.get("warnings")), (&json!(true), None));
+    assert_eq!(fake.objects.lock().len(), 5);
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_nothing() {
+    let fake = Fake {
+        allowed: Some(true),
+        ..Fake::default()
+    };
+    let house = House::with(&fake);
+    for operation in ["CREATE", "UPDATE"] {
+        let old = if operation == "UPDATE" {
+            deployment(3)
+        } else {
+            Value::Null
+        };
+        let mut review = request("Deployment", operation, old, admitted());
+        review["dryRun"] = json!(true);
+        for entry in [Entry::MutateDeployments, Entry::ValidateDeployments] {
+            house.ask(entry, review.clone()).await;
+        }
+    }
+    assert_eq!(fake.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn who_may_not_make_canaries_may_not_make_them_by_way_of_us() {
+    let fake = Fake {
+        allowed: Some(false),
+        ..Fake::default()
+    };
+    let house = House::with(&fake);
+    let create = request("Deployment", "CREATE", Value::Null, admitted());
+    let (_, response) = house.ask(Entry::ValidateDeployments, create).await;
+    assert_eq!(
+        (&response["allowed"], &response["status"]["code"]),
+        (&json!(false), &json!(403))
+    );
+    let update = request("Deployment", "UPDATE", deployment(3), admitted());
+    let (_, response) = house.ask(Entry::ValidateDeployments, update).await;
+    assert_eq!(response["allowed"], json!(true));
+    assert!(
+        response["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("you may not create canaries.flagger.app here")
+    );
+    assert_eq!(fake.objects.lock().len(), 0);
+}
+
+#[tokio::test]
+async fn an_api_server_that_does_not_answer_never_refuses_a_deployment() {
+    let slow = Fake {
+        delay: std::time::Duration::from_secs(9),
+        ..Fake::default()
+    };
+    for fake in [Fake::default(), slow] {
+        let create = request("Deployment", "CREATE", Value::Null, admitted());
+        let (status, response) = House::with(&fake).ask(Entry::ValidateDeployments, create).await;
+        assert_eq!((status, &response["allowed"]), (200, &json!(true)));
+        assert!(
+            response["warnings"][0]
+                .as_str()
+                .unwrap()
+                .contains("the controller makes the Canary")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_canary_is_judged_with_its_target_or_a_line_that_there_is_none() {
+    let fake = Fake::default();
+    let house = House::with(&fake);
+    let canary = json!({
+    "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shop", "namespace": "web"},
+    "spec": {
+        "provider": "kubernetes",
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+        "service": {"port": 80},
+        "analysis": {"interval": "10s", "threshold": 3, "iterations": 5},
+    }});
+    let mut create = request("Canary", "CREATE", Value::Null, canary);
+    create["kind"] = json!({"group": "flagger.app", "version": "v1beta1", "kind": "Canary"});
+    let (_, response) = house.ask(Entry::ValidateCanaries, create).await;
+    assert_eq!(response["allowed"], json!(true), "{response}");
+    let warnings = response["warnings"].to_string();
+    assert!(
+        warnings.contains("spec.targetRef") && warnings.contains("not found yet"),
+        "{warnings}"
+    );
+}
