@@ -19,7 +19,7 @@ use crate::{
     plan::{self, Blueprint, Selector, rules},
 };
 use jiff::Timestamp;
-use kube::{Api, Resource, ResourceExt, api::PostParams};
+use kube::{Api, ResourceExt, api::PostParams};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
@@ -287,6 +287,5 @@ async fn write(context: &Context, canary: &Canary, decision: &Decision, pair: Pa
         );
         write.perform(&context.client).await?;
     }
-    debug_assert!(canary.meta().name.is_some());
     Ok(writes.is_empty() && conflicts.is_empty())
 }

@@ -91,3 +91,29 @@ pub fn prefix_matches(prefixes: &[String], key: &str) -> bool {
         .iter()
         .any(|p| p == "*" || (!p.is_empty() && key.starts_with(p.as_str())))
 }
+
+#[cfg(test)]
+impl Blueprint {
+    /// The worker `web` in `shop`, for tests that say only what they are about.
+    pub fn sample() -> Self {
+        Self {
+            namespace: "shop".into(),
+            owner: Owner {
+                name: "web".into(),
+                uid: Some("u-1".into()),
+            },
+            target: "web".into(),
+            names: None,
+            provider: Provider::Kubernetes,
+            port: None,
+            port_discovery: false,
+            headless: false,
+            traffic_distribution: None,
+            apex: Metadata::default(),
+            primary: Metadata::default(),
+            canary: Metadata::default(),
+            route: None,
+            include_label_prefixes: Vec::new(),
+        }
+    }
+}

@@ -167,27 +167,11 @@ fn rewrite(label_selector: &mut Value, own: &impl Fn(&str, &str) -> bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{plan::Owner, routing::Provider};
 
     fn blueprint() -> Blueprint {
         Blueprint {
-            namespace: "shop".into(),
-            owner: Owner {
-                name: "web".into(),
-                uid: Some("u-1".into()),
-            },
-            target: "web".into(),
-            names: None,
-            provider: Provider::Kubernetes,
-            port: None,
-            port_discovery: false,
-            headless: false,
-            traffic_distribution: None,
-            apex: Default::default(),
-            primary: Default::default(),
-            canary: Default::default(),
-            route: None,
             include_label_prefixes: vec!["team".into()],
+            ..Blueprint::sample()
         }
     }
 

@@ -2,18 +2,12 @@ use super::*;
 use crate::{
     analysis::{Rollout, Target},
     api::labels::TargetState,
-    plan::{Owner, Port, REVISION_ANNOTATION, hash::template_hash},
+    plan::{Port, REVISION_ANNOTATION, hash::template_hash},
     routing::{Names, Provider},
 };
 
 fn blueprint() -> Blueprint {
     Blueprint {
-        namespace: "shop".into(),
-        owner: Owner {
-            name: "web".into(),
-            uid: Some("u-1".into()),
-        },
-        target: "web".into(),
         names: Some(Names::new("web")),
         provider: Provider::GatewayApiV1,
         port: Some(Port {
@@ -22,14 +16,7 @@ fn blueprint() -> Blueprint {
             target_port: json!(9898),
             app_protocol: None,
         }),
-        port_discovery: false,
-        headless: false,
-        traffic_distribution: None,
-        apex: Default::default(),
-        primary: Default::default(),
-        canary: Default::default(),
-        route: None,
-        include_label_prefixes: Vec::new(),
+        ..Blueprint::sample()
     }
 }
 
