@@ -25,7 +25,7 @@ pub struct Node {
     /// The node's part of the pod range.
     pub range: &'static str,
     /// The folder of its own below the run folder; none for the first.
-    folder: &'static str,
+    folder: Option<&'static str>,
     /// Where the kubelet answers to `/healthz`, on loopback.
     pub health_port: u16,
 }
@@ -40,7 +40,7 @@ pub const FIRST: Node = Node {
     hardware: "0a:58:0a:f4:00:01",
     address: HOST,
     range: "10.244.0.0/17",
-    folder: "",
+    folder: None,
     health_port: 10248,
 };
 
@@ -54,7 +54,7 @@ pub const SECOND: Node = Node {
     hardware: "0a:58:0a:f4:80:01",
     address: "10.244.128.1",
     range: "10.244.128.0/17",
-    folder: "node-2",
+    folder: Some("node-2"),
     health_port: 10348,
 };
 
@@ -66,7 +66,8 @@ impl Node {
 
     /// Where its state is.
     pub fn folder(&self, places: &Places) -> PathBuf {
-        places.run.join(self.folder)
+        self.folder
+            .map_or_else(|| places.run.clone(), |own| places.run.join(own))
     }
 
     /// Its address with the length of its range's prefix, as `ip` and CNI write it.
