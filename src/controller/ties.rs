@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn a_route_is_found_by_its_name_and_by_every_service_it_sends_to() {
         let route = json!({
-        "metadata": {"name": "shop"},
+        "metadata": {"name": "shop", "labels": {labels::GENERATED: "true"}},
         "spec": {"rules": [
             {"backendRefs": [{"name": "shop-primary"}, {"name": "shop-canary"}]},
             {"backendRefs": [{"name": "shop-primary"}]},
