@@ -1,9 +1,11 @@
 //! A scene of the suite or the demo: a namespace of its own on the real cluster, and the ways to act in it and to
 //! wait for what must come.
 
+mod account;
 mod app;
 mod audit;
 mod dump;
+mod fake_nodes;
 mod kubectl;
 mod objects;
 mod timeline;
@@ -20,8 +22,10 @@ use tokio::sync::RwLock;
 use crate::cluster::Cluster;
 use crate::load::{Load, until_reachable};
 
+pub use account::Account;
 pub use app::App;
 pub use audit::{Audit, Request};
+pub use fake_nodes::FakeNodes;
 pub use kubectl::Said;
 pub use objects::{CanaryView, Objects};
 pub use timeline::{Moment, Seen, Timeline, WATCH_LAG, plateaus};
