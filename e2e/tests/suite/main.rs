@@ -11,6 +11,7 @@ mod idle;
 mod killed;
 mod live_app;
 mod manifests;
+mod many;
 mod policy;
 mod reapply;
 mod refusals;
