@@ -5,6 +5,9 @@
 //! weights a live object carries ([`httproute::weights`]); who writes it, and when, is decided elsewhere.
 
 pub mod httproute;
+mod traffic;
+
+pub use traffic::{Traffic, Weights};
 
 /// The three Services of a pair, by name. `apex` is the one users call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,36 +28,6 @@ impl Names {
             primary: format!("{apex}-primary"),
             canary: format!("{apex}-canary"),
         }
-    }
-}
-
-/// Shares of traffic in percent. They sum to 100 by construction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Weights {
-    canary: u8,
-}
-
-impl Weights {
-    /// Everything to primary.
-    pub const PRIMARY: Self = Self { canary: 0 };
-    /// Everything to the canary.
-    pub const CANARY: Self = Self { canary: 100 };
-
-    /// `canary` percent to the canary, at most 100, the rest to primary.
-    pub fn canary_share(canary: u8) -> Self {
-        Self {
-            canary: canary.min(100),
-        }
-    }
-
-    /// The canary's share, 0 to 100.
-    pub fn canary(self) -> u8 {
-        self.canary
-    }
-
-    /// Primary's share, 0 to 100.
-    pub fn primary(self) -> u8 {
-        100 - self.canary
     }
 }
 

@@ -6,8 +6,10 @@ mod app;
 mod audit;
 mod dump;
 mod fake_nodes;
+mod hooks;
 mod kubectl;
 mod objects;
+mod pods;
 mod timeline;
 mod waiting;
 
@@ -26,8 +28,10 @@ pub use account::Account;
 pub use app::App;
 pub use audit::{Audit, Request};
 pub use fake_nodes::FakeNodes;
+pub use hooks::{Answer, Call, Hooks};
 pub use kubectl::Said;
 pub use objects::{CanaryView, Objects};
+pub use pods::{PodView, Received, Told, http_client};
 pub use timeline::{Moment, Seen, Timeline, WATCH_LAG, plateaus};
 pub use waiting::wait_for;
 

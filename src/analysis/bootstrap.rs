@@ -2,7 +2,7 @@
 
 use super::{Note, Rollout, Stage, Target, step::Step};
 use crate::api::{canary::Phase, labels::TargetState};
-use crate::{plan::hash, routing::Weights};
+use crate::{plan::hash, routing::Traffic};
 
 /// Whether the target's own pods are the ones that serve while the pair is built.
 ///
@@ -45,7 +45,7 @@ impl Step<'_> {
         }
         self.state.last_promoted = revision;
         self.state.last_applied.clone_from(&self.state.last_promoted);
-        self.state.intent = Weights::PRIMARY;
+        self.state.intent = Traffic::PRIMARY;
         if hot {
             self.enter(Stage::Switching, Phase::Initializing);
         } else {
@@ -130,7 +130,7 @@ impl Step<'_> {
         self.state.waits = 0;
         self.state.had_data = false;
         self.state.resume = 0;
-        self.state.intent = Weights::PRIMARY;
+        self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::Scaling, Phase::Progressing);
     }
 }

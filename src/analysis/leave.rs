@@ -2,7 +2,7 @@
 
 use super::{ApexSide, Note, Stage, step::Step};
 use crate::api::canary::Phase;
-use crate::routing::Weights;
+use crate::routing::Traffic;
 
 impl Step<'_> {
     /// Handles a Canary that is leaving; `false` when the stage's own rules are to run (a run ends first).
@@ -17,7 +17,7 @@ impl Step<'_> {
             Stage::Cutover | Stage::Replacing | Stage::Rejoining | Stage::Returning | Stage::Draining => return false,
             Stage::RollingBack | Stage::Cancelling => return false,
             _ => {
-                self.state.intent = Weights::PRIMARY;
+                self.state.intent = Traffic::PRIMARY;
                 self.enter(Stage::Cancelling, Phase::Progressing);
             }
         }
@@ -32,7 +32,7 @@ impl Step<'_> {
     }
 
     fn start_leaving(&mut self) {
-        self.state.intent = Weights::PRIMARY;
+        self.state.intent = Traffic::PRIMARY;
         self.note(Note::Terminating);
         let stage = if self.target().is_some() {
             Stage::LeavingScale

@@ -1,6 +1,6 @@
 //! What is seen of a Canary's pair, reduced to what decisions need.
 
-use crate::{api::labels::TargetState, routing::Weights};
+use crate::{api::labels::TargetState, routing::Traffic};
 use jiff::Timestamp;
 
 /// How far a Deployment's rollout is.
@@ -94,8 +94,8 @@ pub struct Observation {
     pub primary: Option<Primary>,
     /// Whom the apex Service selects; `None` when the pair has no Services, or it selects neither.
     pub apex: Option<super::ApexSide>,
-    /// The weights the live route carries; `None` when it is missing or disagrees with itself.
-    pub weights: Option<Weights>,
+    /// What the live route does; `None` when it is missing or disagrees with itself.
+    pub traffic: Option<Traffic>,
     /// Whether a route carries weights for this pair.
     pub routed: bool,
     /// Whether the pair has Services at all; a worker without ports has none.

@@ -2,7 +2,7 @@
 
 use super::{ApexSide, Note, Rollout, Stage, step::Step};
 use crate::api::canary::Phase;
-use crate::routing::Weights;
+use crate::routing::Traffic;
 
 impl Step<'_> {
     pub(super) fn promote(&mut self) {
@@ -43,7 +43,7 @@ impl Step<'_> {
     }
 
     fn cut_over(&mut self) {
-        self.state.intent = Weights::CANARY;
+        self.state.intent = Traffic::CANARY;
         self.enter(Stage::Cutover, Phase::Promoting);
     }
 
@@ -54,7 +54,7 @@ impl Step<'_> {
                 "the canary lost all its pods in promotion",
             )));
         }
-        let in_place = self.in_place(Weights::CANARY, ApexSide::Target);
+        let in_place = self.in_place(Traffic::CANARY, ApexSide::Target);
         if self.held_for(in_place, self.rules.settle_and_drain()) {
             self.enter(Stage::Replacing, Phase::Promoting);
             self.note(Note::Copying);
@@ -110,7 +110,7 @@ impl Step<'_> {
             .intent
             .canary()
             .saturating_sub(self.rules.promotion_step.max(1));
-        self.state.intent = Weights::canary_share(canary);
+        self.state.intent = Traffic::share(canary);
         self.state.due = Some(self.now + self.rules.interval);
         self.wake_at(self.now + self.rules.interval);
         self.note(Note::PrimaryWeight(self.state.intent.primary()));
@@ -128,7 +128,7 @@ impl Step<'_> {
     }
 
     fn all_to_primary(&mut self) {
-        self.state.intent = Weights::PRIMARY;
+        self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::Draining, Phase::Finalising);
         self.note(Note::RoutingToPrimary);
     }

@@ -2,7 +2,7 @@
 
 use super::{ApexSide, Note, Rollout, Stage, Strategy, Target, Verdict, step::Step};
 use crate::api::{canary::Phase, labels::TargetState};
-use crate::routing::Weights;
+use crate::routing::Traffic;
 use jiff::Timestamp;
 
 impl Step<'_> {
@@ -73,7 +73,7 @@ impl Step<'_> {
     }
 
     fn set_weight(&mut self, weight: u8) {
-        self.state.intent = Weights::canary_share(weight);
+        self.state.intent = Traffic::share(weight);
         self.state.moved_at = None;
         if weight > 0 {
             self.note(Note::CanaryWeight(weight));
@@ -172,7 +172,7 @@ impl Step<'_> {
     // All of the canary's endpoints are gone under traffic: it goes to primary at once, and comes back with them.
     fn falter(&mut self) {
         self.state.resume = self.state.intent.canary();
-        self.state.intent = Weights::PRIMARY;
+        self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::Faltering, Phase::Progressing);
         self.note(Note::CanaryNotReady(String::from(
             "no pod is ready, traffic goes to primary until one is",
@@ -198,7 +198,7 @@ impl Step<'_> {
         if self.state.last_applied.as_deref() == Some(target.revision.as_str()) {
             return false;
         }
-        self.state.intent = Weights::PRIMARY;
+        self.state.intent = Traffic::PRIMARY;
         if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
             self.enter(Stage::Cancelling, Phase::Progressing);
         } else {
@@ -218,7 +218,7 @@ impl Step<'_> {
     }
 
     pub(super) fn roll_back(&mut self, why: Note) {
-        self.state.intent = Weights::PRIMARY;
+        self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::RollingBack, Phase::Progressing);
         self.note(why);
     }
@@ -238,7 +238,7 @@ impl Step<'_> {
 
     // The run ends without a verdict; what primary serves is what there is.
     pub(super) fn cancel_at_rest(&mut self) {
-        self.state.intent = Weights::PRIMARY;
+        self.state.intent = Traffic::PRIMARY;
         self.state.last_applied.clone_from(&self.state.last_promoted);
         self.enter(Stage::Rest, Phase::Succeeded);
         self.note(Note::Cancelled);

@@ -1,6 +1,6 @@
 //! What is recorded of a Canary between two steps; it is kept in the Canary's status.
 
-use crate::{api::canary::Phase, routing::Weights};
+use crate::{api::canary::Phase, routing::Traffic};
 use jiff::Timestamp;
 
 macro_rules! named {
@@ -99,8 +99,8 @@ pub struct State {
     pub moved_at: Option<Timestamp>,
     /// When the next check is due (Analysing), or the next share goes back (Returning).
     pub due: Option<Timestamp>,
-    /// The weights intended by this stage.
-    pub intent: Weights,
+    /// What traffic is to do by this stage.
+    pub intent: Traffic,
     /// Failed checks of the run; kept after a failure.
     pub failed_checks: u32,
     /// Passed checks of an iteration strategy.
@@ -128,7 +128,7 @@ impl State {
             since: now,
             moved_at: None,
             due: None,
-            intent: Weights::PRIMARY,
+            intent: Traffic::PRIMARY,
             failed_checks: 0,
             iterations: 0,
             waits: 0,

@@ -2,7 +2,7 @@
 
 use super::{ApexSide, Note, Observation, Rules, Stage, State, Target, Verdict, World};
 use crate::api::canary::Phase;
-use crate::routing::Weights;
+use crate::routing::Traffic;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -131,13 +131,13 @@ impl Step<'_> {
     }
 
     // Whether traffic is seen to be where this stage wants it.
-    pub(super) fn in_place(&self, weights: Weights, apex: ApexSide) -> bool {
-        (!self.seen.routed || self.seen.weights == Some(weights)) && (!self.seen.served || self.seen.apex == Some(apex))
+    pub(super) fn in_place(&self, traffic: Traffic, apex: ApexSide) -> bool {
+        (!self.seen.routed || self.seen.traffic == Some(traffic)) && (!self.seen.served || self.seen.apex == Some(apex))
     }
 
     // Traffic has been on primary alone for long enough that the target's pods hold no request.
     pub(super) fn left_the_target(&mut self) -> bool {
-        let in_place = self.in_place(Weights::PRIMARY, ApexSide::Primary);
+        let in_place = self.in_place(Traffic::PRIMARY, ApexSide::Primary);
         self.held_for(in_place, self.rules.settle_and_drain())
     }
 

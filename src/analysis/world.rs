@@ -2,7 +2,7 @@
 
 use super::{Observation, Rules, Stage, State};
 use crate::api::labels::TargetState;
-use crate::routing::Weights;
+use crate::routing::Traffic;
 
 /// Whom the apex Service selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,8 @@ pub struct World {
     pub primary_replicas: Option<u32>,
     /// Whom the apex selects.
     pub apex: Option<ApexSide>,
-    /// The route's weights.
-    pub weights: Option<Weights>,
+    /// What traffic does.
+    pub traffic: Option<Traffic>,
     /// Fold the route, give the apex its own selector back, take primary and labels away.
     pub dismantle: Dismantle,
 }
@@ -67,7 +67,7 @@ impl World {
             primary: None,
             primary_replicas: None,
             apex: None,
-            weights: None,
+            traffic: None,
             dismantle: Dismantle::No,
         }
     }
@@ -86,7 +86,7 @@ impl World {
             target_state: Some(TargetState::Serving),
             primary: Some(PrimaryTemplate::Keep),
             apex: Some(ApexSide::Primary),
-            weights: Some(state.intent),
+            traffic: Some(state.intent),
             ..Self::untouched()
         };
         match state.stage {
@@ -138,7 +138,7 @@ impl World {
             Stage::LeavingSwitch => Self {
                 target_state: Some(TargetState::Hot),
                 apex: None,
-                weights: None,
+                traffic: None,
                 dismantle: Dismantle::Traffic,
                 ..base
             },
@@ -179,7 +179,7 @@ impl World {
             primary: Some(PrimaryTemplate::Revision(target.revision.clone())),
             primary_replicas: Some(target.wanted),
             apex: Some(ApexSide::Primary),
-            weights: Some(Weights::PRIMARY),
+            traffic: Some(Traffic::PRIMARY),
             ..Self::untouched()
         }
     }
@@ -194,7 +194,7 @@ impl World {
             },
             _ => Self {
                 apex: Some(ApexSide::Primary),
-                weights: Some(Weights::PRIMARY),
+                traffic: Some(Traffic::PRIMARY),
                 ..Self::untouched()
             },
         }

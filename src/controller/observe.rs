@@ -8,7 +8,7 @@ use crate::{
     analysis::{ApexSide, Checks, Observation, Primary, Rollout, Target},
     api::labels::{self, TargetState},
     plan::{Blueprint, Selector, hash::template_hash, primary_revision},
-    routing::{Weights, httproute},
+    routing::{Traffic, Weights, httproute},
 };
 use serde_json::Value;
 
@@ -49,7 +49,7 @@ pub fn observe(
             .apex
             .as_ref()
             .and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
-        weights,
+        traffic: weights.map(Traffic::plain),
         routed: blueprint.provider.has_weights() && (blueprint.route.is_some() || !live.routes.is_empty()),
         served: names.is_some(),
         split: names.is_some_and(|names| {

@@ -3,7 +3,7 @@
 use crate::{
     analysis::{Stage, State},
     api::canary::{Canary, CanaryStatus, Condition, Intent, Measurement, Phase, RunStatus},
-    routing::Weights,
+    routing::{Traffic, Weights},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
@@ -30,7 +30,9 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         since: instant(&run.since).unwrap_or(now),
         moved_at: instant(&run.moved_at),
         due: instant(&run.due),
-        intent: Weights::canary_share(percent(run.intent.map_or(status.canary_weight, |i| i.canary))),
+        intent: run
+            .intent
+            .map_or_else(|| Traffic::share(percent(status.canary_weight)), traffic),
         failed_checks: count(status.failed_checks),
         iterations: count(status.iterations),
         waits: count(run.waits),
@@ -44,6 +46,25 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
 
 fn percent(n: i32) -> u8 {
     u8::try_from(n.clamp(0, 100)).unwrap_or(0)
+}
+
+fn traffic(of: Intent) -> Traffic {
+    Traffic {
+        weights: Weights::canary_share(percent(of.canary)),
+        matched: of.matched,
+        mirror: percent(of.mirror),
+        sticky: of.sticky,
+    }
+}
+
+fn intent(of: Traffic) -> Intent {
+    Intent {
+        primary: i32::from(of.primary()),
+        canary: i32::from(of.canary()),
+        mirror: i32::from(of.mirror),
+        matched: of.matched,
+        sticky: of.sticky,
+    }
 }
 
 /// The status that records `state`, with everything else of the old one kept.
@@ -76,11 +97,7 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
             since: Some(micro(state.since)),
             moved_at: state.moved_at.map(micro),
             due: state.due.map(micro),
-            intent: Some(Intent {
-                primary: i32::from(state.intent.primary()),
-                canary: i32::from(state.intent.canary()),
-                mirror: 0,
-            }),
+            intent: Some(intent(state.intent)),
             waits: count(state.waits),
             had_data: state.had_data,
             resume: i32::from(state.resume),
@@ -177,7 +194,11 @@ mod tests {
             stage: Stage::Analysing,
             moved_at: Some(now),
             due: Some(now),
-            intent: Weights::canary_share(30),
+            intent: Traffic {
+                mirror: 20,
+                matched: true,
+                ..Traffic::share(30)
+            },
             failed_checks: 2,
             last_applied: Some("v1-a".into()),
             last_promoted: Some("v1-b".into()),

@@ -2,7 +2,7 @@
 
 use crate::analysis::*;
 use crate::api::{canary::Phase, labels::TargetState};
-use crate::routing::Weights;
+use crate::routing::Traffic;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub(super) struct Model {
     pub(super) target: Option<Workload>,
     pub(super) primary: Option<Workload>,
     pub(super) apex: ApexSide,
-    pub(super) weights: Weights,
+    pub(super) traffic: Traffic,
     pub(super) label: Option<TargetState>,
     pub(super) held: bool,
     pub(super) wanted: u32,
@@ -98,7 +98,7 @@ impl Model {
             }),
             primary: None,
             apex: ApexSide::Primary,
-            weights: Weights::PRIMARY,
+            traffic: Traffic::PRIMARY,
             label: Some(TargetState::Cold),
             held: false,
             wanted: 2,
@@ -120,7 +120,7 @@ impl Model {
             ready: 2,
         });
         model.apex = ApexSide::Target;
-        model.weights = Weights::CANARY;
+        model.traffic = Traffic::CANARY;
         model.label = Some(TargetState::Hot);
         model
     }
@@ -163,7 +163,7 @@ impl Model {
                 endpoints: Some(if p.template == p.running { p.ready } else { 0 }),
             }),
             apex: Some(self.apex),
-            weights: Some(self.weights),
+            traffic: Some(self.traffic),
             routed: true,
             served: true,
             split: true,
@@ -207,7 +207,7 @@ impl Model {
             Happening::Pods(start) => self.pods_start = *start,
             Happening::Answer(answer) => self.answer = *answer,
             Happening::Crash(after) => self.crash = Some(*after),
-            Happening::ForeignRoute(share) => self.weights = Weights::canary_share(*share),
+            Happening::ForeignRoute(share) => self.traffic = Traffic::share(*share),
             Happening::Delete => {
                 self.target = None;
                 self.held = false;
@@ -232,7 +232,7 @@ impl Model {
     }
 
     pub(super) fn canary_has_traffic(&self) -> bool {
-        self.weights.canary() > 0 || self.apex == ApexSide::Target
+        self.traffic.canary() > 0 || self.apex == ApexSide::Target
     }
 
     pub(super) fn step(&mut self, foreign: bool) {
@@ -300,16 +300,16 @@ impl Model {
             self.assert_ready(apex == ApexSide::Target, 1, foreign);
             self.apex = apex;
         }
-        if let Some(weights) = world.weights.filter(|w| *w != self.weights)
+        if let Some(traffic) = world.traffic.filter(|t| *t != self.traffic)
             && spend()
         {
-            if weights.canary() > 0 && weights.canary() > self.weights.canary() {
+            if traffic.canary() > 0 && traffic.canary() > self.traffic.canary() {
                 self.assert_ready(true, 1, foreign);
             }
-            if weights.primary() > self.weights.primary() {
+            if traffic.primary() > self.traffic.primary() {
                 self.assert_ready(false, 1, foreign);
             }
-            self.weights = weights;
+            self.traffic = traffic;
         }
     }
 
@@ -325,7 +325,7 @@ impl Model {
                     && spend()
                 {
                     if let Some(p) = primary.as_ref().filter(|p| p.template != template && p.ready > 0) {
-                        let idle = self.weights == Weights::CANARY && self.apex == ApexSide::Target;
+                        let idle = self.traffic == Traffic::CANARY && self.apex == ApexSide::Target;
                         let cold = self.label == Some(TargetState::Cold) || self.label == Some(TargetState::Hot);
                         assert!(
                             foreign || idle || cold,
@@ -374,7 +374,7 @@ impl Model {
         for _ in 0..2_000 {
             let before = (
                 self.state.clone(),
-                self.weights,
+                self.traffic,
                 self.apex,
                 self.target.clone(),
                 self.primary.clone(),
@@ -383,7 +383,7 @@ impl Model {
             let same = before
                 == (
                     self.state.clone(),
-                    self.weights,
+                    self.traffic,
                     self.apex,
                     self.target.clone(),
                     self.primary.clone(),
@@ -412,7 +412,7 @@ impl Model {
             "{:?}",
             self.state
         );
-        assert_eq!((self.weights, self.apex), (Weights::PRIMARY, ApexSide::Primary));
+        assert_eq!((self.traffic, self.apex), (Traffic::PRIMARY, ApexSide::Primary));
         assert_eq!(primary.replicas, self.wanted);
         assert_eq!(self.state.last_promoted, Some(hash(primary.template)));
         assert!(

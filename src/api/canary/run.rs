@@ -60,4 +60,10 @@ pub struct Intent {
     /// Share copied to the canary besides.
     #[serde(deserialize_with = "lenient_i32")]
     pub mirror: i32,
+    /// Whether requests that match the conditions of an A/B test go to the canary.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub matched: bool,
+    /// Whether cookies keep users on their side.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sticky: bool,
 }

@@ -1,8 +1,8 @@
 use super::*;
 use crate::{
-    analysis::{Rollout, Target},
+    analysis::{ApexSide, PrimaryTemplate, Rollout, Target},
     api::labels::TargetState,
-    plan::{Port, REVISION_ANNOTATION, hash::template_hash},
+    plan::{Port, REVISION_ANNOTATION, generate::ORIGINAL_SELECTOR, hash::template_hash},
     routing::{Names, Provider},
 };
 
@@ -46,7 +46,7 @@ fn seen(target: &Value) -> Observation {
         }),
         primary: None,
         apex: Some(ApexSide::Target),
-        weights: None,
+        traffic: None,
         routed: true,
         served: true,
         split: false,

@@ -1,0 +1,59 @@
+//! The end of a pair.
+
+use super::Pair;
+use crate::{
+    api::labels,
+    controller::{
+        cache::Kind,
+        live::{label, text},
+        write::Write,
+    },
+};
+use serde_json::{Map, Value, json};
+
+impl Pair<'_> {
+    // The target serves by itself: what we made goes, what we wrote on the user's objects is taken off.
+    pub(super) fn dismantle(&self, writes: &mut Vec<Write>) {
+        if let Some(target) = &self.live.target {
+            let all = target
+                .pointer("/metadata/labels")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten();
+            let ours: Map<String, Value> = all
+                .filter(|(key, _)| key.starts_with(labels::PREFIX) && *key != labels::POLICY)
+                .map(|(key, _)| (key.clone(), Value::Null))
+                .collect();
+            if !ours.is_empty() {
+                let mut body = json!({"metadata": {"labels": ours}});
+                if label(target, labels::HELD).is_some()
+                    && let Some(members) = body.as_object_mut()
+                {
+                    members.insert("spec".to_owned(), json!({"paused": null}));
+                }
+                writes.push(Write::Merge {
+                    kind: Kind::Deployment,
+                    namespace: self.blueprint.namespace.clone(),
+                    name: self.blueprint.target.clone(),
+                    body,
+                });
+            }
+        }
+        let gone = [
+            (Kind::Deployment, &self.live.primary),
+            (Kind::Service, &self.live.primary_service),
+            (Kind::Service, &self.live.canary_service),
+        ];
+        for (kind, object) in gone {
+            let Some(object) = object.as_ref().filter(|object| self.is_ours(object)) else {
+                continue;
+            };
+            writes.push(Write::Delete {
+                kind,
+                namespace: self.blueprint.namespace.clone(),
+                name: text(object, "/metadata/name").to_owned(),
+                uid: text(object, "/metadata/uid").to_owned(),
+            });
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Primary: made from a revision of the target, and resized.
+
+use super::{Conflict, Pair};
+use crate::{
+    analysis::{PrimaryTemplate, World},
+    controller::{cache::Kind, live::text, write::Write},
+    plan::primary,
+};
+use serde_json::json;
+
+impl Pair<'_> {
+    pub(super) fn primary(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
+        let (Some(wish), Some(target)) = (&world.primary, &self.live.target) else {
+            return self.resized(world, writes);
+        };
+        let live = self.seen.primary.as_ref();
+        let revision = match (wish, live) {
+            (PrimaryTemplate::Keep, Some(_)) => return self.resized(world, writes),
+            (PrimaryTemplate::Revision(hash), Some(primary)) if primary.revision.as_ref() == Some(hash) => {
+                return self.resized(world, writes);
+            }
+            (PrimaryTemplate::Keep, None) => match self.seen.promoted.clone() {
+                Some(hash) => hash,
+                None => return,
+            },
+            (PrimaryTemplate::Revision(hash), _) => hash.clone(),
+        };
+        if let Some(object) = self.live.primary.as_ref().filter(|object| !self.is_ours(object)) {
+            conflicts.push(Conflict::Name("Deployment", text(object, "/metadata/name").to_owned()));
+            return;
+        }
+        let Some(template) = self.live.template(&revision) else {
+            conflicts.push(Conflict::LostRevision(revision));
+            return;
+        };
+        let replicas = world
+            .primary_replicas
+            .or(live.map(|p| p.replicas))
+            .unwrap_or_else(|| self.wanted());
+        let object = primary(target, &template, &revision, replicas, self.selector, self.blueprint);
+        writes.push(Write::Apply {
+            kind: Kind::Deployment,
+            object,
+        });
+    }
+
+    fn wanted(&self) -> u32 {
+        self.seen.target.as_ref().map_or(1, |t| t.wanted)
+    }
+
+    fn resized(&self, world: &World, writes: &mut Vec<Write>) {
+        let Some(live) = &self.seen.primary else { return };
+        let Some(replicas) = world.primary_replicas.filter(|r| *r != live.replicas) else {
+            return;
+        };
+        writes.push(Write::Merge {
+            kind: Kind::Deployment,
+            namespace: self.blueprint.namespace.clone(),
+            name: self.blueprint.primary_name(),
+            body: json!({"spec": {"replicas": replicas}}),
+        });
+    }
+}

@@ -1,0 +1,75 @@
+//! The routes: generated where there is none, and carrying the traffic of the world.
+
+use super::{Pair, contains, patch};
+use crate::{
+    analysis::{Dismantle, World},
+    api::labels,
+    controller::{cache::Kind, live::label, write::Write},
+    plan::route,
+    routing::{Traffic, Weights, httproute},
+};
+use serde_json::{Value, json};
+
+impl Pair<'_> {
+    pub(super) fn routes(&self, world: &World, writes: &mut Vec<Write>) {
+        let Some(names) = &self.blueprint.names else { return };
+        if world.dismantle == Dismantle::Traffic {
+            for route in self.live.routes.iter().filter(|r| httproute::refers_to(r, names)) {
+                let folded = httproute::folded(route, names);
+                if route.pointer("/spec/rules") != Some(&folded) {
+                    writes.push(rules(route, folded));
+                }
+            }
+            return;
+        }
+        if !self.blueprint.provider.has_weights() || world.primary.is_none() {
+            return;
+        }
+        // Nothing of ours serves yet when the weights are left open: the target does.
+        let first = || route(self.blueprint, world.traffic.unwrap_or(Traffic::CANARY).weights);
+        if let Some(object) = self.live.routes.is_empty().then(first).flatten() {
+            writes.push(Write::Apply {
+                kind: Kind::HttpRoute,
+                object,
+            });
+            return;
+        }
+        let Some(weights) = world.traffic.map(|traffic| traffic.weights) else {
+            return;
+        };
+        for route in self.live.routes.iter().filter(|r| httproute::refers_to(r, names)) {
+            if let Some(wanted) = self.generated_anew(route, weights) {
+                writes.push(Write::Apply {
+                    kind: Kind::HttpRoute,
+                    object: wanted,
+                });
+            } else if httproute::weights(route, names) != Some(weights) || !httproute::is_split(route, names) {
+                writes.push(rules(route, httproute::with_weights(route, names, weights)));
+            }
+        }
+    }
+
+    // A route we generated follows its Canary: hosts, gateways, ports.
+    fn generated_anew(&self, route_of: &Value, weights: Weights) -> Option<Value> {
+        label(route_of, labels::GENERATED)?;
+        let wanted = route(self.blueprint, weights)?;
+        let same = wanted
+            .get("spec")
+            .zip(route_of.get("spec"))
+            .is_some_and(|(wanted, live)| contains(live, wanted));
+        (!same).then_some(wanted)
+    }
+}
+
+// The generation, not the resourceVersion: gateways write a route's status at any time, which is no edit.
+fn rules(route: &Value, rules: Value) -> Write {
+    let generation = route.pointer("/metadata/generation").cloned().unwrap_or_default();
+    patch(
+        Kind::HttpRoute,
+        route,
+        vec![
+            json!({"op": "test", "path": "/metadata/generation", "value": generation}),
+            json!({"op": "replace", "path": "/spec/rules", "value": rules}),
+        ],
+    )
+}

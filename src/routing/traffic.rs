@@ -1,0 +1,82 @@
+//! What traffic of a pair does at one instant, whatever carries it.
+
+/// Shares of traffic in percent. They sum to 100 by construction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weights {
+    canary: u8,
+}
+
+impl Weights {
+    /// Everything to primary.
+    pub const PRIMARY: Self = Self { canary: 0 };
+    /// Everything to the canary.
+    pub const CANARY: Self = Self { canary: 100 };
+
+    /// `canary` percent to the canary, at most 100, the rest to primary.
+    pub fn canary_share(canary: u8) -> Self {
+        Self {
+            canary: canary.min(100),
+        }
+    }
+
+    /// The canary's share, 0 to 100.
+    pub fn canary(self) -> u8 {
+        self.canary
+    }
+
+    /// Primary's share, 0 to 100.
+    pub fn primary(self) -> u8 {
+        100 - self.canary
+    }
+}
+
+/// Everything a stage asks of the routing of a pair. Values that only rendering needs (conditions of an A/B test, cookies)
+/// belong to the Canary and are added there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// The shares of requests that nothing else decides about.
+    pub weights: Weights,
+    /// Requests that match `analysis.match` go to the canary, all of them (A/B).
+    pub matched: bool,
+    /// Percent of primary's requests copied to the canary; answers to copies are thrown away. 0 is no mirror.
+    pub mirror: u8,
+    /// Cookies keep users on the side they were sent to (`analysis.sessionAffinity`).
+    pub sticky: bool,
+}
+
+impl Traffic {
+    /// Everything to primary, nothing else.
+    pub const PRIMARY: Self = Self::plain(Weights::PRIMARY);
+    /// Everything to the canary, nothing else.
+    pub const CANARY: Self = Self::plain(Weights::CANARY);
+
+    /// Shares and nothing else.
+    pub const fn plain(weights: Weights) -> Self {
+        Self {
+            weights,
+            matched: false,
+            mirror: 0,
+            sticky: false,
+        }
+    }
+
+    /// `canary` percent to the canary, the rest to primary, nothing else.
+    pub fn share(canary: u8) -> Self {
+        Self::plain(Weights::canary_share(canary))
+    }
+
+    /// The canary's share, 0 to 100.
+    pub fn canary(self) -> u8 {
+        self.weights.canary()
+    }
+
+    /// Primary's share, 0 to 100.
+    pub fn primary(self) -> u8 {
+        self.weights.primary()
+    }
+
+    /// Whether any request, or a copy of one, may reach the canary.
+    pub fn reaches_canary(self) -> bool {
+        self.canary() > 0 || self.matched || self.mirror > 0
+    }
+}
