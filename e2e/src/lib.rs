@@ -1,5 +1,6 @@
 //! The real cluster and what runs on it.
 
+pub mod bench;
 pub mod checks;
 pub mod cluster;
 pub mod demo;

@@ -38,7 +38,7 @@ pub use image::Image;
 use lock::Lock;
 use places::{GATEWAY, HOST, PROMETHEUS, Places};
 use programs::Programs;
-pub use programs::{flagger, kwok};
+pub use programs::{flagger, kwok, kwok_source};
 use ready::Kubectl;
 
 /// A cluster that runs, and how to reach it.

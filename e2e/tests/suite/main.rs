@@ -12,6 +12,7 @@ mod killed;
 mod live_app;
 mod manifests;
 mod on_demand;
+mod many;
 mod policy;
 mod reapply;
 mod refusals;
