@@ -12,13 +12,17 @@ mod enrol;
 mod finish;
 pub mod lease;
 mod live;
+mod measured;
 mod namespaces;
 mod observe;
 mod queue;
 mod readiness;
+mod record;
 mod run;
 mod status;
 mod step;
+mod sweep;
+mod takeover;
 mod trouble;
 mod write;
 

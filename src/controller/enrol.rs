@@ -3,14 +3,20 @@
 //! The admission door does the same for what passes it; here is what it did not see: Deployments that lived in a
 //! namespace when it was labelled, and those applied while it was away.
 
-use super::{cache::Kind, context::Context};
+use super::{
+    cache::Kind,
+    context::Context,
+    sweep::{self, is_generated},
+};
 use crate::{
     api::{Canary, CanarySpec, canary::Phase, labels},
+    metrics::Severity,
     plan::generate::{self, NotEnrolled},
 };
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{Patch, PatchParams},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -41,29 +47,16 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str) {
             .pointer("/metadata/name")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let known = canaries.iter().find(|canary| canary.target_name() == name);
+        let mut known = canaries.iter().filter(|canary| canary.target_name() == name);
+        let known = known
+            .clone()
+            .find(|canary| !is_generated(canary))
+            .or_else(|| known.next());
         if known.is_some_and(|canary| !follows(canary)) || known.is_none() && !wants(context, &target) {
             continue;
         }
         make(context, namespace, &target, &services, &routes).await;
     }
-    for canary in canaries.iter().filter(|canary| is_generated(canary)) {
-        if context
-            .cache
-            .get(Kind::Deployment, namespace, canary.target_name())
-            .is_none()
-        {
-            abandoned(context, canary).await;
-        }
-    }
-}
-
-fn is_generated(canary: &Canary) -> bool {
-    canary
-        .labels()
-        .get(labels::GENERATED)
-        .is_some_and(|value| value == labels::TRUE)
-        && canary.metadata.deletion_timestamp.is_none()
 }
 
 // A Deployment that runs already is taken over only where the policy adopts what it finds.
@@ -73,10 +66,16 @@ fn wants(context: &Context, target: &Value) -> bool {
         .and_then(Value::as_str)
         .unwrap_or_default();
     let deleted = target.pointer("/metadata/deletionTimestamp").is_some();
-    let admitted = target
-        .pointer("/metadata/labels")
-        .and_then(|l| l.get(labels::MANAGED))
-        .is_some();
+    let labelled = |label: &str| {
+        target
+            .pointer("/metadata/labels")
+            .is_some_and(|all| all.get(label).is_some())
+    };
+    let admitted = labelled(labels::MANAGED);
+    // Whoever wrote it last may not have a Canary made.
+    if labelled(labels::DENIED) && !admitted {
+        return false;
+    }
     let policy = context.policy(namespace, named_policy(target));
     !deleted && policy.is_some_and(|policy| admitted || policy.spec.adopts_existing())
 }
@@ -115,17 +114,19 @@ async fn make(context: &Context, namespace: &str, target: &Value, services: &[Va
         Ok(canary) => canary,
         Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
         Err(why) => {
-            let name = target
-                .pointer("/metadata/name")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            tracing::warn!(namespace, name, %why, "not enrolled");
-            return;
+            return tell(context, target, &why.to_string());
         }
     };
     let known = context.canary(&(namespace.to_owned(), canary.name_any()));
-    if known.is_some_and(|known| undefaulted(known.spec.clone()) == undefaulted(canary.spec.clone())) {
-        return;
+    let meant =
+        |known: &Canary| known.annotations().get(labels::TARGET_UID) == canary.annotations().get(labels::TARGET_UID);
+    if let Some(known) = known {
+        let same = undefaulted(known.spec.clone()) == undefaulted(canary.spec.clone());
+        // Generated for a request that was refused: this Deployment gets it only if it would get one anyway.
+        let elsewhere = !meant(&known) && !wants(context, target);
+        if elsewhere || same && meant(&known) {
+            return;
+        }
     }
     let params = PatchParams::apply(labels::FIELD_MANAGER);
     let api = Api::<Canary>::namespaced(context.client.clone(), namespace);
@@ -134,32 +135,22 @@ async fn make(context: &Context, namespace: &str, target: &Value, services: &[Va
     }
 }
 
-// By deletion: the finalizer makes it a plain Deployment again without a lost request.
-async fn leave(context: &Context, canary: &Canary) {
-    let api = Api::<Canary>::namespaced(context.client.clone(), canary.namespace_name());
-    if let Err(error) = api.delete(&canary.name_any(), &DeleteParams::default()).await {
-        tracing::warn!(canary = canary.full_name(), %error, "a generated Canary could not be deleted");
+// Once per Deployment and reason, as an event on the Deployment.
+fn tell(context: &Context, target: &Value, why: &str) {
+    let Ok(target) = serde_json::from_value::<Deployment>(target.clone()) else {
+        return;
+    };
+    let uid = target.uid().unwrap_or_default();
+    if context.unenrolled.lock().insert(uid, why.to_owned()).as_deref() == Some(why) {
+        return;
     }
+    let message = format!("Not released as a canary: {why}");
+    context.events.record(&target, Severity::Warning, message);
 }
 
-// A generated pair outlives its Deployment by a grace, for those who delete and create to change a selector.
-async fn abandoned(context: &Arc<Context>, canary: &Arc<Canary>) {
-    let policy = context.policy(canary.namespace_name(), None);
-    let grace = policy.map_or(std::time::Duration::from_secs(30), |policy| {
-        policy.spec.deletion_grace()
-    });
-    let (context, canary) = (context.clone(), canary.clone());
-    tokio::spawn(async move {
-        tokio::time::sleep(grace).await;
-        let still = context
-            .cache
-            .get(Kind::Deployment, canary.namespace_name(), canary.target_name())
-            .is_none();
-        let same = context
-            .canary(&super::context::key(&canary))
-            .is_some_and(|c| c.metadata.uid == canary.metadata.uid);
-        if still && same {
-            leave(&context, &canary).await;
-        }
-    });
+// By deletion: the finalizer makes it a plain Deployment again without a lost request.
+async fn leave(context: &Context, canary: &Canary) {
+    if let Err(error) = sweep::delete(context, canary).await {
+        tracing::warn!(canary = canary.full_name(), %error, "a generated Canary could not be deleted");
+    }
 }
