@@ -24,7 +24,7 @@ pub fn revision(request: &Request, canary: &deployments::Canary, announced: bool
         return None;
     }
     let revision = template_hash(template);
-    let said = announced || matches!(canary.stage, Stage::Running | Stage::Building);
+    let said = announced || !matches!(canary.stage, Stage::Rest | Stage::Failed);
     let serves = canary.promoted.as_deref() == Some(revision.as_str());
     let failed = canary.failed.as_deref() == Some(revision.as_str());
     (canary.stage != Stage::Leaving && (said || !(serves || failed))).then_some(revision)

@@ -74,8 +74,12 @@ pub enum Stage {
     Building,
     /// P serves, nothing runs.
     Rest,
-    /// A run is in progress, or waits for a confirmation.
+    /// A run waits for confirm-rollout: nothing has started.
+    Waiting,
+    /// A run is in progress, or waits for confirm-promotion.
     Running,
+    /// The verified revision is being promoted, which goes on to its end.
+    Promoting,
     /// P serves; the last run failed.
     Failed,
     /// The Canary is being taken down.

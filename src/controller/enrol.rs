@@ -16,7 +16,7 @@ use crate::{
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -118,21 +118,46 @@ async fn make(context: &Context, namespace: &str, target: &Value, services: &[Va
         }
     };
     let known = context.canary(&(namespace.to_owned(), canary.name_any()));
-    let meant =
-        |known: &Canary| known.annotations().get(labels::TARGET_UID) == canary.annotations().get(labels::TARGET_UID);
-    if let Some(known) = known {
-        let same = undefaulted(known.spec.clone()) == undefaulted(canary.spec.clone());
-        // Generated for a request that was refused: this Deployment gets it only if it would get one anyway.
-        let elsewhere = !meant(&known) && !wants(context, target);
-        if elsewhere || same && meant(&known) {
-            return;
-        }
+    if known.as_ref().is_some_and(|known| !is_generated(known)) {
+        return tell(context, target, "a Canary of its name is for another target");
     }
-    let params = PatchParams::apply(labels::FIELD_MANAGER);
     let api = Api::<Canary>::namespaced(context.client.clone(), namespace);
-    if let Err(error) = api.patch(&canary.name_any(), &params, &Patch::Apply(&canary)).await {
-        tracing::warn!(namespace, canary = canary.name_any(), %error, "a Canary could not be generated");
+    let written = match known {
+        None => {
+            let params = PatchParams::apply(labels::FIELD_MANAGER);
+            api.patch(&canary.name_any(), &params, &Patch::Apply(&canary)).await
+        }
+        Some(known) => match followed(context, target, &known, canary) {
+            None => return,
+            // Whole, since nobody owns the fields of a generated spec: what is left out now goes.
+            Some(next) => {
+                let params = PostParams {
+                    field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+                    ..PostParams::default()
+                };
+                api.replace(&next.name_any(), &params, &next).await
+            }
+        },
+    };
+    if let Err(error) = written {
+        tracing::warn!(namespace, %error, "a Canary could not be generated");
     }
+}
+
+/// The known Canary as it is to be by what was `rendered` now; nothing when it is so already.
+fn followed(context: &Context, target: &Value, known: &Canary, rendered: Canary) -> Option<Canary> {
+    let uid = |canary: &Canary| canary.annotations().get(labels::TARGET_UID).cloned();
+    let meant = uid(known) == uid(&rendered);
+    let same = undefaulted(known.spec.clone()) == undefaulted(rendered.spec.clone());
+    // Generated for a request that was refused: this Deployment gets it only if it would get one anyway.
+    if same && meant || !meant && !wants(context, target) {
+        return None;
+    }
+    let mut next = known.clone();
+    next.annotations_mut()
+        .extend(rendered.metadata.annotations.unwrap_or_default());
+    next.spec = rendered.spec;
+    Some(next)
 }
 
 // Once per Deployment and reason, as an event on the Deployment.

@@ -18,5 +18,6 @@ mod refusals;
 mod stage;
 mod sweep;
 mod takeover;
+mod verb_table;
 mod verbs;
 mod waits;

@@ -43,6 +43,7 @@ fn what_will_be_analysed_is_announced_and_what_will_not_is_not() {
         (Stage::Rest, "v0", "v1", None),
         (Stage::Running, "v2", "v3", hash("v3")),
         (Stage::Running, "v2", "v1", hash("v1")),
+        (Stage::Promoting, "v2", "v1", hash("v1")),
         (Stage::Failed, "bad", "v3", hash("v3")),
         (Stage::Failed, "v3", "bad", None),
         (Stage::Failed, "bad", "v1", None),

@@ -36,7 +36,7 @@ pub fn refused(request: &Request, context: &Context) -> Option<Denial> {
 // Also between the write of a revision and the controller's first look at it.
 fn under_way(canary: &Canary, old: Target<'_>) -> bool {
     match canary.stage {
-        Stage::Running => true,
+        Stage::Waiting | Stage::Running | Stage::Promoting => true,
         Stage::Rest | Stage::Failed => {
             let stored = old.revision();
             let known = [&canary.promoted, &canary.failed];
@@ -75,6 +75,9 @@ mod tests {
             managed("serving", 3, "3", "v3"),
         );
         let refuse = OnNewRevision::Refuse;
+        for stage in [Stage::Waiting, Stage::Promoting] {
+            assert!(ask(stage, &v2, &v3, refuse).is_some(), "{stage:?}");
+        }
         let denial = ask(Stage::Running, &v2, &v3, refuse).unwrap();
         assert_eq!((denial.code, denial.reason), (422, "Invalid"));
         assert_eq!(denial.causes[0].field, "spec.template");

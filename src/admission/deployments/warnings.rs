@@ -32,14 +32,17 @@ fn released(canary: &Canary, second: OnNewRevision, revision: &str, held: bool) 
     if canary.stage == Stage::Failed && canary.failed.as_deref() == Some(revision) {
         return "this revision failed before and is not tried again; change it to retry".to_owned();
     }
-    let queued = second == OnNewRevision::Queue && canary.stage == Stage::Running;
-    if queued && !promoted {
+    if canary.stage == Stage::Promoting {
+        return "released when the promotion under way has ended".to_owned();
+    }
+    let running = matches!(canary.stage, Stage::Waiting | Stage::Running);
+    if running && second == OnNewRevision::Queue && !promoted {
         return "queued; analysed when the run in progress has ended".to_owned();
     }
-    let text = match (promoted, canary.stage) {
-        (true, Stage::Running) => "equals the promoted revision; the rollout is cancelled",
+    let text = match (promoted, running) {
+        (true, true) => "equals the promoted revision; the rollout is cancelled",
         (true, _) => "equals the promoted revision; nothing to analyse",
-        (false, Stage::Running) => "analysis restarts with this revision",
+        (false, true) => "analysis restarts with this revision",
         (false, _) => "analysis will start",
     };
     if held && !promoted {
