@@ -13,14 +13,18 @@ mod finish;
 mod index;
 pub mod lease;
 mod live;
+mod measured;
 mod namespaces;
 mod observe;
 mod queue;
 mod readiness;
+mod record;
 mod run;
 mod status;
 mod step;
 mod ties;
+mod sweep;
+mod takeover;
 mod trouble;
 mod write;
 

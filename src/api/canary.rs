@@ -3,7 +3,9 @@
 mod accessors;
 mod affinity;
 mod analysis;
+mod announced;
 mod checks;
+pub mod conditions;
 mod hooks;
 mod matching;
 mod measurement;
@@ -19,6 +21,7 @@ mod traffic_policy;
 pub use accessors::{AnalysisKind, DEFAULT_INTERVAL, DEFAULT_PROGRESS_DEADLINE, MINIMUM_INTERVAL};
 pub use affinity::SessionAffinity;
 pub use analysis::Analysis;
+pub use announced::{Announced, ON_ITS_WAY};
 pub use checks::{AlertRef, Metric, Severity, ThresholdRange};
 pub use hooks::{HookType, Webhook};
 pub use matching::{AnalysisMatch, HttpMatch, StringMatch};

@@ -12,6 +12,7 @@ use crate::{
     plan::Defaults,
     telemetry::{Metrics, Recorder},
 };
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Client, Resource, ResourceExt,
@@ -52,6 +53,10 @@ pub struct Context {
     pub checks: Mutex<HashMap<Key, Finished>>,
     /// The version of the status we wrote last; a cache that has an older one would repeat a step.
     pub written: Mutex<HashMap<Key, u64>>,
+    /// Since when the target of a Canary is missed.
+    pub missed: Mutex<HashMap<Key, Timestamp>>,
+    /// Why which Deployment (by uid) was last said not to be enrolled.
+    pub unenrolled: Mutex<HashMap<String, String>>,
 }
 
 impl Context {

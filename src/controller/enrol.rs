@@ -7,16 +7,19 @@ use super::{
     cache::{Change, Kind},
     context::Context,
     live::{label, text},
+    sweep::{self, is_generated},
     ties::USERS,
 };
 use crate::{
     api::{Canary, CanarySpec, canary::Phase, labels},
+    metrics::Severity,
     plan::generate::{self, NotEnrolled},
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
@@ -128,29 +131,19 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
             .collect::<()>()
             .await;
     }
-    for canary in generated() {
-        if !context.cache.has(Kind::Deployment, namespace, canary.target_name()) {
-            abandoned(context, canary).await;
-        }
-    }
 }
 
 // Whether the Deployment may need a Canary made, or the one it has brought in line with its policy.
 fn lacks(context: &Context, namespace: &str, target: &Value) -> Option<Option<Arc<Canary>>> {
     let name = text(target, "/metadata/name");
-    let of = context.canaries_for(namespace, name);
-    match of.into_iter().find(|canary| canary.target_name() == name) {
+    let mut of = context.canaries_for(namespace, name);
+    of.retain(|canary| canary.target_name() == name);
+    // One written by hand goes before one that was generated.
+    of.sort_by_key(|canary| is_generated(canary));
+    match of.into_iter().next() {
         Some(known) => follows(&known).then_some(Some(known)),
         None => wants(context, target).then_some(None),
     }
-}
-
-fn is_generated(canary: &Canary) -> bool {
-    canary
-        .labels()
-        .get(labels::GENERATED)
-        .is_some_and(|value| value == labels::TRUE)
-        && canary.metadata.deletion_timestamp.is_none()
 }
 
 // A Deployment that runs already is taken over only where the policy adopts what it finds.
@@ -160,10 +153,16 @@ fn wants(context: &Context, target: &Value) -> bool {
         .and_then(Value::as_str)
         .unwrap_or_default();
     let deleted = target.pointer("/metadata/deletionTimestamp").is_some();
-    let admitted = target
-        .pointer("/metadata/labels")
-        .and_then(|l| l.get(labels::MANAGED))
-        .is_some();
+    let labelled = |label: &str| {
+        target
+            .pointer("/metadata/labels")
+            .is_some_and(|all| all.get(label).is_some())
+    };
+    let admitted = labelled(labels::MANAGED);
+    // Whoever wrote it last may not have a Canary made.
+    if labelled(labels::DENIED) && !admitted {
+        return false;
+    }
     let policy = context.policy(namespace, named_policy(target));
     !deleted && policy.is_some_and(|policy| admitted || policy.spec.adopts_existing())
 }
@@ -215,50 +214,68 @@ async fn make(
         Ok(canary) => canary,
         Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
         Err(why) => {
-            let name = target
-                .pointer("/metadata/name")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            tracing::warn!(namespace, name, %why, "not enrolled");
-            return;
+            return tell(context, target, &why.to_string());
         }
     };
     let known = context.canary(&(namespace.to_owned(), canary.name_any()));
-    if known.is_some_and(|known| undefaulted(known.spec.clone()) == undefaulted(canary.spec.clone())) {
+    if known.as_ref().is_some_and(|known| !is_generated(known)) {
+        return tell(context, target, "a Canary of its name is for another target");
+    }
+    let api = Api::<Canary>::namespaced(context.client.clone(), namespace);
+    let written = match known {
+        None => {
+            let params = PatchParams::apply(labels::FIELD_MANAGER);
+            api.patch(&canary.name_any(), &params, &Patch::Apply(&canary)).await
+        }
+        Some(known) => match followed(context, target, &known, canary) {
+            None => return,
+            // Whole, since nobody owns the fields of a generated spec: what is left out now goes.
+            Some(next) => {
+                let params = PostParams {
+                    field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+                    ..PostParams::default()
+                };
+                api.replace(&next.name_any(), &params, &next).await
+            }
+        },
+    };
+    if let Err(error) = written {
+        tracing::warn!(namespace, %error, "a Canary could not be generated");
+    }
+}
+
+/// The known Canary as it is to be by what was `rendered` now; nothing when it is so already.
+fn followed(context: &Context, target: &Value, known: &Canary, rendered: Canary) -> Option<Canary> {
+    let uid = |canary: &Canary| canary.annotations().get(labels::TARGET_UID).cloned();
+    let meant = uid(known) == uid(&rendered);
+    let same = undefaulted(known.spec.clone()) == undefaulted(rendered.spec.clone());
+    // Generated for a request that was refused: this Deployment gets it only if it would get one anyway.
+    if same && meant || !meant && !wants(context, target) {
+        return None;
+    }
+    let mut next = known.clone();
+    next.annotations_mut()
+        .extend(rendered.metadata.annotations.unwrap_or_default());
+    next.spec = rendered.spec;
+    Some(next)
+}
+
+// Once per Deployment and reason, as an event on the Deployment.
+fn tell(context: &Context, target: &Value, why: &str) {
+    let Ok(target) = serde_json::from_value::<Deployment>(target.clone()) else {
+        return;
+    };
+    let uid = target.uid().unwrap_or_default();
+    if context.unenrolled.lock().insert(uid, why.to_owned()).as_deref() == Some(why) {
         return;
     }
-    let params = PatchParams::apply(labels::FIELD_MANAGER);
-    let api = Api::<Canary>::namespaced(context.client.clone(), namespace);
-    if let Err(error) = api.patch(&canary.name_any(), &params, &Patch::Apply(&canary)).await {
-        tracing::warn!(namespace, canary = canary.name_any(), %error, "a Canary could not be generated");
-    }
+    let message = format!("Not released as a canary: {why}");
+    context.events.record(&target, Severity::Warning, message);
 }
 
 // By deletion: the finalizer makes it a plain Deployment again without a lost request.
 async fn leave(context: &Context, canary: &Canary) {
-    let api = Api::<Canary>::namespaced(context.client.clone(), canary.namespace_name());
-    if let Err(error) = api.delete(&canary.name_any(), &DeleteParams::default()).await {
+    if let Err(error) = sweep::delete(context, canary).await {
         tracing::warn!(canary = canary.full_name(), %error, "a generated Canary could not be deleted");
     }
-}
-
-// A generated pair outlives its Deployment by a grace, for those who delete and create to change a selector.
-async fn abandoned(context: &Arc<Context>, canary: &Arc<Canary>) {
-    let policy = context.policy(canary.namespace_name(), None);
-    let grace = policy.map_or(std::time::Duration::from_secs(30), |policy| {
-        policy.spec.deletion_grace()
-    });
-    let (context, canary) = (context.clone(), canary.clone());
-    tokio::spawn(async move {
-        tokio::time::sleep(grace).await;
-        let still = !context
-            .cache
-            .has(Kind::Deployment, canary.namespace_name(), canary.target_name());
-        let same = context
-            .canary(&super::context::key(&canary))
-            .is_some_and(|c| c.metadata.uid == canary.metadata.uid);
-        if still && same {
-            leave(&context, &canary).await;
-        }
-    });
 }

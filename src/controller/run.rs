@@ -110,6 +110,8 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         queue: sender.clone(),
         checks: Mutex::default(),
         written: Mutex::default(),
+        missed: Mutex::default(),
+        unenrolled: Mutex::default(),
         client: client.clone(),
     });
     tracing::info!("waiting for the caches");

@@ -4,25 +4,29 @@ use super::{
     cache::Kind,
     checks::{self, Finished},
     context::Context,
-    difference::{Conflict, Pair, difference},
+    difference::{Pair, difference},
     finish,
     live::{Live, text},
     observe::{Thresholds, observe},
     queue::Key,
-    status, trouble,
-    write::is_stale,
+    record::{self, Recorded},
+    status, sweep,
+    takeover::{self, Place},
+    trouble,
+    write::{Write, is_stale},
 };
 use crate::{
-    analysis::{self, Decision, Note, Observation, Stage, State, Subject},
+    analysis::{self, Decision, Observation, Stage, State},
     api::{Canary, labels},
-    metrics::Severity,
-    plan::{self, Blueprint, Selector, rules},
+    plan::{self, Blueprint, Selector, hash::template_hash, rules},
 };
 use jiff::Timestamp;
-use kube::{Api, ResourceExt, api::PostParams};
+use kube::ResourceExt;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+/// How often a hand-written Canary looks whether the generated one before it is gone.
+const HANDED_OVER: Duration = Duration::from_millis(500);
 /// After an error that no event will follow.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -31,6 +35,7 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
     let Some(canary) = context.canary(&key) else {
         context.checks.lock().remove(&key);
         context.written.lock().remove(&key);
+        context.missed.lock().remove(&key);
         return None;
     };
     match attempt(&context, &key, canary).await {
@@ -47,17 +52,35 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if !context.cache.complete(&key.0) || is_older_than_written(context, key, &canary) {
         return Ok(Some(RETRY));
     }
+    match takeover::place(&canary, &context.canaries_of(&key.0)) {
+        Place::Predecessor(heir) if takeover::can_go(&canary) => {
+            takeover::hand_over(context, &canary, &heir).await?;
+            return Ok(None);
+        }
+        Place::Heir if is_leaving(&canary) => {
+            finish::release(context, &canary).await?;
+            return Ok(None);
+        }
+        Place::Heir => return Ok(Some(HANDED_OVER)),
+        Place::Alone | Place::Predecessor(_) => {}
+    }
     if finish::released_at_once(context, &canary).await? {
         return Ok(None);
     }
     let now = Timestamp::now();
     let blueprint = match plan::blueprint(&canary, &context.defaults) {
         Ok(blueprint) => blueprint,
-        Err(why) => return Ok(refused(context, &canary, why)),
+        Err(why) => return record::not_released(context, &canary, why, now).await,
     };
     let live = gather(context, &canary, &blueprint);
-    let Some(selector) = selector(context, &live) else {
-        return without_target(context, &canary, &live).await;
+    let anothers = |target: &&Value| sweep::is_anothers(&canary, target, sweep::adopts(context, &key.0, target));
+    let Some(target) = live.target.as_ref().filter(|target| !anothers(target)) else {
+        return without_target(context, &canary, now).await;
+    };
+    context.missed.lock().remove(key);
+    let selector = match Selector::of(target, &context.defaults.selector_labels) {
+        Ok(selector) => selector,
+        Err(why) => return record::not_released(context, &canary, why.to_string(), now).await,
     };
     let state = status::state(&canary, now);
     let seen = look(context, key, &canary, &live, &selector, &blueprint, &state).await;
@@ -69,14 +92,24 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         is_leaving(&canary),
     );
     let decision = analysis::step(&rules, &state, &seen, now);
-    record(context, key, &canary, &state, &decision, now).await?;
     let pair = Pair {
         live: &live,
         selector: &selector,
         blueprint: &blueprint,
         seen: &seen,
     };
-    let clean = write(context, &canary, &decision, pair).await?;
+    let (writes, conflicts) = difference(&decision.world, pair);
+    let recorded = Recorded {
+        before: &state,
+        decision: &decision,
+        revision: seen.target.as_ref().map(|target| target.revision.as_str()),
+        template: target.pointer("/spec/template").map(template_hash),
+        trouble: record::trouble(&conflicts),
+        now,
+    };
+    let announced = recorded.store(context, &canary).await?;
+    perform(context, &canary, &decision, &writes).await?;
+    let clean = writes.is_empty() && conflicts.is_empty();
     if decision.state.stage == Stage::Left && clean {
         finish::release(context, &canary).await?;
         return Ok(None);
@@ -84,9 +117,8 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if let Some(due) = decision.ask {
         checks::start(context, key.clone(), canary.clone(), due);
     }
-    Ok(decision
-        .wake
-        .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()))
+    let wake = decision.wake.into_iter().chain(announced).min();
+    Ok(wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()))
 }
 
 fn is_older_than_written(context: &Context, key: &Key, canary: &Canary) -> bool {
@@ -101,15 +133,6 @@ fn is_older_than_written(context: &Context, key: &Key, canary: &Canary) -> bool 
 
 fn is_leaving(canary: &Canary) -> bool {
     canary.metadata.deletion_timestamp.is_some()
-}
-
-fn refused(context: &Context, canary: &Canary, why: String) -> Option<Duration> {
-    let known = canary.status.as_ref().and_then(|s| s.condition("Promoted")).is_some();
-    if !known {
-        context.events.record(canary, Severity::Warning, why.clone());
-    }
-    tracing::warn!(canary = canary.full_name(), why, "not released");
-    None
 }
 
 fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
@@ -142,19 +165,22 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
     }
 }
 
-fn selector(context: &Context, live: &Live) -> Option<Selector> {
-    let target = live.target.as_ref()?;
-    Selector::of(target, &context.defaults.selector_labels)
-        .inspect_err(|error| tracing::warn!(%error, "not released"))
-        .ok()
 }
 
 // Without a target there is nothing to release and primary serves on; a Canary that leaves has nothing to give back to.
-async fn without_target(context: &Context, canary: &Canary, live: &Live) -> Result<Option<Duration>, kube::Error> {
-    if live.target.is_none() && is_leaving(canary) {
+async fn without_target(context: &Context, canary: &Canary, now: Timestamp) -> Result<Option<Duration>, kube::Error> {
+    if is_leaving(canary) {
         finish::release(context, canary).await?;
+        return Ok(None);
     }
-    Ok(None)
+    if !sweep::is_generated(canary) {
+        return record::target_missing(context, canary, now).await;
+    }
+    let again = sweep::sweep(context, canary, now).await?;
+    if sweep::is_known(canary) && again.is_some() {
+        record::target_missing(context, canary, now).await?;
+    }
+    Ok(again)
 }
 
 async fn look(
@@ -196,73 +222,8 @@ async fn look(
     seen
 }
 
-async fn record(
-    context: &Context,
-    key: &Key,
-    canary: &Canary,
-    before: &State,
-    decision: &Decision,
-    now: Timestamp,
-) -> Result<(), kube::Error> {
-    let judged = decision.state.due != before.due || decision.state.stage != before.stage;
-    let measured = match context.checks.lock().get(key) {
-        Some(Finished::Yes(_, measured)) if judged => measured.clone(),
-        _ => Vec::new(),
-    };
-    if measured.is_empty() && !status::differs(canary, &decision.state, now) {
-        return Ok(());
-    }
-    let mut next = Canary::clone(canary);
-    next.status = Some(status::status(canary, &decision.state, &measured, now));
-    let api = Api::<Canary>::namespaced(context.client.clone(), &key.0);
-    let params = PostParams {
-        field_manager: Some(labels::FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    let stored = api.replace_status(&key.1, &params, &next).await?;
-    if let Some(version) = stored.metadata.resource_version.and_then(|v| v.parse().ok()) {
-        context.written.lock().insert(key.clone(), version);
-    }
-    if judged {
-        context.checks.lock().remove(key);
-    }
-    // Said only when it is recorded, or a conflict would say it twice.
-    finish::publish(context, canary, before, &decision.state);
-    say(context, canary, &decision.notes);
-    Ok(())
-}
-
-fn say(context: &Context, canary: &Canary, notes: &[Note]) {
-    let subject = Subject {
-        canary: canary.name_any(),
-        namespace: canary.namespace_name().to_owned(),
-        target: canary.target_name().to_owned(),
-    };
-    for note in notes {
-        let severity = match note.severity() {
-            analysis::Severity::Normal => Severity::Normal,
-            analysis::Severity::Warning => Severity::Warning,
-        };
-        if *note == Note::Bypassed {
-            context.metrics.bypassed_change(&subject.namespace);
-        }
-        context.events.record(canary, severity, note.text(&subject));
-    }
-}
-
-// Whether nothing was left to write.
-async fn write(context: &Context, canary: &Canary, decision: &Decision, pair: Pair<'_>) -> Result<bool, kube::Error> {
-    let (writes, conflicts) = difference(&decision.world, pair);
-    for conflict in &conflicts {
-        let message = match conflict {
-            Conflict::Name(kind, name) => {
-                format!("{kind} {name} exists and was not made by this Canary; rename one of the two")
-            }
-            Conflict::LostRevision(hash) => format!("no ReplicaSet remembers revision {hash}; apply the target again"),
-        };
-        context.events.record(canary, Severity::Warning, message);
-    }
-    for write in &writes {
+async fn perform(context: &Context, canary: &Canary, decision: &Decision, writes: &[Write]) -> Result<(), kube::Error> {
+    for write in writes {
         let (kind, namespace, name) = write.subject();
         tracing::debug!(
             canary = canary.full_name(),
@@ -274,5 +235,5 @@ async fn write(context: &Context, canary: &Canary, decision: &Decision, pair: Pa
         );
         write.perform(&context.client).await?;
     }
-    Ok(writes.is_empty() && conflicts.is_empty())
+    Ok(())
 }

@@ -78,6 +78,9 @@ pub fn canary(
         (labels::GENERATED.to_owned(), labels::TRUE.to_owned()),
         (labels::MANAGED_BY.to_owned(), labels::MANAGED_BY_FLAGGER.to_owned()),
     ]));
+    // Empty while a webhook mutates a new one; set, but not stored, while one validates it.
+    let uid = Some(text("/metadata/uid")).filter(|uid| !uid.is_empty());
+    canary.metadata.annotations = uid.map(|uid| BTreeMap::from([(labels::TARGET_UID.to_owned(), uid.to_owned())]));
     canary.metadata.finalizers = Some(vec![labels::FINALIZER.to_owned()]);
     Ok(canary)
 }

@@ -2,6 +2,7 @@
 
 use crate::admission::deployments::{self, Enrolment, Stage};
 use crate::admission::review::Request;
+use crate::analysis;
 use crate::api::canary::Phase;
 use crate::api::{Canary, labels};
 use crate::plan::hash;
@@ -56,15 +57,20 @@ fn is_half(object: &Value, facts: &Facts<'_>, name: &str) -> bool {
 
 /// Where a Canary stands, as far as the door is concerned.
 pub fn stage(canary: &Canary) -> Stage {
-    let phase = canary.status.as_ref().map(|status| status.phase).unwrap_or_default();
+    let status = canary.status.as_ref();
+    let phase = status.map(|status| status.phase).unwrap_or_default();
+    let run = status.and_then(|status| status.run.as_ref());
+    // Primary did not become ready with the verified revision, which goes on serving until it does.
+    let stuck = run.is_some_and(|run| run.stage == analysis::Stage::Replacing.as_str());
     match phase {
         _ if canary.metadata.deletion_timestamp.is_some() => Stage::Leaving,
         Phase::Unset | Phase::Initializing => Stage::Building,
         Phase::Initialized | Phase::Succeeded => Stage::Rest,
+        Phase::Failed if stuck => Stage::Promoting,
         Phase::Failed => Stage::Failed,
-        Phase::Waiting | Phase::Progressing | Phase::WaitingPromotion | Phase::Promoting | Phase::Finalising => {
-            Stage::Running
-        }
+        Phase::Waiting => Stage::Waiting,
+        Phase::Progressing | Phase::WaitingPromotion => Stage::Running,
+        Phase::Promoting | Phase::Finalising => Stage::Promoting,
         Phase::Terminating | Phase::Terminated => Stage::Leaving,
     }
 }
