@@ -40,7 +40,9 @@ impl Step<'_> {
             std::time::Duration::ZERO
         };
         if !self.held_for(ready, settle) {
-            self.say_primary_waits();
+            if !self.lacks_configs(&target) {
+                self.say_primary_waits();
+            }
             return;
         }
         self.state.last_promoted = revision;
@@ -113,7 +115,7 @@ impl Step<'_> {
             }
             return;
         }
-        if self.state.last_applied.as_deref() == Some(target.revision.as_str()) {
+        if self.state.last_applied.as_deref() == Some(target.revision.as_str()) || self.lacks_configs(&target) {
             return;
         }
         self.start_run(&target);

@@ -2,6 +2,7 @@
 
 use super::{ApexSide, Note, Stage, step::Step};
 use crate::api::canary::Phase;
+use crate::plan::revision::same_template;
 use crate::routing::Traffic;
 
 impl Step<'_> {
@@ -51,7 +52,7 @@ impl Step<'_> {
             .state
             .last_promoted
             .as_ref()
-            .is_none_or(|hash| target.revision == *hash || !target.known.contains(hash));
+            .is_none_or(|hash| same_template(&target.revision, hash) || !target.known.iter().any(|k| same_template(k, hash)));
         let all = primary.max(target.wanted);
         let ready = restored
             && target.replicas >= all
