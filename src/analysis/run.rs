@@ -11,10 +11,7 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
-        if self.lacks_configs(&target) {
-            return self.wait_for_target(&target);
-        }
-        if self.state.last_applied.as_deref() != Some(target.revision.as_str()) {
+        if self.state.last_applied.as_deref() != Some(target.revision.as_str()) && target.missing.is_none() {
             if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
                 return self.cancel_at_rest();
             }
@@ -42,6 +39,7 @@ impl Step<'_> {
                     "progress deadline of {seconds}s exceeded"
                 ))));
             }
+            Rollout::Waiting(_) if self.lacks_configs(target) => {}
             Rollout::Waiting(why) => self.note_once("waiting", Note::CanaryNotReady(with_trouble(why))),
             Rollout::Ready => {}
         }

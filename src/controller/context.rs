@@ -3,12 +3,16 @@
 use super::{
     cache::{Cache, Kind},
     checks::Finished,
+    configs::reference_of,
     queue::{Key, Sender},
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
     outbound::{Clients, Egress},
-    plan::Defaults,
+    plan::{
+        Defaults,
+        configs::{Reference, references},
+    },
     telemetry::{Metrics, Recorder},
 };
 use k8s_openapi::api::core::v1::Namespace;
@@ -35,6 +39,8 @@ pub struct Context {
     pub namespaces: Store<Namespace>,
     /// What flags decide.
     pub defaults: Defaults,
+    /// `--enable-config-tracking`.
+    pub track_configs: bool,
     /// Events.
     pub events: Recorder,
     /// Prometheus metrics.
@@ -95,11 +101,28 @@ impl Context {
 
     /// Asks for a step of every Canary that an object of this kind and name concerns.
     pub fn concern(&self, kind: Kind, namespace: &str, name: &str) {
+        let config = reference_of(kind, name);
         for canary in self.canaries_of(namespace) {
-            if concerns(&canary, kind, name) {
+            let concerned = match &config {
+                Some(config) => self.reads(&canary, config),
+                None => concerns(&canary, kind, name),
+            };
+            if concerned {
                 self.queue.send(key(&canary));
             }
         }
+    }
+}
+
+impl Context {
+    // Whether pods of the pair read that config: by what its templates name, the target's or primary's.
+    fn reads(&self, canary: &Canary, config: &Reference) -> bool {
+        let (namespace, target) = (canary.namespace_name(), canary.target_name());
+        [target.to_owned(), format!("{target}-primary")].iter().any(|name| {
+            let deployment = self.cache.get(Kind::Deployment, namespace, name);
+            let template = deployment.as_ref().and_then(|d| d.pointer("/spec/template"));
+            template.is_some_and(|template| references(template).contains_key(config))
+        })
     }
 }
 
@@ -130,5 +153,6 @@ fn concerns(canary: &Canary, kind: Kind, name: &str) -> bool {
             .rsplit_once('-')
             .is_some_and(|(service, _)| canary.service_names().iter().any(|s| s == service)),
         Kind::HttpRoute => true,
+        Kind::ConfigMap | Kind::Secret => false,
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     analysis::{Stage, State},
     api::canary::{Canary, CanaryStatus, Condition, Intent, Measurement, Phase, RunStatus},
+    plan::revision::template_of,
     routing::{Traffic, Weights},
 };
 use jiff::Timestamp;
@@ -38,10 +39,20 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         waits: count(run.waits),
         had_data: run.had_data,
         resume: percent(run.resume),
-        last_applied: status.last_applied_spec.clone(),
-        last_promoted: status.last_promoted_spec.clone(),
+        last_applied: whole(&run.applied_revision, &status.last_applied_spec),
+        last_promoted: whole(&run.promoted_revision, &status.last_promoted_spec),
         reason: run.reason,
     }
+}
+
+// Flagger's field is the template's hash; the whole revision counts as long as it belongs to it.
+fn whole(revision: &Option<String>, template: &Option<String>) -> Option<String> {
+    let whole = revision.as_ref().filter(|r| Some(template_of(r)) == template.as_deref());
+    whole.or(template.as_ref()).cloned()
+}
+
+fn hash(revision: &Option<String>) -> Option<String> {
+    revision.as_deref().map(template_of).map(str::to_owned)
 }
 
 fn percent(n: i32) -> u8 {
@@ -72,7 +83,9 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
     let old = canary.status.clone().unwrap_or_default();
     let micro = |time: Timestamp| MicroTime(time);
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-    let new_run = old.last_applied_spec != state.last_applied && state.stage == Stage::Scaling;
+    let old_run = old.run.clone().unwrap_or_default();
+    let new_run = whole(&old_run.applied_revision, &old.last_applied_spec) != state.last_applied
+        && state.stage == Stage::Scaling;
     let mut measurements = if new_run {
         Vec::new()
     } else {
@@ -81,14 +94,13 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
     measurements.extend_from_slice(measured);
     let surplus = measurements.len().saturating_sub(MEASUREMENTS);
     measurements.drain(..surplus);
-    let old_run = old.run.clone().unwrap_or_default();
     CanaryStatus {
         phase: state.phase,
         failed_checks: count(state.failed_checks),
         canary_weight: i32::from(state.canary_weight()),
         iterations: count(state.iterations),
-        last_applied_spec: state.last_applied.clone(),
-        last_promoted_spec: state.last_promoted.clone(),
+        last_applied_spec: hash(&state.last_applied),
+        last_promoted_spec: hash(&state.last_promoted),
         observed_generation: canary.metadata.generation,
         canary_analysis: (!measurements.is_empty()).then_some(measurements),
         conditions: Some(conditions(canary, &old, state, now)),
@@ -101,6 +113,9 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
             waits: count(state.waits),
             had_data: state.had_data,
             resume: i32::from(state.resume),
+            applied_revision: state.last_applied.clone(),
+            promoted_revision: state.last_promoted.clone(),
+            promoted_configs: old_run.promoted_configs,
             reason: state.reason.clone(),
             author: old_run.author,
             manager: old_run.manager,
@@ -200,12 +215,13 @@ mod tests {
                 ..Traffic::share(30)
             },
             failed_checks: 2,
-            last_applied: Some("v1-a".into()),
+            last_applied: Some("v1-a+c1".into()),
             last_promoted: Some("v1-b".into()),
             ..State::new(now)
         };
         let written = status(&canary, &recorded, &[], now);
         assert_eq!(written.canary_weight, 30);
+        assert_eq!(written.last_applied_spec.as_deref(), Some("v1-a"));
         assert_eq!(written.condition("promoted").unwrap().status, "Unknown");
         canary.status = serde_json::from_value(serde_json::to_value(written).unwrap()).unwrap();
         assert_eq!(state(&canary, now), recorded);

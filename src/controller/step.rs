@@ -3,6 +3,7 @@
 use super::{
     cache::Kind,
     checks::{self, Finished},
+    configs::{self, Configs, kind_of},
     context::Context,
     difference::{Conflict, Pair, difference},
     finish,
@@ -10,13 +11,13 @@ use super::{
     observe::{Thresholds, observe},
     queue::Key,
     status, trouble,
-    write::is_stale,
+    write::{Write, is_stale},
 };
 use crate::{
     analysis::{self, Decision, Note, Observation, Stage, State, Subject},
-    api::{Canary, labels},
+    api::{Canary, canary::Phase, labels},
     metrics::Severity,
-    plan::{self, Blueprint, Selector, rules},
+    plan::{self, Blueprint, Selector, configs::ConfigKind, rules},
 };
 use jiff::Timestamp;
 use kube::{Api, ResourceExt, api::PostParams};
@@ -55,11 +56,13 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         Ok(blueprint) => blueprint,
         Err(why) => return Ok(refused(context, &canary, why)),
     };
-    let live = gather(context, &canary, &blueprint);
+    let mut live = gather(context, &canary, &blueprint);
+    live.configs = configs(context, &canary, &live);
     let Some(selector) = selector(context, &live) else {
         return without_target(context, &canary, &live).await;
     };
-    let state = status::state(&canary, now);
+    let mut state = status::state(&canary, now);
+    live.configs.in_terms_of_now(&mut state, live.target.as_ref());
     let seen = look(context, key, &canary, &live, &selector, &blueprint, &state).await;
     let policy = context.policy(&key.0, canary.annotations().get(labels::POLICY).map(String::as_str));
     let rules = rules(
@@ -69,7 +72,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         is_leaving(&canary),
     );
     let decision = analysis::step(&rules, &state, &seen, now);
-    record(context, key, &canary, &state, &decision, now).await?;
+    record(context, key, &canary, &live, &state, &decision, now).await?;
     let pair = Pair {
         live: &live,
         selector: &selector,
@@ -145,7 +148,17 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
         canary_service: service(names.map(|n| &n.canary)),
         slices: picked(cache.list(Kind::EndpointSlice, namespace), in_pair),
         routes: Live::concerned(routes, blueprint),
+        configs: Configs::default(),
     }
+}
+
+fn configs(context: &Context, canary: &Canary, live: &Live) -> Configs {
+    let namespace = canary.namespace_name();
+    let readable = |kind: &ConfigKind| context.track_configs && !context.cache.forbidden(kind_of(*kind), namespace);
+    let kinds = ConfigKind::ALL.into_iter().filter(readable).collect();
+    let mut found = Configs::gather(&context.cache, namespace, kinds, live.templates());
+    found.promoted = configs::promoted(canary);
+    found
 }
 
 fn picked(from: Vec<Arc<Value>>, keep: impl Fn(&Value) -> bool) -> Vec<Value> {
@@ -213,6 +226,7 @@ async fn record(
     context: &Context,
     key: &Key,
     canary: &Canary,
+    live: &Live,
     before: &State,
     decision: &Decision,
     now: Timestamp,
@@ -226,7 +240,10 @@ async fn record(
         return Ok(());
     }
     let mut next = Canary::clone(canary);
-    next.status = Some(status::status(canary, &decision.state, &measured, now));
+    let mut status = status::status(canary, &decision.state, &measured, now);
+    let old = canary.status.clone().unwrap_or_default();
+    let changed = configs::record(&old, &mut status, &live.surveys());
+    next.status = Some(status);
     let api = Api::<Canary>::namespaced(context.client.clone(), &key.0);
     let params = PostParams {
         field_manager: Some(labels::FIELD_MANAGER.to_owned()),
@@ -241,6 +258,11 @@ async fn record(
     }
     // Said only when it is recorded, or a conflict would say it twice.
     finish::publish(context, canary, before, &decision.state);
+    if decision.state.phase == Phase::Progressing {
+        for config in changed {
+            context.events.record(canary, Severity::Normal, format!("{config} has changed"));
+        }
+    }
     say(context, canary, &decision.notes);
     Ok(())
 }
@@ -271,6 +293,9 @@ async fn write(context: &Context, canary: &Canary, decision: &Decision, pair: Pa
             Conflict::Name(kind, name) => {
                 format!("{kind} {name} exists and was not made by this Canary; rename one of the two")
             }
+            Conflict::LostConfig(config) => {
+                format!("{config} is gone or has other data than what primary is to read; put it back")
+            }
             Conflict::LostRevision(hash) => format!("no ReplicaSet remembers revision {hash}; apply the target again"),
         };
         context.events.record(canary, Severity::Warning, message);
@@ -286,6 +311,13 @@ async fn write(context: &Context, canary: &Canary, decision: &Decision, pair: Pa
             "write"
         );
         write.perform(&context.client).await?;
+        if let Write::Copies(copies) = write {
+            for copy in copies {
+                context
+                    .events
+                    .record(canary, Severity::Normal, format!("{} synced", copy.of.copy()));
+            }
+        }
     }
     Ok(writes.is_empty() && conflicts.is_empty())
 }

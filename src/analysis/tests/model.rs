@@ -154,6 +154,7 @@ impl Model {
                 }),
                 trouble: None,
                 known: vec![hash(1), hash(2), hash(3), hash(t.template)],
+                missing: None,
                 bypassed: false,
             }),
             primary: self.primary.as_ref().map(|p| Primary {

@@ -25,9 +25,17 @@ impl Pair<'_> {
         let survey = self.live.configs.survey(&template);
         // What was promoted is in the copies; the originals may say something else by now.
         let promoted = &self.live.configs.promoted;
-        let wanted = if again && survey.revision != revision { promoted } else { &survey.tracked };
-        if !again && (survey.revision != revision || !survey.missing.is_empty()) {
-            conflicts.push(Conflict::LostConfigs(revision.to_owned()));
+        let wanted = if again && survey.revision != revision {
+            promoted
+        } else {
+            &survey.tracked
+        };
+        if !again && survey.revision != revision {
+            conflicts.push(Conflict::LostRevision(revision.to_owned()));
+            return None;
+        }
+        if let Some(missing) = survey.missing.into_iter().next().filter(|_| !again) {
+            conflicts.push(Conflict::LostConfig(missing));
             return None;
         }
         let before = conflicts.len();
@@ -53,6 +61,10 @@ impl Pair<'_> {
             let as_wanted = live.is_some_and(|object| self.is_owned(object) && checksum_of(object) == checksum);
             // A copy that was promoted is right as it is, whoever changed it: primary reads it.
             if as_wanted || (again && live.is_some()) {
+                continue;
+            }
+            if self.live.configs.get(reference).map(checksum_of) != Some(checksum) {
+                conflicts.push(Conflict::LostConfig(reference.clone()));
                 continue;
             }
             copies.push(Copy {

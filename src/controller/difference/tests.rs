@@ -41,6 +41,7 @@ fn seen(target: &Value) -> Observation {
             endpoints: Some(2),
             trouble: None,
             known: vec![revision.clone()],
+            missing: None,
             bypassed: false,
             revision,
         }),
