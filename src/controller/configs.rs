@@ -132,6 +132,13 @@ impl Configs {
         }
     }
 
+    /// Whether pods of `target` read Secrets that we may not: they stay shared.
+    pub fn shares_secrets(&self, target: Option<&Value>) -> bool {
+        let blind = self.kinds.contains(&ConfigKind::ConfigMap) && !self.kinds.contains(&ConfigKind::Secret);
+        let template = target.and_then(|t| t.pointer("/spec/template"));
+        blind && template.is_some_and(|t| references(t).keys().any(|r| r.kind == ConfigKind::Secret))
+    }
+
     /// The recorded state in terms of what the target is now, so that a record from before configs were tracked starts
     /// no run.
     pub fn in_terms_of_now(&self, state: &mut State, target: Option<&Value>) {
@@ -169,10 +176,11 @@ pub fn record(old: &CanaryStatus, next: &mut CanaryStatus, surveys: &[Survey]) -
         let promoted = (after.applied_revision == after.promoted_revision).then(|| after.promoted_configs.clone());
         let applied = promoted.flatten().or_else(|| known(&after.applied_revision));
         next.tracked_configs = applied.filter(|configs| !configs.is_empty());
-        let same = |one: &Option<String>, other: &Option<String>| {
-            matches!((one, other), (Some(one), Some(other)) if same_template(one, other))
+        // Called otherwise is not changed.
+        let edited = |one: &Option<String>, other: &Option<String>| {
+            matches!((one, other), (Some(one), Some(other)) if same_template(one, other) && in_terms_of(one, other) != *other)
         };
-        if same(&before.applied_revision, &after.applied_revision) {
+        if edited(&before.applied_revision, &after.applied_revision) {
             changed = differing(old.tracked_configs.as_ref(), next.tracked_configs.as_ref());
         }
     }
@@ -201,3 +209,23 @@ pub fn promoted(canary: &Canary) -> Tracked {
         .filter_map(|(key, sum)| Some((Reference::parse(key)?, sum.clone())))
         .collect()
 }
+
+#[cfg(test)]
+impl Configs {
+    /// These objects (of kind, metadata and data), as a cache that tracks both kinds has them.
+    pub fn sample(objects: &[Value]) -> Self {
+        let objects = objects.iter().map(|object| {
+            let kind = if object["kind"] == "Secret" { ConfigKind::Secret } else { ConfigKind::ConfigMap };
+            let name = text(object, "/metadata/name").to_owned();
+            (Reference { kind, name }, Arc::new(summary(object)))
+        });
+        Self {
+            kinds: ConfigKind::ALL.to_vec(),
+            objects: objects.collect(),
+            promoted: Tracked::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ pub async fn make(client: &Client, copies: &[Copy]) -> Result<(), kube::Error> {
 
 impl Copy {
     // Canaries that share a config share its copy. One of them is the controller: the first.
-    fn owners(&self) -> Vec<Value> {
+    pub(super) fn owners(&self) -> Vec<Value> {
         let ours = self.owner.as_array().cloned().unwrap_or_default();
         let existing = self.existing.as_ref().and_then(|e| e.pointer("/metadata/ownerReferences")?.as_array());
         let mut owners = existing.cloned().unwrap_or_default();

@@ -243,6 +243,7 @@ async fn record(
     let mut status = status::status(canary, &decision.state, &measured, now);
     let old = canary.status.clone().unwrap_or_default();
     let changed = configs::record(&old, &mut status, &live.surveys());
+    let new_run = decision.state.last_applied != before.last_applied;
     next.status = Some(status);
     let api = Api::<Canary>::namespaced(context.client.clone(), &key.0);
     let params = PostParams {
@@ -264,6 +265,10 @@ async fn record(
         }
     }
     say(context, canary, &decision.notes);
+    if new_run && live.configs.shares_secrets(live.target.as_ref()) {
+        let why = "Secrets may not be listed here: primary shares them with its target, and their changes are no release";
+        context.events.record(canary, Severity::Warning, why);
+    }
     Ok(())
 }
 

@@ -1,3 +1,5 @@
+mod configs;
+
 use super::*;
 use crate::{
     analysis::{ApexSide, PrimaryTemplate, Rollout, Target},

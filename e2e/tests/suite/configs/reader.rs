@@ -27,6 +27,12 @@ impl Reader {
         deployment
     }
 
+    /// A Canary of its author's own, for a namespace without the label.
+    pub fn canary(&self, scene: &Scene) -> String {
+        let analysis = json!({"interval": "5s", "threshold": 3, "stepWeights": [20, 50]});
+        self.0.canary(&scene.host(self.0.name()), &analysis, 60).to_string()
+    }
+
     /// The Deployment as a file to apply.
     pub fn manifest(&self) -> String {
         self.deployment().to_string()
