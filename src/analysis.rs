@@ -10,7 +10,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | Building | Initializing | primary made from the target (cold: target at 0; hot: target untouched and serving) | primary ready | Rest (cold), Switching (hot) |
 //! | Switching | Initializing | all traffic on primary, target still running | moved, settled, drained | Rest |
-//! | Rest | Initialized, Succeeded, Failed | all on primary, target at 0, primary at the wanted replicas | new revision | Scaling |
+//! | Rest | Initialized, Succeeded, Failed | all on primary, target at 0, primary at the wanted replicas | new revision | Scaling; Emptying when pods are there that may have read other configs |
 //! | Scaling | Progressing | target scaled up, no traffic on it | target ready; deadline; configs changed | Settling; RollingBack; Emptying |
 //! | Settling | Progressing | target labelled as serving, no traffic on it | settle time and delay passed | Analysing; Carrying when analysis is skipped |
 //! | Analysing | Progressing | the step's weight | checks due and passed; failed too often; new revision (template or configs); endpoints lost | itself at the next weight, Carrying; RollingBack; Restarting; Faltering |

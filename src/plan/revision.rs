@@ -25,6 +25,11 @@ pub fn same_template(one: &str, other: &str) -> bool {
     template_of(one) == template_of(other)
 }
 
+/// Whether its pods read configs.
+pub fn has_configs(revision: &str) -> bool {
+    revision.contains('+')
+}
+
 /// What a recorded revision is called now that `seen` is what the target is: `seen` when they differ in nothing that both
 /// know, so that a record from before configs were tracked starts no run; else the record as it is.
 pub fn in_terms_of(recorded: &str, seen: &str) -> String {
