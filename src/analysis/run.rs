@@ -18,7 +18,8 @@ impl Step<'_> {
             self.note(Note::Restarting);
             return self.start_over(&target);
         }
-        if self.target_ready(target.wanted.max(1)) {
+        // While it is held, the pods that are ready are those of the revision before.
+        if !target.held && self.target_ready(target.wanted.max(1)) {
             return self.enter(Stage::Settling, Phase::Progressing);
         }
         self.wait_for_target(&target);
