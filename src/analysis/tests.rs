@@ -149,12 +149,18 @@ fn an_edited_config_is_released_like_a_template() {
     model.answer = 1;
     model.happen(&Happening::Config(3));
     run(&mut model);
-    assert_eq!((model.state.phase, model.primary.as_ref().unwrap().read), (Phase::Failed, 2));
+    assert_eq!(
+        (model.state.phase, model.primary.as_ref().unwrap().read),
+        (Phase::Failed, 2)
+    );
     // Back to what is promoted clears it, without a run.
     model.notes.clear();
     model.happen(&Happening::Config(2));
     run(&mut model);
-    assert_eq!((model.state.phase, model.notes.as_slice()), (Phase::Succeeded, [].as_slice()));
+    assert_eq!(
+        (model.state.phase, model.notes.as_slice()),
+        (Phase::Succeeded, [].as_slice())
+    );
 }
 
 fn until(model: &mut Model, stage: Stage) {
@@ -172,7 +178,14 @@ fn until(model: &mut Model, stage: Stage) {
 fn a_config_edited_in_mid_run_replaces_the_pods_and_analyses_from_the_first_step() {
     let mut model = Model::cold(weighted());
     run(&mut model);
-    for stage in [Stage::Scaling, Stage::Settling, Stage::Analysing, Stage::Carrying, Stage::Cutover, Stage::Replacing] {
+    for stage in [
+        Stage::Scaling,
+        Stage::Settling,
+        Stage::Analysing,
+        Stage::Carrying,
+        Stage::Cutover,
+        Stage::Replacing,
+    ] {
         let (old, new) = (model.config, model.config % 3 + 1);
         model.happen(&Happening::Apply(model.target.as_ref().unwrap().template % 3 + 1));
         if stage == Stage::Carrying {
@@ -211,7 +224,10 @@ fn a_config_that_is_missing_is_waited_for_by_name_and_starts_nothing() {
     assert_eq!(model.notes, [Note::ConfigMissing("ConfigMap app".into())]);
     model.happen(&Happening::ConfigGone(false));
     run(&mut model);
-    assert_eq!((model.notes.len(), model.state.last_promoted.clone()), (1, Some(hash(1))));
+    assert_eq!(
+        (model.notes.len(), model.state.last_promoted.clone()),
+        (1, Some(hash(1)))
+    );
 }
 
 fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {

@@ -182,7 +182,10 @@ impl World {
                 TargetState::Cold
             }),
             // Pods of a primary without its configs would only hang.
-            primary: target.missing.is_none().then(|| PrimaryTemplate::Revision(target.revision.clone())),
+            primary: target
+                .missing
+                .is_none()
+                .then(|| PrimaryTemplate::Revision(target.revision.clone())),
             primary_replicas: Some(target.wanted),
             apex: Some(ApexSide::Primary),
             traffic: Some(Traffic::PRIMARY),

@@ -203,17 +203,17 @@ impl Cache {
 /// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
 pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: UnboundedSender<Change>) {
     let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &kind.resource());
-    let mut events = watcher(api, kind.selection())
-        .default_backoff()
-        .into_stream()
-        .boxed();
+    let mut events = watcher(api, kind.selection()).default_backoff().into_stream().boxed();
     let mut listed = Objects::new();
     loop {
         let event = match events.try_next().await {
             Ok(Some(event)) => event,
             Ok(None) => return,
             Err(error) if kind == Kind::Secret && is_forbidden(&error) => {
-                tracing::warn!(namespace, "Secrets may not be listed; primaries share them with their targets");
+                tracing::warn!(
+                    namespace,
+                    "Secrets may not be listed; primaries share them with their targets"
+                );
                 cache.forbid(kind, &namespace);
                 let listed = Change {
                     kind,

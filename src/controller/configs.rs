@@ -88,8 +88,15 @@ pub struct Configs {
 
 impl Configs {
     /// Those that `templates` name in `namespace`.
-    pub fn gather<'a>(cache: &Cache, namespace: &str, kinds: Vec<ConfigKind>, templates: impl Iterator<Item = &'a Value>) -> Self {
-        let named: BTreeSet<Reference> = templates.flat_map(|template| references(template).into_keys()).collect();
+    pub fn gather<'a>(
+        cache: &Cache,
+        namespace: &str,
+        kinds: Vec<ConfigKind>,
+        templates: impl Iterator<Item = &'a Value>,
+    ) -> Self {
+        let named: BTreeSet<Reference> = templates
+            .flat_map(|template| references(template).into_keys())
+            .collect();
         let with_copies = named.into_iter().flat_map(|reference| [reference.copy(), reference]);
         let objects = with_copies
             .filter(|reference| kinds.contains(&reference.kind))
@@ -146,7 +153,10 @@ impl Configs {
             return;
         };
         let now = self.survey(template).revision;
-        for recorded in [&mut state.last_applied, &mut state.last_promoted].into_iter().flatten() {
+        for recorded in [&mut state.last_applied, &mut state.last_promoted]
+            .into_iter()
+            .flatten()
+        {
             *recorded = in_terms_of(recorded, &now);
         }
     }
@@ -177,9 +187,7 @@ pub fn record(old: &CanaryStatus, next: &mut CanaryStatus, surveys: &[Survey]) -
         let applied = promoted.flatten().or_else(|| known(&after.applied_revision));
         next.tracked_configs = applied.filter(|configs| !configs.is_empty());
         // Called otherwise is not changed.
-        let edited = |one: &Option<String>, other: &Option<String>| {
-            matches!((one, other), (Some(one), Some(other)) if same_template(one, other) && in_terms_of(one, other) != *other)
-        };
+        let edited = |one: &Option<String>, other: &Option<String>| matches!((one, other), (Some(one), Some(other)) if same_template(one, other) && in_terms_of(one, other) != *other);
         if edited(&before.applied_revision, &after.applied_revision) {
             changed = differing(old.tracked_configs.as_ref(), next.tracked_configs.as_ref());
         }
@@ -198,7 +206,10 @@ fn differing(old: Option<&BTreeMap<String, String>>, new: Option<&BTreeMap<Strin
 }
 
 fn keys(tracked: &Tracked) -> BTreeMap<String, String> {
-    tracked.iter().map(|(reference, sum)| (reference.key(), sum.clone())).collect()
+    tracked
+        .iter()
+        .map(|(reference, sum)| (reference.key(), sum.clone()))
+        .collect()
 }
 
 /// What a Canary's status says primary's copies were made of.
@@ -215,7 +226,11 @@ impl Configs {
     /// These objects (of kind, metadata and data), as a cache that tracks both kinds has them.
     pub fn sample(objects: &[Value]) -> Self {
         let objects = objects.iter().map(|object| {
-            let kind = if object["kind"] == "Secret" { ConfigKind::Secret } else { ConfigKind::ConfigMap };
+            let kind = if object["kind"] == "Secret" {
+                ConfigKind::Secret
+            } else {
+                ConfigKind::ConfigMap
+            };
             let name = text(object, "/metadata/name").to_owned();
             (Reference { kind, name }, Arc::new(summary(object)))
         });

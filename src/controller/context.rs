@@ -115,13 +115,15 @@ impl Context {
 }
 
 impl Context {
-    // Whether pods of the pair read that config: by what its templates name, the target's or primary's.
+    // Whether pods of the pair read that config: by what its templates name, the target's or primary's. A copy that does
+    // not exist yet, or that somebody else's object keeps from being made, is named by neither.
     fn reads(&self, canary: &Canary, config: &Reference) -> bool {
         let (namespace, target) = (canary.namespace_name(), canary.target_name());
         [target.to_owned(), format!("{target}-primary")].iter().any(|name| {
             let deployment = self.cache.get(Kind::Deployment, namespace, name);
             let template = deployment.as_ref().and_then(|d| d.pointer("/spec/template"));
-            template.is_some_and(|template| references(template).contains_key(config))
+            let named = template.map(references).unwrap_or_default();
+            named.contains_key(config) || named.keys().any(|original| original.copy() == *config)
         })
     }
 }

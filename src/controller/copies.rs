@@ -51,7 +51,10 @@ impl Copy {
     // Canaries that share a config share its copy. One of them is the controller: the first.
     pub(super) fn owners(&self) -> Vec<Value> {
         let ours = self.owner.as_array().cloned().unwrap_or_default();
-        let existing = self.existing.as_ref().and_then(|e| e.pointer("/metadata/ownerReferences")?.as_array());
+        let existing = self
+            .existing
+            .as_ref()
+            .and_then(|e| e.pointer("/metadata/ownerReferences")?.as_array());
         let mut owners = existing.cloned().unwrap_or_default();
         let controlled = owners.iter().any(|owner| owner.get("controller") == Some(&json!(true)));
         for mut owner in ours {
@@ -74,8 +77,14 @@ impl Copy {
         let name = self.of.copy().name;
         if self.must_be_made_anew(existing, &object) {
             // Primary is idle now, and the pods it has read this when they started.
-            let uid = existing.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned);
-            let only = DeleteParams::default().preconditions(Preconditions { uid, resource_version: None });
+            let uid = existing
+                .pointer("/metadata/uid")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+            let only = DeleteParams::default().preconditions(Preconditions {
+                uid,
+                resource_version: None,
+            });
             match api.delete(&name, &only).await {
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
                 other => drop(other?),
@@ -94,7 +103,8 @@ impl Copy {
     // The API server lets nobody change the data of an immutable one, the promise itself, or the type of a Secret.
     fn must_be_made_anew(&self, existing: &Value, object: &Value) -> bool {
         let immutable = existing.get("immutable") == Some(&json!(true));
-        let frozen = immutable && (checksum_of(existing) != self.checksum || object.get("immutable") != Some(&json!(true)));
+        let frozen =
+            immutable && (checksum_of(existing) != self.checksum || object.get("immutable") != Some(&json!(true)));
         let kind = |of: &Value| of.get("type").filter(|kind| !kind.is_null()).cloned();
         frozen || kind(existing) != kind(object)
     }

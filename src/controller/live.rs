@@ -60,7 +60,10 @@ impl Live {
     /// The templates of the target: its own, and those that stored ReplicaSets remember.
     pub fn templates(&self) -> impl Iterator<Item = &Value> {
         let sets = self.target.iter().flat_map(|target| self.sets_of(target));
-        self.target.iter().chain(sets).filter_map(|object| object.pointer("/spec/template"))
+        self.target
+            .iter()
+            .chain(sets)
+            .filter_map(|object| object.pointer("/spec/template"))
     }
 
     /// What is known of every revision of the target.

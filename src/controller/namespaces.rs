@@ -53,9 +53,12 @@ impl Watches {
         }
         for namespace in wanted {
             if !self.running.contains_key(&namespace) {
-                let (left_out, watched): (Vec<Kind>, Vec<Kind>) =
-                    Kind::ALL.into_iter().partition(|kind| kind.is_config() && !self.configs);
-                left_out.into_iter().for_each(|kind| self.cache.leave_out(kind, &namespace));
+                let (left_out, watched): (Vec<Kind>, Vec<Kind>) = Kind::ALL
+                    .into_iter()
+                    .partition(|kind| kind.is_config() && !self.configs);
+                left_out
+                    .into_iter()
+                    .for_each(|kind| self.cache.leave_out(kind, &namespace));
                 let watches = watched.into_iter().map(|kind| self.start(kind, &namespace)).collect();
                 self.running.insert(namespace, watches);
             }

@@ -98,7 +98,9 @@ fn target(
 ) -> Target {
     let replicas = replicas(target);
     let state = label(target, labels::STATE).and_then(TargetState::parse);
-    let survey = target.pointer("/spec/template").map(|template| live.configs.survey(template));
+    let survey = target
+        .pointer("/spec/template")
+        .map(|template| live.configs.survey(template));
     let (revision, missing) = survey.map(|s| (s.revision, missing(&s.missing))).unwrap_or_default();
     let held = label(target, labels::HELD).is_some();
     let running: Vec<&Value> = live.sets_of(target).filter(|set| replicas_of_set(set) > 0).collect();

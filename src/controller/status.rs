@@ -47,7 +47,9 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
 
 // Flagger's field is the template's hash; the whole revision counts as long as it belongs to it.
 fn whole(revision: &Option<String>, template: &Option<String>) -> Option<String> {
-    let whole = revision.as_ref().filter(|r| Some(template_of(r)) == template.as_deref());
+    let whole = revision
+        .as_ref()
+        .filter(|r| Some(template_of(r)) == template.as_deref());
     whole.or(template.as_ref()).cloned()
 }
 
@@ -84,8 +86,8 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
     let micro = |time: Timestamp| MicroTime(time);
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     let old_run = old.run.clone().unwrap_or_default();
-    let new_run = whole(&old_run.applied_revision, &old.last_applied_spec) != state.last_applied
-        && state.stage == Stage::Scaling;
+    let new_run =
+        whole(&old_run.applied_revision, &old.last_applied_spec) != state.last_applied && state.stage == Stage::Scaling;
     let mut measurements = if new_run {
         Vec::new()
     } else {

@@ -27,6 +27,9 @@ use std::{sync::Arc, time::Duration};
 /// After an error that no event will follow.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// After a write that we have no right to: somebody has to grant it first.
+const RIGHTS_RETRY: Duration = Duration::from_secs(30);
+
 /// Steps the Canary of `key`; answers when to do it again if nothing happens before.
 pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
     let Some(canary) = context.canary(&key) else {
@@ -34,8 +37,14 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         context.written.lock().remove(&key);
         return None;
     };
-    match attempt(&context, &key, canary).await {
+    match attempt(&context, &key, canary.clone()).await {
         Ok(wake) => wake,
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            context
+                .events
+                .record(&*canary, Severity::Warning, format!("Not allowed: {}", status.message));
+            Some(RIGHTS_RETRY)
+        }
         Err(error) if is_stale(&error) => Some(Duration::from_millis(200)),
         Err(error) => {
             tracing::error!(canary = format!("{}.{}", key.1, key.0), %error, "step failed, trying again");
@@ -261,12 +270,15 @@ async fn record(
     finish::publish(context, canary, before, &decision.state);
     if decision.state.phase == Phase::Progressing {
         for config in changed {
-            context.events.record(canary, Severity::Normal, format!("{config} has changed"));
+            context
+                .events
+                .record(canary, Severity::Normal, format!("{config} has changed"));
         }
     }
     say(context, canary, &decision.notes);
     if new_run && live.configs.shares_secrets(live.target.as_ref()) {
-        let why = "Secrets may not be listed here: primary shares them with its target, and their changes are no release";
+        let why =
+            "Secrets may not be listed here: primary shares them with its target, and their changes are no release";
         context.events.record(canary, Severity::Warning, why);
     }
     Ok(())

@@ -134,7 +134,9 @@ fn places(template: &Value) -> Vec<Place> {
 
 fn of_container(container: &Value, at: &str, found: &mut Vec<Place>) {
     each(container, "/env", &mut |variable, inner| {
-        let Some(source) = variable.get("valueFrom") else { return };
+        let Some(source) = variable.get("valueFrom") else {
+            return;
+        };
         let at = format!("{at}{inner}/valueFrom");
         named(source, &at, "configMapKeyRef", ConfigKind::ConfigMap, "name", found);
         named(source, &at, "secretKeyRef", ConfigKind::Secret, "name", found);
@@ -196,7 +198,10 @@ pub fn checksum(object: &Value) -> String {
         Some(data) => go_json(data, &mut text),
         None => text.push_str("null"),
     }
-    if let Some(binary) = object.get("binaryData").filter(|b| b.as_object().is_some_and(|b| !b.is_empty())) {
+    if let Some(binary) = object
+        .get("binaryData")
+        .filter(|b| b.as_object().is_some_and(|b| !b.is_empty()))
+    {
         go_json(binary, &mut text);
     }
     short_sha(&text)
@@ -223,7 +228,12 @@ fn go_json(map: &Value, out: &mut String) {
 }
 
 /// The revision of a template whose pods read what `tracked` says (checksums by reference), as far as `kinds` are read.
-pub fn revision_of(template_hash: &str, named: &BTreeMap<Reference, bool>, tracked: &BTreeMap<Reference, String>, kinds: &[ConfigKind]) -> String {
+pub fn revision_of(
+    template_hash: &str,
+    named: &BTreeMap<Reference, bool>,
+    tracked: &BTreeMap<Reference, String>,
+    kinds: &[ConfigKind],
+) -> String {
     let mut digests = Vec::new();
     for kind in kinds {
         if !named.keys().any(|reference| reference.kind == *kind) {

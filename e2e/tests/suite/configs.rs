@@ -91,7 +91,12 @@ async fn a_bad_config_is_rolled_back_and_primary_never_saw_it() {
         assert_eq!(before, after, "primary's spec is untouched");
         assert_eq!(
             copy.metadata.resource_version,
-            objects.config_maps().get("settings-primary").await?.metadata.resource_version
+            objects
+                .config_maps()
+                .get("settings-primary")
+                .await?
+                .metadata
+                .resource_version
         );
         // A pod of primary that starts now reads what was promoted.
         scene
@@ -104,7 +109,10 @@ async fn a_bad_config_is_rolled_back_and_primary_never_saw_it() {
             .succeeded()?;
         reads(scene, "app-primary", "v1", "blue", "one").await?;
         // Back to what is promoted: nothing to analyse.
-        scene.apply(&config("settings", json!({"VERSION": "v1"}))).await?.succeeded()?;
+        scene
+            .apply(&config("settings", json!({"VERSION": "v1"})))
+            .await?
+            .succeeded()?;
         scene.phase("app", "Succeeded", Duration::from_secs(10)).await?;
         Ok(())
     })
@@ -118,9 +126,15 @@ async fn a_config_edited_in_mid_run_is_analysed_from_the_first_step_by_pods_that
         scene.apply(&everywhere("v1", "blue", "one")).await?.succeeded()?;
         app.settled(scene).await?;
         let running = scene.load("app")?.start()?;
-        scene.apply(&config("settings", json!({"VERSION": "v2"}))).await?.succeeded()?;
+        scene
+            .apply(&config("settings", json!({"VERSION": "v2"})))
+            .await?
+            .succeeded()?;
         weight(scene, 50).await?;
-        scene.apply(&config("settings", json!({"VERSION": "v3"}))).await?.succeeded()?;
+        scene
+            .apply(&config("settings", json!({"VERSION": "v3"})))
+            .await?
+            .succeeded()?;
         let objects = scene.objects();
         wait_for("the analysis to begin again", Duration::from_secs(30), async || {
             let canary = objects.canary("app").await?;
@@ -133,15 +147,24 @@ async fn a_config_edited_in_mid_run_is_analysed_from_the_first_step_by_pods_that
         scene.phase("app", "Succeeded", PATIENCE).await?;
         reads(scene, "app-primary", "v3", "blue", "one").await?;
         // Back in mid-run to what is promoted: cancelled.
-        scene.apply(&config("settings", json!({"VERSION": "v4"}))).await?.succeeded()?;
+        scene
+            .apply(&config("settings", json!({"VERSION": "v4"})))
+            .await?
+            .succeeded()?;
         weight(scene, 20).await?;
-        scene.apply(&config("settings", json!({"VERSION": "v3"}))).await?.succeeded()?;
+        scene
+            .apply(&config("settings", json!({"VERSION": "v3"})))
+            .await?
+            .succeeded()?;
         scene.phase("app", "Succeeded", Duration::from_secs(30)).await?;
         let report = running.stop().await?;
         println!("{} requests, versions {:?}", report.requests(), report.versions());
         report.nothing_lost()?;
         reads(scene, "app-primary", "v3", "blue", "one").await?;
-        let cancelled = format!("Rollout cancelled, app.{0} is back at what app-primary.{0} serves", scene.namespace);
+        let cancelled = format!(
+            "Rollout cancelled, app.{0} is back at what app-primary.{0} serves",
+            scene.namespace
+        );
         assert!(objects.told("app").await?.contains(&cancelled));
         Ok(())
     })
@@ -162,7 +185,11 @@ async fn a_config_that_comes_after_its_deployment_is_waited_for_by_name() {
         })
         .await?;
         assert!(objects.deployments().get_opt("app-primary").await?.is_none());
-        let rest = [config("settings", json!({"VERSION": "v1"})), config("files", json!({"color": "blue"})), secret("token", "one")];
+        let rest = [
+            config("settings", json!({"VERSION": "v1"})),
+            config("files", json!({"color": "blue"})),
+            secret("token", "one"),
+        ];
         for manifest in rest {
             scene.apply(&manifest).await?.succeeded()?;
         }

@@ -356,7 +356,11 @@ impl Model {
                 }) else {
                     return;
                 };
-                let read = if made.as_ref() == Some(wish) { primary.as_ref().map_or(0, |p| p.read) } else { self_config.unwrap_or(0) };
+                let read = if made.as_ref() == Some(wish) {
+                    primary.as_ref().map_or(0, |p| p.read)
+                } else {
+                    self_config.unwrap_or(0)
+                };
                 let replicas = wanted.or(primary.as_ref().map(|p| p.replicas)).unwrap_or(1);
                 if primary
                     .as_ref()

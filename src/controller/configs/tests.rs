@@ -37,12 +37,21 @@ fn a_summary_has_no_data() {
 
 #[test]
 fn what_is_mandatory_and_gone_is_named_and_what_is_optional_is_skipped() {
-    let of = |name: &str, kind| Reference { kind, name: name.to_owned() };
+    let of = |name: &str, kind| Reference {
+        kind,
+        name: name.to_owned(),
+    };
     let secret = json!({"kind": "Secret", "type": "Opaque", "metadata": {"name": "c"}});
-    assert_eq!(survey(&[]).missing, [of("a", ConfigKind::ConfigMap), of("c", ConfigKind::Secret)]);
+    assert_eq!(
+        survey(&[]).missing,
+        [of("a", ConfigKind::ConfigMap), of("c", ConfigKind::Secret)]
+    );
     let found = survey(&[config("a", "red"), secret]);
     assert_eq!(found.missing, []);
-    assert_eq!(found.tracked.keys().map(Reference::key).collect::<Vec<_>>(), ["configmap/a", "secret/c"]);
+    assert_eq!(
+        found.tracked.keys().map(Reference::key).collect::<Vec<_>>(),
+        ["configmap/a", "secret/c"]
+    );
     assert_ne!(found.revision, survey(&[config("a", "red"), config("b", "x")]).revision);
 }
 
@@ -54,18 +63,36 @@ fn the_status_says_what_was_applied_what_was_promoted_and_what_changed() {
     let mut built = status(&old, &old);
     assert_eq!(record(&CanaryStatus::default(), &mut built, &[old.clone()]), []);
     let sums = |survey: &Survey| Some(keys(&survey.tracked));
-    assert_eq!((built.tracked_configs.clone(), built.run.clone().unwrap().promoted_configs), (sums(&old), sums(&old)));
+    assert_eq!(
+        (
+            built.tracked_configs.clone(),
+            built.run.clone().unwrap().promoted_configs
+        ),
+        (sums(&old), sums(&old))
+    );
     // A run starts.
     let mut running = status(&new, &old);
     running.run.as_mut().unwrap().promoted_configs = sums(&old);
-    let changed: Vec<String> = record(&built, &mut running, &[new.clone()]).iter().map(Reference::to_string).collect();
+    let changed: Vec<String> = record(&built, &mut running, &[new.clone()])
+        .iter()
+        .map(Reference::to_string)
+        .collect();
     assert_eq!(changed, ["ConfigMap a", "ConfigMap b"]);
-    assert_eq!((running.tracked_configs.clone(), running.run.clone().unwrap().promoted_configs), (sums(&new), sums(&old)));
+    assert_eq!(
+        (
+            running.tracked_configs.clone(),
+            running.run.clone().unwrap().promoted_configs
+        ),
+        (sums(&new), sums(&old))
+    );
     // It is promoted, and the original is edited again in the same moment.
     let mut promoted = status(&new, &new);
     promoted.tracked_configs = running.tracked_configs.clone();
     record(&running, &mut promoted, &[survey(&[config("a", "blue")])]);
-    assert_eq!((promoted.tracked_configs, promoted.run.unwrap().promoted_configs), (sums(&new), sums(&new)));
+    assert_eq!(
+        (promoted.tracked_configs, promoted.run.unwrap().promoted_configs),
+        (sums(&new), sums(&new))
+    );
     // Or given up: what was promoted is applied again.
     let mut cancelled = status(&old, &old);
     cancelled.run.as_mut().unwrap().promoted_configs = sums(&old);

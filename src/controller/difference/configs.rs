@@ -17,7 +17,13 @@ use std::collections::BTreeSet;
 impl Pair<'_> {
     /// The template of `revision` as primary's pods are to have it, with the copies it reads among the writes; `None`
     /// when it cannot be made, and why is among the conflicts. `again` says that it was promoted before.
-    pub(super) fn with_copies(&self, revision: &str, again: bool, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) -> Option<Value> {
+    pub(super) fn with_copies(
+        &self,
+        revision: &str,
+        again: bool,
+        writes: &mut Vec<Write>,
+        conflicts: &mut Vec<Conflict>,
+    ) -> Option<Value> {
         let Some(template) = self.live.template(revision) else {
             conflicts.push(Conflict::LostRevision(revision.to_owned()));
             return None;
@@ -55,7 +61,10 @@ impl Pair<'_> {
         for (reference, checksum) in wanted {
             let live = self.live.configs.get(&reference.copy());
             if let Some(object) = live.filter(|object| !self.is_ours(object)) {
-                conflicts.push(Conflict::Name(reference.kind.as_str(), text(object, "/metadata/name").to_owned()));
+                conflicts.push(Conflict::Name(
+                    reference.kind.as_str(),
+                    text(object, "/metadata/name").to_owned(),
+                ));
                 continue;
             }
             let as_wanted = live.is_some_and(|object| self.is_owned(object) && checksum_of(object) == checksum);

@@ -57,7 +57,11 @@ impl Pair<'_> {
 
     // Leaving: what serves afterwards is what was verified, even when the target holds something else.
     fn restored_template(&self, world: &World, seen: &Target, object: &Value, writes: &mut Vec<Write>) {
-        let Some(revision) = world.target_revision.as_ref().filter(|r| !same_template(r, &seen.revision)) else {
+        let Some(revision) = world
+            .target_revision
+            .as_ref()
+            .filter(|r| !same_template(r, &seen.revision))
+        else {
             return;
         };
         let Some(template) = self.live.template(revision) else {

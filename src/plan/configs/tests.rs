@@ -49,10 +49,22 @@ fn every_place_a_pod_can_name_a_config_is_found_and_rewritten_and_nothing_else()
         .collect();
     assert_eq!(found, expected);
     let all = found.into_keys().collect();
-    let names = |n| if n < 20 { format!("n{n}-primary") } else { format!("n{n}") };
+    let names = |n| {
+        if n < 20 {
+            format!("n{n}-primary")
+        } else {
+            format!("n{n}")
+        }
+    };
     assert_eq!(rewritten(&template, &all), everywhere(names));
     let one = BTreeSet::from([reference(ConfigKind::Secret, "n15")]);
-    let names = |n| if n == 15 { String::from("n15-primary") } else { format!("n{n}") };
+    let names = |n| {
+        if n == 15 {
+            String::from("n15-primary")
+        } else {
+            format!("n{n}")
+        }
+    };
     assert_eq!(rewritten(&template, &one), everywhere(names));
 }
 
@@ -73,7 +85,10 @@ fn checksums_are_flaggers() {
     assert_eq!(checksum(&json!({"data": {"apiKey": "dGVzdA=="}})), "3930f0692c2295eb");
     assert_eq!(checksum(&json!({})), "74234e98afe7498f");
     let escaped = short_sha(r#"{"a":"\u003cb\u003e \u0026 \u2028","b":"\"\\\n"}"#);
-    assert_eq!(checksum(&json!({"data": {"b": "\"\\\n", "a": "<b> & \u{2028}"}})), escaped);
+    assert_eq!(
+        checksum(&json!({"data": {"b": "\"\\\n", "a": "<b> & \u{2028}"}})),
+        escaped
+    );
     let binary = |data: &str| checksum(&json!({"data": {"color": "red"}, "binaryData": {"b": data}}));
     assert_ne!(binary("AAA="), "241889ca0604e333");
     assert_ne!(binary("AAA="), binary("AAE="));
@@ -102,7 +117,12 @@ fn a_copy_has_the_data_and_the_users_annotations_but_no_mark_of_a_tool() {
     });
     let owners = [json!({"kind": "Canary", "uid": "u"})];
     assert_eq!(
-        copy(&original, &reference(ConfigKind::ConfigMap, "cfg"), &owners, &["team".into()]),
+        copy(
+            &original,
+            &reference(ConfigKind::ConfigMap, "cfg"),
+            &owners,
+            &["team".into()]
+        ),
         json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": "cfg-primary", "namespace": "shop",
@@ -115,7 +135,8 @@ fn a_copy_has_the_data_and_the_users_annotations_but_no_mark_of_a_tool() {
 
 #[test]
 fn a_revision_changes_with_what_its_pods_read() {
-    let template = json!({"spec": {"containers": [{"envFrom": [{"configMapRef": {"name": "a"}}, {"secretRef": {"name": "b"}}]}]}});
+    let template =
+        json!({"spec": {"containers": [{"envFrom": [{"configMapRef": {"name": "a"}}, {"secretRef": {"name": "b"}}]}]}});
     let named = references(&template);
     let with = |a: &str, b: &str, kinds: &[ConfigKind]| {
         let tracked = BTreeMap::from([

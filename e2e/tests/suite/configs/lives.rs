@@ -22,13 +22,18 @@ async fn a_copy_shared_by_two_canaries_lives_as_long_as_one_of_them_and_then_goe
         let owners = async || {
             let copy = objects.config_maps().get_opt("settings-primary").await?;
             let owners = copy.and_then(|copy| copy.metadata.owner_references).unwrap_or_default();
-            let named = owners.into_iter().map(|owner| (owner.name, owner.controller == Some(true)));
+            let named = owners
+                .into_iter()
+                .map(|owner| (owner.name, owner.controller == Some(true)));
             anyhow::Ok(named.collect::<Vec<_>>())
         };
         let first = [("app".to_owned(), true), ("other".to_owned(), false)];
         assert_eq!(owners().await?, first);
         let running = scene.load("other")?.start()?;
-        scene.kubectl(&["delete", "canary", "app", "--timeout=60s"]).await?.succeeded()?;
+        scene
+            .kubectl(&["delete", "canary", "app", "--timeout=60s"])
+            .await?
+            .succeeded()?;
         reads(scene, "app", "v1", "blue", "one").await?;
         wait_for("the first owner to be taken off", Duration::from_secs(60), async || {
             Ok((owners().await? == [("other".to_owned(), false)]).then_some(()))
@@ -37,7 +42,10 @@ async fn a_copy_shared_by_two_canaries_lives_as_long_as_one_of_them_and_then_goe
         reads(scene, "other-primary", "v1", "blue", "one").await?;
         // The last request ends here: with its Canary goes the route that was made for it.
         running.stop().await?.nothing_lost()?;
-        scene.kubectl(&["delete", "canary", "other", "--timeout=60s"]).await?.succeeded()?;
+        scene
+            .kubectl(&["delete", "canary", "other", "--timeout=60s"])
+            .await?
+            .succeeded()?;
         wait_for("the copies to be collected", Duration::from_secs(60), async || {
             let maps = objects.config_maps().get_opt("settings-primary").await?.is_some();
             let secrets = objects.secrets().get_opt("token-primary").await?.is_some();

@@ -42,7 +42,9 @@ impl Reader {
     pub async fn settled(&self, scene: &Scene) -> Result<()> {
         scene.label().await?;
         scene.apply(&self.manifest()).await?.succeeded()?;
-        scene.phase(self.0.name(), "Initialized", Duration::from_secs(60)).await?;
+        scene
+            .phase(self.0.name(), "Initialized", Duration::from_secs(60))
+            .await?;
         scene.reachable(self.0.name(), Duration::from_secs(20)).await?;
         Ok(())
     }
@@ -55,7 +57,8 @@ pub fn config(name: &str, data: Value) -> String {
 
 /// A Secret with the member `token` to apply.
 pub fn secret(name: &str, token: &str) -> String {
-    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"token": token}}).to_string()
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"token": token}})
+        .to_string()
 }
 
 /// All three as one file to apply.
@@ -77,8 +80,14 @@ pub async fn reads(scene: &Scene, deployment: &str, version: &str, color: &str, 
         let pods = objects.pods_at(deployment).await?;
         ensure!(!pods.is_empty(), "{deployment} has no pod");
         for pod in pods {
-            let told = (pod.env("VERSION").await, pod.file("color").await, pod.file("token").await);
-            let (Ok(env), Ok(file), Ok(projected)) = told else { return Ok(None) };
+            let told = (
+                pod.env("VERSION").await,
+                pod.file("color").await,
+                pod.file("token").await,
+            );
+            let (Ok(env), Ok(file), Ok(projected)) = told else {
+                return Ok(None);
+            };
             let read = (env.as_deref(), file.as_deref(), projected.as_deref());
             ensure!(
                 read == (Some(version), Some(color), Some(token)),

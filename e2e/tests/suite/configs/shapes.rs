@@ -33,7 +33,9 @@ async fn an_immutable_config_with_binary_data_is_copied_whole_and_made_anew_when
         scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
         let objects = scene.objects();
         let copy = objects.config_maps().get("frozen-primary").await?;
-        let blob = |copy: &k8s_openapi::api::core::v1::ConfigMap| copy.binary_data.clone().unwrap_or_default()["blob"].0.clone();
+        let blob = |copy: &k8s_openapi::api::core::v1::ConfigMap| {
+            copy.binary_data.clone().unwrap_or_default()["blob"].0.clone()
+        };
         assert_eq!((copy.immutable, blob(&copy)), (Some(true), vec![0, 1, 2]));
         let annotations = copy.metadata.annotations.clone().unwrap_or_default();
         assert_eq!(annotations.keys().collect::<Vec<_>>(), ["team"]);
@@ -89,7 +91,8 @@ async fn a_config_that_opted_out_is_shared_and_its_edits_start_nothing() {
 async fn a_foreign_object_under_the_copys_name_is_never_touched() {
     play("config-foreign", async |scene| {
         let plain = |name: &str| {
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"color": "blue"}}).to_string()
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"color": "blue"}})
+                .to_string()
         };
         scene.apply(&plain("cfg")).await?.succeeded()?;
         scene.apply(&plain("cfg-primary")).await?.succeeded()?;
@@ -98,13 +101,21 @@ async fn a_foreign_object_under_the_copys_name_is_never_touched() {
         let objects = scene.objects();
         let named = "ConfigMap cfg-primary exists and was not made by this Canary; rename one of the two";
         wait_for("the conflict to be named", Duration::from_secs(20), async || {
-            Ok(objects.told("app").await?.iter().any(|said| said == named).then_some(()))
+            Ok(objects
+                .told("app")
+                .await?
+                .iter()
+                .any(|said| said == named)
+                .then_some(()))
         })
         .await?;
         assert!(objects.deployments().get_opt("app-primary").await?.is_none());
         let foreign = objects.config_maps().get("cfg-primary").await?;
         assert!(foreign.metadata.owner_references.is_none(), "it was adopted");
-        scene.kubectl(&["delete", "configmap", "cfg-primary"]).await?.succeeded()?;
+        scene
+            .kubectl(&["delete", "configmap", "cfg-primary"])
+            .await?
+            .succeeded()?;
         scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
         Ok(())
     })

@@ -15,7 +15,8 @@ fn copy(color: &str, owner: &str) -> Value {
 
 fn live(configs: &[Value]) -> Live {
     let mut target = target();
-    target["spec"]["template"]["spec"] = json!({"containers": [{"name": "web", "envFrom": [{"configMapRef": {"name": "cfg"}}]}]});
+    target["spec"]["template"]["spec"] =
+        json!({"containers": [{"name": "web", "envFrom": [{"configMapRef": {"name": "cfg"}}]}]});
     Live {
         target: Some(target),
         configs: Configs::sample(configs),
@@ -53,7 +54,10 @@ fn copies_come_before_the_primary_that_reads_them() {
     let [Write::Copies(copies), Write::Apply { object, .. }] = writes.as_slice() else {
         panic!("{writes:?}")
     };
-    assert_eq!((copies[0].of.key(), copies[0].existing.is_none()), ("configmap/cfg".into(), true));
+    assert_eq!(
+        (copies[0].of.key(), copies[0].existing.is_none()),
+        ("configmap/cfg".into(), true)
+    );
     assert_eq!(copies[0].checksum, "241889ca0604e333");
     assert_eq!(reads(object), "cfg-primary");
     assert_eq!(object["metadata"]["annotations"][REVISION_ANNOTATION], current(&live));
@@ -70,8 +74,14 @@ fn a_copy_that_has_the_data_already_is_not_written_and_one_of_another_canary_is_
         panic!("{writes:?}")
     };
     let owners = copies[0].owners();
-    assert_eq!((owners[0]["uid"].clone(), owners[0]["controller"].clone()), (json!("u-2"), json!(true)));
-    assert_eq!((owners[1]["uid"].clone(), owners[1]["controller"].clone()), (json!("u-1"), json!(false)));
+    assert_eq!(
+        (owners[0]["uid"].clone(), owners[0]["controller"].clone()),
+        (json!("u-2"), json!(true))
+    );
+    assert_eq!(
+        (owners[1]["uid"].clone(), owners[1]["controller"].clone()),
+        (json!("u-1"), json!(false))
+    );
 }
 
 #[test]
@@ -117,12 +127,26 @@ fn a_primary_that_was_deleted_is_made_again_with_the_copies_there_are() {
         primary: Some(PrimaryTemplate::Keep),
         ..World::untouched()
     };
-    let (writes, conflicts) = difference(&wish, Pair { live: &live, selector: &selector, blueprint: &blueprint(), seen: &observation });
+    let (writes, conflicts) = difference(
+        &wish,
+        Pair {
+            live: &live,
+            selector: &selector,
+            blueprint: &blueprint(),
+            seen: &observation,
+        },
+    );
     assert_eq!(conflicts, []);
     let primary = writes.iter().find_map(|write| match write {
-        Write::Apply { kind: Kind::Deployment, object } => Some(object),
+        Write::Apply {
+            kind: Kind::Deployment,
+            object,
+        } => Some(object),
         _ => None,
     });
     assert_eq!(reads(primary.unwrap()), "cfg-primary");
-    assert!(!writes.iter().any(|write| matches!(write, Write::Copies(_))), "{writes:?}");
+    assert!(
+        !writes.iter().any(|write| matches!(write, Write::Copies(_))),
+        "{writes:?}"
+    );
 }
