@@ -10,15 +10,16 @@
 //! | --- | --- | --- | --- | --- |
 //! | Building | Initializing | primary made from the target (cold: target at 0; hot: target untouched and serving) | primary ready | Rest (cold), Switching (hot) |
 //! | Switching | Initializing | all traffic on primary, target still running | moved, settled, drained | Rest |
-//! | Rest | Initialized, Succeeded, Failed | all on primary, target at 0, primary at the wanted replicas | new revision | Scaling |
-//! | Scaling | Progressing | target scaled up, no traffic on it | target ready; deadline | Settling; RollingBack |
+//! | Rest | Initialized, Succeeded, Failed | all on primary, target at 0, primary at the wanted replicas | new revision | Scaling; Emptying when pods are there that may have read other configs |
+//! | Scaling | Progressing | target scaled up, no traffic on it | target ready; deadline; configs changed | Settling; RollingBack; Emptying |
 //! | Settling | Progressing | target labelled as serving, no traffic on it | settle time and delay passed | Analysing; Carrying when analysis is skipped |
-//! | Analysing | Progressing | the step's weight | checks due and passed; failed too often; new revision; endpoints lost | itself at the next weight, Carrying; RollingBack; Restarting; Faltering |
+//! | Analysing | Progressing | the step's weight | checks due and passed; failed too often; new revision (template or configs); endpoints lost | itself at the next weight, Carrying; RollingBack; Restarting; Faltering |
 //! | Faltering | Progressing | all on primary, target kept | target ready again; deadline | Settling; RollingBack |
-//! | Restarting | Progressing | all on primary, target kept | moved, settled, drained | Scaling with the new revision |
-//! | Carrying | Promoting | target scaled to carry everything | target ready; deadline | Cutover; RollingBack |
-//! | Cutover | Promoting | all on the target, apex too | moved, settled, drained | Replacing |
-//! | Replacing | Promoting | primary made from the verified revision, idle | primary ready | Rejoining |
+//! | Restarting | Progressing | all on primary, target kept | moved, settled, drained | Scaling with the new revision; Emptying when only configs changed |
+//! | Emptying | Progressing | target at 0, so that no pod keeps the configs of before | no pod left, no config missing | Scaling; Rest when it is the promoted revision |
+//! | Carrying | Promoting | target scaled to carry everything | target ready; deadline; verified configs changed | Cutover; RollingBack; Restarting |
+//! | Cutover | Promoting | all on the target, apex too | moved, settled, drained; verified configs changed | Replacing; Restarting |
+//! | Replacing | Promoting | primary made from the verified revision, idle | primary ready; verified configs changed before it was made | Rejoining; Restarting |
 //! | Rejoining | Promoting | as Replacing | settled | Returning |
 //! | Returning | Promoting | share back to primary by stepWeightPromotion | all on primary | Draining |
 //! | Draining | Finalising | all on primary, target kept | moved, settled, drained | Rest (Succeeded) |

@@ -6,7 +6,9 @@
 
 mod cache;
 mod checks;
+mod configs;
 mod context;
+mod copies;
 mod difference;
 mod enrol;
 mod finish;

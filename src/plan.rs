@@ -4,10 +4,12 @@
 //! decode and re-encode would drop.
 
 mod blueprint;
+pub mod configs;
 pub mod generate;
 pub mod hash;
 mod primary;
 mod resolve;
+pub mod revision;
 mod route;
 mod selector;
 mod services;

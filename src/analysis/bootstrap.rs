@@ -2,7 +2,10 @@
 
 use super::{Note, Rollout, Stage, Target, step::Step};
 use crate::api::{canary::Phase, labels::TargetState};
-use crate::{plan::hash, routing::Traffic};
+use crate::{
+    plan::{hash, revision},
+    routing::Traffic,
+};
 
 /// Whether the target's own pods are the ones that serve while the pair is built.
 ///
@@ -40,7 +43,9 @@ impl Step<'_> {
             std::time::Duration::ZERO
         };
         if !self.held_for(ready, settle) {
-            self.say_primary_waits();
+            if !self.lacks_configs(&target) {
+                self.say_primary_waits();
+            }
             return;
         }
         self.state.last_promoted = revision;
@@ -113,10 +118,15 @@ impl Step<'_> {
             }
             return;
         }
-        if self.state.last_applied.as_deref() == Some(target.revision.as_str()) {
+        if self.state.last_applied.as_deref() == Some(target.revision.as_str()) || self.lacks_configs(&target) {
             return;
         }
-        self.start_run(&target);
+        // Pods that are there already may have read what the configs were before.
+        if revision::has_configs(&target.revision) && (target.replicas > 0 || target.active.is_some()) {
+            self.enter(Stage::Emptying, Phase::Progressing);
+        } else {
+            self.start_run(&target);
+        }
         if target.bypassed {
             self.note(Note::Bypassed);
         }

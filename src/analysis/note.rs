@@ -29,6 +29,8 @@ pub enum Note {
     NewRevision,
     /// The change that started the run did not pass the admission door.
     Bypassed,
+    /// Pods cannot do without these configs, which do not exist.
+    ConfigMissing(String),
     /// A second revision arrived in mid-run.
     Restarting,
     /// The promoted revision was applied in mid-run, or the target was deleted.
@@ -74,6 +76,7 @@ impl Note {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Bypassed
+            | Self::ConfigMissing(_)
             | Self::Halt(_)
             | Self::CanaryNotReady(_)
             | Self::PrimaryNotReady(_)
@@ -98,6 +101,7 @@ impl Note {
             Self::Bypassed => {
                 format!("Change of {t}.{ns} bypassed admission; it was found afterwards and is analysed like any other")
             }
+            Self::ConfigMissing(what) => format!("Waiting for {what}, which {t}.{ns} cannot do without"),
             Self::Restarting => format!("New revision detected! Restarting analysis for {t}.{ns}"),
             Self::Cancelled => format!("Rollout cancelled, {t}.{ns} is back at what {t}-primary.{ns} serves"),
             Self::Starting => format!("Starting canary analysis for {t}.{ns}"),

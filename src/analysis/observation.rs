@@ -34,9 +34,11 @@ pub struct Target {
     pub held: bool,
     /// The label `coalmine.dev/state`.
     pub state: Option<TargetState>,
-    /// Hash of `spec.template`.
+    /// Revision of `spec.template` and the configs it names, see [`crate::plan::revision`].
     pub revision: String,
-    /// Hash of the template whose pods run; `None` with no pods, or while two revisions run.
+    /// Configs that `spec.template` cannot do without and that do not exist, for people.
+    pub missing: Option<String>,
+    /// Revision whose pods run; `None` with no pods, or while two revisions run.
     pub active: Option<String>,
     /// The rollout of `spec.template`, or of the running one while held.
     pub rollout: Rollout,
@@ -44,7 +46,7 @@ pub struct Target {
     pub endpoints: Option<u32>,
     /// Why pods do not start (image, crash, scheduling), when it was looked up.
     pub trouble: Option<String>,
-    /// The revisions that can be made again from stored ReplicaSets or the template itself.
+    /// The revisions that can be made again: from stored ReplicaSets or the template itself, with the configs of now.
     pub known: Vec<String>,
     /// The template did not pass the admission door.
     pub bypassed: bool,
@@ -55,7 +57,7 @@ pub struct Target {
 pub struct Primary {
     /// `spec.replicas`.
     pub replicas: u32,
-    /// Hash of the target's template it was made from.
+    /// Revision of the target it was made from.
     pub revision: Option<String>,
     /// Its rollout.
     pub rollout: Rollout,

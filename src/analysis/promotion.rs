@@ -26,6 +26,9 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
+        if self.verified_configs_are_lost(&target) {
+            return;
+        }
         let ready = self.can_carry();
         if self.held_for(ready, self.rules.settle) {
             return self.cut_over();
@@ -54,6 +57,11 @@ impl Step<'_> {
                 "the canary lost all its pods in promotion",
             )));
         }
+        if let Some(target) = self.target().cloned()
+            && self.verified_configs_are_lost(&target)
+        {
+            return;
+        }
         let in_place = self.in_place(Traffic::CANARY, ApexSide::Target);
         if self.held_for(in_place, self.rules.settle_and_drain()) {
             self.enter(Stage::Replacing, Phase::Promoting);
@@ -64,6 +72,13 @@ impl Step<'_> {
     pub(super) fn replacing(&mut self) {
         if self.replaced() {
             return self.enter(Stage::Rejoining, Phase::Promoting);
+        }
+        let made = self.seen.primary.as_ref().and_then(|p| p.revision.as_ref()) == self.state.last_applied.as_ref();
+        if let Some(target) = self.target().cloned()
+            && !made
+            && self.verified_configs_are_lost(&target)
+        {
+            return;
         }
         let Some(primary) = self.seen.primary.clone() else {
             return;

@@ -2,6 +2,7 @@
 
 use super::{ApexSide, Note, Rollout, Stage, Strategy, Target, Verdict, step::Step};
 use crate::api::{canary::Phase, labels::TargetState};
+use crate::plan::revision;
 use crate::routing::Traffic;
 use jiff::Timestamp;
 
@@ -10,15 +11,15 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
-        if self.state.last_applied.as_deref() != Some(target.revision.as_str()) {
+        if self.state.last_applied.as_deref() != Some(target.revision.as_str()) && target.missing.is_none() {
             if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
                 return self.cancel_at_rest();
             }
-            self.start_run(&target);
             self.note(Note::Restarting);
-            return;
+            return self.start_over(&target);
         }
-        if self.target_ready(target.wanted.max(1)) {
+        // While it is held, the pods that are ready are those of the revision before.
+        if !target.held && self.target_ready(target.wanted.max(1)) {
             return self.enter(Stage::Settling, Phase::Progressing);
         }
         self.wait_for_target(&target);
@@ -39,6 +40,7 @@ impl Step<'_> {
                     "progress deadline of {seconds}s exceeded"
                 ))));
             }
+            Rollout::Waiting(_) if self.lacks_configs(target) => {}
             Rollout::Waiting(why) => self.note_once("waiting", Note::CanaryNotReady(with_trouble(why))),
             Rollout::Ready => {}
         }
@@ -195,9 +197,15 @@ impl Step<'_> {
     // Under traffic a new template is held by the door; traffic leaves before it starts. Without the door its pods are
     // starting already, and traffic leaves all the same.
     fn revision_changed(&mut self, target: &Target) -> bool {
-        if self.state.last_applied.as_deref() == Some(target.revision.as_str()) {
+        if self.state.last_applied.as_deref() == Some(target.revision.as_str()) || self.lacks_configs(target) {
             return false;
         }
+        self.withdraw(target);
+        true
+    }
+
+    // Traffic goes to primary, and then on with what the target is now.
+    fn withdraw(&mut self, target: &Target) {
         self.state.intent = Traffic::PRIMARY;
         if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
             self.enter(Stage::Cancelling, Phase::Progressing);
@@ -205,6 +213,25 @@ impl Step<'_> {
             self.enter(Stage::Restarting, Phase::Progressing);
             self.note(Note::Restarting);
         }
+    }
+
+    // The data that was verified is not there any more, so it cannot be promoted. A template is always there: ReplicaSets
+    // remember it.
+    pub(super) fn verified_configs_are_lost(&mut self, target: &Target) -> bool {
+        let lost = self.state.last_applied.as_ref().is_some_and(|verified| {
+            let template = |known: &String| revision::same_template(known, verified);
+            !target.known.contains(verified) && target.known.iter().any(template)
+        });
+        if lost {
+            self.withdraw(target);
+        }
+        lost
+    }
+
+    // What is to be read is not there: nothing is decided until it is.
+    pub(super) fn lacks_configs(&mut self, target: &Target) -> bool {
+        let Some(missing) = &target.missing else { return false };
+        self.note_once(missing, Note::ConfigMissing(missing.clone()));
         true
     }
 
@@ -213,8 +240,31 @@ impl Step<'_> {
             return self.cancel_at_rest();
         };
         if self.left_the_target() {
-            self.start_run(&target);
+            self.start_over(&target);
         }
+    }
+
+    // Pods read their environment once: those of the same template are to go before the ones that read the new data.
+    fn start_over(&mut self, target: &Target) {
+        let last = self.state.last_applied.as_deref().unwrap_or_default();
+        if revision::same_template(last, &target.revision) {
+            self.enter(Stage::Emptying, Phase::Progressing);
+        } else {
+            self.start_run(target);
+        }
+    }
+
+    pub(super) fn emptying(&mut self) {
+        let Some(target) = self.target().cloned() else {
+            return self.cancel_at_rest();
+        };
+        if target.replicas > 0 || target.active.is_some() || self.lacks_configs(&target) {
+            return;
+        }
+        if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
+            return self.cancel_at_rest();
+        }
+        self.start_run(&target);
     }
 
     pub(super) fn roll_back(&mut self, why: Note) {

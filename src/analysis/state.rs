@@ -45,6 +45,8 @@ named! {
         Faltering,
         /// A new revision arrived in mid-run; traffic leaves the old one.
         Restarting,
+        /// The target's pods go, because they started with the configs of before.
+        Emptying,
         /// The target is scaled to carry everything.
         Carrying,
         /// All traffic moves to the target.
@@ -81,7 +83,7 @@ impl Stage {
 
     /// Whether the target's pods may have traffic, or be about to get it.
     pub fn target_serves(self) -> bool {
-        self.in_run() && self != Self::Scaling
+        self.in_run() && !matches!(self, Self::Scaling | Self::Emptying)
     }
 }
 
@@ -111,9 +113,9 @@ pub struct State {
     pub had_data: bool,
     /// The canary's share to come back to after faltering, in percent.
     pub resume: u8,
-    /// Template hash of the run, or of the last one.
+    /// Revision of the run, or of the last one.
     pub last_applied: Option<String>,
-    /// Template hash of what primary serves.
+    /// Revision of what primary serves.
     pub last_promoted: Option<String>,
     /// The Canary's last word on why it waits; events are written when it changes.
     pub reason: Option<String>,

@@ -69,6 +69,7 @@ impl Step<'_> {
             Stage::Analysing => self.analysing(),
             Stage::Faltering => self.faltering(),
             Stage::Restarting => self.restarting(),
+            Stage::Emptying => self.emptying(),
             Stage::Carrying => self.carrying(),
             Stage::Cutover => self.cutover(),
             Stage::Replacing => self.replacing(),

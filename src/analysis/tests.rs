@@ -6,7 +6,7 @@ mod model;
 use super::Strategy;
 use super::*;
 use crate::api::canary::Phase;
-use model::{Happening, Model, hash};
+use model::{Happening, Model, hash, revision};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 
@@ -137,10 +137,105 @@ fn blue_green_iterates_and_promotes() {
     assert_eq!(model.state.last_promoted, Some(hash(2)));
 }
 
+#[test]
+fn an_edited_config_is_released_like_a_template() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.notes.clear();
+    model.happen(&Happening::Config(2));
+    run(&mut model);
+    assert_eq!(model.state.last_promoted, Some(revision(1, 2)));
+    assert!(model.notes.contains(&Note::CanaryWeight(20)));
+    model.answer = 1;
+    model.happen(&Happening::Config(3));
+    run(&mut model);
+    assert_eq!(
+        (model.state.phase, model.primary.as_ref().unwrap().read),
+        (Phase::Failed, 2)
+    );
+    // Back to what is promoted clears it, without a run.
+    model.notes.clear();
+    model.happen(&Happening::Config(2));
+    run(&mut model);
+    assert_eq!(
+        (model.state.phase, model.notes.as_slice()),
+        (Phase::Succeeded, [].as_slice())
+    );
+}
+
+fn until(model: &mut Model, stage: Stage) {
+    for _ in 0..200 {
+        if model.state.stage == stage {
+            return;
+        }
+        model.step(false);
+        model.now += model::seconds(1);
+    }
+    panic!("{stage:?} never came: {:?}", model.state);
+}
+
+#[test]
+fn a_config_edited_in_mid_run_replaces_the_pods_and_analyses_from_the_first_step() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    for stage in [
+        Stage::Scaling,
+        Stage::Settling,
+        Stage::Analysing,
+        Stage::Carrying,
+        Stage::Cutover,
+        Stage::Replacing,
+    ] {
+        let (old, new) = (model.config, model.config % 3 + 1);
+        model.happen(&Happening::Apply(model.target.as_ref().unwrap().template % 3 + 1));
+        if stage == Stage::Carrying {
+            until(&mut model, Stage::Analysing);
+            model.happen(&Happening::Scale(4));
+        }
+        if stage == Stage::Replacing {
+            until(&mut model, Stage::Cutover);
+            // The program dies before primary is made: from then on there would be no way back.
+            while model.state.stage != stage {
+                model.happen(&Happening::Crash(1));
+                model.step(false);
+                model.now += model::seconds(1);
+            }
+        }
+        until(&mut model, stage);
+        model.notes.clear();
+        model.happen(&Happening::Config(new));
+        until(&mut model, Stage::Emptying);
+        assert_eq!(model.primary.as_ref().unwrap().read, old, "{stage:?}");
+        run(&mut model);
+        assert!(model.notes.contains(&Note::CanaryWeight(20)), "{stage:?}");
+        assert_eq!(model.primary.as_ref().unwrap().read, new);
+    }
+}
+
+#[test]
+fn a_config_that_is_missing_is_waited_for_by_name_and_starts_nothing() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.notes.clear();
+    model.happen(&Happening::ConfigGone(true));
+    for _ in 0..5 {
+        model.step(false);
+    }
+    assert_eq!(model.notes, [Note::ConfigMissing("ConfigMap app".into())]);
+    model.happen(&Happening::ConfigGone(false));
+    run(&mut model);
+    assert_eq!(
+        (model.notes.len(), model.state.last_promoted.clone()),
+        (1, Some(hash(1)))
+    );
+}
+
 fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
     prop_oneof![
         6 => (1u8..=3).prop_map(Happening::Apply),
         1 => (1u8..=3).prop_map(Happening::Bypass),
+        3 => (1u8..=3).prop_map(Happening::Config),
+        1 => any::<bool>().prop_map(Happening::ConfigGone),
         2 => (0u32..5).prop_map(Happening::Scale),
         8 => (0u8..15).prop_map(Happening::Wait),
         2 => any::<bool>().prop_map(Happening::Pods),
@@ -171,6 +266,7 @@ proptest! {
             }
         }
         model.pods_start = true;
+        model.config_gone = false;
         model.roll();
         if model.target.is_none() {
             model.happen(&Happening::Apply(2));

@@ -107,6 +107,11 @@ impl World {
                 unpause: target.held,
                 ..base
             },
+            Stage::Emptying => Self {
+                target_replicas: Some(0),
+                unpause: target.held,
+                ..base
+            },
             Stage::Carrying => {
                 let primary = seen.primary.as_ref().map_or(0, |p| p.replicas);
                 Self {
@@ -176,7 +181,11 @@ impl World {
             } else {
                 TargetState::Cold
             }),
-            primary: Some(PrimaryTemplate::Revision(target.revision.clone())),
+            // Pods of a primary without its configs would only hang.
+            primary: target
+                .missing
+                .is_none()
+                .then(|| PrimaryTemplate::Revision(target.revision.clone())),
             primary_replicas: Some(target.wanted),
             apex: Some(ApexSide::Primary),
             traffic: Some(Traffic::PRIMARY),

@@ -18,7 +18,7 @@ enum Why {
 const POLLING: Why = Why::Needless("nothing polls");
 const CLIENT: Why = Why::Needless("the client has no limit of its own");
 const LEASE: Why = Why::Needless("the controller always holds a lease, in its own namespace");
-const FLAGS: [(&str, Why); 23] = [
+const FLAGS: [(&str, Why); 22] = [
     ("control-loop-interval", POLLING),
     ("threadiness", POLLING),
     ("kubeconfig-qps", CLIENT),
@@ -28,7 +28,6 @@ const FLAGS: [(&str, Why); 23] = [
     ("leader-election-namespace", LEASE),
     ("watch-namespace", Why::Limit),
     ("kubeconfig-service-mesh", Why::NotBuilt),
-    ("enable-config-tracking", Why::NotBuilt),
     ("ingress-annotations-prefix", Why::NotBuilt),
     ("ingress-class", Why::NotBuilt),
     ("event-webhook", Why::NotBuilt),
@@ -44,10 +43,9 @@ const FLAGS: [(&str, Why); 23] = [
     ("dry-run", Why::Limit),
 ];
 /// Boolean flags of Go need no value.
-const SWITCHES: [&str; 5] = [
+const SWITCHES: [&str; 4] = [
     "zap-replace-globals",
     "enable-leader-election",
-    "enable-config-tracking",
     "no-cross-namespace-refs",
     "dry-run",
 ];

@@ -55,6 +55,17 @@ pub struct CommonArgs {
     /// Prefixes of labels and annotations that primary takes over from the target
     #[arg(long, env = "COALMINE_INCLUDE_LABEL_PREFIX", value_delimiter = ',')]
     include_label_prefix: Vec<String>,
+    /// Whether ConfigMaps and Secrets that pods read are released with their template
+    #[arg(
+        long,
+        env = "COALMINE_ENABLE_CONFIG_TRACKING",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set
+    )]
+    enable_config_tracking: bool,
     /// What flagger_canary_status says: 0 failed, 1 succeeded, 2 running, or Flagger's own numbers
     #[arg(long, env = "COALMINE_STATUS_METRIC", value_enum, default_value = "coalmine")]
     status_metric: StatusEncoding,
@@ -212,6 +223,7 @@ fn settings(common: &CommonArgs, args: &ElectionArgs) -> controller::Settings {
     let api_server = std::env::var("KUBERNETES_SERVICE_HOST").ok();
     controller::Settings {
         defaults: defaults(common),
+        track_configs: common.enable_config_tracking,
         egress: Egress::in_cluster(api_server.as_deref()),
         election: lease::Settings::new(&common.namespace, args.pod_name.as_deref()),
     }

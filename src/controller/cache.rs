@@ -4,7 +4,7 @@
 //! the larger part of many objects and nobody here reads them. Objects rest as text: as values they take eight times the
 //! memory, and a step that changes a copy would have to make one anyway.
 
-use super::ties::ties;
+use super::{configs::summary, ties::ties};
 use futures::{StreamExt, TryStreamExt};
 use kube::{
     Api, Client, ResourceExt,
@@ -16,6 +16,7 @@ use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -32,16 +33,22 @@ pub enum Kind {
     EndpointSlice,
     /// gateway.networking.k8s.io/v1 HTTPRoute.
     HttpRoute,
+    /// v1 ConfigMap: those that pods read, and primary's copies. Kept without data.
+    ConfigMap,
+    /// v1 Secret: the same.
+    Secret,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
+        Self::ConfigMap,
+        Self::Secret,
     ];
 
     /// Its API resource.
@@ -52,10 +59,35 @@ impl Kind {
             Self::Service => ("", "v1", "Service", "services"),
             Self::EndpointSlice => ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
             Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+            Self::ConfigMap => ("", "v1", "ConfigMap", "configmaps"),
+            Self::Secret => ("", "v1", "Secret", "secrets"),
         };
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
     }
 }
+
+impl Kind {
+    /// Whether it holds data of users that is not to be kept.
+    pub fn is_config(self) -> bool {
+        matches!(self, Self::ConfigMap | Self::Secret)
+    }
+
+    fn selection(self) -> watcher::Config {
+        match self {
+            // Of no interest, and large: releases of Helm, tokens.
+            Self::Secret => watcher::Config::default()
+                .fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token")
+                .page_size(CONFIGS_AT_ONCE),
+            Self::ConfigMap => watcher::Config::default().page_size(CONFIGS_AT_ONCE),
+            _ => watcher::Config::default(),
+        }
+    }
+}
+
+/// One may have 1 MiB, and a page of a list is in memory as a whole.
+const CONFIGS_AT_ONCE: u32 = 50;
+/// How often it is looked whether a right that was missing is there.
+const RIGHTS_PAUSE: Duration = Duration::from_secs(300);
 
 /// One object changed.
 #[derive(Debug, Clone)]
@@ -104,6 +136,7 @@ struct Shelf {
     objects: HashMap<Kind, Objects>,
     tied: HashMap<(Kind, String), BTreeSet<String>>,
     complete: Vec<Kind>,
+    forbidden: Vec<Kind>,
 }
 
 impl Shelf {
@@ -184,6 +217,28 @@ impl Cache {
             .is_some_and(|shelf| shelf.complete.len() == Kind::ALL.len())
     }
 
+    /// Whether we may not read a kind there; to us, there is none.
+    pub fn forbidden(&self, kind: Kind, namespace: &str) -> bool {
+        self.shelves
+            .read()
+            .get(namespace)
+            .is_some_and(|shelf| shelf.forbidden.contains(&kind))
+    }
+
+    /// A kind that is not watched: there is none of it.
+    pub fn leave_out(&self, kind: Kind, namespace: &str) {
+        self.replace(kind, namespace, &BTreeMap::new());
+    }
+
+    fn forbid(&self, kind: Kind, namespace: &str) {
+        self.leave_out(kind, namespace);
+        if let Some(shelf) = self.shelves.write().get_mut(namespace)
+            && !shelf.forbidden.contains(&kind)
+        {
+            shelf.forbidden.push(kind);
+        }
+    }
+
     /// Forgets a namespace.
     pub fn forget(&self, namespace: &str) {
         self.shelves.write().remove(namespace);
@@ -203,6 +258,7 @@ impl Cache {
         let mut shelves = self.shelves.write();
         let shelf = shelves.entry(namespace.to_owned()).or_default();
         shelf.tied.retain(|(of, _), _| *of != kind);
+        shelf.forbidden.retain(|other| *other != kind);
         let before = shelf.objects.remove(&kind).unwrap_or_default();
         shelf.objects.insert(kind, Objects::new());
         for (name, object) in objects {
@@ -222,15 +278,28 @@ fn read(found: Option<Vec<Text>>) -> Vec<Value> {
 /// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
 pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: UnboundedSender<Change>) {
     let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &kind.resource());
-    let mut events = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .into_stream()
-        .boxed();
+    let mut events = watcher(api, kind.selection()).default_backoff().into_stream().boxed();
     let mut listed = BTreeMap::new();
     loop {
         let event = match events.try_next().await {
             Ok(Some(event)) => event,
             Ok(None) => return,
+            Err(error) if kind == Kind::Secret && is_forbidden(&error) => {
+                tracing::warn!(
+                    namespace,
+                    "Secrets may not be listed; primaries share them with their targets"
+                );
+                cache.forbid(kind, &namespace);
+                let listed = Change {
+                    kind,
+                    namespace: namespace.clone(),
+                    object: Value::Null,
+                    before: None,
+                };
+                drop(changes.send(listed));
+                tokio::time::sleep(RIGHTS_PAUSE).await;
+                continue;
+            }
             Err(error) => {
                 tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
                 continue;
@@ -280,5 +349,16 @@ fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
         api_version: resource.api_version,
         kind: resource.kind,
     });
-    serde_json::to_value(object).unwrap_or_default()
+    let object = serde_json::to_value(object).unwrap_or_default();
+    if kind.is_config() { summary(&object) } else { object }
+}
+
+fn is_forbidden(error: &watcher::Error) -> bool {
+    let (watcher::Error::InitialListFailed(error)
+    | watcher::Error::WatchStartFailed(error)
+    | watcher::Error::WatchFailed(error)) = error
+    else {
+        return false;
+    };
+    matches!(error, kube::Error::Api(status) if status.code == 403)
 }

@@ -1,15 +1,17 @@
 //! What every step shares: the client, the caches and what was learnt on the way.
 
 use super::{
-    cache::{Cache, Change},
+    cache::{Cache, Change, Kind},
     checks::Finished,
+    configs::reference_of,
     index::Index,
+    live::text,
     queue::{Key, Sender},
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
     outbound::{Clients, Egress},
-    plan::Defaults,
+    plan::{Defaults, configs::Reference},
     telemetry::{Metrics, Recorder},
 };
 use jiff::Timestamp;
@@ -19,7 +21,10 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 /// Shared by all steps.
 pub struct Context {
@@ -39,6 +44,8 @@ pub struct Context {
     pub namespaces: Store<Namespace>,
     /// What flags decide.
     pub defaults: Defaults,
+    /// `--enable-config-tracking`.
+    pub track_configs: bool,
     /// Events.
     pub events: Recorder,
     /// Prometheus metrics.
@@ -114,12 +121,26 @@ impl Context {
 
     /// Asks for a step of every Canary that a change of the object of this name concerns.
     pub fn concern(&self, change: &Change, name: &str) {
-        let concerned = self
-            .index
-            .concerned(change.kind, &change.namespace, name, &change.ties());
+        let concerned = match reference_of(change.kind, name) {
+            Some(config) => self.readers(&change.namespace, &config),
+            None => self
+                .index
+                .concerned(change.kind, &change.namespace, name, &change.ties()),
+        };
         for canary in concerned {
             self.queue.send((change.namespace.clone(), canary));
         }
+    }
+}
+
+impl Context {
+    // The Canaries a half of whose pair has pods that read that config, or a copy of it.
+    fn readers(&self, namespace: &str, config: &Reference) -> BTreeSet<String> {
+        let deployments = self.cache.tied(Kind::Deployment, namespace, &config.key());
+        deployments
+            .iter()
+            .flat_map(|deployment| self.index.of_deployment(namespace, text(deployment, "/metadata/name")))
+            .collect()
     }
 }
 

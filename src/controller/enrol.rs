@@ -74,7 +74,7 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
             let gone = !context.cache.has(change.kind, &change.namespace, name);
             (gone || differs(&["/spec", "/metadata/labels", "/metadata/annotations"])).then_some(Scope::All)
         }
-        Kind::ReplicaSet | Kind::EndpointSlice => None,
+        Kind::ReplicaSet | Kind::EndpointSlice | Kind::ConfigMap | Kind::Secret => None,
     }
 }
 

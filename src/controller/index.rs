@@ -70,6 +70,8 @@ impl Index {
                 .iter()
                 .flat_map(|tie| self.find(namespace, Sort::Service, tie))
                 .collect(),
+            // Found by the Deployments whose pods read them.
+            Kind::ConfigMap | Kind::Secret => BTreeSet::new(),
         }
     }
 

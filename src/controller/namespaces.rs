@@ -19,16 +19,18 @@ pub struct Watches {
     cache: Arc<Cache>,
     changes: UnboundedSender<Change>,
     running: HashMap<String, Vec<AbortHandle>>,
+    configs: bool,
 }
 
 impl Watches {
-    /// No watch yet.
-    pub fn new(client: Client, cache: Arc<Cache>, changes: UnboundedSender<Change>) -> Self {
+    /// No watch yet. `configs` says that ConfigMaps and Secrets are tracked; they are not even read otherwise.
+    pub fn new(client: Client, cache: Arc<Cache>, changes: UnboundedSender<Change>, configs: bool) -> Self {
         Self {
             client,
             cache,
             changes,
             running: HashMap::new(),
+            configs,
         }
     }
 
@@ -56,8 +58,14 @@ impl Watches {
         }
         for namespace in wanted {
             if !self.running.contains_key(&namespace) {
-                let watches = Kind::ALL.map(|kind| self.start(kind, &namespace));
-                self.running.insert(namespace, watches.to_vec());
+                let (left_out, watched): (Vec<Kind>, Vec<Kind>) = Kind::ALL
+                    .into_iter()
+                    .partition(|kind| kind.is_config() && !self.configs);
+                left_out
+                    .into_iter()
+                    .for_each(|kind| self.cache.leave_out(kind, &namespace));
+                let watches = watched.into_iter().map(|kind| self.start(kind, &namespace)).collect();
+                self.running.insert(namespace, watches);
             }
         }
     }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     analysis::{ApexSide, Checks, Observation, Primary, Rollout, Target},
     api::labels::{self, TargetState},
-    plan::{Blueprint, Selector, hash::template_hash, primary_revision},
+    plan::{Blueprint, Selector, configs::Reference, hash::template_hash, primary_revision, revision::template_of},
     routing::{Traffic, Weights, httproute},
 };
 use serde_json::Value;
@@ -98,11 +98,14 @@ fn target(
 ) -> Target {
     let replicas = replicas(target);
     let state = label(target, labels::STATE).and_then(TargetState::parse);
-    let revision = target.pointer("/spec/template").map(template_hash).unwrap_or_default();
+    let survey = target
+        .pointer("/spec/template")
+        .map(|template| live.configs.survey(template));
+    let (revision, missing) = survey.map(|s| (s.revision, missing(&s.missing))).unwrap_or_default();
     let held = label(target, labels::HELD).is_some();
     let running: Vec<&Value> = live.sets_of(target).filter(|set| replicas_of_set(set) > 0).collect();
     let active = match running.as_slice() {
-        [one] => set_hash(one),
+        [one] => live.revision(one),
         _ => None,
     };
     let rollout = match (held, running.as_slice()) {
@@ -110,7 +113,7 @@ fn target(
         (true, _) => Rollout::Waiting(String::from("two revisions run")),
         _ => readiness::rollout(target, threshold),
     };
-    let mut known: Vec<String> = live.sets_of(target).filter_map(set_hash).collect();
+    let mut known: Vec<String> = live.sets_of(target).filter_map(|set| live.revision(set)).collect();
     known.push(revision.clone());
     let current = if held {
         active.as_deref()
@@ -118,21 +121,27 @@ fn target(
         Some(revision.as_str())
     };
     let service = blueprint.names.as_ref().map(|names| names.canary.as_str());
-    let endpoints = service.map(|service| endpoints(live, service, set_named(live, target, current)));
+    let endpoints = service.map(|service| endpoints(live, service, set_named(live, target, current.map(template_of))));
     Target {
         replicas,
         wanted: wanted(target, state, replicas, primary_replicas),
         paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
         held,
         state,
-        bypassed: door && label(target, labels::REVISION).is_some_and(|admitted| admitted != revision),
+        bypassed: door && label(target, labels::REVISION).is_some_and(|admitted| admitted != template_of(&revision)),
         revision,
+        missing,
         active,
         rollout,
         endpoints,
         trouble: None,
         known,
     }
+}
+
+fn missing(configs: &[Reference]) -> Option<String> {
+    let names: Vec<String> = configs.iter().map(Reference::to_string).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 // At rest the target has no pods: replicas there were written past the door, and are what is wanted.

@@ -3,9 +3,11 @@
 use super::{
     cache::Kind,
     checks::Finished,
+    configs,
     context::{Context, key},
     difference::Conflict,
     finish,
+    live::Live,
     status::{self, Seen},
 };
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
     api::{
         Canary,
         canary::{
-            CanaryStatus,
+            CanaryStatus, Phase,
             conditions::{NAME_CONFLICT, READY, Trouble},
         },
         labels,
@@ -28,8 +30,14 @@ use std::time::Duration;
 /// A target that comes this much later than its Canary is not missed.
 const IN_ONE_APPLY: Duration = Duration::from_secs(5);
 
+/// Said once a run where Secrets may not be read.
+const SHARED_SECRETS: &str =
+    "Secrets may not be listed here: primary shares them with its target, and their changes are no release";
+
 /// One decision and what belongs to it.
 pub struct Recorded<'a> {
+    /// The live objects.
+    pub live: &'a Live,
     /// The state it was made in.
     pub before: &'a State,
     /// The decision.
@@ -50,6 +58,11 @@ pub fn trouble(conflicts: &[Conflict]) -> Option<Trouble> {
         Conflict::Name(kind, name) => Trouble {
             reason: NAME_CONFLICT,
             message: format!("{kind} {name} exists and was not made by this Canary; rename one of the two"),
+            stalled: true,
+        },
+        Conflict::LostConfig(config) => Trouble {
+            reason: "LostConfig",
+            message: format!("{config} is gone or has other data than what primary is to read; put it back"),
             stalled: true,
         },
         Conflict::LostRevision(hash) => Trouble {
@@ -77,7 +90,9 @@ impl Recorded<'_> {
             refused: refused(context, canary, self.template.as_deref(), self.now).await?,
             measured: &measured,
         };
-        let next = status::status(canary, state, seen, self.now);
+        let mut next = status::status(canary, state, seen, self.now);
+        let old = canary.status.clone().unwrap_or_default();
+        let changed = configs::record(&old, &mut next, &self.live.surveys());
         let pending = next.announced.as_ref().map(|a| a.expires());
         if canary.status.as_ref() == Some(&next) {
             return Ok(pending);
@@ -93,7 +108,17 @@ impl Recorded<'_> {
                 .events
                 .record(canary, Severity::Warning, trouble.message.clone());
         }
+        if state.phase == Phase::Progressing {
+            for config in changed {
+                let message = format!("{config} has changed");
+                context.events.record(canary, Severity::Normal, message);
+            }
+        }
         say(context, canary, &self.decision.notes);
+        let new_run = state.last_applied != self.before.last_applied;
+        if new_run && self.live.configs.shares_secrets(self.live.target.as_ref()) {
+            context.events.record(canary, Severity::Warning, SHARED_SECRETS);
+        }
         Ok(pending)
     }
 }

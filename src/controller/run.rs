@@ -43,6 +43,8 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 pub struct Settings {
     /// Defaults of Canaries.
     pub defaults: Defaults,
+    /// `--enable-config-tracking`: ConfigMaps and Secrets are part of revisions, and primary reads copies.
+    pub track_configs: bool,
     /// Where URLs of users must not lead.
     pub egress: Egress,
     /// The lease that decides which replica works.
@@ -103,6 +105,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
             Told::Namespace(ns.metadata.name.clone().unwrap_or_default())
         }),
         defaults: settings.defaults,
+        track_configs: settings.track_configs,
         events: telemetry.events.clone(),
         metrics: telemetry.metrics.clone(),
         http: Clients::default(),
@@ -119,7 +122,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         ready = ready(&context) => ready?,
         () = shutdown.requested() => return Ok(()),
     }
-    let watches = Watches::new(client, cache, changes);
+    let watches = Watches::new(client, cache, changes, settings.track_configs);
     let (passes, to_pass) = mpsc::unbounded_channel();
     let passing = tokio::spawn(passing(context.clone(), to_pass));
     let wiring = tokio::spawn(wire(context.clone(), watches, tellings, changed, sender, passes));

@@ -7,6 +7,7 @@ use crate::{
         Announced, Canary, CanaryStatus, Intent, Measurement, RunStatus,
         conditions::{Standing, Trouble, conditions},
     },
+    plan::revision::template_of,
     routing::{Traffic, Weights},
 };
 use jiff::Timestamp;
@@ -39,10 +40,22 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         waits: count(run.waits),
         had_data: run.had_data,
         resume: percent(run.resume),
-        last_applied: status.last_applied_spec.clone(),
-        last_promoted: status.last_promoted_spec.clone(),
+        last_applied: whole(&run.applied_revision, &status.last_applied_spec),
+        last_promoted: whole(&run.promoted_revision, &status.last_promoted_spec),
         reason: run.reason,
     }
+}
+
+// Flagger's field is the template's hash; the whole revision counts as long as it belongs to it.
+fn whole(revision: &Option<String>, template: &Option<String>) -> Option<String> {
+    let whole = revision
+        .as_ref()
+        .filter(|r| Some(template_of(r)) == template.as_deref());
+    whole.or(template.as_ref()).cloned()
+}
+
+fn hash(revision: &Option<String>) -> Option<String> {
+    revision.as_deref().map(template_of).map(str::to_owned)
 }
 
 fn percent(n: i32) -> u8 {
@@ -88,16 +101,18 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
     let old = canary.status.clone().unwrap_or_default();
     let micro = |time: Timestamp| MicroTime(time);
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-    let new_run = old.last_applied_spec != state.last_applied && state.stage == Stage::Scaling;
+    let old_run = old.run.clone().unwrap_or_default();
+    let new_run =
+        whole(&old_run.applied_revision, &old.last_applied_spec) != state.last_applied && state.stage == Stage::Scaling;
     let kept = if new_run { None } else { old.canary_analysis.clone() };
     let measurements = measured::newest(kept.unwrap_or_default(), seen.measured);
     let announced = announced(&old, seen);
-    let old_run = old.run.clone().unwrap_or_default();
     let (author, manager) = if new_run {
+        let applied = hash(&state.last_applied);
         let by = old
             .announced
             .clone()
-            .filter(|a| Some(&a.revision) == state.last_applied.as_ref());
+            .filter(|a| Some(&a.revision) == applied.as_ref());
         by.map_or((None, None), |a| (a.author, a.manager))
     } else {
         (old_run.author, old_run.manager)
@@ -114,8 +129,8 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
         failed_checks: count(state.failed_checks),
         canary_weight: i32::from(state.canary_weight()),
         iterations: count(state.iterations),
-        last_applied_spec: state.last_applied.clone(),
-        last_promoted_spec: state.last_promoted.clone(),
+        last_applied_spec: hash(&state.last_applied),
+        last_promoted_spec: hash(&state.last_promoted),
         observed_generation: canary.metadata.generation,
         canary_analysis: (!measurements.is_empty()).then_some(measurements),
         conditions: Some(conditions),
@@ -129,6 +144,9 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
             waits: count(state.waits),
             had_data: state.had_data,
             resume: i32::from(state.resume),
+            applied_revision: state.last_applied.clone(),
+            promoted_revision: state.last_promoted.clone(),
+            promoted_configs: old_run.promoted_configs,
             reason: state.reason.clone(),
             author,
             manager,

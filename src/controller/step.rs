@@ -3,6 +3,7 @@
 use super::{
     cache::Kind,
     checks::{self, Finished},
+    configs::{self, Configs, kind_of},
     context::Context,
     difference::{Pair, difference},
     finish,
@@ -18,7 +19,8 @@ use super::{
 use crate::{
     analysis::{self, Decision, Observation, Stage, State},
     api::{Canary, labels},
-    plan::{self, Blueprint, Selector, hash::template_hash, rules},
+    metrics::Severity,
+    plan::{self, Blueprint, Selector, configs::ConfigKind, hash::template_hash, rules},
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -30,6 +32,9 @@ const HANDED_OVER: Duration = Duration::from_millis(500);
 /// After an error that no event will follow.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// After a write that we have no right to: somebody has to grant it first.
+const RIGHTS_RETRY: Duration = Duration::from_secs(30);
+
 /// Steps the Canary of `key`; answers when to do it again if nothing happens before.
 pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
     let Some(canary) = context.canary(&key) else {
@@ -38,8 +43,14 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         context.missed.lock().remove(&key);
         return None;
     };
-    match attempt(&context, &key, canary).await {
+    match attempt(&context, &key, canary.clone()).await {
         Ok(wake) => wake,
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            context
+                .events
+                .record(&*canary, Severity::Warning, format!("Not allowed: {}", status.message));
+            Some(RIGHTS_RETRY)
+        }
         Err(error) if is_stale(&error) => Some(Duration::from_millis(200)),
         Err(error) => {
             tracing::error!(canary = format!("{}.{}", key.1, key.0), %error, "step failed, trying again");
@@ -72,7 +83,8 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         Ok(blueprint) => blueprint,
         Err(why) => return record::not_released(context, &canary, why, now).await,
     };
-    let live = gather(context, &canary, &blueprint);
+    let mut live = gather(context, &canary, &blueprint);
+    live.configs = configs(context, &canary, &live);
     let anothers = |target: &&Value| sweep::is_anothers(&canary, target, sweep::adopts(context, &key.0, target));
     let Some(target) = live.target.as_ref().filter(|target| !anothers(target)) else {
         return without_target(context, &canary, now).await;
@@ -82,7 +94,8 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         Ok(selector) => selector,
         Err(why) => return record::not_released(context, &canary, why.to_string(), now).await,
     };
-    let state = status::state(&canary, now);
+    let mut state = status::state(&canary, now);
+    live.configs.in_terms_of_now(&mut state, live.target.as_ref());
     let seen = look(context, key, &canary, &live, &selector, &blueprint, &state).await;
     let policy = context.policy(&key.0, canary.annotations().get(labels::POLICY).map(String::as_str));
     let rules = rules(
@@ -100,6 +113,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     };
     let (writes, conflicts) = difference(&decision.world, pair);
     let recorded = Recorded {
+        live: &live,
         before: &state,
         decision: &decision,
         revision: seen.target.as_ref().map(|target| target.revision.as_str()),
@@ -162,9 +176,17 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
         canary_service: service(names.map(|n| &n.canary)),
         slices: slices.flat_map(|service| tied(Kind::EndpointSlice, service)).collect(),
         routes: Live::concerned(routes.into_values(), blueprint),
+        configs: Configs::default(),
     }
 }
 
+fn configs(context: &Context, canary: &Canary, live: &Live) -> Configs {
+    let namespace = canary.namespace_name();
+    let readable = |kind: &ConfigKind| context.track_configs && !context.cache.forbidden(kind_of(*kind), namespace);
+    let kinds = ConfigKind::ALL.into_iter().filter(readable).collect();
+    let mut found = Configs::gather(&context.cache, namespace, kinds, live.templates());
+    found.promoted = configs::promoted(canary);
+    found
 }
 
 // Without a target there is nothing to release and primary serves on; a Canary that leaves has nothing to give back to.
@@ -234,6 +256,13 @@ async fn perform(context: &Context, canary: &Canary, decision: &Decision, writes
             "write"
         );
         write.perform(&context.client).await?;
+        if let Write::Copies(copies) = write {
+            for copy in copies {
+                context
+                    .events
+                    .record(canary, Severity::Normal, format!("{} synced", copy.of.copy()));
+            }
+        }
     }
     Ok(())
 }

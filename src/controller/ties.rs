@@ -1,14 +1,15 @@
 //! By which words an object is found besides its own name, so that a step looks at its pair and not at its namespace.
 
 use super::{cache::Kind, live::label};
-use crate::api::labels;
+use crate::{api::labels, plan::configs::references};
 use serde_json::Value;
 
 /// The word of Services and routes that we did not generate. No object has such a name.
 pub const USERS: &str = "*users";
 
 /// The words of an object: uids of the owners of a ReplicaSet, the Service of an EndpointSlice, the Services a route
-/// sends to (and its own name, for the route we would generate under it); [`USERS`]. Others are found by name alone.
+/// sends to (and its own name, for the route we would generate under it), the configs of a Deployment's pods; [`USERS`].
+/// Others are found by name alone.
 pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let mut words: Vec<String> = match kind {
@@ -23,7 +24,15 @@ pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
             .filter_map(|backend| text(backend.get("name")))
             .chain(text(object.pointer("/metadata/name")))
             .collect(),
-        Kind::Deployment | Kind::Service => Vec::new(),
+        // Those that its pods read, and the copies of those that a primary would read.
+        Kind::Deployment => object
+            .pointer("/spec/template")
+            .map(references)
+            .unwrap_or_default()
+            .into_keys()
+            .flat_map(|config| [config.copy().key(), config.key()])
+            .collect(),
+        Kind::Service | Kind::ConfigMap | Kind::Secret => Vec::new(),
     };
     if matches!(kind, Kind::Service | Kind::HttpRoute) && label(object, labels::GENERATED).is_none() {
         words.push(USERS.to_owned());

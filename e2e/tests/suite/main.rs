@@ -3,6 +3,7 @@
 
 mod bad_release;
 mod brand_new;
+mod configs;
 mod dry_run;
 mod exit;
 mod failing_pods;

@@ -13,6 +13,10 @@ pub(super) enum Happening {
     Apply(u8),
     /// The same, while the door is away.
     Bypass(u8),
+    /// Somebody edits the config that all templates read.
+    Config(u8),
+    /// That config goes away, or comes back.
+    ConfigGone(bool),
     /// Somebody wants another number of replicas.
     Scale(u32),
     /// Time passes.
@@ -40,6 +44,9 @@ pub(super) struct Model {
     pub(super) traffic: Traffic,
     pub(super) label: Option<TargetState>,
     pub(super) held: bool,
+    /// The data of the config that all templates read.
+    pub(super) config: u8,
+    pub(super) config_gone: bool,
     pub(super) wanted: u32,
     pub(super) answer: u8,
     pub(super) pods_start: bool,
@@ -47,7 +54,7 @@ pub(super) struct Model {
     /// When the canary's pods last had traffic by route or apex.
     pub(super) last_traffic: Option<Timestamp>,
     /// Revisions that passed all their checks.
-    pub(super) verified: Vec<u8>,
+    pub(super) verified: Vec<String>,
     pub(super) notes: Vec<Note>,
 }
 
@@ -57,10 +64,17 @@ pub(super) struct Workload {
     pub(super) running: u8,
     pub(super) replicas: u32,
     pub(super) ready: u32,
+    /// What its pods read when they started; of primary, what its copy holds.
+    pub(super) read: u8,
 }
 
+/// The revision of a template whose pods read the config as it is at first.
 pub(super) fn hash(template: u8) -> String {
-    format!("v1-{template}")
+    revision(template, 1)
+}
+
+pub(super) fn revision(template: u8, config: u8) -> String {
+    format!("v1-{template}+c{config}")
 }
 
 pub(super) fn seconds(n: u64) -> Duration {
@@ -95,18 +109,21 @@ impl Model {
                 running: 1,
                 replicas: 0,
                 ready: 0,
+                read: 1,
             }),
             primary: None,
             apex: ApexSide::Primary,
             traffic: Traffic::PRIMARY,
             label: Some(TargetState::Cold),
             held: false,
+            config: 1,
+            config_gone: false,
             wanted: 2,
             answer: 0,
             pods_start: true,
             crash: None,
             last_traffic: None,
-            verified: vec![1],
+            verified: vec![hash(1)],
             notes: Vec::new(),
         }
     }
@@ -118,6 +135,7 @@ impl Model {
             running: 1,
             replicas: 2,
             ready: 2,
+            read: 1,
         });
         model.apex = ApexSide::Target;
         model.traffic = Traffic::CANARY;
@@ -140,8 +158,8 @@ impl Model {
                 paused: self.held,
                 held: self.held,
                 state: self.label,
-                revision: hash(t.template),
-                active: (t.replicas > 0).then(|| hash(t.running)),
+                revision: self.now_is(t.template),
+                active: (t.replicas > 0).then(|| self.now_is(t.running)),
                 rollout: if self.held && t.ready >= t.replicas {
                     Rollout::Ready
                 } else {
@@ -153,12 +171,13 @@ impl Model {
                     0
                 }),
                 trouble: None,
-                known: vec![hash(1), hash(2), hash(3), hash(t.template)],
+                known: [1, 2, 3, t.template].map(|template| self.now_is(template)).to_vec(),
+                missing: self.config_gone.then(|| String::from("ConfigMap app")),
                 bypassed: false,
             }),
             primary: self.primary.as_ref().map(|p| Primary {
                 replicas: p.replicas,
-                revision: Some(hash(p.template)),
+                revision: Some(revision(p.template, p.read)),
                 rollout: rollout(p),
                 endpoints: Some(if p.template == p.running { p.ready } else { 0 }),
             }),
@@ -180,6 +199,11 @@ impl Model {
         }
     }
 
+    /// The revision of a template with the config of now; without one it is yet another.
+    pub(super) fn now_is(&self, template: u8) -> String {
+        revision(template, if self.config_gone { 0 } else { self.config })
+    }
+
     pub(super) fn happen(&mut self, what: &Happening) {
         match what {
             Happening::Apply(template) => {
@@ -193,6 +217,7 @@ impl Model {
                         running: *template,
                         replicas: 0,
                         ready: 0,
+                        read: self.config,
                     });
                     self.label = Some(TargetState::Rest);
                 }
@@ -202,6 +227,8 @@ impl Model {
                     target.template = *template;
                 }
             }
+            Happening::Config(config) => self.config = *config,
+            Happening::ConfigGone(gone) => self.config_gone = *gone,
             Happening::Scale(n) => self.wanted = *n,
             Happening::Wait(n) => self.now += seconds(u64::from(*n)),
             Happening::Pods(start) => self.pods_start = *start,
@@ -219,13 +246,17 @@ impl Model {
 
     // What the Deployment controller and the kubelet do.
     pub(super) fn roll(&mut self) {
-        let start = self.pods_start;
-        let held = self.held;
-        for (workload, held) in [(&mut self.target, held), (&mut self.primary, false)] {
-            let Some(w) = workload else { continue };
+        let (config, gone) = (self.config, self.config_gone);
+        let target = self.target.as_mut().map(|w| (w, self.held, true));
+        let primary = self.primary.as_mut().map(|w| (w, false, false));
+        for (w, held, reads_originals) in target.into_iter().chain(primary) {
             if !held && w.template != w.running {
                 w.running = w.template;
                 w.ready = 0;
+            }
+            let start = self.pods_start && !(reads_originals && gone);
+            if start && w.ready == 0 && w.replicas > 0 && reads_originals {
+                w.read = config;
             }
             w.ready = if start { w.replicas } else { w.ready.min(w.replicas) };
         }
@@ -266,9 +297,7 @@ impl Model {
         );
         let built = old.stage == Stage::Building && new.stage != Stage::Building;
         if built || new.stage == Stage::Cutover && old.stage != Stage::Cutover {
-            let revision = new.last_applied.clone().unwrap();
-            self.verified
-                .extend([1u8, 2, 3].into_iter().filter(|t| hash(*t) == revision));
+            self.verified.extend(new.last_applied.clone());
         }
     }
 
@@ -305,6 +334,7 @@ impl Model {
         {
             if traffic.canary() > 0 && traffic.canary() > self.traffic.canary() {
                 self.assert_ready(true, 1, foreign);
+                self.assert_new_data(foreign);
             }
             if traffic.primary() > self.traffic.primary() {
                 self.assert_ready(false, 1, foreign);
@@ -315,16 +345,30 @@ impl Model {
 
     pub(super) fn write_primary(&mut self, world: &World, spend: &mut impl FnMut() -> bool, foreign: bool) {
         let wanted = world.primary_replicas;
+        let self_config = (!self.config_gone).then_some(self.config);
         match (&world.primary, &mut self.primary) {
-            (Some(PrimaryTemplate::Revision(hash_of)), primary) => {
-                let template = [1u8, 2, 3].into_iter().find(|t| hash(*t) == *hash_of).unwrap();
+            (Some(PrimaryTemplate::Revision(wish)), primary) => {
+                let made = primary.as_ref().map(|p| revision(p.template, p.read));
+                let Some(template) = [1u8, 2, 3].into_iter().find(|t| match &made {
+                    Some(made) if made == wish => *made == revision(*t, primary.as_ref().map_or(0, |p| p.read)),
+                    // Copies are only made of what was verified.
+                    _ => self_config.is_some_and(|config| *wish == revision(*t, config)),
+                }) else {
+                    return;
+                };
+                let read = if made.as_ref() == Some(wish) {
+                    primary.as_ref().map_or(0, |p| p.read)
+                } else {
+                    self_config.unwrap_or(0)
+                };
                 let replicas = wanted.or(primary.as_ref().map(|p| p.replicas)).unwrap_or(1);
                 if primary
                     .as_ref()
-                    .is_none_or(|p| p.template != template || p.replicas != replicas)
+                    .is_none_or(|p| p.template != template || p.read != read || p.replicas != replicas)
                     && spend()
                 {
-                    if let Some(p) = primary.as_ref().filter(|p| p.template != template && p.ready > 0) {
+                    let other = |p: &&Workload| p.template != template || p.read != read;
+                    if let Some(p) = primary.as_ref().filter(other).filter(|p| p.ready > 0) {
                         let idle = self.traffic == Traffic::CANARY && self.apex == ApexSide::Target;
                         let cold = self.label == Some(TargetState::Cold) || self.label == Some(TargetState::Hot);
                         assert!(
@@ -340,6 +384,7 @@ impl Model {
                         running,
                         replicas,
                         ready,
+                        read,
                     });
                 }
             }
@@ -363,6 +408,19 @@ impl Model {
         assert!(
             ready >= at_least || wanted_none && !canary,
             "traffic to an unready side: {side:?} {:?}",
+            self.state
+        );
+    }
+
+    // Pods that get traffic have read what is being analysed.
+    pub(super) fn assert_new_data(&self, foreign: bool) {
+        let Some(target) = self.target.as_ref().filter(|t| !foreign && t.ready > 0) else {
+            return;
+        };
+        assert_eq!(
+            self.state.last_applied,
+            Some(revision(target.running, target.read)),
+            "pods with other data than what is analysed: {:?}",
             self.state
         );
     }
@@ -414,17 +472,19 @@ impl Model {
         );
         assert_eq!((self.traffic, self.apex), (Traffic::PRIMARY, ApexSide::Primary));
         assert_eq!(primary.replicas, self.wanted);
-        assert_eq!(self.state.last_promoted, Some(hash(primary.template)));
+        assert_eq!(self.state.last_promoted, Some(revision(primary.template, primary.read)));
         assert!(
-            self.verified.contains(&primary.template),
+            self.verified.contains(&revision(primary.template, primary.read)),
             "primary serves what was never verified: {:?}",
             self.state
         );
         match self.state.phase {
-            Phase::Initialized | Phase::Succeeded => assert_eq!(primary.template, target.template),
+            Phase::Initialized | Phase::Succeeded => {
+                assert_eq!((primary.template, primary.read), (target.template, self.config));
+            }
             Phase::Failed => assert_eq!(
                 self.state.last_applied,
-                Some(hash(target.template)),
+                Some(self.now_is(target.template)),
                 "no revision is lost"
             ),
             phase => panic!("at rest in {phase:?}"),

@@ -4,6 +4,7 @@ use crate::api::number::lenient_i32;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Where a Canary stands, finer than its phase. All instants have microseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +33,15 @@ pub struct RunStatus {
     /// The canary's share to come back to after its pods were lost, percent.
     #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
     pub resume: i32,
+    /// The revision last applied: the hash of `lastAppliedSpec`, and of the configs its pods read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub applied_revision: Option<String>,
+    /// The revision last promoted: the hash of `lastPromotedSpec`, and of the configs its pods read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promoted_revision: Option<String>,
+    /// What primary's copies of ConfigMaps and Secrets were made of, as `trackedConfigs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promoted_configs: Option<BTreeMap<String, String>>,
     /// Why it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -1,3 +1,5 @@
+mod configs;
+
 use super::*;
 use crate::{
     analysis::{ApexSide, PrimaryTemplate, Rollout, Target},
@@ -41,6 +43,7 @@ fn seen(target: &Value) -> Observation {
             endpoints: Some(2),
             trouble: None,
             known: vec![revision.clone()],
+            missing: None,
             bypassed: false,
             revision,
         }),
