@@ -17,9 +17,11 @@ mod observe;
 mod queue;
 mod readiness;
 mod run;
+mod served;
 mod status;
 mod step;
 mod trouble;
+mod wanted;
 mod write;
 
 pub use run::{Settings, run};

@@ -138,12 +138,13 @@ impl Door {
         }
         let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
         let canaries = self.view.canaries(&request.namespace);
-        let stage = target_canary(&canaries, &request.name).map(super::context::stage);
-        Ok(scale::validate(
-            request,
-            state.as_deref().and_then(TargetState::parse),
-            stage,
-        ))
+        let canary = target_canary(&canaries, &request.name);
+        let known = scale::Known {
+            state: state.as_deref().and_then(TargetState::parse),
+            stage: canary.map(super::context::stage),
+            floor: canary.map_or(0, floor),
+        };
+        Ok(scale::validate(request, known))
     }
 
     fn hold_service(&self, request: &Request) -> Response {
@@ -264,6 +265,12 @@ fn no_rights(request: &Request) -> Denial {
          ask for that right, or for the Deployment to be made by somebody who has it",
         request.namespace, request.user_info.username
     ))
+}
+
+/// The size the run needs of both halves.
+fn floor(canary: &crate::api::Canary) -> i64 {
+    let run = canary.status.as_ref().and_then(|status| status.run.as_ref());
+    run.map_or(0, |run| i64::from(run.floor))
 }
 
 /// The weights the controller stamped before writing them.
