@@ -9,6 +9,7 @@ pub mod generate;
 pub mod hash;
 mod primary;
 mod query;
+pub mod reach;
 mod resolve;
 mod route;
 mod selector;

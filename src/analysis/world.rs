@@ -133,7 +133,7 @@ impl World {
                 ..base
             },
             Stage::Returning | Stage::Draining => Self {
-                primary_replicas: Some(wanted),
+                primary_replicas: Some(scaling::returning_size(seen)),
                 ..base
             },
             Stage::LeavingScale => Self {

@@ -1,6 +1,7 @@
 //! One step of one Canary: look, decide, record, write the difference.
 
 use super::{
+    advice::advise,
     cache::{Cache, Kind},
     checks::{self, Finished},
     context::Context,
@@ -70,6 +71,9 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     );
     let decision = analysis::step(&rules, &state, &seen, now);
     record(context, key, &canary, &state, &decision, now).await?;
+    if let Some(target) = &live.target {
+        advise(context, &canary, (target, &selector), &state, &decision.state);
+    }
     let pair = Pair {
         live: &live,
         selector: &selector,
