@@ -214,10 +214,14 @@ impl Door {
             plan.blueprint.autoscaler = Autoscaler::of(&plan.canary);
             let rules = self.view.rules(request, &plan.canary);
             let advice = advice(request, &plan, &around);
-            return response.with_warnings(preview(&plan, &rules, true)).with_warnings(advice);
+            return response
+                .with_warnings(preview(&plan, &rules, true))
+                .with_warnings(advice);
         }
         let Some(effects) = &self.effects else { return response };
-        let may = effects.rights.may_create_canaries(&request.user_info, &request.namespace);
+        let may = effects
+            .rights
+            .may_create_canaries(&request.user_info, &request.namespace);
         let (may, around) = tokio::join!(may, self.around(request));
         plan.canary.spec.autoscaler_ref = around.autoscaler(name);
         let response = response.with_warnings(advice(request, &plan, &around));
@@ -276,7 +280,10 @@ impl Door {
 fn advice(request: &Request, plan: &Plan, around: &Around) -> Vec<String> {
     let target = located(&request.object, request);
     let missed = around.missed(&target, &plan.selector);
-    missed.into_iter().map(|line| format!("coalmine: {}: {line}", request.object_name())).collect()
+    missed
+        .into_iter()
+        .map(|line| format!("coalmine: {}: {line}", request.object_name()))
+        .collect()
 }
 
 fn no_rights(request: &Request) -> Denial {

@@ -68,7 +68,10 @@ fn missed(target: &Lookup<Value>, view: &View, around: &Around) -> Vec<String> {
         |_| Vec::new(),
         |selector| {
             let missed = around.missed(target, &selector);
-            missed.into_iter().map(|line| format!("spec.targetRef: {line}")).collect()
+            missed
+                .into_iter()
+                .map(|line| format!("spec.targetRef: {line}"))
+                .collect()
         },
     )
 }

@@ -125,7 +125,11 @@ mod tests {
             ..known(TargetState::Serving, Stage::Running)
         };
         for (was, wanted, allowed) in [(4, 7, true), (7, 4, true), (1, 2, true), (7, 3, false), (4, 3, false)] {
-            assert_eq!(validate(&request(was, wanted), known).allowed(), allowed, "{was} to {wanted}");
+            assert_eq!(
+                validate(&request(was, wanted), known).allowed(),
+                allowed,
+                "{was} to {wanted}"
+            );
         }
         let denial = validate(&request(7, 3), known).denial.unwrap();
         assert_eq!(
@@ -155,17 +159,7 @@ mod tests {
             (Some(TargetState::Rest), Some(Stage::Running)),
             (None, None),
         ] {
-            assert!(
-                validate(
-                    &request(1, 4),
-                    Known {
-                        state,
-                        stage,
-                        floor: 0
-                    }
-                )
-                .allowed()
-            );
+            assert!(validate(&request(1, 4), Known { state, stage, floor: 0 }).allowed());
         }
     }
 

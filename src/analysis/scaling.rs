@@ -10,14 +10,22 @@ use crate::api::labels::TargetState;
 impl State {
     /// The target's size at the start of a run.
     pub(super) fn run_size(&self, target: &Target, seen: &Observation) -> u32 {
-        let size = if seen.scaler.is_some() { self.floor } else { target.wanted };
+        let size = if seen.scaler.is_some() {
+            self.floor
+        } else {
+            target.wanted
+        };
         size.max(1)
     }
 
     // Recorded when a run starts and, since primary may have grown in it, when it is about to be promoted.
     pub(super) fn remember_size(&mut self, seen: &Observation) {
         let primary = seen.primary.as_ref().map_or(0, |p| p.replicas);
-        self.floor = if seen.scaler.is_some() { self.floor.max(primary) } else { 0 };
+        self.floor = if seen.scaler.is_some() {
+            self.floor.max(primary)
+        } else {
+            0
+        };
     }
 }
 

@@ -137,7 +137,13 @@ impl World {
                 ..base
             },
             Stage::LeavingScale => Self {
-                target_replicas: Some(seen.primary.as_ref().map_or(wanted, |p| p.replicas).max(wanted).max(started)),
+                target_replicas: Some(
+                    seen.primary
+                        .as_ref()
+                        .map_or(wanted, |p| p.replicas)
+                        .max(wanted)
+                        .max(started),
+                ),
                 target_state: Some(TargetState::Hot),
                 target_revision: state.last_promoted.clone(),
                 unpause: target.held,

@@ -44,7 +44,10 @@ where
 {
     let api = Api::<K>::namespaced(context.client.clone(), namespace);
     match api.list(&ListParams::default()).await {
-        Ok(found) => found.iter().filter_map(|object| serde_json::to_value(object).ok()).collect(),
+        Ok(found) => found
+            .iter()
+            .filter_map(|object| serde_json::to_value(object).ok())
+            .collect(),
         Err(error) => {
             tracing::warn!(namespace, kind = %K::kind(&()), %error, "cannot be looked at");
             Vec::new()

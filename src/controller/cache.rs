@@ -56,7 +56,12 @@ impl Kind {
             Self::Service => ("", "v1", "Service", "services"),
             Self::EndpointSlice => ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
             Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
-            Self::HorizontalPodAutoscaler => ("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+            Self::HorizontalPodAutoscaler => (
+                "autoscaling",
+                "v2",
+                "HorizontalPodAutoscaler",
+                "horizontalpodautoscalers",
+            ),
             Self::ScaledObject => ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
         };
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
@@ -144,10 +149,9 @@ impl Cache {
 
     /// Whether every kind that is watched in the namespace has been listed once.
     pub fn complete(&self, namespace: &str) -> bool {
-        self.shelves
-            .read()
-            .get(namespace)
-            .is_some_and(|shelf| !shelf.expected.is_empty() && shelf.expected.iter().all(|k| shelf.complete.contains(k)))
+        self.shelves.read().get(namespace).is_some_and(|shelf| {
+            !shelf.expected.is_empty() && shelf.expected.iter().all(|k| shelf.complete.contains(k))
+        })
     }
 
     /// Forgets a namespace.

@@ -40,7 +40,11 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str) {
     };
     let (services, routes) = (list(Kind::Service), list(Kind::HttpRoute));
     let scalers = [list(Kind::HorizontalPodAutoscaler), list(Kind::ScaledObject)].concat();
-    let around = Around { services: &services, routes: &routes, scalers: &scalers };
+    let around = Around {
+        services: &services,
+        routes: &routes,
+        scalers: &scalers,
+    };
     for target in list(Kind::Deployment) {
         let name = target
             .pointer("/metadata/name")

@@ -48,7 +48,9 @@ impl Live {
     /// The autoscalers that we made for this Canary.
     pub fn own_twins<'a>(&'a self, blueprint: &'a Blueprint) -> impl Iterator<Item = &'a Value> {
         let going = |twin: &Value| twin.pointer("/metadata/deletionTimestamp").is_some();
-        self.twins.iter().filter(move |twin| is_owned(twin, blueprint) && !going(twin))
+        self.twins
+            .iter()
+            .filter(move |twin| is_owned(twin, blueprint) && !going(twin))
     }
 
     /// ReplicaSets that `owner` controls.

@@ -180,13 +180,10 @@ where
 {
     let writer = Writer::default();
     let store = writer.as_reader();
-    let events = reflector(
-        writer,
-        watcher(Api::<K>::all(client.clone()), which),
-    )
-    .default_backoff()
-    .modify(|object| object.meta_mut().managed_fields = None)
-    .touched_objects();
+    let events = reflector(writer, watcher(Api::<K>::all(client.clone()), which))
+        .default_backoff()
+        .modify(|object| object.meta_mut().managed_fields = None)
+        .touched_objects();
     tokio::spawn(async move {
         let mut events = Box::pin(events);
         while let Some(event) = events.next().await {

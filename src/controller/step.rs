@@ -166,7 +166,9 @@ fn scaler(cache: &Cache, blueprint: &Blueprint) -> Option<Value> {
 fn twins(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
     let named = blueprint.autoscaler.as_ref().map(plan::Autoscaler::twin_name);
     let kinds = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
-    let all = kinds.into_iter().flat_map(|kind| cache.list(kind, &blueprint.namespace));
+    let all = kinds
+        .into_iter()
+        .flat_map(|kind| cache.list(kind, &blueprint.namespace));
     picked(all.collect(), |object| {
         is_owned(object, blueprint) || named.as_deref() == Some(text(object, "/metadata/name"))
     })

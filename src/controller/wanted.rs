@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn the_authors_number_is_the_label_or_what_was_written_past_the_door() {
         let rest = Some(TargetState::Rest);
-        let of = |desired, state, replicas, primary| wanted(&target(desired), state, replicas, primary, Decides::Author);
+        let of =
+            |desired, state, replicas, primary| wanted(&target(desired), state, replicas, primary, Decides::Author);
         assert_eq!(of(Some("3"), rest, 0, Some(2)), 3);
         assert_eq!(of(Some("3"), rest, 5, Some(2)), 5);
         assert_eq!(of(None, None, 4, None), 4);
@@ -79,7 +80,8 @@ mod tests {
     #[test]
     fn an_autoscalers_number_is_what_primary_has() {
         let hpa = by(ScalerKind::Hpa, 2, 8);
-        let of = |desired, replicas, primary, who| wanted(&target(desired), Some(TargetState::Rest), replicas, primary, who);
+        let of =
+            |desired, replicas, primary, who| wanted(&target(desired), Some(TargetState::Rest), replicas, primary, who);
         assert_eq!(of(Some("3"), 0, Some(6), hpa), 6);
         // Before primary exists, within the bounds it will be given.
         assert_eq!(of(Some("1"), 0, None, hpa), 2);

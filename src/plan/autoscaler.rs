@@ -152,6 +152,10 @@ impl Autoscaler {
     fn bound(&self, spec: &mut Map<String, Value>, bounds: Bounds, floor: u32) {
         let (min, max) = self.kind.bound_names();
         let least = bounds.min.max(floor).min(bounds.max);
+        // KEDA goes below its least when nothing is to be done.
+        if floor > 0 {
+            spec.remove("idleReplicaCount");
+        }
         if self.min.is_some() || least != bounds.min {
             spec.insert(min.to_owned(), json!(least));
         }
@@ -176,7 +180,10 @@ impl Autoscaler {
 }
 
 fn copied(user: &Value, what: &str, keep: impl Fn(&str) -> bool) -> Map<String, Value> {
-    let all = user.get("metadata").and_then(|m| m.get(what)).and_then(Value::as_object);
+    let all = user
+        .get("metadata")
+        .and_then(|m| m.get(what))
+        .and_then(Value::as_object);
     let ours = |key: &str| key.contains(TOOLKIT) || key.starts_with(labels::PREFIX) || key.starts_with("kubectl.");
     all.into_iter()
         .flatten()
@@ -230,7 +237,10 @@ pub fn reference(target: &str, scalers: &[Value]) -> Option<AutoscalerRef> {
     let found = |kind: ScalerKind| {
         let of_kind = |object: &&Value| text(object, "/kind").as_deref() == Some(kind.as_str());
         let named = scalers.iter().filter(of_kind).filter(scales);
-        named.filter_map(|object| text(object, "/metadata/name")).min().map(|name| (kind, name))
+        named
+            .filter_map(|object| text(object, "/metadata/name"))
+            .min()
+            .map(|name| (kind, name))
     };
     let (kind, name) = found(ScalerKind::ScaledObject).or_else(|| found(ScalerKind::Hpa))?;
     Some(AutoscalerRef {

@@ -45,10 +45,19 @@ mod tests {
     #[test]
     fn the_target_and_its_canary_become_primary() {
         for (asked, about) in [
-            (r#"sum(rate(http_requests{app="web"}[1m]))"#, r#"sum(rate(http_requests{app="web-primary"}[1m]))"#),
-            (r#"rate(x{service="web-canary"}[1m])"#, r#"rate(x{service="web-primary"}[1m])"#),
+            (
+                r#"sum(rate(http_requests{app="web"}[1m]))"#,
+                r#"sum(rate(http_requests{app="web-primary"}[1m]))"#,
+            ),
+            (
+                r#"rate(x{service="web-canary"}[1m])"#,
+                r#"rate(x{service="web-primary"}[1m])"#,
+            ),
             (r#"x{pod=~"web-[0-9a-f]+-.*"}"#, r#"x{pod=~"web-primary-[0-9a-f]+-.*"}"#),
-            (r#"x{backend="shop_web_80"} / y{b='shop-web-80'}"#, r#"x{backend="shop_web-primary_80"} / y{b='shop-web-primary-80'}"#),
+            (
+                r#"x{backend="shop_web_80"} / y{b='shop-web-80'}"#,
+                r#"x{backend="shop_web-primary_80"} / y{b='shop-web-primary-80'}"#,
+            ),
             ("avg:trace.hits{service:web}", "avg:trace.hits{service:web-primary}"),
         ] {
             assert_eq!(about_primary(asked, "web"), about);

@@ -48,7 +48,11 @@ pub fn missed(target: &Value, selector: &Selector, budgets: &[Value], policies: 
     let misses = |labels: &Value| matches(labels, &pods) && !matches(labels, &primary);
     let named = |kind, object: &Value, path| Missed {
         kind,
-        name: object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        name: object
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
         path,
         key: selector.key.clone(),
         value: selector.value.clone(),
@@ -87,7 +91,11 @@ fn matches(selector: &Value, labels: &Map<String, Value>) -> bool {
     let Some(selector) = selector.as_object() else {
         return false;
     };
-    let mut equal = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();
+    let mut equal = selector
+        .get("matchLabels")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     let mut said = selector
         .get("matchExpressions")
         .and_then(Value::as_array)
@@ -177,7 +185,10 @@ mod tests {
             ),
         ] {
             let said = found(&[], &[policy(spec)]);
-            assert!(said[0].starts_with("NetworkPolicy \"wall\"") && said[0].contains(path), "{said:?}");
+            assert!(
+                said[0].starts_with("NetworkPolicy \"wall\"") && said[0].contains(path),
+                "{said:?}"
+            );
         }
         assert_eq!(found(&[], &[policy(json!({"podSelector": {}}))]), Vec::<String>::new());
     }

@@ -52,7 +52,9 @@ fn relabel(holder: &mut Value, selector: &Selector) {
     };
     let primary = json!(selector.primary_value());
     let own = |value: &Value| value.as_str() == Some(selector.value.as_str());
-    if let Some(value) = labels.pointer_mut("/matchLabels").and_then(|l| l.get_mut(&selector.key))
+    if let Some(value) = labels
+        .pointer_mut("/matchLabels")
+        .and_then(|l| l.get_mut(&selector.key))
         && own(value)
     {
         *value = primary.clone();
@@ -129,7 +131,10 @@ mod tests {
             term[extra.0] = extra.1;
             json!({"affinity": {"podAntiAffinity": {REQUIRED: [term]}}})
         };
-        for extra in [("namespaces", json!(["shop", "other"])), ("namespaceSelector", json!({}))] {
+        for extra in [
+            ("namespaces", json!(["shop", "other"])),
+            ("namespaceSelector", json!({})),
+        ] {
             assert_eq!(after(term(extra.clone(), "web")), term(extra, "web-primary"));
         }
     }

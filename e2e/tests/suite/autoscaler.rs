@@ -75,15 +75,23 @@ async fn an_edit_of_the_users_hpa_reaches_primary_at_once_and_leaving_gives_ever
         assert_eq!(made["spec"]["metrics"], hpa(5)["spec"]["metrics"]);
 
         let edited = scene.apply(&hpa(7).to_string()).await?.succeeded()?;
-        twin(scene, "hpa", "primary's autoscaler to follow", |twin| twin["spec"]["maxReplicas"] == 7).await?;
-        println!("primary's autoscaler followed {:?} after the answer", edited.at.elapsed());
+        twin(scene, "hpa", "primary's autoscaler to follow", |twin| {
+            twin["spec"]["maxReplicas"] == 7
+        })
+        .await?;
+        println!(
+            "primary's autoscaler followed {:?} after the answer",
+            edited.at.elapsed()
+        );
         let canary = scene.objects().canary("app").await?.expect("the canary");
         assert_eq!(canary.phase(), "Initialized", "an edit of the autoscaler starts no run");
 
         // The least of the HPA, by the HPA: the Deployment names no number.
-        wait_for("primary to have the autoscaler's least", Duration::from_secs(60), async || {
-            Ok((replicas(scene, "app-primary").await? == 2).then_some(()))
-        })
+        wait_for(
+            "primary to have the autoscaler's least",
+            Duration::from_secs(60),
+            async || Ok((replicas(scene, "app-primary").await? == 2).then_some(())),
+        )
         .await?;
         assert_eq!(replicas(scene, "app").await?, 0);
         scene.unlabel().await?;
@@ -97,7 +105,9 @@ async fn an_edit_of_the_users_hpa_reaches_primary_at_once_and_leaving_gives_ever
         })
         .await?;
         assert_eq!(replicas(scene, "app").await?, 2, "the target runs what primary ran");
-        let users = object(scene, "hpa", "app").await?.expect("the user's own is still there");
+        let users = object(scene, "hpa", "app")
+            .await?
+            .expect("the user's own is still there");
         assert_eq!(users["spec"]["scaleTargetRef"]["name"], "app");
         Ok(())
     })
@@ -119,13 +129,21 @@ async fn under_real_load_primary_grows_and_a_release_carries_what_it_runs_withou
         busy.path = "/spin/5".to_owned();
         busy.rate = 20;
         let busy = busy.start()?;
-        wait_for("primary to be scaled by its load", Duration::from_secs(180), async || {
-            let ready = scene.objects().deployments().get("app-primary").await?.status;
-            let ready = ready.and_then(|status| status.ready_replicas).unwrap_or_default();
-            Ok((u64::try_from(ready)? == MOST).then_some(()))
-        })
+        wait_for(
+            "primary to be scaled by its load",
+            Duration::from_secs(180),
+            async || {
+                let ready = scene.objects().deployments().get("app-primary").await?.status;
+                let ready = ready.and_then(|status| status.ready_replicas).unwrap_or_default();
+                Ok((u64::try_from(ready)? == MOST).then_some(()))
+            },
+        )
         .await?;
-        assert_eq!(replicas(scene, "app").await?, 0, "the target rests, whatever its own autoscaler thinks");
+        assert_eq!(
+            replicas(scene, "app").await?,
+            0,
+            "the target rests, whatever its own autoscaler thinks"
+        );
 
         scene.apply(&measured(&app.at("v2")).to_string()).await?.succeeded()?;
         scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
@@ -142,13 +160,22 @@ async fn under_real_load_primary_grows_and_a_release_carries_what_it_runs_withou
         })
         .await?;
         println!("fewest pods in the run: canary {}, primary {}", fewest.0, fewest.1);
-        assert_eq!(fewest, (MOST, MOST), "the canary carries what primary ran, and neither shrinks in the run");
+        assert_eq!(
+            fewest,
+            (MOST, MOST),
+            "the canary carries what primary ran, and neither shrinks in the run"
+        );
         wait_for("the target to rest", Duration::from_secs(10), async || {
             Ok((replicas(scene, "app").await? == 0).then_some(()))
         })
         .await?;
-        let released = object(scene, "hpa", "app-primary").await?.expect("primary's autoscaler");
-        assert_eq!(released["spec"]["minReplicas"], 2, "after the run the user's own least counts");
+        let released = object(scene, "hpa", "app-primary")
+            .await?
+            .expect("primary's autoscaler");
+        assert_eq!(
+            released["spec"]["minReplicas"], 2,
+            "after the run the user's own least counts"
+        );
         for report in [running.stop().await?, busy.stop().await?] {
             report.nothing_lost()?;
         }
@@ -173,7 +200,11 @@ async fn a_scaled_object_is_paused_while_the_target_rests_and_has_a_twin_for_pri
             made["spec"]["triggers"][0]["metadata"]["query"],
             "sum(rate(http_requests_total{app=\"app-primary\"}[1m]))"
         );
-        assert_eq!(made["metadata"]["annotations"][PAUSED], Value::Null, "primary is not paused");
+        assert_eq!(
+            made["metadata"]["annotations"][PAUSED],
+            Value::Null,
+            "primary is not paused"
+        );
         paused(scene, Some("0")).await?;
 
         scene.apply(&scaled_object("9").to_string()).await?.succeeded()?;
@@ -193,7 +224,10 @@ async fn a_scaled_object_is_paused_while_the_target_rests_and_has_a_twin_for_pri
 
         scene.unlabel().await?;
         wait_for("the twin to be gone", Duration::from_secs(60), async || {
-            Ok(object(scene, "scaledobject", "app-primary").await?.is_none().then_some(()))
+            Ok(object(scene, "scaledobject", "app-primary")
+                .await?
+                .is_none()
+                .then_some(()))
         })
         .await?;
         paused(scene, None).await?;
@@ -219,7 +253,9 @@ async fn paused(scene: &Scene, at: Option<&str>) -> anyhow::Result<()> {
     let what = format!("the target's ScaledObject to be paused at {at:?}");
     wait_for(&what, Duration::from_secs(10), async || {
         let object = object(scene, "scaledobject", "app").await?;
-        let said = object.as_ref().map(|o| o["metadata"]["annotations"][PAUSED].as_str().map(str::to_owned));
+        let said = object
+            .as_ref()
+            .map(|o| o["metadata"]["annotations"][PAUSED].as_str().map(str::to_owned));
         Ok((said == Some(at.map(str::to_owned))).then_some(()))
     })
     .await
@@ -253,10 +289,14 @@ async fn a_disruption_budget_that_would_miss_primary_is_named_with_the_fix() {
         .await?;
         let both = json!({"matchExpressions": [{"key": "app", "operator": "In", "values": ["app", "app-primary"]}]});
         scene.apply(&budget(both)).await?.succeeded()?;
-        wait_for("the budget to count primary's pods", Duration::from_secs(30), async || {
-            let budget = object(scene, "pdb", "keep-one").await?.unwrap_or_default();
-            Ok((budget["status"]["currentHealthy"] == 2).then_some(()))
-        })
+        wait_for(
+            "the budget to count primary's pods",
+            Duration::from_secs(30),
+            async || {
+                let budget = object(scene, "pdb", "keep-one").await?.unwrap_or_default();
+                Ok((budget["status"]["currentHealthy"] == 2).then_some(()))
+            },
+        )
         .await?;
         Ok(())
     })

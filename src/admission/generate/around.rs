@@ -23,7 +23,12 @@ impl Generator {
     pub async fn around(&self, namespace: &str) -> Around {
         let list = |group, version, kind, plural| self.list(namespace, (group, version, kind), plural);
         let (hpas, scaled_objects, budgets, policies) = tokio::join!(
-            list("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+            list(
+                "autoscaling",
+                "v2",
+                "HorizontalPodAutoscaler",
+                "horizontalpodautoscalers"
+            ),
             list("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
             list("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
             list("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
@@ -99,7 +104,8 @@ mod tests {
     fn fake() -> Fake {
         let fake = Fake::default();
         let list = |item: Value| json!({"metadata": {}, "items": [item]});
-        let hpa = json!({"metadata": {"name": "shop"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "shop"}}});
+        let hpa =
+            json!({"metadata": {"name": "shop"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "shop"}}});
         let budget = json!({"metadata": {"name": "keep"}, "spec": {"selector": {"matchLabels": {"app": "shop"}}}});
         let base = |group: &str, plural: &str| format!("/apis/{group}/namespaces/web/{plural}");
         fake.objects.lock().extend([
@@ -111,7 +117,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_namespace_is_looked_at_also_where_keda_is_not_installed() {
-        let around = Generator::new(fake().client(), Duration::from_secs(5)).around("web").await;
+        let around = Generator::new(fake().client(), Duration::from_secs(5))
+            .around("web")
+            .await;
         assert_eq!(around.autoscaler("shop").unwrap().name, "shop");
         assert_eq!(around.autoscaler("other"), None);
         assert_eq!(around.scalers().unwrap()[0].target_name, "shop");
@@ -126,7 +134,9 @@ mod tests {
             delay: Duration::from_secs(60),
             ..fake()
         };
-        let around = Generator::new(slow.client(), Duration::from_millis(5)).around("web").await;
+        let around = Generator::new(slow.client(), Duration::from_millis(5))
+            .around("web")
+            .await;
         assert_eq!(around, Around::default());
         assert_eq!(around.scalers(), None);
     }

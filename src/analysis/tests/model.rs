@@ -304,7 +304,11 @@ impl Model {
                 self.held = self.held && !world.unpause;
             }
         }
-        if self.primary.is_some() && self.twin.is_some() && world.twin.is_some_and(|floor| Some(floor) != self.twin) && spend() {
+        if self.primary.is_some()
+            && self.twin.is_some()
+            && world.twin.is_some_and(|floor| Some(floor) != self.twin)
+            && spend()
+        {
             self.twin = world.twin;
         }
         self.write_primary(world, &mut spend, foreign);

@@ -2,8 +2,8 @@
 
 use super::model::{Happening, Model, hash};
 use super::{Strategy, happening, run, weighted};
-use crate::analysis::{Stage, TargetState};
-use crate::api::canary::Phase;
+use crate::analysis::Stage;
+use crate::api::{canary::Phase, labels::TargetState};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 
@@ -12,10 +12,7 @@ pub(super) const MOST: u32 = 8;
 
 impl Model {
     fn scaled(self) -> Self {
-        Self {
-            twin: Some(0),
-            ..self
-        }
+        Self { twin: Some(0), ..self }
     }
 
     /// What production is to have.
@@ -57,7 +54,10 @@ impl Model {
     }
 
     fn replicas(&self) -> (u32, u32) {
-        (self.target.as_ref().unwrap().replicas, self.primary.as_ref().unwrap().replicas)
+        (
+            self.target.as_ref().unwrap().replicas,
+            self.primary.as_ref().unwrap().replicas,
+        )
     }
 }
 
@@ -76,7 +76,10 @@ fn the_canary_starts_with_what_primary_runs_and_neither_gets_fewer_in_the_run() 
     model.happen(&Happening::AutoscaleTarget(1));
     assert_eq!(model.replicas(), (5, 5));
     run(&mut model);
-    assert_eq!((model.state.phase, model.replicas(), model.twin), (Phase::Succeeded, (0, 5), Some(0)));
+    assert_eq!(
+        (model.state.phase, model.replicas(), model.twin),
+        (Phase::Succeeded, (0, 5), Some(0))
+    );
     model.happen(&Happening::Autoscale(1));
     run(&mut model);
     assert_eq!(model.replicas(), (0, 1));

@@ -26,7 +26,9 @@ impl Pair<'_> {
     }
 
     fn paused(&self, writes: &mut Vec<Write>) {
-        let Some(scaler) = &self.blueprint.autoscaler else { return };
+        let Some(scaler) = &self.blueprint.autoscaler else {
+            return;
+        };
         let Some(object) = &self.live.scaler else { return };
         if scaler.kind == ScalerKind::ScaledObject && annotation(object, PAUSED_REPLICAS) != Some(NONE) {
             writes.push(self.annotated(object, json!(NONE)));
@@ -59,7 +61,9 @@ impl Pair<'_> {
         let is_it = |twin: &&Value| text(twin, "/metadata/name") == name && twin.get("kind") == wanted.get("kind");
         match self.live.twins.iter().find(is_it) {
             Some(live) if !self.is_ours(live) => {
-                let Some(scaler) = &self.blueprint.autoscaler else { return };
+                let Some(scaler) = &self.blueprint.autoscaler else {
+                    return;
+                };
                 conflicts.push(Conflict::Name(scaler.kind.as_str(), name.to_owned()));
             }
             Some(live) if is_current(live, &wanted) => {}
@@ -78,7 +82,10 @@ impl Pair<'_> {
         if world.twin.is_none() && world.dismantle != Dismantle::Everything {
             return;
         }
-        let kept = world.twin.and_then(|floor| self.wanted_twin(floor)).map(|(_, twin)| twin);
+        let kept = world
+            .twin
+            .and_then(|floor| self.wanted_twin(floor))
+            .map(|(_, twin)| twin);
         let is_kept = |twin: &Value| {
             kept.as_ref().is_some_and(|kept| {
                 kept.get("kind") == twin.get("kind") && text(kept, "/metadata/name") == text(twin, "/metadata/name")

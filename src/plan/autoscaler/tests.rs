@@ -70,7 +70,10 @@ fn the_canarys_own_bounds_win_and_a_run_raises_the_least_up_to_the_most() {
     };
     let bounds = |scaler: &Autoscaler, floor| {
         let spec = scaler.twin(&hpa(), &Blueprint::sample(), floor)["spec"].clone();
-        (spec["minReplicas"].as_u64().unwrap(), spec["maxReplicas"].as_u64().unwrap())
+        (
+            spec["minReplicas"].as_u64().unwrap(),
+            spec["maxReplicas"].as_u64().unwrap(),
+        )
     };
     assert_eq!(bounds(&own, 0), (3, 5));
     assert_eq!(bounds(&own, 4), (4, 5));
@@ -87,7 +90,10 @@ fn a_scaled_object_is_copied_without_its_pause_and_asks_about_primary() {
     spec["triggers"][0]["metadata"]["query"] = json!("rate(x{app=\"web-primary\"}[1m])");
     spec["triggers"][1]["metadata"]["query"] = json!("rate(y{app=\"web-primary\"}[1m])");
     assert_eq!(twin["spec"], spec);
-    assert_eq!(twin["metadata"]["annotations"], json!({"autoscaling.keda.sh/paused": "false"}));
+    assert_eq!(
+        twin["metadata"]["annotations"],
+        json!({"autoscaling.keda.sh/paused": "false"})
+    );
     assert_eq!(
         twin["metadata"]["labels"],
         json!({"team": "a", "app.kubernetes.io/managed-by": "flagger"})
@@ -115,6 +121,12 @@ fn kedas_defaults_bound_what_a_scaled_object_leaves_open() {
     assert_eq!(scaler.bounds(&open), Bounds { min: 0, max: 100 });
     let twin = scaler.twin(&open, &Blueprint::sample(), 0);
     assert_eq!(twin["spec"], json!({"scaleTargetRef": {"name": "web-primary"}}));
+    let twin = scaler.twin(&scaled_object(), &Blueprint::sample(), 4);
+    assert_eq!(
+        twin["spec"].get("idleReplicaCount"),
+        None,
+        "primary keeps its pods in a run"
+    );
     let twin = scaler.twin(&open, &Blueprint::sample(), 4);
     assert_eq!(twin["spec"]["minReplicaCount"], 4);
 }
@@ -127,6 +139,9 @@ fn the_autoscaler_of_a_deployment_is_found_by_whom_it_scales() {
     let found = reference("web", &all).unwrap();
     assert_eq!((found.kind.as_str(), found.name.as_str()), ("ScaledObject", "web"));
     let found = reference("web", &all[1..2]).unwrap();
-    assert_eq!((found.api_version.as_str(), found.name.as_str()), ("autoscaling/v2", "web"));
+    assert_eq!(
+        (found.api_version.as_str(), found.name.as_str()),
+        ("autoscaling/v2", "web")
+    );
     assert_eq!(reference("other", &all), None);
 }

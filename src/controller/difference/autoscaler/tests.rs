@@ -96,7 +96,10 @@ fn the_twin_is_made_once_and_follows_every_edit_also_what_is_taken_away() {
     assert_eq!(made(&blueprint, &beside(less), 0)["spec"].get("behavior"), None);
     // In a run primary keeps what it had; afterwards the user's own least counts again.
     assert_eq!(made(&blueprint, &beside(hpa()), 5)["spec"]["minReplicas"], 5);
-    assert_eq!(writes(&blueprint, &beside(hpa()), &World::untouched()), (vec![], vec![]));
+    assert_eq!(
+        writes(&blueprint, &beside(hpa()), &World::untouched()),
+        (vec![], vec![])
+    );
 }
 
 #[test]
@@ -109,7 +112,10 @@ fn a_foreign_autoscaler_under_the_twins_name_is_a_conflict() {
     };
     let (writes, conflicts) = writes(&named(ScalerKind::Hpa), &live, &with_twin(0));
     assert_eq!(writes, []);
-    assert_eq!(conflicts, [Conflict::Name("HorizontalPodAutoscaler", "web-primary".into())]);
+    assert_eq!(
+        conflicts,
+        [Conflict::Name("HorizontalPodAutoscaler", "web-primary".into())]
+    );
 }
 
 #[test]
@@ -127,11 +133,17 @@ fn a_twin_goes_with_what_it_is_a_twin_of() {
         ..live(scaler)
     };
     // The user's HPA is deleted; the Canary names none any more; it names a ScaledObject instead.
-    assert_eq!(writes(&named(ScalerKind::Hpa), &beside(None), &with_twin(0)).0, [gone.clone()]);
+    assert_eq!(
+        writes(&named(ScalerKind::Hpa), &beside(None), &with_twin(0)).0,
+        [gone.clone()]
+    );
     assert_eq!(writes(&blueprint(), &beside(None), &with_twin(0)).0, [gone.clone()]);
     let keda = named(ScalerKind::ScaledObject);
     let (done, conflicts) = writes(&keda, &beside(Some(scaled_object(None))), &with_twin(0));
-    assert!(matches!(&done[..], [Write::Apply { kind: Kind::ScaledObject, .. }, last] if *last == gone), "{done:?}");
+    assert!(
+        matches!(&done[..], [Write::Apply { kind: Kind::ScaledObject, .. }, last] if *last == gone),
+        "{done:?}"
+    );
     assert_eq!(conflicts, []);
     let out = World {
         dismantle: Dismantle::Everything,
@@ -168,7 +180,13 @@ fn kedas_hold_on_the_target_comes_first_and_ends_with_the_pair() {
     for (live, paused, first) in [(with(None), true, json!("0")), (with(Some("0")), false, Value::Null)] {
         let (done, _) = writes(&blueprint, &live, &world(paused));
         assert_eq!(done.first(), Some(&annotated(first)));
-        assert!(matches!(done.last(), Some(Write::Merge { kind: Kind::Deployment, .. })));
+        assert!(matches!(
+            done.last(),
+            Some(Write::Merge {
+                kind: Kind::Deployment,
+                ..
+            })
+        ));
     }
     assert_eq!(writes(&blueprint, &with(Some("0")), &world(true)).0.len(), 1);
     let out = World {
