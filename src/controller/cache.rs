@@ -5,6 +5,7 @@
 //! memory, and a step that changes a copy would have to make one anyway.
 
 use super::{configs::summary, ties::ties};
+use crate::plan::ScalerKind;
 use futures::{StreamExt, TryStreamExt};
 use kube::{
     Api, Client, ResourceExt,
@@ -37,11 +38,15 @@ pub enum Kind {
     ConfigMap,
     /// v1 Secret: the same.
     Secret,
+    /// autoscaling/v2 HorizontalPodAutoscaler: the user's and primary's.
+    HorizontalPodAutoscaler,
+    /// keda.sh/v1alpha1 ScaledObject, where KEDA is installed.
+    ScaledObject,
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
+    /// Those that every cluster has.
+    pub const ALL: [Self; 8] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::Service,
@@ -49,6 +54,7 @@ impl Kind {
         Self::HttpRoute,
         Self::ConfigMap,
         Self::Secret,
+        Self::HorizontalPodAutoscaler,
     ];
 
     /// Its API resource.
@@ -61,8 +67,37 @@ impl Kind {
             Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
             Self::ConfigMap => ("", "v1", "ConfigMap", "configmaps"),
             Self::Secret => ("", "v1", "Secret", "secrets"),
+            Self::HorizontalPodAutoscaler => (
+                "autoscaling",
+                "v2",
+                "HorizontalPodAutoscaler",
+                "horizontalpodautoscalers",
+            ),
+            Self::ScaledObject => ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
         };
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+    }
+
+    /// The kind of an autoscaler; `None` for any other object.
+    pub fn of_scaler(object: &Value) -> Option<Self> {
+        let kind = object.get("kind").and_then(Value::as_str)?;
+        [Self::HorizontalPodAutoscaler, Self::ScaledObject]
+            .into_iter()
+            .find(|known| known.resource().kind == kind)
+    }
+
+    // Their status and version change with every look at the metrics, and nobody here reads either.
+    fn changes_by_itself(self) -> bool {
+        matches!(self, Self::HorizontalPodAutoscaler | Self::ScaledObject)
+    }
+}
+
+impl From<ScalerKind> for Kind {
+    fn from(kind: ScalerKind) -> Self {
+        match kind {
+            ScalerKind::Hpa => Self::HorizontalPodAutoscaler,
+            ScalerKind::ScaledObject => Self::ScaledObject,
+        }
     }
 }
 
@@ -135,6 +170,7 @@ impl Text {
 struct Shelf {
     objects: HashMap<Kind, Objects>,
     tied: HashMap<(Kind, String), BTreeSet<String>>,
+    expected: Vec<Kind>,
     complete: Vec<Kind>,
     forbidden: Vec<Kind>,
 }
@@ -209,12 +245,21 @@ impl Cache {
         self.shelves.read().get(namespace).map(look)
     }
 
-    /// Whether every kind of the namespace has been listed once.
+    /// Says which kinds of a namespace are watched from now on; others are forgotten.
+    pub fn expect(&self, namespace: &str, kinds: &[Kind]) {
+        let mut shelves = self.shelves.write();
+        let shelf = shelves.entry(namespace.to_owned()).or_default();
+        shelf.expected = kinds.to_vec();
+        shelf.complete.retain(|kind| kinds.contains(kind));
+        shelf.objects.retain(|kind, _| kinds.contains(kind));
+        shelf.tied.retain(|(kind, _), _| kinds.contains(kind));
+    }
+
+    /// Whether every kind that is watched in the namespace has been listed once.
     pub fn complete(&self, namespace: &str) -> bool {
-        self.shelves
-            .read()
-            .get(namespace)
-            .is_some_and(|shelf| shelf.complete.len() == Kind::ALL.len())
+        self.shelves.read().get(namespace).is_some_and(|shelf| {
+            !shelf.expected.is_empty() && shelf.expected.iter().all(|k| shelf.complete.contains(k))
+        })
     }
 
     /// Whether we may not read a kind there; to us, there is none.
@@ -225,13 +270,8 @@ impl Cache {
             .is_some_and(|shelf| shelf.forbidden.contains(&kind))
     }
 
-    /// A kind that is not watched: there is none of it.
-    pub fn leave_out(&self, kind: Kind, namespace: &str) {
-        self.replace(kind, namespace, &BTreeMap::new());
-    }
-
     fn forbid(&self, kind: Kind, namespace: &str) {
-        self.leave_out(kind, namespace);
+        self.replace(kind, namespace, &BTreeMap::new());
         if let Some(shelf) = self.shelves.write().get_mut(namespace)
             && !shelf.forbidden.contains(&kind)
         {
@@ -331,7 +371,9 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
                 let name = object.name_any();
                 let object = pruned(object, kind);
                 let before = cache.put(kind, &namespace, name, &object);
-                tell(object, before);
+                if before.as_ref() != Some(&object) {
+                    tell(object, before);
+                }
             }
             watcher::Event::Delete(object) => {
                 let before = cache.remove(kind, &namespace, &object.name_any());
@@ -343,6 +385,12 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
 
 fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
     object.metadata.managed_fields = None;
+    if kind.changes_by_itself() {
+        object.metadata.resource_version = None;
+        if let Some(members) = object.data.as_object_mut() {
+            members.remove("status");
+        }
+    }
     let resource = kind.resource();
     // Items of a list carry no type of their own.
     object.types = Some(kube::core::TypeMeta {

@@ -7,6 +7,7 @@ use super::{
     index::Index,
     live::text,
     queue::{Key, Sender},
+    served::Served,
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
@@ -42,6 +43,8 @@ pub struct Context {
     pub templates: Store<MetricTemplate>,
     /// All namespaces.
     pub namespaces: Store<Namespace>,
+    /// Kinds that not every cluster has.
+    pub served: Served,
     /// What flags decide.
     pub defaults: Defaults,
     /// `--enable-config-tracking`.

@@ -13,7 +13,10 @@ use super::{
 use crate::{
     api::{Canary, CanarySpec, canary::Phase, labels},
     metrics::Severity,
-    plan::generate::{self, NotEnrolled},
+    plan::{
+        autoscaler,
+        generate::{self, NotEnrolled},
+    },
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -74,6 +77,13 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
             let gone = !context.cache.has(change.kind, &change.namespace, name);
             (gone || differs(&["/spec", "/metadata/labels", "/metadata/annotations"])).then_some(Scope::All)
         }
+        // It becomes the Canary's, or ceases to be; what owns another Canary's twin is that Canary.
+        Kind::HorizontalPodAutoscaler | Kind::ScaledObject => {
+            let scaled = |object: &Value| text(object, "/spec/scaleTargetRef/name").to_owned();
+            let gone = !context.cache.has(change.kind, &change.namespace, name);
+            let names = change.before.iter().chain([object]).map(scaled).collect();
+            (gone || differs(&["/spec/scaleTargetRef"])).then_some(Scope::Some(names))
+        }
         Kind::ReplicaSet | Kind::EndpointSlice | Kind::ConfigMap | Kind::Secret => None,
     }
 }
@@ -122,9 +132,15 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
     if !lacking.is_empty() {
         let users = |kind| context.cache.tied(kind, namespace, USERS);
         let (services, routes) = (users(Kind::Service), users(Kind::HttpRoute));
+        let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject].map(|kind| context.cache.list(kind, namespace)).concat();
+        let around = Around {
+            services: &services,
+            routes: &routes,
+            scalers: &scalers,
+        };
         let mut made: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(lacking.len());
         for (target, known) in &lacking {
-            made.push(make(context, namespace, target, known.as_deref(), &services, &routes).boxed());
+            made.push(make(context, namespace, target, known.as_deref(), around).boxed());
         }
         futures::stream::iter(made)
             .buffer_unordered(AT_ONCE)
@@ -193,14 +209,15 @@ fn undefaulted(mut spec: CanarySpec) -> CanarySpec {
     spec
 }
 
-async fn make(
-    context: &Context,
-    namespace: &str,
-    target: &Value,
-    known: Option<&Canary>,
-    services: &[Value],
-    routes: &[Value],
-) {
+// What else the namespace holds that was not generated.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    services: &'a [Value],
+    routes: &'a [Value],
+    scalers: &'a [Value],
+}
+
+async fn make(context: &Context, namespace: &str, target: &Value, known: Option<&Canary>, around: Around<'_>) {
     let Some(policy) = context.policy(namespace, named_policy(target)) else {
         return;
     };
@@ -209,14 +226,15 @@ async fn make(
     let own: Vec<Value> = own
         .flat_map(|service| context.cache.tied(Kind::HttpRoute, namespace, &service))
         .collect();
-    let routes: Vec<&Value> = routes.iter().chain(&own).collect();
-    let canary = match generate::canary(target, &policy, services, &routes) {
+    let routes: Vec<&Value> = around.routes.iter().chain(&own).collect();
+    let mut canary = match generate::canary(target, &policy, around.services, &routes) {
         Ok(canary) => canary,
         Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
         Err(why) => {
             return tell(context, target, &why.to_string());
         }
     };
+    canary.spec.autoscaler_ref = autoscaler::reference(canary.target_name(), around.scalers);
     let known = context.canary(&(namespace.to_owned(), canary.name_any()));
     if known.as_ref().is_some_and(|known| !is_generated(known)) {
         return tell(context, target, "a Canary of its name is for another target");

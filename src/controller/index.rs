@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 enum Sort {
     Deployment,
     Service,
+    Scaler,
 }
 
 type Word = (String, Sort, String);
@@ -70,6 +71,7 @@ impl Index {
                 .iter()
                 .flat_map(|tie| self.find(namespace, Sort::Service, tie))
                 .collect(),
+            Kind::HorizontalPodAutoscaler | Kind::ScaledObject => of(Sort::Scaler, name),
             // Found by the Deployments whose pods read them.
             Kind::ConfigMap | Kind::Secret => BTreeSet::new(),
         }
@@ -117,9 +119,12 @@ fn words(namespace: &str, canary: &Canary) -> Vec<Word> {
     let target = canary.target_name();
     let deployments = [target.to_owned(), format!("{target}-primary")].map(|name| (Sort::Deployment, name));
     let services = canary.service_names().map(|name| (Sort::Service, name));
+    let scaler = canary.spec.autoscaler_ref.as_ref().map_or(target, |r| r.name.as_str());
+    let scalers = [scaler.to_owned(), format!("{scaler}-primary")].map(|name| (Sort::Scaler, name));
     deployments
         .into_iter()
         .chain(services)
+        .chain(scalers)
         .map(|(sort, name)| (namespace.to_owned(), sort, name))
         .collect()
 }

@@ -28,6 +28,12 @@ pub struct Live {
     pub routes: Vec<Value>,
     /// ConfigMaps and Secrets that its templates name, and their copies.
     pub configs: Configs,
+    /// The user's autoscaler, as the Canary names it.
+    pub scaler: Option<Value>,
+    /// Autoscalers that this Canary owns, and whatever has the name of primary's.
+    pub twins: Vec<Value>,
+    /// KEDA ScaledObjects that scale the target.
+    pub target_scaled_objects: Vec<Value>,
 }
 
 impl Live {
@@ -40,6 +46,14 @@ impl Live {
         routes
             .filter(|route| httproute::refers_to(route, names) || is_ours(route))
             .collect()
+    }
+
+    /// The autoscalers that we made for this Canary.
+    pub fn own_twins<'a>(&'a self, blueprint: &'a Blueprint) -> impl Iterator<Item = &'a Value> {
+        let going = |twin: &Value| twin.pointer("/metadata/deletionTimestamp").is_some();
+        self.twins
+            .iter()
+            .filter(move |twin| is_owned(twin, blueprint) && !going(twin))
     }
 
     /// ReplicaSets that `owner` controls.
@@ -94,6 +108,14 @@ impl Live {
         }
         Some(template)
     }
+}
+
+/// Whether the Canary of `blueprint` owns an object.
+pub fn is_owned(object: &Value, blueprint: &Blueprint) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let uid = blueprint.owner.uid.as_deref();
+    let mut owners = owners.into_iter().flatten();
+    uid.is_some() && owners.any(|owner| owner.get("uid").and_then(Value::as_str) == uid)
 }
 
 /// The revision of a ReplicaSet's template.

@@ -8,6 +8,7 @@ use super::{
     lease::{self, Elector},
     namespaces::{Watches, tell},
     queue::{self, Key, Sender},
+    served::{Definition, Served},
     step::step,
 };
 use crate::{
@@ -60,6 +61,7 @@ enum Told {
     Canary(Key),
     Namespace(String),
     Policy,
+    Kinds,
 }
 
 /// Runs until shutdown: waits for the lease, then works. A lost lease is an error, because whoever has it now works on
@@ -101,9 +103,12 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         index: Index::default(),
         policies: reflected(&client, told.clone(), |_: &CanaryPolicy| Told::Policy),
         templates: reflected(&client, told.clone(), |_: &MetricTemplate| Told::Policy),
-        namespaces: reflected(&client, told, |ns: &Namespace| {
+        namespaces: reflected(&client, told.clone(), |ns: &Namespace| {
             Told::Namespace(ns.metadata.name.clone().unwrap_or_default())
         }),
+        served: Served {
+            scaled_objects: reflected_one(&client, Served::SCALED_OBJECTS, told, |_: &Definition| Told::Kinds),
+        },
         defaults: settings.defaults,
         track_configs: settings.track_configs,
         events: telemetry.events.clone(),
@@ -144,23 +149,47 @@ async fn ready(context: &Context) -> anyhow::Result<()> {
     context.policies.wait_until_ready().await?;
     context.templates.wait_until_ready().await?;
     context.namespaces.wait_until_ready().await?;
+    context.served.scaled_objects.wait_until_ready().await?;
     Ok(())
 }
 
 fn reflected<K>(client: &Client, told: UnboundedSender<Told>, tell: impl Fn(&K) -> Told + Send + 'static) -> Store<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    watched(client, watcher::Config::default(), told, tell)
+}
+
+// The one object of that name, if it exists.
+fn reflected_one<K>(
+    client: &Client,
+    name: &str,
+    told: UnboundedSender<Told>,
+    tell: impl Fn(&K) -> Told + Send + 'static,
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    let named = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    watched(client, named, told, tell)
+}
+
+fn watched<K>(
+    client: &Client,
+    which: watcher::Config,
+    told: UnboundedSender<Told>,
+    tell: impl Fn(&K) -> Told + Send + 'static,
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Eq + Hash + Clone,
 {
     let writer = Writer::default();
     let store = writer.as_reader();
-    let events = reflector(
-        writer,
-        watcher(Api::<K>::all(client.clone()), watcher::Config::default()),
-    )
-    .default_backoff()
-    .modify(|object| object.meta_mut().managed_fields = None)
-    .touched_objects();
+    let events = reflector(writer, watcher(Api::<K>::all(client.clone()), which))
+        .default_backoff()
+        .modify(|object| object.meta_mut().managed_fields = None)
+        .touched_objects();
     tokio::spawn(async move {
         let mut events = Box::pin(events);
         while let Some(event) = events.next().await {
@@ -181,7 +210,7 @@ async fn wire(
     sender: Sender,
     passes: UnboundedSender<(String, Scope)>,
 ) {
-    watches.follow(&context.namespaces, &context.canaries);
+    watches.follow(&context);
     let pass = |namespace: &str, scope| drop(passes.send((namespace.to_owned(), scope)));
     let mut known: HashMap<String, bool> = HashMap::new();
     loop {
@@ -191,7 +220,7 @@ async fn wire(
                     let canary = context.canary(&key);
                     context.index.learn(&key, canary.as_deref());
                     if canary.is_none() || !watches.has(&key.0) {
-                        watches.follow(&context.namespaces, &context.canaries);
+                        watches.follow(&context);
                     }
                     // Whose Deployment is free again, a Canary that is gone does not tell.
                     let scope = canary.map_or(Scope::All, |canary| Scope::one(canary.target_name()));
@@ -201,10 +230,11 @@ async fn wire(
                 Told::Namespace(namespace) => {
                     let enabled = context.enabled(&namespace);
                     if known.insert(namespace.clone(), enabled) != Some(enabled) {
-                        watches.follow(&context.namespaces, &context.canaries);
+                        watches.follow(&context);
                         pass(&namespace, Scope::All);
                     }
                 }
+                Told::Kinds => watches.follow(&context),
                 Told::Policy => {
                     for canary in context.canaries.state() {
                         sender.send(key(&canary));

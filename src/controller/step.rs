@@ -1,13 +1,14 @@
 //! One step of one Canary: look, decide, record, write the difference.
 
 use super::{
-    cache::Kind,
+    advice::advise,
+    cache::{Cache, Kind},
     checks::{self, Finished},
     configs::{self, Configs, kind_of},
     context::Context,
     difference::{Pair, difference},
     finish,
-    live::{Live, text},
+    live::{Live, is_owned, text},
     observe::{Thresholds, observe},
     queue::Key,
     record::{self, Recorded},
@@ -105,6 +106,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         is_leaving(&canary),
     );
     let decision = analysis::step(&rules, &state, &seen, now);
+    advise(context, &canary, (target, &selector), &state, &decision.state);
     let pair = Pair {
         live: &live,
         selector: &selector,
@@ -177,7 +179,36 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
         slices: slices.flat_map(|service| tied(Kind::EndpointSlice, service)).collect(),
         routes: Live::concerned(routes.into_values(), blueprint),
         configs: Configs::default(),
+        scaler: scaler(cache, blueprint),
+        twins: twins(cache, blueprint),
+        target_scaled_objects: cache.tied(Kind::ScaledObject, namespace, &blueprint.target),
     }
+}
+
+// One that is being deleted decides nothing any more.
+fn scaler(cache: &Cache, blueprint: &Blueprint) -> Option<Value> {
+    let named = blueprint.autoscaler.as_ref()?;
+    let object = cache.get(named.kind.into(), &blueprint.namespace, &named.name)?;
+    let gone = object.pointer("/metadata/deletionTimestamp").is_some();
+    (!gone).then_some(object)
+}
+
+// Those this Canary owns, and whatever has the name of primary's.
+fn twins(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
+    let named = blueprint.autoscaler.as_ref().map(plan::Autoscaler::twin_name);
+    let ties = [blueprint.owner.uid.as_deref(), named.as_deref()];
+    let found = ties.into_iter().flatten().flat_map(|tie| {
+        let kinds = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
+        kinds.into_iter().flat_map(move |kind| cache.tied(kind, &blueprint.namespace, tie))
+    });
+    let is_twin = |object: &Value| {
+        is_owned(object, blueprint) || named.as_deref() == Some(text(object, "/metadata/name"))
+    };
+    let all: BTreeMap<String, Value> = found
+        .filter(is_twin)
+        .map(|object| (text(&object, "/metadata/uid").to_owned(), object))
+        .collect();
+    all.into_values().collect()
 }
 
 fn configs(context: &Context, canary: &Canary, live: &Live) -> Configs {

@@ -8,7 +8,8 @@ use serde_json::Value;
 pub const USERS: &str = "*users";
 
 /// The words of an object: uids of the owners of a ReplicaSet, the Service of an EndpointSlice, the Services a route
-/// sends to (and its own name, for the route we would generate under it), the configs of a Deployment's pods; [`USERS`].
+/// sends to (and its own name, for the route we would generate under it), the configs of a Deployment's pods, whom an
+/// autoscaler belongs to and whom it scales; [`USERS`].
 /// Others are found by name alone.
 pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
@@ -31,6 +32,12 @@ pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
             .unwrap_or_default()
             .into_keys()
             .flat_map(|config| [config.copy().key(), config.key()])
+            .collect(),
+        // Whose it is, whom it scales, and its name.
+        Kind::HorizontalPodAutoscaler | Kind::ScaledObject => items(object, "/metadata/ownerReferences")
+            .filter_map(|owner| text(owner.get("uid")))
+            .chain(text(object.pointer("/spec/scaleTargetRef/name")))
+            .chain(text(object.pointer("/metadata/name")))
             .collect(),
         Kind::Service | Kind::ConfigMap | Kind::Secret => Vec::new(),
     };

@@ -42,6 +42,9 @@ pub struct RunStatus {
     /// What primary's copies of ConfigMaps and Secrets were made of, as `trackedConfigs`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promoted_configs: Option<BTreeMap<String, String>>,
+    /// Pods that primary ran when the run started, where it has an autoscaler: neither half gets fewer while it lasts.
+    #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
+    pub floor: i32,
     /// Why it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
