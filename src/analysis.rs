@@ -29,6 +29,7 @@
 //! | Left | Terminating | nothing of ours | - | - |
 
 mod bootstrap;
+mod gates;
 mod leave;
 mod note;
 mod observation;
@@ -37,13 +38,16 @@ mod rules;
 mod run;
 mod state;
 mod step;
+mod wishes;
 mod world;
 
+pub use gates::{Answer, Question, Refusal, Wait};
 pub use note::{Note, Severity, Subject};
 pub use observation::{Checks, Observation, Primary, Rollout, Target, Verdict};
 pub use rules::{Rules, Strategy, weight_steps};
 pub use state::{Stage, State};
 pub use step::{Decision, step};
+pub use wishes::Wishes;
 pub use world::{ApexSide, Dismantle, PrimaryTemplate, World};
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What is seen of a Canary's pair, reduced to what decisions need.
 
+use super::{Answer, Wishes};
 use crate::{api::labels::TargetState, routing::Traffic};
 use jiff::Timestamp;
 
@@ -106,4 +107,10 @@ pub struct Observation {
     pub promoted: Option<String>,
     /// The answer to the check asked last.
     pub checks: Option<Checks>,
+    /// What hooks answered, newest per type.
+    pub answers: Vec<Answer>,
+    /// Another one for each change of the Canary's spec or annotations: closed gates are asked again at once.
+    pub edition: String,
+    /// What the Canary's annotations ask for.
+    pub wishes: Wishes,
 }

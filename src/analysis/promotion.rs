@@ -6,11 +6,21 @@ use crate::routing::Traffic;
 
 impl Step<'_> {
     pub(super) fn promote(&mut self) {
+        if self.state.dry {
+            return self.rehearsed();
+        }
         if self.can_carry() {
             self.cut_over();
         } else {
             self.enter(Stage::Carrying, Phase::Promoting);
         }
+    }
+
+    // The rehearsal ends where promotion would begin; no traffic has to leave.
+    fn rehearsed(&mut self) {
+        self.enter(Stage::Rest, Phase::Waiting);
+        self.state.intent = Traffic::PRIMARY;
+        self.note(Note::WouldPromote);
     }
 
     // As many pods as primary has, or as are wanted, whichever is more, all of them endpoints.
@@ -139,7 +149,8 @@ impl Step<'_> {
         }
         self.state.last_promoted.clone_from(&self.state.last_applied);
         self.enter(Stage::Rest, Phase::Succeeded);
-        self.note(if self.rules.skip_analysis {
+        self.over();
+        self.note(if self.rules.skip_analysis || self.state.skip {
             Note::PromotedUnanalysed
         } else {
             Note::Promoted

@@ -1,5 +1,6 @@
 //! What is recorded of a Canary between two steps; it is kept in the Canary's status.
 
+use super::{Wait, Wishes};
 use crate::{api::canary::Phase, routing::Traffic};
 use jiff::Timestamp;
 
@@ -35,6 +36,8 @@ named! {
         Switching,
         /// Primary serves, the target is at 0.
         Rest,
+        /// A new revision waits for `confirm-rollout`, the target is at 0.
+        Waiting,
         /// The target is being scaled up.
         Scaling,
         /// The data plane learns of the target's pods.
@@ -75,7 +78,13 @@ impl Stage {
     pub fn in_run(self) -> bool {
         !matches!(
             self,
-            Self::Building | Self::Switching | Self::Rest | Self::LeavingScale | Self::LeavingSwitch | Self::Left
+            Self::Building
+                | Self::Switching
+                | Self::Rest
+                | Self::Waiting
+                | Self::LeavingScale
+                | Self::LeavingSwitch
+                | Self::Left
         )
     }
 
@@ -115,6 +124,18 @@ pub struct State {
     pub last_applied: Option<String>,
     /// Template hash of what primary serves.
     pub last_promoted: Option<String>,
+    /// The gate it stands at.
+    pub gate: Option<Wait>,
+    /// The hooks before the first traffic have agreed.
+    pub started: bool,
+    /// An annotation asked to promote this run without its checks and gates.
+    pub skip: bool,
+    /// This run is a rehearsal: nothing is routed, nothing promoted.
+    pub dry: bool,
+    /// What annotations asked for and was not done yet.
+    pub wishes: Wishes,
+    /// The revision that waits for the end of the run.
+    pub queued: Option<String>,
     /// The Canary's last word on why it waits; events are written when it changes.
     pub reason: Option<String>,
 }
@@ -136,12 +157,23 @@ impl State {
             resume: 0,
             last_applied: None,
             last_promoted: None,
+            gate: None,
+            started: false,
+            skip: false,
+            dry: false,
+            wishes: Wishes::default(),
+            queued: None,
             reason: None,
         }
     }
 
     /// `status.canaryWeight`: what the canary carries by this stage's intent.
     pub fn canary_weight(&self) -> u8 {
-        self.intent.canary()
+        self.traffic().canary()
+    }
+
+    /// What traffic really is to do: a rehearsal has none.
+    pub fn traffic(&self) -> Traffic {
+        if self.dry { Traffic::PRIMARY } else { self.intent }
     }
 }

@@ -86,16 +86,17 @@ impl World {
             target_state: Some(TargetState::Serving),
             primary: Some(PrimaryTemplate::Keep),
             apex: Some(ApexSide::Primary),
-            traffic: Some(state.intent),
+            traffic: Some(state.traffic()),
             ..Self::untouched()
         };
         match state.stage {
+            Stage::Building if rules.dry_run => Self::untouched(),
             Stage::Building => Self::building(state, seen),
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
                 ..base
             },
-            Stage::Rest => Self {
+            Stage::Rest | Stage::Waiting => Self {
                 target_replicas: Some(0),
                 target_state: Some(TargetState::Rest),
                 unpause: target.held,
@@ -104,7 +105,7 @@ impl World {
             },
             Stage::Scaling => Self {
                 target_replicas: Some(wanted.max(1)),
-                unpause: target.held,
+                unpause: target.held && !rules.queues(state, target),
                 ..base
             },
             Stage::Carrying => {

@@ -3,10 +3,12 @@
 use super::{
     cache::{Cache, Kind},
     checks::Finished,
+    hooks::Slots,
     queue::{Key, Sender},
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
+    hooks::Caller,
     outbound::{Clients, Egress},
     plan::Defaults,
     telemetry::{Metrics, Recorder},
@@ -41,6 +43,10 @@ pub struct Context {
     pub metrics: Metrics,
     /// HTTP clients of metric providers.
     pub http: Clients,
+    /// What calls hooks.
+    pub caller: Caller,
+    /// Hooks that are being asked, and what they answered.
+    pub hooks: Mutex<HashMap<Key, Slots>>,
     /// Where URLs of users must not lead.
     pub egress: Egress,
     /// Asks for steps.

@@ -5,7 +5,7 @@ use super::{
     readiness,
 };
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Target},
+    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Target, Wishes},
     api::labels::{self, TargetState},
     plan::{Blueprint, Selector, hash::template_hash, primary_revision},
     routing::{Traffic, Weights, httproute},
@@ -59,6 +59,9 @@ pub fn observe(
         }),
         promoted,
         checks,
+        answers: Vec::new(),
+        edition: String::new(),
+        wishes: Wishes::default(),
     }
 }
 

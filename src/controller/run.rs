@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate},
+    hooks::Caller,
     outbound::{Clients, Egress},
     plan::Defaults,
     shutdown::{Shutdown, Trigger},
@@ -43,6 +44,8 @@ use tokio::time::MissedTickBehavior;
 pub struct Settings {
     /// Defaults of Canaries.
     pub defaults: Defaults,
+    /// `--event-webhook`: told every event of Canaries without event hooks; empty for none.
+    pub event_webhook: String,
     /// Where URLs of users must not lead.
     pub egress: Egress,
     /// The lease that decides which replica works.
@@ -108,6 +111,8 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         events: telemetry.events.clone(),
         metrics: telemetry.metrics.clone(),
         http: Clients::default(),
+        caller: Caller::new(Arc::default(), settings.egress.clone()),
+        hooks: Mutex::default(),
         egress: settings.egress,
         queue: sender.clone(),
         checks: Mutex::default(),

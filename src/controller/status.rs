@@ -1,8 +1,8 @@
 //! Between the recorded [`State`] and `status` of the Canary. Pure.
 
 use crate::{
-    analysis::{Stage, State},
-    api::canary::{Canary, CanaryStatus, Condition, Intent, Measurement, Phase, RunStatus},
+    analysis::{Stage, State, Wait, Wishes},
+    api::canary::{Canary, CanaryStatus, Condition, GateStatus, HookType, Intent, Measurement, Phase, RunStatus},
     routing::{Traffic, Weights},
 };
 use jiff::Timestamp;
@@ -10,6 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 
 /// Newest measurements kept in the status.
 const MEASUREMENTS: usize = 100;
+const SKIP: &str = "skip-analysis";
+const RESET: &str = "reset";
 
 /// The state a Canary's status records; a new one when it records none.
 pub fn state(canary: &Canary, now: Timestamp) -> State {
@@ -40,8 +42,44 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         resume: percent(run.resume),
         last_applied: status.last_applied_spec.clone(),
         last_promoted: status.last_promoted_spec.clone(),
+        gate: run.gate.and_then(gate),
+        started: run.started,
+        skip: run.skip,
+        dry: run.dry_run,
+        wishes: Wishes {
+            skip: run.wishes.iter().any(|w| w == SKIP),
+            reset: run.wishes.iter().any(|w| w == RESET),
+        },
+        queued: run.queued,
         reason: run.reason,
     }
+}
+
+fn gate(of: GateStatus) -> Option<Wait> {
+    Some(Wait {
+        kind: HookType::parse(&of.kind)?,
+        since: of.since?.0,
+        at: of.asked.map(|t| t.0),
+        hook: of.hook,
+    })
+}
+
+fn gate_status(of: &Wait) -> GateStatus {
+    GateStatus {
+        kind: of.kind.as_str().to_owned(),
+        hook: of.hook.clone(),
+        since: Some(MicroTime(of.since)),
+        asked: of.at.map(MicroTime),
+    }
+}
+
+fn wishes(of: Wishes) -> Vec<String> {
+    let named = [(of.skip, SKIP), (of.reset, RESET)];
+    named
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, name)| (*name).to_owned())
+        .collect()
 }
 
 fn percent(n: i32) -> u8 {
@@ -72,7 +110,7 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
     let old = canary.status.clone().unwrap_or_default();
     let micro = |time: Timestamp| MicroTime(time);
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-    let new_run = old.last_applied_spec != state.last_applied && state.stage == Stage::Scaling;
+    let new_run = old.last_applied_spec != state.last_applied && matches!(state.stage, Stage::Scaling | Stage::Waiting);
     let mut measurements = if new_run {
         Vec::new()
     } else {
@@ -101,6 +139,12 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
             waits: count(state.waits),
             had_data: state.had_data,
             resume: i32::from(state.resume),
+            gate: state.gate.as_ref().map(gate_status),
+            started: state.started,
+            skip: state.skip,
+            dry_run: state.dry,
+            wishes: wishes(state.wishes),
+            queued: state.queued.clone(),
             reason: state.reason.clone(),
             author: old_run.author,
             manager: old_run.manager,
@@ -202,6 +246,19 @@ mod tests {
             failed_checks: 2,
             last_applied: Some("v1-a".into()),
             last_promoted: Some("v1-b".into()),
+            gate: Some(Wait {
+                kind: HookType::ConfirmPromotion,
+                since: now,
+                at: Some(now),
+                hook: Some("qa".into()),
+            }),
+            started: true,
+            skip: true,
+            wishes: Wishes {
+                skip: false,
+                reset: true,
+            },
+            queued: Some("v1-c".into()),
             ..State::new(now)
         };
         let written = status(&canary, &recorded, &[], now);

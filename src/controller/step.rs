@@ -5,7 +5,7 @@ use super::{
     checks::{self, Finished},
     context::Context,
     difference::{Conflict, Pair, difference},
-    finish,
+    finish, hooks,
     live::{Live, text},
     observe::{Thresholds, observe},
     queue::Key,
@@ -31,6 +31,7 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
     let Some(canary) = context.canary(&key) else {
         context.checks.lock().remove(&key);
         context.written.lock().remove(&key);
+        hooks::forget(&context, &key);
         return None;
     };
     match attempt(&context, &key, canary).await {
@@ -70,6 +71,9 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     );
     let decision = analysis::step(&rules, &state, &seen, now);
     record(context, key, &canary, &state, &decision, now).await?;
+    if decision.take_annotations {
+        hooks::take_annotations(context, key, &canary).await?;
+    }
     let pair = Pair {
         live: &live,
         selector: &selector,
@@ -81,8 +85,11 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         finish::release(context, &canary).await?;
         return Ok(None);
     }
+    for question in &decision.questions {
+        hooks::ask(context, key, &canary, &decision.state, question.clone());
+    }
     if let Some(due) = decision.ask {
-        checks::start(context, key.clone(), canary.clone(), due);
+        checks::start(context, key.clone(), canary.clone(), decision.state.clone(), due);
     }
     Ok(decision
         .wake
@@ -199,6 +206,9 @@ async fn look(
         state.last_promoted.clone(),
         answer,
     );
+    seen.answers = hooks::answers(context, key);
+    seen.edition = hooks::edition(canary);
+    seen.wishes = hooks::wishes(canary);
     if let Some(target) = seen
         .target
         .as_mut()
@@ -241,11 +251,11 @@ async fn record(
     }
     // Said only when it is recorded, or a conflict would say it twice.
     finish::publish(context, canary, before, &decision.state);
-    say(context, canary, &decision.notes);
+    say(context, canary, &decision.notes, decision.state.dry);
     Ok(())
 }
 
-fn say(context: &Context, canary: &Canary, notes: &[Note]) {
+fn say(context: &Context, canary: &Canary, notes: &[Note], rehearsed: bool) {
     let subject = Subject {
         canary: canary.name_any(),
         namespace: canary.namespace_name().to_owned(),
@@ -259,7 +269,9 @@ fn say(context: &Context, canary: &Canary, notes: &[Note]) {
         if *note == Note::Bypassed {
             context.metrics.bypassed_change(&subject.namespace);
         }
-        context.events.record(canary, severity, note.text(&subject));
+        let text = note.text(&subject);
+        let text = if rehearsed { format!("Dry run: {text}") } else { text };
+        context.events.record(canary, severity, text);
     }
 }
 

@@ -3,7 +3,10 @@
 use super::{Blueprint, Metadata, Owner, Port};
 use crate::{
     analysis::{Rules, Strategy, weight_steps},
-    api::{Canary, canary, policy::CanaryPolicySpec},
+    api::{
+        Canary, canary,
+        policy::{CanaryPolicySpec, OnNewRevision},
+    },
     routing::{Names, Provider, httproute},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -21,6 +24,8 @@ pub struct Defaults {
     pub selector_labels: Vec<String>,
     /// `--include-label-prefix`.
     pub include_label_prefixes: Vec<String>,
+    /// `--dry-run`: no Canary routes or promotes anything.
+    pub dry_run: bool,
 }
 
 /// Checks of a blue/green run that names no number of its own (Flagger: `Setting canaryAnalysis.iterations: 10`).
@@ -89,6 +94,14 @@ pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defa
         delay: analysis.delay(),
         settle: policy.and_then(CanaryPolicySpec::settle).unwrap_or(settle),
         drain: policy.and_then(CanaryPolicySpec::drain).unwrap_or(DRAIN),
+        hooks: analysis
+            .webhooks
+            .iter()
+            .flatten()
+            .map(canary::Webhook::hook_type)
+            .collect(),
+        queue: policy.is_some_and(|p| p.on_new_revision() != OnNewRevision::Restart),
+        dry_run: canary.dry_run() || defaults.dry_run,
         skip_analysis: canary.skip_analysis(),
         suspended: canary.suspended(),
         leaving,

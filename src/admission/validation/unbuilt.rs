@@ -30,7 +30,6 @@ const FIELDS: &[&str] = &[
     "spec.analysis.delay",
     "spec.analysis.match",
     "spec.analysis.alerts",
-    "spec.analysis.webhooks",
     "spec.analysis.sessionAffinity",
     "spec.analysis.canaryAnalysis",
 ];

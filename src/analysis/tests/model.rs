@@ -78,6 +78,9 @@ pub(super) fn rules(strategy: Strategy) -> Rules {
         settle: seconds(1),
         drain: seconds(1),
         skip_analysis: false,
+        hooks: Default::default(),
+        queue: false,
+        dry_run: false,
         suspended: false,
         leaving: false,
     }
@@ -168,6 +171,9 @@ impl Model {
             served: true,
             split: true,
             promoted: self.state.last_promoted.clone(),
+            answers: Vec::new(),
+            edition: String::new(),
+            wishes: Wishes::default(),
             checks: self.state.due.filter(|due| *due <= self.now).map(|due| Checks {
                 due,
                 verdict: match self.answer {

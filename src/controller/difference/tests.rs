@@ -52,6 +52,9 @@ fn seen(target: &Value) -> Observation {
         split: false,
         promoted: None,
         checks: None,
+        answers: Vec::new(),
+        edition: String::new(),
+        wishes: Default::default(),
     }
 }
 
