@@ -1,7 +1,11 @@
 //! A cluster as far as the machine can tell, and what people and pods do in it.
 
+use super::hooks::{Receiver, Says};
 use crate::analysis::*;
-use crate::api::{canary::Phase, labels::TargetState};
+use crate::api::{
+    canary::{HookType, Phase},
+    labels::TargetState,
+};
 use crate::routing::Traffic;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -27,6 +31,20 @@ pub(super) enum Happening {
     ForeignRoute(u8),
     /// The target is deleted.
     Delete,
+    /// From now on hooks of a type say this.
+    Hook(HookType, Says),
+    /// Somebody annotates the Canary.
+    Annotate(Wishes),
+    /// Somebody edits the Canary: other checks before rollback, and closed gates are asked anew.
+    Edit(u32),
+    /// Somebody suspends it, or goes on.
+    Suspend(bool),
+    /// Somebody turns rehearsing on or off.
+    DryRun(bool),
+    /// The clock is set back.
+    ClockBack(u8),
+    /// The Canary is deleted, or its namespace opts out; or it stays after all.
+    Leave(bool),
 }
 
 /// A cluster as far as the machine can tell.
@@ -49,6 +67,12 @@ pub(super) struct Model {
     /// Revisions that passed all their checks.
     pub(super) verified: Vec<u8>,
     pub(super) notes: Vec<Note>,
+    /// The other end of hooks.
+    pub(super) receiver: Receiver,
+    /// The annotations on the Canary.
+    pub(super) annotated: Wishes,
+    /// How often the Canary was edited or annotated.
+    pub(super) edits: u32,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -111,6 +135,9 @@ impl Model {
             last_traffic: None,
             verified: vec![1],
             notes: Vec::new(),
+            receiver: Receiver::default(),
+            annotated: Wishes::default(),
+            edits: 0,
         }
     }
 
@@ -171,9 +198,9 @@ impl Model {
             served: true,
             split: true,
             promoted: self.state.last_promoted.clone(),
-            answers: Vec::new(),
-            edition: String::new(),
-            wishes: Wishes::default(),
+            answers: self.receiver.answers.clone(),
+            edition: self.edits.to_string(),
+            wishes: self.annotated,
             checks: self.state.due.filter(|due| *due <= self.now).map(|due| Checks {
                 due,
                 verdict: match self.answer {
@@ -219,6 +246,22 @@ impl Model {
                 self.held = false;
                 self.label = None;
             }
+            Happening::Hook(kind, says) => {
+                self.receiver.says.insert(*kind, *says);
+            }
+            Happening::Annotate(wishes) => {
+                self.annotated.skip |= wishes.skip;
+                self.annotated.reset |= wishes.reset;
+                self.edits += 1;
+            }
+            Happening::Edit(threshold) => {
+                self.rules.threshold = *threshold;
+                self.edits += 1;
+            }
+            Happening::Suspend(on) => self.rules.suspended = *on,
+            Happening::DryRun(on) => self.rules.dry_run = *on,
+            Happening::ClockBack(n) => self.now -= seconds(u64::from(*n)),
+            Happening::Leave(on) => self.rules.leaving = *on,
         }
         self.roll();
     }
@@ -252,24 +295,39 @@ impl Model {
             step(&self.rules, &self.state, &seen, self.now),
             "the same observation decides the same"
         );
-        let mut budget = self.crash.take().map_or(u8::MAX, |after| after);
+        let crash = self.crash.take();
+        let mut budget = crash.map_or(u8::MAX, |after| after);
+        if crash.is_some() {
+            // Whoever asks anew has heard nothing.
+            self.receiver.answers.clear();
+        }
         if budget == 0 {
             return;
         }
         budget -= 1;
-        self.before_it_is_stored(&decision);
+        self.before_it_is_stored(&decision, &seen);
         self.state = decision.state.clone();
         self.notes.extend(decision.notes.clone());
+        if decision.take_annotations && budget > 0 {
+            budget -= 1;
+            self.annotated = Wishes::default();
+            self.edits += 1;
+        }
         self.write(&decision.world, budget, foreign);
         self.roll();
+        if crash.is_none() {
+            self.receiver.hear(&decision.questions, self.now);
+        }
     }
 
-    pub(super) fn before_it_is_stored(&mut self, decision: &Decision) {
+    pub(super) fn before_it_is_stored(&mut self, decision: &Decision, seen: &Observation) {
         let (old, new) = (&self.state, &decision.state);
+        let begins = matches!(new.stage, Stage::Scaling | Stage::Waiting);
         assert!(
-            new.failed_checks >= old.failed_checks || new.stage == Stage::Scaling,
+            new.failed_checks >= old.failed_checks || begins,
             "failed checks only grow within a run"
         );
+        super::hooks::assert_allowed(&self.rules, old, new, seen);
         let built = old.stage == Stage::Building && new.stage != Stage::Building;
         if built || new.stage == Stage::Cutover && old.stage != Stage::Cutover {
             let revision = new.last_applied.clone().unwrap();
