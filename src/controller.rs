@@ -4,6 +4,7 @@
 //! decides ([`crate::analysis`]), records the decision in the Canary's status and writes the [`difference`] between what
 //! is and what the decision wants. Nothing polls: at rest no step runs, and no request is made.
 
+mod announce;
 mod cache;
 mod checks;
 mod context;

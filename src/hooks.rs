@@ -6,7 +6,7 @@ pub mod event;
 pub mod payload;
 
 pub use call::Caller;
-pub use checksum::checksum;
+pub use checksum::run_checksum;
 pub use payload::{Payload, Run};
 
 use crate::api::canary::{HookType, Webhook};

@@ -16,6 +16,8 @@ pub const HELD: &str = "coalmine.dev/held";
 pub const REVISION: &str = "coalmine.dev/revision";
 /// Label on objects we made ourselves (`"true"`); the first foreign write makes them the user's.
 pub const GENERATED: &str = "coalmine.dev/generated";
+/// Annotation on a Canary: analyse and report, route and promote nothing (`"true"`); the same as `spec.dryRun`.
+pub const DRY_RUN: &str = "coalmine.dev/dry-run";
 /// Annotation on a namespace or Deployment: name of the `CanaryPolicy` to use.
 pub const POLICY: &str = "coalmine.dev/policy";
 /// The one field manager of all our writes.
@@ -102,6 +104,7 @@ mod tests {
             REVISION,
             GENERATED,
             POLICY,
+            DRY_RUN,
             FINALIZER,
         ] {
             assert!(key.starts_with(PREFIX), "{key}");

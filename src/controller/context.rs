@@ -1,6 +1,7 @@
 //! What every step shares: the client, the caches and what was learnt on the way.
 
 use super::{
+    announce::Listener,
     cache::{Cache, Kind},
     checks::Finished,
     hooks::Slots,
@@ -47,6 +48,10 @@ pub struct Context {
     pub caller: Caller,
     /// Hooks that are being asked, and what they answered.
     pub hooks: Mutex<HashMap<Key, Slots>>,
+    /// Who hears the events of which Canary.
+    pub listeners: Mutex<HashMap<Key, Listener>>,
+    /// Who hears events of Canaries without event hooks; empty for nobody.
+    pub event_webhook: String,
     /// Where URLs of users must not lead.
     pub egress: Egress,
     /// Asks for steps.

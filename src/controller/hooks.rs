@@ -1,6 +1,6 @@
 //! Hooks run beside the steps: one that takes minutes delays its own Canary's gate and nobody else.
 
-use super::{context::Context, queue::Key};
+use super::{announce::announce, context::Context, queue::Key};
 use crate::{
     analysis::{Answer, Question, Refusal, State, Wishes},
     api::{
@@ -8,7 +8,7 @@ use crate::{
         canary::{HookType, Webhook},
         labels,
     },
-    hooks::{self, Outcome, Run, checksum},
+    hooks::{self, Outcome, Run, run_checksum},
     metrics::Severity,
     telemetry::messages,
 };
@@ -45,6 +45,7 @@ pub fn answers(context: &Context, key: &Key) -> Vec<Answer> {
 
 /// Forgets a Canary that is gone, and what it was asking.
 pub fn forget(context: &Context, key: &Key) {
+    context.listeners.lock().remove(key);
     for slot in context.hooks.lock().remove(key).into_iter().flatten() {
         slot.1.task.abort();
     }
@@ -98,7 +99,14 @@ impl Asked {
         if self.question.kind == HookType::Rollback && !self.heard {
             for one in outcomes.iter().filter(|one| one.result.is_err()) {
                 let message = messages::rollback_not_signaled(&one.hook);
-                self.context.events.record(&*self.canary, Severity::Normal, message);
+                announce(
+                    &self.context,
+                    &self.key,
+                    &self.canary,
+                    &self.state,
+                    Severity::Normal,
+                    message,
+                );
             }
         }
         let answer = answer(self.question.clone(), outcomes);
@@ -116,8 +124,7 @@ impl Asked {
 
 /// Calls the hooks of a type in their order.
 pub async fn call(context: &Context, canary: &Canary, state: &State, kind: HookType) -> Vec<Outcome> {
-    let configs = canary.status.as_ref().and_then(|s| s.tracked_configs.as_ref());
-    let checksum = checksum(configs, state.last_applied.as_deref().unwrap_or_default());
+    let checksum = run_checksum(canary, state.last_applied.as_deref());
     let name = canary.name_any();
     let run = Run {
         name: &name,

@@ -113,6 +113,8 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         http: Clients::default(),
         caller: Caller::new(Arc::default(), settings.egress.clone()),
         hooks: Mutex::default(),
+        listeners: Mutex::default(),
+        event_webhook: settings.event_webhook,
         egress: settings.egress,
         queue: sender.clone(),
         checks: Mutex::default(),

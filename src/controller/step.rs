@@ -1,6 +1,7 @@
 //! One step of one Canary: look, decide, record, write the difference.
 
 use super::{
+    announce::announce,
     cache::Kind,
     checks::{self, Finished},
     context::Context,
@@ -54,7 +55,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     let now = Timestamp::now();
     let blueprint = match plan::blueprint(&canary, &context.defaults) {
         Ok(blueprint) => blueprint,
-        Err(why) => return Ok(refused(context, &canary, why)),
+        Err(why) => return Ok(refused(context, key, &canary, why)),
     };
     let live = gather(context, &canary, &blueprint);
     let Some(selector) = selector(context, &live) else {
@@ -80,7 +81,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         blueprint: &blueprint,
         seen: &seen,
     };
-    let clean = write(context, &canary, &decision, pair).await?;
+    let clean = write(context, key, &canary, &decision, pair).await?;
     if decision.state.stage == Stage::Left && clean {
         finish::release(context, &canary).await?;
         return Ok(None);
@@ -110,10 +111,11 @@ fn is_leaving(canary: &Canary) -> bool {
     canary.metadata.deletion_timestamp.is_some()
 }
 
-fn refused(context: &Context, canary: &Canary, why: String) -> Option<Duration> {
+fn refused(context: &Context, key: &Key, canary: &Canary, why: String) -> Option<Duration> {
     let known = canary.status.as_ref().and_then(|s| s.condition("Promoted")).is_some();
     if !known {
-        context.events.record(canary, Severity::Warning, why.clone());
+        let state = status::state(canary, Timestamp::now());
+        announce(context, key, canary, &state, Severity::Warning, why.clone());
     }
     tracing::warn!(canary = canary.full_name(), why, "not released");
     None
@@ -251,17 +253,17 @@ async fn record(
     }
     // Said only when it is recorded, or a conflict would say it twice.
     finish::publish(context, canary, before, &decision.state);
-    say(context, canary, &decision.notes, decision.state.dry);
+    say(context, key, canary, decision);
     Ok(())
 }
 
-fn say(context: &Context, canary: &Canary, notes: &[Note], rehearsed: bool) {
+fn say(context: &Context, key: &Key, canary: &Canary, decision: &Decision) {
     let subject = Subject {
         canary: canary.name_any(),
         namespace: canary.namespace_name().to_owned(),
         target: canary.target_name().to_owned(),
     };
-    for note in notes {
+    for note in &decision.notes {
         let severity = match note.severity() {
             analysis::Severity::Normal => Severity::Normal,
             analysis::Severity::Warning => Severity::Warning,
@@ -270,13 +272,23 @@ fn say(context: &Context, canary: &Canary, notes: &[Note], rehearsed: bool) {
             context.metrics.bypassed_change(&subject.namespace);
         }
         let text = note.text(&subject);
-        let text = if rehearsed { format!("Dry run: {text}") } else { text };
-        context.events.record(canary, severity, text);
+        let text = if decision.state.dry {
+            format!("Dry run: {text}")
+        } else {
+            text
+        };
+        announce(context, key, canary, &decision.state, severity, text);
     }
 }
 
 // Whether nothing was left to write.
-async fn write(context: &Context, canary: &Canary, decision: &Decision, pair: Pair<'_>) -> Result<bool, kube::Error> {
+async fn write(
+    context: &Context,
+    key: &Key,
+    canary: &Canary,
+    decision: &Decision,
+    pair: Pair<'_>,
+) -> Result<bool, kube::Error> {
     let (writes, conflicts) = difference(&decision.world, pair);
     for conflict in &conflicts {
         let message = match conflict {
@@ -285,7 +297,7 @@ async fn write(context: &Context, canary: &Canary, decision: &Decision, pair: Pa
             }
             Conflict::LostRevision(hash) => format!("no ReplicaSet remembers revision {hash}; apply the target again"),
         };
-        context.events.record(canary, Severity::Warning, message);
+        announce(context, key, canary, &decision.state, Severity::Warning, message);
     }
     for write in &writes {
         let (kind, namespace, name) = write.subject();

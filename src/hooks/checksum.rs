@@ -1,10 +1,17 @@
 //! The checksum in payloads: Flagger's, digit for digit, over our own template hashes.
 
+use crate::api::Canary;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Kubernetes' letters for hashes that people read.
 const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// The checksum of a Canary's run, given the revision it applied.
+pub fn run_checksum(canary: &Canary, last_applied: Option<&str>) -> String {
+    let configs = canary.status.as_ref().and_then(|s| s.tracked_configs.as_ref());
+    checksum(configs, last_applied.unwrap_or_default())
+}
 
 /// Constant for a revision and its configs; `last_applied` is `status.lastAppliedSpec`.
 pub fn checksum(configs: Option<&BTreeMap<String, String>>, last_applied: &str) -> String {

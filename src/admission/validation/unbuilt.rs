@@ -11,7 +11,6 @@ const FIELDS: &[&str] = &[
     "spec.routeRef",
     "spec.upstreamRef",
     "spec.canaryAnalysis",
-    "spec.dryRun",
     "spec.service.trafficDistribution",
     "spec.service.headless",
     "spec.service.backendTimeout",
