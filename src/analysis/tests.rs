@@ -4,10 +4,12 @@
 mod gates;
 mod hooks;
 mod model;
+mod table;
 
 use super::Strategy;
 use super::*;
-use crate::api::canary::Phase;
+use crate::api::canary::{HookType, Phase};
+use hooks::Says;
 use model::{Happening, Model, hash};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -150,7 +152,31 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
         6 => (0u8..5).prop_map(Happening::Crash),
         1 => (0u8..=100).prop_map(Happening::ForeignRoute),
         1 => Just(Happening::Delete),
+        5 => (hook_type(), says()).prop_map(|(kind, says)| Happening::Hook(kind, says)),
+        1 => (any::<bool>(), any::<bool>()).prop_map(|(skip, reset)| Happening::Annotate(Wishes { skip, reset })),
+        1 => (1u32..5).prop_map(Happening::Edit),
+        1 => any::<bool>().prop_map(Happening::Suspend),
+        1 => any::<bool>().prop_map(Happening::DryRun),
+        1 => (0u8..30).prop_map(Happening::ClockBack),
+        1 => any::<bool>().prop_map(Happening::Leave),
     ]
+}
+
+const GATES: [HookType; 6] = [
+    HookType::ConfirmRollout,
+    HookType::PreRollout,
+    HookType::ConfirmTrafficIncrease,
+    HookType::ConfirmPromotion,
+    HookType::PostRollout,
+    HookType::Rollback,
+];
+
+fn hook_type() -> impl proptest::strategy::Strategy<Value = HookType> {
+    proptest::sample::select(&GATES[..])
+}
+
+fn says() -> impl proptest::strategy::Strategy<Value = Says> {
+    prop_oneof![4 => Just(Says::Yes), 3 => Just(Says::No), 1 => Just(Says::Nothing)]
 }
 
 proptest! {
@@ -159,10 +185,13 @@ proptest! {
     #[test]
     fn every_history_keeps_the_invariants_and_comes_to_rest(
         hot in any::<bool>(), promotion_step in prop_oneof![Just(0u8), Just(50u8)],
+        gates in proptest::sample::subsequence(&GATES[..], 0..=GATES.len()), queue in any::<bool>(),
         history in proptest::collection::vec((happening(), 0u8..4), 1..40),
     ) {
         let mut model = if hot { Model::hot(weighted()) } else { Model::cold(weighted()) };
         model.rules.promotion_step = promotion_step;
+        model.rules.hooks = gates.into_iter().collect();
+        model.rules.queue = queue;
         let mut foreign = false;
         for (what, steps) in &history {
             // Nobody can keep pods and routes from being broken by others; what we do then is bounded by the rest.
@@ -178,6 +207,7 @@ proptest! {
             model.happen(&Happening::Apply(2));
         }
         model.answer = 0;
+        model.everybody_agrees();
         model.settle();
         model.assert_at_rest();
     }

@@ -10,6 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 
 /// Newest measurements kept in the status.
 const MEASUREMENTS: usize = 100;
+/// `Promoted` after a dry run whose revision passed.
+const REHEARSED: &str = "Dry run: the analysis passed and the revision would be promoted; nothing was changed.";
 const SKIP: &str = "skip-analysis";
 const RESET: &str = "reset";
 
@@ -156,6 +158,11 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
 
 fn conditions(canary: &Canary, old: &CanaryStatus, state: &State, now: Timestamp) -> Vec<Condition> {
     let (status, message) = promoted(canary, state.phase);
+    let message = match (state.dry, state.stage) {
+        (true, Stage::Rest) if state.phase == Phase::Waiting => String::from(REHEARSED),
+        (true, _) => format!("Dry run: {message}"),
+        (false, _) => message,
+    };
     let reason = state.phase.as_str();
     let before = old.condition("Promoted");
     let mut kept: Vec<Condition> = old

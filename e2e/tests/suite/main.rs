@@ -3,14 +3,17 @@
 
 mod bad_release;
 mod brand_new;
+mod control;
 mod dry_run;
 mod exit;
 mod failing_pods;
+mod gates;
 mod good_release;
 mod idle;
 mod killed;
 mod live_app;
 mod manifests;
+mod no_room;
 mod policy;
 mod reapply;
 mod refusals;

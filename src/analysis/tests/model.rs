@@ -55,6 +55,7 @@ pub(super) struct Model {
     pub(super) target: Option<Workload>,
     pub(super) primary: Option<Workload>,
     pub(super) apex: ApexSide,
+    pub(super) split: bool,
     pub(super) traffic: Traffic,
     pub(super) label: Option<TargetState>,
     pub(super) held: bool,
@@ -125,6 +126,7 @@ impl Model {
             }),
             primary: None,
             apex: ApexSide::Primary,
+            split: true,
             traffic: Traffic::PRIMARY,
             label: Some(TargetState::Cold),
             held: false,
@@ -196,7 +198,7 @@ impl Model {
             traffic: Some(self.traffic),
             routed: true,
             served: true,
-            split: true,
+            split: self.split,
             promoted: self.state.last_promoted.clone(),
             answers: self.receiver.answers.clone(),
             edition: self.edits.to_string(),
@@ -266,6 +268,14 @@ impl Model {
         self.roll();
     }
 
+    /// Nothing holds anything up any more.
+    pub(super) fn everybody_agrees(&mut self) {
+        self.receiver = Receiver::default();
+        self.rules.suspended = false;
+        self.rules.dry_run = false;
+        self.rules.leaving = false;
+    }
+
     // What the Deployment controller and the kubelet do.
     pub(super) fn roll(&mut self) {
         let start = self.pods_start;
@@ -306,6 +316,7 @@ impl Model {
         }
         budget -= 1;
         self.before_it_is_stored(&decision, &seen);
+        super::table::note(&self.state, &decision.state);
         self.state = decision.state.clone();
         self.notes.extend(decision.notes.clone());
         if decision.take_annotations && budget > 0 {
@@ -346,6 +357,10 @@ impl Model {
         if let Some(target) = &mut self.target {
             let changes = world.target_state.is_some_and(|s| self.label != Some(s))
                 || world.unpause
+                || world
+                    .target_revision
+                    .as_ref()
+                    .is_some_and(|r| *r != hash(target.template))
                 || world.target_replicas.is_some_and(|r| r != target.replicas);
             if changes && spend() {
                 if world.target_replicas.is_some_and(|r| r < target.replicas) {
@@ -354,10 +369,27 @@ impl Model {
                 }
                 self.label = world.target_state.or(self.label);
                 target.replicas = world.target_replicas.unwrap_or(target.replicas);
+                if let Some(revision) = &world.target_revision {
+                    let named = [1u8, 2, 3].into_iter().find(|t| hash(*t) == *revision);
+                    target.template = named.unwrap_or(target.template);
+                }
                 self.held = self.held && !world.unpause;
             }
         }
         self.write_primary(world, &mut spend, foreign);
+        if world.traffic.is_some() {
+            self.split = true;
+        }
+        if world.dismantle != Dismantle::No && spend() {
+            self.split = false;
+            self.apex = ApexSide::Target;
+            self.traffic = Traffic::CANARY;
+        }
+        if world.dismantle == Dismantle::Everything && spend() {
+            self.primary = None;
+            self.label = None;
+            self.held = false;
+        }
         if let Some(apex) = world.apex.filter(|a| *a != self.apex)
             && spend()
         {
