@@ -37,6 +37,7 @@ mod rules;
 mod run;
 mod state;
 mod step;
+mod strategy;
 mod world;
 
 pub use note::{Note, Severity, Subject};
@@ -44,6 +45,7 @@ pub use observation::{Checks, Observation, Primary, Rollout, Target, Verdict};
 pub use rules::{Rules, Strategy, weight_steps};
 pub use state::{Stage, State};
 pub use step::{Decision, step};
+pub use strategy::Sessions;
 pub use world::{ApexSide, Dismantle, PrimaryTemplate, World};
 
 #[cfg(test)]

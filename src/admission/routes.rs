@@ -1,24 +1,26 @@
-//! A route keeps its live weights, whoever re-applies it. Pure.
+//! A route keeps its live traffic, whoever re-applies it. Pure.
 
 use super::fields;
 use super::patch::PatchOp;
 use super::review::{Operation, Request};
-use crate::routing::{Names, Weights, httproute};
+use crate::routing::{Exposure, Names, Traffic, httproute};
 use serde_json::Value;
 
 /// One pair of the route's namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
     /// Its Services.
     pub names: Names,
+    /// What rules of ours are made from, besides shares.
+    pub exposure: Exposure,
     /// What the controller last meant to write, where the live rules disagree (a write of it is under way).
-    pub intent: Option<Weights>,
+    pub intent: Option<Traffic>,
 }
 
 /// The patch for an UPDATE of an HTTPRoute.
 ///
-/// Where the stored rules split a pair, they go on doing so at the same weights, in whatever rules were sent: a manifest
-/// that names only the apex gets our split in its place, one with weights of its own gets ours. `rules` is an atomic
+/// Where the stored rules split a pair, they go on doing so with the same traffic, in whatever rules were sent: a manifest
+/// that names only the apex gets our split and the rules of ours in its place, one with weights of its own gets ours. `rules` is an atomic
 /// list, so it leaves every owner's list as a whole, also on our own writes.
 pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
     if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
@@ -48,10 +50,11 @@ fn kept(old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
         if !httproute::refers_to(old, &pair.names) || !httproute::is_split(old, &pair.names) {
             continue;
         }
-        let Some(weights) = httproute::weights(old, &pair.names).or(pair.intent) else {
+        let live = httproute::traffic(old, &pair.names, &pair.exposure, pair.intent);
+        let Some(traffic) = live.or(pair.intent) else {
             continue;
         };
-        let rules = httproute::with_weights(&route, &pair.names, weights);
+        let rules = httproute::with_traffic(&route, &pair.names, traffic, &pair.exposure);
         if let Some(spec) = route.get_mut("spec").and_then(Value::as_object_mut) {
             spec.insert("rules".to_owned(), rules);
         }
@@ -69,6 +72,7 @@ mod tests {
     fn pairs() -> Vec<Pair> {
         vec![Pair {
             names: Names::new("shop"),
+            exposure: Exposure::default(),
             intent: None,
         }]
     }
@@ -92,7 +96,7 @@ mod tests {
 
     fn split(canary: u8) -> Value {
         let plain = route(json!([{"name": "shop", "port": 80}]));
-        let rules = httproute::with_weights(&plain, &Names::new("shop"), Weights::canary_share(canary));
+        let rules = httproute::with_traffic(&plain, &Names::new("shop"), Traffic::share(canary), &Exposure::default());
         json!({"metadata": {}, "spec": {"hostnames": ["a"], "rules": rules}})
     }
 

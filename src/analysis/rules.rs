@@ -1,5 +1,6 @@
 //! What a Canary and its policy ask for, resolved: defaults applied, units settled.
 
+use super::Sessions;
 use std::time::Duration;
 
 /// How a revision is exposed while it is analysed.
@@ -7,6 +8,8 @@ use std::time::Duration;
 pub enum Strategy {
     /// The canary's share in percent, one entry per step, rising. Never empty.
     Weighted(Vec<u8>),
+    /// A/B: this many checks with the users who match `analysis.match`.
+    Matched(u32),
     /// Blue/green: this many checks without traffic of the canary's own, then promotion.
     Iterations(u32),
 }
@@ -16,6 +19,12 @@ pub enum Strategy {
 pub struct Rules {
     /// How a revision is exposed.
     pub strategy: Strategy,
+    /// Percent of requests copied to the canary, one entry per check, rising; empty without a mirror.
+    pub mirror: Vec<u8>,
+    /// `analysis.iterations` beside weights: passed checks after which a revision is promoted at any weight.
+    pub most_checks: Option<u32>,
+    /// `analysis.sessionAffinity`, where the provider has cookies.
+    pub sessions: Option<Sessions>,
     /// `analysis.stepWeightPromotion` in percent; 0 means all at once.
     pub promotion_step: u8,
     /// `analysis.interval`: the spacing of checks.
@@ -39,14 +48,6 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The step after `weight`; `None` when `weight` is the last.
-    pub fn next_weight(&self, weight: u8) -> Option<u8> {
-        match &self.strategy {
-            Strategy::Weighted(steps) => steps.iter().copied().find(|step| *step > weight),
-            Strategy::Iterations(_) => None,
-        }
-    }
-
     /// The time after which a side that traffic has left holds no request any more.
     pub fn settle_and_drain(&self) -> Duration {
         self.settle + self.drain

@@ -1,6 +1,6 @@
 //! A revision under analysis: scaled up, settled, given its share, checked, and given up or passed on.
 
-use super::{ApexSide, Note, Rollout, Stage, Strategy, Target, Verdict, step::Step};
+use super::{ApexSide, Note, Rollout, Stage, Target, Verdict, step::Step};
 use crate::api::{canary::Phase, labels::TargetState};
 use crate::routing::Traffic;
 use jiff::Timestamp;
@@ -64,20 +64,8 @@ impl Step<'_> {
             return self.promote();
         }
         self.note(Note::Starting);
-        let first = match &self.rules.strategy {
-            Strategy::Weighted(steps) => steps.first().copied().unwrap_or(100).max(self.state.resume),
-            Strategy::Iterations(_) => 0,
-        };
         self.enter(Stage::Analysing, Phase::Progressing);
-        self.set_weight(first);
-    }
-
-    fn set_weight(&mut self, weight: u8) {
-        self.state.intent = Traffic::share(weight);
-        self.state.moved_at = None;
-        if weight > 0 {
-            self.note(Note::CanaryWeight(weight));
-        }
+        self.show_first();
     }
 
     pub(super) fn analysing(&mut self) {
@@ -90,7 +78,7 @@ impl Step<'_> {
         if let Rollout::Failed(why) = &target.rollout {
             return self.roll_back(Note::RollingBack(why.clone()));
         }
-        if target.endpoints == Some(0) && self.state.intent.canary() > 0 {
+        if target.endpoints == Some(0) {
             return self.falter();
         }
         let in_place = self.in_place(self.state.intent, ApexSide::Primary);
@@ -153,23 +141,15 @@ impl Step<'_> {
     }
 
     fn advance(&mut self, due: Timestamp) {
-        match self.rules.strategy.clone() {
-            Strategy::Iterations(of) => {
-                self.state.iterations += 1;
-                self.note(Note::Iteration(self.state.iterations.min(of), of));
-                if self.state.iterations >= of {
-                    return self.promote();
-                }
-            }
-            Strategy::Weighted(_) => match self.rules.next_weight(self.state.intent.canary()) {
-                Some(weight) => self.set_weight(weight),
-                None => return self.promote(),
-            },
+        if self.show_next() {
+            self.next_due(due);
+        } else {
+            self.promote();
         }
-        self.next_due(due);
     }
 
-    // All of the canary's endpoints are gone under traffic: it goes to primary at once, and comes back with them.
+    // All of the canary's endpoints are gone: traffic, if any, goes to primary at once, and comes back with them. Without
+    // traffic of its own there is nothing to judge either.
     fn falter(&mut self) {
         self.state.resume = self.state.intent.canary();
         self.state.intent = Traffic::PRIMARY;

@@ -51,7 +51,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         return Ok(None);
     }
     let now = Timestamp::now();
-    let blueprint = match plan::blueprint(&canary, &context.defaults) {
+    let mut blueprint = match plan::blueprint(&canary, &context.defaults) {
         Ok(blueprint) => blueprint,
         Err(why) => return Ok(refused(context, &canary, why)),
     };
@@ -70,6 +70,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     );
     let decision = analysis::step(&rules, &state, &seen, now);
     record(context, key, &canary, &state, &decision, now).await?;
+    blueprint.exposure.cookies = decision.state.cookies.clone();
     let pair = Pair {
         live: &live,
         selector: &selector,
@@ -196,7 +197,7 @@ async fn look(
         blueprint,
         thresholds,
         door,
-        state.last_promoted.clone(),
+        state,
         answer,
     );
     if let Some(target) = seen

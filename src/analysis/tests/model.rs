@@ -70,6 +70,9 @@ pub(super) fn seconds(n: u64) -> Duration {
 pub(super) fn rules(strategy: Strategy) -> Rules {
     Rules {
         strategy,
+        mirror: Vec::new(),
+        most_checks: None,
+        sessions: None,
         promotion_step: 0,
         interval: seconds(10),
         threshold: 3,
