@@ -13,7 +13,7 @@
 //! | Rest | Initialized, Succeeded, Failed | all on primary, target at 0, primary at the wanted replicas | new revision | Scaling |
 //! | Scaling | Progressing | target scaled up, no traffic on it | target ready; deadline | Settling; RollingBack |
 //! | Settling | Progressing | target labelled as serving, no traffic on it | settle time and delay passed | Analysing; Carrying when analysis is skipped |
-//! | Analysing | Progressing | the step's weight | checks due and passed; failed too often; new revision; endpoints lost | itself at the next weight, Carrying; RollingBack; Restarting; Faltering |
+//! | Analysing | Progressing | what the step shows to whom: see the table of `analysis/strategy.rs` | checks due and passed; failed too often; new revision; endpoints lost | itself at the next step, Carrying; RollingBack; Restarting; Faltering |
 //! | Faltering | Progressing | all on primary, target kept | target ready again; deadline | Settling; RollingBack |
 //! | Restarting | Progressing | all on primary, target kept | moved, settled, drained | Scaling with the new revision |
 //! | Carrying | Promoting | target scaled to carry everything | target ready; deadline | Cutover; RollingBack |

@@ -42,25 +42,39 @@ pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
     ops
 }
 
-/// The rules to store instead of those sent; nothing when they carry the right weights already.
+/// The rules to store instead of those sent; nothing when they carry the right traffic already.
 fn kept(old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
-    let mut route = sent.clone();
-    for pair in pairs {
-        // A route that names the apex only is not ours yet.
-        if !httproute::refers_to(old, &pair.names) || !httproute::is_split(old, &pair.names) {
-            continue;
-        }
-        let live = httproute::traffic(old, &pair.names, &pair.exposure, pair.intent);
-        let Some(traffic) = live.or(pair.intent) else {
-            continue;
-        };
-        let rules = httproute::with_traffic(&route, &pair.names, traffic, &pair.exposure);
+    // A route that names the apex only is not ours yet.
+    let split = |pair: &&&Pair| httproute::refers_to(old, &pair.names) && httproute::is_split(old, &pair.names);
+    let pairs: Vec<&Pair> = pairs.iter().filter(split).copied().collect();
+    let with_rules = |route: &Value, rules: Value| {
+        let mut route = route.clone();
         if let Some(spec) = route.get_mut("spec").and_then(Value::as_object_mut) {
             spec.insert("rules".to_owned(), rules);
         }
-    }
-    let rules = route.pointer("/spec/rules")?;
-    (Some(rules) != sent.pointer("/spec/rules")).then(|| rules.clone())
+        route
+    };
+    let users = |route: &Value| {
+        let fold = |route: Value, pair: &&Pair| with_rules(&route, httproute::folded(&route, &pair.names));
+        pairs.iter().fold(route.clone(), fold)
+    };
+    let rules = |route: &Value| route.pointer("/spec/rules").cloned();
+    // Nothing of the user's changed, so nothing has to be made anew from what our caches know of the run.
+    let wanted = if rules(&users(old)) == rules(&users(sent)) {
+        rules(old)
+    } else {
+        let carry = |route: Value, pair: &&Pair| {
+            let live = httproute::traffic(old, &pair.names, &pair.exposure, pair.intent);
+            match live.or(pair.intent) {
+                Some(traffic) => {
+                    with_rules(&route, httproute::with_traffic(&route, &pair.names, traffic, &pair.exposure))
+                }
+                None => route,
+            }
+        };
+        rules(&pairs.iter().fold(sent.clone(), carry))
+    }?;
+    (!pairs.is_empty() && Some(&wanted) != sent.pointer("/spec/rules")).then_some(wanted)
 }
 
 #[cfg(test)]
@@ -104,6 +118,45 @@ mod tests {
     fn a_manifest_with_the_apex_only_gets_the_live_split() {
         let sent = route(json!([{"name": "shop", "port": 80}]));
         assert_eq!(run(&split(30), &sent, false), split(30));
+    }
+
+    fn in_a_test(matches: &Value) -> (Value, Vec<Pair>) {
+        let mut pairs = pairs();
+        for pair in &mut pairs {
+            let yes = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+            pair.exposure.matches = serde_json::from_value(yes).unwrap();
+            pair.intent = Some(Traffic {
+                matched: true,
+                ..Traffic::PRIMARY
+            });
+        }
+        let mut route = route(json!([{"name": "shop", "port": 80, "weight": 1}]));
+        route["spec"]["rules"][0]["matches"] = matches.clone();
+        let pair = &pairs[0];
+        let rules = httproute::with_traffic(&route, &pair.names, pair.intent.unwrap(), &pair.exposure);
+        route["spec"]["rules"] = rules;
+        (route, pairs)
+    }
+
+    #[test]
+    fn an_ab_test_survives_a_manifest_and_follows_its_edits() {
+        let path = |value: &str| json!([{"path": {"type": "PathPrefix", "value": value}}]);
+        let (live, mut pairs) = in_a_test(&path("/"));
+        let (moved, _) = in_a_test(&path("/shop"));
+        let sent = |value: &str| {
+            let mut sent = route(json!([{"name": "shop", "port": 80, "weight": 1}]));
+            sent["spec"]["rules"][0]["matches"] = path(value);
+            sent
+        };
+        let held: Vec<&Pair> = pairs.iter().collect();
+        assert_eq!(kept(&live, &sent("/"), &held), Some(live["spec"]["rules"].clone()));
+        assert_eq!(kept(&live, &sent("/shop"), &held), Some(moved["spec"]["rules"].clone()));
+        assert_eq!(kept(&live, &live, &held), None);
+        // What the caches do not know yet is kept by what stands in the route.
+        pairs[0].exposure = Exposure::default();
+        pairs[0].intent = None;
+        let held: Vec<&Pair> = pairs.iter().collect();
+        assert_eq!(kept(&live, &sent("/"), &held), Some(live["spec"]["rules"].clone()));
     }
 
     #[test]

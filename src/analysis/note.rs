@@ -41,6 +41,8 @@ pub enum Note {
     Iteration(u32, u32),
     /// Blue/green: everybody is sent to the canary for its last check; whether copies of requests went there before.
     CutOver(bool),
+    /// Requests cannot be copied, so the revision is analysed without.
+    NoMirror,
     /// Primary's share was raised in promotion.
     PrimaryWeight(u8),
     /// A check did not pass; the message as the metric or hook gave it.
@@ -76,6 +78,7 @@ impl Note {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Bypassed
+            | Self::NoMirror
             | Self::Halt(_)
             | Self::CanaryNotReady(_)
             | Self::PrimaryNotReady(_)
@@ -107,6 +110,9 @@ impl Note {
             Self::Iteration(done, of) => format!("Advance {c}.{ns} canary iteration {done}/{of}"),
             Self::CutOver(false) => String::from("Routing all traffic to canary"),
             Self::CutOver(true) => String::from("Stop traffic mirroring and route all traffic to canary"),
+            Self::NoMirror => {
+                format!("The gateway of {c}.{ns} has no RequestMirror filter; the analysis goes on without mirroring")
+            }
             Self::PrimaryWeight(weight) => format!("Advance {c}.{ns} primary weight {weight}"),
             Self::Halt(message) => message.clone(),
             Self::CanaryNotReady(why) => {

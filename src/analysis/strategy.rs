@@ -31,7 +31,10 @@ impl Step<'_> {
     /// A run's first traffic, or what it comes back to after faltering.
     pub(super) fn show_first(&mut self) {
         let resume = self.state.resume;
-        let mirror = self.rules.mirror.first().copied();
+        let mirror = self.mirror().first().copied();
+        if !self.rules.mirror.is_empty() && !self.seen.mirrors {
+            self.note(Note::NoMirror);
+        }
         let traffic = match &self.rules.strategy {
             Strategy::Weighted(steps) => match mirror.filter(|_| resume == 0) {
                 Some(percent) => mirrored(percent),
@@ -93,7 +96,7 @@ impl Step<'_> {
         let now = self.state.intent;
         let above = |list: &[u8], value: u8| list.iter().copied().find(|step| *step > value);
         if now.mirror > 0 {
-            return Next::Show(match above(&self.rules.mirror, now.mirror) {
+            return Next::Show(match above(self.mirror(), now.mirror) {
                 Some(percent) => mirrored(percent),
                 None => self.drawn(steps.first().copied().unwrap_or(100)),
             });
@@ -102,6 +105,12 @@ impl Step<'_> {
             Some(weight) => Next::Show(self.drawn(weight)),
             None => Next::Promote,
         }
+    }
+
+    // Without a filter for it, a mirror would lose requests: there is none then.
+    fn mirror(&self) -> &[u8] {
+        let can = self.seen.mirrors;
+        if can { &self.rules.mirror } else { &[] }
     }
 
     fn count(&mut self, of: u32) {
@@ -129,7 +138,8 @@ impl Step<'_> {
     // No users; copies of their requests when asked for.
     fn unseen(&self, iteration: u32) -> Traffic {
         let at = usize::try_from(iteration.saturating_sub(1)).unwrap_or(usize::MAX);
-        let percent = self.rules.mirror.get(at).or(self.rules.mirror.last());
+        let mirror = self.mirror();
+        let percent = mirror.get(at).or(mirror.last());
         percent.map_or(Traffic::PRIMARY, |percent| mirrored(*percent))
     }
 
@@ -139,7 +149,7 @@ impl Step<'_> {
         }
         self.state.intent = traffic;
         if traffic.sticky {
-            self.bake(traffic.canary());
+            self.bake(traffic);
         }
         // Flagger says weight 0 of a mirror before the first weight.
         if matches!(self.rules.strategy, Strategy::Weighted(_)) {
@@ -147,8 +157,9 @@ impl Step<'_> {
         }
     }
 
-    // The canary's cookie holds for the run; primary's for one step, or nobody on primary would ever be drawn again.
-    fn bake(&mut self, weight: u8) {
+    // The canary's cookie holds for the run; primary's for one step, or nobody on primary would ever be drawn again. Where
+    // users are chosen nobody is drawn.
+    fn bake(&mut self, traffic: Traffic) {
         let Some(sessions) = &self.rules.sessions else { return };
         let revision = self.state.last_applied.as_deref().unwrap_or_default();
         let now = self.now.to_string();
@@ -157,11 +168,9 @@ impl Step<'_> {
             let value = cookie_value(&[&sessions.seed, revision, &now]);
             format!("{}={value}", sessions.canary)
         });
-        let step = format!("{canary} {weight}");
-        cookies.primary = sessions
-            .primary
-            .as_ref()
-            .map(|name| format!("{name}={}", cookie_value(&[&step, "primary"])));
+        let step = format!("{canary} {}", traffic.canary());
+        let primary = sessions.primary.as_ref().filter(|_| !traffic.matched);
+        cookies.primary = primary.map(|name| format!("{name}={}", cookie_value(&[&step, "primary"])));
     }
 }
 

@@ -2,10 +2,11 @@
 //! invariants hold and every history comes to rest.
 
 mod model;
+mod strategy;
 
 use super::Strategy;
 use super::*;
-use crate::api::canary::Phase;
+use crate::{api::canary::Phase, routing::Traffic};
 use model::{Happening, Model, hash};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -127,14 +128,13 @@ fn pods_that_never_start_are_given_up_at_the_deadline() {
     );
 }
 
-#[test]
-fn blue_green_iterates_and_promotes() {
-    let mut model = Model::cold(Strategy::Iterations(3));
-    run(&mut model);
-    model.happen(&Happening::Apply(2));
-    run(&mut model);
-    assert!(model.notes.contains(&Note::Iteration(3, 3)));
-    assert_eq!(model.state.last_promoted, Some(hash(2)));
+fn foreign() -> impl proptest::strategy::Strategy<Value = Traffic> {
+    (0u8..=100, any::<bool>(), 0u8..=100, any::<bool>()).prop_map(|(canary, matched, mirror, sticky)| Traffic {
+        matched,
+        mirror,
+        sticky,
+        ..Traffic::share(canary)
+    })
 }
 
 fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
@@ -146,7 +146,7 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
         2 => any::<bool>().prop_map(Happening::Pods),
         3 => (0u8..4).prop_map(Happening::Answer),
         6 => (0u8..5).prop_map(Happening::Crash),
-        1 => (0u8..=100).prop_map(Happening::ForeignRoute),
+        1 => foreign().prop_map(Happening::ForeignRoute),
         1 => Just(Happening::Delete),
     ]
 }
@@ -157,10 +157,14 @@ proptest! {
     #[test]
     fn every_history_keeps_the_invariants_and_comes_to_rest(
         hot in any::<bool>(), promotion_step in prop_oneof![Just(0u8), Just(50u8)],
+        (strategy, mirror, most_checks, sticky) in strategy::any_strategy(),
         history in proptest::collection::vec((happening(), 0u8..4), 1..40),
     ) {
-        let mut model = if hot { Model::hot(weighted()) } else { Model::cold(weighted()) };
+        let mut model = if hot { Model::hot(strategy) } else { Model::cold(strategy) };
         model.rules.promotion_step = promotion_step;
+        model.rules.mirror = mirror;
+        model.rules.most_checks = most_checks;
+        model.rules.sessions = sticky.then(strategy::sessions);
         let mut foreign = false;
         for (what, steps) in &history {
             // Nobody can keep pods and routes from being broken by others; what we do then is bounded by the rest.

@@ -41,8 +41,11 @@ pub fn observe(
         .as_ref()
         .map(|t| target(t, live, blueprint, thresholds.canary, door, primary_replicas));
     let names = blueprint.names.as_ref();
-    let of = |route, names| httproute::traffic(route, names, &blueprint.exposure, Some(state.intent));
-    let traffic = names.and_then(|names| agreed(live.routes.iter().map(|route| of(route, names))));
+    let traffic = names.and_then(|names| {
+        let expected = Some(state.intent);
+        let each = live.routes.iter();
+        agreed(each.map(|route| httproute::traffic(route, names, &blueprint.exposure, expected)))
+    });
     Observation {
         target,
         primary,
@@ -52,6 +55,7 @@ pub fn observe(
             .and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
         traffic,
         routed: blueprint.provider.has_weights() && (blueprint.route.is_some() || !live.routes.is_empty()),
+        mirrors: live.routes.iter().all(|route| httproute::unmirrored(route).next().is_none()),
         served: names.is_some(),
         split: names.is_some_and(|names| {
             live.routes

@@ -26,6 +26,9 @@ pub const API_VERSION: &str = "gateway.networking.k8s.io/v1";
 /// Their kind.
 pub const KIND: &str = "HTTPRoute";
 
+/// Controllers without the RequestMirror filter.
+const WITHOUT_MIRROR: &[&str] = &["traefik.io/gateway-controller"];
+
 /// Whether any rule of `route` sends traffic to a Service of the pair.
 pub fn refers_to(route: &Value, names: &Names) -> bool {
     rules(route).any(|rule| names_pair(rule, names))
@@ -122,6 +125,16 @@ pub fn accepted(route: &Value) -> bool {
                     && c.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0) >= generation
             })
         })
+}
+
+/// The parents of a route whose controller is known to have no RequestMirror filter, with its name. It is Traefik (3.7),
+/// which answers 500 to every request of a rule that has one.
+pub fn unmirrored(route: &Value) -> impl Iterator<Item = (&Value, &str)> {
+    let parents = route.pointer("/status/parents").and_then(Value::as_array).into_iter().flatten();
+    parents.filter_map(|parent| {
+        let controller = parent.get("controllerName")?.as_str()?;
+        WITHOUT_MIRROR.contains(&controller).then_some((parent.get("parentRef")?, controller))
+    })
 }
 
 fn rules(route: &Value) -> impl Iterator<Item = &Value> {

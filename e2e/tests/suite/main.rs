@@ -1,7 +1,10 @@
 //! What must be seen on a real cluster with real traffic: `make test`, or `make up` and then
 //! `cargo test -p coalmine-e2e --test suite -- NAME`.
 
+mod ab_test;
+mod affinity;
 mod bad_release;
+mod blue_green;
 mod brand_new;
 mod dry_run;
 mod exit;
@@ -11,6 +14,7 @@ mod idle;
 mod killed;
 mod live_app;
 mod manifests;
+mod mirror;
 mod policy;
 mod reapply;
 mod refusals;

@@ -10,7 +10,7 @@ const FIELDS: &[&str] = &[
     "spec.ingressRef",
     "spec.routeRef",
     "spec.upstreamRef",
-    "spec.canaryAnalysis",
+    "spec.canaryAnalysis.templateVariables",
     "spec.dryRun",
     "spec.service.trafficDistribution",
     "spec.service.headless",
@@ -24,15 +24,9 @@ const FIELDS: &[&str] = &[
     "spec.service.mirror",
     "spec.service.corsPolicy",
     "spec.service.unmanagedMetadata",
-    "spec.analysis.iterations",
-    "spec.analysis.mirror",
-    "spec.analysis.mirrorWeight",
-    "spec.analysis.delay",
-    "spec.analysis.match",
     "spec.analysis.alerts",
     "spec.analysis.webhooks",
-    "spec.analysis.sessionAffinity",
-    "spec.analysis.canaryAnalysis",
+    "spec.analysis.canaryAnalysis.templateVariables",
 ];
 /// Providers that write routes.
 const PROVIDERS: &[&str] = &["gatewayapi:v1", "kubernetes"];

@@ -24,7 +24,7 @@ pub(super) enum Happening {
     /// The program dies after this many writes of the next step (0: before the state is stored).
     Crash(u8),
     /// Somebody else writes the route.
-    ForeignRoute(u8),
+    ForeignRoute(Traffic),
     /// The target is deleted.
     Delete,
 }
@@ -168,6 +168,7 @@ impl Model {
             apex: Some(self.apex),
             traffic: Some(self.traffic),
             routed: true,
+            mirrors: true,
             served: true,
             split: true,
             promoted: self.state.last_promoted.clone(),
@@ -210,7 +211,7 @@ impl Model {
             Happening::Pods(start) => self.pods_start = *start,
             Happening::Answer(answer) => self.answer = *answer,
             Happening::Crash(after) => self.crash = Some(*after),
-            Happening::ForeignRoute(share) => self.traffic = Traffic::share(*share),
+            Happening::ForeignRoute(traffic) => self.traffic = *traffic,
             Happening::Delete => {
                 self.target = None;
                 self.held = false;
@@ -235,7 +236,7 @@ impl Model {
     }
 
     pub(super) fn canary_has_traffic(&self) -> bool {
-        self.traffic.canary() > 0 || self.apex == ApexSide::Target
+        self.traffic.reaches_canary() || self.apex == ApexSide::Target
     }
 
     pub(super) fn step(&mut self, foreign: bool) {
@@ -263,6 +264,7 @@ impl Model {
 
     pub(super) fn before_it_is_stored(&mut self, decision: &Decision) {
         let (old, new) = (&self.state, &decision.state);
+        self.assert_shown_as_asked(new);
         assert!(
             new.failed_checks >= old.failed_checks || new.stage == Stage::Scaling,
             "failed checks only grow within a run"
@@ -272,6 +274,22 @@ impl Model {
             let revision = new.last_applied.clone().unwrap();
             self.verified
                 .extend([1u8, 2, 3].into_iter().filter(|t| hash(*t) == revision));
+        }
+    }
+
+    // Only who was named sees the revision, nothing is copied that was not to be, and cookies exist where they are promised.
+    fn assert_shown_as_asked(&self, new: &State) {
+        let intent = new.intent;
+        assert!(!intent.matched || matches!(self.rules.strategy, Strategy::Matched(_)), "{new:?}");
+        assert!(intent.mirror == 0 || self.rules.mirror.contains(&intent.mirror), "{new:?}");
+        assert!(!intent.sticky || self.rules.sessions.is_some() && new.cookies.canary.is_some(), "{new:?}");
+        if new.stage == Stage::Analysing {
+            let all_at_last = matches!(self.rules.strategy, Strategy::Iterations(of) if new.iterations > of);
+            match &self.rules.strategy {
+                Strategy::Weighted(steps) => assert!(intent.canary() == 0 || steps.contains(&intent.canary()), "{new:?}"),
+                Strategy::Matched(of) => assert!(intent.matched && intent.canary() == 0 && new.iterations <= *of, "{new:?}"),
+                Strategy::Iterations(_) => assert_eq!(intent.canary(), if all_at_last { 100 } else { 0 }, "{new:?}"),
+            }
         }
     }
 
@@ -306,7 +324,8 @@ impl Model {
         if let Some(traffic) = world.traffic.filter(|t| *t != self.traffic)
             && spend()
         {
-            if traffic.canary() > 0 && traffic.canary() > self.traffic.canary() {
+            let more = traffic.canary() > self.traffic.canary() || !self.traffic.reaches_canary();
+            if traffic.reaches_canary() && more {
                 self.assert_ready(true, 1, foreign);
             }
             if traffic.primary() > self.traffic.primary() {
@@ -416,6 +435,7 @@ impl Model {
             self.state
         );
         assert_eq!((self.traffic, self.apex), (Traffic::PRIMARY, ApexSide::Primary));
+        assert_eq!(self.state.cookies.canary, None, "nobody is kept on a side after a run");
         assert_eq!(primary.replicas, self.wanted);
         assert_eq!(self.state.last_promoted, Some(hash(primary.template)));
         assert!(

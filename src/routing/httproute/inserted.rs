@@ -139,7 +139,7 @@ fn on(rule: &Value, names: &Names, wanted: Side, change: impl Fn(&Value) -> Valu
 fn copy(base: &Value, names: &Names, all_to: Side, conditions: &[Value]) -> Option<Value> {
     let everything = [json!({"path": {"type": "PathPrefix", "value": "/"}})];
     let matches = base.get("matches").and_then(Value::as_array).filter(|m| !m.is_empty());
-    let matches = conditions::product(matches.map_or(&everything, Vec::as_slice), conditions);
+    let matches = conditions::product(matches.map_or(everything.as_slice(), Vec::as_slice), conditions);
     if matches.is_empty() {
         return None;
     }
