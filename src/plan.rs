@@ -11,6 +11,7 @@ mod resolve;
 mod route;
 mod selector;
 mod services;
+mod strategy;
 
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
 pub use primary::{REVISION_ANNOTATION, primary, primary_revision};
@@ -18,3 +19,4 @@ pub use resolve::{Defaults, blueprint, rules};
 pub use route::route;
 pub use selector::{Selector, SelectorError};
 pub use services::{ServiceRole, apex_selector, service, services};
+pub use strategy::exposure;

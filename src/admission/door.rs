@@ -9,7 +9,7 @@ use super::server::{Entry, Internal, Observed, Reviewer};
 use super::validation::Lookup;
 use super::{kinds, routes, scale, services};
 use crate::api::labels::{self, TargetState};
-use crate::routing::{Names, Weights};
+use crate::routing::{Names, Traffic};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
@@ -175,6 +175,7 @@ impl Door {
             .filter(|canary| super::context::stage(canary) != Stage::Leaving)
             .map(|canary| routes::Pair {
                 names: Names::new(canary.service_name()),
+                exposure: crate::plan::exposure(canary),
                 intent: intent(canary),
             })
             .collect();
@@ -266,8 +267,8 @@ fn no_rights(request: &Request) -> Denial {
     ))
 }
 
-/// The weights the controller stamped before writing them.
-fn intent(canary: &crate::api::Canary) -> Option<Weights> {
+/// What the controller stamped before writing it.
+fn intent(canary: &crate::api::Canary) -> Option<Traffic> {
     let intent = canary.status.as_ref()?.run.as_ref()?.intent?;
-    u8::try_from(intent.canary).ok().map(Weights::canary_share)
+    Some(Traffic::from(intent))
 }

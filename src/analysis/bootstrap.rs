@@ -136,6 +136,7 @@ impl Step<'_> {
         self.start_run(target);
         if self.asks(HookType::ConfirmRollout) {
             self.enter(Stage::Waiting, Phase::Waiting);
+            self.waiting();
         } else {
             self.note(Note::NewRevision);
         }

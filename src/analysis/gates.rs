@@ -273,7 +273,7 @@ impl Step<'_> {
 
     /// The run is over: whoever wanted to hear of it is told.
     pub(super) fn over(&mut self) {
-        if self.asks(HookType::PostRollout) {
+        if self.asks(HookType::PostRollout) && !self.state.dry {
             self.at_gate(HookType::PostRollout);
         }
     }

@@ -40,8 +40,12 @@ pub enum Note {
     Starting,
     /// The canary's share was raised.
     CanaryWeight(u8),
-    /// An iteration passed.
+    /// An iteration begins.
     Iteration(u32, u32),
+    /// Blue/green: everybody is sent to the canary for its last check; whether copies of requests went there before.
+    CutOver(bool),
+    /// Requests cannot be copied, so the revision is analysed without.
+    NoMirror,
     /// Primary's share was raised in promotion.
     PrimaryWeight(u8),
     /// A check did not pass; the message as the metric or hook gave it.
@@ -97,6 +101,7 @@ impl Note {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Bypassed
+            | Self::NoMirror
             | Self::Halt(_)
             | Self::CanaryNotReady(_)
             | Self::PrimaryNotReady(_)
@@ -130,6 +135,11 @@ impl Note {
             Self::Starting => format!("Starting canary analysis for {t}.{ns}"),
             Self::CanaryWeight(weight) => format!("Advance {c}.{ns} canary weight {weight}"),
             Self::Iteration(done, of) => format!("Advance {c}.{ns} canary iteration {done}/{of}"),
+            Self::CutOver(false) => String::from("Routing all traffic to canary"),
+            Self::CutOver(true) => String::from("Stop traffic mirroring and route all traffic to canary"),
+            Self::NoMirror => {
+                format!("The gateway of {c}.{ns} has no RequestMirror filter; the analysis goes on without mirroring")
+            }
             Self::PrimaryWeight(weight) => format!("Advance {c}.{ns} primary weight {weight}"),
             Self::Halt(message) => message.clone(),
             Self::CanaryNotReady(why) => {
@@ -211,6 +221,11 @@ mod tests {
             (Note::Starting, "Starting canary analysis for web.test"),
             (Note::CanaryWeight(10), "Advance app.test canary weight 10"),
             (Note::Iteration(1, 5), "Advance app.test canary iteration 1/5"),
+            (Note::CutOver(false), "Routing all traffic to canary"),
+            (
+                Note::CutOver(true),
+                "Stop traffic mirroring and route all traffic to canary",
+            ),
             (Note::PrimaryWeight(50), "Advance app.test primary weight 50"),
             (
                 Note::ThresholdReached(5),

@@ -99,6 +99,8 @@ pub struct Observation {
     pub traffic: Option<Traffic>,
     /// Whether a route carries weights for this pair.
     pub routed: bool,
+    /// Whether every route can copy requests; one that cannot would lose them instead.
+    pub mirrors: bool,
     /// Whether the pair has Services at all; a worker without ports has none.
     pub served: bool,
     /// Whether any route still names `-primary` or `-canary`.

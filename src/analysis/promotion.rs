@@ -24,7 +24,7 @@ impl Step<'_> {
     }
 
     // As many pods as primary has, or as are wanted, whichever is more, all of them endpoints.
-    fn can_carry(&self) -> bool {
+    pub(super) fn can_carry(&self) -> bool {
         let primary = self.seen.primary.as_ref().map_or(0, |p| p.replicas);
         self.target().is_some_and(|t| {
             let all = t.wanted.max(primary).max(1);

@@ -1,6 +1,6 @@
 //! What a Canary and its policy ask for, resolved: defaults applied, units settled.
 
-use super::{State, Target};
+use super::{Sessions, State, Target};
 use crate::api::canary::HookType;
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,6 +9,8 @@ use std::{collections::BTreeSet, time::Duration};
 pub enum Strategy {
     /// The canary's share in percent, one entry per step, rising. Never empty.
     Weighted(Vec<u8>),
+    /// A/B: this many checks with the users who match `analysis.match`.
+    Matched(u32),
     /// Blue/green: this many checks without traffic of the canary's own, then promotion.
     Iterations(u32),
 }
@@ -18,6 +20,12 @@ pub enum Strategy {
 pub struct Rules {
     /// How a revision is exposed.
     pub strategy: Strategy,
+    /// Percent of requests copied to the canary, one entry per check, rising; empty without a mirror.
+    pub mirror: Vec<u8>,
+    /// `analysis.iterations` beside weights: passed checks after which a revision is promoted at any weight.
+    pub most_checks: Option<u32>,
+    /// `analysis.sessionAffinity`, where the provider has cookies.
+    pub sessions: Option<Sessions>,
     /// `analysis.stepWeightPromotion` in percent; 0 means all at once.
     pub promotion_step: u8,
     /// `analysis.interval`: the spacing of checks.
@@ -47,14 +55,6 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The step after `weight`; `None` when `weight` is the last.
-    pub fn next_weight(&self, weight: u8) -> Option<u8> {
-        match &self.strategy {
-            Strategy::Weighted(steps) => steps.iter().copied().find(|step| *step > weight),
-            Strategy::Iterations(_) => None,
-        }
-    }
-
     /// Whether the target's template waits for the end of the run. It can where the door holds it and the run's own pods
     /// stay; going back to what is promoted never waits.
     pub fn queues(&self, state: &State, target: &Target) -> bool {

@@ -72,20 +72,8 @@ impl Step<'_> {
         if !self.may_start() {
             return;
         }
-        let first = match &self.rules.strategy {
-            Strategy::Weighted(steps) => steps.first().copied().unwrap_or(100).max(self.state.resume),
-            Strategy::Iterations(_) => 0,
-        };
         self.enter(Stage::Analysing, Phase::Progressing);
-        self.set_weight(first);
-    }
-
-    fn set_weight(&mut self, weight: u8) {
-        self.state.intent = Traffic::share(weight);
-        self.state.moved_at = None;
-        if weight > 0 {
-            self.note(Note::CanaryWeight(weight));
-        }
+        self.show_first();
     }
 
     pub(super) fn analysing(&mut self) {
@@ -98,7 +86,7 @@ impl Step<'_> {
         if let Rollout::Failed(why) = &target.rollout {
             return self.roll_back(Note::RollingBack(why.clone()));
         }
-        if target.endpoints == Some(0) && self.state.canary_weight() > 0 {
+        if target.endpoints == Some(0) {
             return self.falter();
         }
         let in_place = self.in_place(self.state.traffic(), ApexSide::Primary);
@@ -183,7 +171,10 @@ impl Step<'_> {
 
     // What the checks passed so far lead to, as far as its gates are open. Whatever moves is checked an interval later.
     fn proceed(&mut self, at: Timestamp) {
-        let iterated = matches!(self.rules.strategy, Strategy::Iterations(of) if self.state.iterations >= of);
+        let iterated = match self.rules.strategy {
+            Strategy::Weighted(_) => false,
+            Strategy::Matched(of) | Strategy::Iterations(of) => self.state.iterations >= of,
+        };
         let due = iterated || self.state.phase == Phase::WaitingPromotion;
         if due && !self.may_promote(at) {
             return;
@@ -208,25 +199,8 @@ impl Step<'_> {
         self.allowed(HookType::ConfirmPromotion, at)
     }
 
-    // A check passed: `true` when the run goes on, `false` when it is to be promoted.
-    fn show_next(&mut self) -> bool {
-        match self.rules.strategy.clone() {
-            Strategy::Iterations(of) => {
-                self.state.iterations += 1;
-                self.note(Note::Iteration(self.state.iterations.min(of), of));
-                self.state.iterations < of
-            }
-            Strategy::Weighted(_) => match self.rules.next_weight(self.state.intent.canary()) {
-                Some(weight) => {
-                    self.set_weight(weight);
-                    true
-                }
-                None => false,
-            },
-        }
-    }
-
-    // All of the canary's endpoints are gone under traffic: it goes to primary at once, and comes back with them.
+    // All of the canary's endpoints are gone: traffic, if any, goes to primary at once, and comes back with them. Without
+    // traffic of its own there is nothing to judge either.
     fn falter(&mut self) {
         self.state.resume = self.state.intent.canary();
         self.state.intent = Traffic::PRIMARY;

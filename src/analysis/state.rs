@@ -1,7 +1,10 @@
 //! What is recorded of a Canary between two steps; it is kept in the Canary's status.
 
 use super::{Wait, Wishes};
-use crate::{api::canary::Phase, routing::Traffic};
+use crate::{
+    api::canary::Phase,
+    routing::{Cookies, Traffic},
+};
 use jiff::Timestamp;
 
 macro_rules! named {
@@ -88,6 +91,14 @@ impl Stage {
         )
     }
 
+    /// Whether the run's revision is given up, replaced or promoted for everybody: nobody is kept on a side any more.
+    pub fn ends_sessions(self) -> bool {
+        matches!(
+            self,
+            Self::Rest | Self::Cutover | Self::Restarting | Self::RollingBack | Self::Cancelling | Self::LeavingScale
+        )
+    }
+
     /// Whether the target's pods may have traffic, or be about to get it.
     pub fn target_serves(self) -> bool {
         self.in_run() && self != Self::Scaling
@@ -110,9 +121,11 @@ pub struct State {
     pub due: Option<Timestamp>,
     /// What traffic is to do by this stage.
     pub intent: Traffic,
+    /// The cookies that keep users on their side.
+    pub cookies: Cookies,
     /// Failed checks of the run; kept after a failure.
     pub failed_checks: u32,
-    /// Passed checks of an iteration strategy.
+    /// The iteration under way, from 1, of a strategy that has them; passed checks of weights that are bounded.
     pub iterations: u32,
     /// Checks put off because there was no data yet.
     pub waits: u32,
@@ -150,6 +163,7 @@ impl State {
             moved_at: None,
             due: None,
             intent: Traffic::PRIMARY,
+            cookies: Cookies::default(),
             failed_checks: 0,
             iterations: 0,
             waits: 0,

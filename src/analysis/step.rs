@@ -105,6 +105,9 @@ impl Step<'_> {
         self.state.due = None;
         self.state.reason = None;
         self.state.gate = None;
+        if stage.ends_sessions() {
+            self.state.cookies.retire();
+        }
         // The first look at the new stage's timers comes with the event of our own status write; this is for the case
         // that it is lost.
         self.wake_at(self.now + Duration::from_secs(1));

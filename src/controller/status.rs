@@ -2,8 +2,8 @@
 
 use crate::{
     analysis::{Stage, State, Wait, Wishes},
-    api::canary::{Canary, CanaryStatus, Condition, GateStatus, HookType, Intent, Measurement, Phase, RunStatus},
-    routing::{Traffic, Weights},
+    api::canary::{Canary, CanaryStatus, Condition, GateStatus, HookType, Measurement, Phase, RunStatus},
+    routing::{Cookies, Traffic},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
@@ -36,7 +36,8 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         due: instant(&run.due),
         intent: run
             .intent
-            .map_or_else(|| Traffic::share(percent(status.canary_weight)), traffic),
+            .map_or_else(|| Traffic::share(percent(status.canary_weight)), Traffic::from),
+        cookies: Cookies::recorded(status),
         failed_checks: count(status.failed_checks),
         iterations: count(status.iterations),
         waits: count(run.waits),
@@ -88,25 +89,6 @@ fn percent(n: i32) -> u8 {
     u8::try_from(n.clamp(0, 100)).unwrap_or(0)
 }
 
-fn traffic(of: Intent) -> Traffic {
-    Traffic {
-        weights: Weights::canary_share(percent(of.canary)),
-        matched: of.matched,
-        mirror: percent(of.mirror),
-        sticky: of.sticky,
-    }
-}
-
-fn intent(of: Traffic) -> Intent {
-    Intent {
-        primary: i32::from(of.primary()),
-        canary: i32::from(of.canary()),
-        mirror: i32::from(of.mirror),
-        matched: of.matched,
-        sticky: of.sticky,
-    }
-}
-
 /// The status that records `state`, with everything else of the old one kept.
 pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Timestamp) -> CanaryStatus {
     let old = canary.status.clone().unwrap_or_default();
@@ -129,6 +111,9 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
         iterations: count(state.iterations),
         last_applied_spec: state.last_applied.clone(),
         last_promoted_spec: state.last_promoted.clone(),
+        session_affinity_cookie: state.cookies.canary.clone(),
+        primary_session_affinity_cookie: state.cookies.primary.clone(),
+        previous_session_affinity_cookie: state.cookies.previous.clone(),
         observed_generation: canary.metadata.generation,
         canary_analysis: (!measurements.is_empty()).then_some(measurements),
         conditions: Some(conditions(canary, &old, state, now)),
@@ -137,7 +122,7 @@ pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Tim
             since: Some(micro(state.since)),
             moved_at: state.moved_at.map(micro),
             due: state.due.map(micro),
-            intent: Some(intent(state.intent)),
+            intent: Some(state.intent.into()),
             waits: count(state.waits),
             had_data: state.had_data,
             resume: i32::from(state.resume),
@@ -249,6 +234,11 @@ mod tests {
                 mirror: 20,
                 matched: true,
                 ..Traffic::share(30)
+            },
+            cookies: Cookies {
+                canary: Some("canary=a".into()),
+                primary: Some("primary=b".into()),
+                previous: Some("canary=c".into()),
             },
             failed_checks: 2,
             last_applied: Some("v1-a".into()),

@@ -53,7 +53,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         return Ok(None);
     }
     let now = Timestamp::now();
-    let blueprint = match plan::blueprint(&canary, &context.defaults) {
+    let mut blueprint = match plan::blueprint(&canary, &context.defaults) {
         Ok(blueprint) => blueprint,
         Err(why) => return Ok(refused(context, key, &canary, why)),
     };
@@ -75,6 +75,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if decision.take_annotations {
         hooks::take_annotations(context, key, &canary).await?;
     }
+    blueprint.exposure.cookies = decision.state.cookies.clone();
     let pair = Pair {
         live: &live,
         selector: &selector,
@@ -199,15 +200,7 @@ async fn look(
         _ => None,
     };
     let door = context.enabled(&key.0);
-    let mut seen = observe(
-        live,
-        selector,
-        blueprint,
-        thresholds,
-        door,
-        state.last_promoted.clone(),
-        answer,
-    );
+    let mut seen = observe(live, selector, blueprint, thresholds, door, state, answer);
     seen.answers = hooks::answers(context, key);
     seen.edition = hooks::edition(canary);
     seen.wishes = hooks::wishes(canary);
@@ -253,16 +246,18 @@ async fn record(
     }
     // Said only when it is recorded, or a conflict would say it twice.
     finish::publish(context, canary, before, &decision.state);
-    say(context, key, canary, decision);
+    say(context, key, canary, before, decision);
     Ok(())
 }
 
-fn say(context: &Context, key: &Key, canary: &Canary, decision: &Decision) {
+fn say(context: &Context, key: &Key, canary: &Canary, before: &State, decision: &Decision) {
     let subject = Subject {
         canary: canary.name_any(),
         namespace: canary.namespace_name().to_owned(),
         target: canary.target_name().to_owned(),
     };
+    let in_run = |stage: Stage| stage.in_run() || stage == Stage::Waiting;
+    let rehearsal = decision.state.dry && (in_run(before.stage) || in_run(decision.state.stage));
     for note in &decision.notes {
         let severity = match note.severity() {
             analysis::Severity::Normal => Severity::Normal,
@@ -272,11 +267,7 @@ fn say(context: &Context, key: &Key, canary: &Canary, decision: &Decision) {
             context.metrics.bypassed_change(&subject.namespace);
         }
         let text = note.text(&subject);
-        let text = if decision.state.dry {
-            format!("Dry run: {text}")
-        } else {
-            text
-        };
+        let text = if rehearsal { format!("Dry run: {text}") } else { text };
         announce(context, key, canary, &decision.state, severity, text);
     }
 }

@@ -1,6 +1,6 @@
 //! The resolved wishes of a Canary about its pair.
 
-use crate::routing::{Names, Provider, httproute::RouteSpec};
+use crate::routing::{Exposure, Names, Provider, httproute::RouteSpec};
 use serde_json::{Map, Value, json};
 
 /// The Canary that owns what we make.
@@ -63,6 +63,8 @@ pub struct Blueprint {
     pub canary: Metadata,
     /// The route to generate where the user has none; `None` when nothing is published.
     pub route: Option<RouteSpec>,
+    /// Whom the canary is shown to besides shares, with the cookies of the run.
+    pub exposure: Exposure,
     /// `--include-label-prefix`: labels of the target copied to primary; `*` is all.
     pub include_label_prefixes: Vec<String>,
 }
@@ -113,6 +115,7 @@ impl Blueprint {
             primary: Metadata::default(),
             canary: Metadata::default(),
             route: None,
+            exposure: Exposure::default(),
             include_label_prefixes: Vec::new(),
         }
     }

@@ -1,7 +1,10 @@
 //! What must be seen on a real cluster with real traffic: `make test`, or `make up` and then
 //! `cargo test -p coalmine-e2e --test suite -- NAME`.
 
+mod ab_test;
+mod affinity;
 mod bad_release;
+mod blue_green;
 mod brand_new;
 mod control;
 mod dry_run;
@@ -13,6 +16,7 @@ mod idle;
 mod killed;
 mod live_app;
 mod manifests;
+mod mirror;
 mod no_room;
 mod policy;
 mod reapply;

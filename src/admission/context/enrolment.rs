@@ -157,4 +157,17 @@ mod tests {
     fn without_a_canary_the_policy_decides() {
         assert_eq!(ask("shop", json!({}), &[]), Enrolment::Policy("default".into()));
     }
+
+    #[test]
+    fn a_pair_that_is_only_rehearsed_holds_nothing_but_one_that_exists_goes_on() {
+        let rehearsing = |phase: &str| {
+            let mut one = Canary::clone(&canary("shop", "shop", true, phase));
+            one.spec.dry_run = Some(true);
+            [Arc::new(one)]
+        };
+        let found = ask("shop", json!({}), &rehearsing(""));
+        assert_eq!(found, Enrolment::Refused(REHEARSED.into()));
+        let found = ask("shop", json!({}), &rehearsing("Succeeded"));
+        assert!(matches!(found, Enrolment::Canary(_)), "{found:?}");
+    }
 }

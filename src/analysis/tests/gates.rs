@@ -194,7 +194,9 @@ fn after_a_failed_check_an_old_approval_promotes_nothing() {
     says(&mut model, HookType::ConfirmPromotion, Says::Nothing);
     pass(&mut model, 12);
     model.answer = 1;
-    pass(&mut model, 11);
+    while model.state.failed_checks == 0 {
+        pass(&mut model, 1);
+    }
     assert_eq!(
         (model.state.failed_checks, model.state.phase),
         (1, Phase::WaitingPromotion)
@@ -443,4 +445,52 @@ fn a_rehearsal_of_a_new_canary_leaves_a_live_app_alone() {
     pass(&mut model, 30);
     assert_eq!((model.primary.clone(), model.apex), (None, ApexSide::Target));
     assert_eq!(said(&model, |note| *note == Note::WouldInitialize), 1);
+}
+
+// Flagger's faults (sharp edges of 1.44): with skipAnalysis it waits for primary neither at bootstrap nor in promotion.
+#[test]
+fn without_analysis_primary_is_waited_for_all_the_same() {
+    let mut model = Model::hot(super::weighted());
+    model.rules.skip_analysis = true;
+    model.happen(&Happening::Pods(false));
+    pass(&mut model, 30);
+    assert_eq!(
+        (model.state.stage, model.target.as_ref().unwrap().replicas),
+        (Stage::Building, 2)
+    );
+    model.happen(&Happening::Pods(true));
+    super::run(&mut model);
+    model.happen(&Happening::Apply(2));
+    while model.state.stage != Stage::Cutover {
+        pass(&mut model, 1);
+    }
+    model.happen(&Happening::Pods(false));
+    pass(&mut model, 30);
+    assert_eq!((model.state.stage, model.traffic.canary()), (Stage::Replacing, 100));
+    assert_eq!(
+        model.target.as_ref().unwrap().replicas,
+        2,
+        "the verified pods go on serving"
+    );
+    model.happen(&Happening::Pods(true));
+    super::run(&mut model);
+    assert_eq!(said(&model, |note| *note == Note::PromotedUnanalysed), 1);
+}
+
+#[test]
+fn a_ready_threshold_of_zero_still_waits_for_one_endpoint() {
+    let mut model = applied(&[]);
+    while model.state.stage != Stage::Scaling {
+        model.step(false);
+    }
+    let mut seen = model.seen();
+    let target = seen.target.as_mut().unwrap();
+    (target.replicas, target.rollout, target.endpoints) = (2, Rollout::Ready, Some(0));
+    let state = step(&model.rules, &model.state, &seen, model.now).state;
+    assert_eq!(state.stage, Stage::Scaling, "nobody is sent to nobody");
+    let late = step(&model.rules, &model.state, &seen, model.now + model.rules.deadline).state;
+    assert_eq!(late.stage, Stage::RollingBack);
+    seen.target.as_mut().unwrap().endpoints = Some(1);
+    let state = step(&model.rules, &model.state, &seen, model.now).state;
+    assert_eq!(state.stage, Stage::Settling);
 }

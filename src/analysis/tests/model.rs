@@ -28,7 +28,7 @@ pub(super) enum Happening {
     /// The program dies after this many writes of the next step (0: before the state is stored).
     Crash(u8),
     /// Somebody else writes the route.
-    ForeignRoute(u8),
+    ForeignRoute(Traffic),
     /// The target is deleted.
     Delete,
     /// From now on hooks of a type say this.
@@ -95,6 +95,9 @@ pub(super) fn seconds(n: u64) -> Duration {
 pub(super) fn rules(strategy: Strategy) -> Rules {
     Rules {
         strategy,
+        mirror: Vec::new(),
+        most_checks: None,
+        sessions: None,
         promotion_step: 0,
         interval: seconds(10),
         threshold: 3,
@@ -197,6 +200,7 @@ impl Model {
             apex: Some(self.apex),
             traffic: Some(self.traffic),
             routed: true,
+            mirrors: true,
             served: true,
             split: self.split,
             promoted: self.state.last_promoted.clone(),
@@ -242,7 +246,7 @@ impl Model {
             Happening::Pods(start) => self.pods_start = *start,
             Happening::Answer(answer) => self.answer = *answer,
             Happening::Crash(after) => self.crash = Some(*after),
-            Happening::ForeignRoute(share) => self.traffic = Traffic::share(*share),
+            Happening::ForeignRoute(traffic) => self.traffic = *traffic,
             Happening::Delete => {
                 self.target = None;
                 self.held = false;
@@ -262,7 +266,10 @@ impl Model {
             }
             Happening::Suspend(on) => self.rules.suspended = *on,
             Happening::DryRun(on) => self.rules.dry_run = *on,
-            Happening::ClockBack(n) => self.now -= seconds(u64::from(*n)),
+            Happening::ClockBack(n) => {
+                self.now -= seconds(u64::from(*n));
+                self.last_traffic = self.last_traffic.map(|at| at - seconds(u64::from(*n)));
+            }
             Happening::Leave(on) => self.rules.leaving = *on,
         }
         self.roll();
@@ -291,7 +298,7 @@ impl Model {
     }
 
     pub(super) fn canary_has_traffic(&self) -> bool {
-        self.traffic.canary() > 0 || self.apex == ApexSide::Target
+        self.traffic.reaches_canary() || self.apex == ApexSide::Target
     }
 
     pub(super) fn step(&mut self, foreign: bool) {
@@ -334,6 +341,7 @@ impl Model {
     pub(super) fn before_it_is_stored(&mut self, decision: &Decision, seen: &Observation) {
         let (old, new) = (&self.state, &decision.state);
         let begins = matches!(new.stage, Stage::Scaling | Stage::Waiting);
+        self.assert_shown_as_asked(new);
         assert!(
             new.failed_checks >= old.failed_checks || begins,
             "failed checks only grow within a run"
@@ -344,6 +352,36 @@ impl Model {
             let revision = new.last_applied.clone().unwrap();
             self.verified
                 .extend([1u8, 2, 3].into_iter().filter(|t| hash(*t) == revision));
+        }
+    }
+
+    // Only who was named sees the revision, nothing is copied that was not to be, and cookies exist where they are promised.
+    fn assert_shown_as_asked(&self, new: &State) {
+        let intent = new.intent;
+        assert!(
+            !intent.matched || matches!(self.rules.strategy, Strategy::Matched(_)),
+            "{new:?}"
+        );
+        assert!(
+            intent.mirror == 0 || self.rules.mirror.contains(&intent.mirror),
+            "{new:?}"
+        );
+        assert!(
+            !intent.sticky || self.rules.sessions.is_some() && new.cookies.canary.is_some(),
+            "{new:?}"
+        );
+        if new.stage == Stage::Analysing {
+            let all_at_last = matches!(self.rules.strategy, Strategy::Iterations(of) if new.iterations > of);
+            match &self.rules.strategy {
+                Strategy::Weighted(steps) => {
+                    assert!(intent.canary() == 0 || steps.contains(&intent.canary()), "{new:?}")
+                }
+                Strategy::Matched(of) => assert!(
+                    intent.matched && intent.canary() == 0 && new.iterations <= *of,
+                    "{new:?}"
+                ),
+                Strategy::Iterations(_) => assert_eq!(intent.canary(), if all_at_last { 100 } else { 0 }, "{new:?}"),
+            }
         }
     }
 
@@ -399,7 +437,8 @@ impl Model {
         if let Some(traffic) = world.traffic.filter(|t| *t != self.traffic)
             && spend()
         {
-            if traffic.canary() > 0 && traffic.canary() > self.traffic.canary() {
+            let more = traffic.canary() > self.traffic.canary() || !self.traffic.reaches_canary();
+            if traffic.reaches_canary() && more {
                 self.assert_ready(true, 1, foreign);
             }
             if traffic.primary() > self.traffic.primary() {
@@ -509,6 +548,7 @@ impl Model {
             self.state
         );
         assert_eq!((self.traffic, self.apex), (Traffic::PRIMARY, ApexSide::Primary));
+        assert_eq!(self.state.cookies.canary, None, "nobody is kept on a side after a run");
         assert_eq!(primary.replicas, self.wanted);
         assert_eq!(self.state.last_promoted, Some(hash(primary.template)));
         assert!(

@@ -1,6 +1,7 @@
 //! The table in the docs of [`crate::analysis`], checked against what histories really go through.
 
 use crate::analysis::*;
+use crate::api::canary::Phase;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
@@ -30,8 +31,9 @@ fn documented() -> BTreeMap<String, Row> {
     rows.filter(|cells| Stage::parse(cells[0]).is_some())
         .map(|cells| {
             let next = words(cells[4]).filter(|word| Stage::parse(word).is_some());
+            let phases = words(cells[1]).filter(|word| Phase::parse(word).is_some());
             let row = Row {
-                phases: words(cells[1]).map(str::to_owned).collect(),
+                phases: phases.map(str::to_owned).collect(),
                 next: next.map(str::to_owned).collect(),
             };
             (cells[0].to_owned(), row)

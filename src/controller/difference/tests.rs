@@ -48,6 +48,7 @@ fn seen(target: &Value) -> Observation {
         apex: Some(ApexSide::Target),
         traffic: None,
         routed: true,
+        mirrors: true,
         served: true,
         split: false,
         promoted: None,
