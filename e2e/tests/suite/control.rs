@@ -134,6 +134,8 @@ async fn a_suspended_run_stands_still_without_a_word_and_goes_on() {
             .kubectl(&["patch", "canary", "app", "--type=merge", "-p", &suspend(true)])
             .await?
             .succeeded()?;
+        // What was under way when it was suspended comes to its end.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         let stood = scene.objects().canary("app").await?.unwrap();
         let (events, version) = (scene.objects().told("app").await?, &stood.0["status"]["run"]);
         tokio::time::sleep(Duration::from_secs(8)).await;

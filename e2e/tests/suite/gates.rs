@@ -180,6 +180,12 @@ fn payloads(scene: &Scene, hooks: &Hooks) {
     assert!(at("Initialization done") < at("waiting for approval"));
     assert!(at("canary weight 20") < at("canary weight 50"));
     assert!(at("canary weight 50") < at("Promotion completed"));
+    for gate in ["approval", "traffic increase approval", "promotion approval"] {
+        let said = order
+            .iter()
+            .filter(|line| line.contains(&format!("waiting for {gate} ")));
+        assert_eq!(said.count(), 1, "said once: {gate} in {order:?}");
+    }
     let waiting = &events[at("waiting for approval")].body["metadata"];
     assert_eq!(waiting["eventType"], "Warning");
     assert!(
