@@ -5,6 +5,7 @@
 //! is and what the decision wants. Nothing polls: at rest no step runs, and no request is made.
 
 mod advice;
+mod announce;
 mod cache;
 mod checks;
 mod configs;
@@ -14,6 +15,7 @@ mod difference;
 mod enrol;
 mod finish;
 mod index;
+mod hooks;
 pub mod lease;
 mod live;
 mod measured;

@@ -17,6 +17,7 @@ mod route;
 mod selector;
 mod services;
 mod spread;
+mod strategy;
 
 pub use autoscaler::{Autoscaler, ScalerKind};
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
@@ -25,3 +26,4 @@ pub use resolve::{Defaults, blueprint, rules};
 pub use route::route;
 pub use selector::{Selector, SelectorError};
 pub use services::{ServiceRole, apex_selector, service, services};
+pub use strategy::exposure;

@@ -65,6 +65,7 @@ impl View {
             namespace: &request.namespace,
             canaries: &canaries,
             policy: &policy_name,
+            dry_run: self.defaults.dry_run,
         };
         deployments::Context {
             ours: self.ours.clone(),

@@ -11,7 +11,7 @@ use super::validation::Lookup;
 use super::{announce, canaries, kinds, routes, scale, services};
 use crate::api::labels::{self, TargetState};
 use crate::plan::Autoscaler;
-use crate::routing::{Names, Weights};
+use crate::routing::{Names, Traffic};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
@@ -206,6 +206,7 @@ impl Door {
             .filter(|canary| super::context::stage(canary) != Stage::Leaving)
             .map(|canary| routes::Pair {
                 names: Names::new(canary.service_name()),
+                exposure: crate::plan::exposure(canary),
                 intent: intent(canary),
             })
             .collect();
@@ -328,8 +329,8 @@ fn floor(canary: &crate::api::Canary) -> i64 {
     run.map_or(0, |run| i64::from(run.floor))
 }
 
-/// The weights the controller stamped before writing them.
-fn intent(canary: &crate::api::Canary) -> Option<Weights> {
+/// What the controller stamped before writing it.
+fn intent(canary: &crate::api::Canary) -> Option<Traffic> {
     let intent = canary.status.as_ref()?.run.as_ref()?.intent?;
-    u8::try_from(intent.canary).ok().map(Weights::canary_share)
+    Some(Traffic::from(intent))
 }

@@ -18,7 +18,7 @@ use crate::analysis::ApexSide;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::plan;
-use crate::routing::Weights;
+use crate::routing::Traffic;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, discovery::ApiResource};
@@ -157,13 +157,13 @@ fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
         .and_then(|all| all.get(labels::STATE))
         .and_then(Value::as_str);
     let hot = state.and_then(TargetState::parse) == Some(TargetState::Hot);
-    let (side, weights) = if hot {
-        (ApexSide::Target, Weights::CANARY)
+    let (side, traffic) = if hot {
+        (ApexSide::Target, Traffic::CANARY)
     } else {
-        (ApexSide::Primary, Weights::PRIMARY)
+        (ApexSide::Primary, Traffic::PRIMARY)
     };
     let mut objects = plan::services(&request.object, &plan.selector, &plan.blueprint, side);
-    objects.extend(plan::route(&plan.blueprint, weights));
+    objects.extend(plan::route(&plan.blueprint, traffic));
     objects
 }
 

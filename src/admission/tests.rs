@@ -72,6 +72,7 @@ impl House {
             metrics_server: String::new(),
             selector_labels: Selector::default_keys(),
             include_label_prefixes: Vec::new(),
+            dry_run: false,
         };
         let view = View {
             caches,

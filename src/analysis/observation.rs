@@ -1,5 +1,6 @@
 //! What is seen of a Canary's pair, reduced to what decisions need.
 
+use super::{Answer, Wishes};
 use crate::{api::labels::TargetState, routing::Traffic};
 use jiff::Timestamp;
 
@@ -110,6 +111,8 @@ pub struct Observation {
     pub traffic: Option<Traffic>,
     /// Whether a route carries weights for this pair.
     pub routed: bool,
+    /// Whether every route can copy requests; one that cannot would lose them instead.
+    pub mirrors: bool,
     /// Whether the pair has Services at all; a worker without ports has none.
     pub served: bool,
     /// Whether any route still names `-primary` or `-canary`.
@@ -118,4 +121,10 @@ pub struct Observation {
     pub promoted: Option<String>,
     /// The answer to the check asked last.
     pub checks: Option<Checks>,
+    /// What hooks answered, newest per type.
+    pub answers: Vec<Answer>,
+    /// Another one for each change of the Canary's spec or annotations: closed gates are asked again at once.
+    pub edition: String,
+    /// What the Canary's annotations ask for.
+    pub wishes: Wishes,
 }

@@ -6,6 +6,9 @@ use crate::routing::Traffic;
 
 impl Step<'_> {
     pub(super) fn promote(&mut self) {
+        if self.state.dry {
+            return self.rehearsed();
+        }
         self.state.remember_size(self.seen);
         if self.can_carry() {
             self.cut_over();
@@ -14,8 +17,15 @@ impl Step<'_> {
         }
     }
 
+    // The rehearsal ends where promotion would begin; no traffic has to leave.
+    fn rehearsed(&mut self) {
+        self.enter(Stage::Rest, Phase::Waiting);
+        self.state.intent = Traffic::PRIMARY;
+        self.note(Note::WouldPromote);
+    }
+
     // As many pods as primary has, or as are wanted, whichever is more, all of them endpoints.
-    fn can_carry(&self) -> bool {
+    pub(super) fn can_carry(&self) -> bool {
         let primary = self.seen.primary.as_ref().map_or(0, |p| p.replicas);
         self.target().is_some_and(|t| {
             let all = t.wanted.max(primary).max(1);
@@ -150,7 +160,8 @@ impl Step<'_> {
         }
         self.state.last_promoted.clone_from(&self.state.last_applied);
         self.enter(Stage::Rest, Phase::Succeeded);
-        self.note(if self.rules.skip_analysis {
+        self.over();
+        self.note(if self.rules.skip_analysis || self.state.skip {
             Note::PromotedUnanalysed
         } else {
             Note::Promoted

@@ -1,15 +1,24 @@
 //! Random histories against a model of a cluster: whatever people and pods do, and wherever the program is killed, the
 //! invariants hold and every history comes to rest.
 
+mod gates;
+mod hooks;
 mod model;
 mod scaled;
+mod strategy;
+mod table;
 
 use super::Strategy;
 use super::*;
-use crate::api::canary::Phase;
+use crate::{
+    api::canary::{HookType, Phase},
+    routing::Traffic,
+};
+use hooks::Says;
 use model::{Happening, Model, hash, revision};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
+use proptest::test_runner::TestRunner;
 
 fn weighted() -> Strategy {
     Strategy::Weighted(vec![20, 40, 60])
@@ -128,14 +137,13 @@ fn pods_that_never_start_are_given_up_at_the_deadline() {
     );
 }
 
-#[test]
-fn blue_green_iterates_and_promotes() {
-    let mut model = Model::cold(Strategy::Iterations(3));
-    run(&mut model);
-    model.happen(&Happening::Apply(2));
-    run(&mut model);
-    assert!(model.notes.contains(&Note::Iteration(3, 3)));
-    assert_eq!(model.state.last_promoted, Some(hash(2)));
+fn foreign() -> impl proptest::strategy::Strategy<Value = Traffic> {
+    (0u8..=100, any::<bool>(), 0u8..=100, any::<bool>()).prop_map(|(canary, matched, mirror, sticky)| Traffic {
+        matched,
+        mirror,
+        sticky,
+        ..Traffic::share(canary)
+    })
 }
 
 #[test]
@@ -242,38 +250,95 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
         2 => any::<bool>().prop_map(Happening::Pods),
         3 => (0u8..4).prop_map(Happening::Answer),
         6 => (0u8..5).prop_map(Happening::Crash),
-        1 => (0u8..=100).prop_map(Happening::ForeignRoute),
+        1 => foreign().prop_map(Happening::ForeignRoute),
         1 => Just(Happening::Delete),
+        5 => (hook_type(), says()).prop_map(|(kind, says)| Happening::Hook(kind, says)),
+        1 => (any::<bool>(), any::<bool>()).prop_map(|(skip, reset)| Happening::Annotate(Wishes { skip, reset })),
+        1 => (1u32..5).prop_map(Happening::Edit),
+        1 => any::<bool>().prop_map(Happening::Suspend),
+        1 => any::<bool>().prop_map(Happening::DryRun),
+        1 => (0u8..30).prop_map(Happening::ClockBack),
+        1 => any::<bool>().prop_map(Happening::Leave),
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, .. ProptestConfig::default() })]
+const GATES: [HookType; 6] = [
+    HookType::ConfirmRollout,
+    HookType::PreRollout,
+    HookType::ConfirmTrafficIncrease,
+    HookType::ConfirmPromotion,
+    HookType::PostRollout,
+    HookType::Rollback,
+];
 
-    #[test]
-    fn every_history_keeps_the_invariants_and_comes_to_rest(
-        hot in any::<bool>(), promotion_step in prop_oneof![Just(0u8), Just(50u8)],
-        history in proptest::collection::vec((happening(), 0u8..4), 1..40),
-    ) {
-        let mut model = if hot { Model::hot(weighted()) } else { Model::cold(weighted()) };
-        model.rules.promotion_step = promotion_step;
-        let mut foreign = false;
-        for (what, steps) in &history {
-            // Nobody can keep pods and routes from being broken by others; what we do then is bounded by the rest.
-            foreign |= matches!(what, Happening::Bypass(_) | Happening::ForeignRoute(_) | Happening::Delete | Happening::Pods(false));
-            model.happen(what);
-            for _ in 0..*steps {
-                model.step(foreign);
-            }
+fn hook_type() -> impl proptest::strategy::Strategy<Value = HookType> {
+    proptest::sample::select(&GATES[..])
+}
+
+fn says() -> impl proptest::strategy::Strategy<Value = Says> {
+    prop_oneof![4 => Just(Says::Yes), 3 => Just(Says::No), 1 => Just(Says::Nothing)]
+}
+
+fn history() -> impl proptest::strategy::Strategy<Value = Vec<(Happening, u8)>> {
+    proptest::collection::vec((happening(), 0u8..4), 1..40)
+}
+
+// Nobody can keep pods and routes from being broken by others; what we do then is bounded by the rest.
+fn is_foreign(what: &Happening) -> bool {
+    use Happening::{Bypass, Delete, ForeignRoute, Pods};
+    matches!(what, Bypass(_) | ForeignRoute(_) | Delete | Pods(false))
+}
+
+fn play(mut model: Model, history: &[(Happening, u8)]) {
+    let mut foreign = false;
+    for (what, steps) in history {
+        foreign |= is_foreign(what);
+        model.happen(what);
+        for _ in 0..*steps {
+            model.step(foreign);
         }
-        model.pods_start = true;
-        model.config_gone = false;
-        model.roll();
-        if model.target.is_none() {
-            model.happen(&Happening::Apply(2));
-        }
-        model.answer = 0;
-        model.settle();
-        model.assert_at_rest();
     }
+    model.pods_start = true;
+    model.config_gone = false;
+    model.roll();
+    if model.target.is_none() {
+        model.happen(&Happening::Apply(2));
+    }
+    model.answer = 0;
+    model.everybody_agrees();
+    model.settle();
+    model.assert_at_rest();
+}
+
+#[test]
+fn every_history_keeps_the_invariants_and_comes_to_rest() {
+    let config = ProptestConfig {
+        cases: 10_000,
+        source_file: Some(file!()),
+        ..ProptestConfig::default()
+    };
+    let promotion_step = prop_oneof![Just(0u8), Just(50u8)];
+    let gates = proptest::sample::subsequence(&GATES[..], 0..=GATES.len());
+    let rules = (promotion_step, gates, any::<bool>(), strategy::any_strategy());
+    let cases = (any::<bool>(), rules, history());
+    let outcome = TestRunner::new(config).run(&cases, |(hot, rules, history)| {
+        let (promotion_step, gates, queue, (strategy, mirror, most_checks, sticky)) = rules;
+        let mut model = if hot {
+            Model::hot(strategy)
+        } else {
+            Model::cold(strategy)
+        };
+        model.rules.promotion_step = promotion_step;
+        model.rules.hooks = gates.into_iter().collect();
+        model.rules.queue = queue;
+        model.rules.mirror = mirror;
+        model.rules.most_checks = most_checks;
+        model.rules.sessions = sticky.then(strategy::sessions);
+        play(model, &history);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+    table::assert_true();
 }

@@ -94,16 +94,17 @@ impl World {
             target_state: Some(TargetState::Serving),
             primary: Some(PrimaryTemplate::Keep),
             apex: Some(ApexSide::Primary),
-            traffic: Some(state.intent),
+            traffic: Some(state.traffic()),
             ..Self::untouched()
         };
         let world = match state.stage {
+            Stage::Building if rules.dry_run => Self::untouched(),
             Stage::Building => Self::building(state, seen),
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
                 ..base
             },
-            Stage::Rest => Self {
+            Stage::Rest | Stage::Waiting => Self {
                 target_replicas: Some(0),
                 target_state: Some(TargetState::Rest),
                 unpause: target.held,
@@ -112,7 +113,7 @@ impl World {
             },
             Stage::Scaling => Self {
                 target_replicas: Some(state.run_size(target, seen).max(started)),
-                unpause: target.held,
+                unpause: target.held && !rules.queues(state, target),
                 ..base
             },
             Stage::Emptying => Self {

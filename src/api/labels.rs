@@ -20,6 +20,8 @@ pub const GENERATED: &str = "coalmine.dev/generated";
 pub const DENIED: &str = "coalmine.dev/denied";
 /// Annotation on a generated Canary: uid of the Deployment it was generated for.
 pub const TARGET_UID: &str = "coalmine.dev/target-uid";
+/// Annotation on a Canary: analyse and report, route and promote nothing (`"true"`); the same as `spec.dryRun`.
+pub const DRY_RUN: &str = "coalmine.dev/dry-run";
 /// Annotation on a namespace or Deployment: name of the `CanaryPolicy` to use.
 pub const POLICY: &str = "coalmine.dev/policy";
 /// The one field manager of all our writes.
@@ -108,6 +110,7 @@ mod tests {
             DENIED,
             TARGET_UID,
             POLICY,
+            DRY_RUN,
             FINALIZER,
         ] {
             assert!(key.starts_with(PREFIX), "{key}");

@@ -1,9 +1,11 @@
 //! What every step shares: the client, the caches and what was learnt on the way.
 
 use super::{
+    announce::Listener,
     cache::{Cache, Change, Kind},
     checks::Finished,
     configs::reference_of,
+    hooks::Slots,
     index::Index,
     live::text,
     queue::{Key, Sender},
@@ -11,6 +13,7 @@ use super::{
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
+    hooks::Caller,
     outbound::{Clients, Egress},
     plan::{Defaults, configs::Reference},
     telemetry::{Metrics, Recorder},
@@ -55,6 +58,14 @@ pub struct Context {
     pub metrics: Metrics,
     /// HTTP clients of metric providers.
     pub http: Clients,
+    /// What calls hooks.
+    pub caller: Caller,
+    /// Hooks that are being asked, and what they answered.
+    pub hooks: Mutex<HashMap<Key, Slots>>,
+    /// Who hears the events of which Canary.
+    pub listeners: Mutex<HashMap<Key, Listener>>,
+    /// Who hears events of Canaries without event hooks; empty for nobody.
+    pub event_webhook: String,
     /// Where URLs of users must not lead.
     pub egress: Egress,
     /// Asks for steps.

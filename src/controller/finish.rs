@@ -3,7 +3,11 @@
 use super::context::Context;
 use crate::{
     analysis::{Stage, State},
-    api::{Canary, canary::Phase, labels},
+    api::{
+        Canary,
+        canary::{AnalysisKind, Phase},
+        labels,
+    },
     telemetry::exposition::{RunState, Strategy},
 };
 use kube::{
@@ -90,12 +94,9 @@ pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State
 }
 
 fn strategy(canary: &Canary) -> Strategy {
-    let analysis = canary.analysis();
-    if analysis.iterations() == 0 {
-        Strategy::Canary
-    } else if analysis.matches.as_ref().is_some_and(|m| !m.is_empty()) {
-        Strategy::AbTesting
-    } else {
-        Strategy::BlueGreen
+    match canary.analysis().kind() {
+        AnalysisKind::Weighted => Strategy::Canary,
+        AnalysisKind::AbTest => Strategy::AbTesting,
+        AnalysisKind::BlueGreen => Strategy::BlueGreen,
     }
 }

@@ -6,10 +6,10 @@ use super::{
     wanted::{Decides, decides, wanted},
 };
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, Target},
+    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, State, Target, Wishes},
     api::labels::{self, TargetState},
     plan::{Blueprint, Selector, configs::Reference, hash::template_hash, primary_revision, revision::template_of},
-    routing::{Traffic, Weights, httproute},
+    routing::{Traffic, httproute},
 };
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub fn observe(
     blueprint: &Blueprint,
     thresholds: Thresholds,
     door: bool,
-    promoted: Option<String>,
+    state: &State,
     checks: Option<Checks>,
 ) -> Observation {
     let primary = live
@@ -46,7 +46,11 @@ pub fn observe(
         Decides::Author | Decides::AuthorAgain => None,
     };
     let names = blueprint.names.as_ref();
-    let weights = names.and_then(|names| agreed(live.routes.iter().map(|r| httproute::weights(r, names))));
+    let traffic = names.and_then(|names| {
+        let expected = Some(state.intent);
+        let each = live.routes.iter();
+        agreed(each.map(|route| httproute::traffic(route, names, &blueprint.exposure, expected)))
+    });
     Observation {
         target,
         primary,
@@ -55,16 +59,23 @@ pub fn observe(
             .apex
             .as_ref()
             .and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
-        traffic: weights.map(Traffic::plain),
+        traffic,
         routed: blueprint.provider.has_weights() && (blueprint.route.is_some() || !live.routes.is_empty()),
+        mirrors: live
+            .routes
+            .iter()
+            .all(|route| httproute::unmirrored(route).next().is_none()),
         served: names.is_some(),
         split: names.is_some_and(|names| {
             live.routes
                 .iter()
                 .any(|r| httproute::refers_to(r, names) && names_a_half(r, names))
         }),
-        promoted,
+        promoted: state.last_promoted.clone(),
         checks,
+        answers: Vec::new(),
+        edition: String::new(),
+        wishes: Wishes::default(),
     }
 }
 
@@ -73,9 +84,9 @@ fn names_a_half(route: &Value, names: &crate::routing::Names) -> bool {
     text.contains(&format!("{:?}", names.primary)) || text.contains(&format!("{:?}", names.canary))
 }
 
-fn agreed(mut weights: impl Iterator<Item = Option<Weights>>) -> Option<Weights> {
-    let first = weights.next()??;
-    weights.all(|other| other == Some(first)).then_some(first)
+fn agreed(mut traffic: impl Iterator<Item = Option<Traffic>>) -> Option<Traffic> {
+    let first = traffic.next()??;
+    traffic.all(|other| other == Some(first)).then_some(first)
 }
 
 /// Whom a Service selects: primary's pods when it names primary's value, the target's when it matches its pods.

@@ -1,6 +1,7 @@
 //! What a step decided, and what it saw, written into the Canary's status before anything else is written.
 
 use super::{
+    announce::announce,
     cache::Kind,
     checks::Finished,
     configs,
@@ -11,7 +12,7 @@ use super::{
     status::{self, Seen},
 };
 use crate::{
-    analysis::{self, Decision, Note, State, Subject},
+    analysis::{self, Decision, Note, Stage, State, Subject},
     api::{
         Canary,
         canary::{
@@ -104,20 +105,18 @@ impl Recorded<'_> {
         // Said only when it is recorded, or a conflict would say it twice.
         finish::publish(context, canary, self.before, state);
         if let Some(trouble) = self.trouble.as_ref().filter(|t| !is_known(canary, t)) {
-            context
-                .events
-                .record(canary, Severity::Warning, trouble.message.clone());
+            announce(context, &key, canary, state, Severity::Warning, trouble.message.clone());
         }
         if state.phase == Phase::Progressing {
             for config in changed {
                 let message = format!("{config} has changed");
-                context.events.record(canary, Severity::Normal, message);
+                announce(context, &key, canary, state, Severity::Normal, message);
             }
         }
-        say(context, canary, &self.decision.notes);
+        say(context, canary, self.before, self.decision);
         let new_run = state.last_applied != self.before.last_applied;
         if new_run && self.live.configs.shares_secrets(self.live.target.as_ref()) {
-            context.events.record(canary, Severity::Warning, SHARED_SECRETS);
+            announce(context, &key, canary, state, Severity::Warning, SHARED_SECRETS.to_owned());
         }
         Ok(pending)
     }
@@ -160,13 +159,16 @@ async fn refused(context: &Context, canary: &Canary, seen: Option<&str>, now: Ti
     Ok(revision.as_deref() != Some(announced.revision.as_str()))
 }
 
-fn say(context: &Context, canary: &Canary, notes: &[Note]) {
+fn say(context: &Context, canary: &Canary, before: &State, decision: &Decision) {
+    let (key, state) = (key(canary), &decision.state);
     let subject = Subject {
         canary: canary.name_any(),
         namespace: canary.namespace_name().to_owned(),
         target: canary.target_name().to_owned(),
     };
-    for note in notes {
+    let in_run = |stage: Stage| stage.in_run() || stage == Stage::Waiting;
+    let rehearsal = state.dry && (in_run(before.stage) || in_run(state.stage));
+    for note in &decision.notes {
         let severity = match note.severity() {
             analysis::Severity::Normal => Severity::Normal,
             analysis::Severity::Warning => Severity::Warning,
@@ -174,7 +176,9 @@ fn say(context: &Context, canary: &Canary, notes: &[Note]) {
         if *note == Note::Bypassed {
             context.metrics.bypassed_change(&subject.namespace);
         }
-        context.events.record(canary, severity, note.text(&subject));
+        let text = note.text(&subject);
+        let text = if rehearsal { format!("Dry run: {text}") } else { text };
+        announce(context, &key, canary, state, severity, text);
     }
 }
 
@@ -234,9 +238,8 @@ async fn unstepped(
         let told = is_known(canary, trouble);
         write(context, canary, next).await?;
         if !told {
-            context
-                .events
-                .record(canary, Severity::Warning, trouble.message.clone());
+            let key = key(canary);
+            announce(context, &key, canary, &state, Severity::Warning, trouble.message.clone());
         }
     }
     Ok(pending.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default()))

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate},
+    hooks::Caller,
     outbound::{Clients, Egress},
     plan::Defaults,
     shutdown::{Shutdown, Trigger},
@@ -46,6 +47,8 @@ pub struct Settings {
     pub defaults: Defaults,
     /// `--enable-config-tracking`: ConfigMaps and Secrets are part of revisions, and primary reads copies.
     pub track_configs: bool,
+    /// `--event-webhook`: told every event of Canaries without event hooks; empty for none.
+    pub event_webhook: String,
     /// Where URLs of users must not lead.
     pub egress: Egress,
     /// The lease that decides which replica works.
@@ -114,6 +117,10 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         events: telemetry.events.clone(),
         metrics: telemetry.metrics.clone(),
         http: Clients::default(),
+        caller: Caller::new(Arc::default(), settings.egress.clone()),
+        hooks: Mutex::default(),
+        listeners: Mutex::default(),
+        event_webhook: settings.event_webhook,
         egress: settings.egress,
         queue: sender.clone(),
         checks: Mutex::default(),

@@ -2,16 +2,19 @@
 
 use super::measured;
 use crate::{
-    analysis::{Stage, State},
+    analysis::{Stage, State, Wait, Wishes},
     api::canary::{
-        Announced, Canary, CanaryStatus, Intent, Measurement, RunStatus,
-        conditions::{Standing, Trouble, conditions},
+        Announced, Canary, CanaryStatus, GateStatus, HookType, Measurement, Phase, RunStatus,
+        conditions::{Rehearsal, Standing, Trouble, conditions},
     },
     plan::revision::template_of,
-    routing::{Traffic, Weights},
+    routing::{Cookies, Traffic},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
+
+const SKIP: &str = "skip-analysis";
+const RESET: &str = "reset";
 
 /// The state a Canary's status records; a new one when it records none.
 pub fn state(canary: &Canary, now: Timestamp) -> State {
@@ -34,7 +37,8 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         due: instant(&run.due),
         intent: run
             .intent
-            .map_or_else(|| Traffic::share(percent(status.canary_weight)), traffic),
+            .map_or_else(|| Traffic::share(percent(status.canary_weight)), Traffic::from),
+        cookies: Cookies::recorded(status),
         failed_checks: count(status.failed_checks),
         iterations: count(status.iterations),
         waits: count(run.waits),
@@ -43,6 +47,15 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         floor: count(run.floor),
         last_applied: whole(&run.applied_revision, &status.last_applied_spec),
         last_promoted: whole(&run.promoted_revision, &status.last_promoted_spec),
+        gate: run.gate.and_then(gate),
+        started: run.started,
+        skip: run.skip,
+        dry: run.dry_run,
+        wishes: Wishes {
+            skip: run.wishes.iter().any(|w| w == SKIP),
+            reset: run.wishes.iter().any(|w| w == RESET),
+        },
+        queued: run.queued,
         reason: run.reason,
     }
 }
@@ -59,26 +72,43 @@ fn hash(revision: &Option<String>) -> Option<String> {
     revision.as_deref().map(template_of).map(str::to_owned)
 }
 
+fn gate(of: GateStatus) -> Option<Wait> {
+    Some(Wait {
+        kind: HookType::parse(&of.kind)?,
+        since: of.since?.0,
+        at: of.asked.map(|t| t.0),
+        hook: of.hook,
+    })
+}
+
+fn gate_status(of: &Wait) -> GateStatus {
+    GateStatus {
+        kind: of.kind.as_str().to_owned(),
+        hook: of.hook.clone(),
+        since: Some(MicroTime(of.since)),
+        asked: of.at.map(MicroTime),
+    }
+}
+
+fn wishes(of: Wishes) -> Vec<String> {
+    let named = [(of.skip, SKIP), (of.reset, RESET)];
+    named
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, name)| (*name).to_owned())
+        .collect()
+}
+
 fn percent(n: i32) -> u8 {
     u8::try_from(n.clamp(0, 100)).unwrap_or(0)
 }
 
-fn traffic(of: Intent) -> Traffic {
-    Traffic {
-        weights: Weights::canary_share(percent(of.canary)),
-        matched: of.matched,
-        mirror: percent(of.mirror),
-        sticky: of.sticky,
-    }
-}
-
-fn intent(of: Traffic) -> Intent {
-    Intent {
-        primary: i32::from(of.primary()),
-        canary: i32::from(of.canary()),
-        mirror: i32::from(of.mirror),
-        matched: of.matched,
-        sticky: of.sticky,
+// Analyses that route and promote nothing say so.
+fn rehearsal(state: &State) -> Rehearsal {
+    match (state.dry, state.stage) {
+        (false, _) => Rehearsal::No,
+        (true, Stage::Rest) if state.phase == Phase::Waiting => Rehearsal::Passed,
+        (true, _) => Rehearsal::Yes,
     }
 }
 
@@ -104,7 +134,8 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     let old_run = old.run.clone().unwrap_or_default();
     let new_run =
-        whole(&old_run.applied_revision, &old.last_applied_spec) != state.last_applied && state.stage == Stage::Scaling;
+        whole(&old_run.applied_revision, &old.last_applied_spec) != state.last_applied
+            && matches!(state.stage, Stage::Scaling | Stage::Waiting);
     let kept = if new_run { None } else { old.canary_analysis.clone() };
     let measurements = measured::newest(kept.unwrap_or_default(), seen.measured);
     let announced = announced(&old, seen);
@@ -123,6 +154,7 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
         phase: state.phase,
         ahead: announced.is_some() || is_ahead(state, seen.revision),
         trouble: seen.trouble,
+        rehearsal: rehearsal(state),
     };
     let conditions = conditions(standing, old.conditions.as_deref().unwrap_or_default(), now);
     let new = CanaryStatus {
@@ -132,6 +164,9 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
         iterations: count(state.iterations),
         last_applied_spec: hash(&state.last_applied),
         last_promoted_spec: hash(&state.last_promoted),
+        session_affinity_cookie: state.cookies.canary.clone(),
+        primary_session_affinity_cookie: state.cookies.primary.clone(),
+        previous_session_affinity_cookie: state.cookies.previous.clone(),
         observed_generation: canary.metadata.generation,
         canary_analysis: (!measurements.is_empty()).then_some(measurements),
         conditions: Some(conditions),
@@ -141,7 +176,7 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
             since: Some(micro(state.since)),
             moved_at: state.moved_at.map(micro),
             due: state.due.map(micro),
-            intent: Some(intent(state.intent)),
+            intent: Some(state.intent.into()),
             waits: count(state.waits),
             had_data: state.had_data,
             resume: i32::from(state.resume),
@@ -149,6 +184,12 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
             promoted_revision: state.last_promoted.clone(),
             promoted_configs: old_run.promoted_configs,
             floor: count(state.floor),
+            gate: state.gate.as_ref().map(gate_status),
+            started: state.started,
+            skip: state.skip,
+            dry_run: state.dry,
+            wishes: wishes(state.wishes),
+            queued: state.queued.clone(),
             reason: state.reason.clone(),
             author,
             manager,

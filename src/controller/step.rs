@@ -2,12 +2,13 @@
 
 use super::{
     advice::advise,
+    announce::announce,
     cache::{Cache, Kind},
     checks::{self, Finished},
     configs::{self, Configs, kind_of},
-    context::Context,
+    context::{Context, key},
     difference::{Pair, difference},
-    finish,
+    finish, hooks,
     live::{Live, is_owned, text},
     observe::{Thresholds, observe},
     queue::Key,
@@ -42,6 +43,7 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         context.checks.lock().remove(&key);
         context.written.lock().remove(&key);
         context.missed.lock().remove(&key);
+        hooks::forget(&context, &key);
         return None;
     };
     match attempt(&context, &key, canary.clone()).await {
@@ -80,7 +82,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         return Ok(None);
     }
     let now = Timestamp::now();
-    let blueprint = match plan::blueprint(&canary, &context.defaults) {
+    let mut blueprint = match plan::blueprint(&canary, &context.defaults) {
         Ok(blueprint) => blueprint,
         Err(why) => return record::not_released(context, &canary, why, now).await,
     };
@@ -107,6 +109,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     );
     let decision = analysis::step(&rules, &state, &seen, now);
     advise(context, &canary, (target, &selector), &state, &decision.state);
+    blueprint.exposure.cookies = decision.state.cookies.clone();
     let pair = Pair {
         live: &live,
         selector: &selector,
@@ -124,14 +127,20 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         now,
     };
     let announced = recorded.store(context, &canary).await?;
+    if decision.take_annotations {
+        hooks::take_annotations(context, key, &canary).await?;
+    }
     perform(context, &canary, &decision, &writes).await?;
     let clean = writes.is_empty() && conflicts.is_empty();
     if decision.state.stage == Stage::Left && clean {
         finish::release(context, &canary).await?;
         return Ok(None);
     }
+    for question in &decision.questions {
+        hooks::ask(context, key, &canary, &decision.state, question.clone());
+    }
     if let Some(due) = decision.ask {
-        checks::start(context, key.clone(), canary.clone(), due);
+        checks::start(context, key.clone(), canary.clone(), decision.state.clone(), due);
     }
     let wake = decision.wake.into_iter().chain(announced).min();
     Ok(wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()))
@@ -256,15 +265,10 @@ async fn look(
         _ => None,
     };
     let door = context.enabled(&key.0);
-    let mut seen = observe(
-        live,
-        selector,
-        blueprint,
-        thresholds,
-        door,
-        state.last_promoted.clone(),
-        answer,
-    );
+    let mut seen = observe(live, selector, blueprint, thresholds, door, state, answer);
+    seen.answers = hooks::answers(context, key);
+    seen.edition = hooks::edition(canary);
+    seen.wishes = hooks::wishes(canary);
     if let Some(target) = seen
         .target
         .as_mut()
@@ -289,9 +293,8 @@ async fn perform(context: &Context, canary: &Canary, decision: &Decision, writes
         write.perform(&context.client).await?;
         if let Write::Copies(copies) = write {
             for copy in copies {
-                context
-                    .events
-                    .record(canary, Severity::Normal, format!("{} synced", copy.of.copy()));
+                let text = format!("{} synced", copy.of.copy());
+                announce(context, &key(canary), canary, &decision.state, Severity::Normal, text);
             }
         }
     }

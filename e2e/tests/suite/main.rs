@@ -2,12 +2,17 @@
 //! `cargo test -p coalmine-e2e --test suite -- NAME`.
 
 mod autoscaler;
+mod ab_test;
+mod affinity;
 mod bad_release;
+mod blue_green;
 mod brand_new;
 mod configs;
+mod control;
 mod dry_run;
 mod exit;
 mod failing_pods;
+mod gates;
 mod good_release;
 mod guard;
 mod idle;
@@ -16,6 +21,8 @@ mod live_app;
 mod manifests;
 mod on_demand;
 mod many;
+mod mirror;
+mod no_room;
 mod policy;
 mod reapply;
 mod refusals;

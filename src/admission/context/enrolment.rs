@@ -10,6 +10,8 @@ use kube::ResourceExt;
 use serde_json::Value;
 use std::sync::Arc;
 
+const REHEARSED: &str = "dry run, no pair is made and it serves as it is";
+
 /// What is known about the namespace of a request.
 pub struct Facts<'a> {
     /// The namespace.
@@ -18,16 +20,25 @@ pub struct Facts<'a> {
     pub canaries: &'a [Arc<Canary>],
     /// Name of the policy that applies.
     pub policy: &'a str,
+    /// `--dry-run`: the controller builds no pair.
+    pub dry_run: bool,
 }
 
 /// Decides. `plan` says whether the policy would render a Canary for a Deployment, or why not.
 pub fn enrolment(request: &Request, facts: &Facts<'_>, plan: impl FnOnce(&Value) -> Result<(), String>) -> Enrolment {
     let name = request.object_name();
     if let Some(canary) = target_canary(facts.canaries, name) {
+        // Nothing would ever end the hold of a pair that is only rehearsed.
+        if (facts.dry_run || canary.dry_run()) && stage(canary) == Stage::Building {
+            return Enrolment::Refused(String::from(REHEARSED));
+        }
         return Enrolment::Canary(summary(canary));
     }
     if name.is_empty() || is_half(&request.object, facts, name) {
         return Enrolment::No;
+    }
+    if facts.dry_run {
+        return Enrolment::Refused(String::from(REHEARSED));
     }
     match plan(&request.object) {
         Ok(()) => Enrolment::Policy(facts.policy.to_owned()),
@@ -122,6 +133,7 @@ mod tests {
                 namespace: "web",
                 canaries,
                 policy: "default",
+                dry_run: false,
             },
             |_| Ok(()),
         )
@@ -150,5 +162,18 @@ mod tests {
     #[test]
     fn without_a_canary_the_policy_decides() {
         assert_eq!(ask("shop", json!({}), &[]), Enrolment::Policy("default".into()));
+    }
+
+    #[test]
+    fn a_pair_that_is_only_rehearsed_holds_nothing_but_one_that_exists_goes_on() {
+        let rehearsing = |phase: &str| {
+            let mut one = Canary::clone(&canary("shop", "shop", true, phase));
+            one.spec.dry_run = Some(true);
+            [Arc::new(one)]
+        };
+        let found = ask("shop", json!({}), &rehearsing(""));
+        assert_eq!(found, Enrolment::Refused(REHEARSED.into()));
+        let found = ask("shop", json!({}), &rehearsing("Succeeded"));
+        assert!(matches!(found, Enrolment::Canary(_)), "{found:?}");
     }
 }

@@ -36,6 +36,7 @@ fn planned() -> Plan {
         metrics_server: String::new(),
         selector_labels: Selector::default_keys(),
         include_label_prefixes: Vec::new(),
+        dry_run: false,
     };
     let blueprint = plan::blueprint(&canary, &defaults).unwrap();
     let selector = Selector::of(&deployment("cold"), &Selector::default_keys()).unwrap();

@@ -9,8 +9,7 @@ const FIELDS: &[&str] = &[
     "spec.ingressRef",
     "spec.routeRef",
     "spec.upstreamRef",
-    "spec.canaryAnalysis",
-    "spec.dryRun",
+    "spec.canaryAnalysis.templateVariables",
     "spec.service.trafficDistribution",
     "spec.service.headless",
     "spec.service.backendTimeout",
@@ -23,15 +22,8 @@ const FIELDS: &[&str] = &[
     "spec.service.mirror",
     "spec.service.corsPolicy",
     "spec.service.unmanagedMetadata",
-    "spec.analysis.iterations",
-    "spec.analysis.mirror",
-    "spec.analysis.mirrorWeight",
-    "spec.analysis.delay",
-    "spec.analysis.match",
     "spec.analysis.alerts",
-    "spec.analysis.webhooks",
-    "spec.analysis.sessionAffinity",
-    "spec.analysis.canaryAnalysis",
+    "spec.analysis.canaryAnalysis.templateVariables",
 ];
 /// Providers that write routes.
 const PROVIDERS: &[&str] = &["gatewayapi:v1", "kubernetes"];

@@ -1,8 +1,12 @@
 //! A cluster as far as the machine can tell, and what people and pods do in it.
 
+use super::hooks::{Receiver, Says};
 use super::scaled::MOST;
 use crate::analysis::*;
-use crate::api::{canary::Phase, labels::TargetState};
+use crate::api::{
+    canary::{HookType, Phase},
+    labels::TargetState,
+};
 use crate::routing::Traffic;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -29,13 +33,27 @@ pub(super) enum Happening {
     /// The program dies after this many writes of the next step (0: before the state is stored).
     Crash(u8),
     /// Somebody else writes the route.
-    ForeignRoute(u8),
+    ForeignRoute(Traffic),
     /// The target is deleted.
     Delete,
     /// Primary's autoscaler wants this many pods.
     Autoscale(u32),
     /// The target's autoscaler does.
     AutoscaleTarget(u32),
+    /// From now on hooks of a type say this.
+    Hook(HookType, Says),
+    /// Somebody annotates the Canary.
+    Annotate(Wishes),
+    /// Somebody edits the Canary: other checks before rollback, and closed gates are asked anew.
+    Edit(u32),
+    /// Somebody suspends it, or goes on.
+    Suspend(bool),
+    /// Somebody turns rehearsing on or off.
+    DryRun(bool),
+    /// The clock is set back.
+    ClockBack(u8),
+    /// The Canary is deleted, or its namespace opts out; or it stays after all.
+    Leave(bool),
 }
 
 /// A cluster as far as the machine can tell.
@@ -46,6 +64,7 @@ pub(super) struct Model {
     pub(super) target: Option<Workload>,
     pub(super) primary: Option<Workload>,
     pub(super) apex: ApexSide,
+    pub(super) split: bool,
     pub(super) traffic: Traffic,
     pub(super) label: Option<TargetState>,
     pub(super) held: bool,
@@ -63,6 +82,12 @@ pub(super) struct Model {
     pub(super) notes: Vec<Note>,
     /// The least that primary's autoscaler gives, where there is one.
     pub(super) twin: Option<u32>,
+    /// The other end of hooks.
+    pub(super) receiver: Receiver,
+    /// The annotations on the Canary.
+    pub(super) annotated: Wishes,
+    /// How often the Canary was edited or annotated.
+    pub(super) edits: u32,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +116,9 @@ pub(super) fn seconds(n: u64) -> Duration {
 pub(super) fn rules(strategy: Strategy) -> Rules {
     Rules {
         strategy,
+        mirror: Vec::new(),
+        most_checks: None,
+        sessions: None,
         promotion_step: 0,
         interval: seconds(10),
         threshold: 3,
@@ -99,6 +127,9 @@ pub(super) fn rules(strategy: Strategy) -> Rules {
         settle: seconds(1),
         drain: seconds(1),
         skip_analysis: false,
+        hooks: Default::default(),
+        queue: false,
+        dry_run: false,
         suspended: false,
         leaving: false,
     }
@@ -120,6 +151,7 @@ impl Model {
             }),
             primary: None,
             apex: ApexSide::Primary,
+            split: true,
             traffic: Traffic::PRIMARY,
             label: Some(TargetState::Cold),
             held: false,
@@ -133,6 +165,9 @@ impl Model {
             verified: vec![hash(1)],
             notes: Vec::new(),
             twin: None,
+            receiver: Receiver::default(),
+            annotated: Wishes::default(),
+            edits: 0,
         }
     }
 
@@ -193,9 +228,13 @@ impl Model {
             apex: Some(self.apex),
             traffic: Some(self.traffic),
             routed: true,
+            mirrors: true,
             served: true,
-            split: true,
+            split: self.split,
             promoted: self.state.last_promoted.clone(),
+            answers: self.receiver.answers.clone(),
+            edition: self.edits.to_string(),
+            wishes: self.annotated,
             checks: self.state.due.filter(|due| *due <= self.now).map(|due| Checks {
                 due,
                 verdict: match self.answer {
@@ -243,7 +282,7 @@ impl Model {
             Happening::Pods(start) => self.pods_start = *start,
             Happening::Answer(answer) => self.answer = *answer,
             Happening::Crash(after) => self.crash = Some(*after),
-            Happening::ForeignRoute(share) => self.traffic = Traffic::share(*share),
+            Happening::ForeignRoute(traffic) => self.traffic = *traffic,
             Happening::Autoscale(n) => self.autoscale(*n),
             Happening::AutoscaleTarget(n) => self.autoscale_target(*n),
             Happening::Delete => {
@@ -251,8 +290,35 @@ impl Model {
                 self.held = false;
                 self.label = None;
             }
+            Happening::Hook(kind, says) => {
+                self.receiver.says.insert(*kind, *says);
+            }
+            Happening::Annotate(wishes) => {
+                self.annotated.skip |= wishes.skip;
+                self.annotated.reset |= wishes.reset;
+                self.edits += 1;
+            }
+            Happening::Edit(threshold) => {
+                self.rules.threshold = *threshold;
+                self.edits += 1;
+            }
+            Happening::Suspend(on) => self.rules.suspended = *on,
+            Happening::DryRun(on) => self.rules.dry_run = *on,
+            Happening::ClockBack(n) => {
+                self.now -= seconds(u64::from(*n));
+                self.last_traffic = self.last_traffic.map(|at| at - seconds(u64::from(*n)));
+            }
+            Happening::Leave(on) => self.rules.leaving = *on,
         }
         self.roll();
+    }
+
+    /// Nothing holds anything up any more.
+    pub(super) fn everybody_agrees(&mut self) {
+        self.receiver = Receiver::default();
+        self.rules.suspended = false;
+        self.rules.dry_run = false;
+        self.rules.leaving = false;
     }
 
     // What the Deployment controller and the kubelet do.
@@ -274,7 +340,7 @@ impl Model {
     }
 
     pub(super) fn canary_has_traffic(&self) -> bool {
-        self.traffic.canary() > 0 || self.apex == ApexSide::Target
+        self.traffic.reaches_canary() || self.apex == ApexSide::Target
     }
 
     pub(super) fn step(&mut self, foreign: bool) {
@@ -288,27 +354,74 @@ impl Model {
             step(&self.rules, &self.state, &seen, self.now),
             "the same observation decides the same"
         );
-        let mut budget = self.crash.take().map_or(u8::MAX, |after| after);
+        let crash = self.crash.take();
+        let mut budget = crash.map_or(u8::MAX, |after| after);
+        if crash.is_some() {
+            // Whoever asks anew has heard nothing.
+            self.receiver.answers.clear();
+        }
         if budget == 0 {
             return;
         }
         budget -= 1;
-        self.before_it_is_stored(&decision);
+        self.before_it_is_stored(&decision, &seen);
+        super::table::note(&self.state, &decision.state);
         self.state = decision.state.clone();
         self.notes.extend(decision.notes.clone());
+        if decision.take_annotations && budget > 0 {
+            budget -= 1;
+            self.annotated = Wishes::default();
+            self.edits += 1;
+        }
         self.write(&decision.world, budget, foreign);
         self.roll();
+        if crash.is_none() {
+            self.receiver.hear(&decision.questions, self.now);
+        }
     }
 
-    pub(super) fn before_it_is_stored(&mut self, decision: &Decision) {
+    pub(super) fn before_it_is_stored(&mut self, decision: &Decision, seen: &Observation) {
         let (old, new) = (&self.state, &decision.state);
+        let begins = matches!(new.stage, Stage::Scaling | Stage::Waiting);
+        self.assert_shown_as_asked(new);
         assert!(
-            new.failed_checks >= old.failed_checks || new.stage == Stage::Scaling,
+            new.failed_checks >= old.failed_checks || begins,
             "failed checks only grow within a run"
         );
+        super::hooks::assert_allowed(&self.rules, old, new, seen);
         let built = old.stage == Stage::Building && new.stage != Stage::Building;
         if built || new.stage == Stage::Cutover && old.stage != Stage::Cutover {
             self.verified.extend(new.last_applied.clone());
+        }
+    }
+
+    // Only who was named sees the revision, nothing is copied that was not to be, and cookies exist where they are promised.
+    fn assert_shown_as_asked(&self, new: &State) {
+        let intent = new.intent;
+        assert!(
+            !intent.matched || matches!(self.rules.strategy, Strategy::Matched(_)),
+            "{new:?}"
+        );
+        assert!(
+            intent.mirror == 0 || self.rules.mirror.contains(&intent.mirror),
+            "{new:?}"
+        );
+        assert!(
+            !intent.sticky || self.rules.sessions.is_some() && new.cookies.canary.is_some(),
+            "{new:?}"
+        );
+        if new.stage == Stage::Analysing {
+            let all_at_last = matches!(self.rules.strategy, Strategy::Iterations(of) if new.iterations > of);
+            match &self.rules.strategy {
+                Strategy::Weighted(steps) => {
+                    assert!(intent.canary() == 0 || steps.contains(&intent.canary()), "{new:?}")
+                }
+                Strategy::Matched(of) => assert!(
+                    intent.matched && intent.canary() == 0 && new.iterations <= *of,
+                    "{new:?}"
+                ),
+                Strategy::Iterations(_) => assert_eq!(intent.canary(), if all_at_last { 100 } else { 0 }, "{new:?}"),
+            }
         }
     }
 
@@ -322,6 +435,10 @@ impl Model {
         if let Some(target) = &mut self.target {
             let changes = world.target_state.is_some_and(|s| self.label != Some(s))
                 || world.unpause
+                || world
+                    .target_revision
+                    .as_ref()
+                    .is_some_and(|r| *r != hash(target.template))
                 || world.target_replicas.is_some_and(|r| r != target.replicas);
             if changes && spend() {
                 if world.target_replicas.is_some_and(|r| r < target.replicas) {
@@ -330,6 +447,10 @@ impl Model {
                 }
                 self.label = world.target_state.or(self.label);
                 target.replicas = world.target_replicas.unwrap_or(target.replicas);
+                if let Some(revision) = &world.target_revision {
+                    let named = [1u8, 2, 3].into_iter().find(|t| hash(*t) == *revision);
+                    target.template = named.unwrap_or(target.template);
+                }
                 self.held = self.held && !world.unpause;
             }
         }
@@ -341,6 +462,19 @@ impl Model {
             self.twin = world.twin;
         }
         self.write_primary(world, &mut spend, foreign);
+        if world.traffic.is_some() {
+            self.split = true;
+        }
+        if world.dismantle != Dismantle::No && spend() {
+            self.split = false;
+            self.apex = ApexSide::Target;
+            self.traffic = Traffic::CANARY;
+        }
+        if world.dismantle == Dismantle::Everything && spend() {
+            self.primary = None;
+            self.label = None;
+            self.held = false;
+        }
         if let Some(apex) = world.apex.filter(|a| *a != self.apex)
             && spend()
         {
@@ -350,7 +484,8 @@ impl Model {
         if let Some(traffic) = world.traffic.filter(|t| *t != self.traffic)
             && spend()
         {
-            if traffic.canary() > 0 && traffic.canary() > self.traffic.canary() {
+            let more = traffic.canary() > self.traffic.canary() || !self.traffic.reaches_canary();
+            if traffic.reaches_canary() && more {
                 self.assert_ready(true, 1, foreign);
                 self.assert_new_data(foreign);
             }
@@ -492,6 +627,7 @@ impl Model {
             self.state
         );
         assert_eq!((self.traffic, self.apex), (Traffic::PRIMARY, ApexSide::Primary));
+        assert_eq!(self.state.cookies.canary, None, "nobody is kept on a side after a run");
         assert_eq!(primary.replicas, self.effective());
         assert!(self.twin.is_none_or(|floor| floor == 0), "{:?}", self.state);
         assert_eq!(self.state.last_promoted, Some(revision(primary.template, primary.read)));

@@ -32,7 +32,23 @@ pub struct Standing<'a> {
     pub ahead: bool,
     /// Why nothing can go on.
     pub trouble: Option<&'a Trouble>,
+    /// Whether this is a dry run.
+    pub rehearsal: Rehearsal,
 }
+
+/// Whether an analysis routes and promotes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rehearsal {
+    /// It does both.
+    No,
+    /// It does neither.
+    Yes,
+    /// It did neither, and the revision passed.
+    Passed,
+}
+
+/// `Promoted` after a dry run whose revision passed.
+const REHEARSED: &str = "Dry run: the analysis passed and the revision would be promoted; nothing was changed.";
 
 /// Why nothing can go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +71,11 @@ pub fn conditions(standing: Standing<'_>, old: &[Condition], now: Timestamp) -> 
 
 fn wanted(of: Standing<'_>) -> Vec<Condition> {
     let (status, reason, message) = promoted(of);
+    let message = match of.rehearsal {
+        Rehearsal::No => message,
+        Rehearsal::Yes => format!("Dry run: {message}"),
+        Rehearsal::Passed => String::from(REHEARSED),
+    };
     let mut all = vec![condition(PROMOTED, status, reason, message.clone())];
     if let Some(trouble) = of.trouble {
         let text = || trouble.message.clone();

@@ -52,10 +52,14 @@ pub(super) fn seen(target: &Value) -> Observation {
         apex: Some(ApexSide::Target),
         traffic: None,
         routed: true,
+        mirrors: true,
         served: true,
         split: false,
         promoted: None,
         checks: None,
+        answers: Vec::new(),
+        edition: String::new(),
+        wishes: Default::default(),
     }
 }
 
