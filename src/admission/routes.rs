@@ -66,9 +66,10 @@ fn kept(old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
         let carry = |route: Value, pair: &&Pair| {
             let live = httproute::traffic(old, &pair.names, &pair.exposure, pair.intent);
             match live.or(pair.intent) {
-                Some(traffic) => {
-                    with_rules(&route, httproute::with_traffic(&route, &pair.names, traffic, &pair.exposure))
-                }
+                Some(traffic) => with_rules(
+                    &route,
+                    httproute::with_traffic(&route, &pair.names, traffic, &pair.exposure),
+                ),
                 None => route,
             }
         };
@@ -110,7 +111,12 @@ mod tests {
 
     fn split(canary: u8) -> Value {
         let plain = route(json!([{"name": "shop", "port": 80}]));
-        let rules = httproute::with_traffic(&plain, &Names::new("shop"), Traffic::share(canary), &Exposure::default());
+        let rules = httproute::with_traffic(
+            &plain,
+            &Names::new("shop"),
+            Traffic::share(canary),
+            &Exposure::default(),
+        );
         json!({"metadata": {}, "spec": {"hostnames": ["a"], "rules": rules}})
     }
 

@@ -55,7 +55,10 @@ pub fn observe(
             .and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
         traffic,
         routed: blueprint.provider.has_weights() && (blueprint.route.is_some() || !live.routes.is_empty()),
-        mirrors: live.routes.iter().all(|route| httproute::unmirrored(route).next().is_none()),
+        mirrors: live
+            .routes
+            .iter()
+            .all(|route| httproute::unmirrored(route).next().is_none()),
         served: names.is_some(),
         split: names.is_some_and(|names| {
             live.routes

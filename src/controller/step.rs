@@ -191,15 +191,7 @@ async fn look(
         _ => None,
     };
     let door = context.enabled(&key.0);
-    let mut seen = observe(
-        live,
-        selector,
-        blueprint,
-        thresholds,
-        door,
-        state,
-        answer,
-    );
+    let mut seen = observe(live, selector, blueprint, thresholds, door, state, answer);
     if let Some(target) = seen
         .target
         .as_mut()

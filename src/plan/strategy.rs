@@ -90,7 +90,8 @@ mod tests {
     use serde_json::{Value, json};
 
     fn canary(analysis: Value) -> Canary {
-        let spec = json!({"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "analysis": analysis});
+        let spec =
+            json!({"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "analysis": analysis});
         Canary::new("web", serde_json::from_value(spec).unwrap())
     }
 
@@ -99,15 +100,24 @@ mod tests {
         let of = |analysis| strategy(&canary(analysis), true);
         let users = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
         assert_eq!(of(json!({"stepWeight": 50})), Strategy::Weighted(vec![50, 100]));
-        assert_eq!(of(json!({"stepWeight": 50, "iterations": 3})), Strategy::Weighted(vec![50, 100]));
+        assert_eq!(
+            of(json!({"stepWeight": 50, "iterations": 3})),
+            Strategy::Weighted(vec![50, 100])
+        );
         assert_eq!(of(json!({"iterations": 3})), Strategy::Iterations(3));
         assert_eq!(of(json!({"iterations": 3, "match": users})), Strategy::Matched(3));
         // Named users stay the only ones, whatever weights stand beside them.
-        assert_eq!(of(json!({"iterations": 3, "stepWeight": 50, "match": users})), Strategy::Matched(3));
+        assert_eq!(
+            of(json!({"iterations": 3, "stepWeight": 50, "match": users})),
+            Strategy::Matched(3)
+        );
         assert_eq!(of(json!({})), Strategy::Weighted(vec![100]));
         let unrouted = |analysis| strategy(&canary(analysis), false);
         assert_eq!(unrouted(json!({"stepWeight": 50})), Strategy::Iterations(10));
-        assert_eq!(unrouted(json!({"iterations": 3, "match": users})), Strategy::Iterations(3));
+        assert_eq!(
+            unrouted(json!({"iterations": 3, "match": users})),
+            Strategy::Iterations(3)
+        );
     }
 
     #[test]
@@ -117,8 +127,14 @@ mod tests {
         assert_eq!(of(json!({"iterations": 3})), [0; 0]);
         assert_eq!(of(json!({"iterations": 3, "mirror": true})), [100]);
         assert_eq!(of(json!({"iterations": 3, "mirror": true, "mirrorWeight": 30})), [30]);
-        assert_eq!(of(json!({"mirror": true, "canaryAnalysis": extras(20, 50)})), [20, 40, 50]);
-        assert_eq!(of(json!({"mirror": true, "mirrorWeight": 5, "canaryAnalysis": extras(20, 50)})), [5, 25, 45, 50]);
+        assert_eq!(
+            of(json!({"mirror": true, "canaryAnalysis": extras(20, 50)})),
+            [20, 40, 50]
+        );
+        assert_eq!(
+            of(json!({"mirror": true, "mirrorWeight": 5, "canaryAnalysis": extras(20, 50)})),
+            [5, 25, 45, 50]
+        );
         assert_eq!(of(json!({"mirror": true, "canaryAnalysis": extras(60, 50)})), [50]);
         let users = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
         assert_eq!(of(json!({"iterations": 3, "mirror": true, "match": users})), [0; 0]);

@@ -105,7 +105,11 @@ impl Affinity {
 /// Ten letters that belong to `parts` alone: no randomness, so that a crash between two writes makes the same again.
 pub fn cookie_value(parts: &[&str]) -> String {
     let digest = Sha256::digest(parts.join("\n").as_bytes());
-    digest.iter().take(10).map(|byte| char::from(b'a' + byte % 26)).collect()
+    digest
+        .iter()
+        .take(10)
+        .map(|byte| char::from(b'a' + byte % 26))
+        .collect()
 }
 
 #[cfg(test)]
@@ -130,8 +134,16 @@ mod tests {
             affinity.keep_canary("canary=abc"),
             "canary=abc; Max-Age=86400; Domain=example.com; HttpOnly; Partitioned; Path=/app; SameSite=Strict; Secure"
         );
-        assert!(affinity.keep_primary("primary=x").starts_with("primary=x; Max-Age=30; Domain"));
-        assert!(affinity.forget("canary=abc").starts_with("canary=abc; Max-Age=-1; Domain"));
+        assert!(
+            affinity
+                .keep_primary("primary=x")
+                .starts_with("primary=x; Max-Age=30; Domain")
+        );
+        assert!(
+            affinity
+                .forget("canary=abc")
+                .starts_with("canary=abc; Max-Age=-1; Domain")
+        );
         assert_eq!(Affinity::new(&SessionAffinity::default(), Duration::ZERO), None);
     }
 

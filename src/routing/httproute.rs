@@ -130,10 +130,16 @@ pub fn accepted(route: &Value) -> bool {
 /// The parents of a route whose controller is known to have no RequestMirror filter, with its name. It is Traefik (3.7),
 /// which answers 500 to every request of a rule that has one.
 pub fn unmirrored(route: &Value) -> impl Iterator<Item = (&Value, &str)> {
-    let parents = route.pointer("/status/parents").and_then(Value::as_array).into_iter().flatten();
+    let parents = route
+        .pointer("/status/parents")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     parents.filter_map(|parent| {
         let controller = parent.get("controllerName")?.as_str()?;
-        WITHOUT_MIRROR.contains(&controller).then_some((parent.get("parentRef")?, controller))
+        WITHOUT_MIRROR
+            .contains(&controller)
+            .then_some((parent.get("parentRef")?, controller))
     })
 }
 

@@ -105,9 +105,16 @@ fn only_who_matches(
     for (users, version) in [(matching, "v2"), (others, "v1")] {
         for (name, report) in users {
             report.nothing_lost()?;
-            let asked = report.records().iter().filter(|r| r.sent >= from && r.sent < until).count();
+            let asked = report
+                .records()
+                .iter()
+                .filter(|r| r.sent >= from && r.sent < until)
+                .count();
             let share = report.share_of(version, from, until);
-            println!("{name}: {share} % of {asked} answers by {version}, {} in all", report.requests());
+            println!(
+                "{name}: {share} % of {asked} answers by {version}, {} in all",
+                report.requests()
+            );
             assert!(asked >= ANSWERS, "{asked} requests of {name}");
             assert!(share == 100.0, "{name} saw {version} in {share} %");
         }
@@ -141,7 +148,11 @@ async fn only_users_who_match_see_the_new_version_on_a_generated_route() {
             assert!(told.contains(&line), "{line} is not in {told:?}");
         }
         let rules = rules(scene).await?;
-        assert_eq!(rules.as_array().map(Vec::len), Some(1), "rules of the test are left: {rules}");
+        assert_eq!(
+            rules.as_array().map(Vec::len),
+            Some(1),
+            "rules of the test are left: {rules}"
+        );
         Ok(())
     })
     .await;
@@ -184,7 +195,10 @@ async fn analysed(scene: &Scene) -> Result<bool> {
 /// Deletes the Canary and waits for the route to be the user's again, without a lost request.
 async fn given_back(scene: &Scene) -> Result<()> {
     let running = scene.load("app")?.start()?;
-    scene.kubectl(&["delete", "canary", "app", "--wait=false"]).await?.succeeded()?;
+    scene
+        .kubectl(&["delete", "canary", "app", "--wait=false"])
+        .await?
+        .succeeded()?;
     let everything = json!([{"path": {"type": "PathPrefix", "value": "/"}}]);
     let app = json!([{"group": "", "kind": "Service", "name": "app", "port": 9898, "weight": 1}]);
     wait_for("the route to be the user's again", PATIENCE, async || {
@@ -239,7 +253,11 @@ async fn a_cookie_keeps_a_user_who_matched_once_on_the_new_version() {
             assert!(pair.starts_with("canary-session="), "{pair}");
             assert_eq!((version.as_str(), kept.as_str()), ("v2", "v2"));
             assert_eq!((plain.as_str(), forged.as_str()), ("v1", "v1"));
-            assert_eq!((again, none), (None, None), "who has the cookie, or does not match, gets none");
+            assert_eq!(
+                (again, none),
+                (None, None),
+                "who has the cookie, or does not match, gets none"
+            );
             Ok(())
         })
         .await?;

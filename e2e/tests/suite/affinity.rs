@@ -33,7 +33,10 @@ async fn released(scene: &Scene, own_route: bool) -> Result<()> {
         scene.apply(&app.with_service_and_route(&host)).await?.succeeded()?;
     }
     scene.label().await?;
-    scene.apply(&app.canary(&host, &analysis(&host), 60).to_string()).await?.succeeded()?;
+    scene
+        .apply(&app.canary(&host, &analysis(&host), 60).to_string())
+        .await?
+        .succeeded()?;
     scene.apply(&app.manifest()).await?.succeeded()?;
     scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
     scene.reachable("app", Duration::from_secs(20)).await?;
@@ -49,7 +52,11 @@ async fn released(scene: &Scene, own_route: bool) -> Result<()> {
         Ok((canary.phase() == "Succeeded").then_some(()))
     })
     .await?;
-    assert_eq!(cookies(scene).await?, (None, Some(cookie.clone())), "the run's cookie is the previous one");
+    assert_eq!(
+        cookies(scene).await?,
+        (None, Some(cookie.clone())),
+        "the run's cookie is the previous one"
+    );
     // Everybody comes once more and is told to forget.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let report = running.stop().await?;
@@ -66,7 +73,12 @@ fn stays(report: &Report) {
         *paths.entry(versions).or_default() += 1;
     }
     println!("{} requests, versions by user: {paths:?}", report.requests());
-    assert!(paths.keys().all(|path| matches!(path.as_slice(), ["v1", "v2"] | ["v2"])), "{paths:?}");
+    assert!(
+        paths
+            .keys()
+            .all(|path| matches!(path.as_slice(), ["v1", "v2"] | ["v2"])),
+        "{paths:?}"
+    );
 }
 
 /// Every cookie line as it was asked for, and as many as there are reasons.
@@ -76,20 +88,31 @@ fn lines(report: &Report, cookie: &str, host: &str) {
     println!("{lines:#?}");
     let keep = users_told(report, &format!("{cookie}; Max-Age=600{attributes}"));
     let forget = users_told(report, &format!("{cookie}; Max-Age=-1{attributes}"));
-    let primaries: Vec<&String> = lines.keys().filter(|line| line.starts_with("stable-session=")).collect();
+    let primaries: Vec<&String> = lines
+        .keys()
+        .filter(|line| line.starts_with("stable-session="))
+        .collect();
     assert!(
-        primaries.iter().all(|line| line.ends_with(&format!("; Max-Age=5{attributes}"))),
+        primaries
+            .iter()
+            .all(|line| line.ends_with(&format!("; Max-Age=5{attributes}"))),
         "{primaries:?}"
     );
     assert_eq!(primaries.len(), 2, "primary's cookie is another one in every step");
     assert_eq!(lines.len(), 4, "no other cookie is set");
     println!("{} users were kept on the canary: {keep:?}", keep.len());
     assert!((1..=USERS as usize).contains(&keep.len()), "{keep:?}");
-    assert_eq!(forget, keep, "every user who was kept is told to forget, and nobody else");
+    assert_eq!(
+        forget, keep,
+        "every user who was kept is told to forget, and nobody else"
+    );
 }
 
 fn users_told(report: &Report, line: &str) -> BTreeSet<Option<u32>> {
-    let told = report.records().iter().filter(|record| record.set_cookies.iter().any(|told| **told == *line));
+    let told = report
+        .records()
+        .iter()
+        .filter(|record| record.set_cookies.iter().any(|told| **told == *line));
     told.map(|record| record.user).collect()
 }
 
@@ -112,7 +135,10 @@ async fn primarys_cookie_holds_the_share_of_users_at_the_weight() {
         analysis["interval"] = json!("12s");
         analysis["stepWeights"] = json!([25]);
         scene.label().await?;
-        scene.apply(&app.canary(&host, &analysis, 60).to_string()).await?.succeeded()?;
+        scene
+            .apply(&app.canary(&host, &analysis, 60).to_string())
+            .await?
+            .succeeded()?;
         scene.apply(&app.manifest()).await?.succeeded()?;
         scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
         scene.reachable("app", Duration::from_secs(20)).await?;
@@ -130,9 +156,15 @@ async fn primarys_cookie_holds_the_share_of_users_at_the_weight() {
         report.nothing_lost()?;
         let on_canary = report.by_user().into_values().filter(|path| *path == ["v2"]).count();
         let on_primary = report.by_user().into_values().filter(|path| *path == ["v1"]).count();
-        println!("{on_canary} users on v2, {on_primary} on v1, of {USERS}, with {} requests", report.requests());
+        println!(
+            "{on_canary} users on v2, {on_primary} on v1, of {USERS}, with {} requests",
+            report.requests()
+        );
         assert_eq!(on_canary + on_primary, USERS as usize, "{:?}", report.by_user());
-        assert!((4..=16).contains(&on_canary), "{on_canary} of {USERS} users at a weight of 25");
+        assert!(
+            (4..=16).contains(&on_canary),
+            "{on_canary} of {USERS} users at a weight of 25"
+        );
         Ok(())
     })
     .await;

@@ -37,7 +37,11 @@ async fn asked_while_checked(scene: &Scene) -> Result<u64> {
         if matches!(canary.phase(), "Succeeded" | "Failed") {
             return Ok(most);
         }
-        anyhow::ensure!(began.elapsed() < PATIENCE, "the run does not end: {}", canary.0["status"]);
+        anyhow::ensure!(
+            began.elapsed() < PATIENCE,
+            "the run does not end: {}",
+            canary.0["status"]
+        );
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }
@@ -47,7 +51,10 @@ fn at_once(report: &Report) -> Result<()> {
     let first = report.first_seen("v2").context("v2 is seen")?;
     let all = report.first_all_on("v2").context("everybody is on v2 at the end")?;
     let took = all.saturating_duration_since(first);
-    println!("{} requests, 0 lost; from the first user on v2 to all of them {took:?}", report.requests());
+    println!(
+        "{} requests, 0 lost; from the first user on v2 to all of them {took:?}",
+        report.requests()
+    );
     assert!(took < Duration::from_millis(1500), "the switch took {took:?}");
     Ok(())
 }
@@ -84,7 +91,10 @@ async fn a_service_alone_is_switched_without_a_lost_connection() {
         canary["spec"]["provider"] = json!("kubernetes");
         settled(scene, &app, &canary).await?;
         let service = scene.objects().services().get("app").await?;
-        let address = service.spec.and_then(|spec| spec.cluster_ip).context("a cluster address")?;
+        let address = service
+            .spec
+            .and_then(|spec| spec.cluster_ip)
+            .context("a cluster address")?;
         let load = Load {
             connections: Connections::New,
             rate: 50,
@@ -97,7 +107,10 @@ async fn a_service_alone_is_switched_without_a_lost_connection() {
         scene.phase("app", "Succeeded", PATIENCE).await?;
         at_once(&running.stop().await?)?;
         assert_eq!(asked, 0, "the canary was asked while it was checked");
-        assert!(scene.objects().routes().get_opt("app").await?.is_none(), "a route was made");
+        assert!(
+            scene.objects().routes().get_opt("app").await?.is_none(),
+            "a route was made"
+        );
         Ok(())
     })
     .await;

@@ -30,7 +30,10 @@ async fn a_gateway_that_cannot_copy_requests_is_named_and_loses_none() {
         report.nothing_lost()?;
         println!("{} requests, 0 lost, {:?}", report.requests(), report.versions());
         let told = scene.objects().told("app").await?;
-        assert!(told.iter().any(|line| line.contains("no RequestMirror filter")), "{told:?}");
+        assert!(
+            told.iter().any(|line| line.contains("no RequestMirror filter")),
+            "{told:?}"
+        );
 
         // From now on the door knows.
         let mut other = canary.clone();
@@ -38,7 +41,10 @@ async fn a_gateway_that_cannot_copy_requests_is_named_and_loses_none() {
         other["spec"]["targetRef"]["name"] = json!("other");
         let refused = scene.apply(&other.to_string()).await?.refused()?;
         let why = refused.err.lines().find(|line| line.contains("spec.analysis.mirror"));
-        println!("{}", why.with_context(|| format!("the mirror is not named: {}", refused.err))?);
+        println!(
+            "{}",
+            why.with_context(|| format!("the mirror is not named: {}", refused.err))?
+        );
         assert!(refused.err.contains("traefik.io/gateway-controller"), "{}", refused.err);
         Ok(())
     })

@@ -66,7 +66,9 @@ fn steps(rules: &Rules) -> String {
         Strategy::Matched(count) => {
             format!("{count} checks with the users who match, one every {interval}, then all traffic at once")
         }
-        Strategy::Iterations(count) => format!("{copies}{count} checks, one every {interval}, then all traffic at once"),
+        Strategy::Iterations(count) => {
+            format!("{copies}{count} checks, one every {interval}, then all traffic at once")
+        }
     }
 }
 

@@ -280,14 +280,28 @@ impl Model {
     // Only who was named sees the revision, nothing is copied that was not to be, and cookies exist where they are promised.
     fn assert_shown_as_asked(&self, new: &State) {
         let intent = new.intent;
-        assert!(!intent.matched || matches!(self.rules.strategy, Strategy::Matched(_)), "{new:?}");
-        assert!(intent.mirror == 0 || self.rules.mirror.contains(&intent.mirror), "{new:?}");
-        assert!(!intent.sticky || self.rules.sessions.is_some() && new.cookies.canary.is_some(), "{new:?}");
+        assert!(
+            !intent.matched || matches!(self.rules.strategy, Strategy::Matched(_)),
+            "{new:?}"
+        );
+        assert!(
+            intent.mirror == 0 || self.rules.mirror.contains(&intent.mirror),
+            "{new:?}"
+        );
+        assert!(
+            !intent.sticky || self.rules.sessions.is_some() && new.cookies.canary.is_some(),
+            "{new:?}"
+        );
         if new.stage == Stage::Analysing {
             let all_at_last = matches!(self.rules.strategy, Strategy::Iterations(of) if new.iterations > of);
             match &self.rules.strategy {
-                Strategy::Weighted(steps) => assert!(intent.canary() == 0 || steps.contains(&intent.canary()), "{new:?}"),
-                Strategy::Matched(of) => assert!(intent.matched && intent.canary() == 0 && new.iterations <= *of, "{new:?}"),
+                Strategy::Weighted(steps) => {
+                    assert!(intent.canary() == 0 || steps.contains(&intent.canary()), "{new:?}")
+                }
+                Strategy::Matched(of) => assert!(
+                    intent.matched && intent.canary() == 0 && new.iterations <= *of,
+                    "{new:?}"
+                ),
                 Strategy::Iterations(_) => assert_eq!(intent.canary(), if all_at_last { 100 } else { 0 }, "{new:?}"),
             }
         }

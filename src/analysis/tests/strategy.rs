@@ -69,7 +69,10 @@ fn iterations(model: &Model) -> Vec<(u32, u32)> {
 #[test]
 fn blue_green_checks_without_users_and_once_with_all() {
     let (seen, model) = shown(|_| {}, Strategy::Iterations(3));
-    assert_eq!(seen, [Traffic::PRIMARY, Traffic::PRIMARY, Traffic::PRIMARY, Traffic::CANARY]);
+    assert_eq!(
+        seen,
+        [Traffic::PRIMARY, Traffic::PRIMARY, Traffic::PRIMARY, Traffic::CANARY]
+    );
     assert_eq!(iterations(&model), [(1, 3), (2, 3), (3, 3)]);
     assert!(model.notes.contains(&Note::CutOver(false)));
 }
@@ -127,7 +130,12 @@ fn the_canarys_cookie_holds_for_the_run_and_primarys_for_a_step() {
     let [first, second, third] = cookies.as_slice() else {
         panic!("one set of cookies for each of the three weights, not {cookies:?}")
     };
-    assert!(first.canary.as_ref().is_some_and(|cookie| cookie.starts_with("canary=")));
+    assert!(
+        first
+            .canary
+            .as_ref()
+            .is_some_and(|cookie| cookie.starts_with("canary="))
+    );
     assert!(first.canary == second.canary && second.canary == third.canary);
     assert!(first.primary != second.primary && second.primary != third.primary);
     // The run is over: browsers are told to forget.

@@ -71,7 +71,11 @@ pub(super) fn mirrored(rule: &Value, names: &Names) -> u8 {
 
 /// One rule of the user's that names the pair, as the rules that carry `traffic`.
 pub(super) fn exposed(rule: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
-    let mut base = with(rule, "backendRefs", json!(split(backends(rule), names, traffic.weights)));
+    let mut base = with(
+        rule,
+        "backendRefs",
+        json!(split(backends(rule), names, traffic.weights)),
+    );
     let sticky = exposure.affinity.as_ref().filter(|_| traffic.sticky);
     let mut out = Vec::new();
     if let Some((affinity, cookie)) = sticky.zip(exposure.cookies.canary.as_deref()) {
@@ -86,7 +90,12 @@ pub(super) fn exposed(rule: &Value, names: &Names, traffic: Traffic, exposure: &
     }
     if traffic.matched {
         // With cookies: whoever matches is told to come back.
-        out.extend(copy(&base, names, Side::Canary, &conditions::of_analysis(&exposure.matches)));
+        out.extend(copy(
+            &base,
+            names,
+            Side::Canary,
+            &conditions::of_analysis(&exposure.matches),
+        ));
     }
     if traffic.mirror > 0 {
         base = mirroring(&base, names, traffic.mirror);
@@ -171,7 +180,11 @@ fn mirroring(rule: &Value, names: &Names, percent: u8) -> Value {
     if percent < 100 {
         mirror = with(&mirror, "percent", json!(percent));
     }
-    let mut filters = rule.get("filters").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut filters = rule
+        .get("filters")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     filters.push(json!({"type": "RequestMirror", "requestMirror": mirror}));
     with(rule, "filters", Value::Array(filters))
 }

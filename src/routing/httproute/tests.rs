@@ -59,7 +59,10 @@ fn only_the_apexs_share_is_split_beside_other_backends() {
 fn backends_of_other_kinds_and_rules_without_backends_are_left_alone() {
     let mine = json!({"spec": {"rules": [{"filters": [{"type": "RequestRedirect"}]}, {"backendRefs": [{"group": "example.com", "kind": "Bucket", "name": "web"}]}]}});
     assert!(!refers_to(&mine, &names()));
-    assert_eq!(with_traffic(&mine, &names(), Traffic::CANARY, &Exposure::default()), mine["spec"]["rules"]);
+    assert_eq!(
+        with_traffic(&mine, &names(), Traffic::CANARY, &Exposure::default()),
+        mine["spec"]["rules"]
+    );
     assert_eq!(read(&mine), None);
 }
 
