@@ -14,9 +14,8 @@ impl Step<'_> {
             return self.cancel_at_rest();
         };
         if self.queues(&target) {
-            return self.queue(&target);
-        }
-        if self.state.last_applied.as_deref() != Some(target.revision.as_str()) {
+            self.queue(&target);
+        } else if self.state.last_applied.as_deref() != Some(target.revision.as_str()) {
             if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
                 return self.cancel_at_rest();
             }

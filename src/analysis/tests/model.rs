@@ -23,6 +23,8 @@ pub(super) enum Happening {
     Wait(u8),
     /// Pods become ready, or not.
     Pods(bool),
+    /// All pods die, and come back unless pods do not start.
+    LosePods,
     /// The next check's answer.
     Answer(u8),
     /// The program dies after this many writes of the next step (0: before the state is stored).
@@ -244,6 +246,13 @@ impl Model {
             Happening::Scale(n) => self.wanted = *n,
             Happening::Wait(n) => self.now += seconds(u64::from(*n)),
             Happening::Pods(start) => self.pods_start = *start,
+            Happening::LosePods => {
+                for workload in [&mut self.target, &mut self.primary].into_iter().flatten() {
+                    workload.ready = 0;
+                }
+                // The next step sees them gone; a moment later they are back.
+                return;
+            }
             Happening::Answer(answer) => self.answer = *answer,
             Happening::Crash(after) => self.crash = Some(*after),
             Happening::ForeignRoute(traffic) => self.traffic = *traffic,
@@ -349,7 +358,7 @@ impl Model {
         super::hooks::assert_allowed(&self.rules, old, new, seen);
         let built = old.stage == Stage::Building && new.stage != Stage::Building;
         if built || new.stage == Stage::Cutover && old.stage != Stage::Cutover {
-            let revision = new.last_applied.clone().unwrap();
+            let revision = new.last_applied.clone().unwrap_or_default();
             self.verified
                 .extend([1u8, 2, 3].into_iter().filter(|t| hash(*t) == revision));
         }
@@ -536,6 +545,25 @@ impl Model {
             }
         }
         panic!("never came to rest: {:?}", self.state);
+    }
+
+    /// Steps until nothing of ours is left, and the target serves by itself.
+    pub(super) fn leave(&mut self) {
+        self.crash = None;
+        for _ in 0..2_000 {
+            let before = (self.state.clone(), self.target.clone());
+            self.step(true);
+            if self.state.stage == Stage::Left && before.0.stage == Stage::Left {
+                let Some(target) = &self.target else { return };
+                assert!(target.replicas >= self.wanted.min(1), "{target:?} {:?}", self.state);
+                assert_eq!((self.apex, &self.primary), (ApexSide::Target, &None));
+                return;
+            }
+            if before == (self.state.clone(), self.target.clone()) {
+                self.now += seconds(1);
+            }
+        }
+        panic!("never left: {:?}", self.state);
     }
 
     pub(super) fn assert_at_rest(&self) {
