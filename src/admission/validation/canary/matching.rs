@@ -105,12 +105,10 @@ fn said(report: &mut Report, base: &str, users: &AnalysisMatch, provider: &str) 
 
 /// Gateways differ in what an expression has to match.
 fn anchored(report: &mut Report, field: &str, value: &StringMatch, provider: &str) {
-    let open = |regex: &&String| !(regex.starts_with('^') && regex.ends_with('$'));
-    if let Some(regex) = value.regex.as_ref().filter(open).filter(|_| is_gateway_api(provider)) {
-        report.warn(
-            format!("{field}.regex"),
-            format!("some gateways search for {regex:?} anywhere, others compare the whole value; begin with ^ and end with $"),
-        );
+    let open = |regex: &String| !(regex.starts_with('^') && regex.ends_with('$'));
+    if is_gateway_api(provider) && value.regex.as_ref().is_some_and(open) {
+        let text = "begin with ^ and end with $, gateways differ in what it must cover";
+        report.warn(format!("{field}.regex"), text);
     }
 }
 

@@ -248,16 +248,13 @@ proptest! {
         for rule in rules.iter().filter(|rule| names_pair(rule, &names())) {
             let (primary, canary) = pair_weights(rule);
             let old = rule["backendRefs"].as_array().unwrap().iter().find(|b| b["name"] == "old").map(|b| b["weight"].as_u64().unwrap());
-            match old {
-                None => prop_assert_eq!(primary + canary, 100),
-                Some(old) => prop_assert!(
-                    users.iter().any(|user| {
-                        let refs = &user["backendRefs"];
-                        refs[1]["name"] == "web" && refs[0]["weight"].as_u64().unwrap() * 100 == old
-                            && refs[1]["weight"].as_u64().unwrap() * 100 == primary + canary
-                    }), "shares"
-                ),
-            }
+            let scaled = |user: &&Value| {
+                let refs = &user["backendRefs"];
+                let times = |at: usize| refs[at]["weight"].as_u64().map(|weight| weight * 100);
+                refs[1]["name"] == "web" && times(0) == old && times(1) == Some(primary + canary)
+            };
+            let whole = if old.is_some() { users.iter().any(scaled) } else { primary + canary == 100 };
+            prop_assert!(whole, "{}", rule);
         }
         let foreign = |rules: &[Value]| rules.iter().filter(|rule| !names_pair(rule, &names())).cloned().collect::<Vec<_>>();
         let before: Vec<Value> = users.into_iter().cloned().collect();
