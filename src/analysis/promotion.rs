@@ -19,7 +19,9 @@ impl Step<'_> {
 
     // The rehearsal ends where promotion would begin; no traffic has to leave.
     fn rehearsed(&mut self) {
-        self.enter(Stage::Rest, Phase::Waiting);
+        let waits = self.state.last_applied != self.state.last_promoted;
+        let phase = if waits { Phase::Waiting } else { Phase::Succeeded };
+        self.enter(Stage::Rest, phase);
         self.state.intent = Traffic::PRIMARY;
         self.note(Note::WouldPromote);
     }

@@ -15,9 +15,8 @@ impl Step<'_> {
             return self.cancel_at_rest();
         };
         if self.queues(&target) {
-            return self.queue(&target);
-        }
-        if self.state.last_applied.as_deref() != Some(target.revision.as_str()) && target.missing.is_none() {
+            self.queue(&target);
+        } else if self.state.last_applied.as_deref() != Some(target.revision.as_str()) && target.missing.is_none() {
             if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
                 return self.cancel_at_rest();
             }

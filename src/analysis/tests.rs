@@ -18,7 +18,7 @@ use hooks::Says;
 use model::{Happening, Model, hash, revision};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 fn weighted() -> Strategy {
     Strategy::Weighted(vec![20, 40, 60])
@@ -247,6 +247,8 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::ConfigGone),
         2 => (0u32..5).prop_map(Happening::Scale),
         8 => (0u8..15).prop_map(Happening::Wait),
+        1 => (50u8..120).prop_map(Happening::Wait),
+        1 => Just(Happening::LosePods),
         2 => any::<bool>().prop_map(Happening::Pods),
         3 => (0u8..4).prop_map(Happening::Answer),
         6 => (0u8..5).prop_map(Happening::Crash),
@@ -258,7 +260,6 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::Suspend),
         1 => any::<bool>().prop_map(Happening::DryRun),
         1 => (0u8..30).prop_map(Happening::ClockBack),
-        1 => any::<bool>().prop_map(Happening::Leave),
     ]
 }
 
@@ -285,11 +286,11 @@ fn history() -> impl proptest::strategy::Strategy<Value = Vec<(Happening, u8)>> 
 
 // Nobody can keep pods and routes from being broken by others; what we do then is bounded by the rest.
 fn is_foreign(what: &Happening) -> bool {
-    use Happening::{Bypass, Delete, ForeignRoute, Pods};
-    matches!(what, Bypass(_) | ForeignRoute(_) | Delete | Pods(false))
+    use Happening::{Bypass, Delete, ForeignRoute, LosePods, Pods};
+    matches!(what, Bypass(_) | ForeignRoute(_) | Delete | LosePods | Pods(false))
 }
 
-fn play(mut model: Model, history: &[(Happening, u8)]) {
+fn play(mut model: Model, history: &[(Happening, u8)], leaves: bool) {
     let mut foreign = false;
     for (what, steps) in history {
         foreign |= is_foreign(what);
@@ -301,27 +302,63 @@ fn play(mut model: Model, history: &[(Happening, u8)]) {
     model.pods_start = true;
     model.config_gone = false;
     model.roll();
-    if model.target.is_none() {
+    if model.target.is_none() && !leaves {
         model.happen(&Happening::Apply(2));
     }
     model.answer = 0;
     model.everybody_agrees();
+    if leaves {
+        model.happen(&Happening::Leave(true));
+        return model.leave();
+    }
     model.settle();
     model.assert_at_rest();
 }
 
-#[test]
-fn every_history_keeps_the_invariants_and_comes_to_rest() {
-    let config = ProptestConfig {
-        cases: 10_000,
-        source_file: Some(file!()),
-        ..ProptestConfig::default()
-    };
+// In mid-run, with pods that do not start any more; then `what`, then the end.
+fn broken_in(stage: Stage, breaks: &[Happening], what: &Happening) {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Apply(2));
+    while model.state.stage != Stage::Analysing {
+        model.step(true);
+        model.now += model::seconds(1);
+    }
+    breaks.iter().for_each(|one| model.happen(one));
+    while model.state.stage != stage {
+        model.step(true);
+        model.now += model::seconds(1);
+    }
+    model.happen(what);
+    model.step(true);
+    let leaves = model.rules.leaving;
+    play(model, &[], leaves);
+}
+
+// A namespace that opts in again while its Canary is on the way out.
+fn stays_after_all(stage: Stage) {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Leave(true));
+    for _ in 0..100 {
+        if model.state.stage == stage {
+            break;
+        }
+        model.step(false);
+        model.now += model::seconds(1);
+    }
+    assert_eq!(model.state.stage, stage);
+    model.happen(&Happening::Leave(false));
+    run(&mut model);
+}
+
+fn play_any(mut runner: TestRunner) {
     let promotion_step = prop_oneof![Just(0u8), Just(50u8)];
     let gates = proptest::sample::subsequence(&GATES[..], 0..=GATES.len());
     let rules = (promotion_step, gates, any::<bool>(), strategy::any_strategy());
-    let cases = (any::<bool>(), rules, history());
-    let outcome = TestRunner::new(config).run(&cases, |(hot, rules, history)| {
+    let leaves = prop_oneof![4 => Just(false), 1 => Just(true)];
+    let cases = (any::<bool>(), rules, history(), leaves);
+    let outcome = runner.run(&cases, |(hot, rules, history, leaves)| {
         let (promotion_step, gates, queue, (strategy, mirror, most_checks, sticky)) = rules;
         let mut model = if hot {
             Model::hot(strategy)
@@ -334,11 +371,39 @@ fn every_history_keeps_the_invariants_and_comes_to_rest() {
         model.rules.mirror = mirror;
         model.rules.most_checks = most_checks;
         model.rules.sessions = sticky.then(strategy::sessions);
-        play(model, &history);
+        play(model, &history, leaves);
         Ok(())
     });
     if let Err(error) = outcome {
         panic!("{error}");
     }
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+#[test]
+fn every_history_keeps_the_invariants_and_comes_to_rest() {
+    play_any(TestRunner::new(config(10_000)));
+}
+
+// The same histories every time: what is rare in the table must be met by all who run this.
+#[test]
+fn the_table_says_what_happens() {
+    let same = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    play_any(TestRunner::new_with_rng(config(5_000), same));
+    for stage in [Stage::LeavingScale, Stage::LeavingSwitch, Stage::Left] {
+        stays_after_all(stage);
+    }
+    let too_few = [Happening::Scale(5), Happening::Pods(false)];
+    broken_in(Stage::Carrying, &too_few, &Happening::Leave(true));
+    broken_in(Stage::Carrying, &too_few, &Happening::Wait(200));
+    let gone = [Happening::Pods(false), Happening::LosePods];
+    broken_in(Stage::Faltering, &gone, &Happening::Delete);
     table::assert_true();
 }
