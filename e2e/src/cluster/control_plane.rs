@@ -129,13 +129,7 @@ pub fn part_as(places: &Places, programs: &Programs, name: &str, part: &str, arg
         .map(str::to_owned)
         .collect();
     let path = format!("/usr/sbin:/sbin:{}", std::env::var("PATH").unwrap_or_default());
-    super::process::start(
-        places,
-        process,
-        &dispatcher(programs),
-        &args,
-        &[("PATH", path.as_ref())],
-    )?;
+    process::start(places, name, &dispatcher(programs), &args, &[("PATH", path.as_ref())])?;
     Ok(())
 }
 
