@@ -119,7 +119,12 @@ pub fn start_controllers(places: &Places, programs: &Programs) -> Result<()> {
 
 /// Starts one of the parts that are linked into one program.
 pub fn part(places: &Places, programs: &Programs, name: &str, args: &[&str]) -> Result<()> {
-    let args: Vec<String> = std::iter::once(name)
+    part_as(places, programs, name, name, args)
+}
+
+/// Starts a part as a process of another name, because there is one of its own name already.
+pub fn part_as(places: &Places, programs: &Programs, name: &str, part: &str, args: &[&str]) -> Result<()> {
+    let args: Vec<String> = std::iter::once(part)
         .chain(args.iter().copied())
         .map(str::to_owned)
         .collect();

@@ -26,6 +26,8 @@ table ip coalmine {
   chain out {
     type nat hook postrouting priority 110;
     ip saddr 10.244.0.0/16 ip daddr != { 10.244.0.0/16, 10.96.0.0/16 } masquerade
+    # A pod that meets itself behind its Service: kube-proxy sees to that only for the first node's pods.
+    ct status dnat ip saddr 10.244.128.0/17 ip daddr 10.244.128.0/17 masquerade
   }
   chain in {
     type filter hook input priority -10;

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::Result;
 use serde_json::Value;
 
-use super::control_plane::part;
+use super::control_plane::part_as;
 use super::credentials;
 use super::nodes::Node;
 use super::places::{HOST, Places};
@@ -125,10 +125,11 @@ pub fn start_kubelet(places: &Places, programs: &Programs, node: &Node, labels: 
         "volumePluginDir": format!("{run}/volume-plugins"),
     });
     fs::write(folder.join("kubelet.json"), kubelet.to_string())?;
-    part(
+    part_as(
         places,
         programs,
         node.kubelet,
+        "kubelet",
         &[
             &format!("--config={run}/kubelet.json"),
             &format!(
