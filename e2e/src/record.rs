@@ -72,7 +72,10 @@ async fn play(scene: &Scene, history: &Value) -> Result<Value> {
     let app = App::new("app", "v1");
     scene.apply(&app.manifest()).await?.succeeded()?;
     scene.apply(&template(&metrics).to_string()).await?.succeeded()?;
-    scene.apply(&canary(scene, &app, history)?.to_string()).await?.succeeded()?;
+    scene
+        .apply(&canary(scene, &app, history)?.to_string())
+        .await?
+        .succeeded()?;
     scene.phase("app", "Initialized", Duration::from_secs(180)).await?;
     script(&metrics, history)?;
     let seen = follow(scene, &app, history).await;
@@ -126,7 +129,9 @@ async fn follow(scene: &Scene, app: &App, history: &Value) -> Result<Value> {
     let objects = scene.objects();
     let about = watcher::Config::default().fields("involvedObject.kind=Canary,involvedObject.name=app");
     let mut events = watcher(objects.events(), about).applied_objects().boxed();
-    let mut canaries = watcher(objects.canaries(), watcher::Config::default()).applied_objects().boxed();
+    let mut canaries = watcher(objects.canaries(), watcher::Config::default())
+        .applied_objects()
+        .boxed();
     let mut acts = history["script"].as_array().context("script")?.iter().peekable();
     let (mut said, mut phases): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let until = history["until"].as_str().context("until")?;
@@ -170,5 +175,9 @@ fn is_time(act: &Value, said: &[String], namespace: &str) -> bool {
 }
 
 fn phase(canary: DynamicObject) -> Option<String> {
-    canary.data.pointer("/status/phase").and_then(Value::as_str).map(str::to_owned)
+    canary
+        .data
+        .pointer("/status/phase")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
 }

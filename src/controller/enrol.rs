@@ -132,7 +132,9 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
     if !lacking.is_empty() {
         let users = |kind| context.cache.tied(kind, namespace, USERS);
         let (services, routes) = (users(Kind::Service), users(Kind::HttpRoute));
-        let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject].map(|kind| context.cache.list(kind, namespace)).concat();
+        let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject]
+            .map(|kind| context.cache.list(kind, namespace))
+            .concat();
         let around = Around {
             services: &services,
             routes: &routes,

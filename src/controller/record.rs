@@ -116,7 +116,14 @@ impl Recorded<'_> {
         say(context, canary, self.before, self.decision);
         let new_run = state.last_applied != self.before.last_applied;
         if new_run && self.live.configs.shares_secrets(self.live.target.as_ref()) {
-            announce(context, &key, canary, state, Severity::Warning, SHARED_SECRETS.to_owned());
+            announce(
+                context,
+                &key,
+                canary,
+                state,
+                Severity::Warning,
+                SHARED_SECRETS.to_owned(),
+            );
         }
         Ok(pending)
     }
@@ -239,7 +246,14 @@ async fn unstepped(
         write(context, canary, next).await?;
         if !told {
             let key = key(canary);
-            announce(context, &key, canary, &state, Severity::Warning, trouble.message.clone());
+            announce(
+                context,
+                &key,
+                canary,
+                &state,
+                Severity::Warning,
+                trouble.message.clone(),
+            );
         }
     }
     Ok(pending.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default()))

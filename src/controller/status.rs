@@ -133,18 +133,14 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
     let micro = |time: Timestamp| MicroTime(time);
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     let old_run = old.run.clone().unwrap_or_default();
-    let new_run =
-        whole(&old_run.applied_revision, &old.last_applied_spec) != state.last_applied
-            && matches!(state.stage, Stage::Scaling | Stage::Waiting);
+    let new_run = whole(&old_run.applied_revision, &old.last_applied_spec) != state.last_applied
+        && matches!(state.stage, Stage::Scaling | Stage::Waiting);
     let kept = if new_run { None } else { old.canary_analysis.clone() };
     let measurements = measured::newest(kept.unwrap_or_default(), seen.measured);
     let announced = announced(&old, seen);
     let (author, manager) = if new_run {
         let applied = hash(&state.last_applied);
-        let by = old
-            .announced
-            .clone()
-            .filter(|a| Some(&a.revision) == applied.as_ref());
+        let by = old.announced.clone().filter(|a| Some(&a.revision) == applied.as_ref());
         by.map_or((None, None), |a| (a.author, a.manager))
     } else {
         (old_run.author, old_run.manager)

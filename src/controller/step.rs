@@ -208,11 +208,12 @@ fn twins(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
     let ties = [blueprint.owner.uid.as_deref(), named.as_deref()];
     let found = ties.into_iter().flatten().flat_map(|tie| {
         let kinds = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
-        kinds.into_iter().flat_map(move |kind| cache.tied(kind, &blueprint.namespace, tie))
+        kinds
+            .into_iter()
+            .flat_map(move |kind| cache.tied(kind, &blueprint.namespace, tie))
     });
-    let is_twin = |object: &Value| {
-        is_owned(object, blueprint) || named.as_deref() == Some(text(object, "/metadata/name"))
-    };
+    let is_twin =
+        |object: &Value| is_owned(object, blueprint) || named.as_deref() == Some(text(object, "/metadata/name"));
     let all: BTreeMap<String, Value> = found
         .filter(is_twin)
         .map(|object| (text(&object, "/metadata/uid").to_owned(), object))

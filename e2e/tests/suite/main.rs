@@ -1,9 +1,9 @@
 //! What must be seen on a real cluster with real traffic: `make test`, or `make up` and then
 //! `cargo test -p coalmine-e2e --test suite -- NAME`.
 
-mod autoscaler;
 mod ab_test;
 mod affinity;
+mod autoscaler;
 mod bad_release;
 mod blue_green;
 mod brand_new;
@@ -19,17 +19,17 @@ mod idle;
 mod killed;
 mod live_app;
 mod manifests;
-mod on_demand;
 mod many;
 mod mirror;
 mod no_room;
+mod on_demand;
 mod policy;
 mod reapply;
 mod refusals;
 mod stage;
-mod tools;
 mod sweep;
 mod takeover;
+mod tools;
 mod verb_table;
 mod verbs;
 mod waits;

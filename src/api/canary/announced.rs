@@ -1,6 +1,6 @@
 //! Coalmine `status.announced`: a revision the door has let through and that no run has taken up yet.
 
-use super::conditions::{Standing, conditions};
+use super::conditions::{Rehearsal, Standing, conditions};
 use super::phase::Phase;
 use super::status::CanaryStatus;
 use jiff::Timestamp;
@@ -50,6 +50,7 @@ impl CanaryStatus {
             phase: self.phase,
             ahead: true,
             trouble: None,
+            rehearsal: Rehearsal::No,
         };
         Some(Self {
             conditions: Some(conditions(

@@ -1,6 +1,7 @@
 //! The executor's writes, one by one, and what must be true before each.
 
 use super::*;
+use crate::plan::revision::same_template;
 
 impl Model {
     // In the order of the executor; after `budget` writes the program is dead.
@@ -16,7 +17,7 @@ impl Model {
                 || world
                     .target_revision
                     .as_ref()
-                    .is_some_and(|r| *r != hash(target.template))
+                    .is_some_and(|r| !same_template(r, &hash(target.template)))
                 || world.target_replicas.is_some_and(|r| r != target.replicas);
             if changes && spend() {
                 if world.target_replicas.is_some_and(|r| r < target.replicas) {
@@ -26,7 +27,7 @@ impl Model {
                 self.label = world.target_state.or(self.label);
                 target.replicas = world.target_replicas.unwrap_or(target.replicas);
                 if let Some(revision) = &world.target_revision {
-                    let named = [1u8, 2, 3].into_iter().find(|t| hash(*t) == *revision);
+                    let named = [1u8, 2, 3].into_iter().find(|t| same_template(&hash(*t), revision));
                     target.template = named.unwrap_or(target.template);
                 }
                 self.held = self.held && !world.unpause;
@@ -74,7 +75,12 @@ impl Model {
         }
     }
 
-    pub(in crate::analysis::tests) fn write_primary(&mut self, world: &World, spend: &mut impl FnMut() -> bool, foreign: bool) {
+    pub(in crate::analysis::tests) fn write_primary(
+        &mut self,
+        world: &World,
+        spend: &mut impl FnMut() -> bool,
+        foreign: bool,
+    ) {
         let wanted = world.primary_replicas;
         let self_config = (!self.config_gone).then_some(self.config);
         if let (Some(_), Some(p), Some(n)) = (self.twin, &self.primary, wanted) {

@@ -11,6 +11,7 @@ fn standing(phase: Phase) -> Standing<'static> {
         phase,
         ahead: false,
         trouble: None,
+        rehearsal: Rehearsal::No,
     }
 }
 
