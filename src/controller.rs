@@ -10,6 +10,7 @@ mod context;
 mod difference;
 mod enrol;
 mod finish;
+mod index;
 pub mod lease;
 mod live;
 mod namespaces;
@@ -19,6 +20,7 @@ mod readiness;
 mod run;
 mod status;
 mod step;
+mod ties;
 mod trouble;
 mod write;
 

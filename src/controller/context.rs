@@ -1,8 +1,9 @@
 //! What every step shares: the client, the caches and what was learnt on the way.
 
 use super::{
-    cache::{Cache, Kind},
+    cache::{Cache, Change},
     checks::Finished,
+    index::Index,
     queue::{Key, Sender},
 };
 use crate::{
@@ -27,6 +28,8 @@ pub struct Context {
     pub cache: Arc<Cache>,
     /// All Canaries.
     pub canaries: Store<Canary>,
+    /// Which of them an object concerns.
+    pub index: Index,
     /// All policies.
     pub policies: Store<CanaryPolicy>,
     /// All MetricTemplates.
@@ -89,16 +92,28 @@ impl Context {
 
     /// The Canaries of a namespace.
     pub fn canaries_of(&self, namespace: &str) -> Vec<Arc<Canary>> {
-        self.canaries
-            .state_filter(|canary| canary.namespace_name() == namespace)
+        self.named(namespace, self.index.of_namespace(namespace))
     }
 
-    /// Asks for a step of every Canary that an object of this kind and name concerns.
-    pub fn concern(&self, kind: Kind, namespace: &str, name: &str) {
-        for canary in self.canaries_of(namespace) {
-            if concerns(&canary, kind, name) {
-                self.queue.send(key(&canary));
-            }
+    /// The Canaries whose target is that Deployment, or whose primary it is.
+    pub fn canaries_for(&self, namespace: &str, deployment: &str) -> Vec<Arc<Canary>> {
+        self.named(namespace, self.index.of_deployment(namespace, deployment))
+    }
+
+    fn named(&self, namespace: &str, names: Vec<String>) -> Vec<Arc<Canary>> {
+        names
+            .into_iter()
+            .filter_map(|name| self.canary(&(namespace.to_owned(), name)))
+            .collect()
+    }
+
+    /// Asks for a step of every Canary that a change of the object of this name concerns.
+    pub fn concern(&self, change: &Change, name: &str) {
+        let concerned = self
+            .index
+            .concerned(change.kind, &change.namespace, name, &change.ties());
+        for canary in concerned {
+            self.queue.send((change.namespace.clone(), canary));
         }
     }
 }
@@ -116,19 +131,4 @@ pub fn is_enabled(namespace: &Namespace) -> bool {
         .as_ref()
         .and_then(|l| l.get(labels::ENABLED))
         .is_some_and(|v| v == labels::TRUE)
-}
-
-// Names tell; a route may name any Service, so it concerns all Canaries of its namespace.
-fn concerns(canary: &Canary, kind: Kind, name: &str) -> bool {
-    let target = canary.target_name();
-    let is_half = |of: &str| of == target || of.strip_suffix("-primary") == Some(target);
-    match kind {
-        Kind::Deployment => is_half(name),
-        Kind::ReplicaSet => name.rsplit_once('-').is_some_and(|(owner, _)| is_half(owner)),
-        Kind::Service => canary.service_names().iter().any(|service| service == name),
-        Kind::EndpointSlice => name
-            .rsplit_once('-')
-            .is_some_and(|(service, _)| canary.service_names().iter().any(|s| s == service)),
-        Kind::HttpRoute => true,
-    }
 }

@@ -3,58 +3,145 @@
 //! The admission door does the same for what passes it; here is what it did not see: Deployments that lived in a
 //! namespace when it was labelled, and those applied while it was away.
 
-use super::{cache::Kind, context::Context};
+use super::{
+    cache::{Change, Kind},
+    context::Context,
+    live::{label, text},
+    ties::USERS,
+};
 use crate::{
     api::{Canary, CanarySpec, canary::Phase, labels},
     plan::generate::{self, NotEnrolled},
 };
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, Patch, PatchParams},
 };
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
+
+/// Which Deployments of a namespace a pass looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them, and whether the namespace is opted in at all.
+    All,
+    /// Those of these names.
+    Some(BTreeSet<String>),
+}
+
+impl Scope {
+    /// One Deployment.
+    pub fn one(name: &str) -> Self {
+        Self::Some(BTreeSet::from([name.to_owned()]))
+    }
+
+    /// Both scopes in one pass.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Some(mut these), Self::Some(those)) => {
+                these.extend(those);
+                Self::Some(these)
+            }
+            _ => Self::All,
+        }
+    }
+}
+
+/// What of the Canaries a change may concern; most changes are of a status, and concern none.
+pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
+    let object = &change.object;
+    if object.is_null() {
+        return Some(Scope::All);
+    }
+    let differs = |pointers: &[&str]| {
+        let before = change.before.as_ref();
+        before.is_none_or(|before| pointers.iter().any(|at| before.pointer(at) != object.pointer(at)))
+    };
+    let generated = |object: &Value| label(object, labels::GENERATED).is_some();
+    let name = text(object, "/metadata/name");
+    match change.kind {
+        Kind::Deployment => {
+            let gone = !context.cache.has(Kind::Deployment, &change.namespace, name);
+            (gone || differs(&DEPLOYMENT)).then(|| Scope::one(name))
+        }
+        // What we made ourselves says nothing about what the user has.
+        Kind::Service | Kind::HttpRoute if generated(object) && change.before.as_ref().is_none_or(generated) => None,
+        Kind::Service | Kind::HttpRoute => {
+            let gone = !context.cache.has(change.kind, &change.namespace, name);
+            (gone || differs(&["/spec", "/metadata/labels", "/metadata/annotations"])).then_some(Scope::All)
+        }
+        Kind::ReplicaSet | Kind::EndpointSlice => None,
+    }
+}
+
+/// What of a Deployment decides about its Canary; its status does not.
+const DEPLOYMENT: [&str; 5] = [
+    "/metadata/generation",
+    "/metadata/labels",
+    "/metadata/annotations",
+    "/metadata/ownerReferences",
+    "/metadata/deletionTimestamp",
+];
+/// Canaries of a pass that are made at once.
+const AT_ONCE: usize = 16;
 
 /// Brings the Canaries of a namespace in line with its Deployments.
-pub async fn enrol(context: &Arc<Context>, namespace: &str) {
+pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
     if !context.cache.complete(namespace) || context.terminating(namespace) {
         return;
     }
-    let canaries = context.canaries_of(namespace);
+    let canaries = match scope {
+        Scope::All => context.canaries_of(namespace),
+        Scope::Some(names) => names
+            .iter()
+            .flat_map(|name| context.canaries_for(namespace, name))
+            .collect(),
+    };
+    let generated = || canaries.iter().filter(|canary| is_generated(canary));
     if !context.enabled(namespace) {
-        for canary in canaries.iter().filter(|canary| is_generated(canary)) {
+        for canary in generated() {
             leave(context, canary).await;
         }
         return;
     }
-    let list = |kind| -> Vec<Value> {
-        context
-            .cache
-            .list(kind, namespace)
+    let targets = match scope {
+        Scope::All => context.cache.list(Kind::Deployment, namespace),
+        Scope::Some(names) => names
             .iter()
-            .map(|o| (**o).clone())
-            .collect()
+            .filter_map(|name| context.cache.get(Kind::Deployment, namespace, name))
+            .collect(),
     };
-    let (services, routes) = (list(Kind::Service), list(Kind::HttpRoute));
-    for target in list(Kind::Deployment) {
-        let name = target
-            .pointer("/metadata/name")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let known = canaries.iter().find(|canary| canary.target_name() == name);
-        if known.is_some_and(|canary| !follows(canary)) || known.is_none() && !wants(context, &target) {
-            continue;
+    let lacking: Vec<_> = targets
+        .iter()
+        .filter_map(|target| Some((target, lacks(context, namespace, target)?)))
+        .collect();
+    if !lacking.is_empty() {
+        let users = |kind| context.cache.tied(kind, namespace, USERS);
+        let (services, routes) = (users(Kind::Service), users(Kind::HttpRoute));
+        let mut made: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(lacking.len());
+        for (target, known) in &lacking {
+            made.push(make(context, namespace, target, known.as_deref(), &services, &routes).boxed());
         }
-        make(context, namespace, &target, &services, &routes).await;
+        futures::stream::iter(made)
+            .buffer_unordered(AT_ONCE)
+            .collect::<()>()
+            .await;
     }
-    for canary in canaries.iter().filter(|canary| is_generated(canary)) {
-        if context
-            .cache
-            .get(Kind::Deployment, namespace, canary.target_name())
-            .is_none()
-        {
+    for canary in generated() {
+        if !context.cache.has(Kind::Deployment, namespace, canary.target_name()) {
             abandoned(context, canary).await;
         }
+    }
+}
+
+// Whether the Deployment may need a Canary made, or the one it has brought in line with its policy.
+fn lacks(context: &Context, namespace: &str, target: &Value) -> Option<Option<Arc<Canary>>> {
+    let name = text(target, "/metadata/name");
+    let of = context.canaries_for(namespace, name);
+    match of.into_iter().find(|canary| canary.target_name() == name) {
+        Some(known) => follows(&known).then_some(Some(known)),
+        None => wants(context, target).then_some(None),
     }
 }
 
@@ -107,11 +194,24 @@ fn undefaulted(mut spec: CanarySpec) -> CanarySpec {
     spec
 }
 
-async fn make(context: &Context, namespace: &str, target: &Value, services: &[Value], routes: &[Value]) {
+async fn make(
+    context: &Context,
+    namespace: &str,
+    target: &Value,
+    known: Option<&Canary>,
+    services: &[Value],
+    routes: &[Value],
+) {
     let Some(policy) = context.policy(namespace, named_policy(target)) else {
         return;
     };
-    let canary = match generate::canary(target, &policy, services, routes) {
+    // The route we generated for it counts as well.
+    let own = known.map(Canary::service_names).into_iter().flatten();
+    let own: Vec<Value> = own
+        .flat_map(|service| context.cache.tied(Kind::HttpRoute, namespace, &service))
+        .collect();
+    let routes: Vec<&Value> = routes.iter().chain(&own).collect();
+    let canary = match generate::canary(target, &policy, services, &routes) {
         Ok(canary) => canary,
         Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
         Err(why) => {
@@ -151,10 +251,9 @@ async fn abandoned(context: &Arc<Context>, canary: &Arc<Canary>) {
     let (context, canary) = (context.clone(), canary.clone());
     tokio::spawn(async move {
         tokio::time::sleep(grace).await;
-        let still = context
+        let still = !context
             .cache
-            .get(Kind::Deployment, canary.namespace_name(), canary.target_name())
-            .is_none();
+            .has(Kind::Deployment, canary.namespace_name(), canary.target_name());
         let same = context
             .canary(&super::context::key(&canary))
             .is_some_and(|c| c.metadata.uid == canary.metadata.uid);

@@ -32,6 +32,11 @@ impl Watches {
         }
     }
 
+    /// Whether a namespace is watched.
+    pub fn has(&self, namespace: &str) -> bool {
+        self.running.contains_key(namespace)
+    }
+
     /// Starts the watches of namespaces that are to be worked in and stops the others.
     pub fn follow(&mut self, namespaces: &Store<Namespace>, canaries: &Store<Canary>) {
         let wanted = wanted(namespaces, canaries);
@@ -89,7 +94,7 @@ pub fn tell(context: &Context, change: &Change) {
         .pointer("/metadata/name")
         .and_then(serde_json::Value::as_str);
     match name {
-        Some(name) => context.concern(change.kind, &change.namespace, name),
+        Some(name) => context.concern(change, name),
         // The end of a list: the namespace may be complete now.
         None => context
             .canaries_of(&change.namespace)

@@ -1,12 +1,13 @@
 //! The controller's wiring: watches in, steps out, for as long as it leads.
 
 use super::{
-    cache::{Cache, Kind},
+    cache::{Cache, Change},
     context::{Context, key},
-    enrol,
+    enrol::{self, Scope},
+    index::Index,
     lease::{self, Elector},
     namespaces::{Watches, tell},
-    queue::{self, Sender},
+    queue::{self, Key, Sender},
     step::step,
 };
 use crate::{
@@ -29,14 +30,13 @@ use kube::{
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     fmt::Debug,
     hash::Hash,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::time::MissedTickBehavior;
 
 /// What the controller is told by flags.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ const ENROL_PAUSE: Duration = Duration::from_millis(25);
 // What a cluster-wide watch tells the wiring.
 #[derive(Debug, Clone)]
 enum Told {
-    Canary(String, String),
+    Canary(Key),
     Namespace(String),
     Policy,
 }
@@ -95,10 +95,8 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
     let cache = Arc::new(Cache::default());
     let context = Arc::new(Context {
         cache: cache.clone(),
-        canaries: reflected(&client, told.clone(), |c: &Canary| {
-            let (namespace, name) = key(c);
-            Told::Canary(namespace, name)
-        }),
+        canaries: reflected(&client, told.clone(), |c: &Canary| Told::Canary(key(c))),
+        index: Index::default(),
         policies: reflected(&client, told.clone(), |_: &CanaryPolicy| Told::Policy),
         templates: reflected(&client, told.clone(), |_: &MetricTemplate| Told::Policy),
         namespaces: reflected(&client, told, |ns: &Namespace| {
@@ -120,7 +118,9 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         () = shutdown.requested() => return Ok(()),
     }
     let watches = Watches::new(client, cache, changes);
-    let wiring = tokio::spawn(wire(context.clone(), watches, tellings, changed, sender));
+    let (passes, to_pass) = mpsc::unbounded_channel();
+    let passing = tokio::spawn(passing(context.clone(), to_pass));
+    let wiring = tokio::spawn(wire(context.clone(), watches, tellings, changed, sender, passes));
     let stepping = {
         let context = context.clone();
         queue.run(move |key| step(context.clone(), key))
@@ -130,6 +130,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         () = shutdown.requested() => tracing::info!("stopping"),
     }
     wiring.abort();
+    passing.abort();
     Ok(())
 }
 
@@ -171,49 +172,70 @@ async fn wire(
     context: Arc<Context>,
     mut watches: Watches,
     mut tellings: UnboundedReceiver<Told>,
-    mut changed: UnboundedReceiver<super::cache::Change>,
+    mut changed: UnboundedReceiver<Change>,
     sender: Sender,
+    passes: UnboundedSender<(String, Scope)>,
 ) {
     watches.follow(&context.namespaces, &context.canaries);
-    // A burst of changes is one pass over its namespace.
-    let mut pending: BTreeSet<String> = BTreeSet::new();
-    let mut pass = tokio::time::interval(ENROL_PAUSE);
-    pass.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let pass = |namespace: &str, scope| drop(passes.send((namespace.to_owned(), scope)));
     let mut known: HashMap<String, bool> = HashMap::new();
     loop {
         tokio::select! {
             Some(told) = tellings.recv() => match told {
-                Told::Canary(namespace, name) => {
-                    watches.follow(&context.namespaces, &context.canaries);
-                    sender.send((namespace.clone(), name));
-                    pending.insert(namespace);
+                Told::Canary(key) => {
+                    let canary = context.canary(&key);
+                    context.index.learn(&key, canary.as_deref());
+                    if canary.is_none() || !watches.has(&key.0) {
+                        watches.follow(&context.namespaces, &context.canaries);
+                    }
+                    // Whose Deployment is free again, a Canary that is gone does not tell.
+                    let scope = canary.map_or(Scope::All, |canary| Scope::one(canary.target_name()));
+                    pass(&key.0, scope);
+                    sender.send(key);
                 }
                 Told::Namespace(namespace) => {
                     let enabled = context.enabled(&namespace);
                     if known.insert(namespace.clone(), enabled) != Some(enabled) {
                         watches.follow(&context.namespaces, &context.canaries);
-                        pending.insert(namespace);
+                        pass(&namespace, Scope::All);
                     }
                 }
                 Told::Policy => {
                     for canary in context.canaries.state() {
                         sender.send(key(&canary));
                     }
-                    pending.extend(known.iter().filter(|(_, enabled)| **enabled).map(|(ns, _)| ns.clone()));
+                    for (namespace, _) in known.iter().filter(|(_, enabled)| **enabled) {
+                        pass(namespace, Scope::All);
+                    }
                 }
             },
             Some(change) = changed.recv() => {
-                if matches!(change.kind, Kind::Deployment | Kind::Service | Kind::HttpRoute) || change.object.is_null() {
-                    pending.insert(change.namespace.clone());
+                if let Some(scope) = enrol::scope(&context, &change) {
+                    pass(&change.namespace, scope);
                 }
                 tell(&context, &change);
             }
-            _ = pass.tick(), if !pending.is_empty() => {
-                for namespace in std::mem::take(&mut pending) {
-                    enrol::enrol(&context, &namespace).await;
-                }
-            }
             else => return,
         }
+    }
+}
+
+// A burst of changes is one pass over its namespace. Passes take at most a small share of the time, however many
+// Deployments they look at.
+async fn passing(context: Arc<Context>, mut passes: UnboundedReceiver<(String, Scope)>) {
+    while let Some((namespace, scope)) = passes.recv().await {
+        let mut pending = HashMap::from([(namespace, scope)]);
+        while let Ok((namespace, scope)) = passes.try_recv() {
+            let scope = match pending.remove(&namespace) {
+                Some(before) => scope.and(before),
+                None => scope,
+            };
+            pending.insert(namespace, scope);
+        }
+        let began = Instant::now();
+        for (namespace, scope) in pending {
+            enrol::enrol(&context, &namespace, &scope).await;
+        }
+        tokio::time::sleep(ENROL_PAUSE.max(began.elapsed())).await;
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 use jiff::Timestamp;
 use kube::{Api, ResourceExt, api::PostParams};
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// After an error that no event will follow.
 const RETRY: Duration = Duration::from_secs(2);
@@ -114,45 +114,32 @@ fn refused(context: &Context, canary: &Canary, why: String) -> Option<Duration> 
 
 fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
     let (cache, namespace) = (&context.cache, blueprint.namespace.as_str());
-    let get = |kind, name: &str| cache.get(kind, namespace, name).map(|object| (*object).clone());
+    let get = |kind, name: &str| cache.get(kind, namespace, name);
     let target = get(Kind::Deployment, canary.target_name());
     let primary = get(Kind::Deployment, &blueprint.primary_name());
-    let uids: Vec<String> = [&target, &primary]
-        .into_iter()
-        .flatten()
-        .map(|o| text(o, "/metadata/uid").to_owned())
+    let tied = |kind, tie: &str| cache.tied(kind, namespace, tie);
+    let halves = [&target, &primary].into_iter().flatten();
+    let replica_sets = halves
+        .flat_map(|half| tied(Kind::ReplicaSet, text(half, "/metadata/uid")))
         .collect();
-    let owned = |set: &Value| {
-        uids.iter()
-            .any(|uid| set.pointer("/metadata/ownerReferences/0/uid") == Some(&Value::String(uid.clone())))
-    };
     let names = blueprint.names.as_ref();
     let service = |name: Option<&String>| name.and_then(|name| get(Kind::Service, name));
-    let routes = cache
-        .list(Kind::HttpRoute, namespace)
-        .into_iter()
-        .map(|route| (*route).clone());
-    let in_pair = |slice: &Value| {
-        let of = text(slice, "/metadata/labels/kubernetes.io~1service-name");
-        names.is_some_and(|n| of == n.primary || of == n.canary)
-    };
+    let routes = names.into_iter().flat_map(|n| [&n.apex, &n.primary, &n.canary]);
+    let routes: BTreeMap<String, Value> = routes
+        .flat_map(|name| tied(Kind::HttpRoute, name))
+        .map(|route| (text(&route, "/metadata/name").to_owned(), route))
+        .collect();
+    let slices = names.into_iter().flat_map(|n| [&n.primary, &n.canary]);
     Live {
+        replica_sets,
         target,
         primary,
-        replica_sets: picked(cache.list(Kind::ReplicaSet, namespace), owned),
         apex: service(names.map(|n| &n.apex)),
         primary_service: service(names.map(|n| &n.primary)),
         canary_service: service(names.map(|n| &n.canary)),
-        slices: picked(cache.list(Kind::EndpointSlice, namespace), in_pair),
-        routes: Live::concerned(routes, blueprint),
+        slices: slices.flat_map(|service| tied(Kind::EndpointSlice, service)).collect(),
+        routes: Live::concerned(routes.into_values(), blueprint),
     }
-}
-
-fn picked(from: Vec<Arc<Value>>, keep: impl Fn(&Value) -> bool) -> Vec<Value> {
-    from.into_iter()
-        .filter(|object| keep(object))
-        .map(|object| (*object).clone())
-        .collect()
 }
 
 fn selector(context: &Context, live: &Live) -> Option<Selector> {
