@@ -200,31 +200,6 @@ impl Shelf {
     }
 }
 
-impl Shelf {
-    fn put(&mut self, kind: Kind, name: String, object: &Value) -> Option<Value> {
-        let before = self.remove(kind, &name);
-        for tie in ties(kind, object) {
-            self.tied.entry((kind, tie)).or_default().insert(name.clone());
-        }
-        self.objects.entry(kind).or_default().insert(name, Text::of(object));
-        before
-    }
-
-    fn remove(&mut self, kind: Kind, name: &str) -> Option<Value> {
-        let before = self.objects.get_mut(&kind)?.remove(name)?.read();
-        for tie in ties(kind, &before) {
-            let key = (kind, tie);
-            if let Some(names) = self.tied.get_mut(&key) {
-                names.remove(name);
-                if names.is_empty() {
-                    self.tied.remove(&key);
-                }
-            }
-        }
-        Some(before)
-    }
-}
-
 /// The cache of all namespaces we work in.
 #[derive(Debug, Default)]
 pub struct Cache {
