@@ -1,5 +1,6 @@
 //! The resolved wishes of a Canary about its pair.
 
+use super::Autoscaler;
 use crate::routing::{Exposure, Names, Provider, httproute::RouteSpec};
 use serde_json::{Map, Value, json};
 
@@ -65,6 +66,8 @@ pub struct Blueprint {
     pub route: Option<RouteSpec>,
     /// Whom the canary is shown to besides shares, with the cookies of the run.
     pub exposure: Exposure,
+    /// `spec.autoscalerRef`; `None` when primary has the target's own number of replicas.
+    pub autoscaler: Option<Autoscaler>,
     /// `--include-label-prefix`: labels of the target copied to primary; `*` is all.
     pub include_label_prefixes: Vec<String>,
 }
@@ -116,6 +119,7 @@ impl Blueprint {
             canary: Metadata::default(),
             route: None,
             exposure: Exposure::default(),
+            autoscaler: None,
             include_label_prefixes: Vec::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! From a Canary and its policy to resolved wishes: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
 
-use super::{Blueprint, Metadata, Owner, Port, strategy};
+use super::{Autoscaler, Blueprint, Metadata, Owner, Port, strategy};
 use crate::{
     analysis::Rules,
     api::{Canary, canary, policy::CanaryPolicySpec},
@@ -56,6 +56,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
             .filter(|_| provider == Provider::GatewayApiV1)
             .and_then(httproute::route_spec),
         exposure: strategy::exposure(canary),
+        autoscaler: Autoscaler::of(canary),
         include_label_prefixes: defaults.include_label_prefixes.clone(),
     })
 }
