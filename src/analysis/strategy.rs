@@ -78,6 +78,7 @@ impl Step<'_> {
             }
             // The last check has live traffic, where traffic can move and the canary can carry it.
             Strategy::Iterations(of) if self.state.iterations == of && self.seen.routed && self.can_carry() => {
+                self.state.remember_size(self.seen);
                 self.state.iterations += 1;
                 self.note(Note::CutOver(self.state.intent.mirror > 0));
                 Next::Show(Traffic::CANARY)
