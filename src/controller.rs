@@ -4,6 +4,7 @@
 //! decides ([`crate::analysis`]), records the decision in the Canary's status and writes the [`difference`] between what
 //! is and what the decision wants. Nothing polls: at rest no step runs, and no request is made.
 
+mod advice;
 mod cache;
 mod checks;
 mod context;
@@ -19,11 +20,13 @@ mod queue;
 mod readiness;
 mod record;
 mod run;
+mod served;
 mod status;
 mod step;
 mod sweep;
 mod takeover;
 mod trouble;
+mod wanted;
 mod write;
 
 pub use run::{Settings, run};

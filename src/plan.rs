@@ -3,15 +3,20 @@
 //! Objects are JSON: a target's fields that this program does not know must reach primary untouched, which a typed
 //! decode and re-encode would drop.
 
+pub mod autoscaler;
 mod blueprint;
 pub mod generate;
 pub mod hash;
 mod primary;
+mod query;
+pub mod reach;
 mod resolve;
 mod route;
 mod selector;
 mod services;
+mod spread;
 
+pub use autoscaler::{Autoscaler, ScalerKind};
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
 pub use primary::{REVISION_ANNOTATION, primary, primary_revision};
 pub use resolve::{Defaults, blueprint, rules};

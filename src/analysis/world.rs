@@ -1,6 +1,6 @@
 //! What a stage wants to be true.
 
-use super::{Observation, Rules, Stage, State};
+use super::{Observation, Rules, Stage, State, scaling};
 use crate::api::labels::TargetState;
 use crate::routing::Traffic;
 
@@ -37,6 +37,10 @@ pub struct World {
     pub primary: Option<PrimaryTemplate>,
     /// Primary's replicas.
     pub primary_replicas: Option<u32>,
+    /// Primary's autoscaler exists and gives it at least this many pods; `None` leaves it as it is.
+    pub twin: Option<u32>,
+    /// Whether an autoscaler of the target's that would start pods from 0 is paused.
+    pub target_scaler_paused: Option<bool>,
     /// Whom the apex selects.
     pub apex: Option<ApexSide>,
     /// What traffic does.
@@ -66,6 +70,8 @@ impl World {
             target_revision: None,
             primary: None,
             primary_replicas: None,
+            twin: None,
+            target_scaler_paused: None,
             apex: None,
             traffic: None,
             dismantle: Dismantle::No,
@@ -82,6 +88,8 @@ impl World {
         };
         let wanted = target.wanted;
         let revision = || state.last_applied.clone().map(PrimaryTemplate::Revision);
+        // An autoscaler may have given the target more already.
+        let started = seen.scaler.map_or(0, |_| target.replicas);
         let base = Self {
             target_state: Some(TargetState::Serving),
             primary: Some(PrimaryTemplate::Keep),
@@ -89,7 +97,7 @@ impl World {
             traffic: Some(state.intent),
             ..Self::untouched()
         };
-        match state.stage {
+        let world = match state.stage {
             Stage::Building => Self::building(state, seen),
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
@@ -103,7 +111,7 @@ impl World {
                 ..base
             },
             Stage::Scaling => Self {
-                target_replicas: Some(wanted.max(1)),
+                target_replicas: Some(state.run_size(target, seen).max(started)),
                 unpause: target.held,
                 ..base
             },
@@ -121,15 +129,21 @@ impl World {
             Stage::Replacing | Stage::Rejoining => Self {
                 apex: Some(ApexSide::Target),
                 primary: revision(),
-                primary_replicas: Some(wanted),
+                primary_replicas: Some(scaling::returning_size(seen)),
                 ..base
             },
             Stage::Returning | Stage::Draining => Self {
-                primary_replicas: Some(wanted),
+                primary_replicas: Some(scaling::returning_size(seen)),
                 ..base
             },
             Stage::LeavingScale => Self {
-                target_replicas: Some(seen.primary.as_ref().map_or(wanted, |p| p.replicas).max(wanted)),
+                target_replicas: Some(
+                    seen.primary
+                        .as_ref()
+                        .map_or(wanted, |p| p.replicas)
+                        .max(wanted)
+                        .max(started),
+                ),
                 target_state: Some(TargetState::Hot),
                 target_revision: state.last_promoted.clone(),
                 unpause: target.held,
@@ -152,7 +166,8 @@ impl World {
             | Stage::Restarting
             | Stage::RollingBack
             | Stage::Cancelling => base,
-        }
+        };
+        world.with_scalers(state, seen)
     }
 
     // Hot: the target serves and nothing of its traffic is touched before primary can take it. Cold: nothing serves, so

@@ -3,9 +3,10 @@
 use super::{
     live::{Live, label, set_hash, text},
     readiness,
+    wanted::{Decides, decides, wanted},
 };
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Target},
+    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, Target},
     api::labels::{self, TargetState},
     plan::{Blueprint, Selector, hash::template_hash, primary_revision},
     routing::{Traffic, Weights, httproute},
@@ -40,11 +41,16 @@ pub fn observe(
         .target
         .as_ref()
         .map(|t| target(t, live, blueprint, thresholds.canary, door, primary_replicas));
+    let scaler = match decides(live, blueprint) {
+        Decides::Scaler(_, bounds) => Some(Scaler { max: bounds.max }),
+        Decides::Author | Decides::AuthorAgain => None,
+    };
     let names = blueprint.names.as_ref();
     let weights = names.and_then(|names| agreed(live.routes.iter().map(|r| httproute::weights(r, names))));
     Observation {
         target,
         primary,
+        scaler,
         apex: live
             .apex
             .as_ref()
@@ -121,7 +127,7 @@ fn target(
     let endpoints = service.map(|service| endpoints(live, service, set_named(live, target, current)));
     Target {
         replicas,
-        wanted: wanted(target, state, replicas, primary_replicas),
+        wanted: wanted(target, state, replicas, primary_replicas, decides(live, blueprint)),
         paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
         held,
         state,
@@ -132,17 +138,6 @@ fn target(
         endpoints,
         trouble: None,
         known,
-    }
-}
-
-// At rest the target has no pods: replicas there were written past the door, and are what is wanted.
-fn wanted(target: &Value, state: Option<TargetState>, replicas: u32, primary: Option<u32>) -> u32 {
-    let desired = label(target, labels::DESIRED_REPLICAS).and_then(|text| text.parse().ok());
-    match desired {
-        Some(_) if state == Some(TargetState::Rest) && replicas > 0 => replicas,
-        Some(desired) => desired,
-        None if replicas > 0 => replicas,
-        None => primary.unwrap_or(1),
     }
 }
 

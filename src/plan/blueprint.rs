@@ -1,5 +1,6 @@
 //! The resolved wishes of a Canary about its pair.
 
+use super::Autoscaler;
 use crate::routing::{Names, Provider, httproute::RouteSpec};
 use serde_json::{Map, Value, json};
 
@@ -63,6 +64,8 @@ pub struct Blueprint {
     pub canary: Metadata,
     /// The route to generate where the user has none; `None` when nothing is published.
     pub route: Option<RouteSpec>,
+    /// `spec.autoscalerRef`; `None` when primary has the target's own number of replicas.
+    pub autoscaler: Option<Autoscaler>,
     /// `--include-label-prefix`: labels of the target copied to primary; `*` is all.
     pub include_label_prefixes: Vec<String>,
 }
@@ -113,6 +116,7 @@ impl Blueprint {
             primary: Metadata::default(),
             canary: Metadata::default(),
             route: None,
+            autoscaler: None,
             include_label_prefixes: Vec::new(),
         }
     }

@@ -101,7 +101,12 @@ fn scaled(phase: &Phase) -> Result<(Value, Vec<String>), String> {
         ..Request::default()
     };
     let state = label(&phase.stored, labels::STATE).and_then(TargetState::parse);
-    let Response { denial, warnings, .. } = scale::validate(&request, state, Some(phase.stage));
+    let known = scale::Known {
+        state,
+        stage: Some(phase.stage),
+        floor: 0,
+    };
+    let Response { denial, warnings, .. } = scale::validate(&request, known);
     if let Some(denial) = denial {
         return Err(format!("{} {}", denial.code, denial.message));
     }
