@@ -9,7 +9,7 @@ mod support;
 use coalmine::admission::review::{self, Request, Response};
 use coalmine::admission::server::{Entry, Reviewer as _};
 use coalmine::plan::{self, hash::template_hash};
-use coalmine::routing::{Weights, httproute};
+use coalmine::routing::{Traffic, httproute};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures::FutureExt as _;
 use std::hint::black_box;
@@ -46,19 +46,20 @@ fn door(criterion: &mut Criterion) {
 fn pure(criterion: &mut Criterion) {
     let canary = serde_json::from_value(support::canary("team-1", "app-1")).expect("a Canary");
     let target = support::deployment("1");
+    let template = target.pointer("/spec/template").expect("a template");
     let defaults = support::defaults();
     let blueprint = plan::blueprint(&canary, &defaults).expect("a blueprint");
     let names = blueprint.names.clone().expect("names of Services");
-    let route = plan::route(&blueprint, Weights::PRIMARY).expect("a route");
+    let route = plan::route(&blueprint, Traffic::PRIMARY).expect("a route");
     let mut group = criterion.benchmark_group("pure");
     group.bench_function("blueprint of a Canary", |bencher| {
         bencher.iter(|| plan::blueprint(black_box(&canary), &defaults));
     });
     group.bench_function("hash of a 20 KiB template", |bencher| {
-        bencher.iter(|| template_hash(black_box(&target["spec"]["template"])));
+        bencher.iter(|| template_hash(black_box(template)));
     });
     group.bench_function("weights into a route", |bencher| {
-        bencher.iter(|| httproute::with_weights(black_box(&route), &names, Weights::canary_share(20)));
+        bencher.iter(|| httproute::with_traffic(black_box(&route), &names, Traffic::share(20), &blueprint.exposure));
     });
     group.finish();
 }

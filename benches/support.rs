@@ -24,6 +24,7 @@ pub fn defaults() -> Defaults {
         metrics_server: String::from("http://prometheus:9090"),
         selector_labels: Selector::default_keys(),
         include_label_prefixes: Vec::new(),
+        dry_run: false,
     }
 }
 

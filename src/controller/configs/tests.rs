@@ -61,7 +61,10 @@ fn the_status_says_what_was_applied_what_was_promoted_and_what_changed() {
     let new = survey(&[config("a", "green"), config("b", "x")]);
     // Built.
     let mut built = status(&old, &old);
-    assert_eq!(record(&CanaryStatus::default(), &mut built, &[old.clone()]), []);
+    assert_eq!(
+        record(&CanaryStatus::default(), &mut built, std::slice::from_ref(&old)),
+        []
+    );
     let sums = |survey: &Survey| Some(keys(&survey.tracked));
     assert_eq!(
         (
@@ -73,7 +76,7 @@ fn the_status_says_what_was_applied_what_was_promoted_and_what_changed() {
     // A run starts.
     let mut running = status(&new, &old);
     running.run.as_mut().unwrap().promoted_configs = sums(&old);
-    let changed: Vec<String> = record(&built, &mut running, &[new.clone()])
+    let changed: Vec<String> = record(&built, &mut running, std::slice::from_ref(&new))
         .iter()
         .map(Reference::to_string)
         .collect();

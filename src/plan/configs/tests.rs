@@ -75,8 +75,8 @@ fn a_config_is_optional_when_every_mention_is() {
         {"envFrom": [{"configMapRef": {"name": "b"}}]},
     ]}});
     let found = references(&template);
-    assert_eq!(found[&reference(ConfigKind::ConfigMap, "a")], true);
-    assert_eq!(found[&reference(ConfigKind::ConfigMap, "b")], false);
+    assert!(found[&reference(ConfigKind::ConfigMap, "a")]);
+    assert!(!found[&reference(ConfigKind::ConfigMap, "b")]);
 }
 
 #[test]
