@@ -7,6 +7,7 @@ mod dump;
 mod hooks;
 mod kubectl;
 mod objects;
+mod on_demand;
 mod pods;
 mod timeline;
 mod waiting;
