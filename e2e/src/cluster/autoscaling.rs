@@ -15,7 +15,7 @@ const METRICS_SERVER: Module = Module {
     packages: &["sigs.k8s.io/metrics-server/cmd/metrics-server"],
     tags: "",
     ldflags: "-s -w",
-    minutes: 2,
+    minutes: 4,
 };
 
 /// The process' name.
@@ -75,7 +75,8 @@ fn start(places: &Places, kubectl: &Kubectl<'_>) -> Result<()> {
         format!("--cert-dir={}", places.run.join("metrics-server").display()),
         "--kubelet-insecure-tls".to_owned(), // kubelets here sign for themselves
         "--kubelet-preferred-address-types=InternalIP".to_owned(),
-        "--metric-resolution=10s".to_owned(), // the least it takes
+        "--metric-resolution=10s".to_owned(),      // the least it takes
+        "--kubelet-request-timeout=5s".to_owned(), // must be less
     ];
     process::start(places, PROCESS, &program, &args, &[])?;
     wait(places, "metrics-server", &[PROCESS], 30, || {

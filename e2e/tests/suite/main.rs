@@ -31,5 +31,6 @@ mod sweep;
 mod takeover;
 mod tools;
 mod verb_table;
+mod tools;
 mod verbs;
 mod waits;
