@@ -31,6 +31,5 @@ mod sweep;
 mod takeover;
 mod tools;
 mod verb_table;
-mod tools;
 mod verbs;
 mod waits;
