@@ -14,8 +14,8 @@ mod resolve;
 mod route;
 mod selector;
 mod services;
-mod strategy;
 mod spread;
+mod strategy;
 
 pub use autoscaler::{Autoscaler, ScalerKind};
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};

@@ -66,7 +66,7 @@ pub(super) fn mirrored(rule: &Value, names: &Names) -> u8 {
         let percent = filter.pointer("/requestMirror/percent").and_then(Value::as_u64);
         u8::try_from(percent.unwrap_or(100)).unwrap_or(100)
     });
-    ours.last().unwrap_or(0)
+    ours.max().unwrap_or(0)
 }
 
 /// One rule of the user's that names the pair, as the rules that carry `traffic`.
