@@ -5,12 +5,14 @@
 
 pub mod autoscaler;
 mod blueprint;
+pub mod configs;
 pub mod generate;
 pub mod hash;
 mod primary;
 mod query;
 pub mod reach;
 mod resolve;
+pub mod revision;
 mod route;
 mod selector;
 mod services;

@@ -65,11 +65,16 @@ impl View {
             namespace: &request.namespace,
             canaries: &canaries,
             policy: &policy_name,
+            dry_run: self.defaults.dry_run,
         };
         deployments::Context {
             ours: self.ours.clone(),
             enrolment: enrolment(request, &facts, |_| self.generated(request).map(|_| ())),
             controller_alive: self.controller_alive(now),
+            on_new_revision: self
+                .policy(&policy_name)
+                .map(|policy| policy.spec.on_new_revision())
+                .unwrap_or_default(),
         }
     }
 

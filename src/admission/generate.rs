@@ -59,6 +59,14 @@ impl Generator {
         }
     }
 
+    /// Announces `revision` in the status of `canary`, within the budget.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub async fn announce(&self, request: &Request, canary: &Canary, revision: String) -> Result<(), String> {
+        super::announce::announce(&self.client, canary, request, revision, self.budget).await
+    }
+
     /// Makes what `plan` says for the admitted Deployment of `request`; returns what the requester should know.
     pub async fn generate(&self, request: &Request, plan: Plan) -> Option<String> {
         let name = plan.blueprint.target.clone();

@@ -1,5 +1,6 @@
 //! What is seen of a Canary's pair, reduced to what decisions need.
 
+use super::{Answer, Wishes};
 use crate::{api::labels::TargetState, routing::Traffic};
 use jiff::Timestamp;
 
@@ -35,9 +36,11 @@ pub struct Target {
     pub held: bool,
     /// The label `coalmine.dev/state`.
     pub state: Option<TargetState>,
-    /// Hash of `spec.template`.
+    /// Revision of `spec.template` and the configs it names, see [`crate::plan::revision`].
     pub revision: String,
-    /// Hash of the template whose pods run; `None` with no pods, or while two revisions run.
+    /// Configs that `spec.template` cannot do without and that do not exist, for people.
+    pub missing: Option<String>,
+    /// Revision whose pods run; `None` with no pods, or while two revisions run.
     pub active: Option<String>,
     /// The rollout of `spec.template`, or of the running one while held.
     pub rollout: Rollout,
@@ -45,7 +48,7 @@ pub struct Target {
     pub endpoints: Option<u32>,
     /// Why pods do not start (image, crash, scheduling), when it was looked up.
     pub trouble: Option<String>,
-    /// The revisions that can be made again from stored ReplicaSets or the template itself.
+    /// The revisions that can be made again: from stored ReplicaSets or the template itself, with the configs of now.
     pub known: Vec<String>,
     /// The template did not pass the admission door.
     pub bypassed: bool,
@@ -56,7 +59,7 @@ pub struct Target {
 pub struct Primary {
     /// `spec.replicas`.
     pub replicas: u32,
-    /// Hash of the target's template it was made from.
+    /// Revision of the target it was made from.
     pub revision: Option<String>,
     /// Its rollout.
     pub rollout: Rollout,
@@ -118,4 +121,10 @@ pub struct Observation {
     pub promoted: Option<String>,
     /// The answer to the check asked last.
     pub checks: Option<Checks>,
+    /// What hooks answered, newest per type.
+    pub answers: Vec<Answer>,
+    /// Another one for each change of the Canary's spec or annotations: closed gates are asked again at once.
+    pub edition: String,
+    /// What the Canary's annotations ask for.
+    pub wishes: Wishes,
 }

@@ -1,7 +1,8 @@
 //! What a Canary and its policy ask for, resolved: defaults applied, units settled.
 
-use super::Sessions;
-use std::time::Duration;
+use super::{Sessions, State, Target};
+use crate::api::canary::HookType;
+use std::{collections::BTreeSet, time::Duration};
 
 /// How a revision is exposed while it is analysed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,12 @@ pub struct Rules {
     pub drain: Duration,
     /// `spec.skipAnalysis`.
     pub skip_analysis: bool,
+    /// The types of `analysis.webhooks` that are there.
+    pub hooks: BTreeSet<HookType>,
+    /// The policy's `onNewRevision` is Queue (or Refuse, and the door was away): a second revision waits for its turn.
+    pub queue: bool,
+    /// Nothing is routed and nothing promoted: `spec.dryRun`, the annotation, or `--dry-run`.
+    pub dry_run: bool,
     /// `spec.suspend`.
     pub suspended: bool,
     /// The Canary is being deleted, or its namespace opted out: converge to a plain Deployment.
@@ -48,6 +55,18 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether the target's template waits for the end of the run. It can where the door holds it and the run's own pods
+    /// stay; going back to what is promoted never waits.
+    pub fn queues(&self, state: &State, target: &Target) -> bool {
+        let revision = Some(&target.revision);
+        self.queue
+            && target.held
+            && state.last_applied.as_ref() != revision
+            && state.last_promoted.as_ref() != revision
+            && target.active.is_some()
+            && target.active == state.last_applied
+    }
+
     /// The time after which a side that traffic has left holds no request any more.
     pub fn settle_and_drain(&self) -> Duration {
         self.settle + self.drain

@@ -1,5 +1,6 @@
 //! What is recorded of a Canary between two steps; it is kept in the Canary's status.
 
+use super::{Wait, Wishes};
 use crate::{
     api::canary::Phase,
     routing::{Cookies, Traffic},
@@ -38,6 +39,8 @@ named! {
         Switching,
         /// Primary serves, the target is at 0.
         Rest,
+        /// A new revision waits for `confirm-rollout`, the target is at 0.
+        Waiting,
         /// The target is being scaled up.
         Scaling,
         /// The data plane learns of the target's pods.
@@ -48,6 +51,8 @@ named! {
         Faltering,
         /// A new revision arrived in mid-run; traffic leaves the old one.
         Restarting,
+        /// The target's pods go, because they started with the configs of before.
+        Emptying,
         /// The target is scaled to carry everything.
         Carrying,
         /// All traffic moves to the target.
@@ -78,7 +83,13 @@ impl Stage {
     pub fn in_run(self) -> bool {
         !matches!(
             self,
-            Self::Building | Self::Switching | Self::Rest | Self::LeavingScale | Self::LeavingSwitch | Self::Left
+            Self::Building
+                | Self::Switching
+                | Self::Rest
+                | Self::Waiting
+                | Self::LeavingScale
+                | Self::LeavingSwitch
+                | Self::Left
         )
     }
 
@@ -92,7 +103,7 @@ impl Stage {
 
     /// Whether the target's pods may have traffic, or be about to get it.
     pub fn target_serves(self) -> bool {
-        self.in_run() && self != Self::Scaling
+        self.in_run() && !matches!(self, Self::Scaling | Self::Emptying)
     }
 }
 
@@ -127,10 +138,22 @@ pub struct State {
     /// Pods that primary ran when the run started, where it has an autoscaler; 0 elsewhere and at rest. While the run
     /// lasts, no autoscaler makes either half smaller.
     pub floor: u32,
-    /// Template hash of the run, or of the last one.
+    /// Revision of the run, or of the last one.
     pub last_applied: Option<String>,
-    /// Template hash of what primary serves.
+    /// Revision of what primary serves.
     pub last_promoted: Option<String>,
+    /// The gate it stands at.
+    pub gate: Option<Wait>,
+    /// The hooks before the first traffic have agreed.
+    pub started: bool,
+    /// An annotation asked to promote this run without its checks and gates.
+    pub skip: bool,
+    /// This run is a rehearsal: nothing is routed, nothing promoted.
+    pub dry: bool,
+    /// What annotations asked for and was not done yet.
+    pub wishes: Wishes,
+    /// The revision that waits for the end of the run.
+    pub queued: Option<String>,
     /// The Canary's last word on why it waits; events are written when it changes.
     pub reason: Option<String>,
 }
@@ -154,12 +177,23 @@ impl State {
             floor: 0,
             last_applied: None,
             last_promoted: None,
+            gate: None,
+            started: false,
+            skip: false,
+            dry: false,
+            wishes: Wishes::default(),
+            queued: None,
             reason: None,
         }
     }
 
     /// `status.canaryWeight`: what the canary carries by this stage's intent.
     pub fn canary_weight(&self) -> u8 {
-        self.intent.canary()
+        self.traffic().canary()
+    }
+
+    /// What traffic really is to do: a rehearsal has none.
+    pub fn traffic(&self) -> Traffic {
+        if self.dry { Traffic::PRIMARY } else { self.intent }
     }
 }

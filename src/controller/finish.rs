@@ -82,9 +82,7 @@ pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State
     context
         .metrics
         .weights(target, namespace, 100 - canary_weight, canary_weight);
-    context
-        .metrics
-        .canaries(namespace, context.canaries_of(namespace).len());
+    context.metrics.canaries(namespace, context.index.count(namespace));
     if after.stage == Stage::Rest && before.stage == Stage::Draining {
         context
             .metrics

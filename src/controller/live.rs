@@ -1,7 +1,8 @@
 //! The live objects of one pair, as the caches hold them.
 
+use super::configs::{Configs, Survey};
 use crate::{
-    plan::{Blueprint, hash::POD_TEMPLATE_HASH, hash::template_hash},
+    plan::{Blueprint, hash::POD_TEMPLATE_HASH, hash::template_hash, revision::template_of},
     routing::httproute,
 };
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub struct Live {
     pub slices: Vec<Value>,
     /// Routes that name a Service of the pair.
     pub routes: Vec<Value>,
+    /// ConfigMaps and Secrets that its templates name, and their copies.
+    pub configs: Configs,
     /// The user's autoscaler, as the Canary names it.
     pub scaler: Option<Value>,
     /// Autoscalers that this Canary owns, and whatever has the name of primary's.
@@ -68,8 +71,29 @@ impl Live {
         })
     }
 
+    /// The templates of the target: its own, and those that stored ReplicaSets remember.
+    pub fn templates(&self) -> impl Iterator<Item = &Value> {
+        let sets = self.target.iter().flat_map(|target| self.sets_of(target));
+        self.target
+            .iter()
+            .chain(sets)
+            .filter_map(|object| object.pointer("/spec/template"))
+    }
+
+    /// What is known of every revision of the target.
+    pub fn surveys(&self) -> Vec<Survey> {
+        self.templates().map(|template| self.configs.survey(template)).collect()
+    }
+
+    /// The revision of the object's template (a Deployment's or ReplicaSet's), with the configs of now.
+    pub fn revision(&self, object: &Value) -> Option<String> {
+        let template = object.pointer("/spec/template")?;
+        Some(self.configs.survey(template).revision)
+    }
+
     /// The pod template of a revision of the target: its own, or one that a stored ReplicaSet remembers.
-    pub fn template(&self, hash: &str) -> Option<Value> {
+    pub fn template(&self, revision: &str) -> Option<Value> {
+        let hash = template_of(revision);
         let target = self.target.as_ref()?;
         let own = target.pointer("/spec/template")?;
         if template_hash(own) == hash {

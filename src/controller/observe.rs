@@ -6,9 +6,9 @@ use super::{
     wanted::{Decides, decides, wanted},
 };
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, State, Target},
+    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, State, Target, Wishes},
     api::labels::{self, TargetState},
-    plan::{Blueprint, Selector, hash::template_hash, primary_revision},
+    plan::{Blueprint, Selector, configs::Reference, hash::template_hash, primary_revision, revision::template_of},
     routing::{Traffic, httproute},
 };
 use serde_json::Value;
@@ -73,6 +73,9 @@ pub fn observe(
         }),
         promoted: state.last_promoted.clone(),
         checks,
+        answers: Vec::new(),
+        edition: String::new(),
+        wishes: Wishes::default(),
     }
 }
 
@@ -112,11 +115,14 @@ fn target(
 ) -> Target {
     let replicas = replicas(target);
     let state = label(target, labels::STATE).and_then(TargetState::parse);
-    let revision = target.pointer("/spec/template").map(template_hash).unwrap_or_default();
+    let survey = target
+        .pointer("/spec/template")
+        .map(|template| live.configs.survey(template));
+    let (revision, missing) = survey.map(|s| (s.revision, missing(&s.missing))).unwrap_or_default();
     let held = label(target, labels::HELD).is_some();
     let running: Vec<&Value> = live.sets_of(target).filter(|set| replicas_of_set(set) > 0).collect();
     let active = match running.as_slice() {
-        [one] => set_hash(one),
+        [one] => live.revision(one),
         _ => None,
     };
     let rollout = match (held, running.as_slice()) {
@@ -124,7 +130,7 @@ fn target(
         (true, _) => Rollout::Waiting(String::from("two revisions run")),
         _ => readiness::rollout(target, threshold),
     };
-    let mut known: Vec<String> = live.sets_of(target).filter_map(set_hash).collect();
+    let mut known: Vec<String> = live.sets_of(target).filter_map(|set| live.revision(set)).collect();
     known.push(revision.clone());
     let current = if held {
         active.as_deref()
@@ -132,21 +138,27 @@ fn target(
         Some(revision.as_str())
     };
     let service = blueprint.names.as_ref().map(|names| names.canary.as_str());
-    let endpoints = service.map(|service| endpoints(live, service, set_named(live, target, current)));
+    let endpoints = service.map(|service| endpoints(live, service, set_named(live, target, current.map(template_of))));
     Target {
         replicas,
         wanted: wanted(target, state, replicas, primary_replicas, decides(live, blueprint)),
         paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
         held,
         state,
-        bypassed: door && label(target, labels::REVISION).is_some_and(|admitted| admitted != revision),
+        bypassed: door && label(target, labels::REVISION).is_some_and(|admitted| admitted != template_of(&revision)),
         revision,
+        missing,
         active,
         rollout,
         endpoints,
         trouble: None,
         known,
     }
+}
+
+fn missing(configs: &[Reference]) -> Option<String> {
+    let names: Vec<String> = configs.iter().map(Reference::to_string).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn primary(primary: &Value, live: &Live, blueprint: &Blueprint, threshold: u32) -> Primary {

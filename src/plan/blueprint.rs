@@ -64,10 +64,10 @@ pub struct Blueprint {
     pub canary: Metadata,
     /// The route to generate where the user has none; `None` when nothing is published.
     pub route: Option<RouteSpec>,
-    /// Whom the canary is shown to besides shares, with the cookies of the run.
-    pub exposure: Exposure,
     /// `spec.autoscalerRef`; `None` when primary has the target's own number of replicas.
     pub autoscaler: Option<Autoscaler>,
+    /// Whom the canary is shown to besides shares, with the cookies of the run.
+    pub exposure: Exposure,
     /// `--include-label-prefix`: labels of the target copied to primary; `*` is all.
     pub include_label_prefixes: Vec<String>,
 }
@@ -118,8 +118,8 @@ impl Blueprint {
             primary: Metadata::default(),
             canary: Metadata::default(),
             route: None,
-            exposure: Exposure::default(),
             autoscaler: None,
+            exposure: Exposure::default(),
             include_label_prefixes: Vec::new(),
         }
     }

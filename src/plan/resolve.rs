@@ -3,7 +3,10 @@
 use super::{Autoscaler, Blueprint, Metadata, Owner, Port, strategy};
 use crate::{
     analysis::Rules,
-    api::{Canary, canary, policy::CanaryPolicySpec},
+    api::{
+        Canary, canary,
+        policy::{CanaryPolicySpec, OnNewRevision},
+    },
     routing::{Names, Provider, httproute},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -21,6 +24,8 @@ pub struct Defaults {
     pub selector_labels: Vec<String>,
     /// `--include-label-prefix`.
     pub include_label_prefixes: Vec<String>,
+    /// `--dry-run`: no Canary routes or promotes anything.
+    pub dry_run: bool,
 }
 
 // No gateway tells when its proxies use a new route or endpoint, so each provider has a bound. Gateways reload at most
@@ -55,8 +60,8 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         route: service
             .filter(|_| provider == Provider::GatewayApiV1)
             .and_then(httproute::route_spec),
-        exposure: strategy::exposure(canary),
         autoscaler: Autoscaler::of(canary),
+        exposure: strategy::exposure(canary),
         include_label_prefixes: defaults.include_label_prefixes.clone(),
     })
 }
@@ -79,6 +84,14 @@ pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defa
         delay: analysis.delay(),
         settle: policy.and_then(CanaryPolicySpec::settle).unwrap_or(settle),
         drain: policy.and_then(CanaryPolicySpec::drain).unwrap_or(DRAIN),
+        hooks: analysis
+            .webhooks
+            .iter()
+            .flatten()
+            .map(canary::Webhook::hook_type)
+            .collect(),
+        queue: policy.is_some_and(|p| p.on_new_revision() != OnNewRevision::Restart),
+        dry_run: canary.dry_run() || defaults.dry_run,
         skip_analysis: canary.skip_analysis(),
         suspended: canary.suspended(),
         leaving,

@@ -10,7 +10,6 @@ const FIELDS: &[&str] = &[
     "spec.routeRef",
     "spec.upstreamRef",
     "spec.canaryAnalysis.templateVariables",
-    "spec.dryRun",
     "spec.service.trafficDistribution",
     "spec.service.headless",
     "spec.service.backendTimeout",
@@ -24,7 +23,6 @@ const FIELDS: &[&str] = &[
     "spec.service.corsPolicy",
     "spec.service.unmanagedMetadata",
     "spec.analysis.alerts",
-    "spec.analysis.webhooks",
     "spec.analysis.canaryAnalysis.templateVariables",
 ];
 /// Providers that write routes.

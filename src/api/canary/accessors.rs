@@ -200,9 +200,14 @@ impl Canary {
         self.spec.suspend == Some(true)
     }
 
-    /// Whether routing stays as it is.
+    /// Whether nothing is routed and nothing promoted: `spec.dryRun`, or the annotation `coalmine.dev/dry-run: "true"`,
+    /// which a generated Canary keeps.
     pub fn dry_run(&self) -> bool {
-        self.spec.dry_run == Some(true)
+        let annotated = self
+            .annotations()
+            .get(labels::DRY_RUN)
+            .is_some_and(|value| value == labels::TRUE);
+        self.spec.dry_run == Some(true) || annotated
     }
 
     /// Whether deletion gives everything back without a lost request: always, unless `revertOnDeletion: false`.

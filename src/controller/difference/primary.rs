@@ -29,8 +29,8 @@ impl Pair<'_> {
             conflicts.push(Conflict::Name("Deployment", text(object, "/metadata/name").to_owned()));
             return;
         }
-        let Some(template) = self.live.template(&revision) else {
-            conflicts.push(Conflict::LostRevision(revision));
+        let again = *wish == PrimaryTemplate::Keep;
+        let Some(template) = self.with_copies(&revision, again, writes, conflicts) else {
             return;
         };
         let replicas = world

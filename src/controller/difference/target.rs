@@ -9,6 +9,7 @@ use crate::{
         live::{label, text},
         write::Write,
     },
+    plan::revision::{same_template, template_of},
 };
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,7 @@ impl Pair<'_> {
             }
             wanted.insert(labels::STATE.to_owned(), json!(state.as_str()));
             if seen.bypassed {
-                wanted.insert(labels::REVISION.to_owned(), json!(seen.revision));
+                wanted.insert(labels::REVISION.to_owned(), json!(template_of(&seen.revision)));
             }
         }
         wanted.retain(|key, value| label(object, key) != value.as_str());
@@ -59,7 +60,11 @@ impl Pair<'_> {
 
     // Leaving: what serves afterwards is what was verified, even when the target holds something else.
     fn restored_template(&self, world: &World, seen: &Target, object: &Value, writes: &mut Vec<Write>) {
-        let Some(revision) = world.target_revision.as_ref().filter(|r| **r != seen.revision) else {
+        let Some(revision) = world
+            .target_revision
+            .as_ref()
+            .filter(|r| !same_template(r, &seen.revision))
+        else {
             return;
         };
         let Some(template) = self.live.template(revision) else {

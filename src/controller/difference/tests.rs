@@ -1,3 +1,5 @@
+mod configs;
+
 use super::*;
 use crate::{
     analysis::{ApexSide, PrimaryTemplate, Rollout, Target},
@@ -41,6 +43,7 @@ pub(super) fn seen(target: &Value) -> Observation {
             endpoints: Some(2),
             trouble: None,
             known: vec![revision.clone()],
+            missing: None,
             bypassed: false,
             revision,
         }),
@@ -54,6 +57,9 @@ pub(super) fn seen(target: &Value) -> Observation {
         split: false,
         promoted: None,
         checks: None,
+        answers: Vec::new(),
+        edition: String::new(),
+        wishes: Default::default(),
     }
 }
 

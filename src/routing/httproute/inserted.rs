@@ -62,11 +62,11 @@ fn is_our_mirror(filter: &Value, names: &Names) -> bool {
 /// Percent of the requests a rule copies to the canary; 0 without a mirror.
 pub(super) fn mirrored(rule: &Value, names: &Names) -> u8 {
     let filters = rule.get("filters").and_then(Value::as_array).into_iter().flatten();
-    let ours = filters.filter(|filter| is_our_mirror(filter, names)).map(|filter| {
+    let mut ours = filters.filter(|filter| is_our_mirror(filter, names)).map(|filter| {
         let percent = filter.pointer("/requestMirror/percent").and_then(Value::as_u64);
         u8::try_from(percent.unwrap_or(100)).unwrap_or(100)
     });
-    ours.max().unwrap_or(0)
+    ours.next_back().unwrap_or(0)
 }
 
 /// One rule of the user's that names the pair, as the rules that carry `traffic`.
