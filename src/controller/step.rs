@@ -81,7 +81,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if finish::released_at_once(context, &canary).await? {
         return Ok(None);
     }
-    let now = Timestamp::now();
+    let now = as_stored(Timestamp::now());
     let mut blueprint = match plan::blueprint(&canary, &context.defaults) {
         Ok(blueprint) => blueprint,
         Err(why) => return record::not_released(context, &canary, why, now).await,
@@ -144,6 +144,12 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     }
     let wake = decision.wake.into_iter().chain(announced).min();
     Ok(wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()))
+}
+
+// The status keeps microseconds: an instant that is recorded and one that is compared with it must be the same, or a
+// question would be asked twice.
+fn as_stored(instant: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(instant.as_microsecond()).unwrap_or(instant)
 }
 
 fn is_older_than_written(context: &Context, key: &Key, canary: &Canary) -> bool {
@@ -300,4 +306,18 @@ async fn perform(context: &Context, canary: &Canary, decision: &Decision, writes
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+    #[test]
+    fn an_instant_survives_the_status() {
+        let instant = as_stored("2026-11-26T05:27:28.953582417Z".parse().unwrap());
+        let stored = serde_json::to_value(MicroTime(instant)).unwrap();
+        let read: MicroTime = serde_json::from_value(stored).unwrap();
+        assert_eq!(read.0, instant);
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::gates::{analysis, hook, settled};
 use crate::policy::PATIENCE;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 async fn annotate(scene: &Scene, annotation: &str) -> Result<()> {
     scene

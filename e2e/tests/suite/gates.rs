@@ -10,7 +10,7 @@ use crate::policy::PATIENCE;
 
 /// Spacing of the checks of these canaries.
 const INTERVAL: Duration = Duration::from_secs(2);
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A hook of that type at the path of the same name.
 pub fn hook(hooks: &Hooks, kind: &str) -> Value {
