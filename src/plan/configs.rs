@@ -248,12 +248,15 @@ pub fn revision_of(
     revision::revision(template_hash, &digests)
 }
 
-/// The copy of `original` that primary reads: its data, type, `immutable` and annotations, with `owners`.
+/// The copy of `original` that primary reads: its data, type and annotations, with `owners`.
+///
+/// Never `immutable`: a kubelet serves an immutable config from its cache for as long as any pod of its node names it, so
+/// primary's new pods would read the old data under the same name.
 pub fn copy(original: &Value, of: &Reference, owners: &[Value], label_prefixes: &[String]) -> Value {
     let mut object = Map::new();
     object.insert("apiVersion".to_owned(), json!("v1"));
     object.insert("kind".to_owned(), json!(of.kind.as_str()));
-    for field in ["data", "binaryData", "immutable", "type"] {
+    for field in ["data", "binaryData", "type"] {
         if let Some(value) = original.get(field) {
             object.insert(field.to_owned(), value.clone());
         }

@@ -34,7 +34,9 @@ pub fn about_primary(query: &str, target: &str) -> String {
 // In quotes an underscore joins names (shop_web_80); outside of them it is part of an identifier.
 fn stands_alone(before: &str, after: &str, quoted: bool) -> bool {
     let joins = |c: char| c.is_alphanumeric() || (c == '_' && !quoted);
-    !before.chars().next_back().is_some_and(joins) && !after.chars().next().is_some_and(joins)
+    // `app="app"`: the label is called like the target, only its value is the target.
+    let is_label = !quoted && after.trim_start().starts_with(['=', '!', ':']);
+    !is_label && !before.chars().next_back().is_some_and(joins) && !after.chars().next().is_some_and(joins)
 }
 
 #[cfg(test)]
@@ -59,6 +61,10 @@ mod tests {
                 r#"x{backend="shop_web-primary_80"} / y{b='shop-web-primary-80'}"#,
             ),
             ("avg:trace.hits{service:web}", "avg:trace.hits{service:web-primary}"),
+            (
+                r#"x{web="web", web !~ "web-canary"} / y{web:web}"#,
+                r#"x{web="web-primary", web !~ "web-primary"} / y{web:web-primary}"#,
+            ),
         ] {
             assert_eq!(about_primary(asked, "web"), about);
         }

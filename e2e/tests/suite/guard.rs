@@ -138,7 +138,7 @@ async fn who_may_not_make_canaries_gets_a_plain_deployment_and_the_reason() {
 
         // Somebody who may, enrols it.
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
-        scene.phase("app", "Succeeded", PATIENCE).await?;
+        scene.phase("app", "Progressing", PATIENCE).await?;
         let target = objects.deployments().get("app").await?;
         assert_eq!(
             target.metadata.labels.unwrap_or_default().get("coalmine.dev/denied"),

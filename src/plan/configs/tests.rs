@@ -128,7 +128,7 @@ fn a_copy_has_the_data_and_the_users_annotations_but_no_mark_of_a_tool() {
             "metadata": {"name": "cfg-primary", "namespace": "shop",
                 "labels": {"team": "a", "app.kubernetes.io/managed-by": "flagger"},
                 "annotations": {"note": "kept"}, "ownerReferences": owners},
-            "data": {"a": "1"}, "binaryData": {"b": "AA=="}, "immutable": true,
+            "data": {"a": "1"}, "binaryData": {"b": "AA=="},
         })
     );
 }
