@@ -7,5 +7,4 @@ pub mod demo;
 pub mod install;
 pub mod load;
 pub mod manifests;
-pub mod record;
 pub mod scene;
