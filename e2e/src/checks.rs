@@ -55,6 +55,7 @@ async fn all(parts: &mut Vec<Part>) -> Result<()> {
 }
 
 async fn stage() -> Result<()> {
+    cluster::prepare_on_demand()?;
     let cluster = Cluster::up()?;
     install(&cluster, Profile::Dev).await
 }

@@ -22,6 +22,12 @@ const METRICS_SERVER: Module = Module {
 pub const PROCESS: &str = "metrics-server";
 const PORT: u16 = 14443;
 
+/// Builds and downloads what scenes ask for on demand, so that none of them waits for a compiler.
+pub fn prepare() -> Result<()> {
+    METRICS_SERVER.ensure(&Places::find()?)?;
+    golang::download("keda", "github.com/kedacore/keda/v2").map(drop)
+}
+
 impl Cluster {
     /// Answers when `kubectl top` and autoscalers on CPU get figures of every node. On a cluster of our own
     /// metrics-server is built and started by the first call; a cluster of the user's must have it.

@@ -168,6 +168,16 @@ pub fn prepare() -> Result<()> {
     build(&places).map(drop)
 }
 
+/// Makes everything that scenes of the suite ask for on demand.
+pub fn prepare_on_demand() -> Result<()> {
+    let began = Instant::now();
+    programs::kwok()?;
+    programs::kwok_source()?;
+    autoscaling::prepare()?;
+    println!("what scenes ask for is there after {:.1} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
+
 fn build(places: &Places) -> Result<Programs> {
     println!("building the cluster's programs (kept in {})", places.cache.display());
     let began = Instant::now();
