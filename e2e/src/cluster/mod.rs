@@ -174,7 +174,10 @@ pub fn prepare_on_demand() -> Result<()> {
     programs::kwok()?;
     programs::kwok_source()?;
     autoscaling::prepare()?;
-    println!("what scenes ask for is there after {:.1} s", began.elapsed().as_secs_f64());
+    println!(
+        "what scenes ask for is there after {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 
