@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::cluster::second_node;
 use e2e::load::Load;
-use e2e::scene::{App, http_client, play, wait_for};
+use e2e::scene::{App, http_client, play, play_alone, wait_for};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,7 +78,8 @@ async fn keda_scaled_objects_can_be_stored() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pods_run_on_the_second_node_and_are_reached_from_the_gateway_and_by_their_service() {
-    play("tools-node", async |scene| {
+    // A node that joins changes the network under everybody's feet.
+    play_alone("tools-node", async |scene| {
         scene.second_node().await?;
         let (here, there) = (App::new("here", "v1"), App::new("there", "v2"));
         let mut deployment = there.deployment();
