@@ -44,7 +44,7 @@ pub use observation::{Checks, Observation, Primary, Rollout, Target, Verdict};
 pub use rules::{Rules, Strategy, weight_steps};
 pub use state::{Stage, State};
 pub use step::{Decision, step};
-pub use world::{ApexSide, Dismantle, PrimaryTemplate, World};
+pub use world::{ApexSide, Dismantle, Pods, PrimaryTemplate, World};
 
 #[cfg(test)]
 mod tests;

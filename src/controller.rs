@@ -10,6 +10,7 @@ mod context;
 mod difference;
 mod enrol;
 mod finish;
+mod half;
 pub mod lease;
 mod live;
 mod namespaces;

@@ -4,13 +4,17 @@
 //! decode and re-encode would drop.
 
 mod blueprint;
+pub mod daemon_set;
 pub mod generate;
 pub mod hash;
+pub mod overrides;
 mod primary;
 mod resolve;
 mod route;
 mod selector;
 mod services;
+pub mod template;
+mod workload;
 
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
 pub use primary::{REVISION_ANNOTATION, primary, primary_revision};
@@ -18,3 +22,4 @@ pub use resolve::{Defaults, blueprint, rules};
 pub use route::route;
 pub use selector::{Selector, SelectorError};
 pub use services::{ServiceRole, apex_selector, service, services};
+pub use workload::Workload;

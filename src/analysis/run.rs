@@ -18,7 +18,7 @@ impl Step<'_> {
             self.note(Note::Restarting);
             return;
         }
-        if self.target_ready(target.wanted.max(1)) {
+        if target.dressed && self.target_ready(target.wanted.max(1)) {
             return self.enter(Stage::Settling, Phase::Progressing);
         }
         self.wait_for_target(&target);

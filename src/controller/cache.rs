@@ -3,6 +3,7 @@
 //! Everything is JSON: unknown fields of a target must reach primary. managedFields are dropped on arrival, they are
 //! the larger part of many objects and nobody here reads them.
 
+use crate::plan::Workload;
 use futures::{StreamExt, TryStreamExt};
 use kube::{
     Api, Client, ResourceExt,
@@ -24,6 +25,10 @@ pub enum Kind {
     Deployment,
     /// apps/v1 ReplicaSet: the revisions of both.
     ReplicaSet,
+    /// apps/v1 DaemonSet: targets and primaries too.
+    DaemonSet,
+    /// apps/v1 ControllerRevision: the revisions of DaemonSets.
+    ControllerRevision,
     /// v1 Service.
     Service,
     /// discovery.k8s.io/v1 EndpointSlice: what data planes route to.
@@ -34,19 +39,32 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Deployment,
         Self::ReplicaSet,
+        Self::DaemonSet,
+        Self::ControllerRevision,
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
     ];
+
+    /// What a target of that kind and its primary are.
+    pub fn of(workload: Workload) -> Self {
+        match workload {
+            Workload::Deployment => Self::Deployment,
+            Workload::DaemonSet => Self::DaemonSet,
+            Workload::Service => Self::Service,
+        }
+    }
 
     /// Its API resource.
     pub fn resource(self) -> ApiResource {
         let (group, version, kind, plural) = match self {
             Self::Deployment => ("apps", "v1", "Deployment", "deployments"),
             Self::ReplicaSet => ("apps", "v1", "ReplicaSet", "replicasets"),
+            Self::DaemonSet => ("apps", "v1", "DaemonSet", "daemonsets"),
+            Self::ControllerRevision => ("apps", "v1", "ControllerRevision", "controllerrevisions"),
             Self::Service => ("", "v1", "Service", "services"),
             Self::EndpointSlice => ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
             Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),

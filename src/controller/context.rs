@@ -123,8 +123,8 @@ fn concerns(canary: &Canary, kind: Kind, name: &str) -> bool {
     let target = canary.target_name();
     let is_half = |of: &str| of == target || of.strip_suffix("-primary") == Some(target);
     match kind {
-        Kind::Deployment => is_half(name),
-        Kind::ReplicaSet => name.rsplit_once('-').is_some_and(|(owner, _)| is_half(owner)),
+        Kind::Deployment | Kind::DaemonSet => is_half(name),
+        Kind::ReplicaSet | Kind::ControllerRevision => name.rsplit_once('-').is_some_and(|(owner, _)| is_half(owner)),
         Kind::Service => canary.service_names().iter().any(|service| service == name),
         Kind::EndpointSlice => name
             .rsplit_once('-')

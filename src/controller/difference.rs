@@ -62,6 +62,11 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
 }
 
 impl Pair<'_> {
+    // What the target and primary are.
+    fn kind(&self) -> Kind {
+        Kind::of(self.blueprint.workload)
+    }
+
     fn apply(
         &self,
         kind: Kind,

@@ -1,7 +1,7 @@
 //! The live objects of one pair, as the caches hold them.
 
 use crate::{
-    plan::{Blueprint, hash::POD_TEMPLATE_HASH, hash::template_hash},
+    plan::{Blueprint, template},
     routing::httproute,
 };
 use serde_json::Value;
@@ -9,12 +9,12 @@ use serde_json::Value;
 /// Objects of one pair.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
-    /// The target Deployment.
+    /// The target.
     pub target: Option<Value>,
-    /// Primary's Deployment.
+    /// Primary.
     pub primary: Option<Value>,
-    /// ReplicaSets of both.
-    pub replica_sets: Vec<Value>,
+    /// The stored revisions of both: ReplicaSets, or ControllerRevisions.
+    pub revisions: Vec<Value>,
     /// The apex Service.
     pub apex: Option<Value>,
     /// `{apex}-primary`.
@@ -39,10 +39,10 @@ impl Live {
             .collect()
     }
 
-    /// ReplicaSets that `owner` controls.
-    pub fn sets_of<'a>(&'a self, owner: &Value) -> impl Iterator<Item = &'a Value> + use<'a> {
+    /// Stored revisions that `owner` controls.
+    pub fn revisions_of<'a>(&'a self, owner: &Value) -> impl Iterator<Item = &'a Value> + use<'a> {
         let uid = text(owner, "/metadata/uid").to_owned();
-        self.replica_sets.iter().filter(move |set| {
+        self.revisions.iter().filter(move |set| {
             let owners = set
                 .pointer("/metadata/ownerReferences")
                 .and_then(Value::as_array)
@@ -54,27 +54,31 @@ impl Live {
         })
     }
 
-    /// The pod template of a revision of the target: its own, or one that a stored ReplicaSet remembers.
+    /// The pod template of a revision of the target, as its author wrote it: the target's own, or a remembered one.
     pub fn template(&self, hash: &str) -> Option<Value> {
         let target = self.target.as_ref()?;
-        let own = target.pointer("/spec/template")?;
-        if template_hash(own) == hash {
-            return Some(own.clone());
-        }
-        let set = self
-            .sets_of(target)
-            .find(|set| set_hash(set).as_deref() == Some(hash))?;
-        let mut template = set.pointer("/spec/template")?.clone();
-        if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
-            labels.remove(POD_TEMPLATE_HASH);
-        }
-        Some(template)
+        std::iter::once(target)
+            .chain(self.revisions_of(target))
+            .find(|object| template::revision(object).as_deref() == Some(hash))
+            .and_then(template::authored)
     }
-}
 
-/// The revision of a ReplicaSet's template.
-pub fn set_hash(set: &Value) -> Option<String> {
-    set.pointer("/spec/template").map(template_hash)
+    /// How many pods whose name begins with `prefix` are ready endpoints of `service`.
+    pub fn endpoints(&self, service: &str, prefix: &str) -> u32 {
+        let slices = self
+            .slices
+            .iter()
+            .filter(|s| label(s, "kubernetes.io/service-name") == Some(service));
+        let all = slices.flat_map(|s| s.get("endpoints").and_then(Value::as_array).into_iter().flatten());
+        let mut pods: Vec<&str> = all
+            .filter(|e| e.pointer("/conditions/ready").and_then(Value::as_bool) != Some(false))
+            .map(|e| text(e, "/targetRef/name"))
+            .filter(|pod| pod.starts_with(prefix))
+            .collect();
+        pods.sort_unstable();
+        pods.dedup();
+        u32::try_from(pods.len()).unwrap_or(u32::MAX)
+    }
 }
 
 /// The string at a JSON pointer, or "".

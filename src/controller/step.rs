@@ -16,7 +16,7 @@ use crate::{
     analysis::{self, Decision, Note, Observation, Stage, State, Subject},
     api::{Canary, labels},
     metrics::Severity,
-    plan::{self, Blueprint, Selector, rules},
+    plan::{self, Blueprint, Selector, Workload, rules},
 };
 use jiff::Timestamp;
 use kube::{Api, ResourceExt, api::PostParams};
@@ -115,8 +115,9 @@ fn refused(context: &Context, canary: &Canary, why: String) -> Option<Duration> 
 fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
     let (cache, namespace) = (&context.cache, blueprint.namespace.as_str());
     let get = |kind, name: &str| cache.get(kind, namespace, name).map(|object| (*object).clone());
-    let target = get(Kind::Deployment, canary.target_name());
-    let primary = get(Kind::Deployment, &blueprint.primary_name());
+    let kind = Kind::of(blueprint.workload);
+    let target = get(kind, canary.target_name());
+    let primary = get(kind, &blueprint.primary_name());
     let uids: Vec<String> = [&target, &primary]
         .into_iter()
         .flatten()
@@ -125,6 +126,10 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
     let owned = |set: &Value| {
         uids.iter()
             .any(|uid| set.pointer("/metadata/ownerReferences/0/uid") == Some(&Value::String(uid.clone())))
+    };
+    let remembered = match blueprint.workload {
+        Workload::DaemonSet => Kind::ControllerRevision,
+        Workload::Deployment | Workload::Service => Kind::ReplicaSet,
     };
     let names = blueprint.names.as_ref();
     let service = |name: Option<&String>| name.and_then(|name| get(Kind::Service, name));
@@ -139,7 +144,7 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
     Live {
         target,
         primary,
-        replica_sets: picked(cache.list(Kind::ReplicaSet, namespace), owned),
+        revisions: picked(cache.list(remembered, namespace), owned),
         apex: service(names.map(|n| &n.apex)),
         primary_service: service(names.map(|n| &n.primary)),
         canary_service: service(names.map(|n| &n.canary)),

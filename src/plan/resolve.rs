@@ -1,6 +1,6 @@
 //! From a Canary and its policy to resolved wishes: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
 
-use super::{Blueprint, Metadata, Owner, Port};
+use super::{Blueprint, Metadata, Owner, Port, Workload};
 use crate::{
     analysis::{Rules, Strategy, weight_steps},
     api::{Canary, canary, policy::CanaryPolicySpec},
@@ -33,10 +33,14 @@ const KUBE_PROXY_SETTLE: Duration = Duration::from_secs(2);
 /// Requests under way are given this long after traffic has left, unless the policy says otherwise.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// The blueprint of a Canary's pair; an error names a provider that is not built yet.
+/// The blueprint of a Canary's pair; an error names a provider or kind of target that is not built yet.
 pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, String> {
     let named = canary.provider(&defaults.provider);
     let provider = Provider::parse(named).ok_or_else(|| format!("provider {named} is not built yet"))?;
+    let kind = canary.spec.target_ref.kind.as_str();
+    let workload = Workload::parse(kind)
+        .filter(|workload| *workload != Workload::Service)
+        .ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
     let service = canary.spec.service.as_ref();
     let metadata = |pick: fn(&canary::CanaryService) -> Option<&canary::Metadata>| metadata(service.and_then(pick));
     Ok(Blueprint {
@@ -46,6 +50,8 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
             uid: canary.metadata.uid.clone(),
         },
         target: canary.target_name().to_owned(),
+        workload,
+        overrides: canary.pod_overrides(),
         names: service.map(|_| Names::new(canary.service_name())),
         provider,
         port: service.and_then(port),

@@ -51,6 +51,7 @@ pub(super) fn with_canary(stage: Stage) -> Context {
         ours: vec!["us".into()],
         enrolment: Enrolment::Canary(canary),
         controller_alive: true,
+        overrides: None,
     }
 }
 

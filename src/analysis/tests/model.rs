@@ -154,9 +154,13 @@ impl Model {
                 }),
                 trouble: None,
                 known: vec![hash(1), hash(2), hash(3), hash(t.template)],
+                plain: true,
+                dressed: true,
+                fixed: false,
                 bypassed: false,
             }),
             primary: self.primary.as_ref().map(|p| Primary {
+                fixed: false,
                 replicas: p.replicas,
                 revision: Some(hash(p.template)),
                 rollout: rollout(p),

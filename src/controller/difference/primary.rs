@@ -3,7 +3,7 @@
 use super::{Conflict, Pair};
 use crate::{
     analysis::{PrimaryTemplate, World},
-    controller::{cache::Kind, live::text, write::Write},
+    controller::{live::text, write::Write},
     plan::primary,
 };
 use serde_json::json;
@@ -26,7 +26,10 @@ impl Pair<'_> {
             (PrimaryTemplate::Revision(hash), _) => hash.clone(),
         };
         if let Some(object) = self.live.primary.as_ref().filter(|object| !self.is_ours(object)) {
-            conflicts.push(Conflict::Name("Deployment", text(object, "/metadata/name").to_owned()));
+            conflicts.push(Conflict::Name(
+                self.blueprint.workload.kind(),
+                text(object, "/metadata/name").to_owned(),
+            ));
             return;
         }
         let Some(template) = self.live.template(&revision) else {
@@ -39,7 +42,7 @@ impl Pair<'_> {
             .unwrap_or_else(|| self.wanted());
         let object = primary(target, &template, &revision, replicas, self.selector, self.blueprint);
         writes.push(Write::Apply {
-            kind: Kind::Deployment,
+            kind: self.kind(),
             object,
         });
     }
@@ -50,11 +53,11 @@ impl Pair<'_> {
 
     fn resized(&self, world: &World, writes: &mut Vec<Write>) {
         let Some(live) = &self.seen.primary else { return };
-        let Some(replicas) = world.primary_replicas.filter(|r| *r != live.replicas) else {
+        let Some(replicas) = world.primary_replicas.filter(|r| !live.fixed && *r != live.replicas) else {
             return;
         };
         writes.push(Write::Merge {
-            kind: Kind::Deployment,
+            kind: self.kind(),
             namespace: self.blueprint.namespace.clone(),
             name: self.blueprint.primary_name(),
             body: json!({"spec": {"replicas": replicas}}),
