@@ -6,6 +6,7 @@
 pub mod certificates;
 pub mod configurations;
 pub mod context;
+pub mod daemonsets;
 pub mod deployments;
 pub mod door;
 pub mod fields;

@@ -4,6 +4,7 @@
 //! decode and re-encode would drop.
 
 mod blueprint;
+pub mod copies;
 pub mod daemon_set;
 pub mod generate;
 pub mod hash;

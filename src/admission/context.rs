@@ -68,7 +68,9 @@ impl View {
         };
         let enrolment = enrolment(request, &facts, |_| self.generated(request).map(|_| ()));
         let overrides = match &enrolment {
-            Enrolment::Canary(_) => target_canary(&canaries, request.object_name()).map(Canary::pod_overrides),
+            Enrolment::Canary(_) => {
+                target_canary(&canaries, &request.kind.kind, request.object_name()).map(Canary::pod_overrides)
+            }
             Enrolment::Policy(_) => self.generated(request).ok().map(|plan| plan.canary.pod_overrides()),
             Enrolment::No | Enrolment::Refused(_) => None,
         };

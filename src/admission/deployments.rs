@@ -20,6 +20,7 @@ mod update;
 mod warnings;
 
 use overrides::Dress;
+pub(super) use overrides::{mark_of, was_dropped};
 use target::Target;
 
 /// What is known about the target when the request arrives.
@@ -243,6 +244,8 @@ fn disown(object: &Value, managed: bool, holds_pause: bool, set: &Map<String, Va
     fields::disown_marking(object, &paths, &marks)
 }
 
+#[cfg(test)]
+mod dressed;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

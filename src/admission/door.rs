@@ -7,8 +7,10 @@ use super::metrics::Metrics;
 use super::review::{Denial, Operation, Request, Response};
 use super::server::{Entry, Internal, Observed, Reviewer};
 use super::validation::Lookup;
-use super::{kinds, routes, scale, services};
+use super::{daemonsets, kinds, routes, scale, services};
+use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
+use crate::plan::Workload;
 use crate::routing::{Names, Weights};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -89,6 +91,9 @@ impl Reviewer for Arc<Door> {
     }
 }
 
+type Hold = fn(&Request, &deployments::Context) -> deployments::Outcome;
+type BlindHold = fn(&Request, &[String]) -> Option<deployments::Outcome>;
+
 /// A request about a whole object, not about a part of it such as its scale.
 fn is_whole(request: &Request) -> bool {
     request.sub_resource.as_deref().is_none_or(str::is_empty)
@@ -104,9 +109,15 @@ impl Door {
     }
 
     fn hold(&self, request: &Request) -> Result<Response, Internal> {
+        let daemon_set = request.kind.kind == Workload::DaemonSet.kind();
+        let (knowing, blindly): (Hold, BlindHold) = if daemon_set {
+            (daemonsets::mutate, daemonsets::mutate_blindly)
+        } else {
+            (deployments::mutate, deployments::mutate_blindly)
+        };
         let outcome = match self.filled() {
-            Ok(()) => deployments::mutate(request, &self.view.deployment(request, super::certificates::now())),
-            Err(error) => deployments::mutate_blindly(request, &self.view.ours).ok_or(error)?,
+            Ok(()) => knowing(request, &self.view.deployment(request, super::certificates::now())),
+            Err(error) => blindly(request, &self.view.ours).ok_or(error)?,
         };
         let response = Response {
             patch: outcome.patch,
@@ -120,9 +131,12 @@ impl Door {
     /// One of our own kinds. The target is looked for where that is allowed; a look that takes too long saw nothing.
     async fn validate_kind(&self, request: &Request) -> Result<Response, Internal> {
         let target = match (&self.effects, kinds::target_of(request)) {
-            (Some(effects), Some(("Deployment", name))) if !self.view.is_ours(request) => {
-                effects.generator.deployment(&request.namespace, name).await
-            }
+            (Some(effects), Some((kind, name))) if !self.view.is_ours(request) => match Workload::parse(kind) {
+                Some(kind) if kind != Workload::Service => {
+                    effects.generator.workload(kind, &request.namespace, name).await
+                }
+                _ => Lookup::Unknown,
+            },
             _ => Lookup::Unknown,
         };
         kinds::validate(request, &self.view, target)
@@ -138,7 +152,7 @@ impl Door {
         }
         let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
         let canaries = self.view.canaries(&request.namespace);
-        let stage = target_canary(&canaries, &request.name).map(super::context::stage);
+        let stage = target_canary(&canaries, "Deployment", &request.name).map(super::context::stage);
         Ok(scale::validate(
             request,
             state.as_deref().and_then(TargetState::parse),
@@ -148,7 +162,10 @@ impl Door {
 
     fn hold_service(&self, request: &Request) -> Response {
         let canaries = self.view.canaries(&request.namespace);
-        let canary = canaries.iter().find(|canary| canary.service_name() == request.name);
+        // A Service that is itself the target is its author's alone.
+        let paired = |canary: &&Arc<Canary>| canary.spec.target_ref.kind != Workload::Service.kind();
+        let mut canaries = canaries.iter().filter(paired);
+        let canary = canaries.find(|canary| canary.service_name() == request.name);
         let stage = match canary {
             Some(canary) => super::context::stage(canary),
             // Before the caches are filled, the marks on the Service itself say whether it is held.
@@ -235,7 +252,7 @@ impl Door {
     /// A Canary exists: its Services and route are made with a new Deployment.
     async fn next(&self, request: &Request, canary: &deployments::Canary, response: Response) -> Response {
         let canaries = self.view.canaries(&request.namespace);
-        let Some(stored) = target_canary(&canaries, request.object_name()) else {
+        let Some(stored) = target_canary(&canaries, &request.kind.kind, request.object_name()) else {
             return response;
         };
         let target = located(&request.object, request);

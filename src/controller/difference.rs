@@ -53,7 +53,7 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
     }
     pair.target(world, &mut writes);
     if world.primary.is_some() {
-        pair.halves(&mut writes, &mut conflicts);
+        pair.halves(world, &mut writes, &mut conflicts);
     }
     pair.primary(world, &mut writes, &mut conflicts);
     pair.apex(world, &mut writes, &mut conflicts);

@@ -1,7 +1,7 @@
 //! The live objects of one pair, as the caches hold them.
 
 use crate::{
-    plan::{Blueprint, template},
+    plan::{Blueprint, copies, template},
     routing::httproute,
 };
 use serde_json::Value;
@@ -59,6 +59,8 @@ impl Live {
         let target = self.target.as_ref()?;
         std::iter::once(target)
             .chain(self.revisions_of(target))
+            // A core Service has no history but its copies.
+            .chain(self.canary_service.iter().filter(|_| copies::is_service(target)))
             .find(|object| template::revision(object).as_deref() == Some(hash))
             .and_then(template::authored)
     }

@@ -8,7 +8,7 @@ use crate::{
     analysis::{ApexSide, Checks, Observation, Primary, Target},
     api::labels::{self, TargetState},
     plan::{
-        Blueprint, Selector,
+        Blueprint, Selector, Workload,
         overrides::{self, Record},
         primary_revision, template,
     },
@@ -55,7 +55,7 @@ pub fn observe(
             .and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
         traffic: weights.map(Traffic::plain),
         routed: blueprint.provider.has_weights() && (blueprint.route.is_some() || !live.routes.is_empty()),
-        served: names.is_some(),
+        served: names.is_some() && blueprint.workload != Workload::Service,
         split: names.is_some_and(|names| {
             live.routes
                 .iter()
@@ -106,13 +106,17 @@ fn target(
         live,
     };
     let (replicas, revision, active, held) = (half.replicas(), half.revision(), half.active(), half.is_held());
-    let state = label(target, labels::STATE).and_then(TargetState::parse);
+    let is_service = blueprint.workload == Workload::Service;
+    // A Service needs no label: nothing of it starts or stops.
+    let told = label(target, labels::STATE).and_then(TargetState::parse);
+    let state = if is_service { Some(TargetState::Serving) } else { told };
     let current = if held {
         active.as_deref()
     } else {
         Some(revision.as_str())
     };
-    let service = blueprint.names.as_ref().map(|names| names.canary.as_str());
+    let names = blueprint.names.as_ref().filter(|_| !is_service);
+    let service = names.map(|names| names.canary.as_str());
     let endpoints = service.map(|service| half.endpoints(service, current));
     let fixed = !blueprint.workload.is_counted();
     Target {
@@ -129,7 +133,7 @@ fn target(
         rollout: half.rollout(threshold),
         known: half.known(),
         plain: Record::of(target).is_none(),
-        dressed: is_dressed(target, &blueprint.overrides),
+        dressed: is_service || is_dressed(target, &blueprint.overrides),
         revision,
         active,
         endpoints,
@@ -169,7 +173,11 @@ fn primary(primary: &Value, live: &Live, blueprint: &Blueprint, threshold: u32) 
         live,
     };
     let own = half.revision();
-    let service = blueprint.names.as_ref().map(|names| names.primary.as_str());
+    let names = blueprint
+        .names
+        .as_ref()
+        .filter(|_| blueprint.workload != Workload::Service);
+    let service = names.map(|names| names.primary.as_str());
     Primary {
         replicas: half.replicas(),
         fixed: !blueprint.workload.is_counted(),

@@ -16,7 +16,7 @@ use crate::{
     analysis::{self, Decision, Note, Observation, Stage, State, Subject},
     api::{Canary, labels},
     metrics::Severity,
-    plan::{self, Blueprint, Selector, Workload, rules},
+    plan::{self, Blueprint, Selector, Workload, copies, rules},
 };
 use jiff::Timestamp;
 use kube::{Api, ResourceExt, api::PostParams};
@@ -132,6 +132,8 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
         Workload::Deployment | Workload::Service => Kind::ReplicaSet,
     };
     let names = blueprint.names.as_ref();
+    // A core Service that is the target is itself what users call.
+    let paired = names.filter(|_| blueprint.workload != Workload::Service);
     let service = |name: Option<&String>| name.and_then(|name| get(Kind::Service, name));
     let routes = cache
         .list(Kind::HttpRoute, namespace)
@@ -145,8 +147,8 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
         target,
         primary,
         revisions: picked(cache.list(remembered, namespace), owned),
-        apex: service(names.map(|n| &n.apex)),
-        primary_service: service(names.map(|n| &n.primary)),
+        apex: service(paired.map(|n| &n.apex)),
+        primary_service: service(paired.map(|n| &n.primary)),
         canary_service: service(names.map(|n| &n.canary)),
         slices: picked(cache.list(Kind::EndpointSlice, namespace), in_pair),
         routes: Live::concerned(routes, blueprint),
@@ -162,6 +164,9 @@ fn picked(from: Vec<Arc<Value>>, keep: impl Fn(&Value) -> bool) -> Vec<Value> {
 
 fn selector(context: &Context, live: &Live) -> Option<Selector> {
     let target = live.target.as_ref()?;
+    if copies::is_service(target) {
+        return Some(Selector::by_name(text(target, "/metadata/name")));
+    }
     Selector::of(target, &context.defaults.selector_labels)
         .inspect_err(|error| tracing::warn!(%error, "not released"))
         .ok()
@@ -255,6 +260,7 @@ fn say(context: &Context, canary: &Canary, notes: &[Note]) {
         canary: canary.name_any(),
         namespace: canary.namespace_name().to_owned(),
         target: canary.target_name().to_owned(),
+        workload: Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default(),
     };
     for note in notes {
         let severity = match note.severity() {

@@ -33,7 +33,9 @@ pub fn primary(
         }
     }
     if blueprint.workload == Workload::DaemonSet {
-        spec.extend(daemon_set::update_strategy(target).map(|own| ("updateStrategy".to_owned(), own)));
+        // Under OnDelete a promotion would wait for somebody to delete its pods.
+        let own = daemon_set::update_strategy(target).filter(|own| own.get("type") != Some(&json!("OnDelete")));
+        spec.extend(own.map(|own| ("updateStrategy".to_owned(), own)));
     } else {
         spec.insert("replicas".to_owned(), json!(replicas));
     }

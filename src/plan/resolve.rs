@@ -39,7 +39,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     let provider = Provider::parse(named).ok_or_else(|| format!("provider {named} is not built yet"))?;
     let kind = canary.spec.target_ref.kind.as_str();
     let workload = Workload::parse(kind)
-        .filter(|workload| *workload != Workload::Service)
+        .filter(|_| !canary.targets_knative())
         .ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
     let service = canary.spec.service.as_ref();
     let metadata = |pick: fn(&canary::CanaryService) -> Option<&canary::Metadata>| metadata(service.and_then(pick));
@@ -52,7 +52,11 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         target: canary.target_name().to_owned(),
         workload,
         overrides: canary.pod_overrides(),
-        names: service.map(|_| Names::new(canary.service_name())),
+        names: service.map(|_| match workload {
+            // Its copies are named after it, whatever the Canary calls its Services.
+            Workload::Service => Names::new(canary.target_name()),
+            Workload::Deployment | Workload::DaemonSet => Names::new(canary.service_name()),
+        }),
         provider,
         port: service.and_then(port),
         port_discovery: service.and_then(|s| s.port_discovery).unwrap_or(false),

@@ -5,6 +5,7 @@
 //! ([`super::overrides`]). The identity of a revision, and primary, come from what is left.
 
 use super::{
+    copies,
     hash::{POD_TEMPLATE_HASH, template_hash},
     overrides::Record,
 };
@@ -13,15 +14,19 @@ use serde_json::{Map, Value, json};
 /// Node selector that no node has: Flagger's way to keep a DaemonSet at zero pods. Its value is `"true"`.
 pub const SCALE_TO_ZERO: &str = "flagger.app/scale-to-zero";
 
-/// The pod template of a Deployment, DaemonSet, ReplicaSet or ControllerRevision without what we or Kubernetes put in.
+/// The pod template of a Deployment, DaemonSet, ReplicaSet or ControllerRevision without what we or Kubernetes put in;
+/// what is copied of a core Service.
 pub fn authored(object: &Value) -> Option<Value> {
+    if copies::is_service(object) {
+        return Some(copies::copied_spec(object));
+    }
     let mut template = stored(object)?.clone();
     if let Some(members) = template.as_object_mut() {
         // How a ControllerRevision says that it replaces a template.
         members.remove("$patch");
     }
     without(&mut template, "/metadata/labels", POD_TEMPLATE_HASH);
-    without(&mut template, "/spec/nodeSelector", SCALE_TO_ZERO);
+    let_go(&mut template);
     Some(match Record::of(object) {
         Some(record) => record.undressed(&template),
         None => template,
@@ -48,6 +53,11 @@ pub fn keep_at_zero(template: &mut Value) {
     if let Some(members) = selector.as_object_mut() {
         members.insert(SCALE_TO_ZERO.to_owned(), json!("true"));
     }
+}
+
+/// Takes that selector out again.
+pub fn let_go(template: &mut Value) {
+    without(template, "/spec/nodeSelector", SCALE_TO_ZERO);
 }
 
 /// The template where a workload or ReplicaSet has it, or a ControllerRevision.

@@ -3,6 +3,7 @@
 
 mod bad_release;
 mod brand_new;
+mod daemonset;
 mod dry_run;
 mod exit;
 mod failing_pods;
@@ -11,8 +12,10 @@ mod idle;
 mod killed;
 mod live_app;
 mod manifests;
+mod overrides;
 mod policy;
 mod reapply;
 mod refusals;
+mod service_target;
 mod stage;
 mod verbs;

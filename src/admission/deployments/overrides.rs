@@ -74,7 +74,7 @@ fn author(record: &Record, field: &str, template: &Value, old: &Value, new: &Val
     let marked = fields::appliers(new, &mark_path(&mark));
     let claimed = fields::claims(new, &path);
     if claimed.is_empty() {
-        let dropped = marked.is_empty() && !fields::appliers(old, &mark_path(&mark)).is_empty();
+        let dropped = was_dropped(old, new, field);
         return if dropped { None } else { record.authors(template, field) };
     }
     let base = if marked.is_empty() {
@@ -85,6 +85,13 @@ fn author(record: &Record, field: &str, template: &Value, old: &Value, new: &Val
     claimed
         .iter()
         .fold(base, |base, owned| fields::overlaid(base, sent, owned))
+}
+
+/// Whether the last applier that said `field` says it no more.
+pub(in crate::admission) fn was_dropped(old: &Value, new: &Value, field: &str) -> bool {
+    let mark = mark_of(field);
+    let marked = |object| !fields::appliers(object, &mark_path(&mark)).is_empty();
+    marked(old) && !marked(new) && fields::claims(new, &["spec", "template", "spec", field]).is_empty()
 }
 
 /// What the manifest that `kubectl apply` last recorded has; the outer `None` is for no record.
@@ -157,7 +164,7 @@ pub(super) fn marks(set: &Map<String, Value>) -> Vec<(Vec<&str>, Mark)> {
 }
 
 /// The annotation that an applier is made to own in place of a field; no object has it.
-fn mark_of(field: &str) -> Mark {
+pub(in crate::admission) fn mark_of(field: &str) -> Mark {
     Mark(format!("{ANNOTATION}.{field}"))
 }
 

@@ -62,7 +62,7 @@ pub(super) fn by_policy() -> Context {
     }
 }
 
-fn request(operation: Operation, user: &str, old: &Value, new: &Value) -> Request {
+pub(super) fn request(operation: Operation, user: &str, old: &Value, new: &Value) -> Request {
     Request {
         name: "shop".into(),
         namespace: "web".into(),

@@ -4,7 +4,7 @@ use super::{Conflict, Pair};
 use crate::{
     analysis::{PrimaryTemplate, World},
     controller::{live::text, write::Write},
-    plan::primary,
+    plan::{Workload, copies, primary},
 };
 use serde_json::json;
 
@@ -40,7 +40,12 @@ impl Pair<'_> {
             .primary_replicas
             .or(live.map(|p| p.replicas))
             .unwrap_or_else(|| self.wanted());
-        let object = primary(target, &template, &revision, replicas, self.selector, self.blueprint);
+        let object = match self.blueprint.workload {
+            Workload::Service => copies::copy(&self.blueprint.primary_name(), &template, &revision, self.blueprint),
+            Workload::Deployment | Workload::DaemonSet => {
+                primary(target, &template, &revision, replicas, self.selector, self.blueprint)
+            }
+        };
         writes.push(Write::Apply {
             kind: self.kind(),
             object,

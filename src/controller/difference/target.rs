@@ -18,7 +18,8 @@ use serde_json::{Map, Value, json};
 
 impl Pair<'_> {
     pub(super) fn target(&self, world: &World, writes: &mut Vec<Write>) {
-        let (Some(object), Some(seen)) = (&self.live.target, &self.seen.target) else {
+        let paired = self.blueprint.workload != Workload::Service;
+        let (Some(object), Some(seen), true) = (&self.live.target, &self.seen.target, paired) else {
             return;
         };
         let mut wanted = Map::new();
