@@ -10,9 +10,13 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use axum::{Json, http};
+use serde_json::Value;
 
 use crate::exposition::Exposition;
+use crate::received::Received;
 use crate::settings::Settings;
+use crate::{looks, spin};
 
 /// Longest wait `/delay/SECONDS` grants, so that a typo cannot hold a connection for ever.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
@@ -21,6 +25,7 @@ struct App {
     settings: Arc<Settings>,
     asked: AtomicU64,
     exposition: Exposition,
+    received: Received,
 }
 
 type Shared = State<Arc<App>>;
@@ -31,6 +36,7 @@ pub fn router(settings: Arc<Settings>) -> Router {
         settings,
         asked: AtomicU64::new(0),
         exposition: Exposition::default(),
+        received: Received::default(),
     });
     Router::new()
         .route("/", any(version))
@@ -40,6 +46,13 @@ pub fn router(settings: Arc<Settings>) -> Router {
         .route("/metrics", any(metrics))
         .route("/status/{code}", any(status))
         .route("/delay/{seconds}", any(delay))
+        .route("/spin/{millis}", any(spinning))
+        .route("/received", any(received))
+        .route(
+            "/env/{name}",
+            any(async |Path(name): Path<String>| looks::variable(&name)),
+        )
+        .route("/file/{*path}", any(file))
         .layer(middleware::from_fn_with_state(app.clone(), observe))
         .with_state(app)
 }
@@ -49,6 +62,7 @@ async fn observe(State(app): Shared, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().as_str().to_owned();
     let page = page(request.uri().path());
+    app.received.count(host(&request), request.uri().path());
     let mut response = next.run(request).await;
     if let Ok(version) = HeaderValue::from_str(&app.settings.version) {
         response.headers_mut().insert("x-app-version", version);
@@ -56,6 +70,11 @@ async fn observe(State(app): Shared, request: Request, next: Next) -> Response {
     let status = response.status().as_u16();
     app.exposition.record(&method, page, status, began.elapsed());
     response
+}
+
+fn host(request: &Request) -> &str {
+    let host = request.headers().get(http::header::HOST);
+    host.and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
 fn page(path: &str) -> &'static str {
@@ -67,6 +86,10 @@ fn page(path: &str) -> &'static str {
         Some("metrics") => "metrics",
         Some("status") => "status",
         Some("delay") => "delay",
+        Some("spin") => "spin",
+        Some("received") => "received",
+        Some("env") => "env",
+        Some("file") => "file",
         _ => "other",
     }
 }
@@ -81,7 +104,11 @@ async fn version(State(app): Shared) -> (StatusCode, String) {
     } else {
         StatusCode::OK
     };
-    (code, format!("{} {}\n", settings.version, settings.hostname))
+    (code, whoami(settings))
+}
+
+fn whoami(settings: &Settings) -> String {
+    format!("{} {}\n", settings.version, settings.hostname)
 }
 
 /// Spreads failures evenly instead of drawing them: a test that knows the count knows the errors.
@@ -116,6 +143,19 @@ async fn delay(Path(seconds): Path<f64>) -> Result<String, StatusCode> {
     let wait = asked.min(LONGEST_DELAY);
     tokio::time::sleep(wait).await;
     Ok(format!("waited {} s\n", wait.as_secs_f64()))
+}
+
+async fn spinning(State(app): Shared, Path(millis): Path<u64>) -> String {
+    spin::spin(millis).await;
+    whoami(&app.settings)
+}
+
+async fn received(State(app): Shared) -> Json<Value> {
+    Json(app.received.tell())
+}
+
+async fn file(State(app): Shared, Path(path): Path<String>) -> Result<Vec<u8>, StatusCode> {
+    looks::file(&app.settings.files_root, &path)
 }
 
 #[cfg(test)]

@@ -2,10 +2,17 @@
 //!
 //! It marks every answer with `x-app-version`, so that an answer made by a gateway can be told from its own,
 //! and it has no graceful shutdown: on SIGTERM it is gone, with whatever it was answering.
+//!
+//! A scene that asks a pod at its own address learns what no answer through a gateway tells: `/received` is what the
+//! pod was asked (mirrored requests too), `/env/NAME` and `/file/PATH` are the configuration it really has (files
+//! below `FILES_ROOT`, `/etc/app` unless set). `/spin/MS` keeps a core busy and then answers like `/`.
 
 mod answers;
 mod exposition;
+mod looks;
+mod received;
 mod settings;
+mod spin;
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! What the environment tells the workload to be.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub struct Settings {
     pub crash: bool,
     /// `/readyz` never says yes.
     pub never_ready: bool,
+    /// The folder whose files `/file/PATH` shows.
+    pub files_root: PathBuf,
     /// Where to listen.
     pub port: u16,
 }
@@ -37,6 +40,7 @@ impl Settings {
             latency: Duration::from_millis(number(&get, "LATENCY_MS", 0)?),
             crash: on("CRASH"),
             never_ready: on("NEVER_READY"),
+            files_root: get("FILES_ROOT").map_or_else(|| PathBuf::from("/etc/app"), PathBuf::from),
             port: number(&get, "PORT", 9898)?,
         })
     }

@@ -1,6 +1,12 @@
 //! An open-loop load generator: requests leave at a fixed rate whatever happens to those before them, so a
 //! stall shows as late answers and lost requests, never as fewer questions.
+//!
+//! `scene.load("app")?` is 100 requests a second of nobody in particular. `.header("x-canary", "insider")` makes it the
+//! load of those with that header, `.users(20)` makes the requests come from twenty users in turn, each of whom keeps
+//! the cookies it is given and sends them back. Loads are independent: start several on one host, and ask each
+//! [`Report`] which versions answered, which `Set-Cookie` lines came, and which versions each user saw.
 
+mod jar;
 mod live;
 mod record;
 mod report;
@@ -44,6 +50,10 @@ pub struct Load {
     pub host: String,
     /// The path asked for.
     pub path: String,
+    /// Headers of every request, besides `Host`.
+    pub headers: Vec<(String, String)>,
+    /// How many users ask, in turn, each with cookies of its own; with 0 nobody keeps any.
+    pub users: u32,
     /// Requests per second.
     pub rate: u32,
     /// Whether connections are used again.
@@ -61,11 +71,26 @@ impl Load {
             address,
             host: host.into(),
             path: "/".to_owned(),
+            headers: Vec::new(),
+            users: 0,
             rate: 100,
             connections: Connections::KeepAlive,
             patience: Duration::from_secs(10),
             at_most: Duration::from_secs(600),
         }
+    }
+
+    /// The same load with a header on every request.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same load, sent by that many users in turn who keep cookies.
+    #[must_use]
+    pub fn users(self, users: u32) -> Self {
+        Self { users, ..self }
     }
 
     /// Begins to send; the load goes on until it is stopped or reaches its bound.
@@ -110,7 +135,7 @@ impl Load {
                 _ = stopped.wait_for(|stop| *stop) => break,
             }
             let (sender, records) = (sender.clone(), records.clone());
-            under_way.spawn(async move { drop(records.send(sender.ask().await)) });
+            under_way.spawn(async move { drop(records.send(sender.ask(number).await)) });
             while under_way.try_join_next().is_some() {}
         }
         // What was asked is waited for: a request cut off by the end of the load is not a lost one.
@@ -155,7 +180,7 @@ pub async fn until_reachable(load: &Load, within: Duration) -> anyhow::Result<St
     let sender = Sender::new(load)?;
     let deadline = Instant::now() + within;
     loop {
-        let record = sender.ask().await;
+        let record = sender.ask(0).await;
         match record.outcome {
             Outcome::Answered { status: 200, version } => return Ok(version.to_string()),
             outcome if Instant::now() > deadline => anyhow::bail!(

@@ -4,8 +4,10 @@
 mod app;
 mod audit;
 mod dump;
+mod hooks;
 mod kubectl;
 mod objects;
+mod pods;
 mod timeline;
 mod waiting;
 
@@ -22,8 +24,10 @@ use crate::load::{Load, until_reachable};
 
 pub use app::App;
 pub use audit::{Audit, Request};
+pub use hooks::{Answer, Call, Hooks};
 pub use kubectl::Said;
 pub use objects::{CanaryView, Objects};
+pub use pods::{PodView, Received, Told, http_client};
 pub use timeline::{Moment, Seen, Timeline, WATCH_LAG, plateaus};
 pub use waiting::wait_for;
 

@@ -31,6 +31,10 @@ pub fn find(places: &Places) -> Result<Option<Cluster>> {
         gateway: address("GATEWAY_ADDRESS")?,
         prometheus: address("PROMETHEUS_ADDRESS")?,
         audit_log: PathBuf::new(),
+        host: std::env::var("HOST_ADDRESS")
+            .ok()
+            .map(|text| text.parse())
+            .transpose()?,
         kubectl: program("kubectl")?,
         helm: program("helm")?,
         ctr: None,

@@ -23,6 +23,7 @@ mod start;
 mod stop;
 mod tar;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -30,7 +31,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 pub use image::Image;
 use lock::Lock;
-use places::{GATEWAY, PROMETHEUS, Places};
+use places::{GATEWAY, HOST, PROMETHEUS, Places};
 use programs::Programs;
 pub use programs::{flagger, kwok};
 use ready::Kubectl;
@@ -46,6 +47,8 @@ pub struct Cluster {
     pub prometheus: String,
     /// One JSON line for each request the API server answered; empty for a cluster of the user's own.
     pub audit_log: PathBuf,
+    /// This machine's address as pods see it; none when it is not known.
+    pub host: Option<IpAddr>,
     /// The kubectl that fits the cluster.
     pub kubectl: PathBuf,
     /// Helm 4.
@@ -101,6 +104,7 @@ impl Cluster {
             gateway: GATEWAY.to_owned(),
             prometheus: format!("http://{PROMETHEUS}"),
             audit_log: places.audit_log(),
+            host: Some(HOST.parse()?),
             kubectl: programs.kubectl(),
             helm: programs.helm.clone(),
             ctr: Some(programs.ctr()),

@@ -100,6 +100,8 @@ mod tests {
                 status,
                 version: Arc::from(version),
             },
+            user: None,
+            set_cookies: Vec::new(),
         }
     }
 

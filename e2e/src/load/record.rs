@@ -12,6 +12,10 @@ pub struct Record {
     pub took: Duration,
     /// What came back.
     pub outcome: Outcome,
+    /// Which of the load's users asked; `None` when it plays none.
+    pub user: Option<u32>,
+    /// The `Set-Cookie` lines of the answer, as they came.
+    pub set_cookies: Vec<Arc<str>>,
 }
 
 /// What came back for a request.

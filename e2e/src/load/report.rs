@@ -75,6 +75,29 @@ impl Report {
         versions
     }
 
+    /// The `Set-Cookie` lines of all answers as they came, attributes and all, with how many each.
+    pub fn set_cookies(&self) -> BTreeMap<String, usize> {
+        let mut lines = BTreeMap::new();
+        for line in self.records.iter().flat_map(|record| &record.set_cookies) {
+            *lines.entry(line.to_string()).or_default() += 1;
+        }
+        lines
+    }
+
+    /// For each user of the load the versions it saw, in order, each change once: `["v1", "v2"]` went over and stayed.
+    pub fn by_user(&self) -> BTreeMap<u32, Vec<&str>> {
+        let mut seen: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+        for record in &self.records {
+            if let (Some(user), Some(version)) = (record.user, record.version()) {
+                let versions = seen.entry(user).or_default();
+                if versions.last() != Some(&version) {
+                    versions.push(version);
+                }
+            }
+        }
+        seen
+    }
+
     /// Server errors that `version` itself answered.
     pub fn errors_of(&self, version: &str) -> u64 {
         self.versions().get(version).map_or(0, |tally| tally.errors)

@@ -13,6 +13,8 @@ fn answered(begin: Instant, millis: u64, version: &str, status: u16) -> Record {
             status,
             version: Arc::from(version),
         },
+        user: None,
+        set_cookies: Vec::new(),
     }
 }
 
@@ -123,11 +125,80 @@ async fn a_request_without_an_answer_is_given_up_in_time() {
         patience: Duration::from_millis(50),
         ..Load::on(listener.local_addr().unwrap(), "app.local")
     };
-    let record = Sender::new(&load).unwrap().ask().await;
+    let record = Sender::new(&load).unwrap().ask(0).await;
     assert_eq!(
         record.outcome,
         Outcome::Lost {
             why: Arc::from("no answer in time")
         }
     );
+}
+
+/// A peer that gives whoever has no cookie one, and answers v2 to those who have it and to insiders, v1 to others.
+async fn sticky_peer() -> SocketAddr {
+    use axum::http::HeaderMap;
+    let page = async |headers: HeaderMap| {
+        let has = |name: &str, part: &str| {
+            let mut values = headers.get_all(name).iter();
+            values.any(|value| value.to_str().is_ok_and(|value| value.contains(part)))
+        };
+        let version = if has("cookie", "side=canary") || has("x-canary", "insider") {
+            "v2"
+        } else {
+            "v1"
+        };
+        let cookie = if version == "v1" {
+            "side=canary; Max-Age=60; HttpOnly"
+        } else {
+            "seen=1"
+        };
+        (
+            [("x-app-version", version), ("set-cookie", cookie)],
+            format!("{version} pod\n"),
+        )
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().route("/", axum::routing::get(page));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// Sends twenty requests and waits for the last.
+async fn twenty(load: Load) -> Report {
+    let load = Load {
+        rate: 20,
+        at_most: Duration::from_millis(975),
+        ..load
+    };
+    let running = load.start().unwrap();
+    running.live().wait_for(|live| live.requests == 20).await.unwrap();
+    running.stop().await.unwrap()
+}
+
+#[tokio::test]
+async fn loads_at_once_on_one_host_have_headers_and_cookies_of_their_own() {
+    let address = sticky_peer().await;
+    let load = Load::on(address, "app.local");
+    let (anyone, insiders, users) = tokio::join!(
+        twenty(load.clone()),
+        twenty(load.clone().header("x-canary", "insider").header("cookie", "a=b")),
+        twenty(load.users(10).header("cookie", "a=b")),
+    );
+    assert_eq!(anyone.versions()["v1"].answers, 20);
+    assert_eq!(anyone.set_cookies()["side=canary; Max-Age=60; HttpOnly"], 20);
+    assert!(anyone.by_user().is_empty());
+    assert_eq!(insiders.versions()["v2"].answers, 20);
+    assert_eq!(insiders.set_cookies().keys().collect::<Vec<_>>(), ["seen=1"]);
+
+    assert_eq!(
+        users.set_cookies()["side=canary; Max-Age=60; HttpOnly"],
+        10,
+        "each user is given it once"
+    );
+    let seen = users.by_user();
+    assert_eq!(seen.len(), 10);
+    for (user, versions) in seen {
+        assert_eq!(versions, ["v1", "v2"], "user {user}");
+    }
 }
