@@ -35,12 +35,13 @@ mod observation;
 mod promotion;
 mod rules;
 mod run;
+mod scaling;
 mod state;
 mod step;
 mod world;
 
 pub use note::{Note, Severity, Subject};
-pub use observation::{Checks, Observation, Primary, Rollout, Target, Verdict};
+pub use observation::{Checks, Observation, Primary, Rollout, Scaler, Target, Verdict};
 pub use rules::{Rules, Strategy, weight_steps};
 pub use state::{Stage, State};
 pub use step::{Decision, step};

@@ -4,6 +4,7 @@
 //! decides ([`crate::analysis`]), records the decision in the Canary's status and writes the [`difference`] between what
 //! is and what the decision wants. Nothing polls: at rest no step runs, and no request is made.
 
+mod advice;
 mod cache;
 mod checks;
 mod context;
@@ -18,9 +19,11 @@ mod observe;
 mod queue;
 mod readiness;
 mod run;
+mod served;
 mod status;
 mod step;
 mod trouble;
+mod wanted;
 mod write;
 
 pub use run::{Settings, run};

@@ -3,6 +3,7 @@
 //! Objects are JSON: a target's fields that this program does not know must reach primary untouched, which a typed
 //! decode and re-encode would drop.
 
+pub mod autoscaler;
 mod blueprint;
 pub mod copies;
 pub mod daemon_set;
@@ -10,13 +11,17 @@ pub mod generate;
 pub mod hash;
 pub mod overrides;
 mod primary;
+mod query;
+pub mod reach;
 mod resolve;
 mod route;
 mod selector;
 mod services;
+mod spread;
 pub mod template;
 mod workload;
 
+pub use autoscaler::{Autoscaler, ScalerKind};
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
 pub use primary::{REVISION_ANNOTATION, primary, primary_revision};
 pub use resolve::{Defaults, blueprint, rules};

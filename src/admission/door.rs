@@ -1,8 +1,8 @@
 //! The door itself: which entry asks what, of which caches, with which effects.
 
-use super::context::{View, located, target_canary};
+use super::context::{Plan, View, located, target_canary};
 use super::deployments::{self, Enrolment, Stage};
-use super::generate::{Generator, Rights, preview};
+use super::generate::{Around, Generator, Rights, preview};
 use super::metrics::Metrics;
 use super::review::{Denial, Operation, Request, Response};
 use super::server::{Entry, Internal, Observed, Reviewer};
@@ -10,7 +10,7 @@ use super::validation::Lookup;
 use super::{daemonsets, kinds, routes, scale, services};
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
-use crate::plan::Workload;
+use crate::plan::{Autoscaler, Workload};
 use crate::routing::{Names, Weights};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -130,16 +130,17 @@ impl Door {
 
     /// One of our own kinds. The target is looked for where that is allowed; a look that takes too long saw nothing.
     async fn validate_kind(&self, request: &Request) -> Result<Response, Internal> {
-        let target = match (&self.effects, kinds::target_of(request)) {
+        let (target, around) = match (&self.effects, kinds::target_of(request)) {
             (Some(effects), Some((kind, name))) if !self.view.is_ours(request) => match Workload::parse(kind) {
                 Some(kind) if kind != Workload::Service => {
-                    effects.generator.workload(kind, &request.namespace, name).await
+                    let target = effects.generator.workload(kind, &request.namespace, name);
+                    tokio::join!(target, self.around(request))
                 }
-                _ => Lookup::Unknown,
+                _ => (Lookup::Unknown, Around::default()),
             },
-            _ => Lookup::Unknown,
+            _ => (Lookup::Unknown, Around::default()),
         };
-        kinds::validate(request, &self.view, target)
+        kinds::validate(request, &self.view, target, &around)
     }
 
     fn validate_deployment(&self, request: &Request) -> Result<Response, Internal> {
@@ -152,12 +153,13 @@ impl Door {
         }
         let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
         let canaries = self.view.canaries(&request.namespace);
-        let stage = target_canary(&canaries, "Deployment", &request.name).map(super::context::stage);
-        Ok(scale::validate(
-            request,
-            state.as_deref().and_then(TargetState::parse),
-            stage,
-        ))
+        let canary = target_canary(&canaries, Workload::Deployment.kind(), &request.name);
+        let known = scale::Known {
+            state: state.as_deref().and_then(TargetState::parse),
+            stage: canary.map(super::context::stage),
+            floor: canary.map_or(0, floor),
+        };
+        Ok(scale::validate(request, known))
     }
 
     fn hold_service(&self, request: &Request) -> Response {
@@ -218,20 +220,28 @@ impl Door {
 
     /// No Canary yet: a policy makes one.
     async fn first(&self, request: &Request, response: Response) -> Response {
-        let Ok(plan) = self.view.generated(request) else {
+        let Ok(mut plan) = self.view.generated(request) else {
             return response;
         };
+        let name = request.object_name();
         if request.is_dry_run() {
+            let around = self.around(request).await;
+            plan.canary.spec.autoscaler_ref = around.autoscaler(name);
+            plan.blueprint.autoscaler = Autoscaler::of(&plan.canary);
             let rules = self.view.rules(request, &plan.canary);
-            return response.with_warnings(preview(&plan, &rules, true));
+            let advice = advice(request, &plan, &around);
+            return response
+                .with_warnings(preview(&plan, &rules, true))
+                .with_warnings(advice);
         }
         let Some(effects) = &self.effects else { return response };
-        let name = request.object_name();
-        match effects
+        let may = effects
             .rights
-            .may_create_canaries(&request.user_info, &request.namespace)
-            .await
-        {
+            .may_create_canaries(&request.user_info, &request.namespace);
+        let (may, around) = tokio::join!(may, self.around(request));
+        plan.canary.spec.autoscaler_ref = around.autoscaler(name);
+        let response = response.with_warnings(advice(request, &plan, &around));
+        match may {
             Ok(true) => {}
             Ok(false) if request.operation == Operation::Create => return Response::deny(no_rights(request)),
             Ok(false) => {
@@ -247,6 +257,13 @@ impl Door {
         response
             .with_warnings(effects.generator.generate(request, plan).await)
             .with_audit("generated", "true")
+    }
+
+    async fn around(&self, request: &Request) -> Around {
+        match &self.effects {
+            Some(effects) => effects.generator.around(&request.namespace).await,
+            None => Around::default(),
+        }
     }
 
     /// A Canary exists: its Services and route are made with a new Deployment.
@@ -275,12 +292,28 @@ impl Door {
     }
 }
 
+/// What else in the namespace the requester should look at.
+fn advice(request: &Request, plan: &Plan, around: &Around) -> Vec<String> {
+    let target = located(&request.object, request);
+    let missed = around.missed(&target, &plan.selector);
+    missed
+        .into_iter()
+        .map(|line| format!("coalmine: {}: {line}", request.object_name()))
+        .collect()
+}
+
 fn no_rights(request: &Request) -> Denial {
     Denial::forbidden(format!(
         "Deployments in namespace {:?} are released as canaries, and {:?} may not create canaries.flagger.app there; \
          ask for that right, or for the Deployment to be made by somebody who has it",
         request.namespace, request.user_info.username
     ))
+}
+
+/// The size the run needs of both halves.
+fn floor(canary: &crate::api::Canary) -> i64 {
+    let run = canary.status.as_ref().and_then(|status| status.run.as_ref());
+    run.map_or(0, |run| i64::from(run.floor))
 }
 
 /// The weights the controller stamped before writing them.

@@ -3,9 +3,11 @@
 //! A Canary from a policy, the three Services, the route: nothing here runs a pod or moves a request. Whatever fails or
 //! takes too long is a warning; the controller completes it. What exists already is left as it is, whoever made it.
 
+mod around;
 mod preview;
 mod rights;
 
+pub use around::Around;
 pub use preview::preview;
 pub use rights::Rights;
 

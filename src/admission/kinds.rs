@@ -1,32 +1,37 @@
 //! Our own kinds at the door: what the caches know, handed to the pure rules of [`super::validation`].
 
 use super::context::View;
+use super::generate::Around;
 use super::review::{Denial, Operation, Request, Response};
 use super::server::Internal;
 use super::validation::{self, Findings, Lookup, ServiceFacts, World};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
+use crate::plan::Selector;
 use crate::routing::{Names, httproute};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Judges a CREATE or UPDATE of one of our kinds. Kinds that are not ours are let through. `target` is what the Canary's
-/// target was found to be.
+/// target was found to be, `around` what else its namespace holds.
 ///
 /// # Errors
 /// When an object that the schema let through cannot be read, which is a fault of ours.
-pub fn validate(request: &Request, view: &View, target: Lookup<Value>) -> Result<Response, Internal> {
+pub fn validate(request: &Request, view: &View, target: Lookup<Value>, around: &Around) -> Result<Response, Internal> {
     let findings = match request.kind.kind.as_str() {
         // The controller must always be able to take its finalizer off.
         "Canary" if view.is_ours(request) => return Ok(Response::allow().with_audit("decision", "own")),
         "Canary" => {
             let (new, old) = both::<Canary>(request)?;
+            let missed = missed(&target, view, around);
             let world = World {
                 target,
+                scalers: around.scalers(),
                 ..canary_world(request, &new, view)
             };
             let mut findings = validation::canary(&new, old.as_ref(), &world);
             findings.warnings.extend(validation::unbuilt(&new, &world));
+            findings.warnings.extend(missed);
             findings
         }
         "MetricTemplate" => {
@@ -53,6 +58,22 @@ pub fn target_of(request: &Request) -> Option<(&str, &str)> {
     }
     let text = |pointer: &str| request.object.pointer(pointer).and_then(Value::as_str);
     Some((text("/spec/targetRef/kind")?, text("/spec/targetRef/name")?))
+}
+
+fn missed(target: &Lookup<Value>, view: &View, around: &Around) -> Vec<String> {
+    let Some(target) = target.found() else {
+        return Vec::new();
+    };
+    Selector::of(target, &view.defaults.selector_labels).map_or_else(
+        |_| Vec::new(),
+        |selector| {
+            let missed = around.missed(target, &selector);
+            missed
+                .into_iter()
+                .map(|line| format!("spec.targetRef: {line}"))
+                .collect()
+        },
+    )
 }
 
 fn answer(request: &Request, findings: Findings) -> Response {

@@ -2,14 +2,29 @@
 //! meant. Pure.
 //!
 //! The Scale object carries no labels, so T's state comes from a cache. An unknown T is not managed: allowed.
+//!
+//! An autoscaler writes here too. At rest an HPA does not (it leaves a Deployment at 0 alone) and a ScaledObject is
+//! paused; in a run both may, but not below the size the run needs: what an autoscaler knows of T's load is half a minute
+//! old, and the next weight, or promotion, would find too few pods.
 
 use super::deployments::Stage;
 use super::review::{Denial, Request, Response};
 use crate::api::labels::{DESIRED_REPLICAS, TargetState};
 use serde_json::Value;
 
-/// Decides a change of the replicas of T, whose state label is `state` and whose Canary is at `stage`.
-pub fn validate(request: &Request, state: Option<TargetState>, stage: Option<Stage>) -> Response {
+/// What is known of T and its Canary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// T's state label.
+    pub state: Option<TargetState>,
+    /// Where the Canary stands.
+    pub stage: Option<Stage>,
+    /// The size that the run needs of both halves, where primary has an autoscaler; else 0.
+    pub floor: i64,
+}
+
+/// Decides a change of the replicas of T.
+pub fn validate(request: &Request, Known { state, stage, floor }: Known) -> Response {
     let (was, wanted) = (replicas(&request.old_object), replicas(&request.object));
     if was == wanted {
         return unchanged(request, state, wanted);
@@ -31,10 +46,21 @@ pub fn validate(request: &Request, state: Option<TargetState>, stage: Option<Sta
             );
             Response::deny(Denial::forbidden(message)).with_audit("decision", "rest")
         }
+        (Some(TargetState::Hot | TargetState::Serving), _) if wanted < was && wanted < floor => {
+            Response::deny(too_few(request, floor)).with_audit("decision", "floor")
+        }
         (Some(TargetState::Hot | TargetState::Serving), _) | (None, _) => {
             Response::allow().with_audit("decision", "serves")
         }
     }
+}
+
+fn too_few(request: &Request, floor: i64) -> Denial {
+    let name = &request.name;
+    Denial::forbidden(format!(
+        "deployment {name:?} is in a release that may send it all traffic, which {name}-primary needed {floor} replicas \
+         for; it can be scaled below that when the release has ended"
+    ))
 }
 
 /// A zero is left out of a Scale.
@@ -84,9 +110,38 @@ mod tests {
         }
     }
 
+    fn known(state: TargetState, stage: Stage) -> Known {
+        Known {
+            state: Some(state),
+            stage: Some(stage),
+            floor: 0,
+        }
+    }
+
+    #[test]
+    fn an_autoscaler_may_do_anything_in_a_run_but_starve_it() {
+        let known = Known {
+            floor: 4,
+            ..known(TargetState::Serving, Stage::Running)
+        };
+        for (was, wanted, allowed) in [(4, 7, true), (7, 4, true), (1, 2, true), (7, 3, false), (4, 3, false)] {
+            assert_eq!(
+                validate(&request(was, wanted), known).allowed(),
+                allowed,
+                "{was} to {wanted}"
+            );
+        }
+        let denial = validate(&request(7, 3), known).denial.unwrap();
+        assert_eq!(
+            denial.message,
+            "deployment \"shop\" is in a release that may send it all traffic, which shop-primary needed 4 replicas for; \
+             it can be scaled below that when the release has ended"
+        );
+    }
+
     #[test]
     fn at_rest_it_is_refused_with_the_command_that_does_what_was_meant() {
-        let response = validate(&request(0, 4), Some(TargetState::Rest), Some(Stage::Rest));
+        let response = validate(&request(0, 4), known(TargetState::Rest, Stage::Rest));
         let denial = response.denial.unwrap();
         assert_eq!((denial.code, denial.reason), (403, "Forbidden"));
         assert_eq!(
@@ -104,13 +159,13 @@ mod tests {
             (Some(TargetState::Rest), Some(Stage::Running)),
             (None, None),
         ] {
-            assert!(validate(&request(1, 4), state, stage).allowed());
+            assert!(validate(&request(1, 4), Known { state, stage, floor: 0 }).allowed());
         }
     }
 
     #[test]
     fn a_scale_that_changes_nothing_is_allowed_at_rest() {
-        let response = validate(&request(0, 0), Some(TargetState::Rest), Some(Stage::Rest));
+        let response = validate(&request(0, 0), known(TargetState::Rest, Stage::Rest));
         assert!(response.allowed());
         assert!(
             response.warnings[0]

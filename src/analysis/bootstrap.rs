@@ -130,6 +130,7 @@ impl Step<'_> {
         self.state.waits = 0;
         self.state.had_data = false;
         self.state.resume = 0;
+        self.state.remember_size(self.seen);
         self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::Scaling, Phase::Progressing);
     }

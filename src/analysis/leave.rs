@@ -32,6 +32,7 @@ impl Step<'_> {
     }
 
     fn start_leaving(&mut self) {
+        self.state.remember_size(self.seen);
         self.state.intent = Traffic::PRIMARY;
         self.note(Note::Terminating);
         let stage = if self.target().is_some() {

@@ -26,7 +26,8 @@ impl Rollout {
 pub struct Target {
     /// `spec.replicas`.
     pub replicas: u32,
-    /// The label `coalmine.dev/desired-replicas`, else `spec.replicas` when that is not 0, else what primary has.
+    /// The label `coalmine.dev/desired-replicas`, else `spec.replicas` when that is not 0, else what primary has; where
+    /// primary has an autoscaler, what that gives it now.
     pub wanted: u32,
     /// The number of pods is not ours to say: a DaemonSet's, one for each node.
     pub fixed: bool,
@@ -71,6 +72,13 @@ pub struct Primary {
     pub endpoints: Option<u32>,
 }
 
+/// Primary's autoscaler, which decides how many pods it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scaler {
+    /// The most it gives.
+    pub max: u32,
+}
+
 /// The answer of one check: hooks and metrics in their order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
@@ -100,6 +108,8 @@ pub struct Observation {
     pub target: Option<Target>,
     /// Primary; `None` when it does not exist.
     pub primary: Option<Primary>,
+    /// Primary's autoscaler; `None` when the user has none for this pair, or it does not exist.
+    pub scaler: Option<Scaler>,
     /// Whom the apex Service selects; `None` when the pair has no Services, or it selects neither.
     pub apex: Option<super::ApexSide>,
     /// What the live route does; `None` when it is missing or disagrees with itself.

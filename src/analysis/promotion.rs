@@ -1,11 +1,12 @@
 //! Promotion without rolling primary under traffic: the verified canary carries everything while primary is replaced.
 
-use super::{ApexSide, Note, Rollout, Stage, step::Step};
+use super::{ApexSide, Note, Rollout, Stage, scaling::returning_size, step::Step};
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
 
 impl Step<'_> {
     pub(super) fn promote(&mut self) {
+        self.state.remember_size(self.seen);
         if self.can_carry() {
             self.cut_over();
         } else {
@@ -89,12 +90,7 @@ impl Step<'_> {
     }
 
     fn replaced(&self) -> bool {
-        let wanted = self
-            .target()
-            .map(|t| t.wanted)
-            .or(self.seen.primary.as_ref().map(|p| p.replicas))
-            .unwrap_or(1);
-        self.primary_ready(self.state.last_applied.as_deref(), wanted)
+        self.primary_ready(self.state.last_applied.as_deref(), returning_size(self.seen))
     }
 
     pub(super) fn rejoining(&mut self) {

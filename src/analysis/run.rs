@@ -18,7 +18,7 @@ impl Step<'_> {
             self.note(Note::Restarting);
             return;
         }
-        if target.dressed && self.target_ready(target.wanted.max(1)) {
+        if target.dressed && self.target_ready(self.state.run_size(&target, self.seen)) {
             return self.enter(Stage::Settling, Phase::Progressing);
         }
         self.wait_for_target(&target);

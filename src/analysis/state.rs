@@ -111,6 +111,9 @@ pub struct State {
     pub had_data: bool,
     /// The canary's share to come back to after faltering, in percent.
     pub resume: u8,
+    /// Pods that primary ran when the run started, where it has an autoscaler; 0 elsewhere and at rest. While the run
+    /// lasts, no autoscaler makes either half smaller.
+    pub floor: u32,
     /// Template hash of the run, or of the last one.
     pub last_applied: Option<String>,
     /// Template hash of what primary serves.
@@ -134,6 +137,7 @@ impl State {
             waits: 0,
             had_data: false,
             resume: 0,
+            floor: 0,
             last_applied: None,
             last_promoted: None,
             reason: None,

@@ -91,6 +91,9 @@ impl Step<'_> {
         self.state.moved_at = None;
         self.state.due = None;
         self.state.reason = None;
+        if matches!(stage, Stage::Rest | Stage::Building) {
+            self.state.floor = 0;
+        }
         // The first look at the new stage's timers comes with the event of our own status write; this is for the case
         // that it is lost.
         self.wake_at(self.now + Duration::from_secs(1));

@@ -2,6 +2,7 @@
 //! invariants hold and every history comes to rest.
 
 mod model;
+mod scaled;
 
 use super::Strategy;
 use super::*;

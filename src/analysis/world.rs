@@ -1,6 +1,6 @@
 //! What a stage wants to be true.
 
-use super::{Observation, Rules, Stage, State};
+use super::{Observation, Rules, Stage, State, scaling};
 use crate::api::labels::TargetState;
 use crate::routing::Traffic;
 
@@ -39,6 +39,10 @@ pub struct World {
     pub primary: Option<PrimaryTemplate>,
     /// Primary's replicas.
     pub primary_replicas: Option<u32>,
+    /// Primary's autoscaler exists and gives it at least this many pods; `None` leaves it as it is.
+    pub twin: Option<u32>,
+    /// Whether an autoscaler of the target's that would start pods from 0 is paused.
+    pub target_scaler_paused: Option<bool>,
     /// Whom the apex selects.
     pub apex: Option<ApexSide>,
     /// What traffic does.
@@ -78,6 +82,8 @@ impl World {
             target_pods: None,
             primary: None,
             primary_replicas: None,
+            twin: None,
+            target_scaler_paused: None,
             apex: None,
             traffic: None,
             dismantle: Dismantle::No,
@@ -94,6 +100,8 @@ impl World {
         };
         let wanted = target.wanted;
         let revision = || state.last_applied.clone().map(PrimaryTemplate::Revision);
+        // An autoscaler may have given the target more already.
+        let started = seen.scaler.map_or(0, |_| target.replicas);
         let base = Self {
             target_state: Some(TargetState::Serving),
             primary: Some(PrimaryTemplate::Keep),
@@ -101,7 +109,7 @@ impl World {
             traffic: Some(state.intent),
             ..Self::untouched()
         };
-        match state.stage {
+        let world = match state.stage {
             Stage::Building => Self::building(state, seen),
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
@@ -117,7 +125,7 @@ impl World {
             // No traffic yet: the one stage in which canary pods may move to other nodes.
             Stage::Scaling => Self {
                 target_pods: Some(Pods::Dressed),
-                target_replicas: Some(wanted.max(1)),
+                target_replicas: Some(state.run_size(target, seen).max(started)),
                 unpause: target.held,
                 ..base
             },
@@ -135,15 +143,21 @@ impl World {
             Stage::Replacing | Stage::Rejoining => Self {
                 apex: Some(ApexSide::Target),
                 primary: revision(),
-                primary_replicas: Some(wanted),
+                primary_replicas: Some(scaling::returning_size(seen)),
                 ..base
             },
             Stage::Returning | Stage::Draining => Self {
-                primary_replicas: Some(wanted),
+                primary_replicas: Some(scaling::returning_size(seen)),
                 ..base
             },
             Stage::LeavingScale => Self {
-                target_replicas: Some(seen.primary.as_ref().map_or(wanted, |p| p.replicas).max(wanted)),
+                target_replicas: Some(
+                    seen.primary
+                        .as_ref()
+                        .map_or(wanted, |p| p.replicas)
+                        .max(wanted)
+                        .max(started),
+                ),
                 target_state: Some(TargetState::Hot),
                 target_revision: state.last_promoted.clone(),
                 target_pods: Some(Pods::Plain),
@@ -167,7 +181,8 @@ impl World {
             | Stage::Restarting
             | Stage::RollingBack
             | Stage::Cancelling => base,
-        }
+        };
+        world.with_scalers(state, seen)
     }
 
     // Hot: the target serves and nothing of its traffic is touched before primary can take it. Cold: nothing serves, so

@@ -3,7 +3,7 @@
 //! Everything is JSON: unknown fields of a target must reach primary. managedFields are dropped on arrival, they are
 //! the larger part of many objects and nobody here reads them.
 
-use crate::plan::Workload;
+use crate::plan::{ScalerKind, Workload};
 use futures::{StreamExt, TryStreamExt};
 use kube::{
     Api, Client, ResourceExt,
@@ -35,11 +35,15 @@ pub enum Kind {
     EndpointSlice,
     /// gateway.networking.k8s.io/v1 HTTPRoute.
     HttpRoute,
+    /// autoscaling/v2 HorizontalPodAutoscaler: the user's and primary's.
+    HorizontalPodAutoscaler,
+    /// keda.sh/v1alpha1 ScaledObject, where KEDA is installed.
+    ScaledObject,
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
+    /// Those that every cluster has.
+    pub const ALL: [Self; 8] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::DaemonSet,
@@ -47,6 +51,7 @@ impl Kind {
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
+        Self::HorizontalPodAutoscaler,
     ];
 
     /// What a target of that kind and its primary are.
@@ -68,8 +73,37 @@ impl Kind {
             Self::Service => ("", "v1", "Service", "services"),
             Self::EndpointSlice => ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
             Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+            Self::HorizontalPodAutoscaler => (
+                "autoscaling",
+                "v2",
+                "HorizontalPodAutoscaler",
+                "horizontalpodautoscalers",
+            ),
+            Self::ScaledObject => ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
         };
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+    }
+
+    /// The kind of an autoscaler; `None` for any other object.
+    pub fn of_scaler(object: &Value) -> Option<Self> {
+        let kind = object.get("kind").and_then(Value::as_str)?;
+        [Self::HorizontalPodAutoscaler, Self::ScaledObject]
+            .into_iter()
+            .find(|known| known.resource().kind == kind)
+    }
+
+    // Their status and version change with every look at the metrics, and nobody here reads either.
+    fn changes_by_itself(self) -> bool {
+        matches!(self, Self::HorizontalPodAutoscaler | Self::ScaledObject)
+    }
+}
+
+impl From<ScalerKind> for Kind {
+    fn from(kind: ScalerKind) -> Self {
+        match kind {
+            ScalerKind::Hpa => Self::HorizontalPodAutoscaler,
+            ScalerKind::ScaledObject => Self::ScaledObject,
+        }
     }
 }
 
@@ -90,6 +124,7 @@ type Objects = BTreeMap<String, Arc<Value>>;
 #[derive(Debug, Default)]
 struct Shelf {
     objects: HashMap<Kind, Objects>,
+    expected: Vec<Kind>,
     complete: Vec<Kind>,
 }
 
@@ -120,12 +155,20 @@ impl Cache {
             .unwrap_or_default()
     }
 
-    /// Whether every kind of the namespace has been listed once.
+    /// Says which kinds of a namespace are watched from now on; others are forgotten.
+    pub fn expect(&self, namespace: &str, kinds: &[Kind]) {
+        let mut shelves = self.shelves.write();
+        let shelf = shelves.entry(namespace.to_owned()).or_default();
+        shelf.expected = kinds.to_vec();
+        shelf.complete.retain(|kind| kinds.contains(kind));
+        shelf.objects.retain(|kind, _| kinds.contains(kind));
+    }
+
+    /// Whether every kind that is watched in the namespace has been listed once.
     pub fn complete(&self, namespace: &str) -> bool {
-        self.shelves
-            .read()
-            .get(namespace)
-            .is_some_and(|shelf| shelf.complete.len() == Kind::ALL.len())
+        self.shelves.read().get(namespace).is_some_and(|shelf| {
+            !shelf.expected.is_empty() && shelf.expected.iter().all(|k| shelf.complete.contains(k))
+        })
     }
 
     /// Forgets a namespace.
@@ -133,15 +176,17 @@ impl Cache {
         self.shelves.write().remove(namespace);
     }
 
-    fn put(&self, kind: Kind, namespace: &str, name: String, object: Arc<Value>) {
+    // Whether that changed anything.
+    fn put(&self, kind: Kind, namespace: &str, name: String, object: Arc<Value>) -> bool {
         let mut shelves = self.shelves.write();
-        shelves
+        let before = shelves
             .entry(namespace.to_owned())
             .or_default()
             .objects
             .entry(kind)
             .or_default()
-            .insert(name, object);
+            .insert(name, object.clone());
+        before != Some(object)
     }
 
     fn remove(&self, kind: Kind, namespace: &str, name: &str) {
@@ -199,8 +244,9 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
             watcher::Event::Apply(object) => {
                 let name = object.name_any();
                 let object = pruned(object, kind);
-                cache.put(kind, &namespace, name, object.clone());
-                drop(changes.send(told(object)));
+                if cache.put(kind, &namespace, name, object.clone()) {
+                    drop(changes.send(told(object)));
+                }
             }
             watcher::Event::Delete(object) => {
                 cache.remove(kind, &namespace, &object.name_any());
@@ -212,6 +258,12 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
 
 fn pruned(mut object: DynamicObject, kind: Kind) -> Arc<Value> {
     object.metadata.managed_fields = None;
+    if kind.changes_by_itself() {
+        object.metadata.resource_version = None;
+        if let Some(members) = object.data.as_object_mut() {
+            members.remove("status");
+        }
+    }
     let resource = kind.resource();
     // Items of a list carry no type of their own.
     object.types = Some(kube::core::TypeMeta {

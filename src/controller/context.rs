@@ -4,6 +4,7 @@ use super::{
     cache::{Cache, Kind},
     checks::Finished,
     queue::{Key, Sender},
+    served::Served,
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
@@ -33,6 +34,8 @@ pub struct Context {
     pub templates: Store<MetricTemplate>,
     /// All namespaces.
     pub namespaces: Store<Namespace>,
+    /// Kinds that not every cluster has.
+    pub served: Served,
     /// What flags decide.
     pub defaults: Defaults,
     /// Events.
@@ -130,5 +133,9 @@ fn concerns(canary: &Canary, kind: Kind, name: &str) -> bool {
             .rsplit_once('-')
             .is_some_and(|(service, _)| canary.service_names().iter().any(|s| s == service)),
         Kind::HttpRoute => true,
+        Kind::HorizontalPodAutoscaler | Kind::ScaledObject => {
+            let named = canary.spec.autoscaler_ref.as_ref().map_or(target, |r| r.name.as_str());
+            name == named || name.strip_suffix("-primary") == Some(named)
+        }
     }
 }

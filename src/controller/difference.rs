@@ -3,6 +3,7 @@
 //! Order: the target is labelled and scaled up first, then Services, primary, apex, route. Scaling down needs no place
 //! of its own: a stage wants it only when its traffic is known to have left.
 
+mod autoscaler;
 mod dismantle;
 mod primary;
 mod routes;
@@ -48,16 +49,28 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
     let mut writes = Vec::new();
     let mut conflicts = Vec::new();
     if world.dismantle == Dismantle::Everything {
+        pair.resumed(&mut writes);
         pair.dismantle(&mut writes);
+        pair.retired_twins(world, &mut writes);
         return (writes, conflicts);
     }
+    pair.target_scaler(world, &mut writes);
     pair.target(world, &mut writes);
     if world.primary.is_some() {
         pair.halves(world, &mut writes, &mut conflicts);
     }
+    // What exists is bounded before it is resized; what is made finds something to scale.
+    let exists = pair.live.primary.is_some();
+    if exists {
+        pair.twin(world, &mut writes, &mut conflicts);
+    }
     pair.primary(world, &mut writes, &mut conflicts);
+    if !exists {
+        pair.twin(world, &mut writes, &mut conflicts);
+    }
     pair.apex(world, &mut writes, &mut conflicts);
     pair.routes(world, &mut writes);
+    pair.retired_twins(world, &mut writes);
     (writes, conflicts)
 }
 

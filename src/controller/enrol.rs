@@ -6,7 +6,10 @@
 use super::{cache::Kind, context::Context};
 use crate::{
     api::{Canary, CanarySpec, canary::Phase, labels},
-    plan::generate::{self, NotEnrolled},
+    plan::{
+        autoscaler,
+        generate::{self, NotEnrolled},
+    },
 };
 use kube::{
     Api, ResourceExt,
@@ -36,6 +39,12 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str) {
             .collect()
     };
     let (services, routes) = (list(Kind::Service), list(Kind::HttpRoute));
+    let scalers = [list(Kind::HorizontalPodAutoscaler), list(Kind::ScaledObject)].concat();
+    let around = Around {
+        services: &services,
+        routes: &routes,
+        scalers: &scalers,
+    };
     for target in list(Kind::Deployment) {
         let name = target
             .pointer("/metadata/name")
@@ -45,7 +54,7 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str) {
         if known.is_some_and(|canary| !follows(canary)) || known.is_none() && !wants(context, &target) {
             continue;
         }
-        make(context, namespace, &target, &services, &routes).await;
+        make(context, namespace, &target, around).await;
     }
     for canary in canaries.iter().filter(|canary| is_generated(canary)) {
         if context
@@ -107,11 +116,19 @@ fn undefaulted(mut spec: CanarySpec) -> CanarySpec {
     spec
 }
 
-async fn make(context: &Context, namespace: &str, target: &Value, services: &[Value], routes: &[Value]) {
+// What else the namespace holds.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    services: &'a [Value],
+    routes: &'a [Value],
+    scalers: &'a [Value],
+}
+
+async fn make(context: &Context, namespace: &str, target: &Value, around: Around<'_>) {
     let Some(policy) = context.policy(namespace, named_policy(target)) else {
         return;
     };
-    let canary = match generate::canary(target, &policy, services, routes) {
+    let mut canary = match generate::canary(target, &policy, around.services, around.routes) {
         Ok(canary) => canary,
         Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
         Err(why) => {
@@ -123,6 +140,7 @@ async fn make(context: &Context, namespace: &str, target: &Value, services: &[Va
             return;
         }
     };
+    canary.spec.autoscaler_ref = autoscaler::reference(canary.target_name(), around.scalers);
     let known = context.canary(&(namespace.to_owned(), canary.name_any()));
     if known.is_some_and(|known| undefaulted(known.spec.clone()) == undefaulted(canary.spec.clone())) {
         return;

@@ -25,6 +25,12 @@ pub struct Live {
     pub slices: Vec<Value>,
     /// Routes that name a Service of the pair.
     pub routes: Vec<Value>,
+    /// The user's autoscaler, as the Canary names it.
+    pub scaler: Option<Value>,
+    /// Autoscalers that this Canary owns, and whatever has the name of primary's.
+    pub twins: Vec<Value>,
+    /// KEDA ScaledObjects that scale the target.
+    pub target_scaled_objects: Vec<Value>,
 }
 
 impl Live {
@@ -37,6 +43,14 @@ impl Live {
         routes
             .filter(|route| httproute::refers_to(route, names) || is_ours(route))
             .collect()
+    }
+
+    /// The autoscalers that we made for this Canary.
+    pub fn own_twins<'a>(&'a self, blueprint: &'a Blueprint) -> impl Iterator<Item = &'a Value> {
+        let going = |twin: &Value| twin.pointer("/metadata/deletionTimestamp").is_some();
+        self.twins
+            .iter()
+            .filter(move |twin| is_owned(twin, blueprint) && !going(twin))
     }
 
     /// Stored revisions that `owner` controls.
@@ -81,6 +95,14 @@ impl Live {
         pods.dedup();
         u32::try_from(pods.len()).unwrap_or(u32::MAX)
     }
+}
+
+/// Whether the Canary of `blueprint` owns an object.
+pub fn is_owned(object: &Value, blueprint: &Blueprint) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let uid = blueprint.owner.uid.as_deref();
+    let mut owners = owners.into_iter().flatten();
+    uid.is_some() && owners.any(|owner| owner.get("uid").and_then(Value::as_str) == uid)
 }
 
 /// The string at a JSON pointer, or "".

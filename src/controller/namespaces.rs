@@ -18,7 +18,7 @@ pub struct Watches {
     client: Client,
     cache: Arc<Cache>,
     changes: UnboundedSender<Change>,
-    running: HashMap<String, Vec<AbortHandle>>,
+    running: HashMap<String, HashMap<Kind, AbortHandle>>,
 }
 
 impl Watches {
@@ -33,8 +33,8 @@ impl Watches {
     }
 
     /// Starts the watches of namespaces that are to be worked in and stops the others.
-    pub fn follow(&mut self, namespaces: &Store<Namespace>, canaries: &Store<Canary>) {
-        let wanted = wanted(namespaces, canaries);
+    pub fn follow(&mut self, context: &Context) {
+        let wanted = wanted(&context.namespaces, &context.canaries);
         let gone: Vec<String> = self
             .running
             .keys()
@@ -44,17 +44,33 @@ impl Watches {
         for namespace in gone {
             self.running
                 .remove(&namespace)
-                .into_iter()
-                .flatten()
-                .for_each(|watch| watch.abort());
+                .iter()
+                .flat_map(HashMap::values)
+                .for_each(AbortHandle::abort);
             self.cache.forget(&namespace);
         }
+        let kinds = context.served.kinds();
         for namespace in wanted {
-            if !self.running.contains_key(&namespace) {
-                let watches = Kind::ALL.map(|kind| self.start(kind, &namespace));
-                self.running.insert(namespace, watches.to_vec());
+            self.watch(namespace, &kinds);
+        }
+    }
+
+    fn watch(&mut self, namespace: String, kinds: &[Kind]) {
+        let mut running = self.running.remove(&namespace).unwrap_or_default();
+        if running.len() != kinds.len() || !kinds.iter().all(|kind| running.contains_key(kind)) {
+            self.cache.expect(&namespace, kinds);
+            running.retain(|kind, watch| {
+                let stays = kinds.contains(kind);
+                if !stays {
+                    watch.abort();
+                }
+                stays
+            });
+            for kind in kinds {
+                running.entry(*kind).or_insert_with(|| self.start(*kind, &namespace));
             }
         }
+        self.running.insert(namespace, running);
     }
 
     fn start(&self, kind: Kind, namespace: &str) -> AbortHandle {

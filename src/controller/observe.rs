@@ -3,9 +3,10 @@
 use super::{
     half::Half,
     live::{Live, label},
+    wanted::{Decides, decides, wanted},
 };
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Target},
+    analysis::{ApexSide, Checks, Observation, Primary, Scaler, Target},
     api::labels::{self, TargetState},
     plan::{
         Blueprint, Selector, Workload,
@@ -44,11 +45,16 @@ pub fn observe(
         .target
         .as_ref()
         .map(|t| target(t, live, blueprint, thresholds.canary, door, primary_replicas));
+    let scaler = match decides(live, blueprint) {
+        Decides::Scaler(_, bounds) => Some(Scaler { max: bounds.max }),
+        Decides::Author | Decides::AuthorAgain => None,
+    };
     let names = blueprint.names.as_ref();
     let weights = names.and_then(|names| agreed(live.routes.iter().map(|r| httproute::weights(r, names))));
     Observation {
         target,
         primary,
+        scaler,
         apex: live
             .apex
             .as_ref()
@@ -123,7 +129,7 @@ fn target(
         replicas,
         wanted: match primary_replicas.filter(|_| fixed) {
             Some(nodes) => nodes,
-            None => wanted(target, state, replicas, primary_replicas),
+            None => wanted(target, state, replicas, primary_replicas, decides(live, blueprint)),
         },
         fixed,
         paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
@@ -148,22 +154,11 @@ fn is_dressed(target: &Value, overrides: &Map<String, Value>) -> bool {
     // A DaemonSet that is kept at zero says so in its node selector.
     let zero = template::is_scaled_to_zero(target);
     let live = target.pointer("/spec/template/spec");
-    let same = |field: &&str| {
-        let wish = wanted.get("spec").and_then(|spec| spec.get(*field));
-        zero && **field == *"nodeSelector" || live.and_then(|spec| spec.get(*field)) == wish
+    let same = |field: &str| {
+        let wish = wanted.get("spec").and_then(|spec| spec.get(field));
+        zero && field == "nodeSelector" || live.and_then(|spec| spec.get(field)) == wish
     };
-    Record::of(target) == record && overrides::FIELDS.iter().all(|field| same(&field))
-}
-
-// At rest the target has no pods: replicas there were written past the door, and are what is wanted.
-fn wanted(target: &Value, state: Option<TargetState>, replicas: u32, primary: Option<u32>) -> u32 {
-    let desired = label(target, labels::DESIRED_REPLICAS).and_then(|text| text.parse().ok());
-    match desired {
-        Some(_) if state == Some(TargetState::Rest) && replicas > 0 => replicas,
-        Some(desired) => desired,
-        None if replicas > 0 => replicas,
-        None => primary.unwrap_or(1),
-    }
+    Record::of(target) == record && overrides::FIELDS.into_iter().all(same)
 }
 
 fn primary(primary: &Value, live: &Live, blueprint: &Blueprint, threshold: u32) -> Primary {

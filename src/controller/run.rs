@@ -7,6 +7,7 @@ use super::{
     lease::{self, Elector},
     namespaces::{Watches, tell},
     queue::{self, Sender},
+    served::{Definition, Served},
     step::step,
 };
 use crate::{
@@ -58,6 +59,7 @@ enum Told {
     Canary(String, String),
     Namespace(String),
     Policy,
+    Kinds,
 }
 
 /// Runs until shutdown: waits for the lease, then works. A lost lease is an error, because whoever has it now works on
@@ -101,9 +103,12 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         }),
         policies: reflected(&client, told.clone(), |_: &CanaryPolicy| Told::Policy),
         templates: reflected(&client, told.clone(), |_: &MetricTemplate| Told::Policy),
-        namespaces: reflected(&client, told, |ns: &Namespace| {
+        namespaces: reflected(&client, told.clone(), |ns: &Namespace| {
             Told::Namespace(ns.metadata.name.clone().unwrap_or_default())
         }),
+        served: Served {
+            scaled_objects: reflected_one(&client, Served::SCALED_OBJECTS, told, |_: &Definition| Told::Kinds),
+        },
         defaults: settings.defaults,
         events: telemetry.events.clone(),
         metrics: telemetry.metrics.clone(),
@@ -138,23 +143,47 @@ async fn ready(context: &Context) -> anyhow::Result<()> {
     context.policies.wait_until_ready().await?;
     context.templates.wait_until_ready().await?;
     context.namespaces.wait_until_ready().await?;
+    context.served.scaled_objects.wait_until_ready().await?;
     Ok(())
 }
 
 fn reflected<K>(client: &Client, told: UnboundedSender<Told>, tell: impl Fn(&K) -> Told + Send + 'static) -> Store<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    watched(client, watcher::Config::default(), told, tell)
+}
+
+// The one object of that name, if it exists.
+fn reflected_one<K>(
+    client: &Client,
+    name: &str,
+    told: UnboundedSender<Told>,
+    tell: impl Fn(&K) -> Told + Send + 'static,
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    let named = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    watched(client, named, told, tell)
+}
+
+fn watched<K>(
+    client: &Client,
+    which: watcher::Config,
+    told: UnboundedSender<Told>,
+    tell: impl Fn(&K) -> Told + Send + 'static,
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Eq + Hash + Clone,
 {
     let writer = Writer::default();
     let store = writer.as_reader();
-    let events = reflector(
-        writer,
-        watcher(Api::<K>::all(client.clone()), watcher::Config::default()),
-    )
-    .default_backoff()
-    .modify(|object| object.meta_mut().managed_fields = None)
-    .touched_objects();
+    let events = reflector(writer, watcher(Api::<K>::all(client.clone()), which))
+        .default_backoff()
+        .modify(|object| object.meta_mut().managed_fields = None)
+        .touched_objects();
     tokio::spawn(async move {
         let mut events = Box::pin(events);
         while let Some(event) = events.next().await {
@@ -174,7 +203,7 @@ async fn wire(
     mut changed: UnboundedReceiver<super::cache::Change>,
     sender: Sender,
 ) {
-    watches.follow(&context.namespaces, &context.canaries);
+    watches.follow(&context);
     // A burst of changes is one pass over its namespace.
     let mut pending: BTreeSet<String> = BTreeSet::new();
     let mut pass = tokio::time::interval(ENROL_PAUSE);
@@ -184,17 +213,18 @@ async fn wire(
         tokio::select! {
             Some(told) = tellings.recv() => match told {
                 Told::Canary(namespace, name) => {
-                    watches.follow(&context.namespaces, &context.canaries);
+                    watches.follow(&context);
                     sender.send((namespace.clone(), name));
                     pending.insert(namespace);
                 }
                 Told::Namespace(namespace) => {
                     let enabled = context.enabled(&namespace);
                     if known.insert(namespace.clone(), enabled) != Some(enabled) {
-                        watches.follow(&context.namespaces, &context.canaries);
+                        watches.follow(&context);
                         pending.insert(namespace);
                     }
                 }
+                Told::Kinds => watches.follow(&context),
                 Told::Policy => {
                     for canary in context.canaries.state() {
                         sender.send(key(&canary));
@@ -203,7 +233,7 @@ async fn wire(
                 }
             },
             Some(change) = changed.recv() => {
-                if matches!(change.kind, Kind::Deployment | Kind::Service | Kind::HttpRoute) || change.object.is_null() {
+                if matches!(change.kind, Kind::Deployment | Kind::Service | Kind::HttpRoute | Kind::HorizontalPodAutoscaler | Kind::ScaledObject) || change.object.is_null() {
                     pending.insert(change.namespace.clone());
                 }
                 tell(&context, &change);

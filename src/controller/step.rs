@@ -1,12 +1,13 @@
 //! One step of one Canary: look, decide, record, write the difference.
 
 use super::{
-    cache::Kind,
+    advice::advise,
+    cache::{Cache, Kind},
     checks::{self, Finished},
     context::Context,
     difference::{Conflict, Pair, difference},
     finish,
-    live::{Live, text},
+    live::{Live, is_owned, text},
     observe::{Thresholds, observe},
     queue::Key,
     status, trouble,
@@ -70,6 +71,9 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     );
     let decision = analysis::step(&rules, &state, &seen, now);
     record(context, key, &canary, &state, &decision, now).await?;
+    if let Some(target) = &live.target {
+        advise(context, &canary, (target, &selector), &state, &decision.state);
+    }
     let pair = Pair {
         live: &live,
         selector: &selector,
@@ -152,7 +156,35 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
         canary_service: service(names.map(|n| &n.canary)),
         slices: picked(cache.list(Kind::EndpointSlice, namespace), in_pair),
         routes: Live::concerned(routes, blueprint),
+        scaler: scaler(cache, blueprint),
+        twins: twins(cache, blueprint),
+        target_scaled_objects: target_scaled_objects(cache, blueprint),
     }
+}
+
+// One that is being deleted decides nothing any more.
+fn scaler(cache: &Cache, blueprint: &Blueprint) -> Option<Value> {
+    let named = blueprint.autoscaler.as_ref()?;
+    let object = cache.get(named.kind.into(), &blueprint.namespace, &named.name)?;
+    let gone = object.pointer("/metadata/deletionTimestamp").is_some();
+    (!gone).then(|| (*object).clone())
+}
+
+fn twins(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
+    let named = blueprint.autoscaler.as_ref().map(plan::Autoscaler::twin_name);
+    let kinds = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
+    let all = kinds
+        .into_iter()
+        .flat_map(|kind| cache.list(kind, &blueprint.namespace));
+    picked(all.collect(), |object| {
+        is_owned(object, blueprint) || named.as_deref() == Some(text(object, "/metadata/name"))
+    })
+}
+
+fn target_scaled_objects(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
+    picked(cache.list(Kind::ScaledObject, &blueprint.namespace), |object| {
+        text(object, "/spec/scaleTargetRef/name") == blueprint.target
+    })
 }
 
 fn picked(from: Vec<Arc<Value>>, keep: impl Fn(&Value) -> bool) -> Vec<Value> {

@@ -1,6 +1,6 @@
 //! The resolved wishes of a Canary about its pair.
 
-use super::Workload;
+use super::{Autoscaler, Workload};
 use crate::routing::{Names, Provider, httproute::RouteSpec};
 use serde_json::{Map, Value, json};
 
@@ -68,6 +68,8 @@ pub struct Blueprint {
     pub canary: Metadata,
     /// The route to generate where the user has none; `None` when nothing is published.
     pub route: Option<RouteSpec>,
+    /// `spec.autoscalerRef`; `None` when primary has the target's own number of replicas.
+    pub autoscaler: Option<Autoscaler>,
     /// `--include-label-prefix`: labels of the target copied to primary; `*` is all.
     pub include_label_prefixes: Vec<String>,
 }
@@ -120,6 +122,7 @@ impl Blueprint {
             primary: Metadata::default(),
             canary: Metadata::default(),
             route: None,
+            autoscaler: None,
             include_label_prefixes: Vec::new(),
         }
     }

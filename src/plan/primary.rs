@@ -1,6 +1,6 @@
 //! `NAME-primary`: the copy of a verified revision that serves production.
 
-use super::{Blueprint, Selector, Workload, blueprint::prefix_matches, daemon_set, hash::POD_TEMPLATE_HASH};
+use super::{Blueprint, Selector, Workload, blueprint::prefix_matches, daemon_set, hash::POD_TEMPLATE_HASH, spread};
 use crate::api::labels;
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 pub const REVISION_ANNOTATION: &str = "coalmine.dev/revision";
 
 // Flux marks what it owns with these; on a copy they would make Flux prune it.
-const TOOLKIT: &str = "toolkit.fluxcd.io";
+pub(super) const TOOLKIT: &str = "toolkit.fluxcd.io";
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Primary made from `template` (a pod template of the target's, of the revision `hash`), with the other fields of
@@ -42,7 +42,7 @@ pub fn primary(
     spec.insert("selector".to_owned(), json!({"matchLabels": selector.primary_labels()}));
     spec.insert(
         "template".to_owned(),
-        pod_template(template, hash, selector, &blueprint.target),
+        pod_template(template, hash, selector, &blueprint.namespace),
     );
     let mut object_labels = copied(target.pointer("/metadata/labels"), |key| {
         prefix_matches(&blueprint.include_label_prefixes, key) && !key.starts_with(labels::PREFIX)
@@ -78,14 +78,14 @@ pub fn primary_revision(primary: &Value) -> Option<&str> {
         .as_str()
 }
 
-fn pod_template(template: &Value, hash: &str, selector: &Selector, target: &str) -> Value {
+fn pod_template(template: &Value, hash: &str, selector: &Selector, namespace: &str) -> Value {
     let mut pod_labels = copied(template.pointer("/metadata/labels"), |key| key != POD_TEMPLATE_HASH);
     pod_labels.insert(selector.key.clone(), json!(selector.primary_value()));
     let mut annotations = copied(template.pointer("/metadata/annotations"), |_| true);
     // Flagger writes a random id to force a rollout; the revision's own hash does that, and only when it changes.
     annotations.insert(labels::FLAGGER_ID.to_owned(), json!(hash));
     let mut spec = template.get("spec").cloned().unwrap_or_default();
-    keep_apart(&mut spec, selector, target);
+    spread::retarget(&mut spec, selector, namespace);
     json!({"metadata": {"labels": pod_labels, "annotations": annotations}, "spec": spec})
 }
 
@@ -95,79 +95,6 @@ fn copied(from: Option<&Value>, keep: impl Fn(&str) -> bool) -> Map<String, Valu
         .filter(|(key, _)| !key.contains(TOOLKIT) && keep(key))
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect()
-}
-
-// Spreading and anti-affinity rules speak of the pods' own labels: on primary they mean primary's.
-fn keep_apart(spec: &mut Value, selector: &Selector, target: &str) {
-    let own = |key: &str, value: &str| key == selector.key && (value == selector.value || value == target);
-    for constraint in spec
-        .get_mut("topologySpreadConstraints")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-    {
-        if let Some(labels) = constraint.get_mut("labelSelector") {
-            rewrite(labels, &own);
-        }
-    }
-    let anti = spec.get_mut("affinity").and_then(|a| a.get_mut("podAntiAffinity"));
-    let Some(anti) = anti else { return };
-    for term in anti
-        .get_mut("requiredDuringSchedulingIgnoredDuringExecution")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-    {
-        if let Some(labels) = term.get_mut("labelSelector") {
-            rewrite(labels, &own);
-        }
-    }
-    for term in anti
-        .get_mut("preferredDuringSchedulingIgnoredDuringExecution")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-    {
-        if let Some(labels) = term.get_mut("podAffinityTerm").and_then(|t| t.get_mut("labelSelector")) {
-            rewrite(labels, &own);
-        }
-    }
-}
-
-fn rewrite(label_selector: &mut Value, own: &impl Fn(&str, &str) -> bool) {
-    for (key, value) in label_selector
-        .get_mut("matchLabels")
-        .and_then(Value::as_object_mut)
-        .into_iter()
-        .flatten()
-    {
-        if let Some(text) = value.as_str().filter(|text| own(key, text)) {
-            *value = json!(format!("{text}-primary"));
-        }
-    }
-    for expression in label_selector
-        .get_mut("matchExpressions")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-    {
-        let key = expression
-            .get("key")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        for value in expression
-            .get_mut("values")
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            if let Some(text) = value.as_str().filter(|text| own(&key, text)) {
-                *value = json!(format!("{text}-primary"));
-                break;
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! From a Canary and its policy to resolved wishes: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
 
-use super::{Blueprint, Metadata, Owner, Port, Workload};
+use super::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload};
 use crate::{
     analysis::{Rules, Strategy, weight_steps},
     api::{Canary, canary, policy::CanaryPolicySpec},
@@ -68,6 +68,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         route: service
             .filter(|_| provider == Provider::GatewayApiV1)
             .and_then(httproute::route_spec),
+        autoscaler: Autoscaler::of(canary),
         include_label_prefixes: defaults.include_label_prefixes.clone(),
     })
 }

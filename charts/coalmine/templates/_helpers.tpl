@@ -94,6 +94,12 @@ spec:
             - {{ .command }}
             - --log-level={{ $values.logLevel }}
             - --namespace=$(POD_NAMESPACE)
+            {{- with $values.selectorLabels }}
+            - --selector-labels={{ . }}
+            {{- end }}
+            {{- with $values.includeLabelPrefix }}
+            - {{ printf "--include-label-prefix=%s" . | quote }}
+            {{- end }}
             {{- .args | nindent 12 }}
           env:
             - name: POD_NAME

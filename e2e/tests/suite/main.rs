@@ -1,6 +1,7 @@
 //! What must be seen on a real cluster with real traffic: `make test`, or `make up` and then
 //! `cargo test -p coalmine-e2e --test suite -- NAME`.
 
+mod autoscaler;
 mod bad_release;
 mod brand_new;
 mod daemonset;

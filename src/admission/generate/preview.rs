@@ -28,6 +28,10 @@ pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
                 route.hostnames.join(", ")
             ));
         }
+        if let Some(scaler) = &blueprint.autoscaler {
+            let (kind, twin) = (scaler.kind.as_str(), scaler.twin_name());
+            lines.push(format!("creates {kind} {twin}, a twin of {}", scaler.name));
+        }
         lines.push(format!(
             "creates {} {}, which serves; {} rests at 0",
             blueprint.workload.kind(),

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 /// Paths that do nothing yet.
 const FIELDS: &[&str] = &[
-    "spec.autoscalerRef",
     "spec.ingressRef",
     "spec.routeRef",
     "spec.upstreamRef",

@@ -1,5 +1,6 @@
 //! A cluster as far as the machine can tell, and what people and pods do in it.
 
+use super::scaled::MOST;
 use crate::analysis::*;
 use crate::api::{canary::Phase, labels::TargetState};
 use crate::routing::Traffic;
@@ -27,6 +28,10 @@ pub(super) enum Happening {
     ForeignRoute(u8),
     /// The target is deleted.
     Delete,
+    /// Primary's autoscaler wants this many pods.
+    Autoscale(u32),
+    /// The target's autoscaler does.
+    AutoscaleTarget(u32),
 }
 
 /// A cluster as far as the machine can tell.
@@ -49,6 +54,8 @@ pub(super) struct Model {
     /// Revisions that passed all their checks.
     pub(super) verified: Vec<u8>,
     pub(super) notes: Vec<Note>,
+    /// The least that primary's autoscaler gives, where there is one.
+    pub(super) twin: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +115,7 @@ impl Model {
             last_traffic: None,
             verified: vec![1],
             notes: Vec::new(),
+            twin: None,
         }
     }
 
@@ -136,7 +144,7 @@ impl Model {
         Observation {
             target: self.target.as_ref().map(|t| Target {
                 replicas: t.replicas,
-                wanted: self.wanted,
+                wanted: self.effective(),
                 paused: self.held,
                 held: self.held,
                 state: self.label,
@@ -166,6 +174,7 @@ impl Model {
                 rollout: rollout(p),
                 endpoints: Some(if p.template == p.running { p.ready } else { 0 }),
             }),
+            scaler: self.twin.map(|_| Scaler { max: MOST }),
             apex: Some(self.apex),
             traffic: Some(self.traffic),
             routed: true,
@@ -212,6 +221,8 @@ impl Model {
             Happening::Answer(answer) => self.answer = *answer,
             Happening::Crash(after) => self.crash = Some(*after),
             Happening::ForeignRoute(share) => self.traffic = Traffic::share(*share),
+            Happening::Autoscale(n) => self.autoscale(*n),
+            Happening::AutoscaleTarget(n) => self.autoscale_target(*n),
             Happening::Delete => {
                 self.target = None;
                 self.held = false;
@@ -297,6 +308,13 @@ impl Model {
                 self.held = self.held && !world.unpause;
             }
         }
+        if self.primary.is_some()
+            && self.twin.is_some()
+            && world.twin.is_some_and(|floor| Some(floor) != self.twin)
+            && spend()
+        {
+            self.twin = world.twin;
+        }
         self.write_primary(world, &mut spend, foreign);
         if let Some(apex) = world.apex.filter(|a| *a != self.apex)
             && spend()
@@ -319,6 +337,9 @@ impl Model {
 
     pub(super) fn write_primary(&mut self, world: &World, spend: &mut impl FnMut() -> bool, foreign: bool) {
         let wanted = world.primary_replicas;
+        if let (Some(_), Some(p), Some(n)) = (self.twin, &self.primary, wanted) {
+            assert!(n >= p.replicas, "taken from its autoscaler: {p:?} {n} {:?}", self.state);
+        }
         match (&world.primary, &mut self.primary) {
             (Some(PrimaryTemplate::Revision(hash_of)), primary) => {
                 let template = [1u8, 2, 3].into_iter().find(|t| hash(*t) == *hash_of).unwrap();
@@ -417,7 +438,8 @@ impl Model {
             self.state
         );
         assert_eq!((self.traffic, self.apex), (Traffic::PRIMARY, ApexSide::Primary));
-        assert_eq!(primary.replicas, self.wanted);
+        assert_eq!(primary.replicas, self.effective());
+        assert!(self.twin.is_none_or(|floor| floor == 0), "{:?}", self.state);
         assert_eq!(self.state.last_promoted, Some(hash(primary.template)));
         assert!(
             self.verified.contains(&primary.template),

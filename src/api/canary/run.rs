@@ -32,6 +32,9 @@ pub struct RunStatus {
     /// The canary's share to come back to after its pods were lost, percent.
     #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
     pub resume: i32,
+    /// Pods that primary ran when the run started, where it has an autoscaler: neither half gets fewer while it lasts.
+    #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
+    pub floor: i32,
     /// Why it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -40,12 +40,18 @@ impl Pair<'_> {
             .primary_replicas
             .or(live.map(|p| p.replicas))
             .unwrap_or_else(|| self.wanted());
-        let object = match self.blueprint.workload {
+        let mut object = match self.blueprint.workload {
             Workload::Service => copies::copy(&self.blueprint.primary_name(), &template, &revision, self.blueprint),
             Workload::Deployment | Workload::DaemonSet => {
                 primary(target, &template, &revision, replicas, self.selector, self.blueprint)
             }
         };
+        // Its autoscaler may just have given it another number: then this is decided again.
+        let version = self.live.primary.as_ref().map(|p| text(p, "/metadata/resourceVersion"));
+        if let (true, Some(version), Some(metadata)) = (self.seen.scaler.is_some(), version, object.get_mut("metadata"))
+        {
+            metadata["resourceVersion"] = json!(version);
+        }
         writes.push(Write::Apply {
             kind: self.kind(),
             object,

@@ -25,7 +25,10 @@ impl Pair<'_> {
         let mut wanted = Map::new();
         if let Some(state) = world.target_state {
             wanted.insert(labels::MANAGED.to_owned(), json!(labels::TRUE));
-            wanted.insert(labels::DESIRED_REPLICAS.to_owned(), json!(seen.wanted.to_string()));
+            // Where an autoscaler decides, what the author wanted once stays as it was.
+            if self.seen.scaler.is_none() || label(object, labels::DESIRED_REPLICAS).is_none() {
+                wanted.insert(labels::DESIRED_REPLICAS.to_owned(), json!(seen.wanted.to_string()));
+            }
             wanted.insert(labels::STATE.to_owned(), json!(state.as_str()));
             if seen.bypassed {
                 wanted.insert(labels::REVISION.to_owned(), json!(seen.revision));

@@ -6,7 +6,7 @@ use crate::{
     routing::{Names, Provider},
 };
 
-fn blueprint() -> Blueprint {
+pub(super) fn blueprint() -> Blueprint {
     Blueprint {
         names: Some(Names::new("web")),
         provider: Provider::GatewayApiV1,
@@ -20,14 +20,14 @@ fn blueprint() -> Blueprint {
     }
 }
 
-fn target() -> Value {
+pub(super) fn target() -> Value {
     json!({
         "metadata": {"name": "web", "namespace": "shop", "uid": "t-1", "resourceVersion": "7", "labels": {"team": "a"}},
         "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}}}},
     })
 }
 
-fn seen(target: &Value) -> Observation {
+pub(super) fn seen(target: &Value) -> Observation {
     let revision = template_hash(&target["spec"]["template"]);
     Observation {
         target: Some(Target {
@@ -48,6 +48,7 @@ fn seen(target: &Value) -> Observation {
             revision,
         }),
         primary: None,
+        scaler: None,
         apex: Some(ApexSide::Target),
         traffic: None,
         routed: true,

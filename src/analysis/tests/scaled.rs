@@ -1,0 +1,159 @@
+//! Histories in which autoscalers move both halves.
+
+use super::model::{Happening, Model, hash};
+use super::{Strategy, happening, run, weighted};
+use crate::analysis::Stage;
+use crate::api::{canary::Phase, labels::TargetState};
+use proptest::prelude::*;
+use proptest::strategy::Strategy as _;
+
+/// The most that either autoscaler gives.
+pub(super) const MOST: u32 = 8;
+
+impl Model {
+    fn scaled(self) -> Self {
+        Self { twin: Some(0), ..self }
+    }
+
+    /// What production is to have.
+    pub(super) fn effective(&self) -> u32 {
+        match (self.twin, &self.primary) {
+            (Some(_), Some(primary)) if primary.replicas > 0 => primary.replicas,
+            (Some(_), _) => self.wanted.clamp(1, MOST),
+            (None, _) => self.wanted,
+        }
+    }
+
+    // An HPA leaves a workload at 0 alone.
+    pub(super) fn autoscale(&mut self, n: u32) {
+        if let (Some(floor), Some(primary)) = (self.twin, self.primary.as_mut().filter(|p| p.replicas > 0)) {
+            primary.replicas = n.clamp(floor.clamp(1, MOST), MOST);
+        }
+    }
+
+    // As far as the door lets it.
+    pub(super) fn autoscale_target(&mut self, n: u32) {
+        let floor = self.state.floor;
+        if let (Some(_), Some(target)) = (self.twin, self.target.as_mut().filter(|t| t.replicas > 0)) {
+            let n = n.clamp(1, MOST);
+            if n > target.replicas || n >= floor {
+                target.replicas = n;
+            }
+        }
+    }
+
+    fn until(&mut self, stage: Stage) {
+        for _ in 0..200 {
+            if self.state.stage == stage {
+                return;
+            }
+            self.step(false);
+            self.now += super::model::seconds(1);
+        }
+        panic!("never came to {stage:?}: {:?}", self.state);
+    }
+
+    fn replicas(&self) -> (u32, u32) {
+        (
+            self.target.as_ref().unwrap().replicas,
+            self.primary.as_ref().unwrap().replicas,
+        )
+    }
+}
+
+#[test]
+fn the_canary_starts_with_what_primary_runs_and_neither_gets_fewer_in_the_run() {
+    let mut model = Model::cold(weighted()).scaled();
+    run(&mut model);
+    model.happen(&Happening::Autoscale(5));
+    run(&mut model);
+    assert_eq!(model.replicas(), (0, 5));
+    model.happen(&Happening::Apply(2));
+    model.until(Stage::Analysing);
+    assert_eq!((model.replicas(), model.twin), ((5, 5), Some(5)));
+    // Primary's load leaves, its autoscaler would follow; the target's has not seen its own yet.
+    model.happen(&Happening::Autoscale(1));
+    model.happen(&Happening::AutoscaleTarget(1));
+    assert_eq!(model.replicas(), (5, 5));
+    run(&mut model);
+    assert_eq!(
+        (model.state.phase, model.replicas(), model.twin),
+        (Phase::Succeeded, (0, 5), Some(0))
+    );
+    model.happen(&Happening::Autoscale(1));
+    run(&mut model);
+    assert_eq!(model.replicas(), (0, 1));
+}
+
+#[test]
+fn promotion_carries_what_primary_runs_by_then_and_gives_back_what_the_canary_runs() {
+    let mut model = Model::cold(weighted()).scaled();
+    run(&mut model);
+    model.happen(&Happening::Apply(2));
+    model.until(Stage::Analysing);
+    model.happen(&Happening::Autoscale(4));
+    model.until(Stage::Cutover);
+    assert_eq!(model.replicas(), (4, 4));
+    model.happen(&Happening::AutoscaleTarget(7));
+    model.until(Stage::Draining);
+    assert_eq!(model.replicas(), (7, 7));
+    run(&mut model);
+    assert_eq!(model.state.last_promoted, Some(hash(2)));
+    assert_eq!(model.replicas(), (0, 7));
+}
+
+#[test]
+fn an_idle_primary_is_not_given_an_autoscaler_before_it_serves() {
+    let mut model = Model::hot(weighted()).scaled();
+    model.twin = Some(u32::MAX);
+    while model.state.stage != Stage::Rest {
+        assert_eq!(model.twin, Some(u32::MAX));
+        assert_ne!(model.label, Some(TargetState::Rest));
+        model.step(false);
+        model.now += super::model::seconds(1);
+    }
+    run(&mut model);
+    assert_eq!(model.twin, Some(0));
+}
+
+fn autoscaled() -> impl proptest::strategy::Strategy<Value = Happening> {
+    prop_oneof![
+        3 => happening(),
+        2 => (0u32..10).prop_map(Happening::Autoscale),
+        2 => (0u32..10).prop_map(Happening::AutoscaleTarget),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, .. ProptestConfig::default() })]
+
+    #[test]
+    fn every_history_with_autoscalers_keeps_the_invariants_and_comes_to_rest(
+        hot in any::<bool>(), green in any::<bool>(),
+        history in proptest::collection::vec((autoscaled(), 0u8..4), 1..40),
+    ) {
+        let strategy = if green { Strategy::Iterations(2) } else { weighted() };
+        let mut model = if hot { Model::hot(strategy) } else { Model::cold(strategy) }.scaled();
+        let mut foreign = false;
+        for (what, steps) in &history {
+            foreign |= matches!(what, Happening::Bypass(_) | Happening::ForeignRoute(_) | Happening::Delete | Happening::Pods(false));
+            model.happen(what);
+            for _ in 0..*steps {
+                let before = model.state.stage;
+                model.step(foreign);
+                if before != Stage::Cutover && model.state.stage == Stage::Cutover {
+                    let (target, primary) = model.replicas();
+                    prop_assert!(target >= primary, "{target} are to carry what {primary} did");
+                }
+            }
+        }
+        model.pods_start = true;
+        model.roll();
+        if model.target.is_none() {
+            model.happen(&Happening::Apply(2));
+        }
+        model.answer = 0;
+        model.settle();
+        model.assert_at_rest();
+    }
+}

@@ -1,0 +1,256 @@
+//! Primary's autoscaler: a twin of the user's own, at work on primary. Pure.
+//!
+//! The user's autoscaler keeps pointing at the target. An HPA does nothing for a Deployment at 0 replicas, so at rest it
+//! is inert by itself; a KEDA ScaledObject would scale up from 0, so it is paused by annotation.
+
+use super::Blueprint;
+use super::primary::TOOLKIT;
+use super::query;
+use crate::api::{Canary, Number, canary::AutoscalerRef, labels};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Annotation by which KEDA keeps a workload at a number of pods; `"0"` on the target's ScaledObject at rest.
+pub const PAUSED_REPLICAS: &str = "autoscaling.keda.sh/paused-replicas";
+
+// KEDA labels each ScaledObject with its own name and would fight over a copied one.
+const KEDA_LABELS: &str = "scaledobject.keda.sh/";
+/// KEDA's own default of `maxReplicaCount`.
+const KEDA_MAX: u32 = 100;
+
+/// What `spec.autoscalerRef.kind` may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScalerKind {
+    /// autoscaling/v2 HorizontalPodAutoscaler.
+    Hpa,
+    /// keda.sh/v1alpha1 ScaledObject.
+    ScaledObject,
+}
+
+impl ScalerKind {
+    /// Its kind as Kubernetes spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hpa => "HorizontalPodAutoscaler",
+            Self::ScaledObject => "ScaledObject",
+        }
+    }
+
+    /// The version it is read and written in, whatever the reference says (Flagger 1.44 reads the same two).
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Self::Hpa => "autoscaling/v2",
+            Self::ScaledObject => "keda.sh/v1alpha1",
+        }
+    }
+
+    fn parse(kind: &str) -> Option<Self> {
+        [Self::Hpa, Self::ScaledObject].into_iter().find(|k| k.as_str() == kind)
+    }
+
+    // Where a spec says its least and its most pods.
+    fn bound_names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Hpa => ("minReplicas", "maxReplicas"),
+            Self::ScaledObject => ("minReplicaCount", "maxReplicaCount"),
+        }
+    }
+}
+
+/// `spec.autoscalerRef`, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Autoscaler {
+    /// Which kind.
+    pub kind: ScalerKind,
+    /// Name of the user's object; the twin is `NAME-primary`.
+    pub name: String,
+    /// `primaryScalerQueries`.
+    pub queries: BTreeMap<String, String>,
+    /// `primaryScalerReplicas.minReplicas`.
+    pub min: Option<u32>,
+    /// `primaryScalerReplicas.maxReplicas`.
+    pub max: Option<u32>,
+}
+
+/// How many pods an autoscaler may give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The least.
+    pub min: u32,
+    /// The most.
+    pub max: u32,
+}
+
+impl Autoscaler {
+    /// That of a Canary; `None` without one, or for a kind the schema does not know.
+    pub fn of(canary: &Canary) -> Option<Self> {
+        let reference = canary.spec.autoscaler_ref.as_ref()?;
+        let bounds = reference.primary_scaler_replicas.clone().unwrap_or_default();
+        let count = |n: Option<Number>| u32::try_from(n?.int()).ok();
+        Some(Self {
+            kind: ScalerKind::parse(&reference.kind)?,
+            name: reference.name.clone(),
+            queries: reference.primary_scaler_queries.clone().unwrap_or_default(),
+            min: count(bounds.min_replicas),
+            max: count(bounds.max_replicas),
+        })
+    }
+
+    /// Name of the twin.
+    pub fn twin_name(&self) -> String {
+        format!("{}-primary", self.name)
+    }
+
+    /// What the twin of `user` may give primary.
+    pub fn bounds(&self, user: &Value) -> Bounds {
+        let (min, max) = self.kind.bound_names();
+        let stored = |field: &str| {
+            let number = user.get("spec")?.get(field)?.as_u64()?;
+            u32::try_from(number).ok()
+        };
+        let (least, most) = match self.kind {
+            ScalerKind::Hpa => (1, 1),
+            ScalerKind::ScaledObject => (0, KEDA_MAX),
+        };
+        let min = self.min.or(stored(min)).unwrap_or(least);
+        Bounds {
+            min,
+            max: self.max.or(stored(max)).unwrap_or(most).max(min),
+        }
+    }
+
+    /// The twin of `user` for primary, which gives it at least `floor` pods, as far as its maximum allows.
+    pub fn twin(&self, user: &Value, blueprint: &Blueprint, floor: u32) -> Value {
+        let mut spec = user.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
+        let target = spec.remove("scaleTargetRef").unwrap_or_default();
+        let primary = blueprint.primary_name();
+        let reference = match self.kind {
+            ScalerKind::Hpa => json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": primary}),
+            ScalerKind::ScaledObject => {
+                keep_queries_apart(&mut spec, &self.queries, &blueprint.target);
+                rename_hpa(&mut spec);
+                renamed(target, primary)
+            }
+        };
+        spec.insert("scaleTargetRef".to_owned(), reference);
+        self.bound(&mut spec, self.bounds(user), floor);
+        json!({
+            "apiVersion": self.kind.api_version(),
+            "kind": self.kind.as_str(),
+            "metadata": {
+                "name": self.twin_name(),
+                "namespace": blueprint.namespace,
+                "labels": self.labels(user),
+                "annotations": self.annotations(user),
+                "ownerReferences": blueprint.owner_references(),
+            },
+            "spec": spec,
+        })
+    }
+
+    // Only what differs from the copy is written: a bound the user left to its default stays that.
+    fn bound(&self, spec: &mut Map<String, Value>, bounds: Bounds, floor: u32) {
+        let (min, max) = self.kind.bound_names();
+        let least = bounds.min.max(floor).min(bounds.max);
+        // KEDA goes below its least when nothing is to be done.
+        if floor > 0 {
+            spec.remove("idleReplicaCount");
+        }
+        if self.min.is_some() || least != bounds.min {
+            spec.insert(min.to_owned(), json!(least));
+        }
+        if self.max.is_some() {
+            spec.insert(max.to_owned(), json!(bounds.max));
+        }
+    }
+
+    fn labels(&self, user: &Value) -> Map<String, Value> {
+        let mut labels = copied(user, "labels", |key| !key.starts_with(KEDA_LABELS));
+        labels.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
+        labels
+    }
+
+    // Flagger copies annotations of a ScaledObject, the pause among them, which then keeps primary at 0 (its issue 1934).
+    fn annotations(&self, user: &Value) -> Map<String, Value> {
+        match self.kind {
+            ScalerKind::Hpa => Map::new(),
+            ScalerKind::ScaledObject => copied(user, "annotations", |key| key != PAUSED_REPLICAS),
+        }
+    }
+}
+
+fn copied(user: &Value, what: &str, keep: impl Fn(&str) -> bool) -> Map<String, Value> {
+    let all = user
+        .get("metadata")
+        .and_then(|m| m.get(what))
+        .and_then(Value::as_object);
+    let ours = |key: &str| key.contains(TOOLKIT) || key.starts_with(labels::PREFIX) || key.starts_with("kubectl.");
+    all.into_iter()
+        .flatten()
+        .filter(|(key, _)| !ours(key) && keep(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+// kind, apiVersion and envSourceContainerName stay the user's.
+fn renamed(target: Value, name: String) -> Value {
+    let mut target = target.as_object().cloned().unwrap_or_default();
+    target.insert("name".to_owned(), json!(name));
+    Value::Object(target)
+}
+
+fn rename_hpa(spec: &mut Map<String, Value>) {
+    let named = spec
+        .get_mut("advanced")
+        .and_then(|advanced| advanced.pointer_mut("/horizontalPodAutoscalerConfig/name"));
+    if let Some(name) = named
+        && let Some(text) = name.as_str().filter(|text| !text.is_empty())
+    {
+        *name = json!(format!("{text}-primary"));
+    }
+}
+
+// A trigger that is given no query of its own asks about primary where the user's asks about the target.
+fn keep_queries_apart(spec: &mut Map<String, Value>, queries: &BTreeMap<String, String>, target: &str) {
+    let triggers = spec.get_mut("triggers").and_then(Value::as_array_mut);
+    for trigger in triggers.into_iter().flatten() {
+        let name = trigger.get("name").and_then(Value::as_str);
+        let given = name.and_then(|name| queries.get(name)).cloned();
+        if let Some(query) = trigger.pointer_mut("/metadata/query")
+            && let Some(text) = query.as_str()
+        {
+            *query = json!(given.unwrap_or_else(|| query::about_primary(text, target)));
+        }
+    }
+}
+
+/// The autoscaler of the Deployment `target` among those of its namespace, as a Canary names it. A ScaledObject comes
+/// before an HPA: KEDA makes one of its own for it.
+pub fn reference(target: &str, scalers: &[Value]) -> Option<AutoscalerRef> {
+    let text = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let scales = |object: &&Value| {
+        // KEDA takes a reference without a kind for one to a Deployment.
+        let kind = text(object, "/spec/scaleTargetRef/kind").unwrap_or_else(|| String::from("Deployment"));
+        let gone = object.pointer("/metadata/deletionTimestamp").is_some();
+        !gone && kind == "Deployment" && text(object, "/spec/scaleTargetRef/name").as_deref() == Some(target)
+    };
+    let found = |kind: ScalerKind| {
+        let of_kind = |object: &&Value| text(object, "/kind").as_deref() == Some(kind.as_str());
+        let named = scalers.iter().filter(of_kind).filter(scales);
+        named
+            .filter_map(|object| text(object, "/metadata/name"))
+            .min()
+            .map(|name| (kind, name))
+    };
+    let (kind, name) = found(ScalerKind::ScaledObject).or_else(|| found(ScalerKind::Hpa))?;
+    Some(AutoscalerRef {
+        api_version: kind.api_version().to_owned(),
+        kind: kind.as_str().to_owned(),
+        name,
+        primary_scaler_queries: None,
+        primary_scaler_replicas: None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
