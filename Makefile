@@ -14,8 +14,8 @@ up:        ## the cluster with gateway, Prometheus and Coalmine, left running
 	@$(E2E) up
 down:      ## take the cluster down; nothing keeps running
 	@$(E2E) down
-bench:     ## the benchmarks
-	@$(E2E) bench
+bench:     ## the benchmarks, beside Flagger; they write docs/benchmarks.md
+	@cargo run --quiet --release --bin e2e -- bench
 lint:      ## format and clippy
 	@$(E2E) lint
 manifests: ## render manifests/ again from the chart

@@ -1,8 +1,11 @@
 //! The door: what happens to a change before it is stored.
 //!
-//! One HTTPS server with five entries ([`server::Entry`]). Verdicts are pure functions of the request and of caches;
+//! One HTTPS server with six entries ([`server::Entry`]). Verdicts are pure functions of the request and of caches;
 //! what follows from them (the inert objects) has a budget of its own and never changes a verdict.
 
+pub mod announce;
+mod authorize;
+pub mod canaries;
 pub mod certificates;
 pub mod configurations;
 pub mod context;

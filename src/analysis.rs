@@ -8,27 +8,33 @@
 //!
 //! | stage | phase | the world it wants | left when | next |
 //! | --- | --- | --- | --- | --- |
-//! | Building | Initializing | primary made from the target (cold: target at 0; hot: target untouched and serving) | primary ready | Rest (cold), Switching (hot) |
-//! | Switching | Initializing | all traffic on primary, target still running | moved, settled, drained | Rest |
-//! | Rest | Initialized, Succeeded, Failed | all on primary, target at 0, primary at the wanted replicas | new revision | Scaling |
-//! | Scaling | Progressing | target scaled up, no traffic on it | target ready; deadline | Settling; RollingBack |
-//! | Settling | Progressing | target labelled as serving, no traffic on it | settle time and delay passed | Analysing; Carrying when analysis is skipped |
-//! | Analysing | Progressing | the step's weight | checks due and passed; failed too often; new revision; endpoints lost | itself at the next weight, Carrying; RollingBack; Restarting; Faltering |
-//! | Faltering | Progressing | all on primary, target kept | target ready again; deadline | Settling; RollingBack |
-//! | Restarting | Progressing | all on primary, target kept | moved, settled, drained | Scaling with the new revision |
-//! | Carrying | Promoting | target scaled to carry everything | target ready; deadline | Cutover; RollingBack |
-//! | Cutover | Promoting | all on the target, apex too | moved, settled, drained | Replacing |
-//! | Replacing | Promoting | primary made from the verified revision, idle | primary ready | Rejoining |
-//! | Rejoining | Promoting | as Replacing | settled | Returning |
+//! | Building | Initializing | primary made from the target (cold: target at 0; hot: target untouched and serving); a dry run: nothing | primary ready; leaving | Rest (cold), Switching (hot or found serving); LeavingScale, Left |
+//! | Switching | Initializing | all traffic on primary, target still running | moved, settled, drained; leaving | Rest; LeavingScale, Left |
+//! | Rest | Initialized, Succeeded, Failed, Waiting (after a dry run that passed) | all on primary, target at 0, primary at the wanted replicas | new revision or `reset`; `skip-analysis` of a failed one; leaving | Waiting when a hook is asked first, Emptying when pods are there that may have read other configs, else Scaling; LeavingScale, Left |
+//! | Waiting | Waiting | as Rest | `confirm-rollout` agrees; a `rollback` hook; back at the promoted revision; leaving | Scaling; RollingBack; Rest; Cancelling |
+//! | Scaling | Progressing | target scaled up, no traffic on it | target ready; deadline or `rollback` hook; configs changed; back at the promoted revision or no target; `reset`; leaving | Settling; RollingBack; Emptying; Rest; Restarting; Cancelling |
+//! | Settling | Progressing | target labelled as serving, no traffic on it | settle time and delay passed, `pre-rollout` and the first `confirm-traffic-increase` agree; skipped; failed too often or deadline; new revision; promoted revision or leaving; no target; dry run over | Analysing; Carrying, Cutover; RollingBack; Restarting; Cancelling; Rest |
+//! | Analysing | Progressing, WaitingPromotion while `confirm-promotion` is closed | the step's weight | checks due and passed and gates open; failed too often; new revision; endpoints lost; promoted revision or leaving; no target or dry run over | itself at the next weight, then Carrying, Cutover; RollingBack; Restarting; Faltering; Cancelling; Rest |
+//! | Faltering | Progressing | all on primary, target kept | target ready again; deadline; new revision; promoted revision or leaving; no target | Settling; RollingBack; Restarting; Cancelling; Rest |
+//! | Restarting | Progressing | all on primary, target kept | moved, settled, drained; no target; leaving | Scaling with the new revision, Emptying when only configs changed; Rest; Cancelling |
+//! | Emptying | Progressing | target at 0, so that no pod keeps the configs of before | no pod left, no config missing; back at the promoted revision or no target; leaving | Scaling; Rest; Cancelling |
+//! | Carrying | Promoting | target scaled to carry everything | target ready; deadline; verified configs changed; no target; leaving | Cutover; RollingBack; Restarting; Rest; Cancelling |
+//! | Cutover | Promoting | all on the target, apex too | moved, settled, drained; all its pods lost; verified configs changed | Replacing; RollingBack; Restarting, Cancelling |
+//! | Replacing | Promoting, Failed while primary does not become ready | primary made from the verified revision, idle | primary ready; verified configs changed before it was made | Rejoining; Restarting |
+//! | Rejoining | Promoting | as Replacing | settled | Returning by stepWeightPromotion, else Draining |
 //! | Returning | Promoting | share back to primary by stepWeightPromotion | all on primary | Draining |
 //! | Draining | Finalising | all on primary, target kept | moved, settled, drained | Rest (Succeeded) |
 //! | RollingBack | Progressing | all on primary, target kept | moved, settled, drained | Rest (Failed) |
 //! | Cancelling | Progressing | all on primary, target kept | moved, settled, drained | Rest (Succeeded) |
-//! | Returning to a plain Deployment: LeavingScale | Terminating | target made from the promoted revision, scaled up | target ready | LeavingSwitch |
-//! | LeavingSwitch | Terminating | all on the target by the user's own selector, route folded | moved, settled, drained | Left |
-//! | Left | Terminating | nothing of ours | - | - |
+//! | LeavingScale | Terminating | back to a plain Deployment: target made from the promoted revision, scaled up | target ready; no target; stays after all | LeavingSwitch; Left; Building |
+//! | LeavingSwitch | Terminating | all on the target by the user's own selector, route folded | moved, settled, drained; stays after all | Left; Building |
+//! | Left | Terminating | nothing of ours | stays after all | Building |
+//!
+//! What hooks are asked, and what annotations, suspension and dry runs do, stands in `gates` and `wishes`. The table is
+//! checked against random histories, step by step.
 
 mod bootstrap;
+mod gates;
 mod leave;
 mod note;
 mod observation;
@@ -38,13 +44,18 @@ mod run;
 mod scaling;
 mod state;
 mod step;
+mod strategy;
+mod wishes;
 mod world;
 
+pub use gates::{Answer, Question, Refusal, Wait};
 pub use note::{Note, Severity, Subject};
 pub use observation::{Checks, Observation, Primary, Rollout, Scaler, Target, Verdict};
 pub use rules::{Rules, Strategy, weight_steps};
 pub use state::{Stage, State};
 pub use step::{Decision, step};
+pub use strategy::Sessions;
+pub use wishes::Wishes;
 pub use world::{ApexSide, Dismantle, Pods, PrimaryTemplate, World};
 
 #[cfg(test)]

@@ -5,23 +5,33 @@
 //! is and what the decision wants. Nothing polls: at rest no step runs, and no request is made.
 
 mod advice;
+mod announce;
 mod cache;
 mod checks;
+mod configs;
 mod context;
+mod copies;
 mod difference;
 mod enrol;
 mod finish;
 mod half;
+mod hooks;
+mod index;
 pub mod lease;
 mod live;
+mod measured;
 mod namespaces;
 mod observe;
 mod queue;
 mod readiness;
+mod record;
 mod run;
 mod served;
 mod status;
 mod step;
+mod sweep;
+mod takeover;
+mod ties;
 mod trouble;
 mod wanted;
 mod write;

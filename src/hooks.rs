@@ -1,10 +1,12 @@
 //! The webhooks a Canary calls: gates, checks, load tests and the event hook.
 
 pub mod call;
+mod checksum;
 pub mod event;
 pub mod payload;
 
 pub use call::Caller;
+pub use checksum::run_checksum;
 pub use payload::{Payload, Run};
 
 use crate::api::canary::{HookType, Webhook};

@@ -5,6 +5,7 @@
 
 pub mod autoscaler;
 mod blueprint;
+pub mod configs;
 pub mod copies;
 pub mod daemon_set;
 pub mod generate;
@@ -14,10 +15,12 @@ mod primary;
 mod query;
 pub mod reach;
 mod resolve;
+pub mod revision;
 mod route;
 mod selector;
 mod services;
 mod spread;
+mod strategy;
 pub mod template;
 mod workload;
 
@@ -28,4 +31,5 @@ pub use resolve::{Defaults, blueprint, rules};
 pub use route::route;
 pub use selector::{Selector, SelectorError};
 pub use services::{ServiceRole, apex_selector, service, services};
+pub use strategy::exposure;
 pub use workload::Workload;

@@ -1,12 +1,15 @@
-//! Pure: weights to route objects, and back. One file per provider.
+//! Pure: traffic to route objects, and back. One file per provider.
 //!
 //! Route objects are foreign kinds: they are JSON we own parts of. A provider says what its object should be for given
-//! weights ([`httproute::generated`]), how a live object changes to carry them ([`httproute::with_weights`]) and which
-//! weights a live object carries ([`httproute::weights`]); who writes it, and when, is decided elsewhere.
+//! traffic ([`httproute::generated`]), how a live object changes to carry it ([`httproute::with_traffic`]) and which
+//! traffic a live object carries ([`httproute::traffic`]); who writes it, and when, is decided elsewhere. What traffic of
+//! the moment cannot say by itself (conditions of an A/B test, cookies) is the Canary's [`Exposure`].
 
+pub mod exposure;
 pub mod httproute;
 mod traffic;
 
+pub use exposure::{Affinity, Cookies, Exposure};
 pub use traffic::{Traffic, Weights};
 
 /// The three Services of a pair, by name. `apex` is the one users call.

@@ -1,4 +1,4 @@
-//! `make test`, `make lint`, `make bench`: what is run, in which order, and how long each part took.
+//! `make test`, `make lint`: what is run, in which order, and how long each part took.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::{self, Cluster};
-use crate::install::{install, root};
+use crate::install::{Profile, install, root};
 
 /// How many scenes of the suite play at once; they mostly wait, two cores carry this many.
 const SCENES: &str = "--test-threads=2";
@@ -56,7 +56,7 @@ async fn all(parts: &mut Vec<Part>) -> Result<()> {
 
 async fn stage() -> Result<()> {
     let cluster = Cluster::up()?;
-    install(&cluster).await
+    install(&cluster, Profile::Dev).await
 }
 
 /// Format and clippy.
@@ -65,14 +65,6 @@ pub async fn lint() -> Result<()> {
     let linted = lints(&mut parts).await;
     sum_up(&parts);
     linted
-}
-
-/// The benchmarks.
-pub async fn bench() -> Result<()> {
-    let mut parts = Vec::new();
-    let measured = part(&mut parts, "benchmarks", cargo(&["bench", "--workspace"])).await;
-    sum_up(&parts);
-    measured
 }
 
 async fn lints(parts: &mut Vec<Part>) -> Result<()> {
@@ -113,14 +105,15 @@ async fn part(parts: &mut Vec<Part>, name: &'static str, mut command: Command) -
     Ok(())
 }
 
-async fn told_to_end() -> Result<()> {
+/// An error once the program is told to end.
+pub(crate) async fn told_to_end() -> Result<()> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
     }
-    bail!("told to end before all checks were done")
+    bail!("told to end before all was done")
 }
 
 fn sum_up(parts: &[Part]) {

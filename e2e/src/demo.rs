@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::cluster::Cluster;
-use crate::install::install;
+use crate::install::{Profile, install};
 use crate::load::{Load, Report};
 use crate::scene::{App, OPT_IN, Scene, wait_for};
 use release::{Release, Wanted};
@@ -24,7 +24,7 @@ pub async fn demo() -> Result<()> {
     let began = Instant::now();
     say("1. A real Kubernetes, a gateway, Prometheus; and Coalmine, installed from its chart");
     let cluster = Cluster::up()?;
-    install(&cluster).await?;
+    install(&cluster, Profile::Dev).await?;
 
     let scene = fresh_namespace(cluster).await?;
     let first = App::new(APP, "v1");

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use crate::cluster::{Cluster, Image};
 use crate::scene::SYSTEM;
 
-pub use build::{Binaries, root};
+pub use build::{Binaries, Profile, root};
 
 /// The image of the demo workload.
 const APP_IMAGE: &str = "localhost/coalmine/app:dev";
@@ -21,9 +21,9 @@ const APP_IMAGE: &str = "localhost/coalmine/app:dev";
 const REPOSITORY: &str = "localhost/coalmine/coalmine";
 
 /// Builds the images, brings them to the node and installs the chart with the quick start's policy.
-pub async fn install(cluster: &Cluster) -> Result<()> {
+pub async fn install(cluster: &Cluster, profile: Profile) -> Result<()> {
     let began = Instant::now();
-    let binaries = Binaries::build().await?;
+    let binaries = Binaries::build(profile).await?;
     let tag = content_tag(&binaries.coalmine)?;
     bring_images(cluster, &binaries, &tag)?;
     println!("images built and on the node: {:.1} s", seconds(began));

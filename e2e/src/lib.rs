@@ -1,9 +1,11 @@
 //! The real cluster and what runs on it.
 
+pub mod bench;
 pub mod checks;
 pub mod cluster;
 pub mod demo;
 pub mod install;
 pub mod load;
 pub mod manifests;
+pub mod record;
 pub mod scene;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use e2e::cluster::{self, Cluster, Image};
-use e2e::{checks, demo, install, manifests};
+use e2e::{bench, checks, demo, install, manifests, record};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -28,8 +28,13 @@ enum Verb {
     Test,
     /// Format and clippy
     Lint,
-    /// The benchmarks
-    Bench,
+    /// The benchmarks; they write docs/benchmarks.md
+    Bench(bench::Options),
+    /// Record what the real Flagger does in the histories of tests/flagger
+    Record {
+        /// Only these; all when none is named
+        names: Vec<String>,
+    },
     /// Render manifests/ again from the chart
     Manifests,
     /// End the cluster; nothing of it goes on running
@@ -66,14 +71,15 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Up { bare } => {
             let cluster = Cluster::up()?;
             if !bare {
-                install::install(&cluster).await?;
+                install::install(&cluster, install::Profile::Dev).await?;
             }
             println!("{}", cluster.exports());
         }
         Verb::Demo => demo::demo().await?,
         Verb::Test => checks::test().await?,
         Verb::Lint => checks::lint().await?,
-        Verb::Bench => checks::bench().await?,
+        Verb::Bench(options) => bench::bench(options).await?,
+        Verb::Record { names } => record::record(&names).await?,
         Verb::Manifests => manifests::write(&manifests::helm()).await?,
         Verb::Down => {
             cluster::down()?;

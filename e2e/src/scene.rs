@@ -1,12 +1,15 @@
 //! A scene of the suite or the demo: a namespace of its own on the real cluster, and the ways to act in it and to
 //! wait for what must come.
 
+mod account;
 mod app;
 mod audit;
 mod dump;
+mod fake_nodes;
 mod hooks;
 mod kubectl;
 mod objects;
+mod on_demand;
 mod pods;
 mod timeline;
 mod waiting;
@@ -22,8 +25,10 @@ use tokio::sync::RwLock;
 use crate::cluster::Cluster;
 use crate::load::{Load, until_reachable};
 
+pub use account::Account;
 pub use app::App;
 pub use audit::{Audit, Request};
+pub use fake_nodes::FakeNodes;
 pub use hooks::{Answer, Call, Hooks};
 pub use kubectl::Said;
 pub use objects::{CanaryView, Objects};

@@ -65,6 +65,7 @@ impl View {
             namespace: &request.namespace,
             canaries: &canaries,
             policy: &policy_name,
+            dry_run: self.defaults.dry_run,
         };
         let enrolment = enrolment(request, &facts, |_| self.generated(request).map(|_| ()));
         let overrides = match &enrolment {
@@ -72,13 +73,17 @@ impl View {
                 target_canary(&canaries, &request.kind.kind, request.object_name()).map(Canary::pod_overrides)
             }
             Enrolment::Policy(_) => self.generated(request).ok().map(|plan| plan.canary.pod_overrides()),
-            Enrolment::No | Enrolment::Refused(_) => None,
+            Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,
         };
         deployments::Context {
             ours: self.ours.clone(),
             enrolment,
             controller_alive: self.controller_alive(now),
             overrides,
+            on_new_revision: self
+                .policy(&policy_name)
+                .map(|policy| policy.spec.on_new_revision())
+                .unwrap_or_default(),
         }
     }
 

@@ -7,20 +7,23 @@
 
 use super::fields::{self, Path};
 use super::patch::{PatchOp, string_map};
-use super::review::{Operation, Request};
+use super::review::{Operation, Request, Response};
 use crate::api::labels::{self, TargetState};
+use crate::api::policy::OnNewRevision;
 use crate::plan::overrides::Record;
 use serde_json::{Map, Value};
 
 mod create;
 mod intent;
 mod overrides;
+mod second;
 mod target;
 mod update;
 mod warnings;
 
 use overrides::Dress;
 pub(super) use overrides::{mark_of, was_dropped};
+pub use second::refused;
 use target::Target;
 
 /// What is known about the target when the request arrives.
@@ -34,6 +37,8 @@ pub struct Context {
     pub controller_alive: bool,
     /// Fields of canary pods only that the Canary wants; `None` when that is not known.
     pub overrides: Option<Map<String, Value>>,
+    /// What the policy makes of a second revision during a run.
+    pub on_new_revision: OnNewRevision,
 }
 
 /// Why a Deployment is one half of a pair, or is not.
@@ -44,6 +49,8 @@ pub enum Enrolment {
     No,
     /// Not enrolled although a policy applies; says why.
     Refused(String),
+    /// Not enrolled because whoever sends it may not make a Canary; says so.
+    Denied(String),
     /// No Canary yet, but the policy of this name renders one.
     Policy(String),
     /// A Canary targets it.
@@ -73,8 +80,12 @@ pub enum Stage {
     Building,
     /// P serves, nothing runs.
     Rest,
-    /// A run is in progress, or waits for a confirmation.
+    /// A run waits for confirm-rollout: nothing has started.
+    Waiting,
+    /// A run is in progress, or waits for confirm-promotion.
     Running,
+    /// The verified revision is being promoted, which goes on to its end.
+    Promoting,
     /// P serves; the last run failed.
     Failed,
     /// The Canary is being taken down.
@@ -104,13 +115,14 @@ struct Held {
 }
 
 /// Labels of T that nobody owns but us.
-const OUR_LABELS: [&str; 6] = [
+const OUR_LABELS: [&str; 7] = [
     labels::MANAGED,
     labels::DESIRED_REPLICAS,
     labels::STATE,
     labels::HELD,
     labels::REVISION,
     labels::GENERATED,
+    labels::DENIED,
 ];
 
 /// Decides one request.
@@ -161,8 +173,7 @@ pub fn mutate_blindly(request: &Request, ours: &[String]) -> Option<Outcome> {
     let context = Context {
         ours: ours.to_vec(),
         enrolment,
-        controller_alive: false,
-        overrides: None,
+        ..Context::default()
     };
     Some(Outcome {
         warnings: Vec::new(),
@@ -171,6 +182,16 @@ pub fn mutate_blindly(request: &Request, ours: &[String]) -> Option<Outcome> {
 }
 
 impl Outcome {
+    /// The answer of a mutating entry.
+    pub fn into_response(self) -> Response {
+        Response {
+            patch: self.patch,
+            ..Response::default()
+        }
+        .with_warnings(self.warnings)
+        .with_audit("decision", self.decision)
+    }
+
     fn pass(decision: &'static str) -> Self {
         Self {
             decision,
@@ -186,6 +207,14 @@ impl Held {
 
     fn unset(&mut self, label: &str) {
         self.labels.push((label.to_owned(), None));
+    }
+
+    /// The label that tells the controller to leave it alone.
+    fn denied(mut self) -> Self {
+        self.labels.retain(|(label, _)| label != labels::DENIED);
+        self.set(labels::DENIED, labels::TRUE);
+        self.decision = "denied";
+        self
     }
 
     fn into_outcome(mut self, new: Target<'_>, dressing: Vec<PatchOp>) -> Outcome {
@@ -250,5 +279,7 @@ mod dressed;
 mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verb_table;
 #[cfg(test)]
 mod verbs;

@@ -1,17 +1,18 @@
 //! The door itself: which entry asks what, of which caches, with which effects.
 
+use super::authorize::authorize;
 use super::context::{Plan, View, located, target_canary};
 use super::deployments::{self, Enrolment, Stage};
 use super::generate::{Around, Generator, Rights, preview};
 use super::metrics::Metrics;
-use super::review::{Denial, Operation, Request, Response};
+use super::review::{Operation, Request, Response};
 use super::server::{Entry, Internal, Observed, Reviewer};
 use super::validation::Lookup;
-use super::{daemonsets, kinds, routes, scale, services};
+use super::{announce, canaries, daemonsets, kinds, routes, scale, services};
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::plan::{Autoscaler, Workload};
-use crate::routing::{Names, Weights};
+use crate::routing::{Names, Traffic};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
@@ -34,6 +35,30 @@ pub struct Effects {
     pub rights: Rights,
 }
 
+impl Effects {
+    /// Announces the revision of `request`, if it brings one; returns what the requester should know.
+    async fn announce(
+        &self,
+        request: &Request,
+        canary: &deployments::Canary,
+        stored: &crate::api::Canary,
+    ) -> Option<String> {
+        let announced = stored.status.as_ref().is_some_and(|status| status.announced.is_some());
+        let revision = announce::revision(request, canary, announced)?;
+        let reason = self.generator.announce(request, stored, revision).await.err()?;
+        let name = &canary.name;
+        tracing::warn!(
+            namespace = request.namespace,
+            name,
+            reason,
+            "a revision was not announced"
+        );
+        Some(format!(
+            "coalmine: canary/{name}: its conditions follow in a moment, until then they are of the revision before"
+        ))
+    }
+}
+
 impl Reviewer for Arc<Door> {
     fn review(&self, entry: Entry, request: &Request) -> Result<Response, Internal> {
         // No entry asks for deletions; they would be let through all the same.
@@ -45,6 +70,10 @@ impl Reviewer for Arc<Door> {
             Entry::ValidateDeployments => self.validate_deployment(request),
             // Judged in `complete`, which may look for the target.
             Entry::ValidateCanaries => self.filled().map(|()| Response::allow()),
+            Entry::MutateCanaries => Ok(Response {
+                patch: canaries::mutate(request, self.view.is_ours(request)),
+                ..Response::default()
+            }),
             Entry::HoldServices => Ok(self.hold_service(request)),
             Entry::HoldRoutes => self.hold_route(request),
         }
@@ -57,6 +86,7 @@ impl Reviewer for Arc<Door> {
         response: Response,
     ) -> BoxFuture<'a, Result<Response, Internal>> {
         match entry {
+            Entry::MutateDeployments if is_whole(request) => authorize(self, request, response).map(Ok).boxed(),
             Entry::ValidateDeployments if is_whole(request) => self.follow(request, response).map(Ok).boxed(),
             Entry::ValidateCanaries => self.validate_kind(request).boxed(),
             _ => futures::future::ready(Ok(response)).boxed(),
@@ -119,13 +149,7 @@ impl Door {
             Ok(()) => knowing(request, &self.view.deployment(request, super::certificates::now())),
             Err(error) => blindly(request, &self.view.ours).ok_or(error)?,
         };
-        let response = Response {
-            patch: outcome.patch,
-            ..Response::default()
-        };
-        Ok(response
-            .with_warnings(outcome.warnings)
-            .with_audit("decision", outcome.decision))
+        Ok(outcome.into_response())
     }
 
     /// One of our own kinds. The target is looked for where that is allowed; a look that takes too long saw nothing.
@@ -149,7 +173,11 @@ impl Door {
         }
         self.filled()?;
         if is_whole(request) {
-            return Ok(Response::allow());
+            let context = self.view.deployment(request, super::certificates::now());
+            let refused = deployments::refused(request, &context);
+            return Ok(refused.map_or_else(Response::allow, |denial| {
+                Response::deny(denial).with_audit("decision", "second")
+            }));
         }
         let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
         let canaries = self.view.canaries(&request.namespace);
@@ -194,6 +222,7 @@ impl Door {
             .filter(|canary| super::context::stage(canary) != Stage::Leaving)
             .map(|canary| routes::Pair {
                 names: Names::new(canary.service_name()),
+                exposure: crate::plan::exposure(canary),
                 intent: intent(canary),
             })
             .collect();
@@ -210,11 +239,18 @@ impl Door {
         if self.view.is_ours(request) {
             return response;
         }
+        let denied = request
+            .object
+            .pointer("/metadata/labels")
+            .is_some_and(|all| all.get(labels::DENIED).is_some());
+        if denied {
+            return response;
+        }
         let context = self.view.deployment(request, super::certificates::now());
         match &context.enrolment {
             Enrolment::Policy(_) => self.first(request, response).await,
             Enrolment::Canary(canary) => self.next(request, canary, response).await,
-            Enrolment::No | Enrolment::Refused(_) => response,
+            Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => response,
         }
     }
 
@@ -243,12 +279,8 @@ impl Door {
         let response = response.with_warnings(advice(request, &plan, &around));
         match may {
             Ok(true) => {}
-            Ok(false) if request.operation == Operation::Create => return Response::deny(no_rights(request)),
-            Ok(false) => {
-                return response.with_warnings([format!(
-                    "coalmine: {name}: you may not create canaries.flagger.app here; the controller enrols it"
-                )]);
-            }
+            // The mutating phase has said so, and it is stored as a plain Deployment.
+            Ok(false) => return response,
             Err(error) => {
                 tracing::warn!(%error, "cannot ask for the requester's rights");
                 return response.with_warnings([format!("coalmine: {name}: the controller makes the Canary")]);
@@ -284,11 +316,16 @@ impl Door {
             let rules = self.view.rules(request, &plan.canary);
             return response.with_warnings(preview(&plan, &rules, canary.stage == Stage::Building));
         }
+        let Some(effects) = &self.effects else { return response };
         let building = canary.stage == Stage::Building && request.operation == Operation::Create;
-        match &self.effects {
-            Some(effects) if building => response.with_warnings(effects.generator.generate(request, plan).await),
-            _ => response,
-        }
+        let generated = async {
+            match building {
+                true => effects.generator.generate(request, plan).await,
+                false => None,
+            }
+        };
+        let (generated, announced) = futures::join!(generated, effects.announce(request, canary, stored));
+        response.with_warnings(generated.into_iter().chain(announced))
     }
 }
 
@@ -302,22 +339,14 @@ fn advice(request: &Request, plan: &Plan, around: &Around) -> Vec<String> {
         .collect()
 }
 
-fn no_rights(request: &Request) -> Denial {
-    Denial::forbidden(format!(
-        "Deployments in namespace {:?} are released as canaries, and {:?} may not create canaries.flagger.app there; \
-         ask for that right, or for the Deployment to be made by somebody who has it",
-        request.namespace, request.user_info.username
-    ))
-}
-
 /// The size the run needs of both halves.
 fn floor(canary: &crate::api::Canary) -> i64 {
     let run = canary.status.as_ref().and_then(|status| status.run.as_ref());
     run.map_or(0, |run| i64::from(run.floor))
 }
 
-/// The weights the controller stamped before writing them.
-fn intent(canary: &crate::api::Canary) -> Option<Weights> {
+/// What the controller stamped before writing it.
+fn intent(canary: &crate::api::Canary) -> Option<Traffic> {
     let intent = canary.status.as_ref()?.run.as_ref()?.intent?;
-    u8::try_from(intent.canary).ok().map(Weights::canary_share)
+    Some(Traffic::from(intent))
 }

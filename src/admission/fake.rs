@@ -33,12 +33,12 @@ impl Fake {
         Client::new(service, "default")
     }
 
-    /// `METHOD path` of the requests that write.
+    /// `METHOD path` of the requests that write; a review of rights is a question.
     pub fn writes(&self) -> Vec<String> {
         self.log
             .lock()
             .iter()
-            .filter(|line| !line.starts_with("GET"))
+            .filter(|line| !line.starts_with("GET") && !line.ends_with("/subjectaccessreviews"))
             .cloned()
             .collect()
     }
@@ -87,6 +87,17 @@ impl Fake {
                 Some(stored) if version(stored) != version(&sent) => failure(409),
                 Some(_) => (200, store(&mut objects, path.to_owned(), sent)),
             },
+            "PATCH" if path.ends_with("/status") => {
+                let path = path.trim_end_matches("/status");
+                match objects.get(path).cloned() {
+                    None => failure(404),
+                    Some(stored) if version(&stored) != version(&sent) => failure(409),
+                    Some(mut stored) => {
+                        json_patch::merge(&mut stored["status"], &sent["status"]);
+                        (200, store(&mut objects, path.to_owned(), stored))
+                    }
+                }
+            }
             "PATCH" => (200, store(&mut objects, path.to_owned(), sent)),
             _ => failure(405),
         }

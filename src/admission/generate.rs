@@ -18,7 +18,7 @@ use crate::analysis::ApexSide;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::plan::{self, Workload};
-use crate::routing::Weights;
+use crate::routing::Traffic;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, discovery::ApiResource};
@@ -57,6 +57,14 @@ impl Generator {
             Ok(Ok(None)) => Lookup::Absent,
             Ok(Err(_)) | Err(_) => Lookup::Unknown,
         }
+    }
+
+    /// Announces `revision` in the status of `canary`, within the budget.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub async fn announce(&self, request: &Request, canary: &Canary, revision: String) -> Result<(), String> {
+        super::announce::announce(&self.client, canary, request, revision, self.budget).await
     }
 
     /// Makes what `plan` says for the admitted Deployment of `request`; returns what the requester should know.
@@ -149,13 +157,13 @@ fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
         .and_then(|all| all.get(labels::STATE))
         .and_then(Value::as_str);
     let hot = state.and_then(TargetState::parse) == Some(TargetState::Hot);
-    let (side, weights) = if hot {
-        (ApexSide::Target, Weights::CANARY)
+    let (side, traffic) = if hot {
+        (ApexSide::Target, Traffic::CANARY)
     } else {
-        (ApexSide::Primary, Weights::PRIMARY)
+        (ApexSide::Primary, Traffic::PRIMARY)
     };
     let mut objects = plan::services(&request.object, &plan.selector, &plan.blueprint, side);
-    objects.extend(plan::route(&plan.blueprint, weights));
+    objects.extend(plan::route(&plan.blueprint, traffic));
     objects
 }
 

@@ -117,10 +117,30 @@ fn canary_world(request: &Request, canary: &Canary, view: &View) -> World {
     World {
         canaries: view.canaries(&request.namespace),
         services: services.iter().map(|service| facts(service, canary)).collect(),
+        unmirrored: unmirrored(canary, &routes),
         user_route: routes.iter().any(|route| httproute::refers_to(route, &names)),
         policy: view.policy_in_force(request),
         ..cluster_world(view)
     }
+}
+
+/// What routes on the same gateway tell of it: the controller that answered for them, if it copies no requests.
+fn unmirrored(canary: &Canary, routes: &[Value]) -> Option<String> {
+    let names = Names::new(canary.service_name());
+    let gateways = canary.spec.service.as_ref().and_then(|s| s.gateway_refs.as_deref());
+    let shared = |parent: &Value| {
+        gateways.unwrap_or_default().iter().any(|gateway| {
+            let own = canary.namespace_name();
+            let (name, namespace) = (gateway.name.as_str(), gateway.namespace.as_deref().unwrap_or(own));
+            parent.get("name").and_then(Value::as_str) == Some(name)
+                && parent.get("namespace").and_then(Value::as_str).unwrap_or(own) == namespace
+        })
+    };
+    let mut on_it = routes.iter().flat_map(|route| {
+        let all = httproute::refers_to(route, &names);
+        httproute::unmirrored(route).filter(move |(parent, _)| all || shared(parent))
+    });
+    on_it.next().map(|(_, controller)| controller.to_owned())
 }
 
 fn facts(service: &Value, canary: &Canary) -> ServiceFacts {

@@ -107,6 +107,16 @@ pub struct Request {
     pub old_object: Value,
     /// Nothing may be written anywhere.
     pub dry_run: Option<bool>,
+    /// The options of the API call.
+    pub options: Option<Options>,
+}
+
+/// What the door reads of `CreateOptions`, `UpdateOptions` and `PatchOptions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Options {
+    /// The field manager the client names.
+    pub field_manager: Option<String>,
 }
 
 impl Request {

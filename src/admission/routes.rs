@@ -1,24 +1,26 @@
-//! A route keeps its live weights, whoever re-applies it. Pure.
+//! A route keeps its live traffic, whoever re-applies it. Pure.
 
 use super::fields;
 use super::patch::PatchOp;
 use super::review::{Operation, Request};
-use crate::routing::{Names, Weights, httproute};
+use crate::routing::{Exposure, Names, Traffic, httproute};
 use serde_json::Value;
 
 /// One pair of the route's namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
     /// Its Services.
     pub names: Names,
+    /// What rules of ours are made from, besides shares.
+    pub exposure: Exposure,
     /// What the controller last meant to write, where the live rules disagree (a write of it is under way).
-    pub intent: Option<Weights>,
+    pub intent: Option<Traffic>,
 }
 
 /// The patch for an UPDATE of an HTTPRoute.
 ///
-/// Where the stored rules split a pair, they go on doing so at the same weights, in whatever rules were sent: a manifest
-/// that names only the apex gets our split in its place, one with weights of its own gets ours. `rules` is an atomic
+/// Where the stored rules split a pair, they go on doing so with the same traffic, in whatever rules were sent: a manifest
+/// that names only the apex gets our split and the rules of ours in its place, one with weights of its own gets ours. `rules` is an atomic
 /// list, so it leaves every owner's list as a whole, also on our own writes.
 pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
     if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
@@ -40,24 +42,40 @@ pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
     ops
 }
 
-/// The rules to store instead of those sent; nothing when they carry the right weights already.
+/// The rules to store instead of those sent; nothing when they carry the right traffic already.
 fn kept(old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
-    let mut route = sent.clone();
-    for pair in pairs {
-        // A route that names the apex only is not ours yet.
-        if !httproute::refers_to(old, &pair.names) || !httproute::is_split(old, &pair.names) {
-            continue;
-        }
-        let Some(weights) = httproute::weights(old, &pair.names).or(pair.intent) else {
-            continue;
-        };
-        let rules = httproute::with_weights(&route, &pair.names, weights);
+    // A route that names the apex only is not ours yet.
+    let split = |pair: &&&Pair| httproute::refers_to(old, &pair.names) && httproute::is_split(old, &pair.names);
+    let pairs: Vec<&Pair> = pairs.iter().filter(split).copied().collect();
+    let with_rules = |route: &Value, rules: Value| {
+        let mut route = route.clone();
         if let Some(spec) = route.get_mut("spec").and_then(Value::as_object_mut) {
             spec.insert("rules".to_owned(), rules);
         }
-    }
-    let rules = route.pointer("/spec/rules")?;
-    (Some(rules) != sent.pointer("/spec/rules")).then(|| rules.clone())
+        route
+    };
+    let users = |route: &Value| {
+        let fold = |route: Value, pair: &&Pair| with_rules(&route, httproute::folded(&route, &pair.names));
+        pairs.iter().fold(route.clone(), fold)
+    };
+    let rules = |route: &Value| route.pointer("/spec/rules").cloned();
+    // Nothing of the user's changed, so nothing has to be made anew from what our caches know of the run.
+    let wanted = if rules(&users(old)) == rules(&users(sent)) {
+        rules(old)
+    } else {
+        let carry = |route: Value, pair: &&Pair| {
+            let live = httproute::traffic(old, &pair.names, &pair.exposure, pair.intent);
+            match live.or(pair.intent) {
+                Some(traffic) => with_rules(
+                    &route,
+                    httproute::with_traffic(&route, &pair.names, traffic, &pair.exposure),
+                ),
+                None => route,
+            }
+        };
+        rules(&pairs.iter().fold(sent.clone(), carry))
+    }?;
+    (!pairs.is_empty() && Some(&wanted) != sent.pointer("/spec/rules")).then_some(wanted)
 }
 
 #[cfg(test)]
@@ -69,6 +87,7 @@ mod tests {
     fn pairs() -> Vec<Pair> {
         vec![Pair {
             names: Names::new("shop"),
+            exposure: Exposure::default(),
             intent: None,
         }]
     }
@@ -92,7 +111,12 @@ mod tests {
 
     fn split(canary: u8) -> Value {
         let plain = route(json!([{"name": "shop", "port": 80}]));
-        let rules = httproute::with_weights(&plain, &Names::new("shop"), Weights::canary_share(canary));
+        let rules = httproute::with_traffic(
+            &plain,
+            &Names::new("shop"),
+            Traffic::share(canary),
+            &Exposure::default(),
+        );
         json!({"metadata": {}, "spec": {"hostnames": ["a"], "rules": rules}})
     }
 
@@ -100,6 +124,45 @@ mod tests {
     fn a_manifest_with_the_apex_only_gets_the_live_split() {
         let sent = route(json!([{"name": "shop", "port": 80}]));
         assert_eq!(run(&split(30), &sent, false), split(30));
+    }
+
+    fn in_a_test(matches: &Value) -> (Value, Vec<Pair>) {
+        let mut pairs = pairs();
+        for pair in &mut pairs {
+            let yes = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+            pair.exposure.matches = serde_json::from_value(yes).unwrap();
+            pair.intent = Some(Traffic {
+                matched: true,
+                ..Traffic::PRIMARY
+            });
+        }
+        let mut route = route(json!([{"name": "shop", "port": 80, "weight": 1}]));
+        route["spec"]["rules"][0]["matches"] = matches.clone();
+        let pair = &pairs[0];
+        let rules = httproute::with_traffic(&route, &pair.names, pair.intent.unwrap(), &pair.exposure);
+        route["spec"]["rules"] = rules;
+        (route, pairs)
+    }
+
+    #[test]
+    fn an_ab_test_survives_a_manifest_and_follows_its_edits() {
+        let path = |value: &str| json!([{"path": {"type": "PathPrefix", "value": value}}]);
+        let (live, mut pairs) = in_a_test(&path("/"));
+        let (moved, _) = in_a_test(&path("/shop"));
+        let sent = |value: &str| {
+            let mut sent = route(json!([{"name": "shop", "port": 80, "weight": 1}]));
+            sent["spec"]["rules"][0]["matches"] = path(value);
+            sent
+        };
+        let held: Vec<&Pair> = pairs.iter().collect();
+        assert_eq!(kept(&live, &sent("/"), &held), Some(live["spec"]["rules"].clone()));
+        assert_eq!(kept(&live, &sent("/shop"), &held), Some(moved["spec"]["rules"].clone()));
+        assert_eq!(kept(&live, &live, &held), None);
+        // What the caches do not know yet is kept by what stands in the route.
+        pairs[0].exposure = Exposure::default();
+        pairs[0].intent = None;
+        let held: Vec<&Pair> = pairs.iter().collect();
+        assert_eq!(kept(&live, &sent("/"), &held), Some(live["spec"]["rules"].clone()));
     }
 
     #[test]

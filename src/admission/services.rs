@@ -43,7 +43,7 @@ pub fn mutate(request: &Request, apex: Apex) -> Vec<PatchOp> {
 fn is_held(old: &Value, stage: Stage) -> bool {
     let marked = annotation(old, ORIGINAL_SELECTOR).is_some() || label(old, labels::GENERATED).is_some();
     match stage {
-        Stage::Rest | Stage::Running | Stage::Failed => true,
+        Stage::Rest | Stage::Waiting | Stage::Running | Stage::Promoting | Stage::Failed => true,
         Stage::Building | Stage::Leaving => marked,
     }
 }

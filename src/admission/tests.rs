@@ -72,6 +72,7 @@ impl House {
             metrics_server: String::new(),
             selector_labels: Selector::default_keys(),
             include_label_prefixes: Vec::new(),
+            dry_run: false,
         };
         let view = View {
             caches,
@@ -145,6 +146,13 @@ fn patch(response: &Value) -> Value {
         .decode(response["patch"].as_str().unwrap())
         .unwrap();
     serde_json::from_slice(&bytes).unwrap()
+}
+
+fn patched(sent: &Value, response: &Value) -> Value {
+    let mut stored = sent.clone();
+    let patch: json_patch::Patch = serde_json::from_value(patch(response)).unwrap();
+    json_patch::patch(&mut stored, &patch).unwrap();
+    stored
 }
 
 #[tokio::test]
@@ -409,22 +417,42 @@ async fn who_may_not_make_canaries_may_not_make_them_by_way_of_us() {
         ..Fake::default()
     };
     let house = House::with(&fake);
-    let create = request("Deployment", "CREATE", Value::Null, admitted());
-    let (_, response) = house.ask(Entry::ValidateDeployments, create).await;
-    assert_eq!(
-        (&response["allowed"], &response["status"]["code"]),
-        (&json!(false), &json!(403))
-    );
-    let update = request("Deployment", "UPDATE", deployment(3), admitted());
-    let (_, response) = house.ask(Entry::ValidateDeployments, update).await;
-    assert_eq!(response["allowed"], json!(true));
-    assert!(
-        response["warnings"][0]
-            .as_str()
-            .unwrap()
-            .contains("you may not create canaries.flagger.app here")
-    );
+    for (operation, old) in [("CREATE", Value::Null), ("UPDATE", deployment(3))] {
+        let mut sent = deployment(3);
+        sent["spec"]["template"]["spec"]["containers"][0]["image"] = json!("shop:2");
+        let review = request("Deployment", operation, old, sent.clone());
+        let (_, response) = house.ask(Entry::MutateDeployments, review).await;
+        assert_eq!(response["allowed"], json!(true));
+        assert_eq!(
+            response["warnings"],
+            json!(["deployment/shop is not released as a canary: \"ann\" may not create canaries.flagger.app in web"])
+        );
+        let stored = patched(&sent, &response);
+        assert_eq!(stored["spec"], sent["spec"], "a plain Deployment");
+        assert_eq!(stored["metadata"]["labels"], json!({labels::DENIED: "true"}));
+        let review = request("Deployment", operation, Value::Null, stored);
+        let (_, response) = house.ask(Entry::ValidateDeployments, review).await;
+        assert_eq!(
+            (&response["allowed"], &response["warnings"]),
+            (&json!(true), &Value::Null)
+        );
+    }
     assert_eq!(fake.objects.lock().len(), 0);
+}
+
+#[tokio::test]
+async fn a_later_write_by_somebody_who_may_enrols_it() {
+    let fake = Fake {
+        allowed: Some(true),
+        ..Fake::default()
+    };
+    let mut denied = deployment(3);
+    denied["metadata"]["labels"] = json!({labels::DENIED: "true"});
+    let review = request("Deployment", "UPDATE", denied, deployment(3));
+    let (_, response) = House::with(&fake).ask(Entry::MutateDeployments, review).await;
+    let stored = patched(&deployment(3), &response);
+    assert_eq!(stored["metadata"]["labels"][labels::MANAGED], "true");
+    assert!(stored["metadata"]["labels"].get(labels::DENIED).is_none());
 }
 
 #[tokio::test]

@@ -1,8 +1,14 @@
 //! From a plain Deployment to a pair, and the rest between runs.
 
 use super::{Note, Rollout, Stage, Target, step::Step};
-use crate::api::{canary::Phase, labels::TargetState};
-use crate::{plan::hash, routing::Traffic};
+use crate::api::{
+    canary::{HookType, Phase},
+    labels::TargetState,
+};
+use crate::{
+    plan::{hash, revision},
+    routing::Traffic,
+};
 
 /// Whether the target's own pods are the ones that serve while the pair is built.
 ///
@@ -18,6 +24,9 @@ pub(super) fn is_hot(target: &Target) -> bool {
 impl Step<'_> {
     pub(super) fn building(&mut self) {
         let Some(target) = self.target().cloned() else { return };
+        if self.rules.dry_run {
+            return self.note_once("dry run", Note::WouldInitialize);
+        }
         if self.adopts_an_existing_primary(&target) {
             return;
         }
@@ -40,7 +49,9 @@ impl Step<'_> {
             std::time::Duration::ZERO
         };
         if !self.held_for(ready, settle) {
-            self.say_primary_waits();
+            if !self.lacks_configs(&target) {
+                self.say_primary_waits();
+            }
             return;
         }
         self.state.last_promoted = revision;
@@ -98,6 +109,7 @@ impl Step<'_> {
     }
 
     pub(super) fn rest(&mut self) {
+        self.post_rollout();
         let Some(target) = self.target().cloned() else { return };
         let promoted = self.state.last_promoted.as_deref();
         // A hash of another version of the rule says nothing about the template: re-baseline instead of firing.
@@ -113,17 +125,39 @@ impl Step<'_> {
             }
             return;
         }
-        if self.state.last_applied.as_deref() == Some(target.revision.as_str()) {
+        // What was only rehearsed is released once rehearsing is over.
+        let rehearsed = self.state.dry && self.state.phase == Phase::Waiting && !self.rules.dry_run;
+        let same = self.state.last_applied.as_deref() == Some(target.revision.as_str());
+        if same && !rehearsed || self.lacks_configs(&target) {
             return;
         }
-        self.start_run(&target);
         if target.bypassed {
             self.note(Note::Bypassed);
         }
+        self.begin(&target);
+    }
+
+    /// A run, from its first gate on.
+    pub(super) fn begin(&mut self, target: &Target) {
+        if self.asks(HookType::ConfirmRollout) {
+            self.start_run(target);
+            self.enter(Stage::Waiting, Phase::Waiting);
+            return self.waiting();
+        }
         self.note(Note::NewRevision);
+        // Pods that are there already may have read what the configs were before.
+        if revision::has_configs(&target.revision) && (target.replicas > 0 || target.active.is_some()) {
+            self.enter(Stage::Emptying, Phase::Progressing);
+        } else {
+            self.start_run(target);
+        }
     }
 
     pub(super) fn start_run(&mut self, target: &Target) {
+        self.state.started = false;
+        self.state.skip = false;
+        self.state.queued = None;
+        self.state.dry = self.rules.dry_run;
         self.state.last_applied = Some(target.revision.clone());
         self.state.failed_checks = 0;
         self.state.iterations = 0;

@@ -2,6 +2,7 @@
 
 use super::{ApexSide, Note, Stage, step::Step};
 use crate::api::canary::Phase;
+use crate::plan::revision::same_template;
 use crate::routing::Traffic;
 
 impl Step<'_> {
@@ -48,12 +49,10 @@ impl Step<'_> {
             return self.enter(Stage::Left, Phase::Terminating);
         };
         let primary = self.seen.primary.as_ref().map_or(0, |p| p.replicas);
-        let restored = target.plain
-            && self
-                .state
-                .last_promoted
-                .as_ref()
-                .is_none_or(|hash| target.revision == *hash || !target.known.contains(hash));
+        let same = |hash: &String| {
+            same_template(&target.revision, hash) || !target.known.iter().any(|k| same_template(k, hash))
+        };
+        let restored = target.plain && self.state.last_promoted.as_ref().is_none_or(same);
         let all = if target.fixed {
             target.replicas.max(1)
         } else {

@@ -1,6 +1,7 @@
 //! What a step has to say: events and log lines, in Flagger 1.44's words where Flagger has them, because scripts grep.
 
-use crate::plan::Workload;
+use super::Refusal;
+use crate::{api::canary::HookType, plan::Workload, telemetry::messages};
 
 /// Whose run a note is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Note {
     NewRevision,
     /// The change that started the run did not pass the admission door.
     Bypassed,
+    /// Pods cannot do without these configs, which do not exist.
+    ConfigMissing(String),
     /// A second revision arrived in mid-run.
     Restarting,
     /// The promoted revision was applied in mid-run, or the target was deleted.
@@ -41,8 +44,12 @@ pub enum Note {
     Starting,
     /// The canary's share was raised.
     CanaryWeight(u8),
-    /// An iteration passed.
+    /// An iteration begins.
     Iteration(u32, u32),
+    /// Blue/green: everybody is sent to the canary for its last check; whether copies of requests went there before.
+    CutOver(bool),
+    /// Requests cannot be copied, so the revision is analysed without.
+    NoMirror,
     /// Primary's share was raised in promotion.
     PrimaryWeight(u8),
     /// A check did not pass; the message as the metric or hook gave it.
@@ -67,6 +74,26 @@ pub enum Note {
     PromotedUnanalysed,
     /// Primary does not become ready in promotion.
     PromotionStuck(String),
+    /// A hook of that type agreed.
+    HookPassed(HookType, String),
+    /// A gate is closed.
+    GateClosed(HookType, Refusal),
+    /// A hook of that type failed.
+    HookFailed(HookType, Refusal),
+    /// A `rollback` hook asked for it.
+    RollingBackByHook,
+    /// A second revision waits for the end of the run.
+    Queued,
+    /// An annotation asked to promote without checks.
+    Skipping,
+    /// An annotation asked to skip, and nothing waits for promotion.
+    NothingToSkip,
+    /// An annotation asked to analyse again.
+    RunningAgain,
+    /// A rehearsal did not make the pair.
+    WouldInitialize,
+    /// A rehearsal would have promoted.
+    WouldPromote,
     /// The pair is being taken apart.
     Terminating,
     /// The pair is gone.
@@ -78,12 +105,18 @@ impl Note {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Bypassed
+            | Self::ConfigMissing(_)
+            | Self::NoMirror
             | Self::Halt(_)
             | Self::CanaryNotReady(_)
             | Self::PrimaryNotReady(_)
             | Self::ThresholdReached(_)
             | Self::RollingBack(_)
             | Self::Failed
+            | Self::GateClosed(..)
+            | Self::HookFailed(..)
+            | Self::HookPassed(HookType::Rollback, _)
+            | Self::RollingBackByHook
             | Self::PromotionStuck(_) => Severity::Warning,
             _ => Severity::Normal,
         }
@@ -103,11 +136,17 @@ impl Note {
             Self::Bypassed => {
                 format!("Change of {t}.{ns} bypassed admission; it was found afterwards and is analysed like any other")
             }
+            Self::ConfigMissing(what) => format!("Waiting for {what}, which {t}.{ns} cannot do without"),
             Self::Restarting => format!("New revision detected! Restarting analysis for {t}.{ns}"),
             Self::Cancelled => format!("Rollout cancelled, {t}.{ns} is back at what {t}-primary.{ns} serves"),
             Self::Starting => format!("Starting canary analysis for {t}.{ns}"),
             Self::CanaryWeight(weight) => format!("Advance {c}.{ns} canary weight {weight}"),
             Self::Iteration(done, of) => format!("Advance {c}.{ns} canary iteration {done}/{of}"),
+            Self::CutOver(false) => String::from("Routing all traffic to canary"),
+            Self::CutOver(true) => String::from("Stop traffic mirroring and route all traffic to canary"),
+            Self::NoMirror => {
+                format!("The gateway of {c}.{ns} has no RequestMirror filter; the analysis goes on without mirroring")
+            }
             Self::PrimaryWeight(weight) => format!("Advance {c}.{ns} primary weight {weight}"),
             Self::Halt(message) => message.clone(),
             // Flagger's own spelling, which scripts search for.
@@ -129,9 +168,49 @@ impl Note {
             Self::Promoted => format!("Promotion completed! Scaling down {t}.{ns}"),
             Self::PromotedUnanalysed => format!("Promotion completed! Canary analysis was skipped for {t}.{ns}"),
             Self::PromotionStuck(why) => format!("Promotion of {t}.{ns} failed, primary not ready: {why}"),
+            Self::HookPassed(kind, hook) => passed(*kind, hook),
+            Self::GateClosed(kind, refusal) => closed(*kind, c, ns, &refusal.hook),
+            Self::HookFailed(kind, refusal) => failed(*kind, c, ns, refusal),
+            Self::RollingBackByHook => messages::rolling_back_by_hook(c, ns),
+            Self::Queued => format!("New revision of {t}.{ns} waits for the end of the run"),
+            Self::Skipping => format!("Skipping the analysis of {t}.{ns}, its annotation asks for it"),
+            Self::NothingToSkip => format!("Nothing of {t}.{ns} waits for promotion, its annotation has no effect"),
+            Self::RunningAgain => format!("Analysing {t}.{ns} again, its annotation asks for it"),
+            Self::WouldInitialize => {
+                format!("Dry run: {t}-primary.{ns} would be created and take the traffic of {t}.{ns}")
+            }
+            Self::WouldPromote => format!("Analysis passed, {t}.{ns} would be promoted; nothing is changed"),
             Self::Terminating => format!("Terminating canary {c}.{ns}"),
             Self::Terminated => format!("Terminated canary {c}.{ns}"),
         }
+    }
+}
+
+fn passed(kind: HookType, hook: &str) -> String {
+    match kind {
+        HookType::ConfirmRollout => messages::confirm_rollout_passed(hook),
+        HookType::PreRollout => messages::pre_rollout_passed(hook),
+        HookType::ConfirmTrafficIncrease => messages::confirm_traffic_increase_passed(hook),
+        HookType::ConfirmPromotion => messages::confirm_promotion_passed(hook),
+        HookType::Rollback => messages::rollback_passed(hook),
+        HookType::PostRollout | HookType::Rollout | HookType::Event => messages::post_rollout_passed(hook),
+    }
+}
+
+fn closed(kind: HookType, c: &str, ns: &str, hook: &str) -> String {
+    match kind {
+        HookType::ConfirmPromotion => messages::waiting_for_promotion_approval(c, ns, hook),
+        HookType::ConfirmTrafficIncrease => messages::waiting_for_traffic_increase_approval(c, ns, hook),
+        _ => messages::waiting_for_approval(c, ns, hook),
+    }
+}
+
+fn failed(kind: HookType, c: &str, ns: &str, refusal: &Refusal) -> String {
+    let Refusal { hook, error, .. } = refusal;
+    match kind {
+        HookType::PreRollout => messages::pre_rollout_failed(c, ns, hook, error),
+        HookType::PostRollout => messages::post_rollout_failed(hook, error),
+        _ => messages::rollout_failed(c, ns, hook, error),
     }
 }
 
@@ -157,6 +236,11 @@ mod tests {
             (Note::Starting, "Starting canary analysis for web.test"),
             (Note::CanaryWeight(10), "Advance app.test canary weight 10"),
             (Note::Iteration(1, 5), "Advance app.test canary iteration 1/5"),
+            (Note::CutOver(false), "Routing all traffic to canary"),
+            (
+                Note::CutOver(true),
+                "Stop traffic mirroring and route all traffic to canary",
+            ),
             (Note::PrimaryWeight(50), "Advance app.test primary weight 50"),
             (
                 Note::ThresholdReached(5),

@@ -1,5 +1,6 @@
 //! What is seen of a Canary's pair, reduced to what decisions need.
 
+use super::{Answer, Wishes};
 use crate::{api::labels::TargetState, routing::Traffic};
 use jiff::Timestamp;
 
@@ -37,9 +38,11 @@ pub struct Target {
     pub held: bool,
     /// The label `coalmine.dev/state`.
     pub state: Option<TargetState>,
-    /// Hash of `spec.template`.
+    /// Revision of `spec.template` and the configs it names, see [`crate::plan::revision`].
     pub revision: String,
-    /// Hash of the template whose pods run; `None` with no pods, or while two revisions run.
+    /// Configs that `spec.template` cannot do without and that do not exist, for people.
+    pub missing: Option<String>,
+    /// Revision whose pods run; `None` with no pods, or while two revisions run.
     pub active: Option<String>,
     /// The rollout of `spec.template`, or of the running one while held.
     pub rollout: Rollout,
@@ -47,7 +50,7 @@ pub struct Target {
     pub endpoints: Option<u32>,
     /// Why pods do not start (image, crash, scheduling), when it was looked up.
     pub trouble: Option<String>,
-    /// The revisions that can be made again from stored ReplicaSets or the template itself.
+    /// The revisions that can be made again: from stored ReplicaSets or the template itself, with the configs of now.
     pub known: Vec<String>,
     /// No field of the template differs from what its author wrote for canary pods only.
     pub plain: bool,
@@ -64,7 +67,7 @@ pub struct Primary {
     pub replicas: u32,
     /// The number of pods is not ours to say.
     pub fixed: bool,
-    /// Hash of the target's template it was made from.
+    /// Revision of the target it was made from.
     pub revision: Option<String>,
     /// Its rollout.
     pub rollout: Rollout,
@@ -116,6 +119,8 @@ pub struct Observation {
     pub traffic: Option<Traffic>,
     /// Whether a route carries weights for this pair.
     pub routed: bool,
+    /// Whether every route can copy requests; one that cannot would lose them instead.
+    pub mirrors: bool,
     /// Whether the pair has Services at all; a worker without ports has none.
     pub served: bool,
     /// Whether any route still names `-primary` or `-canary`.
@@ -124,4 +129,10 @@ pub struct Observation {
     pub promoted: Option<String>,
     /// The answer to the check asked last.
     pub checks: Option<Checks>,
+    /// What hooks answered, newest per type.
+    pub answers: Vec<Answer>,
+    /// Another one for each change of the Canary's spec or annotations: closed gates are asked again at once.
+    pub edition: String,
+    /// What the Canary's annotations ask for.
+    pub wishes: Wishes,
 }

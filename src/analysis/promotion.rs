@@ -6,6 +6,9 @@ use crate::routing::Traffic;
 
 impl Step<'_> {
     pub(super) fn promote(&mut self) {
+        if self.state.dry {
+            return self.rehearsed();
+        }
         self.state.remember_size(self.seen);
         if self.can_carry() {
             self.cut_over();
@@ -14,8 +17,17 @@ impl Step<'_> {
         }
     }
 
+    // The rehearsal ends where promotion would begin; no traffic has to leave.
+    fn rehearsed(&mut self) {
+        let waits = self.state.last_applied != self.state.last_promoted;
+        let phase = if waits { Phase::Waiting } else { Phase::Succeeded };
+        self.enter(Stage::Rest, phase);
+        self.state.intent = Traffic::PRIMARY;
+        self.note(Note::WouldPromote);
+    }
+
     // As many pods as primary has, or as are wanted, whichever is more, all of them endpoints.
-    fn can_carry(&self) -> bool {
+    pub(super) fn can_carry(&self) -> bool {
         let primary = self.seen.primary.as_ref().map_or(0, |p| p.replicas);
         self.target().is_some_and(|t| {
             // On other nodes than primary's there may be fewer of a DaemonSet's pods: all of them it is then.
@@ -32,6 +44,9 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
+        if self.verified_configs_are_lost(&target) {
+            return;
+        }
         let ready = self.can_carry();
         if self.held_for(ready, self.rules.settle) {
             return self.cut_over();
@@ -60,6 +75,11 @@ impl Step<'_> {
                 "the canary lost all its pods in promotion",
             )));
         }
+        if let Some(target) = self.target().cloned()
+            && self.verified_configs_are_lost(&target)
+        {
+            return;
+        }
         let in_place = self.in_place(Traffic::CANARY, ApexSide::Target);
         if self.held_for(in_place, self.rules.settle_and_drain()) {
             self.enter(Stage::Replacing, Phase::Promoting);
@@ -70,6 +90,13 @@ impl Step<'_> {
     pub(super) fn replacing(&mut self) {
         if self.replaced() {
             return self.enter(Stage::Rejoining, Phase::Promoting);
+        }
+        let made = self.seen.primary.as_ref().and_then(|p| p.revision.as_ref()) == self.state.last_applied.as_ref();
+        if let Some(target) = self.target().cloned()
+            && !made
+            && self.verified_configs_are_lost(&target)
+        {
+            return;
         }
         let Some(primary) = self.seen.primary.clone() else {
             return;
@@ -140,7 +167,8 @@ impl Step<'_> {
         }
         self.state.last_promoted.clone_from(&self.state.last_applied);
         self.enter(Stage::Rest, Phase::Succeeded);
-        self.note(if self.rules.skip_analysis {
+        self.over();
+        self.note(if self.rules.skip_analysis || self.state.skip {
             Note::PromotedUnanalysed
         } else {
             Note::Promoted

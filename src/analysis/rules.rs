@@ -1,12 +1,16 @@
 //! What a Canary and its policy ask for, resolved: defaults applied, units settled.
 
-use std::time::Duration;
+use super::{Sessions, State, Target};
+use crate::api::canary::HookType;
+use std::{collections::BTreeSet, time::Duration};
 
 /// How a revision is exposed while it is analysed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Strategy {
     /// The canary's share in percent, one entry per step, rising. Never empty.
     Weighted(Vec<u8>),
+    /// A/B: this many checks with the users who match `analysis.match`.
+    Matched(u32),
     /// Blue/green: this many checks without traffic of the canary's own, then promotion.
     Iterations(u32),
 }
@@ -16,6 +20,12 @@ pub enum Strategy {
 pub struct Rules {
     /// How a revision is exposed.
     pub strategy: Strategy,
+    /// Percent of requests copied to the canary, one entry per check, rising; empty without a mirror.
+    pub mirror: Vec<u8>,
+    /// `analysis.iterations` beside weights: passed checks after which a revision is promoted at any weight.
+    pub most_checks: Option<u32>,
+    /// `analysis.sessionAffinity`, where the provider has cookies.
+    pub sessions: Option<Sessions>,
     /// `analysis.stepWeightPromotion` in percent; 0 means all at once.
     pub promotion_step: u8,
     /// `analysis.interval`: the spacing of checks.
@@ -32,6 +42,12 @@ pub struct Rules {
     pub drain: Duration,
     /// `spec.skipAnalysis`.
     pub skip_analysis: bool,
+    /// The types of `analysis.webhooks` that are there.
+    pub hooks: BTreeSet<HookType>,
+    /// The policy's `onNewRevision` is Queue (or Refuse, and the door was away): a second revision waits for its turn.
+    pub queue: bool,
+    /// Nothing is routed and nothing promoted: `spec.dryRun`, the annotation, or `--dry-run`.
+    pub dry_run: bool,
     /// `spec.suspend`.
     pub suspended: bool,
     /// The Canary is being deleted, or its namespace opted out: converge to a plain Deployment.
@@ -39,12 +55,16 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The step after `weight`; `None` when `weight` is the last.
-    pub fn next_weight(&self, weight: u8) -> Option<u8> {
-        match &self.strategy {
-            Strategy::Weighted(steps) => steps.iter().copied().find(|step| *step > weight),
-            Strategy::Iterations(_) => None,
-        }
+    /// Whether the target's template waits for the end of the run. It can where the door holds it and the run's own pods
+    /// stay; going back to what is promoted never waits.
+    pub fn queues(&self, state: &State, target: &Target) -> bool {
+        let revision = Some(&target.revision);
+        self.queue
+            && target.held
+            && state.last_applied.as_ref() != revision
+            && state.last_promoted.as_ref() != revision
+            && target.active.is_some()
+            && target.active == state.last_applied
     }
 
     /// The time after which a side that traffic has left holds no request any more.

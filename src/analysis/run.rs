@@ -1,7 +1,11 @@
 //! A revision under analysis: scaled up, settled, given its share, checked, and given up or passed on.
 
 use super::{ApexSide, Note, Rollout, Stage, Strategy, Target, Verdict, step::Step};
-use crate::api::{canary::Phase, labels::TargetState};
+use crate::api::{
+    canary::{HookType, Phase},
+    labels::TargetState,
+};
+use crate::plan::revision;
 use crate::routing::Traffic;
 use jiff::Timestamp;
 
@@ -10,15 +14,18 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
-        if self.state.last_applied.as_deref() != Some(target.revision.as_str()) {
+        if self.queues(&target) {
+            self.queue(&target);
+        } else if self.state.last_applied.as_deref() != Some(target.revision.as_str()) && target.missing.is_none() {
             if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
                 return self.cancel_at_rest();
             }
-            self.start_run(&target);
             self.note(Note::Restarting);
-            return;
+            return self.start_over(&target);
         }
-        if target.dressed && self.target_ready(self.state.run_size(&target, self.seen)) {
+        // While it is held, the pods that are ready are those of the revision before.
+        let moved = !target.held && target.dressed;
+        if moved && self.target_ready(self.state.run_size(&target, self.seen)) {
             return self.enter(Stage::Settling, Phase::Progressing);
         }
         self.wait_for_target(&target);
@@ -39,6 +46,7 @@ impl Step<'_> {
                     "progress deadline of {seconds}s exceeded"
                 ))));
             }
+            Rollout::Waiting(_) if self.lacks_configs(target) => {}
             Rollout::Waiting(why) => self.note_once("waiting", Note::CanaryNotReady(with_trouble(why))),
             Rollout::Ready => {}
         }
@@ -60,24 +68,14 @@ impl Step<'_> {
         if !self.held_for(safe, self.rules.settle + self.rules.delay) || self.state.stage != Stage::Settling {
             return;
         }
-        if self.rules.skip_analysis {
+        if self.rules.skip_analysis || self.state.skip {
             return self.promote();
         }
-        self.note(Note::Starting);
-        let first = match &self.rules.strategy {
-            Strategy::Weighted(steps) => steps.first().copied().unwrap_or(100).max(self.state.resume),
-            Strategy::Iterations(_) => 0,
-        };
-        self.enter(Stage::Analysing, Phase::Progressing);
-        self.set_weight(first);
-    }
-
-    fn set_weight(&mut self, weight: u8) {
-        self.state.intent = Traffic::share(weight);
-        self.state.moved_at = None;
-        if weight > 0 {
-            self.note(Note::CanaryWeight(weight));
+        if !self.may_start() {
+            return;
         }
+        self.enter(Stage::Analysing, Phase::Progressing);
+        self.show_first();
     }
 
     pub(super) fn analysing(&mut self) {
@@ -90,10 +88,10 @@ impl Step<'_> {
         if let Rollout::Failed(why) = &target.rollout {
             return self.roll_back(Note::RollingBack(why.clone()));
         }
-        if target.endpoints == Some(0) && self.state.intent.canary() > 0 {
+        if target.endpoints == Some(0) {
             return self.falter();
         }
-        let in_place = self.in_place(self.state.intent, ApexSide::Primary);
+        let in_place = self.in_place(self.state.traffic(), ApexSide::Primary);
         if self.state.moved_at.is_none() && in_place {
             self.state.moved_at = Some(self.now);
             self.state.due.get_or_insert(self.now + self.rules.interval);
@@ -102,7 +100,11 @@ impl Step<'_> {
             return;
         };
         if self.now < due {
-            return self.wake_at(due);
+            self.wake_at(due);
+            if self.opened() {
+                self.proceed(self.now);
+            }
+            return;
         }
         match self.verdict(due).cloned() {
             None => self.ask = Some(due),
@@ -117,6 +119,11 @@ impl Step<'_> {
                 self.advance(due);
             }
             // Before a run's first value there may simply be no traffic yet: wait, but not for ever.
+            // Without traffic of its own there is nothing to measure, and nothing can be spoilt.
+            Verdict::NoData(message) if self.state.dry => {
+                self.note(Note::Halt(message));
+                self.advance(due);
+            }
             Verdict::NoData(message) if !self.state.had_data && self.state.waits < self.rules.threshold => {
                 self.state.waits += 1;
                 self.note(Note::Halt(message));
@@ -132,11 +139,18 @@ impl Step<'_> {
 
     fn failed_check(&mut self, message: String, due: Timestamp) {
         self.note(Note::Halt(message));
+        // What was asked after a passed check is asked again after the next one that passes.
+        if let Some(wait) = self.state.gate.as_mut() {
+            wait.at = None;
+        }
+        self.next_due(due);
+        self.count_failure();
+    }
+
+    pub(super) fn count_failure(&mut self) {
         self.state.failed_checks += 1;
         if self.state.failed_checks >= self.rules.threshold {
             self.roll_back(Note::ThresholdReached(self.state.failed_checks));
-        } else {
-            self.next_due(due);
         }
     }
 
@@ -153,23 +167,42 @@ impl Step<'_> {
     }
 
     fn advance(&mut self, due: Timestamp) {
-        match self.rules.strategy.clone() {
-            Strategy::Iterations(of) => {
-                self.state.iterations += 1;
-                self.note(Note::Iteration(self.state.iterations.min(of), of));
-                if self.state.iterations >= of {
-                    return self.promote();
-                }
-            }
-            Strategy::Weighted(_) => match self.rules.next_weight(self.state.intent.canary()) {
-                Some(weight) => self.set_weight(weight),
-                None => return self.promote(),
-            },
-        }
         self.next_due(due);
+        self.proceed(due);
     }
 
-    // All of the canary's endpoints are gone under traffic: it goes to primary at once, and comes back with them.
+    // What the checks passed so far lead to, as far as its gates are open. Whatever moves is checked an interval later.
+    fn proceed(&mut self, at: Timestamp) {
+        let iterated = match self.rules.strategy {
+            Strategy::Weighted(_) => false,
+            Strategy::Matched(of) | Strategy::Iterations(of) => self.state.iterations >= of,
+        };
+        let due = iterated || self.state.phase == Phase::WaitingPromotion;
+        if due && !self.may_promote(at) {
+            return;
+        }
+        let weighted = matches!(self.rules.strategy, Strategy::Weighted(_));
+        if !due && weighted && !self.allowed(HookType::ConfirmTrafficIncrease, at) {
+            return;
+        }
+        if !(due && weighted) && self.show_next() {
+            self.state.phase = Phase::Progressing;
+            return self.next_due(at);
+        }
+        if due || self.may_promote(at) {
+            self.promote();
+        }
+    }
+
+    fn may_promote(&mut self, at: Timestamp) -> bool {
+        if self.asks(HookType::ConfirmPromotion) {
+            self.state.phase = Phase::WaitingPromotion;
+        }
+        self.allowed(HookType::ConfirmPromotion, at)
+    }
+
+    // All of the canary's endpoints are gone: traffic, if any, goes to primary at once, and comes back with them. Without
+    // traffic of its own there is nothing to judge either.
     fn falter(&mut self) {
         self.state.resume = self.state.intent.canary();
         self.state.intent = Traffic::PRIMARY;
@@ -195,9 +228,19 @@ impl Step<'_> {
     // Under traffic a new template is held by the door; traffic leaves before it starts. Without the door its pods are
     // starting already, and traffic leaves all the same.
     fn revision_changed(&mut self, target: &Target) -> bool {
-        if self.state.last_applied.as_deref() == Some(target.revision.as_str()) {
+        if self.state.last_applied.as_deref() == Some(target.revision.as_str()) || self.lacks_configs(target) {
             return false;
         }
+        if self.queues(target) {
+            self.queue(target);
+            return false;
+        }
+        self.withdraw(target);
+        true
+    }
+
+    // Traffic goes to primary, and then on with what the target is now.
+    fn withdraw(&mut self, target: &Target) {
         self.state.intent = Traffic::PRIMARY;
         if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
             self.enter(Stage::Cancelling, Phase::Progressing);
@@ -205,7 +248,37 @@ impl Step<'_> {
             self.enter(Stage::Restarting, Phase::Progressing);
             self.note(Note::Restarting);
         }
+    }
+
+    // The data that was verified is not there any more, so it cannot be promoted. A template is always there: ReplicaSets
+    // remember it.
+    pub(super) fn verified_configs_are_lost(&mut self, target: &Target) -> bool {
+        let lost = self.state.last_applied.as_ref().is_some_and(|verified| {
+            let template = |known: &String| revision::same_template(known, verified);
+            !target.known.contains(verified) && target.known.iter().any(template)
+        });
+        if lost {
+            self.withdraw(target);
+        }
+        lost
+    }
+
+    // What is to be read is not there: nothing is decided until it is.
+    pub(super) fn lacks_configs(&mut self, target: &Target) -> bool {
+        let Some(missing) = &target.missing else { return false };
+        self.note_once(missing, Note::ConfigMissing(missing.clone()));
         true
+    }
+
+    fn queues(&self, target: &Target) -> bool {
+        self.rules.queues(&self.state, target)
+    }
+
+    fn queue(&mut self, target: &Target) {
+        if self.state.queued.as_ref() != Some(&target.revision) {
+            self.state.queued = Some(target.revision.clone());
+            self.note(Note::Queued);
+        }
     }
 
     pub(super) fn restarting(&mut self) {
@@ -213,8 +286,31 @@ impl Step<'_> {
             return self.cancel_at_rest();
         };
         if self.left_the_target() {
-            self.start_run(&target);
+            self.start_over(&target);
         }
+    }
+
+    // Pods read their environment once: those of the same template are to go before the ones that read the new data.
+    fn start_over(&mut self, target: &Target) {
+        let last = self.state.last_applied.as_deref().unwrap_or_default();
+        if revision::same_template(last, &target.revision) {
+            self.enter(Stage::Emptying, Phase::Progressing);
+        } else {
+            self.start_run(target);
+        }
+    }
+
+    pub(super) fn emptying(&mut self) {
+        let Some(target) = self.target().cloned() else {
+            return self.cancel_at_rest();
+        };
+        if target.replicas > 0 || target.active.is_some() || self.lacks_configs(&target) {
+            return;
+        }
+        if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
+            return self.cancel_at_rest();
+        }
+        self.start_run(&target);
     }
 
     pub(super) fn roll_back(&mut self, why: Note) {
@@ -226,6 +322,7 @@ impl Step<'_> {
     pub(super) fn rolling_back(&mut self) {
         if self.left_the_target() {
             self.enter(Stage::Rest, Phase::Failed);
+            self.over();
             self.note(Note::Failed);
         }
     }
@@ -241,6 +338,9 @@ impl Step<'_> {
         self.state.intent = Traffic::PRIMARY;
         self.state.last_applied.clone_from(&self.state.last_promoted);
         self.enter(Stage::Rest, Phase::Succeeded);
+        if self.state.started {
+            self.over();
+        }
         self.note(Note::Cancelled);
     }
 }

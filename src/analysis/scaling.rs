@@ -49,7 +49,8 @@ impl World {
         let (twin, paused) = match state.stage {
             // The target serves, by its own autoscaler; an idle primary would only be shrunk.
             Stage::Building | Stage::Switching if hot => (None, None),
-            Stage::Building | Stage::Switching | Stage::Rest => (Some(0), Some(true)),
+            Stage::Building | Stage::Switching | Stage::Rest | Stage::Waiting => (Some(0), Some(true)),
+            Stage::Emptying => (Some(state.floor), Some(true)),
             Stage::Cutover | Stage::Replacing | Stage::Rejoining | Stage::Returning | Stage::Draining => {
                 (Some(state.floor.max(carried)), Some(false))
             }

@@ -1,6 +1,10 @@
 //! What is recorded of a Canary between two steps; it is kept in the Canary's status.
 
-use crate::{api::canary::Phase, routing::Traffic};
+use super::{Wait, Wishes};
+use crate::{
+    api::canary::Phase,
+    routing::{Cookies, Traffic},
+};
 use jiff::Timestamp;
 
 macro_rules! named {
@@ -35,6 +39,8 @@ named! {
         Switching,
         /// Primary serves, the target is at 0.
         Rest,
+        /// A new revision waits for `confirm-rollout`, the target is at 0.
+        Waiting,
         /// The target is being scaled up.
         Scaling,
         /// The data plane learns of the target's pods.
@@ -45,6 +51,8 @@ named! {
         Faltering,
         /// A new revision arrived in mid-run; traffic leaves the old one.
         Restarting,
+        /// The target's pods go, because they started with the configs of before.
+        Emptying,
         /// The target is scaled to carry everything.
         Carrying,
         /// All traffic moves to the target.
@@ -75,13 +83,27 @@ impl Stage {
     pub fn in_run(self) -> bool {
         !matches!(
             self,
-            Self::Building | Self::Switching | Self::Rest | Self::LeavingScale | Self::LeavingSwitch | Self::Left
+            Self::Building
+                | Self::Switching
+                | Self::Rest
+                | Self::Waiting
+                | Self::LeavingScale
+                | Self::LeavingSwitch
+                | Self::Left
+        )
+    }
+
+    /// Whether the run's revision is given up, replaced or promoted for everybody: nobody is kept on a side any more.
+    pub fn ends_sessions(self) -> bool {
+        matches!(
+            self,
+            Self::Rest | Self::Cutover | Self::Restarting | Self::RollingBack | Self::Cancelling | Self::LeavingScale
         )
     }
 
     /// Whether the target's pods may have traffic, or be about to get it.
     pub fn target_serves(self) -> bool {
-        self.in_run() && self != Self::Scaling
+        self.in_run() && !matches!(self, Self::Scaling | Self::Emptying)
     }
 }
 
@@ -101,9 +123,11 @@ pub struct State {
     pub due: Option<Timestamp>,
     /// What traffic is to do by this stage.
     pub intent: Traffic,
+    /// The cookies that keep users on their side.
+    pub cookies: Cookies,
     /// Failed checks of the run; kept after a failure.
     pub failed_checks: u32,
-    /// Passed checks of an iteration strategy.
+    /// The iteration under way, from 1, of a strategy that has them; passed checks of weights that are bounded.
     pub iterations: u32,
     /// Checks put off because there was no data yet.
     pub waits: u32,
@@ -114,10 +138,22 @@ pub struct State {
     /// Pods that primary ran when the run started, where it has an autoscaler; 0 elsewhere and at rest. While the run
     /// lasts, no autoscaler makes either half smaller.
     pub floor: u32,
-    /// Template hash of the run, or of the last one.
+    /// Revision of the run, or of the last one.
     pub last_applied: Option<String>,
-    /// Template hash of what primary serves.
+    /// Revision of what primary serves.
     pub last_promoted: Option<String>,
+    /// The gate it stands at.
+    pub gate: Option<Wait>,
+    /// The hooks before the first traffic have agreed.
+    pub started: bool,
+    /// An annotation asked to promote this run without its checks and gates.
+    pub skip: bool,
+    /// This run is a rehearsal: nothing is routed, nothing promoted.
+    pub dry: bool,
+    /// What annotations asked for and was not done yet.
+    pub wishes: Wishes,
+    /// The revision that waits for the end of the run.
+    pub queued: Option<String>,
     /// The Canary's last word on why it waits; events are written when it changes.
     pub reason: Option<String>,
 }
@@ -132,6 +168,7 @@ impl State {
             moved_at: None,
             due: None,
             intent: Traffic::PRIMARY,
+            cookies: Cookies::default(),
             failed_checks: 0,
             iterations: 0,
             waits: 0,
@@ -140,12 +177,23 @@ impl State {
             floor: 0,
             last_applied: None,
             last_promoted: None,
+            gate: None,
+            started: false,
+            skip: false,
+            dry: false,
+            wishes: Wishes::default(),
+            queued: None,
             reason: None,
         }
     }
 
     /// `status.canaryWeight`: what the canary carries by this stage's intent.
     pub fn canary_weight(&self) -> u8 {
-        self.intent.canary()
+        self.traffic().canary()
+    }
+
+    /// What traffic really is to do: a rehearsal has none.
+    pub fn traffic(&self) -> Traffic {
+        if self.dry { Traffic::PRIMARY } else { self.intent }
     }
 }

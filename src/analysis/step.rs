@@ -1,6 +1,6 @@
 //! One step: at most one change of stage, and the world the outcome wants.
 
-use super::{ApexSide, Note, Observation, Rules, Stage, State, Target, Verdict, World};
+use super::{ApexSide, Note, Observation, Question, Rules, Stage, State, Target, Verdict, World};
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
 use jiff::Timestamp;
@@ -17,6 +17,10 @@ pub struct Decision {
     pub notes: Vec<Note>,
     /// The check to run now, named by its due time.
     pub ask: Option<Timestamp>,
+    /// What to ask hooks now, unless they are being asked.
+    pub questions: Vec<Question>,
+    /// Take the annotations away that `state` has recorded.
+    pub take_annotations: bool,
     /// When to step again if nothing happens before.
     pub wake: Option<Timestamp>,
 }
@@ -30,9 +34,11 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
         state: state.clone(),
         notes: Vec::new(),
         ask: None,
+        questions: Vec::new(),
         wake: None,
     };
     if rules.leaving || !rules.suspended {
+        step.wished();
         step.dispatch();
     }
     let world = World::of(rules, &step.state, seen);
@@ -41,6 +47,8 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
         world,
         notes: step.notes,
         ask: step.ask,
+        questions: step.questions,
+        take_annotations: seen.wishes.any() && !rules.suspended,
         wake: step.wake,
     }
 }
@@ -52,6 +60,7 @@ pub(super) struct Step<'a> {
     pub(super) state: State,
     pub(super) notes: Vec<Note>,
     pub(super) ask: Option<Timestamp>,
+    pub(super) questions: Vec<Question>,
     pub(super) wake: Option<Timestamp>,
 }
 
@@ -60,7 +69,11 @@ impl Step<'_> {
         if self.rules.leaving && self.leave() {
             return;
         }
+        if self.granted() || self.told_to_roll_back() {
+            return;
+        }
         match self.state.stage {
+            Stage::Waiting => self.waiting(),
             Stage::Building => self.building(),
             Stage::Switching => self.switching(),
             Stage::Rest => self.rest(),
@@ -69,6 +82,7 @@ impl Step<'_> {
             Stage::Analysing => self.analysing(),
             Stage::Faltering => self.faltering(),
             Stage::Restarting => self.restarting(),
+            Stage::Emptying => self.emptying(),
             Stage::Carrying => self.carrying(),
             Stage::Cutover => self.cutover(),
             Stage::Replacing => self.replacing(),
@@ -91,8 +105,12 @@ impl Step<'_> {
         self.state.moved_at = None;
         self.state.due = None;
         self.state.reason = None;
+        self.state.gate = None;
         if matches!(stage, Stage::Rest | Stage::Building) {
             self.state.floor = 0;
+        }
+        if stage.ends_sessions() {
+            self.state.cookies.retire();
         }
         // The first look at the new stage's timers comes with the event of our own status write; this is for the case
         // that it is lost.

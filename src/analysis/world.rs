@@ -106,16 +106,17 @@ impl World {
             target_state: Some(TargetState::Serving),
             primary: Some(PrimaryTemplate::Keep),
             apex: Some(ApexSide::Primary),
-            traffic: Some(state.intent),
+            traffic: Some(state.traffic()),
             ..Self::untouched()
         };
         let world = match state.stage {
+            Stage::Building if rules.dry_run => Self::untouched(),
             Stage::Building => Self::building(state, seen),
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
                 ..base
             },
-            Stage::Rest => Self {
+            Stage::Rest | Stage::Waiting => Self {
                 target_replicas: Some(0),
                 target_state: Some(TargetState::Rest),
                 unpause: target.held,
@@ -126,6 +127,11 @@ impl World {
             Stage::Scaling => Self {
                 target_pods: Some(Pods::Dressed),
                 target_replicas: Some(state.run_size(target, seen).max(started)),
+                unpause: target.held && !rules.queues(state, target),
+                ..base
+            },
+            Stage::Emptying => Self {
+                target_replicas: Some(0),
                 unpause: target.held,
                 ..base
             },
@@ -206,7 +212,11 @@ impl World {
             } else {
                 TargetState::Cold
             }),
-            primary: Some(PrimaryTemplate::Revision(target.revision.clone())),
+            // Pods of a primary without its configs would only hang.
+            primary: target
+                .missing
+                .is_none()
+                .then(|| PrimaryTemplate::Revision(target.revision.clone())),
             primary_replicas: Some(target.wanted),
             apex: Some(ApexSide::Primary),
             traffic: Some(Traffic::PRIMARY),

@@ -3,7 +3,9 @@
 mod accessors;
 mod affinity;
 mod analysis;
+mod announced;
 mod checks;
+pub mod conditions;
 mod hooks;
 mod matching;
 mod measurement;
@@ -19,6 +21,7 @@ mod traffic_policy;
 pub use accessors::{AnalysisKind, DEFAULT_INTERVAL, DEFAULT_PROGRESS_DEADLINE, MINIMUM_INTERVAL};
 pub use affinity::SessionAffinity;
 pub use analysis::Analysis;
+pub use announced::{Announced, ON_ITS_WAY};
 pub use checks::{AlertRef, Metric, Severity, ThresholdRange};
 pub use hooks::{HookType, Webhook};
 pub use matching::{AnalysisMatch, HttpMatch, StringMatch};
@@ -26,7 +29,7 @@ pub use measurement::{Counts, Measurement};
 pub use overrides::{CanaryAnalysisExtras, PodOverrides};
 pub use phase::Phase;
 pub use references::{AutoscalerRef, NamespacedRef, ObjectRef, PrimaryReplicas, UpstreamRef};
-pub use run::{Intent, RunStatus};
+pub use run::{GateStatus, Intent, RunStatus};
 pub use service::{
     BackendRef, CanaryService, CorsPolicy, GatewayRef, HeaderOperations, Headers, Metadata, Mirror, Retries, Rewrite,
     UnmanagedMetadata,

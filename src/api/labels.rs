@@ -16,6 +16,12 @@ pub const HELD: &str = "coalmine.dev/held";
 pub const REVISION: &str = "coalmine.dev/revision";
 /// Label on objects we made ourselves (`"true"`); the first foreign write makes them the user's.
 pub const GENERATED: &str = "coalmine.dev/generated";
+/// Label on a Deployment whose author may not have a Canary made (`"true"`): it stays a plain one.
+pub const DENIED: &str = "coalmine.dev/denied";
+/// Annotation on a generated Canary: uid of the Deployment it was generated for.
+pub const TARGET_UID: &str = "coalmine.dev/target-uid";
+/// Annotation on a Canary: analyse and report, route and promote nothing (`"true"`); the same as `spec.dryRun`.
+pub const DRY_RUN: &str = "coalmine.dev/dry-run";
 /// Annotation on a namespace or Deployment: name of the `CanaryPolicy` to use.
 pub const POLICY: &str = "coalmine.dev/policy";
 /// The one field manager of all our writes.
@@ -101,7 +107,10 @@ mod tests {
             HELD,
             REVISION,
             GENERATED,
+            DENIED,
+            TARGET_UID,
             POLICY,
+            DRY_RUN,
             FINALIZER,
         ] {
             assert!(key.starts_with(PREFIX), "{key}");

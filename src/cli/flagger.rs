@@ -18,7 +18,7 @@ enum Why {
 const POLLING: Why = Why::Needless("nothing polls");
 const CLIENT: Why = Why::Needless("the client has no limit of its own");
 const LEASE: Why = Why::Needless("the controller always holds a lease, in its own namespace");
-const FLAGS: [(&str, Why); 23] = [
+const FLAGS: [(&str, Why); 20] = [
     ("control-loop-interval", POLLING),
     ("threadiness", POLLING),
     ("kubeconfig-qps", CLIENT),
@@ -28,10 +28,8 @@ const FLAGS: [(&str, Why); 23] = [
     ("leader-election-namespace", LEASE),
     ("watch-namespace", Why::Limit),
     ("kubeconfig-service-mesh", Why::NotBuilt),
-    ("enable-config-tracking", Why::NotBuilt),
     ("ingress-annotations-prefix", Why::NotBuilt),
     ("ingress-class", Why::NotBuilt),
-    ("event-webhook", Why::NotBuilt),
     ("cluster-name", Why::NotBuilt),
     ("no-cross-namespace-refs", Why::Limit),
     ("slack-url", Why::NotBuilt),
@@ -41,15 +39,12 @@ const FLAGS: [(&str, Why); 23] = [
     ("slack-channel", Why::NotBuilt),
     ("msteams-url", Why::NotBuilt),
     ("msteams-proxy-url", Why::NotBuilt),
-    ("dry-run", Why::Limit),
 ];
 /// Boolean flags of Go need no value.
-const SWITCHES: [&str; 5] = [
+const SWITCHES: [&str; 3] = [
     "zap-replace-globals",
     "enable-leader-election",
-    "enable-config-tracking",
     "no-cross-namespace-refs",
-    "dry-run",
 ];
 
 /// The flags that were given and have no effect.
@@ -120,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_would_not_be_kept_stops_the_start() {
-        for given in ["--watch-namespace=test", "--no-cross-namespace-refs", "--dry-run=true"] {
+        for given in ["--watch-namespace=test", "--no-cross-namespace-refs"] {
             assert!(explained(&[given]).is_err(), "{given}");
         }
     }

@@ -55,9 +55,26 @@ pub struct CommonArgs {
     /// Prefixes of labels and annotations that primary takes over from the target
     #[arg(long, env = "COALMINE_INCLUDE_LABEL_PREFIX", value_delimiter = ',')]
     include_label_prefix: Vec<String>,
+    /// Whether ConfigMaps and Secrets that pods read are released with their template
+    #[arg(
+        long,
+        env = "COALMINE_ENABLE_CONFIG_TRACKING",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set
+    )]
+    enable_config_tracking: bool,
     /// What flagger_canary_status says: 0 failed, 1 succeeded, 2 running, or Flagger's own numbers
     #[arg(long, env = "COALMINE_STATUS_METRIC", value_enum, default_value = "coalmine")]
     status_metric: StatusEncoding,
+    /// Analyse, decide and say what would happen; route and promote nothing
+    #[arg(long, env = "COALMINE_DRY_RUN", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    dry_run: bool,
+    /// URL every event is sent to, unless its Canary has event hooks of its own
+    #[arg(long, env = "EVENT_WEBHOOK_URL", default_value = "")]
+    event_webhook: String,
     /// kubeconfig file; default: the pod's account, else KUBECONFIG
     #[arg(long)]
     kubeconfig: Option<PathBuf>,
@@ -205,6 +222,7 @@ fn defaults(common: &CommonArgs) -> Defaults {
             named
         },
         include_label_prefixes: common.include_label_prefix.clone(),
+        dry_run: common.dry_run,
     }
 }
 
@@ -212,6 +230,8 @@ fn settings(common: &CommonArgs, args: &ElectionArgs) -> controller::Settings {
     let api_server = std::env::var("KUBERNETES_SERVICE_HOST").ok();
     controller::Settings {
         defaults: defaults(common),
+        track_configs: common.enable_config_tracking,
+        event_webhook: common.event_webhook.clone(),
         egress: Egress::in_cluster(api_server.as_deref()),
         election: lease::Settings::new(&common.namespace, args.pod_name.as_deref()),
     }

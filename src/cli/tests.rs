@@ -23,6 +23,8 @@ fn a_deployment_written_for_flagger_starts() {
         "-enable-leader-election",
         "-threadiness=2",
         "-slack-user=flagger",
+        "-event-webhook=http://listener/",
+        "-dry-run",
         "-port=8080",
         "-namespace=test",
         "-zap-encoding=json",

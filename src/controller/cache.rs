@@ -1,8 +1,10 @@
-//! The objects of the namespaces we work in, kept by watches, looked up by namespace and name.
+//! The objects of the namespaces we work in, kept by watches, looked up by namespace and name or by what ties them.
 //!
 //! Everything is JSON: unknown fields of a target must reach primary. managedFields are dropped on arrival, they are
-//! the larger part of many objects and nobody here reads them.
+//! the larger part of many objects and nobody here reads them. Objects rest as text: as values they take eight times the
+//! memory, and a step that changes a copy would have to make one anyway.
 
+use super::{configs::summary, ties::ties};
 use crate::plan::{ScalerKind, Workload};
 use futures::{StreamExt, TryStreamExt};
 use kube::{
@@ -13,8 +15,9 @@ use kube::{
 use parking_lot::RwLock;
 use serde_json::Value;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -35,6 +38,10 @@ pub enum Kind {
     EndpointSlice,
     /// gateway.networking.k8s.io/v1 HTTPRoute.
     HttpRoute,
+    /// v1 ConfigMap: those that pods read, and primary's copies. Kept without data.
+    ConfigMap,
+    /// v1 Secret: the same.
+    Secret,
     /// autoscaling/v2 HorizontalPodAutoscaler: the user's and primary's.
     HorizontalPodAutoscaler,
     /// keda.sh/v1alpha1 ScaledObject, where KEDA is installed.
@@ -43,7 +50,7 @@ pub enum Kind {
 
 impl Kind {
     /// Those that every cluster has.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::DaemonSet,
@@ -51,6 +58,8 @@ impl Kind {
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
+        Self::ConfigMap,
+        Self::Secret,
         Self::HorizontalPodAutoscaler,
     ];
 
@@ -73,6 +82,8 @@ impl Kind {
             Self::Service => ("", "v1", "Service", "services"),
             Self::EndpointSlice => ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
             Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+            Self::ConfigMap => ("", "v1", "ConfigMap", "configmaps"),
+            Self::Secret => ("", "v1", "Secret", "secrets"),
             Self::HorizontalPodAutoscaler => (
                 "autoscaling",
                 "v2",
@@ -107,6 +118,29 @@ impl From<ScalerKind> for Kind {
     }
 }
 
+impl Kind {
+    /// Whether it holds data of users that is not to be kept.
+    pub fn is_config(self) -> bool {
+        matches!(self, Self::ConfigMap | Self::Secret)
+    }
+
+    fn selection(self) -> watcher::Config {
+        match self {
+            // Of no interest, and large: releases of Helm, tokens.
+            Self::Secret => watcher::Config::default()
+                .fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token")
+                .page_size(CONFIGS_AT_ONCE),
+            Self::ConfigMap => watcher::Config::default().page_size(CONFIGS_AT_ONCE),
+            _ => watcher::Config::default(),
+        }
+    }
+}
+
+/// One may have 1 MiB, and a page of a list is in memory as a whole.
+const CONFIGS_AT_ONCE: u32 = 50;
+/// How often it is looked whether a right that was missing is there.
+const RIGHTS_PAUSE: Duration = Duration::from_secs(300);
+
 /// One object changed.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -115,17 +149,72 @@ pub struct Change {
     /// Its namespace.
     pub namespace: String,
     /// The object as it is, or was when it was deleted.
-    pub object: Arc<Value>,
+    pub object: Value,
+    /// The object as it was known before.
+    pub before: Option<Value>,
 }
 
-type Objects = BTreeMap<String, Arc<Value>>;
+impl Change {
+    /// What ties the object to others, before and now.
+    pub fn ties(&self) -> Vec<String> {
+        let mut words = ties(self.kind, &self.object);
+        if let Some(before) = &self.before {
+            words.extend(ties(self.kind, before));
+        }
+        words
+    }
+}
+
+type Objects = BTreeMap<String, Text>;
+
+/// An object at rest.
+#[derive(Debug, Clone)]
+struct Text(Arc<str>);
+
+impl Text {
+    fn of(object: &Value) -> Self {
+        Self(object.to_string().into())
+    }
+
+    fn read(&self) -> Value {
+        // What was written a moment ago is readable.
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
 
 /// The objects of one namespace.
 #[derive(Debug, Default)]
 struct Shelf {
     objects: HashMap<Kind, Objects>,
+    tied: HashMap<(Kind, String), BTreeSet<String>>,
     expected: Vec<Kind>,
     complete: Vec<Kind>,
+    forbidden: Vec<Kind>,
+}
+
+impl Shelf {
+    fn put(&mut self, kind: Kind, name: String, object: &Value) -> Option<Value> {
+        let before = self.remove(kind, &name);
+        for tie in ties(kind, object) {
+            self.tied.entry((kind, tie)).or_default().insert(name.clone());
+        }
+        self.objects.entry(kind).or_default().insert(name, Text::of(object));
+        before
+    }
+
+    fn remove(&mut self, kind: Kind, name: &str) -> Option<Value> {
+        let before = self.objects.get_mut(&kind)?.remove(name)?.read();
+        for tie in ties(kind, &before) {
+            let key = (kind, tie);
+            if let Some(names) = self.tied.get_mut(&key) {
+                names.remove(name);
+                if names.is_empty() {
+                    self.tied.remove(&key);
+                }
+            }
+        }
+        Some(before)
+    }
 }
 
 /// The cache of all namespaces we work in.
@@ -136,23 +225,41 @@ pub struct Cache {
 
 impl Cache {
     /// One object.
-    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
-        self.shelves
-            .read()
-            .get(namespace)?
-            .objects
-            .get(&kind)?
-            .get(name)
-            .cloned()
+    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Value> {
+        let found = self.with(namespace, |shelf| shelf.objects.get(&kind)?.get(name).cloned());
+        found.flatten().map(|text| text.read())
+    }
+
+    /// Whether there is such an object.
+    pub fn has(&self, kind: Kind, namespace: &str, name: &str) -> bool {
+        let found = self.with(namespace, |shelf| {
+            shelf.objects.get(&kind).is_some_and(|all| all.contains_key(name))
+        });
+        found.unwrap_or(false)
     }
 
     /// All objects of a kind in a namespace.
-    pub fn list(&self, kind: Kind, namespace: &str) -> Vec<Arc<Value>> {
-        let shelves = self.shelves.read();
-        let objects = shelves.get(namespace).and_then(|shelf| shelf.objects.get(&kind));
-        objects
-            .map(|objects| objects.values().cloned().collect())
-            .unwrap_or_default()
+    pub fn list(&self, kind: Kind, namespace: &str) -> Vec<Value> {
+        let found = self.with(namespace, |shelf| {
+            let objects = shelf.objects.get(&kind);
+            objects.into_iter().flat_map(|all| all.values().cloned()).collect()
+        });
+        read(found)
+    }
+
+    /// The objects of a kind in a namespace that have this [`ties`] word.
+    pub fn tied(&self, kind: Kind, namespace: &str, tie: &str) -> Vec<Value> {
+        let found = self.with(namespace, |shelf| {
+            let names = shelf.tied.get(&(kind, tie.to_owned())).into_iter().flatten();
+            let objects = shelf.objects.get(&kind);
+            names.filter_map(|name| objects?.get(name).cloned()).collect()
+        });
+        read(found)
+    }
+
+    // The lock is held for the look-up only: reading is the longer part.
+    fn with<T>(&self, namespace: &str, look: impl FnOnce(&Shelf) -> T) -> Option<T> {
+        self.shelves.read().get(namespace).map(look)
     }
 
     /// Says which kinds of a namespace are watched from now on; others are forgotten.
@@ -162,6 +269,7 @@ impl Cache {
         shelf.expected = kinds.to_vec();
         shelf.complete.retain(|kind| kinds.contains(kind));
         shelf.objects.retain(|kind, _| kinds.contains(kind));
+        shelf.tied.retain(|(kind, _), _| kinds.contains(kind));
     }
 
     /// Whether every kind that is watched in the namespace has been listed once.
@@ -171,62 +279,96 @@ impl Cache {
         })
     }
 
+    /// Whether we may not read a kind there; to us, there is none.
+    pub fn forbidden(&self, kind: Kind, namespace: &str) -> bool {
+        self.shelves
+            .read()
+            .get(namespace)
+            .is_some_and(|shelf| shelf.forbidden.contains(&kind))
+    }
+
+    fn forbid(&self, kind: Kind, namespace: &str) {
+        self.replace(kind, namespace, &BTreeMap::new());
+        if let Some(shelf) = self.shelves.write().get_mut(namespace)
+            && !shelf.forbidden.contains(&kind)
+        {
+            shelf.forbidden.push(kind);
+        }
+    }
+
     /// Forgets a namespace.
     pub fn forget(&self, namespace: &str) {
         self.shelves.write().remove(namespace);
     }
 
-    // Whether that changed anything.
-    fn put(&self, kind: Kind, namespace: &str, name: String, object: Arc<Value>) -> bool {
+    fn put(&self, kind: Kind, namespace: &str, name: String, object: &Value) -> Option<Value> {
         let mut shelves = self.shelves.write();
-        let before = shelves
-            .entry(namespace.to_owned())
-            .or_default()
-            .objects
-            .entry(kind)
-            .or_default()
-            .insert(name, object.clone());
-        before != Some(object)
+        shelves.entry(namespace.to_owned()).or_default().put(kind, name, object)
     }
 
-    fn remove(&self, kind: Kind, namespace: &str, name: &str) {
-        if let Some(shelf) = self.shelves.write().get_mut(namespace) {
-            shelf.objects.entry(kind).or_default().remove(name);
-        }
+    fn remove(&self, kind: Kind, namespace: &str, name: &str) -> Option<Value> {
+        self.shelves.write().get_mut(namespace)?.remove(kind, name)
     }
 
-    // A list that ends replaces what was known; what it did not name is gone.
-    fn replace(&self, kind: Kind, namespace: &str, objects: Objects) {
+    // A list that ends replaces what was known; what it did not name is gone. Answers what was known.
+    fn replace(&self, kind: Kind, namespace: &str, objects: &BTreeMap<String, Value>) -> Objects {
         let mut shelves = self.shelves.write();
         let shelf = shelves.entry(namespace.to_owned()).or_default();
-        shelf.objects.insert(kind, objects);
+        shelf.tied.retain(|(of, _), _| *of != kind);
+        shelf.forbidden.retain(|other| *other != kind);
+        let before = shelf.objects.remove(&kind).unwrap_or_default();
+        shelf.objects.insert(kind, Objects::new());
+        for (name, object) in objects {
+            shelf.put(kind, name.clone(), object);
+        }
         if !shelf.complete.contains(&kind) {
             shelf.complete.push(kind);
         }
+        before
     }
+}
+
+fn read(found: Option<Vec<Text>>) -> Vec<Value> {
+    found.into_iter().flatten().map(|text| text.read()).collect()
 }
 
 /// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
 pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: UnboundedSender<Change>) {
     let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &kind.resource());
-    let mut events = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .into_stream()
-        .boxed();
-    let mut listed = Objects::new();
+    let mut events = watcher(api, kind.selection()).default_backoff().into_stream().boxed();
+    let mut listed = BTreeMap::new();
     loop {
         let event = match events.try_next().await {
             Ok(Some(event)) => event,
             Ok(None) => return,
+            Err(error) if kind == Kind::Secret && is_forbidden(&error) => {
+                tracing::warn!(
+                    namespace,
+                    "Secrets may not be listed; primaries share them with their targets"
+                );
+                cache.forbid(kind, &namespace);
+                let listed = Change {
+                    kind,
+                    namespace: namespace.clone(),
+                    object: Value::Null,
+                    before: None,
+                };
+                drop(changes.send(listed));
+                tokio::time::sleep(RIGHTS_PAUSE).await;
+                continue;
+            }
             Err(error) => {
                 tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
                 continue;
             }
         };
-        let told = |object: Arc<Value>| Change {
-            kind,
-            namespace: namespace.clone(),
-            object,
+        let tell = |object: Value, before: Option<Value>| {
+            drop(changes.send(Change {
+                kind,
+                namespace: namespace.clone(),
+                object,
+                before,
+            }));
         };
         match event {
             watcher::Event::Init => listed.clear(),
@@ -235,28 +377,30 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
                 listed.insert(name, pruned(object, kind));
             }
             watcher::Event::InitDone => {
-                let all: Vec<_> = listed.values().cloned().collect();
-                cache.replace(kind, &namespace, std::mem::take(&mut listed));
+                let before = cache.replace(kind, &namespace, &listed);
+                for (name, object) in std::mem::take(&mut listed) {
+                    tell(object, before.get(&name).map(Text::read));
+                }
                 // Whichever list ends last completes the namespace, and somebody may wait for just that.
-                let all = all.into_iter().chain([Arc::new(Value::Null)]);
-                all.for_each(|object| drop(changes.send(told(object))));
+                tell(Value::Null, None);
             }
             watcher::Event::Apply(object) => {
                 let name = object.name_any();
                 let object = pruned(object, kind);
-                if cache.put(kind, &namespace, name, object.clone()) {
-                    drop(changes.send(told(object)));
+                let before = cache.put(kind, &namespace, name, &object);
+                if before.as_ref() != Some(&object) {
+                    tell(object, before);
                 }
             }
             watcher::Event::Delete(object) => {
-                cache.remove(kind, &namespace, &object.name_any());
-                drop(changes.send(told(pruned(object, kind))));
+                let before = cache.remove(kind, &namespace, &object.name_any());
+                tell(pruned(object, kind), before);
             }
         }
     }
 }
 
-fn pruned(mut object: DynamicObject, kind: Kind) -> Arc<Value> {
+fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
     object.metadata.managed_fields = None;
     if kind.changes_by_itself() {
         object.metadata.resource_version = None;
@@ -270,5 +414,16 @@ fn pruned(mut object: DynamicObject, kind: Kind) -> Arc<Value> {
         api_version: resource.api_version,
         kind: resource.kind,
     });
-    Arc::new(serde_json::to_value(object).unwrap_or_default())
+    let object = serde_json::to_value(object).unwrap_or_default();
+    if kind.is_config() { summary(&object) } else { object }
+}
+
+fn is_forbidden(error: &watcher::Error) -> bool {
+    let (watcher::Error::InitialListFailed(error)
+    | watcher::Error::WatchStartFailed(error)
+    | watcher::Error::WatchFailed(error)) = error
+    else {
+        return false;
+    };
+    matches!(error, kube::Error::Api(status) if status.code == 403)
 }

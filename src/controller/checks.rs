@@ -1,15 +1,19 @@
 //! Checks run beside the steps: a slow metrics server delays its own Canary and nobody else.
 
-use super::{context::Context, queue::Key};
+use super::{context::Context, hooks, queue::Key};
 use crate::{
-    analysis::{Checks, Verdict},
-    api::{Canary, MetricTemplate, Number, canary::Measurement as Recorded},
+    analysis::{Checks, State, Verdict},
+    api::{
+        Canary, MetricTemplate, Number,
+        canary::{HookType, Measurement as Recorded},
+    },
     metrics::{self, Measurement, Resolver, check},
+    telemetry::messages,
 };
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::MicroTime};
-use kube::{Api, runtime::reflector::ObjectRef};
+use kube::{Api, ResourceExt, runtime::reflector::ObjectRef};
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 /// The state of a Canary's check.
@@ -31,7 +35,7 @@ impl Finished {
 }
 
 /// Starts the check that is due at `due`, unless it runs already.
-pub fn start(context: &Arc<Context>, key: Key, canary: Arc<Canary>, due: Timestamp) {
+pub fn start(context: &Arc<Context>, key: Key, canary: Arc<Canary>, state: State, due: Timestamp) {
     let mut checks = context.checks.lock();
     if checks.get(&key).is_some_and(|running| running.due() == due) {
         return;
@@ -41,7 +45,11 @@ pub fn start(context: &Arc<Context>, key: Key, canary: Arc<Canary>, due: Timesta
     let context = context.clone();
     tokio::spawn(async move {
         let started = Instant::now();
-        let measured = measure(&context, &canary).await;
+        let refused = rollout_hooks(&context, &canary, &state).await;
+        let measured = match refused {
+            Some(_) => Vec::new(),
+            None => measure(&context, &canary).await,
+        };
         context
             .metrics
             .check_took(canary.target_name(), canary.namespace_name(), started.elapsed());
@@ -53,7 +61,7 @@ pub fn start(context: &Arc<Context>, key: Key, canary: Arc<Canary>, due: Timesta
             }
         }
         let recorded = measured.iter().map(|one| record(one, &canary)).collect();
-        let verdict = verdict(&measured);
+        let verdict = refused.map_or_else(|| verdict(&measured), Verdict::Fail);
         let mut checks = context.checks.lock();
         // A check of another due time has taken the place: nobody waits for this one any more.
         if checks.get(&key).is_some_and(|running| running.due() == due) {
@@ -62,6 +70,13 @@ pub fn start(context: &Arc<Context>, key: Key, canary: Arc<Canary>, due: Timesta
             context.queue.send(key);
         }
     });
+}
+
+// Before the metrics; the first that fails ends the check.
+async fn rollout_hooks(context: &Context, canary: &Canary, state: &State) -> Option<String> {
+    let outcomes = hooks::call(context, canary, state, HookType::Rollout).await;
+    let failed = outcomes.into_iter().find_map(|one| Some((one.hook, one.result.err()?)));
+    failed.map(|(hook, error)| messages::rollout_failed(&canary.name_any(), canary.namespace_name(), &hook, &error))
 }
 
 async fn measure(context: &Context, canary: &Canary) -> Vec<Measurement> {

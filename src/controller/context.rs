@@ -1,24 +1,34 @@
 //! What every step shares: the client, the caches and what was learnt on the way.
 
 use super::{
-    cache::{Cache, Kind},
+    announce::Listener,
+    cache::{Cache, Change, Kind},
     checks::Finished,
+    configs::reference_of,
+    hooks::Slots,
+    index::Index,
+    live::text,
     queue::{Key, Sender},
     served::Served,
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
+    hooks::Caller,
     outbound::{Clients, Egress},
-    plan::Defaults,
+    plan::{Defaults, configs::Reference},
     telemetry::{Metrics, Recorder},
 };
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Client, Resource, ResourceExt,
     runtime::reflector::{ObjectRef, Store},
 };
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 /// Shared by all steps.
 pub struct Context {
@@ -28,6 +38,8 @@ pub struct Context {
     pub cache: Arc<Cache>,
     /// All Canaries.
     pub canaries: Store<Canary>,
+    /// Which of them an object concerns.
+    pub index: Index,
     /// All policies.
     pub policies: Store<CanaryPolicy>,
     /// All MetricTemplates.
@@ -38,12 +50,22 @@ pub struct Context {
     pub served: Served,
     /// What flags decide.
     pub defaults: Defaults,
+    /// `--enable-config-tracking`.
+    pub track_configs: bool,
     /// Events.
     pub events: Recorder,
     /// Prometheus metrics.
     pub metrics: Metrics,
     /// HTTP clients of metric providers.
     pub http: Clients,
+    /// What calls hooks.
+    pub caller: Caller,
+    /// Hooks that are being asked, and what they answered.
+    pub hooks: Mutex<HashMap<Key, Slots>>,
+    /// Who hears the events of which Canary.
+    pub listeners: Mutex<HashMap<Key, Listener>>,
+    /// Who hears events of Canaries without event hooks; empty for nobody.
+    pub event_webhook: String,
     /// Where URLs of users must not lead.
     pub egress: Egress,
     /// Asks for steps.
@@ -52,6 +74,10 @@ pub struct Context {
     pub checks: Mutex<HashMap<Key, Finished>>,
     /// The version of the status we wrote last; a cache that has an older one would repeat a step.
     pub written: Mutex<HashMap<Key, u64>>,
+    /// Since when the target of a Canary is missed.
+    pub missed: Mutex<HashMap<Key, Timestamp>>,
+    /// Why which Deployment (by uid) was last said not to be enrolled.
+    pub unenrolled: Mutex<HashMap<String, String>>,
 }
 
 impl Context {
@@ -92,17 +118,46 @@ impl Context {
 
     /// The Canaries of a namespace.
     pub fn canaries_of(&self, namespace: &str) -> Vec<Arc<Canary>> {
-        self.canaries
-            .state_filter(|canary| canary.namespace_name() == namespace)
+        self.named(namespace, self.index.of_namespace(namespace))
     }
 
-    /// Asks for a step of every Canary that an object of this kind and name concerns.
-    pub fn concern(&self, kind: Kind, namespace: &str, name: &str) {
-        for canary in self.canaries_of(namespace) {
-            if concerns(&canary, kind, name) {
-                self.queue.send(key(&canary));
-            }
+    /// The Canaries whose target is that Deployment, or whose primary it is.
+    pub fn canaries_for(&self, namespace: &str, deployment: &str) -> Vec<Arc<Canary>> {
+        self.named(namespace, self.index.of_deployment(namespace, deployment))
+    }
+
+    fn named(&self, namespace: &str, names: Vec<String>) -> Vec<Arc<Canary>> {
+        names
+            .into_iter()
+            .filter_map(|name| self.canary(&(namespace.to_owned(), name)))
+            .collect()
+    }
+
+    /// Asks for a step of every Canary that a change of the object of this name concerns.
+    pub fn concern(&self, change: &Change, name: &str) {
+        let concerned = match reference_of(change.kind, name) {
+            Some(config) => self.readers(&change.namespace, &config),
+            None => self
+                .index
+                .concerned(change.kind, &change.namespace, name, &change.ties()),
+        };
+        for canary in concerned {
+            self.queue.send((change.namespace.clone(), canary));
         }
+    }
+}
+
+impl Context {
+    // The Canaries a half of whose pair has pods that read that config, or a copy of it.
+    fn readers(&self, namespace: &str, config: &Reference) -> BTreeSet<String> {
+        let kinds = [Kind::Deployment, Kind::DaemonSet].into_iter();
+        let workloads: Vec<_> = kinds
+            .flat_map(|kind| self.cache.tied(kind, namespace, &config.key()))
+            .collect();
+        workloads
+            .iter()
+            .flat_map(|deployment| self.index.of_deployment(namespace, text(deployment, "/metadata/name")))
+            .collect()
     }
 }
 
@@ -119,23 +174,4 @@ pub fn is_enabled(namespace: &Namespace) -> bool {
         .as_ref()
         .and_then(|l| l.get(labels::ENABLED))
         .is_some_and(|v| v == labels::TRUE)
-}
-
-// Names tell; a route may name any Service, so it concerns all Canaries of its namespace.
-fn concerns(canary: &Canary, kind: Kind, name: &str) -> bool {
-    let target = canary.target_name();
-    let is_half = |of: &str| of == target || of.strip_suffix("-primary") == Some(target);
-    match kind {
-        Kind::Deployment | Kind::DaemonSet => is_half(name),
-        Kind::ReplicaSet | Kind::ControllerRevision => name.rsplit_once('-').is_some_and(|(owner, _)| is_half(owner)),
-        Kind::Service => canary.service_names().iter().any(|service| service == name),
-        Kind::EndpointSlice => name
-            .rsplit_once('-')
-            .is_some_and(|(service, _)| canary.service_names().iter().any(|s| s == service)),
-        Kind::HttpRoute => true,
-        Kind::HorizontalPodAutoscaler | Kind::ScaledObject => {
-            let named = canary.spec.autoscaler_ref.as_ref().map_or(target, |r| r.name.as_str());
-            name == named || name.strip_suffix("-primary") == Some(named)
-        }
-    }
 }

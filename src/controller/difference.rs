@@ -4,6 +4,7 @@
 //! of its own: a stage wants it only when its traffic is known to have left.
 
 mod autoscaler;
+mod configs;
 mod dismantle;
 mod primary;
 mod routes;
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     analysis::{Dismantle, Observation, World},
     api::labels,
-    plan::{Blueprint, Selector},
+    plan::{Blueprint, Selector, configs::Reference},
 };
 use serde_json::{Map, Value, json};
 
@@ -29,6 +30,8 @@ pub enum Conflict {
     Name(&'static str, String),
     /// No stored object remembers the template of this revision.
     LostRevision(String),
+    /// A config whose data is to be copied is gone, or has other data by now.
+    LostConfig(Reference),
 }
 
 /// Everything a difference is made from.

@@ -3,7 +3,11 @@
 use super::context::Context;
 use crate::{
     analysis::{Stage, State},
-    api::{Canary, canary::Phase, labels},
+    api::{
+        Canary,
+        canary::{AnalysisKind, Phase},
+        labels,
+    },
     telemetry::exposition::{RunState, Strategy},
 };
 use kube::{
@@ -78,9 +82,7 @@ pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State
     context
         .metrics
         .weights(target, namespace, 100 - canary_weight, canary_weight);
-    context
-        .metrics
-        .canaries(namespace, context.canaries_of(namespace).len());
+    context.metrics.canaries(namespace, context.index.count(namespace));
     if after.stage == Stage::Rest && before.stage == Stage::Draining {
         context
             .metrics
@@ -92,12 +94,9 @@ pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State
 }
 
 fn strategy(canary: &Canary) -> Strategy {
-    let analysis = canary.analysis();
-    if analysis.iterations() == 0 {
-        Strategy::Canary
-    } else if analysis.matches.as_ref().is_some_and(|m| !m.is_empty()) {
-        Strategy::AbTesting
-    } else {
-        Strategy::BlueGreen
+    match canary.analysis().kind() {
+        AnalysisKind::Weighted => Strategy::Canary,
+        AnalysisKind::AbTest => Strategy::AbTesting,
+        AnalysisKind::BlueGreen => Strategy::BlueGreen,
     }
 }

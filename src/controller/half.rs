@@ -7,7 +7,7 @@ use super::{
 use crate::{
     analysis::Rollout,
     api::labels,
-    plan::{Workload, hash, template},
+    plan::{Workload, hash, revision::template_of, template},
 };
 use serde_json::Value;
 
@@ -42,20 +42,23 @@ impl<'a> Half<'a> {
 
     /// The revision of its template.
     pub fn revision(&self) -> String {
-        template::revision(self.object).unwrap_or_default()
+        self.live.revision(self.object).unwrap_or_default()
     }
 
     /// The revision whose pods run; `None` with no pods, or while two revisions run.
     pub fn active(&self) -> Option<String> {
         match self.workload {
             Workload::Deployment => match self.running_sets().as_slice() {
-                [one] => template::revision(one),
+                [one] => self.live.revision(one),
                 _ => None,
             },
             // No ControllerRevision tells of its pods: the door has written down what runs while it holds.
-            Workload::DaemonSet if self.is_held() => label(self.object, labels::HELD)
-                .filter(|held| hash::is_current(held))
-                .map(str::to_owned),
+            Workload::DaemonSet if self.is_held() => {
+                let held = label(self.object, labels::HELD).filter(|held| hash::is_current(held))?;
+                let is_it = |stored: &&Value| template::revision(stored).as_deref() == Some(held);
+                let stored = self.live.revisions_of(self.object).find(is_it);
+                stored.map_or_else(|| Some(held.to_owned()), |stored| self.live.revision(stored))
+            }
             Workload::DaemonSet => {
                 let updated = self.replicas() > 0 && readiness::daemon_set(self.object, 0).is_ready();
                 updated.then(|| self.revision())
@@ -81,7 +84,10 @@ impl<'a> Half<'a> {
 
     /// The revisions it can be made from again.
     pub fn known(&self) -> Vec<String> {
-        let stored = self.live.revisions_of(self.object).filter_map(template::revision);
+        let stored = self
+            .live
+            .revisions_of(self.object)
+            .filter_map(|stored| self.live.revision(stored));
         stored.chain([self.revision()]).collect()
     }
 
@@ -108,7 +114,8 @@ impl<'a> Half<'a> {
 
     // One revision may have several sets, for other nodes each time: the one with pods, or the one of this template.
     fn set_of(&self, revision: Option<&str>) -> Option<&'a str> {
-        let is_it = |set: &&Value| revision.is_some() && template::revision(set).as_deref() == revision;
+        let is_it =
+            |set: &&Value| revision.is_some() && template::revision(set).as_deref() == revision.map(template_of);
         let name = |set: &'a Value| set.pointer("/metadata/name").and_then(Value::as_str);
         let running = self.running_sets().into_iter().filter(is_it);
         running

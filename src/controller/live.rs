@@ -1,7 +1,8 @@
 //! The live objects of one pair, as the caches hold them.
 
+use super::configs::{Configs, Survey};
 use crate::{
-    plan::{Blueprint, copies, template},
+    plan::{Blueprint, copies, revision::template_of, template},
     routing::httproute,
 };
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub struct Live {
     pub slices: Vec<Value>,
     /// Routes that name a Service of the pair.
     pub routes: Vec<Value>,
+    /// ConfigMaps and Secrets that its templates name, and their copies.
+    pub configs: Configs,
     /// The user's autoscaler, as the Canary names it.
     pub scaler: Option<Value>,
     /// Autoscalers that this Canary owns, and whatever has the name of primary's.
@@ -68,13 +71,43 @@ impl Live {
         })
     }
 
+    /// The target, and the revisions of it that are stored.
+    fn remembered(&self) -> impl Iterator<Item = &Value> {
+        let target = self.target.as_ref();
+        // A core Service has no history but its copies.
+        let copy = self
+            .canary_service
+            .iter()
+            .filter(move |_| target.is_some_and(copies::is_service));
+        let stored = target.into_iter().flat_map(|target| self.revisions_of(target));
+        target.into_iter().chain(stored).chain(copy)
+    }
+
+    /// The templates of the target, as their author wrote them: its own, and those that stored revisions remember.
+    pub fn templates(&self) -> Vec<Value> {
+        self.remembered().filter_map(template::authored).collect()
+    }
+
+    /// What is known of every revision of the target.
+    pub fn surveys(&self) -> Vec<Survey> {
+        let templates = self.templates();
+        templates.iter().map(|template| self.configs.survey(template)).collect()
+    }
+
+    /// What is known of the revision of a workload or stored revision, with the configs of now.
+    pub fn survey(&self, object: &Value) -> Option<Survey> {
+        template::authored(object).map(|template| self.configs.survey(&template))
+    }
+
+    /// The revision of the object's template, with the configs of now.
+    pub fn revision(&self, object: &Value) -> Option<String> {
+        self.survey(object).map(|survey| survey.revision)
+    }
+
     /// The pod template of a revision of the target, as its author wrote it: the target's own, or a remembered one.
-    pub fn template(&self, hash: &str) -> Option<Value> {
-        let target = self.target.as_ref()?;
-        std::iter::once(target)
-            .chain(self.revisions_of(target))
-            // A core Service has no history but its copies.
-            .chain(self.canary_service.iter().filter(|_| copies::is_service(target)))
+    pub fn template(&self, revision: &str) -> Option<Value> {
+        let hash = template_of(revision);
+        self.remembered()
             .find(|object| template::revision(object).as_deref() == Some(hash))
             .and_then(template::authored)
     }

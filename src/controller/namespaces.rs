@@ -19,17 +19,24 @@ pub struct Watches {
     cache: Arc<Cache>,
     changes: UnboundedSender<Change>,
     running: HashMap<String, HashMap<Kind, AbortHandle>>,
+    configs: bool,
 }
 
 impl Watches {
-    /// No watch yet.
-    pub fn new(client: Client, cache: Arc<Cache>, changes: UnboundedSender<Change>) -> Self {
+    /// No watch yet. `configs` says that ConfigMaps and Secrets are tracked; they are not even read otherwise.
+    pub fn new(client: Client, cache: Arc<Cache>, changes: UnboundedSender<Change>, configs: bool) -> Self {
         Self {
             client,
             cache,
             changes,
             running: HashMap::new(),
+            configs,
         }
+    }
+
+    /// Whether a namespace is watched.
+    pub fn has(&self, namespace: &str) -> bool {
+        self.running.contains_key(namespace)
     }
 
     /// Starts the watches of namespaces that are to be worked in and stops the others.
@@ -49,7 +56,8 @@ impl Watches {
                 .for_each(AbortHandle::abort);
             self.cache.forget(&namespace);
         }
-        let kinds = context.served.kinds();
+        let mut kinds = context.served.kinds();
+        kinds.retain(|kind| self.configs || !kind.is_config());
         for namespace in wanted {
             self.watch(namespace, &kinds);
         }
@@ -105,7 +113,7 @@ pub fn tell(context: &Context, change: &Change) {
         .pointer("/metadata/name")
         .and_then(serde_json::Value::as_str);
     match name {
-        Some(name) => context.concern(change.kind, &change.namespace, name),
+        Some(name) => context.concern(change, name),
         // The end of a list: the namespace may be complete now.
         None => context
             .canaries_of(&change.namespace)

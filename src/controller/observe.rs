@@ -6,14 +6,17 @@ use super::{
     wanted::{Decides, decides, wanted},
 };
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Scaler, Target},
+    analysis::{ApexSide, Checks, Observation, Primary, Scaler, State, Target, Wishes},
     api::labels::{self, TargetState},
     plan::{
         Blueprint, Selector, Workload,
+        configs::Reference,
         overrides::{self, Record},
-        primary_revision, template,
+        primary_revision,
+        revision::template_of,
+        template,
     },
-    routing::{Traffic, Weights, httproute},
+    routing::{Traffic, httproute},
 };
 use serde_json::{Map, Value};
 
@@ -33,7 +36,7 @@ pub fn observe(
     blueprint: &Blueprint,
     thresholds: Thresholds,
     door: bool,
-    promoted: Option<String>,
+    state: &State,
     checks: Option<Checks>,
 ) -> Observation {
     let primary = live
@@ -50,7 +53,11 @@ pub fn observe(
         Decides::Author | Decides::AuthorAgain => None,
     };
     let names = blueprint.names.as_ref();
-    let weights = names.and_then(|names| agreed(live.routes.iter().map(|r| httproute::weights(r, names))));
+    let traffic = names.and_then(|names| {
+        let expected = Some(state.intent);
+        let each = live.routes.iter();
+        agreed(each.map(|route| httproute::traffic(route, names, &blueprint.exposure, expected)))
+    });
     Observation {
         target,
         primary,
@@ -59,16 +66,23 @@ pub fn observe(
             .apex
             .as_ref()
             .and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
-        traffic: weights.map(Traffic::plain),
+        traffic,
         routed: blueprint.provider.has_weights() && (blueprint.route.is_some() || !live.routes.is_empty()),
+        mirrors: live
+            .routes
+            .iter()
+            .all(|route| httproute::unmirrored(route).next().is_none()),
         served: names.is_some() && blueprint.workload != Workload::Service,
         split: names.is_some_and(|names| {
             live.routes
                 .iter()
                 .any(|r| httproute::refers_to(r, names) && names_a_half(r, names))
         }),
-        promoted,
+        promoted: state.last_promoted.clone(),
         checks,
+        answers: Vec::new(),
+        edition: String::new(),
+        wishes: Wishes::default(),
     }
 }
 
@@ -77,9 +91,9 @@ fn names_a_half(route: &Value, names: &crate::routing::Names) -> bool {
     text.contains(&format!("{:?}", names.primary)) || text.contains(&format!("{:?}", names.canary))
 }
 
-fn agreed(mut weights: impl Iterator<Item = Option<Weights>>) -> Option<Weights> {
-    let first = weights.next()??;
-    weights.all(|other| other == Some(first)).then_some(first)
+fn agreed(mut traffic: impl Iterator<Item = Option<Traffic>>) -> Option<Traffic> {
+    let first = traffic.next()??;
+    traffic.all(|other| other == Some(first)).then_some(first)
 }
 
 /// Whom a Service selects: primary's pods when it names primary's value, the target's when it matches its pods.
@@ -111,7 +125,9 @@ fn target(
         object: target,
         live,
     };
-    let (replicas, revision, active, held) = (half.replicas(), half.revision(), half.active(), half.is_held());
+    let survey = live.survey(target);
+    let (revision, missing) = survey.map(|s| (s.revision, missing(&s.missing))).unwrap_or_default();
+    let (replicas, active, held) = (half.replicas(), half.active(), half.is_held());
     let is_service = blueprint.workload == Workload::Service;
     // A Service needs no label: nothing of it starts or stops.
     let told = label(target, labels::STATE).and_then(TargetState::parse);
@@ -135,12 +151,13 @@ fn target(
         paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
         held,
         state,
-        bypassed: door && label(target, labels::REVISION).is_some_and(|admitted| admitted != revision),
+        bypassed: door && label(target, labels::REVISION).is_some_and(|admitted| admitted != template_of(&revision)),
         rollout: half.rollout(threshold),
         known: half.known(),
         plain: Record::of(target).is_none(),
         dressed: is_service || is_dressed(target, &blueprint.overrides),
         revision,
+        missing,
         active,
         endpoints,
         trouble: None,
@@ -159,6 +176,11 @@ fn is_dressed(target: &Value, overrides: &Map<String, Value>) -> bool {
         zero && field == "nodeSelector" || live.and_then(|spec| spec.get(field)) == wish
     };
     Record::of(target) == record && overrides::FIELDS.into_iter().all(same)
+}
+
+fn missing(configs: &[Reference]) -> Option<String> {
+    let names: Vec<String> = configs.iter().map(Reference::to_string).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn primary(primary: &Value, live: &Live, blueprint: &Blueprint, threshold: u32) -> Primary {

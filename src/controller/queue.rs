@@ -1,10 +1,13 @@
 //! What is stepped, and when: keys in, each stepped by one task at a time, again at its next due instant.
 //!
-//! A wake replaces the one before, so that a plan that changed leaves no idle step behind.
+//! A wake replaces the one before, so that a plan that changed leaves no idle step behind. Only so many steps run at once:
+//! the client has a connection for each request under way, and the API server is helped by fewer of them.
 
+use futures::FutureExt;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, VecDeque},
     future::Future,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
@@ -16,6 +19,12 @@ use tokio::{
 
 /// A Canary: namespace and name.
 pub type Key = (String, String);
+
+/// Steps that run at once; the others wait in the order they were asked for.
+const AT_ONCE: usize = 32;
+
+/// Before a key whose step panicked is stepped again.
+const AFTER_A_PANIC: Duration = Duration::from_secs(5);
 
 /// The entrance of a queue.
 #[derive(Debug, Clone)]
@@ -41,6 +50,8 @@ pub fn queue() -> (Sender, Queue) {
 
 #[derive(Default)]
 struct Slots {
+    waiting: VecDeque<Key>,
+    listed: BTreeSet<Key>,
     running: BTreeSet<Key>,
     again: BTreeSet<Key>,
     wakes: HashMap<Key, Instant>,
@@ -48,6 +59,24 @@ struct Slots {
 }
 
 impl Slots {
+    /// Puts a key at the end of the line, unless it stands there already or runs: then it runs once more.
+    fn ask(&mut self, key: Key) {
+        if self.running.contains(&key) {
+            self.again.insert(key);
+        } else if self.listed.insert(key.clone()) {
+            self.waiting.push_back(key);
+        }
+    }
+
+    /// The next in the line.
+    fn next(&mut self) -> Option<Key> {
+        let key = self.waiting.pop_front()?;
+        self.listed.remove(&key);
+        self.wake(&key, None);
+        self.running.insert(key.clone());
+        Some(key)
+    }
+
     fn wake(&mut self, key: &Key, at: Option<Instant>) {
         if let Some(old) = self.wakes.remove(key) {
             self.due.remove(&(old, key.clone()));
@@ -86,17 +115,18 @@ impl Queue {
                 Some(done) = tasks.join_next(), if !tasks.is_empty() => finished(&mut slots, done),
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => slots.take_due(Instant::now()),
             };
-            let Some(key) = ready else { continue };
-            if !slots.running.insert(key.clone()) {
-                slots.again.insert(key);
-                continue;
+            if let Some(key) = ready {
+                slots.ask(key);
             }
-            slots.wake(&key, None);
-            let step = step.clone();
-            tasks.spawn(async move {
-                let wake = step(key.clone()).await;
-                (key, wake)
-            });
+            while slots.running.len() < AT_ONCE
+                && let Some(key) = slots.next()
+            {
+                let step = step.clone();
+                tasks.spawn(async move {
+                    let wake = AssertUnwindSafe(step(key.clone())).catch_unwind().await;
+                    (key, wake.unwrap_or(Some(AFTER_A_PANIC)))
+                });
+            }
         }
     }
 }

@@ -1,17 +1,19 @@
 //! The controller's wiring: watches in, steps out, for as long as it leads.
 
 use super::{
-    cache::{Cache, Kind},
+    cache::{Cache, Change},
     context::{Context, key},
-    enrol,
+    enrol::{self, Scope},
+    index::Index,
     lease::{self, Elector},
     namespaces::{Watches, tell},
-    queue::{self, Sender},
+    queue::{self, Key, Sender},
     served::{Definition, Served},
     step::step,
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate},
+    hooks::Caller,
     outbound::{Clients, Egress},
     plan::Defaults,
     shutdown::{Shutdown, Trigger},
@@ -30,20 +32,23 @@ use kube::{
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     fmt::Debug,
     hash::Hash,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::time::MissedTickBehavior;
 
 /// What the controller is told by flags.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Defaults of Canaries.
     pub defaults: Defaults,
+    /// `--enable-config-tracking`: ConfigMaps and Secrets are part of revisions, and primary reads copies.
+    pub track_configs: bool,
+    /// `--event-webhook`: told every event of Canaries without event hooks; empty for none.
+    pub event_webhook: String,
     /// Where URLs of users must not lead.
     pub egress: Egress,
     /// The lease that decides which replica works.
@@ -56,7 +61,7 @@ const ENROL_PAUSE: Duration = Duration::from_millis(25);
 // What a cluster-wide watch tells the wiring.
 #[derive(Debug, Clone)]
 enum Told {
-    Canary(String, String),
+    Canary(Key),
     Namespace(String),
     Policy,
     Kinds,
@@ -97,10 +102,8 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
     let cache = Arc::new(Cache::default());
     let context = Arc::new(Context {
         cache: cache.clone(),
-        canaries: reflected(&client, told.clone(), |c: &Canary| {
-            let (namespace, name) = key(c);
-            Told::Canary(namespace, name)
-        }),
+        canaries: reflected(&client, told.clone(), |c: &Canary| Told::Canary(key(c))),
+        index: Index::default(),
         policies: reflected(&client, told.clone(), |_: &CanaryPolicy| Told::Policy),
         templates: reflected(&client, told.clone(), |_: &MetricTemplate| Told::Policy),
         namespaces: reflected(&client, told.clone(), |ns: &Namespace| {
@@ -110,13 +113,20 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
             scaled_objects: reflected_one(&client, Served::SCALED_OBJECTS, told, |_: &Definition| Told::Kinds),
         },
         defaults: settings.defaults,
+        track_configs: settings.track_configs,
         events: telemetry.events.clone(),
         metrics: telemetry.metrics.clone(),
         http: Clients::default(),
+        caller: Caller::new(Arc::default(), settings.egress.clone()),
+        hooks: Mutex::default(),
+        listeners: Mutex::default(),
+        event_webhook: settings.event_webhook,
         egress: settings.egress,
         queue: sender.clone(),
         checks: Mutex::default(),
         written: Mutex::default(),
+        missed: Mutex::default(),
+        unenrolled: Mutex::default(),
         client: client.clone(),
     });
     tracing::info!("waiting for the caches");
@@ -124,8 +134,10 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         ready = ready(&context) => ready?,
         () = shutdown.requested() => return Ok(()),
     }
-    let watches = Watches::new(client, cache, changes);
-    let wiring = tokio::spawn(wire(context.clone(), watches, tellings, changed, sender));
+    let watches = Watches::new(client, cache, changes, settings.track_configs);
+    let (passes, to_pass) = mpsc::unbounded_channel();
+    let passing = tokio::spawn(passing(context.clone(), to_pass));
+    let wiring = tokio::spawn(wire(context.clone(), watches, tellings, changed, sender, passes));
     let stepping = {
         let context = context.clone();
         queue.run(move |key| step(context.clone(), key))
@@ -135,6 +147,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         () = shutdown.requested() => tracing::info!("stopping"),
     }
     wiring.abort();
+    passing.abort();
     Ok(())
 }
 
@@ -200,28 +213,32 @@ async fn wire(
     context: Arc<Context>,
     mut watches: Watches,
     mut tellings: UnboundedReceiver<Told>,
-    mut changed: UnboundedReceiver<super::cache::Change>,
+    mut changed: UnboundedReceiver<Change>,
     sender: Sender,
+    passes: UnboundedSender<(String, Scope)>,
 ) {
     watches.follow(&context);
-    // A burst of changes is one pass over its namespace.
-    let mut pending: BTreeSet<String> = BTreeSet::new();
-    let mut pass = tokio::time::interval(ENROL_PAUSE);
-    pass.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let pass = |namespace: &str, scope| drop(passes.send((namespace.to_owned(), scope)));
     let mut known: HashMap<String, bool> = HashMap::new();
     loop {
         tokio::select! {
             Some(told) = tellings.recv() => match told {
-                Told::Canary(namespace, name) => {
-                    watches.follow(&context);
-                    sender.send((namespace.clone(), name));
-                    pending.insert(namespace);
+                Told::Canary(key) => {
+                    let canary = context.canary(&key);
+                    context.index.learn(&key, canary.as_deref());
+                    if canary.is_none() || !watches.has(&key.0) {
+                        watches.follow(&context);
+                    }
+                    // Whose Deployment is free again, a Canary that is gone does not tell.
+                    let scope = canary.map_or(Scope::All, |canary| Scope::one(canary.target_name()));
+                    pass(&key.0, scope);
+                    sender.send(key);
                 }
                 Told::Namespace(namespace) => {
                     let enabled = context.enabled(&namespace);
                     if known.insert(namespace.clone(), enabled) != Some(enabled) {
                         watches.follow(&context);
-                        pending.insert(namespace);
+                        pass(&namespace, Scope::All);
                     }
                 }
                 Told::Kinds => watches.follow(&context),
@@ -229,21 +246,38 @@ async fn wire(
                     for canary in context.canaries.state() {
                         sender.send(key(&canary));
                     }
-                    pending.extend(known.iter().filter(|(_, enabled)| **enabled).map(|(ns, _)| ns.clone()));
+                    for (namespace, _) in known.iter().filter(|(_, enabled)| **enabled) {
+                        pass(namespace, Scope::All);
+                    }
                 }
             },
             Some(change) = changed.recv() => {
-                if matches!(change.kind, Kind::Deployment | Kind::Service | Kind::HttpRoute | Kind::HorizontalPodAutoscaler | Kind::ScaledObject) || change.object.is_null() {
-                    pending.insert(change.namespace.clone());
+                if let Some(scope) = enrol::scope(&context, &change) {
+                    pass(&change.namespace, scope);
                 }
                 tell(&context, &change);
             }
-            _ = pass.tick(), if !pending.is_empty() => {
-                for namespace in std::mem::take(&mut pending) {
-                    enrol::enrol(&context, &namespace).await;
-                }
-            }
             else => return,
         }
+    }
+}
+
+// A burst of changes is one pass over its namespace. Passes take at most a small share of the time, however many
+// Deployments they look at.
+async fn passing(context: Arc<Context>, mut passes: UnboundedReceiver<(String, Scope)>) {
+    while let Some((namespace, scope)) = passes.recv().await {
+        let mut pending = HashMap::from([(namespace, scope)]);
+        while let Ok((namespace, scope)) = passes.try_recv() {
+            let scope = match pending.remove(&namespace) {
+                Some(before) => scope.and(before),
+                None => scope,
+            };
+            pending.insert(namespace, scope);
+        }
+        let began = Instant::now();
+        for (namespace, scope) in pending {
+            enrol::enrol(&context, &namespace, &scope).await;
+        }
+        tokio::time::sleep(ENROL_PAUSE.max(began.elapsed())).await;
     }
 }

@@ -1,15 +1,20 @@
 //! Between the recorded [`State`] and `status` of the Canary. Pure.
 
+use super::measured;
 use crate::{
-    analysis::{Stage, State},
-    api::canary::{Canary, CanaryStatus, Condition, Intent, Measurement, Phase, RunStatus},
-    routing::{Traffic, Weights},
+    analysis::{Stage, State, Wait, Wishes},
+    api::canary::{
+        Announced, Canary, CanaryStatus, GateStatus, HookType, Measurement, Phase, RunStatus,
+        conditions::{Rehearsal, Standing, Trouble, conditions},
+    },
+    plan::revision::template_of,
+    routing::{Cookies, Traffic},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 
-/// Newest measurements kept in the status.
-const MEASUREMENTS: usize = 100;
+const SKIP: &str = "skip-analysis";
+const RESET: &str = "reset";
 
 /// The state a Canary's status records; a new one when it records none.
 pub fn state(canary: &Canary, now: Timestamp) -> State {
@@ -32,185 +37,195 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         due: instant(&run.due),
         intent: run
             .intent
-            .map_or_else(|| Traffic::share(percent(status.canary_weight)), traffic),
+            .map_or_else(|| Traffic::share(percent(status.canary_weight)), Traffic::from),
+        cookies: Cookies::recorded(status),
         failed_checks: count(status.failed_checks),
         iterations: count(status.iterations),
         waits: count(run.waits),
         had_data: run.had_data,
         resume: percent(run.resume),
         floor: count(run.floor),
-        last_applied: status.last_applied_spec.clone(),
-        last_promoted: status.last_promoted_spec.clone(),
+        last_applied: whole(&run.applied_revision, &status.last_applied_spec),
+        last_promoted: whole(&run.promoted_revision, &status.last_promoted_spec),
+        gate: run.gate.and_then(gate),
+        started: run.started,
+        skip: run.skip,
+        dry: run.dry_run,
+        wishes: Wishes {
+            skip: run.wishes.iter().any(|w| w == SKIP),
+            reset: run.wishes.iter().any(|w| w == RESET),
+        },
+        queued: run.queued,
         reason: run.reason,
     }
+}
+
+// Flagger's field is the template's hash; the whole revision counts as long as it belongs to it.
+fn whole(revision: &Option<String>, template: &Option<String>) -> Option<String> {
+    let whole = revision
+        .as_ref()
+        .filter(|r| Some(template_of(r)) == template.as_deref());
+    whole.or(template.as_ref()).cloned()
+}
+
+fn hash(revision: &Option<String>) -> Option<String> {
+    revision.as_deref().map(template_of).map(str::to_owned)
+}
+
+fn gate(of: GateStatus) -> Option<Wait> {
+    Some(Wait {
+        kind: HookType::parse(&of.kind)?,
+        since: of.since?.0,
+        at: of.asked.map(|t| t.0),
+        hook: of.hook,
+    })
+}
+
+fn gate_status(of: &Wait) -> GateStatus {
+    GateStatus {
+        kind: of.kind.as_str().to_owned(),
+        hook: of.hook.clone(),
+        since: Some(MicroTime(of.since)),
+        asked: of.at.map(MicroTime),
+    }
+}
+
+fn wishes(of: Wishes) -> Vec<String> {
+    let named = [(of.skip, SKIP), (of.reset, RESET)];
+    named
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, name)| (*name).to_owned())
+        .collect()
 }
 
 fn percent(n: i32) -> u8 {
     u8::try_from(n.clamp(0, 100)).unwrap_or(0)
 }
 
-fn traffic(of: Intent) -> Traffic {
-    Traffic {
-        weights: Weights::canary_share(percent(of.canary)),
-        matched: of.matched,
-        mirror: percent(of.mirror),
-        sticky: of.sticky,
+// Analyses that route and promote nothing say so.
+fn rehearsal(state: &State) -> Rehearsal {
+    match (state.dry, state.stage) {
+        (false, _) => Rehearsal::No,
+        (true, Stage::Rest) if state.phase == Phase::Waiting => Rehearsal::Passed,
+        (true, _) => Rehearsal::Yes,
     }
 }
 
-fn intent(of: Traffic) -> Intent {
-    Intent {
-        primary: i32::from(of.primary()),
-        canary: i32::from(of.canary()),
-        mirror: i32::from(of.mirror),
-        matched: of.matched,
-        sticky: of.sticky,
-    }
+/// What a status says besides the state.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen<'a> {
+    /// The target's revision; `None` without a target.
+    pub revision: Option<&'a str>,
+    /// Hash of the target's template as it is stored, which is what the door announces.
+    pub template: Option<&'a str>,
+    /// Why nothing can go on.
+    pub trouble: Option<&'a Trouble>,
+    /// The announced revision was looked for in vain: it was refused after the door.
+    pub refused: bool,
+    /// What has been measured since the last record.
+    pub measured: &'a [Measurement],
 }
 
 /// The status that records `state`, with everything else of the old one kept.
-pub fn status(canary: &Canary, state: &State, measured: &[Measurement], now: Timestamp) -> CanaryStatus {
+pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) -> CanaryStatus {
     let old = canary.status.clone().unwrap_or_default();
     let micro = |time: Timestamp| MicroTime(time);
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-    let new_run = old.last_applied_spec != state.last_applied && state.stage == Stage::Scaling;
-    let mut measurements = if new_run {
-        Vec::new()
-    } else {
-        old.canary_analysis.clone().unwrap_or_default()
-    };
-    measurements.extend_from_slice(measured);
-    let surplus = measurements.len().saturating_sub(MEASUREMENTS);
-    measurements.drain(..surplus);
     let old_run = old.run.clone().unwrap_or_default();
-    CanaryStatus {
+    let new_run = whole(&old_run.applied_revision, &old.last_applied_spec) != state.last_applied
+        && matches!(state.stage, Stage::Scaling | Stage::Waiting);
+    let kept = if new_run { None } else { old.canary_analysis.clone() };
+    let measurements = measured::newest(kept.unwrap_or_default(), seen.measured);
+    let announced = announced(&old, seen);
+    let (author, manager) = if new_run {
+        let applied = hash(&state.last_applied);
+        let by = old.announced.clone().filter(|a| Some(&a.revision) == applied.as_ref());
+        by.map_or((None, None), |a| (a.author, a.manager))
+    } else {
+        (old_run.author, old_run.manager)
+    };
+    let standing = Standing {
+        kind: &canary.spec.target_ref.kind,
+        phase: state.phase,
+        ahead: announced.is_some() || is_ahead(state, seen.revision),
+        trouble: seen.trouble,
+        rehearsal: rehearsal(state),
+    };
+    let conditions = conditions(standing, old.conditions.as_deref().unwrap_or_default(), now);
+    let new = CanaryStatus {
         phase: state.phase,
         failed_checks: count(state.failed_checks),
         canary_weight: i32::from(state.canary_weight()),
         iterations: count(state.iterations),
-        last_applied_spec: state.last_applied.clone(),
-        last_promoted_spec: state.last_promoted.clone(),
+        last_applied_spec: hash(&state.last_applied),
+        last_promoted_spec: hash(&state.last_promoted),
+        session_affinity_cookie: state.cookies.canary.clone(),
+        primary_session_affinity_cookie: state.cookies.primary.clone(),
+        previous_session_affinity_cookie: state.cookies.previous.clone(),
         observed_generation: canary.metadata.generation,
         canary_analysis: (!measurements.is_empty()).then_some(measurements),
-        conditions: Some(conditions(canary, &old, state, now)),
+        conditions: Some(conditions),
+        announced,
         run: Some(RunStatus {
             stage: state.stage.as_str().to_owned(),
             since: Some(micro(state.since)),
             moved_at: state.moved_at.map(micro),
             due: state.due.map(micro),
-            intent: Some(intent(state.intent)),
+            intent: Some(state.intent.into()),
             waits: count(state.waits),
             had_data: state.had_data,
             resume: i32::from(state.resume),
+            applied_revision: state.last_applied.clone(),
+            promoted_revision: state.last_promoted.clone(),
+            promoted_configs: old_run.promoted_configs,
             floor: count(state.floor),
+            gate: state.gate.as_ref().map(gate_status),
+            started: state.started,
+            skip: state.skip,
+            dry_run: state.dry,
+            wishes: wishes(state.wishes),
+            queued: state.queued.clone(),
             reason: state.reason.clone(),
-            author: old_run.author,
-            manager: old_run.manager,
+            author,
+            manager,
         }),
-        last_transition_time: Some(Time(now)),
-        ..old
-    }
-}
-
-fn conditions(canary: &Canary, old: &CanaryStatus, state: &State, now: Timestamp) -> Vec<Condition> {
-    let (status, message) = promoted(canary, state.phase);
-    let reason = state.phase.as_str();
-    let before = old.condition("Promoted");
-    let mut kept: Vec<Condition> = old
-        .conditions
-        .clone()
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|c| c.kind != "Promoted")
-        .collect();
-    let promoted = match before {
-        Some(same) if same.status == status && same.reason == reason => same.clone(),
-        _ => Condition {
-            kind: String::from("Promoted"),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message: Some(message),
-            last_update_time: Some(Time(now)),
-            last_transition_time: match before {
-                Some(same) if same.status == status => same.last_transition_time.clone(),
-                _ => Some(Time(now)),
-            },
+        ..old.clone()
+    };
+    let moved = old.last_transition_time.is_none() || shown(&new) != shown(&old);
+    CanaryStatus {
+        last_transition_time: if moved {
+            Some(Time(now))
+        } else {
+            old.last_transition_time
         },
-    };
-    kept.insert(0, promoted);
-    kept
-}
-
-/// Flagger's `Promoted` condition of a phase: status and message.
-fn promoted(canary: &Canary, phase: Phase) -> (&'static str, String) {
-    let kind = &canary.spec.target_ref.kind;
-    match phase {
-        Phase::Unset | Phase::Initializing | Phase::Terminating | Phase::Terminated => {
-            ("Unknown", format!("New {kind} detected, starting initialization."))
-        }
-        Phase::Initialized => ("True", format!("{kind} initialization completed.")),
-        Phase::Waiting | Phase::WaitingPromotion => ("Unknown", String::from("Waiting for approval.")),
-        Phase::Progressing => (
-            "Unknown",
-            String::from("New revision detected, progressing canary analysis."),
-        ),
-        Phase::Promoting => (
-            "Unknown",
-            String::from("Canary analysis completed, starting primary rolling update."),
-        ),
-        Phase::Finalising => (
-            "Unknown",
-            String::from("Canary analysis completed, routing all traffic to primary."),
-        ),
-        Phase::Succeeded => (
-            "True",
-            String::from("Canary analysis completed successfully, promotion finished."),
-        ),
-        Phase::Failed => ("False", format!("Canary analysis failed, {kind} scaled to zero.")),
+        ..new
     }
 }
 
-/// Whether the status has to be written for `state`.
-pub fn differs(canary: &Canary, state: &State, now: Timestamp) -> bool {
-    let Some(old) = &canary.status else { return true };
-    let new = status(canary, state, &[], now);
-    let settled = CanaryStatus {
-        last_transition_time: old.last_transition_time.clone(),
-        ..new
-    };
-    settled != *old
+// What kubectl's columns and Flagger's scripts follow; its change is a transition.
+fn shown(status: &CanaryStatus) -> impl PartialEq + use<'_> {
+    (
+        status.phase,
+        status.canary_weight,
+        status.failed_checks,
+        status.iterations,
+        status.last_applied_spec.as_deref(),
+        status.last_promoted_spec.as_deref(),
+    )
+}
+
+// At rest, a template that is neither what was tried last nor what serves starts a run, now or when it may.
+fn is_ahead(state: &State, revision: Option<&str>) -> bool {
+    let known = [state.last_applied.as_deref(), state.last_promoted.as_deref()];
+    revision.is_some() && !known.contains(&revision)
+}
+
+// An announcement is over when its revision is seen, however soon the next one follows.
+fn announced(old: &CanaryStatus, seen: Seen<'_>) -> Option<Announced> {
+    let open = |a: &Announced| !seen.refused && seen.template != Some(a.revision.as_str());
+    old.announced.clone().filter(open)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::str::FromStr;
-
-    #[test]
-    fn a_state_survives_the_status() {
-        let now = Timestamp::from_str("2026-11-23T10:00:00.123456Z").unwrap();
-        let mut canary = Canary::new("web", Default::default());
-        assert_eq!(state(&canary, now), State::new(now));
-        let recorded = State {
-            phase: Phase::Progressing,
-            stage: Stage::Analysing,
-            moved_at: Some(now),
-            due: Some(now),
-            intent: Traffic {
-                mirror: 20,
-                matched: true,
-                ..Traffic::share(30)
-            },
-            failed_checks: 2,
-            last_applied: Some("v1-a".into()),
-            last_promoted: Some("v1-b".into()),
-            ..State::new(now)
-        };
-        let written = status(&canary, &recorded, &[], now);
-        assert_eq!(written.canary_weight, 30);
-        assert_eq!(written.condition("promoted").unwrap().status, "Unknown");
-        canary.status = serde_json::from_value(serde_json::to_value(written).unwrap()).unwrap();
-        assert_eq!(state(&canary, now), recorded);
-        assert!(!differs(&canary, &recorded, now));
-    }
-}
+mod tests;

@@ -2,40 +2,58 @@
 
 use super::{
     advice::advise,
+    announce::announce,
     cache::{Cache, Kind},
     checks::{self, Finished},
-    context::Context,
-    difference::{Conflict, Pair, difference},
-    finish,
+    configs::{self, Configs, kind_of},
+    context::{Context, key},
+    difference::{Pair, difference},
+    finish, hooks,
     live::{Live, is_owned, text},
     observe::{Thresholds, observe},
     queue::Key,
-    status, trouble,
-    write::is_stale,
+    record::{self, Recorded},
+    status, sweep,
+    takeover::{self, Place},
+    trouble,
+    write::{Write, is_stale},
 };
 use crate::{
-    analysis::{self, Decision, Note, Observation, Stage, State, Subject},
+    analysis::{self, Decision, Observation, Stage, State},
     api::{Canary, labels},
     metrics::Severity,
-    plan::{self, Blueprint, Selector, Workload, copies, rules},
+    plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, copies, rules, template},
 };
 use jiff::Timestamp;
-use kube::{Api, ResourceExt, api::PostParams};
+use kube::ResourceExt;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+/// How often a hand-written Canary looks whether the generated one before it is gone.
+const HANDED_OVER: Duration = Duration::from_millis(500);
 /// After an error that no event will follow.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// After a write that we have no right to: somebody has to grant it first.
+const RIGHTS_RETRY: Duration = Duration::from_secs(30);
 
 /// Steps the Canary of `key`; answers when to do it again if nothing happens before.
 pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
     let Some(canary) = context.canary(&key) else {
         context.checks.lock().remove(&key);
         context.written.lock().remove(&key);
+        context.missed.lock().remove(&key);
+        hooks::forget(&context, &key);
         return None;
     };
-    match attempt(&context, &key, canary).await {
+    match attempt(&context, &key, canary.clone()).await {
         Ok(wake) => wake,
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            context
+                .events
+                .record(&*canary, Severity::Warning, format!("Not allowed: {}", status.message));
+            Some(RIGHTS_RETRY)
+        }
         Err(error) if is_stale(&error) => Some(Duration::from_millis(200)),
         Err(error) => {
             tracing::error!(canary = format!("{}.{}", key.1, key.0), %error, "step failed, trying again");
@@ -48,19 +66,39 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if !context.cache.complete(&key.0) || is_older_than_written(context, key, &canary) {
         return Ok(Some(RETRY));
     }
+    match takeover::place(&canary, &context.canaries_of(&key.0)) {
+        Place::Predecessor(heir) if takeover::can_go(&canary) => {
+            takeover::hand_over(context, &canary, &heir).await?;
+            return Ok(None);
+        }
+        Place::Heir if is_leaving(&canary) => {
+            finish::release(context, &canary).await?;
+            return Ok(None);
+        }
+        Place::Heir => return Ok(Some(HANDED_OVER)),
+        Place::Alone | Place::Predecessor(_) => {}
+    }
     if finish::released_at_once(context, &canary).await? {
         return Ok(None);
     }
     let now = Timestamp::now();
-    let blueprint = match plan::blueprint(&canary, &context.defaults) {
+    let mut blueprint = match plan::blueprint(&canary, &context.defaults) {
         Ok(blueprint) => blueprint,
-        Err(why) => return Ok(refused(context, &canary, why)),
+        Err(why) => return record::not_released(context, &canary, why, now).await,
     };
-    let live = gather(context, &canary, &blueprint);
-    let Some(selector) = selector(context, &live) else {
-        return without_target(context, &canary, &live).await;
+    let mut live = gather(context, &canary, &blueprint);
+    live.configs = configs(context, &canary, &live);
+    let anothers = |target: &&Value| sweep::is_anothers(&canary, target, sweep::adopts(context, &key.0, target));
+    let Some(target) = live.target.as_ref().filter(|target| !anothers(target)) else {
+        return without_target(context, &canary, now).await;
     };
-    let state = status::state(&canary, now);
+    context.missed.lock().remove(key);
+    let selector = match selector(target, &context.defaults.selector_labels) {
+        Ok(selector) => selector,
+        Err(why) => return record::not_released(context, &canary, why.to_string(), now).await,
+    };
+    let mut state = status::state(&canary, now);
+    live.configs.in_terms_of_now(&mut state, live.target.as_ref());
     let seen = look(context, key, &canary, &live, &selector, &blueprint, &state).await;
     let policy = context.policy(&key.0, canary.annotations().get(labels::POLICY).map(String::as_str));
     let rules = rules(
@@ -70,27 +108,42 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         is_leaving(&canary),
     );
     let decision = analysis::step(&rules, &state, &seen, now);
-    record(context, key, &canary, &state, &decision, now).await?;
-    if let Some(target) = &live.target {
-        advise(context, &canary, (target, &selector), &state, &decision.state);
-    }
+    advise(context, &canary, (target, &selector), &state, &decision.state);
+    blueprint.exposure.cookies = decision.state.cookies.clone();
     let pair = Pair {
         live: &live,
         selector: &selector,
         blueprint: &blueprint,
         seen: &seen,
     };
-    let clean = write(context, &canary, &decision, pair).await?;
+    let (writes, conflicts) = difference(&decision.world, pair);
+    let recorded = Recorded {
+        live: &live,
+        before: &state,
+        decision: &decision,
+        revision: seen.target.as_ref().map(|target| target.revision.as_str()),
+        template: template::revision(target),
+        trouble: record::trouble(&conflicts),
+        now,
+    };
+    let announced = recorded.store(context, &canary).await?;
+    if decision.take_annotations {
+        hooks::take_annotations(context, key, &canary).await?;
+    }
+    perform(context, &canary, &decision, &writes).await?;
+    let clean = writes.is_empty() && conflicts.is_empty();
     if decision.state.stage == Stage::Left && clean {
         finish::release(context, &canary).await?;
         return Ok(None);
     }
-    if let Some(due) = decision.ask {
-        checks::start(context, key.clone(), canary.clone(), due);
+    for question in &decision.questions {
+        hooks::ask(context, key, &canary, &decision.state, question.clone());
     }
-    Ok(decision
-        .wake
-        .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()))
+    if let Some(due) = decision.ask {
+        checks::start(context, key.clone(), canary.clone(), decision.state.clone(), due);
+    }
+    let wake = decision.wake.into_iter().chain(announced).min();
+    Ok(wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()))
 }
 
 fn is_older_than_written(context: &Context, key: &Key, canary: &Canary) -> bool {
@@ -107,58 +160,52 @@ fn is_leaving(canary: &Canary) -> bool {
     canary.metadata.deletion_timestamp.is_some()
 }
 
-fn refused(context: &Context, canary: &Canary, why: String) -> Option<Duration> {
-    let known = canary.status.as_ref().and_then(|s| s.condition("Promoted")).is_some();
-    if !known {
-        context.events.record(canary, Severity::Warning, why.clone());
+// A core Service selects by itself.
+fn selector(target: &Value, keys: &[String]) -> Result<Selector, SelectorError> {
+    if copies::is_service(target) {
+        return Ok(Selector::by_name(text(target, "/metadata/name")));
     }
-    tracing::warn!(canary = canary.full_name(), why, "not released");
-    None
+    Selector::of(target, keys)
 }
 
 fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
     let (cache, namespace) = (&context.cache, blueprint.namespace.as_str());
-    let get = |kind, name: &str| cache.get(kind, namespace, name).map(|object| (*object).clone());
+    let get = |kind, name: &str| cache.get(kind, namespace, name);
     let kind = Kind::of(blueprint.workload);
     let target = get(kind, canary.target_name());
     let primary = get(kind, &blueprint.primary_name());
-    let uids: Vec<String> = [&target, &primary]
-        .into_iter()
-        .flatten()
-        .map(|o| text(o, "/metadata/uid").to_owned())
-        .collect();
-    let owned = |set: &Value| {
-        uids.iter()
-            .any(|uid| set.pointer("/metadata/ownerReferences/0/uid") == Some(&Value::String(uid.clone())))
-    };
+    let tied = |kind, tie: &str| cache.tied(kind, namespace, tie);
     let remembered = match blueprint.workload {
         Workload::DaemonSet => Kind::ControllerRevision,
         Workload::Deployment | Workload::Service => Kind::ReplicaSet,
     };
+    let halves = [&target, &primary].into_iter().flatten();
+    let revisions = halves
+        .flat_map(|half| tied(remembered, text(half, "/metadata/uid")))
+        .collect();
     let names = blueprint.names.as_ref();
     // A core Service that is the target is itself what users call.
     let paired = names.filter(|_| blueprint.workload != Workload::Service);
     let service = |name: Option<&String>| name.and_then(|name| get(Kind::Service, name));
-    let routes = cache
-        .list(Kind::HttpRoute, namespace)
-        .into_iter()
-        .map(|route| (*route).clone());
-    let in_pair = |slice: &Value| {
-        let of = text(slice, "/metadata/labels/kubernetes.io~1service-name");
-        names.is_some_and(|n| of == n.primary || of == n.canary)
-    };
+    let routes = names.into_iter().flat_map(|n| [&n.apex, &n.primary, &n.canary]);
+    let routes: BTreeMap<String, Value> = routes
+        .flat_map(|name| tied(Kind::HttpRoute, name))
+        .map(|route| (text(&route, "/metadata/name").to_owned(), route))
+        .collect();
+    let slices = names.into_iter().flat_map(|n| [&n.primary, &n.canary]);
     Live {
+        revisions,
         target,
         primary,
-        revisions: picked(cache.list(remembered, namespace), owned),
         apex: service(paired.map(|n| &n.apex)),
         primary_service: service(paired.map(|n| &n.primary)),
         canary_service: service(names.map(|n| &n.canary)),
-        slices: picked(cache.list(Kind::EndpointSlice, namespace), in_pair),
-        routes: Live::concerned(routes, blueprint),
+        slices: slices.flat_map(|service| tied(Kind::EndpointSlice, service)).collect(),
+        routes: Live::concerned(routes.into_values(), blueprint),
+        configs: Configs::default(),
         scaler: scaler(cache, blueprint),
         twins: twins(cache, blueprint),
-        target_scaled_objects: target_scaled_objects(cache, blueprint),
+        target_scaled_objects: cache.tied(Kind::ScaledObject, namespace, &blueprint.target),
     }
 }
 
@@ -167,49 +214,51 @@ fn scaler(cache: &Cache, blueprint: &Blueprint) -> Option<Value> {
     let named = blueprint.autoscaler.as_ref()?;
     let object = cache.get(named.kind.into(), &blueprint.namespace, &named.name)?;
     let gone = object.pointer("/metadata/deletionTimestamp").is_some();
-    (!gone).then(|| (*object).clone())
+    (!gone).then_some(object)
 }
 
+// Those this Canary owns, and whatever has the name of primary's.
 fn twins(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
     let named = blueprint.autoscaler.as_ref().map(plan::Autoscaler::twin_name);
-    let kinds = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
-    let all = kinds
-        .into_iter()
-        .flat_map(|kind| cache.list(kind, &blueprint.namespace));
-    picked(all.collect(), |object| {
-        is_owned(object, blueprint) || named.as_deref() == Some(text(object, "/metadata/name"))
-    })
+    let ties = [blueprint.owner.uid.as_deref(), named.as_deref()];
+    let found = ties.into_iter().flatten().flat_map(|tie| {
+        let kinds = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
+        kinds
+            .into_iter()
+            .flat_map(move |kind| cache.tied(kind, &blueprint.namespace, tie))
+    });
+    let is_twin =
+        |object: &Value| is_owned(object, blueprint) || named.as_deref() == Some(text(object, "/metadata/name"));
+    let all: BTreeMap<String, Value> = found
+        .filter(is_twin)
+        .map(|object| (text(&object, "/metadata/uid").to_owned(), object))
+        .collect();
+    all.into_values().collect()
 }
 
-fn target_scaled_objects(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
-    picked(cache.list(Kind::ScaledObject, &blueprint.namespace), |object| {
-        text(object, "/spec/scaleTargetRef/name") == blueprint.target
-    })
-}
-
-fn picked(from: Vec<Arc<Value>>, keep: impl Fn(&Value) -> bool) -> Vec<Value> {
-    from.into_iter()
-        .filter(|object| keep(object))
-        .map(|object| (*object).clone())
-        .collect()
-}
-
-fn selector(context: &Context, live: &Live) -> Option<Selector> {
-    let target = live.target.as_ref()?;
-    if copies::is_service(target) {
-        return Some(Selector::by_name(text(target, "/metadata/name")));
-    }
-    Selector::of(target, &context.defaults.selector_labels)
-        .inspect_err(|error| tracing::warn!(%error, "not released"))
-        .ok()
+fn configs(context: &Context, canary: &Canary, live: &Live) -> Configs {
+    let namespace = canary.namespace_name();
+    let readable = |kind: &ConfigKind| context.track_configs && !context.cache.forbidden(kind_of(*kind), namespace);
+    let kinds = ConfigKind::ALL.into_iter().filter(readable).collect();
+    let mut found = Configs::gather(&context.cache, namespace, kinds, live.templates().iter());
+    found.promoted = configs::promoted(canary);
+    found
 }
 
 // Without a target there is nothing to release and primary serves on; a Canary that leaves has nothing to give back to.
-async fn without_target(context: &Context, canary: &Canary, live: &Live) -> Result<Option<Duration>, kube::Error> {
-    if live.target.is_none() && is_leaving(canary) {
+async fn without_target(context: &Context, canary: &Canary, now: Timestamp) -> Result<Option<Duration>, kube::Error> {
+    if is_leaving(canary) {
         finish::release(context, canary).await?;
+        return Ok(None);
     }
-    Ok(None)
+    if !sweep::is_generated(canary) {
+        return record::target_missing(context, canary, now).await;
+    }
+    let again = sweep::sweep(context, canary, now).await?;
+    if sweep::is_known(canary) && again.is_some() {
+        record::target_missing(context, canary, now).await?;
+    }
+    Ok(again)
 }
 
 async fn look(
@@ -232,15 +281,10 @@ async fn look(
         _ => None,
     };
     let door = context.enabled(&key.0);
-    let mut seen = observe(
-        live,
-        selector,
-        blueprint,
-        thresholds,
-        door,
-        state.last_promoted.clone(),
-        answer,
-    );
+    let mut seen = observe(live, selector, blueprint, thresholds, door, state, answer);
+    seen.answers = hooks::answers(context, key);
+    seen.edition = hooks::edition(canary);
+    seen.wishes = hooks::wishes(canary);
     if let Some(target) = seen
         .target
         .as_mut()
@@ -251,74 +295,8 @@ async fn look(
     seen
 }
 
-async fn record(
-    context: &Context,
-    key: &Key,
-    canary: &Canary,
-    before: &State,
-    decision: &Decision,
-    now: Timestamp,
-) -> Result<(), kube::Error> {
-    let judged = decision.state.due != before.due || decision.state.stage != before.stage;
-    let measured = match context.checks.lock().get(key) {
-        Some(Finished::Yes(_, measured)) if judged => measured.clone(),
-        _ => Vec::new(),
-    };
-    if measured.is_empty() && !status::differs(canary, &decision.state, now) {
-        return Ok(());
-    }
-    let mut next = Canary::clone(canary);
-    next.status = Some(status::status(canary, &decision.state, &measured, now));
-    let api = Api::<Canary>::namespaced(context.client.clone(), &key.0);
-    let params = PostParams {
-        field_manager: Some(labels::FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    let stored = api.replace_status(&key.1, &params, &next).await?;
-    if let Some(version) = stored.metadata.resource_version.and_then(|v| v.parse().ok()) {
-        context.written.lock().insert(key.clone(), version);
-    }
-    if judged {
-        context.checks.lock().remove(key);
-    }
-    // Said only when it is recorded, or a conflict would say it twice.
-    finish::publish(context, canary, before, &decision.state);
-    say(context, canary, &decision.notes);
-    Ok(())
-}
-
-fn say(context: &Context, canary: &Canary, notes: &[Note]) {
-    let subject = Subject {
-        canary: canary.name_any(),
-        namespace: canary.namespace_name().to_owned(),
-        target: canary.target_name().to_owned(),
-        workload: Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default(),
-    };
-    for note in notes {
-        let severity = match note.severity() {
-            analysis::Severity::Normal => Severity::Normal,
-            analysis::Severity::Warning => Severity::Warning,
-        };
-        if *note == Note::Bypassed {
-            context.metrics.bypassed_change(&subject.namespace);
-        }
-        context.events.record(canary, severity, note.text(&subject));
-    }
-}
-
-// Whether nothing was left to write.
-async fn write(context: &Context, canary: &Canary, decision: &Decision, pair: Pair<'_>) -> Result<bool, kube::Error> {
-    let (writes, conflicts) = difference(&decision.world, pair);
-    for conflict in &conflicts {
-        let message = match conflict {
-            Conflict::Name(kind, name) => {
-                format!("{kind} {name} exists and was not made by this Canary; rename one of the two")
-            }
-            Conflict::LostRevision(hash) => format!("no ReplicaSet remembers revision {hash}; apply the target again"),
-        };
-        context.events.record(canary, Severity::Warning, message);
-    }
-    for write in &writes {
+async fn perform(context: &Context, canary: &Canary, decision: &Decision, writes: &[Write]) -> Result<(), kube::Error> {
+    for write in writes {
         let (kind, namespace, name) = write.subject();
         tracing::debug!(
             canary = canary.full_name(),
@@ -329,6 +307,12 @@ async fn write(context: &Context, canary: &Canary, decision: &Decision, pair: Pa
             "write"
         );
         write.perform(&context.client).await?;
+        if let Write::Copies(copies) = write {
+            for copy in copies {
+                let text = format!("{} synced", copy.of.copy());
+                announce(context, &key(canary), canary, &decision.state, Severity::Normal, text);
+            }
+        }
     }
-    Ok(writes.is_empty() && conflicts.is_empty())
+    Ok(())
 }

@@ -1,6 +1,10 @@
 //! What is to be written, as comparable values, and the doing of it.
 
-use super::cache::Kind;
+use super::{
+    cache::Kind,
+    configs::kind_of,
+    copies::{self, Copy},
+};
 use crate::api::labels::FIELD_MANAGER;
 use kube::{
     Api, Client,
@@ -42,6 +46,8 @@ pub enum Write {
         /// What is merged.
         body: Value,
     },
+    /// Primary's copies of ConfigMaps and Secrets: all of them, or none when an original is not what was verified.
+    Copies(Vec<Copy>),
     /// Deletion of one object, told apart from a namesake by its uid.
     Delete {
         /// Kind of the object.
@@ -97,6 +103,7 @@ impl Write {
                 .patch(name, &managed(), &Patch::Merge(body))
                 .await
                 .map(drop),
+            Self::Copies(all) => copies::make(client, all).await,
             Self::Delete {
                 kind,
                 namespace,
@@ -122,6 +129,9 @@ impl Write {
                 let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
                 (*kind, text("/metadata/namespace"), text("/metadata/name"))
             }
+            Self::Copies(all) => all.first().map_or((Kind::ConfigMap, "", ""), |copy| {
+                (kind_of(copy.of.kind), copy.namespace.as_str(), copy.of.name.as_str())
+            }),
             Self::Patch {
                 kind, namespace, name, ..
             }

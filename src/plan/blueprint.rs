@@ -1,7 +1,7 @@
 //! The resolved wishes of a Canary about its pair.
 
 use super::{Autoscaler, Workload};
-use crate::routing::{Names, Provider, httproute::RouteSpec};
+use crate::routing::{Exposure, Names, Provider, httproute::RouteSpec};
 use serde_json::{Map, Value, json};
 
 /// The Canary that owns what we make.
@@ -70,6 +70,8 @@ pub struct Blueprint {
     pub route: Option<RouteSpec>,
     /// `spec.autoscalerRef`; `None` when primary has the target's own number of replicas.
     pub autoscaler: Option<Autoscaler>,
+    /// Whom the canary is shown to besides shares, with the cookies of the run.
+    pub exposure: Exposure,
     /// `--include-label-prefix`: labels of the target copied to primary; `*` is all.
     pub include_label_prefixes: Vec<String>,
 }
@@ -123,6 +125,7 @@ impl Blueprint {
             canary: Metadata::default(),
             route: None,
             autoscaler: None,
+            exposure: Exposure::default(),
             include_label_prefixes: Vec::new(),
         }
     }

@@ -16,7 +16,7 @@ use crate::{
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{borrow::Borrow, collections::BTreeMap};
 use thiserror::Error;
 
 /// Annotation on a user's own apex Service: its selector before we moved it, as JSON, for the exit.
@@ -43,8 +43,8 @@ pub enum NotEnrolled {
 pub fn canary(
     target: &Value,
     policy: &CanaryPolicy,
-    services: &[Value],
-    routes: &[Value],
+    services: &[impl Borrow<Value>],
+    routes: &[impl Borrow<Value>],
 ) -> Result<Canary, NotEnrolled> {
     let text = |pointer| target.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
@@ -78,6 +78,9 @@ pub fn canary(
         (labels::GENERATED.to_owned(), labels::TRUE.to_owned()),
         (labels::MANAGED_BY.to_owned(), labels::MANAGED_BY_FLAGGER.to_owned()),
     ]));
+    // Empty while a webhook mutates a new one; set, but not stored, while one validates it.
+    let uid = Some(text("/metadata/uid")).filter(|uid| !uid.is_empty());
+    canary.metadata.annotations = uid.map(|uid| BTreeMap::from([(labels::TARGET_UID.to_owned(), uid.to_owned())]));
     canary.metadata.finalizers = Some(vec![labels::FINALIZER.to_owned()]);
     Ok(canary)
 }
@@ -125,7 +128,7 @@ fn has_host_port(containers: Option<&Value>) -> bool {
 }
 
 /// The Service users call: the only one that selects the pods, else the one named like the target.
-fn apex<'a>(target: &Value, name: &str, services: &'a [Value]) -> Result<Option<&'a Value>, NotEnrolled> {
+fn apex<'a>(target: &Value, name: &str, services: &'a [impl Borrow<Value>]) -> Result<Option<&'a Value>, NotEnrolled> {
     let pods = target
         .pointer("/spec/template/metadata/labels")
         .and_then(Value::as_object);
@@ -145,7 +148,12 @@ fn apex<'a>(target: &Value, name: &str, services: &'a [Value]) -> Result<Option<
             .pointer("/metadata/labels")
             .is_some_and(|l| l.get(labels::GENERATED).is_some())
     };
-    let users = || services.iter().filter(|service| !is_generated(service));
+    let users = || {
+        services
+            .iter()
+            .map(Borrow::borrow)
+            .filter(|service| !is_generated(service))
+    };
     let found: Vec<&Value> = users().filter(selects).collect();
     match found.as_slice() {
         [] => Ok(users().find(|s| service_name(s) == name)),
@@ -187,14 +195,18 @@ fn service(
     namespace: &str,
     policy: &CanaryPolicy,
     apex: Option<&Value>,
-    routes: &[Value],
+    routes: &[impl Borrow<Value>],
 ) -> Option<CanaryService> {
     let mut service = match apex {
         Some(apex) => from_service(apex, name)?,
         None => from_containers(target, policy)?,
     };
     let names = Names::new(service.name.as_deref().unwrap_or(name));
-    if let Some(route) = routes.iter().find(|route| httproute::refers_to(route, &names)) {
+    if let Some(route) = routes
+        .iter()
+        .map(Borrow::borrow)
+        .find(|route| httproute::refers_to(route, &names))
+    {
         service.gateway_refs = parents(route, namespace);
         service.hosts = hostnames(route);
     } else if let (Some(template), Some(gateways)) = (&policy.spec.hostname_template, &policy.spec.gateway_refs) {
@@ -275,6 +287,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const NONE: &[Value] = &[];
+
     fn target() -> Value {
         json!({
             "metadata": {"name": "web", "namespace": "shop"},
@@ -292,7 +306,7 @@ mod tests {
 
     #[test]
     fn an_app_with_nothing_but_a_port_gets_a_host_by_the_policy() {
-        let canary = canary(&target(), &policy(), &[], &[]).unwrap();
+        let canary = canary(&target(), &policy(), NONE, NONE).unwrap();
         let service = canary.spec.service.unwrap();
         assert_eq!(service.port(), Some(9898));
         assert_eq!(service.hosts.unwrap(), ["web.shop.test"]);
@@ -302,7 +316,7 @@ mod tests {
     #[test]
     fn without_a_hostname_nothing_is_published() {
         let policy = CanaryPolicy::new("default", Default::default());
-        let canary = canary(&target(), &policy, &[], &[]).unwrap();
+        let canary = canary(&target(), &policy, NONE, NONE).unwrap();
         assert_eq!(canary.spec.provider.as_deref(), Some("kubernetes"));
         assert_eq!(canary.spec.service.unwrap().hosts, None);
     }
@@ -334,13 +348,13 @@ mod tests {
             service("web", json!({"labels": {labels::GENERATED: "true"}})),
             service("front", json!({"annotations": {ORIGINAL_SELECTOR: r#"{"app":"web"}"#}})),
         ];
-        let found = canary(&target(), &policy(), &services, &[])
+        let found = canary(&target(), &policy(), &services, NONE)
             .unwrap()
             .spec
             .service
             .unwrap();
         assert_eq!((found.name.as_deref(), found.port()), (Some("front"), Some(80)));
-        let found = canary(&target(), &policy(), &services[..1], &[])
+        let found = canary(&target(), &policy(), &services[..1], NONE)
             .unwrap()
             .spec
             .service
@@ -353,15 +367,15 @@ mod tests {
         let mut recreate = target();
         recreate["spec"]["strategy"] = json!({"type": "Recreate"});
         assert!(matches!(
-            canary(&recreate, &policy(), &[], &[]),
+            canary(&recreate, &policy(), NONE, NONE),
             Err(NotEnrolled::CannotBePaired(_))
         ));
         let two = |name: &str| json!({"metadata": {"name": name}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}});
         assert!(matches!(
-            canary(&target(), &policy(), &[two("a"), two("b")], &[]),
+            canary(&target(), &policy(), &[two("a"), two("b")], NONE),
             Err(NotEnrolled::SeveralServices(names)) if names == "a, b"
         ));
         let worker = json!({"metadata": {"name": "job", "namespace": "shop"}, "spec": {"template": {"spec": {"containers": [{"name": "job"}]}}}});
-        assert_eq!(canary(&worker, &policy(), &[], &[]).unwrap().spec.service, None);
+        assert_eq!(canary(&worker, &policy(), NONE, NONE).unwrap().spec.service, None);
     }
 }

@@ -10,6 +10,12 @@ pub const REVISION_ANNOTATION: &str = "coalmine.dev/revision";
 // Flux marks what it owns with these; on a copy they would make Flux prune it.
 pub(super) const TOOLKIT: &str = "toolkit.fluxcd.io";
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+const ARGO_CD: &str = "argocd.argoproj.io/";
+
+/// Whether an annotation speaks of the one object it stands on, for a tool: a copy that had it would be taken for it.
+pub(super) fn is_tool_mark(key: &str) -> bool {
+    key == LAST_APPLIED || key.contains(TOOLKIT) || key.starts_with(ARGO_CD)
+}
 
 /// Primary made from `template` (a pod template of the target's, of the revision `hash`), with the other fields of
 /// `target`. Flagger 1.44's construction, except that all matchLabels are kept and nothing random is added.
@@ -89,7 +95,7 @@ fn pod_template(template: &Value, hash: &str, selector: &Selector, namespace: &s
     json!({"metadata": {"labels": pod_labels, "annotations": annotations}, "spec": spec})
 }
 
-fn copied(from: Option<&Value>, keep: impl Fn(&str) -> bool) -> Map<String, Value> {
+pub(super) fn copied(from: Option<&Value>, keep: impl Fn(&str) -> bool) -> Map<String, Value> {
     let members = from.and_then(Value::as_object).into_iter().flatten();
     members
         .filter(|(key, _)| !key.contains(TOOLKIT) && keep(key))

@@ -1,9 +1,12 @@
 //! From a Canary and its policy to resolved wishes: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
 
-use super::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload};
+use super::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, strategy};
 use crate::{
-    analysis::{Rules, Strategy, weight_steps},
-    api::{Canary, canary, policy::CanaryPolicySpec},
+    analysis::Rules,
+    api::{
+        Canary, canary,
+        policy::{CanaryPolicySpec, OnNewRevision},
+    },
     routing::{Names, Provider, httproute},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -21,10 +24,9 @@ pub struct Defaults {
     pub selector_labels: Vec<String>,
     /// `--include-label-prefix`.
     pub include_label_prefixes: Vec<String>,
+    /// `--dry-run`: no Canary routes or promotes anything.
+    pub dry_run: bool,
 }
-
-/// Checks of a blue/green run that names no number of its own (Flagger: `Setting canaryAnalysis.iterations: 10`).
-const DEFAULT_ITERATIONS: u32 = 10;
 
 // No gateway tells when its proxies use a new route or endpoint, so each provider has a bound. Gateways reload at most
 // every 2 s by default (Traefik's providersThrottleDuration); kube-proxy syncs within a second.
@@ -69,6 +71,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
             .filter(|_| provider == Provider::GatewayApiV1)
             .and_then(httproute::route_spec),
         autoscaler: Autoscaler::of(canary),
+        exposure: strategy::exposure(canary),
         include_label_prefixes: defaults.include_label_prefixes.clone(),
     })
 }
@@ -77,22 +80,13 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
 pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defaults, leaving: bool) -> Rules {
     let analysis = canary.analysis();
     let provider = Provider::parse(canary.provider(&defaults.provider));
-    let weighted = provider.is_some_and(Provider::has_weights) && canary.spec.service.is_some();
-    let iterations = u32::try_from(analysis.iterations()).unwrap_or(0);
-    let has_steps = analysis.step_weight() > 0 || !analysis.step_weights().is_empty();
-    let strategy = if !weighted || (iterations > 0 && !has_steps) {
-        Strategy::Iterations(if iterations > 0 { iterations } else { DEFAULT_ITERATIONS })
-    } else {
-        let steps: Vec<u8> = analysis.step_weights().into_iter().map(percent).collect();
-        Strategy::Weighted(weight_steps(
-            percent(analysis.step_weight()),
-            percent(analysis.max_weight()),
-            &steps,
-        ))
-    };
-    let settle = if weighted { GATEWAY_SETTLE } else { KUBE_PROXY_SETTLE };
+    let routed = provider.is_some_and(Provider::has_weights) && canary.spec.service.is_some();
+    let settle = if routed { GATEWAY_SETTLE } else { KUBE_PROXY_SETTLE };
     Rules {
-        strategy,
+        strategy: strategy::strategy(canary, routed),
+        mirror: strategy::mirror(canary, routed),
+        most_checks: strategy::most_checks(canary),
+        sessions: strategy::sessions(canary, routed),
         promotion_step: percent(analysis.step_weight_promotion()),
         interval: analysis.interval(),
         threshold: u32::try_from(analysis.threshold()).unwrap_or(1).max(1),
@@ -100,13 +94,22 @@ pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defa
         delay: analysis.delay(),
         settle: policy.and_then(CanaryPolicySpec::settle).unwrap_or(settle),
         drain: policy.and_then(CanaryPolicySpec::drain).unwrap_or(DRAIN),
+        hooks: analysis
+            .webhooks
+            .iter()
+            .flatten()
+            .map(canary::Webhook::hook_type)
+            .collect(),
+        queue: policy.is_some_and(|p| p.on_new_revision() != OnNewRevision::Restart),
+        dry_run: canary.dry_run() || defaults.dry_run,
         skip_analysis: canary.skip_analysis(),
         suspended: canary.suspended(),
         leaving,
     }
 }
 
-fn percent(number: i32) -> u8 {
+/// A number from 0 to 100.
+pub(super) fn percent(number: i32) -> u8 {
     u8::try_from(number.clamp(0, 100)).unwrap_or(0)
 }
 

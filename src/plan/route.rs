@@ -3,14 +3,14 @@
 use super::Blueprint;
 use crate::{
     api::labels,
-    routing::{Weights, httproute},
+    routing::{Traffic, httproute},
 };
 use serde_json::{Value, json};
 
-/// The route of `blueprint` with `weights`, marked as generated and owned by the Canary; `None` when nothing is published.
-pub fn route(blueprint: &Blueprint, weights: Weights) -> Option<Value> {
+/// The route of `blueprint` carrying `traffic`, marked as generated and owned by the Canary; `None` when nothing is published.
+pub fn route(blueprint: &Blueprint, traffic: Traffic) -> Option<Value> {
     let (names, spec) = (blueprint.names.as_ref()?, blueprint.route.as_ref()?);
-    let mut route = httproute::generated(&blueprint.namespace, names, spec, weights);
+    let mut route = httproute::generated(&blueprint.namespace, names, spec, traffic, &blueprint.exposure);
     let metadata = route.get_mut("metadata")?.as_object_mut()?;
     metadata.insert("ownerReferences".to_owned(), blueprint.owner_references());
     let marks = metadata.entry("labels").or_insert_with(|| json!({})).as_object_mut()?;

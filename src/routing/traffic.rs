@@ -1,5 +1,7 @@
 //! What traffic of a pair does at one instant, whatever carries it.
 
+use crate::api::canary::Intent;
+
 /// Shares of traffic in percent. They sum to 100 by construction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weights {
@@ -78,5 +80,29 @@ impl Traffic {
     /// Whether any request, or a copy of one, may reach the canary.
     pub fn reaches_canary(self) -> bool {
         self.canary() > 0 || self.matched || self.mirror > 0
+    }
+}
+
+impl From<Intent> for Traffic {
+    fn from(of: Intent) -> Self {
+        let percent = |n: i32| u8::try_from(n.clamp(0, 100)).unwrap_or(0);
+        Self {
+            weights: Weights::canary_share(percent(of.canary)),
+            matched: of.matched,
+            mirror: percent(of.mirror),
+            sticky: of.sticky,
+        }
+    }
+}
+
+impl From<Traffic> for Intent {
+    fn from(of: Traffic) -> Self {
+        Self {
+            primary: i32::from(of.primary()),
+            canary: i32::from(of.canary()),
+            mirror: i32::from(of.mirror),
+            matched: of.matched,
+            sticky: of.sticky,
+        }
     }
 }

@@ -26,6 +26,9 @@ app.kubernetes.io/component: {{ .role }}
 - --port=8443
 - --service=coalmine-webhook
 - --failure-policy={{ .Values.webhook.failurePolicy }}
+{{- if and .Values.dryRun (ne .Values.mode "single") }}
+- --dry-run
+{{- end }}
 {{- if .Values.serviceAccount.name }}
 {{- /* Accounts under other names than the chart's own must be known to the webhook as ours. */}}
 {{- range $role := list "webhook" "controller" }}
@@ -38,6 +41,12 @@ app.kubernetes.io/component: {{ .role }}
 - --metrics-server={{ .Values.metricsServer }}
 {{- with .Values.meshProvider }}
 - --mesh-provider={{ . }}
+{{- end }}
+{{- with .Values.eventWebhook }}
+- --event-webhook={{ . }}
+{{- end }}
+{{- if .Values.dryRun }}
+- --dry-run
 {{- end }}
 {{- end }}
 

@@ -6,10 +6,10 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::credentials;
 use super::places::{HOST, Places, SERVICE_RANGE};
 use super::process;
 use super::programs::{Programs, run};
+use super::{aggregation, credentials};
 
 /// Every request is noted once, when it is answered: who, what, when. Tests count them.
 const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1
@@ -39,35 +39,42 @@ pub fn start_api_server(places: &Places, programs: &Programs) -> Result<()> {
             "http://127.0.0.1:12380",
         ],
     )?;
+    aggregation::create(places)?;
+    let front_proxy = aggregation::flags(places);
+    let front_proxy: Vec<&str> = front_proxy.iter().map(String::as_str).collect();
     part(
         places,
         programs,
         "kube-apiserver",
         &[
-            "--etcd-servers=http://127.0.0.1:12379",
-            // The bridge's address: the host and every pod can reach it, and nobody else.
-            &format!("--bind-address={HOST}"),
-            &format!("--advertise-address={HOST}"),
-            "--secure-port=6443",
-            "--kubelet-preferred-address-types=InternalIP", // the node has no name in DNS
-            &format!("--cert-dir={}", in_run("certificates")),
-            &format!("--service-cluster-ip-range={SERVICE_RANGE}"),
-            "--service-account-issuer=https://kubernetes.default.svc",
-            &format!(
-                "--service-account-key-file={}",
-                in_run("certificates/service-account.key")
-            ),
-            &format!(
-                "--service-account-signing-key-file={}",
-                in_run("certificates/service-account.key")
-            ),
-            &format!("--token-auth-file={}", credentials::token_file(places).display()),
-            "--authorization-mode=Node,RBAC",
-            "--allow-privileged=true",
-            &format!("--audit-policy-file={}", in_run("audit-policy.yaml")),
-            &format!("--audit-log-path={}", places.audit_log().display()),
-            "--audit-log-maxsize=100000", // megabytes; a second file would hide requests from whoever counts
-        ],
+            &[
+                "--etcd-servers=http://127.0.0.1:12379",
+                // The bridge's address: the host and every pod can reach it, and nobody else.
+                &format!("--bind-address={HOST}"),
+                &format!("--advertise-address={HOST}"),
+                "--secure-port=6443",
+                "--kubelet-preferred-address-types=InternalIP", // the node has no name in DNS
+                &format!("--cert-dir={}", in_run("certificates")),
+                &format!("--service-cluster-ip-range={SERVICE_RANGE}"),
+                "--service-account-issuer=https://kubernetes.default.svc",
+                &format!(
+                    "--service-account-key-file={}",
+                    in_run("certificates/service-account.key")
+                ),
+                &format!(
+                    "--service-account-signing-key-file={}",
+                    in_run("certificates/service-account.key")
+                ),
+                &format!("--token-auth-file={}", credentials::token_file(places).display()),
+                "--authorization-mode=Node,RBAC",
+                "--allow-privileged=true",
+                &format!("--audit-policy-file={}", in_run("audit-policy.yaml")),
+                &format!("--audit-log-path={}", places.audit_log().display()),
+                "--audit-log-maxsize=100000", // megabytes; a second file would hide requests from whoever counts
+            ],
+            &front_proxy[..],
+        ]
+        .concat(),
     )
 }
 
@@ -90,6 +97,7 @@ pub fn start_controllers(places: &Places, programs: &Programs) -> Result<()> {
             "--use-service-account-credentials=true",
             "--leader-elect=false",
             "--bind-address=127.0.0.1",
+            "--horizontal-pod-autoscaler-sync-period=5s", // a scene must not wait 15 s for each look
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
         ],
@@ -111,7 +119,12 @@ pub fn start_controllers(places: &Places, programs: &Programs) -> Result<()> {
 
 /// Starts one of the parts that are linked into one program.
 pub fn part(places: &Places, programs: &Programs, name: &str, args: &[&str]) -> Result<()> {
-    let args: Vec<String> = std::iter::once(name)
+    part_as(places, programs, name, name, args)
+}
+
+/// Starts a part as a process of another name, because there is one of its own name already.
+pub fn part_as(places: &Places, programs: &Programs, name: &str, part: &str, args: &[&str]) -> Result<()> {
+    let args: Vec<String> = std::iter::once(part)
         .chain(args.iter().copied())
         .map(str::to_owned)
         .collect();

@@ -9,19 +9,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::artefact::hex;
-use super::places::{API_SERVER, NODE, Places};
+use super::nodes::{FIRST, SECOND};
+use super::places::{API_SERVER, Places};
 
 /// The parts with an identity of their own: short name, user, groups.
-const USERS: [(&str, &str, &str); 9] = [
+const USERS: [(&str, &str, &str); 11] = [
     ("admin", "admin", "system:masters"),
     ("harness", "harness", "system:masters"),
     ("controllers", "system:kube-controller-manager", ""),
     ("scheduler", "system:kube-scheduler", ""),
     ("proxy", "system:kube-proxy", ""),
-    ("kubelet", "system:node:", "system:nodes"),
+    (FIRST.kubelet, FIRST.user, "system:nodes"),
+    (SECOND.kubelet, SECOND.user, "system:nodes"),
     ("coredns", "coredns", "system:masters"),
     ("traefik", "traefik", "system:masters"),
     ("prometheus", "prometheus", "system:masters"),
+    ("metrics-server", "metrics-server", "system:masters"),
 ];
 
 /// Writes the token file, and one token and one kubeconfig for each user.
@@ -31,11 +34,6 @@ pub fn create(places: &Places) -> Result<()> {
     let mut table = String::new();
     for (name, user, groups) in USERS {
         let token = random()?;
-        let user = if name == "kubelet" {
-            format!("{user}{NODE}")
-        } else {
-            user.to_owned()
-        };
         table.push_str(&format!("{token},{user},{name},\"{groups}\"\n"));
         secret(&folder.join(format!("{name}.token")), &token)?;
         let config = kubeconfig(&ca(places), name, &token);

@@ -1,7 +1,7 @@
 //! Container images made of static binaries. There is no registry: an image is written as an OCI layout
 //! and imported into containerd.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -64,28 +64,16 @@ impl Image {
     }
 
     /// Imports it; false when the same image is there already.
-    pub fn import(&self, places: &Places, ctr: &Path) -> Result<bool> {
+    pub fn import(&self, places: &Places, socket: &Path, ctr: &Path) -> Result<bool> {
         let layout = self.layout()?;
-        let containerd = || {
-            let mut command = Command::new(ctr);
-            command
-                .arg("--address")
-                .arg(places.containerd_socket())
-                .args(["--namespace", "k8s.io", "images"]);
-            command
-        };
-        let listed = containerd()
-            .args(["list", &format!("name=={}", self.name)])
-            .output()
-            .context("cannot run ctr")?;
-        if String::from_utf8_lossy(&listed.stdout).contains(&layout.digest) {
+        if images(ctr, socket)?.get(&self.name) == Some(&layout.digest) {
             return Ok(false);
         }
         let file = places
             .run
             .join(format!("image-{}.tar", layout.digest.replace(':', "-")));
         fs::write(&file, layout.archive)?;
-        let imported = run(containerd().arg("import").arg(&file));
+        let imported = run(containerd(ctr, socket).arg("import").arg(&file));
         fs::remove_file(&file)?;
         imported.with_context(|| format!("cannot import {}", self.name))?;
         Ok(true)
@@ -150,6 +138,41 @@ impl Image {
         }
         Ok(tar.finish())
     }
+}
+
+/// Makes every image of this repository that one containerd has known to another. What it has already is left alone.
+pub fn copy_all(places: &Places, from: &Path, to: &Path, ctr: &Path) -> Result<()> {
+    let there = images(ctr, to)?;
+    let file = places.run.join("image-copied.tar");
+    for (name, digest) in images(ctr, from)? {
+        if name.starts_with("localhost/coalmine/") && there.get(&name) != Some(&digest) {
+            run(containerd(ctr, from).arg("export").arg(&file).arg(&name))?;
+            let imported = run(containerd(ctr, to).arg("import").arg(&file));
+            fs::remove_file(&file)?;
+            imported.with_context(|| format!("cannot import {name}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The images of a containerd, by name, with their digests.
+fn images(ctr: &Path, socket: &Path) -> Result<BTreeMap<String, String>> {
+    let listed = containerd(ctr, socket).arg("list").output().context("cannot run ctr")?;
+    let text = String::from_utf8_lossy(&listed.stdout);
+    let read = |line: &str| {
+        let mut words = line.split_whitespace();
+        let name = words.next()?.to_owned();
+        let digest = words.find(|word| word.starts_with("sha256:"))?;
+        Some((name, digest.to_owned()))
+    };
+    Ok(text.lines().filter_map(read).collect())
+}
+
+fn containerd(ctr: &Path, socket: &Path) -> Command {
+    let mut command = Command::new(ctr);
+    command.arg("--address").arg(socket);
+    command.args(["--namespace", "k8s.io", "images"]);
+    command
 }
 
 struct Layout {

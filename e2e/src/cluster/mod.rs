@@ -2,7 +2,9 @@
 //!
 //! [`Cluster::up`] is cluster, gateway and Prometheus only. What runs on them is installed by others.
 
+mod aggregation;
 mod artefact;
+mod autoscaling;
 mod control_plane;
 mod credentials;
 mod dns;
@@ -13,12 +15,15 @@ mod image;
 mod lock;
 mod network;
 mod node;
+mod nodes;
 pub mod places;
 mod process;
 mod programs;
 mod prometheus;
+mod proxy;
 mod ready;
 mod requirements;
+pub mod second_node;
 mod start;
 mod stop;
 mod tar;
@@ -33,7 +38,7 @@ pub use image::Image;
 use lock::Lock;
 use places::{GATEWAY, HOST, PROMETHEUS, Places};
 use programs::Programs;
-pub use programs::{flagger, kwok};
+pub use programs::{flagger, kwok, kwok_source};
 use ready::Kubectl;
 
 /// A cluster that runs, and how to reach it.
@@ -109,12 +114,10 @@ impl Cluster {
             helm: programs.helm.clone(),
             ctr: Some(programs.ctr()),
         };
-        Kubectl {
-            program: &cluster.kubectl,
-            kubeconfig: &cluster.kubeconfig,
-        }
-        .run(&["get", "--raw", "/readyz"])
-        .context("the API server runs but is not ready; `e2e reset` starts a new cluster")?;
+        cluster
+            .as_admin()
+            .run(&["get", "--raw", "/readyz"])
+            .context("the API server runs but is not ready; `e2e reset` starts a new cluster")?;
         Ok(cluster)
     }
 
@@ -133,7 +136,18 @@ impl Cluster {
                 image.name
             );
         };
-        image.import(&Places::find()?, ctr)
+        let places = Places::find()?;
+        if second_node::runs(&places) {
+            image.import(&places, &nodes::SECOND.socket(&places), ctr)?;
+        }
+        image.import(&places, &nodes::FIRST.socket(&places), ctr)
+    }
+
+    fn as_admin(&self) -> Kubectl<'_> {
+        Kubectl {
+            program: &self.kubectl,
+            kubeconfig: &self.kubeconfig,
+        }
     }
 
     /// The lines a shell needs to use the cluster.
@@ -171,13 +185,13 @@ pub fn down() -> Result<()> {
     stop::stop(&places)
 }
 
-/// For each process of the cluster, whether it runs.
+/// For each process of the cluster, whether it runs; those on demand only if they do.
 pub fn status() -> Result<Vec<(&'static str, Option<i32>)>> {
     let places = Places::find()?;
-    Ok(start::PROCESSES
-        .into_iter()
-        .map(|name| (name, process::recorded(&places, name).map(process::Process::pid)))
-        .collect())
+    let pid = |name| process::recorded(&places, name).map(process::Process::pid);
+    let always = start::PROCESSES.into_iter().map(|name| (name, pid(name)));
+    let on_demand = start::ON_DEMAND.into_iter().map(|name| (name, pid(name)));
+    Ok(always.chain(on_demand.filter(|(_, pid)| pid.is_some())).collect())
 }
 
 /// The log of one of the cluster's processes.

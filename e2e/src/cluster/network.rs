@@ -1,5 +1,5 @@
-//! The pod network as the host sees it: a bridge with an address of its own, made before the first pod,
-//! so that host processes can listen on it.
+//! The pod network as the host sees it: for each node a bridge with an address of its own, made before the first pod,
+//! so that host processes can listen on it. The host routes between the bridges.
 
 use std::fs;
 use std::io::Write as _;
@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::places::{BRIDGE, HOST, POD_RANGE, Places, SERVICE_RANGE};
+use super::nodes::{FIRST, Node, SECOND};
+use super::places::{HOST, POD_RANGE, Places, SERVICE_RANGE};
 use super::programs::run;
 
 /// Kernel switches the pod network needs.
@@ -25,10 +26,12 @@ table ip coalmine {
   chain out {
     type nat hook postrouting priority 110;
     ip saddr 10.244.0.0/16 ip daddr != { 10.244.0.0/16, 10.96.0.0/16 } masquerade
+    # A pod that meets itself behind its Service: kube-proxy sees to that only for the first node's pods.
+    ct status dnat ip saddr 10.244.128.0/17 ip daddr 10.244.128.0/17 masquerade
   }
   chain in {
     type filter hook input priority -10;
-    iifname != { "lo", "cni0" } ip daddr 10.244.0.0/16 drop
+    iifname != { "lo", "cni0", "cni1" } ip daddr 10.244.0.0/16 drop
   }
 }
 "#;
@@ -52,13 +55,9 @@ pub fn create(places: &Places) -> Result<()> {
             }
         }
     }
-    if !bridge_exists() {
-        ip(&["link", "add", BRIDGE, "address", "0a:58:0a:f4:00:01", "type", "bridge"])?;
-    }
-    ip(&["address", "replace", &format!("{HOST}/16"), "brd", "+", "dev", BRIDGE])?;
-    ip(&["link", "set", BRIDGE, "up"])?;
+    create_bridge(&FIRST)?;
     // Services answer on the host even where there is no default route.
-    ip(&["route", "replace", SERVICE_RANGE, "dev", BRIDGE, "src", HOST])?;
+    ip(&["route", "replace", SERVICE_RANGE, "dev", FIRST.bridge, "src", HOST])?;
     nft(RULES)?;
     if forwarding_dropped() && !forwarding_allowed() {
         forward_rule("-I")?;
@@ -66,10 +65,29 @@ pub fn create(places: &Places) -> Result<()> {
     Ok(())
 }
 
+/// Makes a node's bridge.
+pub fn create_bridge(node: &Node) -> Result<()> {
+    if !bridge_exists(node) {
+        ip(&["link", "add", node.bridge, "address", node.hardware, "type", "bridge"])?;
+    }
+    ip(&[
+        "address",
+        "replace",
+        &node.address_in_range(),
+        "brd",
+        "+",
+        "dev",
+        node.bridge,
+    ])?;
+    ip(&["link", "set", node.bridge, "up"])
+}
+
 /// Takes everything away that `create` and kube-proxy made.
 pub fn remove(places: &Places) -> Result<()> {
-    if bridge_exists() {
-        ip(&["link", "delete", BRIDGE])?;
+    for node in [FIRST, SECOND] {
+        if bridge_exists(&node) {
+            ip(&["link", "delete", node.bridge])?;
+        }
     }
     for table in ["ip coalmine", "ip kube-proxy", "ip6 kube-proxy"] {
         nft(&format!("table {table}\ndelete table {table}\n"))?;
@@ -87,17 +105,18 @@ pub fn remove(places: &Places) -> Result<()> {
 
 /// Refuses to take over a bridge that is not ours.
 pub fn check_free() -> Result<()> {
-    if bridge_exists() {
+    if bridge_exists(&FIRST) {
         bail!(
-            "there is a network bridge called {BRIDGE} that this program did not make; is another Kubernetes running here?"
+            "there is a network bridge called {} that this program did not make; is another Kubernetes running here?",
+            FIRST.bridge
         );
     }
     Ok(())
 }
 
-fn bridge_exists() -> bool {
+fn bridge_exists(node: &Node) -> bool {
     Command::new("ip")
-        .args(["link", "show", BRIDGE])
+        .args(["link", "show", node.bridge])
         .output()
         .is_ok_and(|o| o.status.success())
 }

@@ -1,12 +1,14 @@
-//! The node: containerd with the bridge network, the kubelet, kube-proxy.
+//! What runs on a node: containerd with a bridge network of its own, and the kubelet.
 
 use std::fs;
 
 use anyhow::Result;
+use serde_json::Value;
 
-use super::control_plane::part;
+use super::control_plane::part_as;
 use super::credentials;
-use super::places::{BRIDGE, HOST, NODE, POD_RANGE, Places};
+use super::nodes::Node;
+use super::places::{HOST, Places};
 use super::process;
 use super::programs::Programs;
 use super::requirements::{cni_plugins, on_path};
@@ -14,13 +16,14 @@ use super::requirements::{cni_plugins, on_path};
 /// The image of the process that holds a pod's namespaces.
 pub const PAUSE_IMAGE: &str = "localhost/coalmine/pause:dev";
 
-/// Starts containerd.
-pub fn start_containerd(places: &Places, programs: &Programs) -> Result<()> {
-    let run = places.run.display();
+/// Starts a node's containerd.
+pub fn start_containerd(places: &Places, programs: &Programs, node: &Node) -> Result<()> {
+    let folder = node.folder(places);
+    let run = folder.display();
     let runc = on_path("runc").unwrap_or_else(|| "runc".into());
     let plugins = cni_plugins();
-    fs::create_dir_all(places.run.join("cni"))?;
-    fs::write(places.run.join("cni/10-bridge.conflist"), network(places))?;
+    fs::create_dir_all(folder.join("cni"))?;
+    fs::write(folder.join("cni/10-bridge.conflist"), network(places, node))?;
     let config = format!(
         "version = 3
 root = '{run}/containerd/root'
@@ -46,23 +49,21 @@ disabled_plugins = ['io.containerd.nri.v1.nri', 'io.containerd.internal.v1.opt']
 [plugins.'io.containerd.grpc.v1.cri']
   stream_server_address = '127.0.0.1'
 ",
-        socket = places.containerd_socket().display(),
+        socket = node.socket(places).display(),
         runc = runc.display(),
     );
-    fs::write(places.run.join("containerd.toml"), config)?;
+    let config_file = folder.join("containerd.toml");
+    fs::write(&config_file, config)?;
     // containerd finds its shim in PATH.
     let path = format!(
         "{}:/usr/sbin:/sbin:{}",
         programs.containerd.display(),
         std::env::var("PATH").unwrap_or_default()
     );
-    let args = [
-        "--config".to_owned(),
-        places.run.join("containerd.toml").display().to_string(),
-    ];
+    let args = ["--config".to_owned(), config_file.display().to_string()];
     process::start(
         places,
-        "containerd",
+        node.containerd,
         &programs.containerd.join("containerd"),
         &args,
         &[("PATH", path.as_ref())],
@@ -70,16 +71,16 @@ disabled_plugins = ['io.containerd.nri.v1.nri', 'io.containerd.internal.v1.opt']
     Ok(())
 }
 
-fn network(places: &Places) -> String {
+fn network(places: &Places, node: &Node) -> String {
     serde_json::json!({
         "cniVersion": "1.0.0",
         "name": "coalmine",
         "plugins": [{
-            "type": "bridge", "bridge": BRIDGE, "isGateway": true, "hairpinMode": true,
+            "type": "bridge", "bridge": node.bridge, "isGateway": true, "hairpinMode": true,
             "ipam": {
                 "type": "host-local",
-                "dataDir": places.run.join("addresses"),
-                "ranges": [[{"subnet": POD_RANGE, "gateway": HOST}]],
+                "dataDir": node.folder(places).join("addresses"),
+                "ranges": [[{"subnet": node.range, "gateway": node.address}]],
                 "routes": [{"dst": "0.0.0.0/0"}],
             },
         }],
@@ -87,20 +88,23 @@ fn network(places: &Places) -> String {
     .to_string()
 }
 
-/// Starts the kubelet and kube-proxy.
-pub fn start_kubelet(places: &Places, programs: &Programs) -> Result<()> {
-    let run = places.run.display();
+/// Starts a node's kubelet. It registers the node with these labels and taints.
+pub fn start_kubelet(places: &Places, programs: &Programs, node: &Node, labels: &str, taints: Value) -> Result<()> {
+    let folder = node.folder(places);
+    let run = folder.display();
     let kubelet = serde_json::json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         // The address is reachable from this machine only (see network.rs), and the cluster is thrown away.
-        "address": HOST,
+        "address": node.address,
         "authentication": {"anonymous": {"enabled": true}, "webhook": {"enabled": false}},
         "authorization": {"mode": "AlwaysAllow"},
         "healthzBindAddress": "127.0.0.1",
+        "healthzPort": node.health_port,
+        "registerWithTaints": taints,
         "clusterDNS": [HOST],
         "clusterDomain": "cluster.local",
-        "containerRuntimeEndpoint": format!("unix://{}", places.containerd_socket().display()),
+        "containerRuntimeEndpoint": format!("unix://{}", node.socket(places).display()),
         "failCgroupV1": false,
         "cgroupDriver": "cgroupfs",
         "cgroupsPerQOS": false,
@@ -120,42 +124,23 @@ pub fn start_kubelet(places: &Places, programs: &Programs) -> Result<()> {
         "podLogsDir": format!("{run}/pods"),
         "volumePluginDir": format!("{run}/volume-plugins"),
     });
-    fs::write(places.run.join("kubelet.json"), kubelet.to_string())?;
-    part(
+    fs::write(folder.join("kubelet.json"), kubelet.to_string())?;
+    part_as(
         places,
         programs,
+        node.kubelet,
         "kubelet",
         &[
             &format!("--config={run}/kubelet.json"),
             &format!(
                 "--kubeconfig={}",
-                credentials::kubeconfig_of(places, "kubelet").display()
+                credentials::kubeconfig_of(places, node.kubelet).display()
             ),
             &format!("--root-dir={run}/kubelet"),
             &format!("--cert-dir={run}/kubelet-certificates"),
-            &format!("--hostname-override={NODE}"),
-            &format!("--node-ip={HOST}"),
+            &format!("--hostname-override={}", node.name),
+            &format!("--node-ip={}", node.address),
+            &format!("--node-labels={labels}"),
         ],
-    )?;
-
-    let proxy = serde_json::json!({
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-        "kind": "KubeProxyConfiguration",
-        "mode": "nftables",
-        "bindAddress": HOST,
-        "healthzBindAddress": "127.0.0.1:10256",
-        "metricsBindAddress": "127.0.0.1:10249",
-        "clusterCIDR": POD_RANGE,
-        "hostnameOverride": NODE,
-        "clientConnection": {"kubeconfig": credentials::kubeconfig_of(places, "proxy")},
-        "conntrack": {"maxPerCore": 0},
-        "nftables": {"syncPeriod": "30s", "minSyncPeriod": "100ms"},
-    });
-    fs::write(places.run.join("kube-proxy.json"), proxy.to_string())?;
-    part(
-        places,
-        programs,
-        "kube-proxy",
-        &[&format!("--config={run}/kube-proxy.json")],
     )
 }

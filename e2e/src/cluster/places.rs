@@ -10,10 +10,6 @@ pub const HOST: &str = "10.244.0.1";
 pub const POD_RANGE: &str = "10.244.0.0/16";
 /// The range Services get their addresses from.
 pub const SERVICE_RANGE: &str = "10.96.0.0/16";
-/// The bridge that joins the pods.
-pub const BRIDGE: &str = "cni0";
-/// The only node.
-pub const NODE: &str = "coalmine";
 /// The API server, for the host and for pods alike.
 pub const API_SERVER: &str = "https://10.244.0.1:6443";
 /// Where the gateway answers.
@@ -65,10 +61,5 @@ impl Places {
     /// What a process printed.
     pub fn log(&self, name: &str) -> PathBuf {
         self.run.join("log").join(format!("{name}.log"))
-    }
-
-    /// containerd's socket.
-    pub fn containerd_socket(&self) -> PathBuf {
-        self.run.join("containerd.sock")
     }
 }

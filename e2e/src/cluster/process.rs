@@ -114,8 +114,10 @@ fn wait_gone(processes: &[Process], patience: Duration) -> bool {
 
 /// Every running process whose program file lies in `folder`.
 pub fn of_programs_in(folder: &Path) -> Vec<Process> {
+    // The kernel tells programs by their real paths, and the folder may be a link.
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     all()
-        .filter(|pid| executable(*pid).is_some_and(|exe| exe.starts_with(folder)))
+        .filter(|pid| executable(*pid).is_some_and(|exe| exe.starts_with(&folder)))
         .filter_map(Process::running)
         .collect()
 }

@@ -158,6 +158,11 @@ pub fn kwok() -> Result<PathBuf> {
     Ok(KWOK.ensure(&Places::find()?)?.join("kwok"))
 }
 
+/// The folder with kwok's source, whose files say what it plays.
+pub fn kwok_source() -> Result<PathBuf> {
+    golang::download(KWOK.name, "sigs.k8s.io/kwok")
+}
+
 /// The folder with `flagger` and its `loadtester`; built on the first call, and never by `up`.
 pub fn flagger() -> Result<PathBuf> {
     FLAGGER.ensure(&Places::find()?)

@@ -4,13 +4,15 @@ use std::fs;
 use std::time::Instant;
 
 use anyhow::Result;
+use serde_json::Value;
 
 use super::image::Image;
 use super::node::PAUSE_IMAGE;
-use super::places::{GATEWAY_ADMIN, HOST, NODE, PROMETHEUS, Places};
+use super::nodes::{FIRST, Node, SECOND};
+use super::places::{GATEWAY_ADMIN, HOST, PROMETHEUS, Places};
 use super::programs::Programs;
 use super::ready::{Kubectl, http_get, http_ok, wait};
-use super::{control_plane, credentials, dns, gateway, network, node, process, prometheus};
+use super::{autoscaling, control_plane, credentials, dns, gateway, network, node, process, prometheus, proxy};
 
 /// The processes of a running cluster, in the order they start.
 pub const PROCESSES: [&str; 10] = [
@@ -26,6 +28,9 @@ pub const PROCESSES: [&str; 10] = [
     "prometheus",
 ];
 
+/// The processes that a scene may add to a running cluster.
+pub const ON_DEMAND: [&str; 3] = [autoscaling::PROCESS, SECOND.kubelet, SECOND.containerd];
+
 /// Starts everything from nothing.
 pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     let told = Steps(Instant::now());
@@ -35,13 +40,7 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     network::create(places)?;
     credentials::create(places)?;
     control_plane::start_api_server(places, programs)?;
-    node::start_containerd(places, programs)?;
-
-    let socket = places.containerd_socket();
-    wait(places, "containerd's socket", &["containerd"], 30, || {
-        std::os::unix::net::UnixStream::connect(&socket).is_ok()
-    })?;
-    Image::of_binaries(PAUSE_IMAGE, &[programs.kubernetes.join("pause")])?.import(places, &programs.ctr())?;
+    start_containerd(places, programs, &FIRST)?;
     let kubectl = Kubectl {
         program: &programs.kubectl(),
         kubeconfig: &credentials::kubeconfig_of(places, "harness"),
@@ -52,7 +51,8 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     told.step("API server ready");
 
     control_plane::start_controllers(places, programs)?;
-    node::start_kubelet(places, programs)?;
+    node::start_kubelet(places, programs, &FIRST, "", Value::Null)?;
+    proxy::start(places, programs)?;
     dns::start(places, programs)?;
     apply(&kubectl, &programs.gateway_crds.display().to_string())?;
     let crds = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
@@ -67,14 +67,7 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
         format!("{}---\n{}", gateway::objects()?, prometheus::objects()?),
     )?;
     apply(&kubectl, &objects.display().to_string())?;
-    let node_ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
-    wait(
-        places,
-        "the node",
-        &["kubelet", "containerd", "kube-controller-manager"],
-        60,
-        || kubectl.prints(&["get", "node", NODE, "-o", node_ready], "True"),
-    )?;
+    wait_for_node(places, &kubectl, &FIRST)?;
     told.step("node ready");
     // Pods cannot be made before their namespace has this.
     wait(
@@ -115,6 +108,26 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     })?;
     told.step("Prometheus and DNS ready");
     Ok(())
+}
+
+/// Starts a node's containerd and gives it the image every pod needs.
+pub fn start_containerd(places: &Places, programs: &Programs, node: &Node) -> Result<()> {
+    node::start_containerd(places, programs, node)?;
+    let socket = node.socket(places);
+    wait(places, "containerd's socket", &[node.containerd], 30, || {
+        std::os::unix::net::UnixStream::connect(&socket).is_ok()
+    })?;
+    let pause = Image::of_binaries(PAUSE_IMAGE, &[programs.kubernetes.join("pause")])?;
+    pause.import(places, &socket, &programs.ctr()).map(drop)
+}
+
+/// Waits until a node is ready for pods.
+pub fn wait_for_node(places: &Places, kubectl: &Kubectl<'_>, node: &Node) -> Result<()> {
+    let ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
+    let needs = [node.kubelet, node.containerd, "kube-controller-manager"];
+    wait(places, "the node", &needs, 60, || {
+        kubectl.prints(&["get", "node", node.name, "-o", ready], "True")
+    })
 }
 
 fn apply(kubectl: &Kubectl<'_>, path: &str) -> Result<()> {

@@ -9,18 +9,20 @@ use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
 use super::network;
+use super::nodes::{FIRST, SECOND};
 use super::places::Places;
 use super::process::{self, Process};
-use super::start::PROCESSES;
+use super::start::{ON_DEMAND, PROCESSES};
 
 /// Ends everything that runs and takes its state away; the logs stay until the next start.
 pub fn stop(places: &Places) -> Result<()> {
     // Those that act on what they see go first, or they would start again what is ended below.
-    // The data is thrown away, so nobody waits long for the last three.
-    let last = ["etcd", "kube-apiserver", "containerd"];
+    // The data is thrown away, so nobody waits long for the last ones.
+    let last = ["etcd", "kube-apiserver", FIRST.containerd, SECOND.containerd];
     let recorded = |wanted: &dyn Fn(&str) -> bool| -> Vec<Process> {
         PROCESSES
             .iter()
+            .chain(&ON_DEMAND)
             .filter(|name| wanted(name))
             .filter_map(|name| process::recorded(places, name))
             .collect()
@@ -39,9 +41,9 @@ pub fn stop(places: &Places) -> Result<()> {
     remove_state(places)
 }
 
-/// The shims of our containerd and of no other: each is told the socket it reports to.
+/// The shims of our nodes and of no others: each is told the socket it reports to.
 fn shims(places: &Places) -> Vec<Process> {
-    let socket = places.containerd_socket().display().to_string();
+    let sockets = [FIRST, SECOND].map(|node| node.socket(places).display().to_string());
     process::of_programs_in(&places.cache.join("artefacts"))
         .into_iter()
         .filter(|process| {
@@ -49,15 +51,16 @@ fn shims(places: &Places) -> Vec<Process> {
             arguments
                 .first()
                 .is_some_and(|program| program.contains("containerd-shim"))
-                && arguments.contains(&socket)
+                && sockets.iter().any(|socket| arguments.contains(socket))
         })
         .collect()
 }
 
 /// A shim that is killed leaves its socket in a folder all containerds share.
 fn remove_shim_sockets(places: &Places) {
-    let tasks = places.run.join("containerd/state/io.containerd.runtime.v2.task/k8s.io");
-    for task in fs::read_dir(tasks).into_iter().flatten().flatten() {
+    let tasks = "containerd/state/io.containerd.runtime.v2.task/k8s.io";
+    let tasks = [FIRST, SECOND].map(|node| fs::read_dir(node.folder(places).join(tasks)));
+    for task in tasks.into_iter().flatten().flatten().flatten() {
         let bootstrap = fs::read(task.path().join("bootstrap.json")).unwrap_or_default();
         let address: serde_json::Value = serde_json::from_slice(&bootstrap).unwrap_or_default();
         if let Some(socket) = address["address"].as_str().and_then(|a| a.strip_prefix("unix://")) {

@@ -16,6 +16,15 @@ pub struct Binaries {
     pub app: PathBuf,
 }
 
+/// How the programs are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Quickly, for tests and the demo.
+    Dev,
+    /// As they are shipped, for figures.
+    Release,
+}
+
 /// The top of this repository.
 pub fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -24,11 +33,12 @@ pub fn root() -> &'static Path {
 
 impl Binaries {
     /// Compiles them. Cargo's progress goes to the terminal; a second call is quick.
-    pub async fn build() -> Result<Self> {
+    pub async fn build(profile: Profile) -> Result<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .current_dir(root())
             .args(["build", "--workspace", "--bins"])
+            .args((profile == Profile::Release).then_some("--release"))
             .arg("--message-format=json-render-diagnostics")
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())

@@ -87,7 +87,12 @@ pub fn mutating(with: &Rendering) -> Value {
     );
     let routes = rule("gateway.networking.k8s.io", "v1", &["UPDATE"], &["httproutes"]);
     let routes = webhook(with, Entry::HoldRoutes, &json!([routes]));
-    configuration("MutatingWebhookConfiguration", vec![deployments, services, routes])
+    let canaries = rule("flagger.app", "v1beta1", &["CREATE", "UPDATE"], &["canaries"]);
+    let canaries = webhook(with, Entry::MutateCanaries, &json!([canaries]));
+    configuration(
+        "MutatingWebhookConfiguration",
+        vec![deployments, services, routes, canaries],
+    )
 }
 
 /// The ValidatingWebhookConfiguration.
@@ -141,7 +146,7 @@ fn webhook(with: &Rendering, entry: Entry, rules: &Value) -> Value {
     };
     let mutates = matches!(
         entry,
-        Entry::MutateDeployments | Entry::HoldServices | Entry::HoldRoutes
+        Entry::MutateDeployments | Entry::MutateCanaries | Entry::HoldServices | Entry::HoldRoutes
     );
     let generates = entry == Entry::ValidateDeployments;
     let mut hook = json!({

@@ -131,9 +131,8 @@ fn values(store: &Store<DynamicObject>, namespace: &str) -> Vec<Value> {
 }
 
 impl Feeds {
-    /// What the watches do when their first lists are complete.
-    #[cfg(test)]
-    pub(in crate::admission) fn mark_filled(&self) {
+    /// What the watches do when their first lists are complete; for those who feed by hand (tests, benches).
+    pub fn mark_filled(&self) {
         self.waiting.store(0, Ordering::Relaxed);
     }
 

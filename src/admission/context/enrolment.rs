@@ -2,12 +2,15 @@
 
 use crate::admission::deployments::{self, Enrolment, Stage};
 use crate::admission::review::Request;
+use crate::analysis;
 use crate::api::canary::Phase;
 use crate::api::{Canary, labels};
 use crate::plan::hash;
 use kube::ResourceExt;
 use serde_json::Value;
 use std::sync::Arc;
+
+const REHEARSED: &str = "dry run, no pair is made and it serves as it is";
 
 /// What is known about the namespace of a request.
 pub struct Facts<'a> {
@@ -17,6 +20,8 @@ pub struct Facts<'a> {
     pub canaries: &'a [Arc<Canary>],
     /// Name of the policy that applies.
     pub policy: &'a str,
+    /// `--dry-run`: the controller builds no pair.
+    pub dry_run: bool,
 }
 
 /// Decides. `plan` says whether the policy would render a Canary for a Deployment, or why not.
@@ -24,11 +29,18 @@ pub fn enrolment(request: &Request, facts: &Facts<'_>, plan: impl FnOnce(&Value)
     let name = request.object_name();
     let kind = request.kind.kind.as_str();
     if let Some(canary) = target_canary(facts.canaries, kind, name) {
+        // Nothing would ever end the hold of a pair that is only rehearsed.
+        if (facts.dry_run || canary.dry_run()) && stage(canary) == Stage::Building {
+            return Enrolment::Refused(String::from(REHEARSED));
+        }
         return Enrolment::Canary(summary(canary));
     }
     // A policy enrols Deployments; whatever else is released has a Canary that says so.
     if kind != "Deployment" || name.is_empty() || is_half(&request.object, facts, name) {
         return Enrolment::No;
+    }
+    if facts.dry_run {
+        return Enrolment::Refused(String::from(REHEARSED));
     }
     match plan(&request.object) {
         Ok(()) => Enrolment::Policy(facts.policy.to_owned()),
@@ -58,15 +70,20 @@ fn is_half(object: &Value, facts: &Facts<'_>, name: &str) -> bool {
 
 /// Where a Canary stands, as far as the door is concerned.
 pub fn stage(canary: &Canary) -> Stage {
-    let phase = canary.status.as_ref().map(|status| status.phase).unwrap_or_default();
+    let status = canary.status.as_ref();
+    let phase = status.map(|status| status.phase).unwrap_or_default();
+    let run = status.and_then(|status| status.run.as_ref());
+    // Primary did not become ready with the verified revision, which goes on serving until it does.
+    let stuck = run.is_some_and(|run| run.stage == analysis::Stage::Replacing.as_str());
     match phase {
         _ if canary.metadata.deletion_timestamp.is_some() => Stage::Leaving,
         Phase::Unset | Phase::Initializing => Stage::Building,
         Phase::Initialized | Phase::Succeeded => Stage::Rest,
+        Phase::Failed if stuck => Stage::Promoting,
         Phase::Failed => Stage::Failed,
-        Phase::Waiting | Phase::Progressing | Phase::WaitingPromotion | Phase::Promoting | Phase::Finalising => {
-            Stage::Running
-        }
+        Phase::Waiting => Stage::Waiting,
+        Phase::Progressing | Phase::WaitingPromotion => Stage::Running,
+        Phase::Promoting | Phase::Finalising => Stage::Promoting,
         Phase::Terminating | Phase::Terminated => Stage::Leaving,
     }
 }
@@ -122,6 +139,7 @@ mod tests {
                 namespace: "web",
                 canaries,
                 policy: "default",
+                dry_run: false,
             },
             |_| Ok(()),
         )
@@ -150,5 +168,18 @@ mod tests {
     #[test]
     fn without_a_canary_the_policy_decides() {
         assert_eq!(ask("shop", json!({}), &[]), Enrolment::Policy("default".into()));
+    }
+
+    #[test]
+    fn a_pair_that_is_only_rehearsed_holds_nothing_but_one_that_exists_goes_on() {
+        let rehearsing = |phase: &str| {
+            let mut one = Canary::clone(&canary("shop", "shop", true, phase));
+            one.spec.dry_run = Some(true);
+            [Arc::new(one)]
+        };
+        let found = ask("shop", json!({}), &rehearsing(""));
+        assert_eq!(found, Enrolment::Refused(REHEARSED.into()));
+        let found = ask("shop", json!({}), &rehearsing("Succeeded"));
+        assert!(matches!(found, Enrolment::Canary(_)), "{found:?}");
     }
 }

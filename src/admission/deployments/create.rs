@@ -12,6 +12,7 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
     let state = match &context.enrolment {
         Enrolment::No => return stray(new, None),
         Enrolment::Refused(reason) => return stray(new, Some(reason)),
+        Enrolment::Denied(reason) => return stray(new, Some(reason)).map(Held::denied),
         Enrolment::Canary(Canary {
             stage: Stage::Leaving, ..
         }) => return stray(new, None),
@@ -32,7 +33,7 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
     held.set(labels::DESIRED_REPLICAS, wish.to_string());
     held.set(labels::STATE, state.as_str());
     held.set(labels::REVISION, new.revision());
-    for label in [labels::HELD, labels::GENERATED] {
+    for label in [labels::HELD, labels::GENERATED, labels::DENIED] {
         held.unset(label);
     }
     held.replicas = Some(if state == TargetState::Hot { wish } else { 0 });

@@ -52,6 +52,7 @@ pub(super) fn with_canary(stage: Stage) -> Context {
         enrolment: Enrolment::Canary(canary),
         controller_alive: true,
         overrides: None,
+        on_new_revision: OnNewRevision::Restart,
     }
 }
 

@@ -6,6 +6,13 @@ use crate::api::labels::{self, TargetState};
 
 /// What becomes of a changed T; `None` leaves it alone.
 pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Held> {
+    if let Enrolment::Denied(reason) = &context.enrolment {
+        let mut held = strip(old, new, Some(reason)).unwrap_or_default();
+        if held.warnings.is_empty() && template_changed(old, new) {
+            held.warnings.push(plain(new, reason));
+        }
+        return Some(held.denied());
+    }
     let refused = match &context.enrolment {
         Enrolment::No => Some(None),
         Enrolment::Refused(reason) => Some(Some(reason)),
@@ -13,7 +20,7 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
         Enrolment::Canary(Canary {
             stage: Stage::Leaving, ..
         }) if !old.managed() => Some(None),
-        Enrolment::Policy(_) | Enrolment::Canary(_) => None,
+        Enrolment::Policy(_) | Enrolment::Canary(_) | Enrolment::Denied(_) => None,
     };
     if let Some(reason) = refused {
         return strip(old, new, reason);
@@ -47,6 +54,7 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
     } else {
         held.unset(labels::HELD);
     }
+    held.unset(labels::DENIED);
     change.carry(&mut held);
     held.warnings.extend(warnings::line(&change, context, wish, ours));
     Some(held)
@@ -135,6 +143,10 @@ fn entry(old: Target<'_>, context: &Context) -> TargetState {
     }
 }
 
+fn plain(new: Target<'_>, why: &str) -> String {
+    format!("deployment/{} is not released as a canary: {why}", new.name())
+}
+
 /// No Canary targets T: our labels go, and so does a pause of ours, which nobody else would end.
 fn strip(old: Target<'_>, new: Target<'_>, reason: Option<&String>) -> Option<Held> {
     if !OUR_LABELS
@@ -142,13 +154,10 @@ fn strip(old: Target<'_>, new: Target<'_>, reason: Option<&String>) -> Option<He
         .any(|label| new.label(label).is_some() || old.label(label).is_some())
     {
         let changed = template_changed(old, new);
-        return reason.filter(|_| changed).map(|why| {
-            let line = format!("deployment/{} is not released as a canary: {why}", new.name());
-            Held {
-                warnings: vec![line],
-                decision: "plain",
-                ..Held::default()
-            }
+        return reason.filter(|_| changed).map(|why| Held {
+            warnings: vec![plain(new, why)],
+            decision: "plain",
+            ..Held::default()
         });
     }
     let mut held = Held {

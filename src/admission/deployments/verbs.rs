@@ -19,10 +19,10 @@ fn phases() -> Vec<Phase> {
         phase("enrolling, cold", Stage::Building, managed("cold", 0, "3", "v1")),
         phase("enrolling, hot", Stage::Building, managed("hot", 3, "3", "v1")),
         phase("at rest", Stage::Rest, managed("rest", 0, "3", "v1")),
-        phase("waiting", Stage::Running, managed("rest", 0, "3", "v2")),
+        phase("waiting", Stage::Waiting, managed("rest", 0, "3", "v2")),
         phase("analysis running", Stage::Running, managed("serving", 3, "3", "v2")),
-        phase("promoting", Stage::Running, managed("serving", 3, "3", "v2")),
-        phase("finalising", Stage::Running, managed("serving", 3, "3", "v2")),
+        phase("promoting", Stage::Promoting, managed("serving", 3, "3", "v2")),
+        phase("finalising", Stage::Promoting, managed("serving", 3, "3", "v2")),
         phase("failed", Stage::Failed, managed("rest", 0, "3", "bad")),
     ]
 }
@@ -75,6 +75,7 @@ fn a_new_template_is_stored_and_rolls_no_pod_that_serves() {
                 }
                 "at rest" | "failed" => "coalmine: shop: analysis will start",
                 "waiting" => "coalmine: shop: analysis restarts with this revision",
+                "promoting" | "finalising" => "coalmine: shop: released when the promotion under way has ended",
                 _ => {
                     "coalmine: shop: analysis restarts with this revision once traffic has left the pods that serve now"
                 }

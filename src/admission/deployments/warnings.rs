@@ -3,6 +3,7 @@
 use super::update::Change;
 use super::{Canary, Context, Enrolment, Stage};
 use crate::api::labels::TargetState;
+use crate::api::policy::OnNewRevision;
 
 /// The line for an UPDATE; nothing when nothing of interest changes, so that a GitOps tool's re-apply stays silent.
 pub(super) fn line(change: &Change<'_>, context: &Context, wish: i64, held: bool) -> Option<String> {
@@ -19,20 +20,29 @@ pub(super) fn line(change: &Change<'_>, context: &Context, wish: i64, held: bool
         (true, _) => "recorded while suspended; released when the Canary is resumed".to_owned(),
         (_, TargetState::Cold) => format!("{name}-primary is built from this revision; no analysis"),
         (_, TargetState::Hot) => format!("held while {name}-primary is built from the running revision; then analysed"),
-        (_, TargetState::Serving | TargetState::Rest) => released(canary, &change.new.revision(), held),
+        (_, TargetState::Serving | TargetState::Rest) => {
+            released(canary, context.on_new_revision, &change.new.revision(), held)
+        }
     };
     Some(format!("coalmine: {name}: {text}"))
 }
 
-fn released(canary: &Canary, revision: &str, held: bool) -> String {
+fn released(canary: &Canary, second: OnNewRevision, revision: &str, held: bool) -> String {
     let promoted = canary.promoted.as_deref() == Some(revision);
     if canary.stage == Stage::Failed && canary.failed.as_deref() == Some(revision) {
         return "this revision failed before and is not tried again; change it to retry".to_owned();
     }
-    let text = match (promoted, canary.stage) {
-        (true, Stage::Running) => "equals the promoted revision; the rollout is cancelled",
+    if canary.stage == Stage::Promoting {
+        return "released when the promotion under way has ended".to_owned();
+    }
+    let running = matches!(canary.stage, Stage::Waiting | Stage::Running);
+    if running && second == OnNewRevision::Queue && !promoted {
+        return "queued; analysed when the run in progress has ended".to_owned();
+    }
+    let text = match (promoted, running) {
+        (true, true) => "equals the promoted revision; the rollout is cancelled",
         (true, _) => "equals the promoted revision; nothing to analyse",
-        (false, Stage::Running) => "analysis restarts with this revision",
+        (false, true) => "analysis restarts with this revision",
         (false, _) => "analysis will start",
     };
     if held && !promoted {

@@ -59,21 +59,39 @@ pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
 
 fn steps(rules: &Rules) -> String {
     let interval = seconds(rules.interval);
+    let copies = if rules.mirror.is_empty() {
+        String::new()
+    } else {
+        format!("copies of {} of the requests, then ", shares(&rules.mirror))
+    };
     match &rules.strategy {
         Strategy::Weighted(weights) => {
-            let shown: Vec<String> = weights.iter().take(8).map(|weight| format!("{weight}%")).collect();
-            let more = if weights.len() > shown.len() { " ..." } else { "" };
-            format!("traffic {}{more}, one check every {interval}", shown.join(" "))
+            format!("{copies}traffic {}, one check every {interval}", shares(weights))
         }
-        Strategy::Iterations(count) => format!("{count} checks, one every {interval}, then all traffic at once"),
+        Strategy::Matched(count) => {
+            format!("{count} checks with the users who match, one every {interval}, then all traffic at once")
+        }
+        Strategy::Iterations(count) => {
+            format!("{copies}{count} checks, one every {interval}, then all traffic at once")
+        }
     }
+}
+
+fn shares(percents: &[u8]) -> String {
+    let shown: Vec<String> = percents.iter().take(8).map(|percent| format!("{percent}%")).collect();
+    let more = if percents.len() > shown.len() { " ..." } else { "" };
+    format!("{}{more}", shown.join(" "))
 }
 
 /// Every check passes: the warm-up, the checks, and traffic leaving and returning.
 fn best(rules: &Rules) -> Duration {
+    let count = |list: &[u8]| u32::try_from(list.len()).unwrap_or(u32::MAX);
     let checks = match &rules.strategy {
-        Strategy::Weighted(weights) => u32::try_from(weights.len()).unwrap_or(u32::MAX),
-        Strategy::Iterations(count) => *count,
+        Strategy::Weighted(weights) => {
+            let all = count(weights).saturating_add(count(&rules.mirror));
+            rules.most_checks.map_or(all, |most| most.min(all))
+        }
+        Strategy::Matched(count) | Strategy::Iterations(count) => *count,
     };
     rules
         .delay

@@ -30,12 +30,13 @@ fn planned() -> Plan {
         "metadata": {"name": "default"},
         "spec": {"gatewayRefs": [{"name": "gateway"}], "hostnameTemplate": "{{ name }}.test"}}))
     .unwrap();
-    let canary = plan::generate::canary(&deployment("cold"), &policy, &[], &[]).unwrap();
+    let canary = plan::generate::canary(&deployment("cold"), &policy, &[Value::Null; 0], &[Value::Null; 0]).unwrap();
     let defaults = Defaults {
         provider: "gatewayapi:v1".into(),
         metrics_server: String::new(),
         selector_labels: Selector::default_keys(),
         include_label_prefixes: Vec::new(),
+        dry_run: false,
     };
     let blueprint = plan::blueprint(&canary, &defaults).unwrap();
     let selector = Selector::of(&deployment("cold"), &Selector::default_keys()).unwrap();

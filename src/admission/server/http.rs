@@ -20,6 +20,8 @@ pub enum Entry {
     ValidateDeployments,
     /// Our own kinds.
     ValidateCanaries,
+    /// Generated Canaries that somebody writes.
+    MutateCanaries,
     /// The apex keeps its selector.
     HoldServices,
     /// Routes keep their weights.
@@ -28,10 +30,11 @@ pub enum Entry {
 
 impl Entry {
     /// Every entry.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::MutateDeployments,
         Self::ValidateDeployments,
         Self::ValidateCanaries,
+        Self::MutateCanaries,
         Self::HoldServices,
         Self::HoldRoutes,
     ];
@@ -42,6 +45,7 @@ impl Entry {
             Self::MutateDeployments => "mutate-deployments",
             Self::ValidateDeployments => "validate-deployments",
             Self::ValidateCanaries => "validate-canaries",
+            Self::MutateCanaries => "mutate-canaries",
             Self::HoldServices => "hold-services",
             Self::HoldRoutes => "hold-routes",
         }

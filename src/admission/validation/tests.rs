@@ -61,6 +61,7 @@ struct Facts {
     secret_keys: Option<Vec<String>>,
     denied_to: Option<String>,
     user_route: bool,
+    unmirrored: Option<String>,
     no_cross_namespace_refs: bool,
     strict_variables: bool,
     default_provider: String,
@@ -133,6 +134,7 @@ impl Facts {
             scalers: self.scalers.as_ref().map(|list| list.iter().map(scaler).collect()),
             served: self.served.clone(),
             user_route: self.user_route,
+            unmirrored: self.unmirrored.clone(),
             policy: self.policy.as_ref().map(|patch| Arc::new(build(POLICY, patch))),
             secret: SecretFacts {
                 keys,

@@ -9,9 +9,6 @@ const FIELDS: &[&str] = &[
     "spec.ingressRef",
     "spec.routeRef",
     "spec.upstreamRef",
-    "spec.canaryAnalysis.stepWeightPromotion",
-    "spec.canaryAnalysis.maxMirrorWeight",
-    "spec.dryRun",
     "spec.service.trafficDistribution",
     "spec.service.headless",
     "spec.service.backendTimeout",
@@ -24,16 +21,7 @@ const FIELDS: &[&str] = &[
     "spec.service.mirror",
     "spec.service.corsPolicy",
     "spec.service.unmanagedMetadata",
-    "spec.analysis.iterations",
-    "spec.analysis.mirror",
-    "spec.analysis.mirrorWeight",
-    "spec.analysis.delay",
-    "spec.analysis.match",
     "spec.analysis.alerts",
-    "spec.analysis.webhooks",
-    "spec.analysis.sessionAffinity",
-    "spec.analysis.canaryAnalysis.stepWeightPromotion",
-    "spec.analysis.canaryAnalysis.maxMirrorWeight",
 ];
 /// Providers that write routes.
 const PROVIDERS: &[&str] = &["gatewayapi:v1", "kubernetes"];

@@ -1,8 +1,15 @@
 //! A cluster as far as the machine can tell, and what people and pods do in it.
 
+mod ends;
+mod writes;
+
+use super::hooks::{Receiver, Says};
 use super::scaled::MOST;
 use crate::analysis::*;
-use crate::api::{canary::Phase, labels::TargetState};
+use crate::api::{
+    canary::{HookType, Phase},
+    labels::TargetState,
+};
 use crate::routing::Traffic;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -14,24 +21,44 @@ pub(super) enum Happening {
     Apply(u8),
     /// The same, while the door is away.
     Bypass(u8),
+    /// Somebody edits the config that all templates read.
+    Config(u8),
+    /// That config goes away, or comes back.
+    ConfigGone(bool),
     /// Somebody wants another number of replicas.
     Scale(u32),
     /// Time passes.
     Wait(u8),
     /// Pods become ready, or not.
     Pods(bool),
+    /// All pods die, and come back unless pods do not start.
+    LosePods,
     /// The next check's answer.
     Answer(u8),
     /// The program dies after this many writes of the next step (0: before the state is stored).
     Crash(u8),
     /// Somebody else writes the route.
-    ForeignRoute(u8),
+    ForeignRoute(Traffic),
     /// The target is deleted.
     Delete,
     /// Primary's autoscaler wants this many pods.
     Autoscale(u32),
     /// The target's autoscaler does.
     AutoscaleTarget(u32),
+    /// From now on hooks of a type say this.
+    Hook(HookType, Says),
+    /// Somebody annotates the Canary.
+    Annotate(Wishes),
+    /// Somebody edits the Canary: other checks before rollback, and closed gates are asked anew.
+    Edit(u32),
+    /// Somebody suspends it, or goes on.
+    Suspend(bool),
+    /// Somebody turns rehearsing on or off.
+    DryRun(bool),
+    /// The clock is set back.
+    ClockBack(u8),
+    /// The Canary is deleted, or its namespace opts out; or it stays after all.
+    Leave(bool),
 }
 
 /// A cluster as far as the machine can tell.
@@ -42,9 +69,13 @@ pub(super) struct Model {
     pub(super) target: Option<Workload>,
     pub(super) primary: Option<Workload>,
     pub(super) apex: ApexSide,
+    pub(super) split: bool,
     pub(super) traffic: Traffic,
     pub(super) label: Option<TargetState>,
     pub(super) held: bool,
+    /// The data of the config that all templates read.
+    pub(super) config: u8,
+    pub(super) config_gone: bool,
     pub(super) wanted: u32,
     pub(super) answer: u8,
     pub(super) pods_start: bool,
@@ -52,10 +83,16 @@ pub(super) struct Model {
     /// When the canary's pods last had traffic by route or apex.
     pub(super) last_traffic: Option<Timestamp>,
     /// Revisions that passed all their checks.
-    pub(super) verified: Vec<u8>,
+    pub(super) verified: Vec<String>,
     pub(super) notes: Vec<Note>,
     /// The least that primary's autoscaler gives, where there is one.
     pub(super) twin: Option<u32>,
+    /// The other end of hooks.
+    pub(super) receiver: Receiver,
+    /// The annotations on the Canary.
+    pub(super) annotated: Wishes,
+    /// How often the Canary was edited or annotated.
+    pub(super) edits: u32,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -64,10 +101,17 @@ pub(super) struct Workload {
     pub(super) running: u8,
     pub(super) replicas: u32,
     pub(super) ready: u32,
+    /// What its pods read when they started; of primary, what its copy holds.
+    pub(super) read: u8,
 }
 
+/// The revision of a template whose pods read the config as it is at first.
 pub(super) fn hash(template: u8) -> String {
-    format!("v1-{template}")
+    revision(template, 1)
+}
+
+pub(super) fn revision(template: u8, config: u8) -> String {
+    format!("v1-{template}+c{config}")
 }
 
 pub(super) fn seconds(n: u64) -> Duration {
@@ -77,6 +121,9 @@ pub(super) fn seconds(n: u64) -> Duration {
 pub(super) fn rules(strategy: Strategy) -> Rules {
     Rules {
         strategy,
+        mirror: Vec::new(),
+        most_checks: None,
+        sessions: None,
         promotion_step: 0,
         interval: seconds(10),
         threshold: 3,
@@ -85,6 +132,9 @@ pub(super) fn rules(strategy: Strategy) -> Rules {
         settle: seconds(1),
         drain: seconds(1),
         skip_analysis: false,
+        hooks: Default::default(),
+        queue: false,
+        dry_run: false,
         suspended: false,
         leaving: false,
     }
@@ -102,20 +152,27 @@ impl Model {
                 running: 1,
                 replicas: 0,
                 ready: 0,
+                read: 1,
             }),
             primary: None,
             apex: ApexSide::Primary,
+            split: true,
             traffic: Traffic::PRIMARY,
             label: Some(TargetState::Cold),
             held: false,
+            config: 1,
+            config_gone: false,
             wanted: 2,
             answer: 0,
             pods_start: true,
             crash: None,
             last_traffic: None,
-            verified: vec![1],
+            verified: vec![hash(1)],
             notes: Vec::new(),
             twin: None,
+            receiver: Receiver::default(),
+            annotated: Wishes::default(),
+            edits: 0,
         }
     }
 
@@ -126,6 +183,7 @@ impl Model {
             running: 1,
             replicas: 2,
             ready: 2,
+            read: 1,
         });
         model.apex = ApexSide::Target;
         model.traffic = Traffic::CANARY;
@@ -148,8 +206,8 @@ impl Model {
                 paused: self.held,
                 held: self.held,
                 state: self.label,
-                revision: hash(t.template),
-                active: (t.replicas > 0).then(|| hash(t.running)),
+                revision: self.now_is(t.template),
+                active: (t.replicas > 0).then(|| self.now_is(t.running)),
                 rollout: if self.held && t.ready >= t.replicas {
                     Rollout::Ready
                 } else {
@@ -161,7 +219,8 @@ impl Model {
                     0
                 }),
                 trouble: None,
-                known: vec![hash(1), hash(2), hash(3), hash(t.template)],
+                known: [1, 2, 3, t.template].map(|template| self.now_is(template)).to_vec(),
+                missing: self.config_gone.then(|| String::from("ConfigMap app")),
                 plain: true,
                 dressed: true,
                 fixed: false,
@@ -170,7 +229,7 @@ impl Model {
             primary: self.primary.as_ref().map(|p| Primary {
                 fixed: false,
                 replicas: p.replicas,
-                revision: Some(hash(p.template)),
+                revision: Some(revision(p.template, p.read)),
                 rollout: rollout(p),
                 endpoints: Some(if p.template == p.running { p.ready } else { 0 }),
             }),
@@ -178,9 +237,13 @@ impl Model {
             apex: Some(self.apex),
             traffic: Some(self.traffic),
             routed: true,
+            mirrors: true,
             served: true,
-            split: true,
+            split: self.split,
             promoted: self.state.last_promoted.clone(),
+            answers: self.receiver.answers.clone(),
+            edition: self.edits.to_string(),
+            wishes: self.annotated,
             checks: self.state.due.filter(|due| *due <= self.now).map(|due| Checks {
                 due,
                 verdict: match self.answer {
@@ -191,6 +254,11 @@ impl Model {
                 },
             }),
         }
+    }
+
+    /// The revision of a template with the config of now; without one it is yet another.
+    pub(super) fn now_is(&self, template: u8) -> String {
+        revision(template, if self.config_gone { 0 } else { self.config })
     }
 
     pub(super) fn happen(&mut self, what: &Happening) {
@@ -206,6 +274,7 @@ impl Model {
                         running: *template,
                         replicas: 0,
                         ready: 0,
+                        read: self.config,
                     });
                     self.label = Some(TargetState::Rest);
                 }
@@ -215,12 +284,21 @@ impl Model {
                     target.template = *template;
                 }
             }
+            Happening::Config(config) => self.config = *config,
+            Happening::ConfigGone(gone) => self.config_gone = *gone,
             Happening::Scale(n) => self.wanted = *n,
             Happening::Wait(n) => self.now += seconds(u64::from(*n)),
             Happening::Pods(start) => self.pods_start = *start,
+            Happening::LosePods => {
+                for workload in [&mut self.target, &mut self.primary].into_iter().flatten() {
+                    workload.ready = 0;
+                }
+                // The next step sees them gone; a moment later they are back.
+                return;
+            }
             Happening::Answer(answer) => self.answer = *answer,
             Happening::Crash(after) => self.crash = Some(*after),
-            Happening::ForeignRoute(share) => self.traffic = Traffic::share(*share),
+            Happening::ForeignRoute(traffic) => self.traffic = *traffic,
             Happening::Autoscale(n) => self.autoscale(*n),
             Happening::AutoscaleTarget(n) => self.autoscale_target(*n),
             Happening::Delete => {
@@ -228,26 +306,57 @@ impl Model {
                 self.held = false;
                 self.label = None;
             }
+            Happening::Hook(kind, says) => {
+                self.receiver.says.insert(*kind, *says);
+            }
+            Happening::Annotate(wishes) => {
+                self.annotated.skip |= wishes.skip;
+                self.annotated.reset |= wishes.reset;
+                self.edits += 1;
+            }
+            Happening::Edit(threshold) => {
+                self.rules.threshold = *threshold;
+                self.edits += 1;
+            }
+            Happening::Suspend(on) => self.rules.suspended = *on,
+            Happening::DryRun(on) => self.rules.dry_run = *on,
+            Happening::ClockBack(n) => {
+                self.now -= seconds(u64::from(*n));
+                self.last_traffic = self.last_traffic.map(|at| at - seconds(u64::from(*n)));
+            }
+            Happening::Leave(on) => self.rules.leaving = *on,
         }
         self.roll();
     }
 
+    /// Nothing holds anything up any more.
+    pub(super) fn everybody_agrees(&mut self) {
+        self.receiver = Receiver::default();
+        self.rules.suspended = false;
+        self.rules.dry_run = false;
+        self.rules.leaving = false;
+    }
+
     // What the Deployment controller and the kubelet do.
     pub(super) fn roll(&mut self) {
-        let start = self.pods_start;
-        let held = self.held;
-        for (workload, held) in [(&mut self.target, held), (&mut self.primary, false)] {
-            let Some(w) = workload else { continue };
+        let (config, gone) = (self.config, self.config_gone);
+        let target = self.target.as_mut().map(|w| (w, self.held, true));
+        let primary = self.primary.as_mut().map(|w| (w, false, false));
+        for (w, held, reads_originals) in target.into_iter().chain(primary) {
             if !held && w.template != w.running {
                 w.running = w.template;
                 w.ready = 0;
+            }
+            let start = self.pods_start && !(reads_originals && gone);
+            if start && w.ready == 0 && w.replicas > 0 && reads_originals {
+                w.read = config;
             }
             w.ready = if start { w.replicas } else { w.ready.min(w.replicas) };
         }
     }
 
     pub(super) fn canary_has_traffic(&self) -> bool {
-        self.traffic.canary() > 0 || self.apex == ApexSide::Target
+        self.traffic.reaches_canary() || self.apex == ApexSide::Target
     }
 
     pub(super) fn step(&mut self, foreign: bool) {
@@ -261,199 +370,74 @@ impl Model {
             step(&self.rules, &self.state, &seen, self.now),
             "the same observation decides the same"
         );
-        let mut budget = self.crash.take().map_or(u8::MAX, |after| after);
+        let crash = self.crash.take();
+        let mut budget = crash.map_or(u8::MAX, |after| after);
+        if crash.is_some() {
+            // Whoever asks anew has heard nothing.
+            self.receiver.answers.clear();
+        }
         if budget == 0 {
             return;
         }
         budget -= 1;
-        self.before_it_is_stored(&decision);
+        self.before_it_is_stored(&decision, &seen);
+        super::table::note(&self.state, &decision.state);
         self.state = decision.state.clone();
         self.notes.extend(decision.notes.clone());
+        if decision.take_annotations && budget > 0 {
+            budget -= 1;
+            self.annotated = Wishes::default();
+            self.edits += 1;
+        }
         self.write(&decision.world, budget, foreign);
         self.roll();
+        if crash.is_none() {
+            self.receiver.hear(&decision.questions, self.now);
+        }
     }
 
-    pub(super) fn before_it_is_stored(&mut self, decision: &Decision) {
+    pub(super) fn before_it_is_stored(&mut self, decision: &Decision, seen: &Observation) {
         let (old, new) = (&self.state, &decision.state);
+        let begins = matches!(new.stage, Stage::Scaling | Stage::Waiting);
+        self.assert_shown_as_asked(new);
         assert!(
-            new.failed_checks >= old.failed_checks || new.stage == Stage::Scaling,
+            new.failed_checks >= old.failed_checks || begins,
             "failed checks only grow within a run"
         );
+        super::hooks::assert_allowed(&self.rules, old, new, seen);
         let built = old.stage == Stage::Building && new.stage != Stage::Building;
         if built || new.stage == Stage::Cutover && old.stage != Stage::Cutover {
-            let revision = new.last_applied.clone().unwrap();
-            self.verified
-                .extend([1u8, 2, 3].into_iter().filter(|t| hash(*t) == revision));
+            self.verified.extend(new.last_applied.clone());
         }
     }
 
-    // In the order of the executor; after `budget` writes the program is dead.
-    pub(super) fn write(&mut self, world: &World, mut budget: u8, foreign: bool) {
-        let mut spend = || {
-            let left = budget > 0;
-            budget = budget.saturating_sub(1);
-            left
-        };
-        if let Some(target) = &mut self.target {
-            let changes = world.target_state.is_some_and(|s| self.label != Some(s))
-                || world.unpause
-                || world.target_replicas.is_some_and(|r| r != target.replicas);
-            if changes && spend() {
-                if world.target_replicas.is_some_and(|r| r < target.replicas) {
-                    let quiet = self.last_traffic.is_none_or(|at| self.now >= at + seconds(2));
-                    assert!(foreign || quiet, "scaled down under traffic in {:?}", self.state);
-                }
-                self.label = world.target_state.or(self.label);
-                target.replicas = world.target_replicas.unwrap_or(target.replicas);
-                self.held = self.held && !world.unpause;
-            }
-        }
-        if self.primary.is_some()
-            && self.twin.is_some()
-            && world.twin.is_some_and(|floor| Some(floor) != self.twin)
-            && spend()
-        {
-            self.twin = world.twin;
-        }
-        self.write_primary(world, &mut spend, foreign);
-        if let Some(apex) = world.apex.filter(|a| *a != self.apex)
-            && spend()
-        {
-            self.assert_ready(apex == ApexSide::Target, 1, foreign);
-            self.apex = apex;
-        }
-        if let Some(traffic) = world.traffic.filter(|t| *t != self.traffic)
-            && spend()
-        {
-            if traffic.canary() > 0 && traffic.canary() > self.traffic.canary() {
-                self.assert_ready(true, 1, foreign);
-            }
-            if traffic.primary() > self.traffic.primary() {
-                self.assert_ready(false, 1, foreign);
-            }
-            self.traffic = traffic;
-        }
-    }
-
-    pub(super) fn write_primary(&mut self, world: &World, spend: &mut impl FnMut() -> bool, foreign: bool) {
-        let wanted = world.primary_replicas;
-        if let (Some(_), Some(p), Some(n)) = (self.twin, &self.primary, wanted) {
-            assert!(n >= p.replicas, "taken from its autoscaler: {p:?} {n} {:?}", self.state);
-        }
-        match (&world.primary, &mut self.primary) {
-            (Some(PrimaryTemplate::Revision(hash_of)), primary) => {
-                let template = [1u8, 2, 3].into_iter().find(|t| hash(*t) == *hash_of).unwrap();
-                let replicas = wanted.or(primary.as_ref().map(|p| p.replicas)).unwrap_or(1);
-                if primary
-                    .as_ref()
-                    .is_none_or(|p| p.template != template || p.replicas != replicas)
-                    && spend()
-                {
-                    if let Some(p) = primary.as_ref().filter(|p| p.template != template && p.ready > 0) {
-                        let idle = self.traffic == Traffic::CANARY && self.apex == ApexSide::Target;
-                        let cold = self.label == Some(TargetState::Cold) || self.label == Some(TargetState::Hot);
-                        assert!(
-                            foreign || idle || cold,
-                            "primary rolled under traffic: {p:?} {:?}",
-                            self.state
-                        );
-                    }
-                    let ready = primary.as_ref().map_or(0, |p| p.ready);
-                    let running = primary.as_ref().map_or(template, |p| p.running);
-                    *primary = Some(Workload {
-                        template,
-                        running,
-                        replicas,
-                        ready,
-                    });
-                }
-            }
-            (_, Some(primary)) => {
-                if wanted.is_some_and(|r| r != primary.replicas) && spend() {
-                    primary.replicas = wanted.unwrap_or(primary.replicas);
-                }
-            }
-            (Some(PrimaryTemplate::Keep), None) | (None, None) => {}
-        }
-    }
-
-    // Traffic only ever moves to a side that has ready pods, unless nobody is left or somebody else moved it.
-    pub(super) fn assert_ready(&self, canary: bool, at_least: u32, foreign: bool) {
-        if foreign || self.target.is_none() || !self.pods_start {
-            return;
-        }
-        let side = if canary { &self.target } else { &self.primary };
-        let wanted_none = side.as_ref().is_none_or(|s| s.replicas == 0);
-        let ready = side.as_ref().map_or(0, |s| s.ready);
+    // Only who was named sees the revision, nothing is copied that was not to be, and cookies exist where they are promised.
+    fn assert_shown_as_asked(&self, new: &State) {
+        let intent = new.intent;
         assert!(
-            ready >= at_least || wanted_none && !canary,
-            "traffic to an unready side: {side:?} {:?}",
-            self.state
+            !intent.matched || matches!(self.rules.strategy, Strategy::Matched(_)),
+            "{new:?}"
         );
-    }
-
-    /// Steps, with time passing, until nothing changes any more.
-    pub(super) fn settle(&mut self) {
-        self.crash = None;
-        let mut quiet = 0;
-        for _ in 0..2_000 {
-            let before = (
-                self.state.clone(),
-                self.traffic,
-                self.apex,
-                self.target.clone(),
-                self.primary.clone(),
-            );
-            self.step(true);
-            let same = before
-                == (
-                    self.state.clone(),
-                    self.traffic,
-                    self.apex,
-                    self.target.clone(),
-                    self.primary.clone(),
-                );
-            quiet = if same && self.state.stage == Stage::Rest {
-                quiet + 1
-            } else {
-                0
-            };
-            if quiet == 3 {
-                return;
-            }
-            if same {
-                self.now += seconds(1);
-            }
-        }
-        panic!("never came to rest: {:?}", self.state);
-    }
-
-    pub(super) fn assert_at_rest(&self) {
-        let Some(target) = &self.target else { return };
-        let primary = self.primary.as_ref().unwrap();
-        assert_eq!(
-            (target.replicas, self.label, self.held),
-            (0, Some(TargetState::Rest), false),
-            "{:?}",
-            self.state
-        );
-        assert_eq!((self.traffic, self.apex), (Traffic::PRIMARY, ApexSide::Primary));
-        assert_eq!(primary.replicas, self.effective());
-        assert!(self.twin.is_none_or(|floor| floor == 0), "{:?}", self.state);
-        assert_eq!(self.state.last_promoted, Some(hash(primary.template)));
         assert!(
-            self.verified.contains(&primary.template),
-            "primary serves what was never verified: {:?}",
-            self.state
+            intent.mirror == 0 || self.rules.mirror.contains(&intent.mirror),
+            "{new:?}"
         );
-        match self.state.phase {
-            Phase::Initialized | Phase::Succeeded => assert_eq!(primary.template, target.template),
-            Phase::Failed => assert_eq!(
-                self.state.last_applied,
-                Some(hash(target.template)),
-                "no revision is lost"
-            ),
-            phase => panic!("at rest in {phase:?}"),
+        assert!(
+            !intent.sticky || self.rules.sessions.is_some() && new.cookies.canary.is_some(),
+            "{new:?}"
+        );
+        if new.stage == Stage::Analysing {
+            let all_at_last = matches!(self.rules.strategy, Strategy::Iterations(of) if new.iterations > of);
+            match &self.rules.strategy {
+                Strategy::Weighted(steps) => {
+                    assert!(intent.canary() == 0 || steps.contains(&intent.canary()), "{new:?}")
+                }
+                Strategy::Matched(of) => assert!(
+                    intent.matched && intent.canary() == 0 && new.iterations <= *of,
+                    "{new:?}"
+                ),
+                Strategy::Iterations(_) => assert_eq!(intent.canary(), if all_at_last { 100 } else { 0 }, "{new:?}"),
+            }
         }
     }
 }

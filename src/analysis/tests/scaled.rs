@@ -1,7 +1,7 @@
 //! Histories in which autoscalers move both halves.
 
 use super::model::{Happening, Model, hash};
-use super::{Strategy, happening, run, weighted};
+use super::{Strategy, happening, is_foreign, run, weighted};
 use crate::analysis::Stage;
 use crate::api::{canary::Phase, labels::TargetState};
 use proptest::prelude::*;
@@ -136,7 +136,7 @@ proptest! {
         let mut model = if hot { Model::hot(strategy) } else { Model::cold(strategy) }.scaled();
         let mut foreign = false;
         for (what, steps) in &history {
-            foreign |= matches!(what, Happening::Bypass(_) | Happening::ForeignRoute(_) | Happening::Delete | Happening::Pods(false));
+            foreign |= is_foreign(what);
             model.happen(what);
             for _ in 0..*steps {
                 let before = model.state.stage;
@@ -148,11 +148,13 @@ proptest! {
             }
         }
         model.pods_start = true;
+        model.config_gone = false;
         model.roll();
         if model.target.is_none() {
             model.happen(&Happening::Apply(2));
         }
         model.answer = 0;
+        model.everybody_agrees();
         model.settle();
         model.assert_at_rest();
     }

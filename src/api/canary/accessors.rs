@@ -110,12 +110,14 @@ impl Analysis {
         self.mirror == Some(true)
     }
 
-    /// How traffic reaches the canary: weights lead when both they and `iterations` are given.
+    /// How traffic reaches the canary. Named users lead, so that weights never widen them; then weights, also when
+    /// `iterations` stand beside them.
     pub fn kind(&self) -> AnalysisKind {
-        if self.step_weight() > 0 || self.step_weights.as_ref().is_some_and(|weights| !weights.is_empty()) {
-            AnalysisKind::Weighted
-        } else if self.matches.as_ref().is_some_and(|matches| !matches.is_empty()) {
+        let named = self.matches.as_ref().is_some_and(|matches| !matches.is_empty());
+        if named && self.iterations() > 0 {
             AnalysisKind::AbTest
+        } else if self.step_weight() > 0 || self.step_weights.as_ref().is_some_and(|weights| !weights.is_empty()) {
+            AnalysisKind::Weighted
         } else {
             AnalysisKind::BlueGreen
         }
@@ -198,9 +200,14 @@ impl Canary {
         self.spec.suspend == Some(true)
     }
 
-    /// Whether routing stays as it is.
+    /// Whether nothing is routed and nothing promoted: `spec.dryRun`, or the annotation `coalmine.dev/dry-run: "true"`,
+    /// which a generated Canary keeps.
     pub fn dry_run(&self) -> bool {
-        self.spec.dry_run == Some(true)
+        let annotated = self
+            .annotations()
+            .get(labels::DRY_RUN)
+            .is_some_and(|value| value == labels::TRUE);
+        self.spec.dry_run == Some(true) || annotated
     }
 
     /// Whether deletion gives everything back without a lost request: always, unless `revertOnDeletion: false`.

@@ -4,6 +4,7 @@ use crate::api::number::lenient_i32;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Where a Canary stands, finer than its phase. All instants have microseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,9 +33,36 @@ pub struct RunStatus {
     /// The canary's share to come back to after its pods were lost, percent.
     #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
     pub resume: i32,
+    /// The revision last applied: the hash of `lastAppliedSpec`, and of the configs its pods read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub applied_revision: Option<String>,
+    /// The revision last promoted: the hash of `lastPromotedSpec`, and of the configs its pods read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promoted_revision: Option<String>,
+    /// What primary's copies of ConfigMaps and Secrets were made of, as `trackedConfigs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promoted_configs: Option<BTreeMap<String, String>>,
     /// Pods that primary ran when the run started, where it has an autoscaler: neither half gets fewer while it lasts.
     #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
     pub floor: i32,
+    /// The gate it stands at: which hooks are waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateStatus>,
+    /// Whether the hooks before the first traffic have agreed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub started: bool,
+    /// Whether an annotation asked to promote this run without checks.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub skip: bool,
+    /// Whether this run routes and promotes nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Annotations taken away whose wish is still to be granted: `skip-analysis`, `reset`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<String>,
+    /// Hash of the template that waits for the end of this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queued: Option<String>,
     /// Why it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -44,6 +72,24 @@ pub struct RunStatus {
     /// Field manager the change came from, such as `kubectl-client-side-apply`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<String>,
+}
+
+/// A gate that is not open yet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GateStatus {
+    /// Type of the hooks that are asked, such as `confirm-promotion`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The hook that keeps it closed; left out until one has said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook: Option<String>,
+    /// When the gate was reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<MicroTime>,
+    /// What the question is about; left out while the next passed check is awaited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<MicroTime>,
 }
 
 fn is_zero(value: &i32) -> bool {

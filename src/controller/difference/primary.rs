@@ -32,8 +32,8 @@ impl Pair<'_> {
             ));
             return;
         }
-        let Some(template) = self.live.template(&revision) else {
-            conflicts.push(Conflict::LostRevision(revision));
+        let again = *wish == PrimaryTemplate::Keep;
+        let Some(template) = self.with_copies(&revision, again, writes, conflicts) else {
             return;
         };
         let replicas = world

@@ -6,7 +6,7 @@ use crate::{
     api::labels,
     controller::{cache::Kind, live::label, write::Write},
     plan::route,
-    routing::{Traffic, Weights, httproute},
+    routing::{Traffic, httproute},
 };
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ impl Pair<'_> {
             return;
         }
         // Nothing of ours serves yet when the weights are left open: the target does.
-        let first = || route(self.blueprint, world.traffic.unwrap_or(Traffic::CANARY).weights);
+        let first = || route(self.blueprint, world.traffic.unwrap_or(Traffic::CANARY));
         if let Some(object) = self.live.routes.is_empty().then(first).flatten() {
             writes.push(Write::Apply {
                 kind: Kind::HttpRoute,
@@ -34,25 +34,26 @@ impl Pair<'_> {
             });
             return;
         }
-        let Some(weights) = world.traffic.map(|traffic| traffic.weights) else {
-            return;
-        };
+        let Some(traffic) = world.traffic else { return };
         for route in self.live.routes.iter().filter(|r| httproute::refers_to(r, names)) {
-            if let Some(wanted) = self.generated_anew(route, weights) {
+            if let Some(wanted) = self.generated_anew(route, traffic) {
                 writes.push(Write::Apply {
                     kind: Kind::HttpRoute,
                     object: wanted,
                 });
-            } else if httproute::weights(route, names) != Some(weights) || !httproute::is_split(route, names) {
-                writes.push(rules(route, httproute::with_weights(route, names, weights)));
+                continue;
+            }
+            let wanted = httproute::with_traffic(route, names, traffic, &self.blueprint.exposure);
+            if route.pointer("/spec/rules") != Some(&wanted) {
+                writes.push(rules(route, wanted));
             }
         }
     }
 
     // A route we generated follows its Canary: hosts, gateways, ports.
-    fn generated_anew(&self, route_of: &Value, weights: Weights) -> Option<Value> {
+    fn generated_anew(&self, route_of: &Value, traffic: Traffic) -> Option<Value> {
         label(route_of, labels::GENERATED)?;
-        let wanted = route(self.blueprint, weights)?;
+        let wanted = route(self.blueprint, traffic)?;
         let same = wanted
             .get("spec")
             .zip(route_of.get("spec"))

@@ -11,7 +11,9 @@ use crate::{
     plan::{
         Workload,
         daemon_set::{self, UPDATE_STRATEGY},
-        overrides, template,
+        overrides,
+        revision::same_template,
+        template,
     },
 };
 use serde_json::{Map, Value, json};
@@ -31,7 +33,7 @@ impl Pair<'_> {
             }
             wanted.insert(labels::STATE.to_owned(), json!(state.as_str()));
             if seen.bypassed {
-                wanted.insert(labels::REVISION.to_owned(), json!(seen.revision));
+                wanted.insert(labels::REVISION.to_owned(), json!(template_of(&seen.revision)));
             }
         }
         wanted.retain(|key, value| label(object, key) != value.as_str());
@@ -89,7 +91,10 @@ impl Pair<'_> {
     // Leaving, what serves afterwards is what was verified, even when the target holds something else, and where its
     // author wants it; a canary is where the Canary wants it.
     fn template(&self, world: &World, seen: &Target, object: &Value, writes: &mut Vec<Write>) {
-        let restored = world.target_revision.as_ref().filter(|r| **r != seen.revision);
+        let restored = world
+            .target_revision
+            .as_ref()
+            .filter(|r| !same_template(r, &seen.revision));
         let author = match restored {
             Some(revision) => self.live.template(revision),
             None => template::authored(object),

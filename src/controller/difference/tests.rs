@@ -1,3 +1,5 @@
+mod configs;
+
 use super::*;
 use crate::{
     analysis::{ApexSide, PrimaryTemplate, Rollout, Target},
@@ -44,6 +46,7 @@ pub(super) fn seen(target: &Value) -> Observation {
             plain: true,
             dressed: true,
             fixed: false,
+            missing: None,
             bypassed: false,
             revision,
         }),
@@ -52,10 +55,14 @@ pub(super) fn seen(target: &Value) -> Observation {
         apex: Some(ApexSide::Target),
         traffic: None,
         routed: true,
+        mirrors: true,
         served: true,
         split: false,
         promoted: None,
         checks: None,
+        answers: Vec::new(),
+        edition: String::new(),
+        wishes: Default::default(),
     }
 }
 

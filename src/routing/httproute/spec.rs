@@ -1,6 +1,6 @@
 //! `spec.service` of a Canary in Gateway API's words, as Flagger 1.44 maps it (flagger `pkg/router/gateway_api.go`).
 
-use super::RouteSpec;
+use super::{RouteSpec, conditions::named};
 use crate::api::{
     canary::{CanaryService, CorsPolicy, GatewayRef, HeaderOperations, HttpMatch, Rewrite, StringMatch},
     duration::GoDuration,
@@ -69,24 +69,6 @@ fn matcher(of: &HttpMatch) -> Value {
         }
     }
     Value::Object(out)
-}
-
-// Gateway API knows exact and regular expressions; a prefix or suffix becomes the expression that says the same.
-fn named(name: &str, of: &StringMatch) -> Option<Value> {
-    let (form, value) = of.form()?;
-    Some(match form {
-        "exact" => json!({"name": name, "type": "Exact", "value": value}),
-        "prefix" => json!({"name": name, "type": "RegularExpression", "value": format!("^{}.*", escaped(value))}),
-        "suffix" => json!({"name": name, "type": "RegularExpression", "value": format!(".*{}$", escaped(value))}),
-        _ => json!({"name": name, "type": "RegularExpression", "value": value}),
-    })
-}
-
-fn escaped(text: &str) -> String {
-    let special = |c: char| !c.is_ascii_alphanumeric() && c.is_ascii() && c != '_' && c != '-';
-    text.chars()
-        .flat_map(|c| special(c).then_some('\\').into_iter().chain([c]))
-        .collect()
 }
 
 fn filters(service: &CanaryService) -> Vec<Value> {

@@ -4,7 +4,7 @@ use super::Rules;
 use crate::admission::validation::names::is_token;
 use crate::admission::validation::providers::can_stick;
 use crate::admission::validation::report::Report;
-use crate::api::canary::SessionAffinity;
+use crate::api::canary::{AnalysisKind, SessionAffinity};
 
 pub(super) fn check(report: &mut Report, rules: &Rules) {
     let Some(affinity) = &rules.analysis.session_affinity else {
@@ -13,6 +13,12 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
     let field = |name: &str| format!("{}.{name}", rules.field("sessionAffinity"));
     cookies(report, affinity, field);
     attributes(report, affinity, field);
+    if rules.analysis.kind() == AnalysisKind::BlueGreen && rules.complete {
+        report.warn(
+            rules.field("sessionAffinity"),
+            "no effect on blue/green: nobody is on the canary before everybody is",
+        );
+    }
     if !can_stick(rules.provider) {
         report.warn(
             rules.field("sessionAffinity"),

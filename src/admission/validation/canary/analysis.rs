@@ -192,9 +192,16 @@ impl Rules<'_> {
             );
         }
         if users && self.provider == "kubernetes" {
-            report.warn(
+            report.unsupported(
                 self.field("match"),
-                "not supported by provider kubernetes; everybody stays on the primary",
+                "match",
+                "provider kubernetes cannot tell requests apart; leave match out for blue/green, or use gatewayapi:v1",
+            );
+        }
+        if users && analysis.iterations() > 0 && analysis.step_weight.is_some() {
+            report.warn(
+                self.field("stepWeight"),
+                "ignored: match names who sees the canary, and weights would show it to everybody",
             );
         }
         let weighted = analysis.step_weight.is_some() || analysis.step_weights.is_some();

@@ -4,7 +4,7 @@ use super::Subject;
 use crate::admission::validation::providers::is_gateway_api;
 use crate::admission::validation::regexes;
 use crate::admission::validation::report::Report;
-use crate::api::canary::{Analysis, CanaryService, StringMatch};
+use crate::api::canary::{Analysis, AnalysisMatch, CanaryService, StringMatch};
 use std::collections::BTreeMap;
 
 type Named<'a> = (String, &'a StringMatch);
@@ -67,10 +67,12 @@ fn forms(report: &mut Report, subject: &Subject, conditions: &[Named], gateway_a
 pub(super) fn analysis(report: &mut Report, base: &str, analysis: &Analysis, provider: &str) {
     for (index, users) in analysis.matches.iter().flatten().enumerate() {
         let base = format!("{base}.match[{index}]");
+        said(report, &base, users, provider);
         for (field, value) in
             mapped(&base, "headers", &users.headers).chain(mapped(&base, "queryParams", &users.query_params))
         {
             expression(report, &field, value);
+            anchored(report, &field, value, provider);
         }
         for (name, value) in users.headers.iter().flatten() {
             let field = format!("{base}.headers[{name}]");
@@ -79,6 +81,34 @@ pub(super) fn analysis(report: &mut Report, base: &str, analysis: &Analysis, pro
             }
             limits(report, &field, name, value, provider);
         }
+    }
+}
+
+/// An entry must name somebody, by what the provider can see of a request; one left out would name everybody.
+fn said(report: &mut Report, base: &str, users: &AnalysisMatch, provider: &str) {
+    let callers = users.source_labels.as_ref().is_some_and(|labels| !labels.is_empty());
+    if callers && provider != "istio" {
+        report.unsupported(
+            format!("{base}.sourceLabels"),
+            "sourceLabels",
+            format!("provider {provider} does not see who calls; use headers or queryParams"),
+        );
+    }
+    let named = |map: &Option<BTreeMap<String, StringMatch>>| map.as_ref().is_some_and(|map| !map.is_empty());
+    if !callers && !named(&users.headers) && !named(&users.query_params) {
+        report.required(
+            base,
+            "headers or queryParams that tell who sees the canary; an empty entry is everybody",
+        );
+    }
+}
+
+/// Gateways differ in what an expression has to match.
+fn anchored(report: &mut Report, field: &str, value: &StringMatch, provider: &str) {
+    let open = |regex: &String| !(regex.starts_with('^') && regex.ends_with('$'));
+    if is_gateway_api(provider) && value.regex.as_ref().is_some_and(open) {
+        let text = "begin with ^ and end with $, gateways differ in what it must cover";
+        report.warn(format!("{field}.regex"), text);
     }
 }
 

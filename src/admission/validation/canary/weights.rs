@@ -123,15 +123,30 @@ fn promotion(report: &mut Report, rules: &Rules) {
     }
 }
 
+fn mirrored(report: &mut Report, rules: &Rules) {
+    let field = rules.field("mirror");
+    if !can_mirror(rules.provider) {
+        return report.warn(field, format!("ignored: provider {} cannot mirror", rules.provider));
+    }
+    if let Some(gateway) = &rules.world.unmirrored {
+        let why = format!(
+            "the gateway ({gateway}) has no RequestMirror filter and would answer 500 to every request; leave mirror out, \
+             or attach the route to a gateway that has it"
+        );
+        return report.unsupported(field, true, why);
+    }
+    let text = if rules.analysis.kind() == AnalysisKind::AbTest {
+        "ignored: the users that match already use the canary"
+    } else {
+        "the canary gets copies of real requests; only mirror idempotent ones"
+    };
+    report.warn(field, text);
+}
+
 fn mirror(report: &mut Report, rules: &Rules) {
     let analysis = rules.analysis;
     if analysis.mirrored() {
-        let text = if can_mirror(rules.provider) {
-            "the canary gets copies of real requests; only mirror idempotent ones".to_owned()
-        } else {
-            format!("ignored: provider {} cannot mirror", rules.provider)
-        };
-        report.warn(rules.field("mirror"), text);
+        mirrored(report, rules);
     }
     let Some(weight) = analysis.mirror_weight else {
         return;

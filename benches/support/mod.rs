@@ -1,0 +1,144 @@
+//! A door with filled caches, and the review it is asked about: a Deployment of 20 KiB.
+
+use coalmine::admission::context::{Caches, Feeds, View};
+use coalmine::admission::door::Door;
+use coalmine::admission::metrics::Metrics;
+use coalmine::api::labels;
+use coalmine::plan::{Defaults, Selector};
+use kube::runtime::watcher::Event;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Namespaces that opted in.
+const NAMESPACES: usize = 20;
+/// Canaries in each of them.
+const PER_NAMESPACE: usize = 50;
+/// Size of the Deployment as JSON, in bytes.
+pub const SIZE: usize = 20 * 1024;
+
+/// What flags decide, as the chart sets them.
+pub fn defaults() -> Defaults {
+    Defaults {
+        provider: String::from("gatewayapi:v1"),
+        metrics_server: String::from("http://prometheus:9090"),
+        selector_labels: Selector::default_keys(),
+        include_label_prefixes: Vec::new(),
+        dry_run: false,
+    }
+}
+
+/// A door that knows 1,000 Canaries in 20 namespaces; the feeds keep its caches alive. It has no API server: what it
+/// would ask or write there is not measured.
+pub fn door() -> (Arc<Door>, Feeds) {
+    let (caches, mut feeds) = Caches::new();
+    feeds.mark_filled();
+    feeds.policies.apply_watcher_event(&read(policy()));
+    feeds.lease.apply_watcher_event(&read(lease()));
+    for number in 0..NAMESPACES {
+        let namespace = format!("team-{number}");
+        feeds.namespaces.apply_watcher_event(&read(json!({
+            "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+            "metadata": {"name": namespace, "labels": {labels::ENABLED: "true"}}})));
+        for number in 0..PER_NAMESPACE {
+            let name = format!("app-{number}");
+            feeds.canaries.apply_watcher_event(&read(canary(&namespace, &name)));
+            feeds.targets.apply_watcher_event(&read(json!({
+                "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+                "metadata": {"name": name, "namespace": namespace,
+                    "labels": {labels::MANAGED: "true", labels::STATE: "rest", labels::DESIRED_REPLICAS: "2"}}})));
+        }
+    }
+    let view = View {
+        caches,
+        ours: vec![String::from(
+            "system:serviceaccount:coalmine-system:coalmine-controller",
+        )],
+        defaults: defaults(),
+    };
+    let door = Door {
+        view,
+        effects: None,
+        metrics: Metrics::default(),
+    };
+    (Arc::new(door), feeds)
+}
+
+fn read<K: DeserializeOwned>(value: Value) -> Event<K> {
+    Event::Apply(serde_json::from_value(value).expect("the object is of its kind"))
+}
+
+fn policy() -> Value {
+    json!({
+    "apiVersion": "coalmine.dev/v1alpha1", "kind": "CanaryPolicy", "metadata": {"name": "default"},
+    "spec": {
+        "gatewayRefs": [{"name": "gateway", "namespace": "gateway-system"}],
+        "hostnameTemplate": "{{ name }}.{{ namespace }}.example.com",
+        "analysis": {"interval": "10s", "threshold": 3, "stepWeights": [20, 50]},
+    }})
+}
+
+fn lease() -> Value {
+    // Fresh for as long as any measurement lasts.
+    let renewed = jiff::Timestamp::now() + std::time::Duration::from_secs(3600);
+    json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": "flagger-leader-election", "namespace": "coalmine-system"},
+        "spec": {"holderIdentity": "one", "renewTime": format!("{renewed:.6}")}})
+}
+
+/// A Canary at rest.
+pub fn canary(namespace: &str, name: &str) -> Value {
+    json!({
+        "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+        "metadata": {"name": name, "namespace": namespace, "uid": "c-1", "labels": {labels::GENERATED: "true"}},
+        "spec": {
+            "provider": "gatewayapi:v1",
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "service": {"port": 9898, "hosts": [format!("{name}.{namespace}.example.com")],
+                "gatewayRefs": [{"name": "gateway", "namespace": "gateway-system"}]},
+            "analysis": {"interval": "10s", "threshold": 3, "stepWeights": [20, 50]},
+        },
+        "status": {"phase": "Initialized"}})
+}
+
+/// An enrolled Deployment of [`SIZE`] bytes whose image has this tag.
+pub fn deployment(tag: &str) -> Value {
+    let build = |env: &[Value]| {
+        json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "app-1", "namespace": "team-1", "uid": "d-1", "generation": 3,
+            "labels": {labels::MANAGED: "true", labels::STATE: "rest", labels::DESIRED_REPLICAS: "2"}},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "app-1"}},
+            "template": {
+                "metadata": {"labels": {"app": "app-1"}},
+                "spec": {"containers": [{"name": "app", "image": format!("registry.example.com/app:{tag}"),
+                    "ports": [{"name": "http", "containerPort": 9898}], "env": env}]},
+            },
+        }})
+    };
+    let mut env = Vec::new();
+    while build(&env).to_string().len() < SIZE {
+        let number = env.len();
+        env.push(json!({"name": format!("SETTING_{number}"), "value": format!("the value of setting {number}")}));
+    }
+    build(&env)
+}
+
+/// The body of a review as the API server posts it: a user changes the image of an enrolled Deployment.
+pub fn review() -> Vec<u8> {
+    json!({
+    "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+    "request": {
+        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+        "kind": {"group": "apps", "version": "v1", "kind": "Deployment"},
+        "resource": {"group": "apps", "version": "v1", "resource": "deployments"},
+        "name": "app-1", "namespace": "team-1", "operation": "UPDATE",
+        "userInfo": {"username": "ann", "groups": ["system:authenticated"]},
+        "object": deployment("2"), "oldObject": deployment("1"), "dryRun": false,
+    }})
+    .to_string()
+    .into_bytes()
+}

@@ -1,0 +1,174 @@
+//! What the webhook adds to a PATCH of a Deployment: 50 clients, each on a Deployment of its own, in turns in a namespace
+//! that opted in and in one that did not.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use futures::future::try_join_all;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Client;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use serde_json::json;
+
+use super::fleet::{self, Fleet, Tool};
+use super::histogram::Histogram;
+use super::phases::{Phases, Reached};
+use super::report::{Row, Section};
+use crate::scene::{FakeNodes, Scene};
+
+const CLIENTS: usize = 50;
+/// Turns of each namespace.
+const TURNS: usize = 8;
+/// The pace of the unhurried clients: together 100 requests a second.
+const PACE: Duration = Duration::from_millis(500);
+const HOOKS: [&str; 2] = ["mutate-deployments.coalmine.dev", "validate-deployments.coalmine.dev"];
+
+/// Measures and writes the section.
+pub async fn measure(scene: &Scene, nodes: &FakeNodes) -> Result<()> {
+    let mut section = Section::begin(
+        "The webhook as the API server sees it",
+        "no webhook",
+        "PATCHes of an annotation of a Deployment by 50 clients, each on a Deployment of its own, in turns in a namespace \
+         that opted in (a Canary for each, at rest) and in one that did not. \"Paced\": each client twice a second, 100 \
+         requests a second together. \"Flat out\": each as soon as its last was answered, which takes all of both cores. \
+         The histogram is `apiserver_admission_webhook_admission_duration_seconds`; its first bucket ends at 5 ms, so \
+         quantiles below that are interpolated.",
+    );
+    let fleet = Fleet::new(scene, nodes, Tool::Coalmine, CLIENTS, "10s");
+    let mut phases = Phases::follow(scene.client.clone());
+    let reached = fleet.initialize(&mut phases, Duration::from_secs(180)).await?;
+    anyhow::ensure!(
+        matches!(reached, Reached::All(_)),
+        "the apps are not Initialized: {reached}"
+    );
+    let plain = format!("{}-plain", scene.namespace);
+    make_plain(&scene.client, &plain).await?;
+    let sides = [fleet.namespace(0), plain.clone()];
+    for pace in [Some(PACE), None] {
+        let (word, patches) = if pace.is_some() {
+            ("paced", 20)
+        } else {
+            ("flat out", 20)
+        };
+        let measured = alternate(&scene.client, &sides, pace, patches).await?;
+        measured.tell(&mut section, word)?;
+    }
+    let namespaces = Api::<Namespace>::all(scene.client.clone());
+    namespaces.delete(&plain, &DeleteParams::background()).await?;
+    fleet.delete(Duration::from_secs(120)).await?;
+    section.write()
+}
+
+async fn make_plain(client: &Client, namespace: &str) -> Result<()> {
+    let body = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
+    let namespaces = Api::<Namespace>::all(client.clone());
+    namespaces.create(&PostParams::default(), &body).await?;
+    let api = Api::<Deployment>::namespaced(client.clone(), namespace);
+    for number in 0..CLIENTS {
+        let body = serde_json::from_value(fleet::plain(number))?;
+        api.create(&PostParams::default(), &body).await?;
+    }
+    Ok(())
+}
+
+/// What was measured: times of the PATCHes of each side, and the API server's histograms of the first side's turns.
+struct Measured {
+    took: [Vec<Duration>; 2],
+    hooks: [Histogram; 2],
+}
+
+impl Measured {
+    fn tell(&self, section: &mut Section, word: &str) -> Result<()> {
+        for (hook, histogram) in HOOKS.iter().zip(&self.hooks) {
+            let name = hook.trim_end_matches(".coalmine.dev");
+            let target = if word == "paced" { "≤ 5 ms" } else { "-" };
+            let cell = format!(
+                "{:.1} ms ({:.2} % of {} calls within 5 ms)",
+                histogram.quantile(0.99) * 1000.0,
+                histogram.within(0.005)? * 100.0,
+                histogram.calls()
+            );
+            section.row(Row::new(&format!("call of {name}, {word}, p99"), cell, "-", target));
+        }
+        for (share, quantile) in [(0.5, "p50"), (0.99, "p99")] {
+            let [with, without] = [0, 1].map(|side| millis(&self.took[side], share));
+            let more = (with / without - 1.0) * 100.0;
+            let target = if share == 0.5 { "≤ 10 % more" } else { "-" };
+            section.row(Row::new(
+                &format!("PATCH end to end, {word}, {quantile}"),
+                format!("{with:.1} ms ({more:+.0} %)"),
+                format!("{without:.1} ms"),
+                target,
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn millis(took: &[Duration], share: f64) -> f64 {
+    let mut sorted = took.to_vec();
+    sorted.sort_unstable();
+    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
+    sorted.get(at).map_or(f64::NAN, |took| took.as_secs_f64() * 1000.0)
+}
+
+async fn alternate(client: &Client, sides: &[String; 2], pace: Option<Duration>, patches: usize) -> Result<Measured> {
+    let mut measured = Measured {
+        took: [Vec::new(), Vec::new()],
+        hooks: [Histogram::default(), Histogram::default()],
+    };
+    for turn in 0..TURNS {
+        for (side, namespace) in sides.iter().enumerate() {
+            let before = read(client).await?;
+            let took = clients(client, namespace, turn, pace, patches).await?;
+            // Connections and caches warm up in the first turn.
+            if turn == 0 {
+                continue;
+            }
+            measured.took[side].extend(took);
+            if side == 0 {
+                for ((sum, now), before) in measured.hooks.iter_mut().zip(read(client).await?).zip(before) {
+                    *sum = sum.and(&now.since(&before));
+                }
+            }
+        }
+    }
+    Ok(measured)
+}
+
+async fn read(client: &Client) -> Result<[Histogram; 2]> {
+    Ok([
+        Histogram::read(client, HOOKS[0]).await?,
+        Histogram::read(client, HOOKS[1]).await?,
+    ])
+}
+
+async fn clients(
+    client: &Client,
+    namespace: &str,
+    turn: usize,
+    pace: Option<Duration>,
+    patches: usize,
+) -> Result<Vec<Duration>> {
+    let began = Instant::now();
+    let one = |number: usize| async move {
+        let api = Api::<Deployment>::namespaced(client.clone(), namespace);
+        let name = fleet::name(number);
+        let mut took = Vec::with_capacity(patches);
+        for patch in 0..patches {
+            if let Some(pace) = pace {
+                // Spread, so that the clients do not ask at the same instant.
+                let offset = pace.mul_f64(number as f64 / CLIENTS as f64);
+                let due = began + pace * u32::try_from(patch)? + offset;
+                tokio::time::sleep_until(due.into()).await;
+            }
+            let body = json!({"metadata": {"annotations": {"bench.coalmine.dev/patch": format!("{turn}-{patch}")}}});
+            let sent = Instant::now();
+            api.patch(&name, &PatchParams::default(), &Patch::Merge(body)).await?;
+            took.push(sent.elapsed());
+        }
+        anyhow::Ok(took)
+    };
+    Ok(try_join_all((0..CLIENTS).map(one)).await?.concat())
+}

@@ -1,0 +1,30 @@
+//! Parts of the cluster that only some scenes need; whoever asks first waits for them, and they stay until `down`.
+
+use anyhow::Result;
+
+use super::Scene;
+use crate::cluster::Cluster;
+
+impl Scene {
+    /// Waits until autoscalers on CPU work: metrics-server has figures of every node. The first call on a machine builds
+    /// it (minutes), the first on a cluster starts it (about 20 s). Each pod has figures of its own 10 to 20 s after it
+    /// is ready, and the container must request CPU.
+    pub async fn autoscaling_ready(&self) -> Result<()> {
+        self.prepare(Cluster::autoscaling).await
+    }
+
+    /// Installs the CRD of KEDA's ScaledObject. KEDA itself does not run: nothing acts on these objects.
+    pub async fn keda_crds(&self) -> Result<()> {
+        self.prepare(Cluster::keda_crds).await
+    }
+
+    /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
+    pub async fn second_node(&self) -> Result<()> {
+        self.prepare(Cluster::second_node).await
+    }
+
+    async fn prepare(&self, make: fn(&Cluster) -> Result<()>) -> Result<()> {
+        let cluster = self.cluster.clone();
+        tokio::task::spawn_blocking(move || make(&cluster)).await?
+    }
+}

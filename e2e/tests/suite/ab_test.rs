@@ -1,0 +1,269 @@
+//! A/B tests: who matches is on the new version, nobody else is, and the route keeps it so.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use e2e::load::{Load, Report, Running};
+use e2e::scene::{App, Scene, http_client, play, wait_for};
+use serde_json::{Value, json};
+
+use crate::policy::PATIENCE;
+
+/// A route that was just written is not in every answer yet.
+const SETTLE: Duration = Duration::from_millis(1500);
+/// The least number of answers of one kind of users that say anything.
+const ANSWERS: usize = 100;
+
+/// Users who must see the new version, by one header each.
+const MATCHING: [(&str, &str); 4] = [
+    ("x-canary", "yes"),
+    ("cookie", "theme=dark; beta=on; lang=en"),
+    ("user-agent", "Fire.fox/140"),
+    ("x-team", "payments-beta"),
+];
+/// Users who nearly match: the dot of a prefix is a dot, and a suffix stands at the end.
+const OTHERS: [(&str, &str); 5] = [
+    ("x-canary", "no"),
+    ("cookie", "beta=off"),
+    ("user-agent", "FireXfox/140"),
+    ("x-team", "payments-beta2"),
+    ("accept", "*/*"),
+];
+
+fn analysis() -> Value {
+    json!({"interval": "4s", "threshold": 3, "iterations": 3, "match": [
+        {"headers": {"x-canary": {"exact": "yes"}}},
+        {"headers": {"cookie": {"regex": r"^(.*;\s*)?beta=on(;.*)?$"}}},
+        {"headers": {"user-agent": {"prefix": "Fire.fox/"}}},
+        {"headers": {"x-team": {"suffix": "-beta"}}},
+    ]})
+}
+
+async fn settled(scene: &Scene, app: &App, analysis: &Value, own_route: bool) -> Result<()> {
+    let host = scene.host("app");
+    if own_route {
+        scene.apply(&app.with_service_and_route(&host)).await?.succeeded()?;
+    }
+    scene.label().await?;
+    scene
+        .apply(&app.canary(&host, analysis, 60).to_string())
+        .await?
+        .succeeded()?;
+    scene.apply(&app.manifest()).await?.succeeded()?;
+    scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+    scene.reachable("app", Duration::from_secs(20)).await?;
+    Ok(())
+}
+
+fn loads(scene: &Scene, users: &[(&str, &str)]) -> Result<Vec<(String, Running)>> {
+    let one = |(name, value): &(&str, &str)| {
+        let load = Load {
+            rate: 15,
+            ..scene.load("app")?.header(name, value)
+        };
+        Ok((format!("{name}: {value}"), load.start()?))
+    };
+    users.iter().map(one).collect()
+}
+
+async fn reports(loads: Vec<(String, Running)>) -> Result<Vec<(String, Report)>> {
+    let mut reports = Vec::new();
+    for (name, running) in loads {
+        reports.push((name, running.stop().await?));
+    }
+    Ok(reports)
+}
+
+/// From when to when matching users were sent to the canary, `meanwhile` being done again and again.
+async fn matched(scene: &Scene, mut meanwhile: impl AsyncFnMut() -> Result<()>) -> Result<(Instant, Instant)> {
+    let objects = scene.objects();
+    wait_for("matching users to be sent to the canary", PATIENCE, async || {
+        let canary = objects.canary("app").await?.context("the canary")?;
+        Ok((canary.0["status"]["run"]["intent"]["matched"] == true).then_some(()))
+    })
+    .await?;
+    let from = Instant::now() + SETTLE;
+    let mut until = from;
+    loop {
+        let asked = Instant::now();
+        let canary = objects.canary("app").await?.context("the canary")?;
+        if canary.0["status"]["run"]["stage"] != "Analysing" {
+            return Ok((from, until));
+        }
+        until = asked;
+        meanwhile().await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn only_who_matches(
+    matching: &[(String, Report)],
+    others: &[(String, Report)],
+    (from, until): (Instant, Instant),
+) -> Result<()> {
+    println!("matched for {:?}", until.saturating_duration_since(from));
+    for (users, version) in [(matching, "v2"), (others, "v1")] {
+        for (name, report) in users {
+            report.nothing_lost()?;
+            let asked = report
+                .records()
+                .iter()
+                .filter(|r| r.sent >= from && r.sent < until)
+                .count();
+            let share = report.share_of(version, from, until);
+            println!(
+                "{name}: {share} % of {asked} answers by {version}, {} in all",
+                report.requests()
+            );
+            assert!(asked >= ANSWERS, "{asked} requests of {name}");
+            assert!(share == 100.0, "{name} saw {version} in {share} %");
+        }
+    }
+    Ok(())
+}
+
+/// The stored rules of the route.
+async fn rules(scene: &Scene) -> Result<Value> {
+    let route = scene.objects().routes().get("app").await?;
+    Ok(route.data["spec"]["rules"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_users_who_match_see_the_new_version_on_a_generated_route() {
+    play("ab", async |scene| {
+        let app = App::new("app", "v1");
+        settled(scene, &app, &analysis(), false).await?;
+        let (matching, others) = (loads(scene, &MATCHING)?, loads(scene, &OTHERS)?);
+        scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
+        let window = matched(scene, async || Ok(())).await?;
+        scene.phase("app", "Succeeded", PATIENCE).await?;
+        let (matching, others) = (reports(matching).await?, reports(others).await?);
+        only_who_matches(&matching, &others, window)?;
+        for (name, report) in matching.iter().chain(&others) {
+            assert!(report.first_all_on("v2").is_some(), "{name} is on v2 at the end");
+        }
+        let told = scene.objects().told("app").await?;
+        for iteration in 1..=3 {
+            let line = format!("Advance app.{} canary iteration {iteration}/3", scene.namespace);
+            assert!(told.contains(&line), "{line} is not in {told:?}");
+        }
+        let rules = rules(scene).await?;
+        assert_eq!(
+            rules.as_array().map(Vec::len),
+            Some(1),
+            "rules of the test are left: {rules}"
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_users_own_route_applied_again_in_mid_test_keeps_it_and_is_given_back_as_it_was() {
+    play("ab-gitops", async |scene| {
+        let app = App::new("app", "v1");
+        settled(scene, &app, &analysis(), true).await?;
+        let (matching, others) = (loads(scene, &MATCHING[..2])?, loads(scene, &OTHERS[..2])?);
+        scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
+        let from_git = app.route(&scene.host("app")).to_string();
+        let mut applied = 0;
+        let window = matched(scene, async || {
+            applied += 1;
+            scene.apply(&from_git).await?.succeeded()?;
+            anyhow::ensure!(
+                rules(scene).await?.as_array().is_some_and(|rules| rules.len() > 1) || analysed(scene).await?,
+                "an apply from Git took the test's rules away"
+            );
+            Ok(())
+        })
+        .await?;
+        println!("the route was applied {applied} times in mid-test");
+        assert!(applied > 3, "{applied} applies");
+        scene.phase("app", "Succeeded", PATIENCE).await?;
+        only_who_matches(&reports(matching).await?, &reports(others).await?, window)?;
+        given_back(scene).await
+    })
+    .await;
+}
+
+/// Whether the test is over; its rules may be gone then.
+async fn analysed(scene: &Scene) -> Result<bool> {
+    let canary = scene.objects().canary("app").await?.context("the canary")?;
+    Ok(canary.0["status"]["run"]["stage"] != "Analysing")
+}
+
+/// Deletes the Canary and waits for the route to be the user's again, without a lost request.
+async fn given_back(scene: &Scene) -> Result<()> {
+    let running = scene.load("app")?.start()?;
+    scene
+        .kubectl(&["delete", "canary", "app", "--wait=false"])
+        .await?
+        .succeeded()?;
+    let everything = json!([{"path": {"type": "PathPrefix", "value": "/"}}]);
+    let app = json!([{"group": "", "kind": "Service", "name": "app", "port": 9898, "weight": 1}]);
+    wait_for("the route to be the user's again", PATIENCE, async || {
+        let rules = rules(scene).await?;
+        Ok((rules == json!([{"backendRefs": app, "matches": everything}])).then_some(()))
+    })
+    .await?;
+    running.stop().await?.nothing_lost()
+}
+
+/// One request of a browser that shows what it is told to.
+async fn ask(scene: &Scene, headers: &[(&str, &str)]) -> Result<(String, Option<String>)> {
+    let mut request = http_client()
+        .get(format!("http://{}/", scene.cluster.gateway))
+        .header("host", scene.host("app"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.send().await?;
+    let cookie = answer.headers().get("set-cookie").and_then(|line| line.to_str().ok());
+    let cookie = cookie.map(str::to_owned);
+    let text = answer.text().await?;
+    Ok((text.split_whitespace().next().unwrap_or_default().to_owned(), cookie))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_keeps_a_user_who_matched_once_on_the_new_version() {
+    play("ab-cookie", async |scene| {
+        let app = App::new("app", "v1");
+        let mut analysis = analysis();
+        analysis["iterations"] = json!(5);
+        analysis["sessionAffinity"] = json!({"cookieName": "canary-session", "maxAge": 300, "path": "/"});
+        settled(scene, &app, &analysis, false).await?;
+        let running = scene.load("app")?.start()?;
+        scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
+        let mut asked = 0;
+        matched(scene, async || {
+            asked += 1;
+            if asked < 10 {
+                return Ok(());
+            }
+            let (version, cookie) = ask(scene, &[("x-canary", "yes")]).await?;
+            let line = cookie.context("a user who matches is given a cookie")?;
+            let pair = line.split(';').next().unwrap_or_default().to_owned();
+            let (kept, again) = ask(scene, &[("cookie", &format!("a=b; {pair}"))]).await?;
+            let (plain, none) = ask(scene, &[]).await?;
+            let (forged, _) = ask(scene, &[("cookie", &format!("{pair}x"))]).await?;
+            if analysed(scene).await? {
+                return Ok(());
+            }
+            assert_eq!(line, format!("{pair}; Max-Age=300; Path=/"));
+            assert!(pair.starts_with("canary-session="), "{pair}");
+            assert_eq!((version.as_str(), kept.as_str()), ("v2", "v2"));
+            assert_eq!((plain.as_str(), forged.as_str()), ("v1", "v1"));
+            assert_eq!(
+                (again, none),
+                (None, None),
+                "who has the cookie, or does not match, gets none"
+            );
+            Ok(())
+        })
+        .await?;
+        assert!(asked > 12, "asked {asked} times");
+        scene.phase("app", "Succeeded", PATIENCE).await?;
+        running.stop().await?.nothing_lost()
+    })
+    .await;
+}

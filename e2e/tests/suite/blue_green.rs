@@ -1,0 +1,117 @@
+//! Blue/green: the new version is checked without a user, then everybody is on it at once.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use e2e::load::{Connections, Load, Report};
+use e2e::scene::{App, Scene, play};
+use serde_json::{Value, json};
+
+use crate::policy::PATIENCE;
+
+fn analysis() -> Value {
+    json!({"interval": "4s", "threshold": 2, "iterations": 2})
+}
+
+async fn settled(scene: &Scene, app: &App, canary: &Value) -> Result<()> {
+    scene.label().await?;
+    scene.apply(&canary.to_string()).await?.succeeded()?;
+    scene.apply(&app.manifest()).await?.succeeded()?;
+    scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+    Ok(())
+}
+
+/// Follows the run to its end: what the canary's pods were asked while they were checked without users.
+async fn asked_while_checked(scene: &Scene) -> Result<u64> {
+    let objects = scene.objects();
+    let began = Instant::now();
+    let mut most = 0;
+    loop {
+        let canary = objects.canary("app").await?.context("the canary")?;
+        let (stage, weight) = (canary.0["status"]["run"]["stage"].clone(), canary.weight());
+        if stage == "Analysing" && weight == 0 {
+            // A pod that has just gone cannot be asked; the next round sees the others.
+            most = most.max(objects.received("app", &scene.host("app"), "/").await.unwrap_or(0));
+        }
+        if matches!(canary.phase(), "Succeeded" | "Failed") {
+            return Ok(most);
+        }
+        anyhow::ensure!(
+            began.elapsed() < PATIENCE,
+            "the run does not end: {}",
+            canary.0["status"]
+        );
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+fn at_once(report: &Report) -> Result<()> {
+    report.nothing_lost()?;
+    let first = report.first_seen("v2").context("v2 is seen")?;
+    let all = report.first_all_on("v2").context("everybody is on v2 at the end")?;
+    let took = all.saturating_duration_since(first);
+    println!(
+        "{} requests, 0 lost; from the first user on v2 to all of them {took:?}",
+        report.requests()
+    );
+    assert!(took < Duration::from_millis(1500), "the switch took {took:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_the_new_version_until_everybody_does() {
+    play("blue-green", async |scene| {
+        let app = App::new("app", "v1");
+        let canary = app.canary(&scene.host("app"), &analysis(), 60);
+        settled(scene, &app, &canary).await?;
+        scene.reachable("app", Duration::from_secs(20)).await?;
+        let running = scene.load("app")?.start()?;
+        scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
+        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        let asked = asked_while_checked(scene).await?;
+        scene.phase("app", "Succeeded", PATIENCE).await?;
+        at_once(&running.stop().await?)?;
+        assert_eq!(asked, 0, "the canary was asked while it was checked");
+        let told = scene.objects().told("app").await?;
+        let of_run = |line: &str| format!("Advance app.{} canary iteration {line}", scene.namespace);
+        for line in [of_run("1/2"), of_run("2/2"), "Routing all traffic to canary".to_owned()] {
+            assert!(told.contains(&line), "{line} is not in {told:?}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_alone_is_switched_without_a_lost_connection() {
+    play("blue-green-service", async |scene| {
+        let app = App::new("app", "v1");
+        let mut canary = app.canary(&scene.host("app"), &analysis(), 60);
+        canary["spec"]["provider"] = json!("kubernetes");
+        settled(scene, &app, &canary).await?;
+        let service = scene.objects().services().get("app").await?;
+        let address = service
+            .spec
+            .and_then(|spec| spec.cluster_ip)
+            .context("a cluster address")?;
+        let load = Load {
+            connections: Connections::New,
+            rate: 50,
+            ..Load::on(SocketAddr::new(address.parse()?, 9898), scene.host("app"))
+        };
+        let running = load.start()?;
+        scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
+        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        let asked = asked_while_checked(scene).await?;
+        scene.phase("app", "Succeeded", PATIENCE).await?;
+        at_once(&running.stop().await?)?;
+        assert_eq!(asked, 0, "the canary was asked while it was checked");
+        assert!(
+            scene.objects().routes().get_opt("app").await?.is_none(),
+            "a route was made"
+        );
+        Ok(())
+    })
+    .await;
+}

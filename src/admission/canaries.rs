@@ -1,0 +1,87 @@
+//! A generated Canary that somebody writes: from then on it is theirs. Pure.
+//!
+//! A manifest says what its author wants, and nothing else of what we had put there stays: without this, an apply would
+//! be merged with the generated spec. Our own writes of a generated spec are owned by nobody, or the first server-side
+//! apply of a manifest would be refused as a conflict with us.
+
+use super::fields;
+use super::patch::{PatchOp, string_map};
+use super::review::{Operation, Request};
+use crate::api::labels;
+use serde_json::{Map, Value};
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The patch for a CREATE or UPDATE of a Canary; `ours` says that we sent it.
+pub fn mutate(request: &Request, ours: bool) -> Vec<PatchOp> {
+    let (new, old) = (&request.object, &request.old_object);
+    if ours {
+        let path: fields::Path<'_> = &["spec"];
+        return if is_generated(new) {
+            fields::disown(new, &[path])
+        } else {
+            Vec::new()
+        };
+    }
+    let leaves = new.pointer("/metadata/deletionTimestamp").is_some();
+    // Labels, annotations and finalizers are written by many; what is asked for is the spec.
+    let changed = new.get("spec") != old.get("spec");
+    if request.operation != Operation::Update || leaves || !is_generated(old) || !changed {
+        return Vec::new();
+    }
+    let mut patch = Vec::new();
+    let spec = own_spec(new, old);
+    if spec.as_ref().is_some_and(|spec| Some(spec) != new.get("spec")) {
+        patch.extend(spec.map(|spec| PatchOp::replace("/spec", spec)));
+    }
+    let gone = |key: &str| (key.to_owned(), None);
+    let generated = [gone(labels::GENERATED), gone(labels::MANAGED_BY)];
+    patch.extend(string_map(new, "/metadata/labels", &generated));
+    patch.extend(string_map(new, "/metadata/annotations", &[gone(labels::TARGET_UID)]));
+    patch
+}
+
+fn is_generated(canary: &Value) -> bool {
+    let marks = canary.pointer("/metadata/labels");
+    marks.and_then(|all| all.get(labels::GENERATED)).and_then(Value::as_str) == Some(labels::TRUE)
+}
+
+/// The part of the spec that the writer says, where that can be seen: the manifest of a client-side apply, or the fields
+/// of a server-side one. `None` for an edit, whose writer saw all of it.
+fn own_spec(new: &Value, old: &Value) -> Option<Value> {
+    let manifest = last_applied(new);
+    if manifest.is_some() && manifest != last_applied(old) {
+        return serde_json::from_str::<Value>(manifest?).ok()?.get("spec").cloned();
+    }
+    let entries = new.pointer("/metadata/managedFields").and_then(Value::as_array)?;
+    let mut said = Value::Object(Map::new());
+    let applied = |entry: &&Value| {
+        entry.get("operation").and_then(Value::as_str) == Some("Apply")
+            && entry.get("manager").and_then(Value::as_str) != Some(labels::FIELD_MANAGER)
+            && entry.get("subresource").is_none()
+    };
+    for fields in entries.iter().filter(applied).filter_map(|entry| entry.get("fieldsV1")) {
+        json_patch::merge(&mut said, fields);
+    }
+    Some(owned(new.get("spec")?, said.get("f:spec")?))
+}
+
+fn last_applied(canary: &Value) -> Option<&str> {
+    canary.pointer("/metadata/annotations")?.get(LAST_APPLIED)?.as_str()
+}
+
+/// What of `value` is named by `fields` (`fieldsV1`). A list is somebody's as a whole.
+fn owned(value: &Value, fields: &Value) -> Value {
+    let named = |key: &String| fields.get(format!("f:{key}"));
+    match (value, fields.as_object()) {
+        (Value::Object(members), Some(names)) if names.keys().any(|key| key.starts_with("f:")) => members
+            .iter()
+            .filter_map(|(key, member)| Some((key.clone(), owned(member, named(key)?))))
+            .collect::<Map<_, _>>()
+            .into(),
+        _ => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

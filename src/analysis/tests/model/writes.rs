@@ -1,0 +1,167 @@
+//! The executor's writes, one by one, and what must be true before each.
+
+use super::*;
+use crate::plan::revision::same_template;
+
+impl Model {
+    // In the order of the executor; after `budget` writes the program is dead.
+    pub(in crate::analysis::tests) fn write(&mut self, world: &World, mut budget: u8, foreign: bool) {
+        let mut spend = || {
+            let left = budget > 0;
+            budget = budget.saturating_sub(1);
+            left
+        };
+        if let Some(target) = &mut self.target {
+            let changes = world.target_state.is_some_and(|s| self.label != Some(s))
+                || world.unpause
+                || world
+                    .target_revision
+                    .as_ref()
+                    .is_some_and(|r| !same_template(r, &hash(target.template)))
+                || world.target_replicas.is_some_and(|r| r != target.replicas);
+            if changes && spend() {
+                if world.target_replicas.is_some_and(|r| r < target.replicas) {
+                    let quiet = self.last_traffic.is_none_or(|at| self.now >= at + seconds(2));
+                    assert!(foreign || quiet, "scaled down under traffic in {:?}", self.state);
+                }
+                self.label = world.target_state.or(self.label);
+                target.replicas = world.target_replicas.unwrap_or(target.replicas);
+                if let Some(revision) = &world.target_revision {
+                    let named = [1u8, 2, 3].into_iter().find(|t| same_template(&hash(*t), revision));
+                    target.template = named.unwrap_or(target.template);
+                }
+                self.held = self.held && !world.unpause;
+            }
+        }
+        if self.primary.is_some()
+            && self.twin.is_some()
+            && world.twin.is_some_and(|floor| Some(floor) != self.twin)
+            && spend()
+        {
+            self.twin = world.twin;
+        }
+        self.write_primary(world, &mut spend, foreign);
+        if world.traffic.is_some() {
+            self.split = true;
+        }
+        if world.dismantle != Dismantle::No && spend() {
+            self.split = false;
+            self.apex = ApexSide::Target;
+            self.traffic = Traffic::CANARY;
+        }
+        if world.dismantle == Dismantle::Everything && spend() {
+            self.primary = None;
+            self.label = None;
+            self.held = false;
+        }
+        if let Some(apex) = world.apex.filter(|a| *a != self.apex)
+            && spend()
+        {
+            self.assert_ready(apex == ApexSide::Target, 1, foreign);
+            self.apex = apex;
+        }
+        if let Some(traffic) = world.traffic.filter(|t| *t != self.traffic)
+            && spend()
+        {
+            let more = traffic.canary() > self.traffic.canary() || !self.traffic.reaches_canary();
+            if traffic.reaches_canary() && more {
+                self.assert_ready(true, 1, foreign);
+                self.assert_new_data(foreign);
+            }
+            if traffic.primary() > self.traffic.primary() {
+                self.assert_ready(false, 1, foreign);
+            }
+            self.traffic = traffic;
+        }
+    }
+
+    pub(in crate::analysis::tests) fn write_primary(
+        &mut self,
+        world: &World,
+        spend: &mut impl FnMut() -> bool,
+        foreign: bool,
+    ) {
+        let wanted = world.primary_replicas;
+        let self_config = (!self.config_gone).then_some(self.config);
+        if let (Some(_), Some(p), Some(n)) = (self.twin, &self.primary, wanted) {
+            assert!(n >= p.replicas, "taken from its autoscaler: {p:?} {n} {:?}", self.state);
+        }
+        match (&world.primary, &mut self.primary) {
+            (Some(PrimaryTemplate::Revision(wish)), primary) => {
+                let made = primary.as_ref().map(|p| revision(p.template, p.read));
+                let Some(template) = [1u8, 2, 3].into_iter().find(|t| match &made {
+                    Some(made) if made == wish => *made == revision(*t, primary.as_ref().map_or(0, |p| p.read)),
+                    // Copies are only made of what was verified.
+                    _ => self_config.is_some_and(|config| *wish == revision(*t, config)),
+                }) else {
+                    return;
+                };
+                let read = if made.as_ref() == Some(wish) {
+                    primary.as_ref().map_or(0, |p| p.read)
+                } else {
+                    self_config.unwrap_or(0)
+                };
+                let replicas = wanted.or(primary.as_ref().map(|p| p.replicas)).unwrap_or(1);
+                if primary
+                    .as_ref()
+                    .is_none_or(|p| p.template != template || p.read != read || p.replicas != replicas)
+                    && spend()
+                {
+                    let other = |p: &&Workload| p.template != template || p.read != read;
+                    if let Some(p) = primary.as_ref().filter(other).filter(|p| p.ready > 0) {
+                        let idle = self.traffic == Traffic::CANARY && self.apex == ApexSide::Target;
+                        let cold = self.label == Some(TargetState::Cold) || self.label == Some(TargetState::Hot);
+                        assert!(
+                            foreign || idle || cold,
+                            "primary rolled under traffic: {p:?} {:?}",
+                            self.state
+                        );
+                    }
+                    let ready = primary.as_ref().map_or(0, |p| p.ready);
+                    let running = primary.as_ref().map_or(template, |p| p.running);
+                    *primary = Some(Workload {
+                        template,
+                        running,
+                        replicas,
+                        ready,
+                        read,
+                    });
+                }
+            }
+            (_, Some(primary)) => {
+                if wanted.is_some_and(|r| r != primary.replicas) && spend() {
+                    primary.replicas = wanted.unwrap_or(primary.replicas);
+                }
+            }
+            (Some(PrimaryTemplate::Keep), None) | (None, None) => {}
+        }
+    }
+
+    // Traffic only ever moves to a side that has ready pods, unless nobody is left or somebody else moved it.
+    pub(in crate::analysis::tests) fn assert_ready(&self, canary: bool, at_least: u32, foreign: bool) {
+        if foreign || self.target.is_none() || !self.pods_start {
+            return;
+        }
+        let side = if canary { &self.target } else { &self.primary };
+        let wanted_none = side.as_ref().is_none_or(|s| s.replicas == 0);
+        let ready = side.as_ref().map_or(0, |s| s.ready);
+        assert!(
+            ready >= at_least || wanted_none && !canary,
+            "traffic to an unready side: {side:?} {:?}",
+            self.state
+        );
+    }
+
+    // Pods that get traffic have read what is being analysed.
+    pub(in crate::analysis::tests) fn assert_new_data(&self, foreign: bool) {
+        let Some(target) = self.target.as_ref().filter(|t| !foreign && t.ready > 0) else {
+            return;
+        };
+        assert_eq!(
+            self.state.last_applied,
+            Some(revision(target.running, target.read)),
+            "pods with other data than what is analysed: {:?}",
+            self.state
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! What each strategy shows, check by check.
+
+use super::{Model, *};
+use crate::routing::Cookies;
+
+/// Any strategy with what goes with it: the mirror's percents, the bound on checks, whether cookies keep users.
+pub(super) fn any_strategy() -> impl proptest::strategy::Strategy<Value = (Strategy, Vec<u8>, Option<u32>, bool)> {
+    let strategy = prop_oneof![
+        3 => Just(weighted()),
+        1 => Just(Strategy::Weighted(vec![100])),
+        2 => (1u32..4).prop_map(Strategy::Matched),
+        2 => (1u32..4).prop_map(Strategy::Iterations),
+    ];
+    let mirror = prop_oneof![Just(vec![]), Just(vec![100]), Just(vec![10, 30, 50])];
+    let most = prop_oneof![3 => Just(None), 1 => (1u32..4).prop_map(Some)];
+    (strategy, mirror, most, any::<bool>())
+}
+
+pub(super) fn sessions() -> Sessions {
+    Sessions {
+        canary: "canary".into(),
+        primary: Some("stable".into()),
+        seed: "u-1".into(),
+    }
+}
+
+/// The traffic of each check of a good run, in order, and how the run ended.
+fn shown(rules: impl Fn(&mut Rules), strategy: Strategy) -> (Vec<Traffic>, Model) {
+    let mut model = Model::cold(strategy);
+    rules(&mut model.rules);
+    run(&mut model);
+    model.notes.clear();
+    model.happen(&Happening::Apply(2));
+    let (mut seen, mut due) = (Vec::new(), None);
+    for _ in 0..1_000 {
+        let before = model.state.clone();
+        model.step(false);
+        if model.state.stage == Stage::Analysing && model.state.due.is_some() && model.state.due != due {
+            due = model.state.due;
+            seen.push(model.state.intent);
+        }
+        if model.state == before {
+            model.now += super::model::seconds(1);
+        }
+        if model.state.stage == Stage::Rest {
+            break;
+        }
+    }
+    run(&mut model);
+    assert_eq!(model.state.last_promoted, Some(hash(2)));
+    (seen, model)
+}
+
+fn mirrored(percent: u8) -> Traffic {
+    Traffic {
+        mirror: percent,
+        ..Traffic::PRIMARY
+    }
+}
+
+fn iterations(model: &Model) -> Vec<(u32, u32)> {
+    let of = model.notes.iter().filter_map(|note| match note {
+        Note::Iteration(n, of) => Some((*n, *of)),
+        _ => None,
+    });
+    of.collect()
+}
+
+#[test]
+fn blue_green_checks_without_users_and_once_with_all() {
+    let (seen, model) = shown(|_| {}, Strategy::Iterations(3));
+    assert_eq!(
+        seen,
+        [Traffic::PRIMARY, Traffic::PRIMARY, Traffic::PRIMARY, Traffic::CANARY]
+    );
+    assert_eq!(iterations(&model), [(1, 3), (2, 3), (3, 3)]);
+    assert!(model.notes.contains(&Note::CutOver(false)));
+}
+
+#[test]
+fn blue_green_copies_requests_as_the_mirror_grows() {
+    let (seen, model) = shown(|rules| rules.mirror = vec![10, 30], Strategy::Iterations(3));
+    assert_eq!(seen, [mirrored(10), mirrored(30), mirrored(30), Traffic::CANARY]);
+    assert!(model.notes.contains(&Note::CutOver(true)));
+}
+
+#[test]
+fn weights_come_after_the_mirror_and_always_come() {
+    let (seen, model) = shown(|rules| rules.mirror = vec![20, 100], weighted());
+    let weights = [20, 40, 60].map(Traffic::share);
+    assert_eq!(seen, [[mirrored(20), mirrored(100)].as_slice(), &weights].concat());
+    assert!(model.notes.contains(&Note::CanaryWeight(0)));
+}
+
+#[test]
+fn iterations_beside_weights_bound_the_checks() {
+    let (seen, _) = shown(|rules| rules.most_checks = Some(2), weighted());
+    assert_eq!(seen, [20, 40].map(Traffic::share));
+}
+
+#[test]
+fn an_ab_test_shows_the_same_users_the_canary_in_every_iteration() {
+    let (seen, model) = shown(|rules| rules.sessions = Some(sessions()), Strategy::Matched(3));
+    let chosen = Traffic {
+        matched: true,
+        sticky: true,
+        ..Traffic::PRIMARY
+    };
+    assert_eq!(seen, [chosen; 3]);
+    assert_eq!(iterations(&model), [(1, 3), (2, 3), (3, 3)]);
+}
+
+#[test]
+fn the_canarys_cookie_holds_for_the_run_and_primarys_for_a_step() {
+    let mut model = Model::cold(weighted());
+    model.rules.sessions = Some(sessions());
+    run(&mut model);
+    model.happen(&Happening::Apply(2));
+    let mut cookies: Vec<Cookies> = Vec::new();
+    for _ in 0..1_000 {
+        model.step(false);
+        if model.state.intent.sticky && cookies.last() != Some(&model.state.cookies) {
+            cookies.push(model.state.cookies.clone());
+        }
+        if model.state.stage == Stage::Rest {
+            break;
+        }
+        model.now += super::model::seconds(1);
+    }
+    let [first, second, third] = cookies.as_slice() else {
+        panic!("one set of cookies for each of the three weights, not {cookies:?}")
+    };
+    assert!(
+        first
+            .canary
+            .as_ref()
+            .is_some_and(|cookie| cookie.starts_with("canary="))
+    );
+    assert!(first.canary == second.canary && second.canary == third.canary);
+    assert!(first.primary != second.primary && second.primary != third.primary);
+    // The run is over: browsers are told to forget.
+    let (canary, previous) = (&model.state.cookies.canary, &model.state.cookies.previous);
+    assert_eq!((canary, previous), (&None, &first.canary));
+}

@@ -1,0 +1,96 @@
+//! What annotations on the Canary ask for, each done once. A wish is first recorded, then its annotation is taken away,
+//! and only then is it granted: a crash in between neither forgets it nor grants it twice.
+
+use super::{Note, Stage, step::Step};
+use crate::api::canary::Phase;
+use crate::routing::Traffic;
+
+/// The annotations `flagger.app/skip-analysis` and `flagger.app/reset`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Promote the revision without (more) checks.
+    pub skip: bool,
+    /// Analyse the revision from the start.
+    pub reset: bool,
+}
+
+impl Wishes {
+    /// Whether there is one.
+    pub fn any(self) -> bool {
+        self.skip || self.reset
+    }
+}
+
+impl Step<'_> {
+    /// Records what the annotations ask for.
+    pub(super) fn wished(&mut self) {
+        self.state.wishes.skip |= self.seen.wishes.skip;
+        self.state.wishes.reset |= self.seen.wishes.reset;
+    }
+
+    /// Grants a wish where the Canary stands; `true` when that was this step. Where it cannot be granted yet it waits.
+    pub(super) fn granted(&mut self) -> bool {
+        if self.seen.wishes.any() {
+            return false;
+        }
+        let wishes = self.state.wishes;
+        (wishes.reset && self.reset()) || (wishes.skip && self.skip())
+    }
+
+    fn reset(&mut self) -> bool {
+        let Some(target) = self.target().cloned() else {
+            return false;
+        };
+        match self.state.stage {
+            Stage::Rest | Stage::Waiting if self.state.last_promoted.is_some() => {
+                self.note(Note::RunningAgain);
+                self.begin(&target);
+            }
+            Stage::Scaling | Stage::Settling | Stage::Analysing | Stage::Faltering => {
+                self.note(Note::RunningAgain);
+                self.state.intent = Traffic::PRIMARY;
+                self.enter(Stage::Restarting, Phase::Progressing);
+            }
+            // It starts from the beginning as it is.
+            Stage::Restarting => {}
+            _ => return false,
+        }
+        self.state.wishes.reset = false;
+        true
+    }
+
+    fn skip(&mut self) -> bool {
+        match self.state.stage {
+            Stage::Waiting | Stage::Scaling | Stage::Settling | Stage::Faltering => {
+                self.state.skip = true;
+                self.note(Note::Skipping);
+            }
+            Stage::Analysing => {
+                self.state.skip = true;
+                self.note(Note::Skipping);
+                self.promote();
+            }
+            Stage::Rest => self.skip_at_rest(),
+            Stage::Restarting | Stage::RollingBack | Stage::Cancelling => return false,
+            _ => self.note(Note::NothingToSkip),
+        }
+        self.state.wishes.skip = false;
+        true
+    }
+
+    // The revision that failed is promoted; where nothing failed there is nothing to promote.
+    fn skip_at_rest(&mut self) {
+        let unpromoted = self
+            .target()
+            .filter(|t| self.state.last_promoted.as_ref().is_some_and(|p| *p != t.revision));
+        match unpromoted.cloned() {
+            Some(target) => {
+                self.note(Note::Skipping);
+                self.start_run(&target);
+                self.state.skip = true;
+                self.note(Note::NewRevision);
+            }
+            None => self.note(Note::NothingToSkip),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The ConfigMaps and Secrets of a pair: what is remembered of them, the revisions they are part of, and the copying.
+//!
+//! Data is never kept: a cached object is a checksum and what must be known besides. It is read when it is copied, and
+//! compared with the checksum that was verified.
+
+use super::{
+    cache::{Cache, Kind},
+    live::text,
+};
+use crate::{
+    analysis::State,
+    api::{Canary, canary::CanaryStatus},
+    plan::{
+        configs::{self, ConfigKind, Reference, references, revision_of},
+        hash::template_hash,
+        revision::{in_terms_of, same_template},
+        template,
+    },
+};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Member of a cached config: its checksum.
+pub const CHECKSUM: &str = "checksum";
+
+/// Checksums by reference.
+pub type Tracked = BTreeMap<Reference, String>;
+
+/// What the cache keeps of a ConfigMap or Secret.
+pub fn summary(object: &Value) -> Value {
+    let meta = |field: &str| object.pointer(&format!("/metadata/{field}")).cloned();
+    let tracking = object
+        .get("metadata")
+        .and_then(|m| m.get("annotations")?.get(crate::api::labels::CONFIG_TRACKING).cloned());
+    let annotations = tracking.map(|value| json!({crate::api::labels::CONFIG_TRACKING: value}));
+    json!({
+        "kind": object.get("kind"),
+        "metadata": {
+            "name": meta("name"), "namespace": meta("namespace"), "uid": meta("uid"),
+            "resourceVersion": meta("resourceVersion"), "ownerReferences": meta("ownerReferences"),
+            "annotations": annotations,
+        },
+        "type": object.get("type"),
+        "immutable": object.get("immutable"),
+        CHECKSUM: configs::checksum(object),
+    })
+}
+
+/// The cache's kind of a config.
+pub fn kind_of(kind: ConfigKind) -> Kind {
+    match kind {
+        ConfigKind::ConfigMap => Kind::ConfigMap,
+        ConfigKind::Secret => Kind::Secret,
+    }
+}
+
+/// The reference of a cached kind and name; `None` for any other kind.
+pub fn reference_of(kind: Kind, name: &str) -> Option<Reference> {
+    let kind = ConfigKind::ALL.into_iter().find(|k| kind_of(*k) == kind)?;
+    Some(Reference {
+        kind,
+        name: name.to_owned(),
+    })
+}
+
+/// What pods of one template read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// The revision they are.
+    pub revision: String,
+    /// The tracked ones.
+    pub tracked: Tracked,
+    /// Those they cannot do without and that do not exist.
+    pub missing: Vec<Reference>,
+}
+
+/// The configs that the templates of one pair name, and their copies, as far as they exist.
+#[derive(Debug, Clone, Default)]
+pub struct Configs {
+    // The kinds that are tracked; none when tracking is off.
+    kinds: Vec<ConfigKind>,
+    objects: BTreeMap<Reference, Value>,
+    /// What primary's copies were made of, by the recorded state.
+    pub promoted: Tracked,
+}
+
+impl Configs {
+    /// Those that `templates` name in `namespace`.
+    pub fn gather<'a>(
+        cache: &Cache,
+        namespace: &str,
+        kinds: Vec<ConfigKind>,
+        templates: impl Iterator<Item = &'a Value>,
+    ) -> Self {
+        let named: BTreeSet<Reference> = templates
+            .flat_map(|template| references(template).into_keys())
+            .collect();
+        let with_copies = named.into_iter().flat_map(|reference| [reference.copy(), reference]);
+        let objects = with_copies
+            .filter(|reference| kinds.contains(&reference.kind))
+            .filter_map(|reference| {
+                let object = cache.get(kind_of(reference.kind), namespace, &reference.name)?;
+                Some((reference, object))
+            })
+            .collect();
+        Self {
+            kinds,
+            objects,
+            promoted: Tracked::new(),
+        }
+    }
+
+    /// One of them.
+    pub fn get(&self, reference: &Reference) -> Option<&Value> {
+        self.objects.get(reference)
+    }
+
+    /// What pods of `template` read now.
+    pub fn survey(&self, template: &Value) -> Survey {
+        let mut named = references(template);
+        named.retain(|reference, _| self.kinds.contains(&reference.kind));
+        let mut tracked = Tracked::new();
+        let mut missing = Vec::new();
+        for (reference, optional) in &named {
+            match self.get(reference) {
+                Some(object) if configs::is_tracked(object) => {
+                    tracked.insert(reference.clone(), checksum_of(object).to_owned());
+                }
+                None if !optional => missing.push(reference.clone()),
+                _ => {}
+            }
+        }
+        Survey {
+            revision: revision_of(&template_hash(template), &named, &tracked, &self.kinds),
+            tracked,
+            missing,
+        }
+    }
+
+    /// Whether pods of `target` read Secrets that we may not: they stay shared.
+    pub fn shares_secrets(&self, target: Option<&Value>) -> bool {
+        let blind = self.kinds.contains(&ConfigKind::ConfigMap) && !self.kinds.contains(&ConfigKind::Secret);
+        let template = target.and_then(|t| t.pointer("/spec/template"));
+        blind && template.is_some_and(|t| references(t).keys().any(|r| r.kind == ConfigKind::Secret))
+    }
+
+    /// The recorded state in terms of what the target is now, so that a record from before configs were tracked starts
+    /// no run.
+    pub fn in_terms_of_now(&self, state: &mut State, target: Option<&Value>) {
+        let Some(template) = target.and_then(template::authored) else {
+            return;
+        };
+        let now = self.survey(&template).revision;
+        for recorded in [&mut state.last_applied, &mut state.last_promoted]
+            .into_iter()
+            .flatten()
+        {
+            *recorded = in_terms_of(recorded, &now);
+        }
+    }
+}
+
+/// The checksum of a cached config.
+pub fn checksum_of(object: &Value) -> &str {
+    text(object, "/checksum")
+}
+
+/// Writes into `next` what its revisions' pods read: `trackedConfigs` of the revision last applied, and what was promoted.
+/// `surveys` are the revisions there are. Answers the configs whose data changed with the revision.
+pub fn record(old: &CanaryStatus, next: &mut CanaryStatus, surveys: &[Survey]) -> Vec<Reference> {
+    let run = |status: &CanaryStatus| status.run.clone().unwrap_or_default();
+    let (before, mut after) = (run(old), run(next));
+    let known = |revision: &Option<String>| {
+        let of = surveys.iter().find(|s| Some(&s.revision) == revision.as_ref());
+        of.map(|survey| keys(&survey.tracked))
+    };
+    if after.promoted_revision != before.promoted_revision {
+        let applied = (after.promoted_revision == before.applied_revision).then(|| old.tracked_configs.clone());
+        let promoted = applied.flatten().or_else(|| known(&after.promoted_revision));
+        after.promoted_configs = promoted.filter(|configs| !configs.is_empty());
+    }
+    let mut changed = Vec::new();
+    if after.applied_revision != before.applied_revision {
+        let promoted = (after.applied_revision == after.promoted_revision).then(|| after.promoted_configs.clone());
+        let applied = promoted.flatten().or_else(|| known(&after.applied_revision));
+        next.tracked_configs = applied.filter(|configs| !configs.is_empty());
+        // Called otherwise is not changed.
+        let edited = |one: &Option<String>, other: &Option<String>| matches!((one, other), (Some(one), Some(other)) if same_template(one, other) && in_terms_of(one, other) != *other);
+        if edited(&before.applied_revision, &after.applied_revision) {
+            changed = differing(old.tracked_configs.as_ref(), next.tracked_configs.as_ref());
+        }
+    }
+    next.run = next.run.is_some().then_some(after);
+    changed
+}
+
+fn differing(old: Option<&BTreeMap<String, String>>, new: Option<&BTreeMap<String, String>>) -> Vec<Reference> {
+    let all: BTreeSet<&String> = [old, new].into_iter().flatten().flat_map(BTreeMap::keys).collect();
+    let value = |of: Option<&BTreeMap<String, String>>, key: &String| of.and_then(|configs| configs.get(key)).cloned();
+    all.into_iter()
+        .filter(|key| value(old, key) != value(new, key))
+        .filter_map(|key| Reference::parse(key))
+        .collect()
+}
+
+fn keys(tracked: &Tracked) -> BTreeMap<String, String> {
+    tracked
+        .iter()
+        .map(|(reference, sum)| (reference.key(), sum.clone()))
+        .collect()
+}
+
+/// What a Canary's status says primary's copies were made of.
+pub fn promoted(canary: &Canary) -> Tracked {
+    let run = canary.status.as_ref().and_then(|status| status.run.as_ref());
+    let configs = run.and_then(|run| run.promoted_configs.as_ref()).into_iter().flatten();
+    configs
+        .filter_map(|(key, sum)| Some((Reference::parse(key)?, sum.clone())))
+        .collect()
+}
+
+#[cfg(test)]
+impl Configs {
+    /// These objects (of kind, metadata and data), as a cache that tracks both kinds has them.
+    pub fn sample(objects: &[Value]) -> Self {
+        let objects = objects.iter().map(|object| {
+            let kind = if object["kind"] == "Secret" {
+                ConfigKind::Secret
+            } else {
+                ConfigKind::ConfigMap
+            };
+            let name = text(object, "/metadata/name").to_owned();
+            (Reference { kind, name }, summary(object))
+        });
+        Self {
+            kinds: ConfigKind::ALL.to_vec(),
+            objects: objects.collect(),
+            promoted: Tracked::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! Hooks run beside the steps: one that takes minutes delays its own Canary's gate and nobody else.
+
+use super::{announce::announce, context::Context, queue::Key};
+use crate::{
+    analysis::{Answer, Question, Refusal, State, Wishes},
+    api::{
+        Canary,
+        canary::{HookType, Webhook},
+        labels,
+    },
+    hooks::{self, Outcome, Run, run_checksum},
+    metrics::Severity,
+    telemetry::messages,
+};
+use jiff::Timestamp;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+use tokio::task::AbortHandle;
+
+/// The questions of one Canary, newest of each type.
+pub type Slots = BTreeMap<HookType, Slot>;
+
+/// A question that is being asked, or whose answer is here.
+#[derive(Debug)]
+pub struct Slot {
+    question: Question,
+    task: AbortHandle,
+    answer: Option<Answer>,
+}
+
+/// What the hooks of a Canary have answered.
+pub fn answers(context: &Context, key: &Key) -> Vec<Answer> {
+    let all = context.hooks.lock();
+    let slots = all.get(key).into_iter().flat_map(BTreeMap::values);
+    slots.filter_map(|slot| slot.answer.clone()).collect()
+}
+
+/// Forgets a Canary that is gone, and what it was asking.
+pub fn forget(context: &Context, key: &Key) {
+    context.listeners.lock().remove(key);
+    for slot in context.hooks.lock().remove(key).into_iter().flatten() {
+        slot.1.task.abort();
+    }
+}
+
+/// Asks, unless the same is being asked. A question of the same type that nobody waits for any more is given up; only
+/// `post-rollout` hooks are told to the end.
+pub fn ask(context: &Arc<Context>, key: &Key, canary: &Arc<Canary>, state: &State, question: Question) {
+    let mut all = context.hooks.lock();
+    let slots = all.entry(key.clone()).or_default();
+    let before = slots.get(&question.kind);
+    let same = before.filter(|slot| slot.question == question);
+    if same.is_some_and(|slot| slot.answer.is_none()) {
+        return;
+    }
+    let heard = same.is_some();
+    if let Some(slot) = before.filter(|_| question.kind != HookType::PostRollout) {
+        slot.task.abort();
+    }
+    let kind = question.kind;
+    let asked = Asked {
+        context: context.clone(),
+        key: key.clone(),
+        canary: canary.clone(),
+        state: state.clone(),
+        question: question.clone(),
+        heard,
+    };
+    let slot = Slot {
+        question,
+        task: tokio::spawn(asked.run()).abort_handle(),
+        answer: None,
+    };
+    slots.insert(kind, slot);
+}
+
+// One question on its way.
+struct Asked {
+    context: Arc<Context>,
+    key: Key,
+    canary: Arc<Canary>,
+    state: State,
+    question: Question,
+    // A refusal of this very question was heard before.
+    heard: bool,
+}
+
+impl Asked {
+    async fn run(self) {
+        let outcomes = call(&self.context, &self.canary, &self.state, self.question.kind).await;
+        if self.question.kind == HookType::Rollback && !self.heard {
+            for one in outcomes.iter().filter(|one| one.result.is_err()) {
+                let message = messages::rollback_not_signaled(&one.hook);
+                announce(
+                    &self.context,
+                    &self.key,
+                    &self.canary,
+                    &self.state,
+                    Severity::Normal,
+                    message,
+                );
+            }
+        }
+        let answer = answer(self.question.clone(), outcomes);
+        let mut all = self.context.hooks.lock();
+        let slot = all
+            .get_mut(&self.key)
+            .and_then(|slots| slots.get_mut(&self.question.kind));
+        if let Some(slot) = slot.filter(|slot| slot.question == self.question) {
+            slot.answer = Some(answer);
+            drop(all);
+            self.context.queue.send(self.key);
+        }
+    }
+}
+
+/// Calls the hooks of a type in their order.
+pub async fn call(context: &Context, canary: &Canary, state: &State, kind: HookType) -> Vec<Outcome> {
+    let checksum = run_checksum(canary, state.last_applied.as_deref());
+    let name = canary.name_any();
+    let run = Run {
+        name: &name,
+        namespace: canary.namespace_name(),
+        phase: state.phase.as_str(),
+        checksum: &checksum,
+        canary_weight: i32::from(state.canary_weight()),
+    };
+    hooks::call_all(&context.caller, webhooks(canary), kind, &run).await
+}
+
+fn webhooks(canary: &Canary) -> &[Webhook] {
+    canary.analysis().webhooks.as_deref().unwrap_or_default()
+}
+
+fn answer(question: Question, outcomes: Vec<Outcome>) -> Answer {
+    let agreed = outcomes.iter().filter(|one| one.result.is_ok());
+    let agreed = agreed.map(|one| one.hook.clone()).collect();
+    let refused = outcomes.into_iter().find_map(|one| {
+        Some(Refusal {
+            hook: one.hook,
+            error: one.result.err()?,
+            muted: one.muted,
+        })
+    });
+    Answer {
+        question,
+        at: Timestamp::now(),
+        agreed,
+        refused,
+    }
+}
+
+/// Another text for each spec and each set of annotations, our own writes of the status aside.
+pub fn edition(canary: &Canary) -> String {
+    let mut hasher = DefaultHasher::new();
+    canary.metadata.generation.hash(&mut hasher);
+    canary.annotations().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// What the annotations ask for.
+pub fn wishes(canary: &Canary) -> Wishes {
+    Wishes {
+        skip: canary.asked_to_skip(),
+        reset: canary.asked_to_reset(),
+    }
+}
+
+/// Takes the annotations away; their wish is recorded.
+pub async fn take_annotations(context: &Context, key: &Key, canary: &Canary) -> Result<(), kube::Error> {
+    let api = Api::<Canary>::namespaced(context.client.clone(), &key.0);
+    let body = json!({"metadata": {"annotations": {labels::SKIP_ANALYSIS: null, labels::RESET: null}}});
+    let params = PatchParams {
+        field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let stored = api.patch(&canary.name_any(), &params, &Patch::Merge(body)).await?;
+    if let Some(version) = stored.metadata.resource_version.and_then(|v| v.parse().ok()) {
+        context.written.lock().insert(key.clone(), version);
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+use super::*;
+use crate::api::canary::Phase;
+use std::{str::FromStr, time::Duration};
+
+fn now() -> Timestamp {
+    Timestamp::from_str("2026-11-23T10:00:00.123456Z").unwrap()
+}
+
+fn at_rest(phase: Phase) -> State {
+    State {
+        phase,
+        stage: Stage::Rest,
+        last_applied: Some("v1-a".into()),
+        last_promoted: Some("v1-a".into()),
+        ..State::new(now())
+    }
+}
+
+fn sees(revision: &str) -> Seen<'_> {
+    Seen {
+        revision: Some(revision),
+        template: Some(revision),
+        ..Seen::default()
+    }
+}
+
+fn differs(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) -> bool {
+    canary.status.as_ref() != Some(&status(canary, state, seen, now))
+}
+
+fn with_status(status: CanaryStatus) -> Canary {
+    let mut canary = Canary::new("web", Default::default());
+    canary.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
+    canary
+}
+
+fn says(status: &CanaryStatus, kind: &str) -> Option<String> {
+    status.condition(kind).map(|c| c.status.clone())
+}
+
+fn announcing(canary: &Canary, revision: &str) -> Canary {
+    let announced = Announced {
+        revision: revision.into(),
+        time: Some(MicroTime(now())),
+        author: Some("ann".into()),
+        manager: Some("kubectl".into()),
+    };
+    with_status(
+        canary
+            .status
+            .as_ref()
+            .unwrap()
+            .announcing("", announced, now())
+            .unwrap(),
+    )
+}
+
+#[test]
+fn a_state_survives_the_status() {
+    let mut canary = Canary::new("web", Default::default());
+    assert_eq!(state(&canary, now()), State::new(now()));
+    let recorded = State {
+        phase: Phase::Progressing,
+        stage: Stage::Analysing,
+        moved_at: Some(now()),
+        due: Some(now()),
+        intent: Traffic {
+            mirror: 20,
+            matched: true,
+            ..Traffic::share(30)
+        },
+        failed_checks: 2,
+        last_applied: Some("v1-a".into()),
+        last_promoted: Some("v1-b".into()),
+        ..State::new(now())
+    };
+    let written = status(&canary, &recorded, Seen::default(), now());
+    assert_eq!(written.canary_weight, 30);
+    assert_eq!(written.condition("promoted").unwrap().status, "Unknown");
+    canary = with_status(written);
+    assert_eq!(state(&canary, now()), recorded);
+    assert!(!differs(&canary, &recorded, Seen::default(), now()));
+}
+
+#[test]
+fn nothing_is_written_at_rest_however_late_it_is() {
+    for phase in [Phase::Initialized, Phase::Succeeded, Phase::Failed] {
+        let canary = with_status(status(
+            &Canary::new("web", Default::default()),
+            &at_rest(phase),
+            sees("v1-a"),
+            now(),
+        ));
+        let later = now() + Duration::from_secs(3600);
+        assert!(!differs(&canary, &at_rest(phase), sees("v1-a"), later), "{phase}");
+    }
+}
+
+#[test]
+fn an_announced_revision_keeps_promoted_unknown_until_it_is_seen_or_known_to_be_refused() {
+    let rest = at_rest(Phase::Succeeded);
+    let canary = with_status(status(
+        &Canary::new("web", Default::default()),
+        &rest,
+        sees("v1-a"),
+        now(),
+    ));
+    assert_eq!(says(canary.status.as_ref().unwrap(), "Promoted").unwrap(), "True");
+    let canary = announcing(&canary, "v1-b");
+    assert_eq!(says(canary.status.as_ref().unwrap(), "Promoted").unwrap(), "Unknown");
+
+    // Not seen yet: as the door wrote it, and nothing to write.
+    assert!(!differs(&canary, &rest, sees("v1-a"), now()));
+    // Seen: the announcement goes, the answer stays open until the run has one.
+    let seen = status(&canary, &rest, sees("v1-b"), now());
+    assert_eq!(
+        (seen.announced.clone(), says(&seen, "Promoted").unwrap().as_str()),
+        (None, "Unknown")
+    );
+    // Refused: the answer for what serves is true again.
+    let refused = Seen {
+        refused: true,
+        ..sees("v1-a")
+    };
+    let restored = status(&canary, &rest, refused, now());
+    assert_eq!(
+        (
+            restored.announced.clone(),
+            says(&restored, "Promoted").unwrap().as_str()
+        ),
+        (None, "True")
+    );
+}
+
+#[test]
+fn the_end_of_a_run_does_not_answer_for_a_revision_that_came_meanwhile() {
+    let draining = State {
+        phase: Phase::Finalising,
+        stage: Stage::Draining,
+        last_applied: Some("v1-b".into()),
+        last_promoted: Some("v1-b".into()),
+        ..State::new(now())
+    };
+    let canary = with_status(status(
+        &Canary::new("web", Default::default()),
+        &draining,
+        sees("v1-b"),
+        now(),
+    ));
+    let ended = State {
+        last_applied: Some("v1-b".into()),
+        last_promoted: Some("v1-b".into()),
+        ..at_rest(Phase::Succeeded)
+    };
+    let written = status(&canary, &ended, sees("v1-c"), now());
+    assert_eq!(says(&written, "Promoted").unwrap(), "Unknown");
+    assert_eq!(
+        says(&status(&canary, &ended, sees("v1-b"), now()), "Promoted").unwrap(),
+        "True"
+    );
+}
+
+#[test]
+fn a_run_knows_who_asked_for_it_and_starts_without_the_measurements_of_the_last() {
+    let rest = at_rest(Phase::Succeeded);
+    let measured = [Measurement::default()];
+    let with_one = Seen {
+        measured: &measured,
+        ..sees("v1-a")
+    };
+    let canary = with_status(status(&Canary::new("web", Default::default()), &rest, with_one, now()));
+    let canary = announcing(&canary, "v1-b");
+    let started = State {
+        phase: Phase::Progressing,
+        stage: Stage::Scaling,
+        last_applied: Some("v1-b".into()),
+        ..rest
+    };
+    let written = status(&canary, &started, sees("v1-b"), now());
+    let run = written.run.unwrap();
+    assert_eq!(
+        (run.author.as_deref(), run.manager.as_deref()),
+        (Some("ann"), Some("kubectl"))
+    );
+    assert_eq!(written.canary_analysis, None);
+}
+
+#[test]
+fn the_time_of_transition_moves_with_what_is_shown_only() {
+    let rest = at_rest(Phase::Succeeded);
+    let canary = with_status(status(
+        &Canary::new("web", Default::default()),
+        &rest,
+        sees("v1-a"),
+        now(),
+    ));
+    let later = now() + Duration::from_secs(60);
+    let waits = State {
+        reason: Some("waiting".into()),
+        ..rest.clone()
+    };
+    let same = status(&canary, &waits, sees("v1-a"), later);
+    assert_eq!(
+        same.last_transition_time,
+        canary.status.as_ref().unwrap().last_transition_time
+    );
+    let failed = status(&canary, &at_rest(Phase::Failed), sees("v1-a"), later);
+    assert_ne!(
+        failed.last_transition_time,
+        canary.status.as_ref().unwrap().last_transition_time
+    );
+}

@@ -1,0 +1,142 @@
+//! How a Canary shows its revision: the strategy of its analysis, what is copied, whom cookies keep.
+
+use super::resolve::percent;
+use crate::{
+    analysis::{Sessions, Strategy, weight_steps},
+    api::{Canary, canary::AnalysisKind},
+    routing::{Affinity, Cookies, Exposure},
+};
+
+/// Checks of a blue/green run that names no number of its own (Flagger: `Setting canaryAnalysis.iterations: 10`).
+const DEFAULT_ITERATIONS: u32 = 10;
+
+/// The strategy; `routed` says that requests can be told apart, by a provider with routes and a Service.
+pub(super) fn strategy(canary: &Canary, routed: bool) -> Strategy {
+    let analysis = canary.analysis();
+    let iterations = u32::try_from(analysis.iterations()).unwrap_or(0);
+    let counted = if iterations > 0 { iterations } else { DEFAULT_ITERATIONS };
+    match analysis.kind() {
+        _ if !routed => Strategy::Iterations(counted),
+        AnalysisKind::AbTest => Strategy::Matched(iterations),
+        AnalysisKind::BlueGreen if iterations > 0 => Strategy::Iterations(iterations),
+        AnalysisKind::BlueGreen | AnalysisKind::Weighted => {
+            let steps: Vec<u8> = analysis.step_weights().into_iter().map(percent).collect();
+            Strategy::Weighted(weight_steps(
+                percent(analysis.step_weight()),
+                percent(analysis.max_weight()),
+                &steps,
+            ))
+        }
+    }
+}
+
+/// `iterations` beside weights: passed checks after which the run is promoted, whatever the weight.
+pub(super) fn most_checks(canary: &Canary) -> Option<u32> {
+    let analysis = canary.analysis();
+    let iterations = u32::try_from(analysis.iterations()).ok().filter(|n| *n > 0);
+    iterations.filter(|_| analysis.kind() == AnalysisKind::Weighted)
+}
+
+/// Percent of requests that are copied to the canary, one entry per check, rising; empty without a mirror.
+///
+/// `canaryAnalysis.stepWeightPromotion` adds to it after each passed check up to `maxMirrorWeight`; without it, it stays at
+/// `mirrorWeight` (default 100). An A/B test has its own users, so nothing is copied there.
+pub(super) fn mirror(canary: &Canary, routed: bool) -> Vec<u8> {
+    let analysis = canary.analysis();
+    if !analysis.mirrored() || !routed || analysis.kind() == AnalysisKind::AbTest {
+        return Vec::new();
+    }
+    let extras = canary.extras();
+    let given = |number: Option<crate::api::Number>| number.map(|n| percent(n.int())).filter(|n| *n > 0);
+    let most = given(extras.max_mirror_weight).unwrap_or(100);
+    let start = given(analysis.mirror_weight);
+    let Some(step) = given(extras.step_weight_promotion) else {
+        return vec![start.unwrap_or(100).min(most)];
+    };
+    let mut percents = vec![start.unwrap_or(step).min(most)];
+    while let Some(last) = percents.last().copied().filter(|last| *last < most) {
+        percents.push(last.saturating_add(step).min(most));
+    }
+    percents
+}
+
+/// The names of the cookies, where the provider has cookies.
+pub(super) fn sessions(canary: &Canary, routed: bool) -> Option<Sessions> {
+    let affinity = affinity(canary).filter(|_| routed)?;
+    Some(Sessions {
+        canary: affinity.cookie_name,
+        primary: affinity.primary_cookie_name,
+        seed: canary.metadata.uid.clone().unwrap_or_default(),
+    })
+}
+
+fn affinity(canary: &Canary) -> Option<Affinity> {
+    let analysis = canary.analysis();
+    Affinity::new(analysis.session_affinity.as_ref()?, analysis.interval())
+}
+
+/// What routes need to know besides shares, with the cookies the status records.
+pub fn exposure(canary: &Canary) -> Exposure {
+    Exposure {
+        matches: canary.analysis().matches.clone().unwrap_or_default(),
+        affinity: affinity(canary),
+        cookies: canary.status.as_ref().map(Cookies::recorded).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn canary(analysis: Value) -> Canary {
+        let spec =
+            json!({"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "analysis": analysis});
+        Canary::new("web", serde_json::from_value(spec).unwrap())
+    }
+
+    #[test]
+    fn each_strategy_is_told_by_its_fields() {
+        let of = |analysis| strategy(&canary(analysis), true);
+        let users = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+        assert_eq!(of(json!({"stepWeight": 50})), Strategy::Weighted(vec![50, 100]));
+        assert_eq!(
+            of(json!({"stepWeight": 50, "iterations": 3})),
+            Strategy::Weighted(vec![50, 100])
+        );
+        assert_eq!(of(json!({"iterations": 3})), Strategy::Iterations(3));
+        assert_eq!(of(json!({"iterations": 3, "match": users})), Strategy::Matched(3));
+        // Named users stay the only ones, whatever weights stand beside them.
+        assert_eq!(
+            of(json!({"iterations": 3, "stepWeight": 50, "match": users})),
+            Strategy::Matched(3)
+        );
+        assert_eq!(of(json!({})), Strategy::Weighted(vec![100]));
+        let unrouted = |analysis| strategy(&canary(analysis), false);
+        assert_eq!(unrouted(json!({"stepWeight": 50})), Strategy::Iterations(10));
+        assert_eq!(
+            unrouted(json!({"iterations": 3, "match": users})),
+            Strategy::Iterations(3)
+        );
+    }
+
+    #[test]
+    fn the_mirror_grows_by_its_step_to_its_maximum() {
+        let of = |analysis| mirror(&canary(analysis), true);
+        let extras = |step: u8, most: u8| json!({"stepWeightPromotion": step, "maxMirrorWeight": most});
+        assert_eq!(of(json!({"iterations": 3})), [0; 0]);
+        assert_eq!(of(json!({"iterations": 3, "mirror": true})), [100]);
+        assert_eq!(of(json!({"iterations": 3, "mirror": true, "mirrorWeight": 30})), [30]);
+        assert_eq!(
+            of(json!({"mirror": true, "canaryAnalysis": extras(20, 50)})),
+            [20, 40, 50]
+        );
+        assert_eq!(
+            of(json!({"mirror": true, "mirrorWeight": 5, "canaryAnalysis": extras(20, 50)})),
+            [5, 25, 45, 50]
+        );
+        assert_eq!(of(json!({"mirror": true, "canaryAnalysis": extras(60, 50)})), [50]);
+        let users = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+        assert_eq!(of(json!({"iterations": 3, "mirror": true, "match": users})), [0; 0]);
+    }
+}

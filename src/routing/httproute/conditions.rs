@@ -1,0 +1,108 @@
+//! Conditions on requests in Gateway API's words: HTTPRouteMatch, as far as `analysis.match` and cookies need it.
+
+use crate::api::canary::{AnalysisMatch, StringMatch};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The entries of `analysis.match` that can be said exactly. One that cannot (`sourceLabels`) or that says nothing is left
+/// out: admission refuses it, and a route never sends more users to the canary than were named.
+pub(super) fn of_analysis(matches: &[AnalysisMatch]) -> Vec<Value> {
+    matches.iter().filter_map(entry).collect()
+}
+
+fn entry(of: &AnalysisMatch) -> Option<Value> {
+    if of.source_labels.as_ref().is_some_and(|labels| !labels.is_empty()) {
+        return None;
+    }
+    let mut out = Map::new();
+    for (key, from) in [("headers", &of.headers), ("queryParams", &of.query_params)] {
+        let items = listed(key, from.as_ref());
+        // A condition without a form cannot be said.
+        if items.len() != from.as_ref().map_or(0, BTreeMap::len) {
+            return None;
+        }
+        if !items.is_empty() {
+            out.insert(key.to_owned(), Value::Array(items));
+        }
+    }
+    (!out.is_empty()).then_some(Value::Object(out))
+}
+
+fn listed(key: &str, from: Option<&BTreeMap<String, StringMatch>>) -> Vec<Value> {
+    let lowered = |name: &str| match key {
+        "headers" => name.to_ascii_lowercase(),
+        _ => name.to_owned(),
+    };
+    from.into_iter()
+        .flatten()
+        .filter_map(|(name, m)| named(&lowered(name), m))
+        .collect()
+}
+
+/// One condition on a header or query parameter; `None` without a form.
+///
+/// Gateway API knows exact and regular expressions; a prefix or suffix becomes the expression that says the same, whether
+/// the gateway searches (Traefik) or compares the whole value (Envoy). A user's own expression is passed on unchanged.
+pub(super) fn named(name: &str, of: &StringMatch) -> Option<Value> {
+    let (form, value) = of.form()?;
+    Some(match form {
+        "exact" => json!({"name": name, "type": "Exact", "value": value}),
+        "prefix" => expression(name, &format!("^{}.*", escaped(value))),
+        "suffix" => expression(name, &format!(".*{}$", escaped(value))),
+        _ => expression(name, value),
+    })
+}
+
+fn expression(name: &str, value: &str) -> Value {
+    json!({"name": name, "type": "RegularExpression", "value": value})
+}
+
+/// Requests that carry `cookie` (`name=value`), among others or alone.
+pub(super) fn with_cookie(cookie: &str) -> Value {
+    let value = format!(r"^(.*;\s*)?{}(\s*;.*)?$", escaped(cookie));
+    json!({"headers": [expression("cookie", &value)]})
+}
+
+fn escaped(text: &str) -> String {
+    let special = |c: char| !c.is_ascii_alphanumeric() && c.is_ascii() && c != '_' && c != '-';
+    text.chars()
+        .flat_map(|c| special(c).then_some('\\').into_iter().chain([c]))
+        .collect()
+}
+
+/// Every match of a rule together with every condition. A pair that asks two different things of one header or parameter
+/// cannot be said and is left out, never widened to one of the two.
+pub(super) fn product(matches: &[Value], conditions: &[Value]) -> Vec<Value> {
+    matches
+        .iter()
+        .flat_map(|m| conditions.iter().filter_map(move |c| merged(m, c)))
+        .collect()
+}
+
+fn merged(of: &Value, condition: &Value) -> Option<Value> {
+    let mut out = of.as_object()?.clone();
+    for key in ["headers", "queryParams"] {
+        for wanted in condition.get(key).and_then(Value::as_array).into_iter().flatten() {
+            let list = out.entry(key).or_insert_with(|| json!([])).as_array_mut()?;
+            match list.iter().find(|item| same_name(key, item, wanted)) {
+                None => list.push(wanted.clone()),
+                Some(item) if says_the_same(item, wanted) => {}
+                Some(_) => return None,
+            }
+        }
+    }
+    Some(Value::Object(out))
+}
+
+fn text<'a>(of: &'a Value, key: &str, default: &'a str) -> &'a str {
+    of.get(key).and_then(Value::as_str).unwrap_or(default)
+}
+
+fn same_name(key: &str, one: &Value, other: &Value) -> bool {
+    let (one, other) = (text(one, "name", ""), text(other, "name", ""));
+    one == other || key == "headers" && one.eq_ignore_ascii_case(other)
+}
+
+fn says_the_same(one: &Value, other: &Value) -> bool {
+    text(one, "type", "Exact") == text(other, "type", "Exact") && text(one, "value", "") == text(other, "value", "")
+}

@@ -1,0 +1,110 @@
+//! Set-Cookie on the backends of one rule, and taking it off again.
+//!
+//! A filter of ours stands on one half of the pair alone, or says something else on the other; what both halves say alike
+//! is the user's, who wrote it on the apex.
+
+use super::backends::{Side, side};
+use crate::routing::Names;
+use serde_json::{Value, json};
+
+const KIND: &str = "ResponseHeaderModifier";
+const FIELD: &str = "responseHeaderModifier";
+const HEADER: &str = "Set-Cookie";
+
+/// The reference with a Set-Cookie added to its answers. One that sets cookies by itself is left as it is: a second value
+/// of the same header name is not allowed.
+pub(super) fn setting(backend: &Value, cookie: &str) -> Value {
+    let mut backend = backend.clone();
+    if !set_cookies(&backend).is_empty() {
+        return backend;
+    }
+    let entry = json!({"name": HEADER, "value": cookie});
+    let Some(members) = backend.as_object_mut() else {
+        return backend;
+    };
+    let Some(filters) = members.entry("filters").or_insert_with(|| json!([])).as_array_mut() else {
+        return backend;
+    };
+    let Some(filter) = filters.iter_mut().find(|f| is_modifier(f)) else {
+        filters.push(json!({"type": KIND, FIELD: {"add": [entry]}}));
+        return backend;
+    };
+    if let Some(modifier) = filter.get_mut(FIELD).and_then(Value::as_object_mut)
+        && let Some(add) = modifier.entry("add").or_insert_with(|| json!([])).as_array_mut()
+    {
+        add.push(entry);
+    }
+    backend
+}
+
+/// The references without the cookies we set.
+pub(super) fn without(refs: &[Value], names: &Names) -> Vec<Value> {
+    let cookies = |wanted| {
+        let mut of = refs.iter().filter(|b| side(b, names) == Some(wanted));
+        of.next().map(set_cookies)
+    };
+    let (Some(primary), Some(canary)) = (cookies(Side::Primary), cookies(Side::Canary)) else {
+        return refs.to_vec();
+    };
+    let users = |cookie: &str| primary.iter().any(|c| c == cookie) && canary.iter().any(|c| c == cookie);
+    let cleaned = |backend: &Value| match side(backend, names) {
+        Some(Side::Primary | Side::Canary) => kept(backend, &users),
+        _ => backend.clone(),
+    };
+    refs.iter().map(cleaned).collect()
+}
+
+fn is_modifier(filter: &Value) -> bool {
+    filter.get("type").and_then(Value::as_str) == Some(KIND)
+}
+
+fn is_set_cookie(entry: &Value) -> bool {
+    let name = entry.get("name").and_then(Value::as_str).unwrap_or_default();
+    name.eq_ignore_ascii_case(HEADER)
+}
+
+fn set_cookies(backend: &Value) -> Vec<String> {
+    let filters = backend.get("filters").and_then(Value::as_array).into_iter().flatten();
+    filters
+        .filter(|f| is_modifier(f))
+        .filter_map(|f| f.pointer("/responseHeaderModifier/add")?.as_array())
+        .flatten()
+        .filter(|entry| is_set_cookie(entry))
+        .filter_map(|entry| entry.get("value")?.as_str().map(str::to_owned))
+        .collect()
+}
+
+// What is empty after the cookies of ours are gone was ours as well.
+fn kept(backend: &Value, users: &impl Fn(&str) -> bool) -> Value {
+    let mut backend = backend.clone();
+    let Some(members) = backend.as_object_mut() else {
+        return backend;
+    };
+    let Some(filters) = members.get_mut("filters").and_then(Value::as_array_mut) else {
+        return backend;
+    };
+    filters.retain_mut(|filter| !is_modifier(filter) || !emptied(filter, users));
+    if filters.is_empty() {
+        members.remove("filters");
+    }
+    backend
+}
+
+// Takes our cookies out of a modifier; whether that left nothing in it.
+fn emptied(filter: &mut Value, users: &impl Fn(&str) -> bool) -> bool {
+    let Some(modifier) = filter.get_mut(FIELD).and_then(Value::as_object_mut) else {
+        return false;
+    };
+    let Some(add) = modifier.get_mut("add").and_then(Value::as_array_mut) else {
+        return false;
+    };
+    let before = add.len();
+    add.retain(|entry| !is_set_cookie(entry) || entry.get("value").and_then(Value::as_str).is_some_and(users));
+    if add.len() == before {
+        return false;
+    }
+    if add.is_empty() {
+        modifier.remove("add");
+    }
+    modifier.is_empty()
+}
