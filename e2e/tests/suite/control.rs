@@ -39,7 +39,6 @@ async fn no_annotations_left(scene: &Scene) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "not seen to pass on a calm machine yet"]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn a_failed_revision_is_analysed_again_or_promoted_as_its_annotation_asks() {
     play("annotations", async |scene| {
         let hooks = scene.hooks().await?;
@@ -74,7 +73,6 @@ async fn a_failed_revision_is_analysed_again_or_promoted_as_its_annotation_asks(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 #[ignore = "not seen to pass on a calm machine yet"]
 async fn a_second_revision_waits_in_the_queue_until_the_first_is_promoted() {
     play("queue", async |scene| {

@@ -35,7 +35,6 @@ async fn a_quota_that_refuses_the_deployment_leaves_no_children() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "not seen to pass on a calm machine yet"]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn a_name_that_exists_or_a_second_validator_leaves_no_children() {
     play("sweep-exists", async |scene| {
         scene.label().await?;

@@ -70,20 +70,17 @@ const TABLE: [(Verb, After, After, After); 10] = [
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "not seen to pass on a calm machine yet"]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn every_verb_at_rest() {
     play("table-rest", async |scene| column(scene, Phase::Rest).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "not seen to pass on a calm machine yet"]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn every_verb_in_a_run() {
     play("table-running", async |scene| column(scene, Phase::Running).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 #[ignore = "not seen to pass on a calm machine yet"]
 async fn every_verb_after_a_failure() {
     play("table-failed", async |scene| column(scene, Phase::Failed).await).await;
