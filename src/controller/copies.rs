@@ -1,6 +1,6 @@
 //! The copying itself: data goes from the original to primary's copy, and is what was verified, or nothing is written.
 
-use super::configs::{checksum_of, kind_of};
+use super::configs::kind_of;
 use crate::{
     api::labels::FIELD_MANAGER,
     plan::configs::{self, Reference},
@@ -100,11 +100,10 @@ impl Copy {
         api.replace(&name, &params(), &typed(object)?).await.map(drop)
     }
 
-    // The API server lets nobody change the data of an immutable one, the promise itself, or the type of a Secret.
+    // The API server lets nobody take the promise of an immutable one back, nor change the type of a Secret. We make none
+    // that is immutable, but one that was adopted may be.
     fn must_be_made_anew(&self, existing: &Value, object: &Value) -> bool {
-        let immutable = existing.get("immutable") == Some(&json!(true));
-        let frozen =
-            immutable && (checksum_of(existing) != self.checksum || object.get("immutable") != Some(&json!(true)));
+        let frozen = existing.get("immutable") == Some(&json!(true));
         let kind = |of: &Value| of.get("type").filter(|kind| !kind.is_null()).cloned();
         frozen || kind(existing) != kind(object)
     }
