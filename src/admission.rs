@@ -9,6 +9,7 @@ pub mod canaries;
 pub mod certificates;
 pub mod configurations;
 pub mod context;
+pub mod daemonsets;
 pub mod deployments;
 pub mod door;
 pub mod fields;

@@ -56,7 +56,7 @@ pub use state::{Stage, State};
 pub use step::{Decision, step};
 pub use strategy::Sessions;
 pub use wishes::Wishes;
-pub use world::{ApexSide, Dismantle, PrimaryTemplate, World};
+pub use world::{ApexSide, Dismantle, Pods, PrimaryTemplate, World};
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ mod copies;
 mod difference;
 mod enrol;
 mod finish;
+mod half;
 mod hooks;
 mod index;
 pub mod lease;

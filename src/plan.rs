@@ -6,8 +6,11 @@
 pub mod autoscaler;
 mod blueprint;
 pub mod configs;
+pub mod copies;
+pub mod daemon_set;
 pub mod generate;
 pub mod hash;
+pub mod overrides;
 mod primary;
 mod query;
 pub mod reach;
@@ -18,6 +21,8 @@ mod selector;
 mod services;
 mod spread;
 mod strategy;
+pub mod template;
+mod workload;
 
 pub use autoscaler::{Autoscaler, ScalerKind};
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
@@ -27,3 +32,4 @@ pub use route::route;
 pub use selector::{Selector, SelectorError};
 pub use services::{ServiceRole, apex_selector, service, services};
 pub use strategy::exposure;
+pub use workload::Workload;

@@ -9,7 +9,7 @@ use super::review::Request;
 use crate::api::Canary;
 use crate::api::canary::{Announced, CanaryStatus};
 use crate::api::labels;
-use crate::plan::hash::template_hash;
+use crate::plan::template;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Patch, PatchParams};
@@ -19,11 +19,10 @@ use std::time::Duration;
 
 /// The revision that `request` brings, if it is one that will be analysed, or that takes one back.
 pub fn revision(request: &Request, canary: &deployments::Canary, announced: bool) -> Option<String> {
-    let template = request.object.pointer("/spec/template")?;
-    if request.old_object.pointer("/spec/template") == Some(template) {
+    let revision = template::revision(&request.object)?;
+    if template::revision(&request.old_object).as_ref() == Some(&revision) {
         return None;
     }
-    let revision = template_hash(template);
     let said = announced || !matches!(canary.stage, Stage::Rest | Stage::Failed);
     let serves = canary.promoted.as_deref() == Some(revision.as_str());
     let failed = canary.failed.as_deref() == Some(revision.as_str());

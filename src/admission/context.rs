@@ -8,7 +8,7 @@ mod enrolment;
 pub use caches::{Caches, Feeds};
 pub use enrolment::{Facts, enrolment, stage, target_canary};
 
-use super::deployments;
+use super::deployments::{self, Enrolment};
 use super::review::Request;
 use crate::analysis::Rules;
 use crate::api::{Canary, CanaryPolicy, labels};
@@ -67,10 +67,19 @@ impl View {
             policy: &policy_name,
             dry_run: self.defaults.dry_run,
         };
+        let enrolment = enrolment(request, &facts, |_| self.generated(request).map(|_| ()));
+        let overrides = match &enrolment {
+            Enrolment::Canary(_) => {
+                target_canary(&canaries, &request.kind.kind, request.object_name()).map(Canary::pod_overrides)
+            }
+            Enrolment::Policy(_) => self.generated(request).ok().map(|plan| plan.canary.pod_overrides()),
+            Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,
+        };
         deployments::Context {
             ours: self.ours.clone(),
-            enrolment: enrolment(request, &facts, |_| self.generated(request).map(|_| ())),
+            enrolment,
             controller_alive: self.controller_alive(now),
+            overrides,
             on_new_revision: self
                 .policy(&policy_name)
                 .map(|policy| policy.spec.on_new_revision())

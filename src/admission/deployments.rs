@@ -10,15 +10,19 @@ use super::patch::{PatchOp, string_map};
 use super::review::{Operation, Request, Response};
 use crate::api::labels::{self, TargetState};
 use crate::api::policy::OnNewRevision;
-use serde_json::Value;
+use crate::plan::overrides::Record;
+use serde_json::{Map, Value};
 
 mod create;
 mod intent;
+mod overrides;
 mod second;
 mod target;
 mod update;
 mod warnings;
 
+use overrides::Dress;
+pub(super) use overrides::{mark_of, was_dropped};
 pub use second::refused;
 use target::Target;
 
@@ -31,6 +35,8 @@ pub struct Context {
     pub enrolment: Enrolment,
     /// The controller's Lease was renewed less than 15 s ago; decided by the caller, who has a clock.
     pub controller_alive: bool,
+    /// Fields of canary pods only that the Canary wants; `None` when that is not known.
+    pub overrides: Option<Map<String, Value>>,
     /// What the policy makes of a second revision during a run.
     pub on_new_revision: OnNewRevision,
 }
@@ -103,6 +109,7 @@ struct Held {
     labels: Vec<(String, Option<String>)>,
     replicas: Option<i64>,
     paused: Option<bool>,
+    dress: Dress,
     warnings: Vec<String>,
     decision: &'static str,
 }
@@ -127,19 +134,31 @@ pub fn mutate(request: &Request, context: &Context) -> Outcome {
     }
     let new = Target(&request.object);
     if context.ours.contains(&request.user_info.username) {
-        let patch = disown(&request.object, new.managed(), new.is_held());
+        let set = Record::of(&request.object).map(|record| record.set).unwrap_or_default();
+        let patch = disown(&request.object, new.managed(), new.is_held(), &set);
         return Outcome {
             patch,
             warnings: Vec::new(),
             decision: "own",
         };
     }
+    let (old, meant) = (
+        overrides::plain(&request.old_object),
+        overrides::read(&request.old_object, &request.object),
+    );
     let held = match request.operation {
-        Operation::Create => create::decide(new, context),
-        Operation::Update => update::decide(Target(&request.old_object), new, context),
+        Operation::Create => create::decide(Target(&meant), context),
+        Operation::Update => update::decide(Target(&old), Target(&meant), context),
         Operation::Delete | Operation::Connect => return Outcome::pass("delete"),
     };
-    held.map_or_else(|| Outcome::pass("plain"), |held| held.into_outcome(new))
+    let current = context.overrides.as_ref();
+    held.map_or_else(
+        || Outcome::pass("plain"),
+        |held| {
+            let dressing = overrides::dress(&held, &request.old_object, &request.object, &meant, current);
+            held.into_outcome(new, dressing)
+        },
+    )
 }
 
 /// The hold without any cache: what a stored T says of itself is enough to hold it. Nothing for a T that says nothing,
@@ -198,9 +217,10 @@ impl Held {
         self
     }
 
-    fn into_outcome(mut self, new: Target<'_>) -> Outcome {
+    fn into_outcome(mut self, new: Target<'_>, dressing: Vec<PatchOp>) -> Outcome {
         self.labels.sort();
         let mut patch = string_map(new.0, "/metadata/labels", &self.labels);
+        patch.extend(dressing);
         if let Some(replicas) = self.replicas.filter(|wanted| *wanted != new.replicas()) {
             patch.push(PatchOp::add("/spec/replicas", Value::from(replicas)));
         }
@@ -217,7 +237,9 @@ impl Held {
             .labels
             .iter()
             .any(|(key, value)| key == labels::HELD && value.is_some());
-        patch.extend(disown(new.0, managed, holds_pause));
+        let set = super::patch::applied(new.0, &patch).ok().as_ref().and_then(Record::of);
+        let set = set.map(|record| record.set).unwrap_or_default();
+        patch.extend(disown(new.0, managed, holds_pause, &set));
         Outcome {
             patch,
             warnings: self.warnings,
@@ -231,8 +253,9 @@ fn serves(state: TargetState) -> bool {
     matches!(state, TargetState::Hot | TargetState::Serving)
 }
 
-/// Takes what we hold out of every managedFields entry: replicas while managed, paused while we hold it, our labels.
-fn disown(object: &Value, managed: bool, holds_pause: bool) -> Vec<PatchOp> {
+/// Takes what we hold out of every managedFields entry: replicas while managed, paused while we hold it, our labels,
+/// the fields `set` for canary pods.
+fn disown(object: &Value, managed: bool, holds_pause: bool, set: &Map<String, Value>) -> Vec<PatchOp> {
     let label_paths = OUR_LABELS.map(|label| ["metadata", "labels", label]);
     let mut paths: Vec<Path<'_>> = Vec::new();
     if managed {
@@ -242,9 +265,16 @@ fn disown(object: &Value, managed: bool, holds_pause: bool) -> Vec<PatchOp> {
     if holds_pause {
         paths.push(&["spec", "paused"]);
     }
-    fields::disown(object, &paths)
+    if !set.is_empty() {
+        paths.push(overrides::RECORD_PATH);
+    }
+    let marks = overrides::marks(set);
+    let marks: Vec<_> = marks.iter().map(|(path, mark)| (path.as_slice(), mark)).collect();
+    fields::disown_marking(object, &paths, &marks)
 }
 
+#[cfg(test)]
+mod dressed;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -8,9 +8,10 @@ use super::metrics::Metrics;
 use super::review::{Operation, Request, Response};
 use super::server::{Entry, Internal, Observed, Reviewer};
 use super::validation::Lookup;
-use super::{announce, canaries, kinds, routes, scale, services};
+use super::{announce, canaries, daemonsets, kinds, routes, scale, services};
+use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
-use crate::plan::Autoscaler;
+use crate::plan::{Autoscaler, Workload};
 use crate::routing::{Names, Traffic};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -120,6 +121,9 @@ impl Reviewer for Arc<Door> {
     }
 }
 
+type Hold = fn(&Request, &deployments::Context) -> deployments::Outcome;
+type BlindHold = fn(&Request, &[String]) -> Option<deployments::Outcome>;
+
 /// A request about a whole object, not about a part of it such as its scale.
 fn is_whole(request: &Request) -> bool {
     request.sub_resource.as_deref().is_none_or(str::is_empty)
@@ -135,9 +139,15 @@ impl Door {
     }
 
     fn hold(&self, request: &Request) -> Result<Response, Internal> {
+        let daemon_set = request.kind.kind == Workload::DaemonSet.kind();
+        let (knowing, blindly): (Hold, BlindHold) = if daemon_set {
+            (daemonsets::mutate, daemonsets::mutate_blindly)
+        } else {
+            (deployments::mutate, deployments::mutate_blindly)
+        };
         let outcome = match self.filled() {
-            Ok(()) => deployments::mutate(request, &self.view.deployment(request, super::certificates::now())),
-            Err(error) => deployments::mutate_blindly(request, &self.view.ours).ok_or(error)?,
+            Ok(()) => knowing(request, &self.view.deployment(request, super::certificates::now())),
+            Err(error) => blindly(request, &self.view.ours).ok_or(error)?,
         };
         Ok(outcome.into_response())
     }
@@ -145,10 +155,13 @@ impl Door {
     /// One of our own kinds. The target is looked for where that is allowed; a look that takes too long saw nothing.
     async fn validate_kind(&self, request: &Request) -> Result<Response, Internal> {
         let (target, around) = match (&self.effects, kinds::target_of(request)) {
-            (Some(effects), Some(("Deployment", name))) if !self.view.is_ours(request) => {
-                let target = effects.generator.deployment(&request.namespace, name);
-                tokio::join!(target, self.around(request))
-            }
+            (Some(effects), Some((kind, name))) if !self.view.is_ours(request) => match Workload::parse(kind) {
+                Some(kind) if kind != Workload::Service => {
+                    let target = effects.generator.workload(kind, &request.namespace, name);
+                    tokio::join!(target, self.around(request))
+                }
+                _ => (Lookup::Unknown, Around::default()),
+            },
             _ => (Lookup::Unknown, Around::default()),
         };
         kinds::validate(request, &self.view, target, &around)
@@ -168,7 +181,7 @@ impl Door {
         }
         let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
         let canaries = self.view.canaries(&request.namespace);
-        let canary = target_canary(&canaries, &request.name);
+        let canary = target_canary(&canaries, Workload::Deployment.kind(), &request.name);
         let known = scale::Known {
             state: state.as_deref().and_then(TargetState::parse),
             stage: canary.map(super::context::stage),
@@ -179,7 +192,10 @@ impl Door {
 
     fn hold_service(&self, request: &Request) -> Response {
         let canaries = self.view.canaries(&request.namespace);
-        let canary = canaries.iter().find(|canary| canary.service_name() == request.name);
+        // A Service that is itself the target is its author's alone.
+        let paired = |canary: &&Arc<Canary>| canary.spec.target_ref.kind != Workload::Service.kind();
+        let mut canaries = canaries.iter().filter(paired);
+        let canary = canaries.find(|canary| canary.service_name() == request.name);
         let stage = match canary {
             Some(canary) => super::context::stage(canary),
             // Before the caches are filled, the marks on the Service itself say whether it is held.
@@ -285,7 +301,7 @@ impl Door {
     /// A Canary exists: its Services and route are made with a new Deployment.
     async fn next(&self, request: &Request, canary: &deployments::Canary, response: Response) -> Response {
         let canaries = self.view.canaries(&request.namespace);
-        let Some(stored) = target_canary(&canaries, request.object_name()) else {
+        let Some(stored) = target_canary(&canaries, &request.kind.kind, request.object_name()) else {
             return response;
         };
         let target = located(&request.object, request);

@@ -5,7 +5,7 @@
 //! nor our controller. Each is taken out of every entry, whatever its manager, operation or subresource.
 
 use super::patch::{PatchOp, token};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// A field as a path of names, without the `f:` of `fieldsV1`: `["spec", "replicas"]`.
 pub type Path<'a> = &'a [&'a str];
@@ -15,6 +15,11 @@ pub type Path<'a> = &'a [&'a str];
 /// A container that owned nothing else goes too, since an empty one would mean that the container itself is owned; so
 /// does an entry that is left with nothing. Entries are edited from the last to the first, so indices stay right.
 pub fn disown(object: &Value, paths: &[Path<'_>]) -> Vec<PatchOp> {
+    disown_marking(object, paths, &[])
+}
+
+/// As [`disown`]; an applier that owned one of `marked` is made to own its mark instead.
+pub fn disown_marking(object: &Value, paths: &[Path<'_>], marked: &[(Path<'_>, &Mark)]) -> Vec<PatchOp> {
     let Some(entries) = object.pointer("/metadata/managedFields").and_then(Value::as_array) else {
         return Vec::new();
     };
@@ -31,7 +36,23 @@ pub fn disown(object: &Value, paths: &[Path<'_>]) -> Vec<PatchOp> {
                 removed.push(pointer);
             }
         }
+        let mut marks = false;
+        for (path, mark) in marked {
+            let Some(pointer) = take(&mut left, path) else { continue };
+            removed.push(pointer);
+            if is_apply(entry) {
+                marks = true;
+                claim(&mut left, mark);
+            }
+        }
         if removed.is_empty() {
+            continue;
+        }
+        if marks {
+            ops.push(PatchOp::Replace {
+                path: format!("{at}/fieldsV1"),
+                value: left,
+            });
             continue;
         }
         if left.as_object().is_some_and(serde_json::Map::is_empty) {
@@ -45,6 +66,83 @@ pub fn disown(object: &Value, paths: &[Path<'_>]) -> Vec<PatchOp> {
         );
     }
     ops
+}
+
+/// An annotation that no object has, and that an applier is made to own in place of a field that nobody may own.
+///
+/// A server-side apply replaces all that its manager owns by what the manifest says. So a manager that still owns its
+/// mark has not applied since; one that owns the field again says it again; and one that owns neither has dropped it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark(pub String);
+
+fn claim(fields: &mut Value, mark: &Mark) {
+    let mut at = fields;
+    for name in ["f:metadata", "f:annotations", &format!("f:{}", mark.0)] {
+        let Some(members) = at.as_object_mut() else { return };
+        at = members.entry(name.to_owned()).or_insert_with(|| json!({}));
+    }
+}
+
+fn is_apply(entry: &Value) -> bool {
+    let whole = entry
+        .get("subresource")
+        .and_then(Value::as_str)
+        .is_none_or(str::is_empty);
+    whole && entry.get("operation").and_then(Value::as_str) == Some("Apply")
+}
+
+/// What each applier of `object` owns at or below `path`.
+pub fn claims<'a>(object: &'a Value, path: Path<'_>) -> Vec<&'a Value> {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let applied = entries.into_iter().flatten().filter(|entry| is_apply(entry));
+    applied
+        .filter_map(|entry| {
+            path.iter()
+                .try_fold(entry.get("fieldsV1")?, |at, name| at.get(format!("f:{name}")))
+        })
+        .collect()
+}
+
+/// The managers that own `path` by server-side apply.
+pub fn appliers(object: &Value, path: Path<'_>) -> Vec<String> {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let applied = entries.into_iter().flatten().filter(|entry| is_apply(entry));
+    let owns = |entry: &&Value| {
+        let fields = entry.get("fieldsV1");
+        path.iter()
+            .fold(fields, |at, name| at.and_then(|at| at.get(format!("f:{name}"))))
+            .is_some()
+    };
+    let manager = |entry: &Value| {
+        entry
+            .get("manager")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    applied.filter(owns).map(manager).collect()
+}
+
+/// `base` with what `owned` (a part of `fieldsV1`) names taken from `sent`.
+pub fn overlaid(base: Option<Value>, sent: Option<&Value>, owned: &Value) -> Option<Value> {
+    let members = owned.as_object().into_iter().flatten();
+    let named: Vec<(&str, &Value)> = members
+        .filter_map(|(key, value)| Some((key.strip_prefix("f:")?, value)))
+        .collect();
+    let Some(sent) = sent.and_then(Value::as_object).filter(|_| !named.is_empty()) else {
+        return sent.cloned();
+    };
+    let mut out = match base {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    for (key, owned) in named {
+        match overlaid(out.remove(key), sent.get(key), owned) {
+            Some(value) => drop(out.insert(key.to_owned(), value)),
+            None => drop(out.remove(key)),
+        }
+    }
+    Some(Value::Object(out))
 }
 
 /// Whether any entry of `object` for which `of` holds owns the field.

@@ -17,7 +17,7 @@ use super::validation::Lookup;
 use crate::analysis::ApexSide;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
-use crate::plan;
+use crate::plan::{self, Workload};
 use crate::routing::Traffic;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
@@ -48,9 +48,9 @@ impl Generator {
         }
     }
 
-    /// The Deployment `name` as the API server has it now, within the budget.
-    pub async fn deployment(&self, namespace: &str, name: &str) -> Lookup<Value> {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+    /// The workload `name` as the API server has it now, within the budget.
+    pub async fn workload(&self, kind: Workload, namespace: &str, name: &str) -> Lookup<Value> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", kind.kind()));
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
         match tokio::time::timeout(self.budget, api.get_opt(name)).await {
             Ok(Ok(Some(found))) => serde_json::to_value(found).map_or(Lookup::Unknown, Lookup::Found),

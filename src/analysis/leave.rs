@@ -49,10 +49,15 @@ impl Step<'_> {
             return self.enter(Stage::Left, Phase::Terminating);
         };
         let primary = self.seen.primary.as_ref().map_or(0, |p| p.replicas);
-        let restored = self.state.last_promoted.as_ref().is_none_or(|hash| {
+        let same = |hash: &String| {
             same_template(&target.revision, hash) || !target.known.iter().any(|k| same_template(k, hash))
-        });
-        let all = primary.max(target.wanted);
+        };
+        let restored = target.plain && self.state.last_promoted.as_ref().is_none_or(same);
+        let all = if target.fixed {
+            target.replicas.max(1)
+        } else {
+            primary.max(target.wanted)
+        };
         let ready = restored
             && target.replicas >= all
             && target.rollout.is_ready()

@@ -1,7 +1,7 @@
 //! What a step has to say: events and log lines, in Flagger 1.44's words where Flagger has them, because scripts grep.
 
 use super::Refusal;
-use crate::{api::canary::HookType, telemetry::messages};
+use crate::{api::canary::HookType, plan::Workload, telemetry::messages};
 
 /// Whose run a note is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct Subject {
     pub namespace: String,
     /// Name of the target.
     pub target: String,
+    /// Kind of the target.
+    pub workload: Workload,
 }
 
 /// How loud a note is.
@@ -126,6 +128,7 @@ impl Note {
             canary: c,
             namespace: ns,
             target: t,
+            workload,
         } = of;
         match self {
             Self::Initialized => format!("Initialization done! {c}.{ns}"),
@@ -146,8 +149,15 @@ impl Note {
             }
             Self::PrimaryWeight(weight) => format!("Advance {c}.{ns} primary weight {weight}"),
             Self::Halt(message) => message.clone(),
+            // Flagger's own spelling, which scripts search for.
+            Self::CanaryNotReady(why) if *workload == Workload::DaemonSet => {
+                format!("canary damonset {t}.{ns} not ready with retryable true: waiting for rollout to finish: {why}")
+            }
             Self::CanaryNotReady(why) => {
                 format!("canary deployment {t}.{ns} not ready: waiting for rollout to finish: {why}")
+            }
+            Self::PrimaryNotReady(why) if *workload == Workload::DaemonSet => {
+                format!("primary daemonset {t}-primary.{ns} not ready: waiting for rollout to finish: {why}")
             }
             Self::PrimaryNotReady(why) => format!("{t}-primary.{ns} not ready: waiting for rollout to finish: {why}"),
             Self::ThresholdReached(n) => format!("Rolling back {c}.{ns} failed checks threshold reached {n}"),
@@ -214,6 +224,7 @@ mod tests {
             canary: "app".into(),
             namespace: "test".into(),
             target: "web".into(),
+            workload: Workload::Deployment,
         };
         for (note, text) in [
             (Note::Initialized, "Initialization done! app.test"),

@@ -22,7 +22,7 @@ impl Rollout {
     }
 }
 
-/// The user's Deployment, the canary half.
+/// The user's workload, the canary half.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// `spec.replicas`.
@@ -30,6 +30,8 @@ pub struct Target {
     /// The label `coalmine.dev/desired-replicas`, else `spec.replicas` when that is not 0, else what primary has; where
     /// primary has an autoscaler, what that gives it now.
     pub wanted: u32,
+    /// The number of pods is not ours to say: a DaemonSet's, one for each node.
+    pub fixed: bool,
     /// `spec.paused`.
     pub paused: bool,
     /// The label `coalmine.dev/held`: we paused it.
@@ -50,6 +52,10 @@ pub struct Target {
     pub trouble: Option<String>,
     /// The revisions that can be made again: from stored ReplicaSets or the template itself, with the configs of now.
     pub known: Vec<String>,
+    /// No field of the template differs from what its author wrote for canary pods only.
+    pub plain: bool,
+    /// The template has what the Canary wants of canary pods.
+    pub dressed: bool,
     /// The template did not pass the admission door.
     pub bypassed: bool,
 }
@@ -59,6 +65,8 @@ pub struct Target {
 pub struct Primary {
     /// `spec.replicas`.
     pub replicas: u32,
+    /// The number of pods is not ours to say.
+    pub fixed: bool,
     /// Revision of the target it was made from.
     pub revision: Option<String>,
     /// Its rollout.

@@ -30,7 +30,12 @@ impl Step<'_> {
     pub(super) fn can_carry(&self) -> bool {
         let primary = self.seen.primary.as_ref().map_or(0, |p| p.replicas);
         self.target().is_some_and(|t| {
-            let all = t.wanted.max(primary).max(1);
+            // On other nodes than primary's there may be fewer of a DaemonSet's pods: all of them it is then.
+            let all = if t.fixed {
+                t.replicas.max(1)
+            } else {
+                t.wanted.max(primary).max(1)
+            };
             t.replicas >= all && (t.held || t.rollout.is_ready()) && t.endpoints.is_none_or(|e| e >= all)
         })
     }

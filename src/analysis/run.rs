@@ -24,7 +24,8 @@ impl Step<'_> {
             return self.start_over(&target);
         }
         // While it is held, the pods that are ready are those of the revision before.
-        if !target.held && self.target_ready(self.state.run_size(&target, self.seen)) {
+        let moved = !target.held && target.dressed;
+        if moved && self.target_ready(self.state.run_size(&target, self.seen)) {
             return self.enter(Stage::Settling, Phase::Progressing);
         }
         self.wait_for_target(&target);

@@ -172,13 +172,16 @@ impl Step<'_> {
 
     // The target's pods are ready and, where a Service routes to them, known as endpoints.
     pub(super) fn target_ready(&self, replicas: u32) -> bool {
-        self.target()
-            .is_some_and(|t| t.replicas >= replicas && t.rollout.is_ready() && t.endpoints.is_none_or(|e| e > 0))
+        self.target().is_some_and(|t| {
+            (t.fixed && t.replicas > 0 || t.replicas >= replicas)
+                && t.rollout.is_ready()
+                && t.endpoints.is_none_or(|e| e > 0)
+        })
     }
 
     pub(super) fn primary_ready(&self, revision: Option<&str>, replicas: u32) -> bool {
         self.seen.primary.as_ref().is_some_and(|p| {
-            p.replicas == replicas
+            (p.fixed || p.replicas == replicas)
                 && p.rollout.is_ready()
                 && p.endpoints.is_none_or(|e| e >= replicas.min(p.replicas))
                 && revision.is_none_or(|r| p.revision.as_deref() == Some(r))

@@ -33,6 +33,8 @@ pub struct World {
     pub unpause: bool,
     /// The target's template is to be this revision (only when leaving).
     pub target_revision: Option<String>,
+    /// Whether the target's template has what the Canary wants of canary pods only.
+    pub target_pods: Option<Pods>,
     /// What primary is made from; `None` leaves it.
     pub primary: Option<PrimaryTemplate>,
     /// Primary's replicas.
@@ -47,6 +49,15 @@ pub struct World {
     pub traffic: Option<Traffic>,
     /// Fold the route, give the apex its own selector back, take primary and labels away.
     pub dismantle: Dismantle,
+}
+
+/// What the target's template says of its pods' places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pods {
+    /// What its author wrote.
+    Plain,
+    /// What the Canary wants of canary pods (`canaryAnalysis.templateVariables`).
+    Dressed,
 }
 
 /// How much of the pair is being taken apart.
@@ -68,6 +79,7 @@ impl World {
             target_state: None,
             unpause: false,
             target_revision: None,
+            target_pods: None,
             primary: None,
             primary_replicas: None,
             twin: None,
@@ -111,7 +123,9 @@ impl World {
                 primary_replicas: Some(wanted),
                 ..base
             },
+            // No traffic yet: the one stage in which canary pods may move to other nodes.
             Stage::Scaling => Self {
+                target_pods: Some(Pods::Dressed),
                 target_replicas: Some(state.run_size(target, seen).max(started)),
                 unpause: target.held && !rules.queues(state, target),
                 ..base
@@ -152,6 +166,7 @@ impl World {
                 ),
                 target_state: Some(TargetState::Hot),
                 target_revision: state.last_promoted.clone(),
+                target_pods: Some(Pods::Plain),
                 unpause: target.held,
                 ..base
             },

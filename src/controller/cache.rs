@@ -5,7 +5,7 @@
 //! memory, and a step that changes a copy would have to make one anyway.
 
 use super::{configs::summary, ties::ties};
-use crate::plan::ScalerKind;
+use crate::plan::{ScalerKind, Workload};
 use futures::{StreamExt, TryStreamExt};
 use kube::{
     Api, Client, ResourceExt,
@@ -28,6 +28,10 @@ pub enum Kind {
     Deployment,
     /// apps/v1 ReplicaSet: the revisions of both.
     ReplicaSet,
+    /// apps/v1 DaemonSet: targets and primaries too.
+    DaemonSet,
+    /// apps/v1 ControllerRevision: the revisions of DaemonSets.
+    ControllerRevision,
     /// v1 Service.
     Service,
     /// discovery.k8s.io/v1 EndpointSlice: what data planes route to.
@@ -46,9 +50,11 @@ pub enum Kind {
 
 impl Kind {
     /// Those that every cluster has.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Deployment,
         Self::ReplicaSet,
+        Self::DaemonSet,
+        Self::ControllerRevision,
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
@@ -57,11 +63,22 @@ impl Kind {
         Self::HorizontalPodAutoscaler,
     ];
 
+    /// What a target of that kind and its primary are.
+    pub fn of(workload: Workload) -> Self {
+        match workload {
+            Workload::Deployment => Self::Deployment,
+            Workload::DaemonSet => Self::DaemonSet,
+            Workload::Service => Self::Service,
+        }
+    }
+
     /// Its API resource.
     pub fn resource(self) -> ApiResource {
         let (group, version, kind, plural) = match self {
             Self::Deployment => ("apps", "v1", "Deployment", "deployments"),
             Self::ReplicaSet => ("apps", "v1", "ReplicaSet", "replicasets"),
+            Self::DaemonSet => ("apps", "v1", "DaemonSet", "daemonsets"),
+            Self::ControllerRevision => ("apps", "v1", "ControllerRevision", "controllerrevisions"),
             Self::Service => ("", "v1", "Service", "services"),
             Self::EndpointSlice => ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
             Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),

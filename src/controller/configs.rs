@@ -14,6 +14,7 @@ use crate::{
         configs::{self, ConfigKind, Reference, references, revision_of},
         hash::template_hash,
         revision::{in_terms_of, same_template},
+        template,
     },
 };
 use serde_json::{Value, json};
@@ -146,10 +147,10 @@ impl Configs {
     /// The recorded state in terms of what the target is now, so that a record from before configs were tracked starts
     /// no run.
     pub fn in_terms_of_now(&self, state: &mut State, target: Option<&Value>) {
-        let Some(template) = target.and_then(|t| t.pointer("/spec/template")) else {
+        let Some(template) = target.and_then(template::authored) else {
             return;
         };
-        let now = self.survey(template).revision;
+        let now = self.survey(&template).revision;
         for recorded in [&mut state.last_applied, &mut state.last_promoted]
             .into_iter()
             .flatten()

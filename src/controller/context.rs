@@ -150,8 +150,11 @@ impl Context {
 impl Context {
     // The Canaries a half of whose pair has pods that read that config, or a copy of it.
     fn readers(&self, namespace: &str, config: &Reference) -> BTreeSet<String> {
-        let deployments = self.cache.tied(Kind::Deployment, namespace, &config.key());
-        deployments
+        let kinds = [Kind::Deployment, Kind::DaemonSet].into_iter();
+        let workloads: Vec<_> = kinds
+            .flat_map(|kind| self.cache.tied(kind, namespace, &config.key()))
+            .collect();
+        workloads
             .iter()
             .flat_map(|deployment| self.index.of_deployment(namespace, text(deployment, "/metadata/name")))
             .collect()

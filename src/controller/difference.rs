@@ -60,7 +60,7 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
     pair.target_scaler(world, &mut writes);
     pair.target(world, &mut writes);
     if world.primary.is_some() {
-        pair.halves(&mut writes, &mut conflicts);
+        pair.halves(world, &mut writes, &mut conflicts);
     }
     // What exists is bounded before it is resized; what is made finds something to scale.
     let exists = pair.live.primary.is_some();
@@ -78,6 +78,11 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
 }
 
 impl Pair<'_> {
+    // What the target and primary are.
+    fn kind(&self) -> Kind {
+        Kind::of(self.blueprint.workload)
+    }
+
     fn apply(
         &self,
         kind: Kind,

@@ -84,7 +84,12 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
             let names = change.before.iter().chain([object]).map(scaled).collect();
             (gone || differs(&["/spec/scaleTargetRef"])).then_some(Scope::Some(names))
         }
-        Kind::ReplicaSet | Kind::EndpointSlice | Kind::ConfigMap | Kind::Secret => None,
+        Kind::ReplicaSet
+        | Kind::DaemonSet
+        | Kind::ControllerRevision
+        | Kind::EndpointSlice
+        | Kind::ConfigMap
+        | Kind::Secret => None,
     }
 }
 

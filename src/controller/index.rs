@@ -1,7 +1,7 @@
 //! Which Canaries an object of that name concerns, without asking every Canary.
 
 use super::{cache::Kind, queue::Key};
-use crate::api::Canary;
+use crate::{api::Canary, plan::Workload};
 use parking_lot::RwLock;
 use std::collections::{BTreeSet, HashMap};
 
@@ -63,8 +63,8 @@ impl Index {
         let owner = name.rsplit_once('-').map_or("", |(owner, _)| owner);
         let of = |sort, name: &str| self.find(namespace, sort, name).into_iter().collect();
         match kind {
-            Kind::Deployment => of(Sort::Deployment, name),
-            Kind::ReplicaSet => of(Sort::Deployment, owner),
+            Kind::Deployment | Kind::DaemonSet => of(Sort::Deployment, name),
+            Kind::ReplicaSet | Kind::ControllerRevision => of(Sort::Deployment, owner),
             Kind::Service => of(Sort::Service, name),
             Kind::EndpointSlice => of(Sort::Service, owner),
             Kind::HttpRoute => ties
@@ -118,7 +118,16 @@ impl Inner {
 fn words(namespace: &str, canary: &Canary) -> Vec<Word> {
     let target = canary.target_name();
     let deployments = [target.to_owned(), format!("{target}-primary")].map(|name| (Sort::Deployment, name));
-    let services = canary.service_names().map(|name| (Sort::Service, name));
+    let target_of_services = [
+        target.to_owned(),
+        format!("{target}-primary"),
+        format!("{target}-canary"),
+    ];
+    let mut services: Vec<String> = canary.service_names().to_vec();
+    if canary.spec.target_ref.kind == Workload::Service.kind() {
+        services.extend(target_of_services);
+    }
+    let services = services.into_iter().map(|name| (Sort::Service, name));
     let scaler = canary.spec.autoscaler_ref.as_ref().map_or(target, |r| r.name.as_str());
     let scalers = [scaler.to_owned(), format!("{scaler}-primary")].map(|name| (Sort::Scaler, name));
     deployments

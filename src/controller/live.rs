@@ -2,7 +2,7 @@
 
 use super::configs::{Configs, Survey};
 use crate::{
-    plan::{Blueprint, hash::POD_TEMPLATE_HASH, hash::template_hash, revision::template_of},
+    plan::{Blueprint, copies, revision::template_of, template},
     routing::httproute,
 };
 use serde_json::Value;
@@ -10,12 +10,12 @@ use serde_json::Value;
 /// Objects of one pair.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
-    /// The target Deployment.
+    /// The target.
     pub target: Option<Value>,
-    /// Primary's Deployment.
+    /// Primary.
     pub primary: Option<Value>,
-    /// ReplicaSets of both.
-    pub replica_sets: Vec<Value>,
+    /// The stored revisions of both: ReplicaSets, or ControllerRevisions.
+    pub revisions: Vec<Value>,
     /// The apex Service.
     pub apex: Option<Value>,
     /// `{apex}-primary`.
@@ -56,10 +56,10 @@ impl Live {
             .filter(move |twin| is_owned(twin, blueprint) && !going(twin))
     }
 
-    /// ReplicaSets that `owner` controls.
-    pub fn sets_of<'a>(&'a self, owner: &Value) -> impl Iterator<Item = &'a Value> + use<'a> {
+    /// Stored revisions that `owner` controls.
+    pub fn revisions_of<'a>(&'a self, owner: &Value) -> impl Iterator<Item = &'a Value> + use<'a> {
         let uid = text(owner, "/metadata/uid").to_owned();
-        self.replica_sets.iter().filter(move |set| {
+        self.revisions.iter().filter(move |set| {
             let owners = set
                 .pointer("/metadata/ownerReferences")
                 .and_then(Value::as_array)
@@ -71,42 +71,62 @@ impl Live {
         })
     }
 
-    /// The templates of the target: its own, and those that stored ReplicaSets remember.
-    pub fn templates(&self) -> impl Iterator<Item = &Value> {
-        let sets = self.target.iter().flat_map(|target| self.sets_of(target));
-        self.target
+    /// The target, and the revisions of it that are stored.
+    fn remembered(&self) -> impl Iterator<Item = &Value> {
+        let target = self.target.as_ref();
+        // A core Service has no history but its copies.
+        let copy = self
+            .canary_service
             .iter()
-            .chain(sets)
-            .filter_map(|object| object.pointer("/spec/template"))
+            .filter(move |_| target.is_some_and(copies::is_service));
+        let stored = target.into_iter().flat_map(|target| self.revisions_of(target));
+        target.into_iter().chain(stored).chain(copy)
+    }
+
+    /// The templates of the target, as their author wrote them: its own, and those that stored revisions remember.
+    pub fn templates(&self) -> Vec<Value> {
+        self.remembered().filter_map(template::authored).collect()
     }
 
     /// What is known of every revision of the target.
     pub fn surveys(&self) -> Vec<Survey> {
-        self.templates().map(|template| self.configs.survey(template)).collect()
+        let templates = self.templates();
+        templates.iter().map(|template| self.configs.survey(template)).collect()
     }
 
-    /// The revision of the object's template (a Deployment's or ReplicaSet's), with the configs of now.
+    /// What is known of the revision of a workload or stored revision, with the configs of now.
+    pub fn survey(&self, object: &Value) -> Option<Survey> {
+        template::authored(object).map(|template| self.configs.survey(&template))
+    }
+
+    /// The revision of the object's template, with the configs of now.
     pub fn revision(&self, object: &Value) -> Option<String> {
-        let template = object.pointer("/spec/template")?;
-        Some(self.configs.survey(template).revision)
+        self.survey(object).map(|survey| survey.revision)
     }
 
-    /// The pod template of a revision of the target: its own, or one that a stored ReplicaSet remembers.
+    /// The pod template of a revision of the target, as its author wrote it: the target's own, or a remembered one.
     pub fn template(&self, revision: &str) -> Option<Value> {
         let hash = template_of(revision);
-        let target = self.target.as_ref()?;
-        let own = target.pointer("/spec/template")?;
-        if template_hash(own) == hash {
-            return Some(own.clone());
-        }
-        let set = self
-            .sets_of(target)
-            .find(|set| set_hash(set).as_deref() == Some(hash))?;
-        let mut template = set.pointer("/spec/template")?.clone();
-        if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
-            labels.remove(POD_TEMPLATE_HASH);
-        }
-        Some(template)
+        self.remembered()
+            .find(|object| template::revision(object).as_deref() == Some(hash))
+            .and_then(template::authored)
+    }
+
+    /// How many pods whose name begins with `prefix` are ready endpoints of `service`.
+    pub fn endpoints(&self, service: &str, prefix: &str) -> u32 {
+        let slices = self
+            .slices
+            .iter()
+            .filter(|s| label(s, "kubernetes.io/service-name") == Some(service));
+        let all = slices.flat_map(|s| s.get("endpoints").and_then(Value::as_array).into_iter().flatten());
+        let mut pods: Vec<&str> = all
+            .filter(|e| e.pointer("/conditions/ready").and_then(Value::as_bool) != Some(false))
+            .map(|e| text(e, "/targetRef/name"))
+            .filter(|pod| pod.starts_with(prefix))
+            .collect();
+        pods.sort_unstable();
+        pods.dedup();
+        u32::try_from(pods.len()).unwrap_or(u32::MAX)
     }
 }
 
@@ -116,11 +136,6 @@ pub fn is_owned(object: &Value, blueprint: &Blueprint) -> bool {
     let uid = blueprint.owner.uid.as_deref();
     let mut owners = owners.into_iter().flatten();
     uid.is_some() && owners.any(|owner| owner.get("uid").and_then(Value::as_str) == uid)
-}
-
-/// The revision of a ReplicaSet's template.
-pub fn set_hash(set: &Value) -> Option<String> {
-    set.pointer("/spec/template").map(template_hash)
 }
 
 /// The string at a JSON pointer, or "".

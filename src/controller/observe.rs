@@ -1,17 +1,24 @@
 //! From live objects to what a step looks at. Pure.
 
 use super::{
-    live::{Live, label, set_hash, text},
-    readiness,
+    half::Half,
+    live::{Live, label},
     wanted::{Decides, decides, wanted},
 };
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, State, Target, Wishes},
+    analysis::{ApexSide, Checks, Observation, Primary, Scaler, State, Target, Wishes},
     api::labels::{self, TargetState},
-    plan::{Blueprint, Selector, configs::Reference, hash::template_hash, primary_revision, revision::template_of},
+    plan::{
+        Blueprint, Selector, Workload,
+        configs::Reference,
+        overrides::{self, Record},
+        primary_revision,
+        revision::template_of,
+        template,
+    },
     routing::{Traffic, httproute},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// How ready is ready, in percent (`canaryReadyThreshold`, `primaryReadyThreshold`).
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +72,7 @@ pub fn observe(
             .routes
             .iter()
             .all(|route| httproute::unmirrored(route).next().is_none()),
-        served: names.is_some(),
+        served: names.is_some() && blueprint.workload != Workload::Service,
         split: names.is_some_and(|names| {
             live.routes
                 .iter()
@@ -113,47 +120,62 @@ fn target(
     door: bool,
     primary_replicas: Option<u32>,
 ) -> Target {
-    let replicas = replicas(target);
-    let state = label(target, labels::STATE).and_then(TargetState::parse);
-    let survey = target
-        .pointer("/spec/template")
-        .map(|template| live.configs.survey(template));
+    let half = Half {
+        workload: blueprint.workload,
+        object: target,
+        live,
+    };
+    let survey = live.survey(target);
     let (revision, missing) = survey.map(|s| (s.revision, missing(&s.missing))).unwrap_or_default();
-    let held = label(target, labels::HELD).is_some();
-    let running: Vec<&Value> = live.sets_of(target).filter(|set| replicas_of_set(set) > 0).collect();
-    let active = match running.as_slice() {
-        [one] => live.revision(one),
-        _ => None,
-    };
-    let rollout = match (held, running.as_slice()) {
-        (true, [one]) => readiness::replica_set(one),
-        (true, _) => Rollout::Waiting(String::from("two revisions run")),
-        _ => readiness::rollout(target, threshold),
-    };
-    let mut known: Vec<String> = live.sets_of(target).filter_map(|set| live.revision(set)).collect();
-    known.push(revision.clone());
+    let (replicas, active, held) = (half.replicas(), half.active(), half.is_held());
+    let is_service = blueprint.workload == Workload::Service;
+    // A Service needs no label: nothing of it starts or stops.
+    let told = label(target, labels::STATE).and_then(TargetState::parse);
+    let state = if is_service { Some(TargetState::Serving) } else { told };
     let current = if held {
         active.as_deref()
     } else {
         Some(revision.as_str())
     };
-    let service = blueprint.names.as_ref().map(|names| names.canary.as_str());
-    let endpoints = service.map(|service| endpoints(live, service, set_named(live, target, current.map(template_of))));
+    let names = blueprint.names.as_ref().filter(|_| !is_service);
+    let service = names.map(|names| names.canary.as_str());
+    let endpoints = service.map(|service| half.endpoints(service, current));
+    let fixed = !blueprint.workload.is_counted();
     Target {
         replicas,
-        wanted: wanted(target, state, replicas, primary_replicas, decides(live, blueprint)),
+        wanted: match primary_replicas.filter(|_| fixed) {
+            Some(nodes) => nodes,
+            None => wanted(target, state, replicas, primary_replicas, decides(live, blueprint)),
+        },
+        fixed,
         paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
         held,
         state,
         bypassed: door && label(target, labels::REVISION).is_some_and(|admitted| admitted != template_of(&revision)),
+        rollout: half.rollout(threshold),
+        known: half.known(),
+        plain: Record::of(target).is_none(),
+        dressed: is_service || is_dressed(target, &blueprint.overrides),
         revision,
         missing,
         active,
-        rollout,
         endpoints,
         trouble: None,
-        known,
     }
+}
+
+// Whether canary pods made from the template are what the Canary wants of them.
+fn is_dressed(target: &Value, overrides: &Map<String, Value>) -> bool {
+    let author = template::authored(target).unwrap_or_default();
+    let (wanted, record) = overrides::dressed(&author, overrides);
+    // A DaemonSet that is kept at zero says so in its node selector.
+    let zero = template::is_scaled_to_zero(target);
+    let live = target.pointer("/spec/template/spec");
+    let same = |field: &str| {
+        let wish = wanted.get("spec").and_then(|spec| spec.get(field));
+        zero && field == "nodeSelector" || live.and_then(|spec| spec.get(field)) == wish
+    };
+    Record::of(target) == record && overrides::FIELDS.into_iter().all(same)
 }
 
 fn missing(configs: &[Reference]) -> Option<String> {
@@ -162,52 +184,22 @@ fn missing(configs: &[Reference]) -> Option<String> {
 }
 
 fn primary(primary: &Value, live: &Live, blueprint: &Blueprint, threshold: u32) -> Primary {
-    let own = primary.pointer("/spec/template").map(template_hash);
-    let service = blueprint.names.as_ref().map(|names| names.primary.as_str());
-    Primary {
-        replicas: replicas(primary),
-        revision: primary_revision(primary).map(str::to_owned),
-        rollout: readiness::rollout(primary, threshold),
-        endpoints: service.map(|service| endpoints(live, service, set_named(live, primary, own.as_deref()))),
-    }
-}
-
-fn replicas(deployment: &Value) -> u32 {
-    deployment
-        .pointer("/spec/replicas")
-        .and_then(Value::as_u64)
-        .and_then(|n| u32::try_from(n).ok())
-        .unwrap_or(1)
-}
-
-fn replicas_of_set(set: &Value) -> u64 {
-    let number = |pointer| set.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
-    number("/spec/replicas").max(number("/status/replicas"))
-}
-
-fn set_named<'a>(live: &'a Live, owner: &Value, hash: Option<&str>) -> Option<&'a str> {
-    let set = live
-        .sets_of(owner)
-        .find(|set| set_hash(set).as_deref() == hash && hash.is_some())?;
-    set.pointer("/metadata/name").and_then(Value::as_str)
-}
-
-// Only pods of the one ReplicaSet count: a slice may lag and still show pods of the revision before.
-fn endpoints(live: &Live, service: &str, set: Option<&str>) -> u32 {
-    let Some(prefix) = set.map(|set| format!("{set}-")) else {
-        return 0;
+    let half = Half {
+        workload: blueprint.workload,
+        object: primary,
+        live,
     };
-    let slices = live
-        .slices
-        .iter()
-        .filter(|s| label(s, "kubernetes.io/service-name") == Some(service));
-    let all = slices.flat_map(|s| s.get("endpoints").and_then(Value::as_array).into_iter().flatten());
-    let mut pods: Vec<&str> = all
-        .filter(|e| e.pointer("/conditions/ready").and_then(Value::as_bool) != Some(false))
-        .map(|e| text(e, "/targetRef/name"))
-        .filter(|pod| pod.starts_with(&prefix))
-        .collect();
-    pods.sort_unstable();
-    pods.dedup();
-    u32::try_from(pods.len()).unwrap_or(u32::MAX)
+    let own = half.revision();
+    let names = blueprint
+        .names
+        .as_ref()
+        .filter(|_| blueprint.workload != Workload::Service);
+    let service = names.map(|names| names.primary.as_str());
+    Primary {
+        replicas: half.replicas(),
+        fixed: !blueprint.workload.is_counted(),
+        revision: primary_revision(primary).map(str::to_owned),
+        rollout: half.rollout(threshold),
+        endpoints: service.map(|service| half.endpoints(service, Some(&own))),
+    }
 }

@@ -1,4 +1,4 @@
-//! How far a Deployment's rollout is, by Flagger 1.44's rules (`pkg/canary/deployment_ready.go`).
+//! How far a workload's rollout is, by Flagger 1.44's rules (`pkg/canary/deployment_ready.go`, `daemonset_ready.go`).
 
 use crate::analysis::Rollout;
 use serde_json::Value;
@@ -47,6 +47,44 @@ pub fn replica_set(set: &Value) -> Rollout {
         Rollout::Ready
     } else {
         waiting(&format!("{available} of {wanted} replicas are available"))
+    }
+}
+
+/// The rollout of a DaemonSet; `threshold` is the percentage of its nodes whose pod must be available.
+///
+/// Beyond Flagger, which reads a status that may belong to the generation before.
+pub fn daemon_set(object: &Value, threshold: u32) -> Rollout {
+    let number = |pointer| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    if number("/status/observedGeneration") < number("/metadata/generation") {
+        return waiting("observed daemonset generation less than desired generation");
+    }
+    let (desired, updated, available) = (
+        number("/status/desiredNumberScheduled"),
+        number("/status/updatedNumberScheduled"),
+        number("/status/numberAvailable"),
+    );
+    if updated < desired {
+        return waiting(&format!("{updated} out of {desired} new pods have been updated"));
+    }
+    if available < desired * i64::from(threshold.min(100)) / 100 {
+        return waiting(&format!(
+            "{available} of {desired} (readyThreshold {threshold}%) updated pods are available"
+        ));
+    }
+    Rollout::Ready
+}
+
+/// The rollout of a DaemonSet that we hold: its pods are of the template before the stored one.
+pub fn held_daemon_set(object: &Value) -> Rollout {
+    let number = |pointer| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    let (desired, available) = (
+        number("/status/desiredNumberScheduled"),
+        number("/status/numberAvailable"),
+    );
+    if available >= desired {
+        Rollout::Ready
+    } else {
+        waiting(&format!("{available} of {desired} pods are available"))
     }
 }
 

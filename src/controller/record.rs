@@ -22,7 +22,7 @@ use crate::{
         labels,
     },
     metrics::Severity,
-    plan::hash::template_hash,
+    plan::{Workload, template},
 };
 use jiff::Timestamp;
 use kube::{Api, ResourceExt, api::PostParams, core::DynamicObject};
@@ -156,13 +156,14 @@ async fn refused(context: &Context, canary: &Canary, seen: Option<&str>, now: Ti
     let Some(announced) = announced.filter(|a| seen != Some(a.revision.as_str()) && a.expires() <= now) else {
         return Ok(false);
     };
-    let resource = Kind::Deployment.resource();
+    let workload = Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default();
+    let resource = Kind::of(workload).resource();
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), canary.namespace_name(), &resource);
     let target = api.get_opt(canary.target_name()).await?;
     let revision = target
         .as_ref()
-        .and_then(|t| t.data.pointer("/spec/template"))
-        .map(template_hash);
+        .and_then(|target| serde_json::to_value(target).ok())
+        .and_then(|target| template::revision(&target));
     Ok(revision.as_deref() != Some(announced.revision.as_str()))
 }
 
@@ -172,6 +173,7 @@ fn say(context: &Context, canary: &Canary, before: &State, decision: &Decision) 
         canary: canary.name_any(),
         namespace: canary.namespace_name().to_owned(),
         target: canary.target_name().to_owned(),
+        workload: Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default(),
     };
     let in_run = |stage: Stage| stage.in_run() || stage == Stage::Waiting;
     let rehearsal = state.dry && (in_run(before.stage) || in_run(state.stage));

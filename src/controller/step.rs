@@ -22,7 +22,7 @@ use crate::{
     analysis::{self, Decision, Observation, Stage, State},
     api::{Canary, labels},
     metrics::Severity,
-    plan::{self, Blueprint, Selector, configs::ConfigKind, hash::template_hash, rules},
+    plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, copies, rules, template},
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -93,7 +93,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         return without_target(context, &canary, now).await;
     };
     context.missed.lock().remove(key);
-    let selector = match Selector::of(target, &context.defaults.selector_labels) {
+    let selector = match selector(target, &context.defaults.selector_labels) {
         Ok(selector) => selector,
         Err(why) => return record::not_released(context, &canary, why.to_string(), now).await,
     };
@@ -122,7 +122,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         before: &state,
         decision: &decision,
         revision: seen.target.as_ref().map(|target| target.revision.as_str()),
-        template: target.pointer("/spec/template").map(template_hash),
+        template: template::revision(target),
         trouble: record::trouble(&conflicts),
         now,
     };
@@ -166,17 +166,32 @@ fn is_leaving(canary: &Canary) -> bool {
     canary.metadata.deletion_timestamp.is_some()
 }
 
+// A core Service selects by itself.
+fn selector(target: &Value, keys: &[String]) -> Result<Selector, SelectorError> {
+    if copies::is_service(target) {
+        return Ok(Selector::by_name(text(target, "/metadata/name")));
+    }
+    Selector::of(target, keys)
+}
+
 fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
     let (cache, namespace) = (&context.cache, blueprint.namespace.as_str());
     let get = |kind, name: &str| cache.get(kind, namespace, name);
-    let target = get(Kind::Deployment, canary.target_name());
-    let primary = get(Kind::Deployment, &blueprint.primary_name());
+    let kind = Kind::of(blueprint.workload);
+    let target = get(kind, canary.target_name());
+    let primary = get(kind, &blueprint.primary_name());
     let tied = |kind, tie: &str| cache.tied(kind, namespace, tie);
+    let remembered = match blueprint.workload {
+        Workload::DaemonSet => Kind::ControllerRevision,
+        Workload::Deployment | Workload::Service => Kind::ReplicaSet,
+    };
     let halves = [&target, &primary].into_iter().flatten();
-    let replica_sets = halves
-        .flat_map(|half| tied(Kind::ReplicaSet, text(half, "/metadata/uid")))
+    let revisions = halves
+        .flat_map(|half| tied(remembered, text(half, "/metadata/uid")))
         .collect();
     let names = blueprint.names.as_ref();
+    // A core Service that is the target is itself what users call.
+    let paired = names.filter(|_| blueprint.workload != Workload::Service);
     let service = |name: Option<&String>| name.and_then(|name| get(Kind::Service, name));
     let routes = names.into_iter().flat_map(|n| [&n.apex, &n.primary, &n.canary]);
     let routes: BTreeMap<String, Value> = routes
@@ -185,11 +200,11 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
         .collect();
     let slices = names.into_iter().flat_map(|n| [&n.primary, &n.canary]);
     Live {
-        replica_sets,
+        revisions,
         target,
         primary,
-        apex: service(names.map(|n| &n.apex)),
-        primary_service: service(names.map(|n| &n.primary)),
+        apex: service(paired.map(|n| &n.apex)),
+        primary_service: service(paired.map(|n| &n.primary)),
         canary_service: service(names.map(|n| &n.canary)),
         slices: slices.flat_map(|service| tied(Kind::EndpointSlice, service)).collect(),
         routes: Live::concerned(routes.into_values(), blueprint),
@@ -231,7 +246,7 @@ fn configs(context: &Context, canary: &Canary, live: &Live) -> Configs {
     let namespace = canary.namespace_name();
     let readable = |kind: &ConfigKind| context.track_configs && !context.cache.forbidden(kind_of(*kind), namespace);
     let kinds = ConfigKind::ALL.into_iter().filter(readable).collect();
-    let mut found = Configs::gather(&context.cache, namespace, kinds, live.templates());
+    let mut found = Configs::gather(&context.cache, namespace, kinds, live.templates().iter());
     found.promoted = configs::promoted(canary);
     found
 }

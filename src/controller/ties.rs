@@ -14,7 +14,7 @@ pub const USERS: &str = "*users";
 pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let mut words: Vec<String> = match kind {
-        Kind::ReplicaSet => items(object, "/metadata/ownerReferences")
+        Kind::ReplicaSet | Kind::ControllerRevision => items(object, "/metadata/ownerReferences")
             .filter_map(|owner| text(owner.get("uid")))
             .collect(),
         Kind::EndpointSlice => text(object.pointer("/metadata/labels/kubernetes.io~1service-name"))
@@ -26,7 +26,7 @@ pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
             .chain(text(object.pointer("/metadata/name")))
             .collect(),
         // Those that its pods read, and the copies of those that a primary would read.
-        Kind::Deployment => object
+        Kind::Deployment | Kind::DaemonSet => object
             .pointer("/spec/template")
             .map(references)
             .unwrap_or_default()

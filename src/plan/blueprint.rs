@@ -1,6 +1,6 @@
 //! The resolved wishes of a Canary about its pair.
 
-use super::Autoscaler;
+use super::{Autoscaler, Workload};
 use crate::routing::{Exposure, Names, Provider, httproute::RouteSpec};
 use serde_json::{Map, Value, json};
 
@@ -44,6 +44,10 @@ pub struct Blueprint {
     pub owner: Owner,
     /// Name of the target.
     pub target: String,
+    /// Kind of the target.
+    pub workload: Workload,
+    /// Fields of canary pods only, as [`super::overrides::fields`] has them.
+    pub overrides: Map<String, Value>,
     /// The Services' names; `None` for a worker, which has no Services.
     pub names: Option<Names>,
     /// How traffic moves.
@@ -73,7 +77,7 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    /// Name of primary's Deployment.
+    /// Name of primary, of the target's kind.
     pub fn primary_name(&self) -> String {
         format!("{}-primary", self.target)
     }
@@ -108,6 +112,8 @@ impl Blueprint {
                 uid: Some("u-1".into()),
             },
             target: "web".into(),
+            workload: Workload::Deployment,
+            overrides: Map::new(),
             names: None,
             provider: Provider::Kubernetes,
             port: None,

@@ -1,6 +1,6 @@
 //! `NAME-primary`: the copy of a verified revision that serves production.
 
-use super::{Blueprint, Selector, blueprint::prefix_matches, hash::POD_TEMPLATE_HASH, spread};
+use super::{Blueprint, Selector, Workload, blueprint::prefix_matches, daemon_set, hash::POD_TEMPLATE_HASH, spread};
 use crate::api::labels;
 use serde_json::{Map, Value, json};
 
@@ -38,7 +38,13 @@ pub fn primary(
             spec.insert(field.to_owned(), value.clone());
         }
     }
-    spec.insert("replicas".to_owned(), json!(replicas));
+    if blueprint.workload == Workload::DaemonSet {
+        // Under OnDelete a promotion would wait for somebody to delete its pods.
+        let own = daemon_set::update_strategy(target).filter(|own| own.get("type") != Some(&json!("OnDelete")));
+        spec.extend(own.map(|own| ("updateStrategy".to_owned(), own)));
+    } else {
+        spec.insert("replicas".to_owned(), json!(replicas));
+    }
     spec.insert("selector".to_owned(), json!({"matchLabels": selector.primary_labels()}));
     spec.insert(
         "template".to_owned(),
@@ -57,7 +63,7 @@ pub fn primary(
     annotations.insert(REVISION_ANNOTATION.to_owned(), json!(hash));
     json!({
         "apiVersion": "apps/v1",
-        "kind": "Deployment",
+        "kind": blueprint.workload.kind(),
         "metadata": {
             "name": blueprint.primary_name(),
             "namespace": blueprint.namespace,

@@ -1,6 +1,6 @@
 //! From a Canary and its policy to resolved wishes: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
 
-use super::{Autoscaler, Blueprint, Metadata, Owner, Port, strategy};
+use super::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, strategy};
 use crate::{
     analysis::Rules,
     api::{
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
 /// What the command line decides for Canaries that leave it open (Flagger's flags of the same names).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Defaults {
     /// `--mesh-provider`.
     pub provider: String,
@@ -35,10 +35,14 @@ const KUBE_PROXY_SETTLE: Duration = Duration::from_secs(2);
 /// Requests under way are given this long after traffic has left, unless the policy says otherwise.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// The blueprint of a Canary's pair; an error names a provider that is not built yet.
+/// The blueprint of a Canary's pair; an error names a provider or kind of target that is not built yet.
 pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, String> {
     let named = canary.provider(&defaults.provider);
     let provider = Provider::parse(named).ok_or_else(|| format!("provider {named} is not built yet"))?;
+    let kind = canary.spec.target_ref.kind.as_str();
+    let workload = Workload::parse(kind)
+        .filter(|_| !canary.targets_knative())
+        .ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
     let service = canary.spec.service.as_ref();
     let metadata = |pick: fn(&canary::CanaryService) -> Option<&canary::Metadata>| metadata(service.and_then(pick));
     Ok(Blueprint {
@@ -48,7 +52,13 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
             uid: canary.metadata.uid.clone(),
         },
         target: canary.target_name().to_owned(),
-        names: service.map(|_| Names::new(canary.service_name())),
+        workload,
+        overrides: canary.pod_overrides(),
+        names: service.map(|_| match workload {
+            // Its copies are named after it, whatever the Canary calls its Services.
+            Workload::Service => Names::new(canary.target_name()),
+            Workload::Deployment | Workload::DaemonSet => Names::new(canary.service_name()),
+        }),
         provider,
         port: service.and_then(port),
         port_discovery: service.and_then(|s| s.port_discovery).unwrap_or(false),

@@ -75,6 +75,15 @@ impl Selector {
         Ok(Self { key, value, labels })
     }
 
+    /// For a target that selects by itself, such as a core Service: its halves differ by name only.
+    pub fn by_name(name: &str) -> Self {
+        Self {
+            key: DEFAULT_KEYS.first().copied().unwrap_or_default().to_owned(),
+            value: name.to_owned(),
+            labels: Map::new(),
+        }
+    }
+
     /// Flagger's default keys, as [`Selector::of`] takes them.
     pub fn default_keys() -> Vec<String> {
         DEFAULT_KEYS.iter().map(|key| (*key).to_owned()).collect()

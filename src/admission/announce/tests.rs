@@ -1,6 +1,7 @@
 use super::*;
 use crate::admission::fake::Fake;
 use crate::admission::review::{Options, UserInfo};
+use crate::plan::hash::template_hash;
 
 const PATH: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
 

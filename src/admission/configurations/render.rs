@@ -73,7 +73,12 @@ pub fn mutating(with: &Rendering) -> Value {
     let deployments = webhook(
         with,
         Entry::MutateDeployments,
-        &json!([rule("apps", "v1", &["CREATE", "UPDATE"], &["deployments"])]),
+        &json!([rule(
+            "apps",
+            "v1",
+            &["CREATE", "UPDATE"],
+            &["deployments", "daemonsets"]
+        )]),
     );
     let services = webhook(
         with,
@@ -93,7 +98,7 @@ pub fn mutating(with: &Rendering) -> Value {
 /// The ValidatingWebhookConfiguration.
 pub fn validating(with: &Rendering) -> Value {
     let rules = json!([
-        rule("apps", "v1", &["CREATE", "UPDATE"], &["deployments"]),
+        rule("apps", "v1", &["CREATE", "UPDATE"], &["deployments", "daemonsets"]),
         rule("apps", "v1", &["UPDATE"], &["deployments/scale"]),
     ]);
     let deployments = webhook(with, Entry::ValidateDeployments, &rules);

@@ -27,14 +27,16 @@ pub struct Facts<'a> {
 /// Decides. `plan` says whether the policy would render a Canary for a Deployment, or why not.
 pub fn enrolment(request: &Request, facts: &Facts<'_>, plan: impl FnOnce(&Value) -> Result<(), String>) -> Enrolment {
     let name = request.object_name();
-    if let Some(canary) = target_canary(facts.canaries, name) {
+    let kind = request.kind.kind.as_str();
+    if let Some(canary) = target_canary(facts.canaries, kind, name) {
         // Nothing would ever end the hold of a pair that is only rehearsed.
         if (facts.dry_run || canary.dry_run()) && stage(canary) == Stage::Building {
             return Enrolment::Refused(String::from(REHEARSED));
         }
         return Enrolment::Canary(summary(canary));
     }
-    if name.is_empty() || is_half(&request.object, facts, name) {
+    // A policy enrols Deployments; whatever else is released has a Canary that says so.
+    if kind != "Deployment" || name.is_empty() || is_half(&request.object, facts, name) {
         return Enrolment::No;
     }
     if facts.dry_run {
@@ -46,11 +48,11 @@ pub fn enrolment(request: &Request, facts: &Facts<'_>, plan: impl FnOnce(&Value)
     }
 }
 
-/// The Canary that targets the Deployment `name`: a hand-written one before a generated one, then by name.
-pub fn target_canary<'a>(canaries: &'a [Arc<Canary>], name: &str) -> Option<&'a Canary> {
+/// The Canary that targets the `kind` of that `name`: a hand-written one before a generated one, then by name.
+pub fn target_canary<'a>(canaries: &'a [Arc<Canary>], kind: &str, name: &str) -> Option<&'a Canary> {
     let targets = |canary: &&Arc<Canary>| {
         let target = &canary.spec.target_ref;
-        target.kind == "Deployment" && target.name == name
+        target.kind == kind && target.name == name
     };
     let key = |canary: &&Arc<Canary>| (canary.labels().contains_key(labels::GENERATED), canary.name_any());
     canaries.iter().filter(targets).min_by_key(key).map(Arc::as_ref)
@@ -124,6 +126,10 @@ mod tests {
         let request = Request {
             name: name.into(),
             namespace: "web".into(),
+            kind: crate::admission::review::GroupVersionKind {
+                kind: "Deployment".into(),
+                ..Default::default()
+            },
             object,
             ..Request::default()
         };

@@ -1,7 +1,7 @@
 //! A new Deployment.
 
 use super::target::Target;
-use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Stage, intent};
+use super::{Canary, Context, Dress, Enrolment, Held, OUR_LABELS, Stage, intent};
 use crate::api::labels::{self, TargetState};
 
 /// What becomes of a new T; `None` leaves it alone.
@@ -37,6 +37,10 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
         held.unset(label);
     }
     held.replicas = Some(if state == TargetState::Hot { wish } else { 0 });
+    held.dress = match state {
+        TargetState::Hot => Dress::Off,
+        _ => Dress::Current,
+    };
     held.warnings.push(line(new, context, state));
     Some(held)
 }

@@ -51,6 +51,7 @@ pub(super) fn with_canary(stage: Stage) -> Context {
         ours: vec!["us".into()],
         enrolment: Enrolment::Canary(canary),
         controller_alive: true,
+        overrides: None,
         on_new_revision: OnNewRevision::Restart,
     }
 }
@@ -62,7 +63,7 @@ pub(super) fn by_policy() -> Context {
     }
 }
 
-fn request(operation: Operation, user: &str, old: &Value, new: &Value) -> Request {
+pub(super) fn request(operation: Operation, user: &str, old: &Value, new: &Value) -> Request {
     Request {
         name: "shop".into(),
         namespace: "web".into(),

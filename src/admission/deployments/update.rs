@@ -1,7 +1,7 @@
 //! A changed Deployment.
 
 use super::target::Target;
-use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Stage, intent, serves, warnings};
+use super::{Canary, Context, Dress, Enrolment, Held, OUR_LABELS, Stage, intent, serves, warnings};
 use crate::api::labels::{self, TargetState};
 
 /// What becomes of a changed T; `None` leaves it alone.
@@ -43,6 +43,7 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
     };
     let (paused, ours) = change.pause();
     held.replicas = Some(change.replicas(wish));
+    held.dress = if change.template { Dress::Current } else { Dress::Keep };
     held.paused = Some(paused);
     held.set(labels::MANAGED, "true");
     held.set(labels::DESIRED_REPLICAS, wish.to_string());

@@ -33,7 +33,8 @@ pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
             lines.push(format!("creates {kind} {twin}, a twin of {}", scaler.name));
         }
         lines.push(format!(
-            "creates Deployment {}, which serves; {} rests at 0",
+            "creates {} {}, which serves; {} rests at 0",
+            blueprint.workload.kind(),
             blueprint.primary_name(),
             blueprint.target
         ));

@@ -9,7 +9,6 @@ const FIELDS: &[&str] = &[
     "spec.ingressRef",
     "spec.routeRef",
     "spec.upstreamRef",
-    "spec.canaryAnalysis.templateVariables",
     "spec.service.trafficDistribution",
     "spec.service.headless",
     "spec.service.backendTimeout",
@@ -23,18 +22,17 @@ const FIELDS: &[&str] = &[
     "spec.service.corsPolicy",
     "spec.service.unmanagedMetadata",
     "spec.analysis.alerts",
-    "spec.analysis.canaryAnalysis.templateVariables",
 ];
 /// Providers that write routes.
 const PROVIDERS: &[&str] = &["gatewayapi:v1", "kubernetes"];
 /// Kinds of targets.
-const TARGETS: &[&str] = &["Deployment"];
+const TARGETS: &[&str] = &["Deployment", "DaemonSet", "Service"];
 
 /// One warning for each thing a Canary asks for that does not exist yet.
 pub fn unbuilt(canary: &Canary, world: &World) -> Vec<String> {
     let mut report = super::report::Report::default();
     let target = &canary.spec.target_ref.kind;
-    if !TARGETS.contains(&target.as_str()) {
+    if !TARGETS.contains(&target.as_str()) || canary.targets_knative() {
         report.warn(
             "spec.targetRef.kind",
             format!("{target} is not supported yet; nothing happens"),

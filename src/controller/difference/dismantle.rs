@@ -8,6 +8,7 @@ use crate::{
         live::{label, text},
         write::Write,
     },
+    plan::{Workload, daemon_set, overrides::Record, template},
 };
 use serde_json::{Map, Value, json};
 
@@ -15,6 +16,9 @@ impl Pair<'_> {
     // The target serves by itself: what we made goes, what we wrote on the user's objects is taken off.
     pub(super) fn dismantle(&self, writes: &mut Vec<Write>) {
         if let Some(target) = &self.live.target {
+            if let Some(author) = template::authored(target).filter(|_| Record::of(target).is_some()) {
+                writes.push(self.rewritten(target, &author, &Map::new()));
+            }
             let all = target
                 .pointer("/metadata/labels")
                 .and_then(Value::as_object)
@@ -29,10 +33,14 @@ impl Pair<'_> {
                 if label(target, labels::HELD).is_some()
                     && let Some(members) = body.as_object_mut()
                 {
-                    members.insert("spec".to_owned(), json!({"paused": null}));
+                    let spec = match self.blueprint.workload {
+                        Workload::DaemonSet => daemon_set::released(target).unwrap_or_default(),
+                        Workload::Deployment | Workload::Service => json!({"paused": null}),
+                    };
+                    members.insert("spec".to_owned(), spec);
                 }
                 writes.push(Write::Merge {
-                    kind: Kind::Deployment,
+                    kind: self.kind(),
                     namespace: self.blueprint.namespace.clone(),
                     name: self.blueprint.target.clone(),
                     body,
@@ -40,7 +48,7 @@ impl Pair<'_> {
             }
         }
         let gone = [
-            (Kind::Deployment, &self.live.primary),
+            (self.kind(), &self.live.primary),
             (Kind::Service, &self.live.primary_service),
             (Kind::Service, &self.live.canary_service),
         ];

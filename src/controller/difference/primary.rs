@@ -3,8 +3,8 @@
 use super::{Conflict, Pair};
 use crate::{
     analysis::{PrimaryTemplate, World},
-    controller::{cache::Kind, live::text, write::Write},
-    plan::primary,
+    controller::{live::text, write::Write},
+    plan::{Workload, copies, primary},
 };
 use serde_json::json;
 
@@ -26,7 +26,10 @@ impl Pair<'_> {
             (PrimaryTemplate::Revision(hash), _) => hash.clone(),
         };
         if let Some(object) = self.live.primary.as_ref().filter(|object| !self.is_ours(object)) {
-            conflicts.push(Conflict::Name("Deployment", text(object, "/metadata/name").to_owned()));
+            conflicts.push(Conflict::Name(
+                self.blueprint.workload.kind(),
+                text(object, "/metadata/name").to_owned(),
+            ));
             return;
         }
         let again = *wish == PrimaryTemplate::Keep;
@@ -37,7 +40,12 @@ impl Pair<'_> {
             .primary_replicas
             .or(live.map(|p| p.replicas))
             .unwrap_or_else(|| self.wanted());
-        let mut object = primary(target, &template, &revision, replicas, self.selector, self.blueprint);
+        let mut object = match self.blueprint.workload {
+            Workload::Service => copies::copy(&self.blueprint.primary_name(), &template, &revision, self.blueprint),
+            Workload::Deployment | Workload::DaemonSet => {
+                primary(target, &template, &revision, replicas, self.selector, self.blueprint)
+            }
+        };
         // Its autoscaler may just have given it another number: then this is decided again.
         let version = self.live.primary.as_ref().map(|p| text(p, "/metadata/resourceVersion"));
         if let (true, Some(version), Some(metadata)) = (self.seen.scaler.is_some(), version, object.get_mut("metadata"))
@@ -45,7 +53,7 @@ impl Pair<'_> {
             metadata["resourceVersion"] = json!(version);
         }
         writes.push(Write::Apply {
-            kind: Kind::Deployment,
+            kind: self.kind(),
             object,
         });
     }
@@ -56,11 +64,11 @@ impl Pair<'_> {
 
     fn resized(&self, world: &World, writes: &mut Vec<Write>) {
         let Some(live) = &self.seen.primary else { return };
-        let Some(replicas) = world.primary_replicas.filter(|r| *r != live.replicas) else {
+        let Some(replicas) = world.primary_replicas.filter(|r| !live.fixed && *r != live.replicas) else {
             return;
         };
         writes.push(Write::Merge {
-            kind: Kind::Deployment,
+            kind: self.kind(),
             namespace: self.blueprint.namespace.clone(),
             name: self.blueprint.primary_name(),
             body: json!({"spec": {"replicas": replicas}}),

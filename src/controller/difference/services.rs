@@ -2,24 +2,29 @@
 
 use super::{Conflict, Pair, escaped, patch, test_version};
 use crate::{
-    analysis::{ApexSide, Dismantle, World},
-    api::labels,
+    analysis::{ApexSide, Dismantle, Pods, World},
+    api::labels::{self, TargetState},
     controller::{
         cache::Kind,
         live::{annotation, label},
         observe::apex_side,
         write::Write,
     },
-    plan::{ServiceRole, apex_selector, generate::ORIGINAL_SELECTOR, service},
+    plan::{
+        ServiceRole, Workload, apex_selector, copies, generate::ORIGINAL_SELECTOR, primary_revision, service, template,
+    },
 };
 use serde_json::{Map, Value, json};
 
 impl Pair<'_> {
     // The Services of the two halves never change side, so they are simply made.
-    pub(super) fn halves(&self, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
+    pub(super) fn halves(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         let Some(target) = self.live.target.as_ref() else {
             return;
         };
+        if self.blueprint.workload == Workload::Service {
+            return self.canary_copy(target, world, writes, conflicts);
+        }
         let halves = [
             (ServiceRole::Primary, &self.live.primary_service),
             (ServiceRole::Canary, &self.live.canary_service),
@@ -32,8 +37,30 @@ impl Pair<'_> {
         }
     }
 
+    // Under traffic the copy stays as it is verified; before a run and between runs it follows its original.
+    fn canary_copy(&self, target: &Value, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
+        let idle = world.target_pods == Some(Pods::Dressed) || world.target_state == Some(TargetState::Rest);
+        let live = self.live.canary_service.as_ref();
+        let revision = template::revision(target).unwrap_or_default();
+        let same = live.is_some_and(|copy| primary_revision(copy) == Some(revision.as_str()));
+        if same || live.is_some() && !idle {
+            return;
+        }
+        if live.is_some_and(|copy| !self.is_ours(copy)) {
+            conflicts.push(Conflict::Name("Service", copies::canary_name(self.blueprint)));
+            return;
+        }
+        let spec = copies::copied_spec(target);
+        let object = copies::copy(&copies::canary_name(self.blueprint), &spec, &revision, self.blueprint);
+        writes.push(Write::Apply {
+            kind: Kind::Service,
+            object,
+        });
+    }
+
     pub(super) fn apex(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let Some(target) = self.live.target.as_ref() else {
+        let paired = self.blueprint.workload != Workload::Service;
+        let Some(target) = self.live.target.as_ref().filter(|_| paired) else {
             return;
         };
         if world.dismantle == Dismantle::Traffic {

@@ -1,21 +1,28 @@
 //! The target: its labels, replicas, pause, and its template on the way out.
 
-use super::Pair;
+use super::{Pair, escaped, patch};
 use crate::{
-    analysis::{Target, World},
+    analysis::{Pods, Target, World},
     api::labels,
     controller::{
-        cache::Kind,
-        live::{label, text},
+        live::{annotation, label, text},
         write::Write,
     },
-    plan::revision::{same_template, template_of},
+    plan::{
+        Workload,
+        daemon_set::{self, UPDATE_STRATEGY},
+        overrides,
+        revision::same_template,
+        revision::template_of,
+        template,
+    },
 };
 use serde_json::{Map, Value, json};
 
 impl Pair<'_> {
     pub(super) fn target(&self, world: &World, writes: &mut Vec<Write>) {
-        let (Some(object), Some(seen)) = (&self.live.target, &self.seen.target) else {
+        let paired = self.blueprint.workload != Workload::Service;
+        let (Some(object), Some(seen), true) = (&self.live.target, &self.seen.target, paired) else {
             return;
         };
         let mut wanted = Map::new();
@@ -34,50 +41,105 @@ impl Pair<'_> {
         if world.unpause {
             wanted.insert(labels::HELD.to_owned(), Value::Null);
         }
-        let mut spec = Map::new();
-        if let Some(replicas) = world.target_replicas.filter(|r| *r != seen.replicas) {
-            spec.insert("replicas".to_owned(), json!(replicas));
-        }
-        if world.unpause && seen.paused {
-            spec.insert("paused".to_owned(), Value::Null);
-        }
-        self.restored_template(world, seen, object, writes);
+        let spec = self.target_spec(world, seen, object);
+        self.template(world, seen, object, writes);
         if wanted.is_empty() && spec.is_empty() {
             return;
         }
-        let mut body =
-            json!({"metadata": {"labels": wanted, "resourceVersion": text(object, "/metadata/resourceVersion")}});
+        let mut metadata = json!({"labels": wanted, "resourceVersion": text(object, "/metadata/resourceVersion")});
+        if let (Some(members), true) = (
+            metadata.as_object_mut(),
+            world.unpause && annotation(object, UPDATE_STRATEGY).is_some(),
+        ) {
+            members.insert("annotations".to_owned(), json!({UPDATE_STRATEGY: null}));
+        }
+        let mut body = json!({"metadata": metadata});
         if let (Some(members), false) = (body.as_object_mut(), spec.is_empty()) {
             members.insert("spec".to_owned(), Value::Object(spec));
         }
         writes.push(Write::Merge {
-            kind: Kind::Deployment,
+            kind: self.kind(),
             namespace: self.blueprint.namespace.clone(),
             name: self.blueprint.target.clone(),
             body,
         });
     }
 
-    // Leaving: what serves afterwards is what was verified, even when the target holds something else.
-    fn restored_template(&self, world: &World, seen: &Target, object: &Value, writes: &mut Vec<Write>) {
-        let Some(revision) = world
+    // What of `spec` is to change, but for the template's own content.
+    fn target_spec(&self, world: &World, seen: &Target, object: &Value) -> Map<String, Value> {
+        let mut spec = Map::new();
+        match self.blueprint.workload {
+            Workload::Deployment => {
+                if let Some(replicas) = world.target_replicas.filter(|r| *r != seen.replicas) {
+                    spec.insert("replicas".to_owned(), json!(replicas));
+                }
+                if world.unpause && seen.paused {
+                    spec.insert("paused".to_owned(), Value::Null);
+                }
+            }
+            Workload::DaemonSet => {
+                let scaled = world.target_replicas.and_then(|n| daemon_set::scaled(object, n == 0));
+                let released = world.unpause.then(|| daemon_set::released(object)).flatten();
+                for part in [scaled, released].into_iter().flatten() {
+                    spec.extend(part.as_object().cloned().unwrap_or_default());
+                }
+            }
+            Workload::Service => {}
+        }
+        spec
+    }
+
+    // Leaving, what serves afterwards is what was verified, even when the target holds something else, and where its
+    // author wants it; a canary is where the Canary wants it.
+    fn template(&self, world: &World, seen: &Target, object: &Value, writes: &mut Vec<Write>) {
+        let restored = world
             .target_revision
             .as_ref()
-            .filter(|r| !same_template(r, &seen.revision))
-        else {
+            .filter(|r| !same_template(r, &seen.revision));
+        let author = match restored {
+            Some(revision) => self.live.template(revision),
+            None => template::authored(object),
+        };
+        let moved = match world.target_pods {
+            Some(Pods::Plain) => !seen.plain,
+            Some(Pods::Dressed) => !seen.dressed,
+            None => false,
+        };
+        let Some(author) = author.filter(|_| moved || restored.is_some()) else {
             return;
         };
-        let Some(template) = self.live.template(revision) else {
-            return;
+        let none = Map::new();
+        let set = if world.target_pods == Some(Pods::Dressed) {
+            &self.blueprint.overrides
+        } else {
+            &none
         };
-        writes.push(Write::Patch {
-            kind: Kind::Deployment,
-            namespace: self.blueprint.namespace.clone(),
-            name: self.blueprint.target.clone(),
-            operations: json!([
-                {"op": "test", "path": "/metadata/uid", "value": text(object, "/metadata/uid")},
-                {"op": "replace", "path": "/spec/template", "value": template},
-            ]),
-        });
+        writes.push(self.rewritten(object, &author, set));
+    }
+
+    /// The write that gives the target the template `author` with the fields `set`; a DaemonSet stays where it is.
+    pub(super) fn rewritten(&self, object: &Value, author: &Value, set: &Map<String, Value>) -> Write {
+        let (mut wanted, record) = overrides::dressed(author, set);
+        if template::is_scaled_to_zero(object) {
+            template::keep_at_zero(&mut wanted);
+        }
+        let mut operations = vec![
+            json!({"op": "test", "path": "/metadata/uid", "value": text(object, "/metadata/uid")}),
+            json!({"op": "replace", "path": "/spec/template", "value": wanted}),
+        ];
+        let path = format!("/metadata/annotations/{}", escaped(overrides::ANNOTATION));
+        match record {
+            Some(record) => {
+                if object.pointer("/metadata/annotations").is_none() {
+                    operations.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+                }
+                operations.push(json!({"op": "add", "path": path, "value": record.text()}));
+            }
+            None if annotation(object, overrides::ANNOTATION).is_some() => {
+                operations.push(json!({"op": "remove", "path": path}));
+            }
+            None => {}
+        }
+        patch(self.kind(), object, operations)
     }
 }
