@@ -47,15 +47,16 @@ pub fn is_anothers(canary: &Canary, target: &Value, adopts: bool) -> bool {
         return false;
     };
     let text = |pointer: &str| target.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    if text("/metadata/uid") != expected {
-        let made = text("/metadata/creationTimestamp").parse::<Timestamp>().ok();
-        return made
-            .zip(canary.creation_timestamp())
-            .is_some_and(|(made, generated)| made < generated.0);
-    }
     let admitted = target
         .pointer("/metadata/labels")
         .is_some_and(|all| all.get(labels::MANAGED).is_some());
+    if text("/metadata/uid") != expected {
+        let made = text("/metadata/creationTimestamp").parse::<Timestamp>().ok();
+        // Both are whole seconds: of two made in one second, only what the door has let in can be the later one.
+        return made
+            .zip(canary.creation_timestamp())
+            .is_some_and(|(made, generated)| made < generated.0 || made == generated.0 && !admitted);
+    }
     !admitted && !adopts
 }
 
@@ -146,6 +147,11 @@ mod tests {
     fn a_deployment_that_was_there_before_is_not_the_one_that_was_refused() {
         let before = target("old", "2026-11-23T09:00:00Z", false);
         assert!(is_anothers(&generated(), &before, true));
+        // Within one second, the door's label tells which came first.
+        for (admitted, anothers) in [(false, true), (true, false)] {
+            let same_second = target("other", "2026-11-23T10:00:10Z", admitted);
+            assert_eq!(is_anothers(&generated(), &same_second, true), anothers);
+        }
         assert!(!is_anothers(
             &generated(),
             &target("new", "2026-11-23T10:00:10Z", true),
