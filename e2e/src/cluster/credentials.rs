@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::artefact::hex;
+use super::mesh::PILOT;
 use super::nodes::{FIRST, SECOND};
 use super::places::{API_SERVER, Places};
 
 /// The parts with an identity of their own: short name, user, groups.
-const USERS: [(&str, &str, &str); 11] = [
+const USERS: [(&str, &str, &str); 12] = [
     ("admin", "admin", "system:masters"),
     ("harness", "harness", "system:masters"),
     ("controllers", "system:kube-controller-manager", ""),
@@ -25,6 +26,7 @@ const USERS: [(&str, &str, &str); 11] = [
     ("traefik", "traefik", "system:masters"),
     ("prometheus", "prometheus", "system:masters"),
     ("metrics-server", "metrics-server", "system:masters"),
+    (PILOT, PILOT, "system:masters"),
 ];
 
 /// Writes the token file, and one token and one kubeconfig for each user.

@@ -13,6 +13,7 @@ mod gateway;
 mod golang;
 mod image;
 mod lock;
+mod mesh;
 mod network;
 mod node;
 mod nodes;
@@ -36,6 +37,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 pub use image::Image;
 use lock::Lock;
+pub use mesh::NAME as MESH_GATEWAY_NAME;
 use places::{GATEWAY, HOST, PROMETHEUS, Places};
 use programs::Programs;
 pub use programs::{flagger, kwok, kwok_source};
@@ -174,6 +176,7 @@ pub fn prepare_on_demand() -> Result<()> {
     programs::kwok()?;
     programs::kwok_source()?;
     autoscaling::prepare()?;
+    mesh::prepare()?;
     println!(
         "what scenes ask for is there after {:.1} s",
         began.elapsed().as_secs_f64()

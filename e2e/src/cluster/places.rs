@@ -16,6 +16,10 @@ pub const API_SERVER: &str = "https://10.244.0.1:6443";
 pub const GATEWAY: &str = "127.0.0.1:18080";
 /// The gateway's own metrics and ping.
 pub const GATEWAY_ADMIN: &str = "127.0.0.1:18081";
+/// Where the second gateway answers, once a scene has asked for it.
+pub const MESH_GATEWAY: &str = "127.0.0.1:18180";
+/// The second gateway's metrics and readiness.
+pub const MESH_GATEWAY_ADMIN: &str = "127.0.0.1:18181";
 /// Prometheus, for the host and for pods alike.
 pub const PROMETHEUS: &str = "10.244.0.1:19090";
 

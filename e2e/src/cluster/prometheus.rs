@@ -5,17 +5,20 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::credentials;
-use super::places::{API_SERVER, GATEWAY_ADMIN, PROMETHEUS, Places};
+use super::places::{API_SERVER, GATEWAY_ADMIN, MESH_GATEWAY_ADMIN, PROMETHEUS, Places};
 use super::process;
 use super::programs::Programs;
 
-/// Starts Prometheus. It scrapes the gateway, and every pod that asks for it by annotation.
+/// Starts Prometheus. It scrapes the gateways, and every pod that asks for it by annotation.
 pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     let config = format!(
         r#"global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 10s}}
 scrape_configs:
 - job_name: traefik
   static_configs: [{{targets: ["{GATEWAY_ADMIN}"]}}]
+- job_name: envoy
+  metrics_path: /stats/prometheus
+  static_configs: [{{targets: ["{MESH_GATEWAY_ADMIN}"]}}]
 - job_name: kubernetes-pods
   kubernetes_sd_configs:
   - role: pod

@@ -41,7 +41,11 @@ pub fn http_get(address: &str, path: &str) -> String {
     let answer = || -> Option<String> {
         let mut stream = TcpStream::connect_timeout(&address.parse().ok()?, limit).ok()?;
         stream.set_read_timeout(Some(limit)).ok()?;
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )
+        .ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         Some(answer)

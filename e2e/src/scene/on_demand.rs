@@ -4,6 +4,8 @@ use anyhow::Result;
 
 use super::Scene;
 use crate::cluster::Cluster;
+use crate::cluster::places::MESH_GATEWAY;
+use crate::load::Load;
 
 impl Scene {
     /// Waits until autoscalers on CPU work: metrics-server has figures of every node. The first call on a machine builds
@@ -21,6 +23,16 @@ impl Scene {
     /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
     pub async fn second_node(&self) -> Result<()> {
         self.prepare(Cluster::second_node).await
+    }
+
+    /// Waits until the second gateway serves, which copies requests as Traefik cannot.
+    pub async fn mesh_gateway(&self) -> Result<()> {
+        self.prepare(Cluster::mesh_gateway).await
+    }
+
+    /// The usual load on an app of that name, through the second gateway.
+    pub fn mesh_load(&self, app: &str) -> Result<Load> {
+        Ok(Load::on(MESH_GATEWAY.parse()?, self.host(app)))
     }
 
     async fn prepare(&self, make: fn(&Cluster) -> Result<()>) -> Result<()> {

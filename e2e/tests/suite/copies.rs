@@ -1,0 +1,148 @@
+//! Mirroring through a gateway that can copy requests: Envoy, led by Istio's pilot. What the copies were and that nobody
+//! was answered by the new version is counted in the pods.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::cluster::MESH_GATEWAY_NAME;
+use e2e::load::until_reachable;
+use e2e::scene::{App, CanaryView, Scene, play};
+use serde_json::{Value, json};
+
+use crate::policy::PATIENCE;
+use crate::shares::{Counts, count};
+
+/// How far the copied share may be from what was asked for, in points.
+const POINTS: f64 = 6.0;
+
+/// Copies are measured by the requests that primary answered.
+fn answered([answered, _]: [u64; 2]) -> u64 {
+    answered
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blue_green_with_copies_in_rising_shares_shows_nobody_the_new_version_before_its_time() {
+    play("copies-rising", async |scene| {
+        let analysis = json!({"interval": "6s", "threshold": 2, "iterations": 3, "mirror": true});
+        let (app, mut canary) = through_mesh(scene, &analysis);
+        canary["spec"]["canaryAnalysis"] = json!({"stepWeightPromotion": 20, "maxMirrorWeight": 60});
+        settled(scene, &app, &canary).await?;
+        let running = scene.mesh_load("app")?.start()?;
+        scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
+        let counted = copied(scene).await?;
+        scene.phase("app", "Succeeded", PATIENCE).await?;
+        let report = running.stop().await?;
+        report.nothing_lost()?;
+        println!("{} requests, 0 lost", report.requests());
+        for share in [20, 40, 60] {
+            let copies = counted
+                .get(&share)
+                .with_context(|| format!("no share of {share} in {counted:?}"))?;
+            copies.are(share, POINTS, answered)?;
+        }
+        ensure!(report.first_all_on("v2").is_some(), "{:?}", report.versions());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_weighted_release_is_first_checked_with_copies() {
+    play("copies-weighted", async |scene| {
+        let analysis = json!({
+            "interval": "5s", "threshold": 2, "stepWeights": [30, 60], "mirror": true, "mirrorWeight": 50,
+        });
+        let (app, canary) = through_mesh(scene, &analysis);
+        settled(scene, &app, &canary).await?;
+        let running = scene.mesh_load("app")?.start()?;
+        scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
+        let counted = copied(scene).await?;
+        scene.phase("app", "Succeeded", PATIENCE).await?;
+        let report = running.stop().await?;
+        report.nothing_lost()?;
+        println!("{} requests, 0 lost", report.requests());
+        let copies = counted.get(&50).context("no copies before the first weight")?;
+        copies.are(50, POINTS, answered)?;
+        ensure!(report.first_all_on("v2").is_some(), "{:?}", report.versions());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_fails_on_copies_is_rolled_back_before_any_user_met_it() {
+    play("copies-bad", async |scene| {
+        let probe = json!({
+            "name": "copies", "templateRef": {"name": "copies"}, "thresholdRange": {"min": 99}, "interval": "4s",
+        });
+        let analysis = json!({
+            "interval": "4s", "threshold": 2, "iterations": 5, "mirror": true, "metrics": [probe],
+        });
+        let (app, canary) = through_mesh(scene, &analysis);
+        scene.apply(&template(scene).to_string()).await?.succeeded()?;
+        settled(scene, &app, &canary).await?;
+        let running = scene.mesh_load("app")?.start()?;
+        let failing = app.at("v2").with("ERROR_RATE", "0.5");
+        scene.apply(&failing.manifest()).await?.succeeded()?;
+        scene.phase("app", "Failed", PATIENCE).await?;
+        let report = running.stop().await?;
+        report.nothing_lost()?;
+        println!("{} requests, 0 lost, {:?}", report.requests(), report.versions());
+        ensure!(
+            report.first_seen("v2").is_none(),
+            "a user met v2: {:?}",
+            report.versions()
+        );
+        let told = scene.objects().told("app").await?;
+        ensure!(told.iter().any(|line| line.contains("advancement copies")), "{told:?}");
+        Ok(())
+    })
+    .await;
+}
+
+/// The success rate of what the canary's Service was sent by the second gateway, copies too.
+fn template(scene: &Scene) -> Value {
+    let requests =
+        "envoy_cluster_upstream_rq{cluster_name=\"outbound|9898||app-canary.{{ namespace }}.svc.cluster.local\"";
+    let query = format!(
+        "sum(rate({requests}, response_code!~\"5.*\"}}[{{{{ interval }}}}])) / sum(rate({requests}}}[{{{{ interval }}}}])) * 100"
+    );
+    json!({
+        "apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": {"name": "copies"},
+        "spec": {"provider": {"type": "prometheus", "address": scene.cluster.prometheus}, "query": query},
+    })
+}
+
+fn through_mesh(scene: &Scene, analysis: &Value) -> (App, Value) {
+    let app = App::new("app", "v1");
+    let mut canary = app.canary(&scene.host("app"), analysis, 60);
+    canary["spec"]["service"]["gatewayRefs"] = json!([{"name": MESH_GATEWAY_NAME, "namespace": "gateway-system"}]);
+    (app, canary)
+}
+
+async fn settled(scene: &Scene, app: &App, canary: &Value) -> Result<()> {
+    scene.mesh_gateway().await?;
+    scene.label().await?;
+    scene.apply(&canary.to_string()).await?.succeeded()?;
+    scene.apply(&app.manifest()).await?.succeeded()?;
+    scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+    until_reachable(&scene.mesh_load("app")?, Duration::from_secs(20)).await?;
+    Ok(())
+}
+
+/// What primary was asked and what the canary got copies of, by the share that the route asked for.
+async fn copied(scene: &Scene) -> Result<BTreeMap<u64, Counts>> {
+    let (host, shadow) = (scene.host("app"), format!("{}-shadow", scene.host("app")));
+    count(scene, [("app-primary", &host), ("app", &shadow)], mirrored).await
+}
+
+/// The share of requests that the route copies, in percent.
+fn mirrored(_: &CanaryView, route: &Value) -> Option<u64> {
+    let filters = route.pointer("/spec/rules/0/filters").and_then(Value::as_array);
+    let mirror = filters
+        .into_iter()
+        .flatten()
+        .find_map(|filter| filter.get("requestMirror"))?;
+    Some(mirror["percent"].as_u64().unwrap_or(100))
+}
