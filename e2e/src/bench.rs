@@ -4,7 +4,7 @@ mod code;
 mod fleet;
 mod histogram;
 mod machine;
-mod peer;
+pub(crate) mod peer;
 mod phases;
 mod policy;
 mod report;

@@ -7,4 +7,5 @@ pub mod demo;
 pub mod install;
 pub mod load;
 pub mod manifests;
+pub mod record;
 pub mod scene;

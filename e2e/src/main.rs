@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use e2e::cluster::{self, Cluster, Image};
-use e2e::{bench, checks, demo, install, manifests};
+use e2e::{bench, checks, demo, install, manifests, record};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -30,6 +30,11 @@ enum Verb {
     Lint,
     /// The benchmarks; they write docs/benchmarks.md
     Bench(bench::Options),
+    /// Record what the real Flagger does in the histories of tests/flagger
+    Record {
+        /// Only these; all when none is named
+        names: Vec<String>,
+    },
     /// Render manifests/ again from the chart
     Manifests,
     /// End the cluster; nothing of it goes on running
@@ -74,6 +79,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Test => checks::test().await?,
         Verb::Lint => checks::lint().await?,
         Verb::Bench(options) => bench::bench(options).await?,
+        Verb::Record { names } => record::record(&names).await?,
         Verb::Manifests => manifests::write(&manifests::helm()).await?,
         Verb::Down => {
             cluster::down()?;
