@@ -2,7 +2,7 @@
 
 mod build;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -30,11 +30,10 @@ pub async fn install(cluster: &Cluster, profile: Profile) -> Result<()> {
 
     let began = Instant::now();
     // Helm installs CRDs once and never changes them again, so a newer schema needs this.
-    let crds = root().join("charts/coalmine/crds");
     let mut apply = Command::new(&cluster.kubectl);
     apply
         .args(["apply", "--server-side", "--force-conflicts", "-f"])
-        .arg(&crds);
+        .arg(crds());
     run(with_kubeconfig(&mut apply, cluster)).await?;
     let mut helm = Command::new(&cluster.helm);
     helm.args(["upgrade", "--install", "coalmine"])
@@ -49,6 +48,11 @@ pub async fn install(cluster: &Cluster, profile: Profile) -> Result<()> {
     wait_for_the_door(cluster, Duration::from_secs(30)).await?;
     println!("Coalmine installed and ready: {:.1} s", seconds(began));
     Ok(())
+}
+
+/// The folder with the CRDs.
+pub fn crds() -> PathBuf {
+    root().join("charts/coalmine/crds")
 }
 
 fn bring_images(cluster: &Cluster, binaries: &Binaries, tag: &str) -> Result<()> {

@@ -133,7 +133,26 @@ impl Model {
                     primary.replicas = wanted.unwrap_or(primary.replicas);
                 }
             }
-            (Some(PrimaryTemplate::Keep), None) | (None, None) => {}
+            // Somebody deleted it: it is made again from what was promoted, and reads the copies that are still there.
+            (Some(PrimaryTemplate::Keep), primary @ None) => {
+                let Some(promoted) = self.state.last_promoted.clone() else {
+                    return;
+                };
+                let all = (1u8..=3).flat_map(|template| (0u8..=3).map(move |read| (template, read)));
+                let of = all
+                    .into_iter()
+                    .find(|(template, read)| revision(*template, *read) == promoted);
+                if let Some((template, read)) = of.filter(|_| spend()) {
+                    *primary = Some(Workload {
+                        template,
+                        running: template,
+                        replicas: wanted.unwrap_or(1),
+                        ready: 0,
+                        read,
+                    });
+                }
+            }
+            (None, None) => {}
         }
     }
 

@@ -1,0 +1,116 @@
+//! What Flagger 1.44 gets wrong in its machine: the history that triggers each fault there, and what happens here. The
+//! whole list, with the scenes on the cluster for the rest of it, is in docs/flagger.md.
+
+use super::*;
+
+/// Flagger scales the original Deployment to zero and points the Service at a primary that never started.
+#[test]
+fn a_primary_that_never_starts_leaves_the_live_app_alone() {
+    let mut model = Model::hot(weighted());
+    model.happen(&Happening::Pods(false));
+    for _ in 0..300 {
+        model.step(false);
+        model.now += model::seconds(1);
+        let target = model.target.as_ref().unwrap();
+        assert_eq!((target.replicas, target.ready), (2, 2), "{:?}", model.state);
+        assert_eq!((model.apex, model.traffic), (ApexSide::Target, Traffic::CANARY));
+    }
+    assert_eq!(model.state.phase, Phase::Initializing);
+    assert!(model.notes.iter().any(|note| matches!(note, Note::PrimaryNotReady(_))));
+    model.happen(&Happening::Pods(true));
+    run(&mut model);
+    assert_eq!(model.state.phase, Phase::Initialized);
+}
+
+/// Flagger makes it anew from the target's template, which may be the one that failed.
+#[test]
+fn a_deleted_primary_comes_back_as_what_was_verified() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.answer = 1;
+    model.happen(&Happening::Apply(2));
+    run(&mut model);
+    assert_eq!(model.state.phase, Phase::Failed);
+    model.primary = None;
+    run(&mut model);
+    assert_eq!(model.primary.as_ref().unwrap().template, 1);
+    assert_eq!(model.state.phase, Phase::Failed, "and nothing else happened");
+}
+
+/// Flagger forgets a revision when its first pass after a failure meets an error.
+#[test]
+fn a_revision_applied_after_a_failure_is_released_wherever_the_program_dies() {
+    for writes in 0..4 {
+        let mut model = Model::cold(weighted());
+        run(&mut model);
+        model.answer = 1;
+        model.happen(&Happening::Apply(2));
+        run(&mut model);
+        model.answer = 0;
+        model.happen(&Happening::Apply(3));
+        model.happen(&Happening::Crash(writes));
+        model.step(false);
+        run(&mut model);
+        assert_eq!(model.state.last_promoted, Some(hash(3)), "after {writes} writes");
+    }
+}
+
+/// Flagger goes on analysing what already serves, promotes it, and runs once more.
+#[test]
+fn going_back_in_mid_run_ends_it_without_another() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.notes.clear();
+    model.happen(&Happening::Apply(2));
+    until(&mut model, Stage::Analysing);
+    model.happen(&Happening::Apply(1));
+    run(&mut model);
+    let runs = |note: &&Note| matches!(note, Note::NewRevision | Note::Restarting | Note::Copying);
+    assert_eq!(model.notes.iter().filter(runs).count(), 1, "{:?}", model.notes);
+    assert!(model.notes.contains(&Note::Cancelled));
+    assert_eq!(model.state.phase, Phase::Succeeded);
+    assert_eq!(model.state.last_promoted, Some(hash(1)));
+}
+
+/// Flagger waits for ever for a mirror that its provider does not have.
+#[test]
+fn a_mirror_that_cannot_be_is_said_and_done_without() {
+    let mut model = Model::cold(weighted());
+    model.rules.mirror = vec![50];
+    model.mirrors = false;
+    run(&mut model);
+    model.happen(&Happening::Apply(2));
+    run(&mut model);
+    assert!(model.notes.contains(&Note::NoMirror));
+    assert_eq!(model.state.last_promoted, Some(hash(2)));
+}
+
+/// Flagger begins its steps anew when somebody writes the route.
+#[test]
+fn a_route_written_by_others_is_put_right_and_the_steps_go_on() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.notes.clear();
+    model.happen(&Happening::Apply(2));
+    while model.traffic != Traffic::share(40) {
+        model.step(false);
+        model.now += model::seconds(1);
+    }
+    model.happen(&Happening::ForeignRoute(Traffic::PRIMARY));
+    model.step(true);
+    assert_eq!(model.traffic, Traffic::share(40));
+    run(&mut model);
+    let weights: Vec<&Note> = model
+        .notes
+        .iter()
+        .filter(|note| matches!(note, Note::CanaryWeight(_)))
+        .collect();
+    assert_eq!(
+        weights,
+        [
+            &Note::CanaryWeight(20),
+            &Note::CanaryWeight(40),
+            &Note::CanaryWeight(60)
+        ]
+    );
+}
