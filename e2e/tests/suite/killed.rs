@@ -10,7 +10,6 @@ use crate::policy::PATIENCE;
 const KILLS: u32 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn an_apply_while_the_webhook_is_away_goes_through_and_is_analysed_once_it_is_back() {
     play_alone("bypassed", async |scene| {
         let app = App::new("app", "v1");
@@ -37,7 +36,6 @@ async fn an_apply_while_the_webhook_is_away_goes_through_and_is_analysed_once_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn a_controller_killed_again_and_again_ends_every_run_as_it_would_have() {
     play_alone("killed", async |scene| {
         let app = App::new("app", "v1");

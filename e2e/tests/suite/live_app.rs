@@ -44,7 +44,6 @@ async fn a_label_enrols_a_live_app_without_a_run_and_without_a_lost_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "failed on a busy machine; not seen to pass on a calm one yet"]
 async fn an_apply_right_after_the_label_is_held_and_then_released_as_a_canary() {
     play("live-apply", async |scene| {
         let app = live(scene).await?;

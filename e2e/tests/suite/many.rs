@@ -20,7 +20,6 @@ const LATE: Duration = Duration::from_secs(1);
 const STEPS: [u32; 6] = [10, 20, 30, 40, 50, 60];
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn fifty_releases_keep_their_pace_while_the_metrics_server_of_one_hangs() {
     play_alone("many", async |scene| {
         let nodes = scene.fake_nodes(2).await?;

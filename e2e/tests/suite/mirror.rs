@@ -10,7 +10,6 @@ use serde_json::json;
 use crate::policy::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn a_gateway_that_cannot_copy_requests_is_named_and_loses_none() {
     play("mirror", async |scene| {
         let app = App::new("app", "v1");

@@ -16,9 +16,13 @@ async fn a_plain_app_is_served_and_the_gateway_counts_each_backend_under_the_nam
             {"name": "app", "port": 9898, "weight": 80},
             {"name": "app-canary", "port": 9898, "weight": 20},
         ]);
-        for object in [app.service(), twin, route, app.deployment()] {
+        for object in [app.service(), twin, app.deployment()] {
             scene.apply(&object.to_string()).await?.succeeded()?;
         }
+        // The route comes last: a gateway that knew of one Service's pods before the other's would answer 503 for the other.
+        let rollout = ["rollout", "status", "deployment/app", "--timeout=60s"];
+        scene.kubectl(&rollout).await?.succeeded()?;
+        scene.apply(&route.to_string()).await?.succeeded()?;
         scene.reachable("app", Duration::from_secs(60)).await?;
         let running = scene.load("app")?.start()?;
         let series = format!(

@@ -34,7 +34,6 @@ async fn a_quota_that_refuses_the_deployment_leaves_no_children() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn a_name_that_exists_or_a_second_validator_leaves_no_children() {
     play("sweep-exists", async |scene| {
         scene.label().await?;
@@ -48,14 +47,12 @@ async fn a_name_that_exists_or_a_second_validator_leaves_no_children() {
             .await?
             .refused()?;
         assert!(said.err.contains("AlreadyExists"), "{}", said.err);
+        let objects = scene.objects();
+        assert!(objects.canary("app").await?.is_some(), "a pair was generated");
 
         let refuser = Refuser::install(scene).await?;
         scene.apply(&refuser.marked(&App::new("late", "v1"))).await?.refused()?;
-        let objects = scene.objects();
-        assert!(
-            objects.canary("app").await?.is_some() && objects.canary("late").await?.is_some(),
-            "both were generated"
-        );
+        assert!(objects.canary("late").await?.is_some(), "a pair was generated");
         swept(scene, "late").await?;
         swept(scene, "app").await?;
         refuser.remove().await?;

@@ -28,7 +28,6 @@ async fn a_server_side_apply_without_force_does_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn a_canary_of_another_name_takes_over_and_the_generated_one_goes() {
     play("takeover-other", async |scene| {
         taken_over(scene, "mine", &["apply", "-f", "-"]).await

@@ -108,7 +108,6 @@ async fn loads_at_once_are_routed_by_their_headers_and_by_the_cookies_they_were_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn coalmine_in_its_pod_reaches_the_receiver_and_acts_on_what_it_answers() {
     play("tools-hooks", async |scene| {
         let hooks = scene.hooks().await?;

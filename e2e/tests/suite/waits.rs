@@ -12,7 +12,6 @@ const ROUNDS: usize = 5;
 const WAIT: &str = "--timeout=120s";
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn twenty_waits_after_an_apply_never_answer_for_the_revision_before() {
     play("waits", async |scene| {
         scene.label().await?;
@@ -45,7 +44,6 @@ async fn twenty_waits_after_an_apply_never_answer_for_the_revision_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn a_wait_for_a_bad_release_does_not_return_true_and_health_checks_see_it() {
     play("waits-bad", async |scene| {
         scene.label().await?;
@@ -82,7 +80,6 @@ async fn a_wait_for_a_bad_release_does_not_return_true_and_health_checks_see_it(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not seen to pass on a calm machine yet"]
 async fn a_change_that_a_second_validator_refuses_is_taken_back() {
     play("waits-refused", async |scene| {
         scene.label().await?;
