@@ -16,6 +16,8 @@ use crate::cluster::Cluster;
 use crate::install::{Profile, install, root};
 use crate::scene::{Answer, App, Hooks, Scene};
 
+/// What client-go puts before a message once an object has had many events; Flagger did not write it.
+const COMBINED: &str = "(combined from similar events): ";
 const QUERY: &str = "/api/v1/query";
 /// No history takes longer; Flagger raises intervals to 10 s.
 const LONGEST: Duration = Duration::from_secs(400);
@@ -146,7 +148,7 @@ async fn follow(scene: &Scene, app: &App, history: &Value) -> Result<Value> {
         }
         tokio::select! {
             event = events.try_next() => if let Some(message) = event?.and_then(|e: Event| e.message) && !listing {
-                said.push(message.replace(&scene.namespace, "NS"));
+                said.push(message.replace(&scene.namespace, "NS").replace(COMBINED, ""));
             },
             canary = canaries.try_next() => if let Some(phase) = canary?.and_then(phase) && !listing && phases.last() != Some(&phase) {
                 phases.push(phase);

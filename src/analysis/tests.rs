@@ -1,6 +1,8 @@
 //! Random histories against a model of a cluster: whatever people and pods do, and wherever the program is killed, the
 //! invariants hold and every history comes to rest.
 
+mod faults;
+mod flagger;
 mod gates;
 mod hooks;
 mod model;
