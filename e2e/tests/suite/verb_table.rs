@@ -196,6 +196,11 @@ impl Cell<'_> {
         }
         scene.apply(&self.current().manifest()).await?.succeeded()?;
         scene.phase(name, self.phase.shown(), PATIENCE).await?;
+        // A PUT that crosses a write of the Deployment controller is a conflict.
+        self.until("the Deployment controller to have seen it", |_, target| {
+            target["status"]["observedGeneration"] == target["metadata"]["generation"]
+        })
+        .await?;
         match self.phase {
             Phase::Running => self.until("a weight of 20", |canary, _| canary.weight() == 20).await,
             Phase::Failed => self.until("no pod of a failed revision wanted", rests).await,
