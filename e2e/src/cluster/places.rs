@@ -1,6 +1,7 @@
 //! Where things are: the cache, the state of the running cluster, and the fixed addresses it uses.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 
@@ -48,8 +49,18 @@ impl Places {
     }
 
     /// The pinned parts of the cluster in this repository.
-    pub fn parts() -> &'static Path {
-        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/cluster"))
+    pub fn parts() -> PathBuf {
+        Self::package().join("cluster")
+    }
+
+    /// This package in the clone that cargo was called in. Clones that share a target directory share binaries, and
+    /// what was compiled into one may name a clone that is gone.
+    pub fn package() -> &'static Path {
+        static HERE: LazyLock<PathBuf> = LazyLock::new(|| {
+            let called = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+            called.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
+        });
+        &HERE
     }
 
     /// The kubeconfig of the cluster's admin.

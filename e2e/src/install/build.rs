@@ -5,6 +5,8 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+
+use crate::cluster::Places;
 use tokio::process::Command;
 
 /// Where cargo put the static binaries.
@@ -27,7 +29,7 @@ pub enum Profile {
 
 /// The top of this repository.
 pub fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = Places::package();
     here.parent().unwrap_or(here)
 }
 

@@ -149,8 +149,11 @@ fn text(note: Note) -> Option<String> {
 }
 
 fn histories() -> Vec<(String, History)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/flagger");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    // cargo runs tests at the top of the package.
+    let mut files: Vec<PathBuf> = fs::read_dir("tests/flagger")
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
     files.sort();
     files
         .into_iter()
