@@ -71,11 +71,15 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
             takeover::hand_over(context, &canary, &heir).await?;
             return Ok(None);
         }
-        Place::Heir if is_leaving(&canary) => {
+        Place::Heir(_) if is_leaving(&canary) => {
             finish::release(context, &canary).await?;
             return Ok(None);
         }
-        Place::Heir => return Ok(Some(HANDED_OVER)),
+        Place::Heir(acting) => {
+            // At rest it has no event of its own that would show it its heir.
+            context.queue.send(self::key(&acting));
+            return Ok(Some(HANDED_OVER));
+        }
         Place::Alone | Place::Predecessor(_) => {}
     }
     if finish::released_at_once(context, &canary).await? {

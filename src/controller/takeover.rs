@@ -24,8 +24,8 @@ pub enum Place {
     Alone,
     /// Generated, and a hand-written one is there.
     Predecessor(Arc<Canary>),
-    /// Hand-written, and the generated one still acts.
-    Heir,
+    /// Hand-written, and this generated one still acts.
+    Heir(Arc<Canary>),
 }
 
 /// The place of `canary` among `all` of its namespace.
@@ -41,10 +41,8 @@ pub fn place(canary: &Canary, all: &[Arc<Canary>]) -> Place {
             .min_by_key(|heir| heir.name_any())
             .map_or(Place::Alone, |heir| Place::Predecessor(heir.clone()));
     }
-    if others.any(|other| was_generated(other)) {
-        return Place::Heir;
-    }
-    Place::Alone
+    let acting = others.find(|other| was_generated(other));
+    acting.map_or(Place::Alone, |acting| Place::Heir(acting.clone()))
 }
 
 // Also on its way out.
@@ -132,11 +130,11 @@ mod tests {
         let (ours, theirs) = (canary("shop", true, false), canary("mine", false, false));
         let all = [ours.clone(), theirs.clone()];
         assert_eq!(place(&ours, &all), Place::Predecessor(theirs.clone()));
-        assert_eq!(place(&theirs, &all), Place::Heir);
+        assert_eq!(place(&theirs, &all), Place::Heir(ours.clone()));
         let going = canary("shop", true, true);
         let all = [going.clone(), theirs.clone()];
         assert_eq!(place(&going, &all), Place::Predecessor(theirs.clone()));
-        assert_eq!(place(&theirs, &all), Place::Heir);
+        assert_eq!(place(&theirs, &all), Place::Heir(going.clone()));
         assert_eq!(place(&theirs, std::slice::from_ref(&theirs)), Place::Alone);
         let withdrawn = canary("mine", false, true);
         assert_eq!(place(&ours, &[ours.clone(), withdrawn]), Place::Alone);

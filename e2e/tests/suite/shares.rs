@@ -61,10 +61,9 @@ pub async fn count(
         if now != share {
             (share, since, last) = (now, Instant::now(), None);
         } else if let Some(percent) = share.filter(|_| since.elapsed() > SETTLE) {
-            let mut seen = [0; 2];
-            for (count, (deployment, host)) in seen.iter_mut().zip(sides) {
-                *count = objects.received(deployment, host, "/").await?;
-            }
+            // At once: what comes in between two readings would be counted for the later side only.
+            let [one, other] = sides.map(|(deployment, host)| objects.received(deployment, host, "/"));
+            let seen: [u64; 2] = tokio::try_join!(one, other)?.into();
             // Counts of a stretch in which the share moved say nothing of either share.
             let still = wanted(scene, &asked).await? == share;
             if let Some(before) = last.filter(|_| still) {
