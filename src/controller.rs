@@ -22,6 +22,7 @@ mod live;
 mod measured;
 mod namespaces;
 mod observe;
+mod perform;
 mod queue;
 mod readiness;
 mod record;
@@ -35,5 +36,6 @@ mod ties;
 mod trouble;
 mod wanted;
 mod write;
+mod written;
 
 pub use run::{Settings, run};

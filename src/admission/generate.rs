@@ -22,20 +22,25 @@ use crate::routing::Traffic;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, discovery::ApiResource};
+use parking_lot::Mutex;
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// Longest time that generation may add to a request.
 pub const BUDGET: Duration = Duration::from_millis(250);
 /// Requests that generate at once; others leave it to the controller.
 const AT_ONCE: usize = 32;
+/// How long the controller makes everything after a request that took longer than its budget.
+const REST: Duration = Duration::from_secs(2);
 
 /// Makes objects.
 pub struct Generator {
     client: Client,
     turns: Semaphore,
     budget: Duration,
+    /// Until when nothing is tried: the API server did not keep up.
+    rests_until: Mutex<Option<Instant>>,
 }
 
 impl Generator {
@@ -45,6 +50,7 @@ impl Generator {
             client,
             turns: Semaphore::new(AT_ONCE),
             budget,
+            rests_until: Mutex::new(None),
         }
     }
 
@@ -70,6 +76,9 @@ impl Generator {
     /// Makes what `plan` says for the admitted Deployment of `request`; returns what the requester should know.
     pub async fn generate(&self, request: &Request, plan: Plan) -> Option<String> {
         let name = plan.blueprint.target.clone();
+        if self.rests() {
+            return Some(completed_later(&name, "the API server is busy"));
+        }
         let work = async {
             let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
             self.make(request, plan).await
@@ -77,7 +86,10 @@ impl Generator {
         let reason = match tokio::time::timeout(self.budget, work).await {
             Ok(Ok(())) => return None,
             Ok(Err(reason)) => reason,
-            Err(_) => format!("took longer than {} ms", self.budget.as_millis()),
+            Err(_) => {
+                *self.rests_until.lock() = Some(Instant::now() + REST);
+                format!("took longer than {} ms", self.budget.as_millis())
+            }
         };
         tracing::warn!(
             namespace = request.namespace,
@@ -85,9 +97,12 @@ impl Generator {
             reason,
             "not everything was generated at admission"
         );
-        Some(format!(
-            "coalmine: {name}: the controller completes what could not be made at once ({reason})"
-        ))
+        Some(completed_later(&name, &reason))
+    }
+
+    // What is given up half-way is done a second time by the controller, which a busy API server can do without.
+    fn rests(&self) -> bool {
+        self.rests_until.lock().is_some_and(|until| Instant::now() < until)
     }
 
     async fn make(&self, request: &Request, mut plan: Plan) -> Result<(), String> {
@@ -141,6 +156,10 @@ impl Generator {
             result => result.map(|_| ()),
         }
     }
+}
+
+fn completed_later(name: &str, reason: &str) -> String {
+    format!("coalmine: {name}: the controller completes what could not be made at once ({reason})")
 }
 
 // Without force: a field that somebody else owns is theirs.

@@ -10,6 +10,7 @@ use super::{
     live::text,
     queue::{Key, Sender},
     served::Served,
+    written::Written,
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
@@ -74,6 +75,8 @@ pub struct Context {
     pub checks: Mutex<HashMap<Key, Finished>>,
     /// The version of the status we wrote last; a cache that has an older one would repeat a step.
     pub written: Mutex<HashMap<Key, u64>>,
+    /// What steps wrote of other objects.
+    pub objects_written: Written,
     /// Since when the target of a Canary is missed.
     pub missed: Mutex<HashMap<Key, Timestamp>>,
     /// Why which Deployment (by uid) was last said not to be enrolled.

@@ -17,19 +17,21 @@ use kube::{
 use serde_json::json;
 
 /// Gives every Canary its finalizer, and takes it off at once where nothing is to be given back: a namespace that goes
-/// away, or `revertOnDeletion: false`. `true` when there is nothing more to do for it.
+/// away, or `revertOnDeletion: false`. `true` when there is nothing more to do for it, as for every Canary of a namespace
+/// that goes away: nothing can be made there any more.
 pub async fn released_at_once(context: &Context, canary: &Canary) -> Result<bool, kube::Error> {
     let has = canary.finalizers().iter().any(|f| f == labels::FINALIZER);
+    let terminating = context.terminating(canary.namespace_name());
     if canary.metadata.deletion_timestamp.is_none() {
-        if !has {
+        if !has && !terminating {
             add(context, canary).await?;
         }
-        return Ok(false);
+        return Ok(terminating);
     }
     if !has {
         return Ok(true);
     }
-    if context.terminating(canary.namespace_name()) || !canary.reverts_on_deletion() {
+    if terminating || !canary.reverts_on_deletion() {
         release(context, canary).await?;
         return Ok(true);
     }

@@ -125,6 +125,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         queue: sender.clone(),
         checks: Mutex::default(),
         written: Mutex::default(),
+        objects_written: Default::default(),
         missed: Mutex::default(),
         unenrolled: Mutex::default(),
         client: client.clone(),

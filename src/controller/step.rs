@@ -2,7 +2,6 @@
 
 use super::{
     advice::advise,
-    announce::announce,
     cache::{Cache, Kind},
     checks::{self, Finished},
     configs::{self, Configs, kind_of},
@@ -11,15 +10,16 @@ use super::{
     finish, hooks,
     live::{Live, is_owned, text},
     observe::{Thresholds, observe},
+    perform::perform,
     queue::Key,
     record::{self, Recorded},
     status, sweep,
     takeover::{self, Place},
     trouble,
-    write::{Write, is_stale},
+    write::{is_stale, version},
 };
 use crate::{
-    analysis::{self, Decision, Observation, Stage, State},
+    analysis::{self, Observation, Stage, State},
     api::{Canary, labels},
     metrics::Severity,
     plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, copies, rules, template},
@@ -42,6 +42,7 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
     let Some(canary) = context.canary(&key) else {
         context.checks.lock().remove(&key);
         context.written.lock().remove(&key);
+        context.objects_written.forget(&key);
         context.missed.lock().remove(&key);
         hooks::forget(&context, &key);
         return None;
@@ -134,7 +135,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if decision.take_annotations {
         hooks::take_annotations(context, key, &canary).await?;
     }
-    perform(context, &canary, &decision, &writes).await?;
+    let awaited = perform(context, &canary, &decision, &writes).await?;
     let clean = writes.is_empty() && conflicts.is_empty();
     if decision.state.stage == Stage::Left && clean {
         finish::release(context, &canary).await?;
@@ -147,7 +148,8 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         checks::start(context, key.clone(), canary.clone(), decision.state.clone(), due);
     }
     let wake = decision.wake.into_iter().chain(announced).min();
-    Ok(wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()))
+    let wake = wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+    Ok(wake.into_iter().chain(awaited.then_some(RETRY)).min())
 }
 
 // The status keeps microseconds: an instant that is recorded and one that is compared with it must be the same, or a
@@ -157,11 +159,7 @@ fn as_stored(instant: Timestamp) -> Timestamp {
 }
 
 fn is_older_than_written(context: &Context, key: &Key, canary: &Canary) -> bool {
-    let seen = canary
-        .metadata
-        .resource_version
-        .as_deref()
-        .and_then(|v| v.parse::<u64>().ok());
+    let seen = version(canary.metadata.resource_version.as_deref());
     let written = context.written.lock().get(key).copied();
     matches!((seen, written), (Some(seen), Some(written)) if seen < written)
 }
@@ -303,28 +301,6 @@ async fn look(
         target.trouble = trouble::of(context, live, state, canary.progress_deadline()).await;
     }
     seen
-}
-
-async fn perform(context: &Context, canary: &Canary, decision: &Decision, writes: &[Write]) -> Result<(), kube::Error> {
-    for write in writes {
-        let (kind, namespace, name) = write.subject();
-        tracing::debug!(
-            canary = canary.full_name(),
-            ?kind,
-            namespace,
-            name,
-            stage = decision.state.stage.as_str(),
-            "write"
-        );
-        write.perform(&context.client).await?;
-        if let Write::Copies(copies) = write {
-            for copy in copies {
-                let text = format!("{} synced", copy.of.copy());
-                announce(context, &key(canary), canary, &decision.state, Severity::Normal, text);
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -62,9 +62,10 @@ pub enum Write {
 }
 
 impl Write {
-    /// Does it. A deletion of what is gone already is done.
-    pub async fn perform(&self, client: &Client) -> Result<(), kube::Error> {
-        match self {
+    /// Does it, and answers which version the object has now, where it is one and stays. A deletion of what is gone
+    /// already is done.
+    pub async fn perform(&self, client: &Client) -> Result<Option<u64>, kube::Error> {
+        let written = match self {
             Self::Apply { kind, object } => {
                 let name = object
                     .pointer("/metadata/name")
@@ -77,8 +78,7 @@ impl Write {
                 let params = PatchParams::apply(FIELD_MANAGER).force();
                 api(client, *kind, namespace)
                     .patch(name, &params, &Patch::Apply(object))
-                    .await
-                    .map(drop)
+                    .await?
             }
             Self::Patch {
                 kind,
@@ -91,19 +91,19 @@ impl Write {
                 let params = managed();
                 api(client, *kind, namespace)
                     .patch(name, &params, &Patch::<()>::Json(patch))
-                    .await
-                    .map(drop)
+                    .await?
             }
             Self::Merge {
                 kind,
                 namespace,
                 name,
                 body,
-            } => api(client, *kind, namespace)
-                .patch(name, &managed(), &Patch::Merge(body))
-                .await
-                .map(drop),
-            Self::Copies(all) => copies::make(client, all).await,
+            } => {
+                api(client, *kind, namespace)
+                    .patch(name, &managed(), &Patch::Merge(body))
+                    .await?
+            }
+            Self::Copies(all) => return copies::make(client, all).await.map(|()| None),
             Self::Delete {
                 kind,
                 namespace,
@@ -114,12 +114,13 @@ impl Write {
                     uid: Some(uid.clone()),
                     resource_version: None,
                 });
-                match api(client, *kind, namespace).delete(name, &params).await {
-                    Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
-                    other => other.map(drop),
-                }
+                return match api(client, *kind, namespace).delete(name, &params).await {
+                    Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(None),
+                    other => other.map(|_| None),
+                };
             }
-        }
+        };
+        Ok(version(written.metadata.resource_version.as_deref()))
     }
 
     /// The object it is about, for logs: kind, namespace and name.
@@ -154,6 +155,11 @@ fn managed() -> PatchParams {
 
 fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), namespace, &kind.resource())
+}
+
+/// A resourceVersion as the number it is: since Kubernetes 1.35 they may be compared.
+pub fn version(text: Option<&str>) -> Option<u64> {
+    text?.parse().ok()
 }
 
 /// Whether an error means that the object changed since it was looked at: its event is on the way. A JSON Patch whose test

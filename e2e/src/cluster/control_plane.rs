@@ -24,6 +24,8 @@ pub fn start_api_server(places: &Places, programs: &Programs) -> Result<()> {
     let in_run = |name: &str| run_dir.join(name).display().to_string();
     fs::create_dir_all(run_dir.join("certificates"))?;
     fs::write(run_dir.join("audit-policy.yaml"), AUDIT_POLICY)?;
+    // A new cluster's requests only; the API server would append to it for ever.
+    let _ = fs::remove_file(places.audit_log()); // there is none the first time
     run(Command::new(dispatcher(programs)).args(["service-account-key", &in_run("certificates/service-account.key")]))?;
 
     part(

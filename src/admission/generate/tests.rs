@@ -130,10 +130,19 @@ async fn an_api_server_that_is_slow_costs_the_budget_and_a_warning() {
         delay: Duration::from_secs(20),
         ..Fake::default()
     };
+    let generator = Generator::new(fake.client(), BUDGET);
     let start = std::time::Instant::now();
-    let warning = generate(&fake, "cold").await.unwrap();
+    let warning = generator.generate(&request("cold"), planned()).await.unwrap();
     assert!(start.elapsed() < BUDGET * 4);
     assert!(warning.contains("the controller completes"), "{warning}");
+    let asked = fake.log.lock().len();
+    let next = generator.generate(&request("cold"), planned()).await.unwrap();
+    assert!(next.contains("the API server is busy"), "{next}");
+    assert_eq!(
+        fake.log.lock().len(),
+        asked,
+        "the next request does not wait for it too"
+    );
 }
 
 #[tokio::test]
