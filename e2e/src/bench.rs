@@ -2,6 +2,7 @@
 
 mod code;
 mod fleet;
+mod floor;
 mod histogram;
 mod machine;
 pub(crate) mod peer;

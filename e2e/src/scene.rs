@@ -136,6 +136,19 @@ impl Scene {
         .await
     }
 
+    /// Waits until the target of that name rests: a phase is stored before the target is written.
+    pub async fn rests(&self, target: &str) -> Result<()> {
+        let deployments = self.objects().deployments();
+        wait_for(&format!("{target} to rest"), Duration::from_secs(30), async || {
+            let object = deployments.get(target).await?;
+            let labels = object.metadata.labels.unwrap_or_default();
+            let rests = labels.get("coalmine.dev/state").is_some_and(|state| state == "rest");
+            let empty = object.spec.and_then(|spec| spec.replicas) == Some(0);
+            Ok((rests && empty).then_some(()))
+        })
+        .await
+    }
+
     /// Deletes the namespace, without waiting for the end of it.
     pub async fn close(&self) -> Result<()> {
         self.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"])

@@ -76,9 +76,6 @@ impl Generator {
     /// Makes what `plan` says for the admitted Deployment of `request`; returns what the requester should know.
     pub async fn generate(&self, request: &Request, plan: Plan) -> Option<String> {
         let name = plan.blueprint.target.clone();
-        if self.rests() {
-            return Some(completed_later(&name, "the API server is busy"));
-        }
         let work = async {
             let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
             self.make(request, plan).await
@@ -97,7 +94,9 @@ impl Generator {
             reason,
             "not everything was generated at admission"
         );
-        Some(completed_later(&name, &reason))
+        Some(format!(
+            "coalmine: {name}: the controller completes what could not be made at once ({reason})"
+        ))
     }
 
     // What is given up half-way is done a second time by the controller, which a busy API server can do without.
@@ -115,6 +114,10 @@ impl Generator {
                 return Err(format!("the Canary {} is in the way", plan.blueprint.owner.name));
             }
             plan.blueprint.owner.uid = stored.metadata.uid;
+        }
+        // The Canary is made all the same: one that comes a moment later is in the way of a hand-written one of its name.
+        if self.rests() {
+            return Err(String::from("the API server is busy"));
         }
         let objects = objects(request, &plan);
         let applied = objects.into_iter().map(|object| self.apply(&request.namespace, object));
@@ -156,10 +159,6 @@ impl Generator {
             result => result.map(|_| ()),
         }
     }
-}
-
-fn completed_later(name: &str, reason: &str) -> String {
-    format!("coalmine: {name}: the controller completes what could not be made at once ({reason})")
 }
 
 // Without force: a field that somebody else owns is theirs.

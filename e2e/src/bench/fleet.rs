@@ -16,7 +16,7 @@ use crate::scene::{App, FakeNodes, OPT_IN, Scene};
 /// Apps of a namespace, as of a team.
 pub const PER_NAMESPACE: usize = 50;
 /// Requests of the bench that are under way at once.
-const AT_ONCE: usize = 16;
+pub const AT_ONCE: usize = 16;
 
 /// Who releases the apps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

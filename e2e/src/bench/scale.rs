@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::fleet::{Fleet, Tool};
+use super::floor;
 use super::peer::{self, Flagger};
 use super::phases::{Phases, Reached};
 use super::report::{Row, Section};
@@ -69,13 +70,17 @@ struct Figures {
 pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<()> {
     let note = format!(
         "Apps of one replica on fake nodes (a real kwok), {} in each namespace, applied 16 at a time; one step of 50 %, checks \
-         every {}, no metrics; routes of a Gateway that no data plane serves. Times run from the first request to the last \
+         every {}, no metrics; routes of a Gateway that no data plane serves. \"By hand\" is what this cluster needs for the Deployments, Services and \
+         routes of these pairs with nobody who releases them. Times run from the first request to the last \
          Canary in the state. Requests are those in the API server's audit log, renewals of leases and watches aside. \
          Memory is resident, controller + webhook.",
         plan.per_namespace,
         plan.interval(),
     );
     let mut section = Section::begin(&plan.title(), "Flagger 1.44.0", &note);
+    super::policy::apply(&scene.client, plan.interval()).await?;
+    let floor = floor::measure(scene, nodes, plan.size, plan.per_namespace).await?;
+    println!("  by hand: {floor:?}");
     let ours = coalmine(scene, nodes, plan).await?;
     let other = if plan.peer {
         flagger(scene, nodes, plan).await?
@@ -90,6 +95,12 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<()>
         time(ours.initialized),
         time(other.initialized),
         initialized,
+    ));
+    section.row(Row::new(
+        "the same objects made by hand, to all available",
+        format!("{:.1} s", floor.as_secs_f64()),
+        "-",
+        "-",
     ));
     if plan.rest {
         section.row(Row::new(

@@ -146,7 +146,8 @@ pub fn copy_all(places: &Places, from: &Path, to: &Path, ctr: &Path) -> Result<(
     let file = places.run.join("image-copied.tar");
     for (name, digest) in images(ctr, from)? {
         if name.starts_with("localhost/coalmine/") && there.get(&name) != Some(&digest) {
-            run(containerd(ctr, from).arg("export").arg(&file).arg(&name))?;
+            // Without --local it can return before the end of a layer is written.
+            run(containerd(ctr, from).args(["export", "--local"]).arg(&file).arg(&name))?;
             let imported = run(containerd(ctr, to).arg("import").arg(&file));
             fs::remove_file(&file)?;
             imported.with_context(|| format!("cannot import {name}"))?;

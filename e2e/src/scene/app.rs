@@ -14,6 +14,7 @@ pub struct App {
     env: Vec<(String, String)>,
     ports: bool,
     deadline: Option<u32>,
+    min_ready: Option<u32>,
 }
 
 impl App {
@@ -26,6 +27,7 @@ impl App {
             env: vec![("VERSION".to_owned(), version.to_owned())],
             ports: true,
             deadline: None,
+            min_ready: None,
         }
     }
 
@@ -79,6 +81,14 @@ impl App {
         }
     }
 
+    /// The same app with `minReadySeconds`: its pods are available that much later.
+    pub fn min_ready(&self, seconds: u32) -> Self {
+        Self {
+            min_ready: Some(seconds),
+            ..self.clone()
+        }
+    }
+
     /// The same app without a port: a worker.
     pub fn worker(&self) -> Self {
         Self {
@@ -113,6 +123,9 @@ impl App {
         }
         if let Some(seconds) = self.deadline {
             spec["progressDeadlineSeconds"] = json!(seconds);
+        }
+        if let Some(seconds) = self.min_ready {
+            spec["minReadySeconds"] = json!(seconds);
         }
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": self.name}, "spec": spec})
     }

@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How often a condition is looked at: often enough to time what is promised within half a second.
-const GLANCE: Duration = Duration::from_millis(50);
+/// How soon a condition is looked at again: often enough to time what is promised within half a second, and less often
+/// the longer it takes, or the looking would take the time of what is looked for.
+fn pause(waited: Duration) -> Duration {
+    (waited / 20).clamp(Duration::from_millis(50), Duration::from_millis(250))
+}
 
 /// Waits until `look` finds something; an error of `look` is taken for "not yet", and told when time is up.
 pub async fn wait_for<T: Debug>(
@@ -26,7 +29,7 @@ pub async fn wait_for<T: Debug>(
                 Ok(_) => bail!("waited {within:?} for {what}"),
             }
         }
-        tokio::time::sleep(GLANCE).await;
+        tokio::time::sleep(pause(began.elapsed())).await;
     }
 }
 

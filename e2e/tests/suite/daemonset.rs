@@ -66,6 +66,15 @@ async fn at_weight(scene: &Scene, least: u64) -> Result<()> {
     .await
 }
 
+/// The phase is stored before the target is written.
+async fn at_zero(scene: &Scene) -> Result<()> {
+    wait_for("the target to be at zero", Duration::from_secs(30), async || {
+        let marked = zero(&stored(scene, "app").await?) == "true";
+        Ok((marked && pods(scene, "app").await?.is_empty()).then_some(()))
+    })
+    .await
+}
+
 fn zero(object: &Value) -> &Value {
     &object["spec"]["template"]["spec"]["nodeSelector"][ZERO]
 }
@@ -78,11 +87,7 @@ async fn a_live_daemon_set_is_taken_over_released_and_let_go_without_a_lost_requ
         scene.label().await?;
         scene.apply(&canary(scene, &app)).await?.succeeded()?;
         scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
-        assert_eq!(zero(&stored(scene, "app").await?), "true");
-        wait_for("the target to be at zero", Duration::from_secs(30), async || {
-            Ok(pods(scene, "app").await?.is_empty().then_some(()))
-        })
-        .await?;
+        at_zero(scene).await?;
 
         let app = app.at("v2");
         scene.apply(&manifest(&app)).await?.succeeded()?;
@@ -146,12 +151,13 @@ async fn a_new_template_while_the_daemon_set_serves_is_held_and_then_released() 
             Ok((done && scene.reachable("app", Duration::from_secs(1)).await? == "v3").then_some(()))
         })
         .await?;
-        let target = stored(scene, "app").await?;
-        assert_eq!(target["spec"]["updateStrategy"]["type"], "RollingUpdate");
-        assert_eq!(
-            target["metadata"]["annotations"]["coalmine.dev/update-strategy"],
-            Value::Null
-        );
+        wait_for("the author's update strategy", Duration::from_secs(30), async || {
+            let target = stored(scene, "app").await?;
+            let own = target["spec"]["updateStrategy"]["type"] == "RollingUpdate";
+            let kept = &target["metadata"]["annotations"]["coalmine.dev/update-strategy"];
+            Ok((own && kept.is_null()).then_some(()))
+        })
+        .await?;
         load.stop().await?.nothing_lost()
     })
     .await;
@@ -183,8 +189,7 @@ async fn a_daemon_set_that_never_gets_ready_is_rolled_back_and_primary_serves() 
             told.iter().any(|line| line.starts_with("canary damonset app.")),
             "{told:?}"
         );
-        assert_eq!(zero(&stored(scene, "app").await?), "true");
-        Ok(())
+        at_zero(scene).await
     })
     .await;
 }

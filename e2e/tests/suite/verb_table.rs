@@ -33,6 +33,8 @@ enum Phase {
     Waiting,
     /// `confirm-promotion` is closed: all checks passed, and the canary has its last weight.
     WaitingPromotion,
+    /// The verified revision serves everybody, and primary is made from it.
+    Promoting,
 }
 
 impl Phase {
@@ -44,6 +46,7 @@ impl Phase {
             Self::Failed => "Failed",
             Self::Waiting => "Waiting",
             Self::WaitingPromotion => "WaitingPromotion",
+            Self::Promoting => "Promoting",
         }
     }
 }
@@ -65,6 +68,8 @@ enum After {
     Recorded,
     /// The canary has two, primary one, the run goes on.
     Scaled,
+    /// The promotion ends with a primary of two.
+    Grown,
     /// 403, with the command that does what was meant.
     Refused,
     /// Not asked in this phase.
@@ -73,20 +78,33 @@ enum After {
 
 use After::*;
 
-/// Verb, then at rest, in a run, failed, waiting, waiting for promotion.
-const TABLE: [(Verb, [After; 5]); 10] = [
-    (Verb::ApplySame, [Nothing; 5]),
-    (Verb::ApplyNew, [Analysis, Analysis, Analysis, Asked, Analysis]),
-    (Verb::ApplyPromoted, [Nothing, Promoted, Promoted, Promoted, Promoted]),
-    (Verb::Replicas, [Resized, Recorded, Resized, Resized, Recorded]),
-    (Verb::SetEnv, [Analysis, Analysis, Analysis, Asked, Analysis]),
-    (Verb::Restart, [Analysis, Analysis, Analysis, Asked, Analysis]),
+/// Verb, then at rest, in a run, failed, waiting, waiting for promotion, promoting. What was verified is promoted to its
+/// end: the revision before it is a new one by then.
+const TABLE: [(Verb, [After; 6]); 10] = [
+    (Verb::ApplySame, [Nothing; 6]),
+    (
+        Verb::ApplyNew,
+        [Analysis, Analysis, Analysis, Asked, Analysis, Analysis],
+    ),
+    (
+        Verb::ApplyPromoted,
+        [Nothing, Promoted, Promoted, Promoted, Promoted, Analysis],
+    ),
+    (Verb::Replicas, [Resized, Recorded, Resized, Resized, Recorded, Grown]),
+    (Verb::SetEnv, [Analysis, Analysis, Analysis, Asked, Analysis, Analysis]),
+    (Verb::Restart, [Analysis, Analysis, Analysis, Asked, Analysis, Analysis]),
     // A first revision has nothing to go back to.
-    (Verb::Undo, [Skipped, Promoted, Promoted, Promoted, Promoted]),
-    (Verb::Scale, [Refused, Scaled, Refused, Refused, Scaled]),
-    (Verb::Put, [Nothing; 5]),
-    (Verb::DeleteCreate, [Analysis, Analysis, Analysis, Asked, Analysis]),
+    (Verb::Undo, [Skipped, Promoted, Promoted, Promoted, Promoted, Analysis]),
+    (Verb::Scale, [Refused, Scaled, Refused, Refused, Scaled, Scaled]),
+    (Verb::Put, [Nothing; 6]),
+    (
+        Verb::DeleteCreate,
+        [Analysis, Analysis, Analysis, Asked, Analysis, Analysis],
+    ),
 ];
+
+/// How long pods of an app that is to be met while it is promoted take to be available, in seconds.
+const SLOW: u32 = 15;
 
 /// The gates that are closed, where a Canary has them.
 const GATES: [&str; 2] = ["confirm-rollout", "confirm-promotion"];
@@ -127,6 +145,11 @@ async fn every_verb_while_a_promotion_waits_to_be_confirmed() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_verb_during_a_promotion() {
+    play("table-promoting", async |scene| column(scene, Phase::Promoting).await).await;
+}
+
 async fn column(scene: &Scene, phase: Phase) -> anyhow::Result<()> {
     scene.label().await?;
     let hooks = scene.hooks().await?;
@@ -140,10 +163,16 @@ async fn column(scene: &Scene, phase: Phase) -> anyhow::Result<()> {
             return Ok(());
         }
         let name = format!("{verb:?}").to_lowercase();
+        let app = App::new(&name, "v1").replicas(1);
+        let app = if phase == Phase::Promoting {
+            app.min_ready(SLOW)
+        } else {
+            app
+        };
         let cell = Cell {
             scene,
             hooks,
-            app: App::new(&name, "v1").replicas(1),
+            app,
             phase,
         };
         cell.plays(*verb, after)
@@ -205,6 +234,11 @@ impl Cell<'_> {
             Phase::Running => self.until("a weight of 20", |canary, _| canary.weight() == 20).await,
             Phase::Failed => self.until("no pod of a failed revision wanted", rests).await,
             Phase::Rest | Phase::Waiting | Phase::WaitingPromotion => Ok(()),
+            // Not before: what carries everybody may still be cut short.
+            Phase::Promoting => {
+                self.until("everybody on the canary", |canary, _| canary.weight() == 100)
+                    .await
+            }
         }
     }
 
@@ -216,6 +250,7 @@ impl Cell<'_> {
             Phase::Rest | Phase::Running => Some(json!({"interval": "20m", "threshold": 1, "stepWeights": [20, 50]})),
             Phase::Waiting => Some(analysis(&[hook(self.hooks, GATES[0])])),
             Phase::WaitingPromotion => Some(analysis(&[hook(self.hooks, GATES[1])])),
+            Phase::Promoting => Some(analysis(&[])),
         }
     }
 
@@ -223,7 +258,7 @@ impl Cell<'_> {
     fn current(&self) -> App {
         match self.phase {
             Phase::Rest => self.app.clone(),
-            Phase::Running | Phase::Waiting | Phase::WaitingPromotion => self.app.at("v2"),
+            Phase::Running | Phase::Waiting | Phase::WaitingPromotion | Phase::Promoting => self.app.at("v2"),
             Phase::Failed => self.app.at("v2").image("localhost/coalmine/nowhere:none"),
         }
     }
@@ -288,6 +323,11 @@ impl Cell<'_> {
                     replicas(target) == Some(2) && (after == Scaled || desired)
                 })
                 .await
+            }
+            Grown => {
+                self.primary_has(2).await?;
+                self.until("the end of the promotion", |canary, _| canary.phase() == "Succeeded")
+                    .await
             }
             Nothing | Refused => self.still(in_phase, before, true).await,
             Skipped => Ok(()),
