@@ -10,7 +10,7 @@ use crate::cluster::{self, Cluster};
 use crate::install::{Profile, install, root};
 
 /// How many scenes of the suite play at once; they mostly wait, two cores carry this many.
-const SCENES: &str = "--test-threads=2";
+const SCENES: &str = "--test-threads=3";
 
 /// A part of the checks and how long it took.
 struct Part {
