@@ -29,6 +29,7 @@ use parking_lot::Mutex;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
+    time::Instant,
 };
 
 /// Shared by all steps.
@@ -79,6 +80,8 @@ pub struct Context {
     pub objects_written: Written,
     /// Since when the target of a Canary is missed.
     pub missed: Mutex<HashMap<Key, Timestamp>>,
+    /// Until when the Deployments of a namespace that was just labelled are left to whoever labelled it.
+    pub just_labelled: Mutex<HashMap<String, Instant>>,
     /// Why which Deployment (by uid) was last said not to be enrolled.
     pub unenrolled: Mutex<HashMap<String, String>>,
 }
@@ -94,6 +97,16 @@ impl Context {
         self.namespaces
             .get(&ObjectRef::new(namespace))
             .is_some_and(|ns| is_enabled(&ns))
+    }
+
+    /// Whether what lives in the namespace may be taken over by now.
+    pub fn adopts(&self, namespace: &str) -> bool {
+        let mut all = self.just_labelled.lock();
+        let over = all.get(namespace).is_none_or(|until| Instant::now() >= *until);
+        if over {
+            all.remove(namespace);
+        }
+        over
     }
 
     /// Whether the namespace is being deleted.

@@ -11,7 +11,7 @@ use super::{
     ties::USERS,
 };
 use crate::{
-    api::{Canary, CanarySpec, canary::Phase, labels},
+    api::{Canary, CanaryPolicy, CanarySpec, canary::Phase, labels},
     metrics::Severity,
     plan::{
         autoscaler,
@@ -187,7 +187,8 @@ fn wants(context: &Context, target: &Value) -> bool {
         return false;
     }
     let policy = context.policy(namespace, named_policy(target));
-    !deleted && policy.is_some_and(|policy| admitted || policy.spec.adopts_existing())
+    let adopts = |policy: &CanaryPolicy| policy.spec.adopts_existing() && context.adopts(namespace);
+    !deleted && policy.is_some_and(|policy| admitted || adopts(&policy))
 }
 
 fn named_policy(target: &Value) -> Option<&str> {

@@ -57,6 +57,9 @@ pub struct Settings {
 
 /// Least time between two passes over a namespace.
 const ENROL_PAUSE: Duration = Duration::from_millis(25);
+/// How long the Deployments that live in a namespace are left alone after its label: longer than `kubectl apply` takes
+/// from its look whether a Canary exists to its creation.
+const ADOPTION_GRACE: Duration = Duration::from_secs(1);
 
 // What a cluster-wide watch tells the wiring.
 #[derive(Debug, Clone)]
@@ -127,6 +130,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         written: Mutex::default(),
         objects_written: Default::default(),
         missed: Mutex::default(),
+        just_labelled: Mutex::default(),
         unenrolled: Mutex::default(),
         client: client.clone(),
     });
@@ -237,9 +241,13 @@ async fn wire(
                 }
                 Told::Namespace(namespace) => {
                     let enabled = context.enabled(&namespace);
-                    if known.insert(namespace.clone(), enabled) != Some(enabled) {
+                    let before = known.insert(namespace.clone(), enabled);
+                    if before != Some(enabled) {
                         watches.follow(&context);
                         pass(&namespace, Scope::All);
+                    }
+                    if before == Some(false) && enabled {
+                        adopt_soon(&context, namespace, passes.clone());
                     }
                 }
                 Told::Kinds => watches.follow(&context),
@@ -261,6 +269,17 @@ async fn wire(
             else => return,
         }
     }
+}
+
+// Canaries that are applied right after the label are in their author's words: one of ours would be in their way.
+fn adopt_soon(context: &Context, namespace: String, passes: UnboundedSender<(String, Scope)>) {
+    let until = Instant::now() + ADOPTION_GRACE;
+    context.just_labelled.lock().insert(namespace.clone(), until);
+    tokio::spawn(async move {
+        tokio::time::sleep(ADOPTION_GRACE).await;
+        // Nobody hears it when the work is over.
+        drop(passes.send((namespace, Scope::All)));
+    });
 }
 
 // A burst of changes is one pass over its namespace. Passes take at most a small share of the time, however many

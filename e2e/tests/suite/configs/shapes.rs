@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use e2e::scene::{App, play, wait_for};
+use anyhow::Result;
+use e2e::scene::{App, Scene, play, wait_for};
 use serde_json::{Value, json};
 
 use crate::policy::PATIENCE;
@@ -119,4 +120,63 @@ async fn a_foreign_object_under_the_copys_name_is_never_touched() {
         Ok(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_of_two_apps_is_released_with_both_and_its_copy_goes_with_the_last() {
+    play("config-two", async |scene| {
+        let cfg = |color: &str| {
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cfg"}, "data": {"color": color}})
+                .to_string()
+        };
+        scene.apply(&cfg("blue")).await?.succeeded()?;
+        scene.label().await?;
+        for app in APPS {
+            scene.apply(&holding(app, "cfg").to_string()).await?.succeeded()?;
+        }
+        for app in APPS {
+            scene.phase(app, "Initialized", Duration::from_secs(60)).await?;
+        }
+        assert_eq!(owners(scene).await?, Some(APPS.map(str::to_owned).to_vec()));
+        scene.reachable("two", Duration::from_secs(20)).await?;
+
+        let running = scene.load("two")?.start()?;
+        scene.apply(&cfg("red")).await?.succeeded()?;
+        for app in APPS {
+            scene.phase(app, "Succeeded", PATIENCE).await?;
+            scene.rests(app).await?;
+            let pods = scene.objects().pods_at(&format!("{app}-primary")).await?;
+            assert_eq!(pods.len(), 2, "{app}");
+            for pod in pods {
+                assert_eq!(pod.file("color").await?.as_deref(), Some("red"), "{}", pod.name);
+            }
+        }
+
+        scene.kubectl(&["delete", "deployment", "one"]).await?.succeeded()?;
+        wait_for("one to let go of the copy", PATIENCE, async || {
+            Ok((owners(scene).await? == Some(vec!["two".to_owned()])).then_some(()))
+        })
+        .await?;
+        scene.reachable("two", Duration::from_secs(5)).await?;
+        running.stop().await?.nothing_lost()?;
+        scene.kubectl(&["delete", "deployment", "two"]).await?.succeeded()?;
+        wait_for("the copy to go", PATIENCE, async || {
+            Ok(owners(scene).await?.is_none().then_some(()))
+        })
+        .await
+    })
+    .await;
+}
+
+const APPS: [&str; 2] = ["one", "two"];
+
+/// Who owns the copy, if there is one.
+async fn owners(scene: &Scene) -> Result<Option<Vec<String>>> {
+    let copy = scene.objects().config_maps().get_opt("cfg-primary").await?;
+    Ok(copy.map(|copy| {
+        let owners = copy.metadata.owner_references.unwrap_or_default();
+        let mut names: Vec<String> = owners.into_iter().map(|owner| owner.name).collect();
+        names.sort();
+        names
+    }))
 }
