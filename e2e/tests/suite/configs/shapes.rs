@@ -138,9 +138,11 @@ async fn a_config_of_two_apps_is_released_with_both_and_its_copy_goes_with_the_l
             scene.phase(app, "Initialized", Duration::from_secs(60)).await?;
         }
         assert_eq!(owners(scene).await?, Some(APPS.map(str::to_owned).to_vec()));
-        scene.reachable("two", Duration::from_secs(20)).await?;
+        for app in APPS {
+            scene.reachable(app, Duration::from_secs(20)).await?;
+        }
 
-        let running = scene.load("two")?.start()?;
+        let [first, running] = [scene.load("one")?.start()?, scene.load("two")?.start()?];
         scene.apply(&cfg("red")).await?.succeeded()?;
         for app in APPS {
             scene.phase(app, "Succeeded", PATIENCE).await?;
@@ -152,6 +154,7 @@ async fn a_config_of_two_apps_is_released_with_both_and_its_copy_goes_with_the_l
             }
         }
 
+        first.stop().await?.nothing_lost()?;
         scene.kubectl(&["delete", "deployment", "one"]).await?.succeeded()?;
         wait_for("one to let go of the copy", PATIENCE, async || {
             Ok((owners(scene).await? == Some(vec!["two".to_owned()])).then_some(()))
