@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::policy::PATIENCE;
 use crate::shares::count;
 
-/// How far a share may be from what was asked for, in points.
-const POINTS: f64 = 8.0;
+/// How far a share may be from what was asked for, in points, chance aside.
+const POINTS: f64 = 5.0;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn primary_gets_its_traffic_back_in_steps() {
