@@ -31,7 +31,7 @@ use tokio::sync::Semaphore;
 pub const BUDGET: Duration = Duration::from_millis(250);
 /// Requests that generate at once; others leave it to the controller.
 const AT_ONCE: usize = 32;
-/// How long the controller makes everything after a request that took longer than its budget.
+/// How long Services and routes are left to the controller after a request that took longer than its budget.
 const REST: Duration = Duration::from_secs(2);
 
 /// Makes objects.
@@ -39,7 +39,7 @@ pub struct Generator {
     client: Client,
     turns: Semaphore,
     budget: Duration,
-    /// Until when nothing is tried: the API server did not keep up.
+    /// Until when no more than Canaries are made: the API server did not keep up.
     rests_until: Mutex<Option<Instant>>,
 }
 

@@ -1,6 +1,6 @@
 //! Hooks run beside the steps: one that takes minutes delays its own Canary's gate and nobody else.
 
-use super::{announce::announce, context::Context, queue::Key};
+use super::{announce::announce, context::Context, queue::Key, write::version};
 use crate::{
     analysis::{Answer, Question, Refusal, State, Wishes},
     api::{
@@ -183,7 +183,7 @@ pub async fn take_annotations(context: &Context, key: &Key, canary: &Canary) -> 
         ..PatchParams::default()
     };
     let stored = api.patch(&canary.name_any(), &params, &Patch::Merge(body)).await?;
-    if let Some(version) = stored.metadata.resource_version.and_then(|v| v.parse().ok()) {
+    if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
         context.written.lock().insert(key.clone(), version);
     }
     Ok(())

@@ -55,7 +55,7 @@ fn is_awaited(context: &Context, canary: &Canary, write: &Write) -> bool {
 
 fn makes(context: &Context, write: &Write) -> bool {
     let (kind, namespace, name) = write.subject();
-    matches!(write, Write::Apply { .. }) && context.cache.get(kind, namespace, name).is_none()
+    matches!(write, Write::Apply { .. }) && !context.cache.has(kind, namespace, name)
 }
 
 async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write: &Write) -> Result<(), kube::Error> {

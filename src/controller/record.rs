@@ -10,6 +10,7 @@ use super::{
     finish,
     live::Live,
     status::{self, Seen},
+    write::version,
 };
 use crate::{
     analysis::{self, Decision, Note, Stage, State, Subject},
@@ -144,7 +145,7 @@ async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Resu
         ..PostParams::default()
     };
     let stored = api.replace_status(&key.1, &params, &next).await?;
-    if let Some(version) = stored.metadata.resource_version.and_then(|v| v.parse().ok()) {
+    if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
         context.written.lock().insert(key, version);
     }
     Ok(())

@@ -242,12 +242,13 @@ async fn wire(
                 Told::Namespace(namespace) => {
                     let enabled = context.enabled(&namespace);
                     let before = known.insert(namespace.clone(), enabled);
+                    // Before the pass, which adopts at once otherwise.
+                    if before == Some(false) && enabled {
+                        adopt_soon(&context, namespace.clone(), passes.clone());
+                    }
                     if before != Some(enabled) {
                         watches.follow(&context);
                         pass(&namespace, Scope::All);
-                    }
-                    if before == Some(false) && enabled {
-                        adopt_soon(&context, namespace, passes.clone());
                     }
                 }
                 Told::Kinds => watches.follow(&context),
