@@ -16,7 +16,7 @@ use crate::scene::{App, FakeNodes, OPT_IN, Scene};
 /// Apps of a namespace, as of a team.
 pub const PER_NAMESPACE: usize = 50;
 /// Requests of the bench that are under way at once.
-pub const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 16;
 
 /// Who releases the apps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Tool {
     Coalmine,
     /// By a Canary for each app.
     Flagger,
+    /// By nobody: the objects of each pair are made by hand.
+    Nobody,
 }
 
 /// Apps in namespaces of their own.
@@ -44,6 +46,7 @@ impl<'a> Fleet<'a> {
         let word = match tool {
             Tool::Coalmine => "coalmine",
             Tool::Flagger => "flagger",
+            Tool::Nobody => "nobody",
         };
         Self {
             client: scene.client.clone(),
@@ -69,12 +72,24 @@ impl<'a> Fleet<'a> {
 
     /// Makes everything, and waits until every Canary is Initialized.
     pub async fn initialize(&self, phases: &mut Phases, within: Duration) -> Result<Reached> {
-        super::policy::apply(&self.client, self.interval).await?;
-        for number in (0..self.size).step_by(self.per_namespace) {
-            self.make_namespace(&self.namespace(number)).await?;
-        }
+        self.prepare().await?;
         let made = self.each(|number| self.make(number));
         self.follow(phases, made, "Initialized", within).await
+    }
+
+    /// Makes the Gateway, the policy and the namespaces.
+    pub async fn prepare(&self) -> Result<()> {
+        super::policy::apply(&self.client, self.interval).await?;
+        for name in self.namespaces() {
+            self.make_namespace(&name).await?;
+        }
+        Ok(())
+    }
+
+    /// The namespaces of all apps.
+    pub fn namespaces(&self) -> Vec<String> {
+        let firsts = (0..self.size).step_by(self.per_namespace);
+        firsts.map(|number| self.namespace(number)).collect()
     }
 
     /// Changes every app at once, and waits until every release has Succeeded.
@@ -95,7 +110,8 @@ impl<'a> Fleet<'a> {
         Ok(reached)
     }
 
-    async fn each<Fut: Future<Output = Result<()>>>(&self, request: impl Fn(usize) -> Fut) -> Result<()> {
+    /// One request for each app, so many at once.
+    pub async fn each<Fut: Future<Output = Result<()>>>(&self, request: impl Fn(usize) -> Fut) -> Result<()> {
         futures::stream::iter((0..self.size).map(request))
             .buffer_unordered(AT_ONCE)
             .try_collect()
@@ -144,10 +160,7 @@ impl<'a> Fleet<'a> {
     /// Takes everything away, and waits until the Canaries are gone.
     pub async fn delete(&self, within: Duration) -> Result<()> {
         let api = Api::<Namespace>::all(self.client.clone());
-        let names: Vec<String> = (0..self.size)
-            .step_by(self.per_namespace)
-            .map(|number| self.namespace(number))
-            .collect();
+        let names = self.namespaces();
         for name in &names {
             let _ = api.delete(name, &DeleteParams::background()).await; // it may not have been made
         }

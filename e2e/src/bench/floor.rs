@@ -3,50 +3,36 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, PostParams};
-use serde_json::{Value, json};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams};
+use serde_json::Value;
 
-use super::fleet::AT_ONCE;
+use super::fleet::{Fleet, Tool};
+use super::scale::{PATIENCE, Plan};
 use crate::scene::{App, FakeNodes, Scene, wait_for};
 
 /// Time from the first request until every primary is available.
-pub async fn measure(scene: &Scene, nodes: &FakeNodes, size: usize, per_namespace: usize) -> Result<Duration> {
+pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<Duration> {
     let client = &scene.client;
-    let namespace = |number: usize| format!("{}-floor-{}", scene.namespace, number / per_namespace);
-    let names: Vec<String> = (0..size).step_by(per_namespace).map(namespace).collect();
-    let namespaces = Api::<Namespace>::all(client.clone());
-    for name in &names {
-        let body = serde_json::from_value(json!({"metadata": {"name": name}}))?;
-        namespaces.create(&PostParams::default(), &body).await?;
-    }
+    let fleet = Fleet::new(scene, nodes, Tool::Nobody, plan.size, plan.interval()).per_namespace(plan.per_namespace);
+    fleet.prepare().await?;
     let began = Instant::now();
-    let made = futures::stream::iter((0..size).map(|number| make(client, nodes, namespace(number), number)));
-    made.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
-    wait_for("every primary to be available", Duration::from_secs(450), async || {
+    fleet
+        .each(|number| make(client, nodes, fleet.namespace(number), number))
+        .await?;
+    wait_for("every primary to be available", PATIENCE, async || {
         // A look at hundreds of objects is work for the API server too.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let mut available = 0;
-        for name in &names {
-            available += available_in(client, name).await?;
+        for name in fleet.namespaces() {
+            available += available_in(client, &name).await?;
         }
-        Ok((available >= size).then_some(()))
+        Ok((available >= plan.size).then_some(()))
     })
     .await?;
     let took = began.elapsed();
-    for name in &names {
-        namespaces.delete(name, &DeleteParams::background()).await?;
-    }
-    wait_for("the namespaces to go", Duration::from_secs(300), async || {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let left = namespaces.list_metadata(&ListParams::default()).await?;
-        let ours = left.iter().filter_map(|one| one.metadata.name.as_ref());
-        Ok((!ours.into_iter().any(|name| names.contains(name))).then_some(()))
-    })
-    .await?;
+    fleet.delete(Duration::from_secs(300)).await?;
     Ok(took)
 }
 

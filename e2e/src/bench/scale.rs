@@ -14,7 +14,7 @@ use super::usage;
 use crate::scene::{FakeNodes, Scene};
 
 /// Longest wait for one state of a fleet.
-const PATIENCE: Duration = Duration::from_secs(450);
+pub const PATIENCE: Duration = Duration::from_secs(450);
 /// For events and the last writes of a phase to pass.
 const SETTLE: Duration = Duration::from_secs(15);
 
@@ -35,7 +35,7 @@ pub struct Plan {
 
 impl Plan {
     /// Checks of the large fleet are a minute apart, or Flagger alone would fill both cores.
-    fn interval(&self) -> &'static str {
+    pub fn interval(&self) -> &'static str {
         if self.size >= 1_000 { "1m" } else { "10s" }
     }
 
@@ -70,16 +70,15 @@ struct Figures {
 pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<()> {
     let note = format!(
         "Apps of one replica on fake nodes (a real kwok), {} in each namespace, applied 16 at a time; one step of 50 %, checks \
-         every {}, no metrics; routes of a Gateway that no data plane serves. \"By hand\" is what this cluster needs for the Deployments, Services and \
-         routes of these pairs with nobody who releases them. Times run from the first request to the last \
-         Canary in the state. Requests are those in the API server's audit log, renewals of leases and watches aside. \
+         every {}, no metrics; routes of a Gateway that no data plane serves. \"By hand\" is what this \
+         cluster needs for the Deployments, Services and routes of these pairs with nobody who releases them. Times run from \
+         the first request to the last Canary in the state. Requests are those in the API server's audit log, renewals of leases and watches aside. \
          Memory is resident, controller + webhook.",
         plan.per_namespace,
         plan.interval(),
     );
     let mut section = Section::begin(&plan.title(), "Flagger 1.44.0", &note);
-    super::policy::apply(&scene.client, plan.interval()).await?;
-    let floor = floor::measure(scene, nodes, plan.size, plan.per_namespace).await?;
+    let floor = floor::measure(scene, nodes, plan).await?;
     println!("  by hand: {floor:?}");
     let ours = coalmine(scene, nodes, plan).await?;
     let other = if plan.peer {
