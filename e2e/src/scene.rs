@@ -137,9 +137,9 @@ impl Scene {
     }
 
     /// Waits until the target of that name rests: a phase is stored before the target is written.
-    pub async fn rests(&self, target: &str) -> Result<()> {
+    pub async fn rests(&self, target: &str, within: Duration) -> Result<()> {
         let deployments = self.objects().deployments();
-        wait_for(&format!("{target} to rest"), Duration::from_secs(30), async || {
+        wait_for(&format!("{target} to rest"), within, async || {
             let object = deployments.get(target).await?;
             let labels = object.metadata.labels.unwrap_or_default();
             let rests = labels.get("coalmine.dev/state").is_some_and(|state| state == "rest");

@@ -5,9 +5,9 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::cluster::Places;
-use tokio::process::Command;
 
 /// Where cargo put the static binaries.
 #[derive(Clone, Debug)]

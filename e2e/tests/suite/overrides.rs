@@ -140,7 +140,7 @@ async fn released(scene: &Scene, manifest: &str) -> Result<()> {
     scene.apply(manifest).await?.succeeded()?;
     scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
     scene.phase("app", "Succeeded", PATIENCE).await?;
-    scene.rests("app").await
+    scene.rests("app", Duration::from_secs(30)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,7 +156,7 @@ async fn canary_pods_run_on_other_nodes_and_primary_where_its_author_wants_it() 
         assert_eq!(running(scene, "app").await?.len(), 2);
         each_on_its_nodes(scene, &wish()).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
-        scene.rests("app").await?;
+        scene.rests("app", Duration::from_secs(30)).await?;
         assert_eq!(selects(&pod_spec(scene, "app-primary").await?), own());
         assert_eq!(selects(&pod_spec(scene, "app").await?), wish()["nodeSelector"]);
 
@@ -270,7 +270,7 @@ async fn without_the_door_the_controller_moves_canary_pods_by_itself() {
         assert_eq!(running(scene, "app").await?.len(), 2);
         each_on_its_nodes(scene, &wish()).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
-        scene.rests("app").await?;
+        scene.rests("app", Duration::from_secs(30)).await?;
         assert_eq!(selects(&pod_spec(scene, "app-primary").await?), own());
         load.stop().await?.nothing_lost()
     })

@@ -22,22 +22,15 @@ pub type Side<'a> = (&'a str, &'a str);
 pub struct Counts([u64; 2]);
 
 impl Counts {
-    /// The second side got that many percent of what `whole` says, within `points` and three standard deviations: each
-    /// request is drawn by itself.
+    /// The second side got that many percent of what `whole` says, within `points`.
     pub fn are(self, percent: u64, points: f64, whole: impl FnOnce([u64; 2]) -> u64) -> Result<()> {
         let whole = whole(self.0);
         ensure!(whole >= ENOUGH, "only {whole} requests were seen at {percent} %");
         let share = self.0[1] as f64 * 100.0 / whole as f64;
-        let asked = percent as f64 / 100.0;
-        let deviation = (asked * (1.0 - asked) / whole as f64).sqrt() * 100.0;
-        let allowed = points + 3.0 * deviation;
-        println!(
-            "{percent} % asked for: {} of {whole} requests, {share:.1} % (within {allowed:.1})",
-            self.0[1]
-        );
+        println!("{percent} % asked for: {} of {whole} requests, {share:.1} %", self.0[1]);
         ensure!(
-            (share - percent as f64).abs() <= allowed,
-            "{} of {whole} requests are {share:.1} %, not {percent} % within {allowed:.1}",
+            (share - percent as f64).abs() <= points,
+            "{} of {whole} requests are {share:.1} %, not {percent} %",
             self.0[1]
         );
         Ok(())

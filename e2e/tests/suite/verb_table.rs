@@ -219,27 +219,26 @@ impl Cell<'_> {
         }
         scene.apply(&self.app.manifest()).await?.succeeded()?;
         scene.phase(name, "Initialized", PATIENCE).await?;
-        self.until("the label of rest", rests).await?;
-        if self.phase == Phase::Rest {
-            return Ok(());
+        scene.rests(name, PATIENCE).await?;
+        if self.phase != Phase::Rest {
+            scene.apply(&self.current().manifest()).await?.succeeded()?;
+            scene.phase(name, self.phase.shown(), PATIENCE).await?;
         }
-        scene.apply(&self.current().manifest()).await?.succeeded()?;
-        scene.phase(name, self.phase.shown(), PATIENCE).await?;
-        // A PUT that crosses a write of the Deployment controller is a conflict.
-        self.until("the Deployment controller to have seen it", |_, target| {
-            target["status"]["observedGeneration"] == target["metadata"]["generation"]
-        })
-        .await?;
         match self.phase {
-            Phase::Running => self.until("a weight of 20", |canary, _| canary.weight() == 20).await,
-            Phase::Failed => self.until("no pod of a failed revision wanted", rests).await,
-            Phase::Rest | Phase::Waiting | Phase::WaitingPromotion => Ok(()),
+            Phase::Running => self.until("a weight of 20", |canary, _| canary.weight() == 20).await?,
+            Phase::Failed => scene.rests(name, PATIENCE).await?,
+            Phase::Rest | Phase::Waiting | Phase::WaitingPromotion => {}
             // Not before: what carries everybody may still be cut short.
             Phase::Promoting => {
                 self.until("everybody on the canary", |canary, _| canary.weight() == 100)
-                    .await
+                    .await?;
             }
         }
+        // Last, since each of our writes has one of the Deployment controller follow: a PUT that crosses it is a conflict.
+        self.until("the Deployment controller to have seen it", |_, target| {
+            target["status"]["observedGeneration"] == target["metadata"]["generation"]
+        })
+        .await
     }
 
     // What the phase needs; none releases without a check.
@@ -389,11 +388,6 @@ impl Cell<'_> {
             self.scene.objects().deployments().get(self.app.name()).await?,
         )?)
     }
-}
-
-// The phase is stored before the target is written.
-fn rests(_: &CanaryView, target: &Value) -> bool {
-    target["metadata"]["labels"]["coalmine.dev/state"] == "rest" && replicas(target) == Some(0)
 }
 
 fn revision(target: &Value) -> Option<&str> {

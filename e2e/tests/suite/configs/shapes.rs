@@ -146,7 +146,7 @@ async fn a_config_of_two_apps_is_released_with_both_and_its_copy_goes_with_the_l
         scene.apply(&cfg("red")).await?.succeeded()?;
         for app in APPS {
             scene.phase(app, "Succeeded", PATIENCE).await?;
-            scene.rests(app).await?;
+            scene.rests(app, Duration::from_secs(30)).await?;
             let pods = scene.objects().pods_at(&format!("{app}-primary")).await?;
             assert_eq!(pods.len(), 2, "{app}");
             for pod in pods {
