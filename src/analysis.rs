@@ -8,7 +8,7 @@
 //!
 //! | stage | phase | the world it wants | left when | next |
 //! | --- | --- | --- | --- | --- |
-//! | Building | Initializing | primary made from the target (cold: target at 0; hot: target untouched and serving); a dry run: nothing | primary ready; leaving | Rest (cold), Switching (hot or found serving); LeavingScale, Left |
+//! | Building | Initializing | primary made from the target (cold: target at 0; hot: target untouched and serving); a dry run: nothing | primary ready and settled; leaving | Rest (cold), Switching (hot or found serving); LeavingScale, Left |
 //! | Switching | Initializing | all traffic on primary, target still running | moved, settled, drained; leaving | Rest; LeavingScale, Left |
 //! | Rest | Initialized, Succeeded, Failed, Waiting (after a dry run that passed) | all on primary, target at 0, primary at the wanted replicas | new revision or `reset`; `skip-analysis` of a failed one; leaving | Waiting when a hook is asked first, Emptying when pods are there that may have read other configs, else Scaling; LeavingScale, Left |
 //! | Waiting | Waiting | as Rest | `confirm-rollout` agrees; a `rollback` hook; back at the promoted revision; leaving | Scaling; RollingBack; Rest; Cancelling |

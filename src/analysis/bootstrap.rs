@@ -31,10 +31,10 @@ impl Step<'_> {
             return;
         }
         let hot = is_hot(&target);
-        let revision = if hot {
-            target.active.clone()
-        } else {
-            Some(target.revision.clone())
+        let revision = match self.seen.primary.as_ref().filter(|_| self.state.primary_serves()) {
+            Some(primary) if !hot => primary.revision.clone(),
+            _ if hot => target.active.clone(),
+            _ => Some(target.revision.clone()),
         };
         let replicas = if hot {
             target.replicas.max(target.wanted)
@@ -42,13 +42,9 @@ impl Step<'_> {
             target.wanted
         };
         let ready = revision.is_some() && self.primary_ready(revision.as_deref(), replicas);
-        // A cold pair has no traffic to lose; a hot one moves only when the data plane had primary long enough.
-        let settle = if hot {
-            self.rules.settle
-        } else {
-            std::time::Duration::ZERO
-        };
-        if !self.held_for(ready, settle) {
+        // A hot pair moves only when the data plane had primary long enough. A cold one has nothing to lose, but whoever
+        // waits for Initialized sends requests then, and pods of a template replaced while building may be routed to yet.
+        if !self.held_for(ready, self.rules.settle) {
             if !self.lacks_configs(&target) {
                 self.say_primary_waits();
             }

@@ -187,6 +187,11 @@ impl State {
         }
     }
 
+    /// Whether a primary that is being built was seen ready: requests may be on their way to it.
+    pub(super) fn primary_serves(&self) -> bool {
+        self.stage == Stage::Building && self.moved_at.is_some()
+    }
+
     /// `status.canaryWeight`: what the canary carries by this stage's intent.
     pub fn canary_weight(&self) -> u8 {
         self.traffic().canary()

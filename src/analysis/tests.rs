@@ -368,6 +368,36 @@ fn configs_change_before_primary_is_made() {
     run(&mut model);
 }
 
+#[test]
+fn a_template_that_comes_when_primary_just_serves_is_released_and_one_that_comes_earlier_is_built() {
+    let mut model = Model::cold(weighted());
+    model.step(true);
+    model.happen(&Happening::Apply(2));
+    while model.state.moved_at.is_none() {
+        model.step(true);
+    }
+    assert_eq!(model.primary.as_ref().unwrap().template, 2);
+    model.happen(&Happening::Apply(3));
+    model.step(true);
+    assert_eq!(model.primary.as_ref().unwrap().template, 2);
+    until(&mut model, Stage::Analysing);
+    assert_eq!(model.state.last_promoted, Some(model::hash(2)));
+    run(&mut model);
+}
+
+// Template and configs go back to what primary serves while the canary carries everything.
+fn all_goes_back_in_cutover() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Config(2));
+    model.happen(&Happening::Apply(2));
+    until(&mut model, Stage::Cutover);
+    model.happen(&Happening::Config(1));
+    model.happen(&Happening::Apply(1));
+    until(&mut model, Stage::Cancelling);
+    run(&mut model);
+}
+
 // A namespace that opts in again while its Canary is on the way out.
 fn stays_after_all(stage: Stage) {
     let mut model = Model::cold(weighted());
@@ -441,5 +471,6 @@ fn the_table_says_what_happens() {
     broken_in(Stage::Carrying, &too_few, &Happening::Delete);
     primary_does_not_come();
     configs_change_before_primary_is_made();
+    all_goes_back_in_cutover();
     table::assert_true();
 }

@@ -192,7 +192,8 @@ impl World {
     }
 
     // Hot: the target serves and nothing of its traffic is touched before primary can take it. Cold: nothing serves, so
-    // the shape of rest is inert and primary follows the target's newest template.
+    // the shape of rest is inert and primary follows the target's newest template until it serves; what comes after is
+    // released like any other change.
     fn building(state: &State, seen: &Observation) -> Self {
         let Some(target) = &seen.target else {
             return Self::untouched();
@@ -213,9 +214,7 @@ impl World {
                 TargetState::Cold
             }),
             // Pods of a primary without its configs would only hang.
-            primary: target
-                .missing
-                .is_none()
+            primary: (target.missing.is_none() && !state.primary_serves())
                 .then(|| PrimaryTemplate::Revision(target.revision.clone())),
             primary_replicas: Some(target.wanted),
             apex: Some(ApexSide::Primary),
