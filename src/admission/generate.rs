@@ -27,8 +27,12 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// Longest time that generation may add to a request.
-pub const BUDGET: Duration = Duration::from_millis(250);
+/// Longest time that looking something up, or a write that others repeat, may add to a request.
+const BUDGET: Duration = Duration::from_millis(250);
+/// Longest time that making the objects of a new app may add to the request that brings it. What the controller makes
+/// afterwards can come between the look and the create of a `kubectl apply` that has the same Service further down, and
+/// fail it, so waiting is better; the webhook's own timeout is 3 s.
+const MAKING: Duration = Duration::from_secs(1);
 /// Requests that generate at once; others leave it to the controller.
 const AT_ONCE: usize = 32;
 /// How long Services and routes are left to the controller after a request that took longer than its budget.
@@ -38,18 +42,16 @@ const REST: Duration = Duration::from_secs(2);
 pub struct Generator {
     client: Client,
     turns: Semaphore,
-    budget: Duration,
     /// Until when no more than Canaries are made: the API server did not keep up.
     rests_until: Mutex<Option<Instant>>,
 }
 
 impl Generator {
-    /// A generator that adds at most `budget` to a request.
-    pub fn new(client: Client, budget: Duration) -> Self {
+    /// A generator that adds at most 250 ms for a question and a second for making objects to a request.
+    pub fn new(client: Client) -> Self {
         Self {
             client,
             turns: Semaphore::new(AT_ONCE),
-            budget,
             rests_until: Mutex::new(None),
         }
     }
@@ -58,7 +60,7 @@ impl Generator {
     pub async fn workload(&self, kind: Workload, namespace: &str, name: &str) -> Lookup<Value> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", kind.kind()));
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
-        match tokio::time::timeout(self.budget, api.get_opt(name)).await {
+        match tokio::time::timeout(BUDGET, api.get_opt(name)).await {
             Ok(Ok(Some(found))) => serde_json::to_value(found).map_or(Lookup::Unknown, Lookup::Found),
             Ok(Ok(None)) => Lookup::Absent,
             Ok(Err(_)) | Err(_) => Lookup::Unknown,
@@ -70,7 +72,7 @@ impl Generator {
     /// # Errors
     /// Why it could not be written.
     pub async fn announce(&self, request: &Request, canary: &Canary, revision: String) -> Result<(), String> {
-        super::announce::announce(&self.client, canary, request, revision, self.budget).await
+        super::announce::announce(&self.client, canary, request, revision, BUDGET).await
     }
 
     /// Makes what `plan` says for the admitted Deployment of `request`; returns what the requester should know.
@@ -80,12 +82,12 @@ impl Generator {
             let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
             self.make(request, plan).await
         };
-        let reason = match tokio::time::timeout(self.budget, work).await {
+        let reason = match tokio::time::timeout(MAKING, work).await {
             Ok(Ok(())) => return None,
             Ok(Err(reason)) => reason,
             Err(_) => {
                 *self.rests_until.lock() = Some(Instant::now() + REST);
-                format!("took longer than {} ms", self.budget.as_millis())
+                format!("took longer than {} ms", MAKING.as_millis())
             }
         };
         tracing::warn!(

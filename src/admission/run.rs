@@ -4,7 +4,7 @@ use super::certificates::{self, Keeper, KeeperError};
 use super::configurations::{Address, FailurePolicy, Installer, Rendering};
 use super::context::{Caches, View};
 use super::door::{Door, Effects};
-use super::generate::{self, Generator, Rights};
+use super::generate::{Generator, Rights};
 use super::metrics::Metrics;
 use super::server::tls::{self, Served, TlsError};
 use super::server::{self, Limits, Reviewer};
@@ -148,7 +148,7 @@ pub async fn run(
         defaults,
     };
     let effects = Effects {
-        generator: Generator::new(client.clone(), generate::BUDGET),
+        generator: Generator::new(client.clone()),
         rights: Rights::new(client.clone()),
     };
     let door = Arc::new(Door {

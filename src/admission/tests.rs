@@ -3,7 +3,7 @@
 use super::context::{Caches, Feeds, View};
 use super::door::{Door, Effects};
 use super::fake::Fake;
-use super::generate::{BUDGET, Generator, Rights};
+use super::generate::{Generator, Rights};
 use super::metrics::Metrics;
 use super::server::http::respond;
 use super::server::{Entry, Limits, Shared};
@@ -54,7 +54,7 @@ impl House {
     /// With an API server behind it.
     fn with(fake: &Fake) -> Self {
         let mut house = Self::new();
-        let generator = Generator::new(fake.client(), BUDGET);
+        let generator = Generator::new(fake.client());
         let effects = Some(Effects {
             generator,
             rights: Rights::new(fake.client()),

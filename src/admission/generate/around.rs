@@ -1,6 +1,6 @@
 //! What else the namespace of a pair holds: looked for when a pair is planned, never kept or watched.
 
-use super::Generator;
+use super::{BUDGET, Generator};
 use crate::admission::validation::ScalerFacts;
 use crate::api::canary::AutoscalerRef;
 use crate::plan::{Selector, autoscaler, reach};
@@ -45,7 +45,7 @@ impl Generator {
         let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
         let params = ListParams::default();
-        match tokio::time::timeout(self.budget, api.list(&params)).await {
+        match tokio::time::timeout(BUDGET, api.list(&params)).await {
             Ok(Ok(found)) => Some(found.iter().filter_map(|object| typed(object, kind)).collect()),
             // A kind that this cluster does not have.
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => Some(Vec::new()),
@@ -117,9 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_namespace_is_looked_at_also_where_keda_is_not_installed() {
-        let around = Generator::new(fake().client(), Duration::from_secs(5))
-            .around("web")
-            .await;
+        let around = Generator::new(fake().client()).around("web").await;
         assert_eq!(around.autoscaler("shop").unwrap().name, "shop");
         assert_eq!(around.autoscaler("other"), None);
         assert_eq!(around.scalers().unwrap()[0].target_name, "shop");
@@ -134,9 +132,7 @@ mod tests {
             delay: Duration::from_secs(60),
             ..fake()
         };
-        let around = Generator::new(slow.client(), Duration::from_millis(5))
-            .around("web")
-            .await;
+        let around = Generator::new(slow.client()).around("web").await;
         assert_eq!(around, Around::default());
         assert_eq!(around.scalers(), None);
     }
