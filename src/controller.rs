@@ -5,6 +5,7 @@
 //! is and what the decision wants. Nothing polls: at rest no step runs, and no request is made.
 
 mod advice;
+mod alert;
 mod announce;
 mod cache;
 mod checks;
@@ -17,6 +18,7 @@ mod finish;
 mod half;
 mod hooks;
 mod index;
+mod lanes;
 pub mod lease;
 mod live;
 mod measured;
@@ -38,4 +40,5 @@ mod wanted;
 mod write;
 mod written;
 
+pub use alert::Settings as AlertSettings;
 pub use run::{Settings, run};

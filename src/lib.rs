@@ -1,6 +1,7 @@
 //! Coalmine: progressive delivery for Kubernetes at admission time.
 
 pub mod admission;
+pub mod alerts;
 pub mod analysis;
 pub mod api;
 pub mod cli;

@@ -20,6 +20,8 @@ pub struct Settings {
     pub accept_any_certificate: bool,
     /// Where redirections may not lead.
     pub egress: Egress,
+    /// URL of an HTTP proxy for every request; without one the environment's, as Go does.
+    pub proxy: Option<String>,
 }
 
 /// The clients of this process, made when first needed.
@@ -54,6 +56,11 @@ fn build(settings: &Settings) -> Result<reqwest::Client, reqwest::Error> {
             .hickory_dns(true)
             .redirect(redirects(settings.egress.clone()))
             .tls_danger_accept_invalid_certs(settings.accept_any_certificate)
+    };
+    let proxy = settings.proxy.as_ref().map(reqwest::Proxy::all).transpose()?;
+    let builder = || match &proxy {
+        Some(proxy) => builder().proxy(proxy.clone()),
+        None => builder(),
     };
     // An image without CA certificates must still be able to speak plain HTTP inside the cluster;
     // HTTPS then fails at the handshake, which names the reason.

@@ -84,12 +84,12 @@ impl Step<'_> {
             Rollout::Ready => {}
             Rollout::Waiting(why) => {
                 if self.past_deadline() {
-                    self.note_once("deadline", Note::PrimaryNotReady(why));
+                    self.note_once("deadline", Note::PrimaryFailed(why));
                 } else {
                     self.note_once("waiting", Note::PrimaryNotReady(why));
                 }
             }
-            Rollout::Failed(why) => self.note_once("failed", Note::PrimaryNotReady(why)),
+            Rollout::Failed(why) => self.note_once("failed", Note::PrimaryFailed(why)),
         }
     }
 

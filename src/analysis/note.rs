@@ -58,6 +58,8 @@ pub enum Note {
     CanaryNotReady(String),
     /// Primary is not ready; Flagger's suffix.
     PrimaryNotReady(String),
+    /// The first primary is not ready in time or will not be; Flagger's suffix.
+    PrimaryFailed(String),
     /// The threshold was reached.
     ThresholdReached(u32),
     /// The revision is given up; why, when it is not the threshold.
@@ -110,6 +112,7 @@ impl Note {
             | Self::Halt(_)
             | Self::CanaryNotReady(_)
             | Self::PrimaryNotReady(_)
+            | Self::PrimaryFailed(_)
             | Self::ThresholdReached(_)
             | Self::RollingBack(_)
             | Self::Failed
@@ -156,10 +159,12 @@ impl Note {
             Self::CanaryNotReady(why) => {
                 format!("canary deployment {t}.{ns} not ready: waiting for rollout to finish: {why}")
             }
-            Self::PrimaryNotReady(why) if *workload == Workload::DaemonSet => {
+            Self::PrimaryNotReady(why) | Self::PrimaryFailed(why) if *workload == Workload::DaemonSet => {
                 format!("primary daemonset {t}-primary.{ns} not ready: waiting for rollout to finish: {why}")
             }
-            Self::PrimaryNotReady(why) => format!("{t}-primary.{ns} not ready: waiting for rollout to finish: {why}"),
+            Self::PrimaryNotReady(why) | Self::PrimaryFailed(why) => {
+                format!("{t}-primary.{ns} not ready: waiting for rollout to finish: {why}")
+            }
             Self::ThresholdReached(n) => format!("Rolling back {c}.{ns} failed checks threshold reached {n}"),
             Self::RollingBack(why) => format!("Rolling back {c}.{ns} {why}"),
             Self::Failed => format!("Canary failed! Scaling down {c}.{ns}"),

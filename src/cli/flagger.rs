@@ -18,7 +18,7 @@ enum Why {
 const POLLING: Why = Why::Needless("nothing polls");
 const CLIENT: Why = Why::Needless("the client has no limit of its own");
 const LEASE: Why = Why::Needless("the controller always holds a lease, in its own namespace");
-const FLAGS: [(&str, Why); 20] = [
+const FLAGS: [(&str, Why); 12] = [
     ("control-loop-interval", POLLING),
     ("threadiness", POLLING),
     ("kubeconfig-qps", CLIENT),
@@ -30,15 +30,7 @@ const FLAGS: [(&str, Why); 20] = [
     ("kubeconfig-service-mesh", Why::NotBuilt),
     ("ingress-annotations-prefix", Why::NotBuilt),
     ("ingress-class", Why::NotBuilt),
-    ("cluster-name", Why::NotBuilt),
     ("no-cross-namespace-refs", Why::Limit),
-    ("slack-url", Why::NotBuilt),
-    ("slack-token", Why::NotBuilt),
-    ("slack-proxy-url", Why::NotBuilt),
-    ("slack-user", Why::NotBuilt),
-    ("slack-channel", Why::NotBuilt),
-    ("msteams-url", Why::NotBuilt),
-    ("msteams-proxy-url", Why::NotBuilt),
 ];
 /// Boolean flags of Go need no value.
 const SWITCHES: [&str; 3] = [
@@ -125,7 +117,7 @@ mod tests {
         let args = [
             "--watch-namespace=",
             "--no-cross-namespace-refs=false",
-            "--slack-url=http://x",
+            "--ingress-class=nginx",
             "--threadiness=2",
         ];
         assert!(explained(&args).is_ok());

@@ -1,6 +1,6 @@
 //! `coalmine webhook`, `controller` and `run`: what serves.
 
-use super::flagger::FlaggerArgs;
+use super::{alerts::AlertArgs, flagger::FlaggerArgs};
 use crate::{
     admission,
     controller::{self, lease},
@@ -81,6 +81,8 @@ pub struct CommonArgs {
     /// URL of the API server, instead of the kubeconfig's
     #[arg(long)]
     master: Option<http::Uri>,
+    #[command(flatten)]
+    alerts: AlertArgs,
     #[command(flatten)]
     flagger: FlaggerArgs,
 }
@@ -232,6 +234,7 @@ fn settings(common: &CommonArgs, args: &ElectionArgs) -> controller::Settings {
         defaults: defaults(common),
         track_configs: common.enable_config_tracking,
         event_webhook: common.event_webhook.clone(),
+        alerts: common.alerts.settings(),
         egress: Egress::in_cluster(api_server.as_deref()),
         election: lease::Settings::new(&common.namespace, args.pod_name.as_deref()),
     }

@@ -14,12 +14,6 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use tokio::sync::mpsc;
 
-/// Most events of one Canary that wait for its listeners. A run has a few dozen.
-const WAITING: usize = 256;
-
-/// Where the events of one Canary go, in their order.
-pub type Listener = mpsc::Sender<Message>;
-
 /// An event on its way.
 #[derive(Debug)]
 pub struct Message {
@@ -57,25 +51,14 @@ pub fn announce(context: &Context, key: &Key, canary: &Canary, state: &State, se
         },
         unix_ms: Timestamp::now().as_millisecond(),
     };
-    if listener(context, key).try_send(message).is_err() {
+    let work = |messages| tell(context.caller.clone(), context.event_webhook.clone(), messages);
+    if !context.listeners.send(key.clone(), message, work) {
         tracing::warn!(
             canary = canary.full_name(),
             "event hooks are too slow, an event was left out"
         );
         context.metrics.event_dropped();
     }
-}
-
-// One task per Canary keeps its events in order; it ends when the Canary is forgotten.
-fn listener(context: &Context, key: &Key) -> Listener {
-    let mut listeners = context.listeners.lock();
-    let start = || {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let (caller, global) = (context.caller.clone(), context.event_webhook.clone());
-        tokio::spawn(tell(caller, global, receiver));
-        sender
-    };
-    listeners.entry(key.clone()).or_insert_with(start).clone()
 }
 
 async fn tell(caller: crate::hooks::Caller, global: String, mut messages: mpsc::Receiver<Message>) {

@@ -1,12 +1,14 @@
 //! What every step shares: the client, the caches and what was learnt on the way.
 
 use super::{
-    announce::Listener,
+    alert::Alerts,
+    announce::Message,
     cache::{Cache, Change, Kind},
     checks::Finished,
     configs::reference_of,
     hooks::Slots,
     index::Index,
+    lanes::Lanes,
     live::text,
     queue::{Key, Sender},
     served::Served,
@@ -65,7 +67,9 @@ pub struct Context {
     /// Hooks that are being asked, and what they answered.
     pub hooks: Mutex<HashMap<Key, Slots>>,
     /// Who hears the events of which Canary.
-    pub listeners: Mutex<HashMap<Key, Listener>>,
+    pub listeners: Lanes<Key, Message>,
+    /// Alerts.
+    pub alerts: Alerts,
     /// Who hears events of Canaries without event hooks; empty for nobody.
     pub event_webhook: String,
     /// Where URLs of users must not lead.

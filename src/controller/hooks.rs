@@ -45,7 +45,8 @@ pub fn answers(context: &Context, key: &Key) -> Vec<Answer> {
 
 /// Forgets a Canary that is gone, and what it was asking.
 pub fn forget(context: &Context, key: &Key) {
-    context.listeners.lock().remove(key);
+    context.listeners.forget(|listener| listener == key);
+    context.alerts.lanes.forget(|(of, _)| of == key);
     for slot in context.hooks.lock().remove(key).into_iter().flatten() {
         slot.1.task.abort();
     }

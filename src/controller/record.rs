@@ -1,6 +1,7 @@
 //! What a step decided, and what it saw, written into the Canary's status before anything else is written.
 
 use super::{
+    alert,
     announce::announce,
     cache::Kind,
     checks::Finished,
@@ -27,7 +28,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use kube::{Api, ResourceExt, api::PostParams, core::DynamicObject};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// A target that comes this much later than its Canary is not missed.
 const IN_ONE_APPLY: Duration = Duration::from_secs(5);
@@ -78,7 +79,7 @@ pub fn trouble(conflicts: &[Conflict]) -> Option<Trouble> {
 impl Recorded<'_> {
     /// Stores the status if it says anything new, then says the decision's notes. Answers when an announcement is to be
     /// looked at again.
-    pub async fn store(&self, context: &Context, canary: &Canary) -> Result<Option<Timestamp>, kube::Error> {
+    pub async fn store(&self, context: &Arc<Context>, canary: &Canary) -> Result<Option<Timestamp>, kube::Error> {
         let (key, state) = (key(canary), &self.decision.state);
         let judged = state.due != self.before.due || state.stage != self.before.stage;
         let measured = match context.checks.lock().get(&key) {
@@ -99,7 +100,7 @@ impl Recorded<'_> {
         if canary.status.as_ref() == Some(&next) {
             return Ok(pending);
         }
-        write(context, canary, next).await?;
+        let stored = write(context, canary, next).await?;
         if judged {
             context.checks.lock().remove(&key);
         }
@@ -114,7 +115,7 @@ impl Recorded<'_> {
                 announce(context, &key, canary, state, Severity::Normal, message);
             }
         }
-        say(context, canary, self.before, self.decision);
+        say(context, &stored, self.before, self.decision);
         let new_run = state.last_applied != self.before.last_applied;
         if new_run && self.live.configs.shares_secrets(self.live.target.as_ref()) {
             announce(
@@ -135,7 +136,7 @@ fn is_known(canary: &Canary, trouble: &Trouble) -> bool {
     told.is_some_and(|c| c.reason == trouble.reason && c.message.as_deref() == Some(trouble.message.as_str()))
 }
 
-async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Result<(), kube::Error> {
+async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Result<Canary, kube::Error> {
     let key = key(canary);
     let mut next = Canary::clone(canary);
     next.status = Some(status);
@@ -148,7 +149,7 @@ async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Resu
     if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
         context.written.lock().insert(key, version);
     }
-    Ok(())
+    Ok(stored)
 }
 
 // Whether the announced revision can not come any more. The cache may lag behind the store, so the store is asked.
@@ -168,7 +169,7 @@ async fn refused(context: &Context, canary: &Canary, seen: Option<&str>, now: Ti
     Ok(revision.as_deref() != Some(announced.revision.as_str()))
 }
 
-fn say(context: &Context, canary: &Canary, before: &State, decision: &Decision) {
+fn say(context: &Arc<Context>, canary: &Canary, before: &State, decision: &Decision) {
     let (key, state) = (key(canary), &decision.state);
     let subject = Subject {
         canary: canary.name_any(),
@@ -189,6 +190,7 @@ fn say(context: &Context, canary: &Canary, before: &State, decision: &Decision) 
         let text = note.text(&subject);
         let text = if rehearsal { format!("Dry run: {text}") } else { text };
         announce(context, &key, canary, state, severity, text);
+        alert::raise(context, &key, canary, (state.phase, rehearsal), note, &subject);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The controller's wiring: watches in, steps out, for as long as it leads.
 
 use super::{
+    alert::{self, Alerts},
     cache::{Cache, Change},
     context::{Context, key},
     enrol::{self, Scope},
@@ -49,6 +50,8 @@ pub struct Settings {
     pub track_configs: bool,
     /// `--event-webhook`: told every event of Canaries without event hooks; empty for none.
     pub event_webhook: String,
+    /// Who is alerted about Canaries that name nobody.
+    pub alerts: alert::Settings,
     /// Where URLs of users must not lead.
     pub egress: Egress,
     /// The lease that decides which replica works.
@@ -122,7 +125,12 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         http: Clients::default(),
         caller: Caller::new(Arc::default(), settings.egress.clone()),
         hooks: Mutex::default(),
-        listeners: Mutex::default(),
+        listeners: Default::default(),
+        alerts: Alerts {
+            sender: crate::alerts::Sender::new(Arc::default(), settings.egress.clone()),
+            settings: settings.alerts,
+            lanes: Default::default(),
+        },
         event_webhook: settings.event_webhook,
         egress: settings.egress,
         queue: sender.clone(),

@@ -52,6 +52,7 @@ impl Caller {
         let settings = Settings {
             accept_any_certificate,
             egress: self.egress.clone(),
+            proxy: None,
         };
         let client = self.clients.get(&settings).map_err(|e| root_cause(&e))?;
         let attempts = hook.retries().saturating_add(1);

@@ -92,6 +92,7 @@ impl Prometheus {
         let settings = Settings {
             accept_any_certificate: options.insecure_skip_verify,
             egress: options.egress.clone(),
+            proxy: None,
         };
         let client = clients
             .get(&settings)

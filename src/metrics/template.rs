@@ -57,7 +57,8 @@ pub enum RenderError {
 
 /// Renders `query` with `variables`.
 pub fn render(query: &str, variables: &Variables) -> Result<String, RenderError> {
-    execute(query, &functions(variables))
+    // Dot is an empty map and not nil, so that `.Name` is the error it is in Go.
+    execute(query, &functions(variables), &Value::Map(Arc::default()))
 }
 
 /// Whether `query` is a template at all, with the functions that exist; for the admission check, which
@@ -84,14 +85,11 @@ fn functions(v: &Variables) -> [(&'static str, Value); 8] {
     ]
 }
 
-/// Renders `source` where each of `functions` is a function without arguments. Also what hooks use for
-/// their metadata.
-pub(crate) fn execute(source: &str, functions: &[(&'static str, Value)]) -> Result<String, RenderError> {
+/// Renders `source` where each of `functions` is a function without arguments. Also what alerts use for their text.
+pub(crate) fn execute(source: &str, functions: &[(&'static str, Value)], dot: &Value) -> Result<String, RenderError> {
     let template = parse(source, functions)?;
     let mut output = Bounded(String::new());
-    // Dot is an empty map and not nil, so that `.Name` is the error it is in Go.
-    let dot = Value::Map(Arc::default());
-    match template.execute_fmt(&mut output, &dot) {
+    match template.execute_fmt(&mut output, dot) {
         Ok(()) => Ok(output.0.trim_end_matches(END).to_owned()),
         Err(gotmpl::TemplateError::Write) => Err(RenderError::TooLong),
         Err(error) => Err(RenderError::Execute(error.to_string())),

@@ -172,6 +172,11 @@ impl Metrics {
         self.families.events_dropped.inc();
     }
 
+    /// An alert that nobody heard, or not everybody who was to hear it.
+    pub fn alert_dropped(&self) {
+        self.families.alerts_dropped.inc();
+    }
+
     /// Whether this process leads.
     pub fn leading(&self, leading: bool) {
         self.families.leader.set(i64::from(leading));

@@ -45,6 +45,25 @@ app.kubernetes.io/component: {{ .role }}
 {{- with .Values.eventWebhook }}
 - --event-webhook={{ . }}
 {{- end }}
+{{- with .Values.slack.channel }}
+- --slack-channel={{ . }}
+- --slack-user={{ $.Values.slack.user }}
+{{- end }}
+{{- with .Values.slack.url }}
+- --slack-url={{ . }}
+{{- end }}
+{{- with .Values.slack.proxyUrl }}
+- --slack-proxy-url={{ . }}
+{{- end }}
+{{- with .Values.msteams.url }}
+- --msteams-url={{ . }}
+{{- end }}
+{{- with .Values.msteams.proxyUrl }}
+- --msteams-proxy-url={{ . }}
+{{- end }}
+{{- with .Values.clusterName }}
+- --cluster-name={{ . }}
+{{- end }}
 {{- if .Values.dryRun }}
 - --dry-run
 {{- end }}

@@ -3,6 +3,7 @@
 
 mod ab_test;
 mod affinity;
+mod alerts;
 mod autoscaler;
 mod bad_release;
 mod blue_green;

@@ -32,12 +32,18 @@ fn judged(spec: &AlertProviderSpec, world: &World) -> Report {
     address(&mut report, "spec.address", spec.address.as_deref(), world);
     address(&mut report, "spec.proxy", spec.proxy.as_deref(), world);
     secret(&mut report, spec, world);
-    if matches!(spec.kind.as_str(), "msteams" | "gchat") {
+    if spec.kind == "pagerduty" && spec.secret_ref.is_none() {
+        report.required(
+            "spec.secretRef",
+            "a Secret with the keys address and token, PagerDuty's routing key",
+        );
+    }
+    if matches!(spec.kind.as_str(), "msteams" | "gchat" | "pagerduty" | "webhook") {
         for (name, value) in [("channel", &spec.channel), ("username", &spec.username)] {
             if value.is_some() {
                 report.warn(
                     format!("spec.{name}"),
-                    format!("ignored by {}: the hook decides", spec.kind),
+                    format!("ignored by {}: the receiver decides", spec.kind),
                 );
             }
         }

@@ -21,7 +21,6 @@ const FIELDS: &[&str] = &[
     "spec.service.mirror",
     "spec.service.corsPolicy",
     "spec.service.unmanagedMetadata",
-    "spec.analysis.alerts",
 ];
 /// Providers that write routes.
 const PROVIDERS: &[&str] = &["gatewayapi:v1", "kubernetes"];

@@ -66,6 +66,7 @@ pub struct Families {
     pub failures: Family<Outcome, Counter>,
     pub bypassed: Family<Namespace, Counter>,
     pub events_dropped: Counter,
+    pub alerts_dropped: Counter,
     pub leader: Gauge,
 }
 
@@ -126,6 +127,12 @@ impl Families {
                 r,
                 "coalmine_events_dropped",
                 "Events that were not written",
+                Counter::default(),
+            ),
+            alerts_dropped: add(
+                r,
+                "coalmine_alerts_dropped",
+                "Alerts that an alert provider did not take",
                 Counter::default(),
             ),
             leader: add(r, "coalmine_leader", "Whether this process leads", Gauge::default()),

@@ -97,13 +97,12 @@ fn fields_without_behaviour_are_named() {
     let plain = canary_with(json!({}));
     assert_eq!(unbuilt(&plain, &World::default()), Vec::<String>::new());
     let asking = canary_with(json!({"spec": {"dryRun": false, "provider": "istio",
-        "service": {"hosts": [], "backends": [], "retries": {"attempts": 1}}, "analysis": {"alerts": [{"name": "a", "providerRef": {"name": "x"}}]}}}));
+        "service": {"hosts": [], "backends": [], "retries": {"attempts": 1}}, }}));
     assert_eq!(
         unbuilt(&asking, &World::default()),
         [
             "spec.provider: istio is not supported yet; no route is written",
             "spec.service.retries: not supported yet; it has no effect",
-            "spec.analysis.alerts: not supported yet; it has no effect",
         ]
     );
 }
