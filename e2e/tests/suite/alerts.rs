@@ -26,7 +26,10 @@ fn providers(hooks: &Hooks) -> Vec<Value> {
     vec![
         secret,
         provider("pager", &json!({"type": "pagerduty", "secretRef": {"name": "pager"}})),
-        provider("team", &json!({"type": "slack", "channel": "releases", "address": hooks.url("/team")})),
+        provider(
+            "team",
+            &json!({"type": "slack", "channel": "releases", "address": hooks.url("/team")}),
+        ),
         provider("chat", &json!({"type": "msteams", "address": hooks.url("/chat")})),
         provider("hangs", &json!({"type": "rocket", "address": hooks.url("/hangs")})),
         provider(
@@ -88,7 +91,11 @@ async fn each_provider_hears_what_it_asked_for_of_good_bad_and_stuck_releases() 
         let app = App::new("app", "v1");
         scene.label().await?;
         let applied = scene.apply(&canary(scene, &app, &hooks)).await?.succeeded()?;
-        assert!(applied.err.contains("AlertProvider \"nobody\" not found yet"), "{}", applied.err);
+        assert!(
+            applied.err.contains("AlertProvider \"nobody\" not found yet"),
+            "{}",
+            applied.err
+        );
         scene.apply(&app.manifest()).await?.succeeded()?;
         scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
         scene.reachable("app", SOON).await?;
@@ -109,7 +116,10 @@ async fn each_provider_hears_what_it_asked_for_of_good_bad_and_stuck_releases() 
         assert_eq!(told, expected);
         let first = &hooks.calls("/team")[0].body;
         assert_eq!(first["channel"], "releases");
-        let fields = first["attachments"][0]["fields"].as_array().cloned().unwrap_or_default();
+        let fields = first["attachments"][0]["fields"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let fields: Vec<&Value> = fields.iter().map(|field| &field["value"]).collect();
         let target = format!("Deployment/app.{}", scene.namespace);
         assert_eq!(fields, [target.as_str(), "2", "15s", "Weight steps: 20,50 max: 0"]);
@@ -127,7 +137,10 @@ async fn each_provider_hears_what_it_asked_for_of_good_bad_and_stuck_releases() 
         assert_eq!(hooks.calls("/chat").len(), 8, "an entry without a severity hears all");
         let pages = hooks.called("/pager", 3, SOON).await?;
         let page = |n: usize, member: &str| pages[n].body["payload"][member].clone();
-        assert_eq!([page(0, "severity"), page(1, "severity"), page(2, "severity")], ["warning", "error", "error"]);
+        assert_eq!(
+            [page(0, "severity"), page(1, "severity"), page(2, "severity")],
+            ["warning", "error", "error"]
+        );
         assert_eq!(pages[1].body["routing_key"], "k3y");
         assert_eq!(pages[1].body["dedup_key"], format!("app.{}", scene.namespace));
         let programs = hooks.called("/program", 2, SOON).await?;

@@ -35,6 +35,8 @@ enum Phase {
     WaitingPromotion,
     /// The verified revision serves everybody, and primary is made from it.
     Promoting,
+    /// A live app that was labelled: its own pods serve, and primary is not ready yet.
+    Enrolling,
 }
 
 impl Phase {
@@ -47,6 +49,7 @@ impl Phase {
             Self::Waiting => "Waiting",
             Self::WaitingPromotion => "WaitingPromotion",
             Self::Promoting => "Promoting",
+            Self::Enrolling => "Initializing",
         }
     }
 }
@@ -68,8 +71,10 @@ enum After {
     Recorded,
     /// The canary has two, primary one, the run goes on.
     Scaled,
-    /// The promotion ends with a primary of two.
+    /// The promotion, or the enrolment, ends with a primary of two.
     Grown,
+    /// Nobody serves any more, so what was sent is built, or tried where primary was quicker.
+    Taken,
     /// 403, with the command that does what was meant.
     Refused,
     /// Not asked in this phase.
@@ -78,32 +83,44 @@ enum After {
 
 use After::*;
 
-/// Verb, then at rest, in a run, failed, waiting, waiting for promotion, promoting. What was verified is promoted to its
+/// Verb, then at rest, in a run, failed, waiting, waiting for promotion, promoting, enrolling. What was verified is promoted to its
 /// end: the revision before it is a new one by then.
-const TABLE: [(Verb, [After; 6]); 10] = [
-    (Verb::ApplySame, [Nothing; 6]),
+const TABLE: [(Verb, [After; 7]); 10] = [
+    (Verb::ApplySame, [Nothing; 7]),
     (
         Verb::ApplyNew,
-        [Analysis, Analysis, Analysis, Asked, Analysis, Analysis],
+        [Analysis, Analysis, Analysis, Asked, Analysis, Analysis, Analysis],
     ),
     (
         Verb::ApplyPromoted,
-        [Nothing, Promoted, Promoted, Promoted, Promoted, Analysis],
+        [Nothing, Promoted, Promoted, Promoted, Promoted, Analysis, Nothing],
     ),
-    (Verb::Replicas, [Resized, Recorded, Resized, Resized, Recorded, Grown]),
-    (Verb::SetEnv, [Analysis, Analysis, Analysis, Asked, Analysis, Analysis]),
-    (Verb::Restart, [Analysis, Analysis, Analysis, Asked, Analysis, Analysis]),
+    (
+        Verb::Replicas,
+        [Resized, Recorded, Resized, Resized, Recorded, Grown, Grown],
+    ),
+    (
+        Verb::SetEnv,
+        [Analysis, Analysis, Analysis, Asked, Analysis, Analysis, Analysis],
+    ),
+    (
+        Verb::Restart,
+        [Analysis, Analysis, Analysis, Asked, Analysis, Analysis, Analysis],
+    ),
     // A first revision has nothing to go back to.
-    (Verb::Undo, [Skipped, Promoted, Promoted, Promoted, Promoted, Analysis]),
-    (Verb::Scale, [Refused, Scaled, Refused, Refused, Scaled, Scaled]),
-    (Verb::Put, [Nothing; 6]),
+    (
+        Verb::Undo,
+        [Skipped, Promoted, Promoted, Promoted, Promoted, Analysis, Skipped],
+    ),
+    (Verb::Scale, [Refused, Scaled, Refused, Refused, Scaled, Scaled, Grown]),
+    (Verb::Put, [Nothing; 7]),
     (
         Verb::DeleteCreate,
-        [Analysis, Analysis, Analysis, Asked, Analysis, Analysis],
+        [Analysis, Analysis, Analysis, Asked, Analysis, Analysis, Taken],
     ),
 ];
 
-/// How long pods of an app that is to be met while it is promoted take to be available, in seconds.
+/// How long pods of an app that is to be met while it is promoted or enrolled take to be available, in seconds.
 const SLOW: u32 = 15;
 
 /// The gates that are closed, where a Canary has them.
@@ -150,36 +167,42 @@ async fn every_verb_during_a_promotion() {
     play("table-promoting", async |scene| column(scene, Phase::Promoting).await).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_verb_while_a_live_app_is_enrolled() {
+    play("table-enrolling", async |scene| column(scene, Phase::Enrolling).await).await;
+}
+
 async fn column(scene: &Scene, phase: Phase) -> anyhow::Result<()> {
-    scene.label().await?;
     let hooks = scene.hooks().await?;
     for gate in GATES {
         hooks.answer(&format!("/{gate}"), Answer::halt());
     }
     let hooks = &hooks;
-    let cells = TABLE.iter().map(async |(verb, outcomes)| {
-        let after = outcomes[phase as usize];
-        if after == Skipped {
-            return Ok(());
-        }
-        let name = format!("{verb:?}").to_lowercase();
-        let app = App::new(&name, "v1").replicas(1);
-        let app = if phase == Phase::Promoting {
-            app.min_ready(SLOW)
-        } else {
-            app
-        };
-        let cell = Cell {
-            scene,
-            hooks,
-            app,
-            phase,
-        };
-        cell.plays(*verb, after)
+    let asked = TABLE.iter().filter(|(_, outcomes)| outcomes[phase as usize] != Skipped);
+    let cells: Vec<(Verb, After, Cell)> = asked
+        .map(|(verb, outcomes)| {
+            let app = App::new(&format!("{verb:?}").to_lowercase(), "v1").replicas(1);
+            let slow = matches!(phase, Phase::Promoting | Phase::Enrolling);
+            let app = if slow { app.min_ready(SLOW) } else { app };
+            let cell = Cell {
+                scene,
+                hooks,
+                app,
+                phase,
+            };
+            (*verb, outcomes[phase as usize], cell)
+        })
+        .collect();
+    if phase == Phase::Enrolling {
+        futures::future::try_join_all(cells.iter().map(|(_, _, cell)| cell.lives())).await?;
+    }
+    scene.label().await?;
+    let played = cells.iter().map(async |(verb, after, cell)| {
+        cell.plays(*verb, *after)
             .await
             .map_err(|error| error.context(format!("{verb:?}, {phase:?}")))
     });
-    for played in futures::future::join_all(cells).await {
+    for played in futures::future::join_all(played).await {
         played?;
     }
     Ok(())
@@ -207,9 +230,42 @@ impl Cell<'_> {
         self.ends(after, &before).await
     }
 
+    // An app that nobody releases yet.
+    async fn lives(&self) -> anyhow::Result<()> {
+        self.scene.apply(&self.app.manifest()).await?.succeeded()?;
+        let (objects, name) = (self.scene.objects(), self.app.name());
+        wait_for(&format!("{name} to be available"), PATIENCE, async || {
+            let status = objects.deployments().get(name).await?.status;
+            Ok((status.and_then(|status| status.available_replicas) == Some(1)).then_some(()))
+        })
+        .await
+    }
+
+    // The door and the controller know the live app; its primary takes as long as it did.
+    async fn enrolled(&self) -> anyhow::Result<()> {
+        let (scene, name) = (self.scene, self.app.name());
+        scene.phase(name, self.phase.shown(), PATIENCE).await?;
+        self.until("its label", |_, target| {
+            target["metadata"]["labels"]["coalmine.dev/state"] == "hot"
+        })
+        .await?;
+        self.seen().await
+    }
+
+    // Each of our writes has one of the Deployment controller follow: a PUT that crosses it is a conflict.
+    async fn seen(&self) -> anyhow::Result<()> {
+        self.until("the Deployment controller to have seen it", |_, target| {
+            target["status"]["observedGeneration"] == target["metadata"]["generation"]
+        })
+        .await
+    }
+
     // Brings the app into the phase; v1 serves.
     async fn prepared(&self) -> anyhow::Result<()> {
         let (scene, name) = (self.scene, self.app.name());
+        if self.phase == Phase::Enrolling {
+            return self.enrolled().await;
+        }
         match self.analysis() {
             None => skipping(scene, &self.app, 5).await?,
             Some(analysis) => {
@@ -227,18 +283,14 @@ impl Cell<'_> {
         match self.phase {
             Phase::Running => self.until("a weight of 20", |canary, _| canary.weight() == 20).await?,
             Phase::Failed => scene.rests(name, PATIENCE).await?,
-            Phase::Rest | Phase::Waiting | Phase::WaitingPromotion => {}
+            Phase::Rest | Phase::Waiting | Phase::WaitingPromotion | Phase::Enrolling => {}
             // Not before: what carries everybody may still be cut short.
             Phase::Promoting => {
                 self.until("everybody on the canary", |canary, _| canary.weight() == 100)
                     .await?;
             }
         }
-        // Last, since each of our writes has one of the Deployment controller follow: a PUT that crosses it is a conflict.
-        self.until("the Deployment controller to have seen it", |_, target| {
-            target["status"]["observedGeneration"] == target["metadata"]["generation"]
-        })
-        .await
+        self.seen().await
     }
 
     // What the phase needs; none releases without a check.
@@ -249,14 +301,14 @@ impl Cell<'_> {
             Phase::Rest | Phase::Running => Some(json!({"interval": "20m", "threshold": 1, "stepWeights": [20, 50]})),
             Phase::Waiting => Some(analysis(&[hook(self.hooks, GATES[0])])),
             Phase::WaitingPromotion => Some(analysis(&[hook(self.hooks, GATES[1])])),
-            Phase::Promoting => Some(analysis(&[])),
+            Phase::Promoting | Phase::Enrolling => Some(analysis(&[])),
         }
     }
 
     // What T holds in the phase.
     fn current(&self) -> App {
         match self.phase {
-            Phase::Rest => self.app.clone(),
+            Phase::Rest | Phase::Enrolling => self.app.clone(),
             Phase::Running | Phase::Waiting | Phase::WaitingPromotion | Phase::Promoting => self.app.at("v2"),
             Phase::Failed => self.app.at("v2").image("localhost/coalmine/nowhere:none"),
         }
@@ -325,8 +377,17 @@ impl Cell<'_> {
             }
             Grown => {
                 self.primary_has(2).await?;
-                self.until("the end of the promotion", |canary, _| canary.phase() == "Succeeded")
-                    .await
+                self.until("the end of it", |canary, _| {
+                    ["Succeeded", "Initialized"].contains(&canary.phase())
+                })
+                .await
+            }
+            Taken => {
+                self.until("what was sent to be taken", |canary, target| {
+                    let tried = canary.0["status"]["lastAppliedSpec"].as_str();
+                    tried.is_some() && tried == revision(target) && canary.phase() != "Initializing"
+                })
+                .await
             }
             Nothing | Refused => self.still(in_phase, before, true).await,
             Skipped => Ok(()),
