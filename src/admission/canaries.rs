@@ -10,8 +10,6 @@ use super::review::{Operation, Request};
 use crate::api::labels;
 use serde_json::{Map, Value};
 
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
 /// The patch for a CREATE or UPDATE of a Canary; `ours` says that we sent it.
 pub fn mutate(request: &Request, ours: bool) -> Vec<PatchOp> {
     let (new, old) = (&request.object, &request.old_object);
@@ -67,7 +65,10 @@ fn own_spec(new: &Value, old: &Value) -> Option<Value> {
 }
 
 fn last_applied(canary: &Value) -> Option<&str> {
-    canary.pointer("/metadata/annotations")?.get(LAST_APPLIED)?.as_str()
+    canary
+        .pointer("/metadata/annotations")?
+        .get(labels::LAST_APPLIED)?
+        .as_str()
 }
 
 /// What of `value` is named by `fields` (`fieldsV1`). A list is somebody's as a whole.

@@ -1,5 +1,6 @@
 //! The webhook configurations: rendered from a few values, installed by server-side apply, kept as they should be.
 
+mod conditions;
 mod install;
 mod probe;
 mod render;

@@ -175,9 +175,10 @@ impl Door {
         if is_whole(request) {
             let context = self.view.deployment(request, super::certificates::now());
             let refused = deployments::refused(request, &context);
-            return Ok(refused.map_or_else(Response::allow, |denial| {
-                Response::deny(denial).with_audit("decision", "second")
-            }));
+            return Ok(match refused {
+                None => Response::allow().with_audit("decision", "follow"),
+                Some(denial) => Response::deny(denial).with_audit("decision", "second"),
+            });
         }
         let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
         let canaries = self.view.canaries(&request.namespace);

@@ -127,7 +127,7 @@ fn port_key(port: &Value) -> (u64, String) {
 
 /// Whether the user's manifest has the port: by the annotation of client-side apply, or by ownership of server-side apply.
 fn asked_for(new: &Value, port: &Value) -> bool {
-    let applied = annotation(new, "kubectl.kubernetes.io/last-applied-configuration");
+    let applied = annotation(new, labels::LAST_APPLIED);
     let applied = applied
         .and_then(|text| serde_json::from_str::<Value>(text).ok())
         .unwrap_or_default();

@@ -31,6 +31,10 @@ pub const FINALIZER: &str = "coalmine.dev/lossless-exit";
 
 /// Flagger's finalizer (`revertOnDeletion`), taken over on adoption.
 pub const FLAGGER_FINALIZER: &str = "finalizer.flagger.app";
+/// What the annotations of Flagger's begin with.
+pub const FLAGGER_PREFIX: &str = "flagger.app/";
+/// Where client-side `kubectl apply` keeps the manifest it was given last.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Annotation on a Canary: promote the current revision now (`"true"`), consumed once.
 pub const SKIP_ANALYSIS: &str = "flagger.app/skip-analysis";
 /// Annotation on a Canary: run the analysis again (`"true"`), consumed once.

@@ -9,12 +9,11 @@ pub const REVISION_ANNOTATION: &str = "coalmine.dev/revision";
 
 // Flux marks what it owns with these; on a copy they would make Flux prune it.
 pub(super) const TOOLKIT: &str = "toolkit.fluxcd.io";
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 const ARGO_CD: &str = "argocd.argoproj.io/";
 
 /// Whether an annotation speaks of the one object it stands on, for a tool: a copy that had it would be taken for it.
 pub(super) fn is_tool_mark(key: &str) -> bool {
-    key == LAST_APPLIED || key.contains(TOOLKIT) || key.starts_with(ARGO_CD)
+    key == labels::LAST_APPLIED || key.contains(TOOLKIT) || key.starts_with(ARGO_CD)
 }
 
 /// Primary made from `template` (a pod template of the target's, of the revision `hash`), with the other fields of
@@ -57,7 +56,7 @@ pub fn primary(
     object_labels.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
     let mut annotations = copied(target.pointer("/metadata/annotations"), |key| {
         prefix_matches(&blueprint.include_label_prefixes, key)
-            && key != LAST_APPLIED
+            && key != labels::LAST_APPLIED
             && !key.starts_with(labels::PREFIX)
     });
     annotations.insert(REVISION_ANNOTATION.to_owned(), json!(hash));

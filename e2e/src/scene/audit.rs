@@ -1,5 +1,6 @@
 //! The API server's audit log: who asked what.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -19,6 +20,9 @@ pub struct Request {
     pub uri: String,
     /// The HTTP status.
     pub code: i64,
+    /// Of Coalmine's webhooks, those that were called: by what the API server notes of mutating ones, and by what each
+    /// says of its decision.
+    pub called: Vec<String>,
 }
 
 impl Request {
@@ -55,8 +59,21 @@ impl Request {
                 .pointer("/responseStatus/code")
                 .and_then(Value::as_i64)
                 .unwrap_or_default(),
+            called: called(&event["annotations"]),
         })
     }
+}
+
+fn called(annotations: &Value) -> Vec<String> {
+    let all = annotations.as_object().into_iter().flatten();
+    let names = all.filter_map(|(key, value)| match key.split_once(".coalmine.dev/") {
+        Some((webhook, _)) => Some(webhook.to_owned()),
+        None => {
+            let noted: Value = serde_json::from_str(value.as_str()?).ok()?;
+            Some(noted["webhook"].as_str()?.strip_suffix(".coalmine.dev")?.to_owned())
+        }
+    });
+    names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The audit log from a moment on.
@@ -106,5 +123,19 @@ mod tests {
         assert!(read("/apis/coordination.k8s.io/v1/namespaces/x/leases/y", "patch").is_at_rest());
         assert!(read("/api/v1/services", "list").is_ours());
         assert_eq!(Request::read(r#"{"stage":"RequestReceived"}"#), None);
+    }
+
+    #[test]
+    fn the_webhooks_that_were_called_are_known_by_their_notes() {
+        let annotations = serde_json::json!({
+            "authorization.k8s.io/decision": "allow",
+            "mutate-deployments.coalmine.dev/decision": "rest",
+            "mutation.webhook.admission.k8s.io/round_0_index_0":
+                r#"{"configuration":"coalmine","webhook":"mutate-deployments.coalmine.dev","mutated":false}"#,
+            "mutation.webhook.admission.k8s.io/round_0_index_3":
+                r#"{"configuration":"other","webhook":"other.example.com","mutated":false}"#,
+        });
+        assert_eq!(called(&annotations), ["mutate-deployments"]);
+        assert!(called(&Value::Null).is_empty());
     }
 }

@@ -28,6 +28,7 @@ mod mirror;
 mod no_room;
 mod on_demand;
 mod overrides;
+mod passing_by;
 mod policy;
 mod promotion;
 mod reapply;

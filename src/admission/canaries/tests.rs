@@ -48,7 +48,7 @@ fn assert_theirs(stored: &Value, spec: &Value) {
 fn a_client_side_apply_leaves_nothing_of_the_generated_spec() {
     let mut merged = generated();
     json_patch::merge(&mut merged["spec"], &theirs());
-    merged["metadata"]["annotations"][LAST_APPLIED] = json!(json!({"spec": theirs()}).to_string());
+    merged["metadata"]["annotations"][labels::LAST_APPLIED] = json!(json!({"spec": theirs()}).to_string());
     assert_theirs(&run(&merged), &theirs());
 }
 

@@ -1,5 +1,6 @@
 //! Rendering, pure: JSON as it is applied.
 
+use super::conditions;
 use crate::admission::server::Entry;
 use crate::api::labels;
 use base64::Engine as _;
@@ -165,12 +166,24 @@ fn webhook(with: &Rendering, entry: Entry, rules: &Value) -> Value {
         if mutates {
             members.insert("reinvocationPolicy".into(), "IfNeeded".into());
         }
-        // The mutating entries see our own writes, to take the fields we hold out of their owners' lists.
-        if generates && !with.own_users.is_empty() {
-            members.insert("matchConditions".into(), json!([not_ourselves(&with.own_users)]));
+        let conditions = conditions(with, entry);
+        if !conditions.is_empty() {
+            members.insert("matchConditions".into(), conditions.into());
         }
     }
     hook
+}
+
+// The mutating entries see our own writes, to take the fields we hold out of their owners' lists.
+fn conditions(with: &Rendering, entry: Entry) -> Vec<Value> {
+    match entry {
+        Entry::MutateDeployments => vec![conditions::what_is_held()],
+        Entry::ValidateDeployments => {
+            let others = (!with.own_users.is_empty()).then(|| conditions::not_ourselves(&with.own_users));
+            others.into_iter().chain([conditions::what_is_followed()]).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn client_config(with: &Rendering, entry: Entry) -> Value {
@@ -200,17 +213,6 @@ fn namespaces(with: &Rendering, opted_in: bool) -> Value {
         members.insert("matchLabels".into(), json!({labels::ENABLED: labels::TRUE}));
     }
     selector
-}
-
-fn not_ourselves(users: &[String]) -> Value {
-    let list: Vec<String> = users
-        .iter()
-        .map(|user| format!("'{}'", user.replace(['\'', '\\'], "")))
-        .collect();
-    json!({
-        "name": "not-coalmine-itself",
-        "expression": format!("!(request.userInfo.username in [{}])", list.join(", ")),
-    })
 }
 
 #[cfg(test)]
