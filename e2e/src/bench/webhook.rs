@@ -9,7 +9,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fleet::{self, Fleet, Tool};
 use super::histogram::Histogram;
@@ -20,8 +20,50 @@ use crate::scene::{FakeNodes, Scene};
 const CLIENTS: usize = 50;
 /// Turns of each namespace.
 const TURNS: usize = 8;
-/// How the clients ask.
+
+/// What a PATCH changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Change {
+    /// Nothing the door looks at: the API server calls nobody.
+    Annotation,
+    /// What may be the door's: the mutating webhook is called.
+    Label,
+    /// Another revision: both are called, and it is announced in the Canary's status.
+    Template,
+}
+
+impl Change {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Annotation => "an annotation",
+            Self::Label => "a label",
+            Self::Template => "the template",
+        }
+    }
+
+    /// The webhooks that are called.
+    fn calls(self) -> usize {
+        match self {
+            Self::Annotation => 0,
+            Self::Label => 1,
+            Self::Template => 2,
+        }
+    }
+
+    fn body(self, value: &str) -> Value {
+        match self {
+            Self::Annotation => json!({"metadata": {"annotations": {"example.com/bench": value}}}),
+            Self::Label => json!({"metadata": {"labels": {"example.com/bench": value}}}),
+            Self::Template => {
+                json!({"spec": {"template": {"metadata": {"annotations": {"example.com/bench": value}}}}})
+            }
+        }
+    }
+}
+
+/// What the clients ask, and how.
 struct Pace {
+    change: Change,
     /// What it is called: what they ask together.
     word: &'static str,
     /// How often each asks; `None` for as soon as its last was answered.
@@ -32,20 +74,31 @@ struct Pace {
     judged: bool,
 }
 
-const PACES: [Pace; 3] = [
+impl Pace {
+    const fn slow(change: Change) -> Self {
+        Self {
+            change,
+            word: "25/s",
+            every: Some(Duration::from_secs(2)),
+            patches: 5,
+            judged: true,
+        }
+    }
+}
+
+const PACES: [Pace; 5] = [
+    Pace::slow(Change::Annotation),
+    Pace::slow(Change::Label),
+    Pace::slow(Change::Template),
     Pace {
-        word: "25/s",
-        every: Some(Duration::from_secs(2)),
-        patches: 5,
-        judged: true,
-    },
-    Pace {
+        change: Change::Label,
         word: "100/s",
         every: Some(Duration::from_millis(500)),
         patches: 20,
         judged: false,
     },
     Pace {
+        change: Change::Label,
         word: "flat out",
         every: None,
         patches: 20,
@@ -59,11 +112,13 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes) -> Result<()> {
     let mut section = Section::begin(
         "The webhook as the API server sees it",
         "no webhook",
-        "PATCHes of an annotation of a Deployment by 50 clients, each on a Deployment of its own, in turns in a namespace \
-         that opted in (a Canary for each, at rest) and in one that did not. \"25/s\" and \"100/s\": what the clients ask \
-         together, evenly spread. \"Flat out\": each as soon as its last was answered. Every PATCH passes two calls. The \
-         histogram is `apiserver_admission_webhook_admission_duration_seconds`; its first bucket ends at 5 ms, so \
-         quantiles below that are interpolated.",
+        "PATCHes of Deployments without pods by 50 clients, each on one of its own, in turns in a namespace that opted in (a \
+         Canary for each, at rest and suspended, so that a PATCH starts no run) and in one that did not. An annotation is \
+         no business of the door's, and the API server calls nobody; a label is one call; another template is two, and is \
+         announced in the Canary's status before it is stored. \"25/s\" and \"100/s\": what the clients ask together, \
+         evenly spread. \"Flat out\": each as soon as its last was answered. The histogram is \
+         `apiserver_admission_webhook_admission_duration_seconds`; its first bucket ends at 5 ms, so quantiles below that \
+         are interpolated.",
     );
     let fleet = Fleet::new(scene, nodes, Tool::Coalmine, CLIENTS, "10s");
     let mut phases = Phases::follow(scene.client.clone());
@@ -72,6 +127,7 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes) -> Result<()> {
         matches!(reached, Reached::All(_)),
         "the apps are not Initialized: {reached}"
     );
+    suspend(&scene.client, &fleet.namespace(0)).await?;
     let plain = format!("{}-plain", scene.namespace);
     make_plain(&scene.client, &plain).await?;
     let sides = [fleet.namespace(0), plain.clone()];
@@ -83,6 +139,16 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes) -> Result<()> {
     namespaces.delete(&plain, &DeleteParams::background()).await?;
     fleet.delete(Duration::from_secs(120)).await?;
     section.write()
+}
+
+async fn suspend(client: &Client, namespace: &str) -> Result<()> {
+    let api = fleet::canaries(client, namespace);
+    let suspended = Patch::Merge(json!({"spec": {"suspend": true}}));
+    for number in 0..CLIENTS {
+        api.patch(&fleet::name(number), &PatchParams::default(), &suspended)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn make_plain(client: &Client, namespace: &str) -> Result<()> {
@@ -105,9 +171,9 @@ struct Measured {
 
 impl Measured {
     fn tell(&self, section: &mut Section, pace: &Pace) -> Result<()> {
-        let word = pace.word;
+        let word = format!("{}, {}", pace.change.word(), pace.word);
         let aim = |aim| if pace.judged { aim } else { "-" };
-        for (hook, histogram) in HOOKS.iter().zip(&self.hooks) {
+        for (hook, histogram) in HOOKS.iter().zip(&self.hooks).take(pace.change.calls()) {
             let name = hook.trim_end_matches(".coalmine.dev");
             let cell = format!(
                 "{:.1} ms ({:.2} % of {} calls within 5 ms)",
@@ -116,7 +182,7 @@ impl Measured {
                 histogram.calls()
             );
             section.row(Row::new(
-                &format!("call of {name}, {word}, p99"),
+                &format!("call of {name} for {word}, p99"),
                 cell,
                 "-",
                 aim("≤ 5 ms"),
@@ -127,7 +193,7 @@ impl Measured {
             let more = (with / without - 1.0) * 100.0;
             let target = if share == 0.5 { aim("≤ 10 % more") } else { "-" };
             section.row(Row::new(
-                &format!("PATCH end to end, {word}, {quantile}"),
+                &format!("PATCH of {word}, end to end, {quantile}"),
                 format!("{with:.1} ms ({more:+.0} %)"),
                 format!("{without:.1} ms"),
                 target,
@@ -188,7 +254,7 @@ async fn clients(client: &Client, namespace: &str, turn: usize, pace: &Pace) -> 
                 let due = began + every * u32::try_from(patch)? + offset;
                 tokio::time::sleep_until(due.into()).await;
             }
-            let body = json!({"metadata": {"annotations": {"bench.coalmine.dev/patch": format!("{turn}-{patch}")}}});
+            let body = pace.change.body(&format!("{turn}-{patch}"));
             let sent = Instant::now();
             api.patch(&name, &PatchParams::default(), &Patch::Merge(body)).await?;
             took.push(sent.elapsed());
