@@ -19,7 +19,7 @@ use crate::scene::{FakeNodes, Scene};
 
 const CLIENTS: usize = 50;
 /// Turns of each namespace.
-const TURNS: usize = 8;
+const TURNS: usize = 6;
 
 /// What a PATCH changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
