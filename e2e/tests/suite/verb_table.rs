@@ -326,13 +326,25 @@ impl Cell<'_> {
             Verb::Restart => scene.kubectl(&["rollout", "restart", &target]).await,
             Verb::Undo => scene.kubectl(&["rollout", "undo", &target]).await,
             Verb::Scale => scene.kubectl(&["scale", &target, "--replicas=2"]).await,
-            Verb::Put => scene.kubectl_with(&["replace", "-f", "-"], &current.manifest()).await,
+            Verb::Put => self.put(&current).await,
             Verb::DeleteCreate => {
                 scene.kubectl(&["delete", &target]).await?.succeeded()?;
                 let made = self.app.at("v3").manifest();
                 scene.kubectl_with(&["create", "-f", "-"], &made).await
             }
         }
+    }
+
+    // A PUT that crosses the Deployment controller's write of the status is a conflict, and whoever sent it sends it again.
+    async fn put(&self, app: &App) -> anyhow::Result<Said> {
+        let replace = async || self.scene.kubectl_with(&["replace", "-f", "-"], &app.manifest()).await;
+        for _ in 0..4 {
+            let said = replace().await?;
+            if !said.err.contains("(Conflict)") {
+                return Ok(said);
+            }
+        }
+        replace().await
     }
 
     async fn ends(&self, after: After, before: &Value) -> anyhow::Result<()> {

@@ -18,7 +18,6 @@ pub(super) fn what_is_held() -> Value {
     );
     let new = "object.metadata.?annotations.orValue({})";
     let old = "oldObject.metadata.?annotations.orValue({})";
-    let owned = "o.?fieldsV1.orValue({}) == m.?fieldsV1.orValue({})";
     condition(
         "changes-what-is-held",
         &[
@@ -27,12 +26,19 @@ pub(super) fn what_is_held() -> Value {
             "object.metadata.?labels.orValue({}) != oldObject.metadata.?labels.orValue({})".to_owned(),
             format!("{new}.exists(k, {watched} && !(k in {old} && {old}[k] == {new}[k]))"),
             format!("{old}.exists(k, {watched} && !(k in {new}))"),
-            format!(
-                "object.metadata.?managedFields.orValue([]).exists(m, m.?operation.orValue('') == 'Apply' && \
-                 !oldObject.metadata.?managedFields.orValue([]).exists(o, o.?operation.orValue('') == 'Apply' && \
-                 o.?manager.orValue('') == m.?manager.orValue('') && {owned}))"
-            ),
+            applies_what_the_other_does_not("object", "oldObject"),
+            applies_what_the_other_does_not("oldObject", "object"),
         ],
+    )
+}
+
+// Whether an applier owns other fields in the one object than in the other.
+fn applies_what_the_other_does_not(one: &str, other: &str) -> String {
+    format!(
+        "{one}.metadata.?managedFields.orValue([]).exists(m, m.?operation.orValue('') == 'Apply' && \
+         !{other}.metadata.?managedFields.orValue([]).exists(o, o.?operation.orValue('') == 'Apply' && \
+         o.?manager.orValue('') == m.?manager.orValue('') && \
+         o.?fieldsV1.orValue({{}}) == m.?fieldsV1.orValue({{}})))"
     )
 }
 
