@@ -36,6 +36,13 @@ pub struct Slot {
     answer: Option<Answer>,
 }
 
+impl Slot {
+    // An answer is on its way, or is here and its step has been asked for.
+    fn is_news_to(&self, heard: &[Answer]) -> bool {
+        self.answer.as_ref().is_none_or(|answer| !heard.contains(answer))
+    }
+}
+
 /// What the hooks of a Canary have answered.
 pub fn answers(context: &Context, key: &Key) -> Vec<Answer> {
     let all = context.hooks.lock();
@@ -52,14 +59,20 @@ pub fn forget(context: &Context, key: &Key) {
     }
 }
 
-/// Asks, unless the same is being asked. A question of the same type that nobody waits for any more is given up; only
-/// `post-rollout` hooks are told to the end.
-pub fn ask(context: &Arc<Context>, key: &Key, canary: &Arc<Canary>, state: &State, question: Question) {
+/// Asks, unless the same is being asked, or was answered while the step that asks was deciding by what it had `heard`. A
+/// question of the same type that nobody waits for any more is given up; only `post-rollout` hooks are told to the end.
+pub fn ask(
+    context: &Arc<Context>,
+    key: &Key,
+    canary: &Arc<Canary>,
+    (state, heard): (&State, &[Answer]),
+    question: Question,
+) {
     let mut all = context.hooks.lock();
     let slots = all.entry(key.clone()).or_default();
     let before = slots.get(&question.kind);
     let same = before.filter(|slot| slot.question == question);
-    if same.is_some_and(|slot| slot.answer.is_none()) {
+    if same.is_some_and(|slot| slot.is_news_to(heard)) {
         return;
     }
     let heard = same.is_some();
@@ -188,4 +201,41 @@ pub async fn take_annotations(context: &Context, key: &Key, canary: &Canary) -> 
         context.written.lock().insert(key.clone(), version);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_came_while_a_step_decided_is_not_asked_again_and_what_it_knew_is() {
+        let question = Question {
+            kind: HookType::ConfirmRollout,
+            at: Timestamp::UNIX_EPOCH,
+            edition: String::new(),
+        };
+        let answer = Answer {
+            question: question.clone(),
+            at: Timestamp::UNIX_EPOCH,
+            agreed: Vec::new(),
+            refused: None,
+        };
+        let mut slot = Slot {
+            question,
+            task: tokio::spawn(async {}).abort_handle(),
+            answer: None,
+        };
+        assert!(slot.is_news_to(&[]), "it is being asked");
+        slot.answer = Some(answer.clone());
+        assert!(slot.is_news_to(&[]), "the step looked before it came");
+        assert!(
+            !slot.is_news_to(std::slice::from_ref(&answer)),
+            "refused, and asked an interval later"
+        );
+        let later = Answer {
+            at: Timestamp::UNIX_EPOCH + std::time::Duration::from_secs(1),
+            ..answer
+        };
+        assert!(slot.is_news_to(&[later]), "another answer to the same question");
+    }
 }

@@ -142,7 +142,13 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         return Ok(None);
     }
     for question in &decision.questions {
-        hooks::ask(context, key, &canary, &decision.state, question.clone());
+        hooks::ask(
+            context,
+            key,
+            &canary,
+            (&decision.state, &seen.answers),
+            question.clone(),
+        );
     }
     if let Some(due) = decision.ask {
         checks::start(context, key.clone(), canary.clone(), decision.state.clone(), due);
