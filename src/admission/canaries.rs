@@ -47,8 +47,8 @@ fn is_generated(canary: &Value) -> bool {
 /// The part of the spec that the writer says, where that can be seen: the manifest of a client-side apply, or the fields
 /// of a server-side one. `None` for an edit, whose writer saw all of it.
 fn own_spec(new: &Value, old: &Value) -> Option<Value> {
-    let manifest = last_applied(new);
-    if manifest.is_some() && manifest != last_applied(old) {
+    let manifest = fields::last_applied(new);
+    if manifest.is_some() && manifest != fields::last_applied(old) {
         return serde_json::from_str::<Value>(manifest?).ok()?.get("spec").cloned();
     }
     let entries = new.pointer("/metadata/managedFields").and_then(Value::as_array)?;
@@ -62,13 +62,6 @@ fn own_spec(new: &Value, old: &Value) -> Option<Value> {
         json_patch::merge(&mut said, fields);
     }
     Some(owned(new.get("spec")?, said.get("f:spec")?))
-}
-
-fn last_applied(canary: &Value) -> Option<&str> {
-    canary
-        .pointer("/metadata/annotations")?
-        .get(labels::LAST_APPLIED)?
-        .as_str()
 }
 
 /// What of `value` is named by `fields` (`fieldsV1`). A list is somebody's as a whole.

@@ -5,6 +5,7 @@
 //! nor our controller. Each is taken out of every entry, whatever its manager, operation or subresource.
 
 use super::patch::{PatchOp, token};
+use crate::api::labels;
 use serde_json::{Map, Value, json};
 
 /// A field as a path of names, without the `f:` of `fieldsV1`: `["spec", "replicas"]`.
@@ -89,6 +90,19 @@ fn is_apply(entry: &Value) -> bool {
         .and_then(Value::as_str)
         .is_none_or(str::is_empty);
     whole && entry.get("operation").and_then(Value::as_str) == Some("Apply")
+}
+
+/// What client-side `kubectl apply` recorded as the manifest it was given last.
+pub fn last_applied(object: &Value) -> Option<&str> {
+    object
+        .pointer("/metadata/annotations")?
+        .get(labels::LAST_APPLIED)?
+        .as_str()
+}
+
+/// The same, read; `None` also for what is no JSON.
+pub fn last_manifest(object: &Value) -> Option<Value> {
+    serde_json::from_str(last_applied(object)?).ok()
 }
 
 /// What each applier of `object` owns at or below `path`.

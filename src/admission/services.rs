@@ -127,10 +127,7 @@ fn port_key(port: &Value) -> (u64, String) {
 
 /// Whether the user's manifest has the port: by the annotation of client-side apply, or by ownership of server-side apply.
 fn asked_for(new: &Value, port: &Value) -> bool {
-    let applied = annotation(new, labels::LAST_APPLIED);
-    let applied = applied
-        .and_then(|text| serde_json::from_str::<Value>(text).ok())
-        .unwrap_or_default();
+    let applied = fields::last_manifest(new).unwrap_or_default();
     let listed = applied.pointer("/spec/ports").and_then(Value::as_array);
     if listed.is_some_and(|ports| ports.iter().any(|one| port_key(one) == port_key(port))) {
         return true;

@@ -96,10 +96,7 @@ pub(in crate::admission) fn was_dropped(old: &Value, new: &Value, field: &str) -
 
 /// What the manifest that `kubectl apply` last recorded has; the outer `None` is for no record.
 fn last_applied(object: &Value, field: &str) -> Option<Option<Value>> {
-    let text = object
-        .pointer("/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration")?
-        .as_str()?;
-    let manifest = serde_json::from_str::<Value>(text).ok()?;
+    let manifest = fields::last_manifest(object)?;
     let spec = manifest.pointer(SPEC);
     Some(
         spec.and_then(|spec| spec.get(field))

@@ -1,5 +1,6 @@
 //! Reading a Deployment's JSON: the few fields the hold is about.
 
+use crate::admission::fields;
 use crate::api::labels::{self, TargetState};
 use crate::plan::hash::template_hash;
 use serde_json::Value;
@@ -62,13 +63,6 @@ impl<'a> Target<'a> {
 
     /// `spec.replicas` of the manifest that `kubectl apply` last recorded in its annotation.
     pub fn last_applied_replicas(self) -> Option<i64> {
-        let text = self
-            .0
-            .pointer("/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration")?
-            .as_str()?;
-        serde_json::from_str::<Value>(text)
-            .ok()?
-            .pointer("/spec/replicas")?
-            .as_i64()
+        fields::last_manifest(self.0)?.pointer("/spec/replicas")?.as_i64()
     }
 }
