@@ -2,8 +2,10 @@
 //! keeps its own pool of connections.
 
 mod egress;
+mod persistence;
 
 pub use egress::Egress;
+pub use persistence::{Failure, persist};
 
 use parking_lot::Mutex;
 use reqwest::redirect::Policy;
@@ -48,19 +50,19 @@ pub fn install_tls_provider() {
 
 fn build(settings: &Settings) -> Result<reqwest::Client, reqwest::Error> {
     install_tls_provider();
+    let proxy = settings.proxy.as_ref().map(reqwest::Proxy::all).transpose()?;
     let builder = || {
-        reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .user_agent(concat!("coalmine/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(5))
             .pool_idle_timeout(Duration::from_secs(60))
             .hickory_dns(true)
             .redirect(redirects(settings.egress.clone()))
-            .tls_danger_accept_invalid_certs(settings.accept_any_certificate)
-    };
-    let proxy = settings.proxy.as_ref().map(reqwest::Proxy::all).transpose()?;
-    let builder = || match &proxy {
-        Some(proxy) => builder().proxy(proxy.clone()),
-        None => builder(),
+            .tls_danger_accept_invalid_certs(settings.accept_any_certificate);
+        match &proxy {
+            Some(proxy) => builder.proxy(proxy.clone()),
+            None => builder,
+        }
     };
     // An image without CA certificates must still be able to speak plain HTTP inside the cluster;
     // HTTPS then fails at the handshake, which names the reason.

@@ -1,7 +1,7 @@
 //! The call itself.
 
 use super::{Alert, Receiver};
-use crate::outbound::{Clients, Egress, Settings, root_cause};
+use crate::outbound::{Clients, Egress, Failure, Settings, persist, root_cause};
 use reqwest::{Client, StatusCode, Url};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,19 +57,13 @@ impl Sender {
             ..Settings::default()
         };
         let client = self.clients.get(&settings).map_err(|error| root_cause(&error))?;
-        let mut backoff = self.backoff.unwrap_or(FIRST_BACKOFF);
-        let mut attempt = 1;
-        loop {
-            let reason = match once(&client, url.clone(), &target).await {
-                Ok(()) => return Ok(()),
-                Err((reason, final_)) if final_ || attempt == ATTEMPTS => return Err(reason),
-                Err((reason, _)) => reason,
-            };
-            tracing::debug!(attempt, reason, "alert not taken, trying again");
-            tokio::time::sleep(backoff).await;
-            backoff *= 2;
-            attempt += 1;
-        }
+        let backoff = self.backoff.unwrap_or(FIRST_BACKOFF);
+        let attempt = || once(&client, &url, &target);
+        persist(ATTEMPTS, backoff, attempt)
+            .await
+            .map_err(|failure| match failure {
+                Failure::Final(reason) | Failure::Passing(reason, _) => reason,
+            })
     }
 }
 
@@ -79,22 +73,22 @@ struct SlackSays {
     error: Option<String>,
 }
 
-// The error says whether another attempt is in vain.
-async fn once(client: &Client, url: Url, target: &super::Target) -> Result<(), (String, bool)> {
-    let mut request = client.post(url).json(&target.body).timeout(TIMEOUT);
+async fn once(client: &Client, url: &Url, target: &super::Target) -> Result<(), Failure> {
+    let mut request = client.post(url.clone()).json(&target.body).timeout(TIMEOUT);
     if let Some(token) = &target.bearer {
         request = request.bearer_auth(token);
     }
-    let response = request.send().await.map_err(|error| (root_cause(&error), false))?;
+    let sent = request.send().await;
+    let response = sent.map_err(|error| Failure::Passing(root_cause(&error), None))?;
     match response.status() {
         // Slack's own API says in the body of a 200 what went wrong.
         status if status.is_success() => match response.json::<SlackSays>().await {
-            Ok(says) if !says.ok => Err((says.error.unwrap_or_default(), true)),
+            Ok(says) if !says.ok => Err(Failure::Final(says.error.unwrap_or_default())),
             _ => Ok(()),
         },
-        status => {
-            let passing = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
-            Err((format!("status {status}"), !passing))
+        status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
+            Err(Failure::Passing(format!("status {status}"), None))
         }
+        status => Err(Failure::Final(format!("status {status}"))),
     }
 }

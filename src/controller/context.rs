@@ -60,8 +60,8 @@ pub struct Context {
     pub events: Recorder,
     /// Prometheus metrics.
     pub metrics: Metrics,
-    /// HTTP clients of metric providers.
-    pub http: Clients,
+    /// HTTP clients, of metric providers, hooks and alerts.
+    pub http: Arc<Clients>,
     /// What calls hooks.
     pub caller: Caller,
     /// Hooks that are being asked, and what they answered.

@@ -106,6 +106,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
     let (changes, changed) = mpsc::unbounded_channel();
     let (sender, queue) = queue::queue();
     let cache = Arc::new(Cache::default());
+    let http = Arc::<Clients>::default();
     let context = Arc::new(Context {
         cache: cache.clone(),
         canaries: reflected(&client, told.clone(), |c: &Canary| Told::Canary(key(c))),
@@ -122,12 +123,12 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         track_configs: settings.track_configs,
         events: telemetry.events.clone(),
         metrics: telemetry.metrics.clone(),
-        http: Clients::default(),
-        caller: Caller::new(Arc::default(), settings.egress.clone()),
+        http: http.clone(),
+        caller: Caller::new(http.clone(), settings.egress.clone()),
         hooks: Mutex::default(),
         listeners: Default::default(),
         alerts: Alerts {
-            sender: crate::alerts::Sender::new(Arc::default(), settings.egress.clone()),
+            sender: crate::alerts::Sender::new(http, settings.egress.clone()),
             settings: settings.alerts,
             lanes: Default::default(),
         },

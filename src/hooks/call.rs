@@ -2,7 +2,7 @@
 
 use super::payload::Payload;
 use crate::api::canary::Webhook;
-use crate::outbound::{Clients, Egress, Settings, root_cause};
+use crate::outbound::{Clients, Egress, Failure, Settings, persist, root_cause};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, Response, StatusCode, Url};
 use std::sync::Arc;
@@ -11,7 +11,6 @@ use std::time::Duration;
 /// Most of an answer that is quoted, in bytes.
 const QUOTED: usize = 256;
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// The longest wait a server can ask for.
 const LONGEST_WISH: Duration = Duration::from_secs(600);
 
@@ -21,14 +20,6 @@ pub struct Caller {
     clients: Arc<Clients>,
     egress: Egress,
     backoff: Option<Duration>,
-}
-
-/// Why an attempt failed.
-enum Failure {
-    /// The answer is final.
-    Refused(String),
-    /// Another attempt may help, after at least this time.
-    Passing(String, Option<Duration>),
 }
 
 impl Caller {
@@ -52,26 +43,21 @@ impl Caller {
         let settings = Settings {
             accept_any_certificate,
             egress: self.egress.clone(),
-            proxy: None,
+            ..Settings::default()
         };
         let client = self.clients.get(&settings).map_err(|e| root_cause(&e))?;
         let attempts = hook.retries().saturating_add(1);
-        let mut backoff = self.backoff.unwrap_or(FIRST_BACKOFF);
-        let mut attempt = 1;
-        loop {
-            let (reason, wish) = match once(&client, &url, hook.timeout(), payload).await {
-                Ok(()) => return Ok(()),
-                Err(Failure::Refused(reason)) => return Err(reason),
-                Err(Failure::Passing(reason, wish)) => (reason, wish),
-            };
-            if attempt >= attempts {
-                let url = redacted(url);
-                return Err(format!("POST {url} giving up after {attempt} attempt(s): {reason}"));
-            }
-            tokio::time::sleep(wish.unwrap_or(backoff)).await;
-            backoff = (backoff * 2).min(LONGEST_BACKOFF);
-            attempt += 1;
-        }
+        let backoff = self.backoff.unwrap_or(FIRST_BACKOFF);
+        let attempt = || once(&client, &url, hook.timeout(), payload);
+        persist(attempts, backoff, attempt)
+            .await
+            .map_err(|failure| match failure {
+                Failure::Final(reason) => reason,
+                Failure::Passing(reason, _) => {
+                    let url = redacted(url.clone());
+                    format!("POST {url} giving up after {attempts} attempt(s): {reason}")
+                }
+            })
     }
 }
 
@@ -85,7 +71,7 @@ async fn once(client: &Client, url: &Url, timeout: Duration, payload: &Payload) 
         // What Flagger discards here is what the load tester says about a failed command.
         429 => Err(Failure::Passing(quoted(response).await, wish)),
         500.. if status != StatusCode::NOT_IMPLEMENTED => Err(Failure::Passing(quoted(response).await, wish)),
-        _ => Err(Failure::Refused(quoted(response).await)),
+        _ => Err(Failure::Final(quoted(response).await)),
     }
 }
 

@@ -92,7 +92,7 @@ impl Prometheus {
         let settings = Settings {
             accept_any_certificate: options.insecure_skip_verify,
             egress: options.egress.clone(),
-            proxy: None,
+            ..Settings::default()
         };
         let client = clients
             .get(&settings)
