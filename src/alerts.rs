@@ -21,6 +21,7 @@ pub use sender::Sender;
 
 use crate::api::canary::Severity;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// One alert, complete but for the service's words.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +60,14 @@ impl Alert {
     /// `NAME.NAMESPACE`, as Flagger writes Canaries.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.name, self.namespace)
+    }
+
+    /// The fields as a JSON object.
+    fn metadata(&self) -> Map<String, Value> {
+        let fields = self.fields.iter();
+        fields
+            .map(|(title, value)| (title.clone(), Value::from(value.as_str())))
+            .collect()
     }
 
     /// Whether it is about something that went wrong.

@@ -18,13 +18,10 @@ pub struct Alarm {
 /// keeps to itself (a deadline, a first deployment that fails, a run that is given up) is told too.
 pub fn alarm(note: &Note, of: &Subject) -> Option<Alarm> {
     let (severity, text) = match note {
-        Note::Initialized => {
-            let kind = of.workload.kind();
-            (
-                Severity::Info,
-                format!("New {kind} detected, initialization completed."),
-            )
-        }
+        Note::Initialized => info(&format!(
+            "New {} detected, initialization completed.",
+            of.workload.kind()
+        )),
         Note::NewRevision => info("New revision detected, progressing canary analysis."),
         Note::Restarting => info("New revision detected, restarting canary analysis."),
         Note::Cancelled => info("Canary analysis was cancelled, the promoted revision is back."),

@@ -2,7 +2,7 @@
 
 use super::{Alert, Receiver};
 use crate::api::canary::Severity;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub(super) fn body(to: &Receiver, alert: &Alert) -> Value {
     let key = match to.cluster.as_str() {
@@ -14,11 +14,6 @@ pub(super) fn body(to: &Receiver, alert: &Alert) -> Value {
         Severity::Warn => "warning",
         Severity::Error => "error",
     };
-    let details: Map<String, Value> = alert
-        .fields
-        .iter()
-        .map(|(title, value)| (title.clone(), Value::from(value.as_str())))
-        .collect();
     json!({
         "routing_key": to.token,
         "event_action": "trigger",
@@ -31,7 +26,7 @@ pub(super) fn body(to: &Receiver, alert: &Alert) -> Value {
             "component": alert.name,
             "group": alert.namespace,
             "class": "canary",
-            "custom_details": details,
+            "custom_details": alert.metadata(),
         },
     })
 }

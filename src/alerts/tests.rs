@@ -6,7 +6,7 @@ use crate::plan::Workload;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse;
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,65 +62,90 @@ fn secret(entries: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn people_are_told_flaggers_texts_and_what_flagger_keeps_to_itself() {
-    let told = |note: Note| alarm(&note, &subject()).map(|a| (a.severity.as_str(), a.text, a.detailed));
-    let is = |severity: &'static str, text: &str, detailed: bool| Some((severity, text.to_owned(), detailed));
-    let closed = |kind| told(Note::GateClosed(kind, refusal(false)));
-    assert_eq!(
-        told(Note::Initialized),
-        is("info", "New Deployment detected, initialization completed.", true)
-    );
-    assert_eq!(
-        told(Note::NewRevision),
-        is("info", "New revision detected, progressing canary analysis.", true)
-    );
-    assert_eq!(
-        closed(HookType::ConfirmRollout),
-        is("warn", "Canary is waiting for approval.", false)
-    );
-    assert_eq!(
-        closed(HookType::ConfirmPromotion),
-        is("warn", "Canary promotion is waiting for approval.", false)
-    );
-    assert_eq!(
-        closed(HookType::ConfirmTrafficIncrease),
-        is("warn", "Canary traffic increase is waiting for approval.", false)
-    );
-    assert_eq!(told(Note::GateClosed(HookType::ConfirmRollout, refusal(true))), None);
-    assert_eq!(
-        told(Note::RollingBackByHook),
-        is("warn", "Rolling back manual webhook invoked", false)
-    );
-    assert_eq!(
-        told(Note::ThresholdReached(5)),
-        is("error", "Failed checks threshold reached 5", false)
-    );
-    assert_eq!(
-        told(Note::PromotionStuck("x".into())),
-        is("error", "Promotion failed, primary not ready: x", false)
-    );
-    assert_eq!(
-        told(Note::Promoted),
-        is(
+    let closed = |kind| Note::GateClosed(kind, refusal(false));
+    let told = [
+        (
+            Note::Initialized,
+            "info",
+            "New Deployment detected, initialization completed.",
+            true,
+        ),
+        (
+            Note::NewRevision,
+            "info",
+            "New revision detected, progressing canary analysis.",
+            true,
+        ),
+        (
+            closed(HookType::ConfirmRollout),
+            "warn",
+            "Canary is waiting for approval.",
+            false,
+        ),
+        (
+            closed(HookType::ConfirmPromotion),
+            "warn",
+            "Canary promotion is waiting for approval.",
+            false,
+        ),
+        (
+            closed(HookType::ConfirmTrafficIncrease),
+            "warn",
+            "Canary traffic increase is waiting for approval.",
+            false,
+        ),
+        (
+            Note::RollingBackByHook,
+            "warn",
+            "Rolling back manual webhook invoked",
+            false,
+        ),
+        (
+            Note::ThresholdReached(5),
+            "error",
+            "Failed checks threshold reached 5",
+            false,
+        ),
+        (
+            Note::PromotionStuck("x".into()),
+            "error",
+            "Promotion failed, primary not ready: x",
+            false,
+        ),
+        (
+            Note::Promoted,
             "info",
             "Canary analysis completed successfully, promotion finished.",
-            false
-        )
-    );
-    assert_eq!(
-        told(Note::PromotedUnanalysed),
-        is("info", "Canary analysis was skipped, promotion finished.", false)
-    );
-    // Flagger says nothing of these.
-    assert_eq!(
-        told(Note::RollingBack("deadline".into())),
-        is("error", "Rolling back, deadline", false)
-    );
-    assert_eq!(
-        told(Note::PrimaryFailed("x".into())),
-        is("error", "Initialization failed, primary not ready: x", false)
-    );
-    assert_eq!(told(Note::CanaryWeight(20)), None);
-    assert_eq!(told(Note::Halt("slow".into())), None);
+            false,
+        ),
+        (
+            Note::PromotedUnanalysed,
+            "info",
+            "Canary analysis was skipped, promotion finished.",
+            false,
+        ),
+        // Flagger says nothing of these.
+        (
+            Note::RollingBack("deadline".into()),
+            "error",
+            "Rolling back, deadline",
+            false,
+        ),
+        (
+            Note::PrimaryFailed("x".into()),
+            "error",
+            "Initialization failed, primary not ready: x",
+            false,
+        ),
+    ];
+    for (note, severity, text, detailed) in told {
+        let alarm = alarm(&note, &subject()).map(|a| (a.severity.as_str(), a.text, a.detailed));
+        assert_eq!(alarm, Some((severity, text.to_owned(), detailed)), "{note:?}");
+    }
+    let muted = Note::GateClosed(HookType::ConfirmRollout, refusal(true));
+    for note in [muted, Note::CanaryWeight(20), Note::Halt("slow".into())] {
+        assert_eq!(alarm(&note, &subject()), None, "{note:?}");
+    }
 }
 
 #[test]

@@ -1,14 +1,9 @@
 //! Any program: the alert as it is.
 
 use super::Alert;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub(super) fn body(alert: &Alert, cluster: &str) -> Value {
-    let metadata: Map<String, Value> = alert
-        .fields
-        .iter()
-        .map(|(title, value)| (title.clone(), Value::from(value.as_str())))
-        .collect();
     json!({
         "name": alert.name,
         "namespace": alert.namespace,
@@ -16,7 +11,7 @@ pub(super) fn body(alert: &Alert, cluster: &str) -> Value {
         "phase": alert.phase,
         "severity": alert.severity.as_str(),
         "message": alert.text,
-        "metadata": metadata,
+        "metadata": alert.metadata(),
         "measurements": alert.measured,
     })
 }

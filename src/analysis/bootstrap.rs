@@ -31,10 +31,12 @@ impl Step<'_> {
             return;
         }
         let hot = is_hot(&target);
-        let revision = match self.seen.primary.as_ref().filter(|_| self.state.primary_serves()) {
-            Some(primary) if !hot => primary.revision.clone(),
-            _ if hot => target.active.clone(),
-            _ => Some(target.revision.clone()),
+        let revision = if hot {
+            target.active.clone()
+        } else if self.state.primary_serves() {
+            self.seen.primary.as_ref().and_then(|primary| primary.revision.clone())
+        } else {
+            Some(target.revision.clone())
         };
         let replicas = if hot {
             target.replicas.max(target.wanted)

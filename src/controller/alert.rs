@@ -2,7 +2,7 @@
 
 use super::{context::Context, lanes::Lanes, queue::Key};
 use crate::{
-    alerts::{Alert, Measured, Receiver, Recipients, Sender, alarm, details, recipients},
+    alerts::{Alarm, Alert, Measured, Receiver, Recipients, Sender, alarm, details, recipients},
     analysis::{Note, Subject},
     api::{
         AlertProvider, Canary,
@@ -54,20 +54,7 @@ pub fn raise(
     if receivers.is_empty() {
         return;
     }
-    let measured = canary.status.iter().flat_map(|s| s.canary_analysis.iter().flatten());
-    let alert = Alert {
-        name: canary.name_any(),
-        namespace: canary.namespace_name().to_owned(),
-        phase: phase.as_str(),
-        severity: alarm.severity,
-        text: if rehearsal {
-            format!("Dry run: {}", alarm.text)
-        } else {
-            alarm.text
-        },
-        fields: if alarm.detailed { details(canary) } else { Vec::new() },
-        measured: measured.map(in_text).collect(),
-    };
+    let alert = complete(alarm, canary, phase, rehearsal);
     for provider in receivers {
         let name = name(provider.as_ref(), &alert.namespace);
         let work = |waiting| tell(context.clone(), provider, waiting);
@@ -81,6 +68,23 @@ pub fn raise(
     }
 }
 
+fn complete(alarm: Alarm, canary: &Canary, phase: Phase, rehearsal: bool) -> Alert {
+    let measured = canary.status.iter().flat_map(|s| s.canary_analysis.iter().flatten());
+    Alert {
+        name: canary.name_any(),
+        namespace: canary.namespace_name().to_owned(),
+        phase: phase.as_str(),
+        severity: alarm.severity,
+        text: if rehearsal {
+            format!("Dry run: {}", alarm.text)
+        } else {
+            alarm.text
+        },
+        fields: if alarm.detailed { details(canary) } else { Vec::new() },
+        measured: measured.map(plain).collect(),
+    }
+}
+
 // Of an AlertProvider, or of the one that flags name.
 fn name(provider: Option<&NamespacedRef>, own: &str) -> String {
     match provider {
@@ -89,7 +93,7 @@ fn name(provider: Option<&NamespacedRef>, own: &str) -> String {
     }
 }
 
-fn in_text(one: &Measurement) -> Measured {
+fn plain(one: &Measurement) -> Measured {
     Measured {
         metric: one.metric.clone(),
         value: one.value.map(|value| value.0),
