@@ -20,8 +20,7 @@
 //! | Emptying | Progressing | target at 0, so that no pod keeps the configs of before | no pod left, no config missing; back at the promoted revision or no target; leaving | Scaling; Rest; Cancelling |
 //! | Carrying | Promoting | target scaled to carry everything | target ready; deadline; verified configs changed; no target; leaving | Cutover; RollingBack; Restarting; Rest; Cancelling |
 //! | Cutover | Promoting | all on the target, apex too | moved, settled, drained; all its pods lost; verified configs changed | Replacing; RollingBack; Restarting, Cancelling |
-//! | Replacing | Promoting, Failed while primary does not become ready | primary made from the verified revision, idle | primary ready; verified configs changed before it was made | Rejoining; Restarting |
-//! | Rejoining | Promoting | as Replacing | settled | Returning by stepWeightPromotion, else Draining |
+//! | Replacing | Promoting, Failed while primary does not become ready | primary made from the verified revision, idle | primary ready and settled; verified configs changed before it was made | Returning by stepWeightPromotion, else Draining; Restarting |
 //! | Returning | Promoting | share back to primary by stepWeightPromotion | all on primary | Draining |
 //! | Draining | Finalising | all on primary, target kept | moved, settled, drained | Rest (Succeeded) |
 //! | RollingBack | Progressing | all on primary, target kept | moved, settled, drained | Rest (Failed) |

@@ -35,6 +35,7 @@ mod step;
 mod sweep;
 mod takeover;
 mod ties;
+mod timers;
 mod trouble;
 mod wanted;
 mod write;

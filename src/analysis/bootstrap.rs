@@ -88,7 +88,7 @@ impl Step<'_> {
                 if self.past_deadline() {
                     self.note_once("deadline", Note::PrimaryFailed(why));
                 } else {
-                    self.note_once("waiting", Note::PrimaryNotReady(why));
+                    self.note_slow(Note::PrimaryNotReady(why));
                 }
             }
             Rollout::Failed(why) => self.note_once("failed", Note::PrimaryFailed(why)),

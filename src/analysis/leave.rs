@@ -15,7 +15,7 @@ impl Step<'_> {
             Stage::Building => self.leave_unbuilt(),
             Stage::Rest | Stage::Switching => self.start_leaving(),
             // From the cutover on, primary is about to be, or being, replaced: the run ends by itself.
-            Stage::Cutover | Stage::Replacing | Stage::Rejoining | Stage::Returning | Stage::Draining => return false,
+            Stage::Cutover | Stage::Replacing | Stage::Returning | Stage::Draining => return false,
             Stage::RollingBack | Stage::Cancelling => return false,
             _ => {
                 self.state.intent = Traffic::PRIMARY;

@@ -58,7 +58,7 @@ impl Step<'_> {
         match target.rollout {
             Rollout::Failed(why) => self.roll_back(Note::RollingBack(why)),
             Rollout::Waiting(why) if late => self.roll_back(Note::RollingBack(why)),
-            Rollout::Waiting(why) => self.note_once("waiting", Note::CanaryNotReady(why)),
+            Rollout::Waiting(why) => self.note_slow(Note::CanaryNotReady(why)),
             Rollout::Ready => {}
         }
     }
@@ -88,8 +88,16 @@ impl Step<'_> {
     }
 
     pub(super) fn replacing(&mut self) {
-        if self.replaced() {
-            return self.enter(Stage::Rejoining, Phase::Promoting);
+        let ready = self.replaced();
+        if ready {
+            self.state.phase = Phase::Promoting;
+            self.state.reason = None;
+        }
+        if self.held_for(ready, self.rules.settle) {
+            return self.return_to_primary();
+        }
+        if ready {
+            return;
         }
         let made = self.seen.primary.as_ref().and_then(|p| p.revision.as_ref()) == self.state.last_applied.as_ref();
         if let Some(target) = self.target().cloned()
@@ -105,7 +113,7 @@ impl Step<'_> {
         match primary.rollout {
             Rollout::Failed(why) => self.stuck(why),
             Rollout::Waiting(why) if late => self.stuck(why),
-            Rollout::Waiting(why) => self.note_once("waiting", Note::PrimaryNotReady(why)),
+            Rollout::Waiting(why) => self.note_slow(Note::PrimaryNotReady(why)),
             Rollout::Ready => {}
         }
     }
@@ -120,11 +128,7 @@ impl Step<'_> {
         self.primary_ready(self.state.last_applied.as_deref(), returning_size(self.seen))
     }
 
-    pub(super) fn rejoining(&mut self) {
-        let ready = self.replaced();
-        if !self.held_for(ready, self.rules.settle) {
-            return;
-        }
+    fn return_to_primary(&mut self) {
         if self.rules.promotion_step == 0 || !self.seen.routed {
             return self.all_to_primary();
         }

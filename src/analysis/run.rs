@@ -47,7 +47,7 @@ impl Step<'_> {
                 ))));
             }
             Rollout::Waiting(_) if self.lacks_configs(target) => {}
-            Rollout::Waiting(why) => self.note_once("waiting", Note::CanaryNotReady(with_trouble(why))),
+            Rollout::Waiting(why) => self.note_slow(Note::CanaryNotReady(with_trouble(why))),
             Rollout::Ready => {}
         }
     }

@@ -51,7 +51,7 @@ impl World {
             Stage::Building | Stage::Switching if hot => (None, None),
             Stage::Building | Stage::Switching | Stage::Rest | Stage::Waiting => (Some(0), Some(true)),
             Stage::Emptying => (Some(state.floor), Some(true)),
-            Stage::Cutover | Stage::Replacing | Stage::Rejoining | Stage::Returning | Stage::Draining => {
+            Stage::Cutover | Stage::Replacing | Stage::Returning | Stage::Draining => {
                 (Some(state.floor.max(carried)), Some(false))
             }
             Stage::LeavingScale | Stage::LeavingSwitch => (None, Some(false)),

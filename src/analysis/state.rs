@@ -57,10 +57,8 @@ named! {
         Carrying,
         /// All traffic moves to the target.
         Cutover,
-        /// Primary, idle, gets the verified revision.
+        /// Primary, idle, gets the verified revision, and the data plane learns of its new pods.
         Replacing,
-        /// The data plane learns of primary's new pods.
-        Rejoining,
         /// Traffic goes back to primary.
         Returning,
         /// All traffic is on primary; the target's requests end.

@@ -6,6 +6,12 @@ use crate::routing::Traffic;
 use jiff::Timestamp;
 use std::time::Duration;
 
+/// The longest wait that may be taken twice.
+const SHORT: Duration = Duration::from_secs(15);
+
+/// From here on a wait is worth a word.
+const SLOW: Duration = Duration::from_secs(10);
+
 /// The answer of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
@@ -23,6 +29,9 @@ pub struct Decision {
     pub take_annotations: bool,
     /// When to step again if nothing happens before.
     pub wake: Option<Timestamp>,
+    /// Whether timers are to be stored even when nothing else has changed. A short wait that is taken anew after a crash
+    /// is worth no record.
+    pub timed: bool,
 }
 
 /// Evaluates a Canary once. Total: every input has an answer, and the same input has the same answer.
@@ -42,6 +51,13 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
         step.dispatch();
     }
     let world = World::of(rules, &step.state, seen);
+    let timed = match step.state.stage {
+        // A primary that was seen ready may be routed to, which decides more than a wait.
+        Stage::Building => true,
+        Stage::Analysing => rules.interval > SHORT,
+        Stage::Settling => rules.settle + rules.delay > SHORT,
+        _ => rules.settle_and_drain() > SHORT,
+    };
     Decision {
         state: step.state,
         world,
@@ -50,6 +66,7 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
         questions: step.questions,
         take_annotations: seen.wishes.any() && !rules.suspended,
         wake: step.wake,
+        timed,
     }
 }
 
@@ -86,7 +103,6 @@ impl Step<'_> {
             Stage::Carrying => self.carrying(),
             Stage::Cutover => self.cutover(),
             Stage::Replacing => self.replacing(),
-            Stage::Rejoining => self.rejoining(),
             Stage::Returning => self.returning(),
             Stage::Draining => self.draining(),
             Stage::RollingBack => self.rolling_back(),
@@ -126,6 +142,16 @@ impl Step<'_> {
         if self.state.reason.as_deref() != Some(reason) {
             self.state.reason = Some(reason.to_owned());
             self.notes.push(note);
+        }
+    }
+
+    // What is waited for, said when it takes longer than pods that start do: Flagger says it at its next tick.
+    pub(super) fn note_slow(&mut self, note: Note) {
+        let slow = self.state.since + self.rules.interval.min(SLOW);
+        if self.now < slow {
+            self.wake_at(slow);
+        } else {
+            self.note_once("waiting", note);
         }
     }
 

@@ -189,7 +189,10 @@ fn until(model: &mut Model, stage: Stage) {
 fn dies_before_primary_is_made(model: &mut Model) {
     until(model, Stage::Cutover);
     while model.state.stage != Stage::Replacing {
-        model.happen(&Happening::Crash(1));
+        let next = step(&model.rules, &model.state, &model.seen(), model.now);
+        if next.state.stage == Stage::Replacing {
+            model.happen(&Happening::Crash(1));
+        }
         model.step(false);
         model.now += model::seconds(1);
     }

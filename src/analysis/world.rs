@@ -146,7 +146,7 @@ impl World {
                 apex: Some(ApexSide::Target),
                 ..base
             },
-            Stage::Replacing | Stage::Rejoining => Self {
+            Stage::Replacing => Self {
                 apex: Some(ApexSide::Target),
                 primary: revision(),
                 primary_replicas: Some(scaling::returning_size(seen)),

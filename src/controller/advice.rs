@@ -8,9 +8,16 @@ use crate::{
     plan::{Selector, reach},
 };
 use k8s_openapi::api::{networking::v1::NetworkPolicy, policy::v1::PodDisruptionBudget};
-use kube::{Api, api::ListParams};
+use kube::{Api, Client, api::ListParams};
+use parking_lot::Mutex;
 use serde_json::Value;
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::OnceCell;
 
 /// Says which budgets and network policies miss primary: when a pair has been built, and when a release begins. They are
 /// looked for then, not watched.
@@ -24,17 +31,58 @@ pub fn advise(context: &Arc<Context>, canary: &Canary, about: (&Value, &Selector
     let (target, selector) = (about.0.clone(), about.1.clone());
     tokio::spawn(async move {
         let namespace = canary.namespace_name();
-        let (budgets, policies) = tokio::join!(
-            list::<PodDisruptionBudget>(&context, namespace),
-            list::<NetworkPolicy>(&context, namespace)
-        );
-        for missed in reach::missed(&target, &selector, &budgets, &policies) {
+        let found = context.advice.look(&context.client, namespace).await;
+        let Some(found) = found.get() else { return };
+        for missed in reach::missed(&target, &selector, &found.budgets, &found.policies) {
             context.events.record(&canary, Severity::Warning, missed.to_string());
         }
     });
 }
 
-async fn list<K>(context: &Context, namespace: &str) -> Vec<Value>
+/// How long what was found in a namespace serves for its other Canaries: a team's releases begin together.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// What was found lately, by namespace.
+#[derive(Debug, Default)]
+pub struct Advice(Mutex<HashMap<String, Look>>);
+
+#[derive(Debug)]
+struct Look {
+    began: Instant,
+    found: Arc<OnceCell<Found>>,
+}
+
+#[derive(Debug)]
+struct Found {
+    budgets: Vec<Value>,
+    policies: Vec<Value>,
+}
+
+impl Advice {
+    async fn look(&self, client: &Client, namespace: &str) -> Arc<OnceCell<Found>> {
+        let found = {
+            let mut all = self.0.lock();
+            all.retain(|_, look| look.began.elapsed() < FRESH);
+            let look = all.entry(namespace.to_owned()).or_insert_with(|| Look {
+                began: Instant::now(),
+                found: Arc::default(),
+            });
+            look.found.clone()
+        };
+        found
+            .get_or_init(async || {
+                let (budgets, policies) = tokio::join!(
+                    list::<PodDisruptionBudget>(client, namespace),
+                    list::<NetworkPolicy>(client, namespace)
+                );
+                Found { budgets, policies }
+            })
+            .await;
+        found
+    }
+}
+
+async fn list<K>(client: &Client, namespace: &str) -> Vec<Value>
 where
     K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
         + Clone
@@ -42,7 +90,7 @@ where
         + serde::de::DeserializeOwned
         + serde::Serialize,
 {
-    let api = Api::<K>::namespaced(context.client.clone(), namespace);
+    let api = Api::<K>::namespaced(client.clone(), namespace);
     match api.list(&ListParams::default()).await {
         Ok(found) => found
             .iter()

@@ -1,6 +1,7 @@
 //! What every step shares: the client, the caches and what was learnt on the way.
 
 use super::{
+    advice::Advice,
     alert::Alerts,
     announce::Message,
     cache::{Cache, Change, Kind},
@@ -12,6 +13,7 @@ use super::{
     live::text,
     queue::{Key, Sender},
     served::Served,
+    timers::Timers,
     written::Written,
 };
 use crate::{
@@ -80,6 +82,10 @@ pub struct Context {
     pub checks: Mutex<HashMap<Key, Finished>>,
     /// The version of the status we wrote last; a cache that has an older one would repeat a step.
     pub written: Mutex<HashMap<Key, u64>>,
+    /// What else lives in the namespaces of Canaries.
+    pub advice: Advice,
+    /// What need not be recorded of waits.
+    pub timers: Timers,
     /// What steps wrote of other objects.
     pub objects_written: Written,
     /// Since when the target of a Canary is missed.

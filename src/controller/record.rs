@@ -97,7 +97,7 @@ impl Recorded<'_> {
         let old = canary.status.clone().unwrap_or_default();
         let changed = configs::record(&old, &mut next, &self.live.surveys());
         let pending = next.announced.as_ref().map(|a| a.expires());
-        if canary.status.as_ref() == Some(&next) {
+        if context.timers.keep(&key, state, self.decision.timed, &old, &next) || canary.status.as_ref() == Some(&next) {
             return Ok(pending);
         }
         let stored = write(context, canary, next).await?;

@@ -137,6 +137,8 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         queue: sender.clone(),
         checks: Mutex::default(),
         written: Mutex::default(),
+        advice: Default::default(),
+        timers: Default::default(),
         objects_written: Default::default(),
         missed: Mutex::default(),
         just_labelled: Mutex::default(),

@@ -43,6 +43,7 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         context.checks.lock().remove(&key);
         context.written.lock().remove(&key);
         context.objects_written.forget(&key);
+        context.timers.forget(&key);
         context.missed.lock().remove(&key);
         hooks::forget(&context, &key);
         return None;
@@ -103,6 +104,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         Err(why) => return record::not_released(context, &canary, why.to_string(), now).await,
     };
     let mut state = status::state(&canary, now);
+    context.timers.resume(key, canary.status.as_ref(), &mut state);
     live.configs.in_terms_of_now(&mut state, live.target.as_ref());
     let seen = look(context, key, &canary, &live, &selector, &blueprint, &state).await;
     let policy = context.policy(&key.0, canary.annotations().get(labels::POLICY).map(String::as_str));
@@ -113,7 +115,6 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         is_leaving(&canary),
     );
     let decision = analysis::step(&rules, &state, &seen, now);
-    advise(context, &canary, (target, &selector), &state, &decision.state);
     blueprint.exposure.cookies = decision.state.cookies.clone();
     let pair = Pair {
         live: &live,
@@ -132,6 +133,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         now,
     };
     let announced = recorded.store(context, &canary).await?;
+    advise(context, &canary, (target, &selector), &state, &decision.state);
     if decision.take_annotations {
         hooks::take_annotations(context, key, &canary).await?;
     }

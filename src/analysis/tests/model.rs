@@ -82,6 +82,8 @@ pub(super) struct Model {
     pub(super) answer: u8,
     pub(super) pods_start: bool,
     pub(super) crash: Option<u8>,
+    /// The timers that are recorded, which are all that a crash leaves.
+    pub(super) recorded: (Option<Timestamp>, Option<Timestamp>),
     /// When the canary's pods last had traffic by route or apex.
     pub(super) last_traffic: Option<Timestamp>,
     /// Revisions that passed all their checks.
@@ -169,6 +171,7 @@ impl Model {
             answer: 0,
             pods_start: true,
             crash: None,
+            recorded: (None, None),
             last_traffic: None,
             verified: vec![hash(1)],
             notes: Vec::new(),
@@ -380,11 +383,13 @@ impl Model {
             self.receiver.answers.clear();
         }
         if budget == 0 {
+            self.forget_timers();
             return;
         }
         budget -= 1;
         self.before_it_is_stored(&decision, &seen);
         super::table::note(&self.state, &decision.state);
+        self.record_timers(&decision);
         self.state = decision.state.clone();
         self.notes.extend(decision.notes.clone());
         if decision.take_annotations && budget > 0 {
@@ -396,7 +401,26 @@ impl Model {
         self.roll();
         if crash.is_none() {
             self.receiver.hear(&decision.questions, self.now);
+        } else {
+            self.forget_timers();
         }
+    }
+
+    fn record_timers(&mut self, decision: &Decision) {
+        let next = &decision.state;
+        let timers = State {
+            moved_at: next.moved_at,
+            due: next.due,
+            ..self.state.clone()
+        };
+        let unrecorded = timers == *next && (self.recorded.1.is_none() || self.recorded.1 == next.due);
+        if !unrecorded || decision.timed {
+            self.recorded = (next.moved_at, next.due);
+        }
+    }
+
+    fn forget_timers(&mut self) {
+        (self.state.moved_at, self.state.due) = self.recorded;
     }
 
     pub(super) fn before_it_is_stored(&mut self, decision: &Decision, seen: &Observation) {

@@ -15,10 +15,10 @@ pub struct RunStatus {
     /// When the stage was entered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<MicroTime>,
-    /// When what the stage wants was first seen to be in place.
+    /// When what the stage wants was first seen to be in place; left out when nothing else had to be recorded since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_at: Option<MicroTime>,
-    /// When the next check is due; left out while an event is awaited.
+    /// When the next check is due; left out while an event is awaited, and until the first check of a stage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<MicroTime>,
     /// The weights about to be written, or last written.
