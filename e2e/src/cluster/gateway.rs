@@ -11,6 +11,8 @@ use super::programs::Programs;
 /// Starts Traefik. Retries and keep-alive stay at their defaults: a lost request must show.
 pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     let token = std::fs::read_to_string(credentials::token_of(places, "traefik"))?;
+    let file = places.run.join("certificates/gateway.yaml");
+    std::fs::write(&file, certificate(places))?;
     let args = [
         "--global.checknewversion=false".to_owned(),
         "--global.sendanonymoususage=false".to_owned(),
@@ -25,6 +27,7 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
             "--providers.kubernetesgateway.certauthfilepath={}",
             credentials::ca(places).display()
         ),
+        format!("--providers.file.filename={}", file.display()),
         "--providers.kubernetesgateway.statusaddress.ip=127.0.0.1".to_owned(),
         // The default of 2 s is how long Traefik would go on using endpoints that are gone.
         "--providers.providersthrottleduration=100ms".to_owned(),
@@ -37,6 +40,21 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     ];
     process::start(places, "traefik", &programs.traefik, &args, &[])?;
     Ok(())
+}
+
+/// Without a certificate of its own Traefik makes an RSA key whenever a route or an endpoint changes: a tenth of both cores
+/// under the suite, and a delay of every change. Nobody speaks TLS to it, so the API server's does.
+fn certificate(places: &Places) -> String {
+    let certificate = credentials::ca(places);
+    format!(
+        "tls:
+  stores:
+    default:
+      defaultCertificate: {{certFile: {:?}, keyFile: {:?}}}
+",
+        certificate.display().to_string(),
+        certificate.with_extension("key").display().to_string(),
+    )
 }
 
 /// The class and the Gateway every route of the cluster refers to.

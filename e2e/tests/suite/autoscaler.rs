@@ -49,8 +49,9 @@ async fn twin(scene: &Scene, kind: &str, what: &str, is: impl Fn(&Value) -> bool
 }
 
 async fn replicas(scene: &Scene, deployment: &str) -> anyhow::Result<u64> {
-    let found = object(scene, "deployment", deployment).await?;
-    Ok(found.and_then(|d| d["spec"]["replicas"].as_u64()).unwrap_or_default())
+    let found = scene.objects().deployments().get_opt(deployment).await?;
+    let replicas = found.and_then(|found| found.spec?.replicas).unwrap_or_default();
+    Ok(u64::try_from(replicas)?)
 }
 
 fn owner(object: &Value) -> (&str, &str) {
