@@ -21,6 +21,8 @@ async fn after_a_run(scene: &Scene) -> anyhow::Result<App> {
     scene.apply(&app.manifest()).await?.succeeded()?;
     scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
     scene.phase("app", "Succeeded", PATIENCE).await?;
+    // The phase is stored before the target is written: its generation moves once more.
+    scene.rests("app", Duration::from_secs(30)).await?;
     running.stop().await?;
     Ok(app)
 }
