@@ -71,7 +71,8 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<()>
     let note = format!(
         "Apps of one replica on fake nodes (a real kwok), {} in each namespace, applied 16 at a time; one step of 50 %, checks \
          every {}, no metrics; routes of a Gateway that no data plane serves. \"By hand\" is what this \
-         cluster needs for the Deployments, Services and routes of these pairs with nobody who releases them. Times run from \
+         cluster needs for the Deployments, Services and routes of these pairs with nobody who releases them: three Services a \
+         pair, whose addresses the API server hands out one after the other. Times run from \
          the first request to the last Canary in the state. Requests are those in the API server's audit log, renewals of leases and watches aside. \
          Memory is resident, controller + webhook.",
         plan.per_namespace,
