@@ -147,10 +147,7 @@ impl Step<'_> {
 
     // What is waited for, said when it takes longer than pods that start do: Flagger says it at its next tick.
     pub(super) fn note_slow(&mut self, note: Note) {
-        let slow = self.state.since + self.rules.interval.min(SLOW);
-        if self.now < slow {
-            self.wake_at(slow);
-        } else {
+        if self.has_lasted(self.rules.interval.min(SLOW)) {
             self.note_once("waiting", note);
         }
     }
@@ -189,11 +186,16 @@ impl Step<'_> {
     }
 
     pub(super) fn past_deadline(&mut self) -> bool {
-        let deadline = self.state.since + self.rules.deadline;
-        if self.now < deadline {
-            self.wake_at(deadline);
+        self.has_lasted(self.rules.deadline)
+    }
+
+    // Whether this stage is as old as that; looked at again when it is.
+    fn has_lasted(&mut self, long: Duration) -> bool {
+        let until = self.state.since + long;
+        if self.now < until {
+            self.wake_at(until);
         }
-        self.now >= deadline
+        self.now >= until
     }
 
     // The target's pods are ready and, where a Service routes to them, known as endpoints.
