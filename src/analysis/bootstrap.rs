@@ -129,9 +129,7 @@ impl Step<'_> {
         if same && !rehearsed || self.lacks_configs(&target) {
             return;
         }
-        if target.bypassed {
-            self.note(Note::Bypassed);
-        }
+        self.say_bypassed(&target);
         self.begin(&target);
     }
 

@@ -56,7 +56,7 @@ pub struct Target {
     pub plain: bool,
     /// The template has what the Canary wants of canary pods.
     pub dressed: bool,
-    /// The template did not pass the admission door.
+    /// The template did not pass the admission door: its label `coalmine.dev/revision` is another's, or missing.
     pub bypassed: bool,
 }
 

@@ -20,6 +20,7 @@ impl Step<'_> {
             if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
                 return self.cancel_at_rest();
             }
+            self.say_bypassed(&target);
             self.note(Note::Restarting);
             return self.start_over(&target);
         }
@@ -246,7 +247,15 @@ impl Step<'_> {
             self.enter(Stage::Cancelling, Phase::Progressing);
         } else {
             self.enter(Stage::Restarting, Phase::Progressing);
+            self.say_bypassed(target);
             self.note(Note::Restarting);
+        }
+    }
+
+    // Where a change is taken up; from then on the target carries a note that it is known.
+    pub(super) fn say_bypassed(&mut self, target: &Target) {
+        if target.bypassed {
+            self.note(Note::Bypassed);
         }
     }
 

@@ -190,6 +190,13 @@ impl State {
         self.stage == Stage::Building && self.moved_at.is_some()
     }
 
+    /// Whether a revision is the run's, or the promoted one.
+    pub(super) fn knows(&self, revision: &str) -> bool {
+        [&self.last_applied, &self.last_promoted]
+            .into_iter()
+            .any(|known| known.as_deref() == Some(revision))
+    }
+
     /// `status.canaryWeight`: what the canary carries by this stage's intent.
     pub fn canary_weight(&self) -> u8 {
         self.traffic().canary()

@@ -35,6 +35,8 @@ pub struct World {
     pub target_revision: Option<String>,
     /// Whether the target's template has what the Canary wants of canary pods only.
     pub target_pods: Option<Pods>,
+    /// Note on the target that its template is known, although it did not pass the door: its change is taken up.
+    pub admit: bool,
     /// What primary is made from; `None` leaves it.
     pub primary: Option<PrimaryTemplate>,
     /// Primary's replicas.
@@ -80,6 +82,7 @@ impl World {
             unpause: false,
             target_revision: None,
             target_pods: None,
+            admit: false,
             primary: None,
             primary_replicas: None,
             twin: None,
@@ -107,6 +110,7 @@ impl World {
             primary: Some(PrimaryTemplate::Keep),
             apex: Some(ApexSide::Primary),
             traffic: Some(state.traffic()),
+            admit: target.bypassed && state.knows(&target.revision),
             ..Self::untouched()
         };
         let world = match state.stage {

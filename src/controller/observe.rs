@@ -151,7 +151,7 @@ fn target(
         paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
         held,
         state,
-        bypassed: door && label(target, labels::REVISION).is_some_and(|admitted| admitted != template_of(&revision)),
+        bypassed: door && !is_service && label(target, labels::REVISION) != Some(template_of(&revision)),
         rollout: half.rollout(threshold),
         known: half.known(),
         plain: Record::of(target).is_none(),

@@ -12,27 +12,39 @@ const KILLS: u32 = 20;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_apply_while_the_webhook_is_away_goes_through_and_is_analysed_once_it_is_back() {
     play_alone("bypassed", async |scene| {
-        let app = App::new("app", "v1");
+        let (app, anew) = (App::new("app", "v1"), App::new("anew", "v1"));
         scene.settled(&app).await?;
+        scene.settled(&anew).await?;
         let running = scene.load("app")?.start()?;
         let replicas = scale_webhook(scene, 0).await?;
         let applied = scene.apply(&app.at("v2").manifest()).await;
+        let deleted = scene.kubectl(&["delete", "deployment/anew"]).await;
+        let created = scene.apply(&anew.at("v2").manifest()).await;
         scale_webhook(scene, replicas).await?;
-        applied?.succeeded()?;
-        scene.phase("app", "Succeeded", PATIENCE).await?;
+        for said in [applied, deleted, created] {
+            said?.succeeded()?;
+        }
+        for name in ["app", "anew"] {
+            scene.phase(name, "Succeeded", PATIENCE).await?;
+            analysed_once_as_bypassed(scene, name).await?;
+        }
         let report = running.stop().await?;
         report.nothing_lost()?;
         assert!(report.first_all_on("v2").is_some(), "{:?}", report.versions());
-        let told = scene.objects().told("app").await?;
-        assert!(told.iter().any(|line| line.contains("bypassed")), "{told:?}");
-        let starts = told
-            .iter()
-            .filter(|line| line.starts_with("New revision detected"))
-            .count();
-        assert_eq!(starts, 1, "analysed once: {told:?}");
         Ok(())
     })
     .await;
+}
+
+async fn analysed_once_as_bypassed(scene: &Scene, name: &str) -> anyhow::Result<()> {
+    let told = scene.objects().told(name).await?;
+    let count = |what: &str| told.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(count("bypassed"), 1, "{told:?}");
+    assert_eq!(count("New revision detected"), 1, "analysed once: {told:?}");
+    let target = scene.objects().deployments().get(name).await?;
+    let labels = target.metadata.labels.unwrap_or_default();
+    assert!(labels.contains_key("coalmine.dev/revision"), "{name}: {labels:?}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

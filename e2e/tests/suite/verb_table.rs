@@ -428,7 +428,7 @@ impl Cell<'_> {
             }
             let mut expected = before["metadata"]["labels"].clone();
             if let (Phase::Enrolling, Some(stored)) = (self.phase, revision(&target)) {
-                // What was enrolled passed no door yet, which adds it to the first write it sees.
+                // What was enrolled passed no door yet; it is noted by the first write that does, or at rest.
                 expected[REVISION] = json!(stored);
             }
             assert_eq!(target["metadata"]["labels"], expected, "{name}");

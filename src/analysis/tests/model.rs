@@ -75,6 +75,8 @@ pub(super) struct Model {
     pub(super) traffic: Traffic,
     pub(super) label: Option<TargetState>,
     pub(super) held: bool,
+    /// The target's template passed the door, or is noted to be known.
+    pub(super) admitted: bool,
     /// The data of the config that all templates read.
     pub(super) config: u8,
     pub(super) config_gone: bool,
@@ -165,6 +167,7 @@ impl Model {
             traffic: Traffic::PRIMARY,
             label: Some(TargetState::Cold),
             held: false,
+            admitted: true,
             config: 1,
             config_gone: false,
             wanted: 2,
@@ -230,7 +233,7 @@ impl Model {
                 plain: true,
                 dressed: true,
                 fixed: false,
-                bypassed: false,
+                bypassed: !self.admitted,
             }),
             primary: self.primary.as_ref().map(|p| Primary {
                 fixed: false,
@@ -273,6 +276,7 @@ impl Model {
                 let serves = matches!(self.label, Some(TargetState::Serving | TargetState::Hot));
                 if let Some(target) = self.target.as_mut().filter(|t| t.template != *template) {
                     target.template = *template;
+                    self.admitted = true;
                     self.held = self.held || (serves && target.replicas > 0);
                 } else if self.target.is_none() {
                     self.target = Some(Workload {
@@ -283,10 +287,12 @@ impl Model {
                         read: self.config,
                     });
                     self.label = Some(TargetState::Rest);
+                    self.admitted = true;
                 }
             }
             Happening::Bypass(template) => {
                 if let Some(target) = &mut self.target {
+                    self.admitted &= target.template == *template;
                     target.template = *template;
                 }
             }

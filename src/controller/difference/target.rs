@@ -33,7 +33,7 @@ impl Pair<'_> {
                 wanted.insert(labels::DESIRED_REPLICAS.to_owned(), json!(seen.wanted.to_string()));
             }
             wanted.insert(labels::STATE.to_owned(), json!(state.as_str()));
-            if seen.bypassed {
+            if world.admit {
                 wanted.insert(labels::REVISION.to_owned(), json!(template_of(&seen.revision)));
             }
         }

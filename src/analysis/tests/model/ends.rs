@@ -62,8 +62,8 @@ impl Model {
         let Some(target) = &self.target else { return };
         let primary = self.primary.as_ref().unwrap();
         assert_eq!(
-            (target.replicas, self.label, self.held),
-            (0, Some(TargetState::Rest), false),
+            (target.replicas, self.label, self.held, self.admitted),
+            (0, Some(TargetState::Rest), false, true),
             "{:?}",
             self.state
         );

@@ -14,6 +14,7 @@ impl Model {
         if let Some(target) = &mut self.target {
             let changes = world.target_state.is_some_and(|s| self.label != Some(s))
                 || world.unpause
+                || world.admit
                 || world
                     .target_revision
                     .as_ref()
@@ -31,6 +32,7 @@ impl Model {
                     target.template = named.unwrap_or(target.template);
                 }
                 self.held = self.held && !world.unpause;
+                self.admitted |= world.admit;
             }
         }
         if self.primary.is_some()
