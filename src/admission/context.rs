@@ -67,12 +67,18 @@ impl View {
             policy: &policy_name,
             dry_run: self.defaults.dry_run,
         };
-        let enrolment = enrolment(request, &facts, |_| self.generated(request).map(|_| ()));
+        let mut made = None;
+        let plan = |_: &Value| {
+            let plan = self.generated(request)?;
+            made = Some(plan.canary.pod_overrides());
+            Ok(())
+        };
+        let enrolment = enrolment(request, &facts, plan);
         let overrides = match &enrolment {
             Enrolment::Canary(_) => {
                 target_canary(&canaries, &request.kind.kind, request.object_name()).map(Canary::pod_overrides)
             }
-            Enrolment::Policy(_) => self.generated(request).ok().map(|plan| plan.canary.pod_overrides()),
+            Enrolment::Policy(_) => made,
             Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,
         };
         deployments::Context {

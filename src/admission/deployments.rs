@@ -155,8 +155,8 @@ pub fn mutate(request: &Request, context: &Context) -> Outcome {
     held.map_or_else(
         || Outcome::pass("plain"),
         |held| {
-            let dressing = overrides::dress(&held, &request.old_object, &request.object, &meant, current);
-            held.into_outcome(new, dressing)
+            let (dressing, set) = overrides::dress(&held, &request.old_object, &request.object, &meant, current);
+            held.into_outcome(new, dressing, &set)
         },
     )
 }
@@ -217,7 +217,7 @@ impl Held {
         self
     }
 
-    fn into_outcome(mut self, new: Target<'_>, dressing: Vec<PatchOp>) -> Outcome {
+    fn into_outcome(mut self, new: Target<'_>, dressing: Vec<PatchOp>, set: &Map<String, Value>) -> Outcome {
         self.labels.sort();
         let mut patch = string_map(new.0, "/metadata/labels", &self.labels);
         patch.extend(dressing);
@@ -237,9 +237,7 @@ impl Held {
             .labels
             .iter()
             .any(|(key, value)| key == labels::HELD && value.is_some());
-        let set = super::patch::applied(new.0, &patch).ok().as_ref().and_then(Record::of);
-        let set = set.map(|record| record.set).unwrap_or_default();
-        patch.extend(disown(new.0, managed, holds_pause, &set));
+        patch.extend(disown(new.0, managed, holds_pause, set));
         Outcome {
             patch,
             warnings: self.warnings,

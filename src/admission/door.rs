@@ -305,25 +305,20 @@ impl Door {
         let Some(stored) = target_canary(&canaries, &request.kind.kind, request.object_name()) else {
             return response;
         };
-        let target = located(&request.object, request);
-        let Ok(plan) = self.view.plan(&target, stored.clone()) else {
-            return response;
-        };
+        let plan = || self.view.plan(&located(&request.object, request), stored.clone());
         if request.is_dry_run() {
             let changed = request.object.pointer("/spec/template") != request.old_object.pointer("/spec/template");
-            if !changed {
+            let Some(plan) = changed.then(plan).and_then(Result::ok) else {
                 return response;
-            }
+            };
             let rules = self.view.rules(request, &plan.canary);
             return response.with_warnings(preview(&plan, &rules, canary.stage == Stage::Building));
         }
         let Some(effects) = &self.effects else { return response };
         let building = canary.stage == Stage::Building && request.operation == Operation::Create;
         let generated = async {
-            match building {
-                true => effects.generator.generate(request, plan).await,
-                false => None,
-            }
+            let plan = building.then(plan)?.ok()?;
+            effects.generator.generate(request, plan).await
         };
         let (generated, announced) = futures::join!(generated, effects.announce(request, canary, stored));
         response.with_warnings(generated.into_iter().chain(announced))

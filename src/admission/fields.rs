@@ -29,6 +29,10 @@ pub fn disown_marking(object: &Value, paths: &[Path<'_>], marked: &[(Path<'_>, &
         let Some(fields) = entry.get("fieldsV1").filter(|fields| fields.is_object()) else {
             continue;
         };
+        let named = paths.iter().chain(marked.iter().map(|(path, _)| path));
+        if !named.into_iter().any(|path| owns(entry, path)) {
+            continue;
+        }
         let at = format!("/metadata/managedFields/{index}");
         let mut left = fields.clone();
         let mut removed = Vec::new();
@@ -109,24 +113,23 @@ pub fn last_manifest(object: &Value) -> Option<Value> {
 pub fn claims<'a>(object: &'a Value, path: Path<'_>) -> Vec<&'a Value> {
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
     let applied = entries.into_iter().flatten().filter(|entry| is_apply(entry));
-    applied
-        .filter_map(|entry| {
-            path.iter()
-                .try_fold(entry.get("fieldsV1")?, |at, name| at.get(format!("f:{name}")))
-        })
-        .collect()
+    applied.filter_map(|entry| at(entry, path)).collect()
+}
+
+// What an entry owns at or below `path`.
+fn at<'a>(entry: &'a Value, path: Path<'_>) -> Option<&'a Value> {
+    path.iter()
+        .try_fold(entry.get("fieldsV1")?, |at, name| at.get(format!("f:{name}")))
+}
+
+fn owns(entry: &Value, path: Path<'_>) -> bool {
+    at(entry, path).is_some()
 }
 
 /// The managers that own `path` by server-side apply.
 pub fn appliers(object: &Value, path: Path<'_>) -> Vec<String> {
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
     let applied = entries.into_iter().flatten().filter(|entry| is_apply(entry));
-    let owns = |entry: &&Value| {
-        let fields = entry.get("fieldsV1");
-        path.iter()
-            .fold(fields, |at, name| at.and_then(|at| at.get(format!("f:{name}"))))
-            .is_some()
-    };
     let manager = |entry: &Value| {
         entry
             .get("manager")
@@ -134,7 +137,7 @@ pub fn appliers(object: &Value, path: Path<'_>) -> Vec<String> {
             .unwrap_or_default()
             .to_owned()
     };
-    applied.filter(owns).map(manager).collect()
+    applied.filter(|entry| owns(entry, path)).map(manager).collect()
 }
 
 /// `base` with what `owned` (a part of `fieldsV1`) names taken from `sent`.
@@ -162,15 +165,7 @@ pub fn overlaid(base: Option<Value>, sent: Option<&Value>, owned: &Value) -> Opt
 /// Whether any entry of `object` for which `of` holds owns the field.
 pub fn owned(object: &Value, path: Path<'_>, of: impl Fn(&Value) -> bool) -> bool {
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    entries.is_some_and(|entries| {
-        entries.iter().filter(|entry| of(entry)).any(|entry| {
-            let mut at = entry.get("fieldsV1");
-            for name in path {
-                at = at.and_then(|fields| fields.get(format!("f:{name}")));
-            }
-            at.is_some()
-        })
-    })
+    entries.is_some_and(|entries| entries.iter().filter(|entry| of(entry)).any(|entry| owns(entry, path)))
 }
 
 /// Removes the field from `fields` and returns the pointer of what was removed: the field, or the outermost container

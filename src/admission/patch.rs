@@ -89,7 +89,7 @@ pub fn string_map(object: &Value, parent: &str, changes: &[(String, Option<Strin
     ops
 }
 
-/// Applies operations to a copy of `object`; used by tests and by the preview of a dry run.
+/// Applies operations to a copy of `object`.
 ///
 /// # Errors
 /// When an operation does not fit the object.

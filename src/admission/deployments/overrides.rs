@@ -8,7 +8,8 @@ use super::Held;
 use crate::admission::fields::{self, Mark, Path};
 use crate::admission::patch::{PatchOp, string_map};
 use crate::plan::overrides::{self, ANNOTATION, Record};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 const SPEC: &str = "/spec/template/spec";
 const TEMPLATE: &str = "/spec/template";
@@ -26,26 +27,39 @@ pub(super) enum Dress {
 }
 
 /// A stored target as its author means it.
-pub(super) fn plain(object: &Value) -> Value {
+pub(super) fn plain(object: &Value) -> Cow<'_, Value> {
+    if !is_recorded(object) {
+        return Cow::Borrowed(object);
+    }
     let template = object.pointer(TEMPLATE).cloned().unwrap_or_default();
     let template = match Record::of(object) {
         Some(record) => record.undressed(&template),
         None => template,
     };
-    with_template(object, template)
+    Cow::Owned(with_template(object, template))
 }
 
 /// What a request means: `new` as sent, with `old` as stored.
-pub(super) fn read(old: &Value, new: &Value) -> Value {
-    let template = new.pointer(TEMPLATE).cloned().unwrap_or_default();
+pub(super) fn read<'a>(old: &Value, new: &'a Value) -> Cow<'a, Value> {
+    let template = || new.pointer(TEMPLATE).cloned().unwrap_or_default();
     let Some(record) = record(old, new) else {
-        return with_template(new, template);
+        return match is_recorded(new) {
+            true => Cow::Owned(with_template(new, template())),
+            false => Cow::Borrowed(new),
+        };
     };
+    let template = template();
     let mut out = template.clone();
     for field in record.set.keys() {
         overrides::put(&mut out, field, author(&record, field, &template, old, new));
     }
-    with_template(new, out)
+    Cow::Owned(with_template(new, out))
+}
+
+// Whether it carries the record, readable or not.
+fn is_recorded(object: &Value) -> bool {
+    let annotations = object.pointer("/metadata/annotations");
+    annotations.is_some_and(|all| all.get(ANNOTATION).is_some())
 }
 
 /// The record that explains the template sent. One that was left out with nothing else changed was not meant to go.
@@ -116,14 +130,14 @@ fn with_template(object: &Value, template: Value) -> Value {
     out
 }
 
-/// The operations that give `sent`, which means `meant`, what canary pods get.
+/// The operations that give `sent`, which means `meant`, what canary pods get, and the fields that they then have set.
 pub(super) fn dress(
     held: &Held,
     old: &Value,
     sent: &Value,
     meant: &Value,
     current: Option<&Map<String, Value>>,
-) -> Vec<PatchOp> {
+) -> (Vec<PatchOp>, Map<String, Value>) {
     let none = Map::new();
     let stored = Record::of(if old.is_null() { sent } else { old }).map(|record| record.set);
     let stored = stored.as_ref().unwrap_or(&none);
@@ -132,8 +146,7 @@ pub(super) fn dress(
         Dress::Keep => stored,
         Dress::Current => current.unwrap_or(stored),
     };
-    let author = meant.pointer(TEMPLATE).cloned().unwrap_or_default();
-    let (wanted, record) = overrides::dressed(&author, set);
+    let (wanted, record) = overrides::dressed(&places(meant), set);
     let mut ops = Vec::new();
     for field in overrides::FIELDS {
         let path = format!("{SPEC}/{field}");
@@ -144,14 +157,21 @@ pub(super) fn dress(
         }
     }
     if Record::of(sent) != record || record.is_none() {
-        let text = record.map(|record| record.text());
-        ops.extend(string_map(
-            sent,
-            "/metadata/annotations",
-            &[(ANNOTATION.to_owned(), text)],
-        ));
+        let text = record.as_ref().map(Record::text);
+        let change = [(ANNOTATION.to_owned(), text)];
+        ops.extend(string_map(sent, "/metadata/annotations", &change));
     }
-    ops
+    (ops, record.map(|record| record.set).unwrap_or_default())
+}
+
+// A target's pod template, cut down to the fields that may differ.
+fn places(target: &Value) -> Value {
+    let Some(spec) = target.pointer(SPEC).and_then(Value::as_object) else {
+        return Value::Null;
+    };
+    let kept = |field| Some((String::from(field), spec.get(field)?.clone()));
+    let kept: Map<String, Value> = overrides::FIELDS.into_iter().filter_map(kept).collect();
+    json!({"spec": kept})
 }
 
 /// The fields of `object` that canary pods got: nobody may own them, or the next apply would conflict.

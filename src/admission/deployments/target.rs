@@ -3,6 +3,7 @@
 use crate::admission::fields;
 use crate::api::labels::{self, TargetState};
 use crate::plan::hash::template_hash;
+use serde::Deserialize;
 use serde_json::Value;
 
 /// A Deployment as JSON.
@@ -63,6 +64,16 @@ impl<'a> Target<'a> {
 
     /// `spec.replicas` of the manifest that `kubectl apply` last recorded in its annotation.
     pub fn last_applied_replicas(self) -> Option<i64> {
-        fields::last_manifest(self.0)?.pointer("/spec/replicas")?.as_i64()
+        // Read often, and mostly large: nothing else of it is kept.
+        #[derive(Deserialize)]
+        struct Manifest {
+            spec: Spec,
+        }
+        #[derive(Deserialize)]
+        struct Spec {
+            replicas: Option<i64>,
+        }
+        let manifest: Manifest = serde_json::from_str(fields::last_applied(self.0)?).ok()?;
+        manifest.spec.replicas
     }
 }

@@ -8,7 +8,7 @@ use crate::api::labels::{self, TargetState};
 pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Held> {
     if let Enrolment::Denied(reason) = &context.enrolment {
         let mut held = strip(old, new, Some(reason)).unwrap_or_default();
-        if held.warnings.is_empty() && template_changed(old, new) {
+        if held.warnings.is_empty() && another_revision(old, new).is_some() {
             held.warnings.push(plain(new, reason));
         }
         return Some(held.denied());
@@ -34,7 +34,7 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
         old,
         new,
         state,
-        template: template_changed(old, new),
+        template: another_revision(old, new),
     };
     let wish = intent::on_update(old, new);
     let mut held = Held {
@@ -43,7 +43,11 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
     };
     let (paused, ours) = change.pause();
     held.replicas = Some(change.replicas(wish));
-    held.dress = if change.template { Dress::Current } else { Dress::Keep };
+    held.dress = if change.template.is_some() {
+        Dress::Current
+    } else {
+        Dress::Keep
+    };
     held.paused = Some(paused);
     held.set(labels::MANAGED, "true");
     held.set(labels::DESIRED_REPLICAS, wish.to_string());
@@ -65,8 +69,8 @@ pub(super) struct Change<'a> {
     pub old: Target<'a>,
     pub new: Target<'a>,
     pub state: TargetState,
-    /// The pod template is another revision.
-    pub template: bool,
+    /// The revision of the template that is sent, where it is another than the stored one's.
+    pub template: Option<String>,
 }
 
 impl Change<'_> {
@@ -90,14 +94,15 @@ impl Change<'_> {
         if !serves(self.state) {
             return (is, already_ours);
         }
-        let hold = !is && (self.template || was);
+        let hold = !is && (self.template.is_some() || was);
         (is || hold, already_ours || hold)
     }
 
     fn revision(&self) -> String {
-        match self.old.label(labels::REVISION) {
-            Some(revision) if !self.template => revision.to_owned(),
-            _ => self.new.revision(),
+        match (&self.template, self.old.label(labels::REVISION)) {
+            (Some(sent), _) => sent.clone(),
+            (None, Some(stored)) => stored.to_owned(),
+            (None, None) => self.new.revision(),
         }
     }
 
@@ -123,9 +128,13 @@ impl Change<'_> {
     }
 }
 
-fn template_changed(old: Target<'_>, new: Target<'_>) -> bool {
-    let (was, is) = (old.0.pointer("/spec/template"), new.0.pointer("/spec/template"));
-    was != is && old.revision() != new.revision()
+// The revision sent, where it is not the stored one.
+fn another_revision(old: Target<'_>, new: Target<'_>) -> Option<String> {
+    if old.0.pointer("/spec/template") == new.0.pointer("/spec/template") {
+        return None;
+    }
+    let sent = new.revision();
+    (sent != old.revision()).then_some(sent)
 }
 
 /// The state of a T that is not labelled yet (or lost its labels while we were away).
@@ -153,7 +162,7 @@ fn strip(old: Target<'_>, new: Target<'_>, reason: Option<&String>) -> Option<He
         .iter()
         .any(|label| new.label(label).is_some() || old.label(label).is_some())
     {
-        let changed = template_changed(old, new);
+        let changed = another_revision(old, new).is_some();
         return reason.filter(|_| changed).map(|why| Held {
             warnings: vec![plain(new, why)],
             decision: "plain",

@@ -13,16 +13,14 @@ pub(super) fn line(change: &Change<'_>, context: &Context, wish: i64, held: bool
         Enrolment::Canary(canary) => canary,
         _ => &building,
     };
-    if !change.template {
+    let Some(revision) = &change.template else {
         return rescaled(change, wish).map(|text| format!("coalmine: {name}: no template change; {text}"));
-    }
+    };
     let text = match (canary.suspended, change.state) {
         (true, _) => "recorded while suspended; released when the Canary is resumed".to_owned(),
         (_, TargetState::Cold) => format!("{name}-primary is built from this revision; no analysis"),
         (_, TargetState::Hot) => format!("held while {name}-primary is built from the running revision; then analysed"),
-        (_, TargetState::Serving | TargetState::Rest) => {
-            released(canary, context.on_new_revision, &change.new.revision(), held)
-        }
+        (_, TargetState::Serving | TargetState::Rest) => released(canary, context.on_new_revision, revision, held),
     };
     Some(format!("coalmine: {name}: {text}"))
 }
