@@ -8,9 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::{self, Cluster};
 use crate::install::{Profile, install, root};
-
-/// How many scenes of the suite play at once; they mostly wait, two cores carry this many.
-const SCENES: &str = "--test-threads=3";
+use crate::scene::BEGUN;
 
 /// A part of the checks and how long it took.
 struct Part {
@@ -50,7 +48,8 @@ async fn all(parts: &mut Vec<Part>) -> Result<()> {
         passed: up.is_ok(),
     });
     up?;
-    let suite = cargo(&["test", "--workspace", "--test", "suite", "--", SCENES]);
+    let begun = format!("--test-threads={BEGUN}");
+    let suite = cargo(&["test", "--workspace", "--test", "suite", "--", &begun]);
     part(parts, "suite on the real cluster", suite).await
 }
 

@@ -8,19 +8,24 @@ mod dump;
 mod fake_nodes;
 mod hooks;
 mod kubectl;
+mod mirror;
 mod objects;
 mod on_demand;
 mod pods;
+mod stage;
 mod timeline;
 mod waiting;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use futures::FutureExt as _;
-use serde_json::json;
-use tokio::sync::RwLock;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::load::{Load, until_reachable};
@@ -31,8 +36,10 @@ pub use audit::{Audit, Request};
 pub use fake_nodes::FakeNodes;
 pub use hooks::{Answer, Call, Hooks};
 pub use kubectl::Said;
+pub use mirror::Mirror;
 pub use objects::{CanaryView, Objects};
 pub use pods::{PodView, Received, Told, http_client};
+pub use stage::BEGUN;
 pub use timeline::{Moment, Seen, Timeline, WATCH_LAG, plateaus};
 pub use waiting::wait_for;
 
@@ -51,6 +58,7 @@ pub struct Scene {
     pub namespace: String,
     /// When it began.
     pub began: Instant,
+    mirror: OnceLock<Mirror>,
 }
 
 impl Scene {
@@ -69,27 +77,42 @@ impl Scene {
             client,
             namespace: namespace.to_owned(),
             began: Instant::now(),
+            mirror: OnceLock::new(),
         };
-        scene.kubectl(&["create", "namespace", namespace]).await?.succeeded()?;
+        let own = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        let namespaces = scene.namespaces();
+        namespaces
+            .create(&PostParams::default(), &serde_json::from_value(own)?)
+            .await?;
         Ok(scene)
     }
 
     /// Opts the namespace in.
     pub async fn label(&self) -> Result<()> {
-        let label = format!("{OPT_IN}=true");
-        self.kubectl(&["label", "namespace", &self.namespace, &label])
-            .await?
-            .succeeded()?;
-        Ok(())
+        self.opt_in(json!("true")).await
     }
 
     /// Takes the opt-in away.
     pub async fn unlabel(&self) -> Result<()> {
-        let label = format!("{OPT_IN}-");
-        self.kubectl(&["label", "namespace", &self.namespace, &label])
-            .await?
-            .succeeded()?;
+        self.opt_in(json!(null)).await
+    }
+
+    async fn opt_in(&self, value: Value) -> Result<()> {
+        let labelled = Patch::Merge(json!({"metadata": {"labels": {OPT_IN: value}}}));
+        let namespaces = self.namespaces();
+        namespaces
+            .patch(&self.namespace, &PatchParams::default(), &labelled)
+            .await?;
         Ok(())
+    }
+
+    fn namespaces(&self) -> Api<Namespace> {
+        Api::all(self.client.clone())
+    }
+
+    /// The Canaries and Deployments, followed from the first time they are asked for.
+    pub fn mirror(&self) -> &Mirror {
+        self.mirror.get_or_init(|| Mirror::of(&self.objects(), &self.namespace))
     }
 
     /// The objects of the namespace.
@@ -128,54 +151,49 @@ impl Scene {
 
     /// Waits until the Canary of that name is in a phase.
     pub async fn phase(&self, canary: &str, phase: &str, within: Duration) -> Result<CanaryView> {
-        let objects = self.objects();
-        wait_for(&format!("canary {canary} to be {phase}"), within, async || {
-            let seen = objects.canary(canary).await?;
-            Ok(seen.filter(|seen| seen.phase() == phase))
-        })
-        .await
+        let what = format!("canary {canary} to be {phase}");
+        let mirror = self.mirror();
+        mirror
+            .until(&what, within, |seen| {
+                seen.canary(canary).filter(|seen| seen.phase() == phase)
+            })
+            .await
     }
 
     /// Waits until the target of that name rests: a phase is stored before the target is written.
     pub async fn rests(&self, target: &str, within: Duration) -> Result<()> {
-        let deployments = self.objects().deployments();
-        wait_for(&format!("{target} to rest"), within, async || {
-            let object = deployments.get(target).await?;
-            let labels = object.metadata.labels.unwrap_or_default();
-            let rests = labels.get("coalmine.dev/state").is_some_and(|state| state == "rest");
-            let empty = object.spec.and_then(|spec| spec.replicas) == Some(0);
-            Ok((rests && empty).then_some(()))
-        })
-        .await
+        let rests = |seen: &Mirror| {
+            let object = seen.deployment(target)?;
+            let state = object.metadata.labels.as_ref()?.get("coalmine.dev/state")?;
+            let replicas = object.spec.as_ref()?.replicas;
+            (state == "rest" && replicas == Some(0)).then_some(())
+        };
+        self.mirror().until(&format!("{target} to rest"), within, rests).await
     }
 
     /// Deletes the namespace, without waiting for the end of it.
     pub async fn close(&self) -> Result<()> {
-        self.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"])
-            .await?
-            .succeeded()?;
+        let namespaces = self.namespaces();
+        namespaces.delete(&self.namespace, &DeleteParams::default()).await?;
         Ok(())
     }
 }
-
-/// Scenes play side by side; one that takes Coalmine itself away plays alone.
-static STAGE: RwLock<()> = RwLock::const_new(());
 
 /// Plays one scene side by side with others.
 ///
 /// # Panics
 /// When the scene fails, as tests do.
 pub async fn play(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
-    let _stage = STAGE.read().await;
+    let _place = stage::beside_others().await;
     perform(name, body).await;
 }
 
-/// Plays one scene while no other plays.
+/// Plays one scene while no other plays, after those that play side by side.
 ///
 /// # Panics
 /// When the scene fails, as tests do.
 pub async fn play_alone(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
-    let _stage = STAGE.write().await;
+    let _place = stage::alone().await;
     perform(name, body).await;
 }
 

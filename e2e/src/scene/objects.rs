@@ -61,7 +61,13 @@ impl Objects {
 
     /// The Canaries, untyped: what users see is what is stored, not what our types make of it.
     pub fn canaries(&self) -> Api<DynamicObject> {
-        self.dynamic("flagger.app", "v1beta1", "Canary", "canaries")
+        Api::namespaced_with(self.client.clone(), &self.namespace, &Self::canary_kind())
+    }
+
+    /// The kind of a Canary.
+    pub fn canary_kind() -> ApiResource {
+        let kind = GroupVersionKind::gvk("flagger.app", "v1beta1", "Canary");
+        ApiResource::from_gvk_with_plural(&kind, "canaries")
     }
 
     /// The HTTPRoutes.

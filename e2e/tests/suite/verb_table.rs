@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use e2e::scene::{Answer, App, CanaryView, Hooks, Said, Scene, play, wait_for};
+use e2e::scene::{Answer, App, CanaryView, Hooks, Mirror, Said, Scene, play, wait_for};
 use serde_json::{Value, json};
 
 use crate::gates::{analysis, hook};
@@ -450,17 +450,13 @@ impl Cell<'_> {
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&CanaryView, &Value) -> bool) -> anyhow::Result<()> {
-        let (objects, name) = (self.scene.objects(), self.app.name());
-        wait_for(&format!("{name}: {what}"), PATIENCE, async || {
-            let (Some(canary), Some(target)) =
-                (objects.canary(name).await?, objects.deployments().get_opt(name).await?)
-            else {
-                return Ok(None);
-            };
-            let target = serde_json::to_value(target)?;
-            Ok(holds(&canary, &target).then_some(()))
-        })
-        .await
+        let name = self.app.name();
+        let found = |seen: &Mirror| {
+            let target = serde_json::to_value(seen.deployment(name)?.as_ref()).ok()?;
+            holds(&seen.canary(name)?, &target).then_some(())
+        };
+        let mirror = self.scene.mirror();
+        mirror.until(&format!("{name}: {what}"), PATIENCE, found).await
     }
 
     async fn target(&self) -> anyhow::Result<Value> {
