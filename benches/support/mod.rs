@@ -10,6 +10,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Namespaces that opted in.
 const NAMESPACES: usize = 20;
 /// Canaries in each of them.
@@ -102,29 +106,55 @@ pub fn canary(namespace: &str, name: &str) -> Value {
         "status": {"phase": "Initialized"}})
 }
 
-/// An enrolled Deployment of [`SIZE`] bytes whose image has this tag.
+/// An enrolled Deployment of [`SIZE`] bytes whose image has this tag, as `kubectl apply` leaves it: with the manifest it
+/// was given last, and with who owns what.
 pub fn deployment(tag: &str) -> Value {
-    let build = |env: &[Value]| {
-        json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "app-1", "namespace": "team-1", "uid": "d-1", "generation": 3,
-            "labels": {labels::MANAGED: "true", labels::STATE: "rest", labels::DESIRED_REPLICAS: "2"}},
-        "spec": {
-            "replicas": 0,
-            "selector": {"matchLabels": {"app": "app-1"}},
-            "template": {
-                "metadata": {"labels": {"app": "app-1"}},
-                "spec": {"containers": [{"name": "app", "image": format!("registry.example.com/app:{tag}"),
-                    "ports": [{"name": "http", "containerPort": 9898}], "env": env}]},
-            },
-        }})
-    };
     let mut env = Vec::new();
-    while build(&env).to_string().len() < SIZE {
+    while stored(tag, &env).to_string().len() < SIZE {
         let number = env.len();
         env.push(json!({"name": format!("SETTING_{number}"), "value": format!("the value of setting {number}")}));
     }
-    build(&env)
+    stored(tag, &env)
+}
+
+fn stored(tag: &str, env: &[Value]) -> Value {
+    let spec = json!({
+        "replicas": 0,
+        "selector": {"matchLabels": {"app": "app-1"}},
+        "template": {
+            "metadata": {"labels": {"app": "app-1"}},
+            "spec": {"containers": [{"name": "app", "image": format!("registry.example.com/app:{tag}"),
+                "ports": [{"name": "http", "containerPort": 9898}], "env": env}]},
+        },
+    });
+    let manifest = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"annotations": {}, "name": "app-1", "namespace": "team-1"}, "spec": spec});
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "app-1", "namespace": "team-1", "uid": "d-1", "generation": 3,
+            "labels": {labels::MANAGED: "true", labels::STATE: "rest", labels::DESIRED_REPLICAS: "2"},
+            "annotations": {labels::LAST_APPLIED: manifest.to_string()},
+            "managedFields": [owned(env)]},
+        "spec": spec,
+    })
+}
+
+fn owned(env: &[Value]) -> Value {
+    let variable = |variable: &Value| {
+        let key = format!("k:{}", json!({"name": variable.get("name")}));
+        (key, json!({".": {}, "f:name": {}, "f:value": {}}))
+    };
+    let variables: serde_json::Map<String, Value> = env.iter().map(variable).collect();
+    let container = json!({".": {}, "f:name": {}, "f:image": {}, "f:env": variables});
+    json!({
+        "manager": "kubectl-client-side-apply", "operation": "Update", "apiVersion": "apps/v1",
+        "time": "2026-11-27T00:00:00Z", "fieldsType": "FieldsV1",
+        "fieldsV1": {
+            "f:metadata": {"f:annotations": {".": {}, format!("f:{}", labels::LAST_APPLIED): {}}},
+            "f:spec": {"f:selector": {}, "f:template": {"f:metadata": {"f:labels": {"f:app": {}}},
+                "f:spec": {"f:containers": {"k:{\"name\":\"app\"}": container}}}},
+        },
+    })
 }
 
 /// The body of a review as the API server posts it: a user changes the image of an enrolled Deployment.

@@ -1,8 +1,10 @@
 //! `make test`, `make lint`: what is run, in which order, and how long each part took.
 
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -93,7 +95,7 @@ fn cargo(args: &[&str]) -> Command {
 async fn part(parts: &mut Vec<Part>, name: &'static str, mut command: Command) -> Result<()> {
     println!("\n== {name}");
     let began = Instant::now();
-    let status = command.status().await.context("cannot run cargo")?;
+    let status = Group::run(&mut command).await.context("cannot run cargo")?;
     parts.push(Part {
         name,
         took: began.elapsed(),
@@ -103,6 +105,28 @@ async fn part(parts: &mut Vec<Part>, name: &'static str, mut command: Command) -
         bail!("{name}: failed, see above");
     }
     Ok(())
+}
+
+/// A program and all that it starts, which end with it: a test that goes on would play on a cluster that is taken down.
+struct Group(Option<Pid>);
+
+impl Group {
+    async fn run(command: &mut Command) -> std::io::Result<ExitStatus> {
+        let mut child = command.process_group(0).spawn()?;
+        let pid = child.id().and_then(|pid| pid.try_into().ok()).and_then(Pid::from_raw);
+        let mut group = Self(pid);
+        let status = child.wait().await;
+        group.0 = None;
+        status
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            let _ = kill_process_group(leader, Signal::TERM);
+        }
+    }
 }
 
 /// An error once the program is told to end.

@@ -76,11 +76,12 @@ pub async fn over_https() -> Result<()> {
     section.write()
 }
 
+// With the whole workspace: what depends on one member alone would be compiled once more.
 async fn cargo_bench(name: &str, out: Stdio) -> Result<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root())
-        .args(["bench", "--package", "coalmine", "--bench", name])
+        .args(["bench", "--workspace", "--bench", name])
         .stdin(Stdio::null())
         .stdout(out)
         .stderr(Stdio::inherit())
