@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use futures::FutureExt as _;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
@@ -149,24 +150,26 @@ impl Scene {
         Ok(())
     }
 
-    /// Waits until the Canary of that name is in a phase.
+    /// Waits until the Canary of that name is in a phase, and its Deployment with it: a phase is stored before the target
+    /// is written.
     pub async fn phase(&self, canary: &str, phase: &str, within: Duration) -> Result<CanaryView> {
         let what = format!("canary {canary} to be {phase}");
-        let mirror = self.mirror();
-        mirror
-            .until(&what, within, |seen| {
-                seen.canary(canary).filter(|seen| seen.phase() == phase)
-            })
-            .await
+        let ended = ["Initialized", "Succeeded"].contains(&phase);
+        let there = |seen: &Mirror| {
+            let found = seen.canary(canary).filter(|canary| canary.phase() == phase)?;
+            let target = found.target().and_then(|target| seen.deployment(target));
+            let busy = target.is_some_and(|target| state(&target).is_some_and(|state| state != "rest"));
+            (!ended || !busy).then_some(found)
+        };
+        self.mirror().until(&what, within, there).await
     }
 
     /// Waits until the target of that name rests: a phase is stored before the target is written.
     pub async fn rests(&self, target: &str, within: Duration) -> Result<()> {
         let rests = |seen: &Mirror| {
             let object = seen.deployment(target)?;
-            let state = object.metadata.labels.as_ref()?.get("coalmine.dev/state")?;
             let replicas = object.spec.as_ref()?.replicas;
-            (state == "rest" && replicas == Some(0)).then_some(())
+            (state(&object) == Some("rest") && replicas == Some(0)).then_some(())
         };
         self.mirror().until(&format!("{target} to rest"), within, rests).await
     }
@@ -177,6 +180,11 @@ impl Scene {
         namespaces.delete(&self.namespace, &DeleteParams::default()).await?;
         Ok(())
     }
+}
+
+fn state(target: &Deployment) -> Option<&str> {
+    let labels = target.metadata.labels.as_ref()?;
+    labels.get("coalmine.dev/state").map(String::as_str)
 }
 
 /// Plays one scene side by side with others.

@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 mod activity;
 mod connection;
+mod head;
 pub mod http;
 pub mod tls;
 
@@ -26,9 +27,10 @@ pub struct Limits {
     pub connections: usize,
     /// TLS handshake.
     pub handshake: Duration,
-    /// Headers of one request; on HTTP/1 also the pause between two requests.
+    /// Headers of one request, from its first byte on; of the first one, from the handshake on.
     pub headers: Duration,
-    /// Pause after which an idle connection is closed in good order.
+    /// Pause after which an idle connection is closed in good order. Longer than the 90 s after which API servers close
+    /// it: a review sent down a connection that is being closed is lost.
     pub idle: Duration,
     /// Body, verdict and completion of one request.
     pub request: Duration,
@@ -51,7 +53,7 @@ impl Default for Limits {
             connections: 512,
             handshake: Duration::from_secs(5),
             headers: Duration::from_secs(5),
-            idle: Duration::from_secs(90),
+            idle: Duration::from_secs(150),
             request: Duration::from_secs(10),
             // controller-runtime's arithmetic: old and new object of 3 MiB each, and the rest.
             body: 7 * 1024 * 1024,

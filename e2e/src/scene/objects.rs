@@ -160,6 +160,12 @@ impl CanaryView {
         self.0["status"]["phase"].as_str().unwrap_or_default()
     }
 
+    /// The name of the Deployment it targets, if it targets one.
+    pub fn target(&self) -> Option<&str> {
+        let target = &self.0["spec"]["targetRef"];
+        target["name"].as_str().filter(|_| target["kind"] == "Deployment")
+    }
+
     /// `status.canaryWeight`.
     pub fn weight(&self) -> u64 {
         self.0["status"]["canaryWeight"].as_u64().unwrap_or_default()

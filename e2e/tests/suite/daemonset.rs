@@ -102,6 +102,7 @@ async fn a_live_daemon_set_is_taken_over_released_and_let_go_without_a_lost_requ
         );
         assert_eq!(zero(&primary), &Value::Null);
 
+        at_zero(scene).await?;
         let before = stored(scene, "app").await?["metadata"]["generation"].clone();
         scene.apply(&manifest(&app)).await?.succeeded()?;
         let server_side = ["apply", "--server-side", "--field-manager=team-a", "-f", "-"];

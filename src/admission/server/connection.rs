@@ -1,8 +1,9 @@
 //! One connection: handshake, then requests until it is idle, broken or the server stops.
 
+use super::Shared;
 use super::activity::Activity;
+use super::head::{Head, Heard};
 use super::http::{Reviewer, respond};
-use super::{Limits, Shared};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -36,21 +37,26 @@ pub(super) async fn serve<R: Reviewer>(
         Err(_) => return tracing::debug!("TLS handshake took too long"),
     };
     let own = Arc::new(Activity::new());
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let head = Arc::new(Head::expected(!http2));
     let service = {
-        let (shared, own) = (Arc::clone(&shared), Arc::clone(&own));
+        let (shared, own, head) = (Arc::clone(&shared), Arc::clone(&own), Arc::clone(&head));
         hyper::service::service_fn(move |request: http::Request<Incoming>| {
             let (shared, own) = (Arc::clone(&shared), Arc::clone(&own));
+            let answering = head.complete();
             async move {
-                let _here = own.begin();
+                let _here = (own.begin(), answering);
                 Ok::<_, Infallible>(respond(&shared, request).await)
             }
         })
     };
-    let builder = builder(&shared.limits);
+    let builder = builder();
+    let stream = Heard(stream, Arc::clone(&head));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
         result = connection.as_mut() => return finished(result),
+        () = head.late(shared.limits.headers) => return tracing::debug!("headers took too long"),
         () = idle(&own, shared.limits.idle) => {}
         _ = closing.wait_for(|closing| *closing) => {}
     }
@@ -76,12 +82,12 @@ async fn idle(own: &Activity, limit: Duration) {
     }
 }
 
-fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.headers)
+        .header_read_timeout(None)
         .half_close(false);
     builder
         .http2()

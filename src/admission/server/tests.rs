@@ -369,6 +369,35 @@ async fn headers_that_drip_are_cut_off() {
 }
 
 #[tokio::test]
+async fn a_connection_rests_between_requests_and_a_late_head_is_cut_off_then_too() {
+    let limits = Limits {
+        headers: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let running = start(limits, false).await;
+    let mut stream = connect(&running, &running.material.ca_bundle()).await.unwrap();
+    let body = review("x");
+    let head = format!(
+        "POST /hold-routes HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    for _ in 0..3 {
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // As a body that does not fit into one write.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = [0; 4096];
+        let read = tokio::io::AsyncReadExt::read(&mut stream, &mut answer).await.unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{read} bytes");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    stream.write_all(&head.as_bytes()[..20]).await.unwrap();
+    let mut rest = Vec::new();
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest);
+    assert!(tokio::time::timeout(Duration::from_secs(3), read).await.is_ok());
+}
+
+#[tokio::test]
 async fn stopping_answers_what_is_under_way_and_what_still_comes() {
     let limits = Limits {
         linger: Duration::from_millis(400),
