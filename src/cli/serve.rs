@@ -19,7 +19,7 @@ use kube::{
     Client,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZero, path::PathBuf, time::Duration};
 use tokio::net::TcpListener;
 
 /// Flags of everything that serves.
@@ -124,6 +124,9 @@ pub struct ElectionArgs {
     pod_name: Option<String>,
 }
 
+/// Threads that compute: a large node has more cores than this program is given, and each thread keeps memory of its own.
+const MOST_THREADS: usize = 4;
+
 /// Serves until a signal.
 pub fn run(
     common: CommonArgs,
@@ -131,7 +134,11 @@ pub fn run(
     controller: Option<ElectionArgs>,
 ) -> anyhow::Result<()> {
     logs::init(&common.log_level, common.log_format);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let cores = std::thread::available_parallelism().map_or(MOST_THREADS, NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(MOST_THREADS))
+        .enable_all()
+        .build()?;
     runtime.block_on(serve(common, webhook, controller))
 }
 
