@@ -10,8 +10,8 @@ use crate::install::root;
 
 const INTRO: &str = "# Benchmarks
 
-`make bench` writes this file. Each section says when it was measured and at which commit; ours and the other column were
-measured in the same run on the same machine. \"Flagger\" is the real Flagger 1.44.0, built from its own source, on the same
+`make bench` writes this file. Each section says when it was measured, at which commit and on what: figures of two sections
+may be those of two machines, ours and the other column of one are of the same run on the same one. \"Flagger\" is the real Flagger 1.44.0, built from its own source, on the same
 cluster with the same apps.
 ";
 
@@ -80,8 +80,12 @@ impl Section {
 
     fn text(&self) -> String {
         let mut text = format!(
-            "{}\n\n{}\n\nMeasured {}.\n\n| | Coalmine | {} | target |\n| --- | --- | --- | --- |\n",
-            self.title, self.note, self.moment, self.other
+            "{}\n\n{}\n\nMeasured {}.\nOn {}.\n\n| | Coalmine | {} | target |\n| --- | --- | --- | --- |\n",
+            self.title,
+            self.note,
+            self.moment,
+            machine::description(),
+            self.other
         );
         for row in &self.rows {
             text.push_str(&format!(
@@ -123,7 +127,7 @@ fn merged(before: &str, title: &str, text: &str) -> String {
         .collect();
     sections.push(text.trim_end());
     sections.sort_by_key(|section| rank(section));
-    let mut all = format!("{INTRO}\nThe machine: {}.\n", machine::description());
+    let mut all = String::from(INTRO);
     for section in sections {
         all.push_str("\n## ");
         all.push_str(section);
