@@ -33,19 +33,16 @@ impl Mirror {
     pub(super) fn of(objects: &Objects, namespace: &str) -> Self {
         let (tell, changes) = watch::channel(());
         let (canaries, deployments) = (Writer::new(Objects::canary_kind()), Writer::default());
-        let mirror = Self {
-            namespace: namespace.to_owned(),
-            canaries: canaries.as_reader(),
-            deployments: deployments.as_reader(),
-            changes,
-            _watches: JoinSet::new(),
-        };
+        let readers = (canaries.as_reader(), deployments.as_reader());
         let mut watches = JoinSet::new();
         watches.spawn(follow(objects.canaries(), canaries, tell.clone()));
         watches.spawn(follow(objects.deployments(), deployments, tell));
         Self {
+            namespace: namespace.to_owned(),
+            canaries: readers.0,
+            deployments: readers.1,
+            changes,
             _watches: watches,
-            ..mirror
         }
     }
 
