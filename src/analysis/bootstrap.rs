@@ -10,6 +10,8 @@ use crate::{
     routing::Traffic,
 };
 
+const NO_POD: &str = "none of its pods is ready, traffic stays on the target until they are";
+
 /// Whether the target's own pods are the ones that serve while the pair is built.
 ///
 /// The label decides where the door has set it. Without it (no door, or a Canary made anew) running pods decide.
@@ -95,9 +97,25 @@ impl Step<'_> {
         }
     }
 
+    // The target serves on until primary has been seen to carry everything; where primary breaks down meanwhile, traffic
+    // goes back.
     pub(super) fn switching(&mut self) {
-        if self.left_the_target() {
+        if self.primary_is_gone() && self.target_answers() {
+            self.head_for(Traffic::CANARY);
+            return self.note_once("primary is gone", Note::PrimaryNotReady(String::from(NO_POD)));
+        }
+        if self.primary_carries() || !self.target_answers() {
+            self.head_for(Traffic::PRIMARY);
+        }
+        if self.left_for_primary() {
             self.initialized();
+        }
+    }
+
+    fn head_for(&mut self, traffic: Traffic) {
+        if self.state.intent != traffic {
+            self.state.intent = traffic;
+            self.state.moved_at = None;
         }
     }
 
@@ -159,7 +177,6 @@ impl Step<'_> {
         self.state.iterations = 0;
         self.state.waits = 0;
         self.state.had_data = false;
-        self.state.resume = 0;
         self.state.remember_size(self.seen);
         self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::Scaling, Phase::Progressing);

@@ -1,6 +1,6 @@
 //! The way out: back to a plain Deployment that serves, without a lost request.
 
-use super::{ApexSide, Note, Stage, step::Step};
+use super::{ApexSide, Note, Rollout, Stage, Target, capacity::enough, step::Step};
 use crate::api::canary::Phase;
 use crate::plan::revision::same_template;
 use crate::routing::Traffic;
@@ -14,6 +14,7 @@ impl Step<'_> {
             Stage::Left => {}
             Stage::Building => self.leave_unbuilt(),
             Stage::Rest | Stage::Switching => self.start_leaving(),
+            Stage::Replacing if self.target_answers() => self.leave_promoting(),
             // From the cutover on, primary is about to be, or being, replaced: the run ends by itself.
             Stage::Cutover | Stage::Replacing | Stage::Returning | Stage::Draining => return false,
             Stage::RollingBack | Stage::Cancelling => return false,
@@ -30,6 +31,13 @@ impl Step<'_> {
         let hot = self.target().is_some_and(super::bootstrap::is_hot);
         self.note(Note::Terminating);
         self.enter(if hot { Stage::Left } else { Stage::LeavingScale }, Phase::Terminating);
+    }
+
+    // The verified revision serves everybody from the target, which is where leaving ends: primary is not waited for.
+    fn leave_promoting(&mut self) {
+        self.state.last_promoted.clone_from(&self.state.last_applied);
+        self.note(Note::Terminating);
+        self.enter(Stage::LeavingScale, Phase::Terminating);
     }
 
     fn start_leaving(&mut self) {
@@ -49,27 +57,56 @@ impl Step<'_> {
             return self.enter(Stage::Left, Phase::Terminating);
         };
         let primary = self.seen.primary.as_ref().map_or(0, |p| p.replicas);
-        let same = |hash: &String| {
-            same_template(&target.revision, hash) || !target.known.iter().any(|k| same_template(k, hash))
-        };
-        let restored = target.plain && self.state.last_promoted.as_ref().is_none_or(same);
         let all = if target.fixed {
             target.replicas.max(1)
         } else {
             primary.max(target.wanted)
         };
-        let ready = restored
-            && target.replicas >= all
-            && target.rollout.is_ready()
-            && target.endpoints.is_none_or(|e| e >= all);
+        let enough = enough(all, self.rules.canary_threshold);
+        let rollout = Self::until_endpoints(&target.rollout, target.endpoints, enough);
+        let ready = self.is_restored(&target) && target.replicas >= all && rollout.is_ready();
         if self.held_for(ready, self.rules.settle) {
-            self.enter(Stage::LeavingSwitch, Phase::Terminating);
+            return self.enter(Stage::LeavingSwitch, Phase::Terminating);
+        }
+        if !ready {
+            self.say_leaving_waits(&target, rollout);
         }
     }
 
+    // Whether the target's template is what its author wrote and everybody was served. What is not remembered any more
+    // cannot be brought back, and another revision, perhaps one that failed, is no substitute while primary serves it.
+    fn is_restored(&self, target: &Target) -> bool {
+        let same = |hash: &String| same_template(&target.revision, hash);
+        let lost = |hash: &String| self.seen.primary.is_none() && !target.known.iter().any(|k| same_template(k, hash));
+        let promoted = self.state.last_promoted.as_ref();
+        target.plain && promoted.is_none_or(|hash| same(hash) || lost(hash))
+    }
+
+    fn say_leaving_waits(&mut self, target: &Target, rollout: Rollout) {
+        let why = match rollout {
+            Rollout::Ready => return,
+            Rollout::Waiting(why) | Rollout::Failed(why) => why,
+        };
+        let why = match &target.trouble {
+            Some(trouble) => format!("{why}: {trouble}"),
+            None => why,
+        };
+        self.note_slow(Note::LeavingWaits(why));
+    }
+
+    // Primary is there until the target has been seen to serve in its place.
     fn leaving_switch(&mut self) {
-        let apex = !self.seen.served || self.seen.apex == Some(ApexSide::Target);
+        let asleep = self.target().is_none_or(|target| target.replicas == 0);
+        if !asleep && !self.target_answers() && !self.primary_is_gone() {
+            self.state.intent = Traffic::PRIMARY;
+            self.note(Note::LeavingWaits(String::from("it lost its pods")));
+            return self.enter(Stage::LeavingScale, Phase::Terminating);
+        }
+        let apex = !self.seen.served || self.seen.apex == Some(ApexSide::Target) || self.target().is_none();
         let moved = apex && !self.seen.split;
+        if !moved {
+            self.say_route();
+        }
         if self.held_for(moved, self.rules.settle_and_drain()) {
             self.enter(Stage::Left, Phase::Terminating);
             self.note(Note::Terminated);

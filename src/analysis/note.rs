@@ -76,6 +76,13 @@ pub enum Note {
     PromotedUnanalysed,
     /// Primary does not become ready in promotion.
     PromotionStuck(String),
+    /// A promotion that primary could not follow, or that is not wanted any more, is taken back: primary gets the
+    /// revision it served before.
+    PromotionTakenBack,
+    /// Traffic is not where it is to be; why.
+    RouteTrouble(String),
+    /// Leaving waits; for what.
+    LeavingWaits(String),
     /// A hook of that type agreed.
     HookPassed(HookType, String),
     /// A gate is closed.
@@ -120,7 +127,10 @@ impl Note {
             | Self::HookFailed(..)
             | Self::HookPassed(HookType::Rollback, _)
             | Self::RollingBackByHook
-            | Self::PromotionStuck(_) => Severity::Warning,
+            | Self::PromotionStuck(_)
+            | Self::PromotionTakenBack
+            | Self::RouteTrouble(_)
+            | Self::LeavingWaits(_) => Severity::Warning,
             _ => Severity::Normal,
         }
     }
@@ -173,6 +183,13 @@ impl Note {
             Self::Promoted => format!("Promotion completed! Scaling down {t}.{ns}"),
             Self::PromotedUnanalysed => format!("Promotion completed! Canary analysis was skipped for {t}.{ns}"),
             Self::PromotionStuck(why) => format!("Promotion of {t}.{ns} failed, primary not ready: {why}"),
+            Self::PromotionTakenBack => {
+                format!("Promotion of {t}.{ns} taken back, {t}-primary.{ns} gets the revision it served before")
+            }
+            Self::RouteTrouble(why) => format!("Traffic of {c}.{ns} does not move as asked: {why}"),
+            Self::LeavingWaits(why) => {
+                format!("Canary {c}.{ns} cannot go yet, {t}.{ns} is to serve in place of {t}-primary.{ns} first: {why}")
+            }
             Self::HookPassed(kind, hook) => passed(*kind, hook),
             Self::GateClosed(kind, refusal) => closed(*kind, c, ns, &refusal.hook),
             Self::HookFailed(kind, refusal) => failed(*kind, c, ns, refusal),

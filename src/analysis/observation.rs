@@ -119,6 +119,10 @@ pub struct Observation {
     pub traffic: Option<Traffic>,
     /// Whether a route carries weights for this pair.
     pub routed: bool,
+    /// Why a route of the pair does not carry what it is asked to, or cannot be asked; for people.
+    pub route_trouble: Option<String>,
+    /// Whether the admission door holds changes of the target: its namespace is opted in.
+    pub door: bool,
     /// Whether every route can copy requests; one that cannot would lose them instead.
     pub mirrors: bool,
     /// Whether the pair has Services at all; a worker without ports has none.

@@ -1,8 +1,11 @@
 //! Promotion without rolling primary under traffic: the verified canary carries everything while primary is replaced.
 
-use super::{ApexSide, Note, Rollout, Stage, scaling::returning_size, step::Step};
+use super::{ApexSide, Note, Rollout, Stage, capacity::enough, scaling::returning_size, step::Step};
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
+
+/// The word in the record for a promotion that primary does not follow.
+pub(super) const STUCK: &str = "stuck";
 
 impl Step<'_> {
     pub(super) fn promote(&mut self) {
@@ -26,17 +29,12 @@ impl Step<'_> {
         self.note(Note::WouldPromote);
     }
 
-    // As many pods as primary has, or as are wanted, whichever is more, all of them endpoints.
+    // As many pods as primary has, or as are wanted, whichever is more, and enough of them endpoints.
     pub(super) fn can_carry(&self) -> bool {
-        let primary = self.seen.primary.as_ref().map_or(0, |p| p.replicas);
         self.target().is_some_and(|t| {
-            // On other nodes than primary's there may be fewer of a DaemonSet's pods: all of them it is then.
-            let all = if t.fixed {
-                t.replicas.max(1)
-            } else {
-                t.wanted.max(primary).max(1)
-            };
-            t.replicas >= all && (t.held || t.rollout.is_ready()) && t.endpoints.is_none_or(|e| e >= all)
+            let rolled = t.held || t.rollout.is_ready();
+            let enough = t.endpoints.is_none_or(|ready| ready >= self.enough_for_all(t));
+            t.replicas >= self.whole(t) && rolled && enough
         })
     }
 
@@ -44,7 +42,8 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
-        if self.verified_configs_are_lost(&target) {
+        // Held, the pods are those that were verified, and the change waits; otherwise they are being replaced.
+        if self.verified_configs_are_lost(&target) || !target.held && self.revision_changed(&target) {
             return;
         }
         let ready = self.can_carry();
@@ -55,7 +54,7 @@ impl Step<'_> {
             return;
         }
         let late = self.past_deadline();
-        match target.rollout {
+        match Self::until_endpoints(&target.rollout, target.endpoints, self.enough_for_all(&target)) {
             Rollout::Failed(why) => self.roll_back(Note::RollingBack(why)),
             Rollout::Waiting(why) if late => self.roll_back(Note::RollingBack(why)),
             Rollout::Waiting(why) => self.note_slow(Note::CanaryNotReady(why)),
@@ -68,29 +67,52 @@ impl Step<'_> {
         self.enter(Stage::Cutover, Phase::Promoting);
     }
 
+    // Primary still runs what it served before, so it is the safe side for as long as this lasts.
     pub(super) fn cutover(&mut self) {
-        if self.target().is_none_or(|t| t.endpoints == Some(0)) {
-            // Primary still runs what it served before: the safe side.
+        let Some(target) = self.target().cloned() else {
+            self.state.intent = Traffic::PRIMARY;
+            return self.enter(Stage::Cancelling, Phase::Progressing);
+        };
+        if target.endpoints == Some(0) {
             return self.roll_back(Note::RollingBack(String::from(
                 "the canary lost all its pods in promotion",
             )));
         }
-        if let Some(target) = self.target().cloned()
-            && self.verified_configs_are_lost(&target)
-        {
+        if self.verified_configs_are_lost(&target) {
             return;
         }
-        let in_place = self.in_place(Traffic::CANARY, ApexSide::Target);
-        if self.held_for(in_place, self.rules.settle_and_drain()) {
+        if !self.can_carry() {
+            return self.carry_again();
+        }
+        let follows = self.follows(Traffic::CANARY, ApexSide::Target);
+        if !follows {
+            self.say_route();
+            if self.past_deadline() {
+                let why = self.seen.route_trouble.clone();
+                let why = why.unwrap_or_else(|| String::from("the route did not follow"));
+                return self.roll_back(Note::RollingBack(why));
+            }
+        }
+        if self.held_for(follows, self.rules.settle_and_drain()) {
             self.enter(Stage::Replacing, Phase::Promoting);
             self.note(Note::Copying);
         }
     }
 
+    fn carry_again(&mut self) {
+        self.state.intent = Traffic::PRIMARY;
+        self.enter(Stage::Carrying, Phase::Promoting);
+        self.note(Note::CanaryNotReady(String::from(
+            "it lost pods in promotion, traffic goes to primary until it can carry everything",
+        )));
+    }
+
     pub(super) fn replacing(&mut self) {
+        if self.takes_back() || self.loses_the_canary() {
+            return;
+        }
         let ready = self.replaced();
         if ready {
-            self.state.phase = Phase::Promoting;
             self.state.reason = None;
         }
         if self.held_for(ready, self.rules.settle) {
@@ -99,18 +121,26 @@ impl Step<'_> {
         if ready {
             return;
         }
-        let made = self.seen.primary.as_ref().and_then(|p| p.revision.as_ref()) == self.state.last_applied.as_ref();
+        let made = self.primary_is(&self.state.last_applied);
         if let Some(target) = self.target().cloned()
             && !made
             && self.verified_configs_are_lost(&target)
         {
             return;
         }
+        self.say_primary_is_missed();
+    }
+
+    fn say_primary_is_missed(&mut self) {
+        let late = self.past_deadline();
         let Some(primary) = self.seen.primary.clone() else {
+            if late {
+                self.stuck(String::from("it does not exist yet"));
+            }
             return;
         };
-        let late = self.past_deadline();
-        match primary.rollout {
+        let needed = enough(returning_size(self.seen), self.rules.primary_threshold);
+        match Self::until_endpoints(&primary.rollout, primary.endpoints, needed) {
             Rollout::Failed(why) => self.stuck(why),
             Rollout::Waiting(why) if late => self.stuck(why),
             Rollout::Waiting(why) => self.note_slow(Note::PrimaryNotReady(why)),
@@ -118,14 +148,69 @@ impl Step<'_> {
         }
     }
 
-    // The canary is verified, carries everything and stays; promotion goes on by itself when primary becomes ready.
+    // The canary is verified, carries everything and stays; promotion goes on by itself when primary becomes ready, and is
+    // taken back when another revision is wanted.
     fn stuck(&mut self, why: String) {
-        self.state.phase = Phase::Failed;
-        self.note_once("stuck", Note::PromotionStuck(why));
+        self.note_once(STUCK, Note::PromotionStuck(why));
+    }
+
+    fn primary_is(&self, revision: &Option<String>) -> bool {
+        self.seen.primary.as_ref().and_then(|p| p.revision.as_ref()) == revision.as_ref()
+    }
+
+    // Another revision is wanted: the promoted one at once, a newer one when primary cannot follow this one. Primary is
+    // idle, and gets what it served before; the newer revision is released after that.
+    fn takes_back(&mut self) -> bool {
+        let (Some(target), Some(promoted)) = (self.target(), self.state.last_promoted.clone()) else {
+            return false;
+        };
+        let back = target.revision == promoted;
+        let newer = !back && self.state.last_applied.as_ref() != Some(&target.revision);
+        let stuck = self.state.reason.as_deref() == Some(STUCK);
+        let known = target.known.contains(&promoted);
+        let taken = self.state.last_applied.as_ref() == Some(&promoted);
+        if taken || !known || !(back || newer && stuck) {
+            return false;
+        }
+        self.state.last_applied = Some(promoted);
+        self.enter(Stage::Replacing, Phase::Promoting);
+        self.note(Note::PromotionTakenBack);
+        true
+    }
+
+    // The canary has no pod left: traffic goes to whatever primary has. One that was not replaced yet serves what it did.
+    fn loses_the_canary(&mut self) -> bool {
+        if self.target_answers() || self.primary_is_gone() {
+            return false;
+        }
+        if self.primary_is(&self.state.last_applied) {
+            self.all_to_primary();
+        } else if self.target().is_none() {
+            self.state.intent = Traffic::PRIMARY;
+            self.enter(Stage::Cancelling, Phase::Progressing);
+        } else {
+            self.roll_back(Note::RollingBack(String::from(
+                "the canary lost all its pods in promotion",
+            )));
+        }
+        true
     }
 
     fn replaced(&self) -> bool {
         self.primary_ready(self.state.last_applied.as_deref(), returning_size(self.seen))
+    }
+
+    // Primary broke down under the traffic it was given back, and the canary is still there.
+    fn loses_primary(&mut self) -> bool {
+        if !self.primary_is_gone() || !self.target_answers() {
+            return false;
+        }
+        self.state.intent = Traffic::CANARY;
+        self.enter(Stage::Replacing, Phase::Promoting);
+        self.note(Note::PrimaryNotReady(String::from(
+            "it lost its pods, traffic goes back to the canary until they are there",
+        )));
+        true
     }
 
     fn return_to_primary(&mut self) {
@@ -152,6 +237,12 @@ impl Step<'_> {
     }
 
     pub(super) fn returning(&mut self) {
+        if self.loses_primary() {
+            return;
+        }
+        if !self.target_answers() {
+            return self.all_to_primary();
+        }
         match self.state.due {
             Some(due) if self.now < due => self.wake_at(due),
             _ if self.replaced() => self.give_back(),
@@ -166,8 +257,12 @@ impl Step<'_> {
     }
 
     pub(super) fn draining(&mut self) {
-        if !self.left_the_target() {
+        if self.loses_primary() || !self.left_for_primary() {
             return;
+        }
+        // Taken back: primary serves what it served before.
+        if self.state.last_promoted == self.state.last_applied {
+            return self.cancel_at_rest();
         }
         self.state.last_promoted.clone_from(&self.state.last_applied);
         self.enter(Stage::Rest, Phase::Succeeded);

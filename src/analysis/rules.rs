@@ -32,6 +32,10 @@ pub struct Rules {
     pub interval: Duration,
     /// `analysis.threshold`: failed checks in a run that roll it back; at least 1.
     pub threshold: u32,
+    /// `analysis.canaryReadyThreshold`: how many of the target's pods, in percent, are enough.
+    pub canary_threshold: u32,
+    /// `analysis.primaryReadyThreshold`: how many of primary's pods, in percent, are enough.
+    pub primary_threshold: u32,
     /// `spec.progressDeadlineSeconds`.
     pub deadline: Duration,
     /// `analysis.delay`: warm-up between canary ready and its first traffic.

@@ -61,22 +61,51 @@ impl Step<'_> {
             return;
         }
         let ready = self.target_ready(1);
+        let few = self.first_weight().filter(|weight| !self.carries(*weight));
+        self.mind_readiness(ready && few.is_none());
         if !ready {
             self.wait_for_target(&target);
         }
-        // The label comes first: from it on, the door holds a new template instead of letting it roll under traffic.
-        let safe = ready && target.state == Some(TargetState::Serving);
+        // The label comes first: from it on, the door holds a new template instead of letting it roll under traffic. Where
+        // there is no door, the pause is ours.
+        let safe = ready && target.state == Some(TargetState::Serving) && (self.seen.door || target.held);
         if !self.held_for(safe, self.rules.settle + self.rules.delay) || self.state.stage != Stage::Settling {
             return;
         }
+        if let Some(why) = self.seen.route_trouble.clone() {
+            return self.stall(Note::RouteTrouble(why.clone()), why);
+        }
         if self.rules.skip_analysis || self.state.skip {
             return self.promote();
+        }
+        if let Some(weight) = few {
+            let why = self.few(weight);
+            return self.stall(Note::CanaryNotReady(why.clone()), why);
         }
         if !self.may_start() {
             return;
         }
         self.enter(Stage::Analysing, Phase::Progressing);
         self.show_first();
+    }
+
+    // A warm-up and the approvals in it may take longer than the deadline: it counts from where pods are missed.
+    fn mind_readiness(&mut self, ready: bool) {
+        let settled = self.state.moved_at.is_some_and(|at| self.now >= at + self.rules.settle);
+        if !ready {
+            self.state.stalled.get_or_insert(self.now);
+        } else if settled {
+            self.state.stalled = None;
+        }
+    }
+
+    // Says `note` once and gives the revision up, because of `why`, when the deadline has passed since.
+    fn stall(&mut self, note: Note, why: String) {
+        self.state.stalled.get_or_insert(self.now);
+        if self.past_deadline() {
+            return self.roll_back(Note::RollingBack(why));
+        }
+        self.note_once(&why, note);
     }
 
     pub(super) fn analysing(&mut self) {
@@ -92,10 +121,8 @@ impl Step<'_> {
         if target.endpoints == Some(0) {
             return self.falter();
         }
-        let in_place = self.in_place(self.state.traffic(), ApexSide::Primary);
-        if self.state.moved_at.is_none() && in_place {
-            self.state.moved_at = Some(self.now);
-            self.state.due.get_or_insert(self.now + self.rules.interval);
+        if self.sheds() || self.is_stalled(&target) {
+            return;
         }
         let Some(due) = self.state.due.filter(|_| self.state.moved_at.is_some()) else {
             return;
@@ -111,6 +138,35 @@ impl Step<'_> {
             None => self.ask = Some(due),
             Some(verdict) => self.judge(verdict, due),
         }
+    }
+
+    // Whether the share is not where it is meant, or not as much as it is to be: said, and given up at the deadline. A
+    // share is checked an interval after it was really shown, however late that was.
+    fn is_stalled(&mut self, target: &Target) -> bool {
+        let follows = self.follows(self.state.traffic(), ApexSide::Primary);
+        if self.state.moved_at.is_none() && !follows {
+            let why = self.seen.route_trouble.clone();
+            self.state.stalled.get_or_insert(self.now);
+            if self.past_deadline() {
+                let why = why.unwrap_or_else(|| String::from("the route did not follow"));
+                self.roll_back(Note::RollingBack(why));
+            } else {
+                self.say_route();
+            }
+            return true;
+        }
+        if self.state.moved_at.is_none() {
+            self.state.moved_at = Some(self.now);
+            let whole = self.now + self.rules.interval;
+            self.state.due = Some(self.state.due.map_or(whole, |due| due.max(whole)));
+        }
+        if self.carries(100) {
+            self.state.stalled = None;
+        } else if self.state.stalled.is_some() && self.past_deadline() {
+            self.wait_for_target(target);
+            return true;
+        }
+        false
     }
 
     fn judge(&mut self, verdict: Verdict, due: Timestamp) {
@@ -156,7 +212,7 @@ impl Step<'_> {
     }
 
     // The checks keep their spacing; one that comes late does not pull the next ones together.
-    fn next_due(&mut self, due: Timestamp) {
+    pub(super) fn next_due(&mut self, due: Timestamp) {
         let next = due + self.rules.interval;
         let next = if next > self.now {
             next
@@ -202,15 +258,20 @@ impl Step<'_> {
         self.allowed(HookType::ConfirmPromotion, at)
     }
 
-    // All of the canary's endpoints are gone: traffic, if any, goes to primary at once, and comes back with them. Without
-    // traffic of its own there is nothing to judge either.
-    fn falter(&mut self) {
-        self.state.resume = self.state.intent.canary();
+    // The canary's endpoints do not carry what it was given: traffic, if any, goes to primary at once, and begins again
+    // with the first step when they do. Users have met it, so it is a failed check; a canary that dies again and again is
+    // rolled back.
+    pub(super) fn falter(&mut self) {
         self.state.intent = Traffic::PRIMARY;
+        // The check with live traffic is still to come.
+        if let Strategy::Iterations(of) = self.rules.strategy {
+            self.state.iterations = self.state.iterations.min(of);
+        }
         self.enter(Stage::Faltering, Phase::Progressing);
         self.note(Note::CanaryNotReady(String::from(
-            "no pod is ready, traffic goes to primary until one is",
+            "its ready pods do not carry its traffic, which goes to primary until they do",
         )));
+        self.count_failure();
     }
 
     pub(super) fn faltering(&mut self) {
@@ -228,7 +289,7 @@ impl Step<'_> {
 
     // Under traffic a new template is held by the door; traffic leaves before it starts. Without the door its pods are
     // starting already, and traffic leaves all the same.
-    fn revision_changed(&mut self, target: &Target) -> bool {
+    pub(super) fn revision_changed(&mut self, target: &Target) -> bool {
         if self.state.last_applied.as_deref() == Some(target.revision.as_str()) || self.lacks_configs(target) {
             return false;
         }

@@ -131,8 +131,9 @@ pub struct State {
     pub waits: u32,
     /// Whether any check of the run had data to judge.
     pub had_data: bool,
-    /// The canary's share to come back to after faltering, in percent.
-    pub resume: u8,
+    /// Since when, in this stage, the target cannot have what it is to have: pods are missing, or its route does not
+    /// follow. `None` while it can.
+    pub stalled: Option<Timestamp>,
     /// Pods that primary ran when the run started, where it has an autoscaler; 0 elsewhere and at rest. While the run
     /// lasts, no autoscaler makes either half smaller.
     pub floor: u32,
@@ -171,7 +172,7 @@ impl State {
             iterations: 0,
             waits: 0,
             had_data: false,
-            resume: 0,
+            stalled: None,
             floor: 0,
             last_applied: None,
             last_promoted: None,

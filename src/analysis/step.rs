@@ -1,6 +1,8 @@
 //! One step: at most one change of stage, and the world the outcome wants.
 
-use super::{ApexSide, Note, Observation, Question, Rules, Stage, State, Target, Verdict, World};
+use super::{
+    ApexSide, Note, Observation, Primary, Question, Rules, Stage, State, Target, Verdict, World, capacity::enough,
+};
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
 use jiff::Timestamp;
@@ -11,6 +13,8 @@ const SHORT: Duration = Duration::from_secs(15);
 
 /// From here on a wait is worth a word.
 const SLOW: Duration = Duration::from_secs(10);
+
+const NOT_YET: &str = "the live route or Service does not say yet what was written; see who else writes it";
 
 /// The answer of a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,6 +124,7 @@ impl Step<'_> {
         self.state.since = self.now;
         self.state.moved_at = None;
         self.state.due = None;
+        self.state.stalled = None;
         self.state.reason = None;
         self.state.gate = None;
         if matches!(stage, Stage::Rest | Stage::Building) {
@@ -181,17 +186,52 @@ impl Step<'_> {
 
     // Traffic has been on primary alone for long enough that the target's pods hold no request.
     pub(super) fn left_the_target(&mut self) -> bool {
-        let in_place = self.in_place(Traffic::PRIMARY, ApexSide::Primary);
-        self.held_for(in_place, self.rules.settle_and_drain())
+        self.left_the_target_and(true)
     }
 
+    // The same, and primary carries it: only then may pods that could take it back go.
+    pub(super) fn left_for_primary(&mut self) -> bool {
+        let carries = self.primary_carries();
+        if !carries {
+            let why = String::from("its ready pods do not carry all traffic yet, the others stay until they do");
+            self.note_slow(Note::PrimaryNotReady(why));
+        }
+        self.left_the_target_and(carries)
+    }
+
+    fn left_the_target_and(&mut self, more: bool) -> bool {
+        let in_place = self.in_place(Traffic::PRIMARY, ApexSide::Primary);
+        if !in_place {
+            self.say_route();
+        }
+        self.held_for(in_place && more, self.rules.settle_and_drain())
+    }
+
+    // What keeps traffic from being where it is meant: said at once when it is known, else when it takes long.
+    pub(super) fn say_route(&mut self) {
+        match self.seen.route_trouble.clone() {
+            Some(why) => self.note_once(&why, Note::RouteTrouble(why.clone())),
+            None => self.note_slow(Note::RouteTrouble(String::from(NOT_YET))),
+        }
+    }
+
+    // Whether traffic is where this stage wants it, and no gateway has said that it does not follow.
+    pub(super) fn follows(&self, traffic: Traffic, apex: ApexSide) -> bool {
+        self.in_place(traffic, apex) && self.seen.route_trouble.is_none()
+    }
+
+    // Since the stage began or, where the target was as it is to be in it once, since it is not any more.
     pub(super) fn past_deadline(&mut self) -> bool {
-        self.has_lasted(self.rules.deadline)
+        let since = self.state.stalled.unwrap_or(self.state.since);
+        self.is_past(since + self.rules.deadline)
     }
 
     // Whether this stage is as old as that; looked at again when it is.
     fn has_lasted(&mut self, long: Duration) -> bool {
-        let until = self.state.since + long;
+        self.is_past(self.state.since + long)
+    }
+
+    fn is_past(&mut self, until: Timestamp) -> bool {
         if self.now < until {
             self.wake_at(until);
         }
@@ -208,10 +248,11 @@ impl Step<'_> {
     }
 
     pub(super) fn primary_ready(&self, revision: Option<&str>, replicas: u32) -> bool {
+        let needed = |p: &Primary| enough(replicas.min(p.replicas), self.rules.primary_threshold);
         self.seen.primary.as_ref().is_some_and(|p| {
             (p.fixed || p.replicas == replicas)
                 && p.rollout.is_ready()
-                && p.endpoints.is_none_or(|e| e >= replicas.min(p.replicas))
+                && p.endpoints.is_none_or(|e| e >= needed(p))
                 && revision.is_none_or(|r| p.revision.as_deref() == Some(r))
         })
     }

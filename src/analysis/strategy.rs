@@ -24,24 +24,23 @@ pub struct Sessions {
 
 enum Next {
     Show(Traffic),
+    Hold(u8),
     Promote,
 }
 
 impl Step<'_> {
     /// A run's first traffic, or what it comes back to after faltering.
     pub(super) fn show_first(&mut self) {
-        let resume = self.state.resume;
         let mirror = self.mirror().first().copied();
         if !self.rules.mirror.is_empty() && !self.seen.mirrors {
             self.note(Note::NoMirror);
         }
         let traffic = match &self.rules.strategy {
-            Strategy::Weighted(steps) => match mirror.filter(|_| resume == 0) {
+            Strategy::Weighted(steps) => match mirror {
                 Some(percent) => mirrored(percent),
-                None => self.drawn(steps.first().copied().unwrap_or(100).max(resume)),
+                None => self.drawn(first_of(steps)),
             },
             Strategy::Matched(_) => self.chosen(),
-            Strategy::Iterations(_) if resume == 100 => Traffic::CANARY,
             Strategy::Iterations(_) => self.unseen(self.state.iterations.max(1)),
         };
         if let Strategy::Matched(of) | Strategy::Iterations(of) = self.rules.strategy
@@ -53,10 +52,22 @@ impl Step<'_> {
         self.show(traffic);
     }
 
+    /// The weight that a run begins with, of a strategy that has weights.
+    pub(super) fn first_weight(&self) -> Option<u8> {
+        match &self.rules.strategy {
+            Strategy::Weighted(steps) => Some(first_of(steps)),
+            Strategy::Matched(_) | Strategy::Iterations(_) => None,
+        }
+    }
+
     /// A check passed: `true` when the run goes on, `false` when it is to be promoted.
     pub(super) fn show_next(&mut self) -> bool {
         match self.next() {
-            Next::Show(traffic) => self.show(traffic),
+            Next::Show(traffic) => {
+                self.state.reason = None;
+                self.show(traffic);
+            }
+            Next::Hold(weight) => self.say_too_few(weight),
             Next::Promote => return false,
         }
         true
@@ -87,7 +98,17 @@ impl Step<'_> {
         }
     }
 
+    /// Shows the canary to `weight` percent of users, drawn by lot.
+    pub(super) fn show_weight(&mut self, weight: u8) {
+        self.show(self.drawn(weight));
+    }
+
     fn next_weight(&mut self, steps: &[u8]) -> Next {
+        let above = |list: &[u8], value: u8| list.iter().copied().find(|step| *step > value);
+        let raised = above(steps, self.state.intent.canary()).filter(|_| self.state.intent.mirror == 0);
+        if let Some(weight) = raised.filter(|weight| !self.carries(*weight)) {
+            return Next::Hold(weight);
+        }
         if let Some(most) = self.rules.most_checks {
             self.state.iterations += 1;
             if self.state.iterations >= most {
@@ -95,11 +116,10 @@ impl Step<'_> {
             }
         }
         let now = self.state.intent;
-        let above = |list: &[u8], value: u8| list.iter().copied().find(|step| *step > value);
         if now.mirror > 0 {
             return Next::Show(match above(self.mirror(), now.mirror) {
                 Some(percent) => mirrored(percent),
-                None => self.drawn(steps.first().copied().unwrap_or(100)),
+                None => self.drawn(first_of(steps)),
             });
         }
         match above(steps, now.canary()) {
@@ -173,6 +193,10 @@ impl Step<'_> {
         let primary = sessions.primary.as_ref().filter(|_| !traffic.matched);
         cookies.primary = primary.map(|name| format!("{name}={}", cookie_value(&[&step, "primary"])));
     }
+}
+
+fn first_of(steps: &[u8]) -> u8 {
+    steps.first().copied().unwrap_or(100)
 }
 
 fn mirrored(percent: u8) -> Traffic {

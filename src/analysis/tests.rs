@@ -49,7 +49,7 @@ fn a_live_app_is_taken_over_and_then_rests() {
 #[test]
 fn a_change_held_while_a_live_app_is_taken_over_is_released_as_a_canary() {
     let mut model = Model::hot(weighted());
-    model.step(false);
+    model.step();
     model.happen(&Happening::Apply(2));
     assert!(model.held);
     run(&mut model);
@@ -179,7 +179,7 @@ fn until(model: &mut Model, stage: Stage) {
         if model.state.stage == stage {
             return;
         }
-        model.step(false);
+        model.step();
         model.now += model::seconds(1);
     }
     panic!("{stage:?} never came: {:?}", model.state);
@@ -193,7 +193,7 @@ fn dies_before_primary_is_made(model: &mut Model) {
         if next.state.stage == Stage::Replacing {
             model.happen(&Happening::Crash(1));
         }
-        model.step(false);
+        model.step();
         model.now += model::seconds(1);
     }
 }
@@ -214,12 +214,14 @@ fn a_config_edited_in_mid_run_replaces_the_pods_and_analyses_from_the_first_step
         model.happen(&Happening::Apply(model.target.as_ref().unwrap().template % 3 + 1));
         if stage == Stage::Carrying {
             until(&mut model, Stage::Analysing);
+            model.happen(&Happening::Room(4));
             model.happen(&Happening::Scale(4));
         }
         if stage == Stage::Replacing {
             dies_before_primary_is_made(&mut model);
         }
         until(&mut model, stage);
+        model.happen(&Happening::Room(100));
         model.notes.clear();
         model.happen(&Happening::Config(new));
         until(&mut model, Stage::Emptying);
@@ -237,7 +239,7 @@ fn a_config_that_is_missing_is_waited_for_by_name_and_starts_nothing() {
     model.notes.clear();
     model.happen(&Happening::ConfigGone(true));
     for _ in 0..5 {
-        model.step(false);
+        model.step();
     }
     assert_eq!(model.notes, [Note::ConfigMissing("ConfigMap app".into())]);
     model.happen(&Happening::ConfigGone(false));
@@ -258,6 +260,11 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
         8 => (0u8..15).prop_map(Happening::Wait),
         1 => (50u8..120).prop_map(Happening::Wait),
         1 => Just(Happening::LosePods),
+        2 => (any::<bool>(), 1u8..4).prop_map(|(primary, n)| Happening::LoseSome(primary, n)),
+        2 => prop_oneof![(1u32..7), Just(100u32)].prop_map(Happening::Room),
+        1 => any::<bool>().prop_map(Happening::Door),
+        1 => any::<bool>().prop_map(Happening::Weights),
+        1 => (thresholds(), thresholds()).prop_map(|(canary, primary)| Happening::Thresholds(canary, primary)),
         2 => any::<bool>().prop_map(Happening::Pods),
         3 => (0u8..4).prop_map(Happening::Answer),
         6 => (0u8..5).prop_map(Happening::Crash),
@@ -270,6 +277,10 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::DryRun),
         1 => (0u8..30).prop_map(Happening::ClockBack),
     ]
+}
+
+fn thresholds() -> impl proptest::strategy::Strategy<Value = u32> {
+    proptest::sample::select(&[0u32, 50, 80, 100][..])
 }
 
 const GATES: [HookType; 6] = [
@@ -293,19 +304,11 @@ fn history() -> impl proptest::strategy::Strategy<Value = Vec<(Happening, u8)>> 
     proptest::collection::vec((happening(), 0u8..4), 1..40)
 }
 
-// Nobody can keep pods and routes from being broken by others; what we do then is bounded by the rest.
-fn is_foreign(what: &Happening) -> bool {
-    use Happening::{Bypass, Delete, ForeignRoute, LosePods, Pods};
-    matches!(what, Bypass(_) | ForeignRoute(_) | Delete | LosePods | Pods(false))
-}
-
 fn play(mut model: Model, history: &[(Happening, u8)], leaves: bool) {
-    let mut foreign = false;
     for (what, steps) in history {
-        foreign |= is_foreign(what);
         model.happen(what);
         for _ in 0..*steps {
-            model.step(foreign);
+            model.step();
         }
     }
     model.pods_start = true;
@@ -330,22 +333,23 @@ fn broken_in(stage: Stage, breaks: &[Happening], what: &Happening) {
     run(&mut model);
     model.happen(&Happening::Apply(2));
     while model.state.stage != Stage::Analysing {
-        model.step(true);
+        model.step();
         model.now += model::seconds(1);
     }
     breaks.iter().for_each(|one| model.happen(one));
     while model.state.stage != stage {
-        model.step(true);
+        model.step();
         model.now += model::seconds(1);
     }
     model.happen(what);
-    model.step(true);
+    model.step();
     let leaves = model.rules.leaving;
     play(model, &[], leaves);
 }
 
-// The verified revision's pods on the side of primary do not start: reported, never turned back.
-fn primary_does_not_come() {
+// The verified revision's pods on the side of primary do not start: reported, and the canary, which carries everything,
+// stays.
+fn stuck_in_promotion() -> Model {
     let mut model = Model::cold(weighted());
     run(&mut model);
     model.happen(&Happening::Apply(2));
@@ -353,12 +357,45 @@ fn primary_does_not_come() {
     model.happen(&Happening::Pods(false));
     until(&mut model, Stage::Replacing);
     model.happen(&Happening::Wait(200));
-    model.step(true);
+    model.step();
+    let stuck = |note: &Note| matches!(note, Note::PromotionStuck(_));
+    assert!(model.notes.iter().any(stuck), "{:?}", model.notes);
     assert_eq!(
         (model.state.stage, model.state.phase),
-        (Stage::Replacing, Phase::Failed)
+        (Stage::Replacing, Phase::Promoting),
+        "nothing has failed for users, and nothing is at rest"
     );
-    play(model, &[], false);
+    model
+}
+
+#[test]
+fn a_promotion_that_primary_cannot_follow_gives_way_to_what_is_applied_next() {
+    for next in [1u8, 3] {
+        let mut model = stuck_in_promotion();
+        model.happen(&Happening::Apply(next));
+        model.step();
+        assert!(model.notes.contains(&Note::PromotionTakenBack), "{next}");
+        model.happen(&Happening::Pods(true));
+        run(&mut model);
+        assert_eq!(
+            (model.state.phase, model.state.last_promoted.clone()),
+            (Phase::Succeeded, Some(hash(next)))
+        );
+        assert!(model.notes.contains(&Note::Cancelled), "{next}");
+    }
+}
+
+#[test]
+fn a_promotion_that_primary_cannot_follow_does_not_keep_anybody_from_leaving() {
+    let mut model = stuck_in_promotion();
+    model.happen(&Happening::Apply(3));
+    model.happen(&Happening::Leave(true));
+    model.leave();
+    assert_eq!(
+        model.target.as_ref().unwrap().running,
+        2,
+        "what was verified serves, not what came after it"
+    );
 }
 
 fn configs_change_before_primary_is_made() {
@@ -374,18 +411,90 @@ fn configs_change_before_primary_is_made() {
 #[test]
 fn a_template_that_comes_when_primary_just_serves_is_released_and_one_that_comes_earlier_is_built() {
     let mut model = Model::cold(weighted());
-    model.step(true);
+    model.step();
     model.happen(&Happening::Apply(2));
     while model.state.moved_at.is_none() {
-        model.step(true);
+        model.step();
     }
     assert_eq!(model.primary.as_ref().unwrap().template, 2);
     model.happen(&Happening::Apply(3));
-    model.step(true);
+    model.step();
     assert_eq!(model.primary.as_ref().unwrap().template, 2);
     until(&mut model, Stage::Analysing);
     assert_eq!(model.state.last_promoted, Some(model::hash(2)));
     run(&mut model);
+}
+
+const ALL_OF_PRIMARY: Happening = Happening::LoseSome(true, 100);
+const ALL_OF_THE_CANARY: Happening = Happening::LoseSome(false, 100);
+
+fn steps_to(model: &mut Model, what: &Happening, stage: Stage) {
+    model.happen(what);
+    model.step();
+    assert_eq!(model.state.stage, stage, "{:?}", model.state);
+    run(model);
+}
+
+#[test]
+fn a_primary_that_breaks_down_in_promotion_gives_traffic_back_to_the_canary() {
+    for (stage, promotion_step) in [(Stage::Draining, 0), (Stage::Returning, 50)] {
+        let mut model = Model::cold(weighted());
+        model.rules.promotion_step = promotion_step;
+        run(&mut model);
+        model.happen(&Happening::Apply(2));
+        until(&mut model, stage);
+        model.notes.clear();
+        steps_to(&mut model, &ALL_OF_PRIMARY, Stage::Replacing);
+        assert!(
+            matches!(model.notes.first(), Some(Note::PrimaryNotReady(_))),
+            "{:?}",
+            model.notes
+        );
+        assert_eq!(model.state.last_promoted, Some(hash(2)));
+    }
+}
+
+#[test]
+fn a_canary_that_is_lost_in_promotion_leaves_everybody_to_primary() {
+    for (what, stage) in [
+        (&ALL_OF_THE_CANARY, Stage::RollingBack),
+        (&Happening::Delete, Stage::Cancelling),
+    ] {
+        let mut model = Model::cold(weighted());
+        run(&mut model);
+        model.happen(&Happening::Apply(2));
+        dies_before_primary_is_made(&mut model);
+        steps_to(&mut model, what, stage);
+        assert_eq!(
+            (model.traffic, model.state.last_promoted.clone()),
+            (Traffic::PRIMARY, Some(hash(1)))
+        );
+    }
+    for what in [&ALL_OF_THE_CANARY, &Happening::Delete] {
+        let mut model = Model::cold(weighted());
+        run(&mut model);
+        model.happen(&Happening::Apply(2));
+        until(&mut model, Stage::Replacing);
+        model.step();
+        steps_to(&mut model, what, Stage::Draining);
+        assert_eq!(
+            (model.traffic, model.state.last_promoted.clone()),
+            (Traffic::PRIMARY, Some(hash(2)))
+        );
+    }
+}
+
+#[test]
+fn a_target_that_breaks_down_on_the_way_out_is_not_left_alone() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Leave(true));
+    until(&mut model, Stage::LeavingSwitch);
+    model.happen(&ALL_OF_THE_CANARY);
+    model.step();
+    assert_eq!(model.state.stage, Stage::LeavingScale);
+    model.happen(&Happening::Wait(0));
+    model.leave();
 }
 
 // Template and configs go back to what primary serves while the canary carries everything.
@@ -410,7 +519,7 @@ fn stays_after_all(stage: Stage) {
         if model.state.stage == stage {
             break;
         }
-        model.step(false);
+        model.step();
         model.now += model::seconds(1);
     }
     assert_eq!(model.state.stage, stage);
@@ -471,9 +580,13 @@ fn the_table_says_what_happens() {
     broken_in(Stage::Carrying, &too_few, &Happening::Wait(200));
     let gone = [Happening::Pods(false), Happening::LosePods];
     broken_in(Stage::Faltering, &gone, &Happening::Delete);
+    broken_in(Stage::Faltering, &gone, &Happening::Wait(200));
     broken_in(Stage::Carrying, &too_few, &Happening::Delete);
-    primary_does_not_come();
+    play(stuck_in_promotion(), &[], false);
     configs_change_before_primary_is_made();
     all_goes_back_in_cutover();
+    a_primary_that_breaks_down_in_promotion_gives_traffic_back_to_the_canary();
+    a_canary_that_is_lost_in_promotion_leaves_everybody_to_primary();
+    a_target_that_breaks_down_on_the_way_out_is_not_left_alone();
     table::assert_true();
 }

@@ -13,6 +13,17 @@ pub enum ApexSide {
     Target,
 }
 
+impl ApexSide {
+    /// The side that everybody is meant to be served by.
+    fn of(intent: Traffic) -> Self {
+        if intent == Traffic::CANARY {
+            Self::Target
+        } else {
+            Self::Primary
+        }
+    }
+}
+
 /// What primary's template is to be made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrimaryTemplate {
@@ -31,6 +42,8 @@ pub struct World {
     pub target_state: Option<TargetState>,
     /// Take our own pause off.
     pub unpause: bool,
+    /// Pause the target, so that no change of its template rolls pods that serve; where the door does not hold it.
+    pub pause: bool,
     /// The target's template is to be this revision (only when leaving).
     pub target_revision: Option<String>,
     /// Whether the target's template has what the Canary wants of canary pods only.
@@ -80,6 +93,7 @@ impl World {
             target_replicas: None,
             target_state: None,
             unpause: false,
+            pause: false,
             target_revision: None,
             target_pods: None,
             admit: false,
@@ -102,6 +116,13 @@ impl World {
             return Self::without_target(state);
         };
         let wanted = target.wanted;
+        // Production grows with what is wanted, whatever else is under way; it shrinks at rest.
+        let grown = seen
+            .primary
+            .as_ref()
+            .filter(|p| seen.scaler.is_none() && p.replicas < wanted)
+            .map(|_| wanted);
+        let unguarded = !seen.door || target.bypassed;
         let revision = || state.last_applied.clone().map(PrimaryTemplate::Revision);
         // An autoscaler may have given the target more already.
         let started = seen.scaler.map_or(0, |_| target.replicas);
@@ -111,6 +132,8 @@ impl World {
             apex: Some(ApexSide::Primary),
             traffic: Some(state.traffic()),
             admit: target.bypassed && state.knows(&target.revision),
+            primary_replicas: grown,
+            pause: unguarded && !target.held && state.stage.target_serves(),
             ..Self::untouched()
         };
         let world = match state.stage {
@@ -118,6 +141,7 @@ impl World {
             Stage::Building => Self::building(state, seen),
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
+                apex: Some(ApexSide::of(state.intent)),
                 ..base
             },
             Stage::Rest | Stage::Waiting => Self {
@@ -169,6 +193,7 @@ impl World {
                         .max(started),
                 ),
                 target_state: Some(TargetState::Hot),
+                apex: Some(ApexSide::of(state.intent)),
                 target_revision: state.last_promoted.clone(),
                 target_pods: Some(Pods::Plain),
                 unpause: target.held,
@@ -185,12 +210,11 @@ impl World {
                 dismantle: Dismantle::Everything,
                 ..Self::untouched()
             },
-            Stage::Settling
-            | Stage::Analysing
-            | Stage::Faltering
-            | Stage::Restarting
-            | Stage::RollingBack
-            | Stage::Cancelling => base,
+            Stage::Settling | Stage::Analysing | Stage::Faltering => Self {
+                target_replicas: Some(state.run_size(target, seen)).filter(|size| *size > target.replicas),
+                ..base
+            },
+            Stage::Restarting | Stage::RollingBack | Stage::Cancelling => base,
         };
         world.with_scalers(state, seen)
     }
@@ -227,19 +251,25 @@ impl World {
         }
     }
 
-    // The target was deleted: primary serves on, untouched.
+    // The target was deleted: primary serves on. Where it was about to become the verified revision, it does.
     fn without_target(state: &State) -> Self {
-        match state.stage {
-            Stage::Building => Self::untouched(),
-            Stage::Left => Self {
-                dismantle: Dismantle::Everything,
-                ..Self::untouched()
-            },
-            _ => Self {
-                apex: Some(ApexSide::Primary),
-                traffic: Some(Traffic::PRIMARY),
-                ..Self::untouched()
-            },
+        let verified = || state.last_applied.clone().map(PrimaryTemplate::Revision);
+        let primary = match state.stage {
+            Stage::Building | Stage::LeavingScale | Stage::LeavingSwitch => return Self::untouched(),
+            Stage::Left => {
+                return Self {
+                    dismantle: Dismantle::Everything,
+                    ..Self::untouched()
+                };
+            }
+            Stage::Replacing | Stage::Returning | Stage::Draining => verified(),
+            _ => Some(PrimaryTemplate::Keep),
+        };
+        Self {
+            primary,
+            apex: Some(ApexSide::Primary),
+            traffic: Some(Traffic::PRIMARY),
+            ..Self::untouched()
         }
     }
 }

@@ -71,12 +71,12 @@ impl<'a> Half<'a> {
     pub fn rollout(&self, threshold: u32) -> Rollout {
         match self.workload {
             Workload::Deployment => match (self.is_held(), self.running_sets().as_slice()) {
-                (true, [one]) => readiness::replica_set(one),
+                (true, [one]) => readiness::replica_set(one, threshold),
                 (true, _) => Rollout::Waiting(String::from("two revisions run")),
                 _ => readiness::rollout(self.object, threshold),
             },
             Workload::DaemonSet if template::is_scaled_to_zero(self.object) => Rollout::Ready,
-            Workload::DaemonSet if self.is_held() => readiness::held_daemon_set(self.object),
+            Workload::DaemonSet if self.is_held() => readiness::held_daemon_set(self.object, threshold),
             Workload::DaemonSet => readiness::daemon_set(self.object, threshold),
             Workload::Service => Rollout::Ready,
         }

@@ -58,6 +58,11 @@ pub fn observe(
         let each = live.routes.iter();
         agreed(each.map(|route| httproute::traffic(route, names, &blueprint.exposure, expected)))
     });
+    let split = names.is_some_and(|names| {
+        live.routes
+            .iter()
+            .any(|r| httproute::refers_to(r, names) && names_a_half(r, names))
+    });
     Observation {
         target,
         primary,
@@ -67,17 +72,16 @@ pub fn observe(
             .as_ref()
             .and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
         traffic,
-        routed: blueprint.provider.has_weights() && (blueprint.route.is_some() || !live.routes.is_empty()),
+        // A route that names a half moves users, whatever the Canary's provider is by now.
+        routed: split || blueprint.provider.has_weights() && (blueprint.route.is_some() || !live.routes.is_empty()),
+        route_trouble: None,
+        door,
         mirrors: live
             .routes
             .iter()
             .all(|route| httproute::unmirrored(route).next().is_none()),
         served: names.is_some() && blueprint.workload != Workload::Service,
-        split: names.is_some_and(|names| {
-            live.routes
-                .iter()
-                .any(|r| httproute::refers_to(r, names) && names_a_half(r, names))
-        }),
+        split,
         promoted: state.last_promoted.clone(),
         checks,
         answers: Vec::new(),

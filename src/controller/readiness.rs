@@ -9,6 +9,10 @@ pub fn rollout(deployment: &Value, threshold: u32) -> Rollout {
     if number("/status/observedGeneration") < number("/metadata/generation") {
         return waiting("observed deployment generation less than desired generation");
     }
+    let Some(missing) = missing(deployment, threshold) else {
+        return Rollout::Ready;
+    };
+    // The deadline is of all pods; a threshold may ask for fewer, and they may be there.
     let name = deployment
         .pointer("/metadata/name")
         .and_then(Value::as_str)
@@ -16,6 +20,12 @@ pub fn rollout(deployment: &Value, threshold: u32) -> Rollout {
     if reason(deployment, "Progressing").is_some_and(|r| r == "ProgressDeadlineExceeded") {
         return Rollout::Failed(format!("deployment {name:?} exceeded its progress deadline"));
     }
+    Rollout::Waiting(missing)
+}
+
+// The first thing that is missing for `threshold` percent of the pods; `None` when nothing is.
+fn missing(deployment: &Value, threshold: u32) -> Option<String> {
+    let number = |pointer| deployment.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     let wanted = deployment
         .pointer("/spec/replicas")
         .and_then(Value::as_i64)
@@ -26,24 +36,21 @@ pub fn rollout(deployment: &Value, threshold: u32) -> Rollout {
         number("/status/availableReplicas"),
     );
     if updated < wanted {
-        return waiting(&format!("{updated} out of {wanted} new replicas have been updated"));
+        return Some(format!("{updated} out of {wanted} new replicas have been updated"));
     }
     if all > updated {
-        return waiting(&format!("{} old replicas are pending termination", all - updated));
+        return Some(format!("{} old replicas are pending termination", all - updated));
     }
-    if available < updated * i64::from(threshold.min(100)) / 100 {
-        return waiting(&format!(
-            "{available} of {updated} (readyThreshold {threshold}%) updated replicas are available"
-        ));
-    }
-    Rollout::Ready
+    let enough = updated * i64::from(threshold.min(100)) / 100;
+    (available < enough)
+        .then(|| format!("{available} of {updated} (readyThreshold {threshold}%) updated replicas are available"))
 }
 
 /// The rollout of a ReplicaSet on its own: of a held Deployment, whose stored template is not the one that runs.
-pub fn replica_set(set: &Value) -> Rollout {
+pub fn replica_set(set: &Value, threshold: u32) -> Rollout {
     let number = |pointer| set.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     let (wanted, available) = (number("/spec/replicas"), number("/status/availableReplicas"));
-    if available >= wanted {
+    if available >= wanted * i64::from(threshold.min(100)) / 100 {
         Rollout::Ready
     } else {
         waiting(&format!("{available} of {wanted} replicas are available"))
@@ -75,13 +82,13 @@ pub fn daemon_set(object: &Value, threshold: u32) -> Rollout {
 }
 
 /// The rollout of a DaemonSet that we hold: its pods are of the template before the stored one.
-pub fn held_daemon_set(object: &Value) -> Rollout {
+pub fn held_daemon_set(object: &Value, threshold: u32) -> Rollout {
     let number = |pointer| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     let (desired, available) = (
         number("/status/desiredNumberScheduled"),
         number("/status/numberAvailable"),
     );
-    if available >= desired {
+    if available >= desired * i64::from(threshold.min(100)) / 100 {
         Rollout::Ready
     } else {
         waiting(&format!("{available} of {desired} pods are available"))
@@ -140,5 +147,9 @@ mod tests {
             rollout(&of, 100),
             Rollout::Failed("deployment \"web\" exceeded its progress deadline".into())
         );
+        // As many as were asked for are there: the others are not waited for.
+        of["status"]["availableReplicas"] = json!(1);
+        assert_eq!(rollout(&of, 50), Rollout::Ready);
+        assert!(matches!(rollout(&of, 100), Rollout::Failed(_)));
     }
 }

@@ -33,6 +33,11 @@ pub fn scaled(target: &Value, to_zero: bool) -> Option<Value> {
     Some(json!({"template": {"spec": {"nodeSelector": {SCALE_TO_ZERO: value}}}}))
 }
 
+/// A JSON merge patch of `spec` that keeps running pods as they are when the template changes.
+pub fn held() -> Value {
+    json!({"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}})
+}
+
 /// A JSON merge patch of `spec` that gives the author's strategy back.
 pub fn released(target: &Value) -> Option<Value> {
     let own = update_strategy(target)?;

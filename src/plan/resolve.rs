@@ -90,6 +90,8 @@ pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defa
         promotion_step: percent(analysis.step_weight_promotion()),
         interval: analysis.interval(),
         threshold: u32::try_from(analysis.threshold()).unwrap_or(1).max(1),
+        canary_threshold: u32::try_from(analysis.canary_ready_threshold()).unwrap_or(100),
+        primary_threshold: u32::try_from(analysis.primary_ready_threshold()).unwrap_or(100),
         deadline: canary.progress_deadline(),
         delay: analysis.delay(),
         settle: policy.and_then(CanaryPolicySpec::settle).unwrap_or(settle),

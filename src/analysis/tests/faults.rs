@@ -9,7 +9,7 @@ fn a_primary_that_never_starts_leaves_the_live_app_alone() {
     let mut model = Model::hot(weighted());
     model.happen(&Happening::Pods(false));
     for _ in 0..300 {
-        model.step(false);
+        model.step();
         model.now += model::seconds(1);
         let target = model.target.as_ref().unwrap();
         assert_eq!((target.replicas, target.ready), (2, 2), "{:?}", model.state);
@@ -49,7 +49,7 @@ fn a_revision_applied_after_a_failure_is_released_wherever_the_program_dies() {
         model.answer = 0;
         model.happen(&Happening::Apply(3));
         model.happen(&Happening::Crash(writes));
-        model.step(false);
+        model.step();
         run(&mut model);
         assert_eq!(model.state.last_promoted, Some(hash(3)), "after {writes} writes");
     }
@@ -93,11 +93,11 @@ fn a_route_written_by_others_is_put_right_and_the_steps_go_on() {
     model.notes.clear();
     model.happen(&Happening::Apply(2));
     while model.traffic != Traffic::share(40) {
-        model.step(false);
+        model.step();
         model.now += model::seconds(1);
     }
     model.happen(&Happening::ForeignRoute(Traffic::PRIMARY));
-    model.step(true);
+    model.step();
     assert_eq!(model.traffic, Traffic::share(40));
     run(&mut model);
     let weights: Vec<&Note> = model

@@ -108,7 +108,7 @@ impl History {
                 .position(|word| *word == answer)
                 .unwrap() as u8;
             let due = model.state.due.filter(|due| *due <= model.now);
-            model.step(false);
+            model.step();
             if due.is_some() && model.state.due != due && self.answers.len() > 1 {
                 self.answers.pop_front();
             }

@@ -26,8 +26,8 @@ fn applied(hooks: &[HookType]) -> Model {
 
 fn pass(model: &mut Model, time: u64) {
     for _ in 0..time {
-        model.step(false);
-        model.step(false);
+        model.step();
+        model.step();
         model.now += seconds(1);
     }
 }
@@ -84,7 +84,7 @@ fn a_closed_confirm_rollout_keeps_the_target_at_zero_and_says_so_once() {
     let times = model.receiver.times(HookType::ConfirmRollout);
     assert!((4..=6).contains(&times), "asked every interval, not {times} times");
     model.happen(&Happening::Edit(3));
-    model.step(false);
+    model.step();
     assert_eq!(
         model.receiver.times(HookType::ConfirmRollout),
         times + 1,
@@ -236,8 +236,8 @@ fn a_hook_that_never_answers_is_asked_again_after_a_crash() {
     let asked = model.receiver.asked.last().unwrap().clone();
     model.happen(&Happening::Crash(3));
     says(&mut model, HookType::ConfirmRollout, Says::Yes);
-    model.step(false);
-    model.step(false);
+    model.step();
+    model.step();
     assert_eq!(model.receiver.asked.last(), Some(&asked));
     super::run(&mut model);
     assert_eq!(model.state.last_promoted, Some(hash(2)));
@@ -347,7 +347,7 @@ fn a_crash_at_any_write_neither_forgets_an_annotation_nor_follows_it_twice() {
             annotate(&mut model, false, true);
             for crash in [first, second] {
                 model.happen(&Happening::Crash(crash));
-                model.step(false);
+                model.step();
             }
             super::run(&mut model);
             assert_eq!(said(&model, |note| *note == Note::RunningAgain), 1, "{first} {second}");
@@ -481,7 +481,7 @@ fn without_analysis_primary_is_waited_for_all_the_same() {
 fn a_ready_threshold_of_zero_still_waits_for_one_endpoint() {
     let mut model = applied(&[]);
     while model.state.stage != Stage::Scaling {
-        model.step(false);
+        model.step();
     }
     let mut seen = model.seen();
     let target = seen.target.as_mut().unwrap();

@@ -1,10 +1,12 @@
 //! A cluster as far as the machine can tell, and what people and pods do in it.
 
 mod ends;
+mod invariants;
 mod writes;
 
 use super::hooks::{Receiver, Says};
 use super::scaled::MOST;
+use crate::analysis::capacity::{enough, share_of};
 use crate::analysis::*;
 use crate::api::{
     canary::{HookType, Phase},
@@ -33,6 +35,16 @@ pub(super) enum Happening {
     Pods(bool),
     /// All pods die, and come back unless pods do not start.
     LosePods,
+    /// Some of the target's pods (or of primary's) die, and come back where there is room.
+    LoseSome(bool, u8),
+    /// There is room for this many pods in all; what runs stays.
+    Room(u32),
+    /// The namespace is opted in, or not: whether changes pass the door.
+    Door(bool),
+    /// Somebody edits the Canary's provider: whether it has weights.
+    Weights(bool),
+    /// Somebody edits the ready thresholds of the canary and of primary.
+    Thresholds(u32, u32),
     /// The next check's answer.
     Answer(u8),
     /// The program dies after this many writes of the next step (0: before the state is stored).
@@ -83,6 +95,19 @@ pub(super) struct Model {
     pub(super) wanted: u32,
     pub(super) answer: u8,
     pub(super) pods_start: bool,
+    /// How many pods there is room for.
+    pub(super) room: u32,
+    /// Changes pass the door, which holds them where the target serves.
+    pub(super) door: bool,
+    /// The Canary's provider moves weights.
+    pub(super) weights: bool,
+    /// Somebody else rolled pods or wrote a route past the door: what cannot be kept from happening is no fault, until
+    /// the pair is at rest again.
+    pub(super) foreign: bool,
+    /// The stage was entered by the step under way.
+    pub(super) entered: bool,
+    /// Every revision that a run was about.
+    pub(super) shown: Vec<String>,
     pub(super) crash: Option<u8>,
     /// The timers that are recorded, which are all that a crash leaves.
     pub(super) recorded: (Option<Timestamp>, Option<Timestamp>),
@@ -111,6 +136,9 @@ pub(super) struct Workload {
     pub(super) read: u8,
 }
 
+/// Room for everything.
+const PLENTY: u32 = 100;
+
 /// The revision of a template whose pods read the config as it is at first.
 pub(super) fn hash(template: u8) -> String {
     revision(template, 1)
@@ -133,6 +161,8 @@ pub(super) fn rules(strategy: Strategy) -> Rules {
         promotion_step: 0,
         interval: seconds(10),
         threshold: 3,
+        canary_threshold: 100,
+        primary_threshold: 100,
         deadline: seconds(60),
         delay: Duration::ZERO,
         settle: seconds(1),
@@ -173,6 +203,12 @@ impl Model {
             wanted: 2,
             answer: 0,
             pods_start: true,
+            room: PLENTY,
+            door: true,
+            weights: true,
+            foreign: false,
+            entered: false,
+            shown: vec![hash(1)],
             crash: None,
             recorded: (None, None),
             last_traffic: None,
@@ -201,8 +237,8 @@ impl Model {
     }
 
     pub(super) fn seen(&self) -> Observation {
-        let rollout = |w: &Workload| {
-            if w.ready >= w.replicas && (w.template == w.running || w.replicas == 0) {
+        let rollout = |w: &Workload, threshold: u32| {
+            if w.ready >= enough(w.replicas, threshold) && (w.template == w.running || w.replicas == 0) {
                 Rollout::Ready
             } else {
                 Rollout::Waiting("pods".into())
@@ -217,10 +253,10 @@ impl Model {
                 state: self.label,
                 revision: self.now_is(t.template),
                 active: (t.replicas > 0).then(|| self.now_is(t.running)),
-                rollout: if self.held && t.ready >= t.replicas {
+                rollout: if self.held && t.ready >= enough(t.replicas, self.rules.canary_threshold) {
                     Rollout::Ready
                 } else {
-                    rollout(t)
+                    rollout(t, self.rules.canary_threshold)
                 },
                 endpoints: Some(if self.held || t.template == t.running {
                     t.ready
@@ -233,19 +269,21 @@ impl Model {
                 plain: true,
                 dressed: true,
                 fixed: false,
-                bypassed: !self.admitted,
+                bypassed: self.door && !self.admitted,
             }),
             primary: self.primary.as_ref().map(|p| Primary {
                 fixed: false,
                 replicas: p.replicas,
                 revision: Some(revision(p.template, p.read)),
-                rollout: rollout(p),
+                rollout: rollout(p, self.rules.primary_threshold),
                 endpoints: Some(if p.template == p.running { p.ready } else { 0 }),
             }),
             scaler: self.twin.map(|_| Scaler { max: MOST }),
             apex: Some(self.apex),
             traffic: Some(self.traffic),
-            routed: true,
+            routed: self.weights || self.split,
+            route_trouble: None,
+            door: self.door,
             mirrors: self.mirrors,
             served: true,
             split: self.split,
@@ -273,30 +311,39 @@ impl Model {
     pub(super) fn happen(&mut self, what: &Happening) {
         match what {
             Happening::Apply(template) => {
-                let serves = matches!(self.label, Some(TargetState::Serving | TargetState::Hot));
+                let serves = self.door && matches!(self.label, Some(TargetState::Serving | TargetState::Hot));
                 if let Some(target) = self.target.as_mut().filter(|t| t.template != *template) {
                     target.template = *template;
-                    self.admitted = true;
+                    self.admitted = self.door;
                     self.held = self.held || (serves && target.replicas > 0);
+                    // Without the door, a change that comes before the pause rolls pods that serve.
+                    self.foreign |= !self.door && !self.held && target.replicas > 0;
                 } else if self.target.is_none() {
                     self.target = Some(Workload {
                         template: *template,
                         running: *template,
-                        replicas: 0,
+                        // The door holds it at 0; without it, its pods start at once.
+                        replicas: if self.door { 0 } else { self.wanted },
                         ready: 0,
                         read: self.config,
                     });
-                    self.label = Some(TargetState::Rest);
-                    self.admitted = true;
+                    self.foreign |= !self.door;
+                    self.label = self.door.then_some(TargetState::Rest);
+                    self.admitted = self.door;
                 }
             }
             Happening::Bypass(template) => {
+                self.foreign = true;
                 if let Some(target) = &mut self.target {
                     self.admitted &= target.template == *template;
                     target.template = *template;
                 }
             }
-            Happening::Config(config) => self.config = *config,
+            Happening::Config(config) => {
+                // What pods read that start just then, nobody can tell.
+                self.foreign |= self.target.as_ref().is_some_and(|t| t.replicas > t.ready);
+                self.config = *config;
+            }
             Happening::ConfigGone(gone) => self.config_gone = *gone,
             Happening::Scale(n) => self.wanted = *n,
             Happening::Wait(n) => self.now += seconds(u64::from(*n)),
@@ -308,13 +355,34 @@ impl Model {
                 // The next step sees them gone; a moment later they are back.
                 return;
             }
+            Happening::LoseSome(primary, n) => {
+                let side = if *primary { &mut self.primary } else { &mut self.target };
+                if let Some(workload) = side {
+                    workload.ready = workload.ready.saturating_sub(u32::from(*n));
+                }
+                return;
+            }
+            Happening::Room(n) => {
+                self.room = *n;
+                return;
+            }
+            Happening::Door(door) => self.door = *door,
+            Happening::Weights(weights) => self.weights = *weights,
+            Happening::Thresholds(canary, primary) => {
+                self.rules.canary_threshold = *canary;
+                self.rules.primary_threshold = *primary;
+            }
             Happening::Answer(answer) => self.answer = *answer,
             Happening::Crash(after) => self.crash = Some(*after),
-            Happening::ForeignRoute(traffic) => self.traffic = *traffic,
+            Happening::ForeignRoute(traffic) => {
+                self.foreign = true;
+                self.traffic = *traffic;
+            }
             Happening::Autoscale(n) => self.autoscale(*n),
             Happening::AutoscaleTarget(n) => self.autoscale_target(*n),
             Happening::Delete => {
                 self.target = None;
+                self.last_traffic = None;
                 self.held = false;
                 self.label = None;
             }
@@ -344,6 +412,9 @@ impl Model {
     /// Nothing holds anything up any more.
     pub(super) fn everybody_agrees(&mut self) {
         self.receiver = Receiver::default();
+        self.room = PLENTY;
+        self.door = true;
+        self.weights = true;
         self.rules.suspended = false;
         self.rules.dry_run = false;
         self.rules.leaving = false;
@@ -352,27 +423,33 @@ impl Model {
     // What the Deployment controller and the kubelet do.
     pub(super) fn roll(&mut self) {
         let (config, gone) = (self.config, self.config_gone);
+        let ready = |w: &Option<Workload>| w.as_ref().map_or(0, |w| w.ready);
+        let mut taken = ready(&self.target) + ready(&self.primary);
         let target = self.target.as_mut().map(|w| (w, self.held, true));
         let primary = self.primary.as_mut().map(|w| (w, false, false));
         for (w, held, reads_originals) in target.into_iter().chain(primary) {
             if !held && w.template != w.running {
                 w.running = w.template;
+                taken -= w.ready;
                 w.ready = 0;
             }
             let start = self.pods_start && !(reads_originals && gone);
             if start && w.ready == 0 && w.replicas > 0 && reads_originals {
                 w.read = config;
             }
-            w.ready = if start { w.replicas } else { w.ready.min(w.replicas) };
+            let room = if start { self.room.saturating_sub(taken) } else { 0 };
+            let before = w.ready;
+            w.ready = w.replicas.min(w.ready + room);
+            taken = taken + w.ready - before;
         }
     }
 
     pub(super) fn canary_has_traffic(&self) -> bool {
-        self.traffic.reaches_canary() || self.apex == ApexSide::Target
+        self.split && self.traffic.reaches_canary() || self.apex == ApexSide::Target
     }
 
-    pub(super) fn step(&mut self, foreign: bool) {
-        if self.canary_has_traffic() {
+    pub(super) fn step(&mut self) {
+        if self.canary_has_traffic() && self.target.as_ref().is_some_and(|t| t.ready > 0) {
             self.last_traffic = Some(self.now);
         }
         let seen = self.seen();
@@ -395,6 +472,10 @@ impl Model {
         budget -= 1;
         self.before_it_is_stored(&decision, &seen);
         super::table::note(&self.state, &decision.state);
+        self.entered = self.state.stage != decision.state.stage;
+        if decision.state.stage == Stage::Scaling {
+            self.shown.extend(decision.state.last_applied.clone());
+        }
         self.record_timers(&decision);
         self.state = decision.state.clone();
         self.notes.extend(decision.notes.clone());
@@ -403,8 +484,10 @@ impl Model {
             self.annotated = Wishes::default();
             self.edits += 1;
         }
-        self.write(&decision.world, budget, foreign);
+        self.write(&decision.world, budget);
+        self.only_what_was_released_serves();
         self.roll();
+        self.forgive();
         if crash.is_none() {
             self.receiver.hear(&decision.questions, self.now);
         } else {

@@ -1,7 +1,7 @@
 //! Histories in which autoscalers move both halves.
 
 use super::model::{Happening, Model, hash};
-use super::{Strategy, happening, is_foreign, run, weighted};
+use super::{Strategy, happening, run, weighted};
 use crate::analysis::Stage;
 use crate::api::{canary::Phase, labels::TargetState};
 use proptest::prelude::*;
@@ -47,7 +47,7 @@ impl Model {
             if self.state.stage == stage {
                 return;
             }
-            self.step(false);
+            self.step();
             self.now += super::model::seconds(1);
         }
         panic!("never came to {stage:?}: {:?}", self.state);
@@ -109,7 +109,7 @@ fn an_idle_primary_is_not_given_an_autoscaler_before_it_serves() {
     while model.state.stage != Stage::Rest {
         assert_eq!(model.twin, Some(u32::MAX));
         assert_ne!(model.label, Some(TargetState::Rest));
-        model.step(false);
+        model.step();
         model.now += super::model::seconds(1);
     }
     run(&mut model);
@@ -134,13 +134,11 @@ proptest! {
     ) {
         let strategy = if green { Strategy::Iterations(2) } else { weighted() };
         let mut model = if hot { Model::hot(strategy) } else { Model::cold(strategy) }.scaled();
-        let mut foreign = false;
         for (what, steps) in &history {
-            foreign |= is_foreign(what);
             model.happen(what);
             for _ in 0..*steps {
                 let before = model.state.stage;
-                model.step(foreign);
+                model.step();
                 if before != Stage::Cutover && model.state.stage == Stage::Cutover {
                     let (target, primary) = model.replicas();
                     prop_assert!(target >= primary, "{target} are to carry what {primary} did");

@@ -34,7 +34,7 @@ fn shown(rules: impl Fn(&mut Rules), strategy: Strategy) -> (Vec<Traffic>, Model
     let (mut seen, mut due) = (Vec::new(), None);
     for _ in 0..1_000 {
         let before = model.state.clone();
-        model.step(false);
+        model.step();
         if model.state.stage == Stage::Analysing && model.state.due.is_some() && model.state.due != due {
             due = model.state.due;
             seen.push(model.state.intent);
@@ -118,7 +118,7 @@ fn the_canarys_cookie_holds_for_the_run_and_primarys_for_a_step() {
     model.happen(&Happening::Apply(2));
     let mut cookies: Vec<Cookies> = Vec::new();
     for _ in 0..1_000 {
-        model.step(false);
+        model.step();
         if model.state.intent.sticky && cookies.last() != Some(&model.state.cookies) {
             cookies.push(model.state.cookies.clone());
         }

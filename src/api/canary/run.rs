@@ -30,9 +30,9 @@ pub struct RunStatus {
     /// Whether any check of the run had data to judge.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub had_data: bool,
-    /// The canary's share to come back to after its pods were lost, percent.
-    #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
-    pub resume: i32,
+    /// Since when the target cannot have what it is to have: pods are missing, or its route does not follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<MicroTime>,
     /// The revision last applied: the hash of `lastAppliedSpec`, and of the configs its pods read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_revision: Option<String>,

@@ -3,7 +3,7 @@
 use super::{Pair, contains, patch};
 use crate::{
     analysis::{Dismantle, World},
-    api::labels,
+    api::labels::{self, TargetState},
     controller::{cache::Kind, live::label, write::Write},
     plan::route,
     routing::{Traffic, httproute},
@@ -22,8 +22,11 @@ impl Pair<'_> {
             }
             return;
         }
-        if !self.blueprint.provider.has_weights() || world.primary.is_none() {
+        if world.primary.is_none() {
             return;
+        }
+        if !self.blueprint.provider.has_weights() {
+            return self.left_behind(world, writes);
         }
         // Nothing of ours serves yet when the weights are left open: the target does.
         let first = || route(self.blueprint, world.traffic.unwrap_or(Traffic::CANARY));
@@ -44,6 +47,25 @@ impl Pair<'_> {
                 continue;
             }
             let wanted = httproute::with_traffic(route, names, traffic, &self.blueprint.exposure);
+            if route.pointer("/spec/rules") != Some(&wanted) {
+                writes.push(rules(route, wanted));
+            }
+        }
+    }
+
+    // Routes that still name a half, although the Canary's provider moves none: whoever edited it in a run keeps the run's
+    // weights until its end, then the apex, which selects the side that serves, takes their place.
+    fn left_behind(&self, world: &World, writes: &mut Vec<Write>) {
+        let (Some(names), true) = (&self.blueprint.names, self.seen.split) else {
+            return;
+        };
+        let ended = world.target_state == Some(TargetState::Rest);
+        for route in self.live.routes.iter().filter(|r| httproute::refers_to(r, names)) {
+            let wanted = match world.traffic {
+                _ if ended => httproute::folded(route, names),
+                Some(traffic) => httproute::with_traffic(route, names, traffic, &self.blueprint.exposure),
+                None => continue,
+            };
             if route.pointer("/spec/rules") != Some(&wanted) {
                 writes.push(rules(route, wanted));
             }

@@ -40,6 +40,13 @@ impl Pair<'_> {
         wanted.retain(|key, value| label(object, key) != value.as_str());
         if world.unpause {
             wanted.insert(labels::HELD.to_owned(), Value::Null);
+        } else if world.pause {
+            // No ControllerRevision tells which pods of a DaemonSet run while it is held.
+            let held = match self.blueprint.workload {
+                Workload::DaemonSet => template_of(&seen.revision),
+                Workload::Deployment | Workload::Service => labels::TRUE,
+            };
+            wanted.insert(labels::HELD.to_owned(), json!(held));
         }
         let spec = self.target_spec(world, seen, object);
         self.template(world, seen, object, writes);
@@ -47,11 +54,8 @@ impl Pair<'_> {
             return;
         }
         let mut metadata = json!({"labels": wanted, "resourceVersion": text(object, "/metadata/resourceVersion")});
-        if let (Some(members), true) = (
-            metadata.as_object_mut(),
-            world.unpause && annotation(object, UPDATE_STRATEGY).is_some(),
-        ) {
-            members.insert("annotations".to_owned(), json!({UPDATE_STRATEGY: null}));
+        if let (Some(members), Some(strategy)) = (metadata.as_object_mut(), self.recorded_strategy(world, object)) {
+            members.insert("annotations".to_owned(), json!({UPDATE_STRATEGY: strategy}));
         }
         let mut body = json!({"metadata": metadata});
         if let (Some(members), false) = (body.as_object_mut(), spec.is_empty()) {
@@ -65,6 +69,17 @@ impl Pair<'_> {
         });
     }
 
+    // What the annotation that remembers a held DaemonSet's own strategy becomes; `None` when it stays as it is.
+    fn recorded_strategy(&self, world: &World, object: &Value) -> Option<Value> {
+        let recorded = annotation(object, UPDATE_STRATEGY).is_some();
+        if world.unpause {
+            return recorded.then_some(Value::Null);
+        }
+        let holds = world.pause && self.blueprint.workload == Workload::DaemonSet && !recorded;
+        let own = holds.then(|| daemon_set::update_strategy(object)).flatten()?;
+        Some(json!(own.to_string()))
+    }
+
     // What of `spec` is to change, but for the template's own content.
     fn target_spec(&self, world: &World, seen: &Target, object: &Value) -> Map<String, Value> {
         let mut spec = Map::new();
@@ -75,12 +90,15 @@ impl Pair<'_> {
                 }
                 if world.unpause && seen.paused {
                     spec.insert("paused".to_owned(), Value::Null);
+                } else if world.pause && !seen.paused {
+                    spec.insert("paused".to_owned(), json!(true));
                 }
             }
             Workload::DaemonSet => {
                 let scaled = world.target_replicas.and_then(|n| daemon_set::scaled(object, n == 0));
                 let released = world.unpause.then(|| daemon_set::released(object)).flatten();
-                for part in [scaled, released].into_iter().flatten() {
+                let held = world.pause.then(daemon_set::held);
+                for part in [scaled, released, held].into_iter().flatten() {
                     spec.extend(part.as_object().cloned().unwrap_or_default());
                 }
             }

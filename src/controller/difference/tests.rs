@@ -56,6 +56,8 @@ pub(super) fn seen(target: &Value) -> Observation {
         traffic: None,
         routed: true,
         mirrors: true,
+        route_trouble: None,
+        door: true,
         served: true,
         split: false,
         promoted: None,

@@ -15,7 +15,7 @@ impl Model {
                 self.target.clone(),
                 self.primary.clone(),
             );
-            self.step(true);
+            self.step();
             let same = before
                 == (
                     self.state.clone(),
@@ -44,7 +44,7 @@ impl Model {
         self.crash = None;
         for _ in 0..2_000 {
             let before = (self.state.clone(), self.target.clone());
-            self.step(true);
+            self.step();
             if self.state.stage == Stage::Left && before.0.stage == Stage::Left {
                 let Some(target) = &self.target else { return };
                 assert!(target.replicas >= self.wanted.min(1), "{target:?} {:?}", self.state);

@@ -5,15 +5,17 @@ use crate::plan::revision::same_template;
 
 impl Model {
     // In the order of the executor; after `budget` writes the program is dead.
-    pub(in crate::analysis::tests) fn write(&mut self, world: &World, mut budget: u8, foreign: bool) {
+    pub(in crate::analysis::tests) fn write(&mut self, world: &World, mut budget: u8) {
         let mut spend = || {
             let left = budget > 0;
             budget = budget.saturating_sub(1);
             left
         };
+        let mut looks = false;
         if let Some(target) = &mut self.target {
             let changes = world.target_state.is_some_and(|s| self.label != Some(s))
                 || world.unpause
+                || world.pause
                 || world.admit
                 || world
                     .target_revision
@@ -23,7 +25,8 @@ impl Model {
             if changes && spend() {
                 if world.target_replicas.is_some_and(|r| r < target.replicas) {
                     let quiet = self.last_traffic.is_none_or(|at| self.now >= at + seconds(2));
-                    assert!(foreign || quiet, "scaled down under traffic in {:?}", self.state);
+                    assert!(self.foreign || quiet, "scaled down under traffic in {:?}", self.state);
+                    looks = self.entered;
                 }
                 self.label = world.target_state.or(self.label);
                 target.replicas = world.target_replicas.unwrap_or(target.replicas);
@@ -31,9 +34,12 @@ impl Model {
                     let named = [1u8, 2, 3].into_iter().find(|t| same_template(&hash(*t), revision));
                     target.template = named.unwrap_or(target.template);
                 }
-                self.held = self.held && !world.unpause;
+                self.held = self.held && !world.unpause || world.pause;
                 self.admitted |= world.admit;
             }
+        }
+        if looks {
+            self.the_other_side_was_looked_at();
         }
         if self.primary.is_some()
             && self.twin.is_some()
@@ -42,8 +48,14 @@ impl Model {
         {
             self.twin = world.twin;
         }
-        self.write_primary(world, &mut spend, foreign);
-        if world.traffic.is_some() {
+        self.write_primary(world, &mut spend);
+        let folds = !self.weights && world.target_state == Some(TargetState::Rest) && self.split;
+        if folds && spend() {
+            self.split = false;
+            self.traffic = Traffic::PRIMARY;
+        }
+        let moves = self.weights || self.split;
+        if world.traffic.is_some() && self.weights {
             self.split = true;
         }
         if world.dismantle != Dismantle::No && spend() {
@@ -59,30 +71,22 @@ impl Model {
         if let Some(apex) = world.apex.filter(|a| *a != self.apex)
             && spend()
         {
-            self.assert_ready(apex == ApexSide::Target, 1, foreign);
+            let (from, to) = match apex {
+                ApexSide::Target => (Traffic::PRIMARY, Traffic::CANARY),
+                ApexSide::Primary => (Traffic::CANARY, Traffic::PRIMARY),
+            };
+            self.the_share_is_carried(from, to);
             self.apex = apex;
         }
-        if let Some(traffic) = world.traffic.filter(|t| *t != self.traffic)
+        if let Some(traffic) = world.traffic.filter(|t| moves && *t != self.traffic)
             && spend()
         {
-            let more = traffic.canary() > self.traffic.canary() || !self.traffic.reaches_canary();
-            if traffic.reaches_canary() && more {
-                self.assert_ready(true, 1, foreign);
-                self.assert_new_data(foreign);
-            }
-            if traffic.primary() > self.traffic.primary() {
-                self.assert_ready(false, 1, foreign);
-            }
+            self.the_share_is_carried(self.traffic, traffic);
             self.traffic = traffic;
         }
     }
 
-    pub(in crate::analysis::tests) fn write_primary(
-        &mut self,
-        world: &World,
-        spend: &mut impl FnMut() -> bool,
-        foreign: bool,
-    ) {
+    pub(in crate::analysis::tests) fn write_primary(&mut self, world: &World, spend: &mut impl FnMut() -> bool) {
         let wanted = world.primary_replicas;
         let self_config = (!self.config_gone).then_some(self.config);
         if let (Some(_), Some(p), Some(n)) = (self.twin, &self.primary, wanted) {
@@ -111,10 +115,12 @@ impl Model {
                 {
                     let other = |p: &&Workload| p.template != template || p.read != read;
                     if let Some(p) = primary.as_ref().filter(other).filter(|p| p.ready > 0) {
-                        let idle = self.traffic == Traffic::CANARY && self.apex == ApexSide::Target;
+                        let routed = self.split && self.traffic != Traffic::CANARY;
+                        let idle = !routed && self.apex == ApexSide::Target;
                         let cold = self.label == Some(TargetState::Cold) || self.label == Some(TargetState::Hot);
+                        let alone = self.target.as_ref().is_none_or(|t| t.ready == 0);
                         assert!(
-                            foreign || idle || cold,
+                            self.foreign || idle || cold || alone,
                             "primary rolled under traffic: {p:?} {:?}",
                             self.state
                         );
@@ -156,33 +162,5 @@ impl Model {
             }
             (None, None) => {}
         }
-    }
-
-    // Traffic only ever moves to a side that has ready pods, unless nobody is left or somebody else moved it.
-    pub(in crate::analysis::tests) fn assert_ready(&self, canary: bool, at_least: u32, foreign: bool) {
-        if foreign || self.target.is_none() || !self.pods_start {
-            return;
-        }
-        let side = if canary { &self.target } else { &self.primary };
-        let wanted_none = side.as_ref().is_none_or(|s| s.replicas == 0);
-        let ready = side.as_ref().map_or(0, |s| s.ready);
-        assert!(
-            ready >= at_least || wanted_none && !canary,
-            "traffic to an unready side: {side:?} {:?}",
-            self.state
-        );
-    }
-
-    // Pods that get traffic have read what is being analysed.
-    pub(in crate::analysis::tests) fn assert_new_data(&self, foreign: bool) {
-        let Some(target) = self.target.as_ref().filter(|t| !foreign && t.ready > 0) else {
-            return;
-        };
-        assert_eq!(
-            self.state.last_applied,
-            Some(revision(target.running, target.read)),
-            "pods with other data than what is analysed: {:?}",
-            self.state
-        );
     }
 }
