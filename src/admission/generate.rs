@@ -182,7 +182,7 @@ fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
     } else {
         (ApexSide::Primary, Traffic::PRIMARY)
     };
-    let mut objects = plan::services(&request.object, &plan.selector, &plan.blueprint, side);
+    let mut objects = plan::services(Some(&request.object), &plan.selector, &plan.blueprint, side);
     objects.extend(plan::route(&plan.blueprint, traffic));
     objects
 }

@@ -13,7 +13,7 @@ mod target;
 
 use super::{
     cache::Kind,
-    live::{Live, label, text},
+    live::{Live, is_a_canarys, label, text},
     write::Write,
 };
 use crate::{
@@ -103,13 +103,7 @@ impl Pair<'_> {
 
     // Ours: made by us for this Canary, or for one that is gone, whose children the collector has not reached yet.
     fn is_ours(&self, object: &Value) -> bool {
-        let owners = object
-            .pointer("/metadata/ownerReferences")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        let mut canaries = owners.filter(|o| o.get("kind").and_then(Value::as_str) == Some("Canary"));
-        label(object, labels::GENERATED).is_some() || canaries.any(|_| true)
+        label(object, labels::GENERATED).is_some() || is_a_canarys(object)
     }
 }
 

@@ -138,6 +138,13 @@ pub fn is_owned(object: &Value, blueprint: &Blueprint) -> bool {
     uid.is_some() && owners.any(|owner| owner.get("uid").and_then(Value::as_str) == uid)
 }
 
+/// Whether any Canary owns an object: perhaps one that is gone, whose children the collector has not reached yet.
+pub fn is_a_canarys(object: &Value) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let mut kinds = owners.into_iter().flatten().map(|owner| text(owner, "/kind"));
+    kinds.any(|kind| kind == "Canary")
+}
+
 /// The string at a JSON pointer, or "".
 pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()

@@ -100,16 +100,19 @@ fn agreed(mut traffic: impl Iterator<Item = Option<Traffic>>) -> Option<Traffic>
     traffic.all(|other| other == Some(first)).then_some(first)
 }
 
-/// Whom a Service selects: primary's pods when it names primary's value, the target's when it matches its pods.
+/// Whom a Service selects: primary's pods when it names a label that only they have, the target's when it matches those.
 pub fn apex_side(apex: &Value, selector: &Selector, target: Option<&Value>) -> Option<ApexSide> {
-    let selects = apex.pointer("/spec/selector")?.as_object()?;
-    if selects.get(&selector.key).and_then(Value::as_str) == Some(selector.primary_value().as_str()) {
-        return Some(ApexSide::Primary);
-    }
+    let selects = apex
+        .pointer("/spec/selector")?
+        .as_object()
+        .filter(|all| !all.is_empty())?;
     let pods = target
         .and_then(|t| t.pointer("/spec/template/metadata/labels"))
         .and_then(Value::as_object);
     let pods = pods.cloned().unwrap_or_else(|| selector.target_labels());
+    if selector.picks_primary(selects, &pods) {
+        return Some(ApexSide::Primary);
+    }
     selects
         .iter()
         .all(|(key, value)| pods.get(key) == Some(value))

@@ -8,7 +8,7 @@ use super::{
     context::{Context, key},
     difference::{Pair, difference},
     finish, hooks,
-    live::{Live, is_owned, text},
+    live::{Live, is_a_canarys, is_owned, text},
     observe::{Thresholds, observe},
     perform::perform,
     queue::Key,
@@ -22,7 +22,7 @@ use crate::{
     analysis::{self, Observation, Stage, State},
     api::{Canary, labels},
     metrics::Severity,
-    plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, copies, rules, template},
+    plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, rules, template},
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -99,7 +99,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         return without_target(context, &canary, now).await;
     };
     context.missed.lock().remove(key);
-    let selector = match selector(target, &context.defaults.selector_labels) {
+    let selector = match selector(Some(target), &live, &blueprint, &context.defaults.selector_labels) {
         Ok(selector) => selector,
         Err(why) => return record::not_released(context, &canary, why.to_string(), now).await,
     };
@@ -176,12 +176,18 @@ fn is_leaving(canary: &Canary) -> bool {
     canary.metadata.deletion_timestamp.is_some()
 }
 
-// A core Service selects by itself.
-fn selector(target: &Value, keys: &[String]) -> Result<Selector, SelectorError> {
-    if copies::is_service(target) {
-        return Ok(Selector::by_name(text(target, "/metadata/name")));
+// A core Service selects by itself. A primary that is not ours says nothing about our pods.
+fn selector(
+    target: Option<&Value>,
+    live: &Live,
+    blueprint: &Blueprint,
+    keys: &[String],
+) -> Result<Selector, SelectorError> {
+    if blueprint.workload == Workload::Service {
+        return Ok(Selector::by_name(&blueprint.target));
     }
-    Selector::of(target, keys)
+    let ours = |primary: &&Value| plan::primary_revision(primary).is_some() || is_a_canarys(primary);
+    Selector::of_pair(target, live.primary.as_ref().filter(ours), keys)
 }
 
 fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {

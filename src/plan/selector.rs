@@ -6,6 +6,9 @@ use thiserror::Error;
 /// The keys Flagger looks for, in its order (`--selector-labels`).
 pub const DEFAULT_KEYS: [&str; 3] = ["app", "name", "app.kubernetes.io/name"];
 
+/// What a value on primary's pods ends with.
+const SUFFIX: &str = "-primary";
+
 /// Longest label value Kubernetes takes.
 const MAX_LABEL_VALUE: usize = 63;
 
@@ -32,55 +35,75 @@ pub enum SelectorError {
     },
 }
 
-/// The selector of a target and what becomes of it: all labels are kept, one value changes, so that two releases of
-/// one chart never mix.
+/// How the pods of the two halves are told apart. All labels of a target are kept for a new primary and one value changes,
+/// so that two releases of one chart never mix; a primary that lives keeps the labels its pods have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector {
     /// The label whose value changes.
     pub key: String,
     /// Its value on the target's pods.
     pub value: String,
-    labels: Map<String, Value>,
+    target: Map<String, Value>,
+    primary: Map<String, Value>,
 }
 
 impl Selector {
-    /// Reads the selector of `target` (a Deployment).
+    /// What a *new* primary for `target` (a Deployment) gets.
     pub fn of(target: &Value, keys: &[String]) -> Result<Self, SelectorError> {
-        let text = |pointer| {
-            target
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
+        let labels = match_labels(target);
+        let known = |key: &String| Some((key.clone(), labels.get(key)?.as_str()?.to_owned()));
+        let Some((key, value)) = keys.iter().find_map(known) else {
+            return Err(no_key(target, keys));
         };
-        let labels = target
-            .pointer("/spec/selector/matchLabels")
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default();
-        let found = keys
-            .iter()
-            .find_map(|key| Some((key.clone(), labels.get(key)?.as_str()?.to_owned())));
-        let Some((key, value)) = found else {
-            let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
-            return Err(SelectorError::NoKey {
-                name,
-                namespace,
-                keys: keys.join(" "),
-            });
-        };
-        if value.len() + "-primary".len() > MAX_LABEL_VALUE {
+        if value.len() + SUFFIX.len() > MAX_LABEL_VALUE {
             return Err(SelectorError::TooLong { key, value });
         }
-        Ok(Self { key, value, labels })
+        let mut primary = labels.clone();
+        primary.insert(key.clone(), Value::String(format!("{value}{SUFFIX}")));
+        Ok(Self {
+            key,
+            value,
+            target: labels,
+            primary,
+        })
+    }
+
+    /// The pair as it lives. Each half is selected by the labels its own pods have: a selector never changes in place, so
+    /// a target that was made again with another one leaves primary's pods where they are found. Of a half that does not
+    /// exist the labels are derived from the other.
+    pub fn of_pair(target: Option<&Value>, primary: Option<&Value>, keys: &[String]) -> Result<Self, SelectorError> {
+        let kept = primary.map(match_labels).filter(|labels| !labels.is_empty());
+        match (target, kept) {
+            (Some(target), Some(kept)) => Self::of_both(target, kept, keys),
+            (Some(target), None) => Self::of(target, keys),
+            (None, Some(kept)) => reversed(kept, keys).ok_or_else(|| no_key(primary.unwrap_or(&Value::Null), keys)),
+            (None, None) => Err(no_key(primary.unwrap_or(&Value::Null), keys)),
+        }
+    }
+
+    // No primary can be made for a target without a known label, but the one that serves can be kept.
+    fn of_both(target: &Value, kept: Map<String, Value>, keys: &[String]) -> Result<Self, SelectorError> {
+        match Self::of(target, keys) {
+            Ok(new) => Ok(Self { primary: kept, ..new }),
+            Err(why) => {
+                let pair = reversed(kept, keys).ok_or(why)?;
+                Ok(Self {
+                    target: match_labels(target),
+                    ..pair
+                })
+            }
+        }
     }
 
     /// For a target that selects by itself, such as a core Service: its halves differ by name only.
     pub fn by_name(name: &str) -> Self {
+        let key = DEFAULT_KEYS.first().copied().unwrap_or_default().to_owned();
+        let primary = Map::from_iter([(key.clone(), Value::String(format!("{name}{SUFFIX}")))]);
         Self {
-            key: DEFAULT_KEYS.first().copied().unwrap_or_default().to_owned(),
+            key,
             value: name.to_owned(),
-            labels: Map::new(),
+            target: Map::new(),
+            primary,
         }
     }
 
@@ -89,21 +112,63 @@ impl Selector {
         DEFAULT_KEYS.iter().map(|key| (*key).to_owned()).collect()
     }
 
-    /// The value on primary's pods.
+    /// The value of [`Self::key`] on primary's pods.
     pub fn primary_value(&self) -> String {
-        format!("{}-primary", self.value)
+        let own = self.primary.get(&self.key).and_then(Value::as_str);
+        own.map_or_else(|| format!("{}{SUFFIX}", self.value), str::to_owned)
     }
 
     /// Labels that select the target's pods.
     pub fn target_labels(&self) -> Map<String, Value> {
-        self.labels.clone()
+        self.target.clone()
     }
 
     /// Labels that select primary's pods.
     pub fn primary_labels(&self) -> Map<String, Value> {
-        let mut labels = self.labels.clone();
-        labels.insert(self.key.clone(), Value::String(self.primary_value()));
-        labels
+        self.primary.clone()
+    }
+
+    /// Whether a Service's selector picks primary's pods: one of its labels is theirs and not one of `pods`, which are the
+    /// labels of the target's pods.
+    pub fn picks_primary(&self, selects: &Map<String, Value>, pods: &Map<String, Value>) -> bool {
+        let theirs = |(key, value): (&String, &Value)| self.primary.get(key) == Some(value);
+        selects
+            .iter()
+            .any(|label| theirs(label) && pods.get(label.0) != Some(label.1))
+    }
+}
+
+/// What is left of a pair of which only primary lives.
+fn reversed(primary: Map<String, Value>, keys: &[String]) -> Option<Selector> {
+    let stripped = |key: &String| {
+        let value = primary.get(key)?.as_str()?.strip_suffix(SUFFIX)?;
+        Some((key.clone(), value.to_owned()))
+    };
+    let (key, value) = keys
+        .iter()
+        .find_map(stripped)
+        .or_else(|| primary.keys().find_map(stripped))?;
+    let mut target = primary.clone();
+    target.insert(key.clone(), Value::String(value.clone()));
+    Some(Selector {
+        key,
+        value,
+        target,
+        primary,
+    })
+}
+
+fn match_labels(workload: &Value) -> Map<String, Value> {
+    let labels = workload.pointer("/spec/selector/matchLabels");
+    labels.and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+fn no_key(workload: &Value, keys: &[String]) -> SelectorError {
+    let text = |pointer| workload.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    SelectorError::NoKey {
+        name: text("/metadata/name").to_owned(),
+        namespace: text("/metadata/namespace").to_owned(),
+        keys: keys.join(" "),
     }
 }
 
@@ -137,5 +202,107 @@ mod tests {
             of(json!({"app": "x".repeat(56)})),
             Err(SelectorError::TooLong { .. })
         ));
+    }
+
+    fn workload(labels: &Value) -> Value {
+        json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {"matchLabels": labels}}})
+    }
+
+    fn pair(target: Value, primary: Value) -> (Value, Value) {
+        let object = |labels: &Value| labels.is_object().then(|| workload(labels));
+        let (target, primary) = (object(&target), object(&primary));
+        let selector = Selector::of_pair(target.as_ref(), primary.as_ref(), &Selector::default_keys()).unwrap();
+        (
+            Value::Object(selector.target_labels()),
+            Value::Object(selector.primary_labels()),
+        )
+    }
+
+    #[test]
+    fn each_half_is_found_by_the_labels_its_own_pods_have() {
+        let named = |value: &str| json!({"app": value});
+        let chart = |value: &str| json!({"app.kubernetes.io/name": value, "app.kubernetes.io/instance": "prod"});
+        for (what, target, primary, of_target, of_primary) in [
+            ("new", named("web"), Value::Null, named("web"), named("web-primary")),
+            (
+                "gone",
+                Value::Null,
+                named("web-primary"),
+                named("web"),
+                named("web-primary"),
+            ),
+            (
+                "gone, chart",
+                Value::Null,
+                chart("web-primary"),
+                chart("web"),
+                chart("web-primary"),
+            ),
+            (
+                "another value",
+                named("web2"),
+                named("web-primary"),
+                named("web2"),
+                named("web-primary"),
+            ),
+            (
+                "another key",
+                chart("web"),
+                named("web-primary"),
+                chart("web"),
+                named("web-primary"),
+            ),
+            (
+                "Flagger's single label",
+                json!({"app": "web", "tier": "front"}),
+                named("web-primary"),
+                json!({"app": "web", "tier": "front"}),
+                named("web-primary"),
+            ),
+            (
+                "no known key any more",
+                json!({"tier": "front"}),
+                named("web-primary"),
+                json!({"tier": "front"}),
+                named("web-primary"),
+            ),
+            (
+                "primary without a selector",
+                named("web"),
+                json!({}),
+                named("web"),
+                named("web-primary"),
+            ),
+        ] {
+            assert_eq!(pair(target, primary), (of_target, of_primary), "{what}");
+        }
+    }
+
+    #[test]
+    fn without_a_half_or_a_known_label_there_is_no_pair() {
+        let keys = Selector::default_keys();
+        let (unknown, none) = (workload(&json!({"tier": "web"})), None);
+        for (target, primary) in [
+            (none, none),
+            (Some(&unknown), none),
+            (none, Some(&unknown)),
+            (Some(&unknown), Some(&unknown)),
+        ] {
+            let why = Selector::of_pair(target, primary, &keys);
+            assert!(matches!(why, Err(SelectorError::NoKey { .. })), "{why:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_changes_to_what_primary_really_has() {
+        let (target, primary) = (
+            workload(&json!({"app": "web2"})),
+            workload(&json!({"app": "web-primary"})),
+        );
+        let selector = Selector::of_pair(Some(&target), Some(&primary), &Selector::default_keys()).unwrap();
+        assert_eq!(
+            (selector.value.as_str(), selector.primary_value().as_str()),
+            ("web2", "web-primary")
+        );
     }
 }

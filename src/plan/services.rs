@@ -25,7 +25,7 @@ pub enum ServiceRole {
 }
 
 /// All three, apex first; none for a worker.
-pub fn services(target: &Value, selector: &Selector, blueprint: &Blueprint, apex: ApexSide) -> Vec<Value> {
+pub fn services(target: Option<&Value>, selector: &Selector, blueprint: &Blueprint, apex: ApexSide) -> Vec<Value> {
     [ServiceRole::Apex, ServiceRole::Primary, ServiceRole::Canary]
         .into_iter()
         .filter_map(|role| service(role, target, selector, blueprint, apex))
@@ -43,7 +43,7 @@ pub fn apex_selector(selector: &Selector, side: ApexSide) -> Map<String, Value> 
 /// One Service as we generate it; `None` for a worker.
 pub fn service(
     role: ServiceRole,
-    target: &Value,
+    target: Option<&Value>,
     selector: &Selector,
     blueprint: &Blueprint,
     apex: ApexSide,
@@ -90,7 +90,7 @@ fn object_metadata(name: &str, metadata: &Metadata, selector: &Selector, bluepri
     })
 }
 
-fn ports(target: &Value, blueprint: &Blueprint) -> Vec<Value> {
+fn ports(target: Option<&Value>, blueprint: &Blueprint) -> Vec<Value> {
     let Some(first) = &blueprint.port else {
         return Vec::new();
     };
@@ -108,9 +108,9 @@ fn ports(target: &Value, blueprint: &Blueprint) -> Vec<Value> {
 }
 
 // All ports of the pod's containers but the one the first Service port already stands for.
-fn discovered(target: &Value, first: &Value) -> Vec<Value> {
+fn discovered(target: Option<&Value>, first: &Value) -> Vec<Value> {
     let containers = target
-        .pointer("/spec/template/spec/containers")
+        .and_then(|target| target.pointer("/spec/template/spec/containers"))
         .and_then(Value::as_array)
         .into_iter()
         .flatten();

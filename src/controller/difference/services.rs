@@ -19,11 +19,12 @@ use serde_json::{Map, Value, json};
 impl Pair<'_> {
     // The Services of the two halves never change side, so they are simply made.
     pub(super) fn halves(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let Some(target) = self.live.target.as_ref() else {
-            return;
-        };
+        let target = self.live.target.as_ref();
         if self.blueprint.workload == Workload::Service {
-            return self.canary_copy(target, world, writes, conflicts);
+            if let Some(target) = target {
+                self.canary_copy(target, world, writes, conflicts);
+            }
+            return;
         }
         let halves = [
             (ServiceRole::Primary, &self.live.primary_service),
@@ -59,10 +60,10 @@ impl Pair<'_> {
     }
 
     pub(super) fn apex(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let paired = self.blueprint.workload != Workload::Service;
-        let Some(target) = self.live.target.as_ref().filter(|_| paired) else {
+        if self.blueprint.workload == Workload::Service {
             return;
-        };
+        }
+        let target = self.live.target.as_ref();
         if world.dismantle == Dismantle::Traffic {
             return self.returned_apex(writes);
         }
@@ -77,7 +78,7 @@ impl Pair<'_> {
             return;
         };
         let Some(side) = world.apex else { return };
-        if apex_side(live, self.selector, Some(target)) == Some(side) {
+        if apex_side(live, self.selector, target) == Some(side) {
             return;
         }
         writes.push(self.moved_apex(live, &apex_selector(self.selector, side)));

@@ -1,10 +1,11 @@
 mod configs;
+mod services;
 
 use super::*;
 use crate::{
     analysis::{ApexSide, PrimaryTemplate, Rollout, Target},
     api::labels::TargetState,
-    plan::{Port, REVISION_ANNOTATION, generate::ORIGINAL_SELECTOR, hash::template_hash},
+    plan::{Port, REVISION_ANNOTATION, ServiceRole, generate::ORIGINAL_SELECTOR, hash::template_hash, service},
     routing::{Names, Provider},
 };
 
