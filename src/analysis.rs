@@ -33,6 +33,7 @@
 //! checked against random histories, step by step.
 
 mod bootstrap;
+mod freshness;
 mod gates;
 mod leave;
 mod note;

@@ -95,6 +95,7 @@ impl Step<'_> {
         let in_place = self.in_place(self.state.traffic(), ApexSide::Primary);
         if self.state.moved_at.is_none() && in_place {
             self.state.moved_at = Some(self.now);
+            self.trial_begins();
             self.state.due.get_or_insert(self.now + self.rules.interval);
         }
         let Some(due) = self.state.due.filter(|_| self.state.moved_at.is_some()) else {
@@ -119,6 +120,7 @@ impl Step<'_> {
                 self.state.had_data = true;
                 self.advance(due);
             }
+            Verdict::Early(message) => self.too_early(message, due),
             // Before a run's first value there may simply be no traffic yet: wait, but not for ever.
             // Without traffic of its own there is nothing to measure, and nothing can be spoilt.
             Verdict::NoData(message) if self.state.dry => {
@@ -156,7 +158,7 @@ impl Step<'_> {
     }
 
     // The checks keep their spacing; one that comes late does not pull the next ones together.
-    fn next_due(&mut self, due: Timestamp) {
+    pub(super) fn next_due(&mut self, due: Timestamp) {
         let next = due + self.rules.interval;
         let next = if next > self.now {
             next

@@ -119,6 +119,7 @@ impl Step<'_> {
         self.state.phase = phase;
         self.state.since = self.now;
         self.state.moved_at = None;
+        self.trial_ends();
         self.state.due = None;
         self.state.reason = None;
         self.state.gate = None;
