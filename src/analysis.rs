@@ -34,6 +34,7 @@
 
 mod bootstrap;
 mod capacity;
+mod freshness;
 mod gates;
 mod leave;
 mod note;

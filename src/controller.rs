@@ -25,6 +25,7 @@ mod measured;
 mod namespaces;
 mod observe;
 mod perform;
+mod pods;
 mod queue;
 mod readiness;
 mod record;

@@ -10,9 +10,11 @@ pub mod evaluate;
 pub mod number;
 pub mod prometheus;
 pub mod provider;
+pub mod scope;
 pub mod template;
 
 pub use check::{Context, Resolver, check};
 pub use evaluate::{Measurement, Severity, Verdict};
 pub use provider::{Provider, QueryError};
+pub use scope::Scope;
 pub use template::Variables;

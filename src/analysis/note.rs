@@ -52,6 +52,8 @@ pub enum Note {
     NoMirror,
     /// Primary's share was raised in promotion.
     PrimaryWeight(u8),
+    /// A check has no value yet, and need not have one; the message as the metric gave it.
+    Early(String),
     /// A check did not pass; the message as the metric or hook gave it.
     Halt(String),
     /// The target is not ready; Flagger's suffix.
@@ -161,7 +163,7 @@ impl Note {
                 format!("The gateway of {c}.{ns} has no RequestMirror filter; the analysis goes on without mirroring")
             }
             Self::PrimaryWeight(weight) => format!("Advance {c}.{ns} primary weight {weight}"),
-            Self::Halt(message) => message.clone(),
+            Self::Halt(message) | Self::Early(message) => message.clone(),
             // Flagger's own spelling, which scripts search for.
             Self::CanaryNotReady(why) if *workload == Workload::DaemonSet => {
                 format!("canary damonset {t}.{ns} not ready with retryable true: waiting for rollout to finish: {why}")

@@ -91,6 +91,8 @@ pub enum Verdict {
     Fail(String),
     /// There was no value to judge; the message.
     NoData(String),
+    /// There is no value yet, and the run's traffic is too young to wonder; the message.
+    Early(String),
     /// The metrics could not be asked; the message.
     Error(String),
 }

@@ -157,6 +157,7 @@ impl Step<'_> {
         }
         if self.state.moved_at.is_none() {
             self.state.moved_at = Some(self.now);
+            self.trial_begins();
             let whole = self.now + self.rules.interval;
             self.state.due = Some(self.state.due.map_or(whole, |due| due.max(whole)));
         }
@@ -175,6 +176,7 @@ impl Step<'_> {
                 self.state.had_data = true;
                 self.advance(due);
             }
+            Verdict::Early(message) => self.too_early(message, due),
             // Before a run's first value there may simply be no traffic yet: wait, but not for ever.
             // Without traffic of its own there is nothing to measure, and nothing can be spoilt.
             Verdict::NoData(message) if self.state.dry => {

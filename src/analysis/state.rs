@@ -117,6 +117,8 @@ pub struct State {
     /// When the world of this stage was first seen to be in place; timers of traffic count from here, not from the
     /// intent, so that a crash between the two cannot cut them short.
     pub moved_at: Option<Timestamp>,
+    /// Since when this run is tried: what its metrics say of the time before is about another revision. See `freshness`.
+    pub traffic_since: Option<Timestamp>,
     /// When the next check is due (Analysing), or the next share goes back (Returning).
     pub due: Option<Timestamp>,
     /// What traffic is to do by this stage.
@@ -165,6 +167,7 @@ impl State {
             stage: Stage::Building,
             since: now,
             moved_at: None,
+            traffic_since: None,
             due: None,
             intent: Traffic::PRIMARY,
             cookies: Cookies::default(),

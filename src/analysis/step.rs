@@ -123,6 +123,7 @@ impl Step<'_> {
         self.state.phase = phase;
         self.state.since = self.now;
         self.state.moved_at = None;
+        self.trial_ends();
         self.state.due = None;
         self.state.stalled = None;
         self.state.reason = None;

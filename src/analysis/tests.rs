@@ -3,6 +3,7 @@
 
 mod faults;
 mod flagger;
+mod freshness;
 mod gates;
 mod hooks;
 mod model;

@@ -7,14 +7,18 @@ use crate::{
         Canary, MetricTemplate, Number,
         canary::{HookType, Measurement as Recorded},
     },
-    metrics::{self, Measurement, Resolver, check},
+    metrics::{self, Measurement, Resolver, Scope},
     telemetry::messages,
 };
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::MicroTime};
 use kube::{Api, ResourceExt, runtime::reflector::ObjectRef};
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// The state of a Canary's check.
 #[derive(Debug, Clone)]
@@ -34,8 +38,22 @@ impl Finished {
     }
 }
 
-/// Starts the check that is due at `due`, unless it runs already.
-pub fn start(context: &Arc<Context>, key: Key, canary: Arc<Canary>, state: State, due: Timestamp) {
+/// A check to be made.
+#[derive(Debug)]
+pub struct Check {
+    /// Of whom; as its policy completes it.
+    pub canary: Arc<Canary>,
+    /// In which state.
+    pub state: State,
+    /// A regular expression for the names of the revision's pods, see [`super::pods`].
+    pub pods: Option<String>,
+    /// Its due time, which names it.
+    pub due: Timestamp,
+}
+
+/// Starts a check, unless it runs already.
+pub fn start(context: &Arc<Context>, key: Key, check: Check) {
+    let due = check.due;
     let mut checks = context.checks.lock();
     if checks.get(&key).is_some_and(|running| running.due() == due) {
         return;
@@ -45,10 +63,14 @@ pub fn start(context: &Arc<Context>, key: Key, canary: Arc<Canary>, state: State
     let context = context.clone();
     tokio::spawn(async move {
         let started = Instant::now();
+        let Check {
+            canary, state, pods, ..
+        } = check;
         let refused = rollout_hooks(&context, &canary, &state).await;
         let measured = match refused {
             Some(_) => Vec::new(),
-            None => measure(&context, &canary).await,
+            // Hooks take their time: what is looked at ends when it is asked for.
+            None => measure(&context, &canary, scope(pods, &state, Timestamp::now())).await,
         };
         context
             .metrics
@@ -79,8 +101,16 @@ async fn rollout_hooks(context: &Context, canary: &Canary, state: &State) -> Opt
     failed.map(|(hook, error)| messages::rollout_failed(&canary.name_any(), canary.namespace_name(), &hook, &error))
 }
 
-async fn measure(context: &Context, canary: &Canary) -> Vec<Measurement> {
-    check(metrics::Context {
+fn scope(pods: Option<String>, state: &State, now: Timestamp) -> Scope {
+    let flows = |since: Timestamp| Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    Scope {
+        pods,
+        flows_for: state.traffic_since.map(flows),
+    }
+}
+
+async fn measure(context: &Context, canary: &Canary, scope: Scope) -> Vec<Measurement> {
+    metrics::check(metrics::Context {
         canary,
         mesh_provider: &context.defaults.provider,
         metrics_server: &context.defaults.metrics_server,
@@ -88,17 +118,18 @@ async fn measure(context: &Context, canary: &Canary) -> Vec<Measurement> {
         clients: &context.http,
         egress: &context.egress,
         resolver: context,
+        scope: &scope,
     })
     .await
 }
 
 fn verdict(measured: &[Measurement]) -> Verdict {
-    match measured
-        .iter()
-        .map(|one| &one.verdict)
-        .find(|verdict| **verdict != metrics::Verdict::Pass)
-    {
+    let all = || measured.iter();
+    let failed = all().find(|one| one.failed());
+    let worst = failed.or_else(|| all().find(|one| one.verdict != metrics::Verdict::Pass));
+    match worst.map(|one| &one.verdict) {
         None | Some(metrics::Verdict::Pass) => Verdict::Pass,
+        Some(metrics::Verdict::Early(message)) => Verdict::Early(message.clone()),
         Some(metrics::Verdict::Fail(message)) => Verdict::Fail(message.clone()),
         Some(metrics::Verdict::NoData(message)) => Verdict::NoData(message.clone()),
         Some(metrics::Verdict::Error(message)) => Verdict::Error(message.clone()),
@@ -145,5 +176,46 @@ impl Resolver for Context {
             let data = secret.map_err(|error| error.to_string())?.data.unwrap_or_default();
             Ok(data.into_iter().map(|(key, value)| (key, value.0)).collect())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(verdicts: &[metrics::Verdict]) -> Vec<Measurement> {
+        let one = |verdict: &metrics::Verdict| Measurement {
+            metric: String::new(),
+            value: None,
+            threshold: String::new(),
+            verdict: verdict.clone(),
+        };
+        verdicts.iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_failure_outweighs_what_comes_too_early_and_that_outweighs_a_pass() {
+        use metrics::Verdict::{Early, Fail, Pass};
+        let (early, bad) = (Early("early".into()), Fail("bad".into()));
+        for (given, expected) in [
+            (vec![], Verdict::Pass),
+            (vec![Pass, early.clone(), Pass], Verdict::Early("early".into())),
+            (vec![early, Pass, bad], Verdict::Fail("bad".into())),
+        ] {
+            assert_eq!(verdict(&measured(&given)), expected);
+        }
+    }
+
+    #[test]
+    fn a_rehearsal_has_no_traffic_that_could_be_too_young() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut state = State::new(now);
+        let since = |state: &State| scope(None, state, now + Duration::from_secs(9)).flows_for;
+        assert_eq!(since(&state), None);
+        state.traffic_since = Some(now + Duration::from_secs(2));
+        assert_eq!(since(&state), Some(Duration::from_secs(7)));
+        // A clock that was set back.
+        state.traffic_since = Some(now + Duration::from_secs(20));
+        assert_eq!(since(&state), Some(Duration::ZERO));
     }
 }

@@ -112,8 +112,9 @@ impl<'a> Half<'a> {
         self.live.revisions_of(self.object).filter(has_pods).collect()
     }
 
-    // One revision may have several sets, for other nodes each time: the one with pods, or the one of this template.
-    fn set_of(&self, revision: Option<&str>) -> Option<&'a str> {
+    /// The name of the ReplicaSet of a revision. One revision may have several sets, for other nodes each time: the one
+    /// with pods, or the one of this template.
+    pub fn set_of(&self, revision: Option<&str>) -> Option<&'a str> {
         let is_it =
             |set: &&Value| revision.is_some() && template::revision(set).as_deref() == revision.map(template_of);
         let name = |set: &'a Value| set.pointer("/metadata/name").and_then(Value::as_str);

@@ -34,6 +34,7 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         stage,
         since: instant(&run.since).unwrap_or(now),
         moved_at: instant(&run.moved_at),
+        traffic_since: instant(&run.traffic_since),
         due: instant(&run.due),
         intent: run
             .intent
@@ -171,6 +172,7 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
             stage: state.stage.as_str().to_owned(),
             since: Some(micro(state.since)),
             moved_at: state.moved_at.map(micro),
+            traffic_since: state.traffic_since.map(micro),
             due: state.due.map(micro),
             intent: Some(state.intent.into()),
             waits: count(state.waits),

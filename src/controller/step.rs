@@ -11,6 +11,7 @@ use super::{
     live::{Live, is_a_canarys, is_owned, text},
     observe::{Thresholds, observe},
     perform::perform,
+    pods,
     queue::Key,
     record::{self, Recorded},
     status, sweep,
@@ -153,7 +154,13 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         );
     }
     if let Some(due) = decision.ask {
-        checks::start(context, key.clone(), canary.clone(), decision.state.clone(), due);
+        let check = checks::Check {
+            pods: pods::pattern(&live, &blueprint, decision.state.last_applied.as_deref()),
+            canary: canary.clone(),
+            state: decision.state.clone(),
+            due,
+        };
+        checks::start(context, key.clone(), check);
     }
     let wake = decision.wake.into_iter().chain(announced).min();
     let wake = wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());

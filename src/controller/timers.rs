@@ -22,6 +22,7 @@ struct Entry {
     /// The record they go with; with any other one they mean nothing.
     of: RunStatus,
     moved_at: Option<Timestamp>,
+    traffic_since: Option<Timestamp>,
     due: Option<Timestamp>,
 }
 
@@ -32,6 +33,7 @@ impl Timers {
         let all = self.0.lock();
         if let Some(entry) = all.get(key).filter(|entry| Some(&entry.of) == run) {
             state.moved_at = entry.moved_at;
+            state.traffic_since = entry.traffic_since;
             state.due = entry.due;
         }
     }
@@ -45,6 +47,7 @@ impl Timers {
         let same = CanaryStatus {
             run: Some(RunStatus {
                 moved_at: of.moved_at.clone(),
+                traffic_since: of.traffic_since.clone(),
                 due: of.due.clone(),
                 ..run.clone()
             }),
@@ -55,6 +58,7 @@ impl Timers {
             let entry = Entry {
                 of: of.clone(),
                 moved_at: state.moved_at,
+                traffic_since: state.traffic_since,
                 due: state.due,
             };
             self.0.lock().insert(key.clone(), entry);

@@ -4,6 +4,7 @@ use super::builtin::{self, Builtin};
 use super::evaluate::{Measurement, Source, Subject, judge, unasked};
 use super::prometheus::{Credentials, Options, Prometheus};
 use super::provider::Provider;
+use super::scope::{Scope, Window};
 use super::template::{Variables, render};
 use crate::api::canary::{Canary, Metric};
 use crate::api::{MetricTemplate, MetricTemplateSpec};
@@ -48,10 +49,12 @@ pub struct Context<'a> {
     pub egress: &'a Egress,
     /// Templates and Secrets.
     pub resolver: &'a dyn Resolver,
+    /// Whose pods and which time the values are to be of.
+    pub scope: &'a Scope,
 }
 
 /// Measures and judges all metrics of the Canary: first built-in and inline ones, then templates. Ends at
-/// the first that does not pass, so only the last of the result can be a failure. Empty without metrics.
+/// the first failure, so only the last of the result can be one. Empty without metrics.
 pub async fn check(context: Context<'_>) -> Vec<Measurement> {
     let mut measured = Vec::new();
     let metrics = context.canary.analysis().metrics.as_deref().unwrap_or_default();
@@ -83,6 +86,11 @@ fn needs_template(metric: &Metric) -> bool {
     metric.template_ref.is_some() || direct_sources(metric).next().is_none()
 }
 
+fn interval(metric: &Metric) -> &str {
+    let given = metric.interval.as_deref().filter(|text| !text.is_empty());
+    given.unwrap_or(DEFAULT_INTERVAL)
+}
+
 fn inline_query(metric: &Metric) -> Option<&str> {
     metric.query.as_deref().filter(|query| !query.is_empty())
 }
@@ -94,7 +102,12 @@ impl Context<'_> {
             Source::Inline => self.ask_inline(metric).await,
             Source::Template => self.ask_template(metric).await,
         };
-        result.unwrap_or_else(|message| unasked(metric, source, message))
+        let interval = interval(metric);
+        let young = self.scope.window(interval).young;
+        result.map_or_else(
+            |message| unasked(metric, source, message),
+            |measurement| measurement.of_young(young, interval),
+        )
     }
 
     /// `Err` is the event's text when the question could not even be put.
@@ -197,7 +210,7 @@ impl Context<'_> {
         let spec = &self.canary.spec;
         let ingress = spec.ingress_ref.as_ref().map_or(target, |r| &r.name);
         let route = spec.route_ref.as_ref().map_or(target, |r| &r.name);
-        let interval = metric.interval.as_deref().filter(|text| !text.is_empty());
+        let Window { text, .. } = self.scope.window(interval(metric));
         Variables {
             name: self.canary.name_any(),
             namespace: self.canary.namespace_name().to_owned(),
@@ -205,7 +218,8 @@ impl Context<'_> {
             service: self.canary.service_name().to_owned(),
             ingress: ingress.to_owned(),
             route: self.knative_revision.unwrap_or(route).to_owned(),
-            interval: interval.unwrap_or(DEFAULT_INTERVAL).to_owned(),
+            pods: self.scope.pods(),
+            interval: text,
             variables: metric.template_variables.clone().unwrap_or_default(),
         }
     }

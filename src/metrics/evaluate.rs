@@ -6,6 +6,7 @@ use super::provider::QueryError;
 use crate::api::GoDuration;
 use crate::api::canary::Metric;
 use crate::telemetry::messages::{self, Side};
+use std::time::Duration;
 
 /// What was found out about a metric in one check. Only `Pass` passes; what the others mean for the
 /// release is for the analysis to decide. Texts are those of the event.
@@ -17,6 +18,8 @@ pub enum Verdict {
     Fail(String),
     /// The store was asked and has no values.
     NoData(String),
+    /// The store was asked, and has no values yet: the run's traffic is younger than the metric's interval.
+    Early(String),
     /// The question could not be asked or was not answered.
     Error(String),
 }
@@ -48,23 +51,31 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Anything but a pass.
+    /// Whether it ends the check. What comes too early does not: another metric may know already that the canary is bad.
     pub fn failed(&self) -> bool {
-        self.verdict != Verdict::Pass
+        !matches!(self.verdict, Verdict::Pass | Verdict::Early(_))
+    }
+
+    /// The same measurement; without data, one of traffic that has flowed for no more than `young`.
+    pub fn of_young(mut self, young: Option<Duration>, interval: &str) -> Self {
+        if let (Verdict::NoData(_), Some(young)) = (&self.verdict, young) {
+            self.verdict = Verdict::Early(messages::no_values_yet(&self.metric, young.as_secs(), interval));
+        }
+        self
     }
 
     /// The event's text, unless it passed.
     pub fn message(&self) -> Option<&str> {
         match &self.verdict {
             Verdict::Pass => None,
-            Verdict::Fail(text) | Verdict::NoData(text) | Verdict::Error(text) => Some(text),
+            Verdict::Fail(text) | Verdict::NoData(text) | Verdict::Early(text) | Verdict::Error(text) => Some(text),
         }
     }
 
     /// The event's severity.
     pub fn severity(&self) -> Severity {
         match self.verdict {
-            Verdict::Pass => Severity::Normal,
+            Verdict::Pass | Verdict::Early(_) => Severity::Normal,
             Verdict::Fail(_) | Verdict::NoData(_) => Severity::Warning,
             Verdict::Error(_) => Severity::Error,
         }

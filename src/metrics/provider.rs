@@ -9,9 +9,12 @@ pub enum QueryError {
     /// The store answered, and has nothing: no series, or NaN.
     #[error("no values found")]
     NoValues,
-    /// The query describes a range or several series where one value is wanted.
+    /// The query describes a range where one value is wanted.
     #[error("query returned multiple values")]
     MultipleValues,
+    /// The query answers with this many series. Which of them is meant nobody knows, and any choice would be silent.
+    #[error("query returned {0} series where one value is wanted; join them, for example with sum()")]
+    SeveralSeries(usize),
     /// No answer came: name, connection or time-out.
     #[error("request failed: {0}")]
     Unreachable(String),

@@ -32,7 +32,9 @@ pub struct Variables {
     pub ingress: String,
     /// `routeRef.name`, else the target; for Knative the latest revision.
     pub route: String,
-    /// The metric's interval, a Go duration as the user wrote it.
+    /// A regular expression for the names of the pods of the revision under test.
+    pub pods: String,
+    /// The metric's interval, a Go duration as the user wrote it; while the run's traffic is younger, its age.
     pub interval: String,
     /// The metric's `templateVariables`.
     pub variables: BTreeMap<String, String>,
@@ -67,7 +69,7 @@ pub fn check_syntax(query: &str) -> Result<(), RenderError> {
     parse(query, &functions(&Variables::default())).map(drop)
 }
 
-fn functions(v: &Variables) -> [(&'static str, Value); 8] {
+fn functions(v: &Variables) -> [(&'static str, Value); 9] {
     let text = |value: &str| Value::String(Arc::from(value));
     let entry = |(key, value): (&String, &String)| (Arc::from(key.as_str()), text(value));
     [
@@ -77,6 +79,7 @@ fn functions(v: &Variables) -> [(&'static str, Value); 8] {
         ("service", text(&v.service)),
         ("ingress", text(&v.ingress)),
         ("route", text(&v.route)),
+        ("pods", text(&v.pods)),
         ("interval", text(&v.interval)),
         (
             "variables",

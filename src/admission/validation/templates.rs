@@ -4,13 +4,14 @@ use gotmpl::parse::{BranchNode, CommandNode, DefineNode, Expr, ListNode, Node, P
 use std::collections::BTreeSet;
 
 /// Functions of metric queries.
-pub(super) const QUERY: [&str; 8] = [
+pub(super) const QUERY: [&str; 9] = [
     "name",
     "namespace",
     "target",
     "service",
     "ingress",
     "route",
+    "pods",
     "interval",
     "variables",
 ];
@@ -166,7 +167,7 @@ mod tests {
         assert!(problem("{{ name").contains("unclosed action"), "{}", problem("{{ name"));
         assert_eq!(
             problem("{{ nam }}"),
-            "function \"nam\" not defined; functions: name namespace target service ingress route interval variables"
+            "function \"nam\" not defined; functions: name namespace target service ingress route pods interval variables"
         );
         assert_eq!(problem("a {{ end }} b"), "unexpected {{end}}");
         assert_eq!(

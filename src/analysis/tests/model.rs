@@ -297,6 +297,7 @@ impl Model {
                     0 => Verdict::Pass,
                     1 => Verdict::Fail("bad".into()),
                     2 => Verdict::NoData("none".into()),
+                    4 => Verdict::Early("early".into()),
                     _ => Verdict::Error("away".into()),
                 },
             }),
@@ -516,6 +517,10 @@ impl Model {
         let (old, new) = (&self.state, &decision.state);
         let begins = matches!(new.stage, Stage::Scaling | Stage::Waiting);
         self.assert_shown_as_asked(new);
+        assert!(
+            new.traffic_since.is_none() || new.stage == Stage::Analysing && !new.dry,
+            "only a revision with traffic is tried"
+        );
         assert!(
             new.failed_checks >= old.failed_checks || begins,
             "failed checks only grow within a run"

@@ -18,6 +18,10 @@ pub struct RunStatus {
     /// When what the stage wants was first seen to be in place; left out when nothing else had to be recorded since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_at: Option<MicroTime>,
+    /// Since when the run is tried: since then its share of the traffic has been where it belongs. Metrics look no further
+    /// back. Left out when nothing else had to be recorded since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic_since: Option<MicroTime>,
     /// When the next check is due; left out while an event is awaited, and until the first check of a stage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<MicroTime>,

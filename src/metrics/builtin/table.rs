@@ -32,9 +32,11 @@ pub struct Observer {
     pub word_characters_only: bool,
 }
 
+// Flagger looks for names of the form `TARGET-x-y`: pods of any revision, of a StatefulSet or Job called after the target,
+// and of a DaemonSet only primary's.
 const PODS: &str = concat!(
     r#"kubernetes_namespace="{{ namespace }}","#,
-    r#"kubernetes_pod_name=~"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)""#
+    r#"kubernetes_pod_name=~"{{ pods }}""#
 );
 
 pub const ISTIO: Observer = Observer {

@@ -8,6 +8,7 @@ fn sample() -> Variables {
         service: "podinfo-svc".into(),
         ingress: "podinfo-ing".into(),
         route: "podinfo-route".into(),
+        pods: "podinfo-5d8f9c7b6-[0-9a-z]{5}".into(),
         interval: "1m".into(),
         ..Variables::default()
     }

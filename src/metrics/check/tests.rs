@@ -77,6 +77,10 @@ fn template(kind: &str, address: &str, secret: Option<&str>) -> MetricTemplate {
 }
 
 async fn run(metrics: Vec<Metric>, server: &str, stored: &Stored) -> Vec<Measurement> {
+    scoped(metrics, server, stored, &Scope::default()).await
+}
+
+async fn scoped(metrics: Vec<Metric>, server: &str, stored: &Stored, scope: &Scope) -> Vec<Measurement> {
     let analysis = Analysis {
         metrics: Some(metrics),
         ..Analysis::default()
@@ -96,6 +100,7 @@ async fn run(metrics: Vec<Metric>, server: &str, stored: &Stored) -> Vec<Measure
         clients: &Clients::default(),
         egress: &Egress::default(),
         resolver: stored,
+        scope,
     };
     check(context).await
 }
@@ -174,6 +179,60 @@ async fn what_cannot_be_asked_fails_with_the_reason() {
             Some(Verdict::Error(expected.to_owned()))
         );
     }
+}
+
+fn tried_for(seconds: u64) -> Scope {
+    Scope {
+        pods: Some("app-5d8f9c7b6-[0-9a-z]{5}".into()),
+        flows_for: Some(std::time::Duration::from_secs(seconds)),
+    }
+}
+
+#[tokio::test]
+async fn every_query_looks_at_the_pods_and_the_time_of_this_run() {
+    let (server, asked) = prometheus("1").await;
+    let templates = BTreeMap::from([("test/t".to_owned(), template("prometheus", &server, None))]);
+    let stored = Stored { templates };
+    let inline = Metric {
+        query: Some("up{pod=~\"{{ pods }}\"}[{{ interval }}]".into()),
+        interval: Some("30s".into()),
+        ..metric("inline", 5.0)
+    };
+    let metrics = || vec![inline.clone(), templated("custom", "t")];
+    scoped(metrics(), &server, &stored, &tried_for(7)).await;
+    scoped(metrics(), &server, &stored, &tried_for(45)).await;
+    let expected = [
+        r#"up{pod=~"app-5d8f9c7b6-[0-9a-z]{5}"}[7s]"#,
+        r#"x{ns="test"}[7s]"#,
+        r#"up{pod=~"app-5d8f9c7b6-[0-9a-z]{5}"}[30s]"#,
+        r#"x{ns="test"}[45s]"#,
+    ];
+    assert_eq!(asked.lock().clone(), expected);
+}
+
+#[tokio::test]
+async fn no_value_before_one_interval_of_traffic_is_early_and_another_metric_may_still_fail() {
+    let (nothing, _) = prometheus("NaN").await;
+    let (bad, _) = prometheus("7").await;
+    let templates = BTreeMap::from([("test/t".to_owned(), template("prometheus", &bad, None))]);
+    let stored = Stored { templates };
+    let quiet = Metric {
+        query: Some("up".into()),
+        interval: Some("30s".into()),
+        ..metric("quiet", 5.0)
+    };
+    let measured = scoped(vec![quiet.clone()], &nothing, &stored, &tried_for(12)).await;
+    let early = "Waiting for values of metric quiet: the canary has been tried for 12s of the metric's interval 30s; \
+                 this is no failed check";
+    assert_eq!(measured[0].verdict, Verdict::Early(early.into()));
+    let strict = Metric {
+        threshold_range: metric("custom", 5.0).threshold_range,
+        ..templated("custom", "t")
+    };
+    let measured = scoped(vec![quiet.clone(), strict], &nothing, &stored, &tried_for(12)).await;
+    assert!(matches!(measured[1].verdict, Verdict::Fail(_)), "{measured:?}");
+    let measured = scoped(vec![quiet], &nothing, &stored, &tried_for(30)).await;
+    assert!(matches!(measured[0].verdict, Verdict::NoData(_)), "{measured:?}");
 }
 
 #[tokio::test]

@@ -22,16 +22,21 @@ struct Sample {
     values: Option<serde::de::IgnoredAny>,
 }
 
-/// The one value of `body`. Of several series the last wins, as in Flagger; NaN is no value.
+/// The one value of `body`; NaN is no value. Of several series Flagger takes the last, and says nothing.
 pub fn value(body: &[u8]) -> Result<f64, QueryError> {
     let answer: Answer = serde_json::from_slice(body).map_err(|e| unreadable(&e.to_string(), body))?;
     let samples = answer.data.result;
     if samples.iter().any(|sample| sample.values.is_some()) {
         return Err(QueryError::MultipleValues);
     }
-    let Some((_, text)) = samples.into_iter().filter_map(|sample| sample.value).next_back() else {
+    let mut values = samples.into_iter().filter_map(|sample| sample.value);
+    let Some((_, text)) = values.next() else {
         return Err(QueryError::NoValues);
     };
+    let more = values.count();
+    if more > 0 {
+        return Err(QueryError::SeveralSeries(more + 1));
+    }
     let value: f64 = text
         .parse()
         .map_err(|_| unreadable(&format!("{text:?} is not a number"), body))?;

@@ -8,6 +8,7 @@ fn sample() -> Variables {
         service: "podinfo-s".into(),
         ingress: "podinfo-i".into(),
         route: "podinfo-r".into(),
+        pods: "podinfo-t-5d8f9c7b6-[0-9a-z]{5}".into(),
         interval: "1m".into(),
         variables: BTreeMap::from([("a".into(), "eu".into()), ("dash-ed".into(), "x".into())]),
     }
@@ -26,6 +27,7 @@ fn every_documented_form_renders_as_go_renders_it() {
             r#"rate(x{namespace="{{ namespace }}"}[{{ interval }}])"#,
             r#"rate(x{namespace="test"}[1m])"#,
         ),
+        (r#"{pod=~"{{ pods }}"}"#, r#"{pod=~"podinfo-t-5d8f9c7b6-[0-9a-z]{5}"}"#),
         ("{{ variables.a }}", "eu"),
         (r#"{{ index variables "a" }}"#, "eu"),
         (r#"{{ index variables "dash-ed" }}"#, "x"),

@@ -52,6 +52,14 @@ pub fn no_values_inline(metric: &str) -> String {
     format!("Halt advancement no values found for metric: {metric}")
 }
 
+/// The store has no values, and the run's traffic is younger than the metric's interval; Flagger has no such text.
+pub fn no_values_yet(metric: &str, seconds: u64, interval: &str) -> String {
+    format!(
+        "Waiting for values of metric {metric}: the canary has been tried for {seconds}s of the metric's interval \
+         {interval}; this is no failed check"
+    )
+}
+
 /// A template metric has no values.
 pub fn no_values_template(metric: &str, error: &str) -> String {
     format!("Halt advancement no values found for custom metric: {metric}: {error}")
