@@ -154,7 +154,7 @@ impl Model {
                     });
                 }
             }
-            (None, None) => {}
+            (Some(PrimaryTemplate::Restored(_)) | None, None) => {}
         }
     }
 
