@@ -5,6 +5,7 @@ mod faults;
 mod flagger;
 mod gates;
 mod hooks;
+mod inherited;
 mod model;
 mod scaled;
 mod strategy;

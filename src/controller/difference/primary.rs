@@ -8,7 +8,7 @@ use super::{Conflict, Pair, escaped, patch};
 use crate::{
     analysis::{PrimaryTemplate, World},
     controller::{
-        live::{annotation, label, text},
+        live::{annotation, is_owned, label, text},
         write::Write,
     },
     plan::{self, REVISION_ANNOTATION, Workload, copies, primary, strategy_field},
@@ -170,6 +170,11 @@ impl Pair<'_> {
         if let Some(own) = own.filter(|own| *own != all_at_once && live.pointer(&path) == Some(&all_at_once)) {
             operations.push(json!({"op": "add", "path": path, "value": own}));
         }
+        // Whoever took its owner away would have it collected, or enrolled as an app of its own.
+        let told = self.seen.inherited.is_some() || plan::primary_revision(live).is_some();
+        if told && !is_owned(live, self.blueprint) {
+            self.owner_operations(live, &mut operations);
+        }
         if let Some(inherited) = &self.seen.inherited {
             let mut annotations = Map::new();
             annotations.insert(REVISION_ANNOTATION.to_owned(), json!(inherited.revision));
@@ -184,7 +189,6 @@ impl Pair<'_> {
                 &json!({"metadata": {"annotations": annotations, "labels": labels}}),
                 &mut operations,
             );
-            self.owner_operations(live, &mut operations);
         }
         if !operations.is_empty() {
             operations.insert(0, super::test_version(live));
