@@ -17,6 +17,7 @@ pub mod generate;
 pub mod kinds;
 pub mod metrics;
 pub mod patch;
+mod primaries;
 pub mod review;
 pub mod routes;
 mod run;

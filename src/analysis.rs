@@ -51,7 +51,7 @@ mod world;
 
 pub use gates::{Answer, Question, Refusal, Wait};
 pub use note::{Note, Severity, Subject};
-pub use observation::{Checks, Observation, Primary, Rollout, Scaler, Target, Verdict};
+pub use observation::{Checks, Inherited, Observation, Primary, Rollout, Scaler, Target, Verdict};
 pub use rules::{Rules, Strategy, weight_steps};
 pub use state::{Stage, State};
 pub use step::{Decision, step};

@@ -10,6 +10,8 @@ pub mod copies;
 pub mod daemon_set;
 pub mod generate;
 pub mod hash;
+pub mod history;
+pub mod inverse;
 pub mod overrides;
 mod primary;
 mod query;
@@ -26,7 +28,7 @@ mod workload;
 
 pub use autoscaler::{Autoscaler, ScalerKind};
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
-pub use primary::{REVISION_ANNOTATION, primary, primary_revision};
+pub use primary::{COPIED, REVISION_ANNOTATION, all_at_once, own_strategy, primary, primary_revision, strategy_field};
 pub use resolve::{Defaults, blueprint, rules};
 pub use route::route;
 pub use selector::{Selector, SelectorError};

@@ -8,7 +8,7 @@ use super::metrics::Metrics;
 use super::review::{Operation, Request, Response};
 use super::server::{Entry, Internal, Observed, Reviewer};
 use super::validation::Lookup;
-use super::{announce, canaries, daemonsets, kinds, routes, scale, services};
+use super::{announce, canaries, daemonsets, kinds, primaries, routes, scale, services};
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::plan::{Autoscaler, Workload};
@@ -173,6 +173,9 @@ impl Door {
         }
         self.filled()?;
         if is_whole(request) {
+            if let Some(denial) = primaries::refused(request, &self.view.canaries(&request.namespace)) {
+                return Ok(Response::deny(denial).with_audit("decision", "primary"));
+            }
             let context = self.view.deployment(request, super::certificates::now());
             let refused = deployments::refused(request, &context);
             return Ok(match refused {

@@ -1,5 +1,6 @@
 //! Whole reviews through the router, with caches filled by hand: request bytes in, answer bytes out.
 
+mod primaries;
 use super::context::{Caches, Feeds, View};
 use super::door::{Door, Effects};
 use super::fake::Fake;

@@ -29,7 +29,7 @@ impl Step<'_> {
         if self.rules.dry_run {
             return self.note_once("dry run", Note::WouldInitialize);
         }
-        if self.adopts_an_existing_primary(&target) {
+        if self.adopts_an_existing_primary(&target) || self.inherits(&target) {
             return;
         }
         let hot = is_hot(&target);
@@ -82,6 +82,32 @@ impl Step<'_> {
         true
     }
 
+    // A primary that Flagger made serves what it serves, and that is the promoted revision. What the target holds besides
+    // is not started by itself: Flagger gave it up, or never got to the end of it, and nobody asked for it since. Whatever
+    // traffic the target has leaves first.
+    fn inherits(&mut self, target: &Target) -> bool {
+        let Some(was) = self
+            .seen
+            .inherited
+            .clone()
+            .filter(|_| self.state.last_promoted.is_none())
+        else {
+            return false;
+        };
+        let failed = was.phase == Phase::Failed && was.revision != target.revision;
+        let phase = match was.phase {
+            _ if failed => Phase::Failed,
+            Phase::Unset | Phase::Initializing | Phase::Initialized => Phase::Initialized,
+            _ => Phase::Succeeded,
+        };
+        self.state.last_promoted = Some(was.revision);
+        self.state.last_applied = Some(target.revision.clone());
+        self.state.intent = Traffic::PRIMARY;
+        self.enter(Stage::Switching, phase);
+        self.note(Note::Inherited);
+        true
+    }
+
     fn say_primary_waits(&mut self) {
         let Some(primary) = &self.seen.primary else { return };
         match primary.rollout.clone() {
@@ -107,8 +133,14 @@ impl Step<'_> {
         if self.primary_carries() || !self.target_answers() {
             self.head_for(Traffic::PRIMARY);
         }
-        if self.left_for_primary() {
+        if !self.left_for_primary() {
+            return;
+        }
+        if self.state.phase == Phase::Initializing {
             self.initialized();
+        } else {
+            // As Flagger left it.
+            self.enter(Stage::Rest, self.state.phase);
         }
     }
 

@@ -30,6 +30,8 @@ pub enum Severity {
 pub enum Note {
     /// Bootstrap is done.
     Initialized,
+    /// A pair that Flagger made goes on as it is.
+    Inherited,
     /// A run starts.
     NewRevision,
     /// The change that started the run did not pass the admission door.
@@ -147,6 +149,11 @@ impl Note {
         } = of;
         match self {
             Self::Initialized => format!("Initialization done! {c}.{ns}"),
+            Self::Inherited => {
+                format!(
+                    "{t}-primary.{ns} was made by Flagger and goes on serving what it serves; nothing is rolled out"
+                )
+            }
             Self::NewRevision => format!("New revision detected! Scaling up {t}.{ns}"),
             Self::Bypassed => {
                 format!("Change of {t}.{ns} bypassed admission; it was found afterwards and is analysed like any other")

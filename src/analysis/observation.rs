@@ -1,7 +1,10 @@
 //! What is seen of a Canary's pair, reduced to what decisions need.
 
 use super::{Answer, Wishes};
-use crate::{api::labels::TargetState, routing::Traffic};
+use crate::{
+    api::{canary::Phase, labels::TargetState},
+    routing::Traffic,
+};
 use jiff::Timestamp;
 
 /// How far a Deployment's rollout is.
@@ -69,10 +72,21 @@ pub struct Primary {
     pub fixed: bool,
     /// Revision of the target it was made from.
     pub revision: Option<String>,
+    /// Its template is not what our last write made it: somebody else changed it.
+    pub edited: bool,
     /// Its rollout.
     pub rollout: Rollout,
     /// Ready endpoints of its running revision; `None` when no Service routes to it.
     pub endpoints: Option<u32>,
+}
+
+/// A primary that Flagger made, and that goes on serving what it serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inherited {
+    /// The revision of the target it was made from.
+    pub revision: String,
+    /// How Flagger left the Canary.
+    pub phase: Phase,
 }
 
 /// Primary's autoscaler, which decides how many pods it runs.
@@ -113,6 +127,8 @@ pub struct Observation {
     pub target: Option<Target>,
     /// Primary; `None` when it does not exist.
     pub primary: Option<Primary>,
+    /// What Flagger left; `None` once primary says by which revision of ours it is known.
+    pub inherited: Option<Inherited>,
     /// Primary's autoscaler; `None` when the user has none for this pair, or it does not exist.
     pub scaler: Option<Scaler>,
     /// Whom the apex Service selects; `None` when the pair has no Services, or it selects neither.

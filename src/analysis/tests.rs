@@ -6,6 +6,7 @@ mod flagger;
 mod freshness;
 mod gates;
 mod hooks;
+mod inherited;
 mod model;
 mod scaled;
 mod strategy;

@@ -29,8 +29,10 @@ impl ApexSide {
 pub enum PrimaryTemplate {
     /// As it is; made from the promoted revision when it does not exist.
     Keep,
-    /// The target's revision with this hash.
+    /// The target's revision with this hash; primary carries nothing meanwhile.
     Revision(String),
+    /// This revision again, which it was made from: somebody else changed its template. It goes on serving.
+    Restored(String),
 }
 
 /// The level a stage asks for. `None` leaves a thing as it is.
@@ -126,6 +128,8 @@ impl World {
         let revision = || state.last_applied.clone().map(PrimaryTemplate::Revision);
         // An autoscaler may have given the target more already.
         let started = seen.scaler.map_or(0, |_| target.replicas);
+        // Whoever serves everybody does not get fewer pods, whatever is wanted by now.
+        let serving = if state.intent == Traffic::CANARY { target.replicas } else { started };
         let base = Self {
             target_state: Some(TargetState::Serving),
             primary: Some(PrimaryTemplate::Keep),
@@ -190,7 +194,7 @@ impl World {
                         .as_ref()
                         .map_or(wanted, |p| p.replicas)
                         .max(wanted)
-                        .max(started),
+                        .max(serving),
                 ),
                 target_state: Some(TargetState::Hot),
                 apex: Some(ApexSide::of(state.intent)),
@@ -216,7 +220,24 @@ impl World {
             },
             Stage::Restarting | Stage::RollingBack | Stage::Cancelling => base,
         };
-        world.with_scalers(state, seen)
+        world.put_right(state, seen).with_scalers(state, seen)
+    }
+
+    // Somebody else changed what primary runs. While everything is on the target it is about to be made anew anyway.
+    fn put_right(self, state: &State, seen: &Observation) -> Self {
+        let edited = seen.primary.as_ref().is_some_and(|primary| primary.edited);
+        let made_from = match state.stage {
+            Stage::Cutover => None,
+            Stage::Returning | Stage::Draining => state.last_applied.clone(),
+            _ => state.last_promoted.clone(),
+        };
+        match (self.primary, made_from) {
+            (Some(PrimaryTemplate::Keep), Some(revision)) if edited => Self {
+                primary: Some(PrimaryTemplate::Restored(revision)),
+                ..self
+            },
+            (primary, _) => Self { primary, ..self },
+        }
     }
 
     // Hot: the target serves and nothing of its traffic is touched before primary can take it. Cold: nothing serves, so

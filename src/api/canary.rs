@@ -29,7 +29,7 @@ pub use measurement::{Counts, Measurement};
 pub use overrides::{CanaryAnalysisExtras, PodOverrides};
 pub use phase::Phase;
 pub use references::{AutoscalerRef, NamespacedRef, ObjectRef, PrimaryReplicas, UpstreamRef};
-pub use run::{GateStatus, Intent, RunStatus};
+pub use run::{GateStatus, Intent, PrimaryStatus, RunStatus};
 pub use service::{
     BackendRef, CanaryService, CorsPolicy, GatewayRef, HeaderOperations, Headers, Metadata, Mirror, Retries, Rewrite,
     UnmanagedMetadata,

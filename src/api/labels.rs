@@ -16,6 +16,8 @@ pub const HELD: &str = "coalmine.dev/held";
 pub const REVISION: &str = "coalmine.dev/revision";
 /// Label on objects we made ourselves (`"true"`); the first foreign write makes them the user's.
 pub const GENERATED: &str = "coalmine.dev/generated";
+/// Label on a ControllerRevision: it remembers a revision that was promoted (`"true"`).
+pub const PROMOTED: &str = "coalmine.dev/promoted";
 /// Label on a Deployment whose author may not have a Canary made (`"true"`): it stays a plain one.
 pub const DENIED: &str = "coalmine.dev/denied";
 /// Annotation on a generated Canary: uid of the Deployment it was generated for.
@@ -111,6 +113,7 @@ mod tests {
             HELD,
             REVISION,
             GENERATED,
+            PROMOTED,
             DENIED,
             TARGET_UID,
             POLICY,

@@ -115,14 +115,34 @@ impl Configs {
         self.objects.get(reference)
     }
 
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = (&Reference, &Value)> {
+        self.objects.iter()
+    }
+
     /// What pods of `template` read now.
     pub fn survey(&self, template: &Value) -> Survey {
+        self.survey_by(template, |reference| self.get(reference))
+    }
+
+    /// What pods of `template` read that have copies of `copied` instead.
+    pub fn survey_of_copies(&self, template: &Value, copied: &BTreeSet<Reference>) -> Survey {
+        self.survey_by(template, |reference| {
+            let copy = copied
+                .contains(reference)
+                .then(|| self.get(&reference.copy()))
+                .flatten();
+            copy.or_else(|| self.get(reference))
+        })
+    }
+
+    fn survey_by<'a>(&self, template: &Value, read: impl Fn(&Reference) -> Option<&'a Value>) -> Survey {
         let mut named = references(template);
         named.retain(|reference, _| self.kinds.contains(&reference.kind));
         let mut tracked = Tracked::new();
         let mut missing = Vec::new();
         for (reference, optional) in &named {
-            match self.get(reference) {
+            match read(reference) {
                 Some(object) if configs::is_tracked(object) => {
                     tracked.insert(reference.clone(), checksum_of(object).to_owned());
                 }

@@ -11,6 +11,7 @@ use super::{
     index::Index,
     lanes::Lanes,
     live::text,
+    made::Primaries,
     queue::{Key, Sender},
     served::Served,
     timers::Timers,
@@ -88,6 +89,8 @@ pub struct Context {
     pub timers: Timers,
     /// What steps wrote of other objects.
     pub objects_written: Written,
+    /// What primaries were made.
+    pub primaries: Primaries,
     /// Since when the target of a Canary is missed.
     pub missed: Mutex<HashMap<Key, Timestamp>>,
     /// Until when the Deployments of a namespace that was just labelled are left to whoever labelled it.

@@ -1,11 +1,13 @@
 //! The writes that make the live objects what a [`World`] wants. Pure; no difference, no write.
 //!
-//! Order: the target is labelled and scaled up first, then Services, primary, apex, route. Scaling down needs no place
+//! Order: the target is labelled and scaled up first, then history, Services, primary, apex, route. Scaling down needs no place
 //! of its own: a stage wants it only when its traffic is known to have left.
 
 mod autoscaler;
 mod configs;
 mod dismantle;
+mod history;
+mod owners;
 mod primary;
 mod routes;
 mod services;
@@ -59,6 +61,7 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
     }
     pair.target_scaler(world, &mut writes);
     pair.target(world, &mut writes);
+    pair.history(world, &mut writes);
     if world.primary.is_some() {
         pair.halves(world, &mut writes, &mut conflicts);
     }
@@ -74,6 +77,9 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
     pair.apex(world, &mut writes, &mut conflicts);
     pair.routes(world, &mut writes);
     pair.retired_twins(world, &mut writes);
+    if world.primary.is_some() {
+        pair.unblocked(&mut writes);
+    }
     (writes, conflicts)
 }
 
@@ -101,10 +107,17 @@ impl Pair<'_> {
         }
     }
 
-    // Ours: made by us for this Canary, or for one that is gone, whose children the collector has not reached yet.
+    // Ours: made by us for this Canary, or for one that is gone, whose children the collector has not reached yet; or by
+    // Flagger, and restored from a backup without its owner.
     fn is_ours(&self, object: &Value) -> bool {
-        label(object, labels::GENERATED).is_some() || is_a_canarys(object)
+        label(object, labels::GENERATED).is_some() || is_a_canarys(object) || is_flaggers_orphan(object)
     }
+}
+
+/// Whether an object has Flagger's label and nobody owns it.
+pub fn is_flaggers_orphan(object: &Value) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.is_none_or(Vec::is_empty) && label(object, labels::MANAGED_BY) == Some(labels::MANAGED_BY_FLAGGER)
 }
 
 fn test_version(object: &Value) -> Value {

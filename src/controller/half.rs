@@ -82,15 +82,6 @@ impl<'a> Half<'a> {
         }
     }
 
-    /// The revisions it can be made from again.
-    pub fn known(&self) -> Vec<String> {
-        let stored = self
-            .live
-            .revisions_of(self.object)
-            .filter_map(|stored| self.live.revision(stored));
-        stored.chain([self.revision()]).collect()
-    }
-
     /// Ready endpoints of `service` that are pods of `revision`.
     ///
     /// A slice may lag and still show pods of the revision before. The pods of a Deployment's revision are told by

@@ -2,10 +2,19 @@
 
 use super::configs::{Configs, Survey};
 use crate::{
-    plan::{Blueprint, copies, revision::template_of, template},
+    plan::{Blueprint, copies, history, revision::template_of, template},
     routing::httproute,
 };
 use serde_json::Value;
+
+/// What a primary was made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// A workload with the target's template, as its author wrote it.
+    pub object: Value,
+    /// The revision, with what primary's copies of configs hold.
+    pub survey: Survey,
+}
 
 /// Objects of one pair.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +25,10 @@ pub struct Live {
     pub primary: Option<Value>,
     /// The stored revisions of both: ReplicaSets, or ControllerRevisions.
     pub revisions: Vec<Value>,
+    /// The revisions that were promoted, as the Canary's own ControllerRevisions remember them.
+    pub history: Vec<Value>,
+    /// What primary was made of, as it shows itself.
+    pub source: Option<Source>,
     /// The apex Service.
     pub apex: Option<Value>,
     /// `{apex}-primary`.
@@ -71,7 +84,7 @@ impl Live {
         })
     }
 
-    /// The target, and the revisions of it that are stored.
+    /// The target, and the revisions of it that are stored: its own, those that were promoted, and what primary runs.
     fn remembered(&self) -> impl Iterator<Item = &Value> {
         let target = self.target.as_ref();
         // A core Service has no history but its copies.
@@ -80,7 +93,11 @@ impl Live {
             .iter()
             .filter(move |_| target.is_some_and(copies::is_service));
         let stored = target.into_iter().flat_map(|target| self.revisions_of(target));
-        target.into_iter().chain(stored).chain(copy)
+        let promoted = self
+            .history
+            .iter()
+            .chain(self.source.iter().map(|source| &source.object));
+        target.into_iter().chain(stored).chain(copy).chain(promoted)
     }
 
     /// The templates of the target, as their author wrote them: its own, and those that stored revisions remember.
@@ -91,7 +108,28 @@ impl Live {
     /// What is known of every revision of the target.
     pub fn surveys(&self) -> Vec<Survey> {
         let templates = self.templates();
-        templates.iter().map(|template| self.configs.survey(template)).collect()
+        let now = templates.iter().map(|template| self.configs.survey(template));
+        let served = self.source.iter().map(|source| source.survey.clone());
+        now.chain(served).collect()
+    }
+
+    /// The revisions of the target that can be made again, with the configs of now.
+    pub fn known(&self) -> Vec<String> {
+        let templates = self.templates();
+        let mut known: Vec<String> = templates
+            .iter()
+            .map(|template| self.configs.survey(template).revision)
+            .collect();
+        known.sort_unstable();
+        known.dedup();
+        known
+    }
+
+    /// The entry of the history that remembers this revision.
+    pub fn remembers(&self, revision: &str) -> Option<&Value> {
+        self.history
+            .iter()
+            .find(|entry| history::revision_of(entry) == Some(revision))
     }
 
     /// What is known of the revision of a workload or stored revision, with the configs of now.

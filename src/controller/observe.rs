@@ -66,6 +66,7 @@ pub fn observe(
     Observation {
         target,
         primary,
+        inherited: None,
         scaler,
         apex: live
             .apex
@@ -160,7 +161,7 @@ fn target(
         state,
         bypassed: door && !is_service && label(target, labels::REVISION) != Some(template_of(&revision)),
         rollout: half.rollout(threshold),
-        known: half.known(),
+        known: live.known(),
         plain: Record::of(target).is_none(),
         dressed: is_service || is_dressed(target, &blueprint.overrides),
         revision,
@@ -206,6 +207,7 @@ fn primary(primary: &Value, live: &Live, blueprint: &Blueprint, threshold: u32) 
         replicas: half.replicas(),
         fixed: !blueprint.workload.is_counted(),
         revision: primary_revision(primary).map(str::to_owned),
+        edited: false,
         rollout: half.rollout(threshold),
         endpoints: service.map(|service| half.endpoints(service, Some(&own))),
     }

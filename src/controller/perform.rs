@@ -2,11 +2,19 @@
 
 use super::{
     announce::announce,
+    cache::Kind,
     context::{Context, key},
     live::text,
+    made::Made,
     write::{Write, version},
 };
-use crate::{analysis::Decision, api::Canary, metrics::Severity};
+use crate::{
+    analysis::{Decision, PrimaryTemplate},
+    api::Canary,
+    metrics::Severity,
+};
+use kube::core::DynamicObject;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Does `writes` in their order. Objects that do not exist yet and stand next to each other are made at once: nothing
@@ -39,7 +47,7 @@ pub async fn perform(
 }
 
 fn is_awaited(context: &Context, canary: &Canary, write: &Write) -> bool {
-    if !matches!(write, Write::Apply { .. } | Write::Patch { .. } | Write::Merge { .. }) {
+    if matches!(write, Write::Copies(_) | Write::Delete { .. }) {
         return false;
     }
     let (kind, namespace, name) = write.subject();
@@ -55,7 +63,38 @@ fn is_awaited(context: &Context, canary: &Canary, write: &Write) -> bool {
 
 fn makes(context: &Context, write: &Write) -> bool {
     let (kind, namespace, name) = write.subject();
-    matches!(write, Write::Apply { .. }) && !context.cache.has(kind, namespace, name)
+    matches!(write, Write::Apply { .. } | Write::Create { .. }) && !context.cache.has(kind, namespace, name)
+}
+
+// A write that brings primary's template, whose answer says what it is from now on.
+fn makes_primary(canary: &Canary, write: &Write) -> bool {
+    let (kind, _, name) = write.subject();
+    let is_primary = matches!(kind, Kind::Deployment | Kind::DaemonSet)
+        && name.strip_suffix("-primary") == Some(canary.target_name());
+    let replaces = |operation: &Value| operation.get("path").and_then(Value::as_str) == Some("/spec/template");
+    is_primary
+        && match write {
+            Write::Create { .. } => true,
+            Write::Patch { operations, .. } => operations.as_array().is_some_and(|all| all.iter().any(replaces)),
+            _ => false,
+        }
+}
+
+fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &DynamicObject) {
+    let Some(made) = serde_json::to_value(object).ok().as_ref().and_then(Made::of) else {
+        return;
+    };
+    let restored = matches!(decision.world.primary, Some(PrimaryTemplate::Restored(_)));
+    context.primaries.note(&key(canary), made, restored);
+    if restored {
+        let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
+        let text = format!(
+            "{target}-primary.{} was edited by somebody else; put back to the promoted revision. \
+             To change the app, apply {kind} {target}",
+            canary.namespace_name()
+        );
+        announce(context, &key(canary), canary, &decision.state, Severity::Warning, text);
+    }
 }
 
 async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write: &Write) -> Result<(), kube::Error> {
@@ -68,8 +107,13 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
         stage = decision.state.stage.as_str(),
         "write"
     );
-    if let Some(version) = write.perform(&context.client).await? {
-        context.objects_written.note(&key(canary), kind, name, version);
+    if let Some(object) = write.perform(&context.client).await? {
+        if let Some(version) = version(object.metadata.resource_version.as_deref()) {
+            context.objects_written.note(&key(canary), kind, name, version);
+        }
+        if makes_primary(canary, write) {
+            made(context, canary, decision, &object);
+        }
     }
     if let Write::Copies(copies) = write {
         for copy in copies {

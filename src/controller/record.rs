@@ -10,6 +10,7 @@ use super::{
     difference::Conflict,
     finish,
     live::Live,
+    made::Made,
     status::{self, Seen},
     write::version,
 };
@@ -97,8 +98,14 @@ impl Recorded<'_> {
         let old = canary.status.clone().unwrap_or_default();
         let changed = configs::record(&old, &mut next, &self.live.surveys());
         let pending = next.announced.as_ref().map(|a| a.expires());
-        if context.timers.keep(&key, state, self.decision.timed, &old, &next) || canary.status.as_ref() == Some(&next) {
+        let nothing_new =
+            context.timers.keep(&key, state, self.decision.timed, &old, &next) || canary.status.as_ref() == Some(&next);
+        let made = context.primaries.known(&key);
+        if nothing_new && !is_to_be_recorded(made.as_ref(), canary, state) {
             return Ok(pending);
+        }
+        if let (Some(run), Some(made)) = (&mut next.run, &made) {
+            run.primary = Some(made.into());
         }
         let stored = write(context, canary, next).await?;
         if judged {
@@ -129,6 +136,33 @@ impl Recorded<'_> {
         }
         Ok(pending)
     }
+}
+
+// A primary that is being made goes into the record of what comes next: a write for itself would be one more in every
+// release.
+fn is_to_be_recorded(made: Option<&Made>, canary: &Canary, state: &State) -> bool {
+    let Some(made) = made.filter(|_| !matches!(state.stage, Stage::Building | Stage::Replacing | Stage::Left)) else {
+        return false;
+    };
+    !status::made(canary).is_some_and(|recorded| recorded.same_as(made))
+}
+
+/// What a target that is left alone says to people: Flagger left it different from what primary serves.
+pub fn left_alone(canary: &Canary, state: &State) -> Option<Trouble> {
+    let passed = matches!(state.phase, Phase::Initialized | Phase::Succeeded);
+    if state.stage != Stage::Rest || !passed || state.dry || state.last_applied == state.last_promoted {
+        return None;
+    }
+    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
+    Some(Trouble {
+        reason: "NotStarted",
+        message: format!(
+            "{kind} {target} differs from what {target}-primary serves since before Coalmine took over from Flagger, and \
+             is not released by itself; change {kind} {target}, or annotate the Canary with {}=true to release it as it is",
+            labels::RESET
+        ),
+        stalled: true,
+    })
 }
 
 fn is_known(canary: &Canary, trouble: &Trouble) -> bool {

@@ -140,6 +140,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         advice: Default::default(),
         timers: Default::default(),
         objects_written: Default::default(),
+        primaries: Default::default(),
         missed: Mutex::default(),
         just_labelled: Mutex::default(),
         unenrolled: Mutex::default(),

@@ -1,6 +1,6 @@
 //! Between the recorded [`State`] and `status` of the Canary. Pure.
 
-use super::measured;
+use super::{made::Made, measured};
 use crate::{
     analysis::{Stage, State, Wait, Wishes},
     api::canary::{
@@ -67,6 +67,12 @@ fn whole(revision: &Option<String>, template: &Option<String>) -> Option<String>
         .as_ref()
         .filter(|r| Some(template_of(r)) == template.as_deref());
     whole.or(template.as_ref()).cloned()
+}
+
+/// What the status says primary was when it was written last.
+pub fn made(canary: &Canary) -> Option<Made> {
+    let run = canary.status.as_ref()?.run.as_ref()?;
+    run.primary.as_ref().map(Made::from)
 }
 
 fn hash(revision: &Option<String>) -> Option<String> {
@@ -181,6 +187,7 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
             applied_revision: state.last_applied.clone(),
             promoted_revision: state.last_promoted.clone(),
             promoted_configs: old_run.promoted_configs,
+            primary: old_run.primary,
             floor: count(state.floor),
             gate: state.gate.as_ref().map(gate_status),
             started: state.started,

@@ -7,8 +7,9 @@ use super::{
     configs::{self, Configs, kind_of},
     context::{Context, key},
     difference::{Pair, difference},
-    finish, hooks,
+    finish, hooks, inheritance,
     live::{Live, is_a_canarys, is_owned, text},
+    made::Made,
     observe::{Thresholds, observe},
     perform::perform,
     pods,
@@ -44,6 +45,7 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         context.checks.lock().remove(&key);
         context.written.lock().remove(&key);
         context.objects_written.forget(&key);
+        context.primaries.forget(&key);
         context.timers.forget(&key);
         context.missed.lock().remove(&key);
         hooks::forget(&context, &key);
@@ -104,6 +106,8 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         Ok(selector) => selector,
         Err(why) => return record::not_released(context, &canary, why.to_string(), now).await,
     };
+    let (keys, recorded) = (&context.defaults.selector_labels, inheritance::recorded(&canary));
+    live.source = inheritance::source(&live, &selector, &blueprint, keys, &recorded);
     let mut state = status::state(&canary, now);
     context.timers.resume(key, canary.status.as_ref(), &mut state);
     live.configs.in_terms_of_now(&mut state, live.target.as_ref());
@@ -130,7 +134,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         decision: &decision,
         revision: seen.target.as_ref().map(|target| target.revision.as_str()),
         template: template::revision(target),
-        trouble: record::trouble(&conflicts),
+        trouble: record::trouble(&conflicts).or_else(|| record::left_alone(&canary, &decision.state)),
         now,
     };
     let announced = recorded.store(context, &canary).await?;
@@ -164,7 +168,8 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     }
     let wake = decision.wake.into_iter().chain(announced).min();
     let wake = wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
-    Ok(wake.into_iter().chain(awaited.then_some(RETRY)).min())
+    let again = context.primaries.pause(key);
+    Ok(wake.into_iter().chain(awaited.then_some(RETRY)).chain(again).min())
 }
 
 // The status keeps microseconds: an instant that is recorded and one that is compared with it must be the same, or a
@@ -212,6 +217,8 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
     let revisions = halves
         .flat_map(|half| tied(remembered, text(half, "/metadata/uid")))
         .collect();
+    let uid = blueprint.owner.uid.as_deref();
+    let history = uid.map(|uid| tied(Kind::ControllerRevision, uid)).unwrap_or_default();
     let names = blueprint.names.as_ref();
     // A core Service that is the target is itself what users call.
     let paired = names.filter(|_| blueprint.workload != Workload::Service);
@@ -224,6 +231,8 @@ fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
     let slices = names.into_iter().flat_map(|n| [&n.primary, &n.canary]);
     Live {
         revisions,
+        history,
+        source: None,
         target,
         primary,
         apex: service(paired.map(|n| &n.apex)),
@@ -269,7 +278,8 @@ fn configs(context: &Context, canary: &Canary, live: &Live) -> Configs {
     let namespace = canary.namespace_name();
     let readable = |kind: &ConfigKind| context.track_configs && !context.cache.forbidden(kind_of(*kind), namespace);
     let kinds = ConfigKind::ALL.into_iter().filter(readable).collect();
-    let mut found = Configs::gather(&context.cache, namespace, kinds, live.templates().iter());
+    let templates = [live.templates(), inheritance::readings(live.primary.as_ref())].concat();
+    let mut found = Configs::gather(&context.cache, namespace, kinds, templates.iter());
     found.promoted = configs::promoted(canary);
     found
 }
@@ -314,6 +324,13 @@ async fn look(
     seen.answers = hooks::answers(context, key);
     seen.edition = hooks::edition(canary);
     seen.wishes = hooks::wishes(canary);
+    seen.inherited = inheritance::inherited(canary, live, blueprint);
+    if let (Some(primary), Some(made)) = (&mut seen.primary, live.primary.as_ref().and_then(Made::of)) {
+        // A record of before is of what was replaced.
+        let is_made = matches!(state.stage, Stage::Building | Stage::Replacing);
+        let recorded = status::made(canary).filter(|_| !is_made);
+        primary.edited = context.primaries.look(key, recorded, made).1;
+    }
     if let Some(target) = seen
         .target
         .as_mut()

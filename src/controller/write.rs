@@ -8,7 +8,7 @@ use super::{
 use crate::api::labels::FIELD_MANAGER;
 use kube::{
     Api, Client,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     core::DynamicObject,
 };
 use serde_json::Value;
@@ -19,6 +19,14 @@ use serde_json::Value;
 pub enum Write {
     /// Server-side apply of exactly the fields we own.
     Apply {
+        /// Kind of the object.
+        kind: Kind,
+        /// The object.
+        object: Value,
+    },
+    /// A new object. One of that name must not exist: a patch would merge with what somebody else put there, and takes
+    /// no list with a key twice, which Deployments may have.
+    Create {
         /// Kind of the object.
         kind: Kind,
         /// The object.
@@ -62,19 +70,21 @@ pub enum Write {
 }
 
 impl Write {
-    /// Does it, and answers which version the object has now, where it is one and stays. A deletion of what is gone
-    /// already is done.
-    pub async fn perform(&self, client: &Client) -> Result<Option<u64>, kube::Error> {
+    /// Does it, and answers what the object is now, where it is one and stays. A deletion of what is gone already is
+    /// done.
+    pub async fn perform(&self, client: &Client) -> Result<Option<DynamicObject>, kube::Error> {
         let written = match self {
+            Self::Create { kind, object } => {
+                let (_, namespace, _) = self.subject();
+                let object = serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
+                let params = PostParams {
+                    field_manager: Some(FIELD_MANAGER.to_owned()),
+                    ..PostParams::default()
+                };
+                api(client, *kind, namespace).create(&params, &object).await?
+            }
             Self::Apply { kind, object } => {
-                let name = object
-                    .pointer("/metadata/name")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                let namespace = object
-                    .pointer("/metadata/namespace")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
+                let (_, namespace, name) = self.subject();
                 let params = PatchParams::apply(FIELD_MANAGER).force();
                 api(client, *kind, namespace)
                     .patch(name, &params, &Patch::Apply(object))
@@ -120,13 +130,13 @@ impl Write {
                 };
             }
         };
-        Ok(version(written.metadata.resource_version.as_deref()))
+        Ok(Some(written))
     }
 
     /// The object it is about, for logs: kind, namespace and name.
     pub fn subject(&self) -> (Kind, &str, &str) {
         match self {
-            Self::Apply { kind, object } => {
+            Self::Apply { kind, object } | Self::Create { kind, object } => {
                 let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
                 (*kind, text("/metadata/namespace"), text("/metadata/name"))
             }

@@ -69,7 +69,11 @@ mod tests {
             ("soon", Some(400), "soon", false),
         ] {
             let window = scope(flows_for).window(asked);
-            assert_eq!((window.text.as_str(), window.young.is_some()), (text, young), "{asked} {flows_for:?}");
+            assert_eq!(
+                (window.text.as_str(), window.young.is_some()),
+                (text, young),
+                "{asked} {flows_for:?}"
+            );
         }
     }
 

@@ -83,11 +83,14 @@ impl Blueprint {
     }
 
     /// The controller reference to the Canary, as a list; empty while its uid is unknown.
+    ///
+    /// It does not block the owner's deletion: a foreground deletion takes what blocks it away first, and primary and its
+    /// Services would be gone before the target serves again.
     pub fn owner_references(&self) -> Value {
         match &self.owner.uid {
             Some(uid) => json!([{
                 "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": self.owner.name, "uid": uid,
-                "controller": true, "blockOwnerDeletion": true,
+                "controller": true, "blockOwnerDeletion": false,
             }]),
             None => json!([]),
         }

@@ -64,6 +64,15 @@ impl Reference {
         })
     }
 
+    /// What it is the copy of, by its name.
+    pub fn original(&self) -> Option<Self> {
+        let name = self.name.strip_suffix("-primary").filter(|name| !name.is_empty())?;
+        Some(Self {
+            kind: self.kind,
+            name: name.to_owned(),
+        })
+    }
+
     /// The copy that primary reads.
     pub fn copy(&self) -> Self {
         Self {
@@ -108,6 +117,20 @@ pub fn rewritten(template: &Value, tracked: &BTreeSet<Reference>) -> Value {
             && let Some(name) = out.pointer_mut(&place.at)
         {
             *name = json!(place.of.copy().name);
+        }
+    }
+    out
+}
+
+/// Undoes [`rewritten`].
+pub fn restored(template: &Value, tracked: &BTreeSet<Reference>) -> Value {
+    let originals: BTreeMap<Reference, &Reference> = tracked.iter().map(|of| (of.copy(), of)).collect();
+    let mut out = template.clone();
+    for place in places(template) {
+        if let Some(original) = originals.get(&place.of)
+            && let Some(name) = out.pointer_mut(&place.at)
+        {
+            *name = json!(original.name);
         }
     }
     out
@@ -207,7 +230,8 @@ pub fn checksum(object: &Value) -> String {
     short_sha(&text)
 }
 
-fn short_sha(text: &str) -> String {
+/// The first 8 bytes of SHA-256 of a text, in hex.
+pub(super) fn short_sha(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().take(8).fold(String::new(), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");

@@ -4,6 +4,7 @@
 //! Service is used; a route is generated only where the policy's hostname template names a host, because a label must
 //! never publish something internal.
 
+use super::REVISION_ANNOTATION;
 use crate::{
     api::{
         Canary,
@@ -105,6 +106,14 @@ fn refuse(target: &Value, policy: &CanaryPolicy) -> Result<(), NotEnrolled> {
         o.iter()
             .any(|o| o.get("controller").and_then(Value::as_bool) == Some(true))
     }) {
+        return Err(NotEnrolled::NotThePersonsOwn);
+    }
+    // Restored from a backup, say, a primary may have lost its owner.
+    let marked = |map: &str, key: &str| target.pointer(map).and_then(|all| all.get(key)).and_then(Value::as_str);
+    let flaggers = marked("/metadata/labels", labels::MANAGED_BY) == Some(labels::MANAGED_BY_FLAGGER);
+    let named = target.pointer("/metadata/name").and_then(Value::as_str);
+    let is_half = flaggers && named.is_some_and(|name| name.ends_with("-primary"));
+    if is_half || marked("/metadata/annotations", REVISION_ANNOTATION).is_some() {
         return Err(NotEnrolled::NotThePersonsOwn);
     }
     let pod = |field: &str| target.pointer(&format!("/spec/template/spec/{field}"));
@@ -311,6 +320,21 @@ mod tests {
         assert_eq!(service.port(), Some(9898));
         assert_eq!(service.hosts.unwrap(), ["web.shop.test"]);
         assert_eq!(canary.spec.provider.as_deref(), Some("gatewayapi:v1"));
+    }
+
+    #[test]
+    fn a_primary_that_lost_its_owner_is_no_app_of_its_own() {
+        let mut restored = target();
+        restored["metadata"] = json!({"name": "web-primary", "labels": {"app.kubernetes.io/managed-by": "flagger"}});
+        let mut ours = target();
+        ours["metadata"]["annotations"] = json!({REVISION_ANNOTATION: "v1-a"});
+        for half in [restored, ours] {
+            let refused = canary(&half, &policy(), NONE, NONE).unwrap_err();
+            assert_eq!(refused, NotEnrolled::NotThePersonsOwn);
+        }
+        let mut named = target();
+        named["metadata"]["name"] = json!("web-primary");
+        assert!(canary(&named, &policy(), NONE, NONE).is_ok(), "only called so");
     }
 
     #[test]

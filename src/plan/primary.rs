@@ -11,6 +11,39 @@ pub const REVISION_ANNOTATION: &str = "coalmine.dev/revision";
 pub(super) const TOOLKIT: &str = "toolkit.fluxcd.io";
 const ARGO_CD: &str = "argocd.argoproj.io/";
 
+/// Fields of a target's spec that primary has too, besides its template and strategy.
+pub const COPIED: [&str; 3] = ["progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit"];
+
+/// The field of a workload's spec that says how pods are replaced.
+pub fn strategy_field(workload: Workload) -> &'static str {
+    if workload == Workload::DaemonSet {
+        "updateStrategy"
+    } else {
+        "strategy"
+    }
+}
+
+/// How primary's pods are replaced by the author's wish.
+pub fn own_strategy(target: &Value, workload: Workload) -> Option<Value> {
+    if workload != Workload::DaemonSet {
+        return target.pointer("/spec/strategy").cloned();
+    }
+    // Under OnDelete a promotion would wait for somebody to delete its pods.
+    let rolling = || json!({"type": "RollingUpdate"});
+    daemon_set::update_strategy(target).map(|own| {
+        if own.get("type") == Some(&json!("OnDelete")) {
+            rolling()
+        } else {
+            own
+        }
+    })
+}
+
+/// How pods are replaced that carry nothing: all at once, and with no room for more pods than there are.
+pub fn all_at_once() -> Value {
+    json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"}})
+}
+
 /// Whether an annotation speaks of the one object it stands on, for a tool: a copy that had it would be taken for it.
 pub(super) fn is_tool_mark(key: &str) -> bool {
     key == labels::LAST_APPLIED || key.contains(TOOLKIT) || key.starts_with(ARGO_CD)
@@ -27,23 +60,16 @@ pub fn primary(
     blueprint: &Blueprint,
 ) -> Value {
     let mut spec = Map::new();
-    for field in [
-        "progressDeadlineSeconds",
-        "minReadySeconds",
-        "revisionHistoryLimit",
-        "strategy",
-    ] {
+    for field in COPIED {
         if let Some(value) = target.pointer(&format!("/spec/{field}")) {
             spec.insert(field.to_owned(), value.clone());
         }
     }
-    if blueprint.workload == Workload::DaemonSet {
-        // Under OnDelete a promotion would wait for somebody to delete its pods.
-        let own = daemon_set::update_strategy(target).filter(|own| own.get("type") != Some(&json!("OnDelete")));
-        spec.extend(own.map(|own| ("updateStrategy".to_owned(), own)));
-    } else {
+    if blueprint.workload != Workload::DaemonSet {
         spec.insert("replicas".to_owned(), json!(replicas));
     }
+    let strategy = own_strategy(target, blueprint.workload);
+    spec.extend(strategy.map(|own| (strategy_field(blueprint.workload).to_owned(), own)));
     spec.insert("selector".to_owned(), json!({"matchLabels": selector.primary_labels()}));
     spec.insert(
         "template".to_owned(),

@@ -7,23 +7,43 @@
 //! kind" would otherwise wait for the target's pods, of which there are none at rest.
 
 use super::Selector;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
 
 /// Makes the rules in `spec` (a pod spec in `namespace`) speak of primary's pods where they spoke of the target's.
 pub fn retarget(spec: &mut Value, selector: &Selector, namespace: &str) {
+    each(spec, &mut |holder, is_term| {
+        if !is_term || is_about(holder, namespace) {
+            relabel(holder, selector);
+        }
+    });
+}
+
+/// Undoes [`retarget`]: rules that speak of primary's pods speak of the target's again. `told` has the labels that tell
+/// the two apart, with the target's values.
+pub fn restore(spec: &mut Value, told: &Map<String, Value>) {
+    each(spec, &mut |holder, _| {
+        for (key, value) in told {
+            let Some(value) = value.as_str() else { continue };
+            restore_label(holder, key, value);
+        }
+    });
+}
+
+// Whatever has a labelSelector, and whether it is a term, which names namespaces.
+fn each(spec: &mut Value, visit: &mut dyn FnMut(&mut Value, bool)) {
     for constraint in items(spec, "/topologySpreadConstraints") {
-        relabel(constraint, selector);
+        visit(constraint, false);
     }
     for affinity in ["podAffinity", "podAntiAffinity"] {
         for term in items(spec, &format!("/affinity/{affinity}/{REQUIRED}")) {
-            term_of(term, selector, namespace);
+            visit(term, true);
         }
         for weighted in items(spec, &format!("/affinity/{affinity}/{PREFERRED}")) {
             if let Some(term) = weighted.get_mut("podAffinityTerm") {
-                term_of(term, selector, namespace);
+                visit(term, true);
             }
         }
     }
@@ -38,11 +58,37 @@ fn items<'a>(within: &'a mut Value, pointer: &str) -> impl Iterator<Item = &'a m
 }
 
 // A term about other namespaces only is about somebody else's pods, whatever they are labelled.
-fn term_of(term: &mut Value, selector: &Selector, namespace: &str) {
+fn is_about(term: &Value, namespace: &str) -> bool {
     let named = term.get("namespaces").and_then(Value::as_array);
     let elsewhere = named.is_some_and(|all| !all.is_empty() && !all.iter().any(|ns| ns == namespace));
-    if !elsewhere || term.get("namespaceSelector").is_some_and(|s| !s.is_null()) {
-        relabel(term, selector);
+    !elsewhere || term.get("namespaceSelector").is_some_and(|s| !s.is_null())
+}
+
+fn restore_label(holder: &mut Value, key: &str, own: &str) {
+    let Some(labels) = holder.get_mut("labelSelector") else {
+        return;
+    };
+    let primary = format!("{own}-primary");
+    if let Some(value) = labels.pointer_mut("/matchLabels").and_then(|l| l.get_mut(key))
+        && value.as_str() == Some(primary.as_str())
+    {
+        *value = json!(own);
+    }
+    for expression in items(labels, "/matchExpressions") {
+        if expression.get("key").and_then(Value::as_str) != Some(key) {
+            continue;
+        }
+        let Some(values) = expression.get_mut("values").and_then(Value::as_array_mut) else {
+            continue;
+        };
+        // Who names both halves was left as it is.
+        if values.iter().any(|value| value.as_str() == Some(own)) {
+            continue;
+        }
+        values
+            .iter_mut()
+            .filter(|value| value.as_str() == Some(primary.as_str()))
+            .for_each(|value| *value = json!(own));
     }
 }
 

@@ -35,8 +35,13 @@ fn a_run_is_tried_from_its_first_share_in_place_to_its_end() {
     let mut model = tried();
     let since = model.state.traffic_since;
     assert_eq!((model.state.intent.canary(), since), (20, model.state.moved_at));
-    until(&mut model, |state| state.intent.canary() == 60 && state.moved_at.is_some());
-    assert_eq!(model.state.traffic_since, since, "later shares belong to the same trial");
+    until(&mut model, |state| {
+        state.intent.canary() == 60 && state.moved_at.is_some()
+    });
+    assert_eq!(
+        model.state.traffic_since, since,
+        "later shares belong to the same trial"
+    );
     until(&mut model, |state| state.stage != Stage::Analysing);
     assert_eq!(model.state.traffic_since, None);
 }

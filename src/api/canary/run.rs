@@ -46,6 +46,9 @@ pub struct RunStatus {
     /// What primary's copies of ConfigMaps and Secrets were made of, as `trackedConfigs`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promoted_configs: Option<BTreeMap<String, String>>,
+    /// What primary was when its template was written last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary: Option<PrimaryStatus>,
     /// Pods that primary ran when the run started, where it has an autoscaler: neither half gets fewer while it lasts.
     #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
     pub floor: i32,
@@ -76,6 +79,18 @@ pub struct RunStatus {
     /// Field manager the change came from, such as `kubectl-client-side-apply`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<String>,
+}
+
+/// Primary as our last write of its template left it; another template in a later generation is somebody else's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PrimaryStatus {
+    /// Its uid.
+    pub uid: String,
+    /// Its generation.
+    pub generation: i64,
+    /// Hash of its template.
+    pub template: String,
 }
 
 /// A gate that is not open yet.

@@ -52,6 +52,7 @@ impl Pair<'_> {
             (Kind::Service, &self.live.primary_service),
             (Kind::Service, &self.live.canary_service),
         ];
+        writes.extend(self.live.history.iter().map(|entry| self.forgotten(entry)));
         for (kind, object) in gone {
             let Some(object) = object.as_ref().filter(|object| self.is_ours(object)) else {
                 continue;

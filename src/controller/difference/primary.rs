@@ -1,65 +1,199 @@
-//! Primary: made from a revision of the target, and resized.
+//! Primary: made from a revision of the target, put right, and resized.
+//!
+//! It is that revision and nothing else. A new one is created; the template of one that exists is replaced as a whole,
+//! because an apply would leave in it what others put there. Its number of pods is not touched where an autoscaler
+//! decides it.
 
-use super::{Conflict, Pair};
+use super::{Conflict, Pair, escaped, patch};
 use crate::{
     analysis::{PrimaryTemplate, World},
-    controller::{live::text, write::Write},
-    plan::{Workload, copies, primary},
+    controller::{
+        live::{annotation, is_owned, label, text},
+        write::Write,
+    },
+    plan::{self, REVISION_ANNOTATION, Workload, copies, primary, strategy_field},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
+
+/// What primary is to be made from.
+struct Due {
+    revision: String,
+    /// It was promoted before: what was copied of its configs is right as it is.
+    again: bool,
+    /// It carries nothing while it is made.
+    idle: bool,
+}
 
 impl Pair<'_> {
     pub(super) fn primary(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         let (Some(wish), Some(target)) = (&world.primary, &self.live.target) else {
             return self.resized(world, writes);
         };
-        let live = self.seen.primary.as_ref();
-        let revision = match (wish, live) {
-            (PrimaryTemplate::Keep, Some(_)) => return self.resized(world, writes),
-            (PrimaryTemplate::Revision(hash), Some(primary)) if primary.revision.as_ref() == Some(hash) => {
-                return self.resized(world, writes);
-            }
-            (PrimaryTemplate::Keep, None) => match self.seen.promoted.clone() {
-                Some(hash) => hash,
-                None => return,
-            },
-            (PrimaryTemplate::Revision(hash), _) => hash.clone(),
+        let Some(due) = self.due(wish) else {
+            self.kept(wish, target, writes);
+            return self.resized(world, writes);
         };
-        if let Some(object) = self.live.primary.as_ref().filter(|object| !self.is_ours(object)) {
+        let foreign = |object: &&Value| !self.is_ours(object) && !self.is_edited();
+        if let Some(object) = self.live.primary.as_ref().filter(foreign) {
             conflicts.push(Conflict::Name(
                 self.blueprint.workload.kind(),
                 text(object, "/metadata/name").to_owned(),
             ));
             return;
         }
-        let again = *wish == PrimaryTemplate::Keep;
-        let Some(template) = self.with_copies(&revision, again, writes, conflicts) else {
+        let Some(template) = self.with_copies(&due.revision, due.again, writes, conflicts) else {
             return;
         };
-        let replicas = world
-            .primary_replicas
-            .or(live.map(|p| p.replicas))
-            .unwrap_or_else(|| self.wanted());
-        let mut object = match self.blueprint.workload {
-            Workload::Service => copies::copy(&self.blueprint.primary_name(), &template, &revision, self.blueprint),
-            Workload::Deployment | Workload::DaemonSet => {
-                primary(target, &template, &revision, replicas, self.selector, self.blueprint)
-            }
-        };
-        // Its autoscaler may just have given it another number: then this is decided again.
-        let version = self.live.primary.as_ref().map(|p| text(p, "/metadata/resourceVersion"));
-        if let (true, Some(version), Some(metadata)) = (self.seen.scaler.is_some(), version, object.get_mut("metadata"))
-        {
-            metadata["resourceVersion"] = json!(version);
+        if self.blueprint.workload == Workload::Service {
+            let name = self.blueprint.primary_name();
+            let object = copies::copy(&name, &template, &due.revision, self.blueprint);
+            let kind = self.kind();
+            return writes.push(Write::Apply { kind, object });
         }
-        writes.push(Write::Apply {
-            kind: self.kind(),
-            object,
+        let live = self.seen.primary.as_ref();
+        let replicas = world.primary_replicas.or(live.map(|p| p.replicas));
+        let replicas = replicas.unwrap_or_else(|| self.seen.target.as_ref().map_or(1, |t| t.wanted));
+        let (revision, selector) = (&due.revision, self.selector);
+        let wanted = primary(target, &template, revision, replicas, selector, self.blueprint);
+        writes.extend(match &self.live.primary {
+            Some(live) => self.replaced(live, wanted, &due),
+            None => Some(Write::Create {
+                kind: self.kind(),
+                object: wanted,
+            }),
         });
     }
 
-    fn wanted(&self) -> u32 {
-        self.seen.target.as_ref().map_or(1, |t| t.wanted)
+    // Nothing, when it is as wished.
+    fn due(&self, wish: &PrimaryTemplate) -> Option<Due> {
+        let live = self.seen.primary.as_ref();
+        let due = |revision: &String, again, idle| Due {
+            revision: revision.clone(),
+            again,
+            idle,
+        };
+        match (wish, live) {
+            (PrimaryTemplate::Keep, Some(_)) => None,
+            (PrimaryTemplate::Keep, None) => self.seen.promoted.as_ref().map(|hash| due(hash, true, true)),
+            (PrimaryTemplate::Restored(hash), _) => Some(due(hash, true, false)),
+            (PrimaryTemplate::Revision(hash), Some(primary))
+                if primary.revision.as_ref() == Some(hash) && !primary.edited =>
+            {
+                None
+            }
+            (PrimaryTemplate::Revision(hash), _) => Some(due(hash, false, true)),
+        }
+    }
+
+    // It was written by us; whoever replaced it since may have taken its owner away.
+    fn is_edited(&self) -> bool {
+        self.seen.primary.as_ref().is_some_and(|primary| primary.edited)
+    }
+
+    // The write that makes a live primary what is wanted; one that could not select its new pods goes, and is made anew
+    // by the next look.
+    fn replaced(&self, live: &Value, wanted: Value, due: &Due) -> Option<Write> {
+        if !selects(live, &wanted) {
+            return due.idle.then(|| Write::Delete {
+                kind: self.kind(),
+                namespace: self.blueprint.namespace.clone(),
+                name: text(live, "/metadata/name").to_owned(),
+                uid: text(live, "/metadata/uid").to_owned(),
+            });
+        }
+        let test = |path: &str| json!({"op": "test", "path": path, "value": live.pointer(path)});
+        let mut operations = vec![
+            test("/metadata/uid"),
+            test("/metadata/generation"),
+            json!({"op": "replace", "path": "/spec/template", "value": wanted.pointer("/spec/template")}),
+        ];
+        self.spec_operations(live, &wanted, due, &mut operations);
+        metadata_operations(live, &wanted, &mut operations);
+        self.owner_operations(live, &mut operations);
+        Some(Write::Patch {
+            kind: self.kind(),
+            namespace: self.blueprint.namespace.clone(),
+            name: self.blueprint.primary_name(),
+            operations: Value::Array(operations),
+        })
+    }
+
+    fn spec_operations(&self, live: &Value, wanted: &Value, due: &Due, operations: &mut Vec<Value>) {
+        let strategy = strategy_field(self.blueprint.workload);
+        let all_at_once = plan::all_at_once();
+        let scaled = self.seen.scaler.is_some();
+        let mut fields: Vec<(&str, Option<&Value>)> = plan::COPIED
+            .into_iter()
+            .chain(Some("replicas").filter(|_| !scaled))
+            .map(|field| (field, wanted.get("spec").and_then(|spec| spec.get(field))))
+            .collect();
+        // With nothing to lose there is no need of room for more pods than there are.
+        let own = wanted.get("spec").and_then(|spec| spec.get(strategy));
+        fields.push((strategy, if due.idle { Some(&all_at_once) } else { own }));
+        // Under a pause it would never be replaced.
+        fields.push(("paused", None));
+        for (field, value) in fields {
+            let path = format!("/spec/{field}");
+            match (live.pointer(&path), value) {
+                (now, Some(value)) if now != Some(value) => {
+                    operations.push(json!({"op": "add", "path": path, "value": value}));
+                }
+                (Some(_), None) => operations.push(json!({"op": "remove", "path": path})),
+                _ => {}
+            }
+        }
+    }
+
+    // One controller, which is our Canary.
+    fn owner_operations(&self, live: &Value, operations: &mut Vec<Value>) {
+        let owners = live.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        let ours = self.blueprint.owner_references();
+        let canary = |owner: &&Value| owner.get("kind").and_then(Value::as_str) == Some("Canary");
+        let others = owners.into_iter().flatten().filter(|owner| !canary(owner)).cloned();
+        let wanted: Vec<Value> = others.chain(ours.as_array().into_iter().flatten().cloned()).collect();
+        if owners != Some(&wanted) {
+            operations.push(json!({"op": "add", "path": "/metadata/ownerReferences", "value": wanted}));
+        }
+    }
+
+    // What a primary that stays as it is lacks, none of which rolls a pod: its author's way to replace pods, after it was
+    // replaced at once, and our name for what Flagger made.
+    fn kept(&self, wish: &PrimaryTemplate, target: &Value, writes: &mut Vec<Write>) {
+        let Some(live) = self.live.primary.as_ref() else { return };
+        let mut operations = Vec::new();
+        if *wish != PrimaryTemplate::Keep || self.blueprint.workload == Workload::Service {
+            return;
+        }
+        let path = format!("/spec/{}", strategy_field(self.blueprint.workload));
+        let own = plan::own_strategy(target, self.blueprint.workload);
+        let all_at_once = plan::all_at_once();
+        if let Some(own) = own.filter(|own| *own != all_at_once && live.pointer(&path) == Some(&all_at_once)) {
+            operations.push(json!({"op": "add", "path": path, "value": own}));
+        }
+        // Whoever took its owner away would have it collected, or enrolled as an app of its own.
+        let told = self.seen.inherited.is_some() || plan::primary_revision(live).is_some();
+        if told && !is_owned(live, self.blueprint) {
+            self.owner_operations(live, &mut operations);
+        }
+        if let Some(inherited) = &self.seen.inherited {
+            let mut annotations = Map::new();
+            annotations.insert(REVISION_ANNOTATION.to_owned(), json!(inherited.revision));
+            let mut labels = Map::new();
+            let key = self.selector.key.as_str();
+            let pods = live
+                .pointer("/spec/template/metadata/labels")
+                .and_then(|all| all.get(key));
+            labels.extend(pods.map(|value| (key.to_owned(), value.clone())));
+            metadata_operations(
+                live,
+                &json!({"metadata": {"annotations": annotations, "labels": labels}}),
+                &mut operations,
+            );
+        }
+        if !operations.is_empty() {
+            operations.insert(0, super::test_version(live));
+            writes.push(patch(self.kind(), live, operations));
+        }
     }
 
     fn resized(&self, world: &World, writes: &mut Vec<Write>) {
@@ -73,5 +207,35 @@ impl Pair<'_> {
             name: self.blueprint.primary_name(),
             body: json!({"spec": {"replicas": replicas}}),
         });
+    }
+}
+
+// Nobody may change a selector, so it has to do for the pods of the new template.
+fn selects(live: &Value, wanted: &Value) -> bool {
+    let selector = live.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let pods = wanted.pointer("/spec/template/metadata/labels");
+    let mut labels = selector.into_iter().flatten();
+    labels.all(|(key, value)| pods.and_then(|pods| pods.get(key)) == Some(value))
+}
+
+// Labels and annotations are added one by one: the others are somebody else's.
+fn metadata_operations(live: &Value, wanted: &Value, operations: &mut Vec<Value>) {
+    type Read = fn(&Value, &str) -> Option<String>;
+    let maps: [(&str, Read); 2] = [
+        ("labels", |object, key| label(object, key).map(str::to_owned)),
+        ("annotations", |object, key| annotation(object, key).map(str::to_owned)),
+    ];
+    for (map, read) in maps {
+        let path = format!("/metadata/{map}");
+        let all = wanted.pointer(&path).and_then(Value::as_object).into_iter().flatten();
+        let missing: Vec<(&String, &Value)> = all
+            .filter(|(key, value)| read(live, key).as_deref() != value.as_str())
+            .collect();
+        if !missing.is_empty() && live.pointer(&path).is_none_or(Value::is_null) {
+            operations.push(json!({"op": "add", "path": path, "value": {}}));
+        }
+        for (key, value) in missing {
+            operations.push(json!({"op": "add", "path": format!("{path}/{}", escaped(key)), "value": value}));
+        }
     }
 }

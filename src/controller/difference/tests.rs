@@ -1,4 +1,5 @@
 mod configs;
+mod primary;
 mod services;
 
 use super::*;
@@ -52,6 +53,7 @@ pub(super) fn seen(target: &Value) -> Observation {
             revision,
         }),
         primary: None,
+        inherited: None,
         scaler: None,
         apex: Some(ApexSide::Target),
         traffic: None,
@@ -227,8 +229,14 @@ fn primary_is_made_from_the_wished_revision_or_not_at_all() {
     };
     let revision = template_hash(&target()["spec"]["template"]);
     let (writes, _) = run(&wish(&revision), &live);
+    let at = |kind| {
+        writes
+            .iter()
+            .position(|write| matches!(write, Write::Create { kind: of, .. } if *of == kind))
+    };
+    assert!(at(Kind::ControllerRevision) < at(Kind::Deployment), "{writes:?}");
     let made = writes.iter().find_map(|write| match write {
-        Write::Apply {
+        Write::Create {
             kind: Kind::Deployment,
             object,
         } => Some(object),

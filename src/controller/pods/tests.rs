@@ -2,7 +2,8 @@ use super::*;
 use crate::{plan::template, routing::Names};
 use serde_json::json;
 
-const TEMPLATE: &str = r#"{"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "v2"}]}}"#;
+const TEMPLATE: &str =
+    r#"{"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "v2"}]}}"#;
 
 fn blueprint(workload: Workload, target: &str) -> Blueprint {
     Blueprint {
@@ -61,7 +62,12 @@ fn a_deployments_pods_are_those_of_the_revisions_replica_set() {
     let found = pattern_of(Workload::Deployment, &live).unwrap();
     assert_eq!(found, "web-5d8f9c7b6-[0-9a-z]{5}");
     assert!(matches(&found, "web-5d8f9c7b6-x7k2p"));
-    for other in ["web-77c9d8f5c4-x7k2p", "web-primary-5d8f9c7b6-x7k2p", "web-db-0", "web-5d8f9c7b6-x7k2p-abcde"] {
+    for other in [
+        "web-77c9d8f5c4-x7k2p",
+        "web-primary-5d8f9c7b6-x7k2p",
+        "web-db-0",
+        "web-5d8f9c7b6-x7k2p-abcde",
+    ] {
         assert!(!matches(&found, other), "{other}");
     }
     let unknown = Live {
@@ -75,7 +81,10 @@ fn a_deployments_pods_are_those_of_the_revisions_replica_set() {
 fn a_daemon_sets_pods_are_its_own_and_never_primarys() {
     let of = |name: &str| Live {
         target: Some(half(name)),
-        slices: vec![slice(&format!("{name}-canary"), &["b-pod", "a-pod", "a-pod"]), slice(&format!("{name}-primary"), &["p-pod"])],
+        slices: vec![
+            slice(&format!("{name}-canary"), &["b-pod", "a-pod", "a-pod"]),
+            slice(&format!("{name}-primary"), &["p-pod"]),
+        ],
         ..Live::default()
     };
     let found = pattern_of(Workload::DaemonSet, &of("agent")).unwrap();
@@ -83,7 +92,10 @@ fn a_daemon_sets_pods_are_its_own_and_never_primarys() {
     assert!(!matches(&found, "agent-primary-x7k2p") && !matches(&found, "agent-5d8f9c7b6-x7k2p"));
     // Both halves' pods begin alike: 58 characters are all that is left.
     let long = "a".repeat(58);
-    assert_eq!(pattern_of(Workload::DaemonSet, &of(&long)).as_deref(), Some("a-pod|b-pod"));
+    assert_eq!(
+        pattern_of(Workload::DaemonSet, &of(&long)).as_deref(),
+        Some("a-pod|b-pod")
+    );
 }
 
 #[test]
@@ -108,6 +120,9 @@ fn a_service_that_is_the_target_is_measured_by_its_endpoints() {
         ..Live::default()
     };
     assert_eq!(pattern_of(Workload::Service, &live).as_deref(), Some("one[.]v2|two"));
-    let none = Live { slices: Vec::new(), ..live };
+    let none = Live {
+        slices: Vec::new(),
+        ..live
+    };
     assert_eq!(pattern_of(Workload::Service, &none), None);
 }

@@ -62,7 +62,10 @@ fn answers_are_read_as_flagger_reads_them_and_several_series_are_none() {
     let sample = |v: &str| format!(r#"{{"metric":{{}},"value":[1.5,"{v}"]}}"#);
     let cases = [
         (vector(&sample("99.5")), Ok(99.5)),
-        (vector(&format!("{},{}", sample("1"), sample("2"))), Err(QueryError::SeveralSeries(2))),
+        (
+            vector(&format!("{},{}", sample("1"), sample("2"))),
+            Err(QueryError::SeveralSeries(2)),
+        ),
         (vector(&sample("+Inf")), Ok(f64::INFINITY)),
         (vector(&sample("NaN")), Err(QueryError::NoValues)),
         (vector(""), Err(QueryError::NoValues)),

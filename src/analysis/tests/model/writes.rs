@@ -160,7 +160,7 @@ impl Model {
                     });
                 }
             }
-            (None, None) => {}
+            (Some(PrimaryTemplate::Restored(_)) | None, None) => {}
         }
     }
 }

@@ -36,7 +36,7 @@ fn made_from(live: &Live, revision: &str) -> (Vec<Write>, Vec<Conflict>) {
     };
     let (mut writes, conflicts) = run(&wish, live);
     writes.retain(|write| match write {
-        Write::Apply { kind, .. } => *kind == Kind::Deployment,
+        Write::Apply { kind, .. } | Write::Create { kind, .. } => *kind == Kind::Deployment,
         _ => true,
     });
     (writes, conflicts)
@@ -51,7 +51,7 @@ fn copies_come_before_the_primary_that_reads_them() {
     let live = live(&[config("cfg", "red")]);
     let (writes, conflicts) = made_from(&live, &current(&live));
     assert_eq!(conflicts, []);
-    let [Write::Copies(copies), Write::Apply { object, .. }] = writes.as_slice() else {
+    let [Write::Copies(copies), Write::Create { object, .. }] = writes.as_slice() else {
         panic!("{writes:?}")
     };
     assert_eq!(
@@ -67,7 +67,7 @@ fn copies_come_before_the_primary_that_reads_them() {
 fn a_copy_that_has_the_data_already_is_not_written_and_one_of_another_canary_is_owned_as_well() {
     let live_ours = live(&[config("cfg", "red"), copy("red", "u-1")]);
     let (writes, _) = made_from(&live_ours, &current(&live_ours));
-    assert!(matches!(writes.as_slice(), [Write::Apply { .. }]), "{writes:?}");
+    assert!(matches!(writes.as_slice(), [Write::Create { .. }]), "{writes:?}");
     let shared = live(&[config("cfg", "red"), copy("red", "u-2")]);
     let (writes, _) = made_from(&shared, &current(&shared));
     let [Write::Copies(copies), _] = writes.as_slice() else {
@@ -138,7 +138,7 @@ fn a_primary_that_was_deleted_is_made_again_with_the_copies_there_are() {
     );
     assert_eq!(conflicts, []);
     let primary = writes.iter().find_map(|write| match write {
-        Write::Apply {
+        Write::Create {
             kind: Kind::Deployment,
             object,
         } => Some(object),

@@ -1,0 +1,63 @@
+//! Children of before that keep their owner from being deleted.
+
+use super::Pair;
+use crate::controller::{cache::Kind, configs::kind_of, live::text, write::Write};
+use serde_json::{Value, json};
+
+impl Pair<'_> {
+    /// Takes `blockOwnerDeletion` off whatever this Canary owns and is not written anyway. Earlier versions set it, and a
+    /// foreground deletion then begins with primary and its Services, before the target serves again.
+    pub(super) fn unblocked(&self, writes: &mut Vec<Write>) {
+        let live = self.live;
+        let single = [
+            (self.kind(), &live.primary),
+            (Kind::Service, &live.apex),
+            (Kind::Service, &live.primary_service),
+            (Kind::Service, &live.canary_service),
+        ];
+        let single = single
+            .into_iter()
+            .filter_map(|(kind, object)| Some((kind, object.as_ref()?)));
+        let routes = live.routes.iter().map(|route| (Kind::HttpRoute, route));
+        let twins = live
+            .twins
+            .iter()
+            .filter_map(|twin| Some((Kind::of_scaler(twin)?, twin)));
+        let copies = live
+            .configs
+            .all()
+            .map(|(config, object)| (kind_of(config.kind), object));
+        let freed: Vec<Write> = single
+            .chain(routes)
+            .chain(twins)
+            .chain(copies)
+            .filter(|(kind, object)| !writes.iter().any(|write| is_about(write, *kind, object)))
+            .filter_map(|(kind, object)| self.freed(kind, object))
+            .collect();
+        writes.extend(freed);
+    }
+
+    fn freed(&self, kind: Kind, object: &Value) -> Option<Write> {
+        let uid = self.blueprint.owner.uid.as_deref()?;
+        let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
+        let at = owners.iter().position(|owner| {
+            owner.get("uid").and_then(Value::as_str) == Some(uid)
+                && owner.get("blockOwnerDeletion").and_then(Value::as_bool) == Some(true)
+        })?;
+        let path = format!("/metadata/ownerReferences/{at}");
+        Some(Write::Patch {
+            kind,
+            namespace: self.blueprint.namespace.clone(),
+            name: text(object, "/metadata/name").to_owned(),
+            operations: json!([
+                {"op": "test", "path": format!("{path}/uid"), "value": uid},
+                {"op": "replace", "path": format!("{path}/blockOwnerDeletion"), "value": false},
+            ]),
+        })
+    }
+}
+
+fn is_about(write: &Write, kind: Kind, object: &Value) -> bool {
+    let (of, _, name) = write.subject();
+    of == kind && name == text(object, "/metadata/name")
+}
