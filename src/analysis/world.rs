@@ -103,6 +103,10 @@ impl World {
         let Some(target) = &seen.target else {
             return Self::without_target(state);
         };
+        // Flagger's primary has no pods yet, and nothing of ours is to be made over it.
+        if state.stage == Stage::Building && super::bootstrap::inherits(state, seen).is_some() {
+            return Self::untouched();
+        }
         let wanted = target.wanted;
         let revision = || state.last_applied.clone().map(PrimaryTemplate::Revision);
         // An autoscaler may have given the target more already.
