@@ -1,6 +1,6 @@
 //! From a plain Deployment to a pair, and the rest between runs.
 
-use super::{Note, Rollout, Stage, Target, step::Step};
+use super::{ApexSide, Inherited, Note, Observation, Primary, Rollout, Stage, State, Target, step::Step};
 use crate::api::{
     canary::{HookType, Phase},
     labels::TargetState,
@@ -23,14 +23,26 @@ pub(super) fn is_hot(target: &Target) -> bool {
     }
 }
 
+/// What Flagger left, where primary serves already. Where Flagger was about to make the pair, the target serves, and it is
+/// made like any other.
+pub(super) fn inherits<'a>(state: &State, seen: &'a Observation) -> Option<&'a Inherited> {
+    let was = seen.inherited.as_ref().filter(|_| state.last_promoted.is_none())?;
+    let begun = matches!(was.phase, Phase::Unset | Phase::Initializing);
+    let hot = seen.target.as_ref().is_some_and(is_hot);
+    (!begun || !hot || seen.apex == Some(ApexSide::Primary)).then_some(was)
+}
+
 impl Step<'_> {
     pub(super) fn building(&mut self) {
         let Some(target) = self.target().cloned() else { return };
         if self.rules.dry_run {
             return self.note_once("dry run", Note::WouldInitialize);
         }
-        if self.adopts_an_existing_primary(&target) || self.inherits(&target) {
+        if self.adopts_an_existing_primary(&target) {
             return;
+        }
+        if let Some(was) = inherits(&self.state, self.seen).cloned() {
+            return self.inherit(&target, was);
         }
         let hot = is_hot(&target);
         let revision = if hot {
@@ -85,15 +97,11 @@ impl Step<'_> {
     // A primary that Flagger made serves what it serves, and that is the promoted revision. What the target holds besides
     // is not started by itself: Flagger gave it up, or never got to the end of it, and nobody asked for it since. Whatever
     // traffic the target has leaves first.
-    fn inherits(&mut self, target: &Target) -> bool {
-        let Some(was) = self
-            .seen
-            .inherited
-            .clone()
-            .filter(|_| self.state.last_promoted.is_none())
-        else {
-            return false;
-        };
+    fn inherit(&mut self, target: &Target, was: Inherited) {
+        let serves = |p: &Primary| p.replicas == 0 || p.endpoints.is_none_or(|endpoints| endpoints > 0);
+        if !self.seen.primary.as_ref().is_some_and(serves) {
+            return self.say_primary_waits();
+        }
         let failed = was.phase == Phase::Failed && was.revision != target.revision;
         let phase = match was.phase {
             _ if failed => Phase::Failed,
@@ -105,7 +113,6 @@ impl Step<'_> {
         self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::Switching, phase);
         self.note(Note::Inherited);
-        true
     }
 
     fn say_primary_waits(&mut self) {

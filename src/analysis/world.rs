@@ -117,6 +117,10 @@ impl World {
         let Some(target) = &seen.target else {
             return Self::without_target(state);
         };
+        // Flagger's primary has no pods yet, and nothing of ours is to be made over it.
+        if state.stage == Stage::Building && super::bootstrap::inherits(state, seen).is_some() {
+            return Self::untouched();
+        }
         let wanted = target.wanted;
         // Production grows with what is wanted, whatever else is under way; it shrinks at rest.
         let grown = seen

@@ -12,7 +12,7 @@ use crate::{
         Blueprint, Selector, Workload,
         configs::{Reference, references, restored},
         hash::template_hash,
-        inverse, primary_revision,
+        inverse, primary_revision, template,
     },
 };
 use serde_json::{Value, json};
@@ -20,7 +20,8 @@ use std::collections::BTreeSet;
 
 /// The templates whose configs must be known before a primary can be read: its own, and the one with the originals of
 /// everything that may be a copy.
-pub fn readings(primary: Option<&Value>) -> Vec<Value> {
+pub fn readings(live: &Live) -> Vec<Value> {
+    let primary = live.primary.as_ref().filter(|primary| !is_remembered(live, primary));
     let Some(template) = primary.and_then(|primary| primary.pointer("/spec/template")) else {
         return Vec::new();
     };
@@ -28,7 +29,12 @@ pub fn readings(primary: Option<&Value>) -> Vec<Value> {
     vec![template.clone(), restored(template, &originals)]
 }
 
-/// What the live primary was made of. `keys` are the labels that Flagger knows pods by; `recorded` are the configs that
+/// Whether something that is stored remembers what primary was made of, so that it need not be asked itself.
+fn is_remembered(live: &Live, primary: &Value) -> bool {
+    primary_revision(primary).is_some_and(|revision| live.remembers(revision).is_some())
+}
+
+/// What the live primary was made of; `None` when the history has it. `keys` are the labels that Flagger knows pods by; `recorded` are the configs that
 /// the status names.
 pub fn source(
     live: &Live,
@@ -40,17 +46,16 @@ pub fn source(
     if blueprint.workload == Workload::Service {
         return None;
     }
-    let primary = live.primary.as_ref()?;
+    let primary = live.primary.as_ref().filter(|primary| !is_remembered(live, primary))?;
     let copied = copied(&live.configs, primary, blueprint, recorded);
     let ours = inverse::source(primary, selector, &copied)?;
-    let theirs = inverse::source_of_flaggers(primary, selector, (&blueprint.target, keys), &copied)?;
-    let target = live.target.as_ref().and_then(crate::plan::template::revision);
-    let explained = target.as_deref() == Some(template_hash(&theirs).as_str());
-    let template = if primary_revision(primary).is_none() && explained {
-        theirs
-    } else {
-        ours
-    };
+    let theirs = primary_revision(primary)
+        .is_none()
+        .then(|| inverse::source_of_flaggers(primary, selector, (&blueprint.target, keys), &copied))
+        .flatten();
+    let target = live.target.as_ref().and_then(template::revision);
+    let explained = |theirs: &Value| target.as_deref() == Some(template_hash(theirs).as_str());
+    let template = theirs.filter(explained).unwrap_or(ours);
     let survey = live.configs.survey_of_copies(&template, &copied);
     let object = json!({"kind": blueprint.workload.kind(), "spec": {"template": template}});
     Some(Source { object, survey })

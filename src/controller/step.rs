@@ -21,7 +21,7 @@ use super::{
     write::{is_stale, version},
 };
 use crate::{
-    analysis::{self, Observation, Stage, State},
+    analysis::{self, Observation, Rollout, Stage, State},
     api::{Canary, labels},
     metrics::Severity,
     plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, rules, template},
@@ -278,7 +278,7 @@ fn configs(context: &Context, canary: &Canary, live: &Live) -> Configs {
     let namespace = canary.namespace_name();
     let readable = |kind: &ConfigKind| context.track_configs && !context.cache.forbidden(kind_of(*kind), namespace);
     let kinds = ConfigKind::ALL.into_iter().filter(readable).collect();
-    let templates = [live.templates(), inheritance::readings(live.primary.as_ref())].concat();
+    let templates = [live.templates(), inheritance::readings(live)].concat();
     let mut found = Configs::gather(&context.cache, namespace, kinds, templates.iter());
     found.promoted = configs::promoted(canary);
     found
@@ -330,6 +330,10 @@ async fn look(
         let is_made = matches!(state.stage, Stage::Building | Stage::Replacing);
         let recorded = status::made(canary).filter(|_| !is_made);
         primary.edited = context.primaries.look(key, recorded, made).1;
+        // What is ready is not what was verified.
+        if primary.edited {
+            primary.rollout = Rollout::Waiting(String::from("somebody else changed its template"));
+        }
     }
     if let Some(target) = seen
         .target

@@ -75,6 +75,28 @@ fn nothing_of_a_pair_of_flaggers_rolls_or_starts_whatever_its_target_holds() {
 }
 
 #[test]
+fn a_pair_that_flagger_only_began_is_made_like_any_other_and_one_without_pods_is_waited_for() {
+    let mut begun = left_by_flagger(1, 2);
+    begun.apex = ApexSide::Target;
+    let decision = step(
+        &begun.rules,
+        &begun.state,
+        &seen(&begun, Some(Phase::Initializing)),
+        begun.now,
+    );
+    assert_eq!(decision.world.primary, Some(PrimaryTemplate::Revision(hash(1))));
+
+    let mut empty = left_by_flagger(2, 2);
+    empty.primary.as_mut().unwrap().ready = 0;
+    for decision in steps(&mut empty, Some(Phase::Promoting)) {
+        assert_eq!(decision.world, World::untouched());
+    }
+    empty.primary.as_mut().unwrap().ready = 2;
+    steps(&mut empty, Some(Phase::Promoting));
+    assert_eq!(empty.state.last_promoted, Some(hash(1)));
+}
+
+#[test]
 fn what_was_left_alone_is_released_by_the_next_change_or_when_it_is_asked_for() {
     let mut model = left_by_flagger(2, 0);
     steps(&mut model, Some(Phase::Failed));
