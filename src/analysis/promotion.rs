@@ -166,7 +166,7 @@ impl Step<'_> {
         };
         let back = target.revision == promoted;
         let newer = !back && self.state.last_applied.as_ref() != Some(&target.revision);
-        let stuck = self.state.reason.as_deref() == Some(STUCK);
+        let stuck = self.state.is_stuck();
         let known = target.known.contains(&promoted);
         let taken = self.state.last_applied.as_ref() == Some(&promoted);
         if taken || !known || !(back || newer && stuck) {

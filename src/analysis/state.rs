@@ -194,6 +194,11 @@ impl State {
         self.stage == Stage::Building && self.moved_at.is_some()
     }
 
+    /// Whether a promotion waits for a primary that does not become ready.
+    pub fn is_stuck(&self) -> bool {
+        self.stage == Stage::Replacing && self.reason.as_deref() == Some(super::promotion::STUCK)
+    }
+
     /// Whether a revision is the run's, or the promoted one.
     pub(super) fn knows(&self, revision: &str) -> bool {
         [&self.last_applied, &self.last_promoted]

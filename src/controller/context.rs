@@ -7,13 +7,16 @@ use super::{
     cache::{Cache, Change, Kind},
     checks::Finished,
     configs::reference_of,
+    failures::Failures,
+    gauges::Gauges,
     hooks::Slots,
     index::Index,
     lanes::Lanes,
-    live::text,
+    live::{annotation, text},
     made::Primaries,
     queue::{Key, Sender},
     served::Served,
+    sweep::is_generated,
     timers::Timers,
     written::Written,
 };
@@ -21,7 +24,11 @@ use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
     hooks::Caller,
     outbound::{Clients, Egress},
-    plan::{Defaults, configs::Reference},
+    plan::{
+        Defaults, Workload,
+        configs::Reference,
+        effective::{Around, effective},
+    },
     telemetry::{Metrics, Recorder},
 };
 use jiff::Timestamp;
@@ -31,6 +38,7 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 use parking_lot::Mutex;
+use serde_json::Value;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -63,6 +71,8 @@ pub struct Context {
     pub events: Recorder,
     /// Prometheus metrics.
     pub metrics: Metrics,
+    /// What they show of which Canary.
+    pub gauges: Gauges,
     /// HTTP clients, of metric providers, hooks and alerts.
     pub http: Arc<Clients>,
     /// What calls hooks.
@@ -89,14 +99,16 @@ pub struct Context {
     pub timers: Timers,
     /// What steps wrote of other objects.
     pub objects_written: Written,
+    /// Errors of steps that keep coming.
+    pub failures: Failures,
     /// What primaries were made.
     pub primaries: Primaries,
     /// Since when the target of a Canary is missed.
     pub missed: Mutex<HashMap<Key, Timestamp>>,
     /// Until when the Deployments of a namespace that was just labelled are left to whoever labelled it.
     pub just_labelled: Mutex<HashMap<String, Instant>>,
-    /// Why which Deployment (by uid) was last said not to be enrolled.
-    pub unenrolled: Mutex<HashMap<String, String>>,
+    /// Why which Deployment (by namespace and name) of which uid was last said not to be enrolled.
+    pub unenrolled: Mutex<HashMap<Key, (String, String)>>,
 }
 
 impl Context {
@@ -145,6 +157,39 @@ impl Context {
         self.policies.get(&ObjectRef::new(&name))
     }
 
+    /// The policy that governs a Canary and its target, which the Canary names, else the target, else their namespace.
+    /// A generated Canary only remembers what its target named.
+    pub fn policy_of(&self, canary: &Canary, target: Option<&Value>) -> Option<Arc<CanaryPolicy>> {
+        self.policy(canary.namespace_name(), named_policy(canary, target))
+    }
+
+    /// The Canary with what its policy adds. Where nobody opted in and none is named, a Canary is what it says, as in
+    /// Flagger.
+    pub fn completed(&self, canary: Arc<Canary>) -> Arc<Canary> {
+        let target = self.target(&canary);
+        let named = named_policy(&canary, target.as_ref()).is_some();
+        if is_generated(&canary) || !named && !self.enabled(canary.namespace_name()) {
+            return canary;
+        }
+        let Some(policy) = self.policy_of(&canary, target.as_ref()) else {
+            return canary;
+        };
+        let around = Around {
+            default_provider: &self.defaults.provider,
+            user_route: false, // a live one is used, and no other is made
+        };
+        let all = effective(&canary, Some(&policy.spec), around);
+        if all.inherited.is_empty() && all.left_out.is_empty() {
+            return canary;
+        }
+        Arc::new(all.canary)
+    }
+
+    fn target(&self, canary: &Canary) -> Option<Value> {
+        let kind = Kind::of(Workload::parse(&canary.spec.target_ref.kind)?);
+        self.cache.get(kind, canary.namespace_name(), canary.target_name())
+    }
+
     /// The Canaries of a namespace.
     pub fn canaries_of(&self, namespace: &str) -> Vec<Arc<Canary>> {
         self.named(namespace, self.index.of_namespace(namespace))
@@ -187,6 +232,15 @@ impl Context {
             .iter()
             .flat_map(|deployment| self.index.of_deployment(namespace, text(deployment, "/metadata/name")))
             .collect()
+    }
+}
+
+fn named_policy<'a>(canary: &'a Canary, target: Option<&'a Value>) -> Option<&'a str> {
+    let own = canary.annotations().get(labels::POLICY).map(String::as_str);
+    match target {
+        Some(target) if is_generated(canary) => annotation(target, labels::POLICY),
+        Some(target) => own.or_else(|| annotation(target, labels::POLICY)),
+        None => own,
     }
 }
 

@@ -3,10 +3,11 @@
 use super::{
     half::Half,
     live::{Live, label},
+    trouble,
     wanted::{Decides, decides, wanted},
 };
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Scaler, State, Target, Wishes},
+    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, State, Target, Wishes},
     api::labels::{self, TargetState},
     plan::{
         Blueprint, Selector, Workload,
@@ -208,7 +209,15 @@ fn primary(primary: &Value, live: &Live, blueprint: &Blueprint, threshold: u32) 
         fixed: !blueprint.workload.is_counted(),
         revision: primary_revision(primary).map(str::to_owned),
         edited: false,
-        rollout: half.rollout(threshold),
+        rollout: with_refusal(half.rollout(threshold), primary),
         endpoints: service.map(|service| half.endpoints(service, Some(&own))),
+    }
+}
+
+// What keeps pods from being created is the better reason.
+fn with_refusal(rollout: Rollout, workload: &Value) -> Rollout {
+    match (rollout, trouble::quota(workload)) {
+        (Rollout::Waiting(why), Some(refused)) => Rollout::Waiting(format!("{why}: {refused}")),
+        (rollout, _) => rollout,
     }
 }

@@ -15,7 +15,7 @@ use super::{
     write::version,
 };
 use crate::{
-    analysis::{self, Decision, Note, Stage, State, Subject},
+    analysis::{self, Decision, Note, Observation, Rollout, Stage, State, Subject},
     api::{
         Canary,
         canary::{
@@ -179,7 +179,9 @@ async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Resu
         field_manager: Some(labels::FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
-    let stored = api.replace_status(&key.1, &params, &next).await?;
+    let mut stored = api.replace_status(&key.1, &params, &next).await?;
+    // What was stored is what somebody wrote; this one is completed by its policy, alerts and hooks too.
+    stored.spec = next.spec;
     if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
         context.written.lock().insert(key, version);
     }
@@ -243,18 +245,43 @@ pub async fn not_released(
     unstepped(context, canary, &trouble, now).await
 }
 
-/// A Canary whose target is not there: primary, if it serves, goes on.
+/// What a Canary whose target is not there says to people.
+pub fn missing(canary: &Canary) -> Trouble {
+    let (kind, name) = (&canary.spec.target_ref.kind, canary.target_name());
+    Trouble {
+        reason: "TargetMissing",
+        message: format!("{kind} {name}.{} does not exist", canary.namespace_name()),
+        stalled: false,
+    }
+}
+
+/// What a promotion that primary does not follow says to people: who serves meanwhile, and the ways out.
+pub fn stuck(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
+    if !state.is_stuck() {
+        return None;
+    }
+    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
+    let why = match seen.primary.as_ref().map(|primary| &primary.rollout) {
+        Some(Rollout::Waiting(why) | Rollout::Failed(why)) => why.as_str(),
+        Some(Rollout::Ready) | None => "it is not ready",
+    };
+    Some(Trouble {
+        reason: "PrimaryNotReady",
+        message: format!(
+            "{target}-primary cannot follow the promotion: {why}. {kind} {target} runs the verified revision and serves \
+             everybody meanwhile; make room for {target}-primary, or apply {kind} {target} with another revision"
+        ),
+        stalled: true,
+    })
+}
+
+/// A Canary whose target is not there and never was.
 pub async fn target_missing(
     context: &Context,
     canary: &Canary,
     now: Timestamp,
 ) -> Result<Option<Duration>, kube::Error> {
-    let (kind, name) = (&canary.spec.target_ref.kind, canary.target_name());
-    let trouble = Trouble {
-        reason: "TargetMissing",
-        message: format!("{kind} {name}.{} does not exist", canary.namespace_name()),
-        stalled: false,
-    };
+    let trouble = missing(canary);
     // Canary and target come in any order in one apply.
     let until = canary
         .creation_timestamp()

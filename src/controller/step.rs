@@ -21,18 +21,19 @@ use super::{
     write::{is_stale, version},
 };
 use crate::{
-    analysis::{self, Observation, Rollout, Stage, State},
-    api::{Canary, labels},
+    analysis::{self, Decision, Observation, Rollout, Stage, State},
+    api::{Canary, canary::conditions::Trouble},
     metrics::Severity,
     plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, rules, template},
 };
 use jiff::Timestamp;
-use kube::ResourceExt;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How often a hand-written Canary looks whether the generated one before it is gone.
 const HANDED_OVER: Duration = Duration::from_millis(500);
+/// From here on it is looked up why a target that is to serve again does not start.
+const SLOW_EXIT: Duration = Duration::from_secs(5);
 /// After an error that no event will follow.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -48,11 +49,17 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         context.primaries.forget(&key);
         context.timers.forget(&key);
         context.missed.lock().remove(&key);
+        context.failures.forget(&key);
         hooks::forget(&context, &key);
+        let left = context.index.count(&key.0);
+        context.gauges.forget(&context.metrics, &key, left);
         return None;
     };
     match attempt(&context, &key, canary.clone()).await {
-        Ok(wake) => wake,
+        Ok(wake) => {
+            context.failures.forget(&key);
+            wake
+        }
         Err(kube::Error::Api(status)) if status.code == 403 => {
             context
                 .events
@@ -62,7 +69,12 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         Err(error) if is_stale(&error) => Some(Duration::from_millis(200)),
         Err(error) => {
             tracing::error!(canary = format!("{}.{}", key.1, key.0), %error, "step failed, trying again");
-            Some(RETRY)
+            let (pause, new) = context.failures.note(&key, &error.to_string());
+            if let (kube::Error::Api(status), true) = (&error, new) {
+                let message = format!("Cannot go on, the API server refuses a write: {}", status.message);
+                context.events.record(&*canary, Severity::Warning, message);
+            }
+            Some(pause)
         }
     }
 }
@@ -71,38 +83,31 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if !context.cache.complete(&key.0) || is_older_than_written(context, key, &canary) {
         return Ok(Some(RETRY));
     }
-    match takeover::place(&canary, &context.canaries_of(&key.0)) {
-        Place::Predecessor(heir) if takeover::can_go(&canary) => {
-            takeover::hand_over(context, &canary, &heir).await?;
-            return Ok(None);
-        }
-        Place::Heir(_) if is_leaving(&canary) => {
-            finish::release(context, &canary).await?;
-            return Ok(None);
-        }
-        Place::Heir(acting) => {
-            // At rest it has no event of its own that would show it its heir.
-            context.queue.send(self::key(&acting));
-            return Ok(Some(HANDED_OVER));
-        }
-        Place::Alone | Place::Predecessor(_) => {}
-    }
-    if finish::released_at_once(context, &canary).await? {
-        return Ok(None);
+    if let Some(wake) = is_another_ones_turn(context, key, &canary).await? {
+        return Ok(wake);
     }
     let now = as_stored(Timestamp::now());
+    let canary = context.completed(canary);
+    finish::show_first(context, &canary, &status::state(&canary, now));
     let mut blueprint = match plan::blueprint(&canary, &context.defaults) {
         Ok(blueprint) => blueprint,
         Err(why) => return record::not_released(context, &canary, why, now).await,
     };
     let mut live = gather(context, &canary, &blueprint);
-    live.configs = configs(context, &canary, &live);
-    let anothers = |target: &&Value| sweep::is_anothers(&canary, target, sweep::adopts(context, &key.0, target));
-    let Some(target) = live.target.as_ref().filter(|target| !anothers(target)) else {
-        return without_target(context, &canary, now).await;
+    let anothers = |target: &Value| sweep::is_anothers(&canary, target, sweep::adopts(context, &key.0, target));
+    live.target = live.target.take().filter(|target| !anothers(target));
+    let absent = match &live.target {
+        Some(_) => None,
+        None => match without_target(context, &canary, now).await? {
+            Absence::Over(wake) => return Ok(wake),
+            Absence::Lasts(trouble, wake) => Some((trouble, wake)),
+        },
     };
-    context.missed.lock().remove(key);
-    let selector = match selector(Some(target), &live, &blueprint, &context.defaults.selector_labels) {
+    if absent.is_none() {
+        context.missed.lock().remove(key);
+    }
+    live.configs = configs(context, &canary, &live);
+    let selector = match selector(&live, &blueprint, &context.defaults.selector_labels) {
         Ok(selector) => selector,
         Err(why) => return record::not_released(context, &canary, why.to_string(), now).await,
     };
@@ -112,7 +117,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     context.timers.resume(key, canary.status.as_ref(), &mut state);
     live.configs.in_terms_of_now(&mut state, live.target.as_ref());
     let seen = look(context, key, &canary, &live, &selector, &blueprint, &state).await;
-    let policy = context.policy(&key.0, canary.annotations().get(labels::POLICY).map(String::as_str));
+    let policy = context.policy_of(&canary, live.target.as_ref());
     let rules = rules(
         &canary,
         policy.as_ref().map(|p| &p.spec),
@@ -128,17 +133,23 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         seen: &seen,
     };
     let (writes, conflicts) = difference(&decision.world, pair);
+    let (absence, missed) = absent.unzip();
     let recorded = Recorded {
         live: &live,
         before: &state,
         decision: &decision,
         revision: seen.target.as_ref().map(|target| target.revision.as_str()),
-        template: template::revision(target),
-        trouble: record::trouble(&conflicts).or_else(|| record::left_alone(&canary, &decision.state)),
+        template: live.target.as_ref().and_then(template::revision),
+        trouble: record::trouble(&conflicts)
+            .or(absence)
+            .or_else(|| record::stuck(&canary, &decision.state, &seen))
+            .or_else(|| record::left_alone(&canary, &decision.state)),
         now,
     };
     let announced = recorded.store(context, &canary).await?;
-    advise(context, &canary, (target, &selector), &state, &decision.state);
+    if let Some(target) = &live.target {
+        advise(context, &canary, (target, &selector), &state, &decision.state);
+    }
     if decision.take_annotations {
         hooks::take_annotations(context, key, &canary).await?;
     }
@@ -148,28 +159,58 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         finish::release(context, &canary).await?;
         return Ok(None);
     }
+    ask(context, key, &canary, &decision, (&live, &blueprint, &seen));
+    let wake = decision.wake.into_iter().chain(announced).min();
+    let wake = wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+    let again = [awaited.then_some(RETRY), context.primaries.pause(key), missed.flatten()];
+    Ok(wake.into_iter().chain(again.into_iter().flatten()).min())
+}
+
+// Whether another Canary acts for the target, or none is to any more; then when to look again.
+async fn is_another_ones_turn(
+    context: &Arc<Context>,
+    key: &Key,
+    canary: &Arc<Canary>,
+) -> Result<Option<Option<Duration>>, kube::Error> {
+    match takeover::place(canary, &context.canaries_of(&key.0)) {
+        Place::Predecessor(heir) if takeover::can_go(canary) => {
+            takeover::hand_over(context, canary, &heir).await?;
+            return Ok(Some(None));
+        }
+        Place::Heir(_) if is_leaving(canary) => {
+            finish::release(context, canary).await?;
+            return Ok(Some(None));
+        }
+        Place::Heir(acting) => {
+            // At rest it has no event of its own that would show it its heir.
+            context.queue.send(self::key(&acting));
+            return Ok(Some(Some(HANDED_OVER)));
+        }
+        Place::Alone | Place::Predecessor(_) => {}
+    }
+    Ok(finish::released_at_once(context, canary).await?.then_some(None))
+}
+
+// Hooks and checks, which answer to a later step.
+fn ask(
+    context: &Arc<Context>,
+    key: &Key,
+    canary: &Arc<Canary>,
+    decision: &Decision,
+    (live, blueprint, seen): (&Live, &Blueprint, &Observation),
+) {
     for question in &decision.questions {
-        hooks::ask(
-            context,
-            key,
-            &canary,
-            (&decision.state, &seen.answers),
-            question.clone(),
-        );
+        hooks::ask(context, key, canary, (&decision.state, &seen.answers), question.clone());
     }
     if let Some(due) = decision.ask {
         let check = checks::Check {
-            pods: pods::pattern(&live, &blueprint, decision.state.last_applied.as_deref()),
+            pods: pods::pattern(live, blueprint, decision.state.last_applied.as_deref()),
             canary: canary.clone(),
             state: decision.state.clone(),
             due,
         };
         checks::start(context, key.clone(), check);
     }
-    let wake = decision.wake.into_iter().chain(announced).min();
-    let wake = wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
-    let again = context.primaries.pause(key);
-    Ok(wake.into_iter().chain(awaited.then_some(RETRY)).chain(again).min())
 }
 
 // The status keeps microseconds: an instant that is recorded and one that is compared with it must be the same, or a
@@ -189,17 +230,12 @@ fn is_leaving(canary: &Canary) -> bool {
 }
 
 // A core Service selects by itself. A primary that is not ours says nothing about our pods.
-fn selector(
-    target: Option<&Value>,
-    live: &Live,
-    blueprint: &Blueprint,
-    keys: &[String],
-) -> Result<Selector, SelectorError> {
+fn selector(live: &Live, blueprint: &Blueprint, keys: &[String]) -> Result<Selector, SelectorError> {
     if blueprint.workload == Workload::Service {
         return Ok(Selector::by_name(&blueprint.target));
     }
     let ours = |primary: &&Value| plan::primary_revision(primary).is_some() || is_a_canarys(primary);
-    Selector::of_pair(target, live.primary.as_ref().filter(ours), keys)
+    Selector::of_pair(live.target.as_ref(), live.primary.as_ref().filter(ours), keys)
 }
 
 fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
@@ -284,20 +320,30 @@ fn configs(context: &Context, canary: &Canary, live: &Live) -> Configs {
     found
 }
 
+// What becomes of a Canary whose target is not there.
+enum Absence {
+    /// Nothing more is to be done now.
+    Over(Option<Duration>),
+    /// There is a pair, which is to serve on; what to say of it, and when to look again.
+    Lasts(Trouble, Option<Duration>),
+}
+
 // Without a target there is nothing to release and primary serves on; a Canary that leaves has nothing to give back to.
-async fn without_target(context: &Context, canary: &Canary, now: Timestamp) -> Result<Option<Duration>, kube::Error> {
+async fn without_target(context: &Context, canary: &Canary, now: Timestamp) -> Result<Absence, kube::Error> {
     if is_leaving(canary) {
         finish::release(context, canary).await?;
-        return Ok(None);
+        return Ok(Absence::Over(None));
     }
-    if !sweep::is_generated(canary) {
-        return record::target_missing(context, canary, now).await;
+    let mut again = None;
+    if sweep::is_generated(canary) {
+        again = sweep::sweep(context, canary, now).await?;
+        if again.is_none() || !sweep::is_known(canary) {
+            return Ok(Absence::Over(again));
+        }
+    } else if !sweep::is_known(canary) {
+        return record::target_missing(context, canary, now).await.map(Absence::Over);
     }
-    let again = sweep::sweep(context, canary, now).await?;
-    if sweep::is_known(canary) && again.is_some() {
-        record::target_missing(context, canary, now).await?;
-    }
-    Ok(again)
+    Ok(Absence::Lasts(record::missing(canary), again))
 }
 
 async fn look(
@@ -335,12 +381,15 @@ async fn look(
             primary.rollout = Rollout::Waiting(String::from("somebody else changed its template"));
         }
     }
-    if let Some(target) = seen
-        .target
-        .as_mut()
-        .filter(|t| state.stage == Stage::Scaling && !t.rollout.is_ready())
-    {
-        target.trouble = trouble::of(context, live, state, canary.progress_deadline()).await;
+    let patience = match state.stage {
+        Stage::Scaling => Some(canary.progress_deadline()),
+        // Nothing else would say why somebody's deletion hangs.
+        Stage::LeavingScale => Some(SLOW_EXIT),
+        _ => None,
+    };
+    let waiting = seen.target.as_mut().filter(|t| !t.rollout.is_ready());
+    if let (Some(target), Some(patience)) = (waiting, patience) {
+        target.trouble = trouble::of(context, live, state, patience).await;
     }
     seen
 }

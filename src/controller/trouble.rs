@@ -92,8 +92,8 @@ fn capped(text: &str) -> String {
     text.chars().take(256).collect()
 }
 
-// No pod at all: the ReplicaSet could not make one, and the Deployment repeats why.
-fn quota(target: &Value) -> Option<String> {
+/// Why no pod could be made at all: the ReplicaSet was refused one, and its Deployment repeats the reason.
+pub fn quota(target: &Value) -> Option<String> {
     let conditions = target.pointer("/status/conditions")?.as_array()?;
     let failed = conditions
         .iter()

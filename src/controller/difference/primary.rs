@@ -26,7 +26,9 @@ struct Due {
 
 impl Pair<'_> {
     pub(super) fn primary(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let (Some(wish), Some(target)) = (&world.primary, &self.live.target) else {
+        // Of a target that was deleted, primary remembers what is not in the template.
+        let like = self.live.target.as_ref().or(self.live.primary.as_ref());
+        let (Some(wish), Some(target)) = (&world.primary, like) else {
             return self.resized(world, writes);
         };
         let Some(due) = self.due(wish) else {

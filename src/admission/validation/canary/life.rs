@@ -17,6 +17,15 @@ fn changed(report: &mut Report, new: &Canary, old: &Canary) {
         let why = format!("immutable while the phase is {phase}; wait for the end of the run or abort it first");
         report.forbidden("spec.targetRef", why);
     }
+    let busy = phase.in_run() || matches!(phase, Phase::Waiting | Phase::Terminating);
+    if busy && new.provider("") != old.provider("") {
+        let why = format!(
+            "immutable while the phase is {phase}: the run's weights are in the objects of {:?}; wait for the end of the run \
+             or abort it first",
+            old.provider("")
+        );
+        report.forbidden("spec.provider", why);
+    }
     let built = !matches!(phase, Phase::Unset | Phase::Initializing);
     if built && new.spec.target_ref == old.spec.target_ref && new.service_name() != old.service_name() {
         let why = format!(
