@@ -223,8 +223,12 @@ impl Door {
         .with_audit("decision", "apex")
     }
 
-    /// What the pods of production declare, as `-primary` has it. While a revision is being promoted, every port stays.
+    /// What the pods of production declare, as `-primary` has it. While a revision is being promoted, every port stays;
+    /// before anybody is served, what we guessed yields to what the author says.
     fn declared(&self, request: &Request, stage: Stage) -> Option<Declared> {
+        if stage == Stage::Building {
+            return None;
+        }
         let primary = Names::new(&request.name).primary;
         let noted = self.view.caches.service(&request.namespace, &primary)?;
         let noted = noted.annotations().get(DECLARED_PORTS).map(String::as_str);

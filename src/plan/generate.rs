@@ -17,7 +17,7 @@ use crate::{
     routing::{Names, Provider, httproute},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::{borrow::Borrow, collections::BTreeMap};
 use thiserror::Error;
 
@@ -235,17 +235,18 @@ fn users(services: &[impl Borrow<Value>]) -> impl Iterator<Item = &Value> {
 }
 
 // The selector the user wrote: on an apex of a pair, ours has taken its place.
-fn own_selector(service: &Value) -> Option<serde_json::Map<String, Value>> {
-    let recorded = service
-        .pointer("/metadata/annotations")
-        .and_then(|a| a.get(ORIGINAL_SELECTOR))
-        .and_then(Value::as_str);
-    let recorded = recorded.and_then(|text| serde_json::from_str::<Value>(text).ok());
+fn own_selector(service: &Value) -> Option<Map<String, Value>> {
+    let recorded = recorded(service);
     recorded
         .as_ref()
         .or(service.pointer("/spec/selector"))?
         .as_object()
         .cloned()
+}
+
+fn recorded(service: &Value) -> Option<Value> {
+    let annotations = service.pointer("/metadata/annotations");
+    serde_json::from_str(annotations?.get(ORIGINAL_SELECTOR)?.as_str()?).ok()
 }
 
 fn service_name(service: &Value) -> &str {
@@ -263,7 +264,12 @@ fn service(
     known: Option<&CanaryService>,
 ) -> Result<Option<CanaryService>, NotEnrolled> {
     let name = service_name(target);
-    if let Some(apex) = apex(target, name, services)? {
+    // One that we hold for it is its own, whatever selector its author has given it since.
+    let held = |service: &&Value| {
+        let named = known.is_some_and(|known| known.name.as_deref().unwrap_or(name) == service_name(service));
+        named && recorded(service).is_some()
+    };
+    if let Some(apex) = apex(target, name, services)?.or_else(|| users(services).find(held)) {
         return Ok(from_service(apex, name, known));
     }
     let service = from_containers(target, policy, known);

@@ -261,3 +261,16 @@ fn what_cannot_be_paired_says_why() {
     let worker = json!({"metadata": {"name": "job", "namespace": "shop"}, "spec": {"template": {"spec": {"containers": [{"name": "job"}]}}}});
     assert_eq!(canary(&worker, &policy(), NONE, NONE, None).unwrap().spec.service, None);
 }
+
+#[test]
+fn a_service_that_is_held_for_the_app_stays_its_own() {
+    let mut service = users_service(json!({"selector": {"app": "web-primary"}, "ports": [{"port": 80}]}));
+    service["metadata"]["annotations"] = json!({ORIGINAL_SELECTOR: r#"{"app":"maintenance"}"#});
+    let known = CanaryService {
+        port: Number(80.0),
+        ..CanaryService::default()
+    };
+    let made = |known: Option<&CanaryService>| canary(&target(), &policy(), &[service.clone()], NONE, known);
+    assert_eq!(made(Some(&known)).unwrap().spec.service.unwrap().port(), Some(80));
+    assert_eq!(made(None).unwrap_err(), NotEnrolled::NameTaken("web".into()));
+}
