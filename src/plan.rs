@@ -14,6 +14,7 @@ pub mod hash;
 pub mod history;
 pub mod inverse;
 pub mod overrides;
+pub mod ports;
 mod primary;
 mod query;
 pub mod reach;
@@ -35,6 +36,6 @@ pub use primary::{COPIED, REVISION_ANNOTATION, all_at_once, own_strategy, primar
 pub use resolve::{Defaults, blueprint, rules};
 pub use route::route;
 pub use selector::{Selector, SelectorError};
-pub use services::{ServiceRole, apex_selector, service, services};
+pub use services::{ServiceRole, apex_selector, serves_alike, service, services};
 pub use strategy::exposure;
 pub use workload::Workload;

@@ -179,7 +179,8 @@ impl View {
         let namespace = request.namespace.as_str();
         let (services, routes) = (self.caches.services(namespace), self.caches.routes(namespace));
         let target = located(&request.object, request);
-        let canary = generate::canary(&target, &policy, &services, &routes).map_err(|reason| reason.to_string())?;
+        let canary =
+            generate::canary(&target, &policy, &services, &routes, None).map_err(|reason| reason.to_string())?;
         self.plan(&target, canary)
     }
 

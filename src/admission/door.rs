@@ -11,10 +11,12 @@ use super::validation::Lookup;
 use super::{announce, canaries, daemonsets, kinds, primaries, routes, scale, services};
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
+use crate::plan::ports::{DECLARED_PORTS, Declared};
 use crate::plan::{Autoscaler, Workload};
 use crate::routing::{Names, Traffic};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use kube::ResourceExt;
 use std::sync::Arc;
 
 /// Everything the entries need.
@@ -206,16 +208,36 @@ impl Door {
             None if self.filled().is_err() => Stage::Building,
             None => return Response::allow().with_audit("decision", "plain"),
         };
+        let declared = self.declared(request, stage);
         let apex = services::Apex {
             ours: self.view.is_ours(request),
             stage,
+            declared: declared.as_ref(),
         };
-        let patch = services::mutate(request, apex);
+        let held = services::mutate(request, apex);
         Response {
-            patch,
+            patch: held.patch,
             ..Response::default()
         }
+        .with_warnings(held.warnings)
         .with_audit("decision", "apex")
+    }
+
+    /// What the pods of production declare, as `-primary` has it. While a revision is being promoted, every port stays;
+    /// before anybody is served, what we guessed yields to what the author says.
+    fn declared(&self, request: &Request, stage: Stage) -> Option<Declared> {
+        if stage == Stage::Building {
+            return None;
+        }
+        let primary = Names::new(&request.name).primary;
+        let noted = self.view.caches.service(&request.namespace, &primary)?;
+        let noted = noted.annotations().get(DECLARED_PORTS).map(String::as_str);
+        Some(
+            noted
+                .filter(|_| stage != Stage::Promoting)
+                .map(Declared::parse)
+                .unwrap_or_default(),
+        )
     }
 
     fn hold_route(&self, request: &Request) -> Result<Response, Internal> {
@@ -230,11 +252,18 @@ impl Door {
                 intent: intent(canary),
             })
             .collect();
-        let patch = routes::mutate(request, &pairs, self.view.is_ours(request));
+        let ours = self.view.is_ours(request);
+        let patch = routes::mutate(request, &pairs, ours);
+        let warnings = if ours {
+            Vec::new()
+        } else {
+            routes::warnings(request, &pairs)
+        };
         Ok(Response {
             patch,
             ..Response::default()
         }
+        .with_warnings(warnings)
         .with_audit("decision", "route"))
     }
 

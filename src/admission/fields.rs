@@ -8,7 +8,8 @@ use super::patch::{PatchOp, token};
 use crate::api::labels;
 use serde_json::{Map, Value, json};
 
-/// A field as a path of names, without the `f:` of `fieldsV1`: `["spec", "replicas"]`.
+/// A field as a path of names, without the `f:` of `fieldsV1`: `["spec", "replicas"]`. An item of a list is named by its
+/// key, as there: `k:{"port":80,"protocol":"TCP"}`.
 pub type Path<'a> = &'a [&'a str];
 
 /// Operations that take `paths` out of every entry of `object`'s managedFields.
@@ -119,7 +120,15 @@ pub fn claims<'a>(object: &'a Value, path: Path<'_>) -> Vec<&'a Value> {
 // What an entry owns at or below `path`.
 fn at<'a>(entry: &'a Value, path: Path<'_>) -> Option<&'a Value> {
     path.iter()
-        .try_fold(entry.get("fieldsV1")?, |at, name| at.get(format!("f:{name}")))
+        .try_fold(entry.get("fieldsV1")?, |at, name| at.get(member(name)))
+}
+
+fn member(name: &str) -> String {
+    if name.starts_with("k:") {
+        name.to_owned()
+    } else {
+        format!("f:{name}")
+    }
 }
 
 fn owns(entry: &Value, path: Path<'_>) -> bool {
@@ -172,7 +181,7 @@ pub fn owned(object: &Value, path: Path<'_>, of: impl Fn(&Value) -> bool) -> boo
 /// that would have been left empty. `None` when nothing there owns it.
 fn take(fields: &mut Value, path: Path<'_>) -> Option<String> {
     let (name, rest) = path.split_first()?;
-    let key = format!("f:{name}");
+    let key = member(name);
     let members = fields.as_object_mut()?;
     if rest.is_empty() {
         members.remove(&key)?;

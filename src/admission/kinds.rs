@@ -7,6 +7,7 @@ use super::server::Internal;
 use super::validation::{self, Findings, Lookup, ServiceFacts, World};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::Selector;
+use crate::plan::generate::crowded;
 use crate::routing::{Names, httproute};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
@@ -120,6 +121,7 @@ fn canary_world(request: &Request, canary: &Canary, view: &View) -> World {
         canaries: view.canaries(&request.namespace),
         services: services.iter().map(|service| facts(service, canary)).collect(),
         unmirrored: unmirrored(canary, &routes),
+        crowded: crowded(canary, &routes),
         user_route: routes.iter().any(|route| httproute::refers_to(route, &names)),
         ..cluster_world(view)
     }

@@ -42,6 +42,33 @@ pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
     ops
 }
 
+/// What the writer of a route should know: weights of halves that are not used, because those of the run are.
+pub fn warnings(request: &Request, pairs: &[Pair]) -> Vec<String> {
+    if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
+        return Vec::new();
+    }
+    let (old, sent) = (&request.old_object, &request.object);
+    let unused = pairs.iter().filter_map(|pair| {
+        let names = &pair.names;
+        let split = httproute::refers_to(old, names) && httproute::is_split(old, names);
+        let live = httproute::traffic(old, names, &pair.exposure, pair.intent).filter(|_| split)?;
+        let plain = Exposure::default();
+        let wish = httproute::traffic(sent, names, &plain, None).filter(|_| httproute::names_a_half(sent, names))?;
+        (wish.weights != live.weights).then(|| {
+            format!(
+                "coalmine: HTTPRoute {}: its weights of {} and {} stay at {}/{}, as the release wants them; those that were \
+                 sent are not used; to end a release, apply the revision before",
+                request.object_name(),
+                names.primary,
+                names.canary,
+                live.primary(),
+                live.canary()
+            )
+        })
+    });
+    unused.collect()
+}
+
 /// The rules to store instead of those sent; nothing when they carry the right traffic already.
 fn kept(old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
     // A route that names the apex only is not ours yet.
@@ -168,6 +195,23 @@ mod tests {
     #[test]
     fn a_manifest_with_weights_of_its_own_gets_the_live_ones() {
         assert_eq!(run(&split(30), &split(0), false), split(30));
+    }
+
+    #[test]
+    fn weights_that_are_not_used_are_told_once() {
+        let told = |sent: &Value| {
+            let request = Request {
+                operation: Operation::Update,
+                old_object: split(30),
+                object: sent.clone(),
+                ..Request::default()
+            };
+            warnings(&request, &pairs())
+        };
+        let [line] = told(&split(0)).try_into().unwrap();
+        assert!(line.contains("stay at 70/30"), "{line}");
+        assert!(told(&split(30)).is_empty());
+        assert!(told(&route(json!([{"name": "shop", "port": 80}]))).is_empty());
     }
 
     #[test]

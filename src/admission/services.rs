@@ -1,4 +1,4 @@
-//! The apex Service keeps the selector of the side that serves, whoever re-applies it. Pure.
+//! The apex Service keeps the selector of the side that serves, and its ports, whoever re-applies it. Pure.
 
 use super::deployments::Stage;
 use super::fields;
@@ -6,37 +6,91 @@ use super::patch::{PatchOp, string_map};
 use super::review::{Operation, Request};
 use crate::api::labels;
 use crate::plan::generate::ORIGINAL_SELECTOR;
-use serde_json::Value;
+use crate::plan::ports::{self, AT_ONCE, Declared, Wanted};
+use serde_json::{Map, Value};
 
 /// Who writes an apex Service, and where its Canary stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Apex {
+pub struct Apex<'a> {
     /// The writer is one of our own accounts.
     pub ours: bool,
     /// Of the Canary whose apex this is.
     pub stage: Stage,
+    /// The ports that the pods of production declare; `None` while there are none.
+    pub declared: Option<&'a Declared>,
 }
 
-/// The patch for an UPDATE of an apex.
+/// What becomes of a write.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Held {
+    /// What is stored otherwise than it was sent.
+    pub patch: Vec<PatchOp>,
+    /// What the writer should know.
+    pub warnings: Vec<String>,
+}
+
+/// What becomes of an UPDATE of an apex.
 ///
-/// Once a pair serves, what is stored as selector is ours: it stays, and a different one that was sent is recorded. The
-/// selector leaves every owner's list, also on our own writes, so that appliers never conflict. A Service that we
-/// generated becomes the user's with the first write that is not ours.
-pub fn mutate(request: &Request, apex: Apex) -> Vec<PatchOp> {
+/// Once a pair serves, what is stored as selector is ours: it stays, and a different one that was sent is recorded. So does
+/// a targetPort that the pods of production do not declare: it waits for the promotion of a revision that has it. Both
+/// leave every owner's list, also on our own writes, so that appliers never conflict. A Service that we generated becomes
+/// the user's with the first write of its spec that is not ours.
+pub fn mutate(request: &Request, apex: Apex<'_>) -> Held {
+    let mut held = Held::default();
     if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
-        return Vec::new();
+        return held;
     }
     let (old, new) = (&request.old_object, &request.object);
     if !is_held(old, apex.stage) {
-        return Vec::new();
+        return held;
     }
-    let mut ops = Vec::new();
-    if !apex.ours {
-        ops.extend(keep_selector(old, new));
-        ops.extend(release(old, new));
+    let stored = if apex.ours {
+        ports::of(new).to_vec()
+    } else {
+        keep((old, new), apex.declared, &mut held)
+    };
+    if stored != ports::of(new) {
+        held.patch
+            .push(PatchOp::replace("/spec/ports", Value::Array(stored.clone())));
     }
-    ops.extend(fields::disown(new, &[&["spec", "selector"]]));
-    ops
+    held.patch.extend(disowned(new, &stored));
+    held
+}
+
+// What of somebody's write is stored otherwise; returns the ports to store.
+fn keep((old, new): (&Value, &Value), declared: Option<&Declared>, held: &mut Held) -> Vec<Value> {
+    let mut stored = ports::of(new).to_vec();
+    let mut notes = Vec::new();
+    keep_selector(old, new, &mut notes, held);
+    if takes_over(old, new) {
+        held.patch.extend(release(new));
+        stored = without_generated(old, new);
+    }
+    if let Some(declared) = declared {
+        stored = keep_ports((old, new), stored, declared, &mut notes, &mut held.warnings);
+    }
+    held.patch.extend(string_map(new, "/metadata/annotations", &notes));
+    stored
+}
+
+// The selector, and where each port leads.
+fn disowned(new: &Value, stored: &[Value]) -> Vec<PatchOp> {
+    let items: Vec<String> = stored.iter().map(item).collect();
+    let ports: Vec<[&str; 4]> = items
+        .iter()
+        .map(|item| ["spec", "ports", item.as_str(), "targetPort"])
+        .collect();
+    let selector: fields::Path<'_> = &["spec", "selector"];
+    let paths: Vec<fields::Path<'_>> = std::iter::once(selector)
+        .chain(ports.iter().map(|path| &path[..]))
+        .collect();
+    fields::disown(new, &paths)
+}
+
+// A port as `fieldsV1` calls it.
+fn item(port: &Value) -> String {
+    let (number, protocol) = port_key(port);
+    format!("k:{{\"port\":{number},\"protocol\":\"{protocol}\"}}")
 }
 
 /// Whether the stored selector is ours: a pair serves, or it is on the Service that we took it over or made it.
@@ -48,41 +102,117 @@ fn is_held(old: &Value, stage: Stage) -> bool {
     }
 }
 
-fn keep_selector(old: &Value, new: &Value) -> Vec<PatchOp> {
-    let (held, sent) = (old.pointer("/spec/selector"), new.pointer("/spec/selector"));
-    let mut ops = Vec::new();
-    let mut record = annotation(old, ORIGINAL_SELECTOR).map(str::to_owned);
-    if held != sent {
-        record = sent.map(Value::to_string).or(record);
-        match held {
-            Some(held) => ops.push(PatchOp::add("/spec/selector", held.clone())),
-            None => ops.push(PatchOp::remove("/spec/selector")),
+type Notes = Vec<(String, Option<String>)>;
+
+fn keep_selector(old: &Value, new: &Value, notes: &mut Notes, held: &mut Held) {
+    let (ours, sent) = (old.pointer("/spec/selector"), new.pointer("/spec/selector"));
+    let known = annotation(old, ORIGINAL_SELECTOR);
+    let mut record = known.map(str::to_owned);
+    if ours != sent {
+        record = meant(new, ours, sent).map(|selector| selector.to_string()).or(record);
+        match ours {
+            Some(ours) => held.patch.push(PatchOp::add("/spec/selector", ours.clone())),
+            None => held.patch.push(PatchOp::remove("/spec/selector")),
+        }
+        if record.as_deref() != known && label(old, labels::GENERATED).is_none() {
+            held.warnings.push(format!(
+                "coalmine: Service {}: its selector follows the side that serves, so the one that was sent is only noted and \
+                 comes back when the app leaves; to move users by hand, delete the Canary first",
+                name(new)
+            ));
         }
     } else if let Some(sent) = annotation(new, ORIGINAL_SELECTOR) {
         // Our own output coming round again.
         record = Some(sent.to_owned());
     }
-    if let Some(record) = record {
-        ops.extend(string_map(
-            new,
-            "/metadata/annotations",
-            &[(ORIGINAL_SELECTOR.to_owned(), Some(record))],
+    notes.extend(record.map(|record| (ORIGINAL_SELECTOR.to_owned(), Some(record))));
+}
+
+// A client that merges maps (`kubectl apply`) sends what of our own it found beside what its author wrote.
+fn meant(new: &Value, ours: Option<&Value>, sent: Option<&Value>) -> Option<Value> {
+    let sent = sent?;
+    let manifest = fields::last_manifest(new);
+    let written = manifest.as_ref().and_then(|m| m.pointer("/spec/selector")?.as_object());
+    let merged = |written: &Map<String, Value>| {
+        let found = |key: &String, value: &Value| ours.and_then(|ours| ours.get(key)) == Some(value);
+        let rest = |(key, value): (&String, &Value)| written.get(key) == Some(value) || found(key, value);
+        sent.as_object().is_some_and(|sent| {
+            written.iter().all(|(key, value)| sent.get(key) == Some(value)) && sent.iter().all(rest)
+        })
+    };
+    Some(
+        written
+            .filter(|written| merged(written))
+            .map_or_else(|| sent.clone(), |w| Value::Object(w.clone())),
+    )
+}
+
+// The ports that are stored of those `sent`; what waits goes into the notes, and is told.
+fn keep_ports(
+    (old, new): (&Value, &Value),
+    sent: Vec<Value>,
+    declared: &Declared,
+    notes: &mut Notes,
+    warnings: &mut Vec<String>,
+) -> Vec<Value> {
+    if ports::at_once(new) {
+        notes.push((Wanted::ANNOTATION.to_owned(), None));
+        return sent;
+    }
+    let (stored, mut wanted) = ports::held(ports::of(old), &sent, declared);
+    for port in sent.iter().filter(|port| wanted.get(port).is_some()) {
+        warnings.push(format!(
+            "coalmine: Service {name}: targetPort {} of port {} waits until a revision that has it is promoted, since the pods \
+             that serve do not declare it; at once: kubectl annotate service {name} {AT_ONCE}=now",
+            shown(&ports::target(port)),
+            port_key(port).0,
+            name = name(new),
         ));
     }
-    ops
+    // A write about something else leaves what waits; one that says the stored port again takes its wish back.
+    let waiting = Wanted::of(new);
+    for port in &sent {
+        if let Some(to) = waiting
+            .get(port)
+            .filter(|_| wanted.get(port).is_none() && !says_again(old, new, port))
+        {
+            wanted.insert(&ports::leading(port, to.clone()));
+        }
+    }
+    notes.push((Wanted::ANNOTATION.to_owned(), wanted.text()));
+    stored
+}
+
+fn says_again(old: &Value, new: &Value, port: &Value) -> bool {
+    let manifest = fields::last_manifest(new).filter(|_| fields::last_applied(new) != fields::last_applied(old));
+    let listed = manifest.as_ref().map(ports::of).unwrap_or_default();
+    let same = |one: &&Value| ports::key(one) == ports::key(port) && ports::target(one) == ports::target(port);
+    let item = item(port);
+    listed.iter().any(|one| same(&one)) || !fields::appliers(new, &["spec", "ports", &item, "targetPort"]).is_empty()
+}
+
+fn shown(target: &Value) -> String {
+    target.as_str().map_or_else(|| target.to_string(), str::to_owned)
+}
+
+/// Whether the Service that we generated is somebody else's now: another spec, or a manifest of its own. An annotation of
+/// a cloud's controller is neither.
+fn takes_over(old: &Value, new: &Value) -> bool {
+    label(old, labels::GENERATED).is_some()
+        && (old.get("spec") != new.get("spec")
+            || fields::last_applied(old) != fields::last_applied(new)
+            || !fields::appliers(new, &["spec"])
+                .iter()
+                .all(|manager| manager == labels::FIELD_MANAGER))
 }
 
 /// What we generated is let go: our marks and the owner reference go, so that nobody but the user deletes it.
-fn release(old: &Value, new: &Value) -> Vec<PatchOp> {
-    if label(old, labels::GENERATED).is_none() {
-        return Vec::new();
-    }
+fn release(new: &Value) -> Vec<PatchOp> {
     let mut changes = vec![(labels::GENERATED.to_owned(), None)];
     if label(new, labels::MANAGED_BY) == Some(labels::MANAGED_BY_FLAGGER) {
         changes.push((labels::MANAGED_BY.to_owned(), None));
     }
     let mut ops = string_map(new, "/metadata/labels", &changes);
-    ops.extend(drop_generated_ports(old, new));
     let owners = new.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let is_canary = |owner: &Value| owner.get("kind").and_then(Value::as_str) == Some("Canary");
     // From the last to the first, so that a removal does not shift what is still to be removed.
@@ -99,22 +229,24 @@ fn release(old: &Value, new: &Value) -> Vec<PatchOp> {
 }
 
 /// Ports merge by number, so an apply that brings other ones finds ours beside them, perhaps under its own name, which the
-/// API server refuses. What only we asked for goes, as long as the user asks for any.
-fn drop_generated_ports(old: &Value, new: &Value) -> Vec<PatchOp> {
-    let ports = |object: &Value| {
-        object
-            .pointer("/spec/ports")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
-    let (ours, sent) = (ports(old), ports(new));
+/// API server refuses. What only we asked for goes, as long as the user asks for any. An edit or a patch has seen the whole
+/// list, and means it.
+fn without_generated(old: &Value, new: &Value) -> Vec<Value> {
+    let (ours, sent) = (ports::of(old), ports::of(new));
+    let is_apply = fields::last_applied(old) != fields::last_applied(new) || newly_applied(old, new);
     let generated = |port: &Value| ours.iter().any(|one| port_key(one) == port_key(port)) && !asked_for(new, port);
     let left: Vec<Value> = sent.iter().filter(|port| !generated(port)).cloned().collect();
-    if left.is_empty() || left.len() == sent.len() {
-        return Vec::new();
+    if left.is_empty() || !is_apply {
+        return sent.to_vec();
     }
-    vec![PatchOp::replace("/spec/ports", Value::Array(left))]
+    left
+}
+
+fn newly_applied(old: &Value, new: &Value) -> bool {
+    let before = fields::appliers(old, &["spec", "ports"]);
+    let now = fields::appliers(new, &["spec", "ports"]);
+    now.iter()
+        .any(|manager| manager != labels::FIELD_MANAGER && !before.contains(manager))
 }
 
 fn port_key(port: &Value) -> (u64, String) {
@@ -128,20 +260,16 @@ fn port_key(port: &Value) -> (u64, String) {
 /// Whether the user's manifest has the port: by the annotation of client-side apply, or by ownership of server-side apply.
 fn asked_for(new: &Value, port: &Value) -> bool {
     let applied = fields::last_manifest(new).unwrap_or_default();
-    let listed = applied.pointer("/spec/ports").and_then(Value::as_array);
-    if listed.is_some_and(|ports| ports.iter().any(|one| port_key(one) == port_key(port))) {
+    if ports::of(&applied).iter().any(|one| port_key(one) == port_key(port)) {
         return true;
     }
-    let (number, protocol) = port_key(port);
-    let item = format!("k:{{\"port\":{number},\"protocol\":\"{protocol}\"}}");
-    let entries = new.pointer("/metadata/managedFields").and_then(Value::as_array);
-    entries.into_iter().flatten().any(|entry| {
-        entry.get("manager").and_then(Value::as_str) != Some(labels::FIELD_MANAGER)
-            && entry.get("operation").and_then(Value::as_str) == Some("Apply")
-            && entry
-                .pointer("/fieldsV1/f:spec/f:ports")
-                .is_some_and(|ports| ports.get(&item).is_some())
-    })
+    let owners = fields::appliers(new, &["spec", "ports", &item(port)]);
+    owners.iter().any(|manager| manager != labels::FIELD_MANAGER)
+}
+
+fn name(service: &Value) -> &str {
+    let name = service.pointer("/metadata/name").and_then(Value::as_str);
+    name.unwrap_or_default()
 }
 
 fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
@@ -153,132 +281,4 @@ fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::admission::patch::applied;
-    use serde_json::json;
-
-    const USERS: Apex = Apex {
-        ours: false,
-        stage: Stage::Rest,
-    };
-
-    fn request(old: Value, new: Value) -> Request {
-        Request {
-            operation: Operation::Update,
-            old_object: old,
-            object: new,
-            ..Request::default()
-        }
-    }
-
-    fn run(old: &Value, new: &Value, apex: Apex) -> Value {
-        let once = applied(new, &mutate(&request(old.clone(), new.clone()), apex)).unwrap();
-        let twice = applied(&once, &mutate(&request(old.clone(), once.clone()), apex)).unwrap();
-        assert_eq!(once, twice);
-        once
-    }
-
-    #[test]
-    fn a_re_apply_keeps_our_selector_and_records_the_users() {
-        let old = json!({"metadata": {}, "spec": {"selector": {"app": "shop-primary"}, "ports": [{"port": 80}]}});
-        let new = json!({
-            "metadata": {"managedFields": [{"manager": "m", "fieldsV1": {"f:spec": {"f:selector": {}, "f:ports": {}}}}]},
-            "spec": {"selector": {"app": "shop"}, "ports": [{"port": 81}]},
-        });
-        let after = run(&old, &new, USERS);
-        assert_eq!(
-            after["spec"],
-            json!({"selector": {"app": "shop-primary"}, "ports": [{"port": 81}]})
-        );
-        assert_eq!(
-            after["metadata"]["annotations"][ORIGINAL_SELECTOR],
-            json!(r#"{"app":"shop"}"#)
-        );
-        assert_eq!(
-            after["metadata"]["managedFields"][0]["fieldsV1"],
-            json!({"f:spec": {"f:ports": {}}})
-        );
-    }
-
-    #[test]
-    fn our_own_write_passes_and_owns_nothing() {
-        let old = json!({"spec": {"selector": {"app": "shop-primary"}}});
-        let new = json!({
-            "metadata": {"managedFields": [{"manager": "coalmine", "fieldsV1": {"f:spec": {"f:selector": {}}}}]},
-            "spec": {"selector": {"app": "shop"}},
-        });
-        let after = run(&old, &new, Apex { ours: true, ..USERS });
-        assert_eq!(
-            after,
-            json!({"metadata": {"managedFields": []}, "spec": {"selector": {"app": "shop"}}})
-        );
-    }
-
-    #[test]
-    fn what_we_generated_becomes_the_users() {
-        let metadata = json!({
-            "labels": {labels::GENERATED: "true", labels::MANAGED_BY: "flagger", "app": "shop"},
-            "ownerReferences": [{"kind": "Canary", "name": "shop"}, {"kind": "Other", "name": "x"}],
-        });
-        let old = json!({"metadata": metadata, "spec": {"selector": {"app": "shop-primary"}}});
-        let mut new = old.clone();
-        new["spec"]["selector"] = json!({"app": "shop"});
-        let after = run(&old, &new, USERS);
-        assert_eq!(after["metadata"]["labels"], json!({"app": "shop"}));
-        assert_eq!(
-            after["metadata"]["ownerReferences"],
-            json!([{"kind": "Other", "name": "x"}])
-        );
-        assert_eq!(after["spec"]["selector"], json!({"app": "shop-primary"}));
-    }
-
-    #[test]
-    fn the_ports_of_an_apply_take_the_place_of_those_we_guessed() {
-        let marks = json!({labels::GENERATED: "true"});
-        let old = json!({
-            "metadata": {"labels": marks},
-            "spec": {"selector": {"app": "shop-primary"}, "ports": [{"name": "http", "port": 9898, "protocol": "TCP"}]},
-        });
-        let applied = json!({"spec": {"ports": [{"name": "http", "port": 80}]}}).to_string();
-        let merged =
-            json!([{"name": "http", "port": 80, "protocol": "TCP"}, {"name": "http", "port": 9898, "protocol": "TCP"}]);
-        let mut new = old.clone();
-        new["spec"]["ports"] = merged.clone();
-        new["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": applied});
-        assert_eq!(
-            run(&old, &new, USERS)["spec"]["ports"],
-            json!([{"name": "http", "port": 80, "protocol": "TCP"}])
-        );
-
-        let both = json!({"spec": {"ports": [{"port": 80}, {"port": 9898}]}}).to_string();
-        new["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": both});
-        assert_eq!(run(&old, &new, USERS)["spec"]["ports"], merged);
-
-        let mut new = old.clone();
-        new["spec"]["ports"] = merged;
-        new["metadata"]["managedFields"] = json!([{"manager": "flux", "operation": "Apply", "fieldsV1": {"f:spec": {
-            "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {}}}}}]);
-        assert_eq!(
-            run(&old, &new, USERS)["spec"]["ports"],
-            json!([{"name": "http", "port": 80, "protocol": "TCP"}])
-        );
-    }
-
-    #[test]
-    fn a_users_service_is_left_alone_while_the_pair_is_built() {
-        let old = json!({"metadata": {}, "spec": {"selector": {"app": "shop"}}});
-        let new = json!({"metadata": {}, "spec": {"selector": {"app": "shop2"}}});
-        assert_eq!(
-            run(
-                &old,
-                &new,
-                Apex {
-                    stage: Stage::Building,
-                    ..USERS
-                }
-            ),
-            new
-        );
-    }
-}
+mod tests;

@@ -75,7 +75,7 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
         pair.twin(world, &mut writes, &mut conflicts);
     }
     pair.apex(world, &mut writes, &mut conflicts);
-    pair.routes(world, &mut writes);
+    pair.routes(world, &mut writes, &mut conflicts);
     pair.retired_twins(world, &mut writes);
     if world.primary.is_some() {
         pair.unblocked(&mut writes);
@@ -87,24 +87,6 @@ impl Pair<'_> {
     // What the target and primary are.
     fn kind(&self) -> Kind {
         Kind::of(self.blueprint.workload)
-    }
-
-    fn apply(
-        &self,
-        kind: Kind,
-        named: &'static str,
-        live: Option<&Value>,
-        wanted: Value,
-        writes: &mut Vec<Write>,
-        conflicts: &mut Vec<Conflict>,
-    ) {
-        match live {
-            Some(object) if !self.is_ours(object) => {
-                conflicts.push(Conflict::Name(named, text(object, "/metadata/name").to_owned()));
-            }
-            Some(object) if contains(object, &wanted) => {}
-            _ => writes.push(Write::Apply { kind, object: wanted }),
-        }
     }
 
     // Ours: made by us for this Canary, or for one that is gone, whose children the collector has not reached yet; or by

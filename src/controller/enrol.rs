@@ -250,7 +250,10 @@ async fn make(context: &Context, namespace: &str, target: &Value, known: Option<
         .flat_map(|service| context.cache.tied(Kind::HttpRoute, namespace, &service))
         .collect();
     let routes: Vec<&Value> = around.routes.iter().chain(&own).collect();
-    let mut canary = match generate::canary(target, &policy, around.services, &routes) {
+    let primary = known.and_then(|_| context.cache.get(Kind::Deployment, namespace, &primary_name(target)));
+    let promoted = generate::as_promoted(target, primary.as_ref(), &context.defaults.selector_labels);
+    let says = known.and_then(|known| known.spec.service.as_ref());
+    let mut canary = match generate::canary(&promoted, &policy, around.services, &routes, says) {
         Ok(canary) => canary,
         Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
         Err(why) => {
@@ -299,6 +302,10 @@ fn followed(context: &Context, target: &Value, known: &Canary, rendered: Canary)
         .extend(rendered.metadata.annotations.unwrap_or_default());
     next.spec = rendered.spec;
     Some(next)
+}
+
+fn primary_name(target: &Value) -> String {
+    format!("{}-primary", text(target, "/metadata/name"))
 }
 
 // Once per Deployment and reason, as an event on the Deployment.

@@ -3,7 +3,7 @@
 use super::configs::{Configs, Survey};
 use crate::{
     plan::{Blueprint, copies, history, revision::template_of, template},
-    routing::httproute,
+    routing::{Names, httproute},
 };
 use serde_json::Value;
 
@@ -59,6 +59,11 @@ impl Live {
         routes
             .filter(|route| httproute::refers_to(route, names) || is_ours(route))
             .collect()
+    }
+
+    /// The routes that send to the pair; one that is only called like the apex does not.
+    pub fn refers_to<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = &'a Value> {
+        self.routes.iter().filter(|route| httproute::refers_to(route, names))
     }
 
     /// The autoscalers that we made for this Canary.

@@ -56,14 +56,10 @@ pub fn observe(
     let names = blueprint.names.as_ref();
     let traffic = names.and_then(|names| {
         let expected = Some(state.intent);
-        let each = live.routes.iter();
+        let each = live.refers_to(names);
         agreed(each.map(|route| httproute::traffic(route, names, &blueprint.exposure, expected)))
     });
-    let split = names.is_some_and(|names| {
-        live.routes
-            .iter()
-            .any(|r| httproute::refers_to(r, names) && names_a_half(r, names))
-    });
+    let split = names.is_some_and(|names| live.routes.iter().any(|route| httproute::names_a_half(route, names)));
     Observation {
         target,
         primary,
@@ -75,8 +71,10 @@ pub fn observe(
             .and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
         traffic,
         // A route that names a half moves users, whatever the Canary's provider is by now.
-        routed: split || blueprint.provider.has_weights() && (blueprint.route.is_some() || !live.routes.is_empty()),
-        route_trouble: None,
+        routed: split
+            || blueprint.provider.has_weights()
+                && (blueprint.route.is_some() || names.is_some_and(|names| live.refers_to(names).next().is_some())),
+        route_trouble: route_trouble(live, blueprint),
         door,
         mirrors: live
             .routes
@@ -92,9 +90,11 @@ pub fn observe(
     }
 }
 
-fn names_a_half(route: &Value, names: &crate::routing::Names) -> bool {
-    let text = route.pointer("/spec/rules").map(Value::to_string).unwrap_or_default();
-    text.contains(&format!("{:?}", names.primary)) || text.contains(&format!("{:?}", names.canary))
+// Of a Canary without weights the routes are the user's alone.
+fn route_trouble(live: &Live, blueprint: &Blueprint) -> Option<String> {
+    let names = blueprint.names.as_ref().filter(|_| blueprint.provider.has_weights())?;
+    let mut routes = live.refers_to(names);
+    routes.find_map(|route| httproute::problem(route, names, &blueprint.exposure))
 }
 
 fn agreed(mut traffic: impl Iterator<Item = Option<Traffic>>) -> Option<Traffic> {

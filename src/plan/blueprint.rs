@@ -54,6 +54,8 @@ pub struct Blueprint {
     pub provider: Provider,
     /// The Services' first port.
     pub port: Option<Port>,
+    /// Whether we chose that port (of a generated Canary): where a revision does not have it, another is chosen.
+    pub port_is_ours: bool,
     /// `spec.service.portDiscovery`.
     pub port_discovery: bool,
     /// `spec.service.headless`.
@@ -120,6 +122,7 @@ impl Blueprint {
             names: None,
             provider: Provider::Kubernetes,
             port: None,
+            port_is_ours: false,
             port_discovery: false,
             headless: false,
             traffic_distribution: None,

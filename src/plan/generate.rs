@@ -1,8 +1,8 @@
 //! A Canary for a Deployment that has none: from a policy and from what the user already has.
 //!
-//! Ports come from the one Service that selects the pods, else from the containers; a route the user already has for that
-//! Service is used; a route is generated only where the policy's hostname template names a host, because a label must
-//! never publish something internal.
+//! Ports come from the one Service that selects the pods, else from the containers: of several, the one that a gateway can
+//! speak to. A route the user already has for that Service is used; a route is generated only where the policy's hostname
+//! template names a host, because a label must never publish something internal.
 
 use super::{REVISION_ANNOTATION, effective::default_analysis};
 use crate::{
@@ -13,10 +13,11 @@ use crate::{
         number::Number,
         policy::CanaryPolicy,
     },
+    plan::{Selector, ports, primary_revision, revision::template_of, strategy::exposure, template},
     routing::{Names, Provider, httproute},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::{borrow::Borrow, collections::BTreeMap};
 use thiserror::Error;
 
@@ -35,28 +36,37 @@ pub enum NotEnrolled {
     /// Several Services select its pods and none has its name.
     #[error("several Services select its pods ({0}) and none is named like it")]
     SeveralServices(String),
+    /// A Service that is not its own has the name that its own would need.
+    #[error("the Service {0} selects other pods or none, and its own would need that name; rename one of the two")]
+    NameTaken(String),
+    /// Its route has no room for what a release adds.
+    #[error("{0}")]
+    NoRoom(String),
     /// Something that two halves cannot share.
     #[error("{0}")]
     CannotBePaired(String),
 }
 
-/// The Canary for `target` by `policy`. `services` and `routes` are those of its namespace.
+/// The Canary for `target` by `policy`. `services` and `routes` are those of its namespace. `known` is what the Canary it
+/// has says of its Service: callers keep the port they know, and an app that had one does not become a worker because its
+/// containers have ceased to tell their ports.
 pub fn canary(
     target: &Value,
     policy: &CanaryPolicy,
     services: &[impl Borrow<Value>],
     routes: &[impl Borrow<Value>],
+    known: Option<&CanaryService>,
 ) -> Result<Canary, NotEnrolled> {
     let text = |pointer| target.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
     refuse(target, policy)?;
-    let apex = apex(target, name, services)?;
-    let service = service(target, name, namespace, policy, apex, routes);
-    let routed = service
+    let service = service(target, policy, services, known)?;
+    let service = service.map(|service| routed(service, (name, namespace), policy, routes));
+    let published = service
         .as_ref()
         .is_some_and(|s| s.gateway_refs.as_ref().is_some_and(|g| !g.is_empty()));
     let wanted = policy.spec.provider.clone();
-    let provider = if routed {
+    let provider = if published {
         wanted.unwrap_or_else(|| gateway_api().to_owned())
     } else {
         kubernetes().to_owned()
@@ -74,25 +84,65 @@ pub fn canary(
         analysis: Some(analysis),
         ..CanarySpec::default()
     };
+    let named = text(&format!("/metadata/annotations/{}", labels::POLICY.replace('/', "~1")));
+    let canary = marked(spec, (name, namespace), text("/metadata/uid"), named);
+    match crowded(&canary, routes) {
+        Some(why) => Err(NotEnrolled::NoRoom(why)),
+        None => Ok(canary),
+    }
+}
+
+// As generated, for the target with this uid and with a policy of its own, where it names one. The uid is empty while a
+// webhook mutates a new one; set, but not stored, while one validates it.
+fn marked(spec: CanarySpec, (name, namespace): (&str, &str), uid: &str, policy: &str) -> Canary {
     let mut canary = Canary::new(name, spec);
     canary.metadata.namespace = Some(namespace.to_owned());
     canary.metadata.labels = Some(BTreeMap::from([
         (labels::GENERATED.to_owned(), labels::TRUE.to_owned()),
         (labels::MANAGED_BY.to_owned(), labels::MANAGED_BY_FLAGGER.to_owned()),
     ]));
-    // Empty while a webhook mutates a new one; set, but not stored, while one validates it.
-    let uid = Some(text("/metadata/uid")).filter(|uid| !uid.is_empty());
-    let named = target
-        .pointer("/metadata/annotations")
-        .and_then(|all| all.get(labels::POLICY)?.as_str());
-    let annotations = [(labels::TARGET_UID, uid), (labels::POLICY, named)];
-    let annotations: BTreeMap<String, String> = annotations
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
-        .collect();
+    let own = [(labels::TARGET_UID, uid), (labels::POLICY, policy)];
+    let own = own.into_iter().filter(|(_, value)| !value.is_empty());
+    let annotations: BTreeMap<String, String> = own.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     canary.metadata.annotations = (!annotations.is_empty()).then_some(annotations);
     canary.metadata.finalizers = Some(vec![labels::FINALIZER.to_owned()]);
-    Ok(canary)
+    canary
+}
+
+/// Why a route that exists has no room for what the analysis of `canary` adds to it.
+pub fn crowded(canary: &Canary, routes: &[impl Borrow<Value>]) -> Option<String> {
+    let (names, exposure) = (Names::new(canary.service_name()), exposure(canary));
+    let mut routes = routes.iter().map(Borrow::borrow);
+    routes.find_map(|route| {
+        let room = httproute::refers_to(route, &names).then(|| httproute::crowded(route, &names, &exposure));
+        room.flatten()
+    })
+}
+
+/// The target as far as it is promoted: what a Canary is rendered from. A revision that is not verified, or has failed,
+/// says nothing about how production is reached.
+pub fn as_promoted(target: &Value, primary: Option<&Value>, keys: &[String]) -> Value {
+    let mut promoted = target.clone();
+    let of = |workload: &Value| primary_revision(workload).map(|revision| template_of(revision).to_owned());
+    let Some(primary) = primary.filter(|primary| of(primary).is_some() && of(primary) != template::revision(target))
+    else {
+        return promoted;
+    };
+    let Some(template) = primary.pointer("/spec/template") else {
+        return promoted;
+    };
+    let mut template = template.clone();
+    let pods = Selector::of_pair(None, Some(primary), keys).map(|pair| pair.target_labels());
+    if let (Ok(pods), Some(labels)) = (
+        pods,
+        template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut),
+    ) {
+        labels.extend(pods);
+    }
+    if let Some(spec) = promoted.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.insert("template".to_owned(), template);
+    }
+    promoted
 }
 
 fn gateway_api() -> &'static str {
@@ -145,36 +195,26 @@ fn has_host_port(containers: Option<&Value>) -> bool {
         .any(|port| port.get("hostPort").and_then(Value::as_u64).unwrap_or(0) > 0)
 }
 
-/// The Service users call: the only one that selects the pods, else the one named like the target.
+/// The Service users call: of those that select the pods the only one, else the one named like the target. One that only
+/// has the name is somebody else's.
 fn apex<'a>(target: &Value, name: &str, services: &'a [impl Borrow<Value>]) -> Result<Option<&'a Value>, NotEnrolled> {
     let pods = target
         .pointer("/spec/template/metadata/labels")
         .and_then(Value::as_object);
     let own_halves = [format!("{name}-primary"), format!("{name}-canary")];
     let selects = |service: &&Value| {
-        let selector = own_selector(service);
-        let headless = service.pointer("/spec/clusterIP").and_then(Value::as_str) == Some("None");
         let half = own_halves.iter().any(|half| half == service_name(service));
-        !headless
-            && !half
-            && selector
+        !half
+            && own_selector(service)
                 .is_some_and(|s| !s.is_empty() && s.iter().all(|(k, v)| pods.is_some_and(|p| p.get(k) == Some(v))))
     };
-    // What we generated says nothing about what the user has.
-    let is_generated = |service: &&Value| {
-        service
-            .pointer("/metadata/labels")
-            .is_some_and(|l| l.get(labels::GENERATED).is_some())
-    };
-    let users = || {
-        services
-            .iter()
-            .map(Borrow::borrow)
-            .filter(|service| !is_generated(service))
-    };
-    let found: Vec<&Value> = users().filter(selects).collect();
+    let is_headless = |service: &&Value| service.pointer("/spec/clusterIP").and_then(Value::as_str) == Some("None");
+    let (headless, mut found): (Vec<&Value>, Vec<&Value>) = users(services).filter(selects).partition(is_headless);
+    if found.is_empty() {
+        found = headless;
+    }
     match found.as_slice() {
-        [] => Ok(users().find(|s| service_name(s) == name)),
+        [] => Ok(None),
         [one] => Ok(Some(one)),
         several => match several.iter().find(|s| service_name(s) == name) {
             Some(named) => Ok(Some(named)),
@@ -186,18 +226,31 @@ fn apex<'a>(target: &Value, name: &str, services: &'a [impl Borrow<Value>]) -> R
     }
 }
 
+// What we generated says nothing about what the user has.
+fn users(services: &[impl Borrow<Value>]) -> impl Iterator<Item = &Value> {
+    let is_generated = |service: &&Value| {
+        let labels = service.pointer("/metadata/labels");
+        labels.is_some_and(|l| l.get(labels::GENERATED).is_some())
+    };
+    services
+        .iter()
+        .map(Borrow::borrow)
+        .filter(move |service| !is_generated(service))
+}
+
 // The selector the user wrote: on an apex of a pair, ours has taken its place.
-fn own_selector(service: &Value) -> Option<serde_json::Map<String, Value>> {
-    let recorded = service
-        .pointer("/metadata/annotations")
-        .and_then(|a| a.get(ORIGINAL_SELECTOR))
-        .and_then(Value::as_str);
-    let recorded = recorded.and_then(|text| serde_json::from_str::<Value>(text).ok());
+fn own_selector(service: &Value) -> Option<Map<String, Value>> {
+    let recorded = recorded(service);
     recorded
         .as_ref()
         .or(service.pointer("/spec/selector"))?
         .as_object()
         .cloned()
+}
+
+fn recorded(service: &Value) -> Option<Value> {
+    let annotations = service.pointer("/metadata/annotations");
+    serde_json::from_str(annotations?.get(ORIGINAL_SELECTOR)?.as_str()?).ok()
 }
 
 fn service_name(service: &Value) -> &str {
@@ -207,18 +260,36 @@ fn service_name(service: &Value) -> &str {
         .unwrap_or_default()
 }
 
+// From the user's own Service, else from the containers; nothing for a worker.
 fn service(
     target: &Value,
-    name: &str,
-    namespace: &str,
     policy: &CanaryPolicy,
-    apex: Option<&Value>,
-    routes: &[impl Borrow<Value>],
-) -> Option<CanaryService> {
-    let mut service = match apex {
-        Some(apex) => from_service(apex, name)?,
-        None => from_containers(target, policy)?,
+    services: &[impl Borrow<Value>],
+    known: Option<&CanaryService>,
+) -> Result<Option<CanaryService>, NotEnrolled> {
+    let name = service_name(target);
+    // One that we hold for it is its own, whatever selector its author has given it since.
+    let held = |service: &&Value| {
+        let named = known.is_some_and(|known| known.name.as_deref().unwrap_or(name) == service_name(service));
+        named && recorded(service).is_some()
     };
+    if let Some(apex) = apex(target, name, services)?.or_else(|| users(services).find(held)) {
+        return Ok(from_service(apex, name, known));
+    }
+    let service = from_containers(target, policy, known);
+    if service.is_some() && users(services).any(|service| service_name(service) == name) {
+        return Err(NotEnrolled::NameTaken(name.to_owned()));
+    }
+    Ok(service)
+}
+
+// The user's own route decides where its traffic comes from, else the policy.
+fn routed(
+    mut service: CanaryService,
+    (name, namespace): (&str, &str),
+    policy: &CanaryPolicy,
+    routes: &[impl Borrow<Value>],
+) -> CanaryService {
     let names = Names::new(service.name.as_deref().unwrap_or(name));
     if let Some(route) = routes
         .iter()
@@ -231,11 +302,20 @@ fn service(
         service.gateway_refs = Some(gateways.clone());
         service.hosts = Some(vec![hostname(template, name, namespace)]);
     }
-    Some(service)
+    service
 }
 
-fn from_service(apex: &Value, target: &str) -> Option<CanaryService> {
-    let port = apex.pointer("/spec/ports/0")?;
+fn from_service(apex: &Value, target: &str, known: Option<&CanaryService>) -> Option<CanaryService> {
+    let all = ports::of(apex);
+    let has_known = |port: &&Value| {
+        let number = port.get("port").and_then(Value::as_f64);
+        ports::key(port).ends_with("/TCP") && number.is_some() && number == known.map(|known| known.port.0)
+    };
+    let port = all
+        .iter()
+        .find(has_known)
+        .or_else(|| ports::best(all))
+        .or_else(|| all.first())?;
     let name = service_name(apex);
     Some(CanaryService {
         name: (name != target).then(|| name.to_owned()),
@@ -247,18 +327,21 @@ fn from_service(apex: &Value, target: &str) -> Option<CanaryService> {
     })
 }
 
-fn from_containers(target: &Value, policy: &CanaryPolicy) -> Option<CanaryService> {
-    let containers = target
-        .pointer("/spec/template/spec/containers")
-        .and_then(Value::as_array)?;
-    let mut ports = containers
-        .iter()
-        .flat_map(|c| c.get("ports").and_then(Value::as_array).into_iter().flatten());
-    let number = ports.next()?.get("containerPort")?.as_f64()?;
+// A port that callers know stays, wherever it leads.
+fn from_containers(target: &Value, policy: &CanaryPolicy, known: Option<&CanaryService>) -> Option<CanaryService> {
     let settings = policy.spec.service.clone().unwrap_or_default();
+    let found = target.pointer("/spec/template").and_then(ports::main_port);
+    let known = known.filter(|known| known.name.is_none());
+    let port = settings
+        .port
+        .or(known.map(|known| known.port))
+        .or(found.map(|number| Number(f64::from(number))))?;
+    let target_port = found
+        .map(IntOrString::Int)
+        .or_else(|| known.and_then(|known| known.target_port.clone()))?;
     Some(CanaryService {
-        port: settings.port.unwrap_or(Number(number)),
-        target_port: int_or_string(&serde_json::json!(Number(number).int())),
+        port,
+        target_port: Some(target_port),
         port_discovery: settings.port_discovery,
         ..CanaryService::default()
     })
@@ -301,114 +384,4 @@ pub(super) fn hostname(template: &str, name: &str, namespace: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    const NONE: &[Value] = &[];
-
-    fn target() -> Value {
-        json!({
-            "metadata": {"name": "web", "namespace": "shop"},
-            "spec": {"template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "ports": [{"containerPort": 9898}]}]}}},
-        })
-    }
-
-    fn policy() -> CanaryPolicy {
-        serde_json::from_value(json!({
-            "metadata": {"name": "default"},
-            "spec": {"hostnameTemplate": "{{ name }}.{{namespace}}.test", "gatewayRefs": [{"name": "gateway", "namespace": "infra"}]},
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn an_app_with_nothing_but_a_port_gets_a_host_by_the_policy() {
-        let canary = canary(&target(), &policy(), NONE, NONE).unwrap();
-        let service = canary.spec.service.unwrap();
-        assert_eq!(service.port(), Some(9898));
-        assert_eq!(service.hosts.unwrap(), ["web.shop.test"]);
-        assert_eq!(canary.spec.provider.as_deref(), Some("gatewayapi:v1"));
-    }
-
-    #[test]
-    fn a_primary_that_lost_its_owner_is_no_app_of_its_own() {
-        let mut restored = target();
-        restored["metadata"] = json!({"name": "web-primary", "labels": {"app.kubernetes.io/managed-by": "flagger"}});
-        let mut ours = target();
-        ours["metadata"]["annotations"] = json!({REVISION_ANNOTATION: "v1-a"});
-        for half in [restored, ours] {
-            let refused = canary(&half, &policy(), NONE, NONE).unwrap_err();
-            assert_eq!(refused, NotEnrolled::NotThePersonsOwn);
-        }
-        let mut named = target();
-        named["metadata"]["name"] = json!("web-primary");
-        assert!(canary(&named, &policy(), NONE, NONE).is_ok(), "only called so");
-    }
-
-    #[test]
-    fn without_a_hostname_nothing_is_published() {
-        let policy = CanaryPolicy::new("default", Default::default());
-        let canary = canary(&target(), &policy, NONE, NONE).unwrap();
-        assert_eq!(canary.spec.provider.as_deref(), Some("kubernetes"));
-        assert_eq!(canary.spec.service.unwrap().hosts, None);
-    }
-
-    #[test]
-    fn the_users_service_and_route_are_used() {
-        let services = [
-            json!({"metadata": {"name": "front"}, "spec": {"selector": {"app": "web"}, "ports": [{"name": "web", "port": 80, "targetPort": "http"}]}}),
-        ];
-        let routes = [
-            json!({"metadata": {"name": "mine"}, "spec": {"hostnames": ["web.example.com"], "parentRefs": [{"name": "gw"}], "rules": [{"backendRefs": [{"name": "front", "port": 80}]}]}}),
-        ];
-        let canary = canary(&target(), &policy(), &services, &routes).unwrap();
-        let service = canary.spec.service.unwrap();
-        assert_eq!(service.name.as_deref(), Some("front"));
-        assert_eq!(service.hosts.unwrap(), ["web.example.com"]);
-        assert_eq!(service.gateway_refs.unwrap()[0].namespace.as_deref(), Some("shop"));
-    }
-
-    #[test]
-    fn of_a_pair_the_users_own_selector_counts_and_what_we_generated_does_not() {
-        let service = |name: &str, metadata: Value| {
-            let mut service =
-                json!({"metadata": metadata, "spec": {"selector": {"app": "web-primary"}, "ports": [{"port": 80}]}});
-            service["metadata"]["name"] = json!(name);
-            service
-        };
-        let services = [
-            service("web", json!({"labels": {labels::GENERATED: "true"}})),
-            service("front", json!({"annotations": {ORIGINAL_SELECTOR: r#"{"app":"web"}"#}})),
-        ];
-        let found = canary(&target(), &policy(), &services, NONE)
-            .unwrap()
-            .spec
-            .service
-            .unwrap();
-        assert_eq!((found.name.as_deref(), found.port()), (Some("front"), Some(80)));
-        let found = canary(&target(), &policy(), &services[..1], NONE)
-            .unwrap()
-            .spec
-            .service
-            .unwrap();
-        assert_eq!((found.name.as_deref(), found.port()), (None, Some(9898)));
-    }
-
-    #[test]
-    fn what_cannot_be_paired_says_why() {
-        let mut recreate = target();
-        recreate["spec"]["strategy"] = json!({"type": "Recreate"});
-        assert!(matches!(
-            canary(&recreate, &policy(), NONE, NONE),
-            Err(NotEnrolled::CannotBePaired(_))
-        ));
-        let two = |name: &str| json!({"metadata": {"name": name}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}});
-        assert!(matches!(
-            canary(&target(), &policy(), &[two("a"), two("b")], NONE),
-            Err(NotEnrolled::SeveralServices(names)) if names == "a, b"
-        ));
-        let worker = json!({"metadata": {"name": "job", "namespace": "shop"}, "spec": {"template": {"spec": {"containers": [{"name": "job"}]}}}});
-        assert_eq!(canary(&worker, &policy(), NONE, NONE).unwrap().spec.service, None);
-    }
-}
+mod tests;

@@ -1,6 +1,9 @@
 //! The three Services of a pair, with Flagger 1.44's names, ports and annotations.
 
-use super::{Blueprint, Metadata, Selector};
+use super::{
+    Blueprint, Metadata, Selector,
+    ports::{self, Around, DECLARED_PORTS, Declared},
+};
 use crate::{analysis::ApexSide, api::labels};
 use serde_json::{Map, Value, json};
 
@@ -10,8 +13,14 @@ const UNRECONCILED: [(&str, &str); 2] = [
     ("helm.toolkit.fluxcd.io/driftDetection", "disabled"),
 ];
 
-// Sidecars whose ports are not the application's (Flagger's list).
-const SIDECARS: [&str; 2] = ["istio-proxy", "envoy"];
+// How connections are spread belongs to callers, so the halves do as the user's own apex does. With what the API server
+// fills in.
+const SPREAD: [(&str, Option<&str>); 4] = [
+    ("sessionAffinity", Some("None")),
+    ("sessionAffinityConfig", None),
+    ("publishNotReadyAddresses", None),
+    ("trafficDistribution", None),
+];
 
 /// Which of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +33,12 @@ pub enum ServiceRole {
     Canary,
 }
 
-/// All three, apex first; none for a worker.
+/// All three of a new pair, apex first; none for a worker.
 pub fn services(target: Option<&Value>, selector: &Selector, blueprint: &Blueprint, apex: ApexSide) -> Vec<Value> {
+    let around = Around::first(blueprint, target.and_then(|target| target.pointer("/spec/template")));
     [ServiceRole::Apex, ServiceRole::Primary, ServiceRole::Canary]
         .into_iter()
-        .filter_map(|role| service(role, target, selector, blueprint, apex))
+        .filter_map(|role| service(role, selector, &around, apex))
         .collect()
 }
 
@@ -41,22 +51,39 @@ pub fn apex_selector(selector: &Selector, side: ApexSide) -> Map<String, Value> 
 }
 
 /// One Service as we generate it; `None` for a worker.
-pub fn service(
-    role: ServiceRole,
-    target: Option<&Value>,
-    selector: &Selector,
-    blueprint: &Blueprint,
-    apex: ApexSide,
-) -> Option<Value> {
+pub fn service(role: ServiceRole, selector: &Selector, around: &Around<'_>, apex: ApexSide) -> Option<Value> {
+    let blueprint = around.blueprint;
     let names = blueprint.names.as_ref()?;
-    let (name, selects, metadata) = match role {
-        ServiceRole::Apex => (&names.apex, apex_selector(selector, apex), &blueprint.apex),
-        ServiceRole::Primary => (&names.primary, selector.primary_labels(), &blueprint.primary),
-        ServiceRole::Canary => (&names.canary, selector.target_labels(), &blueprint.canary),
+    let (name, selects, metadata, ports) = match role {
+        ServiceRole::Apex => {
+            let selects = apex_selector(selector, apex);
+            (&names.apex, selects, &blueprint.apex, around.of_apex(apex))
+        }
+        ServiceRole::Primary => {
+            let selects = selector.primary_labels();
+            (&names.primary, selects, &blueprint.primary, around.of_primary())
+        }
+        ServiceRole::Canary => {
+            let selects = selector.target_labels();
+            (&names.canary, selects, &blueprint.canary, around.of_canary())
+        }
     };
-    let mut spec = Map::new();
+    let mut metadata = object_metadata(name, metadata, selector, blueprint);
+    let declared = around.verified.filter(|_| role == ServiceRole::Primary);
+    if let (Some(template), Some(annotations)) = (declared, metadata.get_mut("annotations")) {
+        annotations[DECLARED_PORTS] = json!(Declared::by(template).text());
+    }
+    let mut spec = general(blueprint);
     spec.insert("selector".to_owned(), Value::Object(selects));
-    spec.insert("ports".to_owned(), Value::Array(ports(target, blueprint)));
+    spec.insert("ports".to_owned(), Value::Array(ports));
+    if role != ServiceRole::Apex {
+        spec.extend(users_spread(around));
+    }
+    Some(json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}))
+}
+
+fn general(blueprint: &Blueprint) -> Map<String, Value> {
+    let mut spec = Map::new();
     spec.insert("type".to_owned(), json!("ClusterIP"));
     if blueprint.headless {
         spec.insert("clusterIP".to_owned(), json!("None"));
@@ -64,12 +91,31 @@ pub fn service(
     if let Some(distribution) = &blueprint.traffic_distribution {
         spec.insert("trafficDistribution".to_owned(), json!(distribution));
     }
-    Some(json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": object_metadata(name, metadata, selector, blueprint),
-        "spec": spec,
-    }))
+    spec
+}
+
+// What the user's own apex says of it, but for what holds anyway.
+fn users_spread(around: &Around<'_>) -> Vec<(String, Value)> {
+    let spec = around.apex.filter(|_| around.users).and_then(|apex| apex.get("spec"));
+    let said = |(field, default): Field| {
+        let users = spec?.get(field)?;
+        let holds = *users == json!(false) || default.is_some_and(|default| users == default);
+        (!holds).then(|| (field.to_owned(), users.clone()))
+    };
+    SPREAD.into_iter().filter_map(said).collect()
+}
+
+type Field = (&'static str, Option<&'static str>);
+
+/// Whether a live Service has the ports of the one that is `wanted`, no more and no fewer, and spreads connections alike.
+pub fn serves_alike(live: &Value, wanted: &Value) -> bool {
+    let said = |service: &Value, (field, default): Field| {
+        let said = service.get("spec").and_then(|spec| spec.get(field)).cloned();
+        said.filter(|value| *value != json!(false))
+            .or(default.map(|text| json!(text)))
+    };
+    ports::same(ports::of(live), ports::of(wanted))
+        && SPREAD.into_iter().all(|field| said(live, field) == said(wanted, field))
 }
 
 fn object_metadata(name: &str, metadata: &Metadata, selector: &Selector, blueprint: &Blueprint) -> Value {
@@ -90,46 +136,39 @@ fn object_metadata(name: &str, metadata: &Metadata, selector: &Selector, bluepri
     })
 }
 
-fn ports(target: Option<&Value>, blueprint: &Blueprint) -> Vec<Value> {
-    let Some(first) = &blueprint.port else {
-        return Vec::new();
-    };
-    let mut port = json!({
-        "name": first.name, "port": first.port, "protocol": "TCP", "targetPort": first.target_port,
-    });
-    if let (Some(members), Some(protocol)) = (port.as_object_mut(), &first.app_protocol) {
-        members.insert("appProtocol".to_owned(), json!(protocol));
-    }
-    let mut all = vec![port];
-    if blueprint.port_discovery {
-        all.extend(discovered(target, &first.target_port));
-    }
-    all
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::Names;
 
-// All ports of the pod's containers but the one the first Service port already stands for.
-fn discovered(target: Option<&Value>, first: &Value) -> Vec<Value> {
-    let containers = target
-        .and_then(|target| target.pointer("/spec/template/spec/containers"))
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let mut found = Vec::new();
-    for container in containers {
-        let container_name = container.get("name").and_then(Value::as_str).unwrap_or_default();
-        if SIDECARS.contains(&container_name) {
-            continue;
+    #[test]
+    fn the_halves_spread_connections_as_the_users_own_service_does() {
+        let blueprint = Blueprint {
+            names: Some(Names::new("web")),
+            ..Blueprint::sample()
+        };
+        let target = json!({"spec": {"selector": {"matchLabels": {"app": "web"}}}});
+        let selector = Selector::of(&target, &Selector::default_keys()).unwrap();
+        let half = |apex: &Value, users: bool| {
+            let around = Around {
+                apex: Some(apex),
+                users,
+                ..Around::first(&blueprint, None)
+            };
+            service(ServiceRole::Primary, &selector, &around, ApexSide::Primary).unwrap()
+        };
+        let sticky = json!({"spec": {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}}, "publishNotReadyAddresses": true}});
+        let plain = json!({"spec": {"sessionAffinity": "None", "publishNotReadyAddresses": false}});
+        for field in ["sessionAffinity", "sessionAffinityConfig", "publishNotReadyAddresses"] {
+            assert_eq!(half(&sticky, true)["spec"][field], sticky["spec"][field], "{field}");
+            assert_eq!(half(&plain, true)["spec"].get(field), None, "{field}");
+            // One that we made says nothing of its author's.
+            assert_eq!(half(&sticky, false)["spec"].get(field), None, "{field}");
         }
-        let ports = container.get("ports").and_then(Value::as_array).into_iter().flatten();
-        for (index, port) in ports.enumerate() {
-            let number = port.get("containerPort").cloned().unwrap_or_default();
-            let name = port.get("name").and_then(Value::as_str);
-            if number == *first || name.is_some_and(|n| first == n) {
-                continue;
-            }
-            let name = name.map_or_else(|| format!("tcp-{container_name}-{index}"), str::to_owned);
-            found.push(json!({"name": name, "port": number, "protocol": "TCP", "targetPort": number}));
-        }
+        assert!(serves_alike(&half(&sticky, true), &half(&sticky, true)));
+        assert!(!serves_alike(&half(&sticky, true), &half(&plain, true)));
+        let mut stored = half(&plain, true);
+        stored["spec"]["sessionAffinity"] = json!("None");
+        assert!(serves_alike(&stored, &half(&plain, true)));
     }
-    found
 }

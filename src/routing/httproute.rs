@@ -11,13 +11,15 @@ mod conditions;
 mod cookies;
 mod generated;
 mod inserted;
+mod problem;
 mod spec;
 
 pub use generated::{RouteSpec, generated};
+pub use problem::{crowded, problem};
 pub use spec::route_spec;
 
 use super::{Exposure, Names, Traffic};
-use backends::{Side, backends, canary_share, fold, names_pair, side};
+use backends::{Local, Side, backends, canary_share, fold, names_pair, pair_weight, side};
 use inserted::{exposed, mirrored, stripped};
 use serde_json::Value;
 
@@ -31,21 +33,30 @@ const WITHOUT_MIRROR: &[&str] = &["traefik.io/gateway-controller"];
 
 /// Whether any rule of `route` sends traffic to a Service of the pair.
 pub fn refers_to(route: &Value, names: &Names) -> bool {
+    let names = &Local::of(route, names);
     rules(route).any(|rule| names_pair(rule, names))
 }
 
 /// What a live route does with the pair's traffic; `None` when no rule names the pair, rules differ, or anything of ours in
-/// it is not as it would be written. `expected` is looked for first.
+/// it is not as it would be written. `expected` is looked for first. A rule that gives the pair no weight sends it nothing,
+/// so it is not asked.
 ///
 /// A rule that names the apex counts as everything to primary: at rest, the apex selects primary's pods.
 pub fn traffic(route: &Value, names: &Names, exposure: &Exposure, expected: Option<Traffic>) -> Option<Traffic> {
-    let users = stripped(rules(route), names);
-    let weights = agreed(ours(&users, names).map(|rule| canary_share(rule, names)))?;
-    let plain = Traffic::share(weights);
+    let local = &Local::of(route, names);
+    let users = stripped(rules(route), local);
+    let mut ours = users.iter().filter(|rule| names_pair(rule, local)).peekable();
+    ours.peek()?;
+    let mut weighed = ours.filter(|rule| pair_weight(rule, local) > 0).peekable();
+    let plain = match weighed.peek() {
+        Some(_) => Traffic::share(agreed(weighed.map(|rule| canary_share(rule, local)))?),
+        // Nobody comes to the pair by this route: it does what is asked of it.
+        None => expected.unwrap_or(Traffic::PRIMARY),
+    };
     if !is_split(route, names) {
         return Some(plain);
     }
-    let mirror = rules(route).map(|rule| mirrored(rule, names)).max();
+    let mirror = rules(route).map(|rule| mirrored(rule, local)).max();
     let variants = [(false, false), (true, false), (false, true), (true, true)];
     let candidates = variants.map(|(matched, sticky)| Traffic {
         matched,
@@ -66,6 +77,7 @@ fn agreed<T: PartialEq>(mut of: impl Iterator<Item = Option<T>>) -> Option<T> {
 
 /// Whether every rule that names the pair is in its split form, as [`with_traffic`] leaves it.
 pub fn is_split(route: &Value, names: &Names) -> bool {
+    let names = &Local::of(route, names);
     rules(route).all(|rule| {
         let count = |wanted| {
             let of = backends(rule).iter().filter(|b| side(b, names) == Some(wanted));
@@ -75,8 +87,16 @@ pub fn is_split(route: &Value, names: &Names) -> bool {
     })
 }
 
+/// Whether any rule names `-primary` or `-canary` themselves.
+pub fn names_a_half(route: &Value, names: &Names) -> bool {
+    let names = &Local::of(route, names);
+    let half = |b: &Value| matches!(side(b, names), Some(Side::Primary | Side::Canary));
+    rules(route).any(|rule| backends(rule).iter().any(half))
+}
+
 /// The route's `rules` with the pair carrying `traffic`; what names another backend stays as it is, up to a common factor.
 pub fn with_traffic(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Value {
+    let names = &Local::of(route, names);
     let changed = stripped(rules(route), names).into_iter().flat_map(|rule| {
         if names_pair(&rule, names) {
             exposed(&rule, names, traffic, exposure)
@@ -89,6 +109,7 @@ pub fn with_traffic(route: &Value, names: &Names, traffic: Traffic, exposure: &E
 
 /// The route's `rules` with the pair folded back into one reference to the apex: the exit.
 pub fn folded(route: &Value, names: &Names) -> Value {
+    let names = &Local::of(route, names);
     let changed = stripped(rules(route), names).into_iter().map(|rule| {
         if names_pair(&rule, names) {
             let refs = Value::Array(fold(backends(&rule), names));
@@ -98,33 +119,6 @@ pub fn folded(route: &Value, names: &Names) -> Value {
         }
     });
     Value::Array(changed.collect())
-}
-
-/// Whether every parent that answered has accepted the generation `route` carries; true when no parent has answered yet
-/// is never said: an empty list is `false`.
-pub fn accepted(route: &Value) -> bool {
-    let generation = route
-        .pointer("/metadata/generation")
-        .and_then(Value::as_i64)
-        .unwrap_or(0);
-    let parents = route
-        .pointer("/status/parents")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    !parents.is_empty()
-        && parents.iter().all(|parent| {
-            let conditions = parent
-                .get("conditions")
-                .and_then(Value::as_array)
-                .map(Vec::as_slice)
-                .unwrap_or_default();
-            conditions.iter().any(|c| {
-                c.get("type").and_then(Value::as_str) == Some("Accepted")
-                    && c.get("status").and_then(Value::as_str) == Some("True")
-                    && c.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0) >= generation
-            })
-        })
 }
 
 /// The parents of a route whose controller is known to have no RequestMirror filter, with its name. It is Traefik (3.7),
@@ -149,10 +143,6 @@ fn rules(route: &Value) -> impl Iterator<Item = &Value> {
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
-}
-
-fn ours<'a>(rules: &'a [Value], names: &'a Names) -> impl Iterator<Item = &'a Value> {
-    rules.iter().filter(|rule| names_pair(rule, names))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The caches and the watches that feed them.
 
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
+use crate::plan::generate::ORIGINAL_SELECTOR;
+use crate::plan::ports::DECLARED_PORTS;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -114,6 +116,14 @@ impl Caches {
     /// The Services of a namespace.
     pub fn services(&self, namespace: &str) -> Vec<Value> {
         values(&self.services, namespace)
+    }
+
+    /// One Service of a namespace.
+    pub fn service(&self, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
+        let named = |service: &DynamicObject| {
+            service.metadata.namespace.as_deref() == Some(namespace) && service.metadata.name.as_deref() == Some(name)
+        };
+        self.services.find(named)
     }
 
     /// The HTTPRoutes of a namespace.
@@ -250,9 +260,12 @@ where
 
 fn whole<K>(_: &mut K) {}
 
-/// What is left of a Service: what it selects and its ports.
+/// What is left of a Service: what it selects and its ports, and what we noted of both.
 fn slim_service(service: &mut DynamicObject) {
-    service.metadata.annotations = None;
+    let ours = |key: &String| key == ORIGINAL_SELECTOR || key == DECLARED_PORTS;
+    if let Some(annotations) = &mut service.metadata.annotations {
+        annotations.retain(|key, _| ours(key));
+    }
     let keep = |field: &str| {
         service
             .data

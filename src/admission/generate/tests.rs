@@ -30,7 +30,8 @@ fn planned() -> Plan {
         "metadata": {"name": "default"},
         "spec": {"gatewayRefs": [{"name": "gateway"}], "hostnameTemplate": "{{ name }}.test"}}))
     .unwrap();
-    let canary = plan::generate::canary(&deployment("cold"), &policy, &[Value::Null; 0], &[Value::Null; 0]).unwrap();
+    let canary =
+        plan::generate::canary(&deployment("cold"), &policy, &[Value::Null; 0], &[Value::Null; 0], None).unwrap();
     let defaults = Defaults {
         provider: "gatewayapi:v1".into(),
         metrics_server: String::new(),

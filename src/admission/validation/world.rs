@@ -80,6 +80,8 @@ pub struct World {
     pub served: Option<BTreeSet<String>>,
     /// Whether the user has a route of their own for the apex Service, so none need be generated.
     pub user_route: bool,
+    /// Why the user's own route has no room for what the analysis adds to it.
+    pub crowded: Option<String>,
     /// The controller of the Canary's gateway, when it is known to have no RequestMirror filter.
     pub unmirrored: Option<String>,
     /// The policy in force for the namespace.

@@ -1,6 +1,6 @@
 //! The routes: generated where there is none, and carrying the traffic of the world.
 
-use super::{Pair, contains, patch};
+use super::{Conflict, Pair, contains, patch};
 use crate::{
     analysis::{Dismantle, World},
     api::labels::{self, TargetState},
@@ -11,10 +11,10 @@ use crate::{
 use serde_json::{Value, json};
 
 impl Pair<'_> {
-    pub(super) fn routes(&self, world: &World, writes: &mut Vec<Write>) {
+    pub(super) fn routes(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         let Some(names) = &self.blueprint.names else { return };
         if world.dismantle == Dismantle::Traffic {
-            for route in self.live.routes.iter().filter(|r| httproute::refers_to(r, names)) {
+            for route in self.live.refers_to(names) {
                 let folded = httproute::folded(route, names);
                 if route.pointer("/spec/rules") != Some(&folded) {
                     writes.push(rules(route, folded));
@@ -30,7 +30,13 @@ impl Pair<'_> {
         }
         // Nothing of ours serves yet when the weights are left open: the target does.
         let first = || route(self.blueprint, world.traffic.unwrap_or(Traffic::CANARY));
-        if let Some(object) = self.live.routes.is_empty().then(first).flatten() {
+        let lacking = self.live.refers_to(names).next().is_none();
+        if let Some(object) = lacking.then(first).flatten() {
+            // One of that name that sends elsewhere is somebody's own.
+            if self.live.routes.iter().any(|route| !self.is_ours(route)) {
+                conflicts.push(Conflict::Name("HTTPRoute", names.apex.clone()));
+                return;
+            }
             writes.push(Write::Apply {
                 kind: Kind::HttpRoute,
                 object,
@@ -38,7 +44,7 @@ impl Pair<'_> {
             return;
         }
         let Some(traffic) = world.traffic else { return };
-        for route in self.live.routes.iter().filter(|r| httproute::refers_to(r, names)) {
+        for route in self.live.refers_to(names) {
             if let Some(wanted) = self.generated_anew(route, traffic) {
                 writes.push(Write::Apply {
                     kind: Kind::HttpRoute,

@@ -2,6 +2,29 @@
 
 use crate::routing::{Names, Weights};
 use serde_json::{Value, json};
+use std::ops::Deref;
+
+/// The pair as one route sees it: a reference to another namespace is to somebody else's Service, whatever its name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Local<'a> {
+    names: &'a Names,
+    namespace: Option<&'a str>,
+}
+
+impl<'a> Local<'a> {
+    pub(super) fn of(route: &'a Value, names: &'a Names) -> Self {
+        let namespace = route.pointer("/metadata/namespace").and_then(Value::as_str);
+        Self { names, namespace }
+    }
+}
+
+impl Deref for Local<'_> {
+    type Target = Names;
+
+    fn deref(&self) -> &Names {
+        self.names
+    }
+}
 
 /// Which Service of the pair a reference names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,9 +34,12 @@ pub(super) enum Side {
     Canary,
 }
 
-pub(super) fn side(backend: &Value, names: &Names) -> Option<Side> {
+pub(super) fn side(backend: &Value, names: &Local<'_>) -> Option<Side> {
     let text = |key| backend.get(key).and_then(Value::as_str);
     if !matches!(text("group"), None | Some("")) || !matches!(text("kind"), None | Some("Service")) {
+        return None;
+    }
+    if text("namespace").is_some_and(|namespace| !namespace.is_empty() && Some(namespace) != names.namespace) {
         return None;
     }
     match text("name")? {
@@ -33,17 +59,26 @@ pub(super) fn backends(rule: &Value) -> &[Value] {
 }
 
 /// Whether a rule sends anything to the pair.
-pub(super) fn names_pair(rule: &Value, names: &Names) -> bool {
+pub(super) fn names_pair(rule: &Value, names: &Local<'_>) -> bool {
     backends(rule).iter().any(|b| side(b, names).is_some())
 }
+
+/// Times 100, a greater weight would not be allowed.
+const FINE: u64 = 10_000;
 
 // The Gateway API's default: a reference without a weight has weight 1.
 pub(super) fn weight(backend: &Value) -> u64 {
     backend.get("weight").and_then(Value::as_u64).unwrap_or(1)
 }
 
+/// What of a rule's weights is the pair's. A rule that names it without any weight sends it nothing.
+pub(super) fn pair_weight(rule: &Value, names: &Local<'_>) -> u64 {
+    let ours = backends(rule).iter().filter(|b| side(b, names).is_some());
+    ours.map(weight).sum()
+}
+
 /// The canary's share of what a rule sends to the pair, in percent; `None` when it names the pair without any weight.
-pub(super) fn canary_share(rule: &Value, names: &Names) -> Option<u8> {
+pub(super) fn canary_share(rule: &Value, names: &Local<'_>) -> Option<u8> {
     let (mut stable, mut canary) = (0, 0);
     for backend in backends(rule) {
         match side(backend, names) {
@@ -60,7 +95,7 @@ fn percent(part: u64, whole: u64) -> Option<u8> {
 }
 
 /// The references with the pair at `weights`, primary first; what names another backend keeps its share.
-pub(super) fn split(refs: &[Value], names: &Names, weights: Weights) -> Vec<Value> {
+pub(super) fn split(refs: &[Value], names: &Local<'_>, weights: Weights) -> Vec<Value> {
     let ours = || refs.iter().filter(|b| side(b, names).is_some());
     let Some(template) = ours().next() else {
         return refs.to_vec();
@@ -72,8 +107,14 @@ pub(super) fn split(refs: &[Value], names: &Names, weights: Weights) -> Vec<Valu
     let already = refs
         .iter()
         .any(|b| matches!(side(b, names), Some(Side::Primary | Side::Canary)));
-    let factor = if others && !already { 100 } else { 1 };
-    let share = if others { total * factor } else { 100 };
+    // A weight may be a million at most; what is that fine already needs no factor.
+    let fine = total > FINE || refs.iter().map(weight).any(|weight| weight > FINE);
+    let factor = if others && !already && !fine { 100 } else { 1 };
+    let share = match total {
+        0 => 0,
+        _ if others => total * factor,
+        _ => 100,
+    };
     let canary = share * u64::from(weights.canary()) / 100;
     let pair = vec![
         reference(template, &names.primary, share - canary),
@@ -83,7 +124,7 @@ pub(super) fn split(refs: &[Value], names: &Names, weights: Weights) -> Vec<Valu
 }
 
 /// The references with the pair folded back into the apex.
-pub(super) fn fold(refs: &[Value], names: &Names) -> Vec<Value> {
+pub(super) fn fold(refs: &[Value], names: &Local<'_>) -> Vec<Value> {
     let ours = || refs.iter().filter(|b| side(b, names).is_some());
     let Some(template) = ours().next() else {
         return refs.to_vec();
@@ -93,13 +134,17 @@ pub(super) fn fold(refs: &[Value], names: &Names) -> Vec<Value> {
     let alone = others.peek().is_none();
     let scaled = !alone && others.all(|w| w.is_multiple_of(100)) && total.is_multiple_of(100);
     let divisor = if scaled { 100 } else { 1 };
-    let share = if alone { 1 } else { total / divisor };
+    let share = match total {
+        0 => 0,
+        _ if alone => 1,
+        _ => total / divisor,
+    };
     let apex = vec![reference(template, &names.apex, share)];
     replaced(refs, names, apex, |weight| weight / divisor)
 }
 
 // `pair` in the place of the first reference of ours, the others with their weights changed where that says anything.
-fn replaced(refs: &[Value], names: &Names, pair: Vec<Value>, other: impl Fn(u64) -> u64) -> Vec<Value> {
+fn replaced(refs: &[Value], names: &Local<'_>, pair: Vec<Value>, other: impl Fn(u64) -> u64) -> Vec<Value> {
     let mut pair = Some(pair);
     let mut out = Vec::new();
     for backend in refs {

@@ -3,8 +3,7 @@
 //! A filter of ours stands on one half of the pair alone, or says something else on the other; what both halves say alike
 //! is the user's, who wrote it on the apex.
 
-use super::backends::{Side, side};
-use crate::routing::Names;
+use super::backends::{Local, Side, side};
 use serde_json::{Value, json};
 
 const KIND: &str = "ResponseHeaderModifier";
@@ -38,7 +37,7 @@ pub(super) fn setting(backend: &Value, cookie: &str) -> Value {
 }
 
 /// The references without the cookies we set.
-pub(super) fn without(refs: &[Value], names: &Names) -> Vec<Value> {
+pub(super) fn without(refs: &[Value], names: &Local<'_>) -> Vec<Value> {
     let cookies = |wanted| {
         let mut of = refs.iter().filter(|b| side(b, names) == Some(wanted));
         of.next().map(set_cookies)

@@ -5,14 +5,14 @@
 //! exported route brings the shape along, and it is taken for what it is.
 
 use super::{
-    backends::{Side, backends, names_pair, side, split, weight, with},
+    backends::{Local, Side, backends, names_pair, side, split, weight, with},
     conditions, cookies,
 };
-use crate::routing::{Exposure, Names, Traffic, Weights, exposure::Affinity};
+use crate::routing::{Exposure, Traffic, Weights, exposure::Affinity};
 use serde_json::{Value, json};
 
 /// The user's rules, without anything of ours but the split of the pair.
-pub(super) fn stripped<'a>(rules: impl Iterator<Item = &'a Value>, names: &Names) -> Vec<Value> {
+pub(super) fn stripped<'a>(rules: impl Iterator<Item = &'a Value>, names: &Local<'_>) -> Vec<Value> {
     let rules: Vec<&Value> = rules.collect();
     let is_base = |rule: &&Value| names_pair(rule, names) && !has_our_shape(rule, names);
     let last = rules.iter().rposition(is_base);
@@ -21,7 +21,7 @@ pub(super) fn stripped<'a>(rules: impl Iterator<Item = &'a Value>, names: &Names
     kept.map(|(_, rule)| cleaned(rule, names)).collect()
 }
 
-fn has_our_shape(rule: &Value, names: &Names) -> bool {
+fn has_our_shape(rule: &Value, names: &Local<'_>) -> bool {
     let refs = backends(rule);
     let only = |wanted| {
         let mut of = refs.iter().enumerate().filter(|(_, b)| side(b, names) == Some(wanted));
@@ -35,7 +35,7 @@ fn has_our_shape(rule: &Value, names: &Names) -> bool {
     }
 }
 
-fn cleaned(rule: &Value, names: &Names) -> Value {
+fn cleaned(rule: &Value, names: &Local<'_>) -> Value {
     let mut rule = rule.clone();
     let Some(members) = rule.as_object_mut() else {
         return rule;
@@ -54,13 +54,13 @@ fn cleaned(rule: &Value, names: &Names) -> Value {
     rule
 }
 
-fn is_our_mirror(filter: &Value, names: &Names) -> bool {
+fn is_our_mirror(filter: &Value, names: &Local<'_>) -> bool {
     let to = filter.pointer("/requestMirror/backendRef");
     to.and_then(|to| side(to, names)) == Some(Side::Canary)
 }
 
 /// Percent of the requests a rule copies to the canary; 0 without a mirror.
-pub(super) fn mirrored(rule: &Value, names: &Names) -> u8 {
+pub(super) fn mirrored(rule: &Value, names: &Local<'_>) -> u8 {
     let filters = rule.get("filters").and_then(Value::as_array).into_iter().flatten();
     let mut ours = filters.filter(|filter| is_our_mirror(filter, names)).map(|filter| {
         let percent = filter.pointer("/requestMirror/percent").and_then(Value::as_u64);
@@ -70,7 +70,7 @@ pub(super) fn mirrored(rule: &Value, names: &Names) -> u8 {
 }
 
 /// One rule of the user's that names the pair, as the rules that carry `traffic`.
-pub(super) fn exposed(rule: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
+pub(super) fn exposed(rule: &Value, names: &Local<'_>, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
     let mut base = with(
         rule,
         "backendRefs",
@@ -105,7 +105,7 @@ pub(super) fn exposed(rule: &Value, names: &Names, traffic: Traffic, exposure: &
 }
 
 // The rules for users who carry a cookie of ours.
-fn kept(base: &Value, names: &Names, traffic: Traffic, exposure: &Exposure, cookie: &str) -> Vec<Value> {
+fn kept(base: &Value, names: &Local<'_>, traffic: Traffic, exposure: &Exposure, cookie: &str) -> Vec<Value> {
     let mut out = Vec::new();
     out.extend(copy(base, names, Side::Canary, &[conditions::with_cookie(cookie)]));
     // In an A/B test nobody is drawn by lot, so nobody has to be kept on primary.
@@ -117,7 +117,7 @@ fn kept(base: &Value, names: &Names, traffic: Traffic, exposure: &Exposure, cook
 
 fn setting_cookies(
     base: &Value,
-    names: &Names,
+    names: &Local<'_>,
     traffic: Traffic,
     (affinity, cookie): (&Affinity, &str),
     exposure: &Exposure,
@@ -131,7 +131,7 @@ fn setting_cookies(
     base
 }
 
-fn on(rule: &Value, names: &Names, wanted: Side, change: impl Fn(&Value) -> Value) -> Value {
+fn on(rule: &Value, names: &Local<'_>, wanted: Side, change: impl Fn(&Value) -> Value) -> Value {
     let changed = |b: &Value| {
         if side(b, names) == Some(wanted) {
             change(b)
@@ -145,7 +145,7 @@ fn on(rule: &Value, names: &Names, wanted: Side, change: impl Fn(&Value) -> Valu
 
 // A split rule for those requests only that meet one of `conditions` besides, with the pair's share on one side; `None`
 // when no request can.
-fn copy(base: &Value, names: &Names, all_to: Side, conditions: &[Value]) -> Option<Value> {
+fn copy(base: &Value, names: &Local<'_>, all_to: Side, conditions: &[Value]) -> Option<Value> {
     let everything = [json!({"path": {"type": "PathPrefix", "value": "/"}})];
     let matches = base.get("matches").and_then(Value::as_array).filter(|m| !m.is_empty());
     let matches = conditions::product(matches.map_or(everything.as_slice(), Vec::as_slice), conditions);
@@ -168,7 +168,7 @@ fn copy(base: &Value, names: &Names, all_to: Side, conditions: &[Value]) -> Opti
     Some(rule)
 }
 
-fn mirroring(rule: &Value, names: &Names, percent: u8) -> Value {
+fn mirroring(rule: &Value, names: &Local<'_>, percent: u8) -> Value {
     let canary = backends(rule).iter().find(|b| side(b, names) == Some(Side::Canary));
     let mut to = json!({"group": "", "kind": "Service", "name": names.canary});
     for key in ["namespace", "port"] {

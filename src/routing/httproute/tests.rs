@@ -78,12 +78,127 @@ fn rules_that_disagree_carry_no_weights() {
 }
 
 #[test]
-fn acceptance_speaks_of_the_live_generation() {
-    let parent = |generation: i64, status: &str| json!({"metadata": {"generation": 3}, "status": {"parents": [{"conditions": [{"type": "Accepted", "status": status, "observedGeneration": generation}]}]}});
-    assert!(accepted(&parent(3, "True")));
-    assert!(!accepted(&parent(2, "True")));
-    assert!(!accepted(&parent(3, "False")));
-    assert!(!accepted(&json!({"metadata": {"generation": 1}})));
+fn a_gateway_that_refuses_the_live_generation_is_quoted() {
+    let condition = |kind: &str, generation: i64, status: &str| json!({"type": kind, "status": status, "observedGeneration": generation, "reason": "BackendNotFound", "message": "no port 81"});
+    let told = |parents: Vec<Value>| {
+        let mut route = route(json!([{"name": "web", "port": 80}]));
+        let parent = |c: Value| json!({"parentRef": {"name": "edge"}, "conditions": [c]});
+        let parents: Vec<Value> = parents.into_iter().map(parent).collect();
+        route["metadata"] = json!({"name": "mine", "generation": 3});
+        route["status"] = json!({"parents": parents});
+        problem(&route, &names(), &Exposure::default())
+    };
+    let text = "HTTPRoute mine is refused by gateway edge: no port 81 (BackendNotFound)";
+    let no = |generation| condition("ResolvedRefs", generation, "False");
+    assert_eq!(told(vec![no(3)]).as_deref(), Some(text));
+    assert_eq!(told(vec![condition("Accepted", 3, "False")]).as_deref(), Some(text));
+    // Of an older generation, or of a kind that says nothing, or where another gateway takes it.
+    for fine in [
+        vec![],
+        vec![no(2)],
+        vec![condition("Other", 3, "False")],
+        vec![no(3), condition("Accepted", 3, "True")],
+    ] {
+        assert_eq!(told(fine), None);
+    }
+    // One that has not answered yet is not waited for.
+    assert_eq!(told(vec![no(3), no(2)]).as_deref(), Some(text));
+}
+
+#[test]
+fn a_route_that_is_only_called_like_the_apex_says_so() {
+    let mut foreign = route(json!([{"name": "other"}]));
+    foreign["metadata"] = json!({"name": "web"});
+    let told = problem(&foreign, &names(), &Exposure::default()).unwrap();
+    assert!(
+        told.starts_with("no rule of HTTPRoute web sends to Service web"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_rule_that_gives_the_pair_no_weight_is_not_asked_and_stays_off() {
+    let off = json!({"backendRefs": [{"name": "web", "weight": 0}, {"name": "maintenance", "weight": 1}]});
+    let mut both = route(json!([{"name": "web", "port": 80}]));
+    both["spec"]["rules"].as_array_mut().unwrap().push(off.clone());
+    assert_eq!(read(&both), Some(Traffic::PRIMARY));
+    let twenty = applied(&both, Traffic::share(20));
+    assert_eq!(read(&twenty), Some(Traffic::share(20)));
+    let refs = &twenty["spec"]["rules"][1]["backendRefs"];
+    let weights: Vec<&Value> = refs.as_array().unwrap().iter().map(|b| &b["weight"]).collect();
+    assert_eq!(weights, [&json!(0), &json!(0), &json!(100)]);
+    let mut back = twenty.clone();
+    back["spec"]["rules"] = folded(&twenty, &names());
+    assert_eq!(back["spec"]["rules"][1], off);
+
+    // Nobody comes by it at all.
+    let alone = route(json!([{"name": "web", "weight": 0}]));
+    let written = applied(&alone, Traffic::share(20));
+    assert_eq!(
+        traffic(&written, &names(), &Exposure::default(), Some(Traffic::share(20))),
+        Some(Traffic::share(20))
+    );
+    assert_eq!(
+        folded(&written, &names())[0]["backendRefs"],
+        json!([{"name": "web", "weight": 0}])
+    );
+}
+
+#[test]
+fn a_service_of_another_namespace_is_somebody_elses() {
+    let mut mine = route(json!([{"name": "web", "namespace": "old", "port": 80}]));
+    mine["metadata"] = json!({"namespace": "shop"});
+    assert!(!refers_to(&mine, &names()));
+    let own = json!({"backendRefs": [{"name": "web", "namespace": "shop", "port": 80}]});
+    mine["spec"]["rules"].as_array_mut().unwrap().push(own);
+    assert!(refers_to(&mine, &names()));
+    let ten = applied(&mine, Traffic::share(10));
+    assert_eq!(ten["spec"]["rules"][0], mine["spec"]["rules"][0]);
+    assert_eq!(ten["spec"]["rules"][1]["backendRefs"][1]["name"], "web-canary");
+    assert_eq!(read(&ten), Some(Traffic::share(10)));
+    assert_eq!(folded(&ten, &names())[0], mine["spec"]["rules"][0]);
+}
+
+#[test]
+fn a_weight_never_becomes_greater_than_a_route_may_say() {
+    let mine = route(json!([{"name": "web", "weight": 20_001}, {"name": "old", "weight": 1_000_000}]));
+    let ten = applied(&mine, Traffic::share(10));
+    let refs = ten["spec"]["rules"][0]["backendRefs"].as_array().unwrap();
+    let weights: Vec<u64> = refs.iter().filter_map(|b| b["weight"].as_u64()).collect();
+    assert_eq!(weights, [18_001, 2_000, 1_000_000]);
+    assert_eq!(read(&ten), Some(Traffic::share(10)));
+}
+
+#[test]
+fn more_rules_than_a_route_may_have_are_counted_before_they_are_written() {
+    let of = |count: usize| {
+        let rule = |path: usize| json!({"matches": [{"path": {"type": "PathPrefix", "value": format!("/{path}")}}], "backendRefs": [{"name": "web"}]});
+        json!({"metadata": {"name": "mine"}, "spec": {"rules": (0..count).map(rule).collect::<Vec<_>>()}})
+    };
+    let test = Exposure {
+        matches: serde_json::from_value(json!([{"headers": {"x-canary": {"exact": "yes"}}}])).unwrap(),
+        ..Exposure::default()
+    };
+    let affinity = crate::api::canary::SessionAffinity {
+        cookie_name: "c".into(),
+        primary_cookie_name: Some("p".into()),
+        ..Default::default()
+    };
+    let sticky = Exposure {
+        affinity: crate::routing::Affinity::new(&affinity, std::time::Duration::from_secs(1)),
+        ..Exposure::default()
+    };
+    for (rules, exposure, needs) in [
+        (16, &Exposure::default(), None),
+        (8, &test, None),
+        (9, &test, Some("18 rules")),
+        (5, &sticky, None),
+        (6, &sticky, Some("18 rules")),
+    ] {
+        let told = crowded(&of(rules), &names(), exposure);
+        assert_eq!(told.is_some(), needs.is_some(), "{rules}: {told:?}");
+        assert!(told.is_none_or(|told| told.contains(needs.unwrap()) && told.starts_with("HTTPRoute mine has")));
+    }
 }
 
 proptest! {

@@ -18,6 +18,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryServ
         );
     }
     hosts(report, subject, service);
+    room(report, subject);
     delegation(report, service);
     if service.headless == Some(true) && matches!(subject.provider, "kubernetes" | "linkerd") {
         report.warn(
@@ -89,6 +90,23 @@ fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
     }
     if hosts.is_empty() && is_gateway_api(subject.provider) && !subject.world.user_route {
         report.warn(FIELD, "empty, so the route attaches to every host of the listener");
+    }
+}
+
+/// A test or sessions add rules to the user's own route, which may be full.
+fn room(report: &mut Report, subject: &Subject) {
+    let crowded = subject
+        .world
+        .crowded
+        .as_ref()
+        .filter(|_| is_gateway_api(subject.provider));
+    if let Some(why) = crowded {
+        let field = if subject.canary.analysis().session_affinity.is_some() {
+            "spec.analysis.sessionAffinity"
+        } else {
+            "spec.analysis.match"
+        };
+        report.forbidden(field, why);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The Services of a pair keep to the pods that are really there.
 
 use super::*;
+use crate::plan::ports::{Around, Wanted};
 
 const OWNER: &str = "Canary";
 
@@ -12,23 +13,26 @@ fn workload(name: &str, labels: &Value) -> Value {
 }
 
 fn made(role: ServiceRole, pair: &Selector, side: ApexSide) -> Value {
-    let mut service = service(role, None, pair, &blueprint(), side).unwrap();
+    let mut service = service(role, pair, &Around::first(&blueprint(), Some(&json!({}))), side).unwrap();
     service["metadata"]["resourceVersion"] = json!("3");
     service
 }
 
 fn writes(world: &World, live: &Live) -> Vec<Write> {
+    writes_by(world, live, &blueprint())
+}
+
+fn writes_by(world: &World, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
     let keys = Selector::default_keys();
     let selector = Selector::of_pair(live.target.as_ref(), live.primary.as_ref(), &keys).unwrap();
     let mut seen = seen(&target());
     if live.target.is_none() {
         seen.target = None;
     }
-    let blueprint = blueprint();
     let pair = Pair {
         live,
         selector: &selector,
-        blueprint: &blueprint,
+        blueprint,
         seen: &seen,
     };
     let (writes, conflicts) = difference(world, pair);
@@ -43,6 +47,22 @@ fn resting() -> World {
         apex: Some(ApexSide::Primary),
         ..World::untouched()
     }
+}
+
+fn own() -> Value {
+    workload("web", &json!({"app": "web"}))
+}
+
+fn patched(writes: &[Write]) -> Vec<(String, Value)> {
+    let operations = writes.iter().filter_map(|write| match write {
+        Write::Patch { operations, .. } => operations.as_array(),
+        _ => None,
+    });
+    let said = |operation: &Value| {
+        let text = |key: &str| operation[key].as_str().unwrap_or_default().to_owned();
+        (format!("{} {}", text("op"), text("path")), operation["value"].clone())
+    };
+    operations.flatten().skip(1).map(said).collect()
 }
 
 // As it rests: v1's target selected `app: web`.
@@ -67,13 +87,16 @@ fn a_target_made_again_with_another_selector_takes_nothing_from_primary() {
         json!({"app.kubernetes.io/name": "web", "tier": "a"}),
     ] {
         let live = at_rest(Some(workload("web", &labels)));
-        let mut writes = writes(&resting(), &live);
-        writes.retain(|write| write.subject().0 == Kind::Service);
-        let [Write::Apply { object, .. }] = writes.as_slice() else {
-            panic!("{writes:?}")
-        };
-        assert_eq!(object["metadata"]["name"], "web-canary");
-        assert_eq!(object["spec"]["selector"], labels);
+        for write in writes(&resting(), &live) {
+            let Write::Apply { object, .. } = write else {
+                panic!("{write:?}")
+            };
+            let selects = match object["metadata"]["name"].as_str() {
+                Some("web-canary") => labels.clone(),
+                _ => json!({"app": "web-primary"}),
+            };
+            assert_eq!(object["spec"]["selector"], selects);
+        }
     }
 }
 
@@ -89,4 +112,129 @@ fn without_a_target_primary_keeps_its_services() {
     };
     assert_eq!(object["spec"]["selector"], json!({"app": "web-primary"}));
     assert_eq!(operations[1]["value"], json!({"app": "web-primary"}));
+}
+
+#[test]
+fn an_apex_that_we_made_follows_its_canary() {
+    let mut live = at_rest(Some(own()));
+    assert_eq!(writes(&resting(), &live), []);
+    let mut edited = blueprint();
+    edited.port = Some(Port {
+        port: 8080,
+        name: "http".into(),
+        target_port: json!(9898),
+        app_protocol: Some("kubernetes.io/h2c".into()),
+    });
+    edited.apex.annotations.insert("team".into(), json!("blue"));
+    let written = writes_by(&resting(), &live, &edited);
+    let apex = written.iter().find_map(|write| match write {
+        Write::Apply { object, .. } if object["metadata"]["name"] == "web" => Some(object.clone()),
+        _ => None,
+    });
+    let mut apex = apex.unwrap();
+    assert_eq!(apex["metadata"]["annotations"]["team"], "blue");
+    assert_eq!(apex["metadata"]["resourceVersion"], "3");
+    // Callers of the old port are served on, until nobody is served by primary.
+    let numbers: Vec<&Value> = apex["spec"]["ports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| &p["port"])
+        .collect();
+    assert_eq!(numbers, [&json!(80), &json!(8080)]);
+    apex["metadata"]["resourceVersion"] = json!("4");
+    live.apex = Some(apex);
+    let moved = World {
+        apex: Some(ApexSide::Target),
+        ..resting()
+    };
+    let again = writes_by(&resting(), &live, &edited);
+    assert!(again.iter().all(|write| write.subject().2 != "web"), "{again:?}");
+    let moved = writes_by(&moved, &live, &edited);
+    let apex = moved.iter().find(|write| write.subject().2 == "web");
+    assert!(matches!(apex, Some(Write::Apply { object, .. }) if object["spec"]["selector"] == json!({"app": "web"})));
+}
+
+#[test]
+fn a_users_apex_gets_the_new_port_in_the_write_that_moves_it() {
+    let mut live = at_rest(Some(own()));
+    let port = |target: u16| json!([{"name": "http", "port": 80, "protocol": "TCP", "targetPort": target}]);
+    let waits = r#"{"80/TCP":9899}"#;
+    live.apex = Some(json!({
+        "metadata": {"name": "web", "namespace": "shop", "annotations": {ORIGINAL_SELECTOR: r#"{"app":"web"}"#, Wanted::ANNOTATION: waits}},
+        "spec": {"selector": {"app": "web-primary"}, "ports": port(9898)},
+    }));
+    let resting_writes = patched(&writes(&resting(), &live));
+    assert_eq!(resting_writes, []);
+    let cutover = World {
+        apex: Some(ApexSide::Target),
+        ..resting()
+    };
+    let moved = writes(&cutover, &live);
+    assert_eq!(
+        patched(&moved),
+        [
+            ("add /spec/selector".to_owned(), json!({"app": "web"})),
+            ("replace /spec/ports".to_owned(), port(9899))
+        ]
+    );
+    // Given back whole.
+    let leaving = World {
+        dismantle: Dismantle::Traffic,
+        ..World::untouched()
+    };
+    let given = patched(&writes(&leaving, &live));
+    assert_eq!(given[0], ("add /spec/selector".to_owned(), json!({"app": "web"})));
+    assert_eq!(given.last(), Some(&("replace /spec/ports".to_owned(), port(9899))));
+}
+
+#[test]
+fn a_selector_that_was_absent_is_given_back_as_absent() {
+    let mut live = at_rest(Some(own()));
+    live.apex = Some(json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"ports": [{"port": 80}]}}));
+    let taken = patched(&writes(&resting(), &live));
+    assert!(taken.contains(&(
+        "add /metadata/annotations/coalmine.dev~1original-selector".to_owned(),
+        json!("null")
+    )));
+    live.apex = Some(json!({
+        "metadata": {"name": "web", "namespace": "shop", "annotations": {ORIGINAL_SELECTOR: "null"}},
+        "spec": {"selector": {"app": "web-primary"}, "ports": [{"port": 80}]},
+    }));
+    let leaving = World {
+        dismantle: Dismantle::Traffic,
+        ..World::untouched()
+    };
+    let given = patched(&writes(&leaving, &live));
+    assert_eq!(given[0], ("remove /spec/selector".to_owned(), Value::Null));
+    assert_eq!(given.len(), 2);
+}
+
+#[test]
+fn a_route_of_the_name_that_sends_elsewhere_is_somebodys() {
+    let mut live = at_rest(Some(own()));
+    live.routes =
+        vec![json!({"metadata": {"name": "web"}, "spec": {"rules": [{"filters": [{"type": "RequestRedirect"}]}]}})];
+    let mut blueprint = blueprint();
+    blueprint.route = Some(crate::routing::httproute::RouteSpec {
+        port: 80,
+        ..Default::default()
+    });
+    let selector = Selector::of(&own(), &Selector::default_keys()).unwrap();
+    let pair = Pair {
+        live: &live,
+        selector: &selector,
+        blueprint: &blueprint,
+        seen: &seen(&target()),
+    };
+    let world = World {
+        traffic: Some(crate::routing::Traffic::PRIMARY),
+        ..resting()
+    };
+    let (writes, conflicts) = difference(&world, pair);
+    assert_eq!(conflicts, [Conflict::Name("HTTPRoute", "web".into())]);
+    assert!(
+        writes.iter().all(|write| write.subject().0 != Kind::HttpRoute),
+        "{writes:?}"
+    );
 }

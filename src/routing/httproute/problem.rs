@@ -1,0 +1,117 @@
+//! Why the traffic of a route cannot be moved, in words for people.
+
+use super::{refers_to, rules, with_traffic};
+use crate::routing::{Cookies, Exposure, Names, Traffic};
+use serde_json::{Map, Value};
+
+/// Rules that an HTTPRoute may have.
+const MOST_RULES: usize = 16;
+/// Matches that one rule may have.
+const MOST_MATCHES: usize = 64;
+/// Matches that all rules may have together.
+const MOST_MATCHES_IN_ALL: usize = 128;
+
+/// Why the traffic of the pair cannot be moved by `route`, or not be read from it; nothing when all is well.
+pub fn problem(route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
+    if !refers_to(route, names) {
+        return Some(format!(
+            "no rule of HTTPRoute {} sends to Service {}: name it as a backend, or give the route another name",
+            name(route),
+            names.apex
+        ));
+    }
+    crowded(route, names, exposure).or_else(|| rejected(route))
+}
+
+/// Whether what a run adds makes `route` greater than a route may be: rules of their own for the users of an A/B test, or
+/// for the cookies of sessions.
+pub fn crowded(route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
+    let has = rules(route).count();
+    // The most that any moment of a run needs: with every condition and every cookie.
+    let cookie = |wanted: bool| wanted.then(|| String::from("cookie=value"));
+    let of_primary = exposure
+        .affinity
+        .as_ref()
+        .is_some_and(|a| a.primary_cookie_name.is_some());
+    let full = Exposure {
+        cookies: Cookies {
+            canary: cookie(exposure.affinity.is_some()),
+            primary: cookie(of_primary),
+            previous: None,
+        },
+        ..exposure.clone()
+    };
+    let busiest = Traffic {
+        matched: !exposure.matches.is_empty(),
+        sticky: exposure.affinity.is_some(),
+        ..Traffic::share(50)
+    };
+    let made = with_traffic(route, names, busiest, &full);
+    let made = made.as_array().map(Vec::as_slice).unwrap_or_default();
+    let matches = |rule: &Value| rule.get("matches").and_then(Value::as_array).map_or(0, Vec::len);
+    let (most, all) = (made.iter().map(matches).max(), made.iter().map(matches).sum::<usize>());
+    let too_many = if made.len() > MOST_RULES {
+        format!("{} rules, and a route may have {MOST_RULES}", made.len())
+    } else if let Some(most) = most.filter(|most| *most > MOST_MATCHES) {
+        format!("{most} matches in one rule, and a rule may have {MOST_MATCHES}")
+    } else if all > MOST_MATCHES_IN_ALL {
+        format!("{all} matches, and a route may have {MOST_MATCHES_IN_ALL}")
+    } else {
+        return None;
+    };
+    let why = if exposure.affinity.is_some() {
+        "the cookies of its sessions"
+    } else {
+        "the conditions of its A/B test"
+    };
+    Some(format!(
+        "HTTPRoute {} has {has} rules; with {why} a release needs {too_many}: move some of its rules to a second HTTPRoute, \
+         or leave {why} out",
+        name(route)
+    ))
+}
+
+/// What the gateways say against the route as it is now; nothing while one that answered takes it, or none has answered.
+fn rejected(route: &Value) -> Option<String> {
+    let generation = route
+        .pointer("/metadata/generation")
+        .and_then(Value::as_i64)
+        .unwrap_or(0);
+    let parents = route.pointer("/status/parents").and_then(Value::as_array);
+    let verdicts = parents
+        .into_iter()
+        .flatten()
+        .filter_map(|parent| verdict(parent, generation));
+    let refusals: Option<Vec<String>> = verdicts.collect();
+    let first = refusals?.into_iter().next()?;
+    Some(format!("HTTPRoute {} is refused by {first}", name(route)))
+}
+
+// Nothing of a parent that has not answered for this generation; then why it refuses, or that it does not.
+fn verdict(parent: &Value, generation: i64) -> Option<Option<String>> {
+    let conditions = parent.get("conditions").and_then(Value::as_array).into_iter().flatten();
+    let of_now = |c: &&Value| c.get("observedGeneration").and_then(Value::as_i64) == Some(generation);
+    let mut answers = conditions
+        .filter(of_now)
+        .filter_map(Value::as_object)
+        .filter(|c| matches!(text(c, "type"), "Accepted" | "ResolvedRefs"))
+        .peekable();
+    answers.peek()?;
+    let refusal = answers.find(|c| text(c, "status") == "False");
+    let gateway = parent
+        .pointer("/parentRef/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Some(refusal.map(|c| format!("gateway {gateway}: {} ({})", text(c, "message"), text(c, "reason"))))
+}
+
+fn text<'a>(of: &'a Map<String, Value>, key: &str) -> &'a str {
+    of.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn name(route: &Value) -> &str {
+    route
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
