@@ -71,7 +71,9 @@ pub fn trouble(conflicts: &[Conflict]) -> Option<Trouble> {
         },
         Conflict::LostRevision(hash) => Trouble {
             reason: "LostRevision",
-            message: format!("no ReplicaSet remembers revision {hash}; apply the target again"),
+            message: format!(
+                "nothing remembers revision {hash}, neither its history nor a ReplicaSet; apply the target again"
+            ),
             stalled: true,
         },
     })

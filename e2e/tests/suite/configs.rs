@@ -100,7 +100,7 @@ async fn a_bad_config_is_rolled_back_and_primary_never_saw_it() {
         );
         // A pod of primary that starts now reads what was promoted.
         scene
-            .kubectl(&["rollout", "restart", "deployment/app-primary"])
+            .kubectl(&["delete", "pod", "-l", "app=app-primary"])
             .await?
             .succeeded()?;
         scene

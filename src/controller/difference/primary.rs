@@ -32,7 +32,7 @@ impl Pair<'_> {
             return self.resized(world, writes);
         };
         let Some(due) = self.due(wish) else {
-            self.kept(wish, target, writes);
+            self.kept(world, target, writes);
             return self.resized(world, writes);
         };
         let foreign = |object: &&Value| !self.is_ours(object) && !self.is_edited();
@@ -158,18 +158,19 @@ impl Pair<'_> {
         }
     }
 
-    // What a primary that stays as it is lacks, none of which rolls a pod: its author's way to replace pods, after it was
-    // replaced at once, and our name for what Flagger made.
-    fn kept(&self, wish: &PrimaryTemplate, target: &Value, writes: &mut Vec<Write>) {
+    // What a primary that stays as it is lacks, none of which rolls a pod: at rest, its author's way to replace pods, after
+    // it was replaced at once; and our name for what Flagger made.
+    fn kept(&self, world: &World, target: &Value, writes: &mut Vec<Write>) {
         let Some(live) = self.live.primary.as_ref() else { return };
         let mut operations = Vec::new();
-        if *wish != PrimaryTemplate::Keep || self.blueprint.workload == Workload::Service {
+        if world.primary != Some(PrimaryTemplate::Keep) || self.blueprint.workload == Workload::Service {
             return;
         }
         let path = format!("/spec/{}", strategy_field(self.blueprint.workload));
         let own = plan::own_strategy(target, self.blueprint.workload);
         let all_at_once = plan::all_at_once();
-        if let Some(own) = own.filter(|own| *own != all_at_once && live.pointer(&path) == Some(&all_at_once)) {
+        let rests = world.target_replicas == Some(0);
+        if let Some(own) = own.filter(|own| rests && *own != all_at_once && live.pointer(&path) == Some(&all_at_once)) {
             operations.push(json!({"op": "add", "path": path, "value": own}));
         }
         // Whoever took its owner away would have it collected, or enrolled as an app of its own.

@@ -51,6 +51,7 @@ fn observed(live: &Live, edited: bool) -> Observation {
 
 fn differ(wish: PrimaryTemplate, live: &Live, seen: &Observation) -> (Vec<Write>, Vec<Conflict>) {
     let world = World {
+        target_replicas: (wish == PrimaryTemplate::Keep).then_some(0),
         primary: Some(wish),
         primary_replicas: Some(2),
         ..World::untouched()
@@ -64,7 +65,7 @@ fn differ(wish: PrimaryTemplate, live: &Live, seen: &Observation) -> (Vec<Write>
             seen,
         },
     );
-    writes.retain(|write| write.subject().0 != Kind::Service);
+    writes.retain(|write| write.subject().0 != Kind::Service && write.subject().2 != "web");
     (writes, conflicts)
 }
 
@@ -383,4 +384,41 @@ fn what_flagger_made_gets_our_name_for_it_and_no_other_template() {
         after["metadata"]["annotations"],
         json!({"other": "kept", REVISION_ANNOTATION: revision_of(&v1)})
     );
+}
+
+#[test]
+fn copies_routes_and_autoscalers_of_before_block_nothing_more_either() {
+    let owned =
+        |uid: &str| json!([{"kind": "Other", "uid": "x"}, {"kind": "Canary", "uid": uid, "blockOwnerDeletion": true}]);
+    let object = |kind: &str, name: &str, uid| json!({"kind": kind, "metadata": {"name": name, "namespace": "shop", "ownerReferences": owned(uid)}});
+    let v1 = of(json!([]));
+    let live = Live {
+        target: Some(v1.clone()),
+        primary: Some(made(&v1)),
+        history: vec![entry(&v1, 1)],
+        configs: crate::controller::configs::Configs::sample(&[
+            object("ConfigMap", "cfg-primary", "u-1"),
+            object("Secret", "anothers-primary", "u-2"),
+        ]),
+        routes: vec![object("HTTPRoute", "shop-route", "u-1")],
+        twins: vec![object("HorizontalPodAutoscaler", "scaler-primary", "u-1")],
+        ..Live::default()
+    };
+    let seen = Observation {
+        promoted: Some(revision_of(&v1)),
+        ..observed(&live, false)
+    };
+    let (writes, _) = differ(PrimaryTemplate::Keep, &live, &seen);
+    let freed: Vec<(&str, &Value)> = writes
+        .iter()
+        .filter_map(|write| match write {
+            Write::Patch { name, operations, .. } => Some((name.as_str(), &operations[1])),
+            _ => None,
+        })
+        .collect();
+    let operation = json!({"op": "replace", "path": "/metadata/ownerReferences/1/blockOwnerDeletion", "value": false});
+    for name in ["cfg-primary", "shop-route", "scaler-primary"] {
+        assert!(freed.contains(&(name, &operation)), "{name} in {freed:?}");
+    }
+    assert!(freed.iter().all(|(name, _)| *name != "anothers-primary"), "{freed:?}");
 }
