@@ -11,8 +11,11 @@ pub use enrolment::{Facts, enrolment, stage, target_canary};
 use super::deployments::{self, Enrolment};
 use super::review::Request;
 use crate::analysis::Rules;
+use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
+use crate::plan::effective::{Around, effective};
 use crate::plan::{self, Blueprint, Defaults, Selector, generate};
+use crate::routing::{Names, httproute};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -45,11 +48,82 @@ pub struct Plan {
 }
 
 impl View {
-    /// The Canaries of a namespace.
+    /// The Canaries of a namespace, with what their policies add: what the controller does is what these say.
     pub fn canaries(&self, namespace: &str) -> Vec<Arc<Canary>> {
-        self.caches
+        let all = self
+            .caches
             .canaries
-            .state_filter(|canary| canary.metadata.namespace.as_deref() == Some(namespace))
+            .state_filter(|canary| canary.metadata.namespace.as_deref() == Some(namespace));
+        all.into_iter().map(|canary| self.completed(canary)).collect()
+    }
+
+    fn completed(&self, canary: Arc<Canary>) -> Arc<Canary> {
+        if canary.labels().contains_key(labels::GENERATED) {
+            return canary;
+        }
+        let Some(policy) = self.policy_of(&canary, None) else {
+            return canary;
+        };
+        let around = Around {
+            default_provider: &self.defaults.provider,
+            user_route: policy.spec.gateway_refs.is_some() && self.has_route(&canary),
+        };
+        let all = effective(&canary, Some(&policy.spec), around);
+        if all.inherited.is_empty() && all.left_out.is_empty() {
+            return canary;
+        }
+        Arc::new(all.canary)
+    }
+
+    // Whether the user has a route for the Service of a Canary that names no gateway.
+    fn has_route(&self, canary: &Canary) -> bool {
+        let open = |service: &CanaryService| service.gateway_refs.as_ref().is_none_or(Vec::is_empty);
+        let names = Names::new(canary.service_name());
+        let users = |route: &Value| {
+            let generated = route
+                .pointer("/metadata/labels")
+                .and_then(|all| all.get(labels::GENERATED));
+            generated.is_none() && httproute::refers_to(route, &names)
+        };
+        canary.spec.service.as_ref().is_some_and(open) && self.caches.routes(canary.namespace_name()).iter().any(users)
+    }
+
+    /// The policy that completes a hand-written Canary: the one it names, else its target, else its namespace. Where
+    /// nobody opted in and none is named, there is none. `target` is the target where it is known better than by caches.
+    pub fn policy_of(&self, canary: &Canary, target: Option<&Value>) -> Option<Arc<CanaryPolicy>> {
+        let namespace = canary.namespace_name();
+        let known = self
+            .caches
+            .targets
+            .get(&ObjectRef::new(canary.target_name()).within(namespace));
+        let cached = known
+            .as_ref()
+            .and_then(|target| target.annotations().get(labels::POLICY));
+        let sent = target.and_then(|target| target.pointer("/metadata/annotations")?.get(labels::POLICY)?.as_str());
+        let own = canary.annotations().get(labels::POLICY).map(String::as_str);
+        match own.or(sent).or(cached.map(String::as_str)) {
+            Some(named) => self.policy(named),
+            None if self.is_enabled(namespace) => self.policy(&self.policy_of_namespace(namespace)),
+            None => None,
+        }
+    }
+
+    fn is_enabled(&self, namespace: &str) -> bool {
+        let namespace = self.caches.namespaces.get(&ObjectRef::new(namespace));
+        namespace.is_some_and(|ns| {
+            ns.labels()
+                .get(labels::ENABLED)
+                .is_some_and(|value| value == labels::TRUE)
+        })
+    }
+
+    fn policy_of_namespace(&self, namespace: &str) -> String {
+        let namespace = self.caches.namespaces.get(&ObjectRef::new(namespace));
+        let named = namespace.and_then(|namespace| {
+            let annotation = namespace.annotations().get(labels::POLICY);
+            annotation.or_else(|| namespace.labels().get(labels::POLICY)).cloned()
+        });
+        named.unwrap_or_else(|| crate::api::policy::DEFAULT_POLICY.to_owned())
     }
 
     /// Whether `request` was made by us.
@@ -128,7 +202,8 @@ impl View {
 
     /// The rules of a Canary's runs, given the policy that governs the request.
     pub fn rules(&self, request: &Request, canary: &Canary) -> Rules {
-        let policy = self.policy(&self.policy_name(request));
+        let own = self.policy_of(canary, Some(&request.object));
+        let policy = own.or_else(|| self.policy(&self.policy_name(request)));
         plan::rules(
             canary,
             policy.as_deref().map(|policy| &policy.spec),
@@ -142,16 +217,6 @@ impl View {
         self.caches.policies.get(&ObjectRef::new(name))
     }
 
-    /// The policy that governs the request's namespace, if that has opted in.
-    pub fn policy_in_force(&self, request: &Request) -> Option<Arc<CanaryPolicy>> {
-        let namespace = self.caches.namespaces.get(&ObjectRef::new(&request.namespace))?;
-        let enabled = namespace
-            .labels()
-            .get(labels::ENABLED)
-            .is_some_and(|value| value == labels::TRUE);
-        enabled.then(|| self.policy(&self.policy_name(request))).flatten()
-    }
-
     /// The Deployment's annotation, else the namespace's (or its label), else `default`.
     fn policy_name(&self, request: &Request) -> String {
         let own = request
@@ -161,12 +226,7 @@ impl View {
         if let Some(name) = own.and_then(Value::as_str) {
             return name.to_owned();
         }
-        let namespace = self.caches.namespaces.get(&ObjectRef::new(&request.namespace));
-        let named = namespace.and_then(|namespace| {
-            let annotation = namespace.annotations().get(labels::POLICY);
-            annotation.or_else(|| namespace.labels().get(labels::POLICY)).cloned()
-        });
-        named.unwrap_or_else(|| crate::api::policy::DEFAULT_POLICY.to_owned())
+        self.policy_of_namespace(&request.namespace)
     }
 
     /// Whether the controller's Lease was renewed lately.

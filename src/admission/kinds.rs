@@ -24,7 +24,9 @@ pub fn validate(request: &Request, view: &View, target: Lookup<Value>, around: &
         "Canary" => {
             let (new, old) = both::<Canary>(request)?;
             let missed = missed(&target, view, around);
+            let policy = view.policy_of(&new, target.found());
             let world = World {
+                policy,
                 target,
                 scalers: around.scalers(),
                 ..canary_world(request, &new, view)
@@ -119,7 +121,6 @@ fn canary_world(request: &Request, canary: &Canary, view: &View) -> World {
         services: services.iter().map(|service| facts(service, canary)).collect(),
         unmirrored: unmirrored(canary, &routes),
         user_route: routes.iter().any(|route| httproute::refers_to(route, &names)),
-        policy: view.policy_in_force(request),
         ..cluster_world(view)
     }
 }

@@ -14,6 +14,7 @@ mod metric_template;
 mod names;
 mod policy;
 mod providers;
+mod queries;
 mod regexes;
 mod report;
 mod templates;

@@ -133,7 +133,11 @@ impl World {
         // An autoscaler may have given the target more already.
         let started = seen.scaler.map_or(0, |_| target.replicas);
         // Whoever serves everybody does not get fewer pods, whatever is wanted by now.
-        let serving = if state.intent == Traffic::CANARY { target.replicas } else { started };
+        let serving = if state.intent == Traffic::CANARY {
+            target.replicas
+        } else {
+            started
+        };
         let base = Self {
             target_state: Some(TargetState::Serving),
             primary: Some(PrimaryTemplate::Keep),

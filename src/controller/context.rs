@@ -10,10 +10,11 @@ use super::{
     hooks::Slots,
     index::Index,
     lanes::Lanes,
-    live::text,
+    live::{annotation, text},
     made::Primaries,
     queue::{Key, Sender},
     served::Served,
+    sweep::is_generated,
     timers::Timers,
     written::Written,
 };
@@ -21,7 +22,11 @@ use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
     hooks::Caller,
     outbound::{Clients, Egress},
-    plan::{Defaults, configs::Reference},
+    plan::{
+        Defaults, Workload,
+        configs::Reference,
+        effective::{Around, effective},
+    },
     telemetry::{Metrics, Recorder},
 };
 use jiff::Timestamp;
@@ -31,6 +36,7 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 use parking_lot::Mutex;
+use serde_json::Value;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -145,6 +151,39 @@ impl Context {
         self.policies.get(&ObjectRef::new(&name))
     }
 
+    /// The policy that governs a Canary and its target, which the Canary names, else the target, else their namespace.
+    /// A generated Canary only remembers what its target named.
+    pub fn policy_of(&self, canary: &Canary, target: Option<&Value>) -> Option<Arc<CanaryPolicy>> {
+        self.policy(canary.namespace_name(), named_policy(canary, target))
+    }
+
+    /// The Canary with what its policy adds. Where nobody opted in and none is named, a Canary is what it says, as in
+    /// Flagger.
+    pub fn completed(&self, canary: Arc<Canary>) -> Arc<Canary> {
+        let target = self.target(&canary);
+        let named = named_policy(&canary, target.as_ref()).is_some();
+        if is_generated(&canary) || !named && !self.enabled(canary.namespace_name()) {
+            return canary;
+        }
+        let Some(policy) = self.policy_of(&canary, target.as_ref()) else {
+            return canary;
+        };
+        let around = Around {
+            default_provider: &self.defaults.provider,
+            user_route: false, // a live one is used, and no other is made
+        };
+        let all = effective(&canary, Some(&policy.spec), around);
+        if all.inherited.is_empty() && all.left_out.is_empty() {
+            return canary;
+        }
+        Arc::new(all.canary)
+    }
+
+    fn target(&self, canary: &Canary) -> Option<Value> {
+        let kind = Kind::of(Workload::parse(&canary.spec.target_ref.kind)?);
+        self.cache.get(kind, canary.namespace_name(), canary.target_name())
+    }
+
     /// The Canaries of a namespace.
     pub fn canaries_of(&self, namespace: &str) -> Vec<Arc<Canary>> {
         self.named(namespace, self.index.of_namespace(namespace))
@@ -187,6 +226,15 @@ impl Context {
             .iter()
             .flat_map(|deployment| self.index.of_deployment(namespace, text(deployment, "/metadata/name")))
             .collect()
+    }
+}
+
+fn named_policy<'a>(canary: &'a Canary, target: Option<&'a Value>) -> Option<&'a str> {
+    let own = canary.annotations().get(labels::POLICY).map(String::as_str);
+    match target {
+        Some(target) if is_generated(canary) => annotation(target, labels::POLICY),
+        Some(target) => own.or_else(|| annotation(target, labels::POLICY)),
+        None => own,
     }
 }
 

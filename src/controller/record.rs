@@ -179,7 +179,9 @@ async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Resu
         field_manager: Some(labels::FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
-    let stored = api.replace_status(&key.1, &params, &next).await?;
+    let mut stored = api.replace_status(&key.1, &params, &next).await?;
+    // What was stored is what somebody wrote; this one is completed by its policy, alerts and hooks too.
+    stored.spec = next.spec;
     if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
         context.written.lock().insert(key, version);
     }

@@ -22,12 +22,11 @@ use super::{
 };
 use crate::{
     analysis::{self, Observation, Rollout, Stage, State},
-    api::{Canary, labels},
+    api::Canary,
     metrics::Severity,
     plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, rules, template},
 };
 use jiff::Timestamp;
-use kube::ResourceExt;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -91,6 +90,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         return Ok(None);
     }
     let now = as_stored(Timestamp::now());
+    let canary = context.completed(canary);
     let mut blueprint = match plan::blueprint(&canary, &context.defaults) {
         Ok(blueprint) => blueprint,
         Err(why) => return record::not_released(context, &canary, why, now).await,
@@ -112,7 +112,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     context.timers.resume(key, canary.status.as_ref(), &mut state);
     live.configs.in_terms_of_now(&mut state, live.target.as_ref());
     let seen = look(context, key, &canary, &live, &selector, &blueprint, &state).await;
-    let policy = context.policy(&key.0, canary.annotations().get(labels::POLICY).map(String::as_str));
+    let policy = context.policy_of(&canary, live.target.as_ref());
     let rules = rules(
         &canary,
         policy.as_ref().map(|p| &p.spec),

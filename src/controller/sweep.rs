@@ -84,7 +84,7 @@ fn due(context: &Context, canary: &Canary, now: Timestamp) -> Timestamp {
         return canary.creation_timestamp().map_or(now, |made| made.0 + ON_ITS_WAY);
     }
     let missed = *context.missed.lock().entry(key(canary)).or_insert(now);
-    let policy = context.policy(canary.namespace_name(), None);
+    let policy = context.policy_of(canary, None);
     let grace = policy.map_or(Duration::from_secs(30), |policy| policy.spec.deletion_grace());
     missed + grace
 }

@@ -4,7 +4,7 @@
 //! Service is used; a route is generated only where the policy's hostname template names a host, because a label must
 //! never publish something internal.
 
-use super::REVISION_ANNOTATION;
+use super::{REVISION_ANNOTATION, effective::default_analysis};
 use crate::{
     api::{
         Canary,
@@ -61,6 +61,7 @@ pub fn canary(
     } else {
         kubernetes().to_owned()
     };
+    let (analysis, _) = default_analysis(&policy.spec, &provider, service.is_some());
     let spec = CanarySpec {
         provider: Some(provider),
         metrics_server: policy.spec.metrics_server.clone(),
@@ -70,7 +71,7 @@ pub fn canary(
             name: name.to_owned(),
         },
         service,
-        analysis: Some(policy.spec.analysis.clone().unwrap_or_default()),
+        analysis: Some(analysis),
         ..CanarySpec::default()
     };
     let mut canary = Canary::new(name, spec);
@@ -81,7 +82,15 @@ pub fn canary(
     ]));
     // Empty while a webhook mutates a new one; set, but not stored, while one validates it.
     let uid = Some(text("/metadata/uid")).filter(|uid| !uid.is_empty());
-    canary.metadata.annotations = uid.map(|uid| BTreeMap::from([(labels::TARGET_UID.to_owned(), uid.to_owned())]));
+    let named = target
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get(labels::POLICY)?.as_str());
+    let annotations = [(labels::TARGET_UID, uid), (labels::POLICY, named)];
+    let annotations: BTreeMap<String, String> = annotations
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
+        .collect();
+    canary.metadata.annotations = (!annotations.is_empty()).then_some(annotations);
     canary.metadata.finalizers = Some(vec![labels::FINALIZER.to_owned()]);
     Ok(canary)
 }
@@ -281,7 +290,7 @@ fn hostnames(route: &Value) -> Option<Vec<String>> {
 }
 
 // Two functions and no logic: the policy says where names go, nothing else.
-fn hostname(template: &str, name: &str, namespace: &str) -> String {
+pub(super) fn hostname(template: &str, name: &str, namespace: &str) -> String {
     let mut out = template.to_owned();
     for (key, value) in [("name", name), ("namespace", namespace)] {
         for form in [format!("{{{{ {key} }}}}"), format!("{{{{{key}}}}}")] {

@@ -27,6 +27,7 @@ use super::findings::Findings;
 use super::report::Report;
 use super::world::World;
 use crate::api::Canary;
+use crate::plan::effective::{Around, effective};
 use kube::ResourceExt;
 
 /// What every rule looks at.
@@ -64,7 +65,20 @@ pub fn canary(new: &Canary, old: Option<&Canary>, world: &World) -> Findings {
     report.ratchet(old.map(|old| judged(old, world)))
 }
 
+/// Judges the Canary as its policy completes it. What is the policy's is judged with the policy.
 fn judged(canary: &Canary, world: &World) -> Report {
+    let around = Around {
+        default_provider: world.default_provider(),
+        user_route: world.user_route,
+    };
+    let policy = world.policy.as_ref().map(|policy| &policy.spec);
+    let all = effective(canary, policy, around);
+    let mut report = complete(&all.canary, world).without(&all.inherited);
+    metrics::left_out(&mut report, &all);
+    report
+}
+
+fn complete(canary: &Canary, world: &World) -> Report {
     let subject = Subject::new(canary, world);
     let mut report = Report::default();
     target::check(&mut report, &subject);

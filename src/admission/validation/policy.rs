@@ -102,6 +102,7 @@ fn analysis(report: &mut Report, policy: &CanaryPolicy, world: &World) {
         world: &world,
         namespace: None,
         complete: false,
+        served: true,
     }
     .check(report);
     if let Some(rails) = &spec.guard_rails {

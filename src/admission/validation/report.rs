@@ -71,6 +71,17 @@ impl Report {
         self.warnings.push(format!("{field}: {text}"));
     }
 
+    /// Without what is said about these fields and what is in them.
+    pub fn without(mut self, fields: &[&str]) -> Self {
+        let within = |text: &str| {
+            let mut after = fields.iter().filter_map(|field| text.strip_prefix(field));
+            after.any(|rest| rest.is_empty() || rest.starts_with(['.', '[', ':']))
+        };
+        self.causes.retain(|cause| !within(&cause.field));
+        self.warnings.retain(|warning| !within(warning));
+        self
+    }
+
     /// The answer for a new object.
     pub fn finish(self) -> Findings {
         self.ratchet(None)

@@ -20,6 +20,8 @@ pub(in super::super) struct Rules<'a> {
     pub namespace: Option<&'a str>,
     /// Whether it stands alone, as a Canary's does.
     pub complete: bool,
+    /// Whether there is a Service by which requests come.
+    pub served: bool,
 }
 
 pub(super) fn canary(report: &mut Report, subject: &Subject) {
@@ -27,12 +29,7 @@ pub(super) fn canary(report: &mut Report, subject: &Subject) {
     let skip = subject.canary.skip_analysis();
     deadline(report, spec.progress_deadline_seconds);
     let Some(analysis) = &spec.analysis else {
-        let defaults = subject
-            .world
-            .policy
-            .as_ref()
-            .is_some_and(|policy| policy.spec.analysis.is_some());
-        if !skip && !defaults {
+        if !skip {
             report.required(BASE, "set skipAnalysis: true to release without one");
         }
         return;
@@ -44,6 +41,7 @@ pub(super) fn canary(report: &mut Report, subject: &Subject) {
         world: subject.world,
         namespace,
         complete: true,
+        served: subject.canary.spec.service.is_some() || subject.canary.targets_knative(),
     };
     rules.check(report);
     gates(report, analysis, skip);
@@ -158,7 +156,7 @@ impl Rules<'_> {
     fn threshold(&self, report: &mut Report) {
         let field = self.field("threshold");
         match self.analysis.threshold {
-            None if self.complete && !self.policy_has_threshold() => {
+            None if self.complete => {
                 report.warn(field, "left out; rolls back after 5 failed checks");
             }
             Some(n) if n.whole().is_none_or(|n| n < 0) => {
@@ -167,15 +165,6 @@ impl Rules<'_> {
             Some(n) if n.int() == 0 => report.warn(field, "rolls back at the first failed check"),
             _ => {}
         }
-    }
-
-    fn policy_has_threshold(&self) -> bool {
-        let analysis = self
-            .world
-            .policy
-            .as_ref()
-            .and_then(|policy| policy.spec.analysis.as_ref());
-        analysis.is_some_and(|analysis| analysis.threshold.is_some())
     }
 
     fn iterations(&self, report: &mut Report) {

@@ -2,11 +2,14 @@
 
 use super::{Rules, template_ref};
 use crate::admission::validation::durations;
+use crate::admission::validation::queries;
 use crate::admission::validation::report::Report;
 use crate::api::Number;
-use crate::api::canary::Metric;
+use crate::api::canary::{HookType, Metric};
+use crate::plan::Effective;
+use crate::plan::requests::{about_requests, query_about_requests};
 
-/// Widest window, in analysis intervals, that mostly holds the canary's own time.
+/// Widest window, in analysis intervals: a canary without values is waited for as long.
 const WIDEST_WINDOW: u32 = 5;
 
 pub(super) fn check(report: &mut Report, rules: &Rules) {
@@ -25,6 +28,46 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
         builtin(report, &field, metric);
         window(report, rules, &field, metric);
         template_ref::check(report, rules, &field, metric);
+        let template = template_ref::query(rules, metric);
+        reached(report, rules, &field, metric, template);
+        let own = metric.query.as_deref().map(|query| ("query", query));
+        for (from, query) in own.into_iter().chain(template.map(|query| ("templateRef", query))) {
+            for problem in queries::problems(query, rules.analysis.interval()) {
+                report.warn(format!("{field}.{from}"), problem);
+            }
+        }
+    }
+}
+
+/// The policy's metrics that a Canary does not get.
+pub(super) fn left_out(report: &mut Report, all: &Effective) {
+    for name in &all.left_out {
+        report.warn(
+            "spec.analysis.metrics",
+            format!("{name:?} of the policy is left out: about requests, and none reach this canary"),
+        );
+    }
+}
+
+/// A metric about requests where none come.
+fn reached(report: &mut Report, rules: &Rules, field: &str, metric: &Metric, template: Option<&str>) {
+    if !about_requests(metric) && !template.is_some_and(query_about_requests) {
+        return;
+    }
+    let hooks = rules.analysis.webhooks.iter().flatten();
+    let loaded = hooks
+        .map(|hook| hook.hook_type())
+        .any(|kind| matches!(kind, HookType::Rollout | HookType::PreRollout));
+    if !rules.served {
+        report.warn(
+            field,
+            "about requests, and without spec.service none come; it cannot have values here, remove it",
+        );
+    } else if rules.provider == "kubernetes" && !loaded {
+        report.warn(
+            field,
+            "provider kubernetes sends a canary no users; no values without a load test webhook",
+        );
     }
 }
 
@@ -128,7 +171,7 @@ fn window(report: &mut Report, rules: &Rules, field: &str, metric: &Metric) {
     if rules.analysis.interval.is_some() && window.to_std() > widest {
         report.warn(
             field,
-            format!("{window} still contains values from before the canary; at most 5 intervals"),
+            format!("{window} is also how long missing values are waited for; at most 5 intervals"),
         );
     }
 }

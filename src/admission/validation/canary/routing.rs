@@ -47,15 +47,17 @@ fn timeouts(report: &mut Report, subject: &Subject, service: &CanaryService) {
 fn gateway_refs(report: &mut Report, subject: &Subject, service: &CanaryService) {
     const FIELD: &str = "spec.service.gatewayRefs";
     let refs = service.gateway_refs.as_deref().unwrap_or_default();
-    let policy = subject
-        .world
-        .policy
-        .as_ref()
-        .and_then(|policy| policy.spec.gateway_refs.as_ref());
-    let provided = subject.world.user_route || policy.is_some_and(|refs| !refs.is_empty());
-    if refs.is_empty() && is_gateway_api(subject.provider) && !provided {
+    if refs.is_empty() && is_gateway_api(subject.provider) && !subject.world.user_route {
+        let policy = subject.world.policy.as_ref();
+        // Those of the policy are there only for hosts that somebody has named.
+        let hosts = policy.is_some_and(|policy| policy.spec.gateway_refs.is_some());
+        let also = if hosts {
+            ", or hosts for those of the policy"
+        } else {
+            ""
+        };
         let why = format!(
-            "provider {} attaches the route to it; name at least one Gateway",
+            "provider {} attaches the route to it; name at least one Gateway{also}",
             subject.provider
         );
         report.required(FIELD, why);

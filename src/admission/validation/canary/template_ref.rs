@@ -53,6 +53,15 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
     }
 }
 
+/// The query of the metric's MetricTemplate, where that is known and asks Prometheus.
+pub(super) fn query<'a>(rules: &Rules<'a>, metric: &Metric) -> Option<&'a str> {
+    let reference = metric.template_ref.as_ref()?;
+    let template = rules
+        .world
+        .metric_template(reference.namespace_or(rules.namespace?), &reference.name)?;
+    (template.spec.provider.kind == "prometheus").then_some(template.spec.query.as_str())
+}
+
 fn known(report: &mut Report, field: &str, metric: &Metric, template: &MetricTemplate) {
     let provider = template.spec.provider.kind.as_str();
     if metric.interval.is_none() && NEED_WINDOW.contains(&provider) {

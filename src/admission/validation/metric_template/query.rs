@@ -1,7 +1,9 @@
 //! Rows M11 and M12: the query.
 
+use crate::admission::validation::queries;
 use crate::admission::validation::report::Report;
 use crate::admission::validation::templates::{self, QUERY};
+use crate::api::canary::MINIMUM_INTERVAL;
 use crate::api::metric_template::MetricProvider;
 
 const FIELD: &str = "spec.query";
@@ -16,6 +18,12 @@ pub(super) fn check(report: &mut Report, provider: &MetricProvider, query: &str)
     }
     if let Err(problem) = templates::inspect(query, &QUERY) {
         return report.invalid(FIELD, query, problem);
+    }
+    if provider.kind == "prometheus" {
+        // Whoever uses it may check as often as every second.
+        for problem in queries::problems(query, MINIMUM_INTERVAL) {
+            report.warn(FIELD, problem);
+        }
     }
     let plain = templates::without_actions(query);
     match provider.kind.as_str() {

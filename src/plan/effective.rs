@@ -1,0 +1,226 @@
+//! What a Canary says together with its policy. The door, the preview and the controller all look at this one, so nothing
+//! is believed at apply that is not done. Pure.
+//!
+//! A field that the Canary leaves out is the policy's. How a revision is shown is one choice of several fields: whoever
+//! names any of them has chosen, and the policy's are left alone. Metrics about requests come only where requests can
+//! reach a canary.
+
+use super::{generate::hostname, requests::about_requests};
+use crate::{
+    api::{
+        Canary,
+        canary::{Analysis, HookType, Metric},
+        labels,
+        policy::CanaryPolicySpec,
+    },
+    routing::Provider,
+};
+use kube::ResourceExt;
+
+/// A Canary with what its policy adds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Effective {
+    /// The Canary.
+    pub canary: Canary,
+    /// The fields that are the policy's.
+    pub inherited: Vec<&'static str>,
+    /// Names of the policy's metrics that can have no values here.
+    pub left_out: Vec<String>,
+}
+
+/// What is known besides the two.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Around<'a> {
+    /// The routing provider where neither names one.
+    pub default_provider: &'a str,
+    /// The user has a route of their own, so none is to be generated.
+    pub user_route: bool,
+}
+
+/// The Canary as `policy` completes it. One that was generated has taken everything from its policy already.
+pub fn effective(canary: &Canary, policy: Option<&CanaryPolicySpec>, around: Around<'_>) -> Effective {
+    let mut all = Effective {
+        canary: canary.clone(),
+        ..Effective::default()
+    };
+    let generated = canary.labels().contains_key(labels::GENERATED);
+    if let Some(policy) = policy.filter(|_| !generated) {
+        all.sources(policy);
+        all.gateways(policy, around);
+        all.analysis(policy, around.default_provider);
+    }
+    all
+}
+
+/// The policy's analysis for a Canary it generates, which names `provider` and has a Service or not; and the names of the
+/// metrics that are left out.
+pub fn default_analysis(policy: &CanaryPolicySpec, provider: &str, served: bool) -> (Analysis, Vec<String>) {
+    let mut analysis = policy.analysis.clone().unwrap_or_default();
+    let reached = reached(provider, served, &analysis);
+    let all = analysis.metrics.take();
+    let left_out = names(all.iter().flatten().filter(|m| !reached && about_requests(m)));
+    let is_kept = |metric: &Metric| reached || !about_requests(metric);
+    analysis.metrics = all.map(|all| all.into_iter().filter(is_kept).collect());
+    (analysis, left_out)
+}
+
+/// Whether requests reach the canary before it is promoted: a route with weights sends them, or hooks do.
+fn reached(provider: &str, served: bool, analysis: &Analysis) -> bool {
+    let routed = Provider::parse(provider).is_none_or(Provider::has_weights);
+    let sends = |kind: HookType| matches!(kind, HookType::Rollout | HookType::PreRollout);
+    let loaded = analysis.webhooks.iter().flatten().any(|hook| sends(hook.hook_type()));
+    served && (routed || loaded)
+}
+
+fn names<'a>(metrics: impl Iterator<Item = &'a Metric>) -> Vec<String> {
+    metrics.map(|metric| metric.name.clone()).collect()
+}
+
+fn is_empty<T>(list: &Option<Vec<T>>) -> bool {
+    list.as_ref().is_none_or(Vec::is_empty)
+}
+
+fn named(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+/// Gives `$own` the policy's value where it has none, and notes the field.
+macro_rules! inherit {
+    ($all:ident, $own:expr, $policy:expr, $field:literal) => {
+        if $own.is_none() && $policy.is_some() {
+            $own.clone_from(&$policy);
+            $all.inherited.push($field);
+        }
+    };
+}
+
+impl Effective {
+    fn sources(&mut self, policy: &CanaryPolicySpec) {
+        let knative = self.canary.targets_knative();
+        let spec = &mut self.canary.spec;
+        spec.provider = spec.provider.take().filter(|provider| !provider.is_empty());
+        spec.metrics_server = spec.metrics_server.take().filter(|server| !server.is_empty());
+        if !knative {
+            inherit!(self, spec.provider, policy.provider, "spec.provider");
+        }
+        inherit!(self, spec.metrics_server, policy.metrics_server, "spec.metricsServer");
+    }
+
+    // A route without a host is for every host of its gateway: nothing is published that nobody has named.
+    fn gateways(&mut self, policy: &CanaryPolicySpec, around: Around<'_>) {
+        let provider = self.canary.provider(around.default_provider);
+        let wanted = Provider::parse(provider) == Some(Provider::GatewayApiV1) && !around.user_route;
+        let (name, namespace) = (
+            self.canary.target_name().to_owned(),
+            self.canary.namespace_name().to_owned(),
+        );
+        let service = self.canary.spec.service.as_mut();
+        let Some(service) = service.filter(|s| wanted && is_empty(&s.gateway_refs) && !is_empty(&policy.gateway_refs))
+        else {
+            return;
+        };
+        if is_empty(&service.hosts) {
+            let Some(template) = &policy.hostname_template else {
+                return;
+            };
+            service.hosts = Some(vec![hostname(template, &name, &namespace)]);
+            self.inherited.push("spec.service.hosts");
+        }
+        service.gateway_refs.clone_from(&policy.gateway_refs);
+        self.inherited.push("spec.service.gatewayRefs");
+    }
+
+    fn analysis(&mut self, policy: &CanaryPolicySpec, default_provider: &str) {
+        let Some(defaults) = policy.analysis.as_ref().filter(|_| !self.canary.skip_analysis()) else {
+            return;
+        };
+        if self.canary.spec.analysis.is_none() {
+            self.inherited.push("spec.analysis");
+        }
+        let outer = self.canary.spec.canary_analysis.is_some();
+        let own = self.canary.spec.analysis.get_or_insert_default();
+        inherit!(self, own.interval, defaults.interval, "spec.analysis.interval");
+        inherit!(self, own.threshold, defaults.threshold, "spec.analysis.threshold");
+        inherit!(self, own.delay, defaults.delay, "spec.analysis.delay");
+        let ready = (&defaults.primary_ready_threshold, &defaults.canary_ready_threshold);
+        inherit!(
+            self,
+            own.primary_ready_threshold,
+            *ready.0,
+            "spec.analysis.primaryReadyThreshold"
+        );
+        inherit!(
+            self,
+            own.canary_ready_threshold,
+            *ready.1,
+            "spec.analysis.canaryReadyThreshold"
+        );
+        inherit!(self, own.alerts, defaults.alerts, "spec.analysis.alerts");
+        inherit!(self, own.webhooks, defaults.webhooks, "spec.analysis.webhooks");
+        self.strategy(defaults, outer);
+        self.metrics(policy, defaults, default_provider);
+    }
+
+    fn strategy(&mut self, defaults: &Analysis, outer: bool) {
+        let own = self.canary.spec.analysis.get_or_insert_default();
+        let chosen = own.iterations.is_some() || own.step_weight.is_some() || own.step_weights.is_some();
+        if chosen || own.matches.is_some() {
+            return;
+        }
+        inherit!(self, own.iterations, defaults.iterations, "spec.analysis.iterations");
+        inherit!(self, own.step_weight, defaults.step_weight, "spec.analysis.stepWeight");
+        inherit!(
+            self,
+            own.step_weights,
+            defaults.step_weights,
+            "spec.analysis.stepWeights"
+        );
+        inherit!(self, own.max_weight, defaults.max_weight, "spec.analysis.maxWeight");
+        inherit!(self, own.matches, defaults.matches, "spec.analysis.match");
+        inherit!(self, own.mirror, defaults.mirror, "spec.analysis.mirror");
+        inherit!(
+            self,
+            own.mirror_weight,
+            defaults.mirror_weight,
+            "spec.analysis.mirrorWeight"
+        );
+        let (promotion, affinity) = (&defaults.step_weight_promotion, &defaults.session_affinity);
+        inherit!(
+            self,
+            own.step_weight_promotion,
+            *promotion,
+            "spec.analysis.stepWeightPromotion"
+        );
+        inherit!(self, own.session_affinity, *affinity, "spec.analysis.sessionAffinity");
+        if !outer {
+            inherit!(
+                self,
+                own.canary_analysis,
+                defaults.canary_analysis,
+                "spec.analysis.canaryAnalysis"
+            );
+        }
+    }
+
+    // A query about requests speaks of the policy's own provider; the built-in ones know every provider.
+    fn metrics(&mut self, policy: &CanaryPolicySpec, defaults: &Analysis, default_provider: &str) {
+        let provider = self.canary.provider(default_provider).to_owned();
+        let same = named(&policy.provider).unwrap_or(default_provider) == provider;
+        let served = self.canary.spec.service.is_some();
+        let own = self.canary.spec.analysis.get_or_insert_default();
+        let (None, Some(metrics)) = (&own.metrics, &defaults.metrics) else {
+            return;
+        };
+        let reached = reached(&provider, served, own);
+        let fits = |metric: &&Metric| !about_requests(metric) || reached && (same || named(&metric.query).is_none());
+        let (kept, left_out): (Vec<&Metric>, Vec<&Metric>) = metrics.iter().partition(fits);
+        self.left_out = names(left_out.into_iter());
+        if !kept.is_empty() || !served {
+            self.inherited.push("spec.analysis.metrics");
+        }
+        own.metrics = Some(kept.into_iter().cloned().collect());
+    }
+}
+
+#[cfg(test)]
+mod tests;
