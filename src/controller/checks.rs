@@ -72,16 +72,7 @@ pub fn start(context: &Arc<Context>, key: Key, check: Check) {
             // Hooks take their time: what is looked at ends when it is asked for.
             None => measure(&context, &canary, scope(pods, &state, Timestamp::now())).await,
         };
-        context
-            .metrics
-            .check_took(canary.target_name(), canary.namespace_name(), started.elapsed());
-        for one in &measured {
-            if let Some(value) = one.value {
-                context
-                    .metrics
-                    .measured(canary.target_name(), canary.namespace_name(), &one.metric, value);
-            }
-        }
+        show(&context, &key, &canary, &measured, started.elapsed());
         let recorded = measured.iter().map(|one| record(one, &canary)).collect();
         let verdict = refused.map_or_else(|| verdict(&measured), Verdict::Fail);
         let mut checks = context.checks.lock();
@@ -92,6 +83,20 @@ pub fn start(context: &Arc<Context>, key: Key, check: Check) {
             context.queue.send(key);
         }
     });
+}
+
+// A Canary that went away meanwhile has no gauges any more.
+fn show(context: &Context, key: &Key, canary: &Canary, measured: &[Measurement], took: Duration) {
+    let (target, namespace) = (canary.target_name(), canary.namespace_name());
+    if context.checks.lock().contains_key(key) {
+        context.metrics.check_took(target, namespace, took);
+    }
+    for one in measured {
+        let value = one.value.filter(|_| context.gauges.measured(key, &one.metric));
+        if let Some(value) = value {
+            context.metrics.measured(target, namespace, &one.metric, value);
+        }
+    }
 }
 
 // Before the metrics; the first that fails ends the check.

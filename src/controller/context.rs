@@ -7,6 +7,7 @@ use super::{
     cache::{Cache, Change, Kind},
     checks::Finished,
     configs::reference_of,
+    gauges::Gauges,
     hooks::Slots,
     index::Index,
     lanes::Lanes,
@@ -69,6 +70,8 @@ pub struct Context {
     pub events: Recorder,
     /// Prometheus metrics.
     pub metrics: Metrics,
+    /// What they show of which Canary.
+    pub gauges: Gauges,
     /// HTTP clients, of metric providers, hooks and alerts.
     pub http: Arc<Clients>,
     /// What calls hooks.
@@ -101,8 +104,8 @@ pub struct Context {
     pub missed: Mutex<HashMap<Key, Timestamp>>,
     /// Until when the Deployments of a namespace that was just labelled are left to whoever labelled it.
     pub just_labelled: Mutex<HashMap<String, Instant>>,
-    /// Why which Deployment (by uid) was last said not to be enrolled.
-    pub unenrolled: Mutex<HashMap<String, String>>,
+    /// Why which Deployment (by namespace and name) of which uid was last said not to be enrolled.
+    pub unenrolled: Mutex<HashMap<Key, (String, String)>>,
 }
 
 impl Context {

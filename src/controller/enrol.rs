@@ -42,6 +42,13 @@ impl Scope {
         Self::Some(BTreeSet::from([name.to_owned()]))
     }
 
+    fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(names) => names.contains(name),
+        }
+    }
+
     /// Both scopes in one pass.
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -123,6 +130,7 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
         }
         return;
     }
+    forget_gone(context, namespace, scope);
     let targets = match scope {
         Scope::All => context.cache.list(Kind::Deployment, namespace),
         Scope::Some(names) => names
@@ -154,6 +162,13 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
             .collect::<()>()
             .await;
     }
+}
+
+// Nothing is remembered of a Deployment that is gone.
+fn forget_gone(context: &Context, namespace: &str, scope: &Scope) {
+    let gone = |name: &str| scope.holds(name) && !context.cache.has(Kind::Deployment, namespace, name);
+    let mut told = context.unenrolled.lock();
+    told.retain(|(of, name), _| of != namespace || !gone(name));
 }
 
 // Whether the Deployment may need a Canary made, or the one it has brought in line with its policy.
@@ -291,8 +306,9 @@ fn tell(context: &Context, target: &Value, why: &str) {
     let Ok(target) = serde_json::from_value::<Deployment>(target.clone()) else {
         return;
     };
-    let uid = target.uid().unwrap_or_default();
-    if context.unenrolled.lock().insert(uid, why.to_owned()).as_deref() == Some(why) {
+    let key = (target.namespace().unwrap_or_default(), target.name_any());
+    let told = (target.uid().unwrap_or_default(), why.to_owned());
+    if context.unenrolled.lock().insert(key, told.clone()) == Some(told) {
         return;
     }
     let message = format!("Not released as a canary: {why}");

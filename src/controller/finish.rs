@@ -1,6 +1,6 @@
 //! The ends: finalizers, and what runs leave in the metrics.
 
-use super::context::Context;
+use super::context::{Context, key};
 use crate::{
     analysis::{Stage, State},
     api::{
@@ -71,8 +71,14 @@ async fn set(context: &Context, canary: &Canary, finalizers: &[String]) -> Resul
         .map(drop)
 }
 
-/// What the metrics say after a step.
-pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State) {
+/// The gauges of a Canary that this process has not shown yet: after a restart, one that rests has no other occasion.
+pub fn show_first(context: &Context, canary: &Canary, state: &State) {
+    if context.gauges.begin(&context.metrics, &key(canary), canary.target_name()) {
+        show(context, canary, state);
+    }
+}
+
+fn show(context: &Context, canary: &Canary, after: &State) {
     let (target, namespace) = (canary.target_name(), canary.namespace_name());
     let state = match after.phase {
         Phase::Progressing => RunState::Running,
@@ -85,6 +91,12 @@ pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State
         .metrics
         .weights(target, namespace, 100 - canary_weight, canary_weight);
     context.metrics.canaries(namespace, context.index.count(namespace));
+}
+
+/// What the metrics say after a step.
+pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State) {
+    let (target, namespace) = (canary.target_name(), canary.namespace_name());
+    show(context, canary, after);
     if after.stage == Stage::Rest && before.stage == Stage::Draining {
         context
             .metrics

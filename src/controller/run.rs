@@ -5,10 +5,12 @@ use super::{
     cache::{Cache, Change},
     context::{Context, key},
     enrol::{self, Scope},
+    gauges::Gauges,
     index::Index,
     lease::{self, Elector},
     namespaces::{Watches, tell},
     queue::{self, Key, Sender},
+    relist::Relist,
     served::{Definition, Served},
     step::step,
 };
@@ -123,6 +125,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         track_configs: settings.track_configs,
         events: telemetry.events.clone(),
         metrics: telemetry.metrics.clone(),
+        gauges: Gauges::default(),
         http: http.clone(),
         caller: Caller::new(http.clone(), settings.egress.clone()),
         hooks: Mutex::default(),
@@ -212,13 +215,17 @@ where
     let store = writer.as_reader();
     let events = reflector(writer, watcher(Api::<K>::all(client.clone()), which))
         .default_backoff()
-        .modify(|object| object.meta_mut().managed_fields = None)
-        .touched_objects();
+        .modify(|object| object.meta_mut().managed_fields = None);
     tokio::spawn(async move {
         let mut events = Box::pin(events);
+        let mut relist = Relist::default();
         while let Some(event) = events.next().await {
             match event {
-                Ok(object) => drop(told.send(tell(&object))),
+                Ok(event) => {
+                    for one in relist.told(event, &tell) {
+                        drop(told.send(one));
+                    }
+                }
                 Err(error) => tracing::warn!(%error, kind = %K::kind(&()), "watch failed, trying again"),
             }
         }

@@ -48,6 +48,8 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         context.timers.forget(&key);
         context.missed.lock().remove(&key);
         hooks::forget(&context, &key);
+        let left = context.index.count(&key.0);
+        context.gauges.forget(&context.metrics, &key, left);
         return None;
     };
     match attempt(&context, &key, canary.clone()).await {
@@ -91,6 +93,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     }
     let now = as_stored(Timestamp::now());
     let canary = context.completed(canary);
+    finish::show_first(context, &canary, &status::state(&canary, now));
     let mut blueprint = match plan::blueprint(&canary, &context.defaults) {
         Ok(blueprint) => blueprint,
         Err(why) => return record::not_released(context, &canary, why, now).await,

@@ -154,6 +154,11 @@ impl Metrics {
                 namespace: namespace.to_owned(),
             });
         }
+        self.forget_metrics(target, namespace, metrics);
+    }
+
+    /// Takes the gauges of single metrics away.
+    pub fn forget_metrics(&self, target: &str, namespace: &str, metrics: &[&str]) {
         for metric in metrics {
             self.families.analysis.remove(&Analysis::new(target, namespace, metric));
         }
