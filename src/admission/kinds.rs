@@ -35,7 +35,9 @@ pub fn validate(request: &Request, view: &View, target: Lookup<Value>, around: &
             findings.warnings.extend(validation::unbuilt(&new, &world));
             findings.warnings.extend(missed);
             let elsewhere = view.elsewhere(&new).into_iter();
-            findings.warnings.extend(elsewhere.map(|line| format!("spec.service: {line}")));
+            findings
+                .warnings
+                .extend(elsewhere.map(|line| format!("spec.service: {line}")));
             findings
         }
         "MetricTemplate" => {

@@ -73,7 +73,10 @@ async fn set(context: &Context, canary: &Canary, finalizers: &[String]) -> Resul
 
 /// The gauges of a Canary that this process has not shown yet: after a restart, one that rests has no other occasion.
 pub fn show_first(context: &Context, canary: &Canary, state: &State) {
-    if context.gauges.begin(&context.metrics, &key(canary), canary.target_name()) {
+    if context
+        .gauges
+        .begin(&context.metrics, &key(canary), canary.target_name())
+    {
         show(context, canary, state);
     }
 }

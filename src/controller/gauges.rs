@@ -58,7 +58,10 @@ impl Shown {
             .iter()
             .find(|(key, other)| key.0 == namespace && other.target == self.target);
         let kept = heir.map(|(_, other)| &other.metrics);
-        let gone = self.metrics.iter().filter(|name| kept.is_none_or(|kept| !kept.contains(*name)));
+        let gone = self
+            .metrics
+            .iter()
+            .filter(|name| kept.is_none_or(|kept| !kept.contains(*name)));
         let gone: Vec<&str> = gone.map(String::as_str).collect();
         if heir.is_none() {
             metrics.forget(&self.target, namespace, &gone);
@@ -111,7 +114,10 @@ mod tests {
         show(&gauges, &metrics, "by-hand", "web", "latency");
         gauges.forget(&metrics, &key("generated"), 1);
         let text = metrics.render();
-        assert!(text.contains("latency") && !text.contains("metric=\"errors\""), "{text}");
+        assert!(
+            text.contains("latency") && !text.contains("metric=\"errors\""),
+            "{text}"
+        );
         assert_eq!(shown(&metrics), 5);
     }
 

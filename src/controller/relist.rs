@@ -78,7 +78,9 @@ mod tests {
     fn what_was_deleted_while_nobody_watched_is_told_by_the_next_list() {
         let mut relist = Relist::default();
         let mut told = |event| {
-            let mut told = relist.told(event, |object: &Namespace| object.metadata.name.clone().unwrap_or_default());
+            let mut told = relist.told(event, |object: &Namespace| {
+                object.metadata.name.clone().unwrap_or_default()
+            });
             told.sort();
             told.join(" ")
         };

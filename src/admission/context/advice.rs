@@ -49,7 +49,9 @@ impl View {
 fn leads_to(route: &Value, namespace: &str, service: &str) -> bool {
     let list = |of: &Value, field: &str| of.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
     let spec = route.get("spec").unwrap_or(&Value::Null);
-    let backends = list(spec, "rules").into_iter().flat_map(|rule| list(&rule, "backendRefs"));
+    let backends = list(spec, "rules")
+        .into_iter()
+        .flat_map(|rule| list(&rule, "backendRefs"));
     let is = |backend: &Value, field: &str, text: &str| backend.get(field).and_then(Value::as_str) == Some(text);
     let mut backends = backends.filter(|backend| backend.get("kind").is_none_or(|kind| kind == "Service"));
     backends.any(|backend| is(&backend, "name", service) && is(&backend, "namespace", namespace))
@@ -72,7 +74,10 @@ mod tests {
         feeds.policies.apply_watcher_event(&read(json!({
             "apiVersion": "coalmine.dev/v1alpha1", "kind": "CanaryPolicy", "metadata": {"name": "default"},
             "spec": {"analysis": {"metrics": [{"name": "request-success-rate"}, {"name": "depth", "query": "depth"}]}}})));
-        for (namespace, backend) in [("edge", json!({"name": "shop", "namespace": "web"})), ("other", json!({"name": "shop"}))] {
+        for (namespace, backend) in [
+            ("edge", json!({"name": "shop", "namespace": "web"})),
+            ("other", json!({"name": "shop"})),
+        ] {
             feeds.routes.apply_watcher_event(&read(json!({
                 "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
                 "metadata": {"name": "r", "namespace": namespace}, "spec": {"rules": [{"backendRefs": [backend]}]}})));
@@ -108,8 +113,10 @@ mod tests {
     fn a_worker_hears_which_metrics_it_does_not_get() {
         assert_eq!(
             said(json!([])),
-            ["coalmine: shop: metric \"request-success-rate\" of the policy is left out: about requests, and its pods have \
-              no port"]
+            [
+                "coalmine: shop: metric \"request-success-rate\" of the policy is left out: about requests, and its pods have \
+              no port"
+            ]
         );
     }
 
