@@ -2,6 +2,7 @@
 //!
 //! Nothing here calls the API server while a request waits.
 
+mod advice;
 mod caches;
 mod enrolment;
 

@@ -301,6 +301,7 @@ impl Door {
             let advice = advice(request, &plan, &around);
             return response
                 .with_warnings(preview(&plan, &rules, true))
+                .with_warnings(self.view.advice(request, &plan))
                 .with_warnings(advice);
         }
         let Some(effects) = &self.effects else { return response };
@@ -309,7 +310,9 @@ impl Door {
             .may_create_canaries(&request.user_info, &request.namespace);
         let (may, around) = tokio::join!(may, self.around(request));
         plan.canary.spec.autoscaler_ref = around.autoscaler(name);
-        let response = response.with_warnings(advice(request, &plan, &around));
+        let response = response
+            .with_warnings(self.view.advice(request, &plan))
+            .with_warnings(advice(request, &plan, &around));
         match may {
             Ok(true) => {}
             // The mutating phase has said so, and it is stored as a plain Deployment.

@@ -35,6 +35,10 @@ pub fn validate(request: &Request, view: &View, target: Lookup<Value>, around: &
             let mut findings = validation::canary(&new, old.as_ref(), &world);
             findings.warnings.extend(validation::unbuilt(&new, &world));
             findings.warnings.extend(missed);
+            let elsewhere = view.elsewhere(&new).into_iter();
+            findings
+                .warnings
+                .extend(elsewhere.map(|line| format!("spec.service: {line}")));
             findings
         }
         "MetricTemplate" => {

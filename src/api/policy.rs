@@ -27,13 +27,13 @@ use serde::{Deserialize, Serialize};
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 pub struct CanaryPolicySpec {
-    /// Routing provider of generated Canaries; default: the controller's `--mesh-provider`.
+    /// Routing provider of Canaries that name none; default: the controller's `--mesh-provider`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// URL of the Prometheus of generated Canaries; default: the controller's `--metrics-server`.
+    /// URL of the Prometheus of Canaries that name none; default: the controller's `--metrics-server`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_server: Option<String>,
-    /// Parents of generated Gateway API routes.
+    /// Parents of Gateway API routes, also of Canaries that have hosts and name no gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateway_refs: Option<Vec<GatewayRef>>,
     /// Host name of generated routes, such as `{{ name }}.{{ namespace }}.example.com`; without it none is published.
@@ -42,7 +42,8 @@ pub struct CanaryPolicySpec {
     /// Port of apps that have no Service yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<PolicyService>,
-    /// Default of every field of a Canary's `spec.analysis`.
+    /// Default of every field of a Canary's `spec.analysis`. Strategy fields only where it has no strategy of its own;
+    /// metrics about requests only where requests reach the canary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub analysis: Option<Analysis>,
     /// Bounds that hand-written Canaries must keep, too.

@@ -28,7 +28,7 @@ use kube::{
     Api, Client, Resource,
     runtime::{
         WatchStreamExt, reflector,
-        reflector::{Store, store::Writer},
+        reflector::{ObjectRef, Store, store::Writer},
         watcher,
     },
 };
@@ -269,6 +269,9 @@ async fn wire(
                     if before != Some(enabled) {
                         watches.follow(&context);
                         pass(&namespace, Scope::All);
+                    }
+                    if context.namespaces.get(&ObjectRef::new(&namespace)).is_none() {
+                        known.remove(&namespace);
                     }
                 }
                 Told::Kinds => watches.follow(&context),

@@ -130,6 +130,17 @@ impl Caches {
     pub fn routes(&self, namespace: &str) -> Vec<Value> {
         values(&self.routes, namespace)
     }
+
+    /// Namespace and name of the HTTPRoutes of other namespaces that fit.
+    pub fn routes_elsewhere(&self, namespace: &str, fits: impl Fn(&DynamicObject) -> bool) -> Vec<String> {
+        let other = |route: &DynamicObject| route.metadata.namespace.as_deref() != Some(namespace);
+        let found = self.routes.state_filter(|route| other(route) && fits(route));
+        let name = |route: &DynamicObject| {
+            let part = |text: &Option<String>| text.clone().unwrap_or_default();
+            format!("{}/{}", part(&route.metadata.namespace), part(&route.metadata.name))
+        };
+        found.iter().map(|route| name(route)).collect()
+    }
 }
 
 fn values(store: &Store<DynamicObject>, namespace: &str) -> Vec<Value> {
