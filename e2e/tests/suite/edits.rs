@@ -61,6 +61,16 @@ async fn provider_at_rest(scene: &Scene, hooks: &Hooks) -> Result<()> {
         &[app.service(), app.route(&host), canary, app.deployment()],
     )
     .await?;
+    let objects = scene.objects();
+    let names = async || {
+        let weights = objects.weights("resting").await?.unwrap_or_default();
+        anyhow::Ok(weights.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+    };
+    ensure!(
+        names().await?.contains(&"resting-primary".to_owned()),
+        "{:?}",
+        names().await?
+    );
     let load = scene.light_load("resting")?.start()?;
     let once = json!({"interval": "1s", "threshold": 1, "iterations": 1, "stepWeights": null});
     let patch = json!({"spec": {"provider": "kubernetes", "analysis": once}}).to_string();
@@ -68,11 +78,8 @@ async fn provider_at_rest(scene: &Scene, hooks: &Hooks) -> Result<()> {
         .kubectl(&["patch", "canary", "resting", "--type=merge", "-p", &patch])
         .await?
         .succeeded()?;
-    let objects = scene.objects();
     wait_for("the route to be its author's again", SECONDS, async || {
-        let weights = objects.weights("resting").await?.unwrap_or_default();
-        let names: Vec<&str> = weights.iter().map(|(name, _)| name.as_str()).collect();
-        Ok((names == ["resting"]).then_some(()))
+        Ok((names().await? == ["resting"]).then_some(()))
     })
     .await?;
     let next = app.at("v2");

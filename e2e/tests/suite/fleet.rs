@@ -1,6 +1,8 @@
 //! A fleet that the real Flagger made, switched over to Coalmine and back: at each switch nobody notices, and in between
 //! each app is released.
 
+mod apps;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -8,25 +10,14 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::load::{Report, Running};
 use e2e::peer::{Flagger, controller};
 use e2e::scene::invariants::{nothing_lost, primary_is_what_was_promoted, serves_only_verified};
-use e2e::scene::{Answer, App, CanaryView, FakeNodes, Hooks, Mirror, SYSTEM, Scene, play_alone, wait_for};
+use e2e::scene::{Answer, App, CanaryView, FakeNodes, Mirror, Scene, play_alone, wait_for};
 use futures::{StreamExt as _, TryStreamExt as _};
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::quick::shows;
+use apps::{APPS, FAILED, Fleet, LOADED, MIDRUN, PROMOTED, ROLLBACK, exposition, has_series, is, name};
 
-const APPS: usize = 20;
-/// Apps whose pods are real; the others have fake ones.
-const REAL: usize = 5;
-/// Apps with users: one with a second label, one with a ConfigMap.
-const LOADED: [usize; 2] = [0, 1];
-/// The app whose second revision Flagger rolls back.
-const FAILED: usize = 2;
-/// The app that Flagger leaves in mid-run.
-const MIDRUN: usize = 3;
-/// Apps whose second revision Flagger promotes.
-const PROMOTED: [usize; 3] = [4, 5, 6];
-const ROLLBACK: &str = "/rollback";
 const PATIENCE: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,88 +86,7 @@ async fn stopped(loads: Vec<Running>) -> Result<Vec<Report>> {
     Ok(reports)
 }
 
-struct Fleet<'a> {
-    scene: &'a Scene,
-    nodes: &'a FakeNodes,
-    hooks: Hooks,
-}
-
-fn name(number: usize) -> String {
-    format!("app-{number}")
-}
-
 impl Fleet<'_> {
-    fn app(&self, number: usize, version: &str) -> App {
-        let name = name(number);
-        let app = App::new(&name, version).replicas(1);
-        let app = match version {
-            // What a later version no longer has must not be left over.
-            "v1" => app.with("LEFT", "over"),
-            "v2" if number == FAILED => app.with("LEFT", "over").with("ERROR_RATE", "1"),
-            _ => app,
-        };
-        match number % 3 {
-            0 => app.labelled(&[("app", &name), ("tier", "front")]),
-            _ => app,
-        }
-    }
-
-    fn deployment(&self, number: usize, version: &str) -> Value {
-        let mut deployment = self.app(number, version).deployment();
-        let container = &mut deployment["spec"]["template"]["spec"]["containers"][0];
-        if has_config(number) {
-            container["envFrom"] = json!([{"configMapRef": {"name": format!("config-{number}")}}]);
-        }
-        if has_autoscaler(number) {
-            container["resources"] = json!({"requests": {"cpu": "10m"}});
-        }
-        if number >= REAL {
-            self.nodes.place(&mut deployment, number);
-        }
-        deployment
-    }
-
-    fn canary(&self, number: usize) -> Value {
-        let name = name(number);
-        let rollback = json!({"name": "rollback", "type": "rollback", "url": self.hooks.url(ROLLBACK)});
-        // Flagger checks no more often than each ten seconds, whatever it is told.
-        let mut analysis = json!({"interval": "10s", "threshold": 3, "stepWeights": [50]});
-        if number == MIDRUN {
-            analysis["stepWeights"] = json!([50, 60, 70, 80, 90]);
-        }
-        if number == FAILED {
-            analysis["webhooks"] = json!([rollback]);
-        }
-        let mut canary = App::new(&name, "v1").canary(&self.scene.host(&name), &analysis, 60);
-        canary["spec"]["skipAnalysis"] = json!(PROMOTED.contains(&number));
-        if has_autoscaler(number) {
-            canary["spec"]["autoscalerRef"] =
-                json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": name});
-        }
-        canary
-    }
-
-    /// Everything else that belongs to an app.
-    fn beside(number: usize) -> Vec<Value> {
-        let config = json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("config-{number}")},
-            "data": {"COLOR": "red"},
-        });
-        let cpu = json!({"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}});
-        let scaler = json!({
-            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name(number)},
-            "spec": {
-                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name(number)},
-                "minReplicas": 1, "maxReplicas": 2, "metrics": [{"type": "Resource", "resource": cpu}],
-            },
-        });
-        let config = has_config(number).then_some(config);
-        config
-            .into_iter()
-            .chain(has_autoscaler(number).then_some(scaler))
-            .collect()
-    }
-
     async fn apply(&self, items: Vec<Value>) -> Result<()> {
         crate::quick::apply(self.scene, &items).await
     }
@@ -238,38 +148,6 @@ impl Fleet<'_> {
             .patch(&name(number), &PatchParams::default(), &Patch::Merge(&interval))
             .await?;
         Ok(())
-    }
-
-    async fn canary_of(&self, number: usize) -> Result<CanaryView> {
-        let found = self.scene.objects().canary(&name(number)).await?;
-        found.with_context(|| format!("{} is gone", name(number)))
-    }
-
-    /// The pods that serve, by their Deployment's selector, and who they are.
-    async fn primaries(&self) -> Result<BTreeMap<String, BTreeSet<String>>> {
-        let pods = self.scene.objects().pods().list(&ListParams::default()).await?;
-        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for pod in pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
-            let app = pod
-                .metadata
-                .labels
-                .unwrap_or_default()
-                .remove("app")
-                .unwrap_or_default();
-            if app.starts_with("app-") && app.ends_with("-primary") {
-                found.entry(app).or_default().extend(pod.metadata.uid);
-            }
-        }
-        ensure!(found.len() == APPS, "only {:?} have primaries", found.keys());
-        Ok(found)
-    }
-
-    async fn phases(&self) -> Result<Vec<String>> {
-        let mut phases = Vec::new();
-        for number in 0..APPS {
-            phases.push(self.canary_of(number).await?.phase().to_owned());
-        }
-        Ok(phases)
     }
 
     fn loads(&self) -> Result<Vec<Running>> {
@@ -423,35 +301,4 @@ impl Fleet<'_> {
         })
         .await
     }
-}
-
-fn has_config(number: usize) -> bool {
-    number % 4 == 1
-}
-
-fn has_autoscaler(number: usize) -> bool {
-    number % 5 == 4
-}
-
-fn is(canary: &CanaryView, number: usize) -> bool {
-    canary.0["metadata"]["name"] == name(number)
-}
-
-/// What the controller exposes.
-async fn exposition(scene: &Scene) -> Result<String> {
-    let controllers = "--selector=app.kubernetes.io/component=controller";
-    let path = "jsonpath={.items[0].metadata.name}";
-    let pods = ["--namespace", SYSTEM, "get", "pods", controllers, "-o", path];
-    let pod = scene.kubectl(&pods).await?.succeeded()?.out;
-    let raw = format!("/api/v1/namespaces/{SYSTEM}/pods/{pod}:8080/proxy/metrics");
-    Ok(scene.kubectl(&["get", "--raw", &raw]).await?.succeeded()?.out)
-}
-
-fn has_series(text: &str, scene: &Scene, canary: &str) -> bool {
-    let (name, namespace) = (
-        format!("name=\"{canary}\""),
-        format!("namespace=\"{}\"", scene.namespace),
-    );
-    let mut status = text.lines().filter(|line| line.starts_with("flagger_canary_status{"));
-    status.any(|line| line.contains(&name) && line.contains(&namespace))
 }

@@ -20,7 +20,7 @@ async fn bad_revisions_are_rolled_back_and_good_ones_are_not() {
             case("a canary that dies again and again", dies(scene)),
             case("a DaemonSet with errors only", daemon_set(scene)),
             case("two routes, one of which redirects", redirected(scene, &hooks)),
-            case("a backend of weight 0 beside the app", beside_nothing(scene, &hooks)),
+            case("a rule in which the app has no weight", beside_nothing(scene, &hooks)),
             case("a worker under a metric about requests", worker(scene, &hooks)),
         ])
         .await
@@ -117,39 +117,37 @@ async fn rolled_back(scene: &Scene, app: &App, hooks: &Hooks) -> Result<()> {
 }
 
 /// A route to the app that is called something else.
-fn route(app: &App, name: &str, host: &str, rule: Value) -> Value {
+fn route(app: &App, name: &str, host: &str, rules: Value) -> Value {
     let mut route = app.route(host);
     route["metadata"]["name"] = json!(name);
-    route["spec"]["rules"] = json!([rule]);
+    route["spec"]["rules"] = rules;
     route
 }
 
 async fn redirected(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("redirected", "v1").replicas(1);
+    let host = scene.host("redirected");
     let away = json!({"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}});
     let plain = route(
         &app,
         "redirected",
-        &format!("plain.{}", scene.host("redirected")),
-        json!({"filters": [away]}),
+        &format!("plain.{host}"),
+        json!([{"filters": [away]}]),
     );
     let backend = json!({"name": "redirected", "port": 9898});
-    let secure = route(
-        &app,
-        "redirected-tls",
-        &scene.host("redirected"),
-        json!({"backendRefs": [backend]}),
-    );
+    let secure = route(&app, "redirected-tls", &host, json!([{"backendRefs": [backend]}]));
     at_rest(scene, &app, &[app.service(), plain, secure, app.deployment()]).await?;
     rolled_back(scene, &app, hooks).await
 }
 
 async fn beside_nothing(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("beside", "v1").replicas(1);
-    let old = App::new("before", "v0").service();
-    let both = json!([{"name": "before", "port": 9898, "weight": 0}, {"name": "beside", "port": 9898, "weight": 1}]);
-    let route = route(&app, "beside", &scene.host("beside"), json!({"backendRefs": both}));
-    at_rest(scene, &app, &[old, app.service(), route, app.deployment()]).await?;
+    let other = App::new("other", "v0").service();
+    let shares = |own: u32, others: u32| json!([{"name": "other", "port": 9898, "weight": others}, {"name": "beside", "port": 9898, "weight": own}]);
+    let old = json!([{"path": {"type": "PathPrefix", "value": "/old"}}]);
+    let rules = json!([{"matches": old, "backendRefs": shares(0, 1)}, {"backendRefs": shares(1, 0)}]);
+    let route = route(&app, "beside", &scene.host("beside"), rules);
+    at_rest(scene, &app, &[other, app.service(), route, app.deployment()]).await?;
     rolled_back(scene, &app, hooks).await
 }
 
