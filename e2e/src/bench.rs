@@ -5,7 +5,6 @@ mod fleet;
 mod floor;
 mod histogram;
 mod machine;
-pub(crate) mod peer;
 mod phases;
 mod policy;
 mod report;

@@ -7,5 +7,6 @@ pub mod demo;
 pub mod install;
 pub mod load;
 pub mod manifests;
+pub mod peer;
 pub mod record;
 pub mod scene;

@@ -11,9 +11,9 @@ use kube::api::DynamicObject;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use serde_json::{Value, json};
 
-use crate::bench::peer::{self, Flagger};
 use crate::cluster::Cluster;
 use crate::install::{Profile, install, root};
+use crate::peer::{self, Flagger};
 use crate::scene::{Answer, App, Hooks, Scene};
 
 /// What client-go puts before a message once an object has had many events; Flagger did not write it.

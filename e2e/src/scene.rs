@@ -4,9 +4,11 @@
 mod account;
 mod app;
 mod audit;
+mod cases;
 mod dump;
 mod fake_nodes;
 mod hooks;
+pub mod invariants;
 mod kubectl;
 mod mirror;
 mod objects;
@@ -29,11 +31,12 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::load::{Load, until_reachable};
+use crate::load::{Connections, Load, until_reachable};
 
 pub use account::Account;
 pub use app::App;
 pub use audit::{Audit, Request};
+pub use cases::{Case, case, together};
 pub use fake_nodes::FakeNodes;
 pub use hooks::{Answer, Call, Hooks};
 pub use kubectl::Said;
@@ -126,6 +129,14 @@ impl Scene {
         format!("{app}.{}.example.com", self.namespace)
     }
 
+    /// A light load on an app of that name, through the gateway: many of them at once are no burden.
+    pub fn light_load(&self, app: &str) -> Result<Load> {
+        Ok(Load {
+            rate: 25,
+            ..self.load(app)?
+        })
+    }
+
     /// The usual load on an app of that name, through the gateway.
     pub fn load(&self, app: &str) -> Result<Load> {
         let gateway = self
@@ -134,6 +145,60 @@ impl Scene {
             .parse()
             .with_context(|| format!("the gateway's address is host:port, not {}", self.cluster.gateway))?;
         Ok(Load::on(gateway, self.host(app)))
+    }
+
+    /// The usual load on the Service of that name, as a client in the cluster that opens a connection for each request.
+    pub async fn service_load(&self, service: &str) -> Result<Load> {
+        let found = self.objects().services().get(service).await?;
+        let spec = found.spec.unwrap_or_default();
+        let port = spec.ports.iter().flatten().next().context("a Service has a port")?.port;
+        let address = format!("{}:{port}", spec.cluster_ip.unwrap_or_default());
+        let load = Load::on(address.parse()?, service);
+        Ok(Load {
+            connections: Connections::New,
+            ..load
+        })
+    }
+
+    /// A CanaryPolicy for this namespace alone, which goes with it.
+    pub async fn policy(&self, spec: &Value) -> Result<()> {
+        let namespace = &self.namespace;
+        let named = format!("coalmine.dev/policy={}", self.policy_as("own", spec).await?);
+        self.kubectl(&["annotate", "namespace", namespace, &named])
+            .await?
+            .succeeded()?;
+        Ok(())
+    }
+
+    /// A CanaryPolicy that goes with this namespace, and its name, which has `word` in it: for whoever names it.
+    pub async fn policy_as(&self, word: &str, spec: &Value) -> Result<String> {
+        let (namespace, found) = (&self.namespace, self.namespaces().get(&self.namespace).await?);
+        let name = format!("{namespace}-{word}");
+        // What has no namespace can still belong to one.
+        let owner = json!({"apiVersion": "v1", "kind": "Namespace", "name": namespace, "uid": found.metadata.uid});
+        let policy = json!({
+            "apiVersion": "coalmine.dev/v1alpha1", "kind": "CanaryPolicy",
+            "metadata": {"name": name, "ownerReferences": [owner]}, "spec": spec,
+        });
+        self.apply(&policy.to_string()).await?.succeeded()?;
+        Ok(name)
+    }
+
+    /// Waits until something was said about the Canary of that name, in an event or in a condition, that has all these
+    /// words in one line.
+    pub async fn says(&self, canary: &str, words: &[&str], within: Duration) -> Result<String> {
+        let objects = self.objects();
+        wait_for(
+            &format!("{words:?} to be said of canary {canary}"),
+            within,
+            async || {
+                let mut lines = objects.told(canary).await?;
+                lines.extend(objects.canary(canary).await?.iter().flat_map(CanaryView::conditions));
+                let named = |line: &String| words.iter().all(|word| line.contains(word));
+                Ok(lines.into_iter().find(named))
+            },
+        )
+        .await
     }
 
     /// Waits until the app of that name answers through the gateway, and tells its version.

@@ -7,10 +7,10 @@ use anyhow::Result;
 
 use super::fleet::{Fleet, Tool};
 use super::floor;
-use super::peer::{self, Flagger};
 use super::phases::{Phases, Reached};
 use super::report::{Row, Section};
 use super::usage;
+use crate::peer::{self, Flagger};
 use crate::scene::{FakeNodes, Scene};
 
 /// Longest wait for one state of a fleet.

@@ -176,6 +176,7 @@ pub fn prepare_on_demand() -> Result<()> {
     let began = Instant::now();
     programs::kwok()?;
     programs::kwok_source()?;
+    programs::flagger()?;
     autoscaling::prepare()?;
     mesh::prepare()?;
     println!(

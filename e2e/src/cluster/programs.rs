@@ -68,7 +68,7 @@ const KWOK: Module = Module {
     minutes: 1,
 };
 
-/// The peer that the benches run beside Coalmine.
+/// The peer: the benches run it beside Coalmine, and the suite switches a fleet of its own over and back.
 const FLAGGER: Module = Module {
     name: "flagger",
     packages: &[

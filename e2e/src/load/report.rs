@@ -62,6 +62,22 @@ impl Report {
         )
     }
 
+    /// What was sent from `from` on.
+    pub fn since(&self, from: Instant) -> Self {
+        let begin = self.records.partition_point(|record| record.sent < from);
+        Self {
+            records: self.records.get(begin..).unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// What was sent before `until`.
+    pub fn before(&self, until: Instant) -> Self {
+        let end = self.records.partition_point(|record| record.sent < until);
+        Self {
+            records: self.records.get(..end).unwrap_or_default().to_vec(),
+        }
+    }
+
     /// Answers and errors per version.
     pub fn versions(&self) -> BTreeMap<String, Tally> {
         let mut versions: BTreeMap<String, Tally> = BTreeMap::new();
@@ -138,11 +154,7 @@ impl Report {
 
     /// From when on, in what was sent until `until`, every request was answered by `version`.
     pub fn all_on_before(&self, version: &str, until: Instant) -> Option<Instant> {
-        let end = self.records.partition_point(|record| record.sent < until);
-        Self {
-            records: self.records.get(..end)?.to_vec(),
-        }
-        .first_all_on(version)
+        self.before(until).first_all_on(version)
     }
 
     /// The time within which `percent` of the answered requests were answered.

@@ -12,10 +12,15 @@ pub struct App {
     image: String,
     replicas: Option<u32>,
     env: Vec<(String, String)>,
-    ports: bool,
+    port: Option<(String, u16)>,
+    labels: Vec<(String, String)>,
     deadline: Option<u32>,
     min_ready: Option<u32>,
+    history: Option<u32>,
 }
+
+/// Where the workload listens unless it is told otherwise.
+const PORT: u16 = 9898;
 
 impl App {
     /// An app of that name and version with two replicas.
@@ -25,9 +30,11 @@ impl App {
             image: IMAGE.to_owned(),
             replicas: Some(2),
             env: vec![("VERSION".to_owned(), version.to_owned())],
-            ports: true,
+            port: Some(("http".to_owned(), PORT)),
+            labels: vec![("app".to_owned(), name.to_owned())],
             deadline: None,
             min_ready: None,
+            history: None,
         }
     }
 
@@ -89,10 +96,35 @@ impl App {
         }
     }
 
+    /// The same app with `revisionHistoryLimit`.
+    pub fn history(&self, limit: u32) -> Self {
+        Self {
+            history: Some(limit),
+            ..self.clone()
+        }
+    }
+
     /// The same app without a port: a worker.
     pub fn worker(&self) -> Self {
         Self {
-            ports: false,
+            port: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same app on a port of another name and number; it listens there.
+    pub fn on_port(&self, name: &str, number: u16) -> Self {
+        Self {
+            port: Some((name.to_owned(), number)),
+            ..self.with("PORT", &number.to_string())
+        }
+    }
+
+    /// The same app with other labels on its pods, all of which its selector names.
+    pub fn labelled(&self, labels: &[(&str, &str)]) -> Self {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Self {
+            labels: labels.iter().map(owned).collect(),
             ..self.clone()
         }
     }
@@ -105,16 +137,17 @@ impl App {
             .map(|(name, value)| json!({"name": name, "value": value}))
             .collect();
         let mut container = json!({"name": "app", "image": self.image, "env": env});
-        if self.ports {
-            container["ports"] = json!([{"name": "http", "containerPort": 9898}]);
-            container["readinessProbe"] = json!({"httpGet": {"path": "/readyz", "port": 9898}, "periodSeconds": 1});
+        if let Some((name, number)) = &self.port {
+            container["ports"] = json!([{"name": name, "containerPort": number}]);
+            container["readinessProbe"] = json!({"httpGet": {"path": "/readyz", "port": number}, "periodSeconds": 1});
         }
-        let labels = json!({"app": self.name});
+        let scraped = self.port.as_ref().map_or(PORT, |(_, number)| *number);
+        let labels = self.labels();
         let mut spec = json!({
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels, "annotations": {
-                    "prometheus.io/scrape": "true", "prometheus.io/port": "9898"}},
+                    "prometheus.io/scrape": "true", "prometheus.io/port": scraped.to_string()}},
                 "spec": {"containers": [container]},
             },
         });
@@ -127,18 +160,33 @@ impl App {
         if let Some(seconds) = self.min_ready {
             spec["minReadySeconds"] = json!(seconds);
         }
+        if let Some(limit) = self.history {
+            spec["revisionHistoryLimit"] = json!(limit);
+        }
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": self.name}, "spec": spec})
     }
 
     /// A Service of the author's own that selects the pods.
     pub fn service(&self) -> Value {
+        self.service_to(&json!(PORT))
+    }
+
+    /// The same with that `targetPort`, a name or a number; callers know it by the one port that it always has.
+    pub fn service_to(&self, target: &Value) -> Value {
         json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": self.name},
             "spec": {
-                "selector": {"app": self.name},
-                "ports": [{"name": "http", "port": 9898, "targetPort": 9898}],
+                "selector": self.labels(),
+                "ports": [{"name": "http", "port": PORT, "targetPort": target}],
             },
         })
+    }
+
+    fn labels(&self) -> Value {
+        self.labels
+            .iter()
+            .map(|(key, value)| (key.clone(), json!(value)))
+            .collect()
     }
 
     /// A route of the author's own to that Service, under the given host name.

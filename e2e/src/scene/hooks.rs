@@ -6,6 +6,7 @@
 //! hooks.answer("/gate", Answer::halt());                       // from now on
 //! hooks.once("/smoke", Answer::fail().body("not yet"));        // the next call only, then as before
 //! hooks.once("/slow", Answer::approve().after(Duration::from_secs(600)));
+//! hooks.answer_to("bad", "/verdict", Answer::halt());          // whenever the Canary `bad` asks
 //! // hooks.url("/gate") goes into the Canary; then
 //! let calls = hooks.called("/gate", 2, Duration::from_secs(20)).await?;
 //! assert_eq!(calls[0].body["name"], "app");
@@ -149,6 +150,11 @@ impl Hooks {
         self.book.pages().standing.insert(path.to_owned(), answer);
     }
 
+    /// Answers calls of `path` that the Canary of that name makes like this from now on; others as before.
+    pub fn answer_to(&self, canary: &str, path: &str, answer: Answer) {
+        self.answer(&of(canary, path), answer);
+    }
+
     /// Answers the next call of `path` like this, once; more of these wait in line.
     pub fn once(&self, path: &str, answer: Answer) {
         self.book
@@ -195,10 +201,17 @@ impl Book {
     fn note(&self, call: Call) -> Answer {
         let mut pages = self.pages();
         let once = pages.once.get_mut(&call.path).and_then(VecDeque::pop_front);
-        let answer = once.or_else(|| pages.standing.get(&call.path).cloned());
+        let asks = call.body["name"].as_str().unwrap_or_default();
+        let own = || pages.standing.get(&of(asks, &call.path)).cloned();
+        let answer = once.or_else(own).or_else(|| pages.standing.get(&call.path).cloned());
         pages.calls.push(call);
         answer.unwrap_or_else(Answer::approve)
     }
+}
+
+// No path has a space.
+fn of(canary: &str, path: &str) -> String {
+    format!("{canary} {path}")
 }
 
 async fn receive(State(book): State<Arc<Book>>, request: Request) -> impl IntoResponse {
@@ -250,6 +263,9 @@ mod tests {
         assert_eq!(post(&hooks, "/gate", "").await, (202, String::new()));
         assert_eq!(post(&hooks, "/gate", "").await.0, 403);
         assert_eq!(post(&hooks, "/other", "").await.0, 200);
+        hooks.answer_to("app", "/other", Answer::halt());
+        assert_eq!(post(&hooks, "/other", r#"{"name":"app"}"#).await.0, 403);
+        assert_eq!(post(&hooks, "/other", r#"{"name":"its"}"#).await.0, 200);
 
         let calls = hooks.called("/gate", 4, Duration::ZERO).await.unwrap();
         assert_eq!(calls[0].body["name"], "app");
@@ -259,7 +275,7 @@ mod tests {
         );
         assert_eq!(calls[2].body, Value::Null);
         assert!(calls.is_sorted_by_key(|call| call.at));
-        assert_eq!(hooks.all_calls().len(), 5);
+        assert_eq!(hooks.all_calls().len(), 7);
         assert!(hooks.called("/gate", 5, Duration::ZERO).await.is_err());
     }
 

@@ -166,6 +166,19 @@ impl CanaryView {
         target["name"].as_str().filter(|_| target["kind"] == "Deployment")
     }
 
+    /// `status.run.stage`: where it stands, finer than its phase.
+    pub fn stage(&self) -> &str {
+        self.0["status"]["run"]["stage"].as_str().unwrap_or_default()
+    }
+
+    /// The reason and the message of every condition, a line each.
+    pub fn conditions(&self) -> Vec<String> {
+        let all = self.0["status"]["conditions"].as_array().into_iter().flatten();
+        let text = |condition: &Value, member: &str| condition[member].as_str().unwrap_or_default().to_owned();
+        all.map(|one| format!("{}: {}", text(one, "reason"), text(one, "message")))
+            .collect()
+    }
+
     /// `status.canaryWeight`.
     pub fn weight(&self) -> u64 {
         self.0["status"]["canaryWeight"].as_u64().unwrap_or_default()

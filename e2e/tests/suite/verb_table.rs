@@ -67,9 +67,9 @@ enum After {
     Promoted,
     /// Primary has two, no run.
     Resized,
-    /// Two are recorded, primary still has one, the run goes on.
-    Recorded,
-    /// The canary has two, primary one, the run goes on.
+    /// The canary and primary have two each, the run goes on.
+    Followed,
+    /// The canary has two, the run goes on.
     Scaled,
     /// The promotion, or the enrolment, ends with a primary of two.
     Grown,
@@ -97,7 +97,7 @@ const TABLE: [(Verb, [After; 7]); 10] = [
     ),
     (
         Verb::Replicas,
-        [Resized, Recorded, Resized, Resized, Recorded, Grown, Grown],
+        [Resized, Followed, Resized, Resized, Followed, Grown, Grown],
     ),
     (
         Verb::SetEnv,
@@ -378,9 +378,11 @@ impl Cell<'_> {
                 self.primary_has(2).await?;
                 self.still(in_phase, before, false).await
             }
-            Recorded | Scaled => {
+            Followed | Scaled => {
+                if after == Followed {
+                    self.primary_has(2).await?;
+                }
                 self.still(in_phase, before, false).await?;
-                self.primary_has(1).await?;
                 self.until("two pods wanted or run", |_, target| {
                     let desired = target["metadata"]["labels"]["coalmine.dev/desired-replicas"] == "2";
                     replicas(target) == Some(2) && (after == Scaled || desired)

@@ -70,7 +70,7 @@ async fn an_undo_in_mid_run_cancels_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scale_in_mid_run_is_for_the_canary_only() {
+async fn a_scale_in_mid_run_takes_no_pod_of_primary_and_ends_no_run() {
     play("verbs-scale", async |scene| {
         let app = App::new("app", "v1");
         scene.settled(&app).await?;
@@ -82,7 +82,8 @@ async fn a_scale_in_mid_run_is_for_the_canary_only() {
             .await?
             .succeeded()?;
         let primary = scene.objects().deployments().get("app-primary").await?;
-        assert_eq!(primary.spec.and_then(|spec| spec.replicas), Some(2));
+        let replicas = primary.spec.and_then(|spec| spec.replicas).unwrap_or_default();
+        assert!(replicas >= 2, "primary was made smaller: {replicas}");
         scene.phase("app", "Succeeded", PATIENCE).await?;
         let report = running.stop().await?;
         report.nothing_lost()?;

@@ -22,8 +22,19 @@ pub struct Flagger {
 }
 
 impl Flagger {
-    /// Starts it; builds it on the first call.
+    /// Starts it for the whole cluster; builds it on the first call.
     pub async fn start(scene: &Scene) -> Result<Self> {
+        Self::start_with(scene, &[]).await
+    }
+
+    /// Starts it for the scene's namespace only. It looks every second whether it has Canaries to begin with: one that
+    /// is new, or has another interval than before, is looked at at once.
+    pub async fn start_here(scene: &Scene) -> Result<Self> {
+        let here = format!("-namespace={}", scene.namespace);
+        Self::start_with(scene, &[&here, "-control-loop-interval=1s"]).await
+    }
+
+    async fn start_with(scene: &Scene, flags: &[&str]) -> Result<Self> {
         let programs = tokio::task::spawn_blocking(cluster::flagger).await??;
         let folder = tempfile::tempdir()?;
         scene.forget(ACCOUNT).await?;
@@ -36,6 +47,7 @@ impl Flagger {
             .arg(format!("-metrics-server={}", scene.cluster.prometheus))
             .args(["-mesh-provider=gatewayapi:v1", "-log-level=info"])
             .arg(format!("-port={PORT}"))
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -60,6 +72,12 @@ impl Flagger {
         &self.user
     }
 
+    /// Its own metrics.
+    pub async fn metrics(&self) -> Result<String> {
+        let answer = reqwest::get(format!("http://127.0.0.1:{PORT}/metrics")).await?;
+        Ok(answer.error_for_status()?.text().await?)
+    }
+
     /// Its process.
     pub fn pid(&self) -> Result<u32> {
         self.process.id().context("flagger ended; see its log")
@@ -70,6 +88,26 @@ impl Flagger {
         self.process.kill().await.context("cannot end flagger")?;
         scene.forget(ACCOUNT).await
     }
+}
+
+/// Takes Coalmine's controller away, or brings it back. The door stays, which an unlabelled namespace does not have.
+pub async fn controller(scene: &Scene, replicas: u32) -> Result<()> {
+    let deployment = "deployment/coalmine-controller";
+    let count = format!("--replicas={replicas}");
+    scene
+        .kubectl(&["--namespace", SYSTEM, "scale", deployment, &count])
+        .await?
+        .succeeded()?;
+    let selector = "--selector=app.kubernetes.io/component=controller";
+    let pods = ["--namespace", SYSTEM, "get", "pods", selector, "-o", "name"];
+    if replicas == 0 {
+        return wait_for("the controller to be gone", Duration::from_secs(60), async || {
+            Ok(scene.kubectl(&pods).await?.succeeded()?.out.is_empty().then_some(()))
+        })
+        .await;
+    }
+    let status = ["--namespace", SYSTEM, "rollout", "status", deployment, "--timeout=60s"];
+    scene.kubectl(&status).await?.succeeded().map(drop)
 }
 
 /// Takes Coalmine away, or brings it back.

@@ -1,0 +1,153 @@
+//! Releases that end within seconds: one step, judged by hooks that the scene answers. What many cases have in common.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use e2e::scene::invariants::exits;
+use e2e::scene::{Answer, App, Hooks, Scene, wait_for};
+use serde_json::{Value, json};
+
+use crate::policy::PATIENCE;
+
+/// Asked at each check: who answers it with [`Answer::halt`] lets the release fail at its first check.
+pub const VERDICT: &str = "/verdict";
+/// Asked before the promotion: who answers it with [`Answer::halt`] holds the release at its one weight.
+pub const GATE: &str = "/gate";
+/// A bound for what takes seconds.
+pub const SOON: Duration = Duration::from_secs(60);
+/// As long as a request on a way that should no longer be taken needs to show.
+const SHOWS: Duration = Duration::from_secs(2);
+
+/// One step of 50 %, one failed check.
+pub fn analysis(hooks: &Hooks) -> Value {
+    json!({"interval": "2s", "threshold": 1, "stepWeights": [50], "webhooks": [
+        {"name": "verdict", "type": "rollout", "url": hooks.url(VERDICT)},
+        {"name": "gate", "type": "confirm-promotion", "url": hooks.url(GATE)},
+    ]})
+}
+
+/// The policy of such releases.
+pub fn policy(hooks: &Hooks) -> Value {
+    json!({
+        "provider": "gatewayapi:v1", "gatewayRefs": [{"name": "gateway", "namespace": "gateway-system"}],
+        "hostnameTemplate": "{{ name }}.{{ namespace }}.example.com", "settleSeconds": 1, "drainSeconds": 1,
+        "analysis": analysis(hooks),
+    })
+}
+
+/// The namespace under that policy, and labelled.
+pub async fn labelled(scene: &Scene, hooks: &Hooks) -> Result<()> {
+    scene.policy(&policy(hooks)).await?;
+    scene.label().await
+}
+
+/// Applies all of these at once, in that order.
+pub async fn apply(scene: &Scene, items: &[Value]) -> Result<()> {
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    scene.apply(&list.to_string()).await?.succeeded()?;
+    Ok(())
+}
+
+/// Applies what an app is made of, and waits until its first version serves.
+pub async fn at_rest(scene: &Scene, app: &App, items: &[Value]) -> Result<()> {
+    apply(scene, items).await?;
+    scene.phase(app.name(), "Initialized", SOON).await?;
+    let version = scene.reachable(app.name(), SOON).await?;
+    assert_eq!(version, app.version());
+    Ok(())
+}
+
+/// The same with a Canary of the author's own.
+pub async fn own_at_rest(scene: &Scene, app: &App, hooks: &Hooks) -> Result<()> {
+    let canary = app.canary(&scene.host(app.name()), &analysis(hooks), 60);
+    at_rest(scene, app, &[canary, app.deployment()]).await
+}
+
+/// Applies the next version, and holds its release at its weight.
+pub async fn held(scene: &Scene, next: &App, hooks: &Hooks) -> Result<()> {
+    hooks.answer_to(next.name(), GATE, Answer::halt());
+    apply(scene, &[next.deployment()]).await?;
+    let held = scene.phase(next.name(), "WaitingPromotion", SOON).await?;
+    assert_eq!(held.weight(), 50);
+    Ok(())
+}
+
+/// Lets a release that is held go on.
+pub fn let_go(app: &App, hooks: &Hooks) {
+    hooks.answer_to(app.name(), GATE, Answer::approve());
+}
+
+/// Applies the next version and lets it fail; it is at rest again.
+pub async fn failed(scene: &Scene, next: &App, hooks: &Hooks) -> Result<()> {
+    hooks.answer_to(next.name(), VERDICT, Answer::halt());
+    apply(scene, &[next.deployment()]).await?;
+    scene.phase(next.name(), "Failed", SOON).await?;
+    exits(scene, next.name(), SOON).await?;
+    hooks.answer_to(next.name(), VERDICT, Answer::approve());
+    Ok(())
+}
+
+/// Waits until a release is promoted and the target rests.
+pub async fn succeeded(scene: &Scene, app: &App) -> Result<()> {
+    scene.phase(app.name(), "Succeeded", PATIENCE).await?;
+    exits(scene, app.name(), SOON).await?;
+    assert_eq!(scene.reachable(app.name(), SOON).await?, app.version());
+    Ok(())
+}
+
+/// Waits until nothing of Coalmine is left of an app, and its Deployment serves by itself.
+pub async fn left(scene: &Scene, name: &str) -> Result<()> {
+    let objects = scene.objects();
+    wait_for(
+        &format!("{name} to be a plain Deployment that serves"),
+        SOON,
+        async || {
+            let primary = objects.deployments().get_opt(&format!("{name}-primary")).await?;
+            let gone = primary.is_none() && objects.canary(name).await?.is_none();
+            let target = objects.deployments().get(name).await?;
+            let ready = target
+                .status
+                .and_then(|status| status.ready_replicas)
+                .unwrap_or_default();
+            Ok((gone && ready > 0).then_some(()))
+        },
+    )
+    .await?;
+    shows().await;
+    Ok(())
+}
+
+/// Lets requests go on for as long as it takes to see that they go the right way.
+pub async fn shows() {
+    tokio::time::sleep(SHOWS).await;
+}
+
+/// Lets no pod more than that many be made in the namespace. Until the quota is counted, none is made at all.
+pub async fn room_for(scene: &Scene, pods: u32) -> Result<()> {
+    let hard = format!("--hard=pods={pods}");
+    scene.kubectl(&["create", "quota", "room", &hard]).await?.succeeded()?;
+    Ok(())
+}
+
+/// Takes that quota away.
+pub async fn room_again(scene: &Scene) -> Result<()> {
+    scene.kubectl(&["delete", "quota", "room"]).await?.succeeded()?;
+    Ok(())
+}
+
+/// Waits until the route of that name gives the canary that weight.
+pub async fn routed(scene: &Scene, route: &str, weight: u64) -> Result<()> {
+    let canary = format!("{route}-canary");
+    wait_for(&format!("{canary} to have {weight} %"), SOON, async || {
+        let weights = scene.objects().weights(route).await?.context("the route is there")?;
+        let has = weights.iter().any(|(name, is)| *name == canary && *is == weight);
+        Ok(has.then_some(()))
+    })
+    .await
+}
+
+/// How many pods a Deployment is to have.
+pub async fn replicas(scene: &Scene, deployment: &str) -> Result<i32> {
+    let found = scene.objects().deployments().get(deployment).await?;
+    Ok(found.spec.and_then(|spec| spec.replicas).unwrap_or_default())
+}
