@@ -61,6 +61,7 @@ struct Facts {
     secret_keys: Option<Vec<String>>,
     denied_to: Option<String>,
     user_route: bool,
+    crowded: Option<String>,
     unmirrored: Option<String>,
     no_cross_namespace_refs: bool,
     strict_variables: bool,
@@ -134,6 +135,7 @@ impl Facts {
             scalers: self.scalers.as_ref().map(|list| list.iter().map(scaler).collect()),
             served: self.served.clone(),
             user_route: self.user_route,
+            crowded: self.crowded.clone(),
             unmirrored: self.unmirrored.clone(),
             policy: self.policy.as_ref().map(|patch| Arc::new(build(POLICY, patch))),
             secret: SecretFacts {

@@ -95,18 +95,19 @@ fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
 
 /// A test or sessions add rules to the user's own route, which may be full.
 fn room(report: &mut Report, subject: &Subject) {
-    let crowded = subject
+    let Some(why) = subject
         .world
         .crowded
         .as_ref()
-        .filter(|_| is_gateway_api(subject.provider));
-    if let Some(why) = crowded {
-        let field = if subject.canary.analysis().session_affinity.is_some() {
-            "spec.analysis.sessionAffinity"
-        } else {
-            "spec.analysis.match"
-        };
-        report.forbidden(field, why);
+        .filter(|_| is_gateway_api(subject.provider))
+    else {
+        return;
+    };
+    let analysis = subject.canary.analysis();
+    if analysis.session_affinity.is_some() {
+        report.forbidden("spec.analysis.sessionAffinity", why);
+    } else if analysis.matches.as_ref().is_some_and(|matches| !matches.is_empty()) {
+        report.forbidden("spec.analysis.match", why);
     }
 }
 
