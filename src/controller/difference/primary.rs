@@ -178,25 +178,22 @@ impl Pair<'_> {
         if told && !is_owned(live, self.blueprint) {
             self.owner_operations(live, &mut operations);
         }
-        if let Some(inherited) = &self.seen.inherited {
-            let mut annotations = Map::new();
-            annotations.insert(REVISION_ANNOTATION.to_owned(), json!(inherited.revision));
-            let mut labels = Map::new();
-            let key = self.selector.key.as_str();
-            let pods = live
-                .pointer("/spec/template/metadata/labels")
-                .and_then(|all| all.get(key));
-            labels.extend(pods.map(|value| (key.to_owned(), value.clone())));
-            metadata_operations(
-                live,
-                &json!({"metadata": {"annotations": annotations, "labels": labels}}),
-                &mut operations,
-            );
-        }
+        self.named(live, &mut operations);
         if !operations.is_empty() {
             operations.insert(0, super::test_version(live));
             writes.push(patch(self.kind(), live, operations));
         }
+    }
+
+    // By which revision of ours a primary of Flagger's is known, and the label that tells the halves apart.
+    fn named(&self, live: &Value, operations: &mut Vec<Value>) {
+        let Some(inherited) = &self.seen.inherited else { return };
+        let key = self.selector.key.as_str();
+        let pods = live.pointer("/spec/template/metadata/labels");
+        let value = pods.and_then(|all| all.get(key));
+        let labels: Map<String, Value> = value.map(|value| (key.to_owned(), value.clone())).into_iter().collect();
+        let wanted = json!({"metadata": {"labels": labels, "annotations": {REVISION_ANNOTATION: inherited.revision}}});
+        metadata_operations(live, &wanted, operations);
     }
 
     fn resized(&self, world: &World, writes: &mut Vec<Write>) {
