@@ -6,7 +6,8 @@
 
 use super::{Conflict, Pair, escaped, patch};
 use crate::{
-    analysis::{PrimaryTemplate, World},
+    analysis::{ApexSide, PrimaryTemplate, World},
+    api::labels::TargetState,
     controller::{
         live::{annotation, is_owned, label, text},
         write::Write,
@@ -31,7 +32,7 @@ impl Pair<'_> {
         let (Some(wish), Some(target)) = (&world.primary, like) else {
             return self.resized(world, writes);
         };
-        let Some(due) = self.due(wish) else {
+        let Some(due) = self.due(wish, carries_nothing(world)) else {
             self.kept(world, target, writes);
             return self.resized(world, writes);
         };
@@ -67,7 +68,7 @@ impl Pair<'_> {
     }
 
     // Nothing, when it is as wished.
-    fn due(&self, wish: &PrimaryTemplate) -> Option<Due> {
+    fn due(&self, wish: &PrimaryTemplate, idle: bool) -> Option<Due> {
         let live = self.seen.primary.as_ref();
         let due = |revision: &String, again, idle| Due {
             revision: revision.clone(),
@@ -83,7 +84,7 @@ impl Pair<'_> {
             {
                 None
             }
-            (PrimaryTemplate::Revision(hash), _) => Some(due(hash, false, true)),
+            (PrimaryTemplate::Revision(hash), _) => Some(due(hash, false, idle)),
         }
     }
 
@@ -208,6 +209,12 @@ impl Pair<'_> {
             body: json!({"spec": {"replicas": replicas}}),
         });
     }
+}
+
+// Whether primary has no traffic in this world: it is the target's, or there is none yet. Without a target it is primary's,
+// whatever it was about to be.
+fn carries_nothing(world: &World) -> bool {
+    world.apex != Some(ApexSide::Primary) || world.target_state == Some(TargetState::Cold)
 }
 
 // Nobody may change a selector, so it has to do for the pods of the new template.
