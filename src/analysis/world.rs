@@ -115,7 +115,7 @@ impl World {
             return Self::untouched();
         }
         let Some(target) = &seen.target else {
-            return Self::without_target(state);
+            return Self::without_target(state).put_right(state, seen);
         };
         // Flagger's primary has no pods yet, and nothing of ours is to be made over it.
         if state.stage == Stage::Building && super::bootstrap::inherits(state, seen).is_some() {

@@ -145,6 +145,14 @@ fn an_edited_primary_is_made_again_of_what_it_was_made_from() {
             "{stage:?}"
         );
     }
+    let mut alone = observation.clone();
+    alone.target = None;
+    let world = World::of(&model.rules, &model.state, &alone);
+    assert_eq!(
+        world.primary,
+        Some(PrimaryTemplate::Restored(hash(1))),
+        "its target was deleted"
+    );
     let suspended = Rules {
         suspended: true,
         ..model.rules.clone()

@@ -6,7 +6,8 @@
 
 use super::{Conflict, Pair, escaped, patch};
 use crate::{
-    analysis::{PrimaryTemplate, World},
+    analysis::{ApexSide, PrimaryTemplate, World},
+    api::labels::TargetState,
     controller::{
         live::{annotation, is_owned, label, text},
         write::Write,
@@ -31,7 +32,7 @@ impl Pair<'_> {
         let (Some(wish), Some(target)) = (&world.primary, like) else {
             return self.resized(world, writes);
         };
-        let Some(due) = self.due(wish) else {
+        let Some(due) = self.due(wish, carries_nothing(world)) else {
             self.kept(world, target, writes);
             return self.resized(world, writes);
         };
@@ -67,7 +68,7 @@ impl Pair<'_> {
     }
 
     // Nothing, when it is as wished.
-    fn due(&self, wish: &PrimaryTemplate) -> Option<Due> {
+    fn due(&self, wish: &PrimaryTemplate, idle: bool) -> Option<Due> {
         let live = self.seen.primary.as_ref();
         let due = |revision: &String, again, idle| Due {
             revision: revision.clone(),
@@ -83,7 +84,7 @@ impl Pair<'_> {
             {
                 None
             }
-            (PrimaryTemplate::Revision(hash), _) => Some(due(hash, false, true)),
+            (PrimaryTemplate::Revision(hash), _) => Some(due(hash, false, idle)),
         }
     }
 
@@ -178,25 +179,22 @@ impl Pair<'_> {
         if told && !is_owned(live, self.blueprint) {
             self.owner_operations(live, &mut operations);
         }
-        if let Some(inherited) = &self.seen.inherited {
-            let mut annotations = Map::new();
-            annotations.insert(REVISION_ANNOTATION.to_owned(), json!(inherited.revision));
-            let mut labels = Map::new();
-            let key = self.selector.key.as_str();
-            let pods = live
-                .pointer("/spec/template/metadata/labels")
-                .and_then(|all| all.get(key));
-            labels.extend(pods.map(|value| (key.to_owned(), value.clone())));
-            metadata_operations(
-                live,
-                &json!({"metadata": {"annotations": annotations, "labels": labels}}),
-                &mut operations,
-            );
-        }
+        self.named(live, &mut operations);
         if !operations.is_empty() {
             operations.insert(0, super::test_version(live));
             writes.push(patch(self.kind(), live, operations));
         }
+    }
+
+    // By which revision of ours a primary of Flagger's is known, and the label that tells the halves apart.
+    fn named(&self, live: &Value, operations: &mut Vec<Value>) {
+        let Some(inherited) = &self.seen.inherited else { return };
+        let key = self.selector.key.as_str();
+        let pods = live.pointer("/spec/template/metadata/labels");
+        let value = pods.and_then(|all| all.get(key));
+        let labels: Map<String, Value> = value.map(|value| (key.to_owned(), value.clone())).into_iter().collect();
+        let wanted = json!({"metadata": {"labels": labels, "annotations": {REVISION_ANNOTATION: inherited.revision}}});
+        metadata_operations(live, &wanted, operations);
     }
 
     fn resized(&self, world: &World, writes: &mut Vec<Write>) {
@@ -211,6 +209,12 @@ impl Pair<'_> {
             body: json!({"spec": {"replicas": replicas}}),
         });
     }
+}
+
+// Whether primary has no traffic in this world: it is the target's, or there is none yet. Without a target it is primary's,
+// whatever it was about to be.
+fn carries_nothing(world: &World) -> bool {
+    world.apex != Some(ApexSide::Primary) || world.target_state == Some(TargetState::Cold)
 }
 
 // Nobody may change a selector, so it has to do for the pods of the new template.

@@ -317,6 +317,42 @@ fn a_deleted_primary_comes_back_from_the_history_when_no_replica_set_remembers_i
 }
 
 #[test]
+fn a_promotion_ends_with_what_was_verified_although_its_target_was_deleted() {
+    let (v1, v2) = (of(json!([])), of(json!([{"name": "V", "value": "2"}])));
+    let old = made(&v1);
+    let live = Live {
+        primary: Some(old.clone()),
+        history: vec![entry(&v1, 1), entry(&v2, 2)],
+        ..Live::default()
+    };
+    let with_target = Live {
+        target: Some(v2.clone()),
+        ..live.clone()
+    };
+    let seen = Observation {
+        target: None,
+        ..observed(&with_target, false)
+    };
+    // Nobody else is there to serve.
+    let world = World {
+        apex: Some(ApexSide::Primary),
+        primary: Some(PrimaryTemplate::Revision(revision_of(&v2))),
+        ..World::untouched()
+    };
+    let (selector, blueprint) = (selector(), blueprint());
+    let pair = Pair {
+        live: &live,
+        selector: &selector,
+        blueprint: &blueprint,
+        seen: &seen,
+    };
+    let (writes, conflicts) = difference(&world, pair);
+    assert_eq!(conflicts, []);
+    let after = patched(&old, &writes);
+    assert_eq!(after["spec"], made(&v2)["spec"], "one pod after the other");
+}
+
+#[test]
 fn what_serves_once_more_is_the_newest_and_the_oldest_goes() {
     let all: Vec<Value> = (1..=11)
         .map(|n| of(json!([{"name": "V", "value": n.to_string()}])))
