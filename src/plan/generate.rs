@@ -84,7 +84,10 @@ pub fn canary(
         analysis: Some(analysis),
         ..CanarySpec::default()
     };
-    let named = text(&format!("/metadata/annotations/{}", labels::POLICY.replace('/', "~1")));
+    let named = target
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get(labels::POLICY)?.as_str())
+        .unwrap_or_default();
     let canary = marked(spec, (name, namespace), text("/metadata/uid"), named);
     match crowded(&canary, routes) {
         Some(why) => Err(NotEnrolled::NoRoom(why)),
