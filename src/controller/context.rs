@@ -258,3 +258,42 @@ pub fn is_enabled(namespace: &Namespace) -> bool {
         .and_then(|l| l.get(labels::ENABLED))
         .is_some_and(|v| v == labels::TRUE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn canary(generated: bool, policy: Option<&str>) -> Canary {
+        let mut canary = Canary::new("web", Default::default());
+        if generated {
+            canary
+                .labels_mut()
+                .insert(labels::GENERATED.to_owned(), labels::TRUE.to_owned());
+        }
+        let named = policy.map(|policy| (labels::POLICY.to_owned(), policy.to_owned()));
+        canary.annotations_mut().extend(named);
+        canary
+    }
+
+    #[test]
+    fn the_nearest_word_on_the_policy_counts() {
+        let target = |policy: Option<&str>| json!({"metadata": {"annotations": {labels::POLICY: policy}}});
+        for (generated, own, targets, expected) in [
+            (false, None, Some(Some("app")), Some("app")),
+            (false, Some("mine"), Some(Some("app")), Some("mine")),
+            (false, None, Some(None), None),
+            // What a generated one remembers is for when its target is gone.
+            (true, Some("old"), Some(Some("new")), Some("new")),
+            (true, Some("old"), Some(None), None),
+            (true, Some("old"), None, Some("old")),
+        ] {
+            let (canary, target) = (canary(generated, own), targets.map(target));
+            assert_eq!(
+                named_policy(&canary, target.as_ref()),
+                expected,
+                "{generated} {own:?} {targets:?}"
+            );
+        }
+    }
+}

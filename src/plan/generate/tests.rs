@@ -43,6 +43,20 @@ fn a_primary_that_lost_its_owner_is_no_app_of_its_own() {
 }
 
 #[test]
+fn a_canary_remembers_the_policy_its_deployment_names() {
+    let named = |target: &Value| {
+        let made = canary(target, &policy(), NONE, NONE, None).unwrap();
+        made.metadata
+            .annotations
+            .and_then(|all| all.get(labels::POLICY).cloned())
+    };
+    assert_eq!(named(&target()), None);
+    let mut own = target();
+    own["metadata"]["annotations"] = json!({labels::POLICY: "slow"});
+    assert_eq!(named(&own).as_deref(), Some("slow"));
+}
+
+#[test]
 fn without_a_hostname_nothing_is_published() {
     let policy = CanaryPolicy::new("default", Default::default());
     let canary = canary(&target(), &policy, NONE, NONE, None).unwrap();
