@@ -72,12 +72,6 @@ impl Flagger {
         &self.user
     }
 
-    /// Its own metrics.
-    pub async fn metrics(&self) -> Result<String> {
-        let answer = reqwest::get(format!("http://127.0.0.1:{PORT}/metrics")).await?;
-        Ok(answer.error_for_status()?.text().await?)
-    }
-
     /// Its process.
     pub fn pid(&self) -> Result<u32> {
         self.process.id().context("flagger ended; see its log")

@@ -49,12 +49,13 @@ impl Scene {
         })
     }
 
-    /// Takes the rights of the account of that name away.
+    /// Takes the account of that name away, and its rights.
     pub async fn forget(&self, name: &str) -> Result<()> {
         let binding = self.binding(name);
-        self.kubectl(&["delete", "clusterrolebinding", &binding, "--ignore-not-found"])
-            .await?
-            .succeeded()?;
+        for (kind, name) in [("clusterrolebinding", binding.as_str()), ("serviceaccount", name)] {
+            let delete = ["delete", kind, name, "--ignore-not-found"];
+            self.kubectl(&delete).await?.succeeded()?;
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Several cases in one scene: each acts on apps of its own, all at once, and a failure says which case it was.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use futures::FutureExt as _;
@@ -22,13 +23,18 @@ pub fn case<'a>(name: &'static str, body: impl Future<Output = Result<()>> + 'a)
 /// When any fails, naming each that did.
 pub async fn together(cases: Vec<Case<'_>>) -> Result<()> {
     let ended = cases.into_iter().map(async |(name, body)| {
+        let began = Instant::now();
         let played = AssertUnwindSafe(body).catch_unwind().await;
+        let took = began.elapsed().as_secs_f64();
         let why = match played {
-            Ok(Ok(())) => return None,
+            Ok(Ok(())) => {
+                println!("case {name}: {took:.1} s");
+                return None;
+            }
             Ok(Err(error)) => format!("{error:#}"),
             Err(panicked) => said_by(&*panicked),
         };
-        println!("--- case {name} failed: {why}");
+        println!("--- case {name} failed after {took:.1} s: {why}");
         Some(format!("case {name}: {why}"))
     });
     let failed: Vec<String> = futures::future::join_all(ended).await.into_iter().flatten().collect();

@@ -31,6 +31,8 @@ pub fn policy(hooks: &Hooks) -> Value {
     json!({
         "provider": "gatewayapi:v1", "gatewayRefs": [{"name": "gateway", "namespace": "gateway-system"}],
         "hostnameTemplate": "{{ name }}.{{ namespace }}.example.com", "settleSeconds": 1, "drainSeconds": 1,
+        // Longer than any case leaves a Deployment deleted.
+        "deletionGraceSeconds": 120,
         "analysis": analysis(hooks),
     })
 }

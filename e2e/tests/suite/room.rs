@@ -15,7 +15,7 @@ use crate::quick::{
 };
 
 /// `progressDeadlineSeconds` of these Canaries.
-const DEADLINE: u32 = 10;
+const DEADLINE: u32 = 15;
 /// What a ReplicaSet that was refused pods may wait before it tries again, and a release besides.
 const AFTERWARDS: Duration = Duration::from_secs(120);
 /// Asked before each rise of the weight.

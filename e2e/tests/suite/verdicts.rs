@@ -198,9 +198,9 @@ async fn thresholds(scene: &Scene, hooks: &Hooks) -> Result<()> {
 }
 
 async fn delayed(scene: &Scene) -> Result<()> {
-    const DEADLINE: u32 = 6;
+    const DEADLINE: u32 = 10;
     let app = App::new("delayed", "v1");
-    let analysis = json!({"interval": "2s", "threshold": 1, "stepWeights": [50], "delay": "10s"});
+    let analysis = json!({"interval": "2s", "threshold": 1, "stepWeights": [50], "delay": "14s"});
     let canary = app.canary(&scene.host("delayed"), &analysis, DEADLINE);
     at_rest(scene, &app, &[canary, app.deployment()]).await?;
     apply(scene, &[app.at("v2").deployment()]).await?;
