@@ -1,6 +1,7 @@
 //! Random histories against a model of a cluster: whatever people and pods do, and wherever the program is killed, the
 //! invariants hold and every history comes to rest.
 
+mod exits;
 mod faults;
 mod flagger;
 mod freshness;
@@ -349,57 +350,6 @@ fn broken_in(stage: Stage, breaks: &[Happening], what: &Happening) {
     play(model, &[], leaves);
 }
 
-// The verified revision's pods on the side of primary do not start: reported, and the canary, which carries everything,
-// stays.
-fn stuck_in_promotion() -> Model {
-    let mut model = Model::cold(weighted());
-    run(&mut model);
-    model.happen(&Happening::Apply(2));
-    until(&mut model, Stage::Cutover);
-    model.happen(&Happening::Pods(false));
-    until(&mut model, Stage::Replacing);
-    model.happen(&Happening::Wait(200));
-    model.step();
-    let stuck = |note: &Note| matches!(note, Note::PromotionStuck(_));
-    assert!(model.notes.iter().any(stuck), "{:?}", model.notes);
-    assert_eq!(
-        (model.state.stage, model.state.phase),
-        (Stage::Replacing, Phase::Promoting),
-        "nothing has failed for users, and nothing is at rest"
-    );
-    model
-}
-
-#[test]
-fn a_promotion_that_primary_cannot_follow_gives_way_to_what_is_applied_next() {
-    for next in [1u8, 3] {
-        let mut model = stuck_in_promotion();
-        model.happen(&Happening::Apply(next));
-        model.step();
-        assert!(model.notes.contains(&Note::PromotionTakenBack), "{next}");
-        model.happen(&Happening::Pods(true));
-        run(&mut model);
-        assert_eq!(
-            (model.state.phase, model.state.last_promoted.clone()),
-            (Phase::Succeeded, Some(hash(next)))
-        );
-        assert!(model.notes.contains(&Note::Cancelled), "{next}");
-    }
-}
-
-#[test]
-fn a_promotion_that_primary_cannot_follow_does_not_keep_anybody_from_leaving() {
-    let mut model = stuck_in_promotion();
-    model.happen(&Happening::Apply(3));
-    model.happen(&Happening::Leave(true));
-    model.leave();
-    assert_eq!(
-        model.target.as_ref().unwrap().running,
-        2,
-        "what was verified serves, not what came after it"
-    );
-}
-
 fn configs_change_before_primary_is_made() {
     let mut model = Model::cold(weighted());
     run(&mut model);
@@ -425,78 +375,6 @@ fn a_template_that_comes_when_primary_just_serves_is_released_and_one_that_comes
     until(&mut model, Stage::Analysing);
     assert_eq!(model.state.last_promoted, Some(model::hash(2)));
     run(&mut model);
-}
-
-const ALL_OF_PRIMARY: Happening = Happening::LoseSome(true, 100);
-const ALL_OF_THE_CANARY: Happening = Happening::LoseSome(false, 100);
-
-fn steps_to(model: &mut Model, what: &Happening, stage: Stage) {
-    model.happen(what);
-    model.step();
-    assert_eq!(model.state.stage, stage, "{:?}", model.state);
-    run(model);
-}
-
-#[test]
-fn a_primary_that_breaks_down_in_promotion_gives_traffic_back_to_the_canary() {
-    for (stage, promotion_step) in [(Stage::Draining, 0), (Stage::Returning, 50)] {
-        let mut model = Model::cold(weighted());
-        model.rules.promotion_step = promotion_step;
-        run(&mut model);
-        model.happen(&Happening::Apply(2));
-        until(&mut model, stage);
-        model.notes.clear();
-        steps_to(&mut model, &ALL_OF_PRIMARY, Stage::Replacing);
-        assert!(
-            matches!(model.notes.first(), Some(Note::PrimaryNotReady(_))),
-            "{:?}",
-            model.notes
-        );
-        assert_eq!(model.state.last_promoted, Some(hash(2)));
-    }
-}
-
-#[test]
-fn a_canary_that_is_lost_in_promotion_leaves_everybody_to_primary() {
-    for (what, stage) in [
-        (&ALL_OF_THE_CANARY, Stage::RollingBack),
-        (&Happening::Delete, Stage::Cancelling),
-    ] {
-        let mut model = Model::cold(weighted());
-        run(&mut model);
-        model.happen(&Happening::Apply(2));
-        dies_before_primary_is_made(&mut model);
-        steps_to(&mut model, what, stage);
-        assert_eq!(
-            (model.traffic, model.state.last_promoted.clone()),
-            (Traffic::PRIMARY, Some(hash(1)))
-        );
-    }
-    for what in [&ALL_OF_THE_CANARY, &Happening::Delete] {
-        let mut model = Model::cold(weighted());
-        run(&mut model);
-        model.happen(&Happening::Apply(2));
-        until(&mut model, Stage::Replacing);
-        model.step();
-        steps_to(&mut model, what, Stage::Draining);
-        assert_eq!(
-            (model.traffic, model.state.last_promoted.clone()),
-            (Traffic::PRIMARY, Some(hash(2)))
-        );
-    }
-}
-
-#[test]
-fn a_target_that_breaks_down_on_the_way_out_is_not_left_alone() {
-    let mut model = Model::cold(weighted());
-    run(&mut model);
-    model.happen(&Happening::Leave(true));
-    until(&mut model, Stage::LeavingSwitch);
-    model.happen(&ALL_OF_THE_CANARY);
-    model.step();
-    assert_eq!(model.state.stage, Stage::LeavingScale);
-    model.happen(&Happening::Wait(0));
-    model.leave();
 }
 
 // Template and configs go back to what primary serves while the canary carries everything.
@@ -584,11 +462,11 @@ fn the_table_says_what_happens() {
     broken_in(Stage::Faltering, &gone, &Happening::Delete);
     broken_in(Stage::Faltering, &gone, &Happening::Wait(200));
     broken_in(Stage::Carrying, &too_few, &Happening::Delete);
-    play(stuck_in_promotion(), &[], false);
+    play(exits::stuck_in_promotion(), &[], false);
     configs_change_before_primary_is_made();
     all_goes_back_in_cutover();
-    a_primary_that_breaks_down_in_promotion_gives_traffic_back_to_the_canary();
-    a_canary_that_is_lost_in_promotion_leaves_everybody_to_primary();
-    a_target_that_breaks_down_on_the_way_out_is_not_left_alone();
+    exits::a_primary_that_breaks_down_in_promotion_gives_traffic_back_to_the_canary();
+    exits::a_canary_that_is_lost_in_promotion_leaves_everybody_to_primary();
+    exits::a_target_that_breaks_down_on_the_way_out_is_not_left_alone();
     table::assert_true();
 }

@@ -1,0 +1,314 @@
+//! Every stage has an exit under everything that can happen in it, and weights only stay where ready pods carry them.
+
+use super::model::{Happening, Model, hash, seconds};
+use super::{dies_before_primary_is_made, run, until, weighted};
+use crate::analysis::*;
+use crate::api::canary::Phase;
+use crate::routing::Traffic;
+use std::time::Duration;
+
+// The verified revision's pods on the side of primary do not start: reported, and the canary, which carries everything,
+// stays.
+pub(super) fn stuck_in_promotion() -> Model {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Apply(2));
+    until(&mut model, Stage::Cutover);
+    model.happen(&Happening::Pods(false));
+    until(&mut model, Stage::Replacing);
+    model.happen(&Happening::Wait(200));
+    model.step();
+    let stuck = |note: &Note| matches!(note, Note::PromotionStuck(_));
+    assert!(model.notes.iter().any(stuck), "{:?}", model.notes);
+    assert_eq!(
+        (model.state.stage, model.state.phase),
+        (Stage::Replacing, Phase::Promoting),
+        "nothing has failed for users, and nothing is at rest"
+    );
+    model
+}
+
+#[test]
+fn a_promotion_that_primary_cannot_follow_gives_way_to_what_is_applied_next() {
+    for next in [1u8, 3] {
+        let mut model = stuck_in_promotion();
+        model.happen(&Happening::Apply(next));
+        model.step();
+        assert!(model.notes.contains(&Note::PromotionTakenBack), "{next}");
+        model.happen(&Happening::Pods(true));
+        run(&mut model);
+        assert_eq!(
+            (model.state.phase, model.state.last_promoted.clone()),
+            (Phase::Succeeded, Some(hash(next)))
+        );
+        assert!(model.notes.contains(&Note::Cancelled), "{next}");
+    }
+}
+
+#[test]
+fn a_promotion_that_primary_cannot_follow_does_not_keep_anybody_from_leaving() {
+    let mut model = stuck_in_promotion();
+    model.happen(&Happening::Apply(3));
+    model.happen(&Happening::Leave(true));
+    model.leave();
+    assert_eq!(
+        model.target.as_ref().unwrap().running,
+        2,
+        "what was verified serves, not what came after it"
+    );
+}
+
+const ALL_OF_PRIMARY: Happening = Happening::LoseSome(true, 100);
+const ALL_OF_THE_CANARY: Happening = Happening::LoseSome(false, 100);
+
+fn steps_to(model: &mut Model, what: &Happening, stage: Stage) {
+    model.happen(what);
+    model.step();
+    assert_eq!(model.state.stage, stage, "{:?}", model.state);
+    run(model);
+}
+
+#[test]
+pub(super) fn a_primary_that_breaks_down_in_promotion_gives_traffic_back_to_the_canary() {
+    for (stage, promotion_step) in [(Stage::Draining, 0), (Stage::Returning, 50)] {
+        let mut model = Model::cold(weighted());
+        model.rules.promotion_step = promotion_step;
+        run(&mut model);
+        model.happen(&Happening::Apply(2));
+        until(&mut model, stage);
+        model.notes.clear();
+        steps_to(&mut model, &ALL_OF_PRIMARY, Stage::Replacing);
+        assert!(
+            matches!(model.notes.first(), Some(Note::PrimaryNotReady(_))),
+            "{:?}",
+            model.notes
+        );
+        assert_eq!(model.state.last_promoted, Some(hash(2)));
+    }
+}
+
+#[test]
+pub(super) fn a_canary_that_is_lost_in_promotion_leaves_everybody_to_primary() {
+    for (what, stage) in [
+        (&ALL_OF_THE_CANARY, Stage::RollingBack),
+        (&Happening::Delete, Stage::Cancelling),
+    ] {
+        let mut model = Model::cold(weighted());
+        run(&mut model);
+        model.happen(&Happening::Apply(2));
+        dies_before_primary_is_made(&mut model);
+        steps_to(&mut model, what, stage);
+        assert_eq!(
+            (model.traffic, model.state.last_promoted.clone()),
+            (Traffic::PRIMARY, Some(hash(1)))
+        );
+    }
+    for what in [&ALL_OF_THE_CANARY, &Happening::Delete] {
+        let mut model = Model::cold(weighted());
+        run(&mut model);
+        model.happen(&Happening::Apply(2));
+        until(&mut model, Stage::Replacing);
+        model.step();
+        steps_to(&mut model, what, Stage::Draining);
+        assert_eq!(
+            (model.traffic, model.state.last_promoted.clone()),
+            (Traffic::PRIMARY, Some(hash(2)))
+        );
+    }
+}
+
+#[test]
+pub(super) fn a_target_that_breaks_down_on_the_way_out_is_not_left_alone() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Leave(true));
+    until(&mut model, Stage::LeavingSwitch);
+    model.happen(&ALL_OF_THE_CANARY);
+    model.step();
+    assert_eq!(model.state.stage, Stage::LeavingScale);
+    model.happen(&Happening::Wait(0));
+    model.leave();
+}
+
+// At rest on v1 with four pods, v2 applied.
+fn released() -> Model {
+    let mut model = Model::cold(weighted());
+    model.happen(&Happening::Scale(4));
+    run(&mut model);
+    model.notes.clear();
+    model.happen(&Happening::Apply(2));
+    model
+}
+
+fn shown(model: &mut Model, weight: u8) {
+    for _ in 0..400 {
+        if model.traffic == Traffic::share(weight) {
+            return;
+        }
+        model.step();
+        model.now += seconds(1);
+    }
+    panic!("{weight} was never shown: {:?}", model.state);
+}
+
+#[test]
+fn a_canary_that_dies_again_and_again_is_rolled_back() {
+    let mut model = released();
+    for _ in 0..3 {
+        until(&mut model, Stage::Analysing);
+        model.step();
+        assert_eq!(model.traffic, Traffic::share(20), "it begins again with the first step");
+        model.happen(&Happening::LoseSome(false, 100));
+        model.step();
+        model.step();
+        assert_eq!(model.traffic, Traffic::PRIMARY);
+    }
+    assert!(model.notes.contains(&Note::ThresholdReached(3)), "{:?}", model.notes);
+    run(&mut model);
+    assert_eq!(model.state.phase, Phase::Failed);
+}
+
+#[test]
+fn a_share_shrinks_to_what_its_pods_carry_and_does_not_grow_past_it() {
+    let mut model = released();
+    shown(&mut model, 40);
+    model.happen(&Happening::Room(4));
+    model.happen(&Happening::LoseSome(false, 3));
+    model.step();
+    assert_eq!(
+        model.traffic,
+        Traffic::share(20),
+        "one pod of four carries 25 percent at most"
+    );
+    for _ in 0..45 {
+        model.step();
+        model.now += seconds(1);
+        assert_eq!(model.traffic, Traffic::share(20), "{:?}", model.state);
+    }
+    assert!(
+        model
+            .notes
+            .iter()
+            .any(|note| matches!(note, Note::CanaryNotReady(why) if why.contains("1 of the 2 pods")))
+    );
+    for _ in 0..40 {
+        model.step();
+        model.now += seconds(1);
+    }
+    let given_up = |note: &Note| matches!(note, Note::RollingBack(why) if why.contains("deadline"));
+    assert!(model.notes.iter().any(given_up), "{:?}", model.notes);
+}
+
+#[test]
+fn ready_thresholds_below_100_are_enough_everywhere() {
+    let mut model = Model::cold(weighted());
+    model.happen(&Happening::Thresholds(50, 50));
+    model.happen(&Happening::Room(1));
+    until(&mut model, Stage::Rest);
+    assert_eq!(model.primary.as_ref().map(|p| (p.replicas, p.ready)), Some((2, 1)));
+    model.happen(&Happening::Room(3));
+    model.happen(&Happening::Apply(2));
+    until(&mut model, Stage::Cutover);
+    assert_eq!(model.target.as_ref().map(|t| (t.replicas, t.ready)), Some((2, 1)));
+    until(&mut model, Stage::Rest);
+    assert_eq!(
+        (model.state.phase, model.state.last_promoted.clone()),
+        (Phase::Succeeded, Some(hash(2)))
+    );
+}
+
+#[test]
+fn a_warm_up_longer_than_the_deadline_survives_one_pods_blip() {
+    let mut model = released();
+    model.rules.delay = seconds(300);
+    until(&mut model, Stage::Settling);
+    model.now += seconds(100);
+    model.step();
+    model.happen(&Happening::LoseSome(false, 1));
+    model.step();
+    model.step();
+    model.now += seconds(200);
+    model.step();
+    assert_eq!(model.state.stage, Stage::Settling, "{:?}", model.notes);
+    run(&mut model);
+    assert_eq!(model.state.phase, Phase::Succeeded);
+}
+
+#[test]
+fn a_late_weight_is_judged_an_interval_after_it_was_really_shown() {
+    let mut model = released();
+    until(&mut model, Stage::Analysing);
+    let mut seen = model.seen();
+    // The route is written two minutes late.
+    seen.traffic = Some(Traffic::PRIMARY);
+    model.rules.deadline = Duration::from_secs(3600);
+    let due = model.now + model.rules.interval;
+    let mut state = State {
+        due: Some(due),
+        moved_at: None,
+        ..model.state.clone()
+    };
+    let late = due + seconds(120);
+    state = step(&model.rules, &state, &seen, late).state;
+    assert_eq!(state.moved_at, None);
+    seen.traffic = Some(state.traffic());
+    let decision = step(&model.rules, &state, &seen, late);
+    assert_eq!(decision.ask, None, "nothing is checked at once");
+    assert_eq!(decision.state.due, Some(late + model.rules.interval));
+}
+
+#[test]
+fn a_route_that_does_not_follow_is_said_at_once_and_given_up_at_the_deadline() {
+    let mut model = released();
+    until(&mut model, Stage::Analysing);
+    let mut seen = model.seen();
+    seen.route_trouble = Some("HTTPRoute web is refused by gateway g".into());
+    seen.checks = None;
+    let state = State {
+        moved_at: None,
+        ..model.state.clone()
+    };
+    let first = step(&model.rules, &state, &seen, model.now);
+    assert!(
+        matches!(first.notes.as_slice(), [Note::RouteTrouble(why)] if why.contains("gateway g")),
+        "{:?}",
+        first.notes
+    );
+    let last = step(&model.rules, &first.state, &seen, model.now + model.rules.deadline);
+    assert_eq!(last.state.stage, Stage::RollingBack);
+}
+
+#[test]
+fn what_is_wanted_of_production_reaches_primary_in_the_run() {
+    let mut model = released();
+    shown(&mut model, 20);
+    model.happen(&Happening::Scale(6));
+    model.step();
+    assert_eq!(model.primary.as_ref().map(|p| p.replicas), Some(6));
+    model.primary.as_mut().unwrap().replicas = 0;
+    model.step();
+    assert_eq!(model.primary.as_ref().map(|p| p.replicas), Some(6), "set to 0 by hand");
+}
+
+#[test]
+fn without_the_door_a_change_never_rolls_pods_that_serve() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Door(false));
+    model.happen(&Happening::Apply(2));
+    until(&mut model, Stage::Replacing);
+    model.happen(&Happening::Apply(3));
+    assert_eq!(model.target.as_ref().map(|t| t.running), Some(2));
+    until(&mut model, Stage::Rest);
+    assert_eq!(model.state.last_promoted, Some(hash(2)));
+    until(&mut model, Stage::Analysing);
+    run_unlabelled(&mut model);
+    assert_eq!(model.state.last_promoted, Some(hash(3)));
+}
+
+// As `run`, where the door takes no part.
+fn run_unlabelled(model: &mut Model) {
+    model.settle();
+    model.happen(&Happening::Door(true));
+    run(model);
+}
