@@ -9,7 +9,7 @@ use super::{generate::hostname, requests::about_requests};
 use crate::{
     api::{
         Canary,
-        canary::{Analysis, HookType, Metric},
+        canary::{Analysis, AnalysisKind, HookType, Metric},
         labels,
         policy::CanaryPolicySpec,
     },
@@ -64,9 +64,11 @@ pub fn default_analysis(policy: &CanaryPolicySpec, provider: &str, served: bool)
     (analysis, left_out)
 }
 
-/// Whether requests reach the canary before it is promoted: a route with weights sends them, or hooks do.
+/// Whether requests reach the canary while it is checked: a route with weights sends or copies them, or hooks do. Blue/green
+/// without copies sends nobody before everybody is on it.
 fn reached(provider: &str, served: bool, analysis: &Analysis) -> bool {
-    let routed = Provider::parse(provider).is_none_or(Provider::has_weights);
+    let shown = analysis.kind() != AnalysisKind::BlueGreen || analysis.mirrored();
+    let routed = shown && Provider::parse(provider).is_none_or(Provider::has_weights);
     let sends = |kind: HookType| matches!(kind, HookType::Rollout | HookType::PreRollout);
     let loaded = analysis.webhooks.iter().flatten().any(|hook| sends(hook.hook_type()));
     served && (routed || loaded)

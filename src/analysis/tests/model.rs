@@ -342,11 +342,7 @@ impl Model {
                     target.template = *template;
                 }
             }
-            Happening::Config(config) => {
-                // What pods read that start just then, nobody can tell.
-                self.foreign |= self.target.as_ref().is_some_and(|t| t.replicas > t.ready);
-                self.config = *config;
-            }
+            Happening::Config(config) => self.config = *config,
             Happening::ConfigGone(gone) => self.config_gone = *gone,
             Happening::Scale(n) => self.wanted = *n,
             Happening::Wait(n) => self.now += seconds(u64::from(*n)),
@@ -428,6 +424,7 @@ impl Model {
         let (config, gone) = (self.config, self.config_gone);
         let ready = |w: &Option<Workload>| w.as_ref().map_or(0, |w| w.ready);
         let mut taken = ready(&self.target) + ready(&self.primary);
+        let mut others = false;
         let target = self.target.as_mut().map(|w| (w, self.held, true));
         let primary = self.primary.as_mut().map(|w| (w, false, false));
         for (w, held, reads_originals) in target.into_iter().chain(primary) {
@@ -439,12 +436,15 @@ impl Model {
             let start = self.pods_start && !(reads_originals && gone);
             if start && w.ready == 0 && w.replicas > 0 && reads_originals {
                 w.read = config;
+                // Pods that start again between two looks read what is there just then, and nobody can tell.
+                others |= self.state.last_applied.as_ref() != Some(&revision(w.running, config));
             }
             let room = if start { self.room.saturating_sub(taken) } else { 0 };
             let before = w.ready;
             w.ready = w.replicas.min(w.ready + room);
             taken = taken + w.ready - before;
         }
+        self.foreign |= others && self.state.stage.in_run();
     }
 
     pub(super) fn canary_has_traffic(&self) -> bool {

@@ -103,6 +103,15 @@ fn without_requests_there_are_no_metrics_about_them() {
             vec!["gateway"],
         ),
         (json!({"service": {"port": 80}}), vec![]),
+        // Nobody meets a blue/green canary before everybody does, unless requests are copied to it.
+        (
+            json!({"service": {"port": 80}, "analysis": {"iterations": 3}}),
+            vec!["request-success-rate", "gateway"],
+        ),
+        (
+            json!({"service": {"port": 80}, "analysis": {"iterations": 3, "mirror": true}}),
+            vec![],
+        ),
     ] {
         let found = of(spec.clone());
         assert_eq!(found.left_out, left_out, "{spec}");
