@@ -70,7 +70,7 @@ impl View {
             user_route: policy.spec.gateway_refs.is_some() && self.has_route(&canary),
         };
         let all = effective(&canary, Some(&policy.spec), around);
-        if all.inherited.is_empty() && all.left_out.is_empty() {
+        if all.inherited.is_empty() {
             return canary;
         }
         Arc::new(all.canary)

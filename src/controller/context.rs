@@ -179,7 +179,7 @@ impl Context {
             user_route: false, // a live one is used, and no other is made
         };
         let all = effective(&canary, Some(&policy.spec), around);
-        if all.inherited.is_empty() && all.left_out.is_empty() {
+        if all.inherited.is_empty() {
             return canary;
         }
         Arc::new(all.canary)

@@ -125,6 +125,11 @@ fn contains(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => wanted.iter().all(|(key, value)| match live.get(key) {
             Some(live) if key == "selector" => live == value,
+            // They have no order.
+            Some(Value::Array(live)) if key == "ownerReferences" => {
+                let mut owners = value.as_array().into_iter().flatten();
+                owners.all(|owner| live.iter().any(|live| contains(live, owner)))
+            }
             Some(live) => contains(live, value),
             None => value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty),
         }),

@@ -1,6 +1,11 @@
 //! The ends: finalizers, and what runs leave in the metrics.
 
-use super::context::{Context, key};
+use super::{
+    cache::Kind,
+    context::{Context, key},
+    live::{is_owned_by, text},
+    write::Write,
+};
 use crate::{
     analysis::{Stage, State},
     api::{
@@ -8,6 +13,8 @@ use crate::{
         canary::{AnalysisKind, Phase},
         labels,
     },
+    plan::Workload,
+    routing::Names,
     telemetry::exposition::{RunState, Strategy},
 };
 use kube::{
@@ -32,10 +39,41 @@ pub async fn released_at_once(context: &Context, canary: &Canary) -> Result<bool
         return Ok(true);
     }
     if terminating || !canary.reverts_on_deletion() {
+        if !terminating {
+            collect(context, canary).await?;
+        }
         release(context, canary).await?;
         return Ok(true);
     }
     Ok(false)
+}
+
+// What the target owns too would outlive the Canary.
+async fn collect(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
+    let owner = canary.metadata.uid.as_deref().unwrap_or_default();
+    let workload = Kind::of(Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default());
+    let names = Names::new(canary.service_name());
+    let halves = [
+        (workload, canary.primary_name()),
+        (Kind::Service, names.primary),
+        (Kind::Service, names.canary),
+    ];
+    for (kind, name) in halves {
+        let namespace = canary.namespace_name().to_owned();
+        let live = context.cache.get(kind, &namespace, &name);
+        let Some(object) = live.filter(|object| is_owned_by(object, owner)) else {
+            continue;
+        };
+        let uid = text(&object, "/metadata/uid").to_owned();
+        let gone = Write::Delete {
+            kind,
+            namespace,
+            name,
+            uid,
+        };
+        gone.perform(&context.client).await?;
+    }
+    Ok(())
 }
 
 async fn add(context: &Context, canary: &Canary) -> Result<(), kube::Error> {

@@ -175,10 +175,15 @@ impl Live {
 
 /// Whether the Canary of `blueprint` owns an object.
 pub fn is_owned(object: &Value, blueprint: &Blueprint) -> bool {
-    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let uid = blueprint.owner.uid.as_deref();
+    uid.is_some_and(|uid| is_owned_by(object, uid))
+}
+
+/// Whether what has this uid is among an object's owners.
+pub fn is_owned_by(object: &Value, uid: &str) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let mut owners = owners.into_iter().flatten();
-    uid.is_some() && owners.any(|owner| owner.get("uid").and_then(Value::as_str) == uid)
+    owners.any(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))
 }
 
 /// Whether any Canary owns an object: perhaps one that is gone, whose children the collector has not reached yet.

@@ -103,8 +103,9 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
             Absence::Lasts(trouble, wake) => Some((trouble, wake)),
         },
     };
-    if absent.is_none() {
+    if let Some(target) = &live.target {
         context.missed.lock().remove(key);
+        blueprint.target_uid = Some(text(target, "/metadata/uid").to_owned());
     }
     live.configs = configs(context, &canary, &live);
     let selector = match selector(&live, &blueprint, &context.defaults.selector_labels) {

@@ -44,6 +44,8 @@ pub struct Blueprint {
     pub owner: Owner,
     /// Name of the target.
     pub target: String,
+    /// Uid of the target, once it is stored and seen.
+    pub target_uid: Option<String>,
     /// Kind of the target.
     pub workload: Workload,
     /// Fields of canary pods only, as [`super::overrides::fields`] has them.
@@ -99,6 +101,23 @@ impl Blueprint {
     }
 }
 
+impl Blueprint {
+    /// The owners of what serves production: the Canary, and the target beside it. Foreground deletion of a Canary, which
+    /// is how Argo CD prunes, takes at once what has no other owner, long before the target serves again; this way it is
+    /// taken by us, when it does.
+    pub fn owners_of_a_half(&self) -> Value {
+        let mut owners = self.owner_references();
+        let target = self.target_uid.as_ref().filter(|_| self.workload != Workload::Service);
+        if let (Some(all), Some(uid), true) = (owners.as_array_mut(), target, self.owner.uid.is_some()) {
+            all.push(json!({
+                "apiVersion": "apps/v1", "kind": self.workload.kind(), "name": self.target, "uid": uid,
+                "controller": false, "blockOwnerDeletion": false,
+            }));
+        }
+        owners
+    }
+}
+
 /// Whether `key` is asked for by one of `prefixes` (`*` is all, an empty prefix none).
 pub fn prefix_matches(prefixes: &[String], key: &str) -> bool {
     prefixes
@@ -117,6 +136,7 @@ impl Blueprint {
                 uid: Some("u-1".into()),
             },
             target: "web".into(),
+            target_uid: None,
             workload: Workload::Deployment,
             overrides: Map::new(),
             names: None,

@@ -2,8 +2,9 @@
 //! is believed at apply that is not done. Pure.
 //!
 //! A field that the Canary leaves out is the policy's. How a revision is shown is one choice of several fields: whoever
-//! names any of them has chosen, and the policy's are left alone. Metrics about requests come only where requests can
-//! reach a canary.
+//! names any of them has chosen, and the policy's are left alone. What is asked of whom (metrics, hooks) and who is told
+//! (alerts) is only what the Canary's author wrote: a Canary that was written for Flagger is judged by nothing more here.
+//! Of the policy's own, a generated Canary gets metrics about requests only where requests can reach it.
 
 use super::{generate::hostname, requests::about_requests};
 use crate::{
@@ -24,8 +25,6 @@ pub struct Effective {
     pub canary: Canary,
     /// The fields that are the policy's.
     pub inherited: Vec<&'static str>,
-    /// Names of the policy's metrics that can have no values here.
-    pub left_out: Vec<String>,
 }
 
 /// What is known besides the two.
@@ -47,7 +46,7 @@ pub fn effective(canary: &Canary, policy: Option<&CanaryPolicySpec>, around: Aro
     if let Some(policy) = policy.filter(|_| !generated) {
         all.sources(policy);
         all.gateways(policy, around);
-        all.analysis(policy, around.default_provider);
+        all.analysis(policy);
     }
     all
 }
@@ -80,10 +79,6 @@ fn names<'a>(metrics: impl Iterator<Item = &'a Metric>) -> Vec<String> {
 
 fn is_empty<T>(list: &Option<Vec<T>>) -> bool {
     list.as_ref().is_none_or(Vec::is_empty)
-}
-
-fn named(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|text| !text.is_empty())
 }
 
 /// Gives `$own` the policy's value where it has none, and notes the field.
@@ -132,7 +127,7 @@ impl Effective {
         self.inherited.push("spec.service.gatewayRefs");
     }
 
-    fn analysis(&mut self, policy: &CanaryPolicySpec, default_provider: &str) {
+    fn analysis(&mut self, policy: &CanaryPolicySpec) {
         let Some(defaults) = policy.analysis.as_ref().filter(|_| !self.canary.skip_analysis()) else {
             return;
         };
@@ -157,10 +152,7 @@ impl Effective {
             *ready.1,
             "spec.analysis.canaryReadyThreshold"
         );
-        inherit!(self, own.alerts, defaults.alerts, "spec.analysis.alerts");
-        inherit!(self, own.webhooks, defaults.webhooks, "spec.analysis.webhooks");
         self.strategy(defaults, outer);
-        self.metrics(policy, defaults, default_provider);
     }
 
     fn strategy(&mut self, defaults: &Analysis, outer: bool) {
@@ -202,25 +194,6 @@ impl Effective {
                 "spec.analysis.canaryAnalysis"
             );
         }
-    }
-
-    // A query about requests speaks of the policy's own provider; the built-in ones know every provider.
-    fn metrics(&mut self, policy: &CanaryPolicySpec, defaults: &Analysis, default_provider: &str) {
-        let provider = self.canary.provider(default_provider).to_owned();
-        let same = named(&policy.provider).unwrap_or(default_provider) == provider;
-        let served = self.canary.spec.service.is_some();
-        let own = self.canary.spec.analysis.get_or_insert_default();
-        let (None, Some(metrics)) = (&own.metrics, &defaults.metrics) else {
-            return;
-        };
-        let reached = reached(&provider, served, own);
-        let fits = |metric: &&Metric| !about_requests(metric) || reached && (same || named(&metric.query).is_none());
-        let (kept, left_out): (Vec<&Metric>, Vec<&Metric>) = metrics.iter().partition(fits);
-        self.left_out = names(left_out.into_iter());
-        if !kept.is_empty() || !served {
-            self.inherited.push("spec.analysis.metrics");
-        }
-        own.metrics = Some(kept.into_iter().cloned().collect());
     }
 }
 

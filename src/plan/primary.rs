@@ -94,7 +94,7 @@ pub fn primary(
             "namespace": blueprint.namespace,
             "labels": object_labels,
             "annotations": annotations,
-            "ownerReferences": blueprint.owner_references(),
+            "ownerReferences": blueprint.owners_of_a_half(),
         },
         "spec": spec,
     })

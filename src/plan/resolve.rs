@@ -53,6 +53,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
             uid: canary.metadata.uid.clone(),
         },
         target: canary.target_name().to_owned(),
+        target_uid: None,
         workload,
         overrides: canary.pod_overrides(),
         names: service.map(|_| match workload {

@@ -73,9 +73,7 @@ fn judged(canary: &Canary, world: &World) -> Report {
     };
     let policy = world.policy.as_ref().map(|policy| &policy.spec);
     let all = effective(canary, policy, around);
-    let mut report = complete(&all.canary, world).without(&all.inherited);
-    metrics::left_out(&mut report, &all);
-    report
+    complete(&all.canary, world).without(&all.inherited)
 }
 
 fn complete(canary: &Canary, world: &World) -> Report {

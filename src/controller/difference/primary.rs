@@ -9,7 +9,7 @@ use crate::{
     analysis::{ApexSide, PrimaryTemplate, World},
     api::labels::TargetState,
     controller::{
-        live::{annotation, is_owned, label, text},
+        live::{annotation, is_owned, is_owned_by, label, text},
         write::Write,
     },
     plan::{self, REVISION_ANNOTATION, Workload, copies, primary, strategy_field},
@@ -150,10 +150,13 @@ impl Pair<'_> {
     // One controller, which is our Canary.
     fn owner_operations(&self, live: &Value, operations: &mut Vec<Value>) {
         let owners = live.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-        let ours = self.blueprint.owner_references();
-        let canary = |owner: &&Value| owner.get("kind").and_then(Value::as_str) == Some("Canary");
-        let others = owners.into_iter().flatten().filter(|owner| !canary(owner)).cloned();
-        let wanted: Vec<Value> = others.chain(ours.as_array().into_iter().flatten().cloned()).collect();
+        let ours = self.blueprint.owners_of_a_half();
+        let ours = ours.as_array().map(Vec::as_slice).unwrap_or_default();
+        let name = |owner: &Value| (owner.get("kind").cloned(), owner.get("name").cloned());
+        let is_canary = |owner: &Value| owner.get("kind").and_then(Value::as_str) == Some("Canary");
+        let is_ours = |owner: &&Value| is_canary(owner) || ours.iter().any(|our| name(our) == name(owner));
+        let others = owners.into_iter().flatten().filter(|owner| !is_ours(owner)).cloned();
+        let wanted: Vec<Value> = ours.iter().cloned().chain(others).collect();
         if owners != Some(&wanted) {
             operations.push(json!({"op": "add", "path": "/metadata/ownerReferences", "value": wanted}));
         }
@@ -176,7 +179,8 @@ impl Pair<'_> {
         }
         // Whoever took its owner away would have it collected, or enrolled as an app of its own.
         let told = self.seen.inherited.is_some() || plan::primary_revision(live).is_some();
-        if told && !is_owned(live, self.blueprint) {
+        let target = self.blueprint.target_uid.as_deref();
+        if told && (!is_owned(live, self.blueprint) || target.is_some_and(|uid| !is_owned_by(live, uid))) {
             self.owner_operations(live, &mut operations);
         }
         self.named(live, &mut operations);

@@ -36,11 +36,6 @@ fn of(spec: Value) -> Effective {
     effective(&canary(spec), Some(&policy()), around)
 }
 
-fn metrics(of: &Effective) -> Vec<&str> {
-    let all = of.canary.analysis().metrics.iter().flatten();
-    all.map(|metric| metric.name.as_str()).collect()
-}
-
 #[test]
 fn what_a_canary_leaves_out_is_the_policys() {
     let found = of(json!({"service": {"port": 80}, "analysis": {"interval": "30s"}}));
@@ -52,7 +47,11 @@ fn what_a_canary_leaves_out_is_the_policys() {
     assert_eq!(service.hosts.as_deref().unwrap(), ["web.shop.test"]);
     assert_eq!(analysis.interval.as_deref(), Some("30s"));
     assert_eq!((analysis.threshold(), analysis.step_weights()), (1, vec![20, 50]));
-    assert_eq!(metrics(&found), ["request-success-rate", "gateway", "restarts"]);
+    assert_eq!(
+        (&analysis.metrics, &analysis.webhooks),
+        (&None, &None),
+        "nobody wrote them"
+    );
     assert!(
         found.inherited.contains(&"spec.analysis.threshold") && !found.inherited.contains(&"spec.analysis.interval")
     );
@@ -89,39 +88,37 @@ fn whoever_chooses_a_strategy_has_chosen_all_of_it() {
 }
 
 #[test]
-fn without_requests_there_are_no_metrics_about_them() {
-    for (spec, left_out) in [
-        (json!({}), vec!["request-success-rate", "gateway"]),
+fn a_generated_canary_without_requests_has_no_metrics_about_them() {
+    for (provider, served, own, left_out) in [
+        ("gatewayapi:v1", false, json!({}), true),
+        ("kubernetes", true, json!({}), true),
+        ("gatewayapi:v1", true, json!({}), false),
+        // Its own hook sends requests.
         (
-            json!({"provider": "kubernetes", "service": {"port": 80}}),
-            vec!["request-success-rate", "gateway"],
+            "kubernetes",
+            true,
+            json!({"webhooks": [{"name": "load", "url": "http://load/"}]}),
+            false,
         ),
-        // Its own hook sends requests, but none by the policy's gateway.
-        (
-            json!({"provider": "kubernetes", "service": {"port": 80},
-                "analysis": {"webhooks": [{"name": "load", "url": "http://load/"}]}}),
-            vec!["gateway"],
-        ),
-        (json!({"service": {"port": 80}}), vec![]),
         // Nobody meets a blue/green canary before everybody does, unless requests are copied to it.
         (
-            json!({"service": {"port": 80}, "analysis": {"iterations": 3}}),
-            vec!["request-success-rate", "gateway"],
+            "gatewayapi:v1",
+            true,
+            json!({"stepWeights": null, "iterations": 3}),
+            true,
         ),
         (
-            json!({"service": {"port": 80}, "analysis": {"iterations": 3, "mirror": true}}),
-            vec![],
+            "gatewayapi:v1",
+            true,
+            json!({"stepWeights": null, "iterations": 3, "mirror": true}),
+            false,
         ),
     ] {
-        let found = of(spec.clone());
-        assert_eq!(found.left_out, left_out, "{spec}");
-        assert!(metrics(&found).contains(&"restarts"));
-        assert!(
-            found
-                .left_out
-                .iter()
-                .all(|name| !metrics(&found).contains(&name.as_str()))
-        );
+        let mut wanted = serde_json::to_value(policy()).unwrap();
+        json_patch::merge(&mut wanted["analysis"], &own);
+        let policy: CanaryPolicySpec = serde_json::from_value(wanted).unwrap();
+        let (_, found) = default_analysis(&policy, provider, served);
+        assert_eq!(!found.is_empty(), left_out, "{provider} {served} {own}");
     }
 }
 

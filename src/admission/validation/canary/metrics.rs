@@ -6,7 +6,6 @@ use crate::admission::validation::queries;
 use crate::admission::validation::report::Report;
 use crate::api::Number;
 use crate::api::canary::{HookType, Metric};
-use crate::plan::Effective;
 use crate::plan::requests::{about_requests, query_about_requests};
 
 /// Widest window, in analysis intervals: a canary without values is waited for as long.
@@ -36,16 +35,6 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
                 report.warn(format!("{field}.{from}"), problem);
             }
         }
-    }
-}
-
-/// The policy's metrics that a Canary does not get.
-pub(super) fn left_out(report: &mut Report, all: &Effective) {
-    for name in &all.left_out {
-        report.warn(
-            "spec.analysis.metrics",
-            format!("{name:?} of the policy is left out: about requests, and none reach this canary"),
-        );
     }
 }
 
