@@ -14,7 +14,10 @@ impl Step<'_> {
             Stage::Left => {}
             Stage::Building => self.leave_unbuilt(),
             Stage::Rest | Stage::Switching => self.start_leaving(),
-            Stage::Replacing if self.target_answers() => self.leave_promoting(),
+            // A run's own end is as good, where the target is to be changed before it can stay.
+            Stage::Replacing if self.target_answers() && (self.state.is_stuck() || self.is_plain()) => {
+                self.leave_promoting();
+            }
             // From the cutover on, primary is about to be, or being, replaced: the run ends by itself.
             Stage::Cutover | Stage::Replacing | Stage::Returning | Stage::Draining => return false,
             Stage::RollingBack | Stage::Cancelling => return false,
@@ -35,14 +38,22 @@ impl Step<'_> {
 
     // The verified revision serves everybody from the target, which is where leaving ends: primary is not waited for.
     fn leave_promoting(&mut self) {
-        self.state.last_promoted.clone_from(&self.state.last_applied);
+        let serves = self.target().and_then(|target| target.active.clone());
+        self.state.last_promoted = serves.or_else(|| self.state.last_applied.clone());
         self.note(Note::Terminating);
         self.enter(Stage::LeavingScale, Phase::Terminating);
     }
 
+    fn is_plain(&self) -> bool {
+        self.target().is_some_and(|target| target.plain)
+    }
+
     fn start_leaving(&mut self) {
         self.state.remember_size(self.seen);
-        self.state.intent = Traffic::PRIMARY;
+        // Where primary broke down in enrolment, the target serves.
+        if !self.primary_is_gone() || !self.target_answers() {
+            self.state.intent = Traffic::PRIMARY;
+        }
         self.note(Note::Terminating);
         let stage = if self.target().is_some() {
             Stage::LeavingScale
@@ -56,6 +67,10 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.enter(Stage::Left, Phase::Terminating);
         };
+        if self.state.intent == Traffic::CANARY && !self.target_answers() && !self.primary_is_gone() {
+            self.state.intent = Traffic::PRIMARY;
+            self.state.moved_at = None;
+        }
         let primary = self.seen.primary.as_ref().map_or(0, |p| p.replicas);
         let all = if target.fixed {
             target.replicas.max(1)
@@ -79,12 +94,21 @@ impl Step<'_> {
         let same = |hash: &String| same_template(&target.revision, hash);
         let lost = |hash: &String| self.seen.primary.is_none() && !target.known.iter().any(|k| same_template(k, hash));
         let promoted = self.state.last_promoted.as_ref();
-        target.plain && promoted.is_none_or(|hash| same(hash) || lost(hash))
+        target.plain && (!target.restorable || promoted.is_none_or(|hash| same(hash) || lost(hash)))
     }
 
     fn say_leaving_waits(&mut self, target: &Target, rollout: Rollout) {
         let why = match rollout {
-            Rollout::Ready => return,
+            Rollout::Ready if self.is_restored(target) => return,
+            Rollout::Ready
+                if target
+                    .known
+                    .iter()
+                    .any(|k| self.state.last_promoted.as_ref() == Some(k)) =>
+            {
+                return;
+            }
+            Rollout::Ready => String::from("the promoted revision is not remembered any more; apply it again"),
             Rollout::Waiting(why) | Rollout::Failed(why) => why,
         };
         let why = match &target.trouble {

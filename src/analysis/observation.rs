@@ -57,6 +57,8 @@ pub struct Target {
     pub known: Vec<String>,
     /// No field of the template differs from what its author wrote for canary pods only.
     pub plain: bool,
+    /// It can be given the template of another revision again; a core Service has none.
+    pub restorable: bool,
     /// The template has what the Canary wants of canary pods.
     pub dressed: bool,
     /// The template did not pass the admission door: its label `coalmine.dev/revision` is another's, or missing.

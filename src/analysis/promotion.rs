@@ -1,6 +1,6 @@
 //! Promotion without rolling primary under traffic: the verified canary carries everything while primary is replaced.
 
-use super::{ApexSide, Note, Rollout, Stage, capacity::enough, scaling::returning_size, step::Step};
+use super::{ApexSide, Note, Rollout, Stage, Target, capacity::enough, scaling::returning_size, step::Step};
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
 
@@ -43,8 +43,13 @@ impl Step<'_> {
             return self.cancel_at_rest();
         };
         // Held, the pods are those that were verified, and the change waits; otherwise they are being replaced.
-        if self.verified_configs_are_lost(&target) || !target.held && self.revision_changed(&target) {
+        let replaced = !target.held && self.revision_changed(&target);
+        if replaced || self.verified_configs_are_lost(&target) || self.goes_back(&target) {
             return;
+        }
+        let shown = self.state.intent != Traffic::PRIMARY;
+        if shown && (target.endpoints == Some(0) || !self.carries(self.state.intent.canary())) {
+            return self.falter();
         }
         let ready = self.can_carry();
         if self.held_for(ready, self.rules.settle) {
@@ -78,7 +83,7 @@ impl Step<'_> {
                 "the canary lost all its pods in promotion",
             )));
         }
-        if self.verified_configs_are_lost(&target) {
+        if self.verified_configs_are_lost(&target) || self.goes_back(&target) {
             return;
         }
         if !self.can_carry() {
@@ -97,6 +102,16 @@ impl Step<'_> {
             self.enter(Stage::Replacing, Phase::Promoting);
             self.note(Note::Copying);
         }
+    }
+
+    // What is promoted was applied again while primary still serves it: nobody else is sent to the canary.
+    fn goes_back(&mut self, target: &Target) -> bool {
+        let back = self.state.last_promoted.as_deref() == Some(target.revision.as_str());
+        let goes = back && self.state.last_applied != self.state.last_promoted;
+        if goes {
+            self.withdraw(target);
+        }
+        goes
     }
 
     fn carry_again(&mut self) {
@@ -229,6 +244,7 @@ impl Step<'_> {
             .saturating_sub(self.rules.promotion_step.max(1));
         self.state.intent = Traffic::share(canary);
         self.state.due = Some(self.now + self.rules.interval);
+        self.state.stalled = None;
         self.wake_at(self.now + self.rules.interval);
         self.note(Note::PrimaryWeight(self.state.intent.primary()));
         if canary == 0 {
@@ -246,8 +262,24 @@ impl Step<'_> {
         match self.state.due {
             Some(due) if self.now < due => self.wake_at(due),
             _ if self.replaced() => self.give_back(),
-            _ => self.note_once("waiting", Note::PrimaryNotReady(String::from("primary lost pods"))),
+            _ => {
+                if !self.gives_primary_up() {
+                    self.note_once("waiting", Note::PrimaryNotReady(String::from("primary lost pods")));
+                }
+            }
         }
+    }
+
+    // Primary has some of its pods, but not enough, for longer than the deadline: the canary takes everything again, and
+    // whatever ends a promotion that primary cannot follow ends this one.
+    fn gives_primary_up(&mut self) -> bool {
+        self.state.stalled.get_or_insert(self.now);
+        let gives = self.past_deadline() && self.can_carry();
+        if gives {
+            self.state.intent = Traffic::CANARY;
+            self.enter(Stage::Replacing, Phase::Promoting);
+        }
+        gives
     }
 
     fn all_to_primary(&mut self) {
@@ -257,7 +289,7 @@ impl Step<'_> {
     }
 
     pub(super) fn draining(&mut self) {
-        if self.loses_primary() || !self.left_for_primary() {
+        if self.loses_primary() || !self.primary_carries() && self.gives_primary_up() || !self.left_for_primary() {
             return;
         }
         // Taken back: primary serves what it served before.

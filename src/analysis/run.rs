@@ -62,7 +62,8 @@ impl Step<'_> {
         }
         let ready = self.target_ready(1);
         let few = self.first_weight().filter(|weight| !self.carries(*weight));
-        self.mind_readiness(ready && few.is_none());
+        let routed = self.seen.route_trouble.is_none();
+        self.mind_readiness(ready && few.is_none() && routed);
         if !ready {
             self.wait_for_target(&target);
         }
@@ -261,9 +262,10 @@ impl Step<'_> {
     }
 
     // The canary's endpoints do not carry what it was given: traffic, if any, goes to primary at once, and begins again
-    // with the first step when they do. Users have met it, so it is a failed check; a canary that dies again and again is
-    // rolled back.
+    // with the first step when they do. Where none is left users have met it, so that is a failed check; a canary that dies
+    // again and again is rolled back.
     pub(super) fn falter(&mut self) {
+        let dead = !self.target_answers();
         self.state.intent = Traffic::PRIMARY;
         // The check with live traffic is still to come.
         if let Strategy::Iterations(of) = self.rules.strategy {
@@ -273,7 +275,9 @@ impl Step<'_> {
         self.note(Note::CanaryNotReady(String::from(
             "its ready pods do not carry its traffic, which goes to primary until they do",
         )));
-        self.count_failure();
+        if dead {
+            self.count_failure();
+        }
     }
 
     pub(super) fn faltering(&mut self) {
@@ -304,7 +308,7 @@ impl Step<'_> {
     }
 
     // Traffic goes to primary, and then on with what the target is now.
-    fn withdraw(&mut self, target: &Target) {
+    pub(super) fn withdraw(&mut self, target: &Target) {
         self.state.intent = Traffic::PRIMARY;
         if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
             self.enter(Stage::Cancelling, Phase::Progressing);

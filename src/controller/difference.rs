@@ -15,7 +15,7 @@ mod target;
 
 use super::{
     cache::Kind,
-    live::{Live, is_a_canarys, label, text},
+    live::{Live, is_a_canarys, is_owned_by, label, text},
     write::Write,
 };
 use crate::{
@@ -92,7 +92,12 @@ impl Pair<'_> {
     // Ours: made by us for this Canary, or for one that is gone, whose children the collector has not reached yet; or by
     // Flagger, and restored from a backup without its owner.
     fn is_ours(&self, object: &Value) -> bool {
-        label(object, labels::GENERATED).is_some() || is_a_canarys(object) || is_flaggers_orphan(object)
+        // The collector takes the Canary from the owners of what the target owns too.
+        let targets = self.blueprint.target_uid.as_deref();
+        label(object, labels::GENERATED).is_some()
+            || is_a_canarys(object)
+            || targets.is_some_and(|uid| is_owned_by(object, uid))
+            || is_flaggers_orphan(object)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     cache::Kind,
     context::{Context, key},
-    live::{is_owned_by, text},
+    live::{is_owned_by, label, text},
     write::Write,
 };
 use crate::{
@@ -13,8 +13,7 @@ use crate::{
         canary::{AnalysisKind, Phase},
         labels,
     },
-    plan::Workload,
-    routing::Names,
+    plan::{Workload, daemon_set},
     telemetry::exposition::{RunState, Strategy},
 };
 use kube::{
@@ -48,30 +47,35 @@ pub async fn released_at_once(context: &Context, canary: &Canary) -> Result<bool
     Ok(false)
 }
 
-// What the target owns too would outlive the Canary.
+// What the target owns too would outlive the Canary, and so would a pause of ours, which nobody else would end.
 async fn collect(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
-    let owner = canary.metadata.uid.as_deref().unwrap_or_default();
+    let (namespace, owner) = (canary.namespace_name(), canary.metadata.uid.as_deref());
     let workload = Kind::of(Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default());
-    let names = Names::new(canary.service_name());
-    let halves = [
-        (workload, canary.primary_name()),
-        (Kind::Service, names.primary),
-        (Kind::Service, names.canary),
-    ];
-    for (kind, name) in halves {
-        let namespace = canary.namespace_name().to_owned();
-        let live = context.cache.get(kind, &namespace, &name);
-        let Some(object) = live.filter(|object| is_owned_by(object, owner)) else {
-            continue;
+    for kind in [workload, Kind::Service, Kind::ConfigMap, Kind::Secret] {
+        let all = context.cache.list(kind, namespace);
+        for object in all.iter().filter(|o| owner.is_some_and(|uid| is_owned_by(o, uid))) {
+            let gone = Write::Delete {
+                kind,
+                namespace: namespace.to_owned(),
+                name: text(object, "/metadata/name").to_owned(),
+                uid: text(object, "/metadata/uid").to_owned(),
+            };
+            gone.perform(&context.client).await?;
+        }
+    }
+    let target = context.cache.get(workload, namespace, canary.target_name());
+    if let Some(target) = target.filter(|target| label(target, labels::HELD).is_some()) {
+        let spec = match workload {
+            Kind::DaemonSet => daemon_set::released(&target).unwrap_or_default(),
+            _ => json!({"paused": null}),
         };
-        let uid = text(&object, "/metadata/uid").to_owned();
-        let gone = Write::Delete {
-            kind,
-            namespace,
-            name,
-            uid,
+        let unpaused = Write::Merge {
+            kind: workload,
+            namespace: namespace.to_owned(),
+            name: canary.target_name().to_owned(),
+            body: json!({"metadata": {"labels": {labels::HELD: null}}, "spec": spec}),
         };
-        gone.perform(&context.client).await?;
+        unpaused.perform(&context.client).await?;
     }
     Ok(())
 }

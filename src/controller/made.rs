@@ -88,6 +88,8 @@ pub fn judged(known: Option<&Made>, live: Made) -> (Made, bool) {
 struct Entry {
     made: Option<Made>,
     put_right: Option<Instant>,
+    /// Somebody changed it, and that is about to be undone.
+    edited: bool,
 }
 
 /// The primaries of all Canaries.
@@ -95,25 +97,30 @@ struct Entry {
 pub struct Primaries(Mutex<HashMap<Key, Entry>>);
 
 impl Primaries {
-    /// Remembers what a write of ours returned; `restored` when it undid somebody's change.
-    pub fn note(&self, key: &Key, made: Made, restored: bool) {
+    /// Remembers what a write of ours returned; `restored` when it was to undo somebody's change. Answers whether it did,
+    /// also where primary was to be made anyway.
+    pub fn note(&self, key: &Key, made: Made, restored: bool) -> bool {
         let mut all = self.0.lock();
         let entry = all.entry(key.clone()).or_default();
         entry.made = Some(made);
-        if restored {
+        let undone = restored || std::mem::take(&mut entry.edited);
+        if undone {
             entry.put_right = Some(Instant::now());
         }
+        undone
     }
 
-    /// What is known of the live primary, and whether it is to be put right now. `recorded` is what the status has.
-    pub fn look(&self, key: &Key, recorded: Option<Made>, live: Made) -> (Made, bool) {
+    /// Whether somebody else changed the live primary, and whether it is to be put right now. `recorded` is what the
+    /// status has.
+    pub fn look(&self, key: &Key, recorded: Option<Made>, live: Made) -> (bool, bool) {
         let mut all = self.0.lock();
         let entry = all.entry(key.clone()).or_default();
         let known = entry.made.take().filter(|made| made.uid == live.uid).or(recorded);
         let (made, edited) = judged(known.as_ref(), live);
-        entry.made = Some(made.clone());
+        entry.made = Some(made);
         let rests = entry.put_right.is_some_and(|since| since.elapsed() < PAUSE);
-        (made, edited && !rests)
+        entry.edited = edited && !rests;
+        (edited, entry.edited)
     }
 
     /// What is known of a primary.
@@ -180,8 +187,12 @@ mod tests {
             "found by the record"
         );
         all.note(&key, made(5, "a"), true);
-        assert_eq!(all.look(&key, Some(made(3, "a")), made(4, "b")), (made(5, "a"), false));
-        assert!(!all.look(&key, None, made(6, "c")).1, "edited again at once");
+        assert_eq!(all.look(&key, Some(made(3, "a")), made(4, "b")), (false, false));
+        assert_eq!(
+            all.look(&key, None, made(6, "c")),
+            (true, false),
+            "edited again at once: known, and left for a while"
+        );
         assert!(all.pause(&key).is_some());
         all.forget(&key);
         assert_eq!(all.pause(&key), None);

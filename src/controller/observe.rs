@@ -75,7 +75,8 @@ pub fn observe(
             || blueprint.provider.has_weights()
                 && (blueprint.route.is_some() || names.is_some_and(|names| live.refers_to(names).next().is_some())),
         route_trouble: route_trouble(live, blueprint),
-        door,
+        // Nothing of a core Service rolls.
+        door: door || blueprint.workload == Workload::Service,
         mirrors: live
             .routes
             .iter()
@@ -164,6 +165,7 @@ fn target(
         rollout: half.rollout(threshold),
         known: live.known(),
         plain: Record::of(target).is_none(),
+        restorable: !is_service,
         dressed: is_service || is_dressed(target, &blueprint.overrides),
         revision,
         missing,

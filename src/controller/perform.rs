@@ -85,8 +85,7 @@ fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &D
         return;
     };
     let restored = matches!(decision.world.primary, Some(PrimaryTemplate::Restored(_)));
-    context.primaries.note(&key(canary), made, restored);
-    if restored {
+    if context.primaries.note(&key(canary), made, restored) {
         let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
         let text = format!(
             "{target}-primary.{} was edited by somebody else; put back to the promoted revision. \

@@ -376,9 +376,10 @@ async fn look(
         // A record of before is of what was replaced.
         let is_made = matches!(state.stage, Stage::Building | Stage::Replacing);
         let recorded = status::made(canary).filter(|_| !is_made);
-        primary.edited = context.primaries.look(key, recorded, made).1;
+        let (edited, now) = context.primaries.look(key, recorded, made);
+        primary.edited = now;
         // What is ready is not what was verified.
-        if primary.edited {
+        if edited {
             primary.rollout = Rollout::Waiting(String::from("somebody else changed its template"));
         }
     }

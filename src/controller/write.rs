@@ -11,7 +11,7 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     core::DynamicObject,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One write. Every one can be replayed: it says how things are to be, not how to change them, or carries the version of
 /// the object it was decided on.
@@ -76,12 +76,22 @@ impl Write {
         let written = match self {
             Self::Create { kind, object } => {
                 let (_, namespace, _) = self.subject();
-                let object = serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
+                let object: DynamicObject = serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
                 let params = PostParams {
                     field_manager: Some(FIELD_MANAGER.to_owned()),
                     ..PostParams::default()
                 };
-                api(client, *kind, namespace).create(&params, &object).await?
+                match api(client, *kind, namespace).create(&params, &object).await {
+                    // Its name is its content's: what is there is what is wanted, and has lost its owner.
+                    Err(kube::Error::Api(status)) if status.code == 409 && *kind == Kind::ControllerRevision => {
+                        let (_, _, name) = self.subject();
+                        let body = json!({"metadata": {"ownerReferences": object.metadata.owner_references}});
+                        api(client, *kind, namespace)
+                            .patch(name, &managed(), &Patch::Merge(body))
+                            .await?
+                    }
+                    other => other?,
+                }
             }
             Self::Apply { kind, object } => {
                 let (_, namespace, name) = self.subject();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::load::Report;
+use e2e::load::{Load, Report};
 use e2e::scene::{App, Moment, Scene, Seen, Timeline, plateaus, play, play_alone};
 
 use crate::policy::{PATIENCE, STEPS, all_users_within, finished_within};
@@ -135,4 +135,38 @@ fn shares_are_seen(report: &Report, moments: &[Moment]) {
             "weight {step} gave a share of {share:.1} %"
         );
     }
+}
+
+/// Ten histories, each another order of good and bad releases, at ten times the usual load; by hand, for it takes minutes:
+/// `make up`, then `cargo test -p coalmine-e2e --test suite -- --ignored thousand --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "ten releases at 1,000 requests a second, each about half a minute"]
+async fn a_thousand_requests_a_second_lose_none_over_ten_seeds() {
+    play_alone("thousand", async |scene| {
+        for seed in 1u32..=10 {
+            let app = App::new(&format!("app-{seed}"), "v1").replicas(1 + seed % 3);
+            scene.settled(&app).await?;
+            let load = Load {
+                rate: 1_000,
+                ..scene.load(app.name())?
+            };
+            let running = load.start()?;
+            // Where in the load's second, and of which kind, the release comes is what a seed decides.
+            tokio::time::sleep(Duration::from_millis(1_000 + u64::from(seed) * 137)).await;
+            let bad = seed % 3 == 0;
+            let next = app.at("v2").with("ERROR_RATE", if bad { "1" } else { "0" });
+            scene.apply(&next.manifest()).await?.succeeded()?;
+            let end = if bad { "Failed" } else { "Succeeded" };
+            scene.phase(app.name(), end, PATIENCE).await?;
+            let report = running.stop().await?;
+            println!(
+                "seed {seed}: {end}, {} requests, {} lost",
+                report.requests(),
+                report.lost()
+            );
+            report.nothing_lost()?;
+        }
+        Ok(())
+    })
+    .await;
 }

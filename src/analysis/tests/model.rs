@@ -267,6 +267,7 @@ impl Model {
                 known: [1, 2, 3, t.template].map(|template| self.now_is(template)).to_vec(),
                 missing: self.config_gone.then(|| String::from("ConfigMap app")),
                 plain: true,
+                restorable: true,
                 dressed: true,
                 fixed: false,
                 bypassed: self.door && !self.admitted,

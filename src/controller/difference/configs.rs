@@ -80,7 +80,7 @@ impl Pair<'_> {
                 of: reference.clone(),
                 namespace: self.blueprint.namespace.clone(),
                 checksum: checksum.clone(),
-                owner: self.blueprint.owner_references(),
+                owner: self.blueprint.owners_of_a_half(),
                 existing: live.cloned(),
                 label_prefixes: self.blueprint.include_label_prefixes.clone(),
             });

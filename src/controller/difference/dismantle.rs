@@ -5,6 +5,7 @@ use crate::{
     api::labels,
     controller::{
         cache::Kind,
+        configs::kind_of,
         live::{label, text},
         write::Write,
     },
@@ -52,9 +53,16 @@ impl Pair<'_> {
             (Kind::Service, &self.live.primary_service),
             (Kind::Service, &self.live.canary_service),
         ];
+        let copies = self
+            .live
+            .configs
+            .all()
+            .filter(|(config, _)| config.original().is_some());
+        let copies = copies.map(|(config, object)| (kind_of(config.kind), Some(object)));
+        let halves = gone.into_iter().map(|(kind, object)| (kind, object.as_ref()));
         writes.extend(self.live.history.iter().map(|entry| self.forgotten(entry)));
-        for (kind, object) in gone {
-            let Some(object) = object.as_ref().filter(|object| self.is_ours(object)) else {
+        for (kind, object) in halves.chain(copies) {
+            let Some(object) = object.filter(|object| self.is_ours(object)) else {
                 continue;
             };
             writes.push(Write::Delete {

@@ -173,7 +173,12 @@ impl Pair<'_> {
         let path = format!("/spec/{}", strategy_field(self.blueprint.workload));
         let own = plan::own_strategy(target, self.blueprint.workload);
         let all_at_once = plan::all_at_once();
-        let rests = world.target_replicas == Some(0);
+        let rests = world.target_replicas == Some(0) || self.seen.target.is_none();
+        // Without the target nobody knows its own way any more.
+        let own = match own {
+            Some(own) if own == all_at_once && self.seen.target.is_none() => Some(json!({"type": "RollingUpdate"})),
+            own => own,
+        };
         if let Some(own) = own.filter(|own| rests && *own != all_at_once && live.pointer(&path) == Some(&all_at_once)) {
             operations.push(json!({"op": "add", "path": path, "value": own}));
         }

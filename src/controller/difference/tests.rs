@@ -46,6 +46,7 @@ pub(super) fn seen(target: &Value) -> Observation {
             trouble: None,
             known: vec![revision.clone()],
             plain: true,
+            restorable: true,
             dressed: true,
             fixed: false,
             missing: None,

@@ -87,14 +87,15 @@ fn rejected(route: &Value) -> Option<String> {
     Some(format!("HTTPRoute {} is refused by {first}", name(route)))
 }
 
-// Nothing of a parent that has not answered for this generation; then why it refuses, or that it does not.
+// Nothing of a parent that has not answered for this generation; then why it refuses, or that it does not. A backend that
+// it does not find (`ResolvedRefs`) may be another rule's, and one of ours is a moment's: its Services are being made.
 fn verdict(parent: &Value, generation: i64) -> Option<Option<String>> {
     let conditions = parent.get("conditions").and_then(Value::as_array).into_iter().flatten();
     let of_now = |c: &&Value| c.get("observedGeneration").and_then(Value::as_i64) == Some(generation);
     let mut answers = conditions
         .filter(of_now)
         .filter_map(Value::as_object)
-        .filter(|c| matches!(text(c, "type"), "Accepted" | "ResolvedRefs"))
+        .filter(|c| text(c, "type") == "Accepted")
         .peekable();
     answers.peek()?;
     let refusal = answers.find(|c| text(c, "status") == "False");
