@@ -312,3 +312,101 @@ fn run_unlabelled(model: &mut Model) {
     model.happen(&Happening::Door(true));
     run(model);
 }
+
+#[test]
+fn a_route_that_cannot_be_moved_ends_the_run_before_its_first_traffic() {
+    let mut model = released();
+    until(&mut model, Stage::Settling);
+    let mut seen = model.seen();
+    seen.route_trouble = Some("HTTPRoute web has 9 rules".into());
+    let mut state = model.state.clone();
+    let mut notes = Vec::new();
+    for second in 0..=70 {
+        let decision = step(&model.rules, &state, &seen, model.now + seconds(second));
+        assert!(
+            second < 5
+                || state.stage != Stage::Settling
+                || decision.state == state
+                || decision.state.stage != state.stage,
+            "nothing new is recorded while it waits"
+        );
+        notes.extend(decision.notes);
+        state = decision.state;
+        if state.stage != Stage::Settling {
+            break;
+        }
+    }
+    assert_eq!(state.stage, Stage::RollingBack, "{notes:?}");
+    assert!(matches!(notes.first(), Some(Note::RouteTrouble(_))), "{notes:?}");
+}
+
+#[test]
+fn a_canary_that_dies_while_it_grows_to_carry_everything_gives_its_share_back() {
+    let mut model = released();
+    until(&mut model, Stage::Analysing);
+    model.happen(&Happening::Room(8));
+    model.happen(&Happening::Scale(6));
+    until(&mut model, Stage::Carrying);
+    model.happen(&Happening::LoseSome(false, 100));
+    model.step();
+    assert_eq!(model.traffic, Traffic::PRIMARY, "{:?}", model.state);
+}
+
+#[test]
+fn going_back_before_primary_is_replaced_sends_nobody_else_to_the_canary() {
+    for stage in [Stage::Carrying, Stage::Cutover] {
+        let mut model = released();
+        until(&mut model, Stage::Analysing);
+        if stage == Stage::Carrying {
+            model.happen(&Happening::Room(8));
+            model.happen(&Happening::Scale(6));
+        }
+        until(&mut model, stage);
+        model.happen(&Happening::Apply(1));
+        model.step();
+        assert_eq!(
+            (model.state.stage, model.traffic),
+            (Stage::Cancelling, Traffic::PRIMARY),
+            "{stage:?}"
+        );
+        model.happen(&Happening::Room(100));
+        run(&mut model);
+        assert_eq!(model.state.last_promoted, Some(hash(1)));
+    }
+}
+
+#[test]
+fn a_primary_that_stays_short_of_pods_at_the_end_is_told_as_stuck_and_given_up() {
+    let mut model = released();
+    until(&mut model, Stage::Draining);
+    model.happen(&Happening::Room(4));
+    model.happen(&Happening::LoseSome(true, 1));
+    model.step();
+    assert_eq!(model.state.stage, Stage::Draining);
+    model.happen(&Happening::Wait(100));
+    model.step();
+    assert_eq!(
+        (model.state.stage, model.traffic),
+        (Stage::Replacing, Traffic::CANARY),
+        "{:?}",
+        model.state
+    );
+    model.happen(&Happening::Leave(true));
+    model.happen(&Happening::Room(100));
+    model.leave();
+}
+
+#[test]
+fn leaving_keeps_to_the_side_that_serves() {
+    let mut model = Model::hot(weighted());
+    until(&mut model, Stage::Switching);
+    model.happen(&Happening::LoseSome(true, 100));
+    model.happen(&Happening::Pods(false));
+    model.happen(&Happening::LoseSome(true, 100));
+    model.step();
+    assert_eq!(model.apex, ApexSide::Target);
+    model.happen(&Happening::Leave(true));
+    model.step();
+    assert_eq!((model.state.stage, model.apex), (Stage::LeavingScale, ApexSide::Target));
+    model.leave();
+}
