@@ -114,7 +114,7 @@ impl Step<'_> {
         let (ready, needed) = self
             .target()
             .map_or((0, 0), |t| (t.endpoints.unwrap_or(0), self.needed(t, weight)));
-        format!("{ready} of the {needed} pods that a weight of {weight} needs are ready")
+        format!("{ready} of {needed} pods are ready that a weight of {weight} needs")
     }
 
     /// What `rollout` waits for, or how many of the pods it says are ready are no endpoints yet.

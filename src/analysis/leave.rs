@@ -1,6 +1,10 @@
 //! The way out: back to a plain Deployment that serves, without a lost request.
 
-use super::{ApexSide, Note, Rollout, Stage, Target, capacity::enough, step::Step};
+use super::{
+    ApexSide, Note, Rollout, Stage, Target,
+    capacity::enough,
+    step::{SLOW, Step},
+};
 use crate::api::canary::Phase;
 use crate::plan::revision::same_template;
 use crate::routing::Traffic;
@@ -111,11 +115,15 @@ impl Step<'_> {
             Rollout::Ready => String::from("the promoted revision is not remembered any more; apply it again"),
             Rollout::Waiting(why) | Rollout::Failed(why) => why,
         };
+        // Said again when more is known: what keeps pods away is looked up only after a while.
+        let known = target.trouble.clone().unwrap_or_else(|| String::from("leaving"));
         let why = match &target.trouble {
             Some(trouble) => format!("{why}: {trouble}"),
             None => why,
         };
-        self.note_slow(Note::LeavingWaits(why));
+        if self.has_lasted(SLOW) {
+            self.note_once(&known, Note::LeavingWaits(why));
+        }
     }
 
     // Primary is there until the target has been seen to serve in its place.

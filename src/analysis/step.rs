@@ -12,7 +12,7 @@ use std::time::Duration;
 const SHORT: Duration = Duration::from_secs(15);
 
 /// From here on a wait is worth a word.
-const SLOW: Duration = Duration::from_secs(10);
+pub(super) const SLOW: Duration = Duration::from_secs(10);
 
 const NOT_YET: &str = "the live route or Service does not say yet what was written; see who else writes it";
 
@@ -228,7 +228,7 @@ impl Step<'_> {
     }
 
     // Whether this stage is as old as that; looked at again when it is.
-    fn has_lasted(&mut self, long: Duration) -> bool {
+    pub(super) fn has_lasted(&mut self, long: Duration) -> bool {
         self.is_past(self.state.since + long)
     }
 

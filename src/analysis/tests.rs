@@ -468,5 +468,6 @@ fn the_table_says_what_happens() {
     exits::a_primary_that_breaks_down_in_promotion_gives_traffic_back_to_the_canary();
     exits::a_canary_that_is_lost_in_promotion_leaves_everybody_to_primary();
     exits::a_target_that_breaks_down_on_the_way_out_is_not_left_alone();
+    exits::a_canary_that_dies_while_it_grows_to_carry_everything_gives_its_share_back();
     table::assert_true();
 }

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use crate::quick::{SOON, apply, at_rest, held, labelled, let_go, own_at_rest, shows, succeeded};
 
+/// How long is asked after a bound.
+const ASKED_AFTER: Duration = Duration::from_secs(3);
 /// Pods that get no warning lose what they are asked until the gateway knows: seconds, where it was for ever.
 const BLIP: Duration = Duration::from_secs(5);
 /// The same where primary, which was idle, is just being made anew and has to start first.
@@ -41,7 +43,7 @@ fn load(scene: &Scene, app: &App) -> Result<Running> {
 }
 
 /// Deletes the target, waits for the Canary to be at rest again, and tells when, and what the load saw.
-async fn deleted(scene: &Scene, app: &App, load: Running) -> Result<(Instant, Report)> {
+async fn deleted(scene: &Scene, app: &App, load: Running, bound: Duration) -> Result<(Instant, Report)> {
     let began = Instant::now();
     let target = format!("deployment/{}", app.name());
     scene.kubectl(&["delete", &target, "--wait=false"]).await?.succeeded()?;
@@ -49,7 +51,8 @@ async fn deleted(scene: &Scene, app: &App, load: Running) -> Result<(Instant, Re
         .says(app.name(), &["TargetMissing"], Duration::from_secs(20))
         .await?;
     exits(scene, app.name(), SOON).await?;
-    shows().await;
+    // What is answered after the bound is what is asked for, so something must be asked then.
+    tokio::time::sleep_until((began + bound + ASKED_AFTER).into()).await;
     Ok((began, load.stop().await?))
 }
 
@@ -63,7 +66,7 @@ async fn at_a_weight(scene: &Scene, hooks: &Hooks, name: &str, own: bool) -> Res
     held(scene, &app.at("v2"), hooks).await?;
     let running = load(scene, &app)?;
     shows().await;
-    let (began, report) = deleted(scene, &app, running).await?;
+    let (began, report) = deleted(scene, &app, running, BLIP).await?;
     lost_at_most(&report, began, BLIP)?;
     assert!(report.first_all_on("v1").is_some(), "{:?}", report.versions());
     let_go(&app, hooks);
@@ -80,7 +83,7 @@ async fn while_replacing(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let next = app.at("v2");
     apply(scene, &[next.deployment()]).await?;
     stage(scene, "replacing", "Replacing", SOON).await?;
-    let (began, report) = deleted(scene, &app, running).await?;
+    let (began, report) = deleted(scene, &app, running, PRIMARY_STARTS).await?;
     lost_at_most(&report, began, PRIMARY_STARTS)?;
     // v2 was verified, so it is what serves, and applied again it is nothing new.
     assert!(report.first_all_on("v2").is_some(), "{:?}", report.versions());

@@ -189,7 +189,7 @@ fn a_share_shrinks_to_what_its_pods_carry_and_does_not_grow_past_it() {
         model
             .notes
             .iter()
-            .any(|note| matches!(note, Note::CanaryNotReady(why) if why.contains("1 of the 2 pods")))
+            .any(|note| matches!(note, Note::CanaryNotReady(why) if why.contains("1 of 2 pods")))
     );
     for _ in 0..40 {
         model.step();
@@ -341,7 +341,7 @@ fn a_route_that_cannot_be_moved_ends_the_run_before_its_first_traffic() {
 }
 
 #[test]
-fn a_canary_that_dies_while_it_grows_to_carry_everything_gives_its_share_back() {
+pub(super) fn a_canary_that_dies_while_it_grows_to_carry_everything_gives_its_share_back() {
     let mut model = released();
     until(&mut model, Stage::Analysing);
     model.happen(&Happening::Room(8));
