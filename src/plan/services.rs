@@ -69,8 +69,8 @@ pub fn service(role: ServiceRole, selector: &Selector, around: &Around<'_>, apex
         }
     };
     let mut metadata = object_metadata(name, metadata, selector, blueprint);
-    if role != ServiceRole::Apex {
-        metadata["ownerReferences"] = blueprint.owners_of_a_half();
+    if let (Some(members), true) = (metadata.as_object_mut(), role != ServiceRole::Apex) {
+        members.insert("ownerReferences".to_owned(), blueprint.owners_of_a_half());
     }
     let declared = around.verified.filter(|_| role == ServiceRole::Primary);
     if let (Some(template), Some(annotations)) = (declared, metadata.get_mut("annotations")) {
