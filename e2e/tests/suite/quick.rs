@@ -89,8 +89,21 @@ pub async fn failed(scene: &Scene, next: &App, hooks: &Hooks) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a release is promoted and the target rests.
+/// Waits until a release is promoted and the target rests. Primary has it before: the phase may still be that of the
+/// release before.
 pub async fn succeeded(scene: &Scene, app: &App) -> Result<()> {
+    let (primary, wanted) = (
+        format!("{}-primary", app.name()),
+        json!({"name": "VERSION", "value": app.version()}),
+    );
+    wait_for(&format!("{primary} to be {}", app.version()), PATIENCE, async || {
+        let live = scene.objects().deployments().get_opt(&primary).await?;
+        let live = serde_json::to_value(live)?;
+        let env = live.pointer("/spec/template/spec/containers/0/env");
+        let env = env.and_then(Value::as_array).into_iter().flatten();
+        Ok(env.into_iter().any(|entry| *entry == wanted).then_some(()))
+    })
+    .await?;
     scene.phase(app.name(), "Succeeded", PATIENCE).await?;
     exits(scene, app.name(), SOON).await?;
     assert_eq!(scene.reachable(app.name(), SOON).await?, app.version());
