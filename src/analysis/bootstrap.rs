@@ -133,7 +133,7 @@ impl Step<'_> {
     // The target serves on until primary has been seen to carry everything; where primary breaks down meanwhile, traffic
     // goes back.
     pub(super) fn switching(&mut self) {
-        if self.primary_is_gone() && self.target_answers() {
+        if self.primary_is_to_be_left() && self.target_answers() {
             self.head_for(Traffic::CANARY);
             return self.note_once("primary is gone", Note::PrimaryNotReady(String::from(NO_POD)));
         }

@@ -64,13 +64,19 @@ impl Step<'_> {
             .is_none_or(|p| p.replicas > 0 && p.endpoints == Some(0) || p.replicas == 0 && self.is_awake())
     }
 
+    /// Whether primary is no place for traffic while the target is: it has no pods, or what somebody else made of it, and
+    /// is about to be put right.
+    pub(super) fn primary_is_to_be_left(&self) -> bool {
+        self.primary_is_gone() || self.seen.primary.as_ref().is_some_and(|p| p.edited)
+    }
+
     fn is_awake(&self) -> bool {
         self.target().is_some_and(|t| t.wanted > 0)
     }
 
     /// Whether primary's ready endpoints carry production.
     pub(super) fn primary_carries(&self) -> bool {
-        self.seen.primary.as_ref().is_some_and(|p| {
+        self.seen.primary.as_ref().filter(|p| !p.edited).is_some_and(|p| {
             let all = if p.fixed || self.seen.scaler.is_some() {
                 p.replicas
             } else {

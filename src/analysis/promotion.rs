@@ -217,7 +217,7 @@ impl Step<'_> {
 
     // Primary broke down under the traffic it was given back, and the canary is still there.
     fn loses_primary(&mut self) -> bool {
-        if !self.primary_is_gone() || !self.target_answers() {
+        if !self.primary_is_to_be_left() || !self.target_answers() {
             return false;
         }
         self.state.intent = Traffic::CANARY;

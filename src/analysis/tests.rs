@@ -264,6 +264,7 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
         1 => (50u8..120).prop_map(Happening::Wait),
         1 => Just(Happening::LosePods),
         2 => (any::<bool>(), 1u8..4).prop_map(|(primary, n)| Happening::LoseSome(primary, n)),
+        1 => Just(Happening::EditPrimary),
         2 => prop_oneof![(1u32..7), Just(100u32)].prop_map(Happening::Room),
         1 => any::<bool>().prop_map(Happening::Door),
         1 => any::<bool>().prop_map(Happening::Weights),

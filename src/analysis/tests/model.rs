@@ -37,6 +37,8 @@ pub(super) enum Happening {
     LosePods,
     /// Some of the target's pods (or of primary's) die, and come back where there is room.
     LoseSome(bool, u8),
+    /// Somebody edits primary's template past the door: its pods are whatever they are then.
+    EditPrimary,
     /// There is room for this many pods in all; what runs stays.
     Room(u32),
     /// The namespace is opted in, or not: whether changes pass the door.
@@ -104,6 +106,8 @@ pub(super) struct Model {
     /// Somebody else rolled pods or wrote a route past the door: what cannot be kept from happening is no fault, until
     /// the pair is at rest again.
     pub(super) foreign: bool,
+    /// Primary's template is somebody else's.
+    pub(super) edited: bool,
     /// The stage was entered by the step under way.
     pub(super) entered: bool,
     /// Every revision that a run was about.
@@ -207,6 +211,7 @@ impl Model {
             door: true,
             weights: true,
             foreign: false,
+            edited: false,
             entered: false,
             shown: vec![hash(1)],
             crash: None,
@@ -276,8 +281,12 @@ impl Model {
                 fixed: false,
                 replicas: p.replicas,
                 revision: Some(revision(p.template, p.read)),
-                edited: false,
-                rollout: rollout(p, self.rules.primary_threshold),
+                edited: self.edited,
+                rollout: if self.edited {
+                    Rollout::Waiting("somebody else changed its template".into())
+                } else {
+                    rollout(p, self.rules.primary_threshold)
+                },
                 endpoints: Some(if p.template == p.running { p.ready } else { 0 }),
             }),
             inherited: None,
@@ -360,6 +369,10 @@ impl Model {
                 if let Some(workload) = side {
                     workload.ready = workload.ready.saturating_sub(u32::from(*n));
                 }
+                return;
+            }
+            Happening::EditPrimary => {
+                self.edited = self.primary.is_some();
                 return;
             }
             Happening::Room(n) => {

@@ -68,6 +68,7 @@ impl Model {
             self.state
         );
         assert_eq!((self.traffic, self.apex), (Traffic::PRIMARY, ApexSide::Primary));
+        assert!(!self.edited, "primary runs what somebody else made of it");
         assert_eq!(self.state.cookies.canary, None, "nobody is kept on a side after a run");
         assert_eq!(primary.replicas, self.effective());
         assert!(self.twin.is_none_or(|floor| floor == 0), "{:?}", self.state);

@@ -65,6 +65,7 @@ impl Model {
         }
         if world.dismantle == Dismantle::Everything && spend() {
             self.primary = None;
+            self.edited = false;
             self.label = None;
             self.held = false;
         }
@@ -110,7 +111,7 @@ impl Model {
                 let replicas = wanted.or(primary.as_ref().map(|p| p.replicas)).unwrap_or(1);
                 if primary
                     .as_ref()
-                    .is_none_or(|p| p.template != template || p.read != read || p.replicas != replicas)
+                    .is_none_or(|p| p.template != template || p.read != read || p.replicas != replicas || self.edited)
                     && spend()
                 {
                     let other = |p: &&Workload| p.template != template || p.read != read;
@@ -125,7 +126,8 @@ impl Model {
                             self.state
                         );
                     }
-                    let ready = primary.as_ref().map_or(0, |p| p.ready);
+                    let ready = primary.as_ref().filter(|_| !self.edited).map_or(0, |p| p.ready);
+                    self.edited = false;
                     let running = primary.as_ref().map_or(template, |p| p.running);
                     *primary = Some(Workload {
                         template,
@@ -134,6 +136,12 @@ impl Model {
                         ready,
                         read,
                     });
+                }
+            }
+            (Some(PrimaryTemplate::Restored(_)), Some(primary)) if self.edited => {
+                if spend() {
+                    primary.ready = 0;
+                    self.edited = false;
                 }
             }
             (_, Some(primary)) => {
