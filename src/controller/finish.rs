@@ -3,7 +3,7 @@
 use super::{
     cache::Kind,
     context::{Context, key},
-    live::{is_owned_by, label, text},
+    live::{is_another_canarys, is_owned_by, label, text},
     write::Write,
 };
 use crate::{
@@ -20,7 +20,7 @@ use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Gives every Canary its finalizer, and takes it off at once where nothing is to be given back: a namespace that goes
 /// away, or `revertOnDeletion: false`. `true` when there is nothing more to do for it, as for every Canary of a namespace
@@ -53,7 +53,8 @@ async fn collect(context: &Context, canary: &Canary) -> Result<(), kube::Error> 
     let workload = Kind::of(Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default());
     for kind in [workload, Kind::Service, Kind::ConfigMap, Kind::Secret] {
         let all = context.cache.list(kind, namespace);
-        for object in all.iter().filter(|o| owner.is_some_and(|uid| is_owned_by(o, uid))) {
+        let own = |o: &&Value| owner.is_some_and(|uid| is_owned_by(o, uid)) && !is_another_canarys(o, owner);
+        for object in all.iter().filter(own) {
             let gone = Write::Delete {
                 kind,
                 namespace: namespace.to_owned(),

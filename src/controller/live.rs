@@ -179,6 +179,14 @@ pub fn is_owned(object: &Value, blueprint: &Blueprint) -> bool {
     uid.is_some_and(|uid| is_owned_by(object, uid))
 }
 
+/// Whether a Canary that has not this uid owns an object: copies of configs may serve several.
+pub fn is_another_canarys(object: &Value, uid: Option<&str>) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let text = |owner: &Value, key: &str| owner.get(key).and_then(Value::as_str).map(str::to_owned);
+    let mut owners = owners.into_iter().flatten();
+    owners.any(|owner| text(owner, "kind").as_deref() == Some("Canary") && text(owner, "uid").as_deref() != uid)
+}
+
 /// Whether what has this uid is among an object's owners.
 pub fn is_owned_by(object: &Value, uid: &str) -> bool {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);

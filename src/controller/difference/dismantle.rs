@@ -1,12 +1,12 @@
 //! The end of a pair.
 
-use super::Pair;
+use super::{Pair, patch, test_version};
 use crate::{
     api::labels,
     controller::{
         cache::Kind,
         configs::kind_of,
-        live::{label, text},
+        live::{is_another_canarys, is_owned, label, text},
         write::Write,
     },
     plan::{Workload, daemon_set, overrides::Record, template},
@@ -53,24 +53,52 @@ impl Pair<'_> {
             (Kind::Service, &self.live.primary_service),
             (Kind::Service, &self.live.canary_service),
         ];
-        let copies = self
-            .live
-            .configs
-            .all()
-            .filter(|(config, _)| config.original().is_some());
-        let copies = copies.map(|(config, object)| (kind_of(config.kind), Some(object)));
-        let halves = gone.into_iter().map(|(kind, object)| (kind, object.as_ref()));
         writes.extend(self.live.history.iter().map(|entry| self.forgotten(entry)));
-        for (kind, object) in halves.chain(copies) {
-            let Some(object) = object.filter(|object| self.is_ours(object)) else {
-                continue;
-            };
-            writes.push(Write::Delete {
-                kind,
-                namespace: self.blueprint.namespace.clone(),
-                name: text(object, "/metadata/name").to_owned(),
-                uid: text(object, "/metadata/uid").to_owned(),
+        for (kind, object) in gone {
+            if let Some(object) = object.as_ref().filter(|object| self.is_ours(object)) {
+                writes.push(self.deleted(kind, object));
+            }
+        }
+        self.dismantle_copies(writes);
+    }
+
+    // Primary's copies of configs, which the target owns too; one that serves another Canary's primary stays its.
+    fn dismantle_copies(&self, writes: &mut Vec<Write>) {
+        let uid = self.blueprint.owner.uid.as_deref();
+        let copies = self.live.configs.all();
+        for (config, object) in
+            copies.filter(|(config, object)| config.original().is_some() && is_owned(object, self.blueprint))
+        {
+            let kind = kind_of(config.kind);
+            writes.push(if is_another_canarys(object, uid) {
+                self.left_to_others(kind, object)
+            } else {
+                self.deleted(kind, object)
             });
+        }
+    }
+
+    fn left_to_others(&self, kind: Kind, object: &Value) -> Write {
+        let ours = [
+            self.blueprint.owner.uid.as_deref(),
+            self.blueprint.target_uid.as_deref(),
+        ];
+        let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        let is_ours = |owner: &&Value| ours.contains(&owner.get("uid").and_then(Value::as_str));
+        let others: Vec<&Value> = owners.into_iter().flatten().filter(|owner| !is_ours(owner)).collect();
+        let operations = vec![
+            test_version(object),
+            json!({"op": "replace", "path": "/metadata/ownerReferences", "value": others}),
+        ];
+        patch(kind, object, operations)
+    }
+
+    fn deleted(&self, kind: Kind, object: &Value) -> Write {
+        Write::Delete {
+            kind,
+            namespace: self.blueprint.namespace.clone(),
+            name: text(object, "/metadata/name").to_owned(),
+            uid: text(object, "/metadata/uid").to_owned(),
         }
     }
 }

@@ -22,9 +22,9 @@ async fn a_copy_shared_by_two_canaries_lives_as_long_as_one_of_them_and_then_goe
         let owners = async || {
             let copy = objects.config_maps().get_opt("settings-primary").await?;
             let owners = copy.and_then(|copy| copy.metadata.owner_references).unwrap_or_default();
-            let named = owners
-                .into_iter()
-                .map(|owner| (owner.name, owner.controller == Some(true)));
+            // Each target owns it too, for as long as its Canary does.
+            let canaries = owners.into_iter().filter(|owner| owner.kind == "Canary");
+            let named = canaries.map(|owner| (owner.name, owner.controller == Some(true)));
             anyhow::Ok(named.collect::<Vec<_>>())
         };
         let first = [("app".to_owned(), true), ("other".to_owned(), false)];

@@ -173,12 +173,13 @@ async fn a_config_of_two_apps_is_released_with_both_and_its_copy_goes_with_the_l
 
 const APPS: [&str; 2] = ["one", "two"];
 
-/// Who owns the copy, if there is one.
+/// The Canaries that own the copy, if there is one; each target does too.
 async fn owners(scene: &Scene) -> Result<Option<Vec<String>>> {
     let copy = scene.objects().config_maps().get_opt("cfg-primary").await?;
     Ok(copy.map(|copy| {
         let owners = copy.metadata.owner_references.unwrap_or_default();
-        let mut names: Vec<String> = owners.into_iter().map(|owner| owner.name).collect();
+        let canaries = owners.into_iter().filter(|owner| owner.kind == "Canary");
+        let mut names: Vec<String> = canaries.map(|owner| owner.name).collect();
         names.sort();
         names
     }))
