@@ -112,7 +112,12 @@ async fn pods_run_on_the_second_node_and_are_reached_from_the_gateway_and_by_the
         }
         let service = objects.services().get("there").await?;
         let address = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
-        let answer = http_client().get(format!("http://{address}:9898/")).send().await?;
+        // kube-proxy follows the endpoints in its own time; the gateway asks the pods themselves.
+        let answer = wait_for("the Service to answer", Duration::from_secs(20), async || {
+            let answer = http_client().get(format!("http://{address}:9898/")).send().await;
+            Ok(answer.ok())
+        })
+        .await?;
         let answer = answer.text().await?;
         assert!(answer.starts_with("v2 there-"), "{answer}");
         let logs = scene.kubectl(&["logs", "deployment/there"]).await?.succeeded()?;
