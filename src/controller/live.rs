@@ -77,16 +77,7 @@ impl Live {
     /// Stored revisions that `owner` controls.
     pub fn revisions_of<'a>(&'a self, owner: &Value) -> impl Iterator<Item = &'a Value> + use<'a> {
         let uid = text(owner, "/metadata/uid").to_owned();
-        self.revisions.iter().filter(move |set| {
-            let owners = set
-                .pointer("/metadata/ownerReferences")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten();
-            owners
-                .into_iter()
-                .any(|o| o.get("uid").and_then(Value::as_str) == Some(uid.as_str()))
-        })
+        self.revisions.iter().filter(move |set| is_owned_by(set, &uid))
     }
 
     /// The target, and the revisions of it that are stored: its own, those that were promoted, and what primary runs.
@@ -181,24 +172,23 @@ pub fn is_owned(object: &Value, blueprint: &Blueprint) -> bool {
 
 /// Whether a Canary that has not this uid owns an object: copies of configs may serve several.
 pub fn is_another_canarys(object: &Value, uid: Option<&str>) -> bool {
-    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    let text = |owner: &Value, key: &str| owner.get(key).and_then(Value::as_str).map(str::to_owned);
-    let mut owners = owners.into_iter().flatten();
-    owners.any(|owner| text(owner, "kind").as_deref() == Some("Canary") && text(owner, "uid").as_deref() != uid)
+    owners(object).any(|owner| text(owner, "/kind") == "Canary" && Some(text(owner, "/uid")) != uid)
 }
 
 /// Whether what has this uid is among an object's owners.
 pub fn is_owned_by(object: &Value, uid: &str) -> bool {
-    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    let mut owners = owners.into_iter().flatten();
-    owners.any(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))
+    owners(object).any(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))
 }
 
 /// Whether any Canary owns an object: perhaps one that is gone, whose children the collector has not reached yet.
 pub fn is_a_canarys(object: &Value) -> bool {
+    owners(object).any(|owner| text(owner, "/kind") == "Canary")
+}
+
+/// The owner references of an object.
+pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    let mut kinds = owners.into_iter().flatten().map(|owner| text(owner, "/kind"));
-    kinds.any(|kind| kind == "Canary")
+    owners.into_iter().flatten()
 }
 
 /// The string at a JSON pointer, or "".

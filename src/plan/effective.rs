@@ -11,12 +11,10 @@ use crate::{
     api::{
         Canary,
         canary::{Analysis, AnalysisKind, HookType, Metric},
-        labels,
         policy::CanaryPolicySpec,
     },
     routing::Provider,
 };
-use kube::ResourceExt;
 
 /// A Canary with what its policy adds.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -42,7 +40,7 @@ pub fn effective(canary: &Canary, policy: Option<&CanaryPolicySpec>, around: Aro
         canary: canary.clone(),
         ..Effective::default()
     };
-    let generated = canary.labels().contains_key(labels::GENERATED);
+    let generated = canary.was_generated();
     if let Some(policy) = policy.filter(|_| !generated) {
         all.sources(policy);
         all.gateways(policy, around);

@@ -4,13 +4,12 @@ use super::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, strategy};
 use crate::{
     analysis::Rules,
     api::{
-        Canary, canary, labels,
+        Canary, canary,
         policy::{CanaryPolicySpec, OnNewRevision},
     },
     routing::{Names, Provider, httproute},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::ResourceExt;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -63,7 +62,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         }),
         provider,
         port: service.and_then(port),
-        port_is_ours: canary.labels().contains_key(labels::GENERATED),
+        port_is_ours: canary.was_generated(),
         port_discovery: service.and_then(|s| s.port_discovery).unwrap_or(false),
         headless: service.and_then(|s| s.headless).unwrap_or(false),
         traffic_distribution: service.and_then(|s| s.traffic_distribution.clone()),

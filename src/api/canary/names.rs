@@ -1,9 +1,15 @@
 //! The names everything is derived from.
 
 use super::Canary;
+use crate::api::labels;
 use kube::ResourceExt;
 
 impl Canary {
+    /// Whether it was made from a policy, also when it is on its way out.
+    pub fn was_generated(&self) -> bool {
+        self.labels().contains_key(labels::GENERATED)
+    }
+
     /// Name of the target T, `spec.targetRef.name`.
     pub fn target_name(&self) -> &str {
         &self.spec.target_ref.name

@@ -6,7 +6,7 @@ use crate::{
     controller::{
         configs::{Tracked, checksum_of},
         copies::Copy,
-        live::text,
+        live::{is_owned, text},
         write::Write,
     },
     plan::configs::{Reference, rewritten},
@@ -67,7 +67,8 @@ impl Pair<'_> {
                 ));
                 continue;
             }
-            let as_wanted = live.is_some_and(|object| self.is_owned(object) && checksum_of(object) == checksum);
+            let as_wanted =
+                live.is_some_and(|object| is_owned(object, self.blueprint) && checksum_of(object) == checksum);
             // A copy that was promoted is right as it is, whoever changed it: primary reads it.
             if as_wanted || (again && live.is_some()) {
                 continue;
@@ -86,14 +87,5 @@ impl Pair<'_> {
             });
         }
         copies
-    }
-
-    fn is_owned(&self, object: &Value) -> bool {
-        let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-        let uid = self.blueprint.owner.uid.as_deref();
-        owners
-            .into_iter()
-            .flatten()
-            .any(|owner| uid.is_some() && owner.get("uid").and_then(Value::as_str) == uid)
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     controller::{
         cache::Kind,
         configs::kind_of,
-        live::{is_another_canarys, is_owned, label, text},
+        live::{is_another_canarys, is_owned, label, owners, text},
         write::Write,
     },
     plan::{Workload, daemon_set, overrides::Record, template},
@@ -83,9 +83,8 @@ impl Pair<'_> {
             self.blueprint.owner.uid.as_deref(),
             self.blueprint.target_uid.as_deref(),
         ];
-        let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
         let is_ours = |owner: &&Value| ours.contains(&owner.get("uid").and_then(Value::as_str));
-        let others: Vec<&Value> = owners.into_iter().flatten().filter(|owner| !is_ours(owner)).collect();
+        let others: Vec<&Value> = owners(object).filter(|owner| !is_ours(owner)).collect();
         let operations = vec![
             test_version(object),
             json!({"op": "replace", "path": "/metadata/ownerReferences", "value": others}),

@@ -1,4 +1,6 @@
 use super::*;
+use crate::api::labels;
+use kube::ResourceExt;
 use serde_json::{Value, json};
 
 fn canary(spec: Value) -> Canary {
