@@ -29,7 +29,7 @@ fn door(criterion: &mut Criterion) {
             answer(&Response::allow(), &request)
         });
     });
-    for entry in [Entry::MutateDeployments, Entry::ValidateDeployments] {
+    for entry in [Entry::MutateDeployments, Entry::FollowDeployments] {
         group.bench_function(entry.as_str(), |bencher| {
             bencher.iter(|| {
                 let request = review::parse(black_box(&body)).expect("a review");

@@ -5,31 +5,29 @@
 #![allow(missing_docs, reason = "a program")]
 #![allow(clippy::expect_used, reason = "a failed assumption is a failed measurement")]
 
+#[path = "support/client.rs"]
+mod client;
 mod support;
 
 use bytes::Bytes;
-use coalmine::admission::certificates::{Material, now};
+use coalmine::admission::certificates::Material;
+use coalmine::admission::paths::{Known, Paths};
 use coalmine::admission::review::{Request, Response};
-use coalmine::admission::server::{self, Entry, Internal, Limits, Observed, Reviewer, tls};
+use coalmine::admission::server::{self, Entry, Internal, Limits, Observed, Reviewer};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, future};
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http2::SendRequest;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use http_body_util::BodyExt as _;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// Requests per second.
 const RATE: u32 = 1_000;
 /// Requests that are measured, after a tenth as many that are not.
 const REQUESTS: u32 = 15_000;
-const NAME: &str = "coalmine-webhook.coalmine-system.svc";
 
 /// Allows everything unseen.
 struct Blind;
@@ -41,10 +39,6 @@ impl Reviewer for Blind {
 
     fn complete<'a>(&'a self, _: Entry, _: &'a Request, seen: Response) -> BoxFuture<'a, Result<Response, Internal>> {
         future::ready(Ok(seen)).boxed()
-    }
-
-    fn ready(&self) -> Result<(), String> {
-        Ok(())
     }
 
     fn observe(&self, _: Entry, _: Option<&Request>, _: &Observed<'_>) {}
@@ -61,7 +55,7 @@ fn main() {
         return;
     }
     let (door, _feeds) = support::door();
-    let entries = [Entry::MutateDeployments, Entry::ValidateDeployments];
+    let entries = [Entry::MutateDeployments, Entry::FollowDeployments];
     for entry in entries {
         measure("baseline", entry, Blind);
         measure("door", entry, Arc::clone(&door));
@@ -69,13 +63,14 @@ fn main() {
 }
 
 fn measure(name: &str, entry: Entry, reviewer: impl Reviewer) {
-    let material = Material::bootstrap(now(), &[NAME.to_owned()]).expect("certificates");
-    let (address, core) = serve(reviewer, &material);
+    let (material, config) = client::certificate();
+    let paths = Paths::random().expect("paths");
+    let (address, core) = serve(reviewer, &paths, config);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let mut took = runtime.block_on(ask(address, entry, &material));
+    let mut took = runtime.block_on(ask(address, &paths.path(entry), &material));
     took.sort_unstable();
     let at = |share: usize| took.get((took.len() * share / 1000).min(took.len() - 1));
     let millis = |share| at(share).map_or(0.0, Duration::as_secs_f64) * 1000.0;
@@ -118,13 +113,8 @@ impl Core {
 }
 
 /// One thread with a runtime of its own: the server has one core, whatever the machine has.
-fn serve(reviewer: impl Reviewer, material: &Material) -> (SocketAddr, Core) {
-    let served = Arc::new(tls::Served::default());
-    let (chain, key) = material.served();
-    served
-        .exchange(chain.as_bytes(), key.as_bytes())
-        .expect("a certificate and its key");
-    let config = tls::config(served, false).expect("a TLS configuration");
+fn serve(reviewer: impl Reviewer, paths: &Paths, config: Arc<rustls::ServerConfig>) -> (SocketAddr, Core) {
+    let known = Arc::new(Known::of(paths.clone()));
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -136,42 +126,18 @@ fn serve(reviewer: impl Reviewer, material: &Material) -> (SocketAddr, Core) {
             let address = listener.local_addr().expect("an address");
             let thread = std::fs::read_link("/proc/thread-self").expect("/proc");
             drop(tell.send((address, format!("/proc/{}/stat", thread.display()))));
-            server::serve(listener, config, reviewer, Limits::default(), future::pending()).await;
+            server::serve(listener, config, reviewer, known, Limits::default(), future::pending()).await;
         });
     });
     let (address, stat) = told.recv().expect("a server");
     (address, Core::of(stat))
 }
 
-async fn connect(address: SocketAddr, material: &Material) -> SendRequest<Full<Bytes>> {
-    let mut roots = rustls::RootCertStore::empty();
-    let ca = CertificateDer::from_pem_slice(material.ca_bundle().as_bytes()).expect("a CA");
-    roots.add(ca).expect("a CA");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("protocols")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(address).await.expect("a connection");
-    stream.set_nodelay(true).expect("no delay");
-    let name = ServerName::try_from(NAME).expect("a name");
-    let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
-        .expect("a handshake");
-    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .expect("HTTP/2");
-    tokio::spawn(connection);
-    sender
-}
-
-async fn ask(address: SocketAddr, entry: Entry, material: &Material) -> Vec<Duration> {
-    let sender = connect(address, material).await;
+async fn ask(address: SocketAddr, path: &str, material: &Material) -> Vec<Duration> {
+    let connector = client::connector(material, b"h2");
+    let stream = client::secure(address, 1, &connector).await.expect("a connection");
+    let sender = client::http2(stream).await;
     let body = Bytes::from(support::review());
-    let uri = format!("https://{NAME}{}", entry.path());
     let began = Instant::now();
     let gap = Duration::from_secs(1) / RATE;
     let mut under_way = JoinSet::new();
@@ -179,10 +145,7 @@ async fn ask(address: SocketAddr, entry: Entry, material: &Material) -> Vec<Dura
     let warm = REQUESTS / 10;
     for number in 0..warm + REQUESTS {
         tokio::time::sleep_until((began + gap * number).into()).await;
-        let request = http::Request::post(&uri)
-            .header("content-type", "application/json")
-            .body(Full::new(body.clone()))
-            .expect("a request");
+        let request = client::post(path, body.clone());
         let mut sender = sender.clone();
         under_way.spawn(async move {
             let sent = Instant::now();

@@ -1,6 +1,6 @@
 //! The door: what happens to a change before it is stored.
 //!
-//! One HTTPS server with six entries ([`server::Entry`]). Verdicts are pure functions of the request and of caches;
+//! One HTTPS server with seven entries ([`server::Entry`]). Verdicts are pure functions of the request and of caches;
 //! what follows from them (the inert objects) has a budget of its own and never changes a verdict.
 
 pub mod announce;
@@ -16,12 +16,16 @@ pub mod fields;
 pub mod generate;
 pub mod kinds;
 pub mod metrics;
+mod opt_in;
 pub mod patch;
+pub mod paths;
 mod primaries;
+mod released;
 pub mod review;
 pub mod routes;
 mod run;
 pub mod scale;
+mod secret;
 pub mod server;
 pub mod services;
 pub mod validation;

@@ -8,6 +8,7 @@ pub mod canary;
 pub mod crds;
 pub mod duration;
 pub mod labels;
+pub mod limits;
 pub mod metric_template;
 pub mod number;
 pub mod policy;

@@ -2,9 +2,12 @@
 
 mod alerts;
 mod argv;
+mod cluster;
 mod crds;
+mod definitions;
 mod environment;
 mod flagger;
+mod leave;
 mod serve;
 
 use crate::outbound;
@@ -27,7 +30,9 @@ enum Command {
     Controller(serve::ControllerArgs),
     /// Webhook and controller in one process, for development
     Run(serve::RunArgs),
-    /// Print the custom resource definitions
+    /// Give apps back, all or those of a namespace: before an uninstall
+    Leave(leave::Args),
+    /// Print the custom resource definitions, or apply them
     Crds(crds::Args),
     /// Print the version
     Version,
@@ -40,6 +45,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let outcome = match cli.command {
         Command::Crds(args) => crds::run(&args),
+        Command::Leave(args) => leave::run(&args),
         Command::Version => {
             println!(env!("CARGO_PKG_VERSION"));
             Ok(())

@@ -5,6 +5,7 @@
 
 pub mod autoscaler;
 mod blueprint;
+pub mod budget;
 pub mod configs;
 pub mod copies;
 pub mod daemon_set;
@@ -13,7 +14,10 @@ pub mod generate;
 pub mod hash;
 pub mod history;
 pub mod inverse;
+pub mod marks;
 pub mod overrides;
+pub mod pairing;
+pub mod pointing;
 pub mod ports;
 mod primary;
 mod query;
@@ -36,6 +40,6 @@ pub use primary::{COPIED, REVISION_ANNOTATION, all_at_once, own_strategy, primar
 pub use resolve::{Defaults, blueprint, rules};
 pub use route::route;
 pub use selector::{Selector, SelectorError};
-pub use services::{ServiceRole, apex_selector, serves_alike, service, services};
+pub use services::{ServiceRole, UNRECONCILED, apex_selector, serves_alike, service, services};
 pub use strategy::exposure;
 pub use workload::Workload;

@@ -4,6 +4,7 @@ pub mod events;
 pub mod exposition;
 pub mod logs;
 pub mod messages;
+pub mod secrets;
 pub mod server;
 
 pub use events::Recorder;

@@ -27,8 +27,7 @@ pub fn defaults() -> Defaults {
         provider: String::from("gatewayapi:v1"),
         metrics_server: String::from("http://prometheus:9090"),
         selector_labels: Selector::default_keys(),
-        include_label_prefixes: Vec::new(),
-        dry_run: false,
+        ..Defaults::default()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Puts Coalmine on a cluster the way its users do: an image of its own and the Helm chart.
 
 mod build;
+#[cfg(test)]
+mod dockerfile;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,7 +15,7 @@ use tokio::process::Command;
 use crate::cluster::{Cluster, Image};
 use crate::scene::SYSTEM;
 
-pub use build::{Binaries, Profile, root};
+pub use build::{Binaries, Profile, executable, root};
 
 /// The image of the demo workload.
 const APP_IMAGE: &str = "localhost/coalmine/app:dev";
@@ -22,23 +24,27 @@ const REPOSITORY: &str = "localhost/coalmine/coalmine";
 
 /// Builds the images, brings them to the node and installs the chart with the quick start's policy.
 pub async fn install(cluster: &Cluster, profile: Profile) -> Result<()> {
+    let tag = images(cluster, profile).await?;
+    chart(cluster, &tag).await
+}
+
+/// Builds the images and brings them to the node; the tag of Coalmine's.
+pub async fn images(cluster: &Cluster, profile: Profile) -> Result<String> {
     let began = Instant::now();
     let binaries = Binaries::build(profile).await?;
     let tag = content_tag(&binaries.coalmine)?;
     bring_images(cluster, &binaries, &tag)?;
     println!("images built and on the node: {:.1} s", seconds(began));
+    Ok(tag)
+}
 
+/// Installs the chart, or brings it up to date.
+pub async fn chart(cluster: &Cluster, tag: &str) -> Result<()> {
     let began = Instant::now();
-    // Helm installs CRDs once and never changes them again, so a newer schema needs this.
-    let mut apply = Command::new(&cluster.kubectl);
-    apply
-        .args(["apply", "--server-side", "--force-conflicts", "-f"])
-        .arg(crds());
-    run(with_kubeconfig(&mut apply, cluster)).await?;
     let mut helm = Command::new(&cluster.helm);
     helm.args(["upgrade", "--install", "coalmine"])
         .arg(root().join("charts/coalmine"))
-        .args(["--namespace", SYSTEM, "--create-namespace", "--skip-crds"])
+        .args(["--namespace", SYSTEM, "--create-namespace"])
         .arg("--values")
         .arg(root().join("e2e/values.yaml"))
         .args(["--set", &format!("image.repository={REPOSITORY}")])

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use e2e::cluster::{self, Cluster, Image};
-use e2e::{bench, checks, demo, install, manifests, record};
+use e2e::{bench, checks, demo, deny, fuzz, install, manifests, record, uninstall};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -28,6 +28,8 @@ enum Verb {
     Test,
     /// Format and clippy
     Lint,
+    /// Random inputs, guided by the code they reach
+    Fuzz(fuzz::Options),
     /// The benchmarks; they write docs/benchmarks.md
     Bench(bench::Options),
     /// Record what the real Flagger does in the histories of tests/flagger
@@ -35,6 +37,8 @@ enum Verb {
         /// Only these; all when none is named
         names: Vec<String>,
     },
+    /// Take Coalmine away in every order, on the cluster that is up; it is installed again at the end
+    Uninstall,
     /// Render manifests/ again from the chart
     Manifests,
     /// End the cluster; nothing of it goes on running
@@ -43,7 +47,7 @@ enum Verb {
     Reset,
     /// Say what runs
     Status,
-    /// Build everything without starting it
+    /// Build everything without starting it, what scenes of the suite ask for too
     Build,
     /// Make an image of static binaries known to the node; the first is what it runs
     Import {
@@ -78,19 +82,26 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Demo => demo::demo().await?,
         Verb::Test => checks::test().await?,
         Verb::Lint => checks::lint().await?,
+        Verb::Fuzz(options) => fuzz::fuzz(&options).await?,
         Verb::Bench(options) => bench::bench(options).await?,
+        Verb::Uninstall => {
+            let cluster = Cluster::attach()?;
+            uninstall::every_order().await?;
+            install::install(&cluster, install::Profile::Dev).await?;
+        }
         Verb::Record { names } => record::record(&names).await?,
         Verb::Manifests => manifests::write(&manifests::helm()).await?,
-        Verb::Down => {
-            cluster::down()?;
-            println!("nothing of the cluster runs");
-        }
+        Verb::Down => cluster::down()?,
         Verb::Reset => {
             cluster::down()?;
             println!("{}", Cluster::up()?.exports());
         }
         Verb::Status => return status(),
-        Verb::Build => cluster::prepare()?,
+        Verb::Build => {
+            cluster::prepare()?;
+            deny::program()?;
+            cluster::prepare_on_demand()?;
+        }
         Verb::Import { name, binaries } => {
             let fresh = Cluster::attach()?.import_image(&Image::of_binaries(&name, &binaries)?.with_ca_bundle())?;
             println!("{name} {}", if fresh { "imported" } else { "was there already" });

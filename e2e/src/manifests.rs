@@ -1,4 +1,5 @@
-//! `manifests/`: the chart's objects as plain YAML, for those who do not use Helm.
+//! `manifests/`: the chart's objects as plain YAML, for those who do not use Helm. What Helm runs before an uninstall is a file
+//! of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -25,28 +26,41 @@ pub fn helm() -> PathBuf {
     }
 }
 
+/// Each file, and what tells helm what is in it.
+const FILES: [(&str, &[&str]); 2] = [
+    ("coalmine.yaml", &["--no-hooks"]),
+    ("leave.yaml", &["--show-only", "templates/leave.yaml"]),
+];
+
 /// Writes them again from the chart.
 pub async fn write(helm: &Path) -> Result<()> {
-    let file = path();
-    std::fs::write(&file, render(helm).await?).with_context(|| format!("cannot write {}", file.display()))
+    for (name, which) in FILES {
+        let file = path(name);
+        std::fs::write(&file, render(helm, which).await?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// Fails when what is committed is not what the chart says.
 pub async fn check(helm: &Path) -> Result<()> {
-    let committed = std::fs::read_to_string(path()).unwrap_or_default();
-    ensure!(
-        committed == render(helm).await?,
-        "manifests/coalmine.yaml is not what charts/coalmine renders; make manifests writes it again"
-    );
+    for (name, which) in FILES {
+        let committed = std::fs::read_to_string(path(name)).unwrap_or_default();
+        ensure!(
+            committed == render(helm, which).await?,
+            "manifests/{name} is not what charts/coalmine renders; make manifests writes it again"
+        );
+    }
     Ok(())
 }
 
-async fn render(helm: &Path) -> Result<String> {
+async fn render(helm: &Path, which: &[&str]) -> Result<String> {
     let mut template = Command::new(helm);
     template
         .args(["template", "coalmine"])
         .arg(root().join("charts/coalmine"))
-        .args(["--namespace", SYSTEM]);
+        .args(["--namespace", SYSTEM])
+        .args(which);
     let rendered = run(&mut template).await?;
     let mut lines = vec!["# Rendered from charts/coalmine by `make manifests`; change it there."];
     for line in rendered.lines() {
@@ -59,6 +73,6 @@ async fn render(helm: &Path) -> Result<String> {
     Ok(lines.join("\n") + "\n")
 }
 
-fn path() -> PathBuf {
-    root().join("manifests/coalmine.yaml")
+fn path(name: &str) -> PathBuf {
+    root().join("manifests").join(name)
 }

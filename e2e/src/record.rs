@@ -37,7 +37,7 @@ pub async fn record(names: &[String]) -> Result<()> {
         .try_collect::<()>()
         .await;
     flagger.stop(&stage).await?;
-    peer::coalmine(&stage, 1).await?;
+    peer::coalmine(&stage, peer::INSTALLED).await?;
     stage.close().await?;
     recorded
 }

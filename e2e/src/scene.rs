@@ -3,9 +3,11 @@
 
 mod account;
 mod app;
+mod applies;
 mod audit;
 mod cases;
 mod dump;
+pub mod duration;
 mod fake_nodes;
 mod hooks;
 pub mod invariants;
@@ -14,6 +16,7 @@ mod mirror;
 mod objects;
 mod on_demand;
 mod pods;
+mod replicas;
 mod stage;
 mod timeline;
 mod waiting;
@@ -22,7 +25,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use futures::FutureExt as _;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
@@ -35,6 +38,7 @@ use crate::load::{Connections, Load, until_reachable};
 
 pub use account::Account;
 pub use app::App;
+pub use applies::{Applies, Report};
 pub use audit::{Audit, Request};
 pub use cases::{Case, case, together};
 pub use fake_nodes::FakeNodes;
@@ -43,6 +47,7 @@ pub use kubectl::Said;
 pub use mirror::Mirror;
 pub use objects::{CanaryView, Objects};
 pub use pods::{PodView, Received, Told, http_client};
+pub use replicas::{Half, Replica};
 pub use stage::BEGUN;
 pub use timeline::{Moment, Seen, Timeline, WATCH_LAG, plateaus};
 pub use waiting::wait_for;
@@ -267,7 +272,17 @@ pub async fn play(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
 /// When the scene fails, as tests do.
 pub async fn play_alone(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
     let _place = stage::alone().await;
-    perform(name, body).await;
+    perform(name, async |scene| {
+        let found = scene.wanted().await?;
+        body(scene).await?;
+        let left = scene.wanted().await?;
+        ensure!(
+            found == left,
+            "Coalmine had {found:?} replicas and is left with {left:?}"
+        );
+        Ok(())
+    })
+    .await;
 }
 
 /// Opens a scene, runs `body`, tells everything worth knowing when it fails, and cleans up.
@@ -281,6 +296,9 @@ async fn perform(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
         scene.dump().await;
     }
     let closed = scene.close().await;
+    if let Err(error) = duration::note(name, scene.began.elapsed()) {
+        println!("how long {name} played is not kept: {error:#}");
+    }
     match played {
         Err(panicked) => std::panic::resume_unwind(panicked),
         Ok(Err(error)) => panic!("scene {name} failed: {error:#}"),

@@ -1,4 +1,5 @@
-//! Whoever may not make a Canary gets none by way of a Deployment: theirs stays a plain one.
+//! Whoever may not make a Canary gets none by way of a Deployment: theirs stays a plain one. So does one whose pair could
+//! not be made beside what is there.
 //!
 //! Asked in the mutating phase, where it still decides what is stored; a label tells the controller, which would
 //! otherwise find the Deployment and enrol it by itself. A later write by somebody who may takes the label off.
@@ -25,7 +26,13 @@ pub async fn authorize(door: &Door, request: &Request, response: Response) -> Re
         return response;
     }
     let (user, namespace) = (&request.user_info, &request.namespace);
-    match effects.rights.may_create_canaries(user, namespace).await {
+    let may = effects.rights.may_create_canaries(user, namespace);
+    let (may, apart) = tokio::join!(may, door.apart(request));
+    if let (Ok(true) | Err(_), Some(why)) = (&may, apart) {
+        context.enrolment = Enrolment::Refused(why);
+        return deployments::mutate(request, &context).into_response();
+    }
+    match may {
         Ok(true) => response,
         Ok(false) => {
             let why = format!("{:?} may not create canaries.flagger.app in {namespace}", user.username);

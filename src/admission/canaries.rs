@@ -6,9 +6,10 @@
 
 use super::fields;
 use super::patch::{PatchOp, string_map};
+use super::released::own_spec;
 use super::review::{Operation, Request};
 use crate::api::labels;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The patch for a CREATE or UPDATE of a Canary; `ours` says that we sent it.
 pub fn mutate(request: &Request, ours: bool) -> Vec<PatchOp> {
@@ -42,39 +43,6 @@ pub fn mutate(request: &Request, ours: bool) -> Vec<PatchOp> {
 fn is_generated(canary: &Value) -> bool {
     let marks = canary.pointer("/metadata/labels");
     marks.and_then(|all| all.get(labels::GENERATED)).and_then(Value::as_str) == Some(labels::TRUE)
-}
-
-/// The part of the spec that the writer says, where that can be seen: the manifest of a client-side apply, or the fields
-/// of a server-side one. `None` for an edit, whose writer saw all of it.
-fn own_spec(new: &Value, old: &Value) -> Option<Value> {
-    let manifest = fields::last_applied(new);
-    if manifest.is_some() && manifest != fields::last_applied(old) {
-        return serde_json::from_str::<Value>(manifest?).ok()?.get("spec").cloned();
-    }
-    let entries = new.pointer("/metadata/managedFields").and_then(Value::as_array)?;
-    let mut said = Value::Object(Map::new());
-    let applied = |entry: &&Value| {
-        entry.get("operation").and_then(Value::as_str) == Some("Apply")
-            && entry.get("manager").and_then(Value::as_str) != Some(labels::FIELD_MANAGER)
-            && entry.get("subresource").is_none()
-    };
-    for fields in entries.iter().filter(applied).filter_map(|entry| entry.get("fieldsV1")) {
-        json_patch::merge(&mut said, fields);
-    }
-    Some(owned(new.get("spec")?, said.get("f:spec")?))
-}
-
-/// What of `value` is named by `fields` (`fieldsV1`). A list is somebody's as a whole.
-fn owned(value: &Value, fields: &Value) -> Value {
-    let named = |key: &String| fields.get(format!("f:{key}"));
-    match (value, fields.as_object()) {
-        (Value::Object(members), Some(names)) if names.keys().any(|key| key.starts_with("f:")) => members
-            .iter()
-            .filter_map(|(key, member)| Some((key.clone(), owned(member, named(key)?))))
-            .collect::<Map<_, _>>()
-            .into(),
-        _ => value.clone(),
-    }
 }
 
 #[cfg(test)]

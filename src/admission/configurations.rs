@@ -1,9 +1,14 @@
 //! The webhook configurations: rendered from a few values, installed by server-side apply, kept as they should be.
 
+mod brake;
 mod conditions;
 mod install;
 mod probe;
 mod render;
+mod tell;
+mod told;
 
-pub use install::{InstallError, Installer};
-pub use render::{Address, FailurePolicy, Rendering, mutating, validating, webhook_name};
+pub use install::{InstallError, Installer, api};
+pub use render::{Address, FailurePolicy, NAME, Rendering, mutating, validating, webhook_name};
+pub use tell::Teller;
+pub use told::told;

@@ -5,6 +5,9 @@
 mod advice;
 mod caches;
 mod enrolment;
+mod outward;
+mod scaled;
+mod services;
 
 pub use caches::{Caches, Feeds};
 pub use enrolment::{Facts, enrolment, stage, target_canary};
@@ -15,7 +18,7 @@ use crate::analysis::Rules;
 use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
 use crate::plan::effective::{Around, effective};
-use crate::plan::{self, Blueprint, Defaults, Selector, generate};
+use crate::plan::{self, Blueprint, Defaults, Selector, generate, pairing};
 use crate::routing::{Names, httproute};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
@@ -140,15 +143,17 @@ impl View {
             namespace: &request.namespace,
             canaries: &canaries,
             policy: &policy_name,
-            dry_run: self.defaults.dry_run,
+            defaults: &self.defaults,
         };
         let mut made = None;
         let plan = |_: &Value| {
-            let plan = self.generated(request)?;
+            let plan = self.generated(request, &[])?;
             made = Some(plan.canary.pod_overrides());
             Ok(())
         };
         let enrolment = enrolment(request, &facts, plan);
+        let leaves = self.caches.standing.borrow().leaves(&request.namespace);
+        let enrolment = if leaves { left(enrolment) } else { enrolment };
         let overrides = match &enrolment {
             Enrolment::Canary(_) => {
                 target_canary(&canaries, &request.kind.kind, request.object_name()).map(Canary::pod_overrides)
@@ -168,11 +173,11 @@ impl View {
         }
     }
 
-    /// What the policy would make for the Deployment of `request`.
+    /// What the policy would make for the Deployment of `request`, beside those `workloads` of its namespace.
     ///
     /// # Errors
     /// Why it would make nothing.
-    pub fn generated(&self, request: &Request) -> Result<Plan, String> {
+    pub fn generated(&self, request: &Request, workloads: &[Value]) -> Result<Plan, String> {
         let name = self.policy_name(request);
         let policy = self
             .policy(&name)
@@ -180,8 +185,16 @@ impl View {
         let namespace = request.namespace.as_str();
         let (services, routes) = (self.caches.services(namespace), self.caches.routes(namespace));
         let target = located(&request.object, request);
-        let canary =
-            generate::canary(&target, &policy, &services, &routes, None).map_err(|reason| reason.to_string())?;
+        let elsewhere = self.caches.elsewhere(namespace);
+        let around = generate::Around {
+            services: &services,
+            routes: &routes,
+            workloads,
+            elsewhere: &elsewhere,
+            requests: &self.about_requests(&policy, namespace),
+        };
+        let canary = generate::canary(&target, &policy, around, generate::Known::default())
+            .map_err(|reason| reason.to_string())?;
         self.plan(&target, canary)
     }
 
@@ -191,15 +204,33 @@ impl View {
     /// Why it cannot be made.
     pub fn plan(&self, target: &Value, canary: Canary) -> Result<Plan, String> {
         let selector = Selector::of(target, &self.defaults.selector_labels).map_err(|error| error.to_string())?;
-        let blueprint = plan::blueprint(&canary, &self.defaults)?;
-        if let Some(long) = too_long(&blueprint) {
-            return Err(format!("the name {long} is longer than 63 characters"));
-        }
+        let mut blueprint = plan::blueprint(&canary, &self.defaults)?;
+        blueprint.helm = plan::marks::of_helm(target);
+        pairing::names(&blueprint).map_err(|why| why.to_string())?;
         Ok(Plan {
             canary,
             blueprint,
             selector,
         })
+    }
+
+    /// What the caches know of what is around `target`: the Services that have the names of the halves', and the labels of
+    /// its namespace.
+    pub fn surroundings(&self, namespace: &str, pair: &Blueprint) -> pairing::Surroundings {
+        let names = pair.names.iter().flat_map(|names| [&names.primary, &names.canary]);
+        let found = names.filter_map(|name| self.caches.service(namespace, name));
+        let labels = self.caches.namespaces.get(&ObjectRef::new(namespace));
+        let labels = labels.map(|namespace| namespace.labels().clone()).unwrap_or_default();
+        pairing::Surroundings {
+            halves: found
+                .filter_map(|service| serde_json::to_value(service.as_ref()).ok())
+                .collect(),
+            namespace_labels: labels
+                .into_iter()
+                .map(|(key, value)| (key, Value::from(value)))
+                .collect(),
+            ..pairing::Surroundings::default()
+        }
     }
 
     /// The rules of a Canary's runs, given the policy that governs the request.
@@ -243,6 +274,20 @@ impl View {
     }
 }
 
+const TOLD_TO_LEAVE: &str = "Coalmine was told to leave this namespace (coalmine leave --check)";
+
+// Where apps are being given back, none is taken in.
+fn left(enrolment: Enrolment) -> Enrolment {
+    match enrolment {
+        Enrolment::Policy(_) => Enrolment::Refused(String::from(TOLD_TO_LEAVE)),
+        Enrolment::Canary(canary) => Enrolment::Canary(deployments::Canary {
+            stage: deployments::Stage::Leaving,
+            ..canary
+        }),
+        other => other,
+    }
+}
+
 /// The target with its name and namespace, which the object of a CREATE may leave to the request.
 pub(super) fn located(object: &Value, request: &Request) -> Value {
     let mut target = object.clone();
@@ -250,18 +295,6 @@ pub(super) fn located(object: &Value, request: &Request) -> Value {
         metadata.insert("namespace".to_owned(), Value::from(request.namespace.as_str()));
     }
     target
-}
-
-/// A name of the pair that is no label value and no Service name any more.
-fn too_long(blueprint: &Blueprint) -> Option<String> {
-    let names = blueprint.names.as_ref();
-    let mut all = vec![blueprint.primary_name()];
-    all.extend(
-        names
-            .into_iter()
-            .flat_map(|names| [names.primary.clone(), names.canary.clone()]),
-    );
-    all.into_iter().find(|name| name.len() > 63)
 }
 
 fn is_fresh(lease: &Lease, now: i64) -> bool {

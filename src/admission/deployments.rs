@@ -41,6 +41,16 @@ pub struct Context {
     pub on_new_revision: OnNewRevision,
 }
 
+impl Context {
+    // Why the pair cannot be built as things are.
+    fn unbuilt(&self) -> Option<&str> {
+        match &self.enrolment {
+            Enrolment::Canary(canary) => canary.unbuilt.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// Why a Deployment is one half of a pair, or is not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Enrolment {
@@ -70,6 +80,8 @@ pub struct Canary {
     pub failed: Option<String>,
     /// `spec.suspend`.
     pub suspended: bool,
+    /// Why its pair cannot be built as things are: nothing is held meanwhile.
+    pub unbuilt: Option<String>,
 }
 
 /// Where a Canary's run stands, as coarse as the door needs it.

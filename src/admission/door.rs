@@ -1,22 +1,24 @@
 //! The door itself: which entry asks what, of which caches, with which effects.
 
+mod held;
+mod judging;
+mod scaling;
+
 use super::authorize::authorize;
+use super::certificates::now;
 use super::context::{Plan, View, located, target_canary};
 use super::deployments::{self, Enrolment, Stage};
 use super::generate::{Around, Generator, Rights, preview};
 use super::metrics::Metrics;
 use super::review::{Operation, Request, Response};
 use super::server::{Entry, Internal, Observed, Reviewer};
-use super::validation::Lookup;
-use super::{announce, canaries, daemonsets, kinds, primaries, routes, scale, services};
+use super::{announce, canaries, daemonsets, kinds, opt_in, primaries, routes};
 use crate::api::Canary;
-use crate::api::labels::{self, TargetState};
-use crate::plan::ports::{DECLARED_PORTS, Declared};
-use crate::plan::{Autoscaler, Workload};
-use crate::routing::{Names, Traffic};
+use crate::api::labels;
+use crate::plan::{Autoscaler, Workload, pairing};
+use crate::routing::Traffic;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kube::ResourceExt;
 use std::sync::Arc;
 
 /// Everything the entries need.
@@ -39,12 +41,7 @@ pub struct Effects {
 
 impl Effects {
     /// Announces the revision of `request`, if it brings one; returns what the requester should know.
-    async fn announce(
-        &self,
-        request: &Request,
-        canary: &deployments::Canary,
-        stored: &crate::api::Canary,
-    ) -> Option<String> {
+    async fn announce(&self, request: &Request, canary: &deployments::Canary, stored: &Canary) -> Option<String> {
         let announced = stored.status.as_ref().is_some_and(|status| status.announced.is_some());
         let revision = announce::revision(request, canary, announced)?;
         let reason = self.generator.announce(request, stored, revision).await.err()?;
@@ -63,20 +60,36 @@ impl Effects {
 
 impl Reviewer for Arc<Door> {
     fn review(&self, entry: Entry, request: &Request) -> Result<Response, Internal> {
-        // No entry asks for deletions; they would be let through all the same.
+        // Never refused; who uses what goes is told.
         if request.operation == Operation::Delete {
-            return Ok(Response::allow().with_audit("decision", "delete"));
+            let told = if entry == Entry::FollowDeletions {
+                kinds::deleted(request, &self.view)
+            } else {
+                Vec::new()
+            };
+            return Ok(Response::allow().with_warnings(told).with_audit("decision", "delete"));
+        }
+        // Nor are they asked about what is on its way out, or about metadata of our kinds.
+        if is_free(entry, request) {
+            return Ok(Response::allow().with_audit("decision", "metadata"));
         }
         match entry {
             Entry::MutateDeployments => self.hold(request),
-            Entry::ValidateDeployments => self.validate_deployment(request),
+            // Decided in `complete`, which may note what is asked for.
+            Entry::ScaleDeployments => self.filled().map(|()| Response::allow()),
+            Entry::FollowDeployments => self
+                .filled()
+                .map(|()| Response::allow().with_audit("decision", "follow")),
+            Entry::OptIn => Ok(Response::allow().with_audit("decision", "namespace")),
             // Judged in `complete`, which may look for the target.
             Entry::ValidateCanaries => self.filled().map(|()| Response::allow()),
+            // The latter, whatever is known: it may fail closed, and what it was for has an entry of its own.
+            Entry::FollowDeletions | Entry::ValidateDeployments => Ok(Response::allow()),
             Entry::MutateCanaries => Ok(Response {
                 patch: canaries::mutate(request, self.view.is_ours(request)),
                 ..Response::default()
             }),
-            Entry::HoldServices => Ok(self.hold_service(request)),
+            Entry::HoldServices => Ok(self.hold_service(request, None)),
             Entry::HoldRoutes => self.hold_route(request),
         }
     }
@@ -87,16 +100,22 @@ impl Reviewer for Arc<Door> {
         request: &'a Request,
         response: Response,
     ) -> BoxFuture<'a, Result<Response, Internal>> {
+        if is_free(entry, request) {
+            return futures::future::ready(Ok(response)).boxed();
+        }
         match entry {
             Entry::MutateDeployments if is_whole(request) => authorize(self, request, response).map(Ok).boxed(),
-            Entry::ValidateDeployments if is_whole(request) => self.follow(request, response).map(Ok).boxed(),
+            Entry::FollowDeployments if is_whole(request) => self.follow(request, response).map(Ok).boxed(),
             Entry::ValidateCanaries => self.validate_kind(request).boxed(),
+            Entry::OptIn => self.tell(request, response).map(Ok).boxed(),
+            Entry::HoldServices => self.point_service(request, response).map(Ok).boxed(),
+            Entry::ScaleDeployments if !is_whole(request) => self.scale(request).map(Ok).boxed(),
             _ => futures::future::ready(Ok(response)).boxed(),
         }
     }
 
-    fn ready(&self) -> Result<(), String> {
-        self.filled().map_err(|error| error.to_string())
+    fn unheard(&self) {
+        self.metrics.unheard();
     }
 
     fn observe(&self, entry: Entry, request: Option<&Request>, outcome: &Observed<'_>) {
@@ -131,7 +150,27 @@ fn is_whole(request: &Request) -> bool {
     request.sub_resource.as_deref().is_none_or(str::is_empty)
 }
 
+fn is_managed(object: &serde_json::Value) -> bool {
+    let labels = object.pointer("/metadata/labels");
+    labels.is_some_and(|all| all.get(labels::MANAGED).is_some())
+}
+
+/// A request that goes through whatever is known: nobody may be locked in by the door.
+fn is_free(entry: Entry, request: &Request) -> bool {
+    let update = request.operation == Operation::Update;
+    let deleted = request.object.pointer("/metadata/deletionTimestamp").is_some();
+    (update && deleted) || (entry == Entry::ValidateCanaries && kinds::is_metadata_only(request))
+}
+
 impl Door {
+    /// Why requests cannot be answered well yet; nothing when they can.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn ready(&self) -> Result<(), String> {
+        self.filled().map_err(|error| error.to_string())
+    }
+
     /// Whether the caches can be asked at all. A verdict without them would be a guess: better none.
     fn filled(&self) -> Result<(), Internal> {
         match self.view.caches.waiting() {
@@ -148,108 +187,45 @@ impl Door {
             (deployments::mutate, deployments::mutate_blindly)
         };
         let outcome = match self.filled() {
-            Ok(()) => knowing(request, &self.view.deployment(request, super::certificates::now())),
+            Ok(()) => {
+                let context = self.view.deployment(request, now());
+                match self.refused(request, &context) {
+                    Some(refusal) => return Ok(refusal),
+                    None => knowing(request, &context),
+                }
+            }
             Err(error) => blindly(request, &self.view.ours).ok_or(error)?,
         };
         Ok(outcome.into_response())
     }
 
-    /// One of our own kinds. The target is looked for where that is allowed; a look that takes too long saw nothing.
-    async fn validate_kind(&self, request: &Request) -> Result<Response, Internal> {
-        let (target, around) = match (&self.effects, kinds::target_of(request)) {
-            (Some(effects), Some((kind, name))) if !self.view.is_ours(request) => match Workload::parse(kind) {
-                Some(kind) if kind != Workload::Service => {
-                    let target = effects.generator.workload(kind, &request.namespace, name);
-                    tokio::join!(target, self.around(request))
-                }
-                _ => (Lookup::Unknown, Around::default()),
-            },
-            _ => (Lookup::Unknown, Around::default()),
-        };
-        kinds::validate(request, &self.view, target, &around)
-    }
-
-    fn validate_deployment(&self, request: &Request) -> Result<Response, Internal> {
+    /// The refusal of a change of a workload, if it may not be. Given in the mutating phase, which sees every change: so
+    /// the entry that acts on a change is not also the one that may fail closed.
+    fn refused(&self, request: &Request, context: &deployments::Context) -> Option<Response> {
         if self.view.is_ours(request) {
-            return Ok(Response::allow().with_audit("decision", "own"));
-        }
-        self.filled()?;
-        if is_whole(request) {
-            if let Some(denial) = primaries::refused(request, &self.view.canaries(&request.namespace)) {
-                return Ok(Response::deny(denial).with_audit("decision", "primary"));
-            }
-            let context = self.view.deployment(request, super::certificates::now());
-            let refused = deployments::refused(request, &context);
-            return Ok(match refused {
-                None => Response::allow().with_audit("decision", "follow"),
-                Some(denial) => Response::deny(denial).with_audit("decision", "second"),
-            });
-        }
-        let state = self.view.target_label(&request.namespace, &request.name, labels::STATE);
-        let canaries = self.view.canaries(&request.namespace);
-        let canary = target_canary(&canaries, Workload::Deployment.kind(), &request.name);
-        let known = scale::Known {
-            state: state.as_deref().and_then(TargetState::parse),
-            stage: canary.map(super::context::stage),
-            floor: canary.map_or(0, floor),
-        };
-        Ok(scale::validate(request, known))
-    }
-
-    fn hold_service(&self, request: &Request) -> Response {
-        let canaries = self.view.canaries(&request.namespace);
-        // A Service that is itself the target is its author's alone.
-        let paired = |canary: &&Arc<Canary>| canary.spec.target_ref.kind != Workload::Service.kind();
-        let mut canaries = canaries.iter().filter(paired);
-        let canary = canaries.find(|canary| canary.service_name() == request.name);
-        let stage = match canary {
-            Some(canary) => super::context::stage(canary),
-            // Before the caches are filled, the marks on the Service itself say whether it is held.
-            None if self.filled().is_err() => Stage::Building,
-            None => return Response::allow().with_audit("decision", "plain"),
-        };
-        let declared = self.declared(request, stage);
-        let apex = services::Apex {
-            ours: self.view.is_ours(request),
-            stage,
-            declared: declared.as_ref(),
-        };
-        let held = services::mutate(request, apex);
-        Response {
-            patch: held.patch,
-            ..Response::default()
-        }
-        .with_warnings(held.warnings)
-        .with_audit("decision", "apex")
-    }
-
-    /// What the pods of production declare, as `-primary` has it. While a revision is being promoted, every port stays;
-    /// before anybody is served, what we guessed yields to what the author says.
-    fn declared(&self, request: &Request, stage: Stage) -> Option<Declared> {
-        if stage == Stage::Building {
             return None;
         }
-        let primary = Names::new(&request.name).primary;
-        let noted = self.view.caches.service(&request.namespace, &primary)?;
-        let noted = noted.annotations().get(DECLARED_PORTS).map(String::as_str);
-        Some(
-            noted
-                .filter(|_| stage != Stage::Promoting)
-                .map(Declared::parse)
-                .unwrap_or_default(),
-        )
+        let deny = |denial, decision| Response::deny(denial).with_audit("decision", decision);
+        primaries::refused(request, &self.view.canaries(&request.namespace))
+            .map(|denial| deny(denial, "primary"))
+            .or_else(|| deployments::refused(request, context).map(|denial| deny(denial, "second")))
+            .or_else(|| {
+                let known = primaries::rescales(request).then(|| self.view.scaled(request, now()))?;
+                primaries::starved(request, &known).map(|denial| deny(denial, "primary"))
+            })
     }
 
     fn hold_route(&self, request: &Request) -> Result<Response, Internal> {
         self.filled()?;
-        let canaries = self.view.canaries(&request.namespace);
-        let pairs: Vec<routes::Pair> = canaries
-            .iter()
-            .filter(|canary| super::context::stage(canary) != Stage::Leaving)
-            .map(|canary| routes::Pair {
-                names: Names::new(canary.service_name()),
-                exposure: crate::plan::exposure(canary),
-                intent: intent(canary),
+        let pairs: Vec<routes::Pair> = self
+            .view
+            .split(&request.namespace)
+            .into_iter()
+            .filter(|(canary, _)| super::context::stage(canary) != Stage::Leaving)
+            .map(|(canary, names)| routes::Pair {
+                names,
+                exposure: crate::plan::exposure(&canary),
+                intent: intent(&canary),
             })
             .collect();
         let ours = self.view.is_ours(request);
@@ -279,8 +255,17 @@ impl Door {
         if denied {
             return response;
         }
-        let context = self.view.deployment(request, super::certificates::now());
+        let context = self.view.deployment(request, now());
+        // By another entry, which may be asked at the same time.
+        if self.refused(request, &context).is_some() {
+            return response;
+        }
+        if primaries::rescales(request) {
+            return self.rescaled(request, response).await;
+        }
         match &context.enrolment {
+            // What the mutating phase left alone is not paired.
+            Enrolment::Policy(_) if !is_managed(&request.object) => response,
             Enrolment::Policy(_) => self.first(request, response).await,
             Enrolment::Canary(canary) => self.next(request, canary, response).await,
             Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => response,
@@ -289,12 +274,15 @@ impl Door {
 
     /// No Canary yet: a policy makes one.
     async fn first(&self, request: &Request, response: Response) -> Response {
-        let Ok(mut plan) = self.view.generated(request) else {
+        if self.view.generated(request, &[]).is_err() {
             return response;
-        };
+        }
         let name = request.object_name();
         if request.is_dry_run() {
-            let around = self.around(request).await;
+            let (around, workloads) = tokio::join!(self.around(request), self.beside(request));
+            let Ok(mut plan) = self.view.generated(request, &workloads) else {
+                return response;
+            };
             plan.canary.spec.autoscaler_ref = around.autoscaler(name);
             plan.blueprint.autoscaler = Autoscaler::of(&plan.canary);
             let rules = self.view.rules(request, &plan.canary);
@@ -308,7 +296,11 @@ impl Door {
         let may = effects
             .rights
             .may_create_canaries(&request.user_info, &request.namespace);
-        let (may, around) = tokio::join!(may, self.around(request));
+        let (may, around, workloads) = tokio::join!(may, self.around(request), self.beside(request));
+        // The mutating phase has said why.
+        let Ok(mut plan) = self.view.generated(request, &workloads) else {
+            return response;
+        };
         plan.canary.spec.autoscaler_ref = around.autoscaler(name);
         let response = response
             .with_warnings(self.view.advice(request, &plan))
@@ -325,6 +317,54 @@ impl Door {
         response
             .with_warnings(effects.generator.generate(request, plan).await)
             .with_audit("generated", "true")
+    }
+
+    /// Why the pair that the policy would make of the Deployment cannot be made beside what is there; looked for when it is
+    /// first planned, before anything is held.
+    pub(super) async fn apart(&self, request: &Request) -> Option<String> {
+        let effects = self.effects.as_ref()?;
+        let plan = match self.view.generated(request, &self.beside(request).await) {
+            Ok(plan) => plan,
+            Err(why) => return Some(why),
+        };
+        let target = located(&request.object, request);
+        let known = self.view.surroundings(&request.namespace, &plan.blueprint);
+        let around = effects.generator.surroundings(&target, &plan.blueprint, known).await;
+        let checked = pairing::check(&target, &plan.selector, &plan.blueprint, &around);
+        checked.err().map(|why| why.to_string())
+    }
+
+    /// What becomes of a namespace whose label comes or goes; nothing where that cannot be told yet.
+    async fn tell(&self, request: &Request, response: Response) -> Response {
+        let (Some(effects), Ok(())) = (&self.effects, self.filled()) else {
+            return response;
+        };
+        match (opt_in::is_in(&request.old_object), opt_in::is_in(&request.object)) {
+            (false, true) => {
+                let around = effects.generator.neighbours(request.object_name()).await;
+                let (view, namespace) = (self.view.clone(), request.object.clone());
+                // Up to 200 apps against all that is there: not on the threads that serve everybody.
+                let told = tokio::task::spawn_blocking(move || opt_in::gains(&view, &namespace, around));
+                response.with_warnings(told.await.unwrap_or_default())
+            }
+            (true, false) => response.with_warnings(opt_in::loses(&self.view, &request.object)),
+            _ => response,
+        }
+    }
+
+    /// Why a revision of a pair that a policy made is not released: its pods may not run beside primary's.
+    async fn beside_primary(&self, request: &Request, stored: &Canary) -> Option<String> {
+        let effects = self.effects.as_ref()?;
+        let changed = request.object.pointer("/spec/template") != request.old_object.pointer("/spec/template");
+        if !changed || !stored.was_generated() {
+            return None;
+        }
+        let claims = effects.generator.claims(&request.namespace, &request.object).await;
+        let why = pairing::beside_primary(&request.object, &claims).err()?;
+        Some(format!(
+            "coalmine: {}: this revision is not released: {why}",
+            request.object_name()
+        ))
     }
 
     async fn around(&self, request: &Request) -> Around {
@@ -350,6 +390,7 @@ impl Door {
             return response.with_warnings(preview(&plan, &rules, canary.stage == Stage::Building));
         }
         let Some(effects) = &self.effects else { return response };
+        let response = response.with_warnings(self.beside_primary(request, stored).await);
         let building = canary.stage == Stage::Building && request.operation == Operation::Create;
         let generated = async {
             let plan = building.then(plan)?.ok()?;
@@ -370,14 +411,8 @@ fn advice(request: &Request, plan: &Plan, around: &Around) -> Vec<String> {
         .collect()
 }
 
-/// The size the run needs of both halves.
-fn floor(canary: &crate::api::Canary) -> i64 {
-    let run = canary.status.as_ref().and_then(|status| status.run.as_ref());
-    run.map_or(0, |run| i64::from(run.floor))
-}
-
 /// What the controller stamped before writing it.
-fn intent(canary: &crate::api::Canary) -> Option<Traffic> {
+fn intent(canary: &Canary) -> Option<Traffic> {
     let intent = canary.status.as_ref()?.run.as_ref()?.intent?;
     Some(Traffic::from(intent))
 }

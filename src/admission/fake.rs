@@ -49,11 +49,15 @@ impl Fake {
         let body = body.collect().await.unwrap().to_bytes();
         let path = parts.uri.path().to_owned();
         self.log.lock().push(format!("{} {path}", parts.method));
-        let (status, value) = self.answer(
-            parts.method.as_str(),
-            &path,
-            serde_json::from_slice(&body).unwrap_or_default(),
-        );
+        let merges = parts
+            .headers
+            .get("content-type")
+            .is_some_and(|kind| kind == "application/merge-patch+json");
+        let method = match parts.method.as_str() {
+            "PATCH" if merges && !path.ends_with("/status") => "MERGE",
+            method => method,
+        };
+        let (status, value) = self.answer(method, &path, serde_json::from_slice(&body).unwrap_or_default());
         let builder = http::Response::builder()
             .status(status)
             .header("content-type", "application/json");
@@ -98,6 +102,13 @@ impl Fake {
                     }
                 }
             }
+            "MERGE" => match objects.get(path).cloned() {
+                None => failure(404),
+                Some(mut stored) => {
+                    json_patch::merge(&mut stored, &sent);
+                    (200, store(&mut objects, path.to_owned(), stored))
+                }
+            },
             "PATCH" => (200, store(&mut objects, path.to_owned(), sent)),
             _ => failure(405),
         }

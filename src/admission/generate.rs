@@ -4,13 +4,17 @@
 //! takes too long is a warning; the controller completes it. What exists already is left as it is, whoever made it.
 
 mod around;
+mod lists;
 mod preview;
 mod rights;
+mod surroundings;
 
 pub use around::Around;
 pub use preview::preview;
 pub use rights::Rights;
+pub use surroundings::Neighbours;
 
+use self::lists::Lists;
 use super::context::Plan;
 use super::review::Request;
 use super::validation::Lookup;
@@ -21,9 +25,10 @@ use crate::plan::{self, Workload};
 use crate::routing::Traffic;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
-use kube::{Api, Client, discovery::ApiResource};
+use kube::{Api, Client, ResourceExt, discovery::ApiResource};
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
@@ -41,6 +46,7 @@ const REST: Duration = Duration::from_secs(2);
 /// Makes objects.
 pub struct Generator {
     client: Client,
+    lists: Lists,
     turns: Semaphore,
     /// Until when no more than Canaries are made: the API server did not keep up.
     rests_until: Mutex<Option<Instant>>,
@@ -50,6 +56,7 @@ impl Generator {
     /// A generator that adds at most 250 ms for a question and a second for making objects to a request.
     pub fn new(client: Client) -> Self {
         Self {
+            lists: Lists::new(client.clone()),
             client,
             turns: Semaphore::new(AT_ONCE),
             rests_until: Mutex::new(None),
@@ -67,12 +74,47 @@ impl Generator {
         }
     }
 
+    /// The kinds that the cluster serves of the group and version of `kind` (`group/version/Kind`), in such words; nothing
+    /// when that is not known within the budget.
+    pub async fn served(&self, kind: &str) -> Option<BTreeSet<String>> {
+        let (version, _) = kind.rsplit_once('/')?;
+        match tokio::time::timeout(BUDGET, self.client.list_api_group_resources(version)).await {
+            Ok(Ok(list)) => Some(
+                list.resources
+                    .iter()
+                    .map(|one| format!("{version}/{}", one.kind))
+                    .collect(),
+            ),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Some(BTreeSet::new()),
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
     /// Announces `revision` in the status of `canary`, within the budget.
     ///
     /// # Errors
     /// Why it could not be written.
     pub async fn announce(&self, request: &Request, canary: &Canary, revision: String) -> Result<(), String> {
         super::announce::announce(&self.client, canary, request, revision, BUDGET).await
+    }
+
+    /// Notes on `canary` how many replicas somebody wants of its app, within the budget.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub async fn note_replicas(&self, canary: &Canary, wanted: i64) -> Result<(), String> {
+        let canaries: Api<Canary> = Api::namespaced(self.client.clone(), canary.namespace_name());
+        let body = json!({"metadata": {"annotations": {labels::REPLICAS: wanted.to_string()}}});
+        let params = PatchParams {
+            field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let (name, patch) = (canary.name_any(), Patch::Merge(body));
+        let written = canaries.patch_metadata(&name, &params, &patch);
+        match tokio::time::timeout(BUDGET, written).await {
+            Ok(result) => result.map(drop).map_err(|error| error.to_string()),
+            Err(_) => Err(format!("took longer than {} ms", BUDGET.as_millis())),
+        }
     }
 
     /// Makes what `plan` says for the admitted Deployment of `request`; returns what the requester should know.
@@ -183,6 +225,12 @@ fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
         (ApexSide::Primary, Traffic::PRIMARY)
     };
     let mut objects = plan::services(Some(&request.object), &plan.selector, &plan.blueprint, side);
+    if plan.blueprint.names_by_policy() {
+        // Its author may be about to bring his own of these names, in this apply or by a create; nobody could answer yet.
+        let apex = plan.blueprint.names.as_ref().map(|names| names.apex.as_str());
+        objects.retain(|object| object.pointer("/metadata/name").and_then(Value::as_str) != apex);
+        return objects;
+    }
     objects.extend(plan::route(&plan.blueprint, traffic));
     objects
 }

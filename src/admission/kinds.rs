@@ -4,7 +4,7 @@ use super::context::View;
 use super::generate::Around;
 use super::review::{Denial, Operation, Request, Response};
 use super::server::Internal;
-use super::validation::{self, Findings, Lookup, ServiceFacts, World};
+use super::validation::{self, Findings, Lookup, SecretFacts, ServiceFacts, World};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::Selector;
 use crate::plan::generate::crowded;
@@ -12,24 +12,47 @@ use crate::routing::{Names, httproute};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
-/// Judges a CREATE or UPDATE of one of our kinds. Kinds that are not ours are let through. `target` is what the Canary's
-/// target was found to be, `around` what else its namespace holds.
+/// What was looked for besides the caches.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The Canary's target.
+    pub target: Lookup<Value>,
+    /// What else its namespace holds.
+    pub around: Around,
+    /// The kinds that the cluster serves, as far as the Canary's provider needs one.
+    pub served: Option<BTreeSet<String>>,
+    /// Whether the requester may not get the Secret that the object has us use.
+    pub denied: bool,
+}
+
+/// Judges a CREATE or UPDATE of one of our kinds. Kinds that are not ours are let through.
 ///
 /// # Errors
 /// When an object that the schema let through cannot be read, which is a fault of ours.
-pub fn validate(request: &Request, view: &View, target: Lookup<Value>, around: &Around) -> Result<Response, Internal> {
+pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response, Internal> {
+    let Found {
+        target,
+        around,
+        served,
+        denied,
+    } = found;
+    let secret = SecretFacts {
+        denied_to: denied.then(|| request.user_info.username.clone()),
+    };
     let findings = match request.kind.kind.as_str() {
         // The controller must always be able to take its finalizer off.
         "Canary" if view.is_ours(request) => return Ok(Response::allow().with_audit("decision", "own")),
         "Canary" => {
             let (new, old) = both::<Canary>(request)?;
-            let missed = missed(&target, view, around);
+            let missed = missed(&target, view, &around);
             let policy = view.policy_of(&new, target.found());
             let world = World {
                 policy,
                 target,
                 scalers: around.scalers(),
+                served,
                 ..canary_world(request, &new, view)
             };
             let mut findings = validation::canary(&new, old.as_ref(), &world);
@@ -43,19 +66,39 @@ pub fn validate(request: &Request, view: &View, target: Lookup<Value>, around: &
         }
         "MetricTemplate" => {
             let (new, old) = both::<MetricTemplate>(request)?;
-            validation::metric_template(&new, old.as_ref(), &cluster_world(view))
+            let world = World {
+                secret,
+                ..cluster_world(view)
+            };
+            let mut findings = validation::metric_template(&new, old.as_ref(), &world);
+            findings.warnings.extend(validation::unbuilt_template(&new));
+            findings
         }
         "AlertProvider" => {
             let (new, old) = both::<AlertProvider>(request)?;
-            validation::alert_provider(&new, old.as_ref(), &cluster_world(view))
+            let world = World {
+                secret,
+                ..cluster_world(view)
+            };
+            validation::alert_provider(&new, old.as_ref(), &world)
         }
         "CanaryPolicy" => {
             let (new, old) = both::<CanaryPolicy>(request)?;
-            validation::policy(&new, old.as_ref(), &cluster_world(view))
+            let mut findings = validation::policy(&new, old.as_ref(), &cluster_world(view));
+            findings.warnings.extend(validation::unbuilt_policy(&new));
+            findings
         }
         _ => return Ok(Response::allow()),
     };
     Ok(answer(request, findings))
+}
+
+/// Whether an UPDATE leaves the spec as it was, or is of an object that is being deleted: its labels, annotations and
+/// finalizers are nobody's to refuse.
+pub fn is_metadata_only(request: &Request) -> bool {
+    let deleted = request.object.pointer("/metadata/deletionTimestamp").is_some();
+    let same = request.object.get("spec") == request.old_object.get("spec");
+    request.operation == Operation::Update && (deleted || same)
 }
 
 /// Kind and name of the target of the Canary in `request`, if it is one.
@@ -65,6 +108,39 @@ pub fn target_of(request: &Request) -> Option<(&str, &str)> {
     }
     let text = |pointer: &str| request.object.pointer(pointer).and_then(Value::as_str);
     Some((text("/spec/targetRef/kind")?, text("/spec/targetRef/name")?))
+}
+
+/// The Secret that a MetricTemplate or AlertProvider in `request` has us use.
+pub fn secret_of(request: &Request) -> Option<&str> {
+    let at = match request.kind.kind.as_str() {
+        "MetricTemplate" => "/spec/provider/secretRef/name",
+        "AlertProvider" => "/spec/secretRef/name",
+        _ => return None,
+    };
+    request.object.pointer(at).and_then(Value::as_str)
+}
+
+/// The kind of route that the provider of the Canary in `request` writes.
+pub fn route_kind_of(request: &Request, default: &str) -> Option<&'static str> {
+    if request.kind.kind != "Canary" {
+        return None;
+    }
+    let named = request.object.pointer("/spec/provider").and_then(Value::as_str);
+    validation::route_kind(named.filter(|name| !name.is_empty()).unwrap_or(default))
+}
+
+/// Who uses the MetricTemplate or AlertProvider that is to be deleted.
+pub fn deleted(request: &Request, view: &View) -> Vec<String> {
+    let world = cluster_world(view);
+    let read = &request.old_object;
+    match request.kind.kind.as_str() {
+        "MetricTemplate" => serde_json::from_value::<MetricTemplate>(read.clone())
+            .map(|template| validation::metric_template_deleted(&template, &world)),
+        "AlertProvider" => serde_json::from_value::<AlertProvider>(read.clone())
+            .map(|provider| validation::alert_provider_deleted(&provider, &world)),
+        _ => return Vec::new(),
+    }
+    .unwrap_or_default()
 }
 
 fn missed(target: &Lookup<Value>, view: &View, around: &Around) -> Vec<String> {
@@ -112,6 +188,7 @@ fn cluster_world(view: &View) -> World {
         alert_providers: Some(providers.iter().map(|provider| named(provider)).collect()),
         default_provider: view.defaults.provider.clone(),
         selector_labels: view.defaults.selector_labels.clone(),
+        no_cross_namespace_refs: view.defaults.no_cross_namespace_refs,
         ..World::default()
     }
 }

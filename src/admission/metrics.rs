@@ -31,9 +31,17 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     duration: Family<EntryLabels, Histogram, fn() -> Histogram>,
     panics: Counter,
-    in_flight: Gauge,
+    unheard: Counter,
     certificate_expiry: Gauge,
     self_probe: Gauge,
+    configurations: Family<ConfigurationLabels, Gauge>,
+    brakes: Family<ConfigurationLabels, Gauge>,
+}
+
+/// The label of the metrics of webhook configurations.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ConfigurationLabels {
+    configuration: &'static str,
 }
 
 fn histogram() -> Histogram {
@@ -48,9 +56,11 @@ impl Default for Metrics {
             requests: Family::default(),
             duration: Family::new_with_constructor(histogram),
             panics: Counter::default(),
-            in_flight: Gauge::default(),
+            unheard: Counter::default(),
             certificate_expiry: Gauge::default(),
             self_probe: Gauge::default(),
+            configurations: Family::default(),
+            brakes: Family::default(),
         }
     }
 }
@@ -69,7 +79,11 @@ impl Metrics {
             self.duration.clone(),
         );
         registry.register("admission_panics", "Panics caught while answering", self.panics.clone());
-        registry.register("admission_in_flight", "Reviews being answered", self.in_flight.clone());
+        registry.register(
+            "admission_unheard",
+            "Requests by somebody who is no API server: they named no path of ours",
+            self.unheard.clone(),
+        );
         registry.register(
             "admission_certificate_expiry_seconds",
             "End of the served certificate, seconds since 1970; 0 when unknown",
@@ -79,6 +93,16 @@ impl Metrics {
             "admission_self_probe",
             "1 once the API server was seen to reach the webhook",
             self.self_probe.clone(),
+        );
+        registry.register(
+            "admission_configuration_kept",
+            "1 while a webhook configuration is kept, 0 while somebody's deletion of it is heeded",
+            self.configurations.clone(),
+        );
+        registry.register(
+            "admission_brake_until_seconds",
+            "Until when a deleted webhook configuration stays away, seconds since 1970; 0 when it does not",
+            self.brakes.clone(),
         );
     }
 
@@ -117,8 +141,20 @@ impl Metrics {
             .inc();
     }
 
+    pub(super) fn unheard(&self) {
+        self.unheard.inc();
+    }
+
     pub(super) fn certificate(&self, not_after: Option<i64>) {
         self.certificate_expiry.set(not_after.unwrap_or_default());
+    }
+
+    pub(super) fn configuration(&self, configuration: &'static str, away_until: Option<i64>) {
+        let labels = ConfigurationLabels { configuration };
+        self.configurations
+            .get_or_create(&labels)
+            .set(i64::from(away_until.is_none()));
+        self.brakes.get_or_create(&labels).set(away_until.unwrap_or_default());
     }
 
     pub(super) fn probed(&self, probed: bool) {

@@ -1,8 +1,10 @@
 //! `NAME-primary` at the door: what it runs is changed by a promotion, and by nobody else.
 //!
-//! Whoever edits it means the app. Everything but the template passes: its scale, labels, annotations, finalizers.
+//! Whoever edits it means the app. Everything but the template passes: labels, annotations, finalizers, and its number of
+//! pods, which is noted for the app; only while a release sends it traffic none of them goes.
 
 use super::review::{Denial, Operation, Request};
+use super::scale::{self, Half, Known};
 use crate::api::Canary;
 use crate::plan::hash::template_hash;
 use kube::ResourceExt;
@@ -28,6 +30,27 @@ pub fn refused(request: &Request, canaries: &[Arc<Canary>]) -> Option<Denial> {
         "{kind} {name} is what was promoted of {kind} {target} and serves production, so only a release changes its \
          template; nothing was changed. To restart its pods: kubectl -n {namespace} rollout restart {resource}/{target}. \
          To change the app: change and apply {kind} {target}. An app of its own needs another name than {name}"
+    )))
+}
+
+/// Whether an UPDATE changes the number of pods, as far as it can be primary's.
+pub fn rescales(request: &Request) -> bool {
+    let (old, new) = (scale::replicas(&request.old_object), scale::replicas(&request.object));
+    request.operation == Operation::Update && old != new && request.object_name().ends_with("-primary")
+}
+
+/// The refusal of fewer pods for a primary that carries traffic beside a canary. Of a scale the number could be noted
+/// and the pods kept; of a whole object it could not be told apart from what is stored.
+pub fn starved(request: &Request, known: &Known) -> Option<Denial> {
+    let outcome = scale::decide(request, known);
+    if known.half != Half::Primary || outcome.response.patch.is_empty() {
+        return None;
+    }
+    let (name, namespace, target) = (request.object_name(), &request.namespace, &known.target);
+    let wanted = scale::replicas(&request.object);
+    Some(Denial::forbidden(format!(
+        "deployment {name} carries traffic in a release of {target}, so it gets no fewer pods before its end. To have \
+         {wanted} of the app then, run: kubectl scale deployment {target} -n {namespace} --replicas={wanted}"
     )))
 }
 
@@ -123,6 +146,41 @@ mod tests {
                 denial.message
             );
         }
+    }
+
+    #[test]
+    fn a_primary_that_carries_traffic_gets_no_fewer_pods() {
+        let known = |stage| Known {
+            half: Half::Primary,
+            target: "shop".into(),
+            state: Some(crate::api::labels::TargetState::Serving),
+            stage: Some(stage),
+            ..Known::default()
+        };
+        let fewer = Request {
+            name: "shop-primary".into(),
+            namespace: "web".into(),
+            operation: Operation::Update,
+            object: with("/spec/replicas", json!(0)),
+            old_object: stored(),
+            ..Request::default()
+        };
+        assert!(rescales(&fewer));
+        use crate::admission::deployments::Stage;
+        let denial = starved(&fewer, &known(Stage::Running)).unwrap();
+        assert!(
+            denial
+                .message
+                .ends_with("kubectl scale deployment shop -n web --replicas=0"),
+            "{}",
+            denial.message
+        );
+        assert_eq!(starved(&fewer, &known(Stage::Rest)), None, "it is the app's");
+        let more = Request {
+            object: with("/spec/replicas", json!(5)),
+            ..fewer
+        };
+        assert_eq!(starved(&more, &known(Stage::Running)), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::fields;
 use super::patch::PatchOp;
+use super::released;
 use super::review::{Operation, Request};
 use crate::routing::{Exposure, Names, Traffic, httproute};
 use serde_json::Value;
@@ -17,14 +18,15 @@ pub struct Pair {
     pub intent: Option<Traffic>,
 }
 
-/// The patch for an UPDATE of an HTTPRoute.
+/// The patch for an HTTPRoute: what we make ourselves is nobody's, and what we made is the author's with the first write
+/// that is not ours.
 ///
 /// Where the stored rules split a pair, they go on doing so with the same traffic, in whatever rules were sent: a manifest
 /// that names only the apex gets our split and the rules of ours in its place, one with weights of its own gets ours. `rules` is an atomic
 /// list, so it leaves every owner's list as a whole, also on our own writes.
 pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
     if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
-        return Vec::new();
+        return released::made(request, ours);
     }
     let old = &request.old_object;
     let held: Vec<&Pair> = pairs
@@ -35,11 +37,29 @@ pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
         return Vec::new();
     }
     let mut ops = Vec::new();
+    if !ours && released::takes_over(old, &request.object) {
+        ops.extend(released::release(request));
+        ops.extend(unsaid(request));
+    }
     if !ours && let Some(rules) = kept(old, &request.object, &held) {
         ops.push(PatchOp::add("/spec/rules", rules));
     }
-    ops.extend(fields::disown(&request.object, &[&["spec", "rules"]]));
+    if ours && released::gives_way(&request.object) {
+        ops.extend(released::owned_by_nobody(&request.object));
+    } else {
+        ops.extend(fields::disown(&request.object, &[&["spec", "rules"]]));
+    }
     ops
+}
+
+/// Of a route that becomes its author's nothing of ours stays that he did not say himself: no host, no gateway.
+fn unsaid(request: &Request) -> Vec<PatchOp> {
+    let said = released::own_spec(&request.object, &request.old_object);
+    let spec = request.object.get("spec").and_then(Value::as_object);
+    let Some(said) = said else { return Vec::new() };
+    let left = |key: &&String| *key != "rules" && said.get(key.as_str()).is_none();
+    let gone = spec.into_iter().flatten().map(|(key, _)| key).filter(left);
+    gone.map(|key| PatchOp::remove(format!("/spec/{key}"))).collect()
 }
 
 /// What the writer of a route should know: weights of halves that are not used, because those of the run are.

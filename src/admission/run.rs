@@ -1,23 +1,34 @@
 //! Putting the door together and running it.
 
 use super::certificates::{self, Keeper, KeeperError};
-use super::configurations::{Address, FailurePolicy, Installer, Rendering};
+use super::configurations::{FailurePolicy, Installer, Teller};
 use super::context::{Caches, View};
 use super::door::{Door, Effects};
 use super::generate::{Generator, Rights};
 use super::metrics::Metrics;
+use super::paths::{self, Known};
+use super::server::clients::{Clients, ClientsError};
 use super::server::tls::{self, Served, TlsError};
-use super::server::{self, Limits, Reviewer};
+use super::server::{self, Limits};
+use crate::orders;
 use crate::plan::Defaults;
+use crate::telemetry::Recorder;
+use futures::future::OptionFuture;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::PostParams;
 use kube::{Api, Client};
+use parking_lot::Mutex;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+mod told;
+
+use told::Template;
 
 /// Flags of the webhook.
 #[derive(Debug, Clone, clap::Args)]
@@ -37,6 +48,9 @@ pub struct Args {
     /// Secret with the certificates, in our own namespace; made when it is missing.
     #[arg(long = "certificate-secret", default_value = "coalmine-webhook-tls")]
     pub secret: String,
+    /// Secret with the paths that only API servers know, in our own namespace; made when it is missing.
+    #[arg(long = "path-secret", default_value = "coalmine-webhook-paths")]
+    pub path_secret: String,
     /// What the API server does when the webhook does not answer for a Deployment, Service or route.
     #[arg(long = "failure-policy", value_enum, ignore_case = true, default_value = "Ignore")]
     pub failure_policy: FailurePolicy,
@@ -46,18 +60,26 @@ pub struct Args {
     /// Accept TLS 1.2 besides 1.3.
     #[arg(long = "allow-tls12")]
     pub allow_tls12: bool,
+    /// PEM file with the CAs that sign API servers' client certificates; with it, a client without one cannot connect
+    #[arg(long = "client-ca")]
+    pub client_ca: Option<PathBuf>,
+    /// Common name or subject alternative name that such a certificate must bear; any of several, repeatable
+    #[arg(long = "client-name", requires = "client_ca")]
+    pub client_names: Vec<String>,
     /// Seconds of further serving after the signal to stop.
     #[arg(long = "linger-seconds", default_value_t = 10)]
     pub linger_seconds: u64,
 }
 
 /// The flags together with what the rest of the command line says.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ResolvedArgs {
     /// The flags.
     pub args: Args,
     /// Our own namespace.
     pub namespace: String,
+    /// The one namespace that is judged; nothing for every namespace.
+    pub only: Option<String>,
     /// Name of the controller's Lease, in our own namespace.
     pub lease: String,
     /// Defaults of Canaries that leave it open.
@@ -66,13 +88,18 @@ pub struct ResolvedArgs {
     pub metrics: Metrics,
     /// Where the caller reads whether the door is open.
     pub readiness: Readiness,
+    /// Where events go.
+    pub events: Recorder,
 }
 
 type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Whether the door is open; for a health endpoint elsewhere.
 #[derive(Clone, Default)]
-pub struct Readiness(Arc<OnceLock<Check>>);
+pub struct Readiness {
+    check: Arc<OnceLock<Check>>,
+    remark: Arc<Mutex<String>>,
+}
 
 impl Readiness {
     /// Nothing, or why requests cannot be answered well.
@@ -80,9 +107,18 @@ impl Readiness {
     /// # Errors
     /// The reason.
     pub fn check(&self) -> Result<(), String> {
-        self.0
+        self.check
             .get()
             .map_or_else(|| Err("the webhook is starting".to_owned()), |check| check())
+    }
+
+    /// What is worth a word although the door is open; empty for nothing.
+    pub fn remarked(&self) -> String {
+        self.remark.lock().clone()
+    }
+
+    pub(super) fn remark(&self, text: String) {
+        *self.remark.lock() = text;
     }
 }
 
@@ -101,19 +137,26 @@ pub enum Error {
     /// The certificates.
     #[error(transparent)]
     Certificates(#[from] KeeperError),
+    /// The secret paths.
+    #[error(transparent)]
+    Paths(#[from] paths::KeeperError),
     /// The TLS configuration.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The CAs of API servers.
+    #[error(transparent)]
+    Clients(#[from] ClientsError),
 }
 
 /// Service accounts that the chart gives us, by mode.
 const ACCOUNTS: [&str; 3] = ["coalmine", "coalmine-webhook", "coalmine-controller"];
-/// Tries to bring the certificates into order at start, one second apart.
-const CERTIFICATE_TRIES: usize = 60;
+/// Tries to bring certificates and paths into order at start, one second apart.
+const OPENING_TRIES: usize = 60;
 
 /// Runs the door until `shutdown` completes and connections have been closed in good order.
 ///
-/// Certificates come first, then the port, then the configurations: no API server is told of a door that is not there.
+/// Certificates and paths come first, then the port, then the configurations: no API server is told of a door that is
+/// not there.
 ///
 /// # Errors
 /// When it cannot be opened. Later faults are logged and tried again.
@@ -125,21 +168,26 @@ pub async fn run(
     let ResolvedArgs {
         args,
         namespace,
+        only,
         lease,
         defaults,
         metrics,
         readiness,
+        events,
     } = resolved;
-    let served = Arc::new(Served::default());
+    let (served, known) = (Arc::new(Served::default()), Arc::new(Known::default()));
     let names = server_names(&args, &namespace);
-    let keeper = Arc::new(Keeper::new(
-        client.clone(),
-        &namespace,
-        &args.secret,
-        names,
-        Arc::clone(&served),
-    ));
-    open(&keeper).await?;
+    let keeper = Keeper::new(client.clone(), &namespace, &args.secret, names, Arc::clone(&served));
+    let teller = Teller::new(events, metrics.clone(), readiness.clone(), (&namespace, &args.service));
+    let installer = Installer::new(client.clone(), teller);
+    let settings = paths::Settings {
+        secret: args.path_secret.clone(),
+        materials: keeper.subscribe(),
+        unreached: installer.unreached(),
+    };
+    let paths = paths::Keeper::new(client.clone(), &namespace, settings, Arc::clone(&known));
+    open("certificates", async || keeper.ensure(certificates::now()).await).await?;
+    open("paths", async || paths.ensure(certificates::now()).await).await?;
     let ours = own_users(&client, &args, &namespace).await;
     let (caches, feeds) = Caches::new();
     let view = View {
@@ -147,112 +195,94 @@ pub async fn run(
         ours: ours.clone(),
         defaults,
     };
-    let effects = Effects {
-        generator: Generator::new(client.clone()),
-        rights: Rights::new(client.clone()),
-    };
-    let door = Arc::new(Door {
-        view,
-        effects: Some(effects),
-        metrics: metrics.clone(),
-    });
-    let (stop, stopped) = watch::channel(false);
-    let check = (Arc::clone(&door), stopped.clone());
-    let _ = readiness.0.set(Box::new(move || {
-        if *check.1.borrow() {
-            Err("stopping".to_owned())
-        } else {
-            check.0.ready()
-        }
-    }));
-    let address = SocketAddr::from(([0, 0, 0, 0], args.port));
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| Error::Listen(args.port, error))?;
-    let config = tls::config(served, args.allow_tls12)?;
+    let door = door(&client, view, &metrics);
+    let stop = tell(&readiness, &door);
+    let listener = listen(args.port).await?;
+    let clients = args.client_ca.as_ref();
+    let clients = clients
+        .map(|file| Clients::read(file, args.client_names.clone()))
+        .transpose()?;
+    let config = tls::config(served, args.allow_tls12, clients.clone())?;
     let limits = Limits {
         linger: Duration::from_secs(args.linger_seconds),
         ..Limits::default()
     };
-    let installer = Arc::new(Installer::new(client.clone()));
+    let standing = feeds.standing.clone();
     let (rendered, rendering) = watch::channel(None);
+    tracing::info!(port = args.port, "the webhook listens");
     let template = Template {
-        address: client_address(&args, &namespace),
-        namespace: namespace.clone(),
+        namespace,
+        only,
         ours,
         args,
     };
     let background = async {
         tokio::join!(
-            feeds.run(client, (&namespace, &lease)),
+            feeds.run(client.clone(), (&template.namespace, &lease)),
             keeper.run(),
-            installer.run(rendering),
-            follow_certificates(&keeper, &rendered, &template, &metrics, &installer),
+            paths.run(),
+            OptionFuture::from(clients.as_ref().map(|clients| clients.run())),
+            installer.run(rendering, standing.subscribe()),
+            orders::follow(
+                client.clone(),
+                &template.namespace,
+                orders::Wanted::Everything,
+                standing.clone()
+            ),
+            told::follow((&keeper, &paths), &rendered, &template, &metrics, &installer),
         );
     };
     let signal = async move {
         shutdown.await;
         let _ = stop.send(true);
     };
-    tracing::info!(port = template.args.port, "the webhook listens");
     tokio::select! {
-        () = server::serve(listener, config, door, limits, signal) => {}
+        () = server::serve(listener, config, door, known, limits, signal) => {}
         () = background => {}
     }
     Ok(())
 }
 
-/// What the configurations depend on, besides the CA.
-struct Template {
-    address: Address,
-    namespace: String,
-    ours: Vec<String>,
-    args: Args,
+fn door(client: &Client, view: View, metrics: &Metrics) -> Arc<Door> {
+    Arc::new(Door {
+        view,
+        effects: Some(Effects {
+            generator: Generator::new(client.clone()),
+            rights: Rights::new(client.clone()),
+        }),
+        metrics: metrics.clone(),
+    })
 }
 
-/// Renders the configurations anew whenever the CA changes.
-async fn follow_certificates(
-    keeper: &Keeper,
-    rendered: &watch::Sender<Option<Rendering>>,
-    template: &Template,
-    metrics: &Metrics,
-    installer: &Installer,
-) {
-    let mut materials = keeper.subscribe();
-    loop {
-        let material = materials.borrow_and_update().clone();
-        if let Some(material) = material {
-            metrics.certificate(material.leaf_not_after());
-            let next = Rendering {
-                address: template.address.clone(),
-                ca_bundle: material.ca_bundle(),
-                own_namespace: template.namespace.clone(),
-                own_users: template.ours.clone(),
-                failure_policy: template.args.failure_policy,
-                canaries_failure_policy: FailurePolicy::Ignore,
-            };
-            rendered.send_if_modified(|current| {
-                let changed = current.as_ref() != Some(&next);
-                *current = Some(next);
-                changed
-            });
+/// Has `readiness` answer for the door from now on; sending true says that it stops.
+fn tell(readiness: &Readiness, door: &Arc<Door>) -> watch::Sender<bool> {
+    let (stop, stopped) = watch::channel(false);
+    let door = Arc::clone(door);
+    let _ = readiness.check.set(Box::new(move || {
+        if *stopped.borrow() {
+            Err("stopping".to_owned())
+        } else {
+            door.ready()
         }
-        metrics.probed(installer.probed());
-        let change = tokio::time::timeout(Duration::from_secs(10), materials.changed()).await;
-        if matches!(change, Ok(Err(_))) {
-            return;
-        }
-    }
+    }));
+    stop
 }
 
-/// Brings the certificates into order; the API server may be starting too.
-async fn open(keeper: &Keeper) -> Result<(), KeeperError> {
+async fn listen(port: u16) -> Result<TcpListener, Error> {
+    let address = SocketAddr::from(([0, 0, 0, 0], port));
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Error::Listen(port, error))
+}
+
+/// Brings certificates or paths into order; the API server may be starting too.
+async fn open<E: std::fmt::Display>(what: &str, ensure: impl AsyncFn() -> Result<(), E>) -> Result<(), E> {
     let mut tries = 0;
     loop {
-        match keeper.ensure(certificates::now()).await {
+        match ensure().await {
             Ok(()) => return Ok(()),
-            Err(error) if tries >= CERTIFICATE_TRIES => return Err(error),
-            Err(error) => tracing::warn!(%error, "certificates are not there yet"),
+            Err(error) if tries >= OPENING_TRIES => return Err(error),
+            Err(error) => tracing::warn!(%error, what, "not there yet"),
         }
         tries += 1;
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -284,17 +314,6 @@ async fn own_users(client: &Client, args: &Args, namespace: &str) -> Vec<String>
     users.sort();
     users.dedup();
     users
-}
-
-fn client_address(args: &Args, namespace: &str) -> Address {
-    match &args.url {
-        Some(url) => Address::Url(url.clone()),
-        None => Address::Service {
-            namespace: namespace.to_owned(),
-            name: args.service.clone(),
-            port: args.service_port,
-        },
-    }
 }
 
 /// DNS names (or the address) that API servers ask for.

@@ -1,44 +1,63 @@
 //! The HTTPS server behind the door: rustls, HTTP/1 and HTTP/2, every wait bounded.
 //!
-//! A slow or hostile client costs one of a fixed number of connections for a few seconds. A fault of ours answers 5xx,
+//! Only API servers are heard: they alone know the paths ([`Known`]). Anybody else is a stranger, who costs one of a fixed
+//! number of connections for a few seconds, and of whom nothing is read but the head of a request. A fault of ours answers 5xx,
 //! which leaves the decision to the entry's failurePolicy; only a decision answers a review.
 
+use super::paths::Known;
+use guests::{Guests, Place};
+use shares::Shares;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 mod activity;
+mod body;
+pub mod clients;
 mod connection;
+mod entry;
+pub(super) mod guests;
 mod head;
 pub mod http;
+mod judge;
+mod shares;
 pub mod tls;
 
 use activity::Activity;
-pub use http::{Entry, Internal, Observed, Reviewer};
+pub use body::Bodies;
+pub use entry::Entry;
+pub use guests::Room;
+pub use http::{Internal, Observed, Reviewer};
+pub use shares::Amount;
 
 /// Bounds of the server. The defaults are for production; tests shorten them.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Open connections; further ones wait in the kernel's backlog.
-    pub connections: usize,
+    /// Open connections.
+    pub room: Room,
     /// TLS handshake.
     pub handshake: Duration,
+    /// Handshakes that are computed at once; those that wait for their client do not count.
+    pub handshakes: Amount,
     /// Headers of one request, from its first byte on; of the first one, from the handshake on.
     pub headers: Duration,
     /// Pause after which an idle connection is closed in good order. Longer than the 90 s after which API servers close
     /// it: a review sent down a connection that is being closed is lost.
     pub idle: Duration,
+    /// The same for a client that has not posted to a path of ours.
+    pub idle_stranger: Duration,
     /// Body, verdict and completion of one request.
     pub request: Duration,
-    /// Longest body in bytes.
-    pub body: usize,
-    /// Verdicts made at once.
-    pub verdicts: usize,
-    /// Longest wait for a verdict's turn.
+    /// Bodies.
+    pub bodies: Bodies,
+    /// Verdicts made at once, of small reviews.
+    pub turns: Amount,
+    /// Verdicts made at once, of large ones.
+    pub large_turns: Amount,
+    /// Longest wait for room for a body, and for a verdict's turn.
     pub queue: Duration,
     /// After the signal to stop: shortest time of further serving. API servers go on using connections to a pod that
     /// is terminating.
@@ -50,14 +69,20 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 512,
-            handshake: Duration::from_secs(5),
-            headers: Duration::from_secs(5),
+            room: Room {
+                all: 512,
+                strangers: 32,
+                known: 128,
+            },
+            handshake: Duration::from_secs(3),
+            handshakes: Amount { all: 4, each: 2 },
+            headers: Duration::from_secs(3),
             idle: Duration::from_secs(150),
+            idle_stranger: Duration::from_secs(3),
             request: Duration::from_secs(10),
-            // controller-runtime's arithmetic: old and new object of 3 MiB each, and the rest.
-            body: 7 * 1024 * 1024,
-            verdicts: 32,
+            bodies: Bodies::default(),
+            turns: Amount { all: 32, each: 24 },
+            large_turns: Amount { all: 2, each: 1 },
             queue: Duration::from_secs(1),
             linger: Duration::from_secs(10),
             quiet: Duration::from_secs(2),
@@ -68,20 +93,31 @@ impl Default for Limits {
 /// What every connection shares.
 pub(in crate::admission) struct Shared<R> {
     pub reviewer: R,
+    pub known: Arc<Known>,
     pub limits: Limits,
-    pub turns: Semaphore,
+    pub guests: Arc<Guests>,
+    pub handshakes: Shares,
+    pub small_memory: Shares,
+    pub large_memory: Shares,
+    pub turns: Shares,
+    pub large_turns: Shares,
     pub stopping: AtomicBool,
     pub activity: Activity,
 }
 
 impl<R> Shared<R> {
     /// The state of a server that has not started yet.
-    pub fn new(reviewer: R, limits: Limits) -> Self {
-        let turns = Semaphore::new(limits.verdicts.max(1));
+    pub fn new(reviewer: R, known: Arc<Known>, limits: Limits) -> Self {
         Self {
             reviewer,
+            known,
+            guests: Guests::new(limits.room),
+            handshakes: Shares::new(limits.handshakes),
+            small_memory: Shares::new(limits.bodies.small_memory),
+            large_memory: Shares::new(limits.bodies.large_memory),
+            turns: Shares::new(limits.turns),
+            large_turns: Shares::new(limits.large_turns),
             limits,
-            turns,
             stopping: AtomicBool::new(false),
             activity: Activity::new(),
         }
@@ -98,12 +134,19 @@ pub async fn serve<R: Reviewer>(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
     reviewer: R,
+    known: Arc<Known>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let permits = Arc::new(Semaphore::new(limits.connections.max(1)));
-    let shared = Arc::new(Shared::new(reviewer, limits));
-    let acceptor = TlsAcceptor::from(tls);
+    serve_with(listener, tls, Arc::new(Shared::new(reviewer, known, limits)), shutdown).await;
+}
+
+async fn serve_with<R: Reviewer>(
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    shared: Arc<Shared<R>>,
+    shutdown: impl Future<Output = ()>,
+) {
     let (close, closing) = watch::channel(false);
     let stop = async {
         shutdown.await;
@@ -114,14 +157,12 @@ pub async fn serve<R: Reviewer>(
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &permits) => accepted,
+            accepted = accept(&listener, &shared.guests) => accepted,
         };
-        let Some((stream, permit)) = accepted else { continue };
-        let connection = connection::serve(stream, acceptor.clone(), Arc::clone(&shared), closing.clone());
-        tokio::spawn(async move {
-            connection.await;
-            drop(permit);
-        });
+        if let Some((stream, place)) = accepted {
+            let (tls, shared) = (Arc::clone(&tls), Arc::clone(&shared));
+            tokio::spawn(connection::serve(stream, place, tls, shared, closing.clone()));
+        }
     }
     drop(listener);
     let _ = close.send(true);
@@ -130,15 +171,13 @@ pub async fn serve<R: Reviewer>(
     let _ = tokio::time::timeout(Duration::from_secs(5), close.closed()).await;
 }
 
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+/// The next connection, with its place. Never waits for anybody who is there: a newcomer may be an API server.
+async fn accept(listener: &TcpListener, guests: &Arc<Guests>) -> Option<(TcpStream, Place)> {
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
+        Ok((stream, peer)) => guests.admit(peer.ip()).map(|place| (stream, place)),
         Err(error) => {
             // Out of file descriptors, mostly: connections that end will free some.
+            guests.make_room();
             tracing::warn!(%error, "cannot accept a connection");
             tokio::time::sleep(Duration::from_millis(50)).await;
             None

@@ -1,23 +1,26 @@
-//! The apex Service keeps the selector of the side that serves, and its ports, whoever re-applies it. Pure.
+//! A Service of a pair keeps the selector of the side that serves, and its ports, whoever re-applies it. Pure.
 
 use super::deployments::Stage;
 use super::fields;
 use super::patch::{PatchOp, string_map};
+use super::released::{self, release, takes_over};
 use super::review::{Operation, Request};
 use crate::api::labels;
-use crate::plan::generate::ORIGINAL_SELECTOR;
+use crate::plan::pointing::{self, Labels, ORIGINAL_SELECTOR};
 use crate::plan::ports::{self, AT_ONCE, Declared, Wanted};
 use serde_json::{Map, Value};
 
-/// Who writes an apex Service, and where its Canary stands.
+/// Who writes a Service of a pair, and where its Canary stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Apex<'a> {
     /// The writer is one of our own accounts.
     pub ours: bool,
-    /// Of the Canary whose apex this is.
+    /// Of the Canary that holds it.
     pub stage: Stage,
     /// The ports that the pods of production declare; `None` while there are none.
     pub declared: Option<&'a Declared>,
+    /// The labels of the target's pods; `None` where nobody has looked.
+    pub pods: Option<&'a Labels>,
 }
 
 /// What becomes of a write.
@@ -27,43 +30,155 @@ pub struct Held {
     pub patch: Vec<PatchOp>,
     /// What the writer should know.
     pub warnings: Vec<String>,
+    /// What it comes to, for the audit log.
+    pub decision: &'static str,
 }
 
-/// What becomes of an UPDATE of an apex.
+/// What becomes of an UPDATE of a Service of a pair: its apex, or one that follows.
+///
+/// Pointed at other pods than the pair's, it leaves the pair: that is how people go from blue to green.
 ///
 /// Once a pair serves, what is stored as selector is ours: it stays, and a different one that was sent is recorded. So does
 /// a targetPort that the pods of production do not declare: it waits for the promotion of a revision that has it. Both
 /// leave every owner's list, also on our own writes, so that appliers never conflict. A Service that we generated becomes
 /// the user's with the first write of its spec that is not ours.
 pub fn mutate(request: &Request, apex: Apex<'_>) -> Held {
-    let mut held = Held::default();
+    let mut held = Held {
+        patch: released::made(request, apex.ours),
+        decision: "apex",
+        ..Held::default()
+    };
     if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
         return held;
     }
     let (old, new) = (&request.old_object, &request.object);
-    if !is_held(old, apex.stage) {
+    // What we write ourselves is never owned, from the first move on: a chart would conflict with it.
+    if !apex.ours && !is_held(old, apex.stage) {
         return held;
+    }
+    if !apex.ours && leaves(request, apex) {
+        return left(request);
     }
     let stored = if apex.ours {
         ports::of(new).to_vec()
     } else {
-        keep((old, new), apex.declared, &mut held)
+        keep(request, apex.declared, &mut held)
     };
     if stored != ports::of(new) {
         held.patch
             .push(PatchOp::replace("/spec/ports", Value::Array(stored.clone())));
     }
-    held.patch.extend(disowned(new, &stored));
+    if apex.ours && released::gives_way(new) {
+        held.patch.extend(released::owned_by_nobody(new));
+    } else {
+        held.patch.extend(disowned(new, &stored));
+    }
     held
 }
 
+/// Where a Service is pointed that is sent another selector than it has and than its author meant before.
+pub fn points_anew(request: &Request) -> Option<Labels> {
+    let (old, new) = (&request.old_object, &request.object);
+    let sent = sent(old, new)?.filter(|sent| Some(sent) != pointing::recorded(old).as_ref())?;
+    sent.as_object().filter(|labels| !labels.is_empty()).cloned()
+}
+
+// The selector that is sent, if it is not what is stored: that of the manifest, where a merge has mixed it with ours.
+fn sent(old: &Value, new: &Value) -> Option<Option<Value>> {
+    let (ours, sent) = (old.pointer("/spec/selector"), new.pointer("/spec/selector"));
+    (ours != sent).then(|| meant(new, ours, sent))
+}
+
+// A selector that says something else of the pods than is true of them points at others. Where nobody has looked at the
+// pods, what the author meant before tells.
+fn leaves(request: &Request, apex: Apex<'_>) -> bool {
+    let (old, new) = (&request.old_object, &request.object);
+    let recorded = pointing::recorded(old);
+    let generated = label(old, labels::GENERATED).is_some();
+    let Some(sent) = sent(old, new).filter(|sent| *sent != recorded && !generated) else {
+        return false;
+    };
+    let Some(sent) = sent.as_ref().and_then(Value::as_object).filter(|all| !all.is_empty()) else {
+        return true;
+    };
+    match (apex.pods, recorded.as_ref().and_then(Value::as_object)) {
+        (Some(pods), _) => !pointing::matches(sent, pods),
+        (None, Some(before)) => sent
+            .iter()
+            .any(|(key, value)| before.get(key).is_some_and(|had| had != value)),
+        (None, None) => false,
+    }
+}
+
+/// What becomes of an UPDATE that points a Service of no pair at the pods of one that serves: it follows at once, since the
+/// pods that are pointed at rest. `primary` is the selector of the side that serves.
+pub fn joined(request: &Request, aim: Labels, primary: &Value, app: &str) -> Held {
+    let new = &request.object;
+    let own = Value::Object(aim);
+    let mut patch = vec![PatchOp::add("/spec/selector", primary.clone())];
+    let notes = [(ORIGINAL_SELECTOR.to_owned(), Some(own.to_string()))];
+    patch.extend(string_map(new, "/metadata/annotations", &notes));
+    patch.extend(disowned(new, ports::of(new)));
+    Held {
+        patch,
+        warnings: vec![format!(
+            "coalmine: Service {}: points at the pods of {app}, so it follows the side that serves",
+            name(new)
+        )],
+        decision: "joined",
+    }
+}
+
+/// What becomes of an UPDATE that points a Service elsewhere than where it was moved for a pair that is no more: it is
+/// stored as sent. Nothing where it is about something else; the note stays then, as what its author meant.
+pub fn forsaken(request: &Request) -> Option<Held> {
+    sent(&request.old_object, &request.object)?;
+    Some(Held {
+        patch: stored_as_sent(request),
+        warnings: vec![format!(
+            "coalmine: Service {}: no Canary holds it, so it is stored as sent and the selector that was noted on it is taken off",
+            name(&request.object)
+        )],
+        decision: "forsaken",
+    })
+}
+
+fn left(request: &Request) -> Held {
+    Held {
+        patch: stored_as_sent(request),
+        warnings: vec![format!(
+            "coalmine: Service {}: now points at other pods than those of its app, so it is stored as sent and not moved with the \
+             app any more, until it points at these pods again",
+            name(&request.object)
+        )],
+        decision: "left",
+    }
+}
+
+// Without our notes.
+fn stored_as_sent(request: &Request) -> Vec<PatchOp> {
+    let new = &request.object;
+    let notes = [
+        (ORIGINAL_SELECTOR.to_owned(), None),
+        (Wanted::ANNOTATION.to_owned(), None),
+    ];
+    let mut patch = string_map(new, "/metadata/annotations", &notes);
+    // Without what of ours a merge has left in it.
+    let aim = sent(&request.old_object, new).flatten();
+    if let Some(aim) = aim.filter(|aim| Some(aim) != new.pointer("/spec/selector")) {
+        patch.push(PatchOp::add("/spec/selector", aim));
+    }
+    patch
+}
+
 // What of somebody's write is stored otherwise; returns the ports to store.
-fn keep((old, new): (&Value, &Value), declared: Option<&Declared>, held: &mut Held) -> Vec<Value> {
+fn keep(request: &Request, declared: Option<&Declared>, held: &mut Held) -> Vec<Value> {
+    let (old, new) = (&request.old_object, &request.object);
     let mut stored = ports::of(new).to_vec();
     let mut notes = Vec::new();
     keep_selector(old, new, &mut notes, held);
     if takes_over(old, new) {
-        held.patch.extend(release(new));
+        held.patch.extend(release(request));
         stored = without_generated(old, new);
     }
     if let Some(declared) = declared {
@@ -193,39 +308,6 @@ fn says_again(old: &Value, new: &Value, port: &Value) -> bool {
 
 fn shown(target: &Value) -> String {
     target.as_str().map_or_else(|| target.to_string(), str::to_owned)
-}
-
-/// Whether the Service that we generated is somebody else's now: another spec, or a manifest of its own. An annotation of
-/// a cloud's controller is neither.
-fn takes_over(old: &Value, new: &Value) -> bool {
-    label(old, labels::GENERATED).is_some()
-        && (old.get("spec") != new.get("spec")
-            || fields::last_applied(old) != fields::last_applied(new)
-            || !fields::appliers(new, &["spec"])
-                .iter()
-                .all(|manager| manager == labels::FIELD_MANAGER))
-}
-
-/// What we generated is let go: our marks and the owner reference go, so that nobody but the user deletes it.
-fn release(new: &Value) -> Vec<PatchOp> {
-    let mut changes = vec![(labels::GENERATED.to_owned(), None)];
-    if label(new, labels::MANAGED_BY) == Some(labels::MANAGED_BY_FLAGGER) {
-        changes.push((labels::MANAGED_BY.to_owned(), None));
-    }
-    let mut ops = string_map(new, "/metadata/labels", &changes);
-    let owners = new.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    let is_canary = |owner: &Value| owner.get("kind").and_then(Value::as_str) == Some("Canary");
-    // From the last to the first, so that a removal does not shift what is still to be removed.
-    for (index, _) in owners
-        .map_or(&[][..], Vec::as_slice)
-        .iter()
-        .enumerate()
-        .rev()
-        .filter(|(_, owner)| is_canary(owner))
-    {
-        ops.push(PatchOp::remove(format!("/metadata/ownerReferences/{index}")));
-    }
-    ops
 }
 
 /// Ports merge by number, so an apply that brings other ones finds ours beside them, perhaps under its own name, which the

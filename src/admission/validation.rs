@@ -8,6 +8,7 @@ mod alert_provider;
 mod canary;
 mod cron;
 mod deleted;
+mod distinct;
 mod durations;
 mod findings;
 mod metric_template;
@@ -17,6 +18,7 @@ mod providers;
 mod queries;
 mod regexes;
 mod report;
+mod size;
 mod templates;
 mod unbuilt;
 mod urls;
@@ -28,7 +30,8 @@ pub use deleted::{alert_provider_deleted, metric_template_deleted};
 pub use findings::{Cause, CauseReason, Findings, MAX_CAUSES, MAX_WARNING_CHARS, MAX_WARNINGS};
 pub use metric_template::metric_template;
 pub use policy::{known_bad_policy, policy};
-pub use unbuilt::unbuilt;
+pub use providers::route_kind;
+pub use unbuilt::{unbuilt, unbuilt_policy, unbuilt_template};
 pub use world::{Lookup, ScalerFacts, SecretFacts, ServiceFacts, World};
 
 #[cfg(test)]

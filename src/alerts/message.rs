@@ -1,7 +1,7 @@
 //! `AlertProvider.spec.messageTemplate`: the text of an alert in the words of its readers.
 
 use super::{Alert, Measured};
-use crate::metrics::template;
+use crate::metrics::template::{self, text};
 use gotmpl::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,10 +34,6 @@ fn measured(one: &Measured) -> Value {
         ("Threshold", text(&one.threshold)),
         ("Failed", Value::Bool(one.failed)),
     ])
-}
-
-fn text(value: &str) -> Value {
-    Value::String(Arc::from(value))
 }
 
 fn map<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Value {

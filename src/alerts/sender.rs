@@ -1,7 +1,9 @@
 //! The call itself.
 
+use super::Kind;
 use super::{Alert, Receiver};
-use crate::outbound::{Clients, Egress, Failure, Settings, persist, root_cause};
+use crate::foreign::Foreign;
+use crate::outbound::{Clients, Egress, Failure, Settings, ask, persist, root_cause};
 use reqwest::{Client, StatusCode, Url};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Flagger tries once, and loses what a restarting proxy does not take.
 const ATTEMPTS: u32 = 3;
+/// Most bytes that Slack has to say about a failure.
+const SLACK_SAYS: usize = 4 * 1024;
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Posts alerts. Clones share connections.
@@ -58,7 +62,7 @@ impl Sender {
         };
         let client = self.clients.get(&settings).map_err(|error| root_cause(&error))?;
         let backoff = self.backoff.unwrap_or(FIRST_BACKOFF);
-        let attempt = || once(&client, &url, &target);
+        let attempt = || once(&client, &url, (to.kind, &target));
         persist(ATTEMPTS, backoff, attempt)
             .await
             .map_err(|failure| match failure {
@@ -73,19 +77,23 @@ struct SlackSays {
     error: Option<String>,
 }
 
-async fn once(client: &Client, url: &Url, target: &super::Target) -> Result<(), Failure> {
-    let mut request = client.post(url.clone()).json(&target.body).timeout(TIMEOUT);
+async fn once(client: &Client, url: &Url, (kind, target): (Kind, &super::Target)) -> Result<(), Failure> {
+    let mut request = client.post(url.clone()).json(&target.body);
     if let Some(token) = &target.bearer {
         request = request.bearer_auth(token);
     }
-    let sent = request.send().await;
-    let response = sent.map_err(|error| Failure::Passing(root_cause(&error), None))?;
-    match response.status() {
-        // Slack's own API says in the body of a 200 what went wrong.
-        status if status.is_success() => match response.json::<SlackSays>().await {
-            Ok(says) if !says.ok => Err(Failure::Final(says.error.unwrap_or_default())),
-            _ => Ok(()),
-        },
+    let asked = ask(request, TIMEOUT).await;
+    let answer = asked.map_err(|why| Failure::Passing(why.into(), None))?;
+    match answer.status() {
+        // Slack's own API says in the body of a 200 what went wrong. Nobody else's body is looked at.
+        status if status.is_success() && kind == Kind::Slack => {
+            let body = answer.body(SLACK_SAYS).await.unwrap_or_default();
+            match serde_json::from_slice::<SlackSays>(&body) {
+                Ok(says) if !says.ok => Err(Failure::Final(Foreign::of(&says.error.unwrap_or_default()).into())),
+                _ => Ok(()),
+            }
+        }
+        status if status.is_success() => Ok(()),
         status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
             Err(Failure::Passing(format!("status {status}"), None))
         }

@@ -336,6 +336,41 @@ async fn what_may_pass_is_tried_again_and_what_is_final_is_not() {
     }
 }
 
+// Says that all is well, and then never ends.
+async fn endless() -> (String, tokio::sync::mpsc::UnboundedReceiver<usize>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (sender, closed) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 8192];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n\"").await;
+            let mut taken = 0;
+            while let Ok(n) = stream.write(&[b'a'; 64 * 1024]).await {
+                taken += n;
+            }
+            let _ = sender.send(taken);
+        }
+    });
+    (url, closed)
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_a_good_one_and_is_left() {
+    for kind in ["slack", "webhook", "rocket"] {
+        let (url, mut closed) = endless().await;
+        let spec = AlertProviderSpec {
+            address: Some(url),
+            ..provider(kind)
+        };
+        assert_eq!(send(&spec, None).await, Ok(()), "{kind}");
+        let taken = closed.recv().await.unwrap();
+        assert!(taken < 16 * 1024 * 1024, "{kind} {taken}");
+    }
+}
+
 #[tokio::test]
 async fn a_proxy_is_used_and_nobody_reads_the_address_in_an_error() {
     let (proxy, heard) = service(vec![]).await;

@@ -1,6 +1,7 @@
 //! From a plain Deployment to a pair, and the rest between runs.
 
 use super::{ApexSide, Inherited, Note, Observation, Primary, Rollout, Stage, State, Target, step::Step};
+use super::{instants::after, step::SLOW};
 use crate::api::{
     canary::{HookType, Phase},
     labels::TargetState,
@@ -18,8 +19,8 @@ const NO_POD: &str = "none of its pods is ready, traffic stays on the target unt
 pub(super) fn is_hot(target: &Target) -> bool {
     match target.state {
         Some(TargetState::Cold) => false,
-        Some(TargetState::Hot) => true,
-        Some(TargetState::Serving | TargetState::Rest) | None => target.replicas > 0,
+        // One that is put to sleep serves nobody.
+        Some(TargetState::Hot | TargetState::Serving | TargetState::Rest) | None => target.replicas > 0,
     }
 }
 
@@ -38,6 +39,7 @@ impl Step<'_> {
         if self.rules.dry_run {
             return self.note_once("dry run", Note::WouldInitialize);
         }
+        let unbuilt = self.cannot_be_built(&target);
         if self.adopts_an_existing_primary(&target) {
             return;
         }
@@ -61,7 +63,7 @@ impl Step<'_> {
         // A hot pair moves only when the data plane had primary long enough. A cold one has nothing to lose, but whoever
         // waits for Initialized sends requests then, and pods of a template replaced while building may be routed to yet.
         if !self.held_for(ready, self.rules.settle) {
-            if !self.lacks_configs(&target) {
+            if !unbuilt && !self.lacks_configs(&target) {
                 self.say_primary_waits();
             }
             return;
@@ -120,7 +122,8 @@ impl Step<'_> {
         match primary.rollout.clone() {
             Rollout::Ready => {}
             Rollout::Waiting(why) => {
-                if self.past_deadline() {
+                // Of the stage: since when primary has no pod says nothing of when it was asked for.
+                if self.has_lasted(self.rules.deadline) {
                     self.note_once("deadline", Note::PrimaryFailed(why));
                 } else {
                     self.note_slow(Note::PrimaryNotReady(why));
@@ -165,7 +168,11 @@ impl Step<'_> {
 
     pub(super) fn rest(&mut self) {
         self.post_rollout();
+        self.mind_users();
         let Some(target) = self.target().cloned() else { return };
+        if self.primary_cannot_come_back(&target) {
+            return self.enter(Stage::Building, Phase::Initializing);
+        }
         let promoted = self.state.last_promoted.as_deref();
         // A hash of another version of the rule says nothing about the template: re-baseline instead of firing.
         if promoted.is_none_or(|hash| !hash::is_current(hash)) {
@@ -183,15 +190,31 @@ impl Step<'_> {
         // What was only rehearsed is released once rehearsing is over.
         let rehearsed = self.state.dry && self.state.phase == Phase::Waiting && !self.rules.dry_run;
         let same = self.state.last_applied.as_deref() == Some(target.revision.as_str());
-        if same && !rehearsed || self.lacks_configs(&target) {
+        if same && !rehearsed || self.lacks_configs(&target) || self.is_apart(&target) {
             return;
         }
         self.say_bypassed(&target);
         self.begin(&target);
     }
 
+    // Since when nobody is answered: primary has no ready pod, or its route leads nowhere.
+    fn mind_users(&mut self) {
+        if !self.seen.leaves_users_alone() {
+            self.state.stalled = None;
+            return;
+        }
+        let since = *self.state.stalled.get_or_insert(self.now);
+        let told = after(since, SLOW);
+        if self.now < told {
+            self.wake_at(told);
+        }
+    }
+
     /// A run, from its first gate on.
     pub(super) fn begin(&mut self, target: &Target) {
+        if self.seen.standstill().is_some() {
+            return self.start_run(target);
+        }
         if self.asks(HookType::ConfirmRollout) {
             self.start_run(target);
             self.enter(Stage::Waiting, Phase::Waiting);
@@ -218,6 +241,11 @@ impl Step<'_> {
         self.state.had_data = false;
         self.state.remember_size(self.seen);
         self.state.intent = Traffic::PRIMARY;
+        if self.seen.standstill().is_some() {
+            self.enter(Stage::Waiting, Phase::Waiting);
+            self.stands_still();
+            return;
+        }
         self.enter(Stage::Scaling, Phase::Progressing);
     }
 }

@@ -1,7 +1,7 @@
 //! What is asked of hooks, and what their answers mean. A question is a value; somebody else asks it and brings the answer
 //! to a later step, so a hook that takes minutes holds up nothing but the gate it was asked for.
 
-use super::{Note, Stage, Strategy, step::Step};
+use super::{Note, Stage, Strategy, instants::after, step::Step};
 use crate::api::canary::{HookType, Phase};
 use jiff::Timestamp;
 
@@ -87,7 +87,7 @@ impl Step<'_> {
         let answer = self.heard(kind, at)?;
         let silent = kind == HookType::Rollback && answer.agreed.is_empty();
         if answer.refused.is_some() || silent {
-            let again = answer.at + self.rules.interval;
+            let again = after(answer.at, self.rules.interval);
             // A clock that was set back must not keep a gate closed.
             if self.now >= again || self.now < answer.at {
                 self.questions.push(answer.question.clone());
@@ -156,7 +156,13 @@ impl Step<'_> {
             return self.cancel_at_rest();
         }
         if self.state.last_applied.as_deref() != revision {
+            if self.is_apart(&target) {
+                return self.cancel_at_rest();
+            }
             return self.begin(&target);
+        }
+        if self.stands_still() {
+            return;
         }
         if self.state.skip || self.is_open(HookType::ConfirmRollout) {
             self.enter(Stage::Scaling, Phase::Progressing);
@@ -202,7 +208,7 @@ impl Step<'_> {
             self.passed(&answer);
             return true;
         };
-        let next = self.now + self.rules.interval;
+        let next = after(self.now, self.rules.interval);
         if let Some(wait) = self.state.gate.as_mut() {
             wait.at = Some(next);
             wait.hook = Some(refusal.hook.clone());

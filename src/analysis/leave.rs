@@ -33,11 +33,38 @@ impl Step<'_> {
         true
     }
 
-    // A hot target serves by itself and its traffic was never touched; a cold one is simply let go.
+    // A hot target serves by itself and its traffic was never touched, unless it was on its way out before and stayed; a cold
+    // one is simply let go.
     fn leave_unbuilt(&mut self) {
         let hot = self.target().is_some_and(super::bootstrap::is_hot);
+        let routed = self.seen.split && self.seen.traffic.is_some_and(|traffic| traffic != Traffic::CANARY);
+        let touched = routed || self.seen.apex == Some(ApexSide::Primary);
         self.note(Note::Terminating);
-        self.enter(if hot { Stage::Left } else { Stage::LeavingScale }, Phase::Terminating);
+        let stage = if hot && !touched {
+            Stage::Left
+        } else {
+            Stage::LeavingScale
+        };
+        self.enter(stage, Phase::Terminating);
+    }
+
+    /// Whether primary serves everybody and no traffic has been moved on the way out.
+    pub(super) fn primary_serves_on(&self) -> bool {
+        self.state.intent == Traffic::PRIMARY && self.state.last_promoted.is_some() && self.primary_carries()
+    }
+
+    /// An order to leave was taken back in time. A target whose template is not the promoted one's keeps what failed.
+    pub(super) fn stay(&mut self) {
+        let promoted = |target: &Target| {
+            let serves = self.state.last_promoted.as_ref();
+            serves.is_some_and(|hash| same_template(&target.revision, hash))
+        };
+        let phase = if self.target().is_none_or(promoted) {
+            Phase::Initialized
+        } else {
+            Phase::Failed
+        };
+        self.enter(Stage::Rest, phase);
     }
 
     // The verified revision serves everybody from the target, which is where leaving ends: primary is not waited for.
@@ -135,7 +162,7 @@ impl Step<'_> {
             return self.enter(Stage::LeavingScale, Phase::Terminating);
         }
         let apex = !self.seen.served || self.seen.apex == Some(ApexSide::Target) || self.target().is_none();
-        let moved = apex && !self.seen.split;
+        let moved = apex && !self.seen.split && !self.waits_for_a_gateway();
         if !moved {
             self.say_route();
         }

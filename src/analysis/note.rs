@@ -42,6 +42,10 @@ pub enum Note {
     Restarting,
     /// The promoted revision was applied in mid-run, or the target was deleted.
     Cancelled,
+    /// No pods are wanted, so the revision waits.
+    Asleep,
+    /// Its author has paused the target, so the revision waits.
+    Paused,
     /// The first weight is about to be set.
     Starting,
     /// The canary's share was raised.
@@ -62,6 +66,10 @@ pub enum Note {
     CanaryNotReady(String),
     /// Primary is not ready; Flagger's suffix.
     PrimaryNotReady(String),
+    /// The pair cannot be built, so its target runs by itself; why.
+    Unbuilt(String),
+    /// A revision is not released, because it may not run beside primary; why.
+    Apart(String),
     /// The first primary is not ready in time or will not be; Flagger's suffix.
     PrimaryFailed(String),
     /// The threshold was reached.
@@ -124,6 +132,8 @@ impl Note {
             | Self::CanaryNotReady(_)
             | Self::PrimaryNotReady(_)
             | Self::PrimaryFailed(_)
+            | Self::Unbuilt(_)
+            | Self::Apart(_)
             | Self::ThresholdReached(_)
             | Self::RollingBack(_)
             | Self::Failed
@@ -161,6 +171,8 @@ impl Note {
             Self::ConfigMissing(what) => format!("Waiting for {what}, which {t}.{ns} cannot do without"),
             Self::Restarting => format!("New revision detected! Restarting analysis for {t}.{ns}"),
             Self::Cancelled => format!("Rollout cancelled, {t}.{ns} is back at what {t}-primary.{ns} serves"),
+            Self::Asleep => format!("No pods of {t}.{ns} are wanted, its new revision is analysed when it gets some"),
+            Self::Paused => format!("{t}.{ns} is paused, its new revision is analysed when the pause ends"),
             Self::Starting => format!("Starting canary analysis for {t}.{ns}"),
             Self::CanaryWeight(weight) => format!("Advance {c}.{ns} canary weight {weight}"),
             Self::Iteration(done, of) => format!("Advance {c}.{ns} canary iteration {done}/{of}"),
@@ -184,6 +196,12 @@ impl Note {
             Self::PrimaryNotReady(why) | Self::PrimaryFailed(why) => {
                 format!("{t}-primary.{ns} not ready: waiting for rollout to finish: {why}")
             }
+            Self::Unbuilt(why) => {
+                format!(
+                    "{t}-primary.{ns} cannot be built, {t}.{ns} runs by itself and is not released as a canary: {why}"
+                )
+            }
+            Self::Apart(why) => format!("This revision of {t}.{ns} is not released, {t}-primary.{ns} serves on: {why}"),
             Self::ThresholdReached(n) => format!("Rolling back {c}.{ns} failed checks threshold reached {n}"),
             Self::RollingBack(why) => format!("Rolling back {c}.{ns} {why}"),
             Self::Failed => format!("Canary failed! Scaling down {c}.{ns}"),

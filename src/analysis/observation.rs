@@ -45,6 +45,8 @@ pub struct Target {
     pub revision: String,
     /// Configs that `spec.template` cannot do without and that do not exist, for people.
     pub missing: Option<String>,
+    /// Why no pod of `spec.template` may run beside primary, for people.
+    pub apart: Option<String>,
     /// Revision whose pods run; `None` with no pods, or while two revisions run.
     pub active: Option<String>,
     /// The rollout of `spec.template`, or of the running one while held.
@@ -78,6 +80,8 @@ pub struct Primary {
     pub edited: bool,
     /// Its rollout.
     pub rollout: Rollout,
+    /// A pod of it exists, of whatever revision and however ready; or none is to.
+    pub has_pods: bool,
     /// Ready endpoints of its running revision; `None` when no Service routes to it.
     pub endpoints: Option<u32>,
 }
@@ -111,6 +115,8 @@ pub enum Verdict {
     Early(String),
     /// The metrics could not be asked; the message.
     Error(String),
+    /// A metric's store is of a type that cannot be asked by this version; the message.
+    Unsupported(String),
 }
 
 /// A finished check.
@@ -139,8 +145,12 @@ pub struct Observation {
     pub traffic: Option<Traffic>,
     /// Whether a route carries weights for this pair.
     pub routed: bool,
+    /// What of the pair the API server refuses, or what of somebody else stands in its way; for people.
+    pub refused: Option<String>,
     /// Why a route of the pair does not carry what it is asked to, or cannot be asked; for people.
     pub route_trouble: Option<String>,
+    /// A gateway has not taken up the routes as they are.
+    pub pending: bool,
     /// Whether the admission door holds changes of the target: its namespace is opted in.
     pub door: bool,
     /// Whether every route can copy requests; one that cannot would lose them instead.
@@ -159,4 +169,12 @@ pub struct Observation {
     pub edition: String,
     /// What the Canary's annotations ask for.
     pub wishes: Wishes,
+}
+
+impl Observation {
+    /// Whether no user of an app at rest is answered, who is meant to be.
+    pub fn leaves_users_alone(&self) -> bool {
+        let silent = |primary: &Primary| primary.replicas > 0 && primary.endpoints == Some(0);
+        self.primary.as_ref().is_some_and(silent) || self.route_trouble.is_some()
+    }
 }

@@ -1,6 +1,8 @@
 //! Promotion without rolling primary under traffic: the verified canary carries everything while primary is replaced.
 
-use super::{ApexSide, Note, Rollout, Stage, Target, capacity::enough, scaling::returning_size, step::Step};
+use super::{
+    ApexSide, Note, Rollout, Stage, Target, capacity::enough, instants::after, scaling::returning_size, step::Step,
+};
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
 
@@ -243,9 +245,9 @@ impl Step<'_> {
             .canary()
             .saturating_sub(self.rules.promotion_step.max(1));
         self.state.intent = Traffic::share(canary);
-        self.state.due = Some(self.now + self.rules.interval);
+        self.state.due = Some(after(self.now, self.rules.interval));
         self.state.stalled = None;
-        self.wake_at(self.now + self.rules.interval);
+        self.wake_at(after(self.now, self.rules.interval));
         self.note(Note::PrimaryWeight(self.state.intent.primary()));
         if canary == 0 {
             self.all_to_primary();

@@ -71,9 +71,14 @@ impl Rules {
             && target.active == state.last_applied
     }
 
+    /// How long pods are ready before they get traffic.
+    pub fn settle_and_delay(&self) -> Duration {
+        self.settle.saturating_add(self.delay)
+    }
+
     /// The time after which a side that traffic has left holds no request any more.
     pub fn settle_and_drain(&self) -> Duration {
-        self.settle + self.drain
+        self.settle.saturating_add(self.drain)
     }
 }
 

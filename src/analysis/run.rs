@@ -1,6 +1,6 @@
 //! A revision under analysis: scaled up, settled, given its share, checked, and given up or passed on.
 
-use super::{ApexSide, Note, Rollout, Stage, Strategy, Target, Verdict, step::Step};
+use super::{ApexSide, Note, Rollout, Stage, Strategy, Target, Verdict, instants::after, step::Step};
 use crate::api::{
     canary::{HookType, Phase},
     labels::TargetState,
@@ -14,10 +14,14 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
+        if self.falls_asleep() {
+            return;
+        }
         if self.queues(&target) {
             self.queue(&target);
         } else if self.state.last_applied.as_deref() != Some(target.revision.as_str()) && target.missing.is_none() {
-            if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
+            let promoted = self.state.last_promoted.as_deref() == Some(target.revision.as_str());
+            if promoted || self.is_apart(&target) {
                 return self.cancel_at_rest();
             }
             self.say_bypassed(&target);
@@ -57,7 +61,7 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
-        if self.revision_changed(&target) {
+        if self.falls_asleep() || self.revision_changed(&target) {
             return;
         }
         let ready = self.target_ready(1);
@@ -70,7 +74,7 @@ impl Step<'_> {
         // The label comes first: from it on, the door holds a new template instead of letting it roll under traffic. Where
         // there is no door, the pause is ours.
         let safe = ready && target.state == Some(TargetState::Serving) && (self.seen.door || target.held);
-        if !self.held_for(safe, self.rules.settle + self.rules.delay) || self.state.stage != Stage::Settling {
+        if !self.held_for(safe, self.rules.settle_and_delay()) || self.state.stage != Stage::Settling {
             return;
         }
         if let Some(why) = self.seen.route_trouble.clone() {
@@ -92,7 +96,10 @@ impl Step<'_> {
 
     // A warm-up and the approvals in it may take longer than the deadline: it counts from where pods are missed.
     fn mind_readiness(&mut self, ready: bool) {
-        let settled = self.state.moved_at.is_some_and(|at| self.now >= at + self.rules.settle);
+        let settled = self
+            .state
+            .moved_at
+            .is_some_and(|at| self.now >= after(at, self.rules.settle));
         if !ready {
             self.state.stalled.get_or_insert(self.now);
         } else if settled {
@@ -113,7 +120,7 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
-        if self.revision_changed(&target) {
+        if self.falls_asleep() || self.revision_changed(&target) {
             return;
         }
         if let Rollout::Failed(why) = &target.rollout {
@@ -159,7 +166,7 @@ impl Step<'_> {
         if self.state.moved_at.is_none() {
             self.state.moved_at = Some(self.now);
             self.trial_begins();
-            let whole = self.now + self.rules.interval;
+            let whole = after(self.now, self.rules.interval);
             self.state.due = Some(self.state.due.map_or(whole, |due| due.max(whole)));
         }
         if self.carries(100) {
@@ -185,7 +192,12 @@ impl Step<'_> {
                 self.advance(due);
             }
             Verdict::NoData(message) if !self.state.had_data && self.state.waits < self.rules.threshold => {
-                self.state.waits += 1;
+                self.state.waits = self.state.waits.saturating_add(1);
+                self.note(Note::Halt(message));
+                self.next_due(due);
+            }
+            // Nobody can say anything about the canary: it keeps what it has until somebody changes the Canary.
+            Verdict::Unsupported(message) => {
                 self.note(Note::Halt(message));
                 self.next_due(due);
             }
@@ -208,7 +220,7 @@ impl Step<'_> {
     }
 
     pub(super) fn count_failure(&mut self) {
-        self.state.failed_checks += 1;
+        self.state.failed_checks = self.state.failed_checks.saturating_add(1);
         if self.state.failed_checks >= self.rules.threshold {
             self.roll_back(Note::ThresholdReached(self.state.failed_checks));
         }
@@ -216,11 +228,11 @@ impl Step<'_> {
 
     // The checks keep their spacing; one that comes late does not pull the next ones together.
     pub(super) fn next_due(&mut self, due: Timestamp) {
-        let next = due + self.rules.interval;
+        let next = after(due, self.rules.interval);
         let next = if next > self.now {
             next
         } else {
-            self.now + self.rules.interval
+            after(self.now, self.rules.interval)
         };
         self.state.due = Some(next);
         self.wake_at(next);
@@ -284,7 +296,7 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
-        if self.revision_changed(&target) {
+        if self.falls_asleep() || self.revision_changed(&target) {
             return;
         }
         if self.target_ready(1) {
@@ -302,6 +314,12 @@ impl Step<'_> {
         if self.queues(target) {
             self.queue(target);
             return false;
+        }
+        if self.is_apart(target) {
+            // Nothing of it may run, so there is nothing to go on with.
+            self.state.intent = Traffic::PRIMARY;
+            self.enter(Stage::Cancelling, Phase::Progressing);
+            return true;
         }
         self.withdraw(target);
         true
@@ -361,9 +379,13 @@ impl Step<'_> {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
-        if self.left_the_target() {
-            self.start_over(&target);
+        if !self.left_the_target() {
+            return;
         }
+        if self.is_apart(&target) {
+            return self.cancel_at_rest();
+        }
+        self.start_over(&target);
     }
 
     // Pods read their environment once: those of the same template are to go before the ones that read the new data.
@@ -383,7 +405,8 @@ impl Step<'_> {
         if target.replicas > 0 || target.active.is_some() || self.lacks_configs(&target) {
             return;
         }
-        if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
+        let promoted = self.state.last_promoted.as_deref() == Some(target.revision.as_str());
+        if promoted || self.is_apart(&target) {
             return self.cancel_at_rest();
         }
         self.start_run(&target);

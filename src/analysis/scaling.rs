@@ -36,6 +36,8 @@ pub(super) fn returning_size(seen: &Observation) -> u32 {
         return primary.unwrap_or(1);
     };
     match seen.scaler {
+        // It goes to sleep once traffic is back.
+        None if target.wanted == 0 => target.replicas,
         None => target.wanted,
         Some(scaler) => target.wanted.max(target.replicas.min(scaler.max)),
     }

@@ -2,8 +2,10 @@
 
 use super::{
     ApexSide, Note, Observation, Primary, Question, Rules, Stage, State, Target, Verdict, World, capacity::enough,
+    instants::after,
 };
 use crate::api::canary::Phase;
+use crate::foreign::cut;
 use crate::routing::Traffic;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -11,9 +13,16 @@ use std::time::Duration;
 /// The longest wait that may be taken twice.
 const SHORT: Duration = Duration::from_secs(15);
 
+/// Most bytes of a reason that is remembered.
+const REASON: usize = 256;
+
 /// From here on a wait is worth a word.
 pub(super) const SLOW: Duration = Duration::from_secs(10);
+/// How long a gateway is waited for that says less than it did: as long as those take to be back at the API server that
+/// double their pause up to half a minute.
+const GATEWAY: Duration = Duration::from_secs(45);
 
+const BEHIND: &str = "a gateway has not taken up the route as it is";
 const NOT_YET: &str = "the live route or Service does not say yet what was written; see who else writes it";
 
 /// The answer of a step.
@@ -59,7 +68,7 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
         // A primary that was seen ready may be routed to, which decides more than a wait.
         Stage::Building => true,
         Stage::Analysing => rules.interval > SHORT,
-        Stage::Settling => rules.settle + rules.delay > SHORT,
+        Stage::Settling => rules.settle_and_delay() > SHORT,
         _ => rules.settle_and_drain() > SHORT,
     };
     Decision {
@@ -111,7 +120,8 @@ impl Step<'_> {
             Stage::Draining => self.draining(),
             Stage::RollingBack => self.rolling_back(),
             Stage::Cancelling => self.cancelling(),
-            // Whoever was leaving and stays: built anew from what is there.
+            // Whoever was leaving and stays: as it was while primary serves, else built anew from what is there.
+            Stage::LeavingScale if self.primary_serves_on() => self.stay(),
             Stage::LeavingScale | Stage::LeavingSwitch | Stage::Left => {
                 self.enter(Stage::Building, Phase::Initializing)
             }
@@ -136,7 +146,7 @@ impl Step<'_> {
         }
         // The first look at the new stage's timers comes with the event of our own status write; this is for the case
         // that it is lost.
-        self.wake_at(self.now + Duration::from_secs(1));
+        self.wake_at(after(self.now, Duration::from_secs(1)));
     }
 
     pub(super) fn note(&mut self, note: Note) {
@@ -145,8 +155,10 @@ impl Step<'_> {
 
     // Said once per stage and reason, or every step would be an event.
     pub(super) fn note_once(&mut self, reason: &str, note: Note) {
-        if self.state.reason.as_deref() != Some(reason) {
-            self.state.reason = Some(reason.to_owned());
+        // It is recorded, and may be what somebody else says.
+        let reason = cut(reason, REASON);
+        if self.state.reason.as_deref() != Some(&reason) {
+            self.state.reason = Some(reason);
             self.notes.push(note);
         }
     }
@@ -173,7 +185,7 @@ impl Step<'_> {
             return false;
         }
         let since = *self.state.moved_at.get_or_insert(self.now);
-        let until = since + duration;
+        let until = after(since, duration);
         if self.now < until {
             self.wake_at(until);
         }
@@ -181,8 +193,15 @@ impl Step<'_> {
     }
 
     // Whether traffic is seen to be where this stage wants it.
-    pub(super) fn in_place(&self, traffic: Traffic, apex: ApexSide) -> bool {
-        (!self.seen.routed || self.seen.traffic == Some(traffic)) && (!self.seen.served || self.seen.apex == Some(apex))
+    pub(super) fn in_place(&mut self, traffic: Traffic, apex: ApexSide) -> bool {
+        let routed = !self.seen.routed || self.seen.traffic == Some(traffic) && !self.waits_for_a_gateway();
+        routed && (!self.seen.served || self.seen.apex == Some(apex))
+    }
+
+    // Whether a gateway may still be sending users by what the routes said before. One that is gone, or has ceased to tell,
+    // is not waited for longer than it takes to come back.
+    pub(super) fn waits_for_a_gateway(&mut self) -> bool {
+        self.seen.pending && !self.has_lasted(GATEWAY.min(self.rules.deadline / 2))
     }
 
     // Traffic has been on primary alone for long enough that the target's pods hold no request.
@@ -212,27 +231,28 @@ impl Step<'_> {
     pub(super) fn say_route(&mut self) {
         match self.seen.route_trouble.clone() {
             Some(why) => self.note_once(&why, Note::RouteTrouble(why.clone())),
+            None if self.seen.pending => self.note_slow(Note::RouteTrouble(String::from(BEHIND))),
             None => self.note_slow(Note::RouteTrouble(String::from(NOT_YET))),
         }
     }
 
     // Whether traffic is where this stage wants it, and no gateway has said that it does not follow.
-    pub(super) fn follows(&self, traffic: Traffic, apex: ApexSide) -> bool {
+    pub(super) fn follows(&mut self, traffic: Traffic, apex: ApexSide) -> bool {
         self.in_place(traffic, apex) && self.seen.route_trouble.is_none()
     }
 
     // Since the stage began or, where the target was as it is to be in it once, since it is not any more.
     pub(super) fn past_deadline(&mut self) -> bool {
         let since = self.state.stalled.unwrap_or(self.state.since);
-        self.is_past(since + self.rules.deadline)
+        self.is_past(after(since, self.rules.deadline))
     }
 
     // Whether this stage is as old as that; looked at again when it is.
     pub(super) fn has_lasted(&mut self, long: Duration) -> bool {
-        self.is_past(self.state.since + long)
+        self.is_past(after(self.state.since, long))
     }
 
-    fn is_past(&mut self, until: Timestamp) -> bool {
+    pub(super) fn is_past(&mut self, until: Timestamp) -> bool {
         if self.now < until {
             self.wake_at(until);
         }

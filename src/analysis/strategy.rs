@@ -90,7 +90,7 @@ impl Step<'_> {
             // The last check has live traffic, where traffic can move and the canary can carry it.
             Strategy::Iterations(of) if self.state.iterations == of && self.seen.routed && self.can_carry() => {
                 self.state.remember_size(self.seen);
-                self.state.iterations += 1;
+                self.state.iterations = self.state.iterations.saturating_add(1);
                 self.note(Note::CutOver(self.state.intent.mirror > 0));
                 Next::Show(Traffic::CANARY)
             }
@@ -110,7 +110,7 @@ impl Step<'_> {
             return Next::Hold(weight);
         }
         if let Some(most) = self.rules.most_checks {
-            self.state.iterations += 1;
+            self.state.iterations = self.state.iterations.saturating_add(1);
             if self.state.iterations >= most {
                 return Next::Promote;
             }
@@ -135,7 +135,7 @@ impl Step<'_> {
     }
 
     fn count(&mut self, of: u32) {
-        self.state.iterations += 1;
+        self.state.iterations = self.state.iterations.saturating_add(1);
         self.note(Note::Iteration(self.state.iterations, of));
     }
 

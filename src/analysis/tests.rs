@@ -2,6 +2,7 @@
 //! invariants hold and every history comes to rest.
 
 mod exits;
+mod extremes;
 mod faults;
 mod flagger;
 mod freshness;
@@ -10,8 +11,10 @@ mod hooks;
 mod inherited;
 mod model;
 mod scaled;
+mod sleep;
 mod strategy;
 mod table;
+mod unbuilt;
 
 use super::Strategy;
 use super::*;
@@ -265,6 +268,8 @@ fn happening() -> impl proptest::strategy::Strategy<Value = Happening> {
         1 => Just(Happening::LosePods),
         2 => (any::<bool>(), 1u8..4).prop_map(|(primary, n)| Happening::LoseSome(primary, n)),
         1 => Just(Happening::EditPrimary),
+        2 => (any::<bool>(), any::<bool>()).prop_map(|(primary, pods)| Happening::Refuse(primary, pods)),
+        1 => Just(Happening::DeletePrimary),
         2 => prop_oneof![(1u32..7), Just(100u32)].prop_map(Happening::Room),
         1 => any::<bool>().prop_map(Happening::Door),
         1 => any::<bool>().prop_map(Happening::Weights),
@@ -408,6 +413,27 @@ fn stays_after_all(stage: Stage) {
     run(&mut model);
 }
 
+// Who stays after all is built anew where primary does not carry everybody any more.
+fn stays_without_primary() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Leave(true));
+    for _ in 0..100 {
+        if model.state.stage == Stage::LeavingScale {
+            break;
+        }
+        model.step();
+        model.now += model::seconds(1);
+    }
+    for one in [Happening::Pods(false), Happening::LosePods, Happening::Leave(false)] {
+        model.happen(&one);
+    }
+    model.step();
+    assert_eq!(model.state.stage, Stage::Building);
+    model.happen(&Happening::Pods(true));
+    run(&mut model);
+}
+
 fn play_any(mut runner: TestRunner) {
     let promotion_step = prop_oneof![Just(0u8), Just(50u8)];
     let gates = proptest::sample::subsequence(&GATES[..], 0..=GATES.len());
@@ -456,6 +482,7 @@ fn the_table_says_what_happens() {
     for stage in [Stage::LeavingScale, Stage::LeavingSwitch, Stage::Left] {
         stays_after_all(stage);
     }
+    stays_without_primary();
     let too_few = [Happening::Scale(5), Happening::Pods(false)];
     broken_in(Stage::Carrying, &too_few, &Happening::Leave(true));
     broken_in(Stage::Carrying, &too_few, &Happening::Wait(200));
@@ -470,5 +497,8 @@ fn the_table_says_what_happens() {
     exits::a_canary_that_is_lost_in_promotion_leaves_everybody_to_primary();
     exits::a_target_that_breaks_down_on_the_way_out_is_not_left_alone();
     exits::a_canary_that_dies_while_it_grows_to_carry_everything_gives_its_share_back();
+    sleep::a_run_gives_its_traffic_back_before_its_pods_go_and_begins_again();
+    sleep::what_changes_while_it_falls_asleep_is_what_waits();
+    unbuilt::a_primary_that_is_not_let_come_back_leaves_the_target_serving();
     table::assert_true();
 }

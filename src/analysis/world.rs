@@ -154,6 +154,8 @@ impl World {
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
                 apex: Some(ApexSide::of(state.intent)),
+                // Nobody waits for what the API server does not let happen.
+                unpause: target.held && seen.refused.is_some(),
                 ..base
             },
             Stage::Rest | Stage::Waiting => Self {
@@ -198,9 +200,10 @@ impl World {
             },
             Stage::LeavingScale => Self {
                 target_replicas: Some(
+                    // Without primary, whatever the target has is all there is.
                     seen.primary
                         .as_ref()
-                        .map_or(wanted, |p| p.replicas)
+                        .map_or(target.replicas, |p| p.replicas)
                         .max(wanted)
                         .max(serving),
                 ),
@@ -248,20 +251,14 @@ impl World {
         }
     }
 
-    // Hot: the target serves and nothing of its traffic is touched before primary can take it. Cold: nothing serves, so
-    // the shape of rest is inert and primary follows the target's newest template until it serves; what comes after is
+    // Hot, see [`World::beside`]. Cold: nothing serves, so the shape of rest is inert and primary follows the target's newest template until it serves; what comes after is
     // released like any other change.
     fn building(state: &State, seen: &Observation) -> Self {
         let Some(target) = &seen.target else {
             return Self::untouched();
         };
-        if super::bootstrap::is_hot(target) {
-            return Self {
-                target_state: Some(TargetState::Hot),
-                primary: target.active.clone().map(PrimaryTemplate::Revision),
-                primary_replicas: Some(target.replicas.max(target.wanted)),
-                ..Self::untouched()
-            };
+        if super::bootstrap::is_hot(target) || state.is_unbuilt() {
+            return Self::beside(target, state, seen);
         }
         Self {
             target_replicas: Some(0),

@@ -2,10 +2,14 @@
 //!
 //! The rendered files are committed in [`DIRECTORIES`]; `cargo run -- crds --write` refreshes them.
 
+mod bounds;
+mod measure;
 mod refine;
 mod refinements;
 mod rules;
+pub mod served;
 
+pub use measure::{Excess, Measured, Unit, measure};
 pub use rules::PROVIDERS;
 
 use super::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
@@ -82,6 +86,7 @@ fn refined(crd: CustomResourceDefinition, changes: &[refine::Change]) -> (Custom
         if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
             refine::clean(schema);
             missing.extend(refine::apply(schema, changes));
+            bounds::bound(schema);
         }
     }
     match serde_json::from_value(value) {

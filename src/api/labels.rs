@@ -8,6 +8,8 @@ pub const ENABLED: &str = "coalmine.dev/enabled";
 pub const MANAGED: &str = "coalmine.dev/managed";
 /// Label on a target: the replica count its author wants, while `spec.replicas` is held.
 pub const DESIRED_REPLICAS: &str = "coalmine.dev/desired-replicas";
+/// Annotation on a Canary: how many replicas a scale asked for, until the controller has noted it on the target.
+pub const REPLICAS: &str = "coalmine.dev/replicas";
 /// Label on a target: see [`TargetState`].
 pub const STATE: &str = "coalmine.dev/state";
 /// Label on a target that *we* paused (`"true"`); a user's own `paused: true` is never undone.
@@ -109,6 +111,7 @@ mod tests {
             ENABLED,
             MANAGED,
             DESIRED_REPLICAS,
+            REPLICAS,
             STATE,
             HELD,
             REVISION,

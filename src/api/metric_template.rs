@@ -62,6 +62,9 @@ pub struct MetricProvider {
 }
 
 impl MetricProvider {
+    /// The types that can be asked today; a metric of another one waits until it can.
+    pub const BUILT: [&'static str; 1] = ["prometheus"];
+
     /// Every type; `web` is Coalmine's.
     pub const TYPES: [&'static str; 12] = [
         "prometheus",
@@ -77,6 +80,12 @@ impl MetricProvider {
         "splunk",
         "web",
     ];
+
+    /// Its type, when that is one which cannot be asked yet; nothing for one that no store has.
+    pub fn unbuilt(&self) -> Option<&str> {
+        let kind = self.kind.as_str();
+        (Self::TYPES.contains(&kind) && !Self::BUILT.contains(&kind)).then_some(kind)
+    }
 }
 
 /// A Secret of the same namespace.

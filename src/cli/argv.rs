@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-const SUBCOMMANDS: [&str; 6] = ["webhook", "controller", "run", "crds", "version", "help"];
+const SUBCOMMANDS: [&str; 7] = ["webhook", "controller", "run", "leave", "crds", "version", "help"];
 /// Flags that mean something else with one dash, that is to Flagger: its `-port` serves metrics and its `-namespace` is
 /// the one it watches.
 const RENAMED: [(&str, &str); 2] = [("port", "metrics-port"), ("namespace", "watch-namespace")];

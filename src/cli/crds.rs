@@ -1,6 +1,10 @@
-//! `coalmine crds`: the custom resource definitions as YAML.
+//! `coalmine crds`: the custom resource definitions as YAML, or put where they belong.
 
-use crate::api::crds;
+use crate::api::{crds, labels};
+use anyhow::Context;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, ResourceExt};
 use std::path::PathBuf;
 
 /// Flags of `crds`.
@@ -9,13 +13,97 @@ pub struct Args {
     /// Write the committed copies below this folder (a checkout) instead of printing
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
     write: Option<PathBuf>,
+    /// Apply them to the cluster instead of printing; what others set in them is taken over
+    #[arg(long, conflicts_with = "write")]
+    apply: bool,
 }
 
-/// Prints or writes them.
+/// Prints, writes or applies them.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     match &args.write {
         Some(root) => crds::write(root)?,
+        None if args.apply => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(async { apply(Client::try_from(super::cluster::config(None).await?)?).await })?,
         None => print!("{}", crds::render()),
     }
     Ok(())
+}
+
+// Server-side and by force: Flagger's chart, kubectl or Helm own these fields where they were first.
+async fn apply(client: Client) -> anyhow::Result<()> {
+    let served: Api<CustomResourceDefinition> = Api::all(client);
+    let params = PatchParams::apply(labels::FIELD_MANAGER).force();
+    for crd in crds::all() {
+        let name = crd.name_any();
+        served
+            .patch(&name, &params, &Patch::Apply(&crd))
+            .await
+            .with_context(|| format!("cannot apply {name}"))?;
+        println!("{name} applied");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{Request, Response};
+    use http_body_util::BodyExt;
+    use kube::client::Body;
+    use parking_lot::Mutex;
+    use serde_json::Value;
+    use std::sync::Arc;
+
+    /// Method and address of each request, and its body.
+    type Sent = Arc<Mutex<Vec<(String, Value)>>>;
+
+    /// An API server that takes everything, or refuses with that code; and what it was sent.
+    fn server(code: u16) -> (Client, Sent) {
+        let sent = Sent::default();
+        let log = sent.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let log = log.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                let line = format!("{} {}", parts.method, parts.uri);
+                log.lock().push((line, serde_json::from_slice(&body).unwrap()));
+                let answer = match code {
+                    200 => body.to_vec(),
+                    code => format!(r#"{{"status":"Failure","message":"no","reason":"","code":{code}}}"#).into_bytes(),
+                };
+                Ok::<_, kube::Error>(Response::builder().status(code).body(Body::from(answer)).unwrap())
+            }
+        });
+        (Client::new(service, "default"), sent)
+    }
+
+    #[tokio::test]
+    async fn each_is_applied_whole_and_taken_over_from_whoever_has_it() {
+        let (client, sent) = server(200);
+        apply(client).await.unwrap();
+        let sent = sent.lock();
+        assert_eq!(sent.len(), crds::all().len());
+        for ((line, body), crd) in sent.iter().zip(crds::all()) {
+            let path = format!(
+                "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{}?",
+                crd.name_any()
+            );
+            assert!(line.starts_with(&format!("PATCH {path}")), "{line}");
+            assert!(line.contains("force=true") && line.contains("fieldManager="), "{line}");
+            assert_eq!(*body, serde_json::to_value(&crd).unwrap());
+            assert_eq!(body["kind"], "CustomResourceDefinition");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_the_definition_and_ends_the_command() {
+        let error = apply(server(403).0).await.unwrap_err();
+        assert!(
+            format!("{error:#}").starts_with("cannot apply canaries.flagger.app: "),
+            "{error:#}"
+        );
+    }
 }

@@ -1,5 +1,5 @@
 //! Flags of Flagger's that change nothing here. A Deployment that passes them must start; what a flag would have done is
-//! said in the log and never silently left out. Only those that forbid something stop the start.
+//! said in the log and never silently left out.
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
@@ -11,14 +11,12 @@ enum Why {
     Needless(&'static str),
     /// It will have one.
     NotBuilt,
-    /// It keeps the controller from doing something, and cannot do so yet: starting all the same would do it.
-    Limit,
 }
 
 const POLLING: Why = Why::Needless("nothing polls");
 const CLIENT: Why = Why::Needless("the client has no limit of its own");
 const LEASE: Why = Why::Needless("the controller always holds a lease, in its own namespace");
-const FLAGS: [(&str, Why); 12] = [
+const FLAGS: [(&str, Why); 10] = [
     ("control-loop-interval", POLLING),
     ("threadiness", POLLING),
     ("kubeconfig-qps", CLIENT),
@@ -26,37 +24,26 @@ const FLAGS: [(&str, Why); 12] = [
     ("zap-replace-globals", Why::Needless("there is one logger")),
     ("enable-leader-election", LEASE),
     ("leader-election-namespace", LEASE),
-    ("watch-namespace", Why::Limit),
     ("kubeconfig-service-mesh", Why::NotBuilt),
     ("ingress-annotations-prefix", Why::NotBuilt),
     ("ingress-class", Why::NotBuilt),
-    ("no-cross-namespace-refs", Why::Limit),
 ];
 /// Boolean flags of Go need no value.
-const SWITCHES: [&str; 3] = [
-    "zap-replace-globals",
-    "enable-leader-election",
-    "no-cross-namespace-refs",
-];
+const SWITCHES: [&str; 2] = ["zap-replace-globals", "enable-leader-election"];
 
 /// The flags that were given and have no effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlaggerArgs(Vec<(&'static str, Why)>);
 
 impl FlaggerArgs {
-    /// Says in the log what was given in vain; an error for a limit that would not be kept. Values are not shown: some
-    /// are secrets.
-    pub fn explain(&self) -> anyhow::Result<()> {
+    /// Says in the log what was given in vain. Values are not shown: some are secrets.
+    pub fn explain(&self) {
         for (name, why) in &self.0 {
             match why {
                 Why::Needless(reason) => tracing::info!("-{name} is not needed: {reason}"),
                 Why::NotBuilt => tracing::warn!("-{name} has no effect yet"),
-                Why::Limit => {
-                    anyhow::bail!("-{name} is not supported yet, and starting without it would do what it forbids")
-                }
             }
         }
-        Ok(())
     }
 }
 
@@ -99,28 +86,22 @@ mod tests {
     use super::*;
     use clap::Args as _;
 
-    fn explained(args: &[&str]) -> anyhow::Result<()> {
+    fn given(args: &[&str]) -> FlaggerArgs {
         let command = FlaggerArgs::augment_args(Command::new("coalmine"));
         let matches = command.get_matches_from(std::iter::once("coalmine").chain(args.iter().copied()));
-        FlaggerArgs::from_arg_matches(&matches).unwrap().explain()
+        FlaggerArgs::from_arg_matches(&matches).unwrap()
     }
 
     #[test]
-    fn a_limit_that_would_not_be_kept_stops_the_start() {
-        for given in ["--watch-namespace=test", "--no-cross-namespace-refs"] {
-            assert!(explained(&[given]).is_err(), "{given}");
-        }
-    }
-
-    #[test]
-    fn everything_else_starts() {
-        let args = [
-            "--watch-namespace=",
-            "--no-cross-namespace-refs=false",
-            "--ingress-class=nginx",
-            "--threadiness=2",
-        ];
-        assert!(explained(&args).is_ok());
-        assert!(explained(&[]).is_ok());
+    fn what_was_given_in_vain_is_known_and_what_was_left_empty_is_not() {
+        let args = ["--ingress-class=nginx", "--threadiness=2", "--enable-leader-election"];
+        let mut names: Vec<&str> = given(&args).0.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["enable-leader-election", "ingress-class", "threadiness"]);
+        assert_eq!(
+            given(&["--enable-leader-election=false", "--ingress-class="]),
+            FlaggerArgs::default()
+        );
+        assert_eq!(given(&[]), FlaggerArgs::default());
     }
 }

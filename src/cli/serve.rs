@@ -1,6 +1,6 @@
 //! `coalmine webhook`, `controller` and `run`: what serves.
 
-use super::{alerts::AlertArgs, flagger::FlaggerArgs};
+use super::{alerts::AlertArgs, definitions, flagger::FlaggerArgs};
 use crate::{
     admission,
     controller::{self, lease},
@@ -15,10 +15,7 @@ use crate::{
     },
 };
 use anyhow::Context;
-use kube::{
-    Client,
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use kube::Client;
 use std::{net::SocketAddr, num::NonZero, path::PathBuf, time::Duration};
 use tokio::net::TcpListener;
 
@@ -66,9 +63,15 @@ pub struct CommonArgs {
         action = clap::ArgAction::Set
     )]
     enable_config_tracking: bool,
-    /// What flagger_canary_status says: 0 failed, 1 succeeded, 2 running, or Flagger's own numbers
-    #[arg(long, env = "COALMINE_STATUS_METRIC", value_enum, default_value = "coalmine")]
+    /// Which numbers flagger_canary_status has
+    #[arg(long, env = "COALMINE_STATUS_METRIC", value_enum, default_value = "flagger")]
     status_metric: StatusEncoding,
+    /// The one namespace that is worked in; every namespace when empty (Flagger's -namespace)
+    #[arg(long, default_value = "")]
+    watch_namespace: String,
+    /// Canaries may not name MetricTemplates, AlertProviders or upstreams of other namespaces
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    no_cross_namespace_refs: bool,
     /// Analyse, decide and say what would happen; route and promote nothing
     #[arg(long, env = "COALMINE_DRY_RUN", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     dry_run: bool,
@@ -85,6 +88,19 @@ pub struct CommonArgs {
     alerts: AlertArgs,
     #[command(flatten)]
     flagger: FlaggerArgs,
+}
+
+impl CommonArgs {
+    /// The one namespace that is worked in.
+    fn only(&self) -> Option<String> {
+        Some(self.watch_namespace.clone()).filter(|namespace| !namespace.is_empty())
+    }
+
+    /// What keeps both halves from things: the one namespace, whether references stay in theirs, whether configs are released.
+    #[cfg(test)]
+    pub(super) fn limits(&self) -> (Option<String>, bool, bool) {
+        (self.only(), self.no_cross_namespace_refs, self.enable_config_tracking)
+    }
 }
 
 /// Flags of `webhook`.
@@ -148,7 +164,7 @@ async fn serve(
     controller: Option<ElectionArgs>,
 ) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals()?;
-    common.flagger.explain()?;
+    common.flagger.explain();
     let client = Client::try_from(cluster(&common).await?)?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), &common.mesh_provider, common.status_metric);
     let (events, queue) = Recorder::new(metrics.clone());
@@ -179,15 +195,7 @@ async fn serve(
 
 /// Which API server, and as whom.
 async fn cluster(common: &CommonArgs) -> anyhow::Result<kube::Config> {
-    let mut config = match &common.kubeconfig {
-        Some(path) => {
-            let kubeconfig = Kubeconfig::read_from(path).with_context(|| path.display().to_string())?;
-            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?
-        }
-        None => kube::Config::infer()
-            .await
-            .context("no cluster: neither in a pod nor a kubeconfig")?,
-    };
+    let mut config = super::cluster::config(common.kubeconfig.as_deref()).await?;
     if let Some(master) = &common.master {
         config.cluster_url = master.clone();
     }
@@ -202,6 +210,10 @@ async fn both(
     telemetry: &Telemetry,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
+    definitions::awaited(&client, &common.namespace, telemetry, shutdown.clone()).await;
+    if shutdown.is_requested() {
+        return Ok(());
+    }
     let door = async {
         match webhook {
             Some(args) => open_door(common, client.clone(), args, telemetry, shutdown.clone()).await,
@@ -232,6 +244,7 @@ fn defaults(common: &CommonArgs) -> Defaults {
         },
         include_label_prefixes: common.include_label_prefix.clone(),
         dry_run: common.dry_run,
+        no_cross_namespace_refs: common.no_cross_namespace_refs,
     }
 }
 
@@ -240,10 +253,12 @@ fn settings(common: &CommonArgs, args: &ElectionArgs) -> controller::Settings {
     controller::Settings {
         defaults: defaults(common),
         track_configs: common.enable_config_tracking,
+        only: common.only(),
         event_webhook: common.event_webhook.clone(),
         alerts: common.alerts.settings(),
         egress: Egress::in_cluster(api_server.as_deref()),
         election: lease::Settings::new(&common.namespace, args.pod_name.as_deref()),
+        namespace: common.namespace.clone(),
     }
 }
 
@@ -262,16 +277,19 @@ async fn open_door(
     let watching = tokio::spawn(async move {
         loop {
             told.1.set("webhook", told.0.check().is_ok());
+            told.1.remark("webhook", told.0.remarked());
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     });
     let resolved = admission::ResolvedArgs {
         args,
         namespace: common.namespace.clone(),
+        only: common.only(),
         lease: lease::NAME.to_owned(),
         defaults: defaults(common),
         metrics: counters,
         readiness: door,
+        events: telemetry.events.clone(),
     };
     let outcome = admission::run(client, resolved, async move { shutdown.requested().await }).await;
     watching.abort();

@@ -29,9 +29,31 @@ fn a_deployment_written_for_flagger_starts() {
         "-namespace=test",
         "-zap-encoding=json",
         "-selector-labels=app,name,app.kubernetes.io/name",
+        "-no-cross-namespace-refs",
     ];
     let cli = parsed(&args).unwrap();
     assert!(matches!(cli.command, Command::Run(_)));
+}
+
+#[test]
+fn what_limits_flagger_limits_both_halves_here() {
+    let args = [
+        "-namespace=test",
+        "-no-cross-namespace-refs=true",
+        "-enable-config-tracking=false",
+    ];
+    let Command::Run(limited) = parsed(&args).unwrap().command else {
+        unreachable!()
+    };
+    let limits = limited.common.limits();
+    assert_eq!(limits, (Some("test".to_owned()), true, false));
+    let Command::Run(free) = parsed(&["-namespace=", "-no-cross-namespace-refs=false"])
+        .unwrap()
+        .command
+    else {
+        unreachable!()
+    };
+    assert_eq!(free.common.limits(), (None, false, true));
 }
 
 #[test]

@@ -1,14 +1,21 @@
-//! What else in the namespace concerns the pods of a pair, told when it begins to matter.
+//! Which network policies of the namespace, and which objects of other tools, miss primary of a pair that is built, told when
+//! it begins to matter.
 
-use super::context::Context;
+use super::context::{Context, key};
 use crate::{
     analysis::{Stage, State},
     api::Canary,
     metrics::Severity,
-    plan::{Selector, reach},
+    plan::{
+        Selector,
+        reach::{self, Foreign},
+    },
 };
-use k8s_openapi::api::{networking::v1::NetworkPolicy, policy::v1::PodDisruptionBudget};
-use kube::{Api, Client, api::ListParams};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
+};
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::{
@@ -19,8 +26,7 @@ use std::{
 };
 use tokio::sync::OnceCell;
 
-/// Says which budgets and network policies miss primary: when a pair has been built, and when a release begins. They are
-/// looked for then, not watched.
+/// Says what misses primary: when a pair has been built, and when a release begins. It is looked for then, not watched.
 pub fn advise(context: &Arc<Context>, canary: &Canary, about: (&Value, &Selector), before: &State, after: &State) {
     let built = before.stage == Stage::Building && after.stage != Stage::Building;
     let begun = before.stage == Stage::Rest && after.stage == Stage::Scaling;
@@ -30,21 +36,34 @@ pub fn advise(context: &Arc<Context>, canary: &Canary, about: (&Value, &Selector
     let (context, canary) = (context.clone(), canary.clone());
     let (target, selector) = (about.0.clone(), about.1.clone());
     tokio::spawn(async move {
-        let namespace = canary.namespace_name();
-        let found = context.advice.look(&context.client, namespace).await;
-        let Some(found) = found.get() else { return };
-        for missed in reach::missed(&target, &selector, &found.budgets, &found.policies) {
-            context.events.record(&canary, Severity::Warning, missed.to_string());
-        }
+        let look = async {
+            let found = context.advice.look(&context.client, canary.namespace_name()).await;
+            let Some(found) = found.get() else { return };
+            for missed in reach::missed(&target, &selector, &found.policies, &found.others) {
+                context.events.record(&canary, Severity::Warning, missed.to_string());
+            }
+        };
+        // Advice that cannot be given is not missed.
+        let _ = context
+            .caught(&key(&canary), "looking for what misses primary", look)
+            .await;
     });
 }
 
+/// Most objects of a kind that are looked at.
+const LOOKED_AT: u32 = 100;
 /// How long what was found in a namespace serves for its other Canaries: a team's releases begin together.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// What was found lately, by namespace.
+/// How long a kind that the cluster does not have is not asked for again.
+const ABSENT: Duration = Duration::from_secs(600);
+
+/// What was found lately, by namespace, and which kinds there are none of.
 #[derive(Debug, Default)]
-pub struct Advice(Mutex<HashMap<String, Look>>);
+pub struct Advice {
+    looks: Mutex<HashMap<String, Look>>,
+    absent: Mutex<HashMap<&'static str, Instant>>,
+}
 
 #[derive(Debug)]
 struct Look {
@@ -54,14 +73,25 @@ struct Look {
 
 #[derive(Debug)]
 struct Found {
-    budgets: Vec<Value>,
     policies: Vec<Value>,
+    others: Vec<(Foreign, Value)>,
 }
 
 impl Advice {
+    /// Lets go of what is not fresh any more.
+    pub fn forget(&self) {
+        self.looks.lock().retain(|_, look| look.began.elapsed() < FRESH);
+    }
+
+    /// Whether nothing is kept.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.looks.lock().is_empty()
+    }
+
     async fn look(&self, client: &Client, namespace: &str) -> Arc<OnceCell<Found>> {
         let found = {
-            let mut all = self.0.lock();
+            let mut all = self.looks.lock();
             all.retain(|_, look| look.began.elapsed() < FRESH);
             let look = all.entry(namespace.to_owned()).or_insert_with(|| Look {
                 began: Instant::now(),
@@ -71,14 +101,39 @@ impl Advice {
         };
         found
             .get_or_init(async || {
-                let (budgets, policies) = tokio::join!(
-                    list::<PodDisruptionBudget>(client, namespace),
-                    list::<NetworkPolicy>(client, namespace)
-                );
-                Found { budgets, policies }
+                let all = reach::FOREIGN.map(|kind| self.of_others(client, namespace, kind));
+                let (policies, others) =
+                    tokio::join!(list::<NetworkPolicy>(client, namespace), futures::future::join_all(all));
+                let others = others.into_iter().flatten().collect();
+                Found { policies, others }
             })
             .await;
         found
+    }
+
+    async fn of_others(&self, client: &Client, namespace: &str, kind: Foreign) -> Vec<(Foreign, Value)> {
+        let lacks = |asked: &Instant| asked.elapsed() < ABSENT;
+        if self.absent.lock().get(kind.kind).is_some_and(lacks) {
+            return Vec::new();
+        }
+        let gvk = GroupVersionKind::gvk(kind.group, kind.version, kind.kind);
+        let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural);
+        let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource);
+        match api.list(&ListParams::default().limit(LOOKED_AT)).await {
+            Ok(found) => found
+                .iter()
+                .filter_map(|object| Some((kind, serde_json::to_value(object).ok()?)))
+                .collect(),
+            // The cluster does not have that kind, or nobody gave us the right to look.
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 403 => {
+                self.absent.lock().insert(kind.kind, Instant::now());
+                Vec::new()
+            }
+            Err(error) => {
+                tracing::warn!(namespace, kind = kind.kind, %error, "cannot be looked at");
+                Vec::new()
+            }
+        }
     }
 }
 
@@ -91,7 +146,7 @@ where
         + serde::Serialize,
 {
     let api = Api::<K>::namespaced(client.clone(), namespace);
-    match api.list(&ListParams::default()).await {
+    match api.list(&ListParams::default().limit(LOOKED_AT)).await {
         Ok(found) => found
             .iter()
             .filter_map(|object| serde_json::to_value(object).ok())

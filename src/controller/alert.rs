@@ -1,6 +1,10 @@
 //! Alerts on their way: nothing waits for a chat service.
 
-use super::{context::Context, lanes::Lanes, queue::Key};
+use super::{
+    context::Context,
+    lanes::{Lanes, Waiting},
+    queue::Key,
+};
 use crate::{
     alerts::{Alarm, Alert, Measured, Receiver, Recipients, Sender, alarm, details, recipients},
     analysis::{Note, Subject},
@@ -8,11 +12,14 @@ use crate::{
         AlertProvider, Canary,
         canary::{Measurement, NamespacedRef, Phase},
     },
+    foreign::{Foreign, SAID, cut},
     metrics::Resolver,
 };
 use kube::{Api, ResourceExt};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+
+/// Most receivers that are told of one thing.
+const MOST: usize = 32;
 
 /// Who alerts, and whom when a Canary names nobody.
 pub struct Alerts {
@@ -21,7 +28,7 @@ pub struct Alerts {
     /// By flags.
     pub settings: Settings,
     /// What is on its way, by Canary and provider: one that hangs holds up no other.
-    pub lanes: Lanes<(Key, String), Alert>,
+    pub lanes: Lanes<(Key, String), Arc<Alert>>,
 }
 
 /// What flags say of alerts.
@@ -47,39 +54,48 @@ pub fn raise(
     let Some(alarm) = alarm(note, of) else { return };
     let named = canary.analysis().alerts.as_deref().unwrap_or_default();
     let receivers: Vec<Option<NamespacedRef>> = match recipients(named, alarm.severity) {
-        Recipients::Named(providers) => providers.into_iter().map(Some).collect(),
+        Recipients::Named(providers) => providers.into_iter().take(MOST).map(Some).collect(),
         Recipients::Global if context.alerts.settings.global.is_some() => vec![None],
         Recipients::Global => Vec::new(),
     };
     if receivers.is_empty() {
         return;
     }
-    let alert = complete(alarm, canary, phase, rehearsal);
+    let alert = Arc::new(complete(alarm, canary, phase, rehearsal));
+    let bytes = size(&alert);
     for provider in receivers {
         let name = name(provider.as_ref(), &alert.namespace);
-        let work = |waiting| tell(context.clone(), provider, waiting);
-        if !context
-            .alerts
-            .lanes
-            .send((key.clone(), name.clone()), alert.clone(), work)
-        {
+        let work = |waiting| tell(context.clone(), key.clone(), provider, waiting);
+        let lane = (key.clone(), name.clone());
+        if !context.alerts.lanes.send(lane, (alert.clone(), bytes), work) {
             left_out(context, &alert, &name, "too many alerts wait for it");
         }
     }
 }
 
+// What it keeps while it waits; several lanes share it.
+fn size(alert: &Alert) -> usize {
+    let measured = alert
+        .measured
+        .iter()
+        .map(|one| one.metric.len() + one.threshold.len() + size_of::<Measured>());
+    let fields = alert.fields.iter().map(|(title, value)| title.len() + value.len());
+    size_of::<Alert>() + alert.text.len() + measured.sum::<usize>() + fields.sum::<usize>()
+}
+
 fn complete(alarm: Alarm, canary: &Canary, phase: Phase, rehearsal: bool) -> Alert {
     let measured = canary.status.iter().flat_map(|s| s.canary_analysis.iter().flatten());
+    let text = if rehearsal {
+        format!("Dry run: {}", alarm.text)
+    } else {
+        alarm.text
+    };
     Alert {
         name: canary.name_any(),
         namespace: canary.namespace_name().to_owned(),
         phase: phase.as_str(),
         severity: alarm.severity,
-        text: if rehearsal {
-            format!("Dry run: {}", alarm.text)
-        } else {
-            alarm.text
-        },
+        text: cut(&text, SAID),
         fields: if alarm.detailed { details(canary) } else { Vec::new() },
         measured: measured.map(plain).collect(),
     }
@@ -102,13 +118,15 @@ fn plain(one: &Measurement) -> Measured {
     }
 }
 
-async fn tell(context: Arc<Context>, provider: Option<NamespacedRef>, mut waiting: mpsc::Receiver<Alert>) {
+// An alert that cannot be told is not the end of the others.
+async fn tell(context: Arc<Context>, key: Key, provider: Option<NamespacedRef>, mut waiting: Waiting<Arc<Alert>>) {
     while let Some(alert) = waiting.recv().await {
-        let told = match receiver(&context, provider.as_ref(), &alert.namespace).await {
-            Ok(receiver) => context.alerts.sender.send(&receiver, &alert).await,
-            Err(why) => Err(why),
+        let one = async {
+            let receiver = receiver(&context, provider.as_ref(), &alert.namespace).await?;
+            context.alerts.sender.send(&receiver, &alert).await
         };
-        if let Err(why) = told {
+        let told = context.caught(&key, "an alert", one).await;
+        if let Err(why) = told.and_then(|told| told) {
             left_out(&context, &alert, &name(provider.as_ref(), &alert.namespace), &why);
         }
     }
@@ -129,12 +147,12 @@ async fn receiver(context: &Context, provider: Option<&NamespacedRef>, own: &str
     let Some(provider) = provider else {
         return settings.global.clone().ok_or_else(|| String::from("not set"));
     };
-    let namespace = provider.namespace_or(own);
+    let namespace = provider.namespace_within(own, context.defaults.no_cross_namespace_refs)?;
     let providers = Api::<AlertProvider>::namespaced(context.client.clone(), namespace);
     let found = providers
         .get_opt(&provider.name)
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| Foreign::of(&error.to_string()).to_string())?;
     let spec = found.ok_or("not found")?.spec;
     let secret = match &spec.secret_ref {
         Some(secret) => {

@@ -1,23 +1,30 @@
 //! Saying what happened: as an Event, in the log, and to event hooks. Nothing waits for anybody who listens.
 
-use super::{context::Context, queue::Key};
+use super::{
+    context::Context,
+    lanes::Waiting,
+    queue::Key,
+    tasks::{caught, internal_error},
+};
 use crate::{
     analysis::State,
     api::{
         Canary,
         canary::{HookType, Webhook},
     },
+    foreign::{SAID, cut},
     hooks::{Run, event, run_checksum},
     metrics::Severity,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
-use tokio::sync::mpsc;
+use parking_lot::Mutex;
+use std::{collections::HashMap, sync::Arc};
 
 /// An event on its way.
 #[derive(Debug)]
 pub struct Message {
-    hooks: Vec<Webhook>,
+    hooks: Arc<[Webhook]>,
     name: String,
     namespace: String,
     phase: &'static str,
@@ -28,12 +35,51 @@ pub struct Message {
     unix_ms: i64,
 }
 
+/// The event hooks of each Canary that was heard of last: however many messages wait for them, they are there once.
+#[derive(Debug, Default)]
+pub struct Listening(Mutex<HashMap<Key, Arc<[Webhook]>>>);
+
+impl Listening {
+    // Those of a Canary, and how many bytes they add to what is kept.
+    fn hooks(&self, key: &Key, all: &[Webhook]) -> (Arc<[Webhook]>, usize) {
+        let own = || all.iter().filter(|hook| hook.hook_type() == HookType::Event);
+        if own().next().is_none() {
+            self.forget(key);
+            return (Arc::default(), 0);
+        }
+        let mut known = self.0.lock();
+        if let Some(hooks) = known.get(key).filter(|hooks| hooks.iter().eq(own())) {
+            return (hooks.clone(), 0);
+        }
+        let hooks: Arc<[Webhook]> = own().cloned().collect();
+        known.insert(key.clone(), hooks.clone());
+        let bytes = hooks.iter().map(size).sum();
+        (hooks, bytes)
+    }
+
+    /// Forgets a Canary that is gone.
+    pub fn forget(&self, key: &Key) {
+        self.0.lock().remove(key);
+    }
+
+    /// Whether nothing is kept.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+}
+
+fn size(hook: &Webhook) -> usize {
+    let metadata = hook.metadata.iter().flatten();
+    hook.url.len() + hook.name.len() + metadata.map(|(key, value)| key.len() + value.len()).sum::<usize>()
+}
+
 /// Records that something happened to a Canary in this state, and tells its event hooks.
 pub fn announce(context: &Context, key: &Key, canary: &Canary, state: &State, severity: Severity, text: String) {
-    context.events.record(canary, severity, text.clone());
+    let text = cut(&text, SAID);
+    context.events.record(canary, severity, &text);
     let all = canary.analysis().webhooks.as_deref().unwrap_or_default();
-    let own = all.iter().filter(|hook| hook.hook_type() == HookType::Event);
-    let hooks: Vec<Webhook> = own.cloned().collect();
+    let (hooks, new) = context.listening.hooks(key, all);
     if hooks.is_empty() && context.event_webhook.is_empty() {
         return;
     }
@@ -51,8 +97,10 @@ pub fn announce(context: &Context, key: &Key, canary: &Canary, state: &State, se
         },
         unix_ms: Timestamp::now().as_millisecond(),
     };
-    let work = |messages| tell(context.caller.clone(), context.event_webhook.clone(), messages);
-    if !context.listeners.send(key.clone(), message, work) {
+    let bytes = size_of::<Message>() + message.text.len() + new;
+    let (caller, global) = (context.caller.clone(), context.event_webhook.clone());
+    let work = |messages| tell(caller, global, (context.metrics.clone(), key.clone()), messages);
+    if !context.listeners.send(key.clone(), (message, bytes), work) {
         tracing::warn!(
             canary = canary.full_name(),
             "event hooks are too slow, an event was left out"
@@ -61,20 +109,33 @@ pub fn announce(context: &Context, key: &Key, canary: &Canary, state: &State, se
     }
 }
 
-async fn tell(caller: crate::hooks::Caller, global: String, mut messages: mpsc::Receiver<Message>) {
+// A message that cannot be told is not the end of the others.
+async fn tell(
+    caller: crate::hooks::Caller,
+    global: String,
+    (metrics, key): (crate::telemetry::Metrics, Key),
+    mut messages: Waiting<Message>,
+) {
     while let Some(message) = messages.recv().await {
-        let run = Run {
-            name: &message.name,
-            namespace: &message.namespace,
-            phase: message.phase,
-            checksum: &message.checksum,
-            canary_weight: message.canary_weight,
-        };
-        let told = event::Told {
-            message: &message.text,
-            event_type: message.event_type,
-            unix_ms: message.unix_ms,
-        };
-        event::tell(&caller, &message.hooks, Some(&global), &run, &told).await;
+        let told = caught(one(&caller, &global, &message)).await;
+        if let Err(why) = told {
+            internal_error(&metrics, "telling an event", &format!("{}.{}", key.1, key.0), &why);
+        }
     }
+}
+
+async fn one(caller: &crate::hooks::Caller, global: &str, message: &Message) {
+    let run = Run {
+        name: &message.name,
+        namespace: &message.namespace,
+        phase: message.phase,
+        checksum: &message.checksum,
+        canary_weight: message.canary_weight,
+    };
+    let told = event::Told {
+        message: &message.text,
+        event_type: message.event_type,
+        unix_ms: message.unix_ms,
+    };
+    event::tell(caller, &message.hooks, Some(global), &run, &told).await;
 }

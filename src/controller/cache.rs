@@ -1,15 +1,19 @@
 //! The objects of the namespaces we work in, kept by watches, looked up by namespace and name or by what ties them.
 //!
-//! Everything is JSON: unknown fields of a target must reach primary. managedFields are dropped on arrival, they are
-//! the larger part of many objects and nobody here reads them. Objects rest as text: as values they take eight times the
+//! Everything is JSON: unknown fields of a target must reach primary. managedFields are dropped on arrival, and so is what
+//! kubectl applied last: they are the larger part of many objects and nobody here reads them. Of ConfigMaps and Secrets
+//! only metadata is asked for. Objects rest as text: as values they take eight times the
 //! memory, and a step that changes a copy would have to make one anyway.
 
-use super::{configs::summary, ties::ties};
-use crate::plan::{ScalerKind, Workload};
-use futures::{StreamExt, TryStreamExt};
+use super::{configs::summary, live::text, ties::ties, write::version};
+use crate::{
+    api::labels::LAST_APPLIED,
+    plan::{ScalerKind, Workload},
+};
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use kube::{
     Api, Client, ResourceExt,
-    core::{ApiResource, DynamicObject, GroupVersionKind},
+    core::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta},
     runtime::{WatchStreamExt, watcher},
 };
 use parking_lot::RwLock;
@@ -17,9 +21,9 @@ use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc::Sender};
 
 /// The kinds that are watched in a namespace we work in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +34,8 @@ pub enum Kind {
     ReplicaSet,
     /// apps/v1 DaemonSet: targets and primaries too.
     DaemonSet,
+    /// apps/v1 StatefulSet: never released, but one may stand behind a Service of those that are.
+    StatefulSet,
     /// apps/v1 ControllerRevision: the revisions of DaemonSets.
     ControllerRevision,
     /// v1 Service.
@@ -44,16 +50,25 @@ pub enum Kind {
     Secret,
     /// autoscaling/v2 HorizontalPodAutoscaler: the user's and primary's.
     HorizontalPodAutoscaler,
+    /// policy/v1 PodDisruptionBudget: the user's and primary's.
+    PodDisruptionBudget,
     /// keda.sh/v1alpha1 ScaledObject, where KEDA is installed.
     ScaledObject,
 }
 
 impl Kind {
+    /// Whether a pair can be made where objects of that kind may not be read, by a role of before, say: primaries share
+    /// Secrets with their targets, and have no budgets of their own.
+    fn is_dispensable(self) -> bool {
+        matches!(self, Self::Secret | Self::StatefulSet | Self::PodDisruptionBudget)
+    }
+
     /// Those that every cluster has.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::DaemonSet,
+        Self::StatefulSet,
         Self::ControllerRevision,
         Self::Service,
         Self::EndpointSlice,
@@ -61,6 +76,7 @@ impl Kind {
         Self::ConfigMap,
         Self::Secret,
         Self::HorizontalPodAutoscaler,
+        Self::PodDisruptionBudget,
     ];
 
     /// What a target of that kind and its primary are.
@@ -78,6 +94,7 @@ impl Kind {
             Self::Deployment => ("apps", "v1", "Deployment", "deployments"),
             Self::ReplicaSet => ("apps", "v1", "ReplicaSet", "replicasets"),
             Self::DaemonSet => ("apps", "v1", "DaemonSet", "daemonsets"),
+            Self::StatefulSet => ("apps", "v1", "StatefulSet", "statefulsets"),
             Self::ControllerRevision => ("apps", "v1", "ControllerRevision", "controllerrevisions"),
             Self::Service => ("", "v1", "Service", "services"),
             Self::EndpointSlice => ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
@@ -90,6 +107,7 @@ impl Kind {
                 "HorizontalPodAutoscaler",
                 "horizontalpodautoscalers",
             ),
+            Self::PodDisruptionBudget => ("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
             Self::ScaledObject => ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
         };
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
@@ -103,9 +121,12 @@ impl Kind {
             .find(|known| known.resource().kind == kind)
     }
 
-    // Their status and version change with every look at the metrics, and nobody here reads either.
+    // Their status and version change with every look at the metrics, or at the pods, and nobody here reads either.
     fn changes_by_itself(self) -> bool {
-        matches!(self, Self::HorizontalPodAutoscaler | Self::ScaledObject)
+        matches!(
+            self,
+            Self::HorizontalPodAutoscaler | Self::ScaledObject | Self::PodDisruptionBudget
+        )
     }
 }
 
@@ -125,21 +146,30 @@ impl Kind {
     }
 
     fn selection(self) -> watcher::Config {
+        let paged = watcher::Config::default().page_size(PAGE);
         match self {
-            // Of no interest, and large: releases of Helm, tokens.
-            Self::Secret => watcher::Config::default()
-                .fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token")
-                .page_size(CONFIGS_AT_ONCE),
-            Self::ConfigMap => watcher::Config::default().page_size(CONFIGS_AT_ONCE),
-            _ => watcher::Config::default(),
+            // Of no interest, and many: releases of Helm, tokens.
+            Self::Secret => paged.fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token"),
+            _ => paged,
         }
     }
 }
 
-/// One may have 1 MiB, and a page of a list is in memory as a whole.
-const CONFIGS_AT_ONCE: u32 = 50;
+/// Objects of one page of a list. Each may have more than a megabyte, and a page is in memory as a whole, as bytes and as
+/// values.
+pub const PAGE: u32 = 16;
+/// Lists that are under way at once, of all kinds and namespaces.
+const LISTS: usize = 4;
+/// A list that takes longer lets others begin.
+const LONG_LIST: Duration = Duration::from_secs(30);
+/// How long what was read of a config counts although the watch tells of an older version: its event is on the way. For
+/// ever, it would be one from before a restore.
+const ON_ITS_WAY: Duration = Duration::from_secs(15);
 /// How often it is looked whether a right that was missing is there.
 const RIGHTS_PAUSE: Duration = Duration::from_secs(300);
+
+/// Most changes that wait to be heard.
+pub const CHANGES: usize = 64;
 
 /// One object changed.
 #[derive(Debug, Clone)]
@@ -186,6 +216,7 @@ impl Text {
 #[derive(Debug, Default)]
 struct Shelf {
     objects: HashMap<Kind, Objects>,
+    read: HashMap<(Kind, String), (Text, Instant)>,
     tied: HashMap<(Kind, String), BTreeSet<String>>,
     expected: Vec<Kind>,
     complete: Vec<Kind>,
@@ -193,13 +224,25 @@ struct Shelf {
 }
 
 impl Shelf {
-    fn put(&mut self, kind: Kind, name: String, object: &Value) -> Option<Value> {
+    // `text` is what the object is as a text.
+    fn put(&mut self, kind: Kind, name: String, object: &Value, text: Text) -> Option<Value> {
         let before = self.remove(kind, &name);
         for tie in ties(kind, object) {
             self.tied.entry((kind, tie)).or_default().insert(name.clone());
         }
-        self.objects.entry(kind).or_default().insert(name, Text::of(object));
+        self.objects.entry(kind).or_default().insert(name, text);
         before
+    }
+
+    // What was read of a config, while it is what there is.
+    fn what_was_read(&self, kind: Kind, name: &str) -> Option<&Text> {
+        let known = self.objects.get(&kind)?.get(name)?.read();
+        let (read, since) = self.read.get(&(kind, name.to_owned()))?;
+        let version = |object: &Value| version(Some(text(object, "/metadata/resourceVersion")));
+        let of = read.read();
+        let same = text(&of, "/metadata/resourceVersion") == text(&known, "/metadata/resourceVersion");
+        let later = version(&of) > version(&known) && since.elapsed() < ON_ITS_WAY;
+        (same || later).then_some(read)
     }
 
     fn remove(&mut self, kind: Kind, name: &str) -> Option<Value> {
@@ -218,9 +261,19 @@ impl Shelf {
 }
 
 /// The cache of all namespaces we work in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cache {
     shelves: RwLock<HashMap<String, Shelf>>,
+    lists: Semaphore,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            shelves: RwLock::default(),
+            lists: Semaphore::new(LISTS),
+        }
+    }
 }
 
 impl Cache {
@@ -228,6 +281,28 @@ impl Cache {
     pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Value> {
         let found = self.with(namespace, |shelf| shelf.objects.get(&kind)?.get(name).cloned());
         found.flatten().map(|text| text.read())
+    }
+
+    /// What was read of a config, if that is what there is.
+    pub fn read(&self, kind: Kind, namespace: &str, name: &str) -> Option<Value> {
+        let found = self.with(namespace, |shelf| shelf.what_was_read(kind, name).cloned());
+        found.flatten().map(|text| text.read())
+    }
+
+    /// Whether there is a config that is to be read before anything can be said of its data.
+    pub fn is_unread(&self, kind: Kind, namespace: &str, name: &str) -> bool {
+        self.has(kind, namespace, name) && self.read(kind, namespace, name).is_none()
+    }
+
+    /// Keeps what was read of a config, for as long as it is known.
+    pub fn note_read(&self, kind: Kind, namespace: &str, name: &str, digest: &Value) {
+        let mut shelves = self.shelves.write();
+        if let Some(shelf) = shelves.get_mut(namespace)
+            && shelf.objects.get(&kind).is_some_and(|all| all.contains_key(name))
+        {
+            let read = (Text::of(digest), Instant::now());
+            shelf.read.insert((kind, name.to_owned()), read);
+        }
     }
 
     /// Whether there is such an object.
@@ -238,13 +313,16 @@ impl Cache {
         found.unwrap_or(false)
     }
 
-    /// All objects of a kind in a namespace.
-    pub fn list(&self, kind: Kind, namespace: &str) -> Vec<Value> {
+    /// All objects of a kind in a namespace, one by one: all of them as values at once may be more than there is memory.
+    pub fn list(&self, kind: Kind, namespace: &str) -> impl Iterator<Item = Value> + use<> {
         let found = self.with(namespace, |shelf| {
             let objects = shelf.objects.get(&kind);
-            objects.into_iter().flat_map(|all| all.values().cloned()).collect()
+            objects
+                .into_iter()
+                .flat_map(|all| all.values().cloned())
+                .collect::<Vec<Text>>()
         });
-        read(found)
+        found.into_iter().flatten().map(|text| text.read())
     }
 
     /// The objects of a kind in a namespace that have this [`ties`] word.
@@ -255,6 +333,15 @@ impl Cache {
             names.filter_map(|name| objects?.get(name).cloned()).collect()
         });
         read(found)
+    }
+
+    /// The names of those objects, which need not be read for it.
+    pub fn named_by(&self, kind: Kind, namespace: &str, tie: &str) -> Vec<String> {
+        let found = self.with(namespace, |shelf| {
+            let names = shelf.tied.get(&(kind, tie.to_owned())).into_iter().flatten();
+            names.cloned().collect()
+        });
+        found.unwrap_or_default()
     }
 
     // The lock is held for the look-up only: reading is the longer part.
@@ -270,6 +357,7 @@ impl Cache {
         shelf.complete.retain(|kind| kinds.contains(kind));
         shelf.objects.retain(|kind, _| kinds.contains(kind));
         shelf.tied.retain(|(kind, _), _| kinds.contains(kind));
+        shelf.read.retain(|(kind, _), _| kinds.contains(kind));
     }
 
     /// Whether every kind that is watched in the namespace has been listed once.
@@ -288,7 +376,7 @@ impl Cache {
     }
 
     fn forbid(&self, kind: Kind, namespace: &str) {
-        self.replace(kind, namespace, &BTreeMap::new());
+        self.replace(kind, namespace, &Objects::new());
         if let Some(shelf) = self.shelves.write().get_mut(namespace)
             && !shelf.forbidden.contains(&kind)
         {
@@ -301,25 +389,33 @@ impl Cache {
         self.shelves.write().remove(namespace);
     }
 
-    fn put(&self, kind: Kind, namespace: &str, name: String, object: &Value) -> Option<Value> {
+    pub(super) fn put(&self, kind: Kind, namespace: &str, name: String, object: &Value) -> Option<Value> {
+        let text = Text::of(object);
         let mut shelves = self.shelves.write();
-        shelves.entry(namespace.to_owned()).or_default().put(kind, name, object)
+        let shelf = shelves.entry(namespace.to_owned()).or_default();
+        shelf.put(kind, name, object, text)
     }
 
     fn remove(&self, kind: Kind, namespace: &str, name: &str) -> Option<Value> {
-        self.shelves.write().get_mut(namespace)?.remove(kind, name)
+        let mut shelves = self.shelves.write();
+        let shelf = shelves.get_mut(namespace)?;
+        shelf.read.remove(&(kind, name.to_owned()));
+        shelf.remove(kind, name)
     }
 
     // A list that ends replaces what was known; what it did not name is gone. Answers what was known.
-    fn replace(&self, kind: Kind, namespace: &str, objects: &BTreeMap<String, Value>) -> Objects {
+    fn replace(&self, kind: Kind, namespace: &str, objects: &Objects) -> Objects {
         let mut shelves = self.shelves.write();
         let shelf = shelves.entry(namespace.to_owned()).or_default();
         shelf.tied.retain(|(of, _), _| *of != kind);
         shelf.forbidden.retain(|other| *other != kind);
         let before = shelf.objects.remove(&kind).unwrap_or_default();
         shelf.objects.insert(kind, Objects::new());
+        shelf
+            .read
+            .retain(|(of, name), _| *of != kind || objects.contains_key(name));
         for (name, object) in objects {
-            shelf.put(kind, name.clone(), object);
+            shelf.put(kind, name.clone(), &object.read(), object.clone());
         }
         if !shelf.complete.contains(&kind) {
             shelf.complete.push(kind);
@@ -333,27 +429,33 @@ fn read(found: Option<Vec<Text>>) -> Vec<Value> {
 }
 
 /// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
-pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: UnboundedSender<Change>) {
-    let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &kind.resource());
-    let mut events = watcher(api, kind.selection()).default_backoff().into_stream().boxed();
-    let mut listed = BTreeMap::new();
+pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: Sender<Change>) {
+    let mut events = events(client, kind, &namespace);
+    let mut listed = Objects::new();
+    // Whoever hears of changes is not buried in them: a watch waits.
+    let tell = async |object: Value, before: Option<Value>| {
+        let change = Change {
+            kind,
+            namespace: namespace.clone(),
+            object,
+            before,
+        };
+        drop(changes.send(change).await);
+    };
+    // Held while a list is under way.
+    let mut turn = None;
     loop {
-        let event = match events.try_next().await {
+        let next = next(&mut events, &mut turn).await;
+        if next.is_err() {
+            turn = None;
+        }
+        let event = match next {
             Ok(Some(event)) => event,
             Ok(None) => return,
-            Err(error) if kind == Kind::Secret && is_forbidden(&error) => {
-                tracing::warn!(
-                    namespace,
-                    "Secrets may not be listed; primaries share them with their targets"
-                );
+            Err(error) if kind.is_dispensable() && is_forbidden(&error) => {
+                tracing::warn!(?kind, namespace, "may not be listed; going on as if there were none");
                 cache.forbid(kind, &namespace);
-                let listed = Change {
-                    kind,
-                    namespace: namespace.clone(),
-                    object: Value::Null,
-                    before: None,
-                };
-                drop(changes.send(listed));
+                tell(Value::Null, None).await;
                 tokio::time::sleep(RIGHTS_PAUSE).await;
                 continue;
             }
@@ -362,46 +464,85 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
                 continue;
             }
         };
-        let tell = |object: Value, before: Option<Value>| {
-            drop(changes.send(Change {
-                kind,
-                namespace: namespace.clone(),
-                object,
-                before,
-            }));
-        };
         match event {
-            watcher::Event::Init => listed.clear(),
+            watcher::Event::Init => {
+                listed.clear();
+                turn = cache.lists.acquire().await.ok();
+            }
             watcher::Event::InitApply(object) => {
                 let name = object.name_any();
-                listed.insert(name, pruned(object, kind));
+                listed.insert(name, Text::of(&pruned(object, kind)));
             }
             watcher::Event::InitDone => {
+                turn = None;
                 let before = cache.replace(kind, &namespace, &listed);
                 for (name, object) in std::mem::take(&mut listed) {
-                    tell(object, before.get(&name).map(Text::read));
+                    tell(object.read(), before.get(&name).map(Text::read)).await;
                 }
                 // Whichever list ends last completes the namespace, and somebody may wait for just that.
-                tell(Value::Null, None);
+                tell(Value::Null, None).await;
             }
             watcher::Event::Apply(object) => {
                 let name = object.name_any();
                 let object = pruned(object, kind);
                 let before = cache.put(kind, &namespace, name, &object);
                 if before.as_ref() != Some(&object) {
-                    tell(object, before);
+                    tell(object, before).await;
                 }
             }
             watcher::Event::Delete(object) => {
                 let before = cache.remove(kind, &namespace, &object.name_any());
-                tell(pruned(object, kind), before);
+                tell(pruned(object, kind), before).await;
             }
         }
     }
 }
 
+type Events = BoxStream<'static, watcher::Result<watcher::Event<DynamicObject>>>;
+
+fn events(client: Client, kind: Kind, namespace: &str) -> Events {
+    if kind.is_config() {
+        let api = Api::<PartialObjectMeta>::namespaced_with(client, namespace, &kind.resource());
+        let events = watcher(api, kind.selection()).map_ok(|event| match event {
+            watcher::Event::Init => watcher::Event::Init,
+            watcher::Event::InitDone => watcher::Event::InitDone,
+            watcher::Event::InitApply(object) => watcher::Event::InitApply(bare(object)),
+            watcher::Event::Apply(object) => watcher::Event::Apply(bare(object)),
+            watcher::Event::Delete(object) => watcher::Event::Delete(bare(object)),
+        });
+        return events.default_backoff().boxed();
+    }
+    let api = Api::<DynamicObject>::namespaced_with(client, namespace, &kind.resource());
+    watcher(api, kind.selection()).default_backoff().boxed()
+}
+
+fn bare(object: PartialObjectMeta) -> DynamicObject {
+    DynamicObject {
+        types: None,
+        metadata: object.metadata,
+        data: Value::Null,
+    }
+}
+
+// The next event. Whoever lists for long, because the API server does not answer, lets others list.
+async fn next(
+    events: &mut Events,
+    turn: &mut Option<SemaphorePermit<'_>>,
+) -> watcher::Result<Option<watcher::Event<DynamicObject>>> {
+    if turn.is_some() {
+        if let Ok(next) = tokio::time::timeout(LONG_LIST, events.try_next()).await {
+            return next;
+        }
+        *turn = None;
+    }
+    events.try_next().await
+}
+
 fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
     object.metadata.managed_fields = None;
+    if let Some(annotations) = &mut object.metadata.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
     if kind.changes_by_itself() {
         object.metadata.resource_version = None;
         if let Some(members) = object.data.as_object_mut() {
@@ -427,3 +568,6 @@ fn is_forbidden(error: &watcher::Error) -> bool {
     };
     matches!(error, kube::Error::Api(status) if status.code == 403)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,13 @@
 //! Checks run beside the steps: a slow metrics server delays its own Canary and nobody else.
 
-use super::{context::Context, hooks, queue::Key};
+use super::{context::Context, hooks, queue::Key, tasks::Task};
 use crate::{
     analysis::{Checks, State, Verdict},
     api::{
         Canary, MetricTemplate, Number,
         canary::{HookType, Measurement as Recorded},
     },
+    foreign::Foreign,
     metrics::{self, Measurement, Resolver, Scope},
     telemetry::messages,
 };
@@ -21,10 +22,10 @@ use std::{
 };
 
 /// The state of a Canary's check.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Finished {
-    /// It runs.
-    NotYet(Timestamp),
+    /// It runs, until another takes its place or the Canary goes.
+    NotYet(Timestamp, #[expect(dead_code, reason = "kept for its end")] Task),
     /// Its answer, and what is recorded of it.
     Yes(Checks, Vec<Recorded>),
 }
@@ -32,7 +33,7 @@ pub enum Finished {
 impl Finished {
     fn due(&self) -> Timestamp {
         match self {
-            Self::NotYet(due) => *due,
+            Self::NotYet(due, _) => *due,
             Self::Yes(checks, _) => checks.due,
         }
     }
@@ -51,38 +52,49 @@ pub struct Check {
     pub due: Timestamp,
 }
 
-/// Starts a check, unless it runs already.
+/// Starts a check, unless it runs already. One that is for another instant is given up.
 pub fn start(context: &Arc<Context>, key: Key, check: Check) {
-    let due = check.due;
+    let (due, own, of) = (check.due, context.clone(), key.clone());
+    begin(context, key, due, async move { make(&own, &of, &check).await });
+}
+
+type Made = (Verdict, Vec<Recorded>);
+
+fn begin(context: &Arc<Context>, key: Key, due: Timestamp, work: impl Future<Output = Made> + Send + 'static) {
     let mut checks = context.checks.lock();
     if checks.get(&key).is_some_and(|running| running.due() == due) {
         return;
     }
-    checks.insert(key.clone(), Finished::NotYet(due));
-    drop(checks);
-    let context = context.clone();
-    tokio::spawn(async move {
-        let started = Instant::now();
-        let Check {
-            canary, state, pods, ..
-        } = check;
-        let refused = rollout_hooks(&context, &canary, &state).await;
-        let measured = match refused {
-            Some(_) => Vec::new(),
-            // Hooks take their time: what is looked at ends when it is asked for.
-            None => measure(&context, &canary, scope(pods, &state, Timestamp::now())).await,
-        };
-        show(&context, &key, &canary, &measured, started.elapsed());
-        let recorded = measured.iter().map(|one| record(one, &canary)).collect();
-        let verdict = refused.map_or_else(|| verdict(&measured), Verdict::Fail);
-        let mut checks = context.checks.lock();
-        // A check of another due time has taken the place: nobody waits for this one any more.
-        if checks.get(&key).is_some_and(|running| running.due() == due) {
-            checks.insert(key.clone(), Finished::Yes(Checks { due, verdict }, recorded));
-            drop(checks);
-            context.queue.send(key);
-        }
-    });
+    // It cannot end before it is noted here: the end needs the lock.
+    let task = Task::of(&tokio::spawn(run(context.clone(), key.clone(), due, work)));
+    checks.insert(key, Finished::NotYet(due, task));
+}
+
+async fn run(context: Arc<Context>, key: Key, due: Timestamp, work: impl Future<Output = Made>) {
+    let made = context.caught(&key, "a check", work).await;
+    // The next check is an interval later, and failed ones are counted.
+    let (verdict, recorded) = made.unwrap_or_else(|why| (Verdict::Error(why), Vec::new()));
+    let mut checks = context.checks.lock();
+    // A check of another due time has taken the place: nobody waits for this one any more.
+    if checks.get(&key).is_some_and(|running| running.due() == due) {
+        checks.insert(key.clone(), Finished::Yes(Checks { due, verdict }, recorded));
+        drop(checks);
+        context.queue.send(key);
+    }
+}
+
+async fn make(context: &Context, key: &Key, check: &Check) -> (Verdict, Vec<Recorded>) {
+    let started = Instant::now();
+    let (canary, state) = (&check.canary, &check.state);
+    let refused = rollout_hooks(context, canary, state).await;
+    let measured = match refused {
+        Some(_) => Vec::new(),
+        // Hooks take their time: what is looked at ends when it is asked for.
+        None => measure(context, canary, scope(check.pods.clone(), state, Timestamp::now())).await,
+    };
+    show(context, key, canary, &measured, started.elapsed());
+    let recorded = measured.iter().map(|one| record(one, canary)).collect();
+    (refused.map_or_else(|| verdict(&measured), Verdict::Fail), recorded)
 }
 
 // A Canary that went away meanwhile has no gauges any more.
@@ -123,6 +135,7 @@ async fn measure(context: &Context, canary: &Canary, scope: Scope) -> Vec<Measur
         clients: &context.http,
         egress: &context.egress,
         resolver: context,
+        own_namespace_only: context.defaults.no_cross_namespace_refs,
         scope: &scope,
     })
     .await
@@ -138,6 +151,7 @@ fn verdict(measured: &[Measurement]) -> Verdict {
         Some(metrics::Verdict::Fail(message)) => Verdict::Fail(message.clone()),
         Some(metrics::Verdict::NoData(message)) => Verdict::NoData(message.clone()),
         Some(metrics::Verdict::Error(message)) => Verdict::Error(message.clone()),
+        Some(metrics::Verdict::Unsupported(message)) => Verdict::Unsupported(message.clone()),
     }
 }
 
@@ -154,7 +168,7 @@ fn record(one: &Measurement, canary: &Canary) -> Recorded {
         value: one.value.filter(|v| v.is_finite()).map(Number),
         threshold: one.threshold.clone(),
         failed: one.failed(),
-        iteration: before + 1,
+        iteration: before.saturating_add(1),
         canary_weight: status.canary_weight,
         message: one.message().map(str::to_owned),
         ..Recorded::default()
@@ -178,7 +192,8 @@ impl Resolver for Context {
             let secret = Api::<Secret>::namespaced(self.client.clone(), namespace)
                 .get(name)
                 .await;
-            let data = secret.map_err(|error| error.to_string())?.data.unwrap_or_default();
+            let error = |error: kube::Error| Foreign::of(&error.to_string()).to_string();
+            let data = secret.map_err(error)?.data.unwrap_or_default();
             Ok(data.into_iter().map(|(key, value)| (key, value.0)).collect())
         })
     }
@@ -187,6 +202,7 @@ impl Resolver for Context {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::context::fake;
 
     fn measured(verdicts: &[metrics::Verdict]) -> Vec<Measurement> {
         let one = |verdict: &metrics::Verdict| Measurement {
@@ -196,6 +212,61 @@ mod tests {
             verdict: verdict.clone(),
         };
         verdicts.iter().map(one).collect()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_check_that_panics_is_an_error_and_not_a_check_for_ever() {
+        let (context, mut told) = fake::context();
+        let key = fake::add(&context, "app");
+        begin(&context, key.clone(), at(1), async { panic!("unexpected {}", 7) });
+        let answer = || match context.checks.lock().get(&key) {
+            Some(Finished::Yes(checks, _)) => Some(checks.clone()),
+            _ => None,
+        };
+        while answer().is_none() {
+            tokio::task::yield_now().await;
+        }
+        let Verdict::Error(why) = answer().unwrap().verdict else {
+            panic!()
+        };
+        assert!(why.contains("Internal error in a check: unexpected 7"), "{why}");
+        assert_eq!(told.recv().await.unwrap().message, why);
+        assert!(context.metrics.render().contains("coalmine_panics_total 1\n"));
+    }
+
+    #[tokio::test]
+    async fn a_check_that_another_takes_the_place_of_is_given_up() {
+        let (context, _told) = fake::context();
+        let key = fake::add(&context, "app");
+        let (holds, given_up) = tokio::sync::oneshot::channel::<()>();
+        begin(&context, key.clone(), at(1), async move {
+            std::future::pending::<()>().await;
+            drop(holds);
+            unreachable!()
+        });
+        tokio::task::yield_now().await;
+        begin(&context, key.clone(), at(2), std::future::pending());
+        assert!(given_up.await.is_err(), "dropped with its task");
+        assert_eq!(context.checks.lock()[&key].due(), at(2));
+    }
+
+    #[test]
+    fn an_iteration_beyond_all_numbers_is_none() {
+        let measurement = Recorded {
+            iteration: i32::MAX,
+            ..Recorded::default()
+        };
+        let mut canary = Canary::new("app", Default::default());
+        canary.status = Some(crate::api::canary::CanaryStatus {
+            canary_analysis: Some(vec![measurement]),
+            ..Default::default()
+        });
+        let verdicts = measured(&[metrics::Verdict::Pass]);
+        assert_eq!(record(&verdicts[0], &canary).iteration, i32::MAX);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The ConfigMaps and Secrets of a pair: what is remembered of them, the revisions they are part of, and the copying.
 //!
-//! Data is never kept: a cached object is a checksum and what must be known besides. It is read when it is copied, and
-//! compared with the checksum that was verified.
+//! Data is never kept. What is watched is metadata; of those that pods name, the data is read once per version, and a
+//! checksum and what must be known besides is remembered. It is read again when it is copied, and compared with the
+//! checksum that was verified.
 
 use super::{
     cache::{Cache, Kind},
@@ -20,13 +21,15 @@ use crate::{
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Member of a cached config: its checksum.
-pub const CHECKSUM: &str = "checksum";
+/// Member of a config that was read: its checksum.
+const CHECKSUM: &str = "checksum";
+/// The same: how many bytes of data it has.
+const SIZE: &str = "size";
 
 /// Checksums by reference.
 pub type Tracked = BTreeMap<Reference, String>;
 
-/// What the cache keeps of a ConfigMap or Secret.
+/// What the cache keeps of a ConfigMap or Secret, which it knows by its metadata.
 pub fn summary(object: &Value) -> Value {
     let meta = |field: &str| object.pointer(&format!("/metadata/{field}")).cloned();
     let tracking = object
@@ -40,10 +43,30 @@ pub fn summary(object: &Value) -> Value {
             "resourceVersion": meta("resourceVersion"), "ownerReferences": meta("ownerReferences"),
             "annotations": annotations,
         },
-        "type": object.get("type"),
-        "immutable": object.get("immutable"),
-        CHECKSUM: configs::checksum(object),
     })
+}
+
+/// What is remembered of one that was read.
+pub fn digest(object: &Value) -> Value {
+    let mut digest = summary(object);
+    if let Some(members) = digest.as_object_mut() {
+        for member in ["type", "immutable"] {
+            members.insert(member.to_owned(), object.get(member).cloned().unwrap_or_default());
+        }
+        members.insert(CHECKSUM.to_owned(), configs::checksum(object).into());
+        members.insert(SIZE.to_owned(), configs::size(object).into());
+    }
+    digest
+}
+
+/// The configs that pods of a template read, of the kinds that are tracked, and primary's copies of them: as many as are
+/// looked at.
+pub fn named(template: &Value, kinds: &[ConfigKind]) -> Vec<Reference> {
+    let of_kinds = references(template).into_keys().filter(|one| kinds.contains(&one.kind));
+    of_kinds
+        .take(configs::MOST)
+        .flat_map(|reference| [reference.copy(), reference])
+        .collect()
 }
 
 /// The cache's kind of a config.
@@ -72,6 +95,8 @@ pub struct Survey {
     pub tracked: Tracked,
     /// Those they cannot do without and that do not exist.
     pub missing: Vec<Reference>,
+    /// Those that are not tracked because they are too many, or too large together.
+    pub shared: Vec<Reference>,
 }
 
 /// The configs that the templates of one pair name, and their copies, as far as they exist.
@@ -92,17 +117,12 @@ impl Configs {
         kinds: Vec<ConfigKind>,
         templates: impl Iterator<Item = &'a Value>,
     ) -> Self {
-        let named: BTreeSet<Reference> = templates
-            .flat_map(|template| references(template).into_keys())
-            .collect();
-        let with_copies = named.into_iter().flat_map(|reference| [reference.copy(), reference]);
-        let objects = with_copies
-            .filter(|reference| kinds.contains(&reference.kind))
-            .filter_map(|reference| {
-                let object = cache.get(kind_of(reference.kind), namespace, &reference.name)?;
-                Some((reference, object))
-            })
-            .collect();
+        let named: BTreeSet<Reference> = templates.flat_map(|template| named(template, &kinds)).collect();
+        let read = |reference: Reference| {
+            let object = cache.read(kind_of(reference.kind), namespace, &reference.name)?;
+            Some((reference, object))
+        };
+        let objects = named.into_iter().filter_map(read).collect();
         Self {
             kinds,
             objects,
@@ -140,10 +160,21 @@ impl Configs {
         let mut named = references(template);
         named.retain(|reference, _| self.kinds.contains(&reference.kind));
         let mut tracked = Tracked::new();
-        let mut missing = Vec::new();
-        for (reference, optional) in &named {
+        let (mut missing, mut shared) = (Vec::new(), Vec::new());
+        let mut bytes = 0_usize;
+        for (number, (reference, optional)) in named.iter().enumerate() {
+            if number >= configs::MOST {
+                shared.push(reference.clone());
+                continue;
+            }
             match read(reference) {
                 Some(object) if configs::is_tracked(object) => {
+                    let more = bytes.saturating_add(size_of(object));
+                    if more > configs::MOST_BYTES {
+                        shared.push(reference.clone());
+                        continue;
+                    }
+                    bytes = more;
                     tracked.insert(reference.clone(), checksum_of(object).to_owned());
                 }
                 None if !optional => missing.push(reference.clone()),
@@ -154,6 +185,7 @@ impl Configs {
             revision: revision_of(&template_hash(template), &named, &tracked, &self.kinds),
             tracked,
             missing,
+            shared,
         }
     }
 
@@ -183,6 +215,11 @@ impl Configs {
 /// The checksum of a cached config.
 pub fn checksum_of(object: &Value) -> &str {
     text(object, "/checksum")
+}
+
+fn size_of(object: &Value) -> usize {
+    let size = object.get(SIZE).and_then(Value::as_u64).unwrap_or_default();
+    usize::try_from(size).unwrap_or(usize::MAX)
 }
 
 /// Writes into `next` what its revisions' pods read: `trackedConfigs` of the revision last applied, and what was promoted.
@@ -250,7 +287,7 @@ impl Configs {
                 ConfigKind::ConfigMap
             };
             let name = text(object, "/metadata/name").to_owned();
-            (Reference { kind, name }, summary(object))
+            (Reference { kind, name }, digest(object))
         });
         Self {
             kinds: ConfigKind::ALL.to_vec(),

@@ -3,10 +3,12 @@
 use super::{
     advice::Advice,
     alert::Alerts,
-    announce::Message,
+    announce::{Listening, Message},
     cache::{Cache, Change, Kind},
     checks::Finished,
     configs::reference_of,
+    elsewhere::Elsewhere,
+    enrol::Scope,
     failures::Failures,
     gauges::Gauges,
     hooks::Slots,
@@ -14,25 +16,37 @@ use super::{
     lanes::Lanes,
     live::{annotation, text},
     made::Primaries,
+    pods::Owners,
+    pointing,
     queue::{Key, Sender},
     served::Served,
     sweep::is_generated,
     timers::Timers,
-    written::Written,
+    written::{Statuses, Written},
 };
 use crate::{
-    api::{Canary, CanaryPolicy, MetricTemplate, labels, policy::DEFAULT_POLICY},
+    api::{
+        Canary, CanaryPolicy, MetricTemplate,
+        canary::conditions::{NOT_RELEASED, READY},
+        labels,
+        policy::DEFAULT_POLICY,
+    },
     hooks::Caller,
+    orders::Standing,
     outbound::{Clients, Egress},
     plan::{
-        Defaults, Workload,
+        Blueprint, Defaults, Workload,
         configs::Reference,
         effective::{Around, effective},
+        pairing::{self, Claim, Surroundings},
     },
     telemetry::{Metrics, Recorder},
 };
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::{
+    core::v1::{Namespace, PersistentVolumeClaim},
+    networking::v1::NetworkPolicy,
+};
 use kube::{
     Client, Resource, ResourceExt,
     runtime::reflector::{ObjectRef, Store},
@@ -40,10 +54,11 @@ use kube::{
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
+use tokio::sync::{mpsc::UnboundedSender, watch};
 
 /// Shared by all steps.
 pub struct Context {
@@ -59,10 +74,16 @@ pub struct Context {
     pub policies: Store<CanaryPolicy>,
     /// All MetricTemplates.
     pub templates: Store<MetricTemplate>,
+    /// All PersistentVolumeClaims, which may keep an app from being paired.
+    pub claims: Store<PersistentVolumeClaim>,
+    /// All NetworkPolicies, which may too.
+    pub network_policies: Store<NetworkPolicy>,
     /// All namespaces.
     pub namespaces: Store<Namespace>,
     /// Kinds that not every cluster has.
     pub served: Served,
+    /// What an admin ordered.
+    pub standing: watch::Receiver<Standing>,
     /// What flags decide.
     pub defaults: Defaults,
     /// `--enable-config-tracking`.
@@ -79,6 +100,8 @@ pub struct Context {
     pub caller: Caller,
     /// Hooks that are being asked, and what they answered.
     pub hooks: Mutex<HashMap<Key, Slots>>,
+    /// The event hooks of Canaries that something was heard of.
+    pub listening: Listening,
     /// Who hears the events of which Canary.
     pub listeners: Lanes<Key, Message>,
     /// Alerts.
@@ -92,7 +115,7 @@ pub struct Context {
     /// Checks that are running, or whose answer waits for its step.
     pub checks: Mutex<HashMap<Key, Finished>>,
     /// The version of the status we wrote last; a cache that has an older one would repeat a step.
-    pub written: Mutex<HashMap<Key, u64>>,
+    pub written: Statuses,
     /// What else lives in the namespaces of Canaries.
     pub advice: Advice,
     /// What need not be recorded of waits.
@@ -101,12 +124,22 @@ pub struct Context {
     pub objects_written: Written,
     /// Errors of steps that keep coming.
     pub failures: Failures,
+    /// Errors of passes that keep coming, by namespace and Deployment.
+    pub unmade: Failures,
+    /// Asks for passes.
+    pub passes: UnboundedSender<(String, Scope)>,
+    /// Whose pods those with long names are.
+    pub pod_owners: Owners,
     /// What primaries were made.
     pub primaries: Primaries,
     /// Since when the target of a Canary is missed.
     pub missed: Mutex<HashMap<Key, Timestamp>>,
     /// Until when the Deployments of a namespace that was just labelled are left to whoever labelled it.
     pub just_labelled: Mutex<HashMap<String, Instant>>,
+    /// What each Canary said last of Services that it cannot share.
+    pub shared: Mutex<HashMap<Key, String>>,
+    /// Routes that lead from one namespace into another.
+    pub elsewhere: Elsewhere,
     /// Why which Deployment (by namespace and name) of which uid was last said not to be enrolled.
     pub unenrolled: Mutex<HashMap<Key, (String, String)>>,
 }
@@ -122,6 +155,16 @@ impl Context {
         self.namespaces
             .get(&ObjectRef::new(namespace))
             .is_some_and(|ns| is_enabled(&ns))
+    }
+
+    /// Whether the apps of the namespace are to be given back, whatever its label says.
+    pub fn leaves(&self, namespace: &str) -> bool {
+        self.standing.borrow().leaves(namespace)
+    }
+
+    /// Whether Deployments of the namespace are taken in.
+    pub fn enrols(&self, namespace: &str) -> bool {
+        self.enabled(namespace) && !self.leaves(namespace)
     }
 
     /// Whether what lives in the namespace may be taken over by now.
@@ -185,7 +228,8 @@ impl Context {
         Arc::new(all.canary)
     }
 
-    fn target(&self, canary: &Canary) -> Option<Value> {
+    /// The target of a Canary.
+    pub fn target(&self, canary: &Canary) -> Option<Value> {
         let kind = Kind::of(Workload::parse(&canary.spec.target_ref.kind)?);
         self.cache.get(kind, canary.namespace_name(), canary.target_name())
     }
@@ -200,6 +244,11 @@ impl Context {
         self.named(namespace, self.index.of_deployment(namespace, deployment))
     }
 
+    /// Whether a Deployment of the namespace could not be enrolled.
+    pub fn holds_unenrolled(&self, namespace: &str) -> bool {
+        self.unenrolled.lock().keys().any(|(of, _)| of == namespace)
+    }
+
     fn named(&self, namespace: &str, names: Vec<String>) -> Vec<Arc<Canary>> {
         names
             .into_iter()
@@ -207,14 +256,78 @@ impl Context {
             .collect()
     }
 
+    /// The claims that the pods of a workload mount.
+    pub fn claims_of(&self, namespace: &str, target: &Value) -> BTreeMap<String, Claim> {
+        let claim = |name: String| {
+            let found = self.claims.get(&ObjectRef::new(&name).within(namespace));
+            let found = found.and_then(|claim| serde_json::to_value(claim.as_ref()).ok());
+            (name, found.map_or(Claim::Missing, |claim| Claim::of(&claim)))
+        };
+        pairing::claims(target).into_iter().map(claim).collect()
+    }
+
+    /// What is around a Deployment that is to be paired.
+    pub fn surroundings(&self, target: &Value, pair: &Blueprint) -> Surroundings {
+        let namespace = pair.namespace.as_str();
+        let policies = self.network_policies.state().into_iter();
+        let names = pair.names.iter().flat_map(|names| [&names.primary, &names.canary]);
+        let labels = self.namespaces.get(&ObjectRef::new(namespace));
+        let labels = labels.map(|namespace| namespace.labels().clone()).unwrap_or_default();
+        Surroundings {
+            claims: self.claims_of(namespace, target),
+            policies: policies
+                .filter_map(|policy| serde_json::to_value(policy.as_ref()).ok())
+                .collect(),
+            namespace_labels: labels.into_iter().map(|(key, value)| (key, value.into())).collect(),
+            primary: self.cache.get(Kind::Deployment, namespace, &pair.primary_name()),
+            halves: names
+                .filter_map(|name| self.cache.get(Kind::Service, namespace, name))
+                .collect(),
+        }
+    }
+
+    /// Whether a Deployment there may be let in, or is to be left alone, once something around it changes.
+    pub fn waits_for_surroundings(&self, namespace: &str) -> bool {
+        let unenrolled = self.unenrolled.lock().keys().any(|(of, _)| of == namespace);
+        let building = |canary: &Arc<Canary>| canary.status.as_ref().is_none_or(|status| status.phase.is_building());
+        unenrolled || self.canaries_of(namespace).iter().any(building)
+    }
+
+    /// The text of the query of a MetricTemplate.
+    pub fn query(&self, namespace: &str, name: &str) -> Option<String> {
+        let template = self.templates.get(&ObjectRef::new(name).within(namespace))?;
+        Some(template.spec.query.clone())
+    }
+
+    /// The Canaries of a namespace whose target's revision, or the target, is not released because of what is around it.
+    pub fn waiting_for_surroundings(&self, namespace: &str) -> impl Iterator<Item = Key> {
+        let waits = |canary: &Arc<Canary>| {
+            let ready = canary.status.as_ref().and_then(|status| status.condition(READY));
+            ready.is_some_and(|ready| ready.reason == NOT_RELEASED)
+        };
+        let all = self.canaries_of(namespace).into_iter().filter(waits);
+        all.map(|canary| key(&canary))
+    }
+
+    /// Asks for a pass over one Deployment in a while.
+    pub fn pass_again(&self, namespace: &str, scope: Scope, pause: Duration) {
+        let (passes, namespace) = (self.passes.clone(), namespace.to_owned());
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            // Nobody hears it when the work is over.
+            drop(passes.send((namespace, scope)));
+        });
+    }
+
     /// Asks for a step of every Canary that a change of the object of this name concerns.
     pub fn concern(&self, change: &Change, name: &str) {
-        let concerned = match reference_of(change.kind, name) {
+        let mut concerned = match reference_of(change.kind, name) {
             Some(config) => self.readers(&change.namespace, &config),
             None => self
                 .index
                 .concerned(change.kind, &change.namespace, name, &change.ties()),
         };
+        concerned.extend(pointing::followed(self, change, name));
         for canary in concerned {
             self.queue.send((change.namespace.clone(), canary));
         }
@@ -258,6 +371,9 @@ pub fn is_enabled(namespace: &Namespace) -> bool {
         .and_then(|l| l.get(labels::ENABLED))
         .is_some_and(|v| v == labels::TRUE)
 }
+
+#[cfg(test)]
+pub mod fake;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! The copying itself: data goes from the original to primary's copy, and is what was verified, or nothing is written.
 
-use super::configs::kind_of;
+use super::{configs::kind_of, reading};
 use crate::{
     api::labels::FIELD_MANAGER,
     plan::configs::{self, Reference},
@@ -30,18 +30,22 @@ pub struct Copy {
 }
 
 /// Makes all of them. All originals are read and compared before the first copy is written: either every copy gets what was
-/// verified, or none is touched, and the error is [stale](super::write::is_stale).
+/// verified, or none is touched, and the error is [stale](super::write::Cause::Stale). Together they have at most
+/// [`configs::MOST_BYTES`].
 pub async fn make(client: &Client, copies: &[Copy]) -> Result<(), kube::Error> {
-    let mut objects = Vec::new();
+    let _turn = reading::turn().await;
+    let mut texts = Vec::new();
     for copy in copies {
-        let api = api(client, copy);
-        let original = serde_json::to_value(api.get_opt(&copy.of.name).await?).unwrap_or_default();
-        if original.is_null() || configs::checksum(&original) != copy.checksum {
+        let text = reading::text(client, &copy.namespace, &copy.of).await?;
+        let text = text.ok_or_else(|| stale(&copy.of))?;
+        if configs::checksum(&parsed(&text)?) != copy.checksum {
             return Err(stale(&copy.of));
         }
-        objects.push(configs::copy(&original, &copy.of, &copy.owners(), &copy.label_prefixes));
+        texts.push(text);
     }
-    for (copy, object) in copies.iter().zip(objects) {
+    for (copy, text) in copies.iter().zip(texts) {
+        let object = configs::copy(&parsed(&text)?, &copy.of, &copy.owners(), &copy.label_prefixes);
+        drop(text);
         copy.store(client, object).await?;
     }
     Ok(())
@@ -107,6 +111,10 @@ impl Copy {
         let kind = |of: &Value| of.get("type").filter(|kind| !kind.is_null()).cloned();
         frozen || kind(existing) != kind(object)
     }
+}
+
+fn parsed(text: &str) -> Result<Value, kube::Error> {
+    serde_json::from_str(text).map_err(kube::Error::SerdeError)
 }
 
 fn typed(object: Value) -> Result<DynamicObject, kube::Error> {

@@ -4,23 +4,29 @@
 //! of its own: a stage wants it only when its traffic is known to have left.
 
 mod autoscaler;
+mod budgets;
 mod configs;
 mod dismantle;
+mod followers;
 mod history;
 mod owners;
 mod primary;
 mod routes;
 mod services;
 mod target;
+mod widowed;
+
+pub use widowed::widowed;
 
 use super::{
     cache::Kind,
     live::{Live, is_a_canarys, is_owned_by, label, text},
+    pointing::is_a_rivals,
     write::Write,
 };
 use crate::{
-    analysis::{Dismantle, Observation, World},
-    api::labels,
+    analysis::{Dismantle, Observation, Primary, World},
+    api::labels::{self, TargetState},
     plan::{Blueprint, Selector, configs::Reference},
 };
 use serde_json::{Map, Value, json};
@@ -30,10 +36,20 @@ use serde_json::{Map, Value, json};
 pub enum Conflict {
     /// An object of that kind and name exists and is not ours.
     Name(&'static str, String),
+    /// The Service of the apex's name points at nobody's pods of this pair.
+    Apex(String),
     /// No stored object remembers the template of this revision.
     LostRevision(String),
     /// A config whose data is to be copied is gone, or has other data by now.
     LostConfig(Reference),
+}
+
+impl Conflict {
+    /// Whether there is no primary, or no way to it, without what is in the way.
+    pub fn keeps_from_building(&self) -> bool {
+        let beside = ["HTTPRoute", "HorizontalPodAutoscaler", "ScaledObject"];
+        !matches!(self, Self::Name(kind, _) if beside.contains(kind))
+    }
 }
 
 /// Everything a difference is made from.
@@ -56,8 +72,18 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
     if world.dismantle == Dismantle::Everything {
         pair.resumed(&mut writes);
         pair.dismantle(&mut writes);
+        pair.dismantle_budgets(&mut writes);
         pair.retired_twins(world, &mut writes);
+        pair.given_back_last(&mut writes);
         return (writes, conflicts);
+    }
+    // What two would write in turn, for ever, neither of them does.
+    if let Some(conflict) = pair.contested(world) {
+        // The target is nobody else's: what was held of it is given back all the same.
+        if world.apex.is_none() && world.target_state == Some(TargetState::Hot) {
+            pair.target(world, &mut writes);
+        }
+        return (writes, vec![conflict]);
     }
     pair.target_scaler(world, &mut writes);
     pair.target(world, &mut writes);
@@ -76,14 +102,24 @@ pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) 
     }
     pair.apex(world, &mut writes, &mut conflicts);
     pair.routes(world, &mut writes, &mut conflicts);
+    pair.followers(world, &mut writes);
     pair.retired_twins(world, &mut writes);
     if world.primary.is_some() {
         pair.unblocked(&mut writes);
+        pair.budgets(&mut writes);
     }
+    pair.followers_halves(world, &mut writes, &mut conflicts);
     (writes, conflicts)
 }
 
 impl Pair<'_> {
+    // Whether what users call is made where it is missing: what a policy named, once primary can answer.
+    fn may_be_called(&self) -> bool {
+        let answers =
+            |primary: &Primary| primary.rollout.is_ready() && (primary.replicas == 0 || primary.endpoints != Some(0));
+        !self.blueprint.names_by_policy() || self.seen.primary.as_ref().is_some_and(answers)
+    }
+
     // What the target and primary are.
     fn kind(&self) -> Kind {
         Kind::of(self.blueprint.workload)
@@ -94,6 +130,9 @@ impl Pair<'_> {
     fn is_ours(&self, object: &Value) -> bool {
         // The collector takes the Canary from the owners of what the target owns too.
         let targets = self.blueprint.target_uid.as_deref();
+        if is_a_rivals(object, &self.live.rivals) {
+            return false;
+        }
         label(object, labels::GENERATED).is_some()
             || is_a_canarys(object)
             || targets.is_some_and(|uid| is_owned_by(object, uid))
@@ -146,4 +185,4 @@ fn contains(live: &Value, wanted: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -6,16 +6,22 @@
 use super::{
     cache::{Change, Kind},
     context::Context,
+    free,
     live::{label, text},
+    pointing,
+    queue::Key,
     sweep::{self, is_generated},
     ties::USERS,
+    write::Cause,
 };
 use crate::{
-    api::{Canary, CanaryPolicy, CanarySpec, canary::Phase, labels},
+    api::{Canary, CanaryPolicy, CanarySpec, labels},
+    foreign::{SAID, cut},
     metrics::Severity,
     plan::{
-        autoscaler,
-        generate::{self, NotEnrolled},
+        self, Selector, autoscaler,
+        generate::{self, Known, NotEnrolled},
+        pairing, requests,
     },
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
@@ -76,13 +82,27 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
     match change.kind {
         Kind::Deployment => {
             let gone = !context.cache.has(Kind::Deployment, &change.namespace, name);
-            (gone || differs(&DEPLOYMENT)).then(|| Scope::one(name))
+            // Those that could not be enrolled because of it.
+            if gone && context.holds_unenrolled(&change.namespace) {
+                return Some(Scope::All);
+            }
+            // Somebody's own that has the name of a primary keeps another from being paired, and so does one that came to
+            // stand behind the same Service.
+            if !gone && !differs(&DEPLOYMENT) {
+                return None;
+            }
+            let names = [Some(name), name.strip_suffix("-primary")];
+            let names = names.into_iter().flatten().map(str::to_owned);
+            Some(Scope::Some(
+                names.chain(pointing::concerned(context, change, name)).collect(),
+            ))
         }
         // What we made ourselves says nothing about what the user has.
         Kind::Service | Kind::HttpRoute if generated(object) && change.before.as_ref().is_none_or(generated) => None,
         Kind::Service | Kind::HttpRoute => {
             let gone = !context.cache.has(change.kind, &change.namespace, name);
-            (gone || differs(&["/spec", "/metadata/labels", "/metadata/annotations"])).then_some(Scope::All)
+            let says = gone || differs(&["/spec", "/metadata/labels", "/metadata/annotations"]);
+            says.then(|| Scope::Some(spoken_of(context, change, name)))
         }
         // It becomes the Canary's, or ceases to be; what owns another Canary's twin is that Canary.
         Kind::HorizontalPodAutoscaler | Kind::ScaledObject => {
@@ -91,15 +111,35 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
             let names = change.before.iter().chain([object]).map(scaled).collect();
             (gone || differs(&["/spec/scaleTargetRef"])).then_some(Scope::Some(names))
         }
+        // Whoever shares a Service with it, or no longer does.
+        Kind::StatefulSet | Kind::DaemonSet => {
+            let gone = !context.cache.has(change.kind, &change.namespace, name);
+            (gone || differs(&[POD_LABELS])).then(|| Scope::Some(pointing::concerned(context, change, name)))
+        }
         Kind::ReplicaSet
-        | Kind::DaemonSet
         | Kind::ControllerRevision
         | Kind::EndpointSlice
+        | Kind::PodDisruptionBudget
         | Kind::ConfigMap
         | Kind::Secret => None,
     }
 }
 
+// The Deployments that a Service or route says something of: those behind it, and those that need its name.
+fn spoken_of(context: &Context, change: &Change, name: &str) -> BTreeSet<String> {
+    let half = [name.strip_suffix("-primary"), name.strip_suffix("-canary")];
+    let led = change
+        .ties()
+        .into_iter()
+        .filter(|word| !word.contains('=') && *word != USERS);
+    let named = half.into_iter().flatten().chain([name]).map(str::to_owned);
+    named
+        .chain(led)
+        .chain(pointing::concerned(context, change, name))
+        .collect()
+}
+
+const POD_LABELS: &str = "/spec/template/metadata/labels";
 /// What of a Deployment decides about its Canary; its status does not.
 const DEPLOYMENT: [&str; 5] = [
     "/metadata/generation",
@@ -124,15 +164,19 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
             .collect(),
     };
     let generated = || canaries.iter().filter(|canary| is_generated(canary));
-    if !context.enabled(namespace) {
+    if !context.enrols(namespace) {
+        context.unenrolled.lock().retain(|(of, _), _| of != namespace);
         for canary in generated() {
             leave(context, canary).await;
         }
-        return;
+        return free::unclaimed(context, namespace).await;
     }
     forget_gone(context, namespace, scope);
-    let targets = match scope {
-        Scope::All => context.cache.list(Kind::Deployment, namespace),
+    let targets: Vec<Value> = match scope {
+        Scope::All => {
+            let lack = |target: &Value| lacks(context, namespace, target).is_some();
+            context.cache.list(Kind::Deployment, namespace).filter(lack).collect()
+        }
         Scope::Some(names) => names
             .iter()
             .filter_map(|name| context.cache.get(Kind::Deployment, namespace, name))
@@ -143,19 +187,12 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
         .filter_map(|target| Some((target, lacks(context, namespace, target)?)))
         .collect();
     if !lacking.is_empty() {
-        let users = |kind| context.cache.tied(kind, namespace, USERS);
-        let (services, routes) = (users(Kind::Service), users(Kind::HttpRoute));
         let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject]
-            .map(|kind| context.cache.list(kind, namespace))
+            .map(|kind| context.cache.list(kind, namespace).collect::<Vec<_>>())
             .concat();
-        let around = Around {
-            services: &services,
-            routes: &routes,
-            scalers: &scalers,
-        };
         let mut made: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(lacking.len());
         for (target, known) in &lacking {
-            made.push(make(context, namespace, target, known.as_deref(), around).boxed());
+            made.push(make(context, namespace, target, known.as_deref(), &scalers).boxed());
         }
         futures::stream::iter(made)
             .buffer_unordered(AT_ONCE)
@@ -169,6 +206,7 @@ fn forget_gone(context: &Context, namespace: &str, scope: &Scope) {
     let gone = |name: &str| scope.holds(name) && !context.cache.has(Kind::Deployment, namespace, name);
     let mut told = context.unenrolled.lock();
     told.retain(|(of, name), _| of != namespace || !gone(name));
+    context.unmade.forget_if(|(of, name)| of == namespace && gone(name));
 }
 
 // Whether the Deployment may need a Canary made, or the one it has brought in line with its policy.
@@ -213,7 +251,7 @@ fn named_policy(target: &Value) -> Option<&str> {
 // A generated Canary follows the user's Services, routes and policy, but never while a revision is under way.
 fn follows(canary: &Canary) -> bool {
     let phase = canary.status.as_ref().map(|status| status.phase).unwrap_or_default();
-    is_generated(canary) && (phase.at_rest() || matches!(phase, Phase::Unset | Phase::Initializing))
+    is_generated(canary) && (phase.at_rest() || phase.is_building())
 }
 
 // The schema fills these in when a Canary is stored; what we render leaves them out.
@@ -232,38 +270,54 @@ fn undefaulted(mut spec: CanarySpec) -> CanarySpec {
     spec
 }
 
-// What else the namespace holds that was not generated.
-#[derive(Clone, Copy)]
-struct Around<'a> {
-    services: &'a [Value],
-    routes: &'a [Value],
-    scalers: &'a [Value],
-}
-
-async fn make(context: &Context, namespace: &str, target: &Value, known: Option<&Canary>, around: Around<'_>) {
+async fn make(context: &Context, namespace: &str, target: &Value, known: Option<&Canary>, scalers: &[Value]) {
     let Some(policy) = context.policy(namespace, named_policy(target)) else {
         return;
     };
     // The route we generated for it counts as well.
     let own = known.map(Canary::service_names).into_iter().flatten();
-    let own: Vec<Value> = own
-        .flat_map(|service| context.cache.tied(Kind::HttpRoute, namespace, &service))
-        .collect();
-    let routes: Vec<&Value> = around.routes.iter().chain(&own).collect();
+    let own = own.flat_map(|service| context.cache.tied(Kind::HttpRoute, namespace, &service));
+    let service = known.map(Canary::service_name);
+    let names: Vec<&str> = service.into_iter().chain([text(target, "/metadata/name")]).collect();
     let primary = known.and_then(|_| context.cache.get(Kind::Deployment, namespace, &primary_name(target)));
     let promoted = generate::as_promoted(target, primary.as_ref(), &context.defaults.selector_labels);
-    let says = known.and_then(|known| known.spec.service.as_ref());
-    let mut canary = match generate::canary(&promoted, &policy, around.services, &routes, says) {
+    let (services, mut routes) = pointing::around(&context.cache, &promoted, &names);
+    routes.extend(own.filter(plan::pointing::is_generated));
+    let key = (namespace.to_owned(), text(target, "/metadata/name").to_owned());
+    let built = known.is_some_and(is_built);
+    let says = Known {
+        service: known.and_then(|known| known.spec.service.as_ref()),
+        built,
+    };
+    let (workloads, elsewhere) = (
+        pointing::beside(&context.cache, &promoted, &services),
+        context.elsewhere.leading_to(namespace),
+    );
+    let seen = generate::Around {
+        services: &services,
+        routes: &routes,
+        workloads: &workloads,
+        elsewhere: &elsewhere,
+        requests: &requests::by_template(&policy.spec, namespace, |of, name| context.query(of, name)),
+    };
+    let rendered = generate::canary(&promoted, &policy, seen, says);
+    let mut canary = match rendered.and_then(|canary| beside(context, &promoted, canary, built)) {
         Ok(canary) => canary,
         Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
-        Err(why) => {
-            return tell(context, target, &why.to_string());
-        }
+        Err(why) => return refuse(context, target, known, &why.to_string()).await,
     };
-    canary.spec.autoscaler_ref = autoscaler::reference(canary.target_name(), around.scalers);
+    match generate::unmoved(&canary, &elsewhere) {
+        Some(line) => tell(context, target, &line),
+        None => drop(context.unenrolled.lock().remove(&key)),
+    }
+    if context.unmade.rests(&key) {
+        return;
+    }
+    canary.spec.autoscaler_ref = autoscaler::reference(canary.target_name(), scalers);
     let known = context.canary(&(namespace.to_owned(), canary.name_any()));
     if known.as_ref().is_some_and(|known| !is_generated(known)) {
-        return tell(context, target, "a Canary of its name is for another target");
+        let why = "Not released as a canary: a Canary of its name is for another target";
+        return tell(context, target, why);
     }
     let api = Api::<Canary>::namespaced(context.client.clone(), namespace);
     let written = match known {
@@ -283,9 +337,61 @@ async fn make(context: &Context, namespace: &str, target: &Value, known: Option<
             }
         },
     };
-    if let Err(error) = written {
-        tracing::warn!(namespace, %error, "a Canary could not be generated");
+    match written {
+        Ok(_) => {
+            context.unmade.forget(&key);
+        }
+        Err(error) => not_made(context, target, &key, &error).await,
     }
+}
+
+// What is paired already stays so, whatever came to be around it; it is told of when it is released.
+fn beside(context: &Context, target: &Value, canary: Canary, built: bool) -> Result<Canary, NotEnrolled> {
+    if built {
+        return Ok(canary);
+    }
+    let refused = |why: &dyn ToString| NotEnrolled::CannotBePaired(why.to_string());
+    let pair = plan::blueprint(&canary, &context.defaults).map_err(|why| refused(&why))?;
+    let selector = Selector::of(target, &context.defaults.selector_labels).map_err(|why| refused(&why))?;
+    pairing::check(target, &selector, &pair, &context.surroundings(target, &pair))?;
+    Ok(canary)
+}
+
+// It is told why, and what was held of it before that was known is given back.
+async fn refuse(context: &Context, target: &Value, known: Option<&Canary>, why: &str) {
+    tell(context, target, &format!("Not released as a canary: {why}"));
+    match known {
+        Some(known) if is_built(known) => {}
+        Some(known) => leave(context, known).await,
+        None => free::one(context, Kind::Deployment, target).await,
+    }
+}
+
+// Nothing that is held may wait for a Canary that the cluster does not know, or does not take.
+async fn not_made(context: &Context, target: &Value, key: &Key, error: &kube::Error) {
+    tracing::warn!(namespace = key.0, %error, "a Canary could not be generated");
+    let (pause, _) = context.unmade.note(key, &error.to_string());
+    context.pass_again(&key.0, Scope::one(&key.1), pause);
+    if let (Cause::Refused, kube::Error::Api(status)) | (Cause::Stale, kube::Error::Api(status)) =
+        (Cause::of(error), error)
+        && status.code != 409
+    {
+        tell(
+            context,
+            target,
+            &format!(
+                "Not released as a canary: the API server refuses its Canary: {}",
+                status.message
+            ),
+        );
+        free::one(context, Kind::Deployment, target).await;
+    }
+}
+
+// Whether its pair serves, or did.
+fn is_built(canary: &Canary) -> bool {
+    let phase = canary.status.as_ref().map(|status| status.phase).unwrap_or_default();
+    !phase.is_building()
 }
 
 /// The known Canary as it is to be by what was `rendered` now; nothing when it is so already.
@@ -314,17 +420,28 @@ fn tell(context: &Context, target: &Value, why: &str) {
         return;
     };
     let key = (target.namespace().unwrap_or_default(), target.name_any());
-    let told = (target.uid().unwrap_or_default(), why.to_owned());
+    let told = (target.uid().unwrap_or_default(), cut(why, SAID));
     if context.unenrolled.lock().insert(key, told.clone()) == Some(told) {
         return;
     }
-    let message = format!("Not released as a canary: {why}");
-    context.events.record(&target, Severity::Warning, message);
+    context.events.record(&target, Severity::Warning, why);
 }
 
 // By deletion: the finalizer makes it a plain Deployment again without a lost request.
 async fn leave(context: &Context, canary: &Canary) {
-    if let Err(error) = sweep::delete(context, canary).await {
-        tracing::warn!(canary = canary.full_name(), %error, "a generated Canary could not be deleted");
+    let key = (canary.namespace_name().to_owned(), canary.target_name().to_owned());
+    if context.unmade.rests(&key) {
+        return;
     }
+    let Err(error) = sweep::delete(context, canary).await else {
+        context.unmade.forget(&key);
+        return;
+    };
+    tracing::warn!(canary = canary.full_name(), %error, "a generated Canary could not be deleted");
+    let (pause, new) = context.unmade.note(&key, &error.to_string());
+    if new {
+        let message = format!("Cannot be deleted, although nothing wants it any more: {error}");
+        context.events.record(canary, Severity::Warning, message);
+    }
+    context.pass_again(&key.0, Scope::one(&key.1), pause);
 }

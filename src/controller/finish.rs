@@ -4,6 +4,7 @@ use super::{
     cache::Kind,
     context::{Context, key},
     live::{is_another_canarys, is_owned_by, label, text},
+    sweep,
     write::Write,
 };
 use crate::{
@@ -24,15 +25,22 @@ use serde_json::{Value, json};
 
 /// Gives every Canary its finalizer, and takes it off at once where nothing is to be given back: a namespace that goes
 /// away, or `revertOnDeletion: false`. `true` when there is nothing more to do for it, as for every Canary of a namespace
-/// that goes away: nothing can be made there any more.
+/// that goes away: nothing can be made there any more. One of a namespace that is told to be left gets none, and goes if we
+/// made it.
 pub async fn released_at_once(context: &Context, canary: &Canary) -> Result<bool, kube::Error> {
     let has = canary.finalizers().iter().any(|f| f == labels::FINALIZER);
     let terminating = context.terminating(canary.namespace_name());
     if canary.metadata.deletion_timestamp.is_none() {
-        if !has && !terminating {
+        let leaves = context.leaves(canary.namespace_name());
+        if leaves && sweep::is_generated(canary) {
+            sweep::delete(context, canary).await?;
+            return Ok(true);
+        }
+        if !has && !terminating && !leaves {
             add(context, canary).await?;
         }
-        return Ok(terminating);
+        let out = || is_out(canary, context.target(canary).as_ref());
+        return Ok(terminating || leaves && out());
     }
     if !has {
         return Ok(true);
@@ -47,6 +55,16 @@ pub async fn released_at_once(context: &Context, canary: &Canary) -> Result<bool
     Ok(false)
 }
 
+/// Whether a Canary that is to leave, but stays as an object, has nothing (more) to give back.
+pub fn is_out(canary: &Canary, target: Option<&Value>) -> bool {
+    let stage = canary.status.as_ref().and_then(|status| status.run.as_ref());
+    let stage = stage.map_or("", |run| run.stage.as_str());
+    let apart = stage.is_empty() || stage == Stage::Left.as_str();
+    let held = |target: &Value| label(target, labels::MANAGED).is_some();
+    let has = canary.finalizers().iter().any(|f| f == labels::FINALIZER);
+    !has && target.is_none_or(|target| apart && !held(target))
+}
+
 // What the target owns too would outlive the Canary, and so would a pause of ours, which nobody else would end.
 async fn collect(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
     let (namespace, owner) = (canary.namespace_name(), canary.metadata.uid.as_deref());
@@ -54,12 +72,12 @@ async fn collect(context: &Context, canary: &Canary) -> Result<(), kube::Error> 
     for kind in [workload, Kind::Service, Kind::ConfigMap, Kind::Secret] {
         let all = context.cache.list(kind, namespace);
         let own = |o: &&Value| owner.is_some_and(|uid| is_owned_by(o, uid)) && !is_another_canarys(o, owner);
-        for object in all.iter().filter(own) {
+        for object in all.filter(|object| own(&object)) {
             let gone = Write::Delete {
                 kind,
                 namespace: namespace.to_owned(),
-                name: text(object, "/metadata/name").to_owned(),
-                uid: text(object, "/metadata/uid").to_owned(),
+                name: text(&object, "/metadata/name").to_owned(),
+                uid: text(&object, "/metadata/uid").to_owned(),
             };
             gone.perform(&context.client).await?;
         }
@@ -96,6 +114,9 @@ pub async fn release(context: &Context, canary: &Canary) -> Result<(), kube::Err
         .filter(|f| !ours.contains(&f.as_str()))
         .cloned()
         .collect();
+    if rest.len() == canary.finalizers().len() {
+        return Ok(());
+    }
     match set(context, canary, &rest).await {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         other => other,
@@ -158,5 +179,49 @@ fn strategy(canary: &Canary) -> Strategy {
         AnalysisKind::Weighted => Strategy::Canary,
         AnalysisKind::AbTest => Strategy::AbTesting,
         AnalysisKind::BlueGreen => Strategy::BlueGreen,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canary(stage: &str, finalizer: bool) -> Canary {
+        let finalizers = if finalizer {
+            json!([labels::FINALIZER])
+        } else {
+            json!([])
+        };
+        serde_json::from_value(json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+            "metadata": {"name": "shop", "namespace": "web", "finalizers": finalizers},
+            "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}},
+            "status": {"phase": "", "run": {"stage": stage}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_canary_that_stays_is_out_when_nothing_of_its_pair_is_left() {
+        let held = json!({"metadata": {"labels": {labels::MANAGED: "true"}}});
+        let plain = json!({"metadata": {}});
+        for (stage, finalizer, target, out) in [
+            // Never taken up, or taken apart.
+            ("", false, Some(&plain), true),
+            ("Left", false, Some(&plain), true),
+            // The door held it, and no step has seen it: somebody has to let it go.
+            ("", false, Some(&held), false),
+            ("Rest", false, Some(&plain), false),
+            ("Left", true, Some(&plain), false),
+            // Nothing to give back to.
+            ("Rest", false, None, true),
+            ("Rest", true, None, false),
+        ] {
+            assert_eq!(
+                is_out(&canary(stage, finalizer), target),
+                out,
+                "{stage} {finalizer} {target:?}"
+            );
+        }
     }
 }

@@ -6,6 +6,11 @@ use crate::telemetry::Metrics;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 
+/// Most metrics of a Canary that have a gauge; more have values in its status only.
+const MOST: usize = 64;
+/// Longest name of a metric that has a gauge, in bytes.
+const LONGEST: usize = 256;
+
 /// What is shown of which Canary.
 #[derive(Debug, Default)]
 pub struct Gauges(Mutex<HashMap<Key, Shown>>);
@@ -34,11 +39,18 @@ impl Gauges {
         true
     }
 
-    /// Notes that the Canary's `metric` has a gauge; `false` when the Canary is gone, and it is to have none.
+    /// Notes that the Canary's `metric` has a gauge; `false` when it is to have none, because the Canary is gone, has too
+    /// many or the name is too long.
     pub fn measured(&self, key: &Key, metric: &str) -> bool {
         let mut all = self.0.lock();
-        let shown = all.get_mut(key);
-        shown.map(|shown| shown.metrics.insert(metric.to_owned())).is_some()
+        let Some(shown) = all.get_mut(key).filter(|_| metric.len() <= LONGEST) else {
+            return false;
+        };
+        if shown.metrics.len() >= MOST && !shown.metrics.contains(metric) {
+            return false;
+        }
+        shown.metrics.insert(metric.to_owned());
+        true
     }
 
     /// Takes the gauges of a Canary away that is gone; `left` are the Canaries of its namespace.
@@ -48,6 +60,12 @@ impl Gauges {
             shown.forget(metrics, &key.0, &all);
         }
         metrics.canaries(&key.0, left);
+    }
+
+    /// Whether nothing is shown.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
     }
 }
 
@@ -105,6 +123,19 @@ mod tests {
         // A check that ends now is of nobody.
         assert!(!gauges.measured(&key("web"), "errors"));
         gauges.forget(&metrics, &key("web"), 0);
+    }
+
+    #[test]
+    fn one_canary_shows_no_more_than_so_many_metrics_and_no_name_without_end() {
+        let (gauges, metrics) = (Gauges::default(), Metrics::new("1", "", StatusEncoding::Flagger));
+        gauges.begin(&metrics, &key("web"), "web");
+        let shown = (0..1000)
+            .filter(|n| gauges.measured(&key("web"), &n.to_string()))
+            .count();
+        assert_eq!(shown, MOST);
+        assert!(gauges.measured(&key("web"), "7"), "known");
+        gauges.begin(&metrics, &key("api"), "api");
+        assert!(!gauges.measured(&key("api"), &"x".repeat(LONGEST + 1)));
     }
 
     #[test]

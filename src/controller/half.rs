@@ -35,6 +35,18 @@ impl<'a> Half<'a> {
         }
     }
 
+    /// Whether it has a pod, of whatever revision and however ready, or is to have none.
+    pub fn has_pods(&self) -> bool {
+        let number = |pointer| self.object.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+        match self.workload {
+            Workload::Deployment => self.replicas() == 0 || number("/status/replicas") > 0,
+            Workload::DaemonSet => {
+                number("/status/desiredNumberScheduled") == 0 || number("/status/currentNumberScheduled") > 0
+            }
+            Workload::Service => true,
+        }
+    }
+
     /// Whether it keeps the pods it has although its template is another: we hold it.
     pub fn is_held(&self) -> bool {
         label(self.object, labels::HELD).is_some()
@@ -85,14 +97,14 @@ impl<'a> Half<'a> {
     /// Ready endpoints of `service` that are pods of `revision`.
     ///
     /// A slice may lag and still show pods of the revision before. The pods of a Deployment's revision are told by
-    /// their ReplicaSet's name; those of a DaemonSet are replaced one for one, and its rollout counts them.
+    /// their ReplicaSet; those of a DaemonSet are replaced one for one, and its rollout counts them.
     pub fn endpoints(&self, service: &str, revision: Option<&str>) -> u32 {
-        let prefix = match self.workload {
+        let owner = match self.workload {
             Workload::Deployment => self.set_of(revision),
             Workload::DaemonSet => Some(text(self.object, "/metadata/name")),
             Workload::Service => None,
         };
-        prefix.map_or(0, |prefix| self.live.endpoints(service, &format!("{prefix}-")))
+        owner.map_or(0, |owner| self.live.endpoints(service, owner))
     }
 
     fn running_sets(&self) -> Vec<&'a Value> {

@@ -1,6 +1,6 @@
 //! Hooks run beside the steps: one that takes minutes delays its own Canary's gate and nobody else.
 
-use super::{announce::announce, context::Context, queue::Key, write::version};
+use super::{announce::announce, context::Context, queue::Key, tasks::Task, write::version};
 use crate::{
     analysis::{Answer, Question, Refusal, State, Wishes},
     api::{
@@ -23,7 +23,6 @@ use std::{
     hash::{Hash, Hasher},
     sync::Arc,
 };
-use tokio::task::AbortHandle;
 
 /// The questions of one Canary, newest of each type.
 pub type Slots = BTreeMap<HookType, Slot>;
@@ -32,7 +31,7 @@ pub type Slots = BTreeMap<HookType, Slot>;
 #[derive(Debug)]
 pub struct Slot {
     question: Question,
-    task: AbortHandle,
+    task: Task,
     answer: Option<Answer>,
 }
 
@@ -50,17 +49,17 @@ pub fn answers(context: &Context, key: &Key) -> Vec<Answer> {
     slots.filter_map(|slot| slot.answer.clone()).collect()
 }
 
-/// Forgets a Canary that is gone, and what it was asking.
-pub fn forget(context: &Context, key: &Key) {
-    context.listeners.forget(|listener| listener == key);
-    context.alerts.lanes.forget(|(of, _)| of == key);
-    for slot in context.hooks.lock().remove(key).into_iter().flatten() {
-        slot.1.task.abort();
+/// A run begins: what is still told of the end of the one before has a while for it.
+pub fn begin_run(context: &Context, key: &Key) {
+    let mut all = context.hooks.lock();
+    if let Some(slot) = all.get_mut(key).and_then(|slots| slots.remove(&HookType::PostRollout)) {
+        slot.task.linger();
     }
 }
 
 /// Asks, unless the same is being asked, or was answered while the step that asks was deciding by what it had `heard`. A
-/// question of the same type that nobody waits for any more is given up; only `post-rollout` hooks are told to the end.
+/// question of the same type that nobody waits for any more is given up; only `post-rollout` hooks have a while to
+/// be told to the end.
 pub fn ask(
     context: &Arc<Context>,
     key: &Key,
@@ -76,9 +75,6 @@ pub fn ask(
         return;
     }
     let heard = same.is_some();
-    if let Some(slot) = before.filter(|_| question.kind != HookType::PostRollout) {
-        slot.task.abort();
-    }
     let kind = question.kind;
     let asked = Asked {
         context: context.clone(),
@@ -90,10 +86,14 @@ pub fn ask(
     };
     let slot = Slot {
         question,
-        task: tokio::spawn(asked.run()).abort_handle(),
+        task: Task::of(&tokio::spawn(asked.run())),
         answer: None,
     };
-    slots.insert(kind, slot);
+    if let Some(before) = slots.insert(kind, slot)
+        && kind == HookType::PostRollout
+    {
+        before.task.linger();
+    }
 }
 
 // One question on its way.
@@ -109,7 +109,10 @@ struct Asked {
 
 impl Asked {
     async fn run(self) {
-        let outcomes = call(&self.context, &self.canary, &self.state, self.question.kind).await;
+        let kind = self.question.kind;
+        let asked = call(&self.context, &self.canary, &self.state, kind);
+        let outcomes = self.context.caught(&self.key, "a hook", asked).await;
+        let outcomes = outcomes.unwrap_or_else(|why| vec![unheard(kind, why)]);
         if self.question.kind == HookType::Rollback && !self.heard {
             for one in outcomes.iter().filter(|one| one.result.is_err()) {
                 let message = messages::rollback_not_signaled(&one.hook);
@@ -133,6 +136,15 @@ impl Asked {
             drop(all);
             self.context.queue.send(self.key);
         }
+    }
+}
+
+// Nothing is agreed to by an error of our own.
+fn unheard(kind: HookType, why: String) -> Outcome {
+    Outcome {
+        hook: kind.as_str().to_owned(),
+        muted: false,
+        result: Err(why),
     }
 }
 
@@ -198,7 +210,7 @@ pub async fn take_annotations(context: &Context, key: &Key, canary: &Canary) -> 
     };
     let stored = api.patch(&canary.name_any(), &params, &Patch::Merge(body)).await?;
     if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
-        context.written.lock().insert(key.clone(), version);
+        context.written.note(key, version);
     }
     Ok(())
 }
@@ -206,14 +218,47 @@ pub async fn take_annotations(context: &Context, key: &Key, canary: &Canary) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::{context::fake, tasks::LAST_WORDS};
+    use tokio::io::AsyncReadExt;
+
+    fn asked(kind: HookType) -> Question {
+        Question {
+            kind,
+            at: Timestamp::UNIX_EPOCH,
+            edition: String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_told_of_a_run_ends_a_while_after_the_next_one_began_and_at_once_with_its_canary() {
+        let (context, _told) = fake::context();
+        let key = fake::add(&context, "app");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let mut canary = serde_json::to_value(&*context.canary(&key).unwrap()).unwrap();
+        canary["spec"]["analysis"]["webhooks"] =
+            json!([{"name": "p", "type": "post-rollout", "url": url, "timeout": "1h"}]);
+        let canary: Arc<Canary> = Arc::new(serde_json::from_value(canary).unwrap());
+        let state = State::new(Timestamp::UNIX_EPOCH);
+        let mut rest = Vec::new();
+        // It hears the question, and says nothing until it is hung up on.
+        ask(&context, &key, &canary, (&state, &[]), asked(HookType::PostRollout));
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let begun = std::time::Instant::now();
+        begin_run(&context, &key);
+        connection.read_to_end(&mut rest).await.unwrap();
+        assert!(begun.elapsed() >= LAST_WORDS, "{:?}", begun.elapsed());
+
+        ask(&context, &key, &canary, (&state, &[]), asked(HookType::PostRollout));
+        let (mut connection, _) = listener.accept().await.unwrap();
+        crate::controller::forget::forget(&context, &key);
+        connection.read_to_end(&mut rest).await.unwrap();
+        assert!(context.hooks.lock().is_empty());
+    }
 
     #[tokio::test]
     async fn what_came_while_a_step_decided_is_not_asked_again_and_what_it_knew_is() {
-        let question = Question {
-            kind: HookType::ConfirmRollout,
-            at: Timestamp::UNIX_EPOCH,
-            edition: String::new(),
-        };
+        let question = asked(HookType::ConfirmRollout);
         let answer = Answer {
             question: question.clone(),
             at: Timestamp::UNIX_EPOCH,
@@ -222,7 +267,7 @@ mod tests {
         };
         let mut slot = Slot {
             question,
-            task: tokio::spawn(async {}).abort_handle(),
+            task: Task::of(&tokio::spawn(async {})),
             answer: None,
         };
         assert!(slot.is_news_to(&[]), "it is being asked");

@@ -59,21 +59,30 @@ impl Index {
 
     /// Names of the Canaries that an object of this kind concerns; `ties` are those it had and those it has.
     pub fn concerned(&self, kind: Kind, namespace: &str, name: &str, ties: &[String]) -> BTreeSet<String> {
-        // ReplicaSets and EndpointSlices are called after whom they belong to, and one more word.
+        // ReplicaSets are called after whom they belong to, and one more word. So are EndpointSlices, whose names are cut when
+        // they are long: they say whose they are.
         let owner = name.rsplit_once('-').map_or("", |(owner, _)| owner);
         let of = |sort, name: &str| self.find(namespace, sort, name).into_iter().collect();
         match kind {
             Kind::Deployment | Kind::DaemonSet => of(Sort::Deployment, name),
             Kind::ReplicaSet | Kind::ControllerRevision => of(Sort::Deployment, owner),
             Kind::Service => of(Sort::Service, name),
-            Kind::EndpointSlice => of(Sort::Service, owner),
-            Kind::HttpRoute => ties
+            Kind::EndpointSlice | Kind::HttpRoute => ties
                 .iter()
                 .flat_map(|tie| self.find(namespace, Sort::Service, tie))
                 .collect(),
-            Kind::HorizontalPodAutoscaler | Kind::ScaledObject => of(Sort::Scaler, name),
-            // Found by the Deployments whose pods read them.
-            Kind::ConfigMap | Kind::Secret => BTreeSet::new(),
+            // By primary's name; by the labels it names, its workloads are looked for.
+            Kind::PodDisruptionBudget => of(Sort::Deployment, name),
+            // By its name, and by whom it scales: somebody may have pointed it at primary.
+            Kind::HorizontalPodAutoscaler | Kind::ScaledObject => {
+                let scaled = ties.iter().flat_map(|tie| self.find(namespace, Sort::Deployment, tie));
+                self.find(namespace, Sort::Scaler, name)
+                    .into_iter()
+                    .chain(scaled)
+                    .collect()
+            }
+            // Found by the Deployments whose pods read them; nobody's pair.
+            Kind::ConfigMap | Kind::Secret | Kind::StatefulSet => BTreeSet::new(),
         }
     }
 
@@ -162,7 +171,13 @@ mod tests {
         assert!(found(Kind::Deployment, "web") && found(Kind::Deployment, "web-primary"));
         assert!(!found(Kind::Deployment, "web-canary"));
         assert!(found(Kind::ReplicaSet, "web-6d5f") && found(Kind::ReplicaSet, "web-primary-6d5f"));
-        assert!(found(Kind::Service, "web-canary") && found(Kind::EndpointSlice, "web-canary-x7k2p"));
+        assert!(found(Kind::Service, "web-canary"));
+        let slice = [String::from("web-canary")];
+        assert!(
+            !index
+                .concerned(Kind::EndpointSlice, "shop", "cut-short", &slice)
+                .is_empty()
+        );
         assert!(!found(Kind::HttpRoute, "web"));
         let route = |ties: &[&str]| {
             let ties: Vec<String> = ties.iter().map(|tie| (*tie).to_owned()).collect();

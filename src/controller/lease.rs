@@ -1,5 +1,6 @@
-//! Leader election by a Lease. It is Flagger's own (`flagger-leader-election`, identity `HOST_UUID`), so
-//! that Flagger and Coalmine never work on the same Canaries, whichever is there first.
+//! Leader election by a Lease, of Flagger's name and form (`flagger-leader-election`, identity `HOST_UUID`). It keeps out a
+//! Flagger that elects its leader in the same namespace, and no other: by default Flagger holds no lease at all, so whoever
+//! switches stops it first.
 //!
 //! [`decide`] is pure; [`Elector`] reads, decides and writes in a loop. A write names the
 //! `resourceVersion` that was read, so of several candidates one succeeds. Safety does not rest on the

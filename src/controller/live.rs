@@ -1,11 +1,17 @@
 //! The live objects of one pair, as the caches hold them.
 
-use super::configs::{Configs, Survey};
+use super::{
+    configs::{Configs, Survey},
+    pods,
+    pointing::Pointing,
+};
 use crate::{
+    api::labels,
     plan::{Blueprint, copies, history, revision::template_of, template},
     routing::{Names, httproute},
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What a primary was made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,26 +43,51 @@ pub struct Live {
     pub canary_service: Option<Value>,
     /// EndpointSlices of `-primary` and `-canary`.
     pub slices: Vec<Value>,
+    /// Who owns which pod behind them, where long names do not tell.
+    pub pods: BTreeMap<String, String>,
     /// Routes that name a Service of the pair.
     pub routes: Vec<Value>,
+    /// What else points at the pair's pods.
+    pub pointing: Pointing,
+    /// Names of Services that had halves and do not follow any more, an apex that its author has pointed elsewhere among
+    /// them.
+    pub left: Vec<Names>,
+    /// The Services that we made for this Canary.
+    pub made: Vec<Value>,
+    /// Uids of other Canaries that live and own objects of these names.
+    pub rivals: Vec<String>,
     /// ConfigMaps and Secrets that its templates name, and their copies.
     pub configs: Configs,
     /// The user's autoscaler, as the Canary names it.
     pub scaler: Option<Value>,
     /// Autoscalers that this Canary owns, and whatever has the name of primary's.
     pub twins: Vec<Value>,
+    /// Disruption budgets that name a label of the target's or primary's pods, those that this Canary owns, and whatever has
+    /// primary's name.
+    pub budgets: Vec<Value>,
     /// KEDA ScaledObjects that scale the target.
     pub target_scaled_objects: Vec<Value>,
+    /// An autoscaler of the user's own that scales primary itself: it decides, and no twin is made beside it.
+    pub primary_scaler: Option<Value>,
+    /// How many replicas a scale asked for, until that is noted on the target.
+    pub asked: Option<u32>,
 }
 
 impl Live {
-    /// Keeps of `routes` those that concern the pair.
-    pub fn concerned(routes: impl Iterator<Item = Value>, blueprint: &Blueprint) -> Vec<Value> {
-        let Some(names) = &blueprint.names else {
-            return Vec::new();
-        };
+    /// How many replicas the author of the target said last.
+    pub fn desired(&self) -> Option<u32> {
+        // More than a Deployment can have would be refused without end.
+        let most = i32::MAX.unsigned_abs();
+        let target = self.target.as_ref();
+        let noted = || target.and_then(|target| label(target, labels::DESIRED_REPLICAS)?.parse::<u32>().ok());
+        self.asked.or_else(noted).map(|desired| desired.min(most))
+    }
+
+    /// Keeps of `routes` those that concern a Service of these names.
+    pub fn concerned(routes: impl IntoIterator<Item = Value>, names: &Names) -> Vec<Value> {
         let is_ours = |route: &Value| text(route, "/metadata/name") == names.apex;
         routes
+            .into_iter()
             .filter(|route| httproute::refers_to(route, names) || is_ours(route))
             .collect()
     }
@@ -64,6 +95,19 @@ impl Live {
     /// The routes that send to the pair; one that is only called like the apex does not.
     pub fn refers_to<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = &'a Value> {
         self.routes.iter().filter(|route| httproute::refers_to(route, names))
+    }
+
+    /// The Services of the pair whose users routes split: the apex, and each follower that a route names.
+    pub fn split<'a>(&'a self, blueprint: &'a Blueprint) -> impl Iterator<Item = &'a Names> {
+        let followers = self.pointing.followers.iter().filter(|follower| follower.routed);
+        blueprint.names.iter().chain(followers.map(|follower| &follower.names))
+    }
+
+    /// Those of them by whose halves users are sent, or are about to be.
+    pub fn carrying<'a>(&'a self, blueprint: &'a Blueprint, building: bool) -> impl Iterator<Item = &'a Names> {
+        let halved = |names: &Names| self.routes.iter().any(|route| httproute::names_a_half(route, names));
+        self.split(blueprint)
+            .filter(move |names| building || blueprint.names.as_ref() == Some(names) || halved(names))
     }
 
     /// The autoscalers that we made for this Canary.
@@ -146,21 +190,41 @@ impl Live {
             .and_then(template::authored)
     }
 
-    /// How many pods whose name begins with `prefix` are ready endpoints of `service`.
-    pub fn endpoints(&self, service: &str, prefix: &str) -> u32 {
-        let slices = self
-            .slices
-            .iter()
-            .filter(|s| label(s, "kubernetes.io/service-name") == Some(service));
-        let all = slices.flat_map(|s| s.get("endpoints").and_then(Value::as_array).into_iter().flatten());
-        let mut pods: Vec<&str> = all
-            .filter(|e| e.pointer("/conditions/ready").and_then(Value::as_bool) != Some(false))
-            .map(|e| text(e, "/targetRef/name"))
-            .filter(|pod| pod.starts_with(prefix))
-            .collect();
+    /// The pods behind the pair's Services, ready or not.
+    pub fn endpoint_pods(&self) -> impl Iterator<Item = &str> {
+        let all = self.slices.iter();
+        let all = all.flat_map(|slice| slice.get("endpoints").and_then(Value::as_array).into_iter().flatten());
+        all.map(|endpoint| text(endpoint, "/targetRef/name"))
+            .filter(|pod| !pod.is_empty())
+    }
+
+    /// Whether `service` has a ready endpoint, whosever it is.
+    pub fn is_answered(&self, service: &str) -> bool {
+        self.ready_pods(service).next().is_some()
+    }
+
+    /// How many pods of `owner`, a ReplicaSet or DaemonSet, are ready endpoints of `service`.
+    pub fn endpoints(&self, service: &str, owner: &str) -> u32 {
+        let base = pods::base(owner);
+        let is_its = |pod: &&str| {
+            self.pods
+                .get(*pod)
+                .map_or_else(|| pod.starts_with(&base), |known| known == owner)
+        };
+        let mut pods: Vec<&str> = self.ready_pods(service).filter(is_its).collect();
         pods.sort_unstable();
         pods.dedup();
         u32::try_from(pods.len()).unwrap_or(u32::MAX)
+    }
+
+    fn ready_pods<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a str> {
+        let slices = self
+            .slices
+            .iter()
+            .filter(move |s| label(s, "kubernetes.io/service-name") == Some(service));
+        let all = slices.flat_map(|s| s.get("endpoints").and_then(Value::as_array).into_iter().flatten());
+        all.filter(|e| e.pointer("/conditions/ready").and_then(Value::as_bool) != Some(false))
+            .map(|e| text(e, "/targetRef/name"))
     }
 }
 

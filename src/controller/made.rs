@@ -139,6 +139,12 @@ impl Primaries {
     pub fn forget(&self, key: &Key) {
         self.0.lock().remove(key);
     }
+
+    /// Whether nothing is kept.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
 }
 
 #[cfg(test)]

@@ -3,34 +3,47 @@
 use super::{
     cache::{self, Cache, Change, Kind},
     context::{Context, is_enabled},
+    forget::forget_namespace,
+    tasks::{caught, internal_error},
 };
-use crate::api::Canary;
+use crate::{api::Canary, telemetry::Metrics};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Client, ResourceExt, runtime::reflector::Store};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
-use tokio::{sync::mpsc::UnboundedSender, task::AbortHandle};
+use tokio::{sync::mpsc::Sender, task::AbortHandle};
 
 /// The watches that run, by namespace.
 pub struct Watches {
     client: Client,
     cache: Arc<Cache>,
-    changes: UnboundedSender<Change>,
+    changes: Sender<Change>,
     running: HashMap<String, HashMap<Kind, AbortHandle>>,
     configs: bool,
+    metrics: Metrics,
 }
+
+/// Before a watch that ended in an internal error begins anew.
+const AFTER_A_PANIC: Duration = Duration::from_secs(5);
 
 impl Watches {
     /// No watch yet. `configs` says that ConfigMaps and Secrets are tracked; they are not even read otherwise.
-    pub fn new(client: Client, cache: Arc<Cache>, changes: UnboundedSender<Change>, configs: bool) -> Self {
+    pub fn new(
+        (client, metrics): (Client, Metrics),
+        cache: Arc<Cache>,
+        changes: Sender<Change>,
+        configs: bool,
+    ) -> Self {
         Self {
             client,
             cache,
             changes,
             running: HashMap::new(),
             configs,
+            metrics,
         }
     }
 
@@ -55,6 +68,7 @@ impl Watches {
                 .flat_map(HashMap::values)
                 .for_each(AbortHandle::abort);
             self.cache.forget(&namespace);
+            forget_namespace(context, &namespace);
         }
         let mut kinds = context.served.kinds();
         kinds.retain(|kind| self.configs || !kind.is_config());
@@ -82,13 +96,18 @@ impl Watches {
     }
 
     fn start(&self, kind: Kind, namespace: &str) -> AbortHandle {
-        let watch = cache::watch(
-            self.client.clone(),
-            self.cache.clone(),
-            kind,
-            namespace.to_owned(),
-            self.changes.clone(),
-        );
+        let (client, cache, changes) = (self.client.clone(), self.cache.clone(), self.changes.clone());
+        let (metrics, namespace) = (self.metrics.clone(), namespace.to_owned());
+        let watch = async move {
+            loop {
+                let watch = cache::watch(client.clone(), cache.clone(), kind, namespace.clone(), changes.clone());
+                match caught(watch).await {
+                    Ok(()) => return,
+                    Err(why) => internal_error(&metrics, &format!("watching {kind:?}"), &namespace, &why),
+                }
+                tokio::time::sleep(AFTER_A_PANIC).await;
+            }
+        };
         tokio::spawn(watch).abort_handle()
     }
 }

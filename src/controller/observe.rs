@@ -7,7 +7,7 @@ use super::{
     wanted::{Decides, decides, wanted},
 };
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, State, Target, Wishes},
+    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, Stage, State, Target, Wishes},
     api::labels::{self, TargetState},
     plan::{
         Blueprint, Selector, Workload,
@@ -17,7 +17,7 @@ use crate::{
         revision::template_of,
         template,
     },
-    routing::{Traffic, httproute},
+    routing::{Names, Traffic, httproute},
 };
 use serde_json::{Map, Value};
 
@@ -40,48 +40,62 @@ pub fn observe(
     state: &State,
     checks: Option<Checks>,
 ) -> Observation {
+    let building = matches!(state.stage, Stage::Building | Stage::Switching);
+    let carrying: Vec<&Names> = live
+        .carrying(blueprint, building)
+        .filter(|_| blueprint.workload != Workload::Service)
+        .collect();
     let primary = live
         .primary
         .as_ref()
-        .map(|p| primary(p, live, blueprint, thresholds.primary));
+        .map(|p| primary(p, live, blueprint, thresholds.primary, &carrying));
     let primary_replicas = primary.as_ref().map(|p| p.replicas);
-    let target = live
-        .target
-        .as_ref()
-        .map(|t| target(t, live, blueprint, thresholds.canary, door, primary_replicas));
+    let target = live.target.as_ref().map(|t| {
+        target(
+            t,
+            (live, &carrying),
+            blueprint,
+            thresholds.canary,
+            door,
+            primary_replicas,
+        )
+    });
     let scaler = match decides(live, blueprint) {
         Decides::Scaler(_, bounds) => Some(Scaler { max: bounds.max }),
         Decides::Author | Decides::AuthorAgain => None,
     };
-    let names = blueprint.names.as_ref();
-    let traffic = names.and_then(|names| {
-        let expected = Some(state.intent);
-        let each = live.refers_to(names);
-        agreed(each.map(|route| httproute::traffic(route, names, &blueprint.exposure, expected)))
-    });
-    let split = names.is_some_and(|names| live.routes.iter().any(|route| httproute::names_a_half(route, names)));
+    let expected = Some(state.intent);
+    let traffic = agreed(live.split(blueprint).flat_map(|names| {
+        live.refers_to(names)
+            .map(move |route| httproute::traffic(route, names, &blueprint.exposure, expected))
+    }));
+    let halved = |names: &Names| live.routes.iter().any(|route| httproute::names_a_half(route, names));
+    let split = live.split(blueprint).chain(&live.left).any(halved);
     Observation {
         target,
         primary,
         inherited: None,
         scaler,
-        apex: live
-            .apex
-            .as_ref()
-            .and_then(|apex| apex_side(apex, selector, live.target.as_ref())),
+        apex: side(live, selector),
         traffic,
         // A route that names a half moves users, whatever the Canary's provider is by now.
         routed: split
             || blueprint.provider.has_weights()
-                && (blueprint.route.is_some() || names.is_some_and(|names| live.refers_to(names).next().is_some())),
+                && (blueprint.route.is_some()
+                    || live
+                        .split(blueprint)
+                        .any(|names| live.refers_to(names).next().is_some())),
+        refused: None,
         route_trouble: route_trouble(live, blueprint),
+        pending: is_pending(live, blueprint),
         // Nothing of a core Service rolls.
         door: door || blueprint.workload == Workload::Service,
         mirrors: live
             .routes
             .iter()
             .all(|route| httproute::unmirrored(route).next().is_none()),
-        served: names.is_some() && blueprint.workload != Workload::Service,
+        served: blueprint.workload != Workload::Service
+            && (blueprint.names.is_some() || !live.pointing.followers.is_empty()),
         split,
         promoted: state.last_promoted.clone(),
         checks,
@@ -93,9 +107,29 @@ pub fn observe(
 
 // Of a Canary without weights the routes are the user's alone.
 fn route_trouble(live: &Live, blueprint: &Blueprint) -> Option<String> {
-    let names = blueprint.names.as_ref().filter(|_| blueprint.provider.has_weights())?;
-    let mut routes = live.refers_to(names);
-    routes.find_map(|route| httproute::problem(route, names, &blueprint.exposure))
+    let mut all = live.split(blueprint).filter(|_| blueprint.provider.has_weights());
+    all.find_map(|names| {
+        let mut routes = live.refers_to(names);
+        routes.find_map(|route| httproute::problem(route, names, &blueprint.exposure))
+    })
+}
+
+// Whether users are perhaps sent still where the routes said before.
+fn is_pending(live: &Live, blueprint: &Blueprint) -> bool {
+    let mut all = live.split(blueprint).filter(|_| blueprint.provider.has_weights());
+    all.any(|names| live.refers_to(names).any(httproute::is_pending))
+}
+
+// Where all that points at the pods sends everybody; nowhere while they differ.
+fn side(live: &Live, selector: &Selector) -> Option<ApexSide> {
+    let followers = live.pointing.followers.iter().map(|follower| &follower.service);
+    let mut sides = live
+        .apex
+        .iter()
+        .chain(followers)
+        .map(|service| apex_side(service, selector, live.target.as_ref()));
+    let first = sides.next()??;
+    sides.all(|side| side == Some(first)).then_some(first)
 }
 
 fn agreed(mut traffic: impl Iterator<Item = Option<Traffic>>) -> Option<Traffic> {
@@ -124,7 +158,7 @@ pub fn apex_side(apex: &Value, selector: &Selector, target: Option<&Value>) -> O
 
 fn target(
     target: &Value,
-    live: &Live,
+    (live, carrying): (&Live, &[&Names]),
     blueprint: &Blueprint,
     threshold: u32,
     door: bool,
@@ -147,15 +181,22 @@ fn target(
     } else {
         Some(revision.as_str())
     };
-    let names = blueprint.names.as_ref().filter(|_| !is_service);
-    let service = names.map(|names| names.canary.as_str());
-    let endpoints = service.map(|service| half.endpoints(service, current));
+    let endpoints = carrying
+        .iter()
+        .map(|names| half.endpoints(&names.canary, current))
+        .min();
     let fixed = !blueprint.workload.is_counted();
     Target {
         replicas,
         wanted: match primary_replicas.filter(|_| fixed) {
             Some(nodes) => nodes,
-            None => wanted(target, state, replicas, primary_replicas, decides(live, blueprint)),
+            None => wanted(
+                live.desired(),
+                state,
+                replicas,
+                primary_replicas,
+                decides(live, blueprint),
+            ),
         },
         fixed,
         paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
@@ -165,6 +206,7 @@ fn target(
         rollout: half.rollout(threshold),
         known: live.known(),
         plain: Record::of(target).is_none(),
+        apart: None,
         restorable: !is_service,
         dressed: is_service || is_dressed(target, &blueprint.overrides),
         revision,
@@ -194,25 +236,24 @@ fn missing(configs: &[Reference]) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-fn primary(primary: &Value, live: &Live, blueprint: &Blueprint, threshold: u32) -> Primary {
+fn primary(primary: &Value, live: &Live, blueprint: &Blueprint, threshold: u32, carrying: &[&Names]) -> Primary {
     let half = Half {
         workload: blueprint.workload,
         object: primary,
         live,
     };
     let own = half.revision();
-    let names = blueprint
-        .names
-        .as_ref()
-        .filter(|_| blueprint.workload != Workload::Service);
-    let service = names.map(|names| names.primary.as_str());
     Primary {
         replicas: half.replicas(),
         fixed: !blueprint.workload.is_counted(),
         revision: primary_revision(primary).map(str::to_owned),
         edited: false,
         rollout: with_refusal(half.rollout(threshold), primary),
-        endpoints: service.map(|service| half.endpoints(service, Some(&own))),
+        has_pods: half.has_pods(),
+        endpoints: carrying
+            .iter()
+            .map(|names| half.endpoints(&names.primary, Some(&own)))
+            .min(),
     }
 }
 

@@ -15,14 +15,39 @@ use crate::{
 };
 use kube::core::DynamicObject;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// What of a step's writes is left to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// What follows a write that has not come back by its watch.
+    Awaited,
+    /// A write that was refused is tried again after that long.
+    Refused(Duration),
+}
+
+/// What has not come back by then is looked for.
+const RETRY: Duration = Duration::from_secs(2);
+
+impl Left {
+    /// When to do it, if nothing happens before.
+    pub fn pause(self) -> Option<Duration> {
+        match self {
+            Self::Nothing => None,
+            Self::Awaited => Some(RETRY),
+            Self::Refused(pause) => Some(pause),
+        }
+    }
+}
 
 /// Does `writes` in their order. Objects that do not exist yet and stand next to each other are made at once: nothing
 /// depends on them before they are there, and the making of a Service waits for an address, which the API server hands
 /// out at no more than 50 a second.
 ///
-/// It stops at an object whose last write has not come back by its watch, and answers `true`: there is more to do, once it
-/// has.
+/// It stops at an object whose last write has not come back by its watch, and at a write that was refused lately: there is
+/// more to do then.
 ///
 /// # Errors
 /// The first that failed; what comes after it in the order was not tried.
@@ -31,19 +56,25 @@ pub async fn perform(
     canary: &Canary,
     decision: &Decision,
     writes: &[Write],
-) -> Result<bool, kube::Error> {
-    let mut rest = writes;
-    while !rest.is_empty() {
-        let new = rest.iter().take_while(|write| makes(context, write)).count();
-        let (now, later) = rest.split_at(new.max(1));
+) -> Result<Left, kube::Error> {
+    let mut left = writes;
+    while !left.is_empty() {
+        let new = left.iter().take_while(|write| makes(context, write)).count();
+        let (now, later) = left.split_at(new.max(1));
         if now.iter().any(|write| is_awaited(context, canary, write)) {
-            return Ok(true);
+            return Ok(Left::Awaited);
+        }
+        let rest = |write: &Write| context.failures.rest(&key(canary), write);
+        if let Some(pause) = now.iter().find_map(rest) {
+            return Ok(Left::Refused(pause));
         }
         let done = futures::future::join_all(now.iter().map(|write| one(context, canary, decision, write))).await;
-        done.into_iter().collect::<Result<(), _>>()?;
-        rest = later;
+        for (write, done) in now.iter().zip(done) {
+            done.inspect_err(|_| context.failures.blame(&key(canary), write))?;
+        }
+        left = later;
     }
-    Ok(false)
+    Ok(Left::Nothing)
 }
 
 fn is_awaited(context: &Context, canary: &Canary, write: &Write) -> bool {

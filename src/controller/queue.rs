@@ -123,7 +123,7 @@ impl Queue {
             {
                 let step = step.clone();
                 tasks.spawn(async move {
-                    let wake = AssertUnwindSafe(step(key.clone())).catch_unwind().await;
+                    let wake = AssertUnwindSafe(async { step(key.clone()).await }).catch_unwind().await;
                     (key, wake.unwrap_or(Some(AFTER_A_PANIC)))
                 });
             }

@@ -39,18 +39,26 @@ fn missing(deployment: &Value, threshold: u32) -> Option<String> {
         return Some(format!("{updated} out of {wanted} new replicas have been updated"));
     }
     if all > updated {
-        return Some(format!("{} old replicas are pending termination", all - updated));
+        return Some(format!(
+            "{} old replicas are pending termination",
+            all.saturating_sub(updated)
+        ));
     }
-    let enough = updated * i64::from(threshold.min(100)) / 100;
+    let enough = part(updated, threshold);
     (available < enough)
         .then(|| format!("{available} of {updated} (readyThreshold {threshold}%) updated replicas are available"))
+}
+
+/// So many percent of `all`, a number that somebody else wrote.
+fn part(all: i64, percent: u32) -> i64 {
+    all.saturating_mul(i64::from(percent.min(100))) / 100
 }
 
 /// The rollout of a ReplicaSet on its own: of a held Deployment, whose stored template is not the one that runs.
 pub fn replica_set(set: &Value, threshold: u32) -> Rollout {
     let number = |pointer| set.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     let (wanted, available) = (number("/spec/replicas"), number("/status/availableReplicas"));
-    if available >= wanted * i64::from(threshold.min(100)) / 100 {
+    if available >= part(wanted, threshold) {
         Rollout::Ready
     } else {
         waiting(&format!("{available} of {wanted} replicas are available"))
@@ -73,7 +81,7 @@ pub fn daemon_set(object: &Value, threshold: u32) -> Rollout {
     if updated < desired {
         return waiting(&format!("{updated} out of {desired} new pods have been updated"));
     }
-    if available < desired * i64::from(threshold.min(100)) / 100 {
+    if available < part(desired, threshold) {
         return waiting(&format!(
             "{available} of {desired} (readyThreshold {threshold}%) updated pods are available"
         ));
@@ -88,7 +96,7 @@ pub fn held_daemon_set(object: &Value, threshold: u32) -> Rollout {
         number("/status/desiredNumberScheduled"),
         number("/status/numberAvailable"),
     );
-    if available >= desired * i64::from(threshold.min(100)) / 100 {
+    if available >= part(desired, threshold) {
         Rollout::Ready
     } else {
         waiting(&format!("{available} of {desired} pods are available"))

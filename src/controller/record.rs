@@ -15,24 +15,47 @@ use super::{
     write::version,
 };
 use crate::{
-    analysis::{self, Decision, Note, Observation, Rollout, Stage, State, Subject},
+    analysis::{self, Decision, Note, Observation, Rollout, Stage, State, Subject, instants::after},
     api::{
         Canary,
         canary::{
             CanaryStatus, Phase,
-            conditions::{NAME_CONFLICT, READY, Trouble},
+            conditions::{NAME_CONFLICT, NOT_RELEASED, READY, Trouble},
         },
         labels,
     },
     metrics::Severity,
-    plan::{Workload, template},
+    plan::{
+        Workload,
+        configs::{MOST, MOST_BYTES},
+        template,
+    },
 };
 use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, ResourceExt, api::PostParams, core::DynamicObject};
 use std::{sync::Arc, time::Duration};
 
 /// A target that comes this much later than its Canary is not missed.
 const IN_ONE_APPLY: Duration = Duration::from_secs(5);
+
+/// What is stored is in the cache by then.
+const ON_ITS_WAY_TO_US: Duration = Duration::from_secs(2);
+/// How long pods may take that start.
+const STARTS: Duration = Duration::from_secs(10);
+
+/// Said once a run where not all of them are.
+fn shared_configs(live: &Live) -> Option<String> {
+    let survey = live.survey(live.target.as_ref()?)?;
+    let first = survey.shared.first()?;
+    Some(format!(
+        "{first} and {} more are not released with their pods: more than {} MiB of ConfigMaps and Secrets, or more than {}, \
+         are not tracked. Primary shares them with its target",
+        survey.shared.len() - 1,
+        MOST_BYTES / 1024 / 1024,
+        MOST
+    ))
+}
 
 /// Said once a run where Secrets may not be read.
 const SHARED_SECRETS: &str =
@@ -62,6 +85,14 @@ pub fn trouble(conflicts: &[Conflict]) -> Option<Trouble> {
         Conflict::Name(kind, name) => Trouble {
             reason: NAME_CONFLICT,
             message: format!("{kind} {name} exists and was not made by this Canary; rename one of the two"),
+            stalled: true,
+        },
+        Conflict::Apex(name) => Trouble {
+            reason: NAME_CONFLICT,
+            message: format!(
+                "Service {name} points at other pods or none, so it is not moved; name another in spec.service.name, or point it \
+                 at the target's pods"
+            ),
             stalled: true,
         },
         Conflict::LostConfig(config) => Trouble {
@@ -99,7 +130,7 @@ impl Recorded<'_> {
         let mut next = status::status(canary, state, seen, self.now);
         let old = canary.status.clone().unwrap_or_default();
         let changed = configs::record(&old, &mut next, &self.live.surveys());
-        let pending = next.announced.as_ref().map(|a| a.expires());
+        let pending = next.announced.as_ref().map(|a| again(a.expires(), self.now));
         let nothing_new =
             context.timers.keep(&key, state, self.decision.timed, &old, &next) || canary.status.as_ref() == Some(&next);
         let made = context.primaries.known(&key);
@@ -125,6 +156,7 @@ impl Recorded<'_> {
             }
         }
         say(context, &stored, self.before, self.decision);
+        self.say_on_the_target(context, &stored);
         let new_run = state.last_applied != self.before.last_applied;
         if new_run && self.live.configs.shares_secrets(self.live.target.as_ref()) {
             announce(
@@ -136,7 +168,33 @@ impl Recorded<'_> {
                 SHARED_SECRETS.to_owned(),
             );
         }
+        if let Some(message) = shared_configs(self.live).filter(|_| new_run) {
+            announce(context, &key, canary, state, Severity::Warning, message);
+        }
         Ok(pending)
+    }
+}
+
+impl Recorded<'_> {
+    // Whoever looks at the Deployment is to see it there.
+    fn say_on_the_target(&self, context: &Context, canary: &Canary) {
+        let unbuilt = |note: &&Note| matches!(note, Note::Unbuilt(_));
+        let target = self.live.target.clone();
+        let target = target.and_then(|target| serde_json::from_value::<Deployment>(target).ok());
+        if let (Some(note), Some(target)) = (self.decision.notes.iter().find(unbuilt), target) {
+            context
+                .events
+                .record(&target, Severity::Warning, note.text(&subject(canary)));
+        }
+    }
+}
+
+fn subject(canary: &Canary) -> Subject {
+    Subject {
+        canary: canary.name_any(),
+        namespace: canary.namespace_name().to_owned(),
+        target: canary.target_name().to_owned(),
+        workload: Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default(),
     }
 }
 
@@ -167,6 +225,71 @@ pub fn left_alone(canary: &Canary, state: &State) -> Option<Trouble> {
     })
 }
 
+/// What an app at rest says that answers nobody, once that has lasted longer than pods that start do.
+pub fn silent(canary: &Canary, state: &State, seen: &Observation, now: Timestamp) -> Option<Trouble> {
+    let lasts = |since: Timestamp| now.duration_since(since).as_secs() >= STARTS.as_secs().cast_signed();
+    if state.stage != Stage::Rest || !state.stalled.is_some_and(lasts) {
+        return None;
+    }
+    let target = canary.target_name();
+    let message = match (
+        &seen.route_trouble,
+        seen.primary.as_ref().map(|primary| &primary.rollout),
+    ) {
+        (Some(why), _) => format!("Traffic of {target} does not arrive as asked: {why}"),
+        (None, Some(Rollout::Waiting(why) | Rollout::Failed(why))) => {
+            format!("{target}-primary has no ready pod, so nobody is answered: {why}")
+        }
+        (None, _) => format!("{target}-primary has no ready pod, so nobody is answered"),
+    };
+    Some(Trouble {
+        reason: "NotServing",
+        message,
+        stalled: false,
+    })
+}
+
+/// What a revision says that waits because its app sleeps, or its author has paused it.
+pub fn asleep(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
+    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
+    if state.stage != Stage::Waiting {
+        return None;
+    }
+    if !seen.sleeps() {
+        let paused = seen.target.as_ref().is_some_and(|target| target.paused && !target.held);
+        return paused.then(|| Trouble {
+            reason: "Paused",
+            message: format!(
+                "{kind} {target} is paused by its author; its new revision is analysed when the pause ends"
+            ),
+            stalled: false,
+        });
+    }
+    Some(Trouble {
+        reason: "Asleep",
+        message: format!(
+            "No pods of {kind} {target} are wanted (0 replicas); its new revision is analysed when it is scaled up"
+        ),
+        stalled: false,
+    })
+}
+
+/// What a Canary that stays behind says to people when its app was given back by order.
+pub fn given_back(canary: &Canary, state: &State) -> Option<Trouble> {
+    if state.stage != Stage::Left || canary.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
+    Some(Trouble {
+        reason: "GivenBack",
+        message: format!(
+            "Coalmine was told to leave: {kind} {target} serves by itself and is not released as a canary any more. It is taken \
+             up again when that order is taken back (coalmine leave --cancel) or Coalmine is installed anew"
+        ),
+        stalled: true,
+    })
+}
+
 fn is_known(canary: &Canary, trouble: &Trouble) -> bool {
     let told = canary.status.as_ref().and_then(|status| status.condition(READY));
     told.is_some_and(|c| c.reason == trouble.reason && c.message.as_deref() == Some(trouble.message.as_str()))
@@ -185,9 +308,15 @@ async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Resu
     // What was stored is what somebody wrote; this one is completed by its policy, alerts and hooks too.
     stored.spec = next.spec;
     if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
-        context.written.lock().insert(key, version);
+        context.written.note(&key, version);
     }
     Ok(stored)
+}
+
+// When an announcement is looked at again: one that is over is on its way to the cache, and the store is not asked without
+// end meanwhile.
+fn again(expires: Timestamp, now: Timestamp) -> Timestamp {
+    expires.max(after(now, ON_ITS_WAY_TO_US))
 }
 
 // Whether the announced revision can not come any more. The cache may lag behind the store, so the store is asked.
@@ -209,12 +338,7 @@ async fn refused(context: &Context, canary: &Canary, seen: Option<&str>, now: Ti
 
 fn say(context: &Arc<Context>, canary: &Canary, before: &State, decision: &Decision) {
     let (key, state) = (key(canary), &decision.state);
-    let subject = Subject {
-        canary: canary.name_any(),
-        namespace: canary.namespace_name().to_owned(),
-        target: canary.target_name().to_owned(),
-        workload: Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default(),
-    };
+    let subject = subject(canary);
     let in_run = |stage: Stage| stage.in_run() || stage == Stage::Waiting;
     let rehearsal = state.dry && (in_run(before.stage) || in_run(state.stage));
     for note in &decision.notes {
@@ -240,7 +364,7 @@ pub async fn not_released(
     now: Timestamp,
 ) -> Result<Option<Duration>, kube::Error> {
     let trouble = Trouble {
-        reason: "NotReleased",
+        reason: NOT_RELEASED,
         message: why,
         stalled: true,
     };
@@ -255,6 +379,29 @@ pub fn missing(canary: &Canary) -> Trouble {
         message: format!("{kind} {name}.{} does not exist", canary.namespace_name()),
         stalled: false,
     }
+}
+
+/// What a run says to people that waits at a metric whose store cannot be asked: no check will ever judge it. `store`
+/// names the store of a MetricTemplate, by namespace and name, where it is such a one.
+pub fn unjudged(canary: &Canary, state: &State, store: impl Fn(&str, &str) -> Option<String>) -> Option<Trouble> {
+    if !state.stage.in_run() || state.stage.ends_sessions() || state.skip {
+        return None;
+    }
+    let mut metrics = canary.analysis().metrics.iter().flatten();
+    metrics.find_map(|metric| {
+        let reference = metric.template_ref.as_ref()?;
+        let (namespace, name) = (reference.namespace_or(canary.namespace_name()), &reference.name);
+        let store = store(namespace, name)?;
+        Some(Trouble {
+            reason: "MetricsUnsupported",
+            message: format!(
+                "metric {} asks {store} by MetricTemplate {namespace}/{name}, and {store} is not supported yet: the release \
+                 waits, unjudged. Take the metric out of the Canary, or let it name the template of another store",
+                metric.name
+            ),
+            stalled: true,
+        })
+    })
 }
 
 /// What a promotion that primary does not follow says to people: who serves meanwhile, and the ways out.
@@ -273,6 +420,72 @@ pub fn stuck(canary: &Canary, state: &State, seen: &Observation) -> Option<Troub
             "{target}-primary cannot follow the promotion: {why}. {kind} {target} runs the verified revision and serves \
              everybody meanwhile; make room for {target}-primary, or apply {kind} {target} with another revision"
         ),
+        stalled: true,
+    })
+}
+
+/// What a pair that cannot be built says to people: who serves meanwhile.
+pub fn unbuilt(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
+    if !state.is_unbuilt() {
+        return None;
+    }
+    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
+    let waits = seen.primary.as_ref().map(|primary| &primary.rollout);
+    let why = match (&seen.refused, waits) {
+        (Some(why), _) | (None, Some(Rollout::Waiting(why) | Rollout::Failed(why))) => why.as_str(),
+        (None, Some(Rollout::Ready) | None) => "none of its pods could be made",
+    };
+    Some(Trouble {
+        reason: "NotBuilt",
+        message: format!(
+            "{target}-primary cannot be built: {why}. {kind} {target} runs by itself meanwhile, and its changes are not \
+             released as canaries; it goes on by itself when that is gone"
+        ),
+        stalled: true,
+    })
+}
+
+/// What a revision says to people that may not run beside primary.
+pub fn apart(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
+    let target = seen.target.as_ref().filter(|_| state.stage == Stage::Rest)?;
+    let why = target.apart.as_ref()?;
+    if state.last_promoted.as_ref() == Some(&target.revision) {
+        return None;
+    }
+    let (kind, name) = (&canary.spec.target_ref.kind, canary.target_name());
+    Some(Trouble {
+        reason: NOT_RELEASED,
+        message: format!("this revision of {kind} {name} is not released, {name}-primary serves on: {why}"),
+        stalled: true,
+    })
+}
+
+/// What a write that the API server refuses says to people, in its words.
+pub fn refused_write(words: String) -> Trouble {
+    Trouble {
+        reason: "Refused",
+        message: format!("the API server refuses a write: {words}. It is tried again within a minute"),
+        stalled: true,
+    }
+}
+
+/// What a Canary on its way out says to people when it waits.
+pub fn leaving(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
+    let leaves = matches!(state.stage, Stage::LeavingScale | Stage::LeavingSwitch);
+    if !leaves || state.reason.is_none() {
+        return None;
+    }
+    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
+    let object = seen.target.as_ref()?;
+    let why = match (&object.trouble, &object.rollout, &seen.route_trouble) {
+        (Some(trouble), ..) => trouble.clone(),
+        (None, Rollout::Waiting(why) | Rollout::Failed(why), _) => why.clone(),
+        (None, Rollout::Ready, Some(why)) => why.clone(),
+        (None, Rollout::Ready, None) => String::from("its traffic is not where it is to be yet"),
+    };
+    Some(Trouble {
+        reason: "LeavingWaits",
+        message: format!("{kind} {target} is to serve in place of {target}-primary before this Canary goes: {why}"),
         stalled: true,
     })
 }
@@ -301,14 +514,17 @@ async fn unstepped(
     trouble: &Trouble,
     now: Timestamp,
 ) -> Result<Option<Duration>, kube::Error> {
+    let trouble = &trouble.clone().bounded();
     let state = status::state(canary, now);
+    let template = context.target(canary).as_ref().and_then(template::revision);
     let seen = Seen {
+        template: template.as_deref(),
         trouble: Some(trouble),
-        refused: refused(context, canary, None, now).await?,
+        refused: refused(context, canary, template.as_deref(), now).await?,
         ..Seen::default()
     };
     let next = status::status(canary, &state, seen, now);
-    let pending = next.announced.as_ref().map(|a| a.expires());
+    let pending = next.announced.as_ref().map(|a| again(a.expires(), now));
     if canary.status.as_ref() != Some(&next) {
         let told = is_known(canary, trouble);
         write(context, canary, next).await?;
@@ -326,3 +542,6 @@ async fn unstepped(
     }
     Ok(pending.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests;

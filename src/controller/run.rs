@@ -2,7 +2,7 @@
 
 use super::{
     alert::{self, Alerts},
-    cache::{Cache, Change},
+    cache::{CHANGES, Cache, Change, PAGE},
     context::{Context, key},
     enrol::{self, Scope},
     gauges::Gauges,
@@ -13,14 +13,19 @@ use super::{
     relist::Relist,
     served::{Definition, Served},
     step::step,
+    tasks::{Task, caught, caught_now, internal_error},
 };
 use crate::{
-    api::{Canary, CanaryPolicy, MetricTemplate},
+    api::{
+        Canary, CanaryPolicy, MetricTemplate,
+        labels::{self, LAST_APPLIED},
+    },
     hooks::Caller,
+    orders::{self, Standing},
     outbound::{Clients, Egress},
     plan::Defaults,
     shutdown::{Shutdown, Trigger},
-    telemetry::Telemetry,
+    telemetry::{Readiness, Telemetry},
 };
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
@@ -35,19 +40,25 @@ use kube::{
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt::Debug,
     hash::Hash,
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::{
+    mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender},
+    watch,
+};
+use tokio::task::JoinHandle;
 
 /// What the controller is told by flags.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Defaults of Canaries.
     pub defaults: Defaults,
+    /// `--watch-namespace`: the one namespace that is worked in; nothing for every namespace.
+    pub only: Option<String>,
     /// `--enable-config-tracking`: ConfigMaps and Secrets are part of revisions, and primary reads copies.
     pub track_configs: bool,
     /// `--event-webhook`: told every event of Canaries without event hooks; empty for none.
@@ -58,6 +69,8 @@ pub struct Settings {
     pub egress: Egress,
     /// The lease that decides which replica works.
     pub election: lease::Settings,
+    /// Our own namespace.
+    pub namespace: String,
 }
 
 /// Least time between two passes over a namespace.
@@ -66,13 +79,24 @@ const ENROL_PAUSE: Duration = Duration::from_millis(25);
 /// from its look whether a Canary exists to its creation.
 const ADOPTION_GRACE: Duration = Duration::from_secs(1);
 
+/// How long the first look at what is ordered may take.
+const ORDERS: Duration = Duration::from_secs(10);
+
+/// How long the first look at what may keep apps from being paired may take.
+const AROUND: Duration = Duration::from_secs(10);
+
 // What a cluster-wide watch tells the wiring.
 #[derive(Debug, Clone)]
 enum Told {
     Canary(Key),
     Namespace(String),
     Policy,
+    /// What may keep apps of that namespace, or of any, from being paired.
+    Around(String),
     Kinds,
+    Orders,
+    /// Routes lead into this namespace otherwise than before.
+    Elsewhere(String),
 }
 
 /// Runs until shutdown: waits for the lease, then works. A lost lease is an error, because whoever has it now works on
@@ -105,17 +129,31 @@ pub async fn run(client: Client, settings: Settings, telemetry: Telemetry, shutd
 
 async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown: Shutdown) -> anyhow::Result<()> {
     let (told, tellings) = mpsc::unbounded_channel();
-    let (changes, changed) = mpsc::unbounded_channel();
+    let (changes, changed) = mpsc::channel(CHANGES);
     let (sender, queue) = queue::queue();
+    let (passes, to_pass) = mpsc::unbounded_channel();
     let cache = Arc::new(Cache::default());
     let http = Arc::<Clients>::default();
+    let (standing, ordered) = watch::channel(Standing::default());
+    let own = settings.namespace.clone();
+    let following = follow(client.clone(), own, standing, told.clone(), telemetry.readiness.clone());
+    // What is in no other namespace is worked on in no other: all that is done follows from these two.
+    let only = |field| selected(field, settings.only.as_deref());
+    let told_of_routes = told.clone();
     let context = Arc::new(Context {
+        standing: ordered,
         cache: cache.clone(),
-        canaries: reflected(&client, told.clone(), |c: &Canary| Told::Canary(key(c))),
+        canaries: watched(&client, only("metadata.namespace"), told.clone(), |c: &Canary| {
+            Told::Canary(key(c))
+        }),
         index: Index::default(),
         policies: reflected(&client, told.clone(), |_: &CanaryPolicy| Told::Policy),
         templates: reflected(&client, told.clone(), |_: &MetricTemplate| Told::Policy),
-        namespaces: reflected(&client, told.clone(), |ns: &Namespace| {
+        claims: around(&client, only("metadata.namespace"), told.clone(), false, |claim| {
+            claim.status = None
+        }),
+        network_policies: around(&client, watcher::Config::default(), told.clone(), true, |_| ()),
+        namespaces: watched(&client, only("metadata.name"), told.clone(), |ns: &Namespace| {
             Told::Namespace(ns.metadata.name.clone().unwrap_or_default())
         }),
         served: Served {
@@ -129,6 +167,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         http: http.clone(),
         caller: Caller::new(http.clone(), settings.egress.clone()),
         hooks: Mutex::default(),
+        listening: Default::default(),
         listeners: Default::default(),
         alerts: Alerts {
             sender: crate::alerts::Sender::new(http, settings.egress.clone()),
@@ -139,37 +178,84 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         egress: settings.egress,
         queue: sender.clone(),
         checks: Mutex::default(),
-        written: Mutex::default(),
+        written: Default::default(),
         advice: Default::default(),
         timers: Default::default(),
         objects_written: Default::default(),
         failures: Default::default(),
+        unmade: Default::default(),
+        passes: passes.clone(),
+        pod_owners: Default::default(),
         primaries: Default::default(),
         missed: Mutex::default(),
         just_labelled: Mutex::default(),
+        shared: Mutex::default(),
+        elsewhere: Default::default(),
         unenrolled: Mutex::default(),
         client: client.clone(),
     });
+    let leading_out = {
+        let (context, client) = (context.clone(), client.clone());
+        let tell = move |namespace: &str| drop(told_of_routes.send(Told::Elsewhere(namespace.to_owned())));
+        tokio::spawn(async move { context.elsewhere.follow(client, tell).await })
+    };
+    let _routes = Task::of(&leading_out);
     tracing::info!("waiting for the caches");
     tokio::select! {
         ready = ready(&context) => ready?,
         () = shutdown.requested() => return Ok(()),
     }
-    let watches = Watches::new(client, cache, changes, settings.track_configs);
-    let (passes, to_pass) = mpsc::unbounded_channel();
+    let watches = Watches::new(
+        (client, telemetry.metrics.clone()),
+        cache,
+        changes,
+        settings.track_configs,
+    );
     let passing = tokio::spawn(passing(context.clone(), to_pass));
     let wiring = tokio::spawn(wire(context.clone(), watches, tellings, changed, sender, passes));
     let stepping = {
         let context = context.clone();
         queue.run(move |key| step(context.clone(), key))
     };
-    tokio::select! {
-        () = stepping => {}
-        () = shutdown.requested() => tracing::info!("stopping"),
-    }
-    wiring.abort();
-    passing.abort();
-    Ok(())
+    let (wires, passes) = (Task::of(&wiring), Task::of(&passing));
+    // Neither ends before the work does: without them nothing new would be heard of, so the process begins anew.
+    let outcome = tokio::select! {
+        () = stepping => Ok(()),
+        ended = wiring => Err(anyhow::anyhow!("the wiring ended: {ended:?}")),
+        ended = passing => Err(anyhow::anyhow!("the passes ended: {ended:?}")),
+        () = shutdown.requested() => {
+            tracing::info!("stopping");
+            Ok(())
+        }
+    };
+    drop((wires, passes));
+    following.iter().for_each(JoinHandle::abort);
+    outcome
+}
+
+// Follows what an admin orders, and tells of each change.
+fn follow(
+    client: Client,
+    namespace: String,
+    standing: watch::Sender<Standing>,
+    told: UnboundedSender<Told>,
+    readiness: Readiness,
+) -> [JoinHandle<()>; 2] {
+    let mut ordered = standing.subscribe();
+    let telling = tokio::spawn(async move {
+        while ordered.changed().await.is_ok() {
+            let leave = ordered.borrow_and_update().leave().to_string();
+            if !leave.is_empty() {
+                tracing::info!("told to leave: {leave}");
+            }
+            readiness.remark("controller", leave);
+            if told.send(Told::Orders).is_err() {
+                return;
+            }
+        }
+    });
+    let following = async move { orders::follow(client, &namespace, orders::Wanted::Leave, standing).await };
+    [telling, tokio::spawn(following)]
 }
 
 async fn ready(context: &Context) -> anyhow::Result<()> {
@@ -178,6 +264,26 @@ async fn ready(context: &Context) -> anyhow::Result<()> {
     context.templates.wait_until_ready().await?;
     context.namespaces.wait_until_ready().await?;
     context.served.scaled_objects.wait_until_ready().await?;
+    // Without them, apps that name claims are left alone, and policies are told of afterwards.
+    let around = async {
+        context.claims.wait_until_ready().await?;
+        context.network_policies.wait_until_ready().await
+    };
+    if tokio::time::timeout(AROUND, around).await.is_err() {
+        tracing::warn!("cannot read all PersistentVolumeClaims and NetworkPolicies; going on");
+    }
+    // A version of HTTPRoutes that cannot be converted hides them; nobody's release waits for that.
+    if tokio::time::timeout(AROUND, context.elsewhere.ready()).await.is_err() {
+        tracing::warn!("cannot read the routes of other namespaces; going on");
+    }
+    // Whoever is on the way out must not turn round after a restart. Where orders may not be read there are none.
+    let mut standing = context.standing.clone();
+    if tokio::time::timeout(ORDERS, standing.wait_for(Standing::is_known))
+        .await
+        .is_err()
+    {
+        tracing::warn!("cannot read whether anybody ordered apps to be given back; going on");
+    }
     Ok(())
 }
 
@@ -185,7 +291,31 @@ fn reflected<K>(client: &Client, told: UnboundedSender<Told>, tell: impl Fn(&K) 
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    watched(client, watcher::Config::default(), told, tell)
+    watched(client, watcher::Config::default().page_size(PAGE), told, tell)
+}
+
+// What may keep an app from being paired. A policy of another namespace may name its pods as peers.
+fn around<K>(
+    client: &Client,
+    which: watcher::Config,
+    told: UnboundedSender<Told>,
+    of_any: bool,
+    lean: fn(&mut K),
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    let tell = move |object: &K| {
+        let namespace = object.meta().namespace.clone().filter(|_| !of_any);
+        Told::Around(namespace.unwrap_or_default())
+    };
+    let slim = move |object: &mut K| {
+        slim(object);
+        object.meta_mut().annotations = None;
+        object.meta_mut().labels = None;
+        lean(object);
+    };
+    watched_as(client, which.page_size(PAGE), told, tell, slim)
 }
 
 // The one object of that name, if it exists.
@@ -198,8 +328,16 @@ fn reflected_one<K>(
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    let named = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    watched(client, named, told, tell)
+    watched(client, selected("metadata.name", Some(name)), told, tell)
+}
+
+// Those whose field has that value; all without one.
+fn selected(field: &str, value: Option<&str>) -> watcher::Config {
+    let all = watcher::Config::default();
+    match value {
+        Some(value) => all.fields(&format!("{field}={value}")),
+        None => all,
+    }
 }
 
 fn watched<K>(
@@ -212,11 +350,27 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Eq + Hash + Clone,
 {
+    watched_as(client, which, told, tell, slim)
+}
+
+fn watched_as<K>(
+    client: &Client,
+    which: watcher::Config,
+    told: UnboundedSender<Told>,
+    tell: impl Fn(&K) -> Told + Send + 'static,
+    slim: impl Fn(&mut K) + Send + 'static,
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K::DynamicType: Eq + Hash + Clone,
+{
     let writer = Writer::default();
     let store = writer.as_reader();
-    let events = reflector(writer, watcher(Api::<K>::all(client.clone()), which))
+    // What is kept is what is left.
+    let lean = watcher(Api::<K>::all(client.clone()), which)
         .default_backoff()
-        .modify(|object| object.meta_mut().managed_fields = None);
+        .modify(slim);
+    let events = reflector(writer, lean);
     tokio::spawn(async move {
         let mut events = Box::pin(events);
         let mut relist = Relist::default();
@@ -234,20 +388,31 @@ where
     store
 }
 
+// What nobody here reads, and what may be large. A Canary is written back as it was read, so it keeps its annotations.
+fn slim<K: Resource<DynamicType = ()>>(object: &mut K) {
+    let canary = K::kind(&()) == Canary::kind(&());
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    if let Some(annotations) = meta.annotations.as_mut().filter(|_| !canary) {
+        annotations.remove(LAST_APPLIED);
+    }
+}
+
 async fn wire(
     context: Arc<Context>,
     mut watches: Watches,
     mut tellings: UnboundedReceiver<Told>,
-    mut changed: UnboundedReceiver<Change>,
+    mut changed: Receiver<Change>,
     sender: Sender,
     passes: UnboundedSender<(String, Scope)>,
 ) {
     watches.follow(&context);
     let pass = |namespace: &str, scope| drop(passes.send((namespace.to_owned(), scope)));
     let mut known: HashMap<String, bool> = HashMap::new();
+    let mut said = HashMap::new();
     loop {
         tokio::select! {
-            Some(told) = tellings.recv() => match told {
+            Some(told) = tellings.recv() => guarded(&context, "wiring", || match told {
                 Told::Canary(key) => {
                     let canary = context.canary(&key);
                     context.index.learn(&key, canary.as_deref());
@@ -268,13 +433,46 @@ async fn wire(
                     }
                     if before != Some(enabled) {
                         watches.follow(&context);
+                    }
+                    // Its policy, and what NetworkPolicies know it by.
+                    let found = context.namespaces.get(&ObjectRef::new(&namespace));
+                    let policy = |all: &BTreeMap<String, String>| all.get(labels::POLICY).cloned();
+                    let says = found.map(|found| {
+                        let metadata = &found.metadata;
+                        (metadata.labels.clone(), metadata.annotations.as_ref().and_then(policy))
+                    });
+                    let other = said.insert(namespace.clone(), says.clone()) != Some(says);
+                    if before != Some(enabled) || other && enabled {
                         pass(&namespace, Scope::All);
+                        context.canaries_of(&namespace).iter().for_each(|canary| sender.send(key(canary)));
+                    }
+                    // Whoever waits for pods there waits for nothing any more.
+                    if context.terminating(&namespace) {
+                        context.canaries_of(&namespace).iter().for_each(|canary| sender.send(key(canary)));
                     }
                     if context.namespaces.get(&ObjectRef::new(&namespace)).is_none() {
                         known.remove(&namespace);
+                        said.remove(&namespace);
                     }
                 }
+                Told::Around(namespace) => {
+                    context.waiting_for_surroundings(&namespace).for_each(|key| sender.send(key));
+                    let all = known.iter().filter(|(name, enabled)| **enabled && (namespace.is_empty() || namespace == **name));
+                    for (name, _) in all.filter(|(name, _)| context.waits_for_surroundings(name)) {
+                        pass(name, Scope::All);
+                    }
+                }
+                Told::Elsewhere(namespace) if known.get(&namespace) == Some(&true) => pass(&namespace, Scope::All),
+                Told::Elsewhere(_) => {}
                 Told::Kinds => watches.follow(&context),
+                Told::Orders => {
+                    for canary in context.canaries.state() {
+                        sender.send(key(&canary));
+                    }
+                    for namespace in known.keys() {
+                        pass(namespace, Scope::All);
+                    }
+                }
                 Told::Policy => {
                     for canary in context.canaries.state() {
                         sender.send(key(&canary));
@@ -283,15 +481,22 @@ async fn wire(
                         pass(namespace, Scope::All);
                     }
                 }
-            },
-            Some(change) = changed.recv() => {
+            }),
+            Some(change) = changed.recv() => guarded(&context, "wiring", || {
                 if let Some(scope) = enrol::scope(&context, &change) {
                     pass(&change.namespace, scope);
                 }
                 tell(&context, &change);
-            }
+            }),
             else => return,
         }
+    }
+}
+
+// One object that cannot be dealt with keeps nobody else's from it.
+fn guarded(context: &Context, what: &str, work: impl FnOnce()) {
+    if let Err(why) = caught_now(work) {
+        internal_error(&context.metrics, what, "", &why);
     }
 }
 
@@ -320,7 +525,10 @@ async fn passing(context: Arc<Context>, mut passes: UnboundedReceiver<(String, S
         }
         let began = Instant::now();
         for (namespace, scope) in pending {
-            enrol::enrol(&context, &namespace, &scope).await;
+            let pass = enrol::enrol(&context, &namespace, &scope);
+            if let Err(why) = caught(pass).await {
+                internal_error(&context.metrics, "enrolling", &namespace, &why);
+            }
         }
         tokio::time::sleep(ENROL_PAUSE.max(began.elapsed())).await;
     }

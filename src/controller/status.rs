@@ -10,7 +10,7 @@ use crate::{
     plan::revision::template_of,
     routing::{Cookies, Traffic},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 
 const SKIP: &str = "skip-analysis";
@@ -27,7 +27,7 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
     let Some(stage) = Stage::parse(&run.stage) else {
         return fresh;
     };
-    let instant = |time: &Option<MicroTime>| time.as_ref().map(|t| t.0);
+    let instant = |time: &Option<MicroTime>| time.as_ref().map(|t| past(t.0, now));
     let count = |n: i32| u32::try_from(n).unwrap_or(0);
     State {
         phase: status.phase,
@@ -35,7 +35,7 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         since: instant(&run.since).unwrap_or(now),
         moved_at: instant(&run.moved_at),
         traffic_since: instant(&run.traffic_since),
-        due: instant(&run.due),
+        due: run.due.as_ref().map(|t| t.0.clamp(Timestamp::UNIX_EPOCH, latest(now))),
         intent: run
             .intent
             .map_or_else(|| Traffic::share(percent(status.canary_weight)), Traffic::from),
@@ -48,7 +48,7 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         floor: count(run.floor),
         last_applied: whole(&run.applied_revision, &status.last_applied_spec),
         last_promoted: whole(&run.promoted_revision, &status.last_promoted_spec),
-        gate: run.gate.and_then(gate),
+        gate: run.gate.and_then(|of| gate(of, now)),
         started: run.started,
         skip: run.skip,
         dry: run.dry_run,
@@ -79,11 +79,22 @@ fn hash(revision: &Option<String>) -> Option<String> {
     revision.as_deref().map(template_of).map(str::to_owned)
 }
 
-fn gate(of: GateStatus) -> Option<Wait> {
+// Whoever may write a status may write any instant, and every sum with one must stay a time.
+fn past(instant: Timestamp, now: Timestamp) -> Timestamp {
+    instant.clamp(Timestamp::UNIX_EPOCH, now.max(Timestamp::UNIX_EPOCH))
+}
+
+// No interval is longer than GoDuration's 292 years.
+fn latest(now: Timestamp) -> Timestamp {
+    let longest = SignedDuration::from_nanos(i64::MAX);
+    now.checked_add(longest).unwrap_or(now).max(Timestamp::UNIX_EPOCH)
+}
+
+fn gate(of: GateStatus, now: Timestamp) -> Option<Wait> {
     Some(Wait {
         kind: HookType::parse(&of.kind)?,
-        since: of.since?.0,
-        at: of.asked.map(|t| t.0),
+        since: past(of.since?.0, now),
+        at: of.asked.map(|t| past(t.0, now)),
         hook: of.hook,
     })
 }
@@ -157,6 +168,7 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
         phase: state.phase,
         ahead: announced.is_some() || is_ahead(state, seen.revision),
         trouble: seen.trouble,
+        stuck: state.is_stuck(),
         rehearsal: rehearsal(state),
     };
     let conditions = conditions(standing, old.conditions.as_deref().unwrap_or_default(), now);
@@ -183,7 +195,8 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
             intent: Some(state.intent.into()),
             waits: count(state.waits),
             had_data: state.had_data,
-            stalled: state.stalled.map(micro),
+            // While building, only the memory of the process has it: see `Timers`.
+            stalled: state.stalled.filter(|_| state.stage != Stage::Building).map(micro),
             applied_revision: state.last_applied.clone(),
             promoted_revision: state.last_promoted.clone(),
             promoted_configs: old_run.promoted_configs,

@@ -2,33 +2,40 @@
 
 use super::{
     advice::advise,
-    cache::{Cache, Kind},
+    asked,
+    cache::Kind,
     checks::{self, Finished},
     configs::{self, Configs, kind_of},
     context::{Context, key},
-    difference::{Pair, difference},
-    finish, hooks, inheritance,
-    live::{Live, is_a_canarys, is_owned, text},
+    difference::{Pair, difference, widowed},
+    failed::failed,
+    finish,
+    forget::forget,
+    free,
+    gather::{followers, gather, surroundings},
+    hooks, inheritance,
+    live::{Live, is_a_canarys, text},
     made::Made,
     observe::{Thresholds, observe},
-    perform::perform,
+    perform::{Left, perform},
     pods,
     queue::Key,
+    reading,
     record::{self, Recorded},
     status, sweep,
     takeover::{self, Place},
     trouble,
-    write::{is_stale, version},
+    write::{Cause, Write, version},
 };
 use crate::{
     analysis::{self, Decision, Observation, Rollout, Stage, State},
     api::{Canary, canary::conditions::Trouble},
-    metrics::Severity,
-    plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, rules, template},
+    plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, pairing, rules, template},
 };
 use jiff::Timestamp;
-use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use kube::runtime::reflector::ObjectRef;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
 
 /// How often a hand-written Canary looks whether the generated one before it is gone.
 const HANDED_OVER: Duration = Duration::from_millis(500);
@@ -37,103 +44,118 @@ const SLOW_EXIT: Duration = Duration::from_secs(5);
 /// After an error that no event will follow.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// After a write that we have no right to: somebody has to grant it first.
-const RIGHTS_RETRY: Duration = Duration::from_secs(30);
+/// When a step is done again after it went well for the first time in a while.
+const HEALED: Duration = Duration::from_millis(200);
 
 /// Steps the Canary of `key`; answers when to do it again if nothing happens before.
 pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
     let Some(canary) = context.canary(&key) else {
-        context.checks.lock().remove(&key);
-        context.written.lock().remove(&key);
-        context.objects_written.forget(&key);
-        context.primaries.forget(&key);
-        context.timers.forget(&key);
-        context.missed.lock().remove(&key);
-        context.failures.forget(&key);
-        hooks::forget(&context, &key);
-        let left = context.index.count(&key.0);
-        context.gauges.forget(&context.metrics, &key, left);
+        forget(&context, &key);
         return None;
     };
-    match attempt(&context, &key, canary.clone()).await {
-        Ok(wake) => {
-            context.failures.forget(&key);
-            wake
+    let attempted = match context
+        .caught(&key, "a step", attempt(&context, &key, canary.clone()))
+        .await
+    {
+        Ok(attempted) => attempted,
+        Err(why) => return Some(context.failures.note(&key, &why).0),
+    };
+    match attempted {
+        Ok(Done::All(wake)) if context.failures.forget(&key) => {
+            // The conditions say what is over.
+            Some(wake.unwrap_or(HEALED).min(HEALED))
         }
-        Err(kube::Error::Api(status)) if status.code == 403 => {
-            context
-                .events
-                .record(&*canary, Severity::Warning, format!("Not allowed: {}", status.message));
-            Some(RIGHTS_RETRY)
-        }
-        Err(error) if is_stale(&error) => Some(Duration::from_millis(200)),
-        Err(error) => {
-            tracing::error!(canary = format!("{}.{}", key.1, key.0), %error, "step failed, trying again");
-            let (pause, new) = context.failures.note(&key, &error.to_string());
-            if let (kube::Error::Api(status), true) = (&error, new) {
-                let message = format!("Cannot go on, the API server refuses a write: {}", status.message);
-                context.events.record(&*canary, Severity::Warning, message);
-            }
-            Some(pause)
-        }
+        Ok(Done::All(wake) | Done::Less(wake)) => wake,
+        Err(error) => Some(failed(&context, &key, &canary, &error).await),
     }
 }
 
-async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Result<Option<Duration>, kube::Error> {
+// How much of a step was done, and when to do it again if nothing happens before.
+enum Done {
+    All(Option<Duration>),
+    Less(Option<Duration>),
+}
+
+async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Result<Done, kube::Error> {
     if !context.cache.complete(&key.0) || is_older_than_written(context, key, &canary) {
-        return Ok(Some(RETRY));
+        return Ok(Done::Less(Some(RETRY)));
     }
     if let Some(wake) = is_another_ones_turn(context, key, &canary).await? {
-        return Ok(wake);
+        return Ok(Done::All(wake));
     }
     let now = as_stored(Timestamp::now());
     let canary = context.completed(canary);
-    finish::show_first(context, &canary, &status::state(&canary, now));
-    let mut blueprint = match plan::blueprint(&canary, &context.defaults) {
+    let stored = status::state(&canary, now);
+    finish::show_first(context, &canary, &stored);
+    let leaving = is_leaving(&canary) || context.leaves(&key.0);
+    let mut blueprint = match blueprint(&canary, context, leaving || stored.stage.in_run()) {
         Ok(blueprint) => blueprint,
-        Err(why) => return record::not_released(context, &canary, why, now).await,
+        Err(why) => return unreleased(context, &canary, why, leaving, now).await,
     };
     let mut live = gather(context, &canary, &blueprint);
     let anothers = |target: &Value| sweep::is_anothers(&canary, target, sweep::adopts(context, &key.0, target));
     live.target = live.target.take().filter(|target| !anothers(target));
     let absent = match &live.target {
         Some(_) => None,
-        None => match without_target(context, &canary, now).await? {
-            Absence::Over(wake) => return Ok(wake),
+        None => match without_target(context, &canary, (&blueprint, &mut live), leaving, now).await? {
+            Absence::Over(wake) => return Ok(Done::All(wake)),
             Absence::Lasts(trouble, wake) => Some((trouble, wake)),
         },
     };
     if let Some(target) = &live.target {
         context.missed.lock().remove(key);
         blueprint.target_uid = Some(text(target, "/metadata/uid").to_owned());
+        blueprint.helm = plan::marks::of_helm(target);
     }
-    live.configs = configs(context, &canary, &live);
+    live.configs = configs(context, &canary, &live).await?;
     let selector = match selector(&live, &blueprint, &context.defaults.selector_labels) {
         Ok(selector) => selector,
-        Err(why) => return record::not_released(context, &canary, why.to_string(), now).await,
+        Err(why) => return unreleased(context, &canary, why.to_string(), leaving, now).await,
     };
+    let built = stored.stage != Stage::Building;
+    if let Some(why) = surroundings(
+        context,
+        key,
+        (&canary, &mut blueprint),
+        &mut live,
+        &selector,
+        (built, leaving),
+    ) {
+        return unreleased(context, &canary, why, leaving, now).await;
+    }
+    live.pods = context.pod_owners.of(&context.client, key, &live, &selector).await?;
     let (keys, recorded) = (&context.defaults.selector_labels, inheritance::recorded(&canary));
     live.source = inheritance::source(&live, &selector, &blueprint, keys, &recorded);
-    let mut state = status::state(&canary, now);
+    let mut state = stored;
     context.timers.resume(key, canary.status.as_ref(), &mut state);
     live.configs.in_terms_of_now(&mut state, live.target.as_ref());
-    let seen = look(context, key, &canary, &live, &selector, &blueprint, &state).await;
+    let mut seen = look(context, key, &canary, &live, &selector, &blueprint, &state).await;
     let policy = context.policy_of(&canary, live.target.as_ref());
-    let rules = rules(
-        &canary,
-        policy.as_ref().map(|p| &p.spec),
-        &context.defaults,
-        is_leaving(&canary),
-    );
-    let decision = analysis::step(&rules, &state, &seen, now);
-    blueprint.exposure.cookies = decision.state.cookies.clone();
-    let pair = Pair {
-        live: &live,
-        selector: &selector,
-        blueprint: &blueprint,
-        seen: &seen,
+    let rules = rules(&canary, policy.as_ref().map(|p| &p.spec), &context.defaults, leaving);
+    let mut decide = |seen: &Observation| {
+        let decision = analysis::step(&rules, &state, seen, now);
+        blueprint.exposure.cookies = decision.state.cookies.clone();
+        let pair = Pair {
+            live: &live,
+            selector: &selector,
+            blueprint: &blueprint,
+            seen,
+        };
+        let (writes, conflicts) = difference(&decision.world, pair);
+        (decision, writes, conflicts)
     };
-    let (writes, conflicts) = difference(&decision.world, pair);
+    let (mut decision, mut writes, mut conflicts) = decide(&seen);
+    // What is in the way of a pair that is being built keeps it from being built.
+    let building = decision.state.stage == Stage::Building;
+    let in_the_way = conflicts
+        .iter()
+        .find(|conflict| building && conflict.keeps_from_building());
+    let in_the_way = in_the_way.and_then(|conflict| record::trouble(std::slice::from_ref(conflict)));
+    if let Some(trouble) = in_the_way.filter(|_| seen.refused.is_none()) {
+        seen.refused = Some(trouble.message);
+        (decision, writes, conflicts) = decide(&seen);
+    }
+    context.timers.note_lack(key, &decision.state);
     let (absence, missed) = absent.unzip();
     let recorded = Recorded {
         live: &live,
@@ -144,7 +166,20 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         trouble: record::trouble(&conflicts)
             .or(absence)
             .or_else(|| record::stuck(&canary, &decision.state, &seen))
-            .or_else(|| record::left_alone(&canary, &decision.state)),
+            .or_else(|| record::unbuilt(&canary, &decision.state, &seen))
+            .or_else(|| context.failures.refusal(key).map(record::refused_write))
+            .or_else(|| record::leaving(&canary, &decision.state, &seen))
+            .or_else(|| record::apart(&canary, &decision.state, &seen))
+            .or_else(|| {
+                record::unjudged(&canary, &decision.state, |namespace, name| {
+                    unbuilt(context, namespace, name)
+                })
+            })
+            .or_else(|| record::left_alone(&canary, &decision.state))
+            .or_else(|| record::silent(&canary, &decision.state, &seen, now))
+            .or_else(|| record::asleep(&canary, &decision.state, &seen))
+            .or_else(|| record::given_back(&canary, &decision.state))
+            .map(Trouble::bounded),
         now,
     };
     let announced = recorded.store(context, &canary).await?;
@@ -154,17 +189,28 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if decision.take_annotations {
         hooks::take_annotations(context, key, &canary).await?;
     }
-    let awaited = perform(context, &canary, &decision, &writes).await?;
+    let left = match perform(context, &canary, &decision, &writes).await {
+        // The rest of the step does not wait for what the pair can do without.
+        Err(error) if is_dispensable(context, key, &blueprint, &error) => {
+            Left::Refused(failed(context, key, &canary, &error).await)
+        }
+        other => other?,
+    };
+    asked::answer(context, key, &canary, &live).await?;
     let clean = writes.is_empty() && conflicts.is_empty();
     if decision.state.stage == Stage::Left && clean {
         finish::release(context, &canary).await?;
-        return Ok(None);
+        return Ok(Done::All(None));
     }
     ask(context, key, &canary, &decision, (&live, &blueprint, &seen));
     let wake = decision.wake.into_iter().chain(announced).min();
     let wake = wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
-    let again = [awaited.then_some(RETRY), context.primaries.pause(key), missed.flatten()];
-    Ok(wake.into_iter().chain(again.into_iter().flatten()).min())
+    let again = [left.pause(), context.primaries.pause(key), missed.flatten()];
+    let wake = wake.into_iter().chain(again.into_iter().flatten()).min();
+    Ok(match left {
+        Left::Nothing => Done::All(wake),
+        Left::Awaited | Left::Refused(_) => Done::Less(wake),
+    })
 }
 
 // Whether another Canary acts for the target, or none is to any more; then when to look again.
@@ -200,6 +246,9 @@ fn ask(
     decision: &Decision,
     (live, blueprint, seen): (&Live, &Blueprint, &Observation),
 ) {
+    if decision.state.stage == Stage::Scaling {
+        hooks::begin_run(context, key);
+    }
     for question in &decision.questions {
         hooks::ask(context, key, canary, (&decision.state, &seen.answers), question.clone());
     }
@@ -214,6 +263,12 @@ fn ask(
     }
 }
 
+// The type of a template's store, if that is one which cannot be asked yet.
+fn unbuilt(context: &Context, namespace: &str, name: &str) -> Option<String> {
+    let template = context.templates.get(&ObjectRef::new(name).within(namespace))?;
+    template.spec.provider.unbuilt().map(str::to_owned)
+}
+
 // The status keeps microseconds: an instant that is recorded and one that is compared with it must be the same, or a
 // question would be asked twice.
 fn as_stored(instant: Timestamp) -> Timestamp {
@@ -222,12 +277,45 @@ fn as_stored(instant: Timestamp) -> Timestamp {
 
 fn is_older_than_written(context: &Context, key: &Key, canary: &Canary) -> bool {
     let seen = version(canary.metadata.resource_version.as_deref());
-    let written = context.written.lock().get(key).copied();
-    matches!((seen, written), (Some(seen), Some(written)) if seen < written)
+    context.written.awaits(key, seen)
 }
 
 fn is_leaving(canary: &Canary) -> bool {
     canary.metadata.deletion_timestamp.is_some()
+}
+
+// On the way out, and for a run that is to end, a provider that is not there is no obstacle: routes are folded whatever it
+// is.
+fn blueprint(canary: &Canary, context: &Context, ends: bool) -> Result<Blueprint, String> {
+    plan::blueprint(canary, &context.defaults).or_else(|why| {
+        if !ends {
+            return Err(why);
+        }
+        let mut plain = canary.clone();
+        plain.spec.provider = Some(String::from("kubernetes"));
+        plan::blueprint(&plain, &context.defaults)
+    })
+}
+
+// What cannot be released has nothing to give back, unless it could be once; and nothing of its target is held.
+async fn unreleased(
+    context: &Context,
+    canary: &Canary,
+    why: String,
+    leaving: bool,
+    now: Timestamp,
+) -> Result<Done, kube::Error> {
+    if status::state(canary, now).stage == Stage::Building
+        && let Some(target) = context.target(canary)
+    {
+        let workload = Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default();
+        free::of(context, Kind::of(workload), &target).await?;
+    }
+    if leaving && !sweep::is_known(canary) {
+        finish::release(context, canary).await?;
+        return Ok(Done::All(None));
+    }
+    record::not_released(context, canary, why, now).await.map(Done::All)
 }
 
 // A core Service selects by itself. A primary that is not ours says nothing about our pods.
@@ -239,86 +327,15 @@ fn selector(live: &Live, blueprint: &Blueprint, keys: &[String]) -> Result<Selec
     Selector::of_pair(live.target.as_ref(), live.primary.as_ref().filter(ours), keys)
 }
 
-fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
-    let (cache, namespace) = (&context.cache, blueprint.namespace.as_str());
-    let get = |kind, name: &str| cache.get(kind, namespace, name);
-    let kind = Kind::of(blueprint.workload);
-    let target = get(kind, canary.target_name());
-    let primary = get(kind, &blueprint.primary_name());
-    let tied = |kind, tie: &str| cache.tied(kind, namespace, tie);
-    let remembered = match blueprint.workload {
-        Workload::DaemonSet => Kind::ControllerRevision,
-        Workload::Deployment | Workload::Service => Kind::ReplicaSet,
-    };
-    let halves = [&target, &primary].into_iter().flatten();
-    let revisions = halves
-        .flat_map(|half| tied(remembered, text(half, "/metadata/uid")))
-        .collect();
-    let uid = blueprint.owner.uid.as_deref();
-    let history = uid.map(|uid| tied(Kind::ControllerRevision, uid)).unwrap_or_default();
-    let names = blueprint.names.as_ref();
-    // A core Service that is the target is itself what users call.
-    let paired = names.filter(|_| blueprint.workload != Workload::Service);
-    let service = |name: Option<&String>| name.and_then(|name| get(Kind::Service, name));
-    let routes = names.into_iter().flat_map(|n| [&n.apex, &n.primary, &n.canary]);
-    let routes: BTreeMap<String, Value> = routes
-        .flat_map(|name| tied(Kind::HttpRoute, name))
-        .map(|route| (text(&route, "/metadata/name").to_owned(), route))
-        .collect();
-    let slices = names.into_iter().flat_map(|n| [&n.primary, &n.canary]);
-    Live {
-        revisions,
-        history,
-        source: None,
-        target,
-        primary,
-        apex: service(paired.map(|n| &n.apex)),
-        primary_service: service(paired.map(|n| &n.primary)),
-        canary_service: service(names.map(|n| &n.canary)),
-        slices: slices.flat_map(|service| tied(Kind::EndpointSlice, service)).collect(),
-        routes: Live::concerned(routes.into_values(), blueprint),
-        configs: Configs::default(),
-        scaler: scaler(cache, blueprint),
-        twins: twins(cache, blueprint),
-        target_scaled_objects: cache.tied(Kind::ScaledObject, namespace, &blueprint.target),
-    }
-}
-
-// One that is being deleted decides nothing any more.
-fn scaler(cache: &Cache, blueprint: &Blueprint) -> Option<Value> {
-    let named = blueprint.autoscaler.as_ref()?;
-    let object = cache.get(named.kind.into(), &blueprint.namespace, &named.name)?;
-    let gone = object.pointer("/metadata/deletionTimestamp").is_some();
-    (!gone).then_some(object)
-}
-
-// Those this Canary owns, and whatever has the name of primary's.
-fn twins(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
-    let named = blueprint.autoscaler.as_ref().map(plan::Autoscaler::twin_name);
-    let ties = [blueprint.owner.uid.as_deref(), named.as_deref()];
-    let found = ties.into_iter().flatten().flat_map(|tie| {
-        let kinds = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
-        kinds
-            .into_iter()
-            .flat_map(move |kind| cache.tied(kind, &blueprint.namespace, tie))
-    });
-    let is_twin =
-        |object: &Value| is_owned(object, blueprint) || named.as_deref() == Some(text(object, "/metadata/name"));
-    let all: BTreeMap<String, Value> = found
-        .filter(is_twin)
-        .map(|object| (text(&object, "/metadata/uid").to_owned(), object))
-        .collect();
-    all.into_values().collect()
-}
-
-fn configs(context: &Context, canary: &Canary, live: &Live) -> Configs {
+async fn configs(context: &Context, canary: &Canary, live: &Live) -> Result<Configs, kube::Error> {
     let namespace = canary.namespace_name();
     let readable = |kind: &ConfigKind| context.track_configs && !context.cache.forbidden(kind_of(*kind), namespace);
-    let kinds = ConfigKind::ALL.into_iter().filter(readable).collect();
+    let kinds: Vec<ConfigKind> = ConfigKind::ALL.into_iter().filter(readable).collect();
     let templates = [live.templates(), inheritance::readings(live)].concat();
+    reading::read(context, namespace, &kinds, &templates).await?;
     let mut found = Configs::gather(&context.cache, namespace, kinds, templates.iter());
     found.promoted = configs::promoted(canary);
-    found
+    Ok(found)
 }
 
 // What becomes of a Canary whose target is not there.
@@ -330,8 +347,15 @@ enum Absence {
 }
 
 // Without a target there is nothing to release and primary serves on; a Canary that leaves has nothing to give back to.
-async fn without_target(context: &Context, canary: &Canary, now: Timestamp) -> Result<Absence, kube::Error> {
-    if is_leaving(canary) {
+async fn without_target(
+    context: &Context,
+    canary: &Canary,
+    (blueprint, live): (&Blueprint, &mut Live),
+    leaving: bool,
+    now: Timestamp,
+) -> Result<Absence, kube::Error> {
+    if leaving {
+        give_back(context, canary, blueprint, live).await?;
         finish::release(context, canary).await?;
         return Ok(Absence::Over(None));
     }
@@ -345,6 +369,36 @@ async fn without_target(context: &Context, canary: &Canary, now: Timestamp) -> R
         return record::target_missing(context, canary, now).await.map(Absence::Over);
     }
     Ok(Absence::Lasts(record::missing(canary), again))
+}
+
+// Of the user's Services, which outlive the pair, each selects again what its author means: the next app of that name is
+// perhaps none of ours.
+async fn give_back(
+    context: &Context,
+    canary: &Canary,
+    blueprint: &Blueprint,
+    live: &mut Live,
+) -> Result<(), kube::Error> {
+    let keys = &context.defaults.selector_labels;
+    // Where primary is gone too, its Service knows it still.
+    let half = live
+        .primary_service
+        .as_ref()
+        .and_then(|half| half.pointer("/spec/selector"));
+    let like = half.map(|labels| json!({"spec": {"selector": {"matchLabels": labels}}}));
+    let found = selector(live, blueprint, keys).or_else(|_| Selector::of_pair(None, like.as_ref(), keys));
+    let Ok(selector) = found else { return Ok(()) };
+    followers(context, canary.namespace_name(), blueprint, live, &selector);
+    for write in widowed(live, blueprint, &selector) {
+        match write.perform(&context.client).await {
+            // Nobody's deletion waits for what is never let through.
+            Err(error) if Cause::of(&error) == Cause::Refused => {
+                tracing::warn!(canary = canary.full_name(), %error, "a Service or route could not be given back");
+            }
+            other => drop(other?),
+        }
+    }
+    Ok(())
 }
 
 async fn look(
@@ -372,6 +426,16 @@ async fn look(
     seen.edition = hooks::edition(canary);
     seen.wishes = hooks::wishes(canary);
     seen.inherited = inheritance::inherited(canary, live, blueprint);
+    seen.refused = context
+        .failures
+        .refusal_of(key, |write| makes_the_pair(write, blueprint));
+    // Whoever writes a Canary has thought of it.
+    if let (Some(object), Some(target), true) = (&live.target, &mut seen.target, sweep::is_generated(canary)) {
+        let claims = context.claims_of(&key.0, object);
+        target.apart = pairing::beside_primary(object, &claims)
+            .err()
+            .map(|why| why.to_string());
+    }
     if let (Some(primary), Some(made)) = (&mut seen.primary, live.primary.as_ref().and_then(Made::of)) {
         // A record of before is of what was replaced.
         let is_made = matches!(state.stage, Stage::Building | Stage::Replacing);
@@ -394,6 +458,26 @@ async fn look(
         target.trouble = trouble::of(context, live, state, patience).await;
     }
     seen
+}
+
+fn is_dispensable(context: &Context, key: &Key, blueprint: &Blueprint, error: &kube::Error) -> bool {
+    let without = |write: &Write| !makes_the_pair(write, blueprint);
+    Cause::of(error) == Cause::Refused && context.failures.blames(key, without)
+}
+
+// Whether there is no pair without that write: it has one whether other Services are split and budgets are kept or not.
+fn makes_the_pair(write: &Write, blueprint: &Blueprint) -> bool {
+    let (kind, _, name) = write.subject();
+    let own = || {
+        let names = blueprint.names.iter();
+        let mut all = names.flat_map(|names| [&names.apex, &names.primary, &names.canary]);
+        all.any(|own| own == name)
+    };
+    match kind {
+        Kind::PodDisruptionBudget => false,
+        Kind::Service => own(),
+        _ => true,
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{
     cache::Kind,
     context::{Context, key},
 };
+use crate::analysis::instants::after;
 use crate::api::{Canary, canary::ON_ITS_WAY, labels};
 use jiff::Timestamp;
 use kube::{
@@ -86,7 +87,7 @@ fn due(context: &Context, canary: &Canary, now: Timestamp) -> Timestamp {
     let missed = *context.missed.lock().entry(key(canary)).or_insert(now);
     let policy = context.policy_of(canary, None);
     let grace = policy.map_or(Duration::from_secs(30), |policy| policy.spec.deletion_grace());
-    missed + grace
+    after(missed, grace)
 }
 
 /// Whether the policy takes over a Deployment that it finds.

@@ -63,8 +63,7 @@ pub async fn hand_over(context: &Context, canary: &Canary, heir: &Canary) -> Res
     let Some(uid) = &canary.metadata.uid else { return Ok(()) };
     for write in Kind::ALL.iter().flat_map(|kind| {
         let all = context.cache.list(*kind, canary.namespace_name());
-        all.iter()
-            .filter_map(|object| reowned(*kind, object, uid, heir))
+        all.filter_map(|object| reowned(*kind, &object, uid, heir))
             .collect::<Vec<_>>()
     }) {
         write.perform(&context.client).await?;

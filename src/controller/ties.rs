@@ -1,15 +1,22 @@
 //! By which words an object is found besides its own name, so that a step looks at its pair and not at its namespace.
 
 use super::{cache::Kind, live::label};
-use crate::{api::labels, plan::configs::references};
+use crate::{
+    api::labels,
+    plan::{
+        configs::references,
+        pointing::{self, Labels},
+    },
+};
 use serde_json::Value;
 
 /// The word of Services and routes that we did not generate. No object has such a name.
 pub const USERS: &str = "*users";
 
 /// The words of an object: uids of the owners of a ReplicaSet, the Service of an EndpointSlice, the Services a route
-/// sends to (and its own name, for the route we would generate under it), the configs of a Deployment's pods, whom an
-/// autoscaler belongs to and whom it scales; [`USERS`].
+/// sends to (and its own name, for the route we would generate under it), the configs and the labels of a workload's pods,
+/// a label that a Service selects by, whom an autoscaler belongs to and whom it scales, the labels a disruption budget names;
+/// [`USERS`].
 /// Others are found by name alone.
 pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
@@ -32,14 +39,22 @@ pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
             .unwrap_or_default()
             .into_keys()
             .flat_map(|config| [config.copy().key(), config.key()])
+            .chain(of_pods(object))
             .collect(),
+        Kind::StatefulSet => of_pods(object).collect(),
+        Kind::Service => of_service(object),
         // Whose it is, whom it scales, and its name.
         Kind::HorizontalPodAutoscaler | Kind::ScaledObject => items(object, "/metadata/ownerReferences")
             .filter_map(|owner| text(owner.get("uid")))
             .chain(text(object.pointer("/spec/scaleTargetRef/name")))
             .chain(text(object.pointer("/metadata/name")))
             .collect(),
-        Kind::Service | Kind::ConfigMap | Kind::Secret => Vec::new(),
+        // Whose it is, and the labels it names.
+        Kind::PodDisruptionBudget => items(object, "/metadata/ownerReferences")
+            .filter_map(|owner| text(owner.get("uid")))
+            .chain(selected(object))
+            .collect(),
+        Kind::ConfigMap | Kind::Secret => Vec::new(),
     };
     if matches!(kind, Kind::Service | Kind::HttpRoute) && label(object, labels::GENERATED).is_none() {
         words.push(USERS.to_owned());
@@ -47,6 +62,61 @@ pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
     words.sort_unstable();
     words.dedup();
     words
+}
+
+/// The word of a label of pods. No object has such a name.
+fn word(key: &str, value: &Value) -> String {
+    format!("{key}={}", value.as_str().unwrap_or_default())
+}
+
+/// The words of labels of pods: each Service that selects them has one of these.
+pub fn of_labels(labels: &Labels) -> impl Iterator<Item = String> + '_ {
+    labels.iter().map(|(key, value)| word(key, value))
+}
+
+/// The words of a Service's pods: every workload whose pods it selects has the first, those of the side that it was moved
+/// to have the last.
+pub fn of_selectors(service: &Value) -> Vec<String> {
+    let live = service.pointer("/spec/selector").and_then(Value::as_object);
+    let all = [pointing::meant(service), live.cloned()];
+    all.iter().flatten().filter_map(telling).collect()
+}
+
+// One label is enough to find it by. Those that tell apps apart find the fewest others.
+fn telling(selector: &Labels) -> Option<String> {
+    let known = TELLING.into_iter().find_map(|key| selector.get_key_value(key));
+    known
+        .or_else(|| selector.iter().next())
+        .map(|(key, value)| word(key, value))
+}
+
+/// Labels that differ from app to app.
+const TELLING: [&str; 4] = ["app.kubernetes.io/name", "app", "name", "k8s-app"];
+
+fn of_pods(workload: &Value) -> impl Iterator<Item = String> + '_ {
+    pointing::pods(workload).into_iter().flat_map(of_labels)
+}
+
+// Those that we made are found by whose they are.
+fn of_service(service: &Value) -> Vec<String> {
+    if pointing::is_users(service) || pointing::recorded(service).is_some() {
+        return of_selectors(service);
+    }
+    let owners = items(service, "/metadata/ownerReferences");
+    owners
+        .filter_map(|owner| owner.get("uid")?.as_str().map(str::to_owned))
+        .collect()
+}
+
+// The labels that a budget's selector names.
+fn selected(object: &Value) -> Vec<String> {
+    let equal = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let equal = equal.into_iter().flatten().map(|(key, value)| word(key, value));
+    let listed = items(object, "/spec/selector/matchExpressions").flat_map(|said| {
+        let key = said.get("key").and_then(Value::as_str).unwrap_or_default();
+        items(said, "/values").map(move |value| word(key, value))
+    });
+    equal.chain(listed).collect()
 }
 
 fn items<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
@@ -77,6 +147,30 @@ mod tests {
         let slice = json!({"metadata": {"labels": {"kubernetes.io/service-name": "shop-primary"}}});
         assert_eq!(ties(Kind::EndpointSlice, &slice), ["shop-primary"]);
         assert!(ties(Kind::Deployment, &json!({})).is_empty());
+    }
+
+    #[test]
+    fn a_service_and_the_workloads_behind_it_share_a_word() {
+        let service = |selector: Value, recorded: Value| {
+            let mut service = json!({"spec": {"selector": selector}});
+            if !recorded.is_null() {
+                service["metadata"]["annotations"] = json!({pointing::ORIGINAL_SELECTOR: recorded.to_string()});
+            }
+            ties(Kind::Service, &service)
+        };
+        let chart = json!({"app.kubernetes.io/instance": "prod", "app.kubernetes.io/name": "web"});
+        assert_eq!(
+            service(chart.clone(), Value::Null),
+            [USERS, "app.kubernetes.io/name=web"]
+        );
+        assert_eq!(service(json!({"tier": "front"}), Value::Null), [USERS, "tier=front"]);
+        let moved = service(json!({"app": "web-primary"}), json!({"app": "web"}));
+        assert_eq!(moved, [USERS, "app=web", "app=web-primary"]);
+        let workload = json!({"spec": {"template": {"metadata": {"labels": chart}}}});
+        for kind in [Kind::Deployment, Kind::DaemonSet, Kind::StatefulSet] {
+            let words = ties(kind, &workload);
+            assert_eq!(words, ["app.kubernetes.io/instance=prod", "app.kubernetes.io/name=web"]);
+        }
     }
 
     #[test]

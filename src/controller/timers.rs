@@ -6,7 +6,7 @@
 
 use super::queue::Key;
 use crate::{
-    analysis::State,
+    analysis::{Stage, State},
     api::canary::{CanaryStatus, RunStatus},
 };
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 /// The timers of all Canaries.
 #[derive(Debug, Default)]
-pub struct Timers(Mutex<HashMap<Key, Entry>>);
+pub struct Timers(Mutex<HashMap<Key, Entry>>, Mutex<HashMap<Key, Timestamp>>);
 
 #[derive(Debug)]
 struct Entry {
@@ -29,6 +29,9 @@ struct Entry {
 impl Timers {
     /// Puts the timers that go with what is recorded into `state`, which was read from it.
     pub fn resume(&self, key: &Key, recorded: Option<&CanaryStatus>, state: &mut State) {
+        if state.stage == Stage::Building {
+            state.stalled = self.1.lock().get(key).copied();
+        }
         let run = recorded.and_then(|status| status.run.as_ref());
         let all = self.0.lock();
         if let Some(entry) = all.get(key).filter(|entry| Some(&entry.of) == run) {
@@ -66,9 +69,25 @@ impl Timers {
         only_timers
     }
 
+    /// Keeps since when a pair that is being built lacks pods; a restart counts anew.
+    pub fn note_lack(&self, key: &Key, state: &State) {
+        let mut lacking = self.1.lock();
+        match state.stalled.filter(|_| state.stage == Stage::Building) {
+            Some(since) => drop(lacking.insert(key.clone(), since)),
+            None => drop(lacking.remove(key)),
+        }
+    }
+
     /// Forgets a Canary that is gone.
     pub fn forget(&self, key: &Key) {
         self.0.lock().remove(key);
+        self.1.lock().remove(key);
+    }
+
+    /// Whether nothing is kept.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().is_empty() && self.1.lock().is_empty()
     }
 }
 

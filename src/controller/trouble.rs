@@ -1,16 +1,20 @@
 //! Why pods do not start, in a line: asked of the API server only when a deadline has passed.
 
 use super::{context::Context, live::Live};
-use crate::analysis::State;
+use crate::{analysis::State, foreign::Foreign};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::{Api, ResourceExt, api::ListParams};
 use serde_json::Value;
 use std::time::Duration;
 
+/// Most pods that are looked at; what keeps one from starting keeps most.
+const LOOKED_AT: u32 = 50;
+
 /// The trouble of the target's pods, once the stage is past its deadline.
 pub async fn of(context: &Context, live: &Live, state: &State, deadline: Duration) -> Option<String> {
-    if Timestamp::now() < state.since + deadline {
+    let over = state.since.checked_add(deadline).unwrap_or(Timestamp::MAX);
+    if Timestamp::now() < over {
         return None;
     }
     let target = live.target.as_ref()?;
@@ -23,10 +27,8 @@ pub async fn of(context: &Context, live: &Live, state: &State, deadline: Duratio
         .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
         .collect();
     let api = Api::<Pod>::namespaced(context.client.clone(), namespace);
-    let pods = api
-        .list(&ListParams::default().labels(&selector.join(",")))
-        .await
-        .ok()?;
+    let first = ListParams::default().labels(&selector.join(",")).limit(LOOKED_AT);
+    let pods = api.list(&first).await.ok()?;
     pods.items.iter().find_map(describe).or_else(|| quota(target))
 }
 
@@ -47,16 +49,12 @@ fn describe(pod: &Pod) -> Option<String> {
         .find(|c| c.type_ == "PodScheduled" && c.status == "False");
     if let Some(condition) = unscheduled {
         let reason = condition.reason.clone().unwrap_or_default();
-        return Some(format!(
-            "pod {name}: {reason}: {}",
-            condition.message.clone().unwrap_or_default()
-        ));
+        let message = capped(condition.message.as_deref().unwrap_or_default());
+        return Some(format!("pod {name}: {reason}: {message}"));
     }
     let unready = conditions.clone().find(|c| c.type_ == "Ready" && c.status == "False")?;
-    Some(format!(
-        "pod {name}: {}",
-        unready.message.clone().or(unready.reason.clone()).unwrap_or_default()
-    ))
+    let why = unready.message.as_deref().or(unready.reason.as_deref());
+    Some(format!("pod {name}: {}", capped(why.unwrap_or_default())))
 }
 
 // Waiting on an image or in a crash loop; for the latter the last exit code says more than the back-off. Between two
@@ -89,7 +87,7 @@ fn is_starting(reason: Option<&str>) -> bool {
 }
 
 fn capped(text: &str) -> String {
-    text.chars().take(256).collect()
+    Foreign::of(text).into()
 }
 
 /// Why no pod could be made at all: the ReplicaSet was refused one, and its Deployment repeats the reason.

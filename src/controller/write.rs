@@ -143,6 +143,25 @@ impl Write {
         Ok(Some(written))
     }
 
+    /// Whether it asks for the same as `other`, whatever version of the object each was decided on.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        self.subject() == other.subject() && self.wish() == other.wish()
+    }
+
+    fn wish(&self) -> Value {
+        match self {
+            Self::Apply { object, .. } | Self::Create { object, .. } => versionless(object),
+            Self::Merge { body, .. } => versionless(body),
+            Self::Patch { operations, .. } => {
+                let is_test = |one: &&Value| one.get("op").and_then(Value::as_str) == Some("test");
+                let all = operations.as_array().into_iter().flatten();
+                Value::Array(all.filter(|one| !is_test(one)).cloned().collect())
+            }
+            Self::Copies(all) => all.iter().map(|copy| json!(copy.checksum)).collect(),
+            Self::Delete { uid, .. } => json!(uid),
+        }
+    }
+
     /// The object it is about, for logs: kind, namespace and name.
     pub fn subject(&self) -> (Kind, &str, &str) {
         match self {
@@ -166,6 +185,14 @@ impl Write {
     }
 }
 
+fn versionless(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("resourceVersion");
+    }
+    object
+}
+
 fn managed() -> PatchParams {
     PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
@@ -182,10 +209,92 @@ pub fn version(text: Option<&str>) -> Option<u64> {
     text?.parse().ok()
 }
 
-/// Whether an error means that the object changed since it was looked at: its event is on the way. A JSON Patch whose test
-/// fails is answered 422 without a cause.
-pub fn is_stale(error: &kube::Error) -> bool {
-    let kube::Error::Api(status) = error else { return false };
-    let without_cause = status.details.as_ref().is_none_or(|details| details.causes.is_empty());
-    status.code == 409 || (status.code == 422 && without_cause)
+/// What an error of a write asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The object changed since it was looked at: its event is on the way.
+    Stale,
+    /// The API server, or who judges for it, does not take this write, however often it is sent.
+    Refused,
+    /// It may go by itself.
+    Passing,
+}
+
+impl Cause {
+    /// The cause of an error. A JSON Patch whose test fails is answered 422 without a cause, which a webhook that refuses
+    /// something may answer too.
+    pub fn of(error: &kube::Error) -> Self {
+        let kube::Error::Api(status) = error else {
+            return Self::Passing;
+        };
+        let judged = status.message.starts_with("admission webhook ");
+        let without_cause = status.details.as_ref().is_none_or(|details| details.causes.is_empty());
+        match status.code {
+            404 | 409 if !judged => Self::Stale,
+            422 if !judged && without_cause => Self::Stale,
+            401 | 408 | 425 | 429 => Self::Passing,
+            400..=499 => Self::Refused,
+            _ => Self::Passing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+
+    fn answer(code: u16, message: &str, cause: bool) -> kube::Error {
+        let causes = if cause {
+            json!([{"message": message}])
+        } else {
+            json!([])
+        };
+        let status: Status = serde_json::from_value(json!({
+            "status": "Failure", "message": message, "reason": "Invalid", "code": code, "details": {"causes": causes},
+        }))
+        .unwrap();
+        kube::Error::Api(status.boxed())
+    }
+
+    #[test]
+    fn what_is_stale_is_told_from_what_is_refused() {
+        for (code, message, cause, expected) in [
+            (409, "the object has been modified", false, Cause::Stale),
+            (404, "not found", false, Cause::Stale),
+            (422, "the server rejected our request", false, Cause::Stale),
+            (422, "Service is invalid: must not contain dots", true, Cause::Refused),
+            (422, "admission webhook \"x\" denied the request", false, Cause::Refused),
+            (409, "admission webhook \"x\" denied the request", false, Cause::Refused),
+            (403, "exceeded quota: room", false, Cause::Refused),
+            (400, "unknown field", false, Cause::Refused),
+            (429, "slowly", false, Cause::Passing),
+            (500, "failed calling webhook", false, Cause::Passing),
+            (503, "etcd", false, Cause::Passing),
+        ] {
+            assert_eq!(Cause::of(&answer(code, message, cause)), expected, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn a_write_asks_the_same_whatever_version_it_was_decided_on() {
+        let patch = |version: &str, replicas: i64| Write::Patch {
+            kind: Kind::Deployment,
+            namespace: "shop".into(),
+            name: "web".into(),
+            operations: json!([
+                {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+                {"op": "replace", "path": "/spec/replicas", "value": replicas},
+            ]),
+        };
+        assert!(patch("1", 2).asks_the_same(&patch("7", 2)));
+        assert!(!patch("1", 2).asks_the_same(&patch("1", 3)));
+        let merge = |version: &str| Write::Merge {
+            kind: Kind::Deployment,
+            namespace: "shop".into(),
+            name: "web".into(),
+            body: json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": 0}}),
+        };
+        assert!(merge("1").asks_the_same(&merge("7")));
+    }
 }

@@ -2,17 +2,16 @@
 
 use super::payload::Payload;
 use crate::api::canary::Webhook;
-use crate::outbound::{Clients, Egress, Failure, Settings, persist, root_cause};
+use crate::foreign::{Foreign, shown};
+use crate::outbound::{Answer, Clients, Egress, Failure, Settings, ask, persist, root_cause};
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, StatusCode, Url};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most of an answer that is quoted, in bytes.
-const QUOTED: usize = 256;
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-/// The longest wait a server can ask for.
-const LONGEST_WISH: Duration = Duration::from_secs(600);
+/// The longest wait a server can ask for; together with the tries, what one call can take.
+const LONGEST_WISH: Duration = Duration::from_secs(60);
 
 /// Calls hooks. Clones share connections.
 #[derive(Clone, Default)]
@@ -32,12 +31,12 @@ impl Caller {
         }
     }
 
-    /// Calls `hook` until it answers finally or its retries are spent; never longer than
-    /// `(retries + 1) * timeout` and the pauses in between. The error is a text for the event.
+    /// Calls `hook` until it answers finally or its retries (at most 10) are spent; never longer than
+    /// `(retries + 1) * timeout` (at most 1 h) and the pauses in between (at most 60 s). The error is a text for the event.
     ///
     /// Success is a status up to 202, as in Flagger: 203 and above are failures, 204 too.
     pub async fn call(&self, hook: &Webhook, payload: &Payload) -> Result<(), String> {
-        let url = Url::parse(&hook.url).map_err(|e| format!("invalid URL {:?}: {e}", hook.url))?;
+        let url = Url::parse(&hook.url).map_err(|e| format!("invalid URL {}: {e}", Foreign::of(&hook.url)))?;
         self.egress.check(&url)?;
         let accept_any_certificate = hook.disable_tls == Some(true);
         let settings = Settings {
@@ -46,69 +45,43 @@ impl Caller {
             ..Settings::default()
         };
         let client = self.clients.get(&settings).map_err(|e| root_cause(&e))?;
-        let attempts = hook.retries().saturating_add(1);
+        let attempts = hook.retries() + 1;
+        let time = hook.timeout();
         let backoff = self.backoff.unwrap_or(FIRST_BACKOFF);
-        let attempt = || once(&client, &url, hook.timeout(), payload);
+        let attempt = || once(&client, &url, time, payload);
         persist(attempts, backoff, attempt)
             .await
             .map_err(|failure| match failure {
                 Failure::Final(reason) => reason,
                 Failure::Passing(reason, _) => {
-                    let url = redacted(url.clone());
+                    let url = Foreign::of(&shown(&url));
                     format!("POST {url} giving up after {attempts} attempt(s): {reason}")
                 }
             })
     }
 }
 
-async fn once(client: &Client, url: &Url, timeout: Duration, payload: &Payload) -> Result<(), Failure> {
-    let sent = client.post(url.clone()).json(payload).timeout(timeout).send().await;
-    let response = sent.map_err(|e| Failure::Passing(root_cause(&e), None))?;
-    let status = response.status();
-    let wish = wish(&response);
+async fn once(client: &Client, url: &Url, time: Duration, payload: &Payload) -> Result<(), Failure> {
+    let asked = ask(client.post(url.clone()).json(payload), time).await;
+    let answer = asked.map_err(|why| Failure::Passing(why.into(), None))?;
+    let status = answer.status();
+    let wish = wish(&answer);
     match status.as_u16() {
         ..=202 => Ok(()),
         // What Flagger discards here is what the load tester says about a failed command.
-        429 => Err(Failure::Passing(quoted(response).await, wish)),
-        500.. if status != StatusCode::NOT_IMPLEMENTED => Err(Failure::Passing(quoted(response).await, wish)),
-        _ => Err(Failure::Final(quoted(response).await)),
+        429 => Err(Failure::Passing(answer.says().await.into(), wish)),
+        500.. if status != StatusCode::NOT_IMPLEMENTED => Err(Failure::Passing(answer.says().await.into(), wish)),
+        _ => Err(Failure::Final(answer.says().await.into())),
     }
 }
 
 /// `Retry-After` in seconds, of the answers that may have one.
-fn wish(response: &Response) -> Option<Duration> {
-    if !matches!(response.status().as_u16(), 429 | 503) {
+fn wish(answer: &Answer) -> Option<Duration> {
+    if !matches!(answer.status().as_u16(), 429 | 503) {
         return None;
     }
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    let seconds = answer.header(RETRY_AFTER)?.parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_WISH))
-}
-
-/// The beginning of the body, or the status where there is none.
-async fn quoted(mut response: Response) -> String {
-    let status = response.status();
-    let mut body = Vec::new();
-    while body.len() <= QUOTED
-        && let Ok(Some(chunk)) = response.chunk().await
-    {
-        body.extend_from_slice(&chunk);
-    }
-    let more = body.len() > QUOTED;
-    body.truncate(QUOTED);
-    let text = String::from_utf8_lossy(&body);
-    match text.trim() {
-        "" => status.to_string(),
-        text if more => format!("{text}..."),
-        text => text.to_owned(),
-    }
-}
-
-/// Without the password, as Go prints URLs.
-fn redacted(mut url: Url) -> Url {
-    if url.password().is_some() {
-        let _ = url.set_password(Some("xxxxx"));
-    }
-    url
 }
 
 #[cfg(test)]

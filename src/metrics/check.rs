@@ -1,12 +1,13 @@
 //! One check: all metrics of a Canary, in Flagger's order, until one does not pass.
 
 use super::builtin::{self, Builtin};
-use super::evaluate::{Measurement, Source, Subject, judge, unasked};
+use super::evaluate::{Measurement, Source, Subject, judge, unasked, unsupported};
 use super::prometheus::{Credentials, Options, Prometheus};
 use super::provider::Provider;
 use super::scope::{Scope, Window};
 use super::template::{Variables, render};
 use crate::api::canary::{Canary, Metric};
+use crate::api::metric_template::MetricProvider;
 use crate::api::{MetricTemplate, MetricTemplateSpec};
 use crate::outbound::{Clients, Egress};
 use crate::telemetry::messages;
@@ -49,6 +50,8 @@ pub struct Context<'a> {
     pub egress: &'a Egress,
     /// Templates and Secrets.
     pub resolver: &'a dyn Resolver,
+    /// `--no-cross-namespace-refs`: MetricTemplates of other namespaces are not used.
+    pub own_namespace_only: bool,
     /// Whose pods and which time the values are to be of.
     pub scope: &'a Scope,
 }
@@ -142,11 +145,19 @@ impl Context<'_> {
         };
         let own = self.canary.namespace_name();
         let (name, namespace) = (reference.name.as_str(), reference.namespace_or(own));
+        reference
+            .namespace_within(own, self.own_namespace_only)
+            .map_err(|why| messages::template_error(name, namespace, why))?;
         let template = self
             .resolver
             .template(namespace, name)
             .await
             .map_err(|e| messages::template_error(name, namespace, &e))?;
+        let kind = template.spec.provider.kind.as_str();
+        if !MetricProvider::BUILT.contains(&kind) {
+            let text = messages::template_unsupported(&metric.name, name, namespace, kind);
+            return Ok(unsupported(metric, Source::Template, text));
+        }
         let provider = self.template_provider(&template.spec, namespace, name).await?;
         let query = render(&template.spec.query, &self.variables(metric))
             .map_err(|e| messages::template_render_error(name, namespace, &e.to_string()))?;

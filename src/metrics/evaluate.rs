@@ -22,6 +22,8 @@ pub enum Verdict {
     Early(String),
     /// The question could not be asked or was not answered.
     Error(String),
+    /// The store is of a type that cannot be asked by this version: no answer will ever come.
+    Unsupported(String),
 }
 
 /// How grave a message is: Kubernetes knows Normal and Warning, the log also knows error.
@@ -68,7 +70,11 @@ impl Measurement {
     pub fn message(&self) -> Option<&str> {
         match &self.verdict {
             Verdict::Pass => None,
-            Verdict::Fail(text) | Verdict::NoData(text) | Verdict::Early(text) | Verdict::Error(text) => Some(text),
+            Verdict::Fail(text)
+            | Verdict::NoData(text)
+            | Verdict::Early(text)
+            | Verdict::Error(text)
+            | Verdict::Unsupported(text) => Some(text),
         }
     }
 
@@ -77,7 +83,7 @@ impl Measurement {
         match self.verdict {
             Verdict::Pass | Verdict::Early(_) => Severity::Normal,
             Verdict::Fail(_) | Verdict::NoData(_) => Severity::Warning,
-            Verdict::Error(_) => Severity::Error,
+            Verdict::Error(_) | Verdict::Unsupported(_) => Severity::Error,
         }
     }
 }
@@ -132,6 +138,15 @@ pub fn unasked(metric: &Metric, source: Source, message: String) -> Measurement 
         value: None,
         threshold: describe(metric, source),
         verdict: Verdict::Error(message),
+    }
+}
+
+/// A measurement that this version cannot make; `message` is the event's text.
+pub fn unsupported(metric: &Metric, source: Source, message: String) -> Measurement {
+    let verdict = Verdict::Unsupported(message.clone());
+    Measurement {
+        verdict,
+        ..unasked(metric, source, message)
     }
 }
 

@@ -1,19 +1,18 @@
 //! Prometheus instant queries by Flagger's rules.
 
 use super::provider::{Provider, QueryError};
-use crate::outbound::{Clients, Egress, Settings, root_cause};
+use crate::foreign::Foreign;
+use crate::outbound::{Clients, Egress, LONGEST, Settings, ask};
 use futures::future::BoxFuture;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-mod answer;
+pub mod answer;
 
 /// The whole exchange, from connecting to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest answer in bytes; an instant query of one value is far below.
-const MAX_ANSWER: usize = 1024 * 1024;
 
 /// How to let oneself in.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -80,13 +79,10 @@ impl Prometheus {
         if options.address.is_empty() {
             return Err("prometheus endpoint is not set".to_owned());
         }
-        let base =
-            Url::parse(&options.address).map_err(|e| format!("error parsing address {}: {e}", options.address))?;
+        let address = Foreign::of(&options.address);
+        let base = Url::parse(&options.address).map_err(|e| format!("error parsing address {address}: {e}"))?;
         if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
-            return Err(format!(
-                "error parsing address {}: not an http or https URL",
-                options.address
-            ));
+            return Err(format!("error parsing address {address}: not an http or https URL"));
         }
         options.egress.check(&base)?;
         let settings = Settings {
@@ -117,27 +113,21 @@ impl Prometheus {
     }
 
     async fn ask(&self, query: &str) -> Result<Vec<u8>, QueryError> {
-        let mut request = self
-            .client
-            .get(self.url(query))
-            .headers(self.headers.clone())
-            .timeout(TIMEOUT);
+        let mut request = self.client.get(self.url(query)).headers(self.headers.clone());
         request = match &self.credentials {
             Credentials::None => request,
             Credentials::Bearer(token) => request.bearer_auth(token),
             Credentials::Basic { username, password } => request.basic_auth(username, Some(password)),
         };
-        let response = request
-            .send()
-            .await
-            .map_err(|e| QueryError::Unreachable(root_cause(&e)))?;
-        let status = response.status();
-        let body = read(response).await?;
+        let unreachable = |why: Foreign| QueryError::Unreachable(why.into());
+        let answer = ask(request, TIMEOUT).await.map_err(unreachable)?;
+        let status = answer.status();
         if status.as_u16() >= 400 {
-            let body = String::from_utf8_lossy(&body);
-            return Err(QueryError::Other(format!("error response: Status {status}: {body}")));
+            let says = answer.says().await;
+            return Err(QueryError::Other(format!("error response: Status {status}: {says}")));
         }
-        Ok(body)
+        let unreadable = |why: Foreign| QueryError::Other(format!("error reading body: {why}"));
+        answer.body(LONGEST).await.map_err(unreadable)
     }
 }
 
@@ -182,24 +172,6 @@ fn headers(given: &BTreeMap<String, Vec<String>>) -> Result<HeaderMap, String> {
         }
     }
     Ok(headers)
-}
-
-/// Reads the body up to [`MAX_ANSWER`]; the time-out of the request covers this too.
-async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, QueryError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|e| QueryError::Other(format!("error reading body: {}", root_cause(&e))))?
-    {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(QueryError::Other(format!(
-                "error reading body: longer than {MAX_ANSWER} bytes"
-            )));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 #[cfg(test)]

@@ -1,21 +1,40 @@
-//! Flagger's queries are Go `text/template`s over a handful of functions; this is the one place that
-//! knows which engine renders them, and it bounds what a template may cost.
+//! Flagger's queries are Go `text/template`s over a handful of functions. This is the one place that knows which engine
+//! reads and renders them, for the admission door and the controller alike: queries, alert texts and host names.
+//!
+//! The engine is given nothing whose cost it does not bound itself. A source is measured before it is parsed (its parser
+//! goes one level down the stack for each `else if`); what was parsed is counted, and so many passes of its loops are
+//! allowed as keep the steps under [`limits::TEMPLATE_STEPS`]; each of Go's functions that makes or compares text is ours,
+//! and pays from a budget before it works. So a template ends after a number of steps that the same text always has, and
+//! no clock is needed.
 
-use gotmpl::parse::Node;
-use gotmpl::{MissingKey, Template, Value};
+use crate::api::limits;
+use gotmpl::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-mod inspect;
+mod budget;
+mod functions;
+mod parse;
 
-/// Longest output in bytes; a query longer than this is a mistake or an attack.
-pub const MAX_OUTPUT: usize = 64 * 1024;
-/// Most iterations of all `range`s of one rendering.
-const MAX_ITERATIONS: u64 = 10_000;
-const ROOT: &str = "queryTemplate";
+pub use parse::{ParseError, Parsed, parse};
+
+/// The functions of metric queries, each without arguments.
+pub const QUERY: [&str; 9] = [
+    "name",
+    "namespace",
+    "target",
+    "service",
+    "ingress",
+    "route",
+    "pods",
+    "interval",
+    "variables",
+];
 /// Follows every source: at a stray `{{ end }}` the engine stops and forgets the rest, where Go refuses.
 const END: char = '\u{0}';
+/// Longest text of an error, in characters; the engine quotes values.
+const ERROR_CHARS: usize = 256;
 
 /// What a query template can name; each is a function without arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,99 +62,93 @@ pub struct Variables {
 /// Why a template gives no text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
-    /// It is not a template; the text has line and column.
+    /// It is not a template that can be rendered.
     #[error("template parsing failed: {0}")]
-    Parse(String),
-    /// It uses what we refuse.
-    #[error("template parsing failed: `{0}` is not supported in queries")]
-    Refused(&'static str),
-    /// It names a key or a field that is not there, or misuses a function.
+    Parse(#[from] ParseError),
+    /// It names a key or a field that is not there, misuses a function, or costs too much.
     #[error("template execution failed: {0}")]
     Execute(String),
-    /// The output is longer than [`MAX_OUTPUT`].
-    #[error("template execution failed: output is longer than {MAX_OUTPUT} bytes")]
+    /// The output is longer than [`limits::TEMPLATE_OUTPUT`].
+    #[error("template execution failed: output is longer than {} bytes", limits::TEMPLATE_OUTPUT)]
     TooLong,
 }
 
 /// Renders `query` with `variables`.
+///
+/// # Errors
+/// What is wrong with the template, or what it may not do.
 pub fn render(query: &str, variables: &Variables) -> Result<String, RenderError> {
     // Dot is an empty map and not nil, so that `.Name` is the error it is in Go.
-    execute(query, &functions(variables), &Value::Map(Arc::default()))
+    execute(query, &values(variables), &Value::Map(Arc::default()))
 }
 
-/// Whether `query` is a template at all, with the functions that exist; for the admission check, which
-/// has no values yet.
-pub fn check_syntax(query: &str) -> Result<(), RenderError> {
-    parse(query, &functions(&Variables::default())).map(drop)
-}
-
-fn functions(v: &Variables) -> [(&'static str, Value); 9] {
-    let text = |value: &str| Value::String(Arc::from(value));
+fn values(v: &Variables) -> [(&'static str, Value); 9] {
     let entry = |(key, value): (&String, &String)| (Arc::from(key.as_str()), text(value));
+    let all = Value::Map(Arc::new(v.variables.iter().map(entry).collect()));
+    let [
+        name,
+        namespace,
+        target,
+        service,
+        ingress,
+        route,
+        pods,
+        interval,
+        variables,
+    ] = QUERY;
     [
-        ("name", text(&v.name)),
-        ("namespace", text(&v.namespace)),
-        ("target", text(&v.target)),
-        ("service", text(&v.service)),
-        ("ingress", text(&v.ingress)),
-        ("route", text(&v.route)),
-        ("pods", text(&v.pods)),
-        ("interval", text(&v.interval)),
-        (
-            "variables",
-            Value::Map(Arc::new(v.variables.iter().map(entry).collect())),
-        ),
+        (name, text(&v.name)),
+        (namespace, text(&v.namespace)),
+        (target, text(&v.target)),
+        (service, text(&v.service)),
+        (ingress, text(&v.ingress)),
+        (route, text(&v.route)),
+        (pods, text(&v.pods)),
+        (interval, text(&v.interval)),
+        (variables, all),
     ]
 }
 
-/// Renders `source` where each of `functions` is a function without arguments. Also what alerts use for their text.
-pub(crate) fn execute(source: &str, functions: &[(&'static str, Value)], dot: &Value) -> Result<String, RenderError> {
-    let template = parse(source, functions)?;
+/// A text as templates know it.
+pub(crate) fn text(value: &str) -> Value {
+    Value::String(Arc::from(value))
+}
+
+/// Renders `source` where each of `named` is a function that gives this text.
+///
+/// # Errors
+/// What is wrong with the template, or what it may not do.
+pub fn with_names(source: &str, named: &[(&'static str, &str)]) -> Result<String, RenderError> {
+    let values: Vec<_> = named.iter().map(|(name, value)| (*name, text(value))).collect();
+    execute(source, &values, &Value::Map(Arc::default()))
+}
+
+/// Renders `source` where each of `named` is a function without arguments, and dot is `dot`.
+///
+/// # Errors
+/// What is wrong with the template, or what it may not do.
+pub(crate) fn execute(source: &str, named: &[(&'static str, Value)], dot: &Value) -> Result<String, RenderError> {
+    let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+    let parsed = parse(source, &names)?;
+    let template = functions::given(parsed.template(), named);
     let mut output = Bounded(String::new());
     match template.execute_fmt(&mut output, dot) {
         Ok(()) => Ok(output.0.trim_end_matches(END).to_owned()),
         Err(gotmpl::TemplateError::Write) => Err(RenderError::TooLong),
-        Err(error) => Err(RenderError::Execute(error.to_string())),
+        Err(error) => Err(RenderError::Execute(short(&error.to_string()))),
     }
 }
 
-fn parse(source: &str, functions: &[(&'static str, Value)]) -> Result<Template, RenderError> {
-    let mut template = Template::new(ROOT)
-        .missing_key(MissingKey::Error)
-        .max_range_iters(MAX_ITERATIONS);
-    for (name, value) in functions {
-        let (name, value) = (*name, value.clone());
-        template = template.func(name, move |arguments| match arguments {
-            [] => Ok(value.clone()),
-            more => Err(gotmpl::TemplateError::ArgCount {
-                name: name.to_owned(),
-                expected: 0,
-                got: more.len(),
-            }),
-        });
-    }
-    let template = template
-        .parse(&format!("{source}{END}"))
-        .map_err(|e| RenderError::Parse(e.to_string()))?;
-    // Named templates can call each other and themselves: text that grows without a loop in sight.
-    if template.templates().into_iter().any(|name| name != ROOT) {
-        return Err(RenderError::Refused("define"));
-    }
-    let names: Vec<&str> = functions.iter().map(|(name, _)| *name).collect();
-    let tree = template.lookup(ROOT).ok_or(RenderError::Refused("define"))?;
-    inspect::inspect(tree, &names)?;
-    match tree.nodes.last() {
-        Some(Node::Text(last)) if last.text.ends_with(END) => Ok(template),
-        _ => Err(RenderError::Parse(format!("template: {ROOT}: unexpected {{{{end}}}}"))),
-    }
+fn short(text: &str) -> String {
+    limits::shortened(text, ERROR_CHARS)
 }
 
-/// Text that refuses to grow beyond [`MAX_OUTPUT`].
+/// Text that refuses to grow beyond [`limits::TEMPLATE_OUTPUT`].
 struct Bounded(String);
 
 impl fmt::Write for Bounded {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.0.len() + text.len() > MAX_OUTPUT {
+        if self.0.len().saturating_add(text.len()) > limits::TEMPLATE_OUTPUT {
             return Err(fmt::Error);
         }
         self.0.push_str(text);
@@ -143,5 +156,7 @@ impl fmt::Write for Bounded {
     }
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

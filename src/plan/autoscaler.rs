@@ -4,8 +4,7 @@
 //! is inert by itself; a KEDA ScaledObject would scale up from 0, so it is paused by annotation.
 
 use super::Blueprint;
-use super::primary::TOOLKIT;
-use super::query;
+use super::{marks, query};
 use crate::api::{Canary, Number, canary::AutoscalerRef, labels};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -44,8 +43,27 @@ impl ScalerKind {
         }
     }
 
-    fn parse(kind: &str) -> Option<Self> {
+    /// The kind of that name.
+    pub fn parse(kind: &str) -> Option<Self> {
         [Self::Hpa, Self::ScaledObject].into_iter().find(|k| k.as_str() == kind)
+    }
+
+    /// What an autoscaler of this kind may give, by its own spec.
+    pub fn bounds(self, scaler: &Value) -> Bounds {
+        let (min, max) = self.bound_names();
+        let stored = |field: &str| {
+            let number = scaler.get("spec")?.get(field)?.as_u64()?;
+            u32::try_from(number).ok()
+        };
+        let (least, most) = match self {
+            Self::Hpa => (1, 1),
+            Self::ScaledObject => (0, KEDA_MAX),
+        };
+        let min = stored(min).unwrap_or(least);
+        Bounds {
+            min,
+            max: stored(max).unwrap_or(most).max(min),
+        }
     }
 
     // Where a spec says its least and its most pods.
@@ -103,19 +121,11 @@ impl Autoscaler {
 
     /// What the twin of `user` may give primary.
     pub fn bounds(&self, user: &Value) -> Bounds {
-        let (min, max) = self.kind.bound_names();
-        let stored = |field: &str| {
-            let number = user.get("spec")?.get(field)?.as_u64()?;
-            u32::try_from(number).ok()
-        };
-        let (least, most) = match self.kind {
-            ScalerKind::Hpa => (1, 1),
-            ScalerKind::ScaledObject => (0, KEDA_MAX),
-        };
-        let min = self.min.or(stored(min)).unwrap_or(least);
+        let own = self.kind.bounds(user);
+        let min = self.min.unwrap_or(own.min);
         Bounds {
             min,
-            max: self.max.or(stored(max)).unwrap_or(most).max(min),
+            max: self.max.unwrap_or(own.max).max(min),
         }
     }
 
@@ -165,7 +175,7 @@ impl Autoscaler {
     }
 
     fn labels(&self, user: &Value) -> Map<String, Value> {
-        let mut labels = copied(user, "labels", |key| !key.starts_with(KEDA_LABELS));
+        let mut labels = marks::copied(user.pointer("/metadata/labels"), |key| !key.starts_with(KEDA_LABELS));
         labels.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
         labels
     }
@@ -174,22 +184,11 @@ impl Autoscaler {
     fn annotations(&self, user: &Value) -> Map<String, Value> {
         match self.kind {
             ScalerKind::Hpa => Map::new(),
-            ScalerKind::ScaledObject => copied(user, "annotations", |key| key != PAUSED_REPLICAS),
+            ScalerKind::ScaledObject => {
+                marks::copied(user.pointer("/metadata/annotations"), |key| key != PAUSED_REPLICAS)
+            }
         }
     }
-}
-
-fn copied(user: &Value, what: &str, keep: impl Fn(&str) -> bool) -> Map<String, Value> {
-    let all = user
-        .get("metadata")
-        .and_then(|m| m.get(what))
-        .and_then(Value::as_object);
-    let ours = |key: &str| key.contains(TOOLKIT) || key.starts_with(labels::PREFIX) || key.starts_with("kubectl.");
-    all.into_iter()
-        .flatten()
-        .filter(|(key, _)| !ours(key) && keep(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
 }
 
 // kind, apiVersion and envSourceContainerName stay the user's.
@@ -224,23 +223,28 @@ fn keep_queries_apart(spec: &mut Map<String, Value>, queries: &BTreeMap<String, 
     }
 }
 
+/// Whether an autoscaler scales the Deployment of this name, and is not on its way out.
+pub fn scales(scaler: &Value, deployment: &str) -> bool {
+    // KEDA takes a reference without a kind for one to a Deployment.
+    let kind = text(scaler, "/spec/scaleTargetRef/kind").unwrap_or("Deployment");
+    let gone = scaler.pointer("/metadata/deletionTimestamp").is_some();
+    !gone && kind == "Deployment" && text(scaler, "/spec/scaleTargetRef/name") == Some(deployment)
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
+    object.pointer(pointer).and_then(Value::as_str)
+}
+
 /// The autoscaler of the Deployment `target` among those of its namespace, as a Canary names it. A ScaledObject comes
 /// before an HPA: KEDA makes one of its own for it.
 pub fn reference(target: &str, scalers: &[Value]) -> Option<AutoscalerRef> {
-    let text = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let scales = |object: &&Value| {
-        // KEDA takes a reference without a kind for one to a Deployment.
-        let kind = text(object, "/spec/scaleTargetRef/kind").unwrap_or_else(|| String::from("Deployment"));
-        let gone = object.pointer("/metadata/deletionTimestamp").is_some();
-        !gone && kind == "Deployment" && text(object, "/spec/scaleTargetRef/name").as_deref() == Some(target)
-    };
     let found = |kind: ScalerKind| {
-        let of_kind = |object: &&Value| text(object, "/kind").as_deref() == Some(kind.as_str());
-        let named = scalers.iter().filter(of_kind).filter(scales);
+        let of_kind = |object: &&Value| text(object, "/kind") == Some(kind.as_str());
+        let named = scalers.iter().filter(of_kind).filter(|object| scales(object, target));
         named
             .filter_map(|object| text(object, "/metadata/name"))
             .min()
-            .map(|name| (kind, name))
+            .map(|name| (kind, name.to_owned()))
     };
     let (kind, name) = found(ScalerKind::ScaledObject).or_else(|| found(ScalerKind::Hpa))?;
     Some(AutoscalerRef {

@@ -1,6 +1,7 @@
 //! The resolved wishes of a Canary about its pair.
 
-use super::{Autoscaler, Workload};
+use super::{Autoscaler, Workload, marks::MANAGED_BY_HELM};
+use crate::api::labels;
 use crate::routing::{Exposure, Names, Provider, httproute::RouteSpec};
 use serde_json::{Map, Value, json};
 
@@ -52,6 +53,8 @@ pub struct Blueprint {
     pub overrides: Map<String, Value>,
     /// The Services' names; `None` for a worker, which has no Services.
     pub names: Option<Names>,
+    /// Whether a Canary's author chose the apex by name: then it may have pointed at other pods before.
+    pub apex_is_chosen: bool,
     /// How traffic moves.
     pub provider: Provider,
     /// The Services' first port.
@@ -78,12 +81,32 @@ pub struct Blueprint {
     pub exposure: Exposure,
     /// `--include-label-prefix`: labels of the target copied to primary; `*` is all.
     pub include_label_prefixes: Vec<String>,
+    /// The marks of the Helm release that brought the target.
+    pub helm: Map<String, Value>,
 }
 
 impl Blueprint {
     /// Name of primary, of the target's kind.
     pub fn primary_name(&self) -> String {
         format!("{}-primary", self.target)
+    }
+
+    /// Whether the Service and the route that users call are nobody's wish yet: a policy gave them names that the app's
+    /// author may be about to use. They are made when somebody can answer, and not before.
+    pub fn names_by_policy(&self) -> bool {
+        self.port_is_ours
+    }
+
+    /// Marks what is generated under a name that others may use, in their `labels` and `annotations`.
+    pub fn mark(&self, marked: &mut Map<String, Value>, annotations: &mut Map<String, Value>) {
+        let by = if self.helm.is_empty() {
+            labels::MANAGED_BY_FLAGGER
+        } else {
+            MANAGED_BY_HELM
+        };
+        marked.insert(labels::MANAGED_BY.to_owned(), json!(by));
+        marked.insert(labels::GENERATED.to_owned(), json!(labels::TRUE));
+        annotations.extend(self.helm.clone());
     }
 
     /// The controller reference to the Canary, as a list; empty while its uid is unknown.
@@ -140,6 +163,7 @@ impl Blueprint {
             workload: Workload::Deployment,
             overrides: Map::new(),
             names: None,
+            apex_is_chosen: false,
             provider: Provider::Kubernetes,
             port: None,
             port_is_ours: false,
@@ -153,6 +177,7 @@ impl Blueprint {
             autoscaler: None,
             exposure: Exposure::default(),
             include_label_prefixes: Vec::new(),
+            helm: Map::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The ConfigMaps and Secrets that pods read: where a template names them, what their data is worth, and primary's copies.
 
-use super::primary::{copied, is_tool_mark};
+use super::marks::copied;
 use super::{prefix_matches, revision};
 use crate::api::labels;
 use serde_json::{Map, Value, json};
@@ -212,42 +212,76 @@ pub fn is_tracked(object: &Value) -> bool {
     !opted_out && kind.is_none_or(|kind| TRACKED_TYPES.contains(&kind))
 }
 
+/// Most configs of one template that are tracked; further ones stay shared.
+pub const MOST: usize = 256;
+/// Most bytes of data that the tracked configs of one template have together: they are in memory when they are copied.
+pub const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// How many bytes of data an object has.
+pub fn size(object: &Value) -> usize {
+    let maps = ["data", "binaryData"].map(|member| object.get(member).and_then(Value::as_object));
+    let entries = maps.into_iter().flatten().flatten();
+    entries
+        .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
+        .sum()
+}
+
 /// Flagger's checksum of a ConfigMap or Secret: the first 8 bytes, in hex, of SHA-256 over `.data` as Go writes JSON.
 /// `binaryData`, which Flagger does not look at, counts where there is any.
 pub fn checksum(object: &Value) -> String {
-    let data = object.get("data").filter(|data| !data.is_null());
-    let mut text = String::new();
-    match data {
-        Some(data) => go_json(data, &mut text),
-        None => text.push_str("null"),
+    let mut sum = Sha256::new();
+    match object.get("data").filter(|data| !data.is_null()) {
+        Some(data) => go_json(data, &mut sum),
+        None => sum.update("null"),
     }
-    if let Some(binary) = object
-        .get("binaryData")
-        .filter(|b| b.as_object().is_some_and(|b| !b.is_empty()))
-    {
-        go_json(binary, &mut text);
+    let binary = object.get("binaryData");
+    if let Some(binary) = binary.filter(|b| b.as_object().is_some_and(|b| !b.is_empty())) {
+        go_json(binary, &mut sum);
     }
-    short_sha(&text)
+    short(sum)
 }
 
 /// The first 8 bytes of SHA-256 of a text, in hex.
 pub(super) fn short_sha(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(8).fold(String::new(), |mut out, byte| {
+    short(Sha256::new_with_prefix(text))
+}
+
+fn short(sum: Sha256) -> String {
+    sum.finalize().iter().take(8).fold(String::new(), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
         out
     })
 }
 
-// A map of strings as `encoding/json` writes it: sorted, and safe to stand in HTML.
-fn go_json(map: &Value, out: &mut String) {
+// A map of strings as `encoding/json` writes it: sorted, and safe to stand in HTML. It may have a megabyte, so it is
+// written nowhere.
+fn go_json(map: &Value, sum: &mut Sha256) {
     let sorted: BTreeMap<&String, &Value> = map.as_object().into_iter().flatten().collect();
-    let text = json!(sorted).to_string();
-    for c in text.chars() {
-        match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => drop(write!(out, "\\u{:04x}", u32::from(c))),
-            other => out.push(other),
+    // What is written is text, and a hash takes all of it.
+    let _ = serde_json::to_writer(Html(sum), &sorted);
+}
+
+struct Html<'a>(&'a mut Sha256);
+
+impl std::io::Write for Html<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut rest = std::str::from_utf8(bytes).map_err(std::io::Error::other)?;
+        let special = |c: char| matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
+        while let Some(at) = rest.find(special) {
+            let (before, behind) = rest.split_at(at);
+            self.0.update(before);
+            let mut characters = behind.chars();
+            if let Some(c) = characters.next() {
+                self.0.update(format!("\\u{:04x}", u32::from(c)));
+            }
+            rest = characters.as_str();
         }
+        self.0.update(rest);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -286,12 +320,10 @@ pub fn copy(original: &Value, of: &Reference, owners: &[Value], label_prefixes: 
         }
     }
     let mut object_labels = copied(original.pointer("/metadata/labels"), |key| {
-        prefix_matches(label_prefixes, key) && !key.starts_with(labels::PREFIX)
+        prefix_matches(label_prefixes, key)
     });
     object_labels.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
-    let annotations = copied(original.pointer("/metadata/annotations"), |key| {
-        !is_tool_mark(key) && !key.starts_with(labels::PREFIX)
-    });
+    let annotations = copied(original.pointer("/metadata/annotations"), |_| true);
     object.insert(
         "metadata".to_owned(),
         json!({

@@ -50,13 +50,19 @@ pub fn effective(canary: &Canary, policy: Option<&CanaryPolicySpec>, around: Aro
 }
 
 /// The policy's analysis for a Canary it generates, which names `provider` and has a Service or not; and the names of the
-/// metrics that are left out.
-pub fn default_analysis(policy: &CanaryPolicySpec, provider: &str, served: bool) -> (Analysis, Vec<String>) {
+/// metrics that are left out. `templated` are those that are about requests by their templates.
+pub fn default_analysis(
+    policy: &CanaryPolicySpec,
+    provider: &str,
+    served: bool,
+    templated: &[String],
+) -> (Analysis, Vec<String>) {
     let mut analysis = policy.analysis.clone().unwrap_or_default();
     let reached = reached(provider, served, &analysis);
     let all = analysis.metrics.take();
-    let left_out = names(all.iter().flatten().filter(|m| !reached && about_requests(m)));
-    let is_kept = |metric: &Metric| reached || !about_requests(metric);
+    let about = |metric: &Metric| about_requests(metric) || templated.contains(&metric.name);
+    let left_out = names(all.iter().flatten().filter(|m| !reached && about(m)));
+    let is_kept = |metric: &Metric| reached || !about(metric);
     analysis.metrics = all.map(|all| all.into_iter().filter(is_kept).collect());
     (analysis, left_out)
 }

@@ -1,15 +1,18 @@
 //! `NAME-primary`: the copy of a verified revision that serves production.
 
-use super::{Blueprint, Selector, Workload, blueprint::prefix_matches, daemon_set, hash::POD_TEMPLATE_HASH, spread};
+use super::{
+    Blueprint, Selector, Workload,
+    blueprint::prefix_matches,
+    daemon_set,
+    hash::POD_TEMPLATE_HASH,
+    marks::{copied, of_pods},
+    spread,
+};
 use crate::api::labels;
 use serde_json::{Map, Value, json};
 
 /// Annotation on primary: hash of the target's template it was made from.
 pub const REVISION_ANNOTATION: &str = "coalmine.dev/revision";
-
-// Flux marks what it owns with these; on a copy they would make Flux prune it.
-pub(super) const TOOLKIT: &str = "toolkit.fluxcd.io";
-const ARGO_CD: &str = "argocd.argoproj.io/";
 
 /// Fields of a target's spec that primary has too, besides its template and strategy.
 pub const COPIED: [&str; 3] = ["progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit"];
@@ -44,11 +47,6 @@ pub fn all_at_once() -> Value {
     json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"}})
 }
 
-/// Whether an annotation speaks of the one object it stands on, for a tool: a copy that had it would be taken for it.
-pub(super) fn is_tool_mark(key: &str) -> bool {
-    key == labels::LAST_APPLIED || key.contains(TOOLKIT) || key.starts_with(ARGO_CD)
-}
-
 /// Primary made from `template` (a pod template of the target's, of the revision `hash`), with the other fields of
 /// `target`. Flagger 1.44's construction, except that all matchLabels are kept and nothing random is added.
 pub fn primary(
@@ -76,14 +74,12 @@ pub fn primary(
         pod_template(template, hash, selector, &blueprint.namespace),
     );
     let mut object_labels = copied(target.pointer("/metadata/labels"), |key| {
-        prefix_matches(&blueprint.include_label_prefixes, key) && !key.starts_with(labels::PREFIX)
+        prefix_matches(&blueprint.include_label_prefixes, key)
     });
     object_labels.insert(selector.key.clone(), json!(selector.primary_value()));
     object_labels.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
     let mut annotations = copied(target.pointer("/metadata/annotations"), |key| {
         prefix_matches(&blueprint.include_label_prefixes, key)
-            && key != labels::LAST_APPLIED
-            && !key.starts_with(labels::PREFIX)
     });
     annotations.insert(REVISION_ANNOTATION.to_owned(), json!(hash));
     json!({
@@ -110,22 +106,15 @@ pub fn primary_revision(primary: &Value) -> Option<&str> {
 }
 
 fn pod_template(template: &Value, hash: &str, selector: &Selector, namespace: &str) -> Value {
-    let mut pod_labels = copied(template.pointer("/metadata/labels"), |key| key != POD_TEMPLATE_HASH);
+    let mut pod_labels = of_pods(template.pointer("/metadata/labels"));
+    pod_labels.remove(POD_TEMPLATE_HASH);
     pod_labels.insert(selector.key.clone(), json!(selector.primary_value()));
-    let mut annotations = copied(template.pointer("/metadata/annotations"), |_| true);
+    let mut annotations = of_pods(template.pointer("/metadata/annotations"));
     // Flagger writes a random id to force a rollout; the revision's own hash does that, and only when it changes.
     annotations.insert(labels::FLAGGER_ID.to_owned(), json!(hash));
     let mut spec = template.get("spec").cloned().unwrap_or_default();
     spread::retarget(&mut spec, selector, namespace);
     json!({"metadata": {"labels": pod_labels, "annotations": annotations}, "spec": spec})
-}
-
-pub(super) fn copied(from: Option<&Value>, keep: impl Fn(&str) -> bool) -> Map<String, Value> {
-    let members = from.and_then(Value::as_object).into_iter().flatten();
-    members
-        .filter(|(key, _)| !key.contains(TOOLKIT) && keep(key))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which metrics are about requests: where none can reach a canary they have no values, and every release would fail for
 //! want of them. Pure.
 
-use crate::api::canary::Metric;
+use crate::api::{canary::Metric, policy::CanaryPolicySpec};
 
 /// What queries name a route or Service of the pair by.
 const NAMES: [&str; 3] = ["service", "ingress", "route"];
@@ -17,6 +17,25 @@ pub fn about_requests(metric: &Metric) -> bool {
         (None, Some(_)) => false,
         (None, None) => metric.is_builtin(),
     }
+}
+
+/// Names of the metrics of a policy whose templates ask about requests. `query` is the text of the template of that namespace
+/// and name, where it is known; `namespace` that of the Canary.
+pub fn by_template(
+    policy: &CanaryPolicySpec,
+    namespace: &str,
+    query: impl Fn(&str, &str) -> Option<String>,
+) -> Vec<String> {
+    let metrics = policy
+        .analysis
+        .iter()
+        .flat_map(|analysis| analysis.metrics.iter().flatten());
+    let about = |metric: &&Metric| {
+        let template = metric.template_ref.as_ref();
+        let text = template.and_then(|of| query(of.namespace_or(namespace), &of.name));
+        text.is_some_and(|text| query_about_requests(&text))
+    };
+    metrics.filter(about).map(|metric| metric.name.clone()).collect()
 }
 
 /// Whether the text of a query names a Service or route of the pair.
@@ -72,5 +91,22 @@ mod tests {
             ..named("request-success-rate")
         };
         assert!(!about_requests(&inline));
+    }
+
+    #[test]
+    fn metrics_of_a_policy_are_about_requests_by_the_text_of_their_templates() {
+        let policy: CanaryPolicySpec = serde_json::from_value(serde_json::json!({"analysis": {"metrics": [
+            {"name": "errors", "templateRef": {"name": "errors", "namespace": "shared"}},
+            {"name": "depth", "templateRef": {"name": "depth"}},
+            {"name": "unknown", "templateRef": {"name": "gone"}},
+            {"name": "request-success-rate"},
+        ]}}))
+        .unwrap();
+        let texts = |namespace: &str, name: &str| match (namespace, name) {
+            ("shared", "errors") => Some(String::from(r#"x{service="{{ service }}-canary"}"#)),
+            ("web", "depth") => Some(String::from(r#"queue_depth{app="{{ target }}"}"#)),
+            _ => None,
+        };
+        assert_eq!(by_template(&policy, "web", texts), ["errors"]);
     }
 }

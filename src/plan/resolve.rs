@@ -24,6 +24,8 @@ pub struct Defaults {
     pub selector_labels: Vec<String>,
     /// `--include-label-prefix`.
     pub include_label_prefixes: Vec<String>,
+    /// `--no-cross-namespace-refs`: Canaries use nothing of other namespaces.
+    pub no_cross_namespace_refs: bool,
     /// `--dry-run`: no Canary routes or promotes anything.
     pub dry_run: bool,
 }
@@ -60,6 +62,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
             Workload::Service => Names::new(canary.target_name()),
             Workload::Deployment | Workload::DaemonSet => Names::new(canary.service_name()),
         }),
+        apex_is_chosen: !canary.was_generated() && canary.service_name() != canary.target_name(),
         provider,
         port: service.and_then(port),
         port_is_ours: canary.was_generated(),
@@ -75,6 +78,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         autoscaler: Autoscaler::of(canary),
         exposure: strategy::exposure(canary),
         include_label_prefixes: defaults.include_label_prefixes.clone(),
+        helm: Map::new(),
     })
 }
 

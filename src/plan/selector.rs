@@ -26,7 +26,7 @@ pub enum SelectorError {
         keys: String,
     },
     /// `{value}-primary` does not fit.
-    #[error("the label {key}={value} cannot become {value}-primary, which is longer than 63 characters")]
+    #[error("with -primary, the label {key}={value} is longer than 63 characters")]
     TooLong {
         /// The label's key.
         key: String,

@@ -4,11 +4,13 @@ use super::{
     Blueprint, Metadata, Selector,
     ports::{self, Around, DECLARED_PORTS, Declared},
 };
-use crate::{analysis::ApexSide, api::labels};
+use crate::analysis::ApexSide;
 use serde_json::{Map, Value, json};
 
-// GitOps tools must not revert what moves in a release (Flagger adds the same two).
-const UNRECONCILED: [(&str, &str); 2] = [
+/// GitOps tools must not revert what moves in a release, nor take it for theirs (Flagger adds the same two). The Service
+/// that users call does without: an author's own of that name takes its place, which a tool that was told to stay away
+/// would never bring.
+pub const UNRECONCILED: [(&str, &str); 2] = [
     ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
     ("helm.toolkit.fluxcd.io/driftDetection", "disabled"),
 ];
@@ -69,6 +71,10 @@ pub fn service(role: ServiceRole, selector: &Selector, around: &Around<'_>, apex
         }
     };
     let mut metadata = object_metadata(name, metadata, selector, blueprint);
+    let annotations = metadata.get_mut("annotations").and_then(Value::as_object_mut);
+    if let Some(annotations) = annotations.filter(|_| role != ServiceRole::Apex) {
+        annotations.extend(UNRECONCILED.map(|(key, value)| (key.to_owned(), json!(value))));
+    }
     if let (Some(members), true) = (metadata.as_object_mut(), role != ServiceRole::Apex) {
         members.insert("ownerReferences".to_owned(), blueprint.owners_of_a_half());
     }
@@ -124,12 +130,8 @@ pub fn serves_alike(live: &Value, wanted: &Value) -> bool {
 fn object_metadata(name: &str, metadata: &Metadata, selector: &Selector, blueprint: &Blueprint) -> Value {
     let mut object_labels = metadata.labels.clone();
     object_labels.insert(selector.key.clone(), json!(name));
-    object_labels.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
-    object_labels.insert(labels::GENERATED.to_owned(), json!(labels::TRUE));
     let mut annotations = metadata.annotations.clone();
-    for (key, value) in UNRECONCILED {
-        annotations.insert(key.to_owned(), json!(value));
-    }
+    blueprint.mark(&mut object_labels, &mut annotations);
     json!({
         "name": name,
         "namespace": blueprint.namespace,

@@ -92,7 +92,7 @@ fn restore_label(holder: &mut Value, key: &str, own: &str) {
     }
 }
 
-fn relabel(holder: &mut Value, selector: &Selector) {
+pub(super) fn relabel(holder: &mut Value, selector: &Selector) {
     let Some(labels) = holder.get_mut("labelSelector") else {
         return;
     };

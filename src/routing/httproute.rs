@@ -11,11 +11,13 @@ mod conditions;
 mod cookies;
 mod generated;
 mod inserted;
+mod outward;
 mod problem;
 mod spec;
 
 pub use generated::{RouteSpec, generated};
-pub use problem::{crowded, problem};
+pub use outward::outward;
+pub use problem::{crowded, is_pending, problem};
 pub use spec::route_spec;
 
 use super::{Exposure, Names, Traffic};

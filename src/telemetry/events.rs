@@ -1,15 +1,19 @@
 //! Kubernetes Events on Canaries, as Flagger makes them: reason `Synced`, component `flagger`.
 //!
 //! Recording never waits: a note goes into a bounded queue, and a writer of its own talks to the API
-//! server. A text that is repeated raises the count of the Event that is there.
+//! server. A text that is repeated raises the count of the Event that is there, and an object that says ever new texts has
+//! a budget of Events.
 
 use super::exposition::Metrics;
+use super::secrets::without_paths;
+use crate::foreign::{SAID, cut};
 use crate::metrics::Severity;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use tokio::sync::mpsc;
 
 mod aggregate;
+mod budget;
 mod writer;
 
 pub use writer::Writer;
@@ -28,7 +32,7 @@ pub struct Note {
     pub object: ObjectReference,
     /// How grave it is; `Error` is of type Warning for Kubernetes.
     pub severity: Severity,
-    /// The text.
+    /// The text, of at most 1024 bytes.
     pub message: String,
 }
 
@@ -61,14 +65,14 @@ impl Recorder {
 
     /// Logs and records that something happened to `object`. Never waits; when too many notes wait, this
     /// one is only logged, and counted.
-    pub fn record<K>(&self, object: &K, severity: Severity, message: impl Into<String>)
+    pub fn record<K>(&self, object: &K, severity: Severity, message: impl AsRef<str>)
     where
         K: Resource<DynamicType = ()>,
     {
         let note = Note {
             object: object.object_ref(&()),
             severity,
-            message: message.into(),
+            message: cut(&without_paths(message.as_ref()), SAID),
         };
         log(&note);
         if self.queue.try_send(note).is_err() {

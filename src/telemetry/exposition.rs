@@ -15,11 +15,11 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Which numbers `flagger_canary_status` uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum StatusEncoding {
-    /// What the guides say: 0 failed, 1 succeeded, 2 running.
+    /// What Flagger 1.44 does and documents: 0 running, 1 succeeded, 2 failed; its alert on failures is `> 1`.
     #[default]
-    Coalmine,
-    /// What Flagger 1.44 does: 0 running, 1 succeeded, 2 failed.
     Flagger,
+    /// In the order of what there is to celebrate: 0 failed, 1 succeeded, 2 running.
+    Coalmine,
 }
 
 /// How a Canary is doing.
@@ -77,6 +77,7 @@ impl Metrics {
         };
         if count == 0 {
             self.families.total.remove(&labels);
+            self.families.bypassed.remove(&labels);
             return;
         }
         self.families
@@ -142,12 +143,19 @@ impl Metrics {
             .inc();
     }
 
-    /// Takes the gauges of a deleted Canary away; counters stay, as counters do. `metrics` are the names
-    /// of those it measured.
+    /// Takes the series of a deleted Canary away, counters too: names come and go for as long as the process lives.
+    /// `metrics` are the names of those it measured.
     pub fn forget(&self, target: &str, namespace: &str, metrics: &[&str]) {
         let name = Name::new(target, namespace);
         self.families.status.remove(&name);
         self.families.duration.remove(&name);
+        for strategy in [Strategy::Canary, Strategy::BlueGreen, Strategy::AbTesting] {
+            for status in ["completed", "skipped"] {
+                let outcome = Outcome::new(target, namespace, strategy, status);
+                self.families.successes.remove(&outcome);
+                self.families.failures.remove(&outcome);
+            }
+        }
         for workload in [format!("{target}-primary"), target.to_owned()] {
             self.families.weight.remove(&Workload {
                 workload,
@@ -180,6 +188,11 @@ impl Metrics {
     /// An alert that nobody heard, or not everybody who was to hear it.
     pub fn alert_dropped(&self) {
         self.families.alerts_dropped.inc();
+    }
+
+    /// A task ended in an internal error.
+    pub fn panicked(&self) {
+        self.families.panics.inc();
     }
 
     /// Whether this process leads.

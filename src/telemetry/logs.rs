@@ -1,8 +1,10 @@
 //! Log lines as Flagger writes them: JSON on stderr with `level`, `ts`, `caller`, `msg` and `canary`.
 
+use super::secrets::without_paths;
+use crate::foreign::cut;
 use serde_json::{Map, Value};
-use std::fmt;
 use std::str::FromStr;
+use std::{fmt, io};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
@@ -50,13 +52,26 @@ impl FromStr for Verbosity {
 /// Sends the process's logs to stderr. A second call changes nothing.
 pub fn init(verbosity: &Verbosity, format: Format) {
     let filter = EnvFilter::new(&verbosity.0);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Clean);
     let _ = match format {
         Format::Json => builder.fmt_fields(JsonFields::new()).event_format(Json).try_init(),
         Format::Text => builder.try_init(),
     };
+}
+
+/// Standard error, without what must not be read there. A line comes in one piece.
+struct Clean;
+
+impl io::Write for Clean {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        io::stderr().write_all(without_paths(&text).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Writes one JSON object a line, with Flagger's keys first.
@@ -120,6 +135,9 @@ fn level(level: Level) -> &'static str {
     }
 }
 
+/// Longest text in a line, in bytes: whatever it is made of, it is for people.
+const LONGEST: usize = 4096;
+
 /// Takes the fields of an event as JSON values.
 struct Collect<'a>(&'a mut Map<String, Value>);
 
@@ -131,11 +149,11 @@ impl Collect<'_> {
 
 impl Visit for Collect<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, Value::from(format!("{value:?}")));
+        self.put(field, Value::from(cut(&format!("{value:?}"), LONGEST)));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, Value::from(value));
+        self.put(field, Value::from(cut(value, LONGEST)));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {

@@ -12,17 +12,25 @@ use tokio::net::TcpListener;
 
 /// Which parts of the process can do their work. Ready is a process all of whose parts are.
 #[derive(Clone, Default)]
-pub struct Readiness(Arc<Mutex<BTreeMap<&'static str, bool>>>);
+pub struct Readiness {
+    parts: Arc<Mutex<BTreeMap<&'static str, bool>>>,
+    remarks: Arc<Mutex<BTreeMap<&'static str, String>>>,
+}
 
 impl Readiness {
     /// Says whether `part` is ready. A part that never said anything does not count.
     pub fn set(&self, part: &'static str, ready: bool) {
-        self.0.lock().insert(part, ready);
+        self.parts.lock().insert(part, ready);
+    }
+
+    /// What is worth a word about `part` although it does its work; nothing when empty.
+    pub fn remark(&self, part: &'static str, text: String) {
+        self.remarks.lock().insert(part, text);
     }
 
     /// The parts that are not ready.
     pub fn missing(&self) -> Vec<&'static str> {
-        self.0
+        self.parts
             .lock()
             .iter()
             .filter(|(_, ready)| !**ready)
@@ -31,11 +39,14 @@ impl Readiness {
     }
 
     fn answer(&self) -> (StatusCode, String) {
+        let remarks = self.remarks.lock();
+        let said = remarks.iter().filter(|(_, text)| !text.is_empty());
+        let said: String = said.map(|(part, text)| format!("\n{part}: {text}")).collect();
         match self.missing() {
-            missing if missing.is_empty() => (StatusCode::OK, "OK".to_owned()),
+            missing if missing.is_empty() => (StatusCode::OK, format!("OK{said}")),
             missing => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                format!("not ready: {}", missing.join(", ")),
+                format!("not ready: {}{said}", missing.join(", ")),
             ),
         }
     }
@@ -77,7 +88,7 @@ mod tests {
     #[tokio::test]
     async fn probes_and_metrics_are_served() {
         let readiness = Readiness::default();
-        let metrics = Metrics::new("0", "istio", StatusEncoding::Coalmine);
+        let metrics = Metrics::new("0", "istio", StatusEncoding::default());
         let router = router(metrics, readiness.clone());
         assert_eq!(ask(&router, "/healthz").await, (200, "OK".to_owned()));
         readiness.set("certificates", false);
@@ -87,6 +98,13 @@ mod tests {
             (503, "not ready: certificates".to_owned())
         );
         readiness.set("certificates", true);
+        assert_eq!(ask(&router, "/readyz").await, (200, "OK".to_owned()));
+        readiness.remark("webhook", "on the brake".to_owned());
+        assert_eq!(
+            ask(&router, "/readyz").await,
+            (200, "OK\nwebhook: on the brake".to_owned())
+        );
+        readiness.remark("webhook", String::new());
         assert_eq!(ask(&router, "/readyz").await, (200, "OK".to_owned()));
         assert!(ask(&router, "/metrics").await.1.contains("flagger_info{"));
     }

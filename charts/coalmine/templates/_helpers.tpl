@@ -22,12 +22,91 @@ app.kubernetes.io/component: {{ .role }}
 {{- if eq .Values.mode "single" -}}single{{- else -}}webhook{{- end -}}
 {{- end }}
 
+{{- /* Annotations of what is made before the release is deleted; takes its place in that order. */}}
+{{- define "coalmine.beforeDelete" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{- /* Flagger's default for affinity, which its users' values files repeat, names this template. */}}
+{{- define "flagger.name" -}}coalmine{{- end }}
+
+{{- /* Strings, whatever a values file has there: labels and annotations are nothing else. */}}
+{{- define "coalmine.strings" -}}
+{{- $strings := dict -}}
+{{- range $key, $value := . }}{{ $_ := set $strings $key (toString $value) }}{{ end -}}
+{{- toYaml $strings -}}
+{{- end }}
+
+{{- /* A values file written for Flagger names Flagger's image, which cannot take our arguments: ours takes its place. */}}
+{{- define "coalmine.flaggers" -}}
+{{- if regexMatch "(^|/)flagger$" .Values.image.repository }}yes{{- end }}
+{{- end }}
+
+{{- define "coalmine.image" -}}
+{{- $own := not (include "coalmine.flaggers" .) -}}
+{{- $repository := "localhost/coalmine/coalmine" -}}
+{{- if and $own .Values.image.repository -}}{{- $repository = .Values.image.repository -}}{{- end -}}
+{{- if and $own .Values.image.digest -}}
+{{ $repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ $repository }}:{{ ternary .Values.image.tag "" $own | default .Chart.AppVersion }}
+{{- end -}}
+{{- end }}
+
+{{- /* The definitions of the kinds we serve. */}}
+{{- define "coalmine.definitions" -}}
+[canaries.flagger.app, metrictemplates.flagger.app, alertproviders.flagger.app, canarypolicies.coalmine.dev]
+{{- end }}
+
+{{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}
+{{- define "coalmine.crdsHook" -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{- /* What both programs have to be told alike: the webhook promises at admission what the controller then does. */}}
+{{- define "coalmine.sharedArgs" -}}
+- --metrics-server={{ .Values.metricsServer }}
+{{- with .Values.meshProvider }}
+- --mesh-provider={{ . }}
+{{- end }}
+{{- with .Values.selectorLabels }}
+- --selector-labels={{ . }}
+{{- end }}
+{{- with .Values.includeLabelPrefix }}
+- {{ printf "--include-label-prefix=%s" . | quote }}
+{{- end }}
+{{- if not .Values.configTracking.enabled }}
+- --enable-config-tracking=false
+{{- end }}
+{{- with .Values.namespace }}
+- --watch-namespace={{ . }}
+{{- end }}
+{{- if .Values.noCrossNamespaceRefs }}
+- --no-cross-namespace-refs
+{{- end }}
+{{- if ne .Values.statusMetric "flagger" }}
+- --status-metric={{ .Values.statusMetric }}
+{{- end }}
+{{- if .Values.dryRun }}
+- --dry-run
+{{- end }}
+{{- end }}
+
 {{- define "coalmine.webhookArgs" -}}
-- --port=8443
+- --port={{ .Values.webhook.port }}
 - --service=coalmine-webhook
 - --failure-policy={{ .Values.webhook.failurePolicy }}
-{{- if and .Values.dryRun (ne .Values.mode "single") }}
-- --dry-run
+{{- with .Values.webhook.clientCA }}
+{{- if or .configMap .secret }}
+- --client-ca=/etc/coalmine/client-ca/{{ .key }}
+{{- range .names }}
+- --client-name={{ . }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if .Values.serviceAccount.name }}
 {{- /* Accounts under other names than the chart's own must be known to the webhook as ours. */}}
@@ -37,11 +116,8 @@ app.kubernetes.io/component: {{ .role }}
 {{- end }}
 {{- end }}
 
+{{- /* Who is told of releases: the controller's own, so that addresses with secrets in them are in one Deployment. */}}
 {{- define "coalmine.controllerArgs" -}}
-- --metrics-server={{ .Values.metricsServer }}
-{{- with .Values.meshProvider }}
-- --mesh-provider={{ . }}
-{{- end }}
 {{- with .Values.eventWebhook }}
 - --event-webhook={{ . }}
 {{- end }}
@@ -52,7 +128,7 @@ app.kubernetes.io/component: {{ .role }}
 {{- with .Values.slack.url }}
 - --slack-url={{ . }}
 {{- end }}
-{{- with .Values.slack.proxyUrl }}
+{{- with .Values.slack.proxyUrl | default .Values.slack.proxy }}
 - --slack-proxy-url={{ . }}
 {{- end }}
 {{- with .Values.msteams.url }}
@@ -64,25 +140,43 @@ app.kubernetes.io/component: {{ .role }}
 {{- with .Values.clusterName }}
 - --cluster-name={{ . }}
 {{- end }}
-{{- if .Values.dryRun }}
-- --dry-run
 {{- end }}
+
+{{- /* What a container may do. */}}
+{{- define "coalmine.securityContext" -}}
+{{- $least := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) -}}
+{{- $given := ternary .Values.securityContext.context dict .Values.securityContext.enabled | default dict -}}
+{{- mergeOverwrite $least (deepCopy $given) | toYaml -}}
+{{- end }}
+
+{{- /* What a pod may be. Without securityContext.enabled the platform chooses the user, as OpenShift does. */}}
+{{- define "coalmine.podSecurityContext" -}}
+runAsNonRoot: true
+{{- if .Values.securityContext.enabled }}
+runAsUser: 65532
+runAsGroup: 65532
+{{- end }}
+seccompProfile:
+  type: RuntimeDefault
 {{- end }}
 
 {{- /* A Deployment. Takes root, role, replicas, command, args (text), door (whether it serves the webhook), resources. */}}
 {{- define "coalmine.deployment" -}}
 {{- $name := ternary "coalmine" (printf "coalmine-%s" .role) (eq .role "single") -}}
 {{- $values := .root.Values -}}
+{{- $labels := include "coalmine.labels" . | fromYaml -}}
+{{- $scraped := dict "prometheus.io/scrape" "true" "prometheus.io/port" ($values.metricsPort | toString) }}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ $name }}
   namespace: {{ .root.Release.Namespace }}
   labels:
-    {{- include "coalmine.labels" . | nindent 4 }}
-    {{- with $values.deploymentLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "coalmine.strings" (mergeOverwrite (deepCopy ($values.deploymentLabels | default dict)) $labels) | nindent 4 }}
+  {{- with $values.annotations }}
+  annotations:
+    {{- include "coalmine.strings" . | nindent 4 }}
+  {{- end }}
 spec:
   replicas: {{ .replicas }}
   selector:
@@ -91,44 +185,40 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "coalmine.labels" . | nindent 8 }}
-        {{- with $values.podLabels }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "coalmine.strings" (mergeOverwrite (deepCopy ($values.podLabels | default dict)) $labels) | nindent 8 }}
       annotations:
-        prometheus.io/scrape: "true"
-        prometheus.io/port: "8080"
-        {{- with $values.podAnnotations }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "coalmine.strings" (mergeOverwrite $scraped ($values.podAnnotations | default dict)) | nindent 8 }}
     spec:
       serviceAccountName: {{ include "coalmine.account" . }}
+      automountServiceAccountToken: true
+      enableServiceLinks: false
       terminationGracePeriodSeconds: 30
+      {{- with $values.podPriorityClassName }}
+      priorityClassName: {{ . }}
+      {{- end }}
+      {{- if and .door $values.webhook.hostNetwork }}
+      hostNetwork: true
+      dnsPolicy: ClusterFirstWithHostNet
+      {{- end }}
       {{- with $values.image.pullSecret }}
       imagePullSecrets:
         - name: {{ . }}
       {{- end }}
       securityContext:
-        runAsNonRoot: true
-        runAsUser: 65532
-        runAsGroup: 65532
-        seccompProfile:
-          type: RuntimeDefault
+        {{- include "coalmine.podSecurityContext" .root | nindent 8 }}
       containers:
         - name: {{ .role }}
-          image: "{{ $values.image.repository }}:{{ $values.image.tag | default .root.Chart.AppVersion }}"
+          image: {{ include "coalmine.image" .root | quote }}
           imagePullPolicy: {{ $values.image.pullPolicy }}
           args:
             - {{ .command }}
             - --log-level={{ $values.logLevel }}
             - --namespace=$(POD_NAMESPACE)
-            {{- with $values.selectorLabels }}
-            - --selector-labels={{ . }}
+            - --metrics-port={{ $values.metricsPort }}
+            {{- include "coalmine.sharedArgs" .root | nindent 12 }}
+            {{- with .args }}
+            {{- . | nindent 12 }}
             {{- end }}
-            {{- with $values.includeLabelPrefix }}
-            - {{ printf "--include-label-prefix=%s" . | quote }}
-            {{- end }}
-            {{- .args | nindent 12 }}
           env:
             - name: POD_NAME
               valueFrom:
@@ -138,15 +228,19 @@ spec:
               valueFrom:
                 fieldRef:
                   fieldPath: metadata.namespace
+            - name: POD_UID
+              valueFrom:
+                fieldRef:
+                  fieldPath: metadata.uid
             {{- with $values.env }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
           ports:
             - name: http
-              containerPort: 8080
+              containerPort: {{ $values.metricsPort }}
             {{- if .door }}
             - name: webhook
-              containerPort: 8443
+              containerPort: {{ $values.webhook.port }}
             {{- end }}
           livenessProbe:
             httpGet:
@@ -163,10 +257,35 @@ spec:
           resources:
             {{- toYaml (.resources | default $values.resources) | nindent 12 }}
           securityContext:
-            allowPrivilegeEscalation: false
-            readOnlyRootFilesystem: true
-            capabilities:
-              drop: [ALL]
+            {{- include "coalmine.securityContext" .root | nindent 12 }}
+          {{- $clients := and .door (or $values.webhook.clientCA.configMap $values.webhook.clientCA.secret) }}
+          {{- if or $clients $values.additionalVolumeMounts }}
+          volumeMounts:
+            {{- if $clients }}
+            - name: client-ca
+              mountPath: /etc/coalmine/client-ca
+              readOnly: true
+            {{- end }}
+            {{- with $values.additionalVolumeMounts }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+          {{- end }}
+      {{- if or $clients $values.additionalVolumes }}
+      volumes:
+        {{- if $clients }}
+        - name: client-ca
+          {{- with $values.webhook.clientCA.configMap }}
+          configMap:
+            name: {{ . }}
+          {{- else }}
+          secret:
+            secretName: {{ $values.webhook.clientCA.secret }}
+          {{- end }}
+        {{- end }}
+        {{- with $values.additionalVolumes }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- end }}
       {{- with $values.nodeSelector }}
       nodeSelector:
         {{- toYaml . | nindent 8 }}
@@ -177,7 +296,7 @@ spec:
       {{- end }}
       {{- if $values.affinity }}
       affinity:
-        {{- toYaml $values.affinity | nindent 8 }}
+        {{- tpl (toYaml $values.affinity) .root | nindent 8 }}
       {{- else }}
       affinity:
         podAntiAffinity:

@@ -20,7 +20,7 @@ pub async fn in_process() -> Result<()> {
     );
     cargo_bench("door", Stdio::inherit()).await?;
     let baseline = micros("door", "baseline: allow unseen")?;
-    for entry in ["mutate-deployments", "validate-deployments"] {
+    for entry in ["mutate-deployments", "follow-deployments"] {
         let ours = micros("door", entry)?;
         section.row(Row::new(entry, time(ours), time(baseline), "-"));
     }
@@ -48,7 +48,7 @@ pub async fn over_https() -> Result<()> {
         .lines()
         .filter_map(|line| serde_json::from_str(line.strip_prefix("https: ")?).ok())
         .collect();
-    for entry in ["mutate-deployments", "validate-deployments"] {
+    for entry in ["mutate-deployments", "follow-deployments"] {
         let of = |name: &str| lines.iter().find(|line| line["name"] == name && line["entry"] == entry);
         let (ours, other) = (of("door"), of("baseline"));
         let (ours, other) = ours.zip(other).context("the bench printed no figures")?;

@@ -160,7 +160,7 @@ async fn coalmine(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<Figure
 async fn flagger(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<Figures> {
     peer::coalmine(scene, 0).await?;
     let measured = beside(scene, nodes, plan).await;
-    peer::coalmine(scene, 1).await?;
+    peer::coalmine(scene, peer::INSTALLED).await?;
     measured
 }
 

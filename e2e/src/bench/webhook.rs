@@ -105,7 +105,7 @@ const PACES: [Pace; 5] = [
         judged: false,
     },
 ];
-const HOOKS: [&str; 2] = ["mutate-deployments.coalmine.dev", "validate-deployments.coalmine.dev"];
+const HOOKS: [&str; 2] = ["mutate-deployments.coalmine.dev", "follow-deployments.coalmine.dev"];
 
 /// Measures and writes the section.
 pub async fn measure(scene: &Scene, nodes: &FakeNodes) -> Result<()> {

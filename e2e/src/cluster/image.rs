@@ -79,10 +79,15 @@ impl Image {
         Ok(true)
     }
 
+    /// It as an OCI layout in a tar.
+    pub fn archive(&self) -> Result<Vec<u8>> {
+        Ok(self.layout()?.archive)
+    }
+
     fn layout(&self) -> Result<Layout> {
         let layer = self.layer()?;
         let config = json!({
-            "architecture": "amd64", "os": "linux",
+            "architecture": architecture(), "os": "linux",
             "config": {"Entrypoint": self.entrypoint, "Env": self.env, "User": self.user, "WorkingDir": "/"},
             "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
         })
@@ -174,6 +179,15 @@ fn containerd(ctr: &Path, socket: &Path) -> Command {
     command.arg("--address").arg(socket);
     command.args(["--namespace", "k8s.io", "images"]);
     command
+}
+
+/// This machine's architecture, for which everything here is compiled, as images and nodes call it.
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 struct Layout {

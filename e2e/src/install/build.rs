@@ -39,7 +39,7 @@ impl Binaries {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .current_dir(root())
-            .args(["build", "--workspace", "--bins"])
+            .args(["build", "--locked", "--workspace", "--bins"])
             .args((profile == Profile::Release).then_some("--release"))
             .arg("--message-format=json-render-diagnostics")
             .stdin(Stdio::null())
@@ -56,7 +56,8 @@ impl Binaries {
     }
 }
 
-fn executable(messages: &str, name: &str) -> Result<PathBuf> {
+/// Where cargo put the program of that name, as its messages in JSON have it.
+pub fn executable(messages: &str, name: &str) -> Result<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())

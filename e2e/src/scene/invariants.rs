@@ -135,6 +135,19 @@ fn declares(pod: &Pod, target: &IntOrString) -> bool {
     })
 }
 
+/// A Service of the author's own is sent to the pods of primary, as all of an app's are while it rests or is tried.
+pub async fn whatever_points_at_the_pods_follows(scene: &Scene, service: &str, primary: &str) -> Result<()> {
+    let live = scene.objects().services().get(service).await?;
+    let pods = scene.objects().pods().list(&Default::default()).await?.items;
+    let behind: Vec<&Pod> = pods.iter().filter(|pod| is_behind(pod, &live)).collect();
+    ensure!(!behind.is_empty(), "Service {service} has no pods");
+    for pod in behind {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        ensure!(name.starts_with(primary), "Service {service} sends to {name}");
+    }
+    Ok(())
+}
+
 /// The Canary comes to its end, whatever it waits for: gone, or at rest with nothing of the target running.
 pub async fn exits(scene: &Scene, canary: &str, within: Duration) -> Result<()> {
     let what = format!("canary {canary} to come to rest");
@@ -166,6 +179,28 @@ pub async fn stage(scene: &Scene, canary: &str, stage: &str, within: Duration) -
         .mirror()
         .until(&format!("canary {canary} to be {stage}"), within, there)
         .await
+}
+
+/// What was held for a pair that cannot be built is given back this soon.
+const GIVEN_BACK: Duration = Duration::from_secs(10);
+
+/// A Deployment that was applied then has its replicas again soon enough: its pair cannot be built.
+pub async fn the_hold_never_outruns_the_pair(scene: &Scene, deployment: &str, applied: Instant) -> Result<()> {
+    let objects = scene.objects();
+    wait_for(
+        &format!("{deployment} to have its replicas"),
+        GIVEN_BACK * 3,
+        async || {
+            let found = objects.deployments().get(deployment).await?;
+            let replicas = found.spec.and_then(|spec| spec.replicas).unwrap_or_default();
+            Ok((replicas > 0).then_some(()))
+        },
+    )
+    .await?;
+    // The look and a busy machine take their time too.
+    let took = applied.elapsed();
+    ensure!(took < GIVEN_BACK * 3 / 2, "{deployment} was held at zero for {took:?}");
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::load::{Report, Running};
-use e2e::peer::{Flagger, controller};
+use e2e::peer::{Flagger, INSTALLED, controller};
 use e2e::scene::invariants::{nothing_lost, primary_is_what_was_promoted, serves_only_verified};
 use e2e::scene::{Answer, App, CanaryView, FakeNodes, Mirror, Scene, play_alone, wait_for};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -29,7 +29,7 @@ async fn a_fleet_that_flagger_made_is_switched_over_and_back_and_nobody_notices(
             Ok(()) => switched(scene, &nodes).await,
             Err(error) => Err(error),
         };
-        controller(scene, 1).await?;
+        controller(scene, INSTALLED).await?;
         nodes.stop(scene).await?;
         played
     })
@@ -49,7 +49,7 @@ async fn switched(scene: &Scene, nodes: &FakeNodes) -> Result<()> {
     let before = fleet.primaries().await?;
     let phases = fleet.phases().await?;
     let loads = fleet.loads()?;
-    controller(scene, 1).await?;
+    controller(scene, INSTALLED).await?;
     fleet.taken_over(&before, &phases).await?;
     shows().await;
     for report in stopped(loads).await? {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::scene::{App, SYSTEM, Scene, Seen, Timeline, play_alone, wait_for};
+use e2e::scene::{App, Half, SYSTEM, Scene, Seen, Timeline, play_alone, wait_for};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
@@ -99,7 +99,7 @@ async fn released(scene: &Scene, version: &str) -> anyhow::Result<bool> {
 /// SIGKILL, as the kernel sends it when memory is out, and a new controller at once: the kubelet would back off from
 /// starting it again, and a successor would wait until the lease of the dead one runs out.
 async fn kill_controller(scene: &Scene) -> anyhow::Result<()> {
-    for process in controllers()? {
+    for process in Half::Controller.programs() {
         // One that has ended meanwhile is as good as killed.
         let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
     }
@@ -131,20 +131,6 @@ async fn kill_controller(scene: &Scene) -> anyhow::Result<()> {
         Ok(holder.filter(|holder| !holder.is_empty()).map(drop))
     })
     .await
-}
-
-/// The controllers in the containers of the harness's node, which is this machine.
-fn controllers() -> anyhow::Result<Vec<rustix::process::Pid>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let entry = entry?;
-        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if words.starts_with(b"/coalmine\0controller\0") {
-            found.extend(pid.and_then(rustix::process::Pid::from_raw));
-        }
-    }
-    Ok(found)
 }
 
 /// Scales the webhook and waits until that many pods answer; returns how many there were.

@@ -20,15 +20,7 @@ fn own() -> Value {
 }
 
 fn wish() -> Value {
-    json!({"nodeSelector": {"kubernetes.io/arch": std_arch()}, "tolerations": [{"key": "spot", "operator": "Exists"}]})
-}
-
-fn std_arch() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
+    json!({"nodeSelector": {"kubernetes.io/arch": e2e::cluster::architecture()}, "tolerations": [{"key": "spot", "operator": "Exists"}]})
 }
 
 fn manifest(app: &App) -> String {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use e2e::load::{Load, Running, until_reachable};
 use e2e::scene::invariants::exits;
 use e2e::scene::{Answer, App, Hooks, Scene, wait_for};
 use serde_json::{Value, json};
@@ -165,4 +166,25 @@ pub async fn routed(scene: &Scene, route: &str, weight: u64) -> Result<()> {
 pub async fn replicas(scene: &Scene, deployment: &str) -> Result<i32> {
     let found = scene.objects().deployments().get(deployment).await?;
     Ok(found.spec.and_then(|spec| spec.replicas).unwrap_or_default())
+}
+
+/// A light load on a Service from inside, once it is reached: its rules reach the nodes a moment after its endpoints are
+/// known.
+pub async fn inside(scene: &Scene, service: &str) -> Result<Running> {
+    let load = Load {
+        rate: 25,
+        ..scene.service_load(service).await?
+    };
+    until_reachable(&load, SOON).await?;
+    load.start()
+}
+
+/// Waits until a Deployment has one ready pod.
+pub async fn has_a_pod(scene: &Scene, deployment: &str) -> Result<()> {
+    wait_for(&format!("a ready pod of {deployment}"), SOON, async || {
+        let found = scene.objects().deployments().get(deployment).await?;
+        let ready = found.status.and_then(|status| status.ready_replicas);
+        Ok((ready == Some(1)).then_some(()))
+    })
+    .await
 }

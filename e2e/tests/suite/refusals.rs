@@ -47,22 +47,3 @@ async fn a_metric_template_that_does_not_exist_yet_is_a_warning() {
     })
     .await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_scale_of_a_target_at_rest_is_refused_with_what_to_do_instead() {
-    play("scale", async |scene| {
-        let app = App::new("app", "v1");
-        scene.settled(&app).await?;
-        let said = scene
-            .kubectl(&["scale", "deployment/app", "--replicas=3"])
-            .await?
-            .refused()?;
-        assert!(
-            said.err.contains("kubectl"),
-            "the refusal names the command that works: {}",
-            said.err
-        );
-        Ok(())
-    })
-    .await;
-}

@@ -3,9 +3,9 @@
 use super::authority::AuthorityError;
 use super::material::Material;
 use super::rotation::Action;
+use crate::admission::secret;
 use crate::admission::server::tls::{Served, TlsError};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,19 +66,20 @@ impl Keeper {
     /// See [`KeeperError`]; what was served before goes on being served.
     pub async fn ensure(&self, now: i64) -> Result<(), KeeperError> {
         for _ in 0..RACES {
-            let secret = self
+            let read = self
                 .api
                 .get_opt(&self.name)
                 .await
                 .map_err(|error| self.api_error(error))?;
-            let stored = secret
+            let stored = read
                 .as_ref()
                 .and_then(|secret| secret.data.as_ref())
                 .and_then(Material::read);
             let Some(material) = self.next(now, stored.as_ref())? else {
                 return stored.map_or(Ok(()), |material| self.take(material));
             };
-            if self.store(secret, &material).await? {
+            let stored = secret::store(&self.api, &self.name, read, material.write()).await;
+            if stored.map_err(|error| self.api_error(error))? {
                 return self.take(material);
             }
         }
@@ -121,38 +122,6 @@ impl Keeper {
                 tracing::info!(?action, secret = self.name, "certificates are renewed");
                 Ok(Some(stored.renewed(now, &self.names, action)?))
             }
-        }
-    }
-
-    /// Writes; false when somebody else wrote first.
-    async fn store(&self, secret: Option<Secret>, material: &Material) -> Result<bool, KeeperError> {
-        let params = PostParams {
-            field_manager: Some(crate::api::labels::FIELD_MANAGER.into()),
-            ..Default::default()
-        };
-        let result = match secret {
-            Some(mut secret) => {
-                // The resourceVersion that was read makes this a compare-and-swap.
-                secret.data = Some(material.write());
-                self.api.replace(&self.name, &params, &secret).await
-            }
-            None => {
-                let metadata = ObjectMeta {
-                    name: Some(self.name.clone()),
-                    ..ObjectMeta::default()
-                };
-                let secret = Secret {
-                    metadata,
-                    data: Some(material.write()),
-                    ..Secret::default()
-                };
-                self.api.create(&params, &secret).await
-            }
-        };
-        match result {
-            Ok(_) => Ok(true),
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
-            Err(error) => Err(self.api_error(error)),
         }
     }
 

@@ -7,29 +7,71 @@
 use crate::api::labels;
 use serde_json::{Value, json};
 
-/// What the mutating entry for workloads has to see of an UPDATE: everything but metadata that is no business of ours, and
-/// server-side appliers who own other fields than is stored, because fields that we hold must not be theirs.
+/// Accounts of the control plane that only take away what is deleted or ownerless. Without accounts of their own they are
+/// `system:kube-controller-manager`, as autoscalers are, whose writes have to be seen; what they write is metadata only.
+const COLLECTORS: [&str; 2] = [
+    "system:serviceaccount:kube-system:generic-garbage-collector",
+    "system:serviceaccount:kube-system:namespace-controller",
+];
+
+/// What every entry lets pass, so that nothing ever waits for the door on its way out: an object that is being deleted, and
+/// what the namespace controller and the garbage collector write.
+pub(super) fn on_the_way_out() -> [Value; 2] {
+    [
+        condition(
+            "not-being-deleted",
+            &["!has(object.metadata.deletionTimestamp)".to_owned()],
+        ),
+        not_a_collector(),
+    ]
+}
+
+/// Nobody who takes away what goes with something else.
+pub(super) fn not_a_collector() -> Value {
+    condition("not-a-collector", &[by_none_of(&COLLECTORS.map(str::to_owned))])
+}
+
+/// What a holding entry has to see of an UPDATE: everything but metadata that is no business of ours, and server-side
+/// appliers who own other fields than is stored, because fields that we hold must not be theirs.
 pub(super) fn what_is_held() -> Value {
+    condition("changes-what-is-held", &changes())
+}
+
+fn changes() -> Vec<String> {
+    vec![
+        "request.operation != 'UPDATE'".to_owned(),
+        spec_changes(),
+        ours_changes("labels"),
+        ours_changes("annotations"),
+        applies_what_the_other_does_not("object", "oldObject"),
+        applies_what_the_other_does_not("oldObject", "object"),
+    ]
+}
+
+fn spec_changes() -> String {
+    "object.?spec.orValue({}) != oldObject.?spec.orValue({})".to_owned()
+}
+
+// Whether a label or annotation that means something to us differs.
+fn ours_changes(place: &str) -> String {
     let watched = format!(
         "(k.startsWith('{}') || k.startsWith('{}') || k == '{}')",
         labels::PREFIX,
         labels::FLAGGER_PREFIX,
         labels::LAST_APPLIED
     );
-    let new = "object.metadata.?annotations.orValue({})";
-    let old = "oldObject.metadata.?annotations.orValue({})";
-    condition(
-        "changes-what-is-held",
-        &[
-            "request.operation != 'UPDATE'".to_owned(),
-            "object.spec != oldObject.spec".to_owned(),
-            "object.metadata.?labels.orValue({}) != oldObject.metadata.?labels.orValue({})".to_owned(),
-            format!("{new}.exists(k, {watched} && !(k in {old} && {old}[k] == {new}[k]))"),
-            format!("{old}.exists(k, {watched} && !(k in {new}))"),
-            applies_what_the_other_does_not("object", "oldObject"),
-            applies_what_the_other_does_not("oldObject", "object"),
-        ],
+    let new = format!("object.metadata.?{place}.orValue({{}})");
+    let old = format!("oldObject.metadata.?{place}.orValue({{}})");
+    format!(
+        "{new}.exists(k, {watched} && !(k in {old} && {old}[k] == {new}[k])) || {old}.exists(k, {watched} && !(k in {new}))"
     )
+}
+
+/// What the judge of our own kinds has to see: what is new, and another spec. The rest of such an object is never judged, so
+/// labels, annotations and finalizers can be written while the door is away.
+pub(super) fn what_is_judged() -> Value {
+    let changes = ["request.operation != 'UPDATE'".to_owned(), spec_changes()];
+    condition("changes-the-spec", &changes)
 }
 
 // Whether an applier owns other fields in the one object than in the other.
@@ -42,30 +84,69 @@ fn applies_what_the_other_does_not(one: &str, other: &str) -> String {
     )
 }
 
-/// What the validating entry for workloads has to see of an UPDATE: another template, and a workload that is not ours yet.
-/// A part of one, such as its scale, is always seen.
+/// What the entry that follows workloads has to see of an UPDATE: another template, and of a workload that is not ours yet
+/// what the mutating entry sees.
 pub(super) fn what_is_followed() -> Value {
+    let managed = format!("'{}' in object.metadata.?labels.orValue({{}})", labels::MANAGED);
     condition(
         "changes-the-template",
         &[
             "request.operation != 'UPDATE'".to_owned(),
-            "(has(request.subResource) && request.subResource != '')".to_owned(),
             "object.spec.template != oldObject.spec.template".to_owned(),
-            format!("!('{}' in object.metadata.?labels.orValue({{}}))", labels::MANAGED),
+            format!("!({managed}) && ({})", changes().join(" || ")),
         ],
+    )
+}
+
+/// What the entry of namespaces has to see: the label comes or goes.
+pub(super) fn what_opts_in() -> Value {
+    let is = |object: &str| {
+        format!(
+            "{object}.metadata.?labels[?'{}'].orValue('') == '{}'",
+            labels::ENABLED,
+            labels::TRUE
+        )
+    };
+    condition(
+        "opts-in-or-out",
+        &[format!("({}) != ({})", is("object"), is("oldObject"))],
     )
 }
 
 /// Nobody but ourselves.
 pub(super) fn not_ourselves(users: &[String]) -> Value {
+    condition("not-coalmine-itself", &[by_none_of(users)])
+}
+
+/// Of what is new only what `users`, which are ourselves, make.
+pub(super) fn makes_only(users: &[String]) -> Value {
+    condition(
+        "made-by-coalmine",
+        &["request.operation != 'CREATE'".to_owned(), by_one_of(users)],
+    )
+}
+
+/// Ourselves and nobody else.
+pub(super) fn ourselves(users: &[String]) -> Value {
+    condition("coalmine-itself", &[by_one_of(users)])
+}
+
+/// Nobody but ourselves, except for the policies that the self-probe sends.
+pub(super) fn not_ourselves_but_the_probe(users: &[String]) -> Value {
+    let probe = "request.resource.resource == 'canarypolicies'".to_owned();
+    condition("not-coalmine-itself", &[by_none_of(users), probe])
+}
+
+fn by_none_of(users: &[String]) -> String {
+    format!("!({})", by_one_of(users))
+}
+
+fn by_one_of(users: &[String]) -> String {
     let list: Vec<String> = users
         .iter()
         .map(|user| format!("'{}'", user.replace(['\'', '\\'], "")))
         .collect();
-    condition(
-        "not-coalmine-itself",
-        &[format!("!(request.userInfo.username in [{}])", list.join(", "))],
-    )
+    format!("request.userInfo.username in [{}]", list.join(", "))
 }
 
 fn condition(name: &str, any_of: &[String]) -> Value {

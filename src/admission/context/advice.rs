@@ -2,24 +2,65 @@
 
 use super::{Plan, View};
 use crate::admission::review::Request;
-use crate::api::Canary;
+use crate::api::{Canary, CanaryPolicy};
 use crate::plan::effective::default_analysis;
-use kube::api::DynamicObject;
-use serde_json::Value;
+use crate::plan::{generate, requests};
+use kube::runtime::reflector::ObjectRef;
+
+/// Whoever takes work by itself, from a queue or by a clock, has no traffic that could be split.
+const SIDE_BY_SIDE: &str = "no Service: during a release both revisions work at once";
 
 impl View {
     /// What a generated Canary does not get of its policy, and which routes of others lead to it.
     pub fn advice(&self, request: &Request, plan: &Plan) -> Vec<String> {
         let mut lines = self.left_out(request, plan);
         lines.extend(self.elsewhere(&plan.canary));
+        lines.extend(self.names(request, plan));
+        let served = || !self.pointing_at(&request.namespace, &request.object).is_empty();
+        if plan.blueprint.names.is_none() && !served() {
+            lines.push(String::from(SIDE_BY_SIDE));
+        }
         let name = request.object_name();
         lines.iter().map(|line| format!("coalmine: {name}: {line}")).collect()
+    }
+
+    // What is made under a name that its author may want himself.
+    fn names(&self, request: &Request, plan: &Plan) -> Option<String> {
+        let names = plan
+            .blueprint
+            .names
+            .as_ref()
+            .filter(|_| plan.blueprint.names_by_policy())?;
+        let (apex, namespace) = (names.apex.as_str(), request.namespace.as_str());
+        let service = self.caches.service(namespace, apex).is_none();
+        let route = plan.blueprint.route.is_some();
+        let what = match (service, route) {
+            (true, true) => format!("Service and HTTPRoute {apex} are"),
+            (true, false) => format!("Service {apex} is"),
+            (false, true) => format!("HTTPRoute {apex} is"),
+            (false, false) => return None,
+        };
+        Some(format!(
+            "{what} made with {apex}-primary if you bring none; later yours takes the place by apply or Helm, but create and \
+             expose need another name (--name)"
+        ))
+    }
+
+    /// Names of the metrics of a policy that are about requests by their templates.
+    pub fn about_requests(&self, policy: &CanaryPolicy, namespace: &str) -> Vec<String> {
+        requests::by_template(&policy.spec, namespace, |of, name| {
+            let template = self.caches.templates.get(&ObjectRef::new(name).within(of))?;
+            Some(template.spec.query.clone())
+        })
     }
 
     fn left_out(&self, request: &Request, plan: &Plan) -> Vec<String> {
         let policy = self.policy(&self.policy_name(request));
         let served = plan.blueprint.names.is_some();
-        let names = policy.map(|policy| default_analysis(&policy.spec, plan.blueprint.provider.as_str(), served).1);
+        let names = policy.map(|policy| {
+            let templated = self.about_requests(&policy, &request.namespace);
+            default_analysis(&policy.spec, plan.blueprint.provider.as_str(), served, &templated).1
+        });
         let why = if served {
             "no route sends the canary any"
         } else {
@@ -31,30 +72,9 @@ impl View {
 
     /// Routes of other namespaces that lead to the Service users call. Those of a Canary's own namespace are moved; to
     /// follow them everywhere would take rights over namespaces that have not opted in.
-    pub fn elsewhere(&self, canary: &Canary) -> Vec<String> {
-        if canary.spec.service.is_none() {
-            return Vec::new();
-        }
-        let (namespace, service) = (canary.namespace_name(), canary.service_name());
-        let leads = |route: &DynamicObject| leads_to(&route.data, namespace, service);
-        let routes = self.caches.routes_elsewhere(namespace, leads);
-        let line = |route: String| {
-            format!("HTTPRoute {route} leads to Service {service} and is not moved: its users meet no canary")
-        };
-        routes.into_iter().map(line).collect()
+    pub fn elsewhere(&self, canary: &Canary) -> Option<String> {
+        generate::unmoved(canary, &self.caches.elsewhere(canary.namespace_name()))
     }
-}
-
-// A backend of another namespace always names it.
-fn leads_to(route: &Value, namespace: &str, service: &str) -> bool {
-    let list = |of: &Value, field: &str| of.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
-    let spec = route.get("spec").unwrap_or(&Value::Null);
-    let backends = list(spec, "rules")
-        .into_iter()
-        .flat_map(|rule| list(&rule, "backendRefs"));
-    let is = |backend: &Value, field: &str, text: &str| backend.get(field).and_then(Value::as_str) == Some(text);
-    let mut backends = backends.filter(|backend| backend.get("kind").is_none_or(|kind| kind == "Service"));
-    backends.any(|backend| is(&backend, "name", service) && is(&backend, "namespace", namespace))
 }
 
 #[cfg(test)]
@@ -63,7 +83,7 @@ mod tests {
     use crate::admission::context::Caches;
     use crate::plan::{Defaults, Selector};
     use kube::runtime::watcher::Event;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn read<K: serde::de::DeserializeOwned>(value: Value) -> Event<K> {
         Event::Apply(serde_json::from_value(value).unwrap())
@@ -105,7 +125,7 @@ mod tests {
             ..Request::default()
         };
         let view = view();
-        let plan = view.generated(&request).unwrap();
+        let plan = view.generated(&request, &[]).unwrap();
         view.advice(&request, &plan)
     }
 
@@ -115,7 +135,8 @@ mod tests {
             said(json!([])),
             [
                 "coalmine: shop: metric \"request-success-rate\" of the policy is left out: about requests, and its pods have \
-              no port"
+              no port",
+                "coalmine: shop: no Service: during a release both revisions work at once",
             ]
         );
     }
@@ -127,7 +148,10 @@ mod tests {
             [
                 "coalmine: shop: metric \"request-success-rate\" of the policy is left out: about requests, and no route \
                  sends the canary any",
-                "coalmine: shop: HTTPRoute edge/r leads to Service shop and is not moved: its users meet no canary",
+                "coalmine: shop: HTTPRoute edge/r leads to Service shop from another namespace and is not moved: no share of \
+                 its requests reaches a canary: a release is checked without users, then everybody is sent to it at once",
+                "coalmine: shop: Service shop is made with shop-primary if you bring none; later yours takes the place by \
+                  apply or Helm, but create and expose need another name (--name)",
             ]
         );
     }

@@ -1,7 +1,10 @@
 //! The caches and the watches that feed them.
 
+use super::outward::{Outward, RouteFeed};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
-use crate::plan::generate::ORIGINAL_SELECTOR;
+use crate::orders::Standing;
+use crate::plan::generate::Elsewhere;
+use crate::plan::pointing::ORIGINAL_SELECTOR;
 use crate::plan::ports::DECLARED_PORTS;
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -11,7 +14,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::core::GroupVersionKind;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{Lookup, Store};
+use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -20,6 +23,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::watch;
 
 /// Read side of every cache.
 #[derive(Clone)]
@@ -38,8 +42,11 @@ pub struct Caches {
     pub targets: Store<PartialObjectMeta<Deployment>>,
     /// The controller's Lease.
     pub lease: Store<Lease>,
+    /// What an admin ordered.
+    pub standing: watch::Receiver<Standing>,
     services: Store<DynamicObject>,
     routes: Store<DynamicObject>,
+    outward: Outward,
     waiting: Arc<AtomicU32>,
 }
 
@@ -59,10 +66,12 @@ pub struct Feeds {
     pub targets: Writer<PartialObjectMeta<Deployment>>,
     /// See [`Caches::lease`].
     pub lease: Writer<Lease>,
+    /// See [`Caches::standing`]; fed by [`crate::orders::follow`].
+    pub standing: watch::Sender<Standing>,
     /// Services, cut down to what selects and names ports.
     pub services: Writer<DynamicObject>,
     /// HTTPRoutes.
-    pub routes: Writer<DynamicObject>,
+    pub routes: RouteFeed,
     waiting: Arc<AtomicU32>,
 }
 
@@ -89,10 +98,12 @@ impl Caches {
             namespaces: Writer::default(),
             targets: Writer::default(),
             lease: Writer::default(),
+            standing: watch::Sender::default(),
             services: Writer::new(service_resource()),
-            routes: Writer::new(route_resource()),
+            routes: RouteFeed::new(Writer::new(route_resource())),
             waiting: Arc::clone(&waiting),
         };
+        let (routes, outward) = feeds.routes.as_readers();
         let caches = Self {
             canaries: feeds.canaries.as_reader(),
             policies: feeds.policies.as_reader(),
@@ -101,8 +112,10 @@ impl Caches {
             namespaces: feeds.namespaces.as_reader(),
             targets: feeds.targets.as_reader(),
             lease: feeds.lease.as_reader(),
+            standing: feeds.standing.subscribe(),
             services: feeds.services.as_reader(),
-            routes: feeds.routes.as_reader(),
+            routes,
+            outward,
             waiting,
         };
         (caches, feeds)
@@ -120,10 +133,14 @@ impl Caches {
 
     /// One Service of a namespace.
     pub fn service(&self, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
-        let named = |service: &DynamicObject| {
-            service.metadata.namespace.as_deref() == Some(namespace) && service.metadata.name.as_deref() == Some(name)
-        };
-        self.services.find(named)
+        let named = ObjectRef::new_with(name, service_resource()).within(namespace);
+        self.services.get(&named)
+    }
+
+    /// The Services of a namespace that fit.
+    pub fn services_like(&self, namespace: &str, fits: impl Fn(&DynamicObject) -> bool) -> Vec<Arc<DynamicObject>> {
+        let own = |service: &DynamicObject| service.metadata.namespace.as_deref() == Some(namespace);
+        self.services.state_filter(|service| own(service) && fits(service))
     }
 
     /// The HTTPRoutes of a namespace.
@@ -131,15 +148,9 @@ impl Caches {
         values(&self.routes, namespace)
     }
 
-    /// Namespace and name of the HTTPRoutes of other namespaces that fit.
-    pub fn routes_elsewhere(&self, namespace: &str, fits: impl Fn(&DynamicObject) -> bool) -> Vec<String> {
-        let other = |route: &DynamicObject| route.metadata.namespace.as_deref() != Some(namespace);
-        let found = self.routes.state_filter(|route| other(route) && fits(route));
-        let name = |route: &DynamicObject| {
-            let part = |text: &Option<String>| text.clone().unwrap_or_default();
-            format!("{}/{}", part(&route.metadata.namespace), part(&route.metadata.name))
-        };
-        found.iter().map(|route| name(route)).collect()
+    /// What HTTPRoutes of other namespaces lead to in this one.
+    pub fn elsewhere(&self, namespace: &str) -> Arc<Vec<Elsewhere>> {
+        self.outward.leading_to(namespace)
     }
 }
 
@@ -171,7 +182,8 @@ impl Feeds {
             ..
         } = self;
         let (leases, waiting) = (self.lease, self.waiting);
-        let all = watcher::Config::default;
+        // Each object may have a megabyte, and a page is in memory as a whole.
+        let all = || watcher::Config::default().page_size(16);
         let managed = all().labels(&format!("{}={}", labels::MANAGED, labels::TRUE));
         let one_lease = all().fields(&format!("metadata.name={}", lease.1));
         let service_api = Api::<DynamicObject>::all_with(client.clone(), &service_resource());
@@ -227,22 +239,42 @@ impl Feeds {
                 done("lease"),
             ),
             feed(services, watcher(service_api, all()), slim_service, done("services")),
-            feed(routes, watcher(route_api, all()), whole, || {}),
+            feed(routes, watcher(route_api, all()), slim_route, || {}),
         ];
         futures::future::join_all(feeds).await;
     }
 }
 
+/// What takes the events of a watch in.
+trait Feed<K: Lookup>: Send + 'static {
+    fn take(&mut self, event: &watcher::Event<K>);
+}
+
+impl<K> Feed<K> for Writer<K>
+where
+    K: Lookup + Clone + Send + Sync + 'static,
+    K::DynamicType: Eq + Hash + Clone + Send + Sync,
+{
+    fn take(&mut self, event: &watcher::Event<K>) {
+        self.apply_watcher_event(event);
+    }
+}
+
+impl Feed<DynamicObject> for RouteFeed {
+    fn take(&mut self, event: &watcher::Event<DynamicObject>) {
+        self.apply_watcher_event(event);
+    }
+}
+
 /// Feeds one cache, cut down by `slim`; calls `filled` once, when the first list is complete.
 fn feed<K>(
-    mut writer: Writer<K>,
+    mut cache: impl Feed<K>,
     events: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
     slim: fn(&mut K),
     filled: impl FnOnce() + Send + 'static,
 ) -> BoxFuture<'static, ()>
 where
     K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-    <K as Lookup>::DynamicType: Eq + Hash + Clone + Send + Sync,
 {
     let mut filled = Some(filled);
     Box::pin(async move {
@@ -251,7 +283,11 @@ where
         while let Some(event) = events.next().await {
             let event = match event {
                 Ok(event) => event.modify(|object| {
-                    object.meta_mut().managed_fields = None;
+                    let meta = object.meta_mut();
+                    meta.managed_fields = None;
+                    if let Some(annotations) = &mut meta.annotations {
+                        annotations.remove(labels::LAST_APPLIED);
+                    }
                     slim(object);
                 }),
                 Err(error) => {
@@ -259,7 +295,7 @@ where
                     continue;
                 }
             };
-            writer.apply_watcher_event(&event);
+            cache.take(&event);
             if matches!(event, watcher::Event::InitDone)
                 && let Some(filled) = filled.take()
             {
@@ -271,9 +307,21 @@ where
 
 fn whole<K>(_: &mut K) {}
 
-/// What is left of a Service: what it selects and its ports, and what we noted of both.
+/// What is left of a route's status: which controller answers for each of its gateways, by which what that gateway cannot do
+/// is known.
+fn slim_route(route: &mut DynamicObject) {
+    let parents = route.data.pointer("/status/parents").and_then(Value::as_array);
+    let of = |field: &str, parent: &Value| parent.get(field).cloned().unwrap_or_default();
+    let slim = |parent| json!({"parentRef": of("parentRef", parent), "controllerName": of("controllerName", parent)});
+    let parents: Vec<Value> = parents.into_iter().flatten().map(slim).collect();
+    if let Some(members) = route.data.as_object_mut() {
+        members.insert("status".to_owned(), json!({"parents": parents}));
+    }
+}
+
+/// What is left of a Service: what it is, what it selects and its ports, and what is noted of both.
 fn slim_service(service: &mut DynamicObject) {
-    let ours = |key: &String| key == ORIGINAL_SELECTOR || key == DECLARED_PORTS;
+    let ours = |key: &String| [ORIGINAL_SELECTOR, DECLARED_PORTS, labels::ENABLED].contains(&key.as_str());
     if let Some(annotations) = &mut service.metadata.annotations {
         annotations.retain(|key, _| ours(key));
     }
@@ -284,6 +332,29 @@ fn slim_service(service: &mut DynamicObject) {
             .cloned()
             .unwrap_or_default()
     };
-    let spec = json!({"selector": keep("selector"), "ports": keep("ports"), "clusterIP": keep("clusterIP")});
+    let spec = json!({
+        "selector": keep("selector"), "ports": keep("ports"), "clusterIP": keep("clusterIP"), "type": keep("type")});
     service.data = json!({"spec": spec});
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::httproute;
+
+    #[test]
+    fn of_a_routes_status_it_is_kept_which_gateway_cannot_copy_requests() {
+        let controller = "traefik.io/gateway-controller";
+        let conditions = json!([{"type": "Accepted", "status": "True", "message": "long"}]);
+        let mut route: DynamicObject = serde_json::from_value(json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "shop"},
+            "spec": {"rules": []},
+            "status": {"parents": [{"parentRef": {"name": "gateway"}, "controllerName": controller, "conditions": conditions}]},
+        }))
+        .unwrap();
+        slim_route(&mut route);
+        assert!(!route.data.to_string().contains("Accepted"));
+        let known: Vec<_> = httproute::unmirrored(&route.data).collect();
+        assert_eq!(known, [(&json!({"name": "gateway"}), controller)]);
+    }
 }

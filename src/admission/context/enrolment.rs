@@ -4,8 +4,9 @@ use crate::admission::deployments::{self, Enrolment, Stage};
 use crate::admission::review::Request;
 use crate::analysis;
 use crate::api::canary::Phase;
+use crate::api::canary::conditions::{NOT_RELEASED, READY};
 use crate::api::{Canary, labels};
-use crate::plan::hash;
+use crate::plan::{self, Defaults, Selector, Workload, hash, pairing};
 use kube::ResourceExt;
 use serde_json::Value;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ pub struct Facts<'a> {
     pub canaries: &'a [Arc<Canary>],
     /// Name of the policy that applies.
     pub policy: &'a str,
-    /// `--dry-run`: the controller builds no pair.
-    pub dry_run: bool,
+    /// What the command line decides; under `--dry-run` the controller builds no pair.
+    pub defaults: &'a Defaults,
 }
 
 /// Decides. `plan` says whether the policy would render a Canary for a Deployment, or why not.
@@ -30,8 +31,13 @@ pub fn enrolment(request: &Request, facts: &Facts<'_>, plan: impl FnOnce(&Value)
     let kind = request.kind.kind.as_str();
     if let Some(canary) = target_canary(facts.canaries, kind, name) {
         // Nothing would ever end the hold of a pair that is only rehearsed.
-        if (facts.dry_run || canary.dry_run()) && stage(canary) == Stage::Building {
+        let building = stage(canary) == Stage::Building;
+        if building && (facts.defaults.dry_run || canary.dry_run()) {
             return Enrolment::Refused(String::from(REHEARSED));
+        }
+        // Nor of one that cannot be carried out.
+        if let Some(why) = unreleasable(canary, &request.object, facts.defaults).filter(|_| building) {
+            return Enrolment::Refused(format!("canary/{}: {why}", canary.name_any()));
         }
         return Enrolment::Canary(summary(canary));
     }
@@ -39,13 +45,29 @@ pub fn enrolment(request: &Request, facts: &Facts<'_>, plan: impl FnOnce(&Value)
     if kind != "Deployment" || name.is_empty() || is_half(&request.object, facts, name) {
         return Enrolment::No;
     }
-    if facts.dry_run {
+    if facts.defaults.dry_run {
         return Enrolment::Refused(String::from(REHEARSED));
     }
     match plan(&request.object) {
         Ok(()) => Enrolment::Policy(facts.policy.to_owned()),
         Err(reason) => Enrolment::Refused(reason),
     }
+}
+
+/// Why the controller cannot carry out a Canary as it is.
+fn unreleasable(canary: &Canary, target: &Value, defaults: &Defaults) -> Option<String> {
+    let pair = match plan::blueprint(canary, defaults) {
+        Ok(pair) => pair,
+        Err(why) => return Some(why),
+    };
+    if let Err(why) = pairing::names(&pair) {
+        return Some(why.to_string());
+    }
+    let selects = pair.workload == Workload::Service;
+    let selector = Selector::of(target, &defaults.selector_labels)
+        .err()
+        .filter(|_| !selects);
+    selector.map(|why| why.to_string())
 }
 
 /// The Canary that targets the `kind` of that `name`: a hand-written one before a generated one, then by name.
@@ -99,7 +121,19 @@ fn summary(canary: &Canary) -> deployments::Canary {
         promoted: ours(status.last_promoted_spec),
         failed: ours(status.last_applied_spec).filter(|_| stage == Stage::Failed),
         suspended: canary.suspended(),
+        unbuilt: unbuilt(canary, stage),
     }
+}
+
+// Why the pair cannot be built as things are, in the controller's words.
+fn unbuilt(canary: &Canary, stage: Stage) -> Option<String> {
+    let status = canary.status.as_ref()?;
+    let ready = status.condition(READY);
+    let run = status.run.as_ref();
+    let unbuilt = run.is_some_and(|run| run.reason.as_deref() == Some(analysis::UNBUILT))
+        || ready.is_some_and(|condition| condition.reason == NOT_RELEASED);
+    let told = ready.and_then(|condition| condition.message.clone());
+    (unbuilt && stage == Stage::Building).then(|| told.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -122,6 +156,14 @@ mod tests {
         Arc::new(serde_json::from_value(value).unwrap())
     }
 
+    fn defaults() -> Defaults {
+        Defaults {
+            provider: "kubernetes".into(),
+            selector_labels: Selector::default_keys(),
+            ..Defaults::default()
+        }
+    }
+
     fn ask(name: &str, object: Value, canaries: &[Arc<Canary>]) -> Enrolment {
         let request = Request {
             name: name.into(),
@@ -139,7 +181,7 @@ mod tests {
                 namespace: "web",
                 canaries,
                 policy: "default",
-                dry_run: false,
+                defaults: &defaults(),
             },
             |_| Ok(()),
         )
@@ -181,5 +223,54 @@ mod tests {
         assert_eq!(found, Enrolment::Refused(REHEARSED.into()));
         let found = ask("shop", json!({}), &rehearsing("Succeeded"));
         assert!(matches!(found, Enrolment::Canary(_)), "{found:?}");
+    }
+
+    #[test]
+    fn a_canary_that_cannot_be_carried_out_holds_nothing() {
+        let with = |edit: fn(&mut Canary)| {
+            let mut one = Canary::clone(&canary("shop", "shop", false, ""));
+            edit(&mut one);
+            [Arc::new(one)]
+        };
+        let object = |label: &str| json!({"spec": {"selector": {"matchLabels": {label: "shop"}}}});
+        let istio = with(|canary| canary.spec.provider = Some("istio".into()));
+        for (canaries, object, word) in [
+            (&istio, object("app"), "istio"),
+            (&with(|_| ()), object("tier"), "must contain one of"),
+        ] {
+            match ask("shop", object, canaries) {
+                Enrolment::Refused(why) => assert!(why.contains(word), "{why}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        // What is built already goes on.
+        let mut serving = Canary::clone(&istio[0]);
+        serving.status = Some(serde_json::from_value(json!({"phase": "Succeeded"})).unwrap());
+        let found = ask("shop", object("app"), &[Arc::new(serving)]);
+        assert!(matches!(found, Enrolment::Canary(_)), "{found:?}");
+    }
+
+    #[test]
+    fn that_a_pair_cannot_be_built_is_known_with_its_reason() {
+        let mut one = Canary::clone(&canary("shop", "shop", true, "Initializing"));
+        let status = json!({
+            "phase": "Initializing", "run": {"stage": "Building", "reason": "unbuilt"},
+            "conditions": [{"type": "Ready", "status": "False", "reason": "NotBuilt", "message": "exceeded quota"}],
+        });
+        one.status = Some(serde_json::from_value(status).unwrap());
+        let object = json!({"spec": {"selector": {"matchLabels": {"app": "shop"}}}});
+        match ask("shop", object.clone(), &[Arc::new(one)]) {
+            Enrolment::Canary(canary) => assert_eq!(canary.unbuilt.as_deref(), Some("exceeded quota")),
+            other => panic!("{other:?}"),
+        }
+        let mut shares = Canary::clone(&canary("shop", "shop", false, "Initializing"));
+        let condition =
+            json!({"type": "Ready", "status": "False", "reason": NOT_RELEASED, "message": "shares a Service"});
+        let status = json!({"phase": "Initializing", "conditions": [condition]});
+        shares.status = Some(serde_json::from_value(status).unwrap());
+        match ask("shop", object, &[Arc::new(shares)]) {
+            Enrolment::Canary(canary) => assert_eq!(canary.unbuilt.as_deref(), Some("shares a Service")),
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A new Deployment.
 
 use super::target::Target;
-use super::{Canary, Context, Dress, Enrolment, Held, OUR_LABELS, Stage, intent};
+use super::{Canary, Context, Dress, Enrolment, Held, OUR_LABELS, Stage, intent, warnings};
 use crate::api::labels::{self, TargetState};
 
 /// What becomes of a new T; `None` leaves it alone.
@@ -20,8 +20,9 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
         Enrolment::Canary(Canary {
             stage: Stage::Building,
             suspended,
+            unbuilt,
             ..
-        }) => bootstrap(context, *suspended),
+        }) => bootstrap(context, *suspended || unbuilt.is_some()),
         Enrolment::Canary(_) => TargetState::Rest,
     };
     let wish = intent::on_create(new);
@@ -42,11 +43,17 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
         _ => Dress::Current,
     };
     held.warnings.push(line(new, context, state));
+    if wish == 0 {
+        held.warnings.push(format!(
+            "coalmine: {} sleeps, since 0 replicas are wanted: no pod starts until it is given some",
+            new.name()
+        ));
+    }
     Some(held)
 }
 
-fn bootstrap(context: &Context, suspended: bool) -> TargetState {
-    if context.controller_alive && !suspended {
+fn bootstrap(context: &Context, waits: bool) -> TargetState {
+    if context.controller_alive && !waits {
         TargetState::Cold
     } else {
         TargetState::Hot
@@ -75,6 +82,7 @@ fn line(new: Target<'_>, context: &Context, state: TargetState) -> String {
         TargetState::Cold => {
             format!("coalmine: {name} starts as {name}-primary; later revisions are released as canaries")
         }
+        TargetState::Hot if context.unbuilt().is_some() => warnings::unbuilt(name, context),
         TargetState::Hot => format!("coalmine: {name} serves as it is until the controller has built {name}-primary"),
         TargetState::Serving | TargetState::Rest => {
             let promoted = match &context.enrolment {

@@ -46,6 +46,7 @@ pub(super) fn with_canary(stage: Stage) -> Context {
         promoted,
         failed,
         suspended: false,
+        unbuilt: None,
     };
     Context {
         ours: vec!["us".into()],

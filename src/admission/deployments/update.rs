@@ -35,6 +35,7 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
         new,
         state,
         template: another_revision(old, new),
+        waits: context.unbuilt().is_none(),
     };
     let wish = intent::on_update(old, new);
     let mut held = Held {
@@ -71,6 +72,8 @@ pub(super) struct Change<'a> {
     pub state: TargetState,
     /// The revision of the template that is sent, where it is another than the stored one's.
     pub template: Option<String>,
+    /// It may be held for its pair. Nothing is held for one that cannot be built.
+    pub waits: bool,
 }
 
 impl Change<'_> {
@@ -81,6 +84,7 @@ impl Change<'_> {
             TargetState::Cold | TargetState::Rest => old,
             // A T without pods that nobody will build a pair for starts as it would without us.
             TargetState::Hot if !self.old.managed() && old == 0 => wish,
+            TargetState::Hot if !self.waits => wish,
             TargetState::Hot | TargetState::Serving => old.max(new),
         }
     }
@@ -91,7 +95,7 @@ impl Change<'_> {
     fn pause(&self) -> (bool, bool) {
         let (was, is) = (self.old.paused(), self.new.paused());
         let already_ours = is && (self.old.is_held() || self.new.is_held());
-        if !serves(self.state) {
+        if !serves(self.state) || self.state == TargetState::Hot && !self.waits {
             return (is, already_ours);
         }
         let hold = !is && (self.template.is_some() || was);

@@ -17,12 +17,32 @@ pub(super) fn line(change: &Change<'_>, context: &Context, wish: i64, held: bool
         return rescaled(change, wish).map(|text| format!("coalmine: {name}: no template change; {text}"));
     };
     let text = match (canary.suspended, change.state) {
+        _ if canary.stage == Stage::Leaving => "held while the pair is taken apart".to_owned(),
+        (false, TargetState::Serving | TargetState::Rest) if wish == 0 => asleep(canary, revision),
+        (false, TargetState::Serving | TargetState::Rest) if change.new.paused() && !held => {
+            "recorded under your pause; analysed when it ends (kubectl rollout resume)".to_owned()
+        }
         (true, _) => "recorded while suspended; released when the Canary is resumed".to_owned(),
         (_, TargetState::Cold) => format!("{name}-primary is built from this revision; no analysis"),
+        (_, TargetState::Hot) if !change.waits => return Some(unbuilt(name, context)),
         (_, TargetState::Hot) => format!("held while {name}-primary is built from the running revision; then analysed"),
         (_, TargetState::Serving | TargetState::Rest) => released(canary, context.on_new_revision, revision, held),
     };
     Some(format!("coalmine: {name}: {text}"))
+}
+
+/// The line while the pair cannot be built.
+pub(super) fn unbuilt(name: &str, context: &Context) -> String {
+    let why = context.unbuilt().unwrap_or_default();
+    format!("coalmine: {name}: not analysed, it rolls out by itself: {why}")
+}
+
+// No pods are wanted of the app, so none of another revision starts.
+fn asleep(canary: &Canary, revision: &str) -> String {
+    if canary.promoted.as_deref() == Some(revision) {
+        return "equals the promoted revision; nothing to analyse".to_owned();
+    }
+    "the app sleeps (0 replicas); this revision is analysed when it wakes".to_owned()
 }
 
 fn released(canary: &Canary, second: OnNewRevision, revision: &str, held: bool) -> String {
@@ -57,6 +77,13 @@ fn rescaled(change: &Change<'_>, wish: i64) -> Option<String> {
     }
     let name = change.new.name();
     Some(match change.state {
+        TargetState::Rest | TargetState::Cold if wish == 0 => {
+            format!("the app sleeps (0 replicas), {name}-primary too, until it is given replicas again")
+        }
+        TargetState::Serving | TargetState::Hot if wish == 0 => {
+            "the app sleeps (0 replicas) as soon as no request is lost by it; a release under way waits until it wakes"
+                .to_owned()
+        }
         TargetState::Rest | TargetState::Cold => format!("{name}-primary is scaled to {wish}"),
         TargetState::Serving | TargetState::Hot => format!("{wish} replicas are recorded for {name}-primary"),
     })

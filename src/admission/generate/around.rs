@@ -1,68 +1,92 @@
 //! What else the namespace of a pair holds: looked for when a pair is planned, never kept or watched.
 
-use super::{BUDGET, Generator};
+use super::Generator;
+use super::lists::Wanted;
 use crate::admission::validation::ScalerFacts;
 use crate::api::canary::AutoscalerRef;
-use crate::plan::{Selector, autoscaler, reach};
-use kube::Api;
-use kube::api::{DynamicObject, ListParams};
-use kube::core::GroupVersionKind;
-use kube::discovery::ApiResource;
-use serde_json::Value;
+use crate::plan::{Selector, autoscaler, pointing, reach};
+use serde_json::{Value, json};
 
-/// Autoscalers, disruption budgets and network policies of one namespace; nothing of what could not be looked for in time.
+/// Autoscalers and network policies of one namespace; nothing of what could not be looked for in time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Around {
     scalers: Option<Vec<Value>>,
-    budgets: Vec<Value>,
     policies: Vec<Value>,
 }
 
 impl Generator {
     /// Looks around in a namespace, within the budget.
     pub async fn around(&self, namespace: &str) -> Around {
-        let list = |group, version, kind, plural| self.list(namespace, (group, version, kind), plural);
-        let (hpas, scaled_objects, budgets, policies) = tokio::join!(
-            list(
-                "autoscaling",
-                "v2",
-                "HorizontalPodAutoscaler",
+        let (hpas, scaled_objects, policies) = tokio::join!(
+            self.list(
+                namespace,
+                ("autoscaling", "v2", "HorizontalPodAutoscaler"),
                 "horizontalpodautoscalers"
             ),
-            list("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
-            list("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-            list("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
+            self.list(namespace, ("keda.sh", "v1alpha1", "ScaledObject"), "scaledobjects"),
+            self.list(
+                namespace,
+                ("networking.k8s.io", "v1", "NetworkPolicy"),
+                "networkpolicies"
+            ),
         );
         Around {
             scalers: hpas.zip(scaled_objects).map(|(hpas, others)| [hpas, others].concat()),
-            budgets: budgets.unwrap_or_default(),
             policies: policies.unwrap_or_default(),
         }
     }
 
-    async fn list(&self, namespace: &str, kind: (&str, &str, &str), plural: &str) -> Option<Vec<Value>> {
-        let (group, version, kind) = kind;
-        let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
-        let params = ListParams::default();
-        match tokio::time::timeout(BUDGET, api.list(&params)).await {
-            Ok(Ok(found)) => Some(found.iter().filter_map(|object| typed(object, kind)).collect()),
-            // A kind that this cluster does not have.
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Some(Vec::new()),
-            Ok(Err(error)) => {
-                tracing::warn!(namespace, kind, %error, "cannot be looked for");
-                None
-            }
-            Err(_) => None,
-        }
+    /// The workloads of a namespace, as far as it is seen whose pods they have; within the budget.
+    pub async fn workloads(&self, namespace: &str) -> Vec<Value> {
+        let (deployments, others) = tokio::join!(
+            self.with_pods(namespace, "Deployment", "deployments"),
+            self.other_workloads(namespace)
+        );
+        [deployments, others].concat()
+    }
+
+    /// The same without its Deployments.
+    pub(super) async fn other_workloads(&self, namespace: &str) -> Vec<Value> {
+        let (daemon_sets, stateful_sets) = tokio::join!(
+            self.with_pods(namespace, "DaemonSet", "daemonsets"),
+            self.with_pods(namespace, "StatefulSet", "statefulsets"),
+        );
+        [daemon_sets, stateful_sets].concat()
+    }
+
+    // Each of them is a reason by itself, so those that were read count also where they are not all.
+    async fn with_pods(&self, namespace: &str, kind: &'static str, plural: &'static str) -> Vec<Value> {
+        let wanted = Wanted {
+            namespace: Some(namespace),
+            kind: ("apps", "v1", kind),
+            plural,
+            slim: to_pods,
+        };
+        self.lists.list(wanted).await.objects
+    }
+
+    pub(super) async fn list(
+        &self,
+        namespace: &str,
+        kind: (&'static str, &'static str, &'static str),
+        plural: &'static str,
+    ) -> Option<Vec<Value>> {
+        let wanted = Wanted {
+            namespace: Some(namespace),
+            kind,
+            plural,
+            slim: |_| (),
+        };
+        self.lists.list(wanted).await.all()
     }
 }
 
-// Items of a list carry no kind of their own.
-fn typed(object: &DynamicObject, kind: &str) -> Option<Value> {
-    let mut value = serde_json::to_value(object).ok()?;
-    value.as_object_mut()?.insert("kind".to_owned(), Value::from(kind));
-    Some(value)
+/// Leaves of a workload what tells whose pods are its own.
+pub(super) fn to_pods(workload: &mut Value) {
+    let labels = pointing::pods(workload).cloned();
+    if let Some(members) = workload.as_object_mut() {
+        members.insert("spec".to_owned(), json!({"template": {"metadata": {"labels": labels}}}));
+    }
 }
 
 impl Around {
@@ -89,7 +113,7 @@ impl Around {
 
     /// What of it would miss the pods of `target`'s primary.
     pub fn missed(&self, target: &Value, selector: &Selector) -> Vec<String> {
-        let missed = reach::missed(target, selector, &self.budgets, &self.policies);
+        let missed = reach::missed(target, selector, &self.policies, &[]);
         missed.iter().map(ToString::to_string).collect()
     }
 }
@@ -106,11 +130,11 @@ mod tests {
         let list = |item: Value| json!({"metadata": {}, "items": [item]});
         let hpa =
             json!({"metadata": {"name": "shop"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "shop"}}});
-        let budget = json!({"metadata": {"name": "keep"}, "spec": {"selector": {"matchLabels": {"app": "shop"}}}});
+        let policy = json!({"metadata": {"name": "keep"}, "spec": {"podSelector": {"matchLabels": {"app": "shop"}}}});
         let base = |group: &str, plural: &str| format!("/apis/{group}/namespaces/web/{plural}");
         fake.objects.lock().extend([
             (base("autoscaling/v2", "horizontalpodautoscalers"), list(hpa)),
-            (base("policy/v1", "poddisruptionbudgets"), list(budget)),
+            (base("networking.k8s.io/v1", "networkpolicies"), list(policy)),
         ]);
         fake
     }
@@ -123,7 +147,7 @@ mod tests {
         assert_eq!(around.scalers().unwrap()[0].target_name, "shop");
         let target = json!({"spec": {"selector": {"matchLabels": {"app": "shop"}}}});
         let selector = Selector::of(&target, &Selector::default_keys()).unwrap();
-        assert!(around.missed(&target, &selector)[0].contains("PodDisruptionBudget \"keep\""));
+        assert!(around.missed(&target, &selector)[0].contains("NetworkPolicy \"keep\""));
     }
 
     #[tokio::test]

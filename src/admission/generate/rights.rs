@@ -1,10 +1,12 @@
-//! May the requester make Canaries here? A user who can edit Deployments must not get more by way of us.
+//! What may the requester do himself? A user who can edit Deployments, or write a template, must not get more by way of
+//! us.
 
 use crate::admission::review::UserInfo;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -12,9 +14,11 @@ use std::time::{Duration, Instant};
 const FRESH: Duration = Duration::from_secs(10);
 /// Answers that are kept at most.
 const KEPT: usize = 1024;
+/// Longest identity that is asked about, as JSON, in bytes: groups and extras are as long as an authenticator makes them.
+const LONGEST: usize = 64 * 1024;
 
-/// Everything that an authorizer may look at.
-type Key = (UserInfo, String);
+/// The checksum of everything that an authorizer may look at: an answer is kept in as many bytes whoever it is about.
+type Key = [u8; 32];
 
 /// Asks the API server, and remembers answers for a short time.
 pub struct Rights {
@@ -36,7 +40,34 @@ impl Rights {
     /// # Errors
     /// When the API server gives no answer within the budget of a request.
     pub async fn may_create_canaries(&self, user: &UserInfo, namespace: &str) -> Result<bool, String> {
-        let key = (user.clone(), namespace.to_owned());
+        let canaries = ResourceAttributes {
+            group: Some("flagger.app".to_owned()),
+            resource: Some("canaries".to_owned()),
+            verb: Some("create".to_owned()),
+            namespace: Some(namespace.to_owned()),
+            ..ResourceAttributes::default()
+        };
+        self.may(user, canaries).await
+    }
+
+    /// Whether `user` may read the Secret `name` of `namespace`: whoever has us use it must be able to.
+    ///
+    /// # Errors
+    /// When the API server gives no answer within the budget of a request.
+    pub async fn may_get_secret(&self, user: &UserInfo, namespace: &str, name: &str) -> Result<bool, String> {
+        let secret = ResourceAttributes {
+            group: Some(String::new()),
+            resource: Some("secrets".to_owned()),
+            verb: Some("get".to_owned()),
+            namespace: Some(namespace.to_owned()),
+            name: Some(name.to_owned()),
+            ..ResourceAttributes::default()
+        };
+        self.may(user, secret).await
+    }
+
+    async fn may(&self, user: &UserInfo, what: ResourceAttributes) -> Result<bool, String> {
+        let key = key(user, &what)?;
         let known = self
             .answers
             .lock()
@@ -47,7 +78,7 @@ impl Rights {
             return Ok(allowed);
         }
         let reviews: Api<SubjectAccessReview> = Api::all(self.client.clone());
-        let (params, question) = (PostParams::default(), question(user, namespace));
+        let (params, question) = (PostParams::default(), question(user, what));
         let answer = tokio::time::timeout(super::BUDGET, reviews.create(&params, &question)).await;
         let answer = answer
             .map_err(|_| "it took too long".to_owned())?
@@ -64,14 +95,18 @@ impl Rights {
     }
 }
 
-fn question(user: &UserInfo, namespace: &str) -> SubjectAccessReview {
-    let attributes = ResourceAttributes {
-        group: Some("flagger.app".to_owned()),
-        resource: Some("canaries".to_owned()),
-        verb: Some("create".to_owned()),
-        namespace: Some(namespace.to_owned()),
-        ..ResourceAttributes::default()
-    };
+fn key(user: &UserInfo, what: &ResourceAttributes) -> Result<Key, String> {
+    let identity = serde_json::to_vec(&(user, what)).map_err(|error| error.to_string())?;
+    if identity.len() > LONGEST {
+        return Err(format!(
+            "the requester's groups and extras are longer than {} KiB",
+            LONGEST / 1024
+        ));
+    }
+    Ok(Sha256::digest(identity).into())
+}
+
+fn question(user: &UserInfo, attributes: ResourceAttributes) -> SubjectAccessReview {
     let spec = SubjectAccessReviewSpec {
         user: Some(user.username.clone()),
         groups: Some(user.groups.clone()),
@@ -83,5 +118,51 @@ fn question(user: &UserInfo, namespace: &str) -> SubjectAccessReview {
     SubjectAccessReview {
         spec,
         ..SubjectAccessReview::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::fake::Fake;
+
+    fn user(name: &str, extra: usize) -> UserInfo {
+        let extra = [("scopes".to_owned(), vec!["x".repeat(extra)])];
+        UserInfo {
+            username: name.into(),
+            extra: extra.into(),
+            ..UserInfo::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_kept_for_one_identity_in_one_namespace() {
+        let fake = Fake {
+            allowed: Some(true),
+            ..Fake::default()
+        };
+        let rights = Rights::new(fake.client());
+        for (name, extra, namespace, asked) in [
+            ("ann", 10, "a", 1),
+            ("ann", 10, "a", 1),
+            ("ann", 11, "a", 2),
+            ("ann", 10, "b", 3),
+            ("bob", 10, "a", 4),
+        ] {
+            assert_eq!(
+                rights.may_create_canaries(&user(name, extra), namespace).await,
+                Ok(true)
+            );
+            assert_eq!(fake.log.lock().len(), asked, "{name} {extra} {namespace}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_identity_without_measure_is_neither_kept_nor_asked_about() {
+        let fake = Fake::default();
+        let rights = Rights::new(fake.client());
+        let answer = rights.may_create_canaries(&user("ann", 3_000_000), "a").await;
+        assert!(answer.unwrap_err().contains("64 KiB"));
+        assert!(fake.log.lock().is_empty() && rights.answers.lock().is_empty());
     }
 }

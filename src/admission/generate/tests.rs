@@ -30,14 +30,11 @@ fn planned() -> Plan {
         "metadata": {"name": "default"},
         "spec": {"gatewayRefs": [{"name": "gateway"}], "hostnameTemplate": "{{ name }}.test"}}))
     .unwrap();
-    let canary =
-        plan::generate::canary(&deployment("cold"), &policy, &[Value::Null; 0], &[Value::Null; 0], None).unwrap();
+    let canary = plan::generate::canary(&deployment("cold"), &policy, Default::default(), Default::default()).unwrap();
     let defaults = Defaults {
         provider: "gatewayapi:v1".into(),
-        metrics_server: String::new(),
         selector_labels: Selector::default_keys(),
-        include_label_prefixes: Vec::new(),
-        dry_run: false,
+        ..Defaults::default()
     };
     let blueprint = plan::blueprint(&canary, &defaults).unwrap();
     let selector = Selector::of(&deployment("cold"), &Selector::default_keys()).unwrap();
@@ -52,8 +49,21 @@ const CANARY: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
 const APEX: &str = "/api/v1/namespaces/web/services/shop";
 const ROUTE: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/web/httproutes/shop";
 
+// As the author of a Canary named them.
 async fn generate(fake: &Fake, state: &str) -> Option<String> {
-    Generator::new(fake.client()).generate(&request(state), planned()).await
+    let mut plan = planned();
+    plan.blueprint.port_is_ours = false;
+    Generator::new(fake.client()).generate(&request(state), plan).await
+}
+
+#[tokio::test]
+async fn what_only_a_policy_named_waits_until_somebody_can_answer() {
+    let fake = Fake::default();
+    let generator = Generator::new(fake.client());
+    assert_eq!(generator.generate(&request("cold"), planned()).await, None);
+    let objects = fake.objects.lock();
+    let names: Vec<&String> = objects.keys().collect();
+    assert_eq!(names, [&format!("{APEX}-canary"), &format!("{APEX}-primary"), CANARY]);
 }
 
 #[tokio::test]

@@ -1,52 +1,65 @@
-//! One connection: handshake, then requests until it is idle, broken or the server stops.
+//! One connection: handshake, then requests until it is idle, broken, asked to go, or the server stops.
 
-use super::Shared;
-use super::activity::Activity;
+use super::guests::{Guest, Place};
 use super::head::{Head, Heard};
 use super::http::{Reviewer, respond};
+use super::{Limits, Shared};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// HTTP/2: streams at once on one connection; the API server opens one per request.
 const STREAMS: u32 = 256;
-/// HTTP/2: bytes that may be under way on one stream and on one connection.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 8 << 20;
+/// HTTP/2: bytes that may be under way on one stream and on one connection, before anybody has asked for them. On the
+/// way between two machines of a cluster no more is under way at any instant.
+const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = 256 << 10;
+/// HTTP/1: bytes of a head, and of a body that are read at once.
+const BUFFER: usize = 64 << 10;
+/// Time to send a stranger its last answer.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// All headers of one request, in bytes.
 const HEADER_BYTES: u32 = 32 * 1024;
 
 /// Runs one connection to its end. Errors are the client's and are worth a debug line at most.
 pub(super) async fn serve<R: Reviewer>(
     stream: TcpStream,
-    acceptor: TlsAcceptor,
+    place: Place,
+    tls: Arc<ServerConfig>,
     shared: Arc<Shared<R>>,
     mut closing: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
-    let handshake = tokio::time::timeout(shared.limits.handshake, acceptor.accept(stream));
-    let stream = match handshake.await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
-        Err(_) => return tracing::debug!("TLS handshake took too long"),
+    let guest = Arc::clone(place.guest());
+    let handshake = tokio::time::timeout(shared.limits.handshake, greet(stream, &guest, tls, &shared));
+    let stream = tokio::select! {
+        greeted = handshake => match greeted {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => return tracing::debug!("TLS handshake took too long"),
+        },
+        () = guest.leaving() => return tracing::debug!("a stranger made room"),
     };
-    let own = Arc::new(Activity::new());
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let head = Arc::new(Head::expected(!http2));
+    let place = Arc::new(place);
     let service = {
-        let (shared, own, head) = (Arc::clone(&shared), Arc::clone(&own), Arc::clone(&head));
+        let (shared, head) = (Arc::clone(&shared), Arc::clone(&head));
         hyper::service::service_fn(move |request: http::Request<Incoming>| {
-            let (shared, own) = (Arc::clone(&shared), Arc::clone(&own));
+            let (shared, place) = (Arc::clone(&shared), Arc::clone(&place));
             let answering = head.complete();
             async move {
-                let _here = (own.begin(), answering);
-                Ok::<_, Infallible>(respond(&shared, request).await)
+                let _here = (place.guest().activity.begin(), answering);
+                Ok::<_, Infallible>(respond(&shared, &place, request).await)
             }
         })
     };
@@ -57,12 +70,43 @@ pub(super) async fn serve<R: Reviewer>(
     tokio::select! {
         result = connection.as_mut() => return finished(result),
         () = head.late(shared.limits.headers) => return tracing::debug!("headers took too long"),
-        () = idle(&own, shared.limits.idle) => {}
+        () = idle(&guest, &shared.limits) => {}
+        () = guest.leaving() => {}
         _ = closing.wait_for(|closing| *closing) => {}
     }
+    if guest.is_turned_out() {
+        return tracing::debug!("a stranger made room");
+    }
     connection.as_mut().graceful_shutdown();
-    if let Ok(result) = tokio::time::timeout(shared.limits.request, connection).await {
+    // What a stranger is told is told at once.
+    let limit = if guest.is_known() {
+        shared.limits.request
+    } else {
+        FAREWELL
+    };
+    if let Ok(result) = tokio::time::timeout(limit, connection).await {
         finished(result);
+    }
+}
+
+/// The handshake. Its costly part is the answer to the client's first words, and only so many are computed at once: a
+/// thousand that are due at the same instant would keep reviews waiting for as long as all of them take.
+async fn greet<R>(
+    stream: TcpStream,
+    guest: &Guest,
+    tls: Arc<ServerConfig>,
+    shared: &Shared<R>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+    let turn = shared.handshakes.take(guest.peer, 1).await;
+    // Behind everything else that is ready to run.
+    tokio::task::yield_now().await;
+    let mut answered = std::pin::pin!(hello.into_stream(tls));
+    let first = futures::poll!(answered.as_mut());
+    drop(turn);
+    match first {
+        Poll::Ready(stream) => stream,
+        Poll::Pending => answered.await,
     }
 }
 
@@ -72,9 +116,14 @@ fn finished(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     }
 }
 
-async fn idle(own: &Activity, limit: Duration) {
+async fn idle(guest: &Guest, limits: &Limits) {
     loop {
-        let left = limit.saturating_sub(own.quiet_for());
+        let limit = if guest.is_known() {
+            limits.idle
+        } else {
+            limits.idle_stranger
+        };
+        let left = limit.saturating_sub(guest.activity.quiet_for());
         if left.is_zero() {
             return;
         }
@@ -88,6 +137,7 @@ fn builder() -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
+        .max_buf_size(BUFFER)
         .half_close(false);
     builder
         .http2()

@@ -1,66 +1,20 @@
-//! One HTTP request: which entry, is it a review, whose turn is it, and the bytes of the answer.
+//! One HTTP request: is it of an API server, which entry, is it a review, whose turn is it, and the bytes of the answer.
 
-use super::Shared;
-use crate::admission::review::{self, Request, Response};
+use super::body;
+use super::guests::Place;
+use super::judge::judge;
+use super::{Entry, Shared};
+use crate::admission::review::{Request, Response};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Method, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use std::any::Any;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
-
-/// The places a review can be posted to; each is one webhook of the configurations we install.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Entry {
-    /// The hold.
-    MutateDeployments,
-    /// Checks, the plan, the inert objects; `deployments/scale`.
-    ValidateDeployments,
-    /// Our own kinds.
-    ValidateCanaries,
-    /// Generated Canaries that somebody writes.
-    MutateCanaries,
-    /// The apex keeps its selector.
-    HoldServices,
-    /// Routes keep their weights.
-    HoldRoutes,
-}
-
-impl Entry {
-    /// Every entry.
-    pub const ALL: [Self; 6] = [
-        Self::MutateDeployments,
-        Self::ValidateDeployments,
-        Self::ValidateCanaries,
-        Self::MutateCanaries,
-        Self::HoldServices,
-        Self::HoldRoutes,
-    ];
-
-    /// The word in paths, webhook names and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MutateDeployments => "mutate-deployments",
-            Self::ValidateDeployments => "validate-deployments",
-            Self::ValidateCanaries => "validate-canaries",
-            Self::MutateCanaries => "mutate-canaries",
-            Self::HoldServices => "hold-services",
-            Self::HoldRoutes => "hold-routes",
-        }
-    }
-
-    /// The path of the entry, exactly.
-    pub fn path(self) -> String {
-        format!("/{}", self.as_str())
-    }
-
-    fn of(path: &str) -> Option<Self> {
-        let name = path.strip_prefix('/')?;
-        Self::ALL.into_iter().find(|entry| entry.as_str() == name)
-    }
-}
 
 /// A fault of ours: answered with 500, so the entry's failurePolicy decides. The text goes to the log, not to the client.
 #[derive(Debug, thiserror::Error)]
@@ -87,14 +41,11 @@ pub trait Reviewer: Send + Sync + 'static {
         response: Response,
     ) -> BoxFuture<'a, Result<Response, Internal>>;
 
-    /// Why requests cannot be answered well yet; nothing when they can.
-    ///
-    /// # Errors
-    /// The reason.
-    fn ready(&self) -> Result<(), String>;
-
     /// Called once for each request to an entry, when its status is known.
     fn observe(&self, entry: Entry, request: Option<&Request>, outcome: &Observed<'_>);
+
+    /// Called once for each request that named no path of ours.
+    fn unheard(&self) {}
 }
 
 /// The end of one request, for metrics and the log.
@@ -114,14 +65,14 @@ type Answer = http::Response<Full<Bytes>>;
 
 /// Why a request got no review answer.
 #[derive(Debug)]
-struct Failure {
+pub(super) struct Failure {
     status: StatusCode,
     text: String,
     panicked: bool,
 }
 
 impl Failure {
-    fn new(status: StatusCode, text: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
         Self {
             status,
             text: text.into(),
@@ -131,23 +82,30 @@ impl Failure {
 }
 
 /// Answers one HTTP request. Generic over the body so that tests need no socket.
-pub(in crate::admission) async fn respond<R, B>(shared: &Shared<R>, request: http::Request<B>) -> Answer
+pub(in crate::admission) async fn respond<R, B>(
+    shared: &Arc<Shared<R>>,
+    place: &Place,
+    request: http::Request<B>,
+) -> Answer
 where
     R: Reviewer,
     B: hyper::body::Body + Send,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let path = request.uri().path();
-    if let "/healthz" | "/livez" | "/readyz" = path {
-        return health(shared, path == "/readyz", request.method());
-    }
-    let Some(entry) = Entry::of(path) else {
-        return plain(StatusCode::NOT_FOUND, "no such path\n");
+    // Before anything else: whoever does not know the path learns nothing and costs nothing.
+    let Some(entry) = shared.known.entry(request.uri().path()) else {
+        shared.reviewer.unheard();
+        place.guest().refuse();
+        return nothing(StatusCode::NOT_FOUND);
     };
+    if place.guest().recognise() {
+        place.recognised();
+    }
     let _busy = shared.activity.begin();
     let start = Instant::now();
-    let work = AssertUnwindSafe(answer(shared, entry, request, start)).catch_unwind();
+    let peer = place.guest().peer;
+    let work = AssertUnwindSafe(answer(shared, entry, peer, request, start)).catch_unwind();
     let failure = match tokio::time::timeout(shared.limits.request, work).await {
         Ok(Ok(Ok(answer))) => return closing(shared, answer),
         Ok(Ok(Err(failure))) => failure,
@@ -180,8 +138,9 @@ where
 }
 
 async fn answer<R, B>(
-    shared: &Shared<R>,
+    shared: &Arc<Shared<R>>,
     entry: Entry,
+    peer: IpAddr,
     request: http::Request<B>,
     start: Instant,
 ) -> Result<Answer, Failure>
@@ -192,32 +151,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     acceptable(&request)?;
-    let body = Limited::new(request.into_body(), shared.limits.body)
-        .collect()
-        .await
-        .map_err(unread)?
-        .to_bytes();
-    let (request, verdict) = {
-        let turn = tokio::time::timeout(shared.limits.queue, shared.turns.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            return Err(Failure::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many requests wait for a verdict",
-            ));
-        };
-        let request = review::parse(&body).map_err(|e| Failure::new(StatusCode::BAD_REQUEST, e.to_string()))?;
-        let verdict = shared.reviewer.review(entry, &request).map_err(internal)?;
-        (request, verdict)
-    };
-    drop(body);
-    let response = match verdict.allowed() {
-        true => shared
-            .reviewer
-            .complete(entry, &request, verdict)
-            .await
-            .map_err(internal)?,
-        false => verdict,
-    };
+    let read = body::read(shared, peer, request.into_body()).await?;
+    let (request, response) = judge(shared, entry, peer, read).await?;
     let bytes = response.to_bytes(&request).map_err(internal)?;
     let observed = Observed {
         status: StatusCode::OK,
@@ -233,7 +168,7 @@ where
     Ok(answer)
 }
 
-fn internal(error: impl std::fmt::Display) -> Failure {
+pub(super) fn internal(error: impl std::fmt::Display) -> Failure {
     Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }
 
@@ -256,13 +191,6 @@ fn acceptable<B>(request: &http::Request<B>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn unread(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
-    if error.downcast_ref::<LengthLimitError>().is_some() {
-        return Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "the review is too large");
-    }
-    Failure::new(StatusCode::BAD_REQUEST, "the body could not be read")
-}
-
 fn panicked(panic: Box<dyn Any + Send>) -> Failure {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text
@@ -275,22 +203,6 @@ fn panicked(panic: Box<dyn Any + Send>) -> Failure {
     }
 }
 
-fn health<R: Reviewer>(shared: &Shared<R>, readiness: bool, method: &Method) -> Answer {
-    if method != Method::GET && method != Method::HEAD {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "GET\n");
-    }
-    if !readiness {
-        return plain(StatusCode::OK, "ok\n");
-    }
-    if shared.is_stopping() {
-        return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
-    }
-    match shared.reviewer.ready() {
-        Ok(()) => plain(StatusCode::OK, "ok\n"),
-        Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, &format!("{reason}\n")),
-    }
-}
-
 /// While stopping, HTTP/1 clients are told to go elsewhere; HTTP/2 learns it from GOAWAY.
 fn closing<R>(shared: &Shared<R>, mut answer: Answer) -> Answer {
     if shared.is_stopping() {
@@ -298,6 +210,12 @@ fn closing<R>(shared: &Shared<R>, mut answer: Answer) -> Answer {
             .headers_mut()
             .insert(header::CONNECTION, http::HeaderValue::from_static("close"));
     }
+    answer
+}
+
+fn nothing(status: StatusCode) -> Answer {
+    let mut answer = http::Response::default();
+    *answer.status_mut() = status;
     answer
 }
 

@@ -7,6 +7,7 @@ const USERS: Apex<'static> = Apex {
     ours: false,
     stage: Stage::Rest,
     declared: None,
+    pods: None,
 };
 
 fn request(old: Value, new: Value) -> Request {
@@ -260,11 +261,11 @@ fn another_selector_than_the_known_one_is_noted_and_told() {
     };
     // The manifest it was enrolled with.
     assert_eq!(told(&old, &with(json!({"app": "shop"})), USERS), (old.clone(), vec![]));
-    let (after, warnings) = told(&old, &with(json!({"app": "maintenance"})), USERS);
+    let (after, warnings) = told(&old, &with(json!({"app": "shop", "tier": "front"})), USERS);
     assert_eq!(after["spec"], old["spec"]);
     assert_eq!(
         after["metadata"]["annotations"][ORIGINAL_SELECTOR],
-        json!(r#"{"app":"maintenance"}"#)
+        json!(r#"{"app":"shop","tier":"front"}"#)
     );
     let [line] = warnings.as_slice() else {
         panic!("{warnings:?}")
@@ -320,4 +321,102 @@ proptest! {
             prop_assert!(has.get(&number).is_none_or(|before| *before == target || target == declares));
         }
     }
+}
+
+fn held_service(selector: Value) -> Value {
+    json!({
+        "metadata": {"name": "shop", "annotations": {ORIGINAL_SELECTOR: r#"{"app":"shop","color":"blue"}"#}},
+        "spec": {"selector": selector, "ports": [{"port": 80}]},
+    })
+}
+
+#[test]
+fn a_service_that_is_pointed_at_other_pods_leaves_and_one_that_says_the_same_stays() {
+    let pods = json!({"app": "shop", "color": "blue", "tier": "front"});
+    let old = held_service(json!({"app": "shop-primary", "color": "blue"}));
+    for (what, sent, looked, leaves) in [
+        (
+            "what was recorded",
+            json!({"app": "shop", "color": "blue"}),
+            true,
+            false,
+        ),
+        ("fewer labels", json!({"app": "shop"}), true, false),
+        (
+            "more of its labels",
+            json!({"app": "shop", "tier": "front"}),
+            true,
+            false,
+        ),
+        ("green", json!({"app": "shop", "color": "green"}), true, true),
+        ("another app", json!({"app": "maintenance"}), true, true),
+        ("a label it has not", json!({"app": "shop", "zone": "a"}), true, true),
+        ("none", Value::Null, true, true),
+        (
+            "green, nobody looked",
+            json!({"app": "shop", "color": "green"}),
+            false,
+            true,
+        ),
+        (
+            "a new label, nobody looked",
+            json!({"app": "shop", "zone": "a"}),
+            false,
+            false,
+        ),
+    ] {
+        let mut new = old.clone();
+        new["spec"]["selector"] = sent.clone();
+        let pods = pods.as_object().filter(|_| looked);
+        let (after, warnings) = told(&old, &new, Apex { pods, ..USERS });
+        let selector = if leaves { &sent } else { &old["spec"]["selector"] };
+        assert_eq!(&after["spec"]["selector"], selector, "{what}");
+        let noted = after["metadata"]["annotations"].get(ORIGINAL_SELECTOR);
+        let expected = (!leaves).then(|| json!(sent.to_string()));
+        assert_eq!(noted, expected.as_ref(), "{what}");
+        assert_eq!(
+            warnings.iter().any(|line| line.contains("points at other pods")),
+            leaves,
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn one_that_comes_back_follows_at_once() {
+    let old = json!({"metadata": {"name": "shop"}, "spec": {"selector": {"app": "green"}}});
+    let mut new = old.clone();
+    new["spec"]["selector"] = json!({"app": "shop"});
+    let primary = json!({"app": "shop-primary"});
+    let aim = points_anew(&request(old.clone(), new.clone())).unwrap();
+    let held = joined(&request(old, new.clone()), aim, &primary, "shop");
+    let after = applied(&new, &held.patch).unwrap();
+    assert_eq!(after["spec"]["selector"], primary);
+    assert_eq!(
+        after["metadata"]["annotations"][ORIGINAL_SELECTOR],
+        json!(r#"{"app":"shop"}"#)
+    );
+}
+
+#[test]
+fn nobody_owns_the_selector_that_we_move_for_the_first_time() {
+    let old = json!({"metadata": {"name": "shop"}, "spec": {"selector": {"app": "shop"}, "ports": [{"port": 80}]}});
+    let mut new = old.clone();
+    new["spec"]["selector"] = json!({"app": "shop-primary"});
+    new["metadata"]["annotations"] = json!({ORIGINAL_SELECTOR: r#"{"app":"shop"}"#});
+    new["metadata"]["managedFields"] = json!([
+        {"manager": "helm", "operation": "Apply", "fieldsV1": {"f:spec": {"f:ports": {}}}},
+        {"manager": "coalmine", "operation": "Update", "fieldsV1": {"f:spec": {"f:selector": {}}}},
+    ]);
+    let building = Apex {
+        ours: true,
+        stage: Stage::Building,
+        ..USERS
+    };
+    let (after, _) = told(&old, &new, building);
+    assert_eq!(after["spec"]["selector"], new["spec"]["selector"]);
+    assert!(
+        !after["metadata"]["managedFields"].to_string().contains("f:selector"),
+        "{after}"
+    );
 }

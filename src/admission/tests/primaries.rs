@@ -28,21 +28,21 @@ async fn an_edit_of_primarys_template_is_refused_to_everybody_but_ourselves() {
     for new in [primary("hack"), redis] {
         for dry_run in [false, true] {
             let asked = review(new.clone(), "ann", dry_run);
-            let (_, response) = house.ask(Entry::ValidateDeployments, asked).await;
+            let (_, response) = house.ask(Entry::MutateDeployments, asked).await;
             assert_eq!(response["allowed"], json!(false), "{response}");
             assert_eq!(response["status"]["code"], 403);
             let message = response["status"]["message"].as_str().unwrap();
             assert!(message.contains("rollout restart deployment/shop"), "{message}");
         }
         let own = review(new, CONTROLLER, false);
-        let (_, response) = house.ask(Entry::ValidateDeployments, own).await;
+        let (_, response) = house.ask(Entry::MutateDeployments, own).await;
         assert_eq!(response["allowed"], json!(true), "{response}");
     }
     let mut labelled = primary("shop:1");
     labelled["metadata"]["labels"] = json!({"team": "a"});
     labelled["spec"]["replicas"] = json!(5);
     let (_, response) = house
-        .ask(Entry::ValidateDeployments, review(labelled, "ann", false))
+        .ask(Entry::MutateDeployments, review(labelled, "ann", false))
         .await;
     assert_eq!(response["allowed"], json!(true), "{response}");
 }

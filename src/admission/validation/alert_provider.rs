@@ -2,8 +2,8 @@
 
 use super::findings::Findings;
 use super::report::{Report, quoted};
-use super::world::{Lookup, World};
-use super::{templates, urls};
+use super::world::World;
+use super::{size, templates, urls};
 use crate::api::AlertProvider;
 use crate::api::alert_provider::AlertProviderSpec;
 
@@ -16,6 +16,9 @@ pub fn alert_provider(new: &AlertProvider, old: Option<&AlertProvider>, world: &
 }
 
 fn judged(spec: &AlertProviderSpec, world: &World) -> Report {
+    if let Some(excess) = size::excess("AlertProvider", spec) {
+        return excess;
+    }
     let mut report = Report::default();
     if !AlertProviderSpec::TYPES.contains(&spec.kind.as_str()) {
         report.unsupported(
@@ -75,27 +78,6 @@ fn secret(report: &mut Report, spec: &AlertProviderSpec, world: &World) {
         return;
     };
     if let Some(user) = &world.secret.denied_to {
-        return report.forbidden(FIELD, format!("user {user:?} cannot get secrets/{}", reference.name));
-    }
-    match &world.secret.keys {
-        Lookup::Absent => {
-            report.warn(
-                FIELD,
-                format!(
-                    "Secret {:?} not found yet; alerts are dropped until it exists",
-                    reference.name
-                ),
-            );
-        }
-        Lookup::Found(keys) if !keys.contains("address") => {
-            report.warn(
-                FIELD,
-                format!(
-                    "Secret {:?} lacks the key address; alerts will be dropped",
-                    reference.name
-                ),
-            );
-        }
-        _ => {}
+        report.forbidden(FIELD, format!("user {user:?} cannot get secrets/{}", reference.name));
     }
 }

@@ -25,6 +25,7 @@ pub(super) use routing::listed as gateways;
 
 use super::findings::Findings;
 use super::report::Report;
+use super::size;
 use super::world::World;
 use crate::api::Canary;
 use crate::plan::effective::{Around, effective};
@@ -77,6 +78,9 @@ fn judged(canary: &Canary, world: &World) -> Report {
 }
 
 fn complete(canary: &Canary, world: &World) -> Report {
+    if let Some(excess) = size::excess("Canary", &canary.spec) {
+        return excess;
+    }
     let subject = Subject::new(canary, world);
     let mut report = Report::default();
     target::check(&mut report, &subject);

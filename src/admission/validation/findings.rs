@@ -24,6 +24,8 @@ pub enum CauseReason {
     Duplicate,
     /// The value is too long.
     TooLong,
+    /// The value has too many entries.
+    TooMany,
 }
 
 impl CauseReason {
@@ -36,6 +38,7 @@ impl CauseReason {
             Self::Forbidden => "FieldValueForbidden",
             Self::Duplicate => "FieldValueDuplicate",
             Self::TooLong => "FieldValueTooLong",
+            Self::TooMany => "FieldValueTooMany",
         }
     }
 }
@@ -47,7 +50,7 @@ impl fmt::Display for CauseReason {
 }
 
 /// One mistake; the parts of a `StatusCause`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cause {
     /// Its kind.
     pub reason: CauseReason,

@@ -6,8 +6,8 @@ mod secret;
 use super::findings::Findings;
 use super::names::is_token;
 use super::report::{Report, quoted};
-use super::urls;
 use super::world::World;
+use super::{size, urls};
 use crate::api::MetricTemplate;
 use crate::api::metric_template::MetricProvider;
 
@@ -25,6 +25,9 @@ pub fn metric_template(new: &MetricTemplate, old: Option<&MetricTemplate>, world
 }
 
 fn judged(template: &MetricTemplate, world: &World) -> Report {
+    if let Some(excess) = size::excess("MetricTemplate", &template.spec) {
+        return excess;
+    }
     let mut report = Report::default();
     let provider = &template.spec.provider;
     if !MetricProvider::TYPES.contains(&provider.kind.as_str()) {

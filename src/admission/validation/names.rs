@@ -1,5 +1,6 @@
 //! Names and other short texts with a fixed form.
 
+pub(super) use crate::plan::pairing::is_service_name;
 use std::net::IpAddr;
 
 /// Most bytes of a name that must still take `-primary` within 63.
@@ -28,11 +29,6 @@ pub(super) fn is_subdomain(text: &str) -> bool {
                     .chars()
                     .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         })
-}
-
-/// DNS-1035 label: a DNS-1123 label that starts with a letter; what Services are named by.
-pub(super) fn is_service_name(text: &str) -> bool {
-    is_label(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 /// IANA service name: at most 15 of a-z, 0-9, `-`, with a letter, no `-` at the ends and no `--`.

@@ -6,7 +6,7 @@ use super::findings::Findings;
 use super::names::{is_host, is_qualified};
 use super::report::{Report, quoted};
 use super::world::World;
-use super::{cron, durations, templates, urls};
+use super::{cron, durations, size, templates, urls};
 use crate::api::crds::PROVIDERS;
 use crate::api::policy::{FreezeWindow, GuardRails};
 use crate::api::{CanaryPolicy, CanaryPolicySpec, Number};
@@ -35,6 +35,9 @@ pub fn known_bad_policy() -> CanaryPolicy {
 }
 
 fn judged(policy: &CanaryPolicy, world: &World) -> Report {
+    if let Some(excess) = size::excess("CanaryPolicy", &policy.spec) {
+        return excess;
+    }
     let mut report = Report::default();
     let spec = &policy.spec;
     sources(&mut report, spec, world);

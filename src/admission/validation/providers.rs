@@ -6,7 +6,7 @@ pub(super) fn is_gateway_api(provider: &str) -> bool {
 }
 
 /// The API kind whose objects carry the weights; `None` for plain Services.
-pub(super) fn route_kind(provider: &str) -> Option<&'static str> {
+pub fn route_kind(provider: &str) -> Option<&'static str> {
     Some(match provider {
         "istio" => "networking.istio.io/v1beta1/VirtualService",
         "gatewayapi:v1" => "gateway.networking.k8s.io/v1/HTTPRoute",

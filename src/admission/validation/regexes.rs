@@ -1,13 +1,26 @@
 //! Regular expressions for the data plane, which reads RE2.
 
 use super::report::Report;
+use crate::api::limits;
 use regex_syntax::ast::parse::Parser;
 use regex_syntax::ast::{Error, ErrorKind};
 
+mod repetitions;
+
 /// Refuses an expression no RE2 would read; where RE2 and our parser may differ it only warns.
 pub(super) fn check(report: &mut Report, field: &str, pattern: &str) {
-    let Err(error) = Parser::new().parse(pattern) else {
-        return;
+    let error = match Parser::new().parse(pattern) {
+        Ok(ast) => {
+            if repetitions::product(&ast) > limits::REPETITIONS {
+                let why = format!(
+                    "repeats within repeats are more than {}; the data plane refuses it",
+                    limits::REPETITIONS
+                );
+                report.invalid(field, pattern, why);
+            }
+            return;
+        }
+        Err(error) => error,
     };
     let position = error.span().start.offset;
     if is_certain(&error, pattern) {

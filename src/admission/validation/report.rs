@@ -1,7 +1,9 @@
 //! Collecting findings, and the ratchet.
 
 use super::findings::{Cause, CauseReason, Findings, MAX_CAUSES, MAX_WARNING_CHARS, MAX_WARNINGS};
+use crate::api::crds::{Excess, Unit};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::fmt::Display;
 
 /// Longest value repeated in a message, in characters.
@@ -66,6 +68,27 @@ impl Report {
         self.add(CauseReason::TooLong, field, message);
     }
 
+    /// What is larger than its schema allows; the rest of the object is then not judged.
+    pub fn excess(&mut self, excess: Excess) {
+        let Excess { field, most, unit } = excess;
+        match unit {
+            Unit::Characters => {
+                let message = format!("Too long: may not be more than {most} characters");
+                self.add(CauseReason::TooLong, field, message);
+            }
+            Unit::Bytes => self.add(
+                CauseReason::TooLong,
+                field,
+                format!("Too long: may not be more than {most} bytes"),
+            ),
+            Unit::Entries => self.add(
+                CauseReason::TooMany,
+                field,
+                format!("Too many: must have at most {most} items"),
+            ),
+        }
+    }
+
     /// Worth a line, not a refusal.
     pub fn warn(&mut self, field: impl Display, text: impl Display) {
         self.warnings.push(format!("{field}: {text}"));
@@ -89,7 +112,7 @@ impl Report {
 
     /// The answer for a change: what the stored object already got wrong warns.
     pub fn ratchet(self, old: Option<Report>) -> Findings {
-        let old = old.map(|old| old.causes).unwrap_or_default();
+        let old: HashSet<Cause> = old.into_iter().flat_map(|old| old.causes).collect();
         let (known, mut causes): (Vec<_>, Vec<_>) = self.causes.into_iter().partition(|cause| old.contains(cause));
         causes.truncate(MAX_CAUSES);
         let known = known

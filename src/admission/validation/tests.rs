@@ -5,6 +5,7 @@
 
 mod examples;
 mod ratchet;
+mod size;
 
 use super::*;
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
@@ -58,13 +59,11 @@ struct Facts {
     scalers: Option<Vec<[String; 4]>>,
     served: Option<BTreeSet<String>>,
     policy: Option<Value>,
-    secret_keys: Option<Vec<String>>,
     denied_to: Option<String>,
     user_route: bool,
     crowded: Option<String>,
     unmirrored: Option<String>,
     no_cross_namespace_refs: bool,
-    strict_variables: bool,
     default_provider: String,
 }
 
@@ -117,11 +116,6 @@ impl Facts {
             target_name: target_name.clone(),
         };
         let template = |patch: &Value| Arc::new(build::<MetricTemplate>(TEMPLATE, patch));
-        let keys = match &self.secret_keys {
-            None => Lookup::Unknown,
-            Some(keys) if keys.is_empty() => Lookup::Absent,
-            Some(keys) => Lookup::Found(keys.iter().cloned().collect()),
-        };
         World {
             canaries: self
                 .canaries
@@ -139,12 +133,10 @@ impl Facts {
             unmirrored: self.unmirrored.clone(),
             policy: self.policy.as_ref().map(|patch| Arc::new(build(POLICY, patch))),
             secret: SecretFacts {
-                keys,
                 denied_to: self.denied_to.clone(),
             },
             default_provider: self.default_provider.clone(),
             no_cross_namespace_refs: self.no_cross_namespace_refs,
-            strict_variables: self.strict_variables,
             ..World::default()
         }
     }

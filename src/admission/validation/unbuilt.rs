@@ -1,26 +1,50 @@
 //! Fields that are read, but do nothing yet. The table shrinks as behaviour arrives.
 
+use super::report::Report;
 use super::world::World;
-use crate::api::Canary;
+use crate::api::{Canary, CanaryPolicy, MetricTemplate};
 use serde_json::Value;
 
-/// Paths that do nothing yet.
+/// Paths of a Canary that do nothing yet; `[]` is every item of a list.
 const FIELDS: &[&str] = &[
-    "spec.ingressRef",
-    "spec.routeRef",
     "spec.upstreamRef",
-    "spec.service.trafficDistribution",
-    "spec.service.headless",
-    "spec.service.backendTimeout",
     "spec.service.meshName",
     "spec.service.backends",
     "spec.service.gateways",
     "spec.service.delegation",
     "spec.service.trafficPolicy",
     "spec.service.retries",
-    "spec.service.mirror",
-    "spec.service.corsPolicy",
     "spec.service.unmanagedMetadata",
+    "spec.service.corsPolicy.allowOrigins",
+    "spec.service.match[].name",
+    "spec.service.match[].scheme",
+    "spec.service.match[].authority",
+    "spec.service.match[].withoutHeaders",
+    "spec.service.match[].port",
+    "spec.service.match[].sourceLabels",
+    "spec.service.match[].sourceNamespace",
+    "spec.service.match[].gateways",
+    "spec.service.match[].ignoreUriCase",
+];
+/// Paths that only name something for the queries of metrics, with the variable that they fill.
+const NAMES: &[(&str, &str)] = &[("spec.ingressRef", "ingress"), ("spec.routeRef", "route")];
+/// Paths that say how the route we generate looks, and nothing where there is none of ours.
+const OF_OUR_ROUTE: &[&str] = &[
+    "spec.service.gatewayRefs",
+    "spec.service.hosts",
+    "spec.service.match",
+    "spec.service.rewrite",
+    "spec.service.headers",
+    "spec.service.timeout",
+    "spec.service.backendTimeout",
+    "spec.service.corsPolicy",
+    "spec.service.mirror",
+];
+/// Paths of a CanaryPolicy that do nothing yet, and what goes on all the same.
+const OF_POLICIES: &[(&str, &str)] = &[
+    ("spec.freezeWindows", "changes are released in them as at any time"),
+    ("spec.breakGlass", "nothing is frozen"),
+    ("spec.maxConcurrent", "any number of releases run at once"),
 ];
 /// Providers that write routes.
 const PROVIDERS: &[&str] = &["gatewayapi:v1", "kubernetes"];
@@ -29,7 +53,7 @@ const TARGETS: &[&str] = &["Deployment", "DaemonSet", "Service"];
 
 /// One warning for each thing a Canary asks for that does not exist yet.
 pub fn unbuilt(canary: &Canary, world: &World) -> Vec<String> {
-    let mut report = super::report::Report::default();
+    let mut report = Report::default();
     let target = &canary.spec.target_ref.kind;
     if !TARGETS.contains(&target.as_str()) || canary.targets_knative() {
         report.warn(
@@ -44,19 +68,77 @@ pub fn unbuilt(canary: &Canary, world: &World) -> Vec<String> {
             format!("{provider} is not supported yet; no route is written"),
         );
     }
+    stores(&mut report, canary, world);
     let object = serde_json::to_value(canary).unwrap_or_default();
     for field in FIELDS.iter().filter(|field| is_set(&object, field)) {
         report.warn(field, "not supported yet; it has no effect");
     }
+    for (field, variable) in NAMES.iter().filter(|(field, _)| is_set(&object, field)) {
+        let text = format!("fills {{{{ {variable} }}}} of metric templates and has no other effect yet");
+        report.warn(field, text);
+    }
+    let why = if provider == "kubernetes" {
+        "provider kubernetes writes no route"
+    } else if world.user_route {
+        "a route of yours sends to the Service and stays as it is but for its weights"
+    } else {
+        return report.finish().warnings;
+    };
+    for field in OF_OUR_ROUTE.iter().filter(|field| is_set(&object, field)) {
+        report.warn(field, format!("has no effect: {why}"));
+    }
     report.finish().warnings
+}
+
+/// One warning for each thing a CanaryPolicy asks for that does not exist yet.
+pub fn unbuilt_policy(policy: &CanaryPolicy) -> Vec<String> {
+    let mut report = Report::default();
+    let object = serde_json::to_value(policy).unwrap_or_default();
+    for (field, instead) in OF_POLICIES.iter().filter(|(field, _)| is_set(&object, field)) {
+        report.warn(field, format!("not supported yet, so {instead}"));
+    }
+    report.finish().warnings
+}
+
+/// One warning for a MetricTemplate whose store cannot be asked yet.
+pub fn unbuilt_template(template: &MetricTemplate) -> Vec<String> {
+    let mut report = Report::default();
+    if let Some(kind) = template.spec.provider.unbuilt() {
+        let text = format!("{kind} is not supported yet; releases wait at its metrics, unjudged");
+        report.warn("spec.provider.type", text);
+    }
+    report.finish().warnings
+}
+
+/// The metrics whose stores cannot be asked yet.
+fn stores(report: &mut Report, canary: &Canary, world: &World) {
+    for (index, metric) in canary.analysis().metrics.iter().flatten().enumerate() {
+        let reference = metric.template_ref.as_ref();
+        let named = reference.map(|one| (one.namespace_or(canary.namespace_name()), one.name.as_str()));
+        let template = named.and_then(|(namespace, name)| world.metric_template(namespace, name));
+        if let Some(kind) = template.and_then(|template| template.spec.provider.unbuilt()) {
+            let field = format!("spec.analysis.metrics[{index}].templateRef");
+            report.warn(
+                field,
+                format!("{kind} is not supported yet; releases wait here, unjudged"),
+            );
+        }
+    }
 }
 
 /// Whether a path holds anything; `false` and empty lists say nothing.
 fn is_set(object: &Value, path: &str) -> bool {
-    let pointer = format!("/{}", path.replace('.', "/"));
-    match object.pointer(&pointer) {
-        None | Some(Value::Null | Value::Bool(false)) => false,
-        Some(Value::Array(list)) => !list.is_empty(),
-        Some(_) => true,
+    let (path, rest) = path
+        .split_once("[].")
+        .map_or((path, None), |(list, rest)| (list, Some(rest)));
+    let found = object.pointer(&format!("/{}", path.replace('.', "/")));
+    match (found, rest) {
+        (None | Some(Value::Null | Value::Bool(false)), _) => false,
+        (Some(Value::Array(list)), Some(rest)) => list.iter().any(|item| is_set(item, rest)),
+        (Some(Value::Array(list)), None) => !list.is_empty(),
+        (Some(_), _) => true,
     }
 }
+
+#[cfg(test)]
+mod tests;

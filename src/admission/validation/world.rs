@@ -52,11 +52,9 @@ pub struct ScalerFacts {
     pub target_name: String,
 }
 
-/// The Secret a MetricTemplate or AlertProvider refers to.
+/// The Secret a MetricTemplate or AlertProvider refers to. What is in it the door may not read; the controller tells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecretFacts {
-    /// Its keys.
-    pub keys: Lookup<BTreeSet<String>>,
     /// Who asks, if that user may *not* get the Secret.
     pub denied_to: Option<String>,
 }
@@ -94,8 +92,6 @@ pub struct World {
     pub selector_labels: Vec<String>,
     /// `--no-cross-namespace-refs`.
     pub no_cross_namespace_refs: bool,
-    /// Refuse template variables that could break out of a query, instead of warning.
-    pub strict_variables: bool,
     /// Allow URLs of this machine and of link-local addresses (tests and single-node set-ups).
     pub allow_local_urls: bool,
 }

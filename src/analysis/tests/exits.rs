@@ -410,3 +410,67 @@ fn leaving_keeps_to_the_side_that_serves() {
     assert_eq!((model.state.stage, model.apex), (Stage::LeavingScale, ApexSide::Target));
     model.leave();
 }
+
+// `coalmine leave --cancel`: what was about to be given back is released as before, and may leave again at any time.
+#[test]
+fn whoever_is_told_to_stay_in_time_stays_as_it_was() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Leave(true));
+    until(&mut model, Stage::LeavingScale);
+    model.happen(&Happening::Leave(false));
+    model.step();
+    assert_eq!(
+        (model.state.stage, model.state.phase),
+        (Stage::Rest, Phase::Initialized)
+    );
+    run(&mut model);
+    assert_eq!(
+        model.target.as_ref().unwrap().replicas,
+        0,
+        "primary serves, and it alone"
+    );
+    model.happen(&Happening::Apply(2));
+    run(&mut model);
+    assert_eq!(model.state.phase, Phase::Succeeded);
+    model.happen(&Happening::Leave(true));
+    model.leave();
+}
+
+#[test]
+fn whoever_is_built_anew_on_the_way_out_leaves_without_a_gap() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Leave(true));
+    until(&mut model, Stage::LeavingSwitch);
+    for _ in 0..3 {
+        model.happen(&Happening::Leave(false));
+        model.step();
+        model.happen(&Happening::Leave(true));
+        model.step();
+    }
+    model.leave();
+}
+
+#[test]
+fn primary_is_not_replaced_before_the_gateway_has_taken_users_off_it_unless_it_never_tells() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Apply(2));
+    until(&mut model, Stage::Cutover);
+    model.pending = true;
+    for second in 0..25 {
+        model.step();
+        model.now += seconds(1);
+        assert_eq!(model.state.stage, Stage::Cutover, "after {second} s");
+    }
+    model.pending = false;
+    run(&mut model);
+    assert_eq!(model.state.last_promoted, Some(hash(2)));
+    // One that says less than it did is not waited for without end.
+    model.pending = true;
+    model.happen(&Happening::Apply(3));
+    until(&mut model, Stage::Replacing);
+    model.pending = false;
+    run(&mut model);
+}

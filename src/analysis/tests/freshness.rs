@@ -73,3 +73,18 @@ fn an_answer_that_comes_too_early_waits_is_said_once_and_is_no_failure() {
     run(&mut model);
     assert_eq!(model.state.last_promoted, Some(hash(2)));
 }
+
+#[test]
+fn a_metric_that_cannot_be_asked_for_holds_the_run_and_counts_as_no_failure() {
+    let mut model = tried();
+    model.answer = 5;
+    for _ in 0..500 {
+        tick(&mut model);
+    }
+    assert_eq!((model.state.stage, model.state.intent.canary()), (Stage::Analysing, 20));
+    assert_eq!((model.state.failed_checks, model.state.waits), (0, 0));
+    assert!(model.notes.contains(&Note::Halt("not built".into())));
+    model.answer = 0;
+    run(&mut model);
+    assert_eq!(model.state.last_promoted, Some(hash(2)));
+}

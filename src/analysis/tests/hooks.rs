@@ -98,9 +98,11 @@ pub(super) fn assert_allowed(rules: &Rules, old: &State, new: &State, seen: &Obs
             "a weight rose past a gate: {old:?}"
         );
     }
+    // Also while it is suspended, and nothing is looked at.
+    let still = matches!(new.reason.as_deref(), Some("asleep" | "paused"));
     let waits = new.phase == Phase::WaitingPromotion || new.stage == Stage::Waiting;
     assert!(
-        !waits || new.gate.is_some() || !rules_have_gates(rules),
+        !waits || new.gate.is_some() || !rules_have_gates(rules) || still,
         "waits for nothing named: {new:?}"
     );
     if old.stage == Stage::Rest && matches!(new.stage, Stage::Scaling | Stage::Waiting) {

@@ -27,6 +27,8 @@ pub(super) struct Model {
     pub(super) target: Option<Workload>,
     pub(super) primary: Option<Workload>,
     pub(super) apex: ApexSide,
+    /// Another Service of the user's, which points at the target's pods as the apex did.
+    pub(super) follower: ApexSide,
     pub(super) split: bool,
     /// The gateway can copy requests.
     pub(super) mirrors: bool,
@@ -72,6 +74,16 @@ pub(super) struct Model {
     pub(super) annotated: Wishes,
     /// How often the Canary was edited or annotated.
     pub(super) edits: u32,
+    /// The API server lets nobody make primary.
+    pub(super) refuses: bool,
+    /// It lets nobody make primary's pods.
+    pub(super) no_pods: bool,
+    /// The template whose pods may not run beside primary.
+    pub(super) apart: Option<u8>,
+    /// Its gateway has not taken up the route as it is.
+    pub(super) pending: bool,
+    /// Since when the target is held for a primary that does not come to be.
+    pub(super) outruns: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -140,6 +152,7 @@ impl Model {
             }),
             primary: None,
             apex: ApexSide::Primary,
+            follower: ApexSide::Primary,
             split: true,
             mirrors: true,
             traffic: Traffic::PRIMARY,
@@ -167,6 +180,11 @@ impl Model {
             receiver: Receiver::default(),
             annotated: Wishes::default(),
             edits: 0,
+            refuses: false,
+            no_pods: false,
+            apart: None,
+            pending: false,
+            outruns: None,
         }
     }
 
@@ -179,7 +197,7 @@ impl Model {
             ready: 2,
             read: 1,
         });
-        model.apex = ApexSide::Target;
+        (model.apex, model.follower) = (ApexSide::Target, ApexSide::Target);
         model.traffic = Traffic::CANARY;
         model.label = Some(TargetState::Hot);
         model
@@ -214,6 +232,7 @@ impl Model {
                 }),
                 trouble: None,
                 known: [1, 2, 3, t.template].map(|template| self.now_is(template)).to_vec(),
+                apart: (self.apart == Some(t.template)).then(|| String::from("one pod's volume")),
                 missing: self.config_gone.then(|| String::from("ConfigMap app")),
                 plain: true,
                 restorable: true,
@@ -231,14 +250,17 @@ impl Model {
                 } else {
                     rollout(p, self.rules.primary_threshold)
                 },
+                has_pods: p.replicas == 0 || p.ready > 0 || !self.no_pods,
                 endpoints: Some(if p.template == p.running { p.ready } else { 0 }),
             }),
             inherited: None,
             scaler: self.twin.map(|_| Scaler { max: MOST }),
-            apex: Some(self.apex),
+            apex: Some(self.apex).filter(|apex| *apex == self.follower),
             traffic: Some(self.traffic),
             routed: self.weights || self.split,
+            refused: (self.refuses && self.primary.is_none()).then(|| String::from("refused")),
             route_trouble: None,
+            pending: self.pending,
             door: self.door,
             mirrors: self.mirrors,
             served: true,
@@ -254,6 +276,7 @@ impl Model {
                     1 => Verdict::Fail("bad".into()),
                     2 => Verdict::NoData("none".into()),
                     4 => Verdict::Early("early".into()),
+                    5 => Verdict::Unsupported("not built".into()),
                     _ => Verdict::Error("away".into()),
                 },
             }),
@@ -269,6 +292,8 @@ impl Model {
     pub(super) fn everybody_agrees(&mut self) {
         self.receiver = Receiver::default();
         self.room = PLENTY;
+        self.refuses = false;
+        self.no_pods = false;
         self.door = true;
         self.weights = true;
         self.rules.suspended = false;
@@ -278,7 +303,7 @@ impl Model {
 
     // What the Deployment controller and the kubelet do.
     pub(super) fn roll(&mut self) {
-        let (config, gone) = (self.config, self.config_gone);
+        let (config, gone, no_pods) = (self.config, self.config_gone, self.no_pods);
         let ready = |w: &Option<Workload>| w.as_ref().map_or(0, |w| w.ready);
         let mut taken = ready(&self.target) + ready(&self.primary);
         let mut others = false;
@@ -290,7 +315,7 @@ impl Model {
                 taken -= w.ready;
                 w.ready = 0;
             }
-            let start = self.pods_start && !(reads_originals && gone);
+            let start = self.pods_start && !(reads_originals && gone) && (reads_originals || !no_pods);
             if start && w.ready == 0 && w.replicas > 0 && reads_originals {
                 w.read = config;
                 // Pods that start again between two looks read what is there just then, and nobody can tell.
@@ -305,7 +330,8 @@ impl Model {
     }
 
     pub(super) fn canary_has_traffic(&self) -> bool {
-        self.split && self.traffic.reaches_canary() || self.apex == ApexSide::Target
+        let services = [self.apex, self.follower];
+        self.split && self.traffic.reaches_canary() || services.contains(&ApexSide::Target)
     }
 
     pub(super) fn step(&mut self) {
@@ -333,6 +359,8 @@ impl Model {
         self.before_it_is_stored(&decision, &seen);
         super::table::note(&self.state, &decision.state);
         self.entered = self.state.stage != decision.state.stage;
+        // A wish that is granted is all of a step.
+        let granted = self.state.wishes != decision.state.wishes;
         if decision.state.stage == Stage::Scaling {
             self.shown.extend(decision.state.last_applied.clone());
         }
@@ -345,7 +373,11 @@ impl Model {
             self.edits += 1;
         }
         self.write(&decision.world, budget);
+        if crash.is_none() && !granted {
+            self.the_hold_never_outruns_the_pair(&seen);
+        }
         self.only_what_was_released_serves();
+        self.whatever_points_at_the_pods_follows();
         self.roll();
         self.forgive();
         if crash.is_none() {
@@ -370,6 +402,10 @@ impl Model {
 
     fn forget_timers(&mut self) {
         (self.state.moved_at, self.state.due) = self.recorded;
+        if self.state.stage == Stage::Building {
+            self.state.stalled = None;
+            self.outruns = None;
+        }
     }
 
     pub(super) fn before_it_is_stored(&mut self, decision: &Decision, seen: &Observation) {

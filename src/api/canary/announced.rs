@@ -50,6 +50,7 @@ impl CanaryStatus {
             phase: self.phase,
             ahead: true,
             trouble: None,
+            stuck: false,
             rehearsal: Rehearsal::No,
         };
         Some(Self {

@@ -7,6 +7,7 @@
 
 use super::phase::Phase;
 use super::status::Condition;
+use crate::foreign::{SAID, cut};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -20,6 +21,8 @@ pub const RECONCILING: &str = "Reconciling";
 pub const STALLED: &str = "Stalled";
 /// An object that was not made by this Canary has the name of one that is needed.
 pub const NAME_CONFLICT: &str = "NameConflict";
+/// Reason of [`READY`] where a Canary, or a revision of it, is not released as things are.
+pub const NOT_RELEASED: &str = "NotReleased";
 
 /// What the conditions are made from.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +35,8 @@ pub struct Standing<'a> {
     pub ahead: bool,
     /// Why nothing can go on.
     pub trouble: Option<&'a Trouble>,
+    /// The target serves everybody, because primary cannot follow its promotion.
+    pub stuck: bool,
     /// Whether this is a dry run.
     pub rehearsal: Rehearsal,
 }
@@ -59,6 +64,16 @@ pub struct Trouble {
     pub message: String,
     /// Somebody has to change something; otherwise what is missing may still come by itself.
     pub stalled: bool,
+}
+
+impl Trouble {
+    /// The same in as many words as a status may have: it may quote what others say.
+    pub fn bounded(self) -> Self {
+        Self {
+            message: cut(&self.message, SAID),
+            ..self
+        }
+    }
 }
 
 /// The conditions of `standing`. Those of `old` that are still true keep their times; those of other types are kept.
@@ -122,7 +137,7 @@ fn settled(new: Condition, old: &[Condition], now: Timestamp) -> Condition {
 /// Flagger's `Promoted` of a phase: status, reason and message.
 fn promoted(of: Standing<'_>) -> (&'static str, &'static str, String) {
     let kind = of.kind;
-    let phase = if of.ahead && of.phase.at_rest() {
+    let phase = if of.ahead && of.phase.at_rest() && !of.stuck {
         Phase::Progressing
     } else {
         of.phase
@@ -146,6 +161,10 @@ fn promoted(of: Standing<'_>) -> (&'static str, &'static str, String) {
         Phase::Succeeded => (
             "True",
             String::from("Canary analysis completed successfully, promotion finished."),
+        ),
+        Phase::Failed if of.stuck => (
+            "False",
+            format!("Promotion failed, primary cannot follow; {kind} serves everybody meanwhile."),
         ),
         Phase::Failed => ("False", format!("Canary analysis failed, {kind} scaled to zero.")),
         Phase::Terminating | Phase::Terminated => ("Unknown", format!("The pair of the {kind} is taken apart.")),

@@ -1,6 +1,7 @@
 //! Flagger `spec.analysis.webhooks[]`.
 
 use crate::api::duration::GoDuration;
+use crate::api::limits;
 use crate::api::number::Number;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -99,17 +100,19 @@ impl Webhook {
         self.kind.as_deref().and_then(HookType::parse).unwrap_or_default()
     }
 
-    /// Time for one answer; default 10 s, also when unreadable or not positive.
+    /// Time for one answer, at most [`limits::HOOK_TIMEOUT`]; default 10 s, also when unreadable or not positive.
     pub fn timeout(&self) -> Duration {
         let parsed = self.timeout.as_deref().and_then(|text| GoDuration::parse(text).ok());
         parsed
             .map(GoDuration::to_std)
             .filter(|d| !d.is_zero())
             .unwrap_or(Duration::from_secs(10))
+            .min(limits::HOOK_TIMEOUT)
     }
 
-    /// Further tries after a failure, never negative.
+    /// Further tries after a failure, at most [`limits::HOOK_RETRIES`].
     pub fn retries(&self) -> u32 {
-        self.retries.map_or(0, |n| n.int().max(0).unsigned_abs())
+        let asked = self.retries.map_or(0, |n| n.int().max(0).unsigned_abs());
+        asked.min(limits::HOOK_RETRIES)
     }
 }

@@ -79,6 +79,11 @@ impl Phase {
         matches!(self, Self::Initialized | Self::Succeeded | Self::Failed)
     }
 
+    /// Whether the pair is still being built, or nobody has looked at it yet.
+    pub fn is_building(self) -> bool {
+        matches!(self, Self::Unset | Self::Initializing)
+    }
+
     /// Whether a run is on: the target may get traffic.
     pub fn in_run(self) -> bool {
         matches!(

@@ -81,4 +81,16 @@ impl NamespacedRef {
             .filter(|namespace| !namespace.is_empty())
             .unwrap_or(own)
     }
+
+    /// The same where `--no-cross-namespace-refs` may be in force (`blocked`).
+    ///
+    /// # Errors
+    /// That the reference leads out of the namespace and must not.
+    pub fn namespace_within<'a>(&'a self, own: &'a str, blocked: bool) -> Result<&'a str, &'static str> {
+        let namespace = self.namespace_or(own);
+        if blocked && namespace != own {
+            return Err("cross-namespace references are blocked");
+        }
+        Ok(namespace)
+    }
 }

@@ -1,3 +1,4 @@
+use super::super::limits;
 use super::*;
 use serde_json::Map;
 
@@ -146,4 +147,92 @@ fn canaries_print_flaggers_columns() {
 #[ignore = "writes the files; what `cargo run -- crds --write` does"]
 fn refresh() {
     write(Path::new(ROOT)).unwrap();
+}
+
+#[test]
+fn every_text_list_and_map_of_a_spec_has_a_limit() {
+    fn limited(path: &str, node: &Value) {
+        let key = match node["type"].as_str() {
+            Some("string") if node.get("enum").is_none() && node.get("format").is_none() => "maxLength",
+            Some("array") => "maxItems",
+            Some("object") if node.get("additionalProperties").is_some() => "maxProperties",
+            _ => "type",
+        };
+        let free = node.get("x-kubernetes-int-or-string").is_some();
+        assert!(free || node.get(key).is_some(), "{path} has no {key}");
+        for (name, child) in node["properties"].as_object().into_iter().flatten() {
+            limited(&format!("{path}.{name}"), child);
+        }
+        for child in [node.get("items"), node.get("additionalProperties")]
+            .into_iter()
+            .flatten()
+        {
+            limited(&format!("{path}[]"), child);
+        }
+    }
+    for (kind, schema) in schemas() {
+        limited(&kind, &schema["properties"]["spec"]);
+    }
+}
+
+fn metric(name: usize, query: usize) -> Value {
+    json!({"name": "n".repeat(name), "query": "q".repeat(query)})
+}
+
+fn hook(key: usize, value: usize) -> Value {
+    json!({"name": "h", "url": "http://h/", "metadata": {"k".repeat(key): "v".repeat(value)}})
+}
+
+#[test]
+fn what_is_as_large_as_it_may_be_is_not_found() {
+    let users = json!([{"headers": {"cookie": {"regex": "é".repeat(limits::VALUE)}}}]);
+    let fine = json!({"analysis": {"metrics": [metric(limits::NAME, limits::TEMPLATE)], "match": users,
+        "webhooks": [hook(9, limits::TEMPLATE)], "stepWeights": vec![1; limits::STEPS]}});
+    assert_eq!(measure("Canary", &fine).excess, []);
+}
+
+#[test]
+fn what_is_larger_than_its_schema_allows_is_found() {
+    let affinity = json!({"templateVariables": {"affinity": {"x": "y".repeat(limits::FOREIGN)}}});
+    let large = json!({"analysis": {"metrics": [metric(254, 1), metric(1, 8193)], "webhooks": [hook(318, 8193)],
+        "stepWeights": vec![1; 101], "interval": "1".repeat(65), "canaryAnalysis": affinity}});
+    let found = measure("Canary", &large).excess;
+    let found: Vec<_> = found.iter().map(|e| (e.field.as_str(), e.most, e.unit)).collect();
+    let in_map = format!("spec.analysis.webhooks[0].metadata[{}]", "k".repeat(318));
+    let expected = [
+        (
+            "spec.analysis.canaryAnalysis.templateVariables.affinity",
+            limits::FOREIGN,
+            Unit::Bytes,
+        ),
+        ("spec.analysis.interval", 64, Unit::Characters),
+        ("spec.analysis.metrics[0].name", 253, Unit::Characters),
+        ("spec.analysis.metrics[1].query", 8192, Unit::Characters),
+        ("spec.analysis.stepWeights", 100, Unit::Entries),
+        (in_map.as_str(), 317, Unit::Characters),
+        (in_map.as_str(), 8192, Unit::Characters),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn measuring_looks_at_each_value_once_and_into_no_list_that_is_too_long() {
+    let metrics = |count: usize| json!({"analysis": {"metrics": vec![json!({"name": "m", "query": "x"}); count]}});
+    let visited = |count: usize| measure("Canary", &metrics(count)).visited;
+    assert_eq!((visited(16), visited(32), visited(64)), (51, 99, 195));
+    assert_eq!((visited(65), visited(40_000)), (3, 3));
+}
+
+#[test]
+fn the_document_shows_the_limits_that_are_in_force() {
+    let document = std::fs::read_to_string("docs/limits.md").unwrap();
+    for (name, most) in limits::TABLE {
+        let row = format!("| {name} | {most} |");
+        assert!(document.contains(&row), "docs/limits.md lacks: {row}");
+    }
+    assert_eq!(
+        document.matches("\n| ").count() - 1,
+        limits::TABLE.len(),
+        "rows of something else"
+    );
 }

@@ -30,9 +30,36 @@ fn status(applied: &Survey, promoted: &Survey) -> CanaryStatus {
 fn a_summary_has_no_data() {
     let secret = json!({"kind": "Secret", "type": "Opaque", "metadata": {"name": "s", "annotations": {"x": "hunter2"}},
         "data": {"password": "aHVudGVyMg=="}, "stringData": {"password": "hunter2"}});
-    let text = summary(&secret).to_string();
+    let text = digest(&secret).to_string();
     assert!(!text.contains("hunter2") && !text.contains("aHVudGVyMg"), "{text}");
     assert!(text.contains(&configs::checksum(&secret)));
+}
+
+#[test]
+fn configs_that_are_too_large_together_or_too_many_are_shared_and_said() {
+    let names: Vec<String> = (0..400).map(|n| format!("c-{n:03}")).collect();
+    let reads: Vec<Value> = names
+        .iter()
+        .map(|name| json!({"configMapRef": {"name": name}}))
+        .collect();
+    let template = json!({"spec": {"containers": [{"envFrom": reads}]}});
+    let all: Vec<Value> = names.iter().map(|name| config(name, "red")).collect();
+    let found = Configs::sample(&all).survey(&template);
+    assert_eq!(
+        (found.tracked.len(), found.shared.len(), found.missing.len()),
+        (256, 144, 0)
+    );
+    assert_eq!(named(&template, &ConfigKind::ALL).len(), 2 * 256);
+
+    let large: Vec<Value> = names
+        .iter()
+        .take(20)
+        .map(|name| config(name, &"x".repeat(1_000_000)))
+        .collect();
+    let template = json!({"spec": {"containers": [{"envFrom": reads.get(..20)}]}});
+    let found = Configs::sample(&large).survey(&template);
+    assert_eq!((found.tracked.len(), found.shared.len()), (8, 12));
+    assert_eq!(found.shared[0].name, "c-008", "in the order of their names");
 }
 
 #[test]

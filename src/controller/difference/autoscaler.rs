@@ -71,7 +71,11 @@ impl Pair<'_> {
         }
     }
 
+    // None beside one that somebody pointed at primary: two would undo each other.
     fn wanted_twin(&self, floor: u32) -> Option<(Kind, Value)> {
+        if self.live.primary_scaler.is_some() {
+            return None;
+        }
         let scaler = self.blueprint.autoscaler.as_ref()?;
         let user = self.live.scaler.as_ref()?;
         Some((scaler.kind.into(), scaler.twin(user, self.blueprint, floor)))
@@ -104,7 +108,7 @@ impl Pair<'_> {
 }
 
 // The spec to the letter: what the user took away must go from the twin too.
-fn is_current(live: &Value, wanted: &Value) -> bool {
+pub(super) fn is_current(live: &Value, wanted: &Value) -> bool {
     let metadata = live.get("metadata").zip(wanted.get("metadata"));
     live.get("spec") == wanted.get("spec") && metadata.is_some_and(|(live, wanted)| contains(live, wanted))
 }

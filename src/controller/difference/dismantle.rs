@@ -59,6 +59,7 @@ impl Pair<'_> {
                 writes.push(self.deleted(kind, object));
             }
         }
+        writes.extend(self.halves_made().map(|half| self.deleted(Kind::Service, half)));
         self.dismantle_copies(writes);
     }
 

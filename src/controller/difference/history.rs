@@ -32,7 +32,7 @@ impl Pair<'_> {
         let next = history::next(entries);
         let promotes = matches!(world.primary, Some(PrimaryTemplate::Revision(_)));
         let made = match known {
-            Some(entry) if !promotes || history::number(entry) + 1 == next => None,
+            Some(entry) if !promotes || history::number(entry).saturating_add(1) == next => None,
             // It is about to serve once more, and is the newest again.
             Some(entry) => Some(patch(
                 Kind::ControllerRevision,

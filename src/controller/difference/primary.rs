@@ -235,7 +235,7 @@ fn selects(live: &Value, wanted: &Value) -> bool {
 }
 
 // Labels and annotations are added one by one: the others are somebody else's.
-fn metadata_operations(live: &Value, wanted: &Value, operations: &mut Vec<Value>) {
+pub(super) fn metadata_operations(live: &Value, wanted: &Value, operations: &mut Vec<Value>) {
     type Read = fn(&Value, &str) -> Option<String>;
     let maps: [(&str, Read); 2] = [
         ("labels", |object, key| label(object, key).map(str::to_owned)),

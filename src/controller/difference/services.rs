@@ -1,6 +1,6 @@
 //! The Services of the pair: the halves are simply made, the apex moves.
 
-use super::{Conflict, Pair, contains, escaped, patch, test_version};
+use super::{Conflict, Pair, contains, escaped, patch, primary::metadata_operations, test_version};
 use crate::{
     analysis::{ApexSide, Dismantle, Pods, PrimaryTemplate, World},
     api::labels::TargetState,
@@ -8,11 +8,12 @@ use crate::{
         cache::Kind,
         live::{annotation, text},
         observe::apex_side,
+        pointing::is_a_rivals,
         write::Write,
     },
     plan::{
         ServiceRole, Workload, apex_selector, copies,
-        generate::ORIGINAL_SELECTOR,
+        pointing::{self, ORIGINAL_SELECTOR},
         ports::{self, Around, Wanted},
         primary_revision, serves_alike, service, template,
     },
@@ -20,9 +21,9 @@ use crate::{
 use serde_json::{Value, json};
 
 /// The pod templates behind the Services.
-struct Templates {
-    verified: Option<Value>,
-    tested: Option<Value>,
+pub(super) struct Templates {
+    pub(super) verified: Option<Value>,
+    pub(super) tested: Option<Value>,
 }
 
 impl Pair<'_> {
@@ -49,7 +50,7 @@ impl Pair<'_> {
     }
 
     // Production is what primary is made from, or what it is; a target that is held still runs what it ran.
-    fn templates(&self, world: &World) -> Templates {
+    pub(super) fn templates(&self, world: &World) -> Templates {
         let own = |workload: &Option<Value>| workload.as_ref()?.pointer("/spec/template").cloned();
         let remembered = |revision: Option<&str>| revision.and_then(|revision| self.live.template(revision));
         let made = match &world.primary {
@@ -82,7 +83,7 @@ impl Pair<'_> {
         }
     }
 
-    fn apply_service(
+    pub(super) fn apply_service(
         &self,
         live: Option<&Value>,
         wanted: Value,
@@ -122,12 +123,38 @@ impl Pair<'_> {
         });
     }
 
+    // What keeps this Canary from its Services: another one has them, or the apex is somebody else's.
+    pub(super) fn contested(&self, world: &World) -> Option<Conflict> {
+        let live = self.live;
+        if let Some(other) = self.rivals_service() {
+            return Some(Conflict::Name("Service", text(other, "/metadata/name").to_owned()));
+        }
+        let apex = live.apex.as_ref().filter(|apex| !self.is_ours(apex))?;
+        let pods = pointing::pods_of_pair(live.target.as_ref(), live.primary.as_ref(), self.selector);
+        let leaving = world.dismantle != Dismantle::No;
+        let selects = apex.pointer("/spec/selector").and_then(Value::as_object);
+        let chosen = self.blueprint.apex_is_chosen && selects.is_some_and(|labels| !labels.is_empty());
+        let own = leaving || chosen || pointing::is_own_apex(apex, self.selector, &pods);
+        (!own).then(|| Conflict::Apex(text(apex, "/metadata/name").to_owned()))
+    }
+
+    /// A Service of the pair's names that another Canary has.
+    pub(super) fn rivals_service(&self) -> Option<&Value> {
+        let live = self.live;
+        let services = [&live.apex, &live.primary_service, &live.canary_service];
+        services
+            .into_iter()
+            .flatten()
+            .find(|service| is_a_rivals(service, &live.rivals))
+    }
+
     pub(super) fn apex(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         if self.blueprint.workload == Workload::Service {
             return;
         }
         if world.dismantle == Dismantle::Traffic {
-            return self.returned_apex(writes);
+            writes.extend(self.live.apex.iter().filter_map(|apex| self.returned(apex, false)));
+            return;
         }
         let templates = self.templates(world);
         let around = self.around(world, &templates);
@@ -135,7 +162,8 @@ impl Pair<'_> {
         let side = world.apex.unwrap_or(ApexSide::Target);
         let ours = || service(ServiceRole::Apex, self.selector, &around, side);
         let Some(live) = &self.live.apex else {
-            if let Some(wanted) = (world.apex.is_some() || building_hot).then(ours).flatten() {
+            let made = (world.apex.is_some() || building_hot) && self.may_be_called();
+            if let Some(wanted) = made.then(ours).flatten() {
                 self.apply_service(None, wanted, writes, conflicts);
             }
             return;
@@ -147,20 +175,13 @@ impl Pair<'_> {
             return writes.extend(self.moved_apex(live, side, &around));
         }
         // One that we made follows its Canary, unless it has just become the user's.
-        let Some(mut wanted) = ours().filter(|wanted| !is_as_wanted(live, wanted)) else {
-            return;
-        };
-        if let Some(metadata) = wanted.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.insert(
-                "resourceVersion".to_owned(),
-                json!(text(live, "/metadata/resourceVersion")),
-            );
+        if let Some(wanted) = ours().filter(|wanted| !is_as_wanted(live, wanted)) {
+            writes.extend(changed(live, made_as(live, &wanted)));
         }
-        self.apply_service(Some(live), wanted, writes, conflicts);
     }
 
     // The user's own: its selector moves, and with it, in one write, the ports that the side behind it has.
-    fn moved_apex(&self, live: &Value, side: ApexSide, around: &Around<'_>) -> Option<Write> {
+    pub(super) fn moved_apex(&self, live: &Value, side: ApexSide, around: &Around<'_>) -> Option<Write> {
         let mut operations = Vec::new();
         let mut notes: Vec<(&str, Option<String>)> = Vec::new();
         if apex_side(live, self.selector, self.live.target.as_ref()) != Some(side) {
@@ -181,22 +202,38 @@ impl Pair<'_> {
         changed(live, operations)
     }
 
-    fn returned_apex(&self, writes: &mut Vec<Write>) {
-        let Some(live) = &self.live.apex else { return };
-        let recorded = annotation(live, ORIGINAL_SELECTOR).and_then(|text| serde_json::from_str::<Value>(text).ok());
-        let own = recorded.unwrap_or_else(|| Value::Object(self.selector.target_labels()));
+    // Back to what its author means. One that means primary's pods as well waits for these to be gone: they are let go while
+    // it would still send there.
+    pub(super) fn returned(&self, live: &Value, last: bool) -> Option<Write> {
+        let recorded = pointing::recorded(live);
+        let moved = || apex_side(live, self.selector, self.live.target.as_ref()) == Some(ApexSide::Primary);
+        if recorded.is_none() && !self.is_ours(live) && !moved() {
+            return None;
+        }
+        let mut own = recorded.unwrap_or_else(|| Value::Object(self.selector.target_labels()));
+        let of_primary = self.live.primary.as_ref().and_then(pointing::pods);
+        let means = own.as_object();
+        let both = means
+            .zip(of_primary)
+            .is_some_and(|(own, pods)| pointing::matches(own, pods));
+        let waits = both && !last;
+        if waits {
+            own = Value::Object(self.selector.target_labels());
+        }
         let mut operations = Vec::new();
         match live.pointer("/spec/selector") {
             has if has.unwrap_or(&Value::Null) == &own => {}
             Some(_) if own.is_null() => operations.push(json!({"op": "remove", "path": "/spec/selector"})),
             _ => operations.push(json!({"op": "add", "path": "/spec/selector", "value": own})),
         }
-        operations.extend(noted(live, &[(ORIGINAL_SELECTOR, None), (Wanted::ANNOTATION, None)]));
+        if !waits {
+            operations.extend(noted(live, &[(ORIGINAL_SELECTOR, None), (Wanted::ANNOTATION, None)]));
+        }
         let ports = Wanted::of(live).over(ports::of(live));
         if ports != ports::of(live) {
             operations.push(json!({"op": "replace", "path": "/spec/ports", "value": ports}));
         }
-        writes.extend(changed(live, operations));
+        changed(live, operations)
     }
 }
 
@@ -208,13 +245,44 @@ fn is_as_wanted(live: &Value, wanted: &Value) -> bool {
     serves_alike(live, wanted) && contains(live, &rest)
 }
 
-fn changed(live: &Value, operations: Vec<Value>) -> Option<Write> {
+// One by one, since nobody owns what we made of it: an apply would leave in it what is not wanted any more. What the API
+// server filled in stays.
+fn made_as(live: &Value, wanted: &Value) -> Vec<Value> {
+    const LEFT_TO_OTHERS: [&str; 2] = ["clusterIP", "type"];
+    let mut operations = Vec::new();
+    let spec = |of: &Value| of.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
+    let (has, wants) = (spec(live), spec(wanted));
+    for (field, value) in wants
+        .iter()
+        .filter(|(field, _)| !LEFT_TO_OTHERS.contains(&field.as_str()))
+    {
+        let same = if field == "ports" {
+            ports::same(ports::of(live), ports::of(wanted))
+        } else {
+            has.get(field) == Some(value)
+        };
+        if !same {
+            operations.push(json!({"op": "add", "path": format!("/spec/{field}"), "value": value}));
+        }
+    }
+    if has.contains_key("trafficDistribution") && !wants.contains_key("trafficDistribution") {
+        operations.push(json!({"op": "remove", "path": "/spec/trafficDistribution"}));
+    }
+    metadata_operations(live, wanted, &mut operations);
+    let owners = wanted.pointer("/metadata/ownerReferences");
+    if let Some(owners) = owners.filter(|owners| Some(*owners) != live.pointer("/metadata/ownerReferences")) {
+        operations.push(json!({"op": "add", "path": "/metadata/ownerReferences", "value": owners}));
+    }
+    operations
+}
+
+pub(super) fn changed(live: &Value, operations: Vec<Value>) -> Option<Write> {
     let all = std::iter::once(test_version(live)).chain(operations.iter().cloned());
     (!operations.is_empty()).then(|| patch(Kind::Service, live, all.collect()))
 }
 
 // The operations after which an object's annotations are these.
-fn noted(live: &Value, notes: &[(&str, Option<String>)]) -> Vec<Value> {
+pub(super) fn noted(live: &Value, notes: &[(&str, Option<String>)]) -> Vec<Value> {
     let differs = |(key, value): &&(&str, Option<String>)| annotation(live, key) != value.as_deref();
     let mut operations = Vec::new();
     for (key, value) in notes.iter().filter(differs) {

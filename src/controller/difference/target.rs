@@ -32,6 +32,9 @@ impl Pair<'_> {
             if self.seen.scaler.is_none() || label(object, labels::DESIRED_REPLICAS).is_none() {
                 wanted.insert(labels::DESIRED_REPLICAS.to_owned(), json!(seen.wanted.to_string()));
             }
+            if let Some(asked) = self.live.asked {
+                wanted.insert(labels::DESIRED_REPLICAS.to_owned(), json!(asked.to_string()));
+            }
             wanted.insert(labels::STATE.to_owned(), json!(state.as_str()));
             if world.admit {
                 wanted.insert(labels::REVISION.to_owned(), json!(template_of(&seen.revision)));

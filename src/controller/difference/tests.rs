@@ -1,4 +1,5 @@
 mod configs;
+mod followers;
 mod primary;
 mod services;
 
@@ -24,14 +25,14 @@ pub(super) fn blueprint() -> Blueprint {
     }
 }
 
-pub(super) fn target() -> Value {
+pub(in crate::controller) fn target() -> Value {
     json!({
         "metadata": {"name": "web", "namespace": "shop", "uid": "t-1", "resourceVersion": "7", "labels": {"team": "a"}},
         "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}}}},
     })
 }
 
-pub(super) fn seen(target: &Value) -> Observation {
+pub(in crate::controller) fn seen(target: &Value) -> Observation {
     let revision = template_hash(&target["spec"]["template"]);
     Observation {
         target: Some(Target {
@@ -49,6 +50,7 @@ pub(super) fn seen(target: &Value) -> Observation {
             restorable: true,
             dressed: true,
             fixed: false,
+            apart: None,
             missing: None,
             bypassed: false,
             revision,
@@ -60,7 +62,9 @@ pub(super) fn seen(target: &Value) -> Observation {
         traffic: None,
         routed: true,
         mirrors: true,
+        refused: None,
         route_trouble: None,
+        pending: false,
         door: true,
         served: true,
         split: false,

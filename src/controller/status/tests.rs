@@ -210,3 +210,51 @@ fn the_time_of_transition_moves_with_what_is_shown_only() {
         canary.status.as_ref().unwrap().last_transition_time
     );
 }
+
+#[test]
+fn no_instant_of_a_status_is_out_of_reach() {
+    let far = MicroTime(Timestamp::MAX);
+    for time in [far, MicroTime(Timestamp::MIN)] {
+        let run = RunStatus {
+            stage: Stage::Analysing.as_str().to_owned(),
+            since: Some(time.clone()),
+            moved_at: Some(time.clone()),
+            traffic_since: Some(time.clone()),
+            due: Some(time.clone()),
+            stalled: Some(time.clone()),
+            gate: Some(GateStatus {
+                kind: HookType::Rollback.as_str().to_owned(),
+                hook: None,
+                since: Some(time.clone()),
+                asked: Some(time.clone()),
+            }),
+            ..RunStatus::default()
+        };
+        let mut canary = with_status(CanaryStatus::default());
+        canary.status = Some(CanaryStatus {
+            iterations: i32::MAX,
+            failed_checks: i32::MIN,
+            canary_weight: i32::MAX,
+            run: Some(run),
+            ..CanaryStatus::default()
+        });
+        let state = state(&canary, now());
+        let gate = state.gate.unwrap();
+        let all = [
+            Some(state.since),
+            state.moved_at,
+            state.traffic_since,
+            state.stalled,
+            Some(gate.since),
+            gate.at,
+        ];
+        let longest = Duration::from_nanos(i64::MAX.unsigned_abs());
+        for instant in all {
+            assert!(instant.unwrap() <= now());
+            // Twice the longest duration a user can write.
+            assert!(instant.unwrap().checked_add(longest * 2).is_ok());
+        }
+        assert!(state.due.unwrap().checked_add(longest).is_ok());
+        assert_eq!((state.failed_checks, state.intent), (0, Traffic::CANARY));
+    }
+}

@@ -106,6 +106,37 @@ async fn a_server_that_asks_for_time_gets_it() {
 }
 
 #[tokio::test]
+async fn no_number_of_retries_and_no_wish_of_a_server_is_without_end() {
+    let failed = |_| Code::INTERNAL_SERVER_ERROR.into_response();
+    let (url, bodies) = receiver((0..100).map(failed).collect()).await;
+    let error = call(&hook(&url, i32::MAX)).await.unwrap_err();
+    assert!(error.contains("giving up after 11 attempt(s)"), "{error}");
+    assert_eq!(bodies.lock().len(), 11);
+    let busy = (Code::SERVICE_UNAVAILABLE, [("retry-after", "18446744073709551615")]).into_response();
+    let (url, _) = receiver(vec![busy]).await;
+    let client = Clients::default().get(&Settings::default()).unwrap();
+    let answer = ask(
+        client.post(&url).header("content-type", "application/json").body("{}"),
+        LONGEST_WISH,
+    )
+    .await;
+    assert_eq!(wish(&answer.unwrap()), Some(LONGEST_WISH));
+}
+
+#[tokio::test]
+async fn what_a_hook_says_has_no_control_characters_and_its_url_no_token() {
+    let (url, _) = receiver(vec![
+        (Code::BAD_GATEWAY, "no\u{1b}[2J\nsee http://x/?key=hunter2").into_response(),
+    ])
+    .await;
+    let error = call(&hook(&format!("{url}?token=hunter2"), 0)).await.unwrap_err();
+    assert_eq!(
+        error,
+        format!("POST {url}?xxxxx giving up after 1 attempt(s): no[2J see http://x/?xxxxx")
+    );
+}
+
+#[tokio::test]
 async fn each_attempt_has_its_own_time() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://user:secret@{}/", listener.local_addr().unwrap());
@@ -118,7 +149,7 @@ async fn each_attempt_has_its_own_time() {
         error.ends_with("giving up after 2 attempt(s): context deadline exceeded"),
         "{error}"
     );
-    assert!(error.contains("user:xxxxx@") && !error.contains("secret"), "{error}");
+    assert!(error.contains("xxxxx@") && !error.contains("secret"), "{error}");
 }
 
 #[tokio::test]

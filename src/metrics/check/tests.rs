@@ -26,6 +26,7 @@ async fn prometheus(value: &'static str) -> (String, Asked) {
 #[derive(Default)]
 struct Stored {
     templates: BTreeMap<String, MetricTemplate>,
+    own_only: bool,
 }
 
 impl Resolver for Stored {
@@ -100,6 +101,7 @@ async fn scoped(metrics: Vec<Metric>, server: &str, stored: &Stored, scope: &Sco
         clients: &Clients::default(),
         egress: &Egress::default(),
         resolver: stored,
+        own_namespace_only: stored.own_only,
         scope,
     };
     check(context).await
@@ -114,7 +116,15 @@ async fn templates_are_asked_after_everything_else() {
         ..metric("inline", 5.0)
     };
     let metrics = vec![templated("custom", "t"), inline, metric("request-success-rate", 100.0)];
-    let measured = run(metrics, &server, &Stored { templates }).await;
+    let measured = run(
+        metrics,
+        &server,
+        &Stored {
+            templates,
+            own_only: false,
+        },
+    )
+    .await;
     let names: Vec<_> = measured.iter().map(|m| (m.metric.as_str(), m.failed())).collect();
     assert_eq!(
         names,
@@ -126,10 +136,39 @@ async fn templates_are_asked_after_everything_else() {
 }
 
 #[tokio::test]
+async fn a_template_of_another_namespace_is_not_asked_where_that_is_blocked() {
+    let (server, asked) = prometheus("1").await;
+    let named = |name: &str| (name.to_owned(), template("prometheus", &server, None));
+    let templates = BTreeMap::from([named("infra/t"), named("test/t")]);
+    let mut foreign = templated("custom", "t");
+    foreign.template_ref.as_mut().unwrap().namespace = Some("infra".into());
+    let stored = |own_only| Stored {
+        templates: templates.clone(),
+        own_only,
+    };
+    assert!(!run(vec![foreign.clone()], &server, &stored(false)).await[0].failed());
+    assert_eq!(asked.lock().len(), 1);
+    let measured = run(vec![foreign], &server, &stored(true)).await;
+    assert!(measured[0].failed());
+    let message = measured[0].message().unwrap();
+    assert!(message.contains("cross-namespace references are blocked"), "{message}");
+    assert_eq!(asked.lock().len(), 1);
+    assert!(!run(vec![templated("custom", "t")], &server, &stored(true)).await[0].failed());
+}
+
+#[tokio::test]
 async fn a_builtin_name_with_a_template_is_judged_both_ways() {
     let (server, asked) = prometheus("1").await;
     let templates = BTreeMap::from([("test/t".to_owned(), template("prometheus", &server, None))]);
-    run(vec![templated("request-duration", "t")], &server, &Stored { templates }).await;
+    run(
+        vec![templated("request-duration", "t")],
+        &server,
+        &Stored {
+            templates,
+            own_only: false,
+        },
+    )
+    .await;
     assert_eq!(asked.lock().len(), 2);
 }
 
@@ -156,7 +195,10 @@ async fn what_cannot_be_asked_fails_with_the_reason() {
         ),
         ("test/elsewhere".to_owned(), template("splunk", "http://x", None)),
     ]);
-    let stored = Stored { templates };
+    let stored = Stored {
+        templates,
+        own_only: false,
+    };
     let cases = [
         (metric("nothing", 1.0), messages::NO_USABLE_QUERY),
         (
@@ -167,10 +209,6 @@ async fn what_cannot_be_asked_fails_with_the_reason() {
             templated("m", "secretive"),
             "Metric template secretive.test secret s error: secret \"s\" not found",
         ),
-        (
-            templated("m", "elsewhere"),
-            "Metric template elsewhere.test provider splunk error: provider type \"splunk\" is not supported yet",
-        ),
     ];
     for (metric, expected) in cases {
         let measured = run(vec![metric], "http://127.0.0.1:1", &stored).await;
@@ -179,6 +217,12 @@ async fn what_cannot_be_asked_fails_with_the_reason() {
             Some(Verdict::Error(expected.to_owned()))
         );
     }
+    let measured = run(vec![templated("m", "elsewhere")], "http://127.0.0.1:1", &stored).await;
+    let expected = messages::template_unsupported("m", "elsewhere", "test", "splunk");
+    assert_eq!(
+        measured.last().map(|m| m.verdict.clone()),
+        Some(Verdict::Unsupported(expected))
+    );
 }
 
 fn tried_for(seconds: u64) -> Scope {
@@ -192,7 +236,10 @@ fn tried_for(seconds: u64) -> Scope {
 async fn every_query_looks_at_the_pods_and_the_time_of_this_run() {
     let (server, asked) = prometheus("1").await;
     let templates = BTreeMap::from([("test/t".to_owned(), template("prometheus", &server, None))]);
-    let stored = Stored { templates };
+    let stored = Stored {
+        templates,
+        own_only: false,
+    };
     let inline = Metric {
         query: Some("up{pod=~\"{{ pods }}\"}[{{ interval }}]".into()),
         interval: Some("30s".into()),
@@ -215,7 +262,10 @@ async fn no_value_before_one_interval_of_traffic_is_early_and_another_metric_may
     let (nothing, _) = prometheus("NaN").await;
     let (bad, _) = prometheus("7").await;
     let templates = BTreeMap::from([("test/t".to_owned(), template("prometheus", &bad, None))]);
-    let stored = Stored { templates };
+    let stored = Stored {
+        templates,
+        own_only: false,
+    };
     let quiet = Metric {
         query: Some("up".into()),
         interval: Some("30s".into()),

@@ -1,5 +1,6 @@
 //! Reading Prometheus's answer to an instant query.
 
+use crate::foreign::Foreign;
 use crate::metrics::provider::QueryError;
 use serde::Deserialize;
 
@@ -49,6 +50,6 @@ pub fn value(body: &[u8]) -> Result<f64, QueryError> {
 
 /// Enough of the body to recognise it: an HTML login page in an event helps nobody.
 fn unreadable(reason: &str, body: &[u8]) -> QueryError {
-    let body = String::from_utf8_lossy(body.get(..256).unwrap_or(body));
+    let (reason, body) = (Foreign::of(reason), Foreign::of_bytes(body));
     QueryError::Other(format!("error unmarshaling result: {reason}, '{body}'"))
 }

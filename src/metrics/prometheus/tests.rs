@@ -117,10 +117,27 @@ async fn an_error_status_carries_the_words_of_the_server() {
 }
 
 #[tokio::test]
+async fn whatever_a_server_says_is_short() {
+    let long = "x".repeat(LONGEST - 100);
+    let value = vector(&format!(r#"{{"value":[1,"{long}"]}}"#));
+    let kind = format!(r#"{{"data":"{long}"}}"#);
+    for (status, body) in [
+        ("500 no", long.clone()),
+        ("200 OK", long.clone()),
+        ("200 OK", value),
+        ("200 OK", kind),
+    ] {
+        let (address, _requests) = serve(status, body).await;
+        let error = at(&address).query("up").await.unwrap_err().to_string();
+        assert!(error.len() < 700 && error.contains("xxx"), "{} {error}", error.len());
+    }
+}
+
+#[tokio::test]
 async fn an_answer_beyond_the_limit_is_not_read_to_its_end() {
-    let (address, _requests) = serve("200 OK", " ".repeat(MAX_ANSWER + 1)).await;
+    let (address, _requests) = serve("200 OK", " ".repeat(LONGEST + 1)).await;
     let error = at(&address).query("up").await.unwrap_err();
-    assert!(error.to_string().contains("longer than 1048576 bytes"), "{error}");
+    assert!(error.to_string().contains("longer than 65536 bytes"), "{error}");
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ fn a_generated_canary_without_requests_has_no_metrics_about_them() {
         let mut wanted = serde_json::to_value(policy()).unwrap();
         json_patch::merge(&mut wanted["analysis"], &own);
         let policy: CanaryPolicySpec = serde_json::from_value(wanted).unwrap();
-        let (_, found) = default_analysis(&policy, provider, served);
+        let (_, found) = default_analysis(&policy, provider, served, &[]);
         assert_eq!(!found.is_empty(), left_out, "{provider} {served} {own}");
     }
 }
@@ -178,9 +178,15 @@ fn completing_twice_changes_nothing_more() {
 fn a_generated_canary_gets_the_same_choice_of_metrics() {
     let names =
         |analysis: &Analysis| -> Vec<String> { analysis.metrics.iter().flatten().map(|m| m.name.clone()).collect() };
-    let (all, none) = default_analysis(&policy(), "gatewayapi:v1", true);
+    let (all, none) = default_analysis(&policy(), "gatewayapi:v1", true, &[]);
     assert_eq!((names(&all).len(), none.len()), (3, 0));
-    let (worker, left_out) = default_analysis(&policy(), "kubernetes", false);
+    let (worker, left_out) = default_analysis(&policy(), "kubernetes", false, &[]);
     assert_eq!(names(&worker), ["restarts"]);
     assert_eq!(left_out, ["request-success-rate", "gateway"]);
+    // One that asks about requests by its template.
+    let templated = [String::from("restarts")];
+    let (worker, left_out) = default_analysis(&policy(), "kubernetes", false, &templated);
+    assert_eq!((names(&worker).len(), left_out.len()), (0, 3));
+    let (all, none) = default_analysis(&policy(), "gatewayapi:v1", true, &templated);
+    assert_eq!((names(&all).len(), none.len()), (3, 0));
 }

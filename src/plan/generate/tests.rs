@@ -1,6 +1,29 @@
 use super::*;
 use serde_json::json;
 
+use crate::{api::number::Number, plan::REVISION_ANNOTATION};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+/// With what the namespace has and what its Canary says.
+fn made_of(
+    target: &Value,
+    policy: &CanaryPolicy,
+    services: &[Value],
+    routes: &[Value],
+    known: Option<&CanaryService>,
+) -> Result<Canary, NotEnrolled> {
+    let around = Around {
+        services,
+        routes,
+        ..Around::default()
+    };
+    let known = Known {
+        service: known,
+        built: known.is_some(),
+    };
+    super::canary(target, policy, around, known)
+}
+
 const NONE: &[Value] = &[];
 
 fn target() -> Value {
@@ -20,7 +43,7 @@ fn policy() -> CanaryPolicy {
 
 #[test]
 fn an_app_with_nothing_but_a_port_gets_a_host_by_the_policy() {
-    let canary = canary(&target(), &policy(), NONE, NONE, None).unwrap();
+    let canary = made_of(&target(), &policy(), NONE, NONE, None).unwrap();
     let service = canary.spec.service.unwrap();
     assert_eq!(service.port(), Some(9898));
     assert_eq!(service.hosts.unwrap(), ["web.shop.test"]);
@@ -34,18 +57,18 @@ fn a_primary_that_lost_its_owner_is_no_app_of_its_own() {
     let mut ours = target();
     ours["metadata"]["annotations"] = json!({REVISION_ANNOTATION: "v1-a"});
     for half in [restored, ours] {
-        let refused = canary(&half, &policy(), NONE, NONE, None).unwrap_err();
+        let refused = made_of(&half, &policy(), NONE, NONE, None).unwrap_err();
         assert_eq!(refused, NotEnrolled::NotThePersonsOwn);
     }
     let mut named = target();
     named["metadata"]["name"] = json!("web-primary");
-    assert!(canary(&named, &policy(), NONE, NONE, None).is_ok(), "only called so");
+    assert!(made_of(&named, &policy(), NONE, NONE, None).is_ok(), "only called so");
 }
 
 #[test]
 fn a_canary_remembers_the_policy_its_deployment_names() {
     let named = |target: &Value| {
-        let made = canary(target, &policy(), NONE, NONE, None).unwrap();
+        let made = made_of(target, &policy(), NONE, NONE, None).unwrap();
         made.metadata
             .annotations
             .and_then(|all| all.get(labels::POLICY).cloned())
@@ -59,7 +82,7 @@ fn a_canary_remembers_the_policy_its_deployment_names() {
 #[test]
 fn without_a_hostname_nothing_is_published() {
     let policy = CanaryPolicy::new("default", Default::default());
-    let canary = canary(&target(), &policy, NONE, NONE, None).unwrap();
+    let canary = made_of(&target(), &policy, NONE, NONE, None).unwrap();
     assert_eq!(canary.spec.provider.as_deref(), Some("kubernetes"));
     assert_eq!(canary.spec.service.unwrap().hosts, None);
 }
@@ -72,7 +95,7 @@ fn the_users_service_and_route_are_used() {
     let routes = [
         json!({"metadata": {"name": "mine"}, "spec": {"hostnames": ["web.example.com"], "parentRefs": [{"name": "gw"}], "rules": [{"backendRefs": [{"name": "front", "port": 80}]}]}}),
     ];
-    let canary = canary(&target(), &policy(), &services, &routes, None).unwrap();
+    let canary = made_of(&target(), &policy(), &services, &routes, None).unwrap();
     let service = canary.spec.service.unwrap();
     assert_eq!(service.name.as_deref(), Some("front"));
     assert_eq!(service.hosts.unwrap(), ["web.example.com"]);
@@ -91,13 +114,13 @@ fn of_a_pair_the_users_own_selector_counts_and_what_we_generated_does_not() {
         service("web", json!({"labels": {labels::GENERATED: "true"}})),
         service("front", json!({"annotations": {ORIGINAL_SELECTOR: r#"{"app":"web"}"#}})),
     ];
-    let found = canary(&target(), &policy(), &services, NONE, None)
+    let found = made_of(&target(), &policy(), &services, NONE, None)
         .unwrap()
         .spec
         .service
         .unwrap();
     assert_eq!((found.name.as_deref(), found.port()), (Some("front"), Some(80)));
-    let found = canary(&target(), &policy(), &services[..1], NONE, None)
+    let found = made_of(&target(), &policy(), &services[..1], NONE, None)
         .unwrap()
         .spec
         .service
@@ -112,7 +135,7 @@ fn container(name: &str, ports: Value) -> Value {
 fn made(containers: Value, known: Option<&CanaryService>) -> Option<(u16, Value)> {
     let mut target = target();
     target["spec"]["template"]["spec"]["containers"] = containers;
-    let service = canary(&target, &policy(), NONE, NONE, known).unwrap().spec.service?;
+    let service = made_of(&target, &policy(), NONE, NONE, known).unwrap().spec.service?;
     Some((
         service.port().unwrap(),
         serde_json::to_value(service.target_port()).unwrap(),
@@ -207,7 +230,7 @@ fn of_the_ports_of_a_service_the_users_one_is_taken_wherever_it_stands() {
     let ports = json!([{"name": "metrics", "port": 9090}, {"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "http", "port": 80, "targetPort": 9898}]);
     let services = [users_service(json!({"selector": {"app": "web"}, "ports": ports}))];
     let of = |known: Option<&CanaryService>| {
-        let service = canary(&target(), &policy(), &services, NONE, known)
+        let service = made_of(&target(), &policy(), &services, NONE, known)
             .unwrap()
             .spec
             .service
@@ -231,13 +254,13 @@ fn a_service_that_only_has_the_name_is_never_taken() {
         json!({"type": "ExternalName", "externalName": "x"}),
     ] {
         let services = [users_service(spec)];
-        let why = canary(&target(), &policy(), &services, NONE, None).unwrap_err();
-        assert_eq!(why, NotEnrolled::NameTaken("web".into()));
+        let why = made_of(&target(), &policy(), &services, NONE, None).unwrap_err();
+        assert_eq!(why, NotEnrolled::ServiceTaken("web".into()));
         // A worker needs no Service.
         let mut worker = target();
         worker["spec"]["template"]["spec"]["containers"] = json!([{"name": "web"}]);
         assert_eq!(
-            canary(&worker, &policy(), &services, NONE, None).unwrap().spec.service,
+            made_of(&worker, &policy(), &services, NONE, None).unwrap().spec.service,
             None
         );
     }
@@ -251,7 +274,9 @@ fn a_route_without_room_for_the_test_is_told_before_anything_is_made() {
     let mut policy = policy();
     policy.spec.analysis =
         serde_json::from_value(json!({"iterations": 2, "match": [{"headers": {"x": {"exact": "y"}}}]})).ok();
-    let why = canary(&target(), &policy, NONE, &routes, None).unwrap_err().to_string();
+    let why = made_of(&target(), &policy, NONE, &routes, None)
+        .unwrap_err()
+        .to_string();
     assert!(
         why.starts_with("HTTPRoute mine has 9 rules") && why.contains("18 rules"),
         "{why}"
@@ -263,17 +288,14 @@ fn what_cannot_be_paired_says_why() {
     let mut recreate = target();
     recreate["spec"]["strategy"] = json!({"type": "Recreate"});
     assert!(matches!(
-        canary(&recreate, &policy(), NONE, NONE, None),
+        made_of(&recreate, &policy(), NONE, NONE, None),
         Err(NotEnrolled::CannotBePaired(_))
     ));
-    let two =
-        |name: &str| json!({"metadata": {"name": name}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}});
-    assert!(matches!(
-        canary(&target(), &policy(), &[two("a"), two("b")], NONE, None),
-        Err(NotEnrolled::SeveralServices(names)) if names == "a, b"
-    ));
     let worker = json!({"metadata": {"name": "job", "namespace": "shop"}, "spec": {"template": {"spec": {"containers": [{"name": "job"}]}}}});
-    assert_eq!(canary(&worker, &policy(), NONE, NONE, None).unwrap().spec.service, None);
+    assert_eq!(
+        made_of(&worker, &policy(), NONE, NONE, None).unwrap().spec.service,
+        None
+    );
 }
 
 #[test]
@@ -284,7 +306,23 @@ fn a_service_that_is_held_for_the_app_stays_its_own() {
         port: Number(80.0),
         ..CanaryService::default()
     };
-    let made = |known: Option<&CanaryService>| canary(&target(), &policy(), &[service.clone()], NONE, known);
+    let made = |known: Option<&CanaryService>| made_of(&target(), &policy(), &[service.clone()], NONE, known);
     assert_eq!(made(Some(&known)).unwrap().spec.service.unwrap().port(), Some(80));
-    assert_eq!(made(None).unwrap_err(), NotEnrolled::NameTaken("web".into()));
+    assert_eq!(made(None).unwrap_err(), NotEnrolled::ServiceTaken("web".into()));
+}
+
+#[test]
+fn an_app_whose_name_no_service_may_have_is_released_without_traffic() {
+    for (name, served) in [("web", true), ("report.v2", false), ("2048", false)] {
+        let mut named = target();
+        named["metadata"]["name"] = json!(name);
+        let made = made_of(&named, &policy(), NONE, NONE, None).unwrap();
+        assert_eq!(made.spec.service.is_some(), served, "{name}");
+    }
+    // Its own Service may be called anything.
+    let mut dotted = target();
+    dotted["metadata"]["name"] = json!("report.v2");
+    let own = json!({"metadata": {"name": "report"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}});
+    let made = made_of(&dotted, &policy(), &[own], NONE, None).unwrap();
+    assert_eq!(made.spec.service.unwrap().name.as_deref(), Some("report"));
 }

@@ -66,9 +66,15 @@ pub(super) fn names_pair(rule: &Value, names: &Local<'_>) -> bool {
 /// Times 100, a greater weight would not be allowed.
 const FINE: u64 = 10_000;
 
+/// The Gateway API's greatest weight; of routes that were stored without its schema nothing greater is believed.
+const MAX_WEIGHT: u64 = 1_000_000;
+
 // The Gateway API's default: a reference without a weight has weight 1.
 pub(super) fn weight(backend: &Value) -> u64 {
-    backend.get("weight").and_then(Value::as_u64).unwrap_or(1)
+    backend
+        .get("weight")
+        .and_then(Value::as_u64)
+        .map_or(1, |weight| weight.min(MAX_WEIGHT))
 }
 
 /// What of a rule's weights is the pair's. A rule that names it without any weight sends it nothing.

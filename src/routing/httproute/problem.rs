@@ -71,6 +71,30 @@ pub fn crowded(route: &Value, names: &Names, exposure: &Exposure) -> Option<Stri
     ))
 }
 
+/// Whether a gateway that says which generation of the route it has taken up has not taken up this one: it may have lost
+/// the API server for a while, and goes on sending users where it sent them. One that the route does not name any more is
+/// not waited for, nor one that never says.
+pub fn is_pending(route: &Value) -> bool {
+    let Some(generation) = route.pointer("/metadata/generation").and_then(Value::as_i64) else {
+        return false;
+    };
+    let list = |at: &str| route.pointer(at).and_then(Value::as_array).into_iter().flatten();
+    let key = |of: &Value| ["kind", "name", "sectionName", "port"].map(|field| of.get(field).cloned());
+    list("/spec/parentRefs").any(|parent| {
+        let of_it = |told: &&Value| told.get("parentRef").is_some_and(|of| key(of) == key(parent));
+        // Where another controller had it before, that one's word stays behind.
+        let mut told = list("/status/parents").filter(of_it).filter_map(taken_up).peekable();
+        told.peek().is_some() && told.all(|seen| seen < generation)
+    })
+}
+
+// The generation that a parent's gateway has taken up.
+fn taken_up(parent: &Value) -> Option<i64> {
+    let conditions = parent.get("conditions").and_then(Value::as_array).into_iter().flatten();
+    let seen = conditions.filter_map(|condition| condition.get("observedGeneration")?.as_i64());
+    seen.max()
+}
+
 /// What the gateways say against the route as it is now; nothing while one that answered takes it, or none has answered.
 fn rejected(route: &Value) -> Option<String> {
     let generation = route

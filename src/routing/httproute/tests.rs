@@ -105,6 +105,29 @@ fn a_gateway_that_refuses_the_live_generation_is_quoted() {
 }
 
 #[test]
+fn a_gateway_that_has_not_taken_up_the_live_generation_is_known() {
+    let parent = |name: &str, generation: Value| {
+        let condition = json!({"type": "Accepted", "status": "True", "observedGeneration": generation});
+        json!({"parentRef": {"name": name}, "conditions": [condition]})
+    };
+    for (parents, pending) in [
+        (vec![], false),
+        (vec![parent("edge", json!(3))], false),
+        (vec![parent("edge", json!(2))], true),
+        (vec![parent("edge", json!(3)), parent("inner", json!(2))], true),
+        (vec![parent("gone", json!(1)), parent("edge", json!(3))], false),
+        (vec![parent("edge", Value::Null)], false),
+        (vec![parent("edge", json!(1)), parent("edge", json!(3))], false),
+    ] {
+        let mut route = route(json!([{"name": "web", "port": 80}]));
+        route["metadata"] = json!({"name": "mine", "generation": 3});
+        route["spec"]["parentRefs"] = json!([{"name": "edge"}, {"name": "inner"}]);
+        route["status"] = json!({"parents": parents});
+        assert_eq!(is_pending(&route), pending, "{parents:?}");
+    }
+}
+
+#[test]
 fn a_route_that_is_only_called_like_the_apex_says_so() {
     let mut foreign = route(json!([{"name": "other"}]));
     foreign["metadata"] = json!({"name": "web"});

@@ -1,17 +1,31 @@
-//! Which notes become new Events and which only raise a count. Pure.
+//! Which notes become new Events, which only raise a count, and which wait. Pure.
+//!
+//! Events lie in everybody's etcd and are in nobody's quota, and their texts hold what others say. So each object has a
+//! budget of new ones; beyond it there is one Event more, which shows the newest text and how many there were.
 
+use super::budget::Budget;
 use super::{COMPONENT, Note, REASON};
+use crate::foreign::{SAID, cut};
 use crate::metrics::Severity;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Event, EventSource};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::ObjectMeta;
-use std::collections::HashMap;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeSet, HashMap};
 
 /// How long after its last repetition an Event can be repeated; client-go's value.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
-/// Most texts remembered.
+/// Most texts, and most objects, remembered.
 const REMEMBERED: usize = 4096;
+/// Repetitions that are written one by one; later ones at most once a [`PAUSE`].
+const ONE_BY_ONE: i32 = 10;
+/// Least time between two writes of one Event that is repeated again and again.
+const PAUSE: SignedDuration = SignedDuration::from_secs(10);
+/// client-go's word for an Event that stands for several.
+const COMBINED: &str = "(combined from similar events): ";
+/// Longest name of an object in the name of its Events, which has 17 characters more and may have 253.
+const NAMED: usize = 230;
 
 /// What to write.
 #[derive(Debug, PartialEq)]
@@ -28,93 +42,210 @@ pub enum Write {
         count: i32,
         /// When it happened last.
         last: Timestamp,
+        /// Its text from now on; `None` when that is the same.
+        message: Option<String>,
     },
+    /// Nothing now: it is counted, and the newest text of its object is written by a [`Aggregate::overdue`] to come.
+    Nothing,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    namespace: String,
-    name: String,
-    uid: String,
-    warning: bool,
-    message: String,
-}
+/// A text about an object, or an object and how grave what happens to it is, as a hash: what others say is not kept.
+type Fingerprint = [u8; 16];
 
+#[derive(Debug)]
 struct Known {
     event: String,
     count: i32,
     last: Timestamp,
+    written: Timestamp,
+}
+
+/// The Event that stands for those beyond the budget.
+#[derive(Debug)]
+struct Collector {
+    namespace: String,
+    known: Known,
+    newest: Option<String>,
+}
+
+#[derive(Debug)]
+struct Object {
+    budget: Budget,
+    collector: Option<Collector>,
 }
 
 /// What was written lately.
 #[derive(Default)]
-pub struct Aggregate(HashMap<Key, Known>);
+pub struct Aggregate {
+    texts: HashMap<Fingerprint, Known>,
+    objects: HashMap<Fingerprint, Object>,
+    due: BTreeSet<(Timestamp, Fingerprint)>,
+}
 
 impl Aggregate {
     /// What to write for `note`, which happened at `now`.
     pub fn next(&mut self, note: &Note, now: Timestamp) -> Write {
-        let key = key(note);
-        let fresh = |known: &&mut Known| now.duration_since(known.last) < WINDOW;
-        if let Some(known) = self.0.get_mut(&key).filter(fresh) {
-            known.count = known.count.saturating_add(1);
-            known.last = now;
-            let (namespace, name) = (key.namespace, known.event.clone());
-            return Write::Repeat {
-                namespace,
-                name,
-                count: known.count,
-                last: now,
+        let text = fingerprint(note, &note.message);
+        if let Some(known) = self.texts.get_mut(&text).filter(|known| known.is_fresh(now)) {
+            return match known.again(now) {
+                true => known.repeat(namespace(note), None),
+                false => Write::Nothing,
             };
         }
         self.make_room(now);
+        let object = fingerprint(note, "");
+        let new = || Object {
+            budget: Budget::new(now),
+            collector: None,
+        };
+        if !self.objects.entry(object).or_insert_with(new).budget.spend(now) {
+            return self.collect(object, note, now);
+        }
         let event = event(note, now);
-        let name = event.metadata.name.clone().unwrap_or_default();
-        self.0.insert(
-            key,
-            Known {
-                event: name,
-                count: 1,
-                last: now,
-            },
-        );
+        self.texts.insert(text, Known::of(&event, now));
         Write::Create(Box::new(event))
+    }
+
+    /// When the next Event is overdue: what it shows is not the newest.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// What to write of an Event that is overdue at `now`.
+    pub fn overdue(&mut self, now: Timestamp) -> Option<Write> {
+        let (_, object) = *self.due.first().filter(|(at, _)| *at <= now)?;
+        self.due.pop_first();
+        let collector = self.objects.get_mut(&object)?.collector.as_mut()?;
+        let message = collector.newest.take()?;
+        collector.known.written = now;
+        let namespace = collector.namespace.clone();
+        Some(collector.known.repeat(namespace, Some(message)))
     }
 
     /// The Event is gone, or was never written: the next time it is a new one.
     pub fn forget(&mut self, note: &Note) {
-        self.0.remove(&key(note));
+        let known = self.texts.remove(&fingerprint(note, &note.message));
+        if let Some(object) = self.objects.get_mut(&fingerprint(note, "")) {
+            match known {
+                Some(_) => object.budget.give_back(),
+                None => object.collector = None,
+            }
+        }
+    }
+
+    fn collect(&mut self, fingerprint: Fingerprint, note: &Note, now: Timestamp) -> Write {
+        let Some(object) = self.objects.get_mut(&fingerprint) else {
+            return Write::Nothing;
+        };
+        let message = cut(&format!("{COMBINED}{}", note.message), SAID);
+        let Some(collector) = object.collector.as_mut().filter(|one| one.known.is_fresh(now)) else {
+            let event = Event {
+                message: Some(message),
+                ..event(note, now)
+            };
+            object.collector = Some(Collector {
+                namespace: namespace(note),
+                known: Known::of(&event, now),
+                newest: None,
+            });
+            return Write::Create(Box::new(event));
+        };
+        collector.known.count = collector.known.count.saturating_add(1);
+        collector.known.last = now;
+        if collector.newest.replace(message).is_none() {
+            let due = collector.known.written.checked_add(PAUSE).unwrap_or(now);
+            self.due.insert((due.max(now), fingerprint));
+        }
+        Write::Nothing
     }
 
     fn make_room(&mut self, now: Timestamp) {
-        if self.0.len() < REMEMBERED {
-            return;
+        if self.texts.len() >= REMEMBERED {
+            self.texts.retain(|_, known| known.is_fresh(now));
         }
-        self.0.retain(|_, known| now.duration_since(known.last) < WINDOW);
-        if self.0.len() >= REMEMBERED {
-            self.0.clear(); // rather a few Events too many than memory without bound
+        if self.objects.len() >= REMEMBERED {
+            self.objects.retain(|_, object| {
+                let collects = object.collector.as_ref().is_some_and(|one| one.known.is_fresh(now));
+                collects || !object.budget.is_whole(now)
+            });
+        }
+        // Rather a few Events too many than memory without bound.
+        if self.texts.len() >= REMEMBERED {
+            self.texts.clear();
+        }
+        if self.objects.len() >= REMEMBERED {
+            self.objects.clear();
+            self.due.clear();
         }
     }
 }
 
-fn key(note: &Note) -> Key {
-    let object = &note.object;
-    Key {
-        namespace: object.namespace.clone().unwrap_or_else(|| "default".to_owned()),
-        name: object.name.clone().unwrap_or_default(),
-        uid: object.uid.clone().unwrap_or_default(),
-        warning: note.severity != Severity::Normal,
-        message: note.message.clone(),
+impl Known {
+    fn of(event: &Event, now: Timestamp) -> Self {
+        Self {
+            event: event.metadata.name.clone().unwrap_or_default(),
+            count: 1,
+            last: now,
+            written: now,
+        }
     }
+
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        now.duration_since(self.last) < WINDOW
+    }
+
+    // Counts it once more; whether that is to be written.
+    fn again(&mut self, now: Timestamp) -> bool {
+        self.count = self.count.saturating_add(1);
+        self.last = now;
+        let writes = self.count <= ONE_BY_ONE || now.duration_since(self.written) >= PAUSE;
+        if writes {
+            self.written = now;
+        }
+        writes
+    }
+
+    fn repeat(&self, namespace: String, message: Option<String>) -> Write {
+        Write::Repeat {
+            namespace,
+            name: self.event.clone(),
+            count: self.count,
+            last: self.last,
+            message,
+        }
+    }
+}
+
+fn namespace(note: &Note) -> String {
+    let own = note.object.namespace.clone();
+    own.unwrap_or_else(|| "default".to_owned())
+}
+
+fn fingerprint(note: &Note, message: &str) -> Fingerprint {
+    let object = &note.object;
+    let warning = if note.severity == Severity::Normal { "0" } else { "1" };
+    let mut hash = Sha256::new();
+    for part in [&object.namespace, &object.name, &object.uid] {
+        hash.update(part.as_deref().unwrap_or_default());
+        hash.update([0]);
+    }
+    hash.update(warning);
+    hash.update(message);
+    let mut first = Fingerprint::default();
+    for (to, from) in first.iter_mut().zip(hash.finalize()) {
+        *to = from;
+    }
+    first
 }
 
 fn event(note: &Note, now: Timestamp) -> Event {
-    let key = key(note);
     // client-go's names: the object and the time in nanoseconds.
-    let name = format!("{}.{:x}", key.name, now.as_nanosecond());
+    let object = cut(note.object.name.as_deref().unwrap_or_default(), NAMED);
+    let name = format!("{}.{:x}", object.trim_end_matches(['.', '-']), now.as_nanosecond());
     Event {
         metadata: ObjectMeta {
             name: Some(name),
-            namespace: Some(key.namespace),
+            namespace: Some(namespace(note)),
             ..ObjectMeta::default()
         },
         involved_object: note.object.clone(),
@@ -134,65 +265,4 @@ fn event(note: &Note, now: Timestamp) -> Event {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use k8s_openapi::api::core::v1::ObjectReference;
-
-    fn note(message: &str) -> Note {
-        let object = ObjectReference {
-            kind: Some("Canary".into()),
-            name: Some("app".into()),
-            namespace: Some("test".into()),
-            uid: Some("u".into()),
-            ..ObjectReference::default()
-        };
-        Note {
-            object,
-            severity: Severity::Warning,
-            message: message.into(),
-        }
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_000_000 + seconds).unwrap()
-    }
-
-    #[test]
-    fn an_event_looks_like_flaggers() {
-        let Write::Create(event) = Aggregate::default().next(&note("halt"), at(0)) else {
-            panic!()
-        };
-        insta::assert_json_snapshot!("event", event);
-    }
-
-    #[test]
-    fn repeating_a_text_raises_the_count_while_it_is_fresh() {
-        let mut aggregate = Aggregate::default();
-        assert!(matches!(aggregate.next(&note("halt"), at(0)), Write::Create(_)));
-        assert!(matches!(aggregate.next(&note("other"), at(1)), Write::Create(_)));
-        let repeated = aggregate.next(&note("halt"), at(599));
-        assert!(matches!(repeated, Write::Repeat { count: 2, .. }), "{repeated:?}");
-        assert!(matches!(
-            aggregate.next(&note("halt"), at(1198)),
-            Write::Repeat { count: 3, .. }
-        ));
-        assert!(matches!(aggregate.next(&note("halt"), at(1798)), Write::Create(_)));
-    }
-
-    #[test]
-    fn a_forgotten_event_is_made_anew() {
-        let mut aggregate = Aggregate::default();
-        aggregate.next(&note("halt"), at(0));
-        aggregate.forget(&note("halt"));
-        assert!(matches!(aggregate.next(&note("halt"), at(1)), Write::Create(_)));
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let mut aggregate = Aggregate::default();
-        for n in 0..3 * REMEMBERED {
-            aggregate.next(&note(&n.to_string()), at(0));
-        }
-        assert!(aggregate.0.len() <= REMEMBERED);
-    }
-}
+mod tests;

@@ -46,9 +46,11 @@ impl Writer {
                     None => return,
                 },
                 () = shutdown.requested() => break,
+                () = due(self.aggregate.next_due()) => self.catch_up().await,
             }
         }
         let rest = async {
+            self.catch_up().await;
             while let Ok(note) = self.queue.try_recv() {
                 self.write(&note).await;
             }
@@ -75,13 +77,37 @@ impl Writer {
         }
     }
 
+    // What the Events of those that say too much show is brought up to date. What cannot be written is the next one's.
+    async fn catch_up(&mut self) {
+        while let Some(write) = self.aggregate.overdue(Timestamp::now()) {
+            if let Err(error) = self.within_time(&write).await {
+                tracing::debug!("event not brought up to date: {error}");
+                self.metrics.event_dropped();
+            }
+        }
+    }
+
     async fn attempt(&mut self, note: &Note) -> Result<(), kube::Error> {
         let write = self.aggregate.next(note, Timestamp::now());
-        let request = send(&self.client, &write);
+        self.within_time(&write).await
+    }
+
+    async fn within_time(&self, write: &Write) -> Result<(), kube::Error> {
+        let request = send(&self.client, write);
         match tokio::time::timeout(TIMEOUT, request).await {
             Ok(result) => result,
             Err(_) => Err(kube::Error::Service("no answer in time".into())),
         }
+    }
+}
+
+async fn due(at: Option<Timestamp>) {
+    match at {
+        Some(at) => {
+            let wait = at.duration_since(Timestamp::now());
+            tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -101,14 +127,19 @@ async fn send(client: &Client, write: &Write) -> Result<(), kube::Error> {
             name,
             count,
             last,
+            message,
         } => {
             let api: Api<Event> = Api::namespaced(client.clone(), namespace);
             let last = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(*last);
-            let patch = serde_json::json!({ "count": count, "lastTimestamp": last });
+            let mut patch = serde_json::json!({ "count": count, "lastTimestamp": last });
+            if let Some(message) = message {
+                json_patch::merge(&mut patch, &serde_json::json!({ "message": message }));
+            }
             api.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch))
                 .await
                 .map(drop)
         }
+        Write::Nothing => Ok(()),
     }
 }
 

@@ -67,6 +67,7 @@ pub struct Families {
     pub bypassed: Family<Namespace, Counter>,
     pub events_dropped: Counter,
     pub alerts_dropped: Counter,
+    pub panics: Counter,
     pub leader: Gauge,
 }
 
@@ -133,6 +134,12 @@ impl Families {
                 r,
                 "coalmine_alerts_dropped",
                 "Alerts that an alert provider did not take",
+                Counter::default(),
+            ),
+            panics: add(
+                r,
+                "coalmine_panics",
+                "Tasks that ended in an internal error and were tried again",
                 Counter::default(),
             ),
             leader: add(r, "coalmine_leader", "Whether this process leads", Gauge::default()),

@@ -107,3 +107,11 @@ pub fn template_render_error(template: &str, namespace: &str, error: &str) -> St
 pub fn client_error(url: &str, error: &str) -> String {
     format!("Error building Prometheus client for URL {url} {error}")
 }
+
+/// Ours: a metric that this version cannot ask for. The release waits and is not judged.
+pub fn template_unsupported(metric: &str, template: &str, namespace: &str, kind: &str) -> String {
+    format!(
+        "Halt advancement metric {metric} waits: MetricTemplate {template}.{namespace} is of type {kind}, which is not \
+         supported yet; nothing is judged until the Canary or the template changes"
+    )
+}

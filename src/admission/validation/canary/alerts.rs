@@ -1,6 +1,6 @@
 //! Row 92: `spec.analysis.alerts`.
 
-use super::Rules;
+use super::{Rules, template_ref};
 use crate::admission::validation::report::Report;
 
 pub(super) fn check(report: &mut Report, rules: &Rules) {
@@ -11,10 +11,16 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
             report.required(format!("{field}.name"), "name of an AlertProvider");
             continue;
         }
-        let Some(own) = rules.namespace else { continue };
+        let Some(own) = rules.namespace else {
+            template_ref::of_policy(report, &field, &alert.provider_ref, rules.world);
+            continue;
+        };
         let namespace = alert.provider_ref.namespace_or(own);
-        if namespace != own && rules.world.no_cross_namespace_refs {
-            let why = format!("can't access alert provider {name}.{namespace}, cross-namespace references are blocked");
+        if let Err(why) = alert
+            .provider_ref
+            .namespace_within(own, rules.world.no_cross_namespace_refs)
+        {
+            let why = format!("can't access alert provider {name}.{namespace}, {why}");
             report.forbidden(format!("{field}.namespace"), why);
             continue;
         }

@@ -6,6 +6,7 @@ use crate::api::Number;
 use crate::api::canary::{Analysis, AnalysisKind};
 use crate::api::policy::GuardRails;
 use kube::ResourceExt;
+use std::collections::HashSet;
 
 pub(super) fn check(report: &mut Report, subject: &Subject) {
     let Some(policy) = &subject.world.policy else {
@@ -42,8 +43,14 @@ pub(in super::super) fn within(report: &mut Report, policy: &str, rails: &GuardR
         let why = format!("policy {policy:?} allows at most {most} failed checks, not {threshold}");
         report.forbidden("spec.analysis.threshold", why);
     }
+    let measured: HashSet<&str> = analysis
+        .metrics
+        .iter()
+        .flatten()
+        .map(|metric| metric.name.as_str())
+        .collect();
     for name in rails.required_metrics.iter().flatten() {
-        if !analysis.metrics.iter().flatten().any(|metric| metric.name == *name) {
+        if !measured.contains(name.as_str()) {
             report.required(
                 "spec.analysis.metrics",
                 format!("policy {policy:?} demands the metric {name:?}; add it"),
@@ -80,6 +87,10 @@ fn reach(analysis: &Analysis) -> (i32, i32) {
     }
     let steps = analysis.step_weights();
     let before = std::iter::once(0).chain(steps.iter().copied());
-    let rise = before.zip(&steps).map(|(from, to)| to - from).max().unwrap_or(0);
+    let rise = before
+        .zip(&steps)
+        .map(|(from, to)| to.saturating_sub(from))
+        .max()
+        .unwrap_or(0);
     (rise, steps.iter().copied().max().unwrap_or(0))
 }

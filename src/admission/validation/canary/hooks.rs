@@ -1,16 +1,19 @@
 //! Rows 93 to 98: `spec.analysis.webhooks`.
 
 use super::Rules;
+use crate::admission::validation::distinct::repeats;
 use crate::admission::validation::report::Report;
 use crate::admission::validation::{durations, urls};
 use crate::api::canary::{HookType, Webhook};
+use crate::api::limits::{HOOK_RETRIES, HOOK_TIMEOUT};
 use std::time::Duration;
 
 pub(super) fn check(report: &mut Report, rules: &Rules) {
     let hooks = rules.analysis.webhooks.as_deref().unwrap_or_default();
-    for (index, hook) in hooks.iter().enumerate() {
+    let repeated = repeats(hooks.iter().map(|hook| hook.name.as_str()));
+    for ((index, hook), repeated) in hooks.iter().enumerate().zip(repeated) {
         let field = format!("{}[{index}]", rules.field("webhooks"));
-        if hooks.iter().take(index).any(|earlier| earlier.name == hook.name) {
+        if repeated {
             report.duplicate(
                 format!("{field}.name"),
                 &hook.name,
@@ -49,21 +52,25 @@ fn address(report: &mut Report, rules: &Rules, field: &str, hook: &Webhook) {
 fn patience(report: &mut Report, field: &str, hook: &Webhook) {
     let timeout = format!("{field}.timeout");
     let why = "not a duration; write one such as 30s";
-    if durations::read(report, &timeout, hook.timeout.as_deref(), why).is_some_and(|d| d.as_nanos() == 0) {
-        report.invalid(
-            timeout,
-            hook.timeout.as_deref(),
-            "no hook answers in no time; write one such as 30s",
-        );
+    match durations::read(report, &timeout, hook.timeout.as_deref(), why) {
+        Some(given) if given.as_nanos() == 0 => {
+            let why = "no hook answers in no time; write one such as 30s";
+            report.invalid(timeout, hook.timeout.as_deref(), why);
+        }
+        Some(given) if given.to_std() > HOOK_TIMEOUT => {
+            let most = crate::api::GoDuration::from(HOOK_TIMEOUT);
+            report.warn(
+                timeout,
+                format!("an answer is awaited for at most {most}; use a confirm- hook to wait longer"),
+            );
+        }
+        _ => {}
     }
     let Some(retries) = hook.retries else { return };
     let field = format!("{field}.retries");
     if retries.whole().is_none_or(|retries| retries < 0) {
         report.invalid(field, retries, "must be a whole number, 0 or more");
-    } else if retries.int() > 10 {
-        report.warn(
-            field,
-            format!("{retries} retries with back-off may outlast the interval"),
-        );
+    } else if retries.value() > f64::from(HOOK_RETRIES) {
+        report.warn(field, format!("at most {HOOK_RETRIES} retries are made, with back-off"));
     }
 }

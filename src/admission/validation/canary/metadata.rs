@@ -29,7 +29,9 @@ pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryServ
             let why = "no label value; use at most 63 letters, digits, \"-\", \"_\", \".\"";
             report.invalid(format!("{field}.labels[{key}]"), value, why);
         }
-        if let Some(key) = selector.filter(|key| metadata.labels.iter().flatten().any(|(k, _)| k == key)) {
+        if let Some(key) =
+            selector.filter(|key| metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(*key)))
+        {
             report.warn(
                 format!("{field}.labels"),
                 format!("{key:?} is set by the controller; yours is overwritten"),
@@ -75,7 +77,7 @@ fn unmanaged(report: &mut Report, field: &str, service: &CanaryService, metadata
         for key in list
             .iter()
             .flatten()
-            .filter(|key| map.iter().flatten().any(|(k, _)| k == *key))
+            .filter(|key| map.as_ref().is_some_and(|map| map.contains_key(*key)))
         {
             report.warn(
                 format!("{field}.{kind}"),

@@ -1,11 +1,13 @@
 //! Rows 80 to 88: `spec.analysis.metrics`.
 
 use super::{Rules, template_ref};
+use crate::admission::validation::distinct::repeats;
 use crate::admission::validation::durations;
 use crate::admission::validation::queries;
 use crate::admission::validation::report::Report;
+use crate::admission::validation::templates;
 use crate::api::Number;
-use crate::api::canary::{HookType, Metric};
+use crate::api::canary::{HookType, Metric, Webhook};
 use crate::plan::requests::{about_requests, query_about_requests};
 
 /// Widest window, in analysis intervals: a canary without values is waited for as long.
@@ -13,9 +15,11 @@ const WIDEST_WINDOW: u32 = 5;
 
 pub(super) fn check(report: &mut Report, rules: &Rules) {
     let metrics = rules.analysis.metrics.as_deref().unwrap_or_default();
-    for (index, metric) in metrics.iter().enumerate() {
+    let repeated = repeats(metrics.iter().map(|metric| metric.name.as_str()));
+    let loaded = loaded(rules);
+    for ((index, metric), repeated) in metrics.iter().enumerate().zip(repeated) {
         let field = format!("{}[{index}]", rules.field("metrics"));
-        if metrics.iter().take(index).any(|earlier| earlier.name == metric.name) {
+        if repeated {
             report.duplicate(
                 format!("{field}.name"),
                 &metric.name,
@@ -23,12 +27,13 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
             );
         }
         source(report, &field, metric);
+        inline(report, &field, metric);
         bounds(report, &field, metric);
         builtin(report, &field, metric);
         window(report, rules, &field, metric);
         template_ref::check(report, rules, &field, metric);
         let template = template_ref::query(rules, metric);
-        reached(report, rules, &field, metric, template);
+        reached(report, rules, &field, metric, template, loaded);
         let own = metric.query.as_deref().map(|query| ("query", query));
         for (from, query) in own.into_iter().chain(template.map(|query| ("templateRef", query))) {
             for problem in queries::problems(query, rules.analysis.interval()) {
@@ -38,15 +43,17 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
     }
 }
 
+/// Whether a hook may send the canary requests.
+fn loaded(rules: &Rules) -> bool {
+    let mut hooks = rules.analysis.webhooks.iter().flatten().map(Webhook::hook_type);
+    hooks.any(|kind| matches!(kind, HookType::Rollout | HookType::PreRollout))
+}
+
 /// A metric about requests where none come.
-fn reached(report: &mut Report, rules: &Rules, field: &str, metric: &Metric, template: Option<&str>) {
+fn reached(report: &mut Report, rules: &Rules, field: &str, metric: &Metric, template: Option<&str>, loaded: bool) {
     if !about_requests(metric) && !template.is_some_and(query_about_requests) {
         return;
     }
-    let hooks = rules.analysis.webhooks.iter().flatten();
-    let loaded = hooks
-        .map(|hook| hook.hook_type())
-        .any(|kind| matches!(kind, HookType::Rollout | HookType::PreRollout));
     if !rules.served {
         report.warn(
             field,
@@ -79,6 +86,15 @@ fn source(report: &mut Report, field: &str, metric: &Metric) {
             report.required(format!("{field}.templateRef"), why);
         }
         _ => {}
+    }
+}
+
+/// The metric's own query is a template like that of a MetricTemplate.
+fn inline(report: &mut Report, field: &str, metric: &Metric) {
+    let Some(query) = metric.query.as_deref() else { return };
+    match templates::inspect(query, &templates::QUERY) {
+        Err(problem) => report.invalid(format!("{field}.query"), query, problem),
+        Ok(named) => template_ref::missing(report, field, metric, &named),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rows 34 to 42 and 51: timeouts, gateways, hosts.
 
 use super::Subject;
+use crate::admission::validation::distinct::repeats;
 use crate::admission::validation::durations;
 use crate::admission::validation::names::is_host;
 use crate::admission::validation::providers::is_gateway_api;
@@ -68,10 +69,11 @@ fn gateway_refs(report: &mut Report, subject: &Subject, service: &CanaryService)
 
 /// Names and duplicates of a list of Gateways, here and in a policy.
 pub(in super::super) fn listed(report: &mut Report, field: &str, refs: &[GatewayRef]) {
-    for (index, gateway) in refs.iter().enumerate() {
+    let key = |gateway: &'_ GatewayRef| serde_json::to_string(gateway).unwrap_or_default();
+    for ((index, gateway), repeated) in refs.iter().enumerate().zip(repeats(refs.iter().map(key))) {
         if gateway.name.is_empty() {
             report.required(format!("{field}[{index}].name"), "name of a Gateway");
-        } else if refs.iter().take(index).any(|earlier| earlier == gateway) {
+        } else if repeated {
             report.duplicate(
                 format!("{field}[{index}]"),
                 &gateway.name,

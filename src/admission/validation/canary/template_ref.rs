@@ -3,8 +3,10 @@
 use super::Rules;
 use crate::admission::validation::report::Report;
 use crate::admission::validation::templates;
+use crate::admission::validation::world::World;
 use crate::api::MetricTemplate;
-use crate::api::canary::Metric;
+use crate::api::canary::{Metric, NamespacedRef};
+use crate::metrics::template::Parsed;
 
 /// Providers whose request needs a window.
 const NEED_WINDOW: [&str; 5] = ["datadog", "newrelic", "cloudwatch", "dynatrace", "splunk"];
@@ -19,27 +21,23 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
         .filter(|(_, value)| value.contains(BREAKING))
     {
         let field = format!("{field}.templateVariables[{key}]");
-        let text = "quotes, braces, backslashes go unescaped into the query";
-        if rules.world.strict_variables {
-            report.forbidden(field, format!("{text}; remove them"));
-        } else {
-            report.warn(field, text);
-        }
+        report.warn(field, "quotes, braces, backslashes go unescaped into the query");
     }
-    let (Some(reference), Some(own)) = (&metric.template_ref, rules.namespace) else {
-        return;
+    let Some(reference) = &metric.template_ref else { return };
+    let Some(own) = rules.namespace else {
+        return of_policy(report, &format!("{field}.templateRef"), reference, rules.world);
     };
-    let namespace = reference.namespace_or(own);
     if reference.name.is_empty() {
         return report.required(format!("{field}.templateRef.name"), "name of a MetricTemplate");
     }
-    if namespace != own && rules.world.no_cross_namespace_refs {
-        let why = format!(
-            "can't access metric template {}.{namespace}, cross-namespace references are blocked",
-            reference.name
-        );
-        return report.forbidden(format!("{field}.templateRef.namespace"), why);
-    }
+    let namespace = match reference.namespace_within(own, rules.world.no_cross_namespace_refs) {
+        Ok(namespace) => namespace,
+        Err(why) => {
+            let (name, namespace) = (&reference.name, reference.namespace_or(own));
+            let why = format!("can't access metric template {name}.{namespace}, {why}");
+            return report.forbidden(format!("{field}.templateRef.namespace"), why);
+        }
+    };
     match rules.world.metric_template(namespace, &reference.name) {
         Some(template) => known(report, field, metric, template),
         None if rules.world.metric_templates.is_some() => {
@@ -50,6 +48,15 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
             report.warn(format!("{field}.templateRef"), text);
         }
         None => {}
+    }
+}
+
+/// What a policy names is looked for in the namespace of each Canary: with another one named, all their checks would fail.
+pub(super) fn of_policy(report: &mut Report, field: &str, reference: &NamespacedRef, world: &World) {
+    let named = reference.namespace.as_deref().is_some_and(|named| !named.is_empty());
+    if named && world.no_cross_namespace_refs {
+        let why = "cross-namespace references are blocked; leave it out, each Canary's own namespace is meant then";
+        report.forbidden(format!("{field}.namespace"), why);
     }
 }
 
@@ -70,9 +77,13 @@ fn known(report: &mut Report, field: &str, metric: &Metric, template: &MetricTem
             format!("left out, but {provider} needs a window, e.g. 1m"),
         );
     }
-    let Ok(named) = templates::inspect(&template.spec.query, &templates::QUERY) else {
-        return;
-    };
+    if let Ok(named) = templates::inspect(&template.spec.query, &templates::QUERY) {
+        missing(report, field, metric, &named);
+    }
+}
+
+/// Variables that a query takes and nobody gives.
+pub(super) fn missing(report: &mut Report, field: &str, metric: &Metric, named: &Parsed) {
     let given = metric.template_variables.as_ref();
     for key in named
         .variables

@@ -75,6 +75,7 @@ fn steps(report: &mut Report, rules: &Rules) {
     if steps.is_empty() {
         return report.required(field, "whole percentages between 1 and 100, e.g. [10,40,60]");
     }
+    let advice = increasing(steps);
     for (index, step) in steps.iter().enumerate() {
         let at = format!("{field}[{index}]");
         let before = index.checked_sub(1).and_then(|before| steps.get(before));
@@ -82,9 +83,8 @@ fn steps(report: &mut Report, rules: &Rules) {
             report.invalid(at, step, "must be a whole percentage between 1 and 100");
         } else if let Some(before) = before.filter(|before| *before >= step) {
             let why = format!(
-                "not above stepWeights[{}] ({before}), so the rollout would never finish; use increasing weights such as {}",
+                "not above stepWeights[{}] ({before}), so the rollout would never finish; use increasing weights such as {advice}",
                 index - 1,
-                increasing(steps)
             );
             report.invalid(at, step, why);
         }

@@ -1,9 +1,8 @@
-//! Rows M6 to M8: credentials of a provider.
+//! Rows M6 and M8: credentials of a provider.
 
 use crate::admission::validation::report::Report;
-use crate::admission::validation::world::{Lookup, SecretFacts};
+use crate::admission::validation::world::SecretFacts;
 use crate::api::metric_template::MetricProvider;
-use std::collections::BTreeSet;
 
 const FIELD: &str = "spec.provider.secretRef";
 
@@ -46,14 +45,5 @@ pub(super) fn check(report: &mut Report, provider: &MetricProvider, secret: &Sec
     };
     if let Some(user) = &secret.denied_to {
         report.forbidden(FIELD, format!("user {user:?} cannot get secrets/{}", reference.name));
-        return;
-    }
-    let has = |keys: &BTreeSet<String>| sets.iter().any(|set| set.iter().all(|key| keys.contains(*key)));
-    match &secret.keys {
-        Lookup::Absent => report.warn(FIELD, format!("Secret {:?} not found yet", reference.name)),
-        Lookup::Found(keys) if !sets.is_empty() && !has(keys) => {
-            report.warn(FIELD, format!("Secret {:?} needs {}", reference.name, list()));
-        }
-        _ => {}
     }
 }

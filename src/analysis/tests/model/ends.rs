@@ -8,6 +8,10 @@ impl Model {
         self.crash = None;
         let mut quiet = 0;
         for _ in 0..2_000 {
+            // Somebody wakes the app, or what came while it sleeps would wait.
+            if self.state.stage == Stage::Waiting {
+                self.wanted = self.wanted.max(1);
+            }
             let before = (
                 self.state.clone(),
                 self.traffic,
@@ -49,6 +53,7 @@ impl Model {
                 let Some(target) = &self.target else { return };
                 assert!(target.replicas >= self.wanted.min(1), "{target:?} {:?}", self.state);
                 assert_eq!((self.apex, &self.primary), (ApexSide::Target, &None));
+                assert_eq!(self.follower, ApexSide::Target);
                 return;
             }
             if before == (self.state.clone(), self.target.clone()) {
@@ -68,6 +73,7 @@ impl Model {
             self.state
         );
         assert_eq!((self.traffic, self.apex), (Traffic::PRIMARY, ApexSide::Primary));
+        assert_eq!(self.follower, ApexSide::Primary);
         assert!(!self.edited, "primary runs what somebody else made of it");
         assert_eq!(self.state.cookies.canary, None, "nobody is kept on a side after a run");
         assert_eq!(primary.replicas, self.effective());

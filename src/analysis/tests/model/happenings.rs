@@ -25,6 +25,10 @@ pub(in crate::analysis::tests) enum Happening {
     LoseSome(bool, u8),
     /// Somebody edits primary's template past the door: its pods are whatever they are then.
     EditPrimary,
+    /// The API server lets primary be made, or does not; the same of its pods.
+    Refuse(bool, bool),
+    /// Somebody deletes primary while it serves alone.
+    DeletePrimary,
     /// There is room for this many pods in all; what runs stays.
     Room(u32),
     /// The namespace is opted in, or not: whether changes pass the door.
@@ -116,6 +120,9 @@ impl Model {
                 self.edited = self.primary.is_some();
                 return;
             }
+            Happening::Refuse(primary, pods) => (self.refuses, self.no_pods) = (*primary, *pods),
+            Happening::DeletePrimary if self.state.stage == Stage::Rest => self.primary = None,
+            Happening::DeletePrimary => {}
             Happening::Room(n) => {
                 self.room = *n;
                 return;
@@ -155,6 +162,7 @@ impl Model {
             Happening::Suspend(on) => self.rules.suspended = *on,
             Happening::DryRun(on) => self.rules.dry_run = *on,
             Happening::ClockBack(n) => {
+                self.outruns = None;
                 self.now -= seconds(u64::from(*n));
                 self.last_traffic = self.last_traffic.map(|at| at - seconds(u64::from(*n)));
             }

@@ -82,6 +82,35 @@ impl Model {
         );
     }
 
+    /// Nothing rests at zero, or is kept at an old revision, for a pair that cannot be built: ten seconds after nobody could
+    /// make primary or a pod of it, the target runs as it would without us.
+    pub(in crate::analysis::tests) fn the_hold_never_outruns_the_pair(&mut self, seen: &Observation) {
+        let nobody = seen.primary.as_ref().is_none_or(|primary| !primary.has_pods);
+        let excused = self.config_gone || self.rules.suspended || self.rules.dry_run || self.rules.leaving;
+        let held = |t: &&Workload| t.replicas == 0 && self.effective() > 0 || self.held;
+        let waits = nobody && self.state.stage == Stage::Building && !excused;
+        let Some(target) = self.target.as_ref().filter(held).filter(|_| waits) else {
+            self.outruns = None;
+            return;
+        };
+        let since = *self.outruns.get_or_insert(self.now);
+        assert!(
+            self.now < since + seconds(10),
+            "held for a pair that cannot be built: {target:?} {:?}",
+            self.state
+        );
+    }
+
+    /// Users of any Service are sent to primary while a canary is tried: only a route shows it to anybody.
+    pub(in crate::analysis::tests) fn whatever_points_at_the_pods_follows(&self) {
+        let tried = matches!(self.state.stage, Stage::Settling | Stage::Analysing | Stage::Faltering);
+        assert!(
+            self.foreign || !tried || self.follower == ApexSide::Primary,
+            "a Service sends everybody to a canary: {:?}",
+            self.state
+        );
+    }
+
     // What somebody else did is over when the pair rests as it should.
     pub(in crate::analysis::tests) fn forgive(&mut self) {
         let rests = self.state.stage == Stage::Rest && self.traffic == Traffic::PRIMARY;
@@ -90,7 +119,7 @@ impl Model {
             .as_ref()
             .is_none_or(|t| t.replicas == 0 && self.admitted == self.door);
         let quiet = self.last_traffic.is_none_or(|at| self.now >= at + seconds(2));
-        if rests && still && quiet && self.apex == ApexSide::Primary {
+        if rests && still && quiet && [self.apex, self.follower] == [ApexSide::Primary; 2] {
             self.foreign = false;
         }
     }

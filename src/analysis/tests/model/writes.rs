@@ -61,6 +61,9 @@ impl Model {
         if world.dismantle != Dismantle::No && spend() {
             self.split = false;
             self.apex = ApexSide::Target;
+        }
+        if world.dismantle != Dismantle::No && spend() {
+            self.follower = ApexSide::Target;
             self.traffic = Traffic::CANARY;
         }
         if world.dismantle == Dismantle::Everything && spend() {
@@ -78,6 +81,11 @@ impl Model {
             };
             self.the_share_is_carried(from, to);
             self.apex = apex;
+        }
+        if let Some(apex) = world.apex.filter(|a| *a != self.follower)
+            && spend()
+        {
+            self.follower = apex;
         }
         if let Some(traffic) = world.traffic.filter(|t| moves && *t != self.traffic)
             && spend()
@@ -109,6 +117,9 @@ impl Model {
                     self_config.unwrap_or(0)
                 };
                 let replicas = wanted.or(primary.as_ref().map(|p| p.replicas)).unwrap_or(1);
+                if self.refuses && primary.is_none() {
+                    return;
+                }
                 if primary
                     .as_ref()
                     .is_none_or(|p| p.template != template || p.read != read || p.replicas != replicas || self.edited)
@@ -117,7 +128,8 @@ impl Model {
                     let other = |p: &&Workload| p.template != template || p.read != read;
                     if let Some(p) = primary.as_ref().filter(other).filter(|p| p.ready > 0) {
                         let routed = self.split && self.traffic != Traffic::CANARY;
-                        let idle = !routed && self.apex == ApexSide::Target;
+                        let services = [self.apex, self.follower];
+                        let idle = !routed && services == [ApexSide::Target; 2];
                         let cold = self.label == Some(TargetState::Cold) || self.label == Some(TargetState::Hot);
                         let alone = self.target.as_ref().is_none_or(|t| t.ready == 0);
                         assert!(
@@ -151,7 +163,7 @@ impl Model {
             }
             // Somebody deleted it: it is made again from what was promoted, and reads the copies that are still there.
             (Some(PrimaryTemplate::Keep), primary @ None) => {
-                let Some(promoted) = self.state.last_promoted.clone() else {
+                let Some(promoted) = self.state.last_promoted.clone().filter(|_| !self.refuses) else {
                     return;
                 };
                 let all = (1u8..=3).flat_map(|template| (0u8..=3).map(move |read| (template, read)));

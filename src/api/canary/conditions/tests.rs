@@ -7,6 +7,7 @@ fn at(second: i64) -> Timestamp {
 
 fn standing(phase: Phase) -> Standing<'static> {
     Standing {
+        stuck: false,
         kind: "Deployment",
         phase,
         ahead: false,

@@ -198,3 +198,21 @@ fn kedas_hold_on_the_target_comes_first_and_ends_with_the_pair() {
     // A pause of the user's own is the user's.
     assert_eq!(writes(&blueprint, &with(Some("3")), &out).0, []);
 }
+
+#[test]
+fn beside_an_autoscaler_that_somebody_pointed_at_primary_there_is_no_twin() {
+    let blueprint = named(ScalerKind::Hpa);
+    let mut own = hpa();
+    own["metadata"]["name"] = json!("web-primary");
+    own["spec"]["scaleTargetRef"]["name"] = json!("web-primary");
+    let mut before = made(&blueprint, &live(Some(hpa())), 0);
+    before["metadata"]["uid"] = json!("h-1");
+    let both = Live {
+        twins: vec![before],
+        primary_scaler: Some(own),
+        ..live(Some(hpa()))
+    };
+    let (writes, conflicts) = writes(&blueprint, &both, &with_twin(0));
+    assert!(matches!(writes.as_slice(), [Write::Delete { .. }]), "{writes:?}");
+    assert_eq!(conflicts, []);
+}

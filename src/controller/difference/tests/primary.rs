@@ -42,6 +42,7 @@ fn observed(live: &Live, edited: bool) -> Observation {
             fixed: false,
             revision: plan::primary_revision(primary).map(str::to_owned),
             edited,
+            has_pods: true,
             rollout: Rollout::Ready,
             endpoints: Some(2),
         }),

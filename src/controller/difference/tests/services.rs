@@ -1,6 +1,7 @@
 //! The Services of a pair keep to the pods that are really there.
 
 use super::*;
+use crate::plan::Blueprint;
 use crate::plan::ports::{Around, Wanted};
 
 const OWNER: &str = "Canary";
@@ -10,6 +11,17 @@ fn workload(name: &str, labels: &Value) -> Value {
         "metadata": {"name": name, "namespace": "shop", "uid": name, "ownerReferences": [{"kind": OWNER, "name": "web", "uid": "u-1"}]},
         "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}},
     })
+}
+
+// What a patch makes of an object; nobody owns the apex we made, so an apply would take nothing away from it.
+fn after(object: &Value, write: &Write) -> Value {
+    let Write::Patch { operations, .. } = write else {
+        panic!("{write:?}")
+    };
+    let mut object = object.clone();
+    let patch: json_patch::Patch = serde_json::from_value(operations.clone()).unwrap();
+    json_patch::patch(&mut object, &patch).unwrap();
+    object
 }
 
 fn made(role: ServiceRole, pair: &Selector, side: ApexSide) -> Value {
@@ -88,8 +100,10 @@ fn a_target_made_again_with_another_selector_takes_nothing_from_primary() {
     ] {
         let live = at_rest(Some(workload("web", &labels)));
         for write in writes(&resting(), &live) {
-            let Write::Apply { object, .. } = write else {
-                panic!("{write:?}")
+            let object = match write {
+                Write::Apply { object, .. } => object,
+                patch @ Write::Patch { .. } => after(live.apex.as_ref().unwrap(), &patch),
+                other => panic!("{other:?}"),
             };
             let selects = match object["metadata"]["name"].as_str() {
                 Some("web-canary") => labels.clone(),
@@ -127,23 +141,22 @@ fn an_apex_that_we_made_follows_its_canary() {
     });
     edited.apex.annotations.insert("team".into(), json!("blue"));
     let written = writes_by(&resting(), &live, &edited);
-    let apex = written.iter().find_map(|write| match write {
-        Write::Apply { object, .. } if object["metadata"]["name"] == "web" => Some(object.clone()),
-        _ => None,
-    });
-    let mut apex = apex.unwrap();
-    assert_eq!(apex["metadata"]["annotations"]["team"], "blue");
-    assert_eq!(apex["metadata"]["resourceVersion"], "3");
+    let apex = |written: &[Write], live: &Live| {
+        let write = written.iter().find(|write| write.subject().2 == "web").unwrap();
+        after(live.apex.as_ref().unwrap(), write)
+    };
+    let mut written = apex(&written, &live);
+    assert_eq!(written["metadata"]["annotations"]["team"], "blue");
     // Callers of the old port are served on, until nobody is served by primary.
-    let numbers: Vec<&Value> = apex["spec"]["ports"]
+    let numbers: Vec<&Value> = written["spec"]["ports"]
         .as_array()
         .unwrap()
         .iter()
         .map(|p| &p["port"])
         .collect();
     assert_eq!(numbers, [&json!(80), &json!(8080)]);
-    apex["metadata"]["resourceVersion"] = json!("4");
-    live.apex = Some(apex);
+    written["metadata"]["resourceVersion"] = json!("4");
+    live.apex = Some(written);
     let moved = World {
         apex: Some(ApexSide::Target),
         ..resting()
@@ -151,8 +164,7 @@ fn an_apex_that_we_made_follows_its_canary() {
     let again = writes_by(&resting(), &live, &edited);
     assert!(again.iter().all(|write| write.subject().2 != "web"), "{again:?}");
     let moved = writes_by(&moved, &live, &edited);
-    let apex = moved.iter().find(|write| write.subject().2 == "web");
-    assert!(matches!(apex, Some(Write::Apply { object, .. }) if object["spec"]["selector"] == json!({"app": "web"})));
+    assert_eq!(apex(&moved, &live)["spec"]["selector"], json!({"app": "web"}));
 }
 
 #[test]
@@ -189,14 +201,104 @@ fn a_users_apex_gets_the_new_port_in_the_write_that_moves_it() {
 }
 
 #[test]
+fn an_apex_that_points_at_nobodys_pods_is_never_touched_unless_it_is_chosen() {
+    let apex =
+        |selector: Value| json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": selector}});
+    let mut live = at_rest(Some(own()));
+    let selector = Selector::of(&own(), &Selector::default_keys()).unwrap();
+    let done = |live: &Live, chosen: bool| {
+        let blueprint = Blueprint {
+            apex_is_chosen: chosen,
+            ..blueprint()
+        };
+        let pair = Pair {
+            live,
+            selector: &selector,
+            blueprint: &blueprint,
+            seen: &seen(&target()),
+        };
+        difference(&resting(), pair)
+    };
+    let untouched = (vec![], vec![Conflict::Apex("web".into())]);
+    for (what, selects, chosen) in [
+        ("none", Value::Null, false),
+        ("none, chosen", Value::Null, true),
+        ("other pods", json!({"app": "proxy"}), false),
+    ] {
+        live.apex = Some(apex(selects));
+        assert_eq!(done(&live, chosen), untouched, "{what}");
+        // What is held of the target waits for nothing of that.
+        let held = World {
+            target_state: Some(crate::api::labels::TargetState::Hot),
+            target_replicas: Some(2),
+            ..World::untouched()
+        };
+        live.target.as_mut().unwrap()["spec"]["replicas"] = json!(0);
+        let mut observed = seen(&target());
+        observed.target.as_mut().unwrap().replicas = 0;
+        let blueprint = blueprint();
+        let pair = Pair {
+            live: &live,
+            selector: &selector,
+            blueprint: &blueprint,
+            seen: &observed,
+        };
+        let (writes, _) = difference(&held, pair);
+        let [Write::Merge { name, body, .. }] = writes.as_slice() else {
+            panic!("{writes:?}");
+        };
+        assert_eq!((name.as_str(), &body["spec"]["replicas"]), ("web", &json!(2)));
+        live.target.as_mut().unwrap()["spec"]["replicas"] = json!(2);
+    }
+    live.apex = Some(apex(json!({"app": "old"})));
+    assert_eq!(done(&live, true).1, []);
+}
+
+#[test]
+fn what_another_canary_has_is_never_written() {
+    let theirs = json!([{"kind": OWNER, "name": "other", "uid": "u-2"}]);
+    for (what, rivals, contested) in [
+        ("it lives", vec!["u-2".to_owned()], true),
+        ("it is gone", vec![], false),
+    ] {
+        let mut live = at_rest(Some(own()));
+        live.rivals = rivals;
+        live.apex =
+            Some(json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {"app": "web"}}}));
+        let half = live.primary_service.as_mut().unwrap();
+        half["metadata"]["ownerReferences"] = theirs.clone();
+        half["spec"]["selector"] = json!({"app": "other-primary"});
+        let selector = Selector::of(&own(), &Selector::default_keys()).unwrap();
+        let pair = Pair {
+            live: &live,
+            selector: &selector,
+            blueprint: &blueprint(),
+            seen: &seen(&target()),
+        };
+        let (writes, conflicts) = difference(&resting(), pair);
+        assert_eq!(
+            conflicts == [Conflict::Name("Service", "web-primary".into())],
+            contested,
+            "{what}"
+        );
+        assert_eq!(writes.is_empty(), contested, "{what}");
+        // On the way out it stays theirs.
+        let leaving = World {
+            dismantle: Dismantle::Everything,
+            ..World::untouched()
+        };
+        let (writes, _) = difference(&leaving, pair);
+        let touched = writes
+            .iter()
+            .map(Write::subject)
+            .any(|(kind, _, name)| kind == Kind::Service && name == "web-primary");
+        assert_eq!(touched, !contested, "{what}");
+    }
+}
+
+#[test]
 fn a_selector_that_was_absent_is_given_back_as_absent() {
     let mut live = at_rest(Some(own()));
-    live.apex = Some(json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"ports": [{"port": 80}]}}));
-    let taken = patched(&writes(&resting(), &live));
-    assert!(taken.contains(&(
-        "add /metadata/annotations/coalmine.dev~1original-selector".to_owned(),
-        json!("null")
-    )));
     live.apex = Some(json!({
         "metadata": {"name": "web", "namespace": "shop", "annotations": {ORIGINAL_SELECTOR: "null"}},
         "spec": {"selector": {"app": "web-primary"}, "ports": [{"port": 80}]},
@@ -237,4 +339,48 @@ fn a_route_of_the_name_that_sends_elsewhere_is_somebodys() {
         writes.iter().all(|write| write.subject().0 != Kind::HttpRoute),
         "{writes:?}"
     );
+}
+
+#[test]
+fn what_only_a_policy_named_is_made_when_primary_can_answer() {
+    let mut by_policy = blueprint();
+    by_policy.port_is_ours = true;
+    by_policy.route = Some(Default::default());
+    let live = Live {
+        apex: None,
+        ..at_rest(Some(own()))
+    };
+    let selector = Selector::of_pair(live.target.as_ref(), live.primary.as_ref(), &Selector::default_keys()).unwrap();
+    let made = |blueprint: &Blueprint, rollout: Rollout, endpoints| {
+        let mut seen = seen(&own());
+        seen.primary = Some(Primary {
+            has_pods: true,
+            replicas: 2,
+            fixed: false,
+            revision: None,
+            edited: false,
+            rollout,
+            endpoints: Some(endpoints),
+        });
+        let pair = Pair {
+            live: &live,
+            selector: &selector,
+            blueprint,
+            seen: &seen,
+        };
+        let (writes, _) = difference(&resting(), pair);
+        let named = writes.iter().filter(|write| write.subject().2 == "web");
+        named.map(|write| write.subject().0).collect::<Vec<_>>()
+    };
+    let starts = || Rollout::Waiting("0 of 2".into());
+    assert_eq!(made(&by_policy, starts(), 0), []);
+    assert_eq!(
+        made(&by_policy, Rollout::Ready, 0),
+        [],
+        "its endpoints are not known yet"
+    );
+    assert_eq!(made(&by_policy, Rollout::Ready, 2), [Kind::Service, Kind::HttpRoute]);
+    // Whoever wrote a Canary has named them himself.
+    by_policy.port_is_ours = false;
+    assert_eq!(made(&by_policy, starts(), 0), [Kind::Service, Kind::HttpRoute]);
 }

@@ -32,7 +32,7 @@ fn client(codes: &'static [u16]) -> (Client, Arc<Mutex<Vec<String>>>) {
 }
 
 async fn written(codes: &'static [u16], messages: &[&str]) -> (Vec<String>, String) {
-    let metrics = Metrics::new("0", "", StatusEncoding::Coalmine);
+    let metrics = Metrics::new("0", "", StatusEncoding::default());
     let (recorder, queue) = Recorder::new(metrics.clone());
     let (client, asked) = client(codes);
     let mut canary = Canary::new("app", Default::default());
@@ -66,11 +66,33 @@ async fn a_refusal_is_final_and_counted() {
 
 #[tokio::test]
 async fn a_full_queue_drops_and_counts_instead_of_waiting() {
-    let metrics = Metrics::new("0", "", StatusEncoding::Coalmine);
+    let metrics = Metrics::new("0", "", StatusEncoding::default());
     let (recorder, _queue) = Recorder::new(metrics.clone());
     let canary = Canary::new("app", Default::default());
     for _ in 0..5000 {
         recorder.record(&canary, Severity::Normal, "a");
     }
     assert!(metrics.render().contains("coalmine_events_dropped_total 904\n"));
+}
+
+#[tokio::test]
+async fn whatever_is_recorded_is_short_and_on_one_line() {
+    let (recorder, mut queue) = Recorder::new(Metrics::new("0", "", StatusEncoding::Coalmine));
+    let canary = Canary::new("app", Default::default());
+    recorder.record(&canary, Severity::Warning, "x\n".repeat(1 << 19));
+    let message = queue.recv().await.unwrap().message;
+    assert!(message.len() <= 1024 && !message.contains('\n'), "{}", message.len());
+}
+
+#[tokio::test]
+async fn texts_without_end_are_few_writes_and_the_last_one_is_said() {
+    let texts: Vec<String> = (0..500).map(|n| n.to_string()).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let asked = written(&[], &texts).await.0;
+    let of = |method: &str| asked.iter().filter(|one| *one == method).count();
+    assert_eq!(
+        (of("POST"), of("PATCH")),
+        (65, 0),
+        "the newest text is due in some seconds"
+    );
 }

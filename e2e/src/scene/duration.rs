@@ -1,0 +1,66 @@
+//! How long each scene played, for the end of `make test`: a suite that grows slow says where.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::cluster::Places;
+
+/// How many of the slowest are told.
+const TOLD: usize = 15;
+
+fn file() -> Result<PathBuf> {
+    Ok(Places::find()?.run.join("scenes.log"))
+}
+
+/// Forgets what was played before.
+pub fn forget() -> Result<()> {
+    match std::fs::remove_file(file()?) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// A scene of that name ended. Each is one write to the end of a file, so that several at once do not mix.
+pub(super) fn note(scene: &str, took: Duration) -> Result<()> {
+    let mut file = std::fs::File::options().create(true).append(true).open(file()?)?;
+    file.write_all(format!("{:.1} {scene}\n", took.as_secs_f64()).as_bytes())?;
+    Ok(())
+}
+
+/// The slowest of those that were played, a line each, and the sum of all.
+pub fn slowest() -> Result<String> {
+    let path = file()?;
+    let noted = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Ok(table(&noted, &path))
+}
+
+fn table(noted: &str, path: &Path) -> String {
+    let mut played: Vec<(f64, &str)> = noted
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter_map(|(took, name)| Some((took.parse().ok()?, name)))
+        .collect();
+    played.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let sum: f64 = played.iter().map(|(took, _)| took).sum();
+    let slowest = played
+        .iter()
+        .take(TOLD)
+        .map(|(took, name)| format!("{took:>8.1} s  {name}\n"));
+    let slowest: String = slowest.collect();
+    format!("{slowest}{sum:>8.1} s  all {}, in {}\n", played.len(), path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_slowest_come_first_and_all_are_summed() {
+        let noted = "3.0 short\n70.5 long\n";
+        assert_eq!(
+            super::table(noted, "log".as_ref()),
+            "    70.5 s  long\n     3.0 s  short\n    73.5 s  all 2, in log\n"
+        );
+    }
+}

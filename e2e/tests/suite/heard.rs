@@ -1,0 +1,293 @@
+//! Only the API server is heard: what somebody who reaches the webhook's pods, and has no credential, cannot do.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use coalmine::admission::server::Entry;
+use e2e::scene::{App, SYSTEM, Scene, play, play_alone, wait_for};
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::two::at_rest;
+
+const NAME: &str = "coalmine-webhook.coalmine-system.svc";
+const PATHS: &str = "coalmine-webhook-paths";
+/// How long an apply may take that a webhook answers; one that it does not answer takes three seconds at least.
+const QUICK: Duration = Duration::from_millis(2900);
+
+/// The webhook as it is found by its pods' addresses.
+struct Webhook {
+    pods: Vec<IpAddr>,
+    connector: TlsConnector,
+}
+
+impl Webhook {
+    async fn find(scene: &Scene) -> Result<Self> {
+        let pods: Api<Pod> = Api::namespaced(scene.client.clone(), SYSTEM);
+        let all = ListParams::default().labels("app.kubernetes.io/component=webhook");
+        // One that ends has an address until it is gone, at which nobody answers.
+        let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
+        let ips = pods.list(&all).await?.into_iter().filter(stays);
+        let ips = ips.filter_map(|pod| pod.status?.pod_ip);
+        let pods = ips.map(|ip| Ok(ip.parse()?)).collect::<Result<Vec<_>>>()?;
+        ensure!(!pods.is_empty(), "there is a webhook");
+        coalmine::outbound::install_tls_provider();
+        let mut roots = rustls::RootCertStore::empty();
+        let (_, bundle) = told(scene).await?;
+        for certificate in CertificateDer::pem_slice_iter(&bundle) {
+            roots.add(certificate?)?;
+        }
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+        let connector = TlsConnector::from(Arc::new(config.with_no_client_auth()));
+        Ok(Self { pods, connector })
+    }
+
+    async fn connect(&self, pod: IpAddr) -> Result<TlsStream<TcpStream>> {
+        let stream = tokio::time::timeout(QUICK, TcpStream::connect(SocketAddr::new(pod, 8443))).await??;
+        Ok(self.connector.connect(ServerName::try_from(NAME)?, stream).await?)
+    }
+
+    /// What a pod answers to a review posted there: the first line and the whole of it.
+    async fn post(&self, pod: IpAddr, path: &str, review: &Value) -> Result<String> {
+        let mut stream = self.connect(pod).await?;
+        let body = review.to_string();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        // It may be closed before all of it is sent.
+        let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    /// A forged review is not found, at whichever entry.
+    async fn refuses(&self, review: &Value) -> Result<()> {
+        for pod in &self.pods {
+            for entry in Entry::ALL {
+                let guessed = format!("/{}/{}", entry.as_str(), "0".repeat(64));
+                for path in [format!("/{}", entry.as_str()), guessed] {
+                    let answer = self.post(*pod, &path, review).await?;
+                    ensure!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+                    ensure!(answer.ends_with("\r\n\r\n"), "a stranger is told nothing: {answer}");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The path and the CAs that API servers are told for the entry that acts.
+async fn told(scene: &Scene) -> Result<(String, Vec<u8>)> {
+    let all: Api<ValidatingWebhookConfiguration> = Api::all(scene.client.clone());
+    let hooks = all.get("coalmine").await?.webhooks.unwrap_or_default();
+    let hook = hooks
+        .into_iter()
+        .find(|hook| hook.name == "follow-deployments.coalmine.dev");
+    let client = hook.context("there is an entry that acts")?.client_config;
+    let path = client
+        .service
+        .and_then(|service| service.path)
+        .context("it has a path")?;
+    Ok((path, client.ca_bundle.context("it has a CA")?.0))
+}
+
+/// Whether the Deployment of that name was held when it was stored.
+async fn held(scene: &Scene, name: &str) -> Result<()> {
+    let stored = scene.objects().deployments().get(name).await?;
+    let labels = stored.metadata.labels.unwrap_or_default();
+    ensure!(
+        labels.contains_key("coalmine.dev/managed"),
+        "{name} was missed: {labels:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_review_publishes_nothing() {
+    play("heard-ghost", async |scene| {
+        scene.label().await?;
+        let webhook = Webhook::find(scene).await?;
+        let template = json!({"metadata": {"labels": {"app": "internal"}},
+            "spec": {"containers": [{"name": "a", "image": "a", "ports": [{"containerPort": 9898}]}]}});
+        let ghost = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "ghost", "namespace": scene.namespace, "uid": "00000000-0000-4000-8000-000000000001",
+                "labels": {"coalmine.dev/managed": "true", "coalmine.dev/state": "hot"}},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "internal"}}, "template": template}});
+        let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "1", "kind": {"group": "apps", "version": "v1", "kind": "Deployment"},
+            "resource": {"group": "apps", "version": "v1", "resource": "deployments"},
+            "name": "ghost", "namespace": scene.namespace, "operation": "CREATE",
+            "userInfo": {"username": "nobody", "groups": ["system:masters"]}, "object": ghost}});
+        webhook.refuses(&review).await?;
+        // What the webhook makes is there when an apply returns: this one's objects, and none of the ghost's.
+        scene.apply(&App::new("app", "v1").manifest()).await?.succeeded()?;
+        let objects = scene.objects();
+        ensure!(objects.canary("app").await?.is_some(), "an honest apply has its Canary");
+        ensure!(objects.canary("ghost").await?.is_none(), "nobody asked for this one");
+        for name in ["ghost", "ghost-canary", "ghost-primary"] {
+            ensure!(objects.services().get_opt(name).await?.is_none(), "Service {name}");
+        }
+        ensure!(objects.routes().get_opt("ghost").await?.is_none(), "no route");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_review_writes_no_status() {
+    play("heard-status", async |scene| {
+        scene.settled(&App::new("app", "v1")).await?;
+        let promoted = ["wait", "canary/app", "--for=condition=Promoted", "--timeout=60s"];
+        scene.kubectl(&promoted).await?.succeeded()?;
+        let webhook = Webhook::find(scene).await?;
+        let old = serde_json::to_value(scene.objects().deployments().get("app").await?)?;
+        let mut new = old.clone();
+        new["spec"]["template"]["spec"]["containers"][0]["image"] = json!("never/stored:1");
+        let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "1", "kind": {"group": "apps", "version": "v1", "kind": "Deployment"}, "name": "app",
+            "namespace": scene.namespace, "operation": "UPDATE", "userInfo": {"username": "the-cfo"},
+            "object": new, "oldObject": old}});
+        let before = scene.objects().canary("app").await?.context("a Canary")?;
+        webhook.refuses(&review).await?;
+        let after = scene.objects().canary("app").await?.context("a Canary")?;
+        for canary in [&before, &after] {
+            let promoted = canary
+                .condition("Promoted")
+                .and_then(|condition| condition["status"].as_str());
+            ensure!(promoted == Some("True"), "{:?}", canary.conditions());
+            ensure!(
+                !canary.0["status"].to_string().contains("the-cfo"),
+                "{}",
+                canary.0["status"]
+            );
+        }
+        Ok(())
+    })
+    .await;
+}
+
+/// Opens a connection and does what keeps it longest: one request, and silence.
+async fn idle(webhook: &Webhook, pod: IpAddr) -> Option<TlsStream<TcpStream>> {
+    let mut stream = webhook.connect(pod).await.ok()?;
+    let ask = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.ok()?;
+    Some(stream)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_of_idle_clients_keeps_no_apply_waiting() {
+    play_alone("heard-crowd", async |scene| {
+        scene.label().await?;
+        let webhook = Webhook::find(scene).await?;
+        // With new paths an API server opens new connections: it has to get in through the crowd.
+        let before = told(scene).await?.0;
+        let mut crowd = Vec::new();
+        for _ in 0..520 {
+            for pod in &webhook.pods {
+                crowd.extend(idle(&webhook, *pod).await);
+            }
+        }
+        println!("{} clients were let in", crowd.len());
+        delete(scene).await?;
+        changed(scene, &before).await?;
+        for number in 0..5 {
+            for pod in &webhook.pods {
+                crowd.extend(idle(&webhook, *pod).await);
+            }
+            let name = format!("app-{number}");
+            let applied = scene.apply(&App::new(&name, "v1").manifest()).await?.succeeded()?;
+            println!("{name}: {:?}", applied.took);
+            held(scene, &name).await?;
+            ensure!(applied.took < QUICK, "{name} took {:?}", applied.took);
+        }
+        drop(crowd);
+        Ok(())
+    })
+    .await;
+}
+
+async fn delete(scene: &Scene) -> Result<()> {
+    secrets(scene).delete(PATHS, &DeleteParams::default()).await?;
+    Ok(())
+}
+
+fn secrets(scene: &Scene) -> Api<Secret> {
+    Api::namespaced(scene.client.clone(), SYSTEM)
+}
+
+async fn changed(scene: &Scene, before: &str) -> Result<String> {
+    wait_for("other paths", Duration::from_secs(20), async || {
+        let (path, _) = told(scene).await?;
+        Ok((path != before).then_some(path))
+    })
+    .await
+}
+
+/// Breaks the Secret: deletes it, empties it, or writes nonsense into it.
+async fn broken(scene: &Scene, how: usize) -> Result<()> {
+    let empty = json!({"data": null});
+    let nonsense = json!({"stringData": {"current": "nonsense", "record.json": "{}"}});
+    match how % 3 {
+        0 => delete(scene).await?,
+        1 => patched(scene, empty).await?,
+        _ => patched(scene, nonsense).await?,
+    }
+    Ok(())
+}
+
+async fn patched(scene: &Scene, change: Value) -> Result<()> {
+    let params = PatchParams::default();
+    secrets(scene).patch(PATHS, &params, &Patch::Merge(change)).await?;
+    Ok(())
+}
+
+/// Age at which paths may be changed again.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// How often the paths change, and applies a second meanwhile: little in CI, and `PATH_CHANGES=75 APPLIES=100` for the
+/// figures of docs/reliability.md.
+fn asked<T: std::str::FromStr>(variable: &str, usual: T) -> T {
+    let asked = std::env::var(variable).ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(usual)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_apply_is_missed_while_the_paths_change() {
+    play_alone("heard-rotation", async |scene| {
+        let apps: Vec<App> = (0..10)
+            .map(|number| App::new(&format!("app-{number}"), "v1").replicas(1))
+            .collect();
+        at_rest(scene, apps.iter()).await?;
+        let mut path = told(scene).await?.0;
+        let began = Instant::now();
+        let applies = scene.applies(&apps, asked("APPLIES", 40));
+        let changes = asked("PATH_CHANGES", 6);
+        for change in 0..changes {
+            broken(scene, change).await?;
+            path = changed(scene, &path).await?;
+            // Paths that are younger are put back as they were.
+            tokio::time::sleep(SETTLED).await;
+        }
+        let took = began.elapsed();
+        let report = applies.stop().await?;
+        println!("paths changed {changes} times in {took:.1?}: {}", report.line());
+        report.none_failed()?;
+        ensure!(report.not_held == 0, "{}", report.line());
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,38 @@
+//! Growth is a finding: an input may hold so much more memory than there was before it.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Most bytes one input may hold at once.
+const MOST: usize = 64 * 1024 * 1024;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs `input`; ends the process, for the fuzzer to keep the input, when it holds more than it may.
+pub fn bounded(input: impl FnOnce()) {
+    LIMIT.store(HELD.load(Relaxed).saturating_add(MOST), Relaxed);
+    input();
+    LIMIT.store(usize::MAX, Relaxed);
+}
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let held = HELD.fetch_add(layout.size(), Relaxed).saturating_add(layout.size());
+        if held > LIMIT.load(Relaxed) {
+            // Nothing may be allocated to say it.
+            std::process::abort();
+        }
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}

@@ -1,0 +1,64 @@
+//! One of our own kinds: what is looked for before it is judged.
+
+use super::{Door, Effects};
+use crate::admission::generate::Around;
+use crate::admission::kinds;
+use crate::admission::review::{Request, Response};
+use crate::admission::server::Internal;
+use crate::admission::validation::Lookup;
+use crate::plan::Workload;
+use serde_json::Value;
+
+impl Effects {
+    /// The target of the Canary in `request`, as it is now.
+    async fn target(&self, request: &Request) -> Lookup<Value> {
+        let named = kinds::target_of(request).and_then(|(kind, name)| Some((Workload::parse(kind)?, name)));
+        match named.filter(|(kind, _)| *kind != Workload::Service) {
+            Some((kind, name)) => self.generator.workload(kind, &request.namespace, name).await,
+            None => Lookup::Unknown,
+        }
+    }
+
+    /// Whether the requester may not get the Secret that the object would have us use. Where nobody knows, he may.
+    async fn denied(&self, request: &Request) -> bool {
+        let Some(secret) = kinds::secret_of(request) else {
+            return false;
+        };
+        let (user, namespace) = (&request.user_info, &request.namespace);
+        self.rights.may_get_secret(user, namespace, secret).await == Ok(false)
+    }
+}
+
+impl Door {
+    /// One of our own kinds. What it is about is looked for where that is allowed; a look that takes too long saw nothing.
+    pub(super) async fn validate_kind(&self, request: &Request) -> Result<Response, Internal> {
+        let found = match &self.effects {
+            Some(effects) if !self.view.is_ours(request) => {
+                let (provider, around) = (&self.view.defaults.provider, self.around_of(request));
+                let served = async { effects.generator.served(kinds::route_kind_of(request, provider)?).await };
+                let (target, around) = (effects.target(request), around);
+                let (target, around, served, denied) = tokio::join!(target, around, served, effects.denied(request));
+                kinds::Found {
+                    target,
+                    around,
+                    served,
+                    denied,
+                }
+            }
+            _ => kinds::Found::default(),
+        };
+        let shared = match found.target.found() {
+            Some(target) => self.shared(request, target).await,
+            None => None,
+        };
+        let response = kinds::validate(request, &self.view, found)?;
+        Ok(response.with_warnings(shared.map(|line| format!("spec.targetRef: not released: {line}"))))
+    }
+
+    async fn around_of(&self, request: &Request) -> Around {
+        match kinds::target_of(request).and_then(|(kind, _)| Workload::parse(kind)) {
+            Some(kind) if kind != Workload::Service => self.around(request).await,
+            _ => Around::default(),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The verdict on one review: whose turn it is, and on which thread.
+//!
+//! A small review is read and judged between two waits of the threads that serve everybody, which takes less than a
+//! millisecond. A large one has a thread of its own from a small number of them, so it delays nobody.
+
+use super::body::Read;
+use super::http::{Failure, Reviewer, internal};
+use super::{Entry, Shared};
+use crate::admission::review::{self, Request, Response};
+use http::StatusCode;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Reads the review and judges it.
+pub(super) async fn judge<R: Reviewer>(
+    shared: &Arc<Shared<R>>,
+    entry: Entry,
+    peer: IpAddr,
+    read: Read,
+) -> Result<(Request, Response), Failure> {
+    let turns = if read.large { &shared.large_turns } else { &shared.turns };
+    let turn = turns.take_within(shared.limits.queue, peer, 1).await;
+    let Some(turn) = turn else {
+        return Err(Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many requests wait for a verdict",
+        ));
+    };
+    if !read.large {
+        let (request, verdict) = verdict(shared, entry, read.bytes)?;
+        // What follows from a verdict holds up no other.
+        drop(turn);
+        return completed(shared, entry, request, verdict).await;
+    }
+    let (shared, runtime) = (Arc::clone(shared), tokio::runtime::Handle::current());
+    let judged = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let (request, verdict) = verdict(&shared, entry, read.bytes)?;
+        drop(read.shares);
+        runtime.block_on(completed(&shared, entry, request, verdict))
+    });
+    match judged.await {
+        Ok(judged) => judged,
+        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        Err(ended) => Err(internal(ended)),
+    }
+}
+
+fn verdict<R: Reviewer>(shared: &Shared<R>, entry: Entry, body: Vec<u8>) -> Result<(Request, Response), Failure> {
+    let request = review::parse(&body).map_err(|e| Failure::new(StatusCode::BAD_REQUEST, e.to_string()))?;
+    drop(body);
+    let verdict = shared.reviewer.review(entry, &request).map_err(internal)?;
+    Ok((request, verdict))
+}
+
+async fn completed<R: Reviewer>(
+    shared: &Shared<R>,
+    entry: Entry,
+    request: Request,
+    verdict: Response,
+) -> Result<(Request, Response), Failure> {
+    let response = match verdict.allowed() {
+        true => shared
+            .reviewer
+            .complete(entry, &request, verdict)
+            .await
+            .map_err(internal)?,
+        false => verdict,
+    };
+    Ok((request, response))
+}

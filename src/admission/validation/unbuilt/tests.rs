@@ -1,0 +1,252 @@
+//! The lists against the code: a field is warned about if, and only if, nothing that is made or decided differs with it.
+
+use super::*;
+use crate::analysis::ApexSide;
+use crate::plan::{self, Defaults, Selector, generate};
+use crate::routing::Traffic;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+// Every member of `spec.service`, with a value that is not its default.
+fn service() -> Vec<(&'static str, Value)> {
+    vec![
+        ("name", json!("other")),
+        ("port", json!(81)),
+        ("portName", json!("web")),
+        ("targetPort", json!(9090)),
+        ("appProtocol", json!("http")),
+        ("trafficDistribution", json!("PreferClose")),
+        ("portDiscovery", json!(true)),
+        ("headless", json!(true)),
+        ("timeout", json!("5s")),
+        ("backendTimeout", json!("3s")),
+        ("meshName", json!("mesh")),
+        ("backends", json!(["other"])),
+        ("gateways", json!(["mesh"])),
+        ("gatewayRefs", json!([{"name": "other"}])),
+        ("hosts", json!(["other.test"])),
+        ("delegation", json!(true)),
+        ("trafficPolicy", json!({})),
+        ("match", json!([{"uri": {"prefix": "/x"}}])),
+        ("rewrite", json!({"uri": "/"})),
+        ("retries", json!({"attempts": 2})),
+        ("headers", json!({"request": {"set": {"a": "b"}}})),
+        ("mirror", json!([{"backendRef": {"name": "copy", "port": 80}}])),
+        ("corsPolicy", json!({"allowOrigin": ["https://a.test"]})),
+        ("apex", json!({"labels": {"a": "b"}})),
+        ("primary", json!({"labels": {"a": "b"}})),
+        ("canary", json!({"labels": {"a": "b"}})),
+        ("unmanagedMetadata", json!({"labels": ["a"]})),
+    ]
+}
+
+// Every condition of `spec.service.match[]`.
+fn conditions() -> Vec<(&'static str, Value)> {
+    let text = || json!({"exact": "x"});
+    vec![
+        ("name", json!("n")),
+        ("uri", json!({"prefix": "/x"})),
+        ("scheme", text()),
+        ("method", json!({"exact": "GET"})),
+        ("authority", text()),
+        ("headers", json!({"x": text()})),
+        ("withoutHeaders", json!({"x": text()})),
+        ("queryParams", json!({"x": text()})),
+        ("port", json!(80)),
+        ("sourceLabels", json!({"a": "b"})),
+        ("sourceNamespace", json!("other")),
+        ("gateways", json!(["mesh"])),
+        ("ignoreUriCase", json!(true)),
+    ]
+}
+
+fn target() -> Value {
+    let ports = json!([{"name": "http", "containerPort": 9898}, {"name": "metrics", "containerPort": 9797}]);
+    json!({"metadata": {"name": "shop", "namespace": "web"}, "spec": {
+        "selector": {"matchLabels": {"app": "shop"}},
+        "template": {"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [{"name": "a", "ports": ports}]}}}})
+}
+
+fn canary() -> Value {
+    json!({"metadata": {"name": "shop", "namespace": "web"}, "spec": {
+        "provider": "gatewayapi:v1",
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+        "service": {"port": 80, "targetPort": 9898, "hosts": ["shop.test"], "gatewayRefs": [{"name": "gateway"}]},
+        "analysis": {"interval": "1m", "threshold": 1, "stepWeights": [50]}}})
+}
+
+// Everything that is made of a Canary, or decided by it, as text.
+fn outcome(canary: &Value) -> String {
+    let canary: Canary = serde_json::from_value(canary.clone()).unwrap();
+    let defaults = Defaults::default();
+    let blueprint = plan::blueprint(&canary, &defaults).unwrap();
+    let selector = Selector::of(&target(), &Selector::default_keys()).unwrap();
+    let services = plan::services(Some(&target()), &selector, &blueprint, ApexSide::Primary);
+    let route = plan::route(&blueprint, Traffic::share(50));
+    let rules = plan::rules(&canary, None, &defaults, false);
+    format!("{services:?} {route:?} {rules:?}")
+}
+
+fn warned(canary: &Value) -> Vec<String> {
+    let canary: Canary = serde_json::from_value(canary.clone()).unwrap();
+    unbuilt(&canary, &World::default())
+}
+
+fn members<T: schemars::JsonSchema>() -> BTreeSet<String> {
+    let schema = serde_json::to_value(schemars::schema_for!(T)).unwrap();
+    schema["properties"].as_object().unwrap().keys().cloned().collect()
+}
+
+fn names(all: &[(&'static str, Value)]) -> BTreeSet<String> {
+    all.iter().map(|(name, _)| (*name).to_owned()).collect()
+}
+
+#[test]
+fn the_tables_here_have_every_field() {
+    use crate::api::canary::{CanaryService, HttpMatch};
+    assert_eq!(names(&service()), members::<CanaryService>());
+    assert_eq!(names(&conditions()), members::<HttpMatch>());
+}
+
+#[test]
+fn a_field_of_the_service_is_warned_about_if_nothing_differs_with_it() {
+    let base = outcome(&canary());
+    assert_eq!(warned(&canary()), Vec::<String>::new());
+    for (field, value) in service() {
+        let mut changed = canary();
+        changed["spec"]["service"][field] = value;
+        let warned = !warned(&changed).is_empty();
+        assert_eq!(outcome(&changed) == base, warned, "spec.service.{field}");
+    }
+}
+
+#[test]
+fn so_is_a_condition_on_requests_and_a_part_of_cross_origin_sharing() {
+    let with = |field: &str, value: Value| {
+        let mut changed = canary();
+        changed["spec"]["service"][field] = value;
+        changed
+    };
+    let base = outcome(&with("match", json!([{}])));
+    for (condition, value) in conditions() {
+        let changed = with("match", json!([{condition: value}]));
+        let warned = !warned(&changed).is_empty();
+        assert_eq!(outcome(&changed) == base, warned, "spec.service.match[].{condition}");
+    }
+    let sharing = |more: Value| {
+        let mut cors = json!({"allowOrigin": ["https://a.test"]});
+        json_patch::merge(&mut cors, &more);
+        with("corsPolicy", cors)
+    };
+    let base = outcome(&sharing(json!({})));
+    for more in [
+        json!({"allowOrigins": [{"exact": "https://b.test"}]}),
+        json!({"allowMethods": ["GET"]}),
+        json!({"allowHeaders": ["x"]}),
+        json!({"exposeHeaders": ["x"]}),
+        json!({"allowCredentials": true}),
+        json!({"maxAge": "1h"}),
+    ] {
+        let changed = sharing(more.clone());
+        assert_eq!(outcome(&changed) == base, !warned(&changed).is_empty(), "{more}");
+    }
+}
+
+#[test]
+fn what_only_names_something_for_queries_says_so() {
+    for (field, reference) in [("ingressRef", "Ingress"), ("routeRef", "ApisixRoute")] {
+        let mut changed = canary();
+        changed["spec"][field] = json!({"apiVersion": "v1", "kind": reference, "name": "x"});
+        assert_eq!(outcome(&changed), outcome(&canary()), "{field}");
+        let [line] = warned(&changed).try_into().unwrap();
+        assert!(line.contains("of metric templates and has no other effect"), "{line}");
+    }
+}
+
+#[test]
+fn what_shapes_our_route_is_told_where_there_is_none_of_ours() {
+    for field in OF_OUR_ROUTE {
+        let name = field.strip_prefix("spec.service.").unwrap();
+        let mut changed = canary();
+        let (_, value) = service().into_iter().find(|(field, _)| *field == name).unwrap();
+        changed["spec"]["service"] = json!({"port": 80, "targetPort": 9898});
+        changed["spec"]["provider"] = json!("kubernetes");
+        let base = outcome(&changed);
+        changed["spec"]["service"][name] = value;
+        assert_eq!(outcome(&changed), base, "{field}");
+        let lines = warned(&changed);
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains("provider kubernetes writes no route")),
+            "{field}: {lines:?}"
+        );
+    }
+    let world = World {
+        user_route: true,
+        ..World::default()
+    };
+    let canary: Canary = serde_json::from_value(canary()).unwrap();
+    let lines = unbuilt(&canary, &world);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
+// Every member of a policy, with a value that is not its default.
+fn policy_fields() -> Vec<(&'static str, Value)> {
+    vec![
+        ("provider", json!("kubernetes")),
+        ("metricsServer", json!("http://prometheus:9090")),
+        ("gatewayRefs", json!([{"name": "other"}])),
+        ("hostnameTemplate", json!("{{ name }}.other.test")),
+        ("service", json!({"portDiscovery": true, "port": 81})),
+        ("analysis", json!({"interval": "2m", "threshold": 2, "iterations": 3})),
+        ("onNewRevision", json!("Queue")),
+        ("settleSeconds", json!(40)),
+        ("drainSeconds", json!(40)),
+        ("maxConcurrent", json!(1)),
+        (
+            "freezeWindows",
+            json!([{"schedule": "0 18 * * fri", "duration": "60h"}]),
+        ),
+        ("breakGlass", json!("example.com/break-glass")),
+        ("adoptExisting", json!(false)),
+        ("optOut", json!("Allowed")),
+        ("deletionGraceSeconds", json!(300)),
+        ("guardRails", json!({"maxWeight": 10})),
+    ]
+}
+
+fn policy(spec: Value) -> CanaryPolicy {
+    serde_json::from_value(json!({"metadata": {"name": "default"}, "spec": spec})).unwrap()
+}
+
+// What a policy makes of a Deployment, and of a Deployment that wants to be left out.
+fn governed(spec: &Value) -> String {
+    let policy = policy(spec.clone());
+    let defaults = Defaults::default();
+    let mut unwilling = target();
+    unwilling["metadata"]["annotations"] = json!({"coalmine.dev/enabled": "false"});
+    let made_of = |target: &Value| generate::canary(target, &policy, Default::default(), Default::default());
+    let (made, out) = (made_of(&target()), made_of(&unwilling).is_err());
+    let rules = made
+        .as_ref()
+        .ok()
+        .map(|canary| plan::rules(canary, Some(&policy.spec), &defaults, false));
+    let spec = &policy.spec;
+    let own = (spec.adopts_existing(), spec.deletion_grace(), spec.guard_rails.clone());
+    format!("{made:?} {out} {rules:?} {own:?}")
+}
+
+#[test]
+fn a_field_of_a_policy_is_warned_about_if_nothing_differs_with_it() {
+    let fields = policy_fields();
+    assert_eq!(names(&fields), members::<crate::api::CanaryPolicySpec>());
+    let base = json!({"gatewayRefs": [{"name": "gateway"}], "hostnameTemplate": "{{ name }}.test"});
+    let before = governed(&base);
+    for (field, value) in fields {
+        let mut spec = base.clone();
+        spec[field] = value;
+        let warned = !unbuilt_policy(&policy(spec.clone())).is_empty();
+        assert_eq!(governed(&spec) == before, warned, "spec.{field}");
+    }
+}

@@ -1,0 +1,141 @@
+//! `coalmine leave`: gives apps back, so that nothing is lost when Coalmine goes.
+//!
+//! The controller does the work; this command orders it, waits, says how far it is and names what keeps an app. Helm runs it
+//! before an uninstall.
+
+mod report;
+mod survey;
+
+use crate::api::duration::GoDuration;
+use crate::controller::lease;
+use crate::orders::{self, Leave, Standing};
+use anyhow::{Context as _, bail};
+use kube::Client;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use survey::Survey;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// A controller that is away for so long while apps are being given back is not coming back.
+const AWAY: Duration = Duration::from_secs(30);
+
+/// Flags of `leave`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Give back the apps of this namespace only
+    #[arg(long, short = 'n', env = "COALMINE_LEAVE_NAMESPACE")]
+    namespace: Option<String>,
+    /// Order nothing: say what would be given back, and what of an order is still to be done
+    #[arg(long, conflicts_with = "cancel")]
+    check: bool,
+    /// Take the order back: apps are taken in again
+    #[arg(long)]
+    cancel: bool,
+    /// How long to wait for the apps, such as 90s or 4m
+    #[arg(long, default_value = "4m")]
+    timeout: GoDuration,
+    /// The namespace that Coalmine itself runs in
+    #[arg(long, env = "POD_NAMESPACE", default_value = "coalmine-system")]
+    system_namespace: String,
+    /// kubeconfig file; default: the pod's account, else KUBECONFIG
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+}
+
+/// Orders, waits, reports.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let client = Client::try_from(super::cluster::config(args.kubeconfig.as_deref()).await?)?;
+        Leaving { client, args }.run().await
+    })
+}
+
+struct Leaving<'a> {
+    client: Client,
+    args: &'a Args,
+}
+
+impl Leaving<'_> {
+    async fn run(&self) -> anyhow::Result<()> {
+        let standing = orders::write::read(&self.client, &self.args.system_namespace)
+            .await
+            .context("cannot read what was ordered before")?;
+        if self.args.cancel {
+            return self.cancel(&standing).await;
+        }
+        let survey = self.look().await?;
+        if self.args.check {
+            print!("{}", report::check(&survey, standing.leave()));
+            return Ok(());
+        }
+        if !survey.is_clean() && !survey.controller {
+            bail!("{}", report::nobody_there(&survey, &self.args.system_namespace));
+        }
+        let leave = standing.leave().clone().with(self.args.namespace.as_deref());
+        orders::write::leave(&self.client, &self.args.system_namespace, &standing, &leave)
+            .await
+            .context("cannot order it")?;
+        println!("ordered: {leave}");
+        self.wait().await?;
+        if self.args.namespace.is_none() {
+            survey::take_configurations(&self.client).await?;
+            println!("the webhook configurations are gone");
+        }
+        println!("{}", report::done(self.args.namespace.as_deref()));
+        Ok(())
+    }
+
+    async fn cancel(&self, standing: &Standing) -> anyhow::Result<()> {
+        let Some(leave) = standing.leave().clone().without(self.args.namespace.as_deref()) else {
+            bail!("every app was ordered to be given back; take that back as a whole: coalmine leave --cancel");
+        };
+        orders::write::leave(&self.client, &self.args.system_namespace, standing, &leave).await?;
+        match leave {
+            Leave::Nobody => println!("taken back: nobody is given back, apps are taken in as before"),
+            leave => println!("taken back; what stands: {leave}"),
+        }
+        Ok(())
+    }
+
+    async fn look(&self) -> anyhow::Result<Survey> {
+        let lease = (self.args.system_namespace.as_str(), lease::NAME);
+        survey::survey(&self.client, self.args.namespace.as_deref(), lease)
+            .await
+            .context("cannot look for what is to be given back")
+    }
+
+    // Errors of single looks are waited out: the API server may be busy with what is being given back.
+    async fn wait(&self) -> anyhow::Result<()> {
+        let until = Instant::now() + self.args.timeout.to_std();
+        let mut said = BTreeMap::new();
+        let mut seen = Instant::now();
+        loop {
+            let looked = self.look().await;
+            match &looked {
+                Ok(survey) => {
+                    report::news(survey, &mut said)
+                        .iter()
+                        .for_each(|line| println!("{line}"));
+                    if survey.is_clean() {
+                        return Ok(());
+                    }
+                    if survey.controller {
+                        seen = Instant::now();
+                    }
+                    if seen.elapsed() > AWAY {
+                        bail!("{}", report::nobody_there(survey, &self.args.system_namespace));
+                    }
+                }
+                Err(error) => println!("{error:#}; trying again"),
+            }
+            if Instant::now() >= until {
+                let survey = looked?;
+                bail!("{}", report::late(&survey, self.args.namespace.as_deref()));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
