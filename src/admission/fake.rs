@@ -33,6 +33,12 @@ impl Fake {
         Client::new(service, "default")
     }
 
+    /// How often `path` was asked for.
+    pub fn requests_for(&self, path: &str) -> usize {
+        let asked = format!("GET {path}");
+        self.log.lock().iter().filter(|line| **line == asked).count()
+    }
+
     /// `METHOD path` of the requests that write; a review of rights is a question.
     pub fn writes(&self) -> Vec<String> {
         self.log

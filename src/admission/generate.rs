@@ -5,6 +5,7 @@
 
 mod around;
 mod lists;
+mod policies;
 mod preview;
 mod rights;
 mod surroundings;
@@ -15,6 +16,7 @@ pub use rights::Rights;
 pub use surroundings::Neighbours;
 
 use self::lists::Lists;
+use self::policies::Policies;
 use super::context::Plan;
 use super::review::Request;
 use super::validation::Lookup;
@@ -47,6 +49,7 @@ const REST: Duration = Duration::from_secs(2);
 pub struct Generator {
     client: Client,
     lists: Lists,
+    policies: Policies,
     turns: Semaphore,
     /// Until when no more than Canaries are made: the API server did not keep up.
     rests_until: Mutex<Option<Instant>>,
@@ -58,6 +61,7 @@ impl Generator {
         Self {
             lists: Lists::new(client.clone()),
             client,
+            policies: Policies::default(),
             turns: Semaphore::new(AT_ONCE),
             rests_until: Mutex::new(None),
         }

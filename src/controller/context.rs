@@ -275,9 +275,11 @@ impl Context {
         let labels = labels.map(|namespace| namespace.labels().clone()).unwrap_or_default();
         Surroundings {
             claims: self.claims_of(namespace, target),
-            policies: policies
-                .filter_map(|policy| serde_json::to_value(policy.as_ref()).ok())
-                .collect(),
+            policies: Arc::new(
+                policies
+                    .filter_map(|policy| serde_json::to_value(policy.as_ref()).ok())
+                    .collect(),
+            ),
             namespace_labels: labels.into_iter().map(|(key, value)| (key, value.into())).collect(),
             primary: self.cache.get(Kind::Deployment, namespace, &pair.primary_name()),
             halves: names

@@ -5,6 +5,7 @@ use super::{Blueprint, REVISION_ANNOTATION, Selector, generate::NotEnrolled, rea
 use crate::api::labels;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Longest name of a Service, and longest value of a label.
 const MAX_LABEL: usize = 63;
@@ -41,7 +42,7 @@ pub struct Surroundings {
     /// The claims that its template names.
     pub claims: BTreeMap<String, Claim>,
     /// NetworkPolicies, of its namespace and of others.
-    pub policies: Vec<Value>,
+    pub policies: Arc<Vec<Value>>,
     /// Labels of its namespace.
     pub namespace_labels: Map<String, Value>,
     /// The Deployment that has primary's name.

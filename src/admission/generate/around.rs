@@ -17,22 +17,19 @@ pub struct Around {
 impl Generator {
     /// Looks around in a namespace, within the budget.
     pub async fn around(&self, namespace: &str) -> Around {
-        let (hpas, scaled_objects, policies) = tokio::join!(
+        let (hpas, scaled_objects, all) = tokio::join!(
             self.list(
                 namespace,
                 ("autoscaling", "v2", "HorizontalPodAutoscaler"),
                 "horizontalpodautoscalers"
             ),
             self.list(namespace, ("keda.sh", "v1alpha1", "ScaledObject"), "scaledobjects"),
-            self.list(
-                namespace,
-                ("networking.k8s.io", "v1", "NetworkPolicy"),
-                "networkpolicies"
-            ),
+            self.policies.all(&self.lists),
         );
+        let own = |policy: &&Value| policy.pointer("/metadata/namespace").is_some_and(|of| of == namespace);
         Around {
             scalers: hpas.zip(scaled_objects).map(|(hpas, others)| [hpas, others].concat()),
-            policies: policies.unwrap_or_default(),
+            policies: all.iter().filter(own).cloned().collect(),
         }
     }
 
@@ -130,11 +127,11 @@ mod tests {
         let list = |item: Value| json!({"metadata": {}, "items": [item]});
         let hpa =
             json!({"metadata": {"name": "shop"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "shop"}}});
-        let policy = json!({"metadata": {"name": "keep"}, "spec": {"podSelector": {"matchLabels": {"app": "shop"}}}});
+        let policy = json!({"metadata": {"name": "keep", "namespace": "web"}, "spec": {"podSelector": {"matchLabels": {"app": "shop"}}}});
         let base = |group: &str, plural: &str| format!("/apis/{group}/namespaces/web/{plural}");
         fake.objects.lock().extend([
             (base("autoscaling/v2", "horizontalpodautoscalers"), list(hpa)),
-            (base("networking.k8s.io/v1", "networkpolicies"), list(policy)),
+            ("/apis/networking.k8s.io/v1/networkpolicies".to_owned(), list(policy)),
         ]);
         fake
     }

@@ -1,7 +1,6 @@
 //! What is around a Deployment that is to be paired, as the API server has it now: looked for once, before it is held.
 
 use super::around::to_pods;
-use super::lists::Wanted;
 use super::{BUDGET, Generator};
 use crate::admission::validation::Lookup;
 use crate::plan::pairing::{self, Claim, Surroundings};
@@ -12,6 +11,7 @@ use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Most claims of one template that are looked at; those beyond are not known.
 const CLAIMS: usize = 8;
@@ -22,7 +22,7 @@ impl Generator {
         let namespace = pair.namespace.as_str();
         let name = pair.primary_name();
         let primary = self.workload(Workload::Deployment, namespace, &name);
-        let (claims, primary, policies) = tokio::join!(self.claims(namespace, target), primary, self.policies());
+        let (claims, primary, policies) = tokio::join!(self.claims(namespace, target), primary, self.policies.all(&self.lists));
         Surroundings {
             claims,
             policies,
@@ -57,17 +57,6 @@ impl Generator {
             Err(_) => Claim::Unknown,
         }
     }
-
-    // Of all namespaces: those of others may name the pods as peers. The controller looks at what could not be seen here.
-    async fn policies(&self) -> Vec<Value> {
-        let wanted = Wanted {
-            namespace: None,
-            kind: ("networking.k8s.io", "v1", "NetworkPolicy"),
-            plural: "networkpolicies",
-            slim: |_| (),
-        };
-        self.lists.list(wanted).await.objects
-    }
 }
 
 /// What lives in a namespace that is about to be opted in; `None` for what could not be looked at in time.
@@ -80,7 +69,7 @@ pub struct Neighbours {
     /// Its claims.
     pub claims: Option<Vec<Value>>,
     /// The network policies of all namespaces.
-    pub policies: Vec<Value>,
+    pub policies: Arc<Vec<Value>>,
 }
 
 impl Neighbours {
@@ -110,7 +99,7 @@ impl Generator {
             self.list(namespace, ("apps", "v1", "Deployment"), "deployments"),
             self.other_workloads(namespace),
             self.list(namespace, ("", "v1", "PersistentVolumeClaim"), "persistentvolumeclaims"),
-            self.policies(),
+            self.policies.all(&self.lists),
         );
         let mut workloads: Vec<Value> = deployments.clone().unwrap_or_default();
         workloads.iter_mut().for_each(to_pods);

@@ -84,7 +84,7 @@ fn a_network_policy_that_would_miss_primary_keeps_an_app_out() {
     let own = json!({"matchLabels": {"app": "web"}});
     let peer = |namespaces: Value| json!({"podSelector": {"matchLabels": {"app": "db"}}, "ingress": [{"from": [{"podSelector": own, "namespaceSelector": namespaces}]}]});
     let around = |policy: Value| Surroundings {
-        policies: vec![policy],
+        policies: vec![policy].into(),
         namespace_labels: json!({"team": "a"}).as_object().unwrap().clone(),
         ..Surroundings::default()
     };

@@ -156,14 +156,19 @@ pub fn is(canary: &CanaryView, number: usize) -> bool {
     canary.0["metadata"]["name"] == name(number)
 }
 
-/// What the controller exposes.
+/// What all controllers expose: only the one that leads has series of Canaries, and any of them may.
 pub async fn exposition(scene: &Scene) -> Result<String> {
     let controllers = "--selector=app.kubernetes.io/component=controller";
-    let path = "jsonpath={.items[0].metadata.name}";
-    let pods = ["--namespace", SYSTEM, "get", "pods", controllers, "-o", path];
-    let pod = scene.kubectl(&pods).await?.succeeded()?.out;
-    let raw = format!("/api/v1/namespaces/{SYSTEM}/pods/{pod}:8080/proxy/metrics");
-    Ok(scene.kubectl(&["get", "--raw", &raw]).await?.succeeded()?.out)
+    let running = "--field-selector=status.phase=Running";
+    let path = "jsonpath={.items[*].metadata.name}";
+    let pods = ["--namespace", SYSTEM, "get", "pods", controllers, running, "-o", path];
+    let found = scene.kubectl(&pods).await?.succeeded()?.out;
+    let mut text = String::new();
+    for pod in found.split_whitespace() {
+        let raw = format!("/api/v1/namespaces/{SYSTEM}/pods/{pod}:8080/proxy/metrics");
+        text += &scene.kubectl(&["get", "--raw", &raw]).await?.succeeded()?.out;
+    }
+    Ok(text)
 }
 
 /// Whether the status of a Canary is among what a controller exposes.

@@ -1,0 +1,92 @@
+//! The NetworkPolicies of all namespaces: those of others may name a Deployment's pods as peers. One look serves all who
+//! asked before it began, so that many applies at once cost the API server two lists and not one each.
+
+use super::BUDGET;
+use super::lists::{Lists, Wanted};
+use parking_lot::Mutex;
+use serde_json::Value;
+use std::sync::{Arc, Weak};
+use tokio::sync::Mutex as Turn;
+use tokio::time::{Instant, timeout};
+
+/// What one look found; nothing is kept once nobody uses it.
+type Found = (Instant, Weak<Vec<Value>>);
+
+/// Looks for policies.
+#[derive(Default)]
+pub(super) struct Policies {
+    turn: Turn<()>,
+    last: Mutex<Option<Found>>,
+}
+
+impl Policies {
+    /// All policies, or those of them that were read in time; takes at most two budgets: the look that began too early, and
+    /// the one after it. The controller looks at what could not be seen here.
+    pub async fn all(&self, lists: &Lists) -> Arc<Vec<Value>> {
+        let asked = Instant::now();
+        let look = async {
+            let _turn = self.turn.lock().await;
+            if let Some(found) = self.since(asked) {
+                return found;
+            }
+            let began = Instant::now();
+            let wanted = Wanted {
+                namespace: None,
+                kind: ("networking.k8s.io", "v1", "NetworkPolicy"),
+                plural: "networkpolicies",
+                slim: |_| (),
+            };
+            let found = Arc::new(lists.list(wanted).await.objects);
+            *self.last.lock() = Some((began, Arc::downgrade(&found)));
+            found
+        };
+        timeout(2 * BUDGET, look).await.unwrap_or_default()
+    }
+
+    fn since(&self, asked: Instant) -> Option<Arc<Vec<Value>>> {
+        let (began, found) = self.last.lock().clone()?;
+        (began >= asked).then(|| found.upgrade()).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::fake::Fake;
+    use serde_json::json;
+    use std::time::Duration;
+
+    const PATH: &str = "/apis/networking.k8s.io/v1/networkpolicies";
+
+    fn fake() -> Fake {
+        let fake = Fake {
+            delay: Duration::from_millis(20),
+            ..Fake::default()
+        };
+        let policy = json!({"metadata": {"name": "keep", "namespace": "web"}, "spec": {"podSelector": {}}});
+        let list = json!({"metadata": {}, "items": [policy]});
+        fake.objects.lock().insert(PATH.to_owned(), list);
+        fake
+    }
+
+    #[tokio::test]
+    async fn many_who_ask_at_once_share_a_look() {
+        let fake = fake();
+        let (lists, policies) = (Lists::new(fake.client()), Policies::default());
+        let all = futures::future::join_all((0..20).map(|_| policies.all(&lists))).await;
+        assert!(all.iter().all(|found| found.len() == 1));
+        let asked = fake.requests_for(PATH);
+        assert!((1..=2).contains(&asked), "{asked} lists");
+    }
+
+    #[tokio::test]
+    async fn who_asks_later_sees_what_came_in_between() {
+        let fake = fake();
+        let (lists, policies) = (Lists::new(fake.client()), Policies::default());
+        let before = policies.all(&lists).await;
+        fake.objects
+            .lock()
+            .insert(PATH.to_owned(), json!({"metadata": {}, "items": []}));
+        assert_eq!((before.len(), policies.all(&lists).await.len()), (1, 0));
+    }
+}
