@@ -9,7 +9,7 @@ mod support;
 use coalmine::admission::review::{self, Request, Response};
 use coalmine::admission::server::{Entry, Reviewer as _};
 use coalmine::plan::{self, hash::template_hash};
-use coalmine::routing::{Traffic, httproute};
+use coalmine::routing::{self, Traffic};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures::FutureExt as _;
 use std::hint::black_box;
@@ -59,7 +59,7 @@ fn pure(criterion: &mut Criterion) {
         bencher.iter(|| template_hash(black_box(template)));
     });
     group.bench_function("weights into a route", |bencher| {
-        bencher.iter(|| httproute::with_traffic(black_box(&route), &names, Traffic::share(20), &blueprint.exposure));
+        bencher.iter(|| routing::carrying(black_box(&route), &names, Traffic::share(20), &blueprint.exposure));
     });
     group.finish();
 }

@@ -38,7 +38,7 @@ pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
 pub use effective::{Effective, effective};
 pub use primary::{COPIED, REVISION_ANNOTATION, all_at_once, own_strategy, primary, primary_revision, strategy_field};
 pub use resolve::{Defaults, blueprint, rules};
-pub use route::route;
+pub use route::{owned, route};
 pub use selector::{Selector, SelectorError};
 pub use services::{ServiceRole, UNRECONCILED, apex_selector, serves_alike, service, services};
 pub use strategy::exposure;

@@ -1,16 +1,28 @@
-//! Pure: traffic to route objects, and back. One file per provider.
+//! Pure: traffic to route objects, and back. One folder per provider.
 //!
-//! Route objects are foreign kinds: they are JSON we own parts of. A provider says what its object should be for given
-//! traffic ([`httproute::generated`]), how a live object changes to carry it ([`httproute::with_traffic`]) and which
-//! traffic a live object carries ([`httproute::traffic`]); who writes it, and when, is decided elsewhere. What traffic of
-//! the moment cannot say by itself (conditions of an A/B test, cookies) is the Canary's [`Exposure`].
+//! A [`Router`] is one value of `spec.provider`: what it can do, what it refuses, and which object it makes for an app that
+//! has none. The objects that carry its traffic are of a [`RouteKind`], which reads and writes them: they are foreign, JSON
+//! we own parts of. [`registry`] lists both, and everything else asks the registry: what is watched, which rights are
+//! needed, what a Canary may name. Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot
+//! say by itself (conditions of an A/B test, cookies) is the Canary's [`Exposure`].
 
 pub mod exposure;
-pub mod httproute;
+pub mod gateway_api;
+pub mod kind;
+pub mod kubernetes;
+pub mod nginx;
+pub mod planned;
+pub mod provider;
+pub mod registry;
 mod traffic;
 
 pub use exposure::{Affinity, Cookies, Exposure};
+pub use kind::{Resource, RouteKind};
+pub use provider::{Capabilities, Forms, Need, Provider, Router};
+pub use registry::kind_of;
 pub use traffic::{Traffic, Weights};
+
+use serde_json::Value;
 
 /// The three Services of a pair, by name. `apex` is the one users call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,35 +46,23 @@ impl Names {
     }
 }
 
-/// How traffic is moved for a Canary (`spec.provider`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provider {
-    /// `gatewayapi:v1`: an HTTPRoute with two weighted backends.
-    GatewayApiV1,
-    /// `kubernetes`: the apex Service's selector, all or nothing.
-    Kubernetes,
+/// Whether `route`, of any kind, sends requests to a Service of the pair.
+pub fn refers_to(route: &Value, names: &Names) -> bool {
+    kind_of(route).is_some_and(|kind| kind.refers_to(route, names))
 }
 
-impl Provider {
-    /// Reads `spec.provider`; `None` for one that is not built yet.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "gatewayapi:v1" => Some(Self::GatewayApiV1),
-            "kubernetes" => Some(Self::Kubernetes),
-            _ => None,
-        }
-    }
+/// Whether `route`, of any kind, names `-primary` or `-canary` themselves.
+pub fn names_a_half(route: &Value, names: &Names) -> bool {
+    kind_of(route).is_some_and(|kind| kind.names_a_half(route, names))
+}
 
-    /// The name as in `spec.provider`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::GatewayApiV1 => "gatewayapi:v1",
-            Self::Kubernetes => "kubernetes",
-        }
-    }
+/// `route`, of any kind, as it is when it carries `traffic`, without what is made beside it.
+pub fn carrying(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Option<Value> {
+    let objects = kind_of(route)?.carrying(std::slice::from_ref(route), names, traffic, exposure);
+    objects.into_iter().next()
+}
 
-    /// Whether a share between none and all can be routed.
-    pub fn has_weights(self) -> bool {
-        matches!(self, Self::GatewayApiV1)
-    }
+/// Whether we made `route` beside one of the user's own, to carry what that one cannot say.
+pub fn is_companion(route: &Value) -> bool {
+    kind_of(route).is_some_and(|kind| kind.is_companion(route))
 }

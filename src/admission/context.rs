@@ -19,7 +19,7 @@ use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
 use crate::plan::effective::{Around, effective};
 use crate::plan::{self, Blueprint, Defaults, Selector, generate, pairing};
-use crate::routing::{Names, httproute};
+use crate::routing::{self, Names, registry};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -83,11 +83,12 @@ impl View {
     fn has_route(&self, canary: &Canary) -> bool {
         let open = |service: &CanaryService| service.gateway_refs.as_ref().is_none_or(Vec::is_empty);
         let names = Names::new(canary.service_name());
+        let provider = canary.provider(&self.defaults.provider);
         let users = |route: &Value| {
             let generated = route
                 .pointer("/metadata/labels")
                 .and_then(|all| all.get(labels::GENERATED));
-            generated.is_none() && httproute::refers_to(route, &names)
+            generated.is_none() && registry::carries_by(provider, route) && routing::refers_to(route, &names)
         };
         canary.spec.service.as_ref().is_some_and(open) && self.caches.routes(canary.namespace_name()).iter().any(users)
     }

@@ -8,7 +8,7 @@ use super::validation::{self, Findings, Lookup, SecretFacts, ServiceFacts, World
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::Selector;
 use crate::plan::generate::crowded;
-use crate::routing::{Names, httproute};
+use crate::routing::{self, Names, registry};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -121,12 +121,12 @@ pub fn secret_of(request: &Request) -> Option<&str> {
 }
 
 /// The kind of route that the provider of the Canary in `request` writes.
-pub fn route_kind_of(request: &Request, default: &str) -> Option<&'static str> {
+pub fn route_kind_of(request: &Request, default: &str) -> Option<String> {
     if request.kind.kind != "Canary" {
         return None;
     }
     let named = request.object.pointer("/spec/provider").and_then(Value::as_str);
-    validation::route_kind(named.filter(|name| !name.is_empty()).unwrap_or(default))
+    registry::object_of(named.filter(|name| !name.is_empty()).unwrap_or(default))
 }
 
 /// Who uses the MetricTemplate or AlertProvider that is to be deleted.
@@ -198,12 +198,14 @@ fn canary_world(request: &Request, canary: &Canary, view: &View) -> World {
     let services = view.caches.services(&request.namespace);
     let routes = view.caches.routes(&request.namespace);
     let names = Names::new(canary.service_name());
+    let provider = canary.provider(&view.defaults.provider);
+    let leads = |route: &Value| registry::carries_by(provider, route) && routing::refers_to(route, &names);
     World {
         canaries: view.canaries(&request.namespace),
         services: services.iter().map(|service| facts(service, canary)).collect(),
         unmirrored: unmirrored(canary, &routes),
-        crowded: crowded(canary, &routes),
-        user_route: routes.iter().any(|route| httproute::refers_to(route, &names)),
+        crowded: crowded(canary, provider, &routes),
+        user_route: routes.iter().any(leads),
         ..cluster_world(view)
     }
 }
@@ -221,8 +223,12 @@ fn unmirrored(canary: &Canary, routes: &[Value]) -> Option<String> {
         })
     };
     let mut on_it = routes.iter().flat_map(|route| {
-        let all = httproute::refers_to(route, &names);
-        httproute::unmirrored(route).filter(move |(parent, _)| all || shared(parent))
+        let all = routing::refers_to(route, &names);
+        let unmirrored = routing::kind_of(route).map(|kind| kind.unmirrored(route));
+        unmirrored
+            .into_iter()
+            .flatten()
+            .filter(move |(parent, _)| all || shared(parent))
     });
     on_it.next().map(|(_, controller)| controller.to_owned())
 }

@@ -8,6 +8,7 @@ use super::deployments::Stage;
 use super::generate::Neighbours;
 use crate::api::{Canary, CanaryPolicy, labels};
 use crate::plan::{self, Selector, generate, pairing, pointing};
+use crate::routing::kind_of;
 use kube::ResourceExt;
 use serde_json::Value;
 use std::sync::Arc;
@@ -209,11 +210,10 @@ fn how(target: &Value, pair: &plan::Blueprint, selector: &Selector, services: &[
     } else {
         format!("Services {} follow {primary}", moved.join(", "))
     };
-    let routed = match &pair.route {
-        Some(route) if !route.hostnames.is_empty() => {
-            format!("; {} by {}", route.hostnames.join(", "), pair.provider.as_str())
-        }
-        _ => String::from("; no route, so without weights"),
+    let hosts = pair.route.as_ref().and_then(|route| Some(kind_of(route)?.hosts(route)));
+    let routed = match hosts.filter(|hosts| !hosts.is_empty()) {
+        Some(hosts) => format!("; {} by {}", hosts.join(", "), pair.provider.as_str()),
+        None => String::from("; no route, so without weights"),
     };
     format!("enrolled: {served}{routed}")
 }

@@ -4,7 +4,7 @@ use super::fields;
 use super::patch::PatchOp;
 use super::released;
 use super::review::{Operation, Request};
-use crate::routing::{Exposure, Names, Traffic, httproute};
+use crate::routing::{self, Exposure, Names, RouteKind, Traffic};
 use serde_json::Value;
 
 /// One pair of the route's namespace.
@@ -18,12 +18,12 @@ pub struct Pair {
     pub intent: Option<Traffic>,
 }
 
-/// The patch for an HTTPRoute: what we make ourselves is nobody's, and what we made is the author's with the first write
+/// The patch for a route: what we make ourselves is nobody's, and what we made is the author's with the first write
 /// that is not ours.
 ///
 /// Where the stored rules split a pair, they go on doing so with the same traffic, in whatever rules were sent: a manifest
-/// that names only the apex gets our split and the rules of ours in its place, one with weights of its own gets ours. `rules` is an atomic
-/// list, so it leaves every owner's list as a whole, also on our own writes.
+/// that names only the apex gets our split and the rules of ours in its place, one with weights of its own gets ours. The
+/// kind's [`RouteKind::fields`] leave every owner's list as a whole, also on our own writes.
 pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
     if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
         return released::made(request, ours);
@@ -31,35 +31,48 @@ pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
     let old = &request.old_object;
     let held: Vec<&Pair> = pairs
         .iter()
-        .filter(|p| httproute::refers_to(old, &p.names) || httproute::refers_to(&request.object, &p.names))
+        .filter(|p| routing::refers_to(old, &p.names) || routing::refers_to(&request.object, &p.names))
         .collect();
-    if held.is_empty() {
+    let Some(kind) = routing::kind_of(&request.object).filter(|_| !held.is_empty()) else {
         return Vec::new();
-    }
+    };
     let mut ops = Vec::new();
     if !ours && released::takes_over(old, &request.object) {
         ops.extend(released::release(request));
-        ops.extend(unsaid(request));
+        ops.extend(unsaid(request, kind));
     }
-    if !ours && let Some(rules) = kept(old, &request.object, &held) {
-        ops.push(PatchOp::add("/spec/rules", rules));
+    if !ours && let Some(wanted) = kept(kind, old, &request.object, &held) {
+        let changed = kind
+            .fields()
+            .iter()
+            .filter(|field| wanted.pointer(field) != request.object.pointer(field));
+        ops.extend(changed.filter_map(|field| Some(PatchOp::add(*field, wanted.pointer(field)?.clone()))));
     }
     if ours && released::gives_way(&request.object) {
         ops.extend(released::owned_by_nobody(&request.object));
     } else {
-        ops.extend(fields::disown(&request.object, &[&["spec", "rules"]]));
+        let paths: Vec<Vec<&str>> = kind
+            .fields()
+            .iter()
+            .map(|field| field.split('/').skip(1).collect())
+            .collect();
+        let paths: Vec<fields::Path<'_>> = paths.iter().map(Vec::as_slice).collect();
+        ops.extend(fields::disown(&request.object, &paths));
     }
     ops
 }
 
 /// Of a route that becomes its author's nothing of ours stays that he did not say himself: no host, no gateway.
-fn unsaid(request: &Request) -> Vec<PatchOp> {
+fn unsaid(request: &Request, kind: &dyn RouteKind) -> Vec<PatchOp> {
     let said = released::own_spec(&request.object, &request.old_object);
     let spec = request.object.get("spec").and_then(Value::as_object);
     let Some(said) = said else { return Vec::new() };
-    let left = |key: &&String| *key != "rules" && said.get(key.as_str()).is_none();
+    let left = |key: &&String| said.get(key.as_str()).is_none();
     let gone = spec.into_iter().flatten().map(|(key, _)| key).filter(left);
-    gone.map(|key| PatchOp::remove(format!("/spec/{key}"))).collect()
+    let gone = gone.map(|key| format!("/spec/{key}"));
+    gone.filter(|path| !kind.fields().contains(&path.as_str()))
+        .map(PatchOp::remove)
+        .collect()
 }
 
 /// What the writer of a route should know: weights of halves that are not used, because those of the run are.
@@ -68,16 +81,24 @@ pub fn warnings(request: &Request, pairs: &[Pair]) -> Vec<String> {
         return Vec::new();
     }
     let (old, sent) = (&request.old_object, &request.object);
+    let Some(kind) = routing::kind_of(sent) else {
+        return Vec::new();
+    };
     let unused = pairs.iter().filter_map(|pair| {
         let names = &pair.names;
-        let split = httproute::refers_to(old, names) && httproute::is_split(old, names);
-        let live = httproute::traffic(old, names, &pair.exposure, pair.intent).filter(|_| split)?;
+        let split = kind.refers_to(old, names) && kind.is_split(old, names);
+        let live = kind
+            .traffic(old, &[], names, &pair.exposure, pair.intent)
+            .filter(|_| split)?;
         let plain = Exposure::default();
-        let wish = httproute::traffic(sent, names, &plain, None).filter(|_| httproute::names_a_half(sent, names))?;
+        let wish = kind
+            .traffic(sent, &[], names, &plain, None)
+            .filter(|_| kind.names_a_half(sent, names))?;
         (wish.weights != live.weights).then(|| {
             format!(
-                "coalmine: HTTPRoute {}: its weights of {} and {} stay at {}/{}, as the release wants them; those that were \
+                "coalmine: {} {}: its weights of {} and {} stay at {}/{}, as the release wants them; those that were \
                  sent are not used; to end a release, apply the revision before",
+                kind.resource().kind,
                 request.object_name(),
                 names.primary,
                 names.canary,
@@ -89,40 +110,34 @@ pub fn warnings(request: &Request, pairs: &[Pair]) -> Vec<String> {
     unused.collect()
 }
 
-/// The rules to store instead of those sent; nothing when they carry the right traffic already.
-fn kept(old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
+/// The route to store instead of the one sent, as far as our fields go; nothing when it carries the right traffic already.
+fn kept(kind: &dyn RouteKind, old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
     // A route that names the apex only is not ours yet.
-    let split = |pair: &&&Pair| httproute::refers_to(old, &pair.names) && httproute::is_split(old, &pair.names);
+    let split = |pair: &&&Pair| kind.refers_to(old, &pair.names) && kind.is_split(old, &pair.names);
     let pairs: Vec<&Pair> = pairs.iter().filter(split).copied().collect();
-    let with_rules = |route: &Value, rules: Value| {
-        let mut route = route.clone();
-        if let Some(spec) = route.get_mut("spec").and_then(Value::as_object_mut) {
-            spec.insert("rules".to_owned(), rules);
-        }
-        route
-    };
     let users = |route: &Value| {
-        let fold = |route: Value, pair: &&Pair| with_rules(&route, httproute::folded(&route, &pair.names));
+        let fold = |route: Value, pair: &&Pair| kind.folded(&route, &pair.names);
         pairs.iter().fold(route.clone(), fold)
     };
-    let rules = |route: &Value| route.pointer("/spec/rules").cloned();
+    let same = |one: &Value, other: &Value| {
+        kind.fields()
+            .iter()
+            .all(|field| one.pointer(field) == other.pointer(field))
+    };
     // Nothing of the user's changed, so nothing has to be made anew from what our caches know of the run.
-    let wanted = if rules(&users(old)) == rules(&users(sent)) {
-        rules(old)
+    let wanted = if same(&users(old), &users(sent)) {
+        old.clone()
     } else {
         let carry = |route: Value, pair: &&Pair| {
-            let live = httproute::traffic(old, &pair.names, &pair.exposure, pair.intent);
-            match live.or(pair.intent) {
-                Some(traffic) => with_rules(
-                    &route,
-                    httproute::with_traffic(&route, &pair.names, traffic, &pair.exposure),
-                ),
-                None => route,
-            }
+            let live = kind.traffic(old, &[], &pair.names, &pair.exposure, pair.intent);
+            let Some(traffic) = live.or(pair.intent) else {
+                return route;
+            };
+            routing::carrying(&route, &pair.names, traffic, &pair.exposure).unwrap_or(route)
         };
-        rules(&pairs.iter().fold(sent.clone(), carry))
-    }?;
-    (!pairs.is_empty() && Some(&wanted) != sent.pointer("/spec/rules")).then_some(wanted)
+        pairs.iter().fold(sent.clone(), carry)
+    };
+    (!pairs.is_empty() && !same(&wanted, sent)).then_some(wanted)
 }
 
 #[cfg(test)]
@@ -153,18 +168,21 @@ mod tests {
     }
 
     fn route(refs: Value) -> Value {
-        json!({"metadata": {}, "spec": {"hostnames": ["a"], "rules": [{"backendRefs": refs}]}})
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {}, "spec": {"hostnames": ["a"], "rules": [{"backendRefs": refs}]},
+        })
     }
 
     fn split(canary: u8) -> Value {
         let plain = route(json!([{"name": "shop", "port": 80}]));
-        let rules = httproute::with_traffic(
+        routing::carrying(
             &plain,
             &Names::new("shop"),
             Traffic::share(canary),
             &Exposure::default(),
-        );
-        json!({"metadata": {}, "spec": {"hostnames": ["a"], "rules": rules}})
+        )
+        .unwrap()
     }
 
     #[test]
@@ -186,8 +204,7 @@ mod tests {
         let mut route = route(json!([{"name": "shop", "port": 80, "weight": 1}]));
         route["spec"]["rules"][0]["matches"] = matches.clone();
         let pair = &pairs[0];
-        let rules = httproute::with_traffic(&route, &pair.names, pair.intent.unwrap(), &pair.exposure);
-        route["spec"]["rules"] = rules;
+        let route = routing::carrying(&route, &pair.names, pair.intent.unwrap(), &pair.exposure).unwrap();
         (route, pairs)
     }
 
@@ -201,15 +218,16 @@ mod tests {
             sent["spec"]["rules"][0]["matches"] = path(value);
             sent
         };
+        let kind = routing::kind_of(&live).unwrap();
         let held: Vec<&Pair> = pairs.iter().collect();
-        assert_eq!(kept(&live, &sent("/"), &held), Some(live["spec"]["rules"].clone()));
-        assert_eq!(kept(&live, &sent("/shop"), &held), Some(moved["spec"]["rules"].clone()));
-        assert_eq!(kept(&live, &live, &held), None);
+        assert_eq!(kept(kind, &live, &sent("/"), &held), Some(live.clone()));
+        assert_eq!(kept(kind, &live, &sent("/shop"), &held), Some(moved));
+        assert_eq!(kept(kind, &live, &live, &held), None);
         // What the caches do not know yet is kept by what stands in the route.
         pairs[0].exposure = Exposure::default();
         pairs[0].intent = None;
         let held: Vec<&Pair> = pairs.iter().collect();
-        assert_eq!(kept(&live, &sent("/"), &held), Some(live["spec"]["rules"].clone()));
+        assert_eq!(kept(kind, &live, &sent("/"), &held), Some(live.clone()));
     }
 
     #[test]

@@ -140,7 +140,7 @@ async fn an_apex_and_a_route_are_held_once_the_pair_serves() {
         patch(&response)[0],
         json!({"op": "add", "path": "/spec/selector", "value": {"app": "shop-primary"}})
     );
-    let route = |refs: Value| json!({"metadata": {"name": "r"}, "spec": {"rules": [{"backendRefs": refs}]}});
+    let route = |refs: Value| json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "r"}, "spec": {"rules": [{"backendRefs": refs}]}});
     let live = route(json!([
         {"name": "shop-primary", "port": 80, "weight": 70}, {"name": "shop-canary", "port": 80, "weight": 30}]));
     let sent = route(json!([{"name": "shop", "port": 80}]));

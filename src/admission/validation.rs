@@ -14,7 +14,6 @@ mod findings;
 mod metric_template;
 mod names;
 mod policy;
-mod providers;
 mod queries;
 mod regexes;
 mod report;
@@ -30,7 +29,6 @@ pub use deleted::{alert_provider_deleted, metric_template_deleted};
 pub use findings::{Cause, CauseReason, Findings, MAX_CAUSES, MAX_WARNING_CHARS, MAX_WARNINGS};
 pub use metric_template::metric_template;
 pub use policy::{known_bad_policy, policy};
-pub use providers::route_kind;
 pub use unbuilt::{unbuilt, unbuilt_policy, unbuilt_template};
 pub use world::{Lookup, ScalerFacts, SecretFacts, ServiceFacts, World};
 

@@ -9,6 +9,7 @@ use super::{configs::summary, live::text, ties::ties, write::version};
 use crate::{
     api::labels::LAST_APPLIED,
     plan::{ScalerKind, Workload},
+    routing::{self, registry},
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use kube::{
@@ -26,7 +27,7 @@ use std::{
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc::Sender};
 
 /// The kinds that are watched in a namespace we work in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// apps/v1 Deployment: targets and primaries.
     Deployment,
@@ -42,8 +43,8 @@ pub enum Kind {
     Service,
     /// discovery.k8s.io/v1 EndpointSlice: what data planes route to.
     EndpointSlice,
-    /// gateway.networking.k8s.io/v1 HTTPRoute.
-    HttpRoute,
+    /// A kind that carries traffic for some provider, where the cluster has it.
+    Route(routing::Resource),
     /// v1 ConfigMap: those that pods read, and primary's copies. Kept without data.
     ConfigMap,
     /// v1 Secret: the same.
@@ -58,13 +59,18 @@ pub enum Kind {
 
 impl Kind {
     /// Whether a pair can be made where objects of that kind may not be read, by a role of before, say: primaries share
-    /// Secrets with their targets, and have no budgets of their own.
+    /// Secrets with their targets, and have no budgets of their own; Ingresses are
+    /// read since provider nginx is built.
     fn is_dispensable(self) -> bool {
-        matches!(self, Self::Secret | Self::StatefulSet | Self::PodDisruptionBudget)
+        match self {
+            Self::Secret | Self::StatefulSet | Self::PodDisruptionBudget => true,
+            Self::Route(route) => route.built_in,
+            _ => false,
+        }
     }
 
-    /// Those that every cluster has.
-    pub const ALL: [Self; 12] = [
+    // Those that every cluster has, besides routes.
+    const BUILT_IN: [Self; 11] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::DaemonSet,
@@ -72,12 +78,42 @@ impl Kind {
         Self::ControllerRevision,
         Self::Service,
         Self::EndpointSlice,
-        Self::HttpRoute,
         Self::ConfigMap,
         Self::Secret,
         Self::HorizontalPodAutoscaler,
         Self::PodDisruptionBudget,
     ];
+
+    /// The kinds that carry traffic for any provider.
+    pub fn routes() -> impl Iterator<Item = Self> {
+        registry::kinds().map(|kind| Self::Route(kind.resource()))
+    }
+
+    /// Those that every cluster has.
+    pub fn built_in() -> impl Iterator<Item = Self> {
+        let routes = Self::routes().filter(|kind| kind.definition().is_none());
+        Self::BUILT_IN.into_iter().chain(routes)
+    }
+
+    /// Those that exist only where somebody installed their definitions.
+    pub fn optional() -> impl Iterator<Item = Self> {
+        let routes = Self::routes().filter(|kind| kind.definition().is_some());
+        routes.chain([Self::ScaledObject])
+    }
+
+    /// The kind of a route that a provider reads; `None` for any other object.
+    pub fn of_route(route: &Value) -> Option<Self> {
+        routing::kind_of(route).map(|kind| Self::Route(kind.resource()))
+    }
+
+    /// Name of its CustomResourceDefinition; `None` where every cluster has it.
+    pub fn definition(self) -> Option<String> {
+        match self {
+            Self::Route(route) => route.definition(),
+            Self::ScaledObject => Some("scaledobjects.keda.sh".to_owned()),
+            _ => None,
+        }
+    }
 
     /// What a target of that kind and its primary are.
     pub fn of(workload: Workload) -> Self {
@@ -98,7 +134,7 @@ impl Kind {
             Self::ControllerRevision => ("apps", "v1", "ControllerRevision", "controllerrevisions"),
             Self::Service => ("", "v1", "Service", "services"),
             Self::EndpointSlice => ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
-            Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+            Self::Route(route) => (route.group, route.version, route.kind, route.plural),
             Self::ConfigMap => ("", "v1", "ConfigMap", "configmaps"),
             Self::Secret => ("", "v1", "Secret", "secrets"),
             Self::HorizontalPodAutoscaler => (

@@ -47,8 +47,11 @@ pub enum Conflict {
 impl Conflict {
     /// Whether there is no primary, or no way to it, without what is in the way.
     pub fn keeps_from_building(&self) -> bool {
-        let beside = ["HTTPRoute", "HorizontalPodAutoscaler", "ScaledObject"];
-        !matches!(self, Self::Name(kind, _) if beside.contains(kind))
+        let beside = |name: &str| {
+            let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
+            Kind::routes().chain(scalers).any(|kind| kind.resource().kind == name)
+        };
+        !matches!(self, Self::Name(kind, _) if beside(kind))
     }
 }
 

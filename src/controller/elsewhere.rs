@@ -2,7 +2,10 @@
 //! in; to know them keeps an app that has an address there from being published under a second one.
 
 use super::cache::{Kind, PAGE};
-use crate::{plan::generate, routing::httproute};
+use crate::{
+    plan::generate,
+    routing::{RouteKind, registry},
+};
 use futures::StreamExt;
 use kube::{
     Api, Client, ResourceExt,
@@ -20,21 +23,24 @@ use tokio::sync::watch;
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 type Name = (String, String);
+/// Kind, namespace and name of a route.
+type Route = (&'static str, String, String);
 
 /// What leads out of its namespace, by the route's namespace and name.
 #[derive(Debug, Default)]
 pub struct Elsewhere {
-    routes: RwLock<HashMap<Name, Vec<Name>>>,
-    known: watch::Sender<bool>,
+    routes: RwLock<HashMap<Route, Vec<Name>>>,
+    known: watch::Sender<usize>,
 }
 
 impl Elsewhere {
     /// What of other namespaces leads to Services of this one.
     pub fn leading_to(&self, namespace: &str) -> Vec<generate::Elsewhere> {
         let routes = self.routes.read();
-        let led = routes.iter().flat_map(|((at, name), services)| {
+        let led = routes.iter().flat_map(|((kind, at, name), services)| {
             let services = services.iter().filter(|(to, _)| to == namespace);
             services.map(move |(_, service)| generate::Elsewhere {
+                kind,
                 route: format!("{at}/{name}"),
                 service: service.clone(),
             })
@@ -47,12 +53,24 @@ impl Elsewhere {
     /// Waits until the routes are known, or cannot be.
     pub async fn ready(&self) {
         // It outlives whoever waits.
-        drop(self.known.subscribe().wait_for(|known| *known).await);
+        let all = leading_out().count();
+        drop(self.known.subscribe().wait_for(|known| *known >= all).await);
     }
 
     /// Follows the routes for as long as it is polled; `tell` hears which namespaces are led to otherwise.
     pub async fn follow(&self, client: Client, tell: impl Fn(&str)) {
-        let api = Api::<DynamicObject>::all_with(client, &Kind::HttpRoute.resource());
+        let all = leading_out().map(|kind| self.follow_one(client.clone(), kind, &tell));
+        futures::future::join_all(all).await;
+    }
+
+    async fn follow_one(&self, client: Client, kind: &'static dyn RouteKind, tell: &impl Fn(&str)) {
+        let api = Api::<DynamicObject>::all_with(client, &Kind::Route(kind.resource()).resource());
+        let mut first = true;
+        let mut known = || {
+            if std::mem::take(&mut first) {
+                self.known.send_modify(|known| *known += 1);
+            }
+        };
         let mut events = watcher(api, watcher::Config::default().page_size(PAGE))
             .default_backoff()
             .boxed();
@@ -61,24 +79,24 @@ impl Elsewhere {
             match event {
                 Ok(watcher::Event::Init) => listed.clear(),
                 Ok(watcher::Event::InitApply(route)) => {
-                    let (name, services) = outward(&route);
+                    let (name, services) = outward(kind, &route);
                     listed.insert(name, services);
                 }
                 Ok(watcher::Event::InitDone) => {
-                    let all: Vec<(Name, Vec<Name>)> = listed.drain().collect();
-                    self.replace(all, &tell);
-                    self.known.send_replace(true);
+                    let all: Vec<(Route, Vec<Name>)> = listed.drain().collect();
+                    self.replace(kind.resource().kind, all, tell);
+                    known();
                 }
                 Ok(watcher::Event::Apply(route)) => {
-                    let (name, services) = outward(&route);
-                    self.put(name, services, &tell);
+                    let (name, services) = outward(kind, &route);
+                    self.put(name, services, tell);
                 }
-                Ok(watcher::Event::Delete(route)) => self.put(outward(&route).0, Vec::new(), &tell),
+                Ok(watcher::Event::Delete(route)) => self.put(outward(kind, &route).0, Vec::new(), tell),
                 Err(error) => {
                     tracing::debug!(%error, "routes of other namespaces");
                     // There are none to us.
                     if is_refused(&error) {
-                        self.known.send_replace(true);
+                        known();
                         tokio::time::sleep(LOOK_AGAIN).await;
                     }
                 }
@@ -86,10 +104,17 @@ impl Elsewhere {
         }
     }
 
-    fn replace(&self, all: Vec<(Name, Vec<Name>)>, tell: &impl Fn(&str)) {
-        let listed: BTreeSet<&Name> = all.iter().map(|(name, _)| name).collect();
-        let known: Vec<Name> = self.routes.read().keys().cloned().collect();
-        let gone: Vec<Name> = known.into_iter().filter(|name| !listed.contains(name)).collect();
+    // A list of one kind says nothing of the others.
+    fn replace(&self, kind: &str, all: Vec<(Route, Vec<Name>)>, tell: &impl Fn(&str)) {
+        let listed: BTreeSet<&Route> = all.iter().map(|(name, _)| name).collect();
+        let known: Vec<Route> = self
+            .routes
+            .read()
+            .keys()
+            .filter(|route| route.0 == kind)
+            .cloned()
+            .collect();
+        let gone: Vec<Route> = known.into_iter().filter(|name| !listed.contains(name)).collect();
         for name in gone {
             self.put(name, Vec::new(), tell);
         }
@@ -98,7 +123,7 @@ impl Elsewhere {
         }
     }
 
-    fn put(&self, name: Name, services: Vec<Name>, tell: &impl Fn(&str)) {
+    fn put(&self, name: Route, services: Vec<Name>, tell: &impl Fn(&str)) {
         let mut routes = self.routes.write();
         let before = routes.remove(&name).unwrap_or_default();
         let changed: BTreeSet<String> = if before == services {
@@ -114,10 +139,14 @@ impl Elsewhere {
     }
 }
 
-fn outward(route: &DynamicObject) -> (Name, Vec<Name>) {
-    let name = (route.namespace().unwrap_or_default(), route.name_any());
-    let services = httproute::outward(&route.data, Some(&name.0));
-    (name, services)
+fn leading_out() -> impl Iterator<Item = &'static dyn RouteKind> {
+    registry::kinds().filter(|kind| kind.leads_out())
+}
+
+fn outward(kind: &'static dyn RouteKind, route: &DynamicObject) -> (Route, Vec<Name>) {
+    let at = route.namespace().unwrap_or_default();
+    let services = kind.outward(&route.data, Some(&at));
+    ((kind.resource().kind, at, route.name_any()), services)
 }
 
 fn is_refused(error: &watcher::Error) -> bool {
@@ -144,7 +173,7 @@ mod tests {
         let elsewhere = Elsewhere::default();
         let told = RefCell::new(Vec::new());
         let tell = |namespace: &str| told.borrow_mut().push(namespace.to_owned());
-        let edge = name("edge", "shop");
+        let edge = ("HTTPRoute", "edge".to_owned(), "shop".to_owned());
         elsewhere.put(edge.clone(), vec![name("web", "shop")], &tell);
         elsewhere.put(edge.clone(), vec![name("web", "shop")], &tell);
         assert_eq!(told.take(), ["web"]);
@@ -154,7 +183,8 @@ mod tests {
         assert_eq!(told.take(), ["other", "web"]);
         assert!(elsewhere.leading_to("web").is_empty());
         // A list that does not name it any more.
-        elsewhere.replace(vec![(name("edge", "plain"), Vec::new())], &tell);
+        let plain = ("HTTPRoute", "edge".to_owned(), "plain".to_owned());
+        elsewhere.replace("HTTPRoute", vec![(plain, Vec::new())], &tell);
         assert_eq!(told.take(), ["other"]);
         assert!(elsewhere.leading_to("other").is_empty());
     }

@@ -98,8 +98,8 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
             ))
         }
         // What we made ourselves says nothing about what the user has.
-        Kind::Service | Kind::HttpRoute if generated(object) && change.before.as_ref().is_none_or(generated) => None,
-        Kind::Service | Kind::HttpRoute => {
+        Kind::Service | Kind::Route(_) if generated(object) && change.before.as_ref().is_none_or(generated) => None,
+        Kind::Service | Kind::Route(_) => {
             let gone = !context.cache.has(change.kind, &change.namespace, name);
             let says = gone || differs(&["/spec", "/metadata/labels", "/metadata/annotations"]);
             says.then(|| Scope::Some(spoken_of(context, change, name)))
@@ -276,7 +276,8 @@ async fn make(context: &Context, namespace: &str, target: &Value, known: Option<
     };
     // The route we generated for it counts as well.
     let own = known.map(Canary::service_names).into_iter().flatten();
-    let own = own.flat_map(|service| context.cache.tied(Kind::HttpRoute, namespace, &service));
+    let led = |service: String| Kind::routes().flat_map(move |kind| context.cache.tied(kind, namespace, &service));
+    let own = own.flat_map(led);
     let service = known.map(Canary::service_name);
     let names: Vec<&str> = service.into_iter().chain([text(target, "/metadata/name")]).collect();
     let primary = known.and_then(|_| context.cache.get(Kind::Deployment, namespace, &primary_name(target)));

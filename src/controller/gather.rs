@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::Canary,
     plan::{self, Blueprint, Selector, Workload, autoscaler, pointing::pods as pods_of},
-    routing::{Names, httproute},
+    routing::{self, Names},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -166,8 +166,8 @@ pub fn followers(context: &Context, namespace: &str, blueprint: &Blueprint, live
     live.slices
         .extend(halves.flat_map(|half| cache.tied(Kind::EndpointSlice, namespace, half)));
     live.left.extend(pointing::abandoned(live, blueprint));
-    let follows = routed.iter().map(|names| (names, httproute::refers_to as Leads));
-    let left = live.left.iter().map(|names| (names, httproute::names_a_half as Leads));
+    let follows = routed.iter().map(|names| (names, routing::refers_to as Leads));
+    let left = live.left.iter().map(|names| (names, routing::names_a_half as Leads));
     for (names, leads) in follows.chain(left) {
         for route in pointing::routes(cache, namespace, names) {
             if leads(&route, names) && !live.routes.contains(&route) {

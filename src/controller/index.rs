@@ -67,7 +67,7 @@ impl Index {
             Kind::Deployment | Kind::DaemonSet => of(Sort::Deployment, name),
             Kind::ReplicaSet | Kind::ControllerRevision => of(Sort::Deployment, owner),
             Kind::Service => of(Sort::Service, name),
-            Kind::EndpointSlice | Kind::HttpRoute => ties
+            Kind::EndpointSlice | Kind::Route(_) => ties
                 .iter()
                 .flat_map(|tie| self.find(namespace, Sort::Service, tie))
                 .collect(),
@@ -178,10 +178,12 @@ mod tests {
                 .concerned(Kind::EndpointSlice, "shop", "cut-short", &slice)
                 .is_empty()
         );
-        assert!(!found(Kind::HttpRoute, "web"));
+        assert!(!found(Kind::routes().next().unwrap(), "web"));
         let route = |ties: &[&str]| {
             let ties: Vec<String> = ties.iter().map(|tie| (*tie).to_owned()).collect();
-            !index.concerned(Kind::HttpRoute, "shop", "other", &ties).is_empty()
+            !index
+                .concerned(Kind::routes().next().unwrap(), "shop", "other", &ties)
+                .is_empty()
         };
         assert!(route(&["web-primary"]) && route(&["web"]) && !route(&["api"]));
         assert!(index.concerned(Kind::Deployment, "elsewhere", "web", &[]).is_empty());

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     api::labels,
     plan::{Blueprint, copies, history, revision::template_of, template},
-    routing::{Names, httproute},
+    routing::{self, Exposure, Names, Provider, Traffic},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -88,13 +88,28 @@ impl Live {
         let is_ours = |route: &Value| text(route, "/metadata/name") == names.apex;
         routes
             .into_iter()
-            .filter(|route| httproute::refers_to(route, names) || is_ours(route))
+            .filter(|route| routing::refers_to(route, names) || is_ours(route))
             .collect()
     }
 
-    /// The routes that send to the pair; one that is only called like the apex does not.
-    pub fn refers_to<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = &'a Value> {
-        self.routes.iter().filter(|route| httproute::refers_to(route, names))
+    /// The routes that send to the pair: those that `provider` reads, and others that send to a half; without what we made
+    /// beside them. One that is only called like the apex does not.
+    pub fn refers_to<'a>(&'a self, provider: Provider, names: &'a Names) -> impl Iterator<Item = &'a Value> {
+        let carry = move |route: &&Value| provider.reads(route) || routing::names_a_half(route, names);
+        let all = self.routes.iter().filter(|route| !routing::is_companion(route));
+        all.filter(carry).filter(|route| routing::refers_to(route, names))
+    }
+
+    /// What a route, with what we made beside it, does with the pair's traffic.
+    pub fn traffic(
+        &self,
+        route: &Value,
+        names: &Names,
+        exposure: &Exposure,
+        expected: Option<Traffic>,
+    ) -> Option<Traffic> {
+        let beside: Vec<&Value> = self.routes.iter().collect();
+        routing::kind_of(route)?.traffic(route, &beside, names, exposure, expected)
     }
 
     /// The Services of the pair whose users routes split: the apex, and each follower that a route names.
@@ -105,7 +120,7 @@ impl Live {
 
     /// Those of them by whose halves users are sent, or are about to be.
     pub fn carrying<'a>(&'a self, blueprint: &'a Blueprint, building: bool) -> impl Iterator<Item = &'a Names> {
-        let halved = |names: &Names| self.routes.iter().any(|route| httproute::names_a_half(route, names));
+        let halved = |names: &Names| self.routes.iter().any(|route| routing::names_a_half(route, names));
         self.split(blueprint)
             .filter(move |names| building || blueprint.names.as_ref() == Some(names) || halved(names))
     }

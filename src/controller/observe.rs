@@ -17,7 +17,7 @@ use crate::{
         revision::template_of,
         template,
     },
-    routing::{Names, Traffic, httproute},
+    routing::{self, Names, Traffic},
 };
 use serde_json::{Map, Value};
 
@@ -66,10 +66,10 @@ pub fn observe(
     };
     let expected = Some(state.intent);
     let traffic = agreed(live.split(blueprint).flat_map(|names| {
-        live.refers_to(names)
-            .map(move |route| httproute::traffic(route, names, &blueprint.exposure, expected))
+        live.refers_to(blueprint.provider, names)
+            .map(move |route| live.traffic(route, names, &blueprint.exposure, expected))
     }));
-    let halved = |names: &Names| live.routes.iter().any(|route| httproute::names_a_half(route, names));
+    let halved = |names: &Names| live.routes.iter().any(|route| routing::names_a_half(route, names));
     let split = live.split(blueprint).chain(&live.left).any(halved);
     Observation {
         target,
@@ -84,7 +84,7 @@ pub fn observe(
                 && (blueprint.route.is_some()
                     || live
                         .split(blueprint)
-                        .any(|names| live.refers_to(names).next().is_some())),
+                        .any(|names| live.refers_to(blueprint.provider, names).next().is_some())),
         refused: None,
         route_trouble: route_trouble(live, blueprint),
         pending: is_pending(live, blueprint),
@@ -93,7 +93,7 @@ pub fn observe(
         mirrors: live
             .routes
             .iter()
-            .all(|route| httproute::unmirrored(route).next().is_none()),
+            .all(|route| routing::kind_of(route).is_none_or(|kind| kind.unmirrored(route).is_empty())),
         served: blueprint.workload != Workload::Service
             && (blueprint.names.is_some() || !live.pointing.followers.is_empty()),
         split,
@@ -109,15 +109,16 @@ pub fn observe(
 fn route_trouble(live: &Live, blueprint: &Blueprint) -> Option<String> {
     let mut all = live.split(blueprint).filter(|_| blueprint.provider.has_weights());
     all.find_map(|names| {
-        let mut routes = live.refers_to(names);
-        routes.find_map(|route| httproute::problem(route, names, &blueprint.exposure))
+        let mut routes = live.refers_to(blueprint.provider, names);
+        routes.find_map(|route| routing::kind_of(route)?.problem(route, names, &blueprint.exposure))
     })
 }
 
 // Whether users are perhaps sent still where the routes said before.
 fn is_pending(live: &Live, blueprint: &Blueprint) -> bool {
     let mut all = live.split(blueprint).filter(|_| blueprint.provider.has_weights());
-    all.any(|names| live.refers_to(names).any(httproute::is_pending))
+    let pending = |route: &Value| routing::kind_of(route).is_some_and(|kind| kind.is_pending(route));
+    all.any(|names| live.refers_to(blueprint.provider, names).any(pending))
 }
 
 // Where all that points at the pods sends everybody; nowhere while they differ.

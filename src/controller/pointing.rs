@@ -16,7 +16,7 @@ use crate::{
         pairing::is_service_name,
         pointing::{self, Labels, Shared, Standing, standing},
     },
-    routing::{Names, httproute},
+    routing::{self, Names},
 };
 use kube::ResourceExt;
 use serde_json::Value;
@@ -128,7 +128,8 @@ pub fn around(cache: &Cache, target: &Value, names: &[&str]) -> (Vec<Value>, Vec
     let mut led = BTreeMap::new();
     for route in words.flat_map(|name| routes(cache, namespace, &Names::new(name))) {
         if users(&route) {
-            led.insert(text(&route, "/metadata/name").to_owned(), route);
+            let kind = text(&route, "/kind").to_owned();
+            led.insert((kind, text(&route, "/metadata/name").to_owned()), route);
         }
     }
     (services.into_values().collect(), led.into_values().collect())
@@ -228,7 +229,7 @@ fn follower(cache: &Cache, blueprint: &Blueprint, service: Value) -> Follower {
         routed: may
             && routes(cache, namespace, &names)
                 .iter()
-                .any(|route| httproute::refers_to(route, &names)),
+                .any(|route| routing::refers_to(route, &names)),
         primary,
         canary,
         names,
@@ -253,13 +254,13 @@ pub fn abandoned(live: &Live, blueprint: &Blueprint) -> Vec<Names> {
 /// The routes that are tied to a Service or its halves.
 pub fn routes(cache: &Cache, namespace: &str, names: &Names) -> Vec<Value> {
     let words = [&names.apex, &names.primary, &names.canary];
-    let all = words
-        .into_iter()
-        .flat_map(|name| cache.tied(Kind::HttpRoute, namespace, name));
-    let named: BTreeMap<String, Value> = all
-        .map(|route| (text(&route, "/metadata/name").to_owned(), route))
-        .collect();
-    named.into_values().collect()
+    let all = Kind::routes().flat_map(|kind| {
+        let found = words
+            .into_iter()
+            .flat_map(move |name| cache.tied(kind, namespace, name));
+        found.map(move |route| ((kind, text(&route, "/metadata/name").to_owned()), route))
+    });
+    all.collect::<BTreeMap<_, Value>>().into_values().collect()
 }
 
 /// The Canaries whose pair a Service follows, or may come to follow, that `change` is about.
@@ -286,7 +287,7 @@ pub fn concerned(context: &Context, change: &Change, name: &str) -> BTreeSet<Str
                 .flat_map(|service| words_of(context, namespace, half_of(service)))
                 .collect()
         }
-        Kind::HttpRoute => {
+        Kind::Route(_) => {
             let services = change.ties();
             let all = services
                 .iter()

@@ -156,9 +156,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         namespaces: watched(&client, only("metadata.name"), told.clone(), |ns: &Namespace| {
             Told::Namespace(ns.metadata.name.clone().unwrap_or_default())
         }),
-        served: Served {
-            scaled_objects: reflected_one(&client, Served::SCALED_OBJECTS, told, |_: &Definition| Told::Kinds),
-        },
+        served: Served::new(|name| reflected_one(&client, name, told.clone(), |_: &Definition| Told::Kinds)),
         defaults: settings.defaults,
         track_configs: settings.track_configs,
         events: telemetry.events.clone(),
@@ -263,7 +261,7 @@ async fn ready(context: &Context) -> anyhow::Result<()> {
     context.policies.wait_until_ready().await?;
     context.templates.wait_until_ready().await?;
     context.namespaces.wait_until_ready().await?;
-    context.served.scaled_objects.wait_until_ready().await?;
+    context.served.ready().await?;
     // Without them, apps that name claims are left alone, and policies are told of afterwards.
     let around = async {
         context.claims.wait_until_ready().await?;
@@ -272,7 +270,7 @@ async fn ready(context: &Context) -> anyhow::Result<()> {
     if tokio::time::timeout(AROUND, around).await.is_err() {
         tracing::warn!("cannot read all PersistentVolumeClaims and NetworkPolicies; going on");
     }
-    // A version of HTTPRoutes that cannot be converted hides them; nobody's release waits for that.
+    // A version of routes that cannot be converted hides them; nobody's release waits for that.
     if tokio::time::timeout(AROUND, context.elsewhere.ready()).await.is_err() {
         tracing::warn!("cannot read the routes of other namespaces; going on");
     }

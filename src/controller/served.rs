@@ -2,28 +2,39 @@
 
 use super::cache::Kind;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{core::PartialObjectMeta, runtime::reflector::Store};
+use kube::{
+    core::PartialObjectMeta,
+    runtime::reflector::{Store, store::WriterDropped},
+};
 
 /// The definition of a kind.
 pub type Definition = PartialObjectMeta<CustomResourceDefinition>;
 
-/// The kinds that exist only where somebody installed them.
+/// The definitions of the kinds that exist only where somebody installed them.
 #[derive(Clone)]
-pub struct Served {
-    /// KEDA's ScaledObjects.
-    pub scaled_objects: Store<Definition>,
-}
+pub struct Served(Vec<(Kind, Store<Definition>)>);
 
 impl Served {
-    /// Name of the definition of KEDA's ScaledObjects.
-    pub const SCALED_OBJECTS: &str = "scaledobjects.keda.sh";
+    /// Follows each definition by `watch`, which is given its name.
+    pub fn new(watch: impl Fn(&str) -> Store<Definition>) -> Self {
+        let followed = |kind: Kind| Some((kind, watch(&kind.definition()?)));
+        Self(Kind::optional().filter_map(followed).collect())
+    }
+
+    /// Waits until it is known which of them there are.
+    ///
+    /// # Errors
+    /// The watch has ended.
+    pub async fn ready(&self) -> Result<(), WriterDropped> {
+        for (_, definition) in &self.0 {
+            definition.wait_until_ready().await?;
+        }
+        Ok(())
+    }
 
     /// Every kind to watch in a namespace.
     pub fn kinds(&self) -> Vec<Kind> {
-        let mut kinds = Kind::ALL.to_vec();
-        if !self.scaled_objects.is_empty() {
-            kinds.push(Kind::ScaledObject);
-        }
-        kinds
+        let installed = self.0.iter().filter(|(_, definition)| !definition.is_empty());
+        Kind::built_in().chain(installed.map(|(kind, _)| *kind)).collect()
     }
 }

@@ -61,9 +61,9 @@ pub fn can_go(canary: &Canary) -> bool {
 /// Hands everything that `canary` owns to `heir`, then takes `canary` away. What fails is tried again by the next step.
 pub async fn hand_over(context: &Context, canary: &Canary, heir: &Canary) -> Result<(), kube::Error> {
     let Some(uid) = &canary.metadata.uid else { return Ok(()) };
-    for write in Kind::ALL.iter().flat_map(|kind| {
-        let all = context.cache.list(*kind, canary.namespace_name());
-        all.filter_map(|object| reowned(*kind, &object, uid, heir))
+    for write in Kind::built_in().chain(Kind::optional()).flat_map(|kind| {
+        let all = context.cache.list(kind, canary.namespace_name());
+        all.filter_map(|object| reowned(kind, &object, uid, heir))
             .collect::<Vec<_>>()
     }) {
         write.perform(&context.client).await?;

@@ -1,6 +1,7 @@
 //! By which words an object is found besides its own name, so that a step looks at its pair and not at its namespace.
 
 use super::{cache::Kind, live::label};
+use crate::routing::registry;
 use crate::{
     api::labels,
     plan::{
@@ -27,9 +28,10 @@ pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
         Kind::EndpointSlice => text(object.pointer("/metadata/labels/kubernetes.io~1service-name"))
             .into_iter()
             .collect(),
-        Kind::HttpRoute => items(object, "/spec/rules")
-            .flat_map(|rule| items(rule, "/backendRefs"))
-            .filter_map(|backend| text(backend.get("name")))
+        Kind::Route(route) => registry::of_resource(route.group, route.plural)
+            .map(|kind| kind.services(object))
+            .into_iter()
+            .flatten()
             .chain(text(object.pointer("/metadata/name")))
             .collect(),
         // Those that its pods read, and the copies of those that a primary would read.
@@ -56,7 +58,7 @@ pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
             .collect(),
         Kind::ConfigMap | Kind::Secret => Vec::new(),
     };
-    if matches!(kind, Kind::Service | Kind::HttpRoute) && label(object, labels::GENERATED).is_none() {
+    if matches!(kind, Kind::Service | Kind::Route(_)) && label(object, labels::GENERATED).is_none() {
         words.push(USERS.to_owned());
     }
     words.sort_unstable();
@@ -128,6 +130,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn http_route() -> Kind {
+        Kind::routes().next().unwrap()
+    }
+
     #[test]
     fn a_route_is_found_by_its_name_and_by_every_service_it_sends_to() {
         let route = json!({
@@ -137,7 +143,7 @@ mod tests {
             {"backendRefs": [{"name": "shop-primary"}]},
             {},
         ]}});
-        assert_eq!(ties(Kind::HttpRoute, &route), ["shop", "shop-canary", "shop-primary"]);
+        assert_eq!(ties(http_route(), &route), ["shop", "shop-canary", "shop-primary"]);
     }
 
     #[test]
@@ -176,7 +182,7 @@ mod tests {
     #[test]
     fn what_we_generated_is_not_among_the_users_own() {
         let generated = json!({"metadata": {"labels": {labels::GENERATED: "true"}}});
-        for kind in [Kind::Service, Kind::HttpRoute] {
+        for kind in [Kind::Service, http_route()] {
             assert_eq!(ties(kind, &json!({})), [USERS]);
             assert!(ties(kind, &generated).is_empty());
         }

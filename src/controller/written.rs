@@ -124,7 +124,7 @@ mod tests {
         assert!(!awaits(Some(7)));
         assert!(!awaits(Some(6)), "what was seen once is not waited for again");
         written.note(&key, Kind::Service, "shop", 9);
-        assert!(!written.awaits(&key, Kind::HttpRoute, "shop", None), "another object");
+        assert!(!written.awaits(&key, Kind::Secret, "shop", None), "another object");
         written.forget(&key);
         assert!(!awaits(None));
     }

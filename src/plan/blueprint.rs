@@ -2,7 +2,7 @@
 
 use super::{Autoscaler, Workload, marks::MANAGED_BY_HELM};
 use crate::api::labels;
-use crate::routing::{Exposure, Names, Provider, httproute::RouteSpec};
+use crate::routing::{Exposure, Names, Provider};
 use serde_json::{Map, Value, json};
 
 /// The Canary that owns what we make.
@@ -73,8 +73,8 @@ pub struct Blueprint {
     pub primary: Metadata,
     /// `spec.service.canary`.
     pub canary: Metadata,
-    /// The route to generate where the user has none; `None` when nothing is published.
-    pub route: Option<RouteSpec>,
+    /// The route to generate where the user has none, at rest; `None` when nothing is published.
+    pub route: Option<Value>,
     /// `spec.autoscalerRef`; `None` when primary has the target's own number of replicas.
     pub autoscaler: Option<Autoscaler>,
     /// Whom the canary is shown to besides shares, with the cookies of the run.
@@ -164,7 +164,7 @@ impl Blueprint {
             overrides: Map::new(),
             names: None,
             apex_is_chosen: false,
-            provider: Provider::Kubernetes,
+            provider: Provider::KUBERNETES,
             port: None,
             port_is_ours: false,
             port_discovery: false,

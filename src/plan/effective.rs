@@ -13,7 +13,7 @@ use crate::{
         canary::{Analysis, AnalysisKind, HookType, Metric},
         policy::CanaryPolicySpec,
     },
-    routing::Provider,
+    routing::registry,
 };
 
 /// A Canary with what its policy adds.
@@ -71,7 +71,7 @@ pub fn default_analysis(
 /// without copies sends nobody before everybody is on it.
 fn reached(provider: &str, served: bool, analysis: &Analysis) -> bool {
     let shown = analysis.kind() != AnalysisKind::BlueGreen || analysis.mirrored();
-    let routed = shown && Provider::parse(provider).is_none_or(Provider::has_weights);
+    let routed = shown && registry::can(provider).weights;
     let sends = |kind: HookType| matches!(kind, HookType::Rollout | HookType::PreRollout);
     let loaded = analysis.webhooks.iter().flatten().any(|hook| sends(hook.hook_type()));
     served && (routed || loaded)
@@ -110,7 +110,8 @@ impl Effective {
     // A route without a host is for every host of its gateway: nothing is published that nobody has named.
     fn gateways(&mut self, policy: &CanaryPolicySpec, around: Around<'_>) {
         let provider = self.canary.provider(around.default_provider);
-        let wanted = Provider::parse(provider) == Some(Provider::GatewayApiV1) && !around.user_route;
+        let lacks = |service: &str| registry::router(provider).is_some_and(|router| router.obeys().contains(&service));
+        let wanted = lacks("spec.service.gatewayRefs") && !around.user_route;
         let (name, namespace) = (
             self.canary.target_name().to_owned(),
             self.canary.namespace_name().to_owned(),

@@ -17,7 +17,7 @@ use crate::{
     },
     metrics::template::with_names,
     plan::{Selector, pairing, pointing, primary_revision, revision::template_of, strategy::exposure, template},
-    routing::{Exposure, Names, Provider, httproute},
+    routing::{self, Exposure, Names, Provider, registry},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -67,6 +67,8 @@ pub struct Around<'a> {
 /// A route of another namespace that leads to a Service of this one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Elsewhere {
+    /// Its kind.
+    pub kind: &'static str,
     /// Namespace and name of the route.
     pub route: String,
     /// The Service.
@@ -76,21 +78,19 @@ pub struct Elsewhere {
 /// What users of a Canary's app miss who come by routes of other namespaces.
 pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
     let service = canary.spec.service.as_ref().map(|_| canary.service_name())?;
-    let mut routes: Vec<&str> = elsewhere
-        .iter()
-        .filter(|other| other.service == service)
-        .map(|other| other.route.as_str())
-        .collect();
+    let mut leading = elsewhere.iter().filter(|other| other.service == service).peekable();
+    let kind = leading.peek()?.kind;
+    let mut routes: Vec<&str> = leading.map(|other| other.route.as_str()).collect();
     routes.dedup();
-    let weightless = canary.spec.provider.as_deref() == Some(kubernetes());
+    let weightless = canary.spec.provider.as_deref() == Some(Provider::KUBERNETES.as_str());
     let what = if weightless {
         "no share of its requests reaches a canary: a release is checked without users, then everybody is sent to it at once"
     } else {
         "its users meet no canary"
     };
-    let routes = (!routes.is_empty()).then(|| routes.join(", "))?;
+    let routes = routes.join(", ");
     Some(format!(
-        "HTTPRoute {routes} leads to Service {service} from another namespace and is not moved: {what}"
+        "{kind} {routes} leads to Service {service} from another namespace and is not moved: {what}"
     ))
 }
 
@@ -114,20 +114,27 @@ pub fn canary(
     let text = |pointer| target.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
     refuse(target, policy)?;
+    let wanted = policy
+        .spec
+        .provider
+        .as_deref()
+        .unwrap_or(Provider::GATEWAY_API.as_str());
+    let read = Provider::parse(wanted).unwrap_or(Provider::GATEWAY_API);
+    let routes: Vec<&Value> = around.routes.iter().filter(|route| read.carries_by(route)).collect();
     let service::Chosen {
         service,
         published,
         split,
-    } = service::chosen(target, policy, around, known)?;
-    let wanted = policy.spec.provider.clone();
+        route,
+    } = service::chosen(target, policy, (around, &routes), known)?;
     let provider = if published {
-        wanted.unwrap_or_else(|| gateway_api().to_owned())
+        wanted
     } else {
-        kubernetes().to_owned()
+        Provider::KUBERNETES.as_str()
     };
-    let (analysis, _) = default_analysis(&policy.spec, &provider, service.is_some(), around.requests);
-    let spec = CanarySpec {
-        provider: Some(provider),
+    let (analysis, _) = default_analysis(&policy.spec, provider, service.is_some(), around.requests);
+    let mut spec = CanarySpec {
+        provider: Some(provider.to_owned()),
         metrics_server: policy.spec.metrics_server.clone(),
         target_ref: ObjectRef {
             api_version: String::from("apps/v1"),
@@ -138,13 +145,16 @@ pub fn canary(
         analysis: Some(analysis),
         ..CanarySpec::default()
     };
+    if let Some(route) = route {
+        read.adopt(&mut spec, route, namespace);
+    }
     let named = target
         .pointer("/metadata/annotations")
         .and_then(|all| all.get(labels::POLICY)?.as_str())
         .unwrap_or_default();
     let canary = marked(spec, (name, namespace), text("/metadata/uid"), named);
     let exposure = exposure(&canary);
-    let room = |names: &Names| crowded_by(names, &exposure, around.routes);
+    let room = |names: &Names| crowded_by(names, &exposure, routes.iter().copied());
     match split.iter().find_map(room) {
         Some(why) => Err(NotEnrolled::NoRoom(why)),
         None => Ok(canary),
@@ -169,13 +179,17 @@ fn marked(spec: CanarySpec, (name, namespace): (&str, &str), uid: &str, policy: 
 }
 
 /// Why a route that exists has no room for what the analysis of `canary` adds to it.
-pub fn crowded(canary: &Canary, routes: &[Value]) -> Option<String> {
-    crowded_by(&Names::new(canary.service_name()), &exposure(canary), routes)
+pub fn crowded(canary: &Canary, provider: &str, routes: &[Value]) -> Option<String> {
+    crowded_by(
+        &Names::new(canary.service_name()),
+        &exposure(canary),
+        routes.iter().filter(|route| registry::carries_by(provider, route)),
+    )
 }
 
-fn crowded_by(names: &Names, exposure: &Exposure, routes: &[Value]) -> Option<String> {
-    let mut ours = routes.iter().filter(|route| httproute::refers_to(route, names));
-    ours.find_map(|route| httproute::crowded(route, names, exposure))
+fn crowded_by<'a>(names: &Names, exposure: &Exposure, routes: impl Iterator<Item = &'a Value>) -> Option<String> {
+    let mut ours = routes.filter(|route| routing::refers_to(route, names));
+    ours.find_map(|route| routing::kind_of(route)?.crowded(route, names, exposure))
 }
 
 /// The target as far as it is promoted: what a Canary is rendered from. A revision that is not verified, or has failed,
@@ -202,14 +216,6 @@ pub fn as_promoted(target: &Value, primary: Option<&Value>, keys: &[String]) -> 
         spec.insert("template".to_owned(), template);
     }
     promoted
-}
-
-fn gateway_api() -> &'static str {
-    Provider::GatewayApiV1.as_str()
-}
-
-fn kubernetes() -> &'static str {
-    Provider::Kubernetes.as_str()
 }
 
 fn refuse(target: &Value, policy: &CanaryPolicy) -> Result<(), NotEnrolled> {

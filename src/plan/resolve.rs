@@ -7,7 +7,7 @@ use crate::{
         Canary, canary,
         policy::{CanaryPolicySpec, OnNewRevision},
     },
-    routing::{Names, Provider, httproute},
+    routing::{Names, Provider},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Map, Value, json};
@@ -30,10 +30,6 @@ pub struct Defaults {
     pub dry_run: bool,
 }
 
-// No gateway tells when its proxies use a new route or endpoint, so each provider has a bound. Gateways reload at most
-// every 2 s by default (Traefik's providersThrottleDuration); kube-proxy syncs within a second.
-const GATEWAY_SETTLE: Duration = Duration::from_secs(3);
-const KUBE_PROXY_SETTLE: Duration = Duration::from_secs(2);
 /// Requests under way are given this long after traffic has left, unless the policy says otherwise.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -47,6 +43,12 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         .ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
     let service = canary.spec.service.as_ref();
     let metadata = |pick: fn(&canary::CanaryService) -> Option<&canary::Metadata>| metadata(service.and_then(pick));
+    let names = service.map(|_| match workload {
+        // Its copies are named after it, whatever the Canary calls its Services.
+        Workload::Service => Names::new(canary.target_name()),
+        Workload::Deployment | Workload::DaemonSet => Names::new(canary.service_name()),
+    });
+    let published = |names| provider.published(canary.namespace_name(), names, &canary.spec);
     Ok(Blueprint {
         namespace: canary.namespace_name().to_owned(),
         owner: Owner {
@@ -57,11 +59,6 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         target_uid: None,
         workload,
         overrides: canary.pod_overrides(),
-        names: service.map(|_| match workload {
-            // Its copies are named after it, whatever the Canary calls its Services.
-            Workload::Service => Names::new(canary.target_name()),
-            Workload::Deployment | Workload::DaemonSet => Names::new(canary.service_name()),
-        }),
         apex_is_chosen: !canary.was_generated() && canary.service_name() != canary.target_name(),
         provider,
         port: service.and_then(port),
@@ -72,9 +69,8 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         apex: metadata(|s| s.apex.as_ref()),
         primary: metadata(|s| s.primary.as_ref()),
         canary: metadata(|s| s.canary.as_ref()),
-        route: service
-            .filter(|_| provider == Provider::GatewayApiV1)
-            .and_then(httproute::route_spec),
+        route: names.as_ref().and_then(published),
+        names,
         autoscaler: Autoscaler::of(canary),
         exposure: strategy::exposure(canary),
         include_label_prefixes: defaults.include_label_prefixes.clone(),
@@ -85,14 +81,15 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
 /// The rules of a Canary's runs. `leaving` says that it is being deleted or its namespace opted out.
 pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defaults, leaving: bool) -> Rules {
     let analysis = canary.analysis();
-    let provider = Provider::parse(canary.provider(&defaults.provider));
-    let routed = provider.is_some_and(Provider::has_weights) && canary.spec.service.is_some();
-    let settle = if routed { GATEWAY_SETTLE } else { KUBE_PROXY_SETTLE };
+    let provider = Provider::parse(canary.provider(&defaults.provider)).unwrap_or(Provider::KUBERNETES);
+    let routed = provider.has_weights() && canary.spec.service.is_some();
+    let can = provider.can();
+    let moved_by = if routed { provider } else { Provider::KUBERNETES };
     Rules {
         strategy: strategy::strategy(canary, routed),
-        mirror: strategy::mirror(canary, routed),
+        mirror: strategy::mirror(canary, routed && can.mirror),
         most_checks: strategy::most_checks(canary),
-        sessions: strategy::sessions(canary, routed),
+        sessions: strategy::sessions(canary, routed && can.affinity),
         promotion_step: percent(analysis.step_weight_promotion()),
         interval: analysis.interval(),
         threshold: u32::try_from(analysis.threshold()).unwrap_or(1).max(1),
@@ -100,7 +97,9 @@ pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defa
         primary_threshold: u32::try_from(analysis.primary_ready_threshold()).unwrap_or(100),
         deadline: canary.progress_deadline(),
         delay: analysis.delay(),
-        settle: policy.and_then(CanaryPolicySpec::settle).unwrap_or(settle),
+        settle: policy
+            .and_then(CanaryPolicySpec::settle)
+            .unwrap_or_else(|| moved_by.settle()),
         drain: policy.and_then(CanaryPolicySpec::drain).unwrap_or(DRAIN),
         hooks: analysis
             .webhooks

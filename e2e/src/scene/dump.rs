@@ -15,7 +15,7 @@ impl Scene {
         let overview = "deployments,replicasets,pods,services,endpointslices";
         for args in [
             &["get", overview, "-o", "wide", "--show-labels"][..],
-            &["get", "canaries,httproutes", "-o", "yaml"],
+            &["get", "canaries,httproutes,ingresses", "-o", "yaml"],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         ] {

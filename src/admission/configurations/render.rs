@@ -4,6 +4,7 @@ use super::conditions;
 use crate::admission::paths::Paths;
 use crate::admission::server::Entry;
 use crate::api::labels;
+use crate::routing::registry;
 use base64::Engine as _;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
@@ -94,13 +95,13 @@ pub fn mutating(with: &Rendering) -> Value {
         Entry::HoldServices,
         &json!([rule("", "v1", &["CREATE", "UPDATE"], &["services"])]),
     );
-    let routes = rule(
-        "gateway.networking.k8s.io",
-        "v1",
-        &["CREATE", "UPDATE"],
-        &["httproutes"],
-    );
-    let routes = held(with, Entry::HoldRoutes, &json!([routes]));
+    // Of kinds whose traffic companions carry, nothing is held in what a user writes.
+    let routes = registry::kinds().filter(|kind| !kind.fields().is_empty());
+    let routes: Vec<Value> = routes
+        .map(|kind| kind.resource())
+        .map(|of| rule(of.group, of.version, &["CREATE", "UPDATE"], &[of.plural]))
+        .collect();
+    let routes = held(with, Entry::HoldRoutes, &json!(routes));
     let canaries = rule("flagger.app", "v1beta1", &["CREATE", "UPDATE"], &["canaries"]);
     let canaries = webhook(with, Entry::MutateCanaries, &json!([canaries]));
     let scale = rule("apps", "v1", &["UPDATE"], &["deployments/scale"]);

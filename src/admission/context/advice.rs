@@ -5,6 +5,7 @@ use crate::admission::review::Request;
 use crate::api::{Canary, CanaryPolicy};
 use crate::plan::effective::default_analysis;
 use crate::plan::{generate, requests};
+use crate::routing;
 use kube::runtime::reflector::ObjectRef;
 
 /// Whoever takes work by itself, from a queue or by a clock, has no traffic that could be split.
@@ -33,11 +34,12 @@ impl View {
             .filter(|_| plan.blueprint.names_by_policy())?;
         let (apex, namespace) = (names.apex.as_str(), request.namespace.as_str());
         let service = self.caches.service(namespace, apex).is_none();
-        let route = plan.blueprint.route.is_some();
-        let what = match (service, route) {
-            (true, true) => format!("Service and HTTPRoute {apex} are"),
+        let route = plan.blueprint.route.as_ref().and_then(routing::kind_of);
+        let kind = route.map(|kind| kind.resource().kind).unwrap_or_default();
+        let what = match (service, route.is_some()) {
+            (true, true) => format!("Service and {kind} {apex} are"),
             (true, false) => format!("Service {apex} is"),
-            (false, true) => format!("HTTPRoute {apex} is"),
+            (false, true) => format!("{kind} {apex} is"),
             (false, false) => return None,
         };
         Some(format!(
@@ -98,7 +100,7 @@ mod tests {
             ("edge", json!({"name": "shop", "namespace": "web"})),
             ("other", json!({"name": "shop"})),
         ] {
-            feeds.routes.apply_watcher_event(&read(json!({
+            feeds.routes[0].apply_watcher_event(&read(json!({
                 "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
                 "metadata": {"name": "r", "namespace": namespace}, "spec": {"rules": [{"backendRefs": [backend]}]}})));
         }

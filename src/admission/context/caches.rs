@@ -6,12 +6,13 @@ use crate::orders::Standing;
 use crate::plan::generate::Elsewhere;
 use crate::plan::pointing::ORIGINAL_SELECTOR;
 use crate::plan::ports::DECLARED_PORTS;
+use crate::routing::{self, RouteKind, registry};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{ApiResource, DynamicObject, PartialObjectMeta};
+use kube::api::{ApiResource, DynamicObject, PartialObjectMeta, TypeMeta};
 use kube::core::GroupVersionKind;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
@@ -45,8 +46,7 @@ pub struct Caches {
     /// What an admin ordered.
     pub standing: watch::Receiver<Standing>,
     services: Store<DynamicObject>,
-    routes: Store<DynamicObject>,
-    outward: Outward,
+    routes: Vec<(Store<DynamicObject>, Outward)>,
     waiting: Arc<AtomicU32>,
 }
 
@@ -70,20 +70,20 @@ pub struct Feeds {
     pub standing: watch::Sender<Standing>,
     /// Services, cut down to what selects and names ports.
     pub services: Writer<DynamicObject>,
-    /// HTTPRoutes.
-    pub routes: RouteFeed,
+    /// The kinds that carry traffic for any provider.
+    pub routes: Vec<RouteFeed>,
     waiting: Arc<AtomicU32>,
 }
 
-/// Caches that must be complete before requests are answered. Not the HTTPRoutes, whose kind may not be installed.
+/// Caches that must be complete before requests are answered. Not the routes, whose kinds may not be installed.
 const NEEDED: u32 = 8;
 
 fn service_resource() -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Service"))
 }
 
-fn route_resource() -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", "HTTPRoute"))
+fn route_resource(of: routing::Resource) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(of.group, of.version, of.kind), of.plural)
 }
 
 impl Caches {
@@ -100,10 +100,12 @@ impl Caches {
             lease: Writer::default(),
             standing: watch::Sender::default(),
             services: Writer::new(service_resource()),
-            routes: RouteFeed::new(Writer::new(route_resource())),
+            routes: registry::kinds()
+                .map(|kind| RouteFeed::new(kind, Writer::new(route_resource(kind.resource()))))
+                .collect(),
             waiting: Arc::clone(&waiting),
         };
-        let (routes, outward) = feeds.routes.as_readers();
+        let routes = feeds.routes.iter().map(RouteFeed::as_readers).collect();
         let caches = Self {
             canaries: feeds.canaries.as_reader(),
             policies: feeds.policies.as_reader(),
@@ -115,7 +117,6 @@ impl Caches {
             standing: feeds.standing.subscribe(),
             services: feeds.services.as_reader(),
             routes,
-            outward,
             waiting,
         };
         (caches, feeds)
@@ -143,14 +144,21 @@ impl Caches {
         self.services.state_filter(|service| own(service) && fits(service))
     }
 
-    /// The HTTPRoutes of a namespace.
+    /// The routes of a namespace, of every kind.
     pub fn routes(&self, namespace: &str) -> Vec<Value> {
-        values(&self.routes, namespace)
+        let all = self.routes.iter().flat_map(|(routes, _)| values(routes, namespace));
+        all.collect()
     }
 
-    /// What HTTPRoutes of other namespaces lead to in this one.
+    /// What routes of other namespaces lead to in this one.
     pub fn elsewhere(&self, namespace: &str) -> Arc<Vec<Elsewhere>> {
-        self.outward.leading_to(namespace)
+        let mut led = self.routes.iter().map(|(_, outward)| outward.leading_to(namespace));
+        let first = led.next().unwrap_or_default();
+        led.fold(first, |all, more| match (all.is_empty(), more.is_empty()) {
+            (_, true) => all,
+            (true, false) => more,
+            (false, false) => Arc::new(all.iter().chain(more.iter()).cloned().collect()),
+        })
     }
 }
 
@@ -187,7 +195,6 @@ impl Feeds {
         let managed = all().labels(&format!("{}={}", labels::MANAGED, labels::TRUE));
         let one_lease = all().fields(&format!("metadata.name={}", lease.1));
         let service_api = Api::<DynamicObject>::all_with(client.clone(), &service_resource());
-        let route_api = Api::<DynamicObject>::all_with(client.clone(), &route_resource());
         let done = |what: &'static str| {
             let waiting = Arc::clone(&waiting);
             move || {
@@ -195,6 +202,7 @@ impl Feeds {
                 tracing::debug!(what, left, "cache filled");
             }
         };
+        let routes: Vec<BoxFuture<'static, ()>> = routes.into_iter().map(|feed| feed.watch(&client, all())).collect();
         let feeds: Vec<BoxFuture<'static, ()>> = vec![
             feed(
                 canaries,
@@ -239,9 +247,8 @@ impl Feeds {
                 done("lease"),
             ),
             feed(services, watcher(service_api, all()), slim_service, done("services")),
-            feed(routes, watcher(route_api, all()), slim_route, || {}),
         ];
-        futures::future::join_all(feeds).await;
+        futures::future::join_all(feeds.into_iter().chain(routes)).await;
     }
 }
 
@@ -270,7 +277,7 @@ impl Feed<DynamicObject> for RouteFeed {
 fn feed<K>(
     mut cache: impl Feed<K>,
     events: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
-    slim: fn(&mut K),
+    slim: impl Fn(&mut K) + Send + 'static,
     filled: impl FnOnce() + Send + 'static,
 ) -> BoxFuture<'static, ()>
 where
@@ -307,16 +314,27 @@ where
 
 fn whole<K>(_: &mut K) {}
 
-/// What is left of a route's status: which controller answers for each of its gateways, by which what that gateway cannot do
-/// is known.
-fn slim_route(route: &mut DynamicObject) {
-    let parents = route.data.pointer("/status/parents").and_then(Value::as_array);
-    let of = |field: &str, parent: &Value| parent.get(field).cloned().unwrap_or_default();
-    let slim = |parent| json!({"parentRef": of("parentRef", parent), "controllerName": of("controllerName", parent)});
-    let parents: Vec<Value> = parents.into_iter().flatten().map(slim).collect();
-    if let Some(members) = route.data.as_object_mut() {
-        members.insert("status".to_owned(), json!({"parents": parents}));
+impl RouteFeed {
+    fn watch(self, client: &Client, config: watcher::Config) -> BoxFuture<'static, ()> {
+        let kind = self.kind;
+        let resource = route_resource(kind.resource());
+        let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+        feed(self, watcher(api, config), move |route| slim_route(kind, route), || {})
     }
+}
+
+/// What is left of a route's status: by which it is known what its data plane cannot do.
+fn slim_route(kind: &'static dyn RouteKind, route: &mut DynamicObject) {
+    let told = kind.told(&route.data);
+    if let Some(members) = route.data.as_object_mut() {
+        members.insert("status".to_owned(), told);
+    }
+    // Items of a list carry no type of their own.
+    let resource = kind.resource();
+    route.types = Some(TypeMeta {
+        api_version: resource.api_version(),
+        kind: resource.kind.to_owned(),
+    });
 }
 
 /// What is left of a Service: what it is, what it selects and its ports, and what is noted of both.
@@ -340,7 +358,6 @@ fn slim_service(service: &mut DynamicObject) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routing::httproute;
 
     #[test]
     fn of_a_routes_status_it_is_kept_which_gateway_cannot_copy_requests() {
@@ -352,9 +369,12 @@ mod tests {
             "status": {"parents": [{"parentRef": {"name": "gateway"}, "controllerName": controller, "conditions": conditions}]},
         }))
         .unwrap();
-        slim_route(&mut route);
+        let kind = registry::kinds().next().unwrap();
+        slim_route(kind, &mut route);
         assert!(!route.data.to_string().contains("Accepted"));
-        let known: Vec<_> = httproute::unmirrored(&route.data).collect();
-        assert_eq!(known, [(&json!({"name": "gateway"}), controller)]);
+        assert_eq!(
+            kind.unmirrored(&route.data),
+            [(&json!({"name": "gateway"}), controller)]
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! What HTTPRoutes lead to in other namespaces, kept by the namespace that is led to: every apply asks for it, and the
+//! What routes lead to in other namespaces, kept by the namespace that is led to: every apply asks for it, and the
 //! routes of a whole cluster are too many to be read each time.
 
 use crate::plan::generate::Elsewhere;
-use crate::routing::httproute;
+use crate::routing::RouteKind;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
@@ -34,7 +34,7 @@ impl Outward {
 }
 
 impl Index {
-    fn put(&mut self, route: String, services: Vec<Name>) {
+    fn put(&mut self, kind: &'static str, route: String, services: Vec<Name>) {
         let before = self.routes.get(&route).map(Vec::as_slice).unwrap_or_default();
         // Most events are about the status.
         if before == services {
@@ -44,7 +44,7 @@ impl Index {
         for namespace in concerned {
             let led = Arc::make_mut(self.led.entry(namespace.clone()).or_default());
             led.retain(|one| one.route != route);
-            led.extend(elsewhere(&route, &services).filter_map(|(to, one)| (to == namespace).then_some(one)));
+            led.extend(elsewhere(kind, &route, &services).filter_map(|(to, one)| (to == namespace).then_some(one)));
             led.sort_unstable();
             if led.is_empty() {
                 self.led.remove(&namespace);
@@ -57,9 +57,10 @@ impl Index {
     }
 
     // Of a whole list at once, since each put sorts.
-    fn of(listed: Vec<(String, Vec<Name>)>) -> Self {
+    fn of(kind: &'static str, listed: Vec<(String, Vec<Name>)>) -> Self {
         let mut led: HashMap<String, Vec<Elsewhere>> = HashMap::new();
-        for (to, one) in listed.iter().flat_map(|(route, services)| elsewhere(route, services)) {
+        let all = listed.iter();
+        for (to, one) in all.flat_map(|(route, services)| elsewhere(kind, route, services)) {
             led.entry(to.to_owned()).or_default().push(one);
         }
         let sorted = |(to, mut all): (String, Vec<Elsewhere>)| {
@@ -76,9 +77,14 @@ impl Index {
     }
 }
 
-fn elsewhere<'a>(route: &'a str, services: &'a [Name]) -> impl Iterator<Item = (&'a str, Elsewhere)> {
+fn elsewhere<'a>(
+    kind: &'static str,
+    route: &'a str,
+    services: &'a [Name],
+) -> impl Iterator<Item = (&'a str, Elsewhere)> {
     services.iter().map(move |(to, service)| {
         let one = Elsewhere {
+            kind,
             route: route.to_owned(),
             service: service.clone(),
         };
@@ -86,16 +92,18 @@ fn elsewhere<'a>(route: &'a str, services: &'a [Name]) -> impl Iterator<Item = (
     })
 }
 
-/// Write side of the cache of HTTPRoutes, and of what they lead to.
+/// Write side of the cache of one kind of routes, and of what they lead to.
 pub struct RouteFeed {
+    pub(super) kind: &'static dyn RouteKind,
     writer: Writer<DynamicObject>,
     outward: Outward,
     listed: Vec<(String, Vec<Name>)>,
 }
 
 impl RouteFeed {
-    pub(super) fn new(writer: Writer<DynamicObject>) -> Self {
+    pub(super) fn new(kind: &'static dyn RouteKind, writer: Writer<DynamicObject>) -> Self {
         Self {
+            kind,
             writer,
             outward: Outward::default(),
             listed: Vec::new(),
@@ -110,21 +118,28 @@ impl RouteFeed {
     pub fn apply_watcher_event(&mut self, event: &Event<DynamicObject>) {
         match event {
             Event::Init => self.listed.clear(),
-            Event::InitApply(route) => self.listed.push(outward(route)),
-            Event::InitDone => *self.outward.0.write() = Index::of(std::mem::take(&mut self.listed)),
-            Event::Apply(route) => {
-                let (name, services) = outward(route);
-                self.outward.0.write().put(name, services);
+            Event::InitApply(route) => self.listed.push(outward(self.kind, route)),
+            Event::InitDone => {
+                let listed = std::mem::take(&mut self.listed);
+                *self.outward.0.write() = Index::of(self.kind.resource().kind, listed);
             }
-            Event::Delete(route) => self.outward.0.write().put(outward(route).0, Vec::new()),
+            Event::Apply(route) => {
+                let (name, services) = outward(self.kind, route);
+                self.put(name, services);
+            }
+            Event::Delete(route) => self.put(outward(self.kind, route).0, Vec::new()),
         }
         self.writer.apply_watcher_event(event);
     }
+
+    fn put(&self, name: String, services: Vec<Name>) {
+        self.outward.0.write().put(self.kind.resource().kind, name, services);
+    }
 }
 
-fn outward(route: &DynamicObject) -> (String, Vec<Name>) {
+fn outward(kind: &dyn RouteKind, route: &DynamicObject) -> (String, Vec<Name>) {
     let (namespace, name) = (route.metadata.namespace.as_deref(), route.metadata.name.as_deref());
-    let services = httproute::outward(&route.data, namespace);
+    let services = kind.outward(&route.data, namespace);
     let name = format!("{}/{}", namespace.unwrap_or_default(), name.unwrap_or_default());
     (name, services)
 }
@@ -154,7 +169,7 @@ mod tests {
     #[test]
     fn who_is_led_to_is_known_after_every_change_without_reading_the_routes() {
         let (caches, mut feeds) = Caches::new();
-        let mut tell = |event| feeds.routes.apply_watcher_event(&event);
+        let mut tell = |event| feeds.routes[0].apply_watcher_event(&event);
         tell(Event::Init);
         tell(Event::InitApply(route("b", &[("web", "shop"), ("mail", "post")])));
         tell(Event::InitApply(route("a", &[("web", "till"), ("edge", "own")])));

@@ -35,7 +35,12 @@ impl Door {
         let found = match &self.effects {
             Some(effects) if !self.view.is_ours(request) => {
                 let (provider, around) = (&self.view.defaults.provider, self.around_of(request));
-                let served = async { effects.generator.served(kinds::route_kind_of(request, provider)?).await };
+                let served = async {
+                    effects
+                        .generator
+                        .served(&kinds::route_kind_of(request, provider)?)
+                        .await
+                };
                 let (target, around) = (effects.target(request), around);
                 let (target, around, served, denied) = tokio::join!(target, around, served, effects.denied(request));
                 kinds::Found {

@@ -2,6 +2,9 @@
 
 use crate::admission::context::Plan;
 use crate::analysis::{Rules, Strategy};
+use crate::plan::Blueprint;
+use crate::routing::{RouteKind, kind_of};
+use serde_json::Value;
 use std::time::Duration;
 
 const LINES: usize = 10;
@@ -21,11 +24,12 @@ pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
             )),
             None => lines.push("creates no Service: the pods have no port; released without traffic".to_owned()),
         }
-        if let (Some(names), Some(route)) = (&blueprint.names, &blueprint.route) {
+        if let (Some(names), Some((route, kind))) = (&blueprint.names, published(blueprint)) {
             lines.push(format!(
-                "creates HTTPRoute {} for {}",
+                "creates {} {} for {}",
+                kind.resource().kind,
                 names.apex,
-                route.hostnames.join(", ")
+                kind.hosts(route).join(", ")
             ));
         }
         if let Some(scaler) = &blueprint.autoscaler {
@@ -55,6 +59,11 @@ pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
         .take(LINES)
         .map(|line| format!("coalmine plan: {line}").chars().take(CHARS).collect())
         .collect()
+}
+
+fn published(blueprint: &Blueprint) -> Option<(&Value, &'static dyn RouteKind)> {
+    let route = blueprint.route.as_ref()?;
+    Some((route, kind_of(route)?))
 }
 
 fn steps(rules: &Rules) -> String {

@@ -6,8 +6,16 @@ use crate::admission::patch::applied;
 use crate::admission::review::Options;
 use crate::admission::{routes, services};
 use crate::plan::{Blueprint, Metadata, Port, Selector, ServiceRole, marks, ports::Around, route, service};
-use crate::routing::{Exposure, Names, Traffic, httproute};
+use crate::routing::{Exposure, Names, Provider, Traffic, kind_of};
 use serde_json::json;
+
+fn published() -> Option<serde_json::Value> {
+    let spec = serde_json::from_value(json!({
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+        "service": {"port": 9898, "hosts": ["shop.web.example.com"], "gatewayRefs": [{"name": "gateway", "namespace": "infra"}]},
+    }));
+    Provider::GATEWAY_API.published("shop", &Names::new("shop"), &spec.unwrap())
+}
 
 fn blueprint(helm: bool) -> Blueprint {
     let chart = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": {
@@ -20,12 +28,7 @@ fn blueprint(helm: bool) -> Blueprint {
             target_port: json!(9898),
             app_protocol: None,
         }),
-        route: Some(httproute::RouteSpec {
-            hostnames: vec!["shop.web.example.com".into()],
-            parent_refs: vec![json!({"name": "gateway", "namespace": "infra"})],
-            port: 9898,
-            ..Default::default()
-        }),
+        route: published(),
         apex: Metadata::default(),
         helm: if helm { marks::of_helm(&chart) } else { Map::new() },
         ..Blueprint::sample()
@@ -93,7 +96,9 @@ fn is_the_authors(stored: &Value) {
 }
 
 fn shares(stored: &Value) -> Option<u8> {
-    httproute::traffic(stored, &Names::new("shop"), &Exposure::default(), None).map(|traffic| traffic.canary())
+    let kind = kind_of(stored)?;
+    let traffic = kind.traffic(stored, &[], &Names::new("shop"), &Exposure::default(), None);
+    traffic.map(|traffic| traffic.canary())
 }
 
 #[test]

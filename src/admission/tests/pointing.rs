@@ -159,7 +159,7 @@ async fn a_route_keeps_the_split_of_a_follower() {
     );
     let noted = json!({"annotations": {ORIGINAL_SELECTOR: r#"{"app":"shop"}"#}});
     cached(&mut house, service("inner", noted, json!({"app": "shop-primary"})));
-    let route = |refs: Value| json!({"metadata": {"name": "r"}, "spec": {"rules": [{"backendRefs": refs}]}});
+    let route = |refs: Value| json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "r"}, "spec": {"rules": [{"backendRefs": refs}]}});
     let live = route(json!([
         {"name": "inner-primary", "port": 80, "weight": 70}, {"name": "inner-canary", "port": 80, "weight": 30}]));
     let plain = route(json!([{"name": "inner", "port": 80}]));

@@ -3,7 +3,9 @@
 use super::report::Report;
 use super::world::World;
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
+use crate::routing::registry;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Paths of a Canary that do nothing yet; `[]` is every item of a list.
 const FIELDS: &[&str] = &[
@@ -28,26 +30,12 @@ const FIELDS: &[&str] = &[
 ];
 /// Paths that only name something for the queries of metrics, with the variable that they fill.
 const NAMES: &[(&str, &str)] = &[("spec.ingressRef", "ingress"), ("spec.routeRef", "route")];
-/// Paths that say how the route we generate looks, and nothing where there is none of ours.
-const OF_OUR_ROUTE: &[&str] = &[
-    "spec.service.gatewayRefs",
-    "spec.service.hosts",
-    "spec.service.match",
-    "spec.service.rewrite",
-    "spec.service.headers",
-    "spec.service.timeout",
-    "spec.service.backendTimeout",
-    "spec.service.corsPolicy",
-    "spec.service.mirror",
-];
 /// Paths of a CanaryPolicy that do nothing yet, and what goes on all the same.
 const OF_POLICIES: &[(&str, &str)] = &[
     ("spec.freezeWindows", "changes are released in them as at any time"),
     ("spec.breakGlass", "nothing is frozen"),
     ("spec.maxConcurrent", "any number of releases run at once"),
 ];
-/// Providers that write routes.
-const PROVIDERS: &[&str] = &["gatewayapi:v1", "kubernetes"];
 /// Kinds of targets.
 const TARGETS: &[&str] = &["Deployment", "DaemonSet", "Service"];
 
@@ -62,7 +50,8 @@ pub fn unbuilt(canary: &Canary, world: &World) -> Vec<String> {
         );
     }
     let provider = canary.provider(world.default_provider());
-    if !PROVIDERS.contains(&provider) {
+    let router = registry::router(provider);
+    if router.is_none() {
         report.warn(
             "spec.provider",
             format!("{provider} is not supported yet; no route is written"),
@@ -73,21 +62,34 @@ pub fn unbuilt(canary: &Canary, world: &World) -> Vec<String> {
     for field in FIELDS.iter().filter(|field| is_set(&object, field)) {
         report.warn(field, "not supported yet; it has no effect");
     }
-    for (field, variable) in NAMES.iter().filter(|(field, _)| is_set(&object, field)) {
+    let obeyed = router.map(|router| router.obeys()).unwrap_or_default();
+    let named = NAMES.iter().filter(|(field, _)| !obeyed.contains(field));
+    for (field, variable) in named.filter(|(field, _)| is_set(&object, field)) {
         let text = format!("fills {{{{ {variable} }}}} of metric templates and has no other effect yet");
         report.warn(field, text);
     }
-    let why = if provider == "kubernetes" {
-        "provider kubernetes writes no route"
-    } else if world.user_route {
-        "a route of yours sends to the Service and stays as it is but for its weights"
-    } else {
-        return report.finish().warnings;
-    };
-    for field in OF_OUR_ROUTE.iter().filter(|field| is_set(&object, field)) {
+    for field in shaping().filter(|field| is_set(&object, field)) {
+        let why = match router {
+            Some(_) if obeyed.is_empty() => format!("provider {provider} writes no route"),
+            Some(_) if !obeyed.contains(&field) => format!("provider {provider} copies the route that you have"),
+            _ if world.user_route => {
+                String::from("a route of yours sends to the Service and stays as it is but for its weights")
+            }
+            _ => continue,
+        };
         report.warn(field, format!("has no effect: {why}"));
     }
     report.finish().warnings
+}
+
+/// Paths that say how a route that a provider makes looks, besides those that name one.
+fn shaping() -> impl Iterator<Item = &'static str> {
+    let all: BTreeSet<&str> = registry::ROUTERS
+        .iter()
+        .flat_map(|router| router.obeys().iter().copied())
+        .filter(|field| NAMES.iter().all(|(named, _)| named != field))
+        .collect();
+    all.into_iter()
 }
 
 /// One warning for each thing a CanaryPolicy asks for that does not exist yet.

@@ -57,9 +57,7 @@ pub fn with(client: Client) -> (Fake, Queue) {
         claims: store(),
         network_policies: store(),
         namespaces: store(),
-        served: super::Served {
-            scaled_objects: store(),
-        },
+        served: super::Served::new(|_| store()),
         defaults: Defaults::default(),
         track_configs: true,
         events,

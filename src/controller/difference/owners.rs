@@ -18,7 +18,8 @@ impl Pair<'_> {
         let single = single
             .into_iter()
             .filter_map(|(kind, object)| Some((kind, object.as_ref()?)));
-        let routes = live.routes.iter().map(|route| (Kind::HttpRoute, route));
+        let routes = live.routes.iter();
+        let routes = routes.filter_map(|route| Some((Kind::of_route(route)?, route)));
         let twins = live
             .twins
             .iter()

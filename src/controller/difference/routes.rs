@@ -1,89 +1,116 @@
 //! The routes: generated where there is none, and carrying the traffic of the world.
 
-use super::{Conflict, Pair, contains, patch};
+mod companions;
+mod edits;
+
+pub(super) use edits::folded;
+
+use super::{Conflict, Pair, contains};
 use crate::{
     analysis::{Dismantle, World},
     api::labels::{self, TargetState},
-    controller::{cache::Kind, live::label, write::Write},
+    controller::{
+        cache::Kind,
+        live::{label, text},
+        write::Write,
+    },
     plan::route,
-    routing::{Names, Traffic, httproute},
+    routing::{self, Names, Traffic},
 };
-use serde_json::{Value, json};
+use edits::{changed, over};
+use serde_json::Value;
 
 impl Pair<'_> {
     pub(super) fn routes(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         for left in &self.live.left {
-            writes.extend(self.rewritten_routes(|route| {
-                let halved = httproute::names_a_half(route, left);
-                halved.then(|| httproute::folded(route, left))
-            }));
+            let halved = self
+                .live
+                .routes
+                .iter()
+                .filter(|route| routing::names_a_half(route, left));
+            writes.extend(halved.filter_map(|route| self.given_up(route, &[left])));
         }
         let split: Vec<&Names> = self.live.split(self.blueprint).collect();
         if split.is_empty() {
             return;
         }
         if world.dismantle == Dismantle::Traffic {
-            writes.extend(self.rewritten_routes(|route| over(route, &split, httproute::folded)));
+            let all = self.live.routes.iter();
+            writes.extend(all.filter_map(|route| self.given_up(route, &split)));
             return;
         }
         if world.primary.is_none() {
             return;
         }
-        if !self.blueprint.provider.has_weights() {
-            return self.left_behind(world, &split, writes);
-        }
-        if self.generates_a_route(world, writes, conflicts) {
+        self.left_behind(world, &split, writes);
+        if !self.blueprint.provider.has_weights() || self.generates_a_route(world, writes, conflicts) {
             return;
         }
         let Some(traffic) = world.traffic else { return };
-        let exposure = &self.blueprint.exposure;
-        let apex = self.blueprint.names.as_ref();
-        for route in &self.live.routes {
-            let anew = apex.filter(|names| httproute::refers_to(route, names));
-            if let Some(wanted) = anew.and_then(|_| self.generated_anew(route, traffic)) {
-                writes.push(Write::Apply {
-                    kind: Kind::HttpRoute,
-                    object: wanted,
-                });
-                continue;
+        let read = |route: &&Value| self.blueprint.provider.carries_by(route);
+        for route in self.live.routes.iter().filter(read) {
+            if let Some(generated) = self.generated_anew(route, traffic) {
+                writes.push(generated);
+            } else {
+                self.carries(route, &split, traffic, writes, conflicts);
             }
-            let ready: Vec<&Names> = split
-                .iter()
-                .copied()
-                .filter(|names| self.can_be_split(route, names, traffic))
-                .collect();
-            let with = |route: &Value, names: &Names| httproute::with_traffic(route, names, traffic, exposure);
-            writes.extend(over(route, &ready, with).and_then(|wanted| changed(route, wanted)));
         }
+        if self.seen.split {
+            self.retired_companions(&split, traffic, writes);
+        }
+    }
+
+    // One route of the user's, or one that we made, carrying the traffic of those pairs that it may be split for.
+    fn carries(
+        &self,
+        route: &Value,
+        split: &[&Names],
+        traffic: Traffic,
+        writes: &mut Vec<Write>,
+        conflicts: &mut Vec<Conflict>,
+    ) {
+        let ready: Vec<&Names> = split
+            .iter()
+            .copied()
+            .filter(|names| self.can_be_split(route, names, traffic))
+            .collect();
+        let Some(carrying) = self.carrying(route, &ready, traffic) else {
+            return;
+        };
+        let (wanted, companions) = match carrying.split_first() {
+            Some((wanted, companions)) => (wanted, companions),
+            None => return,
+        };
+        // What it cannot say itself is there before it says the rest.
+        for companion in companions {
+            self.companion(companion, writes, conflicts);
+        }
+        writes.extend(changed(route, wanted));
     }
 
     // The route of the apex, where nobody has one; answers whether that is all there is to do.
     fn generates_a_route(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) -> bool {
-        let Some(names) = &self.blueprint.names else {
+        let (provider, Some(names)) = (self.blueprint.provider, &self.blueprint.names) else {
             return false;
         };
         // Nothing of ours serves yet when the weights are left open: the target does.
         let first = || route(self.blueprint, world.traffic.unwrap_or(Traffic::CANARY));
-        let lacking = self.live.refers_to(names).next().is_none() && self.may_be_called();
+        let lacking = self.live.refers_to(provider, names).next().is_none() && self.may_be_called();
         let Some(object) = lacking.then(first).flatten() else {
             return false;
         };
+        let Some(resource) = routing::kind_of(&object).map(|kind| kind.resource()) else {
+            return false;
+        };
         // One of that name that sends elsewhere is somebody's own.
-        let namesake = |route: &&Value| route.pointer("/metadata/name").and_then(Value::as_str) == Some(&names.apex);
-        if self
-            .live
-            .routes
-            .iter()
-            .filter(namesake)
-            .any(|route| !self.is_ours(route))
-        {
-            conflicts.push(Conflict::Name("HTTPRoute", names.apex.clone()));
+        let namesake = |route: &&Value| provider.reads(route) && text(route, "/metadata/name") == names.apex;
+        let mut namesakes = self.live.routes.iter().filter(namesake);
+        if namesakes.any(|route| !self.is_ours(route)) {
+            conflicts.push(Conflict::Name(resource.kind, names.apex.clone()));
             return true;
         }
-        writes.push(Write::Apply {
-            kind: Kind::HttpRoute,
-            object,
-        });
+        let kind = Kind::Route(resource);
+        writes.push(Write::Apply { kind, object });
         true
     }
 
@@ -93,85 +120,61 @@ impl Pair<'_> {
         let awake = self.seen.primary.as_ref().is_some_and(|primary| primary.replicas > 0);
         let known = |half: &str| self.live.is_answered(half);
         let serves = || known(&names.primary) && (!traffic.reaches_canary() || known(&names.canary));
-        is_apex || !awake || httproute::names_a_half(route, names) || serves()
+        is_apex || !awake || routing::names_a_half(route, names) || serves()
     }
 
-    // Routes that still name a half, although the Canary's provider moves none: whoever edited it in a run keeps the run's
-    // weights until its end, then the apex, which selects the side that serves, takes their place.
+    // Routes that still name a half, although the Canary's provider does not move by them: whoever edited it in a run keeps
+    // the run's weights until its end, then the apex, which selects the side that serves, takes their place.
     fn left_behind(&self, world: &World, split: &[&Names], writes: &mut Vec<Write>) {
         if !self.seen.split {
             return;
         }
         let ended = world.target_state == Some(TargetState::Rest);
-        let exposure = &self.blueprint.exposure;
-        writes.extend(self.rewritten_routes(|route| match world.traffic {
-            _ if ended => over(route, split, httproute::folded),
-            Some(traffic) => over(route, split, |route, names| {
-                httproute::with_traffic(route, names, traffic, exposure)
-            }),
-            None => None,
-        }));
+        let foreign = |route: &&Value| !self.blueprint.provider.reads(route);
+        for route in self.live.routes.iter().filter(foreign) {
+            match world.traffic {
+                _ if ended => writes.extend(self.given_up(route, split)),
+                Some(traffic) => writes.extend(self.kept_up(route, split, traffic)),
+                None => {}
+            }
+        }
     }
 
-    fn rewritten_routes(&self, rules: impl Fn(&Value) -> Option<Value>) -> Vec<Write> {
-        let all = self.live.routes.iter();
-        all.filter_map(|route| changed(route, rules(route)?)).collect()
+    fn kept_up(&self, route: &Value, split: &[&Names], traffic: Traffic) -> Vec<Write> {
+        let is_halved = |names: &&&Names| routing::names_a_half(route, names);
+        let halved: Vec<&Names> = split.iter().filter(is_halved).copied().collect();
+        let carrying = self.carrying(route, &halved, traffic).unwrap_or_default();
+        carrying
+            .first()
+            .and_then(|wanted| changed(route, wanted))
+            .into_iter()
+            .collect()
+    }
+
+    // `route` and its companions, carrying the same traffic for each pair of Services that it names; nothing when it names
+    // none.
+    fn carrying(&self, route: &Value, split: &[&Names], traffic: Traffic) -> Option<Vec<Value>> {
+        let kind = routing::kind_of(route)?;
+        let with = |objects: &[Value], names: &Names| kind.carrying(objects, names, traffic, &self.blueprint.exposure);
+        over(route, split, with)
     }
 
     // A route we generated follows its Canary: hosts, gateways, ports.
-    fn generated_anew(&self, route_of: &Value, traffic: Traffic) -> Option<Value> {
-        label(route_of, labels::GENERATED)?;
-        let wanted = route(self.blueprint, traffic)?;
-        let same = wanted
+    fn generated_anew(&self, live: &Value, traffic: Traffic) -> Option<Write> {
+        label(live, labels::GENERATED)?;
+        let names = self.blueprint.names.as_ref()?;
+        let kind = routing::kind_of(live).filter(|kind| kind.refers_to(live, names))?;
+        let object = route(self.blueprint, traffic)?;
+        let same = object
             .get("spec")
-            .zip(route_of.get("spec"))
+            .zip(live.get("spec"))
             .is_some_and(|(wanted, live)| contains(live, wanted));
-        let same = same
-            && LISTS
-                .iter()
-                .all(|list| wanted.pointer(list).map(length) == route_of.pointer(list).map(length));
-        (!same).then_some(wanted)
+        let length = |of: &Value, list: &str| of.pointer(list).map(|list| list.as_array().map_or(0, Vec::len));
+        let mut lists = kind.lists().iter();
+        let same = same && lists.all(|list| length(&object, list) == length(live, list));
+        (!same).then_some(Write::Apply {
+            kind: Kind::Route(kind.resource()),
+            object,
+        })
     }
-}
-
-// Lists of ours from which something may be taken away again: a host, a gateway.
-const LISTS: [&str; 2] = ["/spec/hostnames", "/spec/parentRefs"];
-
-fn length(list: &Value) -> usize {
-    list.as_array().map_or(0, Vec::len)
-}
-
-// The rules of a route after `change` of each pair of Services that it names; nothing when it names none.
-pub(super) fn over(route: &Value, split: &[&Names], change: impl Fn(&Value, &Names) -> Value) -> Option<Value> {
-    let mut named = split
-        .iter()
-        .filter(|names| httproute::refers_to(route, names))
-        .peekable();
-    named.peek()?;
-    let mut route = route.clone();
-    for names in named {
-        let rules = change(&route, names);
-        route
-            .get_mut("spec")?
-            .as_object_mut()?
-            .insert("rules".to_owned(), rules);
-    }
-    route.pointer("/spec/rules").cloned()
-}
-
-pub(super) fn changed(route: &Value, wanted: Value) -> Option<Write> {
-    (route.pointer("/spec/rules") != Some(&wanted)).then(|| rules(route, wanted))
-}
-
-// The generation, not the resourceVersion: gateways write a route's status at any time, which is no edit.
-fn rules(route: &Value, rules: Value) -> Write {
-    let generation = route.pointer("/metadata/generation").cloned().unwrap_or_default();
-    patch(
-        Kind::HttpRoute,
-        route,
-        vec![
-            json!({"op": "test", "path": "/metadata/generation", "value": generation}),
-            json!({"op": "replace", "path": "/spec/rules", "value": rules}),
-        ],
-    )
 }

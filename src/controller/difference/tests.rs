@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn blueprint() -> Blueprint {
     Blueprint {
         names: Some(Names::new("web")),
-        provider: Provider::GatewayApiV1,
+        provider: Provider::GATEWAY_API,
         port: Some(Port {
             port: 80,
             name: "http".into(),

@@ -1,13 +1,10 @@
 //! What a pair leaves behind whose target is gone when it ends: Services and routes of the user's own, which outlive it.
 
-use super::{
-    followers::let_go,
-    routes::{changed, over},
-};
+use super::{followers::let_go, routes};
 use crate::{
     controller::{live::Live, pointing::is_a_rivals, write::Write},
     plan::{Blueprint, Selector, pointing},
-    routing::{Names, httproute},
+    routing::Names,
 };
 
 /// The writes after which each selects, and leads to, what its author means.
@@ -17,7 +14,7 @@ pub fn widowed(live: &Live, blueprint: &Blueprint, selector: &Selector) -> Vec<W
         .routes
         .iter()
         .filter(|route| !pointing::is_generated(route))
-        .filter_map(|route| changed(route, over(route, &split, httproute::folded)?));
+        .filter_map(|route| routes::folded(route, &split));
     let apex = live.apex.iter().filter(|apex| pointing::recorded(apex).is_some());
     let followers = live.pointing.followers.iter().map(|follower| &follower.service);
     let services = apex.chain(followers).chain(&live.pointing.left);
@@ -49,6 +46,7 @@ mod tests {
     fn services_and_routes_outlive_a_pair_whose_target_is_gone() {
         let selector = Selector::by_name("web");
         let route = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
             "metadata": {"name": "web", "namespace": "shop", "generation": 1},
             "spec": {"rules": [{"backendRefs": [
                 {"name": "web-primary", "port": 80, "weight": 100}, {"name": "web-canary", "port": 80, "weight": 0},
@@ -81,7 +79,7 @@ mod tests {
         assert_eq!(
             subjects,
             [
-                (Kind::HttpRoute, "web"),
+                (Kind::routes().next().unwrap(), "web"),
                 (Kind::Service, "web"),
                 (Kind::Service, "web-metrics")
             ]

@@ -27,7 +27,7 @@ fn put(cache: &Cache, object: &Value) {
         "Deployment" => Kind::Deployment,
         "DaemonSet" => Kind::DaemonSet,
         "StatefulSet" => Kind::StatefulSet,
-        "HTTPRoute" => Kind::HttpRoute,
+        "HTTPRoute" => Kind::routes().next().unwrap(),
         _ => Kind::Service,
     };
     cache.put(kind, "shop", text(object, "/metadata/name").to_owned(), object);
@@ -86,7 +86,7 @@ fn a_pair_finds_what_points_at_it_and_nothing_else() {
             json!({"app": "web-primary"}),
         ),
         moved("blue", json!({"app": "green"}), json!({"app": "web-primary"})),
-        json!({"kind": "HTTPRoute", "metadata": {"name": "edge", "namespace": "shop"},
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "edge", "namespace": "shop"},
             "spec": {"rules": [{"backendRefs": [{"name": "metrics-primary", "port": 80}]}]}}),
     ] {
         put(&cache, &object);
@@ -180,12 +180,12 @@ async fn whoever_it_follows_hears_of_it_of_its_halves_and_of_its_routes() {
         json!({"metadata": {"name": "metrics-primary-x", "labels": {"kubernetes.io/service-name": "metrics-primary"}}});
     let mut half = service("metrics-canary", json!({"app": "web"}));
     half["metadata"]["labels"] = json!({labels::GENERATED: "true"});
-    let route = json!({"metadata": {"name": "edge"}, "spec": {"rules": [{"backendRefs": [{"name": "metrics"}]}]}});
+    let route = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "edge"}, "spec": {"rules": [{"backendRefs": [{"name": "metrics"}]}]}});
     for (object, kind) in [
         (metrics, Kind::Service),
         (half, Kind::Service),
         (slice, Kind::EndpointSlice),
-        (route, Kind::HttpRoute),
+        (route, Kind::routes().next().unwrap()),
     ] {
         let heard = followed(&context, &change(&object, kind), text(&object, "/metadata/name"));
         assert_eq!(heard, BTreeSet::from([key.1.clone()]), "{kind:?}");

@@ -6,62 +6,62 @@
 
 use super::{Around, Known, NotEnrolled, hostname};
 use crate::{
-    api::{
-        canary::{CanaryService, GatewayRef},
-        number::Number,
-        policy::CanaryPolicy,
-    },
+    api::{canary::CanaryService, number::Number, policy::CanaryPolicy},
     plan::{
         pairing,
         pointing::{self, Labels},
         ports,
     },
-    routing::{Names, httproute},
+    routing::{self, Names},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
 /// What was chosen.
-pub(super) struct Chosen {
+pub(super) struct Chosen<'a> {
     /// What the Canary says of the Service users call; none for a worker.
     pub service: Option<CanaryService>,
     /// Whether a route leads, or is to lead, to any Service of the app.
     pub published: bool,
     /// The Services that routes may lead to.
     pub split: Vec<Names>,
+    /// The user's own route to the Service users call.
+    pub route: Option<&'a Value>,
 }
 
-/// Chooses the Service users call, and says where its traffic comes from.
-pub(super) fn chosen(
+/// Chooses the Service users call, and says where its traffic comes from. `routes` are those that the policy's provider
+/// reads.
+pub(super) fn chosen<'a>(
     target: &Value,
     policy: &CanaryPolicy,
-    around: Around<'_>,
+    (around, routes): (Around<'_>, &[&'a Value]),
     known: Known<'_>,
-) -> Result<Chosen, NotEnrolled> {
+) -> Result<Chosen<'a>, NotEnrolled> {
     let pointing = pointing(target, around, known)?;
-    let service = own(target, policy, around, known, &pointing)?;
+    let service = own(target, policy, (around, routes), known, &pointing)?;
     let (name, namespace) = (pointing::name(target), text(target, "/metadata/namespace"));
     let mut names: Vec<&str> = pointing.iter().map(|service| pointing::name(service)).collect();
     let apex = service
         .as_ref()
         .map(|service| service.name.clone().unwrap_or_else(|| name.to_owned()));
     names.extend(apex.as_deref());
-    let leads = names.iter().any(|name| route_to(name, around.routes).is_some());
+    let leads = names.iter().any(|name| route_to(name, routes).is_some());
     let elsewhere = around
         .elsewhere
         .iter()
         .any(|other| names.contains(&other.service.as_str()));
     let published = known.service.is_some_and(has_gateways);
-    let service = service
-        .zip(apex.as_deref())
-        .map(|(service, apex)| match route_to(apex, around.routes) {
-            Some(route) => by_route(service, route, namespace),
-            // An app that somebody else leads to has its address.
-            None if !published && (elsewhere || leads) => service,
-            None => by_policy(service, policy, name, namespace),
-        });
+    let route = apex.as_deref().and_then(|apex| route_to(apex, routes));
+    let service = service.map(|service| match route {
+        // It decides where its traffic comes from.
+        Some(_) => service,
+        // An app that somebody else leads to has its address.
+        None if !published && (elsewhere || leads) => service,
+        None => by_policy(service, policy, name, namespace),
+    });
     Ok(Chosen {
         published: leads || service.as_ref().is_some_and(has_gateways),
+        route,
         service,
         split: names.into_iter().map(Names::new).collect(),
     })
@@ -96,7 +96,7 @@ fn pointing<'a>(target: &Value, around: Around<'a>, known: Known<'_>) -> Result<
 fn own(
     target: &Value,
     policy: &CanaryPolicy,
-    around: Around<'_>,
+    (around, routes): (Around<'_>, &[&Value]),
     known: Known<'_>,
     pointing: &[&Value],
 ) -> Result<Option<CanaryService>, NotEnrolled> {
@@ -123,7 +123,7 @@ fn own(
             _ => {}
         }
     }
-    if let Some(apex) = apex(name, pointing, around.routes) {
+    if let Some(apex) = apex(name, pointing, routes) {
         return Ok(from_service(apex, name, known));
     }
     if !pointing.is_empty() {
@@ -139,7 +139,7 @@ fn own(
 }
 
 /// The Service users call among those that point at the pods; none where nothing tells.
-fn apex<'a>(name: &str, pointing: &[&'a Value], routes: &[Value]) -> Option<&'a Value> {
+fn apex<'a>(name: &str, pointing: &[&'a Value], routes: &[&Value]) -> Option<&'a Value> {
     let named = |among: &[&'a Value]| among.iter().copied().find(|service| pointing::name(service) == name);
     let mut routed: Vec<&Value> = pointing.to_vec();
     routed.retain(|service| route_to(pointing::name(service), routes).is_some());
@@ -158,16 +158,9 @@ fn apex<'a>(name: &str, pointing: &[&'a Value], routes: &[Value]) -> Option<&'a 
     }
 }
 
-fn route_to<'a>(service: &str, routes: &'a [Value]) -> Option<&'a Value> {
+fn route_to<'a>(service: &str, routes: &[&'a Value]) -> Option<&'a Value> {
     let names = Names::new(service);
-    routes.iter().find(|route| httproute::refers_to(route, &names))
-}
-
-// The user's own route decides where its traffic comes from.
-fn by_route(mut service: CanaryService, route: &Value, namespace: &str) -> CanaryService {
-    service.gateway_refs = parents(route, namespace);
-    service.hosts = hostnames(route);
-    service
+    routes.iter().copied().find(|route| routing::refers_to(route, &names))
 }
 
 fn by_policy(mut service: CanaryService, policy: &CanaryPolicy, name: &str, namespace: &str) -> CanaryService {
@@ -232,23 +225,3 @@ fn int_or_string(value: &Value) -> Option<IntOrString> {
         _ => None,
     }
 }
-
-fn parents(route: &Value, namespace: &str) -> Option<Vec<GatewayRef>> {
-    let parents = route.pointer("/spec/parentRefs").and_then(Value::as_array)?;
-    let mut refs: Vec<GatewayRef> = parents
-        .iter()
-        .filter_map(|parent| serde_json::from_value(parent.clone()).ok())
-        .collect();
-    for parent in &mut refs {
-        parent.namespace.get_or_insert_with(|| namespace.to_owned());
-    }
-    Some(refs)
-}
-
-fn hostnames(route: &Value) -> Option<Vec<String>> {
-    let hosts = route.pointer("/spec/hostnames").and_then(Value::as_array)?;
-    Some(hosts.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-}
-
-#[cfg(test)]
-mod tests;

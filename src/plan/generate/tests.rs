@@ -93,7 +93,7 @@ fn the_users_service_and_route_are_used() {
         json!({"metadata": {"name": "front"}, "spec": {"selector": {"app": "web"}, "ports": [{"name": "web", "port": 80, "targetPort": "http"}]}}),
     ];
     let routes = [
-        json!({"metadata": {"name": "mine"}, "spec": {"hostnames": ["web.example.com"], "parentRefs": [{"name": "gw"}], "rules": [{"backendRefs": [{"name": "front", "port": 80}]}]}}),
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "mine"}, "spec": {"hostnames": ["web.example.com"], "parentRefs": [{"name": "gw"}], "rules": [{"backendRefs": [{"name": "front", "port": 80}]}]}}),
     ];
     let canary = made_of(&target(), &policy(), &services, &routes, None).unwrap();
     let service = canary.spec.service.unwrap();
@@ -270,7 +270,9 @@ fn a_service_that_only_has_the_name_is_never_taken() {
 fn a_route_without_room_for_the_test_is_told_before_anything_is_made() {
     let rule = |path: usize| json!({"matches": [{"path": {"value": format!("/{path}")}}], "backendRefs": [{"name": "web", "port": 80}]});
     let rules: Vec<Value> = (0..9).map(rule).collect();
-    let routes = [json!({"metadata": {"name": "mine"}, "spec": {"rules": rules}})];
+    let routes = [
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "mine"}, "spec": {"rules": rules}}),
+    ];
     let mut policy = policy();
     policy.spec.analysis =
         serde_json::from_value(json!({"iterations": 2, "match": [{"headers": {"x": {"exact": "y"}}}]})).ok();

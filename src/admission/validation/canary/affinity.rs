@@ -2,9 +2,9 @@
 
 use super::Rules;
 use crate::admission::validation::names::is_token;
-use crate::admission::validation::providers::can_stick;
 use crate::admission::validation::report::Report;
 use crate::api::canary::{AnalysisKind, SessionAffinity};
+use crate::routing::registry;
 
 pub(super) fn check(report: &mut Report, rules: &Rules) {
     let Some(affinity) = &rules.analysis.session_affinity else {
@@ -19,7 +19,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
             "no effect on blue/green: nobody is on the canary before everybody is",
         );
     }
-    if !can_stick(rules.provider) {
+    if !registry::can(rules.provider).affinity {
         report.warn(
             rules.field("sessionAffinity"),
             format!("no effect with provider {}", rules.provider),

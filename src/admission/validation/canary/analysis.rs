@@ -2,11 +2,11 @@
 
 use super::{Subject, affinity, alerts, hooks, matching, metrics, weights};
 use crate::admission::validation::durations;
-use crate::admission::validation::providers::has_weights;
 use crate::admission::validation::report::Report;
 use crate::admission::validation::world::World;
 use crate::api::canary::{Analysis, AnalysisKind};
 use crate::api::{GoDuration, Number};
+use crate::routing::registry;
 
 /// Path of the analysis, in a Canary and in a policy alike.
 pub(super) const BASE: &str = "spec.analysis";
@@ -180,11 +180,14 @@ impl Rules<'_> {
                 "A/B matching needs iterations; without them match is ignored",
             );
         }
-        if users && self.provider == "kubernetes" {
+        if users && !registry::can(self.provider).matches {
             report.unsupported(
                 self.field("match"),
                 "match",
-                "provider kubernetes cannot tell requests apart; leave match out for blue/green, or use gatewayapi:v1",
+                format!(
+                    "provider {} cannot tell requests apart; leave match out for blue/green, or use gatewayapi:v1",
+                    self.provider
+                ),
             );
         }
         if users && analysis.iterations() > 0 && analysis.step_weight.is_some() {
@@ -194,7 +197,7 @@ impl Rules<'_> {
             );
         }
         let weighted = analysis.step_weight.is_some() || analysis.step_weights.is_some();
-        if weighted && !has_weights(self.provider) {
+        if weighted && !registry::can(self.provider).weights {
             let name = if analysis.step_weight.is_some() {
                 "stepWeight"
             } else {

@@ -1,10 +1,10 @@
 //! Rows 43, 44, 70 and 71: conditions on requests.
 
 use super::Subject;
-use crate::admission::validation::providers::is_gateway_api;
 use crate::admission::validation::regexes;
 use crate::admission::validation::report::Report;
 use crate::api::canary::{Analysis, AnalysisMatch, CanaryService, StringMatch};
+use crate::routing::{Forms, registry};
 use std::collections::BTreeMap;
 
 type Named<'a> = (String, &'a StringMatch);
@@ -31,25 +31,26 @@ pub(super) fn service(report: &mut Report, subject: &Subject, service: &CanarySe
         {
             expression(report, &field, value);
         }
-        forms(report, subject, &uri, &["exact", "prefix", "regex"]);
-        forms(report, subject, &method, &["exact"]);
-        forms(report, subject, &maps, &["exact", "regex"]);
+        forms(report, subject, &uri, |forms| forms.uri);
+        forms(report, subject, &method, |forms| forms.method);
+        forms(report, subject, &maps, |forms| forms.named);
     }
 }
 
-/// What Gateway API can say of this part of a request; Istio only lacks suffix.
-fn forms(report: &mut Report, subject: &Subject, conditions: &[Named], gateway_api: &[&str]) {
+/// What the provider can say of this part of a request; Istio only lacks suffix.
+fn forms(report: &mut Report, subject: &Subject, conditions: &[Named], of: fn(Forms) -> &'static [&'static str]) {
     let provider = subject.provider;
+    let known = registry::rules_of(provider).and_then(|router| router.forms()).map(of);
     for (field, value) in conditions {
         let Some((form, _)) = value.form() else {
             continue;
         };
         let lacking = match provider {
             "istio" => form == "suffix",
-            _ => is_gateway_api(provider) && !gateway_api.contains(&form),
+            _ => known.is_some_and(|known| !known.contains(&form)),
         };
         if lacking {
-            let instead = if gateway_api.contains(&"regex") || provider == "istio" {
+            let instead = if known.is_none_or(|known| known.contains(&"regex")) {
                 "regex"
             } else {
                 "exact"
@@ -65,6 +66,10 @@ fn forms(report: &mut Report, subject: &Subject, conditions: &[Named], gateway_a
 
 /// `analysis.match` at `base`.
 pub(super) fn analysis(report: &mut Report, base: &str, analysis: &Analysis, provider: &str) {
+    let refused = registry::router(provider).and_then(|router| router.refuses(analysis));
+    if let Some((field, why)) = refused {
+        report.forbidden(format!("{base}.{field}"), why);
+    }
     for (index, users) in analysis.matches.iter().flatten().enumerate() {
         let base = format!("{base}.match[{index}]");
         said(report, &base, users, provider);
@@ -106,7 +111,9 @@ fn said(report: &mut Report, base: &str, users: &AnalysisMatch, provider: &str) 
 /// Gateways differ in what an expression has to match.
 fn anchored(report: &mut Report, field: &str, value: &StringMatch, provider: &str) {
     let open = |regex: &String| !(regex.starts_with('^') && regex.ends_with('$'));
-    if is_gateway_api(provider) && value.regex.as_ref().is_some_and(open) {
+    let forms = registry::rules_of(provider).and_then(|router| router.forms());
+    let differ = forms.is_some_and(|forms| forms.open_regexes_differ);
+    if differ && value.regex.as_ref().is_some_and(open) {
         let text = "begin with ^ and end with $, gateways differ in what it must cover";
         report.warn(format!("{field}.regex"), text);
     }

@@ -1,22 +1,25 @@
 //! Rows 11 to 14 and 21 to 24: `spec.provider` and what it needs.
 
 use super::Subject;
-use crate::admission::validation::providers::{is_retired, route_kind};
 use crate::admission::validation::report::{Report, quoted};
 use crate::admission::validation::urls;
-use crate::api::crds::PROVIDERS;
+use crate::routing::registry;
 
 const FIELD: &str = "spec.provider";
 
 pub(super) fn check(report: &mut Report, subject: &Subject) {
     let spec = &subject.canary.spec;
     let named = spec.provider.as_deref().filter(|provider| !provider.is_empty());
-    if let Some(provider) = named.filter(|provider| !PROVIDERS.contains(provider)) {
-        report.unsupported(FIELD, provider, format!("supported values: {}", quoted(PROVIDERS)));
+    if let Some(provider) = named.filter(|provider| !registry::names().contains(provider)) {
+        report.unsupported(
+            FIELD,
+            provider,
+            format!("supported values: {}", quoted(registry::names())),
+        );
     }
     knative(report, subject, named);
     served(report, subject);
-    if named.is_some_and(is_retired) {
+    if named.is_some_and(registry::is_retired) {
         report.warn(FIELD, "the upstream project is retired; plan a move to gatewayapi:v1");
     }
     references(report, subject);
@@ -45,10 +48,10 @@ fn knative(report: &mut Report, subject: &Subject, named: Option<&str>) {
 }
 
 fn served(report: &mut Report, subject: &Subject) {
-    let (Some(served), Some(kind)) = (&subject.world.served, route_kind(subject.provider)) else {
+    let (Some(served), Some(kind)) = (&subject.world.served, registry::object_of(subject.provider)) else {
         return;
     };
-    if !served.contains(kind) {
+    if !served.contains(&kind) {
         report.warn(
             FIELD,
             format!("{kind} is not served by this cluster; routes cannot be written"),
@@ -58,26 +61,15 @@ fn served(report: &mut Report, subject: &Subject) {
 
 fn references(report: &mut Report, subject: &Subject) {
     let spec = &subject.canary.spec;
-    let provider = subject.provider;
-    match &spec.ingress_ref {
-        None if matches!(provider, "nginx" | "skipper") => {
-            report.required(
-                "spec.ingressRef",
-                format!("provider {provider} copies the Ingress that routes to the target"),
-            );
-        }
-        Some(ingress) if ingress.api_version != "networking.k8s.io/v1" => {
-            report.warn(
-                "spec.ingressRef.apiVersion",
-                "ignored: Ingresses are read as networking.k8s.io/v1",
-            );
-        }
-        _ => {}
+    let lacks = registry::lacks(subject.provider, spec).filter(|need| !need.without_route);
+    if let Some(need) = lacks {
+        report.required(need.field, format!("provider {} {}", subject.provider, need.why));
     }
-    if spec.route_ref.is_none() && provider == "apisix" {
-        report.required(
-            "spec.routeRef",
-            "provider apisix copies the ApisixRoute that routes to the target",
+    let ingress = spec.ingress_ref.as_ref();
+    if ingress.is_some_and(|ingress| ingress.api_version != "networking.k8s.io/v1") {
+        report.warn(
+            "spec.ingressRef.apiVersion",
+            "ignored: Ingresses are read as networking.k8s.io/v1",
         );
     }
 }

@@ -4,9 +4,9 @@ use super::Subject;
 use crate::admission::validation::distinct::repeats;
 use crate::admission::validation::durations;
 use crate::admission::validation::names::is_host;
-use crate::admission::validation::providers::is_gateway_api;
 use crate::admission::validation::report::Report;
 use crate::api::canary::{CanaryService, GatewayRef};
+use crate::routing::registry;
 
 pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryService) {
     timeouts(report, subject, service);
@@ -41,7 +41,7 @@ fn timeouts(report: &mut Report, subject: &Subject, service: &CanaryService) {
         let why = format!("exceeds timeout {request}; Gateway API needs backendRequest <= request");
         report.invalid(BACKEND, backend, why);
     }
-    if service.backend_timeout.is_some() && !is_gateway_api(subject.provider) {
+    if service.backend_timeout.is_some() && !obeys(subject, BACKEND) {
         report.warn(BACKEND, format!("ignored by provider {}", subject.provider));
     }
 }
@@ -49,7 +49,8 @@ fn timeouts(report: &mut Report, subject: &Subject, service: &CanaryService) {
 fn gateway_refs(report: &mut Report, subject: &Subject, service: &CanaryService) {
     const FIELD: &str = "spec.service.gatewayRefs";
     let refs = service.gateway_refs.as_deref().unwrap_or_default();
-    if refs.is_empty() && is_gateway_api(subject.provider) && !subject.world.user_route {
+    let lacks = registry::lacks(subject.provider, &subject.canary.spec).filter(|need| need.field == FIELD);
+    if let Some(need) = lacks.filter(|_| !subject.world.user_route) {
         let policy = subject.world.policy.as_ref();
         // Those of the policy are there only for hosts that somebody has named.
         let hosts = policy.is_some_and(|policy| policy.spec.gateway_refs.is_some());
@@ -58,11 +59,7 @@ fn gateway_refs(report: &mut Report, subject: &Subject, service: &CanaryService)
         } else {
             ""
         };
-        let why = format!(
-            "provider {} attaches the route to it; name at least one Gateway{also}",
-            subject.provider
-        );
-        report.required(FIELD, why);
+        report.required(FIELD, format!("provider {} {}{also}", subject.provider, need.why));
     }
     listed(report, FIELD, refs);
 }
@@ -90,27 +87,25 @@ fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
         let why = "no host name, so no request would match; write \"app.example.com\" or \"*.example.com\"";
         report.invalid(format!("{FIELD}[{index}]"), host, why);
     }
-    if hosts.is_empty() && is_gateway_api(subject.provider) && !subject.world.user_route {
+    if hosts.is_empty() && obeys(subject, FIELD) && !subject.world.user_route {
         report.warn(FIELD, "empty, so the route attaches to every host of the listener");
     }
 }
 
 /// A test or sessions add rules to the user's own route, which may be full.
 fn room(report: &mut Report, subject: &Subject) {
-    let Some(why) = subject
-        .world
-        .crowded
-        .as_ref()
-        .filter(|_| is_gateway_api(subject.provider))
-    else {
-        return;
-    };
+    let Some(why) = &subject.world.crowded else { return };
     let analysis = subject.canary.analysis();
     if analysis.session_affinity.is_some() {
         report.forbidden("spec.analysis.sessionAffinity", why);
     } else if analysis.matches.as_ref().is_some_and(|matches| !matches.is_empty()) {
         report.forbidden("spec.analysis.match", why);
     }
+}
+
+// Whether the provider makes a route that this field shapes.
+fn obeys(subject: &Subject, field: &str) -> bool {
+    registry::rules_of(subject.provider).is_some_and(|router| router.obeys().contains(&field))
 }
 
 fn delegation(report: &mut Report, service: &CanaryService) {

@@ -1,10 +1,10 @@
 //! Rows 58 to 65, 72 and 73: weights and mirroring.
 
 use super::Rules;
-use crate::admission::validation::providers::can_mirror;
 use crate::admission::validation::report::Report;
 use crate::api::Number;
 use crate::api::canary::AnalysisKind;
+use crate::routing::registry;
 
 pub(super) fn check(report: &mut Report, rules: &Rules) {
     bounds(report, rules);
@@ -125,7 +125,7 @@ fn promotion(report: &mut Report, rules: &Rules) {
 
 fn mirrored(report: &mut Report, rules: &Rules) {
     let field = rules.field("mirror");
-    if !can_mirror(rules.provider) {
+    if !registry::can(rules.provider).mirror {
         return report.warn(field, format!("ignored: provider {} cannot mirror", rules.provider));
     }
     if let Some(gateway) = &rules.world.unmirrored {

@@ -165,7 +165,7 @@ fn what_only_names_something_for_queries_says_so() {
 
 #[test]
 fn what_shapes_our_route_is_told_where_there_is_none_of_ours() {
-    for field in OF_OUR_ROUTE {
+    for field in shaping() {
         let name = field.strip_prefix("spec.service.").unwrap();
         let mut changed = canary();
         let (_, value) = service().into_iter().find(|(field, _)| *field == name).unwrap();

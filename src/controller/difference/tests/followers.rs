@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     controller::pointing::{Follower, Pointing},
-    routing::{Traffic, httproute},
+    routing::{self, Traffic},
 };
 
 fn workload(name: &str, pods: Value) -> Value {
@@ -69,7 +69,7 @@ fn done_by(world: &World, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
     assert_eq!(conflicts, []);
     writes
         .into_iter()
-        .filter(|write| matches!(write.subject().0, Kind::Service | Kind::HttpRoute))
+        .filter(|write| matches!(write.subject().0, Kind::Service | Kind::Route(_)))
         .collect()
 }
 
@@ -182,7 +182,7 @@ fn route(to: &[&str]) -> Value {
         .iter()
         .map(|name| json!({"backendRefs": [{"name": name, "port": 80}]}))
         .collect();
-    json!({"metadata": {"name": "edge", "namespace": "shop", "generation": 3}, "spec": {"rules": rules}})
+    json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "edge", "namespace": "shop", "generation": 3}, "spec": {"rules": rules}})
 }
 
 fn slice(service: &str) -> Value {
@@ -253,7 +253,9 @@ fn a_route_of_several_is_split_in_one_write_and_folded_in_one() {
     };
     let of_routes = |world: &World, live: &Live| -> Vec<Write> {
         let writes = done_by(world, live, &with_weights()).into_iter();
-        writes.filter(|write| write.subject().0 == Kind::HttpRoute).collect()
+        writes
+            .filter(|write| matches!(write.subject().0, Kind::Route(_)))
+            .collect()
     };
     let writes = of_routes(&shared(30), &live);
     let [write] = writes.as_slice() else {
@@ -280,8 +282,8 @@ fn a_route_of_several_is_split_in_one_write_and_folded_in_one() {
     let writes = of_routes(&leaving, &live);
     let folded = after(&live.routes[0], &writes[0]);
     for name in ["front", "back"] {
-        assert!(httproute::refers_to(&folded, &Names::new(name)));
-        assert!(!httproute::names_a_half(&folded, &Names::new(name)));
+        assert!(routing::refers_to(&folded, &Names::new(name)));
+        assert!(!routing::names_a_half(&folded, &Names::new(name)));
     }
 }
 
@@ -295,7 +297,7 @@ fn nobody_is_sent_to_halves_that_the_data_plane_does_not_know_yet() {
     };
     let splits = |live: &Live| {
         let writes = done_by(&world, live, &with_weights());
-        writes.iter().any(|write| write.subject().0 == Kind::HttpRoute)
+        writes.iter().any(|write| matches!(write.subject().0, Kind::Route(_)))
     };
     assert!(!splits(&live));
     live.slices.push(slice("front-primary"));
@@ -307,11 +309,10 @@ fn a_route_to_an_apex_that_has_left_is_folded() {
     let mut live = live(Vec::new());
     let names = Names::new("web");
     let plain = route(&["web"]);
-    let mut split = plain.clone();
-    split["spec"]["rules"] = httproute::with_traffic(&plain, &names, Traffic::PRIMARY, &Default::default());
+    let split = routing::carrying(&plain, &names, Traffic::PRIMARY, &Default::default()).unwrap();
     live.routes = vec![split.clone()];
     live.left = vec![names.clone()];
     let writes = done_by(&on(ApexSide::Primary), &live, &with_weights());
     let folded = after(&split, &writes[0]);
-    assert!(httproute::refers_to(&folded, &names) && !httproute::names_a_half(&folded, &names));
+    assert!(routing::refers_to(&folded, &names) && !routing::names_a_half(&folded, &names));
 }

@@ -427,7 +427,7 @@ fn what_flagger_made_gets_our_name_for_it_and_no_other_template() {
 fn copies_routes_and_autoscalers_of_before_block_nothing_more_either() {
     let owned =
         |uid: &str| json!([{"kind": "Other", "uid": "x"}, {"kind": "Canary", "uid": uid, "blockOwnerDeletion": true}]);
-    let object = |kind: &str, name: &str, uid| json!({"kind": kind, "metadata": {"name": name, "namespace": "shop", "ownerReferences": owned(uid)}});
+    let object = |kind: &str, name: &str, uid| json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "metadata": {"name": name, "namespace": "shop", "ownerReferences": owned(uid)}});
     let v1 = of(json!([]));
     let live = Live {
         target: Some(v1.clone()),

@@ -312,16 +312,23 @@ fn a_selector_that_was_absent_is_given_back_as_absent() {
     assert_eq!(given.len(), 2);
 }
 
+fn published() -> Value {
+    let rules = json!([{"backendRefs": [{"name": "web-primary", "port": 80}, {"name": "web-canary", "port": 80, "weight": 0}]}]);
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+        "metadata": {"name": "web", "namespace": "shop"}, "spec": {"rules": rules},
+    })
+}
+
 #[test]
 fn a_route_of_the_name_that_sends_elsewhere_is_somebodys() {
     let mut live = at_rest(Some(own()));
-    live.routes =
-        vec![json!({"metadata": {"name": "web"}, "spec": {"rules": [{"filters": [{"type": "RequestRedirect"}]}]}})];
+    live.routes = vec![json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+        "metadata": {"name": "web"}, "spec": {"rules": [{"filters": [{"type": "RequestRedirect"}]}]},
+    })];
     let mut blueprint = blueprint();
-    blueprint.route = Some(crate::routing::httproute::RouteSpec {
-        port: 80,
-        ..Default::default()
-    });
+    blueprint.route = Some(published());
     let selector = Selector::of(&own(), &Selector::default_keys()).unwrap();
     let pair = Pair {
         live: &live,
@@ -336,7 +343,7 @@ fn a_route_of_the_name_that_sends_elsewhere_is_somebodys() {
     let (writes, conflicts) = difference(&world, pair);
     assert_eq!(conflicts, [Conflict::Name("HTTPRoute", "web".into())]);
     assert!(
-        writes.iter().all(|write| write.subject().0 != Kind::HttpRoute),
+        writes.iter().all(|write| !matches!(write.subject().0, Kind::Route(_))),
         "{writes:?}"
     );
 }
@@ -345,7 +352,7 @@ fn a_route_of_the_name_that_sends_elsewhere_is_somebodys() {
 fn what_only_a_policy_named_is_made_when_primary_can_answer() {
     let mut by_policy = blueprint();
     by_policy.port_is_ours = true;
-    by_policy.route = Some(Default::default());
+    by_policy.route = Some(published());
     let live = Live {
         apex: None,
         ..at_rest(Some(own()))
@@ -379,8 +386,14 @@ fn what_only_a_policy_named_is_made_when_primary_can_answer() {
         [],
         "its endpoints are not known yet"
     );
-    assert_eq!(made(&by_policy, Rollout::Ready, 2), [Kind::Service, Kind::HttpRoute]);
+    assert_eq!(
+        made(&by_policy, Rollout::Ready, 2),
+        [Kind::Service, Kind::routes().next().unwrap()]
+    );
     // Whoever wrote a Canary has named them himself.
     by_policy.port_is_ours = false;
-    assert_eq!(made(&by_policy, starts(), 0), [Kind::Service, Kind::HttpRoute]);
+    assert_eq!(
+        made(&by_policy, starts(), 0),
+        [Kind::Service, Kind::routes().next().unwrap()]
+    );
 }

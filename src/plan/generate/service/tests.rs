@@ -38,6 +38,7 @@ fn headless(name: &str) -> Value {
 
 fn route(to: &str) -> Value {
     json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", 
         "metadata": {"name": to, "namespace": "shop"},
         "spec": {"hostnames": ["own.test"], "parentRefs": [{"name": "gw"}], "rules": [{"backendRefs": [{"name": to, "port": 80}]}]},
     })

@@ -15,18 +15,19 @@ mod outward;
 mod problem;
 mod spec;
 
-pub use generated::{RouteSpec, generated};
+use generated::RouteSpec;
+pub use generated::generated;
 pub use outward::outward;
 pub use problem::{crowded, is_pending, problem};
 pub use spec::route_spec;
 
-use super::{Exposure, Names, Traffic};
+use crate::routing::{Exposure, Names, Traffic};
 use backends::{Local, Side, backends, canary_share, fold, names_pair, pair_weight, side};
 use inserted::{exposed, mirrored, stripped};
 use serde_json::Value;
 
-/// `apiVersion` of the routes we read and write.
-pub const API_VERSION: &str = "gateway.networking.k8s.io/v1";
+/// API group of the routes we read and write.
+pub const GROUP: &str = "gateway.networking.k8s.io";
 /// Their kind.
 pub const KIND: &str = "HTTPRoute";
 
@@ -137,6 +138,12 @@ pub fn unmirrored(route: &Value) -> impl Iterator<Item = (&Value, &str)> {
             .contains(&controller)
             .then_some((parent.get("parentRef")?, controller))
     })
+}
+
+/// Names of the Services that any rule names, of whatever namespace, by which a route is found.
+pub fn services(route: &Value) -> Vec<String> {
+    let named = |backend: &Value| backend.get("name").and_then(Value::as_str).map(str::to_owned);
+    rules(route).flat_map(backends).filter_map(named).collect()
 }
 
 fn rules(route: &Value) -> impl Iterator<Item = &Value> {

@@ -1,7 +1,7 @@
 //! The HTTPRoute we generate when the user has none: hostnames and gateways from the Canary, one rule for the pair.
 
-use super::{API_VERSION, KIND, with_traffic};
-use crate::routing::{Exposure, Names, Traffic};
+use super::{GROUP, KIND};
+use crate::routing::{Names, Traffic};
 use serde_json::{Map, Value, json};
 
 /// What a generated route says; the fields of Flagger's `spec.service` in Gateway API's own words.
@@ -25,8 +25,8 @@ pub struct RouteSpec {
     pub annotations: Map<String, Value>,
 }
 
-/// The route named after the apex, carrying `traffic`.
-pub fn generated(namespace: &str, names: &Names, spec: &RouteSpec, traffic: Traffic, exposure: &Exposure) -> Value {
+/// The route named after the apex, at rest: everything goes to primary.
+pub fn generated(namespace: &str, names: &Names, spec: &RouteSpec) -> Value {
     let backend = |name: &str, weight: u8| json!({"group": "", "kind": "Service", "name": name, "port": spec.port, "weight": weight});
     let matches = if spec.matches.is_empty() {
         vec![json!({"path": {"type": "PathPrefix", "value": "/"}})]
@@ -44,18 +44,16 @@ pub fn generated(namespace: &str, names: &Names, spec: &RouteSpec, traffic: Traf
     rule.insert(
         "backendRefs".into(),
         json!([
-            backend(&names.primary, traffic.primary()),
-            backend(&names.canary, traffic.canary())
+            backend(&names.primary, Traffic::PRIMARY.primary()),
+            backend(&names.canary, Traffic::PRIMARY.canary())
         ]),
     );
-    let plain = json!({"spec": {"rules": [rule]}});
-    let rules = with_traffic(&plain, names, traffic, exposure);
-    let mut body = json!({"parentRefs": spec.parent_refs, "rules": rules});
+    let mut body = json!({"parentRefs": spec.parent_refs, "rules": [rule]});
     if let (Some(members), false) = (body.as_object_mut(), spec.hostnames.is_empty()) {
         members.insert("hostnames".into(), json!(spec.hostnames));
     }
     json!({
-        "apiVersion": API_VERSION,
+        "apiVersion": format!("{GROUP}/v1"),
         "kind": KIND,
         "metadata": {"name": names.apex, "namespace": namespace, "labels": spec.labels, "annotations": spec.annotations},
         "spec": body,

@@ -1,0 +1,46 @@
+//! What is written to a route of somebody's own: the fields that carry traffic, and nothing else.
+
+use crate::{
+    controller::{cache::Kind, difference::patch, write::Write},
+    routing::{self, Names},
+};
+use serde_json::{Value, json};
+
+/// The objects of a route after `change` of each pair of Services that it names; nothing when it names none.
+pub(super) fn over(
+    route: &Value,
+    split: &[&Names],
+    change: impl Fn(&[Value], &Names) -> Vec<Value>,
+) -> Option<Vec<Value>> {
+    let mut named = split.iter().filter(|names| routing::refers_to(route, names)).peekable();
+    named.peek()?;
+    Some(named.fold(vec![route.clone()], |objects, names| change(&objects, names)))
+}
+
+/// The write after which `route` is as its author means it; nothing when it is so already.
+pub(in crate::controller::difference) fn folded(route: &Value, split: &[&Names]) -> Option<Write> {
+    let kind = routing::kind_of(route)?;
+    let fold = |objects: &[Value], names: &Names| objects.iter().map(|one| kind.folded(one, names)).collect();
+    changed(route, over(route, split, fold)?.first()?)
+}
+
+/// The write that makes the fields we have in `route` those of `wanted`.
+pub(super) fn changed(route: &Value, wanted: &Value) -> Option<Write> {
+    let kind = routing::kind_of(route)?;
+    let differs = |field: &&&str| route.pointer(field) != wanted.pointer(field);
+    let replaced = |field: &&str| {
+        let value = wanted.pointer(field)?;
+        Some(json!({"op": "replace", "path": field, "value": value}))
+    };
+    let mut operations: Vec<Value> = kind.fields().iter().filter(differs).filter_map(replaced).collect();
+    if operations.is_empty() {
+        return None;
+    }
+    // The generation, not the resourceVersion: gateways write a route's status at any time, which is no edit.
+    let generation = route.pointer("/metadata/generation").cloned().unwrap_or_default();
+    operations.insert(
+        0,
+        json!({"op": "test", "path": "/metadata/generation", "value": generation}),
+    );
+    Some(patch(Kind::Route(kind.resource()), route, operations))
+}

@@ -1,0 +1,124 @@
+//! One kind of foreign object that moves requests: how it is read, and how it changes. Pure.
+
+use super::{Exposure, Names, Traffic};
+use serde_json::Value;
+
+/// What the API server calls a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Resource {
+    /// API group, such as `gateway.networking.k8s.io`.
+    pub group: &'static str,
+    /// Version we read and write.
+    pub version: &'static str,
+    /// Kind, such as `HTTPRoute`.
+    pub kind: &'static str,
+    /// The kind as paths have it.
+    pub plural: &'static str,
+    /// Whether every cluster has it; the others exist where their CustomResourceDefinition is installed.
+    pub built_in: bool,
+}
+
+impl Resource {
+    /// `apiVersion` of its objects.
+    pub fn api_version(&self) -> String {
+        format!("{}/{}", self.group, self.version)
+    }
+
+    /// Name of its CustomResourceDefinition; `None` where it needs none.
+    pub fn definition(&self) -> Option<String> {
+        (!self.built_in).then(|| format!("{}.{}", self.plural, self.group))
+    }
+}
+
+/// How objects of one kind carry the traffic of a pair.
+///
+/// A route that the user wrote is edited in [`fields`](Self::fields) and nowhere else, and folding leaves it as it was. What
+/// it cannot say itself is said by companions: objects that we make beside it and take away again.
+pub trait RouteKind: Sync {
+    /// What it is called.
+    fn resource(&self) -> Resource;
+
+    /// JSON pointers of what we write in a route of the user's own. Empty where companions say everything: then the webhook
+    /// holds nothing in a user's own write.
+    fn fields(&self) -> &'static [&'static str];
+
+    /// Lists of a generated object from which something may be taken away again: JSON pointers whose lengths are compared.
+    fn lists(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Names of the Services that `route` sends to, by which it is found.
+    fn services(&self, route: &Value) -> Vec<String>;
+
+    /// Whether objects of this kind may lead into other namespaces.
+    fn leads_out(&self) -> bool {
+        true
+    }
+
+    /// The Services of other namespaces than its `own` that `route` sends to, as namespace and name.
+    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)>;
+
+    /// Host names that `route` publishes.
+    fn hosts(&self, route: &Value) -> Vec<String>;
+
+    /// Whether `route` sends traffic to a Service of the pair.
+    fn refers_to(&self, route: &Value, names: &Names) -> bool;
+
+    /// Whether `route` names `-primary` or `-canary` themselves.
+    fn names_a_half(&self, route: &Value, names: &Names) -> bool;
+
+    /// Whether all of `route` that concerns the pair is as [`carrying`](Self::carrying) leaves it.
+    fn is_split(&self, route: &Value, names: &Names) -> bool;
+
+    /// Whether we made `route` beside one of the user's own.
+    fn is_companion(&self, _route: &Value) -> bool {
+        false
+    }
+
+    /// What `route`, with its companions among `beside`, does with the pair's traffic; `None` when that cannot be said. What
+    /// is `expected` is looked for first.
+    fn traffic(
+        &self,
+        route: &Value,
+        beside: &[&Value],
+        names: &Names,
+        exposure: &Exposure,
+        expected: Option<Traffic>,
+    ) -> Option<Traffic>;
+
+    /// The objects by which `traffic` is carried: the first of `objects`, which is the user's route, as it is to be, and its
+    /// companions. `objects` are those that carry another pair's share already; at first the route alone.
+    fn carrying(&self, objects: &[Value], names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value>;
+
+    /// `route` as its author means it, the pair one Service again.
+    fn folded(&self, route: &Value, names: &Names) -> Value;
+
+    /// What of a companion has to be exactly as it is wanted, where more than that is a difference too.
+    fn exact(&self, _companion: &Value) -> Value {
+        Value::Null
+    }
+
+    /// Why the pair's traffic cannot be moved by `route`, or not be read from it, in words for people.
+    fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String>;
+
+    /// Why `route` has no room for what a run adds to it.
+    fn crowded(&self, _route: &Value, _names: &Names, _exposure: &Exposure) -> Option<String> {
+        None
+    }
+
+    /// Whether the data plane says that it has not taken up `route` as it is. Kinds that never say are given the provider's
+    /// time to settle.
+    fn is_pending(&self, _route: &Value) -> bool {
+        false
+    }
+
+    /// The parents of `route` whose data plane is known to copy no requests, with its name.
+    fn unmirrored<'a>(&self, _route: &'a Value) -> Vec<(&'a Value, &'a str)> {
+        Vec::new()
+    }
+
+    /// What of the status of `route` is needed to answer the above, cut down from all of it.
+    fn told(&self, _route: &Value) -> Value {
+        Value::Null
+    }
+}

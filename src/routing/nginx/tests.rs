@@ -1,0 +1,161 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn names() -> Names {
+    Names::new("web")
+}
+
+fn ingress(annotations: Value) -> Value {
+    let path = |service: &str, path: &str| {
+        json!({
+            "path": path, "pathType": "Prefix",
+            "backend": {"service": {"name": service, "port": {"name": "http"}}},
+        })
+    };
+    json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+        "metadata": {"name": "front", "namespace": "shop", "annotations": annotations},
+        "spec": {
+            "ingressClassName": "nginx", "tls": [{"hosts": ["a.test"], "secretName": "cert"}],
+            "rules": [
+                {"host": "a.test", "http": {"paths": [path("web", "/"), path("other", "/other")]}},
+                {"host": "b.test", "http": {"paths": [path("web", "/shop")]}},
+                {"host": "c.test"},
+            ],
+        },
+    })
+}
+
+fn plain() -> Value {
+    ingress(json!({}))
+}
+
+fn carried(route: &Value, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
+    Ingress.carrying(std::slice::from_ref(route), &names(), traffic, exposure)
+}
+
+fn read(objects: &[Value], exposure: &Exposure, expected: Option<Traffic>) -> Option<Traffic> {
+    let beside: Vec<&Value> = objects.iter().collect();
+    Ingress.traffic(&objects[0], &beside, &names(), exposure, expected)
+}
+
+fn test_of(matches: Value) -> Exposure {
+    Exposure {
+        matches: serde_json::from_value(matches).unwrap(),
+        ..Exposure::default()
+    }
+}
+
+#[test]
+fn a_share_is_a_second_ingress_with_the_paths_of_the_app_alone() {
+    let annotations = json!({
+        "nginx.ingress.kubernetes.io/rewrite-target": "/", "nginx.ingress.kubernetes.io/canary-weight": "7",
+        "cert-manager.io/cluster-issuer": "letsencrypt", "kubectl.kubernetes.io/last-applied-configuration": "{}",
+    });
+    let mine = ingress(annotations);
+    let objects = carried(&mine, Traffic::share(30), &Exposure::default());
+    let [same, second] = objects.as_slice() else {
+        panic!("{objects:?}")
+    };
+    assert_eq!(*same, mine);
+    insta::assert_yaml_snapshot!("share", second);
+    assert!(Ingress.is_companion(second) && !Ingress.is_companion(same));
+    assert!(Ingress.names_a_half(second, &names()) && !Ingress.names_a_half(same, &names()));
+    assert!(Ingress.refers_to(second, &names()) && Ingress.refers_to(same, &names()));
+}
+
+#[test]
+fn everything_on_primary_needs_no_second_one() {
+    assert_eq!(carried(&plain(), Traffic::PRIMARY, &Exposure::default()), [plain()]);
+    assert_eq!(read(&[plain()], &Exposure::default(), None), Some(Traffic::PRIMARY));
+}
+
+#[test]
+fn what_flagger_leaves_behind_gives_the_canary_nothing() {
+    let mut objects = carried(&plain(), Traffic::share(1), &Exposure::default());
+    objects[1]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"] = json!("0");
+    assert_eq!(read(&objects, &Exposure::default(), None), Some(Traffic::PRIMARY));
+}
+
+#[test]
+fn a_test_is_by_one_header_and_one_cookie() {
+    let exposure = test_of(json!([
+        {"headers": {"x-canary": {"prefix": "in.ternal"}}}, {"headers": {"cookie": {"exact": "canary"}}},
+    ]));
+    let traffic = Traffic {
+        matched: true,
+        ..Traffic::PRIMARY
+    };
+    let objects = carried(&plain(), traffic, &exposure);
+    assert_eq!(
+        Ingress.exact(&objects[1]),
+        json!({
+            "canary": "true", "canary-weight": "0", "canary-by-header": "x-canary",
+            "canary-by-header-pattern": "^in\\.ternal", "canary-by-cookie": "canary",
+        })
+    );
+    assert_eq!(read(&objects, &exposure, None), Some(traffic));
+}
+
+#[test]
+fn a_second_one_that_somebody_edited_says_nothing() {
+    let mut objects = carried(&plain(), Traffic::share(30), &Exposure::default());
+    objects[1]["spec"]["rules"].as_array_mut().unwrap().pop();
+    assert_eq!(read(&objects, &Exposure::default(), Some(Traffic::share(30))), None);
+}
+
+#[test]
+fn one_that_leads_there_by_default_only_cannot_be_split() {
+    let mut mine = plain();
+    mine["spec"] = json!({"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}});
+    assert!(Ingress.refers_to(&mine, &names()));
+    let told = Ingress.problem(&mine, &names(), &Exposure::default()).unwrap();
+    assert!(
+        told.contains("default backend") && told.contains("add a rule"),
+        "{told}"
+    );
+    assert_eq!(Ingress.problem(&plain(), &names(), &Exposure::default()), None);
+}
+
+#[test]
+fn what_the_annotations_cannot_say_is_refused() {
+    let refused = |matches: Value| {
+        let analysis: Analysis = serde_json::from_value(json!({"matches": [], "match": matches})).unwrap();
+        companion::refuses(&analysis).map(|(field, _)| field)
+    };
+    let header = |name: &str| json!({"headers": {name: {"exact": "yes"}}});
+    assert_eq!(refused(json!([header("x")])), None);
+    assert_eq!(refused(json!([header("x"), header("cookie")])), None);
+    assert_eq!(refused(json!([header("x"), header("y")])), Some("match".to_owned()));
+    assert_eq!(refused(json!([header("x"), header("x")])), Some("match".to_owned()));
+    let by_query = json!([header("x"), {"queryParams": {"q": {"exact": "1"}}}]);
+    assert_eq!(refused(by_query), Some("match[1].queryParams".to_owned()));
+}
+
+#[test]
+fn pairs_behind_one_ingress_share_its_second_one() {
+    let mut mine = plain();
+    mine["spec"]["rules"][0]["http"]["paths"][1]["backend"]["service"]["name"] = json!("api");
+    let (web, api) = (names(), Names::new("api"));
+    let first = Ingress.carrying(&[mine], &web, Traffic::share(20), &Exposure::default());
+    let both = Ingress.carrying(&first, &api, Traffic::share(20), &Exposure::default());
+    assert_eq!(both.len(), 2);
+    let beside: Vec<&Value> = both.iter().collect();
+    for names in [web, api] {
+        let found = Ingress.traffic(&both[0], &beside, &names, &Exposure::default(), None);
+        assert_eq!(found, Some(Traffic::share(20)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_what_is_read(share in 0u8..=100, matched in any::<bool>(), expected in 0u8..=100) {
+        let exposure = test_of(json!([{"headers": {"x-canary": {"exact": "yes"}}}]));
+        let wanted = Traffic { matched, ..Traffic::share(share) };
+        let objects = carried(&plain(), wanted, &exposure);
+        prop_assert_eq!(read(&objects, &exposure, Some(wanted)), Some(wanted));
+        prop_assert_eq!(read(&objects, &exposure, Some(Traffic::share(expected))), Some(wanted));
+        prop_assert_eq!(objects.len(), if share > 0 || matched { 2 } else { 1 });
+    }
+}

@@ -1,0 +1,98 @@
+//! Flagger's providers that are not built yet: what their Canaries need is known and checked at admission, and no route is
+//! written. The table shrinks as [`super::registry::ROUTERS`] grows.
+
+use super::gateway_api::GatewayApi;
+use super::provider::{Capabilities, Need, Router};
+use crate::api::canary::CanarySpec;
+
+/// What is known of a provider before it is built.
+pub struct Planned {
+    /// As in `spec.provider`.
+    pub name: &'static str,
+    /// The kind whose objects will carry the weights, as `group/version/Kind`.
+    pub kind: &'static str,
+    /// Whether its makers have given the project up.
+    pub is_retired: bool,
+    /// What its data planes can do.
+    pub can: Capabilities,
+    /// The provider whose words and limits it shares.
+    pub like: Option<&'static dyn Router>,
+    /// What a Canary lacks without which nothing could be routed.
+    pub lacks: fn(&CanarySpec) -> Option<Need>,
+}
+
+const WEIGHTS: Capabilities = Capabilities {
+    weights: true,
+    matches: true,
+    mirror: false,
+    affinity: false,
+};
+const ALL: Capabilities = Capabilities {
+    mirror: true,
+    affinity: true,
+    ..WEIGHTS
+};
+
+const fn living(name: &'static str, kind: &'static str) -> Planned {
+    Planned {
+        name,
+        kind,
+        is_retired: false,
+        can: WEIGHTS,
+        like: None,
+        lacks: |_| None,
+    }
+}
+
+const fn retired(name: &'static str, kind: &'static str) -> Planned {
+    Planned {
+        is_retired: true,
+        ..living(name, kind)
+    }
+}
+
+/// All of them.
+pub const PLANNED: &[Planned] = &[
+    Planned {
+        lacks: |spec| {
+            let need = Need {
+                field: "spec.routeRef",
+                why: "copies the ApisixRoute that routes to the target",
+                without_route: false,
+            };
+            spec.route_ref.is_none().then_some(need)
+        },
+        ..living("apisix", "apisix.apache.org/v2/ApisixRoute")
+    },
+    retired("appmesh", "appmesh.k8s.aws/v1beta1/VirtualService"),
+    retired("appmesh:v1beta2", "appmesh.k8s.aws/v1beta2/VirtualService"),
+    living("contour", "projectcontour.io/v1/HTTPProxy"),
+    Planned {
+        can: ALL,
+        like: Some(&GatewayApi),
+        lacks: |spec| GatewayApi.lacks(spec),
+        ..living("gatewayapi:v1beta1", "gateway.networking.k8s.io/v1beta1/HTTPRoute")
+    },
+    living("gloo", "gateway.solo.io/v1/RouteTable"),
+    Planned {
+        can: ALL,
+        ..living("istio", "networking.istio.io/v1beta1/VirtualService")
+    },
+    living("knative", "serving.knative.dev/v1/Service"),
+    living("kuma", "kuma.io/v1alpha1/TrafficRoute"),
+    living("linkerd", "split.smi-spec.io/v1alpha1/TrafficSplit"),
+    retired("osm", "split.smi-spec.io/v1alpha2/TrafficSplit"),
+    Planned {
+        lacks: Need::ingress,
+        ..living("skipper", "networking.k8s.io/v1/Ingress")
+    },
+    retired("smi:v1alpha1", "split.smi-spec.io/v1alpha1/TrafficSplit"),
+    retired("smi:v1alpha2", "split.smi-spec.io/v1alpha2/TrafficSplit"),
+    retired("smi:v1alpha3", "split.smi-spec.io/v1alpha3/TrafficSplit"),
+    living("traefik", "traefik.io/v1alpha1/TraefikService"),
+];
+
+/// The planned provider of that name.
+pub fn planned(name: &str) -> Option<&'static Planned> {
+    PLANNED.iter().find(|planned| planned.name == name)
+}

@@ -1,0 +1,161 @@
+//! One value of `spec.provider`: what it can do, and what it makes.
+
+use super::{Names, RouteKind, registry};
+use crate::api::canary::{Analysis, CanarySpec};
+use serde_json::Value;
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+/// What the data planes behind a provider can do for a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    /// A share between none and all.
+    pub weights: bool,
+    /// Send requests that match `analysis.match` to the canary.
+    pub matches: bool,
+    /// Send the canary a copy of the traffic.
+    pub mirror: bool,
+    /// Keep a user on one side by cookie.
+    pub affinity: bool,
+}
+
+/// A field without which a provider can route nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Its path.
+    pub field: &'static str,
+    /// What the provider does with it, after its name: "copies the Ingress that routes to the target".
+    pub why: &'static str,
+    /// Whether it can do without where the user has a route of the provider's kind that leads to the app.
+    pub without_route: bool,
+}
+
+impl Need {
+    /// What copies the user's Ingress has to be told which.
+    pub fn ingress(spec: &CanarySpec) -> Option<Self> {
+        let need = Self {
+            field: "spec.ingressRef",
+            why: "copies the Ingress that routes to the target",
+            without_route: false,
+        };
+        spec.ingress_ref.is_none().then_some(need)
+    }
+}
+
+/// The forms in which parts of a request can be compared: members of a StringMatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forms {
+    /// Of `uri`.
+    pub uri: &'static [&'static str],
+    /// Of `method`.
+    pub method: &'static [&'static str],
+    /// Of headers and query parameters.
+    pub named: &'static [&'static str],
+    /// Whether data planes differ in how much a regular expression has to match.
+    pub open_regexes_differ: bool,
+}
+
+/// How requests are moved between the two halves of a pair. Pure.
+pub trait Router: Sync {
+    /// As in `spec.provider`.
+    fn name(&self) -> &'static str;
+
+    /// The kind whose objects carry the traffic; `None` where the selector of the apex Service does.
+    fn kind(&self) -> Option<&'static dyn RouteKind>;
+
+    /// What it can do.
+    fn can(&self) -> Capabilities;
+
+    /// How long after a write, at most, the data plane sends users by what was written. None of them tells when its proxies
+    /// do, so each provider has a bound.
+    fn settle(&self) -> Duration;
+
+    /// What a Canary lacks without which nothing can be routed.
+    fn lacks(&self, _spec: &CanarySpec) -> Option<Need> {
+        None
+    }
+
+    /// How it compares parts of a request; `None` where there is no limit that we know.
+    fn forms(&self) -> Option<Forms> {
+        None
+    }
+
+    /// What of an analysis its data planes cannot do: the path below the analysis, and what to do instead.
+    fn refuses(&self, _analysis: &Analysis) -> Option<(String, String)> {
+        None
+    }
+
+    /// The fields of a Canary that shape what it makes; none where it makes none of its own.
+    fn obeys(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The route of an app whose user has none, at rest, with everything on primary; `None` when the Canary publishes
+    /// nothing.
+    fn published(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {
+        None
+    }
+
+    /// Has a generated Canary say of its `route`, the user's own, what the provider needs to know of it.
+    fn adopt(&self, _spec: &mut CanarySpec, _route: &Value, _namespace: &str) {}
+}
+
+/// A provider that is built. Two are the same when they have the same name.
+#[derive(Clone, Copy)]
+pub struct Provider(&'static dyn Router);
+
+impl Provider {
+    /// `gatewayapi:v1`: an HTTPRoute with two weighted backends.
+    pub const GATEWAY_API: Self = Self(&super::gateway_api::GatewayApi);
+    /// `kubernetes`: the apex Service's selector, all or nothing.
+    pub const KUBERNETES: Self = Self(&super::kubernetes::Kubernetes);
+
+    /// Reads `spec.provider`; `None` for one that is not built yet.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut all = registry::ROUTERS.iter();
+        all.find(|router| router.name() == text).map(|router| Self(*router))
+    }
+
+    /// The name as in `spec.provider`.
+    pub fn as_str(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Whether a share between none and all can be routed.
+    pub fn has_weights(self) -> bool {
+        self.0.can().weights
+    }
+
+    /// Whether `route` is of the kind whose objects carry its traffic.
+    pub fn reads(self, route: &Value) -> bool {
+        registry::reads(self.0, route)
+    }
+
+    /// The same of a route that somebody wrote, or that stands for one: not of what we made beside it.
+    pub fn carries_by(self, route: &Value) -> bool {
+        self.reads(route) && !super::is_companion(route)
+    }
+}
+
+impl Deref for Provider {
+    type Target = dyn Router;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+impl PartialEq for Provider {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Provider {}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

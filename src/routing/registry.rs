@@ -1,0 +1,110 @@
+//! The providers that are built, and the kinds they write. A new one is its folder and a line here.
+
+use super::planned::{PLANNED, planned};
+use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, kubernetes, nginx};
+use crate::api::canary::CanarySpec;
+use serde_json::Value;
+
+/// Every provider that is built.
+pub const ROUTERS: &[&dyn Router] = &[&gateway_api::GatewayApi, &kubernetes::Kubernetes, &nginx::Nginx];
+
+/// The kinds that carry traffic for any provider, each once.
+pub fn kinds() -> impl Iterator<Item = &'static dyn RouteKind> {
+    let all = ROUTERS
+        .iter()
+        .enumerate()
+        .filter_map(|(at, router)| Some((at, router.kind()?)));
+    all.filter(|(at, kind)| {
+        let mut before = ROUTERS.iter().take(*at).filter_map(|router| router.kind());
+        !before.any(|known| known.resource() == kind.resource())
+    })
+    .map(|(_, kind)| kind)
+}
+
+/// The kind of an object, by its `apiVersion` and `kind`; `None` when no provider reads it. Any version is the same object.
+pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
+    let kind = route.get("kind")?.as_str()?;
+    let (group, _) = route.get("apiVersion")?.as_str()?.split_once('/')?;
+    kinds().find(|known| {
+        let resource = known.resource();
+        resource.kind == kind && resource.group == group
+    })
+}
+
+/// The kind that the API server calls so.
+pub fn of_resource(group: &str, plural: &str) -> Option<&'static dyn RouteKind> {
+    let is = |resource: Resource| resource.group == group && resource.plural == plural;
+    kinds().find(|known| is(known.resource()))
+}
+
+/// What may stand in `spec.provider`, built or not, in order.
+pub fn names() -> Vec<&'static str> {
+    let built = ROUTERS.iter().map(|router| router.name());
+    let mut all: Vec<&str> = built.chain(PLANNED.iter().map(|planned| planned.name)).collect();
+    all.sort_unstable();
+    all
+}
+
+/// The provider of that name, if it is built.
+pub fn router(name: &str) -> Option<&'static dyn Router> {
+    ROUTERS.iter().copied().find(|router| router.name() == name)
+}
+
+/// The provider by whose words and limits a Canary of provider `name` is judged: its own, or the one it is like.
+pub fn rules_of(name: &str) -> Option<&'static dyn Router> {
+    router(name).or_else(|| planned(name)?.like)
+}
+
+/// The kind whose objects carry the weights of provider `name`, as `group/version/Kind`; `None` where none do.
+pub fn object_of(name: &str) -> Option<String> {
+    let of = |resource: Resource| format!("{}/{}", resource.api_version(), resource.kind);
+    match router(name) {
+        Some(router) => router.kind().map(|kind| of(kind.resource())),
+        None => planned(name).map(|planned| planned.kind.to_owned()),
+    }
+}
+
+/// Whether `route` is of the kind whose objects carry the traffic of `router`.
+pub fn reads(router: &dyn Router, route: &Value) -> bool {
+    let own = router.kind().map(|kind| kind.resource());
+    own.is_some() && own == kind_of(route).map(|kind| kind.resource())
+}
+
+/// Whether a Canary of provider `name` would have its traffic carried by `route`, as far as that is known.
+pub fn carries_by(name: &str, route: &Value) -> bool {
+    rules_of(name).is_some_and(|router| reads(router, route)) && !super::is_companion(route)
+}
+
+/// What provider `name` can do. One that nobody knows is refused elsewhere, and nothing more is said of it.
+pub fn can(name: &str) -> Capabilities {
+    let unknown = || Capabilities {
+        weights: true,
+        ..Capabilities::default()
+    };
+    let built = router(name).map(|router| router.can());
+    built.or_else(|| Some(planned(name)?.can)).unwrap_or_else(unknown)
+}
+
+/// Whether the makers of provider `name` have given it up.
+pub fn is_retired(name: &str) -> bool {
+    planned(name).is_some_and(|planned| planned.is_retired)
+}
+
+/// What a Canary of provider `name` lacks without which nothing can be routed.
+pub fn lacks(name: &str, spec: &CanarySpec) -> Option<Need> {
+    match router(name) {
+        Some(router) => router.lacks(spec),
+        None => planned(name).and_then(|planned| (planned.lacks)(spec)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::crds::PROVIDERS;
+
+    #[test]
+    fn what_the_definition_lets_a_canary_name_is_what_is_built_or_planned() {
+        assert_eq!(names(), PROVIDERS);
+    }
+}
