@@ -261,11 +261,7 @@ fn undefaulted(mut spec: CanarySpec) -> CanarySpec {
         .iter_mut()
         .flat_map(|service| service.gateway_refs.iter_mut().flatten());
     for gateway in gateways {
-        gateway.group = gateway
-            .group
-            .take()
-            .filter(|group| group != "gateway.networking.k8s.io");
-        gateway.kind = gateway.kind.take().filter(|kind| kind != "Gateway");
+        gateway.leave_out_defaults();
     }
     spec
 }

@@ -27,6 +27,14 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
             "--providers.kubernetesgateway.certauthfilepath={}",
             credentials::ca(places).display()
         ),
+        // The annotations of ingress-nginx, whose project has ended.
+        "--providers.kubernetesingressnginx=true".to_owned(),
+        format!("--providers.kubernetesingressnginx.endpoint={API_SERVER}"),
+        format!("--providers.kubernetesingressnginx.token={token}"),
+        format!(
+            "--providers.kubernetesingressnginx.certauthfilepath={}",
+            credentials::ca(places).display()
+        ),
         format!("--providers.file.filename={}", file.display()),
         "--providers.kubernetesgateway.statusaddress.ip=127.0.0.1".to_owned(),
         // The default of 2 s is how long Traefik would go on using endpoints that are gone.
@@ -65,6 +73,11 @@ pub fn objects() -> Result<String> {
 kind: GatewayClass
 metadata: {{name: traefik}}
 spec: {{controllerName: traefik.io/gateway-controller}}
+---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {{name: nginx}}
+spec: {{controller: k8s.io/ingress-nginx}}
 ---
 apiVersion: v1
 kind: Namespace

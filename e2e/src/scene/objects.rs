@@ -75,6 +75,11 @@ impl Objects {
         self.dynamic("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
     }
 
+    /// The Ingresses.
+    pub fn ingresses(&self) -> Api<DynamicObject> {
+        self.dynamic("networking.k8s.io", "v1", "Ingress", "ingresses")
+    }
+
     /// The Canary of that name, if there is one.
     pub async fn canary(&self, name: &str) -> Result<Option<CanaryView>> {
         let found = self.canaries().get_opt(name).await?;

@@ -33,6 +33,7 @@ mod live_app;
 mod manifests;
 mod many;
 mod mirror;
+mod nginx;
 mod no_room;
 mod on_demand;
 mod overrides;

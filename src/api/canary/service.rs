@@ -117,6 +117,14 @@ pub struct GatewayRef {
     pub port: Option<Number>,
 }
 
+impl GatewayRef {
+    /// Leaves out what the schema fills in when a Canary is stored.
+    pub fn leave_out_defaults(&mut self) {
+        self.group = self.group.take().filter(|group| group != "gateway.networking.k8s.io");
+        self.kind = self.kind.take().filter(|kind| kind != "Gateway");
+    }
+}
+
 /// Flagger `spec.service.rewrite`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rewrite {
