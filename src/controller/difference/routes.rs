@@ -4,7 +4,10 @@ use super::{Conflict, Pair, contains, patch};
 use crate::{
     analysis::{Dismantle, World},
     api::labels::{self, TargetState},
-    controller::{cache::Kind, live::label, write::Write},
+    controller::{
+        apply::write::Write,
+        watch::{cache::Kind, live::label},
+    },
     plan::route,
     routing::{Names, Traffic, httproute},
 };
