@@ -1,60 +1,25 @@
 //! The engine room: what happens after a change is stored.
 //!
-//! Watches fill the [`cache`]; every change asks for a step of the Canaries it concerns; a step looks ([`observe`]),
-//! decides ([`crate::analysis`]), records the decision in the Canary's status and writes the [`difference`] between what
-//! is and what the decision wants. Nothing polls: at rest no step runs, and no request is made.
+//! In the order in which a change goes through it: [`watch`] fills the caches; every change asks for a step of the Canaries
+//! it concerns, which [`queue`] begins; a [`step`] looks ([`observe`]), decides ([`crate::analysis`]), finds the [`difference`]
+//! between what is and what the decision wants, records both in the Canary's [`status`], and writes the difference
+//! ([`apply`]). What it needs to hear is asked of others beside the steps ([`ask`]), and what happened is told ([`notify`]).
+//! Beside all that [`lifecycle`] is how Canaries come and go, and [`lease`] which of several controllers works. [`run`] wires
+//! them; [`context`] is what they share. Nothing polls: at rest no step runs, and no request is made.
 
-mod advice;
-mod alert;
-mod announce;
-mod asked;
-mod cache;
-mod checks;
-mod configs;
+mod apply;
+mod ask;
 mod context;
-mod copies;
 mod difference;
-mod elsewhere;
-mod enrol;
-mod failed;
-mod failures;
-mod finish;
-mod forget;
-mod free;
-mod gather;
-mod gauges;
-mod half;
-mod hooks;
-mod index;
-mod inheritance;
-mod lanes;
 pub mod lease;
-mod live;
-mod made;
-mod measured;
-mod namespaces;
+mod lifecycle;
+mod notify;
 mod observe;
-mod perform;
-mod pods;
-mod pointing;
 mod queue;
-mod readiness;
-mod reading;
-mod record;
-mod relist;
 mod run;
-mod served;
 mod status;
 mod step;
-mod sweep;
-mod takeover;
-mod tasks;
-mod ties;
-mod timers;
-mod trouble;
-mod wanted;
-mod write;
-mod written;
+mod watch;
 
-pub use alert::Settings as AlertSettings;
+pub use notify::alert::Settings as AlertSettings;
 pub use run::{Settings, run};

@@ -46,7 +46,7 @@ fn both_roles_may_do_with_every_kind_what_is_done_with_it() {
         );
         if let Some(definition) = kind.definition() {
             let rules = rules("coalmine-controller");
-            let mut names = rules.iter().flat_map(|rule| list(&rule["resourceNames"]));
+            let mut names = rules.iter().flat_map(|rule| of(rule, "resourceNames"));
             assert!(names.any(|name| *name == definition), "{definition} is not watched");
         }
     }
@@ -59,23 +59,26 @@ fn kinds() -> impl Iterator<Item = Resource> {
 fn may(role: &str, kind: Resource, verbs: &[&str]) -> bool {
     let rules = rules(role);
     let about = rules.iter().filter(|rule| {
-        list(&rule["apiGroups"]).iter().any(|group| *group == kind.group)
-            && list(&rule["resources"]).iter().any(|resource| *resource == kind.plural)
+        of(rule, "apiGroups").iter().any(|group| *group == kind.group)
+            && of(rule, "resources").iter().any(|resource| *resource == kind.plural)
     });
-    let granted: Vec<&Value> = about.flat_map(|rule| list(&rule["verbs"])).collect();
+    let granted: Vec<&Value> = about.flat_map(|rule| of(rule, "verbs")).collect();
     verbs.iter().all(|verb| granted.iter().any(|granted| *granted == verb))
 }
 
 fn rules(role: &str) -> Vec<Value> {
-    let rendered = fs::read_to_string("manifests/coalmine.yaml").unwrap();
+    let rendered = fs::read_to_string("manifests/coalmine.yaml").unwrap_or_default();
     let objects = rendered
         .split("\n---\n")
-        .map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
-    let mut roles = objects.filter(|object| object["kind"] == "ClusterRole" && object["metadata"]["name"] == role);
-    roles
-        .next()
-        .map(|role| list(&role["rules"]).to_vec())
-        .unwrap_or_default()
+        .filter_map(|text| serde_saphyr::from_str::<Value>(text).ok());
+    let is = |object: &Value, at: &str, text: &str| object.pointer(at).is_some_and(|found| found == text);
+    let mut roles = objects.filter(|object| is(object, "/kind", "ClusterRole") && is(object, "/metadata/name", role));
+    let rules = roles.next().and_then(|role| role.get("rules").cloned());
+    rules.as_ref().map(|rules| list(rules).to_vec()).unwrap_or_default()
+}
+
+fn of<'a>(rule: &'a Value, field: &str) -> &'a [Value] {
+    rule.get(field).map(list).unwrap_or_default()
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -1,28 +1,33 @@
 //! What every step shares: the client, the caches and what was learnt on the way.
 
+pub mod forget;
+
 use super::{
-    advice::Advice,
-    alert::Alerts,
-    announce::{Listening, Message},
-    cache::{Cache, Change, Kind},
-    checks::Finished,
-    configs::reference_of,
-    elsewhere::Elsewhere,
-    enrol::Scope,
-    failures::Failures,
-    gauges::Gauges,
-    hooks::Slots,
-    index::Index,
-    lanes::Lanes,
-    live::{annotation, text},
-    made::Primaries,
-    pods::Owners,
-    pointing,
-    queue::{Key, Sender},
-    served::Served,
-    sweep::is_generated,
-    timers::Timers,
-    written::{Statuses, Written},
+    apply::{
+        made::Primaries,
+        written::{Statuses, Written},
+    },
+    ask::{checks::Finished, hooks::Slots},
+    lifecycle::{enrol::Scope, sweep::is_generated},
+    notify::{
+        advice::Advice,
+        alert::Alerts,
+        announce::{Listening, Message},
+        lanes::Lanes,
+    },
+    observe::pods::Owners,
+    queue::{Key, Sender, timers::Timers},
+    status::gauges::Gauges,
+    step::failures::Failures,
+    watch::{
+        cache::{Cache, Change, Kind},
+        configs::reference_of,
+        elsewhere::Elsewhere,
+        index::Index,
+        live::{annotation, text},
+        pointing,
+        served::Served,
+    },
 };
 use crate::{
     api::{

@@ -2,6 +2,9 @@
 //!
 //! Order: the target is labelled and scaled up first, then history, Services, primary, apex, route. Scaling down needs no place
 //! of its own: a stage wants it only when its traffic is known to have left.
+//!
+//! Before it, [`crate::analysis`] decides which world that is; after it, [`status`](super::status) records the decision, and
+//! [`apply`](super::apply) carries the writes out.
 
 mod autoscaler;
 mod budgets;
@@ -19,10 +22,12 @@ mod widowed;
 pub use widowed::widowed;
 
 use super::{
-    cache::Kind,
-    live::{Live, is_a_canarys, is_owned_by, label, text},
-    pointing::is_a_rivals,
-    write::Write,
+    apply::write::Write,
+    watch::{
+        cache::Kind,
+        live::{Live, is_a_canarys, is_owned_by, label, text},
+        pointing::is_a_rivals,
+    },
 };
 use crate::{
     analysis::{Dismantle, Observation, Primary, World},

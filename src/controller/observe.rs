@@ -1,11 +1,16 @@
 //! From live objects to what a step looks at. Pure.
+//!
+//! Before it, [`gather`] takes the objects of a pair out of the caches of [`watch`](super::watch); after it,
+//! [`crate::analysis`] decides by what was observed.
 
-use super::{
-    half::Half,
-    live::{Live, label},
-    trouble,
-    wanted::{Decides, decides, wanted},
-};
+pub mod gather;
+mod half;
+pub mod pods;
+mod readiness;
+pub mod trouble;
+mod wanted;
+
+use super::watch::live::{Live, label};
 use crate::{
     analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, Stage, State, Target, Wishes},
     api::labels::{self, TargetState},
@@ -19,7 +24,9 @@ use crate::{
     },
     routing::{self, Names, Traffic},
 };
+use half::Half;
 use serde_json::{Map, Value};
+use wanted::{Decides, decides, wanted};
 
 /// How ready is ready, in percent (`canaryReadyThreshold`, `primaryReadyThreshold`).
 #[derive(Debug, Clone, Copy)]

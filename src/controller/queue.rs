@@ -2,6 +2,11 @@
 //!
 //! A wake replaces the one before, so that a plan that changed leaves no idle step behind. Only so many steps run at once:
 //! the client has a connection for each request under way, and the API server is helped by fewer of them.
+//!
+//! Before it, [`watch`](super::watch) says which Canaries a change concerns; after it, [`step`](super::step) is what it runs.
+
+pub mod tasks;
+pub mod timers;
 
 use futures::FutureExt;
 use std::{

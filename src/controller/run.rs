@@ -1,19 +1,23 @@
 //! The controller's wiring: watches in, steps out, for as long as it leads.
 
 use super::{
-    alert::{self, Alerts},
-    cache::{CHANGES, Cache, Change, PAGE},
     context::{Context, key},
-    enrol::{self, Scope},
-    gauges::Gauges,
-    index::Index,
     lease::{self, Elector},
-    namespaces::{Watches, tell},
-    queue::{self, Key, Sender},
-    relist::Relist,
-    served::{Definition, Served},
+    lifecycle::enrol::{self, Scope},
+    notify::alert::{self, Alerts},
+    queue::{
+        self, Key, Sender,
+        tasks::{Task, caught, caught_now, internal_error},
+    },
+    status::gauges::Gauges,
     step::step,
-    tasks::{Task, caught, caught_now, internal_error},
+    watch::{
+        cache::{CHANGES, Cache, Change, PAGE},
+        index::Index,
+        namespaces::{Watches, tell},
+        relist::Relist,
+        served::{Definition, Served},
+    },
 };
 use crate::{
     api::{

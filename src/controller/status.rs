@@ -1,6 +1,13 @@
 //! Between the recorded [`State`] and `status` of the Canary. Pure.
+//!
+//! Before it, a step has decided, and [`difference`](super::difference) has found what is to be written. It is recorded first
+//! ([`record`]); after it, [`apply`](super::apply) writes the rest.
 
-use super::{made::Made, measured};
+pub mod gauges;
+mod measured;
+pub mod record;
+
+use super::apply::made::Made;
 use crate::{
     analysis::{Stage, State, Wait, Wishes},
     api::canary::{

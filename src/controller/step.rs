@@ -1,37 +1,49 @@
 //! One step of one Canary: look, decide, record, write the difference.
 
+mod failed;
+pub mod failures;
+
 use super::{
-    advice::advise,
-    asked,
-    cache::Kind,
-    checks::{self, Finished},
-    configs::{self, Configs, kind_of},
-    context::{Context, key},
+    apply::{
+        asked,
+        made::Made,
+        perform::{Left, perform},
+        write::{Cause, Write, version},
+    },
+    ask::{
+        checks::{self, Finished},
+        hooks,
+    },
+    context::{Context, forget::forget, key},
     difference::{Pair, difference, widowed},
-    failed::failed,
-    finish,
-    forget::forget,
-    free,
-    gather::{followers, gather, surroundings},
-    hooks, inheritance,
-    live::{Live, is_a_canarys, text},
-    made::Made,
-    observe::{Thresholds, observe},
-    perform::{Left, perform},
-    pods,
+    lifecycle::{
+        finish, free, inheritance, sweep,
+        takeover::{self, Place},
+    },
+    notify::advice::advise,
+    observe::{
+        Thresholds,
+        gather::{followers, gather, surroundings},
+        observe, pods, trouble,
+    },
     queue::Key,
-    reading,
-    record::{self, Recorded},
-    status, sweep,
-    takeover::{self, Place},
-    trouble,
-    write::{Cause, Write, version},
+    status::{
+        self,
+        record::{self, Recorded},
+    },
+    watch::{
+        cache::Kind,
+        configs::{self, Configs, kind_of},
+        live::{Live, is_a_canarys, text},
+        reading,
+    },
 };
 use crate::{
     analysis::{self, Decision, Observation, Rollout, Stage, State},
     api::{Canary, canary::conditions::Trouble},
     plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, pairing, rules, template},
 };
+use failed::failed;
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use serde_json::{Value, json};

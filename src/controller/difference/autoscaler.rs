@@ -4,9 +4,11 @@ use super::{Conflict, Pair, contains};
 use crate::{
     analysis::{Dismantle, World},
     controller::{
-        cache::Kind,
-        live::{annotation, text},
-        write::Write,
+        apply::write::Write,
+        watch::{
+            cache::Kind,
+            live::{annotation, text},
+        },
     },
     plan::{ScalerKind, autoscaler::PAUSED_REPLICAS},
 };

@@ -3,9 +3,11 @@
 use super::{Pair, autoscaler::is_current};
 use crate::{
     controller::{
-        cache::Kind,
-        live::{is_owned, text},
-        write::Write,
+        apply::write::Write,
+        watch::{
+            cache::Kind,
+            live::{is_owned, text},
+        },
     },
     plan::{Workload, budget, pointing, reach},
 };
@@ -64,7 +66,7 @@ impl Pair<'_> {
 mod tests {
     use super::*;
     use crate::controller::difference::tests::{seen, target};
-    use crate::controller::live::Live;
+    use crate::controller::watch::live::Live;
     use crate::plan::{Blueprint, Selector};
     use serde_json::json;
 

@@ -4,10 +4,11 @@
 use super::{Conflict, Pair};
 use crate::{
     controller::{
-        configs::{Tracked, checksum_of},
-        copies::Copy,
-        live::{is_owned, text},
-        write::Write,
+        apply::{copies::Copy, write::Write},
+        watch::{
+            configs::{Tracked, checksum_of},
+            live::{is_owned, text},
+        },
     },
     plan::configs::{Reference, rewritten},
 };

@@ -4,10 +4,12 @@ use super::{Pair, patch, test_version};
 use crate::{
     api::labels,
     controller::{
-        cache::Kind,
-        configs::kind_of,
-        live::{is_another_canarys, is_owned, label, owners, text},
-        write::Write,
+        apply::write::Write,
+        watch::{
+            cache::Kind,
+            configs::kind_of,
+            live::{is_another_canarys, is_owned, label, owners, text},
+        },
     },
     plan::{Workload, daemon_set, overrides::Record, template},
 };

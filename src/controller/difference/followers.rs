@@ -7,9 +7,11 @@ use super::{
 use crate::{
     analysis::{ApexSide, Dismantle, PrimaryTemplate, World},
     controller::{
-        live::{is_owned, text},
-        pointing::Follower,
-        write::Write,
+        apply::write::Write,
+        watch::{
+            live::{is_owned, text},
+            pointing::Follower,
+        },
     },
     plan::{
         Blueprint, Metadata, Selector, ServiceRole,

@@ -4,9 +4,11 @@ use super::{Pair, patch};
 use crate::{
     analysis::{PrimaryTemplate, World},
     controller::{
-        cache::Kind,
-        live::{annotation, text},
-        write::Write,
+        apply::write::Write,
+        watch::{
+            cache::Kind,
+            live::{annotation, text},
+        },
     },
     plan::{
         REVISION_ANNOTATION, Workload,

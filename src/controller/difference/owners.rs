@@ -1,7 +1,10 @@
 //! Children of before that keep their owner from being deleted.
 
 use super::Pair;
-use crate::controller::{cache::Kind, configs::kind_of, live::text, write::Write};
+use crate::controller::{
+    apply::write::Write,
+    watch::{cache::Kind, configs::kind_of, live::text},
+};
 use serde_json::{Value, json};
 
 impl Pair<'_> {

@@ -9,8 +9,8 @@ use crate::{
     analysis::{ApexSide, PrimaryTemplate, World},
     api::labels::TargetState,
     controller::{
-        live::{annotation, is_owned, is_owned_by, label, text},
-        write::Write,
+        apply::write::Write,
+        watch::live::{annotation, is_owned, is_owned_by, label, text},
     },
     plan::{self, REVISION_ANNOTATION, Workload, copies, primary, strategy_field},
 };

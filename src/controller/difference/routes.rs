@@ -10,9 +10,11 @@ use crate::{
     analysis::{Dismantle, World},
     api::labels::{self, TargetState},
     controller::{
-        cache::Kind,
-        live::{label, text},
-        write::Write,
+        apply::write::Write,
+        watch::{
+            cache::Kind,
+            live::{label, text},
+        },
     },
     plan::route,
     routing::{self, Names, Traffic},

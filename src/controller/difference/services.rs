@@ -5,11 +5,13 @@ use crate::{
     analysis::{ApexSide, Dismantle, Pods, PrimaryTemplate, World},
     api::labels::TargetState,
     controller::{
-        cache::Kind,
-        live::{annotation, text},
+        apply::write::Write,
         observe::apex_side,
-        pointing::is_a_rivals,
-        write::Write,
+        watch::{
+            cache::Kind,
+            live::{annotation, text},
+            pointing::is_a_rivals,
+        },
     },
     plan::{
         ServiceRole, Workload, apex_selector, copies,

@@ -5,8 +5,8 @@ use crate::{
     analysis::{Pods, Target, World},
     api::labels,
     controller::{
-        live::{annotation, label, text},
-        write::Write,
+        apply::write::Write,
+        watch::live::{annotation, label, text},
     },
     plan::{
         Workload,

@@ -2,7 +2,10 @@
 
 use super::{followers::let_go, routes};
 use crate::{
-    controller::{live::Live, pointing::is_a_rivals, write::Write},
+    controller::{
+        apply::write::Write,
+        watch::{live::Live, pointing::is_a_rivals},
+    },
     plan::{Blueprint, Selector, pointing},
     routing::Names,
 };
@@ -27,7 +30,7 @@ pub fn widowed(live: &Live, blueprint: &Blueprint, selector: &Selector) -> Vec<W
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::{cache::Kind, pointing::Follower};
+    use crate::controller::watch::{cache::Kind, pointing::Follower};
     use crate::plan::pointing::ORIGINAL_SELECTOR;
     use serde_json::{Value, json};
 
@@ -92,7 +95,7 @@ mod tests {
         }
         // One that we made goes with its owner.
         live.apex = Some(service("web", None));
-        live.pointing = crate::controller::pointing::Pointing::default();
+        live.pointing = crate::controller::watch::pointing::Pointing::default();
         live.routes.clear();
         assert_eq!(widowed(&live, &blueprint, &selector), []);
     }

@@ -6,7 +6,7 @@ use crate::{
             difference,
             tests::{blueprint, seen, target},
         },
-        live::Live,
+        watch::live::Live,
     },
     plan::{Autoscaler, Blueprint, Selector},
 };

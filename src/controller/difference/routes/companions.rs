@@ -2,7 +2,11 @@
 
 use super::{Pair, contains, edits};
 use crate::{
-    controller::{cache::Kind, difference::Conflict, live::text, write::Write},
+    controller::{
+        apply::write::Write,
+        difference::Conflict,
+        watch::{cache::Kind, live::text},
+    },
     plan::owned,
     routing::{self, Names, Traffic},
 };

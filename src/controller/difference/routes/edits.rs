@@ -1,7 +1,7 @@
 //! What is written to a route of somebody's own: the fields that carry traffic, and nothing else.
 
 use crate::{
-    controller::{cache::Kind, difference::patch, write::Write},
+    controller::{apply::write::Write, difference::patch, watch::cache::Kind},
     routing::{self, Names},
 };
 use serde_json::{Value, json};

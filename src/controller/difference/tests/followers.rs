@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    controller::pointing::{Follower, Pointing},
+    controller::watch::pointing::{Follower, Pointing},
     routing::{self, Traffic},
 };
 

@@ -1,0 +1,56 @@
+//! How many replicas a scale asked for. The door notes it on the Canary, because it writes no workload; from there it goes
+//! to the label of the target that says how many are wanted, and the note is taken away.
+
+use super::write::{Cause, version};
+use crate::api::{Canary, labels};
+use crate::controller::{
+    context::Context,
+    queue::Key,
+    watch::live::{Live, label},
+};
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+/// What is noted on the Canary.
+pub fn of(canary: &Canary) -> Option<u32> {
+    canary.annotations().get(labels::REPLICAS)?.parse().ok()
+}
+
+/// Takes the note away once the target says the same. One that was written meanwhile stays.
+///
+/// # Errors
+/// Those of the API server.
+pub async fn answer(context: &Context, key: &Key, canary: &Canary, live: &Live) -> Result<(), kube::Error> {
+    let Some(noted) = canary.annotations().get(labels::REPLICAS) else {
+        return Ok(());
+    };
+    let wanted = live
+        .target
+        .as_ref()
+        .and_then(|target| label(target, labels::DESIRED_REPLICAS));
+    // What is no number, or is for a target that is gone, is nobody's wish.
+    if of(canary).is_some() && live.target.is_some() && wanted != Some(noted) {
+        return Ok(());
+    }
+    let path = format!("/metadata/annotations/{}", labels::REPLICAS.replace('/', "~1"));
+    let operations = json!([{"op": "test", "path": path, "value": noted}, {"op": "remove", "path": path}]);
+    let patch: json_patch::Patch = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
+    let params = PatchParams {
+        field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let api = Api::<Canary>::namespaced(context.client.clone(), &key.0);
+    match api.patch(&canary.name_any(), &params, &Patch::<()>::Json(patch)).await {
+        Ok(stored) => {
+            if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
+                context.written.note(key, version);
+            }
+            Ok(())
+        }
+        Err(error) if Cause::of(&error) == Cause::Stale => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,206 @@
+//! What primary's template was when we wrote it last, so that a change by somebody else is seen.
+//!
+//! It is compared with what the write returned, not with what was sent: whoever injects something at admission has done
+//! so by then.
+
+use crate::controller::{queue::Key, watch::live::text};
+use crate::{
+    api::canary::PrimaryStatus,
+    plan::hash::{is_current, template_hash},
+};
+use parking_lot::Mutex;
+use serde_json::Value;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+/// Least time between two times that one primary is put right: whoever changes it each time must not have its pods
+/// replaced without end.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// A primary's template, as it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Uid of primary.
+    pub uid: String,
+    /// Its generation then.
+    pub generation: i64,
+    /// Hash of its template.
+    pub template: String,
+}
+
+impl Made {
+    /// What a live object is; `None` for what has no template.
+    pub fn of(object: &Value) -> Option<Self> {
+        Some(Self {
+            uid: text(object, "/metadata/uid").to_owned(),
+            generation: object
+                .pointer("/metadata/generation")
+                .and_then(Value::as_i64)
+                .unwrap_or(0),
+            template: template_hash(object.pointer("/spec/template")?),
+        })
+    }
+
+    /// Whether nothing happened but that pods were counted anew.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.uid == other.uid && self.template == other.template
+    }
+}
+
+impl From<&Made> for PrimaryStatus {
+    fn from(made: &Made) -> Self {
+        Self {
+            uid: made.uid.clone(),
+            generation: made.generation,
+            template: made.template.clone(),
+        }
+    }
+}
+
+impl From<&PrimaryStatus> for Made {
+    fn from(status: &PrimaryStatus) -> Self {
+        Self {
+            uid: status.uid.clone(),
+            generation: status.generation,
+            template: status.template.clone(),
+        }
+    }
+}
+
+/// What is known of a live primary that was last `known`, and whether somebody else changed its template since.
+///
+/// An API server of another version may show the same stored object with other defaults, so without a new generation
+/// nothing has changed.
+pub fn judged(known: Option<&Made>, live: Made) -> (Made, bool) {
+    let Some(known) = known.filter(|known| known.uid == live.uid && is_current(&known.template)) else {
+        return (live, false);
+    };
+    if known.template == live.template || known.generation == live.generation {
+        return (live, false);
+    }
+    // An older one is the cache's, which our own write has not reached yet.
+    (known.clone(), live.generation > known.generation)
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    made: Option<Made>,
+    put_right: Option<Instant>,
+    /// Somebody changed it, and that is about to be undone.
+    edited: bool,
+}
+
+/// The primaries of all Canaries.
+#[derive(Debug, Default)]
+pub struct Primaries(Mutex<HashMap<Key, Entry>>);
+
+impl Primaries {
+    /// Remembers what a write of ours returned; `restored` when it was to undo somebody's change. Answers whether it did,
+    /// also where primary was to be made anyway.
+    pub fn note(&self, key: &Key, made: Made, restored: bool) -> bool {
+        let mut all = self.0.lock();
+        let entry = all.entry(key.clone()).or_default();
+        entry.made = Some(made);
+        let undone = restored || std::mem::take(&mut entry.edited);
+        if undone {
+            entry.put_right = Some(Instant::now());
+        }
+        undone
+    }
+
+    /// Whether somebody else changed the live primary, and whether it is to be put right now. `recorded` is what the
+    /// status has.
+    pub fn look(&self, key: &Key, recorded: Option<Made>, live: Made) -> (bool, bool) {
+        let mut all = self.0.lock();
+        let entry = all.entry(key.clone()).or_default();
+        let known = entry.made.take().filter(|made| made.uid == live.uid).or(recorded);
+        let (made, edited) = judged(known.as_ref(), live);
+        entry.made = Some(made);
+        let rests = entry.put_right.is_some_and(|since| since.elapsed() < PAUSE);
+        entry.edited = edited && !rests;
+        (edited, entry.edited)
+    }
+
+    /// What is known of a primary.
+    pub fn known(&self, key: &Key) -> Option<Made> {
+        self.0.lock().get(key)?.made.clone()
+    }
+
+    /// How long a change that came right after another one still waits.
+    pub fn pause(&self, key: &Key) -> Option<Duration> {
+        let all = self.0.lock();
+        let since = all.get(key)?.put_right?;
+        PAUSE.checked_sub(since.elapsed())
+    }
+
+    /// Forgets a Canary that is gone.
+    pub fn forget(&self, key: &Key) {
+        self.0.lock().remove(key);
+    }
+
+    /// Whether nothing is kept.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(generation: i64, template: &str) -> Made {
+        Made {
+            uid: "p-1".into(),
+            generation,
+            template: format!("v1-{template}"),
+        }
+    }
+
+    #[test]
+    fn only_another_template_in_a_later_generation_was_written_by_somebody_else() {
+        let known = made(3, "a");
+        for (live, edited) in [
+            (made(3, "a"), false),
+            (made(5, "a"), false), // scaled
+            (made(3, "b"), false), // other defaults
+            (made(2, "b"), false), // an older cache
+            (made(4, "b"), true),
+        ] {
+            assert_eq!(judged(Some(&known), live.clone()).1, edited, "{live:?}");
+        }
+        let other = Made {
+            uid: "p-2".into(),
+            ..made(9, "b")
+        };
+        assert_eq!(judged(Some(&known), other.clone()), (other, false), "made anew");
+        assert_eq!(judged(None, made(1, "a")), (made(1, "a"), false));
+        let old_rule = Made {
+            template: "v0-a".into(),
+            ..known.clone()
+        };
+        assert!(!judged(Some(&old_rule), made(4, "b")).1, "hashed by another rule");
+        assert_eq!(judged(Some(&known), made(4, "b")).0, known, "what we made stays known");
+    }
+
+    #[test]
+    fn what_memory_has_counts_before_the_record_and_a_fight_has_pauses() {
+        let (all, key) = (Primaries::default(), ("web".to_owned(), "shop".to_owned()));
+        assert!(
+            all.look(&key, Some(made(3, "a")), made(4, "b")).1,
+            "found by the record"
+        );
+        all.note(&key, made(5, "a"), true);
+        assert_eq!(all.look(&key, Some(made(3, "a")), made(4, "b")), (false, false));
+        assert_eq!(
+            all.look(&key, None, made(6, "c")),
+            (true, false),
+            "edited again at once: known, and left for a while"
+        );
+        assert!(all.pause(&key).is_some());
+        all.forget(&key);
+        assert_eq!(all.pause(&key), None);
+    }
+}

@@ -1,0 +1,297 @@
+//! What is to be written, as comparable values, and the doing of it.
+
+use super::copies::{self, Copy};
+use crate::api::labels::FIELD_MANAGER;
+use crate::controller::watch::{cache::Kind, configs::kind_of};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
+    core::DynamicObject,
+};
+use serde_json::{Value, json};
+
+/// One write. Every one can be replayed: it says how things are to be, not how to change them, or carries the version of
+/// the object it was decided on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Server-side apply of exactly the fields we own.
+    Apply {
+        /// Kind of the object.
+        kind: Kind,
+        /// The object.
+        object: Value,
+    },
+    /// A new object. One of that name must not exist: a patch would merge with what somebody else put there, and takes
+    /// no list with a key twice, which Deployments may have.
+    Create {
+        /// Kind of the object.
+        kind: Kind,
+        /// The object.
+        object: Value,
+    },
+    /// JSON Patch (RFC 6902); its first operation tests the resourceVersion it was decided on.
+    Patch {
+        /// Kind of the object.
+        kind: Kind,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The operations.
+        operations: Value,
+    },
+    /// JSON merge patch.
+    Merge {
+        /// Kind of the object.
+        kind: Kind,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// What is merged.
+        body: Value,
+    },
+    /// Primary's copies of ConfigMaps and Secrets: all of them, or none when an original is not what was verified.
+    Copies(Vec<Copy>),
+    /// Deletion of one object, told apart from a namesake by its uid.
+    Delete {
+        /// Kind of the object.
+        kind: Kind,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Its uid.
+        uid: String,
+    },
+}
+
+impl Write {
+    /// Does it, and answers what the object is now, where it is one and stays. A deletion of what is gone already is
+    /// done.
+    pub async fn perform(&self, client: &Client) -> Result<Option<DynamicObject>, kube::Error> {
+        let written = match self {
+            Self::Create { kind, object } => {
+                let (_, namespace, _) = self.subject();
+                let object: DynamicObject = serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
+                let params = PostParams {
+                    field_manager: Some(FIELD_MANAGER.to_owned()),
+                    ..PostParams::default()
+                };
+                match api(client, *kind, namespace).create(&params, &object).await {
+                    // Its name is its content's: what is there is what is wanted, and has lost its owner.
+                    Err(kube::Error::Api(status)) if status.code == 409 && *kind == Kind::ControllerRevision => {
+                        let (_, _, name) = self.subject();
+                        let body = json!({"metadata": {"ownerReferences": object.metadata.owner_references}});
+                        api(client, *kind, namespace)
+                            .patch(name, &managed(), &Patch::Merge(body))
+                            .await?
+                    }
+                    other => other?,
+                }
+            }
+            Self::Apply { kind, object } => {
+                let (_, namespace, name) = self.subject();
+                let params = PatchParams::apply(FIELD_MANAGER).force();
+                api(client, *kind, namespace)
+                    .patch(name, &params, &Patch::Apply(object))
+                    .await?
+            }
+            Self::Patch {
+                kind,
+                namespace,
+                name,
+                operations,
+            } => {
+                let patch: json_patch::Patch =
+                    serde_json::from_value(operations.clone()).map_err(kube::Error::SerdeError)?;
+                let params = managed();
+                api(client, *kind, namespace)
+                    .patch(name, &params, &Patch::<()>::Json(patch))
+                    .await?
+            }
+            Self::Merge {
+                kind,
+                namespace,
+                name,
+                body,
+            } => {
+                api(client, *kind, namespace)
+                    .patch(name, &managed(), &Patch::Merge(body))
+                    .await?
+            }
+            Self::Copies(all) => return copies::make(client, all).await.map(|()| None),
+            Self::Delete {
+                kind,
+                namespace,
+                name,
+                uid,
+            } => {
+                let params = DeleteParams::background().preconditions(Preconditions {
+                    uid: Some(uid.clone()),
+                    resource_version: None,
+                });
+                return match api(client, *kind, namespace).delete(name, &params).await {
+                    Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(None),
+                    other => other.map(|_| None),
+                };
+            }
+        };
+        Ok(Some(written))
+    }
+
+    /// Whether it asks for the same as `other`, whatever version of the object each was decided on.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        self.subject() == other.subject() && self.wish() == other.wish()
+    }
+
+    fn wish(&self) -> Value {
+        match self {
+            Self::Apply { object, .. } | Self::Create { object, .. } => versionless(object),
+            Self::Merge { body, .. } => versionless(body),
+            Self::Patch { operations, .. } => {
+                let is_test = |one: &&Value| one.get("op").and_then(Value::as_str) == Some("test");
+                let all = operations.as_array().into_iter().flatten();
+                Value::Array(all.filter(|one| !is_test(one)).cloned().collect())
+            }
+            Self::Copies(all) => all.iter().map(|copy| json!(copy.checksum)).collect(),
+            Self::Delete { uid, .. } => json!(uid),
+        }
+    }
+
+    /// The object it is about, for logs: kind, namespace and name.
+    pub fn subject(&self) -> (Kind, &str, &str) {
+        match self {
+            Self::Apply { kind, object } | Self::Create { kind, object } => {
+                let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+                (*kind, text("/metadata/namespace"), text("/metadata/name"))
+            }
+            Self::Copies(all) => all.first().map_or((Kind::ConfigMap, "", ""), |copy| {
+                (kind_of(copy.of.kind), copy.namespace.as_str(), copy.of.name.as_str())
+            }),
+            Self::Patch {
+                kind, namespace, name, ..
+            }
+            | Self::Merge {
+                kind, namespace, name, ..
+            }
+            | Self::Delete {
+                kind, namespace, name, ..
+            } => (*kind, namespace, name),
+        }
+    }
+}
+
+fn versionless(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("resourceVersion");
+    }
+    object
+}
+
+fn managed() -> PatchParams {
+    PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    }
+}
+
+fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), namespace, &kind.resource())
+}
+
+/// A resourceVersion as the number it is: since Kubernetes 1.35 they may be compared.
+pub fn version(text: Option<&str>) -> Option<u64> {
+    text?.parse().ok()
+}
+
+/// What an error of a write asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The object changed since it was looked at: its event is on the way.
+    Stale,
+    /// The API server, or who judges for it, does not take this write, however often it is sent.
+    Refused,
+    /// It may go by itself.
+    Passing,
+}
+
+impl Cause {
+    /// The cause of an error. A JSON Patch whose test fails is answered 422 without a cause, which a webhook that refuses
+    /// something may answer too.
+    pub fn of(error: &kube::Error) -> Self {
+        let kube::Error::Api(status) = error else {
+            return Self::Passing;
+        };
+        let judged = status.message.starts_with("admission webhook ");
+        let without_cause = status.details.as_ref().is_none_or(|details| details.causes.is_empty());
+        match status.code {
+            404 | 409 if !judged => Self::Stale,
+            422 if !judged && without_cause => Self::Stale,
+            401 | 408 | 425 | 429 => Self::Passing,
+            400..=499 => Self::Refused,
+            _ => Self::Passing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+
+    fn answer(code: u16, message: &str, cause: bool) -> kube::Error {
+        let causes = if cause {
+            json!([{"message": message}])
+        } else {
+            json!([])
+        };
+        let status: Status = serde_json::from_value(json!({
+            "status": "Failure", "message": message, "reason": "Invalid", "code": code, "details": {"causes": causes},
+        }))
+        .unwrap();
+        kube::Error::Api(status.boxed())
+    }
+
+    #[test]
+    fn what_is_stale_is_told_from_what_is_refused() {
+        for (code, message, cause, expected) in [
+            (409, "the object has been modified", false, Cause::Stale),
+            (404, "not found", false, Cause::Stale),
+            (422, "the server rejected our request", false, Cause::Stale),
+            (422, "Service is invalid: must not contain dots", true, Cause::Refused),
+            (422, "admission webhook \"x\" denied the request", false, Cause::Refused),
+            (409, "admission webhook \"x\" denied the request", false, Cause::Refused),
+            (403, "exceeded quota: room", false, Cause::Refused),
+            (400, "unknown field", false, Cause::Refused),
+            (429, "slowly", false, Cause::Passing),
+            (500, "failed calling webhook", false, Cause::Passing),
+            (503, "etcd", false, Cause::Passing),
+        ] {
+            assert_eq!(Cause::of(&answer(code, message, cause)), expected, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn a_write_asks_the_same_whatever_version_it_was_decided_on() {
+        let patch = |version: &str, replicas: i64| Write::Patch {
+            kind: Kind::Deployment,
+            namespace: "shop".into(),
+            name: "web".into(),
+            operations: json!([
+                {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+                {"op": "replace", "path": "/spec/replicas", "value": replicas},
+            ]),
+        };
+        assert!(patch("1", 2).asks_the_same(&patch("7", 2)));
+        assert!(!patch("1", 2).asks_the_same(&patch("1", 3)));
+        let merge = |version: &str| Write::Merge {
+            kind: Kind::Deployment,
+            namespace: "shop".into(),
+            name: "web".into(),
+            body: json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": 0}}),
+        };
+        assert!(merge("1").asks_the_same(&merge("7")));
+    }
+}

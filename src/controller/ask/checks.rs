@@ -1,0 +1,301 @@
+//! Checks run beside the steps: a slow metrics server delays its own Canary and nobody else.
+
+use super::hooks;
+use crate::controller::{
+    context::Context,
+    queue::{Key, tasks::Task},
+};
+use crate::{
+    analysis::{Checks, State, Verdict},
+    api::{
+        Canary, MetricTemplate, Number,
+        canary::{HookType, Measurement as Recorded},
+    },
+    foreign::Foreign,
+    metrics::{self, Measurement, Resolver, Scope},
+    telemetry::messages,
+};
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::MicroTime};
+use kube::{Api, ResourceExt, runtime::reflector::ObjectRef};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The state of a Canary's check.
+#[derive(Debug)]
+pub enum Finished {
+    /// It runs, until another takes its place or the Canary goes.
+    NotYet(Timestamp, #[expect(dead_code, reason = "kept for its end")] Task),
+    /// Its answer, and what is recorded of it.
+    Yes(Checks, Vec<Recorded>),
+}
+
+impl Finished {
+    fn due(&self) -> Timestamp {
+        match self {
+            Self::NotYet(due, _) => *due,
+            Self::Yes(checks, _) => checks.due,
+        }
+    }
+}
+
+/// A check to be made.
+#[derive(Debug)]
+pub struct Check {
+    /// Of whom; as its policy completes it.
+    pub canary: Arc<Canary>,
+    /// In which state.
+    pub state: State,
+    /// A regular expression for the names of the revision's pods, see [`crate::controller::observe::pods`].
+    pub pods: Option<String>,
+    /// Its due time, which names it.
+    pub due: Timestamp,
+}
+
+/// Starts a check, unless it runs already. One that is for another instant is given up.
+pub fn start(context: &Arc<Context>, key: Key, check: Check) {
+    let (due, own, of) = (check.due, context.clone(), key.clone());
+    begin(context, key, due, async move { make(&own, &of, &check).await });
+}
+
+type Made = (Verdict, Vec<Recorded>);
+
+fn begin(context: &Arc<Context>, key: Key, due: Timestamp, work: impl Future<Output = Made> + Send + 'static) {
+    let mut checks = context.checks.lock();
+    if checks.get(&key).is_some_and(|running| running.due() == due) {
+        return;
+    }
+    // It cannot end before it is noted here: the end needs the lock.
+    let task = Task::of(&tokio::spawn(run(context.clone(), key.clone(), due, work)));
+    checks.insert(key, Finished::NotYet(due, task));
+}
+
+async fn run(context: Arc<Context>, key: Key, due: Timestamp, work: impl Future<Output = Made>) {
+    let made = context.caught(&key, "a check", work).await;
+    // The next check is an interval later, and failed ones are counted.
+    let (verdict, recorded) = made.unwrap_or_else(|why| (Verdict::Error(why), Vec::new()));
+    let mut checks = context.checks.lock();
+    // A check of another due time has taken the place: nobody waits for this one any more.
+    if checks.get(&key).is_some_and(|running| running.due() == due) {
+        checks.insert(key.clone(), Finished::Yes(Checks { due, verdict }, recorded));
+        drop(checks);
+        context.queue.send(key);
+    }
+}
+
+async fn make(context: &Context, key: &Key, check: &Check) -> (Verdict, Vec<Recorded>) {
+    let started = Instant::now();
+    let (canary, state) = (&check.canary, &check.state);
+    let refused = rollout_hooks(context, canary, state).await;
+    let measured = match refused {
+        Some(_) => Vec::new(),
+        // Hooks take their time: what is looked at ends when it is asked for.
+        None => measure(context, canary, scope(check.pods.clone(), state, Timestamp::now())).await,
+    };
+    show(context, key, canary, &measured, started.elapsed());
+    let recorded = measured.iter().map(|one| record(one, canary)).collect();
+    (refused.map_or_else(|| verdict(&measured), Verdict::Fail), recorded)
+}
+
+// A Canary that went away meanwhile has no gauges any more.
+fn show(context: &Context, key: &Key, canary: &Canary, measured: &[Measurement], took: Duration) {
+    let (target, namespace) = (canary.target_name(), canary.namespace_name());
+    if context.checks.lock().contains_key(key) {
+        context.metrics.check_took(target, namespace, took);
+    }
+    for one in measured {
+        let value = one.value.filter(|_| context.gauges.measured(key, &one.metric));
+        if let Some(value) = value {
+            context.metrics.measured(target, namespace, &one.metric, value);
+        }
+    }
+}
+
+// Before the metrics; the first that fails ends the check.
+async fn rollout_hooks(context: &Context, canary: &Canary, state: &State) -> Option<String> {
+    let outcomes = hooks::call(context, canary, state, HookType::Rollout).await;
+    let failed = outcomes.into_iter().find_map(|one| Some((one.hook, one.result.err()?)));
+    failed.map(|(hook, error)| messages::rollout_failed(&canary.name_any(), canary.namespace_name(), &hook, &error))
+}
+
+fn scope(pods: Option<String>, state: &State, now: Timestamp) -> Scope {
+    let flows = |since: Timestamp| Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    Scope {
+        pods,
+        flows_for: state.traffic_since.map(flows),
+    }
+}
+
+async fn measure(context: &Context, canary: &Canary, scope: Scope) -> Vec<Measurement> {
+    metrics::check(metrics::Context {
+        canary,
+        mesh_provider: &context.defaults.provider,
+        metrics_server: &context.defaults.metrics_server,
+        knative_revision: None,
+        clients: &context.http,
+        egress: &context.egress,
+        resolver: context,
+        own_namespace_only: context.defaults.no_cross_namespace_refs,
+        scope: &scope,
+    })
+    .await
+}
+
+fn verdict(measured: &[Measurement]) -> Verdict {
+    let all = || measured.iter();
+    let failed = all().find(|one| one.failed());
+    let worst = failed.or_else(|| all().find(|one| one.verdict != metrics::Verdict::Pass));
+    match worst.map(|one| &one.verdict) {
+        None | Some(metrics::Verdict::Pass) => Verdict::Pass,
+        Some(metrics::Verdict::Early(message)) => Verdict::Early(message.clone()),
+        Some(metrics::Verdict::Fail(message)) => Verdict::Fail(message.clone()),
+        Some(metrics::Verdict::NoData(message)) => Verdict::NoData(message.clone()),
+        Some(metrics::Verdict::Error(message)) => Verdict::Error(message.clone()),
+        Some(metrics::Verdict::Unsupported(message)) => Verdict::Unsupported(message.clone()),
+    }
+}
+
+fn record(one: &Measurement, canary: &Canary) -> Recorded {
+    let status = canary.status.clone().unwrap_or_default();
+    let before = status
+        .canary_analysis
+        .as_ref()
+        .and_then(|all| all.last())
+        .map_or(0, |last| last.iteration);
+    Recorded {
+        time: Some(MicroTime(Timestamp::now())),
+        metric: one.metric.clone(),
+        value: one.value.filter(|v| v.is_finite()).map(Number),
+        threshold: one.threshold.clone(),
+        failed: one.failed(),
+        iteration: before.saturating_add(1),
+        canary_weight: status.canary_weight,
+        message: one.message().map(str::to_owned),
+        ..Recorded::default()
+    }
+}
+
+impl Resolver for Context {
+    fn template<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Arc<MetricTemplate>, String>> {
+        Box::pin(async move {
+            let found = self.templates.get(&ObjectRef::new(name).within(namespace));
+            found.ok_or_else(|| format!("metrictemplates.flagger.app {name:?} not found"))
+        })
+    }
+
+    fn secret<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>> {
+        Box::pin(async move {
+            let secret = Api::<Secret>::namespaced(self.client.clone(), namespace)
+                .get(name)
+                .await;
+            let error = |error: kube::Error| Foreign::of(&error.to_string()).to_string();
+            let data = secret.map_err(error)?.data.unwrap_or_default();
+            Ok(data.into_iter().map(|(key, value)| (key, value.0)).collect())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::context::fake;
+
+    fn measured(verdicts: &[metrics::Verdict]) -> Vec<Measurement> {
+        let one = |verdict: &metrics::Verdict| Measurement {
+            metric: String::new(),
+            value: None,
+            threshold: String::new(),
+            verdict: verdict.clone(),
+        };
+        verdicts.iter().map(one).collect()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_check_that_panics_is_an_error_and_not_a_check_for_ever() {
+        let (context, mut told) = fake::context();
+        let key = fake::add(&context, "app");
+        begin(&context, key.clone(), at(1), async { panic!("unexpected {}", 7) });
+        let answer = || match context.checks.lock().get(&key) {
+            Some(Finished::Yes(checks, _)) => Some(checks.clone()),
+            _ => None,
+        };
+        while answer().is_none() {
+            tokio::task::yield_now().await;
+        }
+        let Verdict::Error(why) = answer().unwrap().verdict else {
+            panic!()
+        };
+        assert!(why.contains("Internal error in a check: unexpected 7"), "{why}");
+        assert_eq!(told.recv().await.unwrap().message, why);
+        assert!(context.metrics.render().contains("coalmine_panics_total 1\n"));
+    }
+
+    #[tokio::test]
+    async fn a_check_that_another_takes_the_place_of_is_given_up() {
+        let (context, _told) = fake::context();
+        let key = fake::add(&context, "app");
+        let (holds, given_up) = tokio::sync::oneshot::channel::<()>();
+        begin(&context, key.clone(), at(1), async move {
+            std::future::pending::<()>().await;
+            drop(holds);
+            unreachable!()
+        });
+        tokio::task::yield_now().await;
+        begin(&context, key.clone(), at(2), std::future::pending());
+        assert!(given_up.await.is_err(), "dropped with its task");
+        assert_eq!(context.checks.lock()[&key].due(), at(2));
+    }
+
+    #[test]
+    fn an_iteration_beyond_all_numbers_is_none() {
+        let measurement = Recorded {
+            iteration: i32::MAX,
+            ..Recorded::default()
+        };
+        let mut canary = Canary::new("app", Default::default());
+        canary.status = Some(crate::api::canary::CanaryStatus {
+            canary_analysis: Some(vec![measurement]),
+            ..Default::default()
+        });
+        let verdicts = measured(&[metrics::Verdict::Pass]);
+        assert_eq!(record(&verdicts[0], &canary).iteration, i32::MAX);
+    }
+
+    #[test]
+    fn a_failure_outweighs_what_comes_too_early_and_that_outweighs_a_pass() {
+        use metrics::Verdict::{Early, Fail, Pass};
+        let (early, bad) = (Early("early".into()), Fail("bad".into()));
+        for (given, expected) in [
+            (vec![], Verdict::Pass),
+            (vec![Pass, early.clone(), Pass], Verdict::Early("early".into())),
+            (vec![early, Pass, bad], Verdict::Fail("bad".into())),
+        ] {
+            assert_eq!(verdict(&measured(&given)), expected);
+        }
+    }
+
+    #[test]
+    fn a_rehearsal_has_no_traffic_that_could_be_too_young() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut state = State::new(now);
+        let since = |state: &State| scope(None, state, now + Duration::from_secs(9)).flows_for;
+        assert_eq!(since(&state), None);
+        state.traffic_since = Some(now + Duration::from_secs(2));
+        assert_eq!(since(&state), Some(Duration::from_secs(7)));
+        // A clock that was set back.
+        state.traffic_since = Some(now + Duration::from_secs(20));
+        assert_eq!(since(&state), Some(Duration::ZERO));
+    }
+}

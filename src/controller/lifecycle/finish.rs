@@ -1,0 +1,229 @@
+//! The ends: finalizers, and what runs leave in the metrics.
+
+use super::sweep;
+use crate::controller::{
+    apply::write::Write,
+    context::{Context, key},
+    watch::{
+        cache::Kind,
+        live::{is_another_canarys, is_owned_by, label, text},
+    },
+};
+use crate::{
+    analysis::{Stage, State},
+    api::{
+        Canary,
+        canary::{AnalysisKind, Phase},
+        labels,
+    },
+    plan::{Workload, daemon_set},
+    telemetry::exposition::{RunState, Strategy},
+};
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+/// Gives every Canary its finalizer, and takes it off at once where nothing is to be given back: a namespace that goes
+/// away, or `revertOnDeletion: false`. `true` when there is nothing more to do for it, as for every Canary of a namespace
+/// that goes away: nothing can be made there any more. One of a namespace that is told to be left gets none, and goes if we
+/// made it.
+pub async fn released_at_once(context: &Context, canary: &Canary) -> Result<bool, kube::Error> {
+    let has = canary.finalizers().iter().any(|f| f == labels::FINALIZER);
+    let terminating = context.terminating(canary.namespace_name());
+    if canary.metadata.deletion_timestamp.is_none() {
+        let leaves = context.leaves(canary.namespace_name());
+        if leaves && sweep::is_generated(canary) {
+            sweep::delete(context, canary).await?;
+            return Ok(true);
+        }
+        if !has && !terminating && !leaves {
+            add(context, canary).await?;
+        }
+        let out = || is_out(canary, context.target(canary).as_ref());
+        return Ok(terminating || leaves && out());
+    }
+    if !has {
+        return Ok(true);
+    }
+    if terminating || !canary.reverts_on_deletion() {
+        if !terminating {
+            collect(context, canary).await?;
+        }
+        release(context, canary).await?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// Whether a Canary that is to leave, but stays as an object, has nothing (more) to give back.
+pub fn is_out(canary: &Canary, target: Option<&Value>) -> bool {
+    let stage = canary.status.as_ref().and_then(|status| status.run.as_ref());
+    let stage = stage.map_or("", |run| run.stage.as_str());
+    let apart = stage.is_empty() || stage == Stage::Left.as_str();
+    let held = |target: &Value| label(target, labels::MANAGED).is_some();
+    let has = canary.finalizers().iter().any(|f| f == labels::FINALIZER);
+    !has && target.is_none_or(|target| apart && !held(target))
+}
+
+// What the target owns too would outlive the Canary, and so would a pause of ours, which nobody else would end.
+async fn collect(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
+    let (namespace, owner) = (canary.namespace_name(), canary.metadata.uid.as_deref());
+    let workload = Kind::of(Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default());
+    for kind in [workload, Kind::Service, Kind::ConfigMap, Kind::Secret] {
+        let all = context.cache.list(kind, namespace);
+        let own = |o: &&Value| owner.is_some_and(|uid| is_owned_by(o, uid)) && !is_another_canarys(o, owner);
+        for object in all.filter(|object| own(&object)) {
+            let gone = Write::Delete {
+                kind,
+                namespace: namespace.to_owned(),
+                name: text(&object, "/metadata/name").to_owned(),
+                uid: text(&object, "/metadata/uid").to_owned(),
+            };
+            gone.perform(&context.client).await?;
+        }
+    }
+    let target = context.cache.get(workload, namespace, canary.target_name());
+    if let Some(target) = target.filter(|target| label(target, labels::HELD).is_some()) {
+        let spec = match workload {
+            Kind::DaemonSet => daemon_set::released(&target).unwrap_or_default(),
+            _ => json!({"paused": null}),
+        };
+        let unpaused = Write::Merge {
+            kind: workload,
+            namespace: namespace.to_owned(),
+            name: canary.target_name().to_owned(),
+            body: json!({"metadata": {"labels": {labels::HELD: null}}, "spec": spec}),
+        };
+        unpaused.perform(&context.client).await?;
+    }
+    Ok(())
+}
+
+async fn add(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
+    let mut all = canary.finalizers().to_vec();
+    all.push(labels::FINALIZER.to_owned());
+    set(context, canary, &all).await
+}
+
+/// Takes our finalizers off.
+pub async fn release(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
+    let ours = [labels::FINALIZER, labels::FLAGGER_FINALIZER];
+    let rest: Vec<String> = canary
+        .finalizers()
+        .iter()
+        .filter(|f| !ours.contains(&f.as_str()))
+        .cloned()
+        .collect();
+    if rest.len() == canary.finalizers().len() {
+        return Ok(());
+    }
+    match set(context, canary, &rest).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        other => other,
+    }
+}
+
+async fn set(context: &Context, canary: &Canary, finalizers: &[String]) -> Result<(), kube::Error> {
+    let api = Api::<Canary>::namespaced(context.client.clone(), canary.namespace_name());
+    let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": canary.metadata.resource_version}});
+    let params = PatchParams {
+        field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    api.patch(&canary.name_any(), &params, &Patch::Merge(body))
+        .await
+        .map(drop)
+}
+
+/// The gauges of a Canary that this process has not shown yet: after a restart, one that rests has no other occasion.
+pub fn show_first(context: &Context, canary: &Canary, state: &State) {
+    if context
+        .gauges
+        .begin(&context.metrics, &key(canary), canary.target_name())
+    {
+        show(context, canary, state);
+    }
+}
+
+fn show(context: &Context, canary: &Canary, after: &State) {
+    let (target, namespace) = (canary.target_name(), canary.namespace_name());
+    let state = match after.phase {
+        Phase::Progressing => RunState::Running,
+        Phase::Failed => RunState::Failed,
+        _ => RunState::Succeeded,
+    };
+    context.metrics.status(target, namespace, state);
+    let canary_weight = i32::from(after.canary_weight());
+    context
+        .metrics
+        .weights(target, namespace, 100 - canary_weight, canary_weight);
+    context.metrics.canaries(namespace, context.index.count(namespace));
+}
+
+/// What the metrics say after a step.
+pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State) {
+    let (target, namespace) = (canary.target_name(), canary.namespace_name());
+    show(context, canary, after);
+    if after.stage == Stage::Rest && before.stage == Stage::Draining {
+        context
+            .metrics
+            .succeeded(target, namespace, strategy(canary), canary.skip_analysis());
+    }
+    if after.stage == Stage::Rest && before.stage == Stage::RollingBack {
+        context.metrics.failed(target, namespace, strategy(canary));
+    }
+}
+
+fn strategy(canary: &Canary) -> Strategy {
+    match canary.analysis().kind() {
+        AnalysisKind::Weighted => Strategy::Canary,
+        AnalysisKind::AbTest => Strategy::AbTesting,
+        AnalysisKind::BlueGreen => Strategy::BlueGreen,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canary(stage: &str, finalizer: bool) -> Canary {
+        let finalizers = if finalizer {
+            json!([labels::FINALIZER])
+        } else {
+            json!([])
+        };
+        serde_json::from_value(json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+            "metadata": {"name": "shop", "namespace": "web", "finalizers": finalizers},
+            "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}},
+            "status": {"phase": "", "run": {"stage": stage}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_canary_that_stays_is_out_when_nothing_of_its_pair_is_left() {
+        let held = json!({"metadata": {"labels": {labels::MANAGED: "true"}}});
+        let plain = json!({"metadata": {}});
+        for (stage, finalizer, target, out) in [
+            // Never taken up, or taken apart.
+            ("", false, Some(&plain), true),
+            ("Left", false, Some(&plain), true),
+            // The door held it, and no step has seen it: somebody has to let it go.
+            ("", false, Some(&held), false),
+            ("Rest", false, Some(&plain), false),
+            ("Left", true, Some(&plain), false),
+            // Nothing to give back to.
+            ("Rest", false, None, true),
+            ("Rest", true, None, false),
+        ] {
+            assert_eq!(
+                is_out(&canary(stage, finalizer), target),
+                out,
+                "{stage} {finalizer} {target:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Workloads that the door holds and no Canary speaks for: nobody would ever let them go.
+//!
+//! The door holds a new app before its Canary is made. Where none is made after all, because the namespace was left in
+//! between or the cluster does not take Canaries any more, the app gets its replicas back.
+
+use crate::controller::{
+    apply::write::Write,
+    context::Context,
+    watch::{
+        cache::Kind,
+        live::{label, text},
+    },
+};
+use crate::{
+    api::{
+        Canary,
+        labels::{self, TargetState},
+    },
+    plan::daemon_set,
+};
+use kube::{Api, api::ListParams};
+use serde_json::{Map, Value, json};
+
+/// Lets go what is held in a namespace that takes nothing in.
+pub async fn unclaimed(context: &Context, namespace: &str) {
+    for kind in [Kind::Deployment, Kind::DaemonSet] {
+        let all = context.cache.list(kind, namespace);
+        for target in all.filter(|target| label(target, labels::MANAGED).is_some()) {
+            if context
+                .canaries_for(namespace, text(&target, "/metadata/name"))
+                .is_empty()
+            {
+                one(context, kind, &target).await;
+            }
+        }
+    }
+}
+
+/// Lets one go, unless the store knows a Canary of it that the cache does not show yet.
+pub async fn one(context: &Context, kind: Kind, target: &Value) {
+    let namespace = text(target, "/metadata/namespace");
+    if label(target, labels::MANAGED).is_none() {
+        return;
+    }
+    match is_claimed(context, namespace, text(target, "/metadata/name")).await {
+        Ok(true) => return,
+        Ok(false) => {}
+        Err(error) => {
+            tracing::warn!(namespace, %error, "cannot look for Canaries");
+            return;
+        }
+    }
+    if let Err(error) = of(context, kind, target).await {
+        tracing::warn!(namespace, %error, "what is held without a Canary could not be let go");
+    }
+}
+
+/// Lets one go that nobody can do anything for. Nothing is done for what is not held.
+pub async fn of(context: &Context, kind: Kind, target: &Value) -> Result<(), kube::Error> {
+    let Some(body) = freed(kind, target) else { return Ok(()) };
+    let (namespace, name) = (text(target, "/metadata/namespace"), text(target, "/metadata/name"));
+    merge(context, kind, target, body).await?;
+    tracing::info!(namespace, name, "held for nothing; let go");
+    Ok(())
+}
+
+/// Gives one its pods back whose pair is being built and cannot be recorded to be: it serves by itself from now on, as one
+/// does that was taken in while it ran.
+pub async fn held(context: &Context, kind: Kind, target: &Value) {
+    let Some(mut body) = freed(kind, target) else { return };
+    let hot = json!({"metadata": {"labels": {labels::STATE: TargetState::Hot.as_str()}}});
+    let rests = label(target, labels::STATE) != Some(TargetState::Hot.as_str());
+    if !rests && label(target, labels::HELD).is_none() {
+        return;
+    }
+    for kept in [labels::MANAGED, labels::DESIRED_REPLICAS, labels::REVISION] {
+        if let Some(all) = body.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+            all.remove(kept);
+        }
+    }
+    json_patch::merge(&mut body, &hot);
+    if let Err(error) = merge(context, kind, target, body).await {
+        let namespace = text(target, "/metadata/namespace");
+        tracing::warn!(namespace, %error, "what is held for a pair that cannot be recorded could not be given back");
+    }
+}
+
+async fn merge(context: &Context, kind: Kind, target: &Value, body: Value) -> Result<(), kube::Error> {
+    let write = Write::Merge {
+        kind,
+        namespace: text(target, "/metadata/namespace").to_owned(),
+        name: text(target, "/metadata/name").to_owned(),
+        body,
+    };
+    write.perform(&context.client).await.map(drop)
+}
+
+async fn is_claimed(context: &Context, namespace: &str, target: &str) -> Result<bool, kube::Error> {
+    let canaries = Api::<Canary>::namespaced(context.client.clone(), namespace);
+    match canaries.list(&ListParams::default()).await {
+        Ok(all) => Ok(all.iter().any(|canary| canary.target_name() == target)),
+        // Nobody has Canaries where they are not known.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The JSON merge patch that lets a workload go; nothing when it is not held.
+fn freed(kind: Kind, target: &Value) -> Option<Value> {
+    label(target, labels::MANAGED)?;
+    let all = target.pointer("/metadata/labels").and_then(Value::as_object)?;
+    let ours = all
+        .keys()
+        .filter(|key| key.starts_with(labels::PREFIX) && *key != labels::POLICY);
+    let ours: Map<String, Value> = ours.map(|key| (key.clone(), Value::Null)).collect();
+    let held = label(target, labels::HELD).is_some();
+    let mut spec = Map::new();
+    if kind == Kind::DaemonSet {
+        let parts = [
+            daemon_set::scaled(target, false),
+            held.then(|| daemon_set::released(target)).flatten(),
+        ];
+        spec.extend(
+            parts
+                .into_iter()
+                .flatten()
+                .filter_map(|part| part.as_object().cloned())
+                .flatten(),
+        );
+    } else {
+        let live = target.pointer("/spec/replicas").and_then(Value::as_i64);
+        let wanted = label(target, labels::DESIRED_REPLICAS).and_then(|text| text.parse::<i64>().ok());
+        if let Some(wanted) = wanted.filter(|_| live == Some(0)) {
+            spec.insert("replicas".to_owned(), wanted.into());
+        }
+        if held {
+            spec.insert("paused".to_owned(), Value::Null);
+        }
+    }
+    Some(json!({"metadata": {"labels": ours}, "spec": spec}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(labels: Value, spec: Value) -> Value {
+        json!({"metadata": {"name": "shop", "namespace": "web", "labels": labels}, "spec": spec})
+    }
+
+    #[test]
+    fn a_held_deployment_gets_its_replicas_back_and_nothing_of_ours_stays() {
+        let labels = json!({
+            labels::MANAGED: "true", labels::STATE: "cold", labels::DESIRED_REPLICAS: "3", labels::HELD: "true",
+            labels::POLICY: "strict", "team": "red",
+        });
+        let body = freed(Kind::Deployment, &held(labels, json!({"replicas": 0, "paused": true}))).unwrap();
+        assert_eq!(body["spec"], json!({"replicas": 3, "paused": null}));
+        let gone = body["metadata"]["labels"].as_object().unwrap();
+        assert_eq!(gone.len(), 4, "{gone:?}");
+        assert!(gone.values().all(Value::is_null));
+    }
+
+    #[test]
+    fn one_that_runs_keeps_what_it_has_and_one_that_is_not_held_is_nobodys_business() {
+        let serving = json!({labels::MANAGED: "true", labels::DESIRED_REPLICAS: "3"});
+        let body = freed(Kind::Deployment, &held(serving, json!({"replicas": 5}))).unwrap();
+        assert_eq!(body["spec"], json!({}));
+        assert_eq!(
+            freed(Kind::Deployment, &held(json!({"team": "red"}), json!({"replicas": 0}))),
+            None
+        );
+    }
+
+    #[test]
+    fn a_held_daemon_set_runs_everywhere_again() {
+        let spec = json!({"template": {"spec": {}}});
+        let mut target = held(json!({labels::MANAGED: "true"}), spec);
+        let zero = daemon_set::scaled(&target, true).unwrap();
+        json_patch::merge(&mut target["spec"], &zero);
+        let body = freed(Kind::DaemonSet, &target).unwrap();
+        json_patch::merge(&mut target["spec"], &body["spec"]);
+        assert!(daemon_set::scaled(&target, false).is_none(), "{target}");
+    }
+}

@@ -1,0 +1,188 @@
+//! What was generated for a Deployment that is not there.
+//!
+//! The door generates before the API server stores: quota, a second validator or a name that exists may refuse the
+//! request afterwards. Such a Canary has nothing to act on, and goes once no admitted request can be on its way any more.
+//! One whose Deployment was there and was deleted outlives it by a grace, for those who delete and create to change a
+//! selector. One that somebody wrote by hand stays, and primary with it.
+
+use crate::analysis::instants::after;
+use crate::api::{Canary, canary::ON_ITS_WAY, labels};
+use crate::controller::{
+    context::{Context, key},
+    watch::cache::Kind,
+};
+use jiff::Timestamp;
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, Preconditions},
+    core::DynamicObject,
+};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The cache says that there is no target and the store says that there is: its event is on the way.
+const CACHE_LAG: Duration = Duration::from_secs(1);
+
+/// Made by us from a policy, and not on its way out.
+pub fn is_generated(canary: &Canary) -> bool {
+    canary
+        .labels()
+        .get(labels::GENERATED)
+        .is_some_and(|value| value == labels::TRUE)
+        && canary.metadata.deletion_timestamp.is_none()
+}
+
+/// Whether a step has ever seen a target of it.
+pub fn is_known(canary: &Canary) -> bool {
+    let stage = canary.status.as_ref().and_then(|status| status.run.as_ref());
+    stage.is_some_and(|run| !run.stage.is_empty())
+}
+
+/// Whether `target` is not the Deployment that `canary` was generated for: that one was refused because this one exists,
+/// or is a change of this one that was refused while nothing else enrols it (`adopts`: the policy does).
+pub fn is_anothers(canary: &Canary, target: &Value, adopts: bool) -> bool {
+    if !is_generated(canary) || is_known(canary) {
+        return false;
+    }
+    let Some(expected) = canary.annotations().get(labels::TARGET_UID) else {
+        return false;
+    };
+    let text = |pointer: &str| target.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let admitted = target
+        .pointer("/metadata/labels")
+        .is_some_and(|all| all.get(labels::MANAGED).is_some());
+    if text("/metadata/uid") != expected {
+        let made = text("/metadata/creationTimestamp").parse::<Timestamp>().ok();
+        // Both are whole seconds: of two made in one second, only what the door has let in can be the later one.
+        return made
+            .zip(canary.creation_timestamp())
+            .is_some_and(|(made, generated)| made < generated.0 || made == generated.0 && !admitted);
+    }
+    !admitted && !adopts
+}
+
+/// Deletes the generated `canary` when its time has come; answers when to look again.
+pub async fn sweep(context: &Context, canary: &Canary, now: Timestamp) -> Result<Option<Duration>, kube::Error> {
+    let due = due(context, canary, now);
+    if now < due {
+        return Ok(Some(Duration::try_from(due.duration_since(now)).unwrap_or_default()));
+    }
+    let resource = Kind::Deployment.resource();
+    let namespace = canary.namespace_name();
+    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
+    let live = api.get_opt(canary.target_name()).await?;
+    let live = live.and_then(|target| serde_json::to_value(target).ok());
+    if live.is_some_and(|target| !is_anothers(canary, &target, adopts(context, namespace, &target))) {
+        return Ok(Some(CACHE_LAG));
+    }
+    tracing::info!(canary = canary.full_name(), "its Deployment is not there; taken back");
+    delete(context, canary).await?;
+    Ok(None)
+}
+
+fn due(context: &Context, canary: &Canary, now: Timestamp) -> Timestamp {
+    if !is_known(canary) {
+        return canary.creation_timestamp().map_or(now, |made| made.0 + ON_ITS_WAY);
+    }
+    let missed = *context.missed.lock().entry(key(canary)).or_insert(now);
+    let policy = context.policy_of(canary, None);
+    let grace = policy.map_or(Duration::from_secs(30), |policy| policy.spec.deletion_grace());
+    after(missed, grace)
+}
+
+/// Whether the policy takes over a Deployment that it finds.
+pub fn adopts(context: &Context, namespace: &str, target: &Value) -> bool {
+    let named = target
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get(labels::POLICY))
+        .and_then(Value::as_str);
+    context
+        .policy(namespace, named)
+        .is_some_and(|policy| policy.spec.adopts_existing())
+}
+
+/// Deletes this very Canary, not a namesake.
+pub async fn delete(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
+    let api = Api::<Canary>::namespaced(context.client.clone(), canary.namespace_name());
+    let params = DeleteParams::default().preconditions(Preconditions {
+        uid: canary.metadata.uid.clone(),
+        resource_version: None,
+    });
+    match api.delete(&canary.name_any(), &params).await {
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn canary(metadata: Value, status: Value) -> Canary {
+        let mut value = json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+            "metadata": {"name": "shop", "namespace": "web", "creationTimestamp": "2026-11-23T10:00:10Z"},
+            "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}},
+            "status": status,
+        });
+        json_patch::merge(&mut value["metadata"], &metadata);
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn generated() -> Canary {
+        let marks = json!({"labels": {labels::GENERATED: "true"}, "annotations": {labels::TARGET_UID: "new"}});
+        canary(marks, Value::Null)
+    }
+
+    fn target(uid: &str, made: &str, managed: bool) -> Value {
+        let labels = if managed {
+            json!({labels::MANAGED: "true"})
+        } else {
+            json!({})
+        };
+        json!({"metadata": {"name": "shop", "uid": uid, "creationTimestamp": made, "labels": labels}})
+    }
+
+    #[test]
+    fn a_deployment_that_was_there_before_is_not_the_one_that_was_refused() {
+        let before = target("old", "2026-11-23T09:00:00Z", false);
+        assert!(is_anothers(&generated(), &before, true));
+        // Within one second, the door's label tells which came first.
+        for (admitted, anothers) in [(false, true), (true, false)] {
+            let same_second = target("other", "2026-11-23T10:00:10Z", admitted);
+            assert_eq!(is_anothers(&generated(), &same_second, true), anothers);
+        }
+        assert!(!is_anothers(
+            &generated(),
+            &target("new", "2026-11-23T10:00:10Z", true),
+            true
+        ));
+        // Deleted and made again before a step saw the first one.
+        assert!(!is_anothers(
+            &generated(),
+            &target("newer", "2026-11-23T10:00:12Z", true),
+            true
+        ));
+    }
+
+    #[test]
+    fn a_change_that_was_refused_enrols_nothing_where_the_policy_does_not() {
+        let live = target("new", "2026-11-23T09:00:00Z", false);
+        assert!(is_anothers(&generated(), &live, false));
+        assert!(!is_anothers(&generated(), &live, true));
+        let admitted = target("new", "2026-11-23T09:00:00Z", true);
+        assert!(!is_anothers(&generated(), &admitted, false));
+    }
+
+    #[test]
+    fn what_a_step_has_seen_or_a_person_wrote_is_never_anothers() {
+        let before = target("old", "2026-11-23T09:00:00Z", false);
+        let seen = canary(
+            json!({"labels": {labels::GENERATED: "true"}, "annotations": {labels::TARGET_UID: "new"}}),
+            json!({"phase": "Initialized", "run": {"stage": "Rest"}}),
+        );
+        assert!(!is_anothers(&seen, &before, true));
+        assert!(!is_anothers(&canary(json!({}), Value::Null), &before, true));
+    }
+}

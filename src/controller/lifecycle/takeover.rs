@@ -1,0 +1,170 @@
+//! A Canary that somebody wrote takes the place of one we generated for the same target: what the generated one owns is
+//! handed over, then the generated one goes. Nothing is made anew, so no request is lost and no run starts.
+
+use super::{
+    finish,
+    sweep::{delete, is_generated},
+};
+use crate::controller::{
+    apply::write::Write,
+    context::{Context, key},
+    watch::{cache::Kind, live::text},
+};
+use crate::{
+    api::{Canary, canary::Phase},
+    metrics::Severity,
+};
+use kube::ResourceExt;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What a Canary is to others with the same target.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Place {
+    /// There is no other, or only a duplicate that the door refuses.
+    Alone,
+    /// Generated, and a hand-written one is there.
+    Predecessor(Arc<Canary>),
+    /// Hand-written, and this generated one still acts.
+    Heir(Arc<Canary>),
+}
+
+/// The place of `canary` among `all` of its namespace.
+pub fn place(canary: &Canary, all: &[Arc<Canary>]) -> Place {
+    let target = &canary.spec.target_ref;
+    let mut others = all.iter().filter(|other| {
+        let theirs = &other.spec.target_ref;
+        other.metadata.uid != canary.metadata.uid && theirs.kind == target.kind && theirs.name == target.name
+    });
+    if was_generated(canary) {
+        let heirs = others.filter(|other| !was_generated(other) && other.metadata.deletion_timestamp.is_none());
+        return heirs
+            .min_by_key(|heir| heir.name_any())
+            .map_or(Place::Alone, |heir| Place::Predecessor(heir.clone()));
+    }
+    let acting = others.find(|other| was_generated(other));
+    acting.map_or(Place::Alone, |acting| Place::Heir(acting.clone()))
+}
+
+// Also on its way out.
+fn was_generated(canary: &Canary) -> bool {
+    let mut canary = canary.clone();
+    canary.metadata.deletion_timestamp = None;
+    is_generated(&canary)
+}
+
+/// Whether `canary` can be left without a request in between: nothing of its own is under way.
+pub fn can_go(canary: &Canary) -> bool {
+    let phase = canary.status.as_ref().map(|status| status.phase).unwrap_or_default();
+    phase.at_rest() || matches!(phase, Phase::Unset | Phase::Initializing)
+}
+
+/// Hands everything that `canary` owns to `heir`, then takes `canary` away. What fails is tried again by the next step.
+pub async fn hand_over(context: &Context, canary: &Canary, heir: &Canary) -> Result<(), kube::Error> {
+    let Some(uid) = &canary.metadata.uid else { return Ok(()) };
+    for write in Kind::built_in().chain(Kind::optional()).flat_map(|kind| {
+        let all = context.cache.list(kind, canary.namespace_name());
+        all.filter_map(|object| reowned(kind, &object, uid, heir))
+            .collect::<Vec<_>>()
+    }) {
+        write.perform(&context.client).await?;
+    }
+    context.queue.send(key(heir));
+    if canary.metadata.deletion_timestamp.is_some() {
+        return finish::release(context, canary).await;
+    }
+    let message = format!(
+        "Canary {} takes over {} from this generated one",
+        heir.name_any(),
+        canary.target_name()
+    );
+    context.events.record(heir, Severity::Normal, message);
+    // Its event brings the version that the finalizer is taken off by.
+    delete(context, canary).await
+}
+
+/// The write that makes `object`, owned by the Canary of this uid, `heir`'s.
+fn reowned(kind: Kind, object: &Value, uid: &str, heir: &Canary) -> Option<Write> {
+    let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
+    let at = owners
+        .iter()
+        .position(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))?;
+    let path = format!("/metadata/ownerReferences/{at}");
+    let operations = json!([
+        {"op": "test", "path": format!("{path}/uid"), "value": uid},
+        {"op": "replace", "path": format!("{path}/name"), "value": heir.name_any()},
+        {"op": "replace", "path": format!("{path}/uid"), "value": heir.metadata.uid},
+    ]);
+    Some(Write::Patch {
+        kind,
+        namespace: text(object, "/metadata/namespace").to_owned(),
+        name: text(object, "/metadata/name").to_owned(),
+        operations,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::labels;
+
+    fn canary(name: &str, generated: bool, leaving: bool) -> Arc<Canary> {
+        let labels = if generated {
+            json!({labels::GENERATED: "true"})
+        } else {
+            json!({})
+        };
+        let mut value = json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+            "metadata": {"name": name, "namespace": "web", "uid": format!("uid-{name}"), "labels": labels},
+            "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}},
+        });
+        if leaving {
+            value["metadata"]["deletionTimestamp"] = json!("2026-11-23T10:00:00Z");
+        }
+        Arc::new(serde_json::from_value(value).unwrap())
+    }
+
+    #[test]
+    fn the_hand_written_one_is_the_heir_until_the_generated_one_is_gone() {
+        let (ours, theirs) = (canary("shop", true, false), canary("mine", false, false));
+        let all = [ours.clone(), theirs.clone()];
+        assert_eq!(place(&ours, &all), Place::Predecessor(theirs.clone()));
+        assert_eq!(place(&theirs, &all), Place::Heir(ours.clone()));
+        let going = canary("shop", true, true);
+        let all = [going.clone(), theirs.clone()];
+        assert_eq!(place(&going, &all), Place::Predecessor(theirs.clone()));
+        assert_eq!(place(&theirs, &all), Place::Heir(going.clone()));
+        assert_eq!(place(&theirs, std::slice::from_ref(&theirs)), Place::Alone);
+        let withdrawn = canary("mine", false, true);
+        assert_eq!(place(&ours, &[ours.clone(), withdrawn]), Place::Alone);
+    }
+
+    #[test]
+    fn only_the_reference_to_the_generated_one_changes() {
+        let heir = canary("mine", false, false);
+        let object = json!({"metadata": {"name": "shop-primary", "namespace": "web", "ownerReferences": [
+            {"kind": "Other", "name": "x", "uid": "u-x"},
+            {"kind": "Canary", "name": "shop", "uid": "uid-shop", "controller": true},
+        ]}});
+        let Some(Write::Patch { operations, name, .. }) = reowned(Kind::Deployment, &object, "uid-shop", &heir) else {
+            panic!("a patch");
+        };
+        let mut after = object.clone();
+        json_patch::patch(
+            &mut after,
+            &serde_json::from_value::<json_patch::Patch>(operations).unwrap(),
+        )
+        .unwrap();
+        assert_eq!(name, "shop-primary");
+        assert_eq!(
+            after["metadata"]["ownerReferences"][1],
+            json!({"kind": "Canary", "name": "mine", "uid": "uid-mine", "controller": true})
+        );
+        assert_eq!(
+            after["metadata"]["ownerReferences"][0],
+            object["metadata"]["ownerReferences"][0]
+        );
+        assert_eq!(reowned(Kind::Deployment, &object, "uid-else", &heir), None);
+    }
+}

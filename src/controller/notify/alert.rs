@@ -1,0 +1,162 @@
+//! Alerts on their way: nothing waits for a chat service.
+
+use super::lanes::{Lanes, Waiting};
+use crate::controller::{context::Context, queue::Key};
+use crate::{
+    alerts::{Alarm, Alert, Measured, Receiver, Recipients, Sender, alarm, details, recipients},
+    analysis::{Note, Subject},
+    api::{
+        AlertProvider, Canary,
+        canary::{Measurement, NamespacedRef, Phase},
+    },
+    foreign::{Foreign, SAID, cut},
+    metrics::Resolver,
+};
+use kube::{Api, ResourceExt};
+use std::sync::Arc;
+
+/// Most receivers that are told of one thing.
+const MOST: usize = 32;
+
+/// Who alerts, and whom when a Canary names nobody.
+pub struct Alerts {
+    /// What posts.
+    pub sender: Sender,
+    /// By flags.
+    pub settings: Settings,
+    /// What is on its way, by Canary and provider: one that hangs holds up no other.
+    pub lanes: Lanes<(Key, String), Arc<Alert>>,
+}
+
+/// What flags say of alerts.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Hears everything about Canaries that name no AlertProvider.
+    pub global: Option<Receiver>,
+    /// `-cluster-name`.
+    pub cluster: String,
+}
+
+/// Tells people of a note, if it is for people.
+///
+/// `canary` is what was just stored, `rehearsal` whether the run changes nothing.
+pub fn raise(
+    context: &Arc<Context>,
+    key: &Key,
+    canary: &Canary,
+    (phase, rehearsal): (Phase, bool),
+    note: &Note,
+    of: &Subject,
+) {
+    let Some(alarm) = alarm(note, of) else { return };
+    let named = canary.analysis().alerts.as_deref().unwrap_or_default();
+    let receivers: Vec<Option<NamespacedRef>> = match recipients(named, alarm.severity) {
+        Recipients::Named(providers) => providers.into_iter().take(MOST).map(Some).collect(),
+        Recipients::Global if context.alerts.settings.global.is_some() => vec![None],
+        Recipients::Global => Vec::new(),
+    };
+    if receivers.is_empty() {
+        return;
+    }
+    let alert = Arc::new(complete(alarm, canary, phase, rehearsal));
+    let bytes = size(&alert);
+    for provider in receivers {
+        let name = name(provider.as_ref(), &alert.namespace);
+        let work = |waiting| tell(context.clone(), key.clone(), provider, waiting);
+        let lane = (key.clone(), name.clone());
+        if !context.alerts.lanes.send(lane, (alert.clone(), bytes), work) {
+            left_out(context, &alert, &name, "too many alerts wait for it");
+        }
+    }
+}
+
+// What it keeps while it waits; several lanes share it.
+fn size(alert: &Alert) -> usize {
+    let measured = alert
+        .measured
+        .iter()
+        .map(|one| one.metric.len() + one.threshold.len() + size_of::<Measured>());
+    let fields = alert.fields.iter().map(|(title, value)| title.len() + value.len());
+    size_of::<Alert>() + alert.text.len() + measured.sum::<usize>() + fields.sum::<usize>()
+}
+
+fn complete(alarm: Alarm, canary: &Canary, phase: Phase, rehearsal: bool) -> Alert {
+    let measured = canary.status.iter().flat_map(|s| s.canary_analysis.iter().flatten());
+    let text = if rehearsal {
+        format!("Dry run: {}", alarm.text)
+    } else {
+        alarm.text
+    };
+    Alert {
+        name: canary.name_any(),
+        namespace: canary.namespace_name().to_owned(),
+        phase: phase.as_str(),
+        severity: alarm.severity,
+        text: cut(&text, SAID),
+        fields: if alarm.detailed { details(canary) } else { Vec::new() },
+        measured: measured.map(plain).collect(),
+    }
+}
+
+// Of an AlertProvider, or of the one that flags name.
+fn name(provider: Option<&NamespacedRef>, own: &str) -> String {
+    match provider {
+        Some(provider) => format!("{}.{}", provider.name, provider.namespace_or(own)),
+        None => String::from("of the controller's flags"),
+    }
+}
+
+fn plain(one: &Measurement) -> Measured {
+    Measured {
+        metric: one.metric.clone(),
+        value: one.value.map(|value| value.0),
+        threshold: one.threshold.clone(),
+        failed: one.failed,
+    }
+}
+
+// An alert that cannot be told is not the end of the others.
+async fn tell(context: Arc<Context>, key: Key, provider: Option<NamespacedRef>, mut waiting: Waiting<Arc<Alert>>) {
+    while let Some(alert) = waiting.recv().await {
+        let one = async {
+            let receiver = receiver(&context, provider.as_ref(), &alert.namespace).await?;
+            context.alerts.sender.send(&receiver, &alert).await
+        };
+        let told = context.caught(&key, "an alert", one).await;
+        if let Err(why) = told.and_then(|told| told) {
+            left_out(&context, &alert, &name(provider.as_ref(), &alert.namespace), &why);
+        }
+    }
+}
+
+fn left_out(context: &Context, alert: &Alert, provider: &str, why: &str) {
+    tracing::error!(
+        canary = alert.full_name(),
+        alert = alert.text,
+        "alert provider {provider} error: {why}"
+    );
+    context.metrics.alert_dropped();
+}
+
+// Looked up when there is something to tell, which is rare: nothing is watched for it.
+async fn receiver(context: &Context, provider: Option<&NamespacedRef>, own: &str) -> Result<Receiver, String> {
+    let settings = &context.alerts.settings;
+    let Some(provider) = provider else {
+        return settings.global.clone().ok_or_else(|| String::from("not set"));
+    };
+    let namespace = provider.namespace_within(own, context.defaults.no_cross_namespace_refs)?;
+    let providers = Api::<AlertProvider>::namespaced(context.client.clone(), namespace);
+    let found = providers
+        .get_opt(&provider.name)
+        .await
+        .map_err(|error| Foreign::of(&error.to_string()).to_string())?;
+    let spec = found.ok_or("not found")?.spec;
+    let secret = match &spec.secret_ref {
+        Some(secret) => {
+            let data = context.secret(namespace, &secret.name).await;
+            Some(data.map_err(|error| format!("secret {}: {error}", secret.name))?)
+        }
+        None => None,
+    };
+    Receiver::of(&spec, secret.as_ref(), &settings.cluster)
+}

@@ -1,0 +1,253 @@
+//! What is told about a Canary, in its order and beside the steps: one task for each listener that is told something.
+//!
+//! Whoever listens may be slow for ever, so what waits is bounded in bytes: for each listener, and for all of them.
+
+use crate::controller::queue::tasks::Task;
+use parking_lot::Mutex;
+use std::{
+    collections::HashMap,
+    future::Future,
+    hash::Hash,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::mpsc::{self, Receiver};
+
+/// Most items of one lane that wait. A run has a few dozen.
+const WAITING: usize = 256;
+/// Most bytes of one lane that wait, beyond the first item.
+const OF_ONE: usize = 128 * 1024;
+/// Most bytes of all lanes that wait, beyond the first item of each.
+const OF_ALL: usize = 16 * 1024 * 1024;
+/// A lane ends when nothing came for this long. Tests do not wait minutes.
+const IDLE: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 300_000 });
+/// From this many lanes on, those that ended are looked for, each time that there are twice as many.
+const MANY: usize = 256;
+
+/// The lanes of all listeners, by whom and what they hear.
+#[derive(Debug)]
+pub struct Lanes<K, T> {
+    lanes: Mutex<HashMap<K, Lane<T>>>,
+    many: AtomicUsize,
+    all: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Lane<T> {
+    items: mpsc::Sender<(T, usize)>,
+    bytes: Arc<AtomicUsize>,
+    task: Task,
+}
+
+/// What waits in a lane.
+#[derive(Debug)]
+pub struct Waiting<T> {
+    items: Receiver<(T, usize)>,
+    bytes: [Arc<AtomicUsize>; 2],
+}
+
+impl<K, T> Default for Lanes<K, T> {
+    fn default() -> Self {
+        Self {
+            lanes: Mutex::default(),
+            many: AtomicUsize::new(MANY),
+            all: Arc::default(),
+        }
+    }
+}
+
+impl<K: Eq + Hash, T: Send + 'static> Lanes<K, T> {
+    /// Puts an item of so many `bytes` at the end of a lane; where there is no lane, `work` begins one and gets all that
+    /// comes. Answers whether there was room.
+    pub fn send<F>(&self, key: K, (item, bytes): (T, usize), work: impl FnOnce(Waiting<T>) -> F) -> bool
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut lanes = self.lanes.lock();
+        if lanes.len() >= self.many.load(Ordering::Relaxed) {
+            lanes.retain(|_, lane| !lane.items.is_closed());
+            self.many.store(MANY.max(2 * lanes.len()), Ordering::Relaxed);
+        }
+        if lanes.get(&key).is_some_and(|lane| lane.items.is_closed()) {
+            lanes.remove(&key);
+        }
+        let lane = lanes.entry(key).or_insert_with(|| self.begin(work));
+        let waits = lane.bytes.load(Ordering::Relaxed);
+        let fits = waits + bytes <= OF_ONE && self.all.load(Ordering::Relaxed) + bytes <= OF_ALL;
+        if waits > 0 && !fits {
+            return false;
+        }
+        // Counted before it can be taken out.
+        for count in [&lane.bytes, &self.all] {
+            count.fetch_add(bytes, Ordering::Relaxed);
+        }
+        let sent = lane.items.try_send((item, bytes)).is_ok();
+        if !sent {
+            for count in [&lane.bytes, &self.all] {
+                count.fetch_sub(bytes, Ordering::Relaxed);
+            }
+        }
+        sent
+    }
+
+    fn begin<F>(&self, work: impl FnOnce(Waiting<T>) -> F) -> Lane<T>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (items, receiver) = mpsc::channel(WAITING);
+        let bytes = Arc::<AtomicUsize>::default();
+        let waiting = Waiting {
+            items: receiver,
+            bytes: [bytes.clone(), self.all.clone()],
+        };
+        Lane {
+            items,
+            bytes,
+            task: Task::of(&tokio::spawn(work(waiting))),
+        }
+    }
+
+    /// Ends the lanes that `are_over`, after what is in them or in a while.
+    pub fn forget(&self, are_over: impl Fn(&K) -> bool) {
+        let over = self.lanes.lock().extract_if(|key, _| are_over(key)).collect::<Vec<_>>();
+        for (_, lane) in over {
+            lane.task.linger();
+        }
+    }
+
+    /// Whether there is no lane.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.lanes.lock().is_empty()
+    }
+}
+
+impl<T> Waiting<T> {
+    /// The next item; `None` when nothing comes any more.
+    pub async fn recv(&mut self) -> Option<T> {
+        let next = match tokio::time::timeout(IDLE, self.items.recv()).await {
+            Ok(next) => next,
+            Err(_) => {
+                // Whatever comes now begins a lane of its own, and what came in this moment is here.
+                self.items.close();
+                self.items.recv().await
+            }
+        };
+        next.map(|(item, bytes)| {
+            self.free(bytes);
+            item
+        })
+    }
+
+    fn free(&self, bytes: usize) {
+        for count in &self.bytes {
+            count.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        self.items.close();
+        while let Ok((_, bytes)) = self.items.try_recv() {
+            self.free(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::queue::tasks::LAST_WORDS;
+
+    async fn never<T>(_: Waiting<T>) {
+        unreachable!("it has a lane")
+    }
+
+    // A lane whose listener takes the first item and hangs.
+    async fn hangs(mut items: Waiting<usize>) {
+        items.recv().await;
+        std::future::pending::<()>().await;
+    }
+
+    #[tokio::test]
+    async fn a_lane_keeps_its_order_takes_what_fits_and_ends_when_it_is_forgotten() {
+        let lanes = Lanes::default();
+        let (done, over) = tokio::sync::oneshot::channel();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let book = heard.clone();
+        let work = |mut items: Waiting<usize>| async move {
+            while let Some(item) = items.recv().await {
+                book.lock().push(item);
+            }
+            let _ = done.send(());
+        };
+        assert!(lanes.send("shop", (0, 1), work));
+        let taken = (1..WAITING + 9)
+            .filter(|item| lanes.send("shop", (*item, 1), never))
+            .count();
+        assert_eq!(taken, WAITING - 1, "nothing was heard yet, nobody waits");
+        lanes.forget(|key| *key == "shop");
+        over.await.unwrap();
+        assert_eq!(*heard.lock(), (0..WAITING).collect::<Vec<_>>());
+        assert_eq!(lanes.all.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_in_bytes_for_one_and_for_all() {
+        let lanes = Lanes::default();
+        let all = || lanes.all.load(Ordering::Relaxed);
+        // One item is always taken, however large it is.
+        assert!(lanes.send(0, (0, OF_ALL), hangs));
+        assert!(!lanes.send(0, (0, 1), never));
+        while all() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let taken = (0..WAITING).filter(|_| lanes.send(0, (0, OF_ONE / 8), never)).count();
+        assert_eq!((taken, all()), (8, OF_ONE));
+        for key in 1..1000 {
+            for _ in 0..9 {
+                lanes.send(key, (0, OF_ONE / 8), hangs);
+            }
+        }
+        assert!(
+            (OF_ALL..=OF_ALL + 1000 * OF_ONE / 8).contains(&all()),
+            "beyond the first of each: {}",
+            all()
+        );
+        lanes.forget(|_| true);
+        assert!(lanes.is_empty());
+    }
+
+    #[tokio::test]
+    async fn lanes_end_when_nothing_comes_and_when_their_listener_hangs_for_ever() {
+        let lanes = Lanes::default();
+        let work = |mut items: Waiting<usize>| async move { while items.recv().await.is_some() {} };
+        assert!(lanes.send("idle", (1, 1), work));
+        let open = || !lanes.lanes.lock()["idle"].items.is_closed();
+        while open() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let (begun, again) = tokio::sync::oneshot::channel();
+        let begin = |items: Waiting<usize>| async move {
+            begun.send(()).unwrap();
+            drop(items);
+        };
+        assert!(lanes.send("idle", (2, 1), begin));
+        again.await.unwrap();
+
+        assert!(lanes.send("hangs", (1, 5), hangs));
+        assert!(lanes.send("hangs", (2, 5), never));
+        lanes.forget(|_| true);
+        let begun = tokio::time::Instant::now();
+        // What waited is not kept when its listener is ended.
+        while lanes.all.load(Ordering::Relaxed) > 0 {
+            assert!(begun.elapsed() < LAST_WORDS * 50);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(begun.elapsed() >= LAST_WORDS);
+    }
+}

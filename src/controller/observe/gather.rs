@@ -1,0 +1,180 @@
+//! What a step looks at: the pair's own objects, what follows them, and what is in their way.
+
+use crate::controller::{
+    apply::asked,
+    context::Context,
+    queue::Key,
+    watch::{
+        cache::{Cache, Kind},
+        configs::Configs,
+        live::{Live, is_owned, text},
+        pointing::{self, Pointing},
+        ties,
+    },
+};
+use crate::{
+    api::Canary,
+    plan::{self, Blueprint, Selector, Workload, autoscaler, pointing::pods as pods_of},
+    routing::{self, Names},
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The pair's own objects, and what people keep beside them.
+pub fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
+    let (cache, namespace) = (&context.cache, blueprint.namespace.as_str());
+    let get = |kind, name: &str| cache.get(kind, namespace, name);
+    let kind = Kind::of(blueprint.workload);
+    let target = get(kind, canary.target_name());
+    let primary = get(kind, &blueprint.primary_name());
+    let tied = |kind, tie: &str| cache.tied(kind, namespace, tie);
+    let remembered = match blueprint.workload {
+        Workload::DaemonSet => Kind::ControllerRevision,
+        Workload::Deployment | Workload::Service => Kind::ReplicaSet,
+    };
+    let halves = [&target, &primary].into_iter().flatten();
+    let revisions = halves
+        .flat_map(|half| tied(remembered, text(half, "/metadata/uid")))
+        .collect();
+    let uid = blueprint.owner.uid.as_deref();
+    let history = uid.map(|uid| tied(Kind::ControllerRevision, uid)).unwrap_or_default();
+    let names = blueprint.names.as_ref();
+    // A core Service that is the target is itself what users call.
+    let paired = names.filter(|_| blueprint.workload != Workload::Service);
+    let service = |name: Option<&String>| name.and_then(|name| get(Kind::Service, name));
+    let routes = names.map(|names| Live::concerned(pointing::routes(cache, namespace, names), names));
+    let slices = names.into_iter().flat_map(|n| [&n.primary, &n.canary]);
+    let budgets = budgets(cache, blueprint, [target.as_ref(), primary.as_ref()]);
+    Live {
+        revisions,
+        budgets,
+        history,
+        source: None,
+        target,
+        primary,
+        apex: service(paired.map(|n| &n.apex)),
+        primary_service: service(paired.map(|n| &n.primary)),
+        canary_service: service(names.map(|n| &n.canary)),
+        slices: slices.flat_map(|service| tied(Kind::EndpointSlice, service)).collect(),
+        routes: routes.unwrap_or_default(),
+        pointing: Pointing::default(),
+        left: Vec::new(),
+        made: uid.map(|uid| tied(Kind::Service, uid)).unwrap_or_default(),
+        rivals: Vec::new(),
+        configs: Configs::default(),
+        pods: BTreeMap::new(),
+        scaler: scaler(cache, blueprint),
+        twins: twins(cache, blueprint),
+        target_scaled_objects: cache.tied(Kind::ScaledObject, namespace, &blueprint.target),
+        primary_scaler: primary_scaler(cache, blueprint),
+        asked: asked::of(canary),
+    }
+}
+
+// One that is being deleted decides nothing any more.
+fn scaler(cache: &Cache, blueprint: &Blueprint) -> Option<Value> {
+    let named = blueprint.autoscaler.as_ref()?;
+    let object = cache.get(named.kind.into(), &blueprint.namespace, &named.name)?;
+    let gone = object.pointer("/metadata/deletionTimestamp").is_some();
+    (!gone).then_some(object)
+}
+
+// An autoscaler that somebody pointed at primary, and that is not on its way out. A ScaledObject comes before an HPA: KEDA
+// makes one of its own for it.
+fn primary_scaler(cache: &Cache, blueprint: &Blueprint) -> Option<Value> {
+    let (namespace, primary) = (&blueprint.namespace, blueprint.primary_name());
+    let kinds = [Kind::ScaledObject, Kind::HorizontalPodAutoscaler];
+    let mut all = kinds.into_iter().flat_map(|kind| cache.tied(kind, namespace, &primary));
+    all.find(|scaler| autoscaler::scales(scaler, &primary) && !is_owned(scaler, blueprint))
+}
+
+// Those this Canary owns, and whatever has the name of primary's.
+fn twins(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
+    let named = blueprint.autoscaler.as_ref().map(plan::Autoscaler::twin_name);
+    let ties = [blueprint.owner.uid.as_deref(), named.as_deref()];
+    let found = ties.into_iter().flatten().flat_map(|tie| {
+        let kinds = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
+        kinds
+            .into_iter()
+            .flat_map(move |kind| cache.tied(kind, &blueprint.namespace, tie))
+    });
+    let is_twin =
+        |object: &Value| is_owned(object, blueprint) || named.as_deref() == Some(text(object, "/metadata/name"));
+    let all: BTreeMap<String, Value> = found
+        .filter(is_twin)
+        .map(|object| (text(&object, "/metadata/uid").to_owned(), object))
+        .collect();
+    all.into_values().collect()
+}
+
+// Those this Canary owns, those that name a label of the target's pods or of primary's, and whatever has primary's name.
+fn budgets(cache: &Cache, blueprint: &Blueprint, halves: [Option<&Value>; 2]) -> Vec<Value> {
+    let (kind, namespace) = (Kind::PodDisruptionBudget, &blueprint.namespace);
+    let labels = halves.into_iter().flatten().filter_map(pods_of);
+    let named = labels.flat_map(ties::of_labels);
+    let words = named.chain(blueprint.owner.uid.clone());
+    let found = words.flat_map(|word| cache.tied(kind, namespace, &word));
+    let found = found.chain(cache.get(kind, namespace, &blueprint.primary_name()));
+    let all: BTreeMap<String, Value> = found
+        .map(|budget| (text(&budget, "/metadata/name").to_owned(), budget))
+        .collect();
+    all.into_values().collect()
+}
+
+/// What else points at the pods, and what of the pair's names is somebody else's; answers why there can be no pair.
+pub fn surroundings(
+    context: &Context,
+    key: &Key,
+    (canary, blueprint): (&Canary, &mut Blueprint),
+    live: &mut Live,
+    selector: &Selector,
+    (built, leaving): (bool, bool),
+) -> Option<String> {
+    let cache = &context.cache;
+    // What has a primary already, of Flagger's perhaps, has shared its Services so far.
+    let target = live
+        .target
+        .as_ref()
+        .filter(|_| !built && !leaving && live.primary.is_none());
+    if let Some(shared) = target.and_then(|target| pointing::shared(cache, target, selector)) {
+        return Some(shared.to_string());
+    }
+    let services = [&live.apex, &live.primary_service, &live.canary_service];
+    let halves = services.into_iter().chain([&live.primary]).flatten();
+    live.rivals = pointing::rivals(context, key, canary, halves.chain(&live.routes));
+    if built {
+        live.leave_apex(blueprint, selector);
+    }
+    followers(context, &key.0, blueprint, live, selector);
+    pointing::tell_shared(context, key, canary, &live.pointing);
+    None
+}
+
+// Whether a route is about Services of these names.
+type Leads = fn(&Value, &Names) -> bool;
+
+/// What points at the pair beside its own Services, with its routes and endpoints.
+pub fn followers(context: &Context, namespace: &str, blueprint: &Blueprint, live: &mut Live, selector: &Selector) {
+    let cache = &context.cache;
+    live.pointing = pointing::pointing(cache, blueprint, live, selector);
+    let routed: Vec<Names> = live
+        .pointing
+        .followers
+        .iter()
+        .filter(|follower| follower.routed)
+        .map(|follower| follower.names.clone())
+        .collect();
+    let halves = routed.iter().flat_map(|names| [&names.primary, &names.canary]);
+    live.slices
+        .extend(halves.flat_map(|half| cache.tied(Kind::EndpointSlice, namespace, half)));
+    live.left.extend(pointing::abandoned(live, blueprint));
+    let follows = routed.iter().map(|names| (names, routing::refers_to as Leads));
+    let left = live.left.iter().map(|names| (names, routing::names_a_half as Leads));
+    for (names, leads) in follows.chain(left) {
+        for route in pointing::routes(cache, namespace, names) {
+            if leads(&route, names) && !live.routes.contains(&route) {
+                live.routes.push(route);
+            }
+        }
+    }
+}

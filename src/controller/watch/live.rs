@@ -1,0 +1,286 @@
+//! The live objects of one pair, as the caches hold them.
+
+use super::{
+    configs::{Configs, Survey},
+    pointing::Pointing,
+};
+use crate::controller::observe::pods;
+use crate::{
+    api::labels,
+    plan::{Blueprint, copies, history, revision::template_of, template},
+    routing::{self, Exposure, Names, Provider, Traffic},
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What a primary was made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// A workload with the target's template, as its author wrote it.
+    pub object: Value,
+    /// The revision, with what primary's copies of configs hold.
+    pub survey: Survey,
+}
+
+/// Objects of one pair.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// The target.
+    pub target: Option<Value>,
+    /// Primary.
+    pub primary: Option<Value>,
+    /// The stored revisions of both: ReplicaSets, or ControllerRevisions.
+    pub revisions: Vec<Value>,
+    /// The revisions that were promoted, as the Canary's own ControllerRevisions remember them.
+    pub history: Vec<Value>,
+    /// What primary was made of, as it shows itself.
+    pub source: Option<Source>,
+    /// The apex Service.
+    pub apex: Option<Value>,
+    /// `{apex}-primary`.
+    pub primary_service: Option<Value>,
+    /// `{apex}-canary`.
+    pub canary_service: Option<Value>,
+    /// EndpointSlices of `-primary` and `-canary`.
+    pub slices: Vec<Value>,
+    /// Who owns which pod behind them, where long names do not tell.
+    pub pods: BTreeMap<String, String>,
+    /// Routes that name a Service of the pair.
+    pub routes: Vec<Value>,
+    /// What else points at the pair's pods.
+    pub pointing: Pointing,
+    /// Names of Services that had halves and do not follow any more, an apex that its author has pointed elsewhere among
+    /// them.
+    pub left: Vec<Names>,
+    /// The Services that we made for this Canary.
+    pub made: Vec<Value>,
+    /// Uids of other Canaries that live and own objects of these names.
+    pub rivals: Vec<String>,
+    /// ConfigMaps and Secrets that its templates name, and their copies.
+    pub configs: Configs,
+    /// The user's autoscaler, as the Canary names it.
+    pub scaler: Option<Value>,
+    /// Autoscalers that this Canary owns, and whatever has the name of primary's.
+    pub twins: Vec<Value>,
+    /// Disruption budgets that name a label of the target's or primary's pods, those that this Canary owns, and whatever has
+    /// primary's name.
+    pub budgets: Vec<Value>,
+    /// KEDA ScaledObjects that scale the target.
+    pub target_scaled_objects: Vec<Value>,
+    /// An autoscaler of the user's own that scales primary itself: it decides, and no twin is made beside it.
+    pub primary_scaler: Option<Value>,
+    /// How many replicas a scale asked for, until that is noted on the target.
+    pub asked: Option<u32>,
+}
+
+impl Live {
+    /// How many replicas the author of the target said last.
+    pub fn desired(&self) -> Option<u32> {
+        // More than a Deployment can have would be refused without end.
+        let most = i32::MAX.unsigned_abs();
+        let target = self.target.as_ref();
+        let noted = || target.and_then(|target| label(target, labels::DESIRED_REPLICAS)?.parse::<u32>().ok());
+        self.asked.or_else(noted).map(|desired| desired.min(most))
+    }
+
+    /// Keeps of `routes` those that concern a Service of these names.
+    pub fn concerned(routes: impl IntoIterator<Item = Value>, names: &Names) -> Vec<Value> {
+        let is_ours = |route: &Value| text(route, "/metadata/name") == names.apex;
+        routes
+            .into_iter()
+            .filter(|route| routing::refers_to(route, names) || is_ours(route))
+            .collect()
+    }
+
+    /// The routes that send to the pair: those that `provider` reads, and others that send to a half; without what we made
+    /// beside them. One that is only called like the apex does not.
+    pub fn refers_to<'a>(&'a self, provider: Provider, names: &'a Names) -> impl Iterator<Item = &'a Value> {
+        let carry = move |route: &&Value| provider.reads(route) || routing::names_a_half(route, names);
+        let all = self.routes.iter().filter(|route| !routing::is_companion(route));
+        all.filter(carry).filter(|route| routing::refers_to(route, names))
+    }
+
+    /// What a route, with what we made beside it, does with the pair's traffic.
+    pub fn traffic(
+        &self,
+        route: &Value,
+        names: &Names,
+        exposure: &Exposure,
+        expected: Option<Traffic>,
+    ) -> Option<Traffic> {
+        let beside: Vec<&Value> = self.routes.iter().collect();
+        routing::kind_of(route)?.traffic(route, &beside, names, exposure, expected)
+    }
+
+    /// The Services of the pair whose users routes split: the apex, and each follower that a route names.
+    pub fn split<'a>(&'a self, blueprint: &'a Blueprint) -> impl Iterator<Item = &'a Names> {
+        let followers = self.pointing.followers.iter().filter(|follower| follower.routed);
+        blueprint.names.iter().chain(followers.map(|follower| &follower.names))
+    }
+
+    /// Those of them by whose halves users are sent, or are about to be.
+    pub fn carrying<'a>(&'a self, blueprint: &'a Blueprint, building: bool) -> impl Iterator<Item = &'a Names> {
+        let halved = |names: &Names| self.routes.iter().any(|route| routing::names_a_half(route, names));
+        self.split(blueprint)
+            .filter(move |names| building || blueprint.names.as_ref() == Some(names) || halved(names))
+    }
+
+    /// The autoscalers that we made for this Canary.
+    pub fn own_twins<'a>(&'a self, blueprint: &'a Blueprint) -> impl Iterator<Item = &'a Value> {
+        let going = |twin: &Value| twin.pointer("/metadata/deletionTimestamp").is_some();
+        self.twins
+            .iter()
+            .filter(move |twin| is_owned(twin, blueprint) && !going(twin))
+    }
+
+    /// Stored revisions that `owner` controls.
+    pub fn revisions_of<'a>(&'a self, owner: &Value) -> impl Iterator<Item = &'a Value> + use<'a> {
+        let uid = text(owner, "/metadata/uid").to_owned();
+        self.revisions.iter().filter(move |set| is_owned_by(set, &uid))
+    }
+
+    /// The target, and the revisions of it that are stored: its own, those that were promoted, and what primary runs.
+    fn remembered(&self) -> impl Iterator<Item = &Value> {
+        let target = self.target.as_ref();
+        // A core Service has no history but its copies.
+        let copy = self
+            .canary_service
+            .iter()
+            .filter(move |_| target.is_some_and(copies::is_service));
+        let stored = target.into_iter().flat_map(|target| self.revisions_of(target));
+        let promoted = self
+            .history
+            .iter()
+            .chain(self.source.iter().map(|source| &source.object));
+        target.into_iter().chain(stored).chain(copy).chain(promoted)
+    }
+
+    /// The templates of the target, as their author wrote them: its own, and those that stored revisions remember.
+    pub fn templates(&self) -> Vec<Value> {
+        self.remembered().filter_map(template::authored).collect()
+    }
+
+    /// What is known of every revision of the target.
+    pub fn surveys(&self) -> Vec<Survey> {
+        let templates = self.templates();
+        let now = templates.iter().map(|template| self.configs.survey(template));
+        let served = self.source.iter().map(|source| source.survey.clone());
+        now.chain(served).collect()
+    }
+
+    /// The revisions of the target that can be made again, with the configs of now.
+    pub fn known(&self) -> Vec<String> {
+        let templates = self.templates();
+        let mut known: Vec<String> = templates
+            .iter()
+            .map(|template| self.configs.survey(template).revision)
+            .collect();
+        known.sort_unstable();
+        known.dedup();
+        known
+    }
+
+    /// The entry of the history that remembers this revision.
+    pub fn remembers(&self, revision: &str) -> Option<&Value> {
+        self.history
+            .iter()
+            .find(|entry| history::revision_of(entry) == Some(revision))
+    }
+
+    /// What is known of the revision of a workload or stored revision, with the configs of now.
+    pub fn survey(&self, object: &Value) -> Option<Survey> {
+        template::authored(object).map(|template| self.configs.survey(&template))
+    }
+
+    /// The revision of the object's template, with the configs of now.
+    pub fn revision(&self, object: &Value) -> Option<String> {
+        self.survey(object).map(|survey| survey.revision)
+    }
+
+    /// The pod template of a revision of the target, as its author wrote it: the target's own, or a remembered one.
+    pub fn template(&self, revision: &str) -> Option<Value> {
+        let hash = template_of(revision);
+        self.remembered()
+            .find(|object| template::revision(object).as_deref() == Some(hash))
+            .and_then(template::authored)
+    }
+
+    /// The pods behind the pair's Services, ready or not.
+    pub fn endpoint_pods(&self) -> impl Iterator<Item = &str> {
+        let all = self.slices.iter();
+        let all = all.flat_map(|slice| slice.get("endpoints").and_then(Value::as_array).into_iter().flatten());
+        all.map(|endpoint| text(endpoint, "/targetRef/name"))
+            .filter(|pod| !pod.is_empty())
+    }
+
+    /// Whether `service` has a ready endpoint, whosever it is.
+    pub fn is_answered(&self, service: &str) -> bool {
+        self.ready_pods(service).next().is_some()
+    }
+
+    /// How many pods of `owner`, a ReplicaSet or DaemonSet, are ready endpoints of `service`.
+    pub fn endpoints(&self, service: &str, owner: &str) -> u32 {
+        let base = pods::base(owner);
+        let is_its = |pod: &&str| {
+            self.pods
+                .get(*pod)
+                .map_or_else(|| pod.starts_with(&base), |known| known == owner)
+        };
+        let mut pods: Vec<&str> = self.ready_pods(service).filter(is_its).collect();
+        pods.sort_unstable();
+        pods.dedup();
+        u32::try_from(pods.len()).unwrap_or(u32::MAX)
+    }
+
+    fn ready_pods<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a str> {
+        let slices = self
+            .slices
+            .iter()
+            .filter(move |s| label(s, "kubernetes.io/service-name") == Some(service));
+        let all = slices.flat_map(|s| s.get("endpoints").and_then(Value::as_array).into_iter().flatten());
+        all.filter(|e| e.pointer("/conditions/ready").and_then(Value::as_bool) != Some(false))
+            .map(|e| text(e, "/targetRef/name"))
+    }
+}
+
+/// Whether the Canary of `blueprint` owns an object.
+pub fn is_owned(object: &Value, blueprint: &Blueprint) -> bool {
+    let uid = blueprint.owner.uid.as_deref();
+    uid.is_some_and(|uid| is_owned_by(object, uid))
+}
+
+/// Whether a Canary that has not this uid owns an object: copies of configs may serve several.
+pub fn is_another_canarys(object: &Value, uid: Option<&str>) -> bool {
+    owners(object).any(|owner| text(owner, "/kind") == "Canary" && Some(text(owner, "/uid")) != uid)
+}
+
+/// Whether what has this uid is among an object's owners.
+pub fn is_owned_by(object: &Value, uid: &str) -> bool {
+    owners(object).any(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))
+}
+
+/// Whether any Canary owns an object: perhaps one that is gone, whose children the collector has not reached yet.
+pub fn is_a_canarys(object: &Value) -> bool {
+    owners(object).any(|owner| text(owner, "/kind") == "Canary")
+}
+
+/// The owner references of an object.
+pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.into_iter().flatten()
+}
+
+/// The string at a JSON pointer, or "".
+pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A label of an object.
+pub fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("labels")?.get(key)?.as_str()
+}
+
+/// An annotation of an object.
+pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("annotations")?.get(key)?.as_str()
+}

@@ -1,0 +1,141 @@
+//! Which namespaces we work in: those that opted in, and those that hold a Canary. Only these are watched in full.
+
+use super::cache::{self, Cache, Change, Kind};
+use crate::controller::{
+    context::{Context, forget::forget_namespace, is_enabled},
+    queue::tasks::{caught, internal_error},
+};
+use crate::{api::Canary, telemetry::Metrics};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Client, ResourceExt, runtime::reflector::Store};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::mpsc::Sender, task::AbortHandle};
+
+/// The watches that run, by namespace.
+pub struct Watches {
+    client: Client,
+    cache: Arc<Cache>,
+    changes: Sender<Change>,
+    running: HashMap<String, HashMap<Kind, AbortHandle>>,
+    configs: bool,
+    metrics: Metrics,
+}
+
+/// Before a watch that ended in an internal error begins anew.
+const AFTER_A_PANIC: Duration = Duration::from_secs(5);
+
+impl Watches {
+    /// No watch yet. `configs` says that ConfigMaps and Secrets are tracked; they are not even read otherwise.
+    pub fn new(
+        (client, metrics): (Client, Metrics),
+        cache: Arc<Cache>,
+        changes: Sender<Change>,
+        configs: bool,
+    ) -> Self {
+        Self {
+            client,
+            cache,
+            changes,
+            running: HashMap::new(),
+            configs,
+            metrics,
+        }
+    }
+
+    /// Whether a namespace is watched.
+    pub fn has(&self, namespace: &str) -> bool {
+        self.running.contains_key(namespace)
+    }
+
+    /// Starts the watches of namespaces that are to be worked in and stops the others.
+    pub fn follow(&mut self, context: &Context) {
+        let wanted = wanted(&context.namespaces, &context.canaries);
+        let gone: Vec<String> = self
+            .running
+            .keys()
+            .filter(|ns| !wanted.contains(*ns))
+            .cloned()
+            .collect();
+        for namespace in gone {
+            self.running
+                .remove(&namespace)
+                .iter()
+                .flat_map(HashMap::values)
+                .for_each(AbortHandle::abort);
+            self.cache.forget(&namespace);
+            forget_namespace(context, &namespace);
+        }
+        let mut kinds = context.served.kinds();
+        kinds.retain(|kind| self.configs || !kind.is_config());
+        for namespace in wanted {
+            self.watch(namespace, &kinds);
+        }
+    }
+
+    fn watch(&mut self, namespace: String, kinds: &[Kind]) {
+        let mut running = self.running.remove(&namespace).unwrap_or_default();
+        if running.len() != kinds.len() || !kinds.iter().all(|kind| running.contains_key(kind)) {
+            self.cache.expect(&namespace, kinds);
+            running.retain(|kind, watch| {
+                let stays = kinds.contains(kind);
+                if !stays {
+                    watch.abort();
+                }
+                stays
+            });
+            for kind in kinds {
+                running.entry(*kind).or_insert_with(|| self.start(*kind, &namespace));
+            }
+        }
+        self.running.insert(namespace, running);
+    }
+
+    fn start(&self, kind: Kind, namespace: &str) -> AbortHandle {
+        let (client, cache, changes) = (self.client.clone(), self.cache.clone(), self.changes.clone());
+        let (metrics, namespace) = (self.metrics.clone(), namespace.to_owned());
+        let watch = async move {
+            loop {
+                let watch = cache::watch(client.clone(), cache.clone(), kind, namespace.clone(), changes.clone());
+                match caught(watch).await {
+                    Ok(()) => return,
+                    Err(why) => internal_error(&metrics, &format!("watching {kind:?}"), &namespace, &why),
+                }
+                tokio::time::sleep(AFTER_A_PANIC).await;
+            }
+        };
+        tokio::spawn(watch).abort_handle()
+    }
+}
+
+fn wanted(namespaces: &Store<Namespace>, canaries: &Store<Canary>) -> BTreeSet<String> {
+    let enabled = namespaces
+        .state()
+        .into_iter()
+        .filter(|ns| is_enabled(ns))
+        .map(|ns| ns.name_any());
+    let holding = canaries
+        .state()
+        .into_iter()
+        .map(|canary| canary.namespace_name().to_owned());
+    enabled.chain(holding).collect()
+}
+
+/// Asks for the steps a change is a reason for.
+pub fn tell(context: &Context, change: &Change) {
+    let name = change
+        .object
+        .pointer("/metadata/name")
+        .and_then(serde_json::Value::as_str);
+    match name {
+        Some(name) => context.concern(change, name),
+        // The end of a list: the namespace may be complete now.
+        None => context
+            .canaries_of(&change.namespace)
+            .iter()
+            .for_each(|c| context.queue.send(crate::controller::context::key(c))),
+    }
+}
