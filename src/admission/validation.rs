@@ -15,7 +15,6 @@ mod metric_template;
 mod names;
 mod policy;
 mod providers;
-mod queries;
 mod regexes;
 mod report;
 mod size;

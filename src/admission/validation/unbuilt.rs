@@ -3,6 +3,7 @@
 use super::report::Report;
 use super::world::World;
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
+use crate::metrics::registry;
 use serde_json::Value;
 
 /// Paths of a Canary that do nothing yet; `[]` is every item of a list.
@@ -103,7 +104,7 @@ pub fn unbuilt_policy(policy: &CanaryPolicy) -> Vec<String> {
 /// One warning for a MetricTemplate whose store cannot be asked yet.
 pub fn unbuilt_template(template: &MetricTemplate) -> Vec<String> {
     let mut report = Report::default();
-    if let Some(kind) = template.spec.provider.unbuilt() {
+    if let Some(kind) = registry::unbuilt(&template.spec.provider) {
         let text = format!("{kind} is not supported yet; releases wait at its metrics, unjudged");
         report.warn("spec.provider.type", text);
     }
@@ -116,7 +117,7 @@ fn stores(report: &mut Report, canary: &Canary, world: &World) {
         let reference = metric.template_ref.as_ref();
         let named = reference.map(|one| (one.namespace_or(canary.namespace_name()), one.name.as_str()));
         let template = named.and_then(|(namespace, name)| world.metric_template(namespace, name));
-        if let Some(kind) = template.and_then(|template| template.spec.provider.unbuilt()) {
+        if let Some(kind) = template.and_then(|template| registry::unbuilt(&template.spec.provider)) {
             let field = format!("spec.analysis.metrics[{index}].templateRef");
             report.warn(
                 field,

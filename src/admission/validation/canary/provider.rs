@@ -5,6 +5,7 @@ use crate::admission::validation::providers::{is_retired, route_kind};
 use crate::admission::validation::report::{Report, quoted};
 use crate::admission::validation::urls;
 use crate::api::crds::PROVIDERS;
+use crate::metrics::registry;
 
 const FIELD: &str = "spec.provider";
 
@@ -23,7 +24,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     upstream(report, subject);
     if let Some(url) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) {
         const FIELD: &str = "spec.metricsServer";
-        if let Some(url) = urls::check(report, FIELD, url, "http://prometheus.monitoring:9090") {
+        if let Some(url) = urls::check(report, FIELD, url, &registry::SERVER.rules().example()) {
             urls::check_egress(report, FIELD, &url, subject.world.allow_local_urls);
         }
     }
