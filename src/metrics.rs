@@ -1,20 +1,23 @@
-//! What a Canary measures: the providers that answer queries, the built-in queries, Go templates, and
-//! the verdict on each value.
+//! What a Canary measures: the stores that answer queries, the built-in metrics, Go templates, and the verdict on each value.
 //!
-//! Nothing here decides what a verdict means for a release; that is the pure analysis. The rules and the
-//! words are Flagger's, so that its users' queries, thresholds and log searches go on working.
+//! A check ([`mod@check`]) takes each metric to its store: the [`registry`] knows the stores, a [`store`] says how it is asked,
+//! the [`sender`] asks, and [`judge`] compares. Nothing here decides what a verdict means for a release; that is the pure
+//! analysis. The rules and the words are Flagger's, so that its users' queries, thresholds and log searches go on working.
 
 pub mod builtin;
 pub mod check;
-pub mod evaluate;
+pub mod judge;
+pub mod measurement;
 pub mod number;
 pub mod prometheus;
-pub mod provider;
+pub mod registry;
 pub mod scope;
+pub mod sender;
+pub mod store;
 pub mod template;
 
 pub use check::{Context, Resolver, check};
-pub use evaluate::{Measurement, Severity, Verdict};
-pub use provider::{Provider, QueryError};
+pub use measurement::{Measurement, Severity, Verdict};
 pub use scope::Scope;
+pub use store::{QueryError, Store};
 pub use template::Variables;

@@ -14,7 +14,6 @@ mod findings;
 mod metric_template;
 mod names;
 mod policy;
-mod queries;
 mod regexes;
 mod report;
 mod size;

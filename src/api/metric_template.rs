@@ -62,10 +62,7 @@ pub struct MetricProvider {
 }
 
 impl MetricProvider {
-    /// The types that can be asked today; a metric of another one waits until it can.
-    pub const BUILT: [&'static str; 1] = ["prometheus"];
-
-    /// Every type; `web` is Coalmine's.
+    /// Every type; `web` is Coalmine's. Which of them can be asked is for those to know who ask.
     pub const TYPES: [&'static str; 12] = [
         "prometheus",
         "influxdb",
@@ -80,12 +77,6 @@ impl MetricProvider {
         "splunk",
         "web",
     ];
-
-    /// Its type, when that is one which cannot be asked yet; nothing for one that no store has.
-    pub fn unbuilt(&self) -> Option<&str> {
-        let kind = self.kind.as_str();
-        (Self::TYPES.contains(&kind) && !Self::BUILT.contains(&kind)).then_some(kind)
-    }
 }
 
 /// A Secret of the same namespace.

@@ -41,6 +41,7 @@ use super::{
 use crate::{
     analysis::{self, Decision, Observation, Rollout, Stage, State},
     api::{Canary, canary::conditions::Trouble},
+    metrics::registry,
     plan::{self, Blueprint, Selector, SelectorError, Workload, configs::ConfigKind, pairing, rules, template},
 };
 use failed::failed;
@@ -278,7 +279,7 @@ fn ask(
 // The type of a template's store, if that is one which cannot be asked yet.
 fn unbuilt(context: &Context, namespace: &str, name: &str) -> Option<String> {
     let template = context.templates.get(&ObjectRef::new(name).within(namespace))?;
-    template.spec.provider.unbuilt().map(str::to_owned)
+    registry::unbuilt(&template.spec.provider).map(str::to_owned)
 }
 
 // The status keeps microseconds: an instant that is recorded and one that is compared with it must be the same, or a

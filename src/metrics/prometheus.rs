@@ -1,149 +1,113 @@
-//! Prometheus instant queries by Flagger's rules.
+//! Prometheus instant queries by Flagger's rules, of a Prometheus or of anything that answers like one.
 
-use super::provider::{Provider, QueryError};
-use crate::foreign::Foreign;
-use crate::outbound::{Clients, Egress, LONGEST, Settings, ask};
-use futures::future::BoxFuture;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Url};
+use super::registry::{Address, Built, Rules, Secret, Server, Text};
+use super::store::{Credentials, Endpoint, Query, QueryError, Request, Sample, Store, headers};
+use crate::api::metric_template::MetricProvider;
+use http::{HeaderMap, StatusCode};
+use reqwest::Url;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+mod advice;
 pub mod answer;
+pub mod builtin;
 
-/// The whole exchange, from connecting to the last byte.
-const TIMEOUT: Duration = Duration::from_secs(5);
+// Keys of its Secret.
+const TOKEN: &str = "token";
+const USERNAME: &str = "username";
+const PASSWORD: &str = "password";
 
-/// How to let oneself in.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum Credentials {
-    /// Not at all.
-    #[default]
-    None,
-    /// `Authorization: Bearer`.
-    Bearer(String),
-    /// `Authorization: Basic`.
-    Basic {
-        /// User name.
-        username: String,
-        /// Password.
-        password: String,
+/// The type.
+pub static STORE: Built = Built {
+    title: "Prometheus",
+    rules: Rules {
+        address: Address::Needed,
+        secret: Secret::optional(&[&[TOKEN], &[USERNAME, PASSWORD]]),
+        query: Text {
+            advice: Some(advice::problems),
+            ..Text::ANY
+        },
+        ..Rules::of("prometheus")
     },
-}
+    make: |given, secret| Ok(Box::new(Prometheus::new(given, secret)?)),
+};
 
-impl Credentials {
-    /// From a Secret's data: `token`, else both `username` and `password`; anything less is an error
-    /// in Flagger's words.
-    pub fn from_secret(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, String> {
-        let text = |key: &str| {
-            data.get(key)
-                .map(|value| String::from_utf8_lossy(value).into_owned())
-                .ok_or_else(|| format!("prometheus credentials does not contain a {key}"))
-        };
-        if let Ok(token) = text("token") {
-            return Ok(Self::Bearer(token));
-        }
-        Ok(Self::Basic {
-            username: text("username")?,
-            password: text("password")?,
-        })
-    }
-}
+/// The type as the one that knows the built-in metrics.
+pub static SERVER: Server = Server {
+    store: &STORE,
+    builtin: builtin::query,
+};
 
-/// Where and how to ask.
-#[derive(Clone, Default)]
-pub struct Options {
-    /// Base URL; its path is kept before `/api/v1/query`.
-    pub address: String,
-    /// Extra request headers; several values of one name are all sent.
-    pub headers: BTreeMap<String, Vec<String>>,
-    /// What to authenticate with.
-    pub credentials: Credentials,
-    /// Accept any certificate.
-    pub insecure_skip_verify: bool,
-    /// Where a user's address must not lead.
-    pub egress: Egress,
-}
-
-/// A Prometheus, or anything that answers like one.
+/// One Prometheus.
 pub struct Prometheus {
-    client: Client,
-    base: Url,
+    endpoint: Endpoint,
     headers: HeaderMap,
     credentials: Credentials,
 }
 
 impl Prometheus {
-    /// Checks `options`; asks nothing yet. Errors are texts for the user.
-    pub fn new(clients: &Clients, options: &Options) -> Result<Self, String> {
-        if options.address.is_empty() {
+    /// The one that a template describes; `secret` is the data of its Secret, where it names one.
+    ///
+    /// # Errors
+    /// A text for the user.
+    pub fn new(given: &MetricProvider, secret: Option<&BTreeMap<String, Vec<u8>>>) -> Result<Self, String> {
+        let credentials = secret.map(credentials).transpose()?.unwrap_or_default();
+        let address = given.address.as_deref().unwrap_or_default();
+        if address.is_empty() {
             return Err("prometheus endpoint is not set".to_owned());
         }
-        let address = Foreign::of(&options.address);
-        let base = Url::parse(&options.address).map_err(|e| format!("error parsing address {address}: {e}"))?;
-        if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
-            return Err(format!("error parsing address {address}: not an http or https URL"));
-        }
-        options.egress.check(&base)?;
-        let settings = Settings {
-            accept_any_certificate: options.insecure_skip_verify,
-            egress: options.egress.clone(),
-            ..Settings::default()
-        };
-        let client = clients
-            .get(&settings)
-            .map_err(|e| format!("error building client: {e}"))?;
-        let headers = headers(&options.headers)?;
         Ok(Self {
-            client,
-            base,
-            headers,
-            credentials: options.credentials.clone(),
+            endpoint: Endpoint::parse(address, given.insecure_skip_verify == Some(true))?,
+            headers: given.headers.as_ref().map(headers).transpose()?.unwrap_or_default(),
+            credentials,
         })
     }
 
+    /// The path of the address is kept before that of the API.
     fn url(&self, query: &str) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/api/v1/query", self.base.path().trim_end_matches('/')));
+        let base = &self.endpoint.url;
+        let mut url = base.clone();
+        url.set_path(&format!("{}/api/v1/query", base.path().trim_end_matches('/')));
         url.set_fragment(None);
         url.query_pairs_mut()
             .clear()
             .append_pair("query", &single_spaced(query));
         url
     }
+}
 
-    async fn ask(&self, query: &str) -> Result<Vec<u8>, QueryError> {
-        let mut request = self.client.get(self.url(query)).headers(self.headers.clone());
-        request = match &self.credentials {
-            Credentials::None => request,
-            Credentials::Bearer(token) => request.bearer_auth(token),
-            Credentials::Basic { username, password } => request.basic_auth(username, Some(password)),
-        };
-        let unreachable = |why: Foreign| QueryError::Unreachable(why.into());
-        let answer = ask(request, TIMEOUT).await.map_err(unreachable)?;
-        let status = answer.status();
-        if status.as_u16() >= 400 {
-            let says = answer.says().await;
-            return Err(QueryError::Other(format!("error response: Status {status}: {says}")));
-        }
-        let unreadable = |why: Foreign| QueryError::Other(format!("error reading body: {why}"));
-        answer.body(LONGEST).await.map_err(unreadable)
+impl Store for Prometheus {
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    // The window stands in the query itself, and an instant query is about now.
+    fn request(&self, query: &Query<'_>) -> Result<Request, QueryError> {
+        Ok(Request {
+            headers: self.headers.clone(),
+            credentials: self.credentials.clone(),
+            ..Request::get(self.url(query.text))
+        })
+    }
+
+    fn sample(&self, _: StatusCode, body: &[u8]) -> Result<Sample, QueryError> {
+        answer::value(body).map(Sample::Value)
     }
 }
 
-impl Provider for Prometheus {
-    fn query<'a>(&'a self, query: &'a str) -> BoxFuture<'a, Result<f64, QueryError>> {
-        Box::pin(async move { answer::value(&self.ask(query).await?) })
+/// Of a Secret's data: the token, else both username and password; anything less is an error in Flagger's words.
+fn credentials(data: &BTreeMap<String, Vec<u8>>) -> Result<Credentials, String> {
+    let text = |key: &str| {
+        data.get(key)
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+            .ok_or_else(|| format!("prometheus credentials does not contain a {key}"))
+    };
+    if let Ok(token) = text(TOKEN) {
+        return Ok(Credentials::Bearer(token));
     }
-
-    fn online(&self) -> BoxFuture<'_, Result<(), QueryError>> {
-        Box::pin(async move {
-            match self.query("vector(1)").await? {
-                1.0 => Ok(()),
-                other => Err(QueryError::Other(format!("vector(1) is {other}"))),
-            }
-        })
-    }
+    Ok(Credentials::Basic {
+        username: text(USERNAME)?,
+        password: text(PASSWORD)?,
+    })
 }
 
 /// Runs of white space, as Go's `\s` has it, become one space.
@@ -160,18 +124,6 @@ fn single_spaced(query: &str) -> String {
         }
     }
     output
-}
-
-fn headers(given: &BTreeMap<String, Vec<String>>) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for (name, values) in given {
-        let key = HeaderName::try_from(name.as_str()).map_err(|e| format!("header {name:?}: {e}"))?;
-        for value in values {
-            let value = HeaderValue::try_from(value.as_str()).map_err(|e| format!("header {name:?}: {e}"))?;
-            headers.append(key.clone(), value);
-        }
-    }
-    Ok(headers)
 }
 
 #[cfg(test)]

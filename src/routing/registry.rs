@@ -98,6 +98,16 @@ pub fn lacks(name: &str, spec: &CanarySpec) -> Option<Need> {
     }
 }
 
+/// What a Canary says of the version of a route that is not the one we read, and what becomes of it.
+pub fn other_version(spec: &CanarySpec) -> Option<(&'static str, &'static str)> {
+    let ingress = spec.ingress_ref.as_ref()?;
+    let why = (
+        "spec.ingressRef.apiVersion",
+        "ignored: Ingresses are read as networking.k8s.io/v1",
+    );
+    (ingress.api_version != "networking.k8s.io/v1").then_some(why)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

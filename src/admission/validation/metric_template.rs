@@ -10,11 +10,10 @@ use super::world::World;
 use super::{size, urls};
 use crate::api::MetricTemplate;
 use crate::api::metric_template::MetricProvider;
+use crate::metrics::registry::{self, Address, Rules, SERVER};
 
 const TYPE: &str = "spec.provider.type";
 const ADDRESS: &str = "spec.provider.address";
-/// Providers without a well-known address of their own.
-const NEED_ADDRESS: [&str; 6] = ["prometheus", "influxdb", "graphite", "dynatrace", "splunk", "web"];
 
 /// Judges a new or changed MetricTemplate.
 pub fn metric_template(new: &MetricTemplate, old: Option<&MetricTemplate>, world: &World) -> Findings {
@@ -30,6 +29,7 @@ fn judged(template: &MetricTemplate, world: &World) -> Report {
     }
     let mut report = Report::default();
     let provider = &template.spec.provider;
+    let store = registry::rules(&provider.kind);
     if !MetricProvider::TYPES.contains(&provider.kind.as_str()) {
         report.unsupported(
             TYPE,
@@ -37,17 +37,13 @@ fn judged(template: &MetricTemplate, world: &World) -> Report {
             format!("supported values: {}", quoted(MetricProvider::TYPES)),
         );
     }
-    address(&mut report, provider, world);
-    if provider.kind == "cloudwatch" && provider.region.as_deref().unwrap_or_default().is_empty() {
-        report.required("spec.provider.region", "AWS region, e.g. eu-west-1");
+    address(&mut report, store, provider, world);
+    for field in store.fields {
+        if (field.value)(provider).unwrap_or_default().is_empty() {
+            report.required(field.path, field.what);
+        }
     }
-    if provider.kind == "web" && provider.json_path.as_deref().unwrap_or_default().is_empty() {
-        report.required(
-            "spec.provider.jsonPath",
-            "where the number stands in the answer, e.g. {.data.value}",
-        );
-    }
-    secret::check(&mut report, provider, &world.secret);
+    secret::check(&mut report, store, provider, &world.secret);
     headers(&mut report, provider);
     if provider.insecure_skip_verify == Some(true) {
         report.warn(
@@ -55,39 +51,36 @@ fn judged(template: &MetricTemplate, world: &World) -> Report {
             "anyone on the path can forge the metrics that gate releases",
         );
     }
-    query::check(&mut report, provider, &template.spec.query);
+    query::check(&mut report, store, &template.spec.query);
     report
 }
 
-fn address(report: &mut Report, provider: &MetricProvider, world: &World) {
-    let kind = provider.kind.as_str();
+fn address(report: &mut Report, store: &Rules, provider: &MetricProvider, world: &World) {
     let Some(address) = provider.address.as_deref().filter(|address| !address.is_empty()) else {
-        if NEED_ADDRESS.contains(&kind) {
+        if matches!(store.address, Address::Needed | Address::SocketNeeded) {
             report.required(
                 ADDRESS,
-                format!("URL of the {kind} API, e.g. http://{kind}.monitoring:9090"),
+                format!("URL of the {} API, e.g. {}", store.name, store.example()),
             );
         }
         return;
     };
-    if kind == "externalmetrics" && provider.secret_ref.is_none() {
+    let of_api_server = store.address == Address::ApiServer;
+    if of_api_server && provider.secret_ref.is_none() {
         report.forbidden(
             ADDRESS,
             "would send the controller's own token there; add a secretRef or remove it",
         );
     }
-    if kind == "splunk" && (address.starts_with("ws://") || address.starts_with("wss://")) {
-        return; // SignalFlow is a web socket
+    let socket = address.starts_with("ws://") || address.starts_with("wss://");
+    if socket && store.address == Address::SocketNeeded {
+        return;
     }
-    let Some(url) = urls::check(
-        report,
-        ADDRESS,
-        address,
-        "http://prometheus.monitoring:9090; credentials belong in secretRef",
-    ) else {
+    let example = format!("{}; credentials belong in secretRef", SERVER.rules().example());
+    let Some(url) = urls::check(report, ADDRESS, address, &example) else {
         return;
     };
-    if kind != "externalmetrics" {
+    if !of_api_server {
         urls::check_egress(report, ADDRESS, &url, world.allow_local_urls);
     }
     if !url.secure && provider.secret_ref.is_some() {

@@ -10,6 +10,7 @@ use super::{cron, durations, size, templates, urls};
 use crate::api::crds::PROVIDERS;
 use crate::api::policy::{FreezeWindow, GuardRails};
 use crate::api::{CanaryPolicy, CanaryPolicySpec, Number};
+use crate::metrics::registry;
 use kube::ResourceExt;
 
 /// Judges a new or changed CanaryPolicy.
@@ -75,7 +76,7 @@ fn sources(report: &mut Report, spec: &CanaryPolicySpec, world: &World) {
     let Some(text) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) else {
         return;
     };
-    if let Some(url) = urls::check(report, SERVER, text, "http://prometheus.monitoring:9090") {
+    if let Some(url) = urls::check(report, SERVER, text, &registry::SERVER.rules().example()) {
         urls::check_egress(report, SERVER, &url, world.allow_local_urls);
     }
 }

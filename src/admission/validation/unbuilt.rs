@@ -3,7 +3,7 @@
 use super::report::Report;
 use super::world::World;
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
-use crate::routing::registry;
+use crate::{metrics, routing::registry};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -105,7 +105,7 @@ pub fn unbuilt_policy(policy: &CanaryPolicy) -> Vec<String> {
 /// One warning for a MetricTemplate whose store cannot be asked yet.
 pub fn unbuilt_template(template: &MetricTemplate) -> Vec<String> {
     let mut report = Report::default();
-    if let Some(kind) = template.spec.provider.unbuilt() {
+    if let Some(kind) = metrics::registry::unbuilt(&template.spec.provider) {
         let text = format!("{kind} is not supported yet; releases wait at its metrics, unjudged");
         report.warn("spec.provider.type", text);
     }
@@ -118,7 +118,7 @@ fn stores(report: &mut Report, canary: &Canary, world: &World) {
         let reference = metric.template_ref.as_ref();
         let named = reference.map(|one| (one.namespace_or(canary.namespace_name()), one.name.as_str()));
         let template = named.and_then(|(namespace, name)| world.metric_template(namespace, name));
-        if let Some(kind) = template.and_then(|template| template.spec.provider.unbuilt()) {
+        if let Some(kind) = template.and_then(|template| metrics::registry::unbuilt(&template.spec.provider)) {
             let field = format!("spec.analysis.metrics[{index}].templateRef");
             report.warn(
                 field,

@@ -94,7 +94,7 @@ async fn make(context: &Context, key: &Key, check: &Check) -> (Verdict, Vec<Reco
     let measured = match refused {
         Some(_) => Vec::new(),
         // Hooks take their time: what is looked at ends when it is asked for.
-        None => measure(context, canary, scope(check.pods.clone(), state, Timestamp::now())).await,
+        None => measure(context, check, Timestamp::now()).await,
     };
     show(context, key, canary, &measured, started.elapsed());
     let recorded = measured.iter().map(|one| record(one, canary)).collect();
@@ -130,9 +130,10 @@ fn scope(pods: Option<String>, state: &State, now: Timestamp) -> Scope {
     }
 }
 
-async fn measure(context: &Context, canary: &Canary, scope: Scope) -> Vec<Measurement> {
+async fn measure(context: &Context, check: &Check, now: Timestamp) -> Vec<Measurement> {
+    let scope = scope(check.pods.clone(), &check.state, now);
     metrics::check(metrics::Context {
-        canary,
+        canary: &check.canary,
         mesh_provider: &context.defaults.provider,
         metrics_server: &context.defaults.metrics_server,
         knative_revision: None,
@@ -141,6 +142,7 @@ async fn measure(context: &Context, canary: &Canary, scope: Scope) -> Vec<Measur
         resolver: context,
         own_namespace_only: context.defaults.no_cross_namespace_refs,
         scope: &scope,
+        now,
     })
     .await
 }

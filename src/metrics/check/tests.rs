@@ -1,8 +1,9 @@
 use super::*;
 use crate::api::canary::{Analysis, NamespacedRef, ThresholdRange};
 use crate::api::metric_template::{MetricProvider, SecretRef};
-use crate::api::{CanarySpec, Number};
+use crate::api::{CanarySpec, MetricTemplateSpec, Number};
 use crate::metrics::Verdict;
+use crate::telemetry::messages;
 use axum::{Router, extract::Query, routing::get};
 use parking_lot::Mutex;
 
@@ -103,6 +104,7 @@ async fn scoped(metrics: Vec<Metric>, server: &str, stored: &Stored, scope: &Sco
         resolver: stored,
         own_namespace_only: stored.own_only,
         scope,
+        now: Timestamp::UNIX_EPOCH,
     };
     check(context).await
 }

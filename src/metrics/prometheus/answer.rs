@@ -1,7 +1,7 @@
 //! Reading Prometheus's answer to an instant query.
 
 use crate::foreign::Foreign;
-use crate::metrics::provider::QueryError;
+use crate::metrics::store::QueryError;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -65,14 +65,14 @@ pub fn no_values_template(metric: &str, error: &str) -> String {
     format!("Halt advancement no values found for custom metric: {metric}: {error}")
 }
 
-/// A built-in metric could not be asked.
-pub fn query_failed_builtin(error: &str) -> String {
-    format!("Prometheus query failed: {error}")
+/// A built-in metric could not be asked of `store`.
+pub fn query_failed_builtin(store: &str, error: &str) -> String {
+    format!("{store} query failed: {error}")
 }
 
-/// An inline metric could not be asked.
-pub fn query_failed_inline(metric: &str, error: &str) -> String {
-    format!("Prometheus query failed for {metric}: {error}")
+/// An inline metric could not be asked of `store`.
+pub fn query_failed_inline(store: &str, metric: &str, error: &str) -> String {
+    format!("{store} query failed for {metric}: {error}")
 }
 
 /// A template metric could not be asked.
@@ -103,9 +103,9 @@ pub fn template_render_error(template: &str, namespace: &str, error: &str) -> St
     format!("Metric template {template}.{namespace} query render error: {error}")
 }
 
-/// The metrics server's address is unusable.
-pub fn client_error(url: &str, error: &str) -> String {
-    format!("Error building Prometheus client for URL {url} {error}")
+/// The address of the metrics server, a `store`, is unusable.
+pub fn client_error(store: &str, url: &str, error: &str) -> String {
+    format!("Error building {store} client for URL {url} {error}")
 }
 
 /// Ours: a metric that this version cannot ask for. The release waits and is not judged.

@@ -3,11 +3,11 @@
 use super::{Rules, template_ref};
 use crate::admission::validation::distinct::repeats;
 use crate::admission::validation::durations;
-use crate::admission::validation::queries;
 use crate::admission::validation::report::Report;
 use crate::admission::validation::templates;
 use crate::api::Number;
 use crate::api::canary::{HookType, Metric, Webhook};
+use crate::metrics::registry::SERVER;
 use crate::plan::requests::{about_requests, query_about_requests};
 
 /// Widest window, in analysis intervals: a canary without values is waited for as long.
@@ -33,10 +33,11 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
         window(report, rules, &field, metric);
         template_ref::check(report, rules, &field, metric);
         let template = template_ref::query(rules, metric);
-        reached(report, rules, &field, metric, template, loaded);
-        let own = metric.query.as_deref().map(|query| ("query", query));
-        for (from, query) in own.into_iter().chain(template.map(|query| ("templateRef", query))) {
-            for problem in queries::problems(query, rules.analysis.interval()) {
+        reached(report, rules, &field, metric, template.map(|(_, query)| query), loaded);
+        let own = metric.query.as_deref().map(|query| ("query", SERVER.rules(), query));
+        let templates = template.map(|(store, query)| ("templateRef", store, query));
+        for (from, store, query) in own.into_iter().chain(templates) {
+            for problem in store.problems(query, rules.analysis.interval()) {
                 report.warn(format!("{field}.{from}"), problem);
             }
         }

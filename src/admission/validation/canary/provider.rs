@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::admission::validation::report::{Report, quoted};
 use crate::admission::validation::urls;
-use crate::routing::registry;
+use crate::{metrics, routing::registry};
 
 const FIELD: &str = "spec.provider";
 
@@ -26,7 +26,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     upstream(report, subject);
     if let Some(url) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) {
         const FIELD: &str = "spec.metricsServer";
-        if let Some(url) = urls::check(report, FIELD, url, "http://prometheus.monitoring:9090") {
+        if let Some(url) = urls::check(report, FIELD, url, &metrics::registry::SERVER.rules().example()) {
             urls::check_egress(report, FIELD, &url, subject.world.allow_local_urls);
         }
     }
@@ -65,12 +65,8 @@ fn references(report: &mut Report, subject: &Subject) {
     if let Some(need) = lacks {
         report.required(need.field, format!("provider {} {}", subject.provider, need.why));
     }
-    let ingress = spec.ingress_ref.as_ref();
-    if ingress.is_some_and(|ingress| ingress.api_version != "networking.k8s.io/v1") {
-        report.warn(
-            "spec.ingressRef.apiVersion",
-            "ignored: Ingresses are read as networking.k8s.io/v1",
-        );
+    if let Some((field, why)) = registry::other_version(spec) {
+        report.warn(field, why);
     }
 }
 

@@ -6,10 +6,9 @@ use crate::admission::validation::templates;
 use crate::admission::validation::world::World;
 use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
+use crate::metrics::registry::{self, Rules as Store};
 use crate::metrics::template::Parsed;
 
-/// Providers whose request needs a window.
-const NEED_WINDOW: [&str; 5] = ["datadog", "newrelic", "cloudwatch", "dynatrace", "splunk"];
 /// Characters that end a string or a selector in some query language.
 const BREAKING: [char; 8] = ['"', '\'', '`', '\\', '{', '}', '\n', '\r'];
 
@@ -60,21 +59,23 @@ pub(super) fn of_policy(report: &mut Report, field: &str, reference: &Namespaced
     }
 }
 
-/// The query of the metric's MetricTemplate, where that is known and asks Prometheus.
-pub(super) fn query<'a>(rules: &Rules<'a>, metric: &Metric) -> Option<&'a str> {
+/// The query of the metric's MetricTemplate, where that is known and we read its store's language.
+pub(super) fn query<'a>(rules: &Rules<'a>, metric: &Metric) -> Option<(&'static Store, &'a str)> {
     let reference = metric.template_ref.as_ref()?;
     let template = rules
         .world
         .metric_template(reference.namespace_or(rules.namespace?), &reference.name)?;
-    (template.spec.provider.kind == "prometheus").then_some(template.spec.query.as_str())
+    let store = registry::rules(&template.spec.provider.kind);
+    let readable = store.query.advice.is_some();
+    readable.then_some((store, template.spec.query.as_str()))
 }
 
 fn known(report: &mut Report, field: &str, metric: &Metric, template: &MetricTemplate) {
-    let provider = template.spec.provider.kind.as_str();
-    if metric.interval.is_none() && NEED_WINDOW.contains(&provider) {
+    let store = registry::rules(&template.spec.provider.kind);
+    if metric.interval.is_none() && store.needs_window {
         report.warn(
             format!("{field}.interval"),
-            format!("left out, but {provider} needs a window, e.g. 1m"),
+            format!("left out, but {} needs a window, e.g. 1m", store.name),
         );
     }
     if let Ok(named) = templates::inspect(&template.spec.query, &templates::QUERY) {

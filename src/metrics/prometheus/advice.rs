@@ -8,8 +8,8 @@ const FLAGGERS_PODS: &str = "-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)";
 /// Ends of expressions that match whatever begins alike.
 const ANYTHING: [&str; 4] = ["-.*", "-.+", ".*", ".+"];
 
-/// What is wrong with a query in the language of Prometheus whose checks come every `interval`.
-pub(super) fn problems(query: &str, interval: Duration) -> Vec<String> {
+/// What is wrong with a query in PromQL whose checks come every `interval`.
+pub fn problems(query: &str, interval: Duration) -> Vec<String> {
     let mut found = Vec::new();
     let (plain, texts) = apart(query);
     if let Some(window) = windows(&plain).find(|window| length(window).is_none_or(|long| long > interval)) {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::api::Number;
 use crate::api::canary::ThresholdRange;
+use crate::metrics::Severity;
 
 const SUBJECT: Subject<'static> = Subject {
     canary: "podinfo",
@@ -25,7 +26,7 @@ fn metric(min: Option<f64>, max: Option<f64>, threshold: Option<f64>) -> Metric 
 }
 
 fn verdict(metric: &Metric, source: Source, value: f64) -> Verdict {
-    judge(&SUBJECT, metric, source, Ok(value)).verdict
+    judge(&SUBJECT, metric, source, Ok(Sample::Value(value))).verdict
 }
 
 #[test]
@@ -111,11 +112,34 @@ fn not_a_number_never_passes() {
 
 #[test]
 fn durations_are_recorded_in_seconds_and_bounds_are_described() {
-    let measurement = judge(&SUBJECT, &metric(Some(10.0), Some(500.0), None), DURATION, Ok(250.9));
+    let measurement = judge(
+        &SUBJECT,
+        &metric(Some(10.0), Some(500.0), None),
+        DURATION,
+        Ok(Sample::Value(250.9)),
+    );
     assert_eq!(measurement.value, Some(0.25));
     assert_eq!(measurement.threshold, "[10, 500]");
     assert_eq!(
-        judge(&SUBJECT, &metric(None, None, Some(99.0)), RATE, Ok(1.0)).threshold,
+        judge(&SUBJECT, &metric(None, None, Some(99.0)), RATE, Ok(Sample::Value(1.0))).threshold,
         ">= 99"
     );
+}
+
+#[test]
+fn counts_are_judged_by_their_percentage_and_never_as_a_duration() {
+    let counts = |good, total| Ok(Sample::Counts { good, total });
+    let strict = metric(Some(99.0), None, None);
+    let of = |source, answer| judge(&SUBJECT, &strict, source, answer);
+    assert_eq!(of(RATE, counts(99.0, 100.0)).value, Some(99.0));
+    assert_eq!(of(RATE, counts(99.0, 100.0)).verdict, Verdict::Pass);
+    let failed = "Halt podinfo.test advancement success rate 98.00% < 99%".to_owned();
+    assert_eq!(of(RATE, counts(98.0, 100.0)).verdict, Verdict::Fail(failed));
+    assert!(matches!(
+        of(Source::Template, counts(0.0, 0.0)).verdict,
+        Verdict::NoData(_)
+    ));
+    let slow = metric(None, Some(500.0), None);
+    let measured = judge(&SUBJECT, &slow, DURATION, counts(1.0, 100.0));
+    assert!(matches!(measured.verdict, Verdict::Error(_)) && measured.value.is_none());
 }

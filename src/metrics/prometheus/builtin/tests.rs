@@ -55,25 +55,3 @@ fn a_provider_without_queries_of_its_own_is_asked_as_istio() {
         assert_eq!(query(provider, Builtin::SuccessRate, &sample()), istio, "{provider}");
     }
 }
-
-#[test]
-fn the_metrics_provider_is_the_canarys_own_unless_linkerd_sees_all() {
-    let cases = [
-        ("istio", "", false, "istio"),
-        ("istio", "nginx", false, "nginx"),
-        ("smi:linkerd", "nginx", false, "linkerd"),
-        ("smi:crossover", "", false, "crossover"),
-        ("kubernetes", "", true, "kubernetes:service"),
-        ("gatewayapi:v1", "traefik", true, "traefik:service"),
-    ];
-    for (mesh, provider, core_service, expected) in cases {
-        assert_eq!(metrics_provider(mesh, provider, core_service), expected);
-    }
-}
-
-#[test]
-fn only_two_names_are_built_in() {
-    assert_eq!(Builtin::named("request-success-rate"), Some(Builtin::SuccessRate));
-    assert_eq!(Builtin::named("request-duration"), Some(Builtin::Duration));
-    assert_eq!(Builtin::named("error-rate"), None);
-}
