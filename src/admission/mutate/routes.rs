@@ -1,0 +1,258 @@
+//! A route keeps its live traffic, whoever re-applies it. Pure.
+
+use super::fields;
+use super::released;
+use crate::admission::review::patch::PatchOp;
+use crate::admission::review::{Operation, Request};
+use crate::routing::{Exposure, Names, Traffic, httproute};
+use serde_json::Value;
+
+/// One pair of the route's namespace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    /// Its Services.
+    pub names: Names,
+    /// What rules of ours are made from, besides shares.
+    pub exposure: Exposure,
+    /// What the controller last meant to write, where the live rules disagree (a write of it is under way).
+    pub intent: Option<Traffic>,
+}
+
+/// The patch for an HTTPRoute: what we make ourselves is nobody's, and what we made is the author's with the first write
+/// that is not ours.
+///
+/// Where the stored rules split a pair, they go on doing so with the same traffic, in whatever rules were sent: a manifest
+/// that names only the apex gets our split and the rules of ours in its place, one with weights of its own gets ours. `rules` is an atomic
+/// list, so it leaves every owner's list as a whole, also on our own writes.
+pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
+    if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
+        return released::made(request, ours);
+    }
+    let old = &request.old_object;
+    let held: Vec<&Pair> = pairs
+        .iter()
+        .filter(|p| httproute::refers_to(old, &p.names) || httproute::refers_to(&request.object, &p.names))
+        .collect();
+    if held.is_empty() {
+        return Vec::new();
+    }
+    let mut ops = Vec::new();
+    if !ours && released::takes_over(old, &request.object) {
+        ops.extend(released::release(request));
+        ops.extend(unsaid(request));
+    }
+    if !ours && let Some(rules) = kept(old, &request.object, &held) {
+        ops.push(PatchOp::add("/spec/rules", rules));
+    }
+    if ours && released::gives_way(&request.object) {
+        ops.extend(released::owned_by_nobody(&request.object));
+    } else {
+        ops.extend(fields::disown(&request.object, &[&["spec", "rules"]]));
+    }
+    ops
+}
+
+/// Of a route that becomes its author's nothing of ours stays that he did not say himself: no host, no gateway.
+fn unsaid(request: &Request) -> Vec<PatchOp> {
+    let said = released::own_spec(&request.object, &request.old_object);
+    let spec = request.object.get("spec").and_then(Value::as_object);
+    let Some(said) = said else { return Vec::new() };
+    let left = |key: &&String| *key != "rules" && said.get(key.as_str()).is_none();
+    let gone = spec.into_iter().flatten().map(|(key, _)| key).filter(left);
+    gone.map(|key| PatchOp::remove(format!("/spec/{key}"))).collect()
+}
+
+/// What the writer of a route should know: weights of halves that are not used, because those of the run are.
+pub fn warnings(request: &Request, pairs: &[Pair]) -> Vec<String> {
+    if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
+        return Vec::new();
+    }
+    let (old, sent) = (&request.old_object, &request.object);
+    let unused = pairs.iter().filter_map(|pair| {
+        let names = &pair.names;
+        let split = httproute::refers_to(old, names) && httproute::is_split(old, names);
+        let live = httproute::traffic(old, names, &pair.exposure, pair.intent).filter(|_| split)?;
+        let plain = Exposure::default();
+        let wish = httproute::traffic(sent, names, &plain, None).filter(|_| httproute::names_a_half(sent, names))?;
+        (wish.weights != live.weights).then(|| {
+            format!(
+                "coalmine: HTTPRoute {}: its weights of {} and {} stay at {}/{}, as the release wants them; those that were \
+                 sent are not used; to end a release, apply the revision before",
+                request.object_name(),
+                names.primary,
+                names.canary,
+                live.primary(),
+                live.canary()
+            )
+        })
+    });
+    unused.collect()
+}
+
+/// The rules to store instead of those sent; nothing when they carry the right traffic already.
+fn kept(old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
+    // A route that names the apex only is not ours yet.
+    let split = |pair: &&&Pair| httproute::refers_to(old, &pair.names) && httproute::is_split(old, &pair.names);
+    let pairs: Vec<&Pair> = pairs.iter().filter(split).copied().collect();
+    let with_rules = |route: &Value, rules: Value| {
+        let mut route = route.clone();
+        if let Some(spec) = route.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.insert("rules".to_owned(), rules);
+        }
+        route
+    };
+    let users = |route: &Value| {
+        let fold = |route: Value, pair: &&Pair| with_rules(&route, httproute::folded(&route, &pair.names));
+        pairs.iter().fold(route.clone(), fold)
+    };
+    let rules = |route: &Value| route.pointer("/spec/rules").cloned();
+    // Nothing of the user's changed, so nothing has to be made anew from what our caches know of the run.
+    let wanted = if rules(&users(old)) == rules(&users(sent)) {
+        rules(old)
+    } else {
+        let carry = |route: Value, pair: &&Pair| {
+            let live = httproute::traffic(old, &pair.names, &pair.exposure, pair.intent);
+            match live.or(pair.intent) {
+                Some(traffic) => with_rules(
+                    &route,
+                    httproute::with_traffic(&route, &pair.names, traffic, &pair.exposure),
+                ),
+                None => route,
+            }
+        };
+        rules(&pairs.iter().fold(sent.clone(), carry))
+    }?;
+    (!pairs.is_empty() && Some(&wanted) != sent.pointer("/spec/rules")).then_some(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::review::patch::applied;
+    use serde_json::json;
+
+    fn pairs() -> Vec<Pair> {
+        vec![Pair {
+            names: Names::new("shop"),
+            exposure: Exposure::default(),
+            intent: None,
+        }]
+    }
+
+    fn run(old: &Value, new: &Value, ours: bool) -> Value {
+        let request = |object: &Value| Request {
+            operation: Operation::Update,
+            old_object: old.clone(),
+            object: object.clone(),
+            ..Request::default()
+        };
+        let once = applied(new, &mutate(&request(new), &pairs(), ours)).unwrap();
+        let twice = applied(&once, &mutate(&request(&once), &pairs(), ours)).unwrap();
+        assert_eq!(once, twice);
+        once
+    }
+
+    fn route(refs: Value) -> Value {
+        json!({"metadata": {}, "spec": {"hostnames": ["a"], "rules": [{"backendRefs": refs}]}})
+    }
+
+    fn split(canary: u8) -> Value {
+        let plain = route(json!([{"name": "shop", "port": 80}]));
+        let rules = httproute::with_traffic(
+            &plain,
+            &Names::new("shop"),
+            Traffic::share(canary),
+            &Exposure::default(),
+        );
+        json!({"metadata": {}, "spec": {"hostnames": ["a"], "rules": rules}})
+    }
+
+    #[test]
+    fn a_manifest_with_the_apex_only_gets_the_live_split() {
+        let sent = route(json!([{"name": "shop", "port": 80}]));
+        assert_eq!(run(&split(30), &sent, false), split(30));
+    }
+
+    fn in_a_test(matches: &Value) -> (Value, Vec<Pair>) {
+        let mut pairs = pairs();
+        for pair in &mut pairs {
+            let yes = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+            pair.exposure.matches = serde_json::from_value(yes).unwrap();
+            pair.intent = Some(Traffic {
+                matched: true,
+                ..Traffic::PRIMARY
+            });
+        }
+        let mut route = route(json!([{"name": "shop", "port": 80, "weight": 1}]));
+        route["spec"]["rules"][0]["matches"] = matches.clone();
+        let pair = &pairs[0];
+        let rules = httproute::with_traffic(&route, &pair.names, pair.intent.unwrap(), &pair.exposure);
+        route["spec"]["rules"] = rules;
+        (route, pairs)
+    }
+
+    #[test]
+    fn an_ab_test_survives_a_manifest_and_follows_its_edits() {
+        let path = |value: &str| json!([{"path": {"type": "PathPrefix", "value": value}}]);
+        let (live, mut pairs) = in_a_test(&path("/"));
+        let (moved, _) = in_a_test(&path("/shop"));
+        let sent = |value: &str| {
+            let mut sent = route(json!([{"name": "shop", "port": 80, "weight": 1}]));
+            sent["spec"]["rules"][0]["matches"] = path(value);
+            sent
+        };
+        let held: Vec<&Pair> = pairs.iter().collect();
+        assert_eq!(kept(&live, &sent("/"), &held), Some(live["spec"]["rules"].clone()));
+        assert_eq!(kept(&live, &sent("/shop"), &held), Some(moved["spec"]["rules"].clone()));
+        assert_eq!(kept(&live, &live, &held), None);
+        // What the caches do not know yet is kept by what stands in the route.
+        pairs[0].exposure = Exposure::default();
+        pairs[0].intent = None;
+        let held: Vec<&Pair> = pairs.iter().collect();
+        assert_eq!(kept(&live, &sent("/"), &held), Some(live["spec"]["rules"].clone()));
+    }
+
+    #[test]
+    fn a_manifest_with_weights_of_its_own_gets_the_live_ones() {
+        assert_eq!(run(&split(30), &split(0), false), split(30));
+    }
+
+    #[test]
+    fn weights_that_are_not_used_are_told_once() {
+        let told = |sent: &Value| {
+            let request = Request {
+                operation: Operation::Update,
+                old_object: split(30),
+                object: sent.clone(),
+                ..Request::default()
+            };
+            warnings(&request, &pairs())
+        };
+        let [line] = told(&split(0)).try_into().unwrap();
+        assert!(line.contains("stay at 70/30"), "{line}");
+        assert!(told(&split(30)).is_empty());
+        assert!(told(&route(json!([{"name": "shop", "port": 80}]))).is_empty());
+    }
+
+    #[test]
+    fn our_own_write_moves_the_weights_and_owns_no_rules() {
+        let mut sent = split(40);
+        sent["metadata"]["managedFields"] =
+            json!([{"manager": "coalmine", "fieldsV1": {"f:spec": {"f:rules": {}, "f:hostnames": {}}}}]);
+        let after = run(&split(30), &sent, true);
+        assert_eq!(after["spec"], split(40)["spec"]);
+        assert_eq!(
+            after["metadata"]["managedFields"][0]["fieldsV1"],
+            json!({"f:spec": {"f:hostnames": {}}})
+        );
+    }
+
+    #[test]
+    fn a_route_that_is_not_split_and_one_of_others_are_left_alone() {
+        let plain = route(json!([{"name": "shop", "port": 80}]));
+        let other = route(json!([{"name": "shop", "port": 81}]));
+        assert_eq!(run(&plain, &other, false), other);
+        let foreign = route(json!([{"name": "elsewhere", "port": 80}]));
+        assert_eq!(run(&foreign, &foreign, false), foreign);
+    }
+}
