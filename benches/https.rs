@@ -10,8 +10,8 @@ mod client;
 mod support;
 
 use bytes::Bytes;
-use coalmine::admission::certificates::Material;
-use coalmine::admission::paths::{Known, Paths};
+use coalmine::admission::bootstrap::certificates::Material;
+use coalmine::admission::bootstrap::paths::{Known, Paths};
 use coalmine::admission::review::{Request, Response};
 use coalmine::admission::server::{self, Entry, Internal, Limits, Observed, Reviewer};
 use futures::future::BoxFuture;

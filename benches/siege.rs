@@ -22,7 +22,7 @@ mod support;
 
 use attacks::{ATTACKS, Attack, Target};
 use bytes::Bytes;
-use coalmine::admission::paths::{Known, Paths};
+use coalmine::admission::bootstrap::paths::{Known, Paths};
 use coalmine::admission::server::{self, Entry, Limits};
 use http_body_util::BodyExt as _;
 use std::future;

@@ -2,34 +2,23 @@
 //!
 //! One HTTPS server with seven entries ([`server::Entry`]). Verdicts are pure functions of the request and of caches;
 //! what follows from them (the inert objects) has a budget of its own and never changes a verdict.
+//!
+//! In the order in which a request goes through it: [`server`] takes it, [`review`] reads it, the [`door`] asks the caches once
+//! for the [`facts`], the mutating entries make a patch of both ([`mutate`]) or the validating ones an answer ([`validate`], by
+//! the rules of [`validation`]), [`effects`] do what follows, and [`review`] writes the answer. [`bootstrap`] is what has to be
+//! there before.
 
-pub mod announce;
-mod authorize;
-pub mod canaries;
-pub mod certificates;
-pub mod configurations;
-pub mod context;
-pub mod daemonsets;
-pub mod deployments;
+pub mod bootstrap;
 pub mod door;
-pub mod fields;
-pub mod generate;
-pub mod kinds;
+pub mod effects;
+pub mod facts;
 pub mod metrics;
-mod opt_in;
-pub mod patch;
-pub mod paths;
-mod primaries;
-mod released;
+pub mod mutate;
 pub mod review;
-pub mod routes;
 mod run;
-pub mod scale;
-mod secret;
 pub mod server;
-pub mod services;
+pub mod validate;
 pub mod validation;
-mod watching;
 
 pub use metrics::Metrics;
 pub use run::{Args, Error, Readiness, ResolvedArgs, run};

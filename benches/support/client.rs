@@ -1,7 +1,7 @@
 //! A client of the door, from any loopback address, and the certificate it trusts.
 
 use bytes::Bytes;
-use coalmine::admission::certificates::{Material, now};
+use coalmine::admission::bootstrap::certificates::{Material, now};
 use coalmine::admission::server::tls;
 use http_body_util::Full;
 use hyper::client::conn::http2::SendRequest;

@@ -1,7 +1,7 @@
 //! A door with filled caches, and the review it is asked about: a Deployment of 20 KiB.
 
-use coalmine::admission::context::{Caches, Feeds, View};
 use coalmine::admission::door::Door;
+use coalmine::admission::facts::{Caches, Feeds, View};
 use coalmine::admission::metrics::Metrics;
 use coalmine::api::labels;
 use coalmine::plan::{Defaults, Selector};

@@ -1,7 +1,7 @@
 //! A door that knows one Canary and its policy.
 
 use super::objects::read;
-use coalmine::admission::context::{Caches, Feeds, View};
+use coalmine::admission::facts::{Caches, Feeds, View};
 use coalmine::admission::door::Door;
 use coalmine::admission::metrics::Metrics;
 use coalmine::admission::review;

@@ -4,15 +4,17 @@ mod held;
 mod judging;
 mod scaling;
 
-use super::authorize::authorize;
-use super::certificates::now;
-use super::context::{Plan, View, located, target_canary};
-use super::deployments::{self, Enrolment, Stage};
-use super::generate::{Around, Generator, Rights, preview};
+use super::bootstrap::certificates::now;
+use super::effects::announce;
+use super::effects::authorize::authorize;
+use super::effects::generate::{Around, Generator, Rights, preview};
+use super::facts::{Plan, View, located, target_canary};
 use super::metrics::Metrics;
+use super::mutate::deployments::{self, Enrolment, Stage};
+use super::mutate::{canaries, daemonsets, routes};
 use super::review::{Operation, Request, Response};
 use super::server::{Entry, Internal, Observed, Reviewer};
-use super::{announce, canaries, daemonsets, kinds, opt_in, primaries, routes};
+use super::validate::{kinds, opt_in, primaries};
 use crate::api::Canary;
 use crate::api::labels;
 use crate::plan::{Autoscaler, Workload, pairing};
@@ -221,7 +223,7 @@ impl Door {
             .view
             .split(&request.namespace)
             .into_iter()
-            .filter(|(canary, _)| super::context::stage(canary) != Stage::Leaving)
+            .filter(|(canary, _)| super::facts::stage(canary) != Stage::Leaving)
             .map(|(canary, names)| routes::Pair {
                 names,
                 exposure: crate::plan::exposure(&canary),

@@ -2,16 +2,20 @@
 //!
 //! The types are our own: objects stay [`Value`]s, so fields that we do not know survive, and the patch is written as
 //! base64 text (kube writes a number array, four times larger and unreadable for other readers).
+//!
+//! Before it, [`server`](super::server) has read the body; after it, the [`door`](super::door) knows the request, and what it
+//! answers is written here too.
 
-use super::patch::PatchOp;
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+pub mod patch;
 mod response;
 
 pub use super::validation::{Cause, CauseReason};
+use patch::PatchOp;
 pub use response::{Denial, Response};
 
 /// The only version that is spoken.

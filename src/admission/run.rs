@@ -1,12 +1,12 @@
 //! Putting the door together and running it.
 
-use super::certificates::{self, Keeper, KeeperError};
-use super::configurations::{FailurePolicy, Installer, Teller};
-use super::context::{Caches, View};
+use super::bootstrap::certificates::{self, Keeper, KeeperError};
+use super::bootstrap::configurations::{FailurePolicy, Installer, Teller};
+use super::bootstrap::paths::{self, Known};
 use super::door::{Door, Effects};
-use super::generate::{Generator, Rights};
+use super::effects::generate::{Generator, Rights};
+use super::facts::{Caches, View};
 use super::metrics::Metrics;
-use super::paths::{self, Known};
 use super::server::clients::{Clients, ClientsError};
 use super::server::tls::{self, Served, TlsError};
 use super::server::{self, Limits};

@@ -4,7 +4,7 @@
 //! number of connections for a few seconds, and of whom nothing is read but the head of a request. A fault of ours answers 5xx,
 //! which leaves the decision to the entry's failurePolicy; only a decision answers a review.
 
-use super::paths::Known;
+use super::bootstrap::paths::Known;
 use guests::{Guests, Place};
 use shares::Shares;
 use std::future::Future;

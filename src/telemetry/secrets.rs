@@ -40,7 +40,7 @@ fn cut(text: &str, path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::paths::Paths;
+    use crate::admission::bootstrap::paths::Paths;
 
     #[test]
     fn a_path_in_an_error_of_the_api_server_loses_its_token_and_nothing_else_does() {

@@ -1,5 +1,5 @@
 //! The table of verbs on the real cluster: each verb in each phase, an app for every cell, a namespace for every phase.
-//! What is stored and warned is tabled in `src/admission/deployments`; here is what becomes of it.
+//! What is stored and warned is tabled in `src/admission/mutate/deployments`; here is what becomes of it.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! What points at the pods of a pair, at the door.
 
 use super::{Door, Effects};
-use crate::admission::context::stage;
-use crate::admission::deployments::Stage;
+use crate::admission::facts::stage;
+use crate::admission::mutate::deployments::Stage;
+use crate::admission::mutate::{released, services};
 use crate::admission::review::{Operation, Request, Response};
-use crate::admission::{released, services};
 use crate::api::Canary;
 use crate::plan::Workload;
 use crate::plan::pointing::{self, Labels};

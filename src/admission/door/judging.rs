@@ -1,10 +1,10 @@
 //! One of our own kinds: what is looked for before it is judged.
 
 use super::{Door, Effects};
-use crate::admission::generate::Around;
-use crate::admission::kinds;
+use crate::admission::effects::generate::Around;
 use crate::admission::review::{Request, Response};
 use crate::admission::server::Internal;
+use crate::admission::validate::kinds;
 use crate::admission::validation::Lookup;
 use crate::plan::Workload;
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! Who scales a half means the app: the number is noted before the answer is given.
 
 use super::Door;
-use crate::admission::certificates::now;
-use crate::admission::context::target_canary;
+use crate::admission::bootstrap::certificates::now;
+use crate::admission::facts::target_canary;
+use crate::admission::mutate::scale::{self, Half};
 use crate::admission::review::{Request, Response};
-use crate::admission::scale::{self, Half};
 use crate::plan::Workload;
 
 impl Door {

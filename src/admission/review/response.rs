@@ -1,7 +1,7 @@
 //! The answer to one request.
 
+use super::patch::PatchOp;
 use super::{API_VERSION, Cause, Request, encode};
-use crate::admission::patch::PatchOp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! What API servers are told: the configurations, rendered anew whenever the CA or the paths change.
 
 use super::Args;
-use crate::admission::certificates;
-use crate::admission::configurations::{Address, FailurePolicy, Installer, Rendering};
+use crate::admission::bootstrap::certificates;
+use crate::admission::bootstrap::configurations::{Address, FailurePolicy, Installer, Rendering};
+use crate::admission::bootstrap::paths;
 use crate::admission::metrics::Metrics;
-use crate::admission::paths;
 use std::time::Duration;
 use tokio::sync::watch;
 

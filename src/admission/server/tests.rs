@@ -10,8 +10,8 @@ use super::clients::Clients;
 use super::http::{Internal, Observed, Reviewer, respond};
 use super::tls::{Served, config};
 use super::*;
-use crate::admission::certificates::{Action, Material};
-use crate::admission::paths::Paths;
+use crate::admission::bootstrap::certificates::{Action, Material};
+use crate::admission::bootstrap::paths::Paths;
 use crate::admission::review::{Request, Response};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -130,7 +130,7 @@ fn names() -> Vec<String> {
 
 /// The wall clock: certificates must be valid when the client looks.
 fn now() -> i64 {
-    crate::admission::certificates::now().min(NOW)
+    crate::admission::bootstrap::certificates::now().min(NOW)
 }
 
 async fn start(limits: Limits, allow_tls12: bool) -> Running {

@@ -1,13 +1,13 @@
 //! The door with caches filled by hand, asked over its router.
 
-use super::super::context::{Caches, Feeds, View};
 use super::super::door::{Door, Effects};
 use super::super::fake::Fake;
-use super::super::generate::{Generator, Rights};
 use super::super::metrics::Metrics;
-use super::super::paths::{Known, Paths};
 use super::super::server::http::respond;
 use super::super::server::{Entry, Limits, Shared};
+use crate::admission::bootstrap::paths::{Known, Paths};
+use crate::admission::effects::generate::{Generator, Rights};
+use crate::admission::facts::{Caches, Feeds, View};
 use crate::api::labels;
 use crate::plan::{Defaults, Selector};
 use bytes::Bytes;

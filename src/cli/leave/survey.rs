@@ -1,6 +1,6 @@
 //! A look at everything that would have to be given back.
 
-use crate::admission::{configurations, context::LEASE_FRESH};
+use crate::admission::{bootstrap::configurations, facts::LEASE_FRESH};
 use crate::api::{Canary, canary::conditions::READY, labels};
 use crate::orders::Half;
 use jiff::Timestamp;

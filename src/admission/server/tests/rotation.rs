@@ -1,8 +1,8 @@
 //! Paths change under load, and no review is lost.
 
 use super::*;
+use crate::admission::bootstrap::paths::{AGE, Keeper, Settings};
 use crate::admission::fake::Fake;
-use crate::admission::paths::{AGE, Keeper, Settings};
 use arc_swap::ArcSwap;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::watch;

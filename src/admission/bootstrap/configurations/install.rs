@@ -1,0 +1,264 @@
+//! Installing the configurations and keeping them.
+
+use super::brake::{Kept, Stored, Verdict};
+use super::probe::probe;
+use super::render::{FailurePolicy, NAME, Rendering, mutating, validating, webhook_name};
+use super::tell::Teller;
+use crate::admission::bootstrap::watching;
+use crate::admission::server::Entry;
+use crate::api::labels;
+use crate::orders::{self, Half, Installed, Standing};
+use base64::Engine as _;
+use jiff::Timestamp;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Least time between two installations: two versions of the program side by side must not fight at full speed.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Between two probes, at first and at most.
+const PROBE_FIRST: Duration = Duration::from_millis(250);
+const PROBE_LAST: Duration = Duration::from_secs(30);
+/// After an error that no event will follow.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The configurations could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("webhook configuration {NAME}: {0}")]
+pub struct InstallError(#[from] Box<kube::Error>);
+
+impl From<kube::Error> for InstallError {
+    fn from(error: kube::Error) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+/// Keeps both configurations.
+pub struct Installer {
+    client: Client,
+    probed: AtomicBool,
+    teller: Teller,
+    unreached: watch::Sender<u64>,
+}
+
+impl Installer {
+    /// An installer that has installed nothing yet.
+    pub fn new(client: Client, teller: Teller) -> Self {
+        Self {
+            client,
+            probed: AtomicBool::new(false),
+            teller,
+            unreached: watch::Sender::new(0),
+        }
+    }
+
+    /// Whether a probe went the whole way through the API server.
+    pub fn probed(&self) -> bool {
+        self.probed.load(Ordering::Relaxed)
+    }
+
+    /// Counts the probes that failed.
+    pub fn unreached(&self) -> watch::Receiver<u64> {
+        self.unreached.subscribe()
+    }
+
+    /// Brings one configuration to what it is to be by now. Answers until when it stays away, if it does.
+    async fn turn(
+        &self,
+        kept: &mut Kept,
+        with: &Rendering,
+        standing: &Standing,
+    ) -> Result<Option<Timestamp>, InstallError> {
+        let half = kept.half();
+        let api = self.api(half);
+        let stored = api.get_opt(NAME).await?;
+        let verdict = kept.turn(stored.as_ref().map(owned), standing, Timestamp::now());
+        let with = self.rendering(with, standing, stored.as_ref());
+        match verdict {
+            Verdict::Update => {
+                let params = PatchParams {
+                    field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+                    ..PatchParams::default()
+                };
+                // Never made by this: whoever deletes it a moment before wants it gone.
+                missing(api.patch(NAME, &params, &Patch::Merge(rendered(half, &with))).await)?;
+            }
+            Verdict::Create => self.create(kept, &with, standing).await?,
+            Verdict::TakeAway => missing(api.delete(NAME, &DeleteParams::default()).await)?,
+            Verdict::Braked { until, new, noted } => {
+                self.teller.installed(half, Some(until));
+                if new {
+                    self.teller.braked(half, until, noted);
+                }
+                if !noted {
+                    let namespace = self.teller.namespace();
+                    orders::write::brake(&self.client, namespace, (half, Some(until)), &standing.installed).await?;
+                }
+                return Ok(Some(until));
+            }
+            Verdict::HandsOff => {}
+        }
+        self.teller.installed(half, None);
+        Ok(None)
+    }
+
+    async fn create(&self, kept: &mut Kept, with: &Rendering, standing: &Standing) -> Result<(), InstallError> {
+        let half = kept.half();
+        let object = serde_json::from_value(rendered(half, with)).map_err(kube::Error::SerdeError)?;
+        let params = PostParams {
+            field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        match self.api(half).create(&params, &object).await {
+            Ok(made) => {
+                kept.turn(Some(owned(&made)), standing, Timestamp::now());
+                if standing.brake(half).is_some() {
+                    let over = (half, None);
+                    orders::write::brake(&self.client, self.teller.namespace(), over, &standing.installed).await?;
+                }
+                Ok(())
+            }
+            // Another replica was quicker; its event is on the way.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    // Whom it belongs to, and what may fail closed.
+    fn rendering(&self, with: &Rendering, standing: &Standing, stored: Option<&DynamicObject>) -> Rendering {
+        let mut with = with.clone();
+        if let Installed::As(installation) = &standing.installed {
+            with.owner = Some(installation.owner());
+        }
+        if standing.leaves_all() {
+            with.failure_policy = FailurePolicy::Ignore;
+        } else if self.probed() || stored.is_some_and(|stored| is_stored_as_fail(stored, &with)) {
+            with.canaries_failure_policy = FailurePolicy::Fail;
+        }
+        with
+    }
+
+    fn api(&self, half: Half) -> Api<DynamicObject> {
+        api(&self.client, half)
+    }
+
+    /// Runs for ever: installs at once, after each change of `rendering` and of what stands, and when somebody else changed a
+    /// configuration; probes until a probe was refused by us, then lets `validate-canaries` fail closed.
+    pub async fn run(
+        &self,
+        mut rendering: watch::Receiver<Option<Rendering>>,
+        mut standing: watch::Receiver<Standing>,
+    ) {
+        let mut all = Half::ALL.map(Kept::new);
+        let [mut one, mut two] = Half::ALL.map(|half| watching::object(self.api(half), NAME));
+        let mut delay = PROBE_FIRST;
+        loop {
+            let current = rendering.borrow_and_update().clone();
+            let now = standing.borrow_and_update().clone();
+            // Before it is known which installation this is, nothing can belong to it; and before it is known what is braked,
+            // what is missing may be missing on purpose.
+            let current = current.filter(|_| now.is_known_whole());
+            let (away, wake) = match &current {
+                Some(with) => self.both(&mut all, with, &now).await,
+                None => (true, None),
+            };
+            tokio::time::sleep(if self.probed() { PAUSE } else { Duration::ZERO }).await;
+            tokio::select! {
+                () = one.changed() => {}
+                () = two.changed() => {}
+                () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {}
+                changed = standing.changed() => if changed.is_err() { return },
+                changed = rendering.changed() => if changed.is_err() { return },
+                () = self.try_probe(delay), if !self.probed() && !away => delay = (delay * 2).min(PROBE_LAST),
+            }
+        }
+    }
+
+    // Whether one of them is, or is to be, away, so that a probe would be in vain; and when to look again.
+    async fn both(&self, all: &mut [Kept], with: &Rendering, standing: &Standing) -> (bool, Option<Duration>) {
+        let mut away = standing.leaves_all() || standing.ending;
+        let mut wake: Option<Duration> = None;
+        for kept in all {
+            let next = match self.turn(kept, with, standing).await {
+                Ok(None) => continue,
+                Ok(Some(until)) => {
+                    away = true;
+                    Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default()
+                }
+                Err(error) => {
+                    tracing::error!(%error, "cannot install");
+                    RETRY
+                }
+            };
+            wake = Some(wake.map_or(next, |wake| wake.min(next)));
+        }
+        (away, wake)
+    }
+
+    async fn try_probe(&self, delay: Duration) {
+        tokio::time::sleep(delay).await;
+        match probe(self.client.clone()).await {
+            Ok(()) => {
+                tracing::info!("the API server reaches the webhook; validate-canaries fails closed from now on");
+                self.probed.store(true, Ordering::Relaxed);
+            }
+            Err(reason) => {
+                tracing::warn!(
+                    reason,
+                    "the self-probe did not reach the webhook through the API server"
+                );
+                self.unreached.send_modify(|count| *count += 1);
+            }
+        }
+    }
+}
+
+/// The API of that configuration, whose name is [`NAME`].
+pub fn api(client: &Client, half: Half) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", half.kind());
+    Api::all_with(client.clone(), &ApiResource::from_gvk(&kind))
+}
+
+fn rendered(half: Half, with: &Rendering) -> Value {
+    match half {
+        Half::Mutating => mutating(with),
+        Half::Validating => validating(with),
+    }
+}
+
+// What is gone needs nothing more.
+fn missing<T>(outcome: Result<T, kube::Error>) -> Result<(), InstallError> {
+    match outcome {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        other => other.map(drop).map_err(InstallError::from),
+    }
+}
+
+fn owned(object: &DynamicObject) -> Stored {
+    let role = object
+        .owner_references()
+        .iter()
+        .find(|owner| owner.kind == "ClusterRole");
+    Stored {
+        owner: role.map(|owner| owner.uid.clone()),
+    }
+}
+
+/// Whether another replica has probed already, for the same CAs: then closing stays closed.
+fn is_stored_as_fail(stored: &DynamicObject, with: &Rendering) -> bool {
+    let name = webhook_name(Entry::ValidateCanaries);
+    let hooks = stored.data.get("webhooks").and_then(Value::as_array);
+    let text = |hook: &Value, pointer: &str| hook.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let hook = hooks
+        .into_iter()
+        .flatten()
+        .find(|hook| text(hook, "/name").as_ref() == Some(&name));
+    let bundle = base64::engine::general_purpose::STANDARD.encode(&with.ca_bundle);
+    hook.is_some_and(|hook| {
+        text(hook, "/failurePolicy").as_deref() == Some("Fail") && text(hook, "/clientConfig/caBundle") == Some(bundle)
+    })
+}

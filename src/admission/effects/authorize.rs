@@ -1,0 +1,49 @@
+//! Whoever may not make a Canary gets none by way of a Deployment: theirs stays a plain one. So does one whose pair could
+//! not be made beside what is there.
+//!
+//! Asked in the mutating phase, where it still decides what is stored; a label tells the controller, which would
+//! otherwise find the Deployment and enrol it by itself. A later write by somebody who may takes the label off.
+
+use crate::admission::bootstrap::certificates::now;
+use crate::admission::door::Door;
+use crate::admission::mutate::deployments::{self, Enrolment};
+use crate::admission::review::{Request, Response};
+use crate::api::labels;
+
+/// The answer to a mutating request, given `response` of the hold: held as it is unless this request would enrol the
+/// Deployment and its sender may not.
+pub async fn authorize(door: &Door, request: &Request, response: Response) -> Response {
+    let managed = |object: &serde_json::Value| {
+        object
+            .pointer("/metadata/labels")
+            .is_some_and(|all| all.get(labels::MANAGED).is_some())
+    };
+    let Some(effects) = &door.effects else { return response };
+    if door.view.is_ours(request) || managed(&request.old_object) || door.view.caches.waiting() > 0 {
+        return response;
+    }
+    let mut context = door.view.deployment(request, now());
+    if !matches!(context.enrolment, Enrolment::Policy(_)) {
+        return response;
+    }
+    let (user, namespace) = (&request.user_info, &request.namespace);
+    let may = effects.rights.may_create_canaries(user, namespace);
+    let (may, apart) = tokio::join!(may, door.apart(request));
+    if let (Ok(true) | Err(_), Some(why)) = (&may, apart) {
+        context.enrolment = Enrolment::Refused(why);
+        return deployments::mutate(request, &context).into_response();
+    }
+    match may {
+        Ok(true) => response,
+        Ok(false) => {
+            let why = format!("{:?} may not create canaries.flagger.app in {namespace}", user.username);
+            context.enrolment = Enrolment::Denied(why);
+            deployments::mutate(request, &context).into_response()
+        }
+        // The controller, which acts for the namespace, enrols it.
+        Err(error) => {
+            tracing::warn!(%error, "cannot ask for the requester's rights");
+            response
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a dry run shows: the plan, in at most ten lines of at most 120 characters.
+
+use crate::admission::facts::Plan;
+use crate::analysis::{Rules, Strategy};
+use crate::plan::Blueprint;
+use crate::routing::{RouteKind, kind_of};
+use serde_json::Value;
+use std::time::Duration;
+
+const LINES: usize = 10;
+const CHARS: usize = 120;
+
+/// The lines. `fresh` says that the Canary does not exist yet.
+pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
+    let blueprint = &plan.blueprint;
+    let mut lines = Vec::new();
+    if fresh {
+        let provider = blueprint.provider.as_str();
+        lines.push(format!("creates Canary {} (provider {provider})", blueprint.owner.name));
+        match &blueprint.names {
+            Some(names) => lines.push(format!(
+                "creates Services {}, {}, {}",
+                names.apex, names.primary, names.canary
+            )),
+            None => lines.push("creates no Service: the pods have no port; released without traffic".to_owned()),
+        }
+        if let (Some(names), Some((route, kind))) = (&blueprint.names, published(blueprint)) {
+            lines.push(format!(
+                "creates {} {} for {}",
+                kind.resource().kind,
+                names.apex,
+                kind.hosts(route).join(", ")
+            ));
+        }
+        if let Some(scaler) = &blueprint.autoscaler {
+            let (kind, twin) = (scaler.kind.as_str(), scaler.twin_name());
+            lines.push(format!("creates {kind} {twin}, a twin of {}", scaler.name));
+        }
+        lines.push(format!(
+            "creates {} {}, which serves; {} rests at 0",
+            blueprint.workload.kind(),
+            blueprint.primary_name(),
+            blueprint.target
+        ));
+    }
+    let when = if fresh { "later revisions" } else { "this revision" };
+    if rules.skip_analysis {
+        lines.push(format!("{when}: promoted without analysis"));
+    } else {
+        lines.push(format!("{when}: {}", steps(rules)));
+        lines.push(format!(
+            "{when}: {} failed checks roll back; at best {} from ready to promoted",
+            rules.threshold,
+            seconds(best(rules))
+        ));
+    }
+    lines
+        .into_iter()
+        .take(LINES)
+        .map(|line| format!("coalmine plan: {line}").chars().take(CHARS).collect())
+        .collect()
+}
+
+fn published(blueprint: &Blueprint) -> Option<(&Value, &'static dyn RouteKind)> {
+    let route = blueprint.route.as_ref()?;
+    Some((route, kind_of(route)?))
+}
+
+fn steps(rules: &Rules) -> String {
+    let interval = seconds(rules.interval);
+    let copies = if rules.mirror.is_empty() {
+        String::new()
+    } else {
+        format!("copies of {} of the requests, then ", shares(&rules.mirror))
+    };
+    match &rules.strategy {
+        Strategy::Weighted(weights) => {
+            format!("{copies}traffic {}, one check every {interval}", shares(weights))
+        }
+        Strategy::Matched(count) => {
+            format!("{count} checks with the users who match, one every {interval}, then all traffic at once")
+        }
+        Strategy::Iterations(count) => {
+            format!("{copies}{count} checks, one every {interval}, then all traffic at once")
+        }
+    }
+}
+
+fn shares(percents: &[u8]) -> String {
+    let shown: Vec<String> = percents.iter().take(8).map(|percent| format!("{percent}%")).collect();
+    let more = if percents.len() > shown.len() { " ..." } else { "" };
+    format!("{}{more}", shown.join(" "))
+}
+
+/// Every check passes: the warm-up, the checks, and traffic leaving and returning.
+fn best(rules: &Rules) -> Duration {
+    let count = |list: &[u8]| u32::try_from(list.len()).unwrap_or(u32::MAX);
+    let checks = match &rules.strategy {
+        Strategy::Weighted(weights) => {
+            let all = count(weights).saturating_add(count(&rules.mirror));
+            rules.most_checks.map_or(all, |most| most.min(all))
+        }
+        Strategy::Matched(count) | Strategy::Iterations(count) => *count,
+    };
+    rules
+        .delay
+        .saturating_add(rules.interval.saturating_mul(checks))
+        .saturating_add(rules.settle.saturating_mul(2))
+}
+
+fn seconds(duration: Duration) -> String {
+    let whole = duration.as_secs();
+    match (whole / 60, whole % 60) {
+        (0, s) => format!("{s}s"),
+        (m, 0) => format!("{m}m"),
+        (m, s) => format!("{m}m{s}s"),
+    }
+}

@@ -1,0 +1,307 @@
+//! What the door knows besides the request: caches fed by watches, and the questions that are asked of them.
+//!
+//! Nothing here calls the API server while a request waits. Before it, [`review`](super::review) has read the request; after it,
+//! [`mutate`](super::mutate) and [`validate`](super::validate) decide by both.
+
+mod advice;
+mod caches;
+mod enrolment;
+mod outward;
+mod scaled;
+mod services;
+
+pub use caches::{Caches, Feeds};
+pub use enrolment::{Facts, enrolment, stage, target_canary};
+
+use super::mutate::deployments::{self, Enrolment};
+use super::review::Request;
+use crate::analysis::Rules;
+use crate::api::canary::CanaryService;
+use crate::api::{Canary, CanaryPolicy, labels};
+use crate::plan::effective::{Around, effective};
+use crate::plan::{self, Blueprint, Defaults, Selector, generate, pairing};
+use crate::routing::{self, Names, registry};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A controller whose Lease was renewed this long ago, in seconds, is taken to be there.
+pub const LEASE_FRESH: i64 = 15;
+
+/// The caches and the few fixed facts.
+#[derive(Clone)]
+pub struct View {
+    /// The caches.
+    pub caches: Caches,
+    /// User names of our own service accounts.
+    pub ours: Vec<String>,
+    /// What the command line decides for Canaries that leave it open.
+    pub defaults: Defaults,
+}
+
+/// What would be made for a Deployment, checked.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The Canary, generated or stored.
+    pub canary: Canary,
+    /// The pair's wishes.
+    pub blueprint: Blueprint,
+    /// What tells the halves apart.
+    pub selector: Selector,
+}
+
+impl View {
+    /// The Canaries of a namespace, with what their policies add: what the controller does is what these say.
+    pub fn canaries(&self, namespace: &str) -> Vec<Arc<Canary>> {
+        let all = self
+            .caches
+            .canaries
+            .state_filter(|canary| canary.metadata.namespace.as_deref() == Some(namespace));
+        all.into_iter().map(|canary| self.completed(canary)).collect()
+    }
+
+    fn completed(&self, canary: Arc<Canary>) -> Arc<Canary> {
+        if canary.labels().contains_key(labels::GENERATED) {
+            return canary;
+        }
+        let Some(policy) = self.policy_of(&canary, None) else {
+            return canary;
+        };
+        let around = Around {
+            default_provider: &self.defaults.provider,
+            user_route: policy.spec.gateway_refs.is_some() && self.has_route(&canary),
+        };
+        let all = effective(&canary, Some(&policy.spec), around);
+        if all.inherited.is_empty() {
+            return canary;
+        }
+        Arc::new(all.canary)
+    }
+
+    // Whether the user has a route for the Service of a Canary that names no gateway.
+    fn has_route(&self, canary: &Canary) -> bool {
+        let open = |service: &CanaryService| service.gateway_refs.as_ref().is_none_or(Vec::is_empty);
+        let names = Names::new(canary.service_name());
+        let provider = canary.provider(&self.defaults.provider);
+        let users = |route: &Value| {
+            let generated = route
+                .pointer("/metadata/labels")
+                .and_then(|all| all.get(labels::GENERATED));
+            generated.is_none() && registry::carries_by(provider, route) && routing::refers_to(route, &names)
+        };
+        canary.spec.service.as_ref().is_some_and(open) && self.caches.routes(canary.namespace_name()).iter().any(users)
+    }
+
+    /// The policy that completes a hand-written Canary: the one it names, else its target, else its namespace. Where
+    /// nobody opted in and none is named, there is none. `target` is the target where it is known better than by caches.
+    pub fn policy_of(&self, canary: &Canary, target: Option<&Value>) -> Option<Arc<CanaryPolicy>> {
+        let namespace = canary.namespace_name();
+        let known = self
+            .caches
+            .targets
+            .get(&ObjectRef::new(canary.target_name()).within(namespace));
+        let cached = known
+            .as_ref()
+            .and_then(|target| target.annotations().get(labels::POLICY));
+        let sent = target.and_then(|target| target.pointer("/metadata/annotations")?.get(labels::POLICY)?.as_str());
+        let own = canary.annotations().get(labels::POLICY).map(String::as_str);
+        match own.or(sent).or(cached.map(String::as_str)) {
+            Some(named) => self.policy(named),
+            None if self.is_enabled(namespace) => self.policy(&self.policy_of_namespace(namespace)),
+            None => None,
+        }
+    }
+
+    fn is_enabled(&self, namespace: &str) -> bool {
+        let namespace = self.caches.namespaces.get(&ObjectRef::new(namespace));
+        namespace.is_some_and(|ns| {
+            ns.labels()
+                .get(labels::ENABLED)
+                .is_some_and(|value| value == labels::TRUE)
+        })
+    }
+
+    fn policy_of_namespace(&self, namespace: &str) -> String {
+        let namespace = self.caches.namespaces.get(&ObjectRef::new(namespace));
+        let named = namespace.and_then(|namespace| {
+            let annotation = namespace.annotations().get(labels::POLICY);
+            annotation.or_else(|| namespace.labels().get(labels::POLICY)).cloned()
+        });
+        named.unwrap_or_else(|| crate::api::policy::DEFAULT_POLICY.to_owned())
+    }
+
+    /// Whether `request` was made by us.
+    pub fn is_ours(&self, request: &Request) -> bool {
+        self.ours.contains(&request.user_info.username)
+    }
+
+    /// What the hold wants to know for a request about a Deployment, at `now` (seconds since 1970).
+    pub fn deployment(&self, request: &Request, now: i64) -> deployments::Context {
+        let canaries = self.canaries(&request.namespace);
+        let policy_name = self.policy_name(request);
+        let facts = Facts {
+            namespace: &request.namespace,
+            canaries: &canaries,
+            policy: &policy_name,
+            defaults: &self.defaults,
+        };
+        let mut made = None;
+        let plan = |_: &Value| {
+            let plan = self.generated(request, &[])?;
+            made = Some(plan.canary.pod_overrides());
+            Ok(())
+        };
+        let enrolment = enrolment(request, &facts, plan);
+        let leaves = self.caches.standing.borrow().leaves(&request.namespace);
+        let enrolment = if leaves { left(enrolment) } else { enrolment };
+        let overrides = match &enrolment {
+            Enrolment::Canary(_) => {
+                target_canary(&canaries, &request.kind.kind, request.object_name()).map(Canary::pod_overrides)
+            }
+            Enrolment::Policy(_) => made,
+            Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,
+        };
+        deployments::Context {
+            ours: self.ours.clone(),
+            enrolment,
+            controller_alive: self.controller_alive(now),
+            overrides,
+            on_new_revision: self
+                .policy(&policy_name)
+                .map(|policy| policy.spec.on_new_revision())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// What the policy would make for the Deployment of `request`, beside those `workloads` of its namespace.
+    ///
+    /// # Errors
+    /// Why it would make nothing.
+    pub fn generated(&self, request: &Request, workloads: &[Value]) -> Result<Plan, String> {
+        let name = self.policy_name(request);
+        let policy = self
+            .policy(&name)
+            .ok_or_else(|| format!("there is no CanaryPolicy {name}"))?;
+        let namespace = request.namespace.as_str();
+        let (services, routes) = (self.caches.services(namespace), self.caches.routes(namespace));
+        let target = located(&request.object, request);
+        let elsewhere = self.caches.elsewhere(namespace);
+        let around = generate::Around {
+            services: &services,
+            routes: &routes,
+            workloads,
+            elsewhere: &elsewhere,
+            requests: &self.about_requests(&policy, namespace),
+        };
+        let canary = generate::canary(&target, &policy, around, generate::Known::default())
+            .map_err(|reason| reason.to_string())?;
+        self.plan(&target, canary)
+    }
+
+    /// What `canary` makes for the Deployment of `request`.
+    ///
+    /// # Errors
+    /// Why it cannot be made.
+    pub fn plan(&self, target: &Value, canary: Canary) -> Result<Plan, String> {
+        let selector = Selector::of(target, &self.defaults.selector_labels).map_err(|error| error.to_string())?;
+        let mut blueprint = plan::blueprint(&canary, &self.defaults)?;
+        blueprint.helm = plan::marks::of_helm(target);
+        pairing::names(&blueprint).map_err(|why| why.to_string())?;
+        Ok(Plan {
+            canary,
+            blueprint,
+            selector,
+        })
+    }
+
+    /// What the caches know of what is around `target`: the Services that have the names of the halves', and the labels of
+    /// its namespace.
+    pub fn surroundings(&self, namespace: &str, pair: &Blueprint) -> pairing::Surroundings {
+        let names = pair.names.iter().flat_map(|names| [&names.primary, &names.canary]);
+        let found = names.filter_map(|name| self.caches.service(namespace, name));
+        let labels = self.caches.namespaces.get(&ObjectRef::new(namespace));
+        let labels = labels.map(|namespace| namespace.labels().clone()).unwrap_or_default();
+        pairing::Surroundings {
+            halves: found
+                .filter_map(|service| serde_json::to_value(service.as_ref()).ok())
+                .collect(),
+            namespace_labels: labels
+                .into_iter()
+                .map(|(key, value)| (key, Value::from(value)))
+                .collect(),
+            ..pairing::Surroundings::default()
+        }
+    }
+
+    /// The rules of a Canary's runs, given the policy that governs the request.
+    pub fn rules(&self, request: &Request, canary: &Canary) -> Rules {
+        let own = self.policy_of(canary, Some(&request.object));
+        let policy = own.or_else(|| self.policy(&self.policy_name(request)));
+        plan::rules(
+            canary,
+            policy.as_deref().map(|policy| &policy.spec),
+            &self.defaults,
+            false,
+        )
+    }
+
+    /// The policy of this name.
+    pub fn policy(&self, name: &str) -> Option<Arc<CanaryPolicy>> {
+        self.caches.policies.get(&ObjectRef::new(name))
+    }
+
+    /// The Deployment's annotation, else the namespace's (or its label), else `default`.
+    fn policy_name(&self, request: &Request) -> String {
+        let own = request
+            .object
+            .pointer("/metadata/annotations")
+            .and_then(|all| all.get(labels::POLICY));
+        if let Some(name) = own.and_then(Value::as_str) {
+            return name.to_owned();
+        }
+        self.policy_of_namespace(&request.namespace)
+    }
+
+    /// Whether the controller's Lease was renewed lately.
+    pub fn controller_alive(&self, now: i64) -> bool {
+        self.caches.lease.state().iter().any(|lease| is_fresh(lease, now))
+    }
+
+    /// A label of the managed Deployment `name`; nothing when it is not managed or not known yet.
+    pub fn target_label(&self, namespace: &str, name: &str, label: &str) -> Option<String> {
+        let target = self.caches.targets.get(&ObjectRef::new(name).within(namespace))?;
+        target.labels().get(label).cloned()
+    }
+}
+
+const TOLD_TO_LEAVE: &str = "Coalmine was told to leave this namespace (coalmine leave --check)";
+
+// Where apps are being given back, none is taken in.
+fn left(enrolment: Enrolment) -> Enrolment {
+    match enrolment {
+        Enrolment::Policy(_) => Enrolment::Refused(String::from(TOLD_TO_LEAVE)),
+        Enrolment::Canary(canary) => Enrolment::Canary(deployments::Canary {
+            stage: deployments::Stage::Leaving,
+            ..canary
+        }),
+        other => other,
+    }
+}
+
+/// The target with its name and namespace, which the object of a CREATE may leave to the request.
+pub(super) fn located(object: &Value, request: &Request) -> Value {
+    let mut target = object.clone();
+    if let Some(metadata) = target.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("namespace".to_owned(), Value::from(request.namespace.as_str()));
+    }
+    target
+}
+
+fn is_fresh(lease: &Lease, now: i64) -> bool {
+    let Some(spec) = &lease.spec else { return false };
+    let held = spec.holder_identity.as_deref().is_some_and(|holder| !holder.is_empty());
+    let renewed = spec.renew_time.as_ref().map(|time| time.0.as_second());
+    held && renewed.is_some_and(|renewed| now.saturating_sub(renewed) < LEASE_FRESH)
+}

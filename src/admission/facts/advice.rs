@@ -1,0 +1,160 @@
+//! What the author of an app should know of its policy and of routes that are not ours to move; a line at apply.
+
+use super::{Plan, View};
+use crate::admission::review::Request;
+use crate::api::{Canary, CanaryPolicy};
+use crate::plan::effective::default_analysis;
+use crate::plan::{generate, requests};
+use crate::routing;
+use kube::runtime::reflector::ObjectRef;
+
+/// Whoever takes work by itself, from a queue or by a clock, has no traffic that could be split.
+const SIDE_BY_SIDE: &str = "no Service: during a release both revisions work at once";
+
+impl View {
+    /// What a generated Canary does not get of its policy, and which routes of others lead to it.
+    pub fn advice(&self, request: &Request, plan: &Plan) -> Vec<String> {
+        let mut lines = self.left_out(request, plan);
+        lines.extend(self.elsewhere(&plan.canary));
+        lines.extend(self.names(request, plan));
+        let served = || !self.pointing_at(&request.namespace, &request.object).is_empty();
+        if plan.blueprint.names.is_none() && !served() {
+            lines.push(String::from(SIDE_BY_SIDE));
+        }
+        let name = request.object_name();
+        lines.iter().map(|line| format!("coalmine: {name}: {line}")).collect()
+    }
+
+    // What is made under a name that its author may want himself.
+    fn names(&self, request: &Request, plan: &Plan) -> Option<String> {
+        let names = plan
+            .blueprint
+            .names
+            .as_ref()
+            .filter(|_| plan.blueprint.names_by_policy())?;
+        let (apex, namespace) = (names.apex.as_str(), request.namespace.as_str());
+        let service = self.caches.service(namespace, apex).is_none();
+        let route = plan.blueprint.route.as_ref().and_then(routing::kind_of);
+        let kind = route.map(|kind| kind.resource().kind).unwrap_or_default();
+        let what = match (service, route.is_some()) {
+            (true, true) => format!("Service and {kind} {apex} are"),
+            (true, false) => format!("Service {apex} is"),
+            (false, true) => format!("{kind} {apex} is"),
+            (false, false) => return None,
+        };
+        Some(format!(
+            "{what} made with {apex}-primary if you bring none; later yours takes the place by apply or Helm, but create and \
+             expose need another name (--name)"
+        ))
+    }
+
+    /// Names of the metrics of a policy that are about requests by their templates.
+    pub fn about_requests(&self, policy: &CanaryPolicy, namespace: &str) -> Vec<String> {
+        requests::by_template(&policy.spec, namespace, |of, name| {
+            let template = self.caches.templates.get(&ObjectRef::new(name).within(of))?;
+            Some(template.spec.query.clone())
+        })
+    }
+
+    fn left_out(&self, request: &Request, plan: &Plan) -> Vec<String> {
+        let policy = self.policy(&self.policy_name(request));
+        let served = plan.blueprint.names.is_some();
+        let names = policy.map(|policy| {
+            let templated = self.about_requests(&policy, &request.namespace);
+            default_analysis(&policy.spec, plan.blueprint.provider.as_str(), served, &templated).1
+        });
+        let why = if served {
+            "no route sends the canary any"
+        } else {
+            "its pods have no port"
+        };
+        let line = |name: String| format!("metric {name:?} of the policy is left out: about requests, and {why}");
+        names.unwrap_or_default().into_iter().map(line).collect()
+    }
+
+    /// Routes of other namespaces that lead to the Service users call. Those of a Canary's own namespace are moved; to
+    /// follow them everywhere would take rights over namespaces that have not opted in.
+    pub fn elsewhere(&self, canary: &Canary) -> Option<String> {
+        generate::unmoved(canary, &self.caches.elsewhere(canary.namespace_name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::facts::Caches;
+    use crate::plan::{Defaults, Selector};
+    use kube::runtime::watcher::Event;
+    use serde_json::{Value, json};
+
+    fn read<K: serde::de::DeserializeOwned>(value: Value) -> Event<K> {
+        Event::Apply(serde_json::from_value(value).unwrap())
+    }
+
+    fn view() -> View {
+        let (caches, mut feeds) = Caches::new();
+        feeds.policies.apply_watcher_event(&read(json!({
+            "apiVersion": "coalmine.dev/v1alpha1", "kind": "CanaryPolicy", "metadata": {"name": "default"},
+            "spec": {"analysis": {"metrics": [{"name": "request-success-rate"}, {"name": "depth", "query": "depth"}]}}})));
+        for (namespace, backend) in [
+            ("edge", json!({"name": "shop", "namespace": "web"})),
+            ("other", json!({"name": "shop"})),
+        ] {
+            feeds.routes[0].apply_watcher_event(&read(json!({
+                "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+                "metadata": {"name": "r", "namespace": namespace}, "spec": {"rules": [{"backendRefs": [backend]}]}})));
+        }
+        View {
+            caches,
+            ours: Vec::new(),
+            defaults: Defaults {
+                selector_labels: Selector::default_keys(),
+                ..Defaults::default()
+            },
+        }
+    }
+
+    fn said(ports: Value) -> Vec<String> {
+        let object = json!({
+            "metadata": {"name": "shop"},
+            "spec": {"selector": {"matchLabels": {"app": "shop"}}, "template": {
+                "metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [{"name": "a", "ports": ports}]}}},
+        });
+        let request = Request {
+            name: "shop".into(),
+            namespace: "web".into(),
+            object,
+            ..Request::default()
+        };
+        let view = view();
+        let plan = view.generated(&request, &[]).unwrap();
+        view.advice(&request, &plan)
+    }
+
+    #[test]
+    fn a_worker_hears_which_metrics_it_does_not_get() {
+        assert_eq!(
+            said(json!([])),
+            [
+                "coalmine: shop: metric \"request-success-rate\" of the policy is left out: about requests, and its pods have \
+              no port",
+                "coalmine: shop: no Service: during a release both revisions work at once",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_route_of_another_namespace_is_told_because_it_is_not_moved() {
+        assert_eq!(
+            said(json!([{"containerPort": 80}])),
+            [
+                "coalmine: shop: metric \"request-success-rate\" of the policy is left out: about requests, and no route \
+                 sends the canary any",
+                "coalmine: shop: HTTPRoute edge/r leads to Service shop from another namespace and is not moved: no share of \
+                 its requests reaches a canary: a release is checked without users, then everybody is sent to it at once",
+                "coalmine: shop: Service shop is made with shop-primary if you bring none; later yours takes the place by \
+                  apply or Helm, but create and expose need another name (--name)",
+            ]
+        );
+    }
+}

@@ -1,0 +1,276 @@
+//! Why is this Deployment one half of a pair, or why not? Pure.
+
+use crate::admission::mutate::deployments::{self, Enrolment, Stage};
+use crate::admission::review::Request;
+use crate::analysis;
+use crate::api::canary::Phase;
+use crate::api::canary::conditions::{NOT_RELEASED, READY};
+use crate::api::{Canary, labels};
+use crate::plan::{self, Defaults, Selector, Workload, hash, pairing};
+use kube::ResourceExt;
+use serde_json::Value;
+use std::sync::Arc;
+
+const REHEARSED: &str = "dry run, no pair is made and it serves as it is";
+
+/// What is known about the namespace of a request.
+pub struct Facts<'a> {
+    /// The namespace.
+    pub namespace: &'a str,
+    /// All its Canaries.
+    pub canaries: &'a [Arc<Canary>],
+    /// Name of the policy that applies.
+    pub policy: &'a str,
+    /// What the command line decides; under `--dry-run` the controller builds no pair.
+    pub defaults: &'a Defaults,
+}
+
+/// Decides. `plan` says whether the policy would render a Canary for a Deployment, or why not.
+pub fn enrolment(request: &Request, facts: &Facts<'_>, plan: impl FnOnce(&Value) -> Result<(), String>) -> Enrolment {
+    let name = request.object_name();
+    let kind = request.kind.kind.as_str();
+    if let Some(canary) = target_canary(facts.canaries, kind, name) {
+        // Nothing would ever end the hold of a pair that is only rehearsed.
+        let building = stage(canary) == Stage::Building;
+        if building && (facts.defaults.dry_run || canary.dry_run()) {
+            return Enrolment::Refused(String::from(REHEARSED));
+        }
+        // Nor of one that cannot be carried out.
+        if let Some(why) = unreleasable(canary, &request.object, facts.defaults).filter(|_| building) {
+            return Enrolment::Refused(format!("canary/{}: {why}", canary.name_any()));
+        }
+        return Enrolment::Canary(summary(canary));
+    }
+    // A policy enrols Deployments; whatever else is released has a Canary that says so.
+    if kind != "Deployment" || name.is_empty() || is_half(&request.object, facts, name) {
+        return Enrolment::No;
+    }
+    if facts.defaults.dry_run {
+        return Enrolment::Refused(String::from(REHEARSED));
+    }
+    match plan(&request.object) {
+        Ok(()) => Enrolment::Policy(facts.policy.to_owned()),
+        Err(reason) => Enrolment::Refused(reason),
+    }
+}
+
+/// Why the controller cannot carry out a Canary as it is.
+fn unreleasable(canary: &Canary, target: &Value, defaults: &Defaults) -> Option<String> {
+    let pair = match plan::blueprint(canary, defaults) {
+        Ok(pair) => pair,
+        Err(why) => return Some(why),
+    };
+    if let Err(why) = pairing::names(&pair) {
+        return Some(why.to_string());
+    }
+    let selects = pair.workload == Workload::Service;
+    let selector = Selector::of(target, &defaults.selector_labels)
+        .err()
+        .filter(|_| !selects);
+    selector.map(|why| why.to_string())
+}
+
+/// The Canary that targets the `kind` of that `name`: a hand-written one before a generated one, then by name.
+pub fn target_canary<'a>(canaries: &'a [Arc<Canary>], kind: &str, name: &str) -> Option<&'a Canary> {
+    let targets = |canary: &&Arc<Canary>| {
+        let target = &canary.spec.target_ref;
+        target.kind == kind && target.name == name
+    };
+    let key = |canary: &&Arc<Canary>| (canary.labels().contains_key(labels::GENERATED), canary.name_any());
+    canaries.iter().filter(targets).min_by_key(key).map(Arc::as_ref)
+}
+
+/// Whether the Deployment is the other half of a pair: P is nobody's target.
+fn is_half(object: &Value, facts: &Facts<'_>, name: &str) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let owned = owners
+        .into_iter()
+        .flatten()
+        .any(|owner| owner.get("kind").and_then(Value::as_str) == Some("Canary"));
+    owned || facts.canaries.iter().any(|canary| canary.primary_name() == name)
+}
+
+/// Where a Canary stands, as far as the door is concerned.
+pub fn stage(canary: &Canary) -> Stage {
+    let status = canary.status.as_ref();
+    let phase = status.map(|status| status.phase).unwrap_or_default();
+    let run = status.and_then(|status| status.run.as_ref());
+    // Primary did not become ready with the verified revision, which goes on serving until it does.
+    let stuck = run.is_some_and(|run| run.stage == analysis::Stage::Replacing.as_str());
+    match phase {
+        _ if canary.metadata.deletion_timestamp.is_some() => Stage::Leaving,
+        Phase::Unset | Phase::Initializing => Stage::Building,
+        Phase::Initialized | Phase::Succeeded => Stage::Rest,
+        Phase::Failed if stuck => Stage::Promoting,
+        Phase::Failed => Stage::Failed,
+        Phase::Waiting => Stage::Waiting,
+        Phase::Progressing | Phase::WaitingPromotion => Stage::Running,
+        Phase::Promoting | Phase::Finalising => Stage::Promoting,
+        Phase::Terminating | Phase::Terminated => Stage::Leaving,
+    }
+}
+
+fn summary(canary: &Canary) -> deployments::Canary {
+    let status = canary.status.clone().unwrap_or_default();
+    let stage = stage(canary);
+    // Flagger's own hashes are opaque: nothing is said about a revision that only they name.
+    let ours = |hash: Option<String>| hash.filter(|hash| hash::is_current(hash));
+    deployments::Canary {
+        name: canary.name_any(),
+        stage,
+        promoted: ours(status.last_promoted_spec),
+        failed: ours(status.last_applied_spec).filter(|_| stage == Stage::Failed),
+        suspended: canary.suspended(),
+        unbuilt: unbuilt(canary, stage),
+    }
+}
+
+// Why the pair cannot be built as things are, in the controller's words.
+fn unbuilt(canary: &Canary, stage: Stage) -> Option<String> {
+    let status = canary.status.as_ref()?;
+    let ready = status.condition(READY);
+    let run = status.run.as_ref();
+    let unbuilt = run.is_some_and(|run| run.reason.as_deref() == Some(analysis::UNBUILT))
+        || ready.is_some_and(|condition| condition.reason == NOT_RELEASED);
+    let told = ready.and_then(|condition| condition.message.clone());
+    (unbuilt && stage == Stage::Building).then(|| told.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn canary(name: &str, target: &str, generated: bool, phase: &str) -> Arc<Canary> {
+        let labels = if generated {
+            json!({labels::GENERATED: "true"})
+        } else {
+            json!({})
+        };
+        let value = json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+            "metadata": {"name": name, "namespace": "web", "labels": labels},
+            "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}},
+            "status": {"phase": phase},
+        });
+        Arc::new(serde_json::from_value(value).unwrap())
+    }
+
+    fn defaults() -> Defaults {
+        Defaults {
+            provider: "kubernetes".into(),
+            selector_labels: Selector::default_keys(),
+            ..Defaults::default()
+        }
+    }
+
+    fn ask(name: &str, object: Value, canaries: &[Arc<Canary>]) -> Enrolment {
+        let request = Request {
+            name: name.into(),
+            namespace: "web".into(),
+            kind: crate::admission::review::GroupVersionKind {
+                kind: "Deployment".into(),
+                ..Default::default()
+            },
+            object,
+            ..Request::default()
+        };
+        enrolment(
+            &request,
+            &Facts {
+                namespace: "web",
+                canaries,
+                policy: "default",
+                defaults: &defaults(),
+            },
+            |_| Ok(()),
+        )
+    }
+
+    #[test]
+    fn a_hand_written_canary_wins_over_a_generated_one() {
+        let canaries = [
+            canary("a", "shop", true, "Succeeded"),
+            canary("z", "shop", false, "Progressing"),
+        ];
+        match ask("shop", json!({}), &canaries) {
+            Enrolment::Canary(found) => assert_eq!((found.name.as_str(), found.stage), ("z", Stage::Running)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn primary_is_nobodys_target() {
+        let canaries = [canary("shop", "shop", true, "Succeeded")];
+        assert_eq!(ask("shop-primary", json!({}), &canaries), Enrolment::No);
+        let owned = json!({"metadata": {"ownerReferences": [{"kind": "Canary", "name": "x"}]}});
+        assert_eq!(ask("other-primary", owned, &[]), Enrolment::No);
+    }
+
+    #[test]
+    fn without_a_canary_the_policy_decides() {
+        assert_eq!(ask("shop", json!({}), &[]), Enrolment::Policy("default".into()));
+    }
+
+    #[test]
+    fn a_pair_that_is_only_rehearsed_holds_nothing_but_one_that_exists_goes_on() {
+        let rehearsing = |phase: &str| {
+            let mut one = Canary::clone(&canary("shop", "shop", true, phase));
+            one.spec.dry_run = Some(true);
+            [Arc::new(one)]
+        };
+        let found = ask("shop", json!({}), &rehearsing(""));
+        assert_eq!(found, Enrolment::Refused(REHEARSED.into()));
+        let found = ask("shop", json!({}), &rehearsing("Succeeded"));
+        assert!(matches!(found, Enrolment::Canary(_)), "{found:?}");
+    }
+
+    #[test]
+    fn a_canary_that_cannot_be_carried_out_holds_nothing() {
+        let with = |edit: fn(&mut Canary)| {
+            let mut one = Canary::clone(&canary("shop", "shop", false, ""));
+            edit(&mut one);
+            [Arc::new(one)]
+        };
+        let object = |label: &str| json!({"spec": {"selector": {"matchLabels": {label: "shop"}}}});
+        let istio = with(|canary| canary.spec.provider = Some("istio".into()));
+        for (canaries, object, word) in [
+            (&istio, object("app"), "istio"),
+            (&with(|_| ()), object("tier"), "must contain one of"),
+        ] {
+            match ask("shop", object, canaries) {
+                Enrolment::Refused(why) => assert!(why.contains(word), "{why}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        // What is built already goes on.
+        let mut serving = Canary::clone(&istio[0]);
+        serving.status = Some(serde_json::from_value(json!({"phase": "Succeeded"})).unwrap());
+        let found = ask("shop", object("app"), &[Arc::new(serving)]);
+        assert!(matches!(found, Enrolment::Canary(_)), "{found:?}");
+    }
+
+    #[test]
+    fn that_a_pair_cannot_be_built_is_known_with_its_reason() {
+        let mut one = Canary::clone(&canary("shop", "shop", true, "Initializing"));
+        let status = json!({
+            "phase": "Initializing", "run": {"stage": "Building", "reason": "unbuilt"},
+            "conditions": [{"type": "Ready", "status": "False", "reason": "NotBuilt", "message": "exceeded quota"}],
+        });
+        one.status = Some(serde_json::from_value(status).unwrap());
+        let object = json!({"spec": {"selector": {"matchLabels": {"app": "shop"}}}});
+        match ask("shop", object.clone(), &[Arc::new(one)]) {
+            Enrolment::Canary(canary) => assert_eq!(canary.unbuilt.as_deref(), Some("exceeded quota")),
+            other => panic!("{other:?}"),
+        }
+        let mut shares = Canary::clone(&canary("shop", "shop", false, "Initializing"));
+        let condition =
+            json!({"type": "Ready", "status": "False", "reason": NOT_RELEASED, "message": "shares a Service"});
+        let status = json!({"phase": "Initializing", "conditions": [condition]});
+        shares.status = Some(serde_json::from_value(status).unwrap());
+        match ask("shop", object, &[Arc::new(shares)]) {
+            Enrolment::Canary(canary) => assert_eq!(canary.unbuilt.as_deref(), Some("shares a Service")),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+use super::*;
+use crate::admission::mutate::deployments::{Canary, Enrolment, Stage};
+use crate::admission::review::UserInfo;
+use crate::api::policy::OnNewRevision;
+use crate::plan::template::SCALE_TO_ZERO;
+
+fn daemon_set(image: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet",
+        "metadata": {"name": "agent", "namespace": "web", "labels": {}},
+        "spec": {
+            "selector": {"matchLabels": {"app": "agent"}},
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
+            "template": {"metadata": {"labels": {"app": "agent"}}, "spec": {
+                "nodeSelector": {"pool": "a"}, "containers": [{"name": "agent", "image": image}]}},
+        },
+    })
+}
+
+fn context(stage: Stage) -> Context {
+    let canary = Canary {
+        name: "agent".into(),
+        stage,
+        ..Canary::default()
+    };
+    Context {
+        ours: vec!["us".into()],
+        enrolment: Enrolment::Canary(canary),
+        controller_alive: true,
+        on_new_revision: OnNewRevision::Restart,
+        overrides: None,
+    }
+}
+
+fn run(operation: Operation, old: &Value, new: &Value, context: &Context) -> Value {
+    let request = |object: &Value| Request {
+        name: "agent".into(),
+        namespace: "web".into(),
+        operation,
+        user_info: UserInfo {
+            username: "ann".into(),
+            ..UserInfo::default()
+        },
+        object: object.clone(),
+        old_object: old.clone(),
+        ..Request::default()
+    };
+    let once = applied(new, &mutate(&request(new), context).patch).unwrap();
+    assert_eq!(
+        mutate(&request(&once), context).patch,
+        Vec::new(),
+        "a second pass still writes: {once}"
+    );
+    assert_eq!(once["spec"].get("replicas"), None);
+    once
+}
+
+fn stored(state: &str, image: &str) -> Value {
+    let cold = run(
+        Operation::Create,
+        &Value::Null,
+        &daemon_set(image),
+        &context(Stage::Building),
+    );
+    let mut stored = cold;
+    stored["metadata"]["labels"][labels::STATE] = json!(state);
+    if state == "serving" {
+        stored["spec"]["template"]["spec"]["nodeSelector"] = json!({"pool": "a"});
+    }
+    stored
+}
+
+/// The manifest as a client-side apply merges it into what is stored.
+fn applied_over(stored: &Value, image: &str) -> Value {
+    let mut sent = stored.clone();
+    sent["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+    sent["spec"]["updateStrategy"] = daemon_set(image)["spec"]["updateStrategy"].clone();
+    sent
+}
+
+#[test]
+fn at_rest_no_write_starts_a_pod() {
+    let rest = stored("rest", "v1");
+    assert_eq!(
+        rest["spec"]["template"]["spec"]["nodeSelector"],
+        json!({"pool": "a", SCALE_TO_ZERO: "true"})
+    );
+    // A server-side apply replaces the whole node selector; so does `rollout undo` to a revision that had pods.
+    let mut sent = applied_over(&rest, "v2");
+    sent["spec"]["template"]["spec"]["nodeSelector"] = json!({"pool": "a"});
+    let after = run(Operation::Update, &rest, &sent, &context(Stage::Rest));
+    assert!(is_scaled_to_zero(&after));
+    assert_eq!(
+        label(&after, labels::REVISION).map(str::to_owned),
+        revision(&daemon_set("v2"))
+    );
+    assert_eq!(
+        run(
+            Operation::Update,
+            &rest,
+            &applied_over(&rest, "v1"),
+            &context(Stage::Rest)
+        ),
+        rest
+    );
+}
+
+#[test]
+fn while_it_serves_a_new_template_leaves_its_pods_alone() {
+    let serving = stored("serving", "v1");
+    let held = run(
+        Operation::Update,
+        &serving,
+        &applied_over(&serving, "v2"),
+        &context(Stage::Running),
+    );
+    assert_eq!(held["spec"]["updateStrategy"], json!({"type": "OnDelete"}));
+    assert_eq!(
+        label(&held, labels::HELD).map(str::to_owned),
+        revision(&serving),
+        "what runs is written down"
+    );
+    assert_eq!(
+        update_strategy(&held),
+        Some(daemon_set("")["spec"]["updateStrategy"].clone())
+    );
+    assert!(!is_scaled_to_zero(&held));
+    let again = run(
+        Operation::Update,
+        &held,
+        &applied_over(&held, "v2"),
+        &context(Stage::Running),
+    );
+    assert_eq!(again, held);
+    let third = run(
+        Operation::Update,
+        &held,
+        &applied_over(&held, "v3"),
+        &context(Stage::Running),
+    );
+    assert_eq!(label(&third, labels::HELD), label(&held, labels::HELD));
+    assert_eq!(update_strategy(&third), update_strategy(&held));
+}
+
+#[test]
+fn a_daemon_set_that_nobody_targets_is_left_alone_or_let_go() {
+    let plain = Context {
+        enrolment: Enrolment::No,
+        ..context(Stage::Rest)
+    };
+    let own = daemon_set("v1");
+    assert_eq!(run(Operation::Create, &Value::Null, &own, &plain), own);
+    let serving = stored("serving", "v1");
+    let held = run(
+        Operation::Update,
+        &serving,
+        &applied_over(&serving, "v2"),
+        &context(Stage::Running),
+    );
+    let free = run(Operation::Update, &held, &held, &plain);
+    assert_eq!(free["spec"]["updateStrategy"], own["spec"]["updateStrategy"]);
+    assert_eq!(label(&free, labels::MANAGED), None);
+}
+
+#[test]
+fn two_server_side_appliers_do_not_own_the_node_selector() {
+    let mut sent = applied_over(&stored("rest", "v1"), "v1");
+    let owned = json!({"f:spec": {"f:template": {"f:spec": {"f:nodeSelector": {}, "f:containers": {}}}}});
+    sent["metadata"]["managedFields"] = json!([{"manager": "one", "operation": "Apply", "fieldsV1": owned}]);
+    let after = run(Operation::Update, &stored("rest", "v1"), &sent, &context(Stage::Rest));
+    assert!(!fields::owned(&after, SELECTOR, |_| true));
+    // It says nothing of nodes any more.
+    let mut silent = after.clone();
+    silent["metadata"]["managedFields"] = json!([{"manager": "one", "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:containers": {}}}}}}]);
+    let dropped = run(Operation::Update, &after, &silent, &context(Stage::Rest));
+    assert_eq!(
+        dropped["spec"]["template"]["spec"]["nodeSelector"],
+        json!({SCALE_TO_ZERO: "true"})
+    );
+}

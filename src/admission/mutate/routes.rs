@@ -1,0 +1,276 @@
+//! A route keeps its live traffic, whoever re-applies it. Pure.
+
+use super::fields;
+use super::released;
+use crate::admission::review::patch::PatchOp;
+use crate::admission::review::{Operation, Request};
+use crate::routing::{self, Exposure, Names, RouteKind, Traffic};
+use serde_json::Value;
+
+/// One pair of the route's namespace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    /// Its Services.
+    pub names: Names,
+    /// What rules of ours are made from, besides shares.
+    pub exposure: Exposure,
+    /// What the controller last meant to write, where the live rules disagree (a write of it is under way).
+    pub intent: Option<Traffic>,
+}
+
+/// The patch for a route: what we make ourselves is nobody's, and what we made is the author's with the first write
+/// that is not ours.
+///
+/// Where the stored rules split a pair, they go on doing so with the same traffic, in whatever rules were sent: a manifest
+/// that names only the apex gets our split and the rules of ours in its place, one with weights of its own gets ours. The
+/// kind's [`RouteKind::fields`] leave every owner's list as a whole, also on our own writes.
+pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
+    if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
+        return released::made(request, ours);
+    }
+    let old = &request.old_object;
+    let held: Vec<&Pair> = pairs
+        .iter()
+        .filter(|p| routing::refers_to(old, &p.names) || routing::refers_to(&request.object, &p.names))
+        .collect();
+    let Some(kind) = routing::kind_of(&request.object).filter(|_| !held.is_empty()) else {
+        return Vec::new();
+    };
+    let mut ops = Vec::new();
+    if !ours && released::takes_over(old, &request.object) {
+        ops.extend(released::release(request));
+        ops.extend(unsaid(request, kind));
+    }
+    if !ours && let Some(wanted) = kept(kind, old, &request.object, &held) {
+        let changed = kind
+            .fields()
+            .iter()
+            .filter(|field| wanted.pointer(field) != request.object.pointer(field));
+        ops.extend(changed.filter_map(|field| Some(PatchOp::add(*field, wanted.pointer(field)?.clone()))));
+    }
+    if ours && released::gives_way(&request.object) {
+        ops.extend(released::owned_by_nobody(&request.object));
+    } else {
+        let paths: Vec<Vec<&str>> = kind
+            .fields()
+            .iter()
+            .map(|field| field.split('/').skip(1).collect())
+            .collect();
+        let paths: Vec<fields::Path<'_>> = paths.iter().map(Vec::as_slice).collect();
+        ops.extend(fields::disown(&request.object, &paths));
+    }
+    ops
+}
+
+/// Of a route that becomes its author's nothing of ours stays that he did not say himself: no host, no gateway.
+fn unsaid(request: &Request, kind: &dyn RouteKind) -> Vec<PatchOp> {
+    let said = released::own_spec(&request.object, &request.old_object);
+    let spec = request.object.get("spec").and_then(Value::as_object);
+    let Some(said) = said else { return Vec::new() };
+    let left = |key: &&String| said.get(key.as_str()).is_none();
+    let gone = spec.into_iter().flatten().map(|(key, _)| key).filter(left);
+    let gone = gone.map(|key| format!("/spec/{key}"));
+    gone.filter(|path| !kind.fields().contains(&path.as_str()))
+        .map(PatchOp::remove)
+        .collect()
+}
+
+/// What the writer of a route should know: weights of halves that are not used, because those of the run are.
+pub fn warnings(request: &Request, pairs: &[Pair]) -> Vec<String> {
+    if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
+        return Vec::new();
+    }
+    let (old, sent) = (&request.old_object, &request.object);
+    let Some(kind) = routing::kind_of(sent) else {
+        return Vec::new();
+    };
+    let unused = pairs.iter().filter_map(|pair| {
+        let names = &pair.names;
+        let split = kind.refers_to(old, names) && kind.is_split(old, names);
+        let live = kind
+            .traffic(old, &[], names, &pair.exposure, pair.intent)
+            .filter(|_| split)?;
+        let plain = Exposure::default();
+        let wish = kind
+            .traffic(sent, &[], names, &plain, None)
+            .filter(|_| kind.names_a_half(sent, names))?;
+        (wish.weights != live.weights).then(|| {
+            format!(
+                "coalmine: {} {}: its weights of {} and {} stay at {}/{}, as the release wants them; those that were \
+                 sent are not used; to end a release, apply the revision before",
+                kind.resource().kind,
+                request.object_name(),
+                names.primary,
+                names.canary,
+                live.primary(),
+                live.canary()
+            )
+        })
+    });
+    unused.collect()
+}
+
+/// The route to store instead of the one sent, as far as our fields go; nothing when it carries the right traffic already.
+fn kept(kind: &dyn RouteKind, old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
+    // A route that names the apex only is not ours yet.
+    let split = |pair: &&&Pair| kind.refers_to(old, &pair.names) && kind.is_split(old, &pair.names);
+    let pairs: Vec<&Pair> = pairs.iter().filter(split).copied().collect();
+    let users = |route: &Value| {
+        let fold = |route: Value, pair: &&Pair| kind.folded(&route, &pair.names);
+        pairs.iter().fold(route.clone(), fold)
+    };
+    let same = |one: &Value, other: &Value| {
+        kind.fields()
+            .iter()
+            .all(|field| one.pointer(field) == other.pointer(field))
+    };
+    // Nothing of the user's changed, so nothing has to be made anew from what our caches know of the run.
+    let wanted = if same(&users(old), &users(sent)) {
+        old.clone()
+    } else {
+        let carry = |route: Value, pair: &&Pair| {
+            let live = kind.traffic(old, &[], &pair.names, &pair.exposure, pair.intent);
+            let Some(traffic) = live.or(pair.intent) else {
+                return route;
+            };
+            routing::carrying(&route, &pair.names, traffic, &pair.exposure).unwrap_or(route)
+        };
+        pairs.iter().fold(sent.clone(), carry)
+    };
+    (!pairs.is_empty() && !same(&wanted, sent)).then_some(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::review::patch::applied;
+    use serde_json::json;
+
+    fn pairs() -> Vec<Pair> {
+        vec![Pair {
+            names: Names::new("shop"),
+            exposure: Exposure::default(),
+            intent: None,
+        }]
+    }
+
+    fn run(old: &Value, new: &Value, ours: bool) -> Value {
+        let request = |object: &Value| Request {
+            operation: Operation::Update,
+            old_object: old.clone(),
+            object: object.clone(),
+            ..Request::default()
+        };
+        let once = applied(new, &mutate(&request(new), &pairs(), ours)).unwrap();
+        let twice = applied(&once, &mutate(&request(&once), &pairs(), ours)).unwrap();
+        assert_eq!(once, twice);
+        once
+    }
+
+    fn route(refs: Value) -> Value {
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {}, "spec": {"hostnames": ["a"], "rules": [{"backendRefs": refs}]},
+        })
+    }
+
+    fn split(canary: u8) -> Value {
+        let plain = route(json!([{"name": "shop", "port": 80}]));
+        routing::carrying(
+            &plain,
+            &Names::new("shop"),
+            Traffic::share(canary),
+            &Exposure::default(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_manifest_with_the_apex_only_gets_the_live_split() {
+        let sent = route(json!([{"name": "shop", "port": 80}]));
+        assert_eq!(run(&split(30), &sent, false), split(30));
+    }
+
+    fn in_a_test(matches: &Value) -> (Value, Vec<Pair>) {
+        let mut pairs = pairs();
+        for pair in &mut pairs {
+            let yes = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+            pair.exposure.matches = serde_json::from_value(yes).unwrap();
+            pair.intent = Some(Traffic {
+                matched: true,
+                ..Traffic::PRIMARY
+            });
+        }
+        let mut route = route(json!([{"name": "shop", "port": 80, "weight": 1}]));
+        route["spec"]["rules"][0]["matches"] = matches.clone();
+        let pair = &pairs[0];
+        let route = routing::carrying(&route, &pair.names, pair.intent.unwrap(), &pair.exposure).unwrap();
+        (route, pairs)
+    }
+
+    #[test]
+    fn an_ab_test_survives_a_manifest_and_follows_its_edits() {
+        let path = |value: &str| json!([{"path": {"type": "PathPrefix", "value": value}}]);
+        let (live, mut pairs) = in_a_test(&path("/"));
+        let (moved, _) = in_a_test(&path("/shop"));
+        let sent = |value: &str| {
+            let mut sent = route(json!([{"name": "shop", "port": 80, "weight": 1}]));
+            sent["spec"]["rules"][0]["matches"] = path(value);
+            sent
+        };
+        let kind = routing::kind_of(&live).unwrap();
+        let held: Vec<&Pair> = pairs.iter().collect();
+        assert_eq!(kept(kind, &live, &sent("/"), &held), Some(live.clone()));
+        assert_eq!(kept(kind, &live, &sent("/shop"), &held), Some(moved));
+        assert_eq!(kept(kind, &live, &live, &held), None);
+        // What the caches do not know yet is kept by what stands in the route.
+        pairs[0].exposure = Exposure::default();
+        pairs[0].intent = None;
+        let held: Vec<&Pair> = pairs.iter().collect();
+        assert_eq!(kept(kind, &live, &sent("/"), &held), Some(live.clone()));
+    }
+
+    #[test]
+    fn a_manifest_with_weights_of_its_own_gets_the_live_ones() {
+        assert_eq!(run(&split(30), &split(0), false), split(30));
+    }
+
+    #[test]
+    fn weights_that_are_not_used_are_told_once() {
+        let told = |sent: &Value| {
+            let request = Request {
+                operation: Operation::Update,
+                old_object: split(30),
+                object: sent.clone(),
+                ..Request::default()
+            };
+            warnings(&request, &pairs())
+        };
+        let [line] = told(&split(0)).try_into().unwrap();
+        assert!(line.contains("stay at 70/30"), "{line}");
+        assert!(told(&split(30)).is_empty());
+        assert!(told(&route(json!([{"name": "shop", "port": 80}]))).is_empty());
+    }
+
+    #[test]
+    fn our_own_write_moves_the_weights_and_owns_no_rules() {
+        let mut sent = split(40);
+        sent["metadata"]["managedFields"] =
+            json!([{"manager": "coalmine", "fieldsV1": {"f:spec": {"f:rules": {}, "f:hostnames": {}}}}]);
+        let after = run(&split(30), &sent, true);
+        assert_eq!(after["spec"], split(40)["spec"]);
+        assert_eq!(
+            after["metadata"]["managedFields"][0]["fieldsV1"],
+            json!({"f:spec": {"f:hostnames": {}}})
+        );
+    }
+
+    #[test]
+    fn a_route_that_is_not_split_and_one_of_others_are_left_alone() {
+        let plain = route(json!([{"name": "shop", "port": 80}]));
+        let other = route(json!([{"name": "shop", "port": 81}]));
+        assert_eq!(run(&plain, &other, false), other);
+        let foreign = route(json!([{"name": "elsewhere", "port": 80}]));
+        assert_eq!(run(&foreign, &foreign, false), foreign);
+    }
+}

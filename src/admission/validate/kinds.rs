@@ -1,0 +1,258 @@
+//! Our own kinds at the door: what the caches know, handed to the pure rules of [`crate::admission::validation`].
+
+use crate::admission::effects::generate::Around;
+use crate::admission::facts::View;
+use crate::admission::review::{Denial, Operation, Request, Response};
+use crate::admission::server::Internal;
+use crate::admission::validation::{self, Findings, Lookup, SecretFacts, ServiceFacts, World};
+use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
+use crate::plan::Selector;
+use crate::plan::generate::crowded;
+use crate::routing::{self, Names, registry};
+use kube::ResourceExt;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What was looked for besides the caches.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The Canary's target.
+    pub target: Lookup<Value>,
+    /// What else its namespace holds.
+    pub around: Around,
+    /// The kinds that the cluster serves, as far as the Canary's provider needs one.
+    pub served: Option<BTreeSet<String>>,
+    /// Whether the requester may not get the Secret that the object has us use.
+    pub denied: bool,
+}
+
+/// Judges a CREATE or UPDATE of one of our kinds. Kinds that are not ours are let through.
+///
+/// # Errors
+/// When an object that the schema let through cannot be read, which is a fault of ours.
+pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response, Internal> {
+    let Found {
+        target,
+        around,
+        served,
+        denied,
+    } = found;
+    let secret = SecretFacts {
+        denied_to: denied.then(|| request.user_info.username.clone()),
+    };
+    let findings = match request.kind.kind.as_str() {
+        // The controller must always be able to take its finalizer off.
+        "Canary" if view.is_ours(request) => return Ok(Response::allow().with_audit("decision", "own")),
+        "Canary" => {
+            let (new, old) = both::<Canary>(request)?;
+            let missed = missed(&target, view, &around);
+            let policy = view.policy_of(&new, target.found());
+            let world = World {
+                policy,
+                target,
+                scalers: around.scalers(),
+                served,
+                ..canary_world(request, &new, view)
+            };
+            let mut findings = validation::canary(&new, old.as_ref(), &world);
+            findings.warnings.extend(validation::unbuilt(&new, &world));
+            findings.warnings.extend(missed);
+            let elsewhere = view.elsewhere(&new).into_iter();
+            findings
+                .warnings
+                .extend(elsewhere.map(|line| format!("spec.service: {line}")));
+            findings
+        }
+        "MetricTemplate" => {
+            let (new, old) = both::<MetricTemplate>(request)?;
+            let world = World {
+                secret,
+                ..cluster_world(view)
+            };
+            let mut findings = validation::metric_template(&new, old.as_ref(), &world);
+            findings.warnings.extend(validation::unbuilt_template(&new));
+            findings
+        }
+        "AlertProvider" => {
+            let (new, old) = both::<AlertProvider>(request)?;
+            let world = World {
+                secret,
+                ..cluster_world(view)
+            };
+            validation::alert_provider(&new, old.as_ref(), &world)
+        }
+        "CanaryPolicy" => {
+            let (new, old) = both::<CanaryPolicy>(request)?;
+            let mut findings = validation::policy(&new, old.as_ref(), &cluster_world(view));
+            findings.warnings.extend(validation::unbuilt_policy(&new));
+            findings
+        }
+        _ => return Ok(Response::allow()),
+    };
+    Ok(answer(request, findings))
+}
+
+/// Whether an UPDATE leaves the spec as it was, or is of an object that is being deleted: its labels, annotations and
+/// finalizers are nobody's to refuse.
+pub fn is_metadata_only(request: &Request) -> bool {
+    let deleted = request.object.pointer("/metadata/deletionTimestamp").is_some();
+    let same = request.object.get("spec") == request.old_object.get("spec");
+    request.operation == Operation::Update && (deleted || same)
+}
+
+/// Kind and name of the target of the Canary in `request`, if it is one.
+pub fn target_of(request: &Request) -> Option<(&str, &str)> {
+    if request.kind.kind != "Canary" {
+        return None;
+    }
+    let text = |pointer: &str| request.object.pointer(pointer).and_then(Value::as_str);
+    Some((text("/spec/targetRef/kind")?, text("/spec/targetRef/name")?))
+}
+
+/// The Secret that a MetricTemplate or AlertProvider in `request` has us use.
+pub fn secret_of(request: &Request) -> Option<&str> {
+    let at = match request.kind.kind.as_str() {
+        "MetricTemplate" => "/spec/provider/secretRef/name",
+        "AlertProvider" => "/spec/secretRef/name",
+        _ => return None,
+    };
+    request.object.pointer(at).and_then(Value::as_str)
+}
+
+/// The kind of route that the provider of the Canary in `request` writes.
+pub fn route_kind_of(request: &Request, default: &str) -> Option<String> {
+    if request.kind.kind != "Canary" {
+        return None;
+    }
+    let named = request.object.pointer("/spec/provider").and_then(Value::as_str);
+    registry::object_of(named.filter(|name| !name.is_empty()).unwrap_or(default))
+}
+
+/// Who uses the MetricTemplate or AlertProvider that is to be deleted.
+pub fn deleted(request: &Request, view: &View) -> Vec<String> {
+    let world = cluster_world(view);
+    let read = &request.old_object;
+    match request.kind.kind.as_str() {
+        "MetricTemplate" => serde_json::from_value::<MetricTemplate>(read.clone())
+            .map(|template| validation::metric_template_deleted(&template, &world)),
+        "AlertProvider" => serde_json::from_value::<AlertProvider>(read.clone())
+            .map(|provider| validation::alert_provider_deleted(&provider, &world)),
+        _ => return Vec::new(),
+    }
+    .unwrap_or_default()
+}
+
+fn missed(target: &Lookup<Value>, view: &View, around: &Around) -> Vec<String> {
+    let Some(target) = target.found() else {
+        return Vec::new();
+    };
+    Selector::of(target, &view.defaults.selector_labels).map_or_else(
+        |_| Vec::new(),
+        |selector| {
+            let missed = around.missed(target, &selector);
+            missed
+                .into_iter()
+                .map(|line| format!("spec.targetRef: {line}"))
+                .collect()
+        },
+    )
+}
+
+fn answer(request: &Request, findings: Findings) -> Response {
+    let response = if findings.allowed() {
+        Response::allow().with_audit("decision", "valid")
+    } else {
+        Response::deny(Denial::invalid(request, findings.causes)).with_audit("decision", "invalid")
+    };
+    response.with_warnings(findings.warnings)
+}
+
+fn both<K: DeserializeOwned>(request: &Request) -> Result<(K, Option<K>), Internal> {
+    let read = |object: &Value| serde_json::from_value(object.clone());
+    let new = read(&request.object).map_err(|error| Internal(format!("{}: {error}", request.kind.kind)))?;
+    // An old object that cannot be read is no excuse for the new one.
+    let old = (request.operation == Operation::Update)
+        .then(|| read(&request.old_object).ok())
+        .flatten();
+    Ok((new, old))
+}
+
+/// What holds for every kind.
+fn cluster_world(view: &View) -> World {
+    let providers = view.caches.providers.state();
+    let named = |provider: &AlertProvider| (provider.namespace().unwrap_or_default(), provider.name_any());
+    World {
+        canaries: view.caches.canaries.state(),
+        metric_templates: Some(view.caches.templates.state()),
+        alert_providers: Some(providers.iter().map(|provider| named(provider)).collect()),
+        default_provider: view.defaults.provider.clone(),
+        selector_labels: view.defaults.selector_labels.clone(),
+        no_cross_namespace_refs: view.defaults.no_cross_namespace_refs,
+        ..World::default()
+    }
+}
+
+/// What holds for a Canary of one namespace.
+fn canary_world(request: &Request, canary: &Canary, view: &View) -> World {
+    let services = view.caches.services(&request.namespace);
+    let routes = view.caches.routes(&request.namespace);
+    let names = Names::new(canary.service_name());
+    let provider = canary.provider(&view.defaults.provider);
+    let leads = |route: &Value| registry::carries_by(provider, route) && routing::refers_to(route, &names);
+    World {
+        canaries: view.canaries(&request.namespace),
+        services: services.iter().map(|service| facts(service, canary)).collect(),
+        unmirrored: unmirrored(canary, &routes),
+        crowded: crowded(canary, provider, &routes),
+        user_route: routes.iter().any(leads),
+        ..cluster_world(view)
+    }
+}
+
+/// What routes on the same gateway tell of it: the controller that answered for them, if it copies no requests.
+fn unmirrored(canary: &Canary, routes: &[Value]) -> Option<String> {
+    let names = Names::new(canary.service_name());
+    let gateways = canary.spec.service.as_ref().and_then(|s| s.gateway_refs.as_deref());
+    let shared = |parent: &Value| {
+        gateways.unwrap_or_default().iter().any(|gateway| {
+            let own = canary.namespace_name();
+            let (name, namespace) = (gateway.name.as_str(), gateway.namespace.as_deref().unwrap_or(own));
+            parent.get("name").and_then(Value::as_str) == Some(name)
+                && parent.get("namespace").and_then(Value::as_str).unwrap_or(own) == namespace
+        })
+    };
+    let mut on_it = routes.iter().flat_map(|route| {
+        let all = routing::refers_to(route, &names);
+        let unmirrored = routing::kind_of(route).map(|kind| kind.unmirrored(route));
+        unmirrored
+            .into_iter()
+            .flatten()
+            .filter(move |(parent, _)| all || shared(parent))
+    });
+    on_it.next().map(|(_, controller)| controller.to_owned())
+}
+
+fn facts(service: &Value, canary: &Canary) -> ServiceFacts {
+    let name = service
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let generated = service
+        .pointer("/metadata/labels")
+        .is_some_and(|all| all.get(labels::GENERATED).is_some());
+    let owners = service.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let owned = owners.into_iter().flatten().any(|owner| {
+        owner.get("kind").and_then(Value::as_str) == Some("Canary")
+            && owner.get("name").and_then(Value::as_str) == canary.metadata.name.as_deref()
+    });
+    // Once the pair serves, its apex is in our hands, whoever made it.
+    let held = canary
+        .status
+        .as_ref()
+        .is_some_and(|status| status.phase != Default::default());
+    ServiceFacts {
+        name: name.to_owned(),
+        ours: generated || owned || held,
+    }
+}
