@@ -25,6 +25,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 mod told;
 
@@ -234,7 +235,7 @@ pub async fn run(
     };
     let signal = async move {
         shutdown.await;
-        let _ = stop.send(true);
+        stop.cancel();
     };
     tokio::select! {
         () = server::serve(listener, config, door, known, limits, signal) => {}
@@ -254,12 +255,13 @@ fn door(client: &Client, view: View, metrics: &Metrics) -> Arc<Door> {
     })
 }
 
-/// Has `readiness` answer for the door from now on; sending true says that it stops.
-fn tell(readiness: &Readiness, door: &Arc<Door>) -> watch::Sender<bool> {
-    let (stop, stopped) = watch::channel(false);
+/// Has `readiness` answer for the door from now on; cancelling the token says that it stops.
+fn tell(readiness: &Readiness, door: &Arc<Door>) -> CancellationToken {
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
     let door = Arc::clone(door);
     let _ = readiness.check.set(Box::new(move || {
-        if *stopped.borrow() {
+        if stopped.is_cancelled() {
             Err("stopping".to_owned())
         } else {
             door.ready()
