@@ -13,6 +13,7 @@ use super::server::{self, Limits};
 use crate::orders;
 use crate::plan::Defaults;
 use crate::telemetry::Recorder;
+use backon::{ConstantBuilder, Retryable};
 use futures::future::OptionFuture;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::PostParams;
@@ -279,16 +280,14 @@ async fn listen(port: u16) -> Result<TcpListener, Error> {
 
 /// Brings certificates or paths into order; the API server may be starting too.
 async fn open<E: std::fmt::Display>(what: &str, ensure: impl AsyncFn() -> Result<(), E>) -> Result<(), E> {
-    let mut tries = 0;
-    loop {
-        match ensure().await {
-            Ok(()) => return Ok(()),
-            Err(error) if tries >= OPENING_TRIES => return Err(error),
-            Err(error) => tracing::warn!(%error, what, "not there yet"),
-        }
-        tries += 1;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    let tries = ConstantBuilder::new()
+        .with_delay(Duration::from_secs(1))
+        .with_max_times(OPENING_TRIES);
+    let ensure = || ensure();
+    ensure
+        .retry(tries)
+        .notify(|error, _| tracing::warn!(%error, what, "not there yet"))
+        .await
 }
 
 /// The chart's accounts, those of the flags, and our own if it is a service account (a person who runs the program
