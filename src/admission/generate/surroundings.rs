@@ -22,7 +22,8 @@ impl Generator {
         let namespace = pair.namespace.as_str();
         let name = pair.primary_name();
         let primary = self.workload(Workload::Deployment, namespace, &name);
-        let (claims, primary, policies) = tokio::join!(self.claims(namespace, target), primary, self.policies.all(&self.lists));
+        let (claims, primary, policies) =
+            tokio::join!(self.claims(namespace, target), primary, self.policies.all(&self.lists));
         Surroundings {
             claims,
             policies,
