@@ -20,7 +20,7 @@ down:      ## take the cluster down; nothing keeps running
 	@$(E2E) down
 bench:     ## the benchmarks, beside Flagger; they write docs/benchmarks.md
 	$(SAID) cargo run --locked --release --bin e2e -- bench
-lint:      ## format and clippy
+lint:      ## format, clippy, licences, sources and banned crates
 	$(SAID) $(E2E) lint
 manifests: ## render manifests/ again from the chart
 	@$(E2E) manifests

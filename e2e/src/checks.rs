@@ -57,7 +57,7 @@ pub async fn test() -> Result<()> {
 
 async fn all(parts: &mut Vec<Part>) -> Result<()> {
     lints(parts).await?;
-    dependencies(parts).await?;
+    faults(parts).await?;
     part(
         parts,
         "tests without a cluster",
@@ -94,7 +94,7 @@ async fn stage() -> Result<()> {
     install(&cluster, Profile::Dev).await
 }
 
-/// Format and clippy.
+/// Format, clippy, and what dependencies may be.
 pub async fn lint() -> Result<()> {
     let mut parts = Vec::new();
     let linted = lints(&mut parts).await;
@@ -115,13 +115,13 @@ async fn lints(parts: &mut Vec<Part>) -> Result<()> {
     };
     part(parts, "clippy", clippy(&["--all-targets"])).await?;
     // The suite is no part of a plain `cargo test`, so clippy does not see it among all targets.
-    part(parts, "clippy of the suite", clippy(&["--test", "suite"])).await
+    part(parts, "clippy of the suite", clippy(&["--test", "suite"])).await?;
+    part(parts, "licences, sources, bans", deny::offline(&deny::program()?)).await
 }
 
-/// What is compiled in. The list of known faults lives elsewhere: where it cannot be reached, that is said and not failed for.
-async fn dependencies(parts: &mut Vec<Part>) -> Result<()> {
+/// Known faults of what is compiled in. Their list lives elsewhere: where it cannot be reached, that is said and not failed for.
+async fn faults(parts: &mut Vec<Part>) -> Result<()> {
     let program = deny::program()?;
-    part(parts, "licences, sources, bans", deny::offline(&program)).await?;
     const FAULTS: &str = "known faults (advisories)";
     let began = Instant::now();
     let Some(why) = deny::out_of_reach(&program).await? else {

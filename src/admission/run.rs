@@ -13,6 +13,7 @@ use super::server::{self, Limits};
 use crate::orders;
 use crate::plan::Defaults;
 use crate::telemetry::Recorder;
+use backon::{ConstantBuilder, Retryable};
 use futures::future::OptionFuture;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::PostParams;
@@ -25,6 +26,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 mod told;
 
@@ -234,7 +236,7 @@ pub async fn run(
     };
     let signal = async move {
         shutdown.await;
-        let _ = stop.send(true);
+        stop.cancel();
     };
     tokio::select! {
         () = server::serve(listener, config, door, known, limits, signal) => {}
@@ -254,12 +256,13 @@ fn door(client: &Client, view: View, metrics: &Metrics) -> Arc<Door> {
     })
 }
 
-/// Has `readiness` answer for the door from now on; sending true says that it stops.
-fn tell(readiness: &Readiness, door: &Arc<Door>) -> watch::Sender<bool> {
-    let (stop, stopped) = watch::channel(false);
+/// Has `readiness` answer for the door from now on; cancelling the token says that it stops.
+fn tell(readiness: &Readiness, door: &Arc<Door>) -> CancellationToken {
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
     let door = Arc::clone(door);
     let _ = readiness.check.set(Box::new(move || {
-        if *stopped.borrow() {
+        if stopped.is_cancelled() {
             Err("stopping".to_owned())
         } else {
             door.ready()
@@ -277,16 +280,14 @@ async fn listen(port: u16) -> Result<TcpListener, Error> {
 
 /// Brings certificates or paths into order; the API server may be starting too.
 async fn open<E: std::fmt::Display>(what: &str, ensure: impl AsyncFn() -> Result<(), E>) -> Result<(), E> {
-    let mut tries = 0;
-    loop {
-        match ensure().await {
-            Ok(()) => return Ok(()),
-            Err(error) if tries >= OPENING_TRIES => return Err(error),
-            Err(error) => tracing::warn!(%error, what, "not there yet"),
-        }
-        tries += 1;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    let tries = ConstantBuilder::new()
+        .with_delay(Duration::from_secs(1))
+        .with_max_times(OPENING_TRIES);
+    let ensure = || ensure();
+    ensure
+        .retry(tries)
+        .notify(|error, _| tracing::warn!(%error, what, "not there yet"))
+        .await
 }
 
 /// The chart's accounts, those of the flags, and our own if it is a service account (a person who runs the program

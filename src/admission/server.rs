@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 mod activity;
 mod body;
@@ -147,7 +148,8 @@ async fn serve_with<R: Reviewer>(
     shared: Arc<Shared<R>>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let (close, closing) = watch::channel(false);
+    let (connections, closing) = (TaskTracker::new(), CancellationToken::new());
+    let close = closing.clone().drop_guard();
     let stop = async {
         shutdown.await;
         shared.stopping.store(true, Ordering::Relaxed);
@@ -161,14 +163,13 @@ async fn serve_with<R: Reviewer>(
         };
         if let Some((stream, place)) = accepted {
             let (tls, shared) = (Arc::clone(&tls), Arc::clone(&shared));
-            tokio::spawn(connection::serve(stream, place, tls, shared, closing.clone()));
+            connections.spawn(connection::serve(stream, place, tls, shared, closing.clone()));
         }
     }
     drop(listener);
-    let _ = close.send(true);
-    drop(closing);
-    // Every connection holds a receiver: all gone means all closed.
-    let _ = tokio::time::timeout(Duration::from_secs(5), close.closed()).await;
+    drop(close);
+    connections.close();
+    let _ = tokio::time::timeout(Duration::from_secs(5), connections.wait()).await;
 }
 
 /// The next connection, with its place. Never waits for anybody who is there: a newcomer may be an API server.

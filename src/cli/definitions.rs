@@ -2,12 +2,12 @@
 
 use crate::api::crds::{self, served::complaint};
 use crate::metrics::Severity;
-use crate::shutdown::Shutdown;
 use crate::telemetry::Telemetry;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Api, Client, ResourceExt};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What `/readyz` calls it.
 const PART: &str = "definitions";
@@ -16,11 +16,17 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// Returns once they do, or at shutdown. Until then the process is not ready, and says why in its log and in an event of its
 /// own pod. Where the definitions may not be read nothing is known of them, and that is said.
-pub async fn awaited(client: &Client, namespace: &str, telemetry: &Telemetry, shutdown: Shutdown) {
+pub async fn awaited(client: &Client, namespace: &str, telemetry: &Telemetry, shutdown: &CancellationToken) {
     looking_every(PAUSE, client, namespace, telemetry, shutdown).await;
 }
 
-async fn looking_every(pause: Duration, client: &Client, namespace: &str, telemetry: &Telemetry, shutdown: Shutdown) {
+async fn looking_every(
+    pause: Duration,
+    client: &Client,
+    namespace: &str,
+    telemetry: &Telemetry,
+    shutdown: &CancellationToken,
+) {
     telemetry.readiness.set(PART, false);
     let served: Api<CustomResourceDefinition> = Api::all(client.clone());
     let pod = own_pod(namespace);
@@ -42,9 +48,8 @@ async fn looking_every(pause: Duration, client: &Client, namespace: &str, teleme
             }
             said = amiss;
         }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = shutdown.requested() => return,
+        if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
         }
     }
     telemetry.readiness.set(PART, true);

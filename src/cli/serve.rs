@@ -6,7 +6,7 @@ use crate::{
     controller::{self, lease},
     outbound::Egress,
     plan::{Defaults, Selector},
-    shutdown::{Shutdown, Trigger},
+    shutdown,
     telemetry::{
         Metrics, Readiness, Recorder, StatusEncoding, Telemetry,
         events::Writer,
@@ -18,6 +18,7 @@ use anyhow::Context;
 use kube::Client;
 use std::{net::SocketAddr, num::NonZero, path::PathBuf, time::Duration};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// Flags of everything that serves.
 #[derive(Debug, clap::Args)]
@@ -163,7 +164,7 @@ async fn serve(
     webhook: Option<admission::Args>,
     controller: Option<ElectionArgs>,
 ) -> anyhow::Result<()> {
-    let shutdown = Shutdown::on_signals()?;
+    let shutdown = shutdown::on_signals()?;
     common.flagger.explain();
     let client = Client::try_from(cluster(&common).await?)?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), &common.mesh_provider, common.status_metric);
@@ -179,14 +180,14 @@ async fn serve(
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
     // Metrics outlive the door, which lingers: probes must go on being answered.
-    let (last, over) = Trigger::new();
+    let over = CancellationToken::new();
     let observed = tokio::spawn(server::serve(
         listener,
         server::router(metrics, telemetry.readiness.clone()),
-        over,
+        over.clone(),
     ));
     let outcome = both(&common, client, webhook, controller, &telemetry, shutdown).await;
-    last.fire();
+    over.cancel();
     drop(telemetry);
     let _ = tokio::time::timeout(Duration::from_secs(2), writer).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), observed).await;
@@ -208,10 +209,10 @@ async fn both(
     webhook: Option<admission::Args>,
     controller: Option<ElectionArgs>,
     telemetry: &Telemetry,
-    shutdown: Shutdown,
+    shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    definitions::awaited(&client, &common.namespace, telemetry, shutdown.clone()).await;
-    if shutdown.is_requested() {
+    definitions::awaited(&client, &common.namespace, telemetry, &shutdown).await;
+    if shutdown.is_cancelled() {
         return Ok(());
     }
     let door = async {
@@ -267,7 +268,7 @@ async fn open_door(
     client: Client,
     args: admission::Args,
     telemetry: &Telemetry,
-    shutdown: Shutdown,
+    shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let counters = admission::Metrics::default();
     telemetry.metrics.register(|registry| counters.register(registry));
@@ -291,7 +292,7 @@ async fn open_door(
         readiness: door,
         events: telemetry.events.clone(),
     };
-    let outcome = admission::run(client, resolved, async move { shutdown.requested().await }).await;
+    let outcome = admission::run(client, resolved, shutdown.cancelled_owned()).await;
     watching.abort();
     outcome.map_err(anyhow::Error::from)
 }

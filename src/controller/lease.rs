@@ -17,6 +17,7 @@ pub use decide::{Action, LeaseState, MAX_SKEW, decide};
 pub use elector::{Elector, Settings};
 
 use std::time::Duration;
+use uuid::Uuid;
 
 /// The name of Flagger's lease.
 pub const NAME: &str = "flagger-leader-election";
@@ -52,14 +53,5 @@ impl Timing {
 
 /// Who we are: `HOST_UUID`, as Flagger writes it. The host is the pod's name.
 pub fn identity(host: &str) -> String {
-    format!("{host}_{}", unique())
-}
-
-/// A random UUID from the kernel; where there is none, something that does not repeat.
-fn unique() -> String {
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/random/uuid");
-    kernel.map_or_else(
-        |_| format!("{}-{}", std::process::id(), jiff::Timestamp::now().as_nanosecond()),
-        |text| text.trim().to_owned(),
-    )
+    format!("{host}_{}", Uuid::new_v4())
 }

@@ -28,7 +28,6 @@ use crate::{
     orders::{self, Standing},
     outbound::{Clients, Egress},
     plan::Defaults,
-    shutdown::{Shutdown, Trigger},
     telemetry::{Readiness, Telemetry},
 };
 use futures::StreamExt;
@@ -55,6 +54,7 @@ use tokio::sync::{
     watch,
 };
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// What the controller is told by flags.
 #[derive(Debug, Clone)]
@@ -105,11 +105,18 @@ enum Told {
 
 /// Runs until shutdown: waits for the lease, then works. A lost lease is an error, because whoever has it now works on
 /// the same Canaries: the process is to end and stand for election anew.
-pub async fn run(client: Client, settings: Settings, telemetry: Telemetry, shutdown: Shutdown) -> anyhow::Result<()> {
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    telemetry: Telemetry,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let (elector, mut leading) = Elector::new(client.clone(), settings.election.clone());
     let mut losing = leading.clone();
-    let (retire, retired) = Trigger::new();
-    let election = tokio::spawn(elector.run(retired));
+    let retired = CancellationToken::new();
+    let election = tokio::spawn(elector.run(retired.clone()));
+    // Whoever drops this in the middle, because the door cannot be opened, has the lease released as well.
+    let retire = retired.drop_guard();
     telemetry.readiness.set("controller", true);
     let outcome = tokio::select! {
         elected = leading.wait_for(|leads| *leads) => match elected.map(drop) {
@@ -122,16 +129,21 @@ pub async fn run(client: Client, settings: Settings, telemetry: Telemetry, shutd
             }
             Err(error) => Err(error.into()),
         },
-        () = shutdown.requested() => Ok(()),
+        () = shutdown.cancelled() => Ok(()),
     };
     telemetry.metrics.leading(false);
     // Only now may another replica work: nothing of ours writes any more.
-    retire.fire();
+    drop(retire);
     election.await?;
     outcome
 }
 
-async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown: Shutdown) -> anyhow::Result<()> {
+async fn work(
+    client: Client,
+    settings: Settings,
+    telemetry: Telemetry,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let (told, tellings) = mpsc::unbounded_channel();
     let (changes, changed) = mpsc::channel(CHANGES);
     let (sender, queue) = queue::queue();
@@ -205,7 +217,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
     tracing::info!("waiting for the caches");
     tokio::select! {
         ready = ready(&context) => ready?,
-        () = shutdown.requested() => return Ok(()),
+        () = shutdown.cancelled() => return Ok(()),
     }
     let watches = Watches::new(
         (client, telemetry.metrics.clone()),
@@ -225,7 +237,7 @@ async fn work(client: Client, settings: Settings, telemetry: Telemetry, shutdown
         () = stepping => Ok(()),
         ended = wiring => Err(anyhow::anyhow!("the wiring ended: {ended:?}")),
         ended = passing => Err(anyhow::anyhow!("the passes ended: {ended:?}")),
-        () = shutdown.requested() => {
+        () = shutdown.cancelled() => {
             tracing::info!("stopping");
             Ok(())
         }

@@ -1,5 +1,6 @@
 //! Trying again what may pass.
 
+use backon::{ExponentialBuilder, Retryable};
 use std::time::Duration;
 
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
@@ -20,17 +21,19 @@ pub enum Failure {
 /// The last failure.
 pub async fn persist<F: Future<Output = Result<(), Failure>>>(
     attempts: u32,
-    mut backoff: Duration,
-    mut attempt: impl FnMut() -> F,
+    backoff: Duration,
+    attempt: impl FnMut() -> F,
 ) -> Result<(), Failure> {
-    let mut left = attempts;
-    loop {
-        left = left.saturating_sub(1);
-        let pause = match attempt().await {
-            Err(Failure::Passing(_, wish)) if left > 0 => wish.unwrap_or(backoff),
-            outcome => return outcome,
-        };
-        tokio::time::sleep(pause).await;
-        backoff = (backoff * 2).min(LONGEST_BACKOFF);
-    }
+    let pauses = ExponentialBuilder::new()
+        .with_min_delay(backoff)
+        .with_max_delay(LONGEST_BACKOFF)
+        .with_max_times(attempts.saturating_sub(1) as usize);
+    attempt
+        .retry(pauses)
+        .when(|failure| matches!(failure, Failure::Passing(..)))
+        .adjust(|failure, pause| match failure {
+            Failure::Passing(_, Some(wish)) => pause.and(Some(*wish)),
+            _ => pause,
+        })
+        .await
 }

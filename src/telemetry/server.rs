@@ -1,7 +1,6 @@
 //! The HTTP server on `-port`: `/metrics`, `/healthz`, `/readyz`. It runs on every replica, leader or not.
 
 use super::exposition::{CONTENT_TYPE, Metrics};
-use crate::shutdown::Shutdown;
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
@@ -9,6 +8,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// Which parts of the process can do their work. Ready is a process all of whose parts are.
 #[derive(Clone, Default)]
@@ -64,9 +64,10 @@ pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
 }
 
 /// Serves on `listener` until `shutdown`.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> std::io::Result<()> {
-    let stop = async move { shutdown.requested().await };
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> std::io::Result<()> {
+    axum::serve(listener, router)
+        .with_graceful_shutdown(shutdown.cancelled_owned())
+        .await
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
 
 /// HTTP/2: streams at once on one connection; the API server opens one per request.
 const STREAMS: u32 = 256;
@@ -36,7 +36,7 @@ pub(super) async fn serve<R: Reviewer>(
     place: Place,
     tls: Arc<ServerConfig>,
     shared: Arc<Shared<R>>,
-    mut closing: watch::Receiver<bool>,
+    closing: CancellationToken,
 ) {
     let _ = stream.set_nodelay(true);
     let guest = Arc::clone(place.guest());
@@ -72,7 +72,7 @@ pub(super) async fn serve<R: Reviewer>(
         () = head.late(shared.limits.headers) => return tracing::debug!("headers took too long"),
         () = idle(&guest, &shared.limits) => {}
         () = guest.leaving() => {}
-        _ = closing.wait_for(|closing| *closing) => {}
+        () = closing.cancelled() => {}
     }
     if guest.is_turned_out() {
         return tracing::debug!("a stranger made room");

@@ -1,5 +1,4 @@
 use super::*;
-use crate::shutdown::Trigger;
 use crate::telemetry::{Metrics, Readiness, Recorder, StatusEncoding, events::Queue};
 use http::{Request, Response};
 use kube::client::Body;
@@ -61,14 +60,14 @@ fn telemetry() -> (Telemetry, Queue) {
 
 #[tokio::test]
 async fn definitions_of_this_version_are_passed_at_once() {
-    let ((telemetry, _queue), (_trigger, shutdown)) = (telemetry(), Trigger::new());
-    awaited(&client(&ours(), |_| ()), "system", &telemetry, shutdown).await;
+    let ((telemetry, _queue), shutdown) = (telemetry(), CancellationToken::new());
+    awaited(&client(&ours(), |_| ()), "system", &telemetry, &shutdown).await;
     assert!(telemetry.readiness.missing().is_empty());
 }
 
 #[tokio::test]
 async fn an_older_one_is_waited_for_and_the_process_is_not_ready() {
-    let ((telemetry, _queue), (_trigger, shutdown)) = (telemetry(), Trigger::new());
+    let ((telemetry, _queue), shutdown) = (telemetry(), CancellationToken::new());
     let (served, looks) = (ours(), Arc::new(Mutex::new(0)));
     without_run(&served);
     let (readiness, counted) = (telemetry.readiness.clone(), looks.clone());
@@ -80,28 +79,27 @@ async fn an_older_one_is_waited_for_and_the_process_is_not_ready() {
             served.lock().clone_from(&ours().lock());
         }
     });
-    looking_every(Duration::ZERO, &client, "system", &telemetry, shutdown).await;
+    looking_every(Duration::ZERO, &client, "system", &telemetry, &shutdown).await;
     assert_eq!(*looks.lock(), 12);
     assert!(telemetry.readiness.missing().is_empty());
 }
 
 #[tokio::test]
 async fn a_missing_one_is_waited_for_until_the_process_is_told_to_stop() {
-    let ((telemetry, _queue), (trigger, shutdown)) = (telemetry(), Trigger::new());
+    let ((telemetry, _queue), shutdown) = (telemetry(), CancellationToken::new());
     let served = ours();
     served.lock().remove("canarypolicies.coalmine.dev");
-    let trigger = Mutex::new(Some(trigger));
-    let trigger = Arc::new(trigger);
-    let client = client(&served, move |_| drop(trigger.lock().take()));
-    looking_every(Duration::ZERO, &client, "system", &telemetry, shutdown).await;
+    let stop = shutdown.clone();
+    let client = client(&served, move |_| stop.cancel());
+    looking_every(Duration::ZERO, &client, "system", &telemetry, &shutdown).await;
     assert_eq!(telemetry.readiness.missing(), ["definitions"]);
 }
 
 #[tokio::test]
 async fn who_may_not_read_them_goes_on() {
-    let ((telemetry, _queue), (_trigger, shutdown)) = (telemetry(), Trigger::new());
+    let ((telemetry, _queue), shutdown) = (telemetry(), CancellationToken::new());
     let served = ours();
     served.lock().insert("canaries.flagger.app".into(), Err(403));
-    awaited(&client(&served, |_| ()), "system", &telemetry, shutdown).await;
+    awaited(&client(&served, |_| ()), "system", &telemetry, &shutdown).await;
     assert!(telemetry.readiness.missing().is_empty());
 }

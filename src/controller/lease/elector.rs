@@ -2,7 +2,6 @@
 
 use super::decide::{Action, LeaseState, decide};
 use super::{NAME, Timing};
-use crate::shutdown::Shutdown;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -10,7 +9,8 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 /// Longest time for one request; with it a renewal that fails once is still in time.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -72,7 +72,7 @@ impl Elector {
     }
 
     /// Stands for election until `shutdown`, then releases the lease if it is ours.
-    pub async fn run(mut self, shutdown: Shutdown) {
+    pub async fn run(mut self, shutdown: CancellationToken) {
         loop {
             let pause = self.attempt().await;
             if !self.pause(pause, &shutdown).await {
@@ -121,15 +121,15 @@ impl Elector {
     }
 
     /// Waits, and stops leading in the middle of it if belief runs out. `false` at shutdown.
-    async fn pause(&mut self, pause: Duration, shutdown: &Shutdown) -> bool {
+    async fn pause(&mut self, pause: Duration, shutdown: &CancellationToken) -> bool {
         let end = Instant::now() + pause;
         if let Some(limit) = self.believe_until.filter(|limit| *limit < end) {
-            if !shutdown.sleep(limit.saturating_duration_since(Instant::now())).await {
+            if shutdown.run_until_cancelled(sleep_until(limit)).await.is_none() {
                 return false;
             }
             self.stop_leading();
         }
-        shutdown.sleep(end.saturating_duration_since(Instant::now())).await
+        shutdown.run_until_cancelled(sleep_until(end)).await.is_some()
     }
 
     fn stop_leading(&mut self) {

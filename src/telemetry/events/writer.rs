@@ -2,13 +2,13 @@
 
 use super::aggregate::{Aggregate, Write};
 use super::{COMPONENT, Note, Queue};
-use crate::shutdown::Shutdown;
 use crate::telemetry::exposition::Metrics;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Longest time for one write.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ impl Writer {
     }
 
     /// Writes until `shutdown`, and then for a moment what still waits.
-    pub async fn run(mut self, shutdown: Shutdown) {
+    pub async fn run(mut self, shutdown: CancellationToken) {
         loop {
             tokio::select! {
                 biased;
@@ -45,7 +45,7 @@ impl Writer {
                     Some(note) => self.write(&note).await,
                     None => return,
                 },
-                () = shutdown.requested() => break,
+                () = shutdown.cancelled() => break,
                 () = due(self.aggregate.next_due()) => self.catch_up().await,
             }
         }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::shutdown::Trigger;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use kube::client::Body;
@@ -88,15 +87,14 @@ async fn the_second_candidate_leads_when_the_first_has_released() {
     let server = Shared::default();
     let (first, mut first_leads) = Elector::new(client(&server), settings("a"));
     let (second, mut second_leads) = Elector::new(client(&server), settings("b"));
-    let (stop_first, first_shutdown) = Trigger::new();
-    let (_stop_second, second_shutdown) = Trigger::new();
-    let running = tokio::spawn(first.run(first_shutdown));
+    let stop_first = CancellationToken::new();
+    let running = tokio::spawn(first.run(stop_first.clone()));
     wait(&mut first_leads, true).await;
-    tokio::spawn(second.run(second_shutdown));
+    tokio::spawn(second.run(CancellationToken::new()));
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!*second_leads.borrow());
     assert!(server.lock().holder().starts_with("a_"));
-    stop_first.fire();
+    stop_first.cancel();
     running.await.unwrap();
     wait(&mut second_leads, true).await;
     assert!(!*first_leads.borrow());
@@ -107,8 +105,7 @@ async fn the_second_candidate_leads_when_the_first_has_released() {
 async fn a_leader_that_cannot_renew_stops_before_its_lease_runs_out() {
     let server = Shared::default();
     let (elector, mut leads) = Elector::new(client(&server), settings("a"));
-    let (_stop, shutdown) = Trigger::new();
-    tokio::spawn(elector.run(shutdown));
+    tokio::spawn(elector.run(CancellationToken::new()));
     wait(&mut leads, true).await;
     server.lock().down = true;
     let since = Instant::now();
@@ -122,8 +119,7 @@ async fn a_leader_that_cannot_renew_stops_before_its_lease_runs_out() {
 async fn a_lease_that_somebody_else_took_is_lost_at_the_next_renewal() {
     let server = Shared::default();
     let (elector, mut leads) = Elector::new(client(&server), settings("a"));
-    let (_stop, shutdown) = Trigger::new();
-    tokio::spawn(elector.run(shutdown));
+    tokio::spawn(elector.run(CancellationToken::new()));
     wait(&mut leads, true).await;
     {
         let mut server = server.lock();

@@ -1,7 +1,6 @@
 use super::*;
 use crate::api::Canary;
 use crate::metrics::Severity;
-use crate::shutdown::Trigger;
 use crate::telemetry::{Recorder, StatusEncoding};
 use http::{Request, Response};
 use kube::client::Body;
@@ -41,8 +40,9 @@ async fn written(codes: &'static [u16], messages: &[&str]) -> (Vec<String>, Stri
         recorder.record(&canary, Severity::Normal, *message);
     }
     drop(recorder);
-    let (_trigger, shutdown) = Trigger::new();
-    Writer::new(client, queue, metrics.clone()).run(shutdown).await;
+    Writer::new(client, queue, metrics.clone())
+        .run(CancellationToken::new())
+        .await;
     let asked = asked.lock().clone();
     (asked, metrics.render())
 }
