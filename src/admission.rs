@@ -17,7 +17,6 @@ pub mod generate;
 pub mod kinds;
 pub mod metrics;
 mod opt_in;
-pub mod patch;
 pub mod paths;
 mod primaries;
 mod released;

@@ -3,8 +3,8 @@
 //! The types are our own: objects stay [`Value`]s, so fields that we do not know survive, and the patch is written as
 //! base64 text (kube writes a number array, four times larger and unreadable for other readers).
 
-use super::patch::PatchOp;
 use base64::Engine as _;
+use json_patch::PatchOperation;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -161,7 +161,7 @@ pub fn parse(body: &[u8]) -> Result<Request, ParseError> {
 }
 
 /// The base64 text of a JSON patch.
-fn encode(patch: &[PatchOp]) -> Result<String, serde_json::Error> {
+fn encode(patch: &[PatchOperation]) -> Result<String, serde_json::Error> {
     Ok(base64::engine::general_purpose::STANDARD.encode(serde_json::to_vec(patch)?))
 }
 

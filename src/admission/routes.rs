@@ -1,10 +1,11 @@
 //! A route keeps its live traffic, whoever re-applies it. Pure.
 
 use super::fields;
-use super::patch::PatchOp;
 use super::released;
 use super::review::{Operation, Request};
+use crate::patches;
 use crate::routing::{Exposure, Names, Traffic, httproute};
+use json_patch::PatchOperation;
 use serde_json::Value;
 
 /// One pair of the route's namespace.
@@ -24,7 +25,7 @@ pub struct Pair {
 /// Where the stored rules split a pair, they go on doing so with the same traffic, in whatever rules were sent: a manifest
 /// that names only the apex gets our split and the rules of ours in its place, one with weights of its own gets ours. `rules` is an atomic
 /// list, so it leaves every owner's list as a whole, also on our own writes.
-pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
+pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOperation> {
     if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
         return released::made(request, ours);
     }
@@ -42,7 +43,7 @@ pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
         ops.extend(unsaid(request));
     }
     if !ours && let Some(rules) = kept(old, &request.object, &held) {
-        ops.push(PatchOp::add("/spec/rules", rules));
+        ops.push(patches::add(["spec", "rules"], rules));
     }
     if ours && released::gives_way(&request.object) {
         ops.extend(released::owned_by_nobody(&request.object));
@@ -53,13 +54,13 @@ pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
 }
 
 /// Of a route that becomes its author's nothing of ours stays that he did not say himself: no host, no gateway.
-fn unsaid(request: &Request) -> Vec<PatchOp> {
+fn unsaid(request: &Request) -> Vec<PatchOperation> {
     let said = released::own_spec(&request.object, &request.old_object);
     let spec = request.object.get("spec").and_then(Value::as_object);
     let Some(said) = said else { return Vec::new() };
     let left = |key: &&String| *key != "rules" && said.get(key.as_str()).is_none();
     let gone = spec.into_iter().flatten().map(|(key, _)| key).filter(left);
-    gone.map(|key| PatchOp::remove(format!("/spec/{key}"))).collect()
+    gone.map(|key| patches::remove(["spec", key])).collect()
 }
 
 /// What the writer of a route should know: weights of halves that are not used, because those of the run are.
@@ -128,7 +129,7 @@ fn kept(old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::patch::applied;
+    use crate::patches::applied;
     use serde_json::json;
 
     fn pairs() -> Vec<Pair> {

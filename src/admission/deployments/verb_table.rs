@@ -4,9 +4,9 @@
 
 use super::tests::{create, deployment, label, managed, template, update, with_canary};
 use super::*;
-use crate::admission::patch::applied;
 use crate::admission::review::{Request, Response};
 use crate::admission::scale;
+use crate::patches::applied;
 use serde_json::json;
 use std::fmt::Write as _;
 

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::admission::deployments::Stage;
-use crate::admission::patch::applied;
 use crate::admission::review::Options;
 use crate::admission::{routes, services};
+use crate::patches::applied;
 use crate::plan::{Blueprint, Metadata, Port, Selector, ServiceRole, marks, ports::Around, route, service};
 use crate::routing::{Exposure, Names, Traffic, httproute};
 use serde_json::json;

@@ -5,10 +5,11 @@ use crate::{
     analysis::{Dismantle, World},
     api::labels::{self, TargetState},
     controller::{cache::Kind, live::label, write::Write},
+    patches,
     plan::route,
     routing::{Names, Traffic, httproute},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 impl Pair<'_> {
     pub(super) fn routes(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
@@ -170,8 +171,8 @@ fn rules(route: &Value, rules: Value) -> Write {
         Kind::HttpRoute,
         route,
         vec![
-            json!({"op": "test", "path": "/metadata/generation", "value": generation}),
-            json!({"op": "replace", "path": "/spec/rules", "value": rules}),
+            patches::test(["metadata", "generation"], generation),
+            patches::replace(["spec", "rules"], rules),
         ],
     )
 }
