@@ -11,6 +11,7 @@ pub mod hooks;
 pub mod metrics;
 pub mod orders;
 pub mod outbound;
+pub mod patches;
 pub mod plan;
 pub mod routing;
 pub mod shutdown;

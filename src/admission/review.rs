@@ -7,15 +7,14 @@
 //! answers is written here too.
 
 use base64::Engine as _;
+use json_patch::PatchOperation;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-pub mod patch;
 mod response;
 
 pub use super::validation::{Cause, CauseReason};
-use patch::PatchOp;
 pub use response::{Denial, Response};
 
 /// The only version that is spoken.
@@ -165,7 +164,7 @@ pub fn parse(body: &[u8]) -> Result<Request, ParseError> {
 }
 
 /// The base64 text of a JSON patch.
-fn encode(patch: &[PatchOp]) -> Result<String, serde_json::Error> {
+fn encode(patch: &[PatchOperation]) -> Result<String, serde_json::Error> {
     Ok(base64::engine::general_purpose::STANDARD.encode(serde_json::to_vec(patch)?))
 }
 

@@ -32,9 +32,11 @@ use super::{
 use crate::{
     analysis::{Dismantle, Observation, Primary, World},
     api::labels::{self, TargetState},
+    patches,
     plan::{Blueprint, Selector, configs::Reference},
 };
-use serde_json::{Map, Value, json};
+use json_patch::{Patch, PatchOperation};
+use serde_json::{Map, Value};
 
 /// What keeps a world from being made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,21 +156,18 @@ pub fn is_flaggers_orphan(object: &Value) -> bool {
     owners.is_none_or(Vec::is_empty) && label(object, labels::MANAGED_BY) == Some(labels::MANAGED_BY_FLAGGER)
 }
 
-fn test_version(object: &Value) -> Value {
-    json!({"op": "test", "path": "/metadata/resourceVersion", "value": text(object, "/metadata/resourceVersion")})
+fn test_version(object: &Value) -> PatchOperation {
+    let version = text(object, "/metadata/resourceVersion");
+    patches::test(["metadata", "resourceVersion"], version)
 }
 
-fn patch(kind: Kind, object: &Value, operations: Vec<Value>) -> Write {
+fn patch(kind: Kind, object: &Value, operations: Vec<PatchOperation>) -> Write {
     Write::Patch {
         kind,
         namespace: text(object, "/metadata/namespace").to_owned(),
         name: text(object, "/metadata/name").to_owned(),
-        operations: Value::Array(operations),
+        operations: Patch(operations),
     }
-}
-
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// Whether `live` has everything `wanted` says. Lists are compared item by item, each by the same rule, so that members

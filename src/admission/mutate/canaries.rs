@@ -6,13 +6,14 @@
 
 use super::fields;
 use super::released::own_spec;
-use crate::admission::review::patch::{PatchOp, string_map};
 use crate::admission::review::{Operation, Request};
 use crate::api::labels;
+use crate::patches;
+use json_patch::PatchOperation;
 use serde_json::Value;
 
 /// The patch for a CREATE or UPDATE of a Canary; `ours` says that we sent it.
-pub fn mutate(request: &Request, ours: bool) -> Vec<PatchOp> {
+pub fn mutate(request: &Request, ours: bool) -> Vec<PatchOperation> {
     let (new, old) = (&request.object, &request.old_object);
     if ours {
         let path: fields::Path<'_> = &["spec"];
@@ -31,12 +32,12 @@ pub fn mutate(request: &Request, ours: bool) -> Vec<PatchOp> {
     let mut patch = Vec::new();
     let spec = own_spec(new, old);
     if spec.as_ref().is_some_and(|spec| Some(spec) != new.get("spec")) {
-        patch.extend(spec.map(|spec| PatchOp::replace("/spec", spec)));
+        patch.extend(spec.map(|spec| patches::replace(["spec"], spec)));
     }
     let gone = |key: &str| (key.to_owned(), None);
     let generated = [gone(labels::GENERATED), gone(labels::MANAGED_BY)];
-    patch.extend(string_map(new, "/metadata/labels", &generated));
-    patch.extend(string_map(new, "/metadata/annotations", &[gone(labels::TARGET_UID)]));
+    patch.extend(patches::metadata(new, "labels", &generated));
+    patch.extend(patches::metadata(new, "annotations", &[gone(labels::TARGET_UID)]));
     patch
 }
 

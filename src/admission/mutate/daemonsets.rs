@@ -6,9 +6,9 @@
 
 use super::deployments::{self, Context, Outcome, was_dropped};
 use super::fields::{self, Path};
-use crate::admission::review::patch::{PatchOp, applied, token};
 use crate::admission::review::{Operation, Request};
 use crate::api::labels;
+use crate::patches::applied;
 use crate::plan::daemon_set::{UPDATE_STRATEGY, is_on_delete, update_strategy};
 use crate::plan::template::{is_scaled_to_zero, keep_at_zero, let_go, revision};
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ fn finish(request: &Request, translated: &Request, outcome: Outcome) -> Outcome 
     let held = label(&wanted, labels::HELD).is_some();
     disowned(&mut wanted, managed, held);
     Outcome {
-        patch: difference(&request.object, &wanted),
+        patch: json_patch::diff(&request.object, &wanted).0,
         ..outcome
     }
 }
@@ -152,32 +152,6 @@ fn disowned(object: &mut Value, managed: bool, held: bool) {
     let ops = fields::disown_marking(object, &paths, &marks);
     if let Ok(done) = applied(object, &ops) {
         *object = done;
-    }
-}
-
-// Member by member as far as both are objects, so that only what differs is written.
-fn difference(from: &Value, to: &Value) -> Vec<PatchOp> {
-    let mut ops = Vec::new();
-    differ(from, to, "", &mut ops);
-    ops
-}
-
-fn differ(from: &Value, to: &Value, at: &str, ops: &mut Vec<PatchOp>) {
-    let (Value::Object(was), Value::Object(is)) = (from, to) else {
-        if from != to {
-            ops.push(PatchOp::add(at, to.clone()));
-        }
-        return;
-    };
-    for key in was.keys().filter(|key| !is.contains_key(*key)) {
-        ops.push(PatchOp::remove(format!("{at}/{}", token(key))));
-    }
-    for (key, value) in is {
-        let path = format!("{at}/{}", token(key));
-        match was.get(key) {
-            Some(before) => differ(before, value, &path, ops),
-            None => ops.push(PatchOp::add(path, value.clone())),
-        }
     }
 }
 

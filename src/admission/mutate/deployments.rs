@@ -6,11 +6,12 @@
 //! stale cache can delay an enrolment but never take pods away.
 
 use super::fields::{self, Path};
-use crate::admission::review::patch::{PatchOp, string_map};
 use crate::admission::review::{Operation, Request, Response};
 use crate::api::labels::{self, TargetState};
 use crate::api::policy::OnNewRevision;
+use crate::patches;
 use crate::plan::overrides::Record;
+use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
 mod create;
@@ -108,7 +109,7 @@ pub enum Stage {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// Operations on our own paths only.
-    pub patch: Vec<PatchOp>,
+    pub patch: Vec<PatchOperation>,
     /// Lines for the person who applied.
     pub warnings: Vec<String>,
     /// What was decided, in a word, for metrics and the audit log.
@@ -229,16 +230,16 @@ impl Held {
         self
     }
 
-    fn into_outcome(mut self, new: Target<'_>, dressing: Vec<PatchOp>, set: &Map<String, Value>) -> Outcome {
+    fn into_outcome(mut self, new: Target<'_>, dressing: Vec<PatchOperation>, set: &Map<String, Value>) -> Outcome {
         self.labels.sort();
-        let mut patch = string_map(new.0, "/metadata/labels", &self.labels);
+        let mut patch = patches::metadata(new.0, "labels", &self.labels);
         patch.extend(dressing);
         if let Some(replicas) = self.replicas.filter(|wanted| *wanted != new.replicas()) {
-            patch.push(PatchOp::add("/spec/replicas", Value::from(replicas)));
+            patch.push(patches::add(["spec", "replicas"], replicas));
         }
         match self.paused {
-            Some(true) if !new.paused() => patch.push(PatchOp::add("/spec/paused", Value::from(true))),
-            Some(false) if new.paused() => patch.push(PatchOp::remove("/spec/paused")),
+            Some(true) if !new.paused() => patch.push(patches::add(["spec", "paused"], true)),
+            Some(false) if new.paused() => patch.push(patches::remove(["spec", "paused"])),
             _ => {}
         }
         let managed = self
@@ -265,7 +266,7 @@ fn serves(state: TargetState) -> bool {
 
 /// Takes what we hold out of every managedFields entry: replicas while managed, paused while we hold it, our labels,
 /// the fields `set` for canary pods.
-fn disown(object: &Value, managed: bool, holds_pause: bool, set: &Map<String, Value>) -> Vec<PatchOp> {
+fn disown(object: &Value, managed: bool, holds_pause: bool, set: &Map<String, Value>) -> Vec<PatchOperation> {
     let label_paths = OUR_LABELS.map(|label| ["metadata", "labels", label]);
     let mut paths: Vec<Path<'_>> = Vec::new();
     if managed {

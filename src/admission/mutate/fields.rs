@@ -4,8 +4,9 @@
 //! another value than the applier sent must therefore have no owner at all: neither the applier, nor another applier,
 //! nor our controller. Each is taken out of every entry, whatever its manager, operation or subresource.
 
-use crate::admission::review::patch::{PatchOp, token};
 use crate::api::labels;
+use crate::patches;
+use json_patch::{PatchOperation, jsonptr::PointerBuf};
 use serde_json::{Map, Value, json};
 
 /// A field as a path of names, without the `f:` of `fieldsV1`: `["spec", "replicas"]`. An item of a list is named by its
@@ -16,12 +17,12 @@ pub type Path<'a> = &'a [&'a str];
 ///
 /// A container that owned nothing else goes too, since an empty one would mean that the container itself is owned; so
 /// does an entry that is left with nothing. Entries are edited from the last to the first, so indices stay right.
-pub fn disown(object: &Value, paths: &[Path<'_>]) -> Vec<PatchOp> {
+pub fn disown(object: &Value, paths: &[Path<'_>]) -> Vec<PatchOperation> {
     disown_marking(object, paths, &[])
 }
 
 /// As [`disown`]; an applier that owned one of `marked` is made to own its mark instead.
-pub fn disown_marking(object: &Value, paths: &[Path<'_>], marked: &[(Path<'_>, &Mark)]) -> Vec<PatchOp> {
+pub fn disown_marking(object: &Value, paths: &[Path<'_>], marked: &[(Path<'_>, &Mark)]) -> Vec<PatchOperation> {
     let Some(entries) = object.pointer("/metadata/managedFields").and_then(Value::as_array) else {
         return Vec::new();
     };
@@ -34,18 +35,21 @@ pub fn disown_marking(object: &Value, paths: &[Path<'_>], marked: &[(Path<'_>, &
         if !named.into_iter().any(|path| owns(entry, path)) {
             continue;
         }
-        let at = format!("/metadata/managedFields/{index}");
+        let entry_at = PointerBuf::from_tokens(["metadata", "managedFields", &index.to_string()]);
+        let fields_at = entry_at.with_trailing_token("fieldsV1");
         let mut left = fields.clone();
         let mut removed = Vec::new();
         for path in paths {
-            if let Some(pointer) = take(&mut left, path) {
-                removed.push(pointer);
+            if let Some(outermost) = take(&mut left, path) {
+                removed.push(outermost);
             }
         }
         let mut marks = false;
         for (path, mark) in marked {
-            let Some(pointer) = take(&mut left, path) else { continue };
-            removed.push(pointer);
+            let Some(outermost) = take(&mut left, path) else {
+                continue;
+            };
+            removed.push(outermost);
             if is_apply(entry) {
                 marks = true;
                 claim(&mut left, mark);
@@ -55,20 +59,17 @@ pub fn disown_marking(object: &Value, paths: &[Path<'_>], marked: &[(Path<'_>, &
             continue;
         }
         if marks {
-            ops.push(PatchOp::Replace {
-                path: format!("{at}/fieldsV1"),
-                value: left,
-            });
+            ops.push(patches::replace(&fields_at, left));
             continue;
         }
         if left.as_object().is_some_and(serde_json::Map::is_empty) {
-            ops.push(PatchOp::remove(at));
+            ops.push(patches::remove(&entry_at));
             continue;
         }
         ops.extend(
             removed
-                .into_iter()
-                .map(|pointer| PatchOp::remove(format!("{at}/fieldsV1{pointer}"))),
+                .iter()
+                .map(|outermost| patches::remove(&fields_at.concat(outermost))),
         );
     }
     ops
@@ -179,29 +180,30 @@ pub fn owned(object: &Value, path: Path<'_>, of: impl Fn(&Value) -> bool) -> boo
 
 /// Removes the field from `fields` and returns the pointer of what was removed: the field, or the outermost container
 /// that would have been left empty. `None` when nothing there owns it.
-fn take(fields: &mut Value, path: Path<'_>) -> Option<String> {
+fn take(fields: &mut Value, path: Path<'_>) -> Option<PointerBuf> {
     let (name, rest) = path.split_first()?;
     let key = member(name);
     let members = fields.as_object_mut()?;
     if rest.is_empty() {
         members.remove(&key)?;
-        return Some(format!("/{}", token(&key)));
+        return Some(PointerBuf::from_tokens([key]));
     }
     let inner = members.get_mut(&key)?;
-    let pointer = take(inner, rest)?;
+    let mut outermost = take(inner, rest)?;
     // `.` alone says that the container itself exists by this manager's will; it goes with the last member.
     let empty = inner.as_object().is_some_and(|left| left.keys().all(|key| key == "."));
     if empty {
         members.remove(&key);
-        return Some(format!("/{}", token(&key)));
+        return Some(PointerBuf::from_tokens([key]));
     }
-    Some(format!("/{}{pointer}", token(&key)))
+    outermost.push_front(key);
+    Some(outermost)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::review::patch::applied;
+    use crate::patches::applied;
     use serde_json::json;
 
     const REPLICAS: Path<'static> = &["spec", "replicas"];

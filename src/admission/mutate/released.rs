@@ -4,10 +4,11 @@
 //! that a server-side apply, which Helm's is, never conflicts with us.
 
 use super::fields;
-use crate::admission::review::patch::{PatchOp, string_map};
 use crate::admission::review::{Operation, Request};
 use crate::api::labels;
+use crate::patches;
 use crate::plan::{UNRECONCILED, marks};
+use json_patch::PatchOperation;
 use serde_json::{Map, Value, json};
 
 /// Whether we made an object, for somebody who may make it theirs. The halves say to tools that they never are.
@@ -33,7 +34,7 @@ pub fn takes_over(old: &Value, new: &Value) -> bool {
 }
 
 /// Takes our marks and our ownership off. Helm's own stay where Helm is the one who writes.
-pub fn release(request: &Request) -> Vec<PatchOp> {
+pub fn release(request: &Request) -> Vec<PatchOperation> {
     let new = &request.object;
     let mut changes = vec![(labels::GENERATED.to_owned(), None)];
     let by_helm = manager(request).starts_with("helm");
@@ -42,7 +43,7 @@ pub fn release(request: &Request) -> Vec<PatchOp> {
     if label(new, labels::MANAGED_BY).is_some_and(ours) {
         changes.push((labels::MANAGED_BY.to_owned(), None));
     }
-    let mut ops = string_map(new, "/metadata/labels", &changes);
+    let mut ops = patches::metadata(new, "labels", &changes);
     let annotations = new.pointer("/metadata/annotations");
     let has = |key: &str| annotations.and_then(|all| all.get(key)?.as_str());
     let told = UNRECONCILED
@@ -51,7 +52,7 @@ pub fn release(request: &Request) -> Vec<PatchOp> {
         .map(|(key, _)| *key);
     let helms = marks::HELM.into_iter().filter(|key| !by_helm && has(key).is_some());
     let gone: Vec<(String, Option<String>)> = told.chain(helms).map(|key| (key.to_owned(), None)).collect();
-    ops.extend(string_map(new, "/metadata/annotations", &gone));
+    ops.extend(patches::metadata(new, "annotations", &gone));
     ops.extend(disowned_by_canaries(new));
     ops
 }
@@ -65,12 +66,12 @@ fn manager(request: &Request) -> &str {
 }
 
 // From the last to the first, so that a removal does not shift what is still to be removed.
-fn disowned_by_canaries(new: &Value) -> Vec<PatchOp> {
+fn disowned_by_canaries(new: &Value) -> Vec<PatchOperation> {
     let owners = new.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let is_canary = |owner: &Value| owner.get("kind").and_then(Value::as_str) == Some("Canary");
     let all = owners.map_or(&[][..], Vec::as_slice).iter().enumerate().rev();
     let ours = all.filter(|(_, owner)| is_canary(owner));
-    ours.map(|(index, _)| PatchOp::remove(format!("/metadata/ownerReferences/{index}")))
+    ours.map(|(index, _)| patches::remove(["metadata", "ownerReferences", &index.to_string()]))
         .collect()
 }
 
@@ -78,7 +79,7 @@ fn disowned_by_canaries(new: &Value) -> Vec<PatchOp> {
 ///
 /// One owner has to be left: where there is none, the API server makes one up at the first server-side apply
 /// (`before-first-apply`) who owns everything, and the apply conflicts with it.
-pub fn owned_by_nobody(object: &Value) -> Vec<PatchOp> {
+pub fn owned_by_nobody(object: &Value) -> Vec<PatchOperation> {
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
     let entries = entries.map_or(&[][..], Vec::as_slice);
     let is_whole = |entry: &Value| entry.get("subresource").is_none();
@@ -88,18 +89,18 @@ pub fn owned_by_nobody(object: &Value) -> Vec<PatchOp> {
     if let Some(entry) = entries.get(kept) {
         let left = json!({"f:metadata": {"f:labels": {format!("f:{}", labels::GENERATED): {}}}});
         if entry.get("fieldsV1") != Some(&left) {
-            ops.push(PatchOp::replace(
-                format!("/metadata/managedFields/{kept}/fieldsV1"),
+            ops.push(patches::replace(
+                ["metadata", "managedFields", &kept.to_string(), "fieldsV1"],
                 left,
             ));
         }
     }
-    ops.extend(others.map(|index| PatchOp::remove(format!("/metadata/managedFields/{index}"))));
+    ops.extend(others.map(|index| patches::remove(["metadata", "managedFields", &index.to_string()])));
     ops
 }
 
 /// What becomes of an object that we make: nobody owns what gives way.
-pub fn made(request: &Request, ours: bool) -> Vec<PatchOp> {
+pub fn made(request: &Request, ours: bool) -> Vec<PatchOperation> {
     if request.operation != Operation::Create || !ours || !gives_way(&request.object) {
         return Vec::new();
     }

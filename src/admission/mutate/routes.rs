@@ -2,9 +2,10 @@
 
 use super::fields;
 use super::released;
-use crate::admission::review::patch::PatchOp;
 use crate::admission::review::{Operation, Request};
+use crate::patches;
 use crate::routing::{self, Exposure, Names, RouteKind, Traffic};
+use json_patch::PatchOperation;
 use serde_json::Value;
 
 /// One pair of the route's namespace.
@@ -24,7 +25,7 @@ pub struct Pair {
 /// Where the stored rules split a pair, they go on doing so with the same traffic, in whatever rules were sent: a manifest
 /// that names only the apex gets our split and the rules of ours in its place, one with weights of its own gets ours. The
 /// kind's [`RouteKind::fields`] leave every owner's list as a whole, also on our own writes.
-pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
+pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOperation> {
     if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
         return released::made(request, ours);
     }
@@ -46,32 +47,37 @@ pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOp> {
             .fields()
             .iter()
             .filter(|field| wanted.pointer(field) != request.object.pointer(field));
-        ops.extend(changed.filter_map(|field| Some(PatchOp::add(*field, wanted.pointer(field)?.clone()))));
+        ops.extend(changed.filter_map(|field| Some(patches::add(members(field), wanted.pointer(field)?.clone()))));
     }
     if ours && released::gives_way(&request.object) {
         ops.extend(released::owned_by_nobody(&request.object));
     } else {
-        let paths: Vec<Vec<&str>> = kind
-            .fields()
-            .iter()
-            .map(|field| field.split('/').skip(1).collect())
-            .collect();
+        let paths: Vec<Vec<&str>> = kind.fields().iter().map(|field| members(field).collect()).collect();
         let paths: Vec<fields::Path<'_>> = paths.iter().map(Vec::as_slice).collect();
         ops.extend(fields::disown(&request.object, &paths));
     }
     ops
 }
 
+// The members that a JSON pointer of ours names.
+fn members(field: &'static str) -> impl Iterator<Item = &'static str> {
+    field.split('/').skip(1)
+}
+
 /// Of a route that becomes its author's nothing of ours stays that he did not say himself: no host, no gateway.
-fn unsaid(request: &Request, kind: &dyn RouteKind) -> Vec<PatchOp> {
+fn unsaid(request: &Request, kind: &dyn RouteKind) -> Vec<PatchOperation> {
     let said = released::own_spec(&request.object, &request.old_object);
     let spec = request.object.get("spec").and_then(Value::as_object);
     let Some(said) = said else { return Vec::new() };
     let left = |key: &&String| said.get(key.as_str()).is_none();
     let gone = spec.into_iter().flatten().map(|(key, _)| key).filter(left);
-    let gone = gone.map(|key| format!("/spec/{key}"));
-    gone.filter(|path| !kind.fields().contains(&path.as_str()))
-        .map(PatchOp::remove)
+    let is_held = |key: &&String| {
+        kind.fields()
+            .iter()
+            .any(|field| members(field).eq(["spec", key.as_str()]))
+    };
+    gone.filter(|key| !is_held(key))
+        .map(|key| patches::remove(["spec", key]))
         .collect()
 }
 
@@ -143,7 +149,7 @@ fn kept(kind: &dyn RouteKind, old: &Value, sent: &Value, pairs: &[&Pair]) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::review::patch::applied;
+    use crate::patches::applied;
     use serde_json::json;
 
     fn pairs() -> Vec<Pair> {

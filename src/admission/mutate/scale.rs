@@ -12,9 +12,9 @@
 
 use super::deployments::Stage;
 use super::fields;
-use crate::admission::review::patch::PatchOp;
 use crate::admission::review::{Denial, Request, Response};
 use crate::api::labels::TargetState;
+use crate::patches;
 use serde_json::Value;
 
 /// Which half of a pair is scaled.
@@ -122,7 +122,7 @@ fn passed(decision: &'static str) -> Outcome {
 fn noted(request: &Request, known: &Known, wanted: i64, stored: i64) -> Outcome {
     let mut patch = Vec::new();
     if stored != replicas(&request.object) {
-        patch.push(PatchOp::add("/spec/replicas", Value::from(stored)));
+        patch.push(patches::add(["spec", "replicas"], stored));
         patch.extend(fields::disown(&request.object, &[&["spec", "replicas"]]));
     }
     let response = Response {

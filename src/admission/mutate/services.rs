@@ -3,11 +3,12 @@
 use super::deployments::Stage;
 use super::fields;
 use super::released::{self, release, takes_over};
-use crate::admission::review::patch::{PatchOp, string_map};
 use crate::admission::review::{Operation, Request};
 use crate::api::labels;
+use crate::patches;
 use crate::plan::pointing::{self, Labels, ORIGINAL_SELECTOR};
 use crate::plan::ports::{self, AT_ONCE, Declared, Wanted};
+use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
 /// Who writes a Service of a pair, and where its Canary stands.
@@ -27,7 +28,7 @@ pub struct Apex<'a> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Held {
     /// What is stored otherwise than it was sent.
-    pub patch: Vec<PatchOp>,
+    pub patch: Vec<PatchOperation>,
     /// What the writer should know.
     pub warnings: Vec<String>,
     /// What it comes to, for the audit log.
@@ -65,8 +66,7 @@ pub fn mutate(request: &Request, apex: Apex<'_>) -> Held {
         keep(request, apex.declared, &mut held)
     };
     if stored != ports::of(new) {
-        held.patch
-            .push(PatchOp::replace("/spec/ports", Value::Array(stored.clone())));
+        held.patch.push(patches::replace(["spec", "ports"], stored.clone()));
     }
     if apex.ours && released::gives_way(new) {
         held.patch.extend(released::owned_by_nobody(new));
@@ -115,9 +115,9 @@ fn leaves(request: &Request, apex: Apex<'_>) -> bool {
 pub fn joined(request: &Request, aim: Labels, primary: &Value, app: &str) -> Held {
     let new = &request.object;
     let own = Value::Object(aim);
-    let mut patch = vec![PatchOp::add("/spec/selector", primary.clone())];
+    let mut patch = vec![patches::add(["spec", "selector"], primary.clone())];
     let notes = [(ORIGINAL_SELECTOR.to_owned(), Some(own.to_string()))];
-    patch.extend(string_map(new, "/metadata/annotations", &notes));
+    patch.extend(patches::metadata(new, "annotations", &notes));
     patch.extend(disowned(new, ports::of(new)));
     Held {
         patch,
@@ -156,17 +156,17 @@ fn left(request: &Request) -> Held {
 }
 
 // Without our notes.
-fn stored_as_sent(request: &Request) -> Vec<PatchOp> {
+fn stored_as_sent(request: &Request) -> Vec<PatchOperation> {
     let new = &request.object;
     let notes = [
         (ORIGINAL_SELECTOR.to_owned(), None),
         (Wanted::ANNOTATION.to_owned(), None),
     ];
-    let mut patch = string_map(new, "/metadata/annotations", &notes);
+    let mut patch = patches::metadata(new, "annotations", &notes);
     // Without what of ours a merge has left in it.
     let aim = sent(&request.old_object, new).flatten();
     if let Some(aim) = aim.filter(|aim| Some(aim) != new.pointer("/spec/selector")) {
-        patch.push(PatchOp::add("/spec/selector", aim));
+        patch.push(patches::add(["spec", "selector"], aim));
     }
     patch
 }
@@ -184,12 +184,12 @@ fn keep(request: &Request, declared: Option<&Declared>, held: &mut Held) -> Vec<
     if let Some(declared) = declared {
         stored = keep_ports((old, new), stored, declared, &mut notes, &mut held.warnings);
     }
-    held.patch.extend(string_map(new, "/metadata/annotations", &notes));
+    held.patch.extend(patches::metadata(new, "annotations", &notes));
     stored
 }
 
 // The selector, and where each port leads.
-fn disowned(new: &Value, stored: &[Value]) -> Vec<PatchOp> {
+fn disowned(new: &Value, stored: &[Value]) -> Vec<PatchOperation> {
     let items: Vec<String> = stored.iter().map(item).collect();
     let ports: Vec<[&str; 4]> = items
         .iter()
@@ -226,8 +226,8 @@ fn keep_selector(old: &Value, new: &Value, notes: &mut Notes, held: &mut Held) {
     if ours != sent {
         record = meant(new, ours, sent).map(|selector| selector.to_string()).or(record);
         match ours {
-            Some(ours) => held.patch.push(PatchOp::add("/spec/selector", ours.clone())),
-            None => held.patch.push(PatchOp::remove("/spec/selector")),
+            Some(ours) => held.patch.push(patches::add(["spec", "selector"], ours.clone())),
+            None => held.patch.push(patches::remove(["spec", "selector"])),
         }
         if record.as_deref() != known && label(old, labels::GENERATED).is_none() {
             held.warnings.push(format!(

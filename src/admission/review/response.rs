@@ -1,7 +1,7 @@
 //! The answer to one request.
 
-use super::patch::PatchOp;
 use super::{API_VERSION, Cause, Request, encode};
+use json_patch::PatchOperation;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ pub struct Response {
     /// The refusal, if any.
     pub denial: Option<Denial>,
     /// JSON patch; only of mutating entries.
-    pub patch: Vec<PatchOp>,
+    pub patch: Vec<PatchOperation>,
     /// Shown by kubectl as `Warning: ...`.
     pub warnings: Vec<String>,
     /// Written to the API server's audit log under the entry's name.

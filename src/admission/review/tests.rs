@@ -1,4 +1,5 @@
 use super::*;
+use crate::patches;
 use serde_json::json;
 
 fn request() -> Request {
@@ -38,7 +39,7 @@ fn another_version_and_an_empty_review_are_refused() {
 #[test]
 fn the_patch_is_base64_text() {
     let response = Response {
-        patch: vec![PatchOp::replace("/spec/replicas", json!(0))],
+        patch: vec![patches::replace(["spec", "replicas"], 0)],
         ..Response::default()
     };
     let text = String::from_utf8(response.to_bytes(&request()).unwrap()).unwrap();
@@ -67,7 +68,7 @@ fn a_denial_carries_every_cause_and_no_patch() {
         },
     ];
     let mut response = Response::deny(Denial::invalid(&request(), causes));
-    response.patch = vec![PatchOp::replace("/x", json!(1))];
+    response.patch = vec![patches::replace(["x"], 1)];
     let value: Value = serde_json::from_slice(&response.to_bytes(&request()).unwrap()).unwrap();
     assert_eq!(value["response"]["allowed"], json!(false));
     assert_eq!(value["response"].get("patch"), None);

@@ -8,11 +8,11 @@ use crate::controller::{
     queue::Key,
     watch::live::{Live, label},
 };
+use crate::patches;
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
 };
-use serde_json::json;
 
 /// What is noted on the Canary.
 pub fn of(canary: &Canary) -> Option<u32> {
@@ -35,9 +35,8 @@ pub async fn answer(context: &Context, key: &Key, canary: &Canary, live: &Live) 
     if of(canary).is_some() && live.target.is_some() && wanted != Some(noted) {
         return Ok(());
     }
-    let path = format!("/metadata/annotations/{}", labels::REPLICAS.replace('/', "~1"));
-    let operations = json!([{"op": "test", "path": path, "value": noted}, {"op": "remove", "path": path}]);
-    let patch: json_patch::Patch = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
+    let place = ["metadata", "annotations", labels::REPLICAS];
+    let patch = json_patch::Patch(vec![patches::test(place, noted.as_str()), patches::remove(place)]);
     let params = PatchParams {
         field_manager: Some(labels::FIELD_MANAGER.to_owned()),
         ..PatchParams::default()

@@ -14,8 +14,8 @@ use crate::{
     api::Canary,
     metrics::Severity,
 };
+use json_patch::PatchOperation;
 use kube::core::DynamicObject;
-use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
 /// What of a step's writes is left to be done.
@@ -103,11 +103,11 @@ fn makes_primary(canary: &Canary, write: &Write) -> bool {
     let (kind, _, name) = write.subject();
     let is_primary = matches!(kind, Kind::Deployment | Kind::DaemonSet)
         && name.strip_suffix("-primary") == Some(canary.target_name());
-    let replaces = |operation: &Value| operation.get("path").and_then(Value::as_str) == Some("/spec/template");
+    let replaces = |operation: &PatchOperation| operation.path().as_str() == "/spec/template";
     is_primary
         && match write {
             Write::Create { .. } => true,
-            Write::Patch { operations, .. } => operations.as_array().is_some_and(|all| all.iter().any(replaces)),
+            Write::Patch { operations, .. } => operations.iter().any(replaces),
             _ => false,
         }
 }

@@ -3,6 +3,7 @@
 use super::copies::{self, Copy};
 use crate::api::labels::FIELD_MANAGER;
 use crate::controller::watch::{cache::Kind, configs::kind_of};
+use json_patch::PatchOperation;
 use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
@@ -38,7 +39,7 @@ pub enum Write {
         /// Its name.
         name: String,
         /// The operations.
-        operations: Value,
+        operations: json_patch::Patch,
     },
     /// JSON merge patch.
     Merge {
@@ -103,11 +104,8 @@ impl Write {
                 name,
                 operations,
             } => {
-                let patch: json_patch::Patch =
-                    serde_json::from_value(operations.clone()).map_err(kube::Error::SerdeError)?;
-                let params = managed();
                 api(client, *kind, namespace)
-                    .patch(name, &params, &Patch::<()>::Json(patch))
+                    .patch(name, &managed(), &Patch::<()>::Json(operations.clone()))
                     .await?
             }
             Self::Merge {
@@ -150,9 +148,12 @@ impl Write {
             Self::Apply { object, .. } | Self::Create { object, .. } => versionless(object),
             Self::Merge { body, .. } => versionless(body),
             Self::Patch { operations, .. } => {
-                let is_test = |one: &&Value| one.get("op").and_then(Value::as_str) == Some("test");
-                let all = operations.as_array().into_iter().flatten();
-                Value::Array(all.filter(|one| !is_test(one)).cloned().collect())
+                let is_test = |one: &&PatchOperation| matches!(one, PatchOperation::Test(_));
+                operations
+                    .iter()
+                    .filter(|one| !is_test(one))
+                    .map(|one| json!(one))
+                    .collect()
             }
             Self::Copies(all) => all.iter().map(|copy| json!(copy.checksum)).collect(),
             Self::Delete { uid, .. } => json!(uid),
@@ -239,6 +240,7 @@ impl Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::patches;
     use kube::core::Status;
 
     fn answer(code: u16, message: &str, cause: bool) -> kube::Error {
@@ -279,9 +281,9 @@ mod tests {
             kind: Kind::Deployment,
             namespace: "shop".into(),
             name: "web".into(),
-            operations: json!([
-                {"op": "test", "path": "/metadata/resourceVersion", "value": version},
-                {"op": "replace", "path": "/spec/replicas", "value": replicas},
+            operations: json_patch::Patch(vec![
+                patches::test(["metadata", "resourceVersion"], version),
+                patches::replace(["spec", "replicas"], replicas),
             ]),
         };
         assert!(patch("1", 2).asks_the_same(&patch("7", 2)));

@@ -11,6 +11,7 @@ use crate::{
             live::{is_another_canarys, is_owned, label, owners, text},
         },
     },
+    patches,
     plan::{Workload, daemon_set, overrides::Record, template},
 };
 use serde_json::{Map, Value, json};
@@ -87,10 +88,10 @@ impl Pair<'_> {
             self.blueprint.target_uid.as_deref(),
         ];
         let is_ours = |owner: &&Value| ours.contains(&owner.get("uid").and_then(Value::as_str));
-        let others: Vec<&Value> = owners(object).filter(|owner| !is_ours(owner)).collect();
+        let others: Vec<Value> = owners(object).filter(|owner| !is_ours(owner)).cloned().collect();
         let operations = vec![
             test_version(object),
-            json!({"op": "replace", "path": "/metadata/ownerReferences", "value": others}),
+            patches::replace(["metadata", "ownerReferences"], others),
         ];
         patch(kind, object, operations)
     }

@@ -13,6 +13,7 @@ use crate::{
             pointing::Follower,
         },
     },
+    patches,
     plan::{
         Blueprint, Metadata, Selector, ServiceRole,
         pointing::{self, ORIGINAL_SELECTOR},
@@ -20,7 +21,7 @@ use crate::{
         service,
     },
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 impl Pair<'_> {
     /// Those that follow go where the apex goes.
@@ -150,14 +151,14 @@ pub(super) fn let_go(service: &Value, selector: &Selector) -> Option<Write> {
     let mut operations = Vec::new();
     if live.is_some_and(|live| ours.contains(live)) {
         match pointing::recorded(service).unwrap_or_default() {
-            Value::Null => operations.push(json!({"op": "remove", "path": "/spec/selector"})),
-            own => operations.push(json!({"op": "add", "path": "/spec/selector", "value": own})),
+            Value::Null => operations.push(patches::remove(["spec", "selector"])),
+            own => operations.push(patches::add(["spec", "selector"], own)),
         }
     }
     operations.extend(noted(service, &[(ORIGINAL_SELECTOR, None), (Wanted::ANNOTATION, None)]));
     let ports = Wanted::of(service).over(ports::of(service));
     if ports != ports::of(service) {
-        operations.push(json!({"op": "replace", "path": "/spec/ports", "value": ports}));
+        operations.push(patches::replace(["spec", "ports"], ports));
     }
     changed(service, operations)
 }

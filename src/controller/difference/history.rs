@@ -10,12 +10,13 @@ use crate::{
             live::{annotation, text},
         },
     },
+    patches,
     plan::{
         REVISION_ANNOTATION, Workload,
         history::{self, Promoted},
     },
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 impl Pair<'_> {
     /// Remembers what primary is, or is about to be, made from. It comes before primary among the writes: a revision
@@ -40,8 +41,8 @@ impl Pair<'_> {
                 Kind::ControllerRevision,
                 entry,
                 vec![
-                    json!({"op": "test", "path": "/metadata/uid", "value": text(entry, "/metadata/uid")}),
-                    json!({"op": "replace", "path": "/revision", "value": next}),
+                    patches::test(["metadata", "uid"], text(entry, "/metadata/uid")),
+                    patches::replace(["revision"], next),
                 ],
             )),
             None => self.entry(revision, next, promotes),

@@ -1,11 +1,15 @@
 //! Children of before that keep their owner from being deleted.
 
 use super::Pair;
-use crate::controller::{
-    apply::write::Write,
-    watch::{cache::Kind, configs::kind_of, live::text},
+use crate::{
+    controller::{
+        apply::write::Write,
+        watch::{cache::Kind, configs::kind_of, live::text},
+    },
+    patches,
 };
-use serde_json::{Value, json};
+use json_patch::Patch;
+use serde_json::Value;
 
 impl Pair<'_> {
     /// Takes `blockOwnerDeletion` off whatever this Canary owns and is not written anyway. Earlier versions set it, and a
@@ -48,14 +52,15 @@ impl Pair<'_> {
             owner.get("uid").and_then(Value::as_str) == Some(uid)
                 && owner.get("blockOwnerDeletion").and_then(Value::as_bool) == Some(true)
         })?;
-        let path = format!("/metadata/ownerReferences/{at}");
+        let at = at.to_string();
+        let place = |field| ["metadata", "ownerReferences", &at, field];
         Some(Write::Patch {
             kind,
             namespace: self.blueprint.namespace.clone(),
             name: text(object, "/metadata/name").to_owned(),
-            operations: json!([
-                {"op": "test", "path": format!("{path}/uid"), "value": uid},
-                {"op": "replace", "path": format!("{path}/blockOwnerDeletion"), "value": false},
+            operations: Patch(vec![
+                patches::test(place("uid"), uid),
+                patches::replace(place("blockOwnerDeletion"), false),
             ]),
         })
     }

@@ -4,7 +4,7 @@
 //! because an apply would leave in it what others put there. Its number of pods is not touched where an autoscaler
 //! decides it.
 
-use super::{Conflict, Pair, escaped, patch};
+use super::{Conflict, Pair, patch};
 use crate::{
     analysis::{ApexSide, PrimaryTemplate, World},
     api::labels::TargetState,
@@ -12,8 +12,10 @@ use crate::{
         apply::write::Write,
         watch::live::{annotation, is_owned, is_owned_by, label, text},
     },
+    patches,
     plan::{self, REVISION_ANNOTATION, Workload, copies, primary, strategy_field},
 };
+use json_patch::{Patch, PatchOperation};
 use serde_json::{Map, Value, json};
 
 /// What primary is to be made from.
@@ -104,11 +106,11 @@ impl Pair<'_> {
                 uid: text(live, "/metadata/uid").to_owned(),
             });
         }
-        let test = |path: &str| json!({"op": "test", "path": path, "value": live.pointer(path)});
+        let of = |object: &Value, path: &str| object.pointer(path).cloned().unwrap_or_default();
         let mut operations = vec![
-            test("/metadata/uid"),
-            test("/metadata/generation"),
-            json!({"op": "replace", "path": "/spec/template", "value": wanted.pointer("/spec/template")}),
+            patches::test(["metadata", "uid"], of(live, "/metadata/uid")),
+            patches::test(["metadata", "generation"], of(live, "/metadata/generation")),
+            patches::replace(["spec", "template"], of(&wanted, "/spec/template")),
         ];
         self.spec_operations(live, &wanted, due, &mut operations);
         metadata_operations(live, &wanted, &mut operations);
@@ -117,11 +119,11 @@ impl Pair<'_> {
             kind: self.kind(),
             namespace: self.blueprint.namespace.clone(),
             name: self.blueprint.primary_name(),
-            operations: Value::Array(operations),
+            operations: Patch(operations),
         })
     }
 
-    fn spec_operations(&self, live: &Value, wanted: &Value, due: &Due, operations: &mut Vec<Value>) {
+    fn spec_operations(&self, live: &Value, wanted: &Value, due: &Due, operations: &mut Vec<PatchOperation>) {
         let strategy = strategy_field(self.blueprint.workload);
         let all_at_once = plan::all_at_once();
         let scaled = self.seen.scaler.is_some();
@@ -136,19 +138,17 @@ impl Pair<'_> {
         // Under a pause it would never be replaced.
         fields.push(("paused", None));
         for (field, value) in fields {
-            let path = format!("/spec/{field}");
-            match (live.pointer(&path), value) {
-                (now, Some(value)) if now != Some(value) => {
-                    operations.push(json!({"op": "add", "path": path, "value": value}));
-                }
-                (Some(_), None) => operations.push(json!({"op": "remove", "path": path})),
+            let place = ["spec", field];
+            match (live.get("spec").and_then(|spec| spec.get(field)), value) {
+                (now, Some(value)) if now != Some(value) => operations.push(patches::add(place, value.clone())),
+                (Some(_), None) => operations.push(patches::remove(place)),
                 _ => {}
             }
         }
     }
 
     // One controller, which is our Canary.
-    fn owner_operations(&self, live: &Value, operations: &mut Vec<Value>) {
+    fn owner_operations(&self, live: &Value, operations: &mut Vec<PatchOperation>) {
         let owners = live.pointer("/metadata/ownerReferences").and_then(Value::as_array);
         let ours = self.blueprint.owners_of_a_half();
         let ours = ours.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -158,7 +158,7 @@ impl Pair<'_> {
         let others = owners.into_iter().flatten().filter(|owner| !is_ours(owner)).cloned();
         let wanted: Vec<Value> = ours.iter().cloned().chain(others).collect();
         if owners != Some(&wanted) {
-            operations.push(json!({"op": "add", "path": "/metadata/ownerReferences", "value": wanted}));
+            operations.push(patches::add(["metadata", "ownerReferences"], wanted));
         }
     }
 
@@ -170,7 +170,8 @@ impl Pair<'_> {
         if world.primary != Some(PrimaryTemplate::Keep) || self.blueprint.workload == Workload::Service {
             return;
         }
-        let path = format!("/spec/{}", strategy_field(self.blueprint.workload));
+        let field = strategy_field(self.blueprint.workload);
+        let has = live.get("spec").and_then(|spec| spec.get(field));
         let own = plan::own_strategy(target, self.blueprint.workload);
         let all_at_once = plan::all_at_once();
         let rests = world.target_replicas == Some(0) || self.seen.target.is_none();
@@ -179,8 +180,8 @@ impl Pair<'_> {
             Some(own) if own == all_at_once && self.seen.target.is_none() => Some(json!({"type": "RollingUpdate"})),
             own => own,
         };
-        if let Some(own) = own.filter(|own| rests && *own != all_at_once && live.pointer(&path) == Some(&all_at_once)) {
-            operations.push(json!({"op": "add", "path": path, "value": own}));
+        if let Some(own) = own.filter(|own| rests && *own != all_at_once && has == Some(&all_at_once)) {
+            operations.push(patches::add(["spec", field], own));
         }
         // Whoever took its owner away would have it collected, or enrolled as an app of its own.
         let told = self.seen.inherited.is_some() || plan::primary_revision(live).is_some();
@@ -196,7 +197,7 @@ impl Pair<'_> {
     }
 
     // By which revision of ours a primary of Flagger's is known, and the label that tells the halves apart.
-    fn named(&self, live: &Value, operations: &mut Vec<Value>) {
+    fn named(&self, live: &Value, operations: &mut Vec<PatchOperation>) {
         let Some(inherited) = &self.seen.inherited else { return };
         let key = self.selector.key.as_str();
         let pods = live.pointer("/spec/template/metadata/labels");
@@ -235,7 +236,7 @@ fn selects(live: &Value, wanted: &Value) -> bool {
 }
 
 // Labels and annotations are added one by one: the others are somebody else's.
-pub(super) fn metadata_operations(live: &Value, wanted: &Value, operations: &mut Vec<Value>) {
+pub(super) fn metadata_operations(live: &Value, wanted: &Value, operations: &mut Vec<PatchOperation>) {
     type Read = fn(&Value, &str) -> Option<String>;
     let maps: [(&str, Read); 2] = [
         ("labels", |object, key| label(object, key).map(str::to_owned)),
@@ -248,10 +249,10 @@ pub(super) fn metadata_operations(live: &Value, wanted: &Value, operations: &mut
             .filter(|(key, value)| read(live, key).as_deref() != value.as_str())
             .collect();
         if !missing.is_empty() && live.pointer(&path).is_none_or(Value::is_null) {
-            operations.push(json!({"op": "add", "path": path, "value": {}}));
+            operations.push(patches::add(["metadata", map], Map::new()));
         }
         for (key, value) in missing {
-            operations.push(json!({"op": "add", "path": format!("{path}/{}", escaped(key)), "value": value}));
+            operations.push(patches::add(["metadata", map, key], value.clone()));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The Services of the pair: the halves are simply made, the apex moves.
 
-use super::{Conflict, Pair, contains, escaped, patch, primary::metadata_operations, test_version};
+use super::{Conflict, Pair, contains, patch, primary::metadata_operations, test_version};
 use crate::{
     analysis::{ApexSide, Dismantle, Pods, PrimaryTemplate, World},
     api::labels::TargetState,
@@ -13,6 +13,7 @@ use crate::{
             pointing::is_a_rivals,
         },
     },
+    patches,
     plan::{
         ServiceRole, Workload, apex_selector, copies,
         pointing::{self, ORIGINAL_SELECTOR},
@@ -20,7 +21,8 @@ use crate::{
         primary_revision, serves_alike, service, template,
     },
 };
-use serde_json::{Value, json};
+use json_patch::PatchOperation;
+use serde_json::{Map, Value};
 
 /// The pod templates behind the Services.
 pub(super) struct Templates {
@@ -188,7 +190,7 @@ impl Pair<'_> {
         let mut notes: Vec<(&str, Option<String>)> = Vec::new();
         if apex_side(live, self.selector, self.live.target.as_ref()) != Some(side) {
             let selector = apex_selector(self.selector, side);
-            operations.push(json!({"op": "add", "path": "/spec/selector", "value": selector}));
+            operations.push(patches::add(["spec", "selector"], selector));
             if annotation(live, ORIGINAL_SELECTOR).is_none() {
                 // One that had none gets none back.
                 let original = live.pointer("/spec/selector").unwrap_or(&Value::Null);
@@ -199,7 +201,7 @@ impl Pair<'_> {
         notes.push((Wanted::ANNOTATION, wanted.text()));
         operations.extend(noted(live, &notes));
         if ports != ports::of(live) {
-            operations.push(json!({"op": "replace", "path": "/spec/ports", "value": ports}));
+            operations.push(patches::replace(["spec", "ports"], ports));
         }
         changed(live, operations)
     }
@@ -225,15 +227,15 @@ impl Pair<'_> {
         let mut operations = Vec::new();
         match live.pointer("/spec/selector") {
             has if has.unwrap_or(&Value::Null) == &own => {}
-            Some(_) if own.is_null() => operations.push(json!({"op": "remove", "path": "/spec/selector"})),
-            _ => operations.push(json!({"op": "add", "path": "/spec/selector", "value": own})),
+            Some(_) if own.is_null() => operations.push(patches::remove(["spec", "selector"])),
+            _ => operations.push(patches::add(["spec", "selector"], own)),
         }
         if !waits {
             operations.extend(noted(live, &[(ORIGINAL_SELECTOR, None), (Wanted::ANNOTATION, None)]));
         }
         let ports = Wanted::of(live).over(ports::of(live));
         if ports != ports::of(live) {
-            operations.push(json!({"op": "replace", "path": "/spec/ports", "value": ports}));
+            operations.push(patches::replace(["spec", "ports"], ports));
         }
         changed(live, operations)
     }
@@ -249,7 +251,7 @@ fn is_as_wanted(live: &Value, wanted: &Value) -> bool {
 
 // One by one, since nobody owns what we made of it: an apply would leave in it what is not wanted any more. What the API
 // server filled in stays.
-fn made_as(live: &Value, wanted: &Value) -> Vec<Value> {
+fn made_as(live: &Value, wanted: &Value) -> Vec<PatchOperation> {
     const LEFT_TO_OTHERS: [&str; 2] = ["clusterIP", "type"];
     let mut operations = Vec::new();
     let spec = |of: &Value| of.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -264,39 +266,39 @@ fn made_as(live: &Value, wanted: &Value) -> Vec<Value> {
             has.get(field) == Some(value)
         };
         if !same {
-            operations.push(json!({"op": "add", "path": format!("/spec/{field}"), "value": value}));
+            operations.push(patches::add(["spec", field], value.clone()));
         }
     }
     if has.contains_key("trafficDistribution") && !wants.contains_key("trafficDistribution") {
-        operations.push(json!({"op": "remove", "path": "/spec/trafficDistribution"}));
+        operations.push(patches::remove(["spec", "trafficDistribution"]));
     }
     metadata_operations(live, wanted, &mut operations);
     let owners = wanted.pointer("/metadata/ownerReferences");
     if let Some(owners) = owners.filter(|owners| Some(*owners) != live.pointer("/metadata/ownerReferences")) {
-        operations.push(json!({"op": "add", "path": "/metadata/ownerReferences", "value": owners}));
+        operations.push(patches::add(["metadata", "ownerReferences"], owners.clone()));
     }
     operations
 }
 
-pub(super) fn changed(live: &Value, operations: Vec<Value>) -> Option<Write> {
+pub(super) fn changed(live: &Value, operations: Vec<PatchOperation>) -> Option<Write> {
     let all = std::iter::once(test_version(live)).chain(operations.iter().cloned());
     (!operations.is_empty()).then(|| patch(Kind::Service, live, all.collect()))
 }
 
 // The operations after which an object's annotations are these.
-pub(super) fn noted(live: &Value, notes: &[(&str, Option<String>)]) -> Vec<Value> {
+pub(super) fn noted(live: &Value, notes: &[(&str, Option<String>)]) -> Vec<PatchOperation> {
     let differs = |(key, value): &&(&str, Option<String>)| annotation(live, key) != value.as_deref();
     let mut operations = Vec::new();
     for (key, value) in notes.iter().filter(differs) {
-        let path = format!("/metadata/annotations/{}", escaped(key));
+        let place = ["metadata", "annotations", key];
         let Some(value) = value else {
-            operations.push(json!({"op": "remove", "path": path}));
+            operations.push(patches::remove(place));
             continue;
         };
         if live.pointer("/metadata/annotations").is_none() && operations.is_empty() {
-            operations.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+            operations.push(patches::add(["metadata", "annotations"], Map::new()));
         }
-        operations.push(json!({"op": "add", "path": path, "value": value}));
+        operations.push(patches::add(place, value.as_str()));
     }
     operations
 }

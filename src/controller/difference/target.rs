@@ -1,6 +1,6 @@
 //! The target: its labels, replicas, pause, and its template on the way out.
 
-use super::{Pair, escaped, patch};
+use super::{Pair, patch};
 use crate::{
     analysis::{Pods, Target, World},
     api::labels,
@@ -8,6 +8,7 @@ use crate::{
         apply::write::Write,
         watch::live::{annotation, label, text},
     },
+    patches,
     plan::{
         Workload,
         daemon_set::{self, UPDATE_STRATEGY},
@@ -145,19 +146,19 @@ impl Pair<'_> {
             template::keep_at_zero(&mut wanted);
         }
         let mut operations = vec![
-            json!({"op": "test", "path": "/metadata/uid", "value": text(object, "/metadata/uid")}),
-            json!({"op": "replace", "path": "/spec/template", "value": wanted}),
+            patches::test(["metadata", "uid"], text(object, "/metadata/uid")),
+            patches::replace(["spec", "template"], wanted),
         ];
-        let path = format!("/metadata/annotations/{}", escaped(overrides::ANNOTATION));
+        let place = ["metadata", "annotations", overrides::ANNOTATION];
         match record {
             Some(record) => {
                 if object.pointer("/metadata/annotations").is_none() {
-                    operations.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+                    operations.push(patches::add(["metadata", "annotations"], Map::new()));
                 }
-                operations.push(json!({"op": "add", "path": path, "value": record.text()}));
+                operations.push(patches::add(place, record.text()));
             }
             None if annotation(object, overrides::ANNOTATION).is_some() => {
-                operations.push(json!({"op": "remove", "path": path}));
+                operations.push(patches::remove(place));
             }
             None => {}
         }

@@ -10,6 +10,7 @@ use crate::{
     plan::{Port, REVISION_ANNOTATION, ServiceRole, generate::ORIGINAL_SELECTOR, hash::template_hash, service},
     routing::{Names, Provider},
 };
+use serde_json::json;
 
 pub(super) fn blueprint() -> Blueprint {
     Blueprint {
@@ -166,6 +167,7 @@ fn a_users_apex_is_moved_and_its_selector_remembered_and_given_back() {
     let [Write::Patch { operations, .. }] = writes.as_slice() else {
         panic!("{writes:?}")
     };
+    let operations = json!(operations);
     assert_eq!(operations[0]["value"], "3");
     assert_eq!(operations[1]["value"], json!({"app": "web-primary"}));
     assert_eq!(operations[3]["value"], r#"{"app":"web"}"#);
@@ -189,6 +191,7 @@ fn a_users_apex_is_moved_and_its_selector_remembered_and_given_back() {
     let [Write::Patch { operations, .. }] = writes.as_slice() else {
         panic!("{writes:?}")
     };
+    let operations = json!(operations);
     assert_eq!(operations[1]["value"], json!({"app": "web"}));
     assert_eq!(operations[2]["op"], "remove");
 }

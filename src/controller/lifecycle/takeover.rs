@@ -13,9 +13,11 @@ use crate::controller::{
 use crate::{
     api::{Canary, canary::Phase},
     metrics::Severity,
+    patches,
 };
+use json_patch::Patch;
 use kube::ResourceExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What a Canary is to others with the same target.
@@ -89,11 +91,12 @@ fn reowned(kind: Kind, object: &Value, uid: &str, heir: &Canary) -> Option<Write
     let at = owners
         .iter()
         .position(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))?;
-    let path = format!("/metadata/ownerReferences/{at}");
-    let operations = json!([
-        {"op": "test", "path": format!("{path}/uid"), "value": uid},
-        {"op": "replace", "path": format!("{path}/name"), "value": heir.name_any()},
-        {"op": "replace", "path": format!("{path}/uid"), "value": heir.metadata.uid},
+    let at = at.to_string();
+    let place = |field| ["metadata", "ownerReferences", &at, field];
+    let operations = Patch(vec![
+        patches::test(place("uid"), uid),
+        patches::replace(place("name"), heir.name_any()),
+        patches::replace(place("uid"), heir.metadata.uid.clone()),
     ]);
     Some(Write::Patch {
         kind,
@@ -107,6 +110,7 @@ fn reowned(kind: Kind, object: &Value, uid: &str, heir: &Canary) -> Option<Write
 mod tests {
     use super::*;
     use crate::api::labels;
+    use serde_json::json;
 
     fn canary(name: &str, generated: bool, leaving: bool) -> Arc<Canary> {
         let labels = if generated {
@@ -150,12 +154,7 @@ mod tests {
         let Some(Write::Patch { operations, name, .. }) = reowned(Kind::Deployment, &object, "uid-shop", &heir) else {
             panic!("a patch");
         };
-        let mut after = object.clone();
-        json_patch::patch(
-            &mut after,
-            &serde_json::from_value::<json_patch::Patch>(operations).unwrap(),
-        )
-        .unwrap();
+        let after = patches::applied(&object, &operations).unwrap();
         assert_eq!(name, "shop-primary");
         assert_eq!(
             after["metadata"]["ownerReferences"][1],

@@ -1,5 +1,5 @@
 use super::*;
-use crate::admission::review::patch::applied;
+use crate::patches::applied;
 use serde_json::json;
 
 fn generated() -> Value {

@@ -32,8 +32,8 @@ fn context(stage: Stage) -> Context {
     }
 }
 
-fn run(operation: Operation, old: &Value, new: &Value, context: &Context) -> Value {
-    let request = |object: &Value| Request {
+fn request(operation: Operation, old: &Value, object: &Value) -> Request {
+    Request {
         name: "agent".into(),
         namespace: "web".into(),
         operation,
@@ -44,10 +44,13 @@ fn run(operation: Operation, old: &Value, new: &Value, context: &Context) -> Val
         object: object.clone(),
         old_object: old.clone(),
         ..Request::default()
-    };
-    let once = applied(new, &mutate(&request(new), context).patch).unwrap();
+    }
+}
+
+fn run(operation: Operation, old: &Value, new: &Value, context: &Context) -> Value {
+    let once = applied(new, &mutate(&request(operation, old, new), context).patch).unwrap();
     assert_eq!(
-        mutate(&request(&once), context).patch,
+        mutate(&request(operation, old, &once), context).patch,
         Vec::new(),
         "a second pass still writes: {once}"
     );
@@ -102,6 +105,21 @@ fn at_rest_no_write_starts_a_pod() {
             &context(Stage::Rest)
         ),
         rest
+    );
+}
+
+#[test]
+fn only_what_differs_from_what_was_sent_is_written() {
+    let rest = stored("rest", "v1");
+    let mut sent = applied_over(&rest, "v2");
+    sent["spec"]["template"]["spec"]["nodeSelector"] = json!({"pool": "a"});
+    let patch = mutate(&request(Operation::Update, &rest, &sent), &context(Stage::Rest)).patch;
+    assert_eq!(
+        json!(patch),
+        json!([
+            {"op": "replace", "path": "/metadata/labels/coalmine.dev~1revision", "value": revision(&daemon_set("v2"))},
+            {"op": "add", "path": "/spec/template/spec/nodeSelector/flagger.app~1scale-to-zero", "value": "true"},
+        ])
     );
 }
 

@@ -242,6 +242,6 @@ fn our_own_writes_own_nothing_of_it() {
         "f:spec": {"f:template": {"f:spec": {"f:tolerations": {}, "f:nodeSelector": {}}}}}}]);
     let request = request(Operation::Update, "us", &stored, &stored);
     let outcome = mutate(&request, &spot());
-    let after = crate::admission::review::patch::applied(&stored, &outcome.patch).unwrap();
+    let after = crate::patches::applied(&stored, &outcome.patch).unwrap();
     assert_eq!(after["metadata"]["managedFields"], json!([]));
 }

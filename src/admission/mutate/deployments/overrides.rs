@@ -6,8 +6,9 @@
 
 use super::Held;
 use crate::admission::mutate::fields::{self, Mark, Path};
-use crate::admission::review::patch::{PatchOp, string_map};
+use crate::patches;
 use crate::plan::overrides::{self, ANNOTATION, Record};
+use json_patch::PatchOperation;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
@@ -137,7 +138,7 @@ pub(super) fn dress(
     sent: &Value,
     meant: &Value,
     current: Option<&Map<String, Value>>,
-) -> (Vec<PatchOp>, Map<String, Value>) {
+) -> (Vec<PatchOperation>, Map<String, Value>) {
     let none = Map::new();
     let stored = Record::of(if old.is_null() { sent } else { old }).map(|record| record.set);
     let stored = stored.as_ref().unwrap_or(&none);
@@ -149,17 +150,18 @@ pub(super) fn dress(
     let (wanted, record) = overrides::dressed(&places(meant), set);
     let mut ops = Vec::new();
     for field in overrides::FIELDS {
-        let path = format!("{SPEC}/{field}");
-        match (sent.pointer(&path), wanted.pointer(&format!("/spec/{field}"))) {
-            (was, Some(value)) if was != Some(value) => ops.push(PatchOp::add(path, value.clone())),
-            (Some(_), None) => ops.push(PatchOp::remove(path)),
+        let place = ["spec", "template", "spec", field];
+        let was = sent.pointer(SPEC).and_then(|spec| spec.get(field));
+        match (was, wanted.pointer(&format!("/spec/{field}"))) {
+            (was, Some(value)) if was != Some(value) => ops.push(patches::add(place, value.clone())),
+            (Some(_), None) => ops.push(patches::remove(place)),
             _ => {}
         }
     }
     if Record::of(sent) != record || record.is_none() {
         let text = record.as_ref().map(Record::text);
         let change = [(ANNOTATION.to_owned(), text)];
-        ops.extend(string_map(sent, "/metadata/annotations", &change));
+        ops.extend(patches::metadata(sent, "annotations", &change));
     }
     (ops, record.map(|record| record.set).unwrap_or_default())
 }

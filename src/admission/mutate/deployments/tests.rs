@@ -1,6 +1,6 @@
 use super::*;
 use crate::admission::review::UserInfo;
-use crate::admission::review::patch::applied;
+use crate::patches::applied;
 use crate::plan::hash::template_hash;
 use serde_json::json;
 

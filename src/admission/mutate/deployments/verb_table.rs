@@ -5,8 +5,8 @@
 use super::tests::{create, deployment, label, managed, template, update, with_canary};
 use super::*;
 use crate::admission::mutate::scale;
-use crate::admission::review::patch::applied;
 use crate::admission::review::{Request, Response};
+use crate::patches::applied;
 use serde_json::json;
 use std::fmt::Write as _;
 

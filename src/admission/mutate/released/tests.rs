@@ -4,7 +4,7 @@ use super::*;
 use crate::admission::mutate::deployments::Stage;
 use crate::admission::mutate::{routes, services};
 use crate::admission::review::Options;
-use crate::admission::review::patch::applied;
+use crate::patches::applied;
 use crate::plan::{Blueprint, Metadata, Port, Selector, ServiceRole, marks, ports::Around, route, service};
 use crate::routing::{Exposure, Names, Provider, Traffic, kind_of};
 use serde_json::json;

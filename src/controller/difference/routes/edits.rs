@@ -2,9 +2,10 @@
 
 use crate::{
     controller::{apply::write::Write, difference::patch, watch::cache::Kind},
+    patches,
     routing::{self, Names},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The objects of a route after `change` of each pair of Services that it names; nothing when it names none.
 pub(super) fn over(
@@ -28,19 +29,16 @@ pub(in crate::controller::difference) fn folded(route: &Value, split: &[&Names])
 pub(super) fn changed(route: &Value, wanted: &Value) -> Option<Write> {
     let kind = routing::kind_of(route)?;
     let differs = |field: &&&str| route.pointer(field) != wanted.pointer(field);
-    let replaced = |field: &&str| {
-        let value = wanted.pointer(field)?;
-        Some(json!({"op": "replace", "path": field, "value": value}))
+    let replaced = |field: &&'static str| {
+        let value = wanted.pointer(field)?.clone();
+        Some(patches::replace(field.split('/').skip(1), value))
     };
-    let mut operations: Vec<Value> = kind.fields().iter().filter(differs).filter_map(replaced).collect();
+    let mut operations: Vec<_> = kind.fields().iter().filter(differs).filter_map(replaced).collect();
     if operations.is_empty() {
         return None;
     }
     // The generation, not the resourceVersion: gateways write a route's status at any time, which is no edit.
     let generation = route.pointer("/metadata/generation").cloned().unwrap_or_default();
-    operations.insert(
-        0,
-        json!({"op": "test", "path": "/metadata/generation", "value": generation}),
-    );
+    operations.insert(0, patches::test(["metadata", "generation"], generation));
     Some(patch(Kind::Route(kind.resource()), route, operations))
 }

@@ -85,10 +85,7 @@ fn after(object: &Value, write: &Write) -> Value {
     let Write::Patch { operations, .. } = write else {
         panic!("{write:?}")
     };
-    let mut after = object.clone();
-    let patch: json_patch::Patch = serde_json::from_value(operations.clone()).unwrap();
-    json_patch::patch(&mut after, &patch).unwrap();
-    after
+    patches::applied(object, operations).unwrap()
 }
 
 fn moved(follower: &Follower, world: &World) -> Follower {

@@ -79,10 +79,7 @@ fn patched(live: &Value, writes: &[Write]) -> Value {
         } => Some(operations),
         _ => None,
     });
-    let patch: json_patch::Patch = serde_json::from_value(operations.unwrap().clone()).unwrap();
-    let mut after = live.clone();
-    json_patch::patch(&mut after, &patch).unwrap();
-    after
+    patches::applied(live, operations.unwrap()).unwrap()
 }
 
 #[test]
@@ -140,11 +137,8 @@ fn a_promotion_leaves_nothing_of_anybody_elses_in_primary() {
     let Some(Write::Patch { operations, .. }) = writes.last() else {
         panic!("{writes:?}")
     };
-    assert_eq!(operations[0]["path"], "/metadata/uid");
-    assert_eq!(
-        operations[1],
-        json!({"op": "test", "path": "/metadata/generation", "value": 4})
-    );
+    assert_eq!(operations[0].path().as_str(), "/metadata/uid");
+    assert_eq!(operations[1], patches::test(["metadata", "generation"], 4));
 }
 
 #[test]
@@ -374,7 +368,7 @@ fn what_serves_once_more_is_the_newest_and_the_oldest_goes() {
         } => Some(operations[1].clone()),
         _ => None,
     });
-    assert_eq!(bump, Some(json!({"op": "replace", "path": "/revision", "value": 12})));
+    assert_eq!(bump, Some(patches::replace(["revision"], 12)));
     let gone: Vec<&Write> = writes
         .iter()
         .filter(|w| {
@@ -446,14 +440,14 @@ fn copies_routes_and_autoscalers_of_before_block_nothing_more_either() {
         ..observed(&live, false)
     };
     let (writes, _) = differ(PrimaryTemplate::Keep, &live, &seen);
-    let freed: Vec<(&str, &Value)> = writes
+    let freed: Vec<(&str, &PatchOperation)> = writes
         .iter()
         .filter_map(|write| match write {
             Write::Patch { name, operations, .. } => Some((name.as_str(), &operations[1])),
             _ => None,
         })
         .collect();
-    let operation = json!({"op": "replace", "path": "/metadata/ownerReferences/1/blockOwnerDeletion", "value": false});
+    let operation = patches::replace(["metadata", "ownerReferences", "1", "blockOwnerDeletion"], false);
     for name in ["cfg-primary", "shop-route", "scaler-primary"] {
         assert!(freed.contains(&(name, &operation)), "{name} in {freed:?}");
     }

@@ -18,10 +18,7 @@ fn after(object: &Value, write: &Write) -> Value {
     let Write::Patch { operations, .. } = write else {
         panic!("{write:?}")
     };
-    let mut object = object.clone();
-    let patch: json_patch::Patch = serde_json::from_value(operations.clone()).unwrap();
-    json_patch::patch(&mut object, &patch).unwrap();
-    object
+    patches::applied(object, operations).unwrap()
 }
 
 fn made(role: ServiceRole, pair: &Selector, side: ApexSide) -> Value {
@@ -67,10 +64,11 @@ fn own() -> Value {
 
 fn patched(writes: &[Write]) -> Vec<(String, Value)> {
     let operations = writes.iter().filter_map(|write| match write {
-        Write::Patch { operations, .. } => operations.as_array(),
+        Write::Patch { operations, .. } => Some(operations.iter()),
         _ => None,
     });
-    let said = |operation: &Value| {
+    let said = |operation: &PatchOperation| {
+        let operation = json!(operation);
         let text = |key: &str| operation[key].as_str().unwrap_or_default().to_owned();
         (format!("{} {}", text("op"), text("path")), operation["value"].clone())
     };
@@ -125,7 +123,7 @@ fn without_a_target_primary_keeps_its_services() {
         panic!("{writes:?}")
     };
     assert_eq!(object["spec"]["selector"], json!({"app": "web-primary"}));
-    assert_eq!(operations[1]["value"], json!({"app": "web-primary"}));
+    assert_eq!(json!(operations)[1]["value"], json!({"app": "web-primary"}));
 }
 
 #[test]
