@@ -73,11 +73,12 @@ pub fn observe(
     };
     let expected = Some(state.intent);
     let traffic = agreed(live.split(blueprint).flat_map(|names| {
-        live.refers_to(blueprint.provider, names)
+        live.refers_to(blueprint, names)
             .map(move |route| live.traffic(route, names, &blueprint.exposure, expected))
     }));
     let halved = |names: &Names| live.routes.iter().any(|route| routing::names_a_half(route, names));
     let split = live.split(blueprint).chain(&live.left).any(halved);
+    let missing = missing(live, blueprint).filter(|_| !building);
     Observation {
         target,
         primary,
@@ -87,13 +88,14 @@ pub fn observe(
         traffic,
         // A route that names a half moves users, whatever the Canary's provider is by now.
         routed: split
+            || missing.is_some()
             || blueprint.provider.has_weights()
                 && (blueprint.route.is_some()
                     || live
                         .split(blueprint)
-                        .any(|names| live.refers_to(blueprint.provider, names).next().is_some())),
+                        .any(|names| live.refers_to(blueprint, names).next().is_some())),
         refused: None,
-        route_trouble: route_trouble(live, blueprint),
+        route_trouble: missing.or_else(|| route_trouble(live, blueprint)),
         pending: is_pending(live, blueprint),
         // Nothing of a core Service rolls.
         door: door || blueprint.workload == Workload::Service,
@@ -112,11 +114,25 @@ pub fn observe(
     }
 }
 
+// A route that the Canary names and that does not lead to the app, as far as it can be read: its users would see nothing of
+// a release that seems to be shown to them.
+fn missing(live: &Live, blueprint: &Blueprint) -> Option<String> {
+    let (name, names) = (blueprint.named_route.as_ref()?, blueprint.names.as_ref()?);
+    let kind = blueprint.provider.kind()?.resource().kind;
+    let found = live.refers_to(blueprint, names).next().is_some();
+    (!found).then(|| {
+        format!(
+            "{kind} {name}, which the Canary names, is not there or does not lead to Service {}",
+            names.apex
+        )
+    })
+}
+
 // Of a Canary without weights the routes are the user's alone.
 fn route_trouble(live: &Live, blueprint: &Blueprint) -> Option<String> {
     let mut all = live.split(blueprint).filter(|_| blueprint.provider.has_weights());
     all.find_map(|names| {
-        let mut routes = live.refers_to(blueprint.provider, names);
+        let mut routes = live.refers_to(blueprint, names);
         routes.find_map(|route| routing::kind_of(route)?.problem(route, names, &blueprint.exposure))
     })
 }
@@ -125,7 +141,7 @@ fn route_trouble(live: &Live, blueprint: &Blueprint) -> Option<String> {
 fn is_pending(live: &Live, blueprint: &Blueprint) -> bool {
     let mut all = live.split(blueprint).filter(|_| blueprint.provider.has_weights());
     let pending = |route: &Value| routing::kind_of(route).is_some_and(|kind| kind.is_pending(route));
-    all.any(|names| live.refers_to(blueprint.provider, names).any(pending))
+    all.any(|names| live.refers_to(blueprint, names).any(pending))
 }
 
 // Where all that points at the pods sends everybody; nowhere while they differ.
@@ -178,7 +194,9 @@ fn target(
         live,
     };
     let survey = live.survey(target);
-    let (revision, missing) = survey.map(|s| (s.revision, missing(&s.missing))).unwrap_or_default();
+    let (revision, missing) = survey
+        .map(|s| (s.revision, missing_configs(&s.missing)))
+        .unwrap_or_default();
     let (replicas, active, held) = (half.replicas(), half.active(), half.is_held());
     let is_service = blueprint.workload == Workload::Service;
     // A Service needs no label: nothing of it starts or stops.
@@ -239,7 +257,7 @@ fn is_dressed(target: &Value, overrides: &Map<String, Value>) -> bool {
     Record::of(target) == record && overrides::FIELDS.into_iter().all(same)
 }
 
-fn missing(configs: &[Reference]) -> Option<String> {
+fn missing_configs(configs: &[Reference]) -> Option<String> {
     let names: Vec<String> = configs.iter().map(Reference::to_string).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }

@@ -277,7 +277,11 @@ async fn ready(context: &Context) -> anyhow::Result<()> {
     context.policies.wait_until_ready().await?;
     context.templates.wait_until_ready().await?;
     context.namespaces.wait_until_ready().await?;
-    context.served.ready().await?;
+    if let Ok(known) = tokio::time::timeout(AROUND, context.served.ready()).await {
+        known?;
+    } else {
+        tracing::warn!("cannot read which definitions are installed; going on as if those of routes were");
+    }
     // Without them, apps that name claims are left alone, and policies are told of afterwards.
     let around = async {
         context.claims.wait_until_ready().await?;

@@ -75,6 +75,8 @@ pub struct Blueprint {
     pub canary: Metadata,
     /// The route to generate where the user has none, at rest; `None` when nothing is published.
     pub route: Option<Value>,
+    /// Name of the user's route, where the provider is told which it moves.
+    pub named_route: Option<String>,
     /// `spec.autoscalerRef`; `None` when primary has the target's own number of replicas.
     pub autoscaler: Option<Autoscaler>,
     /// Whom the canary is shown to besides shares, with the cookies of the run.
@@ -89,6 +91,13 @@ impl Blueprint {
     /// Name of primary, of the target's kind.
     pub fn primary_name(&self) -> String {
         format!("{}-primary", self.target)
+    }
+
+    /// Whether `route`, which somebody wrote, carries this pair's traffic by its kind and name.
+    pub fn carries_by(&self, route: &Value) -> bool {
+        let name = route.pointer("/metadata/name").and_then(Value::as_str);
+        let named = self.named_route.as_deref();
+        self.provider.carries_by(route) && named.is_none_or(|named| Some(named) == name)
     }
 
     /// Whether the Service and the route that users call are nobody's wish yet: a policy gave them names that the app's
@@ -174,6 +183,7 @@ impl Blueprint {
             primary: Metadata::default(),
             canary: Metadata::default(),
             route: None,
+            named_route: None,
             autoscaler: None,
             exposure: Exposure::default(),
             include_label_prefixes: Vec::new(),

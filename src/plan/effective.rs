@@ -13,7 +13,7 @@ use crate::{
         canary::{Analysis, AnalysisKind, HookType, Metric},
         policy::CanaryPolicySpec,
     },
-    routing::registry,
+    routing::{Provider, registry},
 };
 
 /// A Canary with what its policy adds.
@@ -110,8 +110,7 @@ impl Effective {
     // A route without a host is for every host of its gateway: nothing is published that nobody has named.
     fn gateways(&mut self, policy: &CanaryPolicySpec, around: Around<'_>) {
         let provider = self.canary.provider(around.default_provider);
-        let lacks = |service: &str| registry::router(provider).is_some_and(|router| router.obeys().contains(&service));
-        let wanted = lacks("spec.service.gatewayRefs") && !around.user_route;
+        let wanted = Provider::parse(provider).is_some_and(Provider::makes_routes) && !around.user_route;
         let (name, namespace) = (
             self.canary.target_name().to_owned(),
             self.canary.namespace_name().to_owned(),

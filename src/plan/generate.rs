@@ -119,14 +119,16 @@ pub fn canary(
         .provider
         .as_deref()
         .unwrap_or(Provider::GATEWAY_API.as_str());
-    let read = Provider::parse(wanted).unwrap_or(Provider::GATEWAY_API);
+    // Without routes of its own, those of the Gateway API tell which Service users call.
+    let read = Provider::parse(wanted).filter(|provider| provider.kind().is_some());
+    let read = read.unwrap_or(Provider::GATEWAY_API);
     let routes: Vec<&Value> = around.routes.iter().filter(|route| read.carries_by(route)).collect();
     let service::Chosen {
         service,
         published,
         split,
         route,
-    } = service::chosen(target, policy, (around, &routes), known)?;
+    } = service::chosen(target, policy, (around, &routes), known, read.makes_routes())?;
     let provider = if published {
         wanted
     } else {

@@ -70,6 +70,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         primary: metadata(|s| s.primary.as_ref()),
         canary: metadata(|s| s.canary.as_ref()),
         route: names.as_ref().and_then(published),
+        named_route: provider.route(&canary.spec),
         names,
         autoscaler: Autoscaler::of(canary),
         exposure: strategy::exposure(canary),

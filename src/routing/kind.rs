@@ -93,9 +93,14 @@ pub trait RouteKind: Sync {
     /// `route` as its author means it, the pair one Service again.
     fn folded(&self, route: &Value, names: &Names) -> Value;
 
-    /// What of a companion has to be exactly as it is wanted, where more than that is a difference too.
-    fn exact(&self, _companion: &Value) -> Value {
-        Value::Null
+    /// Name of the companion that `route` may need for a pair; `None` where it never needs one.
+    fn companion(&self, _route: &Value, _names: &Names) -> Option<String> {
+        None
+    }
+
+    /// Prefix of the annotations by which the data plane is told: a companion has those it is meant to have and no others.
+    fn prefix(&self) -> &'static str {
+        ""
     }
 
     /// Why the pair's traffic cannot be moved by `route`, or not be read from it, in words for people.

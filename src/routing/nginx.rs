@@ -6,6 +6,7 @@
 
 mod companion;
 mod paths;
+mod refused;
 
 use super::provider::{Capabilities, Need, Router};
 use super::{Exposure, Names, Resource, RouteKind, Traffic};
@@ -59,7 +60,11 @@ impl Router for Nginx {
     }
 
     fn refuses(&self, analysis: &Analysis) -> Option<(String, String)> {
-        companion::refuses(analysis)
+        refused::refuses(analysis)
+    }
+
+    fn route(&self, spec: &CanarySpec) -> Option<String> {
+        spec.ingress_ref.as_ref().map(|ingress| ingress.name.clone())
     }
 
     fn adopt(&self, spec: &mut CanarySpec, route: &Value, _namespace: &str) {
@@ -86,8 +91,12 @@ impl RouteKind for Ingress {
         &[]
     }
 
-    fn lists(&self) -> &'static [&'static str] {
-        &["/spec/rules"]
+    fn prefix(&self) -> &'static str {
+        companion::PREFIX
+    }
+
+    fn companion(&self, route: &Value, names: &Names) -> Option<String> {
+        (!companion::is_canary(route)).then(|| companion::name(route, names))
     }
 
     fn services(&self, route: &Value) -> Vec<String> {
@@ -106,11 +115,12 @@ impl RouteKind for Ingress {
         paths::hosts(route)
     }
 
+    // A canary Ingress that somebody made by hand carries a share that is theirs.
     fn refers_to(&self, route: &Value, names: &Names) -> bool {
-        let wanted = if self.is_companion(route) {
-            &names.canary
-        } else {
-            &names.apex
+        let wanted = match (companion::is_canary(route), self.is_companion(route)) {
+            (false, _) => &names.apex,
+            (true, true) => &names.canary,
+            (true, false) => return false,
         };
         paths::services(route).any(|service| service == wanted)
     }
@@ -125,7 +135,7 @@ impl RouteKind for Ingress {
     }
 
     fn is_companion(&self, route: &Value) -> bool {
-        companion::is_one(route)
+        companion::is_ours(route)
     }
 
     fn traffic(
@@ -145,10 +155,6 @@ impl RouteKind for Ingress {
 
     fn folded(&self, route: &Value, _names: &Names) -> Value {
         route.clone()
-    }
-
-    fn exact(&self, companion: &Value) -> Value {
-        companion::exact(companion)
     }
 
     fn problem(&self, route: &Value, names: &Names, _exposure: &Exposure) -> Option<String> {

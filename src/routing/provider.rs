@@ -81,6 +81,11 @@ pub trait Router: Sync {
         None
     }
 
+    /// Name of the one route that it moves, where the Canary has to say which.
+    fn route(&self, _spec: &CanarySpec) -> Option<String> {
+        None
+    }
+
     /// What of an analysis its data planes cannot do: the path below the analysis, and what to do instead.
     fn refuses(&self, _analysis: &Analysis) -> Option<(String, String)> {
         None
@@ -125,6 +130,11 @@ impl Provider {
     /// Whether a share between none and all can be routed.
     pub fn has_weights(self) -> bool {
         self.0.can().weights
+    }
+
+    /// Whether it makes a route for an app whose user has none.
+    pub fn makes_routes(self) -> bool {
+        self.obeys().contains(&"spec.service.gatewayRefs")
     }
 
     /// Whether `route` is of the kind whose objects carry its traffic.

@@ -79,6 +79,7 @@ pub fn carries_by(name: &str, route: &Value) -> bool {
 pub fn can(name: &str) -> Capabilities {
     let unknown = || Capabilities {
         weights: true,
+        matches: true,
         ..Capabilities::default()
     };
     let built = router(name).map(|router| router.can());

@@ -31,16 +31,23 @@ async fn a_second_ingress_carries_the_share_and_goes_with_it() {
             case("by shares", released(scene, &hooks)),
             case("by a header", tested(scene, &hooks)),
             case("one that is taken", taken(scene, &hooks)),
+            case("two apps behind one", shared(scene, &hooks)),
         ])
         .await?;
         // One of them is in mid-run.
         scene.unlabel().await?;
-        for name in ["app", "taken"] {
+        for name in ["app", "taken", "left", "right"] {
             left(scene, name).await?;
         }
         let names = scene.objects().ingresses().list(&ListParams::default()).await?;
         let names: Vec<_> = names.into_iter().filter_map(|one| one.metadata.name).collect();
-        let own = ["app-front", "taken-front", "taken-front-canary", "tested-front"];
+        let own = [
+            "app-front",
+            "both-front",
+            "taken-front",
+            "taken-front-canary",
+            "tested-front",
+        ];
         ensure!(names == own, "{names:?}");
         Ok(())
     })
@@ -183,12 +190,51 @@ async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
     Ok(())
 }
 
+/// Each has a second one of its own, and their releases do not meet.
+async fn shared(scene: &Scene, hooks: &Hooks) -> Result<()> {
+    let (one, other) = (App::new("left", "v1").replicas(1), App::new("right", "v1").replicas(1));
+    let mut front = ingress(scene, "both");
+    let mut rules = Vec::new();
+    for app in [&one, &other] {
+        let mut rule = front["spec"]["rules"][0].clone();
+        rule["host"] = json!(scene.host(app.name()));
+        rule["http"]["paths"][0]["backend"]["service"]["name"] = json!(app.name());
+        rules.push(rule);
+    }
+    front["spec"]["rules"] = Value::Array(rules);
+    let items = [one.service(), other.service(), front];
+    at_rest(scene, &one, &[&items[..], &[one.deployment()]].concat()).await?;
+    at_rest(scene, &other, &[other.deployment()]).await?;
+    let loads = [scene.light_load("left")?.start()?, scene.light_load("right")?.start()?];
+    held(scene, &one.at("v2"), hooks).await?;
+    held(scene, &other.at("v2"), hooks).await?;
+    for app in [&one, &other] {
+        let name = format!("both-front-{}-canary", app.name());
+        let found = scene.objects().ingresses().get(&name).await?;
+        ensure!(
+            found.data["spec"]["rules"].as_array().map(Vec::len) == Some(1),
+            "{}",
+            found.data
+        );
+    }
+    shows().await;
+    let_go(&one, hooks);
+    succeeded(scene, &one.at("v2")).await?;
+    let_go(&other, hooks);
+    succeeded(scene, &other.at("v2")).await?;
+    for load in loads {
+        nothing_lost(&load.stop().await?)?;
+    }
+    Ok(())
+}
+
 /// An Ingress of the author's own has the name that the second one would have.
 async fn taken(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("taken", "v1");
     let mut own = ingress(scene, "taken");
     own["metadata"]["name"] = json!("taken-front-canary");
     own["spec"]["rules"][0]["host"] = json!("preview.example.com");
+    own["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = json!("preview");
     at_rest(
         scene,
         &app,

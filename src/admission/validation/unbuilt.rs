@@ -84,12 +84,11 @@ pub fn unbuilt(canary: &Canary, world: &World) -> Vec<String> {
 
 /// Paths that say how a route that a provider makes looks, besides those that name one.
 fn shaping() -> impl Iterator<Item = &'static str> {
-    let all: BTreeSet<&str> = registry::ROUTERS
+    let all = registry::ROUTERS
         .iter()
-        .flat_map(|router| router.obeys().iter().copied())
-        .filter(|field| NAMES.iter().all(|(named, _)| named != field))
-        .collect();
-    all.into_iter()
+        .flat_map(|router| router.obeys().iter().copied());
+    let mut seen = BTreeSet::new();
+    all.filter(move |field| seen.insert(*field) && NAMES.iter().all(|(named, _)| named != field))
 }
 
 /// One warning for each thing a CanaryPolicy asks for that does not exist yet.

@@ -49,7 +49,7 @@ impl Pair<'_> {
             return;
         }
         let Some(traffic) = world.traffic else { return };
-        let read = |route: &&Value| self.blueprint.provider.carries_by(route);
+        let read = |route: &&Value| self.blueprint.carries_by(route);
         for route in self.live.routes.iter().filter(read) {
             if let Some(generated) = self.generated_anew(route, traffic) {
                 writes.push(generated);
@@ -97,7 +97,7 @@ impl Pair<'_> {
         };
         // Nothing of ours serves yet when the weights are left open: the target does.
         let first = || route(self.blueprint, world.traffic.unwrap_or(Traffic::CANARY));
-        let lacking = self.live.refers_to(provider, names).next().is_none() && self.may_be_called();
+        let lacking = self.live.refers_to(self.blueprint, names).next().is_none() && self.may_be_called();
         let Some(object) = lacking.then(first).flatten() else {
             return false;
         };
@@ -135,7 +135,8 @@ impl Pair<'_> {
         let foreign = |route: &&Value| !self.blueprint.provider.reads(route);
         for route in self.live.routes.iter().filter(foreign) {
             match world.traffic {
-                _ if ended => writes.extend(self.given_up(route, split)),
+                // The apex selects the side that serves, so what stood beside the user's route can go at any time.
+                _ if ended || routing::is_companion(route) => writes.extend(self.given_up(route, split)),
                 Some(traffic) => writes.extend(self.kept_up(route, split, traffic)),
                 None => {}
             }

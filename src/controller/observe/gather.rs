@@ -15,7 +15,7 @@ use crate::controller::{
 use crate::{
     api::Canary,
     plan::{self, Blueprint, Selector, Workload, autoscaler, pointing::pods as pods_of},
-    routing::{self, Names},
+    routing::{self, Names, kind_of},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live
     let routes = names.map(|names| Live::concerned(pointing::routes(cache, namespace, names), names));
     let slices = names.into_iter().flat_map(|n| [&n.primary, &n.canary]);
     let budgets = budgets(cache, blueprint, [target.as_ref(), primary.as_ref()]);
-    Live {
+    let mut live = Live {
         revisions,
         budgets,
         history,
@@ -68,7 +68,9 @@ pub fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live
         target_scaled_objects: cache.tied(Kind::ScaledObject, namespace, &blueprint.target),
         primary_scaler: primary_scaler(cache, blueprint),
         asked: asked::of(canary),
-    }
+    };
+    companions(cache, blueprint, &mut live, names.into_iter());
+    live
 }
 
 // One that is being deleted decides nothing any more.
@@ -175,6 +177,31 @@ pub fn followers(context: &Context, namespace: &str, blueprint: &Blueprint, live
             if leads(&route, names) && !live.routes.contains(&route) {
                 live.routes.push(route);
             }
+        }
+    }
+    companions(cache, blueprint, live, routed.iter());
+}
+
+// Whatever has the name of what would be made beside a route: perhaps somebody's own, of which nothing else tells.
+fn companions<'a>(
+    cache: &Cache,
+    blueprint: &Blueprint,
+    live: &mut Live,
+    pairs: impl Iterator<Item = &'a Names> + Clone,
+) {
+    let carrying = live.routes.iter().filter(|route| blueprint.carries_by(route));
+    let carrying = carrying.filter_map(|route| Some((route, Kind::of_route(route)?, kind_of(route)?)));
+    let named = carrying.flat_map(|(route, kind, of)| {
+        pairs
+            .clone()
+            .filter_map(move |names| Some((kind, of.companion(route, names)?)))
+    });
+    let found: Vec<Value> = named
+        .filter_map(|(kind, name)| cache.get(kind, &blueprint.namespace, &name))
+        .collect();
+    for route in found {
+        if !live.routes.contains(&route) {
+            live.routes.push(route);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::controller::observe::pods;
 use crate::{
     api::labels,
     plan::{Blueprint, copies, history, revision::template_of, template},
-    routing::{self, Exposure, Names, Provider, Traffic},
+    routing::{self, Exposure, Names, Traffic},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -92,10 +92,10 @@ impl Live {
             .collect()
     }
 
-    /// The routes that send to the pair: those that `provider` reads, and others that send to a half; without what we made
+    /// The routes that send to the pair: those that carry its traffic, and others that send to a half; without what we made
     /// beside them. One that is only called like the apex does not.
-    pub fn refers_to<'a>(&'a self, provider: Provider, names: &'a Names) -> impl Iterator<Item = &'a Value> {
-        let carry = move |route: &&Value| provider.reads(route) || routing::names_a_half(route, names);
+    pub fn refers_to<'a>(&'a self, blueprint: &'a Blueprint, names: &'a Names) -> impl Iterator<Item = &'a Value> {
+        let carry = move |route: &&Value| blueprint.carries_by(route) || routing::names_a_half(route, names);
         let all = self.routes.iter().filter(|route| !routing::is_companion(route));
         all.filter(carry).filter(|route| routing::refers_to(route, names))
     }
@@ -120,6 +120,8 @@ impl Live {
 
     /// Those of them by whose halves users are sent, or are about to be.
     pub fn carrying<'a>(&'a self, blueprint: &'a Blueprint, building: bool) -> impl Iterator<Item = &'a Names> {
+        // Followers have halves only where shares are carried.
+        let building = building && blueprint.provider.has_weights();
         let halved = |names: &Names| self.routes.iter().any(|route| routing::names_a_half(route, names));
         self.split(blueprint)
             .filter(move |names| building || blueprint.names.as_ref() == Some(names) || halved(names))

@@ -223,11 +223,12 @@ fn follower(cache: &Cache, blueprint: &Blueprint, service: Value) -> Follower {
     let own = |half: &Value| is_owned(half, blueprint) || is_flaggers_orphan(half);
     let may = [&primary, &canary].into_iter().flatten().all(own)
         && [&names.primary, &names.canary].iter().all(|name| is_service_name(name));
+    let splits = |route: &Value| {
+        let carried = blueprint.carries_by(route) && routing::refers_to(route, &names);
+        carried || routing::names_a_half(route, &names)
+    };
     Follower {
-        routed: may
-            && routes(cache, namespace, &names)
-                .iter()
-                .any(|route| routing::refers_to(route, &names)),
+        routed: may && routes(cache, namespace, &names).iter().any(splits),
         primary,
         canary,
         names,

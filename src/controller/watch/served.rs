@@ -1,6 +1,7 @@
 //! Kinds that a cluster may or may not have: whether it does is watched, never asked.
 
 use super::cache::Kind;
+use futures::FutureExt;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     core::PartialObjectMeta,
@@ -34,7 +35,11 @@ impl Served {
 
     /// Every kind to watch in a namespace.
     pub fn kinds(&self) -> Vec<Kind> {
-        let installed = self.0.iter().filter(|(_, definition)| !definition.is_empty());
+        let installed = self.0.iter().filter(|(kind, definition)| {
+            // A role of before may not look: routes were always there then.
+            let unknown = definition.wait_until_ready().now_or_never().is_none();
+            !definition.is_empty() || unknown && matches!(kind, Kind::Route(_))
+        });
         Kind::built_in().chain(installed.map(|(kind, _)| *kind)).collect()
     }
 }

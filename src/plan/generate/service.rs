@@ -30,12 +30,13 @@ pub(super) struct Chosen<'a> {
 }
 
 /// Chooses the Service users call, and says where its traffic comes from. `routes` are those that the policy's provider
-/// reads.
+/// reads; `makes_routes` says that it makes one where there is none.
 pub(super) fn chosen<'a>(
     target: &Value,
     policy: &CanaryPolicy,
     (around, routes): (Around<'_>, &[&'a Value]),
     known: Known<'_>,
+    makes_routes: bool,
 ) -> Result<Chosen<'a>, NotEnrolled> {
     let pointing = pointing(target, around, known)?;
     let service = own(target, policy, (around, routes), known, &pointing)?;
@@ -57,10 +58,11 @@ pub(super) fn chosen<'a>(
         Some(_) => service,
         // An app that somebody else leads to has its address.
         None if !published && (elsewhere || leads) => service,
+        None if !makes_routes => service,
         None => by_policy(service, policy, name, namespace),
     });
     Ok(Chosen {
-        published: leads || service.as_ref().is_some_and(has_gateways),
+        published: route.is_some() || makes_routes && (leads || service.as_ref().is_some_and(has_gateways)),
         route,
         service,
         split: names.into_iter().map(Names::new).collect(),
@@ -225,3 +227,6 @@ fn int_or_string(value: &Value) -> Option<IntOrString> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

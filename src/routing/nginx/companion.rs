@@ -2,44 +2,50 @@
 
 use super::paths;
 use super::{API_VERSION, KIND};
-use crate::api::canary::{Analysis, AnalysisMatch, StringMatch};
+use crate::api::canary::{AnalysisMatch, StringMatch};
+use crate::api::labels;
 use crate::routing::{Exposure, Names, Traffic};
 use serde_json::{Map, Value, json};
 
 /// Prefix of ingress-nginx's annotations.
-const PREFIX: &str = "nginx.ingress.kubernetes.io/";
+pub(super) const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 /// An older way to name the controller that reads an Ingress.
 const CLASS: &str = "kubernetes.io/ingress.class";
+/// What ingress-nginx reads as true.
+const TRUE: [&str; 6] = ["1", "t", "T", "true", "TRUE", "True"];
 
 /// Whether an Ingress stands beside another for a share of its requests, whoever made it.
-pub(super) fn is_one(ingress: &Value) -> bool {
-    annotation(ingress, "canary").is_some_and(|value| value == "true")
+pub(super) fn is_canary(ingress: &Value) -> bool {
+    annotation(ingress, "canary").is_some_and(|value| TRUE.contains(&value))
+}
+
+/// Whether we made it, or Flagger.
+pub(super) fn is_ours(ingress: &Value) -> bool {
+    let generated = ingress
+        .pointer("/metadata/labels")
+        .and_then(|all| all.get(labels::GENERATED));
+    let owners = ingress.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let of_canary = |owner: &Value| owner.get("kind").and_then(Value::as_str) == Some("Canary");
+    is_canary(ingress) && (generated.is_some() || owners.into_iter().flatten().any(of_canary))
 }
 
 /// The objects of a user's Ingress that carries `traffic`. A share of nothing needs no second one.
 pub(super) fn carrying(objects: &[Value], names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
     let mut objects = objects.to_vec();
-    let Some(route) = objects.first().filter(|route| !is_one(route)).cloned() else {
-        return objects;
-    };
-    let paths: Vec<_> = paths::to(&route, &names.apex).collect();
-    if paths.is_empty() || traffic.canary() == 0 && !traffic.matched {
-        return objects;
-    }
-    if objects.len() < 2 {
-        objects.push(beside(&route, traffic, exposure));
-    }
-    let rules = objects.last_mut().and_then(|one| one.pointer_mut("/spec/rules"));
-    if let Some(rules) = rules.and_then(Value::as_array_mut) {
-        for (host, path) in paths {
-            paths::add(rules, host, paths::leading_to(path, &names.canary));
-        }
-    }
+    let made = objects
+        .first()
+        .filter(|route| !is_canary(route) && (traffic.canary() > 0 || traffic.matched))
+        .and_then(|route| beside(route, names, traffic, exposure));
+    objects.extend(made);
     objects
 }
 
-// Without paths yet. What nginx does with requests it does on both sides; certificates are the first Ingress's.
-fn beside(route: &Value, traffic: Traffic, exposure: &Exposure) -> Value {
+// What nginx does with requests it does on both sides; certificates are the first Ingress's.
+fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Option<Value> {
+    let mut rules = Vec::new();
+    for (host, path) in paths::to(route, &names.apex) {
+        paths::add(&mut rules, host, paths::leading_to(path, &names.canary));
+    }
     let of_users = route.pointer("/metadata/annotations").and_then(Value::as_object);
     let is_kept = |key: &str| {
         let nginx = key.strip_prefix(PREFIX).is_some_and(|name| !name.starts_with("canary"));
@@ -58,23 +64,33 @@ fn beside(route: &Value, traffic: Traffic, exposure: &Exposure) -> Value {
         }
     }
     let mut spec = Map::new();
-    spec.extend(
-        route
-            .pointer("/spec/ingressClassName")
-            .map(|class| ("ingressClassName".to_owned(), class.clone())),
-    );
-    spec.insert("rules".to_owned(), json!([]));
-    json!({
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "metadata": {"name": name(route), "namespace": route.pointer("/metadata/namespace"), "annotations": annotations},
-        "spec": spec,
+    let class = route.pointer("/spec/ingressClassName");
+    spec.extend(class.map(|class| ("ingressClassName".to_owned(), class.clone())));
+    let empty = rules.is_empty();
+    spec.insert("rules".to_owned(), Value::Array(rules));
+    (!empty).then(|| {
+        json!({
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {
+                "name": name(route, names),
+                "namespace": route.pointer("/metadata/namespace"),
+                "annotations": annotations,
+            },
+            "spec": spec,
+        })
     })
 }
 
-// Flagger's name for it.
-fn name(route: &Value) -> String {
-    format!("{}-canary", paths::name(route))
+/// Flagger's name for it, where the Ingress leads to one app alone: each app behind it has a second one of its own.
+pub(super) fn name(route: &Value, names: &Names) -> String {
+    let name = paths::name(route);
+    let alone = paths::services(route).all(|service| service == names.apex);
+    if alone {
+        format!("{name}-canary")
+    } else {
+        format!("{name}-{}", names.canary)
+    }
 }
 
 /// What a user's Ingress and its companion among `beside` do with the pair's traffic.
@@ -85,34 +101,47 @@ pub(super) fn traffic(
     exposure: &Exposure,
     expected: Option<Traffic>,
 ) -> Option<Traffic> {
-    let (of, namespace) = (name(route), route.pointer("/metadata/namespace"));
+    let namespace = route.pointer("/metadata/namespace");
     let is_its = |one: &&&Value| {
-        let same = paths::name(one) == of && one.pointer("/metadata/namespace") == namespace;
-        same && one.get("kind").and_then(Value::as_str) == Some(KIND) && is_one(one)
+        let leads = paths::to(one, &names.canary).next().is_some();
+        one.pointer("/metadata/namespace") == namespace && is_ours(one) && leads
     };
-    let live = match beside.iter().find(is_its) {
-        Some(live) if paths::to(live, &names.canary).next().is_some() => live,
-        _ => return Some(Traffic::PRIMARY),
+    let mut found = beside.iter().filter(is_its);
+    let live = match (found.next(), found.next()) {
+        (None, _) => return Some(as_expected(Traffic::PRIMARY, expected)),
+        (Some(live), None) => live,
+        // One of a name that was right before is on its way out.
+        (Some(_), Some(_)) => return None,
     };
     // One that gives the canary nothing is as good as none.
-    if exact(live) == json!({"canary": "true", "canary-weight": "0"}) {
-        return Some(Traffic::PRIMARY);
+    if shares(live) == json!({"canary": "true", "canary-weight": "0"}) {
+        return Some(as_expected(Traffic::PRIMARY, expected));
     }
     let weight = annotation(live, "canary-weight").and_then(|weight| weight.parse().ok());
     let share = Traffic::share(weight.unwrap_or(0));
-    let candidates = [share, Traffic { matched: true, ..share }];
+    let matched = Traffic { matched: true, ..share };
     let does = |candidate: &Traffic| {
         let wanted = carrying(std::slice::from_ref(route), names, *candidate, exposure);
         wanted.get(1).is_some_and(|wanted| {
-            exact(wanted) == exact(live)
-                && paths::to(wanted, &names.canary).all(|path| paths::to(live, &names.canary).any(|one| one == path))
+            shares(wanted) == shares(live) && wanted.pointer("/spec/rules") == live.pointer("/spec/rules")
         })
     };
-    expected.into_iter().chain(candidates).find(does)
+    let found = [share, matched].into_iter().find(does)?;
+    Some(as_expected(found, expected))
 }
 
-/// The annotations that say whose requests it takes, by their names without nginx's prefix.
-pub(super) fn exact(ingress: &Value) -> Value {
+// Copies and cookies are nothing that nginx could do otherwise than it is asked: it does neither.
+fn as_expected(found: Traffic, expected: Option<Traffic>) -> Traffic {
+    let able = |traffic: &Traffic| Traffic {
+        mirror: 0,
+        sticky: false,
+        ..*traffic
+    };
+    expected.filter(|expected| able(expected) == found).unwrap_or(found)
+}
+
+// The annotations that say whose requests it takes.
+fn shares(ingress: &Value) -> Value {
     let all = ingress.pointer("/metadata/annotations").and_then(Value::as_object);
     let ours = all.into_iter().flatten().filter_map(|(key, value)| {
         let name = key.strip_prefix(PREFIX).filter(|name| name.starts_with("canary"))?;
@@ -126,10 +155,9 @@ fn annotation<'a>(ingress: &'a Value, name: &str) -> Option<&'a str> {
     all.get(format!("{PREFIX}{name}"))?.as_str()
 }
 
-// The annotations for the conditions of an A/B test: one header and one cookie; of several the last, as Flagger has it.
+// The annotations for the conditions of an A/B test: one header and one cookie.
 fn conditions(matches: &[AnalysisMatch]) -> Vec<(&'static str, String)> {
     let headers = || matches.iter().flat_map(|one| one.headers.iter().flatten());
-    let is_cookie = |name: &str| name.eq_ignore_ascii_case("cookie");
     let header = headers().rfind(|(name, _)| !is_cookie(name));
     let cookie = headers().rfind(|(name, _)| is_cookie(name));
     let mut all = Vec::new();
@@ -143,6 +171,11 @@ fn conditions(matches: &[AnalysisMatch]) -> Vec<(&'static str, String)> {
     all
 }
 
+/// Whether a header carries cookies.
+pub(super) fn is_cookie(name: &str) -> bool {
+    name.eq_ignore_ascii_case("cookie")
+}
+
 fn compared(value: &StringMatch) -> Option<(&'static str, String)> {
     let (form, text) = value.form()?;
     Some(match form {
@@ -150,26 +183,5 @@ fn compared(value: &StringMatch) -> Option<(&'static str, String)> {
         "prefix" => ("canary-by-header-pattern", format!("^{}", regex_syntax::escape(text))),
         "suffix" => ("canary-by-header-pattern", format!("{}$", regex_syntax::escape(text))),
         _ => ("canary-by-header-pattern", text.to_owned()),
-    })
-}
-
-/// What of `analysis` the annotations cannot say: its path below the analysis, and what to do instead.
-pub(super) fn refuses(analysis: &Analysis) -> Option<(String, String)> {
-    let matches = analysis.matches.as_deref().unwrap_or_default();
-    let of_query = |one: &AnalysisMatch| one.query_params.as_ref().is_some_and(|all| !all.is_empty());
-    if let Some(at) = matches.iter().position(of_query) {
-        let why = "nginx does not choose by query parameters; use headers, or gatewayapi:v1";
-        return Some((format!("match[{at}].queryParams"), why.to_owned()));
-    }
-    let headers = matches.iter().flat_map(|one| one.headers.iter().flatten());
-    let mut names: Vec<&String> = headers.map(|(name, _)| name).collect();
-    names.sort_unstable();
-    names.dedup();
-    let (cookies, others): (Vec<&String>, Vec<&String>) =
-        names.into_iter().partition(|name| name.eq_ignore_ascii_case("cookie"));
-    let several = matches.len() > 2 || others.len() > 1 || matches.len() > 1 && cookies.is_empty();
-    several.then(|| {
-        let why = "nginx knows one header and one cookie, either of which suffices; name no more, or use gatewayapi:v1";
-        ("match".to_owned(), why.to_owned())
     })
 }

@@ -31,12 +31,20 @@ fn plain() -> Value {
     ingress(json!({}))
 }
 
+// As it is stored, by us.
+fn made(object: &Value) -> Value {
+    let mut object = object.clone();
+    object["metadata"]["labels"] = json!({"coalmine.dev/generated": "true"});
+    object
+}
+
 fn carried(route: &Value, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
     Ingress.carrying(std::slice::from_ref(route), &names(), traffic, exposure)
 }
 
 fn read(objects: &[Value], exposure: &Exposure, expected: Option<Traffic>) -> Option<Traffic> {
-    let beside: Vec<&Value> = objects.iter().collect();
+    let beside: Vec<Value> = objects.iter().skip(1).map(made).collect();
+    let beside: Vec<&Value> = beside.iter().collect();
     Ingress.traffic(&objects[0], &beside, &names(), exposure, expected)
 }
 
@@ -60,6 +68,7 @@ fn a_share_is_a_second_ingress_with_the_paths_of_the_app_alone() {
     };
     assert_eq!(*same, mine);
     insta::assert_yaml_snapshot!("share", second);
+    let second = &made(second);
     assert!(Ingress.is_companion(second) && !Ingress.is_companion(same));
     assert!(Ingress.names_a_half(second, &names()) && !Ingress.names_a_half(same, &names()));
     assert!(Ingress.refers_to(second, &names()) && Ingress.refers_to(same, &names()));
@@ -89,10 +98,12 @@ fn a_test_is_by_one_header_and_one_cookie() {
     };
     let objects = carried(&plain(), traffic, &exposure);
     assert_eq!(
-        Ingress.exact(&objects[1]),
+        objects[1]["metadata"]["annotations"],
         json!({
-            "canary": "true", "canary-weight": "0", "canary-by-header": "x-canary",
-            "canary-by-header-pattern": "^in\\.ternal", "canary-by-cookie": "canary",
+            "nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "0",
+            "nginx.ingress.kubernetes.io/canary-by-header": "x-canary",
+            "nginx.ingress.kubernetes.io/canary-by-header-pattern": "^in\\.ternal",
+            "nginx.ingress.kubernetes.io/canary-by-cookie": "canary",
         })
     );
     assert_eq!(read(&objects, &exposure, None), Some(traffic));
@@ -122,11 +133,17 @@ fn one_that_leads_there_by_default_only_cannot_be_split() {
 fn what_the_annotations_cannot_say_is_refused() {
     let refused = |matches: Value| {
         let analysis: Analysis = serde_json::from_value(json!({"matches": [], "match": matches})).unwrap();
-        companion::refuses(&analysis).map(|(field, _)| field)
+        refused::refuses(&analysis).map(|(field, _)| field)
     };
     let header = |name: &str| json!({"headers": {name: {"exact": "yes"}}});
     assert_eq!(refused(json!([header("x")])), None);
     assert_eq!(refused(json!([header("x"), header("cookie")])), None);
+    let both = json!([{"headers": {"x": {"exact": "1"}, "cookie": {"exact": "c"}}}]);
+    assert_eq!(refused(both), Some("match[0].headers".to_owned()));
+    assert_eq!(
+        refused(json!([header("cookie"), header("cookie")])),
+        Some("match".to_owned())
+    );
     assert_eq!(refused(json!([header("x"), header("y")])), Some("match".to_owned()));
     assert_eq!(refused(json!([header("x"), header("x")])), Some("match".to_owned()));
     let by_query = json!([header("x"), {"queryParams": {"q": {"exact": "1"}}}]);
@@ -134,18 +151,42 @@ fn what_the_annotations_cannot_say_is_refused() {
 }
 
 #[test]
-fn pairs_behind_one_ingress_share_its_second_one() {
+fn apps_behind_one_ingress_have_a_second_one_each() {
     let mut mine = plain();
     mine["spec"]["rules"][0]["http"]["paths"][1]["backend"]["service"]["name"] = json!("api");
     let (web, api) = (names(), Names::new("api"));
     let first = Ingress.carrying(&[mine], &web, Traffic::share(20), &Exposure::default());
     let both = Ingress.carrying(&first, &api, Traffic::share(20), &Exposure::default());
-    assert_eq!(both.len(), 2);
-    let beside: Vec<&Value> = both.iter().collect();
+    let called: Vec<&Value> = both.iter().map(|one| &one["metadata"]["name"]).collect();
+    assert_eq!(called, ["front", "front-web-canary", "front-api-canary"]);
+    let both: Vec<Value> = both.iter().map(made).collect();
     for names in [web, api] {
+        let beside: Vec<&Value> = both.iter().collect();
         let found = Ingress.traffic(&both[0], &beside, &names, &Exposure::default(), None);
         assert_eq!(found, Some(Traffic::share(20)));
     }
+}
+
+#[test]
+fn a_canary_ingress_of_somebody_elses_is_not_ours_to_read_or_move() {
+    let mut theirs = plain();
+    theirs["metadata"]["annotations"] = json!({"nginx.ingress.kubernetes.io/canary": "True"});
+    for service in ["web", "web-canary"] {
+        theirs["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = json!(service);
+        assert!(!Ingress.is_companion(&theirs) && !Ingress.names_a_half(&theirs, &names()));
+        assert!(!Ingress.refers_to(&theirs, &names()));
+        assert_eq!(carried(&theirs, Traffic::share(20), &Exposure::default()).len(), 1);
+    }
+}
+
+#[test]
+fn what_it_cannot_do_is_nothing_that_is_waited_for() {
+    let expected = Traffic {
+        mirror: 50,
+        sticky: true,
+        ..Traffic::PRIMARY
+    };
+    assert_eq!(read(&[plain()], &Exposure::default(), Some(expected)), Some(expected));
 }
 
 proptest! {

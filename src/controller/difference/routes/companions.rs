@@ -1,43 +1,35 @@
 //! Objects that we make beside a route of the user's, where that cannot carry a share itself.
 
-use super::{Pair, contains, edits};
+use super::{Pair, edits};
 use crate::{
     controller::{
         apply::write::Write,
-        difference::Conflict,
+        difference::{Conflict, patch},
         watch::{cache::Kind, live::text},
     },
+    patches,
     plan::owned,
-    routing::{self, Names, Traffic},
+    routing::{self, Names, RouteKind, Traffic},
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 impl Pair<'_> {
     /// Makes a companion as it is wanted. One of that name that is not ours is somebody's own.
     pub(super) fn companion(&self, wanted: &Value, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let Some((kind, object)) = routing::kind_of(wanted).zip(owned(self.blueprint, wanted.clone())) else {
-            return;
-        };
+        let Some(kind) = routing::kind_of(wanted) else { return };
         let resource = kind.resource();
-        let live = self.live.routes.iter().find(|route| is_same(route, wanted));
-        if let Some(live) = live {
-            if !self.is_ours(live) {
+        match self.live.routes.iter().find(|route| is_same(route, wanted)) {
+            None => writes.extend(owned(self.blueprint, wanted.clone()).map(|object| Write::Create {
+                kind: Kind::Route(resource),
+                object,
+            })),
+            Some(live) if !self.is_ours(live) => {
                 let name = text(wanted, "/metadata/name").to_owned();
-                return conflicts.push(Conflict::Name(resource.kind, name));
+                conflicts.push(Conflict::Name(resource.kind, name));
             }
-            let length = |of: &Value, list: &str| of.pointer(list).and_then(Value::as_array).map(Vec::len);
-            let mut lists = kind.lists().iter();
-            let same = contains(live, &object)
-                && kind.exact(live) == kind.exact(&object)
-                && lists.all(|list| length(live, list) == length(&object, list));
-            if same {
-                return;
-            }
+            Some(live) => writes.extend(put_right(kind, live, wanted)),
         }
-        writes.push(Write::Apply {
-            kind: Kind::Route(resource),
-            object,
-        });
     }
 
     /// Companions of ours that no route needs any more, for the traffic of now.
@@ -71,6 +63,32 @@ impl Pair<'_> {
             uid: text(route, "/metadata/uid").to_owned(),
         })
     }
+}
+
+// The edits that make a companion what it is to be: its spec, and the annotations that its data plane reads, of which others
+// may have put some there.
+fn put_right(kind: &dyn RouteKind, live: &Value, wanted: &Value) -> Option<Write> {
+    let told = |of: &Value| -> BTreeMap<String, Value> {
+        let all = of.pointer("/metadata/annotations").and_then(Value::as_object);
+        let all = all.into_iter().flatten();
+        let read = all.filter(|(key, _)| key.starts_with(kind.prefix()));
+        read.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let (has, wants) = (told(live), told(wanted));
+    let surplus = has.keys().filter(|key| !wants.contains_key(*key));
+    let surplus = surplus.map(|key| patches::remove(["metadata", "annotations", key]));
+    let differing = wants.iter().filter(|(key, value)| has.get(*key) != Some(value));
+    let differing = differing.map(|(key, value)| patches::add(["metadata", "annotations", key], value.clone()));
+    let spec = wanted.get("spec").and_then(Value::as_object).into_iter().flatten();
+    let spec = spec.filter(|(key, value)| live.get("spec").and_then(|spec| spec.get(*key)) != Some(value));
+    let spec = spec.map(|(key, value)| patches::add(["spec", key], value.clone()));
+    let mut operations: Vec<_> = surplus.chain(differing).chain(spec).collect();
+    if operations.is_empty() {
+        return None;
+    }
+    let version = live.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
+    operations.insert(0, patches::test(["metadata", "resourceVersion"], version));
+    Some(patch(Kind::Route(kind.resource()), live, operations))
 }
 
 fn is_same(one: &Value, other: &Value) -> bool {

@@ -38,7 +38,7 @@ fn headless(name: &str) -> Value {
 
 fn route(to: &str) -> Value {
     json!({
-        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", 
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
         "metadata": {"name": to, "namespace": "shop"},
         "spec": {"hostnames": ["own.test"], "parentRefs": [{"name": "gw"}], "rules": [{"backendRefs": [{"name": to, "port": 80}]}]},
     })
@@ -239,6 +239,7 @@ fn an_app_whose_route_lives_elsewhere_gets_no_second_host() {
     let services = [service("web"), service("front")];
     let elsewhere = |service: &str| {
         [Elsewhere {
+            kind: "HTTPRoute",
             route: "edge/shop".into(),
             service: service.into(),
         }]
