@@ -1,12 +1,12 @@
 //! The door itself: which entry asks what, of which caches, with which effects.
 
+mod authorize;
 mod held;
 mod judging;
 mod scaling;
 
 use super::bootstrap::certificates::now;
 use super::effects::announce;
-use super::effects::authorize::authorize;
 use super::effects::generate::{Around, Generator, Rights, preview};
 use super::facts::{Plan, View, located, target_canary};
 use super::metrics::Metrics;
@@ -19,6 +19,7 @@ use crate::api::Canary;
 use crate::api::labels;
 use crate::plan::{Autoscaler, Workload, pairing};
 use crate::routing::Traffic;
+use authorize::authorize;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;

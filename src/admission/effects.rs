@@ -3,5 +3,4 @@
 //! [`mutate`](super::mutate) where the sender's rights decide, and never changes a verdict otherwise.
 
 pub mod announce;
-pub(super) mod authorize;
 pub mod generate;

@@ -25,7 +25,7 @@ use super::{
     apply::write::Write,
     watch::{
         cache::Kind,
-        live::{Live, is_a_canarys, is_owned_by, label, text},
+        live::{Live, is_a_canarys, is_flaggers_orphan, is_owned_by, label, text},
         pointing::is_a_rivals,
     },
 };
@@ -148,12 +148,6 @@ impl Pair<'_> {
             || targets.is_some_and(|uid| is_owned_by(object, uid))
             || is_flaggers_orphan(object)
     }
-}
-
-/// Whether an object has Flagger's label and nobody owns it.
-pub fn is_flaggers_orphan(object: &Value) -> bool {
-    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    owners.is_none_or(Vec::is_empty) && label(object, labels::MANAGED_BY) == Some(labels::MANAGED_BY_FLAGGER)
 }
 
 fn test_version(object: &Value) -> PatchOperation {

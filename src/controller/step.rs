@@ -8,7 +8,7 @@ use super::{
         asked,
         made::Made,
         perform::{Left, perform},
-        write::{Cause, Write, version},
+        write::{Cause, Write},
     },
     ask::{
         checks::{self, Finished},
@@ -34,7 +34,7 @@ use super::{
     watch::{
         cache::Kind,
         configs::{self, Configs, kind_of},
-        live::{Live, is_a_canarys, text},
+        live::{Live, is_a_canarys, text, version},
         reading,
     },
 };

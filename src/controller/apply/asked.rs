@@ -1,12 +1,12 @@
 //! How many replicas a scale asked for. The door notes it on the Canary, because it writes no workload; from there it goes
 //! to the label of the target that says how many are wanted, and the note is taken away.
 
-use super::write::{Cause, version};
+use super::write::Cause;
 use crate::api::{Canary, labels};
 use crate::controller::{
     context::Context,
     queue::Key,
-    watch::live::{Live, label},
+    watch::live::{Live, label, version},
 };
 use crate::patches;
 use kube::{

@@ -1,13 +1,13 @@
 //! The doing of a step's writes.
 
-use super::{
-    made::Made,
-    write::{Write, version},
-};
+use super::{made::Made, write::Write};
 use crate::controller::{
     context::{Context, key},
     notify::announce::announce,
-    watch::{cache::Kind, live::text},
+    watch::{
+        cache::Kind,
+        live::{text, version},
+    },
 };
 use crate::{
     analysis::{Decision, PrimaryTemplate},

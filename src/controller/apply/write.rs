@@ -202,11 +202,6 @@ fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), namespace, &kind.resource())
 }
 
-/// A resourceVersion as the number it is: since Kubernetes 1.35 they may be compared.
-pub fn version(text: Option<&str>) -> Option<u64> {
-    text?.parse().ok()
-}
-
 /// What an error of a write asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {

@@ -1,10 +1,10 @@
 //! Hooks run beside the steps: one that takes minutes delays its own Canary's gate and nobody else.
 
 use crate::controller::{
-    apply::write::version,
     context::Context,
     notify::announce::announce,
     queue::{Key, tasks::Task},
+    watch::live::version,
 };
 use crate::{
     analysis::{Answer, Question, Refusal, State, Wishes},

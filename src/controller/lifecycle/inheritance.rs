@@ -1,11 +1,8 @@
 //! What a primary was made of by what it shows, and what Flagger left. Pure.
 
-use crate::controller::{
-    difference::is_flaggers_orphan,
-    watch::{
-        configs::Configs,
-        live::{Live, Source, is_owned, text},
-    },
+use crate::controller::watch::{
+    configs::Configs,
+    live::{Live, Source, is_flaggers_orphan, is_owned, text},
 };
 use crate::{
     analysis::Inherited,

@@ -7,7 +7,7 @@
 use super::half::Half;
 use crate::controller::{
     queue::Key,
-    watch::live::{Live, label, text},
+    watch::live::{CUT, Live, base, label, text},
 };
 use crate::plan::{Blueprint, Selector, Workload};
 use k8s_openapi::api::core::v1::Pod;
@@ -16,8 +16,6 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What the API server leaves of a name before it adds characters of its own.
-const CUT: usize = 58;
 /// Those characters.
 const RANDOM: &str = "[0-9a-z]{5}";
 /// Most names in one expression; a sample of the revision's pods is of the revision, too.
@@ -51,11 +49,6 @@ pub fn pattern(live: &Live, blueprint: &Blueprint, revision: Option<&str>) -> Op
 
 fn made_of(owner: &str) -> String {
     format!("{}{RANDOM}", quoted(&base(owner)))
-}
-
-/// What the names of an owner's pods begin with.
-pub fn base(owner: &str) -> String {
-    format!("{owner}-").chars().take(CUT).collect()
 }
 
 // Whether the names of its pods do not have all of its own.

@@ -2,14 +2,18 @@
 
 use super::Seen;
 use crate::controller::{
-    apply::{made::Made, write::version},
+    apply::made::Made,
     ask::checks::Finished,
     context::{Context, key},
     difference::Conflict,
     lifecycle::finish,
     notify::{alert, announce::announce},
     status,
-    watch::{cache::Kind, configs, live::Live},
+    watch::{
+        cache::Kind,
+        configs,
+        live::{Live, version},
+    },
 };
 use crate::{
     analysis::{self, Decision, Note, Observation, Rollout, Stage, State, Subject, instants::after},

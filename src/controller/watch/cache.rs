@@ -5,8 +5,11 @@
 //! only metadata is asked for. Objects rest as text: as values they take eight times the
 //! memory, and a step that changes a copy would have to make one anyway.
 
-use super::{configs::summary, live::text, ties::ties};
-use crate::controller::apply::write::version;
+use super::{
+    configs::summary,
+    live::{text, version},
+    ties::ties,
+};
 use crate::{
     api::labels::LAST_APPLIED,
     plan::{ScalerKind, Workload},

@@ -4,7 +4,6 @@ use super::{
     configs::{Configs, Survey},
     pointing::Pointing,
 };
-use crate::controller::observe::pods;
 use crate::{
     api::labels,
     plan::{Blueprint, copies, history, revision::template_of, template},
@@ -222,7 +221,7 @@ impl Live {
 
     /// How many pods of `owner`, a ReplicaSet or DaemonSet, are ready endpoints of `service`.
     pub fn endpoints(&self, service: &str, owner: &str) -> u32 {
-        let base = pods::base(owner);
+        let base = base(owner);
         let is_its = |pod: &&str| {
             self.pods
                 .get(*pod)
@@ -270,6 +269,25 @@ pub fn is_a_canarys(object: &Value) -> bool {
 pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     owners.into_iter().flatten()
+}
+
+/// Whether an object has Flagger's label and nobody owns it.
+pub fn is_flaggers_orphan(object: &Value) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.is_none_or(Vec::is_empty) && label(object, labels::MANAGED_BY) == Some(labels::MANAGED_BY_FLAGGER)
+}
+
+/// What the names of an owner's pods begin with.
+pub fn base(owner: &str) -> String {
+    format!("{owner}-").chars().take(CUT).collect()
+}
+
+/// What the API server leaves of a name before it adds characters of its own.
+pub const CUT: usize = 58;
+
+/// A resourceVersion as the number it is: since Kubernetes 1.35 they may be compared.
+pub fn version(text: Option<&str>) -> Option<u64> {
+    text?.parse().ok()
 }
 
 /// The string at a JSON pointer, or "".

@@ -2,10 +2,10 @@
 
 use super::{
     cache::{Cache, Change, Kind},
-    live::{Live, is_a_canarys, is_owned, is_owned_by, label, owners, text},
+    live::{Live, is_a_canarys, is_flaggers_orphan, is_owned, is_owned_by, label, owners, text},
     ties,
 };
-use crate::controller::{context::Context, difference::is_flaggers_orphan, queue::Key};
+use crate::controller::{context::Context, queue::Key};
 use crate::{
     api::{Canary, labels},
     metrics::Severity,

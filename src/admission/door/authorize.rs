@@ -4,15 +4,15 @@
 //! Asked in the mutating phase, where it still decides what is stored; a label tells the controller, which would
 //! otherwise find the Deployment and enrol it by itself. A later write by somebody who may takes the label off.
 
+use super::Door;
 use crate::admission::bootstrap::certificates::now;
-use crate::admission::door::Door;
 use crate::admission::mutate::deployments::{self, Enrolment};
 use crate::admission::review::{Request, Response};
 use crate::api::labels;
 
 /// The answer to a mutating request, given `response` of the hold: held as it is unless this request would enrol the
 /// Deployment and its sender may not.
-pub async fn authorize(door: &Door, request: &Request, response: Response) -> Response {
+pub(super) async fn authorize(door: &Door, request: &Request, response: Response) -> Response {
     let managed = |object: &serde_json::Value| {
         object
             .pointer("/metadata/labels")
