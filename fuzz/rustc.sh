@@ -5,7 +5,7 @@
 compiler=$1
 shift
 case " $* " in
-*' --crate-name coalmine '* | *' --crate-name coalmine_fuzz '* | *' --crate-name gotmpl '* | *' --crate-name regex_syntax '*)
+*' --crate-name coalmine '* | *' --crate-name coalmine_core '* | *' --crate-name coalmine_api '* | *' --crate-name coalmine_fuzz '* | *' --crate-name gotmpl '* | *' --crate-name regex_syntax '*)
 	exec "$compiler" "$@" -Cpasses=sancov-module \
 		-Cllvm-args=-sanitizer-coverage-level=3 \
 		-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \

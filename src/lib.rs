@@ -2,17 +2,15 @@
 
 pub mod admission;
 pub mod alerts;
-pub mod analysis;
-pub mod api;
 pub mod cli;
 pub mod controller;
-pub mod foreign;
 pub mod hooks;
 pub mod metrics;
 pub mod orders;
 pub mod outbound;
 pub mod patches;
-pub mod plan;
-pub mod routing;
 pub mod shutdown;
 pub mod telemetry;
+
+pub use coalmine_api::{self as api, foreign};
+pub use coalmine_core::{analysis, messages, plan, routing};

@@ -14,10 +14,11 @@ pub mod registry;
 pub mod scope;
 pub mod sender;
 pub mod store;
-pub mod template;
 
+pub use crate::messages::Severity;
 pub use check::{Context, Resolver, check};
-pub use measurement::{Measurement, Severity, Verdict};
+pub use coalmine_core::template;
+pub use measurement::{Measurement, Verdict};
 pub use scope::Scope;
 pub use store::{QueryError, Store};
 pub use template::Variables;

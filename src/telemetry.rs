@@ -3,7 +3,6 @@
 pub mod events;
 pub mod exposition;
 pub mod logs;
-pub mod messages;
 pub mod secrets;
 pub mod server;
 

@@ -116,6 +116,13 @@ async fn lints(parts: &mut Vec<Part>) -> Result<()> {
     part(parts, "clippy", clippy(&["--all-targets"])).await?;
     // The suite is no part of a plain `cargo test`, so clippy does not see it among all targets.
     part(parts, "clippy of the suite", clippy(&["--test", "suite"])).await?;
+    // Together, what one of them depends on turns on features for all; alone, each has only what it asks for itself.
+    for (name, package) in [
+        ("the kinds alone", "coalmine-api"),
+        ("the decisions alone", "coalmine-core"),
+    ] {
+        part(parts, name, cargo(&["check", "--locked", "--package", package])).await?;
+    }
     part(parts, "licences, sources, bans", deny::offline(&deny::program()?)).await
 }
 

@@ -19,7 +19,7 @@ use crate::analysis::Rules;
 use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
 use crate::plan::effective::{Around, effective};
-use crate::plan::{self, Blueprint, Defaults, Selector, generate, pairing};
+use crate::plan::{self, Blueprint, Defaults, Selector, generate, overrides, pairing};
 use crate::routing::{self, Names, registry};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
@@ -150,7 +150,7 @@ impl View {
         let mut made = None;
         let plan = |_: &Value| {
             let plan = self.generated(request, &[])?;
-            made = Some(plan.canary.pod_overrides());
+            made = Some(overrides::of(&plan.canary));
             Ok(())
         };
         let enrolment = enrolment(request, &facts, plan);
@@ -158,7 +158,7 @@ impl View {
         let enrolment = if leaves { left(enrolment) } else { enrolment };
         let overrides = match &enrolment {
             Enrolment::Canary(_) => {
-                target_canary(&canaries, &request.kind.kind, request.object_name()).map(Canary::pod_overrides)
+                target_canary(&canaries, &request.kind.kind, request.object_name()).map(overrides::of)
             }
             Enrolment::Policy(_) => made,
             Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,

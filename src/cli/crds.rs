@@ -5,7 +5,7 @@ use anyhow::Context;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Flags of `crds`.
 #[derive(Debug, clap::Args)]
@@ -21,12 +21,25 @@ pub struct Args {
 /// Prints, writes or applies them.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     match &args.write {
-        Some(root) => crds::write(root)?,
+        Some(root) => write(root)?,
         None if args.apply => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
             .block_on(async { apply(Client::try_from(super::cluster::config(None).await?)?).await })?,
         None => print!("{}", crds::render()),
+    }
+    Ok(())
+}
+
+// Into each of the folders below the root of the repository.
+fn write(root: &Path) -> std::io::Result<()> {
+    let files = crds::files();
+    for directory in crds::DIRECTORIES {
+        let directory = root.join(directory);
+        std::fs::create_dir_all(&directory)?;
+        for (name, yaml) in &files {
+            std::fs::write(directory.join(name), yaml)?;
+        }
     }
     Ok(())
 }
@@ -78,6 +91,18 @@ mod tests {
             }
         });
         (Client::new(service, "default"), sent)
+    }
+
+    #[test]
+    fn each_is_written_into_every_folder_that_has_a_copy() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path()).unwrap();
+        for directory in crds::DIRECTORIES {
+            for (name, yaml) in crds::files() {
+                let path = root.path().join(directory).join(name);
+                assert_eq!(std::fs::read_to_string(path).unwrap(), yaml);
+            }
+        }
     }
 
     #[tokio::test]

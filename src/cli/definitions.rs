@@ -1,7 +1,7 @@
 //! Whether the cluster's definitions know every field that is written, looked at before anything else is done.
 
 use crate::api::crds::{self, served::complaint};
-use crate::metrics::Severity;
+use crate::messages::Severity;
 use crate::telemetry::Telemetry;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

@@ -54,7 +54,7 @@ impl Caller {
             .map_err(|failure| match failure {
                 Failure::Final(reason) => reason,
                 Failure::Passing(reason, _) => {
-                    let url = Foreign::of(&shown(&url));
+                    let url = Foreign::of(&shown(url.as_str()));
                     format!("POST {url} giving up after {attempts} attempt(s): {reason}")
                 }
             })

@@ -4,7 +4,7 @@ use super::builtin::Builtin;
 use super::measurement::{Measurement, Verdict};
 use super::store::{QueryError, Sample};
 use crate::api::canary::Metric;
-use crate::telemetry::messages::Side;
+use crate::messages::Side;
 use words::{describe, failed_query, halt, milliseconds, no_values};
 
 mod words;

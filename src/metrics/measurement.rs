@@ -1,6 +1,6 @@
 //! What one check found out about one metric.
 
-use crate::telemetry::messages;
+use crate::messages::{self, Severity};
 use std::time::Duration;
 
 /// What was found out about a metric in one check. Only `Pass` passes; what the others mean for the
@@ -19,17 +19,6 @@ pub enum Verdict {
     Error(String),
     /// The store is of a type that cannot be asked by this version: no answer will ever come.
     Unsupported(String),
-}
-
-/// How grave a message is: Kubernetes knows Normal and Warning, the log also knows error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// Nothing to see.
-    Normal,
-    /// The release halts.
-    Warning,
-    /// Somebody has to repair something.
-    Error,
 }
 
 /// One metric in one check.

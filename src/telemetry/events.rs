@@ -7,7 +7,7 @@
 use super::exposition::Metrics;
 use super::secrets::without_paths;
 use crate::foreign::{SAID, cut};
-use crate::metrics::Severity;
+use crate::messages::Severity;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use tokio::sync::mpsc;

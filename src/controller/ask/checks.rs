@@ -12,8 +12,8 @@ use crate::{
         canary::{HookType, Measurement as Recorded},
     },
     foreign::Foreign,
+    messages,
     metrics::{self, Measurement, Resolver, Scope},
-    telemetry::messages,
 };
 use futures::future::BoxFuture;
 use jiff::Timestamp;

@@ -14,8 +14,8 @@ use crate::{
         labels,
     },
     hooks::{self, Outcome, Run, run_checksum},
+    messages,
     metrics::Severity,
-    telemetry::messages,
 };
 use jiff::Timestamp;
 use kube::{

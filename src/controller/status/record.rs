@@ -16,7 +16,7 @@ use crate::controller::{
     },
 };
 use crate::{
-    analysis::{self, Decision, Note, Observation, Rollout, Stage, State, Subject, instants::after},
+    analysis::{Decision, Note, Observation, Rollout, Stage, State, Subject, instants::after},
     api::{
         Canary,
         canary::{
@@ -343,16 +343,12 @@ fn say(context: &Arc<Context>, canary: &Canary, before: &State, decision: &Decis
     let in_run = |stage: Stage| stage.in_run() || stage == Stage::Waiting;
     let rehearsal = state.dry && (in_run(before.stage) || in_run(state.stage));
     for note in &decision.notes {
-        let severity = match note.severity() {
-            analysis::Severity::Normal => Severity::Normal,
-            analysis::Severity::Warning => Severity::Warning,
-        };
         if *note == Note::Bypassed {
             context.metrics.bypassed_change(&subject.namespace);
         }
         let text = note.text(&subject);
         let text = if rehearsal { format!("Dry run: {text}") } else { text };
-        announce(context, &key, canary, state, severity, text);
+        announce(context, &key, canary, state, note.severity(), text);
         alert::raise(context, &key, canary, (state.phase, rehearsal), note, &subject);
     }
 }

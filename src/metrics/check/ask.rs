@@ -6,6 +6,7 @@ use super::{Context, inline_query};
 use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
 use crate::api::metric_template::MetricProvider;
+use crate::messages;
 use crate::metrics::builtin::Builtin;
 use crate::metrics::judge::{Source, judge, unasked, unsupported};
 use crate::metrics::measurement::Measurement;
@@ -13,7 +14,6 @@ use crate::metrics::registry::{self, Built, SERVER};
 use crate::metrics::sender::Sender;
 use crate::metrics::store::Query;
 use crate::metrics::template::render;
-use crate::telemetry::messages;
 use std::sync::Arc;
 
 impl Context<'_> {

@@ -2,8 +2,8 @@ use super::*;
 use crate::api::canary::{Analysis, NamespacedRef, ThresholdRange};
 use crate::api::metric_template::{MetricProvider, SecretRef};
 use crate::api::{CanarySpec, MetricTemplateSpec, Number};
+use crate::messages;
 use crate::metrics::Verdict;
-use crate::telemetry::messages;
 use axum::{Router, extract::Query, routing::get};
 use parking_lot::Mutex;
 

@@ -3,11 +3,11 @@
 use super::{Source, Subject, bounds};
 use crate::api::GoDuration;
 use crate::api::canary::Metric;
+use crate::messages::{self, Side};
 use crate::metrics::builtin::Builtin;
 use crate::metrics::number::{shortest, two_decimals};
 use crate::metrics::registry::SERVER;
 use crate::metrics::store::QueryError;
-use crate::telemetry::messages::{self, Side};
 
 pub(super) fn halt(s: &Subject<'_>, metric: &Metric, source: Source, value: f64, side: Side, bound: f64) -> String {
     let (canary, namespace) = (s.canary, s.namespace);

@@ -6,7 +6,7 @@
 use super::budget::Budget;
 use super::{COMPONENT, Note, REASON};
 use crate::foreign::{SAID, cut};
-use crate::metrics::Severity;
+use crate::messages::Severity;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Event, EventSource};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::api::Canary;
-use crate::metrics::Severity;
+use crate::messages::Severity;
 use crate::telemetry::{Recorder, StatusEncoding};
 use http::{Request, Response};
 use kube::client::Body;
