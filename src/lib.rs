@@ -15,3 +15,6 @@ pub mod plan;
 pub mod routing;
 pub mod shutdown;
 pub mod telemetry;
+
+#[cfg(test)]
+mod testing;

@@ -47,13 +47,16 @@ use std::{
     fmt::Debug,
     hash::Hash,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::sync::{
-    mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender},
-    watch,
+use tokio::{
+    sync::{
+        mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender},
+        watch,
+    },
+    task::JoinHandle,
+    time::Instant,
 };
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// What the controller is told by flags.
