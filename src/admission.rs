@@ -24,6 +24,4 @@ pub use metrics::Metrics;
 pub use run::{Args, Error, Readiness, ResolvedArgs, run};
 
 #[cfg(test)]
-mod fake;
-#[cfg(test)]
 mod tests;

@@ -14,3 +14,6 @@ pub mod telemetry;
 
 pub use coalmine_api::{self as api, foreign};
 pub use coalmine_core::{analysis, messages, plan, routing};
+
+#[cfg(test)]
+mod testing;

@@ -8,9 +8,9 @@ mod pointing;
 mod primaries;
 mod scales;
 
-use super::fake::Fake;
 use super::server::Entry;
 use crate::api::labels;
+use crate::testing::ApiServer;
 use base64::Engine as _;
 use house::{CONTROLLER, House};
 use serde_json::{Value, json};
@@ -218,9 +218,9 @@ fn admitted() -> Value {
 
 #[tokio::test]
 async fn an_admitted_deployment_has_its_objects_when_the_answer_is_sent() {
-    let fake = Fake {
+    let fake = ApiServer {
         allowed: Some(true),
-        ..Fake::default()
+        ..ApiServer::default()
     };
     let create = request("Deployment", "CREATE", Value::Null, admitted());
     let (_, response) = House::with(&fake).ask(Entry::FollowDeployments, create).await;
@@ -236,9 +236,9 @@ async fn an_admitted_deployment_has_its_objects_when_the_answer_is_sent() {
 
 #[tokio::test]
 async fn a_dry_run_writes_nothing() {
-    let fake = Fake {
+    let fake = ApiServer {
         allowed: Some(true),
-        ..Fake::default()
+        ..ApiServer::default()
     };
     let house = House::with(&fake);
     for operation in ["CREATE", "UPDATE"] {
@@ -258,9 +258,9 @@ async fn a_dry_run_writes_nothing() {
 
 #[tokio::test]
 async fn who_may_not_make_canaries_may_not_make_them_by_way_of_us() {
-    let fake = Fake {
+    let fake = ApiServer {
         allowed: Some(false),
-        ..Fake::default()
+        ..ApiServer::default()
     };
     let house = House::with(&fake);
     for (operation, old) in [("CREATE", Value::Null), ("UPDATE", deployment(3))] {
@@ -288,9 +288,9 @@ async fn who_may_not_make_canaries_may_not_make_them_by_way_of_us() {
 
 #[tokio::test]
 async fn a_later_write_by_somebody_who_may_enrols_it() {
-    let fake = Fake {
+    let fake = ApiServer {
         allowed: Some(true),
-        ..Fake::default()
+        ..ApiServer::default()
     };
     let mut denied = deployment(3);
     denied["metadata"]["labels"] = json!({labels::DENIED: "true"});
@@ -301,13 +301,13 @@ async fn a_later_write_by_somebody_who_may_enrols_it() {
     assert!(stored["metadata"]["labels"].get(labels::DENIED).is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_api_server_that_does_not_answer_never_refuses_a_deployment() {
-    let slow = Fake {
+    let slow = ApiServer {
         delay: std::time::Duration::from_secs(9),
-        ..Fake::default()
+        ..ApiServer::default()
     };
-    for fake in [Fake::default(), slow] {
+    for fake in [ApiServer::default(), slow] {
         let create = request("Deployment", "CREATE", Value::Null, admitted());
         let (status, response) = House::with(&fake).ask(Entry::FollowDeployments, create).await;
         assert_eq!((status, &response["allowed"]), (200, &json!(true)));
@@ -318,7 +318,7 @@ async fn an_api_server_that_does_not_answer_never_refuses_a_deployment() {
 
 #[tokio::test]
 async fn a_canary_is_judged_with_its_target_or_a_line_that_there_is_none() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let house = House::with(&fake);
     let canary = json!({
     "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shop", "namespace": "web"},

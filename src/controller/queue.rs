@@ -136,6 +136,14 @@ impl Queue {
     }
 }
 
+#[cfg(test)]
+impl Queue {
+    /// What was asked for next, if anything was.
+    pub fn asked(&mut self) -> Option<Key> {
+        self.0.try_recv().ok()
+    }
+}
+
 fn finished(slots: &mut Slots, done: Result<(Key, Option<Duration>), tokio::task::JoinError>) -> Option<Key> {
     let (key, wake) = match done {
         Ok(done) => done,
@@ -151,3 +159,6 @@ fn finished(slots: &mut Slots, done: Result<(Key, Option<Duration>), tokio::task
     slots.wake(&key, wake.map(|wake| Instant::now() + wake));
     None
 }
+
+#[cfg(test)]
+mod tests;

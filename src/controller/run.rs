@@ -47,13 +47,16 @@ use std::{
     fmt::Debug,
     hash::Hash,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::sync::{
-    mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender},
-    watch,
+use tokio::{
+    sync::{
+        mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender},
+        watch,
+    },
+    task::JoinHandle,
+    time::Instant,
 };
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// What the controller is told by flags.
@@ -119,12 +122,12 @@ pub async fn run(
     let retire = retired.drop_guard();
     telemetry.readiness.set("controller", true);
     let outcome = tokio::select! {
-        elected = leading.wait_for(|leads| *leads) => match elected.map(drop) {
+        elected = async { leading.wait_for(|leads| *leads).await.map(drop) } => match elected {
             Ok(()) => {
                 telemetry.metrics.leading(true);
                 tokio::select! {
                     worked = work(client, settings, telemetry.clone(), shutdown.clone()) => worked,
-                    _ = losing.wait_for(|leads| !*leads) => Err(anyhow::anyhow!("Leadership lost")),
+                    _ = async { losing.wait_for(|leads| !*leads).await.map(drop) } => Err(anyhow::anyhow!("Leadership lost")),
                 }
             }
             Err(error) => Err(error.into()),
@@ -551,3 +554,6 @@ async fn passing(context: Arc<Context>, mut passes: UnboundedReceiver<(String, S
         tokio::time::sleep(ENROL_PAUSE.max(began.elapsed())).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -494,6 +494,9 @@ fn makes_the_pair(write: &Write, blueprint: &Blueprint) -> bool {
 }
 
 #[cfg(test)]
+mod new_app;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;

@@ -31,8 +31,9 @@ use kube::{Api, Client, ResourceExt, discovery::ApiResource};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// Longest time that looking something up, or a write that others repeat, may add to a request.
 const BUDGET: Duration = Duration::from_millis(250);

@@ -2,10 +2,10 @@
 
 use super::*;
 
-fn fake() -> Fake {
-    let fake = Fake {
+fn fake() -> ApiServer {
+    let fake = ApiServer {
         allowed: Some(true),
-        ..Fake::default()
+        ..ApiServer::default()
     };
     let claim = |modes: Value| json!({"metadata": {"name": "c"}, "spec": {"accessModes": modes}});
     let policy = json!({"metadata": {"name": "wall", "namespace": "web"}, "spec": {"podSelector": {"matchLabels": {"app": "walled"}}}});
@@ -91,9 +91,9 @@ async fn a_revision_that_may_not_run_beside_primary_is_told_of_and_stored() {
     assert!(said.contains("this revision is not released"), "{said}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_api_server_that_is_slow_keeps_nobody_waiting_and_a_claim_that_was_not_seen_is_not_shared() {
-    let slow = Fake {
+    let slow = ApiServer {
         delay: std::time::Duration::from_secs(9),
         ..fake()
     };

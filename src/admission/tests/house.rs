@@ -1,7 +1,6 @@
 //! The door with caches filled by hand, asked over its router.
 
 use super::super::door::{Door, Effects};
-use super::super::fake::Fake;
 use super::super::metrics::Metrics;
 use super::super::server::http::respond;
 use super::super::server::{Entry, Limits, Shared};
@@ -10,6 +9,7 @@ use crate::admission::effects::generate::{Generator, Rights};
 use crate::admission::facts::{Caches, Feeds, View};
 use crate::api::labels;
 use crate::plan::{Defaults, Selector};
+use crate::testing::ApiServer;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use kube::runtime::watcher::Event;
@@ -53,7 +53,7 @@ impl House {
     }
 
     /// With an API server behind it.
-    pub fn with(fake: &Fake) -> Self {
+    pub fn with(fake: &ApiServer) -> Self {
         let mut house = Self::new();
         let generator = Generator::new(fake.client());
         let effects = Some(Effects {

@@ -12,8 +12,8 @@ fn live(name: &str, edit: impl Fn(&mut Value)) -> Value {
     object
 }
 
-fn fake() -> Fake {
-    let fake = Fake::default();
+fn fake() -> ApiServer {
+    let fake = ApiServer::default();
     let list = |items: Vec<Value>| json!({"metadata": {}, "items": items});
     let mounting = |object: &mut Value| {
         object["spec"]["template"]["spec"]["volumes"] =

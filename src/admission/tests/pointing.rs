@@ -19,7 +19,7 @@ pub(super) fn cached(house: &mut House, service: Value) {
     house.feeds.services.apply_watcher_event(&house::read(service));
 }
 
-fn behind(fake: &Fake, name: &str, labels: Value) {
+fn behind(fake: &ApiServer, name: &str, labels: Value) {
     let mut other = deployment(1);
     other["metadata"]["name"] = json!(name);
     other["spec"]["template"]["metadata"]["labels"] = labels;
@@ -29,10 +29,10 @@ fn behind(fake: &Fake, name: &str, labels: Value) {
     objects.insert(format!("{DEPLOYMENTS}/{name}"), other);
 }
 
-fn fake() -> Fake {
-    Fake {
+fn fake() -> ApiServer {
+    ApiServer {
         allowed: Some(true),
-        ..Fake::default()
+        ..ApiServer::default()
     }
 }
 
@@ -72,7 +72,7 @@ async fn where_no_service_points_at_the_pods_nobody_is_looked_for() {
 }
 
 /// The pair of `shop` at rest, with its halves.
-fn resting(fake: &Fake) -> House {
+fn resting(fake: &ApiServer) -> House {
     let mut house = House::with(fake);
     house.canary("Succeeded");
     behind(fake, "shop", json!({"app": "shop", "tier": "front"}));

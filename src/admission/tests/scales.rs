@@ -1,15 +1,15 @@
 //! A scale of either half, through the door: what is noted for the app.
 
-use super::super::fake::Fake;
 use super::super::server::Entry;
 use super::house::{self, House};
 use super::{patch, request};
 use crate::api::labels;
+use crate::testing::ApiServer;
 use serde_json::{Value, json};
 
 const CANARY: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
 
-fn house(fake: &Fake, phase: &str, state: &str) -> House {
+fn house(fake: &ApiServer, phase: &str, state: &str) -> House {
     let mut house = House::with(fake);
     house.canary(phase);
     house.target(state);
@@ -28,7 +28,7 @@ fn scale(name: &str, was: i64, wanted: i64) -> Value {
     scale
 }
 
-fn noted(fake: &Fake) -> Option<String> {
+fn noted(fake: &ApiServer) -> Option<String> {
     let stored = fake.objects.lock().get(CANARY).cloned()?;
     Some(
         stored["metadata"]["annotations"]
@@ -40,7 +40,7 @@ fn noted(fake: &Fake) -> Option<String> {
 
 #[tokio::test]
 async fn everything_is_scaled_to_zero_and_back() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let house = house(&fake, "Succeeded", "rest");
     for (name, was, wanted, held) in [
         ("shop", 0, 0, false),
@@ -63,7 +63,7 @@ async fn everything_is_scaled_to_zero_and_back() {
 
 #[tokio::test]
 async fn a_dry_run_notes_nothing_and_what_cannot_be_noted_is_refused() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let house = house(&fake, "Succeeded", "rest");
     let mut dry = scale("shop", 0, 4);
     dry["dryRun"] = json!(true);
@@ -81,7 +81,7 @@ async fn a_dry_run_notes_nothing_and_what_cannot_be_noted_is_refused() {
 
 #[tokio::test]
 async fn more_pods_of_what_serves_are_stored_also_where_they_cannot_be_noted() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let house = house(&fake, "Initializing", "hot");
     fake.objects.lock().clear();
     for (wanted, allowed) in [(4, true), (1, false)] {
@@ -92,7 +92,7 @@ async fn more_pods_of_what_serves_are_stored_also_where_they_cannot_be_noted() {
 
 #[tokio::test]
 async fn a_write_of_the_whole_primary_that_scales_it_means_the_app_too() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let house = house(&fake, "Succeeded", "rest");
     let primary = |replicas: i64| {
         json!({"metadata": {"name": "shop-primary", "namespace": "web", "ownerReferences": [
@@ -110,7 +110,7 @@ async fn a_write_of_the_whole_primary_that_scales_it_means_the_app_too() {
 
 #[tokio::test]
 async fn a_scale_that_no_controller_will_carry_out_for_now_says_so() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let mut house = house(&fake, "Succeeded", "rest");
     house.feeds.lease.apply_watcher_event(&house::read(json!({
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
@@ -134,7 +134,7 @@ async fn a_scale_that_no_controller_will_carry_out_for_now_says_so() {
 
 #[tokio::test]
 async fn what_the_version_before_registered_is_heard_and_allowed_whatever_is_known() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let denied = json!({"metadata": {"name": "shop", "labels": {labels::MANAGED: "true", labels::STATE: "rest"}}});
     let deleted = request("Scale", "DELETE", denied, Value::Null);
     for house in [House::unfilled(), house(&fake, "Succeeded", "rest")] {

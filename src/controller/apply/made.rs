@@ -10,10 +10,8 @@ use crate::{
 };
 use parking_lot::Mutex;
 use serde_json::Value;
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Duration};
+use tokio::time::Instant;
 
 /// Least time between two times that one primary is put right: whoever changes it each time must not have its pods
 /// replaced without end.

@@ -154,3 +154,6 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,8 @@
 
 use crate::controller::{queue::Key, watch::cache::Kind};
 use parking_lot::Mutex;
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Duration};
+use tokio::time::Instant;
 
 /// Longest wait for the event of a write. Longer than a busy API server takes; an object that was deleted again meanwhile
 /// has none any more.

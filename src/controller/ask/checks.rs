@@ -244,6 +244,32 @@ mod tests {
         assert!(context.metrics.render().contains("coalmine_panics_total 1\n"));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_check_that_ends_wakes_its_canary_and_its_answer_waits_for_the_step() {
+        let (context, _told) = fake::context();
+        let (key, other) = (fake::add(&context, "app"), fake::add(&context, "other"));
+        let slow = async {
+            tokio::time::sleep(Duration::from_secs(40)).await;
+            (Verdict::Fail(String::from("too slow")), vec![Recorded::default()])
+        };
+        begin(&context, key.clone(), at(1), slow);
+        begin(&context, other.clone(), at(1), async { (Verdict::Pass, Vec::new()) });
+        tokio::time::sleep(Duration::from_secs(39)).await;
+        assert_eq!(fake::asked(&context), [other], "a slow one delays nobody else");
+        // It is being made: the step that asks for it once more begins no second one.
+        begin(&context, key.clone(), at(1), async { unreachable!("made twice") });
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(fake::asked(&context), std::slice::from_ref(&key));
+        let Some(Finished::Yes(checks, recorded)) = context.checks.lock().remove(&key) else {
+            panic!("no answer")
+        };
+        assert_eq!(
+            (checks.due, checks.verdict),
+            (at(1), Verdict::Fail(String::from("too slow")))
+        );
+        assert_eq!(recorded.len(), 1);
+    }
+
     #[tokio::test]
     async fn a_check_that_another_takes_the_place_of_is_given_up() {
         let (context, _told) = fake::context();

@@ -1,30 +1,39 @@
-//! A context for tests: caches that are filled by hand, and an API server that knows nothing.
+//! A context for tests: caches that are filled by hand, or from an API server that knows nothing but what it is given.
 
 use super::{Context, Key};
 use crate::{
-    api::Canary,
-    controller::queue,
+    api::{Canary, CanaryPolicy, labels},
+    controller::{
+        lifecycle::enrol::Scope,
+        queue::{self, Queue as Steps},
+        watch::cache::{self, CHANGES, Kind},
+    },
     hooks::Caller,
     outbound::{Clients, Egress},
-    plan::Defaults,
+    plan::{Defaults, Selector},
     telemetry::{Metrics, Recorder, StatusEncoding, events::Queue},
+    testing::ApiServer,
 };
-use http::{Request, Response};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Client,
-    client::Body,
     runtime::{
         reflector::{Store, store::Writer},
         watcher::Event,
     },
 };
-use serde_json::json;
-use std::{cell::RefCell, ops::Deref, sync::Arc};
+use serde_json::{Value, json};
+use std::{cell::RefCell, ops::Deref, sync::Arc, time::Duration};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-/// The context, and what writes its Canaries.
+/// The context, what writes its stores, and what it asks for.
 pub struct Fake {
     context: Arc<Context>,
     canaries: RefCell<Writer<Canary>>,
+    spaces: RefCell<Writer<Namespace>>,
+    rules: RefCell<Writer<CanaryPolicy>>,
+    steps: RefCell<Steps>,
+    passed: RefCell<UnboundedReceiver<(String, Scope)>>,
 }
 
 impl Deref for Fake {
@@ -37,14 +46,15 @@ impl Deref for Fake {
 
 /// A context, and the events that are recorded.
 pub fn context() -> (Fake, Queue) {
-    with(client())
+    with(ApiServer::default().client())
 }
 
 /// The same, with an API server.
 pub fn with(client: Client) -> (Fake, Queue) {
     let metrics = Metrics::new("0", "", StatusEncoding::Coalmine);
     let (events, told) = Recorder::new(metrics.clone());
-    let canaries = Writer::<Canary>::default();
+    let (canaries, spaces, rules) = (Writer::<Canary>::default(), Writer::default(), Writer::default());
+    let ((queue, steps), (passes, passed)) = (queue::queue(), mpsc::unbounded_channel());
     let http = Arc::<Clients>::default();
     let context = Context {
         standing: tokio::sync::watch::channel(Default::default()).1,
@@ -52,13 +62,17 @@ pub fn with(client: Client) -> (Fake, Queue) {
         cache: Arc::default(),
         canaries: canaries.as_reader(),
         index: Default::default(),
-        policies: store(),
+        policies: rules.as_reader(),
         templates: store(),
         claims: store(),
         network_policies: store(),
-        namespaces: store(),
+        namespaces: spaces.as_reader(),
         served: super::Served::new(|_| store()),
-        defaults: Defaults::default(),
+        defaults: Defaults {
+            provider: "gatewayapi:v1".into(),
+            selector_labels: Selector::default_keys(),
+            ..Defaults::default()
+        },
         track_configs: true,
         events,
         metrics,
@@ -75,7 +89,7 @@ pub fn with(client: Client) -> (Fake, Queue) {
         http,
         event_webhook: String::new(),
         egress: Egress::default(),
-        queue: queue::queue().0,
+        queue,
         checks: Default::default(),
         written: Default::default(),
         advice: Default::default(),
@@ -83,7 +97,7 @@ pub fn with(client: Client) -> (Fake, Queue) {
         objects_written: Default::default(),
         failures: Default::default(),
         unmade: Default::default(),
-        passes: tokio::sync::mpsc::unbounded_channel().0,
+        passes,
         pod_owners: Default::default(),
         primaries: Default::default(),
         missed: Default::default(),
@@ -95,6 +109,10 @@ pub fn with(client: Client) -> (Fake, Queue) {
     let fake = Fake {
         context: Arc::new(context),
         canaries: RefCell::new(canaries),
+        spaces: RefCell::new(spaces),
+        rules: RefCell::new(rules),
+        steps: RefCell::new(steps),
+        passed: RefCell::new(passed),
     };
     (fake, told)
 }
@@ -106,19 +124,9 @@ where
     Writer::<K>::default().as_reader()
 }
 
-// Nothing is there.
-fn client() -> Client {
-    let service = tower::service_fn(|_: Request<Body>| async {
-        let answer = json!({"status": "Failure", "message": "", "reason": "NotFound", "code": 404});
-        let body = Body::from(serde_json::to_vec(&answer).unwrap_or_default());
-        Response::builder().status(404).body(body)
-    });
-    Client::new(service, "default")
-}
-
 /// A Canary of the namespace `shop` that is made; its hook and its AlertProvider are not there.
 pub fn add(fake: &Fake, name: &str) -> Key {
-    let canary = serde_json::from_value(json!({
+    let canary = json!({
         "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
         "metadata": {"name": name, "namespace": "shop", "uid": format!("uid of {name}")},
         "spec": {
@@ -127,8 +135,13 @@ pub fn add(fake: &Fake, name: &str) -> Key {
                 "webhooks": [{"name": "e", "type": "event", "url": "http://127.0.0.1:9/", "metadata": {"team": name}}],
                 "alerts": [{"name": "a", "severity": "info", "providerRef": {"name": "nobody"}}],
             }},
-    }));
-    let canary: Canary = canary.expect("a Canary");
+    });
+    learn(fake, canary)
+}
+
+/// A Canary is seen as it is by now.
+pub fn learn(fake: &Fake, canary: Value) -> Key {
+    let canary: Canary = serde_json::from_value(canary).expect("a Canary");
     let key = super::key(&canary);
     fake.index.learn(&key, Some(&canary));
     fake.canaries.borrow_mut().apply_watcher_event(&Event::Apply(canary));
@@ -142,4 +155,66 @@ pub fn remove(fake: &Fake, key: &Key) {
     fake.canaries
         .borrow_mut()
         .apply_watcher_event(&Event::Delete(Canary::clone(&canary)));
+}
+
+/// A namespace is seen with these labels.
+pub fn namespace(fake: &Fake, name: &str, labels: &Value) {
+    let namespace = json!({"metadata": {"name": name, "labels": labels}});
+    let namespace = serde_json::from_value(namespace).expect("a Namespace");
+    fake.spaces.borrow_mut().apply_watcher_event(&Event::Apply(namespace));
+}
+
+/// A namespace is opted in.
+pub fn enable(fake: &Fake, name: &str) {
+    namespace(fake, name, &json!({labels::ENABLED: labels::TRUE}));
+}
+
+/// The policy that governs whoever names none.
+pub fn policy(fake: &Fake, spec: &Value) {
+    let policy = json!({
+        "apiVersion": "coalmine.dev/v1alpha1", "kind": "CanaryPolicy", "metadata": {"name": "default"}, "spec": spec,
+    });
+    let policy = serde_json::from_value(policy).expect("a policy");
+    fake.rules.borrow_mut().apply_watcher_event(&Event::Apply(policy));
+}
+
+/// The Canaries that steps were asked for since, in that order.
+pub fn asked(fake: &Fake) -> Vec<Key> {
+    std::iter::from_fn(|| fake.steps.borrow_mut().asked()).collect()
+}
+
+/// The passes that were asked for since.
+pub fn passes(fake: &Fake) -> Vec<(String, Scope)> {
+    std::iter::from_fn(|| fake.passed.borrow_mut().try_recv().ok()).collect()
+}
+
+/// Everything that is under way has ended, and whoever watches has heard of it; for tests that have paused the time.
+pub async fn settled() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// The cache follows a namespace of the API server, with every kind that there is.
+pub async fn follow(fake: &Fake, server: &ApiServer, namespace: &str) {
+    let mut kinds: Vec<Kind> = Kind::built_in().chain(Kind::routes()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    fake.cache.expect(namespace, &kinds);
+    let (changes, mut changed) = mpsc::channel(CHANGES);
+    for kind in kinds {
+        let (client, cache) = (server.client(), fake.cache.clone());
+        tokio::spawn(cache::watch(client, cache, kind, namespace.to_owned(), changes.clone()));
+    }
+    tokio::spawn(async move { while changed.recv().await.is_some() {} });
+    while !fake.cache.complete(namespace) {
+        settled().await;
+    }
+}
+
+/// What was said since in events.
+pub async fn said(told: &mut Queue) -> Vec<String> {
+    let mut all = Vec::new();
+    while let Ok(Some(note)) = tokio::time::timeout(Duration::from_millis(1), told.recv()).await {
+        all.push(note.message);
+    }
+    all
 }

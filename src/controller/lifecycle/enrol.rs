@@ -446,3 +446,6 @@ async fn leave(context: &Context, canary: &Canary) {
     }
     context.pass_again(&key.0, Scope::one(&key.1), pause);
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,6 +185,9 @@ fn strategy(canary: &Canary) -> Strategy {
 }
 
 #[cfg(test)]
+mod held;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

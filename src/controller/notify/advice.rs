@@ -18,13 +18,8 @@ use kube::{
 };
 use parking_lot::Mutex;
 use serde_json::Value;
-use std::{
-    collections::HashMap,
-    fmt::Debug,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::sync::OnceCell;
+use std::{collections::HashMap, fmt::Debug, sync::Arc, time::Duration};
+use tokio::{sync::OnceCell, time::Instant};
 
 /// Says what misses primary: when a pair has been built, and when a release begins. It is looked for then, not watched.
 pub fn advise(context: &Arc<Context>, canary: &Canary, about: (&Value, &Selector), before: &State, after: &State) {
@@ -157,3 +152,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

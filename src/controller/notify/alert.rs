@@ -160,3 +160,6 @@ async fn receiver(context: &Context, provider: Option<&NamespacedRef>, own: &str
     };
     Receiver::of(&spec, secret.as_ref(), &settings.cluster)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,8 @@
 
 use crate::controller::{apply::write::Write, queue::Key};
 use parking_lot::Mutex;
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Duration};
+use tokio::time::Instant;
 
 /// The first pause after an error that no event will follow.
 const FIRST: Duration = Duration::from_secs(2);

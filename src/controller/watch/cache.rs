@@ -26,9 +26,12 @@ use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc::Sender};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, mpsc::Sender},
+    time::Instant,
+};
 
 /// The kinds that are watched in a namespace we work in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

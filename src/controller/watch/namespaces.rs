@@ -139,3 +139,6 @@ pub fn tell(context: &Context, change: &Change) {
             .for_each(|c| context.queue.send(crate::controller::context::key(c))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,11 @@
 use super::*;
-use crate::admission::fake::Fake;
 use crate::admission::server::tls::Served;
+use crate::testing::ApiServer;
 use std::sync::Arc;
 
 const SECRET: &str = "/api/v1/namespaces/home/secrets/tls";
 
-fn keeper(fake: &Fake) -> (Keeper, Arc<Served>) {
+fn keeper(fake: &ApiServer) -> (Keeper, Arc<Served>) {
     let served = Arc::new(Served::default());
     (
         Keeper::new(
@@ -19,11 +19,11 @@ fn keeper(fake: &Fake) -> (Keeper, Arc<Served>) {
     )
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn replicas_that_start_together_end_with_one_certificate() {
-    let fake = Fake {
+    let fake = ApiServer {
         delay: std::time::Duration::from_millis(5),
-        ..Fake::default()
+        ..ApiServer::default()
     };
     let keepers: Vec<_> = (0..6).map(|_| keeper(&fake)).collect();
     let all = keepers.iter().map(|(keeper, _)| keeper.ensure(1_900_000_000));
@@ -40,7 +40,7 @@ async fn replicas_that_start_together_end_with_one_certificate() {
 
 #[tokio::test]
 async fn a_renewal_by_one_replica_is_taken_over_by_the_others() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let ((one, _), (two, _)) = (keeper(&fake), keeper(&fake));
     let now = 1_900_000_000;
     one.ensure(now).await.unwrap();
@@ -57,7 +57,7 @@ async fn a_renewal_by_one_replica_is_taken_over_by_the_others() {
 
 #[tokio::test]
 async fn a_secret_of_somebody_else_is_served_and_never_written() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     keeper(&fake).0.ensure(1_900_000_000).await.unwrap();
     let writes = fake.writes().len();
     fake.objects.lock().get_mut(SECRET).unwrap()["data"]
@@ -72,7 +72,7 @@ async fn a_secret_of_somebody_else_is_served_and_never_written() {
 
 #[tokio::test]
 async fn a_secret_with_a_part_missing_is_filled_again() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     keeper(&fake).0.ensure(1_900_000_000).await.unwrap();
     fake.objects.lock().get_mut(SECRET).unwrap()["data"]
         .as_object_mut()

@@ -1,8 +1,8 @@
 use super::ring::Moment;
 use super::*;
 use crate::admission::bootstrap::certificates::Material;
-use crate::admission::fake::Fake;
 use crate::admission::server::Entry;
+use crate::testing::ApiServer;
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ struct Replica {
 }
 
 impl Replica {
-    fn of(fake: &Fake) -> Self {
+    fn of(fake: &ApiServer) -> Self {
         let (unreached, seen) = watch::channel(0);
         let (materials, served) = watch::channel(None);
         let settings = Settings {
@@ -87,7 +87,7 @@ fn a_path_is_heard_whole_and_at_its_own_entry_only() {
 
 #[tokio::test]
 async fn what_another_version_registers_is_heard_from_the_first_look_on() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let of = |replica: &Replica| {
         let ring = replica.keeper.subscribe();
         let ring = ring.borrow();
@@ -137,11 +137,11 @@ fn what_is_kept_is_read_again() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn replicas_that_start_together_end_with_the_same_paths() {
-    let fake = Fake {
+    let fake = ApiServer {
         delay: std::time::Duration::from_millis(5),
-        ..Fake::default()
+        ..ApiServer::default()
     };
     let replicas: Vec<_> = (0..6).map(|_| Replica::of(&fake)).collect();
     let told = futures::future::join_all(replicas.iter().map(|replica| replica.at(NOW))).await;
@@ -152,7 +152,7 @@ async fn replicas_that_start_together_end_with_the_same_paths() {
 
 #[tokio::test]
 async fn a_replica_knows_a_path_before_another_tells_of_it_and_for_ten_minutes_after() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let (one, two) = (Replica::of(&fake), Replica::of(&fake));
     let first = one.at(NOW).await;
     assert_eq!(two.at(NOW).await, first);
@@ -174,7 +174,7 @@ async fn a_replica_knows_a_path_before_another_tells_of_it_and_for_ten_minutes_a
 
 #[tokio::test]
 async fn paths_change_with_each_leaf_once_however_many_replicas_see_it() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let replicas = [Replica::of(&fake), Replica::of(&fake)];
     let names = ["door.home.svc".to_owned()];
     let leaf = |now| Material::bootstrap(now, &names).unwrap();
@@ -197,7 +197,7 @@ async fn paths_change_with_each_leaf_once_however_many_replicas_see_it() {
 
 #[tokio::test]
 async fn failed_probes_change_paths_once_in_ten_minutes() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let replica = Replica::of(&fake);
     let mut told = vec![replica.at(NOW).await];
     for second in 1..1900 {
@@ -210,7 +210,7 @@ async fn failed_probes_change_paths_once_in_ten_minutes() {
     assert_eq!(replica.at(NOW + 9000).await, settled, "none failed since");
 }
 
-fn break_it(fake: &Fake, how: usize) {
+fn break_it(fake: &ApiServer, how: usize) {
     let mut objects = fake.objects.lock();
     let Some(secret) = objects.get_mut(SECRET) else { return };
     let other = base64(&Paths::random().unwrap().write());
@@ -237,7 +237,7 @@ fn base64(text: &str) -> String {
 #[tokio::test]
 async fn a_secret_that_somebody_broke_is_mended_and_the_path_in_use_is_heard_throughout() {
     for how in 0..8 {
-        let fake = Fake::default();
+        let fake = ApiServer::default();
         let replicas = [Replica::of(&fake), Replica::of(&fake)];
         for replica in &replicas {
             replica.at(NOW).await;
@@ -267,7 +267,7 @@ async fn a_secret_that_somebody_broke_is_mended_and_the_path_in_use_is_heard_thr
 
 #[tokio::test]
 async fn a_replica_that_starts_where_the_secret_is_gone_goes_on_with_what_api_servers_were_told() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let old = Replica::of(&fake);
     let told = old.at(NOW).await;
     let configuration = json!({"metadata": {"name": "coalmine"}, "webhooks": [{
@@ -313,7 +313,7 @@ proptest! {
     fn every_replica_hears_what_any_of_them_tells(happenings in happenings()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let fake = Fake::default();
+            let fake = ApiServer::default();
             let replicas = [Replica::of(&fake), Replica::of(&fake)];
             let mut now = NOW;
             for replica in &replicas {

@@ -1,7 +1,7 @@
 use super::*;
-use crate::admission::fake::Fake;
 use crate::admission::review::{Options, UserInfo};
 use crate::plan::hash::template_hash;
+use crate::testing::ApiServer;
 
 const PATH: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
 
@@ -70,7 +70,7 @@ fn stored(version: &str, phase: &str) -> Value {
     })
 }
 
-async fn announced(fake: &Fake, cached: Value) -> Result<(), String> {
+async fn announced(fake: &ApiServer, cached: Value) -> Result<(), String> {
     let canary: Canary = serde_json::from_value(cached).unwrap();
     let budget = Duration::from_millis(250);
     announce(&fake.client(), &canary, &request("v1", "v2"), "v1-new".into(), budget).await
@@ -78,7 +78,7 @@ async fn announced(fake: &Fake, cached: Value) -> Result<(), String> {
 
 #[tokio::test]
 async fn the_status_stops_answering_even_when_the_cache_is_old() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     fake.objects.lock().insert(PATH.into(), stored("7", "Succeeded"));
     announced(&fake, stored("3", "Succeeded")).await.unwrap();
     let object = fake.objects.lock()[PATH].clone();
@@ -97,17 +97,17 @@ async fn the_status_stops_answering_even_when_the_cache_is_old() {
 
 #[tokio::test]
 async fn a_canary_without_a_status_or_none_at_all_is_left_alone() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     announced(&fake, stored("3", "")).await.unwrap();
     assert_eq!(fake.writes(), Vec::<String>::new());
     announced(&fake, stored("3", "Succeeded")).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_slow_api_server_costs_the_budget() {
-    let fake = Fake {
+    let fake = ApiServer {
         delay: Duration::from_secs(20),
-        ..Fake::default()
+        ..ApiServer::default()
     };
     let error = announced(&fake, stored("3", "Succeeded")).await.unwrap_err();
     assert!(error.contains("250 ms"), "{error}");

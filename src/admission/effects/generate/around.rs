@@ -118,12 +118,12 @@ impl Around {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::fake::Fake;
+    use crate::testing::ApiServer;
     use serde_json::json;
     use std::time::Duration;
 
-    fn fake() -> Fake {
-        let fake = Fake::default();
+    fn fake() -> ApiServer {
+        let fake = ApiServer::default();
         let list = |item: Value| json!({"metadata": {}, "items": [item]});
         let hpa =
             json!({"metadata": {"name": "shop"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "shop"}}});
@@ -138,7 +138,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_namespace_is_looked_at_also_where_keda_is_not_installed() {
-        let around = Generator::new(fake().client()).around("web").await;
+        let fake = fake();
+        fake.fail("GET /apis/keda.sh/*", 404, ApiServer::ALWAYS);
+        let around = Generator::new(fake.client()).around("web").await;
         assert_eq!(around.autoscaler("shop").unwrap().name, "shop");
         assert_eq!(around.autoscaler("other"), None);
         assert_eq!(around.scalers().unwrap()[0].target_name, "shop");
@@ -147,9 +149,9 @@ mod tests {
         assert!(around.missed(&target, &selector)[0].contains("NetworkPolicy \"keep\""));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_api_server_that_does_not_answer_says_nothing() {
-        let slow = Fake {
+        let slow = ApiServer {
             delay: Duration::from_secs(60),
             ..fake()
         };

@@ -52,16 +52,16 @@ impl Policies {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::fake::Fake;
+    use crate::testing::ApiServer;
     use serde_json::json;
     use std::time::Duration;
 
     const PATH: &str = "/apis/networking.k8s.io/v1/networkpolicies";
 
-    fn fake() -> Fake {
-        let fake = Fake {
+    fn fake() -> ApiServer {
+        let fake = ApiServer {
             delay: Duration::from_millis(20),
-            ..Fake::default()
+            ..ApiServer::default()
         };
         let policy = json!({"metadata": {"name": "keep", "namespace": "web"}, "spec": {"podSelector": {}}});
         let list = json!({"metadata": {}, "items": [policy]});
@@ -69,7 +69,7 @@ mod tests {
         fake
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn many_who_ask_at_once_share_a_look() {
         let fake = fake();
         let (lists, policies) = (Lists::new(fake.client()), Policies::default());
@@ -79,7 +79,7 @@ mod tests {
         assert!((1..=2).contains(&asked), "{asked} lists");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn who_asks_later_sees_what_came_in_between() {
         let fake = fake();
         let (lists, policies) = (Lists::new(fake.client()), Policies::default());

@@ -8,7 +8,8 @@ use kube::{Api, Client};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long an answer is believed.
 const FRESH: Duration = Duration::from_secs(10);
@@ -124,7 +125,7 @@ fn question(user: &UserInfo, attributes: ResourceAttributes) -> SubjectAccessRev
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::fake::Fake;
+    use crate::testing::ApiServer;
 
     fn user(name: &str, extra: usize) -> UserInfo {
         let extra = [("scopes".to_owned(), vec!["x".repeat(extra)])];
@@ -137,9 +138,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_kept_for_one_identity_in_one_namespace() {
-        let fake = Fake {
+        let fake = ApiServer {
             allowed: Some(true),
-            ..Fake::default()
+            ..ApiServer::default()
         };
         let rights = Rights::new(fake.client());
         for (name, extra, namespace, asked) in [
@@ -159,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_identity_without_measure_is_neither_kept_nor_asked_about() {
-        let fake = Fake::default();
+        let fake = ApiServer::default();
         let rights = Rights::new(fake.client());
         let answer = rights.may_create_canaries(&user("ann", 3_000_000), "a").await;
         assert!(answer.unwrap_err().contains("64 KiB"));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::admission::bootstrap::paths::{AGE, Keeper, Settings};
-use crate::admission::fake::Fake;
+use crate::testing::ApiServer;
 use arc_swap::ArcSwap;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ struct Replica {
 }
 
 impl Replica {
-    async fn of(fake: &Fake) -> Self {
+    async fn of(fake: &ApiServer) -> Self {
         let settings = Settings {
             secret: "paths".into(),
             materials: watch::channel(None).1,
@@ -71,7 +71,7 @@ async fn used(replicas: &[Replica; 2]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_review_is_lost_while_paths_change_and_two_replicas_hear_of_it_one_after_the_other() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let replicas = [Replica::of(&fake).await, Replica::of(&fake).await];
     let (told, on) = (ArcSwap::from_pointee(replicas[0].told()), AtomicBool::new(true));
     let rotations = async {

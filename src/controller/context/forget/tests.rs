@@ -76,7 +76,7 @@ fn live(context: &fake::Fake, key: &Key) {
     context
         .just_labelled
         .lock()
-        .insert(key.0.clone(), std::time::Instant::now());
+        .insert(key.0.clone(), tokio::time::Instant::now());
 }
 
 // Names every field, so that whoever adds one says here whether it is kept by Canary.

@@ -1,3 +1,5 @@
+mod stored;
+
 use super::{silent, unjudged};
 use crate::{
     analysis::{Stage, State},

@@ -1,3 +1,5 @@
+mod watching;
+
 use super::*;
 use crate::{
     controller::{context::fake, watch::reading},

@@ -1,0 +1,200 @@
+use super::*;
+use crate::{
+    controller::context::fake::{self, Fake},
+    telemetry::events::Queue,
+    testing::ApiServer,
+};
+use serde_json::json;
+use std::time::Duration;
+
+const CANARIES: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries";
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/web/deployments";
+
+/// A namespace that is opted in, and a policy that takes in what it finds.
+struct House {
+    server: ApiServer,
+    context: Fake,
+    told: Queue,
+}
+
+impl House {
+    async fn of(apps: &[Value]) -> Self {
+        let server = ApiServer::default();
+        for app in apps {
+            server.put(&format!("{DEPLOYMENTS}/{}", text(app, "/metadata/name")), app.clone());
+        }
+        let (context, told) = fake::with(server.client());
+        fake::policy(&context, &json!({}));
+        fake::enable(&context, "web");
+        fake::follow(&context, &server, "web").await;
+        Self { server, context, told }
+    }
+
+    async fn pass(&self, scope: Scope) {
+        enrol(&self.context, "web", &scope).await;
+        fake::settled().await;
+    }
+
+    fn canaries(&self) -> Vec<String> {
+        let all = self.server.under(CANARIES);
+        all.iter()
+            .map(|canary| text(canary, "/metadata/name").to_owned())
+            .collect()
+    }
+
+    fn learn(&self, name: &str) -> Key {
+        fake::learn(&self.context, self.server.get(&format!("{CANARIES}/{name}")).unwrap())
+    }
+
+    async fn said(&mut self) -> Vec<String> {
+        fake::said(&mut self.told).await
+    }
+}
+
+fn app(name: &str) -> Value {
+    let pods = json!({"metadata": {"labels": {"app": name}}, "spec": {"containers": [
+        {"name": "main", "image": "x:1", "ports": [{"containerPort": 8080}]}]}});
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "web"},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": pods},
+    })
+}
+
+fn recreated(name: &str) -> Value {
+    let mut app = app(name);
+    app["spec"]["strategy"] = json!({"type": "Recreate"});
+    app
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_app_of_a_labelled_namespace_gets_a_canary_that_is_marked_as_ours() {
+    let house = House::of(&[app("shop"), app("mail")]).await;
+    house.pass(Scope::All).await;
+    assert_eq!(house.canaries(), ["mail", "shop"]);
+    let made = house.server.get(&format!("{CANARIES}/shop")).unwrap();
+    assert_eq!(made["spec"]["targetRef"]["name"], "shop");
+    assert_eq!(made["metadata"]["labels"][labels::GENERATED], "true");
+    assert_eq!(made["metadata"]["finalizers"], json!([labels::FINALIZER]));
+    assert_eq!(made["metadata"]["annotations"][labels::TARGET_UID], "uid-of-shop");
+    // What is as it is to be is not written again.
+    house.learn("shop");
+    house.learn("mail");
+    house.server.log.lock().clear();
+    house.pass(Scope::All).await;
+    assert_eq!(house.server.writes(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_looks_at_those_it_is_for_and_only_where_somebody_opted_in() {
+    let house = House::of(&[app("shop"), app("mail")]).await;
+    house.pass(Scope::one("shop")).await;
+    assert_eq!(house.canaries(), ["shop"]);
+    fake::namespace(&house.context, "web", &json!({}));
+    house.pass(Scope::All).await;
+    assert_eq!(house.canaries(), ["shop"], "nobody opted in");
+    fake::enable(&house.context, "web");
+    fake::policy(&house.context, &json!({"adoptExisting": false}));
+    house.pass(Scope::All).await;
+    assert_eq!(house.canaries(), ["shop"], "what is there already is left alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_cannot_be_released_is_told_why_once_and_again_when_it_is_another_reason() {
+    let mut house = House::of(&[recreated("shop")]).await;
+    for _ in 0..3 {
+        house.pass(Scope::All).await;
+    }
+    assert_eq!(house.canaries(), Vec::<String>::new());
+    let said = house.said().await;
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("Not released as a canary: ") && said[0].contains("Recreate"),
+        "{said:?}"
+    );
+    // It is enrolled when its author changes it.
+    house.server.put(&format!("{DEPLOYMENTS}/shop"), app("shop"));
+    fake::settled().await;
+    house.pass(Scope::one("shop")).await;
+    assert_eq!(house.canaries(), ["shop"]);
+    assert!(house.context.unenrolled.lock().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_door_holds_is_let_go_when_the_api_server_takes_no_canary_of_it() {
+    let mut held = app("shop");
+    held["spec"]["replicas"] = json!(0);
+    held["metadata"]["labels"] =
+        json!({labels::MANAGED: "true", labels::STATE: "cold", labels::DESIRED_REPLICAS: "3", "team": "red"});
+    let mut house = House::of(&[held]).await;
+    let make = format!("PATCH {CANARIES}/shop");
+    house
+        .server
+        .refuse(&make, 403, "no more canaries here", ApiServer::ALWAYS);
+    house.pass(Scope::All).await;
+    let said = house.said().await;
+    assert!(
+        said[0].ends_with("the API server refuses its Canary: no more canaries here"),
+        "{said:?}"
+    );
+    let free = house.server.get(&format!("{DEPLOYMENTS}/shop")).unwrap();
+    assert_eq!(free["spec"]["replicas"], 3, "it serves by itself");
+    assert_eq!(free["metadata"]["labels"], json!({"team": "red"}));
+    // It is not asked for all the time, and tried again by itself.
+    house.pass(Scope::All).await;
+    assert_eq!(house.server.sent(&make).len(), 1);
+    assert_eq!(fake::passes(&house.context), []);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(fake::passes(&house.context), [("web".to_owned(), Scope::one("shop"))]);
+    house.server.heal();
+    house.pass(Scope::one("shop")).await;
+    assert_eq!(house.canaries(), ["shop"]);
+    assert!(house.context.unmade.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_label_generated_canaries_go_and_those_of_people_stay() {
+    let mut house = House::of(&[app("shop"), app("mail")]).await;
+    house.pass(Scope::one("shop")).await;
+    let own = json!({
+        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "mail", "namespace": "web"},
+        "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "mail"}},
+    });
+    house.server.put(&format!("{CANARIES}/mail"), own);
+    house.learn("shop");
+    house.learn("mail");
+    fake::namespace(&house.context, "web", &json!({}));
+    let delete = format!("DELETE {CANARIES}/shop");
+    house.server.fail(&delete, 500, 1);
+    house.pass(Scope::All).await;
+    let said = house.said().await;
+    assert!(
+        said[0].starts_with("Cannot be deleted, although nothing wants it any more"),
+        "{said:?}"
+    );
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(fake::passes(&house.context), [("web".to_owned(), Scope::one("shop"))]);
+    house.pass(Scope::one("shop")).await;
+    let going = house.server.get(&format!("{CANARIES}/shop")).unwrap();
+    assert!(
+        going["metadata"]["deletionTimestamp"].is_string(),
+        "its finalizer gives the app back first"
+    );
+    assert_eq!(
+        house.server.sent(&delete)[1]["preconditions"]["uid"],
+        going["metadata"]["uid"]
+    );
+    let mail = house.server.get(&format!("{CANARIES}/mail")).unwrap();
+    assert_eq!(mail["metadata"].get("deletionTimestamp"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_concluded_from_a_cache_that_is_not_complete_or_a_namespace_that_goes() {
+    let house = House::of(&[app("shop")]).await;
+    let kinds = [Kind::Deployment, Kind::ScaledObject];
+    house.context.cache.expect("web", &kinds);
+    house.pass(Scope::All).await;
+    assert_eq!(house.server.writes(), Vec::<String>::new());
+    house.context.cache.expect("web", &kinds[..1]);
+    house.pass(Scope::All).await;
+    assert_eq!(house.canaries(), ["shop"]);
+}

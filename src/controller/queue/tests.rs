@@ -1,0 +1,105 @@
+use super::*;
+use parking_lot::Mutex;
+
+/// Which key was stepped at which second.
+type Log = Arc<Mutex<Vec<(u64, String)>>>;
+
+fn key(name: &str) -> Key {
+    ("shop".to_owned(), name.to_owned())
+}
+
+// A queue whose steps take a second, and end as `answer` says: what it is given is how often this key was stepped before.
+fn running(answer: impl Fn(&str, usize) -> Option<Duration> + Send + Sync + 'static) -> (Sender, Log) {
+    let ((sender, queue), log, begun) = (queue(), Log::default(), Instant::now());
+    let (seen, answer) = (log.clone(), Arc::new(answer));
+    tokio::spawn(queue.run(move |(_, name)| {
+        let (seen, answer) = (seen.clone(), answer.clone());
+        async move {
+            let before = seen.lock().iter().filter(|(_, other)| *other == name).count();
+            seen.lock().push((begun.elapsed().as_secs(), name.clone()));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            answer(&name, before)
+        }
+    }));
+    (sender, log)
+}
+
+fn seen(log: &Log) -> Vec<(u64, String)> {
+    std::mem::take(&mut log.lock())
+}
+
+fn steps<const N: usize>(all: [(u64, &str); N]) -> Vec<(u64, String)> {
+    all.map(|(second, name)| (second, name.to_owned())).to_vec()
+}
+
+async fn seconds(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_often_is_stepped_once_and_once_more_if_it_was_running() {
+    let (sender, log) = running(|_, _| None);
+    for name in ["b", "a", "c"] {
+        sender.send(key(name));
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for _ in 0..3 {
+        sender.send(key("a"));
+    }
+    seconds(600).await;
+    assert_eq!(seen(&log), steps([(0, "b"), (0, "a"), (0, "c"), (1, "a")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_only_so_many_run_at_once_and_the_others_in_the_order_they_were_asked_for() {
+    let (sender, log) = running(|_, _| None);
+    let names: Vec<String> = (0..AT_ONCE * 3).map(|number| format!("app-{number}")).collect();
+    for name in &names {
+        sender.send(key(name));
+    }
+    seconds(600).await;
+    let stepped = seen(&log);
+    for second in 0..3 {
+        let then = stepped.iter().filter(|(at, _)| *at == second).count();
+        assert_eq!(then, AT_ONCE, "in second {second}");
+    }
+    assert_eq!(stepped.into_iter().map(|(_, name)| name).collect::<Vec<_>>(), names);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_stepped_again_when_it_wanted_to_be_and_a_later_wish_replaces_the_earlier() {
+    let wishes = [Some(10), Some(20), None];
+    let (sender, log) = running(move |_, before| wishes[before].map(Duration::from_secs));
+    sender.send(key("a"));
+    seconds(5).await;
+    sender.send(key("a"));
+    seconds(600).await;
+    // It ends in second 6 and wants to be woken in second 26; second 11 is not wanted any more.
+    assert_eq!(seen(&log), steps([(0, "a"), (5, "a"), (26, "a")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_panics_is_tried_again_and_holds_up_nobody() {
+    let (sender, log) = running(|name, before| match (name, before) {
+        ("bad", 0) => panic!("a step that panics"),
+        _ => None,
+    });
+    sender.send(key("bad"));
+    sender.send(key("good"));
+    seconds(600).await;
+    let again = 1 + AFTER_A_PANIC.as_secs();
+    assert_eq!(seen(&log), steps([(0, "bad"), (0, "good"), (again, "bad")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_anybody_who_could_ask_it_ends() {
+    let (sender, queue) = queue();
+    let running = tokio::spawn(queue.run(|_| async { None }));
+    seconds(1).await;
+    assert!(!running.is_finished());
+    drop(sender);
+    tokio::time::timeout(Duration::from_secs(1), running)
+        .await
+        .unwrap()
+        .unwrap();
+}

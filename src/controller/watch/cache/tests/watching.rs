@@ -1,0 +1,176 @@
+//! One kind of one namespace, followed.
+
+use super::*;
+use crate::{controller::context::fake::settled, testing::ApiServer};
+use tokio::sync::mpsc::Receiver;
+
+const SERVICES: &str = "/api/v1/namespaces/shop/services";
+const SECRETS: &str = "/api/v1/namespaces/shop/secrets";
+
+fn service(name: &str, port: u16) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {
+            "name": name, "namespace": "shop",
+            "annotations": {LAST_APPLIED: "{}", "team": "red"}, "managedFields": [{"manager": "kubectl"}],
+        },
+        "spec": {"selector": {"app": name}, "ports": [{"port": port}]},
+    })
+}
+
+fn followed(server: &ApiServer, kind: Kind) -> (Arc<Cache>, Receiver<Change>) {
+    let (cache, (changes, changed)) = (Arc::<Cache>::default(), channel(CHANGES));
+    cache.expect("shop", &[kind]);
+    tokio::spawn(watch(server.client(), cache.clone(), kind, "shop".to_owned(), changes));
+    (cache, changed)
+}
+
+// What was told since: of each object its port before and now; nothing at all for the end of a list.
+fn told(changed: &mut Receiver<Change>) -> Vec<(String, Value, Value)> {
+    let port = |object: &Value| object.pointer("/spec/ports/0/port").cloned().unwrap_or_default();
+    let told = |change: Change| {
+        let name = text(&change.object, "/metadata/name").to_owned();
+        (
+            name,
+            change.before.as_ref().map(port).unwrap_or_default(),
+            port(&change.object),
+        )
+    };
+    std::iter::from_fn(|| changed.try_recv().ok()).map(told).collect()
+}
+
+fn change(name: &str, before: Option<u16>, now: Option<u16>) -> (String, Value, Value) {
+    (name.to_owned(), json!(before), json!(now))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_there_what_changes_and_what_goes_is_known_and_told() {
+    let server = ApiServer::default();
+    server.put(&format!("{SERVICES}/a"), service("a", 1));
+    let (cache, mut changed) = followed(&server, Kind::Service);
+    assert!(!cache.complete("shop"), "not before its list has ended");
+    settled().await;
+    assert!(cache.complete("shop"));
+    assert_eq!(told(&mut changed), [change("a", None, Some(1)), change("", None, None)]);
+    let known = cache.get(Kind::Service, "shop", "a").unwrap();
+    assert_eq!(
+        known["metadata"]["annotations"],
+        json!({"team": "red"}),
+        "the large part is left out"
+    );
+    assert_eq!(known["metadata"].get("managedFields"), None);
+    assert_eq!(known["kind"], "Service", "although lists do not say it");
+
+    server.put(&format!("{SERVICES}/b"), service("b", 2));
+    server.edit(&format!("{SERVICES}/a"), |object| {
+        object["spec"]["ports"][0]["port"] = json!(9)
+    });
+    settled().await;
+    assert_eq!(
+        told(&mut changed),
+        [change("b", None, Some(2)), change("a", Some(1), Some(9))]
+    );
+    assert_eq!(cache.tied(Kind::Service, "shop", "app=b").len(), 1);
+    server.take(&format!("{SERVICES}/b"));
+    settled().await;
+    assert_eq!(told(&mut changed), [change("b", Some(2), Some(2))]);
+    assert!(!cache.has(Kind::Service, "shop", "b"));
+    assert!(cache.tied(Kind::Service, "shop", "app=b").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_breaks_goes_on_where_it_was() {
+    let server = ApiServer::default();
+    let (cache, mut changed) = followed(&server, Kind::Service);
+    settled().await;
+    told(&mut changed);
+    server.break_watches();
+    server.put(&format!("{SERVICES}/a"), service("a", 1));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(told(&mut changed), [change("a", None, Some(1))]);
+    assert!(cache.has(Kind::Service, "shop", "a"));
+    assert_eq!(server.requests_for(SERVICES), 1, "listed once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_watch_that_missed_something_what_the_new_list_does_not_name_is_gone() {
+    let server = ApiServer::default();
+    for name in ["a", "b"] {
+        server.put(&format!("{SERVICES}/{name}"), service(name, 1));
+    }
+    let (cache, mut changed) = followed(&server, Kind::Service);
+    settled().await;
+    told(&mut changed);
+    // Nobody is told of these.
+    server.objects.lock().remove(&format!("{SERVICES}/a"));
+    server.objects.lock().insert(format!("{SERVICES}/c"), service("c", 3));
+    assert!(cache.has(Kind::Service, "shop", "a"));
+    server.expire();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!cache.has(Kind::Service, "shop", "a"));
+    assert!(cache.tied(Kind::Service, "shop", "app=a").is_empty());
+    assert_eq!(cache.list(Kind::Service, "shop").count(), 2);
+    // The end of the list makes everybody of the namespace look, whoever was gone.
+    assert_eq!(
+        told(&mut changed),
+        [
+            change("b", Some(1), Some(1)),
+            change("c", None, Some(3)),
+            change("", None, None)
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_may_not_be_read_is_none_until_it_may_and_others_are_waited_for() {
+    let server = ApiServer::default();
+    for (path, kind) in [(SECRETS, "Secret"), (SERVICES, "Service")] {
+        let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a", "namespace": "shop"}});
+        server.put(&format!("{path}/a"), object);
+        server.fail(&format!("GET {path}"), 403, ApiServer::ALWAYS);
+    }
+    let (secrets, mut changed) = followed(&server, Kind::Secret);
+    let (services, _changed) = followed(&server, Kind::Service);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(secrets.complete("shop") && secrets.forbidden(Kind::Secret, "shop"));
+    assert!(
+        changed.try_recv().unwrap().object.is_null(),
+        "somebody may have waited for it"
+    );
+    assert!(!services.complete("shop") && !services.forbidden(Kind::Service, "shop"));
+    let asked = server.requests_for(SECRETS);
+    tokio::time::sleep(RIGHTS_PAUSE / 2).await;
+    assert_eq!(server.requests_for(SECRETS), asked, "not asked again all the time");
+    server.heal();
+    tokio::time::sleep(RIGHTS_PAUSE).await;
+    assert!(!secrets.forbidden(Kind::Secret, "shop") && secrets.has(Kind::Secret, "shop", "a"));
+    assert!(services.complete("shop") && services.has(Kind::Service, "shop", "a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_answers_no_list_keeps_only_so_many_waiting() {
+    let server = ApiServer::default();
+    let hangs = LONG_LIST * 3;
+    server
+        .delays
+        .lock()
+        .insert("GET /api/v1/namespaces/slow-*".to_owned(), hangs);
+    let (cache, (changes, mut changed)) = (Arc::<Cache>::default(), channel(CHANGES));
+    tokio::spawn(async move { while changed.recv().await.is_some() {} });
+    let namespaces: Vec<String> = (0..LISTS)
+        .map(|n| format!("slow-{n}"))
+        .chain(["quick".to_owned()])
+        .collect();
+    for namespace in &namespaces {
+        cache.expect(namespace, &[Kind::Service]);
+        let (client, cache, changes) = (server.client(), cache.clone(), changes.clone());
+        tokio::spawn(watch(client, cache, Kind::Service, namespace.clone(), changes));
+    }
+    tokio::time::sleep(LONG_LIST / 2).await;
+    assert!(!cache.complete("quick"), "all turns are taken");
+    tokio::time::sleep(LONG_LIST).await;
+    assert!(cache.complete("quick"), "who lists for long lets others list");
+    assert!(!cache.complete("slow-0"));
+    tokio::time::sleep(hangs).await;
+    assert!(namespaces.iter().all(|namespace| cache.complete(namespace)));
+}
