@@ -1,4 +1,4 @@
-//! The whole door over HTTPS as an API server uses it: one kept HTTP/2 connection, reviews of a 20 KiB Deployment at a
+//! The whole webhook over HTTPS as an API server uses it: one kept HTTP/2 connection, reviews of a 20 KiB Deployment at a
 //! fixed rate whatever happens to those before, the server on one core. The baseline is the same server with a verdict
 //! that looks at nothing. The last line of each is JSON for `make bench`.
 
@@ -54,11 +54,11 @@ fn main() {
     if rate == 0 {
         return;
     }
-    let (door, _feeds) = support::door();
+    let (webhook, _feeds) = support::webhook();
     let entries = [Entry::MutateDeployments, Entry::FollowDeployments];
     for entry in entries {
         measure("baseline", entry, Blind);
-        measure("door", entry, Arc::clone(&door));
+        measure("webhook", entry, Arc::clone(&webhook));
     }
 }
 

@@ -98,7 +98,7 @@ fn main() {
 
 /// The server with as many threads as the program has, in a runtime of its own.
 fn serve(paths: &Paths, config: Arc<rustls::ServerConfig>) -> (SocketAddr, impl Sized) {
-    let (door, feeds) = support::door();
+    let (webhook, feeds) = support::webhook();
     let known = Arc::new(Known::of(paths.clone()));
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -111,7 +111,7 @@ fn serve(paths: &Paths, config: Arc<rustls::ServerConfig>) -> (SocketAddr, impl 
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let _ = tell.send(listener.local_addr().expect("an address"));
-            server::serve(listener, config, door, known, Limits::default(), future::pending()).await;
+            server::serve(listener, config, webhook, known, Limits::default(), future::pending()).await;
         });
     });
     (told.recv().expect("a server"), feeds)

@@ -1,15 +1,14 @@
-//! The door: what happens to a change before it is stored.
+//! The webhook: what happens to a change before it is stored.
 //!
 //! One HTTPS server with seven entries ([`server::Entry`]). Verdicts are pure functions of the request and of caches;
 //! what follows from them (the inert objects) has a budget of its own and never changes a verdict.
 //!
-//! In the order in which a request goes through it: [`server`] takes it, [`review`] reads it, the [`door`] asks the caches once
+//! In the order in which a request goes through it: [`server`] takes it, [`review`] reads it, the [`webhook`] asks the caches once
 //! for the [`facts`], the mutating entries make a patch of both ([`mutate`]) or the validating ones an answer ([`validate`], by
 //! the rules of [`validation`]), [`effects`] do what follows, and [`review`] writes the answer. [`bootstrap`] is what has to be
 //! there before.
 
 pub mod bootstrap;
-pub mod door;
 pub mod effects;
 pub mod facts;
 pub mod metrics;
@@ -19,6 +18,7 @@ mod run;
 pub mod server;
 pub mod validate;
 pub mod validation;
+pub mod webhook;
 
 pub use metrics::Metrics;
 pub use run::{Args, Error, Readiness, ResolvedArgs, run};

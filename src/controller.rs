@@ -1,4 +1,4 @@
-//! The engine room: what happens after a change is stored.
+//! The controller: what happens after a change is stored.
 //!
 //! In the order in which a change goes through it: [`watch`] fills the caches; every change asks for a step of the Canaries
 //! it concerns, which [`queue`] begins; a [`step`] looks ([`observe`]), decides ([`crate::analysis`]), finds the [`difference`]

@@ -1,4 +1,4 @@
-//! JSON patches (RFC 6902): how operations are written, here and at the door. A place is named member by member, so that
+//! JSON patches (RFC 6902): how operations are written, here and at the webhook. A place is named member by member, so that
 //! nobody has to escape a key.
 
 use json_patch::{

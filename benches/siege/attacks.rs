@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
-/// Where the door is and how it is spoken to.
+/// Where the webhook is and how it is spoken to.
 #[derive(Clone)]
 pub struct Target {
     pub address: SocketAddr,

@@ -1,4 +1,4 @@
-//! A client of the door, from any loopback address, and the certificate it trusts.
+//! A client of the webhook, from any loopback address, and the certificate it trusts.
 
 use bytes::Bytes;
 use coalmine::admission::bootstrap::certificates::{Material, now};
@@ -15,10 +15,10 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// What the door is called.
+/// What the webhook is called.
 pub const NAME: &str = "coalmine-webhook.coalmine-system.svc";
 
-/// A certificate for the door, and how it is served.
+/// A certificate for the webhook, and how it is served.
 pub fn certificate() -> (Material, Arc<ServerConfig>) {
     let material = Material::bootstrap(now(), &[NAME.to_owned()]).expect("certificates");
     let served = Arc::new(tls::Served::default());

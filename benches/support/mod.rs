@@ -1,8 +1,8 @@
-//! A door with filled caches, and the review it is asked about: a Deployment of 20 KiB.
+//! A webhook with filled caches, and the review it is asked about: a Deployment of 20 KiB.
 
-use coalmine::admission::door::Door;
 use coalmine::admission::facts::{Caches, Feeds, View};
 use coalmine::admission::metrics::Metrics;
+use coalmine::admission::webhook::AdmissionWebhook;
 use coalmine::api::labels;
 use coalmine::plan::{Defaults, Selector};
 use kube::runtime::watcher::Event;
@@ -31,9 +31,9 @@ pub fn defaults() -> Defaults {
     }
 }
 
-/// A door that knows 1,000 Canaries in 20 namespaces; the feeds keep its caches alive. It has no API server: what it
+/// A webhook that knows 1,000 Canaries in 20 namespaces; the feeds keep its caches alive. It has no API server: what it
 /// would ask or write there is not measured.
-pub fn door() -> (Arc<Door>, Feeds) {
+pub fn webhook() -> (Arc<AdmissionWebhook>, Feeds) {
     let (caches, mut feeds) = Caches::new();
     feeds.mark_filled();
     feeds.policies.apply_watcher_event(&read(policy()));
@@ -59,12 +59,12 @@ pub fn door() -> (Arc<Door>, Feeds) {
         )],
         defaults: defaults(),
     };
-    let door = Door {
+    let webhook = AdmissionWebhook {
         view,
         effects: None,
         metrics: Metrics::default(),
     };
-    (Arc::new(door), feeds)
+    (Arc::new(webhook), feeds)
 }
 
 fn read<K: DeserializeOwned>(value: Value) -> Event<K> {

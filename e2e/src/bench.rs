@@ -55,9 +55,9 @@ pub struct Options {
 /// A part of the benchmarks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// Criterion's: the door and the pure core in process
+    /// Criterion's: the webhook and the pure core in process
     Code,
-    /// The door over HTTPS at 1,000 requests a second
+    /// The webhook over HTTPS at 1,000 requests a second
     Https,
     /// The webhook as the API server sees it
     Webhook,

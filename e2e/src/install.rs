@@ -51,7 +51,7 @@ pub async fn chart(cluster: &Cluster, tag: &str) -> Result<()> {
         .args(["--set-string", &format!("image.tag={tag}")])
         .args(["--wait", "--timeout", "120s"]);
     run(with_kubeconfig(&mut helm, cluster)).await?;
-    wait_for_the_door(cluster, Duration::from_secs(30)).await?;
+    wait_for_the_webhook(cluster, Duration::from_secs(30)).await?;
     println!("Coalmine installed and ready: {:.1} s", seconds(began));
     Ok(())
 }
@@ -72,7 +72,7 @@ fn bring_images(cluster: &Cluster, binaries: &Binaries, tag: &str) -> Result<()>
 }
 
 /// Ready pods are not enough: the API server must know whom to call.
-async fn wait_for_the_door(cluster: &Cluster, within: Duration) -> Result<()> {
+async fn wait_for_the_webhook(cluster: &Cluster, within: Duration) -> Result<()> {
     crate::scene::wait_for("the webhook configuration", within, async || {
         let mut get = Command::new(&cluster.kubectl);
         get.args(["get", "mutatingwebhookconfiguration", "coalmine", "-o"])

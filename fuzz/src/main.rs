@@ -4,7 +4,7 @@
 mod memory;
 mod objects;
 mod texts;
-mod world;
+mod samples;
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 type Target = fn(&[u8]);
 
 const TARGETS: [(&str, Target); 11] = [
-    ("review", world::review),
+    ("review", samples::review),
     ("canary", objects::canary),
     ("metric_template", objects::metric_template),
     ("alert_provider", objects::alert_provider),

@@ -1,6 +1,6 @@
-//! Objects of our kinds, as the door and the controller read them.
+//! Objects of our kinds, as the webhook and the controller read them.
 
-use coalmine::admission::validation::{self, World};
+use coalmine::admission::validation::{self, Facts};
 use coalmine::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
 use coalmine::plan::{self, effective};
 use coalmine::routing::Traffic;
@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 
-/// A world in which rules have something to compare with.
-static WORLD: LazyLock<World> = LazyLock::new(|| World {
-    canaries: vec![Arc::new(read(super::world::canary("other")))],
+/// Facts in which rules have something to compare with.
+static FACTS: LazyLock<Facts> = LazyLock::new(|| Facts {
+    canaries: vec![Arc::new(read(super::samples::canary("other")))],
     metric_templates: Some(vec![Arc::new(read(json!({
         "metadata": {"name": "latency", "namespace": "shop"},
         "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}})))]),
-    policy: Some(Arc::new(read(super::world::policy()))),
-    ..World::default()
+    policy: Some(Arc::new(read(super::samples::policy()))),
+    ..Facts::default()
 });
 
 /// An object that is known to be one.
@@ -30,19 +30,19 @@ fn given<K: DeserializeOwned>(data: &[u8]) -> Option<K> {
 /// A Canary: judged, completed by a policy, and made into what the controller wants.
 pub fn canary(data: &[u8]) {
     let Some(canary) = given::<Canary>(data) else { return };
-    let first = validation::canary(&canary, None, &WORLD);
-    let again = validation::canary(&canary, Some(&canary), &WORLD);
+    let first = validation::canary(&canary, None, &FACTS);
+    let again = validation::canary(&canary, Some(&canary), &FACTS);
     // Whoever changes nothing is never refused.
     assert!(again.allowed(), "{again:?}");
     assert!(first.causes.len() <= validation::MAX_CAUSES && first.warnings.len() <= validation::MAX_WARNINGS);
-    validation::unbuilt(&canary, &WORLD);
-    let policy = WORLD.policy.as_ref().map(|policy| &policy.spec);
+    validation::unbuilt(&canary, &FACTS);
+    let policy = FACTS.policy.as_ref().map(|policy| &policy.spec);
     let around = effective::Around {
         default_provider: "gatewayapi:v1",
         user_route: false,
     };
     let all = effective::effective(&canary, policy, around);
-    if let Ok(blueprint) = plan::blueprint(&all.canary, &super::world::defaults()) {
+    if let Ok(blueprint) = plan::blueprint(&all.canary, &super::samples::defaults()) {
         for share in [0, 50, 100] {
             plan::route(&blueprint, Traffic::share(share));
         }
@@ -57,8 +57,8 @@ pub fn metric_template(data: &[u8]) {
     let Some(template) = given::<MetricTemplate>(data) else {
         return;
     };
-    validation::metric_template(&template, None, &WORLD);
-    assert!(validation::metric_template(&template, Some(&template), &WORLD).allowed());
+    validation::metric_template(&template, None, &FACTS);
+    assert!(validation::metric_template(&template, Some(&template), &FACTS).allowed());
     super::texts::rendered(&template.spec.query);
 }
 
@@ -67,8 +67,8 @@ pub fn alert_provider(data: &[u8]) {
     let Some(provider) = given::<AlertProvider>(data) else {
         return;
     };
-    validation::alert_provider(&provider, None, &WORLD);
-    assert!(validation::alert_provider(&provider, Some(&provider), &WORLD).allowed());
+    validation::alert_provider(&provider, None, &FACTS);
+    assert!(validation::alert_provider(&provider, Some(&provider), &FACTS).allowed());
     super::texts::rendered(provider.spec.message_template.as_deref().unwrap_or_default());
 }
 
@@ -77,12 +77,12 @@ pub fn canary_policy(data: &[u8]) {
     let Some(policy) = given::<CanaryPolicy>(data) else {
         return;
     };
-    validation::policy(&policy, None, &WORLD);
-    assert!(validation::policy(&policy, Some(&policy), &WORLD).allowed());
-    let canary: Canary = read(super::world::canary("web"));
-    let world = World {
+    validation::policy(&policy, None, &FACTS);
+    assert!(validation::policy(&policy, Some(&policy), &FACTS).allowed());
+    let canary: Canary = read(super::samples::canary("web"));
+    let facts = Facts {
         policy: Some(Arc::new(policy)),
-        ..WORLD.clone()
+        ..FACTS.clone()
     };
-    validation::canary(&canary, None, &world);
+    validation::canary(&canary, None, &facts);
 }

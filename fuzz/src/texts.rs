@@ -1,6 +1,6 @@
 //! Texts that are read on their own.
 
-use coalmine::admission::validation::{self, World};
+use coalmine::admission::validation::{self, Facts};
 use coalmine::api::{GoDuration, limits};
 use coalmine::metrics::{prometheus, template};
 use serde_json::{Value, json};
@@ -42,22 +42,22 @@ fn judged(mut canary: Value, pointer: &str, value: Value) {
     if let Some(place) = canary.pointer_mut(pointer) {
         *place = value;
     }
-    validation::canary(&super::objects::read(canary), None, &World::default());
+    validation::canary(&super::objects::read(canary), None, &Facts::default());
 }
 
 /// A regular expression for the data plane.
 pub fn regex(data: &[u8]) {
     let users = json!([{"headers": {"cookie": {"regex": text(data)}}}]);
-    let mut canary = super::world::canary("web");
+    let mut canary = super::samples::canary("web");
     canary["spec"]["analysis"]["match"] = Value::Null;
     judged(canary, "/spec/analysis/match", users);
 }
 
 /// A schedule of a freeze window.
 pub fn schedule(data: &[u8]) {
-    let mut policy = super::world::policy();
+    let mut policy = super::samples::policy();
     policy["spec"]["freezeWindows"] = json!([{"schedule": text(data), "duration": "1h", "timeZone": text(data)}]);
-    validation::policy(&super::objects::read(policy), None, &World::default());
+    validation::policy(&super::objects::read(policy), None, &Facts::default());
 }
 
 /// What a hook or an alert service says, for an event.

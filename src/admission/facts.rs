@@ -1,4 +1,4 @@
-//! What the door knows besides the request: caches fed by watches, and the questions that are asked of them.
+//! What the webhook knows besides the request: caches fed by watches, and the questions that are asked of them.
 //!
 //! Nothing here calls the API server while a request waits. Before it, [`review`](super::review) has read the request; after it,
 //! [`mutate`](super::mutate) and [`validate`](super::validate) decide by both.

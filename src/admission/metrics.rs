@@ -1,4 +1,4 @@
-//! What the door counts.
+//! What the webhook counts.
 
 use super::review::Request;
 use super::server::{Entry, Observed};
@@ -25,7 +25,7 @@ pub struct EntryLabels {
     webhook: &'static str,
 }
 
-/// The door's metrics; cheap to clone, since clones share their numbers.
+/// The webhook's metrics; cheap to clone, since clones share their numbers.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     requests: Family<RequestLabels, Counter>,

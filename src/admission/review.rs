@@ -3,7 +3,7 @@
 //! The types are our own: objects stay [`Value`]s, so fields that we do not know survive, and the patch is written as
 //! base64 text (kube writes a number array, four times larger and unreadable for other readers).
 //!
-//! Before it, [`server`](super::server) has read the body; after it, the [`door`](super::door) knows the request, and what it
+//! Before it, [`server`](super::server) has read the body; after it, the [`webhook`](super::webhook) knows the request, and what it
 //! answers is written here too.
 
 use base64::Engine as _;
@@ -114,7 +114,7 @@ pub struct Request {
     pub options: Option<Options>,
 }
 
-/// What the door reads of `CreateOptions`, `UpdateOptions` and `PatchOptions`.
+/// What the webhook reads of `CreateOptions`, `UpdateOptions` and `PatchOptions`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Options {

@@ -1,15 +1,15 @@
-//! Putting the door together and running it.
+//! Putting the webhook together and running it.
 
 use super::bootstrap::certificates::{self, Keeper, KeeperError};
 use super::bootstrap::configurations::{FailurePolicy, Installer, Teller};
 use super::bootstrap::paths::{self, Known};
-use super::door::{Door, Effects};
 use super::effects::generate::{Generator, Rights};
 use super::facts::{Caches, View};
 use super::metrics::Metrics;
 use super::server::clients::{Clients, ClientsError};
 use super::server::tls::{self, Served, TlsError};
 use super::server::{self, Limits};
+use super::webhook::{AdmissionWebhook, Effects};
 use crate::orders;
 use crate::plan::Defaults;
 use crate::telemetry::Recorder;
@@ -88,7 +88,7 @@ pub struct ResolvedArgs {
     pub defaults: Defaults,
     /// Counters; registered by the caller.
     pub metrics: Metrics,
-    /// Where the caller reads whether the door is open.
+    /// Where the caller reads whether the webhook is open.
     pub readiness: Readiness,
     /// Where events go.
     pub events: Recorder,
@@ -96,7 +96,7 @@ pub struct ResolvedArgs {
 
 type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-/// Whether the door is open; for a health endpoint elsewhere.
+/// Whether the webhook is open; for a health endpoint elsewhere.
 #[derive(Clone, Default)]
 pub struct Readiness {
     check: Arc<OnceLock<Check>>,
@@ -114,7 +114,7 @@ impl Readiness {
             .map_or_else(|| Err("the webhook is starting".to_owned()), |check| check())
     }
 
-    /// What is worth a word although the door is open; empty for nothing.
+    /// What is worth a word although the webhook is open; empty for nothing.
     pub fn remarked(&self) -> String {
         self.remark.lock().clone()
     }
@@ -130,7 +130,7 @@ impl std::fmt::Debug for Readiness {
     }
 }
 
-/// Why the door could not be opened.
+/// Why the webhook could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The port.
@@ -155,9 +155,9 @@ const ACCOUNTS: [&str; 3] = ["coalmine", "coalmine-webhook", "coalmine-controlle
 /// Tries to bring certificates and paths into order at start, one second apart.
 const OPENING_TRIES: usize = 60;
 
-/// Runs the door until `shutdown` completes and connections have been closed in good order.
+/// Runs the webhook until `shutdown` completes and connections have been closed in good order.
 ///
-/// Certificates and paths come first, then the port, then the configurations: no API server is told of a door that is
+/// Certificates and paths come first, then the port, then the configurations: no API server is told of a webhook that is
 /// not there.
 ///
 /// # Errors
@@ -197,8 +197,8 @@ pub async fn run(
         ours: ours.clone(),
         defaults,
     };
-    let door = door(&client, view, &metrics);
-    let stop = tell(&readiness, &door);
+    let webhook = webhook(&client, view, &metrics);
+    let stop = tell(&readiness, &webhook);
     let listener = listen(args.port).await?;
     let clients = args.client_ca.as_ref();
     let clients = clients
@@ -239,14 +239,14 @@ pub async fn run(
         stop.cancel();
     };
     tokio::select! {
-        () = server::serve(listener, config, door, known, limits, signal) => {}
+        () = server::serve(listener, config, webhook, known, limits, signal) => {}
         () = background => {}
     }
     Ok(())
 }
 
-fn door(client: &Client, view: View, metrics: &Metrics) -> Arc<Door> {
-    Arc::new(Door {
+fn webhook(client: &Client, view: View, metrics: &Metrics) -> Arc<AdmissionWebhook> {
+    Arc::new(AdmissionWebhook {
         view,
         effects: Some(Effects {
             generator: Generator::new(client.clone()),
@@ -256,16 +256,16 @@ fn door(client: &Client, view: View, metrics: &Metrics) -> Arc<Door> {
     })
 }
 
-/// Has `readiness` answer for the door from now on; cancelling the token says that it stops.
-fn tell(readiness: &Readiness, door: &Arc<Door>) -> CancellationToken {
+/// Has `readiness` answer for the webhook from now on; cancelling the token says that it stops.
+fn tell(readiness: &Readiness, webhook: &Arc<AdmissionWebhook>) -> CancellationToken {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
-    let door = Arc::clone(door);
+    let webhook = Arc::clone(webhook);
     let _ = readiness.check.set(Box::new(move || {
         if stopped.is_cancelled() {
             Err("stopping".to_owned())
         } else {
-            door.ready()
+            webhook.ready()
         }
     }));
     stop

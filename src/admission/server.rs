@@ -1,4 +1,4 @@
-//! The HTTPS server behind the door: rustls, HTTP/1 and HTTP/2, every wait bounded.
+//! The HTTPS server behind the webhook: rustls, HTTP/1 and HTTP/2, every wait bounded.
 //!
 //! Only API servers are heard: they alone know the paths ([`Known`]). Anybody else is a stranger, who costs one of a fixed
 //! number of connections for a few seconds, and of whom nothing is read but the head of a request. A fault of ours answers 5xx,

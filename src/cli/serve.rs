@@ -179,7 +179,7 @@ async fn serve(
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
-    // Metrics outlive the door, which lingers: probes must go on being answered.
+    // Metrics outlive the webhook, which lingers: probes must go on being answered.
     let over = CancellationToken::new();
     let observed = tokio::spawn(server::serve(
         listener,
@@ -215,9 +215,9 @@ async fn both(
     if shutdown.is_cancelled() {
         return Ok(());
     }
-    let door = async {
+    let webhook = async {
         match webhook {
-            Some(args) => open_door(common, client.clone(), args, telemetry, shutdown.clone()).await,
+            Some(args) => open_webhook(common, client.clone(), args, telemetry, shutdown.clone()).await,
             None => Ok(()),
         }
     };
@@ -230,7 +230,7 @@ async fn both(
             None => Ok(()),
         }
     };
-    tokio::try_join!(door, engine).map(drop)
+    tokio::try_join!(webhook, engine).map(drop)
 }
 
 fn defaults(common: &CommonArgs) -> Defaults {
@@ -263,7 +263,7 @@ fn settings(common: &CommonArgs, args: &ElectionArgs) -> controller::Settings {
     }
 }
 
-async fn open_door(
+async fn open_webhook(
     common: &CommonArgs,
     client: Client,
     args: admission::Args,
@@ -272,9 +272,9 @@ async fn open_door(
 ) -> anyhow::Result<()> {
     let counters = admission::Metrics::default();
     telemetry.metrics.register(|registry| counters.register(registry));
-    let door = admission::Readiness::default();
+    let webhook = admission::Readiness::default();
     telemetry.readiness.set("webhook", false);
-    let told = (door.clone(), telemetry.readiness.clone());
+    let told = (webhook.clone(), telemetry.readiness.clone());
     let watching = tokio::spawn(async move {
         loop {
             told.1.set("webhook", told.0.check().is_ok());
@@ -289,7 +289,7 @@ async fn open_door(
         lease: lease::NAME.to_owned(),
         defaults: defaults(common),
         metrics: counters,
-        readiness: door,
+        readiness: webhook,
         events: telemetry.events.clone(),
     };
     let outcome = admission::run(client, resolved, shutdown.cancelled_owned()).await;

@@ -158,7 +158,7 @@ impl Context {
         self.canaries.get(&ObjectRef::new(name).within(namespace))
     }
 
-    /// Whether the namespace is opted in: its changes pass the door.
+    /// Whether the namespace is opted in: its changes pass the webhook.
     pub fn enabled(&self, namespace: &str) -> bool {
         self.namespaces
             .get(&ObjectRef::new(namespace))

@@ -1,9 +1,9 @@
-//! The writes that make the live objects what a [`World`] wants. Pure; no difference, no write.
+//! The writes that make the live objects what a [`DesiredState`] wants. Pure; no difference, no write.
 //!
 //! Order: the target is labelled and scaled up first, then history, Services, primary, apex, route. Scaling down needs no place
 //! of its own: a stage wants it only when its traffic is known to have left.
 //!
-//! Before it, [`crate::analysis`] decides which world that is; after it, [`status`](super::status) records the decision, and
+//! Before it, [`crate::analysis`] decides which desired state that is; after it, [`status`](super::status) records the decision, and
 //! [`apply`](super::apply) carries the writes out.
 
 mod autoscaler;
@@ -30,7 +30,7 @@ use super::{
     },
 };
 use crate::{
-    analysis::{Dismantle, Observation, Primary, World},
+    analysis::{DesiredState, Dismantle, Observation, Primary},
     api::labels::{self, TargetState},
     patches,
     plan::{Blueprint, Selector, configs::Reference},
@@ -38,7 +38,7 @@ use crate::{
 use json_patch::{Patch, PatchOperation};
 use serde_json::{Map, Value};
 
-/// What keeps a world from being made.
+/// What keeps a desired state from being made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conflict {
     /// An object of that kind and name exists and is not ours.
@@ -75,50 +75,50 @@ pub struct Pair<'a> {
     pub seen: &'a Observation,
 }
 
-/// The writes from `pair` to `world`, in order, and what could not be done.
-pub fn difference(world: &World, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) {
+/// The writes from `pair` to `desired`, in order, and what could not be done.
+pub fn difference(desired: &DesiredState, pair: Pair<'_>) -> (Vec<Write>, Vec<Conflict>) {
     let mut writes = Vec::new();
     let mut conflicts = Vec::new();
-    if world.dismantle == Dismantle::Everything {
+    if desired.dismantle == Dismantle::Everything {
         pair.resumed(&mut writes);
         pair.dismantle(&mut writes);
         pair.dismantle_budgets(&mut writes);
-        pair.retired_twins(world, &mut writes);
+        pair.retired_twins(desired, &mut writes);
         pair.given_back_last(&mut writes);
         return (writes, conflicts);
     }
     // What two would write in turn, for ever, neither of them does.
-    if let Some(conflict) = pair.contested(world) {
+    if let Some(conflict) = pair.contested(desired) {
         // The target is nobody else's: what was held of it is given back all the same.
-        if world.apex.is_none() && world.target_state == Some(TargetState::Hot) {
-            pair.target(world, &mut writes);
+        if desired.apex.is_none() && desired.target_state == Some(TargetState::Hot) {
+            pair.target(desired, &mut writes);
         }
         return (writes, vec![conflict]);
     }
-    pair.target_scaler(world, &mut writes);
-    pair.target(world, &mut writes);
-    pair.history(world, &mut writes);
-    if world.primary.is_some() {
-        pair.halves(world, &mut writes, &mut conflicts);
+    pair.target_scaler(desired, &mut writes);
+    pair.target(desired, &mut writes);
+    pair.history(desired, &mut writes);
+    if desired.primary.is_some() {
+        pair.halves(desired, &mut writes, &mut conflicts);
     }
     // What exists is bounded before it is resized; what is made finds something to scale.
     let exists = pair.live.primary.is_some();
     if exists {
-        pair.twin(world, &mut writes, &mut conflicts);
+        pair.twin(desired, &mut writes, &mut conflicts);
     }
-    pair.primary(world, &mut writes, &mut conflicts);
+    pair.primary(desired, &mut writes, &mut conflicts);
     if !exists {
-        pair.twin(world, &mut writes, &mut conflicts);
+        pair.twin(desired, &mut writes, &mut conflicts);
     }
-    pair.apex(world, &mut writes, &mut conflicts);
-    pair.routes(world, &mut writes, &mut conflicts);
-    pair.followers(world, &mut writes);
-    pair.retired_twins(world, &mut writes);
-    if world.primary.is_some() {
+    pair.apex(desired, &mut writes, &mut conflicts);
+    pair.routes(desired, &mut writes, &mut conflicts);
+    pair.followers(desired, &mut writes);
+    pair.retired_twins(desired, &mut writes);
+    if desired.primary.is_some() {
         pair.unblocked(&mut writes);
         pair.budgets(&mut writes);
     }
-    pair.followers_halves(world, &mut writes, &mut conflicts);
+    pair.followers_halves(desired, &mut writes, &mut conflicts);
     (writes, conflicts)
 }
 

@@ -7,7 +7,7 @@
 //! clocks being equal: an observer waits a whole lease after the last renewal *it saw*, and a holder that
 //! could not renew stops believing in itself before anybody else may.
 //!
-//! The admission door takes a lease that was renewed more than 15 s ago for a dead controller. With the
+//! The admission webhook takes a lease that was renewed more than 15 s ago for a dead controller. With the
 //! default timing a live holder's renewal is at most 5 s old, and at most 10 s old when it must be retried.
 
 mod decide;

@@ -12,7 +12,7 @@ mod wanted;
 
 use super::watch::live::{Live, label};
 use crate::{
-    analysis::{ApexSide, Checks, Observation, Primary, Rollout, Scaler, Stage, State, Target, Wishes},
+    analysis::{ApexSide, Checks, Commands, Observation, Primary, Rollout, Scaler, Stage, State, Target},
     api::labels::{self, TargetState},
     plan::{
         Blueprint, Selector, Workload,
@@ -37,13 +37,13 @@ pub struct Thresholds {
     pub primary: u32,
 }
 
-/// What is seen of a pair. `door` says that the namespace is opted in, so every change should have passed admission.
+/// What is seen of a pair. `webhook` says that the namespace is opted in, so every change should have passed admission.
 pub fn observe(
     live: &Live,
     selector: &Selector,
     blueprint: &Blueprint,
     thresholds: Thresholds,
-    door: bool,
+    webhook: bool,
     state: &State,
     checks: Option<Checks>,
 ) -> Observation {
@@ -63,7 +63,7 @@ pub fn observe(
             (live, &carrying),
             blueprint,
             thresholds.canary,
-            door,
+            webhook,
             primary_replicas,
         )
     });
@@ -98,7 +98,7 @@ pub fn observe(
         route_trouble: missing.or_else(|| route_trouble(live, blueprint)),
         pending: is_pending(live, blueprint),
         // Nothing of a core Service rolls.
-        door: door || blueprint.workload == Workload::Service,
+        webhook: webhook || blueprint.workload == Workload::Service,
         mirrors: live
             .routes
             .iter()
@@ -110,7 +110,7 @@ pub fn observe(
         checks,
         answers: Vec::new(),
         edition: String::new(),
-        wishes: Wishes::default(),
+        commands: Commands::default(),
     }
 }
 
@@ -185,7 +185,7 @@ fn target(
     (live, carrying): (&Live, &[&Names]),
     blueprint: &Blueprint,
     threshold: u32,
-    door: bool,
+    webhook: bool,
     primary_replicas: Option<u32>,
 ) -> Target {
     let half = Half {
@@ -228,7 +228,7 @@ fn target(
         paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
         held,
         state,
-        bypassed: door && !is_service && label(target, labels::REVISION) != Some(template_of(&revision)),
+        bypassed: webhook && !is_service && label(target, labels::REVISION) != Some(template_of(&revision)),
         rollout: half.rollout(threshold),
         known: live.known(),
         plain: Record::of(target).is_none(),

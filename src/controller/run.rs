@@ -118,7 +118,7 @@ pub async fn run(
     let mut losing = leading.clone();
     let retired = CancellationToken::new();
     let election = tokio::spawn(elector.run(retired.clone()));
-    // Whoever drops this in the middle, because the door cannot be opened, has the lease released as well.
+    // Whoever drops this in the middle, because the webhook cannot be opened, has the lease released as well.
     let retire = retired.drop_guard();
     telemetry.readiness.set("controller", true);
     let outcome = tokio::select! {

@@ -9,7 +9,7 @@ pub mod record;
 
 use super::apply::made::Made;
 use crate::{
-    analysis::{Stage, State, Wait, Wishes},
+    analysis::{Commands, Stage, State, Wait},
     api::canary::{
         Announced, Canary, CanaryStatus, GateStatus, HookType, Measurement, Phase, RunStatus,
         conditions::{Rehearsal, Standing, Trouble, conditions},
@@ -52,16 +52,16 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         waits: count(run.waits),
         had_data: run.had_data,
         stalled: instant(&run.stalled),
-        floor: count(run.floor),
+        min_replicas: count(run.min_replicas),
         last_applied: whole(&run.applied_revision, &status.last_applied_spec),
         last_promoted: whole(&run.promoted_revision, &status.last_promoted_spec),
         gate: run.gate.and_then(|of| gate(of, now)),
         started: run.started,
         skip: run.skip,
         dry: run.dry_run,
-        wishes: Wishes {
-            skip: run.wishes.iter().any(|w| w == SKIP),
-            reset: run.wishes.iter().any(|w| w == RESET),
+        commands: Commands {
+            skip: run.commands.iter().any(|w| w == SKIP),
+            reset: run.commands.iter().any(|w| w == RESET),
         },
         queued: run.queued,
         reason: run.reason,
@@ -115,7 +115,7 @@ fn gate_status(of: &Wait) -> GateStatus {
     }
 }
 
-fn wishes(of: Wishes) -> Vec<String> {
+fn commands(of: Commands) -> Vec<String> {
     let named = [(of.skip, SKIP), (of.reset, RESET)];
     named
         .iter()
@@ -142,11 +142,11 @@ fn rehearsal(state: &State) -> Rehearsal {
 pub struct Seen<'a> {
     /// The target's revision; `None` without a target.
     pub revision: Option<&'a str>,
-    /// Hash of the target's template as it is stored, which is what the door announces.
+    /// Hash of the target's template as it is stored, which is what the webhook announces.
     pub template: Option<&'a str>,
     /// Why nothing can go on.
     pub trouble: Option<&'a Trouble>,
-    /// The announced revision was looked for in vain: it was refused after the door.
+    /// The announced revision was looked for in vain: it was refused after the webhook.
     pub refused: bool,
     /// What has been measured since the last record.
     pub measured: &'a [Measurement],
@@ -208,12 +208,12 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
             promoted_revision: state.last_promoted.clone(),
             promoted_configs: old_run.promoted_configs,
             primary: old_run.primary,
-            floor: count(state.floor),
+            min_replicas: count(state.min_replicas),
             gate: state.gate.as_ref().map(gate_status),
             started: state.started,
             skip: state.skip,
             dry_run: state.dry,
-            wishes: wishes(state.wishes),
+            commands: commands(state.commands),
             queued: state.queued.clone(),
             reason: state.reason.clone(),
             author,

@@ -154,7 +154,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
             blueprint: &blueprint,
             seen,
         };
-        let (writes, conflicts) = difference(&decision.world, pair);
+        let (writes, conflicts) = difference(&decision.desired, pair);
         (decision, writes, conflicts)
     };
     let (mut decision, mut writes, mut conflicts) = decide(&seen);
@@ -433,11 +433,11 @@ async fn look(
         Some(Finished::Yes(checks, _)) => Some(checks.clone()),
         _ => None,
     };
-    let door = context.enabled(&key.0);
-    let mut seen = observe(live, selector, blueprint, thresholds, door, state, answer);
+    let webhook = context.enabled(&key.0);
+    let mut seen = observe(live, selector, blueprint, thresholds, webhook, state, answer);
     seen.answers = hooks::answers(context, key);
     seen.edition = hooks::edition(canary);
-    seen.wishes = hooks::wishes(canary);
+    seen.commands = hooks::commands(canary);
     seen.inherited = inheritance::inherited(canary, live, blueprint);
     seen.refused = context
         .failures
@@ -494,10 +494,9 @@ fn makes_the_pair(write: &Write, blueprint: &Blueprint) -> bool {
 }
 
 #[cfg(test)]
-mod new_app;
-
-#[cfg(test)]
 mod tests {
+    mod new_app;
+
     use super::*;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 

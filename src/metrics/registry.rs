@@ -1,5 +1,5 @@
 //! Which metrics stores there are. Everything that differs from one type of store to another is said here or by the store
-//! itself: the door's rules for MetricTemplates and what a check can ask both come from this list.
+//! itself: the webhook's rules for MetricTemplates and what a check can ask both come from this list.
 
 use super::builtin::Builtin;
 use super::prometheus;

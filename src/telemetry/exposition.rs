@@ -172,7 +172,7 @@ impl Metrics {
         }
     }
 
-    /// A change was stored without passing the admission door, and was found.
+    /// A change was stored without passing the admission webhook, and was found.
     pub fn bypassed_change(&self, namespace: &str) {
         let labels = Namespace {
             namespace: namespace.to_owned(),

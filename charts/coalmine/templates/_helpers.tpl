@@ -18,7 +18,7 @@ app.kubernetes.io/component: {{ .role }}
 {{- end }}
 
 {{- /* The component whose pods answer the API server. */}}
-{{- define "coalmine.door" -}}
+{{- define "coalmine.webhook" -}}
 {{- if eq .Values.mode "single" -}}single{{- else -}}webhook{{- end -}}
 {{- end }}
 
@@ -160,7 +160,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
-{{- /* A Deployment. Takes root, role, replicas, command, args (text), door (whether it serves the webhook), resources. */}}
+{{- /* A Deployment. Takes root, role, replicas, command, args (text), webhook (whether it serves the webhook), resources. */}}
 {{- define "coalmine.deployment" -}}
 {{- $name := ternary "coalmine" (printf "coalmine-%s" .role) (eq .role "single") -}}
 {{- $values := .root.Values -}}
@@ -196,7 +196,7 @@ spec:
       {{- with $values.podPriorityClassName }}
       priorityClassName: {{ . }}
       {{- end }}
-      {{- if and .door $values.webhook.hostNetwork }}
+      {{- if and .webhook $values.webhook.hostNetwork }}
       hostNetwork: true
       dnsPolicy: ClusterFirstWithHostNet
       {{- end }}
@@ -238,7 +238,7 @@ spec:
           ports:
             - name: http
               containerPort: {{ $values.metricsPort }}
-            {{- if .door }}
+            {{- if .webhook }}
             - name: webhook
               containerPort: {{ $values.webhook.port }}
             {{- end }}
@@ -258,7 +258,7 @@ spec:
             {{- toYaml (.resources | default $values.resources) | nindent 12 }}
           securityContext:
             {{- include "coalmine.securityContext" .root | nindent 12 }}
-          {{- $clients := and .door (or $values.webhook.clientCA.configMap $values.webhook.clientCA.secret) }}
+          {{- $clients := and .webhook (or $values.webhook.clientCA.configMap $values.webhook.clientCA.secret) }}
           {{- if or $clients $values.additionalVolumeMounts }}
           volumeMounts:
             {{- if $clients }}

@@ -14,7 +14,7 @@ pub const REPLICAS: &str = "coalmine.dev/replicas";
 pub const STATE: &str = "coalmine.dev/state";
 /// Label on a target that *we* paused (`"true"`); a user's own `paused: true` is never undone.
 pub const HELD: &str = "coalmine.dev/held";
-/// Label on a target: hash of the template the door last admitted.
+/// Label on a target: hash of the template the webhook last admitted.
 pub const REVISION: &str = "coalmine.dev/revision";
 /// Label on objects we made ourselves (`"true"`); the first foreign write makes them the user's.
 pub const GENERATED: &str = "coalmine.dev/generated";

@@ -1,4 +1,4 @@
-//! How much of everything a user may write: one table for the schemas of our kinds, for the admission door and for the
+//! How much of everything a user may write: one table for the schemas of our kinds, for the admission webhook and for the
 //! controller, which may find an object that was stored before there were limits.
 //!
 //! Far above what anybody writes by hand, and low enough that no object costs more than its size. `docs/limits.md` shows

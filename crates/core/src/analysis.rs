@@ -1,12 +1,12 @@
 //! Pure: the state machine of a Canary. No kube, no clock, no I/O; `now` is an argument.
 //!
 //! [`step`] takes what the Canary asks for ([`Rules`]), what was recorded ([`State`]), what is seen ([`Observation`]) and
-//! the time, and answers with the next state and the [`World`] that state wants. The world is a level, not a list of
+//! the time, and answers with the next state and the [`DesiredState`] that state wants. The desired state is a level, not a list of
 //! deeds: whoever executes compares it with what is there and writes the difference, so a crash between any two writes
-//! converges by stepping again. The state is stored *before* the world is written, which makes the stage the record of
+//! converges by stepping again. The state is stored *before* the desired state is written, which makes the stage the record of
 //! intent: a live value that belongs to the stage is ours, anything else is foreign and repaired.
 //!
-//! | stage | phase | the world it wants | left when | next |
+//! | stage | phase | the desired state it wants | left when | next |
 //! | --- | --- | --- | --- | --- |
 //! | Building | Initializing | primary made from the target (cold: target at 0; hot, or while primary cannot be made: target untouched and serving); a dry run: nothing | primary ready and settled; leaving | Rest (cold), Switching (hot or found serving); LeavingScale, Left |
 //! | Switching | Initializing | all traffic on primary, or on the target while primary has no pods; target still running | moved, settled, drained, and primary carries it; leaving | Rest; LeavingScale, Left |
@@ -18,7 +18,7 @@
 //! | Faltering | Progressing | all on primary, target kept | target ready again; deadline; new revision; promoted revision or leaving; no target | Settling; RollingBack; Restarting; Cancelling; Rest |
 //! | Restarting | Progressing | all on primary, target kept | moved, settled, drained; no target; leaving | Scaling with the new revision, Emptying when only configs changed, Waiting when the app sleeps; Rest; Cancelling |
 //! | Emptying | Progressing | target at 0, so that no pod keeps the configs of before | no pod left, no config missing; back at the promoted revision or no target; leaving | Scaling, Waiting when the app sleeps; Rest; Cancelling |
-//! | Carrying | Promoting | target scaled to carry everything | target ready; deadline; verified configs or, without the door, its template changed; its share not carried any more; no target; back at the promoted revision or leaving | Cutover; RollingBack; Restarting; Faltering; Rest; Cancelling |
+//! | Carrying | Promoting | target scaled to carry everything | target ready; deadline; verified configs or, without the webhook, its template changed; its share not carried any more; no target; back at the promoted revision or leaving | Cutover; RollingBack; Restarting; Faltering; Rest; Cancelling |
 //! | Cutover | Promoting | all on the target, apex too | moved, settled, drained; some of its pods lost; all of them lost, or a route that does not follow by the deadline; verified configs changed; no target | Replacing; Carrying; RollingBack; Restarting, Cancelling |
 //! | Replacing | Promoting | primary made from the verified revision, idle; from the promoted one again, when that is applied or primary cannot follow and a newer revision is there | primary ready and settled; verified configs changed before it was made; canary lost; leaving | Returning by stepWeightPromotion, else Draining; Restarting; Draining, or Cancelling and RollingBack when primary is still what it was; LeavingScale |
 //! | Returning | Promoting | share back to primary by stepWeightPromotion | all on primary, or canary lost; primary lost | Draining; Replacing |
@@ -34,6 +34,8 @@
 
 mod bootstrap;
 mod capacity;
+mod commands;
+mod desired_state;
 mod freshness;
 mod gates;
 pub mod instants;
@@ -49,10 +51,10 @@ mod state;
 mod step;
 mod strategy;
 mod unbuilt;
-mod wishes;
-mod world;
 
 pub use crate::messages::Severity;
+pub use commands::Commands;
+pub use desired_state::{ApexSide, DesiredState, Dismantle, Pods, PrimaryTemplate};
 pub use gates::{Answer, Question, Refusal, Wait};
 pub use note::{Note, Subject};
 pub use observation::{Checks, Inherited, Observation, Primary, Rollout, Scaler, Target, Verdict};
@@ -61,8 +63,6 @@ pub use state::{Stage, State};
 pub use step::{Decision, step};
 pub use strategy::Sessions;
 pub use unbuilt::UNBUILT;
-pub use wishes::Wishes;
-pub use world::{ApexSide, Dismantle, Pods, PrimaryTemplate, World};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
 //! Flagger's queries are Go `text/template`s over a handful of functions. This is the one place that knows which engine
-//! reads and renders them, for the admission door and the controller alike: queries, alert texts and host names.
+//! reads and renders them, for the admission webhook and the controller alike: queries, alert texts and host names.
 //!
 //! The engine is given nothing whose cost it does not bound itself. A source is measured before it is parsed (its parser
 //! goes one level down the stack for each `else if`); what was parsed is counted, and so many passes of its loops are

@@ -1,4 +1,4 @@
-//! The benches of `benches/`: what the door costs in computing, and over HTTPS at a fixed rate.
+//! The benches of `benches/`: what the webhook costs in computing, and over HTTPS at a fixed rate.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,15 +13,15 @@ use crate::install::root;
 /// Runs criterion's and tells the medians.
 pub async fn in_process() -> Result<()> {
     let mut section = Section::begin(
-        "The door in process",
+        "The webhook in process",
         "baseline",
         "From the bytes of a review (an UPDATE of a 20 KiB Deployment, old and new object) to the bytes of the answer, \
          with 1,000 Canaries in the caches; criterion's medians. The baseline reads the same review and allows it unseen.",
     );
-    cargo_bench("door", Stdio::inherit()).await?;
-    let baseline = micros("door", "baseline: allow unseen")?;
+    cargo_bench("webhook", Stdio::inherit()).await?;
+    let baseline = micros("webhook", "baseline: allow unseen")?;
     for entry in ["mutate-deployments", "follow-deployments"] {
-        let ours = micros("door", entry)?;
+        let ours = micros("webhook", entry)?;
         section.row(Row::new(entry, time(ours), time(baseline), "-"));
     }
     for part in [
@@ -37,7 +37,7 @@ pub async fn in_process() -> Result<()> {
 /// Runs the server at its fixed rate.
 pub async fn over_https() -> Result<()> {
     let mut section = Section::begin(
-        "The door over HTTPS",
+        "The webhook over HTTPS",
         "baseline",
         "1,000 reviews a second of a 20 KiB Deployment (old and new object) on one kept HTTP/2 connection, the server on one \
          thread, whatever happened to the requests before. The baseline is the same server with a verdict that looks at \
@@ -50,7 +50,7 @@ pub async fn over_https() -> Result<()> {
         .collect();
     for entry in ["mutate-deployments", "follow-deployments"] {
         let of = |name: &str| lines.iter().find(|line| line["name"] == name && line["entry"] == entry);
-        let (ours, other) = (of("door"), of("baseline"));
+        let (ours, other) = (of("webhook"), of("baseline"));
         let (ours, other) = ours.zip(other).context("the bench printed no figures")?;
         for (quantile, field, target) in [
             ("p50", "p50_ms", "-"),

@@ -17,8 +17,8 @@ cluster with the same apps.
 
 /// The sections in their order.
 const ORDER: [&str; 5] = [
-    "The door in process",
-    "The door over HTTPS",
+    "The webhook in process",
+    "The webhook over HTTPS",
     "The webhook as the API server sees it",
     "300 Canaries",
     "1,000 Canaries",
@@ -143,9 +143,12 @@ mod tests {
     #[test]
     fn a_section_replaces_its_own_and_leaves_the_others_in_order() {
         let later = merged("", "1,000 Canaries", "1,000 Canaries\n\nold");
-        let both = merged(&later, "The door in process", "The door in process\n\nquick\n");
+        let both = merged(&later, "The webhook in process", "The webhook in process\n\nquick\n");
         let again = merged(&both, "1,000 Canaries", "1,000 Canaries\n\nnew");
         let sections: Vec<&str> = again.split("\n## ").skip(1).collect();
-        assert_eq!(sections, ["The door in process\n\nquick\n", "1,000 Canaries\n\nnew\n"]);
+        assert_eq!(
+            sections,
+            ["The webhook in process\n\nquick\n", "1,000 Canaries\n\nnew\n"]
+        );
     }
 }

@@ -24,9 +24,9 @@ const TURNS: usize = 6;
 /// What a PATCH changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Change {
-    /// Nothing the door looks at: the API server calls nobody.
+    /// Nothing the webhook looks at: the API server calls nobody.
     Annotation,
-    /// What may be the door's: the mutating webhook is called.
+    /// What may be the webhook's: the mutating webhook is called.
     Label,
     /// Another revision: both are called, and it is announced in the Canary's status.
     Template,
@@ -114,7 +114,7 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes) -> Result<()> {
         "no webhook",
         "PATCHes of Deployments without pods by 50 clients, each on one of its own, in turns in a namespace that opted in (a \
          Canary for each, at rest and suspended, so that a PATCH starts no run) and in one that did not. An annotation is \
-         no business of the door's, and the API server calls nobody; a label is one call; another template is two, and is \
+         no business of the webhook's, and the API server calls nobody; a label is one call; another template is two, and is \
          announced in the Canary's status before it is stored. \"25/s\" and \"100/s\": what the clients ask together, \
          evenly spread. \"Flat out\": each as soon as its last was answered. The histogram is \
          `apiserver_admission_webhook_admission_duration_seconds`; its first bucket ends at 5 ms, so quantiles below that \

@@ -1,5 +1,5 @@
 //! Mirroring. Traefik, this cluster's gateway, has no RequestMirror filter and would answer 500 to every request of a rule
-//! that has one: the door says so, and a Canary that was stored before anybody knew is analysed without a mirror.
+//! that has one: the webhook says so, and a Canary that was stored before anybody knew is analysed without a mirror.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn a_gateway_that_cannot_copy_requests_is_named_and_loses_none() {
             "{told:?}"
         );
 
-        // From now on the door knows.
+        // From now on the webhook knows.
         let mut other = canary.clone();
         other["metadata"]["name"] = json!("other");
         other["spec"]["targetRef"]["name"] = json!("other");

@@ -252,8 +252,8 @@ async fn nodes_that_do_not_exist_are_named_in_the_rollback() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_door_the_controller_moves_canary_pods_by_itself() {
-    play("overrides-doorless", async |scene| {
+async fn without_the_webhook_the_controller_moves_canary_pods_by_itself() {
+    play("overrides-webhookless", async |scene| {
         let app = App::new("app", "v1");
         serving(scene, &app, &wish(), 60).await?;
         let load = scene.load("app")?.start()?;

@@ -1,4 +1,4 @@
-//! Writes that change nothing the door looks at do not come to it.
+//! Writes that change nothing the webhook looks at do not come to it.
 
 use anyhow::{Context as _, Result};
 use e2e::scene::{App, Request, Scene, play};

@@ -1,5 +1,5 @@
 //! Primary is the revision that was promoted, whole and nothing else: whoever edits it, and whatever became of the
-//! ReplicaSets. Without the label there is no door to refuse anything, so there it is put right.
+//! ReplicaSets. Without the label there is no webhook to refuse anything, so there it is put right.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const START: &str = "/start";
 const SECONDS: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_door_primary_is_what_was_promoted() {
+async fn without_the_webhook_primary_is_what_was_promoted() {
     play("promoted", async |scene| {
         let hooks = scene.hooks().await?;
         together(vec![
@@ -43,8 +43,8 @@ async fn without_the_door_primary_is_what_was_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn behind_the_door_primary_is_what_was_promoted() {
-    play("promoted-door", async |scene| {
+async fn behind_the_webhook_primary_is_what_was_promoted() {
+    play("promoted-webhook", async |scene| {
         let hooks = scene.hooks().await?;
         labelled(scene, &hooks).await?;
         together(vec![
@@ -166,16 +166,16 @@ async fn foreground(scene: &Scene, hooks: &Hooks) -> Result<()> {
 }
 
 async fn refused_edit(scene: &Scene) -> Result<()> {
-    let app = App::new("door", "v1").replicas(1);
+    let app = App::new("webhook", "v1").replicas(1);
     at_rest(scene, &app, &[app.deployment()]).await?;
-    let primary = "deployment/door-primary";
+    let primary = "deployment/webhook-primary";
     for edit in [
         &["set", "env", primary, "VERSION=hack"][..],
         &["set", "image", primary, "app=localhost/coalmine/nowhere:none"],
         &["rollout", "restart", primary],
     ] {
         let said = scene.kubectl(edit).await?.refused()?;
-        assert!(said.err.contains("rollout restart deployment/door."), "{}", said.err);
+        assert!(said.err.contains("rollout restart deployment/webhook."), "{}", said.err);
     }
     // What is no part of the revision is nobody's business.
     scene.kubectl(&["annotate", primary, "team=blue"]).await?.succeeded()?;

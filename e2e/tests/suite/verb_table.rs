@@ -236,7 +236,7 @@ impl Cell<'_> {
         .await
     }
 
-    // The door and the controller know the live app; its primary takes as long as it did.
+    // The webhook and the controller know the live app; its primary takes as long as it did.
     async fn enrolled(&self) -> anyhow::Result<()> {
         let (scene, name) = (self.scene, self.app.name());
         scene.phase(name, self.phase.shown(), PATIENCE).await?;
@@ -422,7 +422,7 @@ impl Cell<'_> {
             }
             let mut expected = before["metadata"]["labels"].clone();
             if let (Phase::Enrolling, Some(stored)) = (self.phase, revision(&target)) {
-                // What was enrolled passed no door yet; it is noted by the first write that does, or at rest.
+                // What was enrolled passed no webhook yet; it is noted by the first write that does, or at rest.
                 expected[REVISION] = json!(stored);
             }
             assert_eq!(target["metadata"]["labels"], expected, "{name}");

@@ -1,4 +1,4 @@
-//! The door's certificates: a CA of our own and one leaf, kept in a Secret that all replicas share.
+//! The webhook's certificates: a CA of our own and one leaf, kept in a Secret that all replicas share.
 //!
 //! One replica creates the Secret, the others read it; whoever first finds a renewal due writes it, and the
 //! resourceVersion lets exactly one win. Every replica watches the Secret, so a new leaf is served within a watch's lag

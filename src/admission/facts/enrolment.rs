@@ -90,7 +90,7 @@ fn is_half(object: &Value, facts: &Facts<'_>, name: &str) -> bool {
     owned || facts.canaries.iter().any(|canary| canary.primary_name() == name)
 }
 
-/// Where a Canary stands, as far as the door is concerned.
+/// Where a Canary stands, as far as the webhook is concerned.
 pub fn stage(canary: &Canary) -> Stage {
     let status = canary.status.as_ref();
     let phase = status.map(|status| status.phase).unwrap_or_default();

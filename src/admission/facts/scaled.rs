@@ -26,7 +26,7 @@ impl View {
             desired: asked(canary).or_else(|| label(labels::DESIRED_REPLICAS)?.parse().ok()),
             stage: canary.map(stage),
             scaled: canary.is_some_and(|canary| canary.spec.autoscaler_ref.is_some()),
-            floor: canary.map_or(0, floor),
+            min_replicas: canary.map_or(0, min_replicas),
             away: !self.controller_alive(now),
         }
     }
@@ -44,7 +44,7 @@ fn asked(canary: Option<&Canary>) -> Option<i64> {
 }
 
 /// The size the run needs of both halves.
-fn floor(canary: &Canary) -> i64 {
+fn min_replicas(canary: &Canary) -> i64 {
     let run = canary.status.as_ref().and_then(|status| status.run.as_ref());
-    run.map_or(0, |run| i64::from(run.floor))
+    run.map_or(0, |run| i64::from(run.min_replicas))
 }

@@ -85,7 +85,7 @@ pub struct Canary {
     pub unbuilt: Option<String>,
 }
 
-/// Where a Canary's run stands, as coarse as the door needs it.
+/// Where a Canary's run stands, as coarse as the webhook needs it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Stage {
     /// The pair is still being built: P does not serve yet.
@@ -105,7 +105,7 @@ pub enum Stage {
     Leaving,
 }
 
-/// What the door does with the request. Deployments are never refused here.
+/// What the webhook does with the request. Deployments are never refused here.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// Operations on our own paths only.

@@ -43,7 +43,7 @@ pub struct Known {
     /// Whether the pair has an autoscaler.
     pub scaled: bool,
     /// The size that the run needs of both halves, where primary has an autoscaler; else 0.
-    pub floor: i64,
+    pub min_replicas: i64,
     /// Whether no controller is there to do what is noted.
     pub away: bool,
 }
@@ -175,16 +175,16 @@ fn kept(request: &Request, known: &Known, wanted: i64, under_way: bool) -> Strin
 
 // A run needs its canary to be as large as what it takes over.
 fn starved(request: &Request, known: &Known, was: i64, wanted: i64) -> Outcome {
-    if wanted >= was || wanted >= known.floor {
+    if wanted >= was || wanted >= known.min_replicas {
         return passed("serves");
     }
-    let (name, floor) = (&request.name, known.floor);
+    let (name, min_replicas) = (&request.name, known.min_replicas);
     denied(
         format!(
-            "deployment {name:?} is in a release that may send it all traffic, which {name}-primary needed {floor} replicas \
+            "deployment {name:?} is in a release that may send it all traffic, which {name}-primary needed {min_replicas} replicas \
              for; it can be scaled below that when the release has ended"
         ),
-        "floor",
+        "min_replicas",
     )
 }
 

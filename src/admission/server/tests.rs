@@ -125,7 +125,7 @@ const EVER: Duration = Duration::from_secs(3600);
 const SOON: Duration = Duration::from_secs(2);
 
 fn names() -> Vec<String> {
-    vec!["door.test".to_owned()]
+    vec!["webhook.test".to_owned()]
 }
 
 /// The wall clock: certificates must be valid when the client looks.
@@ -194,7 +194,7 @@ async fn connect(running: &Running, ca_bundle: &str) -> std::io::Result<Stream> 
 
 async fn connect_from(running: &Running, ca_bundle: &str, from: u8) -> std::io::Result<Stream> {
     let stream = tcp(running, from).await?;
-    let name = ServerName::try_from("door.test").unwrap();
+    let name = ServerName::try_from("webhook.test").unwrap();
     connector(ca_bundle, rustls::ALL_VERSIONS).connect(name, stream).await
 }
 

@@ -1,9 +1,9 @@
-//! The door with caches filled by hand, asked over its router.
+//! The webhook with caches filled by hand, asked over its router.
 
-use super::super::door::{Door, Effects};
 use super::super::metrics::Metrics;
 use super::super::server::http::respond;
 use super::super::server::{Entry, Limits, Shared};
+use super::super::webhook::{AdmissionWebhook, Effects};
 use crate::admission::bootstrap::paths::{Known, Paths};
 use crate::admission::effects::generate::{Generator, Rights};
 use crate::admission::facts::{Caches, Feeds, View};
@@ -21,7 +21,7 @@ pub(super) const CONTROLLER: &str = "system:serviceaccount:coalmine-system:coalm
 
 pub(super) struct House {
     pub feeds: Feeds,
-    pub shared: Arc<Shared<Arc<Door>>>,
+    pub shared: Arc<Shared<Arc<AdmissionWebhook>>>,
     pub paths: Paths,
 }
 
@@ -61,8 +61,8 @@ impl House {
             rights: Rights::new(fake.client()),
         });
         let shared = Arc::get_mut(&mut house.shared).unwrap();
-        if let Some(door) = Arc::get_mut(&mut shared.reviewer) {
-            door.effects = effects;
+        if let Some(webhook) = Arc::get_mut(&mut shared.reviewer) {
+            webhook.effects = effects;
         }
         house
     }
@@ -79,7 +79,7 @@ impl House {
             ours: vec![CONTROLLER.into()],
             defaults,
         };
-        let door = Arc::new(Door {
+        let webhook = Arc::new(AdmissionWebhook {
             view,
             effects: None,
             metrics: Metrics::default(),
@@ -87,7 +87,11 @@ impl House {
         let paths = Paths::random().unwrap();
         Self {
             feeds,
-            shared: Arc::new(Shared::new(door, Arc::new(Known::of(paths.clone())), Limits::default())),
+            shared: Arc::new(Shared::new(
+                webhook,
+                Arc::new(Known::of(paths.clone())),
+                Limits::default(),
+            )),
             paths,
         }
     }

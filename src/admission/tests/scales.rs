@@ -1,4 +1,4 @@
-//! A scale of either half, through the door: what is noted for the app.
+//! A scale of either half, through the webhook: what is noted for the app.
 
 use super::super::server::Entry;
 use super::house::{self, House};

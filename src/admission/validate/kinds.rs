@@ -1,10 +1,10 @@
-//! Our own kinds at the door: what the caches know, handed to the pure rules of [`crate::admission::validation`].
+//! Our own kinds at the webhook: what the caches know, handed to the pure rules of [`crate::admission::validation`].
 
 use crate::admission::effects::generate::Around;
 use crate::admission::facts::View;
 use crate::admission::review::{Denial, Operation, Request, Response};
 use crate::admission::server::Internal;
-use crate::admission::validation::{self, Findings, Lookup, SecretFacts, ServiceFacts, World};
+use crate::admission::validation::{self, Facts, Findings, Lookup, SecretFacts, ServiceFacts};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::Selector;
 use crate::plan::generate::crowded;
@@ -48,15 +48,15 @@ pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response
             let (new, old) = both::<Canary>(request)?;
             let missed = missed(&target, view, &around);
             let policy = view.policy_of(&new, target.found());
-            let world = World {
+            let facts = Facts {
                 policy,
                 target,
                 scalers: around.scalers(),
                 served,
-                ..canary_world(request, &new, view)
+                ..canary_facts(request, &new, view)
             };
-            let mut findings = validation::canary(&new, old.as_ref(), &world);
-            findings.warnings.extend(validation::unbuilt(&new, &world));
+            let mut findings = validation::canary(&new, old.as_ref(), &facts);
+            findings.warnings.extend(validation::unbuilt(&new, &facts));
             findings.warnings.extend(missed);
             let elsewhere = view.elsewhere(&new).into_iter();
             findings
@@ -66,25 +66,25 @@ pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response
         }
         "MetricTemplate" => {
             let (new, old) = both::<MetricTemplate>(request)?;
-            let world = World {
+            let facts = Facts {
                 secret,
-                ..cluster_world(view)
+                ..cluster_facts(view)
             };
-            let mut findings = validation::metric_template(&new, old.as_ref(), &world);
+            let mut findings = validation::metric_template(&new, old.as_ref(), &facts);
             findings.warnings.extend(validation::unbuilt_template(&new));
             findings
         }
         "AlertProvider" => {
             let (new, old) = both::<AlertProvider>(request)?;
-            let world = World {
+            let facts = Facts {
                 secret,
-                ..cluster_world(view)
+                ..cluster_facts(view)
             };
-            validation::alert_provider(&new, old.as_ref(), &world)
+            validation::alert_provider(&new, old.as_ref(), &facts)
         }
         "CanaryPolicy" => {
             let (new, old) = both::<CanaryPolicy>(request)?;
-            let mut findings = validation::policy(&new, old.as_ref(), &cluster_world(view));
+            let mut findings = validation::policy(&new, old.as_ref(), &cluster_facts(view));
             findings.warnings.extend(validation::unbuilt_policy(&new));
             findings
         }
@@ -131,13 +131,13 @@ pub fn route_kind_of(request: &Request, default: &str) -> Option<String> {
 
 /// Who uses the MetricTemplate or AlertProvider that is to be deleted.
 pub fn deleted(request: &Request, view: &View) -> Vec<String> {
-    let world = cluster_world(view);
+    let facts = cluster_facts(view);
     let read = &request.old_object;
     match request.kind.kind.as_str() {
         "MetricTemplate" => serde_json::from_value::<MetricTemplate>(read.clone())
-            .map(|template| validation::metric_template_deleted(&template, &world)),
+            .map(|template| validation::metric_template_deleted(&template, &facts)),
         "AlertProvider" => serde_json::from_value::<AlertProvider>(read.clone())
-            .map(|provider| validation::alert_provider_deleted(&provider, &world)),
+            .map(|provider| validation::alert_provider_deleted(&provider, &facts)),
         _ => return Vec::new(),
     }
     .unwrap_or_default()
@@ -179,34 +179,34 @@ fn both<K: DeserializeOwned>(request: &Request) -> Result<(K, Option<K>), Intern
 }
 
 /// What holds for every kind.
-fn cluster_world(view: &View) -> World {
+fn cluster_facts(view: &View) -> Facts {
     let providers = view.caches.providers.state();
     let named = |provider: &AlertProvider| (provider.namespace().unwrap_or_default(), provider.name_any());
-    World {
+    Facts {
         canaries: view.caches.canaries.state(),
         metric_templates: Some(view.caches.templates.state()),
         alert_providers: Some(providers.iter().map(|provider| named(provider)).collect()),
         default_provider: view.defaults.provider.clone(),
         selector_labels: view.defaults.selector_labels.clone(),
         no_cross_namespace_refs: view.defaults.no_cross_namespace_refs,
-        ..World::default()
+        ..Facts::default()
     }
 }
 
 /// What holds for a Canary of one namespace.
-fn canary_world(request: &Request, canary: &Canary, view: &View) -> World {
+fn canary_facts(request: &Request, canary: &Canary, view: &View) -> Facts {
     let services = view.caches.services(&request.namespace);
     let routes = view.caches.routes(&request.namespace);
     let names = Names::new(canary.service_name());
     let provider = canary.provider(&view.defaults.provider);
     let leads = |route: &Value| registry::carries_by(provider, route) && routing::refers_to(route, &names);
-    World {
+    Facts {
         canaries: view.canaries(&request.namespace),
         services: services.iter().map(|service| facts(service, canary)).collect(),
         unmirrored: unmirrored(canary, &routes),
         crowded: crowded(canary, provider, &routes),
         user_route: routes.iter().any(leads),
-        ..cluster_world(view)
+        ..cluster_facts(view)
     }
 }
 

@@ -88,7 +88,7 @@ pub fn loses(view: &View, namespace: &Value) -> Vec<String> {
                 format!("{target}: its run ends first, then it serves by itself again; {target}-primary and what was generated go")
             }
             (true, _) => format!("{target}: serves by itself again; {target}-primary and what was generated go"),
-            (false, _) => format!("{target}: its Canary stays, and works without the door"),
+            (false, _) => format!("{target}: its Canary stays, and works without the webhook"),
         });
     }
     if lines.is_empty() {
@@ -118,7 +118,7 @@ impl std::fmt::Display for Fate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Enrolled(how) => f.write_str(how),
-            Self::Written(canary) => write!(f, "released by canary/{canary}, from now on with the door"),
+            Self::Written(canary) => write!(f, "released by canary/{canary}, from now on with the webhook"),
             Self::Out(why) => write!(f, "not enrolled: {why}"),
         }
     }

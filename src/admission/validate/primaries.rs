@@ -1,4 +1,4 @@
-//! `NAME-primary` at the door: what it runs is changed by a promotion, and by nobody else.
+//! `NAME-primary` at the webhook: what it runs is changed by a promotion, and by nobody else.
 //!
 //! Whoever edits it means the app. Everything but the template passes: labels, annotations, finalizers, and its number of
 //! pods, which is noted for the app; only while a release sends it traffic none of them goes.

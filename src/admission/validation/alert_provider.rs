@@ -1,21 +1,21 @@
 //! Rows A1 to A4: an AlertProvider.
 
+use super::facts::Facts;
 use super::findings::Findings;
 use super::report::{Report, quoted};
-use super::world::World;
 use super::{size, templates, urls};
 use crate::api::AlertProvider;
 use crate::api::alert_provider::AlertProviderSpec;
 
 /// Judges a new or changed AlertProvider.
-pub fn alert_provider(new: &AlertProvider, old: Option<&AlertProvider>, world: &World) -> Findings {
+pub fn alert_provider(new: &AlertProvider, old: Option<&AlertProvider>, facts: &Facts) -> Findings {
     if new.metadata.deletion_timestamp.is_some() {
         return Findings::default();
     }
-    judged(&new.spec, world).ratchet(old.map(|old| judged(&old.spec, world)))
+    judged(&new.spec, facts).ratchet(old.map(|old| judged(&old.spec, facts)))
 }
 
-fn judged(spec: &AlertProviderSpec, world: &World) -> Report {
+fn judged(spec: &AlertProviderSpec, facts: &Facts) -> Report {
     if let Some(excess) = size::excess("AlertProvider", spec) {
         return excess;
     }
@@ -32,9 +32,9 @@ fn judged(spec: &AlertProviderSpec, world: &World) -> Report {
         (None, None) => report.required("spec", "set exactly one of address and secretRef"),
         _ => {}
     }
-    address(&mut report, "spec.address", spec.address.as_deref(), world);
-    address(&mut report, "spec.proxy", spec.proxy.as_deref(), world);
-    secret(&mut report, spec, world);
+    address(&mut report, "spec.address", spec.address.as_deref(), facts);
+    address(&mut report, "spec.proxy", spec.proxy.as_deref(), facts);
+    secret(&mut report, spec, facts);
     if spec.kind == "pagerduty" && spec.secret_ref.is_none() {
         report.required(
             "spec.secretRef",
@@ -59,25 +59,25 @@ fn judged(spec: &AlertProviderSpec, world: &World) -> Report {
     report
 }
 
-fn address(report: &mut Report, field: &str, text: Option<&str>, world: &World) {
+fn address(report: &mut Report, field: &str, text: Option<&str>, facts: &Facts) {
     let Some(text) = text else { return };
     // Hooks carry their token in the address, so it is never repeated.
     let Some(url) = urls::parse(text) else {
         let why = "absolute http:// or https:// URL without credentials and fragment";
         return report.invalid(field, "...", why);
     };
-    urls::check_egress(report, field, &url, world.allow_local_urls);
+    urls::check_egress(report, field, &url, facts.allow_local_urls);
     if !url.secure && field == "spec.address" {
         report.warn(field, "over http, hook tokens travel in clear; use https");
     }
 }
 
-fn secret(report: &mut Report, spec: &AlertProviderSpec, world: &World) {
+fn secret(report: &mut Report, spec: &AlertProviderSpec, facts: &Facts) {
     const FIELD: &str = "spec.secretRef";
     let Some(reference) = &spec.secret_ref else {
         return;
     };
-    if let Some(user) = &world.secret.denied_to {
+    if let Some(user) = &facts.secret.denied_to {
         report.forbidden(FIELD, format!("user {user:?} cannot get secrets/{}", reference.name));
     }
 }

@@ -23,10 +23,10 @@ pub(super) use analysis::Rules;
 pub(super) use guard_rails::within;
 pub(super) use routing::listed as gateways;
 
+use super::facts::Facts;
 use super::findings::Findings;
 use super::report::Report;
 use super::size;
-use super::world::World;
 use crate::api::Canary;
 use crate::plan::effective::{Around, effective};
 use kube::ResourceExt;
@@ -34,54 +34,54 @@ use kube::ResourceExt;
 /// What every rule looks at.
 pub(super) struct Subject<'a> {
     pub canary: &'a Canary,
-    pub world: &'a World,
+    pub facts: &'a Facts,
     /// The routing provider in force.
     pub provider: &'a str,
 }
 
 impl<'a> Subject<'a> {
-    fn new(canary: &'a Canary, world: &'a World) -> Self {
+    fn new(canary: &'a Canary, facts: &'a Facts) -> Self {
         Self {
             canary,
-            world,
-            provider: canary.provider(world.default_provider()),
+            facts,
+            provider: canary.provider(facts.default_provider()),
         }
     }
 
     /// The other Canaries of the namespace.
     fn others(&self) -> impl Iterator<Item = &'a Canary> + use<'a> {
         let (name, namespace) = (self.canary.name_any(), self.canary.namespace_name());
-        let others = self.world.canaries.iter().map(AsRef::as_ref);
+        let others = self.facts.canaries.iter().map(AsRef::as_ref);
         others.filter(move |other: &&Canary| other.namespace_name() == namespace && other.name_any() != name)
     }
 }
 
 /// Judges a new or changed Canary. One that is being deleted is never refused: its finalizer must go.
-pub fn canary(new: &Canary, old: Option<&Canary>, world: &World) -> Findings {
+pub fn canary(new: &Canary, old: Option<&Canary>, facts: &Facts) -> Findings {
     if new.metadata.deletion_timestamp.is_some() {
         return Findings::default();
     }
-    let mut report = judged(new, world);
+    let mut report = judged(new, facts);
     life::check(&mut report, new, old);
-    report.ratchet(old.map(|old| judged(old, world)))
+    report.ratchet(old.map(|old| judged(old, facts)))
 }
 
 /// Judges the Canary as its policy completes it. What is the policy's is judged with the policy.
-fn judged(canary: &Canary, world: &World) -> Report {
+fn judged(canary: &Canary, facts: &Facts) -> Report {
     let around = Around {
-        default_provider: world.default_provider(),
-        user_route: world.user_route,
+        default_provider: facts.default_provider(),
+        user_route: facts.user_route,
     };
-    let policy = world.policy.as_ref().map(|policy| &policy.spec);
+    let policy = facts.policy.as_ref().map(|policy| &policy.spec);
     let all = effective(canary, policy, around);
-    complete(&all.canary, world).without(&all.inherited)
+    complete(&all.canary, facts).without(&all.inherited)
 }
 
-fn complete(canary: &Canary, world: &World) -> Report {
+fn complete(canary: &Canary, facts: &Facts) -> Report {
     if let Some(excess) = size::excess("Canary", &canary.spec) {
         return excess;
     }
-    let subject = Subject::new(canary, world);
+    let subject = Subject::new(canary, facts);
     let mut report = Report::default();
     target::check(&mut report, &subject);
     provider::check(&mut report, &subject);

@@ -3,10 +3,10 @@
 mod query;
 mod secret;
 
+use super::facts::Facts;
 use super::findings::Findings;
 use super::names::is_token;
 use super::report::{Report, quoted};
-use super::world::World;
 use super::{size, urls};
 use crate::api::MetricTemplate;
 use crate::api::metric_template::MetricProvider;
@@ -16,14 +16,14 @@ const TYPE: &str = "spec.provider.type";
 const ADDRESS: &str = "spec.provider.address";
 
 /// Judges a new or changed MetricTemplate.
-pub fn metric_template(new: &MetricTemplate, old: Option<&MetricTemplate>, world: &World) -> Findings {
+pub fn metric_template(new: &MetricTemplate, old: Option<&MetricTemplate>, facts: &Facts) -> Findings {
     if new.metadata.deletion_timestamp.is_some() {
         return Findings::default();
     }
-    judged(new, world).ratchet(old.map(|old| judged(old, world)))
+    judged(new, facts).ratchet(old.map(|old| judged(old, facts)))
 }
 
-fn judged(template: &MetricTemplate, world: &World) -> Report {
+fn judged(template: &MetricTemplate, facts: &Facts) -> Report {
     if let Some(excess) = size::excess("MetricTemplate", &template.spec) {
         return excess;
     }
@@ -37,13 +37,13 @@ fn judged(template: &MetricTemplate, world: &World) -> Report {
             format!("supported values: {}", quoted(MetricProvider::TYPES)),
         );
     }
-    address(&mut report, store, provider, world);
+    address(&mut report, store, provider, facts);
     for field in store.fields {
         if (field.value)(provider).unwrap_or_default().is_empty() {
             report.required(field.path, field.what);
         }
     }
-    secret::check(&mut report, store, provider, &world.secret);
+    secret::check(&mut report, store, provider, &facts.secret);
     headers(&mut report, provider);
     if provider.insecure_skip_verify == Some(true) {
         report.warn(
@@ -55,7 +55,7 @@ fn judged(template: &MetricTemplate, world: &World) -> Report {
     report
 }
 
-fn address(report: &mut Report, store: &Rules, provider: &MetricProvider, world: &World) {
+fn address(report: &mut Report, store: &Rules, provider: &MetricProvider, facts: &Facts) {
     let Some(address) = provider.address.as_deref().filter(|address| !address.is_empty()) else {
         if matches!(store.address, Address::Needed | Address::SocketNeeded) {
             report.required(
@@ -81,7 +81,7 @@ fn address(report: &mut Report, store: &Rules, provider: &MetricProvider, world:
         return;
     };
     if !of_api_server {
-        urls::check_egress(report, ADDRESS, &url, world.allow_local_urls);
+        urls::check_egress(report, ADDRESS, &url, facts.allow_local_urls);
     }
     if !url.secure && provider.secret_ref.is_some() {
         report.warn(ADDRESS, "http sends the credential in clear; use https");

@@ -2,10 +2,10 @@
 
 use super::canary::Rules;
 use super::canary::{gateways, within};
+use super::facts::Facts;
 use super::findings::Findings;
 use super::names::{is_host, is_qualified};
 use super::report::{Report, quoted};
-use super::world::World;
 use super::{cron, durations, size, templates, urls};
 use crate::api::crds::PROVIDERS;
 use crate::api::policy::{FreezeWindow, GuardRails};
@@ -14,14 +14,14 @@ use crate::metrics::registry;
 use kube::ResourceExt;
 
 /// Judges a new or changed CanaryPolicy.
-pub fn policy(new: &CanaryPolicy, old: Option<&CanaryPolicy>, world: &World) -> Findings {
+pub fn policy(new: &CanaryPolicy, old: Option<&CanaryPolicy>, facts: &Facts) -> Findings {
     if new.metadata.deletion_timestamp.is_some() {
         return Findings::default();
     }
-    judged(new, world).ratchet(old.map(|old| judged(old, world)))
+    judged(new, facts).ratchet(old.map(|old| judged(old, facts)))
 }
 
-/// A policy that the CRD takes and [`policy`] refuses: what the self-probe of the door sends, always as a dry-run.
+/// A policy that the CRD takes and [`policy`] refuses: what the self-probe of the webhook sends, always as a dry-run.
 pub fn known_bad_policy() -> CanaryPolicy {
     let window = FreezeWindow {
         schedule: "never".into(),
@@ -35,13 +35,13 @@ pub fn known_bad_policy() -> CanaryPolicy {
     CanaryPolicy::new("coalmine-self-probe", spec)
 }
 
-fn judged(policy: &CanaryPolicy, world: &World) -> Report {
+fn judged(policy: &CanaryPolicy, facts: &Facts) -> Report {
     if let Some(excess) = size::excess("CanaryPolicy", &policy.spec) {
         return excess;
     }
     let mut report = Report::default();
     let spec = &policy.spec;
-    sources(&mut report, spec, world);
+    sources(&mut report, spec, facts);
     gateways(
         &mut report,
         "spec.gatewayRefs",
@@ -49,7 +49,7 @@ fn judged(policy: &CanaryPolicy, world: &World) -> Report {
     );
     hostname(&mut report, spec.hostname_template.as_deref());
     numbers(&mut report, spec);
-    analysis(&mut report, policy, world);
+    analysis(&mut report, policy, facts);
     for (index, window) in spec.freeze_windows.iter().flatten().enumerate() {
         freeze(&mut report, &format!("spec.freezeWindows[{index}]"), window);
     }
@@ -64,7 +64,7 @@ fn judged(policy: &CanaryPolicy, world: &World) -> Report {
 }
 
 /// Where routes are written and metrics read.
-fn sources(report: &mut Report, spec: &CanaryPolicySpec, world: &World) {
+fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &Facts) {
     const SERVER: &str = "spec.metricsServer";
     if let Some(provider) = named(spec).filter(|provider| !PROVIDERS.contains(provider)) {
         report.unsupported(
@@ -77,7 +77,7 @@ fn sources(report: &mut Report, spec: &CanaryPolicySpec, world: &World) {
         return;
     };
     if let Some(url) = urls::check(report, SERVER, text, &registry::SERVER.rules().example()) {
-        urls::check_egress(report, SERVER, &url, world.allow_local_urls);
+        urls::check_egress(report, SERVER, &url, facts.allow_local_urls);
     }
 }
 
@@ -86,7 +86,7 @@ fn named(spec: &CanaryPolicySpec) -> Option<&str> {
 }
 
 /// The defaults, and the guard rails they must keep themselves.
-fn analysis(report: &mut Report, policy: &CanaryPolicy, world: &World) {
+fn analysis(report: &mut Report, policy: &CanaryPolicy, facts: &Facts) {
     let spec = &policy.spec;
     if let Some(rails) = &spec.guard_rails {
         guard_rails(report, rails);
@@ -94,16 +94,16 @@ fn analysis(report: &mut Report, policy: &CanaryPolicy, world: &World) {
     let Some(analysis) = &spec.analysis else {
         return;
     };
-    let provider = named(spec).unwrap_or(world.default_provider());
+    let provider = named(spec).unwrap_or(facts.default_provider());
     // The policy judged is not yet the one in force.
-    let world = World {
+    let facts = Facts {
         policy: None,
-        ..world.clone()
+        ..facts.clone()
     };
     Rules {
         analysis,
         provider,
-        world: &world,
+        facts: &facts,
         namespace: None,
         complete: false,
         served: true,

@@ -42,7 +42,7 @@ struct Case {
     #[serde(default)]
     old: Option<Value>,
     #[serde(default)]
-    world: Facts,
+    facts: Given,
     #[serde(default)]
     findings: Vec<String>,
 }
@@ -50,7 +50,7 @@ struct Case {
 /// A [`World`] in YAML; Canaries, templates and the policy are patches of sound ones.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Facts {
+struct Given {
     canaries: Vec<Value>,
     templates: Option<Vec<Value>>,
     providers: Option<Vec<(String, String)>>,
@@ -98,8 +98,8 @@ fn canary_with(patch: Value) -> Canary {
     build(CANARY, &patch)
 }
 
-impl Facts {
-    fn world(&self) -> World {
+impl Given {
+    fn facts(&self) -> Facts {
         let lookup = |value: &Option<Value>| match value {
             None => Lookup::Unknown,
             Some(Value::String(_)) => Lookup::Absent,
@@ -116,7 +116,7 @@ impl Facts {
             target_name: target_name.clone(),
         };
         let template = |patch: &Value| Arc::new(build::<MetricTemplate>(TEMPLATE, patch));
-        World {
+        Facts {
             canaries: self
                 .canaries
                 .iter()
@@ -137,26 +137,26 @@ impl Facts {
             },
             default_provider: self.default_provider.clone(),
             no_cross_namespace_refs: self.no_cross_namespace_refs,
-            ..World::default()
+            ..Facts::default()
         }
     }
 }
 
 impl Case {
     fn found(&self) -> Vec<String> {
-        let world = self.world.world();
+        let facts = self.facts.facts();
         let findings = if let Some(patch) = &self.canary {
             let old = self.old.as_ref().map(|old| canary_with(old.clone()));
-            canary(&canary_with(patch.clone()), old.as_ref(), &world)
+            canary(&canary_with(patch.clone()), old.as_ref(), &facts)
         } else if let Some(patch) = &self.metric_template {
             let old = self.old.as_ref().map(|old| build::<MetricTemplate>(TEMPLATE, old));
-            metric_template(&build(TEMPLATE, patch), old.as_ref(), &world)
+            metric_template(&build(TEMPLATE, patch), old.as_ref(), &facts)
         } else if let Some(patch) = &self.alert_provider {
             let old = self.old.as_ref().map(|old| build::<AlertProvider>(PROVIDER, old));
-            alert_provider(&build(PROVIDER, patch), old.as_ref(), &world)
+            alert_provider(&build(PROVIDER, patch), old.as_ref(), &facts)
         } else {
             let old = self.old.as_ref().map(|old| build::<CanaryPolicy>(POLICY, old));
-            policy(&build(POLICY, self.policy.as_ref().unwrap()), old.as_ref(), &world)
+            policy(&build(POLICY, self.policy.as_ref().unwrap()), old.as_ref(), &facts)
         };
         let reason = |cause: &Cause| cause.reason.as_str().trim_start_matches("FieldValue").to_owned();
         let causes = findings

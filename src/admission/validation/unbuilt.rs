@@ -1,7 +1,7 @@
 //! Fields that are read, but do nothing yet. The table shrinks as behaviour arrives.
 
+use super::facts::Facts;
 use super::report::Report;
-use super::world::World;
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
 use crate::{metrics, routing::registry};
 use serde_json::Value;
@@ -40,7 +40,7 @@ const OF_POLICIES: &[(&str, &str)] = &[
 const TARGETS: &[&str] = &["Deployment", "DaemonSet", "Service"];
 
 /// One warning for each thing a Canary asks for that does not exist yet.
-pub fn unbuilt(canary: &Canary, world: &World) -> Vec<String> {
+pub fn unbuilt(canary: &Canary, facts: &Facts) -> Vec<String> {
     let mut report = Report::default();
     let target = &canary.spec.target_ref.kind;
     if !TARGETS.contains(&target.as_str()) || canary.targets_knative() {
@@ -49,7 +49,7 @@ pub fn unbuilt(canary: &Canary, world: &World) -> Vec<String> {
             format!("{target} is not supported yet; nothing happens"),
         );
     }
-    let provider = canary.provider(world.default_provider());
+    let provider = canary.provider(facts.default_provider());
     let router = registry::router(provider);
     if router.is_none() {
         report.warn(
@@ -57,7 +57,7 @@ pub fn unbuilt(canary: &Canary, world: &World) -> Vec<String> {
             format!("{provider} is not supported yet; no route is written"),
         );
     }
-    stores(&mut report, canary, world);
+    stores(&mut report, canary, facts);
     let object = serde_json::to_value(canary).unwrap_or_default();
     for field in FIELDS.iter().filter(|field| is_set(&object, field)) {
         report.warn(field, "not supported yet; it has no effect");
@@ -72,7 +72,7 @@ pub fn unbuilt(canary: &Canary, world: &World) -> Vec<String> {
         let why = match router {
             Some(_) if obeyed.is_empty() => format!("provider {provider} writes no route"),
             Some(_) if !obeyed.contains(&field) => format!("provider {provider} copies the route that you have"),
-            _ if world.user_route => {
+            _ if facts.user_route => {
                 String::from("a route of yours sends to the Service and stays as it is but for its weights")
             }
             _ => continue,
@@ -112,11 +112,11 @@ pub fn unbuilt_template(template: &MetricTemplate) -> Vec<String> {
 }
 
 /// The metrics whose stores cannot be asked yet.
-fn stores(report: &mut Report, canary: &Canary, world: &World) {
+fn stores(report: &mut Report, canary: &Canary, facts: &Facts) {
     for (index, metric) in canary.analysis().metrics.iter().flatten().enumerate() {
         let reference = metric.template_ref.as_ref();
         let named = reference.map(|one| (one.namespace_or(canary.namespace_name()), one.name.as_str()));
-        let template = named.and_then(|(namespace, name)| world.metric_template(namespace, name));
+        let template = named.and_then(|(namespace, name)| facts.metric_template(namespace, name));
         if let Some(kind) = template.and_then(|template| metrics::registry::unbuilt(&template.spec.provider)) {
             let field = format!("spec.analysis.metrics[{index}].templateRef");
             report.warn(

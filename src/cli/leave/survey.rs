@@ -54,7 +54,7 @@ impl App {
 pub struct Survey {
     /// Every Canary.
     pub apps: Vec<App>,
-    /// Workloads that the door holds, and objects that Canaries own and that are no use without: `KIND NAMESPACE/NAME`.
+    /// Workloads that the webhook holds, and objects that Canaries own and that are no use without: `KIND NAMESPACE/NAME`.
     pub objects: Vec<String>,
     /// Webhook configurations.
     pub configurations: Vec<&'static str>,

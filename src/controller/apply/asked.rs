@@ -1,4 +1,4 @@
-//! How many replicas a scale asked for. The door notes it on the Canary, because it writes no workload; from there it goes
+//! How many replicas a scale asked for. The webhook notes it on the Canary, because it writes no workload; from there it goes
 //! to the label of the target that says how many are wanted, and the note is taken away.
 
 use super::write::Cause;

@@ -116,7 +116,7 @@ fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &D
     let Some(made) = serde_json::to_value(object).ok().as_ref().and_then(Made::of) else {
         return;
     };
-    let restored = matches!(decision.world.primary, Some(PrimaryTemplate::Restored(_)));
+    let restored = matches!(decision.desired.primary, Some(PrimaryTemplate::Restored(_)));
     if context.primaries.note(&key(canary), made, restored) {
         let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
         let text = format!(

@@ -7,7 +7,7 @@ use crate::controller::{
     watch::live::version,
 };
 use crate::{
-    analysis::{Answer, Question, Refusal, State, Wishes},
+    analysis::{Answer, Commands, Question, Refusal, State},
     api::{
         Canary,
         canary::{HookType, Webhook},
@@ -198,8 +198,8 @@ pub fn edition(canary: &Canary) -> String {
 }
 
 /// What the annotations ask for.
-pub fn wishes(canary: &Canary) -> Wishes {
-    Wishes {
+pub fn commands(canary: &Canary) -> Commands {
+    Commands {
         skip: canary.asked_to_skip(),
         reset: canary.asked_to_reset(),
     }

@@ -2,7 +2,7 @@
 
 use super::{Conflict, Pair, contains};
 use crate::{
-    analysis::{Dismantle, World},
+    analysis::{DesiredState, Dismantle},
     controller::{
         apply::write::Write,
         watch::{
@@ -19,8 +19,8 @@ const NONE: &str = "0";
 
 impl Pair<'_> {
     // The pause comes before the target goes to 0, its end before the target starts: KEDA would undo either.
-    pub(super) fn target_scaler(&self, world: &World, writes: &mut Vec<Write>) {
-        match world.target_scaler_paused {
+    pub(super) fn target_scaler(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
+        match desired.target_scaler_paused {
             Some(true) => self.paused(writes),
             Some(false) => self.resumed(writes),
             None => {}
@@ -55,8 +55,8 @@ impl Pair<'_> {
         }
     }
 
-    pub(super) fn twin(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let Some((kind, wanted)) = world.twin.and_then(|floor| self.wanted_twin(floor)) else {
+    pub(super) fn twin(&self, desired: &DesiredState, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
+        let Some((kind, wanted)) = desired.twin.and_then(|min_replicas| self.wanted_twin(min_replicas)) else {
             return;
         };
         let name = text(&wanted, "/metadata/name");
@@ -74,23 +74,23 @@ impl Pair<'_> {
     }
 
     // None beside one that somebody pointed at primary: two would undo each other.
-    fn wanted_twin(&self, floor: u32) -> Option<(Kind, Value)> {
+    fn wanted_twin(&self, min_replicas: u32) -> Option<(Kind, Value)> {
         if self.live.primary_scaler.is_some() {
             return None;
         }
         let scaler = self.blueprint.autoscaler.as_ref()?;
         let user = self.live.scaler.as_ref()?;
-        Some((scaler.kind.into(), scaler.twin(user, self.blueprint, floor)))
+        Some((scaler.kind.into(), scaler.twin(user, self.blueprint, min_replicas)))
     }
 
     // A twin of an autoscaler that is gone, or that the Canary does not name any more.
-    pub(super) fn retired_twins(&self, world: &World, writes: &mut Vec<Write>) {
-        if world.twin.is_none() && world.dismantle != Dismantle::Everything {
+    pub(super) fn retired_twins(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
+        if desired.twin.is_none() && desired.dismantle != Dismantle::Everything {
             return;
         }
-        let kept = world
+        let kept = desired
             .twin
-            .and_then(|floor| self.wanted_twin(floor))
+            .and_then(|min_replicas| self.wanted_twin(min_replicas))
             .map(|(_, twin)| twin);
         let is_kept = |twin: &Value| {
             kept.as_ref().is_some_and(|kept| {

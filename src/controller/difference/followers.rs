@@ -5,7 +5,7 @@ use super::{
     services::{Templates, changed, noted},
 };
 use crate::{
-    analysis::{ApexSide, Dismantle, PrimaryTemplate, World},
+    analysis::{ApexSide, DesiredState, Dismantle, PrimaryTemplate},
     controller::{
         apply::write::Write,
         watch::{
@@ -25,22 +25,22 @@ use serde_json::Value;
 
 impl Pair<'_> {
     /// Those that follow go where the apex goes.
-    pub(super) fn followers(&self, world: &World, writes: &mut Vec<Write>) {
+    pub(super) fn followers(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
         for service in &self.live.pointing.left {
             writes.extend(let_go(service, self.selector));
         }
         if self.live.pointing.followers.is_empty() {
             return;
         }
-        let templates = self.templates(world);
+        let templates = self.templates(desired);
         for follower in &self.live.pointing.followers {
-            if world.dismantle == Dismantle::Traffic {
+            if desired.dismantle == Dismantle::Traffic {
                 writes.extend(self.returned(&follower.service, false));
                 continue;
             }
             let blueprint = of_follower(self.blueprint, follower);
-            let around = self.around_follower(world, &templates, follower, &blueprint);
-            if let Some(side) = world.apex {
+            let around = self.around_follower(desired, &templates, follower, &blueprint);
+            if let Some(side) = desired.apex {
                 writes.extend(self.moved_apex(&follower.service, side, &around));
             }
         }
@@ -48,8 +48,13 @@ impl Pair<'_> {
 
     /// Those that a route names have halves as the apex has. Last: the pair is one without them, and what is refused stops what
     /// is written after it.
-    pub(super) fn followers_halves(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let split = world.dismantle == Dismantle::No && world.primary.is_some();
+    pub(super) fn followers_halves(
+        &self,
+        desired: &DesiredState,
+        writes: &mut Vec<Write>,
+        conflicts: &mut Vec<Conflict>,
+    ) {
+        let split = desired.dismantle == Dismantle::No && desired.primary.is_some();
         let mut routed = self
             .live
             .pointing
@@ -60,10 +65,10 @@ impl Pair<'_> {
         if !split || !self.blueprint.provider.has_weights() || routed.peek().is_none() {
             return;
         }
-        let templates = self.templates(world);
+        let templates = self.templates(desired);
         for follower in routed {
             let blueprint = of_follower(self.blueprint, follower);
-            let around = self.around_follower(world, &templates, follower, &blueprint);
+            let around = self.around_follower(desired, &templates, follower, &blueprint);
             self.halves_of(follower, &around, writes, conflicts);
         }
     }
@@ -126,7 +131,7 @@ impl Pair<'_> {
 
     fn around_follower<'a>(
         &self,
-        world: &World,
+        desired: &DesiredState,
         templates: &'a Templates,
         follower: &'a Follower,
         blueprint: &'a Blueprint,
@@ -139,7 +144,7 @@ impl Pair<'_> {
             canary: follower.canary.as_ref(),
             verified: templates.verified.as_ref(),
             tested: templates.tested.as_ref(),
-            idle: matches!(world.primary, Some(PrimaryTemplate::Revision(_))),
+            idle: matches!(desired.primary, Some(PrimaryTemplate::Revision(_))),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Pair, patch};
 use crate::{
-    analysis::{PrimaryTemplate, World},
+    analysis::{DesiredState, PrimaryTemplate},
     controller::{
         apply::write::Write,
         watch::{
@@ -21,8 +21,8 @@ use serde_json::Value;
 impl Pair<'_> {
     /// Remembers what primary is, or is about to be, made from. It comes before primary among the writes: a revision
     /// that serves and that nothing remembers could not be made again.
-    pub(super) fn history(&self, world: &World, writes: &mut Vec<Write>) {
-        let revision = match &world.primary {
+    pub(super) fn history(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
+        let revision = match &desired.primary {
             None => return,
             Some(PrimaryTemplate::Keep) => self.seen.promoted.as_ref(),
             Some(PrimaryTemplate::Revision(revision) | PrimaryTemplate::Restored(revision)) => Some(revision),
@@ -33,7 +33,7 @@ impl Pair<'_> {
         };
         let (entries, known) = (&self.live.history, self.live.remembers(revision));
         let next = history::next(entries);
-        let promotes = matches!(world.primary, Some(PrimaryTemplate::Revision(_)));
+        let promotes = matches!(desired.primary, Some(PrimaryTemplate::Revision(_)));
         let made = match known {
             Some(entry) if !promotes || history::number(entry).saturating_add(1) == next => None,
             // It is about to serve once more, and is the newest again.

@@ -6,7 +6,7 @@
 
 use super::{Conflict, Pair, patch};
 use crate::{
-    analysis::{ApexSide, PrimaryTemplate, World},
+    analysis::{ApexSide, DesiredState, PrimaryTemplate},
     api::labels::TargetState,
     controller::{
         apply::write::Write,
@@ -28,15 +28,15 @@ struct Due {
 }
 
 impl Pair<'_> {
-    pub(super) fn primary(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
+    pub(super) fn primary(&self, desired: &DesiredState, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         // Of a target that was deleted, primary remembers what is not in the template.
         let like = self.live.target.as_ref().or(self.live.primary.as_ref());
-        let (Some(wish), Some(target)) = (&world.primary, like) else {
-            return self.resized(world, writes);
+        let (Some(wish), Some(target)) = (&desired.primary, like) else {
+            return self.resized(desired, writes);
         };
-        let Some(due) = self.due(wish, carries_nothing(world)) else {
-            self.kept(world, target, writes);
-            return self.resized(world, writes);
+        let Some(due) = self.due(wish, carries_nothing(desired)) else {
+            self.kept(desired, target, writes);
+            return self.resized(desired, writes);
         };
         let foreign = |object: &&Value| !self.is_ours(object) && !self.is_edited();
         if let Some(object) = self.live.primary.as_ref().filter(foreign) {
@@ -56,7 +56,7 @@ impl Pair<'_> {
             return writes.push(Write::Apply { kind, object });
         }
         let live = self.seen.primary.as_ref();
-        let replicas = world.primary_replicas.or(live.map(|p| p.replicas));
+        let replicas = desired.primary_replicas.or(live.map(|p| p.replicas));
         let replicas = replicas.unwrap_or_else(|| self.seen.target.as_ref().map_or(1, |t| t.wanted));
         let (revision, selector) = (&due.revision, self.selector);
         let wanted = primary(target, &template, revision, replicas, selector, self.blueprint);
@@ -164,17 +164,17 @@ impl Pair<'_> {
 
     // What a primary that stays as it is lacks, none of which rolls a pod: at rest, its author's way to replace pods, after
     // it was replaced at once; and our name for what Flagger made.
-    fn kept(&self, world: &World, target: &Value, writes: &mut Vec<Write>) {
+    fn kept(&self, desired: &DesiredState, target: &Value, writes: &mut Vec<Write>) {
         let Some(live) = self.live.primary.as_ref() else { return };
         let mut operations = Vec::new();
-        if world.primary != Some(PrimaryTemplate::Keep) || self.blueprint.workload == Workload::Service {
+        if desired.primary != Some(PrimaryTemplate::Keep) || self.blueprint.workload == Workload::Service {
             return;
         }
         let field = strategy_field(self.blueprint.workload);
         let has = live.get("spec").and_then(|spec| spec.get(field));
         let own = plan::own_strategy(target, self.blueprint.workload);
         let all_at_once = plan::all_at_once();
-        let rests = world.target_replicas == Some(0) || self.seen.target.is_none();
+        let rests = desired.target_replicas == Some(0) || self.seen.target.is_none();
         // Without the target nobody knows its own way any more.
         let own = match own {
             Some(own) if own == all_at_once && self.seen.target.is_none() => Some(json!({"type": "RollingUpdate"})),
@@ -207,9 +207,9 @@ impl Pair<'_> {
         metadata_operations(live, &wanted, operations);
     }
 
-    fn resized(&self, world: &World, writes: &mut Vec<Write>) {
+    fn resized(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
         let Some(live) = &self.seen.primary else { return };
-        let Some(replicas) = world.primary_replicas.filter(|r| !live.fixed && *r != live.replicas) else {
+        let Some(replicas) = desired.primary_replicas.filter(|r| !live.fixed && *r != live.replicas) else {
             return;
         };
         writes.push(Write::Merge {
@@ -221,10 +221,10 @@ impl Pair<'_> {
     }
 }
 
-// Whether primary has no traffic in this world: it is the target's, or there is none yet. Without a target it is primary's,
+// Whether primary has no traffic in this desired state: it is the target's, or there is none yet. Without a target it is primary's,
 // whatever it was about to be.
-fn carries_nothing(world: &World) -> bool {
-    world.apex != Some(ApexSide::Primary) || world.target_state == Some(TargetState::Cold)
+fn carries_nothing(desired: &DesiredState) -> bool {
+    desired.apex != Some(ApexSide::Primary) || desired.target_state == Some(TargetState::Cold)
 }
 
 // Nobody may change a selector, so it has to do for the pods of the new template.

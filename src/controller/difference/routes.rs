@@ -1,4 +1,4 @@
-//! The routes: generated where there is none, and carrying the traffic of the world.
+//! The routes: generated where there is none, and carrying the traffic of the desired state.
 
 mod companions;
 mod edits;
@@ -7,7 +7,7 @@ pub(super) use edits::folded;
 
 use super::{Conflict, Pair, contains};
 use crate::{
-    analysis::{Dismantle, World},
+    analysis::{DesiredState, Dismantle},
     api::labels::{self, TargetState},
     controller::{
         apply::write::Write,
@@ -23,7 +23,7 @@ use edits::{changed, over};
 use serde_json::Value;
 
 impl Pair<'_> {
-    pub(super) fn routes(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
+    pub(super) fn routes(&self, desired: &DesiredState, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         for left in &self.live.left {
             let halved = self
                 .live
@@ -36,19 +36,19 @@ impl Pair<'_> {
         if split.is_empty() {
             return;
         }
-        if world.dismantle == Dismantle::Traffic {
+        if desired.dismantle == Dismantle::Traffic {
             let all = self.live.routes.iter();
             writes.extend(all.filter_map(|route| self.given_up(route, &split)));
             return;
         }
-        if world.primary.is_none() {
+        if desired.primary.is_none() {
             return;
         }
-        self.left_behind(world, &split, writes);
-        if !self.blueprint.provider.has_weights() || self.generates_a_route(world, writes, conflicts) {
+        self.left_behind(desired, &split, writes);
+        if !self.blueprint.provider.has_weights() || self.generates_a_route(desired, writes, conflicts) {
             return;
         }
-        let Some(traffic) = world.traffic else { return };
+        let Some(traffic) = desired.traffic else { return };
         let read = |route: &&Value| self.blueprint.carries_by(route);
         for route in self.live.routes.iter().filter(read) {
             if let Some(generated) = self.generated_anew(route, traffic) {
@@ -91,12 +91,17 @@ impl Pair<'_> {
     }
 
     // The route of the apex, where nobody has one; answers whether that is all there is to do.
-    fn generates_a_route(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) -> bool {
+    fn generates_a_route(
+        &self,
+        desired: &DesiredState,
+        writes: &mut Vec<Write>,
+        conflicts: &mut Vec<Conflict>,
+    ) -> bool {
         let (provider, Some(names)) = (self.blueprint.provider, &self.blueprint.names) else {
             return false;
         };
         // Nothing of ours serves yet when the weights are left open: the target does.
-        let first = || route(self.blueprint, world.traffic.unwrap_or(Traffic::CANARY));
+        let first = || route(self.blueprint, desired.traffic.unwrap_or(Traffic::CANARY));
         let lacking = self.live.refers_to(self.blueprint, names).next().is_none() && self.may_be_called();
         let Some(object) = lacking.then(first).flatten() else {
             return false;
@@ -127,14 +132,14 @@ impl Pair<'_> {
 
     // Routes that still name a half, although the Canary's provider does not move by them: whoever edited it in a run keeps
     // the run's weights until its end, then the apex, which selects the side that serves, takes their place.
-    fn left_behind(&self, world: &World, split: &[&Names], writes: &mut Vec<Write>) {
+    fn left_behind(&self, desired: &DesiredState, split: &[&Names], writes: &mut Vec<Write>) {
         if !self.seen.split {
             return;
         }
-        let ended = world.target_state == Some(TargetState::Rest);
+        let ended = desired.target_state == Some(TargetState::Rest);
         let foreign = |route: &&Value| !self.blueprint.provider.reads(route);
         for route in self.live.routes.iter().filter(foreign) {
-            match world.traffic {
+            match desired.traffic {
                 // The apex selects the side that serves, so what stood beside the user's route can go at any time.
                 _ if ended || routing::is_companion(route) => writes.extend(self.given_up(route, split)),
                 Some(traffic) => writes.extend(self.kept_up(route, split, traffic)),

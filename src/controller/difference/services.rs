@@ -2,7 +2,7 @@
 
 use super::{Conflict, Pair, contains, patch, primary::metadata_operations, test_version};
 use crate::{
-    analysis::{ApexSide, Dismantle, Pods, PrimaryTemplate, World},
+    analysis::{ApexSide, DesiredState, Dismantle, Pods, PrimaryTemplate},
     api::labels::TargetState,
     controller::{
         apply::write::Write,
@@ -32,15 +32,15 @@ pub(super) struct Templates {
 
 impl Pair<'_> {
     // The Services of the two halves never change side, so they are simply made.
-    pub(super) fn halves(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
+    pub(super) fn halves(&self, desired: &DesiredState, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         if self.blueprint.workload == Workload::Service {
             if let Some(target) = &self.live.target {
-                self.canary_copy(target, world, writes, conflicts);
+                self.canary_copy(target, desired, writes, conflicts);
             }
             return;
         }
-        let templates = self.templates(world);
-        let around = self.around(world, &templates);
+        let templates = self.templates(desired);
+        let around = self.around(desired, &templates);
         let halves = [
             (ServiceRole::Primary, &self.live.primary_service),
             (ServiceRole::Canary, &self.live.canary_service),
@@ -54,10 +54,10 @@ impl Pair<'_> {
     }
 
     // Production is what primary is made from, or what it is; a target that is held still runs what it ran.
-    pub(super) fn templates(&self, world: &World) -> Templates {
+    pub(super) fn templates(&self, desired: &DesiredState) -> Templates {
         let own = |workload: &Option<Value>| workload.as_ref()?.pointer("/spec/template").cloned();
         let remembered = |revision: Option<&str>| revision.and_then(|revision| self.live.template(revision));
-        let made = match &world.primary {
+        let made = match &desired.primary {
             Some(PrimaryTemplate::Revision(revision) | PrimaryTemplate::Restored(revision)) => {
                 self.live.template(revision)
             }
@@ -72,7 +72,7 @@ impl Pair<'_> {
         }
     }
 
-    fn around<'a>(&'a self, world: &World, templates: &'a Templates) -> Around<'a> {
+    fn around<'a>(&'a self, desired: &DesiredState, templates: &'a Templates) -> Around<'a> {
         let apex = self.live.apex.as_ref();
         Around {
             blueprint: self.blueprint,
@@ -83,7 +83,7 @@ impl Pair<'_> {
             verified: templates.verified.as_ref(),
             tested: templates.tested.as_ref(),
             // Whenever it is made anew, nobody is sent to it.
-            idle: matches!(world.primary, Some(PrimaryTemplate::Revision(_))),
+            idle: matches!(desired.primary, Some(PrimaryTemplate::Revision(_))),
         }
     }
 
@@ -107,8 +107,14 @@ impl Pair<'_> {
     }
 
     // Under traffic the copy stays as it is verified; before a run and between runs it follows its original.
-    fn canary_copy(&self, target: &Value, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let idle = world.target_pods == Some(Pods::Dressed) || world.target_state == Some(TargetState::Rest);
+    fn canary_copy(
+        &self,
+        target: &Value,
+        desired: &DesiredState,
+        writes: &mut Vec<Write>,
+        conflicts: &mut Vec<Conflict>,
+    ) {
+        let idle = desired.target_pods == Some(Pods::Dressed) || desired.target_state == Some(TargetState::Rest);
         let live = self.live.canary_service.as_ref();
         let revision = template::revision(target).unwrap_or_default();
         let same = live.is_some_and(|copy| primary_revision(copy) == Some(revision.as_str()));
@@ -128,14 +134,14 @@ impl Pair<'_> {
     }
 
     // What keeps this Canary from its Services: another one has them, or the apex is somebody else's.
-    pub(super) fn contested(&self, world: &World) -> Option<Conflict> {
+    pub(super) fn contested(&self, desired: &DesiredState) -> Option<Conflict> {
         let live = self.live;
         if let Some(other) = self.rivals_service() {
             return Some(Conflict::Name("Service", text(other, "/metadata/name").to_owned()));
         }
         let apex = live.apex.as_ref().filter(|apex| !self.is_ours(apex))?;
         let pods = pointing::pods_of_pair(live.target.as_ref(), live.primary.as_ref(), self.selector);
-        let leaving = world.dismantle != Dismantle::No;
+        let leaving = desired.dismantle != Dismantle::No;
         let selects = apex.pointer("/spec/selector").and_then(Value::as_object);
         let chosen = self.blueprint.apex_is_chosen && selects.is_some_and(|labels| !labels.is_empty());
         let own = leaving || chosen || pointing::is_own_apex(apex, self.selector, &pods);
@@ -152,27 +158,27 @@ impl Pair<'_> {
             .find(|service| is_a_rivals(service, &live.rivals))
     }
 
-    pub(super) fn apex(&self, world: &World, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
+    pub(super) fn apex(&self, desired: &DesiredState, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         if self.blueprint.workload == Workload::Service {
             return;
         }
-        if world.dismantle == Dismantle::Traffic {
+        if desired.dismantle == Dismantle::Traffic {
             writes.extend(self.live.apex.iter().filter_map(|apex| self.returned(apex, false)));
             return;
         }
-        let templates = self.templates(world);
-        let around = self.around(world, &templates);
-        let building_hot = world.apex.is_none() && world.primary.is_some();
-        let side = world.apex.unwrap_or(ApexSide::Target);
+        let templates = self.templates(desired);
+        let around = self.around(desired, &templates);
+        let building_hot = desired.apex.is_none() && desired.primary.is_some();
+        let side = desired.apex.unwrap_or(ApexSide::Target);
         let ours = || service(ServiceRole::Apex, self.selector, &around, side);
         let Some(live) = &self.live.apex else {
-            let made = (world.apex.is_some() || building_hot) && self.may_be_called();
+            let made = (desired.apex.is_some() || building_hot) && self.may_be_called();
             if let Some(wanted) = made.then(ours).flatten() {
                 self.apply_service(None, wanted, writes, conflicts);
             }
             return;
         };
-        if world.apex.is_none() {
+        if desired.apex.is_none() {
             return;
         }
         if !self.is_ours(live) {

@@ -2,7 +2,7 @@
 
 use super::{Pair, patch};
 use crate::{
-    analysis::{Pods, Target, World},
+    analysis::{DesiredState, Pods, Target},
     api::labels,
     controller::{
         apply::write::Write,
@@ -21,13 +21,13 @@ use crate::{
 use serde_json::{Map, Value, json};
 
 impl Pair<'_> {
-    pub(super) fn target(&self, world: &World, writes: &mut Vec<Write>) {
+    pub(super) fn target(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
         let paired = self.blueprint.workload != Workload::Service;
         let (Some(object), Some(seen), true) = (&self.live.target, &self.seen.target, paired) else {
             return;
         };
         let mut wanted = Map::new();
-        if let Some(state) = world.target_state {
+        if let Some(state) = desired.target_state {
             wanted.insert(labels::MANAGED.to_owned(), json!(labels::TRUE));
             // Where an autoscaler decides, what the author wanted once stays as it was.
             if self.seen.scaler.is_none() || label(object, labels::DESIRED_REPLICAS).is_none() {
@@ -37,14 +37,14 @@ impl Pair<'_> {
                 wanted.insert(labels::DESIRED_REPLICAS.to_owned(), json!(asked.to_string()));
             }
             wanted.insert(labels::STATE.to_owned(), json!(state.as_str()));
-            if world.admit {
+            if desired.admit {
                 wanted.insert(labels::REVISION.to_owned(), json!(template_of(&seen.revision)));
             }
         }
         wanted.retain(|key, value| label(object, key) != value.as_str());
-        if world.unpause {
+        if desired.unpause {
             wanted.insert(labels::HELD.to_owned(), Value::Null);
-        } else if world.pause {
+        } else if desired.pause {
             // No ControllerRevision tells which pods of a DaemonSet run while it is held.
             let held = match self.blueprint.workload {
                 Workload::DaemonSet => template_of(&seen.revision),
@@ -52,13 +52,13 @@ impl Pair<'_> {
             };
             wanted.insert(labels::HELD.to_owned(), json!(held));
         }
-        let spec = self.target_spec(world, seen, object);
-        self.template(world, seen, object, writes);
+        let spec = self.target_spec(desired, seen, object);
+        self.template(desired, seen, object, writes);
         if wanted.is_empty() && spec.is_empty() {
             return;
         }
         let mut metadata = json!({"labels": wanted, "resourceVersion": text(object, "/metadata/resourceVersion")});
-        if let (Some(members), Some(strategy)) = (metadata.as_object_mut(), self.recorded_strategy(world, object)) {
+        if let (Some(members), Some(strategy)) = (metadata.as_object_mut(), self.recorded_strategy(desired, object)) {
             members.insert("annotations".to_owned(), json!({UPDATE_STRATEGY: strategy}));
         }
         let mut body = json!({"metadata": metadata});
@@ -74,34 +74,34 @@ impl Pair<'_> {
     }
 
     // What the annotation that remembers a held DaemonSet's own strategy becomes; `None` when it stays as it is.
-    fn recorded_strategy(&self, world: &World, object: &Value) -> Option<Value> {
+    fn recorded_strategy(&self, desired: &DesiredState, object: &Value) -> Option<Value> {
         let recorded = annotation(object, UPDATE_STRATEGY).is_some();
-        if world.unpause {
+        if desired.unpause {
             return recorded.then_some(Value::Null);
         }
-        let holds = world.pause && self.blueprint.workload == Workload::DaemonSet && !recorded;
+        let holds = desired.pause && self.blueprint.workload == Workload::DaemonSet && !recorded;
         let own = holds.then(|| daemon_set::update_strategy(object)).flatten()?;
         Some(json!(own.to_string()))
     }
 
     // What of `spec` is to change, but for the template's own content.
-    fn target_spec(&self, world: &World, seen: &Target, object: &Value) -> Map<String, Value> {
+    fn target_spec(&self, desired: &DesiredState, seen: &Target, object: &Value) -> Map<String, Value> {
         let mut spec = Map::new();
         match self.blueprint.workload {
             Workload::Deployment => {
-                if let Some(replicas) = world.target_replicas.filter(|r| *r != seen.replicas) {
+                if let Some(replicas) = desired.target_replicas.filter(|r| *r != seen.replicas) {
                     spec.insert("replicas".to_owned(), json!(replicas));
                 }
-                if world.unpause && seen.paused {
+                if desired.unpause && seen.paused {
                     spec.insert("paused".to_owned(), Value::Null);
-                } else if world.pause && !seen.paused {
+                } else if desired.pause && !seen.paused {
                     spec.insert("paused".to_owned(), json!(true));
                 }
             }
             Workload::DaemonSet => {
-                let scaled = world.target_replicas.and_then(|n| daemon_set::scaled(object, n == 0));
-                let released = world.unpause.then(|| daemon_set::released(object)).flatten();
-                let held = world.pause.then(daemon_set::held);
+                let scaled = desired.target_replicas.and_then(|n| daemon_set::scaled(object, n == 0));
+                let released = desired.unpause.then(|| daemon_set::released(object)).flatten();
+                let held = desired.pause.then(daemon_set::held);
                 for part in [scaled, released, held].into_iter().flatten() {
                     spec.extend(part.as_object().cloned().unwrap_or_default());
                 }
@@ -113,8 +113,8 @@ impl Pair<'_> {
 
     // Leaving, what serves afterwards is what was verified, even when the target holds something else, and where its
     // author wants it; a canary is where the Canary wants it.
-    fn template(&self, world: &World, seen: &Target, object: &Value, writes: &mut Vec<Write>) {
-        let restored = world
+    fn template(&self, desired: &DesiredState, seen: &Target, object: &Value, writes: &mut Vec<Write>) {
+        let restored = desired
             .target_revision
             .as_ref()
             .filter(|r| !same_template(r, &seen.revision));
@@ -122,7 +122,7 @@ impl Pair<'_> {
             Some(revision) => self.live.template(revision),
             None => template::authored(object),
         };
-        let moved = match world.target_pods {
+        let moved = match desired.target_pods {
             Some(Pods::Plain) => !seen.plain,
             Some(Pods::Dressed) => !seen.dressed,
             None => false,
@@ -131,7 +131,7 @@ impl Pair<'_> {
             return;
         };
         let none = Map::new();
-        let set = if world.target_pods == Some(Pods::Dressed) {
+        let set = if desired.target_pods == Some(Pods::Dressed) {
             &self.blueprint.overrides
         } else {
             &none

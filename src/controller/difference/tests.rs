@@ -66,22 +66,22 @@ pub(in crate::controller) fn seen(target: &Value) -> Observation {
         refused: None,
         route_trouble: None,
         pending: false,
-        door: true,
+        webhook: true,
         served: true,
         split: false,
         promoted: None,
         checks: None,
         answers: Vec::new(),
         edition: String::new(),
-        wishes: Default::default(),
+        commands: Default::default(),
     }
 }
 
-fn run(world: &World, live: &Live) -> (Vec<Write>, Vec<Conflict>) {
+fn run(desired: &DesiredState, live: &Live) -> (Vec<Write>, Vec<Conflict>) {
     let target = live.target.clone().unwrap();
     let selector = Selector::of(&target, &Selector::default_keys()).unwrap();
     difference(
-        world,
+        desired,
         Pair {
             live,
             selector: &selector,
@@ -91,10 +91,10 @@ fn run(world: &World, live: &Live) -> (Vec<Write>, Vec<Conflict>) {
     )
 }
 
-fn serving() -> World {
-    World {
+fn serving() -> DesiredState {
+    DesiredState {
         target_state: Some(TargetState::Serving),
-        ..World::untouched()
+        ..DesiredState::untouched()
     }
 }
 
@@ -105,7 +105,7 @@ fn a_target_is_labelled_and_scaled_in_one_write_that_names_what_it_was_decided_o
         ..Live::default()
     };
     let (writes, conflicts) = run(
-        &World {
+        &DesiredState {
             target_replicas: Some(3),
             ..serving()
         },
@@ -136,7 +136,7 @@ fn what_is_as_wanted_is_not_written() {
     };
     assert_eq!(
         run(
-            &World {
+            &DesiredState {
                 target_replicas: Some(2),
                 ..serving()
             },
@@ -144,7 +144,7 @@ fn what_is_as_wanted_is_not_written() {
         ),
         (vec![], vec![])
     );
-    assert_eq!(run(&World::untouched(), &live), (vec![], vec![]));
+    assert_eq!(run(&DesiredState::untouched(), &live), (vec![], vec![]));
 }
 
 #[test]
@@ -158,9 +158,9 @@ fn a_users_apex_is_moved_and_its_selector_remembered_and_given_back() {
         ..Live::default()
     };
     let (writes, _) = run(
-        &World {
+        &DesiredState {
             apex: Some(ApexSide::Primary),
-            ..World::untouched()
+            ..DesiredState::untouched()
         },
         &live,
     );
@@ -182,9 +182,9 @@ fn a_users_apex_is_moved_and_its_selector_remembered_and_given_back() {
         ..Live::default()
     };
     let (writes, _) = run(
-        &World {
+        &DesiredState {
             dismantle: Dismantle::Traffic,
-            ..World::untouched()
+            ..DesiredState::untouched()
         },
         &live,
     );
@@ -206,9 +206,9 @@ fn a_foreign_object_under_our_name_is_a_conflict_and_is_never_written() {
         ..Live::default()
     };
     let revision = template_hash(&target()["spec"]["template"]);
-    let wish = World {
+    let wish = DesiredState {
         primary: Some(PrimaryTemplate::Revision(revision)),
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     let (writes, conflicts) = run(&wish, &live);
     assert_eq!(
@@ -230,10 +230,10 @@ fn primary_is_made_from_the_wished_revision_or_not_at_all() {
         target: Some(target()),
         ..Live::default()
     };
-    let wish = |hash: &str| World {
+    let wish = |hash: &str| DesiredState {
         primary: Some(PrimaryTemplate::Revision(hash.to_owned())),
         primary_replicas: Some(2),
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     let revision = template_hash(&target()["spec"]["template"]);
     let (writes, _) = run(&wish(&revision), &live);
@@ -271,9 +271,9 @@ fn the_exit_takes_what_is_ours_by_uid_and_leaves_the_users_labels() {
         ..Live::default()
     };
     let (writes, _) = run(
-        &World {
+        &DesiredState {
             dismantle: Dismantle::Everything,
-            ..World::untouched()
+            ..DesiredState::untouched()
         },
         &live,
     );

@@ -1,6 +1,6 @@
 //! Deployments of opted-in namespaces get their Canary, and lose a generated one when the namespace opts out.
 //!
-//! The admission door does the same for what passes it; here is what it did not see: Deployments that lived in a
+//! The admission webhook does the same for what passes it; here is what it did not see: Deployments that lived in a
 //! namespace when it was labelled, and those applied while it was away.
 
 use super::{

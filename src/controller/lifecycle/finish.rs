@@ -214,7 +214,7 @@ mod tests {
             // Never taken up, or taken apart.
             ("", false, Some(&plain), true),
             ("Left", false, Some(&plain), true),
-            // The door held it, and no step has seen it: somebody has to let it go.
+            // The webhook held it, and no step has seen it: somebody has to let it go.
             ("", false, Some(&held), false),
             ("Rest", false, Some(&plain), false),
             ("Left", true, Some(&plain), false),

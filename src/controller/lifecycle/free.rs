@@ -1,6 +1,6 @@
-//! Workloads that the door holds and no Canary speaks for: nobody would ever let them go.
+//! Workloads that the webhook holds and no Canary speaks for: nobody would ever let them go.
 //!
-//! The door holds a new app before its Canary is made. Where none is made after all, because the namespace was left in
+//! The webhook holds a new app before its Canary is made. Where none is made after all, because the namespace was left in
 //! between or the cluster does not take Canaries any more, the app gets its replicas back.
 
 use crate::controller::{

@@ -1,6 +1,6 @@
 //! What was generated for a Deployment that is not there.
 //!
-//! The door generates before the API server stores: quota, a second validator or a name that exists may refuse the
+//! The webhook generates before the API server stores: quota, a second validator or a name that exists may refuse the
 //! request afterwards. Such a Canary has nothing to act on, and goes once no admitted request can be on its way any more.
 //! One whose Deployment was there and was deleted outlives it by a grace, for those who delete and create to change a
 //! selector. One that somebody wrote by hand stays, and primary with it.
@@ -53,7 +53,7 @@ pub fn is_anothers(canary: &Canary, target: &Value, adopts: bool) -> bool {
         .is_some_and(|all| all.get(labels::MANAGED).is_some());
     if text("/metadata/uid") != expected {
         let made = text("/metadata/creationTimestamp").parse::<Timestamp>().ok();
-        // Both are whole seconds: of two made in one second, only what the door has let in can be the later one.
+        // Both are whole seconds: of two made in one second, only what the webhook has let in can be the later one.
         return made
             .zip(canary.creation_timestamp())
             .is_some_and(|(made, generated)| made < generated.0 || made == generated.0 && !admitted);
@@ -148,7 +148,7 @@ mod tests {
     fn a_deployment_that_was_there_before_is_not_the_one_that_was_refused() {
         let before = target("old", "2026-11-23T09:00:00Z", false);
         assert!(is_anothers(&generated(), &before, true));
-        // Within one second, the door's label tells which came first.
+        // Within one second, the webhook's label tells which came first.
         for (admitted, anothers) in [(false, true), (true, false)] {
             let same_second = target("other", "2026-11-23T10:00:10Z", admitted);
             assert_eq!(is_anothers(&generated(), &same_second, true), anothers);

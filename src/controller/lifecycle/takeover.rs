@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// What a Canary is to others with the same target.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Place {
-    /// There is no other, or only a duplicate that the door refuses.
+    /// There is no other, or only a duplicate that the webhook refuses.
     Alone,
     /// Generated, and a hand-written one is there.
     Predecessor(Arc<Canary>),

@@ -62,7 +62,7 @@ impl<'a> Half<'a> {
                 [one] => self.live.revision(one),
                 _ => None,
             },
-            // No ControllerRevision tells of its pods: the door has written down what runs while it holds.
+            // No ControllerRevision tells of its pods: the webhook has written down what runs while it holds.
             Workload::DaemonSet if self.is_held() => {
                 let held = label(self.object, labels::HELD).filter(|held| hash::is_current(held))?;
                 let is_it = |stored: &&Value| template::revision(stored).as_deref() == Some(held);

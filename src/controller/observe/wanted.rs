@@ -54,7 +54,7 @@ pub fn wanted(
     }
 }
 
-// At rest, and while primary is first built, the target has no pods: replicas there were written past the door, and are
+// At rest, and while primary is first built, the target has no pods: replicas there were written past the webhook, and are
 // what is wanted.
 fn said(desired: Option<u32>, state: Option<TargetState>, replicas: u32, primary: Option<u32>) -> u32 {
     let rests = matches!(state, Some(TargetState::Rest | TargetState::Cold));

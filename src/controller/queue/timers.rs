@@ -1,4 +1,4 @@
-//! When the world of a stage was first seen in place, and when its first check is due: kept in memory until something else
+//! When the desired state of a stage was first seen in place, and when its first check is due: kept in memory until something else
 //! has to be recorded.
 //!
 //! A record of each such instant would be a third of a release's writes. What a restart forgets is taken when it is seen

@@ -74,7 +74,7 @@ pub struct Recorded<'a> {
     pub revision: Option<&'a str>,
     /// Hash of the target's template as it is stored.
     pub template: Option<String>,
-    /// What keeps its world from being made.
+    /// What keeps its desired state from being made.
     pub trouble: Option<Trouble>,
     /// When.
     pub now: Timestamp,

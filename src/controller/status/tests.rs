@@ -109,7 +109,7 @@ fn an_announced_revision_keeps_promoted_unknown_until_it_is_seen_or_known_to_be_
     let canary = announcing(&canary, "v1-b");
     assert_eq!(says(canary.status.as_ref().unwrap(), "Promoted").unwrap(), "Unknown");
 
-    // Not seen yet: as the door wrote it, and nothing to write.
+    // Not seen yet: as the webhook wrote it, and nothing to write.
     assert!(!differs(&canary, &rest, sees("v1-a"), now()));
     // Seen: the announcement goes, the answer stays open until the run has one.
     let seen = status(&canary, &rest, sees("v1-b"), now());

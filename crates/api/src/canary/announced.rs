@@ -1,4 +1,4 @@
-//! Coalmine `status.announced`: a revision the door has let through and that no run has taken up yet.
+//! Coalmine `status.announced`: a revision the webhook has let through and that no run has taken up yet.
 
 use super::conditions::{Rehearsal, Standing, conditions};
 use super::phase::Phase;

@@ -51,7 +51,7 @@ pub struct RunStatus {
     pub primary: Option<PrimaryStatus>,
     /// Pods that primary ran when the run started, where it has an autoscaler: neither half gets fewer while it lasts.
     #[serde(deserialize_with = "lenient_i32", skip_serializing_if = "is_zero")]
-    pub floor: i32,
+    pub min_replicas: i32,
     /// The gate it stands at: which hooks are waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateStatus>,
@@ -66,7 +66,7 @@ pub struct RunStatus {
     pub dry_run: bool,
     /// Annotations taken away whose wish is still to be granted: `skip-analysis`, `reset`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub wishes: Vec<String>,
+    pub commands: Vec<String>,
     /// Hash of the template that waits for the end of this run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queued: Option<String>,

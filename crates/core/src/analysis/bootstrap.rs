@@ -15,7 +15,7 @@ const NO_POD: &str = "none of its pods is ready, traffic stays on the target unt
 
 /// Whether the target's own pods are the ones that serve while the pair is built.
 ///
-/// The label decides where the door has set it. Without it (no door, or a Canary made anew) running pods decide.
+/// The label decides where the webhook has set it. Without it (no webhook, or a Canary made anew) running pods decide.
 pub(super) fn is_hot(target: &Target) -> bool {
     match target.state {
         Some(TargetState::Cold) => false,

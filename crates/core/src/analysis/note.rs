@@ -29,7 +29,7 @@ pub enum Note {
     Inherited,
     /// A run starts.
     NewRevision,
-    /// The change that started the run did not pass the admission door.
+    /// The change that started the run did not pass the admission webhook.
     Bypassed,
     /// Pods cannot do without these configs, which do not exist.
     ConfigMissing(String),

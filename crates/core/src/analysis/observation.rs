@@ -1,6 +1,6 @@
 //! What is seen of a Canary's pair, reduced to what decisions need.
 
-use super::{Answer, Wishes};
+use super::{Answer, Commands};
 use crate::{
     api::{canary::Phase, labels::TargetState},
     routing::Traffic,
@@ -63,7 +63,7 @@ pub struct Target {
     pub restorable: bool,
     /// The template has what the Canary wants of canary pods.
     pub dressed: bool,
-    /// The template did not pass the admission door: its label `coalmine.dev/revision` is another's, or missing.
+    /// The template did not pass the admission webhook: its label `coalmine.dev/revision` is another's, or missing.
     pub bypassed: bool,
 }
 
@@ -151,8 +151,8 @@ pub struct Observation {
     pub route_trouble: Option<String>,
     /// A gateway has not taken up the routes as they are.
     pub pending: bool,
-    /// Whether the admission door holds changes of the target: its namespace is opted in.
-    pub door: bool,
+    /// Whether the admission webhook holds changes of the target: its namespace is opted in.
+    pub webhook: bool,
     /// Whether every route can copy requests; one that cannot would lose them instead.
     pub mirrors: bool,
     /// Whether the pair has Services at all; a worker without ports has none.
@@ -168,7 +168,7 @@ pub struct Observation {
     /// Another one for each change of the Canary's spec or annotations: closed gates are asked again at once.
     pub edition: String,
     /// What the Canary's annotations ask for.
-    pub wishes: Wishes,
+    pub commands: Commands,
 }
 
 impl Observation {

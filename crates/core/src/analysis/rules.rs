@@ -48,7 +48,7 @@ pub struct Rules {
     pub skip_analysis: bool,
     /// The types of `analysis.webhooks` that are there.
     pub hooks: BTreeSet<HookType>,
-    /// The policy's `onNewRevision` is Queue (or Refuse, and the door was away): a second revision waits for its turn.
+    /// The policy's `onNewRevision` is Queue (or Refuse, and the webhook was away): a second revision waits for its turn.
     pub queue: bool,
     /// Nothing is routed and nothing promoted: `spec.dryRun`, the annotation, or `--dry-run`.
     pub dry_run: bool,
@@ -59,7 +59,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Whether the target's template waits for the end of the run. It can where the door holds it and the run's own pods
+    /// Whether the target's template waits for the end of the run. It can where the webhook holds it and the run's own pods
     /// stay; going back to what is promoted never waits.
     pub fn queues(&self, state: &State, target: &Target) -> bool {
         let revision = Some(&target.revision);

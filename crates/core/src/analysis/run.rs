@@ -71,9 +71,9 @@ impl Step<'_> {
         if !ready {
             self.wait_for_target(&target);
         }
-        // The label comes first: from it on, the door holds a new template instead of letting it roll under traffic. Where
-        // there is no door, the pause is ours.
-        let safe = ready && target.state == Some(TargetState::Serving) && (self.seen.door || target.held);
+        // The label comes first: from it on, the webhook holds a new template instead of letting it roll under traffic. Where
+        // there is no webhook, the pause is ours.
+        let safe = ready && target.state == Some(TargetState::Serving) && (self.seen.webhook || target.held);
         if !self.held_for(safe, self.rules.settle_and_delay()) || self.state.stage != Stage::Settling {
             return;
         }
@@ -305,7 +305,7 @@ impl Step<'_> {
         self.wait_for_target(&target);
     }
 
-    // Under traffic a new template is held by the door; traffic leaves before it starts. Without the door its pods are
+    // Under traffic a new template is held by the webhook; traffic leaves before it starts. Without the webhook its pods are
     // starting already, and traffic leaves all the same.
     pub(super) fn revision_changed(&mut self, target: &Target) -> bool {
         if self.state.last_applied.as_deref() == Some(target.revision.as_str()) || self.lacks_configs(target) {

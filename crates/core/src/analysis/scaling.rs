@@ -4,14 +4,14 @@
 //! traffic is about to come back. While a run lasts, the twin's least is what primary ran when the run started: the
 //! load that a canary takes over must not shrink the half that everybody falls back to.
 
-use super::{Observation, Stage, State, Target, World};
+use super::{DesiredState, Observation, Stage, State, Target};
 use crate::api::labels::TargetState;
 
 impl State {
     /// The target's size at the start of a run.
     pub(super) fn run_size(&self, target: &Target, seen: &Observation) -> u32 {
         let size = if seen.scaler.is_some() {
-            self.floor
+            self.min_replicas
         } else {
             target.wanted
         };
@@ -21,8 +21,8 @@ impl State {
     // Recorded when a run starts and, since primary may have grown in it, when it is about to be promoted.
     pub(super) fn remember_size(&mut self, seen: &Observation) {
         let primary = seen.primary.as_ref().map_or(0, |p| p.replicas);
-        self.floor = if seen.scaler.is_some() {
-            self.floor.max(primary)
+        self.min_replicas = if seen.scaler.is_some() {
+            self.min_replicas.max(primary)
         } else {
             0
         };
@@ -43,7 +43,7 @@ pub(super) fn returning_size(seen: &Observation) -> u32 {
     }
 }
 
-impl World {
+impl DesiredState {
     /// Adds what the stage wants of the autoscalers.
     pub(super) fn with_scalers(self, state: &State, seen: &Observation) -> Self {
         let hot = self.target_state == Some(TargetState::Hot);
@@ -52,9 +52,9 @@ impl World {
             // The target serves, by its own autoscaler; an idle primary would only be shrunk.
             Stage::Building | Stage::Switching if hot => (None, None),
             Stage::Building | Stage::Switching | Stage::Rest | Stage::Waiting => (Some(0), Some(true)),
-            Stage::Emptying => (Some(state.floor), Some(true)),
+            Stage::Emptying => (Some(state.min_replicas), Some(true)),
             Stage::Cutover | Stage::Replacing | Stage::Returning | Stage::Draining => {
-                (Some(state.floor.max(carried)), Some(false))
+                (Some(state.min_replicas.max(carried)), Some(false))
             }
             Stage::LeavingScale | Stage::LeavingSwitch => (None, Some(false)),
             Stage::Left => (None, None),
@@ -65,7 +65,7 @@ impl World {
             | Stage::Restarting
             | Stage::Carrying
             | Stage::RollingBack
-            | Stage::Cancelling => (Some(state.floor), Some(false)),
+            | Stage::Cancelling => (Some(state.min_replicas), Some(false)),
         };
         Self {
             twin,

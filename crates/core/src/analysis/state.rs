@@ -1,6 +1,6 @@
 //! What is recorded of a Canary between two steps; it is kept in the Canary's status.
 
-use super::{Wait, Wishes};
+use super::{Commands, Wait};
 use crate::{
     api::canary::Phase,
     routing::{Cookies, Traffic},
@@ -114,7 +114,7 @@ pub struct State {
     pub stage: Stage,
     /// When the stage was entered.
     pub since: Timestamp,
-    /// When the world of this stage was first seen to be in place; timers of traffic count from here, not from the
+    /// When the desired state of this stage was first seen to be in place; timers of traffic count from here, not from the
     /// intent, so that a crash between the two cannot cut them short.
     pub moved_at: Option<Timestamp>,
     /// Since when this run is tried: what its metrics say of the time before is about another revision. See `freshness`.
@@ -138,7 +138,7 @@ pub struct State {
     pub stalled: Option<Timestamp>,
     /// Pods that primary ran when the run started, where it has an autoscaler; 0 elsewhere and at rest. While the run
     /// lasts, no autoscaler makes either half smaller.
-    pub floor: u32,
+    pub min_replicas: u32,
     /// Revision of the run, or of the last one.
     pub last_applied: Option<String>,
     /// Revision of what primary serves.
@@ -152,7 +152,7 @@ pub struct State {
     /// This run is a rehearsal: nothing is routed, nothing promoted.
     pub dry: bool,
     /// What annotations asked for and was not done yet.
-    pub wishes: Wishes,
+    pub commands: Commands,
     /// The revision that waits for the end of the run.
     pub queued: Option<String>,
     /// The Canary's last word on why it waits; events are written when it changes.
@@ -176,14 +176,14 @@ impl State {
             waits: 0,
             had_data: false,
             stalled: None,
-            floor: 0,
+            min_replicas: 0,
             last_applied: None,
             last_promoted: None,
             gate: None,
             started: false,
             skip: false,
             dry: false,
-            wishes: Wishes::default(),
+            commands: Commands::default(),
             queued: None,
             reason: None,
         }

@@ -1,8 +1,8 @@
-//! One step: at most one change of stage, and the world the outcome wants.
+//! One step: at most one change of stage, and the desired state the outcome wants.
 
 use super::{
-    ApexSide, Note, Observation, Primary, Question, Rules, Stage, State, Target, Verdict, World, capacity::enough,
-    instants::after,
+    ApexSide, DesiredState, Note, Observation, Primary, Question, Rules, Stage, State, Target, Verdict,
+    capacity::enough, instants::after,
 };
 use crate::api::canary::Phase;
 use crate::foreign::cut;
@@ -31,7 +31,7 @@ pub struct Decision {
     /// The state to store before anything else is written.
     pub state: State,
     /// What is to be true in it.
-    pub world: World,
+    pub desired: DesiredState,
     /// What to say, in order.
     pub notes: Vec<Note>,
     /// The check to run now, named by its due time.
@@ -63,7 +63,7 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
         step.wished();
         step.dispatch();
     }
-    let world = World::of(rules, &step.state, seen);
+    let desired = DesiredState::of(rules, &step.state, seen);
     let timed = match step.state.stage {
         // A primary that was seen ready may be routed to, which decides more than a wait.
         Stage::Building => true,
@@ -73,11 +73,11 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
     };
     Decision {
         state: step.state,
-        world,
+        desired,
         notes: step.notes,
         ask: step.ask,
         questions: step.questions,
-        take_annotations: seen.wishes.any() && !rules.suspended,
+        take_annotations: seen.commands.any() && !rules.suspended,
         wake: step.wake,
         timed,
     }
@@ -139,7 +139,7 @@ impl Step<'_> {
         self.state.reason = None;
         self.state.gate = None;
         if matches!(stage, Stage::Rest | Stage::Building) {
-            self.state.floor = 0;
+            self.state.min_replicas = 0;
         }
         if stage.ends_sessions() {
             self.state.cookies.retire();

@@ -1,15 +1,15 @@
 //! A pair that cannot be built as things are: nothing of its target is held meanwhile.
 //!
-//! The door holds a target before anybody knows whether primary can be made, so what is held is given back when it cannot:
+//! The webhook holds a target before anybody knows whether primary can be made, so what is held is given back when it cannot:
 //! when the API server refuses a part of the pair, or no pod of primary has come to be. The building is tried on beside
 //! it, and goes on by itself when it can.
 
 use super::{
-    Note, Observation, Primary, Rollout, Stage, State, Target, World,
+    DesiredState, Note, Observation, Primary, Rollout, Stage, State, Target,
     bootstrap::is_hot,
+    desired_state::{Dismantle, PrimaryTemplate},
     instants::after,
     step::{SLOW, Step},
-    world::{Dismantle, PrimaryTemplate},
 };
 use crate::{api::labels::TargetState, plan::revision::same_template};
 
@@ -80,7 +80,7 @@ fn why(primary: Option<&Primary>) -> String {
     }
 }
 
-impl World {
+impl DesiredState {
     /// The target serves by itself and nothing of its traffic is touched before primary can take it. Where primary cannot
     /// be built, what was held of the target, and what was already turned to a primary without pods, is given back.
     pub(super) fn beside(target: &Target, state: &State, seen: &Observation) -> Self {

@@ -129,8 +129,8 @@ impl Autoscaler {
         }
     }
 
-    /// The twin of `user` for primary, which gives it at least `floor` pods, as far as its maximum allows.
-    pub fn twin(&self, user: &Value, blueprint: &Blueprint, floor: u32) -> Value {
+    /// The twin of `user` for primary, which gives it at least `minimum` pods, as far as its maximum allows.
+    pub fn twin(&self, user: &Value, blueprint: &Blueprint, min_replicas: u32) -> Value {
         let mut spec = user.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
         let target = spec.remove("scaleTargetRef").unwrap_or_default();
         let primary = blueprint.primary_name();
@@ -143,7 +143,7 @@ impl Autoscaler {
             }
         };
         spec.insert("scaleTargetRef".to_owned(), reference);
-        self.bound(&mut spec, self.bounds(user), floor);
+        self.bound(&mut spec, self.bounds(user), min_replicas);
         json!({
             "apiVersion": self.kind.api_version(),
             "kind": self.kind.as_str(),
@@ -159,11 +159,11 @@ impl Autoscaler {
     }
 
     // Only what differs from the copy is written: a bound the user left to its default stays that.
-    fn bound(&self, spec: &mut Map<String, Value>, bounds: Bounds, floor: u32) {
+    fn bound(&self, spec: &mut Map<String, Value>, bounds: Bounds, min_replicas: u32) {
         let (min, max) = self.kind.bound_names();
-        let least = bounds.min.max(floor).min(bounds.max);
+        let least = bounds.min.max(min_replicas).min(bounds.max);
         // KEDA goes below its least when nothing is to be done.
-        if floor > 0 {
+        if min_replicas > 0 {
             spec.remove("idleReplicaCount");
         }
         if self.min.is_some() || least != bounds.min {

@@ -1,4 +1,4 @@
-//! What a Canary says together with its policy. The door, the preview and the controller all look at this one, so nothing
+//! What a Canary says together with its policy. The webhook, the preview and the controller all look at this one, so nothing
 //! is believed at apply that is not done. Pure.
 //!
 //! A field that the Canary leaves out is the policy's. How a revision is shown is one choice of several fields: whoever

@@ -1,4 +1,4 @@
-//! What keeps a Deployment from being one half of a pair, as far as its template and its surroundings tell. Pure: the door
+//! What keeps a Deployment from being one half of a pair, as far as its template and its surroundings tell. Pure: the webhook
 //! asks before it holds anything, and the controller before it makes anything, so that both know the same.
 
 use super::{Blueprint, REVISION_ANNOTATION, Selector, generate::NotEnrolled, reach};

@@ -12,7 +12,7 @@ fn keeper(fake: &ApiServer) -> (Keeper, Arc<Served>) {
             fake.client(),
             "home",
             "tls",
-            vec!["door.home.svc".into()],
+            vec!["webhook.home.svc".into()],
             Arc::clone(&served),
         ),
         served,

@@ -1,6 +1,6 @@
 //! Which requests the API server need not send at all: `matchConditions`, judged in it, in CEL.
 //!
-//! A write that changes nothing the door would look at costs two calls otherwise: the annotation that the Deployment
+//! A write that changes nothing the webhook would look at costs two calls otherwise: the annotation that the Deployment
 //! controller counts revisions in, a re-apply that changes nothing. What is in doubt is sent. An error in a condition
 //! would have the request pass unseen, so every field that may be missing is asked for with `?`.
 
@@ -14,7 +14,7 @@ const COLLECTORS: [&str; 2] = [
     "system:serviceaccount:kube-system:namespace-controller",
 ];
 
-/// What every entry lets pass, so that nothing ever waits for the door on its way out: an object that is being deleted, and
+/// What every entry lets pass, so that nothing ever waits for the webhook on its way out: an object that is being deleted, and
 /// what the namespace controller and the garbage collector write.
 pub(super) fn on_the_way_out() -> [Value; 2] {
     [
@@ -68,7 +68,7 @@ fn ours_changes(place: &str) -> String {
 }
 
 /// What the judge of our own kinds has to see: what is new, and another spec. The rest of such an object is never judged, so
-/// labels, annotations and finalizers can be written while the door is away.
+/// labels, annotations and finalizers can be written while the webhook is away.
 pub(super) fn what_is_judged() -> Value {
     let changes = ["request.operation != 'UPDATE'".to_owned(), spec_changes()];
     condition("changes-the-spec", &changes)

@@ -10,7 +10,7 @@ use crate::api::CanaryPolicy;
 use kube::api::PostParams;
 use kube::{Api, Client};
 
-/// Whether the door is reached through the API server.
+/// Whether the webhook is reached through the API server.
 ///
 /// # Errors
 /// A sentence saying what happened instead.

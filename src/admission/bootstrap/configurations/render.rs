@@ -15,7 +15,7 @@ pub const NAME: &str = "coalmine";
 /// Namespaces that are never looked at, whatever their labels.
 const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
-/// What the API server does when the door does not answer.
+/// What the API server does when the webhook does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum FailurePolicy {
     /// Goes on without it.
@@ -34,7 +34,7 @@ impl FailurePolicy {
     }
 }
 
-/// Where API servers find the door.
+/// Where API servers find the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// A Service of the cluster.
@@ -172,7 +172,7 @@ fn rule(group: &str, version: &str, operations: &[&str], resources: &[&str]) -> 
 }
 
 /// An entry that holds fields, and so sees our own writes too, to take those fields out of their owners' lists. Where it may
-/// fail closed, ours have an entry of their own that never does: nothing of ours may wait for the door.
+/// fail closed, ours have an entry of their own that never does: nothing of ours may wait for the webhook.
 fn held(with: &Rendering, entry: Entry, rules: &Value) -> Vec<Value> {
     let hook = webhook(with, entry, rules);
     if policy(with, entry) == FailurePolicy::Ignore || with.own_users.is_empty() {
@@ -262,7 +262,7 @@ fn reinvocation(entry: Entry) -> &'static str {
 }
 
 // What an entry does not ask for, the API server decides alone: no entry that can fail closed may be asked about anything
-// that has to go on without the door.
+// that has to go on without the webhook.
 fn conditions(with: &Rendering, entry: Entry) -> Vec<Value> {
     let ours = (!with.own_users.is_empty()).then_some(&with.own_users);
     let others = || ours.map(|users| conditions::not_ourselves(users)).into_iter();
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_ours_waits_for_the_door() {
+    fn nothing_of_ours_waits_for_the_webhook() {
         let with = Rendering {
             failure_policy: FailurePolicy::Fail,
             ..rendering()

@@ -17,14 +17,14 @@ pub struct Teller {
     events: Recorder,
     metrics: Metrics,
     readiness: Readiness,
-    door: Service,
+    webhook: Service,
     away: Mutex<BTreeMap<Half, Timestamp>>,
 }
 
 impl Teller {
     /// Events are about the Service of this name, in our own namespace.
     pub fn new(events: Recorder, metrics: Metrics, readiness: Readiness, (namespace, service): (&str, &str)) -> Self {
-        let door = Service {
+        let webhook = Service {
             metadata: ObjectMeta {
                 namespace: Some(namespace.to_owned()),
                 name: Some(service.to_owned()),
@@ -36,14 +36,14 @@ impl Teller {
             events,
             metrics,
             readiness,
-            door,
+            webhook,
             away: Mutex::default(),
         }
     }
 
     /// Our own namespace.
     pub fn namespace(&self) -> &str {
-        self.door.metadata.namespace.as_deref().unwrap_or_default()
+        self.webhook.metadata.namespace.as_deref().unwrap_or_default()
     }
 
     /// Somebody deleted a configuration; `noted` when another replica has said so.
@@ -51,7 +51,7 @@ impl Teller {
         let text = braked(half, until, self.namespace());
         tracing::warn!("{text}");
         if !noted {
-            self.events.record(&self.door, Severity::Warning, text);
+            self.events.record(&self.webhook, Severity::Warning, text);
         }
     }
 

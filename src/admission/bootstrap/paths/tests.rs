@@ -176,7 +176,7 @@ async fn a_replica_knows_a_path_before_another_tells_of_it_and_for_ten_minutes_a
 async fn paths_change_with_each_leaf_once_however_many_replicas_see_it() {
     let fake = ApiServer::default();
     let replicas = [Replica::of(&fake), Replica::of(&fake)];
-    let names = ["door.home.svc".to_owned()];
+    let names = ["webhook.home.svc".to_owned()];
     let leaf = |now| Material::bootstrap(now, &names).unwrap();
     let first = leaf(NOW);
     for replica in &replicas {

@@ -1,4 +1,4 @@
-//! Canary pods on other nodes, at the door.
+//! Canary pods on other nodes, at the webhook.
 
 use super::tests::{deployment, label, request, run, with_canary};
 use super::*;

@@ -74,7 +74,7 @@ fn context() -> impl Strategy<Value = Context> {
     })
 }
 
-/// What the door may never touch.
+/// What the webhook may never touch.
 fn untouched(object: &Value) -> Value {
     let mut rest = object.clone();
     for field in ["replicas", "paused"] {

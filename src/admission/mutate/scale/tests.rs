@@ -133,7 +133,7 @@ fn an_autoscaler_means_the_half_it_scales() {
 #[test]
 fn an_autoscaler_may_do_anything_in_a_run_but_starve_it() {
     let known = Known {
-        floor: 4,
+        min_replicas: 4,
         scaled: true,
         ..known(TargetState::Serving, Stage::Running)
     };

@@ -199,7 +199,7 @@ async fn requests_of_a_stranger_on_one_connection_are_few_also_in_http_2() {
     let running = start(patient(), false).await;
     let mut config = client_config(&running.material.ca_bundle(), rustls::ALL_VERSIONS).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec()];
-    let name = ServerName::try_from("door.test").unwrap();
+    let name = ServerName::try_from("webhook.test").unwrap();
     let stream = tcp(&running, 1).await.unwrap();
     let stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
@@ -213,7 +213,7 @@ async fn requests_of_a_stranger_on_one_connection_are_few_also_in_http_2() {
     let mut answered = 0;
     for _ in 0..100 {
         let mut sender = sender.clone();
-        let request = post("https://door.test/validate-canaries", forged());
+        let request = post("https://webhook.test/validate-canaries", forged());
         match sender.send_request(request).await {
             Ok(answer) => assert_eq!(answer.status(), 404),
             Err(_) => break,

@@ -15,7 +15,7 @@ async fn tls_1_2_is_spoken_only_where_asked_for() {
         let stream = TcpStream::connect(running.address).await.unwrap();
         let connector = connector(&running.material.ca_bundle(), &[&rustls::version::TLS12]);
         let connected = connector
-            .connect(ServerName::try_from("door.test").unwrap(), stream)
+            .connect(ServerName::try_from("webhook.test").unwrap(), stream)
             .await;
         assert_eq!(connected.is_ok(), expected);
     }
@@ -93,7 +93,7 @@ impl Signer {
 /// Whether a client with this connector gets an answer. In TLS 1.3 it hears of a refusal only when it reads.
 async fn is_let_in(running: &Running, connector: TlsConnector) -> bool {
     let stream = tcp(running, 1).await.unwrap();
-    let name = ServerName::try_from("door.test").unwrap();
+    let name = ServerName::try_from("webhook.test").unwrap();
     let Ok(stream) = connector.connect(name, stream).await else {
         return false;
     };

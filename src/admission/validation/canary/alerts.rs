@@ -12,13 +12,13 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
             continue;
         }
         let Some(own) = rules.namespace else {
-            template_ref::of_policy(report, &field, &alert.provider_ref, rules.world);
+            template_ref::of_policy(report, &field, &alert.provider_ref, rules.facts);
             continue;
         };
         let namespace = alert.provider_ref.namespace_or(own);
         if let Err(why) = alert
             .provider_ref
-            .namespace_within(own, rules.world.no_cross_namespace_refs)
+            .namespace_within(own, rules.facts.no_cross_namespace_refs)
         {
             let why = format!("can't access alert provider {name}.{namespace}, {why}");
             report.forbidden(format!("{field}.namespace"), why);
@@ -28,7 +28,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
             known.contains(&(namespace.to_owned(), name.clone()))
         };
         if rules
-            .world
+            .facts
             .alert_providers
             .as_ref()
             .is_some_and(|providers| !known(providers))

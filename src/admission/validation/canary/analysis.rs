@@ -2,8 +2,8 @@
 
 use super::{Subject, affinity, alerts, hooks, matching, metrics, weights};
 use crate::admission::validation::durations;
+use crate::admission::validation::facts::Facts;
 use crate::admission::validation::report::Report;
-use crate::admission::validation::world::World;
 use crate::api::canary::{Analysis, AnalysisKind};
 use crate::api::{GoDuration, Number};
 use crate::routing::registry;
@@ -15,7 +15,7 @@ pub(super) const BASE: &str = "spec.analysis";
 pub(in super::super) struct Rules<'a> {
     pub analysis: &'a Analysis,
     pub provider: &'a str,
-    pub world: &'a World,
+    pub facts: &'a Facts,
     /// Namespace references without one are read in; `None` in a policy.
     pub namespace: Option<&'a str>,
     /// Whether it stands alone, as a Canary's does.
@@ -38,7 +38,7 @@ pub(super) fn canary(report: &mut Report, subject: &Subject) {
     let rules = Rules {
         analysis,
         provider: subject.provider,
-        world: subject.world,
+        facts: subject.facts,
         namespace,
         complete: true,
         served: subject.canary.spec.service.is_some() || subject.canary.targets_knative(),

@@ -53,7 +53,7 @@ fn named(report: &mut Report, subject: &Subject, scaler: &AutoscalerRef) {
 
 fn found(report: &mut Report, subject: &Subject, scaler: &AutoscalerRef) {
     const FIELD: &str = "spec.autoscalerRef.name";
-    let Some(scalers) = &subject.world.scalers else {
+    let Some(scalers) = &subject.facts.scalers else {
         return;
     };
     let target = subject.canary.target_name();
@@ -77,7 +77,7 @@ fn found(report: &mut Report, subject: &Subject, scaler: &AutoscalerRef) {
 
 fn missing(report: &mut Report, subject: &Subject) {
     let target = &subject.canary.spec.target_ref;
-    let mut scalers = subject.world.scalers.iter().flatten();
+    let mut scalers = subject.facts.scalers.iter().flatten();
     if let Some(scaler) = scalers.find(|s| s.target_kind == target.kind && s.target_name == target.name) {
         let text = format!(
             "{} {:?} idles at 0 replicas; set autoscalerRef to scale {}-primary",

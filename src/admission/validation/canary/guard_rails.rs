@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use std::collections::HashSet;
 
 pub(super) fn check(report: &mut Report, subject: &Subject) {
-    let Some(policy) = &subject.world.policy else {
+    let Some(policy) = &subject.facts.policy else {
         return;
     };
     let Some(rails) = &policy.spec.guard_rails else {

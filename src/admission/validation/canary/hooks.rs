@@ -43,7 +43,7 @@ fn address(report: &mut Report, rules: &Rules, field: &str, hook: &Webhook) {
     let Some(url) = urls::check(report, &field_url, &hook.url, "http://loadtester.test/") else {
         return;
     };
-    urls::check_egress(report, &field_url, &url, rules.world.allow_local_urls);
+    urls::check_egress(report, &field_url, &url, rules.facts.allow_local_urls);
     if url.secure && hook.disable_tls == Some(true) {
         report.warn(format!("{field}.disableTLS"), "certificate checks are off");
     }

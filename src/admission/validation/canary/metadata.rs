@@ -43,12 +43,12 @@ pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryServ
 
 /// The label that tells the two sides apart: the first known one of the target's selector.
 fn selector_key<'a>(subject: &Subject<'a>) -> Option<&'a str> {
-    let target = subject.world.target.found()?;
+    let target = subject.facts.target.found()?;
     let labels = target
         .pointer("/spec/selector/matchLabels")
         .and_then(Value::as_object)?;
     subject
-        .world
+        .facts
         .selector_labels()
         .into_iter()
         .find(|key| labels.contains_key(*key))

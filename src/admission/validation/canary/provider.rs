@@ -27,7 +27,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     if let Some(url) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) {
         const FIELD: &str = "spec.metricsServer";
         if let Some(url) = urls::check(report, FIELD, url, &metrics::registry::SERVER.rules().example()) {
-            urls::check_egress(report, FIELD, &url, subject.world.allow_local_urls);
+            urls::check_egress(report, FIELD, &url, subject.facts.allow_local_urls);
         }
     }
 }
@@ -48,7 +48,7 @@ fn knative(report: &mut Report, subject: &Subject, named: Option<&str>) {
 }
 
 fn served(report: &mut Report, subject: &Subject) {
-    let (Some(served), Some(kind)) = (&subject.world.served, registry::object_of(subject.provider)) else {
+    let (Some(served), Some(kind)) = (&subject.facts.served, registry::object_of(subject.provider)) else {
         return;
     };
     if !served.contains(&kind) {
@@ -81,7 +81,7 @@ fn upstream(report: &mut Report, subject: &Subject) {
         .namespace
         .as_deref()
         .is_some_and(|ns| !ns.is_empty() && ns != subject.canary.namespace_name());
-    if foreign && subject.world.no_cross_namespace_refs {
+    if foreign && subject.facts.no_cross_namespace_refs {
         let why = format!(
             "can't access gloo upstream {}, cross-namespace references are blocked",
             upstream.name

@@ -50,8 +50,8 @@ fn gateway_refs(report: &mut Report, subject: &Subject, service: &CanaryService)
     const FIELD: &str = "spec.service.gatewayRefs";
     let refs = service.gateway_refs.as_deref().unwrap_or_default();
     let lacks = registry::lacks(subject.provider, &subject.canary.spec).filter(|need| need.field == FIELD);
-    if let Some(need) = lacks.filter(|_| !subject.world.user_route) {
-        let policy = subject.world.policy.as_ref();
+    if let Some(need) = lacks.filter(|_| !subject.facts.user_route) {
+        let policy = subject.facts.policy.as_ref();
         // Those of the policy are there only for hosts that somebody has named.
         let hosts = policy.is_some_and(|policy| policy.spec.gateway_refs.is_some());
         let also = if hosts {
@@ -87,14 +87,14 @@ fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
         let why = "no host name, so no request would match; write \"app.example.com\" or \"*.example.com\"";
         report.invalid(format!("{FIELD}[{index}]"), host, why);
     }
-    if hosts.is_empty() && obeys(subject, FIELD) && !subject.world.user_route {
+    if hosts.is_empty() && obeys(subject, FIELD) && !subject.facts.user_route {
         report.warn(FIELD, "empty, so the route attaches to every host of the listener");
     }
 }
 
 /// A test or sessions add rules to the user's own route, which may be full.
 fn room(report: &mut Report, subject: &Subject) {
-    let Some(why) = &subject.world.crowded else { return };
+    let Some(why) = &subject.facts.crowded else { return };
     let analysis = subject.canary.analysis();
     if analysis.session_affinity.is_some() {
         report.forbidden("spec.analysis.sessionAffinity", why);

@@ -28,7 +28,7 @@ fn missing(report: &mut Report, subject: &Subject) {
     if subject.canary.targets_knative() {
         return;
     }
-    if subject.world.target.found().is_some() && subject.world.container_ports().is_empty() {
+    if subject.facts.target.found().is_some() && subject.facts.container_ports().is_empty() {
         return report.warn(
             FIELD,
             "the target has no ports; it is released without traffic, judged by its metrics",
@@ -73,7 +73,7 @@ fn taken(report: &mut Report, subject: &Subject) {
     }
     for (index, name) in names.iter().enumerate() {
         if subject
-            .world
+            .facts
             .services
             .iter()
             .any(|known| known.name == *name && !known.ours)
@@ -95,7 +95,7 @@ fn ports(report: &mut Report, subject: &Subject, service: &CanaryService) {
             "must be a whole number between 1 and 65535",
         );
     }
-    let containers = subject.world.container_ports();
+    let containers = subject.facts.container_ports();
     match &service.target_port {
         Some(IntOrString::Int(port)) if *port != 0 && !(1..=65535).contains(port) => {
             report.invalid(
@@ -136,7 +136,7 @@ fn target_port(report: &mut Report, subject: &Subject, name: &str, containers: &
     if !is_port_name(name) {
         let why = "1 to 65535, or a port name: lower-case letters, digits and \"-\", at most 15";
         report.invalid(FIELD, name, why);
-    } else if subject.world.target.found().is_some() && !containers.iter().any(|(known, _)| *known == Some(name)) {
+    } else if subject.facts.target.found().is_some() && !containers.iter().any(|(known, _)| *known == Some(name)) {
         report.warn(
             FIELD,
             format!("container port {name:?} not found in {}", subject.canary.target_name()),

@@ -1,9 +1,9 @@
 //! Rows 1 to 9: `spec.targetRef`.
 
 use super::Subject;
+use crate::admission::validation::facts::Lookup;
 use crate::admission::validation::names::{MAX_BASE, is_subdomain};
 use crate::admission::validation::report::{Report, quoted};
-use crate::admission::validation::world::Lookup;
 use crate::api::labels;
 use kube::ResourceExt;
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     api_version(report, &target.kind, &target.api_version);
     name(report, subject, &target.name);
     sharing(report, subject);
-    match &subject.world.target {
+    match &subject.facts.target {
         Lookup::Unknown => {}
         Lookup::Absent => {
             report.warn(
@@ -105,7 +105,7 @@ fn selector(report: &mut Report, subject: &Subject, object: &Value) {
         return;
     }
     let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
-    let known = subject.world.selector_labels();
+    let known = subject.facts.selector_labels();
     if labels.is_none_or(|labels| !known.iter().any(|key| labels.contains_key(*key))) {
         let name = subject.canary.target_name();
         let why = format!(

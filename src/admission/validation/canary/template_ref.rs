@@ -1,9 +1,9 @@
 //! Rows 87 and 89 to 91: the MetricTemplate of a metric and its variables.
 
 use super::Rules;
+use crate::admission::validation::facts::Facts;
 use crate::admission::validation::report::Report;
 use crate::admission::validation::templates;
-use crate::admission::validation::world::World;
 use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
 use crate::metrics::registry::{self, Rules as Store};
@@ -24,12 +24,12 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
     }
     let Some(reference) = &metric.template_ref else { return };
     let Some(own) = rules.namespace else {
-        return of_policy(report, &format!("{field}.templateRef"), reference, rules.world);
+        return of_policy(report, &format!("{field}.templateRef"), reference, rules.facts);
     };
     if reference.name.is_empty() {
         return report.required(format!("{field}.templateRef.name"), "name of a MetricTemplate");
     }
-    let namespace = match reference.namespace_within(own, rules.world.no_cross_namespace_refs) {
+    let namespace = match reference.namespace_within(own, rules.facts.no_cross_namespace_refs) {
         Ok(namespace) => namespace,
         Err(why) => {
             let (name, namespace) = (&reference.name, reference.namespace_or(own));
@@ -37,9 +37,9 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
             return report.forbidden(format!("{field}.templateRef.namespace"), why);
         }
     };
-    match rules.world.metric_template(namespace, &reference.name) {
+    match rules.facts.metric_template(namespace, &reference.name) {
         Some(template) => known(report, field, metric, template),
-        None if rules.world.metric_templates.is_some() => {
+        None if rules.facts.metric_templates.is_some() => {
             let text = format!(
                 "MetricTemplate {:?} not found yet; the analysis fails until it exists",
                 reference.name
@@ -51,9 +51,9 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
 }
 
 /// What a policy names is looked for in the namespace of each Canary: with another one named, all their checks would fail.
-pub(super) fn of_policy(report: &mut Report, field: &str, reference: &NamespacedRef, world: &World) {
+pub(super) fn of_policy(report: &mut Report, field: &str, reference: &NamespacedRef, facts: &Facts) {
     let named = reference.namespace.as_deref().is_some_and(|named| !named.is_empty());
-    if named && world.no_cross_namespace_refs {
+    if named && facts.no_cross_namespace_refs {
         let why = "cross-namespace references are blocked; leave it out, each Canary's own namespace is meant then";
         report.forbidden(format!("{field}.namespace"), why);
     }
@@ -63,7 +63,7 @@ pub(super) fn of_policy(report: &mut Report, field: &str, reference: &Namespaced
 pub(super) fn query<'a>(rules: &Rules<'a>, metric: &Metric) -> Option<(&'static Store, &'a str)> {
     let reference = metric.template_ref.as_ref()?;
     let template = rules
-        .world
+        .facts
         .metric_template(reference.namespace_or(rules.namespace?), &reference.name)?;
     let store = registry::rules(&template.spec.provider.kind);
     let readable = store.query.advice.is_some();

@@ -128,7 +128,7 @@ fn mirrored(report: &mut Report, rules: &Rules) {
     if !registry::can(rules.provider).mirror {
         return report.warn(field, format!("ignored: provider {} cannot mirror", rules.provider));
     }
-    if let Some(gateway) = &rules.world.unmirrored {
+    if let Some(gateway) = &rules.facts.unmirrored {
         let why = format!(
             "the gateway ({gateway}) has no RequestMirror filter and would answer 500 to every request; leave mirror out, \
              or attach the route to a gateway that has it"

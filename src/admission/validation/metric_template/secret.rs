@@ -1,7 +1,7 @@
 //! Rows M6 and M8: credentials of a provider.
 
+use crate::admission::validation::facts::SecretFacts;
 use crate::admission::validation::report::Report;
-use crate::admission::validation::world::SecretFacts;
 use crate::api::metric_template::MetricProvider;
 use crate::metrics::registry::Rules;
 

@@ -4,26 +4,26 @@ use super::*;
 
 /// Read as a Canary and judged with nothing known of the cluster.
 fn judge(manifest: &str) -> Findings {
-    canary(&serde_saphyr::from_str(manifest).unwrap(), None, &World::default())
+    canary(&serde_saphyr::from_str(manifest).unwrap(), None, &Facts::default())
 }
 
 #[test]
 fn the_sound_manifests_find_nothing() {
     assert_eq!(canary_findings(json!({})), Findings::default());
-    let world = World::default();
+    let facts = Facts::default();
     assert_eq!(
-        metric_template(&build(TEMPLATE, &json!({})), None, &world),
+        metric_template(&build(TEMPLATE, &json!({})), None, &facts),
         Findings::default()
     );
     assert_eq!(
-        alert_provider(&build(PROVIDER, &json!({})), None, &world),
+        alert_provider(&build(PROVIDER, &json!({})), None, &facts),
         Findings::default()
     );
-    assert_eq!(policy(&build(POLICY, &json!({})), None, &world), Findings::default());
+    assert_eq!(policy(&build(POLICY, &json!({})), None, &facts), Findings::default());
 }
 
 fn canary_findings(patch: Value) -> Findings {
-    canary(&canary_with(patch), None, &World::default())
+    canary(&canary_with(patch), None, &Facts::default())
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn all_mistakes_are_told_at_once() {
 
 #[test]
 fn the_known_bad_policy_is_refused_by_us_and_by_no_schema() {
-    let findings = policy(&known_bad_policy(), None, &World::default());
+    let findings = policy(&known_bad_policy(), None, &Facts::default());
     let fields: Vec<_> = findings.causes.iter().map(|cause| cause.field.as_str()).collect();
     assert_eq!(fields, ["spec.freezeWindows[0].schedule"]);
 }
@@ -77,29 +77,29 @@ fn a_deletion_names_who_depends_on_the_object() {
     let user = canary_with(json!({"spec": {"analysis": {
         "metrics": [{"name": "latency", "templateRef": {"name": "latency"}, "thresholdRange": {"max": 1}}],
         "alerts": [{"name": "a", "providerRef": {"name": "on-call", "namespace": "shop"}}]}}}));
-    let world = World {
+    let facts = Facts {
         canaries: vec![
             Arc::new(user),
             Arc::new(canary_with(json!({"metadata": {"name": "b"}}))),
         ],
-        ..World::default()
+        ..Facts::default()
     };
-    let warnings = metric_template_deleted(&build(TEMPLATE, &json!({})), &world);
+    let warnings = metric_template_deleted(&build(TEMPLATE, &json!({})), &facts);
     assert_eq!(warnings, ["metadata.name: used by web.shop; their analyses fail"]);
-    let warnings = alert_provider_deleted(&build(PROVIDER, &json!({})), &world);
+    let warnings = alert_provider_deleted(&build(PROVIDER, &json!({})), &facts);
     assert_eq!(warnings, ["metadata.name: used by web.shop; their alerts are dropped"]);
     let other = build(TEMPLATE, &json!({"metadata": {"namespace": "other"}}));
-    assert_eq!(metric_template_deleted(&other, &world), Vec::<String>::new());
+    assert_eq!(metric_template_deleted(&other, &facts), Vec::<String>::new());
 }
 
 #[test]
 fn fields_without_behaviour_are_named() {
     let plain = canary_with(json!({}));
-    assert_eq!(unbuilt(&plain, &World::default()), Vec::<String>::new());
+    assert_eq!(unbuilt(&plain, &Facts::default()), Vec::<String>::new());
     let asking = canary_with(json!({"spec": {"dryRun": false, "provider": "istio",
         "service": {"hosts": [], "backends": [], "retries": {"attempts": 1}}, }}));
     assert_eq!(
-        unbuilt(&asking, &World::default()),
+        unbuilt(&asking, &Facts::default()),
         [
             "spec.provider: istio is not supported yet; no route is written",
             "spec.service.retries: not supported yet; it has no effect",
@@ -138,14 +138,14 @@ fn manifests_of_others_pass() {
 /// Judges one document, if it is a complete object of ours.
 fn any(document: &str) -> Option<Findings> {
     let value: Value = serde_saphyr::from_str(document).ok()?;
-    let world = World {
+    let facts = Facts {
         default_provider: "istio".into(),
-        ..World::default()
+        ..Facts::default()
     };
     match value.get("kind")?.as_str()? {
-        "Canary" => Some(canary(&serde_json::from_value(value).ok()?, None, &world)),
-        "MetricTemplate" => Some(metric_template(&serde_json::from_value(value).ok()?, None, &world)),
-        "AlertProvider" => Some(alert_provider(&serde_json::from_value(value).ok()?, None, &world)),
+        "Canary" => Some(canary(&serde_json::from_value(value).ok()?, None, &facts)),
+        "MetricTemplate" => Some(metric_template(&serde_json::from_value(value).ok()?, None, &facts)),
+        "AlertProvider" => Some(alert_provider(&serde_json::from_value(value).ok()?, None, &facts)),
         _ => None,
     }
 }

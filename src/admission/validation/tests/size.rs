@@ -19,23 +19,23 @@ fn asking_latency() -> Canary {
 
 #[test]
 fn what_is_too_large_is_said_and_nothing_else_is_read() {
-    let world = World::default();
-    let findings = canary(&metrics(40_000, "{{ broken"), None, &world);
+    let facts = Facts::default();
+    let findings = canary(&metrics(40_000, "{{ broken"), None, &facts);
     assert_eq!(fields(&findings), ["spec.analysis.metrics"]);
     assert_eq!(findings.causes[0].message, "Too many: must have at most 64 items");
     assert_eq!(findings.causes[0].reason.as_str(), "FieldValueTooMany");
     assert_eq!(findings.warnings, Vec::<String>::new());
     let long = "x".repeat(limits::TEMPLATE + 1);
     let template = build::<MetricTemplate>(TEMPLATE, &json!({"spec": {"query": long}}));
-    let findings = metric_template(&template, None, &world);
+    let findings = metric_template(&template, None, &facts);
     assert_eq!(
         findings.causes[0].message,
         "Too long: may not be more than 8192 characters"
     );
     let alerts = build::<AlertProvider>(PROVIDER, &json!({"spec": {"messageTemplate": long}}));
-    assert_eq!(fields(&alert_provider(&alerts, None, &world)), ["spec.messageTemplate"]);
+    assert_eq!(fields(&alert_provider(&alerts, None, &facts)), ["spec.messageTemplate"]);
     let host = build::<CanaryPolicy>(POLICY, &json!({"spec": {"hostnameTemplate": long}}));
-    assert_eq!(fields(&policy(&host, None, &world)), ["spec.hostnameTemplate"]);
+    assert_eq!(fields(&policy(&host, None, &facts)), ["spec.hostnameTemplate"]);
 }
 
 #[test]
@@ -43,40 +43,40 @@ fn what_was_too_large_before_there_were_limits_can_still_be_labelled() {
     let old = metrics(100, "x");
     let mut labelled = old.clone();
     labelled.metadata.labels = Some(BTreeMap::from([("a".into(), "b".into())]));
-    let findings = canary(&labelled, Some(&old), &World::default());
+    let findings = canary(&labelled, Some(&old), &Facts::default());
     assert!(findings.allowed());
     assert_eq!(
         findings.warnings,
         ["spec.analysis.metrics: Too many: must have at most 64 items"]
     );
     let before = canary_with(json!({}));
-    assert!(!canary(&metrics(101, "x"), Some(&before), &World::default()).allowed());
+    assert!(!canary(&metrics(101, "x"), Some(&before), &Facts::default()).allowed());
 }
 
 #[test]
 fn a_chain_that_would_end_the_process_is_refused_wherever_a_template_may_stand() {
     // Short enough for the schema, and deeper than a small stack.
     let chain = format!("{{{{if .}}}}a{}{{{{end}}}}", "{{else if .}}a".repeat(500));
-    let world = World::default();
-    let inline = canary(&metrics(1, &chain), None, &world);
+    let facts = Facts::default();
+    let inline = canary(&metrics(1, &chain), None, &facts);
     assert_eq!(fields(&inline), ["spec.analysis.metrics[0].query"]);
     let why = "more than 50 times else; use templateVariables";
     assert!(inline.causes[0].message.ends_with(why), "{inline:?}");
     let template = build::<MetricTemplate>(TEMPLATE, &json!({"spec": {"query": chain}}));
-    assert_eq!(fields(&metric_template(&template, None, &world)), ["spec.query"]);
+    assert_eq!(fields(&metric_template(&template, None, &facts)), ["spec.query"]);
     let alerts = build::<AlertProvider>(PROVIDER, &json!({"spec": {"messageTemplate": chain}}));
-    assert_eq!(fields(&alert_provider(&alerts, None, &world)), ["spec.messageTemplate"]);
+    assert_eq!(fields(&alert_provider(&alerts, None, &facts)), ["spec.messageTemplate"]);
     // One that was stored before is met on the way to another object.
-    let world = World {
+    let facts = Facts {
         metric_templates: Some(vec![Arc::new(template)]),
-        ..World::default()
+        ..Facts::default()
     };
-    assert!(canary(&asking_latency(), None, &world).allowed());
+    assert!(canary(&asking_latency(), None, &facts).allowed());
 }
 
 #[test]
 fn the_queries_of_a_canary_are_read_as_those_of_templates_are() {
-    let findings = canary(&metrics(1, "rate(x{pod=~\"{{ pod }}\"}[1m])"), None, &World::default());
+    let findings = canary(&metrics(1, "rate(x{pod=~\"{{ pod }}\"}[1m])"), None, &Facts::default());
     assert_eq!(fields(&findings), ["spec.analysis.metrics[0].query"]);
     let message = &findings.causes[0].message;
     assert!(message.contains("function \"pod\" not defined"), "{message}");
@@ -88,7 +88,7 @@ fn repeats_within_repeats_are_refused_as_the_data_plane_does() {
         let users = json!([{"headers": {"x": {"regex": regex}}}]);
         let analysis = json!({"iterations": 3, "stepWeight": null, "maxWeight": null, "match": users});
         let asked = canary_with(json!({"spec": {"analysis": analysis}}));
-        canary(&asked, None, &World::default()).causes
+        canary(&asked, None, &Facts::default()).causes
     };
     assert_eq!(users("^(a{10}){100}$"), []);
     assert!(
@@ -105,12 +105,12 @@ fn settings_that_would_overflow_are_answered() {
     let huge = json!({"stepWeights": [i32::MIN, i32::MAX, 1e300, -1e300], "stepWeight": null, "maxWeight": null,
         "interval": longest, "delay": longest, "threshold": 1e300, "webhooks": [hook]});
     let rails = json!({"spec": {"guardRails": {"maxStepWeight": 20, "maxWeight": 50}}});
-    let world = World {
+    let facts = Facts {
         policy: Some(Arc::new(build(POLICY, &rails))),
-        ..World::default()
+        ..Facts::default()
     };
     let asked = canary_with(json!({"spec": {"analysis": huge, "progressDeadlineSeconds": 1e300}}));
-    let findings = canary(&asked, None, &world);
+    let findings = canary(&asked, None, &facts);
     assert!(!findings.allowed());
     let told = |part: &str| findings.warnings.iter().any(|warning| warning.contains(part));
     assert!(told("at most 1h0m0s") && told("at most 10 retries"), "{findings:?}");
@@ -124,10 +124,10 @@ fn stores_that_cannot_be_asked_are_told_at_the_template_and_at_its_user() {
     assert_eq!(unbuilt_template(&template), [expected]);
     let built = build(TEMPLATE, &json!({}));
     assert_eq!(unbuilt_template(&built), Vec::<String>::new());
-    let world = World {
+    let facts = Facts {
         metric_templates: Some(vec![Arc::new(template)]),
-        ..World::default()
+        ..Facts::default()
     };
     let expected = "spec.analysis.metrics[0].templateRef: datadog is not supported yet; releases wait here, unjudged";
-    assert_eq!(unbuilt(&asking_latency(), &world), [expected]);
+    assert_eq!(unbuilt(&asking_latency(), &facts), [expected]);
 }

@@ -89,7 +89,7 @@ fn outcome(canary: &Value) -> String {
 
 fn warned(canary: &Value) -> Vec<String> {
     let canary: Canary = serde_json::from_value(canary.clone()).unwrap();
-    unbuilt(&canary, &World::default())
+    unbuilt(&canary, &Facts::default())
 }
 
 fn members<T: schemars::JsonSchema>() -> BTreeSet<String> {
@@ -182,12 +182,12 @@ fn what_shapes_our_route_is_told_where_there_is_none_of_ours() {
             "{field}: {lines:?}"
         );
     }
-    let world = World {
+    let facts = Facts {
         user_route: true,
-        ..World::default()
+        ..Facts::default()
     };
     let canary: Canary = serde_json::from_value(canary()).unwrap();
-    let lines = unbuilt(&canary, &world);
+    let lines = unbuilt(&canary, &facts);
     assert_eq!(lines.len(), 2, "{lines:?}");
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    analysis::{State, World},
+    analysis::{DesiredState, State},
     controller::context::fake::{self, Fake},
     testing::ApiServer,
 };
@@ -13,7 +13,7 @@ const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
 fn decision() -> Decision {
     Decision {
         state: State::new(Timestamp::UNIX_EPOCH),
-        world: World::untouched(),
+        desired: DesiredState::untouched(),
         notes: Vec::new(),
         ask: None,
         questions: Vec::new(),
@@ -170,9 +170,9 @@ async fn what_primary_was_made_is_remembered_and_putting_it_right_is_told() {
         .cache
         .put(Kind::Deployment, "shop", "web-primary".into(), &made);
     let restored = Decision {
-        world: World {
+        desired: DesiredState {
             primary: Some(PrimaryTemplate::Restored("v1-a".into())),
-            ..World::untouched()
+            ..DesiredState::untouched()
         },
         ..decision()
     };

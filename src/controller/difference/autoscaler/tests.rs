@@ -49,12 +49,12 @@ fn live(scaler: Option<Value>) -> Live {
     }
 }
 
-fn writes(blueprint: &Blueprint, live: &Live, world: &World) -> (Vec<Write>, Vec<Conflict>) {
+fn writes(blueprint: &Blueprint, live: &Live, desired: &DesiredState) -> (Vec<Write>, Vec<Conflict>) {
     let mut seen = seen(&target());
     seen.scaler = live.scaler.as_ref().map(|_| Scaler { max: 8 });
     let selector = Selector::of(&target(), &Selector::default_keys()).unwrap();
     difference(
-        world,
+        desired,
         Pair {
             live,
             selector: &selector,
@@ -64,15 +64,15 @@ fn writes(blueprint: &Blueprint, live: &Live, world: &World) -> (Vec<Write>, Vec
     )
 }
 
-fn with_twin(floor: u32) -> World {
-    World {
-        twin: Some(floor),
-        ..World::untouched()
+fn with_twin(min_replicas: u32) -> DesiredState {
+    DesiredState {
+        twin: Some(min_replicas),
+        ..DesiredState::untouched()
     }
 }
 
-fn made(blueprint: &Blueprint, live: &Live, floor: u32) -> Value {
-    match writes(blueprint, live, &with_twin(floor)).0.as_slice() {
+fn made(blueprint: &Blueprint, live: &Live, min_replicas: u32) -> Value {
+    match writes(blueprint, live, &with_twin(min_replicas)).0.as_slice() {
         [Write::Apply { object, .. }] => object.clone(),
         other => panic!("{other:?}"),
     }
@@ -97,7 +97,7 @@ fn the_twin_is_made_once_and_follows_every_edit_also_what_is_taken_away() {
     // In a run primary keeps what it had; afterwards the user's own least counts again.
     assert_eq!(made(&blueprint, &beside(hpa()), 5)["spec"]["minReplicas"], 5);
     assert_eq!(
-        writes(&blueprint, &beside(hpa()), &World::untouched()),
+        writes(&blueprint, &beside(hpa()), &DesiredState::untouched()),
         (vec![], vec![])
     );
 }
@@ -146,9 +146,9 @@ fn a_twin_goes_with_what_it_is_a_twin_of() {
         "{done:?}"
     );
     assert_eq!(conflicts, []);
-    let out = World {
+    let out = DesiredState {
         dismantle: Dismantle::Everything,
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     assert_eq!(writes(&named(ScalerKind::Hpa), &beside(Some(hpa())), &out).0, [gone]);
     // Somebody's finalizer may keep it for a while.
@@ -167,10 +167,10 @@ fn kedas_hold_on_the_target_comes_first_and_ends_with_the_pair() {
         target_scaled_objects: vec![scaled_object(paused)],
         ..live(Some(scaled_object(paused)))
     };
-    let world = |paused| World {
+    let desired = |paused| DesiredState {
         target_scaler_paused: Some(paused),
         target_replicas: Some(if paused { 0 } else { 5 }),
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     let annotated = |value: Value| Write::Merge {
         kind: Kind::ScaledObject,
@@ -179,7 +179,7 @@ fn kedas_hold_on_the_target_comes_first_and_ends_with_the_pair() {
         body: json!({"metadata": {"annotations": {PAUSED_REPLICAS: value}}}),
     };
     for (live, paused, first) in [(with(None), true, json!("0")), (with(Some("0")), false, Value::Null)] {
-        let (done, _) = writes(&blueprint, &live, &world(paused));
+        let (done, _) = writes(&blueprint, &live, &desired(paused));
         assert_eq!(done.first(), Some(&annotated(first)));
         assert!(matches!(
             done.last(),
@@ -189,10 +189,10 @@ fn kedas_hold_on_the_target_comes_first_and_ends_with_the_pair() {
             })
         ));
     }
-    assert_eq!(writes(&blueprint, &with(Some("0")), &world(true)).0.len(), 1);
-    let out = World {
+    assert_eq!(writes(&blueprint, &with(Some("0")), &desired(true)).0.len(), 1);
+    let out = DesiredState {
         dismantle: Dismantle::Everything,
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     assert_eq!(writes(&blueprint, &with(Some("0")), &out).0, [annotated(Value::Null)]);
     // A pause of the user's own is the user's.

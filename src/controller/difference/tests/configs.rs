@@ -29,10 +29,10 @@ fn current(live: &Live) -> String {
 }
 
 fn made_from(live: &Live, revision: &str) -> (Vec<Write>, Vec<Conflict>) {
-    let wish = World {
+    let wish = DesiredState {
         primary: Some(PrimaryTemplate::Revision(revision.to_owned())),
         primary_replicas: Some(2),
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     let (mut writes, conflicts) = run(&wish, live);
     writes.retain(|write| match write {
@@ -123,9 +123,9 @@ fn a_primary_that_was_deleted_is_made_again_with_the_copies_there_are() {
         promoted: Some(promoted),
         ..seen(&target)
     };
-    let wish = World {
+    let wish = DesiredState {
         primary: Some(PrimaryTemplate::Keep),
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     let (writes, conflicts) = difference(
         &wish,

@@ -43,11 +43,11 @@ fn live(followers: Vec<Follower>) -> Live {
 }
 
 // A worker, but for what points at its pods.
-fn done(world: &World, live: &Live) -> Vec<Write> {
-    done_by(world, live, &Blueprint::sample())
+fn done(desired: &DesiredState, live: &Live) -> Vec<Write> {
+    done_by(desired, live, &Blueprint::sample())
 }
 
-fn done_by(world: &World, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
+fn done_by(desired: &DesiredState, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
     let selector = Selector::of_pair(live.target.as_ref(), live.primary.as_ref(), &Selector::default_keys()).unwrap();
     let mut seen = seen(&target());
     seen.primary = Some(crate::analysis::Primary {
@@ -65,7 +65,7 @@ fn done_by(world: &World, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
         blueprint,
         seen: &seen,
     };
-    let (writes, conflicts) = difference(world, pair);
+    let (writes, conflicts) = difference(desired, pair);
     assert_eq!(conflicts, []);
     writes
         .into_iter()
@@ -73,11 +73,11 @@ fn done_by(world: &World, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
         .collect()
 }
 
-fn on(side: ApexSide) -> World {
-    World {
+fn on(side: ApexSide) -> DesiredState {
+    DesiredState {
         primary: Some(PrimaryTemplate::Keep),
         apex: Some(side),
-        ..World::untouched()
+        ..DesiredState::untouched()
     }
 }
 
@@ -88,8 +88,8 @@ fn after(object: &Value, write: &Write) -> Value {
     patches::applied(object, operations).unwrap()
 }
 
-fn moved(follower: &Follower, world: &World) -> Follower {
-    let writes = done(world, &live(vec![follower.clone()]));
+fn moved(follower: &Follower, desired: &DesiredState) -> Follower {
+    let writes = done(desired, &live(vec![follower.clone()]));
     let [write] = writes.as_slice() else {
         panic!("{writes:?}")
     };
@@ -107,7 +107,11 @@ fn they_follow_the_side_that_serves_everybody_and_are_given_back() {
         json!({"tier": "front"}),
     ] {
         let follower = follower("metrics", own.clone());
-        assert_eq!(done(&World::untouched(), &live(vec![follower.clone()])), [], "{own}");
+        assert_eq!(
+            done(&DesiredState::untouched(), &live(vec![follower.clone()])),
+            [],
+            "{own}"
+        );
         let serving = moved(&follower, &on(ApexSide::Primary));
         assert_eq!(
             serving.service["spec"]["selector"],
@@ -130,13 +134,13 @@ fn they_follow_the_side_that_serves_everybody_and_are_given_back() {
 
 #[test]
 fn one_that_means_primarys_pods_too_is_given_back_when_these_are_gone() {
-    let traffic = World {
+    let traffic = DesiredState {
         dismantle: Dismantle::Traffic,
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
-    let all = World {
+    let all = DesiredState {
         dismantle: Dismantle::Everything,
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     for (own, first) in [
         (json!({"app": "web"}), json!({"app": "web"})),
@@ -162,9 +166,9 @@ fn one_that_means_primarys_pods_too_is_given_back_when_these_are_gone() {
 fn one_that_was_pointed_elsewhere_is_its_authors_again() {
     let mut held = follower("metrics", json!({"app": "web-primary"})).service;
     held["metadata"]["annotations"] = json!({ORIGINAL_SELECTOR: r#"{"app":"green"}"#});
-    let mut past_the_door = held.clone();
-    past_the_door["spec"]["selector"] = json!({"app": "blue"});
-    for (service, selects) in [(held, "green"), (past_the_door, "blue")] {
+    let mut past_the_webhook = held.clone();
+    past_the_webhook["spec"]["selector"] = json!({"app": "blue"});
+    for (service, selects) in [(held, "green"), (past_the_webhook, "blue")] {
         let mut live = live(Vec::new());
         live.pointing.left = vec![service.clone()];
         let writes = done(&on(ApexSide::Primary), &live);
@@ -244,12 +248,12 @@ fn a_route_of_several_is_split_in_one_write_and_folded_in_one() {
     for half in ["front-primary", "front-canary", "back-primary", "back-canary"] {
         live.slices.push(slice(half));
     }
-    let shared = |canary: u8| World {
+    let shared = |canary: u8| DesiredState {
         traffic: Some(Traffic::share(canary)),
         ..on(ApexSide::Primary)
     };
-    let of_routes = |world: &World, live: &Live| -> Vec<Write> {
-        let writes = done_by(world, live, &with_weights()).into_iter();
+    let of_routes = |desired: &DesiredState, live: &Live| -> Vec<Write> {
+        let writes = done_by(desired, live, &with_weights()).into_iter();
         writes
             .filter(|write| matches!(write.subject().0, Kind::Route(_)))
             .collect()
@@ -272,9 +276,9 @@ fn a_route_of_several_is_split_in_one_write_and_folded_in_one() {
     }
     live.routes = vec![split];
     assert_eq!(of_routes(&shared(30), &live), []);
-    let leaving = World {
+    let leaving = DesiredState {
         dismantle: Dismantle::Traffic,
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     let writes = of_routes(&leaving, &live);
     let folded = after(&live.routes[0], &writes[0]);
@@ -288,12 +292,12 @@ fn a_route_of_several_is_split_in_one_write_and_folded_in_one() {
 fn nobody_is_sent_to_halves_that_the_data_plane_does_not_know_yet() {
     let mut live = live(vec![routed("front")]);
     live.routes = vec![route(&["front"])];
-    let world = World {
+    let desired = DesiredState {
         traffic: Some(Traffic::PRIMARY),
         ..on(ApexSide::Primary)
     };
     let splits = |live: &Live| {
-        let writes = done_by(&world, live, &with_weights());
+        let writes = done_by(&desired, live, &with_weights());
         writes.iter().any(|write| matches!(write.subject().0, Kind::Route(_)))
     };
     assert!(!splits(&live));

@@ -51,14 +51,14 @@ fn observed(live: &Live, edited: bool) -> Observation {
 }
 
 fn differ(wish: PrimaryTemplate, live: &Live, seen: &Observation) -> (Vec<Write>, Vec<Conflict>) {
-    let world = World {
+    let desired = DesiredState {
         target_replicas: (wish == PrimaryTemplate::Keep).then_some(0),
         primary: Some(wish),
         primary_replicas: Some(2),
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     let (mut writes, conflicts) = difference(
-        &world,
+        &desired,
         Pair {
             live,
             selector: &selector(),
@@ -329,10 +329,10 @@ fn a_promotion_ends_with_what_was_verified_although_its_target_was_deleted() {
         ..observed(&with_target, false)
     };
     // Nobody else is there to serve.
-    let world = World {
+    let desired = DesiredState {
         apex: Some(ApexSide::Primary),
         primary: Some(PrimaryTemplate::Revision(revision_of(&v2))),
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     let (selector, blueprint) = (selector(), blueprint());
     let pair = Pair {
@@ -341,7 +341,7 @@ fn a_promotion_ends_with_what_was_verified_although_its_target_was_deleted() {
         blueprint: &blueprint,
         seen: &seen,
     };
-    let (writes, conflicts) = difference(&world, pair);
+    let (writes, conflicts) = difference(&desired, pair);
     assert_eq!(conflicts, []);
     let after = patched(&old, &writes);
     assert_eq!(after["spec"], made(&v2)["spec"], "one pod after the other");

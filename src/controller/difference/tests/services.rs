@@ -27,11 +27,11 @@ fn made(role: ServiceRole, pair: &Selector, side: ApexSide) -> Value {
     service
 }
 
-fn writes(world: &World, live: &Live) -> Vec<Write> {
-    writes_by(world, live, &blueprint())
+fn writes(desired: &DesiredState, live: &Live) -> Vec<Write> {
+    writes_by(desired, live, &blueprint())
 }
 
-fn writes_by(world: &World, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
+fn writes_by(desired: &DesiredState, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
     let keys = Selector::default_keys();
     let selector = Selector::of_pair(live.target.as_ref(), live.primary.as_ref(), &keys).unwrap();
     let mut seen = seen(&target());
@@ -44,17 +44,17 @@ fn writes_by(world: &World, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
         blueprint,
         seen: &seen,
     };
-    let (writes, conflicts) = difference(world, pair);
+    let (writes, conflicts) = difference(desired, pair);
     assert_eq!(conflicts, []);
     let of_services = |write: &Write| write.subject().0 == Kind::Service;
     writes.into_iter().filter(of_services).collect()
 }
 
-fn resting() -> World {
-    World {
+fn resting() -> DesiredState {
+    DesiredState {
         primary: Some(PrimaryTemplate::Keep),
         apex: Some(ApexSide::Primary),
-        ..World::untouched()
+        ..DesiredState::untouched()
     }
 }
 
@@ -155,7 +155,7 @@ fn an_apex_that_we_made_follows_its_canary() {
     assert_eq!(numbers, [&json!(80), &json!(8080)]);
     written["metadata"]["resourceVersion"] = json!("4");
     live.apex = Some(written);
-    let moved = World {
+    let moved = DesiredState {
         apex: Some(ApexSide::Target),
         ..resting()
     };
@@ -176,7 +176,7 @@ fn a_users_apex_gets_the_new_port_in_the_write_that_moves_it() {
     }));
     let resting_writes = patched(&writes(&resting(), &live));
     assert_eq!(resting_writes, []);
-    let cutover = World {
+    let cutover = DesiredState {
         apex: Some(ApexSide::Target),
         ..resting()
     };
@@ -189,9 +189,9 @@ fn a_users_apex_gets_the_new_port_in_the_write_that_moves_it() {
         ]
     );
     // Given back whole.
-    let leaving = World {
+    let leaving = DesiredState {
         dismantle: Dismantle::Traffic,
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     let given = patched(&writes(&leaving, &live));
     assert_eq!(given[0], ("add /spec/selector".to_owned(), json!({"app": "web"})));
@@ -226,10 +226,10 @@ fn an_apex_that_points_at_nobodys_pods_is_never_touched_unless_it_is_chosen() {
         live.apex = Some(apex(selects));
         assert_eq!(done(&live, chosen), untouched, "{what}");
         // What is held of the target waits for nothing of that.
-        let held = World {
+        let held = DesiredState {
             target_state: Some(crate::api::labels::TargetState::Hot),
             target_replicas: Some(2),
-            ..World::untouched()
+            ..DesiredState::untouched()
         };
         live.target.as_mut().unwrap()["spec"]["replicas"] = json!(0);
         let mut observed = seen(&target());
@@ -281,9 +281,9 @@ fn what_another_canary_has_is_never_written() {
         );
         assert_eq!(writes.is_empty(), contested, "{what}");
         // On the way out it stays theirs.
-        let leaving = World {
+        let leaving = DesiredState {
             dismantle: Dismantle::Everything,
-            ..World::untouched()
+            ..DesiredState::untouched()
         };
         let (writes, _) = difference(&leaving, pair);
         let touched = writes
@@ -301,9 +301,9 @@ fn a_selector_that_was_absent_is_given_back_as_absent() {
         "metadata": {"name": "web", "namespace": "shop", "annotations": {ORIGINAL_SELECTOR: "null"}},
         "spec": {"selector": {"app": "web-primary"}, "ports": [{"port": 80}]},
     }));
-    let leaving = World {
+    let leaving = DesiredState {
         dismantle: Dismantle::Traffic,
-        ..World::untouched()
+        ..DesiredState::untouched()
     };
     let given = patched(&writes(&leaving, &live));
     assert_eq!(given[0], ("remove /spec/selector".to_owned(), Value::Null));
@@ -334,11 +334,11 @@ fn a_route_of_the_name_that_sends_elsewhere_is_somebodys() {
         blueprint: &blueprint,
         seen: &seen(&target()),
     };
-    let world = World {
+    let desired = DesiredState {
         traffic: Some(crate::routing::Traffic::PRIMARY),
         ..resting()
     };
-    let (writes, conflicts) = difference(&world, pair);
+    let (writes, conflicts) = difference(&desired, pair);
     assert_eq!(conflicts, [Conflict::Name("HTTPRoute", "web".into())]);
     assert!(
         writes.iter().all(|write| !matches!(write.subject().0, Kind::Route(_))),

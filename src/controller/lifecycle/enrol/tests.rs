@@ -120,7 +120,7 @@ async fn one_that_cannot_be_released_is_told_why_once_and_again_when_it_is_anoth
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_door_holds_is_let_go_when_the_api_server_takes_no_canary_of_it() {
+async fn what_the_webhook_holds_is_let_go_when_the_api_server_takes_no_canary_of_it() {
     let mut held = app("shop");
     held["spec"]["replicas"] = json!(0);
     held["metadata"]["labels"] =

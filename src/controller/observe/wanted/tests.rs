@@ -7,7 +7,7 @@ fn by(kind: ScalerKind, min: u32, max: u32) -> Decides {
 }
 
 #[test]
-fn the_authors_number_is_what_was_said_last_or_what_was_written_past_the_door() {
+fn the_authors_number_is_what_was_said_last_or_what_was_written_past_the_webhook() {
     let rest = Some(TargetState::Rest);
     let of = |desired, state, replicas, primary| wanted(desired, state, replicas, primary, Decides::Author);
     assert_eq!(of(Some(3), rest, 0, Some(2)), 3);

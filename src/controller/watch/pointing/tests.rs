@@ -142,7 +142,7 @@ fn what_was_moved_to_another_pair_is_not_taken_back() {
     let cache = Cache::default();
     let mut green = workload("Deployment", "green", json!({"app": "green"}));
     green["metadata"]["labels"] = json!({labels::MANAGED: "true"});
-    // `web` is what its author meant before, past the door.
+    // `web` is what its author meant before, past the webhook.
     let on_green = |live: &str| moved("colour", json!({"app": "web"}), json!({"app": live}));
     for object in [web(), primary_of("web"), green, primary_of("green")] {
         put(&cache, &object);

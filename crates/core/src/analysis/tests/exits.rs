@@ -291,10 +291,10 @@ fn what_is_wanted_of_production_reaches_primary_in_the_run() {
 }
 
 #[test]
-fn without_the_door_a_change_never_rolls_pods_that_serve() {
+fn without_the_webhook_a_change_never_rolls_pods_that_serve() {
     let mut model = Model::cold(weighted());
     run(&mut model);
-    model.happen(&Happening::Door(false));
+    model.happen(&Happening::Webhook(false));
     model.happen(&Happening::Apply(2));
     until(&mut model, Stage::Replacing);
     model.happen(&Happening::Apply(3));
@@ -306,10 +306,10 @@ fn without_the_door_a_change_never_rolls_pods_that_serve() {
     assert_eq!(model.state.last_promoted, Some(hash(3)));
 }
 
-// As `run`, where the door takes no part.
+// As `run`, where the webhook takes no part.
 fn run_unlabelled(model: &mut Model) {
     model.settle();
-    model.happen(&Happening::Door(true));
+    model.happen(&Happening::Webhook(true));
     run(model);
 }
 

@@ -61,7 +61,7 @@ fn state() -> impl Values<Value = State> {
     let revisions = [(); 2].map(|()| proptest::sample::select(vec![None, Some(hash(1)), Some(hash(2))]));
     (stage, instants, counts, revisions, 0u8..=100).prop_map(|(stage, instants, counts, revisions, share)| {
         let [since, moved_at, traffic_since, due, stalled] = instants;
-        let [failed_checks, iterations, waits, floor] = counts;
+        let [failed_checks, iterations, waits, min_replicas] = counts;
         let [last_applied, last_promoted] = revisions;
         State {
             stage,
@@ -72,7 +72,7 @@ fn state() -> impl Values<Value = State> {
             failed_checks,
             iterations,
             waits,
-            floor,
+            min_replicas,
             intent: Traffic::share(share),
             last_applied,
             last_promoted,

@@ -261,7 +261,7 @@ fn a_failing_post_rollout_changes_nothing_and_is_not_repeated() {
 }
 
 fn annotate(model: &mut Model, skip: bool, reset: bool) {
-    model.happen(&Happening::Annotate(Wishes { skip, reset }));
+    model.happen(&Happening::Annotate(Commands { skip, reset }));
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn skipping_promotes_a_run_at_any_gate_in_the_safe_order() {
             (Phase::Succeeded, Some(hash(2)))
         );
         assert_eq!(said(&model, |note| *note == Note::PromotedUnanalysed), 1, "{gate:?}");
-        assert!(!model.annotated.any() && !model.state.wishes.any());
+        assert!(!model.annotated.any() && !model.state.commands.any());
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) fn assert_allowed(rules: &Rules, old: &State, new: &State, seen: &Obs
     );
     if old.stage == Stage::Rest && matches!(new.stage, Stage::Scaling | Stage::Waiting) {
         let revision = seen.target.as_ref().map(|t| &t.revision);
-        let asked = old.wishes.reset || old.wishes.skip || old.dry;
+        let asked = old.commands.reset || old.commands.skip || old.dry;
         assert!(
             old.last_applied.as_ref() != revision || asked,
             "nobody asked for this run: {old:?}"

@@ -1,7 +1,7 @@
 //! A pair that Flagger made goes on as it runs, and a primary that somebody edits is put right.
 
 use super::*;
-use crate::analysis::{Decision, Inherited, Observation, PrimaryTemplate, State, World, step};
+use crate::analysis::{Decision, DesiredState, Inherited, Observation, PrimaryTemplate, State, step};
 
 /// Primary serves revision 1 as Flagger made it; the target holds another one at `replicas`.
 fn left_by_flagger(template: u8, replicas: u32) -> Model {
@@ -61,11 +61,11 @@ fn nothing_of_a_pair_of_flaggers_rolls_or_starts_whatever_its_target_holds() {
         assert_eq!((model.state.stage, model.state.phase), (Stage::Rest, end), "{what}");
         assert_eq!(model.state.last_promoted, Some(hash(1)), "{what}");
         for decision in &decisions {
-            assert_eq!(decision.world.primary, Some(PrimaryTemplate::Keep), "{what}");
-            assert_eq!(decision.world.traffic, Some(Traffic::PRIMARY), "{what}");
-            assert_eq!(decision.world.apex, Some(ApexSide::Primary), "{what}");
+            assert_eq!(decision.desired.primary, Some(PrimaryTemplate::Keep), "{what}");
+            assert_eq!(decision.desired.traffic, Some(Traffic::PRIMARY), "{what}");
+            assert_eq!(decision.desired.apex, Some(ApexSide::Primary), "{what}");
         }
-        assert_eq!(decisions.last().unwrap().world.target_replicas, Some(0), "{what}");
+        assert_eq!(decisions.last().unwrap().desired.target_replicas, Some(0), "{what}");
         let told = decisions
             .iter()
             .flat_map(|d| &d.notes)
@@ -84,12 +84,12 @@ fn a_pair_that_flagger_only_began_is_made_like_any_other_and_one_without_pods_is
         &seen(&begun, Some(Phase::Initializing)),
         begun.now,
     );
-    assert_eq!(decision.world.primary, Some(PrimaryTemplate::Revision(hash(1))));
+    assert_eq!(decision.desired.primary, Some(PrimaryTemplate::Revision(hash(1))));
 
     let mut empty = left_by_flagger(2, 2);
     empty.primary.as_mut().unwrap().ready = 0;
     for decision in steps(&mut empty, Some(Phase::Promoting)) {
-        assert_eq!(decision.world, World::untouched());
+        assert_eq!(decision.desired, DesiredState::untouched());
     }
     empty.primary.as_mut().unwrap().ready = 2;
     steps(&mut empty, Some(Phase::Promoting));
@@ -113,7 +113,7 @@ fn what_was_left_alone_is_released_by_the_next_change_or_when_it_is_asked_for() 
 
     model.target.as_mut().unwrap().template = 2;
     let mut asked = model.state.clone();
-    asked.wishes.reset = true;
+    asked.commands.reset = true;
     assert_eq!(run(&model, &asked, &seen(&model, None)).last_applied, Some(hash(2)));
 }
 
@@ -140,16 +140,16 @@ fn an_edited_primary_is_made_again_of_what_it_was_made_from() {
             ..model.state.clone()
         };
         assert_eq!(
-            World::of(&model.rules, &state, &observation).primary,
+            DesiredState::of(&model.rules, &state, &observation).primary,
             Some(wish),
             "{stage:?}"
         );
     }
     let mut alone = observation.clone();
     alone.target = None;
-    let world = World::of(&model.rules, &model.state, &alone);
+    let desired = DesiredState::of(&model.rules, &model.state, &alone);
     assert_eq!(
-        world.primary,
+        desired.primary,
         Some(PrimaryTemplate::Restored(hash(1))),
         "its target was deleted"
     );
@@ -157,5 +157,5 @@ fn an_edited_primary_is_made_again_of_what_it_was_made_from() {
         suspended: true,
         ..model.rules.clone()
     };
-    assert_eq!(World::of(&suspended, &model.state, &observation).primary, None);
+    assert_eq!(DesiredState::of(&suspended, &model.state, &observation).primary, None);
 }

@@ -35,7 +35,7 @@ pub(super) struct Model {
     pub(super) traffic: Traffic,
     pub(super) label: Option<TargetState>,
     pub(super) held: bool,
-    /// The target's template passed the door, or is noted to be known.
+    /// The target's template passed the webhook, or is noted to be known.
     pub(super) admitted: bool,
     /// The data of the config that all templates read.
     pub(super) config: u8,
@@ -45,11 +45,11 @@ pub(super) struct Model {
     pub(super) pods_start: bool,
     /// How many pods there is room for.
     pub(super) room: u32,
-    /// Changes pass the door, which holds them where the target serves.
-    pub(super) door: bool,
+    /// Changes pass the webhook, which holds them where the target serves.
+    pub(super) webhook: bool,
     /// The Canary's provider moves weights.
     pub(super) weights: bool,
-    /// Somebody else rolled pods or wrote a route past the door: what cannot be kept from happening is no fault, until
+    /// Somebody else rolled pods or wrote a route past the webhook: what cannot be kept from happening is no fault, until
     /// the pair is at rest again.
     pub(super) foreign: bool,
     /// Primary's template is somebody else's.
@@ -71,7 +71,7 @@ pub(super) struct Model {
     /// The other end of hooks.
     pub(super) receiver: Receiver,
     /// The annotations on the Canary.
-    pub(super) annotated: Wishes,
+    pub(super) annotated: Commands,
     /// How often the Canary was edited or annotated.
     pub(super) edits: u32,
     /// The API server lets nobody make primary.
@@ -165,7 +165,7 @@ impl Model {
             answer: 0,
             pods_start: true,
             room: PLENTY,
-            door: true,
+            webhook: true,
             weights: true,
             foreign: false,
             edited: false,
@@ -178,7 +178,7 @@ impl Model {
             notes: Vec::new(),
             twin: None,
             receiver: Receiver::default(),
-            annotated: Wishes::default(),
+            annotated: Commands::default(),
             edits: 0,
             refuses: false,
             no_pods: false,
@@ -238,7 +238,7 @@ impl Model {
                 restorable: true,
                 dressed: true,
                 fixed: false,
-                bypassed: self.door && !self.admitted,
+                bypassed: self.webhook && !self.admitted,
             }),
             primary: self.primary.as_ref().map(|p| Primary {
                 fixed: false,
@@ -261,14 +261,14 @@ impl Model {
             refused: (self.refuses && self.primary.is_none()).then(|| String::from("refused")),
             route_trouble: None,
             pending: self.pending,
-            door: self.door,
+            webhook: self.webhook,
             mirrors: self.mirrors,
             served: true,
             split: self.split,
             promoted: self.state.last_promoted.clone(),
             answers: self.receiver.answers.clone(),
             edition: self.edits.to_string(),
-            wishes: self.annotated,
+            commands: self.annotated,
             checks: self.state.due.filter(|due| *due <= self.now).map(|due| Checks {
                 due,
                 verdict: match self.answer {
@@ -294,7 +294,7 @@ impl Model {
         self.room = PLENTY;
         self.refuses = false;
         self.no_pods = false;
-        self.door = true;
+        self.webhook = true;
         self.weights = true;
         self.rules.suspended = false;
         self.rules.dry_run = false;
@@ -360,7 +360,7 @@ impl Model {
         super::table::note(&self.state, &decision.state);
         self.entered = self.state.stage != decision.state.stage;
         // A wish that is granted is all of a step.
-        let granted = self.state.wishes != decision.state.wishes;
+        let granted = self.state.commands != decision.state.commands;
         if decision.state.stage == Stage::Scaling {
             self.shown.extend(decision.state.last_applied.clone());
         }
@@ -369,10 +369,10 @@ impl Model {
         self.notes.extend(decision.notes.clone());
         if decision.take_annotations && budget > 0 {
             budget -= 1;
-            self.annotated = Wishes::default();
+            self.annotated = Commands::default();
             self.edits += 1;
         }
-        self.write(&decision.world, budget);
+        self.write(&decision.desired, budget);
         if crash.is_none() && !granted {
             self.the_hold_never_outruns_the_pair(&seen);
         }

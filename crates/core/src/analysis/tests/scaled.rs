@@ -26,17 +26,17 @@ impl Model {
 
     // An HPA leaves a workload at 0 alone.
     pub(super) fn autoscale(&mut self, n: u32) {
-        if let (Some(floor), Some(primary)) = (self.twin, self.primary.as_mut().filter(|p| p.replicas > 0)) {
-            primary.replicas = n.clamp(floor.clamp(1, MOST), MOST);
+        if let (Some(min_replicas), Some(primary)) = (self.twin, self.primary.as_mut().filter(|p| p.replicas > 0)) {
+            primary.replicas = n.clamp(min_replicas.clamp(1, MOST), MOST);
         }
     }
 
-    // As far as the door lets it.
+    // As far as the webhook lets it.
     pub(super) fn autoscale_target(&mut self, n: u32) {
-        let floor = self.state.floor;
+        let min_replicas = self.state.min_replicas;
         if let (Some(_), Some(target)) = (self.twin, self.target.as_mut().filter(|t| t.replicas > 0)) {
             let n = n.clamp(1, MOST);
-            if n > target.replicas || n >= floor {
+            if n > target.replicas || n >= min_replicas {
                 target.replicas = n;
             }
         }

@@ -68,8 +68,8 @@ fn the_canarys_own_bounds_win_and_a_run_raises_the_least_up_to_the_most() {
         max: Some(5),
         ..autoscaler(ScalerKind::Hpa)
     };
-    let bounds = |scaler: &Autoscaler, floor| {
-        let spec = scaler.twin(&hpa(), &Blueprint::sample(), floor)["spec"].clone();
+    let bounds = |scaler: &Autoscaler, min_replicas| {
+        let spec = scaler.twin(&hpa(), &Blueprint::sample(), min_replicas)["spec"].clone();
         (
             spec["minReplicas"].as_u64().unwrap(),
             spec["maxReplicas"].as_u64().unwrap(),

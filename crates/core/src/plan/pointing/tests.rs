@@ -85,13 +85,13 @@ fn a_service_that_was_moved_stays_until_its_author_points_it_elsewhere() {
         ),
         ("elsewhere", moved(json!({"app": "green"}), ours.clone()), "front", Left),
         (
-            "elsewhere, past the door",
+            "elsewhere, past the webhook",
             moved(own.clone(), json!({"app": "green"})),
             "front",
             Left,
         ),
         (
-            "another of ours, past the door",
+            "another of ours, past the webhook",
             moved(own.clone(), json!({"tier": "front"})),
             "front",
             Follows,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Annotation on `-primary`: what primary's template declares, for the door, which does not see Deployments.
+/// Annotation on `-primary`: what primary's template declares, for the webhook, which does not see Deployments.
 pub const DECLARED_PORTS: &str = "coalmine.dev/declared-ports";
 
 /// Names and numbers of container ports.

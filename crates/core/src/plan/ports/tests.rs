@@ -146,7 +146,7 @@ fn a_users_own_service_moves_to_the_new_port_with_its_selector_and_not_before() 
     let blueprint = blueprint(false);
     let (v1, v2) = (listening(9898), listening(9899));
     let has = with(&[port(80, "http", json!(9898))]);
-    // As it came past the door: written without it.
+    // As it came past the webhook: written without it.
     let sent = with(&[port(80, "http", json!(9899))]);
     let around = Around {
         apex: Some(&sent),

@@ -111,7 +111,7 @@ async fn a_revision_that_was_announced_and_never_came_is_looked_for_in_the_store
     assert_eq!(
         stored(&server).status.unwrap().announced,
         None,
-        "it was refused after the door"
+        "it was refused after the webhook"
     );
     // One that may be on its way is waited for.
     let now = Timestamp::now();

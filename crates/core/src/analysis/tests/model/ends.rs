@@ -77,7 +77,11 @@ impl Model {
         assert!(!self.edited, "primary runs what somebody else made of it");
         assert_eq!(self.state.cookies.canary, None, "nobody is kept on a side after a run");
         assert_eq!(primary.replicas, self.effective());
-        assert!(self.twin.is_none_or(|floor| floor == 0), "{:?}", self.state);
+        assert!(
+            self.twin.is_none_or(|min_replicas| min_replicas == 0),
+            "{:?}",
+            self.state
+        );
         assert_eq!(self.state.last_promoted, Some(revision(primary.template, primary.read)));
         assert!(
             self.verified.contains(&revision(primary.template, primary.read)),

@@ -5,9 +5,9 @@ use super::*;
 /// What happens between two steps.
 #[derive(Debug, Clone)]
 pub(in crate::analysis::tests) enum Happening {
-    /// Somebody applies a template; the door holds it when the target serves.
+    /// Somebody applies a template; the webhook holds it when the target serves.
     Apply(u8),
-    /// The same, while the door is away.
+    /// The same, while the webhook is away.
     Bypass(u8),
     /// Somebody edits the config that all templates read.
     Config(u8),
@@ -23,7 +23,7 @@ pub(in crate::analysis::tests) enum Happening {
     LosePods,
     /// Some of the target's pods (or of primary's) die, and come back where there is room.
     LoseSome(bool, u8),
-    /// Somebody edits primary's template past the door: its pods are whatever they are then.
+    /// Somebody edits primary's template past the webhook: its pods are whatever they are then.
     EditPrimary,
     /// The API server lets primary be made, or does not; the same of its pods.
     Refuse(bool, bool),
@@ -31,8 +31,8 @@ pub(in crate::analysis::tests) enum Happening {
     DeletePrimary,
     /// There is room for this many pods in all; what runs stays.
     Room(u32),
-    /// The namespace is opted in, or not: whether changes pass the door.
-    Door(bool),
+    /// The namespace is opted in, or not: whether changes pass the webhook.
+    Webhook(bool),
     /// Somebody edits the Canary's provider: whether it has weights.
     Weights(bool),
     /// Somebody edits the ready thresholds of the canary and of primary.
@@ -52,7 +52,7 @@ pub(in crate::analysis::tests) enum Happening {
     /// From now on hooks of a type say this.
     Hook(HookType, Says),
     /// Somebody annotates the Canary.
-    Annotate(Wishes),
+    Annotate(Commands),
     /// Somebody edits the Canary: other checks before rollback, and closed gates are asked anew.
     Edit(u32),
     /// Somebody suspends it, or goes on.
@@ -69,25 +69,25 @@ impl Model {
     pub(in crate::analysis::tests) fn happen(&mut self, what: &Happening) {
         match what {
             Happening::Apply(template) => {
-                let serves = self.door && matches!(self.label, Some(TargetState::Serving | TargetState::Hot));
+                let serves = self.webhook && matches!(self.label, Some(TargetState::Serving | TargetState::Hot));
                 if let Some(target) = self.target.as_mut().filter(|t| t.template != *template) {
                     target.template = *template;
-                    self.admitted = self.door;
+                    self.admitted = self.webhook;
                     self.held = self.held || (serves && target.replicas > 0);
-                    // Without the door, a change that comes before the pause rolls pods that serve.
-                    self.foreign |= !self.door && !self.held && target.replicas > 0;
+                    // Without the webhook, a change that comes before the pause rolls pods that serve.
+                    self.foreign |= !self.webhook && !self.held && target.replicas > 0;
                 } else if self.target.is_none() {
                     self.target = Some(Workload {
                         template: *template,
                         running: *template,
-                        // The door holds it at 0; without it, its pods start at once.
-                        replicas: if self.door { 0 } else { self.wanted },
+                        // The webhook holds it at 0; without it, its pods start at once.
+                        replicas: if self.webhook { 0 } else { self.wanted },
                         ready: 0,
                         read: self.config,
                     });
-                    self.foreign |= !self.door;
-                    self.label = self.door.then_some(TargetState::Rest);
-                    self.admitted = self.door;
+                    self.foreign |= !self.webhook;
+                    self.label = self.webhook.then_some(TargetState::Rest);
+                    self.admitted = self.webhook;
                 }
             }
             Happening::Bypass(template) => {
@@ -127,7 +127,7 @@ impl Model {
                 self.room = *n;
                 return;
             }
-            Happening::Door(door) => self.door = *door,
+            Happening::Webhook(webhook) => self.webhook = *webhook,
             Happening::Weights(weights) => self.weights = *weights,
             Happening::Thresholds(canary, primary) => {
                 self.rules.canary_threshold = *canary;
@@ -150,9 +150,9 @@ impl Model {
             Happening::Hook(kind, says) => {
                 self.receiver.says.insert(*kind, *says);
             }
-            Happening::Annotate(wishes) => {
-                self.annotated.skip |= wishes.skip;
-                self.annotated.reset |= wishes.reset;
+            Happening::Annotate(commands) => {
+                self.annotated.skip |= commands.skip;
+                self.annotated.reset |= commands.reset;
                 self.edits += 1;
             }
             Happening::Edit(threshold) => {

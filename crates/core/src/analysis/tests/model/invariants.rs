@@ -117,7 +117,7 @@ impl Model {
         let still = self
             .target
             .as_ref()
-            .is_none_or(|t| t.replicas == 0 && self.admitted == self.door);
+            .is_none_or(|t| t.replicas == 0 && self.admitted == self.webhook);
         let quiet = self.last_traffic.is_none_or(|at| self.now >= at + seconds(2));
         if rests && still && quiet && [self.apex, self.follower] == [ApexSide::Primary; 2] {
             self.foreign = false;

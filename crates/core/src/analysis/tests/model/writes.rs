@@ -5,7 +5,7 @@ use crate::plan::revision::same_template;
 
 impl Model {
     // In the order of the executor; after `budget` writes the program is dead.
-    pub(in crate::analysis::tests) fn write(&mut self, world: &World, mut budget: u8) {
+    pub(in crate::analysis::tests) fn write(&mut self, desired: &DesiredState, mut budget: u8) {
         let mut spend = || {
             let left = budget > 0;
             budget = budget.saturating_sub(1);
@@ -13,29 +13,29 @@ impl Model {
         };
         let mut looks = false;
         if let Some(target) = &mut self.target {
-            let changes = world.target_state.is_some_and(|s| self.label != Some(s))
-                || world.unpause
-                || world.pause
-                || world.admit
-                || world
+            let changes = desired.target_state.is_some_and(|s| self.label != Some(s))
+                || desired.unpause
+                || desired.pause
+                || desired.admit
+                || desired
                     .target_revision
                     .as_ref()
                     .is_some_and(|r| !same_template(r, &hash(target.template)))
-                || world.target_replicas.is_some_and(|r| r != target.replicas);
+                || desired.target_replicas.is_some_and(|r| r != target.replicas);
             if changes && spend() {
-                if world.target_replicas.is_some_and(|r| r < target.replicas) {
+                if desired.target_replicas.is_some_and(|r| r < target.replicas) {
                     let quiet = self.last_traffic.is_none_or(|at| self.now >= at + seconds(2));
                     assert!(self.foreign || quiet, "scaled down under traffic in {:?}", self.state);
                     looks = self.entered;
                 }
-                self.label = world.target_state.or(self.label);
-                target.replicas = world.target_replicas.unwrap_or(target.replicas);
-                if let Some(revision) = &world.target_revision {
+                self.label = desired.target_state.or(self.label);
+                target.replicas = desired.target_replicas.unwrap_or(target.replicas);
+                if let Some(revision) = &desired.target_revision {
                     let named = [1u8, 2, 3].into_iter().find(|t| same_template(&hash(*t), revision));
                     target.template = named.unwrap_or(target.template);
                 }
-                self.held = self.held && !world.unpause || world.pause;
-                self.admitted |= world.admit;
+                self.held = self.held && !desired.unpause || desired.pause;
+                self.admitted |= desired.admit;
             }
         }
         if looks {
@@ -43,36 +43,36 @@ impl Model {
         }
         if self.primary.is_some()
             && self.twin.is_some()
-            && world.twin.is_some_and(|floor| Some(floor) != self.twin)
+            && desired.twin.is_some_and(|min_replicas| Some(min_replicas) != self.twin)
             && spend()
         {
-            self.twin = world.twin;
+            self.twin = desired.twin;
         }
-        self.write_primary(world, &mut spend);
-        let folds = !self.weights && world.target_state == Some(TargetState::Rest) && self.split;
+        self.write_primary(desired, &mut spend);
+        let folds = !self.weights && desired.target_state == Some(TargetState::Rest) && self.split;
         if folds && spend() {
             self.split = false;
             self.traffic = Traffic::PRIMARY;
         }
         let moves = self.weights || self.split;
-        if world.traffic.is_some() && self.weights {
+        if desired.traffic.is_some() && self.weights {
             self.split = true;
         }
-        if world.dismantle != Dismantle::No && spend() {
+        if desired.dismantle != Dismantle::No && spend() {
             self.split = false;
             self.apex = ApexSide::Target;
         }
-        if world.dismantle != Dismantle::No && spend() {
+        if desired.dismantle != Dismantle::No && spend() {
             self.follower = ApexSide::Target;
             self.traffic = Traffic::CANARY;
         }
-        if world.dismantle == Dismantle::Everything && spend() {
+        if desired.dismantle == Dismantle::Everything && spend() {
             self.primary = None;
             self.edited = false;
             self.label = None;
             self.held = false;
         }
-        if let Some(apex) = world.apex.filter(|a| *a != self.apex)
+        if let Some(apex) = desired.apex.filter(|a| *a != self.apex)
             && spend()
         {
             let (from, to) = match apex {
@@ -82,12 +82,12 @@ impl Model {
             self.the_share_is_carried(from, to);
             self.apex = apex;
         }
-        if let Some(apex) = world.apex.filter(|a| *a != self.follower)
+        if let Some(apex) = desired.apex.filter(|a| *a != self.follower)
             && spend()
         {
             self.follower = apex;
         }
-        if let Some(traffic) = world.traffic.filter(|t| moves && *t != self.traffic)
+        if let Some(traffic) = desired.traffic.filter(|t| moves && *t != self.traffic)
             && spend()
         {
             self.the_share_is_carried(self.traffic, traffic);
@@ -95,13 +95,17 @@ impl Model {
         }
     }
 
-    pub(in crate::analysis::tests) fn write_primary(&mut self, world: &World, spend: &mut impl FnMut() -> bool) {
-        let wanted = world.primary_replicas;
+    pub(in crate::analysis::tests) fn write_primary(
+        &mut self,
+        desired: &DesiredState,
+        spend: &mut impl FnMut() -> bool,
+    ) {
+        let wanted = desired.primary_replicas;
         let self_config = (!self.config_gone).then_some(self.config);
         if let (Some(_), Some(p), Some(n)) = (self.twin, &self.primary, wanted) {
             assert!(n >= p.replicas, "taken from its autoscaler: {p:?} {n} {:?}", self.state);
         }
-        match (&world.primary, &mut self.primary) {
+        match (&desired.primary, &mut self.primary) {
             (Some(PrimaryTemplate::Revision(wish)), primary) => {
                 let made = primary.as_ref().map(|p| revision(p.template, p.read));
                 let Some(template) = [1u8, 2, 3].into_iter().find(|t| match &made {

@@ -1,4 +1,4 @@
-//! What a request costs the door in computing, from the bytes of the review to the bytes of the answer, and what the
+//! What a request costs the webhook in computing, from the bytes of the review to the bytes of the answer, and what the
 //! controller's pure parts cost. The baseline reads the same review and allows it unseen.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
@@ -18,10 +18,10 @@ fn answer(response: &Response, request: &Request) -> Vec<u8> {
     response.to_bytes(request).expect("an answer is JSON")
 }
 
-fn door(criterion: &mut Criterion) {
-    let (door, _feeds) = support::door();
+fn webhook(criterion: &mut Criterion) {
+    let (webhook, _feeds) = support::webhook();
     let body = support::review();
-    let mut group = criterion.benchmark_group("door");
+    let mut group = criterion.benchmark_group("webhook");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("baseline: allow unseen", |bencher| {
         bencher.iter(|| {
@@ -33,9 +33,9 @@ fn door(criterion: &mut Criterion) {
         group.bench_function(entry.as_str(), |bencher| {
             bencher.iter(|| {
                 let request = review::parse(black_box(&body)).expect("a review");
-                let verdict = door.review(entry, &request).expect("a verdict");
+                let verdict = webhook.review(entry, &request).expect("a verdict");
                 // Without an API server nothing is waited for.
-                let done = door.complete(entry, &request, verdict).now_or_never();
+                let done = webhook.complete(entry, &request, verdict).now_or_never();
                 answer(&done.expect("computed at once").expect("a verdict"), &request)
             });
         });
@@ -64,5 +64,5 @@ fn pure(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, door, pure);
+criterion_group!(benches, webhook, pure);
 criterion_main!(benches);

@@ -4,7 +4,7 @@
 //! Asked in the mutating phase, where it still decides what is stored; a label tells the controller, which would
 //! otherwise find the Deployment and enrol it by itself. A later write by somebody who may takes the label off.
 
-use super::Door;
+use super::AdmissionWebhook;
 use crate::admission::bootstrap::certificates::now;
 use crate::admission::mutate::deployments::{self, Enrolment};
 use crate::admission::review::{Request, Response};
@@ -12,23 +12,25 @@ use crate::api::labels;
 
 /// The answer to a mutating request, given `response` of the hold: held as it is unless this request would enrol the
 /// Deployment and its sender may not.
-pub(super) async fn authorize(door: &Door, request: &Request, response: Response) -> Response {
+pub(super) async fn authorize(webhook: &AdmissionWebhook, request: &Request, response: Response) -> Response {
     let managed = |object: &serde_json::Value| {
         object
             .pointer("/metadata/labels")
             .is_some_and(|all| all.get(labels::MANAGED).is_some())
     };
-    let Some(effects) = &door.effects else { return response };
-    if door.view.is_ours(request) || managed(&request.old_object) || door.view.caches.waiting() > 0 {
+    let Some(effects) = &webhook.effects else {
+        return response;
+    };
+    if webhook.view.is_ours(request) || managed(&request.old_object) || webhook.view.caches.waiting() > 0 {
         return response;
     }
-    let mut context = door.view.deployment(request, now());
+    let mut context = webhook.view.deployment(request, now());
     if !matches!(context.enrolment, Enrolment::Policy(_)) {
         return response;
     }
     let (user, namespace) = (&request.user_info, &request.namespace);
     let may = effects.rights.may_create_canaries(user, namespace);
-    let (may, apart) = tokio::join!(may, door.apart(request));
+    let (may, apart) = tokio::join!(may, webhook.apart(request));
     if let (Ok(true) | Err(_), Some(why)) = (&may, apart) {
         context.enrolment = Enrolment::Refused(why);
         return deployments::mutate(request, &context).into_response();

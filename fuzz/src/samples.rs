@@ -1,11 +1,11 @@
-//! A door that knows one Canary and its policy.
+//! A webhook that knows one Canary and its policy.
 
 use super::objects::read;
 use coalmine::admission::facts::{Caches, Feeds, View};
-use coalmine::admission::door::Door;
+use coalmine::admission::webhook::AdmissionWebhook;
 use coalmine::admission::metrics::Metrics;
 use coalmine::admission::review;
-use coalmine::admission::server::{Entry, Reviewer as _};
+use coalmine::admission::server::{Entry, AdmissionWebhook as _};
 use coalmine::api::labels;
 use coalmine::plan::{Defaults, Selector};
 use futures::FutureExt as _;
@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock, Mutex};
 use tokio::runtime::Runtime;
 
-/// The door, what keeps its caches alive, and the clock its budgets run by.
-static DOOR: LazyLock<Mutex<(Arc<Door>, Feeds, Runtime)>> = LazyLock::new(|| Mutex::new(door()));
+/// The webhook, what keeps its caches alive, and the clock its budgets run by.
+static DOOR: LazyLock<Mutex<(Arc<AdmissionWebhook>, Feeds, Runtime)>> = LazyLock::new(|| Mutex::new(webhook()));
 
 /// What flags decide.
 pub fn defaults() -> Defaults {
@@ -51,7 +51,7 @@ pub fn policy() -> Value {
             "analysis": {"interval": "10s", "threshold": 3, "stepWeights": [20, 50]}}})
 }
 
-fn door() -> (Arc<Door>, Feeds, Runtime) {
+fn webhook() -> (Arc<AdmissionWebhook>, Feeds, Runtime) {
     let (caches, mut feeds) = Caches::new();
     feeds.mark_filled();
     feeds.policies.apply_watcher_event(&Event::Apply(read(policy())));
@@ -73,7 +73,7 @@ fn door() -> (Arc<Door>, Feeds, Runtime) {
         ours: vec![String::from("system:serviceaccount:coalmine-system:coalmine")],
         defaults: defaults(),
     };
-    let door = Door {
+    let webhook = AdmissionWebhook {
         view,
         effects: None,
         metrics: Metrics::default(),
@@ -82,21 +82,21 @@ fn door() -> (Arc<Door>, Feeds, Runtime) {
         .enable_time()
         .build()
         .expect("a runtime");
-    (Arc::new(door), feeds, clock)
+    (Arc::new(webhook), feeds, clock)
 }
 
-/// The body of a request to the door, at every entry.
+/// The body of a request to the webhook, at every entry.
 pub fn review(data: &[u8]) {
     let Ok(request) = review::parse(data) else { return };
     let guard = DOOR.lock().expect("nothing panics");
-    let (door, _, clock) = &*guard;
+    let (webhook, _, clock) = &*guard;
     let _here = clock.enter();
     for entry in Entry::ALL {
-        let Ok(verdict) = door.review(entry, &request) else {
+        let Ok(verdict) = webhook.review(entry, &request) else {
             continue;
         };
         // Without an API server nothing is waited for.
-        if let Some(Ok(answer)) = door.complete(entry, &request, verdict).now_or_never() {
+        if let Some(Ok(answer)) = webhook.complete(entry, &request, verdict).now_or_never() {
             answer.to_bytes(&request).expect("an answer is JSON");
         }
     }

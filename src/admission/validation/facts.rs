@@ -52,7 +52,7 @@ pub struct ScalerFacts {
     pub target_name: String,
 }
 
-/// The Secret a MetricTemplate or AlertProvider refers to. What is in it the door may not read; the controller tells.
+/// The Secret a MetricTemplate or AlertProvider refers to. What is in it the webhook may not read; the controller tells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecretFacts {
     /// Who asks, if that user may *not* get the Secret.
@@ -61,7 +61,7 @@ pub struct SecretFacts {
 
 /// Everything cross-object rules need. The default knows nothing and so judges single objects only.
 #[derive(Clone, Debug, Default)]
-pub struct World {
+pub struct Facts {
     /// Canaries of the namespace (for templates and providers: of all); the one judged may be among them.
     pub canaries: Vec<Arc<Canary>>,
     /// Every MetricTemplate a Canary may name.
@@ -96,7 +96,7 @@ pub struct World {
     pub allow_local_urls: bool,
 }
 
-impl World {
+impl Facts {
     /// Routing provider where a Canary names none.
     pub(super) fn default_provider(&self) -> &str {
         if self.default_provider.is_empty() {

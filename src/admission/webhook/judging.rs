@@ -1,6 +1,6 @@
 //! One of our own kinds: what is looked for before it is judged.
 
-use super::{Door, Effects};
+use super::{AdmissionWebhook, Effects};
 use crate::admission::effects::generate::Around;
 use crate::admission::review::{Request, Response};
 use crate::admission::server::Internal;
@@ -29,7 +29,7 @@ impl Effects {
     }
 }
 
-impl Door {
+impl AdmissionWebhook {
     /// One of our own kinds. What it is about is looked for where that is allowed; a look that takes too long saw nothing.
     pub(super) async fn validate_kind(&self, request: &Request) -> Result<Response, Internal> {
         let found = match &self.effects {

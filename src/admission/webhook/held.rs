@@ -1,6 +1,6 @@
-//! What points at the pods of a pair, at the door.
+//! What points at the pods of a pair, at the webhook.
 
-use super::{Door, Effects};
+use super::{AdmissionWebhook, Effects};
 use crate::admission::facts::stage;
 use crate::admission::mutate::deployments::Stage;
 use crate::admission::mutate::{released, services};
@@ -13,7 +13,7 @@ use crate::routing::Names;
 use kube::ResourceExt;
 use serde_json::Value;
 
-impl Door {
+impl AdmissionWebhook {
     /// `pods` are the labels of the pods of the target, where it was looked up.
     pub(super) fn hold_service(&self, request: &Request, pods: Option<&Labels>) -> Response {
         if request.operation == Operation::Create {

@@ -1,13 +1,13 @@
 //! Who scales a half means the app: the number is noted before the answer is given.
 
-use super::Door;
+use super::AdmissionWebhook;
 use crate::admission::bootstrap::certificates::now;
 use crate::admission::facts::target_canary;
 use crate::admission::mutate::scale::{self, Half};
 use crate::admission::review::{Request, Response};
 use crate::plan::Workload;
 
-impl Door {
+impl AdmissionWebhook {
     /// A scale of either half: the number is noted for the app before the answer is given.
     pub(super) async fn scale(&self, request: &Request) -> Response {
         if self.view.is_ours(request) {

@@ -1,4 +1,4 @@
-//! The door itself: which entry asks what, of which caches, with which effects.
+//! The webhook itself: which entry asks what, of which caches, with which effects.
 
 mod authorize;
 mod held;
@@ -25,7 +25,7 @@ use futures::future::BoxFuture;
 use std::sync::Arc;
 
 /// Everything the entries need.
-pub struct Door {
+pub struct AdmissionWebhook {
     /// What is known.
     pub view: View,
     /// Side effects; without one (in tests) there are none.
@@ -61,7 +61,7 @@ impl Effects {
     }
 }
 
-impl Reviewer for Arc<Door> {
+impl Reviewer for Arc<AdmissionWebhook> {
     fn review(&self, entry: Entry, request: &Request) -> Result<Response, Internal> {
         // Never refused; who uses what goes is told.
         if request.operation == Operation::Delete {
@@ -158,14 +158,14 @@ fn is_managed(object: &serde_json::Value) -> bool {
     labels.is_some_and(|all| all.get(labels::MANAGED).is_some())
 }
 
-/// A request that goes through whatever is known: nobody may be locked in by the door.
+/// A request that goes through whatever is known: nobody may be locked in by the webhook.
 fn is_free(entry: Entry, request: &Request) -> bool {
     let update = request.operation == Operation::Update;
     let deleted = request.object.pointer("/metadata/deletionTimestamp").is_some();
     (update && deleted) || (entry == Entry::ValidateCanaries && kinds::is_metadata_only(request))
 }
 
-impl Door {
+impl AdmissionWebhook {
     /// Why requests cannot be answered well yet; nothing when they can.
     ///
     /// # Errors

@@ -37,20 +37,20 @@ pub enum PrimaryTemplate {
 
 /// The level a stage asks for. `None` leaves a thing as it is.
 #[derive(Debug, Clone, PartialEq)]
-pub struct World {
+pub struct DesiredState {
     /// The target's replicas.
     pub target_replicas: Option<u32>,
     /// The label `coalmine.dev/state`.
     pub target_state: Option<TargetState>,
     /// Take our own pause off.
     pub unpause: bool,
-    /// Pause the target, so that no change of its template rolls pods that serve; where the door does not hold it.
+    /// Pause the target, so that no change of its template rolls pods that serve; where the webhook does not hold it.
     pub pause: bool,
     /// The target's template is to be this revision (only when leaving).
     pub target_revision: Option<String>,
     /// Whether the target's template has what the Canary wants of canary pods only.
     pub target_pods: Option<Pods>,
-    /// Note on the target that its template is known, although it did not pass the door: its change is taken up.
+    /// Note on the target that its template is known, although it did not pass the webhook: its change is taken up.
     pub admit: bool,
     /// What primary is made from; `None` leaves it.
     pub primary: Option<PrimaryTemplate>,
@@ -88,8 +88,8 @@ pub enum Dismantle {
     Everything,
 }
 
-impl World {
-    /// The world that changes nothing.
+impl DesiredState {
+    /// The desired state that changes nothing.
     pub fn untouched() -> Self {
         Self {
             target_replicas: None,
@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// The world of a state.
+    /// The desired state of a state.
     pub fn of(rules: &Rules, state: &State, seen: &Observation) -> Self {
         if rules.suspended && !rules.leaving {
             return Self::untouched();
@@ -128,7 +128,7 @@ impl World {
             .as_ref()
             .filter(|p| seen.scaler.is_none() && p.replicas < wanted)
             .map(|_| wanted);
-        let unguarded = !seen.door || target.bypassed;
+        let unguarded = !seen.webhook || target.bypassed;
         let revision = || state.last_applied.clone().map(PrimaryTemplate::Revision);
         // An autoscaler may have given the target more already.
         let started = seen.scaler.map_or(0, |_| target.replicas);
@@ -148,7 +148,7 @@ impl World {
             pause: unguarded && !target.held && state.stage.target_serves(),
             ..Self::untouched()
         };
-        let world = match state.stage {
+        let desired = match state.stage {
             Stage::Building if rules.dry_run => Self::untouched(),
             Stage::Building => Self::building(state, seen),
             Stage::Switching => Self {
@@ -231,7 +231,7 @@ impl World {
             },
             Stage::Restarting | Stage::RollingBack | Stage::Cancelling => base,
         };
-        world.put_right(state, seen).with_scalers(state, seen)
+        desired.put_right(state, seen).with_scalers(state, seen)
     }
 
     // Somebody else changed what primary runs. While everything is on the target it is about to be made anew anyway.
@@ -251,7 +251,7 @@ impl World {
         }
     }
 
-    // Hot, see [`World::beside`]. Cold: nothing serves, so the shape of rest is inert and primary follows the target's newest template until it serves; what comes after is
+    // Hot, see [`DesiredState::beside`]. Cold: nothing serves, so the shape of rest is inert and primary follows the target's newest template until it serves; what comes after is
     // released like any other change.
     fn building(state: &State, seen: &Observation) -> Self {
         let Some(target) = &seen.target else {

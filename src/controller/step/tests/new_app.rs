@@ -1,6 +1,6 @@
 //! One whole new app, from a Deployment and a Canary to a pair that serves and rests.
 
-use super::*;
+use super::super::*;
 use crate::{
     controller::context::fake::{self, Fake},
     telemetry::events::Queue,

@@ -7,14 +7,14 @@ use crate::routing::Traffic;
 
 /// The annotations `flagger.app/skip-analysis` and `flagger.app/reset`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct Commands {
     /// Promote the revision without (more) checks.
     pub skip: bool,
     /// Analyse the revision from the start.
     pub reset: bool,
 }
 
-impl Wishes {
+impl Commands {
     /// Whether there is one.
     pub fn any(self) -> bool {
         self.skip || self.reset
@@ -24,17 +24,17 @@ impl Wishes {
 impl Step<'_> {
     /// Records what the annotations ask for.
     pub(super) fn wished(&mut self) {
-        self.state.wishes.skip |= self.seen.wishes.skip;
-        self.state.wishes.reset |= self.seen.wishes.reset;
+        self.state.commands.skip |= self.seen.commands.skip;
+        self.state.commands.reset |= self.seen.commands.reset;
     }
 
     /// Grants a wish where the Canary stands; `true` when that was this step. Where it cannot be granted yet it waits.
     pub(super) fn granted(&mut self) -> bool {
-        if self.seen.wishes.any() {
+        if self.seen.commands.any() {
             return false;
         }
-        let wishes = self.state.wishes;
-        (wishes.reset && self.reset()) || (wishes.skip && self.skip())
+        let commands = self.state.commands;
+        (commands.reset && self.reset()) || (commands.skip && self.skip())
     }
 
     fn reset(&mut self) -> bool {
@@ -55,7 +55,7 @@ impl Step<'_> {
             Stage::Restarting => {}
             _ => return false,
         }
-        self.state.wishes.reset = false;
+        self.state.commands.reset = false;
         true
     }
 
@@ -74,7 +74,7 @@ impl Step<'_> {
             Stage::Restarting | Stage::RollingBack | Stage::Cancelling => return false,
             _ => self.note(Note::NothingToSkip),
         }
-        self.state.wishes.skip = false;
+        self.state.commands.skip = false;
         true
     }
 
