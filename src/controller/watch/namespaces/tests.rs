@@ -117,11 +117,11 @@ async fn a_change_asks_those_it_concerns_and_the_end_of_a_list_everybody_there()
     };
     assert_eq!(
         told(json!({"metadata": {"name": "web", "namespace": "shop"}})),
-        [web.clone()]
+        std::slice::from_ref(&web)
     );
     assert_eq!(
         told(json!({"metadata": {"name": "web-primary", "namespace": "shop"}})),
-        [web.clone()]
+        std::slice::from_ref(&web)
     );
     assert_eq!(told(json!({"metadata": {"name": "nobodys", "namespace": "shop"}})), []);
     let mut all = told(Value::Null);
