@@ -39,15 +39,21 @@ async fn seconds(seconds: u64) {
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_for_often_is_stepped_once_and_once_more_if_it_was_running() {
     let (sender, log) = running(|_, _| None);
-    for name in ["b", "a", "c"] {
+    for number in 0..AT_ONCE {
+        sender.send(key(&format!("busy-{number}")));
+    }
+    // They wait in the line.
+    for name in ["b", "a", "b", "c", "b"] {
         sender.send(key(name));
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // They run.
     for _ in 0..3 {
         sender.send(key("a"));
     }
     seconds(600).await;
-    assert_eq!(seen(&log), steps([(0, "b"), (0, "a"), (0, "c"), (1, "a")]));
+    let stepped = seen(&log).split_off(AT_ONCE);
+    assert_eq!(stepped, steps([(1, "b"), (1, "a"), (1, "c"), (2, "a")]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,8 +74,8 @@ async fn of_many_only_so_many_run_at_once_and_the_others_in_the_order_they_were_
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_stepped_again_when_it_wanted_to_be_and_a_later_wish_replaces_the_earlier() {
-    let commands = [Some(10), Some(20), None];
-    let (sender, log) = running(move |_, before| commands[before].map(Duration::from_secs));
+    let wishes = [Some(10), Some(20), None];
+    let (sender, log) = running(move |_, before| wishes[before].map(Duration::from_secs));
     sender.send(key("a"));
     seconds(5).await;
     sender.send(key("a"));
