@@ -1,4 +1,4 @@
-//! Whether the cluster's definitions know every field that is written, looked at before anything else is done.
+//! Checks at the start that the cluster's CustomResourceDefinitions have every field that Coalmine writes.
 
 use crate::api::crds::{self, served::complaint};
 use crate::messages::Severity;
@@ -9,12 +9,12 @@ use kube::{Api, Client, ResourceExt};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// What `/readyz` calls it.
+/// Name of this check in `/readyz`.
 const PART: &str = "definitions";
 /// Between two looks while something is amiss.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Returns once they do, or at shutdown. Until then the process is not ready, and says why in its log and in an event of its
+/// Waits until the definitions have all fields, or until shutdown. Until then the process is not ready, and says why in its log and in an event of its
 /// own pod. Where the definitions may not be read nothing is known of them, and that is said.
 pub async fn awaited(client: &Client, namespace: &str, telemetry: &Telemetry, shutdown: &CancellationToken) {
     looking_every(PAUSE, client, namespace, telemetry, shutdown).await;

@@ -52,7 +52,7 @@ use std::{sync::Arc, time::Duration};
 
 /// How often a hand-written Canary looks whether the generated one before it is gone.
 const HANDED_OVER: Duration = Duration::from_millis(500);
-/// From here on it is looked up why a target that is to serve again does not start.
+/// How long a target that is to serve again may take before its pods are asked why they do not start.
 const SLOW_EXIT: Duration = Duration::from_secs(5);
 /// After an error that no event will follow.
 const RETRY: Duration = Duration::from_secs(2);

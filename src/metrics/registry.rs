@@ -58,14 +58,14 @@ pub fn built(kind: &str) -> Option<&'static Built> {
     STORES.iter().copied().find(|store| store.rules.name == kind)
 }
 
-/// What a MetricTemplate of this type has to be like; of a type that no store has, what any has to be.
+/// The rules for MetricTemplates of this type; for a type that nobody knows, the rules for all.
 pub fn rules(kind: &str) -> &'static Rules {
     let of_built = built(kind).map(|store| &store.rules);
     let known = of_built.or_else(|| unbuilt::TABLE.iter().find(|rules| rules.name == kind));
     known.unwrap_or(&Rules::ANY)
 }
 
-/// The type of a template's store, when that is one which cannot be asked yet; nothing for one that no store has.
+/// The type of a template's store where that is known and not built yet; `None` for one that is built or unknown.
 pub fn unbuilt(provider: &MetricProvider) -> Option<&str> {
     let kind = provider.kind.as_str();
     (MetricProvider::TYPES.contains(&kind) && built(kind).is_none()).then_some(kind)

@@ -1,7 +1,7 @@
 //! What must not be read in logs and events: the webhook's paths, which only API servers know.
 //!
-//! An API server that cannot reach an entry which fails closed says so with the whole URL, and whoever made the request
-//! is told, this program too.
+//! When the API server cannot reach an entry that fails closed, its error has the whole URL, and it is sent to whoever made
+//! the request. When this program made it, the error must not reach a log or an event.
 
 use crate::admission::server::Entry;
 use std::borrow::Cow;

@@ -48,7 +48,7 @@ pub fn place(canary: &Canary, all: &[Arc<Canary>]) -> Place {
     acting.map_or(Place::Alone, |acting| Place::Heir(acting.clone()))
 }
 
-// Also on its way out.
+// Whether a policy made the Canary; also true of one that is being deleted.
 fn was_generated(canary: &Canary) -> bool {
     let mut canary = canary.clone();
     canary.metadata.deletion_timestamp = None;

@@ -42,10 +42,10 @@ const IN_ONE_APPLY: Duration = Duration::from_secs(5);
 
 /// What is stored is in the cache by then.
 const ON_ITS_WAY_TO_US: Duration = Duration::from_secs(2);
-/// How long pods may take that start.
+/// How long an app at rest may not serve before its Canary says so: pods may be starting.
 const STARTS: Duration = Duration::from_secs(10);
 
-/// Said once a run where not all of them are.
+/// The warning, once a run, that some configs are shared with the target and not copied.
 fn shared_configs(live: &Live) -> Option<String> {
     let survey = live.survey(live.target.as_ref()?)?;
     let first = survey.shared.first()?;
@@ -58,7 +58,7 @@ fn shared_configs(live: &Live) -> Option<String> {
     ))
 }
 
-/// Said once a run where Secrets may not be read.
+/// The warning, once a run, where Secrets may not be read.
 const SHARED_SECRETS: &str =
     "Secrets may not be listed here: primary shares them with its target, and their changes are no release";
 

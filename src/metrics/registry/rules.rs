@@ -59,10 +59,10 @@ pub struct Field {
 pub struct Text {
     /// Whether there is no question without it.
     pub needed: bool,
-    /// What a query must be and is not, if the store would refuse it; each of its `{{ actions }}` is a digit here.
+    /// Says why the store would refuse a query, or `None`. Each `{{ action }}` of the query is replaced by a digit before.
     pub refused: fn(&str) -> Option<&'static str>,
-    /// What a query counts that is not of the run it judges, for checks that come this often; nothing where we do not read
-    /// the store's language.
+    /// Warns of data from outside the run that a query would count, given the time between checks. `None` where we do not
+    /// read the store's language.
     pub advice: Option<fn(&str, Duration) -> Vec<String>>,
 }
 

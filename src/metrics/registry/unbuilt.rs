@@ -70,7 +70,7 @@ pub(super) static TABLE: [Rules; 11] = [
             what: "where the number stands in the answer, e.g. {.data.value}",
             value: |provider| provider.json_path.as_deref(),
         }],
-        // An answer may be addressed by its URL alone.
+        // The URL alone may say what is asked.
         query: Text {
             needed: false,
             ..Text::ANY

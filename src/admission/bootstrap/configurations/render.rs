@@ -69,7 +69,7 @@ pub struct Rendering {
     pub failure_policy: FailurePolicy,
     /// Of `validate-canaries`; `Fail` once the self-probe was denied.
     pub canaries_failure_policy: FailurePolicy,
-    /// What they belong to and go with; `None` leaves that as it is.
+    /// The owner of both configurations, with which they are deleted; `None` keeps the owner that they have.
     pub owner: Option<OwnerReference>,
 }
 
@@ -206,7 +206,8 @@ fn policy(with: &Rendering, entry: Entry) -> FailurePolicy {
         Entry::ValidateCanaries => with.canaries_failure_policy,
         // It completes what the controller writes as well.
         Entry::MutateCanaries => FailurePolicy::Ignore,
-        // Whoever is refused because an entry cannot be reached is shown its path; with these two's, somebody could act.
+        // When an entry that fails closed cannot be reached, the API server shows its secret path to the requester. These two
+        // entries write something, so their paths must not be shown: they fail open.
         Entry::FollowDeployments | Entry::ScaleDeployments => FailurePolicy::Ignore,
         // Never refused, and never kept waiting.
         Entry::FollowDeletions => FailurePolicy::Ignore,
@@ -252,8 +253,8 @@ fn webhook(with: &Rendering, entry: Entry, rules: &Value) -> Value {
     hook
 }
 
-// What is held is held again when another webhook has changed it. A scale that is asked about again is what we made of it
-// the first time: to note that would put the app to sleep.
+// The API server asks again when another webhook has changed the object after us. Not about a scale: the second request
+// would carry the number that we wrote ourselves, and to note that as the user's wish would put the app to sleep.
 fn reinvocation(entry: Entry) -> &'static str {
     match entry {
         Entry::ScaleDeployments => "Never",
@@ -268,7 +269,7 @@ fn conditions(with: &Rendering, entry: Entry) -> Vec<Value> {
     let others = || ours.map(|users| conditions::not_ourselves(users)).into_iter();
     let own: Vec<Value> = match entry {
         Entry::MutateDeployments => vec![conditions::what_is_held()],
-        // What others make is nothing that we made.
+        // Of creations only our own are sent: what somebody else creates cannot contain fields that we hold.
         Entry::HoldServices | Entry::HoldRoutes => {
             vec![conditions::makes_only(&with.own_users), conditions::what_is_held()]
         }
@@ -279,7 +280,7 @@ fn conditions(with: &Rendering, entry: Entry) -> Vec<Value> {
             let others = ours.map(|users| conditions::not_ourselves_but_the_probe(users));
             others.into_iter().chain([conditions::what_is_judged()]).collect()
         }
-        // The latter is not registered any more.
+        // `ValidateDeployments` is not registered any more; it is answered for API servers that know it still.
         Entry::MutateCanaries | Entry::ValidateDeployments => Vec::new(),
         Entry::OptIn => others().chain([conditions::what_opts_in()]).collect(),
         // There is no new object to ask about.
@@ -435,7 +436,7 @@ mod tests {
         };
         for hook in hooks(&with) {
             let asked: Vec<&str> = expressions(&hook).collect();
-            // What is deleted is the question of one.
+            // Only this entry is asked about deletions.
             let deletions = hook["name"] == "follow-deletions.coalmine.dev";
             let passed = asked.contains(&"!has(object.metadata.deletionTimestamp)");
             assert!(passed != deletions, "{hook:#}");
@@ -460,7 +461,7 @@ mod tests {
                 "{hook:#}"
             );
         }
-        // What is held must be seen all the same, to leave its owners' lists.
+        // The entries that hold fields see our own writes too, to take those fields out of `managedFields`.
         let seen: Vec<String> = hooks(&with)
             .iter()
             .filter(|hook| expressions(hook).any(|one| one == ours))

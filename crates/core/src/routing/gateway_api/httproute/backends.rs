@@ -63,7 +63,7 @@ pub(super) fn names_pair(rule: &Value, names: &Local<'_>) -> bool {
     backends(rule).iter().any(|b| side(b, names).is_some())
 }
 
-/// Times 100, a greater weight would not be allowed.
+/// Weights up to this one can be multiplied by 100, for shares in percent, and stay below the greatest that is allowed.
 const FINE: u64 = 10_000;
 
 /// The Gateway API's greatest weight; of routes that were stored without its schema nothing greater is believed.

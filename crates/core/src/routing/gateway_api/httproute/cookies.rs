@@ -73,7 +73,7 @@ fn set_cookies(backend: &Value) -> Vec<String> {
         .collect()
 }
 
-// What is empty after the cookies of ours are gone was ours as well.
+// Takes our cookies out of a backend, and the filters and lists that have nothing else in them.
 fn kept(backend: &Value, users: &impl Fn(&str) -> bool) -> Value {
     let mut backend = backend.clone();
     let Some(members) = backend.as_object_mut() else {
