@@ -5,7 +5,7 @@ use coalmine::admission::facts::{Caches, Feeds, View};
 use coalmine::admission::webhook::AdmissionWebhook;
 use coalmine::admission::metrics::Metrics;
 use coalmine::admission::review;
-use coalmine::admission::server::{Entry, AdmissionWebhook as _};
+use coalmine::admission::server::{Entry, Reviewer as _};
 use coalmine::api::labels;
 use coalmine::plan::{Defaults, Selector};
 use futures::FutureExt as _;

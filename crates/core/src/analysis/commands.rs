@@ -72,7 +72,12 @@ impl Step<'_> {
             }
             Stage::Rest => self.skip_at_rest(),
             Stage::Restarting | Stage::RollingBack | Stage::Cancelling => return false,
-            _ => self.note(Note::NothingToSkip),
+            // It does not keep the stage from looking after its traffic.
+            _ => {
+                self.note(Note::NothingToSkip);
+                self.state.commands.skip = false;
+                return false;
+            }
         }
         self.state.commands.skip = false;
         true

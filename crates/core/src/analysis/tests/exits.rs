@@ -474,3 +474,25 @@ fn primary_is_not_replaced_before_the_gateway_has_taken_users_off_it_unless_it_n
     model.pending = false;
     run(&mut model);
 }
+
+#[test]
+fn a_skip_that_has_nothing_to_skip_gives_no_traffic_to_a_primary_that_was_just_edited() {
+    let mut model = Model::hot(Strategy::Weighted(vec![20, 40, 60]));
+    let skip = Commands {
+        skip: true,
+        reset: false,
+    };
+    until(&mut model, Stage::Building);
+    for (what, steps) in [
+        (Happening::Apply(1), 2),
+        (Happening::Annotate(skip), 0),
+        (Happening::Crash(2), 0),
+        (Happening::Wait(1), 1),
+        (Happening::EditPrimary, 0),
+    ] {
+        model.happen(&what);
+        (0..steps).for_each(|_| model.step());
+    }
+    assert_eq!(model.state.stage, Stage::Switching);
+    run(&mut model);
+}
