@@ -41,6 +41,9 @@ const BUDGET: Duration = Duration::from_millis(250);
 /// afterwards can come between the look and the create of a `kubectl apply` that has the same Service further down, and
 /// fail it, so waiting is better; the webhook's own timeout is 3 s.
 const MAKING: Duration = Duration::from_secs(1);
+/// Longest time that noting a number of replicas may add to the scale that asks for it: one that cannot be noted is refused,
+/// so it waits for a busy API server for as long as it can be waited for.
+const NOTING: Duration = Duration::from_secs(2);
 /// Requests that generate at once; others leave it to the controller.
 const AT_ONCE: usize = 32;
 /// How long Services and routes are left to the controller after a request that took longer than its budget.
@@ -57,7 +60,7 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A generator that adds at most 250 ms for a question and a second for making objects to a request.
+    /// A generator that adds to a request at most 250 ms for a question, a second for making objects and two for noting a scale.
     pub fn new(client: Client) -> Self {
         Self {
             lists: Lists::new(client.clone()),
@@ -103,7 +106,7 @@ impl Generator {
         super::announce::announce(&self.client, canary, request, revision, BUDGET).await
     }
 
-    /// Notes on `canary` how many replicas somebody wants of its app, within the budget.
+    /// Notes on `canary` how many replicas somebody wants of its app, within two seconds.
     ///
     /// # Errors
     /// Why it could not be written.
@@ -116,9 +119,9 @@ impl Generator {
         };
         let (name, patch) = (canary.name_any(), Patch::Merge(body));
         let written = canaries.patch_metadata(&name, &params, &patch);
-        match tokio::time::timeout(BUDGET, written).await {
+        match tokio::time::timeout(NOTING, written).await {
             Ok(result) => result.map(drop).map_err(|error| error.to_string()),
-            Err(_) => Err(format!("took longer than {} ms", BUDGET.as_millis())),
+            Err(_) => Err(format!("took longer than {} ms", NOTING.as_millis())),
         }
     }
 
