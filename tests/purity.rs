@@ -1,10 +1,10 @@
 //! The pure crates take values and return values. That they reach no cluster and no network is said by what they depend on,
 //! which the checks compile alone; no dependency says that nobody asks a clock, the environment or a disk.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+mod sources;
+
+use sources::files_below;
+use std::{fs, path::Path};
 
 const PURE: [&str; 2] = ["crates/api/src", "crates/core/src"];
 const FORBIDDEN: [&str; 9] = [
@@ -38,16 +38,4 @@ fn the_pure_crates_ask_no_clock_and_nothing_else_outside() {
 
 fn is_test(file: &Path) -> bool {
     file.to_string_lossy().contains("tests")
-}
-
-fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files_below(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

@@ -1,8 +1,11 @@
 //! The policy that keeps our accounts to namespaces that opted in looks at what they may write, and at nothing else: the
 //! API server would prepare every other write of the cluster for it.
 
+mod rendered;
+
+use rendered::{list, objects};
 use serde_json::Value;
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
 
 const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
 /// Of the cluster, not of a namespace.
@@ -17,11 +20,7 @@ const FREE: [&str; 2] = ["events", "canaries/finalizers"];
 
 #[test]
 fn the_scope_policy_matches_exactly_what_the_roles_let_us_write() {
-    let rendered = fs::read_to_string("manifests/coalmine.yaml").unwrap();
-    let objects: Vec<Value> = rendered
-        .split("\n---\n")
-        .map(|text| serde_saphyr::from_str(text).unwrap())
-        .collect();
+    let objects = objects().unwrap();
     let kind = |kind: &'static str| objects.iter().filter(move |object| object["kind"] == kind);
     let may: BTreeSet<String> = kind("ClusterRole")
         .flat_map(|role| list(&role["rules"]))
@@ -47,10 +46,6 @@ fn resources(rule: &Value) -> BTreeSet<String> {
             groups.map(move |group| format!("{}/{resource}", word(group)))
         })
         .collect()
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 fn word(value: &Value) -> &str {

@@ -76,12 +76,9 @@ impl Pair<'_> {
             .copied()
             .filter(|names| self.can_be_split(route, names, traffic))
             .collect();
-        let Some(carrying) = self.carrying(route, &ready, traffic) else {
+        let carrying = self.carrying(route, &ready, traffic).unwrap_or_default();
+        let Some((wanted, companions)) = carrying.split_first() else {
             return;
-        };
-        let (wanted, companions) = match carrying.split_first() {
-            Some((wanted, companions)) => (wanted, companions),
-            None => return,
         };
         // What it cannot say itself is there before it says the rest.
         for companion in companions {

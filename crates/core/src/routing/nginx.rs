@@ -26,7 +26,7 @@ pub struct Ingress;
 const SYNC: Duration = Duration::from_secs(5);
 
 /// `apiVersion` and kind of its routes.
-const API_VERSION: &str = "networking.k8s.io/v1";
+pub(super) const API_VERSION: &str = "networking.k8s.io/v1";
 const KIND: &str = "Ingress";
 
 impl Router for Nginx {

@@ -118,8 +118,7 @@ impl Provider {
 
     /// Reads `spec.provider`; `None` for one that is not built yet.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut all = registry::ROUTERS.iter();
-        all.find(|router| router.name() == text).map(|router| Self(*router))
+        registry::router(text).map(Self)
     }
 
     /// The name as in `spec.provider`.

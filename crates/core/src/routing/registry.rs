@@ -4,28 +4,27 @@ use super::planned::{PLANNED, planned};
 use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, kubernetes, nginx};
 use crate::api::canary::CanarySpec;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Every provider that is built.
 pub const ROUTERS: &[&dyn Router] = &[&gateway_api::GatewayApi, &kubernetes::Kubernetes, &nginx::Nginx];
 
 /// The kinds that carry traffic for any provider, each once.
 pub fn kinds() -> impl Iterator<Item = &'static dyn RouteKind> {
-    let all = ROUTERS
-        .iter()
-        .enumerate()
-        .filter_map(|(at, router)| Some((at, router.kind()?)));
-    all.filter(|(at, kind)| {
-        let mut before = ROUTERS.iter().take(*at).filter_map(|router| router.kind());
-        !before.any(|known| known.resource() == kind.resource())
-    })
-    .map(|(_, kind)| kind)
+    let mut seen = BTreeSet::new();
+    written().filter(move |kind| seen.insert(kind.resource()))
+}
+
+// The kind of each provider that writes one.
+fn written() -> impl Iterator<Item = &'static dyn RouteKind> {
+    ROUTERS.iter().filter_map(|router| router.kind())
 }
 
 /// The kind of an object, by its `apiVersion` and `kind`; `None` when no provider reads it. Any version is the same object.
 pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
     let kind = route.get("kind")?.as_str()?;
     let (group, _) = route.get("apiVersion")?.as_str()?.split_once('/')?;
-    kinds().find(|known| {
+    written().find(|known| {
         let resource = known.resource();
         resource.kind == kind && resource.group == group
     })
@@ -34,7 +33,7 @@ pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
 /// The kind that the API server calls so.
 pub fn of_resource(group: &str, plural: &str) -> Option<&'static dyn RouteKind> {
     let is = |resource: Resource| resource.group == group && resource.plural == plural;
-    kinds().find(|known| is(known.resource()))
+    written().find(|known| is(known.resource()))
 }
 
 /// What may stand in `spec.provider`, built or not, in order.
@@ -106,7 +105,7 @@ pub fn other_version(spec: &CanarySpec) -> Option<(&'static str, &'static str)> 
         "spec.ingressRef.apiVersion",
         "ignored: Ingresses are read as networking.k8s.io/v1",
     );
-    (ingress.api_version != "networking.k8s.io/v1").then_some(why)
+    (ingress.api_version != nginx::API_VERSION).then_some(why)
 }
 
 #[cfg(test)]

@@ -68,21 +68,21 @@ impl Pair<'_> {
 // The edits that make a companion what it is to be: its spec, and the annotations that its data plane reads, of which others
 // may have put some there.
 fn put_right(kind: &dyn RouteKind, live: &Value, wanted: &Value) -> Option<Write> {
-    let told = |of: &Value| -> BTreeMap<String, Value> {
+    let told = |of: &Value| {
         let all = of.pointer("/metadata/annotations").and_then(Value::as_object);
-        let all = all.into_iter().flatten();
-        let read = all.filter(|(key, _)| key.starts_with(kind.prefix()));
-        read.map(|(key, value)| (key.clone(), value.clone())).collect()
+        let all = all.cloned().unwrap_or_default().into_iter();
+        all.filter(|(key, _)| key.starts_with(kind.prefix()))
     };
-    let (has, wants) = (told(live), told(wanted));
-    let surplus = has.keys().filter(|key| !wants.contains_key(*key));
-    let surplus = surplus.map(|key| patches::remove(["metadata", "annotations", key]));
-    let differing = wants.iter().filter(|(key, value)| has.get(*key) != Some(value));
-    let differing = differing.map(|(key, value)| patches::add(["metadata", "annotations", key], value.clone()));
+    // Those that are wanted come last, and count.
+    let changes = told(live).map(|(key, _)| (key, None));
+    let wants = told(wanted).map(|(key, value)| (key, value.as_str().map(str::to_owned)));
+    let changes: BTreeMap<String, Option<String>> = changes.chain(wants).collect();
+    let changes: Vec<_> = changes.into_iter().collect();
     let spec = wanted.get("spec").and_then(Value::as_object).into_iter().flatten();
     let spec = spec.filter(|(key, value)| live.get("spec").and_then(|spec| spec.get(*key)) != Some(value));
     let spec = spec.map(|(key, value)| patches::add(["spec", key], value.clone()));
-    let mut operations: Vec<_> = surplus.chain(differing).chain(spec).collect();
+    let mut operations = patches::metadata(live, "annotations", &changes);
+    operations.extend(spec);
     if operations.is_empty() {
         return None;
     }
