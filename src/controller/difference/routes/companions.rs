@@ -34,7 +34,7 @@ impl Pair<'_> {
 
     /// Companions of ours that no route needs any more, for the traffic of now.
     pub(super) fn retired_companions(&self, split: &[&Names], traffic: Traffic, writes: &mut Vec<Write>) {
-        let routes = self.live.routes.iter().filter(|route| !routing::is_companion(route));
+        let routes = self.live.routes.iter().filter(|route| self.blueprint.carries_by(route));
         let needed: Vec<Value> = routes
             .filter_map(|route| self.carrying(route, split, traffic))
             .flat_map(|objects| objects.into_iter().skip(1))

@@ -347,6 +347,67 @@ fn a_route_of_the_name_that_sends_elsewhere_is_somebodys() {
 }
 
 #[test]
+fn the_second_ingress_goes_with_the_name_of_the_first_and_has_nothing_of_others() {
+    use crate::routing::{Provider, Traffic, kind_of};
+    let ingress = |name: &str| {
+        let backend = json!({"service": {"name": "web", "port": {"number": 80}}});
+        let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
+        json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"rules": [{"host": "web.test", "http": {"paths": paths}}]},
+        })
+    };
+    let share = Traffic::share(20);
+    let beside = |name: &str| {
+        let objects = [ingress(name)];
+        let kind = kind_of(&objects[0]).unwrap();
+        let mut made = kind
+            .carrying(&objects, &Names::new("web"), share, &Default::default())
+            .remove(1);
+        made["metadata"]["labels"] = json!({labels::GENERATED: "true"});
+        made
+    };
+    let mut blueprint = blueprint();
+    blueprint.provider = Provider::parse("nginx").unwrap();
+    blueprint.named_route = Some("new".into());
+    let mut edited = beside("new");
+    let annotations = &mut edited["metadata"]["annotations"];
+    annotations["nginx.ingress.kubernetes.io/canary-by-header"] = json!("x");
+    annotations["nginx.ingress.kubernetes.io/canary-weight"] = json!("7");
+    annotations["example.com/other"] = json!("stays");
+    let mut live = at_rest(Some(own()));
+    live.routes = vec![ingress("old"), ingress("new"), beside("old"), edited.clone()];
+    let selector = Selector::of(&own(), &Selector::default_keys()).unwrap();
+    let seen = Observation {
+        split: true,
+        ..seen(&target())
+    };
+    let pair = Pair {
+        live: &live,
+        selector: &selector,
+        blueprint: &blueprint,
+        seen: &seen,
+    };
+    let desired = DesiredState {
+        traffic: Some(share),
+        ..resting()
+    };
+    let (writes, conflicts) = difference(&desired, pair);
+    assert_eq!(conflicts, []);
+    let about = |name: &str| writes.iter().find(|write| write.subject().2 == name);
+    assert!(matches!(about("old-canary"), Some(Write::Delete { .. })), "{writes:?}");
+    let Some(Write::Patch { operations, .. }) = about("new-canary") else {
+        panic!("{writes:?}")
+    };
+    let mut operations = operations.0.clone();
+    // The version is tested first; these objects have none.
+    operations.remove(0);
+    let mut wanted = beside("new");
+    wanted["metadata"]["annotations"]["example.com/other"] = json!("stays");
+    assert_eq!(crate::patches::applied(&edited, &operations).unwrap(), wanted);
+}
+
+#[test]
 fn what_only_a_policy_named_is_made_when_primary_can_answer() {
     let mut by_policy = blueprint();
     by_policy.port_is_ours = true;
