@@ -163,15 +163,14 @@ impl View {
             Enrolment::Policy(_) => made,
             Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,
         };
+        let policy = self.policy(&policy_name);
         deployments::Context {
             ours: self.ours.clone(),
             enrolment,
             controller_alive: self.controller_alive(now),
             overrides,
-            on_new_revision: self
-                .policy(&policy_name)
-                .map(|policy| policy.spec.on_new_revision())
-                .unwrap_or_default(),
+            on_new_revision: policy.as_ref().map(|p| p.spec.on_new_revision()).unwrap_or_default(),
+            announce: policy.as_ref().map(|p| p.spec.announce()).unwrap_or_default(),
         }
     }
 

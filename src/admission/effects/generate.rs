@@ -98,12 +98,22 @@ impl Generator {
         }
     }
 
-    /// Announces `revision` in the status of `canary`, within the budget.
+    /// Writes into the status of `canary` that `revision` is on its way, within the budget.
     ///
     /// # Errors
     /// Why it could not be written.
-    pub async fn announce(&self, request: &Request, canary: &Canary, revision: String) -> Result<(), String> {
-        super::announce::announce(&self.client, canary, request, revision, BUDGET).await
+    pub async fn announce(&self, canary: &Canary, revision: String) -> Result<(), String> {
+        super::announce::announce(&self.client, canary, revision, BUDGET).await
+    }
+
+    /// The same, while the request goes on.
+    pub fn announce_meanwhile(&self, canary: &Canary, revision: String) {
+        let (client, canary) = (self.client.clone(), canary.clone());
+        tokio::spawn(async move {
+            if let Err(reason) = super::announce::announce(&client, &canary, revision, BUDGET).await {
+                super::announce::not_announced(&canary, &reason);
+            }
+        });
     }
 
     /// Notes on `canary` how many replicas somebody wants of its app, within two seconds.

@@ -85,7 +85,7 @@ async fn a_revision_that_may_not_run_beside_primary_is_told_of_and_stored() {
     for object in [&mut old, &mut new] {
         object["metadata"]["labels"] = json!({labels::MANAGED: "true", labels::STATE: "rest"});
     }
-    let (_, response) = house.ask(Entry::FollowDeployments, about("UPDATE", old, new)).await;
+    let (_, response) = house.ask(Entry::MutateDeployments, about("UPDATE", old, new)).await;
     assert_eq!(response["allowed"], json!(true));
     let said = response["warnings"].to_string();
     assert!(said.contains("this revision is not released"), "{said}");

@@ -8,7 +8,7 @@ use crate::controller::{
     context::Context,
     watch::{
         cache::Kind,
-        live::{label, text},
+        live::{label, text, unmarked},
     },
 };
 use crate::{
@@ -108,11 +108,6 @@ async fn is_claimed(context: &Context, namespace: &str, target: &str) -> Result<
 /// The JSON merge patch that lets a workload go; nothing when it is not held.
 fn freed(kind: Kind, target: &Value) -> Option<Value> {
     label(target, labels::MANAGED)?;
-    let all = target.pointer("/metadata/labels").and_then(Value::as_object)?;
-    let ours = all
-        .keys()
-        .filter(|key| key.starts_with(labels::PREFIX) && *key != labels::POLICY);
-    let ours: Map<String, Value> = ours.map(|key| (key.clone(), Value::Null)).collect();
     let held = label(target, labels::HELD).is_some();
     let mut spec = Map::new();
     if kind == Kind::DaemonSet {
@@ -137,7 +132,7 @@ fn freed(kind: Kind, target: &Value) -> Option<Value> {
             spec.insert("paused".to_owned(), Value::Null);
         }
     }
-    Some(json!({"metadata": {"labels": ours}, "spec": spec}))
+    Some(json!({"metadata": unmarked(target), "spec": spec}))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::controller::{
     watch::{
         cache::Kind,
         configs,
-        live::{Live, version},
+        live::{Live, annotation, version},
     },
 };
 use crate::{
@@ -20,10 +20,11 @@ use crate::{
     api::{
         Canary,
         canary::{
-            CanaryStatus, Phase,
+            Announced, CanaryStatus, Phase, RunStatus,
             conditions::{NAME_CONFLICT, NOT_RELEASED, READY, Trouble},
         },
         labels,
+        requested_by::RequestedBy,
     },
     metrics::Severity,
     plan::{
@@ -121,7 +122,12 @@ impl Recorded<'_> {
             Some(Finished::Yes(_, measured)) if judged => measured.clone(),
             _ => Vec::new(),
         };
+        let by = self.live.target.as_ref();
+        let by = by
+            .and_then(|target| annotation(target, labels::REQUESTED_BY))
+            .map(RequestedBy::parse);
         let seen = Seen {
+            requested_by: by.as_ref(),
             revision: self.revision,
             template: self.template.as_deref(),
             trouble: self.trouble.as_ref(),
@@ -131,7 +137,7 @@ impl Recorded<'_> {
         let mut next = status::status(canary, state, seen, self.now);
         let old = canary.status.clone().unwrap_or_default();
         let changed = configs::record(&old, &mut next, &self.live.surveys());
-        let pending = next.announced.as_ref().map(|a| again(a.expires(), self.now));
+        let pending = announced(next.run.as_ref()).map(|a| again(a.expires(), self.now));
         let nothing_new =
             context.timers.keep(&key, state, self.decision.timed, &old, &next) || canary.status.as_ref() == Some(&next);
         let made = context.primaries.known(&key);
@@ -314,6 +320,10 @@ async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Resu
     Ok(stored)
 }
 
+fn announced(run: Option<&RunStatus>) -> Option<&Announced> {
+    run?.announced.as_ref()
+}
+
 // When an announcement is looked at again: one that is over is on its way to the cache, and the store is not asked without
 // end meanwhile.
 fn again(expires: Timestamp, now: Timestamp) -> Timestamp {
@@ -322,8 +332,8 @@ fn again(expires: Timestamp, now: Timestamp) -> Timestamp {
 
 // Whether the announced revision can not come any more. The cache may lag behind the store, so the store is asked.
 async fn refused(context: &Context, canary: &Canary, seen: Option<&str>, now: Timestamp) -> Result<bool, kube::Error> {
-    let announced = canary.status.as_ref().and_then(|status| status.announced.as_ref());
-    let Some(announced) = announced.filter(|a| seen != Some(a.revision.as_str()) && a.expires() <= now) else {
+    let run = canary.status.as_ref().and_then(|status| status.run.as_ref());
+    let Some(announced) = announced(run).filter(|a| seen != Some(a.revision.as_str()) && a.expires() <= now) else {
         return Ok(false);
     };
     let workload = Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default();
@@ -521,7 +531,7 @@ async fn unstepped(
         ..Seen::default()
     };
     let next = status::status(canary, &state, seen, now);
-    let pending = next.announced.as_ref().map(|a| again(a.expires(), now));
+    let pending = announced(next.run.as_ref()).map(|a| again(a.expires(), now));
     if canary.status.as_ref() != Some(&next) {
         let told = is_known(canary, trouble);
         write(context, canary, next).await?;

@@ -213,6 +213,7 @@ fn policy_fields() -> Vec<(&'static str, Value)> {
         ("optOut", json!("Allowed")),
         ("deletionGraceSeconds", json!(300)),
         ("guardRails", json!({"maxWeight": 10})),
+        ("announce", json!("Strict")),
     ]
 }
 
@@ -233,7 +234,12 @@ fn governed(spec: &Value) -> String {
         .ok()
         .map(|canary| plan::rules(canary, Some(&policy.spec), &defaults, false));
     let spec = &policy.spec;
-    let own = (spec.adopts_existing(), spec.deletion_grace(), spec.guard_rails.clone());
+    let own = (
+        spec.adopts_existing(),
+        spec.deletion_grace(),
+        spec.guard_rails.clone(),
+        spec.announce(),
+    );
     format!("{made:?} {out} {rules:?} {own:?}")
 }
 
