@@ -302,7 +302,7 @@ async fn perform(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
     }
     match played {
         Err(panicked) => {
-            keep(name, failures::words(panicked.as_ref()));
+            keep(name, &cases::said_by(&*panicked));
             std::panic::resume_unwind(panicked)
         }
         Ok(Err(error)) => {

@@ -8,7 +8,7 @@ mod scaling;
 use super::bootstrap::certificates::now;
 use super::effects::announce;
 use super::effects::generate::{Around, Generator, Rights, preview};
-use super::facts::{Plan, View, located, target_canary};
+use super::facts::{Beside, Plan, View, located, target_canary};
 use super::metrics::Metrics;
 use super::mutate::deployments::{self, Enrolment, Stage};
 use super::mutate::{canaries, daemonsets, routes};
@@ -284,13 +284,13 @@ impl AdmissionWebhook {
 
     /// No Canary yet: a policy makes one.
     async fn first(&self, request: &Request, response: Response) -> Response {
-        if self.view.generated(request, &[]).is_err() {
+        if self.view.generated(request, &Beside::default()).is_err() {
             return response;
         }
         let name = request.object_name();
         if request.is_dry_run() {
-            let (around, workloads) = tokio::join!(self.around(request), self.beside(request));
-            let Ok(mut plan) = self.view.generated(request, &workloads) else {
+            let (around, beside) = tokio::join!(self.around(request), self.beside(request));
+            let Ok(mut plan) = self.view.generated(request, &beside.unwrap_or_default()) else {
                 return response;
             };
             plan.canary.spec.autoscaler_ref = around.autoscaler(name);
@@ -306,9 +306,9 @@ impl AdmissionWebhook {
         let may = effects
             .rights
             .may_create_canaries(&request.user_info, &request.namespace);
-        let (may, around, workloads) = tokio::join!(may, self.around(request), self.beside(request));
+        let (may, around, beside) = tokio::join!(may, self.around(request), self.beside(request));
         // The mutating phase has said why.
-        let Ok(mut plan) = self.view.generated(request, &workloads) else {
+        let Ok(mut plan) = self.view.generated(request, &beside.unwrap_or_default()) else {
             return response;
         };
         plan.canary.spec.autoscaler_ref = around.autoscaler(name);
@@ -333,13 +333,21 @@ impl AdmissionWebhook {
     /// first planned, before anything is held.
     pub(super) async fn apart(&self, request: &Request) -> Option<String> {
         let effects = self.effects.as_ref()?;
-        let plan = match self.view.generated(request, &self.beside(request).await) {
+        let unseen =
+            |what: &str| format!("{what} could not be looked at in time; the controller enrols it where it may be");
+        let Some(beside) = self.beside(request).await else {
+            return Some(unseen("Services and workloads of the namespace"));
+        };
+        let plan = match self.view.generated(request, &beside) {
             Ok(plan) => plan,
             Err(why) => return Some(why),
         };
         let target = located(&request.object, request);
         let known = self.view.surroundings(&request.namespace, &plan.blueprint);
-        let around = effects.generator.surroundings(&target, &plan.blueprint, known).await;
+        let around = match effects.generator.surroundings(&target, &plan.blueprint, known).await {
+            Ok(around) => around,
+            Err(what) => return Some(unseen(what)),
+        };
         let checked = pairing::check(&target, &plan.selector, &plan.blueprint, &around);
         checked.err().map(|why| why.to_string())
     }

@@ -1,6 +1,5 @@
 //! What failed in which scene, for the end of `make test`: between a failure and the end of a long log there is much else.
 
-use std::any::Any;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -29,13 +28,6 @@ pub(super) fn note(scene: &str, why: &str) -> Result<()> {
     let mut file = std::fs::File::options().create(true).append(true).open(file()?)?;
     file.write_all(format!("{scene}: {why}\n").as_bytes())?;
     Ok(())
-}
-
-/// What a panic says.
-pub(super) fn words(panicked: &(dyn Any + Send)) -> &str {
-    let text = panicked.downcast_ref::<&str>().copied();
-    text.or_else(|| panicked.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("panicked without a word")
 }
 
 /// What failed; empty when nothing did.
