@@ -122,7 +122,11 @@ fn kept(kind: &dyn RouteKind, old: &Value, sent: &Value, pairs: &[&Pair]) -> Opt
     let split = |pair: &&&Pair| kind.refers_to(old, &pair.names) && kind.is_split(old, &pair.names);
     let pairs: Vec<&Pair> = pairs.iter().filter(split).copied().collect();
     let users = |route: &Value| {
-        let fold = |route: Value, pair: &&Pair| kind.folded(&route, &pair.names);
+        // Carried once and folded again, what says the same says it in the same words.
+        let fold = |route: Value, pair: &&Pair| {
+            let carried = routing::carrying(&route, &pair.names, Traffic::PRIMARY, &Exposure::default());
+            kind.folded(&carried.unwrap_or(route), &pair.names)
+        };
         pairs.iter().fold(route.clone(), fold)
     };
     let same = |one: &Value, other: &Value| {

@@ -95,8 +95,11 @@ impl RouteKind for Ingress {
         companion::PREFIX
     }
 
-    fn companion(&self, route: &Value, names: &Names) -> Option<String> {
-        (!companion::is_canary(route)).then(|| companion::name(route, names))
+    fn companions(&self, route: &Value, names: &Names) -> Vec<(Resource, String)> {
+        if companion::is_canary(route) {
+            return Vec::new();
+        }
+        vec![(self.resource(), companion::name(route, names))]
     }
 
     fn services(&self, route: &Value) -> Vec<String> {
