@@ -241,6 +241,29 @@ mod tests {
     }
 
     #[test]
+    fn a_virtual_service_keeps_its_split_and_what_stands_beside_the_app() {
+        let sent = |weight: Value, timeout: &str| {
+            let mut to_app = json!({"destination": {"host": "shop"}});
+            if weight.is_number() {
+                to_app["weight"] = weight;
+            }
+            json!({
+                "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {},
+                "spec": {"hosts": ["a"], "http": [{"timeout": timeout, "route": [to_app]}], "tcp": [{"route": []}]},
+            })
+        };
+        let live = |timeout: &str| {
+            let plain = sent(Value::Null, timeout);
+            routing::carrying(&plain, &Names::new("shop"), Traffic::share(30), &Exposure::default()).unwrap()
+        };
+        // A weight that says nothing is no change.
+        for weight in [Value::Null, json!(100)] {
+            assert_eq!(run(&live("5s"), &sent(weight.clone(), "5s"), false), live("5s"));
+            assert_eq!(run(&live("5s"), &sent(weight, "9s"), false), live("9s"));
+        }
+    }
+
+    #[test]
     fn a_manifest_with_weights_of_its_own_gets_the_live_ones() {
         assert_eq!(run(&split(30), &split(0), false), split(30));
     }

@@ -58,16 +58,7 @@ pub fn unbuilt(canary: &Canary, facts: &Facts) -> Vec<String> {
     }
     for field in shaping().filter(|field| is_set(&object, field)) {
         let why = match router {
-            Some(_) if obeyed.is_empty() => format!("provider {provider} writes no route"),
-            Some(router) if !obeyed.contains(&field) => {
-                let copies = router.kind().is_some_and(|kind| kind.fields().is_empty());
-                let does = if copies {
-                    "copies the route that you have"
-                } else {
-                    "has nothing of the kind"
-                };
-                format!("provider {provider} {does}")
-            }
+            Some(router) if !obeyed.contains(&field) => format!("provider {provider} {}", router.instead()),
             _ if facts.user_route => {
                 String::from("a route of yours sends to the Service and stays as it is but for its weights")
             }

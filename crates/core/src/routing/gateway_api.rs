@@ -78,6 +78,10 @@ impl Router for GatewayApi {
         ]
     }
 
+    fn instead(&self) -> &'static str {
+        "has no word for it"
+    }
+
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
         let spec = httproute::route_spec(spec.service.as_ref()?)?;
         Some(httproute::generated(namespace, names, &spec))

@@ -111,6 +111,10 @@ impl Router for Istio {
         ]
     }
 
+    fn instead(&self) -> &'static str {
+        "has no word for it"
+    }
+
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
         let service = spec.service.as_ref().filter(|_| problem::of_canary(spec).is_empty())?;
         Some(generated::generated(namespace, names, service))

@@ -59,6 +59,10 @@ impl Router for Nginx {
         &["spec.ingressRef"]
     }
 
+    fn instead(&self) -> &'static str {
+        "copies the route that you have"
+    }
+
     fn refuses(&self, analysis: &Analysis) -> Option<(String, String)> {
         refused::refuses(analysis)
     }
