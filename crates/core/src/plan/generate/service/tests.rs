@@ -309,7 +309,10 @@ fn in_a_mesh_every_app_that_is_called_has_a_route_and_nothing_is_published_by_it
     assert_eq!(said(&made(&[], true)), (Some("web".into()), vec![], "istio"));
     assert_eq!(said(&made(&[], false)), (None, vec![], "kubernetes"));
     // Another provider's route to it is none of this one's.
-    assert_eq!(said(&made(&[route("web")], true)), (Some("web".into()), vec![], "istio"));
+    assert_eq!(
+        said(&made(&[route("web")], true)),
+        (Some("web".into()), vec![], "istio")
+    );
     let own = json!({
         "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "front", "namespace": "shop"},
         "spec": {"hosts": ["a.test"], "gateways": ["edge/public"], "http": [{"route": [{"destination": {"host": "web"}}]}]},
