@@ -168,7 +168,13 @@ fn what_shapes_our_route_is_told_where_there_is_none_of_ours() {
     for field in shaping() {
         let name = field.strip_prefix("spec.service.").unwrap();
         let mut changed = canary();
-        let (_, value) = service().into_iter().find(|(field, _)| *field == name).unwrap();
+        let Some((_, value)) = service().into_iter().find(|(field, _)| *field == name) else {
+            assert!(
+                name.starts_with("match[].") || name.starts_with("corsPolicy."),
+                "{name}"
+            );
+            continue;
+        };
         changed["spec"]["service"] = json!({"port": 80, "targetPort": 9898});
         changed["spec"]["provider"] = json!("kubernetes");
         let base = outcome(&changed);
