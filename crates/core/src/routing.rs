@@ -13,7 +13,9 @@ pub mod kubernetes;
 pub mod nginx;
 pub mod planned;
 pub mod provider;
+mod reference;
 pub mod registry;
+pub mod traefik;
 mod traffic;
 
 pub use exposure::{Affinity, Cookies, Exposure};

@@ -55,6 +55,7 @@ mod sweep;
 mod takeover;
 mod target_goes;
 mod tools;
+mod traefik;
 mod two;
 mod verb_table;
 mod verbs;

@@ -70,8 +70,7 @@ pub fn unbuilt(canary: &Canary, facts: &Facts) -> Vec<String> {
     }
     for field in shaping().filter(|field| is_set(&object, field)) {
         let why = match router {
-            Some(_) if obeyed.is_empty() => format!("provider {provider} writes no route"),
-            Some(_) if !obeyed.contains(&field) => format!("provider {provider} copies the route that you have"),
+            Some(router) if !obeyed.contains(&field) => format!("provider {provider} {}", router.instead()),
             _ if facts.user_route => {
                 String::from("a route of yours sends to the Service and stays as it is but for its weights")
             }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::labels::LAST_APPLIED,
     plan::{ScalerKind, Workload},
-    routing::{self, registry},
+    routing::{self, Provider, registry},
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use kube::{
@@ -66,12 +66,12 @@ pub enum Kind {
 
 impl Kind {
     /// Whether a pair can be made where objects of that kind may not be read, by a role of before, say: primaries share
-    /// Secrets with their targets, and have no budgets of their own; Ingresses are
-    /// read since provider nginx is built.
+    /// Secrets with their targets, and have no budgets of their own; what other providers than the first route by is read
+    /// since they are built.
     fn is_dispensable(self) -> bool {
         match self {
             Self::Secret | Self::StatefulSet | Self::PodDisruptionBudget => true,
-            Self::Route(route) => route.built_in,
+            Self::Route(route) => Provider::GATEWAY_API.kind().is_none_or(|kind| kind.resource() != route),
             _ => false,
         }
     }

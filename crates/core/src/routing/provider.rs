@@ -96,6 +96,11 @@ pub trait Router: Sync {
         &[]
     }
 
+    /// Why fields that shape the route of another provider do nothing here, after its name.
+    fn instead(&self) -> &'static str {
+        "writes no route"
+    }
+
     /// The route of an app whose user has none, at rest, with everything on primary; `None` when the Canary publishes
     /// nothing.
     fn published(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {

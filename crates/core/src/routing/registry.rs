@@ -1,13 +1,18 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, kubernetes, nginx};
+use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, kubernetes, nginx, traefik};
 use crate::api::canary::CanarySpec;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Every provider that is built.
-pub const ROUTERS: &[&dyn Router] = &[&gateway_api::GatewayApi, &kubernetes::Kubernetes, &nginx::Nginx];
+pub const ROUTERS: &[&dyn Router] = &[
+    &gateway_api::GatewayApi,
+    &kubernetes::Kubernetes,
+    &nginx::Nginx,
+    &traefik::Traefik,
+];
 
 /// The kinds that carry traffic for any provider, each once.
 pub fn kinds() -> impl Iterator<Item = &'static dyn RouteKind> {

@@ -1,54 +1,8 @@
 //! The backends of one rule: the apex becomes the weighted pair, and the pair the apex again.
 
-use crate::routing::{Names, Weights};
+use crate::routing::Weights;
+pub(super) use crate::routing::reference::{Local, Side, side, with};
 use serde_json::{Value, json};
-use std::ops::Deref;
-
-/// The pair as one route sees it: a reference to another namespace is to somebody else's Service, whatever its name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Local<'a> {
-    names: &'a Names,
-    namespace: Option<&'a str>,
-}
-
-impl<'a> Local<'a> {
-    pub(super) fn of(route: &'a Value, names: &'a Names) -> Self {
-        let namespace = route.pointer("/metadata/namespace").and_then(Value::as_str);
-        Self { names, namespace }
-    }
-}
-
-impl Deref for Local<'_> {
-    type Target = Names;
-
-    fn deref(&self) -> &Names {
-        self.names
-    }
-}
-
-/// Which Service of the pair a reference names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Apex,
-    Primary,
-    Canary,
-}
-
-pub(super) fn side(backend: &Value, names: &Local<'_>) -> Option<Side> {
-    let text = |key| backend.get(key).and_then(Value::as_str);
-    if !matches!(text("group"), None | Some("")) || !matches!(text("kind"), None | Some("Service")) {
-        return None;
-    }
-    if text("namespace").is_some_and(|namespace| !namespace.is_empty() && Some(namespace) != names.namespace) {
-        return None;
-    }
-    match text("name")? {
-        name if name == names.apex => Some(Side::Apex),
-        name if name == names.primary => Some(Side::Primary),
-        name if name == names.canary => Some(Side::Canary),
-        _ => None,
-    }
-}
 
 /// The references of a rule; empty when it has none.
 pub(super) fn backends(rule: &Value) -> &[Value] {
@@ -170,13 +124,4 @@ fn replaced(refs: &[Value], names: &Local<'_>, pair: Vec<Value>, other: impl Fn(
 
 fn reference(template: &Value, name: &str, weight: u64) -> Value {
     with(&with(template, "name", json!(name)), "weight", json!(weight))
-}
-
-/// `value` with one member set.
-pub(super) fn with(value: &Value, key: &str, member: Value) -> Value {
-    let mut value = value.clone();
-    if let Some(members) = value.as_object_mut() {
-        members.insert(key.to_owned(), member);
-    }
-    value
 }
