@@ -20,7 +20,7 @@ mod traffic;
 
 pub use exposure::{Affinity, Cookies, Exposure};
 pub use kind::{Resource, RouteKind};
-pub use provider::{Capabilities, Forms, Need, Provider, Router};
+pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
 pub use registry::kind_of;
 pub use traffic::{Traffic, Weights};
 

@@ -257,8 +257,17 @@ async fn undivided(scene: &Scene, hooks: &Hooks) -> Result<()> {
     Ok(())
 }
 
+/// What is said when a Canary is applied.
 async fn refused(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("told", "v1");
+    let mut past = ingress_route(scene, "told", "told");
+    past["spec"]["routes"][0]["services"] = json!([{"name": "told", "port": 9898}]);
+    apply(scene, &[past]).await?;
+    let dry_run = ["apply", "--dry-run=server", "-f", "-"];
+    let sound = canary(scene, &app, &analysis(hooks)).to_string();
+    let said = scene.kubectl_with(&dry_run, &sound).await?.succeeded()?;
+    let why = "IngressRoute told-front leads to Service told itself";
+    ensure!(said.err.contains(why), "{}", said.err);
     let mut settings = analysis(hooks);
     settings["iterations"] = json!(2);
     settings["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);

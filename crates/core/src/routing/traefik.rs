@@ -3,11 +3,12 @@
 //!
 //! One of the user's own whose list names the Service of the app is moved as well: in its list and nowhere else.
 
+mod front;
 mod list;
 mod problem;
 
 use super::gateway_api::RELOAD;
-use super::provider::{Capabilities, Router};
+use super::provider::{Capabilities, Front, Router};
 use super::reference::{self, Local, Side};
 use super::{Exposure, Names, Resource, RouteKind, Traffic};
 use crate::api::canary::CanarySpec;
@@ -52,6 +53,10 @@ impl Router for Traefik {
 
     fn instead(&self) -> &'static str {
         "writes weights alone; hosts, paths and what else shapes requests are said by your IngressRoute"
+    }
+
+    fn front(&self) -> Option<Front> {
+        Some(front::INGRESS_ROUTE)
     }
 
     // As Flagger's, weight included: whoever goes back to Flagger finds what that reads.

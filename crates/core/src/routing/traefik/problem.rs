@@ -6,7 +6,7 @@ use crate::routing::{Names, RouteKind};
 use serde_json::Value;
 
 // What sends users without a list of weights. Traefik looks for a list first.
-const UNDIVIDED: [(&str, &[&str]); 3] = [
+static UNDIVIDED: [(&str, &[&str]); 3] = [
     ("mirroring", &["/spec/mirroring"]),
     ("highestRandomWeight", &["/spec/highestRandomWeight/services"]),
     ("failover", &["/spec/failover/service", "/spec/failover/fallback"]),
@@ -27,10 +27,10 @@ fn sent(route: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
     let has_list = route.pointer("/spec/weighted").is_some();
     let all = UNDIVIDED.iter().filter(move |_| !has_list);
     all.flat_map(move |(member, places)| {
-        let found = places.iter().filter_map(|at| route.pointer(at));
+        let found = places.iter().filter_map(move |at| route.pointer(at));
         found
             .flat_map(|one| one.as_array().map_or(std::slice::from_ref(one), Vec::as_slice))
-            .map(|one| (*member, one))
+            .map(move |one| (*member, one))
     })
 }
 
