@@ -34,9 +34,7 @@ async fn told(provider: &str, services: Value) -> Vec<String> {
 async fn an_ingress_route_that_names_the_service_itself_is_told_where_the_provider_is_traefik() {
     let direct = json!([{"name": "shop", "port": 80}]);
     let lines = told("traefik", direct.clone()).await;
-    let [line] = lines.as_slice() else {
-        panic!("{lines:?}")
-    };
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(
         line.contains("spec.service: IngressRoute front leads to Service shop itself"),
         "{line}"

@@ -239,7 +239,7 @@ fn list() -> impl Strategy<Value = Value> {
 }
 
 // What part of all requests goes where, in a form that can be compared: a weight times all of the other list.
-fn parts(route: &Value) -> impl Fn(&str) -> (u128, u128) {
+fn parts(route: &Value) -> impl Fn(&str) -> (u128, u128) + use<> {
     let all = services(route).as_array().unwrap().clone();
     move |named: &str| {
         let weight = |entry: &Value| u128::from(entry.get("weight").and_then(Value::as_u64).unwrap_or(1));
