@@ -68,6 +68,8 @@ async fn judged(scene: &Scene) -> Result<()> {
         let (_, objects) = text.split_once("\n---\n").context("a snapshot has a head")?;
         for mut object in serde_json::from_str::<Vec<Value>>(objects)? {
             object["metadata"]["namespace"] = json!(scene.namespace);
+            // Beside those of that name which other cases bring.
+            object["metadata"]["name"] = json!(format!("golden-{judged}"));
             let strictly = ["create", "--dry-run=server", "--validate=strict", "-f", "-"];
             let said = scene.kubectl_with(&strictly, &object.to_string()).await?.succeeded();
             let said = said.with_context(|| format!("{}: {object}", path.display()))?;
