@@ -3,6 +3,7 @@
 //! Before it, [`gather`] takes the objects of a pair out of the caches of [`watch`](super::watch); after it,
 //! [`crate::analysis`] decides by what was observed.
 
+pub mod beside;
 pub mod gather;
 mod half;
 pub mod pods;

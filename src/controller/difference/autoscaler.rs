@@ -4,7 +4,7 @@ use super::{Conflict, Pair, contains};
 use crate::{
     analysis::{DesiredState, Dismantle},
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::{
             cache::Kind,
             live::{annotation, text},

@@ -3,7 +3,7 @@
 use super::{Pair, autoscaler::is_current};
 use crate::{
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::{
             cache::Kind,
             live::{is_owned, text},

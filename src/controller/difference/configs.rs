@@ -4,7 +4,7 @@
 use super::{Conflict, Pair};
 use crate::{
     controller::{
-        apply::{copies::Copy, write::Write},
+        difference::write::{Copy, Write},
         watch::{
             configs::{Tracked, checksum_of},
             live::{is_owned, text},

@@ -4,7 +4,7 @@ use super::{Pair, patch, test_version};
 use crate::{
     api::labels,
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::{
             cache::Kind,
             configs::kind_of,

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     analysis::{ApexSide, DesiredState, Dismantle, PrimaryTemplate},
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::{
             live::{is_owned, text},
             pointing::Follower,

@@ -4,7 +4,7 @@ use super::{Pair, patch};
 use crate::{
     analysis::{DesiredState, PrimaryTemplate},
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::{
             cache::Kind,
             live::{annotation, text},

@@ -3,7 +3,7 @@
 use super::Pair;
 use crate::{
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::{cache::Kind, configs::kind_of, live::text},
     },
     patches,

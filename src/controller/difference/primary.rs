@@ -9,7 +9,7 @@ use crate::{
     analysis::{ApexSide, DesiredState, PrimaryTemplate},
     api::labels::TargetState,
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::live::{annotation, is_owned, is_owned_by, label, text},
     },
     patches,

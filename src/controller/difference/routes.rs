@@ -10,7 +10,7 @@ use crate::{
     analysis::{DesiredState, Dismantle},
     api::labels::{self, TargetState},
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::{
             cache::Kind,
             live::{label, text},

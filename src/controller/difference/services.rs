@@ -5,7 +5,7 @@ use crate::{
     analysis::{ApexSide, DesiredState, Dismantle, Pods, PrimaryTemplate},
     api::labels::TargetState,
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         observe::apex_side,
         watch::{
             cache::Kind,

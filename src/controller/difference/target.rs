@@ -5,7 +5,7 @@ use crate::{
     analysis::{DesiredState, Pods, Target},
     api::labels,
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::live::{annotation, label, text},
     },
     patches,

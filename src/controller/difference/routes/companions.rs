@@ -3,7 +3,7 @@
 use super::{Pair, edits};
 use crate::{
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         difference::{Conflict, patch},
         watch::{cache::Kind, live::text},
     },

@@ -2,10 +2,14 @@
 
 use super::super::*;
 use crate::{
-    controller::context::fake::{self, Fake},
+    controller::{
+        context::fake::{self, Fake},
+        watch::live::text,
+    },
     telemetry::events::Queue,
     testing::ApiServer,
 };
+use serde_json::{Value, json};
 
 const CANARY: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
 const CANARIES: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries";

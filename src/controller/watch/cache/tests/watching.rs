@@ -1,7 +1,12 @@
 //! One kind of one namespace, followed.
 
+use super::super::watching::{LONG_LIST, RIGHTS_PAUSE};
 use super::*;
-use crate::{controller::context::fake::settled, testing::ApiServer};
+use crate::{
+    controller::{context::fake::settled, watch::live::text},
+    testing::ApiServer,
+};
+use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 
 const SERVICES: &str = "/api/v1/namespaces/shop/services";
