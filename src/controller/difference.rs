@@ -24,9 +24,10 @@ pub use widowed::widowed;
 
 use super::watch::{
     cache::Kind,
-    live::{Live, is_a_canarys, is_flaggers_orphan, is_owned_by, label, text},
+    live::{Live, is_a_canarys, is_flaggers_orphan, is_owned_by},
     pointing::is_a_rivals,
 };
+use crate::object::{label, text};
 use crate::{
     analysis::{DesiredState, Dismantle, Observation, Primary},
     api::labels::{self, TargetState},

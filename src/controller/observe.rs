@@ -11,7 +11,8 @@ mod readiness;
 pub mod trouble;
 mod wanted;
 
-use super::watch::live::{Live, label};
+use super::watch::live::Live;
+use crate::object::label;
 use crate::{
     analysis::{ApexSide, Checks, Commands, Observation, Primary, Rollout, Scaler, Stage, State, Target},
     api::labels::{self, TargetState},

@@ -6,8 +6,9 @@ use crate::api::{Canary, labels};
 use crate::controller::{
     context::Context,
     queue::Key,
-    watch::live::{Live, label, version},
+    watch::live::{Live, version},
 };
+use crate::object::label;
 use crate::patches;
 use kube::{
     Api, ResourceExt,

@@ -10,9 +10,10 @@ use crate::controller::{
     queue::{Key, key},
     watch::{
         cache::{Cache, Kind},
-        live::{text, version},
+        live::version,
     },
 };
+use crate::object::text;
 use crate::{
     analysis::{Decision, PrimaryTemplate},
     api::Canary,

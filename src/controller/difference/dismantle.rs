@@ -1,6 +1,7 @@
 //! The end of a pair.
 
 use super::{Pair, patch, test_version};
+use crate::object::{label, text};
 use crate::{
     api::labels,
     controller::{
@@ -8,7 +9,7 @@ use crate::{
         watch::{
             cache::Kind,
             configs::kind_of,
-            live::{is_another_canarys, is_owned, label, owners, text},
+            live::{is_another_canarys, is_owned, owners},
         },
     },
     patches,

@@ -3,6 +3,7 @@
 mod copy;
 
 use crate::controller::watch::{cache::Kind, configs::kind_of};
+use crate::object::text;
 pub use copy::Copy;
 use json_patch::PatchOperation;
 use serde_json::{Value, json};
@@ -89,10 +90,11 @@ impl Write {
     /// The object it is about, for logs: kind, namespace and name.
     pub fn subject(&self) -> (Kind, &str, &str) {
         match self {
-            Self::Apply { kind, object } | Self::Create { kind, object } => {
-                let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-                (*kind, text("/metadata/namespace"), text("/metadata/name"))
-            }
+            Self::Apply { kind, object } | Self::Create { kind, object } => (
+                *kind,
+                text(object, "/metadata/namespace"),
+                text(object, "/metadata/name"),
+            ),
             Self::Copies(all) => all.first().map_or((Kind::ConfigMap, "", ""), |copy| {
                 (kind_of(copy.of.kind), copy.namespace.as_str(), copy.of.name.as_str())
             }),

@@ -11,11 +11,11 @@ use crate::controller::{
     watch::{
         cache::{Change, Kind},
         cluster::Cluster,
-        live::{label, text},
         pointing,
         ties::USERS,
     },
 };
+use crate::object::{label, text};
 use crate::{
     api::{Canary, CanaryPolicy, CanarySpec, labels},
     foreign::{SAID, cut},

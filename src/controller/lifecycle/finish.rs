@@ -6,9 +6,10 @@ use crate::controller::{
     difference::write::Write,
     watch::{
         cache::{Cache, Kind},
-        live::{is_another_canarys, is_owned_by, label, text},
+        live::{is_another_canarys, is_owned_by},
     },
 };
+use crate::object::{label, text};
 use crate::{
     analysis::Stage,
     api::{Canary, labels},

@@ -5,12 +5,9 @@
 
 use crate::controller::{
     difference::write::Write,
-    watch::{
-        cache::Kind,
-        cluster::Cluster,
-        live::{label, text},
-    },
+    watch::{cache::Kind, cluster::Cluster},
 };
+use crate::object::{label, text};
 use crate::{
     api::{
         Canary,

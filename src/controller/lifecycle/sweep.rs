@@ -10,8 +10,9 @@ use crate::api::{Canary, canary::ON_ITS_WAY, labels};
 use crate::controller::{
     context::Context,
     queue::key,
-    watch::{cache::Kind, cluster::Cluster, live::text},
+    watch::{cache::Kind, cluster::Cluster},
 };
+use crate::object::text;
 use jiff::Timestamp;
 use kube::{
     Api, Client, ResourceExt,

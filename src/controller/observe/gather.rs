@@ -6,11 +6,12 @@ use crate::controller::{
         cache::{Cache, Kind},
         cluster::Cluster,
         configs::Configs,
-        live::{Live, is_a_canarys, is_owned, text},
+        live::{Live, is_a_canarys, is_owned},
         pointing::{self, Pointing},
         ties,
     },
 };
+use crate::object::text;
 use crate::{
     api::Canary,
     plan::{self, Blueprint, Selector, SelectorError, Workload, autoscaler, pointing::pods as pods_of},

@@ -5,7 +5,8 @@
 //! listed.
 
 use super::half::Half;
-use crate::controller::watch::live::{CUT, Live, base, label, text};
+use crate::controller::watch::live::{CUT, Live, base};
+use crate::object::{label, text};
 use crate::plan::{Blueprint, Selector, Workload};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, ResourceExt, api::ListParams, core::PartialObjectMeta};

@@ -14,10 +14,11 @@ use crate::controller::{
     },
     watch::{
         configs::{self, Configs, kind_of},
-        live::{Live, text},
+        live::Live,
         reading,
     },
 };
+use crate::object::text;
 use crate::{
     analysis::{Stage, State},
     api::{Canary, canary::conditions::Trouble},

@@ -5,10 +5,10 @@ use super::{
     configs::reference_of,
     elsewhere::Elsewhere,
     index::Index,
-    live::{annotation, text},
     pointing,
     served::Served,
 };
+use crate::object::{annotation, text};
 use crate::{
     api::{
         Canary, CanaryPolicy, MetricTemplate,

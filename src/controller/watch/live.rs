@@ -4,6 +4,7 @@ use super::{
     configs::{Configs, Survey},
     pointing::Pointing,
 };
+use crate::object::{label, text};
 use crate::{
     api::labels,
     plan::{Blueprint, copies, history, revision::template_of, template},
@@ -288,19 +289,4 @@ pub const CUT: usize = 58;
 /// A resourceVersion as the number it is: since Kubernetes 1.35 they may be compared.
 pub fn version(text: Option<&str>) -> Option<u64> {
     text?.parse().ok()
-}
-
-/// The string at a JSON pointer, or "".
-pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// A label of an object.
-pub fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
-    object.get("metadata")?.get("labels")?.get(key)?.as_str()
-}
-
-/// An annotation of an object.
-pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
-    object.get("metadata")?.get("annotations")?.get(key)?.as_str()
 }

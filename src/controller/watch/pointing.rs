@@ -3,10 +3,11 @@
 use super::{
     cache::{Cache, Change, Kind},
     cluster::Cluster,
-    live::{Live, is_a_canarys, is_flaggers_orphan, is_owned, is_owned_by, label, owners, text},
+    live::{Live, is_a_canarys, is_flaggers_orphan, is_owned, is_owned_by, owners},
     ties,
 };
 use crate::controller::queue::Key;
+use crate::object::{label, text};
 use crate::{
     api::{Canary, labels},
     plan::{

@@ -3,7 +3,7 @@
 //! It is compared with what the write returned, not with what was sent: whoever injects something at admission has done
 //! so by then.
 
-use crate::controller::watch::live::text;
+use crate::object::text;
 use crate::{
     api::canary::PrimaryStatus,
     plan::hash::{is_current, template_hash},

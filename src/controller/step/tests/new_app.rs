@@ -1,11 +1,9 @@
 //! One whole new app, from a Deployment and a Canary to a pair that serves and rests.
 
 use super::super::*;
+use crate::object::text;
 use crate::{
-    controller::{
-        context::fake::{self, Fake},
-        watch::live::text,
-    },
+    controller::context::fake::{self, Fake},
     telemetry::events::Queue,
     testing::ApiServer,
 };

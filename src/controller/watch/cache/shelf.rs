@@ -1,10 +1,8 @@
 //! The objects of one namespace, at rest.
 
 use super::Kind;
-use crate::controller::watch::{
-    live::{text, version},
-    ties::ties,
-};
+use crate::controller::watch::{live::version, ties::ties};
+use crate::object::text;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -2,10 +2,8 @@
 
 use super::super::watching::{LONG_LIST, RIGHTS_PAUSE};
 use super::*;
-use crate::{
-    controller::{context::fake::settled, watch::live::text},
-    testing::ApiServer,
-};
+use crate::object::text;
+use crate::{controller::context::fake::settled, testing::ApiServer};
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 
