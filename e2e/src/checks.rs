@@ -12,7 +12,7 @@ use crate::cluster::{self, Cluster};
 use crate::deny;
 use crate::fuzz;
 use crate::install::{Profile, install, root};
-use crate::scene::{BEGUN, duration};
+use crate::scene::{BEGUN, duration, failures};
 use crate::uninstall;
 
 /// A part of the checks and how long it took.
@@ -52,6 +52,11 @@ pub async fn test() -> Result<()> {
         ended: Ended::of(down.is_ok()),
     });
     sum_up(&parts);
+    // Last, where whoever reads only the end of the log finds it.
+    let failed = failures::told()?;
+    if tested.is_err() && !failed.is_empty() {
+        println!("\n== what failed\n{failed}");
+    }
     tested.and(down)
 }
 
@@ -69,6 +74,7 @@ async fn all(parts: &mut Vec<Part>) -> Result<()> {
     let begun = format!("--test-threads={BEGUN}");
     let suite = cargo(&["test", "--locked", "--workspace", "--test", "suite", "--", &begun]);
     duration::forget()?;
+    failures::forget()?;
     let played = part(parts, "suite on the real cluster", suite).await;
     println!("\n== the slowest scenes\n{}", duration::slowest()?);
     played?;

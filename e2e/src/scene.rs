@@ -8,6 +8,7 @@ mod audit;
 mod cases;
 mod dump;
 pub mod duration;
+pub mod failures;
 mod fake_nodes;
 mod hooks;
 pub mod invariants;
@@ -300,9 +301,21 @@ async fn perform(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
         println!("how long {name} played is not kept: {error:#}");
     }
     match played {
-        Err(panicked) => std::panic::resume_unwind(panicked),
-        Ok(Err(error)) => panic!("scene {name} failed: {error:#}"),
+        Err(panicked) => {
+            keep(name, &cases::said_by(&*panicked));
+            std::panic::resume_unwind(panicked)
+        }
+        Ok(Err(error)) => {
+            keep(name, &format!("{error:#}"));
+            panic!("scene {name} failed: {error:#}")
+        }
         Ok(Ok(())) => closed.expect("a scene that went well can be cleaned up"),
+    }
+}
+
+fn keep(name: &str, why: &str) {
+    if let Err(error) = failures::note(name, why) {
+        println!("why {name} failed is not kept: {error:#}");
     }
 }
 

@@ -12,6 +12,7 @@ mod services;
 
 pub use caches::{Caches, Feeds};
 pub use enrolment::{Facts, enrolment, stage, target_canary};
+pub use services::pointing_at;
 
 use super::mutate::deployments::{self, Enrolment};
 use super::review::Request;
@@ -39,6 +40,16 @@ pub struct View {
     pub ours: Vec<String>,
     /// What the command line decides for Canaries that leave it open.
     pub defaults: Defaults,
+}
+
+/// What lives beside a Deployment, as the API server has it now.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// The Services of its namespace; the caches' where nobody looked, or there are too many: what the same `kubectl apply` has
+    /// brought a moment ago is not in them yet.
+    pub services: Option<Vec<Value>>,
+    /// The workloads, where a Service points at its pods: they may be behind that too.
+    pub workloads: Vec<Value>,
 }
 
 /// What would be made for a Deployment, checked.
@@ -149,7 +160,7 @@ impl View {
         };
         let mut made = None;
         let plan = |_: &Value| {
-            let plan = self.generated(request, &[])?;
+            let plan = self.generated(request, &Beside::default())?;
             made = Some(overrides::of(&plan.canary));
             Ok(())
         };
@@ -163,35 +174,36 @@ impl View {
             Enrolment::Policy(_) => made,
             Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,
         };
+        let policy = self.policy(&policy_name);
         deployments::Context {
             ours: self.ours.clone(),
             enrolment,
             controller_alive: self.controller_alive(now),
             overrides,
-            on_new_revision: self
-                .policy(&policy_name)
-                .map(|policy| policy.spec.on_new_revision())
-                .unwrap_or_default(),
+            on_new_revision: policy.as_ref().map(|p| p.spec.on_new_revision()).unwrap_or_default(),
+            announce: policy.as_ref().map(|p| p.spec.announce()).unwrap_or_default(),
         }
     }
 
-    /// What the policy would make for the Deployment of `request`, beside those `workloads` of its namespace.
+    /// What the policy would make for the Deployment of `request`, `beside` what lives in its namespace.
     ///
     /// # Errors
     /// Why it would make nothing.
-    pub fn generated(&self, request: &Request, workloads: &[Value]) -> Result<Plan, String> {
+    pub fn generated(&self, request: &Request, beside: &Beside) -> Result<Plan, String> {
         let name = self.policy_name(request);
         let policy = self
             .policy(&name)
             .ok_or_else(|| format!("there is no CanaryPolicy {name}"))?;
         let namespace = request.namespace.as_str();
-        let (services, routes) = (self.caches.services(namespace), self.caches.routes(namespace));
+        let services = beside.services.clone();
+        let services = services.unwrap_or_else(|| self.caches.services(namespace));
+        let routes = self.caches.routes(namespace);
         let target = located(&request.object, request);
         let elsewhere = self.caches.elsewhere(namespace);
         let around = generate::Around {
             services: &services,
             routes: &routes,
-            workloads,
+            workloads: &beside.workloads,
             elsewhere: &elsewhere,
             requests: &self.about_requests(&policy, namespace),
         };

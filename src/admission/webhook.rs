@@ -8,7 +8,7 @@ mod scaling;
 use super::bootstrap::certificates::now;
 use super::effects::announce;
 use super::effects::generate::{Around, Generator, Rights, preview};
-use super::facts::{Plan, View, located, target_canary};
+use super::facts::{Beside, Plan, View, located, target_canary};
 use super::metrics::Metrics;
 use super::mutate::deployments::{self, Enrolment, Stage};
 use super::mutate::{canaries, daemonsets, routes};
@@ -17,11 +17,13 @@ use super::server::{Entry, Internal, Observed, Reviewer};
 use super::validate::{kinds, opt_in, primaries};
 use crate::api::Canary;
 use crate::api::labels;
-use crate::plan::{Autoscaler, Workload, pairing};
+use crate::api::policy::Announce;
+use crate::plan::{Autoscaler, Workload, pairing, template};
 use crate::routing::Traffic;
 use authorize::authorize;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use kube::ResourceExt;
 use std::sync::Arc;
 
 /// Everything the entries need.
@@ -43,18 +45,18 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Announces the revision of `request`, if it brings one; returns what the requester should know.
-    async fn announce(&self, request: &Request, canary: &deployments::Canary, stored: &Canary) -> Option<String> {
-        let announced = stored.status.as_ref().is_some_and(|status| status.announced.is_some());
-        let revision = announce::revision(request, canary, announced)?;
-        let reason = self.generator.announce(request, stored, revision).await.err()?;
-        let name = &canary.name;
-        tracing::warn!(
-            namespace = request.namespace,
-            name,
-            reason,
-            "a revision was not announced"
-        );
+    /// Tells `canary` of the revision that `request` brings, where its policy wants that; returns what the requester should
+    /// know.
+    async fn announce(&self, request: &Request, canary: &Canary) -> Option<String> {
+        let announce = deployments::to_announce(request)?;
+        let revision = template::revision(&request.object)?;
+        if announce == Announce::Early {
+            self.generator.announce_meanwhile(canary, revision);
+            return None;
+        }
+        let reason = self.generator.announce(canary, revision).await.err()?;
+        announce::not_announced(canary, &reason);
+        let name = canary.name_any();
         Some(format!(
             "coalmine: canary/{name}: its conditions follow in a moment, until then they are of the revision before"
         ))
@@ -107,7 +109,7 @@ impl Reviewer for Arc<AdmissionWebhook> {
             return futures::future::ready(Ok(response)).boxed();
         }
         match entry {
-            Entry::MutateDeployments if is_whole(request) => authorize(self, request, response).map(Ok).boxed(),
+            Entry::MutateDeployments if is_whole(request) => self.held(request, response).map(Ok).boxed(),
             Entry::FollowDeployments if is_whole(request) => self.follow(request, response).map(Ok).boxed(),
             Entry::ValidateCanaries => self.validate_kind(request).boxed(),
             Entry::OptIn => self.tell(request, response).map(Ok).boxed(),
@@ -156,6 +158,11 @@ fn is_whole(request: &Request) -> bool {
 fn is_managed(object: &serde_json::Value) -> bool {
     let labels = object.pointer("/metadata/labels");
     labels.is_some_and(|all| all.get(labels::MANAGED).is_some())
+}
+
+/// Whether another template is sent than the one that is stored.
+fn brings_template(request: &Request) -> bool {
+    request.object.pointer("/spec/template") != request.old_object.pointer("/spec/template")
 }
 
 /// A request that goes through whatever is known: nobody may be locked in by the webhook.
@@ -277,13 +284,13 @@ impl AdmissionWebhook {
 
     /// No Canary yet: a policy makes one.
     async fn first(&self, request: &Request, response: Response) -> Response {
-        if self.view.generated(request, &[]).is_err() {
+        if self.view.generated(request, &Beside::default()).is_err() {
             return response;
         }
         let name = request.object_name();
         if request.is_dry_run() {
-            let (around, workloads) = tokio::join!(self.around(request), self.beside(request));
-            let Ok(mut plan) = self.view.generated(request, &workloads) else {
+            let (around, beside) = tokio::join!(self.around(request), self.beside(request));
+            let Ok(mut plan) = self.view.generated(request, &beside.unwrap_or_default()) else {
                 return response;
             };
             plan.canary.spec.autoscaler_ref = around.autoscaler(name);
@@ -299,9 +306,9 @@ impl AdmissionWebhook {
         let may = effects
             .rights
             .may_create_canaries(&request.user_info, &request.namespace);
-        let (may, around, workloads) = tokio::join!(may, self.around(request), self.beside(request));
+        let (may, around, beside) = tokio::join!(may, self.around(request), self.beside(request));
         // The mutating phase has said why.
-        let Ok(mut plan) = self.view.generated(request, &workloads) else {
+        let Ok(mut plan) = self.view.generated(request, &beside.unwrap_or_default()) else {
             return response;
         };
         plan.canary.spec.autoscaler_ref = around.autoscaler(name);
@@ -326,13 +333,21 @@ impl AdmissionWebhook {
     /// first planned, before anything is held.
     pub(super) async fn apart(&self, request: &Request) -> Option<String> {
         let effects = self.effects.as_ref()?;
-        let plan = match self.view.generated(request, &self.beside(request).await) {
+        let unseen =
+            |what: &str| format!("{what} could not be looked at in time; the controller enrols it where it may be");
+        let Some(beside) = self.beside(request).await else {
+            return Some(unseen("Services and workloads of the namespace"));
+        };
+        let plan = match self.view.generated(request, &beside) {
             Ok(plan) => plan,
             Err(why) => return Some(why),
         };
         let target = located(&request.object, request);
         let known = self.view.surroundings(&request.namespace, &plan.blueprint);
-        let around = effects.generator.surroundings(&target, &plan.blueprint, known).await;
+        let around = match effects.generator.surroundings(&target, &plan.blueprint, known).await {
+            Ok(around) => around,
+            Err(what) => return Some(unseen(what)),
+        };
         let checked = pairing::check(&target, &plan.selector, &plan.blueprint, &around);
         checked.err().map(|why| why.to_string())
     }
@@ -355,11 +370,21 @@ impl AdmissionWebhook {
         }
     }
 
+    /// After the hold: whether its sender may have the Deployment enrolled, and whether the revision can be released.
+    async fn held(&self, request: &Request, response: Response) -> Response {
+        let response = authorize(self, request, response).await;
+        if !response.allowed() || self.view.is_ours(request) || !is_managed(&request.old_object) {
+            return response;
+        }
+        response.with_warnings(self.beside_primary(request).await)
+    }
+
     /// Why a revision of a pair that a policy made is not released: its pods may not run beside primary's.
-    async fn beside_primary(&self, request: &Request, stored: &Canary) -> Option<String> {
+    async fn beside_primary(&self, request: &Request) -> Option<String> {
         let effects = self.effects.as_ref()?;
-        let changed = request.object.pointer("/spec/template") != request.old_object.pointer("/spec/template");
-        if !changed || !stored.was_generated() {
+        let canaries = self.view.canaries(&request.namespace);
+        let stored = target_canary(&canaries, &request.kind.kind, request.object_name())?;
+        if !brings_template(request) || !stored.was_generated() {
             return None;
         }
         let claims = effects.generator.claims(&request.namespace, &request.object).await;
@@ -385,21 +410,19 @@ impl AdmissionWebhook {
         };
         let plan = || self.view.plan(&located(&request.object, request), stored.clone());
         if request.is_dry_run() {
-            let changed = request.object.pointer("/spec/template") != request.old_object.pointer("/spec/template");
-            let Some(plan) = changed.then(plan).and_then(Result::ok) else {
+            let Some(plan) = brings_template(request).then(plan).and_then(Result::ok) else {
                 return response;
             };
             let rules = self.view.rules(request, &plan.canary);
             return response.with_warnings(preview(&plan, &rules, canary.stage == Stage::Building));
         }
         let Some(effects) = &self.effects else { return response };
-        let response = response.with_warnings(self.beside_primary(request, stored).await);
         let building = canary.stage == Stage::Building && request.operation == Operation::Create;
         let generated = async {
             let plan = building.then(plan)?.ok()?;
             effects.generator.generate(request, plan).await
         };
-        let (generated, announced) = futures::join!(generated, effects.announce(request, canary, stored));
+        let (generated, announced) = futures::join!(generated, effects.announce(request, stored));
         response.with_warnings(generated.into_iter().chain(announced))
     }
 }

@@ -11,9 +11,12 @@ pub mod trouble;
 use super::context::memory::primary::Made;
 use crate::{
     analysis::{Commands, Stage, State, Wait},
-    api::canary::{
-        Announced, Canary, CanaryStatus, GateStatus, HookType, Measurement, Phase, RunStatus,
-        conditions::{Rehearsal, Standing, Trouble, conditions},
+    api::{
+        canary::{
+            Announced, Canary, CanaryStatus, GateStatus, HookType, Measurement, Phase, RunStatus,
+            conditions::{Rehearsal, Standing, Trouble, conditions},
+        },
+        requested_by::RequestedBy,
     },
     plan::revision::template_of,
     routing::{Cookies, Traffic},
@@ -145,6 +148,8 @@ pub struct Seen<'a> {
     pub revision: Option<&'a str>,
     /// Hash of the target's template as it is stored, which is what the webhook announces.
     pub template: Option<&'a str>,
+    /// Who asked for that template, as the webhook noted it on the target.
+    pub requested_by: Option<&'a RequestedBy>,
     /// Why nothing can go on.
     pub trouble: Option<&'a Trouble>,
     /// The announced revision was looked for in vain: it was refused after the webhook.
@@ -163,11 +168,15 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
         && matches!(state.stage, Stage::Scaling | Stage::Waiting);
     let kept = if new_run { None } else { old.canary_analysis.clone() };
     let measurements = measured::newest(kept.unwrap_or_default(), seen.measured);
-    let announced = announced(&old, seen);
+    let announced = announced(&old_run, seen);
     let (author, manager) = if new_run {
         let applied = hash(&state.last_applied);
-        let by = old.announced.clone().filter(|a| Some(&a.revision) == applied.as_ref());
-        by.map_or((None, None), |a| (a.author, a.manager))
+        // Of configs that changed, the template's author knows nothing.
+        let brought = applied != hash(&whole(&old_run.applied_revision, &old.last_applied_spec));
+        let by = seen
+            .requested_by
+            .filter(|_| brought && seen.template == applied.as_deref());
+        by.map_or((None, None), |by| (Some(by.user.clone()), by.manager.clone()))
     } else {
         (old_run.author, old_run.manager)
     };
@@ -193,7 +202,6 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
         observed_generation: canary.metadata.generation,
         canary_analysis: (!measurements.is_empty()).then_some(measurements),
         conditions: Some(conditions),
-        announced,
         run: Some(RunStatus {
             stage: state.stage.as_str().to_owned(),
             since: Some(micro(state.since)),
@@ -217,6 +225,7 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
             commands: commands(state.commands),
             queued: state.queued.clone(),
             reason: state.reason.clone(),
+            announced,
             author,
             manager,
         }),
@@ -252,7 +261,7 @@ fn is_ahead(state: &State, revision: Option<&str>) -> bool {
 }
 
 // An announcement is over when its revision is seen, however soon the next one follows.
-fn announced(old: &CanaryStatus, seen: Seen<'_>) -> Option<Announced> {
+fn announced(old: &RunStatus, seen: Seen<'_>) -> Option<Announced> {
     let open = |a: &Announced| !seen.refused && seen.template != Some(a.revision.as_str());
     old.announced.clone().filter(open)
 }

@@ -16,6 +16,13 @@ pub const STATE: &str = "coalmine.dev/state";
 pub const HELD: &str = "coalmine.dev/held";
 /// Label on a target: hash of the template the webhook last admitted.
 pub const REVISION: &str = "coalmine.dev/revision";
+/// Label on a target: see [`Release`].
+pub const RELEASE: &str = "coalmine.dev/release";
+/// Annotation on a target: who sent the template that is stored, see [`RequestedBy`](crate::requested_by::RequestedBy).
+pub const REQUESTED_BY: &str = "coalmine.dev/requested-by";
+/// Annotation on a target: that its Canary is told of the stored template too, and how; see
+/// [`Announce`](crate::policy::Announce).
+pub const ANNOUNCE: &str = "coalmine.dev/announce";
 /// Label on objects we made ourselves (`"true"`); the first foreign write makes them the user's.
 pub const GENERATED: &str = "coalmine.dev/generated";
 /// Label on a ControllerRevision: it remembers a revision that was promoted (`"true"`).
@@ -93,6 +100,47 @@ impl std::fmt::Display for TargetState {
     }
 }
 
+/// How far the release of the template is that a target has; the value of the label [`RELEASE`].
+///
+/// The webhook sets it to pending in the write that brings the template, so `kubectl apply` followed by `kubectl wait
+/// --for=jsonpath='{.metadata.labels.coalmine\.dev/release}'=succeeded` never answers for the template before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Release {
+    /// It is stored, and nothing has been done with it yet.
+    Pending,
+    /// Its run is under way.
+    Running,
+    /// It serves everybody.
+    Succeeded,
+    /// It was rolled back.
+    Failed,
+}
+
+impl Release {
+    /// Every value, for tables and tests.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Running, Self::Succeeded, Self::Failed];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads a label value; `None` for anything else.
+    pub fn parse(value: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|release| release.as_str() == value)
+    }
+
+    /// Whether something is still to be done.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +151,9 @@ mod tests {
             assert_eq!(TargetState::parse(state.as_str()), Some(state));
         }
         assert_eq!(TargetState::parse("Serving"), None);
+        for release in Release::ALL {
+            assert_eq!(Release::parse(release.as_str()), Some(release));
+        }
     }
 
     #[test]
@@ -115,6 +166,9 @@ mod tests {
             STATE,
             HELD,
             REVISION,
+            RELEASE,
+            REQUESTED_BY,
+            ANNOUNCE,
             GENERATED,
             PROMOTED,
             DENIED,

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod metric_template;
 pub mod number;
 pub mod policy;
+pub mod requested_by;
 
 pub use alert_provider::{AlertProvider, AlertProviderSpec};
 pub use canary::{Canary, CanarySpec, CanaryStatus};

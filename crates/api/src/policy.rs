@@ -4,7 +4,7 @@ mod accessors;
 mod rules;
 
 pub use accessors::DEFAULT_POLICY;
-pub use rules::{FreezeWindow, GuardRails, OnNewRevision, OptOut, PolicyService};
+pub use rules::{Announce, FreezeWindow, GuardRails, OnNewRevision, OptOut, PolicyService};
 
 use super::canary::{Analysis, GatewayRef};
 use super::number::Number;
@@ -59,6 +59,9 @@ pub struct CanaryPolicySpec {
     /// What a second revision does during a run; default Restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_new_revision: Option<OnNewRevision>,
+    /// When a Canary's conditions stop answering for the template before; default Deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announce: Option<Announce>,
     /// Most runs at once under this policy; default: no bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<Number>,

@@ -43,6 +43,7 @@ mod leave;
 mod note;
 mod observation;
 mod promotion;
+mod release;
 mod rules;
 mod run;
 mod scaling;

@@ -8,13 +8,16 @@
 
 pub mod exposure;
 pub mod gateway_api;
+pub mod istio;
 pub mod kind;
 pub mod kubernetes;
 pub mod nginx;
 pub mod planned;
 pub mod provider;
+mod reference;
 pub mod registry;
 mod traffic;
+mod weighted;
 
 pub use exposure::{Affinity, Cookies, Exposure};
 pub use kind::{Resource, RouteKind};
@@ -22,6 +25,7 @@ pub use provider::{Capabilities, Forms, Need, Provider, Router};
 pub use registry::kind_of;
 pub use traffic::{Traffic, Weights};
 
+use crate::api::labels;
 use serde_json::Value;
 
 /// The three Services of a pair, by name. `apex` is the one users call.
@@ -60,6 +64,15 @@ pub fn names_a_half(route: &Value, names: &Names) -> bool {
 pub fn carrying(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Option<Value> {
     let objects = kind_of(route)?.carrying(std::slice::from_ref(route), names, traffic, exposure);
     objects.into_iter().next()
+}
+
+/// Whether an object was made for a Canary, by us or by Flagger.
+pub fn is_made(object: &Value) -> bool {
+    let labels = object.pointer("/metadata/labels");
+    let generated = labels.and_then(|all| all.get(labels::GENERATED));
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let of_canary = |owner: &Value| owner.get("kind").and_then(Value::as_str) == Some("Canary");
+    generated.is_some() || owners.into_iter().flatten().any(of_canary)
 }
 
 /// Whether we made `route` beside one of the user's own, to carry what that one cannot say.

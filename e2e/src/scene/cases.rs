@@ -44,7 +44,8 @@ pub async fn together(cases: Vec<Case<'_>>) -> Result<()> {
     }
 }
 
-fn said_by(panicked: &(dyn std::any::Any + Send)) -> String {
+/// What a panic says.
+pub(super) fn said_by(panicked: &(dyn std::any::Any + Send)) -> String {
     let text = panicked.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panicked.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "it panicked".to_owned())

@@ -133,7 +133,8 @@ impl Objects {
         Ok(events.into_iter().filter_map(|event| event.message).collect())
     }
 
-    fn dynamic(&self, group: &str, version: &str, kind: &str, plural: &str) -> Api<DynamicObject> {
+    /// The objects of any other kind.
+    pub fn dynamic(&self, group: &str, version: &str, kind: &str, plural: &str) -> Api<DynamicObject> {
         let kind = GroupVersionKind::gvk(group, version, kind);
         let resource = ApiResource::from_gvk_with_plural(&kind, plural);
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource)

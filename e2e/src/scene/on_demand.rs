@@ -20,6 +20,11 @@ impl Scene {
         self.prepare(Cluster::keda_crds).await
     }
 
+    /// Installs Istio's VirtualService and DestinationRule. No mesh runs: nothing acts on these objects.
+    pub async fn istio_crds(&self) -> Result<()> {
+        self.prepare(Cluster::istio_crds).await
+    }
+
     /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
     pub async fn second_node(&self) -> Result<()> {
         self.prepare(Cluster::second_node).await

@@ -273,7 +273,7 @@ impl Fleet<'_> {
         let finalizers = Patch::Merge(json!({"metadata": {"finalizers": null}}));
         let status = Patch::Merge(json!({"status": {
             "phase": "", "lastAppliedSpec": null, "lastPromotedSpec": null, "trackedConfigs": null,
-            "run": null, "announced": null,
+            "run": null,
         }}));
         for number in 0..APPS {
             let (name, params) = (name(number), PatchParams::default());

@@ -27,6 +27,7 @@ mod guard;
 mod habits;
 mod heard;
 mod idle;
+mod istio;
 mod killed;
 mod lifecycles;
 mod live_app;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use e2e::load::{Load, Running, until_reachable};
 use e2e::scene::invariants::exits;
-use e2e::scene::{Answer, App, Hooks, Scene, wait_for};
+use e2e::scene::{Answer, App, Hooks, Said, Scene, wait_for};
 use serde_json::{Value, json};
 
 use crate::policy::PATIENCE;
@@ -48,6 +48,13 @@ pub async fn labelled(scene: &Scene, hooks: &Hooks) -> Result<()> {
 pub async fn apply(scene: &Scene, items: &[Value]) -> Result<()> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
     scene.apply(&list.to_string()).await?.succeeded()?;
+    Ok(())
+}
+
+/// An apply says `why` its app is not enrolled, or that the API server was too busy to be asked: then an event tells it.
+pub fn says_why(said: &Said, why: &str) -> Result<()> {
+    let told = said.err.contains(why) || said.err.contains("could not be looked at");
+    ensure!(told, "the apply says nothing of {why:?}: {}", said.err);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `kubectl apply && kubectl wait`: no polling gap between the change and the Canary's conditions.
+//! `kubectl apply && kubectl wait`: no gap between the change and the mark on the Deployment, or the Canary's conditions.
 
 use std::time::{Duration, Instant};
 
@@ -10,37 +10,51 @@ use crate::policy::PATIENCE;
 const APPS: usize = 4;
 const ROUNDS: usize = 5;
 const WAIT: &str = "--timeout=120s";
+const RELEASED: &str = r"--for=jsonpath={.metadata.labels.coalmine\.dev/release}=succeeded";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_waits_after_an_apply_never_answer_for_the_revision_before() {
     play("waits", async |scene| {
         scene.label().await?;
-        let apps: Vec<App> = (0..APPS)
-            .map(|n| App::new(&format!("app{n}"), "v1").replicas(1))
-            .collect();
-        for app in &apps {
-            skipping(scene, app, 60).await?;
-            scene.apply(&app.manifest()).await?.succeeded()?;
-        }
-        let releases = apps.iter().map(async |app| -> anyhow::Result<()> {
-            promoted(scene, app.name()).await?;
-            for round in 0..ROUNDS {
-                let version = format!("v{}", round + 2);
-                scene.apply(&app.at(&version).manifest()).await?.succeeded()?;
-                let applied = Instant::now();
-                let said = promoted(scene, app.name()).await?;
-                let serving = version_of(scene, &format!("{}-primary", app.name())).await?;
-                println!("{} {version}: promoted after {:?}", app.name(), applied.elapsed());
-                assert_eq!(serving, version, "the wait answered too early: {}", said);
-            }
-            Ok(())
-        });
-        for done in futures::future::join_all(releases).await {
-            done?;
-        }
-        Ok(())
+        twenty(scene, released).await
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_policy_is_strict_nor_do_waits_for_the_canary() {
+    play("waits-strict", async |scene| {
+        strict(scene).await?;
+        twenty(scene, promoted).await
+    })
+    .await;
+}
+
+async fn twenty(scene: &Scene, wait: impl AsyncFn(&Scene, &str) -> anyhow::Result<String>) -> anyhow::Result<()> {
+    let apps: Vec<App> = (0..APPS)
+        .map(|n| App::new(&format!("app{n}"), "v1").replicas(1))
+        .collect();
+    for app in &apps {
+        skipping(scene, app, 60).await?;
+        scene.apply(&app.manifest()).await?.succeeded()?;
+    }
+    let releases = apps.iter().map(async |app| -> anyhow::Result<()> {
+        wait(scene, app.name()).await?;
+        for round in 0..ROUNDS {
+            let version = format!("v{}", round + 2);
+            scene.apply(&app.at(&version).manifest()).await?.succeeded()?;
+            let applied = Instant::now();
+            let said = wait(scene, app.name()).await?;
+            let serving = version_of(scene, &format!("{}-primary", app.name())).await?;
+            println!("{} {version}: released after {:?}", app.name(), applied.elapsed());
+            assert_eq!(serving, version, "the wait answered too early: {}", said);
+        }
+        Ok(())
+    });
+    for done in futures::future::join_all(releases).await {
+        done?;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,10 +68,13 @@ async fn a_wait_for_a_bad_release_does_not_return_true_and_health_checks_see_it(
         let bad = app.at("v2").image("localhost/coalmine/nowhere:none");
         scene.apply(&bad.manifest()).await?.succeeded()?;
         let said = scene
-            .kubectl(&["wait", "canary/app", "--for=condition=Promoted", "--timeout=15s"])
+            .kubectl(&["wait", "deploy/app", RELEASED, "--timeout=15s"])
             .await?;
         said.refused()?;
         let failed = scene.phase("app", "Failed", PATIENCE).await?;
+        let label = scene.objects().deployments().get("app").await?.metadata.labels;
+        let release = label.and_then(|all| all.get("coalmine.dev/release").cloned());
+        assert_eq!(release.as_deref(), Some("failed"));
         for (kind, status) in [("Promoted", "False"), ("Ready", "False"), ("Stalled", "True")] {
             assert_eq!(says(&failed, kind), Some(status), "{:#}", failed.0["status"]);
         }
@@ -70,7 +87,7 @@ async fn a_wait_for_a_bad_release_does_not_return_true_and_health_checks_see_it(
         assert_eq!(version(&failed), version(&later), "{:#}", later.0["status"]);
 
         scene.apply(&app.at("v3").manifest()).await?.succeeded()?;
-        promoted(scene, "app").await?;
+        released(scene, "app").await?;
         assert_eq!(version_of(scene, "app-primary").await?, "v3");
         let good = scene.objects().canary("app").await?.expect("the canary");
         assert_eq!((says(&good, "Ready"), says(&good, "Stalled")), (Some("True"), None));
@@ -82,7 +99,7 @@ async fn a_wait_for_a_bad_release_does_not_return_true_and_health_checks_see_it(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_a_second_validator_refuses_is_taken_back() {
     play("waits-refused", async |scene| {
-        scene.label().await?;
+        strict(scene).await?;
         let app = App::new("app", "v1").replicas(1);
         skipping(scene, &app, 60).await?;
         scene.apply(&app.manifest()).await?.succeeded()?;
@@ -102,7 +119,8 @@ async fn a_change_that_a_second_validator_refuses_is_taken_back() {
         .await?;
         println!("given back after {:?}", began.elapsed());
         assert_eq!(restored.phase(), "Initialized", "no run was started");
-        assert_eq!(restored.0["status"].get("announced"), None);
+        assert_eq!(restored.0["status"]["run"].get("announced"), None);
+        released(scene, "app").await?;
         refuser.remove().await?;
         Ok(())
     })
@@ -172,7 +190,24 @@ pub async fn skipping(scene: &Scene, app: &App, deadline: u32) -> anyhow::Result
     Ok(())
 }
 
-/// `kubectl wait`, and what it said.
+/// The namespace labelled, under a policy that has Canaries told before a template is stored.
+async fn strict(scene: &Scene) -> anyhow::Result<()> {
+    let policy = json!({"settleSeconds": 1, "drainSeconds": 1, "announce": "Strict"});
+    scene.policy(&policy).await?;
+    scene.label().await
+}
+
+/// `kubectl wait` for the mark on the Deployment, and what it said.
+async fn released(scene: &Scene, name: &str) -> anyhow::Result<String> {
+    let deployment = format!("deploy/{name}");
+    let said = scene
+        .kubectl(&["wait", &deployment, RELEASED, WAIT])
+        .await?
+        .succeeded()?;
+    Ok(said.out)
+}
+
+/// `kubectl wait` for the condition of the Canary, and what it said.
 async fn promoted(scene: &Scene, name: &str) -> anyhow::Result<String> {
     let canary = format!("canary/{name}");
     let said = scene

@@ -1,15 +1,14 @@
-//! No polling gap: before the API server stores a new template, the Canary's conditions stop answering for the last one.
+//! Where a policy says `announce: Early` or `Strict`: before the API server stores a new template, the Canary's conditions
+//! stop answering for the last one.
 //!
 //! `kubectl apply && kubectl wait canary/x --for=condition=Promoted` reads the Canary after the apply has returned, and
-//! the controller may not have seen the change by then. So the validating phase, the last one, says in the status that a
-//! revision is on its way; the controller takes it from there, or takes it back when the change was refused after all.
+//! the controller may not have seen the change by then. The Deployment itself says that its template is pending
+//! ([`labels::RELEASE`]); for whoever has to ask the Canary, the validating phase, the last one, says in its status that a
+//! revision is on its way. The controller takes it from there, or takes it back when the change was refused after all.
 
-use crate::admission::mutate::deployments::{self, Stage};
-use crate::admission::review::Request;
 use crate::api::Canary;
 use crate::api::canary::{Announced, CanaryStatus};
 use crate::api::labels;
-use crate::plan::template;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Patch, PatchParams};
@@ -17,45 +16,28 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The revision that `request` brings, if it is one that will be analysed, or that takes one back.
-pub fn revision(request: &Request, canary: &deployments::Canary, announced: bool) -> Option<String> {
-    let revision = template::revision(&request.object)?;
-    if template::revision(&request.old_object).as_ref() == Some(&revision) {
-        return None;
-    }
-    let said = announced || !matches!(canary.stage, Stage::Rest | Stage::Failed);
-    let serves = canary.promoted.as_deref() == Some(revision.as_str());
-    let failed = canary.failed.as_deref() == Some(revision.as_str());
-    (canary.stage != Stage::Leaving && (said || !(serves || failed))).then_some(revision)
-}
-
-/// Writes the announcement into the status of `canary`, from the cache's version of it or, if that is old, from the
-/// stored one, within `budget`.
+/// Writes into the status of `canary` that `revision` is on its way: from the cache's version of it or, if that is old, from
+/// the stored one, within `budget`.
 ///
 /// # Errors
 /// Why it could not be written.
-pub async fn announce(
-    client: &Client,
-    canary: &Canary,
-    request: &Request,
-    revision: String,
-    budget: Duration,
-) -> Result<(), String> {
+pub async fn announce(client: &Client, canary: &Canary, revision: String, budget: Duration) -> Result<(), String> {
     let now = Timestamp::now();
     let announced = Announced {
         revision,
         time: Some(MicroTime(now)),
-        author: Some(request.user_info.username.clone()).filter(|name| !name.is_empty()),
-        manager: request
-            .options
-            .as_ref()
-            .and_then(|options| options.field_manager.clone()),
     };
-    let api = Api::<Canary>::namespaced(client.clone(), &request.namespace);
+    let api = Api::<Canary>::namespaced(client.clone(), canary.namespace_name());
     match tokio::time::timeout(budget, written(&api, canary, &announced, now)).await {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(_) => Err(format!("took longer than {} ms", budget.as_millis())),
     }
+}
+
+/// Notes in the log that the conditions of `canary` go on answering for the template before.
+pub fn not_announced(canary: &Canary, reason: &str) {
+    let (namespace, name) = (canary.namespace_name(), canary.name_any());
+    tracing::warn!(namespace, name, reason, "a revision was not announced");
 }
 
 async fn written(api: &Api<Canary>, canary: &Canary, announced: &Announced, now: Timestamp) -> Result<(), kube::Error> {
@@ -85,12 +67,10 @@ async fn written(api: &Api<Canary>, canary: &Canary, announced: &Announced, now:
 fn body(canary: &Canary, announced: &Announced, now: Timestamp) -> Option<Value> {
     let status = canary.status.as_ref()?;
     let kind = &canary.spec.target_ref.kind;
-    let CanaryStatus {
-        conditions, announced, ..
-    } = status.announcing(kind, announced.clone(), now)?;
+    let CanaryStatus { conditions, run, .. } = status.announcing(kind, announced.clone(), now)?;
     Some(json!({
         "metadata": {"resourceVersion": canary.metadata.resource_version},
-        "status": {"conditions": conditions, "announced": announced},
+        "status": {"conditions": conditions, "run": {"announced": run?.announced}},
     }))
 }
 

@@ -37,6 +37,10 @@ use tokio::time::Instant;
 
 /// Longest time that looking something up, or a write that others repeat, may add to a request.
 const BUDGET: Duration = Duration::from_millis(250);
+/// Longest time that a look at what is around a Deployment may add to the request by which it would be enrolled, which happens
+/// once: an app that is held for a pair that cannot be built is worse than one that waits for a busy API server. Three of them
+/// may follow each other, and the webhook's own timeout is 3 s.
+const LOOK: Duration = Duration::from_millis(700);
 /// Longest time that making the objects of a new app may add to the request that brings it. What the controller makes
 /// afterwards can come between the look and the create of a `kubectl apply` that has the same Service further down, and
 /// fail it, so waiting is better; the webhook's own timeout is 3 s.
@@ -75,7 +79,7 @@ impl Generator {
     pub async fn workload(&self, kind: Workload, namespace: &str, name: &str) -> Lookup<Value> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", kind.kind()));
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
-        match tokio::time::timeout(BUDGET, api.get_opt(name)).await {
+        match tokio::time::timeout(LOOK, api.get_opt(name)).await {
             Ok(Ok(Some(found))) => serde_json::to_value(found).map_or(Lookup::Unknown, Lookup::Found),
             Ok(Ok(None)) => Lookup::Absent,
             Ok(Err(_)) | Err(_) => Lookup::Unknown,
@@ -98,12 +102,22 @@ impl Generator {
         }
     }
 
-    /// Announces `revision` in the status of `canary`, within the budget.
+    /// Writes into the status of `canary` that `revision` is on its way, within the budget.
     ///
     /// # Errors
     /// Why it could not be written.
-    pub async fn announce(&self, request: &Request, canary: &Canary, revision: String) -> Result<(), String> {
-        super::announce::announce(&self.client, canary, request, revision, BUDGET).await
+    pub async fn announce(&self, canary: &Canary, revision: String) -> Result<(), String> {
+        super::announce::announce(&self.client, canary, revision, BUDGET).await
+    }
+
+    /// The same, while the request goes on.
+    pub fn announce_meanwhile(&self, canary: &Canary, revision: String) {
+        let (client, canary) = (self.client.clone(), canary.clone());
+        tokio::spawn(async move {
+            if let Err(reason) = super::announce::announce(&client, &canary, revision, BUDGET).await {
+                super::announce::not_announced(&canary, &reason);
+            }
+        });
     }
 
     /// Notes on `canary` how many replicas somebody wants of its app, within two seconds.

@@ -127,7 +127,7 @@ mod tests {
             ..Request::default()
         };
         let view = view();
-        let plan = view.generated(&request, &[]).unwrap();
+        let plan = view.generated(&request, &super::super::Beside::default()).unwrap();
         view.advice(&request, &plan)
     }
 

@@ -233,9 +233,9 @@ mod tests {
             [Arc::new(one)]
         };
         let object = |label: &str| json!({"spec": {"selector": {"matchLabels": {label: "shop"}}}});
-        let istio = with(|canary| canary.spec.provider = Some("istio".into()));
+        let contour = with(|canary| canary.spec.provider = Some("contour".into()));
         for (canaries, object, word) in [
-            (&istio, object("app"), "istio"),
+            (&contour, object("app"), "contour"),
             (&with(|_| ()), object("tier"), "must contain one of"),
         ] {
             match ask("shop", object, canaries) {
@@ -244,7 +244,7 @@ mod tests {
             }
         }
         // What is built already goes on.
-        let mut serving = Canary::clone(&istio[0]);
+        let mut serving = Canary::clone(&contour[0]);
         serving.status = Some(serde_json::from_value(json!({"phase": "Succeeded"})).unwrap());
         let found = ask("shop", object("app"), &[Arc::new(serving)]);
         assert!(matches!(found, Enrolment::Canary(_)), "{found:?}");

@@ -130,11 +130,15 @@ impl View {
 
     /// The Services of the user's own that point at the pods of a workload of this namespace.
     pub fn pointing_at(&self, namespace: &str, workload: &Value) -> Vec<Value> {
-        let Some(pods) = pointing::pods(workload) else {
-            return Vec::new();
-        };
-        let mut services = self.caches.services(namespace);
-        services.retain(|service| pointing::selects(service, pods));
-        services
+        pointing_at(self.caches.services(namespace), workload)
     }
+}
+
+/// Those of `services` that point at the pods of a workload.
+pub fn pointing_at(mut services: Vec<Value>, workload: &Value) -> Vec<Value> {
+    let Some(pods) = pointing::pods(workload) else {
+        return Vec::new();
+    };
+    services.retain(|service| pointing::selects(service, pods));
+    services
 }

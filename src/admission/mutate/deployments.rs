@@ -7,8 +7,8 @@
 
 use super::fields::{self, Path};
 use crate::admission::review::{Operation, Request, Response};
-use crate::api::labels::{self, TargetState};
-use crate::api::policy::OnNewRevision;
+use crate::api::labels::{self, Release, TargetState};
+use crate::api::policy::{Announce, OnNewRevision};
 use crate::patches;
 use crate::plan::overrides::Record;
 use json_patch::PatchOperation;
@@ -17,13 +17,16 @@ use serde_json::{Map, Value};
 mod create;
 mod intent;
 mod overrides;
+mod release;
 mod second;
 mod target;
 mod update;
 mod warnings;
 
-use overrides::Dress;
+use overrides::{Dress, Dressing};
 pub(in crate::admission) use overrides::{mark_of, was_dropped};
+use release::Signature;
+pub(in crate::admission) use release::to_announce;
 pub use second::refused;
 use target::Target;
 
@@ -40,6 +43,8 @@ pub struct Context {
     pub overrides: Option<Map<String, Value>>,
     /// What the policy makes of a second revision during a run.
     pub on_new_revision: OnNewRevision,
+    /// When the Canary is told of a template, by the policy.
+    pub announce: Announce,
 }
 
 impl Context {
@@ -123,17 +128,19 @@ struct Held {
     replicas: Option<i64>,
     paused: Option<bool>,
     dress: Dress,
+    signature: Signature,
     warnings: Vec<String>,
     decision: &'static str,
 }
 
 /// Labels of T that nobody owns but us.
-const OUR_LABELS: [&str; 7] = [
+const OUR_LABELS: [&str; 8] = [
     labels::MANAGED,
     labels::DESIRED_REPLICAS,
     labels::STATE,
     labels::HELD,
     labels::REVISION,
+    labels::RELEASE,
     labels::GENERATED,
     labels::DENIED,
 ];
@@ -168,8 +175,9 @@ pub fn mutate(request: &Request, context: &Context) -> Outcome {
     held.map_or_else(
         || Outcome::pass("plain"),
         |held| {
-            let (dressing, set) = overrides::dress(&held, &request.old_object, &request.object, &meant, current);
-            held.into_outcome(new, dressing, &set)
+            let dressing = overrides::dress(&held, &request.old_object, &request.object, &meant, current);
+            let signed = release::annotations(&held, request, context);
+            held.into_outcome(new, dressing, signed)
         },
     )
 }
@@ -222,6 +230,14 @@ impl Held {
         self.labels.push((label.to_owned(), None));
     }
 
+    /// How far the release of the template is that is brought; no mark for one that nobody releases.
+    fn mark(&mut self, release: Option<Release>) {
+        match release {
+            Some(release) => self.set(labels::RELEASE, release.as_str()),
+            None => self.unset(labels::RELEASE),
+        }
+    }
+
     /// The label that tells the controller to leave it alone.
     fn denied(mut self) -> Self {
         self.labels.retain(|(label, _)| label != labels::DENIED);
@@ -230,10 +246,17 @@ impl Held {
         self
     }
 
-    fn into_outcome(mut self, new: Target<'_>, dressing: Vec<PatchOperation>, set: &Map<String, Value>) -> Outcome {
+    fn into_outcome(
+        mut self,
+        new: Target<'_>,
+        dressing: Dressing,
+        mut annotations: Vec<(String, Option<String>)>,
+    ) -> Outcome {
         self.labels.sort();
+        annotations.extend(dressing.record);
         let mut patch = patches::metadata(new.0, "labels", &self.labels);
-        patch.extend(dressing);
+        patch.extend(patches::metadata(new.0, "annotations", &annotations));
+        patch.extend(dressing.operations);
         if let Some(replicas) = self.replicas.filter(|wanted| *wanted != new.replicas()) {
             patch.push(patches::add(["spec", "replicas"], replicas));
         }
@@ -250,7 +273,7 @@ impl Held {
             .labels
             .iter()
             .any(|(key, value)| key == labels::HELD && value.is_some());
-        patch.extend(disown(new.0, managed, holds_pause, set));
+        patch.extend(disown(new.0, managed, holds_pause, &dressing.set));
         Outcome {
             patch,
             warnings: self.warnings,
@@ -265,13 +288,14 @@ fn serves(state: TargetState) -> bool {
 }
 
 /// Takes what we hold out of every managedFields entry: replicas while managed, paused while we hold it, our labels,
-/// the fields `set` for canary pods.
+/// the annotations beside them, the fields `set` for canary pods.
 fn disown(object: &Value, managed: bool, holds_pause: bool, set: &Map<String, Value>) -> Vec<PatchOperation> {
     let label_paths = OUR_LABELS.map(|label| ["metadata", "labels", label]);
+    let signed = release::ANNOTATIONS.map(|annotation| ["metadata", "annotations", annotation]);
     let mut paths: Vec<Path<'_>> = Vec::new();
     if managed {
         paths.push(&["spec", "replicas"]);
-        paths.extend(label_paths.iter().map(<[&str; 3]>::as_slice));
+        paths.extend(label_paths.iter().chain(&signed).map(<[&str; 3]>::as_slice));
     }
     if holds_pause {
         paths.push(&["spec", "paused"]);

@@ -122,7 +122,11 @@ fn kept(kind: &dyn RouteKind, old: &Value, sent: &Value, pairs: &[&Pair]) -> Opt
     let split = |pair: &&&Pair| kind.refers_to(old, &pair.names) && kind.is_split(old, &pair.names);
     let pairs: Vec<&Pair> = pairs.iter().filter(split).copied().collect();
     let users = |route: &Value| {
-        let fold = |route: Value, pair: &&Pair| kind.folded(&route, &pair.names);
+        // Carried once and folded again, what says the same says it in the same words.
+        let fold = |route: Value, pair: &&Pair| {
+            let carried = routing::carrying(&route, &pair.names, Traffic::PRIMARY, &Exposure::default());
+            kind.folded(&carried.unwrap_or(route), &pair.names)
+        };
         pairs.iter().fold(route.clone(), fold)
     };
     let same = |one: &Value, other: &Value| {
@@ -234,6 +238,29 @@ mod tests {
         pairs[0].intent = None;
         let held: Vec<&Pair> = pairs.iter().collect();
         assert_eq!(kept(kind, &live, &sent("/"), &held), Some(live.clone()));
+    }
+
+    #[test]
+    fn a_virtual_service_keeps_its_split_and_what_stands_beside_the_app() {
+        let sent = |weight: Value, timeout: &str| {
+            let mut to_app = json!({"destination": {"host": "shop"}});
+            if weight.is_number() {
+                to_app["weight"] = weight;
+            }
+            json!({
+                "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {},
+                "spec": {"hosts": ["a"], "http": [{"timeout": timeout, "route": [to_app]}], "tcp": [{"route": []}]},
+            })
+        };
+        let live = |timeout: &str| {
+            let plain = sent(Value::Null, timeout);
+            routing::carrying(&plain, &Names::new("shop"), Traffic::share(30), &Exposure::default()).unwrap()
+        };
+        // A weight that says nothing is no change.
+        for weight in [Value::Null, json!(100)] {
+            assert_eq!(run(&live("5s"), &sent(weight.clone(), "5s"), false), live("5s"));
+            assert_eq!(run(&live("5s"), &sent(weight, "9s"), false), live("9s"));
+        }
     }
 
     #[test]

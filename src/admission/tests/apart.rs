@@ -78,6 +78,22 @@ async fn nothing_is_held_of_what_cannot_be_paired_and_its_author_is_told() {
 }
 
 #[tokio::test]
+async fn a_service_that_came_a_moment_before_is_seen_although_no_cache_has_it_yet() {
+    let server = fake();
+    let service = json!({"metadata": {"name": "edge", "namespace": "web"}, "spec": {"selector": {"app": "proxy"}}});
+    server.objects.lock().insert(
+        "/api/v1/namespaces/web/services".to_owned(),
+        json!({"metadata": {}, "items": [service]}),
+    );
+    let house = House::with(&server);
+    let review = about("CREATE", Value::Null, named("edge", None));
+    let (_, response) = house.ask(Entry::MutateDeployments, review).await;
+    let said = response["warnings"].to_string();
+    assert!(said.contains("Service edge selects other pods or none"), "{said}");
+    assert!(response.get("patch").is_none(), "{response}");
+}
+
+#[tokio::test]
 async fn a_revision_that_may_not_run_beside_primary_is_told_of_and_stored() {
     let mut house = House::with(&fake());
     house.canary("Succeeded");
@@ -85,7 +101,7 @@ async fn a_revision_that_may_not_run_beside_primary_is_told_of_and_stored() {
     for object in [&mut old, &mut new] {
         object["metadata"]["labels"] = json!({labels::MANAGED: "true", labels::STATE: "rest"});
     }
-    let (_, response) = house.ask(Entry::FollowDeployments, about("UPDATE", old, new)).await;
+    let (_, response) = house.ask(Entry::MutateDeployments, about("UPDATE", old, new)).await;
     assert_eq!(response["allowed"], json!(true));
     let said = response["warnings"].to_string();
     assert!(said.contains("this revision is not released"), "{said}");

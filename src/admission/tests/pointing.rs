@@ -44,7 +44,12 @@ fn create() -> Value {
 async fn a_deployment_that_shares_its_service_is_stored_as_it_is_and_told_why() {
     let fake = fake();
     let mut house = House::with(&fake);
-    cached(&mut house, service("front", json!({}), json!({"app": "shop"})));
+    let front = service("front", json!({}), json!({"app": "shop"}));
+    let list = json!({"metadata": {}, "items": [front.clone()]});
+    fake.objects
+        .lock()
+        .insert("/api/v1/namespaces/web/services".to_owned(), list);
+    cached(&mut house, front);
     behind(&fake, "other", json!({"app": "other"}));
     let (_, alone) = house.ask(Entry::MutateDeployments, create()).await;
     assert!(alone.get("patch").is_some(), "{alone}");

@@ -7,26 +7,13 @@ use crate::{metrics, routing::registry};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Paths of a Canary that do nothing yet; `[]` is every item of a list.
+/// Paths of a Canary that do nothing yet, or nothing with most providers; `[]` is every item of a list.
 const FIELDS: &[&str] = &[
     "spec.upstreamRef",
     "spec.service.meshName",
     "spec.service.backends",
-    "spec.service.gateways",
-    "spec.service.delegation",
     "spec.service.trafficPolicy",
-    "spec.service.retries",
     "spec.service.unmanagedMetadata",
-    "spec.service.corsPolicy.allowOrigins",
-    "spec.service.match[].name",
-    "spec.service.match[].scheme",
-    "spec.service.match[].authority",
-    "spec.service.match[].withoutHeaders",
-    "spec.service.match[].port",
-    "spec.service.match[].sourceLabels",
-    "spec.service.match[].sourceNamespace",
-    "spec.service.match[].gateways",
-    "spec.service.match[].ignoreUriCase",
 ];
 /// Paths that only name something for the queries of metrics, with the variable that they fill.
 const NAMES: &[(&str, &str)] = &[("spec.ingressRef", "ingress"), ("spec.routeRef", "route")];
@@ -59,10 +46,11 @@ pub fn unbuilt(canary: &Canary, facts: &Facts) -> Vec<String> {
     }
     stores(&mut report, canary, facts);
     let object = serde_json::to_value(canary).unwrap_or_default();
-    for field in FIELDS.iter().filter(|field| is_set(&object, field)) {
+    let obeyed = router.map(|router| router.obeys()).unwrap_or_default();
+    let unread = FIELDS.iter().filter(|field| !obeyed.contains(field));
+    for field in unread.filter(|field| is_set(&object, field)) {
         report.warn(field, "not supported yet; it has no effect");
     }
-    let obeyed = router.map(|router| router.obeys()).unwrap_or_default();
     let named = NAMES.iter().filter(|(field, _)| !obeyed.contains(field));
     for (field, variable) in named.filter(|(field, _)| is_set(&object, field)) {
         let text = format!("fills {{{{ {variable} }}}} of metric templates and has no other effect yet");
@@ -70,8 +58,7 @@ pub fn unbuilt(canary: &Canary, facts: &Facts) -> Vec<String> {
     }
     for field in shaping().filter(|field| is_set(&object, field)) {
         let why = match router {
-            Some(_) if obeyed.is_empty() => format!("provider {provider} writes no route"),
-            Some(_) if !obeyed.contains(&field) => format!("provider {provider} copies the route that you have"),
+            Some(router) if !obeyed.contains(&field) => format!("provider {provider} {}", router.instead()),
             _ if facts.user_route => {
                 String::from("a route of yours sends to the Service and stays as it is but for its weights")
             }
@@ -82,13 +69,17 @@ pub fn unbuilt(canary: &Canary, facts: &Facts) -> Vec<String> {
     report.finish().warnings
 }
 
-/// Paths that say how a route that a provider makes looks, besides those that name one.
+/// Paths that say how a route that a provider makes looks: neither those that name one, nor what is obeyed beside a route of
+/// the user's as well.
 fn shaping() -> impl Iterator<Item = &'static str> {
     let all = registry::ROUTERS
         .iter()
         .flat_map(|router| router.obeys().iter().copied());
     let mut seen = BTreeSet::new();
-    all.filter(move |field| seen.insert(*field) && NAMES.iter().all(|(named, _)| named != field))
+    all.filter(move |field| {
+        let others = NAMES.iter().any(|(named, _)| named == field) || FIELDS.contains(field);
+        seen.insert(*field) && !others
+    })
 }
 
 /// One warning for each thing a CanaryPolicy asks for that does not exist yet.

@@ -1,7 +1,7 @@
 //! What points at the pods of a pair, at the webhook.
 
 use super::{AdmissionWebhook, Effects};
-use crate::admission::facts::stage;
+use crate::admission::facts::{Beside, pointing_at, stage};
 use crate::admission::mutate::deployments::Stage;
 use crate::admission::mutate::{released, services};
 use crate::admission::review::{Operation, Request, Response};
@@ -120,19 +120,30 @@ impl AdmissionWebhook {
         if services.is_empty() {
             return None;
         }
-        let workloads = effects.generator.workloads(&request.namespace).await;
+        // What could not be looked at in time, the controller looks at.
+        let workloads = effects
+            .generator
+            .workloads(&request.namespace)
+            .await
+            .unwrap_or_default();
         pointing::shared(target, &services, &workloads).map(|shared| shared.to_string())
     }
 
-    /// Who else may stand behind a Service that points at the pods of the Deployment of `request`; looked up only where
-    /// there is such a Service.
-    pub(in crate::admission) async fn beside(&self, request: &Request) -> Vec<Value> {
-        match &self.effects {
-            Some(effects) if !self.view.pointing_at(&request.namespace, &request.object).is_empty() => {
-                effects.generator.workloads(&request.namespace).await
-            }
-            _ => Vec::new(),
-        }
+    /// The Services of the namespace of `request`, and who else may stand behind one that points at the pods of its Deployment,
+    /// looked up only where there is such a Service; nothing when that could not be done in time.
+    pub(in crate::admission) async fn beside(&self, request: &Request) -> Option<Beside> {
+        let Some(effects) = &self.effects else {
+            return Some(Beside::default());
+        };
+        let namespace = &request.namespace;
+        let services = effects.generator.services(namespace).await?;
+        let known = || self.view.caches.services(namespace);
+        let pointing = pointing_at(services.clone().unwrap_or_else(known), &request.object);
+        let workloads = match pointing.is_empty() {
+            true => Vec::new(),
+            false => effects.generator.workloads(namespace).await?,
+        };
+        Some(Beside { services, workloads })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         watch::{
             cache::Kind,
             configs::kind_of,
-            live::{is_another_canarys, is_owned, owners},
+            live::{is_another_canarys, is_owned, owners, unmarked},
         },
     },
     patches,
@@ -24,17 +24,9 @@ impl Pair<'_> {
             if let Some(author) = template::authored(target).filter(|_| Record::of(target).is_some()) {
                 writes.push(self.rewritten(target, &author, &Map::new()));
             }
-            let all = target
-                .pointer("/metadata/labels")
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten();
-            let ours: Map<String, Value> = all
-                .filter(|(key, _)| key.starts_with(labels::PREFIX) && *key != labels::POLICY)
-                .map(|(key, _)| (key.clone(), Value::Null))
-                .collect();
-            if !ours.is_empty() {
-                let mut body = json!({"metadata": {"labels": ours}});
+            let unmarked = unmarked(target);
+            if !unmarked.is_empty() {
+                let mut body = json!({"metadata": unmarked});
                 if label(target, labels::HELD).is_some()
                     && let Some(members) = body.as_object_mut()
                 {

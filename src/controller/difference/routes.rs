@@ -93,7 +93,8 @@ impl Pair<'_> {
             return false;
         };
         // Nothing of ours serves yet when the weights are left open: the target does.
-        let first = || route(self.blueprint, desired.traffic.unwrap_or(Traffic::CANARY));
+        let traffic = desired.traffic.unwrap_or(Traffic::CANARY);
+        let first = || route(self.blueprint, traffic);
         let lacking = self.live.refers_to(self.blueprint, names).next().is_none() && self.may_be_called();
         let Some(object) = lacking.then(first).flatten() else {
             return false;
@@ -107,6 +108,10 @@ impl Pair<'_> {
         if namesakes.any(|route| !self.is_ours(route)) {
             conflicts.push(Conflict::Name(resource.kind, names.apex.clone()));
             return true;
+        }
+        let beside = self.carrying(&object, &[names], traffic).into_iter().flatten().skip(1);
+        for companion in beside {
+            self.companion(&companion, writes, conflicts);
         }
         let kind = Kind::Route(resource);
         writes.push(Write::Apply { kind, object });
@@ -129,7 +134,7 @@ impl Pair<'_> {
             return;
         }
         let ended = desired.target_state == Some(TargetState::Rest);
-        let foreign = |route: &&Value| !self.blueprint.provider.reads(route);
+        let foreign = |route: &&Value| !self.blueprint.provider.writes(route);
         for route in self.live.routes.iter().filter(foreign) {
             match desired.traffic {
                 // The apex selects the side that serves, so what stood beside the user's route can go at any time.
@@ -165,10 +170,16 @@ impl Pair<'_> {
         let names = self.blueprint.names.as_ref()?;
         let kind = routing::kind_of(live).filter(|kind| kind.refers_to(live, names))?;
         let object = route(self.blueprint, traffic)?;
-        let same = object
-            .get("spec")
-            .zip(live.get("spec"))
-            .is_some_and(|(wanted, live)| contains(live, wanted));
+        let is_same = |(wanted, live): (&Value, &Value)| {
+            let says = |(key, value): (&String, &Value)| live.get(key) == Some(value);
+            let all = || wanted.as_object().is_some_and(|wanted| wanted.iter().all(says));
+            if kind.adds_defaults() {
+                contains(live, wanted)
+            } else {
+                all()
+            }
+        };
+        let same = object.get("spec").zip(live.get("spec")).is_some_and(is_same);
         let length = |of: &Value, list: &str| of.pointer(list).map(|list| list.as_array().map_or(0, Vec::len));
         let mut lists = kind.lists().iter();
         let same = same && lists.all(|list| length(&object, list) == length(live, list));

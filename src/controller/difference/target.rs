@@ -4,7 +4,7 @@ use super::{Pair, patch};
 use crate::object::{annotation, label, text};
 use crate::{
     analysis::{DesiredState, Pods, Target},
-    api::labels,
+    api::labels::{self, Release},
     controller::difference::write::Write,
     patches,
     plan::{
@@ -40,6 +40,7 @@ impl Pair<'_> {
             }
         }
         wanted.retain(|key, value| label(object, key) != value.as_str());
+        let spec = self.target_spec(desired, seen, object);
         if desired.unpause {
             wanted.insert(labels::HELD.to_owned(), Value::Null);
         } else if desired.pause {
@@ -50,7 +51,12 @@ impl Pair<'_> {
             };
             wanted.insert(labels::HELD.to_owned(), json!(held));
         }
-        let spec = self.target_spec(desired, seen, object);
+        // For itself, a mark that was never made is not worth a write.
+        let marked = label(object, labels::RELEASE);
+        let release = desired.release.map(Release::as_str).filter(|is| marked != Some(is));
+        if let Some(release) = release.filter(|_| marked.is_some() || !wanted.is_empty() || !spec.is_empty()) {
+            wanted.insert(labels::RELEASE.to_owned(), json!(release));
+        }
         self.template(desired, seen, object, writes);
         if wanted.is_empty() && spec.is_empty() {
             return;

@@ -1,3 +1,4 @@
+mod beside;
 mod configs;
 mod followers;
 mod primary;

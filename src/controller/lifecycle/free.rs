@@ -5,7 +5,7 @@
 
 use crate::controller::{
     difference::write::Write,
-    watch::{cache::Kind, cluster::Cluster},
+    watch::{cache::Kind, cluster::Cluster, live::unmarked},
 };
 use crate::object::{label, text};
 use crate::{
@@ -105,11 +105,6 @@ async fn is_claimed(client: &Client, namespace: &str, target: &str) -> Result<bo
 /// The JSON merge patch that lets a workload go; nothing when it is not held.
 fn freed(kind: Kind, target: &Value) -> Option<Value> {
     label(target, labels::MANAGED)?;
-    let all = target.pointer("/metadata/labels").and_then(Value::as_object)?;
-    let ours = all
-        .keys()
-        .filter(|key| key.starts_with(labels::PREFIX) && *key != labels::POLICY);
-    let ours: Map<String, Value> = ours.map(|key| (key.clone(), Value::Null)).collect();
     let held = label(target, labels::HELD).is_some();
     let mut spec = Map::new();
     if kind == Kind::DaemonSet {
@@ -134,7 +129,7 @@ fn freed(kind: Kind, target: &Value) -> Option<Value> {
             spec.insert("paused".to_owned(), Value::Null);
         }
     }
-    Some(json!({"metadata": {"labels": ours}, "spec": spec}))
+    Some(json!({"metadata": unmarked(target), "spec": spec}))
 }
 
 #[cfg(test)]

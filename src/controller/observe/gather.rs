@@ -200,15 +200,13 @@ fn companions<'a>(
     live: &mut Live,
     pairs: impl Iterator<Item = &'a Names> + Clone,
 ) {
-    let carrying = live.routes.iter().filter(|route| blueprint.carries_by(route));
-    let carrying = carrying.filter_map(|route| Some((route, Kind::of_route(route)?, kind_of(route)?)));
-    let named = carrying.flat_map(|(route, kind, of)| {
-        pairs
-            .clone()
-            .filter_map(move |names| Some((kind, of.companion(route, names)?)))
-    });
+    // Of the route that is to be made as well.
+    let carrying = live.routes.iter().chain(&blueprint.route);
+    let carrying = carrying.filter(|route| blueprint.carries_by(route));
+    let carrying = carrying.filter_map(|route| Some((route, kind_of(route)?)));
+    let named = carrying.flat_map(|(route, of)| pairs.clone().flat_map(move |names| of.companions(route, names)));
     let found: Vec<Value> = named
-        .filter_map(|(kind, name)| cache.get(kind, &blueprint.namespace, &name))
+        .filter_map(|(kind, name)| cache.get(Kind::Route(kind), &blueprint.namespace, &name))
         .collect();
     for route in found {
         if !live.routes.contains(&route) {

@@ -15,15 +15,17 @@ use crate::controller::{
         live::{Live, version},
     },
 };
+use crate::object::annotation;
 use crate::{
     analysis::{Decision, Note, Stage, State, Subject, instants::after},
     api::{
         Canary,
         canary::{
-            CanaryStatus, Phase,
+            Announced, CanaryStatus, Phase, RunStatus,
             conditions::{NOT_RELEASED, READY, Trouble},
         },
         labels,
+        requested_by::RequestedBy,
     },
     metrics::Severity,
     plan::{
@@ -88,7 +90,12 @@ impl Recorded<'_> {
             let check = canary.check.as_ref().filter(|_| judged);
             check.map(CheckRun::measured).unwrap_or_default().to_vec()
         });
+        let by = self.live.target.as_ref();
+        let by = by
+            .and_then(|target| annotation(target, labels::REQUESTED_BY))
+            .map(RequestedBy::parse);
         let seen = Seen {
+            requested_by: by.as_ref(),
             revision: self.revision,
             template: self.template.as_deref(),
             trouble: self.trouble.as_ref(),
@@ -98,7 +105,7 @@ impl Recorded<'_> {
         let mut next = status::status(canary, state, seen, self.now);
         let old = canary.status.clone().unwrap_or_default();
         let changed = configs::record(&old, &mut next, &self.live.surveys());
-        let pending = next.announced.as_ref().map(|a| again(a.expires(), self.now));
+        let pending = announced(next.run.as_ref()).map(|a| again(a.expires(), self.now));
         let kept = Kept::of(state, self.decision.timed, &old, &next);
         let nothing_new = kept.is_some() || canary.status.as_ref() == Some(&next);
         let made = context.memory.of(&key, |canary| {
@@ -204,6 +211,10 @@ async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Resu
     Ok(stored)
 }
 
+fn announced(run: Option<&RunStatus>) -> Option<&Announced> {
+    run?.announced.as_ref()
+}
+
 // When an announcement is looked at again: one that is over is on its way to the cache, and the store is not asked without
 // end meanwhile.
 fn again(expires: Timestamp, now: Timestamp) -> Timestamp {
@@ -212,8 +223,8 @@ fn again(expires: Timestamp, now: Timestamp) -> Timestamp {
 
 // Whether the announced revision can not come any more. The cache may lag behind the store, so the store is asked.
 async fn refused(context: &Context, canary: &Canary, seen: Option<&str>, now: Timestamp) -> Result<bool, kube::Error> {
-    let announced = canary.status.as_ref().and_then(|status| status.announced.as_ref());
-    let Some(announced) = announced.filter(|a| seen != Some(a.revision.as_str()) && a.expires() <= now) else {
+    let run = canary.status.as_ref().and_then(|status| status.run.as_ref());
+    let Some(announced) = announced(run).filter(|a| seen != Some(a.revision.as_str()) && a.expires() <= now) else {
         return Ok(false);
     };
     let workload = Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default();
@@ -293,7 +304,7 @@ async fn unstepped(
         ..Seen::default()
     };
     let next = status::status(canary, &state, seen, now);
-    let pending = next.announced.as_ref().map(|a| again(a.expires(), now));
+    let pending = announced(next.run.as_ref()).map(|a| again(a.expires(), now));
     if canary.status.as_ref() != Some(&next) {
         let told = is_known(canary, trouble);
         write(context, canary, next).await?;

@@ -10,7 +10,7 @@ use crate::{
     plan::{Blueprint, copies, history, revision::template_of, template},
     routing::{self, Exposure, Names, Traffic},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// What a primary was made of.
@@ -289,4 +289,29 @@ pub const CUT: usize = 58;
 /// A resourceVersion as the number it is: since Kubernetes 1.35 they may be compared.
 pub fn version(text: Option<&str>) -> Option<u64> {
     text?.parse().ok()
+}
+
+/// What takes our marks off a target, as the `metadata` of a JSON merge patch; empty where there is none.
+pub fn unmarked(target: &Value) -> Map<String, Value> {
+    let gone = |map: &str, is_ours: fn(&str) -> bool| {
+        let all = target
+            .get("metadata")
+            .and_then(|metadata| metadata.get(map)?.as_object());
+        let ours = all.into_iter().flatten().filter(|(key, _)| is_ours(key));
+        ours.map(|(key, _)| (key.clone(), Value::Null)).collect::<Map<_, _>>()
+    };
+    let marks = [
+        (
+            "labels",
+            gone("labels", |key| key.starts_with(labels::PREFIX) && key != labels::POLICY),
+        ),
+        (
+            "annotations",
+            gone("annotations", |key| {
+                [labels::REQUESTED_BY, labels::ANNOUNCE].contains(&key)
+            }),
+        ),
+    ];
+    let marks = marks.into_iter().filter(|(_, gone)| !gone.is_empty());
+    marks.map(|(map, gone)| (map.to_owned(), Value::Object(gone))).collect()
 }

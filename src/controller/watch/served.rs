@@ -36,9 +36,9 @@ impl Served {
     /// Every kind to watch in a namespace.
     pub fn kinds(&self) -> Vec<Kind> {
         let installed = self.0.iter().filter(|(kind, definition)| {
-            // A role of before may not look: routes were always there then.
+            // A role of before may not look: routes were always there then, of the one kind that there was.
             let unknown = definition.wait_until_ready().now_or_never().is_none();
-            !definition.is_empty() || unknown && matches!(kind, Kind::Route(_))
+            !definition.is_empty() || unknown && kind.is_first_route()
         });
         Kind::built_in().chain(installed.map(|(kind, _)| *kind)).collect()
     }

@@ -1,7 +1,9 @@
-//! Coalmine `status.announced`: a revision the webhook has let through and that no run has taken up yet.
+//! Coalmine `status.run.announced`: a revision that the webhook has let through and that no run has taken up yet; written where
+//! the policy says `announce: Early` or `Strict`.
 
 use super::conditions::{Rehearsal, Standing, conditions};
 use super::phase::Phase;
+use super::run::RunStatus;
 use super::status::CanaryStatus;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -22,12 +24,6 @@ pub struct Announced {
     /// When it was admitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<MicroTime>,
-    /// User name of whoever sent it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub author: Option<String>,
-    /// Field manager it was sent by, such as `kubectl-client-side-apply`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub manager: Option<String>,
 }
 
 impl Announced {
@@ -40,11 +36,9 @@ impl Announced {
 
 impl CanaryStatus {
     /// The status with the revision announced: nothing in it answers for the one before any more. `None` while the
-    /// status says nothing yet that could.
+    /// status says nothing of ours yet that could.
     pub fn announcing(&self, kind: &str, announced: Announced, now: Timestamp) -> Option<Self> {
-        if self.phase == Phase::Unset {
-            return None;
-        }
+        let run = self.run.clone().filter(|_| self.phase != Phase::Unset)?;
         let standing = Standing {
             kind,
             phase: self.phase,
@@ -59,7 +53,10 @@ impl CanaryStatus {
                 self.conditions.as_deref().unwrap_or_default(),
                 now,
             )),
-            announced: Some(announced),
+            run: Some(RunStatus {
+                announced: Some(announced),
+                ..run
+            }),
             ..self.clone()
         })
     }

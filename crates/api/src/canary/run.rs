@@ -1,5 +1,6 @@
 //! Coalmine `status.run`: the state of one run, enough to resume it from any write.
 
+use super::announced::Announced;
 use crate::number::lenient_i32;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use schemars::JsonSchema;
@@ -73,6 +74,9 @@ pub struct RunStatus {
     /// Why it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The admitted revision that no run has taken up yet, where the policy says `announce: Early` or `Strict`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Announced>,
     /// User name of whoever made the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,

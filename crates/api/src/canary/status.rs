@@ -1,6 +1,5 @@
 //! `status` of a Canary: Flagger's fields, the measurements and the state of the run.
 
-use super::announced::Announced;
 use super::measurement::Measurement;
 use super::phase::Phase;
 use super::run::RunStatus;
@@ -55,9 +54,6 @@ pub struct CanaryStatus {
     /// Coalmine: the measurements of the run, newest last, at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary_analysis: Option<Vec<Measurement>>,
-    /// Coalmine: the admitted revision that no run has taken up yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub announced: Option<Announced>,
     /// Coalmine: the run in progress, enough to resume it after a crash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunStatus>,

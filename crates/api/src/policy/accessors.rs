@@ -1,6 +1,6 @@
 //! What a policy means once defaults are applied.
 
-use super::{CanaryPolicySpec, FreezeWindow, GuardRails, OnNewRevision, OptOut};
+use super::{Announce, CanaryPolicySpec, FreezeWindow, GuardRails, OnNewRevision, OptOut};
 use crate::duration::GoDuration;
 use crate::number::Number;
 use std::time::Duration;
@@ -22,6 +22,11 @@ impl CanaryPolicySpec {
     /// What a second revision does during a run; default Restart.
     pub fn on_new_revision(&self) -> OnNewRevision {
         self.on_new_revision.unwrap_or_default()
+    }
+
+    /// When a Canary's conditions stop answering for the template before; default Deployment.
+    pub fn announce(&self) -> Announce {
+        self.announce.unwrap_or_default()
     }
 
     /// Most runs at once; `None` means no bound.
@@ -91,6 +96,7 @@ mod tests {
         let policy = CanaryPolicySpec::default();
         assert!(policy.adopts_existing() && !policy.allows_opt_out());
         assert_eq!(policy.on_new_revision(), OnNewRevision::Restart);
+        assert_eq!(policy.announce(), Announce::Deployment);
         assert_eq!(
             (policy.max_concurrent(), policy.settle(), policy.drain()),
             (None, None, None)

@@ -63,6 +63,36 @@ pub enum OptOut {
     Allowed,
 }
 
+/// When the conditions of a Canary stop answering for the template before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Announce {
+    /// As soon as the controller has seen the new one; until then its Deployment alone says that it is pending.
+    #[default]
+    Deployment,
+    /// The webhook writes it while the request goes on, and does not wait for it.
+    Early,
+    /// The webhook has written it before the request goes on.
+    Strict,
+}
+
+impl Announce {
+    /// The name in the policy, and the value of the annotation `coalmine.dev/announce`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::Early => "Early",
+            Self::Strict => "Strict",
+        }
+    }
+
+    /// Reads a name; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Deployment, Self::Early, Self::Strict]
+            .into_iter()
+            .find(|announce| announce.as_str() == text)
+    }
+}
+
 /// What a second revision does during a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum OnNewRevision {

@@ -1,7 +1,7 @@
 //! What a stage wants to be true.
 
 use super::{Observation, Rules, Stage, State, scaling};
-use crate::api::labels::TargetState;
+use crate::api::labels::{Release, TargetState};
 use crate::routing::Traffic;
 
 /// Whom the apex Service selects.
@@ -42,6 +42,8 @@ pub struct DesiredState {
     pub target_replicas: Option<u32>,
     /// The label `coalmine.dev/state`.
     pub target_state: Option<TargetState>,
+    /// The label `coalmine.dev/release`: how far the release of the target's template is.
+    pub release: Option<Release>,
     /// Take our own pause off.
     pub unpause: bool,
     /// Pause the target, so that no change of its template rolls pods that serve; where the webhook does not hold it.
@@ -94,6 +96,7 @@ impl DesiredState {
         Self {
             target_replicas: None,
             target_state: None,
+            release: None,
             unpause: false,
             pause: false,
             target_revision: None,
@@ -145,6 +148,7 @@ impl DesiredState {
             traffic: Some(state.traffic()),
             admit: target.bypassed && state.knows(&target.revision),
             primary_replicas: grown,
+            release: super::release::of(state, &target.revision),
             pause: unguarded && !target.held && state.stage.target_serves(),
             ..Self::untouched()
         };

@@ -128,7 +128,7 @@ pub fn canary(
         published,
         split,
         route,
-    } = service::chosen(target, policy, (around, &routes), known, read.makes_routes())?;
+    } = service::chosen(target, policy, (around, &routes), known, read)?;
     let provider = if published {
         wanted
     } else {

@@ -81,6 +81,11 @@ pub fn exposure(canary: &Canary) -> Exposure {
         matches: canary.analysis().matches.clone().unwrap_or_default(),
         affinity: affinity(canary),
         cookies: canary.status.as_ref().map(Cookies::recorded).unwrap_or_default(),
+        policy: canary
+            .spec
+            .service
+            .as_ref()
+            .and_then(|service| service.traffic_policy.clone()),
     }
 }
 

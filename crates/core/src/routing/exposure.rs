@@ -1,6 +1,6 @@
 //! Whom a Canary shows its revision to, besides shares: the conditions of an A/B test and the cookies of sessions.
 
-use crate::api::canary::{AnalysisMatch, CanaryStatus, SessionAffinity};
+use crate::api::canary::{AnalysisMatch, CanaryStatus, SessionAffinity, TrafficPolicy};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ pub struct Exposure {
     pub affinity: Option<Affinity>,
     /// The cookies of the run.
     pub cookies: Cookies,
+    /// `spec.service.trafficPolicy`: how the endpoints of the halves are treated.
+    pub policy: Option<TrafficPolicy>,
 }
 
 /// The cookies of one run as they stand in the status, `name=value` each.

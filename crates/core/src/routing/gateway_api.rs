@@ -78,6 +78,10 @@ impl Router for GatewayApi {
         ]
     }
 
+    fn instead(&self) -> &'static str {
+        "has no word for it"
+    }
+
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
         let spec = httproute::route_spec(spec.service.as_ref()?)?;
         Some(httproute::generated(namespace, names, &spec))
@@ -145,12 +149,13 @@ impl RouteKind for HttpRoute {
     }
 
     fn carrying(&self, objects: &[Value], names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
-        let carrying = |route: &Value| with_rules(route, httproute::with_traffic(route, names, traffic, exposure));
+        let carrying =
+            |route: &Value| httproute::with_rules(route, httproute::with_traffic(route, names, traffic, exposure));
         objects.iter().map(carrying).collect()
     }
 
     fn folded(&self, route: &Value, names: &Names) -> Value {
-        with_rules(route, httproute::folded(route, names))
+        httproute::with_rules(route, httproute::folded(route, names))
     }
 
     fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
@@ -177,13 +182,4 @@ impl RouteKind for HttpRoute {
         let parents: Vec<Value> = parents.into_iter().flatten().map(slim).collect();
         json!({ "parents": parents })
     }
-}
-
-// One without a spec has no rules to change.
-fn with_rules(route: &Value, rules: Value) -> Value {
-    let mut route = route.clone();
-    if let Some(spec) = route.get_mut("spec").and_then(Value::as_object_mut) {
-        spec.insert("rules".to_owned(), rules);
-    }
-    route
 }

@@ -42,6 +42,17 @@ pub trait RouteKind: Sync {
     /// holds nothing in a user's own write.
     fn fields(&self) -> &'static [&'static str];
 
+    /// Whether the API server adds members to what it is sent; where it does not, a generated object has what was said and
+    /// nothing else.
+    fn adds_defaults(&self) -> bool {
+        true
+    }
+
+    /// The kinds of its companions that are not of its own.
+    fn beside(&self) -> &'static [&'static dyn RouteKind] {
+        &[]
+    }
+
     /// Lists of a generated object from which something may be taken away again: JSON pointers whose lengths are compared.
     fn lists(&self) -> &'static [&'static str] {
         &[]
@@ -93,9 +104,9 @@ pub trait RouteKind: Sync {
     /// `route` as its author means it, the pair one Service again.
     fn folded(&self, route: &Value, names: &Names) -> Value;
 
-    /// Name of the companion that `route` may need for a pair; `None` where it never needs one.
-    fn companion(&self, _route: &Value, _names: &Names) -> Option<String> {
-        None
+    /// Kinds and names of the companions that `route` may need for a pair.
+    fn companions(&self, _route: &Value, _names: &Names) -> Vec<(Resource, String)> {
+        Vec::new()
     }
 
     /// Prefix of the annotations by which the data plane is told: a companion has those it is meant to have and no others.

@@ -59,6 +59,10 @@ impl Router for Nginx {
         &["spec.ingressRef"]
     }
 
+    fn instead(&self) -> &'static str {
+        "copies the route that you have"
+    }
+
     fn refuses(&self, analysis: &Analysis) -> Option<(String, String)> {
         refused::refuses(analysis)
     }
@@ -95,8 +99,11 @@ impl RouteKind for Ingress {
         companion::PREFIX
     }
 
-    fn companion(&self, route: &Value, names: &Names) -> Option<String> {
-        (!companion::is_canary(route)).then(|| companion::name(route, names))
+    fn companions(&self, route: &Value, names: &Names) -> Vec<(Resource, String)> {
+        if companion::is_canary(route) {
+            return Vec::new();
+        }
+        vec![(self.resource(), companion::name(route, names))]
     }
 
     fn services(&self, route: &Value) -> Vec<String> {

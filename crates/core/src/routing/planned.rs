@@ -74,10 +74,6 @@ pub const PLANNED: &[Planned] = &[
         ..living("gatewayapi:v1beta1", "gateway.networking.k8s.io/v1beta1/HTTPRoute")
     },
     living("gloo", "gateway.solo.io/v1/RouteTable"),
-    Planned {
-        can: ALL,
-        ..living("istio", "networking.istio.io/v1beta1/VirtualService")
-    },
     living("knative", "serving.knative.dev/v1/Service"),
     living("kuma", "kuma.io/v1alpha1/TrafficRoute"),
     living("linkerd", "split.smi-spec.io/v1alpha1/TrafficSplit"),

@@ -91,9 +91,25 @@ pub trait Router: Sync {
         None
     }
 
+    /// What of a Canary, besides what its analysis asks for, it cannot carry: the paths, and what to do instead.
+    fn rejects(&self, _spec: &CanarySpec) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// Whether requests between pods go by its routes: then a route publishes nothing by itself, and every app that is called
+    /// has one.
+    fn is_within(&self) -> bool {
+        false
+    }
+
     /// The fields of a Canary that shape what it makes; none where it makes none of its own.
     fn obeys(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Why fields that shape the route of another provider do nothing here, after its name.
+    fn instead(&self) -> &'static str {
+        "writes no route"
     }
 
     /// The route of an app whose user has none, at rest, with everything on primary; `None` when the Canary publishes
@@ -144,6 +160,13 @@ impl Provider {
     /// The same of a route that somebody wrote, or that stands for one: not of what we made beside it.
     pub fn carries_by(self, route: &Value) -> bool {
         self.reads(route) && !super::is_companion(route)
+    }
+
+    /// Whether `object` is of a kind that is written for it: its routes, and what stands beside them.
+    pub fn writes(self, object: &Value) -> bool {
+        let beside = self.0.kind().map(|kind| kind.beside()).unwrap_or_default();
+        let kind = super::kind_of(object).map(|kind| kind.resource());
+        self.reads(object) || beside.iter().any(|one| Some(one.resource()) == kind)
     }
 }
 

@@ -1,30 +1,47 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, kubernetes, nginx};
+use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, istio, kubernetes, nginx};
 use crate::api::canary::CanarySpec;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Every provider that is built.
-pub const ROUTERS: &[&dyn Router] = &[&gateway_api::GatewayApi, &kubernetes::Kubernetes, &nginx::Nginx];
+pub const ROUTERS: &[&dyn Router] = &[
+    &gateway_api::GatewayApi,
+    &istio::Istio,
+    &kubernetes::Kubernetes,
+    &nginx::Nginx,
+];
 
 /// The kinds that carry traffic for any provider, each once.
 pub fn kinds() -> impl Iterator<Item = &'static dyn RouteKind> {
-    let mut seen = BTreeSet::new();
-    written().filter(move |kind| seen.insert(kind.resource()))
+    once(routes())
 }
 
-// The kind of each provider that writes one.
-fn written() -> impl Iterator<Item = &'static dyn RouteKind> {
+/// Every kind that is written for any provider, each once: those that carry traffic, and what stands beside them.
+pub fn written() -> impl Iterator<Item = &'static dyn RouteKind> {
+    once(all())
+}
+
+fn routes() -> impl Iterator<Item = &'static dyn RouteKind> {
     ROUTERS.iter().filter_map(|router| router.kind())
+}
+
+fn all() -> impl Iterator<Item = &'static dyn RouteKind> {
+    routes().chain(routes().flat_map(|kind| kind.beside().iter().copied()))
+}
+
+fn once(of: impl Iterator<Item = &'static dyn RouteKind>) -> impl Iterator<Item = &'static dyn RouteKind> {
+    let mut seen = BTreeSet::new();
+    of.filter(move |kind| seen.insert(kind.resource()))
 }
 
 /// The kind of an object, by its `apiVersion` and `kind`; `None` when no provider reads it. Any version is the same object.
 pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
     let kind = route.get("kind")?.as_str()?;
     let (group, _) = route.get("apiVersion")?.as_str()?.split_once('/')?;
-    written().find(|known| {
+    all().find(|known| {
         let resource = known.resource();
         resource.kind == kind && resource.group == group
     })
@@ -33,7 +50,7 @@ pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
 /// The kind that the API server calls so.
 pub fn of_resource(group: &str, plural: &str) -> Option<&'static dyn RouteKind> {
     let is = |resource: Resource| resource.group == group && resource.plural == plural;
-    written().find(|known| is(known.resource()))
+    all().find(|known| is(known.resource()))
 }
 
 /// What may stand in `spec.provider`, built or not, in order.

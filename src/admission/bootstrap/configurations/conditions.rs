@@ -84,15 +84,19 @@ fn applies_what_the_other_does_not(one: &str, other: &str) -> String {
     )
 }
 
-/// What the entry that follows workloads has to see of an UPDATE: another template, and of a workload that is not ours yet
-/// what the mutating entry sees.
+/// What the entry that follows workloads has to see of an UPDATE: of a workload that is ours another template, on a dry run,
+/// which shows the plan, and where the Canary is to be told of it; of one that is not ours yet what the mutating entry sees.
 pub(super) fn what_is_followed() -> Value {
     let managed = format!("'{}' in object.metadata.?labels.orValue({{}})", labels::MANAGED);
     condition(
         "changes-the-template",
         &[
             "request.operation != 'UPDATE'".to_owned(),
-            "object.spec.template != oldObject.spec.template".to_owned(),
+            format!(
+                "object.spec.template != oldObject.spec.template && (request.?dryRun.orValue(false) || '{}' in \
+                 object.metadata.?annotations.orValue({{}}))",
+                labels::ANNOUNCE
+            ),
             format!("!({managed}) && ({})", changes().join(" || ")),
         ],
     )

@@ -27,39 +27,54 @@ impl Generator {
             self.policies.all(&self.lists),
         );
         let own = |policy: &&Value| policy.pointer("/metadata/namespace").is_some_and(|of| of == namespace);
+        let policies = all.iter().flat_map(|all| all.iter()).filter(own).cloned();
         Around {
             scalers: hpas.zip(scaled_objects).map(|(hpas, others)| [hpas, others].concat()),
-            policies: all.iter().filter(own).cloned().collect(),
+            policies: policies.collect(),
         }
     }
 
-    /// The workloads of a namespace, as far as it is seen whose pods they have; within the budget.
-    pub async fn workloads(&self, namespace: &str) -> Vec<Value> {
+    /// The Services of a namespace, or nothing of too many; nothing at all when they could not be looked at in time.
+    pub async fn services(&self, namespace: &str) -> Option<Option<Vec<Value>>> {
+        let wanted = Wanted {
+            namespace: Some(namespace),
+            kind: ("", "v1", "Service"),
+            plural: "services",
+            slim: |_| (),
+        };
+        let listed = self.lists.list(wanted).await;
+        (!listed.late).then(|| listed.all())
+    }
+
+    /// The workloads of a namespace, as far as it is seen whose pods they have; nothing when they could not be looked at in
+    /// time.
+    pub async fn workloads(&self, namespace: &str) -> Option<Vec<Value>> {
         let (deployments, others) = tokio::join!(
             self.with_pods(namespace, "Deployment", "deployments"),
             self.other_workloads(namespace)
         );
-        [deployments, others].concat()
+        Some([deployments?, others?].concat())
     }
 
     /// The same without its Deployments.
-    pub(super) async fn other_workloads(&self, namespace: &str) -> Vec<Value> {
+    pub(super) async fn other_workloads(&self, namespace: &str) -> Option<Vec<Value>> {
         let (daemon_sets, stateful_sets) = tokio::join!(
             self.with_pods(namespace, "DaemonSet", "daemonsets"),
             self.with_pods(namespace, "StatefulSet", "statefulsets"),
         );
-        [daemon_sets, stateful_sets].concat()
+        Some([daemon_sets?, stateful_sets?].concat())
     }
 
-    // Each of them is a reason by itself, so those that were read count also where they are not all.
-    async fn with_pods(&self, namespace: &str, kind: &'static str, plural: &'static str) -> Vec<Value> {
+    // Each of them is a reason by itself, so of very many those that were read count.
+    async fn with_pods(&self, namespace: &str, kind: &'static str, plural: &'static str) -> Option<Vec<Value>> {
         let wanted = Wanted {
             namespace: Some(namespace),
             kind: ("apps", "v1", kind),
             plural,
             slim: to_pods,
         };
-        self.lists.list(wanted).await.objects
+        let listed = self.lists.list(wanted).await;
+        (!listed.late).then_some(listed.objects)
     }
 
     pub(super) async fn list(

@@ -4,7 +4,7 @@
 //! have it looked at as often as he likes. So this is what all of it together may take, whatever there is; who gets no turn
 //! in time, or finds more than that, goes on as when it could not be looked up.
 
-use super::BUDGET;
+use super::LOOK;
 use crate::api::labels;
 use futures::AsyncReadExt as _;
 use kube::Client;
@@ -56,6 +56,8 @@ pub(super) struct Listed {
     pub objects: Vec<Value>,
     /// Whether these are all.
     pub whole: bool,
+    /// Whether it took too long, or failed: a moment later there may be an answer.
+    pub late: bool,
 }
 
 impl Listed {
@@ -76,12 +78,14 @@ impl Lists {
     /// Lists within the budget, the waiting for a turn included.
     pub async fn list(&self, wanted: Wanted<'_>) -> Listed {
         let mut listed = Listed::default();
-        match tokio::time::timeout(BUDGET, self.read(wanted, &mut listed)).await {
-            Ok(Ok(())) | Err(_) => {}
+        match tokio::time::timeout(LOOK, self.read(wanted, &mut listed)).await {
+            Ok(Ok(())) => {}
+            Err(_) => listed.late = true,
             // A kind that this cluster does not have.
             Ok(Err(Error::Api(status))) if status.code == 404 => listed.whole = listed.objects.is_empty(),
             Ok(Err(error)) => {
                 let (namespace, kind) = (wanted.namespace, wanted.kind.2);
+                listed.late = true;
                 tracing::warn!(namespace, kind, %error, "cannot be looked for");
             }
         }

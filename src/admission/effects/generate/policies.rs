@@ -1,7 +1,7 @@
 //! The NetworkPolicies of all namespaces: those of others may name a Deployment's pods as peers. One look serves all who
 //! asked before it began, so that many applies at once cost the API server two lists and not one each.
 
-use super::BUDGET;
+use super::LOOK;
 use super::lists::{Lists, Wanted};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -20,14 +20,14 @@ pub(super) struct Policies {
 }
 
 impl Policies {
-    /// All policies, or those of them that were read in time; takes at most two budgets: the look that began too early, and
-    /// the one after it. The controller looks at what could not be seen here.
-    pub async fn all(&self, lists: &Lists) -> Arc<Vec<Value>> {
+    /// All policies, or, of very many, the first; nothing when they could not be looked at in time, which has room for half of a
+    /// look that began too early and the one after it.
+    pub async fn all(&self, lists: &Lists) -> Option<Arc<Vec<Value>>> {
         let asked = Instant::now();
         let look = async {
             let _turn = self.turn.lock().await;
             if let Some(found) = self.since(asked) {
-                return found;
+                return Some(found);
             }
             let began = Instant::now();
             let wanted = Wanted {
@@ -36,11 +36,12 @@ impl Policies {
                 plural: "networkpolicies",
                 slim: |_| (),
             };
-            let found = Arc::new(lists.list(wanted).await.objects);
+            let listed = lists.list(wanted).await;
+            let found = Arc::new((!listed.late).then_some(listed.objects)?);
             *self.last.lock() = Some((began, Arc::downgrade(&found)));
-            found
+            Some(found)
         };
-        timeout(2 * BUDGET, look).await.unwrap_or_default()
+        timeout(LOOK + LOOK / 2, look).await.ok().flatten()
     }
 
     fn since(&self, asked: Instant) -> Option<Arc<Vec<Value>>> {
@@ -74,7 +75,7 @@ mod tests {
         let fake = fake();
         let (lists, policies) = (Lists::new(fake.client()), Policies::default());
         let all = futures::future::join_all((0..20).map(|_| policies.all(&lists))).await;
-        assert!(all.iter().all(|found| found.len() == 1));
+        assert!(all.iter().all(|found| found.as_ref().unwrap().len() == 1));
         let asked = fake.requests_for(PATH);
         assert!((1..=2).contains(&asked), "{asked} lists");
     }
@@ -83,10 +84,19 @@ mod tests {
     async fn who_asks_later_sees_what_came_in_between() {
         let fake = fake();
         let (lists, policies) = (Lists::new(fake.client()), Policies::default());
-        let before = policies.all(&lists).await;
+        let before = policies.all(&lists).await.unwrap();
         fake.objects
             .lock()
             .insert(PATH.to_owned(), json!({"metadata": {}, "items": []}));
-        assert_eq!((before.len(), policies.all(&lists).await.len()), (1, 0));
+        assert_eq!((before.len(), policies.all(&lists).await.unwrap().len()), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_looked_at_in_time_is_not_taken_for_nothing() {
+        let slow = ApiServer {
+            delay: Duration::from_secs(9),
+            ..fake()
+        };
+        assert_eq!(Policies::default().all(&Lists::new(slow.client())).await, None);
     }
 }

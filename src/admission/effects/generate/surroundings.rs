@@ -1,7 +1,7 @@
 //! What is around a Deployment that is to be paired, as the API server has it now: looked for once, before it is held.
 
 use super::around::to_pods;
-use super::{BUDGET, Generator};
+use super::{Generator, LOOK};
 use crate::admission::validation::Lookup;
 use crate::plan::pairing::{self, Claim, Surroundings};
 use crate::plan::{Blueprint, Workload};
@@ -17,22 +17,31 @@ use std::sync::Arc;
 const CLAIMS: usize = 8;
 
 impl Generator {
-    /// Completes what is `known` of what is around `target`, within the budget.
-    pub async fn surroundings(&self, target: &Value, pair: &Blueprint, known: Surroundings) -> Surroundings {
+    /// Completes what is `known` of what is around `target`.
+    ///
+    /// # Errors
+    /// What of it could not be looked at in time.
+    pub async fn surroundings(
+        &self,
+        target: &Value,
+        pair: &Blueprint,
+        known: Surroundings,
+    ) -> Result<Surroundings, &'static str> {
         let namespace = pair.namespace.as_str();
         let name = pair.primary_name();
         let primary = self.workload(Workload::Deployment, namespace, &name);
         let (claims, primary, policies) =
             tokio::join!(self.claims(namespace, target), primary, self.policies.all(&self.lists));
-        Surroundings {
+        Ok(Surroundings {
             claims,
-            policies,
+            policies: policies.ok_or("NetworkPolicies")?,
             primary: match primary {
                 Lookup::Found(object) => Some(object),
-                Lookup::Absent | Lookup::Unknown => None,
+                Lookup::Absent => None,
+                Lookup::Unknown => return Err("Deployments"),
             },
             ..known
-        }
+        })
     }
 
     /// The claims that the pods of `target` mount, within the budget.
@@ -48,7 +57,7 @@ impl Generator {
         let gvk = GroupVersionKind::gvk("", "v1", "PersistentVolumeClaim");
         let resource = ApiResource::from_gvk_with_plural(&gvk, "persistentvolumeclaims");
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
-        match tokio::time::timeout(BUDGET, api.get_opt(name)).await {
+        match tokio::time::timeout(LOOK, api.get_opt(name)).await {
             Ok(Ok(Some(found))) => serde_json::to_value(found).map_or(Claim::Unknown, |found| Claim::of(&found)),
             Ok(Ok(None)) => Claim::Missing,
             Ok(Err(error)) => {
@@ -104,12 +113,13 @@ impl Generator {
         );
         let mut workloads: Vec<Value> = deployments.clone().unwrap_or_default();
         workloads.iter_mut().for_each(to_pods);
-        workloads.extend(others);
+        workloads.extend(others.unwrap_or_default());
         Neighbours {
             deployments,
             workloads,
             claims,
-            policies,
+            // The controller looks at what could not be seen here.
+            policies: policies.unwrap_or_default(),
         }
     }
 }

@@ -28,6 +28,7 @@ fn context(stage: Stage) -> Context {
         enrolment: Enrolment::Canary(canary),
         controller_alive: true,
         on_new_revision: OnNewRevision::Restart,
+        announce: Default::default(),
         overrides: None,
     }
 }

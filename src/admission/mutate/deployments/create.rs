@@ -1,7 +1,7 @@
 //! A new Deployment.
 
 use super::target::Target;
-use super::{Canary, Context, Dress, Enrolment, Held, OUR_LABELS, Stage, intent, warnings};
+use super::{Canary, Context, Dress, Enrolment, Held, OUR_LABELS, Signature, Stage, intent, release, warnings};
 use crate::api::labels::{self, TargetState};
 
 /// What becomes of a new T; `None` leaves it alone.
@@ -33,7 +33,10 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
     held.set(labels::MANAGED, "true");
     held.set(labels::DESIRED_REPLICAS, wish.to_string());
     held.set(labels::STATE, state.as_str());
-    held.set(labels::REVISION, new.revision());
+    let revision = new.revision();
+    held.mark(release::of(state, None, &revision, context));
+    held.signature = Signature::New;
+    held.set(labels::REVISION, revision);
     for label in [labels::HELD, labels::GENERATED, labels::DENIED] {
         held.unset(label);
     }

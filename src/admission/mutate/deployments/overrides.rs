@@ -131,14 +131,24 @@ fn with_template(object: &Value, template: Value) -> Value {
     out
 }
 
-/// The operations that give `sent`, which means `meant`, what canary pods get, and the fields that they then have set.
+/// What gives a target what canary pods get.
+pub(super) struct Dressing {
+    /// Operations on its template.
+    pub operations: Vec<PatchOperation>,
+    /// What the annotation becomes that remembers what the author wrote; nothing when it stays.
+    pub record: Option<(String, Option<String>)>,
+    /// The fields that it then has set.
+    pub set: Map<String, Value>,
+}
+
+/// What gives `sent`, which means `meant`, what canary pods get.
 pub(super) fn dress(
     held: &Held,
     old: &Value,
     sent: &Value,
     meant: &Value,
     current: Option<&Map<String, Value>>,
-) -> (Vec<PatchOperation>, Map<String, Value>) {
+) -> Dressing {
     let none = Map::new();
     let stored = Record::of(if old.is_null() { sent } else { old }).map(|record| record.set);
     let stored = stored.as_ref().unwrap_or(&none);
@@ -158,12 +168,12 @@ pub(super) fn dress(
             _ => {}
         }
     }
-    if Record::of(sent) != record || record.is_none() {
-        let text = record.as_ref().map(Record::text);
-        let change = [(ANNOTATION.to_owned(), text)];
-        ops.extend(patches::metadata(sent, "annotations", &change));
+    let changes = Record::of(sent) != record || record.is_none();
+    Dressing {
+        operations: ops,
+        record: changes.then(|| (ANNOTATION.to_owned(), record.as_ref().map(Record::text))),
+        set: record.map(|record| record.set).unwrap_or_default(),
     }
-    (ops, record.map(|record| record.set).unwrap_or_default())
 }
 
 // A target's pod template, cut down to the fields that may differ.

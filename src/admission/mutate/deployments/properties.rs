@@ -86,6 +86,12 @@ fn untouched(object: &Value) -> Value {
         .as_object_mut()
         .unwrap()
         .retain(|key, _| !key.starts_with(labels::PREFIX));
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.retain(|key, _| !release::ANNOTATIONS.contains(&key.as_str()));
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
     rest
 }
 

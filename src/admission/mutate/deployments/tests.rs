@@ -54,6 +54,7 @@ pub(super) fn with_canary(stage: Stage) -> Context {
         controller_alive: true,
         overrides: None,
         on_new_revision: OnNewRevision::Restart,
+        announce: Announce::Deployment,
     }
 }
 

@@ -1,8 +1,8 @@
 //! A changed Deployment.
 
 use super::target::Target;
-use super::{Canary, Context, Dress, Enrolment, Held, OUR_LABELS, Stage, intent, serves, warnings};
-use crate::api::labels::{self, TargetState};
+use super::{Canary, Context, Dress, Enrolment, Held, OUR_LABELS, Signature, Stage, intent, release, serves, warnings};
+use crate::api::labels::{self, Release, TargetState};
 
 /// What becomes of a changed T; `None` leaves it alone.
 pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Held> {
@@ -44,10 +44,13 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
     };
     let (paused, ours) = change.pause();
     held.replicas = Some(change.replicas(wish));
-    held.dress = if change.template.is_some() {
-        Dress::Current
-    } else {
-        Dress::Keep
+    (held.dress, held.signature) = match &change.template {
+        Some(revision) => {
+            let was = old.label(labels::RELEASE).and_then(Release::parse);
+            held.mark(release::of(state, was, revision, context));
+            (Dress::Current, Signature::New)
+        }
+        None => (Dress::Keep, Signature::Keep),
     };
     held.paused = Some(paused);
     held.set(labels::MANAGED, "true");

@@ -37,7 +37,7 @@ pub(super) fn service(report: &mut Report, subject: &Subject, service: &CanarySe
     }
 }
 
-/// What the provider can say of this part of a request; Istio only lacks suffix.
+/// What the provider can say of this part of a request.
 fn forms(report: &mut Report, subject: &Subject, conditions: &[Named], of: fn(Forms) -> &'static [&'static str]) {
     let provider = subject.provider;
     let known = registry::rules_of(provider).and_then(|router| router.forms()).map(of);
@@ -45,11 +45,7 @@ fn forms(report: &mut Report, subject: &Subject, conditions: &[Named], of: fn(Fo
         let Some((form, _)) = value.form() else {
             continue;
         };
-        let lacking = match provider {
-            "istio" => form == "suffix",
-            _ => known.is_some_and(|known| !known.contains(&form)),
-        };
-        if lacking {
+        if known.is_some_and(|known| !known.contains(&form)) {
             let instead = if known.is_none_or(|known| known.contains(&"regex")) {
                 "regex"
             } else {

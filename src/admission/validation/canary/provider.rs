@@ -65,6 +65,10 @@ fn references(report: &mut Report, subject: &Subject) {
     if let Some(need) = lacks {
         report.required(need.field, format!("provider {} {}", subject.provider, need.why));
     }
+    let rejected = registry::router(subject.provider).map(|router| router.rejects(spec));
+    for (field, why) in rejected.into_iter().flatten() {
+        report.forbidden(field, why);
+    }
     if let Some((field, why)) = registry::other_version(spec) {
         report.warn(field, why);
     }

@@ -8,19 +8,18 @@ use crate::admission::validation::report::Report;
 use crate::api::canary::{CanaryService, GatewayRef};
 use crate::routing::registry;
 
+const GATEWAYS: &str = "spec.service.gateways";
+const GATEWAY_REFS: &str = "spec.service.gatewayRefs";
+
 pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryService) {
     timeouts(report, subject, service);
     gateway_refs(report, subject, service);
-    let istio = subject.provider == "istio" || subject.provider.starts_with("smi:");
-    if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !istio {
-        report.warn(
-            "spec.service.gateways",
-            format!("ignored by provider {}", subject.provider),
-        );
+    let read = obeys(subject, GATEWAYS) || subject.provider.starts_with("smi:");
+    if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !read {
+        report.warn(GATEWAYS, format!("ignored by provider {}", subject.provider));
     }
     hosts(report, subject, service);
     room(report, subject);
-    delegation(report, service);
     if service.headless == Some(true) && matches!(subject.provider, "kubernetes" | "linkerd") {
         report.warn(
             "spec.service.headless",
@@ -47,9 +46,8 @@ fn timeouts(report: &mut Report, subject: &Subject, service: &CanaryService) {
 }
 
 fn gateway_refs(report: &mut Report, subject: &Subject, service: &CanaryService) {
-    const FIELD: &str = "spec.service.gatewayRefs";
     let refs = service.gateway_refs.as_deref().unwrap_or_default();
-    let lacks = registry::lacks(subject.provider, &subject.canary.spec).filter(|need| need.field == FIELD);
+    let lacks = registry::lacks(subject.provider, &subject.canary.spec).filter(|need| need.field == GATEWAY_REFS);
     if let Some(need) = lacks.filter(|_| !subject.facts.user_route) {
         let policy = subject.facts.policy.as_ref();
         // Those of the policy are there only for hosts that somebody has named.
@@ -59,9 +57,12 @@ fn gateway_refs(report: &mut Report, subject: &Subject, service: &CanaryService)
         } else {
             ""
         };
-        report.required(FIELD, format!("provider {} {}{also}", subject.provider, need.why));
+        report.required(
+            GATEWAY_REFS,
+            format!("provider {} {}{also}", subject.provider, need.why),
+        );
     }
-    listed(report, FIELD, refs);
+    listed(report, GATEWAY_REFS, refs);
 }
 
 /// Names and duplicates of a list of Gateways, here and in a policy.
@@ -87,7 +88,7 @@ fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
         let why = "no host name, so no request would match; write \"app.example.com\" or \"*.example.com\"";
         report.invalid(format!("{FIELD}[{index}]"), host, why);
     }
-    if hosts.is_empty() && obeys(subject, FIELD) && !subject.facts.user_route {
+    if hosts.is_empty() && obeys(subject, GATEWAY_REFS) && !subject.facts.user_route {
         report.warn(FIELD, "empty, so the route attaches to every host of the listener");
     }
 }
@@ -106,17 +107,4 @@ fn room(report: &mut Report, subject: &Subject) {
 // Whether the provider makes a route that this field shapes.
 fn obeys(subject: &Subject, field: &str) -> bool {
     registry::rules_of(subject.provider).is_some_and(|router| router.obeys().contains(&field))
-}
-
-fn delegation(report: &mut Report, service: &CanaryService) {
-    if service.delegation != Some(true) {
-        return;
-    }
-    let set = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
-    for (name, list) in [("hosts", &service.hosts), ("gateways", &service.gateways)] {
-        if set(list) {
-            let why = format!("a delegate VirtualService cannot have {name}; remove them or set delegation: false");
-            report.forbidden(format!("spec.service.{name}"), why);
-        }
-    }
 }

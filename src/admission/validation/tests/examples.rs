@@ -96,13 +96,13 @@ fn a_deletion_names_who_depends_on_the_object() {
 fn fields_without_behaviour_are_named() {
     let plain = canary_with(json!({}));
     assert_eq!(unbuilt(&plain, &Facts::default()), Vec::<String>::new());
-    let asking = canary_with(json!({"spec": {"dryRun": false, "provider": "istio",
-        "service": {"hosts": [], "backends": [], "retries": {"attempts": 1}}, }}));
+    let asking = canary_with(json!({"spec": {"dryRun": false, "provider": "contour",
+        "service": {"hosts": [], "backends": [], "trafficPolicy": {}}, }}));
     assert_eq!(
         unbuilt(&asking, &Facts::default()),
         [
-            "spec.provider: istio is not supported yet; no route is written",
-            "spec.service.retries: not supported yet; it has no effect",
+            "spec.provider: contour is not supported yet; no route is written",
+            "spec.service.trafficPolicy: not supported yet; it has no effect",
         ]
     );
 }

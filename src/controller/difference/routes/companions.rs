@@ -12,7 +12,7 @@ use crate::{
     plan::owned,
     routing::{self, Names, RouteKind, Traffic},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 impl Pair<'_> {
@@ -41,7 +41,7 @@ impl Pair<'_> {
             .flat_map(|objects| objects.into_iter().skip(1))
             .collect();
         let spare = |route: &&Value| {
-            self.blueprint.provider.reads(route)
+            self.blueprint.provider.writes(route)
                 && routing::is_companion(route)
                 && !needed.iter().any(|one| is_same(route, one))
         };
@@ -79,17 +79,24 @@ fn put_right(kind: &dyn RouteKind, live: &Value, wanted: &Value) -> Option<Write
     let wants = told(wanted).map(|(key, value)| (key, value.as_str().map(str::to_owned)));
     let changes: BTreeMap<String, Option<String>> = changes.chain(wants).collect();
     let changes: Vec<_> = changes.into_iter().collect();
-    let spec = wanted.get("spec").and_then(Value::as_object).into_iter().flatten();
-    let spec = spec.filter(|(key, value)| live.get("spec").and_then(|spec| spec.get(*key)) != Some(value));
-    let spec = spec.map(|(key, value)| patches::add(["spec", key], value.clone()));
+    let (own, spec) = (members(live), members(wanted));
+    let changed = spec.iter().flat_map(|all| all.iter());
+    let changed = changed.filter(|(key, value)| own.and_then(|own| own.get(*key)) != Some(value));
+    let unwanted = own.into_iter().flat_map(|all| all.keys());
+    let unwanted = unwanted.filter(|key| !spec.is_some_and(|spec| spec.contains_key(*key)));
     let mut operations = patches::metadata(live, "annotations", &changes);
-    operations.extend(spec);
+    operations.extend(changed.map(|(key, value)| patches::add(["spec", key], value.clone())));
+    operations.extend(unwanted.map(|key| patches::remove(["spec", key])));
     if operations.is_empty() {
         return None;
     }
     let version = live.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
     operations.insert(0, patches::test(["metadata", "resourceVersion"], version));
     Some(patch(Kind::Route(kind.resource()), live, operations))
+}
+
+fn members(object: &Value) -> Option<&Map<String, Value>> {
+    object.get("spec").and_then(Value::as_object)
 }
 
 fn is_same(one: &Value, other: &Value) -> bool {

@@ -3,7 +3,7 @@
 use super::PAGE;
 use crate::{
     plan::{ScalerKind, Workload},
-    routing::{self, registry},
+    routing::{self, Provider, registry},
 };
 use kube::{
     core::{ApiResource, GroupVersionKind},
@@ -28,7 +28,7 @@ pub enum Kind {
     Service,
     /// discovery.k8s.io/v1 EndpointSlice: what data planes route to.
     EndpointSlice,
-    /// A kind that carries traffic for some provider, where the cluster has it.
+    /// A kind that is written for some provider, where the cluster has it.
     Route(routing::Resource),
     /// v1 ConfigMap: those that pods read, and primary's copies. Kept without data.
     ConfigMap,
@@ -44,14 +44,19 @@ pub enum Kind {
 
 impl Kind {
     /// Whether a pair can be made where objects of that kind may not be read, by a role of before, say: primaries share
-    /// Secrets with their targets, and have no budgets of their own; Ingresses are
-    /// read since provider nginx is built.
+    /// Secrets with their targets, and have no budgets of their own; most routes are read since their provider is built.
     pub fn is_dispensable(self) -> bool {
         match self {
             Self::Secret | Self::StatefulSet | Self::PodDisruptionBudget => true,
-            Self::Route(route) => route.built_in,
+            Self::Route(_) => !self.is_first_route(),
             _ => false,
         }
+    }
+
+    /// Whether it is the kind of routes that every role lets us read, whatever its version.
+    pub fn is_first_route(self) -> bool {
+        let first = Provider::GATEWAY_API.kind().map(|kind| Self::Route(kind.resource()));
+        first == Some(self)
     }
 
     // Those that every cluster has, besides routes.
@@ -69,9 +74,9 @@ impl Kind {
         Self::PodDisruptionBudget,
     ];
 
-    /// The kinds that carry traffic for any provider.
+    /// The kinds that carry traffic for any provider, and those of what stands beside them.
     pub fn routes() -> impl Iterator<Item = Self> {
-        registry::kinds().map(|kind| Self::Route(kind.resource()))
+        registry::written().map(|kind| Self::Route(kind.resource()))
     }
 
     /// Those that every cluster has.

@@ -11,7 +11,7 @@ use crate::analysis::capacity::{enough, share_of};
 use crate::analysis::*;
 use crate::api::{
     canary::{HookType, Phase},
-    labels::TargetState,
+    labels::{Release, TargetState},
 };
 use crate::routing::Traffic;
 use jiff::Timestamp;
@@ -34,6 +34,8 @@ pub(super) struct Model {
     pub(super) mirrors: bool,
     pub(super) traffic: Traffic,
     pub(super) label: Option<TargetState>,
+    /// How far the release of the target's template is, as the target says.
+    pub(super) release: Option<Release>,
     pub(super) held: bool,
     /// The target's template passed the webhook, or is noted to be known.
     pub(super) admitted: bool,
@@ -157,6 +159,7 @@ impl Model {
             mirrors: true,
             traffic: Traffic::PRIMARY,
             label: Some(TargetState::Cold),
+            release: Some(Release::Pending),
             held: false,
             admitted: true,
             config: 1,
@@ -200,6 +203,8 @@ impl Model {
         (model.apex, model.follower) = (ApexSide::Target, ApexSide::Target);
         model.traffic = Traffic::CANARY;
         model.label = Some(TargetState::Hot);
+        // It was there before anybody marked anything.
+        model.release = None;
         model
     }
 

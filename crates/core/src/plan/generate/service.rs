@@ -13,7 +13,7 @@ use crate::{
         pointing::{self, Labels},
         ports,
     },
-    routing::{self, Names},
+    routing::{self, Names, Provider},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
@@ -31,14 +31,15 @@ pub(super) struct Chosen<'a> {
 }
 
 /// Chooses the Service users call, and says where its traffic comes from. `routes` are those that the policy's provider
-/// reads; `makes_routes` says that it makes one where there is none.
+/// reads.
 pub(super) fn chosen<'a>(
     target: &Value,
     policy: &CanaryPolicy,
     (around, routes): (Around<'_>, &[&'a Value]),
     known: Known<'_>,
-    makes_routes: bool,
+    provider: Provider,
 ) -> Result<Chosen<'a>, NotEnrolled> {
+    let makes_routes = provider.makes_routes();
     let pointing = pointing(target, around, known)?;
     let service = own(target, policy, (around, routes), known, &pointing)?;
     let (name, namespace) = (pointing::name(target), text(target, "/metadata/namespace"));
@@ -62,8 +63,10 @@ pub(super) fn chosen<'a>(
         None if !makes_routes => service,
         None => by_policy(service, policy, name, namespace),
     });
+    let gated = makes_routes && (leads || service.as_ref().is_some_and(has_gateways));
+    let within = provider.is_within() && service.is_some();
     Ok(Chosen {
-        published: route.is_some() || makes_routes && (leads || service.as_ref().is_some_and(has_gateways)),
+        published: route.is_some() || gated || within,
         route,
         service,
         split: names.into_iter().map(Names::new).collect(),

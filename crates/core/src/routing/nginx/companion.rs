@@ -3,8 +3,7 @@
 use super::paths;
 use super::{API_VERSION, KIND};
 use crate::api::canary::{AnalysisMatch, StringMatch};
-use crate::api::labels;
-use crate::routing::{Exposure, Names, Traffic};
+use crate::routing::{Exposure, Names, Traffic, is_made};
 use serde_json::{Map, Value, json};
 
 /// Prefix of ingress-nginx's annotations.
@@ -21,12 +20,7 @@ pub(super) fn is_canary(ingress: &Value) -> bool {
 
 /// Whether we made it, or Flagger.
 pub(super) fn is_ours(ingress: &Value) -> bool {
-    let generated = ingress
-        .pointer("/metadata/labels")
-        .and_then(|all| all.get(labels::GENERATED));
-    let owners = ingress.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    let of_canary = |owner: &Value| owner.get("kind").and_then(Value::as_str) == Some("Canary");
-    is_canary(ingress) && (generated.is_some() || owners.into_iter().flatten().any(of_canary))
+    is_canary(ingress) && is_made(ingress)
 }
 
 /// The objects of a user's Ingress that carries `traffic`. A share of nothing needs no second one.

@@ -125,7 +125,7 @@ async fn what_is_too_long_or_too_many_is_not_known_beyond_that() {
 #[tokio::test]
 async fn however_many_ask_a_few_are_read_at_once_and_the_rest_do_not_know() {
     let slow = Server {
-        delay: BUDGET / 3,
+        delay: LOOK / 3,
         ..Server::of(vec![json!([])])
     };
     let (server, lists) = slow.lists();

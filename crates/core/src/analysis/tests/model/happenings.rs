@@ -73,6 +73,11 @@ impl Model {
                 if let Some(target) = self.target.as_mut().filter(|t| t.template != *template) {
                     target.template = *template;
                     self.admitted = self.webhook;
+                    self.release = if self.webhook {
+                        Some(Release::Pending)
+                    } else {
+                        self.release
+                    };
                     self.held = self.held || (serves && target.replicas > 0);
                     // Without the webhook, a change that comes before the pause rolls pods that serve.
                     self.foreign |= !self.webhook && !self.held && target.replicas > 0;
@@ -87,6 +92,7 @@ impl Model {
                     });
                     self.foreign |= !self.webhook;
                     self.label = self.webhook.then_some(TargetState::Rest);
+                    self.release = self.webhook.then_some(Release::Pending);
                     self.admitted = self.webhook;
                 }
             }
@@ -146,6 +152,7 @@ impl Model {
                 self.last_traffic = None;
                 self.held = false;
                 self.label = None;
+                self.release = None;
             }
             Happening::Hook(kind, says) => {
                 self.receiver.says.insert(*kind, *says);

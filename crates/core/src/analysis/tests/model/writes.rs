@@ -14,6 +14,7 @@ impl Model {
         let mut looks = false;
         if let Some(target) = &mut self.target {
             let changes = desired.target_state.is_some_and(|s| self.label != Some(s))
+                || self.release.is_some() && desired.release.is_some_and(|r| self.release != Some(r))
                 || desired.unpause
                 || desired.pause
                 || desired.admit
@@ -29,6 +30,7 @@ impl Model {
                     looks = self.entered;
                 }
                 self.label = desired.target_state.or(self.label);
+                self.release = desired.release.or(self.release);
                 target.replicas = desired.target_replicas.unwrap_or(target.replicas);
                 if let Some(revision) = &desired.target_revision {
                     let named = [1u8, 2, 3].into_iter().find(|t| same_template(&hash(*t), revision));
@@ -70,6 +72,7 @@ impl Model {
             self.primary = None;
             self.edited = false;
             self.label = None;
+            self.release = None;
             self.held = false;
         }
         if let Some(apex) = desired.apex.filter(|a| *a != self.apex)

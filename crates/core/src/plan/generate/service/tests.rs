@@ -290,3 +290,34 @@ fn one_that_is_to_be_left_alone_is_no_apex() {
     let made = canary(&target(), &policy(), around, Known::default()).unwrap();
     assert_eq!(made.service_name(), "front");
 }
+
+#[test]
+fn in_a_mesh_every_app_that_is_called_has_a_route_and_nothing_is_published_by_it() {
+    let mut policy = policy();
+    policy.spec.provider = Some(String::from("istio"));
+    let made = |routes: &[Value], ports: bool| {
+        let mut target = target();
+        if !ports {
+            target["spec"]["template"]["spec"]["containers"][0]["ports"] = json!([]);
+        }
+        let around = Around {
+            routes,
+            ..Around::default()
+        };
+        canary(&target, &policy, around, Known::default()).unwrap()
+    };
+    assert_eq!(said(&made(&[], true)), (Some("web".into()), vec![], "istio"));
+    assert_eq!(said(&made(&[], false)), (None, vec![], "kubernetes"));
+    // Another provider's route to it is none of this one's.
+    assert_eq!(
+        said(&made(&[route("web")], true)),
+        (Some("web".into()), vec![], "istio")
+    );
+    let own = json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "front", "namespace": "shop"},
+        "spec": {"hosts": ["a.test"], "gateways": ["edge/public"], "http": [{"route": [{"destination": {"host": "web"}}]}]},
+    });
+    let adopted = made(&[own], true);
+    assert_eq!(said(&adopted), (Some("web".into()), vec!["a.test".into()], "istio"));
+    assert_eq!(adopted.spec.service.unwrap().gateways.unwrap(), ["edge/public"]);
+}

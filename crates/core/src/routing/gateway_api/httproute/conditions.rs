@@ -1,7 +1,8 @@
-//! Conditions on requests in Gateway API's words: HTTPRouteMatch, as far as `analysis.match` and cookies need it.
+//! Conditions on requests in Gateway API's words: HTTPRouteMatch, as far as `analysis.match` needs it.
 
 use crate::api::canary::{AnalysisMatch, StringMatch};
 use crate::object::text;
+use crate::routing::weighted::expressions;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -48,8 +49,8 @@ pub(super) fn named(name: &str, of: &StringMatch) -> Option<Value> {
     let (form, value) = of.form()?;
     Some(match form {
         "exact" => json!({"name": name, "type": "Exact", "value": value}),
-        "prefix" => expression(name, &format!("^{}.*", escaped(value))),
-        "suffix" => expression(name, &format!(".*{}$", escaped(value))),
+        "prefix" => expression(name, &expressions::beginning(value)),
+        "suffix" => expression(name, &expressions::ending(value)),
         _ => expression(name, value),
     })
 }
@@ -58,29 +59,9 @@ fn expression(name: &str, value: &str) -> Value {
     json!({"name": name, "type": "RegularExpression", "value": value})
 }
 
-/// Requests that carry `cookie` (`name=value`), among others or alone.
-pub(super) fn with_cookie(cookie: &str) -> Value {
-    let value = format!(r"^(.*;\s*)?{}(\s*;.*)?$", escaped(cookie));
-    json!({"headers": [expression("cookie", &value)]})
-}
-
-fn escaped(text: &str) -> String {
-    let special = |c: char| !c.is_ascii_alphanumeric() && c.is_ascii() && c != '_' && c != '-';
-    text.chars()
-        .flat_map(|c| special(c).then_some('\\').into_iter().chain([c]))
-        .collect()
-}
-
-/// Every match of a rule together with every condition. A pair that asks two different things of one header or parameter
-/// cannot be said and is left out, never widened to one of the two.
-pub(super) fn product(matches: &[Value], conditions: &[Value]) -> Vec<Value> {
-    matches
-        .iter()
-        .flat_map(|m| conditions.iter().filter_map(move |c| merged(m, c)))
-        .collect()
-}
-
-fn merged(of: &Value, condition: &Value) -> Option<Value> {
+/// A match of a rule together with a condition. A pair that asks two different things of one header or parameter cannot be
+/// said, and is never widened to one of the two.
+pub(super) fn merged(of: &Value, condition: &Value) -> Option<Value> {
     let mut out = of.as_object()?.clone();
     for key in ["headers", "queryParams"] {
         for wanted in condition.get(key).and_then(Value::as_array).into_iter().flatten() {

@@ -1,22 +1,14 @@
-//! Set-Cookie on the backends of one rule, and taking it off again.
-//!
-//! A filter of ours stands on one half of the pair alone, or says something else on the other; what both halves say alike
-//! is the user's, who wrote it on the apex.
+//! Set-Cookie on a backend, and taking it off again.
 
-use super::backends::{Local, Side, side};
 use serde_json::{Value, json};
 
 const KIND: &str = "ResponseHeaderModifier";
 const FIELD: &str = "responseHeaderModifier";
 const HEADER: &str = "Set-Cookie";
 
-/// The reference with a Set-Cookie added to its answers. One that sets cookies by itself is left as it is: a second value
-/// of the same header name is not allowed.
+/// The reference with a Set-Cookie added to its answers.
 pub(super) fn setting(backend: &Value, cookie: &str) -> Value {
     let mut backend = backend.clone();
-    if !set_cookies(&backend).is_empty() {
-        return backend;
-    }
     let entry = json!({"name": HEADER, "value": cookie});
     let Some(members) = backend.as_object_mut() else {
         return backend;
@@ -36,23 +28,6 @@ pub(super) fn setting(backend: &Value, cookie: &str) -> Value {
     backend
 }
 
-/// The references without the cookies we set.
-pub(super) fn without(refs: &[Value], names: &Local<'_>) -> Vec<Value> {
-    let cookies = |wanted| {
-        let mut of = refs.iter().filter(|b| side(b, names) == Some(wanted));
-        of.next().map(set_cookies)
-    };
-    let (Some(primary), Some(canary)) = (cookies(Side::Primary), cookies(Side::Canary)) else {
-        return refs.to_vec();
-    };
-    let users = |cookie: &str| primary.iter().any(|c| c == cookie) && canary.iter().any(|c| c == cookie);
-    let cleaned = |backend: &Value| match side(backend, names) {
-        Some(Side::Primary | Side::Canary) => kept(backend, &users),
-        _ => backend.clone(),
-    };
-    refs.iter().map(cleaned).collect()
-}
-
 fn is_modifier(filter: &Value) -> bool {
     filter.get("type").and_then(Value::as_str) == Some(KIND)
 }
@@ -62,7 +37,8 @@ fn is_set_cookie(entry: &Value) -> bool {
     name.eq_ignore_ascii_case(HEADER)
 }
 
-fn set_cookies(backend: &Value) -> Vec<String> {
+/// The Set-Cookie values that a backend adds to its answers.
+pub(super) fn set(backend: &Value) -> Vec<String> {
     let filters = backend.get("filters").and_then(Value::as_array).into_iter().flatten();
     filters
         .filter(|f| is_modifier(f))
@@ -73,8 +49,8 @@ fn set_cookies(backend: &Value) -> Vec<String> {
         .collect()
 }
 
-// Takes our cookies out of a backend, and the filters and lists that have nothing else in them.
-fn kept(backend: &Value, users: &impl Fn(&str) -> bool) -> Value {
+/// Takes our cookies out of a backend, and the filters and lists that have nothing else in them.
+pub(super) fn without(backend: &Value, users: &dyn Fn(&str) -> bool) -> Value {
     let mut backend = backend.clone();
     let Some(members) = backend.as_object_mut() else {
         return backend;
@@ -90,7 +66,7 @@ fn kept(backend: &Value, users: &impl Fn(&str) -> bool) -> Value {
 }
 
 // Takes our cookies out of a modifier; whether that left nothing in it.
-fn emptied(filter: &mut Value, users: &impl Fn(&str) -> bool) -> bool {
+fn emptied(filter: &mut Value, users: &dyn Fn(&str) -> bool) -> bool {
     let Some(modifier) = filter.get_mut(FIELD).and_then(Value::as_object_mut) else {
         return false;
     };

@@ -1,27 +1,11 @@
 //! Where a route leads beside its own namespace.
 
+use crate::routing::reference;
 use serde_json::Value;
 
 /// The Services of other namespaces than its `own` that a route sends to, as namespace and name.
 pub fn outward(route: &Value, own: Option<&str>) -> Vec<(String, String)> {
-    let refs = super::rules(route).flat_map(super::backends);
-    let mut found: Vec<(String, String)> = refs
-        .filter_map(service_of)
-        .filter(|(at, _)| Some(at.as_str()) != own)
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-// A backend of another namespace always names it.
-fn service_of(backend: &Value) -> Option<(String, String)> {
-    let text = |key| backend.get(key).and_then(Value::as_str);
-    if !matches!(text("group"), None | Some("")) || !matches!(text("kind"), None | Some("Service")) {
-        return None;
-    }
-    let namespace = text("namespace").filter(|namespace| !namespace.is_empty())?;
-    Some((namespace.to_owned(), text("name")?.to_owned()))
+    reference::outward(super::rules(route).flat_map(super::backends), own)
 }
 
 #[cfg(test)]

@@ -1,0 +1,63 @@
+//! The annotation `coalmine.dev/requested-by` of a target: who sent the template that is stored, and by what.
+
+use std::fmt;
+
+const VIA: &str = " via ";
+
+/// Who sent something, and by what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestedBy {
+    /// User name, as the API server authenticated it.
+    pub user: String,
+    /// Field manager, such as `kubectl-client-side-apply`.
+    pub manager: Option<String>,
+}
+
+impl RequestedBy {
+    /// Reads the annotation. Whatever it says is a user at least.
+    pub fn parse(text: &str) -> Self {
+        let (user, manager) = match text.rsplit_once(VIA) {
+            Some((user, manager)) => (user, Some(manager.to_owned())),
+            None => (text, None),
+        };
+        Self {
+            user: user.to_owned(),
+            manager,
+        }
+    }
+}
+
+impl fmt::Display for RequestedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.user)?;
+        match &self.manager {
+            Some(manager) => write!(f, "{VIA}{manager}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for (user, manager) in [
+            ("ann", None),
+            ("ann", Some("kubectl-client-side-apply")),
+            (
+                "system:serviceaccount:flux-system:kustomize-controller",
+                Some("kustomize-controller"),
+            ),
+            // Only the last word is the manager's.
+            ("via via ann", Some("helm")),
+        ] {
+            let by = RequestedBy {
+                user: user.to_owned(),
+                manager: manager.map(str::to_owned),
+            };
+            assert_eq!(RequestedBy::parse(&by.to_string()), by);
+        }
+    }
+}

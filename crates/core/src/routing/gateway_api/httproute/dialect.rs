@@ -1,0 +1,125 @@
+//! How an HTTPRoute writes its rules.
+
+use super::{conditions, cookies};
+use crate::api::canary::AnalysisMatch;
+use crate::routing::reference::{Local, Side, side, with};
+use crate::routing::weighted::{Dialect, expressions};
+use serde_json::{Value, json};
+
+/// The Gateway API's words.
+#[derive(Debug)]
+pub(super) struct Rules;
+
+/// The Gateway API's greatest weight; of routes that were stored without its schema nothing greater is believed.
+const MAX_WEIGHT: u64 = 1_000_000;
+
+impl Dialect for Rules {
+    const RULES: &'static str = "/spec/rules";
+    const REFS: &'static str = "backendRefs";
+    const MATCHES: &'static str = "matches";
+    const FINE: u64 = 10_000;
+
+    fn side(reference: &Value, names: &Local<'_>) -> Option<Side> {
+        side(reference, names)
+    }
+
+    fn named(reference: &Value, service: &str) -> Value {
+        with(reference, "name", json!(service))
+    }
+
+    // The Gateway API's default: a reference without a weight has weight 1.
+    fn weight(reference: &Value, _alone: bool) -> u64 {
+        reference
+            .get("weight")
+            .and_then(Value::as_u64)
+            .map_or(1, |weight| weight.min(MAX_WEIGHT))
+    }
+
+    fn alone(apex: &Value) -> Value {
+        with(apex, "weight", json!(1))
+    }
+
+    // Names of rules are unique in a route.
+    fn copied(mut rule: Value) -> Value {
+        if let Some(members) = rule.as_object_mut() {
+            members.remove("name");
+        }
+        rule
+    }
+
+    fn everything() -> Value {
+        json!({"path": {"type": "PathPrefix", "value": "/"}})
+    }
+
+    fn conditions(matches: &[AnalysisMatch]) -> Vec<Value> {
+        conditions::of_analysis(matches)
+    }
+
+    fn with_cookie(cookie: &str) -> Value {
+        let value = expressions::with_cookie(cookie);
+        json!({"headers": [{"name": "cookie", "type": "RegularExpression", "value": value}]})
+    }
+
+    fn both(one: &Value, other: &Value) -> Option<Value> {
+        conditions::merged(one, other)
+    }
+
+    fn cookies(reference: &Value) -> Vec<String> {
+        cookies::set(reference)
+    }
+
+    fn setting(reference: &Value, cookie: &str) -> Value {
+        cookies::setting(reference, cookie)
+    }
+
+    fn without_cookies(reference: &Value, users: &dyn Fn(&str) -> bool) -> Value {
+        cookies::without(reference, users)
+    }
+
+    fn mirrored(rule: &Value, names: &Local<'_>) -> u8 {
+        let filters = rule.get("filters").and_then(Value::as_array).into_iter().flatten();
+        let mut ours = filters.filter(|filter| is_our_mirror(filter, names)).map(|filter| {
+            let percent = filter.pointer("/requestMirror/percent").and_then(Value::as_u64);
+            u8::try_from(percent.unwrap_or(100)).unwrap_or(100)
+        });
+        ours.next_back().unwrap_or(0)
+    }
+
+    fn mirroring(rule: &Value, names: &Local<'_>, percent: u8) -> Value {
+        let canary = super::backends(rule).find(|b| side(b, names) == Some(Side::Canary));
+        let mut to = json!({"group": "", "kind": "Service", "name": names.canary});
+        for key in ["namespace", "port"] {
+            if let Some(value) = canary.and_then(|b| b.get(key)) {
+                to = with(&to, key, value.clone());
+            }
+        }
+        let mut mirror = json!({"backendRef": to});
+        if percent < 100 {
+            mirror = with(&mirror, "percent", json!(percent));
+        }
+        let filters = rule.get("filters").and_then(Value::as_array);
+        let mut filters = filters.cloned().unwrap_or_default();
+        filters.push(json!({"type": "RequestMirror", "requestMirror": mirror}));
+        with(rule, "filters", Value::Array(filters))
+    }
+
+    fn without_mirror(rule: &Value, names: &Local<'_>) -> Value {
+        let mut rule = rule.clone();
+        let Some(members) = rule.as_object_mut() else {
+            return rule;
+        };
+        if let Some(filters) = members.get_mut("filters").and_then(Value::as_array_mut) {
+            let before = filters.len();
+            filters.retain(|filter| !is_our_mirror(filter, names));
+            if filters.is_empty() && before > 0 {
+                members.remove("filters");
+            }
+        }
+        rule
+    }
+}
+
+fn is_our_mirror(filter: &Value, names: &Local<'_>) -> bool {
+    let to = filter.pointer("/requestMirror/backendRef");
+    to.and_then(|to| side(to, names)) == Some(Side::Canary)
+}

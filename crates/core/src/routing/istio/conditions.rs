@@ -1,0 +1,95 @@
+//! Conditions on requests in Istio's words: HTTPMatchRequest and StringMatch.
+
+use crate::api::canary::{AnalysisMatch, HttpMatch, StringMatch};
+use crate::routing::weighted::expressions;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The entries of `analysis.match` that say something.
+pub(super) fn of_analysis(matches: &[AnalysisMatch]) -> Vec<Value> {
+    matches.iter().filter_map(entry).collect()
+}
+
+fn entry(of: &AnalysisMatch) -> Option<Value> {
+    let mut out = Map::new();
+    let said = [("headers", &of.headers), ("queryParams", &of.query_params)];
+    for (key, from) in said.into_iter().filter_map(|(key, from)| Some((key, from.as_ref()?))) {
+        let items = compared(key, from);
+        // A condition without a form cannot be said.
+        if items.len() != from.len() {
+            return None;
+        }
+        out.insert(key.to_owned(), Value::Object(items));
+    }
+    if let Some(labels) = &of.source_labels {
+        out.insert("sourceLabels".to_owned(), json!(labels));
+    }
+    out.retain(|_, value| value.as_object().is_some_and(|members| !members.is_empty()));
+    (!out.is_empty()).then_some(Value::Object(out))
+}
+
+/// `spec.service.match`, with what Istio has no word for said by an expression.
+pub(super) fn of_service(of: &HttpMatch) -> Value {
+    let mut out = json!(of);
+    let Some(members) = out.as_object_mut() else {
+        return out;
+    };
+    for (key, value) in [
+        ("uri", &of.uri),
+        ("scheme", &of.scheme),
+        ("method", &of.method),
+        ("authority", &of.authority),
+    ] {
+        members.extend(value.as_ref().and_then(|value| Some((key.to_owned(), form(value)?))));
+    }
+    for (key, from) in [
+        ("headers", &of.headers),
+        ("withoutHeaders", &of.without_headers),
+        ("queryParams", &of.query_params),
+    ] {
+        members.extend(from.as_ref().map(|from| (key.to_owned(), compared(key, from).into())));
+    }
+    out
+}
+
+fn compared(key: &str, from: &BTreeMap<String, StringMatch>) -> Map<String, Value> {
+    let named = |(name, value): (&String, &StringMatch)| match key {
+        // Older versions know no prefix here.
+        "queryParams" => match value.form()? {
+            ("prefix", text) => Some((name.clone(), json!({"regex": expressions::beginning(text)}))),
+            _ => Some((name.clone(), form(value)?)),
+        },
+        // Istio compares with lower-case names.
+        _ => Some((name.to_ascii_lowercase(), form(value)?)),
+    };
+    from.iter().filter_map(named).collect()
+}
+
+/// A StringMatch. Istio knows no suffix; its expressions cover the whole text.
+pub(super) fn form(of: &StringMatch) -> Option<Value> {
+    let (form, text) = of.form()?;
+    Some(match form {
+        "suffix" => json!({"regex": expressions::ending(text)}),
+        form => json!({form: text}),
+    })
+}
+
+/// What meets two HTTPMatchRequests. Two that compare one header, parameter or label with different things cannot be said as
+/// one.
+pub(super) fn both(one: &Value, other: &Value) -> Option<Value> {
+    let mut out = one.as_object()?.clone();
+    for key in ["headers", "queryParams", "sourceLabels"] {
+        for (name, wanted) in other.get(key).and_then(Value::as_object).into_iter().flatten() {
+            let known = out.entry(key).or_insert_with(|| json!({})).as_object_mut()?;
+            let same_name = |own: &str| own == name || key == "headers" && own.eq_ignore_ascii_case(name);
+            match known.iter().find(|(own, _)| same_name(own)) {
+                Some((_, own)) if own == wanted => {}
+                Some(_) => return None,
+                None => {
+                    known.insert(name.clone(), wanted.clone());
+                }
+            }
+        }
+    }
+    Some(Value::Object(out))
+}

@@ -1,0 +1,104 @@
+//! How a VirtualService writes its `http` rules. Those for `tls` and `tcp` are the user's alone.
+
+use super::{conditions, cookies, hosts, mirror};
+use crate::api::canary::AnalysisMatch;
+use crate::routing::reference::{Local, Side};
+use crate::routing::weighted::{Dialect, expressions};
+use serde_json::{Value, json};
+
+/// Istio's words.
+#[derive(Debug)]
+pub(super) struct Http;
+
+/// A weight is an i32; of routes that were stored without Istio's schema nothing greater is believed.
+const MAX_WEIGHT: u64 = 2_147_483_647;
+
+impl Dialect for Http {
+    const RULES: &'static str = "/spec/http";
+    const REFS: &'static str = "route";
+    const MATCHES: &'static str = "match";
+    // Envoy adds all of a rule up in a u32.
+    const FINE: u64 = 1_000_000;
+
+    // Of the halves there are no subsets: who is sent to one is left to its author.
+    fn side(reference: &Value, names: &Local<'_>) -> Option<Side> {
+        let destination = reference.get("destination")?;
+        let whole = !is_subset(destination);
+        whole.then(|| hosts::side_of(destination, names)).flatten()
+    }
+
+    fn named(reference: &Value, service: &str) -> Value {
+        let mut reference = reference.clone();
+        if let Some(host) = reference.pointer_mut("/destination/host") {
+            *host = json!(hosts::renamed(host.as_str().unwrap_or_default(), service));
+        }
+        reference
+    }
+
+    // One without a weight gets nothing, unless there is no other.
+    fn weight(reference: &Value, alone: bool) -> u64 {
+        let weight = reference.get("weight").and_then(Value::as_u64);
+        let weight = weight.map_or(0, |weight| weight.min(MAX_WEIGHT));
+        if alone { 1 } else { weight }
+    }
+
+    fn alone(apex: &Value) -> Value {
+        let mut apex = apex.clone();
+        if let Some(members) = apex.as_object_mut() {
+            members.remove("weight");
+        }
+        apex
+    }
+
+    fn everything() -> Value {
+        json!({})
+    }
+
+    fn conditions(matches: &[AnalysisMatch]) -> Vec<Value> {
+        conditions::of_analysis(matches)
+    }
+
+    fn with_cookie(cookie: &str) -> Value {
+        json!({"headers": {"cookie": {"regex": expressions::with_cookie(cookie)}}})
+    }
+
+    fn both(one: &Value, other: &Value) -> Option<Value> {
+        conditions::both(one, other)
+    }
+
+    fn cookies(reference: &Value) -> Vec<String> {
+        cookies::set(reference)
+    }
+
+    fn setting(reference: &Value, cookie: &str) -> Value {
+        cookies::setting(reference, cookie)
+    }
+
+    fn without_cookies(reference: &Value, users: &dyn Fn(&str) -> bool) -> Value {
+        cookies::without(reference, users)
+    }
+
+    fn mirrored(rule: &Value, names: &Local<'_>) -> u8 {
+        mirror::percent(rule, names)
+    }
+
+    fn mirroring(rule: &Value, names: &Local<'_>, percent: u8) -> Value {
+        let refs = rule.get(Self::REFS).and_then(Value::as_array).into_iter().flatten();
+        let mut canary = refs.filter(|one| Self::side(one, names) == Some(Side::Canary));
+        let destination = canary.next().and_then(|one| one.get("destination"));
+        match destination {
+            Some(destination) => mirror::with_ours(rule, destination, percent),
+            None => rule.clone(),
+        }
+    }
+
+    fn without_mirror(rule: &Value, names: &Local<'_>) -> Value {
+        mirror::without_ours(rule, names)
+    }
+}
+
+/// Whether a destination is a part of a Service's pods only, as a DestinationRule names it.
+pub(super) fn is_subset(destination: &Value) -> bool {
+    let subset = destination.get("subset").and_then(Value::as_str);
+    subset.is_some_and(|subset| !subset.is_empty())
+}

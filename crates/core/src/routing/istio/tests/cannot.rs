@@ -1,0 +1,66 @@
+//! What is refused, or told.
+
+use super::*;
+
+#[test]
+fn what_cannot_be_carried_is_named_with_what_can() {
+    let rejected = |service: Value, analysis: Value| -> Vec<String> {
+        let spec = canary(service, analysis);
+        let all = Istio.rejects(&spec);
+        assert_eq!(all.is_empty(), Istio.published("shop", &names(), &spec).is_some());
+        all.into_iter().map(|(field, why)| format!("{field}: {why}")).collect()
+    };
+    let by_caller = json!({"match": [{"headers": {"a": {"exact": "b"}}}, {"sourceLabels": {"app": "a"}}]});
+    assert_eq!(
+        rejected(json!({"port": 80, "appProtocol": "http"}), by_caller.clone()),
+        [""; 0]
+    );
+    let [tcp] = rejected(json!({"port": 80, "appProtocol": "TCP"}), json!({}))
+        .try_into()
+        .unwrap();
+    assert!(
+        tcp.starts_with("spec.service.appProtocol: ") && tcp.contains("provider kubernetes"),
+        "{tcp}"
+    );
+    let outside = json!({"port": 80, "gateways": ["istio-system/public"]});
+    let [callers] = rejected(outside, by_caller.clone()).try_into().unwrap();
+    assert!(
+        callers.starts_with("spec.analysis.match[1].sourceLabels: ") && callers.contains("add \"mesh\""),
+        "{callers}"
+    );
+    let delegate = json!({"port": 80, "delegation": true});
+    assert_eq!(rejected(delegate, by_caller), [""; 0]);
+    let delegate = json!({"port": 80, "delegation": true, "hosts": ["a.test"], "gateways": ["mesh"]});
+    assert_eq!(rejected(delegate, json!({})).len(), 2);
+}
+
+#[test]
+fn one_that_leads_there_by_subsets_only_says_so() {
+    let to = |destination: Value| with_rules(json!([{"route": [{"destination": destination}]}]));
+    let told = |route: &Value| VirtualService.problem(route, &names(), &Exposure::default());
+    let parts = to(json!({"host": "web", "subset": "v1"}));
+    assert!(VirtualService.refers_to(&parts, &names()));
+    assert_eq!(shown(&parts, Traffic::share(10), &Exposure::default()), parts);
+    assert_eq!(read(&parts, &Exposure::default(), Some(Traffic::share(10))), None);
+    let why = told(&parts).unwrap();
+    assert!(
+        why.contains("by subsets only (such as v1)") && why.contains("without a subset"),
+        "{why}"
+    );
+    assert_eq!(told(&plain()), None);
+    let why = told(&to(json!({"host": "other"}))).unwrap();
+    assert!(
+        why.starts_with("no http rule of VirtualService front sends to Service web"),
+        "{why}"
+    );
+}
+
+#[test]
+fn routes_of_connections_are_left_alone() {
+    let mut mine = plain();
+    mine["spec"]["tcp"] = mine["spec"]["http"].take();
+    mine["spec"].as_object_mut().unwrap().remove("http");
+    assert!(!VirtualService.refers_to(&mine, &names()));
+    assert_eq!(carried(&mine, Traffic::share(10), &Exposure::default()), [mine.clone()]);
+    assert_eq!(VirtualService.folded(&mine, &names()), mine);
+}

@@ -1,0 +1,165 @@
+//! VirtualServices that others wrote, Flagger among them.
+
+use super::*;
+
+#[test]
+fn a_host_names_a_service_in_its_short_or_its_full_form() {
+    for (host, service) in [
+        ("web", Some(("web", None))),
+        ("web.shop.svc.cluster.local", Some(("web", Some("shop")))),
+        ("web.shop.svc.corp.example", Some(("web", Some("shop")))),
+        ("web.shop", None),
+        ("web.shop.svc", None),
+        ("api.example.com", None),
+        ("web.example.svc-1.test", None),
+    ] {
+        assert_eq!(hosts::service(host), service, "{host}");
+    }
+    assert_eq!(hosts::renamed("web", "web-canary"), "web-canary");
+    assert_eq!(hosts::renamed("web.shop.svc.a", "web-canary"), "web-canary.shop.svc.a");
+}
+
+#[test]
+fn a_service_of_another_namespace_is_somebody_elses() {
+    let rule = |host: &str| json!({"route": [{"destination": {"host": host}}]});
+    let elsewhere = "web.old.svc.cluster.local";
+    let mut mine = with_rules(json!([rule(elsewhere), rule("web")]));
+    assert_eq!(
+        VirtualService.outward(&mine, Some("shop")),
+        [("old".to_owned(), "web".to_owned())]
+    );
+    let ten = shown(&mine, Traffic::share(10), &Exposure::default());
+    assert_eq!(ten["spec"]["http"][0], rule(elsewhere));
+    assert_eq!(read(&ten, &Exposure::default(), None), Some(Traffic::share(10)));
+    mine["spec"]["http"] = json!([rule(elsewhere)]);
+    assert!(!VirtualService.refers_to(&mine, &names()));
+    assert_eq!(carried(&mine, Traffic::share(10), &Exposure::default()), [mine]);
+}
+
+#[test]
+fn what_flagger_left_in_mid_run_is_read() {
+    let destination = |host: &str, weight: u8| json!({"destination": {"host": host}, "weight": weight});
+    let weighted =
+        |share: u8| json!({"route": [destination("web-primary", 100 - share), destination("web-canary", share)]});
+    let by_share = with_rules(json!([weighted(30)]));
+    assert_eq!(read(&by_share, &Exposure::default(), None), Some(Traffic::share(30)));
+    let mut copying = weighted(0);
+    copying["mirror"] = json!({"host": "web-canary"});
+    copying["mirrorPercentage"] = json!({"value": 20});
+    let mirrored = Traffic {
+        mirror: 20,
+        ..Traffic::PRIMARY
+    };
+    assert_eq!(
+        read(&with_rules(json!([copying])), &Exposure::default(), None),
+        Some(mirrored)
+    );
+    // Of a test at rest the second rule names primary alone; both are brought into one form.
+    let mut named = weighted(0);
+    named["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+    let test = with_rules(json!([named, {"route": [destination("web-primary", 100)]}]));
+    assert_eq!(read(&test, &Exposure::default(), None), Some(Traffic::PRIMARY));
+    let ours = shown(&test, Traffic::PRIMARY, &Exposure::default());
+    assert!(VirtualService.is_split(&ours, &names()));
+}
+
+#[test]
+fn an_edit_of_anything_of_ours_is_seen_and_repaired() {
+    let wanted = Traffic {
+        sticky: true,
+        ..Traffic::share(20)
+    };
+    let exposure = exposure();
+    let right = shown(&plain(), wanted, &exposure);
+    assert_eq!(read(&right, &exposure, None), Some(wanted));
+    for (pointer, value) in [
+        ("/spec/http/0/match/0/headers/cookie/regex", json!("canary=other")),
+        ("/spec/http/0/route/0/weight", json!(50)),
+        (
+            "/spec/http/2/route/1/headers/response/add/Set-Cookie",
+            json!("canary=x"),
+        ),
+        ("/spec/http/2/route/0/headers", json!({})),
+        ("/spec/http/1/match/0/headers", json!({})),
+    ] {
+        let mut wrong = right.clone();
+        *wrong.pointer_mut(pointer).unwrap() = value;
+        assert_eq!(read(&wrong, &exposure, Some(wanted)), None, "{pointer}");
+    }
+    let mut gone = right.clone();
+    gone["spec"]["http"].as_array_mut().unwrap().remove(1);
+    assert_eq!(read(&gone, &exposure, Some(wanted)), None);
+    assert_eq!(shown(&gone, wanted, &exposure), right);
+}
+
+#[test]
+fn a_rule_that_compares_the_same_header_with_something_else_is_never_widened() {
+    let mine = with_rules(json!([{
+        "match": [{"headers": {"X-Canary": {"exact": "no"}}}, {"headers": {"x-canary": {"exact": "yes"}}}],
+        "route": [{"destination": {"host": "web"}}],
+    }]));
+    let test = Exposure {
+        matches: from_value(json!([{"headers": {"x-canary": {"exact": "yes"}}}, {}, {"headers": {"a": {}}}])).unwrap(),
+        ..Exposure::default()
+    };
+    let wanted = Traffic {
+        matched: true,
+        ..Traffic::PRIMARY
+    };
+    let rules = &shown(&mine, wanted, &test)["spec"]["http"];
+    assert_eq!(rules.as_array().unwrap().len(), 2);
+    assert_eq!(rules[0]["match"], json!([{"headers": {"x-canary": {"exact": "yes"}}}]));
+    assert_eq!(rules[0]["route"][0]["destination"]["host"], "web-canary");
+}
+
+#[test]
+fn the_users_own_copies_stay_beside_ours() {
+    let audit = json!({"host": "audit"});
+    let exposure = Exposure::default();
+    let wanted = Traffic {
+        mirror: 30,
+        ..Traffic::PRIMARY
+    };
+    let ours = json!({"destination": {"host": "web-canary"}, "percentage": {"value": 30}});
+    for (own, mirrors) in [
+        (json!({"mirror": audit}), json!([ours, {"destination": audit}])),
+        (
+            json!({"mirror": audit, "mirrorPercent": 5}),
+            json!([ours, {"destination": audit, "percentage": {"value": 5}}]),
+        ),
+        (
+            json!({"mirrors": [{"destination": audit}]}),
+            json!([{"destination": audit}, ours]),
+        ),
+        (json!({"mirrorPercentage": {"value": 5}}), json!([ours])),
+    ] {
+        let mut mine = plain();
+        let members = mine["spec"]["http"][0].as_object_mut().unwrap();
+        members.extend(own.as_object().unwrap().clone());
+        let copying = shown(&mine, wanted, &exposure);
+        let rule = &copying["spec"]["http"][0];
+        assert_eq!(rule["mirrors"], mirrors);
+        assert!(rule.get("mirror").is_none(), "{rule}");
+        assert_eq!(read(&copying, &exposure, None), Some(wanted));
+        assert_eq!(VirtualService.folded(&copying, &names()), mine);
+    }
+}
+
+#[test]
+fn the_policy_of_the_halves_stands_beside_any_route_that_names_them() {
+    let [_, primary, canary] = <[Value; 3]>::try_from(carried(&plain(), Traffic::PRIMARY, &exposure())).unwrap();
+    assert_eq!(
+        primary["spec"],
+        json!({"host": "web-primary", "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}})
+    );
+    let beside = VirtualService.companions(&plain(), &names());
+    let all: Vec<&str> = beside.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(all, ["web-primary", "web-canary"]);
+    for rule in [primary, canary] {
+        // Before we made it, somebody else's of that name is neither read nor ours.
+        assert!(!DestinationRule.refers_to(&rule, &names()) && !DestinationRule.is_companion(&rule));
+        let rule = made(&rule);
+        assert!(DestinationRule.is_companion(&rule) && DestinationRule.names_a_half(&rule, &names()));
+        assert!(!DestinationRule.names_a_half(&rule, &Names::new("other")));
+    }
+}

@@ -1,0 +1,65 @@
+//! What kinds of routes with weighted references write differently.
+
+use crate::api::canary::AnalysisMatch;
+use crate::routing::reference::{Local, Side};
+use serde_json::Value;
+
+/// How one kind writes its rules, their conditions and their references.
+pub(in crate::routing) trait Dialect {
+    /// Where its rules are: a JSON pointer.
+    const RULES: &'static str;
+    /// The member of a rule with its weighted references.
+    const REFS: &'static str;
+    /// The member of a rule with its conditions, any of which suffices.
+    const MATCHES: &'static str;
+    /// Weights up to this one can be multiplied by 100, for shares in percent, and stay below the greatest that is allowed.
+    const FINE: u64;
+
+    /// Which Service of the pair a reference names.
+    fn side(reference: &Value, names: &Local<'_>) -> Option<Side>;
+
+    /// The reference to another Service of the pair, in the same words.
+    fn named(reference: &Value, service: &str) -> Value;
+
+    /// What a reference weighs; `alone` in its rule it may need no weight.
+    fn weight(reference: &Value, alone: bool) -> u64;
+
+    /// The reference to the apex as its author writes it who has no other in the rule.
+    fn alone(apex: &Value) -> Value;
+
+    /// A rule that is to stand beside the one it was copied from.
+    fn copied(rule: Value) -> Value {
+        rule
+    }
+
+    /// The condition that every request meets.
+    fn everything() -> Value;
+
+    /// The entries of `analysis.match` that can be said exactly. One that cannot, or that says nothing, is left out:
+    /// admission refuses it, and a route never sends more users to the canary than were named.
+    fn conditions(matches: &[AnalysisMatch]) -> Vec<Value>;
+
+    /// Requests that carry `cookie` (`name=value`), among others or alone.
+    fn with_cookie(cookie: &str) -> Value;
+
+    /// What meets `one` and `other`; `None` where that cannot be said, never widened to one of the two.
+    fn both(one: &Value, other: &Value) -> Option<Value>;
+
+    /// The Set-Cookie values that a reference adds to its answers.
+    fn cookies(reference: &Value) -> Vec<String>;
+
+    /// The reference with `cookie` added to its answers. Only asked of one that adds none.
+    fn setting(reference: &Value, cookie: &str) -> Value;
+
+    /// The reference without the Set-Cookie values that are not the `users`.
+    fn without_cookies(reference: &Value, users: &dyn Fn(&str) -> bool) -> Value;
+
+    /// Percent of the requests a rule copies to the canary for us; 0 without such a mirror.
+    fn mirrored(rule: &Value, names: &Local<'_>) -> u8;
+
+    /// A split rule that copies so much besides.
+    fn mirroring(rule: &Value, names: &Local<'_>, percent: u8) -> Value;
+
+    /// The rule without the mirror that we added.
+    fn without_mirror(rule: &Value, names: &Local<'_>) -> Value;
+}

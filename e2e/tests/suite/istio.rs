@@ -1,0 +1,196 @@
+//! Provider istio: Istio's own definitions judge every object that is sent, and a VirtualService of the author's carries a
+//! release. There is no mesh here: what its proxies make of it is Istio's.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
+use kube::Api;
+use kube::api::{DynamicObject, ListParams};
+use serde_json::{Value, json};
+
+use crate::quick::{SOON, apply, at_rest, held, labelled, left, let_go, policy, succeeded};
+
+/// Where the whole objects are that the unit tests hold ours against.
+const GOLDEN: &str = "../crates/core/src/routing/istio/tests/snapshots";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn virtual_services_are_as_istio_takes_them_and_carry_a_release() {
+    play("istio", async |scene| {
+        scene.istio_crds().await?;
+        let hooks = scene.hooks().await?;
+        let mut settings = policy(&hooks);
+        settings["provider"] = json!("istio");
+        labelled(scene, &hooks).await?;
+        scene.policy(&settings).await?;
+        together(vec![
+            case("golden objects", judged(scene)),
+            case("one of ours", made(scene, &hooks)),
+            case("the author's", edited(scene, &hooks)),
+        ])
+        .await?;
+        scene.unlabel().await?;
+        left(scene, "edited").await?;
+        // A Canary that somebody wrote stays until he takes it away.
+        scene.kubectl(&["delete", "canary", "made"]).await?.succeeded()?;
+        left(scene, "made").await?;
+        let own = routes(scene).get("front").await?;
+        ensure!(own.data["spec"] == front()["spec"], "{}", own.data["spec"]);
+        wait_for("what was made to go", SOON, async || {
+            let rules = rules(scene).list(&ListParams::default()).await?;
+            let ours = routes(scene).get_opt("made").await?;
+            Ok((rules.items.is_empty() && ours.is_none()).then_some(()))
+        })
+        .await
+    })
+    .await;
+}
+
+fn routes(scene: &Scene) -> Api<DynamicObject> {
+    scene
+        .objects()
+        .dynamic("networking.istio.io", "v1", "VirtualService", "virtualservices")
+}
+
+fn rules(scene: &Scene) -> Api<DynamicObject> {
+    scene
+        .objects()
+        .dynamic("networking.istio.io", "v1", "DestinationRule", "destinationrules")
+}
+
+async fn judged(scene: &Scene) -> Result<()> {
+    let mut judged = 0;
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(GOLDEN))? {
+        let path = entry?.path();
+        let text = fs::read_to_string(&path)?;
+        // What comes before is about the snapshot.
+        let (_, objects) = text.split_once("\n---\n").context("a snapshot has a head")?;
+        for mut object in serde_json::from_str::<Vec<Value>>(objects)? {
+            object["metadata"]["namespace"] = json!(scene.namespace);
+            let strictly = ["create", "--dry-run=server", "--validate=strict", "-f", "-"];
+            let said = scene.kubectl_with(&strictly, &object.to_string()).await?.succeeded();
+            let said = said.with_context(|| format!("{}: {object}", path.display()))?;
+            ensure!(!said.err.contains("unknown field"), "{}: {}", path.display(), said.err);
+            judged += 1;
+        }
+    }
+    println!("{judged} golden objects are as Istio's definitions have them");
+    ensure!(judged > 20, "only {judged} objects were judged");
+    Ok(())
+}
+
+/// The destinations of the first rule, with their weights.
+async fn weights(scene: &Scene, route: &str) -> Result<Vec<(String, u64)>> {
+    let found = routes(scene).get(route).await?;
+    let destinations = found.data["spec"]["http"][0]["route"].as_array().cloned();
+    let of = |one: Value| {
+        let host = one["destination"]["host"].as_str().unwrap_or_default().to_owned();
+        (host, one["weight"].as_u64().unwrap_or_default())
+    };
+    Ok(destinations.into_iter().flatten().map(of).collect())
+}
+
+async fn split(scene: &Scene, route: &str, wanted: &[(&str, u64)]) -> Result<()> {
+    wait_for(&format!("{route} to be split as {wanted:?}"), SOON, async || {
+        let found = weights(scene, route).await?;
+        let same = found
+            .iter()
+            .map(|(host, weight)| (host.as_str(), *weight))
+            .eq(wanted.iter().copied());
+        Ok(same.then_some(()))
+    })
+    .await
+}
+
+/// There is no other way in: an HTTPRoute of the author's, which this provider leaves alone, leads to the Service.
+fn way_in(scene: &Scene, app: &App) -> Value {
+    app.route(&scene.host(app.name()))
+}
+
+async fn made(scene: &Scene, hooks: &Hooks) -> Result<()> {
+    let app = App::new("made", "v1").replicas(1);
+    let mut canary = app.canary(&scene.host("made"), &crate::quick::analysis(hooks), 60);
+    canary["spec"]["provider"] = json!("istio");
+    canary["spec"]["service"] = json!({
+        "port": 9898, "gateways": ["istio-system/public", "mesh"], "hosts": [scene.host("made")], "timeout": "30s",
+        "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}},
+    });
+    at_rest(scene, &app, &[canary, way_in(scene, &app), app.deployment()]).await?;
+    split(scene, "made", &[("made-primary", 100), ("made-canary", 0)]).await?;
+    let live = routes(scene).get("made").await?;
+    ensure!(live.data["spec"]["http"][0]["timeout"] == "30s", "{}", live.data);
+    ensure!(
+        live.data["spec"]["hosts"] == json!([scene.host("made"), "made"]),
+        "{}",
+        live.data
+    );
+    for half in ["made-primary", "made-canary"] {
+        wait_for(&format!("the policy of {half}"), SOON, async || {
+            let found = rules(scene).get_opt(half).await?;
+            let policy = found.map(|rule| rule.data["spec"]["trafficPolicy"]["tls"]["mode"].clone());
+            Ok((policy == Some(json!("ISTIO_MUTUAL"))).then_some(()))
+        })
+        .await?;
+    }
+    held(scene, &app.at("v2"), hooks).await?;
+    split(scene, "made", &[("made-primary", 50), ("made-canary", 50)]).await?;
+    // Somebody's edits are undone within the run.
+    let weaker = r#"[{"op": "replace", "path": "/spec/trafficPolicy/tls/mode", "value": "DISABLE"}]"#;
+    let edit = [
+        "patch",
+        "destinationrules.networking.istio.io",
+        "made-canary",
+        "--type=json",
+        "-p",
+        weaker,
+    ];
+    scene.kubectl(&edit).await?.succeeded()?;
+    wait_for("the policy to be put right", SOON, async || {
+        let found = rules(scene).get("made-canary").await?;
+        Ok((found.data["spec"]["trafficPolicy"]["tls"]["mode"] == "ISTIO_MUTUAL").then_some(()))
+    })
+    .await?;
+    let_go(&app, hooks);
+    succeeded(scene, &app.at("v2")).await?;
+    split(scene, "made", &[("made-primary", 100), ("made-canary", 0)]).await
+}
+
+/// In the words of the version before, as most manifests are.
+fn front() -> Value {
+    let destination = |host: &str, weight: u64| json!({"destination": {"host": host}, "weight": weight});
+    json!({
+        "apiVersion": "networking.istio.io/v1beta1", "kind": "VirtualService", "metadata": {"name": "front"},
+        "spec": {
+            "hosts": ["front.example.com"],
+            "http": [
+                {"route": [destination("edited", 3), destination("legacy", 1)], "retries": {"attempts": 2}},
+                {"match": [{"uri": {"prefix": "/legacy"}}], "route": [{"destination": {"host": "legacy"}}]},
+            ],
+            "tcp": [{"match": [{"port": 5432}], "route": [{"destination": {"host": "edited"}}]}],
+        },
+    })
+}
+
+async fn edited(scene: &Scene, hooks: &Hooks) -> Result<()> {
+    let app = App::new("edited", "v1").replicas(1);
+    let items = [app.service(), front(), way_in(scene, &app), app.deployment()];
+    at_rest(scene, &app, &items).await?;
+    let canary = scene.objects().canary("edited").await?.context("the Canary")?;
+    ensure!(canary.0["spec"]["provider"] == "istio", "{}", canary.0["spec"]);
+    held(scene, &app.at("v2"), hooks).await?;
+    let halves = [("edited-primary", 150), ("edited-canary", 150), ("legacy", 100)];
+    split(scene, "front", &halves).await?;
+    // Git says it again: the run's shares stay, and so does the rest of what it says.
+    apply(scene, &[front()]).await?;
+    split(scene, "front", &halves).await?;
+    let live = routes(scene).get("front").await?;
+    ensure!(live.data["spec"]["tcp"] == front()["spec"]["tcp"], "{}", live.data);
+    ensure!(
+        live.data["spec"]["http"][1] == front()["spec"]["http"][1],
+        "{}",
+        live.data
+    );
+    let_go(&app, hooks);
+    succeeded(scene, &app.at("v2")).await
+}

@@ -1,0 +1,99 @@
+//! How far the release of the template is that is stored, and who asked for it: marks on T, made in the write that brings
+//! the template and carried over by every other.
+//!
+//! Whoever waits for a release looks at T, which is stored with its mark, so nothing has to be written elsewhere first.
+
+use super::{Context, Enrolment, Held, Stage};
+use crate::admission::review::Request;
+use crate::api::labels::{self, Release, TargetState};
+use crate::api::policy::Announce;
+use crate::api::requested_by::RequestedBy;
+use serde_json::Value;
+
+/// The annotations that say who brought the stored template, and how its Canary is told.
+pub(super) const ANNOTATIONS: [&str; 2] = [labels::REQUESTED_BY, labels::ANNOUNCE];
+
+/// What a write does with [`ANNOTATIONS`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Signature {
+    /// They go: T is nobody's half.
+    #[default]
+    Off,
+    /// They stay as they are stored, whatever was sent.
+    Keep,
+    /// This request brings the template.
+    New,
+}
+
+/// What the label says of the template of `revision` that is brought, given what it `was`; nothing for one that rolls out
+/// by itself because its pair cannot be built.
+pub(super) fn of(state: TargetState, was: Option<Release>, revision: &str, context: &Context) -> Option<Release> {
+    if state == TargetState::Hot && context.unbuilt().is_some() {
+        return None;
+    }
+    let Enrolment::Canary(canary) = &context.enrolment else {
+        return Some(Release::Pending);
+    };
+    // The controller may be at work on what was sent before: it says how that ends.
+    let open = was.is_some_and(Release::is_open) || !matches!(canary.stage, Stage::Rest | Stage::Failed);
+    let is = |known: &Option<String>| !open && known.as_deref() == Some(revision);
+    Some(if is(&canary.failed) {
+        Release::Failed
+    } else if is(&canary.promoted) {
+        Release::Succeeded
+    } else {
+        Release::Pending
+    })
+}
+
+/// What becomes of [`ANNOTATIONS`] by `request`.
+pub(super) fn annotations(held: &Held, request: &Request, context: &Context) -> Vec<(String, Option<String>)> {
+    let stored = |key: &str| {
+        let all = request.old_object.pointer("/metadata/annotations");
+        all.and_then(|all| all.get(key)?.as_str()).map(str::to_owned)
+    };
+    let [by, announce] = match held.signature {
+        Signature::Off => [None, None],
+        Signature::Keep => ANNOTATIONS.map(stored),
+        Signature::New => [Some(sender(request).to_string()), told(held, context)],
+    };
+    let [by_key, announce_key] = ANNOTATIONS.map(str::to_owned);
+    vec![(by_key, by), (announce_key, announce)]
+}
+
+fn sender(request: &Request) -> RequestedBy {
+    let manager = request
+        .options
+        .as_ref()
+        .and_then(|options| options.field_manager.clone());
+    RequestedBy {
+        user: request.user_info.username.clone(),
+        manager: manager.filter(|name| !name.is_empty()),
+    }
+}
+
+// Only of a revision that is on its way there is something to tell.
+fn told(held: &Held, context: &Context) -> Option<String> {
+    let pending = Some(Release::Pending.as_str().to_owned());
+    let marked = held
+        .labels
+        .iter()
+        .any(|(key, value)| key == labels::RELEASE && *value == pending);
+    (marked && context.announce != Announce::Deployment).then(|| context.announce.as_str().to_owned())
+}
+
+/// How the Canary of an admitted T is to be told of the template that `request` brings; nothing when it is not.
+pub(in crate::admission) fn to_announce(request: &Request) -> Option<Announce> {
+    let mark = |object: &Value, map: &str, key: &str| {
+        let all = object.pointer(&format!("/metadata/{map}"));
+        all.and_then(|all| all.get(key)?.as_str()).map(str::to_owned)
+    };
+    let brought = request.object.pointer("/spec/template") != request.old_object.pointer("/spec/template");
+    let release = mark(&request.object, "labels", labels::RELEASE);
+    let pending = release.as_deref().and_then(Release::parse) == Some(Release::Pending);
+    let announce = mark(&request.object, "annotations", labels::ANNOUNCE)?;
+    Announce::parse(&announce).filter(|_| brought && pending)
+}
+
+#[cfg(test)]
+mod tests;

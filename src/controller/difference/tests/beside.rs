@@ -1,0 +1,144 @@
+//! What stands beside a route: made before it, kept as it is wanted, and gone with the halves.
+
+use super::*;
+use crate::routing::{Provider, Traffic};
+
+fn names() -> Names {
+    Names::new("web")
+}
+
+fn by_istio() -> Blueprint {
+    let destination = |host: &str, weight: u8| json!({"destination": {"host": host}, "weight": weight});
+    let route = json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {
+            "hosts": ["web"], "gateways": ["mesh"],
+            "http": [{"timeout": "5s", "route": [destination("web-primary", 100), destination("web-canary", 0)]}],
+        },
+    });
+    let mut blueprint = blueprint();
+    blueprint.provider = Provider::parse("istio").unwrap();
+    blueprint.route = Some(route);
+    blueprint.exposure.policy = Some(serde_json::from_value(json!({"tls": {"mode": "ISTIO_MUTUAL"}})).unwrap());
+    blueprint
+}
+
+fn made(object: &Value) -> Value {
+    let mut object = object.clone();
+    object["metadata"]["labels"] = json!({labels::GENERATED: "true"});
+    object["metadata"]["resourceVersion"] = json!("3");
+    object
+}
+
+// The route and what stands beside it, as they are stored.
+fn stored(blueprint: &Blueprint) -> Vec<Value> {
+    let route = blueprint.route.clone().unwrap();
+    let kind = crate::routing::kind_of(&route).unwrap();
+    let all = kind.carrying(&[route], &names(), Traffic::PRIMARY, &blueprint.exposure);
+    all.iter().map(made).collect()
+}
+
+fn writes(routes: Vec<Value>, blueprint: &Blueprint, dismantle: Dismantle) -> (Vec<Write>, Vec<Conflict>) {
+    let live = Live {
+        target: Some(target()),
+        primary: Some(target()),
+        routes,
+        ..Live::default()
+    };
+    let desired = DesiredState {
+        primary: Some(PrimaryTemplate::Keep),
+        traffic: Some(Traffic::PRIMARY),
+        dismantle,
+        ..DesiredState::untouched()
+    };
+    let selector = Selector::of(&target(), &Selector::default_keys()).unwrap();
+    let seen = Observation {
+        split: true,
+        ..seen(&target())
+    };
+    let pair = Pair {
+        live: &live,
+        selector: &selector,
+        blueprint,
+        seen: &seen,
+    };
+    let mut writes = Vec::new();
+    let mut conflicts = Vec::new();
+    pair.routes(&desired, &mut writes, &mut conflicts);
+    (writes, conflicts)
+}
+
+fn summary(writes: &[Write]) -> Vec<(&'static str, String)> {
+    let of = |write: &Write| {
+        let verb = match write {
+            Write::Create { .. } => "create",
+            Write::Apply { .. } => "apply",
+            Write::Patch { .. } => "patch",
+            Write::Delete { .. } => "delete",
+            _ => "other",
+        };
+        let (kind, _, name) = write.subject();
+        (verb, format!("{} {name}", kind.resource().kind))
+    };
+    writes.iter().map(of).collect()
+}
+
+#[test]
+fn it_is_there_before_the_route_sends_anybody() {
+    let (writes, conflicts) = writes(Vec::new(), &by_istio(), Dismantle::No);
+    assert_eq!(conflicts, []);
+    let wanted = [
+        ("create", "DestinationRule web-primary".to_owned()),
+        ("create", "DestinationRule web-canary".to_owned()),
+        ("apply", "VirtualService web".to_owned()),
+    ];
+    assert_eq!(summary(&writes), wanted);
+}
+
+#[test]
+fn it_follows_its_canary_and_is_left_alone_where_nothing_differs() {
+    let mut blueprint = by_istio();
+    let stored = stored(&blueprint);
+    let (none, _) = writes(stored.clone(), &blueprint, Dismantle::No);
+    assert_eq!(summary(&none), []);
+    blueprint.exposure.policy = None;
+    let (changed, _) = writes(stored.clone(), &blueprint, Dismantle::No);
+    let [Write::Patch { operations, .. }, Write::Patch { .. }] = changed.as_slice() else {
+        panic!("{changed:?}")
+    };
+    let after = patches::applied(&stored[1], &operations.0).unwrap();
+    assert_eq!(after["spec"], json!({"host": "web-primary"}));
+    // What the Canary does not say any more goes from the route as well.
+    let route = blueprint.route.as_mut().unwrap();
+    route["spec"]["http"][0].as_object_mut().unwrap().remove("timeout");
+    let (changed, _) = writes(stored, &blueprint, Dismantle::No);
+    assert!(summary(&changed).contains(&("apply", "VirtualService web".to_owned())));
+}
+
+#[test]
+fn one_of_the_name_that_somebody_made_is_his() {
+    let blueprint = by_istio();
+    let mut stored = stored(&blueprint);
+    stored[2]["metadata"]["labels"] = json!({});
+    let (writes, conflicts) = writes(stored, &blueprint, Dismantle::No);
+    assert_eq!(conflicts, [Conflict::Name("DestinationRule", "web-canary".into())]);
+    assert_eq!(summary(&writes), []);
+}
+
+#[test]
+fn it_goes_with_the_halves_and_with_the_provider() {
+    let blueprint = by_istio();
+    let gone = [
+        ("patch", "VirtualService web".to_owned()),
+        ("delete", "DestinationRule web-primary".to_owned()),
+        ("delete", "DestinationRule web-canary".to_owned()),
+    ];
+    let (left, _) = writes(stored(&blueprint), &blueprint, Dismantle::Traffic);
+    assert_eq!(summary(&left), gone);
+    let mut other = self::blueprint();
+    other.provider = Provider::KUBERNETES;
+    let (switched, _) = writes(stored(&blueprint), &other, Dismantle::No);
+    let kept = |of: &[(&str, String)]| of.iter().filter(|(verb, _)| *verb == "delete").count();
+    assert_eq!(kept(&summary(&switched)), 2, "{switched:?}");
+}
