@@ -2,6 +2,7 @@
 
 mod apart;
 mod free;
+mod fronts;
 mod house;
 mod opt_in;
 mod pointing;

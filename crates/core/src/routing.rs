@@ -16,12 +16,13 @@ pub mod planned;
 pub mod provider;
 mod reference;
 pub mod registry;
+pub mod traefik;
 mod traffic;
 mod weighted;
 
 pub use exposure::{Affinity, Cookies, Exposure};
 pub use kind::{Resource, RouteKind};
-pub use provider::{Capabilities, Forms, Need, Provider, Router};
+pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
 pub use registry::kind_of;
 pub use traffic::{Traffic, Weights};
 

@@ -35,6 +35,14 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
             "--providers.kubernetesingressnginx.certauthfilepath={}",
             credentials::ca(places).display()
         ),
+        // Its own kinds. A list of weights of which one Service has no endpoints is given up, as everywhere by default.
+        "--providers.kubernetescrd=true".to_owned(),
+        format!("--providers.kubernetescrd.endpoint={API_SERVER}"),
+        format!("--providers.kubernetescrd.token={token}"),
+        format!(
+            "--providers.kubernetescrd.certauthfilepath={}",
+            credentials::ca(places).display()
+        ),
         format!("--providers.file.filename={}", file.display()),
         "--providers.kubernetesgateway.statusaddress.ip=127.0.0.1".to_owned(),
         // The default of 2 s is how long Traefik would go on using endpoints that are gone.

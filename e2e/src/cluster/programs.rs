@@ -101,6 +101,9 @@ pub struct Programs {
     pub prometheus: PathBuf,
     /// The folder with the CRDs of the Gateway API's experimental channel, which Traefik watches.
     pub gateway_crds: PathBuf,
+    /// The folder with the CRDs of Traefik's own kinds.
+    #[serde(default)]
+    pub traefik_crds: PathBuf,
 }
 
 impl Programs {
@@ -108,6 +111,7 @@ impl Programs {
     pub fn ensure(places: &Places) -> Result<Self> {
         traefik().ensure(places, |folder| pip(TRAEFIK, folder))?;
         gateway_crds()?.ensure(places, copy_gateway_crds)?;
+        traefik_crds()?.ensure(places, copy_traefik_crds)?;
         for module in [COREDNS, HELM, CONTAINERD, PROMETHEUS, KUBERNETES] {
             module.ensure(places)?;
         }
@@ -124,6 +128,7 @@ impl Programs {
             traefik: traefik().present(places)?.join("bin/traefik"),
             prometheus: PROMETHEUS.artefact()?.present(places)?.join("prometheus"),
             gateway_crds: gateway_crds()?.present(places)?,
+            traefik_crds: traefik_crds()?.present(places)?,
         })
     }
 
@@ -190,10 +195,26 @@ fn traefik() -> Artefact {
 }
 
 fn gateway_crds() -> Result<Artefact> {
-    Ok(Artefact::new(
-        "gateway-api",
-        &[&fs::read(Places::parts().join("gateway-api/go.sum"))?],
-    ))
+    crds_of("gateway-api", "gateway-api")
+}
+
+fn traefik_crds() -> Result<Artefact> {
+    crds_of("traefik-crds", "traefik")
+}
+
+// What is read from the source of a module of that folder.
+fn crds_of(name: &'static str, folder: &str) -> Result<Artefact> {
+    let pinned = fs::read(Places::parts().join(folder).join("go.sum"))?;
+    Ok(Artefact::new(name, &[&pinned]))
+}
+
+/// The newest version that there is as a Go module; of its kinds it has what the program has.
+fn copy_traefik_crds(folder: &Path) -> Result<()> {
+    const ALL: &str = "kubernetes-crd-definition-v1.yml";
+    let source = golang::download("traefik", "github.com/traefik/traefik/v3")?;
+    let crds = source.join("docs/content/reference/dynamic-configuration").join(ALL);
+    fs::write(folder.join(ALL), fs::read(crds)?)?;
+    Ok(())
 }
 
 fn copy_gateway_crds(folder: &Path) -> Result<()> {

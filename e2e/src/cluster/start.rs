@@ -60,10 +60,12 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     node::start_kubelet(places, programs, &FIRST, "", Value::Null)?;
     proxy::start(places, programs)?;
     dns::start(places, programs)?;
-    apply(&kubectl, &programs.gateway_crds.display().to_string())?;
+    for crds in [&programs.gateway_crds, &programs.traefik_crds] {
+        apply(&kubectl, &crds.display().to_string())?;
+    }
     let crds = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
     kubectl.run(&crds)?;
-    told.step("Gateway API installed");
+    told.step("Gateway API and Traefik's kinds installed");
 
     gateway::start(places, programs)?;
     prometheus::start(places, programs)?;

@@ -16,6 +16,7 @@ impl Scene {
         for args in [
             &["get", overview, "-o", "wide", "--show-labels"][..],
             &["get", "canaries,httproutes,ingresses", "-o", "yaml"],
+            &["get", "ingressroutes,traefikservices", "-o", "yaml"],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         ] {

@@ -75,6 +75,11 @@ impl Objects {
         self.dynamic("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
     }
 
+    /// The TraefikServices.
+    pub fn traefik_services(&self) -> Api<DynamicObject> {
+        self.dynamic("traefik.io", "v1alpha1", "TraefikService", "traefikservices")
+    }
+
     /// The Ingresses.
     pub fn ingresses(&self) -> Api<DynamicObject> {
         self.dynamic("networking.k8s.io", "v1", "Ingress", "ingresses")

@@ -56,6 +56,7 @@ mod sweep;
 mod takeover;
 mod target_goes;
 mod tools;
+mod traefik;
 mod two;
 mod verb_table;
 mod verbs;

@@ -51,7 +51,8 @@ async fn a_plain_app_is_served_and_the_gateway_counts_each_backend_under_the_nam
     .await;
 }
 
-async fn ask(prometheus: &str, query: &str) -> anyhow::Result<Option<f64>> {
+/// The first value of what Prometheus answers.
+pub async fn ask(prometheus: &str, query: &str) -> anyhow::Result<Option<f64>> {
     let answer: Value = reqwest::Client::new()
         .get(format!("{prometheus}/api/v1/query"))
         .query(&[("query", query)])

@@ -201,6 +201,40 @@ mod tests {
         assert_eq!(run(&split(30), &sent, false), split(30));
     }
 
+    #[test]
+    fn the_list_of_a_traefik_service_is_kept_and_owned_by_nobody() {
+        let listed = |services: Value, sticky: bool| {
+            let mut list = json!({ "services": services });
+            if sticky {
+                list["sticky"] = json!({"cookie": {"name": "side"}});
+            }
+            let managers = json!([{"manager": "flux", "operation": "Apply", "fieldsV1": {
+                "f:spec": {"f:weighted": {"f:services": {}, "f:sticky": {}}}}}]);
+            json!({
+                "apiVersion": "traefik.io/v1alpha1", "kind": "TraefikService",
+                "metadata": {"managedFields": managers}, "spec": {"weighted": list},
+            })
+        };
+        let mine =
+            |old: u64| json!([{"name": "shop", "port": 80, "weight": 3}, {"name": "old", "port": 80, "weight": old}]);
+        let run_at = |old: u64, sticky| {
+            let share = Traffic::share(30);
+            let exposure = Exposure::default();
+            routing::carrying(&listed(mine(old), sticky), &Names::new("shop"), share, &exposure).unwrap()
+        };
+        let list = |of: &Value| of["spec"]["weighted"].clone();
+        let stored = run(&run_at(1, false), &listed(mine(1), true), false);
+        assert_eq!(
+            list(&stored),
+            list(&run_at(1, true)),
+            "a setting of the author's is taken"
+        );
+        let owned = &stored["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:weighted"];
+        assert_eq!(*owned, json!({"f:sticky": {}}));
+        let stored = run(&run_at(1, false), &listed(mine(2), false), false);
+        assert_eq!(list(&stored), list(&run_at(2, false)), "and so is another part");
+    }
+
     fn in_a_test(matches: &Value) -> (Value, Vec<Pair>) {
         let mut pairs = pairs();
         for pair in &mut pairs {

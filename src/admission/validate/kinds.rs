@@ -23,6 +23,8 @@ pub struct Found {
     pub around: Around,
     /// The kinds that the cluster serves, as far as the Canary's provider needs one.
     pub served: Option<BTreeSet<String>>,
+    /// What leads users to the routes of the Canary's provider, or past them.
+    pub fronts: Vec<Value>,
     /// Whether the requester may not get the Secret that the object has us use.
     pub denied: bool,
 }
@@ -36,6 +38,7 @@ pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response
         target,
         around,
         served,
+        fronts,
         denied,
     } = found;
     let secret = SecretFacts {
@@ -58,10 +61,11 @@ pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response
             let mut findings = validation::canary(&new, old.as_ref(), &facts);
             findings.warnings.extend(validation::unbuilt(&new, &facts));
             findings.warnings.extend(missed);
-            let elsewhere = view.elsewhere(&new).into_iter();
+            let provider = new.provider(&view.defaults.provider);
+            let unmoved = view.elsewhere(&new).into_iter().chain(past(&new, provider, &fronts));
             findings
                 .warnings
-                .extend(elsewhere.map(|line| format!("spec.service: {line}")));
+                .extend(unmoved.map(|line| format!("spec.service: {line}")));
             findings
         }
         "MetricTemplate" => {
@@ -120,13 +124,26 @@ pub fn secret_of(request: &Request) -> Option<&str> {
     request.object.pointer(at).and_then(Value::as_str)
 }
 
-/// The kind of route that the provider of the Canary in `request` writes.
-pub fn route_kind_of(request: &Request, default: &str) -> Option<String> {
+/// The routing provider of the Canary in `request`.
+pub fn provider_of<'a>(request: &'a Request, default: &'a str) -> Option<&'a str> {
     if request.kind.kind != "Canary" {
         return None;
     }
     let named = request.object.pointer("/spec/provider").and_then(Value::as_str);
-    registry::object_of(named.filter(|name| !name.is_empty()).unwrap_or(default))
+    Some(named.filter(|name| !name.is_empty()).unwrap_or(default))
+}
+
+/// What users miss who are led to the app past the routes of `provider`.
+fn past(canary: &Canary, provider: &str, fronts: &[Value]) -> Vec<String> {
+    let front = registry::router(provider).and_then(|router| router.front());
+    let names = canary.spec.service.as_ref().map(|_| Names::new(canary.service_name()));
+    let Some((front, names)) = front.zip(names) else {
+        return Vec::new();
+    };
+    fronts
+        .iter()
+        .filter_map(|object| (front.past)(object, &names))
+        .collect()
 }
 
 /// Who uses the MetricTemplate or AlertProvider that is to be deleted.

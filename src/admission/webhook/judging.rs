@@ -7,6 +7,7 @@ use crate::admission::server::Internal;
 use crate::admission::validate::kinds;
 use crate::admission::validation::Lookup;
 use crate::plan::Workload;
+use crate::routing::registry;
 use serde_json::Value;
 
 impl Effects {
@@ -35,18 +36,19 @@ impl AdmissionWebhook {
         let found = match &self.effects {
             Some(effects) if !self.view.is_ours(request) => {
                 let (provider, around) = (&self.view.defaults.provider, self.around_of(request));
-                let served = async {
-                    effects
-                        .generator
-                        .served(&kinds::route_kind_of(request, provider)?)
-                        .await
+                let provider = kinds::provider_of(request, provider);
+                let served = async { effects.generator.served(&registry::object_of(provider?)?).await };
+                let fronts = async {
+                    let front = registry::router(provider?)?.front()?;
+                    effects.generator.fronts(&request.namespace, front.resource).await
                 };
-                let (target, around) = (effects.target(request), around);
-                let (target, around, served, denied) = tokio::join!(target, around, served, effects.denied(request));
+                let (target, denied) = (effects.target(request), effects.denied(request));
+                let (target, around, served, fronts, denied) = tokio::join!(target, around, served, fronts, denied);
                 kinds::Found {
                     target,
                     around,
                     served,
+                    fronts: fronts.unwrap_or_default(),
                     denied,
                 }
             }

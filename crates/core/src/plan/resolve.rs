@@ -87,7 +87,7 @@ pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defa
     let can = provider.can();
     let moved_by = if routed { provider } else { Provider::KUBERNETES };
     Rules {
-        strategy: strategy::strategy(canary, routed),
+        strategy: strategy::strategy(canary, routed, routed && can.matches),
         mirror: strategy::mirror(canary, routed && can.mirror),
         most_checks: strategy::most_checks(canary),
         sessions: strategy::sessions(canary, routed && can.affinity),

@@ -10,14 +10,16 @@ use crate::{
 /// Checks of a blue/green run that names no number of its own (Flagger: `Setting canaryAnalysis.iterations: 10`).
 const DEFAULT_ITERATIONS: u32 = 10;
 
-/// The strategy; `routed` says that requests can be told apart, by a provider with routes and a Service.
-pub(super) fn strategy(canary: &Canary, routed: bool) -> Strategy {
+/// The strategy; `routed` says that there are shares, by a provider with routes and a Service, and `told_apart` that requests
+/// can be told from each other by what they say. A test whose users nobody can tell is checked without any.
+pub(super) fn strategy(canary: &Canary, routed: bool, told_apart: bool) -> Strategy {
     let analysis = canary.analysis();
     let iterations = u32::try_from(analysis.iterations()).unwrap_or(0);
     let counted = if iterations > 0 { iterations } else { DEFAULT_ITERATIONS };
     match analysis.kind() {
         _ if !routed => Strategy::Iterations(counted),
-        AnalysisKind::AbTest => Strategy::Matched(iterations),
+        AnalysisKind::AbTest if told_apart => Strategy::Matched(iterations),
+        AnalysisKind::AbTest => Strategy::Iterations(counted),
         AnalysisKind::BlueGreen if iterations > 0 => Strategy::Iterations(iterations),
         AnalysisKind::BlueGreen | AnalysisKind::Weighted => {
             let steps: Vec<u8> = analysis.step_weights().into_iter().map(percent).collect();
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn each_strategy_is_told_by_its_fields() {
-        let of = |analysis| strategy(&canary(analysis), true);
+        let of = |analysis| strategy(&canary(analysis), true, true);
         let users = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
         assert_eq!(of(json!({"stepWeight": 50})), Strategy::Weighted(vec![50, 100]));
         assert_eq!(
@@ -117,7 +119,10 @@ mod tests {
             Strategy::Matched(3)
         );
         assert_eq!(of(json!({})), Strategy::Weighted(vec![100]));
-        let unrouted = |analysis| strategy(&canary(analysis), false);
+        let blind = |analysis| strategy(&canary(analysis), true, false);
+        assert_eq!(blind(json!({"iterations": 3, "match": users})), Strategy::Iterations(3));
+        assert_eq!(blind(json!({"stepWeight": 50})), Strategy::Weighted(vec![50, 100]));
+        let unrouted = |analysis| strategy(&canary(analysis), false, false);
         assert_eq!(unrouted(json!({"stepWeight": 50})), Strategy::Iterations(10));
         assert_eq!(
             unrouted(json!({"iterations": 3, "match": users})),

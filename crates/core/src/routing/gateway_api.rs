@@ -18,7 +18,7 @@ pub struct GatewayApi;
 pub struct HttpRoute;
 
 /// Gateways reload every two seconds at most, by default (Traefik's providersThrottleDuration).
-const RELOAD: Duration = Duration::from_secs(3);
+pub(super) const RELOAD: Duration = Duration::from_secs(3);
 
 /// The Gateways that a route is attached to.
 const GATEWAY_REFS: &str = "spec.service.gatewayRefs";

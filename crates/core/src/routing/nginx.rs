@@ -29,6 +29,13 @@ const SYNC: Duration = Duration::from_secs(5);
 pub(super) const API_VERSION: &str = "networking.k8s.io/v1";
 const KIND: &str = "Ingress";
 
+const CAN: Capabilities = Capabilities {
+    weights: true,
+    matches: true,
+    mirror: false,
+    affinity: false,
+};
+
 impl Router for Nginx {
     fn name(&self) -> &'static str {
         "nginx"
@@ -39,12 +46,7 @@ impl Router for Nginx {
     }
 
     fn can(&self) -> Capabilities {
-        Capabilities {
-            weights: true,
-            matches: true,
-            mirror: false,
-            affinity: false,
-        }
+        CAN
     }
 
     fn settle(&self) -> Duration {

@@ -85,7 +85,6 @@ pub const PLANNED: &[Planned] = &[
     retired("smi:v1alpha1", "split.smi-spec.io/v1alpha1/TrafficSplit"),
     retired("smi:v1alpha2", "split.smi-spec.io/v1alpha2/TrafficSplit"),
     retired("smi:v1alpha3", "split.smi-spec.io/v1alpha3/TrafficSplit"),
-    living("traefik", "traefik.io/v1alpha1/TraefikService"),
 ];
 
 /// The planned provider of that name.

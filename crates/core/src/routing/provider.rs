@@ -1,6 +1,6 @@
 //! One value of `spec.provider`: what it can do, and what it makes.
 
-use super::{Names, RouteKind, registry};
+use super::{Names, Resource, RouteKind, registry};
 use crate::api::canary::{Analysis, CanarySpec};
 use serde_json::Value;
 use std::fmt;
@@ -56,6 +56,15 @@ pub struct Forms {
     pub open_regexes_differ: bool,
 }
 
+/// A kind whose objects lead users to a provider's routes, and may lead past them. They are looked at and never written.
+#[derive(Clone, Copy)]
+pub struct Front {
+    /// What it is called.
+    pub resource: Resource,
+    /// What an object's users miss, in words for people, where it leads past the routes of an app.
+    pub past: fn(&Value, &Names) -> Option<String>,
+}
+
 /// How requests are moved between the two halves of a pair. Pure.
 pub trait Router: Sync {
     /// As in `spec.provider`.
@@ -105,6 +114,11 @@ pub trait Router: Sync {
     /// The fields of a Canary that shape what it makes; none where it makes none of its own.
     fn obeys(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// What leads users to its routes.
+    fn front(&self) -> Option<Front> {
+        None
     }
 
     /// Why fields that shape the route of another provider do nothing here, after its name.

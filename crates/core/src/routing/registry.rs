@@ -1,7 +1,7 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, istio, kubernetes, nginx};
+use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, istio, kubernetes, nginx, traefik};
 use crate::api::canary::CanarySpec;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -12,6 +12,7 @@ pub const ROUTERS: &[&dyn Router] = &[
     &istio::Istio,
     &kubernetes::Kubernetes,
     &nginx::Nginx,
+    &traefik::Traefik,
 ];
 
 /// The kinds that carry traffic for any provider, each once.

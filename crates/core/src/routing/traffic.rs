@@ -1,5 +1,6 @@
 //! What traffic of a pair does at one instant, whatever carries it.
 
+use super::Capabilities;
 use crate::api::canary::Intent;
 
 /// Shares of traffic in percent. They sum to 100 by construction.
@@ -65,6 +66,18 @@ impl Traffic {
     /// `canary` percent to the canary, the rest to primary, nothing else.
     pub fn share(canary: u8) -> Self {
         Self::plain(Weights::canary_share(canary))
+    }
+
+    /// What is `expected`, where this is all of it that a provider `can` do: what it never does, it does not do otherwise
+    /// than it is asked.
+    pub fn as_able(self, can: Capabilities, expected: Option<Self>) -> Self {
+        let able = |asked: Self| Self {
+            matched: asked.matched && can.matches,
+            mirror: if can.mirror { asked.mirror } else { 0 },
+            sticky: asked.sticky && can.affinity,
+            ..asked
+        };
+        expected.filter(|expected| able(*expected) == self).unwrap_or(self)
     }
 
     /// The canary's share, 0 to 100.

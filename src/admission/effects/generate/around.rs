@@ -5,6 +5,7 @@ use super::lists::Wanted;
 use crate::admission::validation::ScalerFacts;
 use crate::api::canary::AutoscalerRef;
 use crate::plan::{Selector, autoscaler, pointing, reach};
+use crate::routing::Resource;
 use serde_json::{Value, json};
 
 /// Autoscalers and network policies of one namespace; nothing of what could not be looked for in time.
@@ -44,6 +45,11 @@ impl Generator {
         };
         let listed = self.lists.list(wanted).await;
         (!listed.late).then(|| listed.all())
+    }
+
+    /// What of a kind may lead users past the routes of an app, within the budget; nothing where that is not known.
+    pub async fn fronts(&self, namespace: &str, of: Resource) -> Option<Vec<Value>> {
+        self.list(namespace, (of.group, of.version, of.kind), of.plural).await
     }
 
     /// The workloads of a namespace, as far as it is seen whose pods they have; nothing when they could not be looked at in

@@ -25,12 +25,13 @@ pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
             None => lines.push("creates no Service: the pods have no port; released without traffic".to_owned()),
         }
         if let (Some(names), Some((route, kind))) = (&blueprint.names, published(blueprint)) {
-            lines.push(format!(
-                "creates {} {} for {}",
-                kind.resource().kind,
-                names.apex,
-                kind.hosts(route).join(", ")
-            ));
+            let hosts = kind.hosts(route).join(", ");
+            let whom = if hosts.is_empty() {
+                hosts
+            } else {
+                format!(" for {hosts}")
+            };
+            lines.push(format!("creates {} {}{whom}", kind.resource().kind, names.apex));
         }
         if let Some(scaler) = &blueprint.autoscaler {
             let (kind, twin) = (scaler.kind.as_str(), scaler.twin_name());

@@ -22,7 +22,10 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
     if !registry::can(rules.provider).affinity {
         report.warn(
             rules.field("sessionAffinity"),
-            format!("no effect with provider {}", rules.provider),
+            format!(
+                "no effect with provider {}; gatewayapi:v1 keeps sessions",
+                rules.provider
+            ),
         );
     }
 }

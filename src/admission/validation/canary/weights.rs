@@ -126,7 +126,11 @@ fn promotion(report: &mut Report, rules: &Rules) {
 fn mirrored(report: &mut Report, rules: &Rules) {
     let field = rules.field("mirror");
     if !registry::can(rules.provider).mirror {
-        return report.warn(field, format!("ignored: provider {} cannot mirror", rules.provider));
+        let text = format!(
+            "ignored: provider {} cannot mirror; use gatewayapi:v1 with a gateway that can",
+            rules.provider
+        );
+        return report.warn(field, text);
     }
     if let Some(gateway) = &rules.facts.unmirrored {
         let why = format!(

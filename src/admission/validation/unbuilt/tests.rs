@@ -165,7 +165,8 @@ fn what_only_names_something_for_queries_says_so() {
 
 #[test]
 fn what_shapes_our_route_is_told_where_there_is_none_of_ours() {
-    for field in shaping() {
+    let providers = ["kubernetes writes no route", "traefik writes weights alone"];
+    for (field, told) in shaping().flat_map(|field| providers.map(|told| (field, told))) {
         let name = field.strip_prefix("spec.service.").unwrap();
         let mut changed = canary();
         let Some((_, value)) = service().into_iter().find(|(field, _)| *field == name) else {
@@ -176,15 +177,13 @@ fn what_shapes_our_route_is_told_where_there_is_none_of_ours() {
             continue;
         };
         changed["spec"]["service"] = json!({"port": 80, "targetPort": 9898});
-        changed["spec"]["provider"] = json!("kubernetes");
+        changed["spec"]["provider"] = json!(told.split(' ').next().unwrap());
         let base = outcome(&changed);
         changed["spec"]["service"][name] = value;
         assert_eq!(outcome(&changed), base, "{field}");
         let lines = warned(&changed);
         assert!(
-            lines
-                .iter()
-                .any(|line| line.contains("provider kubernetes writes no route")),
+            lines.iter().any(|line| line.contains(&format!("provider {told}"))),
             "{field}: {lines:?}"
         );
     }

@@ -136,7 +136,8 @@ pub const OBSERVERS: &[Observer] = &[
     Observer {
         names: &["traefik"],
         counter: "traefik_service_request_duration_seconds_bucket",
-        labels: r#"service=~"{{ namespace }}-{{ target }}-canary-[0-9a-zA-Z-]+@kubernetescrd""#,
+        // Flagger asks for the target's name, under which Traefik has nothing where the Service is called something else.
+        labels: r#"service=~"{{ namespace }}-{{ service }}-canary-[0-9a-zA-Z-]+@kubernetescrd""#,
         not_failed: r#"code!~"5..""#,
         counter_labels: r#"le="+Inf""#,
         latency: Latency::Quantile("traefik_service_request_duration_seconds_bucket"),

@@ -1,7 +1,7 @@
 //! The second Ingress: the user's paths to the apex, leading to the canary, for the share that its annotations name.
 
 use super::paths;
-use super::{API_VERSION, KIND};
+use super::{API_VERSION, CAN, KIND};
 use crate::api::canary::{AnalysisMatch, StringMatch};
 use crate::routing::{Exposure, Names, Traffic, is_made};
 use serde_json::{Map, Value, json};
@@ -102,14 +102,14 @@ pub(super) fn traffic(
     };
     let mut found = beside.iter().filter(is_its);
     let live = match (found.next(), found.next()) {
-        (None, _) => return Some(as_expected(Traffic::PRIMARY, expected)),
+        (None, _) => return Some(Traffic::PRIMARY.as_able(CAN, expected)),
         (Some(live), None) => live,
         // One of a name that was right before is on its way out.
         (Some(_), Some(_)) => return None,
     };
     // One that gives the canary nothing is as good as none.
     if shares(live) == json!({"canary": "true", "canary-weight": "0"}) {
-        return Some(as_expected(Traffic::PRIMARY, expected));
+        return Some(Traffic::PRIMARY.as_able(CAN, expected));
     }
     let weight = annotation(live, "canary-weight").and_then(|weight| weight.parse().ok());
     let share = Traffic::share(weight.unwrap_or(0));
@@ -121,17 +121,7 @@ pub(super) fn traffic(
         })
     };
     let found = [share, matched].into_iter().find(does)?;
-    Some(as_expected(found, expected))
-}
-
-// Copies and cookies are nothing that nginx could do otherwise than it is asked: it does neither.
-fn as_expected(found: Traffic, expected: Option<Traffic>) -> Traffic {
-    let able = |traffic: &Traffic| Traffic {
-        mirror: 0,
-        sticky: false,
-        ..*traffic
-    };
-    expected.filter(|expected| able(expected) == found).unwrap_or(found)
+    Some(found.as_able(CAN, expected))
 }
 
 // The annotations that say whose requests it takes.
