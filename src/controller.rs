@@ -5,7 +5,7 @@
 //! between what is and what the decision wants, records both in the Canary's [`status`], and writes the difference
 //! ([`apply`]). What it needs to hear is asked of others beside the steps ([`ask`]), and what happened is told ([`notify`]).
 //! Beside all that [`lifecycle`] is how Canaries come and go, and [`lease`] which of several controllers works. [`run`] wires
-//! them; [`context`] is what they share. Nothing polls: at rest no step runs, and no request is made.
+//! them; [`context`] is what they share, and the memory of each Canary. Nothing polls: at rest no step runs, and no request is made.
 
 mod apply;
 mod ask;
@@ -21,5 +21,5 @@ mod status;
 mod step;
 mod watch;
 
-pub use notify::alert::Settings as AlertSettings;
+pub use context::AlertSettings;
 pub use run::{Settings, run};

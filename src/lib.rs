@@ -13,7 +13,7 @@ pub mod shutdown;
 pub mod telemetry;
 
 pub use coalmine_api::{self as api, foreign};
-pub use coalmine_core::{analysis, messages, plan, routing};
+pub use coalmine_core::{analysis, messages, object, plan, routing};
 
 #[cfg(test)]
 mod testing;

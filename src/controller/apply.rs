@@ -3,7 +3,6 @@
 
 pub mod asked;
 pub mod copies;
-pub mod made;
+pub mod dispensable;
 pub mod perform;
 pub mod write;
-pub mod written;

@@ -1,425 +1,132 @@
-//! What every step shares: the client, the caches and what was learnt on the way.
+//! What every step shares, by who owns it. A function that needs only one part of it is given that part.
 
-pub mod forget;
+pub mod memory;
+mod resolver;
 
 use super::{
-    apply::{
-        made::Primaries,
-        written::{Statuses, Written},
+    queue::{
+        self, Key,
+        passes::Passes,
+        tasks::{caught, internal_error},
     },
-    ask::{checks::Finished, hooks::Slots},
-    lifecycle::{enrol::Scope, sweep::is_generated},
-    notify::{
-        advice::Advice,
-        alert::Alerts,
-        announce::{Listening, Message},
-        lanes::Lanes,
-    },
-    observe::pods::Owners,
-    queue::{Key, Sender, timers::Timers},
-    status::gauges::Gauges,
-    step::failures::Failures,
-    watch::{
-        cache::{Cache, Change, Kind},
-        configs::reference_of,
-        elsewhere::Elsewhere,
-        index::Index,
-        live::{annotation, text},
-        pointing,
-        served::Served,
-    },
+    watch::cluster::Cluster,
 };
 use crate::{
-    api::{
-        Canary, CanaryPolicy, MetricTemplate,
-        canary::conditions::{NOT_RELEASED, READY},
-        labels,
-        policy::DEFAULT_POLICY,
-    },
+    alerts::{self, Receiver},
     hooks::Caller,
+    metrics::Severity,
     orders::Standing,
     outbound::{Clients, Egress},
-    plan::{
-        Blueprint, Defaults, Workload,
-        configs::Reference,
-        effective::{Around, effective},
-        pairing::{self, Claim, Surroundings},
-    },
+    plan::Defaults,
     telemetry::{Metrics, Recorder},
 };
-use jiff::Timestamp;
-use k8s_openapi::api::{
-    core::v1::{Namespace, PersistentVolumeClaim},
-    networking::v1::NetworkPolicy,
-};
-use kube::{
-    Client, Resource, ResourceExt,
-    runtime::reflector::{ObjectRef, Store},
-};
-use parking_lot::Mutex;
-use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
-use tokio::{
-    sync::{mpsc::UnboundedSender, watch},
-    time::Instant,
-};
+use kube::Client;
+use memory::Memory;
+use std::{future::Future, sync::Arc};
+use tokio::sync::watch;
 
 /// Shared by all steps.
 pub struct Context {
-    /// The API server.
-    pub client: Client,
-    /// Objects of the namespaces we work in.
-    pub cache: Arc<Cache>,
-    /// All Canaries.
-    pub canaries: Store<Canary>,
-    /// Which of them an object concerns.
-    pub index: Index,
-    /// All policies.
-    pub policies: Store<CanaryPolicy>,
-    /// All MetricTemplates.
-    pub templates: Store<MetricTemplate>,
-    /// All PersistentVolumeClaims, which may keep an app from being paired.
-    pub claims: Store<PersistentVolumeClaim>,
-    /// All NetworkPolicies, which may too.
-    pub network_policies: Store<NetworkPolicy>,
-    /// All namespaces.
-    pub namespaces: Store<Namespace>,
-    /// Kinds that not every cluster has.
-    pub served: Served,
-    /// What an admin ordered.
+    /// What is known of the cluster, by watches.
+    pub cluster: Cluster,
+    /// What an admin decided.
+    pub options: Options,
+    /// The ways out.
+    pub effects: Effects,
+    /// What is to be done next.
+    pub queues: Queues,
+    /// What is remembered between steps, and lost with the process.
+    pub memory: Arc<Memory>,
+}
+
+/// What an admin decided: by flags, and by orders that may change while we work.
+pub struct Options {
+    /// What was ordered.
     pub standing: watch::Receiver<Standing>,
-    /// What flags decide.
+    /// What flags decide for Canaries.
     pub defaults: Defaults,
     /// `--enable-config-tracking`.
     pub track_configs: bool,
-    /// Events.
-    pub events: Recorder,
-    /// Prometheus metrics.
-    pub metrics: Metrics,
-    /// What they show of which Canary.
-    pub gauges: Gauges,
-    /// HTTP clients, of metric providers, hooks and alerts.
-    pub http: Arc<Clients>,
-    /// What calls hooks.
-    pub caller: Caller,
-    /// Hooks that are being asked, and what they answered.
-    pub hooks: Mutex<HashMap<Key, Slots>>,
-    /// The event hooks of Canaries that something was heard of.
-    pub listening: Listening,
-    /// Who hears the events of which Canary.
-    pub listeners: Lanes<Key, Message>,
-    /// Alerts.
-    pub alerts: Alerts,
+    /// Who is alerted.
+    pub alerts: AlertSettings,
     /// Who hears events of Canaries without event hooks; empty for nobody.
     pub event_webhook: String,
     /// Where URLs of users must not lead.
     pub egress: Egress,
-    /// Asks for steps.
-    pub queue: Sender,
-    /// Checks that are running, or whose answer waits for its step.
-    pub checks: Mutex<HashMap<Key, Finished>>,
-    /// The version of the status we wrote last; a cache that has an older one would repeat a step.
-    pub written: Statuses,
-    /// What else lives in the namespaces of Canaries.
-    pub advice: Advice,
-    /// What need not be recorded of waits.
-    pub timers: Timers,
-    /// What steps wrote of other objects.
-    pub objects_written: Written,
-    /// Errors of steps that keep coming.
-    pub failures: Failures,
-    /// Errors of passes that keep coming, by namespace and Deployment.
-    pub unmade: Failures,
-    /// Asks for passes.
-    pub passes: UnboundedSender<(String, Scope)>,
-    /// Whose pods those with long names are.
-    pub pod_owners: Owners,
-    /// What primaries were made.
-    pub primaries: Primaries,
-    /// Since when the target of a Canary is missed.
-    pub missed: Mutex<HashMap<Key, Timestamp>>,
-    /// Until when the Deployments of a namespace that was just labelled are left to whoever labelled it.
-    pub just_labelled: Mutex<HashMap<String, Instant>>,
-    /// What each Canary said last of Services that it cannot share.
-    pub shared: Mutex<HashMap<Key, String>>,
-    /// Routes that lead from one namespace into another.
-    pub elsewhere: Elsewhere,
-    /// Why which Deployment (by namespace and name) of which uid was last said not to be enrolled.
-    pub unenrolled: Mutex<HashMap<Key, (String, String)>>,
 }
 
-impl Context {
-    /// The Canary of a key.
-    pub fn canary(&self, (namespace, name): &Key) -> Option<Arc<Canary>> {
-        self.canaries.get(&ObjectRef::new(name).within(namespace))
-    }
+/// What flags say of alerts.
+#[derive(Debug, Clone, Default)]
+pub struct AlertSettings {
+    /// Hears everything about Canaries that name no AlertProvider.
+    pub global: Option<Receiver>,
+    /// `-cluster-name`.
+    pub cluster: String,
+}
 
-    /// Whether the namespace is opted in: its changes pass the webhook.
-    pub fn enabled(&self, namespace: &str) -> bool {
-        self.namespaces
-            .get(&ObjectRef::new(namespace))
-            .is_some_and(|ns| is_enabled(&ns))
-    }
+/// How others are reached, and how they are told.
+pub struct Effects {
+    /// The API server.
+    pub client: Client,
+    /// HTTP clients, of metric providers, hooks and alerts.
+    pub http: Arc<Clients>,
+    /// What calls hooks.
+    pub caller: Caller,
+    /// What posts alerts.
+    pub alerts: alerts::Sender,
+    /// Events.
+    pub events: Recorder,
+    /// Prometheus metrics.
+    pub metrics: Metrics,
+}
 
+/// Where more work is asked for.
+pub struct Queues {
+    /// Steps of Canaries.
+    pub steps: queue::Sender,
+    /// Passes over Deployments.
+    pub passes: Passes,
+}
+
+impl Options {
     /// Whether the apps of the namespace are to be given back, whatever its label says.
     pub fn leaves(&self, namespace: &str) -> bool {
         self.standing.borrow().leaves(namespace)
     }
+}
 
+impl Context {
     /// Whether Deployments of the namespace are taken in.
     pub fn enrols(&self, namespace: &str) -> bool {
-        self.enabled(namespace) && !self.leaves(namespace)
-    }
-
-    /// Whether what lives in the namespace may be taken over by now.
-    pub fn adopts(&self, namespace: &str) -> bool {
-        let mut all = self.just_labelled.lock();
-        let over = all.get(namespace).is_none_or(|until| Instant::now() >= *until);
-        if over {
-            all.remove(namespace);
-        }
-        over
-    }
-
-    /// Whether the namespace is being deleted.
-    pub fn terminating(&self, namespace: &str) -> bool {
-        self.namespaces
-            .get(&ObjectRef::new(namespace))
-            .is_some_and(|ns| ns.metadata.deletion_timestamp.is_some())
-    }
-
-    /// The policy that governs an object: named by it, else by its namespace, else `default`.
-    pub fn policy(&self, namespace: &str, named: Option<&str>) -> Option<Arc<CanaryPolicy>> {
-        let of_namespace = || {
-            let ns = self.namespaces.get(&ObjectRef::new(namespace))?;
-            ns.annotations()
-                .get(labels::POLICY)
-                .or_else(|| ns.labels().get(labels::POLICY))
-                .cloned()
-        };
-        let name = named
-            .map(str::to_owned)
-            .or_else(of_namespace)
-            .unwrap_or_else(|| DEFAULT_POLICY.to_owned());
-        self.policies.get(&ObjectRef::new(&name))
-    }
-
-    /// The policy that governs a Canary and its target, which the Canary names, else the target, else their namespace.
-    /// A generated Canary only remembers what its target named.
-    pub fn policy_of(&self, canary: &Canary, target: Option<&Value>) -> Option<Arc<CanaryPolicy>> {
-        self.policy(canary.namespace_name(), named_policy(canary, target))
-    }
-
-    /// The Canary with what its policy adds. Where nobody opted in and none is named, a Canary is what it says, as in
-    /// Flagger.
-    pub fn completed(&self, canary: Arc<Canary>) -> Arc<Canary> {
-        let target = self.target(&canary);
-        let named = named_policy(&canary, target.as_ref()).is_some();
-        if is_generated(&canary) || !named && !self.enabled(canary.namespace_name()) {
-            return canary;
-        }
-        let Some(policy) = self.policy_of(&canary, target.as_ref()) else {
-            return canary;
-        };
-        let around = Around {
-            default_provider: &self.defaults.provider,
-            user_route: false, // a live one is used, and no other is made
-        };
-        let all = effective(&canary, Some(&policy.spec), around);
-        if all.inherited.is_empty() {
-            return canary;
-        }
-        Arc::new(all.canary)
-    }
-
-    /// The target of a Canary.
-    pub fn target(&self, canary: &Canary) -> Option<Value> {
-        let kind = Kind::of(Workload::parse(&canary.spec.target_ref.kind)?);
-        self.cache.get(kind, canary.namespace_name(), canary.target_name())
-    }
-
-    /// The Canaries of a namespace.
-    pub fn canaries_of(&self, namespace: &str) -> Vec<Arc<Canary>> {
-        self.named(namespace, self.index.of_namespace(namespace))
-    }
-
-    /// The Canaries whose target is that Deployment, or whose primary it is.
-    pub fn canaries_for(&self, namespace: &str, deployment: &str) -> Vec<Arc<Canary>> {
-        self.named(namespace, self.index.of_deployment(namespace, deployment))
-    }
-
-    /// Whether a Deployment of the namespace could not be enrolled.
-    pub fn holds_unenrolled(&self, namespace: &str) -> bool {
-        self.unenrolled.lock().keys().any(|(of, _)| of == namespace)
-    }
-
-    fn named(&self, namespace: &str, names: Vec<String>) -> Vec<Arc<Canary>> {
-        names
-            .into_iter()
-            .filter_map(|name| self.canary(&(namespace.to_owned(), name)))
-            .collect()
-    }
-
-    /// The claims that the pods of a workload mount.
-    pub fn claims_of(&self, namespace: &str, target: &Value) -> BTreeMap<String, Claim> {
-        let claim = |name: String| {
-            let found = self.claims.get(&ObjectRef::new(&name).within(namespace));
-            let found = found.and_then(|claim| serde_json::to_value(claim.as_ref()).ok());
-            (name, found.map_or(Claim::Missing, |claim| Claim::of(&claim)))
-        };
-        pairing::claims(target).into_iter().map(claim).collect()
-    }
-
-    /// What is around a Deployment that is to be paired.
-    pub fn surroundings(&self, target: &Value, pair: &Blueprint) -> Surroundings {
-        let namespace = pair.namespace.as_str();
-        let policies = self.network_policies.state().into_iter();
-        let names = pair.names.iter().flat_map(|names| [&names.primary, &names.canary]);
-        let labels = self.namespaces.get(&ObjectRef::new(namespace));
-        let labels = labels.map(|namespace| namespace.labels().clone()).unwrap_or_default();
-        Surroundings {
-            claims: self.claims_of(namespace, target),
-            policies: Arc::new(
-                policies
-                    .filter_map(|policy| serde_json::to_value(policy.as_ref()).ok())
-                    .collect(),
-            ),
-            namespace_labels: labels.into_iter().map(|(key, value)| (key, value.into())).collect(),
-            primary: self.cache.get(Kind::Deployment, namespace, &pair.primary_name()),
-            halves: names
-                .filter_map(|name| self.cache.get(Kind::Service, namespace, name))
-                .collect(),
-        }
+        self.cluster.enabled(namespace) && !self.options.leaves(namespace)
     }
 
     /// Whether a Deployment there may be let in, or is to be left alone, once something around it changes.
     pub fn waits_for_surroundings(&self, namespace: &str) -> bool {
-        let unenrolled = self.unenrolled.lock().keys().any(|(of, _)| of == namespace);
-        let building = |canary: &Arc<Canary>| canary.status.as_ref().is_none_or(|status| status.phase.is_building());
-        unenrolled || self.canaries_of(namespace).iter().any(building)
+        self.memory.deployments.lacks_any(namespace) || self.cluster.builds(namespace)
     }
 
-    /// The text of the query of a MetricTemplate.
-    pub fn query(&self, namespace: &str, name: &str) -> Option<String> {
-        let template = self.templates.get(&ObjectRef::new(name).within(namespace))?;
-        Some(template.spec.query.clone())
+    /// Forgets a Canary that is gone, and ends what is under way for it.
+    pub fn forget(&self, key: &Key) {
+        let left = self.cluster.index.count(&key.0);
+        self.memory.forget(key, (&self.effects.metrics, left));
     }
 
-    /// The Canaries of a namespace whose target's revision, or the target, is not released because of what is around it.
-    pub fn waiting_for_surroundings(&self, namespace: &str) -> impl Iterator<Item = Key> {
-        let waits = |canary: &Arc<Canary>| {
-            let ready = canary.status.as_ref().and_then(|status| status.condition(READY));
-            ready.is_some_and(|ready| ready.reason == NOT_RELEASED)
-        };
-        let all = self.canaries_of(namespace).into_iter().filter(waits);
-        all.map(|canary| key(&canary))
+    /// Does `work` for a Canary. A panic in it is told as an event of that Canary, and is nobody else's.
+    ///
+    /// # Errors
+    /// What a panic said, as a text for people.
+    pub async fn caught<T>(&self, key: &Key, what: &str, work: impl Future<Output = T>) -> Result<T, String> {
+        caught(work).await.map_err(|why| {
+            internal_error(&self.effects.metrics, what, &format!("{}.{}", key.1, key.0), &why);
+            let message = format!("Internal error in {what}: {why}. It is tried again; please report it");
+            if let Some(canary) = self.cluster.canary(key) {
+                self.effects.events.record(&*canary, Severity::Error, &message);
+            }
+            message
+        })
     }
-
-    /// Asks for a pass over one Deployment in a while.
-    pub fn pass_again(&self, namespace: &str, scope: Scope, pause: Duration) {
-        let (passes, namespace) = (self.passes.clone(), namespace.to_owned());
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            // Nobody hears it when the work is over.
-            drop(passes.send((namespace, scope)));
-        });
-    }
-
-    /// Asks for a step of every Canary that a change of the object of this name concerns.
-    pub fn concern(&self, change: &Change, name: &str) {
-        let mut concerned = match reference_of(change.kind, name) {
-            Some(config) => self.readers(&change.namespace, &config),
-            None => self
-                .index
-                .concerned(change.kind, &change.namespace, name, &change.ties()),
-        };
-        concerned.extend(pointing::followed(self, change, name));
-        for canary in concerned {
-            self.queue.send((change.namespace.clone(), canary));
-        }
-    }
-}
-
-impl Context {
-    // The Canaries a half of whose pair has pods that read that config, or a copy of it.
-    fn readers(&self, namespace: &str, config: &Reference) -> BTreeSet<String> {
-        let kinds = [Kind::Deployment, Kind::DaemonSet].into_iter();
-        let workloads: Vec<_> = kinds
-            .flat_map(|kind| self.cache.tied(kind, namespace, &config.key()))
-            .collect();
-        workloads
-            .iter()
-            .flat_map(|deployment| self.index.of_deployment(namespace, text(deployment, "/metadata/name")))
-            .collect()
-    }
-}
-
-fn named_policy<'a>(canary: &'a Canary, target: Option<&'a Value>) -> Option<&'a str> {
-    let own = canary.annotations().get(labels::POLICY).map(String::as_str);
-    match target {
-        Some(target) if is_generated(canary) => annotation(target, labels::POLICY),
-        Some(target) => own.or_else(|| annotation(target, labels::POLICY)),
-        None => own,
-    }
-}
-
-/// The key of a Canary.
-pub fn key(canary: &Canary) -> Key {
-    (canary.namespace_name().to_owned(), canary.name_any())
-}
-
-/// Whether a namespace opted in by its label.
-pub fn is_enabled(namespace: &Namespace) -> bool {
-    namespace
-        .meta()
-        .labels
-        .as_ref()
-        .and_then(|l| l.get(labels::ENABLED))
-        .is_some_and(|v| v == labels::TRUE)
 }
 
 #[cfg(test)]
 pub mod fake;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn canary(generated: bool, policy: Option<&str>) -> Canary {
-        let mut canary = Canary::new("web", Default::default());
-        if generated {
-            canary
-                .labels_mut()
-                .insert(labels::GENERATED.to_owned(), labels::TRUE.to_owned());
-        }
-        let named = policy.map(|policy| (labels::POLICY.to_owned(), policy.to_owned()));
-        canary.annotations_mut().extend(named);
-        canary
-    }
-
-    #[test]
-    fn the_nearest_word_on_the_policy_counts() {
-        let target = |policy: Option<&str>| json!({"metadata": {"annotations": {labels::POLICY: policy}}});
-        for (generated, own, targets, expected) in [
-            (false, None, Some(Some("app")), Some("app")),
-            (false, Some("mine"), Some(Some("app")), Some("mine")),
-            (false, None, Some(None), None),
-            // What a generated one remembers is for when its target is gone.
-            (true, Some("old"), Some(Some("new")), Some("new")),
-            (true, Some("old"), Some(None), None),
-            (true, Some("old"), None, Some("old")),
-        ] {
-            let (canary, target) = (canary(generated, own), targets.map(target));
-            assert_eq!(
-                named_policy(&canary, target.as_ref()),
-                expected,
-                "{generated} {own:?} {targets:?}"
-            );
-        }
-    }
-}

@@ -18,17 +18,16 @@ mod routes;
 mod services;
 mod target;
 mod widowed;
+pub mod write;
 
 pub use widowed::widowed;
 
-use super::{
-    apply::write::Write,
-    watch::{
-        cache::Kind,
-        live::{Live, is_a_canarys, is_flaggers_orphan, is_owned_by, label, text},
-        pointing::is_a_rivals,
-    },
+use super::watch::{
+    cache::Kind,
+    live::{Live, is_a_canarys, is_flaggers_orphan, is_owned_by},
+    pointing::is_a_rivals,
 };
+use crate::object::{label, text};
 use crate::{
     analysis::{DesiredState, Dismantle, Observation, Primary},
     api::labels::{self, TargetState},
@@ -37,6 +36,7 @@ use crate::{
 };
 use json_patch::{Patch, PatchOperation};
 use serde_json::{Map, Value};
+use write::Write;
 
 /// What keeps a desired state from being made.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,4 +4,4 @@
 pub mod advice;
 pub mod alert;
 pub mod announce;
-pub mod lanes;
+pub mod shared;

@@ -3,6 +3,7 @@
 //! Before it, [`gather`] takes the objects of a pair out of the caches of [`watch`](super::watch); after it,
 //! [`crate::analysis`] decides by what was observed.
 
+pub mod beside;
 pub mod gather;
 mod half;
 pub mod pods;
@@ -10,7 +11,8 @@ mod readiness;
 pub mod trouble;
 mod wanted;
 
-use super::watch::live::{Live, label};
+use super::watch::live::Live;
+use crate::object::label;
 use crate::{
     analysis::{ApexSide, Checks, Commands, Observation, Primary, Rollout, Scaler, Stage, State, Target},
     api::labels::{self, TargetState},

@@ -5,10 +5,12 @@
 //!
 //! Before it, [`watch`](super::watch) says which Canaries a change concerns; after it, [`step`](super::step) is what it runs.
 
+pub mod passes;
 pub mod tasks;
-pub mod timers;
 
+use crate::api::Canary;
 use futures::FutureExt;
+use kube::ResourceExt;
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     future::Future,
@@ -24,6 +26,11 @@ use tokio::{
 
 /// A Canary: namespace and name.
 pub type Key = (String, String);
+
+/// The key of a Canary.
+pub fn key(canary: &Canary) -> Key {
+    (canary.namespace_name().to_owned(), canary.name_any())
+}
 
 /// Steps that run at once; the others wait in the order they were asked for.
 const AT_ONCE: usize = 32;

@@ -3,11 +3,12 @@
 //! Before it, a step has decided, and [`difference`](super::difference) has found what is to be written. It is recorded first
 //! ([`record`]); after it, [`apply`](super::apply) writes the rest.
 
-pub mod gauges;
+pub mod exposition;
 mod measured;
 pub mod record;
+pub mod trouble;
 
-use super::apply::made::Made;
+use super::context::memory::primary::Made;
 use crate::{
     analysis::{Commands, Stage, State, Wait},
     api::{

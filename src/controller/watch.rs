@@ -2,6 +2,7 @@
 //! change concerns. Nothing comes before it; every change goes on to [`queue`](super::queue).
 
 pub mod cache;
+pub mod cluster;
 pub mod configs;
 pub mod elsewhere;
 pub mod index;

@@ -3,6 +3,7 @@
 
 pub mod analysis;
 pub mod messages;
+pub mod object;
 pub mod plan;
 pub mod routing;
 pub mod template;

@@ -8,6 +8,7 @@ use super::deployments::{self, Context, Outcome, was_dropped};
 use super::fields::{self, Path};
 use crate::admission::review::{Operation, Request};
 use crate::api::labels;
+use crate::object::label;
 use crate::patches::applied;
 use crate::plan::daemon_set::{UPDATE_STRATEGY, is_on_delete, update_strategy};
 use crate::plan::template::{is_scaled_to_zero, keep_at_zero, let_go, revision};
@@ -60,10 +61,6 @@ fn as_deployment(object: &Value) -> Value {
         }
     }
     out
-}
-
-fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
-    object.pointer("/metadata/labels")?.get(key)?.as_str()
 }
 
 // From the Deployment that was decided on back to the DaemonSet, as the operations that make it of the one sent.

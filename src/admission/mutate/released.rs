@@ -6,6 +6,7 @@
 use super::fields;
 use crate::admission::review::{Operation, Request};
 use crate::api::labels;
+use crate::object::label;
 use crate::patches;
 use crate::plan::{UNRECONCILED, marks};
 use json_patch::PatchOperation;
@@ -138,10 +139,6 @@ fn owned(value: &Value, fields: &Value) -> Value {
             .into(),
         _ => value.clone(),
     }
-}
-
-fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
-    object.pointer("/metadata/labels")?.get(name)?.as_str()
 }
 
 #[cfg(test)]

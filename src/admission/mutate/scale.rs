@@ -14,6 +14,7 @@ use super::deployments::Stage;
 use super::fields;
 use crate::admission::review::{Denial, Request, Response};
 use crate::api::labels::TargetState;
+use crate::object::text;
 use crate::patches;
 use serde_json::Value;
 
@@ -106,10 +107,6 @@ fn is_outdated(request: &Request) -> bool {
     let version = |object| text(object, "/metadata/resourceVersion");
     let (stored, sent) = (version(&request.old_object), version(&request.object));
     !matches!(sent, "" | "0") && !stored.is_empty() && sent != stored
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn passed(decision: &'static str) -> Outcome {

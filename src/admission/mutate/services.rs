@@ -5,6 +5,7 @@ use super::fields;
 use super::released::{self, release, takes_over};
 use crate::admission::review::{Operation, Request};
 use crate::api::labels;
+use crate::object::{annotation, label, text};
 use crate::patches;
 use crate::plan::pointing::{self, Labels, ORIGINAL_SELECTOR};
 use crate::plan::ports::{self, AT_ONCE, Declared, Wanted};
@@ -350,16 +351,7 @@ fn asked_for(new: &Value, port: &Value) -> bool {
 }
 
 fn name(service: &Value) -> &str {
-    let name = service.pointer("/metadata/name").and_then(Value::as_str);
-    name.unwrap_or_default()
-}
-
-fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
-    object.pointer("/metadata/labels")?.get(name)?.as_str()
-}
-
-fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
-    object.pointer("/metadata/annotations")?.get(name)?.as_str()
+    text(service, "/metadata/name")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::admission::effects::generate::Neighbours;
 use crate::admission::facts::{self, View};
 use crate::admission::mutate::deployments::Stage;
 use crate::api::{Canary, CanaryPolicy, labels};
+use crate::object::text;
 use crate::plan::{self, Selector, generate, pairing, pointing};
 use crate::routing::kind_of;
 use kube::ResourceExt;
@@ -237,10 +238,6 @@ fn policy_name(namespace: &Value) -> String {
     };
     let named = of("/metadata/annotations").or_else(|| of("/metadata/labels"));
     named.unwrap_or(crate::api::policy::DEFAULT_POLICY).to_owned()
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn bounded(mut lines: Vec<String>) -> Vec<String> {

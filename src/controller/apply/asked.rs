@@ -6,18 +6,14 @@ use crate::api::{Canary, labels};
 use crate::controller::{
     context::Context,
     queue::Key,
-    watch::live::{Live, label, version},
+    watch::live::{Live, version},
 };
+use crate::object::label;
 use crate::patches;
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
 };
-
-/// What is noted on the Canary.
-pub fn of(canary: &Canary) -> Option<u32> {
-    canary.annotations().get(labels::REPLICAS)?.parse().ok()
-}
 
 /// Takes the note away once the target says the same. One that was written meanwhile stays.
 ///
@@ -32,7 +28,7 @@ pub async fn answer(context: &Context, key: &Key, canary: &Canary, live: &Live) 
         .as_ref()
         .and_then(|target| label(target, labels::DESIRED_REPLICAS));
     // What is no number, or is for a target that is gone, is nobody's wish.
-    if of(canary).is_some() && live.target.is_some() && wanted != Some(noted) {
+    if canary.asked_replicas().is_some() && live.target.is_some() && wanted != Some(noted) {
         return Ok(());
     }
     let place = ["metadata", "annotations", labels::REPLICAS];
@@ -41,11 +37,11 @@ pub async fn answer(context: &Context, key: &Key, canary: &Canary, live: &Live) 
         field_manager: Some(labels::FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    let api = Api::<Canary>::namespaced(context.client.clone(), &key.0);
+    let api = Api::<Canary>::namespaced(context.effects.client.clone(), &key.0);
     match api.patch(&canary.name_any(), &params, &Patch::<()>::Json(patch)).await {
         Ok(stored) => {
             if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
-                context.written.note(key, version);
+                context.memory.of(key, |canary| canary.written.note_status(version));
             }
             Ok(())
         }

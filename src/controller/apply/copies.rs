@@ -1,6 +1,9 @@
 //! The copying itself: data goes from the original to primary's copy, and is what was verified, or nothing is written.
 
-use crate::controller::watch::{configs::kind_of, reading};
+use crate::controller::{
+    difference::write::Copy,
+    watch::{configs::kind_of, reading},
+};
 use crate::{
     api::labels::FIELD_MANAGER,
     plan::configs::{self, Reference},
@@ -10,24 +13,7 @@ use kube::{
     api::{DeleteParams, PostParams, Preconditions},
     core::{DynamicObject, Status},
 };
-use serde_json::{Value, json};
-
-/// One copy to make or to bring up to date.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Copy {
-    /// The original.
-    pub of: Reference,
-    /// The namespace of both.
-    pub namespace: String,
-    /// The checksum of the data that was verified.
-    pub checksum: String,
-    /// The owner reference to our Canary, as a list.
-    pub owner: Value,
-    /// What the cache has of the copy.
-    pub existing: Option<Value>,
-    /// `--include-label-prefix`.
-    pub label_prefixes: Vec<String>,
-}
+use serde_json::Value;
 
 /// Makes all of them. All originals are read and compared before the first copy is written: either every copy gets what was
 /// verified, or none is touched, and the error is [stale](super::write::Cause::Stale). Together they have at most
@@ -46,71 +32,40 @@ pub async fn make(client: &Client, copies: &[Copy]) -> Result<(), kube::Error> {
     for (copy, text) in copies.iter().zip(texts) {
         let object = configs::copy(&parsed(&text)?, &copy.of, &copy.owners(), &copy.label_prefixes);
         drop(text);
-        copy.store(client, object).await?;
+        store(client, copy, object).await?;
     }
     Ok(())
 }
 
-impl Copy {
-    // Canaries that share a config share its copy. One of them is the controller: the first.
-    pub(in crate::controller) fn owners(&self) -> Vec<Value> {
-        let ours = self.owner.as_array().cloned().unwrap_or_default();
-        let existing = self
-            .existing
-            .as_ref()
-            .and_then(|e| e.pointer("/metadata/ownerReferences")?.as_array());
-        let mut owners = existing.cloned().unwrap_or_default();
-        let controlled = owners.iter().any(|owner| owner.get("controller") == Some(&json!(true)));
-        for mut owner in ours {
-            if owners.iter().any(|known| known.get("uid") == owner.get("uid")) {
-                continue;
-            }
-            if controlled && let Some(member) = owner.get_mut("controller") {
-                *member = json!(false);
-            }
-            owners.push(owner);
+async fn store(client: &Client, copy: &Copy, mut object: Value) -> Result<(), kube::Error> {
+    let api = api(client, copy);
+    let Some(existing) = &copy.existing else {
+        return api.create(&params(), &typed(object)?).await.map(drop);
+    };
+    let name = copy.of.copy().name;
+    if copy.must_be_made_anew(existing, &object) {
+        // Primary is idle now, and the pods it has read this when they started.
+        let uid = existing
+            .pointer("/metadata/uid")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        let only = DeleteParams::default().preconditions(Preconditions {
+            uid,
+            resource_version: None,
+        });
+        match api.delete(&name, &only).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            other => drop(other?),
         }
-        owners
+        return api.create(&params(), &typed(object)?).await.map(drop);
     }
-
-    async fn store(&self, client: &Client, mut object: Value) -> Result<(), kube::Error> {
-        let api = api(client, self);
-        let Some(existing) = &self.existing else {
-            return api.create(&params(), &typed(object)?).await.map(drop);
-        };
-        let name = self.of.copy().name;
-        if self.must_be_made_anew(existing, &object) {
-            // Primary is idle now, and the pods it has read this when they started.
-            let uid = existing
-                .pointer("/metadata/uid")
-                .and_then(Value::as_str)
-                .map(str::to_owned);
-            let only = DeleteParams::default().preconditions(Preconditions {
-                uid,
-                resource_version: None,
-            });
-            match api.delete(&name, &only).await {
-                Err(kube::Error::Api(status)) if status.code == 404 => {}
-                other => drop(other?),
-            }
-            return api.create(&params(), &typed(object)?).await.map(drop);
-        }
-        if let (Some(version), Some(meta)) = (
-            existing.pointer("/metadata/resourceVersion"),
-            object.get_mut("metadata").and_then(Value::as_object_mut),
-        ) {
-            meta.insert("resourceVersion".to_owned(), version.clone());
-        }
-        api.replace(&name, &params(), &typed(object)?).await.map(drop)
+    if let (Some(version), Some(meta)) = (
+        existing.pointer("/metadata/resourceVersion"),
+        object.get_mut("metadata").and_then(Value::as_object_mut),
+    ) {
+        meta.insert("resourceVersion".to_owned(), version.clone());
     }
-
-    // The API server lets nobody take the promise of an immutable one back, nor change the type of a Secret. We make none
-    // that is immutable, but one that was adopted may be.
-    fn must_be_made_anew(&self, existing: &Value, object: &Value) -> bool {
-        let frozen = existing.get("immutable") == Some(&json!(true));
-        let kind = |of: &Value| of.get("type").filter(|kind| !kind.is_null()).cloned();
-        frozen || kind(existing) != kind(object)
-    }
+    api.replace(&name, &params(), &typed(object)?).await.map(drop)
 }
 
 fn parsed(text: &str) -> Result<Value, kube::Error> {

@@ -1,14 +1,19 @@
 //! The doing of a step's writes.
 
-use super::{made::Made, write::Write};
 use crate::controller::{
-    context::{Context, key},
+    context::{
+        Context,
+        memory::{Memory, primary::Made},
+    },
+    difference::write::Write,
     notify::announce::announce,
+    queue::{Key, key},
     watch::{
-        cache::Kind,
-        live::{text, version},
+        cache::{Cache, Kind},
+        live::version,
     },
 };
+use crate::object::text;
 use crate::{
     analysis::{Decision, PrimaryTemplate},
     api::Canary,
@@ -33,6 +38,11 @@ pub enum Left {
 const RETRY: Duration = Duration::from_secs(2);
 
 impl Left {
+    /// Whether everything is done.
+    pub fn is_nothing(self) -> bool {
+        self == Self::Nothing
+    }
+
     /// When to do it, if nothing happens before.
     pub fn pause(self) -> Option<Duration> {
         match self {
@@ -58,44 +68,45 @@ pub async fn perform(
     decision: &Decision,
     writes: &[Write],
 ) -> Result<Left, kube::Error> {
+    let (cache, memory, key) = (&context.cluster.cache, &context.memory, &key(canary));
     let mut left = writes;
     while !left.is_empty() {
-        let new = left.iter().take_while(|write| makes(context, write)).count();
+        let new = left.iter().take_while(|write| makes(cache, write)).count();
         let (now, later) = left.split_at(new.max(1));
-        if now.iter().any(|write| is_awaited(context, canary, write)) {
+        if now.iter().any(|write| is_awaited(cache, (memory, key), write)) {
             return Ok(Left::Awaited);
         }
-        let rest = |write: &Write| context.failures.rest(&key(canary), write);
+        let rest = |write: &Write| memory.of(key, |canary| canary.failures.rest(write));
         if let Some(pause) = now.iter().find_map(rest) {
             return Ok(Left::Refused(pause));
         }
         let done = futures::future::join_all(now.iter().map(|write| one(context, canary, decision, write))).await;
         for (write, done) in now.iter().zip(done) {
-            done.inspect_err(|_| context.failures.blame(&key(canary), write))?;
+            done.inspect_err(|_| memory.of(key, |canary| canary.failures.blame(write)))?;
         }
         left = later;
     }
     Ok(Left::Nothing)
 }
 
-fn is_awaited(context: &Context, canary: &Canary, write: &Write) -> bool {
+fn is_awaited(cache: &Cache, (memory, key): (&Memory, &Key), write: &Write) -> bool {
     if matches!(write, Write::Copies(_) | Write::Delete { .. }) {
         return false;
     }
     let (kind, namespace, name) = write.subject();
-    let cached = context.cache.get(kind, namespace, name);
+    let cached = cache.get(kind, namespace, name);
     let seen = cached
         .as_ref()
         .and_then(|object| version(Some(text(object, "/metadata/resourceVersion"))));
     if cached.is_some() && seen.is_none() {
         return false; // the cache keeps no versions of that kind
     }
-    context.objects_written.awaits(&key(canary), kind, name, seen)
+    memory.of(key, |canary| canary.written.awaits(kind, name, seen))
 }
 
-fn makes(context: &Context, write: &Write) -> bool {
+fn makes(cache: &Cache, write: &Write) -> bool {
     let (kind, namespace, name) = write.subject();
-    matches!(write, Write::Apply { .. } | Write::Create { .. }) && !context.cache.has(kind, namespace, name)
+    matches!(write, Write::Apply { .. } | Write::Create { .. }) && !cache.has(kind, namespace, name)
 }
 
 // A write that brings primary's template, whose answer says what it is from now on.
@@ -117,14 +128,15 @@ fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &D
         return;
     };
     let restored = matches!(decision.desired.primary, Some(PrimaryTemplate::Restored(_)));
-    if context.primaries.note(&key(canary), made, restored) {
+    let key = key(canary);
+    if context.memory.of(&key, |canary| canary.primary.note(made, restored)) {
         let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
         let text = format!(
             "{target}-primary.{} was edited by somebody else; put back to the promoted revision. \
              To change the app, apply {kind} {target}",
             canary.namespace_name()
         );
-        announce(context, &key(canary), canary, &decision.state, Severity::Warning, text);
+        announce(context, &key, canary, &decision.state, Severity::Warning, text);
     }
 }
 
@@ -138,9 +150,12 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
         stage = decision.state.stage.as_str(),
         "write"
     );
-    if let Some(object) = write.perform(&context.client).await? {
+    if let Some(object) = write.perform(&context.effects.client).await? {
         if let Some(version) = version(object.metadata.resource_version.as_deref()) {
-            context.objects_written.note(&key(canary), kind, name, version);
+            let key = key(canary);
+            context
+                .memory
+                .of(&key, |canary| canary.written.note(kind, name, version));
         }
         if makes_primary(canary, write) {
             made(context, canary, decision, &object);

@@ -1,71 +1,14 @@
-//! What is to be written, as comparable values, and the doing of it.
+//! The doing of a single write, and what an error of one asks for.
 
-use super::copies::{self, Copy};
+use super::copies;
 use crate::api::labels::FIELD_MANAGER;
-use crate::controller::watch::{cache::Kind, configs::kind_of};
-use json_patch::PatchOperation;
+use crate::controller::{difference::write::Write, watch::cache::Kind};
 use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     core::DynamicObject,
 };
-use serde_json::{Value, json};
-
-/// One write. Every one can be replayed: it says how things are to be, not how to change them, or carries the version of
-/// the object it was decided on.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Write {
-    /// Server-side apply of exactly the fields we own.
-    Apply {
-        /// Kind of the object.
-        kind: Kind,
-        /// The object.
-        object: Value,
-    },
-    /// A new object. One of that name must not exist: a patch would merge with what somebody else put there, and takes
-    /// no list with a key twice, which Deployments may have.
-    Create {
-        /// Kind of the object.
-        kind: Kind,
-        /// The object.
-        object: Value,
-    },
-    /// JSON Patch (RFC 6902); its first operation tests the resourceVersion it was decided on.
-    Patch {
-        /// Kind of the object.
-        kind: Kind,
-        /// Its namespace.
-        namespace: String,
-        /// Its name.
-        name: String,
-        /// The operations.
-        operations: json_patch::Patch,
-    },
-    /// JSON merge patch.
-    Merge {
-        /// Kind of the object.
-        kind: Kind,
-        /// Its namespace.
-        namespace: String,
-        /// Its name.
-        name: String,
-        /// What is merged.
-        body: Value,
-    },
-    /// Primary's copies of ConfigMaps and Secrets: all of them, or none when an original is not what was verified.
-    Copies(Vec<Copy>),
-    /// Deletion of one object, told apart from a namesake by its uid.
-    Delete {
-        /// Kind of the object.
-        kind: Kind,
-        /// Its namespace.
-        namespace: String,
-        /// Its name.
-        name: String,
-        /// Its uid.
-        uid: String,
-    },
-}
+use serde_json::json;
 
 impl Write {
     /// Does it, and answers what the object is now, where it is one and stays. A deletion of what is gone already is
@@ -137,58 +80,6 @@ impl Write {
         };
         Ok(Some(written))
     }
-
-    /// Whether it asks for the same as `other`, whatever version of the object each was decided on.
-    pub fn asks_the_same(&self, other: &Self) -> bool {
-        self.subject() == other.subject() && self.wish() == other.wish()
-    }
-
-    fn wish(&self) -> Value {
-        match self {
-            Self::Apply { object, .. } | Self::Create { object, .. } => versionless(object),
-            Self::Merge { body, .. } => versionless(body),
-            Self::Patch { operations, .. } => {
-                let is_test = |one: &&PatchOperation| matches!(one, PatchOperation::Test(_));
-                operations
-                    .iter()
-                    .filter(|one| !is_test(one))
-                    .map(|one| json!(one))
-                    .collect()
-            }
-            Self::Copies(all) => all.iter().map(|copy| json!(copy.checksum)).collect(),
-            Self::Delete { uid, .. } => json!(uid),
-        }
-    }
-
-    /// The object it is about, for logs: kind, namespace and name.
-    pub fn subject(&self) -> (Kind, &str, &str) {
-        match self {
-            Self::Apply { kind, object } | Self::Create { kind, object } => {
-                let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-                (*kind, text("/metadata/namespace"), text("/metadata/name"))
-            }
-            Self::Copies(all) => all.first().map_or((Kind::ConfigMap, "", ""), |copy| {
-                (kind_of(copy.of.kind), copy.namespace.as_str(), copy.of.name.as_str())
-            }),
-            Self::Patch {
-                kind, namespace, name, ..
-            }
-            | Self::Merge {
-                kind, namespace, name, ..
-            }
-            | Self::Delete {
-                kind, namespace, name, ..
-            } => (*kind, namespace, name),
-        }
-    }
-}
-
-fn versionless(object: &Value) -> Value {
-    let mut object = object.clone();
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("resourceVersion");
-    }
-    object
 }
 
 fn managed() -> PatchParams {
@@ -235,7 +126,6 @@ impl Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::patches;
     use kube::core::Status;
 
     fn answer(code: u16, message: &str, cause: bool) -> kube::Error {
@@ -268,27 +158,5 @@ mod tests {
         ] {
             assert_eq!(Cause::of(&answer(code, message, cause)), expected, "{code} {message}");
         }
-    }
-
-    #[test]
-    fn a_write_asks_the_same_whatever_version_it_was_decided_on() {
-        let patch = |version: &str, replicas: i64| Write::Patch {
-            kind: Kind::Deployment,
-            namespace: "shop".into(),
-            name: "web".into(),
-            operations: json_patch::Patch(vec![
-                patches::test(["metadata", "resourceVersion"], version),
-                patches::replace(["spec", "replicas"], replicas),
-            ]),
-        };
-        assert!(patch("1", 2).asks_the_same(&patch("7", 2)));
-        assert!(!patch("1", 2).asks_the_same(&patch("1", 3)));
-        let merge = |version: &str| Write::Merge {
-            kind: Kind::Deployment,
-            namespace: "shop".into(),
-            name: "web".into(),
-            body: json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": 0}}),
-        };
-        assert!(merge("1").asks_the_same(&merge("7")));
     }
 }

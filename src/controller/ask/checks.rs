@@ -2,46 +2,26 @@
 
 use super::hooks;
 use crate::controller::{
-    context::Context,
+    context::{Context, memory::check::CheckRun},
     queue::{Key, tasks::Task},
 };
 use crate::{
     analysis::{Checks, State, Verdict},
     api::{
-        Canary, MetricTemplate, Number,
+        Canary, Number,
         canary::{HookType, Measurement as Recorded},
     },
-    foreign::Foreign,
+    hooks::Caller,
     messages,
-    metrics::{self, Measurement, Resolver, Scope},
+    metrics::{self, Measurement, Scope},
 };
-use futures::future::BoxFuture;
 use jiff::Timestamp;
-use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::MicroTime};
-use kube::{Api, ResourceExt, runtime::reflector::ObjectRef};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::ResourceExt;
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
-
-/// The state of a Canary's check.
-#[derive(Debug)]
-pub enum Finished {
-    /// It runs, until another takes its place or the Canary goes.
-    NotYet(Timestamp, #[expect(dead_code, reason = "kept for its end")] Task),
-    /// Its answer, and what is recorded of it.
-    Yes(Checks, Vec<Recorded>),
-}
-
-impl Finished {
-    fn due(&self) -> Timestamp {
-        match self {
-            Self::NotYet(due, _) => *due,
-            Self::Yes(checks, _) => checks.due,
-        }
-    }
-}
 
 /// A check to be made.
 #[derive(Debug)]
@@ -65,32 +45,38 @@ pub fn start(context: &Arc<Context>, key: Key, check: Check) {
 type Made = (Verdict, Vec<Recorded>);
 
 fn begin(context: &Arc<Context>, key: Key, due: Timestamp, work: impl Future<Output = Made> + Send + 'static) {
-    let mut checks = context.checks.lock();
-    if checks.get(&key).is_some_and(|running| running.due() == due) {
-        return;
-    }
-    // It cannot end before it is noted here: the end needs the lock.
-    let task = Task::of(&tokio::spawn(run(context.clone(), key.clone(), due, work)));
-    checks.insert(key, Finished::NotYet(due, task));
+    context.memory.of(&key, |canary| {
+        if canary.check.as_ref().is_some_and(|running| running.due() == due) {
+            return;
+        }
+        // It cannot end before it is noted here: its end asks for what is lent to us.
+        let task = Task::of(&tokio::spawn(run(context.clone(), key.clone(), due, work)));
+        canary.check = Some(CheckRun::UnderWay(due, task));
+    });
 }
 
 async fn run(context: Arc<Context>, key: Key, due: Timestamp, work: impl Future<Output = Made>) {
     let made = context.caught(&key, "a check", work).await;
     // The next check is an interval later, and failed ones are counted.
     let (verdict, recorded) = made.unwrap_or_else(|why| (Verdict::Error(why), Vec::new()));
-    let mut checks = context.checks.lock();
-    // A check of another due time has taken the place: nobody waits for this one any more.
-    if checks.get(&key).is_some_and(|running| running.due() == due) {
-        checks.insert(key.clone(), Finished::Yes(Checks { due, verdict }, recorded));
-        drop(checks);
-        context.queue.send(key);
+    let done = CheckRun::Done(Checks { due, verdict }, recorded);
+    let awaited = context.memory.of_known(&key, |canary| {
+        // A check of another due time has taken the place: nobody waits for this one any more.
+        let awaited = canary.check.as_ref().is_some_and(|running| running.due() == due);
+        if awaited {
+            canary.check = Some(done);
+        }
+        awaited
+    });
+    if awaited == Some(true) {
+        context.queues.steps.send(key);
     }
 }
 
 async fn make(context: &Context, key: &Key, check: &Check) -> (Verdict, Vec<Recorded>) {
     let started = Instant::now();
     let (canary, state) = (&check.canary, &check.state);
-    let refused = rollout_hooks(context, canary, state).await;
+    let refused = rollout_hooks(&context.effects.caller, canary, state).await;
     let measured = match refused {
         Some(_) => Vec::new(),
         // Hooks take their time: what is looked at ends when it is asked for.
@@ -104,20 +90,22 @@ async fn make(context: &Context, key: &Key, check: &Check) -> (Verdict, Vec<Reco
 // A Canary that went away meanwhile has no gauges any more.
 fn show(context: &Context, key: &Key, canary: &Canary, measured: &[Measurement], took: Duration) {
     let (target, namespace) = (canary.target_name(), canary.namespace_name());
-    if context.checks.lock().contains_key(key) {
-        context.metrics.check_took(target, namespace, took);
+    let metrics = &context.effects.metrics;
+    if context.memory.of_known(key, |canary| canary.check.is_some()) == Some(true) {
+        metrics.check_took(target, namespace, took);
     }
     for one in measured {
-        let value = one.value.filter(|_| context.gauges.measured(key, &one.metric));
+        let gauges = &context.memory.gauges;
+        let value = one.value.filter(|_| gauges.measured(key, &one.metric));
         if let Some(value) = value {
-            context.metrics.measured(target, namespace, &one.metric, value);
+            metrics.measured(target, namespace, &one.metric, value);
         }
     }
 }
 
 // Before the metrics; the first that fails ends the check.
-async fn rollout_hooks(context: &Context, canary: &Canary, state: &State) -> Option<String> {
-    let outcomes = hooks::call(context, canary, state, HookType::Rollout).await;
+async fn rollout_hooks(caller: &Caller, canary: &Canary, state: &State) -> Option<String> {
+    let outcomes = hooks::call(caller, canary, state, HookType::Rollout).await;
     let failed = outcomes.into_iter().find_map(|one| Some((one.hook, one.result.err()?)));
     failed.map(|(hook, error)| messages::rollout_failed(&canary.name_any(), canary.namespace_name(), &hook, &error))
 }
@@ -134,13 +122,13 @@ async fn measure(context: &Context, check: &Check, now: Timestamp) -> Vec<Measur
     let scope = scope(check.pods.clone(), &check.state, now);
     metrics::check(metrics::Context {
         canary: &check.canary,
-        mesh_provider: &context.defaults.provider,
-        metrics_server: &context.defaults.metrics_server,
+        mesh_provider: &context.options.defaults.provider,
+        metrics_server: &context.options.defaults.metrics_server,
         knative_revision: None,
-        clients: &context.http,
-        egress: &context.egress,
+        clients: &context.effects.http,
+        egress: &context.options.egress,
         resolver: context,
-        own_namespace_only: context.defaults.no_cross_namespace_refs,
+        own_namespace_only: context.options.defaults.no_cross_namespace_refs,
         scope: &scope,
         now,
     })
@@ -181,30 +169,6 @@ fn record(one: &Measurement, canary: &Canary) -> Recorded {
     }
 }
 
-impl Resolver for Context {
-    fn template<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Arc<MetricTemplate>, String>> {
-        Box::pin(async move {
-            let found = self.templates.get(&ObjectRef::new(name).within(namespace));
-            found.ok_or_else(|| format!("metrictemplates.flagger.app {name:?} not found"))
-        })
-    }
-
-    fn secret<'a>(
-        &'a self,
-        namespace: &'a str,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>> {
-        Box::pin(async move {
-            let secret = Api::<Secret>::namespaced(self.client.clone(), namespace)
-                .get(name)
-                .await;
-            let error = |error: kube::Error| Foreign::of(&error.to_string()).to_string();
-            let data = secret.map_err(error)?.data.unwrap_or_default();
-            Ok(data.into_iter().map(|(key, value)| (key, value.0)).collect())
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,9 +193,9 @@ mod tests {
         let (context, mut told) = fake::context();
         let key = fake::add(&context, "app");
         begin(&context, key.clone(), at(1), async { panic!("unexpected {}", 7) });
-        let answer = || match context.checks.lock().get(&key) {
-            Some(Finished::Yes(checks, _)) => Some(checks.clone()),
-            _ => None,
+        let answer = || {
+            let memory = &context.memory;
+            memory.of(&key, |canary| canary.check.as_ref().and_then(CheckRun::answer).cloned())
         };
         while answer().is_none() {
             tokio::task::yield_now().await;
@@ -241,7 +205,7 @@ mod tests {
         };
         assert!(why.contains("Internal error in a check: unexpected 7"), "{why}");
         assert_eq!(told.recv().await.unwrap().message, why);
-        assert!(context.metrics.render().contains("coalmine_panics_total 1\n"));
+        assert!(context.effects.metrics.render().contains("coalmine_panics_total 1\n"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -260,7 +224,7 @@ mod tests {
         begin(&context, key.clone(), at(1), async { unreachable!("made twice") });
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(fake::asked(&context), std::slice::from_ref(&key));
-        let Some(Finished::Yes(checks, recorded)) = context.checks.lock().remove(&key) else {
+        let Some(CheckRun::Done(checks, recorded)) = context.memory.of(&key, |canary| canary.check.take()) else {
             panic!("no answer")
         };
         assert_eq!(
@@ -283,7 +247,10 @@ mod tests {
         tokio::task::yield_now().await;
         begin(&context, key.clone(), at(2), std::future::pending());
         assert!(given_up.await.is_err(), "dropped with its task");
-        assert_eq!(context.checks.lock()[&key].due(), at(2));
+        let due = context
+            .memory
+            .of(&key, |canary| canary.check.as_ref().map(CheckRun::due));
+        assert_eq!(due, Some(at(2)));
     }
 
     #[test]

@@ -1,11 +1,6 @@
 //! Hooks run beside the steps: one that takes minutes delays its own Canary's gate and nobody else.
 
-use crate::controller::{
-    context::Context,
-    notify::announce::announce,
-    queue::{Key, tasks::Task},
-    watch::live::version,
-};
+use crate::controller::{context::Context, notify::announce::announce, queue::Key, watch::live::version};
 use crate::{
     analysis::{Answer, Commands, Question, Refusal, State},
     api::{
@@ -13,7 +8,7 @@ use crate::{
         canary::{HookType, Webhook},
         labels,
     },
-    hooks::{self, Outcome, Run, run_checksum},
+    hooks::{self, Caller, Outcome, Run, run_checksum},
     messages,
     metrics::Severity,
 };
@@ -24,43 +19,10 @@ use kube::{
 };
 use serde_json::json;
 use std::{
-    collections::{BTreeMap, hash_map::DefaultHasher},
+    collections::hash_map::DefaultHasher,
     hash::{Hash, Hasher},
     sync::Arc,
 };
-
-/// The questions of one Canary, newest of each type.
-pub type Slots = BTreeMap<HookType, Slot>;
-
-/// A question that is being asked, or whose answer is here.
-#[derive(Debug)]
-pub struct Slot {
-    question: Question,
-    task: Task,
-    answer: Option<Answer>,
-}
-
-impl Slot {
-    // An answer is on its way, or is here and its step has been asked for.
-    fn is_news_to(&self, heard: &[Answer]) -> bool {
-        self.answer.as_ref().is_none_or(|answer| !heard.contains(answer))
-    }
-}
-
-/// What the hooks of a Canary have answered.
-pub fn answers(context: &Context, key: &Key) -> Vec<Answer> {
-    let all = context.hooks.lock();
-    let slots = all.get(key).into_iter().flat_map(BTreeMap::values);
-    slots.filter_map(|slot| slot.answer.clone()).collect()
-}
-
-/// A run begins: what is still told of the end of the one before has a while for it.
-pub fn begin_run(context: &Context, key: &Key) {
-    let mut all = context.hooks.lock();
-    if let Some(slot) = all.get_mut(key).and_then(|slots| slots.remove(&HookType::PostRollout)) {
-        slot.task.linger();
-    }
-}
 
 /// Asks, unless the same is being asked, or was answered while the step that asks was deciding by what it had `heard`. A
 /// question of the same type that nobody waits for any more is given up; only `post-rollout` hooks have a while to
@@ -72,33 +34,21 @@ pub fn ask(
     (state, heard): (&State, &[Answer]),
     question: Question,
 ) {
-    let mut all = context.hooks.lock();
-    let slots = all.entry(key.clone()).or_default();
-    let before = slots.get(&question.kind);
-    let same = before.filter(|slot| slot.question == question);
-    if same.is_some_and(|slot| slot.is_news_to(heard)) {
-        return;
-    }
-    let heard = same.is_some();
-    let kind = question.kind;
-    let asked = Asked {
-        context: context.clone(),
-        key: key.clone(),
-        canary: canary.clone(),
-        state: state.clone(),
-        question: question.clone(),
-        heard,
+    let begin = |heard_before| {
+        let asked = Asked {
+            context: context.clone(),
+            key: key.clone(),
+            canary: canary.clone(),
+            state: state.clone(),
+            question: question.clone(),
+            heard: heard_before,
+        };
+        tokio::spawn(asked.run())
     };
-    let slot = Slot {
-        question,
-        task: Task::of(&tokio::spawn(asked.run())),
-        answer: None,
-    };
-    if let Some(before) = slots.insert(kind, slot)
-        && kind == HookType::PostRollout
-    {
-        before.task.linger();
-    }
+    let question = question.clone();
+    context
+        .memory
+        .of(key, |canary| canary.questions.ask(question, heard, begin));
 }
 
 // One question on its way.
@@ -115,7 +65,7 @@ struct Asked {
 impl Asked {
     async fn run(self) {
         let kind = self.question.kind;
-        let asked = call(&self.context, &self.canary, &self.state, kind);
+        let asked = call(&self.context.effects.caller, &self.canary, &self.state, kind);
         let outcomes = self.context.caught(&self.key, "a hook", asked).await;
         let outcomes = outcomes.unwrap_or_else(|why| vec![unheard(kind, why)]);
         if self.question.kind == HookType::Rollback && !self.heard {
@@ -131,15 +81,11 @@ impl Asked {
                 );
             }
         }
-        let answer = answer(self.question.clone(), outcomes);
-        let mut all = self.context.hooks.lock();
-        let slot = all
-            .get_mut(&self.key)
-            .and_then(|slots| slots.get_mut(&self.question.kind));
-        if let Some(slot) = slot.filter(|slot| slot.question == self.question) {
-            slot.answer = Some(answer);
-            drop(all);
-            self.context.queue.send(self.key);
+        let answer = answer(self.question, outcomes);
+        let memory = &self.context.memory;
+        // A Canary that is gone is told nothing.
+        if memory.of_known(&self.key, |canary| canary.questions.answer(answer)) == Some(true) {
+            self.context.queues.steps.send(self.key);
         }
     }
 }
@@ -154,7 +100,7 @@ fn unheard(kind: HookType, why: String) -> Outcome {
 }
 
 /// Calls the hooks of a type in their order.
-pub async fn call(context: &Context, canary: &Canary, state: &State, kind: HookType) -> Vec<Outcome> {
+pub async fn call(caller: &Caller, canary: &Canary, state: &State, kind: HookType) -> Vec<Outcome> {
     let checksum = run_checksum(canary, state.last_applied.as_deref());
     let name = canary.name_any();
     let run = Run {
@@ -164,7 +110,7 @@ pub async fn call(context: &Context, canary: &Canary, state: &State, kind: HookT
         checksum: &checksum,
         canary_weight: i32::from(state.canary_weight()),
     };
-    hooks::call_all(&context.caller, webhooks(canary), kind, &run).await
+    hooks::call_all(caller, webhooks(canary), kind, &run).await
 }
 
 fn webhooks(canary: &Canary) -> &[Webhook] {
@@ -207,7 +153,7 @@ pub fn commands(canary: &Canary) -> Commands {
 
 /// Takes the annotations away; their wish is recorded.
 pub async fn take_annotations(context: &Context, key: &Key, canary: &Canary) -> Result<(), kube::Error> {
-    let api = Api::<Canary>::namespaced(context.client.clone(), &key.0);
+    let api = Api::<Canary>::namespaced(context.effects.client.clone(), &key.0);
     let body = json!({"metadata": {"annotations": {labels::SKIP_ANALYSIS: null, labels::RESET: null}}});
     let params = PatchParams {
         field_manager: Some(labels::FIELD_MANAGER.to_owned()),
@@ -215,7 +161,7 @@ pub async fn take_annotations(context: &Context, key: &Key, canary: &Canary) -> 
     };
     let stored = api.patch(&canary.name_any(), &params, &Patch::Merge(body)).await?;
     if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
-        context.written.note(key, version);
+        context.memory.of(key, |canary| canary.written.note_status(version));
     }
     Ok(())
 }
@@ -240,7 +186,7 @@ mod tests {
         let key = fake::add(&context, "app");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let mut canary = serde_json::to_value(&*context.canary(&key).unwrap()).unwrap();
+        let mut canary = serde_json::to_value(&*context.cluster.canary(&key).unwrap()).unwrap();
         canary["spec"]["analysis"]["webhooks"] =
             json!([{"name": "p", "type": "post-rollout", "url": url, "timeout": "1h"}]);
         let canary: Arc<Canary> = Arc::new(serde_json::from_value(canary).unwrap());
@@ -252,7 +198,7 @@ mod tests {
         // Nothing is on its way any more: only clocks are waited for.
         tokio::time::pause();
         let begun = tokio::time::Instant::now();
-        begin_run(&context, &key);
+        context.memory.of(&key, |canary| canary.questions.begin_run());
         connection.read_to_end(&mut rest).await.unwrap();
         let took = begun.elapsed();
         assert!(LAST_WORDS <= took && took < LAST_WORDS * 2, "{took:?}");
@@ -260,36 +206,7 @@ mod tests {
 
         ask(&context, &key, &canary, (&state, &[]), asked(HookType::PostRollout));
         let (mut connection, _) = listener.accept().await.unwrap();
-        crate::controller::context::forget::forget(&context, &key);
+        context.forget(&key);
         connection.read_to_end(&mut rest).await.unwrap();
-        assert!(context.hooks.lock().is_empty());
-    }
-
-    #[tokio::test]
-    async fn what_came_while_a_step_decided_is_not_asked_again_and_what_it_knew_is() {
-        let question = asked(HookType::ConfirmRollout);
-        let answer = Answer {
-            question: question.clone(),
-            at: Timestamp::UNIX_EPOCH,
-            agreed: Vec::new(),
-            refused: None,
-        };
-        let mut slot = Slot {
-            question,
-            task: Task::of(&tokio::spawn(async {})),
-            answer: None,
-        };
-        assert!(slot.is_news_to(&[]), "it is being asked");
-        slot.answer = Some(answer.clone());
-        assert!(slot.is_news_to(&[]), "the step looked before it came");
-        assert!(
-            !slot.is_news_to(std::slice::from_ref(&answer)),
-            "refused, and asked an interval later"
-        );
-        let later = Answer {
-            at: Timestamp::UNIX_EPOCH + std::time::Duration::from_secs(1),
-            ..answer
-        };
-        assert!(slot.is_news_to(&[later]), "another answer to the same question");
     }
 }

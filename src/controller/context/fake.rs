@@ -1,12 +1,18 @@
 //! A context for tests: caches that are filled by hand, or from an API server that knows nothing but what it is given.
 
-use super::{Context, Key};
+use super::{Context, Effects, Key, Options, Queues};
 use crate::{
     api::{Canary, CanaryPolicy, labels},
     controller::{
-        lifecycle::enrol::Scope,
-        queue::{self, Queue as Steps},
-        watch::cache::{self, CHANGES, Kind},
+        queue::{
+            self, Queue as Steps,
+            passes::{self, Asked, Scope},
+        },
+        watch::{
+            cache::{self, CHANGES, Kind},
+            cluster::Cluster,
+            served::Served,
+        },
     },
     hooks::Caller,
     outbound::{Clients, Egress},
@@ -24,7 +30,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use std::{cell::RefCell, ops::Deref, sync::Arc, time::Duration};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc;
 
 /// The context, what writes its stores, and what it asks for.
 pub struct Fake {
@@ -33,7 +39,7 @@ pub struct Fake {
     spaces: RefCell<Writer<Namespace>>,
     rules: RefCell<Writer<CanaryPolicy>>,
     steps: RefCell<Steps>,
-    passed: RefCell<UnboundedReceiver<(String, Scope)>>,
+    passed: RefCell<Asked>,
 }
 
 impl Deref for Fake {
@@ -54,11 +60,9 @@ pub fn with(client: Client) -> (Fake, Queue) {
     let metrics = Metrics::new("0", "", StatusEncoding::Coalmine);
     let (events, told) = Recorder::new(metrics.clone());
     let (canaries, spaces, rules) = (Writer::<Canary>::default(), Writer::default(), Writer::default());
-    let ((queue, steps), (passes, passed)) = (queue::queue(), mpsc::unbounded_channel());
+    let ((queue, steps), (passes, passed)) = (queue::queue(), passes::passes());
     let http = Arc::<Clients>::default();
-    let context = Context {
-        standing: tokio::sync::watch::channel(Default::default()).1,
-        client,
+    let cluster = Cluster {
         cache: Arc::default(),
         canaries: canaries.as_reader(),
         index: Default::default(),
@@ -67,44 +71,22 @@ pub fn with(client: Client) -> (Fake, Queue) {
         claims: store(),
         network_policies: store(),
         namespaces: spaces.as_reader(),
-        served: super::Served::new(|_| store()),
-        defaults: Defaults {
-            provider: "gatewayapi:v1".into(),
-            selector_labels: Selector::default_keys(),
-            ..Defaults::default()
-        },
-        track_configs: true,
-        events,
-        metrics,
-        gauges: Default::default(),
-        caller: Caller::new(http.clone(), Egress::default()),
-        hooks: Default::default(),
-        listening: Default::default(),
-        listeners: Default::default(),
-        alerts: super::Alerts {
-            sender: crate::alerts::Sender::new(http.clone(), Egress::default()),
-            settings: Default::default(),
-            lanes: Default::default(),
-        },
-        http,
-        event_webhook: String::new(),
-        egress: Egress::default(),
-        queue,
-        checks: Default::default(),
-        written: Default::default(),
-        advice: Default::default(),
-        timers: Default::default(),
-        objects_written: Default::default(),
-        failures: Default::default(),
-        unmade: Default::default(),
-        passes,
-        pod_owners: Default::default(),
-        primaries: Default::default(),
-        missed: Default::default(),
-        just_labelled: Default::default(),
-        shared: Default::default(),
+        served: Served::new(|_| store()),
         elsewhere: Default::default(),
-        unenrolled: Default::default(),
+    };
+    let context = Context {
+        cluster,
+        options: options(),
+        effects: Effects {
+            client,
+            caller: Caller::new(http.clone(), Egress::default()),
+            alerts: crate::alerts::Sender::new(http.clone(), Egress::default()),
+            http,
+            events,
+            metrics,
+        },
+        queues: Queues { steps: queue, passes },
+        memory: Arc::default(),
     };
     let fake = Fake {
         context: Arc::new(context),
@@ -115,6 +97,21 @@ pub fn with(client: Client) -> (Fake, Queue) {
         passed: RefCell::new(passed),
     };
     (fake, told)
+}
+
+fn options() -> Options {
+    Options {
+        standing: tokio::sync::watch::channel(Default::default()).1,
+        defaults: Defaults {
+            provider: "gatewayapi:v1".into(),
+            selector_labels: Selector::default_keys(),
+            ..Defaults::default()
+        },
+        track_configs: true,
+        alerts: Default::default(),
+        event_webhook: String::new(),
+        egress: Egress::default(),
+    }
 }
 
 fn store<K>() -> Store<K>
@@ -142,16 +139,16 @@ pub fn add(fake: &Fake, name: &str) -> Key {
 /// A Canary is seen as it is by now.
 pub fn learn(fake: &Fake, canary: Value) -> Key {
     let canary: Canary = serde_json::from_value(canary).expect("a Canary");
-    let key = super::key(&canary);
-    fake.index.learn(&key, Some(&canary));
+    let key = queue::key(&canary);
+    fake.cluster.index.learn(&key, Some(&canary));
     fake.canaries.borrow_mut().apply_watcher_event(&Event::Apply(canary));
     key
 }
 
 /// The Canary is deleted.
 pub fn remove(fake: &Fake, key: &Key) {
-    let canary = fake.canary(key).expect("a Canary that was added");
-    fake.index.learn(key, None);
+    let canary = fake.cluster.canary(key).expect("a Canary that was added");
+    fake.cluster.index.learn(key, None);
     fake.canaries
         .borrow_mut()
         .apply_watcher_event(&Event::Delete(Canary::clone(&canary)));
@@ -185,7 +182,7 @@ pub fn asked(fake: &Fake) -> Vec<Key> {
 
 /// The passes that were asked for since.
 pub fn passes(fake: &Fake) -> Vec<(String, Scope)> {
-    std::iter::from_fn(|| fake.passed.borrow_mut().try_recv().ok()).collect()
+    std::iter::from_fn(|| fake.passed.borrow_mut().asked()).collect()
 }
 
 /// Everything that is under way has ended, and whoever watches has heard of it; for tests that have paused the time.
@@ -198,14 +195,14 @@ pub async fn follow(fake: &Fake, server: &ApiServer, namespace: &str) {
     let mut kinds: Vec<Kind> = Kind::built_in().chain(Kind::routes()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    fake.cache.expect(namespace, &kinds);
+    fake.cluster.cache.expect(namespace, &kinds);
     let (changes, mut changed) = mpsc::channel(CHANGES);
     for kind in kinds {
-        let (client, cache) = (server.client(), fake.cache.clone());
+        let (client, cache) = (server.client(), fake.cluster.cache.clone());
         tokio::spawn(cache::watch(client, cache, kind, namespace.to_owned(), changes.clone()));
     }
     tokio::spawn(async move { while changed.recv().await.is_some() {} });
-    while !fake.cache.complete(namespace) {
+    while !fake.cluster.cache.complete(namespace) {
         settled().await;
     }
 }

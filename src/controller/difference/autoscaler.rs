@@ -1,15 +1,10 @@
 //! Primary's autoscaler, a twin of the user's, and the pause of the target's own.
 
 use super::{Conflict, Pair, contains};
+use crate::object::{annotation, text};
 use crate::{
     analysis::{DesiredState, Dismantle},
-    controller::{
-        apply::write::Write,
-        watch::{
-            cache::Kind,
-            live::{annotation, text},
-        },
-    },
+    controller::{difference::write::Write, watch::cache::Kind},
     plan::{ScalerKind, autoscaler::PAUSED_REPLICAS},
 };
 use serde_json::{Value, json};

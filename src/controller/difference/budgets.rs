@@ -1,13 +1,11 @@
 //! Primary's disruption budgets, twins of the user's.
 
 use super::{Pair, autoscaler::is_current};
+use crate::object::text;
 use crate::{
     controller::{
-        apply::write::Write,
-        watch::{
-            cache::Kind,
-            live::{is_owned, text},
-        },
+        difference::write::Write,
+        watch::{cache::Kind, live::is_owned},
     },
     plan::{Workload, budget, pointing, reach},
 };

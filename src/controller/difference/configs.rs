@@ -2,12 +2,13 @@
 //! was promoted, whatever becomes of the originals.
 
 use super::{Conflict, Pair};
+use crate::object::text;
 use crate::{
     controller::{
-        apply::{copies::Copy, write::Write},
+        difference::write::{Copy, Write},
         watch::{
             configs::{Tracked, checksum_of},
-            live::{is_owned, text},
+            live::is_owned,
         },
     },
     plan::configs::{Reference, rewritten},

@@ -1,14 +1,15 @@
 //! The end of a pair.
 
 use super::{Pair, patch, test_version};
+use crate::object::{label, text};
 use crate::{
     api::labels,
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::{
             cache::Kind,
             configs::kind_of,
-            live::{is_another_canarys, is_owned, label, owners, text, unmarked},
+            live::{is_another_canarys, is_owned, owners, unmarked},
         },
     },
     patches,

@@ -4,14 +4,12 @@ use super::{
     Conflict, Pair,
     services::{Templates, changed, noted},
 };
+use crate::object::text;
 use crate::{
     analysis::{ApexSide, DesiredState, Dismantle, PrimaryTemplate},
     controller::{
-        apply::write::Write,
-        watch::{
-            live::{is_owned, text},
-            pointing::Follower,
-        },
+        difference::write::Write,
+        watch::{live::is_owned, pointing::Follower},
     },
     patches,
     plan::{

@@ -1,15 +1,10 @@
 //! The memory of what was promoted, and what of it goes.
 
 use super::{Pair, patch};
+use crate::object::{annotation, text};
 use crate::{
     analysis::{DesiredState, PrimaryTemplate},
-    controller::{
-        apply::write::Write,
-        watch::{
-            cache::Kind,
-            live::{annotation, text},
-        },
-    },
+    controller::{difference::write::Write, watch::cache::Kind},
     patches,
     plan::{
         REVISION_ANNOTATION, Workload,

@@ -1,10 +1,11 @@
 //! Children of before that keep their owner from being deleted.
 
 use super::Pair;
+use crate::object::text;
 use crate::{
     controller::{
-        apply::write::Write,
-        watch::{cache::Kind, configs::kind_of, live::text},
+        difference::write::Write,
+        watch::{cache::Kind, configs::kind_of},
     },
     patches,
 };

@@ -5,12 +5,13 @@
 //! decides it.
 
 use super::{Conflict, Pair, patch};
+use crate::object::{annotation, label, text};
 use crate::{
     analysis::{ApexSide, DesiredState, PrimaryTemplate},
     api::labels::TargetState,
     controller::{
-        apply::write::Write,
-        watch::live::{annotation, is_owned, is_owned_by, label, text},
+        difference::write::Write,
+        watch::live::{is_owned, is_owned_by},
     },
     patches,
     plan::{self, REVISION_ANNOTATION, Workload, copies, primary, strategy_field},

@@ -6,16 +6,11 @@ mod edits;
 pub(super) use edits::folded;
 
 use super::{Conflict, Pair, contains};
+use crate::object::{label, text};
 use crate::{
     analysis::{DesiredState, Dismantle},
     api::labels::{self, TargetState},
-    controller::{
-        apply::write::Write,
-        watch::{
-            cache::Kind,
-            live::{label, text},
-        },
-    },
+    controller::{difference::write::Write, watch::cache::Kind},
     plan::route,
     routing::{self, Names, Traffic},
 };

@@ -1,17 +1,14 @@
 //! The Services of the pair: the halves are simply made, the apex moves.
 
 use super::{Conflict, Pair, contains, patch, primary::metadata_operations, test_version};
+use crate::object::{annotation, text};
 use crate::{
     analysis::{ApexSide, DesiredState, Dismantle, Pods, PrimaryTemplate},
     api::labels::TargetState,
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         observe::apex_side,
-        watch::{
-            cache::Kind,
-            live::{annotation, text},
-            pointing::is_a_rivals,
-        },
+        watch::{cache::Kind, pointing::is_a_rivals},
     },
     patches,
     plan::{

@@ -1,13 +1,11 @@
 //! The target: its labels, replicas, pause, and its template on the way out.
 
 use super::{Pair, patch};
+use crate::object::{annotation, label, text};
 use crate::{
     analysis::{DesiredState, Pods, Target},
     api::labels::{self, Release},
-    controller::{
-        apply::write::Write,
-        watch::live::{annotation, label, text},
-    },
+    controller::difference::write::Write,
     patches,
     plan::{
         Workload,

@@ -3,7 +3,7 @@
 use super::{followers::let_go, routes};
 use crate::{
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         watch::{live::Live, pointing::is_a_rivals},
     },
     plan::{Blueprint, Selector, pointing},

@@ -3,21 +3,19 @@
 //! The admission webhook does the same for what passes it; here is what it did not see: Deployments that lived in a
 //! namespace when it was labelled, and those applied while it was away.
 
-use super::{
-    free,
-    sweep::{self, is_generated},
-};
+use super::{free, sweep};
 use crate::controller::{
     apply::write::Cause,
     context::Context,
-    queue::Key,
+    queue::{Key, passes::Scope},
     watch::{
         cache::{Change, Kind},
-        live::{label, text},
+        cluster::Cluster,
         pointing,
         ties::USERS,
     },
 };
+use crate::object::{label, text};
 use crate::{
     api::{Canary, CanaryPolicy, CanarySpec, labels},
     foreign::{SAID, cut},
@@ -37,40 +35,6 @@ use kube::{
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
 
-/// Which Deployments of a namespace a pass looks at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// All of them, and whether the namespace is opted in at all.
-    All,
-    /// Those of these names.
-    Some(BTreeSet<String>),
-}
-
-impl Scope {
-    /// One Deployment.
-    pub fn one(name: &str) -> Self {
-        Self::Some(BTreeSet::from([name.to_owned()]))
-    }
-
-    fn holds(&self, name: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Some(names) => names.contains(name),
-        }
-    }
-
-    /// Both scopes in one pass.
-    pub fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Some(mut these), Self::Some(those)) => {
-                these.extend(those);
-                Self::Some(these)
-            }
-            _ => Self::All,
-        }
-    }
-}
-
 /// What of the Canaries a change may concern; most changes are of a status, and concern none.
 pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
     let object = &change.object;
@@ -85,9 +49,9 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
     let name = text(object, "/metadata/name");
     match change.kind {
         Kind::Deployment => {
-            let gone = !context.cache.has(Kind::Deployment, &change.namespace, name);
+            let gone = !context.cluster.cache.has(Kind::Deployment, &change.namespace, name);
             // Those that could not be enrolled because of it.
-            if gone && context.holds_unenrolled(&change.namespace) {
+            if gone && context.memory.deployments.lacks_any(&change.namespace) {
                 return Some(Scope::All);
             }
             // Somebody's own that has the name of a primary keeps another from being paired, and so does one that came to
@@ -98,27 +62,29 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
             let names = [Some(name), name.strip_suffix("-primary")];
             let names = names.into_iter().flatten().map(str::to_owned);
             Some(Scope::Some(
-                names.chain(pointing::concerned(context, change, name)).collect(),
+                names
+                    .chain(pointing::concerned(&context.cluster, change, name))
+                    .collect(),
             ))
         }
         // What we made ourselves says nothing about what the user has.
         Kind::Service | Kind::Route(_) if generated(object) && change.before.as_ref().is_none_or(generated) => None,
         Kind::Service | Kind::Route(_) => {
-            let gone = !context.cache.has(change.kind, &change.namespace, name);
+            let gone = !context.cluster.cache.has(change.kind, &change.namespace, name);
             let says = gone || differs(&["/spec", "/metadata/labels", "/metadata/annotations"]);
-            says.then(|| Scope::Some(spoken_of(context, change, name)))
+            says.then(|| Scope::Some(spoken_of(&context.cluster, change, name)))
         }
         // It becomes the Canary's, or ceases to be; what owns another Canary's twin is that Canary.
         Kind::HorizontalPodAutoscaler | Kind::ScaledObject => {
             let scaled = |object: &Value| text(object, "/spec/scaleTargetRef/name").to_owned();
-            let gone = !context.cache.has(change.kind, &change.namespace, name);
+            let gone = !context.cluster.cache.has(change.kind, &change.namespace, name);
             let names = change.before.iter().chain([object]).map(scaled).collect();
             (gone || differs(&["/spec/scaleTargetRef"])).then_some(Scope::Some(names))
         }
         // Whoever shares a Service with it, or no longer does.
         Kind::StatefulSet | Kind::DaemonSet => {
-            let gone = !context.cache.has(change.kind, &change.namespace, name);
-            (gone || differs(&[POD_LABELS])).then(|| Scope::Some(pointing::concerned(context, change, name)))
+            let gone = !context.cluster.cache.has(change.kind, &change.namespace, name);
+            (gone || differs(&[POD_LABELS])).then(|| Scope::Some(pointing::concerned(&context.cluster, change, name)))
         }
         Kind::ReplicaSet
         | Kind::ControllerRevision
@@ -130,7 +96,7 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
 }
 
 // The Deployments that a Service or route says something of: those behind it, and those that need its name.
-fn spoken_of(context: &Context, change: &Change, name: &str) -> BTreeSet<String> {
+fn spoken_of(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String> {
     let half = [name.strip_suffix("-primary"), name.strip_suffix("-canary")];
     let led = change
         .ties()
@@ -139,7 +105,7 @@ fn spoken_of(context: &Context, change: &Change, name: &str) -> BTreeSet<String>
     let named = half.into_iter().flatten().chain([name]).map(str::to_owned);
     named
         .chain(led)
-        .chain(pointing::concerned(context, change, name))
+        .chain(pointing::concerned(cluster, change, name))
         .collect()
 }
 
@@ -157,33 +123,39 @@ const AT_ONCE: usize = 16;
 
 /// Brings the Canaries of a namespace in line with its Deployments.
 pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
-    if !context.cache.complete(namespace) || context.terminating(namespace) {
+    let (cluster, client) = (&context.cluster, &context.effects.client);
+    if !cluster.cache.complete(namespace) || cluster.terminating(namespace) {
         return;
     }
     let canaries = match scope {
-        Scope::All => context.canaries_of(namespace),
+        Scope::All => context.cluster.canaries_of(namespace),
         Scope::Some(names) => names
             .iter()
-            .flat_map(|name| context.canaries_for(namespace, name))
+            .flat_map(|name| context.cluster.canaries_for(namespace, name))
             .collect(),
     };
-    let generated = || canaries.iter().filter(|canary| is_generated(canary));
+    let generated = || canaries.iter().filter(|canary| canary.is_generated());
     if !context.enrols(namespace) {
-        context.unenrolled.lock().retain(|(of, _), _| of != namespace);
+        context.memory.deployments.left(namespace);
         for canary in generated() {
             leave(context, canary).await;
         }
-        return free::unclaimed(context, namespace).await;
+        return free::unclaimed(client, cluster, namespace).await;
     }
     forget_gone(context, namespace, scope);
     let targets: Vec<Value> = match scope {
         Scope::All => {
             let lack = |target: &Value| lacks(context, namespace, target).is_some();
-            context.cache.list(Kind::Deployment, namespace).filter(lack).collect()
+            context
+                .cluster
+                .cache
+                .list(Kind::Deployment, namespace)
+                .filter(lack)
+                .collect()
         }
         Scope::Some(names) => names
             .iter()
-            .filter_map(|name| context.cache.get(Kind::Deployment, namespace, name))
+            .filter_map(|name| context.cluster.cache.get(Kind::Deployment, namespace, name))
             .collect(),
     };
     let lacking: Vec<_> = targets
@@ -192,7 +164,7 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
         .collect();
     if !lacking.is_empty() {
         let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject]
-            .map(|kind| context.cache.list(kind, namespace).collect::<Vec<_>>())
+            .map(|kind| context.cluster.cache.list(kind, namespace).collect::<Vec<_>>())
             .concat();
         let mut made: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(lacking.len());
         for (target, known) in &lacking {
@@ -207,19 +179,18 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
 
 // Nothing is remembered of a Deployment that is gone.
 fn forget_gone(context: &Context, namespace: &str, scope: &Scope) {
-    let gone = |name: &str| scope.holds(name) && !context.cache.has(Kind::Deployment, namespace, name);
-    let mut told = context.unenrolled.lock();
-    told.retain(|(of, name), _| of != namespace || !gone(name));
-    context.unmade.forget_if(|(of, name)| of == namespace && gone(name));
+    let gone = |name: &str| scope.holds(name) && !context.cluster.cache.has(Kind::Deployment, namespace, name);
+    let deployments = &context.memory.deployments;
+    deployments.forget_if(|(of, name)| of == namespace && gone(name));
 }
 
 // Whether the Deployment may need a Canary made, or the one it has brought in line with its policy.
 fn lacks(context: &Context, namespace: &str, target: &Value) -> Option<Option<Arc<Canary>>> {
     let name = text(target, "/metadata/name");
-    let mut of = context.canaries_for(namespace, name);
+    let mut of = context.cluster.canaries_for(namespace, name);
     of.retain(|canary| canary.target_name() == name);
     // One written by hand goes before one that was generated.
-    of.sort_by_key(|canary| is_generated(canary));
+    of.sort_by_key(|canary| canary.is_generated());
     match of.into_iter().next() {
         Some(known) => follows(&known).then_some(Some(known)),
         None => wants(context, target).then_some(None),
@@ -243,8 +214,8 @@ fn wants(context: &Context, target: &Value) -> bool {
     if labelled(labels::DENIED) && !admitted {
         return false;
     }
-    let policy = context.policy(namespace, named_policy(target));
-    let adopts = |policy: &CanaryPolicy| policy.spec.adopts_existing() && context.adopts(namespace);
+    let policy = context.cluster.policy(namespace, named_policy(target));
+    let adopts = |policy: &CanaryPolicy| policy.spec.adopts_existing() && context.memory.labelled.is_over(namespace);
     !deleted && policy.is_some_and(|policy| admitted || adopts(&policy))
 }
 
@@ -255,7 +226,7 @@ fn named_policy(target: &Value) -> Option<&str> {
 // A generated Canary follows the user's Services, routes and policy, but never while a revision is under way.
 fn follows(canary: &Canary) -> bool {
     let phase = canary.status.as_ref().map(|status| status.phase).unwrap_or_default();
-    is_generated(canary) && (phase.at_rest() || phase.is_building())
+    canary.is_generated() && (phase.at_rest() || phase.is_building())
 }
 
 // The schema fills these in when a Canary is stored; what we render leaves them out.
@@ -271,18 +242,24 @@ fn undefaulted(mut spec: CanarySpec) -> CanarySpec {
 }
 
 async fn make(context: &Context, namespace: &str, target: &Value, known: Option<&Canary>, scalers: &[Value]) {
-    let Some(policy) = context.policy(namespace, named_policy(target)) else {
+    let Some(policy) = context.cluster.policy(namespace, named_policy(target)) else {
         return;
     };
     // The route we generated for it counts as well.
     let own = known.map(Canary::service_names).into_iter().flatten();
-    let led = |service: String| Kind::routes().flat_map(move |kind| context.cache.tied(kind, namespace, &service));
+    let led =
+        |service: String| Kind::routes().flat_map(move |kind| context.cluster.cache.tied(kind, namespace, &service));
     let own = own.flat_map(led);
     let service = known.map(Canary::service_name);
     let names: Vec<&str> = service.into_iter().chain([text(target, "/metadata/name")]).collect();
-    let primary = known.and_then(|_| context.cache.get(Kind::Deployment, namespace, &primary_name(target)));
-    let promoted = generate::as_promoted(target, primary.as_ref(), &context.defaults.selector_labels);
-    let (services, mut routes) = pointing::around(&context.cache, &promoted, &names);
+    let primary = known.and_then(|_| {
+        context
+            .cluster
+            .cache
+            .get(Kind::Deployment, namespace, &primary_name(target))
+    });
+    let promoted = generate::as_promoted(target, primary.as_ref(), &context.options.defaults.selector_labels);
+    let (services, mut routes) = pointing::around(&context.cluster.cache, &promoted, &names);
     routes.extend(own.filter(plan::pointing::is_generated));
     let key = (namespace.to_owned(), text(target, "/metadata/name").to_owned());
     let built = known.is_some_and(is_built);
@@ -291,15 +268,15 @@ async fn make(context: &Context, namespace: &str, target: &Value, known: Option<
         built,
     };
     let (workloads, elsewhere) = (
-        pointing::beside(&context.cache, &promoted, &services),
-        context.elsewhere.leading_to(namespace),
+        pointing::beside(&context.cluster.cache, &promoted, &services),
+        context.cluster.elsewhere.leading_to(namespace),
     );
     let seen = generate::Around {
         services: &services,
         routes: &routes,
         workloads: &workloads,
         elsewhere: &elsewhere,
-        requests: &requests::by_template(&policy.spec, namespace, |of, name| context.query(of, name)),
+        requests: &requests::by_template(&policy.spec, namespace, |of, name| context.cluster.query(of, name)),
     };
     let rendered = generate::canary(&promoted, &policy, seen, says);
     let mut canary = match rendered.and_then(|canary| beside(context, &promoted, canary, built)) {
@@ -309,18 +286,18 @@ async fn make(context: &Context, namespace: &str, target: &Value, known: Option<
     };
     match generate::unmoved(&canary, &elsewhere) {
         Some(line) => tell(context, target, &line),
-        None => drop(context.unenrolled.lock().remove(&key)),
+        None => context.memory.deployments.enrolled(&key),
     }
-    if context.unmade.rests(&key) {
+    if context.memory.deployments.rests(&key) {
         return;
     }
     canary.spec.autoscaler_ref = autoscaler::reference(canary.target_name(), scalers);
-    let known = context.canary(&(namespace.to_owned(), canary.name_any()));
-    if known.as_ref().is_some_and(|known| !is_generated(known)) {
+    let known = context.cluster.canary(&(namespace.to_owned(), canary.name_any()));
+    if known.as_ref().is_some_and(|known| !known.is_generated()) {
         let why = "Not released as a canary: a Canary of its name is for another target";
         return tell(context, target, why);
     }
-    let api = Api::<Canary>::namespaced(context.client.clone(), namespace);
+    let api = Api::<Canary>::namespaced(context.effects.client.clone(), namespace);
     let written = match known {
         None => {
             let params = PatchParams::apply(labels::FIELD_MANAGER);
@@ -340,7 +317,7 @@ async fn make(context: &Context, namespace: &str, target: &Value, known: Option<
     };
     match written {
         Ok(_) => {
-            context.unmade.forget(&key);
+            context.memory.deployments.went_well(&key);
         }
         Err(error) => not_made(context, target, &key, &error).await,
     }
@@ -352,9 +329,9 @@ fn beside(context: &Context, target: &Value, canary: Canary, built: bool) -> Res
         return Ok(canary);
     }
     let refused = |why: &dyn ToString| NotEnrolled::CannotBePaired(why.to_string());
-    let pair = plan::blueprint(&canary, &context.defaults).map_err(|why| refused(&why))?;
-    let selector = Selector::of(target, &context.defaults.selector_labels).map_err(|why| refused(&why))?;
-    pairing::check(target, &selector, &pair, &context.surroundings(target, &pair))?;
+    let pair = plan::blueprint(&canary, &context.options.defaults).map_err(|why| refused(&why))?;
+    let selector = Selector::of(target, &context.options.defaults.selector_labels).map_err(|why| refused(&why))?;
+    pairing::check(target, &selector, &pair, &context.cluster.surroundings(target, &pair))?;
     Ok(canary)
 }
 
@@ -364,15 +341,15 @@ async fn refuse(context: &Context, target: &Value, known: Option<&Canary>, why: 
     match known {
         Some(known) if is_built(known) => {}
         Some(known) => leave(context, known).await,
-        None => free::one(context, Kind::Deployment, target).await,
+        None => free::one(&context.effects.client, Kind::Deployment, target).await,
     }
 }
 
 // Nothing that is held may wait for a Canary that the cluster does not know, or does not take.
 async fn not_made(context: &Context, target: &Value, key: &Key, error: &kube::Error) {
     tracing::warn!(namespace = key.0, %error, "a Canary could not be generated");
-    let (pause, _) = context.unmade.note(key, &error.to_string());
-    context.pass_again(&key.0, Scope::one(&key.1), pause);
+    let (pause, _) = context.memory.deployments.failed(key, &error.to_string());
+    context.queues.passes.send_in(pause, &key.0, Scope::one(&key.1));
     if let (Cause::Refused, kube::Error::Api(status)) | (Cause::Stale, kube::Error::Api(status)) =
         (Cause::of(error), error)
         && status.code != 409
@@ -385,7 +362,7 @@ async fn not_made(context: &Context, target: &Value, key: &Key, error: &kube::Er
                 status.message
             ),
         );
-        free::one(context, Kind::Deployment, target).await;
+        free::one(&context.effects.client, Kind::Deployment, target).await;
     }
 }
 
@@ -421,30 +398,29 @@ fn tell(context: &Context, target: &Value, why: &str) {
         return;
     };
     let key = (target.namespace().unwrap_or_default(), target.name_any());
-    let told = (target.uid().unwrap_or_default(), cut(why, SAID));
-    if context.unenrolled.lock().insert(key, told.clone()) == Some(told) {
-        return;
+    let (uid, said) = (target.uid().unwrap_or_default(), cut(why, SAID));
+    if context.memory.deployments.unenrolled(key, uid, said) {
+        context.effects.events.record(&target, Severity::Warning, why);
     }
-    context.events.record(&target, Severity::Warning, why);
 }
 
 // By deletion: the finalizer makes it a plain Deployment again without a lost request.
 async fn leave(context: &Context, canary: &Canary) {
     let key = (canary.namespace_name().to_owned(), canary.target_name().to_owned());
-    if context.unmade.rests(&key) {
+    if context.memory.deployments.rests(&key) {
         return;
     }
-    let Err(error) = sweep::delete(context, canary).await else {
-        context.unmade.forget(&key);
+    let Err(error) = sweep::delete(&context.effects.client, canary).await else {
+        context.memory.deployments.went_well(&key);
         return;
     };
     tracing::warn!(canary = canary.full_name(), %error, "a generated Canary could not be deleted");
-    let (pause, new) = context.unmade.note(&key, &error.to_string());
+    let (pause, new) = context.memory.deployments.failed(&key, &error.to_string());
     if new {
         let message = format!("Cannot be deleted, although nothing wants it any more: {error}");
-        context.events.record(canary, Severity::Warning, message);
+        context.effects.events.record(canary, Severity::Warning, message);
     }
-    context.pass_again(&key.0, Scope::one(&key.1), pause);
+    context.queues.passes.send_in(pause, &key.0, Scope::one(&key.1));
 }
 
 #[cfg(test)]

@@ -1,26 +1,22 @@
-//! The ends: finalizers, and what runs leave in the metrics.
+//! Finalizers: what has a way back is held until it has gone it.
 
 use super::sweep;
 use crate::controller::{
-    apply::write::Write,
-    context::{Context, key},
+    context::Context,
+    difference::write::Write,
     watch::{
-        cache::Kind,
-        live::{is_another_canarys, is_owned_by, label, text},
+        cache::{Cache, Kind},
+        live::{is_another_canarys, is_owned_by},
     },
 };
+use crate::object::{label, text};
 use crate::{
-    analysis::{Stage, State},
-    api::{
-        Canary,
-        canary::{AnalysisKind, Phase},
-        labels,
-    },
+    analysis::Stage,
+    api::{Canary, labels},
     plan::{Workload, daemon_set},
-    telemetry::exposition::{RunState, Strategy},
 };
 use kube::{
-    Api, ResourceExt,
+    Api, Client, ResourceExt,
     api::{Patch, PatchParams},
 };
 use serde_json::{Value, json};
@@ -30,18 +26,19 @@ use serde_json::{Value, json};
 /// that goes away: nothing can be made there any more. One of a namespace that is told to be left gets none, and goes if we
 /// made it.
 pub async fn released_at_once(context: &Context, canary: &Canary) -> Result<bool, kube::Error> {
+    let (cluster, client) = (&context.cluster, &context.effects.client);
     let has = canary.finalizers().iter().any(|f| f == labels::FINALIZER);
-    let terminating = context.terminating(canary.namespace_name());
+    let terminating = cluster.terminating(canary.namespace_name());
     if canary.metadata.deletion_timestamp.is_none() {
-        let leaves = context.leaves(canary.namespace_name());
-        if leaves && sweep::is_generated(canary) {
-            sweep::delete(context, canary).await?;
+        let leaves = context.options.leaves(canary.namespace_name());
+        if leaves && canary.is_generated() {
+            sweep::delete(client, canary).await?;
             return Ok(true);
         }
         if !has && !terminating && !leaves {
-            add(context, canary).await?;
+            add(client, canary).await?;
         }
-        let out = || is_out(canary, context.target(canary).as_ref());
+        let out = || is_out(canary, cluster.target(canary).as_ref());
         return Ok(terminating || leaves && out());
     }
     if !has {
@@ -49,9 +46,9 @@ pub async fn released_at_once(context: &Context, canary: &Canary) -> Result<bool
     }
     if terminating || !canary.reverts_on_deletion() {
         if !terminating {
-            collect(context, canary).await?;
+            collect(client, &cluster.cache, canary).await?;
         }
-        release(context, canary).await?;
+        release(client, canary).await?;
         return Ok(true);
     }
     Ok(false)
@@ -68,11 +65,11 @@ pub fn is_out(canary: &Canary, target: Option<&Value>) -> bool {
 }
 
 // What the target owns too would outlive the Canary, and so would a pause of ours, which nobody else would end.
-async fn collect(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
+async fn collect(client: &Client, cache: &Cache, canary: &Canary) -> Result<(), kube::Error> {
     let (namespace, owner) = (canary.namespace_name(), canary.metadata.uid.as_deref());
     let workload = Kind::of(Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default());
     for kind in [workload, Kind::Service, Kind::ConfigMap, Kind::Secret] {
-        let all = context.cache.list(kind, namespace);
+        let all = cache.list(kind, namespace);
         let own = |o: &&Value| owner.is_some_and(|uid| is_owned_by(o, uid)) && !is_another_canarys(o, owner);
         for object in all.filter(|object| own(&object)) {
             let gone = Write::Delete {
@@ -81,10 +78,10 @@ async fn collect(context: &Context, canary: &Canary) -> Result<(), kube::Error> 
                 name: text(&object, "/metadata/name").to_owned(),
                 uid: text(&object, "/metadata/uid").to_owned(),
             };
-            gone.perform(&context.client).await?;
+            gone.perform(client).await?;
         }
     }
-    let target = context.cache.get(workload, namespace, canary.target_name());
+    let target = cache.get(workload, namespace, canary.target_name());
     if let Some(target) = target.filter(|target| label(target, labels::HELD).is_some()) {
         let spec = match workload {
             Kind::DaemonSet => daemon_set::released(&target).unwrap_or_default(),
@@ -96,19 +93,19 @@ async fn collect(context: &Context, canary: &Canary) -> Result<(), kube::Error> 
             name: canary.target_name().to_owned(),
             body: json!({"metadata": {"labels": {labels::HELD: null}}, "spec": spec}),
         };
-        unpaused.perform(&context.client).await?;
+        unpaused.perform(client).await?;
     }
     Ok(())
 }
 
-async fn add(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
+async fn add(client: &Client, canary: &Canary) -> Result<(), kube::Error> {
     let mut all = canary.finalizers().to_vec();
     all.push(labels::FINALIZER.to_owned());
-    set(context, canary, &all).await
+    set(client, canary, &all).await
 }
 
 /// Takes our finalizers off.
-pub async fn release(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
+pub async fn release(client: &Client, canary: &Canary) -> Result<(), kube::Error> {
     let ours = [labels::FINALIZER, labels::FLAGGER_FINALIZER];
     let rest: Vec<String> = canary
         .finalizers()
@@ -119,14 +116,14 @@ pub async fn release(context: &Context, canary: &Canary) -> Result<(), kube::Err
     if rest.len() == canary.finalizers().len() {
         return Ok(());
     }
-    match set(context, canary, &rest).await {
+    match set(client, canary, &rest).await {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         other => other,
     }
 }
 
-async fn set(context: &Context, canary: &Canary, finalizers: &[String]) -> Result<(), kube::Error> {
-    let api = Api::<Canary>::namespaced(context.client.clone(), canary.namespace_name());
+async fn set(client: &Client, canary: &Canary, finalizers: &[String]) -> Result<(), kube::Error> {
+    let api = Api::<Canary>::namespaced(client.clone(), canary.namespace_name());
     let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": canary.metadata.resource_version}});
     let params = PatchParams {
         field_manager: Some(labels::FIELD_MANAGER.to_owned()),
@@ -135,53 +132,6 @@ async fn set(context: &Context, canary: &Canary, finalizers: &[String]) -> Resul
     api.patch(&canary.name_any(), &params, &Patch::Merge(body))
         .await
         .map(drop)
-}
-
-/// The gauges of a Canary that this process has not shown yet: after a restart, one that rests has no other occasion.
-pub fn show_first(context: &Context, canary: &Canary, state: &State) {
-    if context
-        .gauges
-        .begin(&context.metrics, &key(canary), canary.target_name())
-    {
-        show(context, canary, state);
-    }
-}
-
-fn show(context: &Context, canary: &Canary, after: &State) {
-    let (target, namespace) = (canary.target_name(), canary.namespace_name());
-    let state = match after.phase {
-        Phase::Progressing => RunState::Running,
-        Phase::Failed => RunState::Failed,
-        _ => RunState::Succeeded,
-    };
-    context.metrics.status(target, namespace, state);
-    let canary_weight = i32::from(after.canary_weight());
-    context
-        .metrics
-        .weights(target, namespace, 100 - canary_weight, canary_weight);
-    context.metrics.canaries(namespace, context.index.count(namespace));
-}
-
-/// What the metrics say after a step.
-pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State) {
-    let (target, namespace) = (canary.target_name(), canary.namespace_name());
-    show(context, canary, after);
-    if after.stage == Stage::Rest && before.stage == Stage::Draining {
-        context
-            .metrics
-            .succeeded(target, namespace, strategy(canary), canary.skip_analysis());
-    }
-    if after.stage == Stage::Rest && before.stage == Stage::RollingBack {
-        context.metrics.failed(target, namespace, strategy(canary));
-    }
-}
-
-fn strategy(canary: &Canary) -> Strategy {
-    match canary.analysis().kind() {
-        AnalysisKind::Weighted => Strategy::Canary,
-        AnalysisKind::AbTest => Strategy::AbTesting,
-        AnalysisKind::BlueGreen => Strategy::BlueGreen,
-    }
 }
 
 #[cfg(test)]

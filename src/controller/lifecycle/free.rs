@@ -4,13 +4,10 @@
 //! between or the cluster does not take Canaries any more, the app gets its replicas back.
 
 use crate::controller::{
-    apply::write::Write,
-    context::Context,
-    watch::{
-        cache::Kind,
-        live::{label, text, unmarked},
-    },
+    difference::write::Write,
+    watch::{cache::Kind, cluster::Cluster, live::unmarked},
 };
+use crate::object::{label, text};
 use crate::{
     api::{
         Canary,
@@ -18,31 +15,31 @@ use crate::{
     },
     plan::daemon_set,
 };
-use kube::{Api, api::ListParams};
+use kube::{Api, Client, api::ListParams};
 use serde_json::{Map, Value, json};
 
 /// Lets go what is held in a namespace that takes nothing in.
-pub async fn unclaimed(context: &Context, namespace: &str) {
+pub async fn unclaimed(client: &Client, cluster: &Cluster, namespace: &str) {
     for kind in [Kind::Deployment, Kind::DaemonSet] {
-        let all = context.cache.list(kind, namespace);
+        let all = cluster.cache.list(kind, namespace);
         for target in all.filter(|target| label(target, labels::MANAGED).is_some()) {
-            if context
+            if cluster
                 .canaries_for(namespace, text(&target, "/metadata/name"))
                 .is_empty()
             {
-                one(context, kind, &target).await;
+                one(client, kind, &target).await;
             }
         }
     }
 }
 
 /// Lets one go, unless the store knows a Canary of it that the cache does not show yet.
-pub async fn one(context: &Context, kind: Kind, target: &Value) {
+pub async fn one(client: &Client, kind: Kind, target: &Value) {
     let namespace = text(target, "/metadata/namespace");
     if label(target, labels::MANAGED).is_none() {
         return;
     }
-    match is_claimed(context, namespace, text(target, "/metadata/name")).await {
+    match is_claimed(client, namespace, text(target, "/metadata/name")).await {
         Ok(true) => return,
         Ok(false) => {}
         Err(error) => {
@@ -50,23 +47,23 @@ pub async fn one(context: &Context, kind: Kind, target: &Value) {
             return;
         }
     }
-    if let Err(error) = of(context, kind, target).await {
+    if let Err(error) = of(client, kind, target).await {
         tracing::warn!(namespace, %error, "what is held without a Canary could not be let go");
     }
 }
 
 /// Lets one go that nobody can do anything for. Nothing is done for what is not held.
-pub async fn of(context: &Context, kind: Kind, target: &Value) -> Result<(), kube::Error> {
+pub async fn of(client: &Client, kind: Kind, target: &Value) -> Result<(), kube::Error> {
     let Some(body) = freed(kind, target) else { return Ok(()) };
     let (namespace, name) = (text(target, "/metadata/namespace"), text(target, "/metadata/name"));
-    merge(context, kind, target, body).await?;
+    merge(client, kind, target, body).await?;
     tracing::info!(namespace, name, "held for nothing; let go");
     Ok(())
 }
 
 /// Gives one its pods back whose pair is being built and cannot be recorded to be: it serves by itself from now on, as one
 /// does that was taken in while it ran.
-pub async fn held(context: &Context, kind: Kind, target: &Value) {
+pub async fn held(client: &Client, kind: Kind, target: &Value) {
     let Some(mut body) = freed(kind, target) else { return };
     let hot = json!({"metadata": {"labels": {labels::STATE: TargetState::Hot.as_str()}}});
     let rests = label(target, labels::STATE) != Some(TargetState::Hot.as_str());
@@ -79,24 +76,24 @@ pub async fn held(context: &Context, kind: Kind, target: &Value) {
         }
     }
     json_patch::merge(&mut body, &hot);
-    if let Err(error) = merge(context, kind, target, body).await {
+    if let Err(error) = merge(client, kind, target, body).await {
         let namespace = text(target, "/metadata/namespace");
         tracing::warn!(namespace, %error, "what is held for a pair that cannot be recorded could not be given back");
     }
 }
 
-async fn merge(context: &Context, kind: Kind, target: &Value, body: Value) -> Result<(), kube::Error> {
+async fn merge(client: &Client, kind: Kind, target: &Value, body: Value) -> Result<(), kube::Error> {
     let write = Write::Merge {
         kind,
         namespace: text(target, "/metadata/namespace").to_owned(),
         name: text(target, "/metadata/name").to_owned(),
         body,
     };
-    write.perform(&context.client).await.map(drop)
+    write.perform(client).await.map(drop)
 }
 
-async fn is_claimed(context: &Context, namespace: &str, target: &str) -> Result<bool, kube::Error> {
-    let canaries = Api::<Canary>::namespaced(context.client.clone(), namespace);
+async fn is_claimed(client: &Client, namespace: &str, target: &str) -> Result<bool, kube::Error> {
+    let canaries = Api::<Canary>::namespaced(client.clone(), namespace);
     match canaries.list(&ListParams::default()).await {
         Ok(all) => Ok(all.iter().any(|canary| canary.target_name() == target)),
         // Nobody has Canaries where they are not known.

@@ -2,8 +2,9 @@
 
 use crate::controller::watch::{
     configs::Configs,
-    live::{Live, Source, is_flaggers_orphan, is_owned, text},
+    live::{Live, Source, is_flaggers_orphan, is_owned},
 };
+use crate::object::text;
 use crate::{
     analysis::Inherited,
     api::{Canary, canary::Phase},

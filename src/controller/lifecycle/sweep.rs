@@ -8,12 +8,14 @@
 use crate::analysis::instants::after;
 use crate::api::{Canary, canary::ON_ITS_WAY, labels};
 use crate::controller::{
-    context::{Context, key},
-    watch::cache::Kind,
+    context::Context,
+    queue::key,
+    watch::{cache::Kind, cluster::Cluster},
 };
+use crate::object::text;
 use jiff::Timestamp;
 use kube::{
-    Api, ResourceExt,
+    Api, Client, ResourceExt,
     api::{DeleteParams, Preconditions},
     core::DynamicObject,
 };
@@ -22,15 +24,6 @@ use std::time::Duration;
 
 /// The cache says that there is no target and the store says that there is: its event is on the way.
 const CACHE_LAG: Duration = Duration::from_secs(1);
-
-/// Made by us from a policy, and not on its way out.
-pub fn is_generated(canary: &Canary) -> bool {
-    canary
-        .labels()
-        .get(labels::GENERATED)
-        .is_some_and(|value| value == labels::TRUE)
-        && canary.metadata.deletion_timestamp.is_none()
-}
 
 /// Whether a step has ever seen a target of it.
 pub fn is_known(canary: &Canary) -> bool {
@@ -41,18 +34,17 @@ pub fn is_known(canary: &Canary) -> bool {
 /// Whether `target` is not the Deployment that `canary` was generated for: that one was refused because this one exists,
 /// or is a change of this one that was refused while nothing else enrols it (`adopts`: the policy does).
 pub fn is_anothers(canary: &Canary, target: &Value, adopts: bool) -> bool {
-    if !is_generated(canary) || is_known(canary) {
+    if !canary.is_generated() || is_known(canary) {
         return false;
     }
     let Some(expected) = canary.annotations().get(labels::TARGET_UID) else {
         return false;
     };
-    let text = |pointer: &str| target.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let admitted = target
         .pointer("/metadata/labels")
         .is_some_and(|all| all.get(labels::MANAGED).is_some());
-    if text("/metadata/uid") != expected {
-        let made = text("/metadata/creationTimestamp").parse::<Timestamp>().ok();
+    if text(target, "/metadata/uid") != expected {
+        let made = text(target, "/metadata/creationTimestamp").parse::<Timestamp>().ok();
         // Both are whole seconds: of two made in one second, only what the webhook has let in can be the later one.
         return made
             .zip(canary.creation_timestamp())
@@ -67,16 +59,17 @@ pub async fn sweep(context: &Context, canary: &Canary, now: Timestamp) -> Result
     if now < due {
         return Ok(Some(Duration::try_from(due.duration_since(now)).unwrap_or_default()));
     }
+    let (cluster, client) = (&context.cluster, &context.effects.client);
     let resource = Kind::Deployment.resource();
     let namespace = canary.namespace_name();
-    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
     let live = api.get_opt(canary.target_name()).await?;
     let live = live.and_then(|target| serde_json::to_value(target).ok());
-    if live.is_some_and(|target| !is_anothers(canary, &target, adopts(context, namespace, &target))) {
+    if live.is_some_and(|target| !is_anothers(canary, &target, adopts(cluster, namespace, &target))) {
         return Ok(Some(CACHE_LAG));
     }
     tracing::info!(canary = canary.full_name(), "its Deployment is not there; taken back");
-    delete(context, canary).await?;
+    delete(client, canary).await?;
     Ok(None)
 }
 
@@ -84,26 +77,28 @@ fn due(context: &Context, canary: &Canary, now: Timestamp) -> Timestamp {
     if !is_known(canary) {
         return canary.creation_timestamp().map_or(now, |made| made.0 + ON_ITS_WAY);
     }
-    let missed = *context.missed.lock().entry(key(canary)).or_insert(now);
-    let policy = context.policy_of(canary, None);
+    let missed = context
+        .memory
+        .of(&key(canary), |canary| *canary.missed.get_or_insert(now));
+    let policy = context.cluster.policy_of(canary, None);
     let grace = policy.map_or(Duration::from_secs(30), |policy| policy.spec.deletion_grace());
     after(missed, grace)
 }
 
 /// Whether the policy takes over a Deployment that it finds.
-pub fn adopts(context: &Context, namespace: &str, target: &Value) -> bool {
+pub fn adopts(cluster: &Cluster, namespace: &str, target: &Value) -> bool {
     let named = target
         .pointer("/metadata/annotations")
         .and_then(|all| all.get(labels::POLICY))
         .and_then(Value::as_str);
-    context
+    cluster
         .policy(namespace, named)
         .is_some_and(|policy| policy.spec.adopts_existing())
 }
 
 /// Deletes this very Canary, not a namesake.
-pub async fn delete(context: &Context, canary: &Canary) -> Result<(), kube::Error> {
-    let api = Api::<Canary>::namespaced(context.client.clone(), canary.namespace_name());
+pub async fn delete(client: &Client, canary: &Canary) -> Result<(), kube::Error> {
+    let api = Api::<Canary>::namespaced(client.clone(), canary.namespace_name());
     let params = DeleteParams::default().preconditions(Preconditions {
         uid: canary.metadata.uid.clone(),
         resource_version: None,

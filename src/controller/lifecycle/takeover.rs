@@ -1,15 +1,9 @@
 //! A Canary that somebody wrote takes the place of one we generated for the same target: what the generated one owns is
 //! handed over, then the generated one goes. Nothing is made anew, so no request is lost and no run starts.
 
-use super::{
-    finish,
-    sweep::{delete, is_generated},
-};
-use crate::controller::{
-    apply::write::Write,
-    context::{Context, key},
-    watch::{cache::Kind, live::text},
-};
+use super::{finish, sweep::delete};
+use crate::controller::{context::Context, difference::write::Write, queue::key, watch::cache::Kind};
+use crate::object::text;
 use crate::{
     api::{Canary, canary::Phase},
     metrics::Severity,
@@ -52,7 +46,7 @@ pub fn place(canary: &Canary, all: &[Arc<Canary>]) -> Place {
 fn was_generated(canary: &Canary) -> bool {
     let mut canary = canary.clone();
     canary.metadata.deletion_timestamp = None;
-    is_generated(&canary)
+    canary.is_generated()
 }
 
 /// Whether `canary` can be left without a request in between: nothing of its own is under way.
@@ -64,25 +58,26 @@ pub fn can_go(canary: &Canary) -> bool {
 /// Hands everything that `canary` owns to `heir`, then takes `canary` away. What fails is tried again by the next step.
 pub async fn hand_over(context: &Context, canary: &Canary, heir: &Canary) -> Result<(), kube::Error> {
     let Some(uid) = &canary.metadata.uid else { return Ok(()) };
+    let client = &context.effects.client;
     for write in Kind::built_in().chain(Kind::optional()).flat_map(|kind| {
-        let all = context.cache.list(kind, canary.namespace_name());
+        let all = context.cluster.cache.list(kind, canary.namespace_name());
         all.filter_map(|object| reowned(kind, &object, uid, heir))
             .collect::<Vec<_>>()
     }) {
-        write.perform(&context.client).await?;
+        write.perform(client).await?;
     }
-    context.queue.send(key(heir));
+    context.queues.steps.send(key(heir));
     if canary.metadata.deletion_timestamp.is_some() {
-        return finish::release(context, canary).await;
+        return finish::release(client, canary).await;
     }
     let message = format!(
         "Canary {} takes over {} from this generated one",
         heir.name_any(),
         canary.target_name()
     );
-    context.events.record(heir, Severity::Normal, message);
+    context.effects.events.record(heir, Severity::Normal, message);
     // Its event brings the version that the finalizer is taken off by.
-    delete(context, canary).await
+    delete(client, canary).await
 }
 
 /// The write that makes `object`, owned by the Canary of this uid, `heir`'s.

@@ -1,9 +1,11 @@
 //! Alerts on their way: nothing waits for a chat service.
 
-use super::lanes::{Lanes, Waiting};
-use crate::controller::{context::Context, queue::Key};
+use crate::controller::{
+    context::{Context, memory::lanes::Waiting},
+    queue::Key,
+};
 use crate::{
-    alerts::{Alarm, Alert, Measured, Receiver, Recipients, Sender, alarm, details, recipients},
+    alerts::{Alarm, Alert, Measured, Receiver, Recipients, alarm, details, recipients},
     analysis::{Note, Subject},
     api::{
         AlertProvider, Canary,
@@ -17,25 +19,6 @@ use std::sync::Arc;
 
 /// Most receivers that are told of one thing.
 const MOST: usize = 32;
-
-/// Who alerts, and whom when a Canary names nobody.
-pub struct Alerts {
-    /// What posts.
-    pub sender: Sender,
-    /// By flags.
-    pub settings: Settings,
-    /// What is on its way, by Canary and provider: one that hangs holds up no other.
-    pub lanes: Lanes<(Key, String), Arc<Alert>>,
-}
-
-/// What flags say of alerts.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// Hears everything about Canaries that name no AlertProvider.
-    pub global: Option<Receiver>,
-    /// `-cluster-name`.
-    pub cluster: String,
-}
 
 /// Tells people of a note, if it is for people.
 ///
@@ -52,7 +35,7 @@ pub fn raise(
     let named = canary.analysis().alerts.as_deref().unwrap_or_default();
     let receivers: Vec<Option<NamespacedRef>> = match recipients(named, alarm.severity) {
         Recipients::Named(providers) => providers.into_iter().take(MOST).map(Some).collect(),
-        Recipients::Global if context.alerts.settings.global.is_some() => vec![None],
+        Recipients::Global if context.options.alerts.global.is_some() => vec![None],
         Recipients::Global => Vec::new(),
     };
     if receivers.is_empty() {
@@ -63,8 +46,12 @@ pub fn raise(
     for provider in receivers {
         let name = name(provider.as_ref(), &alert.namespace);
         let work = |waiting| tell(context.clone(), key.clone(), provider, waiting);
-        let lane = (key.clone(), name.clone());
-        if !context.alerts.lanes.send(lane, (alert.clone(), bytes), work) {
+        let (all, item) = (&context.memory.waiting_alerts, (alert.clone(), bytes));
+        let lane = name.clone();
+        if !context
+            .memory
+            .of(key, |canary| canary.alerts.send(all, lane, item, work))
+        {
             left_out(context, &alert, &name, "too many alerts wait for it");
         }
     }
@@ -120,13 +107,15 @@ async fn tell(context: Arc<Context>, key: Key, provider: Option<NamespacedRef>, 
     while let Some(alert) = waiting.recv().await {
         let one = async {
             let receiver = receiver(&context, provider.as_ref(), &alert.namespace).await?;
-            context.alerts.sender.send(&receiver, &alert).await
+            context.effects.alerts.send(&receiver, &alert).await
         };
         let told = context.caught(&key, "an alert", one).await;
         if let Err(why) = told.and_then(|told| told) {
             left_out(&context, &alert, &name(provider.as_ref(), &alert.namespace), &why);
         }
     }
+    let lane = name(provider.as_ref(), &key.0);
+    context.memory.of_known(&key, |canary| canary.alerts.ended(&lane));
 }
 
 fn left_out(context: &Context, alert: &Alert, provider: &str, why: &str) {
@@ -135,17 +124,17 @@ fn left_out(context: &Context, alert: &Alert, provider: &str, why: &str) {
         alert = alert.text,
         "alert provider {provider} error: {why}"
     );
-    context.metrics.alert_dropped();
+    context.effects.metrics.alert_dropped();
 }
 
 // Looked up when there is something to tell, which is rare: nothing is watched for it.
 async fn receiver(context: &Context, provider: Option<&NamespacedRef>, own: &str) -> Result<Receiver, String> {
-    let settings = &context.alerts.settings;
+    let settings = &context.options.alerts;
     let Some(provider) = provider else {
         return settings.global.clone().ok_or_else(|| String::from("not set"));
     };
-    let namespace = provider.namespace_within(own, context.defaults.no_cross_namespace_refs)?;
-    let providers = Api::<AlertProvider>::namespaced(context.client.clone(), namespace);
+    let namespace = provider.namespace_within(own, context.options.defaults.no_cross_namespace_refs)?;
+    let providers = Api::<AlertProvider>::namespaced(context.effects.client.clone(), namespace);
     let found = providers
         .get_opt(&provider.name)
         .await

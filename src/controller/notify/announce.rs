@@ -1,8 +1,14 @@
 //! Saying what happened: as an Event, in the log, and to event hooks. Nothing waits for anybody who listens.
 
-use super::lanes::Waiting;
 use crate::controller::{
-    context::Context,
+    context::{
+        Context,
+        memory::{
+            Memory,
+            lanes::{Lanes, Waiting},
+            listening::Message,
+        },
+    },
     queue::{
         Key,
         tasks::{caught, internal_error},
@@ -10,82 +16,48 @@ use crate::controller::{
 };
 use crate::{
     analysis::State,
-    api::{
-        Canary,
-        canary::{HookType, Webhook},
-    },
+    api::{Canary, canary::Webhook},
     foreign::{SAID, cut},
-    hooks::{Run, event, run_checksum},
+    hooks::{Caller, Run, event, run_checksum},
     metrics::Severity,
+    telemetry::Metrics,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
-use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc};
-
-/// An event on its way.
-#[derive(Debug)]
-pub struct Message {
-    hooks: Arc<[Webhook]>,
-    name: String,
-    namespace: String,
-    phase: &'static str,
-    checksum: String,
-    canary_weight: i32,
-    text: String,
-    event_type: &'static str,
-    unix_ms: i64,
-}
-
-/// The event hooks of each Canary that was heard of last: however many messages wait for them, they are there once.
-#[derive(Debug, Default)]
-pub struct Listening(Mutex<HashMap<Key, Arc<[Webhook]>>>);
-
-impl Listening {
-    // Those of a Canary, and how many bytes they add to what is kept.
-    fn hooks(&self, key: &Key, all: &[Webhook]) -> (Arc<[Webhook]>, usize) {
-        let own = || all.iter().filter(|hook| hook.hook_type() == HookType::Event);
-        if own().next().is_none() {
-            self.forget(key);
-            return (Arc::default(), 0);
-        }
-        let mut known = self.0.lock();
-        if let Some(hooks) = known.get(key).filter(|hooks| hooks.iter().eq(own())) {
-            return (hooks.clone(), 0);
-        }
-        let hooks: Arc<[Webhook]> = own().cloned().collect();
-        known.insert(key.clone(), hooks.clone());
-        let bytes = hooks.iter().map(size).sum();
-        (hooks, bytes)
-    }
-
-    /// Forgets a Canary that is gone.
-    pub fn forget(&self, key: &Key) {
-        self.0.lock().remove(key);
-    }
-
-    /// Whether nothing is kept.
-    #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
-    }
-}
-
-fn size(hook: &Webhook) -> usize {
-    let metadata = hook.metadata.iter().flatten();
-    hook.url.len() + hook.name.len() + metadata.map(|(key, value)| key.len() + value.len()).sum::<usize>()
-}
+use std::sync::Arc;
 
 /// Records that something happened to a Canary in this state, and tells its event hooks.
 pub fn announce(context: &Context, key: &Key, canary: &Canary, state: &State, severity: Severity, text: String) {
     let text = cut(&text, SAID);
-    context.events.record(canary, severity, &text);
+    context.effects.events.record(canary, severity, &text);
     let all = canary.analysis().webhooks.as_deref().unwrap_or_default();
-    let (hooks, new) = context.listening.hooks(key, all);
-    if hooks.is_empty() && context.event_webhook.is_empty() {
+    let (hooks, new) = context.memory.of(key, |canary| canary.listening.hooks(all));
+    if hooks.is_empty() && context.options.event_webhook.is_empty() {
         return;
     }
-    let message = Message {
+    let message = message(canary, state, hooks, (severity, text));
+    let bytes = size_of::<Message>() + message.text.len() + new;
+    let teller = Teller {
+        caller: context.effects.caller.clone(),
+        global: context.options.event_webhook.clone(),
+        metrics: context.effects.metrics.clone(),
+        memory: context.memory.clone(),
+        key: key.clone(),
+    };
+    let all = &context.memory.waiting_events;
+    let work = |messages| teller.tell(messages);
+    let sent = |lanes: &mut Lanes<(), Message>| lanes.send(all, (), (message, bytes), work);
+    if !context.memory.of(key, |canary| sent(&mut canary.events)) {
+        tracing::warn!(
+            canary = canary.full_name(),
+            "event hooks are too slow, an event was left out"
+        );
+        context.effects.metrics.event_dropped();
+    }
+}
+
+fn message(canary: &Canary, state: &State, hooks: Arc<[Webhook]>, (severity, text): (Severity, String)) -> Message {
+    Message {
         hooks,
         name: canary.name_any(),
         namespace: canary.namespace_name().to_owned(),
@@ -98,35 +70,33 @@ pub fn announce(context: &Context, key: &Key, canary: &Canary, state: &State, se
             Severity::Warning | Severity::Error => "Warning",
         },
         unix_ms: Timestamp::now().as_millisecond(),
-    };
-    let bytes = size_of::<Message>() + message.text.len() + new;
-    let (caller, global) = (context.caller.clone(), context.event_webhook.clone());
-    let work = |messages| tell(caller, global, (context.metrics.clone(), key.clone()), messages);
-    if !context.listeners.send(key.clone(), (message, bytes), work) {
-        tracing::warn!(
-            canary = canary.full_name(),
-            "event hooks are too slow, an event was left out"
-        );
-        context.metrics.event_dropped();
     }
 }
 
-// A message that cannot be told is not the end of the others.
-async fn tell(
-    caller: crate::hooks::Caller,
+// Tells the event hooks of one Canary.
+struct Teller {
+    caller: Caller,
     global: String,
-    (metrics, key): (crate::telemetry::Metrics, Key),
-    mut messages: Waiting<Message>,
-) {
-    while let Some(message) = messages.recv().await {
-        let told = caught(one(&caller, &global, &message)).await;
-        if let Err(why) = told {
-            internal_error(&metrics, "telling an event", &format!("{}.{}", key.1, key.0), &why);
+    metrics: Metrics,
+    memory: Arc<Memory>,
+    key: Key,
+}
+
+impl Teller {
+    // A message that cannot be told is not the end of the others.
+    async fn tell(self, mut messages: Waiting<Message>) {
+        while let Some(message) = messages.recv().await {
+            let told = caught(one(&self.caller, &self.global, &message)).await;
+            if let Err(why) = told {
+                let of = format!("{}.{}", self.key.1, self.key.0);
+                internal_error(&self.metrics, "telling an event", &of, &why);
+            }
         }
+        self.memory.of_known(&self.key, |canary| canary.events.ended(&()));
     }
 }
 
-async fn one(caller: &crate::hooks::Caller, global: &str, message: &Message) {
+async fn one(caller: &Caller, global: &str, message: &Message) {
     let run = Run {
         name: &message.name,
         namespace: &message.namespace,

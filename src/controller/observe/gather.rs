@@ -1,28 +1,28 @@
 //! What a step looks at: the pair's own objects, what follows them, and what is in their way.
 
 use crate::controller::{
-    apply::asked,
-    context::Context,
     queue::Key,
     watch::{
         cache::{Cache, Kind},
+        cluster::Cluster,
         configs::Configs,
-        live::{Live, is_owned, text},
+        live::{Live, is_a_canarys, is_owned},
         pointing::{self, Pointing},
         ties,
     },
 };
+use crate::object::text;
 use crate::{
     api::Canary,
-    plan::{self, Blueprint, Selector, Workload, autoscaler, pointing::pods as pods_of},
+    plan::{self, Blueprint, Selector, SelectorError, Workload, autoscaler, pointing::pods as pods_of},
     routing::{self, Names, kind_of},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The pair's own objects, and what people keep beside them.
-pub fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live {
-    let (cache, namespace) = (&context.cache, blueprint.namespace.as_str());
+pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
+    let namespace = blueprint.namespace.as_str();
     let get = |kind, name: &str| cache.get(kind, namespace, name);
     let kind = Kind::of(blueprint.workload);
     let target = get(kind, canary.target_name());
@@ -67,10 +67,23 @@ pub fn gather(context: &Context, canary: &Canary, blueprint: &Blueprint) -> Live
         twins: twins(cache, blueprint),
         target_scaled_objects: cache.tied(Kind::ScaledObject, namespace, &blueprint.target),
         primary_scaler: primary_scaler(cache, blueprint),
-        asked: asked::of(canary),
+        asked: canary.asked_replicas(),
     };
     companions(cache, blueprint, &mut live, names.into_iter());
     live
+}
+
+/// Which pods are the target's and which are primary's. A core Service selects by itself. A primary that is not ours says
+/// nothing about our pods.
+///
+/// # Errors
+/// Why they cannot be told apart.
+pub fn selector(live: &Live, blueprint: &Blueprint, keys: &[String]) -> Result<Selector, SelectorError> {
+    if blueprint.workload == Workload::Service {
+        return Ok(Selector::by_name(&blueprint.target));
+    }
+    let ours = |primary: &&Value| plan::primary_revision(primary).is_some() || is_a_canarys(primary);
+    Selector::of_pair(live.target.as_ref(), live.primary.as_ref().filter(ours), keys)
 }
 
 // One that is being deleted decides nothing any more.
@@ -125,14 +138,14 @@ fn budgets(cache: &Cache, blueprint: &Blueprint, halves: [Option<&Value>; 2]) ->
 
 /// What else points at the pods, and what of the pair's names is somebody else's; answers why there can be no pair.
 pub fn surroundings(
-    context: &Context,
+    cluster: &Cluster,
     key: &Key,
     (canary, blueprint): (&Canary, &mut Blueprint),
     live: &mut Live,
     selector: &Selector,
     (built, leaving): (bool, bool),
 ) -> Option<String> {
-    let cache = &context.cache;
+    let cache = &cluster.cache;
     // What has a primary already, of Flagger's perhaps, has shared its Services so far.
     let target = live
         .target
@@ -143,12 +156,11 @@ pub fn surroundings(
     }
     let services = [&live.apex, &live.primary_service, &live.canary_service];
     let halves = services.into_iter().chain([&live.primary]).flatten();
-    live.rivals = pointing::rivals(context, key, canary, halves.chain(&live.routes));
+    live.rivals = pointing::rivals(cluster, key, canary, halves.chain(&live.routes));
     if built {
         live.leave_apex(blueprint, selector);
     }
-    followers(context, &key.0, blueprint, live, selector);
-    pointing::tell_shared(context, key, canary, &live.pointing);
+    followers(cache, &key.0, blueprint, live, selector);
     None
 }
 
@@ -156,8 +168,7 @@ pub fn surroundings(
 type Leads = fn(&Value, &Names) -> bool;
 
 /// What points at the pair beside its own Services, with its routes and endpoints.
-pub fn followers(context: &Context, namespace: &str, blueprint: &Blueprint, live: &mut Live, selector: &Selector) {
-    let cache = &context.cache;
+pub fn followers(cache: &Cache, namespace: &str, blueprint: &Blueprint, live: &mut Live, selector: &Selector) {
     live.pointing = pointing::pointing(cache, blueprint, live, selector);
     let routed: Vec<Names> = live
         .pointing

@@ -5,16 +5,13 @@
 //! listed.
 
 use super::half::Half;
-use crate::controller::{
-    queue::Key,
-    watch::live::{CUT, Live, base, label, text},
-};
+use crate::controller::watch::live::{CUT, Live, base};
+use crate::object::{label, text};
 use crate::plan::{Blueprint, Selector, Workload};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, ResourceExt, api::ListParams, core::PartialObjectMeta};
-use parking_lot::Mutex;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Those characters.
 const RANDOM: &str = "[0-9a-z]{5}";
@@ -56,65 +53,39 @@ fn is_cut(owner: &str) -> bool {
     owner.len() >= CUT
 }
 
-/// The owners of the pods behind a pair's Services, known by Canary: of the revisions of an app with a long name, all pods
-/// may begin alike.
-#[derive(Debug, Default)]
-pub struct Owners(Mutex<HashMap<Key, BTreeMap<String, String>>>);
-
-impl Owners {
-    /// Those of the endpoints of `live`, where their names do not tell; pods that are not known yet are looked for.
-    ///
-    /// # Errors
-    /// Why they cannot be listed.
-    pub async fn of(
-        &self,
-        client: &Client,
-        key: &Key,
-        live: &Live,
-        selector: &Selector,
-    ) -> Result<BTreeMap<String, String>, kube::Error> {
-        if !live.revisions.iter().any(|set| is_cut(text(set, "/metadata/name"))) {
-            return Ok(BTreeMap::new());
+/// The owners of the pods behind a pair's Services, where their names do not tell: of the revisions of an app with a long
+/// name, all pods may begin alike. Pods that are not among those `known` are looked for.
+///
+/// # Errors
+/// Why they cannot be listed.
+pub async fn owners(
+    client: &Client,
+    namespace: &str,
+    (live, selector): (&Live, &Selector),
+    known: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, kube::Error> {
+    if !live.revisions.iter().any(|set| is_cut(text(set, "/metadata/name"))) {
+        return Ok(BTreeMap::new());
+    }
+    let pods: BTreeSet<&str> = live.endpoint_pods().collect();
+    if pods.iter().all(|pod| known.contains_key(*pod)) {
+        return Ok(known);
+    }
+    // Whoever is gone again is nobody's.
+    let mut owners: BTreeMap<String, String> = pods.iter().map(|pod| ((*pod).to_owned(), String::new())).collect();
+    for labels in [selector.target_labels(), selector.primary_labels()] {
+        let api = Api::<PartialObjectMeta<Pod>>::namespaced(client.clone(), namespace);
+        let half = ListParams::default().labels(&expression(&labels));
+        for pod in api.list_metadata(&half).await? {
+            let owner = pod
+                .owner_references()
+                .iter()
+                .find(|owner| owner.controller == Some(true));
+            let owner = owner.map(|owner| owner.name.clone()).unwrap_or_default();
+            owners.insert(pod.name_any(), owner);
         }
-        let known = self.0.lock().get(key).cloned().unwrap_or_default();
-        let pods: BTreeSet<&str> = live.endpoint_pods().collect();
-        if pods.iter().all(|pod| known.contains_key(*pod)) {
-            return Ok(known);
-        }
-        // Whoever is gone again is nobody's.
-        let mut owners: BTreeMap<String, String> = pods.iter().map(|pod| ((*pod).to_owned(), String::new())).collect();
-        for labels in [selector.target_labels(), selector.primary_labels()] {
-            let api = Api::<PartialObjectMeta<Pod>>::namespaced(client.clone(), &key.0);
-            let half = ListParams::default().labels(&expression(&labels));
-            for pod in api.list_metadata(&half).await? {
-                let owner = pod
-                    .owner_references()
-                    .iter()
-                    .find(|owner| owner.controller == Some(true));
-                let owner = owner.map(|owner| owner.name.clone()).unwrap_or_default();
-                owners.insert(pod.name_any(), owner);
-            }
-        }
-        self.0.lock().insert(key.clone(), owners.clone());
-        Ok(owners)
     }
-
-    /// Forgets a Canary that is gone.
-    pub fn forget(&self, key: &Key) {
-        self.0.lock().remove(key);
-    }
-
-    /// Whether nothing is kept.
-    #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
-    }
-
-    /// Leaves a trace.
-    #[cfg(test)]
-    pub fn note(&self, key: &Key) {
-        self.0.lock().insert(key.clone(), BTreeMap::new());
-    }
+    Ok(owners)
 }
 
 fn expression(labels: &Map<String, Value>) -> String {

@@ -1,10 +1,10 @@
 //! Why pods do not start, in a line: asked of the API server only when a deadline has passed.
 
-use crate::controller::{context::Context, watch::live::Live};
+use crate::controller::watch::live::Live;
 use crate::{analysis::State, foreign::Foreign};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
-use kube::{Api, ResourceExt, api::ListParams};
+use kube::{Api, Client, ResourceExt, api::ListParams};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 const LOOKED_AT: u32 = 50;
 
 /// The trouble of the target's pods, once the stage is past its deadline.
-pub async fn of(context: &Context, live: &Live, state: &State, deadline: Duration) -> Option<String> {
+pub async fn of(client: &Client, live: &Live, state: &State, deadline: Duration) -> Option<String> {
     let over = state.since.checked_add(deadline).unwrap_or(Timestamp::MAX);
     if Timestamp::now() < over {
         return None;
@@ -26,7 +26,7 @@ pub async fn of(context: &Context, live: &Live, state: &State, deadline: Duratio
         .iter()
         .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
         .collect();
-    let api = Api::<Pod>::namespaced(context.client.clone(), namespace);
+    let api = Api::<Pod>::namespaced(client.clone(), namespace);
     let first = ListParams::default().labels(&selector.join(",")).limit(LOOKED_AT);
     let pods = api.list(&first).await.ok()?;
     pods.items.iter().find_map(describe).or_else(|| quota(target))

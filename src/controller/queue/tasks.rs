@@ -1,8 +1,6 @@
 //! What runs beside the steps, and how it ends: with what it is for, and never by taking anything else along.
 
-use super::Key;
-use crate::controller::context::Context;
-use crate::{foreign::Foreign, metrics::Severity};
+use crate::foreign::Foreign;
 use futures::FutureExt;
 use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -62,23 +60,6 @@ pub fn caught_now<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 pub fn internal_error(metrics: &crate::telemetry::Metrics, what: &str, of: &str, why: &str) {
     metrics.panicked();
     tracing::error!(canary = of, "internal error in {what}: {why}");
-}
-
-impl Context {
-    /// Does `work` for a Canary. A panic in it is told as an event of that Canary, and is nobody else's.
-    ///
-    /// # Errors
-    /// What a panic said, as a text for people.
-    pub async fn caught<T>(&self, key: &Key, what: &str, work: impl Future<Output = T>) -> Result<T, String> {
-        caught(work).await.map_err(|why| {
-            internal_error(&self.metrics, what, &format!("{}.{}", key.1, key.0), &why);
-            let message = format!("Internal error in {what}: {why}. It is tried again; please report it");
-            if let Some(canary) = self.canary(key) {
-                self.events.record(&*canary, Severity::Error, &message);
-            }
-            message
-        })
-    }
 }
 
 // What panics say may hold what users wrote.

@@ -1,9 +1,11 @@
 use super::*;
 use crate::{
-    telemetry::{Metrics, Recorder, StatusEncoding},
+    api::labels,
+    telemetry::{Metrics, Readiness, Recorder, StatusEncoding},
     testing::ApiServer,
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const NAMESPACE: &str = "/api/v1/namespaces/web";
 const CANARY: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
@@ -56,7 +58,7 @@ impl House {
             only: None,
             track_configs: true,
             event_webhook: String::new(),
-            alerts: alert::Settings::default(),
+            alerts: AlertSettings::default(),
             egress: Egress::default(),
             election: lease::Settings::new("coalmine", Some("pod")),
             namespace: "coalmine".into(),

@@ -1,27 +1,28 @@
 //! What a step decided, and what it saw, written into the Canary's status before anything else is written.
 
-use super::Seen;
+use super::{Seen, exposition, trouble};
 use crate::controller::{
-    apply::made::Made,
-    ask::checks::Finished,
-    context::{Context, key},
-    difference::Conflict,
-    lifecycle::finish,
+    context::{
+        Context,
+        memory::{check::CheckRun, primary::Made, timers::Kept},
+    },
     notify::{alert, announce::announce},
+    queue::key,
     status,
     watch::{
         cache::Kind,
         configs,
-        live::{Live, annotation, version},
+        live::{Live, version},
     },
 };
+use crate::object::annotation;
 use crate::{
-    analysis::{Decision, Note, Observation, Rollout, Stage, State, Subject, instants::after},
+    analysis::{Decision, Note, Stage, State, Subject, instants::after},
     api::{
         Canary,
         canary::{
             Announced, CanaryStatus, Phase, RunStatus,
-            conditions::{NAME_CONFLICT, NOT_RELEASED, READY, Trouble},
+            conditions::{NOT_RELEASED, READY, Trouble},
         },
         labels,
         requested_by::RequestedBy,
@@ -43,8 +44,6 @@ const IN_ONE_APPLY: Duration = Duration::from_secs(5);
 
 /// What is stored is in the cache by then.
 const ON_ITS_WAY_TO_US: Duration = Duration::from_secs(2);
-/// How long an app at rest may not serve before its Canary says so: pods may be starting.
-const STARTS: Duration = Duration::from_secs(10);
 
 /// The warning, once a run, that some configs are shared with the target and not copied.
 fn shared_configs(live: &Live) -> Option<String> {
@@ -81,47 +80,16 @@ pub struct Recorded<'a> {
     pub now: Timestamp,
 }
 
-/// What the first of `conflicts` says to people.
-pub fn trouble(conflicts: &[Conflict]) -> Option<Trouble> {
-    conflicts.first().map(|conflict| match conflict {
-        Conflict::Name(kind, name) => Trouble {
-            reason: NAME_CONFLICT,
-            message: format!("{kind} {name} exists and was not made by this Canary; rename one of the two"),
-            stalled: true,
-        },
-        Conflict::Apex(name) => Trouble {
-            reason: NAME_CONFLICT,
-            message: format!(
-                "Service {name} points at other pods or none, so it is not moved; name another in spec.service.name, or point it \
-                 at the target's pods"
-            ),
-            stalled: true,
-        },
-        Conflict::LostConfig(config) => Trouble {
-            reason: "LostConfig",
-            message: format!("{config} is gone or has other data than what primary is to read; put it back"),
-            stalled: true,
-        },
-        Conflict::LostRevision(hash) => Trouble {
-            reason: "LostRevision",
-            message: format!(
-                "nothing remembers revision {hash}, neither its history nor a ReplicaSet; apply the target again"
-            ),
-            stalled: true,
-        },
-    })
-}
-
 impl Recorded<'_> {
     /// Stores the status if it says anything new, then says the decision's notes. Answers when an announcement is to be
     /// looked at again.
     pub async fn store(&self, context: &Arc<Context>, canary: &Canary) -> Result<Option<Timestamp>, kube::Error> {
         let (key, state) = (key(canary), &self.decision.state);
         let judged = state.due != self.before.due || state.stage != self.before.stage;
-        let measured = match context.checks.lock().get(&key) {
-            Some(Finished::Yes(_, measured)) if judged => measured.clone(),
-            _ => Vec::new(),
-        };
+        let measured = context.memory.of(&key, |canary| {
+            let check = canary.check.as_ref().filter(|_| judged);
+            check.map(CheckRun::measured).unwrap_or_default().to_vec()
+        });
         let by = self.live.target.as_ref();
         let by = by
             .and_then(|target| annotation(target, labels::REQUESTED_BY))
@@ -138,9 +106,14 @@ impl Recorded<'_> {
         let old = canary.status.clone().unwrap_or_default();
         let changed = configs::record(&old, &mut next, &self.live.surveys());
         let pending = announced(next.run.as_ref()).map(|a| again(a.expires(), self.now));
-        let nothing_new =
-            context.timers.keep(&key, state, self.decision.timed, &old, &next) || canary.status.as_ref() == Some(&next);
-        let made = context.primaries.known(&key);
+        let kept = Kept::of(state, self.decision.timed, &old, &next);
+        let nothing_new = kept.is_some() || canary.status.as_ref() == Some(&next);
+        let made = context.memory.of(&key, |canary| {
+            if let Some(timers) = kept {
+                canary.timers.keep(timers);
+            }
+            canary.primary.known()
+        });
         if nothing_new && !is_to_be_recorded(made.as_ref(), canary, state) {
             return Ok(pending);
         }
@@ -149,40 +122,40 @@ impl Recorded<'_> {
         }
         let stored = write(context, canary, next).await?;
         if judged {
-            context.checks.lock().remove(&key);
+            context.memory.of(&key, |canary| canary.check = None);
         }
         // Said only when it is recorded, or a conflict would say it twice.
-        finish::publish(context, canary, self.before, state);
-        if let Some(trouble) = self.trouble.as_ref().filter(|t| !is_known(canary, t)) {
-            announce(context, &key, canary, state, Severity::Warning, trouble.message.clone());
-        }
-        if state.phase == Phase::Progressing {
-            for config in changed {
-                let message = format!("{config} has changed");
-                announce(context, &key, canary, state, Severity::Normal, message);
-            }
-        }
-        say(context, &stored, self.before, self.decision);
-        self.say_on_the_target(context, &stored);
-        let new_run = state.last_applied != self.before.last_applied;
-        if new_run && self.live.configs.shares_secrets(self.live.target.as_ref()) {
-            announce(
-                context,
-                &key,
-                canary,
-                state,
-                Severity::Warning,
-                SHARED_SECRETS.to_owned(),
-            );
-        }
-        if let Some(message) = shared_configs(self.live).filter(|_| new_run) {
-            announce(context, &key, canary, state, Severity::Warning, message);
-        }
+        let config_has_changed = changed.iter().map(|config| format!("{config} has changed"));
+        self.say_what_is_new(context, (canary, &stored), config_has_changed);
         Ok(pending)
     }
-}
 
-impl Recorded<'_> {
+    fn say_what_is_new(
+        &self,
+        context: &Arc<Context>,
+        (canary, stored): (&Canary, &Canary),
+        config_has_changed: impl Iterator<Item = String>,
+    ) {
+        let (key, state) = (key(canary), &self.decision.state);
+        let tell = |severity, text| announce(context, &key, canary, state, severity, text);
+        exposition::publish(context, canary, self.before, state);
+        if let Some(trouble) = self.trouble.as_ref().filter(|t| !is_known(canary, t)) {
+            tell(Severity::Warning, trouble.message.clone());
+        }
+        if state.phase == Phase::Progressing {
+            config_has_changed.for_each(|message| tell(Severity::Normal, message));
+        }
+        say(context, stored, self.before, self.decision);
+        self.say_on_the_target(context, stored);
+        let new_run = state.last_applied != self.before.last_applied;
+        if new_run && self.live.configs.shares_secrets(self.live.target.as_ref()) {
+            tell(Severity::Warning, SHARED_SECRETS.to_owned());
+        }
+        if let Some(message) = shared_configs(self.live).filter(|_| new_run) {
+            tell(Severity::Warning, message);
+        }
+    }
+
     // Whoever looks at the Deployment is to see it there.
     fn say_on_the_target(&self, context: &Context, canary: &Canary) {
         let unbuilt = |note: &&Note| matches!(note, Note::Unbuilt(_));
@@ -190,6 +163,7 @@ impl Recorded<'_> {
         let target = target.and_then(|target| serde_json::from_value::<Deployment>(target).ok());
         if let (Some(note), Some(target)) = (self.decision.notes.iter().find(unbuilt), target) {
             context
+                .effects
                 .events
                 .record(&target, Severity::Warning, note.text(&subject(canary)));
         }
@@ -214,89 +188,6 @@ fn is_to_be_recorded(made: Option<&Made>, canary: &Canary, state: &State) -> boo
     !status::made(canary).is_some_and(|recorded| recorded.same_as(made))
 }
 
-/// What a target that is left alone says to people: Flagger left it different from what primary serves.
-pub fn left_alone(canary: &Canary, state: &State) -> Option<Trouble> {
-    let passed = matches!(state.phase, Phase::Initialized | Phase::Succeeded);
-    if state.stage != Stage::Rest || !passed || state.dry || state.last_applied == state.last_promoted {
-        return None;
-    }
-    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
-    Some(Trouble {
-        reason: "NotStarted",
-        message: format!(
-            "{kind} {target} differs from what {target}-primary serves since before Coalmine took over from Flagger, and \
-             is not released by itself; change {kind} {target}, or annotate the Canary with {}=true to release it as it is",
-            labels::RESET
-        ),
-        stalled: true,
-    })
-}
-
-/// What an app at rest says that answers nobody, once that has lasted longer than pods that start do.
-pub fn silent(canary: &Canary, state: &State, seen: &Observation, now: Timestamp) -> Option<Trouble> {
-    let lasts = |since: Timestamp| now.duration_since(since).as_secs() >= STARTS.as_secs().cast_signed();
-    if state.stage != Stage::Rest || !state.stalled.is_some_and(lasts) {
-        return None;
-    }
-    let target = canary.target_name();
-    let message = match (
-        &seen.route_trouble,
-        seen.primary.as_ref().map(|primary| &primary.rollout),
-    ) {
-        (Some(why), _) => format!("Traffic of {target} does not arrive as asked: {why}"),
-        (None, Some(Rollout::Waiting(why) | Rollout::Failed(why))) => {
-            format!("{target}-primary has no ready pod, so nobody is answered: {why}")
-        }
-        (None, _) => format!("{target}-primary has no ready pod, so nobody is answered"),
-    };
-    Some(Trouble {
-        reason: "NotServing",
-        message,
-        stalled: false,
-    })
-}
-
-/// What a revision says that waits because its app sleeps, or its author has paused it.
-pub fn asleep(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
-    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
-    if state.stage != Stage::Waiting {
-        return None;
-    }
-    if !seen.sleeps() {
-        let paused = seen.target.as_ref().is_some_and(|target| target.paused && !target.held);
-        return paused.then(|| Trouble {
-            reason: "Paused",
-            message: format!(
-                "{kind} {target} is paused by its author; its new revision is analysed when the pause ends"
-            ),
-            stalled: false,
-        });
-    }
-    Some(Trouble {
-        reason: "Asleep",
-        message: format!(
-            "No pods of {kind} {target} are wanted (0 replicas); its new revision is analysed when it is scaled up"
-        ),
-        stalled: false,
-    })
-}
-
-/// What a Canary that stays behind says to people when its app was given back by order.
-pub fn given_back(canary: &Canary, state: &State) -> Option<Trouble> {
-    if state.stage != Stage::Left || canary.metadata.deletion_timestamp.is_some() {
-        return None;
-    }
-    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
-    Some(Trouble {
-        reason: "GivenBack",
-        message: format!(
-            "Coalmine was told to leave: {kind} {target} serves by itself and is not released as a canary any more. It is taken \
-             up again when that order is taken back (coalmine leave --cancel) or Coalmine is installed anew"
-        ),
-        stalled: true,
-    })
-}
-
 fn is_known(canary: &Canary, trouble: &Trouble) -> bool {
     let told = canary.status.as_ref().and_then(|status| status.condition(READY));
     told.is_some_and(|c| c.reason == trouble.reason && c.message.as_deref() == Some(trouble.message.as_str()))
@@ -306,7 +197,7 @@ async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Resu
     let key = key(canary);
     let mut next = Canary::clone(canary);
     next.status = Some(status);
-    let api = Api::<Canary>::namespaced(context.client.clone(), &key.0);
+    let api = Api::<Canary>::namespaced(context.effects.client.clone(), &key.0);
     let params = PostParams {
         field_manager: Some(labels::FIELD_MANAGER.to_owned()),
         ..PostParams::default()
@@ -315,7 +206,7 @@ async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Resu
     // What was stored is what somebody wrote; this one is completed by its policy, alerts and hooks too.
     stored.spec = next.spec;
     if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
-        context.written.note(&key, version);
+        context.memory.of(&key, |canary| canary.written.note_status(version));
     }
     Ok(stored)
 }
@@ -338,7 +229,8 @@ async fn refused(context: &Context, canary: &Canary, seen: Option<&str>, now: Ti
     };
     let workload = Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default();
     let resource = Kind::of(workload).resource();
-    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), canary.namespace_name(), &resource);
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(context.effects.client.clone(), canary.namespace_name(), &resource);
     let target = api.get_opt(canary.target_name()).await?;
     let revision = target
         .as_ref()
@@ -354,7 +246,7 @@ fn say(context: &Arc<Context>, canary: &Canary, before: &State, decision: &Decis
     let rehearsal = state.dry && (in_run(before.stage) || in_run(state.stage));
     for note in &decision.notes {
         if *note == Note::Bypassed {
-            context.metrics.bypassed_change(&subject.namespace);
+            context.effects.metrics.bypassed_change(&subject.namespace);
         }
         let text = note.text(&subject);
         let text = if rehearsal { format!("Dry run: {text}") } else { text };
@@ -378,132 +270,13 @@ pub async fn not_released(
     unstepped(context, canary, &trouble, now).await
 }
 
-/// What a Canary whose target is not there says to people.
-pub fn missing(canary: &Canary) -> Trouble {
-    let (kind, name) = (&canary.spec.target_ref.kind, canary.target_name());
-    Trouble {
-        reason: "TargetMissing",
-        message: format!("{kind} {name}.{} does not exist", canary.namespace_name()),
-        stalled: false,
-    }
-}
-
-/// What a run says to people that waits at a metric whose store cannot be asked: no check will ever judge it. `store`
-/// names the store of a MetricTemplate, by namespace and name, where it is such a one.
-pub fn unjudged(canary: &Canary, state: &State, store: impl Fn(&str, &str) -> Option<String>) -> Option<Trouble> {
-    if !state.stage.in_run() || state.stage.ends_sessions() || state.skip {
-        return None;
-    }
-    let mut metrics = canary.analysis().metrics.iter().flatten();
-    metrics.find_map(|metric| {
-        let reference = metric.template_ref.as_ref()?;
-        let (namespace, name) = (reference.namespace_or(canary.namespace_name()), &reference.name);
-        let store = store(namespace, name)?;
-        Some(Trouble {
-            reason: "MetricsUnsupported",
-            message: format!(
-                "metric {} asks {store} by MetricTemplate {namespace}/{name}, and {store} is not supported yet: the release \
-                 waits, unjudged. Take the metric out of the Canary, or let it name the template of another store",
-                metric.name
-            ),
-            stalled: true,
-        })
-    })
-}
-
-/// What a promotion that primary does not follow says to people: who serves meanwhile, and the ways out.
-pub fn stuck(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
-    if !state.is_stuck() {
-        return None;
-    }
-    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
-    let why = match seen.primary.as_ref().map(|primary| &primary.rollout) {
-        Some(Rollout::Waiting(why) | Rollout::Failed(why)) => why.as_str(),
-        Some(Rollout::Ready) | None => "it is not ready",
-    };
-    Some(Trouble {
-        reason: "PrimaryNotReady",
-        message: format!(
-            "{target}-primary cannot follow the promotion: {why}. {kind} {target} runs the verified revision and serves \
-             everybody meanwhile; make room for {target}-primary, or apply {kind} {target} with another revision"
-        ),
-        stalled: true,
-    })
-}
-
-/// What a pair that cannot be built says to people: who serves meanwhile.
-pub fn unbuilt(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
-    if !state.is_unbuilt() {
-        return None;
-    }
-    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
-    let waits = seen.primary.as_ref().map(|primary| &primary.rollout);
-    let why = match (&seen.refused, waits) {
-        (Some(why), _) | (None, Some(Rollout::Waiting(why) | Rollout::Failed(why))) => why.as_str(),
-        (None, Some(Rollout::Ready) | None) => "none of its pods could be made",
-    };
-    Some(Trouble {
-        reason: "NotBuilt",
-        message: format!(
-            "{target}-primary cannot be built: {why}. {kind} {target} runs by itself meanwhile, and its changes are not \
-             released as canaries; it goes on by itself when that is gone"
-        ),
-        stalled: true,
-    })
-}
-
-/// What a revision says to people that may not run beside primary.
-pub fn apart(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
-    let target = seen.target.as_ref().filter(|_| state.stage == Stage::Rest)?;
-    let why = target.apart.as_ref()?;
-    if state.last_promoted.as_ref() == Some(&target.revision) {
-        return None;
-    }
-    let (kind, name) = (&canary.spec.target_ref.kind, canary.target_name());
-    Some(Trouble {
-        reason: NOT_RELEASED,
-        message: format!("this revision of {kind} {name} is not released, {name}-primary serves on: {why}"),
-        stalled: true,
-    })
-}
-
-/// What a write that the API server refuses says to people, in its words.
-pub fn refused_write(words: String) -> Trouble {
-    Trouble {
-        reason: "Refused",
-        message: format!("the API server refuses a write: {words}. It is tried again within a minute"),
-        stalled: true,
-    }
-}
-
-/// What a Canary on its way out says to people when it waits.
-pub fn leaving(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
-    let leaves = matches!(state.stage, Stage::LeavingScale | Stage::LeavingSwitch);
-    if !leaves || state.reason.is_none() {
-        return None;
-    }
-    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
-    let object = seen.target.as_ref()?;
-    let why = match (&object.trouble, &object.rollout, &seen.route_trouble) {
-        (Some(trouble), ..) => trouble.clone(),
-        (None, Rollout::Waiting(why) | Rollout::Failed(why), _) => why.clone(),
-        (None, Rollout::Ready, Some(why)) => why.clone(),
-        (None, Rollout::Ready, None) => String::from("its traffic is not where it is to be yet"),
-    };
-    Some(Trouble {
-        reason: "LeavingWaits",
-        message: format!("{kind} {target} is to serve in place of {target}-primary before this Canary goes: {why}"),
-        stalled: true,
-    })
-}
-
 /// A Canary whose target is not there and never was.
 pub async fn target_missing(
     context: &Context,
     canary: &Canary,
     now: Timestamp,
 ) -> Result<Option<Duration>, kube::Error> {
-    let trouble = missing(canary);
+    let trouble = trouble::missing(canary);
     // Canary and target come in any order in one apply.
     let until = canary
         .creation_timestamp()
@@ -523,7 +296,7 @@ async fn unstepped(
 ) -> Result<Option<Duration>, kube::Error> {
     let trouble = &trouble.clone().bounded();
     let state = status::state(canary, now);
-    let template = context.target(canary).as_ref().and_then(template::revision);
+    let template = context.cluster.target(canary).as_ref().and_then(template::revision);
     let seen = Seen {
         template: template.as_deref(),
         trouble: Some(trouble),

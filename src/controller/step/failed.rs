@@ -21,8 +21,8 @@ const STALE: Duration = Duration::from_millis(200);
 /// What is refused for good is done again at once, the first time: the step knows it then, records it, and gives back what
 /// it holds. Where not even that can be recorded, it is given back here.
 pub async fn failed(context: &Arc<Context>, key: &Key, canary: &Canary, error: &kube::Error) -> Duration {
-    let cause = Cause::of(error);
-    if cause == Cause::Stale && context.failures.is_stale(key) {
+    let (cause, memory) = (Cause::of(error), &context.memory);
+    if cause == Cause::Stale && memory.of(key, |canary| canary.failures.is_stale()) {
         return STALE;
     }
     tracing::error!(canary = format!("{}.{}", key.1, key.0), %error, "step failed, trying again");
@@ -32,14 +32,16 @@ pub async fn failed(context: &Arc<Context>, key: &Key, canary: &Canary, error: &
         _ => message.clone(),
     };
     let refused = cause != Cause::Passing;
-    let (pause, new) = if refused {
-        context.failures.note_refusal(key, &message, &words)
-    } else {
-        context.failures.note(key, &message)
-    };
+    let (pause, new) = memory.of(key, |canary| {
+        if refused {
+            canary.failures.note_refusal(&message, &words)
+        } else {
+            canary.failures.note(&message)
+        }
+    });
     if new && matches!(error, kube::Error::Api(_)) {
         let text = format!("Cannot go on, the API server refuses a write: {words}");
-        context.events.record(canary, Severity::Warning, text);
+        context.effects.events.record(canary, Severity::Warning, text);
     }
     if !refused {
         return pause;
@@ -48,9 +50,9 @@ pub async fn failed(context: &Arc<Context>, key: &Key, canary: &Canary, error: &
         return STALE;
     }
     let building = status::state(canary, Timestamp::now()).stage == Stage::Building;
-    if let Some(target) = context.target(canary).filter(|_| building) {
+    if let Some(target) = context.cluster.target(canary).filter(|_| building) {
         let workload = Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default();
-        free::held(context, Kind::of(workload), &target).await;
+        free::held(&context.effects.client, Kind::of(workload), &target).await;
     }
     pause
 }

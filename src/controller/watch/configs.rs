@@ -4,10 +4,8 @@
 //! checksum and what must be known besides is remembered. It is read again when it is copied, and compared with the
 //! checksum that was verified.
 
-use super::{
-    cache::{Cache, Kind},
-    live::text,
-};
+use super::cache::{Cache, Kind};
+use crate::object::text;
 use crate::{
     analysis::State,
     api::{Canary, canary::CanaryStatus},

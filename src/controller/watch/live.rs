@@ -4,6 +4,7 @@ use super::{
     configs::{Configs, Survey},
     pointing::Pointing,
 };
+use crate::object::{label, text};
 use crate::{
     api::labels,
     plan::{Blueprint, copies, history, revision::template_of, template},
@@ -290,11 +291,6 @@ pub fn version(text: Option<&str>) -> Option<u64> {
     text?.parse().ok()
 }
 
-/// The string at a JSON pointer, or "".
-pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
 /// What takes our marks off a target, as the `metadata` of a JSON merge patch; empty where there is none.
 pub fn unmarked(target: &Value) -> Map<String, Value> {
     let gone = |map: &str, is_ours: fn(&str) -> bool| {
@@ -318,14 +314,4 @@ pub fn unmarked(target: &Value) -> Map<String, Value> {
     ];
     let marks = marks.into_iter().filter(|(_, gone)| !gone.is_empty());
     marks.map(|(map, gone)| (map.to_owned(), Value::Object(gone))).collect()
-}
-
-/// A label of an object.
-pub fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
-    object.get("metadata")?.get("labels")?.get(key)?.as_str()
-}
-
-/// An annotation of an object.
-pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
-    object.get("metadata")?.get("annotations")?.get(key)?.as_str()
 }

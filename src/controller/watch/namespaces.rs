@@ -1,9 +1,12 @@
 //! Which namespaces we work in: those that opted in, and those that hold a Canary. Only these are watched in full.
 
-use super::cache::{self, Cache, Change, Kind};
-use crate::controller::{
-    context::{Context, forget::forget_namespace, is_enabled},
-    queue::tasks::{caught, internal_error},
+use super::{
+    cache::{self, Cache, Change, Kind},
+    cluster::{Cluster, is_enabled},
+};
+use crate::controller::queue::{
+    Sender as Steps, key,
+    tasks::{caught, internal_error},
 };
 use crate::{api::Canary, telemetry::Metrics};
 use k8s_openapi::api::core::v1::Namespace;
@@ -51,29 +54,30 @@ impl Watches {
         self.running.contains_key(namespace)
     }
 
-    /// Starts the watches of namespaces that are to be worked in and stops the others.
-    pub fn follow(&mut self, context: &Context) {
-        let wanted = wanted(&context.namespaces, &context.canaries);
+    /// Starts the watches of namespaces that are to be worked in and stops the others. Answers which those are.
+    #[must_use = "what is remembered of a namespace goes with its watches"]
+    pub fn follow(&mut self, cluster: &Cluster) -> Vec<String> {
+        let wanted = wanted(&cluster.namespaces, &cluster.canaries);
         let gone: Vec<String> = self
             .running
             .keys()
             .filter(|ns| !wanted.contains(*ns))
             .cloned()
             .collect();
-        for namespace in gone {
+        for namespace in &gone {
             self.running
-                .remove(&namespace)
+                .remove(namespace)
                 .iter()
                 .flat_map(HashMap::values)
                 .for_each(AbortHandle::abort);
-            self.cache.forget(&namespace);
-            forget_namespace(context, &namespace);
+            self.cache.forget(namespace);
         }
-        let mut kinds = context.served.kinds();
+        let mut kinds = cluster.served.kinds();
         kinds.retain(|kind| self.configs || !kind.is_config());
         for namespace in wanted {
             self.watch(namespace, &kinds);
         }
+        gone
     }
 
     fn watch(&mut self, namespace: String, kinds: &[Kind]) {
@@ -125,18 +129,22 @@ fn wanted(namespaces: &Store<Namespace>, canaries: &Store<Canary>) -> BTreeSet<S
 }
 
 /// Asks for the steps a change is a reason for.
-pub fn tell(context: &Context, change: &Change) {
+pub fn tell(cluster: &Cluster, steps: &Steps, change: &Change) {
     let name = change
         .object
         .pointer("/metadata/name")
         .and_then(serde_json::Value::as_str);
     match name {
-        Some(name) => context.concern(change, name),
+        Some(name) => {
+            for canary in cluster.concerned(change, name) {
+                steps.send((change.namespace.clone(), canary));
+            }
+        }
         // The end of a list: the namespace may be complete now.
-        None => context
+        None => cluster
             .canaries_of(&change.namespace)
             .iter()
-            .for_each(|c| context.queue.send(crate::controller::context::key(c))),
+            .for_each(|canary| steps.send(key(canary))),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::{
     cache::{Cache, Change, Kind},
-    live::{Live, is_a_canarys, is_flaggers_orphan, is_owned, is_owned_by, label, owners, text},
+    cluster::Cluster,
+    live::{Live, is_a_canarys, is_flaggers_orphan, is_owned, is_owned_by, owners},
     ties,
 };
-use crate::controller::{context::Context, queue::Key};
+use crate::controller::queue::Key;
+use crate::object::{label, text};
 use crate::{
     api::{Canary, labels},
-    metrics::Severity,
     plan::{
         Blueprint, Selector, Workload,
         pairing::is_service_name,
@@ -263,27 +264,27 @@ pub fn routes(cache: &Cache, namespace: &str, names: &Names) -> Vec<Value> {
 }
 
 /// The Canaries whose pair a Service follows, or may come to follow, that `change` is about.
-pub fn followed(context: &Context, change: &Change, name: &str) -> BTreeSet<String> {
-    concerned(context, change, name)
+pub fn followed(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String> {
+    concerned(cluster, change, name)
         .iter()
-        .flat_map(|workload| context.index.of_deployment(&change.namespace, workload))
+        .flat_map(|workload| cluster.index.of_deployment(&change.namespace, workload))
         .collect()
 }
 
 /// The workloads that `change` is about because of a Service on their pods: the Service itself, endpoints of its halves, a
 /// route that names it, or another workload behind it.
-pub fn concerned(context: &Context, change: &Change, name: &str) -> BTreeSet<String> {
+pub fn concerned(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String> {
     let namespace = change.namespace.as_str();
     let words: BTreeSet<String> = match change.kind {
         Kind::Service => {
             let own = change.ties().into_iter().filter(|word| word.contains('='));
-            own.chain(words_of(context, namespace, half_of(name))).collect()
+            own.chain(words_of(cluster, namespace, half_of(name))).collect()
         }
         Kind::EndpointSlice => {
             let services = change.ties();
             services
                 .iter()
-                .flat_map(|service| words_of(context, namespace, half_of(service)))
+                .flat_map(|service| words_of(cluster, namespace, half_of(service)))
                 .collect()
         }
         Kind::Route(_) => {
@@ -291,17 +292,17 @@ pub fn concerned(context: &Context, change: &Change, name: &str) -> BTreeSet<Str
             let all = services
                 .iter()
                 .flat_map(|service| [Some(service.as_str()), half_of(service)]);
-            all.flat_map(|service| words_of(context, namespace, service)).collect()
+            all.flat_map(|service| words_of(cluster, namespace, service)).collect()
         }
         // Whoever shares a Service with it, or no longer does.
         Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet => {
-            let gone = !context.cache.has(change.kind, namespace, name);
+            let gone = !cluster.cache.has(change.kind, namespace, name);
             let before = change.before.as_ref();
             if !gone && before.is_some_and(|before| pointing::pods(before) == pointing::pods(&change.object)) {
                 return BTreeSet::new();
             }
             let both = before.into_iter().chain([&change.object]);
-            return both.flat_map(|object| neighbours(&context.cache, object)).collect();
+            return both.flat_map(|object| neighbours(&cluster.cache, object)).collect();
         }
         Kind::PodDisruptionBudget => change.ties().into_iter().filter(|word| word.contains('=')).collect(),
         _ => return BTreeSet::new(),
@@ -309,7 +310,7 @@ pub fn concerned(context: &Context, change: &Change, name: &str) -> BTreeSet<Str
     let workloads = words.iter().flat_map(|word| {
         [Kind::Deployment, Kind::DaemonSet]
             .into_iter()
-            .flat_map(|kind| context.cache.named_by(kind, namespace, word))
+            .flat_map(|kind| cluster.cache.named_by(kind, namespace, word))
     });
     workloads.collect()
 }
@@ -321,25 +322,10 @@ fn half_of(service: &str) -> Option<&str> {
         .or_else(|| service.strip_suffix("-canary"))
 }
 
-fn words_of(context: &Context, namespace: &str, service: Option<&str>) -> Vec<String> {
-    let found = service.and_then(|name| context.cache.get(Kind::Service, namespace, name));
+fn words_of(cluster: &Cluster, namespace: &str, service: Option<&str>) -> Vec<String> {
+    let found = service.and_then(|name| cluster.cache.get(Kind::Service, namespace, name));
     let users = found.filter(pointing::is_users);
     users.as_ref().map(ties::of_selectors).unwrap_or_default()
-}
-
-/// Says once which Services are left alone because they point at other workloads too.
-pub fn tell_shared(context: &Context, key: &Key, canary: &Canary, found: &Pointing) {
-    let lines: Vec<String> = found.shared.iter().map(ToString::to_string).collect();
-    let mut told = context.shared.lock();
-    if lines.is_empty() {
-        told.remove(key);
-        return;
-    }
-    let all = lines.join("; ");
-    if told.insert(key.clone(), all.clone()).as_ref() != Some(&all) {
-        let message = format!("Left alone, and not moved with the app: {all}");
-        context.events.record(canary, Severity::Warning, message);
-    }
 }
 
 impl Live {
@@ -366,7 +352,7 @@ impl Live {
 
 /// The uids of other Canaries that live and own any of `objects`: what is theirs is never written.
 pub fn rivals<'a>(
-    context: &Context,
+    cluster: &Cluster,
     key: &Key,
     canary: &Canary,
     objects: impl Iterator<Item = &'a Value>,
@@ -377,7 +363,7 @@ pub fn rivals<'a>(
         .filter(|owner| text(owner, "/kind") == "Canary");
     let lives = |owner: &&Value| {
         let uid = owner.get("uid").and_then(Value::as_str);
-        let named = context.canary(&(key.0.clone(), text(owner, "/name").to_owned()));
+        let named = cluster.canary(&(key.0.clone(), text(owner, "/name").to_owned()));
         uid != own.as_deref() && named.is_some_and(|named| named.metadata.uid.as_deref() == uid)
     };
     let mut found: Vec<String> = of.filter(lives).map(|owner| text(owner, "/uid").to_owned()).collect();

@@ -1,7 +1,9 @@
 //! Reading ConfigMaps and Secrets. Each may have a megabyte, so few are in memory at once, and their data stays nowhere.
 
-use super::configs::{digest, kind_of, named};
-use crate::controller::context::Context;
+use super::{
+    cache::Cache,
+    configs::{digest, kind_of, named},
+};
 use crate::plan::configs::{ConfigKind, Reference};
 use kube::{
     Client,
@@ -26,7 +28,7 @@ pub async fn turn() -> Option<SemaphorePermit<'static>> {
 /// # Errors
 /// Those of the API server.
 pub async fn read(
-    context: &Context,
+    (client, cache): (&Client, &Cache),
     namespace: &str,
     kinds: &[ConfigKind],
     templates: &[Value],
@@ -34,13 +36,13 @@ pub async fn read(
     let all: BTreeSet<Reference> = templates.iter().flat_map(|template| named(template, kinds)).collect();
     for config in all {
         let kind = kind_of(config.kind);
-        if !context.cache.is_unread(kind, namespace, &config.name) {
+        if !cache.is_unread(kind, namespace, &config.name) {
             continue;
         }
         let _turn = turn().await;
-        if let Some(text) = text(&context.client, namespace, &config).await? {
+        if let Some(text) = text(client, namespace, &config).await? {
             let object: Value = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
-            context.cache.note_read(kind, namespace, &config.name, &digest(&object));
+            cache.note_read(kind, namespace, &config.name, &digest(&object));
         }
     }
     Ok(())

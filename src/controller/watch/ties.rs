@@ -1,6 +1,7 @@
 //! By which words an object is found besides its own name, so that a step looks at its pair and not at its namespace.
 
-use super::{cache::Kind, live::label};
+use super::cache::Kind;
+use crate::object::label;
 use crate::routing::registry;
 use crate::{
     api::labels,

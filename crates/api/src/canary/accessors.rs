@@ -210,6 +210,17 @@ impl Canary {
         self.spec.dry_run == Some(true) || annotated
     }
 
+    /// Whether a policy made it, and it is not on its way out.
+    pub fn is_generated(&self) -> bool {
+        let label = self.labels().get(labels::GENERATED);
+        label.is_some_and(|value| value == labels::TRUE) && self.metadata.deletion_timestamp.is_none()
+    }
+
+    /// How many replicas a scale of its target asked for, as the webhook has noted it (`coalmine.dev/replicas`).
+    pub fn asked_replicas(&self) -> Option<u32> {
+        self.annotations().get(labels::REPLICAS)?.parse().ok()
+    }
+
     /// Whether deletion gives everything back without a lost request: always, unless `revertOnDeletion: false`.
     pub fn reverts_on_deletion(&self) -> bool {
         self.spec.revert_on_deletion != Some(false)

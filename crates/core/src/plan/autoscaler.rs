@@ -6,6 +6,7 @@
 use super::Blueprint;
 use super::{marks, query};
 use crate::api::{Canary, Number, canary::AutoscalerRef, labels};
+use crate::object::text;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -226,23 +227,19 @@ fn keep_queries_apart(spec: &mut Map<String, Value>, queries: &BTreeMap<String, 
 /// Whether an autoscaler scales the Deployment of this name, and is not on its way out.
 pub fn scales(scaler: &Value, deployment: &str) -> bool {
     // KEDA takes a reference without a kind for one to a Deployment.
-    let kind = text(scaler, "/spec/scaleTargetRef/kind").unwrap_or("Deployment");
+    let kind = text(scaler, "/spec/scaleTargetRef/kind");
     let gone = scaler.pointer("/metadata/deletionTimestamp").is_some();
-    !gone && kind == "Deployment" && text(scaler, "/spec/scaleTargetRef/name") == Some(deployment)
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
-    object.pointer(pointer).and_then(Value::as_str)
+    !gone && matches!(kind, "" | "Deployment") && text(scaler, "/spec/scaleTargetRef/name") == deployment
 }
 
 /// The autoscaler of the Deployment `target` among those of its namespace, as a Canary names it. A ScaledObject comes
 /// before an HPA: KEDA makes one of its own for it.
 pub fn reference(target: &str, scalers: &[Value]) -> Option<AutoscalerRef> {
     let found = |kind: ScalerKind| {
-        let of_kind = |object: &&Value| text(object, "/kind") == Some(kind.as_str());
+        let of_kind = |object: &&Value| text(object, "/kind") == kind.as_str();
         let named = scalers.iter().filter(of_kind).filter(|object| scales(object, target));
         named
-            .filter_map(|object| text(object, "/metadata/name"))
+            .map(|object| text(object, "/metadata/name"))
             .min()
             .map(|name| (kind, name.to_owned()))
     };

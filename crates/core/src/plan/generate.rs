@@ -8,6 +8,7 @@ mod service;
 pub use super::pointing::ORIGINAL_SELECTOR;
 
 use super::{effective::default_analysis, pointing::Shared};
+use crate::object::text;
 use crate::{
     api::{
         Canary,
@@ -111,8 +112,7 @@ pub fn canary(
     around: Around<'_>,
     known: Known<'_>,
 ) -> Result<Canary, NotEnrolled> {
-    let text = |pointer| target.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
+    let (name, namespace) = (text(target, "/metadata/name"), text(target, "/metadata/namespace"));
     refuse(target, policy)?;
     let wanted = policy
         .spec
@@ -154,7 +154,7 @@ pub fn canary(
         .pointer("/metadata/annotations")
         .and_then(|all| all.get(labels::POLICY)?.as_str())
         .unwrap_or_default();
-    let canary = marked(spec, (name, namespace), text("/metadata/uid"), named);
+    let canary = marked(spec, (name, namespace), text(target, "/metadata/uid"), named);
     let exposure = exposure(&canary);
     let room = |names: &Names| crowded_by(names, &exposure, routes.iter().copied());
     match split.iter().find_map(room) {

@@ -5,6 +5,7 @@
 //! none, or those of another workload too, is nobody's to move.
 
 use super::{REVISION_ANNOTATION, Selector};
+use crate::object::{annotation, text};
 use crate::{api::labels, routing::Names};
 use serde_json::{Map, Value};
 
@@ -209,8 +210,7 @@ pub fn names(service: &Value) -> Names {
 
 /// The name of an object.
 pub fn name(object: &Value) -> &str {
-    let name = object.pointer("/metadata/name").and_then(Value::as_str);
-    name.unwrap_or_default()
+    text(object, "/metadata/name")
 }
 
 fn called(workload: &Value) -> String {
@@ -222,10 +222,6 @@ fn is_a_canarys(object: &Value) -> bool {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let mut owners = owners.into_iter().flatten();
     owners.any(|owner| owner.get("kind").and_then(Value::as_str) == Some("Canary"))
-}
-
-fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
-    object.get("metadata")?.get("annotations")?.get(key)?.as_str()
 }
 
 #[cfg(test)]

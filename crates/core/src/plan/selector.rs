@@ -1,5 +1,6 @@
 //! Which label tells the two halves of a pair apart.
 
+use crate::object::text;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -164,10 +165,9 @@ fn match_labels(workload: &Value) -> Map<String, Value> {
 }
 
 fn no_key(workload: &Value, keys: &[String]) -> SelectorError {
-    let text = |pointer| workload.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     SelectorError::NoKey {
-        name: text("/metadata/name").to_owned(),
-        namespace: text("/metadata/namespace").to_owned(),
+        name: text(workload, "/metadata/name").to_owned(),
+        namespace: text(workload, "/metadata/namespace").to_owned(),
         keys: keys.join(" "),
     }
 }

@@ -63,9 +63,12 @@ impl House {
         let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"replicas": 2}});
         let target = server.put(&format!("{DEPLOYMENTS}/web"), target);
         let (context, told) = fake::with(server.client());
-        context.cache.put(Kind::Deployment, "shop", "web".into(), &target);
+        context
+            .cluster
+            .cache
+            .put(Kind::Deployment, "shop", "web".into(), &target);
         let key = fake::add(&context, "web");
-        let canary = context.canary(&key).unwrap();
+        let canary = context.cluster.canary(&key).unwrap();
         Self {
             server,
             context,
@@ -124,8 +127,11 @@ async fn nothing_is_written_after_a_write_that_is_refused_and_that_one_rests() {
         house.server.get(&format!("{DEPLOYMENTS}/web")).unwrap()["spec"]["replicas"],
         3
     );
-    assert!(house.context.failures.blames(&key, |write| *write == primary()));
-    let (pause, _) = house.context.failures.note_refusal(&key, "403", "exceeded quota: room");
+    let memory = &house.context.memory;
+    assert!(memory.of(&key, |canary| canary.failures.blames(|write| *write == primary())));
+    let (pause, _) = memory.of(&key, |canary| {
+        canary.failures.note_refusal("403", "exceeded quota: room")
+    });
 
     house.server.log.lock().clear();
     let left = house.does(&[primary(), scaled(0)]).await.unwrap();
@@ -149,7 +155,11 @@ async fn what_was_written_is_not_written_again_before_the_watch_has_told_of_it()
     assert_eq!(Left::Awaited.pause(), Some(RETRY));
     assert_eq!(house.server.writes(), Vec::<String>::new());
     let told = house.server.get(&format!("{DEPLOYMENTS}/web")).unwrap();
-    house.context.cache.put(Kind::Deployment, "shop", "web".into(), &told);
+    house
+        .context
+        .cluster
+        .cache
+        .put(Kind::Deployment, "shop", "web".into(), &told);
     assert_eq!(house.does(&[scaled(4)]).await.unwrap(), Left::Nothing);
     // Its event never comes: it was deleted again, say.
     assert_eq!(house.does(&[scaled(5)]).await.unwrap(), Left::Awaited);
@@ -163,10 +173,14 @@ async fn what_primary_was_made_is_remembered_and_putting_it_right_is_told() {
     let key = key(&house.canary);
     house.does(&[primary()]).await.unwrap();
     let made = house.server.get(&format!("{DEPLOYMENTS}/web-primary")).unwrap();
-    assert_eq!(house.context.primaries.known(&key), Made::of(&made));
+    assert_eq!(
+        house.context.memory.of(&key, |canary| canary.primary.known()),
+        Made::of(&made)
+    );
     assert_eq!(fake::said(&mut house.told).await, Vec::<String>::new());
     house
         .context
+        .cluster
         .cache
         .put(Kind::Deployment, "shop", "web-primary".into(), &made);
     let restored = Decision {

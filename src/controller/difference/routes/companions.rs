@@ -1,11 +1,12 @@
 //! Objects that we make beside a route of the user's, where that cannot carry a share itself.
 
 use super::{Pair, edits};
+use crate::object::text;
 use crate::{
     controller::{
-        apply::write::Write,
+        difference::write::Write,
         difference::{Conflict, patch},
-        watch::{cache::Kind, live::text},
+        watch::cache::Kind,
     },
     patches,
     plan::owned,

@@ -116,7 +116,7 @@ async fn one_that_cannot_be_released_is_told_why_once_and_again_when_it_is_anoth
     fake::settled().await;
     house.pass(Scope::one("shop")).await;
     assert_eq!(house.canaries(), ["shop"]);
-    assert!(house.context.unenrolled.lock().is_empty());
+    assert!(house.context.memory.deployments.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +148,7 @@ async fn what_the_webhook_holds_is_let_go_when_the_api_server_takes_no_canary_of
     house.server.heal();
     house.pass(Scope::one("shop")).await;
     assert_eq!(house.canaries(), ["shop"]);
-    assert!(house.context.unmade.is_empty());
+    assert!(house.context.memory.deployments.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,10 +191,10 @@ async fn without_the_label_generated_canaries_go_and_those_of_people_stay() {
 async fn nothing_is_concluded_from_a_cache_that_is_not_complete_or_a_namespace_that_goes() {
     let house = House::of(&[app("shop")]).await;
     let kinds = [Kind::Deployment, Kind::ScaledObject];
-    house.context.cache.expect("web", &kinds);
+    house.context.cluster.cache.expect("web", &kinds);
     house.pass(Scope::All).await;
     assert_eq!(house.server.writes(), Vec::<String>::new());
-    house.context.cache.expect("web", &kinds[..1]);
+    house.context.cluster.cache.expect("web", &kinds[..1]);
     house.pass(Scope::All).await;
     assert_eq!(house.canaries(), ["shop"]);
 }

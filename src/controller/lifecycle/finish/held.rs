@@ -56,10 +56,10 @@ async fn one_that_goes_loses_ours_and_flaggers_and_waits_for_others() {
         "its pair is given back first"
     );
     assert_eq!(server.writes(), Vec::<String>::new());
-    release(&context, &canary).await.unwrap();
+    release(&context.effects.client, &canary).await.unwrap();
     assert_eq!(finalizers(&server), json!(["x.dev/y"]));
     server.take(CANARY);
-    release(&context, &canary).await.unwrap();
+    release(&context.effects.client, &canary).await.unwrap();
 }
 
 #[tokio::test]
@@ -75,14 +75,20 @@ async fn without_a_way_back_it_goes_at_once_and_takes_along_what_would_stay() {
     let path = |name: &str| format!("/api/v1/namespaces/web/services/{name}");
     for (name, owner) in [("shop-canary", uid.as_str()), ("theirs", "somebody else's")] {
         let object = server.put(&path(name), service(name, owner));
-        context.cache.put(Kind::Service, "web", name.to_owned(), &object);
+        context
+            .cluster
+            .cache
+            .put(Kind::Service, "web", name.to_owned(), &object);
     }
     let held = json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "shop", "namespace": "web", "labels": {labels::HELD: "v1-a"}}, "spec": {"paused": true},
     });
     let target = server.put(TARGET, held);
-    context.cache.put(Kind::Deployment, "web", "shop".to_owned(), &target);
+    context
+        .cluster
+        .cache
+        .put(Kind::Deployment, "web", "shop".to_owned(), &target);
     assert!(released_at_once(&context, &canary).await.unwrap());
     assert_eq!(server.get(&path("shop-canary")), None);
     assert!(server.get(&path("theirs")).is_some());

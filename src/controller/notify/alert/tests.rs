@@ -21,7 +21,7 @@ fn raised(context: &Fake, key: &Key, rehearsal: bool) {
         target: key.1.clone(),
         workload: Workload::Deployment,
     };
-    let canary = context.canary(key).unwrap();
+    let canary = context.cluster.canary(key).unwrap();
     raise(
         context,
         key,
@@ -33,7 +33,7 @@ fn raised(context: &Fake, key: &Key, rehearsal: bool) {
 }
 
 fn dropped(context: &Fake) -> String {
-    let shown = context.metrics.render();
+    let shown = context.effects.metrics.render();
     let line = shown
         .lines()
         .find(|line| line.starts_with("coalmine_alerts_dropped_total"));

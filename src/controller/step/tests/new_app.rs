@@ -1,11 +1,13 @@
 //! One whole new app, from a Deployment and a Canary to a pair that serves and rests.
 
 use super::super::*;
+use crate::object::text;
 use crate::{
     controller::context::fake::{self, Fake},
     telemetry::events::Queue,
     testing::ApiServer,
 };
+use serde_json::{Value, json};
 
 const CANARY: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
 const CANARIES: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries";

@@ -1,16 +1,18 @@
 mod watching;
 
-use super::*;
-use crate::{
-    controller::{context::fake, watch::reading},
-    plan::configs::ConfigKind,
-};
+use super::{shelf::ON_ITS_WAY, *};
+use crate::{api::labels::LAST_APPLIED, controller::watch::reading, plan::configs::ConfigKind};
 use http::{Request, Response};
-use kube::client::Body;
+use kube::{Client, client::Body};
 use parking_lot::Mutex;
 use serde_json::json;
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 use tokio::sync::mpsc::channel;
 
 /// Configs of a namespace.
@@ -141,24 +143,20 @@ fn config(version: &str) -> Value {
 #[tokio::test]
 async fn what_pods_name_is_read_once_for_each_version_and_its_data_is_not_kept() {
     let (client, asked) = server();
-    let (context, _told) = fake::with(client);
-    let put = |version: &str| {
-        context
-            .cache
-            .put(Kind::ConfigMap, "shop", "big-1".into(), &config(version))
-    };
+    let cache = Cache::default();
+    let put = |version: &str| cache.put(Kind::ConfigMap, "shop", "big-1".into(), &config(version));
     put("7");
     let template = json!({"spec": {"containers": [{"envFrom": [{"configMapRef": {"name": "big-1"}}]}]}});
     let read = async || {
         let templates = [template.clone()];
-        reading::read(&context, "shop", &ConfigKind::ALL, &templates)
+        reading::read((&client, &cache), "shop", &ConfigKind::ALL, &templates)
             .await
             .unwrap();
         asked.reads.load(Ordering::SeqCst)
     };
     assert_eq!(read().await, 1, "its copy is not there");
     assert_eq!(read().await, 1);
-    let digest = context.cache.read(Kind::ConfigMap, "shop", "big-1").unwrap();
+    let digest = cache.read(Kind::ConfigMap, "shop", "big-1").unwrap();
     assert!(
         digest.to_string().len() < 512 && digest["size"] == 1_000_001,
         "{digest}"
@@ -166,31 +164,16 @@ async fn what_pods_name_is_read_once_for_each_version_and_its_data_is_not_kept()
     assert!(!digest["checksum"].as_str().unwrap().is_empty());
     // The watch is behind what was read, for a moment.
     put("6");
-    assert!(!context.cache.is_unread(Kind::ConfigMap, "shop", "big-1"));
+    assert!(!cache.is_unread(Kind::ConfigMap, "shop", "big-1"));
     let key = (Kind::ConfigMap, String::from("big-1"));
-    if let Some((_, since)) = context
-        .cache
-        .shelves
-        .write()
-        .get_mut("shop")
-        .unwrap()
-        .read
-        .get_mut(&key)
-    {
+    if let Some((_, since)) = cache.shelves.write().get_mut("shop").unwrap().read.get_mut(&key) {
         *since = Instant::now().checked_sub(ON_ITS_WAY).unwrap();
     }
-    assert!(
-        context.cache.is_unread(Kind::ConfigMap, "shop", "big-1"),
-        "etcd was restored"
-    );
+    assert!(cache.is_unread(Kind::ConfigMap, "shop", "big-1"), "etcd was restored");
     put("8");
-    assert_eq!(
-        context.cache.read(Kind::ConfigMap, "shop", "big-1"),
-        None,
-        "another version"
-    );
+    assert_eq!(cache.read(Kind::ConfigMap, "shop", "big-1"), None, "another version");
     assert_eq!(read().await, 2);
-    context.cache.remove(Kind::ConfigMap, "shop", "big-1");
-    assert!(context.cache.shelves.read()["shop"].read.is_empty());
+    cache.remove(Kind::ConfigMap, "shop", "big-1");
+    assert!(cache.shelves.read()["shop"].read.is_empty());
     assert_eq!(read().await, 2);
 }

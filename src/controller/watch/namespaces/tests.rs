@@ -11,8 +11,11 @@ const SERVICE: &str = "/api/v1/namespaces/shop/services/a";
 
 fn watches(server: &ApiServer, context: &fake::Fake, configs: bool) -> (Watches, Receiver<Change>) {
     let (changes, changed) = channel(1000);
-    let to = (server.client(), context.metrics.clone());
-    (Watches::new(to, context.cache.clone(), changes, configs), changed)
+    let to = (server.client(), context.effects.metrics.clone());
+    (
+        Watches::new(to, context.cluster.cache.clone(), changes, configs),
+        changed,
+    )
 }
 
 fn watched(server: &ApiServer, namespace: &str) -> usize {
@@ -35,11 +38,11 @@ async fn who_opted_in_and_who_holds_a_canary_is_followed_and_nobody_else() {
     fake::enable(&context, "shop");
     fake::namespace(&context, "plain", &json!({}));
     fake::namespace(&context, "left", &json!({labels::ENABLED: "false"}));
-    watches.follow(&context);
+    let _ = watches.follow(&context.cluster);
     settled().await;
-    let kinds = context.served.kinds().len();
+    let kinds = context.cluster.served.kinds().len();
     assert_eq!(watched(&server, "shop"), kinds);
-    assert!(context.cache.complete("shop") && watches.has("shop"));
+    assert!(context.cluster.cache.complete("shop") && watches.has("shop"));
     for other in ["plain", "left"] {
         assert_eq!((watched(&server, other), watches.has(other)), (0, false), "{other}");
     }
@@ -48,7 +51,7 @@ async fn who_opted_in_and_who_holds_a_canary_is_followed_and_nobody_else() {
         "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "c"}},
     });
     fake::learn(&context, canary);
-    watches.follow(&context);
+    let _ = watches.follow(&context.cluster);
     settled().await;
     assert_eq!(watched(&server, "plain"), kinds);
     assert_eq!(watched(&server, "shop"), kinds, "what runs is not begun again");
@@ -61,25 +64,23 @@ async fn who_opts_out_is_neither_followed_nor_remembered() {
     let (context, _told) = fake::with(server.client());
     let (mut watches, mut changed) = watches(&server, &context, true);
     fake::enable(&context, "shop");
-    watches.follow(&context);
+    let _ = watches.follow(&context.cluster);
     settled().await;
-    assert!(context.cache.has(Kind::Service, "shop", "a"));
-    context.unmade.note(&("shop".to_owned(), "a".to_owned()), "full");
+    assert!(context.cluster.cache.has(Kind::Service, "shop", "a"));
     fake::namespace(&context, "shop", &json!({}));
-    watches.follow(&context);
-    assert!(!context.cache.has(Kind::Service, "shop", "a") && !watches.has("shop"));
-    assert!(context.unmade.is_empty());
+    assert_eq!(watches.follow(&context.cluster), ["shop"]);
+    assert!(!context.cluster.cache.has(Kind::Service, "shop", "a") && !watches.has("shop"));
     settled().await;
     while changed.try_recv().is_ok() {}
     server.put(SERVICE, service(2));
     settled().await;
-    assert!(changed.try_recv().is_err() && !context.cache.has(Kind::Service, "shop", "a"));
+    assert!(changed.try_recv().is_err() && !context.cluster.cache.has(Kind::Service, "shop", "a"));
 
     fake::enable(&context, "shop");
-    watches.follow(&context);
+    let _ = watches.follow(&context.cluster);
     settled().await;
     assert_eq!(
-        context.cache.get(Kind::Service, "shop", "a").unwrap()["spec"]["port"],
+        context.cluster.cache.get(Kind::Service, "shop", "a").unwrap()["spec"]["port"],
         2
     );
 }
@@ -90,9 +91,9 @@ async fn configs_that_are_not_tracked_are_not_even_asked_for() {
     let (context, _told) = fake::with(server.client());
     let (mut watches, _changed) = watches(&server, &context, false);
     fake::enable(&context, "shop");
-    watches.follow(&context);
+    let _ = watches.follow(&context.cluster);
     settled().await;
-    assert!(context.cache.complete("shop"));
+    assert!(context.cluster.cache.complete("shop"));
     let log = server.log.lock();
     assert!(
         !log.iter()
@@ -112,7 +113,7 @@ async fn a_change_asks_those_it_concerns_and_the_end_of_a_list_everybody_there()
             object,
             before: None,
         };
-        tell(&context, &change);
+        tell(&context.cluster, &context.queues.steps, &change);
         fake::asked(&context)
     };
     assert_eq!(

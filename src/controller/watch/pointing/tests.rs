@@ -173,7 +173,7 @@ async fn whoever_it_follows_hears_of_it_of_its_halves_and_of_its_routes() {
         workload("Deployment", "other", json!({"app": "other"})),
         metrics.clone(),
     ] {
-        put(&context.cache, &object);
+        put(&context.cluster.cache, &object);
     }
     fake::add(&context, "other");
     let slice =
@@ -187,11 +187,15 @@ async fn whoever_it_follows_hears_of_it_of_its_halves_and_of_its_routes() {
         (slice, Kind::EndpointSlice),
         (route, Kind::routes().next().unwrap()),
     ] {
-        let heard = followed(&context, &change(&object, kind), text(&object, "/metadata/name"));
+        let heard = followed(
+            &context.cluster,
+            &change(&object, kind),
+            text(&object, "/metadata/name"),
+        );
         assert_eq!(heard, BTreeSet::from([key.1.clone()]), "{kind:?}");
     }
     let strange = service("strange", json!({"app": "elsewhere"}));
-    assert!(followed(&context, &change(&strange, Kind::Service), "strange").is_empty());
+    assert!(followed(&context.cluster, &change(&strange, Kind::Service), "strange").is_empty());
 }
 
 #[tokio::test]
@@ -199,33 +203,13 @@ async fn only_a_canary_that_lives_is_a_rival() {
     let (context, _told): (Fake, _) = fake::context();
     let key = fake::add(&context, "web");
     let other = fake::add(&context, "other");
-    let canary = context.canary(&key).unwrap();
+    let canary = context.cluster.canary(&key).unwrap();
     let owned = |uid: &str| json!({"metadata": {"ownerReferences": [{"kind": "Canary", "name": "other", "uid": uid}]}});
-    let of = |object: &Value| rivals(&context, &key, &canary, [object].into_iter());
+    let of = |object: &Value| rivals(&context.cluster, &key, &canary, [object].into_iter());
     assert_eq!(of(&owned("uid of other")), ["uid of other"]);
     assert!(of(&owned("uid of one before")).is_empty());
     let own = json!({"metadata": {"ownerReferences": [{"kind": "Canary", "name": "web", "uid": "uid of web"}]}});
     assert!(of(&own).is_empty());
     fake::remove(&context, &other);
     assert!(of(&owned("uid of other")).is_empty());
-}
-
-#[tokio::test]
-async fn a_service_that_is_left_alone_is_told_of_once() {
-    let (context, mut told): (Fake, _) = fake::context();
-    let key = fake::add(&context, "web");
-    let canary = context.canary(&key).unwrap();
-    let shared = Pointing {
-        shared: vec![Shared {
-            service: "tier".into(),
-            others: vec!["Deployment/worker".into()],
-        }],
-        ..Pointing::default()
-    };
-    let mut count = |found: &Pointing| {
-        tell_shared(&context, &key, &canary, found);
-        std::iter::from_fn(|| told.try_recv().ok()).count()
-    };
-    assert_eq!([count(&shared), count(&shared)], [1, 0]);
-    assert_eq!([count(&Pointing::default()), count(&shared)], [0, 1]);
 }

@@ -5,6 +5,7 @@
 //! several ports the one that a gateway can speak to.
 
 use super::{Around, Known, NotEnrolled, hostname};
+use crate::object::text;
 use crate::{
     api::{canary::CanaryService, number::Number, policy::CanaryPolicy},
     plan::{
@@ -217,10 +218,6 @@ fn from_containers(target: &Value, policy: &CanaryPolicy, known: Known<'_>) -> O
         port_discovery: settings.port_discovery,
         ..CanaryService::default()
     })
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn int_or_string(value: &Value) -> Option<IntOrString> {

@@ -1,6 +1,7 @@
 //! Which of several ports is the one that users call.
 
 use super::declared::{Declared, container_ports};
+use crate::object::text;
 use serde_json::{Value, json};
 
 /// Sidecars whose ports are not the application's (Flagger's list).
@@ -67,7 +68,7 @@ pub fn main_port(template: &Value) -> Option<i32> {
 pub fn others(template: &Value, first: &Value) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
     for container in containers(template) {
-        let of = text(container, "name");
+        let of = text(container, "/name");
         let ports = container.get("ports").and_then(Value::as_array).into_iter().flatten();
         for (index, port) in ports.enumerate() {
             let number = port.get("containerPort").cloned().unwrap_or_default();
@@ -105,7 +106,7 @@ fn offered(template: &Value) -> Vec<Value> {
         .and_then(|all| all.get(MAIN))
         .and_then(Value::as_str);
     let mut all: Vec<&Value> = containers(template).collect();
-    all.sort_by_key(|container| main.is_some_and(|main| main != text(container, "name")));
+    all.sort_by_key(|container| main.is_some_and(|main| main != text(container, "/name")));
     let ports = all
         .into_iter()
         .flat_map(|c| c.get("ports").and_then(Value::as_array).into_iter().flatten());
@@ -116,11 +117,7 @@ fn containers(template: &Value) -> impl Iterator<Item = &Value> {
     let all = template.pointer("/spec/containers").and_then(Value::as_array);
     all.into_iter()
         .flatten()
-        .filter(|c| !SIDECARS.contains(&text(c, "name")))
-}
-
-fn text<'a>(of: &'a Value, key: &str) -> &'a str {
-    of.get(key).and_then(Value::as_str).unwrap_or_default()
+        .filter(|c| !SIDECARS.contains(&text(c, "/name")))
 }
 
 // Lower is better; of equals the first one counts.

@@ -1,7 +1,10 @@
 //! One kind of one namespace, followed.
 
+use super::super::watching::{LONG_LIST, RIGHTS_PAUSE};
 use super::*;
+use crate::object::text;
 use crate::{controller::context::fake::settled, testing::ApiServer};
+use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 
 const SERVICES: &str = "/api/v1/namespaces/shop/services";

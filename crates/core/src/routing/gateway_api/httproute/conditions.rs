@@ -1,6 +1,7 @@
 //! Conditions on requests in Gateway API's words: HTTPRouteMatch, as far as `analysis.match` needs it.
 
 use crate::api::canary::{AnalysisMatch, StringMatch};
+use crate::object::text;
 use crate::routing::weighted::expressions;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -75,15 +76,16 @@ pub(super) fn merged(of: &Value, condition: &Value) -> Option<Value> {
     Some(Value::Object(out))
 }
 
-fn text<'a>(of: &'a Value, key: &str, default: &'a str) -> &'a str {
-    of.get(key).and_then(Value::as_str).unwrap_or(default)
-}
-
 fn same_name(key: &str, one: &Value, other: &Value) -> bool {
-    let (one, other) = (text(one, "name", ""), text(other, "name", ""));
+    let (one, other) = (text(one, "/name"), text(other, "/name"));
     one == other || key == "headers" && one.eq_ignore_ascii_case(other)
 }
 
 fn says_the_same(one: &Value, other: &Value) -> bool {
-    text(one, "type", "Exact") == text(other, "type", "Exact") && text(one, "value", "") == text(other, "value", "")
+    way(one) == way(other) && text(one, "/value") == text(other, "/value")
+}
+
+// How the value is compared.
+fn way(one: &Value) -> &str {
+    one.get("type").and_then(Value::as_str).unwrap_or("Exact")
 }

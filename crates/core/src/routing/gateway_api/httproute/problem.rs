@@ -1,8 +1,9 @@
 //! Why the traffic of a route cannot be moved, in words for people.
 
 use super::{refers_to, rules, with_traffic};
+use crate::object::text;
 use crate::routing::{Cookies, Exposure, Names, Traffic};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Rules that an HTTPRoute may have.
 const MOST_RULES: usize = 16;
@@ -16,7 +17,7 @@ pub fn problem(route: &Value, names: &Names, exposure: &Exposure) -> Option<Stri
     if !refers_to(route, names) {
         return Some(format!(
             "no rule of HTTPRoute {} sends to Service {}: name it as a backend, or give the route another name",
-            name(route),
+            text(route, "/metadata/name"),
             names.apex
         ));
     }
@@ -67,7 +68,7 @@ pub fn crowded(route: &Value, names: &Names, exposure: &Exposure) -> Option<Stri
     Some(format!(
         "HTTPRoute {} has {has} rules; with {why} a release needs {too_many}: move some of its rules to a second HTTPRoute, \
          or leave {why} out",
-        name(route)
+        text(route, "/metadata/name")
     ))
 }
 
@@ -108,7 +109,10 @@ fn rejected(route: &Value) -> Option<String> {
         .filter_map(|parent| verdict(parent, generation));
     let refusals: Option<Vec<String>> = verdicts.collect();
     let first = refusals?.into_iter().next()?;
-    Some(format!("HTTPRoute {} is refused by {first}", name(route)))
+    Some(format!(
+        "HTTPRoute {} is refused by {first}",
+        text(route, "/metadata/name")
+    ))
 }
 
 // Nothing of a parent that has not answered for this generation; then why it refuses, or that it does not. A backend that
@@ -118,25 +122,10 @@ fn verdict(parent: &Value, generation: i64) -> Option<Option<String>> {
     let of_now = |c: &&Value| c.get("observedGeneration").and_then(Value::as_i64) == Some(generation);
     let mut answers = conditions
         .filter(of_now)
-        .filter_map(Value::as_object)
-        .filter(|c| text(c, "type") == "Accepted")
+        .filter(|c| text(c, "/type") == "Accepted")
         .peekable();
     answers.peek()?;
-    let refusal = answers.find(|c| text(c, "status") == "False");
-    let gateway = parent
-        .pointer("/parentRef/name")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    Some(refusal.map(|c| format!("gateway {gateway}: {} ({})", text(c, "message"), text(c, "reason"))))
-}
-
-fn text<'a>(of: &'a Map<String, Value>, key: &str) -> &'a str {
-    of.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn name(route: &Value) -> &str {
-    route
-        .pointer("/metadata/name")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    let refusal = answers.find(|c| text(c, "/status") == "False");
+    let gateway = text(parent, "/parentRef/name");
+    Some(refusal.map(|c| format!("gateway {gateway}: {} ({})", text(c, "/message"), text(c, "/reason"))))
 }

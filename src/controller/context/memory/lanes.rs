@@ -3,7 +3,6 @@
 //! Whoever listens may be slow for ever, so what waits is bounded in bytes: for each listener, and for all of them.
 
 use crate::controller::queue::tasks::Task;
-use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     future::Future,
@@ -24,16 +23,14 @@ const OF_ONE: usize = 128 * 1024;
 const OF_ALL: usize = 16 * 1024 * 1024;
 /// A lane ends when nothing came for this long.
 const IDLE: Duration = Duration::from_secs(300);
-/// From this many lanes on, those that ended are looked for, each time that there are twice as many.
-const MANY: usize = 256;
 
-/// The lanes of all listeners, by whom and what they hear.
+/// How many bytes wait in all lanes that share it.
+#[derive(Debug, Clone, Default)]
+pub struct Budget(Arc<AtomicUsize>);
+
+/// The lanes of a Canary, by who listens.
 #[derive(Debug)]
-pub struct Lanes<K, T> {
-    lanes: Mutex<HashMap<K, Lane<T>>>,
-    many: AtomicUsize,
-    all: Arc<AtomicUsize>,
-}
+pub struct Lanes<K, T>(HashMap<K, Lane<T>>);
 
 #[derive(Debug)]
 struct Lane<T> {
@@ -51,77 +48,81 @@ pub struct Waiting<T> {
 
 impl<K, T> Default for Lanes<K, T> {
     fn default() -> Self {
-        Self {
-            lanes: Mutex::default(),
-            many: AtomicUsize::new(MANY),
-            all: Arc::default(),
-        }
+        Self(HashMap::new())
     }
 }
 
 impl<K: Eq + Hash, T: Send + 'static> Lanes<K, T> {
     /// Puts an item of so many `bytes` at the end of a lane; where there is no lane, `work` begins one and gets all that
     /// comes. Answers whether there was room.
-    pub fn send<F>(&self, key: K, (item, bytes): (T, usize), work: impl FnOnce(Waiting<T>) -> F) -> bool
+    pub fn send<F>(
+        &mut self,
+        Budget(all): &Budget,
+        key: K,
+        (item, bytes): (T, usize),
+        work: impl FnOnce(Waiting<T>) -> F,
+    ) -> bool
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let mut lanes = self.lanes.lock();
-        if lanes.len() >= self.many.load(Ordering::Relaxed) {
-            lanes.retain(|_, lane| !lane.items.is_closed());
-            self.many.store(MANY.max(2 * lanes.len()), Ordering::Relaxed);
+        if let Some(lane) = self.take_closed(&key) {
+            lane.task.linger();
         }
-        if lanes.get(&key).is_some_and(|lane| lane.items.is_closed()) {
-            lanes.remove(&key);
-        }
-        let lane = lanes.entry(key).or_insert_with(|| self.begin(work));
+        let lane = self.0.entry(key).or_insert_with(|| begin(all, work));
         let waits = lane.bytes.load(Ordering::Relaxed);
-        let fits = waits + bytes <= OF_ONE && self.all.load(Ordering::Relaxed) + bytes <= OF_ALL;
+        let fits = waits + bytes <= OF_ONE && all.load(Ordering::Relaxed) + bytes <= OF_ALL;
         if waits > 0 && !fits {
             return false;
         }
         // Counted before it can be taken out.
-        for count in [&lane.bytes, &self.all] {
+        for count in [&lane.bytes, all] {
             count.fetch_add(bytes, Ordering::Relaxed);
         }
         let sent = lane.items.try_send((item, bytes)).is_ok();
         if !sent {
-            for count in [&lane.bytes, &self.all] {
+            for count in [&lane.bytes, all] {
                 count.fetch_sub(bytes, Ordering::Relaxed);
             }
         }
         sent
     }
 
-    fn begin<F>(&self, work: impl FnOnce(Waiting<T>) -> F) -> Lane<T>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (items, receiver) = mpsc::channel(WAITING);
-        let bytes = Arc::<AtomicUsize>::default();
-        let waiting = Waiting {
-            items: receiver,
-            bytes: [bytes.clone(), self.all.clone()],
-        };
-        Lane {
-            items,
-            bytes,
-            task: Task::of(&tokio::spawn(work(waiting))),
-        }
+    /// A lane has come to its end, as the last that is done for it: nothing is kept of it.
+    pub fn ended(&mut self, key: &K) {
+        drop(self.take_closed(key));
     }
 
-    /// Ends the lanes that `are_over`, after what is in them or in a while.
-    pub fn forget(&self, are_over: impl Fn(&K) -> bool) {
-        let over = self.lanes.lock().extract_if(|key, _| are_over(key)).collect::<Vec<_>>();
-        for (_, lane) in over {
-            lane.task.linger();
-        }
+    fn take_closed(&mut self, key: &K) -> Option<Lane<T>> {
+        let closed = self.0.get(key).is_some_and(|lane| lane.items.is_closed());
+        closed.then(|| self.0.remove(key)).flatten()
+    }
+
+    /// Ends the lanes, after what is in them or in a while.
+    pub fn linger(&mut self) {
+        self.0.drain().for_each(|(_, lane)| lane.task.linger());
     }
 
     /// Whether there is no lane.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
-        self.lanes.lock().is_empty()
+        self.0.is_empty()
+    }
+}
+
+fn begin<T: Send + 'static, F>(all: &Arc<AtomicUsize>, work: impl FnOnce(Waiting<T>) -> F) -> Lane<T>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (items, receiver) = mpsc::channel(WAITING);
+    let bytes = Arc::<AtomicUsize>::default();
+    let waiting = Waiting {
+        items: receiver,
+        bytes: [bytes.clone(), all.clone()],
+    };
+    Lane {
+        items,
+        bytes,
+        task: Task::of(&tokio::spawn(work(waiting))),
     }
 }
 
@@ -162,6 +163,7 @@ impl<T> Drop for Waiting<T> {
 mod tests {
     use super::*;
     use crate::controller::queue::tasks::LAST_WORDS;
+    use parking_lot::Mutex;
 
     async fn never<T>(_: Waiting<T>) {
         unreachable!("it has a lane")
@@ -175,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lane_keeps_its_order_takes_what_fits_and_ends_when_it_is_forgotten() {
-        let lanes = Lanes::default();
+        let (mut lanes, all) = (Lanes::default(), Budget::default());
         let (done, over) = tokio::sync::oneshot::channel();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let book = heard.clone();
@@ -185,32 +187,34 @@ mod tests {
             }
             let _ = done.send(());
         };
-        assert!(lanes.send("shop", (0, 1), work));
+        assert!(lanes.send(&all, "shop", (0, 1), work));
         let taken = (1..WAITING + 9)
-            .filter(|item| lanes.send("shop", (*item, 1), never))
+            .filter(|item| lanes.send(&all, "shop", (*item, 1), never))
             .count();
         assert_eq!(taken, WAITING - 1, "nothing was heard yet, nobody waits");
-        lanes.forget(|key| *key == "shop");
+        lanes.linger();
         over.await.unwrap();
         assert_eq!(*heard.lock(), (0..WAITING).collect::<Vec<_>>());
-        assert_eq!(lanes.all.load(Ordering::Relaxed), 0);
+        assert_eq!(all.0.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]
     async fn what_waits_is_bounded_in_bytes_for_one_and_for_all() {
-        let lanes = Lanes::default();
-        let all = || lanes.all.load(Ordering::Relaxed);
+        let (mut lanes, budget) = (Lanes::default(), Budget::default());
+        let all = || budget.0.load(Ordering::Relaxed);
         // One item is always taken, however large it is.
-        assert!(lanes.send(0, (0, OF_ALL), hangs));
-        assert!(!lanes.send(0, (0, 1), never));
+        assert!(lanes.send(&budget, 0, (0, OF_ALL), hangs));
+        assert!(!lanes.send(&budget, 0, (0, 1), never));
         while all() > 0 {
             tokio::task::yield_now().await;
         }
-        let taken = (0..WAITING).filter(|_| lanes.send(0, (0, OF_ONE / 8), never)).count();
+        let taken = (0..WAITING)
+            .filter(|_| lanes.send(&budget, 0, (0, OF_ONE / 8), never))
+            .count();
         assert_eq!((taken, all()), (8, OF_ONE));
         for key in 1..1000 {
             for _ in 0..9 {
-                lanes.send(key, (0, OF_ONE / 8), hangs);
+                lanes.send(&budget, key, (0, OF_ONE / 8), hangs);
             }
         }
         assert!(
@@ -218,18 +222,18 @@ mod tests {
             "beyond the first of each: {}",
             all()
         );
-        lanes.forget(|_| true);
+        lanes.linger();
         assert!(lanes.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn lanes_end_when_nothing_comes_and_when_their_listener_hangs_for_ever() {
-        let lanes = Lanes::default();
+        let (mut lanes, all) = (Lanes::default(), Budget::default());
         let work = |mut items: Waiting<usize>| async move { while items.recv().await.is_some() {} };
+        lanes.ended(&"idle");
         let since = tokio::time::Instant::now();
-        assert!(lanes.send("idle", (1, 1), work));
-        let open = || !lanes.lanes.lock()["idle"].items.is_closed();
-        while open() {
+        assert!(lanes.send(&all, "idle", (1, 1), work));
+        while !lanes.0["idle"].items.is_closed() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         assert!((IDLE..IDLE * 2).contains(&since.elapsed()), "{:?}", since.elapsed());
@@ -238,15 +242,20 @@ mod tests {
             begun.send(()).unwrap();
             drop(items);
         };
-        assert!(lanes.send("idle", (2, 1), begin));
+        assert!(lanes.send(&all, "idle", (2, 1), begin));
+        lanes.ended(&"idle");
+        assert!(!lanes.is_empty(), "another one has begun");
         again.await.unwrap();
+        tokio::task::yield_now().await;
+        lanes.ended(&"idle");
+        assert!(lanes.is_empty());
 
-        assert!(lanes.send("hangs", (1, 5), hangs));
-        assert!(lanes.send("hangs", (2, 5), never));
-        lanes.forget(|_| true);
+        assert!(lanes.send(&all, "hangs", (1, 5), hangs));
+        assert!(lanes.send(&all, "hangs", (2, 5), never));
+        lanes.linger();
         let begun = tokio::time::Instant::now();
         // What waited is not kept when its listener is ended.
-        while lanes.all.load(Ordering::Relaxed) > 0 {
+        while all.0.load(Ordering::Relaxed) > 0 {
             assert!(begun.elapsed() < LAST_WORDS * 2);
             tokio::time::sleep(Duration::from_secs(1)).await;
         }

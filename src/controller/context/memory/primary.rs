@@ -3,14 +3,13 @@
 //! It is compared with what the write returned, not with what was sent: whoever injects something at admission has done
 //! so by then.
 
-use crate::controller::{queue::Key, watch::live::text};
+use crate::object::text;
 use crate::{
     api::canary::PrimaryStatus,
     plan::hash::{is_current, template_hash},
 };
-use parking_lot::Mutex;
 use serde_json::Value;
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Least time between two times that one primary is put right: whoever changes it each time must not have its pods
@@ -82,66 +81,46 @@ pub fn judged(known: Option<&Made>, live: Made) -> (Made, bool) {
     (known.clone(), live.generation > known.generation)
 }
 
+/// The primary of a Canary.
 #[derive(Debug, Default)]
-struct Entry {
+pub struct Primary {
     made: Option<Made>,
     put_right: Option<Instant>,
     /// Somebody changed it, and that is about to be undone.
     edited: bool,
 }
 
-/// The primaries of all Canaries.
-#[derive(Debug, Default)]
-pub struct Primaries(Mutex<HashMap<Key, Entry>>);
-
-impl Primaries {
+impl Primary {
     /// Remembers what a write of ours returned; `restored` when it was to undo somebody's change. Answers whether it did,
     /// also where primary was to be made anyway.
-    pub fn note(&self, key: &Key, made: Made, restored: bool) -> bool {
-        let mut all = self.0.lock();
-        let entry = all.entry(key.clone()).or_default();
-        entry.made = Some(made);
-        let undone = restored || std::mem::take(&mut entry.edited);
+    pub fn note(&mut self, made: Made, restored: bool) -> bool {
+        self.made = Some(made);
+        let undone = restored || std::mem::take(&mut self.edited);
         if undone {
-            entry.put_right = Some(Instant::now());
+            self.put_right = Some(Instant::now());
         }
         undone
     }
 
     /// Whether somebody else changed the live primary, and whether it is to be put right now. `recorded` is what the
     /// status has.
-    pub fn look(&self, key: &Key, recorded: Option<Made>, live: Made) -> (bool, bool) {
-        let mut all = self.0.lock();
-        let entry = all.entry(key.clone()).or_default();
-        let known = entry.made.take().filter(|made| made.uid == live.uid).or(recorded);
+    pub fn look(&mut self, recorded: Option<Made>, live: Made) -> (bool, bool) {
+        let known = self.made.take().filter(|made| made.uid == live.uid).or(recorded);
         let (made, edited) = judged(known.as_ref(), live);
-        entry.made = Some(made);
-        let rests = entry.put_right.is_some_and(|since| since.elapsed() < PAUSE);
-        entry.edited = edited && !rests;
-        (edited, entry.edited)
+        self.made = Some(made);
+        let rests = self.put_right.is_some_and(|since| since.elapsed() < PAUSE);
+        self.edited = edited && !rests;
+        (edited, self.edited)
     }
 
-    /// What is known of a primary.
-    pub fn known(&self, key: &Key) -> Option<Made> {
-        self.0.lock().get(key)?.made.clone()
+    /// What is known of it.
+    pub fn known(&self) -> Option<Made> {
+        self.made.clone()
     }
 
     /// How long a change that came right after another one still waits.
-    pub fn pause(&self, key: &Key) -> Option<Duration> {
-        let all = self.0.lock();
-        let since = all.get(key)?.put_right?;
-        PAUSE.checked_sub(since.elapsed())
-    }
-
-    /// Forgets a Canary that is gone.
-    pub fn forget(&self, key: &Key) {
-        self.0.lock().remove(key);
-    }
-
-    /// Whether nothing is kept.
-    #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
+    pub fn pause(&self) -> Option<Duration> {
+        PAUSE.checked_sub(self.put_right?.elapsed())
     }
 }
 
@@ -185,20 +164,16 @@ mod tests {
 
     #[test]
     fn what_memory_has_counts_before_the_record_and_a_fight_has_pauses() {
-        let (all, key) = (Primaries::default(), ("web".to_owned(), "shop".to_owned()));
-        assert!(
-            all.look(&key, Some(made(3, "a")), made(4, "b")).1,
-            "found by the record"
-        );
-        all.note(&key, made(5, "a"), true);
-        assert_eq!(all.look(&key, Some(made(3, "a")), made(4, "b")), (false, false));
+        let mut primary = Primary::default();
+        assert_eq!(primary.pause(), None);
+        assert!(primary.look(Some(made(3, "a")), made(4, "b")).1, "found by the record");
+        primary.note(made(5, "a"), true);
+        assert_eq!(primary.look(Some(made(3, "a")), made(4, "b")), (false, false));
         assert_eq!(
-            all.look(&key, None, made(6, "c")),
+            primary.look(None, made(6, "c")),
             (true, false),
             "edited again at once: known, and left for a while"
         );
-        assert!(all.pause(&key).is_some());
-        all.forget(&key);
-        assert_eq!(all.pause(&key), None);
+        assert!(primary.pause().is_some());
     }
 }

@@ -1,0 +1,19 @@
+//! What a Kubernetes object says at a place. Objects are JSON here: fields that this program does not know must reach
+//! primary untouched.
+
+use serde_json::Value;
+
+/// The string at a JSON pointer (RFC 6901), or "".
+pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A label.
+pub fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("labels")?.get(key)?.as_str()
+}
+
+/// An annotation.
+pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("annotations")?.get(key)?.as_str()
+}

@@ -1,0 +1,146 @@
+//! What is remembered between steps, and lost with the process: of every Canary in one place, which goes with it, and of
+//! Deployments and namespaces.
+
+pub mod check;
+pub mod deployments;
+pub mod failures;
+pub mod gauges;
+pub mod labelled;
+pub mod lanes;
+pub mod listening;
+pub mod primary;
+pub mod questions;
+pub mod timers;
+pub mod written;
+
+use crate::{
+    alerts::Alert,
+    controller::{observe::beside::Looks, queue::Key},
+    telemetry::Metrics,
+};
+use check::CheckRun;
+use deployments::Deployments;
+use failures::Failures;
+use gauges::Gauges;
+use jiff::Timestamp;
+use labelled::Labelled;
+use lanes::{Budget, Lanes};
+use listening::{Listening, Message};
+use parking_lot::Mutex;
+use primary::Primary;
+use questions::Questions;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+use timers::Timers;
+use written::Written;
+
+/// What is remembered.
+#[derive(Debug, Default)]
+pub struct Memory {
+    // Nothing is awaited while this is held: it is lent to closures only.
+    canaries: Mutex<HashMap<Key, OfCanary>>,
+    /// Bytes of events that wait, of all Canaries.
+    pub waiting_events: Budget,
+    /// Bytes of alerts that wait, of all Canaries.
+    pub waiting_alerts: Budget,
+    /// Which gauges are shown of which Canary.
+    pub gauges: Gauges,
+    /// Deployments without a Canary.
+    pub deployments: Deployments,
+    /// Namespaces that were just labelled.
+    pub labelled: Labelled,
+    /// What else lives in the namespaces of Canaries.
+    pub looks: Looks,
+}
+
+/// What is remembered of one Canary. It goes as a whole, so nothing that is added here can stay behind.
+#[derive(Debug, Default)]
+pub struct OfCanary {
+    /// The check that runs, or whose answer waits for its step.
+    pub check: Option<CheckRun>,
+    /// Hooks that are being asked, and what they answered.
+    pub questions: Questions,
+    /// What was written of it and of its objects.
+    pub written: Written,
+    /// Errors of its steps that keep coming.
+    pub failures: Failures,
+    /// What need not be recorded of waits.
+    pub timers: Timers,
+    /// What its primary was made.
+    pub primary: Primary,
+    /// Whose pods those with long names are.
+    pub pods: BTreeMap<String, String>,
+    /// Since when its target is missed.
+    pub missed: Option<Timestamp>,
+    /// What was said last of Services that it cannot share.
+    pub shared: Option<String>,
+    /// Its event hooks, once something was heard of it.
+    pub listening: Listening,
+    /// Events on their way to them.
+    pub events: Lanes<(), Message>,
+    /// Alerts on their way, by provider: one that hangs holds up no other.
+    pub alerts: Lanes<String, Arc<Alert>>,
+}
+
+impl Memory {
+    /// What is remembered of a Canary, lent to `look`, which must not ask the memory for anything else.
+    pub fn of<T>(&self, key: &Key, look: impl FnOnce(&mut OfCanary) -> T) -> T {
+        let mut all = self.canaries.lock();
+        match all.get_mut(key) {
+            Some(known) => look(known),
+            None => look(all.entry(key.clone()).or_default()),
+        }
+    }
+
+    /// The same for what ends beside the steps, perhaps after its Canary: `None` when nothing is remembered of it.
+    pub fn of_known<T>(&self, key: &Key, look: impl FnOnce(&mut OfCanary) -> T) -> Option<T> {
+        self.canaries.lock().get_mut(key).map(look)
+    }
+
+    /// Forgets a Canary that is gone, and ends what is under way for it. `left` are the Canaries of its namespace.
+    pub fn forget(&self, key: &Key, (metrics, left): (&Metrics, usize)) {
+        // Whoever adds a field says here whether it is kept by Canary.
+        let Self {
+            canaries,
+            waiting_events: _,
+            waiting_alerts: _,
+            gauges,
+            deployments: _,
+            labelled: _,
+            looks,
+        } = self;
+        let gone = canaries.lock().remove(key);
+        gone.unwrap_or_default().end();
+        looks.forget();
+        gauges.forget(metrics, key, left);
+    }
+
+    /// Forgets a namespace that is not worked in any more.
+    pub fn forget_namespace(&self, namespace: &str) {
+        let Self {
+            canaries: _,
+            waiting_events: _,
+            waiting_alerts: _,
+            gauges: _,
+            deployments,
+            labelled,
+            looks,
+        } = self;
+        deployments.forget_if(|(of, _)| of == namespace);
+        labelled.forget(namespace);
+        looks.forget();
+    }
+}
+
+impl OfCanary {
+    // What is being told has a while to be told to the end; what else runs ends by being dropped.
+    fn end(mut self) {
+        self.events.linger();
+        self.alerts.linger();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! What an admin orders while we work, by labels of our own namespace.
+
+use super::Told;
+use crate::{
+    orders::{self, Standing},
+    telemetry::Readiness,
+};
+use kube::Client;
+use tokio::{
+    sync::{mpsc::UnboundedSender, watch},
+    task::JoinHandle,
+};
+
+/// Follows it, and tells of each change.
+pub fn follow(
+    client: Client,
+    namespace: String,
+    standing: watch::Sender<Standing>,
+    told: UnboundedSender<Told>,
+    readiness: Readiness,
+) -> [JoinHandle<()>; 2] {
+    let mut ordered = standing.subscribe();
+    let telling = tokio::spawn(async move {
+        while ordered.changed().await.is_ok() {
+            let leave = ordered.borrow_and_update().leave().to_string();
+            if !leave.is_empty() {
+                tracing::info!("told to leave: {leave}");
+            }
+            readiness.remark("controller", leave);
+            if told.send(Told::Orders).is_err() {
+                return;
+            }
+        }
+    });
+    let following = async move { orders::follow(client, &namespace, orders::Wanted::Leave, standing).await };
+    [telling, tokio::spawn(following)]
+}

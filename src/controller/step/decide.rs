@@ -1,0 +1,68 @@
+//! What is to be, and what has to be written for it.
+
+use super::{Release, gather::Gathered};
+use crate::controller::{
+    context::Context,
+    difference::{Conflict, Pair, difference, write::Write},
+    status::trouble,
+};
+use crate::{
+    analysis::{self, Decision, Observation, Rules, Stage},
+    plan::rules,
+};
+use jiff::Timestamp;
+
+/// A decision, and the way to it.
+pub struct Decided {
+    /// What is to be.
+    pub decision: Decision,
+    /// What has to be written for it, in this order.
+    pub writes: Vec<Write>,
+    /// What is in the way.
+    pub conflicts: Vec<Conflict>,
+}
+
+impl Decided {
+    /// Whether the app has been given back, with nothing left to do.
+    pub fn is_the_end(&self) -> bool {
+        self.decision.state.stage == Stage::Left && self.writes.is_empty() && self.conflicts.is_empty()
+    }
+}
+
+/// Decides by what was `seen`. What is in the way of a pair that is being built keeps it from being built: then it is
+/// decided once more, by that.
+pub fn decide(context: &Context, release: &Release, pair: &mut Gathered, seen: &mut Observation) -> Decided {
+    let (canary, now) = (&release.canary, release.now);
+    let policy = context.cluster.policy_of(canary, pair.live.target.as_ref());
+    let policy = policy.as_ref().map(|policy| &policy.spec);
+    let rules = rules(canary, policy, &context.options.defaults, release.leaving);
+    let mut decided = by(&rules, pair, seen, now);
+    let building = decided.decision.state.stage == Stage::Building;
+    let mut in_the_way = decided.conflicts.iter().filter(|one| one.keeps_from_building());
+    let in_the_way = in_the_way.find(|_| building && seen.refused.is_none());
+    let trouble = in_the_way.and_then(|conflict| trouble::conflict(std::slice::from_ref(conflict)));
+    if let Some(trouble) = trouble {
+        seen.refused = Some(trouble.message);
+        decided = by(&rules, pair, seen, now);
+    }
+    let state = &decided.decision.state;
+    context.memory.of(&release.key, |canary| canary.timers.note_lack(state));
+    decided
+}
+
+fn by(rules: &Rules, pair: &mut Gathered, seen: &Observation, now: Timestamp) -> Decided {
+    let decision = analysis::step(rules, &pair.state, seen, now);
+    pair.blueprint.exposure.cookies = decision.state.cookies.clone();
+    let compared = Pair {
+        live: &pair.live,
+        selector: &pair.selector,
+        blueprint: &pair.blueprint,
+        seen,
+    };
+    let (writes, conflicts) = difference(&decision.desired, compared);
+    Decided {
+        decision,
+        writes,
+        conflicts,
+    }
+}

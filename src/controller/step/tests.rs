@@ -1,0 +1,1 @@
+mod new_app;

@@ -1,0 +1,91 @@
+//! The objects of one namespace, at rest.
+
+use super::Kind;
+use crate::controller::watch::{live::version, ties::ties};
+use crate::object::text;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// How long what was read of a config counts although the watch tells of an older version: its event is on the way. For
+/// ever, it would be one from before a restore.
+pub const ON_ITS_WAY: Duration = Duration::from_secs(15);
+
+/// Objects of one kind, by name.
+pub type Objects = BTreeMap<String, Text>;
+
+/// An object at rest.
+#[derive(Debug, Clone)]
+pub struct Text(pub(super) Arc<str>);
+
+impl Text {
+    /// Puts it to rest.
+    pub fn of(object: &Value) -> Self {
+        Self(object.to_string().into())
+    }
+
+    /// As a value.
+    pub fn read(&self) -> Value {
+        // What was written a moment ago is readable.
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+/// The objects of one namespace.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// The objects.
+    pub objects: HashMap<Kind, Objects>,
+    /// What was read of configs, and when.
+    pub read: HashMap<(Kind, String), (Text, Instant)>,
+    /// Names of the objects that have a [`ties`] word.
+    pub tied: HashMap<(Kind, String), BTreeSet<String>>,
+    /// Kinds that are watched.
+    pub expected: Vec<Kind>,
+    /// Kinds that have been listed once.
+    pub complete: Vec<Kind>,
+    /// Kinds that we may not read.
+    pub forbidden: Vec<Kind>,
+}
+
+impl Shelf {
+    /// Takes an object in; `text` is what it is as a text. Answers what it was before.
+    pub fn put(&mut self, kind: Kind, name: String, object: &Value, text: Text) -> Option<Value> {
+        let before = self.remove(kind, &name);
+        for tie in ties(kind, object) {
+            self.tied.entry((kind, tie)).or_default().insert(name.clone());
+        }
+        self.objects.entry(kind).or_default().insert(name, text);
+        before
+    }
+
+    /// What was read of a config, while it is what there is.
+    pub fn what_was_read(&self, kind: Kind, name: &str) -> Option<&Text> {
+        let known = self.objects.get(&kind)?.get(name)?.read();
+        let (read, since) = self.read.get(&(kind, name.to_owned()))?;
+        let version = |object: &Value| version(Some(text(object, "/metadata/resourceVersion")));
+        let of = read.read();
+        let same = text(&of, "/metadata/resourceVersion") == text(&known, "/metadata/resourceVersion");
+        let later = version(&of) > version(&known) && since.elapsed() < ON_ITS_WAY;
+        (same || later).then_some(read)
+    }
+
+    /// Takes an object out. Answers what it was.
+    pub fn remove(&mut self, kind: Kind, name: &str) -> Option<Value> {
+        let before = self.objects.get_mut(&kind)?.remove(name)?.read();
+        for tie in ties(kind, &before) {
+            let key = (kind, tie);
+            if let Some(names) = self.tied.get_mut(&key) {
+                names.remove(name);
+                if names.is_empty() {
+                    self.tied.remove(&key);
+                }
+            }
+        }
+        Some(before)
+    }
+}
