@@ -157,10 +157,7 @@ async fn left_alone(scene: &Scene, app: Value, word: &str) -> Result<()> {
 
 async fn left_as_it_is(scene: &Scene, name: &str, word: &str) -> Result<()> {
     let objects = scene.objects();
-    wait_for(&format!("an event that tells {name} of {word:?}"), SOON, async || {
-        Ok(told_of(scene, name).await?.into_iter().find(|line| line.contains(word)))
-    })
-    .await?;
+    is_told(scene, name, word).await?;
     let found = objects.deployments().get(name).await?;
     let labels = found.metadata.labels.unwrap_or_default();
     ensure!(
@@ -170,6 +167,19 @@ async fn left_as_it_is(scene: &Scene, name: &str, word: &str) -> Result<()> {
     ensure!(replicas(scene, name).await? == 1, "{name} has no replicas");
     ensure!(objects.canary(name).await?.is_none(), "{name} has a Canary");
     Ok(())
+}
+
+// Events follow what is stored a moment later.
+async fn is_told(scene: &Scene, deployment: &str, word: &str) -> Result<()> {
+    wait_for(
+        &format!("an event that tells {deployment} of {word:?}"),
+        SOON,
+        async || {
+            let told = told_of(scene, deployment).await?;
+            Ok(told.iter().any(|line| line.contains(word)).then_some(()))
+        },
+    )
+    .await
 }
 
 // Events on the Deployment of that name.
@@ -232,13 +242,7 @@ async fn by_a_policy(scene: &Scene) -> Result<()> {
     apply(scene, &[app.deployment()]).await?;
     the_hold_never_outruns_the_pair(scene, "shop", applied).await?;
     scene.says("shop", &["NotBuilt", "no primaries here"], SOON).await?;
-    ensure!(
-        told_of(scene, "shop")
-            .await?
-            .iter()
-            .any(|line| line.contains("no primaries here")),
-        "the Deployment is not told"
-    );
+    is_told(scene, "shop", "no primaries here").await?;
     // Nothing is held meanwhile.
     let next = app.at("v2");
     let said = scene.apply(&next.manifest()).await?.succeeded()?;
