@@ -16,7 +16,7 @@ use super::review::{Operation, Request, Response};
 use super::server::{Entry, Internal, Observed, Reviewer};
 use super::validate::{kinds, opt_in, primaries};
 use crate::api::Canary;
-use crate::api::labels;
+use crate::api::labels::{self, TargetState};
 use crate::api::policy::Announce;
 use crate::plan::{Autoscaler, Workload, pairing, template};
 use crate::routing::Traffic;
@@ -149,6 +149,14 @@ impl Reviewer for Arc<AdmissionWebhook> {
 
 type Hold = fn(&Request, &deployments::Context) -> deployments::Outcome;
 type BlindHold = fn(&Request, &[String]) -> Option<deployments::Outcome>;
+
+/// Why nothing is held for a pair that is planned.
+pub(super) enum Apart {
+    /// It cannot be made, for this reason.
+    Refused(String),
+    /// Whether it can is not known: this could not be looked at in time.
+    Unseen(&'static str),
+}
 
 /// A request about a whole object, not about a part of it such as its scale.
 fn is_whole(request: &Request) -> bool {
@@ -303,6 +311,11 @@ impl AdmissionWebhook {
                 .with_warnings(advice);
         }
         let Some(effects) = &self.effects else { return response };
+        // A new one that serves by itself although there is a controller was not looked at in time: that comes first.
+        let hot = TargetState::of(&request.object) == Some(TargetState::Hot);
+        if hot && request.operation == Operation::Create && self.view.controller_alive(now()) {
+            return response;
+        }
         let may = effects
             .rights
             .may_create_canaries(&request.user_info, &request.namespace);
@@ -331,25 +344,23 @@ impl AdmissionWebhook {
 
     /// Why the pair that the policy would make of the Deployment cannot be made beside what is there; looked for when it is
     /// first planned, before anything is held.
-    pub(super) async fn apart(&self, request: &Request) -> Option<String> {
+    pub(super) async fn apart(&self, request: &Request) -> Option<Apart> {
         let effects = self.effects.as_ref()?;
-        let unseen =
-            |what: &str| format!("{what} could not be looked at in time; the controller enrols it where it may be");
         let Some(beside) = self.beside(request).await else {
-            return Some(unseen("Services and workloads of the namespace"));
+            return Some(Apart::Unseen("Services and workloads of the namespace"));
         };
         let plan = match self.view.generated(request, &beside) {
             Ok(plan) => plan,
-            Err(why) => return Some(why),
+            Err(why) => return Some(Apart::Refused(why)),
         };
         let target = located(&request.object, request);
         let known = self.view.surroundings(&request.namespace, &plan.blueprint);
         let around = match effects.generator.surroundings(&target, &plan.blueprint, known).await {
             Ok(around) => around,
-            Err(what) => return Some(unseen(what)),
+            Err(what) => return Some(Apart::Unseen(what)),
         };
         let checked = pairing::check(&target, &plan.selector, &plan.blueprint, &around);
-        checked.err().map(|why| why.to_string())
+        checked.err().map(|why| Apart::Refused(why.to_string()))
     }
 
     /// What becomes of a namespace whose label comes or goes; nothing where that cannot be told yet.

@@ -92,6 +92,12 @@ impl TargetState {
     pub fn parse(value: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == value)
     }
+
+    /// What the label of a target says.
+    pub fn of(target: &serde_json::Value) -> Option<Self> {
+        let label = target.get("metadata")?.get("labels")?.get(STATE)?;
+        label.as_str().and_then(Self::parse)
+    }
 }
 
 impl std::fmt::Display for TargetState {

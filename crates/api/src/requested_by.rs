@@ -3,6 +3,8 @@
 use std::fmt;
 
 const VIA: &str = " via ";
+/// In place of a manager, for a user whose own name has such a word in it.
+const NOBODY: &str = "-";
 
 /// Who sent something, and by what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +19,7 @@ impl RequestedBy {
     /// Reads the annotation. Whatever it says is a user at least.
     pub fn parse(text: &str) -> Self {
         let (user, manager) = match text.rsplit_once(VIA) {
+            Some((user, NOBODY)) => (user, None),
             Some((user, manager)) => (user, Some(manager.to_owned())),
             None => (text, None),
         };
@@ -31,7 +34,9 @@ impl fmt::Display for RequestedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.user)?;
         match &self.manager {
-            Some(manager) => write!(f, "{VIA}{manager}"),
+            // Whoever sends a request chooses this name: without spaces it cannot change who is read before it.
+            Some(manager) => write!(f, "{VIA}{}", manager.replace(' ', "-")),
+            None if self.user.contains(VIA) => write!(f, "{VIA}{NOBODY}"),
             None => Ok(()),
         }
     }
@@ -52,6 +57,7 @@ mod tests {
             ),
             // Only the last word is the manager's.
             ("via via ann", Some("helm")),
+            ("ann via x", None),
         ] {
             let by = RequestedBy {
                 user: user.to_owned(),
@@ -59,5 +65,10 @@ mod tests {
             };
             assert_eq!(RequestedBy::parse(&by.to_string()), by);
         }
+        let forged = RequestedBy {
+            user: "ann".to_owned(),
+            manager: Some("x via y".to_owned()),
+        };
+        assert_eq!(RequestedBy::parse(&forged.to_string()).user, "ann");
     }
 }

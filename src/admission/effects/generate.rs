@@ -38,8 +38,8 @@ use tokio::time::Instant;
 /// Longest time that looking something up, or a write that others repeat, may add to a request.
 const BUDGET: Duration = Duration::from_millis(250);
 /// Longest time that a look at what is around a Deployment may add to the request by which it would be enrolled, which happens
-/// once: an app that is held for a pair that cannot be built is worse than one that waits for a busy API server. Three of them
-/// may follow each other, and the webhook's own timeout is 3 s.
+/// once: an app that is held for a pair that cannot be built is worse than one that waits for a busy API server. Three follow each
+/// other, of which the last may take half as long again, and the webhook's own timeout is 3 s.
 const LOOK: Duration = Duration::from_millis(700);
 /// Longest time that making the objects of a new app may add to the request that brings it. What the controller makes
 /// afterwards can come between the look and the create of a `kubectl apply` that has the same Service further down, and
@@ -64,7 +64,8 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A generator that adds to a request at most 250 ms for a question, a second for making objects and two for noting a scale.
+    /// A generator that adds to a request at most 250 ms for a question, 700 ms for a look at what is around a Deployment, a second
+    /// for making objects and two for noting a scale.
     pub fn new(client: Client) -> Self {
         Self {
             lists: Lists::new(client.clone()),
@@ -235,12 +236,7 @@ fn params() -> PatchParams {
 /// The Services and the route for the Deployment as admitted: everything goes to the side that has, or is about to have,
 /// ready pods.
 fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
-    let state = request
-        .object
-        .pointer("/metadata/labels")
-        .and_then(|all| all.get(labels::STATE))
-        .and_then(Value::as_str);
-    let hot = state.and_then(TargetState::parse) == Some(TargetState::Hot);
+    let hot = TargetState::of(&request.object) == Some(TargetState::Hot);
     let (side, traffic) = if hot {
         (ApexSide::Target, Traffic::CANARY)
     } else {

@@ -6,7 +6,7 @@ use crate::analysis;
 use crate::api::canary::Phase;
 use crate::api::canary::conditions::{NOT_RELEASED, READY};
 use crate::api::{Canary, labels};
-use crate::plan::{self, Defaults, Selector, Workload, hash, pairing};
+use crate::plan::{self, Defaults, Selector, Workload, hash, pairing, revision::template_of};
 use kube::ResourceExt;
 use serde_json::Value;
 use std::sync::Arc;
@@ -115,11 +115,16 @@ fn summary(canary: &Canary) -> deployments::Canary {
     let stage = stage(canary);
     // Flagger's own hashes are opaque: nothing is said about a revision that only they name.
     let ours = |hash: Option<String>| hash.filter(|hash| hash::is_current(hash));
+    let run = status.run.iter();
+    let mut revisions = run
+        .flat_map(|run| [&run.promoted_revision, &run.applied_revision])
+        .flatten();
     deployments::Canary {
         name: canary.name_any(),
         stage,
         promoted: ours(status.last_promoted_spec),
         failed: ours(status.last_applied_spec).filter(|_| stage == Stage::Failed),
+        reads_configs: revisions.any(|revision| revision != template_of(revision)),
         suspended: canary.suspended(),
         unbuilt: unbuilt(canary, stage),
     }

@@ -84,6 +84,8 @@ pub struct Canary {
     pub promoted: Option<String>,
     /// Hash of the template that failed last, while the Canary is Failed.
     pub failed: Option<String>,
+    /// Whether these revisions read ConfigMaps or Secrets, which may have changed since.
+    pub reads_configs: bool,
     /// `spec.suspend`.
     pub suspended: bool,
     /// Why its pair cannot be built as things are: nothing is held meanwhile.

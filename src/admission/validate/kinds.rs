@@ -216,7 +216,8 @@ fn canary_facts(request: &Request, canary: &Canary, view: &View) -> Facts {
     let routes = view.caches.routes(&request.namespace);
     let names = Names::new(canary.service_name());
     let provider = canary.provider(&view.defaults.provider);
-    let leads = |route: &Value| registry::carries_by(provider, route) && routing::refers_to(route, &names);
+    let users = |route: &Value| registry::carries_by(provider, route) && !routing::is_made(route);
+    let leads = |route: &Value| users(route) && routing::refers_to(route, &names);
     Facts {
         canaries: view.canaries(&request.namespace),
         services: services.iter().map(|service| facts(service, canary)).collect(),

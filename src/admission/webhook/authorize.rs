@@ -4,7 +4,7 @@
 //! Asked in the mutating phase, where it still decides what is stored; a label tells the controller, which would
 //! otherwise find the Deployment and enrol it by itself. A later write by somebody who may takes the label off.
 
-use super::AdmissionWebhook;
+use super::{AdmissionWebhook, Apart};
 use crate::admission::bootstrap::certificates::now;
 use crate::admission::mutate::deployments::{self, Enrolment};
 use crate::admission::review::{Request, Response};
@@ -31,9 +31,21 @@ pub(super) async fn authorize(webhook: &AdmissionWebhook, request: &Request, res
     let (user, namespace) = (&request.user_info, &request.namespace);
     let may = effects.rights.may_create_canaries(user, namespace);
     let (may, apart) = tokio::join!(may, webhook.apart(request));
-    if let (Ok(true) | Err(_), Some(why)) = (&may, apart) {
-        context.enrolment = Enrolment::Refused(why);
-        return deployments::mutate(request, &context).into_response();
+    match (&may, apart) {
+        (Ok(true) | Err(_), Some(Apart::Refused(why))) => {
+            context.enrolment = Enrolment::Refused(why);
+            return deployments::mutate(request, &context).into_response();
+        }
+        // It serves as if no controller were there, until that has looked: nothing is held for a pair that may never be.
+        (Ok(true) | Err(_), Some(Apart::Unseen(what))) => {
+            context.controller_alive = false;
+            let name = request.object_name();
+            let told = format!("coalmine: {name}: {what} could not be looked at in time; the controller looks again");
+            return deployments::mutate(request, &context)
+                .into_response()
+                .with_warnings([told]);
+        }
+        (Ok(false), _) | (_, None) => {}
     }
     match may {
         Ok(true) => response,

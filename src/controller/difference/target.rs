@@ -62,8 +62,9 @@ impl Pair<'_> {
             return;
         }
         let mut metadata = json!({"labels": wanted, "resourceVersion": text(object, "/metadata/resourceVersion")});
-        if let (Some(members), Some(strategy)) = (metadata.as_object_mut(), self.recorded_strategy(desired, object)) {
-            members.insert("annotations".to_owned(), json!({UPDATE_STRATEGY: strategy}));
+        let annotations = self.annotations(desired, object);
+        if let (Some(members), false) = (metadata.as_object_mut(), annotations.is_empty()) {
+            members.insert("annotations".to_owned(), Value::Object(annotations));
         }
         let mut body = json!({"metadata": metadata});
         if let (Some(members), false) = (body.as_object_mut(), spec.is_empty()) {
@@ -75,6 +76,21 @@ impl Pair<'_> {
             name: self.blueprint.target.clone(),
             body,
         });
+    }
+
+    // What is to change of its annotations. Who asked for a template that did not pass the webhook, nobody knows.
+    fn annotations(&self, desired: &DesiredState, object: &Value) -> Map<String, Value> {
+        let strategy = self.recorded_strategy(desired, object);
+        let mut wanted: Map<String, Value> = strategy
+            .map(|strategy| (UPDATE_STRATEGY.to_owned(), strategy))
+            .into_iter()
+            .collect();
+        let stale = [labels::REQUESTED_BY, labels::ANNOUNCE];
+        let stale = stale
+            .iter()
+            .filter(|key| desired.admit && annotation(object, key).is_some());
+        wanted.extend(stale.map(|key| ((*key).to_owned(), Value::Null)));
+        wanted
     }
 
     // What the annotation that remembers a held DaemonSet's own strategy becomes; `None` when it stays as it is.

@@ -15,7 +15,7 @@ use crate::controller::{
         live::{Live, version},
     },
 };
-use crate::object::annotation;
+use crate::object::{annotation, label};
 use crate::{
     analysis::{Decision, Note, Stage, State, Subject, instants::after},
     api::{
@@ -91,6 +91,8 @@ impl Recorded<'_> {
             check.map(CheckRun::measured).unwrap_or_default().to_vec()
         });
         let by = self.live.target.as_ref();
+        // The webhook notes both in one write: what is of another template is about that.
+        let by = by.filter(|target| label(target, labels::REVISION) == self.template.as_deref());
         let by = by
             .and_then(|target| annotation(target, labels::REQUESTED_BY))
             .map(RequestedBy::parse);

@@ -7,7 +7,7 @@ use super::{
 use crate::object::{label, text};
 use crate::{
     api::labels,
-    plan::{Blueprint, copies, history, revision::template_of, template},
+    plan::{Blueprint, copies, daemon_set::UPDATE_STRATEGY, history, revision::template_of, template},
     routing::{self, Exposure, Names, Traffic},
 };
 use serde_json::{Map, Value};
@@ -308,7 +308,7 @@ pub fn unmarked(target: &Value) -> Map<String, Value> {
         (
             "annotations",
             gone("annotations", |key| {
-                [labels::REQUESTED_BY, labels::ANNOUNCE].contains(&key)
+                [labels::REQUESTED_BY, labels::ANNOUNCE, UPDATE_STRATEGY].contains(&key)
             }),
         ),
     ];

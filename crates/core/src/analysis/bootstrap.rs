@@ -140,7 +140,7 @@ impl Step<'_> {
             self.head_for(Traffic::CANARY);
             return self.note_once("primary is gone", Note::PrimaryNotReady(String::from(NO_POD)));
         }
-        if self.primary_carries() || !self.target_answers() {
+        if self.primary_carries() || self.primary_has_more() || !self.target_answers() {
             self.head_for(Traffic::PRIMARY);
         }
         if !self.left_for_primary() {

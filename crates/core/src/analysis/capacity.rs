@@ -87,6 +87,15 @@ impl Step<'_> {
         })
     }
 
+    /// Whether more pods of primary answer than of the target: where that was to be served by the target, and nobody got to do
+    /// it while primary was gone, it is too late for it.
+    pub(super) fn primary_has_more(&self) -> bool {
+        let primary = self.seen.primary.as_ref().filter(|p| !p.edited);
+        let primary = primary.and_then(|p| p.endpoints).unwrap_or_default();
+        let target = self.target().and_then(|t| t.endpoints);
+        target.is_some_and(|target| primary > target)
+    }
+
     /// Takes so much of the canary's share away that its ready pods carry what is left, where they do not carry what it
     /// has. `true` when that was this step.
     pub(super) fn sheds(&mut self) -> bool {

@@ -129,7 +129,16 @@ pub fn canary(
         split,
         route,
     } = service::chosen(target, policy, (around, &routes), known, read)?;
-    let provider = if published {
+    // What it cannot carry is judged at admission, which our own objects pass.
+    let carried = |service: &CanarySpec| {
+        let rejects = Provider::parse(wanted).map(|provider| provider.rejects(service));
+        rejects.is_none_or(|rejects| rejects.is_empty())
+    };
+    let asked = CanarySpec {
+        service: service.clone(),
+        ..CanarySpec::default()
+    };
+    let provider = if published && carried(&asked) {
         wanted
     } else {
         Provider::KUBERNETES.as_str()

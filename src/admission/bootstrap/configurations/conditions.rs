@@ -87,7 +87,8 @@ fn applies_what_the_other_does_not(one: &str, other: &str) -> String {
 /// What the entry that follows workloads has to see of an UPDATE: of a workload that is ours another template, on a dry run,
 /// which shows the plan, and where the Canary is to be told of it; of one that is not ours yet what the mutating entry sees.
 pub(super) fn what_is_followed() -> Value {
-    let managed = format!("'{}' in object.metadata.?labels.orValue({{}})", labels::MANAGED);
+    // As it was stored: what this very write makes ours is followed.
+    let managed = format!("'{}' in oldObject.metadata.?labels.orValue({{}})", labels::MANAGED);
     condition(
         "changes-the-template",
         &[

@@ -36,6 +36,8 @@ pub(super) fn of(state: TargetState, was: Option<Release>, revision: &str, conte
     };
     // The controller may be at work on what was sent before: it says how that ends.
     let open = was.is_some_and(Release::is_open) || !matches!(canary.stage, Stage::Rest | Stage::Failed);
+    // Nor is it known here whether the configs that it reads are those of then.
+    let open = open || canary.reads_configs;
     let is = |known: &Option<String>| !open && known.as_deref() == Some(revision);
     Some(if is(&canary.failed) {
         Release::Failed

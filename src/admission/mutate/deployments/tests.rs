@@ -45,6 +45,7 @@ pub(super) fn with_canary(stage: Stage) -> Context {
         stage,
         promoted,
         failed,
+        reads_configs: false,
         suspended: false,
         unbuilt: None,
     };

@@ -181,6 +181,10 @@ fn strip(old: Target<'_>, new: Target<'_>, reason: Option<&String>) -> Option<He
         ..Held::default()
     };
     OUR_LABELS.iter().for_each(|label| held.unset(label));
+    // Our own output coming round again: what was held of it is what its author sent.
+    if !old.managed() && new.managed() {
+        held.replicas = Some(intent::on_update(old, new));
+    }
     if new.is_held() || (old.is_held() && new.paused()) {
         held.paused = Some(false);
     }

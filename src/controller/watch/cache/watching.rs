@@ -19,6 +19,8 @@ use tokio::sync::{SemaphorePermit, mpsc::Sender};
 pub const LONG_LIST: Duration = Duration::from_secs(30);
 /// How often it is looked whether a right that was missing is there.
 pub const RIGHTS_PAUSE: Duration = Duration::from_secs(300);
+/// How often it is looked whether a kind is served whose definition is there: a new one is not at once.
+const DEFINITION_PAUSE: Duration = Duration::from_secs(10);
 
 /// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
 pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: Sender<Change>) {
@@ -44,11 +46,23 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
         let event = match next {
             Ok(Some(event)) => event,
             Ok(None) => return,
-            Err(error) if kind.is_dispensable() && is_forbidden(&error) => {
+            Err(error) if kind.is_dispensable() && is(&error, 403) => {
                 tracing::warn!(?kind, namespace, "may not be listed; going on as if there were none");
                 cache.forbid(kind, &namespace);
                 tell(Value::Null, None).await;
                 tokio::time::sleep(RIGHTS_PAUSE).await;
+                continue;
+            }
+            // Its definition is there, and serves another version than the one we read, or none yet.
+            Err(error) if matches!(kind, Kind::Route(_)) && is(&error, 404) => {
+                tracing::warn!(
+                    ?kind,
+                    namespace,
+                    "is not served in the version that is read; going on as if there were none"
+                );
+                cache.forbid(kind, &namespace);
+                tell(Value::Null, None).await;
+                tokio::time::sleep(DEFINITION_PAUSE).await;
                 continue;
             }
             Err(error) => {
@@ -151,12 +165,13 @@ fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
     if kind.is_config() { summary(&object) } else { object }
 }
 
-fn is_forbidden(error: &watcher::Error) -> bool {
+// Whether the API server answered with that status.
+fn is(error: &watcher::Error, code: u16) -> bool {
     let (watcher::Error::InitialListFailed(error)
     | watcher::Error::WatchStartFailed(error)
     | watcher::Error::WatchFailed(error)) = error
     else {
         return false;
     };
-    matches!(error, kube::Error::Api(status) if status.code == 403)
+    matches!(error, kube::Error::Api(status) if status.code == code)
 }

@@ -114,3 +114,28 @@ fn a_route_written_by_others_is_put_right_and_the_steps_go_on() {
         ]
     );
 }
+
+/// The program dies between the decision that users go back to the target and the write of it. Until it is back, primary has its
+/// pods again, and more are wanted than the target has.
+#[test]
+fn users_do_not_go_back_to_fewer_pods_than_serve_them() {
+    let mut model = Model::hot(weighted());
+    while !(model.state.stage == Stage::Switching && model.traffic == Traffic::PRIMARY) {
+        model.step();
+        model.now += model::seconds(1);
+    }
+    model.happen(&Happening::LosePods);
+    if let Some(target) = &mut model.target {
+        target.ready = 2;
+    }
+    model.happen(&Happening::Crash(1));
+    model.step();
+    assert_eq!(model.state.intent, Traffic::CANARY, "{:?}", model.state);
+    if let Some(primary) = &mut model.primary {
+        (primary.replicas, primary.ready) = (3, 3);
+    }
+    model.happen(&Happening::Scale(5));
+    model.step();
+    assert_eq!(model.traffic, Traffic::PRIMARY);
+    run(&mut model);
+}

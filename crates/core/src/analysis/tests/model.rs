@@ -378,8 +378,8 @@ impl Model {
             self.edits += 1;
         }
         self.write(&decision.desired, budget);
-        if crash.is_none() && !granted {
-            self.the_hold_never_outruns_the_pair(&seen);
+        if crash.is_none() {
+            self.the_hold_never_outruns_the_pair(&seen, !granted);
         }
         self.only_what_was_released_serves();
         self.whatever_points_at_the_pods_follows();

@@ -78,6 +78,18 @@ pub(super) fn form(of: &StringMatch) -> Option<Value> {
 /// one.
 pub(super) fn both(one: &Value, other: &Value) -> Option<Value> {
     let mut out = one.as_object()?.clone();
+    // Where a match names gateways, Istio does not look at the labels of who calls: everybody would meet the canary.
+    if other.get("sourceLabels").is_some()
+        && let Some(named) = out
+            .get("gateways")
+            .and_then(Value::as_array)
+            .filter(|all| !all.is_empty())
+    {
+        if !named.iter().any(|one| one == "mesh") {
+            return None;
+        }
+        out.remove("gateways");
+    }
     for key in ["headers", "queryParams", "sourceLabels"] {
         for (name, wanted) in other.get(key).and_then(Value::as_object).into_iter().flatten() {
             let known = out.entry(key).or_insert_with(|| json!({})).as_object_mut()?;
@@ -92,4 +104,20 @@ pub(super) fn both(one: &Value, other: &Value) -> Option<Value> {
         }
     }
     Some(Value::Object(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_told_apart_inside_the_mesh_only() {
+        let beta = json!({"sourceLabels": {"app": "beta"}});
+        let uri = json!({"prefix": "/"});
+        let both = |gateways: Value| both(&json!({"gateways": gateways, "uri": uri}), &beta);
+        let meant = json!({"uri": uri, "sourceLabels": {"app": "beta"}});
+        assert_eq!(both(json!(["mesh"])), Some(meant.clone()));
+        assert_eq!(both(json!(["public", "mesh"])), Some(meant));
+        assert_eq!(both(json!(["public"])), None);
+    }
 }

@@ -40,6 +40,13 @@ fn a_template_is_marked_in_the_write_that_brings_it() {
         );
         assert_eq!(annotation(&stored, labels::REQUESTED_BY), Some("ann"));
     }
+    // What serves, or failed, may have read configs that have changed since.
+    let mut reading = with_canary(Stage::Rest);
+    if let Enrolment::Canary(canary) = &mut reading.enrolment {
+        canary.reads_configs = true;
+    }
+    let (stored, _) = update(&marked("v0", "succeeded"), &managed("rest", 0, "2", "v1"), &reading);
+    assert_eq!(label(&stored, labels::RELEASE), Some("pending"));
     let (new, _) = create(&deployment(2, "v1", &[]), &by_policy());
     assert_eq!(label(&new, labels::RELEASE), Some("pending"));
     assert_eq!(annotation(&new, labels::REQUESTED_BY), Some("ann"));
