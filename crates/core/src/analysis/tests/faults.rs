@@ -124,11 +124,11 @@ fn users_do_not_go_back_to_fewer_pods_than_serve_them() {
         model.step();
         model.now += model::seconds(1);
     }
+    model.happen(&Happening::Crash(1));
     model.happen(&Happening::LosePods);
     if let Some(target) = &mut model.target {
         target.ready = 2;
     }
-    model.happen(&Happening::Crash(1));
     model.step();
     assert_eq!(model.state.intent, Traffic::CANARY, "{:?}", model.state);
     if let Some(primary) = &mut model.primary {
