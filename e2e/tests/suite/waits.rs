@@ -62,7 +62,7 @@ async fn a_wait_for_a_bad_release_does_not_return_true_and_health_checks_see_it(
     play("waits-bad", async |scene| {
         scene.label().await?;
         let app = App::new("app", "v1").replicas(1);
-        skipping(scene, &app, 6).await?;
+        skipping(scene, &app, 25).await?;
         scene.apply(&app.manifest()).await?.succeeded()?;
         promoted(scene, "app").await?;
         let bad = app.at("v2").image("localhost/coalmine/nowhere:none");
@@ -105,8 +105,17 @@ async fn a_change_that_a_second_validator_refuses_is_taken_back() {
         scene.apply(&app.manifest()).await?.succeeded()?;
         promoted(scene, "app").await?;
         let refuser = Refuser::install(scene).await?;
-        let refused = scene.apply(&refuser.marked(&app.at("v2"))).await?.refused()?;
-        println!("refused: {}", refused.err.trim());
+        // An API server that is too busy for the note is said at the apply.
+        wait_for(
+            "an apply that is noted and refused",
+            Duration::from_secs(60),
+            async || {
+                let refused = scene.apply(&refuser.marked(&app.at("v2"))).await?.refused()?;
+                println!("refused: {}", refused.err.trim());
+                Ok((!refused.err.contains("its conditions follow in a moment")).then_some(()))
+            },
+        )
+        .await?;
         let announced = scene.objects().canary("app").await?.expect("the canary");
         assert_eq!(says(&announced, "Promoted"), Some("Unknown"));
         assert_eq!(announced.phase(), "Initialized");
