@@ -207,7 +207,7 @@ async fn own(scene: &Scene, hooks: &Hooks) -> Result<Value> {
     let found = services(scene, "own-front").await?;
     ensure!(found == split, "{found}");
     // A manifest from Git in mid-run moves nobody.
-    apply(scene, &[front.clone()]).await?;
+    apply(scene, std::slice::from_ref(&front)).await?;
     let live = scene.objects().traefik_services().get("own-front").await?;
     let found = &live.data["spec"]["weighted"];
     ensure!(found["services"] == split && found["sticky"] == sticky, "{found}");
