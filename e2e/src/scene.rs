@@ -13,6 +13,7 @@ mod fake_nodes;
 mod hooks;
 pub mod invariants;
 mod kubectl;
+mod log;
 mod mirror;
 mod objects;
 mod on_demand;

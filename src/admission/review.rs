@@ -138,6 +138,11 @@ impl Request {
             .and_then(Value::as_str)
             .unwrap_or_default()
     }
+
+    /// Whether another pod template is sent than the one that is stored.
+    pub fn brings_template(&self) -> bool {
+        self.object.pointer("/spec/template") != self.old_object.pointer("/spec/template")
+    }
 }
 
 /// Why a body is not a request that can be answered; an HTTP 400.

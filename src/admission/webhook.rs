@@ -18,6 +18,7 @@ use super::validate::{kinds, opt_in, primaries};
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::api::policy::Announce;
+use crate::object::label;
 use crate::plan::{Autoscaler, Workload, pairing, template};
 use crate::routing::Traffic;
 use authorize::authorize;
@@ -164,13 +165,7 @@ fn is_whole(request: &Request) -> bool {
 }
 
 fn is_managed(object: &serde_json::Value) -> bool {
-    let labels = object.pointer("/metadata/labels");
-    labels.is_some_and(|all| all.get(labels::MANAGED).is_some())
-}
-
-/// Whether another template is sent than the one that is stored.
-fn brings_template(request: &Request) -> bool {
-    request.object.pointer("/spec/template") != request.old_object.pointer("/spec/template")
+    label(object, labels::MANAGED).is_some()
 }
 
 /// A request that goes through whatever is known: nobody may be locked in by the webhook.
@@ -266,11 +261,7 @@ impl AdmissionWebhook {
         if self.view.is_ours(request) {
             return response;
         }
-        let denied = request
-            .object
-            .pointer("/metadata/labels")
-            .is_some_and(|all| all.get(labels::DENIED).is_some());
-        if denied {
+        if label(&request.object, labels::DENIED).is_some() {
             return response;
         }
         let context = self.view.deployment(request, now());
@@ -392,10 +383,10 @@ impl AdmissionWebhook {
 
     /// Why a revision of a pair that a policy made is not released: its pods may not run beside primary's.
     async fn beside_primary(&self, request: &Request) -> Option<String> {
-        let effects = self.effects.as_ref()?;
+        let effects = self.effects.as_ref().filter(|_| request.brings_template())?;
         let canaries = self.view.canaries(&request.namespace);
         let stored = target_canary(&canaries, &request.kind.kind, request.object_name())?;
-        if !brings_template(request) || !stored.was_generated() {
+        if !stored.was_generated() {
             return None;
         }
         let claims = effects.generator.claims(&request.namespace, &request.object).await;
@@ -421,7 +412,7 @@ impl AdmissionWebhook {
         };
         let plan = || self.view.plan(&located(&request.object, request), stored.clone());
         if request.is_dry_run() {
-            let Some(plan) = brings_template(request).then(plan).and_then(Result::ok) else {
+            let Some(plan) = request.brings_template().then(plan).and_then(Result::ok) else {
                 return response;
             };
             let rules = self.view.rules(request, &plan.canary);

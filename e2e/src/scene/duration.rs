@@ -1,39 +1,33 @@
 //! How long each scene played, for the end of `make test`: a suite that grows slow says where.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::cluster::Places;
+use super::log::Log;
+
+const LOG: Log = Log("scenes.log");
 
 /// How many of the slowest are told.
 const TOLD: usize = 15;
 
-fn file() -> Result<PathBuf> {
-    Ok(Places::find()?.run.join("scenes.log"))
-}
-
 /// Forgets what was played before.
 pub fn forget() -> Result<()> {
-    match std::fs::remove_file(file()?) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
+    LOG.forget()
 }
 
-/// A scene of that name ended. Each is one write to the end of a file, so that several at once do not mix.
+/// A scene of that name ended.
 pub(super) fn note(scene: &str, took: Duration) -> Result<()> {
-    let mut file = std::fs::File::options().create(true).append(true).open(file()?)?;
-    file.write_all(format!("{:.1} {scene}\n", took.as_secs_f64()).as_bytes())?;
-    Ok(())
+    LOG.add(&format!("{:.1} {scene}", took.as_secs_f64()))
 }
 
 /// The slowest of those that were played, a line each, and the sum of all.
 pub fn slowest() -> Result<String> {
-    let path = file()?;
-    let noted = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let path = LOG.path()?;
+    let noted = LOG
+        .read()?
+        .with_context(|| format!("{} is not there", path.display()))?;
     Ok(table(&noted, &path))
 }
 

@@ -10,7 +10,7 @@ use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
-use crate::quick::{SOON, apply, at_rest, held, labelled, left, let_go, policy, succeeded};
+use crate::quick::{SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded};
 
 /// Where the whole objects are that the unit tests hold ours against.
 const GOLDEN: &str = "../crates/core/src/routing/istio/tests/snapshots";
@@ -20,10 +20,7 @@ async fn virtual_services_are_as_istio_takes_them_and_carry_a_release() {
     play("istio", async |scene| {
         scene.istio_crds().await?;
         let hooks = scene.hooks().await?;
-        let mut settings = policy(&hooks);
-        settings["provider"] = json!("istio");
-        labelled(scene, &hooks).await?;
-        scene.policy(&settings).await?;
+        labelled_by(scene, &hooks, "istio").await?;
         together(vec![
             case("golden objects", judged(scene)),
             case("one of ours", made(scene, &hooks)),

@@ -10,9 +10,7 @@ use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
-use crate::quick::{
-    GATE, SOON, analysis, apply, at_rest, failed, held, labelled, left, let_go, policy, shows, succeeded,
-};
+use crate::quick::{GATE, SOON, analysis, apply, at_rest, failed, held, labelled_by, left, let_go, shows, succeeded};
 
 /// As long as a share is looked at.
 const LOOK: Duration = Duration::from_secs(8);
@@ -23,10 +21,7 @@ const POINTS: f64 = 6.0;
 async fn a_second_ingress_carries_the_share_and_goes_with_it() {
     play("nginx", async |scene| {
         let hooks = scene.hooks().await?;
-        let mut settings = policy(&hooks);
-        settings["provider"] = json!("nginx");
-        labelled(scene, &hooks).await?;
-        scene.policy(&settings).await?;
+        labelled_by(scene, &hooks, "nginx").await?;
         together(vec![
             case("by shares", released(scene, &hooks)),
             case("by a header", tested(scene, &hooks)),

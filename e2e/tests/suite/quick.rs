@@ -44,6 +44,14 @@ pub async fn labelled(scene: &Scene, hooks: &Hooks) -> Result<()> {
     scene.label().await
 }
 
+/// The same with another routing provider.
+pub async fn labelled_by(scene: &Scene, hooks: &Hooks, provider: &str) -> Result<()> {
+    let mut policy = policy(hooks);
+    policy["provider"] = json!(provider);
+    scene.policy(&policy).await?;
+    scene.label().await
+}
+
 /// Applies all of these at once, in that order.
 pub async fn apply(scene: &Scene, items: &[Value]) -> Result<()> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": items});

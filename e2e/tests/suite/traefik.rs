@@ -10,7 +10,7 @@ use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use serde_json::{Value, json};
 
 use crate::policy::PATIENCE;
-use crate::quick::{SOON, analysis, apply, at_rest, held, labelled, left, let_go, policy, shows, succeeded};
+use crate::quick::{SOON, analysis, apply, at_rest, held, labelled_by, left, let_go, shows, succeeded};
 use crate::stage::ask;
 
 /// As long as a share is looked at, and how often it is asked for: 5,000 requests.
@@ -23,10 +23,7 @@ const POINTS: f64 = 3.0;
 async fn the_weights_of_a_traefikservice_carry_the_share_and_a_users_own_is_given_back() {
     play("traefik", async |scene| {
         let hooks = scene.hooks().await?;
-        let mut settings = policy(&hooks);
-        settings["provider"] = json!("traefik");
-        labelled(scene, &hooks).await?;
-        scene.policy(&settings).await?;
+        labelled_by(scene, &hooks, "traefik").await?;
         // One after the other: both are looked at closely.
         made(scene, &hooks).await?;
         let own = own(scene, &hooks).await?;

@@ -4,24 +4,18 @@
 //! Asked in the mutating phase, where it still decides what is stored; a label tells the controller, which would
 //! otherwise find the Deployment and enrol it by itself. A later write by somebody who may takes the label off.
 
-use super::{AdmissionWebhook, Apart};
+use super::{AdmissionWebhook, Apart, is_managed};
 use crate::admission::bootstrap::certificates::now;
 use crate::admission::mutate::deployments::{self, Enrolment};
 use crate::admission::review::{Request, Response};
-use crate::api::labels;
 
 /// The answer to a mutating request, given `response` of the hold: held as it is unless this request would enrol the
 /// Deployment and its sender may not.
 pub(super) async fn authorize(webhook: &AdmissionWebhook, request: &Request, response: Response) -> Response {
-    let managed = |object: &serde_json::Value| {
-        object
-            .pointer("/metadata/labels")
-            .is_some_and(|all| all.get(labels::MANAGED).is_some())
-    };
     let Some(effects) = &webhook.effects else {
         return response;
     };
-    if webhook.view.is_ours(request) || managed(&request.old_object) || webhook.view.caches.waiting() > 0 {
+    if webhook.view.is_ours(request) || is_managed(&request.old_object) || webhook.view.caches.waiting() > 0 {
         return response;
     }
     let mut context = webhook.view.deployment(request, now());

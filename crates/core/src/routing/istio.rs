@@ -14,7 +14,7 @@ mod policy;
 mod problem;
 
 use super::provider::{Capabilities, Forms, Router};
-use super::{Exposure, Names, Resource, RouteKind, Traffic, is_made, weighted};
+use super::{Exposure, Names, Resource, RouteKind, Traffic, is_made, reference, weighted};
 use crate::api::canary::CanarySpec;
 use dialect::Http;
 use serde_json::Value;
@@ -155,23 +155,12 @@ impl RouteKind for VirtualService {
     }
 
     fn services(&self, route: &Value) -> Vec<String> {
-        let hosts = problem::destinations(route).filter_map(|one| one.get("host")?.as_str());
-        hosts
-            .filter_map(|host| Some(hosts::service(host)?.0.to_owned()))
-            .collect()
+        led(route).map(|(name, _)| name.to_owned()).collect()
     }
 
     fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
-        let hosts = problem::destinations(route).filter_map(|one| one.get("host")?.as_str());
-        let mut found: Vec<(String, String)> = hosts
-            .filter_map(|host| match hosts::service(host)? {
-                (name, Some(namespace)) if Some(namespace) != own => Some((namespace.to_owned(), name.to_owned())),
-                _ => None,
-            })
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        found
+        let services = led(route).filter_map(|(name, namespace)| Some((namespace?.to_owned(), name.to_owned())));
+        reference::others(services, own)
     }
 
     fn hosts(&self, route: &Value) -> Vec<String> {
@@ -290,6 +279,12 @@ impl RouteKind for DestinationRule {
     fn problem(&self, _rule: &Value, _names: &Names, _exposure: &Exposure) -> Option<String> {
         None
     }
+}
+
+// The Services that a VirtualService sends to, with the namespaces of hosts that name one.
+fn led(route: &Value) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let hosts = problem::destinations(route).filter_map(|one| one.get("host")?.as_str());
+    hosts.filter_map(hosts::service)
 }
 
 fn resource(kind: &'static str, plural: &'static str) -> Resource {

@@ -61,11 +61,20 @@ pub(in crate::routing) fn outward<'a>(
     references: impl Iterator<Item = &'a Value>,
     own: Option<&str>,
 ) -> Vec<(String, String)> {
-    let mut found: Vec<(String, String)> = references
-        .filter(|reference| is_service(reference))
-        .filter_map(elsewhere)
-        .filter(|(at, _)| Some(at.as_str()) != own)
-        .collect();
+    others(
+        references
+            .filter(|reference| is_service(reference))
+            .filter_map(elsewhere),
+        own,
+    )
+}
+
+/// Those of Services, each a namespace and a name, that are of other namespaces than `own`, each once.
+pub(in crate::routing) fn others(
+    services: impl Iterator<Item = (String, String)>,
+    own: Option<&str>,
+) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = services.filter(|(at, _)| Some(at.as_str()) != own).collect();
     found.sort_unstable();
     found.dedup();
     found

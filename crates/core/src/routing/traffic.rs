@@ -119,3 +119,21 @@ impl From<Traffic> for Intent {
         }
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a run may ask of a route that can do everything.
+    pub fn some_traffic() -> impl Strategy<Value = Traffic> {
+        let weight = prop_oneof![Just(0u8), Just(100u8), 1u8..100];
+        let mirror = prop_oneof![3 => Just(0u8), 1 => 1u8..=100];
+        (weight, any::<bool>(), mirror, any::<bool>()).prop_map(|(weight, matched, mirror, sticky)| Traffic {
+            matched,
+            mirror,
+            sticky,
+            ..Traffic::share(weight)
+        })
+    }
+}

@@ -1,7 +1,7 @@
 //! What else the namespace of a pair holds: looked for when a pair is planned, never kept or watched.
 
 use super::Generator;
-use super::lists::Wanted;
+use super::lists::{Listed, Wanted};
 use crate::admission::validation::ScalerFacts;
 use crate::api::canary::AutoscalerRef;
 use crate::plan::{Selector, autoscaler, pointing, reach};
@@ -43,8 +43,7 @@ impl Generator {
             plural: "services",
             slim: |_| (),
         };
-        let listed = self.lists.list(wanted).await;
-        (!listed.late).then(|| listed.all())
+        self.lists.list(wanted).await.in_time().map(Listed::all)
     }
 
     /// What of a kind may lead users past the routes of an app, within the budget; nothing where that is not known.
@@ -79,8 +78,7 @@ impl Generator {
             plural,
             slim: to_pods,
         };
-        let listed = self.lists.list(wanted).await;
-        (!listed.late).then_some(listed.objects)
+        Some(self.lists.list(wanted).await.in_time()?.objects)
     }
 
     pub(super) async fn list(

@@ -61,6 +61,11 @@ pub(super) struct Listed {
 }
 
 impl Listed {
+    /// What there is of it, unless a moment later there may be more.
+    pub fn in_time(self) -> Option<Self> {
+        (!self.late).then_some(self)
+    }
+
     /// All there are; nothing where that is not known.
     pub fn all(self) -> Option<Vec<Value>> {
         self.whole.then_some(self.objects)

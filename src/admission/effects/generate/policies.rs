@@ -36,8 +36,7 @@ impl Policies {
                 plural: "networkpolicies",
                 slim: |_| (),
             };
-            let listed = lists.list(wanted).await;
-            let found = Arc::new((!listed.late).then_some(listed.objects)?);
+            let found = Arc::new(lists.list(wanted).await.in_time()?.objects);
             *self.last.lock() = Some((began, Arc::downgrade(&found)));
             Some(found)
         };

@@ -8,7 +8,7 @@ use crate::admission::review::Request;
 use crate::api::labels::{self, Release, TargetState};
 use crate::api::policy::Announce;
 use crate::api::requested_by::RequestedBy;
-use serde_json::Value;
+use crate::object::{annotation, label};
 
 /// The annotations that say who brought the stored template, and how its Canary is told.
 pub(super) const ANNOTATIONS: [&str; 2] = [labels::REQUESTED_BY, labels::ANNOUNCE];
@@ -50,10 +50,7 @@ pub(super) fn of(state: TargetState, was: Option<Release>, revision: &str, conte
 
 /// What becomes of [`ANNOTATIONS`] by `request`.
 pub(super) fn annotations(held: &Held, request: &Request, context: &Context) -> Vec<(String, Option<String>)> {
-    let stored = |key: &str| {
-        let all = request.old_object.pointer("/metadata/annotations");
-        all.and_then(|all| all.get(key)?.as_str()).map(str::to_owned)
-    };
+    let stored = |key| annotation(&request.old_object, key).map(str::to_owned);
     let [by, announce] = match held.signature {
         Signature::Off => [None, None],
         Signature::Keep => ANNOTATIONS.map(stored),
@@ -86,15 +83,9 @@ fn told(held: &Held, context: &Context) -> Option<String> {
 
 /// How the Canary of an admitted T is to be told of the template that `request` brings; nothing when it is not.
 pub(in crate::admission) fn to_announce(request: &Request) -> Option<Announce> {
-    let mark = |object: &Value, map: &str, key: &str| {
-        let all = object.pointer(&format!("/metadata/{map}"));
-        all.and_then(|all| all.get(key)?.as_str()).map(str::to_owned)
-    };
-    let brought = request.object.pointer("/spec/template") != request.old_object.pointer("/spec/template");
-    let release = mark(&request.object, "labels", labels::RELEASE);
-    let pending = release.as_deref().and_then(Release::parse) == Some(Release::Pending);
-    let announce = mark(&request.object, "annotations", labels::ANNOUNCE)?;
-    Announce::parse(&announce).filter(|_| brought && pending)
+    let release = label(&request.object, labels::RELEASE).and_then(Release::parse);
+    let announce = annotation(&request.object, labels::ANNOUNCE).and_then(Announce::parse);
+    announce.filter(|_| request.brings_template() && release == Some(Release::Pending))
 }
 
 #[cfg(test)]

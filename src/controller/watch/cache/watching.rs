@@ -46,27 +46,15 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
         let event = match next {
             Ok(Some(event)) => event,
             Ok(None) => return,
-            Err(error) if kind.is_dispensable() && is(&error, 403) => {
-                tracing::warn!(?kind, namespace, "may not be listed; going on as if there were none");
-                cache.forbid(kind, &namespace);
-                tell(Value::Null, None).await;
-                tokio::time::sleep(RIGHTS_PAUSE).await;
-                continue;
-            }
-            // Its definition is there, and serves another version than the one we read, or none yet.
-            Err(error) if matches!(kind, Kind::Route(_)) && is(&error, 404) => {
-                tracing::warn!(
-                    ?kind,
-                    namespace,
-                    "is not served in the version that is read; going on as if there were none"
-                );
-                cache.forbid(kind, &namespace);
-                tell(Value::Null, None).await;
-                tokio::time::sleep(DEFINITION_PAUSE).await;
-                continue;
-            }
             Err(error) => {
-                tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
+                let Some((why, pause)) = unreadable(kind, &error) else {
+                    tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
+                    continue;
+                };
+                tracing::warn!(?kind, namespace, "{why}; going on as if there were none");
+                cache.forbid(kind, &namespace);
+                tell(Value::Null, None).await;
+                tokio::time::sleep(pause).await;
                 continue;
             }
         };
@@ -165,13 +153,19 @@ fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
     if kind.is_config() { summary(&object) } else { object }
 }
 
-// Whether the API server answered with that status.
-fn is(error: &watcher::Error, code: u16) -> bool {
+// Why a kind that can be done without cannot be read, and when it is looked at again.
+fn unreadable(kind: Kind, error: &watcher::Error) -> Option<(&'static str, Duration)> {
     let (watcher::Error::InitialListFailed(error)
     | watcher::Error::WatchStartFailed(error)
     | watcher::Error::WatchFailed(error)) = error
     else {
-        return false;
+        return None;
     };
-    matches!(error, kube::Error::Api(status) if status.code == code)
+    let kube::Error::Api(status) = error else { return None };
+    match (status.code, kind) {
+        (403, kind) if kind.is_dispensable() => Some(("may not be listed", RIGHTS_PAUSE)),
+        // Its definition is there, and serves another version than the one we read, or none yet.
+        (404, Kind::Route(_)) => Some(("is not served in the version that is read", DEFINITION_PAUSE)),
+        _ => None,
+    }
 }

@@ -1,12 +1,8 @@
-use super::super::tests::{by_policy, create, deployment, label, managed, template, update, with_canary};
+use super::super::tests::{by_policy, create, deployment, managed, template, update, with_canary};
 use super::*;
 use crate::admission::review::{Options, UserInfo};
 use crate::plan::hash::template_hash;
-use serde_json::json;
-
-fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
-    object.pointer("/metadata/annotations")?.get(key)?.as_str()
-}
+use serde_json::{Value, json};
 
 // A target at rest with that template, whose mark says that.
 fn marked(image: &str, release: &str) -> Value {

@@ -1,19 +1,9 @@
 //! Whatever a VirtualService says besides.
 
 use super::*;
+use crate::routing::traffic::tests::some_traffic;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-
-fn some_traffic() -> impl Strategy<Value = Traffic> {
-    let weight = prop_oneof![Just(0u8), Just(100u8), 1u8..100];
-    let mirror = prop_oneof![3 => Just(0u8), 1 => 1u8..=100];
-    (weight, any::<bool>(), mirror, any::<bool>()).prop_map(|(weight, matched, mirror, sticky)| Traffic {
-        matched,
-        mirror,
-        sticky,
-        ..Traffic::share(weight)
-    })
-}
 
 // What people write in a rule besides its destinations.
 fn some_members() -> impl Strategy<Value = Value> {

@@ -1,6 +1,7 @@
 //! Requests that are treated apart: who matches, who carries a cookie, what is copied.
 
 use super::*;
+use crate::routing::traffic::tests::some_traffic;
 use crate::routing::{Affinity, Cookies};
 use proptest::sample::subsequence;
 use serde_json::from_value;
@@ -157,17 +158,6 @@ fn a_canary_named_first_without_a_rule_behind_it_is_the_users() {
     let rules = with_traffic(&mine, &names(), Traffic::share(10), &Exposure::default());
     assert_eq!(rules.as_array().unwrap().len(), 1);
     assert_eq!(rules[0]["backendRefs"][0], json!({"name": "web-primary", "weight": 90}));
-}
-
-fn some_traffic() -> impl Strategy<Value = Traffic> {
-    let weight = prop_oneof![Just(0u8), Just(100u8), 1u8..100];
-    let mirror = prop_oneof![3 => Just(0u8), 1 => 1u8..=100];
-    (weight, any::<bool>(), mirror, any::<bool>()).prop_map(|(weight, matched, mirror, sticky)| Traffic {
-        matched,
-        mirror,
-        sticky,
-        ..Traffic::share(weight)
-    })
 }
 
 // A rule as people write them: matches or none, filters of its own, other backends, filters on the backend.
