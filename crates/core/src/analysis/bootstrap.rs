@@ -171,7 +171,10 @@ impl Step<'_> {
         self.mind_users();
         let Some(target) = self.target().cloned() else { return };
         if self.primary_cannot_come_back(&target) {
-            return self.enter(Stage::Building, Phase::Initializing);
+            self.enter(Stage::Building, Phase::Initializing);
+            // Nobody has been served since now, whenever the next look is.
+            self.state.stalled = Some(self.now);
+            return;
         }
         let promoted = self.state.last_promoted.as_deref();
         // A hash of another version of the rule says nothing about the template: re-baseline instead of firing.

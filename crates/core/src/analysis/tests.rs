@@ -499,6 +499,7 @@ fn the_table_says_what_happens() {
     exits::a_canary_that_dies_while_it_grows_to_carry_everything_gives_its_share_back();
     sleep::a_run_gives_its_traffic_back_before_its_pods_go_and_begins_again();
     sleep::what_changes_while_it_falls_asleep_is_what_waits();
+    sleep::what_changes_while_it_waits_begins_without_pods_of_before();
     unbuilt::a_primary_that_is_not_let_come_back_leaves_the_target_serving();
     table::assert_true();
 }

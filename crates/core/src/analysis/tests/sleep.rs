@@ -105,6 +105,23 @@ pub(super) fn what_changes_while_it_falls_asleep_is_what_waits() {
     }
 }
 
+/// Somebody scaled it past the webhook while it slept: its pods have read what the configs were before.
+#[test]
+pub(super) fn what_changes_while_it_waits_begins_without_pods_of_before() {
+    let mut model = at_rest();
+    model.happen(&Happening::Scale(0));
+    asleep(&mut model);
+    model.happen(&Happening::Apply(2));
+    until(&mut model, Stage::Waiting);
+    let pods = model.target.as_mut().unwrap();
+    (pods.replicas, pods.ready) = (1, 1);
+    model.happen(&Happening::Config(2));
+    model.happen(&Happening::Scale(2));
+    until(&mut model, Stage::Emptying);
+    run(&mut model);
+    assert_eq!(model.state.last_promoted, Some(super::model::revision(2, 2)));
+}
+
 #[test]
 fn a_promotion_goes_on_to_its_end_and_then_it_sleeps() {
     for stage in [Stage::Cutover, Stage::Replacing, Stage::Draining] {

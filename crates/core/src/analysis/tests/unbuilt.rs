@@ -80,6 +80,22 @@ fn what_is_held_for_a_primary_that_does_not_come_is_given_back_and_paired_when_i
 }
 
 #[test]
+fn the_time_nobody_is_served_counts_from_the_loss_of_primary_not_from_the_next_look() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Refuse(true, false));
+    model.happen(&Happening::DeletePrimary);
+    model.step();
+    assert_eq!(model.state.stage, Stage::Building);
+    // Nobody looks for ten seconds, and then primary may be made again, which takes its time.
+    model.happen(&Happening::Wait(10));
+    model.happen(&Happening::Refuse(false, false));
+    model.step();
+    assert_eq!(model.target.as_ref().unwrap().replicas, 2, "{:?}", model.state);
+    run(&mut model);
+}
+
+#[test]
 pub(super) fn a_primary_that_is_not_let_come_back_leaves_the_target_serving() {
     let mut model = Model::cold(weighted());
     run(&mut model);

@@ -54,8 +54,14 @@ impl Model {
             .as_ref()
             .is_none_or(|p| p.ready == 0 && self.effective() > 0);
         let cancelled = self.notes.last() == Some(&Note::Cancelled);
+        // Pods of a rehearsal serve nobody, so nobody loses them.
+        let rehearsed = self.state.dry;
         assert!(
-            self.foreign || !ends || cancelled || !gone,
+            !rehearsed || self.foreign || !self.canary_has_traffic(),
+            "a rehearsal is shown"
+        );
+        assert!(
+            self.foreign || !ends || cancelled || rehearsed || !gone,
             "nobody serves any more: {:?} {:?}",
             self.primary,
             self.state
