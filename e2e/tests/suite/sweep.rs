@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use e2e::scene::{App, Scene, play, wait_for};
+use kube::api::ListParams;
 use serde_json::json;
 
 use crate::waits::{Refuser, skipping};
@@ -48,7 +49,12 @@ async fn a_name_that_exists_or_a_second_validator_leaves_no_children() {
             .refused()?;
         assert!(said.err.contains("AlreadyExists"), "{}", said.err);
         let objects = scene.objects();
-        assert!(objects.canary("app").await?.is_some(), "a pair was generated");
+        // The controller ends the pair at once when it sees that the one that exists cannot be paired.
+        wait_for("the pair that was generated to be ended", SWEPT, async || {
+            let told = told_of(scene, "app").await?;
+            Ok(told.iter().any(|said| said.starts_with("Terminating canary app.")).then_some(()))
+        })
+        .await?;
 
         let refuser = Refuser::install(scene).await?;
         scene.apply(&refuser.marked(&App::new("late", "v1"))).await?.refused()?;
@@ -93,6 +99,13 @@ async fn a_deleted_deployment_takes_its_generated_pair_with_it_after_a_grace_and
         Ok(())
     })
     .await;
+}
+
+/// What events say of the Canary of that name.
+async fn told_of(scene: &Scene, canary: &str) -> anyhow::Result<Vec<String>> {
+    let about = ListParams::default().fields(&format!("involvedObject.kind=Canary,involvedObject.name={canary}"));
+    let events = scene.objects().events().list(&about).await?;
+    Ok(events.items.into_iter().filter_map(|event| event.message).collect())
 }
 
 /// Waits until no child of the app is left.

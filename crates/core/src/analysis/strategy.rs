@@ -105,7 +105,13 @@ impl Step<'_> {
 
     fn next_weight(&mut self, steps: &[u8]) -> Next {
         let above = |list: &[u8], value: u8| list.iter().copied().find(|step| *step > value);
-        let raised = above(steps, self.state.intent.canary()).filter(|_| self.state.intent.mirror == 0);
+        let now = self.state.intent;
+        let copies = above(self.mirror(), now.mirror).filter(|_| now.mirror > 0);
+        let raised = match copies {
+            Some(_) => None,
+            None if now.mirror > 0 => Some(first_of(steps)),
+            None => above(steps, now.canary()),
+        };
         if let Some(weight) = raised.filter(|weight| !self.carries(*weight)) {
             return Next::Hold(weight);
         }
@@ -115,16 +121,10 @@ impl Step<'_> {
                 return Next::Promote;
             }
         }
-        let now = self.state.intent;
-        if now.mirror > 0 {
-            return Next::Show(match above(self.mirror(), now.mirror) {
-                Some(percent) => mirrored(percent),
-                None => self.drawn(first_of(steps)),
-            });
-        }
-        match above(steps, now.canary()) {
-            Some(weight) => Next::Show(self.drawn(weight)),
-            None => Next::Promote,
+        match (copies, raised) {
+            (Some(percent), _) => Next::Show(mirrored(percent)),
+            (None, Some(weight)) => Next::Show(self.drawn(weight)),
+            (None, None) => Next::Promote,
         }
     }
 

@@ -93,6 +93,30 @@ fn weights_come_after_the_mirror_and_always_come() {
 }
 
 #[test]
+fn the_first_share_after_copies_waits_for_pods_that_carry_it() {
+    let mut model = Model::cold(Strategy::Weighted(vec![100]));
+    model.rules.mirror = vec![100];
+    run(&mut model);
+    model.happen(&Happening::Apply(2));
+    for _ in 0..200 {
+        if model.state.intent == mirrored(100) {
+            break;
+        }
+        model.step();
+        model.now += super::model::seconds(1);
+    }
+    // More pods are asked for than start.
+    model.happen(&Happening::ConfigGone);
+    model.happen(&Happening::Scale(6));
+    for _ in 0..10 {
+        model.step();
+        assert_eq!(model.state.intent, mirrored(100));
+        model.now += super::model::seconds(1);
+    }
+    run(&mut model);
+}
+
+#[test]
 fn iterations_beside_weights_bound_the_checks() {
     let (seen, _) = shown(|rules| rules.most_checks = Some(2), weighted());
     assert_eq!(seen, [20, 40].map(Traffic::share));
