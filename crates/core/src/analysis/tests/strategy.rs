@@ -106,13 +106,14 @@ fn the_first_share_after_copies_waits_for_pods_that_carry_it() {
         model.now += super::model::seconds(1);
     }
     // More pods are asked for than start.
-    model.happen(&Happening::ConfigGone);
+    model.happen(&Happening::ConfigGone(true));
     model.happen(&Happening::Scale(6));
     for _ in 0..10 {
         model.step();
         assert_eq!(model.state.intent, mirrored(100));
         model.now += super::model::seconds(1);
     }
+    model.happen(&Happening::ConfigGone(false));
     run(&mut model);
 }
 
