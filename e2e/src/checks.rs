@@ -1,18 +1,20 @@
 //! `make test`, `make lint`: what is run, in which order, and how long each part took.
 
+mod suite;
+
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::{self, Cluster};
 use crate::deny;
 use crate::fuzz;
 use crate::install::{Profile, install, root};
-use crate::scene::{BEGUN, duration, failures};
+use crate::scene::failures;
 use crate::uninstall;
 
 /// A part of the checks and how long it took.
@@ -26,6 +28,8 @@ struct Part {
 enum Ended {
     Passed,
     Failed,
+    /// These failed at first and passed with nothing beside them.
+    Unsteady(String),
     /// It could not be done here, which is no fault of the code's; said in the summary too.
     NotChecked(String),
 }
@@ -54,7 +58,7 @@ pub async fn test() -> Result<()> {
     sum_up(&parts);
     // Last, where whoever reads only the end of the log finds it.
     let failed = failures::told()?;
-    if tested.is_err() && !failed.is_empty() {
+    if !failed.is_empty() {
         println!("\n== what failed\n{failed}");
     }
     tested.and(down)
@@ -71,13 +75,7 @@ async fn all(parts: &mut Vec<Part>) -> Result<()> {
     .await?;
     own(parts, "fuzzing", fuzz::fuzz(&fuzz::Options::default())).await?;
     own(parts, "cluster up and installed", stage()).await?;
-    let begun = format!("--test-threads={BEGUN}");
-    let suite = cargo(&["test", "--locked", "--workspace", "--test", "suite", "--", &begun]);
-    duration::forget()?;
-    failures::forget()?;
-    let played = part(parts, "suite on the real cluster", suite).await;
-    println!("\n== the slowest scenes\n{}", duration::slowest()?);
-    played?;
+    suite::suite(parts).await?;
     own(parts, "uninstall in every order", uninstall::every_order()).await
 }
 
@@ -159,9 +157,8 @@ fn cargo(args: &[&str]) -> Command {
 async fn part(parts: &mut Vec<Part>, name: &'static str, mut command: Command) -> Result<()> {
     println!("\n== {name}");
     let began = Instant::now();
-    let status = Group::run(&mut command)
-        .await
-        .with_context(|| format!("cannot run {name}"))?;
+    let group = Group::start(&mut command).with_context(|| format!("cannot run {name}"))?;
+    let status = group.ended().await?;
     parts.push(Part {
         name,
         took: began.elapsed(),
@@ -174,22 +171,29 @@ async fn part(parts: &mut Vec<Part>, name: &'static str, mut command: Command) -
 }
 
 /// A program and all that it starts, which end with it: a test that goes on would play on a cluster that is taken down.
-struct Group(Option<Pid>);
+struct Group {
+    child: Child,
+    leader: Option<Pid>,
+}
 
 impl Group {
-    async fn run(command: &mut Command) -> std::io::Result<ExitStatus> {
-        let mut child = command.process_group(0).spawn()?;
-        let pid = child.id().and_then(|pid| pid.try_into().ok()).and_then(Pid::from_raw);
-        let mut group = Self(pid);
-        let status = child.wait().await;
-        group.0 = None;
+    fn start(command: &mut Command) -> std::io::Result<Self> {
+        let child = command.process_group(0).spawn()?;
+        let leader = child.id().and_then(|pid| pid.try_into().ok()).and_then(Pid::from_raw);
+        Ok(Self { child, leader })
+    }
+
+    /// How it ended by itself.
+    async fn ended(mut self) -> std::io::Result<ExitStatus> {
+        let status = self.child.wait().await;
+        self.leader = None;
         status
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(leader) = self.0 {
+        if let Some(leader) = self.leader {
             let _ = kill_process_group(leader, Signal::TERM);
         }
     }
@@ -212,6 +216,7 @@ fn sum_up(parts: &[Part]) {
         let word = match &part.ended {
             Ended::Passed => "ok".to_owned(),
             Ended::Failed => "FAILED".to_owned(),
+            Ended::Unsteady(which) => format!("ok, UNSTEADY: passed only when played once more: {which}"),
             Ended::NotChecked(why) => format!("NOT CHECKED: {why}"),
         };
         println!("{:<28} {:>8.1} s  {word}", part.name, part.took.as_secs_f64());
@@ -219,7 +224,7 @@ fn sum_up(parts: &[Part]) {
     let all: Duration = parts.iter().map(|part| part.took).sum();
     let count = |which: fn(&Ended) -> bool| parts.iter().filter(|part| which(&part.ended)).count();
     let (passed, failed) = (
-        count(|e| matches!(e, Ended::Passed)),
+        count(|e| matches!(e, Ended::Passed | Ended::Unsteady(_))),
         count(|e| matches!(e, Ended::Failed)),
     );
     let ignored = parts.len() - passed - failed;

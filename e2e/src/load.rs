@@ -22,7 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub use live::{Live, Tally};
 pub use record::{Outcome, Record};
-pub use report::Report;
+pub use report::{LOST, Report};
 use send::Sender;
 
 /// Pods and Services of the cluster this harness makes; besides loopback nothing else may be a target.

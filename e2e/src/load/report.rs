@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::{Outcome, Record, Tally};
 
+/// What a failure says when requests were lost.
+pub const LOST: &str = "requests were lost";
+
 /// Every request of a load in the order they were sent.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -53,7 +56,7 @@ impl Report {
         };
         let last = lost.next_back().unwrap_or(first);
         anyhow::bail!(
-            "{} of {} requests were lost, the first sent at {}, the last at {}: {:?}",
+            "{} of {} {LOST}, the first sent at {}, the last at {}: {:?}",
             self.lost(),
             self.requests(),
             wall_clock(first.sent),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use e2e::scene::{App, Scene, play, wait_for};
-use kube::api::ListParams;
 use serde_json::json;
 
 use crate::waits::{Refuser, skipping};
@@ -50,11 +49,7 @@ async fn a_name_that_exists_or_a_second_validator_leaves_no_children() {
         assert!(said.err.contains("AlreadyExists"), "{}", said.err);
         let objects = scene.objects();
         // The controller ends the pair at once when it sees that the one that exists cannot be paired.
-        wait_for("the pair that was generated to be ended", SWEPT, async || {
-            let told = told_of(scene, "app").await?;
-            Ok(told.iter().any(|said| said.starts_with("Terminating canary app.")).then_some(()))
-        })
-        .await?;
+        scene.says("app", &["Terminating canary app."], SWEPT).await?;
 
         let refuser = Refuser::install(scene).await?;
         scene.apply(&refuser.marked(&App::new("late", "v1"))).await?.refused()?;
@@ -99,13 +94,6 @@ async fn a_deleted_deployment_takes_its_generated_pair_with_it_after_a_grace_and
         Ok(())
     })
     .await;
-}
-
-/// What events say of the Canary of that name.
-async fn told_of(scene: &Scene, canary: &str) -> anyhow::Result<Vec<String>> {
-    let about = ListParams::default().fields(&format!("involvedObject.kind=Canary,involvedObject.name={canary}"));
-    let events = scene.objects().events().list(&about).await?;
-    Ok(events.items.into_iter().filter_map(|event| event.message).collect())
 }
 
 /// Waits until no child of the app is left.

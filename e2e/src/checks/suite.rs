@@ -1,0 +1,127 @@
+//! The suite on the real cluster, and what fails of it once more.
+//!
+//! Many scenes at once on two cores can miss a time that each of them keeps alone. So the few that fail are played once more
+//! with nothing beside them, and those that pass then are told as unsteady. Where many fail, or where a request was
+//! lost, it is not the machine, and nothing is played again.
+
+use std::process::Stdio;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use super::{Ended, Group, Part, cargo};
+use crate::load::LOST;
+use crate::scene::{BEGUN, duration, failures};
+
+const SUITE: &str = "suite on the real cluster";
+/// At most so many scenes are played once more.
+const AGAIN: usize = 2;
+
+/// Plays all scenes, many at once.
+pub(super) async fn suite(parts: &mut Vec<Part>) -> Result<()> {
+    println!("\n== {SUITE}");
+    let began = Instant::now();
+    duration::forget()?;
+    failures::forget()?;
+    let first = played(&[&format!("--test-threads={BEGUN}")]).await?;
+    println!("\n== the slowest scenes\n{}", duration::slowest()?);
+    let ended = match first.good {
+        true => Ended::Passed,
+        false => again(&first.failed).await?,
+    };
+    let failed = matches!(ended, Ended::Failed);
+    parts.push(Part {
+        name: SUITE,
+        took: began.elapsed(),
+        ended,
+    });
+    if failed {
+        bail!("{SUITE}: failed, see above");
+    }
+    Ok(())
+}
+
+async fn again(failed: &[String]) -> Result<Ended> {
+    if !may_be_played_again(failed, &failures::told()?) {
+        return Ok(Ended::Failed);
+    }
+    let names = failed.join(", ");
+    println!("\n== once more, with nothing beside it: {names}");
+    let mut args = vec!["--exact", "--test-threads=1"];
+    args.extend(failed.iter().map(String::as_str));
+    let second = played(&args).await?;
+    let passed = second.good && failed.iter().all(|name| second.passed.contains(name));
+    Ok(if passed { Ended::Unsteady(names) } else { Ended::Failed })
+}
+
+fn may_be_played_again(failed: &[String], why: &str) -> bool {
+    (1..=AGAIN).contains(&failed.len()) && !why.contains(LOST)
+}
+
+/// What a run of the suite said.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Played {
+    good: bool,
+    passed: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl Played {
+    fn hear(&mut self, line: &str) {
+        let Some((name, word)) = line.strip_prefix("test ").and_then(|line| line.split_once(" ... ")) else {
+            return;
+        };
+        match word {
+            "ok" => self.passed.push(name.to_owned()),
+            "FAILED" => self.failed.push(name.to_owned()),
+            _ => {}
+        }
+    }
+}
+
+async fn played(args: &[&str]) -> Result<Played> {
+    let mut command = cargo(&["test", "--locked", "--workspace", "--test", "suite", "--"]);
+    command.args(args).stdout(Stdio::piped());
+    let mut group = Group::start(&mut command).with_context(|| format!("cannot run {SUITE}"))?;
+    let said = group.child.stdout.take().context("its output is piped")?;
+    let (mut lines, mut heard) = (BufReader::new(said).lines(), Played::default());
+    while let Some(line) = lines.next_line().await? {
+        println!("{line}");
+        heard.hear(&line);
+    }
+    heard.good = group.ended().await?.success();
+    Ok(heard)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passed_and_what_failed_is_read_off_the_lines() {
+        let mut heard = Played::default();
+        let said = "running 3 tests\ntest a::b ... ok\ntest c ... FAILED\ntest d ... ignored, two nodes\ntest result: FAILED. 1 passed; 1 failed; 1 ignored";
+        said.lines().for_each(|line| heard.hear(line));
+        let expected = Played {
+            good: false,
+            passed: vec!["a::b".into()],
+            failed: vec!["c".into()],
+        };
+        assert_eq!(heard, expected);
+    }
+
+    #[test]
+    fn nothing_is_forgiven_where_many_fail_or_a_request_was_lost() {
+        let failed = |n: usize| -> Vec<String> { (0..n).map(|n| format!("t{n}")).collect() };
+        assert!(may_be_played_again(&failed(1), "no such event"));
+        assert!(may_be_played_again(&failed(2), "no such event"));
+        assert!(!may_be_played_again(&failed(3), "no such event"));
+        assert!(!may_be_played_again(
+            &failed(1),
+            "3 of 70 requests were lost, the first"
+        ));
+        // The suite did not even begin.
+        assert!(!may_be_played_again(&[], ""));
+    }
+}
