@@ -19,10 +19,12 @@ use crate::{
     plan::{
         Blueprint, Selector, Workload,
         configs::Reference,
-        overrides::{self, Record},
         primary_revision,
         revision::template_of,
-        template,
+        workload::{
+            overrides::{self, Record},
+            template,
+        },
     },
     routing::{self, Names, Traffic},
 };

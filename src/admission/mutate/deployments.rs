@@ -10,7 +10,7 @@ use crate::admission::review::{Operation, Request, Response};
 use crate::api::labels::{self, Release, TargetState};
 use crate::api::policy::{Announce, OnNewRevision};
 use crate::patches;
-use crate::plan::overrides::Record;
+use crate::plan::workload::overrides::Record;
 use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 

@@ -13,7 +13,10 @@ use crate::{
         },
     },
     patches,
-    plan::{Workload, daemon_set, overrides::Record, template},
+    plan::{
+        Workload,
+        workload::{daemon_set, overrides::Record, template},
+    },
 };
 use serde_json::{Map, Value, json};
 

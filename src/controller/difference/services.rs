@@ -15,7 +15,8 @@ use crate::{
         ServiceRole, Workload, apex_selector, copies,
         pointing::{self, ORIGINAL_SELECTOR},
         ports::{self, Around, Wanted},
-        primary_revision, serves_alike, service, template,
+        primary_revision, serves_alike, service,
+        workload::template,
     },
 };
 use json_patch::PatchOperation;

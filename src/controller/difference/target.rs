@@ -9,11 +9,11 @@ use crate::{
     patches,
     plan::{
         Workload,
-        daemon_set::{self, UPDATE_STRATEGY},
-        overrides,
-        revision::same_template,
-        revision::template_of,
-        template,
+        revision::{same_template, template_of},
+        workload::{
+            daemon_set::{self, UPDATE_STRATEGY},
+            overrides, template,
+        },
     },
 };
 use serde_json::{Map, Value, json};

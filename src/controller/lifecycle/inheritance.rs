@@ -12,7 +12,8 @@ use crate::{
         Blueprint, Selector, Workload,
         configs::{Reference, references, restored},
         hash::template_hash,
-        inverse, primary_revision, template,
+        inverse, primary_revision,
+        workload::template,
     },
 };
 use serde_json::{Value, json};

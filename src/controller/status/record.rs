@@ -31,7 +31,7 @@ use crate::{
     plan::{
         Workload,
         configs::{MOST, MOST_BYTES},
-        template,
+        workload::template,
     },
 };
 use jiff::Timestamp;

@@ -13,7 +13,7 @@ use crate::{
         configs::{self, ConfigKind, Reference, references, revision_of},
         hash::template_hash,
         revision::{in_terms_of, same_template},
-        template,
+        workload::template,
     },
 };
 use serde_json::{Value, json};

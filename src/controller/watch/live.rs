@@ -7,7 +7,11 @@ use super::{
 use crate::object::{label, text};
 use crate::{
     api::labels,
-    plan::{Blueprint, copies, daemon_set::UPDATE_STRATEGY, history, revision::template_of, template},
+    plan::{
+        Blueprint, copies, history,
+        revision::template_of,
+        workload::{daemon_set::UPDATE_STRATEGY, template},
+    },
     routing::{self, Exposure, Names, Traffic},
 };
 use serde_json::{Map, Value};

@@ -49,7 +49,7 @@ pub struct Blueprint {
     pub target_uid: Option<String>,
     /// Kind of the target.
     pub workload: Workload,
-    /// Fields of canary pods only, as [`super::overrides::fields`] has them.
+    /// Fields of canary pods only, as [`super::workload::overrides::fields`] has them.
     pub overrides: Map<String, Value>,
     /// The Services' names; `None` for a worker, which has no Services.
     pub names: Option<Names>,

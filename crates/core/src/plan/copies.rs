@@ -68,7 +68,7 @@ pub fn copy(name: &str, spec: &Value, hash: &str, blueprint: &Blueprint) -> Valu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::template::{authored, revision};
+    use crate::plan::workload::template::{authored, revision};
 
     #[test]
     fn a_copy_is_the_revision_it_was_made_of_whatever_it_is_given_for_itself() {

@@ -16,7 +16,9 @@ use crate::{
         labels, limits,
         policy::CanaryPolicy,
     },
-    plan::{Selector, pairing, pointing, primary_revision, revision::template_of, strategy::exposure, template},
+    plan::{
+        Selector, pairing, pointing, primary_revision, revision::template_of, strategy::exposure, workload::template,
+    },
     routing::{self, Exposure, Names, Provider, registry},
     template::with_names,
 };

@@ -83,7 +83,7 @@ pub fn outlived<'a>(entries: &'a [Value], needed: &[&str], more: bool) -> Vec<&'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{hash::template_hash, template};
+    use crate::plan::{hash::template_hash, workload::template};
 
     fn made_of(image: &str) -> Value {
         json!({"spec": {"containers": [{"name": "web", "image": image}]}})

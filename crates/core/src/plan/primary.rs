@@ -3,10 +3,10 @@
 use super::{
     Blueprint, Selector, Workload,
     blueprint::prefix_matches,
-    daemon_set,
     hash::POD_TEMPLATE_HASH,
     marks::{copied, of_pods},
     spread,
+    workload::daemon_set,
 };
 use crate::api::labels;
 use serde_json::{Map, Value, json};

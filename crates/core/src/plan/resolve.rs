@@ -1,6 +1,6 @@
 //! From a Canary and its policy to resolved wishes: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
 
-use super::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, overrides, strategy};
+use super::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, strategy, workload::overrides};
 use crate::{
     analysis::Rules,
     api::{

@@ -7,7 +7,7 @@
 use super::Held;
 use crate::admission::mutate::fields::{self, Mark, Path};
 use crate::patches;
-use crate::plan::overrides::{self, ANNOTATION, Record};
+use crate::plan::workload::overrides::{self, ANNOTATION, Record};
 use json_patch::PatchOperation;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;

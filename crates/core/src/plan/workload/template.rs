@@ -4,10 +4,10 @@
 //! ReplicaSet, the node selector that keeps a DaemonSet at no pods, and what a Canary changes for canary pods only
 //! ([`super::overrides`]). The identity of a revision, and primary, come from what is left.
 
-use super::{
+use super::overrides::Record;
+use crate::plan::{
     copies,
     hash::{POD_TEMPLATE_HASH, template_hash},
-    overrides::Record,
 };
 use serde_json::{Map, Value, json};
 

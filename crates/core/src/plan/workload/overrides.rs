@@ -142,7 +142,7 @@ pub fn merged(set: Option<&Value>, sent: Option<&Value>, author: Option<&Value>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::template::{authored, revision};
+    use crate::plan::workload::template::{authored, revision};
     use proptest::prelude::*;
     use serde_json::json;
 
