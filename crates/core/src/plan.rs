@@ -10,8 +10,6 @@ pub mod configs;
 pub mod copies;
 pub mod effective;
 pub mod generate;
-pub mod hash;
-pub mod history;
 pub mod inverse;
 pub mod marks;
 pub mod pairing;

@@ -6,7 +6,10 @@ use crate::analysis;
 use crate::api::canary::Phase;
 use crate::api::canary::conditions::{NOT_RELEASED, READY};
 use crate::api::{Canary, labels};
-use crate::plan::{self, Defaults, Selector, Workload, hash, pairing, revision::template_of};
+use crate::plan::{
+    self, Defaults, Selector, Workload, pairing,
+    revision::{hash, template_of},
+};
 use kube::ResourceExt;
 use serde_json::Value;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use crate::{
     patches,
     plan::{
         REVISION_ANNOTATION, Workload,
-        history::{self, Promoted},
+        revision::history::{self, Promoted},
     },
 };
 use serde_json::Value;

@@ -8,7 +8,9 @@ use super::*;
 use crate::{
     analysis::{ApexSide, PrimaryTemplate, Rollout, Target},
     api::labels::TargetState,
-    plan::{Port, REVISION_ANNOTATION, ServiceRole, generate::ORIGINAL_SELECTOR, hash::template_hash, service},
+    plan::{
+        Port, REVISION_ANNOTATION, ServiceRole, generate::ORIGINAL_SELECTOR, revision::hash::template_hash, service,
+    },
     routing::{Names, Provider},
 };
 use serde_json::json;

@@ -11,8 +11,8 @@ use crate::{
     plan::{
         Blueprint, Selector, Workload,
         configs::{Reference, references, restored},
-        hash::template_hash,
         inverse, primary_revision,
+        revision::hash::template_hash,
         workload::template,
     },
 };

@@ -11,8 +11,7 @@ use crate::{
     api::{Canary, canary::CanaryStatus},
     plan::{
         configs::{self, ConfigKind, Reference, references, revision_of},
-        hash::template_hash,
-        revision::{in_terms_of, same_template},
+        revision::{hash::template_hash, in_terms_of, same_template},
         workload::template,
     },
 };

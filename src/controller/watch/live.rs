@@ -8,8 +8,8 @@ use crate::object::{label, text};
 use crate::{
     api::labels,
     plan::{
-        Blueprint, copies, history,
-        revision::template_of,
+        Blueprint, copies,
+        revision::{history, template_of},
         workload::{daemon_set::UPDATE_STRATEGY, template},
     },
     routing::{self, Exposure, Names, Traffic},

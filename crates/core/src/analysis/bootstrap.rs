@@ -7,7 +7,7 @@ use crate::api::{
     labels::TargetState,
 };
 use crate::{
-    plan::{hash, revision},
+    plan::revision::{self, hash},
     routing::Traffic,
 };
 

@@ -3,8 +3,8 @@
 use super::{
     Blueprint, Selector, Workload,
     blueprint::prefix_matches,
-    hash::POD_TEMPLATE_HASH,
     marks::{copied, of_pods},
+    revision::hash::POD_TEMPLATE_HASH,
     spread,
     workload::daemon_set,
 };

@@ -4,7 +4,7 @@ use super::tests::{deployment, label, request, run, with_canary};
 use super::*;
 use crate::admission::mutate::fields;
 use crate::plan::{
-    hash::template_hash,
+    revision::hash::template_hash,
     workload::{overrides::ANNOTATION, template},
 };
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use crate::admission::mutate::fields;
 use crate::api::labels::{self, TargetState};
-use crate::plan::hash::template_hash;
+use crate::plan::revision::hash::template_hash;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     analysis::{Inherited, Primary},
     api::canary::Phase,
-    plan::{self, history},
+    plan::{self, revision::history},
 };
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::{Blueprint, configs::ConfigKind, hash::template_hash, primary};
+use crate::plan::{Blueprint, configs::ConfigKind, primary, revision::hash::template_hash};
 use proptest::prelude::*;
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";

@@ -7,7 +7,7 @@
 use super::overrides::Record;
 use crate::plan::{
     copies,
-    hash::{POD_TEMPLATE_HASH, template_hash},
+    revision::hash::{POD_TEMPLATE_HASH, template_hash},
 };
 use serde_json::{Map, Value, json};
 

@@ -3,8 +3,11 @@
 //! A Deployment's own ReplicaSets are no memory to build on: `revisionHistoryLimit: 0` keeps none, and those of a target
 //! that is deleted and made again belong to the one before. What serves must be known as long as it serves.
 
-use super::{Blueprint, configs::Reference, configs::short_sha};
 use crate::api::labels;
+use crate::plan::{
+    Blueprint,
+    configs::{Reference, short_sha},
+};
 use serde_json::{Value, json};
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -18,7 +21,7 @@ const MAX_NAME: usize = 253;
 /// What one entry remembers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Promoted<'a> {
-    /// Its text, see [`super::revision`].
+    /// Its text, see [`crate::plan::revision`].
     pub revision: &'a str,
     /// The target's template as its author wrote it.
     pub template: &'a Value,
@@ -83,7 +86,7 @@ pub fn outlived<'a>(entries: &'a [Value], needed: &[&str], more: bool) -> Vec<&'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{hash::template_hash, workload::template};
+    use crate::plan::{revision::hash::template_hash, workload::template};
 
     fn made_of(image: &str) -> Value {
         json!({"spec": {"containers": [{"name": "web", "image": image}]}})
