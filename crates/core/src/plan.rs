@@ -3,33 +3,25 @@
 //! Objects are JSON: a target's fields that this program does not know must reach primary untouched, which a typed
 //! decode and re-encode would drop.
 
-pub mod autoscaler;
 mod blueprint;
-pub mod budget;
 pub mod configs;
-pub mod copies;
 pub mod effective;
 pub mod generate;
-pub mod inverse;
 pub mod marks;
 pub mod pairing;
-pub mod pointing;
-pub mod ports;
-mod primary;
-mod query;
+pub mod primary;
 pub mod reach;
 pub mod requests;
 mod resolve;
 pub mod revision;
 mod route;
-mod services;
-mod spread;
+pub mod services;
 mod strategy;
 pub mod workload;
 
-pub use autoscaler::{Autoscaler, ScalerKind};
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
 pub use effective::{Effective, effective};
+pub use primary::autoscaler::{Autoscaler, ScalerKind};
 pub use primary::{COPIED, REVISION_ANNOTATION, all_at_once, own_strategy, primary, primary_revision, strategy_field};
 pub use resolve::{Defaults, blueprint, rules};
 pub use route::{owned, route};

@@ -7,8 +7,10 @@ use crate::admission::review::{Operation, Request};
 use crate::api::labels;
 use crate::object::{annotation, label, text};
 use crate::patches;
-use crate::plan::pointing::{self, Labels, ORIGINAL_SELECTOR};
-use crate::plan::ports::{self, AT_ONCE, Declared, Wanted};
+use crate::plan::services::{
+    pointing::{self, Labels, ORIGINAL_SELECTOR},
+    ports::{self, AT_ONCE, Declared, Wanted},
+};
 use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 

@@ -5,7 +5,7 @@ use crate::object::{annotation, text};
 use crate::{
     analysis::{DesiredState, Dismantle},
     controller::{difference::write::Write, watch::cache::Kind},
-    plan::{ScalerKind, autoscaler::PAUSED_REPLICAS},
+    plan::{ScalerKind, primary::autoscaler::PAUSED_REPLICAS},
 };
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use crate::{
         difference::write::Write,
         watch::{cache::Kind, live::is_owned},
     },
-    plan::{Workload, budget, pointing, reach},
+    plan::{Workload, primary::budget, reach, services::pointing},
 };
 use serde_json::Value;
 

@@ -13,10 +13,11 @@ use crate::{
     },
     patches,
     plan::{
-        Blueprint, Metadata, Selector, ServiceRole,
-        pointing::{self, ORIGINAL_SELECTOR},
-        ports::{self, Around, Wanted},
-        service,
+        Blueprint, Metadata, Selector, ServiceRole, service,
+        services::{
+            pointing::{self, ORIGINAL_SELECTOR},
+            ports::{self, Around, Wanted},
+        },
     },
 };
 use serde_json::Value;

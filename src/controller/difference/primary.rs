@@ -14,7 +14,7 @@ use crate::{
         watch::live::{is_owned, is_owned_by},
     },
     patches,
-    plan::{self, REVISION_ANNOTATION, Workload, copies, primary, strategy_field},
+    plan::{self, REVISION_ANNOTATION, Workload, primary, services::copies, strategy_field},
 };
 use json_patch::{Patch, PatchOperation};
 use serde_json::{Map, Value, json};

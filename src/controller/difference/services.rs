@@ -12,10 +12,12 @@ use crate::{
     },
     patches,
     plan::{
-        ServiceRole, Workload, apex_selector, copies,
-        pointing::{self, ORIGINAL_SELECTOR},
-        ports::{self, Around, Wanted},
-        primary_revision, serves_alike, service,
+        ServiceRole, Workload, apex_selector, primary_revision, serves_alike, service,
+        services::{
+            copies,
+            pointing::{self, ORIGINAL_SELECTOR},
+            ports::{self, Around, Wanted},
+        },
         workload::template,
     },
 };

@@ -6,7 +6,7 @@ use crate::{
         difference::write::Write,
         watch::{live::Live, pointing::is_a_rivals},
     },
-    plan::{Blueprint, Selector, pointing},
+    plan::{Blueprint, Selector, services::pointing},
     routing::Names,
 };
 
@@ -31,7 +31,7 @@ pub fn widowed(live: &Live, blueprint: &Blueprint, selector: &Selector) -> Vec<W
 mod tests {
     use super::*;
     use crate::controller::watch::{cache::Kind, pointing::Follower};
-    use crate::plan::pointing::ORIGINAL_SELECTOR;
+    use crate::plan::services::pointing::ORIGINAL_SELECTOR;
     use serde_json::{Value, json};
 
     fn service(name: &str, note: Option<&str>) -> Value {

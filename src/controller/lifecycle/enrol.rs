@@ -21,9 +21,11 @@ use crate::{
     foreign::{SAID, cut},
     metrics::Severity,
     plan::{
-        self, Selector, autoscaler,
+        self, Selector,
         generate::{self, Known, NotEnrolled},
-        pairing, requests,
+        pairing,
+        primary::autoscaler,
+        requests,
     },
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
@@ -260,7 +262,7 @@ async fn make(context: &Context, namespace: &str, target: &Value, known: Option<
     });
     let promoted = generate::as_promoted(target, primary.as_ref(), &context.options.defaults.selector_labels);
     let (services, mut routes) = pointing::around(&context.cluster.cache, &promoted, &names);
-    routes.extend(own.filter(plan::pointing::is_generated));
+    routes.extend(own.filter(plan::services::pointing::is_generated));
     let key = (namespace.to_owned(), text(target, "/metadata/name").to_owned());
     let built = known.is_some_and(is_built);
     let says = Known {

@@ -11,7 +11,8 @@ use crate::{
     plan::{
         Blueprint, Selector, Workload,
         configs::{Reference, references, restored},
-        inverse, primary_revision,
+        primary::inverse,
+        primary_revision,
         revision::hash::template_hash,
         workload::template,
     },

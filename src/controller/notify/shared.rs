@@ -19,7 +19,7 @@ pub fn tell_shared(context: &Context, key: &Key, canary: &Canary, found: &Pointi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{controller::context::fake, plan::pointing::Shared};
+    use crate::{controller::context::fake, plan::services::pointing::Shared};
 
     #[tokio::test]
     async fn a_service_that_is_left_alone_is_told_of_once() {

@@ -14,7 +14,9 @@ use crate::controller::{
 use crate::object::text;
 use crate::{
     api::Canary,
-    plan::{self, Blueprint, Selector, SelectorError, Workload, autoscaler, pointing::pods as pods_of},
+    plan::{
+        self, Blueprint, Selector, SelectorError, Workload, primary::autoscaler, services::pointing::pods as pods_of,
+    },
     routing::{self, Names, kind_of},
 };
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use crate::controller::watch::live::Live;
 use crate::{
     api::labels::TargetState,
-    plan::{Blueprint, ScalerKind, autoscaler::Bounds},
+    plan::{Blueprint, ScalerKind, primary::autoscaler::Bounds},
 };
 
 /// Who decides how many pods primary has.

@@ -8,8 +8,9 @@ use crate::object::{label, text};
 use crate::{
     api::labels,
     plan::{
-        Blueprint, copies,
+        Blueprint,
         revision::{history, template_of},
+        services::copies,
         workload::{daemon_set::UPDATE_STRATEGY, template},
     },
     routing::{self, Exposure, Names, Traffic},

@@ -13,7 +13,7 @@ use crate::{
     plan::{
         Blueprint, Selector, Workload,
         pairing::is_service_name,
-        pointing::{self, Labels, Shared, Standing, standing},
+        services::pointing::{self, Labels, Shared, Standing, standing},
     },
     routing::{self, Names},
 };

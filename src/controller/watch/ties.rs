@@ -7,7 +7,7 @@ use crate::{
     api::labels,
     plan::{
         configs::references,
-        pointing::{self, Labels},
+        services::pointing::{self, Labels},
     },
 };
 use serde_json::Value;

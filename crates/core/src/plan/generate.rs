@@ -5,9 +5,9 @@
 
 mod service;
 
-pub use super::pointing::ORIGINAL_SELECTOR;
+pub use super::services::pointing::ORIGINAL_SELECTOR;
 
-use super::{effective::default_analysis, pointing::Shared};
+use super::{effective::default_analysis, services::pointing::Shared};
 use crate::object::text;
 use crate::{
     api::{
@@ -17,7 +17,8 @@ use crate::{
         policy::CanaryPolicy,
     },
     plan::{
-        Selector, pairing, pointing, primary_revision, revision::template_of, strategy::exposure, workload::template,
+        Selector, pairing, primary_revision, revision::template_of, services::pointing, strategy::exposure,
+        workload::template,
     },
     routing::{self, Exposure, Names, Provider, registry},
     template::with_names,

@@ -1,11 +1,16 @@
-//! `NAME-primary`: the copy of a verified revision that serves production.
+//! `NAME-primary`: the copy of a verified revision that serves production, and what goes with it.
+
+pub mod autoscaler;
+pub mod budget;
+pub mod inverse;
+mod query;
+mod spread;
 
 use super::{
     Blueprint, Selector, Workload,
     blueprint::prefix_matches,
     marks::{copied, of_pods},
     revision::hash::POD_TEMPLATE_HASH,
-    spread,
     workload::daemon_set,
 };
 use crate::api::labels;

@@ -10,8 +10,10 @@ use crate::{
     api::{canary::CanaryService, number::Number, policy::CanaryPolicy},
     plan::{
         pairing,
-        pointing::{self, Labels},
-        ports,
+        services::{
+            pointing::{self, Labels},
+            ports,
+        },
     },
     routing::{self, Names, Provider},
 };

@@ -6,8 +6,8 @@
 
 use super::overrides::Record;
 use crate::plan::{
-    copies,
     revision::hash::{POD_TEMPLATE_HASH, template_hash},
+    services::copies,
 };
 use serde_json::{Map, Value, json};
 

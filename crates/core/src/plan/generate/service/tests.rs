@@ -2,7 +2,7 @@ use crate::{
     api::{Canary, canary::CanaryService, labels, policy::CanaryPolicy},
     plan::{
         generate::{Around, Elsewhere, Known, NotEnrolled, canary},
-        pointing::ORIGINAL_SELECTOR,
+        services::pointing::ORIGINAL_SELECTOR,
     },
 };
 use serde_json::{Value, json};

@@ -3,10 +3,10 @@
 //! The user's autoscaler keeps pointing at the target. An HPA does nothing for a Deployment at 0 replicas, so at rest it
 //! is inert by itself; a KEDA ScaledObject would scale up from 0, so it is paused by annotation.
 
-use super::Blueprint;
-use super::{marks, query};
+use super::query;
 use crate::api::{Canary, Number, canary::AutoscalerRef, labels};
 use crate::object::text;
+use crate::plan::{Blueprint, marks};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

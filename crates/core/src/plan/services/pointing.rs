@@ -4,8 +4,8 @@
 //! follows the side that serves everybody, and the selector that its author means is noted on it. What selects other pods,
 //! none, or those of another workload too, is nobody's to move.
 
-use super::{REVISION_ANNOTATION, Selector};
 use crate::object::{annotation, text};
+use crate::plan::{REVISION_ANNOTATION, Selector};
 use crate::{api::labels, routing::Names};
 use serde_json::{Map, Value};
 

@@ -3,12 +3,12 @@
 //! A primary that no stored revision explains (one that Flagger made, or an earlier version of this program, which kept
 //! no history) still says what it runs.
 
-use super::{
+use super::spread;
+use crate::api::labels;
+use crate::plan::{
     Selector,
     configs::{self, Reference},
-    spread,
 };
-use crate::api::labels;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 

@@ -6,7 +6,7 @@
 //! same on both halves and go on selecting both. podAffinity is rewritten too: a required rule that says "next to my own
 //! kind" would otherwise wait for the target's pods, of which there are none at rest.
 
-use super::Selector;
+use crate::plan::Selector;
 use serde_json::{Map, Value, json};
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";

@@ -3,8 +3,8 @@
 //! There are no pods to start or stop. The canary copy follows the author's Service, primary's copy is the promoted one,
 //! and traffic goes between the two.
 
-use super::{Blueprint, primary::REVISION_ANNOTATION};
 use crate::api::labels;
+use crate::plan::{Blueprint, primary::REVISION_ANNOTATION};
 use serde_json::{Value, json};
 
 /// Fields that the API server gives each Service for itself.

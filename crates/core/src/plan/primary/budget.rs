@@ -1,8 +1,9 @@
 //! Primary's PodDisruptionBudget: a twin of each of the user's that covers the target's pods alone. At rest those are none,
 //! and a budget of none protects nobody.
 
-use super::{Blueprint, Selector, spread};
+use super::spread;
 use crate::api::labels;
+use crate::plan::{Blueprint, Selector};
 use serde_json::{Map, Value, json};
 
 /// The twin of `budget`: the same promise for primary's pods, and for no others. A pod that two budgets cover cannot be

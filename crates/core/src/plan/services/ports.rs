@@ -14,8 +14,8 @@ pub use choice::{best, chosen, main_port};
 pub use declared::{DECLARED_PORTS, Declared};
 pub use wanted::{AT_ONCE, Wanted, at_once};
 
-use super::Blueprint;
 use crate::analysis::ApexSide;
+use crate::plan::Blueprint;
 use serde_json::{Map, Value, json};
 
 /// Fields of a Service port that a copy has too; a node port belongs to one Service only.
