@@ -19,8 +19,11 @@ use super::review::Request;
 use crate::analysis::Rules;
 use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
-use crate::plan::effective::{Around, effective};
-use crate::plan::{self, Blueprint, Defaults, Selector, generate, pairing, workload::overrides};
+use crate::plan::{
+    self, Blueprint, Defaults, Selector, generate, pairing,
+    settings::effective::{Around, effective},
+    workload::overrides,
+};
 use crate::routing::{self, Names, registry};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;

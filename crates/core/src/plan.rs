@@ -5,27 +5,24 @@
 
 mod blueprint;
 pub mod configs;
-pub mod effective;
 pub mod generate;
 pub mod marks;
 pub mod pairing;
 pub mod primary;
 pub mod reach;
-pub mod requests;
-mod resolve;
 pub mod revision;
 mod route;
 pub mod services;
-mod strategy;
+pub mod settings;
 pub mod workload;
 
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
-pub use effective::{Effective, effective};
 pub use primary::autoscaler::{Autoscaler, ScalerKind};
 pub use primary::{COPIED, REVISION_ANNOTATION, all_at_once, own_strategy, primary, primary_revision, strategy_field};
-pub use resolve::{Defaults, blueprint, rules};
 pub use route::{owned, route};
 pub use services::{ServiceRole, UNRECONCILED, apex_selector, serves_alike, service, services};
-pub use strategy::exposure;
+pub use settings::effective::{Effective, effective};
+pub use settings::resolve::{Defaults, blueprint, rules};
+pub use settings::strategy::exposure;
 pub use workload::Workload;
 pub use workload::selector::{Selector, SelectorError};

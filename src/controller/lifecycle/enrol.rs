@@ -25,7 +25,7 @@ use crate::{
         generate::{self, Known, NotEnrolled},
         pairing,
         primary::autoscaler,
-        requests,
+        settings::requests,
     },
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};

@@ -20,8 +20,8 @@ use crate::{
     plan::{
         Blueprint, Workload,
         configs::Reference,
-        effective::{Around, effective},
         pairing::{self, Claim, Surroundings},
+        settings::effective::{Around, effective},
     },
 };
 use k8s_openapi::api::{

@@ -7,7 +7,7 @@ mod service;
 
 pub use super::services::pointing::ORIGINAL_SELECTOR;
 
-use super::{effective::default_analysis, services::pointing::Shared};
+use super::{services::pointing::Shared, settings::effective::default_analysis};
 use crate::object::text;
 use crate::{
     api::{
@@ -17,7 +17,7 @@ use crate::{
         policy::CanaryPolicy,
     },
     plan::{
-        Selector, pairing, primary_revision, revision::template_of, services::pointing, strategy::exposure,
+        Selector, pairing, primary_revision, revision::template_of, services::pointing, settings::strategy::exposure,
         workload::template,
     },
     routing::{self, Exposure, Names, Provider, registry},

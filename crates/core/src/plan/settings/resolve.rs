@@ -1,6 +1,7 @@
 //! From a Canary and its policy to resolved wishes: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
 
-use super::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, strategy, workload::overrides};
+use super::strategy;
+use crate::plan::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, workload::overrides};
 use crate::{
     analysis::Rules,
     api::{
