@@ -20,7 +20,8 @@ use crate::analysis::Rules;
 use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
 use crate::plan::{
-    self, Blueprint, Defaults, Selector, generate, pairing,
+    self, Blueprint, Defaults, Selector,
+    enrolment::{generate, pairing},
     settings::effective::{Around, effective},
     workload::overrides,
 };

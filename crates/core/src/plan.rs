@@ -5,11 +5,9 @@
 
 mod blueprint;
 pub mod configs;
-pub mod generate;
+pub mod enrolment;
 pub mod marks;
-pub mod pairing;
 pub mod primary;
-pub mod reach;
 pub mod revision;
 mod route;
 pub mod services;

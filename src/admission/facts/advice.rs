@@ -4,7 +4,7 @@ use super::{Plan, View};
 use crate::admission::review::Request;
 use crate::api::{Canary, CanaryPolicy};
 use crate::plan::{
-    generate,
+    enrolment::generate,
     settings::{effective::default_analysis, requests},
 };
 use crate::routing;

@@ -4,7 +4,7 @@ use super::outward::{Outward, RouteFeed};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::orders::Standing;
 use crate::plan::{
-    generate::Elsewhere,
+    enrolment::generate::Elsewhere,
     services::{pointing::ORIGINAL_SELECTOR, ports::DECLARED_PORTS},
 };
 use crate::routing::{self, RouteKind, registry};

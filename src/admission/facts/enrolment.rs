@@ -7,7 +7,8 @@ use crate::api::canary::Phase;
 use crate::api::canary::conditions::{NOT_RELEASED, READY};
 use crate::api::{Canary, labels};
 use crate::plan::{
-    self, Defaults, Selector, Workload, pairing,
+    self, Defaults, Selector, Workload,
+    enrolment::pairing,
     revision::{hash, template_of},
 };
 use kube::ResourceExt;

@@ -7,7 +7,7 @@ use crate::{
         difference::write::Write,
         watch::{cache::Kind, live::is_owned},
     },
-    plan::{Workload, primary::budget, reach, services::pointing},
+    plan::{Workload, enrolment::reach, primary::budget, services::pointing},
 };
 use serde_json::Value;
 

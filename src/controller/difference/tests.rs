@@ -9,7 +9,8 @@ use crate::{
     analysis::{ApexSide, PrimaryTemplate, Rollout, Target},
     api::labels::TargetState,
     plan::{
-        Port, REVISION_ANNOTATION, ServiceRole, generate::ORIGINAL_SELECTOR, revision::hash::template_hash, service,
+        Port, REVISION_ANNOTATION, ServiceRole, revision::hash::template_hash, service,
+        services::pointing::ORIGINAL_SELECTOR,
     },
     routing::{Names, Provider},
 };

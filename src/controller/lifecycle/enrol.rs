@@ -22,8 +22,11 @@ use crate::{
     metrics::Severity,
     plan::{
         self, Selector,
-        generate::{self, Known, NotEnrolled},
-        pairing,
+        enrolment::{
+            NotEnrolled,
+            generate::{self, Known},
+            pairing,
+        },
         primary::autoscaler,
         settings::requests,
     },

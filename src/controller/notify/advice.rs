@@ -6,7 +6,7 @@ use crate::{
     analysis::{Stage, State},
     api::Canary,
     metrics::Severity,
-    plan::{Selector, reach},
+    plan::{Selector, enrolment::reach},
 };
 use serde_json::Value;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use crate::controller::{
 use crate::{
     analysis::{Observation, Rollout, Stage},
     api::Canary,
-    plan::pairing,
+    plan::enrolment::pairing,
 };
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use crate::{
     plan::{
         Blueprint, Workload,
         configs::Reference,
-        pairing::{self, Claim, Surroundings},
+        enrolment::pairing::{self, Claim, Surroundings},
         settings::effective::{Around, effective},
     },
 };

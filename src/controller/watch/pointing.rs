@@ -12,7 +12,7 @@ use crate::{
     api::{Canary, labels},
     plan::{
         Blueprint, Selector, Workload,
-        pairing::is_service_name,
+        enrolment::pairing::is_service_name,
         services::pointing::{self, Labels, Shared, Standing, standing},
     },
     routing::{self, Names},

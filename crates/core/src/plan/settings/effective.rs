@@ -7,7 +7,7 @@
 //! Of the policy's own, a generated Canary gets metrics about requests only where requests can reach it.
 
 use super::requests::about_requests;
-use crate::plan::generate::hostname;
+use crate::plan::enrolment::generate::hostname;
 use crate::{
     api::{
         Canary,

@@ -112,7 +112,10 @@ fn of_a_pair_the_users_own_selector_counts_and_what_we_generated_does_not() {
     };
     let services = [
         service("web", json!({"labels": {labels::GENERATED: "true"}})),
-        service("front", json!({"annotations": {ORIGINAL_SELECTOR: r#"{"app":"web"}"#}})),
+        service(
+            "front",
+            json!({"annotations": {pointing::ORIGINAL_SELECTOR: r#"{"app":"web"}"#}}),
+        ),
     ];
     let found = made_of(&target(), &policy(), &services, NONE, None)
         .unwrap()
@@ -303,7 +306,7 @@ fn what_cannot_be_paired_says_why() {
 #[test]
 fn a_service_that_is_held_for_the_app_stays_its_own() {
     let mut service = users_service(json!({"selector": {"app": "web-primary"}, "ports": [{"port": 80}]}));
-    service["metadata"]["annotations"] = json!({ORIGINAL_SELECTOR: r#"{"app":"maintenance"}"#});
+    service["metadata"]["annotations"] = json!({pointing::ORIGINAL_SELECTOR: r#"{"app":"maintenance"}"#});
     let known = CanaryService {
         port: Number(80.0),
         ..CanaryService::default()

@@ -4,12 +4,13 @@
 //! there is none: all of them follow, and nobody is split. An app without any gets one of its own from its containers: of
 //! several ports the one that a gateway can speak to.
 
-use super::{Around, Known, NotEnrolled, hostname};
+use super::{Around, Known, hostname};
 use crate::object::text;
+use crate::plan::enrolment::NotEnrolled;
 use crate::{
     api::{canary::CanaryService, number::Number, policy::CanaryPolicy},
     plan::{
-        pairing,
+        enrolment::pairing,
         services::{
             pointing::{self, Labels},
             ports,

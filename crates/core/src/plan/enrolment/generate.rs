@@ -5,10 +5,9 @@
 
 mod service;
 
-pub use super::services::pointing::ORIGINAL_SELECTOR;
-
-use super::{services::pointing::Shared, settings::effective::default_analysis};
+use super::NotEnrolled;
 use crate::object::text;
+use crate::plan::settings::effective::default_analysis;
 use crate::{
     api::{
         Canary,
@@ -17,41 +16,14 @@ use crate::{
         policy::CanaryPolicy,
     },
     plan::{
-        Selector, pairing, primary_revision, revision::template_of, services::pointing, settings::strategy::exposure,
-        workload::template,
+        Selector, enrolment::pairing, primary_revision, revision::template_of, services::pointing,
+        settings::strategy::exposure, workload::template,
     },
     routing::{self, Exposure, Names, Provider, registry},
     template::with_names,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
-use thiserror::Error;
-
-/// Why a Deployment is left alone.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NotEnrolled {
-    /// `coalmine.dev/enabled: "false"` where the policy allows it.
-    #[error("left out by its annotation coalmine.dev/enabled: \"false\"")]
-    OptedOut,
-    /// It is itself a half of a pair, or owned by another controller.
-    #[error("managed by another controller")]
-    NotThePersonsOwn,
-    /// A Service that points at its pods points at another workload's too.
-    #[error("{0}")]
-    SharedService(Shared),
-    /// A Service that is not its own has the name that its own would need.
-    #[error("the Service {0} selects other pods or none, and its own would need that name; rename one of the two")]
-    ServiceTaken(String),
-    /// Somebody else's object has the name of one of the pair's.
-    #[error("{0} is somebody else's and has a name that its pair would need; rename one of the two")]
-    NameTaken(String),
-    /// Its route has no room for what a release adds.
-    #[error("{0}")]
-    NoRoom(String),
-    /// Something that two halves cannot share.
-    #[error("{0}")]
-    CannotBePaired(String),
-}
 
 /// What is known of the namespace of an app.
 #[derive(Debug, Clone, Copy, Default)]
@@ -254,7 +226,7 @@ fn refuse(target: &Value, policy: &CanaryPolicy) -> Result<(), NotEnrolled> {
 
 /// The host name a policy's template gives. What is no template is no host name either, and the API server says so where
 /// the route is written.
-pub(super) fn hostname(source: &str, name: &str, namespace: &str) -> String {
+pub(in crate::plan) fn hostname(source: &str, name: &str, namespace: &str) -> String {
     let given = with_names(source, &[("name", name), ("namespace", namespace)]);
     given.unwrap_or_else(|_| limits::shortened(source, limits::NAME))
 }

@@ -3,7 +3,7 @@
 //!
 //! Primary's pods carry the target's labels but for one value, so whatever selects by that value sees the half that rests.
 
-use super::Selector;
+use crate::plan::Selector;
 use serde_json::{Map, Value};
 use std::fmt;
 

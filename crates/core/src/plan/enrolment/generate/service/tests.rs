@@ -1,7 +1,10 @@
 use crate::{
     api::{Canary, canary::CanaryService, labels, policy::CanaryPolicy},
     plan::{
-        generate::{Around, Elsewhere, Known, NotEnrolled, canary},
+        enrolment::{
+            NotEnrolled,
+            generate::{Around, Elsewhere, Known, canary},
+        },
         services::pointing::ORIGINAL_SELECTOR,
     },
 };

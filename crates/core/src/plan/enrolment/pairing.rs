@@ -1,8 +1,9 @@
 //! What keeps a Deployment from being one half of a pair, as far as its template and its surroundings tell. Pure: the webhook
 //! asks before it holds anything, and the controller before it makes anything, so that both know the same.
 
-use super::{Blueprint, REVISION_ANNOTATION, Selector, generate::NotEnrolled, reach};
+use super::{NotEnrolled, reach};
 use crate::api::labels;
+use crate::plan::{Blueprint, REVISION_ANNOTATION, Selector};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
