@@ -1,5 +1,17 @@
 //! Pure: what should exist for a target, a Canary and the settings that govern them.
 //!
+//! | room | what is in it |
+//! | --- | --- |
+//! | [`enrolment`] | whether a Deployment gets a pair, and the Canary that a policy makes for it |
+//! | [`settings`] | a Canary and its policy, resolved to a [`Blueprint`] of the pair and the rules of its runs |
+//! | [`workload`] | what is read off the target: its kind, its labels, its pod template as its author wrote it |
+//! | [`revision`] | which revision a template and its configs are, and the revisions that were promoted |
+//! | [`mod@primary`] | what primary is, its autoscaler and its budgets; and back from primary to what it was made of |
+//! | [`mod@services`] | the Services of a pair, their ports, and the user's own that point at its pods |
+//! | [`mod@route`] | the objects of a routing provider |
+//! | [`configs`] | the ConfigMaps and Secrets that pods read, and primary's copies |
+//! | [`marks`] | what other tools write on objects to know what they own |
+//!
 //! Objects are JSON: a target's fields that this program does not know must reach primary untouched, which a typed
 //! decode and re-encode would drop.
 
