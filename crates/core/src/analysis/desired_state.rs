@@ -121,7 +121,7 @@ impl DesiredState {
             return Self::without_target(state).put_right(state, seen);
         };
         // Flagger's primary has no pods yet, and nothing of ours is to be made over it.
-        if state.stage == Stage::Building && super::bootstrap::inherits(state, seen).is_some() {
+        if state.stage == Stage::Building && super::stages::bootstrap::inherits(state, seen).is_some() {
             return Self::untouched();
         }
         let wanted = target.wanted;
@@ -261,7 +261,7 @@ impl DesiredState {
         let Some(target) = &seen.target else {
             return Self::untouched();
         };
-        if super::bootstrap::is_hot(target) || state.is_unbuilt() {
+        if super::stages::bootstrap::is_hot(target) || state.is_unbuilt() {
             return Self::beside(target, state, seen);
         }
         Self {

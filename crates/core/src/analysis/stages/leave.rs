@@ -1,6 +1,6 @@
 //! The way out: back to a plain Deployment that serves, without a lost request.
 
-use super::{
+use crate::analysis::{
     ApexSide, Note, Rollout, Stage, Target,
     capacity::enough,
     step::{SLOW, Step},
@@ -11,7 +11,7 @@ use crate::routing::Traffic;
 
 impl Step<'_> {
     /// Handles a Canary that is leaving; `false` when the stage's own rules are to run (a run ends first).
-    pub(super) fn leave(&mut self) -> bool {
+    pub(in crate::analysis) fn leave(&mut self) -> bool {
         match self.state.stage {
             Stage::LeavingScale => self.leaving_scale(),
             Stage::LeavingSwitch => self.leaving_switch(),
@@ -49,12 +49,12 @@ impl Step<'_> {
     }
 
     /// Whether primary serves everybody and no traffic has been moved on the way out.
-    pub(super) fn primary_serves_on(&self) -> bool {
+    pub(in crate::analysis) fn primary_serves_on(&self) -> bool {
         self.state.intent == Traffic::PRIMARY && self.state.last_promoted.is_some() && self.primary_carries()
     }
 
     /// An order to leave was taken back in time. A target whose template is not the promoted one's keeps what failed.
-    pub(super) fn stay(&mut self) {
+    pub(in crate::analysis) fn stay(&mut self) {
         let promoted = |target: &Target| {
             let serves = self.state.last_promoted.as_ref();
             serves.is_some_and(|hash| same_template(&target.revision, hash))

@@ -1,6 +1,6 @@
 //! A revision under analysis: scaled up, settled, given its share, checked, and given up or passed on.
 
-use super::{ApexSide, Note, Rollout, Stage, Strategy, Target, Verdict, instants::after, step::Step};
+use crate::analysis::{ApexSide, Note, Rollout, Stage, Strategy, Target, Verdict, instants::after, step::Step};
 use crate::api::{
     canary::{HookType, Phase},
     labels::TargetState,
@@ -10,7 +10,7 @@ use crate::routing::Traffic;
 use jiff::Timestamp;
 
 impl Step<'_> {
-    pub(super) fn scaling(&mut self) {
+    pub(in crate::analysis) fn scaling(&mut self) {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
@@ -57,7 +57,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn settling(&mut self) {
+    pub(in crate::analysis) fn settling(&mut self) {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
@@ -116,7 +116,7 @@ impl Step<'_> {
         self.note_once(&why, note);
     }
 
-    pub(super) fn analysing(&mut self) {
+    pub(in crate::analysis) fn analysing(&mut self) {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
@@ -219,7 +219,7 @@ impl Step<'_> {
         self.count_failure();
     }
 
-    pub(super) fn count_failure(&mut self) {
+    pub(in crate::analysis) fn count_failure(&mut self) {
         self.state.failed_checks = self.state.failed_checks.saturating_add(1);
         if self.state.failed_checks >= self.rules.threshold {
             self.roll_back(Note::ThresholdReached(self.state.failed_checks));
@@ -227,7 +227,7 @@ impl Step<'_> {
     }
 
     // The checks keep their spacing; one that comes late does not pull the next ones together.
-    pub(super) fn next_due(&mut self, due: Timestamp) {
+    pub(in crate::analysis) fn next_due(&mut self, due: Timestamp) {
         let next = after(due, self.rules.interval);
         let next = if next > self.now {
             next
@@ -276,7 +276,7 @@ impl Step<'_> {
     // The canary's endpoints do not carry what it was given: traffic, if any, goes to primary at once, and begins again
     // with the first step when they do. Where none is left users have met it, so that is a failed check; a canary that dies
     // again and again is rolled back.
-    pub(super) fn falter(&mut self) {
+    pub(in crate::analysis) fn falter(&mut self) {
         let dead = !self.target_answers();
         self.state.intent = Traffic::PRIMARY;
         // The check with live traffic is still to come.
@@ -292,7 +292,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn faltering(&mut self) {
+    pub(in crate::analysis) fn faltering(&mut self) {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
@@ -307,7 +307,7 @@ impl Step<'_> {
 
     // Under traffic a new template is held by the webhook; traffic leaves before it starts. Without the webhook its pods are
     // starting already, and traffic leaves all the same.
-    pub(super) fn revision_changed(&mut self, target: &Target) -> bool {
+    pub(in crate::analysis) fn revision_changed(&mut self, target: &Target) -> bool {
         if self.state.last_applied.as_deref() == Some(target.revision.as_str()) || self.lacks_configs(target) {
             return false;
         }
@@ -326,7 +326,7 @@ impl Step<'_> {
     }
 
     // Traffic goes to primary, and then on with what the target is now.
-    pub(super) fn withdraw(&mut self, target: &Target) {
+    pub(in crate::analysis) fn withdraw(&mut self, target: &Target) {
         self.state.intent = Traffic::PRIMARY;
         if self.state.last_promoted.as_deref() == Some(target.revision.as_str()) {
             self.enter(Stage::Cancelling, Phase::Progressing);
@@ -338,7 +338,7 @@ impl Step<'_> {
     }
 
     // Where a change is taken up; from then on the target carries a note that it is known.
-    pub(super) fn say_bypassed(&mut self, target: &Target) {
+    pub(in crate::analysis) fn say_bypassed(&mut self, target: &Target) {
         if target.bypassed {
             self.note(Note::Bypassed);
         }
@@ -346,7 +346,7 @@ impl Step<'_> {
 
     // The data that was verified is not there any more, so it cannot be promoted. A template is always there: ReplicaSets
     // remember it.
-    pub(super) fn verified_configs_are_lost(&mut self, target: &Target) -> bool {
+    pub(in crate::analysis) fn verified_configs_are_lost(&mut self, target: &Target) -> bool {
         let lost = self.state.last_applied.as_ref().is_some_and(|verified| {
             let template = |known: &String| revision::same_template(known, verified);
             !target.known.contains(verified) && target.known.iter().any(template)
@@ -358,7 +358,7 @@ impl Step<'_> {
     }
 
     // What is to be read is not there: nothing is decided until it is.
-    pub(super) fn lacks_configs(&mut self, target: &Target) -> bool {
+    pub(in crate::analysis) fn lacks_configs(&mut self, target: &Target) -> bool {
         let Some(missing) = &target.missing else { return false };
         self.note_once(missing, Note::ConfigMissing(missing.clone()));
         true
@@ -375,7 +375,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn restarting(&mut self) {
+    pub(in crate::analysis) fn restarting(&mut self) {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
@@ -398,7 +398,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn emptying(&mut self) {
+    pub(in crate::analysis) fn emptying(&mut self) {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
@@ -412,13 +412,13 @@ impl Step<'_> {
         self.start_run(&target);
     }
 
-    pub(super) fn roll_back(&mut self, why: Note) {
+    pub(in crate::analysis) fn roll_back(&mut self, why: Note) {
         self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::RollingBack, Phase::Progressing);
         self.note(why);
     }
 
-    pub(super) fn rolling_back(&mut self) {
+    pub(in crate::analysis) fn rolling_back(&mut self) {
         if self.left_the_target() {
             self.enter(Stage::Rest, Phase::Failed);
             self.over();
@@ -426,14 +426,14 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn cancelling(&mut self) {
+    pub(in crate::analysis) fn cancelling(&mut self) {
         if self.left_the_target() {
             self.cancel_at_rest();
         }
     }
 
     // The run ends without a verdict; what primary serves is what there is.
-    pub(super) fn cancel_at_rest(&mut self) {
+    pub(in crate::analysis) fn cancel_at_rest(&mut self) {
         self.state.intent = Traffic::PRIMARY;
         self.state.last_applied.clone_from(&self.state.last_promoted);
         self.enter(Stage::Rest, Phase::Succeeded);

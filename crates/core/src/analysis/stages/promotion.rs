@@ -1,16 +1,16 @@
 //! Promotion without rolling primary under traffic: the verified canary carries everything while primary is replaced.
 
-use super::{
+use crate::analysis::{
     ApexSide, Note, Rollout, Stage, Target, capacity::enough, instants::after, scaling::returning_size, step::Step,
 };
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
 
 /// The word in the record for a promotion that primary does not follow.
-pub(super) const STUCK: &str = "stuck";
+pub(in crate::analysis) const STUCK: &str = "stuck";
 
 impl Step<'_> {
-    pub(super) fn promote(&mut self) {
+    pub(in crate::analysis) fn promote(&mut self) {
         if self.state.dry {
             return self.rehearsed();
         }
@@ -32,7 +32,7 @@ impl Step<'_> {
     }
 
     // As many pods as primary has, or as are wanted, whichever is more, and enough of them endpoints.
-    pub(super) fn can_carry(&self) -> bool {
+    pub(in crate::analysis) fn can_carry(&self) -> bool {
         self.target().is_some_and(|t| {
             let rolled = t.held || t.rollout.is_ready();
             let enough = t.endpoints.is_none_or(|ready| ready >= self.enough_for_all(t));
@@ -40,7 +40,7 @@ impl Step<'_> {
         })
     }
 
-    pub(super) fn carrying(&mut self) {
+    pub(in crate::analysis) fn carrying(&mut self) {
         let Some(target) = self.target().cloned() else {
             return self.cancel_at_rest();
         };
@@ -75,7 +75,7 @@ impl Step<'_> {
     }
 
     // Primary still runs what it served before, so it is the safe side for as long as this lasts.
-    pub(super) fn cutover(&mut self) {
+    pub(in crate::analysis) fn cutover(&mut self) {
         let Some(target) = self.target().cloned() else {
             self.state.intent = Traffic::PRIMARY;
             return self.enter(Stage::Cancelling, Phase::Progressing);
@@ -124,7 +124,7 @@ impl Step<'_> {
         )));
     }
 
-    pub(super) fn replacing(&mut self) {
+    pub(in crate::analysis) fn replacing(&mut self) {
         if self.takes_back() || self.loses_the_canary() {
             return;
         }
@@ -254,7 +254,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn returning(&mut self) {
+    pub(in crate::analysis) fn returning(&mut self) {
         if self.loses_primary() {
             return;
         }
@@ -290,7 +290,7 @@ impl Step<'_> {
         self.note(Note::RoutingToPrimary);
     }
 
-    pub(super) fn draining(&mut self) {
+    pub(in crate::analysis) fn draining(&mut self) {
         if self.loses_primary() || !self.primary_carries() && self.gives_primary_up() || !self.left_for_primary() {
             return;
         }

@@ -3,7 +3,7 @@
 //! promoted to its end first. A revision under its author's own pause waits in the same place until the pause ends: none
 //! of its pods would start.
 
-use super::{Note, Observation, Stage, Target, step::Step};
+use crate::analysis::{Note, Observation, Stage, Target, step::Step};
 use crate::{api::canary::Phase, routing::Traffic};
 
 impl Observation {
@@ -16,7 +16,7 @@ impl Observation {
 
 impl Observation {
     /// Why nothing of a new revision starts, by its author's will.
-    pub(super) fn standstill(&self) -> Option<(&'static str, Note)> {
+    pub(in crate::analysis) fn standstill(&self) -> Option<(&'static str, Note)> {
         if self.sleeps() {
             return Some(("asleep", Note::Asleep));
         }
@@ -28,7 +28,7 @@ impl Observation {
 impl Step<'_> {
     /// Gives up what a run has got to, if the app is to sleep; `true` when that was this step. Traffic leaves first: also
     /// before its first share the canary may hold requests of a share that it lost.
-    pub(super) fn falls_asleep(&mut self) -> bool {
+    pub(in crate::analysis) fn falls_asleep(&mut self) -> bool {
         if !self.seen.sleeps() {
             return false;
         }
@@ -38,7 +38,7 @@ impl Step<'_> {
     }
 
     /// Whether the revision waits for its author; said once.
-    pub(super) fn stands_still(&mut self) -> bool {
+    pub(in crate::analysis) fn stands_still(&mut self) -> bool {
         let standstill = self.seen.standstill();
         if let Some((reason, note)) = standstill.clone() {
             self.note_once(reason, note);

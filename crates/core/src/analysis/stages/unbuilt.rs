@@ -4,9 +4,9 @@
 //! when the API server refuses a part of the pair, or no pod of primary has come to be. The building is tried on beside
 //! it, and goes on by itself when it can.
 
-use super::{
+use super::bootstrap::is_hot;
+use crate::analysis::{
     DesiredState, Note, Observation, Primary, Rollout, Stage, State, Target,
-    bootstrap::is_hot,
     desired_state::{Dismantle, PrimaryTemplate},
     instants::after,
     step::{SLOW, Step},
@@ -34,7 +34,7 @@ impl Observation {
 
 impl Step<'_> {
     /// Looks whether the pair can be built, and says so once when it cannot.
-    pub(super) fn cannot_be_built(&mut self, target: &Target) -> bool {
+    pub(in crate::analysis) fn cannot_be_built(&mut self, target: &Target) -> bool {
         let lacks = self.lacks_pods(target);
         match self.seen.refused.clone().or(lacks) {
             Some(why) => self.note_once(UNBUILT, Note::Unbuilt(why)),
@@ -45,7 +45,7 @@ impl Step<'_> {
     }
 
     /// Whether a primary that somebody deleted is not let come back, while the target rests with what it served.
-    pub(super) fn primary_cannot_come_back(&self, target: &Target) -> bool {
+    pub(in crate::analysis) fn primary_cannot_come_back(&self, target: &Target) -> bool {
         let serves = |hash: &String| same_template(&target.revision, hash);
         self.seen.primary.is_none()
             && self.seen.refused.is_some()
@@ -53,7 +53,7 @@ impl Step<'_> {
     }
 
     /// Whether the target's revision may not run beside primary, and is not released; said once.
-    pub(super) fn is_apart(&mut self, target: &Target) -> bool {
+    pub(in crate::analysis) fn is_apart(&mut self, target: &Target) -> bool {
         let Some(why) = &target.apart else { return false };
         self.note_once(why, Note::Apart(why.clone()));
         true
@@ -83,7 +83,7 @@ fn why(primary: Option<&Primary>) -> String {
 impl DesiredState {
     /// The target serves by itself and nothing of its traffic is touched before primary can take it. Where primary cannot
     /// be built, what was held of the target, and what was already turned to a primary without pods, is given back.
-    pub(super) fn beside(target: &Target, state: &State, seen: &Observation) -> Self {
+    pub(in crate::analysis) fn beside(target: &Target, state: &State, seen: &Observation) -> Self {
         let (hot, free) = (is_hot(target), state.is_unbuilt());
         let replicas = target.replicas.max(target.wanted);
         let revision = if hot {
@@ -91,7 +91,7 @@ impl DesiredState {
         } else {
             Some(target.revision.clone())
         };
-        let turned = seen.apex == Some(super::ApexSide::Primary) || seen.split;
+        let turned = seen.apex == Some(crate::analysis::ApexSide::Primary) || seen.split;
         Self {
             target_state: Some(TargetState::Hot),
             target_replicas: (free && !hot).then_some(replicas),

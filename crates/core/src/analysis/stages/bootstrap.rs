@@ -1,7 +1,10 @@
 //! From a plain Deployment to a pair, and the rest between runs.
 
-use super::{ApexSide, Inherited, Note, Observation, Primary, Rollout, Stage, State, Target, step::Step};
-use super::{instants::after, step::SLOW};
+use crate::analysis::{
+    ApexSide, Inherited, Note, Observation, Primary, Rollout, Stage, State, Target,
+    instants::after,
+    step::{SLOW, Step},
+};
 use crate::api::{
     canary::{HookType, Phase},
     labels::TargetState,
@@ -16,7 +19,7 @@ const NO_POD: &str = "none of its pods is ready, traffic stays on the target unt
 /// Whether the target's own pods are the ones that serve while the pair is built.
 ///
 /// The label decides where the webhook has set it. Without it (no webhook, or a Canary made anew) running pods decide.
-pub(super) fn is_hot(target: &Target) -> bool {
+pub(in crate::analysis) fn is_hot(target: &Target) -> bool {
     match target.state {
         Some(TargetState::Cold) => false,
         // One that is put to sleep serves nobody.
@@ -26,7 +29,7 @@ pub(super) fn is_hot(target: &Target) -> bool {
 
 /// What Flagger left, where primary serves already. Where Flagger was about to make the pair, the target serves, and it is
 /// made like any other.
-pub(super) fn inherits<'a>(state: &State, seen: &'a Observation) -> Option<&'a Inherited> {
+pub(in crate::analysis) fn inherits<'a>(state: &State, seen: &'a Observation) -> Option<&'a Inherited> {
     let was = seen.inherited.as_ref().filter(|_| state.last_promoted.is_none())?;
     let begun = matches!(was.phase, Phase::Unset | Phase::Initializing);
     let hot = seen.target.as_ref().is_some_and(is_hot);
@@ -34,7 +37,7 @@ pub(super) fn inherits<'a>(state: &State, seen: &'a Observation) -> Option<&'a I
 }
 
 impl Step<'_> {
-    pub(super) fn building(&mut self) {
+    pub(in crate::analysis) fn building(&mut self) {
         let Some(target) = self.target().cloned() else { return };
         if self.rules.dry_run {
             return self.note_once("dry run", Note::WouldInitialize);
@@ -135,7 +138,7 @@ impl Step<'_> {
 
     // The target serves on until primary has been seen to carry everything; where primary breaks down meanwhile, traffic
     // goes back.
-    pub(super) fn switching(&mut self) {
+    pub(in crate::analysis) fn switching(&mut self) {
         if self.primary_is_to_be_left() && self.target_answers() {
             self.head_for(Traffic::CANARY);
             return self.note_once("primary is gone", Note::PrimaryNotReady(String::from(NO_POD)));
@@ -166,7 +169,7 @@ impl Step<'_> {
         self.note(Note::Initialized);
     }
 
-    pub(super) fn rest(&mut self) {
+    pub(in crate::analysis) fn rest(&mut self) {
         self.post_rollout();
         self.mind_users();
         let Some(target) = self.target().cloned() else { return };
@@ -214,7 +217,7 @@ impl Step<'_> {
     }
 
     /// A run, from its first gate on.
-    pub(super) fn begin(&mut self, target: &Target) {
+    pub(in crate::analysis) fn begin(&mut self, target: &Target) {
         if self.seen.standstill().is_some() {
             return self.start_run(target);
         }
@@ -232,7 +235,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn start_run(&mut self, target: &Target) {
+    pub(in crate::analysis) fn start_run(&mut self, target: &Target) {
         self.state.started = false;
         self.state.skip = false;
         self.state.queued = None;
