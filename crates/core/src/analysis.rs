@@ -32,20 +32,17 @@
 //! What hooks are asked, and what annotations, suspension and dry runs do, stands in `gates` and `commands`. The table is
 //! checked against random histories, step by step.
 
-mod capacity;
 mod commands;
 mod desired_state;
 mod gates;
 pub mod instants;
 mod note;
 mod observation;
-mod release;
 mod rules;
-mod scaling;
+mod shares;
 mod stages;
 mod state;
 mod step;
-mod strategy;
 
 pub use crate::messages::Severity;
 pub use commands::Commands;
@@ -54,10 +51,10 @@ pub use gates::{Answer, Question, Refusal, Wait};
 pub use note::{Note, Subject};
 pub use observation::{Checks, Inherited, Observation, Primary, Rollout, Scaler, Target, Verdict};
 pub use rules::{Rules, Strategy, weight_steps};
+pub use shares::strategy::Sessions;
 pub use stages::unbuilt::UNBUILT;
 pub use state::{Stage, State};
 pub use step::{Decision, step};
-pub use strategy::Sessions;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! What a stage wants to be true.
 
-use super::{Observation, Rules, Stage, State, scaling};
+mod release;
+
+use super::{Observation, Rules, Stage, State, shares::scaling};
 use crate::api::labels::{Release, TargetState};
 use crate::routing::Traffic;
 
@@ -148,7 +150,7 @@ impl DesiredState {
             traffic: Some(state.traffic()),
             admit: target.bypassed && state.knows(&target.revision),
             primary_replicas: grown,
-            release: super::release::of(state, &target.revision),
+            release: release::of(state, &target.revision),
             pause: unguarded && !target.held && state.stage.target_serves(),
             ..Self::untouched()
         };

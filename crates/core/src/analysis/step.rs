@@ -2,7 +2,7 @@
 
 use super::{
     ApexSide, DesiredState, Note, Observation, Primary, Question, Rules, Stage, State, Target, Verdict,
-    capacity::enough, instants::after,
+    instants::after, shares::capacity::enough,
 };
 use crate::api::canary::Phase;
 use crate::foreign::cut;

@@ -2,7 +2,7 @@
 
 use crate::analysis::{
     ApexSide, Note, Rollout, Stage, Target,
-    capacity::enough,
+    shares::capacity::enough,
     step::{SLOW, Step},
 };
 use crate::api::canary::Phase;

@@ -1,7 +1,10 @@
 //! Promotion without rolling primary under traffic: the verified canary carries everything while primary is replaced.
 
 use crate::analysis::{
-    ApexSide, Note, Rollout, Stage, Target, capacity::enough, instants::after, scaling::returning_size, step::Step,
+    ApexSide, Note, Rollout, Stage, Target,
+    instants::after,
+    shares::{capacity::enough, scaling::returning_size},
+    step::Step,
 };
 use crate::api::canary::Phase;
 use crate::routing::Traffic;

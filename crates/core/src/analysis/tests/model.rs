@@ -7,7 +7,7 @@ mod writes;
 
 use super::hooks::{Receiver, Says};
 use super::scaled::MOST;
-use crate::analysis::capacity::{enough, share_of};
+use crate::analysis::shares::capacity::{enough, share_of};
 use crate::analysis::*;
 use crate::api::{
     canary::{HookType, Phase},

@@ -4,12 +4,12 @@
 //! traffic is about to come back. While a run lasts, the twin's least is what primary ran when the run started: the
 //! load that a canary takes over must not shrink the half that everybody falls back to.
 
-use super::{DesiredState, Observation, Stage, State, Target};
+use crate::analysis::{DesiredState, Observation, Stage, State, Target};
 use crate::api::labels::TargetState;
 
 impl State {
     /// The target's size at the start of a run.
-    pub(super) fn run_size(&self, target: &Target, seen: &Observation) -> u32 {
+    pub(in crate::analysis) fn run_size(&self, target: &Target, seen: &Observation) -> u32 {
         let size = if seen.scaler.is_some() {
             self.min_replicas
         } else {
@@ -19,7 +19,7 @@ impl State {
     }
 
     // Recorded when a run starts and, since primary may have grown in it, when it is about to be promoted.
-    pub(super) fn remember_size(&mut self, seen: &Observation) {
+    pub(in crate::analysis) fn remember_size(&mut self, seen: &Observation) {
         let primary = seen.primary.as_ref().map_or(0, |p| p.replicas);
         self.min_replicas = if seen.scaler.is_some() {
             self.min_replicas.max(primary)
@@ -30,7 +30,7 @@ impl State {
 }
 
 /// What primary is to run before traffic comes back to it: as many pods as carry it now, where an autoscaler decides.
-pub(super) fn returning_size(seen: &Observation) -> u32 {
+pub(in crate::analysis) fn returning_size(seen: &Observation) -> u32 {
     let primary = seen.primary.as_ref().map(|p| p.replicas);
     let Some(target) = &seen.target else {
         return primary.unwrap_or(1);
@@ -45,7 +45,7 @@ pub(super) fn returning_size(seen: &Observation) -> u32 {
 
 impl DesiredState {
     /// Adds what the stage wants of the autoscalers.
-    pub(super) fn with_scalers(self, state: &State, seen: &Observation) -> Self {
+    pub(in crate::analysis) fn with_scalers(self, state: &State, seen: &Observation) -> Self {
         let hot = self.target_state == Some(TargetState::Hot);
         let carried = seen.target.as_ref().map_or(0, |t| t.replicas);
         let (twin, paused) = match state.stage {

@@ -1,6 +1,6 @@
 //! How far the release of the template is that the target has.
 
-use super::{Stage, State};
+use crate::analysis::{Stage, State};
 use crate::api::{canary::Phase, labels::Release};
 
 /// What the label `coalmine.dev/release` says of a target of `revision` in `state`; `None` where the pair is being built or

@@ -3,23 +3,24 @@
 //! Weights only rise, and only stay, where ready endpoints carry them; before the pods of one side go, those of the other
 //! are looked at. Ready thresholds (`canaryReadyThreshold`, `primaryReadyThreshold`) say how many of all pods are enough.
 
-use super::{Note, Rollout, Strategy, Target, scaling::returning_size, step::Step};
+use super::scaling::returning_size;
+use crate::analysis::{Note, Rollout, Strategy, Target, step::Step};
 
 /// How many of `all` pods are enough by a threshold in percent: at least one, where any is asked for.
-pub(super) fn enough(all: u32, threshold: u32) -> u32 {
+pub(in crate::analysis) fn enough(all: u32, threshold: u32) -> u32 {
     let part = u64::from(all) * u64::from(threshold.min(100)) / 100;
     u32::try_from(part).unwrap_or(all).max(1).min(all)
 }
 
 /// How many of `all` pods carry a share of `weight` percent.
-pub(super) fn share_of(all: u32, weight: u8) -> u32 {
+pub(in crate::analysis) fn share_of(all: u32, weight: u8) -> u32 {
     let part = (u64::from(all) * u64::from(weight.min(100))).div_ceil(100);
     u32::try_from(part).unwrap_or(all)
 }
 
 impl Step<'_> {
     /// All the pods that the target needs to carry everything.
-    pub(super) fn whole(&self, target: &Target) -> u32 {
+    pub(in crate::analysis) fn whole(&self, target: &Target) -> u32 {
         // On other nodes than primary's there may be fewer of a DaemonSet's pods: all of them it is then.
         if target.fixed {
             return target.replicas.max(1);
@@ -29,7 +30,7 @@ impl Step<'_> {
     }
 
     /// How many of the target's pods must be endpoints for it to carry everything.
-    pub(super) fn enough_for_all(&self, target: &Target) -> u32 {
+    pub(in crate::analysis) fn enough_for_all(&self, target: &Target) -> u32 {
         enough(self.whole(target), self.rules.canary_threshold)
     }
 
@@ -45,19 +46,19 @@ impl Step<'_> {
     }
 
     /// Whether the target's ready endpoints carry a share of `weight` percent.
-    pub(super) fn carries(&self, weight: u8) -> bool {
+    pub(in crate::analysis) fn carries(&self, weight: u8) -> bool {
         self.target()
             .is_some_and(|t| t.endpoints.is_none_or(|ready| ready >= self.needed(t, weight)))
     }
 
     /// Whether the target has any ready endpoint, as far as that can be known.
-    pub(super) fn target_answers(&self) -> bool {
+    pub(in crate::analysis) fn target_answers(&self) -> bool {
         self.target()
             .is_some_and(|t| t.replicas > 0 && t.endpoints.is_none_or(|ready| ready > 0))
     }
 
     /// Whether primary was to have pods and none of them is an endpoint.
-    pub(super) fn primary_is_gone(&self) -> bool {
+    pub(in crate::analysis) fn primary_is_gone(&self) -> bool {
         self.seen
             .primary
             .as_ref()
@@ -66,7 +67,7 @@ impl Step<'_> {
 
     /// Whether primary is no place for traffic while the target is: it has no pods, or what somebody else made of it, and
     /// is about to be put right.
-    pub(super) fn primary_is_to_be_left(&self) -> bool {
+    pub(in crate::analysis) fn primary_is_to_be_left(&self) -> bool {
         self.primary_is_gone() || self.seen.primary.as_ref().is_some_and(|p| p.edited)
     }
 
@@ -75,7 +76,7 @@ impl Step<'_> {
     }
 
     /// Whether primary's ready endpoints carry production.
-    pub(super) fn primary_carries(&self) -> bool {
+    pub(in crate::analysis) fn primary_carries(&self) -> bool {
         self.seen.primary.as_ref().filter(|p| !p.edited).is_some_and(|p| {
             let all = if p.fixed || self.seen.scaler.is_some() {
                 p.replicas
@@ -89,7 +90,7 @@ impl Step<'_> {
 
     /// Whether more pods of primary answer than of the target: where that was to be served by the target, and nobody got to do
     /// it while primary was gone, it is too late for it.
-    pub(super) fn primary_has_more(&self) -> bool {
+    pub(in crate::analysis) fn primary_has_more(&self) -> bool {
         let primary = self.seen.primary.as_ref().filter(|p| !p.edited);
         let primary = primary.and_then(|p| p.endpoints).unwrap_or_default();
         let target = self.target().and_then(|t| t.endpoints);
@@ -98,7 +99,7 @@ impl Step<'_> {
 
     /// Takes so much of the canary's share away that its ready pods carry what is left, where they do not carry what it
     /// has. `true` when that was this step.
-    pub(super) fn sheds(&mut self) -> bool {
+    pub(in crate::analysis) fn sheds(&mut self) -> bool {
         let weight = self.state.intent.canary();
         if self.carries(weight) {
             return false;
@@ -119,13 +120,13 @@ impl Step<'_> {
     }
 
     /// Says once that the canary cannot get the share that is next.
-    pub(super) fn say_too_few(&mut self, weight: u8) {
+    pub(in crate::analysis) fn say_too_few(&mut self, weight: u8) {
         self.state.stalled.get_or_insert(self.now);
         let why = self.few(weight);
         self.note_once("too few pods", Note::CanaryNotReady(why));
     }
 
-    pub(super) fn few(&self, weight: u8) -> String {
+    pub(in crate::analysis) fn few(&self, weight: u8) -> String {
         let (ready, needed) = self
             .target()
             .map_or((0, 0), |t| (t.endpoints.unwrap_or(0), self.needed(t, weight)));
@@ -133,7 +134,7 @@ impl Step<'_> {
     }
 
     /// What `rollout` waits for, or how many of the pods it says are ready are no endpoints yet.
-    pub(super) fn until_endpoints(rollout: &Rollout, endpoints: Option<u32>, needed: u32) -> Rollout {
+    pub(in crate::analysis) fn until_endpoints(rollout: &Rollout, endpoints: Option<u32>, needed: u32) -> Rollout {
         match (rollout, endpoints) {
             (Rollout::Ready, Some(ready)) if ready < needed => {
                 Rollout::Waiting(format!("{ready} of {needed} ready pods are endpoints of the Service"))

@@ -8,7 +8,7 @@
 //!
 //! Where there is no route to move, blue/green ends without the check that has live traffic.
 
-use super::{Note, Strategy, step::Step};
+use crate::analysis::{Note, Strategy, step::Step};
 use crate::routing::{Traffic, exposure::cookie_value};
 
 /// Cookies that keep users on their side (`analysis.sessionAffinity`).
@@ -30,7 +30,7 @@ enum Next {
 
 impl Step<'_> {
     /// A run's first traffic, or what it comes back to after faltering.
-    pub(super) fn show_first(&mut self) {
+    pub(in crate::analysis) fn show_first(&mut self) {
         let mirror = self.mirror().first().copied();
         if !self.rules.mirror.is_empty() && !self.seen.mirrors {
             self.note(Note::NoMirror);
@@ -53,7 +53,7 @@ impl Step<'_> {
     }
 
     /// The weight that a run begins with, of a strategy that has weights.
-    pub(super) fn first_weight(&self) -> Option<u8> {
+    pub(in crate::analysis) fn first_weight(&self) -> Option<u8> {
         match &self.rules.strategy {
             Strategy::Weighted(steps) => Some(first_of(steps)),
             Strategy::Matched(_) | Strategy::Iterations(_) => None,
@@ -61,7 +61,7 @@ impl Step<'_> {
     }
 
     /// A check passed: `true` when the run goes on, `false` when it is to be promoted.
-    pub(super) fn show_next(&mut self) -> bool {
+    pub(in crate::analysis) fn show_next(&mut self) -> bool {
         match self.next() {
             Next::Show(traffic) => {
                 self.state.reason = None;
@@ -99,7 +99,7 @@ impl Step<'_> {
     }
 
     /// Shows the canary to `weight` percent of users, drawn by lot.
-    pub(super) fn show_weight(&mut self, weight: u8) {
+    pub(in crate::analysis) fn show_weight(&mut self, weight: u8) {
         self.show(self.drawn(weight));
     }
 
