@@ -1,7 +1,6 @@
 //! Gates, annotations and what else steers a run, one history each.
 
-use super::hooks::Says;
-use super::model::{Happening, Model, hash, seconds};
+use super::model::{Happening, Model, Says, hash, seconds};
 use crate::analysis::*;
 use crate::api::canary::{HookType, Phase};
 

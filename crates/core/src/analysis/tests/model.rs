@@ -2,11 +2,11 @@
 
 mod ends;
 mod happenings;
+mod hooks;
 mod invariants;
 mod writes;
 
-use super::hooks::{Receiver, Says};
-use super::scaled::MOST;
+use super::histories::{scaled::MOST, table};
 use crate::analysis::shares::capacity::{enough, share_of};
 use crate::analysis::*;
 use crate::api::{
@@ -18,6 +18,9 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 pub(super) use happenings::Happening;
+pub(super) use hooks::Says;
+
+use hooks::Receiver;
 
 /// A cluster as far as the machine can tell.
 pub(super) struct Model {
@@ -362,7 +365,7 @@ impl Model {
         }
         budget -= 1;
         self.before_it_is_stored(&decision, &seen);
-        super::table::note(&self.state, &decision.state);
+        table::note(&self.state, &decision.state);
         self.entered = self.state.stage != decision.state.stage;
         // A wish that is granted is all of a step.
         let granted = self.state.commands != decision.state.commands;
@@ -425,7 +428,7 @@ impl Model {
             new.failed_checks >= old.failed_checks || begins,
             "failed checks only grow within a run"
         );
-        super::hooks::assert_allowed(&self.rules, old, new, seen);
+        hooks::assert_allowed(&self.rules, old, new, seen);
         let built = old.stage == Stage::Building && new.stage != Stage::Building;
         if built || new.stage == Stage::Cutover && old.stage != Stage::Cutover {
             self.verified.extend(new.last_applied.clone());

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 static SEEN: Mutex<BTreeSet<(&'static str, &'static str, &'static str)>> = Mutex::new(BTreeSet::new());
 
 /// Notes that a step led from one state to another.
-pub(super) fn note(old: &State, new: &State) {
+pub(in crate::analysis::tests) fn note(old: &State, new: &State) {
     let step = (old.stage.as_str(), new.phase.as_str(), new.stage.as_str());
     SEEN.lock().unwrap().insert(step);
 }
@@ -25,7 +25,7 @@ fn words(cell: &str) -> impl Iterator<Item = &str> {
 }
 
 fn documented() -> BTreeMap<String, Row> {
-    let docs = include_str!("../../analysis.rs");
+    let docs = include_str!("../../../analysis.rs");
     let rows = docs.lines().filter_map(|line| line.strip_prefix("//! | "));
     let rows = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
     rows.filter(|cells| Stage::parse(cells[0]).is_some())
@@ -59,7 +59,7 @@ fn seen() -> BTreeMap<String, Row> {
 }
 
 /// Compares the table with all steps noted so far.
-pub(super) fn assert_true() {
+pub(in crate::analysis::tests) fn assert_true() {
     let (documented, seen) = (documented(), seen());
     assert_eq!(documented.len(), Stage::ALL.len(), "every stage has a row");
     let mut wrong = Vec::new();

@@ -1,14 +1,15 @@
 //! Histories in which autoscalers move both halves.
 
-use super::model::{Happening, Model, hash};
-use super::{Strategy, happening, run, weighted};
-use crate::analysis::Stage;
+use super::happening;
+use crate::analysis::tests::model::{Happening, Model, hash, seconds};
+use crate::analysis::tests::{run, weighted};
+use crate::analysis::{Stage, Strategy};
 use crate::api::{canary::Phase, labels::TargetState};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 
 /// The most that either autoscaler gives.
-pub(super) const MOST: u32 = 8;
+pub(in crate::analysis::tests) const MOST: u32 = 8;
 
 impl Model {
     fn scaled(self) -> Self {
@@ -16,7 +17,7 @@ impl Model {
     }
 
     /// What production is to have.
-    pub(super) fn effective(&self) -> u32 {
+    pub(in crate::analysis::tests) fn effective(&self) -> u32 {
         match (self.twin, &self.primary) {
             (Some(_), Some(primary)) if primary.replicas > 0 => primary.replicas,
             (Some(_), _) => self.wanted.clamp(1, MOST),
@@ -25,14 +26,14 @@ impl Model {
     }
 
     // An HPA leaves a workload at 0 alone.
-    pub(super) fn autoscale(&mut self, n: u32) {
+    pub(in crate::analysis::tests) fn autoscale(&mut self, n: u32) {
         if let (Some(min_replicas), Some(primary)) = (self.twin, self.primary.as_mut().filter(|p| p.replicas > 0)) {
             primary.replicas = n.clamp(min_replicas.clamp(1, MOST), MOST);
         }
     }
 
     // As far as the webhook lets it.
-    pub(super) fn autoscale_target(&mut self, n: u32) {
+    pub(in crate::analysis::tests) fn autoscale_target(&mut self, n: u32) {
         let min_replicas = self.state.min_replicas;
         if let (Some(_), Some(target)) = (self.twin, self.target.as_mut().filter(|t| t.replicas > 0)) {
             let n = n.clamp(1, MOST);
@@ -48,7 +49,7 @@ impl Model {
                 return;
             }
             self.step();
-            self.now += super::model::seconds(1);
+            self.now += seconds(1);
         }
         panic!("never came to {stage:?}: {:?}", self.state);
     }
@@ -110,7 +111,7 @@ fn an_idle_primary_is_not_given_an_autoscaler_before_it_serves() {
         assert_eq!(model.twin, Some(u32::MAX));
         assert_ne!(model.label, Some(TargetState::Rest));
         model.step();
-        model.now += super::model::seconds(1);
+        model.now += seconds(1);
     }
     run(&mut model);
     assert_eq!(model.twin, Some(0));

@@ -1,8 +1,7 @@
 //! Histories of the real Flagger 1.44, recorded by `e2e record` into `tests/flagger`, replayed against our machine. Where
 //! we say or do something else, the history lists it with the reason; nothing else may differ.
 
-use super::Model;
-use super::model::Happening;
+use crate::analysis::tests::model::{Happening, Model, seconds};
 use crate::analysis::*;
 use crate::api::Canary;
 use crate::messages::{self, Side};
@@ -120,7 +119,7 @@ impl History {
             if self.script.is_empty() && phase.as_str() == self.until && model.state.stage == Stage::Rest {
                 return seen;
             }
-            model.now += super::model::seconds(1);
+            model.now += seconds(1);
         }
         panic!("it never was {}: {seen:?}", self.until);
     }

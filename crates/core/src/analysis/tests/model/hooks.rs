@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// What hooks of a type say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Says {
+pub(in crate::analysis::tests) enum Says {
     /// Success.
     Yes,
     /// Failure.
@@ -18,14 +18,14 @@ pub(super) enum Says {
 
 /// Answers what is asked, as told.
 #[derive(Debug, Default)]
-pub(super) struct Receiver {
-    pub(super) says: BTreeMap<HookType, Says>,
-    pub(super) answers: Vec<Answer>,
-    pub(super) asked: Vec<Question>,
+pub(in crate::analysis::tests) struct Receiver {
+    pub(in crate::analysis::tests) says: BTreeMap<HookType, Says>,
+    pub(in crate::analysis::tests) answers: Vec<Answer>,
+    pub(in crate::analysis::tests) asked: Vec<Question>,
 }
 
 impl Receiver {
-    pub(super) fn hear(&mut self, questions: &[Question], now: Timestamp) {
+    pub(in crate::analysis::tests) fn hear(&mut self, questions: &[Question], now: Timestamp) {
         for question in questions {
             self.asked.push(question.clone());
             self.answers.retain(|answer| answer.question.kind != question.kind);
@@ -42,7 +42,7 @@ impl Receiver {
     }
 
     /// How often hooks of a type were asked.
-    pub(super) fn times(&self, kind: HookType) -> usize {
+    pub(in crate::analysis::tests) fn times(&self, kind: HookType) -> usize {
         self.asked.iter().filter(|question| question.kind == kind).count()
     }
 }
@@ -63,7 +63,7 @@ fn answer(question: &Question, yes: bool, at: Timestamp) -> Answer {
 }
 
 /// No gate is passed that did not open, and nothing begins that nobody asked for.
-pub(super) fn assert_allowed(rules: &Rules, old: &State, new: &State, seen: &Observation) {
+pub(in crate::analysis::tests) fn assert_allowed(rules: &Rules, old: &State, new: &State, seen: &Observation) {
     let agreed = |kind| {
         let mut answers = seen.answers.iter();
         !rules.hooks.contains(&kind) || answers.any(|a| a.question.kind == kind && a.refused.is_none())
