@@ -14,7 +14,7 @@ use crate::{
     api::{
         canary::{
             Announced, Canary, CanaryStatus, GateStatus, HookType, Measurement, Phase, RunStatus,
-            conditions::{Rehearsal, Standing, Trouble, conditions},
+            status::conditions::{Rehearsal, Standing, Trouble, conditions},
         },
         requested_by::RequestedBy,
     },

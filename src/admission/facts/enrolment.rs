@@ -3,9 +3,14 @@
 use crate::admission::mutate::deployments::{self, Enrolment, Stage};
 use crate::admission::review::Request;
 use crate::analysis;
-use crate::api::canary::Phase;
-use crate::api::canary::conditions::{NOT_RELEASED, READY};
-use crate::api::{Canary, labels};
+use crate::api::{
+    Canary,
+    canary::{
+        Phase,
+        status::conditions::{NOT_RELEASED, READY},
+    },
+    labels,
+};
 use crate::plan::{
     self, Defaults, Selector, Workload,
     enrolment::pairing,

@@ -14,7 +14,7 @@ use crate::controller::{
     watch::live::Live,
 };
 use crate::{
-    api::{Canary, canary::conditions::Trouble},
+    api::{Canary, canary::status::conditions::Trouble},
     plan::{Blueprint, Selector},
 };
 use jiff::Timestamp;

@@ -22,7 +22,7 @@ use crate::{
         Canary,
         canary::{
             Announced, CanaryStatus, Phase, RunStatus,
-            conditions::{NOT_RELEASED, READY, Trouble},
+            status::conditions::{NOT_RELEASED, READY, Trouble},
         },
         labels,
         requested_by::RequestedBy,

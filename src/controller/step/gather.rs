@@ -21,7 +21,7 @@ use crate::controller::{
 use crate::object::text;
 use crate::{
     analysis::{Stage, State},
-    api::{Canary, canary::conditions::Trouble},
+    api::{Canary, canary::status::conditions::Trouble},
     plan::{self, Blueprint, Defaults, Selector, configs::ConfigKind},
 };
 use serde_json::Value;

@@ -12,7 +12,7 @@ use crate::object::{annotation, text};
 use crate::{
     api::{
         Canary, CanaryPolicy, MetricTemplate,
-        canary::conditions::{NOT_RELEASED, READY},
+        canary::status::conditions::{NOT_RELEASED, READY},
         labels,
         policy::DEFAULT_POLICY,
     },

@@ -1,6 +1,6 @@
 //! Flagger `spec.analysis.metrics[]` and `spec.analysis.alerts[]`.
 
-use super::references::NamespacedRef;
+use crate::canary::references::NamespacedRef;
 use crate::duration::GoDuration;
 use crate::number::Number;
 use schemars::JsonSchema;

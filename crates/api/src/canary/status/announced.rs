@@ -1,10 +1,10 @@
 //! Coalmine `status.run.announced`: a revision that the webhook has let through and that no run has taken up yet; written where
 //! the policy says `announce: Early` or `Strict`.
 
+use super::CanaryStatus;
 use super::conditions::{Rehearsal, Standing, conditions};
 use super::phase::Phase;
 use super::run::RunStatus;
-use super::status::CanaryStatus;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use schemars::JsonSchema;

@@ -5,8 +5,8 @@
 //! abnormal ones are present only while they are True. Every condition has a message: Argo CD's check of Canaries joins
 //! them.
 
+use super::Condition;
 use super::phase::Phase;
-use super::status::Condition;
 use crate::foreign::{SAID, cut};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
