@@ -6,21 +6,14 @@
 //! Before it, [`crate::analysis`] decides which desired state that is; after it, [`status`](super::status) records the decision, and
 //! [`apply`](super::apply) carries the writes out.
 
-mod autoscaler;
-mod budgets;
-mod configs;
 mod dismantle;
-mod followers;
-mod history;
-mod owners;
 mod primary;
 mod routes;
 mod services;
 mod target;
-mod widowed;
 pub mod write;
 
-pub use widowed::widowed;
+pub use dismantle::widowed::widowed;
 
 use super::watch::{
     cache::Kind,

@@ -1,5 +1,8 @@
 //! The end of a pair.
 
+mod owners;
+pub(super) mod widowed;
+
 use super::{Pair, patch, test_version};
 use crate::object::{label, text};
 use crate::{

@@ -4,6 +4,11 @@
 //! because an apply would leave in it what others put there. Its number of pods is not touched where an autoscaler
 //! decides it.
 
+mod autoscaler;
+mod budgets;
+mod configs;
+mod history;
+
 use super::{Conflict, Pair, patch};
 use crate::object::{annotation, label, text};
 use crate::{

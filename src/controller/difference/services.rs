@@ -1,5 +1,7 @@
 //! The Services of the pair: the halves are simply made, the apex moves.
 
+pub(super) mod followers;
+
 use super::{Conflict, Pair, contains, patch, primary::metadata_operations, test_version};
 use crate::object::{annotation, text};
 use crate::{

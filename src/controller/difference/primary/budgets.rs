@@ -1,6 +1,7 @@
 //! Primary's disruption budgets, twins of the user's.
 
-use super::{Pair, autoscaler::is_current};
+use super::autoscaler::is_current;
+use crate::controller::difference::Pair;
 use crate::object::text;
 use crate::{
     controller::{
@@ -16,7 +17,7 @@ const KIND: Kind = Kind::PodDisruptionBudget;
 impl Pair<'_> {
     /// The first of the user's budgets that misses primary has a twin; where none does, or one of the user's covers primary
     /// already, there is none. Two on one pod would keep it from being evicted at all.
-    pub(super) fn budgets(&self, writes: &mut Vec<Write>) {
+    pub(in crate::controller::difference) fn budgets(&self, writes: &mut Vec<Write>) {
         // Of a target that is gone, everything stays as it is.
         let Some(target) = &self.live.target else { return };
         if self.blueprint.workload == Workload::Service {
@@ -42,7 +43,7 @@ impl Pair<'_> {
     }
 
     /// None is left when the pair is taken apart.
-    pub(super) fn dismantle_budgets(&self, writes: &mut Vec<Write>) {
+    pub(in crate::controller::difference) fn dismantle_budgets(&self, writes: &mut Vec<Write>) {
         writes.extend(self.own_budgets().map(|own| self.without(own)));
     }
 

@@ -1,9 +1,7 @@
 //! The Services beside the apex that point at the pair's pods.
 
-use super::{
-    Conflict, Pair,
-    services::{Templates, changed, noted},
-};
+use super::{Templates, changed, noted};
+use crate::controller::difference::{Conflict, Pair};
 use crate::object::text;
 use crate::{
     analysis::{ApexSide, DesiredState, Dismantle, PrimaryTemplate},
@@ -24,7 +22,7 @@ use serde_json::Value;
 
 impl Pair<'_> {
     /// Those that follow go where the apex goes.
-    pub(super) fn followers(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
+    pub(in crate::controller::difference) fn followers(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
         for service in &self.live.pointing.left {
             writes.extend(let_go(service, self.selector));
         }
@@ -47,7 +45,7 @@ impl Pair<'_> {
 
     /// Those that a route names have halves as the apex has. Last: the pair is one without them, and what is refused stops what
     /// is written after it.
-    pub(super) fn followers_halves(
+    pub(in crate::controller::difference) fn followers_halves(
         &self,
         desired: &DesiredState,
         writes: &mut Vec<Write>,
@@ -73,7 +71,7 @@ impl Pair<'_> {
     }
 
     /// On the way out, when primary is gone: what would have sent to it as well.
-    pub(super) fn given_back_last(&self, writes: &mut Vec<Write>) {
+    pub(in crate::controller::difference) fn given_back_last(&self, writes: &mut Vec<Write>) {
         let gone = self.live.primary.as_ref().is_none_or(|primary| !self.is_ours(primary));
         let apex = self.live.apex.iter().filter(|_| self.rivals_service().is_none());
         let followers = self.live.pointing.followers.iter().map(|follower| &follower.service);
@@ -93,7 +91,7 @@ impl Pair<'_> {
     }
 
     /// The Services of this Canary that take the target with them, and stay when only the Canary goes.
-    pub(super) fn halves_made(&self) -> impl Iterator<Item = &Value> {
+    pub(in crate::controller::difference) fn halves_made(&self) -> impl Iterator<Item = &Value> {
         let known = [&self.live.primary_service, &self.live.canary_service];
         let known = move |service: &&Value| {
             let name = text(service, "/metadata/name");
@@ -149,7 +147,7 @@ impl Pair<'_> {
 }
 
 /// Its author's selector and ports, and no note of ours.
-pub(super) fn let_go(service: &Value, selector: &Selector) -> Option<Write> {
+pub(in crate::controller::difference) fn let_go(service: &Value, selector: &Selector) -> Option<Write> {
     let live = service.pointer("/spec/selector").and_then(Value::as_object);
     let ours = [selector.primary_labels(), selector.target_labels()];
     let mut operations = Vec::new();

@@ -1,6 +1,6 @@
 //! Children of before that keep their owner from being deleted.
 
-use super::Pair;
+use crate::controller::difference::Pair;
 use crate::object::text;
 use crate::{
     controller::{
@@ -15,7 +15,7 @@ use serde_json::Value;
 impl Pair<'_> {
     /// Takes `blockOwnerDeletion` off whatever this Canary owns and is not written anyway. Earlier versions set it, and a
     /// foreground deletion then begins with primary and its Services, before the target serves again.
-    pub(super) fn unblocked(&self, writes: &mut Vec<Write>) {
+    pub(in crate::controller::difference) fn unblocked(&self, writes: &mut Vec<Write>) {
         let live = self.live;
         let single = [
             (self.kind(), &live.primary),

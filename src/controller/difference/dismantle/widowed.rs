@@ -1,6 +1,6 @@
 //! What a pair leaves behind whose target is gone when it ends: Services and routes of the user's own, which outlive it.
 
-use super::{followers::let_go, routes};
+use crate::controller::difference::{routes, services::followers::let_go};
 use crate::{
     controller::{
         difference::write::Write,

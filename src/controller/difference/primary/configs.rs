@@ -1,7 +1,7 @@
 //! Primary's copies of ConfigMaps and Secrets. They are made with primary, never without it: what its pods read is what
 //! was promoted, whatever becomes of the originals.
 
-use super::{Conflict, Pair};
+use crate::controller::difference::{Conflict, Pair};
 use crate::object::text;
 use crate::{
     controller::{
@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 impl Pair<'_> {
     /// The template of `revision` as primary's pods are to have it, with the copies it reads among the writes; `None`
     /// when it cannot be made, and why is among the conflicts. `again` says that it was promoted before.
-    pub(super) fn with_copies(
+    pub(in crate::controller::difference) fn with_copies(
         &self,
         revision: &str,
         again: bool,

@@ -1,6 +1,6 @@
 //! The memory of what was promoted, and what of it goes.
 
-use super::{Pair, patch};
+use crate::controller::difference::{Pair, patch};
 use crate::object::{annotation, text};
 use crate::{
     analysis::{DesiredState, PrimaryTemplate},
@@ -16,7 +16,7 @@ use serde_json::Value;
 impl Pair<'_> {
     /// Remembers what primary is, or is about to be, made from. It comes before primary among the writes: a revision
     /// that serves and that nothing remembers could not be made again.
-    pub(super) fn history(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
+    pub(in crate::controller::difference) fn history(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
         let revision = match &desired.primary {
             None => return,
             Some(PrimaryTemplate::Keep) => self.seen.promoted.as_ref(),
@@ -80,7 +80,7 @@ impl Pair<'_> {
     }
 
     /// The write that takes an entry away.
-    pub(super) fn forgotten(&self, entry: &Value) -> Write {
+    pub(in crate::controller::difference) fn forgotten(&self, entry: &Value) -> Write {
         Write::Delete {
             kind: Kind::ControllerRevision,
             namespace: self.blueprint.namespace.clone(),

@@ -1,6 +1,6 @@
 //! Primary's autoscaler, a twin of the user's, and the pause of the target's own.
 
-use super::{Conflict, Pair, contains};
+use crate::controller::difference::{Conflict, Pair, contains};
 use crate::object::{annotation, text};
 use crate::{
     analysis::{DesiredState, Dismantle},
@@ -14,7 +14,7 @@ const NONE: &str = "0";
 
 impl Pair<'_> {
     // The pause comes before the target goes to 0, its end before the target starts: KEDA would undo either.
-    pub(super) fn target_scaler(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
+    pub(in crate::controller::difference) fn target_scaler(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
         match desired.target_scaler_paused {
             Some(true) => self.paused(writes),
             Some(false) => self.resumed(writes),
@@ -33,7 +33,7 @@ impl Pair<'_> {
     }
 
     // Whatever scales the target, also what the Canary does not name any more.
-    pub(super) fn resumed(&self, writes: &mut Vec<Write>) {
+    pub(in crate::controller::difference) fn resumed(&self, writes: &mut Vec<Write>) {
         for object in &self.live.target_scaled_objects {
             if annotation(object, PAUSED_REPLICAS) == Some(NONE) {
                 writes.push(self.annotated(object, Value::Null));
@@ -50,7 +50,12 @@ impl Pair<'_> {
         }
     }
 
-    pub(super) fn twin(&self, desired: &DesiredState, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
+    pub(in crate::controller::difference) fn twin(
+        &self,
+        desired: &DesiredState,
+        writes: &mut Vec<Write>,
+        conflicts: &mut Vec<Conflict>,
+    ) {
         let Some((kind, wanted)) = desired.twin.and_then(|min_replicas| self.wanted_twin(min_replicas)) else {
             return;
         };
@@ -79,7 +84,7 @@ impl Pair<'_> {
     }
 
     // A twin of an autoscaler that is gone, or that the Canary does not name any more.
-    pub(super) fn retired_twins(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
+    pub(in crate::controller::difference) fn retired_twins(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
         if desired.twin.is_none() && desired.dismantle != Dismantle::Everything {
             return;
         }
@@ -105,7 +110,7 @@ impl Pair<'_> {
 }
 
 // The spec to the letter: what the user took away must go from the twin too.
-pub(super) fn is_current(live: &Value, wanted: &Value) -> bool {
+pub(in crate::controller::difference) fn is_current(live: &Value, wanted: &Value) -> bool {
     let metadata = live.get("metadata").zip(wanted.get("metadata"));
     live.get("spec") == wanted.get("spec") && metadata.is_some_and(|(live, wanted)| contains(live, wanted))
 }
