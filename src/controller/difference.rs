@@ -4,7 +4,7 @@
 //! of its own: a stage wants it only when its traffic is known to have left.
 //!
 //! Before it, [`crate::analysis`] decides which desired state that is; after it, [`status`](super::status) records the decision, and
-//! [`apply`](super::apply) carries the writes out.
+//! [`apply`](super::effects::apply) carries the writes out.
 
 mod dismantle;
 mod primary;

@@ -1,4 +1,4 @@
-//! What is to be written, as comparable values. [`apply`](crate::controller::apply) does it.
+//! What is to be written, as comparable values. [`apply`](crate::controller::effects::apply) does it.
 
 mod copy;
 

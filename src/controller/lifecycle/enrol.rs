@@ -5,8 +5,8 @@
 
 use super::{free, sweep};
 use crate::controller::{
-    apply::write::Cause,
     context::Context,
+    effects::apply::write::Cause,
     queue::{Key, passes::Scope},
     watch::{
         cache::{Change, Kind},

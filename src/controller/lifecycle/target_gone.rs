@@ -6,9 +6,9 @@
 
 use super::{finish, sweep};
 use crate::controller::{
-    apply::write::Cause,
     context::Context,
     difference::widowed,
+    effects::apply::write::Cause,
     observe::gather::{followers, selector},
     status::{record, trouble},
     watch::live::Live,

@@ -6,7 +6,7 @@ use crate::controller::{
         Context,
         memory::{check::CheckRun, primary::Made, timers::Kept},
     },
-    notify::{alert, announce::announce},
+    effects::notify::{alert, announce::announce},
     queue::key,
     status,
     watch::{

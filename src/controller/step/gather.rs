@@ -3,11 +3,11 @@
 use super::{Release, Stop};
 use crate::controller::{
     context::Context,
+    effects::notify::shared::tell_shared,
     lifecycle::{
         inheritance, sweep,
         target_gone::{self, Absence},
     },
-    notify::shared::tell_shared,
     observe::{
         gather::{self, selector, surroundings},
         pods,

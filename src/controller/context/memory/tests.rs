@@ -3,9 +3,11 @@ use crate::{
     analysis::{Note, Question, State, Subject},
     api::canary::{CanaryStatus, HookType, Phase, RunStatus},
     controller::{
-        ask::{checks, hooks},
         context::{Context, fake},
-        notify::{alert, announce::announce},
+        effects::{
+            ask::{checks, hooks},
+            notify::{alert, announce::announce},
+        },
         step::step,
         watch::cache::Kind,
     },

@@ -6,7 +6,7 @@ use crate::controller::{
         memory::{Memory, primary::Made},
     },
     difference::write::Write,
-    notify::announce::announce,
+    effects::notify::announce::announce,
     queue::{Key, key},
     watch::{
         cache::{Cache, Kind},

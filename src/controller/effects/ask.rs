@@ -1,10 +1,10 @@
 //! Asks others on behalf of a Canary: metrics servers for a verdict, hooks for their consent. A step begins it after its
-//! decision; the answer wakes the next step through [`queue`](super::queue).
+//! decision; the answer wakes the next step through [`queue`](crate::controller::queue).
 
 pub mod checks;
 pub mod hooks;
 
-use super::{context::Context, observe::pods, queue::Key, watch::live::Live};
+use crate::controller::{context::Context, observe::pods, queue::Key, watch::live::Live};
 use crate::{
     analysis::{Decision, Observation, Stage},
     api::Canary,

@@ -1,6 +1,6 @@
 //! Hooks run beside the steps: one that takes minutes delays its own Canary's gate and nobody else.
 
-use crate::controller::{context::Context, notify::announce::announce, queue::Key, watch::live::version};
+use crate::controller::{context::Context, effects::notify::announce::announce, queue::Key, watch::live::version};
 use crate::{
     analysis::{Answer, Commands, Question, Refusal, State},
     api::{

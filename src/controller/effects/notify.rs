@@ -1,5 +1,5 @@
 //! Tells people and listening programs what happened: Events, the log, event hooks and alerts. It comes after a decision that
-//! is recorded in [`status`](super::status), and nothing waits for it.
+//! is recorded in [`status`](crate::controller::status), and nothing waits for it.
 
 pub mod advice;
 pub mod alert;

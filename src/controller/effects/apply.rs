@@ -1,5 +1,6 @@
 //! Carries out the writes of a step, and remembers what was written. The writes come from
-//! [`difference`](super::difference); what they change comes back through [`watch`](super::watch).
+//! [`difference`](crate::controller::difference); what they change comes back through
+//! [`watch`](crate::controller::watch).
 
 pub mod asked;
 pub mod copies;
