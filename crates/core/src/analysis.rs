@@ -34,9 +34,9 @@
 
 mod commands;
 mod desired_state;
+mod event;
 mod gates;
 pub mod instants;
-mod note;
 mod observation;
 mod rules;
 mod shares;
@@ -47,8 +47,8 @@ mod step;
 pub use crate::messages::Severity;
 pub use commands::Commands;
 pub use desired_state::{ApexSide, DesiredState, Dismantle, Pods, PrimaryTemplate};
+pub use event::{ReleaseEvent, Subject};
 pub use gates::{Answer, Question, Refusal, Wait};
-pub use note::{Note, Subject};
 pub use observation::{Checks, Inherited, Observation, Primary, Rollout, Scaler, Target, Verdict};
 pub use rules::{Rules, Strategy, weight_steps};
 pub use shares::strategy::Sessions;

@@ -54,7 +54,7 @@ pub struct DesiredState {
     pub target_revision: Option<String>,
     /// Whether the target's template has what the Canary wants of canary pods only.
     pub target_pods: Option<Pods>,
-    /// Note on the target that its template is known, although it did not pass the webhook: its change is taken up.
+    /// Mark on the target that its template is known, although it did not pass the webhook: its change is taken up.
     pub admit: bool,
     /// What primary is made from; `None` leaves it.
     pub primary: Option<PrimaryTemplate>,

@@ -58,34 +58,34 @@ fn a_change_held_while_a_live_app_is_taken_over_is_released_as_a_canary() {
         (model.state.phase, model.state.last_promoted.clone()),
         (Phase::Succeeded, Some(hash(2)))
     );
-    assert!(model.notes.contains(&Note::CanaryWeight(20)));
+    assert!(model.events.contains(&ReleaseEvent::CanaryWeight(20)));
 }
 
 #[test]
 fn a_good_revision_goes_through_its_weights_in_flaggers_words() {
     let mut model = Model::cold(weighted());
     run(&mut model);
-    model.notes.clear();
+    model.events.clear();
     model.happen(&Happening::Apply(2));
     run(&mut model);
     assert_eq!(model.state.phase, Phase::Succeeded);
-    let said: Vec<Note> = model
-        .notes
+    let said: Vec<ReleaseEvent> = model
+        .events
         .iter()
-        .filter(|n| !matches!(n, Note::CanaryNotReady(_) | Note::PrimaryNotReady(_)))
+        .filter(|n| !matches!(n, ReleaseEvent::CanaryNotReady(_) | ReleaseEvent::PrimaryNotReady(_)))
         .cloned()
         .collect();
     assert_eq!(
         said,
         [
-            Note::NewRevision,
-            Note::Starting,
-            Note::CanaryWeight(20),
-            Note::CanaryWeight(40),
-            Note::CanaryWeight(60),
-            Note::Copying,
-            Note::RoutingToPrimary,
-            Note::Promoted
+            ReleaseEvent::NewRevision,
+            ReleaseEvent::Starting,
+            ReleaseEvent::CanaryWeight(20),
+            ReleaseEvent::CanaryWeight(40),
+            ReleaseEvent::CanaryWeight(60),
+            ReleaseEvent::Copying,
+            ReleaseEvent::RoutingToPrimary,
+            ReleaseEvent::Promoted
         ]
     );
 }
@@ -94,12 +94,19 @@ fn a_good_revision_goes_through_its_weights_in_flaggers_words() {
 fn a_bad_revision_is_rolled_back_in_the_check_that_reaches_the_threshold() {
     let mut model = Model::cold(weighted());
     run(&mut model);
-    model.notes.clear();
+    model.events.clear();
     model.answer = 1;
     model.happen(&Happening::Apply(2));
     run(&mut model);
     assert_eq!((model.state.phase, model.state.failed_checks), (Phase::Failed, 3));
-    assert_eq!(model.notes.iter().filter(|n| matches!(n, Note::Halt(_))).count(), 3);
+    assert_eq!(
+        model
+            .events
+            .iter()
+            .filter(|n| matches!(n, ReleaseEvent::Halt(_)))
+            .count(),
+        3
+    );
     assert_eq!(model.state.last_promoted, Some(hash(1)));
     // Applied again: nothing; back to what is promoted: clears; something new: a run of its own.
     model.happen(&Happening::Apply(1));
@@ -134,9 +141,9 @@ fn pods_that_never_start_are_given_up_at_the_deadline() {
     assert_eq!(model.state.phase, Phase::Failed);
     assert!(
         model
-            .notes
+            .events
             .iter()
-            .any(|n| matches!(n, Note::RollingBack(why) if why.contains("deadline of 60s")))
+            .any(|n| matches!(n, ReleaseEvent::RollingBack(why) if why.contains("deadline of 60s")))
     );
 }
 

@@ -6,7 +6,7 @@ use crate::controller::{
 };
 use crate::{
     alerts::{Alarm, Alert, Measured, Receiver, Recipients, alarm, details, recipients},
-    analysis::{Note, Subject},
+    analysis::{ReleaseEvent, Subject},
     api::{
         AlertProvider, Canary,
         canary::{Measurement, NamespacedRef, Phase},
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Most receivers that are told of one thing.
 const MOST: usize = 32;
 
-/// Tells people of a note, if it is for people.
+/// Tells people of an event, if it is for people.
 ///
 /// `canary` is what was just stored, `rehearsal` whether the run changes nothing.
 pub fn raise(
@@ -28,10 +28,10 @@ pub fn raise(
     key: &Key,
     canary: &Canary,
     (phase, rehearsal): (Phase, bool),
-    note: &Note,
+    event: &ReleaseEvent,
     of: &Subject,
 ) {
-    let Some(alarm) = alarm(note, of) else { return };
+    let Some(alarm) = alarm(event, of) else { return };
     let named = canary.analysis().alerts.as_deref().unwrap_or_default();
     let receivers: Vec<Option<NamespacedRef>> = match recipients(named, alarm.severity) {
         Recipients::Named(providers) => providers.into_iter().take(MOST).map(Some).collect(),

@@ -4,7 +4,7 @@
 //! are looked at. Ready thresholds (`canaryReadyThreshold`, `primaryReadyThreshold`) say how many of all pods are enough.
 
 use super::scaling::returning_size;
-use crate::analysis::{Note, Rollout, Strategy, Target, step::Step};
+use crate::analysis::{ReleaseEvent, Rollout, Strategy, Target, step::Step};
 
 /// How many of `all` pods are enough by a threshold in percent: at least one, where any is asked for.
 pub(in crate::analysis) fn enough(all: u32, threshold: u32) -> u32 {
@@ -113,7 +113,7 @@ impl Step<'_> {
             return true;
         };
         self.state.stalled.get_or_insert(self.now);
-        self.note(Note::CanaryNotReady(self.few(weight)));
+        self.emit(ReleaseEvent::CanaryNotReady(self.few(weight)));
         self.show_weight(lower);
         self.next_due(self.now);
         true
@@ -123,7 +123,7 @@ impl Step<'_> {
     pub(in crate::analysis) fn say_too_few(&mut self, weight: u8) {
         self.state.stalled.get_or_insert(self.now);
         let why = self.few(weight);
-        self.note_once("too few pods", Note::CanaryNotReady(why));
+        self.emit_once("too few pods", ReleaseEvent::CanaryNotReady(why));
     }
 
     pub(in crate::analysis) fn few(&self, weight: u8) -> String {

@@ -8,7 +8,7 @@
 //!
 //! Where there is no route to move, blue/green ends without the check that has live traffic.
 
-use crate::analysis::{Note, Strategy, step::Step};
+use crate::analysis::{ReleaseEvent, Strategy, step::Step};
 use crate::routing::{Traffic, exposure::cookie_value};
 
 /// Cookies that keep users on their side (`analysis.sessionAffinity`).
@@ -33,7 +33,7 @@ impl Step<'_> {
     pub(in crate::analysis) fn show_first(&mut self) {
         let mirror = self.mirror().first().copied();
         if !self.rules.mirror.is_empty() && !self.seen.mirrors {
-            self.note(Note::NoMirror);
+            self.emit(ReleaseEvent::NoMirror);
         }
         let traffic = match &self.rules.strategy {
             Strategy::Weighted(steps) => match mirror {
@@ -47,7 +47,7 @@ impl Step<'_> {
             && self.state.iterations == 0
         {
             self.state.iterations = 1;
-            self.note(Note::Iteration(1, of));
+            self.emit(ReleaseEvent::Iteration(1, of));
         }
         self.show(traffic);
     }
@@ -91,7 +91,7 @@ impl Step<'_> {
             Strategy::Iterations(of) if self.state.iterations == of && self.seen.routed && self.can_carry() => {
                 self.state.remember_size(self.seen);
                 self.state.iterations = self.state.iterations.saturating_add(1);
-                self.note(Note::CutOver(self.state.intent.mirror > 0));
+                self.emit(ReleaseEvent::CutOver(self.state.intent.mirror > 0));
                 Next::Show(Traffic::CANARY)
             }
             Strategy::Iterations(_) => Next::Promote,
@@ -136,7 +136,7 @@ impl Step<'_> {
 
     fn count(&mut self, of: u32) {
         self.state.iterations = self.state.iterations.saturating_add(1);
-        self.note(Note::Iteration(self.state.iterations, of));
+        self.emit(ReleaseEvent::Iteration(self.state.iterations, of));
     }
 
     // Users drawn by lot.
@@ -174,7 +174,7 @@ impl Step<'_> {
         }
         // Flagger says weight 0 of a mirror before the first weight.
         if matches!(self.rules.strategy, Strategy::Weighted(_)) {
-            self.note(Note::CanaryWeight(traffic.canary()));
+            self.emit(ReleaseEvent::CanaryWeight(traffic.canary()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! From a plain Deployment to a pair, and the rest between runs.
 
 use crate::analysis::{
-    ApexSide, Inherited, Note, Observation, Primary, Rollout, Stage, State, Target,
+    ApexSide, Inherited, Observation, Primary, ReleaseEvent, Rollout, Stage, State, Target,
     instants::after,
     step::{SLOW, Step},
 };
@@ -40,7 +40,7 @@ impl Step<'_> {
     pub(in crate::analysis) fn building(&mut self) {
         let Some(target) = self.target().cloned() else { return };
         if self.rules.dry_run {
-            return self.note_once("dry run", Note::WouldInitialize);
+            return self.emit_once("dry run", ReleaseEvent::WouldInitialize);
         }
         let unbuilt = self.cannot_be_built(&target);
         if self.adopts_an_existing_primary(&target) {
@@ -117,7 +117,7 @@ impl Step<'_> {
         self.state.last_applied = Some(target.revision.clone());
         self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::Switching, phase);
-        self.note(Note::Inherited);
+        self.emit(ReleaseEvent::Inherited);
     }
 
     fn say_primary_waits(&mut self) {
@@ -127,12 +127,12 @@ impl Step<'_> {
             Rollout::Waiting(why) => {
                 // Of the stage: since when primary has no pod says nothing of when it was asked for.
                 if self.has_lasted(self.rules.deadline) {
-                    self.note_once("deadline", Note::PrimaryFailed(why));
+                    self.emit_once("deadline", ReleaseEvent::PrimaryFailed(why));
                 } else {
-                    self.note_slow(Note::PrimaryNotReady(why));
+                    self.emit_slow(ReleaseEvent::PrimaryNotReady(why));
                 }
             }
-            Rollout::Failed(why) => self.note_once("failed", Note::PrimaryFailed(why)),
+            Rollout::Failed(why) => self.emit_once("failed", ReleaseEvent::PrimaryFailed(why)),
         }
     }
 
@@ -141,7 +141,7 @@ impl Step<'_> {
     pub(in crate::analysis) fn switching(&mut self) {
         if self.primary_is_to_be_left() && self.target_answers() {
             self.head_for(Traffic::CANARY);
-            return self.note_once("primary is gone", Note::PrimaryNotReady(String::from(NO_POD)));
+            return self.emit_once("primary is gone", ReleaseEvent::PrimaryNotReady(String::from(NO_POD)));
         }
         if self.primary_carries() || self.primary_has_more() || !self.target_answers() {
             self.head_for(Traffic::PRIMARY);
@@ -166,7 +166,7 @@ impl Step<'_> {
 
     fn initialized(&mut self) {
         self.enter(Stage::Rest, Phase::Initialized);
-        self.note(Note::Initialized);
+        self.emit(ReleaseEvent::Initialized);
     }
 
     pub(in crate::analysis) fn rest(&mut self) {
@@ -226,7 +226,7 @@ impl Step<'_> {
             self.enter(Stage::Waiting, Phase::Waiting);
             return self.waiting();
         }
-        self.note(Note::NewRevision);
+        self.emit(ReleaseEvent::NewRevision);
         // Pods that are there already may have read what the configs were before.
         if revision::has_configs(&target.revision) && (target.replicas > 0 || target.active.is_some()) {
             self.enter(Stage::Emptying, Phase::Progressing);

@@ -1,6 +1,6 @@
 //! A verdict is about this revision in this run: since when it is tried, and what is asked before it can be known.
 
-use crate::analysis::{Note, step::Step};
+use crate::analysis::{ReleaseEvent, step::Step};
 use jiff::Timestamp;
 
 impl Step<'_> {
@@ -21,7 +21,7 @@ impl Step<'_> {
     /// No value, and the traffic is younger than what the metric looks at: asked again, said once, and no failure.
     /// It cannot go on: an interval later the same answer is [`NoData`](crate::analysis::Verdict::NoData).
     pub(in crate::analysis) fn too_early(&mut self, message: String, due: Timestamp) {
-        self.note_once("early", Note::Early(message));
+        self.emit_once("early", ReleaseEvent::Early(message));
         self.next_due(due);
     }
 }

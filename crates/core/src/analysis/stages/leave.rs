@@ -1,7 +1,7 @@
 //! The way out: back to a plain Deployment that serves, without a lost request.
 
 use crate::analysis::{
-    ApexSide, Note, Rollout, Stage, Target,
+    ApexSide, ReleaseEvent, Rollout, Stage, Target,
     shares::capacity::enough,
     step::{SLOW, Step},
 };
@@ -39,7 +39,7 @@ impl Step<'_> {
         let hot = self.target().is_some_and(super::bootstrap::is_hot);
         let routed = self.seen.split && self.seen.traffic.is_some_and(|traffic| traffic != Traffic::CANARY);
         let touched = routed || self.seen.apex == Some(ApexSide::Primary);
-        self.note(Note::Terminating);
+        self.emit(ReleaseEvent::Terminating);
         let stage = if hot && !touched {
             Stage::Left
         } else {
@@ -71,7 +71,7 @@ impl Step<'_> {
     fn leave_promoting(&mut self) {
         let serves = self.target().and_then(|target| target.active.clone());
         self.state.last_promoted = serves.or_else(|| self.state.last_applied.clone());
-        self.note(Note::Terminating);
+        self.emit(ReleaseEvent::Terminating);
         self.enter(Stage::LeavingScale, Phase::Terminating);
     }
 
@@ -85,7 +85,7 @@ impl Step<'_> {
         if !self.primary_is_gone() || !self.target_answers() {
             self.state.intent = Traffic::PRIMARY;
         }
-        self.note(Note::Terminating);
+        self.emit(ReleaseEvent::Terminating);
         let stage = if self.target().is_some() {
             Stage::LeavingScale
         } else {
@@ -149,7 +149,7 @@ impl Step<'_> {
             None => why,
         };
         if self.has_lasted(SLOW) {
-            self.note_once(&known, Note::LeavingWaits(why));
+            self.emit_once(&known, ReleaseEvent::LeavingWaits(why));
         }
     }
 
@@ -158,7 +158,7 @@ impl Step<'_> {
         let asleep = self.target().is_none_or(|target| target.replicas == 0);
         if !asleep && !self.target_answers() && !self.primary_is_gone() {
             self.state.intent = Traffic::PRIMARY;
-            self.note(Note::LeavingWaits(String::from("it lost its pods")));
+            self.emit(ReleaseEvent::LeavingWaits(String::from("it lost its pods")));
             return self.enter(Stage::LeavingScale, Phase::Terminating);
         }
         let apex = !self.seen.served || self.seen.apex == Some(ApexSide::Target) || self.target().is_none();
@@ -168,7 +168,7 @@ impl Step<'_> {
         }
         if self.held_for(moved, self.rules.settle_and_drain()) {
             self.enter(Stage::Left, Phase::Terminating);
-            self.note(Note::Terminated);
+            self.emit(ReleaseEvent::Terminated);
         }
     }
 }

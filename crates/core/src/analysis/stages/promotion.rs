@@ -1,7 +1,7 @@
 //! Promotion without rolling primary under traffic: the verified canary carries everything while primary is replaced.
 
 use crate::analysis::{
-    ApexSide, Note, Rollout, Stage, Target,
+    ApexSide, ReleaseEvent, Rollout, Stage, Target,
     instants::after,
     shares::{capacity::enough, scaling::returning_size},
     step::Step,
@@ -31,7 +31,7 @@ impl Step<'_> {
         let phase = if waits { Phase::Waiting } else { Phase::Succeeded };
         self.enter(Stage::Rest, phase);
         self.state.intent = Traffic::PRIMARY;
-        self.note(Note::WouldPromote);
+        self.emit(ReleaseEvent::WouldPromote);
     }
 
     // As many pods as primary has, or as are wanted, whichever is more, and enough of them endpoints.
@@ -65,9 +65,9 @@ impl Step<'_> {
         }
         let late = self.past_deadline();
         match Self::until_endpoints(&target.rollout, target.endpoints, self.enough_for_all(&target)) {
-            Rollout::Failed(why) => self.roll_back(Note::RollingBack(why)),
-            Rollout::Waiting(why) if late => self.roll_back(Note::RollingBack(why)),
-            Rollout::Waiting(why) => self.note_slow(Note::CanaryNotReady(why)),
+            Rollout::Failed(why) => self.roll_back(ReleaseEvent::RollingBack(why)),
+            Rollout::Waiting(why) if late => self.roll_back(ReleaseEvent::RollingBack(why)),
+            Rollout::Waiting(why) => self.emit_slow(ReleaseEvent::CanaryNotReady(why)),
             Rollout::Ready => {}
         }
     }
@@ -84,7 +84,7 @@ impl Step<'_> {
             return self.enter(Stage::Cancelling, Phase::Progressing);
         };
         if target.endpoints == Some(0) {
-            return self.roll_back(Note::RollingBack(String::from(
+            return self.roll_back(ReleaseEvent::RollingBack(String::from(
                 "the canary lost all its pods in promotion",
             )));
         }
@@ -100,12 +100,12 @@ impl Step<'_> {
             if self.past_deadline() {
                 let why = self.seen.route_trouble.clone();
                 let why = why.unwrap_or_else(|| String::from("the route did not follow"));
-                return self.roll_back(Note::RollingBack(why));
+                return self.roll_back(ReleaseEvent::RollingBack(why));
             }
         }
         if self.held_for(follows, self.rules.settle_and_drain()) {
             self.enter(Stage::Replacing, Phase::Promoting);
-            self.note(Note::Copying);
+            self.emit(ReleaseEvent::Copying);
         }
     }
 
@@ -122,7 +122,7 @@ impl Step<'_> {
     fn carry_again(&mut self) {
         self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::Carrying, Phase::Promoting);
-        self.note(Note::CanaryNotReady(String::from(
+        self.emit(ReleaseEvent::CanaryNotReady(String::from(
             "it lost pods in promotion, traffic goes to primary until it can carry everything",
         )));
     }
@@ -163,7 +163,7 @@ impl Step<'_> {
         match Self::until_endpoints(&primary.rollout, primary.endpoints, needed) {
             Rollout::Failed(why) => self.stuck(why),
             Rollout::Waiting(why) if late => self.stuck(why),
-            Rollout::Waiting(why) => self.note_slow(Note::PrimaryNotReady(why)),
+            Rollout::Waiting(why) => self.emit_slow(ReleaseEvent::PrimaryNotReady(why)),
             Rollout::Ready => {}
         }
     }
@@ -171,7 +171,7 @@ impl Step<'_> {
     // The canary is verified, carries everything and stays; promotion goes on by itself when primary becomes ready, and is
     // taken back when another revision is wanted.
     fn stuck(&mut self, why: String) {
-        self.note_once(STUCK, Note::PromotionStuck(why));
+        self.emit_once(STUCK, ReleaseEvent::PromotionStuck(why));
     }
 
     fn primary_is(&self, revision: &Option<String>) -> bool {
@@ -194,7 +194,7 @@ impl Step<'_> {
         }
         self.state.last_applied = Some(promoted);
         self.enter(Stage::Replacing, Phase::Promoting);
-        self.note(Note::PromotionTakenBack);
+        self.emit(ReleaseEvent::PromotionTakenBack);
         true
     }
 
@@ -209,7 +209,7 @@ impl Step<'_> {
             self.state.intent = Traffic::PRIMARY;
             self.enter(Stage::Cancelling, Phase::Progressing);
         } else {
-            self.roll_back(Note::RollingBack(String::from(
+            self.roll_back(ReleaseEvent::RollingBack(String::from(
                 "the canary lost all its pods in promotion",
             )));
         }
@@ -227,7 +227,7 @@ impl Step<'_> {
         }
         self.state.intent = Traffic::CANARY;
         self.enter(Stage::Replacing, Phase::Promoting);
-        self.note(Note::PrimaryNotReady(String::from(
+        self.emit(ReleaseEvent::PrimaryNotReady(String::from(
             "it lost its pods, traffic goes back to the canary until they are there",
         )));
         true
@@ -251,7 +251,7 @@ impl Step<'_> {
         self.state.due = Some(after(self.now, self.rules.interval));
         self.state.stalled = None;
         self.wake_at(after(self.now, self.rules.interval));
-        self.note(Note::PrimaryWeight(self.state.intent.primary()));
+        self.emit(ReleaseEvent::PrimaryWeight(self.state.intent.primary()));
         if canary == 0 {
             self.all_to_primary();
         }
@@ -269,7 +269,10 @@ impl Step<'_> {
             _ if self.replaced() => self.give_back(),
             _ => {
                 if !self.gives_primary_up() {
-                    self.note_once("waiting", Note::PrimaryNotReady(String::from("primary lost pods")));
+                    self.emit_once(
+                        "waiting",
+                        ReleaseEvent::PrimaryNotReady(String::from("primary lost pods")),
+                    );
                 }
             }
         }
@@ -290,7 +293,7 @@ impl Step<'_> {
     fn all_to_primary(&mut self) {
         self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::Draining, Phase::Finalising);
-        self.note(Note::RoutingToPrimary);
+        self.emit(ReleaseEvent::RoutingToPrimary);
     }
 
     pub(in crate::analysis) fn draining(&mut self) {
@@ -304,10 +307,10 @@ impl Step<'_> {
         self.state.last_promoted.clone_from(&self.state.last_applied);
         self.enter(Stage::Rest, Phase::Succeeded);
         self.over();
-        self.note(if self.rules.skip_analysis || self.state.skip {
-            Note::PromotedUnanalysed
+        self.emit(if self.rules.skip_analysis || self.state.skip {
+            ReleaseEvent::PromotedUnanalysed
         } else {
-            Note::Promoted
+            ReleaseEvent::Promoted
         });
     }
 }

@@ -1,6 +1,6 @@
 //! A revision under analysis: scaled up, settled, given its share, checked, and given up or passed on.
 
-use crate::analysis::{ApexSide, Note, Rollout, Stage, Strategy, Target, Verdict, instants::after, step::Step};
+use crate::analysis::{ApexSide, ReleaseEvent, Rollout, Stage, Strategy, Target, Verdict, instants::after, step::Step};
 use crate::api::{
     canary::{HookType, Phase},
     labels::TargetState,
@@ -25,7 +25,7 @@ impl Step<'_> {
                 return self.cancel_at_rest();
             }
             self.say_bypassed(&target);
-            self.note(Note::Restarting);
+            self.emit(ReleaseEvent::Restarting);
             return self.start_over(&target);
         }
         // While it is held, the pods that are ready are those of the revision before.
@@ -44,15 +44,15 @@ impl Step<'_> {
             None => why,
         };
         match target.rollout.clone() {
-            Rollout::Failed(why) => self.roll_back(Note::RollingBack(with_trouble(why))),
+            Rollout::Failed(why) => self.roll_back(ReleaseEvent::RollingBack(with_trouble(why))),
             _ if late => {
                 let seconds = self.rules.deadline.as_secs();
-                self.roll_back(Note::RollingBack(with_trouble(format!(
+                self.roll_back(ReleaseEvent::RollingBack(with_trouble(format!(
                     "progress deadline of {seconds}s exceeded"
                 ))));
             }
             Rollout::Waiting(_) if self.lacks_configs(target) => {}
-            Rollout::Waiting(why) => self.note_slow(Note::CanaryNotReady(with_trouble(why))),
+            Rollout::Waiting(why) => self.emit_slow(ReleaseEvent::CanaryNotReady(with_trouble(why))),
             Rollout::Ready => {}
         }
     }
@@ -78,14 +78,14 @@ impl Step<'_> {
             return;
         }
         if let Some(why) = self.seen.route_trouble.clone() {
-            return self.stall(Note::RouteTrouble(why.clone()), why);
+            return self.stall(ReleaseEvent::RouteTrouble(why.clone()), why);
         }
         if self.rules.skip_analysis || self.state.skip {
             return self.promote();
         }
         if let Some(weight) = few {
             let why = self.few(weight);
-            return self.stall(Note::CanaryNotReady(why.clone()), why);
+            return self.stall(ReleaseEvent::CanaryNotReady(why.clone()), why);
         }
         if !self.may_start() {
             return;
@@ -107,13 +107,13 @@ impl Step<'_> {
         }
     }
 
-    // Says `note` once and gives the revision up, because of `why`, when the deadline has passed since.
-    fn stall(&mut self, note: Note, why: String) {
+    // Says `event` once and gives the revision up, because of `why`, when the deadline has passed since.
+    fn stall(&mut self, event: ReleaseEvent, why: String) {
         self.state.stalled.get_or_insert(self.now);
         if self.past_deadline() {
-            return self.roll_back(Note::RollingBack(why));
+            return self.roll_back(ReleaseEvent::RollingBack(why));
         }
-        self.note_once(&why, note);
+        self.emit_once(&why, event);
     }
 
     pub(in crate::analysis) fn analysing(&mut self) {
@@ -124,7 +124,7 @@ impl Step<'_> {
             return;
         }
         if let Rollout::Failed(why) = &target.rollout {
-            return self.roll_back(Note::RollingBack(why.clone()));
+            return self.roll_back(ReleaseEvent::RollingBack(why.clone()));
         }
         if target.endpoints == Some(0) {
             return self.falter();
@@ -157,7 +157,7 @@ impl Step<'_> {
             self.state.stalled.get_or_insert(self.now);
             if self.past_deadline() {
                 let why = why.unwrap_or_else(|| String::from("the route did not follow"));
-                self.roll_back(Note::RollingBack(why));
+                self.roll_back(ReleaseEvent::RollingBack(why));
             } else {
                 self.say_route();
             }
@@ -188,17 +188,17 @@ impl Step<'_> {
             // Before a run's first value there may simply be no traffic yet: wait, but not for ever.
             // Without traffic of its own there is nothing to measure, and nothing can be spoilt.
             Verdict::NoData(message) if self.state.dry => {
-                self.note(Note::Halt(message));
+                self.emit(ReleaseEvent::Halt(message));
                 self.advance(due);
             }
             Verdict::NoData(message) if !self.state.had_data && self.state.waits < self.rules.threshold => {
                 self.state.waits = self.state.waits.saturating_add(1);
-                self.note(Note::Halt(message));
+                self.emit(ReleaseEvent::Halt(message));
                 self.next_due(due);
             }
             // Nobody can say anything about the canary: it keeps what it has until somebody changes the Canary.
             Verdict::Unsupported(message) => {
-                self.note(Note::Halt(message));
+                self.emit(ReleaseEvent::Halt(message));
                 self.next_due(due);
             }
             Verdict::Fail(message) => {
@@ -210,7 +210,7 @@ impl Step<'_> {
     }
 
     fn failed_check(&mut self, message: String, due: Timestamp) {
-        self.note(Note::Halt(message));
+        self.emit(ReleaseEvent::Halt(message));
         // What was asked after a passed check is asked again after the next one that passes.
         if let Some(wait) = self.state.gate.as_mut() {
             wait.at = None;
@@ -222,7 +222,7 @@ impl Step<'_> {
     pub(in crate::analysis) fn count_failure(&mut self) {
         self.state.failed_checks = self.state.failed_checks.saturating_add(1);
         if self.state.failed_checks >= self.rules.threshold {
-            self.roll_back(Note::ThresholdReached(self.state.failed_checks));
+            self.roll_back(ReleaseEvent::ThresholdReached(self.state.failed_checks));
         }
     }
 
@@ -284,7 +284,7 @@ impl Step<'_> {
             self.state.iterations = self.state.iterations.min(of);
         }
         self.enter(Stage::Faltering, Phase::Progressing);
-        self.note(Note::CanaryNotReady(String::from(
+        self.emit(ReleaseEvent::CanaryNotReady(String::from(
             "its ready pods do not carry its traffic, which goes to primary until they do",
         )));
         if dead {
@@ -333,14 +333,14 @@ impl Step<'_> {
         } else {
             self.enter(Stage::Restarting, Phase::Progressing);
             self.say_bypassed(target);
-            self.note(Note::Restarting);
+            self.emit(ReleaseEvent::Restarting);
         }
     }
 
-    // Where a change is taken up; from then on the target carries a note that it is known.
+    // Where a change is taken up; from then on the target carries a mark that it is known.
     pub(in crate::analysis) fn say_bypassed(&mut self, target: &Target) {
         if target.bypassed {
-            self.note(Note::Bypassed);
+            self.emit(ReleaseEvent::Bypassed);
         }
     }
 
@@ -360,7 +360,7 @@ impl Step<'_> {
     // What is to be read is not there: nothing is decided until it is.
     pub(in crate::analysis) fn lacks_configs(&mut self, target: &Target) -> bool {
         let Some(missing) = &target.missing else { return false };
-        self.note_once(missing, Note::ConfigMissing(missing.clone()));
+        self.emit_once(missing, ReleaseEvent::ConfigMissing(missing.clone()));
         true
     }
 
@@ -371,7 +371,7 @@ impl Step<'_> {
     fn queue(&mut self, target: &Target) {
         if self.state.queued.as_ref() != Some(&target.revision) {
             self.state.queued = Some(target.revision.clone());
-            self.note(Note::Queued);
+            self.emit(ReleaseEvent::Queued);
         }
     }
 
@@ -412,17 +412,17 @@ impl Step<'_> {
         self.start_run(&target);
     }
 
-    pub(in crate::analysis) fn roll_back(&mut self, why: Note) {
+    pub(in crate::analysis) fn roll_back(&mut self, why: ReleaseEvent) {
         self.state.intent = Traffic::PRIMARY;
         self.enter(Stage::RollingBack, Phase::Progressing);
-        self.note(why);
+        self.emit(why);
     }
 
     pub(in crate::analysis) fn rolling_back(&mut self) {
         if self.left_the_target() {
             self.enter(Stage::Rest, Phase::Failed);
             self.over();
-            self.note(Note::Failed);
+            self.emit(ReleaseEvent::Failed);
         }
     }
 
@@ -440,6 +440,6 @@ impl Step<'_> {
         if self.state.started {
             self.over();
         }
-        self.note(Note::Cancelled);
+        self.emit(ReleaseEvent::Cancelled);
     }
 }

@@ -3,7 +3,7 @@
 //! promoted to its end first. A revision under its author's own pause waits in the same place until the pause ends: none
 //! of its pods would start.
 
-use crate::analysis::{Note, Observation, Stage, Target, step::Step};
+use crate::analysis::{Observation, ReleaseEvent, Stage, Target, step::Step};
 use crate::{api::canary::Phase, routing::Traffic};
 
 impl Observation {
@@ -16,12 +16,12 @@ impl Observation {
 
 impl Observation {
     /// Why nothing of a new revision starts, by its author's will.
-    pub(in crate::analysis) fn standstill(&self) -> Option<(&'static str, Note)> {
+    pub(in crate::analysis) fn standstill(&self) -> Option<(&'static str, ReleaseEvent)> {
         if self.sleeps() {
-            return Some(("asleep", Note::Asleep));
+            return Some(("asleep", ReleaseEvent::Asleep));
         }
         let paused = self.target.as_ref().is_some_and(|target| target.paused && !target.held);
-        paused.then_some(("paused", Note::Paused))
+        paused.then_some(("paused", ReleaseEvent::Paused))
     }
 }
 
@@ -40,8 +40,8 @@ impl Step<'_> {
     /// Whether the revision waits for its author; said once.
     pub(in crate::analysis) fn stands_still(&mut self) -> bool {
         let standstill = self.seen.standstill();
-        if let Some((reason, note)) = standstill.clone() {
-            self.note_once(reason, note);
+        if let Some((reason, event)) = standstill.clone() {
+            self.emit_once(reason, event);
         }
         standstill.is_some()
     }

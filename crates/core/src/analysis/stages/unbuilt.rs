@@ -6,7 +6,7 @@
 
 use super::bootstrap::is_hot;
 use crate::analysis::{
-    DesiredState, Note, Observation, Primary, Rollout, Stage, State, Target,
+    DesiredState, Observation, Primary, ReleaseEvent, Rollout, Stage, State, Target,
     desired_state::{Dismantle, PrimaryTemplate},
     instants::after,
     step::{SLOW, Step},
@@ -37,7 +37,7 @@ impl Step<'_> {
     pub(in crate::analysis) fn cannot_be_built(&mut self, target: &Target) -> bool {
         let lacks = self.lacks_pods(target);
         match self.seen.refused.clone().or(lacks) {
-            Some(why) => self.note_once(UNBUILT, Note::Unbuilt(why)),
+            Some(why) => self.emit_once(UNBUILT, ReleaseEvent::Unbuilt(why)),
             None if self.state.is_unbuilt() => self.state.reason = None,
             None => {}
         }
@@ -55,7 +55,7 @@ impl Step<'_> {
     /// Whether the target's revision may not run beside primary, and is not released; said once.
     pub(in crate::analysis) fn is_apart(&mut self, target: &Target) -> bool {
         let Some(why) = &target.apart else { return false };
-        self.note_once(why, Note::Apart(why.clone()));
+        self.emit_once(why, ReleaseEvent::Apart(why.clone()));
         true
     }
 

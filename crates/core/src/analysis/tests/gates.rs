@@ -18,7 +18,7 @@ fn applied(hooks: &[HookType]) -> Model {
     let mut model = Model::cold(super::weighted());
     super::run(&mut model);
     model.rules.hooks = hooks.iter().copied().collect();
-    model.notes.clear();
+    model.events.clear();
     model.happen(&Happening::Apply(2));
     model
 }
@@ -35,12 +35,12 @@ fn says(model: &mut Model, kind: HookType, says: Says) {
     model.happen(&Happening::Hook(kind, says));
 }
 
-fn said(model: &Model, what: impl Fn(&Note) -> bool) -> usize {
-    model.notes.iter().filter(|note| what(note)).count()
+fn said(model: &Model, what: impl Fn(&ReleaseEvent) -> bool) -> usize {
+    model.events.iter().filter(|event| what(event)).count()
 }
 
-fn closed(kind: HookType) -> impl Fn(&Note) -> bool {
-    move |note| matches!(note, Note::GateClosed(of, _) if *of == kind)
+fn closed(kind: HookType) -> impl Fn(&ReleaseEvent) -> bool {
+    move |event| matches!(event, ReleaseEvent::GateClosed(of, _) if *of == kind)
 }
 
 #[test]
@@ -49,10 +49,10 @@ fn with_every_gate_open_each_is_asked_and_said_in_flaggers_order() {
     super::run(&mut model);
     assert_eq!(model.state.phase, Phase::Succeeded);
     let passed: Vec<HookType> = model
-        .notes
+        .events
         .iter()
-        .filter_map(|note| match note {
-            Note::HookPassed(kind, _) => Some(*kind),
+        .filter_map(|event| match event {
+            ReleaseEvent::HookPassed(kind, _) => Some(*kind),
             _ => None,
         })
         .collect();
@@ -79,7 +79,7 @@ fn a_closed_confirm_rollout_keeps_the_target_at_zero_and_says_so_once() {
     assert_eq!((model.state.phase, model.state.stage), (Phase::Waiting, Stage::Waiting));
     assert_eq!(model.target.as_ref().unwrap().replicas, 0);
     assert_eq!(said(&model, closed(HookType::ConfirmRollout)), 1);
-    assert_eq!(said(&model, |note| *note == Note::NewRevision), 0);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::NewRevision), 0);
     let times = model.receiver.times(HookType::ConfirmRollout);
     assert!((4..=6).contains(&times), "asked every interval, not {times} times");
     model.happen(&Happening::Edit(3));
@@ -126,9 +126,9 @@ fn a_rollback_hook_works_while_waiting_too() {
         (model.state.phase, model.state.last_promoted.clone()),
         (Phase::Failed, Some(hash(1)))
     );
-    let at = |what: &Note| model.notes.iter().position(|note| note == what).unwrap();
-    let passed = Note::HookPassed(HookType::Rollback, "rollback".into());
-    assert_eq!(at(&passed) + 1, at(&Note::RollingBackByHook));
+    let at = |what: &ReleaseEvent| model.events.iter().position(|event| event == what).unwrap();
+    let passed = ReleaseEvent::HookPassed(HookType::Rollback, "rollback".into());
+    assert_eq!(at(&passed) + 1, at(&ReleaseEvent::RollingBackByHook));
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn a_failing_pre_rollout_counts_and_no_user_meets_the_canary() {
     super::run(&mut model);
     assert_eq!((model.state.phase, model.state.failed_checks), (Phase::Failed, 3));
     assert_eq!(model.receiver.times(HookType::PreRollout), 3);
-    assert_eq!(said(&model, |note| matches!(note, Note::CanaryWeight(_))), 0);
-    assert_eq!(said(&model, |note| *note == Note::Starting), 1);
+    assert_eq!(said(&model, |event| matches!(event, ReleaseEvent::CanaryWeight(_))), 0);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::Starting), 1);
 }
 
 #[test]
@@ -251,9 +251,9 @@ fn a_failing_post_rollout_changes_nothing_and_is_not_repeated() {
     assert_eq!((model.state.phase, model.state.gate.clone()), (Phase::Succeeded, None));
     assert_eq!(model.receiver.times(HookType::PostRollout), 1);
     assert_eq!(
-        said(&model, |note| matches!(
-            note,
-            Note::HookFailed(HookType::PostRollout, _)
+        said(&model, |event| matches!(
+            event,
+            ReleaseEvent::HookFailed(HookType::PostRollout, _)
         )),
         1
     );
@@ -279,7 +279,11 @@ fn skipping_promotes_a_run_at_any_gate_in_the_safe_order() {
             (model.state.phase, model.state.last_promoted.clone()),
             (Phase::Succeeded, Some(hash(2)))
         );
-        assert_eq!(said(&model, |note| *note == Note::PromotedUnanalysed), 1, "{gate:?}");
+        assert_eq!(
+            said(&model, |event| *event == ReleaseEvent::PromotedUnanalysed),
+            1,
+            "{gate:?}"
+        );
         assert!(!model.annotated.any() && !model.state.commands.any());
     }
 }
@@ -297,7 +301,7 @@ fn skipping_at_rest_promotes_what_failed_and_nothing_else() {
     );
     annotate(&mut model, true, false);
     super::run(&mut model);
-    assert_eq!(said(&model, |note| *note == Note::NothingToSkip), 1);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::NothingToSkip), 1);
     model.happen(&Happening::Apply(3));
     super::run(&mut model);
     assert_eq!(model.state.phase, Phase::Failed, "the next run is checked again");
@@ -315,7 +319,7 @@ fn resetting_runs_a_failed_revision_again_exactly_once() {
         (model.state.phase, model.state.last_promoted.clone()),
         (Phase::Succeeded, Some(hash(2)))
     );
-    assert_eq!(said(&model, |note| *note == Note::RunningAgain), 1);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::RunningAgain), 1);
 }
 
 #[test]
@@ -349,7 +353,11 @@ fn a_crash_at_any_write_neither_forgets_an_annotation_nor_follows_it_twice() {
                 model.step();
             }
             super::run(&mut model);
-            assert_eq!(said(&model, |note| *note == Note::RunningAgain), 1, "{first} {second}");
+            assert_eq!(
+                said(&model, |event| *event == ReleaseEvent::RunningAgain),
+                1,
+                "{first} {second}"
+            );
         }
     }
 }
@@ -364,8 +372,8 @@ fn a_queued_revision_waits_for_the_end_of_the_run_and_then_runs() {
     assert!(model.held && model.state.canary_weight() > 0);
     assert_eq!(model.state.queued, Some(hash(3)));
     super::run(&mut model);
-    assert_eq!(said(&model, |note| *note == Note::Queued), 1);
-    assert_eq!(said(&model, |note| *note == Note::Promoted), 2);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::Queued), 1);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::Promoted), 2);
     assert_eq!(
         (model.state.last_promoted.clone(), model.state.queued.clone()),
         (Some(hash(3)), None)
@@ -380,24 +388,24 @@ fn going_back_to_what_is_promoted_never_queues() {
     pass(&mut model, 60);
     model.happen(&Happening::Apply(1));
     super::run(&mut model);
-    assert_eq!(said(&model, |note| *note == Note::Cancelled), 1);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::Cancelled), 1);
 }
 
 #[test]
 fn a_change_recorded_while_suspended_starts_one_run_afterwards() {
     let mut model = Model::cold(super::weighted());
     super::run(&mut model);
-    model.notes.clear();
+    model.events.clear();
     model.happen(&Happening::Suspend(true));
     model.happen(&Happening::Apply(2));
     pass(&mut model, 60);
     assert_eq!(
-        (model.notes.clone(), model.target.as_ref().unwrap().replicas),
+        (model.events.clone(), model.target.as_ref().unwrap().replicas),
         (Vec::new(), 0)
     );
     model.happen(&Happening::Suspend(false));
     super::run(&mut model);
-    assert_eq!(said(&model, |note| *note == Note::NewRevision), 1);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::NewRevision), 1);
     assert_eq!(model.state.last_promoted, Some(hash(2)));
 }
 
@@ -405,13 +413,13 @@ fn a_change_recorded_while_suspended_starts_one_run_afterwards() {
 fn a_run_suspended_under_traffic_stands_still_and_goes_on() {
     let mut model = applied(&[]);
     pass(&mut model, 14);
-    let (state, notes) = (model.state.clone(), model.notes.clone());
+    let (state, events) = (model.state.clone(), model.events.clone());
     model.happen(&Happening::Suspend(true));
     pass(&mut model, 60);
-    assert_eq!((&model.state, &model.notes), (&state, &notes));
+    assert_eq!((&model.state, &model.events), (&state, &events));
     model.happen(&Happening::Suspend(false));
     super::run(&mut model);
-    assert_eq!(said(&model, |note| *note == Note::NewRevision), 1);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::NewRevision), 1);
     assert_eq!(model.state.phase, Phase::Succeeded);
 }
 
@@ -426,7 +434,7 @@ fn a_rehearsal_runs_pods_and_checks_and_touches_nothing_else() {
     assert_eq!(model.target.as_ref().unwrap().replicas, 2);
     pass(&mut model, 60);
     assert_eq!((model.state.stage, model.state.phase), (Stage::Rest, Phase::Waiting));
-    assert_eq!(said(&model, |note| *note == Note::WouldPromote), 1);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::WouldPromote), 1);
     assert_eq!(model.state.last_promoted, Some(hash(1)));
     assert_eq!(model.last_traffic, None, "no user ever met it");
     model.happen(&Happening::DryRun(false));
@@ -443,7 +451,7 @@ fn a_rehearsal_of_a_new_canary_leaves_a_live_app_alone() {
     model.happen(&Happening::DryRun(true));
     pass(&mut model, 30);
     assert_eq!((model.primary.clone(), model.apex), (None, ApexSide::Target));
-    assert_eq!(said(&model, |note| *note == Note::WouldInitialize), 1);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::WouldInitialize), 1);
 }
 
 // Flagger's faults (sharp edges of 1.44): with skipAnalysis it waits for primary neither at bootstrap nor in promotion.
@@ -473,7 +481,7 @@ fn without_analysis_primary_is_waited_for_all_the_same() {
     );
     model.happen(&Happening::Pods(true));
     super::run(&mut model);
-    assert_eq!(said(&model, |note| *note == Note::PromotedUnanalysed), 1);
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::PromotedUnanalysed), 1);
 }
 
 #[test]

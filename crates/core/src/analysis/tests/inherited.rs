@@ -68,8 +68,8 @@ fn nothing_of_a_pair_of_flaggers_rolls_or_starts_whatever_its_target_holds() {
         assert_eq!(decisions.last().unwrap().desired.target_replicas, Some(0), "{what}");
         let told = decisions
             .iter()
-            .flat_map(|d| &d.notes)
-            .filter(|n| **n == Note::Inherited);
+            .flat_map(|d| &d.events)
+            .filter(|n| **n == ReleaseEvent::Inherited);
         assert_eq!(told.count(), 1, "{what}");
     }
 }

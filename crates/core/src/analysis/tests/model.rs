@@ -70,7 +70,7 @@ pub(super) struct Model {
     pub(super) last_traffic: Option<Timestamp>,
     /// Revisions that passed all their checks.
     pub(super) verified: Vec<String>,
-    pub(super) notes: Vec<Note>,
+    pub(super) events: Vec<ReleaseEvent>,
     /// The least that primary's autoscaler gives, where there is one.
     pub(super) twin: Option<u32>,
     /// The other end of hooks.
@@ -181,7 +181,7 @@ impl Model {
             recorded: (None, None),
             last_traffic: None,
             verified: vec![hash(1)],
-            notes: Vec::new(),
+            events: Vec::new(),
             twin: None,
             receiver: Receiver::default(),
             annotated: Commands::default(),
@@ -374,7 +374,7 @@ impl Model {
         }
         self.record_timers(&decision);
         self.state = decision.state.clone();
-        self.notes.extend(decision.notes.clone());
+        self.events.extend(decision.events.clone());
         if decision.take_annotations && budget > 0 {
             budget -= 1;
             self.annotated = Commands::default();

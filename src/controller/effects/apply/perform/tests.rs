@@ -14,7 +14,7 @@ fn decision() -> Decision {
     Decision {
         state: State::new(Timestamp::UNIX_EPOCH),
         desired: DesiredState::untouched(),
-        notes: Vec::new(),
+        events: Vec::new(),
         ask: None,
         questions: Vec::new(),
         take_annotations: false,

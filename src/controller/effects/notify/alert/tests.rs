@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    analysis::Note,
+    analysis::ReleaseEvent,
     controller::context::fake::{self, Fake},
     plan::Workload,
     testing::ApiServer,
@@ -27,7 +27,7 @@ fn raised(context: &Fake, key: &Key, rehearsal: bool) {
         key,
         &canary,
         (Phase::Initialized, rehearsal),
-        &Note::Initialized,
+        &ReleaseEvent::Initialized,
         &subject,
     );
 }

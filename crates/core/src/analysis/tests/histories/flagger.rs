@@ -88,7 +88,7 @@ impl History {
         let mut model = Model::cold(rules.strategy.clone());
         model.rules = rules;
         model.settle();
-        model.notes.clear();
+        model.events.clear();
         model
     }
 
@@ -111,7 +111,7 @@ impl History {
             if due.is_some() && model.state.due != due && self.answers.len() > 1 {
                 self.answers.pop_front();
             }
-            seen.events.extend(model.notes.drain(..).filter_map(text));
+            seen.events.extend(model.events.drain(..).filter_map(text));
             if model.state.phase != phase {
                 phase = model.state.phase;
                 seen.phases.push(phase.as_str().to_owned());
@@ -132,18 +132,20 @@ impl Act {
 }
 
 // As the recorder writes it: waiting for pods is left out, because how often it is said depends on the machine.
-fn text(note: Note) -> Option<String> {
+fn text(event: ReleaseEvent) -> Option<String> {
     let of = Subject {
         canary: "app".into(),
         namespace: "NS".into(),
         target: "app".into(),
         workload: plan::Workload::Deployment,
     };
-    Some(match note {
-        Note::CanaryNotReady(_) | Note::PrimaryNotReady(_) => return None,
-        Note::Halt(why) if why == "bad" => messages::custom_metric("app", "NS", "probe", "0.00", Side::Below, "1"),
-        Note::Halt(why) if why == "none" => messages::no_values_template("probe", "no values found"),
-        note => note.text(&of),
+    Some(match event {
+        ReleaseEvent::CanaryNotReady(_) | ReleaseEvent::PrimaryNotReady(_) => return None,
+        ReleaseEvent::Halt(why) if why == "bad" => {
+            messages::custom_metric("app", "NS", "probe", "0.00", Side::Below, "1")
+        }
+        ReleaseEvent::Halt(why) if why == "none" => messages::no_values_template("probe", "no values found"),
+        event => event.text(&of),
     })
 }
 

@@ -53,7 +53,7 @@ impl Model {
             .primary
             .as_ref()
             .is_none_or(|p| p.ready == 0 && self.effective() > 0);
-        let cancelled = self.notes.last() == Some(&Note::Cancelled);
+        let cancelled = self.events.last() == Some(&ReleaseEvent::Cancelled);
         // Pods of a rehearsal serve nobody, so nobody loses them.
         let rehearsed = self.state.dry;
         assert!(

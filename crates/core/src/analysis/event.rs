@@ -1,4 +1,4 @@
-//! What a step has to say: events and log lines, in Flagger 1.44's words where Flagger has them, because scripts grep.
+//! What a step has to tell: events and log lines, in Flagger 1.44's words where Flagger has them, because scripts grep.
 
 use super::Refusal;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     plan::Workload,
 };
 
-/// Whose run a note is about.
+/// Whose run an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// Name of the Canary.
@@ -20,9 +20,10 @@ pub struct Subject {
     pub workload: Workload,
 }
 
-/// One thing worth saying. The text needs the names, which the pure core does not have: see [`Note::text`].
+/// One thing that happened in a release, to be told as a Kubernetes Event and a log line. Its text needs the names, which
+/// the pure core does not have: see [`ReleaseEvent::text`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
+pub enum ReleaseEvent {
     /// Bootstrap is done.
     Initialized,
     /// A pair that Flagger made goes on as it is.
@@ -116,8 +117,8 @@ pub enum Note {
     Terminated,
 }
 
-impl Note {
-    /// How loud it is.
+impl ReleaseEvent {
+    /// How serious it is.
     pub fn severity(&self) -> Severity {
         match self {
             Self::Bypassed
@@ -270,50 +271,53 @@ mod tests {
             target: "web".into(),
             workload: Workload::Deployment,
         };
-        for (note, text) in [
-            (Note::Initialized, "Initialization done! app.test"),
-            (Note::NewRevision, "New revision detected! Scaling up web.test"),
+        for (event, text) in [
+            (ReleaseEvent::Initialized, "Initialization done! app.test"),
+            (ReleaseEvent::NewRevision, "New revision detected! Scaling up web.test"),
             (
-                Note::Restarting,
+                ReleaseEvent::Restarting,
                 "New revision detected! Restarting analysis for web.test",
             ),
-            (Note::Starting, "Starting canary analysis for web.test"),
-            (Note::CanaryWeight(10), "Advance app.test canary weight 10"),
-            (Note::Iteration(1, 5), "Advance app.test canary iteration 1/5"),
-            (Note::CutOver(false), "Routing all traffic to canary"),
+            (ReleaseEvent::Starting, "Starting canary analysis for web.test"),
+            (ReleaseEvent::CanaryWeight(10), "Advance app.test canary weight 10"),
+            (ReleaseEvent::Iteration(1, 5), "Advance app.test canary iteration 1/5"),
+            (ReleaseEvent::CutOver(false), "Routing all traffic to canary"),
             (
-                Note::CutOver(true),
+                ReleaseEvent::CutOver(true),
                 "Stop traffic mirroring and route all traffic to canary",
             ),
-            (Note::PrimaryWeight(50), "Advance app.test primary weight 50"),
+            (ReleaseEvent::PrimaryWeight(50), "Advance app.test primary weight 50"),
             (
-                Note::ThresholdReached(5),
+                ReleaseEvent::ThresholdReached(5),
                 "Rolling back app.test failed checks threshold reached 5",
             ),
-            (Note::Failed, "Canary failed! Scaling down app.test"),
-            (Note::Copying, "Copying web.test template spec to web-primary.test"),
-            (Note::RoutingToPrimary, "Routing all traffic to primary"),
-            (Note::Promoted, "Promotion completed! Scaling down web.test"),
+            (ReleaseEvent::Failed, "Canary failed! Scaling down app.test"),
             (
-                Note::PromotedUnanalysed,
+                ReleaseEvent::Copying,
+                "Copying web.test template spec to web-primary.test",
+            ),
+            (ReleaseEvent::RoutingToPrimary, "Routing all traffic to primary"),
+            (ReleaseEvent::Promoted, "Promotion completed! Scaling down web.test"),
+            (
+                ReleaseEvent::PromotedUnanalysed,
                 "Promotion completed! Canary analysis was skipped for web.test",
             ),
             (
-                Note::CanaryNotReady("x".into()),
+                ReleaseEvent::CanaryNotReady("x".into()),
                 "canary deployment web.test not ready: waiting for rollout to finish: x",
             ),
             (
-                Note::PrimaryNotReady("x".into()),
+                ReleaseEvent::PrimaryNotReady("x".into()),
                 "web-primary.test not ready: waiting for rollout to finish: x",
             ),
             (
-                Note::PromotionStuck("x".into()),
+                ReleaseEvent::PromotionStuck("x".into()),
                 "Promotion of web.test failed, primary not ready: x",
             ),
-            (Note::Terminating, "Terminating canary app.test"),
-            (Note::Terminated, "Terminated canary app.test"),
+            (ReleaseEvent::Terminating, "Terminating canary app.test"),
+            (ReleaseEvent::Terminated, "Terminated canary app.test"),
         ] {
-            assert_eq!(note.text(&of), text);
+            assert_eq!(event.text(&of), text);
         }
     }
 }
