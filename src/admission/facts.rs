@@ -61,7 +61,7 @@ pub struct Beside {
 pub struct Plan {
     /// The Canary, generated or stored.
     pub canary: Canary,
-    /// The pair's wishes.
+    /// What the Canary says of its pair.
     pub blueprint: Blueprint,
     /// What tells the halves apart.
     pub selector: Selector,

@@ -287,7 +287,7 @@ fn keep_ports(
             name = name(new),
         ));
     }
-    // A write about something else leaves what waits; one that says the stored port again takes its wish back.
+    // A write about something else leaves what waits; one that says the stored port again takes back what was asked for.
     let waiting = Wanted::of(new);
     for port in &sent {
         if let Some(to) = waiting

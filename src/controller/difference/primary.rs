@@ -37,10 +37,10 @@ impl Pair<'_> {
     pub(super) fn primary(&self, desired: &DesiredState, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         // Of a target that was deleted, primary remembers what is not in the template.
         let like = self.live.target.as_ref().or(self.live.primary.as_ref());
-        let (Some(wish), Some(target)) = (&desired.primary, like) else {
+        let (Some(from), Some(target)) = (&desired.primary, like) else {
             return self.resized(desired, writes);
         };
-        let Some(due) = self.due(wish, carries_nothing(desired)) else {
+        let Some(due) = self.due(from, carries_nothing(desired)) else {
             self.kept(desired, target, writes);
             return self.resized(desired, writes);
         };
@@ -75,15 +75,15 @@ impl Pair<'_> {
         });
     }
 
-    // Nothing, when it is as wished.
-    fn due(&self, wish: &PrimaryTemplate, idle: bool) -> Option<Due> {
+    // Nothing, when it is as it is to be.
+    fn due(&self, from: &PrimaryTemplate, idle: bool) -> Option<Due> {
         let live = self.seen.primary.as_ref();
         let due = |revision: &String, again, idle| Due {
             revision: revision.clone(),
             again,
             idle,
         };
-        match (wish, live) {
+        match (from, live) {
             (PrimaryTemplate::Keep, Some(_)) => None,
             (PrimaryTemplate::Keep, None) => self.seen.promoted.as_ref().map(|hash| due(hash, true, true)),
             (PrimaryTemplate::Restored(hash), _) => Some(due(hash, true, false)),

@@ -116,7 +116,7 @@ impl Pair<'_> {
         writes: &mut Vec<Write>,
         conflicts: &mut Vec<Conflict>,
     ) {
-        let idle = desired.target_pods == Some(Pods::Dressed) || desired.target_state == Some(TargetState::Rest);
+        let idle = desired.target_pods == Some(Pods::Overridden) || desired.target_state == Some(TargetState::Rest);
         let live = self.live.canary_service.as_ref();
         let revision = template::revision(target).unwrap_or_default();
         let same = live.is_some_and(|copy| primary_revision(copy) == Some(revision.as_str()));

@@ -209,7 +209,7 @@ impl Cluster {
             Some(config) => self.readers(&change.namespace, &config),
             None => self
                 .index
-                .concerned(change.kind, &change.namespace, name, &change.ties()),
+                .concerned(change.kind, &change.namespace, name, &change.index_keys()),
         };
         concerned.extend(pointing::followed(self, change, name));
         concerned
@@ -219,7 +219,7 @@ impl Cluster {
     fn readers(&self, namespace: &str, config: &Reference) -> BTreeSet<String> {
         let kinds = [Kind::Deployment, Kind::DaemonSet].into_iter();
         let workloads: Vec<_> = kinds
-            .flat_map(|kind| self.cache.tied(kind, namespace, &config.key()))
+            .flat_map(|kind| self.cache.indexed(kind, namespace, &config.key()))
             .collect();
         workloads
             .iter()

@@ -1,5 +1,5 @@
-//! What annotations on the Canary ask for, each done once. A wish is first recorded, then its annotation is taken away,
-//! and only then is it granted: a crash in between neither forgets it nor grants it twice.
+//! What annotations on the Canary ask for, each done once. A command is first recorded, then its annotation is taken away,
+//! and only then is it followed: a crash in between neither forgets it nor follows it twice.
 
 use super::{ReleaseEvent, Stage, step::Step};
 use crate::api::canary::Phase;
@@ -23,13 +23,13 @@ impl Commands {
 
 impl Step<'_> {
     /// Records what the annotations ask for.
-    pub(super) fn wished(&mut self) {
+    pub(super) fn record_commands(&mut self) {
         self.state.commands.skip |= self.seen.commands.skip;
         self.state.commands.reset |= self.seen.commands.reset;
     }
 
-    /// Grants a wish where the Canary stands; `true` when that was this step. Where it cannot be granted yet it waits.
-    pub(super) fn granted(&mut self) -> bool {
+    /// Follows a command where the Canary stands; `true` when that was this step. One that cannot be followed yet waits.
+    pub(super) fn follow_commands(&mut self) -> bool {
         if self.seen.commands.any() {
             return false;
         }

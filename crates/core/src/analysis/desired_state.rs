@@ -61,7 +61,7 @@ pub struct DesiredState {
     /// Primary's replicas.
     pub primary_replicas: Option<u32>,
     /// Primary's autoscaler exists and gives it at least this many pods; `None` leaves it as it is.
-    pub twin: Option<u32>,
+    pub autoscaler_min_replicas: Option<u32>,
     /// Whether an autoscaler of the target's that would start pods from 0 is paused.
     pub target_scaler_paused: Option<bool>,
     /// Whom the apex selects.
@@ -78,7 +78,7 @@ pub enum Pods {
     /// What its author wrote.
     Plain,
     /// What the Canary wants of canary pods (`canaryAnalysis.templateVariables`).
-    Dressed,
+    Overridden,
 }
 
 /// How much of the pair is being taken apart.
@@ -106,7 +106,7 @@ impl DesiredState {
             admit: false,
             primary: None,
             primary_replicas: None,
-            twin: None,
+            autoscaler_min_replicas: None,
             target_scaler_paused: None,
             apex: None,
             traffic: None,
@@ -173,7 +173,7 @@ impl DesiredState {
             },
             // No traffic yet: the one stage in which canary pods may move to other nodes.
             Stage::Scaling => Self {
-                target_pods: Some(Pods::Dressed),
+                target_pods: Some(Pods::Overridden),
                 target_replicas: Some(state.run_size(target, seen).max(started)),
                 unpause: target.held && !rules.queues(state, target),
                 ..base

@@ -60,7 +60,7 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
         wake: None,
     };
     if rules.leaving || !rules.suspended {
-        step.wished();
+        step.record_commands();
         step.dispatch();
     }
     let desired = DesiredState::of(rules, &step.state, seen);
@@ -99,7 +99,7 @@ impl Step<'_> {
         if self.rules.leaving && self.leave() {
             return;
         }
-        if self.granted() || self.told_to_roll_back() {
+        if self.follow_commands() || self.told_to_roll_back() {
             return;
         }
         match self.state.stage {

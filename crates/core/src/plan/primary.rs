@@ -31,7 +31,7 @@ pub fn strategy_field(workload: Workload) -> &'static str {
     }
 }
 
-/// How primary's pods are replaced by the author's wish.
+/// How primary's pods are replaced, as the author wants it.
 pub fn own_strategy(target: &Value, workload: Workload) -> Option<Value> {
     if workload != Workload::DaemonSet {
         return target.pointer("/spec/strategy").cloned();

@@ -1,4 +1,4 @@
-//! Primary's autoscaler, a twin of the user's, and the pause of the target's own.
+//! Primary's autoscaler, a copy of the user's, and the pause of the target's own.
 
 use crate::controller::difference::{Conflict, Pair, contains};
 use crate::object::{annotation, text};
@@ -50,18 +50,22 @@ impl Pair<'_> {
         }
     }
 
-    pub(in crate::controller::difference) fn twin(
+    pub(in crate::controller::difference) fn autoscaler(
         &self,
         desired: &DesiredState,
         writes: &mut Vec<Write>,
         conflicts: &mut Vec<Conflict>,
     ) {
-        let Some((kind, wanted)) = desired.twin.and_then(|min_replicas| self.wanted_twin(min_replicas)) else {
+        let Some((kind, wanted)) = desired
+            .autoscaler_min_replicas
+            .and_then(|min_replicas| self.wanted_autoscaler(min_replicas))
+        else {
             return;
         };
         let name = text(&wanted, "/metadata/name");
-        let is_it = |twin: &&Value| text(twin, "/metadata/name") == name && twin.get("kind") == wanted.get("kind");
-        match self.live.twins.iter().find(is_it) {
+        let is_it =
+            |scaler: &&Value| text(scaler, "/metadata/name") == name && scaler.get("kind") == wanted.get("kind");
+        match self.live.primary_autoscalers.iter().find(is_it) {
             Some(live) if !self.is_ours(live) => {
                 let Some(scaler) = &self.blueprint.autoscaler else {
                     return;
@@ -74,42 +78,49 @@ impl Pair<'_> {
     }
 
     // None beside one that somebody pointed at primary: two would undo each other.
-    fn wanted_twin(&self, min_replicas: u32) -> Option<(Kind, Value)> {
+    fn wanted_autoscaler(&self, min_replicas: u32) -> Option<(Kind, Value)> {
         if self.live.primary_scaler.is_some() {
             return None;
         }
         let scaler = self.blueprint.autoscaler.as_ref()?;
         let user = self.live.scaler.as_ref()?;
-        Some((scaler.kind.into(), scaler.twin(user, self.blueprint, min_replicas)))
+        Some((
+            scaler.kind.into(),
+            scaler.for_primary(user, self.blueprint, min_replicas),
+        ))
     }
 
-    // A twin of an autoscaler that is gone, or that the Canary does not name any more.
-    pub(in crate::controller::difference) fn retired_twins(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
-        if desired.twin.is_none() && desired.dismantle != Dismantle::Everything {
+    // A copy of an autoscaler that is gone, or that the Canary does not name any more.
+    pub(in crate::controller::difference) fn retired_autoscalers(
+        &self,
+        desired: &DesiredState,
+        writes: &mut Vec<Write>,
+    ) {
+        if desired.autoscaler_min_replicas.is_none() && desired.dismantle != Dismantle::Everything {
             return;
         }
         let kept = desired
-            .twin
-            .and_then(|min_replicas| self.wanted_twin(min_replicas))
-            .map(|(_, twin)| twin);
-        let is_kept = |twin: &Value| {
+            .autoscaler_min_replicas
+            .and_then(|min_replicas| self.wanted_autoscaler(min_replicas))
+            .map(|(_, copy)| copy);
+        let is_kept = |copy: &Value| {
             kept.as_ref().is_some_and(|kept| {
-                kept.get("kind") == twin.get("kind") && text(kept, "/metadata/name") == text(twin, "/metadata/name")
+                kept.get("kind") == copy.get("kind") && text(kept, "/metadata/name") == text(copy, "/metadata/name")
             })
         };
-        for twin in self.live.own_twins(self.blueprint).filter(|twin| !is_kept(twin)) {
-            let Some(kind) = Kind::of_scaler(twin) else { continue };
+        for copy in self.live.own_autoscalers(self.blueprint).filter(|copy| !is_kept(copy)) {
+            let Some(kind) = Kind::of_scaler(copy) else { continue };
             writes.push(Write::Delete {
                 kind,
                 namespace: self.blueprint.namespace.clone(),
-                name: text(twin, "/metadata/name").to_owned(),
-                uid: text(twin, "/metadata/uid").to_owned(),
+                name: text(copy, "/metadata/name").to_owned(),
+                uid: text(copy, "/metadata/uid").to_owned(),
             });
         }
     }
 }
 
-// The spec to the letter: what the user took away must go from the twin too.
+// The spec to the letter: what the user took away must go from the copy too.
 pub(in crate::controller::difference) fn is_current(live: &Value, wanted: &Value) -> bool {
     let metadata = live.get("metadata").zip(wanted.get("metadata"));
     live.get("spec") == wanted.get("spec") && metadata.is_some_and(|(live, wanted)| contains(live, wanted))

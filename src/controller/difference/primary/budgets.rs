@@ -1,4 +1,4 @@
-//! Primary's disruption budgets, twins of the user's.
+//! Primary's disruption budgets, copies of the user's.
 
 use super::autoscaler::is_current;
 use crate::controller::difference::Pair;
@@ -15,7 +15,7 @@ use serde_json::Value;
 const KIND: Kind = Kind::PodDisruptionBudget;
 
 impl Pair<'_> {
-    /// The first of the user's budgets that misses primary has a twin; where none does, or one of the user's covers primary
+    /// The first of the user's budgets that misses primary has a copy; where none does, or one of the user's covers primary
     /// already, there is none. Two on one pod would keep it from being evicted at all.
     pub(in crate::controller::difference) fn budgets(&self, writes: &mut Vec<Write>) {
         // Of a target that is gone, everything stays as it is.
@@ -28,7 +28,7 @@ impl Pair<'_> {
         let missing = reach::uncovered(target, self.selector, users()).next();
         let wanted = missing
             .filter(|_| !covered)
-            .map(|one| budget::twin(one, self.selector, self.blueprint));
+            .map(|one| budget::for_primary(one, self.selector, self.blueprint));
         let name = self.blueprint.primary_name();
         let live = self.live.budgets.iter().find(|one| text(one, "/metadata/name") == name);
         match (wanted, live) {
@@ -105,16 +105,16 @@ mod tests {
         let [
             Write::Apply {
                 kind: KIND,
-                object: twin,
+                object: copy,
             },
         ] = made.as_slice()
         else {
             panic!("{made:?}");
         };
-        assert_eq!(text(twin, "/metadata/name"), "web-primary");
-        // Made: nothing is left to do; the user's gone: so is the twin.
-        let mut live = twin.clone();
-        live["metadata"]["uid"] = json!("uid-twin");
+        assert_eq!(text(copy, "/metadata/name"), "web-primary");
+        // Made: nothing is left to do; the user's gone: so is the copy.
+        let mut live = copy.clone();
+        live["metadata"]["uid"] = json!("uid-copy");
         assert_eq!(writes(vec![budget("keep", own.clone()), live.clone()]), []);
         assert!(matches!(writes(vec![live.clone()]).as_slice(), [Write::Delete { .. }]));
         // One that its author wrote is the author's, and what covers primary already is enough.

@@ -27,7 +27,7 @@ pub async fn answer(context: &Context, key: &Key, canary: &Canary, live: &Live) 
         .target
         .as_ref()
         .and_then(|target| label(target, labels::DESIRED_REPLICAS));
-    // What is no number, or is for a target that is gone, is nobody's wish.
+    // What is no number, or is for a target that is gone, asks for nothing.
     if canary.asked_replicas().is_some() && live.target.is_some() && wanted != Some(noted) {
         return Ok(());
     }

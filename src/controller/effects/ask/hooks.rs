@@ -151,7 +151,7 @@ pub fn commands(canary: &Canary) -> Commands {
     }
 }
 
-/// Takes the annotations away; their wish is recorded.
+/// Takes the annotations away; what they ask for is recorded.
 pub async fn take_annotations(context: &Context, key: &Key, canary: &Canary) -> Result<(), kube::Error> {
     let api = Api::<Canary>::namespaced(context.effects.client.clone(), &key.0);
     let body = json!({"metadata": {"annotations": {labels::SKIP_ANALYSIS: null, labels::RESET: null}}});

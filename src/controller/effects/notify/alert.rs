@@ -1,7 +1,7 @@
 //! Alerts on their way: nothing waits for a chat service.
 
 use crate::controller::{
-    context::{Context, memory::lanes::Waiting},
+    context::{Context, memory::outbox::Waiting},
     queue::Key,
 };
 use crate::{
@@ -47,17 +47,17 @@ pub fn raise(
         let name = name(provider.as_ref(), &alert.namespace);
         let work = |waiting| tell(context.clone(), key.clone(), provider, waiting);
         let (all, item) = (&context.memory.waiting_alerts, (alert.clone(), bytes));
-        let lane = name.clone();
+        let outbox = name.clone();
         if !context
             .memory
-            .of(key, |canary| canary.alerts.send(all, lane, item, work))
+            .of(key, |canary| canary.alerts.send(all, outbox, item, work))
         {
             left_out(context, &alert, &name, "too many alerts wait for it");
         }
     }
 }
 
-// What it keeps while it waits; several lanes share it.
+// What it keeps while it waits; several outboxes share it.
 fn size(alert: &Alert) -> usize {
     let measured = alert
         .measured
@@ -114,8 +114,8 @@ async fn tell(context: Arc<Context>, key: Key, provider: Option<NamespacedRef>, 
             left_out(&context, &alert, &name(provider.as_ref(), &alert.namespace), &why);
         }
     }
-    let lane = name(provider.as_ref(), &key.0);
-    context.memory.of_known(&key, |canary| canary.alerts.ended(&lane));
+    let outbox = name(provider.as_ref(), &key.0);
+    context.memory.of_known(&key, |canary| canary.alerts.ended(&outbox));
 }
 
 fn left_out(context: &Context, alert: &Alert, provider: &str, why: &str) {

@@ -5,8 +5,8 @@ use crate::controller::{
         Context,
         memory::{
             Memory,
-            lanes::{Lanes, Waiting},
             listening::Message,
+            outbox::{Outboxes, Waiting},
         },
     },
     queue::{
@@ -46,7 +46,7 @@ pub fn announce(context: &Context, key: &Key, canary: &Canary, state: &State, se
     };
     let all = &context.memory.waiting_events;
     let work = |messages| teller.tell(messages);
-    let sent = |lanes: &mut Lanes<(), Message>| lanes.send(all, (), (message, bytes), work);
+    let sent = |outboxes: &mut Outboxes<(), Message>| outboxes.send(all, (), (message, bytes), work);
     if !context.memory.of(key, |canary| sent(&mut canary.events)) {
         tracing::warn!(
             canary = canary.full_name(),

@@ -65,7 +65,7 @@ pub struct RunStatus {
     /// Whether this run routes and promotes nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
-    /// Annotations taken away whose wish is still to be granted: `skip-analysis`, `reset`.
+    /// Annotations that were taken away and are still to be followed: `skip-analysis`, `reset`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
     /// Hash of the template that waits for the end of this run.

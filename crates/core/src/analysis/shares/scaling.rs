@@ -1,8 +1,8 @@
 //! How many pods the halves run where primary has an autoscaler of its own, which this program must not fight.
 //!
 //! Primary's replicas are its autoscaler's: nothing here lowers them, and they are raised only while primary is idle and
-//! traffic is about to come back. While a run lasts, the twin's least is what primary ran when the run started: the
-//! load that a canary takes over must not shrink the half that everybody falls back to.
+//! traffic is about to come back. While a run lasts, primary's autoscaler has as its minimum what primary ran when the run
+//! started: the load that a canary takes over must not shrink the half that everybody falls back to.
 
 use crate::analysis::{DesiredState, Observation, Stage, State, Target};
 use crate::api::labels::TargetState;
@@ -48,7 +48,7 @@ impl DesiredState {
     pub(in crate::analysis) fn with_scalers(self, state: &State, seen: &Observation) -> Self {
         let hot = self.target_state == Some(TargetState::Hot);
         let carried = seen.target.as_ref().map_or(0, |t| t.replicas);
-        let (twin, paused) = match state.stage {
+        let (min_replicas, paused) = match state.stage {
             // The target serves, by its own autoscaler; an idle primary would only be shrunk.
             Stage::Building | Stage::Switching if hot => (None, None),
             Stage::Building | Stage::Switching | Stage::Rest | Stage::Waiting => (Some(0), Some(true)),
@@ -68,7 +68,7 @@ impl DesiredState {
             | Stage::Cancelling => (Some(state.min_replicas), Some(false)),
         };
         Self {
-            twin,
+            autoscaler_min_replicas: min_replicas,
             target_scaler_paused: paused,
             ..self
         }

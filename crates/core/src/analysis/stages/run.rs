@@ -29,7 +29,7 @@ impl Step<'_> {
             return self.start_over(&target);
         }
         // While it is held, the pods that are ready are those of the revision before.
-        let moved = !target.held && target.dressed;
+        let moved = !target.held && target.overridden;
         if moved && self.target_ready(self.state.run_size(&target, self.seen)) {
             return self.enter(Stage::Settling, Phase::Progressing);
         }

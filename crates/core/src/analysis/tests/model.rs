@@ -72,7 +72,7 @@ pub(super) struct Model {
     pub(super) verified: Vec<String>,
     pub(super) events: Vec<ReleaseEvent>,
     /// The least that primary's autoscaler gives, where there is one.
-    pub(super) twin: Option<u32>,
+    pub(super) autoscaler_min_replicas: Option<u32>,
     /// The other end of hooks.
     pub(super) receiver: Receiver,
     /// The annotations on the Canary.
@@ -182,7 +182,7 @@ impl Model {
             last_traffic: None,
             verified: vec![hash(1)],
             events: Vec::new(),
-            twin: None,
+            autoscaler_min_replicas: None,
             receiver: Receiver::default(),
             annotated: Commands::default(),
             edits: 0,
@@ -244,7 +244,7 @@ impl Model {
                 missing: self.config_gone.then(|| String::from("ConfigMap app")),
                 plain: true,
                 restorable: true,
-                dressed: true,
+                overridden: true,
                 fixed: false,
                 bypassed: self.webhook && !self.admitted,
             }),
@@ -262,7 +262,7 @@ impl Model {
                 endpoints: Some(if p.template == p.running { p.ready } else { 0 }),
             }),
             inherited: None,
-            scaler: self.twin.map(|_| Scaler { max: MOST }),
+            scaler: self.autoscaler_min_replicas.map(|_| Scaler { max: MOST }),
             apex: Some(self.apex).filter(|apex| *apex == self.follower),
             traffic: Some(self.traffic),
             routed: self.weights || self.split,
@@ -367,7 +367,7 @@ impl Model {
         self.before_it_is_stored(&decision, &seen);
         table::note(&self.state, &decision.state);
         self.entered = self.state.stage != decision.state.stage;
-        // A wish that is granted is all of a step.
+        // A command that is followed is all of a step.
         let granted = self.state.commands != decision.state.commands;
         if decision.state.stage == Stage::Scaling {
             self.shown.extend(decision.state.last_applied.clone());

@@ -1,4 +1,4 @@
-//! Primary's autoscaler: a twin of the user's own, at work on primary. Pure.
+//! Primary's autoscaler: a copy of the user's own, at work on primary. Pure.
 //!
 //! The user's autoscaler keeps pointing at the target. An HPA does nothing for a Deployment at 0 replicas, so at rest it
 //! is inert by itself; a KEDA ScaledObject would scale up from 0, so it is paused by annotation.
@@ -81,7 +81,7 @@ impl ScalerKind {
 pub struct Autoscaler {
     /// Which kind.
     pub kind: ScalerKind,
-    /// Name of the user's object; the twin is `NAME-primary`.
+    /// Name of the user's object; the copy is `NAME-primary`.
     pub name: String,
     /// `primaryScalerQueries`.
     pub queries: BTreeMap<String, String>,
@@ -115,12 +115,12 @@ impl Autoscaler {
         })
     }
 
-    /// Name of the twin.
-    pub fn twin_name(&self) -> String {
+    /// Name of the copy.
+    pub fn primary_name(&self) -> String {
         format!("{}-primary", self.name)
     }
 
-    /// What the twin of `user` may give primary.
+    /// What the copy of `user` may give primary.
     pub fn bounds(&self, user: &Value) -> Bounds {
         let own = self.kind.bounds(user);
         let min = self.min.unwrap_or(own.min);
@@ -130,8 +130,8 @@ impl Autoscaler {
         }
     }
 
-    /// The twin of `user` for primary, which gives it at least `minimum` pods, as far as its maximum allows.
-    pub fn twin(&self, user: &Value, blueprint: &Blueprint, min_replicas: u32) -> Value {
+    /// The copy of `user` for primary, which gives it at least `minimum` pods, as far as its maximum allows.
+    pub fn for_primary(&self, user: &Value, blueprint: &Blueprint, min_replicas: u32) -> Value {
         let mut spec = user.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
         let target = spec.remove("scaleTargetRef").unwrap_or_default();
         let primary = blueprint.primary_name();
@@ -149,7 +149,7 @@ impl Autoscaler {
             "apiVersion": self.kind.api_version(),
             "kind": self.kind.as_str(),
             "metadata": {
-                "name": self.twin_name(),
+                "name": self.primary_name(),
                 "namespace": blueprint.namespace,
                 "labels": self.labels(user),
                 "annotations": self.annotations(user),

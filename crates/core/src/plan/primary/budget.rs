@@ -1,4 +1,4 @@
-//! Primary's PodDisruptionBudget: a twin of each of the user's that covers the target's pods alone. At rest those are none,
+//! Primary's PodDisruptionBudget: a copy of each of the user's that covers the target's pods alone. At rest those are none,
 //! and a budget of none protects nobody.
 
 use super::spread;
@@ -6,9 +6,9 @@ use crate::api::labels;
 use crate::plan::{Blueprint, Selector};
 use serde_json::{Map, Value, json};
 
-/// The twin of `budget`: the same promise for primary's pods, and for no others. A pod that two budgets cover cannot be
+/// The copy of `budget`: the same promise for primary's pods, and for no others. A pod that two budgets cover cannot be
 /// evicted at all, so a pair has one, of primary's name.
-pub fn twin(budget: &Value, selector: &Selector, pair: &Blueprint) -> Value {
+pub fn for_primary(budget: &Value, selector: &Selector, pair: &Blueprint) -> Value {
     let mut spec = budget
         .get("spec")
         .and_then(Value::as_object)
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_twin_promises_the_same_of_primarys_pods() {
+    fn the_copy_promises_the_same_of_primarys_pods() {
         let target = json!({"spec": {"selector": {"matchLabels": {"app": "web", "tier": "front"}}}});
         let selector = Selector::of(&target, &Selector::default_keys()).unwrap();
         for (selects, wanted) in [
@@ -65,16 +65,16 @@ mod tests {
                 "metadata": {"name": "keep", "labels": {"team": "a"}},
                 "spec": {"minAvailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": selects},
             });
-            let twin = twin(&budget, &selector, &Blueprint::sample());
-            assert_eq!(twin["metadata"]["name"], "web-primary");
-            assert_eq!(twin["metadata"]["ownerReferences"][0]["kind"], "Canary");
+            let copy = for_primary(&budget, &selector, &Blueprint::sample());
+            assert_eq!(copy["metadata"]["name"], "web-primary");
+            assert_eq!(copy["metadata"]["ownerReferences"][0]["kind"], "Canary");
             assert_eq!(
-                twin["metadata"]["labels"].get("team"),
+                copy["metadata"]["labels"].get("team"),
                 None,
                 "tools that own by labels own the user's alone"
             );
             assert_eq!(
-                twin["spec"],
+                copy["spec"],
                 json!({"minAvailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": wanted})
             );
         }

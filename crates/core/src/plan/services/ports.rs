@@ -139,7 +139,7 @@ impl<'a> Around<'a> {
 
     /// Of `-primary`.
     pub fn of_primary(&self) -> Vec<Value> {
-        let wish = self.wish(self.verified);
+        let desired = self.desired(self.verified);
         let declared = self.verified.map(Declared::by).unwrap_or_default();
         let has = self.primary.map(of).unwrap_or_default();
         // What the apex has while its change waits, where `-primary` does not say it.
@@ -149,19 +149,19 @@ impl<'a> Around<'a> {
             Some(old) if !free && !declared.has(&target(port)) => target(old),
             _ => target(port),
         };
-        merged(&wish, has, self.idle, led)
+        merged(&desired, has, self.idle, led)
     }
 
     /// Of `-canary`. A change that comes before its revision waits for that.
     pub fn of_canary(&self) -> Vec<Value> {
-        let wish = self.wish(self.tested);
+        let desired = self.desired(self.tested);
         let declared = self.tested.map(Declared::by).unwrap_or_default();
         let has = self.canary.map(of).unwrap_or_default();
         let led = |port: &Value| match counterpart(has, port) {
             Some(old) if !declared.has(&target(port)) && declared.has(&target(old)) => target(old),
             _ => target(port),
         };
-        merged(&wish, has, self.idle, led)
+        merged(&desired, has, self.idle, led)
     }
 
     /// Of an apex that we made, in front of `side`.
@@ -176,36 +176,36 @@ impl<'a> Around<'a> {
     /// Of the user's own apex in front of `side`, whole, and what of them waits.
     pub fn of_users_apex(&self, apex: &Value, side: ApexSide) -> (Vec<Value>, Wanted) {
         let wanted = Wanted::of(apex);
-        let wish = wanted.over(of(apex));
+        let desired = wanted.over(of(apex));
         if side == ApexSide::Target {
             let canary = self.of_canary();
             let led = |port: &Value| canary.iter().find(|other| key(other) == key(port)).map(target);
-            let ports = wish
+            let ports = desired
                 .iter()
                 .map(|port| leading(port, led(port).unwrap_or_else(|| target(port))));
             return (ports.collect(), wanted);
         }
         if self.idle || at_once(apex) {
-            return (wish, Wanted::default());
+            return (desired, Wanted::default());
         }
         let declared = self.verified.map(Declared::by).unwrap_or_default();
         let has = self.primary.map_or(of(apex), of);
-        held(has, &wish, &declared)
+        held(has, &desired, &declared)
     }
 
     // The ports asked for, as the pods of `template` have them.
-    fn wish(&self, template: Option<&Value>) -> Vec<Value> {
+    fn desired(&self, template: Option<&Value>) -> Vec<Value> {
         if let Some(apex) = self.apex.filter(|_| self.users) {
             return Wanted::of(apex).over(of(apex)).iter().map(carried).collect();
         }
         let Some(first) = &self.blueprint.port else {
             return Vec::new();
         };
-        let wished = template.filter(|_| self.blueprint.port_is_ours).map(|template| {
+        let desired = template.filter(|_| self.blueprint.port_is_ours).map(|template| {
             let known = [self.verified, self.tested].into_iter().flatten();
             chosen(template, &first.target_port, &first.name, known)
         });
-        let target_port = wished.unwrap_or_else(|| first.target_port.clone());
+        let target_port = desired.unwrap_or_else(|| first.target_port.clone());
         let mut port = json!({"name": first.name, "port": first.port, "protocol": "TCP", "targetPort": target_port});
         if let (Some(members), Some(protocol)) = (port.as_object_mut(), &first.app_protocol) {
             members.insert("appProtocol".to_owned(), json!(protocol));
@@ -222,23 +222,24 @@ impl<'a> Around<'a> {
     }
 }
 
-/// The wish in the shape of a Service that `has` ports already: a port in use keeps its name, because to those who connect
-/// a renamed port is another one until they have heard of it, and none is taken from callers unless primary is `idle`.
-fn merged(wish: &[Value], has: &[Value], idle: bool, led: impl Fn(&Value) -> Value) -> Vec<Value> {
-    let asked = |port: &Value| wish.iter().find(|wished| key(wished) == key(port));
+/// What is desired, in the shape of a Service that `has` ports already: a port in use keeps its name, because to those who
+/// connect a renamed port is another one until they have heard of it, and none is taken from callers unless primary is
+/// `idle`.
+fn merged(desired: &[Value], has: &[Value], idle: bool, led: impl Fn(&Value) -> Value) -> Vec<Value> {
+    let asked = |port: &Value| desired.iter().find(|one| key(one) == key(port));
     let mut out: Vec<Value> = Vec::new();
     for old in has {
         match asked(old) {
-            Some(wished) => out.push(named(&leading(wished, led(wished)), name(old))),
+            Some(one) => out.push(named(&leading(one, led(one)), name(old))),
             None if !idle => out.push(carried(old)),
             None => {}
         }
     }
-    for wished in wish {
-        if out.iter().any(|port| key(port) == key(wished)) {
+    for one in desired {
+        if out.iter().any(|port| key(port) == key(one)) {
             continue;
         }
-        let port = leading(wished, led(wished));
+        let port = leading(one, led(one));
         let free = unused(&out, &port);
         out.push(named(&port, &free));
     }

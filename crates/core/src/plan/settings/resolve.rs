@@ -1,4 +1,4 @@
-//! From a Canary and its policy to resolved wishes: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
+//! From a Canary and its policy to what they come to: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
 
 use super::strategy;
 use crate::plan::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, workload::overrides};

@@ -48,7 +48,7 @@ impl Record {
     }
 
     /// `template`, which carries this record, as its author means it.
-    pub fn undressed(&self, template: &Value) -> Value {
+    pub fn restored(&self, template: &Value) -> Value {
         let mut out = template.clone();
         for field in self.set.keys() {
             put(&mut out, field, self.authors(template, field));
@@ -58,7 +58,7 @@ impl Record {
 }
 
 /// `template` (as its author wrote it) for canary pods, and the record of it; none when nothing differs.
-pub fn dressed(template: &Value, set: &Map<String, Value>) -> (Value, Option<Record>) {
+pub fn applied(template: &Value, set: &Map<String, Value>) -> (Value, Option<Record>) {
     let mut out = template.clone();
     if set.is_empty() {
         return (out, None);
@@ -165,15 +165,15 @@ mod tests {
 
     #[test]
     fn a_dressed_template_is_the_same_revision() {
-        let (dressed, record) = dressed(&template("stable"), &set());
-        assert_eq!(dressed["spec"]["nodeSelector"], json!({"pool": "spot"}));
-        assert_eq!(dressed["spec"].get("priorityClassName"), None);
+        let (changed, record) = applied(&template("stable"), &set());
+        assert_eq!(changed["spec"]["nodeSelector"], json!({"pool": "spot"}));
+        assert_eq!(changed["spec"].get("priorityClassName"), None);
         assert_eq!(
-            dressed["spec"]["affinity"],
+            changed["spec"]["affinity"],
             json!({"nodeAffinity": {}}),
             "as the API server would store it"
         );
-        let object = object(&dressed, record.as_ref());
+        let object = object(&changed, record.as_ref());
         assert_eq!(authored(&object), Some(template("stable")));
         assert_eq!(
             revision(&object),
@@ -183,16 +183,16 @@ mod tests {
 
     #[test]
     fn what_was_changed_since_is_the_authors() {
-        let (mut dressed, record) = dressed(&template("stable"), &set());
-        dressed["spec"]["nodeSelector"]["zone"] = json!("b");
-        dressed["spec"]["nodeSelector"]["pool"] = json!("other");
-        let read = authored(&object(&dressed, record.as_ref())).unwrap();
+        let (mut changed, record) = applied(&template("stable"), &set());
+        changed["spec"]["nodeSelector"]["zone"] = json!("b");
+        changed["spec"]["nodeSelector"]["pool"] = json!("other");
+        let read = authored(&object(&changed, record.as_ref())).unwrap();
         assert_eq!(
             read["spec"]["nodeSelector"],
             json!({"pool": "other", "disk": "ssd", "zone": "b"})
         );
-        dressed["spec"].as_object_mut().unwrap().remove("nodeSelector");
-        let read = authored(&object(&dressed, record.as_ref())).unwrap();
+        changed["spec"].as_object_mut().unwrap().remove("nodeSelector");
+        let read = authored(&object(&changed, record.as_ref())).unwrap();
         assert_eq!(read["spec"].get("nodeSelector"), None);
         assert_eq!(read["spec"].get("tolerations"), None, "set, and not the author's");
     }
@@ -204,10 +204,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn dressing_and_undressing_are_inverse(author in selector(), canary in selector()) {
+        fn what_is_applied_is_restored(author in selector(), canary in selector()) {
             let set: Map<String, Value> = canary["spec"].as_object().unwrap().clone()
                 .into_iter().filter(|(key, _)| FIELDS.contains(&key.as_str())).collect();
-            let (out, record) = dressed(&author, &set);
+            let (out, record) = applied(&author, &set);
             prop_assert_eq!(authored(&object(&out, record.as_ref())), Some(author));
         }
     }

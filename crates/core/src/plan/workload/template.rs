@@ -28,7 +28,7 @@ pub fn authored(object: &Value) -> Option<Value> {
     without(&mut template, "/metadata/labels", POD_TEMPLATE_HASH);
     let_go(&mut template);
     Some(match Record::of(object) {
-        Some(record) => record.undressed(&template),
+        Some(record) => record.restored(&template),
         None => template,
     })
 }

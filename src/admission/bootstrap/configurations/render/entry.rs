@@ -98,7 +98,7 @@ pub(super) fn webhook(with: &Rendering, entry: Entry, rules: &Value) -> Value {
 }
 
 // The API server asks again when another webhook has changed the object after us. Not about a scale: the second request
-// would carry the number that we wrote ourselves, and to note that as the user's wish would put the app to sleep.
+// would carry the number that we wrote ourselves, and to record that as what the user wants would put the app to sleep.
 fn reinvocation(entry: Entry) -> &'static str {
     match entry {
         Entry::ScaleDeployments => "Never",

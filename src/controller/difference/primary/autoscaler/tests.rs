@@ -66,7 +66,7 @@ fn writes(blueprint: &Blueprint, live: &Live, desired: &DesiredState) -> (Vec<Wr
 
 fn with_twin(min_replicas: u32) -> DesiredState {
     DesiredState {
-        twin: Some(min_replicas),
+        autoscaler_min_replicas: Some(min_replicas),
         ..DesiredState::untouched()
     }
 }
@@ -81,10 +81,10 @@ fn made(blueprint: &Blueprint, live: &Live, min_replicas: u32) -> Value {
 #[test]
 fn the_twin_is_made_once_and_follows_every_edit_also_what_is_taken_away() {
     let blueprint = named(ScalerKind::Hpa);
-    let twin = made(&blueprint, &live(Some(hpa())), 0);
-    assert_eq!(twin["spec"]["scaleTargetRef"]["name"], "web-primary");
+    let copy = made(&blueprint, &live(Some(hpa())), 0);
+    assert_eq!(copy["spec"]["scaleTargetRef"]["name"], "web-primary");
     let beside = |scaler: Value| Live {
-        twins: vec![twin.clone()],
+        primary_autoscalers: vec![copy.clone()],
         ..live(Some(scaler))
     };
     assert_eq!(writes(&blueprint, &beside(hpa()), &with_twin(0)), (vec![], vec![]));
@@ -107,7 +107,7 @@ fn a_foreign_autoscaler_under_the_twins_name_is_a_conflict() {
     let mut foreign = hpa();
     foreign["metadata"]["name"] = json!("web-primary");
     let live = Live {
-        twins: vec![foreign],
+        primary_autoscalers: vec![foreign],
         ..live(Some(hpa()))
     };
     let (writes, conflicts) = writes(&named(ScalerKind::Hpa), &live, &with_twin(0));
@@ -120,8 +120,8 @@ fn a_foreign_autoscaler_under_the_twins_name_is_a_conflict() {
 
 #[test]
 fn a_twin_goes_with_what_it_is_a_twin_of() {
-    let mut twin = made(&named(ScalerKind::Hpa), &live(Some(hpa())), 0);
-    twin["metadata"]["uid"] = json!("h-1");
+    let mut copy = made(&named(ScalerKind::Hpa), &live(Some(hpa())), 0);
+    copy["metadata"]["uid"] = json!("h-1");
     let gone = Write::Delete {
         kind: Kind::HorizontalPodAutoscaler,
         namespace: "shop".into(),
@@ -129,7 +129,7 @@ fn a_twin_goes_with_what_it_is_a_twin_of() {
         uid: "h-1".into(),
     };
     let beside = |scaler| Live {
-        twins: vec![twin.clone()],
+        primary_autoscalers: vec![copy.clone()],
         ..live(scaler)
     };
     // The user's HPA is deleted; the Canary names none any more; it names a ScaledObject instead.
@@ -152,9 +152,9 @@ fn a_twin_goes_with_what_it_is_a_twin_of() {
     };
     assert_eq!(writes(&named(ScalerKind::Hpa), &beside(Some(hpa())), &out).0, [gone]);
     // Somebody's finalizer may keep it for a while.
-    twin["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    copy["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     let dying = Live {
-        twins: vec![twin.clone()],
+        primary_autoscalers: vec![copy.clone()],
         ..live(None)
     };
     assert_eq!(writes(&blueprint(), &dying, &with_twin(0)).0, []);
@@ -208,7 +208,7 @@ fn beside_an_autoscaler_that_somebody_pointed_at_primary_there_is_no_twin() {
     let mut before = made(&blueprint, &live(Some(hpa())), 0);
     before["metadata"]["uid"] = json!("h-1");
     let both = Live {
-        twins: vec![before],
+        primary_autoscalers: vec![before],
         primary_scaler: Some(own),
         ..live(Some(hpa()))
     };

@@ -13,12 +13,15 @@ pub(in crate::analysis::tests) const MOST: u32 = 8;
 
 impl Model {
     fn scaled(self) -> Self {
-        Self { twin: Some(0), ..self }
+        Self {
+            autoscaler_min_replicas: Some(0),
+            ..self
+        }
     }
 
     /// What production is to have.
     pub(in crate::analysis::tests) fn effective(&self) -> u32 {
-        match (self.twin, &self.primary) {
+        match (self.autoscaler_min_replicas, &self.primary) {
             (Some(_), Some(primary)) if primary.replicas > 0 => primary.replicas,
             (Some(_), _) => self.wanted.clamp(1, MOST),
             (None, _) => self.wanted,
@@ -27,7 +30,10 @@ impl Model {
 
     // An HPA leaves a workload at 0 alone.
     pub(in crate::analysis::tests) fn autoscale(&mut self, n: u32) {
-        if let (Some(min_replicas), Some(primary)) = (self.twin, self.primary.as_mut().filter(|p| p.replicas > 0)) {
+        if let (Some(min_replicas), Some(primary)) = (
+            self.autoscaler_min_replicas,
+            self.primary.as_mut().filter(|p| p.replicas > 0),
+        ) {
             primary.replicas = n.clamp(min_replicas.clamp(1, MOST), MOST);
         }
     }
@@ -35,7 +41,10 @@ impl Model {
     // As far as the webhook lets it.
     pub(in crate::analysis::tests) fn autoscale_target(&mut self, n: u32) {
         let min_replicas = self.state.min_replicas;
-        if let (Some(_), Some(target)) = (self.twin, self.target.as_mut().filter(|t| t.replicas > 0)) {
+        if let (Some(_), Some(target)) = (
+            self.autoscaler_min_replicas,
+            self.target.as_mut().filter(|t| t.replicas > 0),
+        ) {
             let n = n.clamp(1, MOST);
             if n > target.replicas || n >= min_replicas {
                 target.replicas = n;
@@ -71,14 +80,14 @@ fn the_canary_starts_with_what_primary_runs_and_neither_gets_fewer_in_the_run() 
     assert_eq!(model.replicas(), (0, 5));
     model.happen(&Happening::Apply(2));
     model.until(Stage::Analysing);
-    assert_eq!((model.replicas(), model.twin), ((5, 5), Some(5)));
+    assert_eq!((model.replicas(), model.autoscaler_min_replicas), ((5, 5), Some(5)));
     // Primary's load leaves, its autoscaler would follow; the target's has not seen its own yet.
     model.happen(&Happening::Autoscale(1));
     model.happen(&Happening::AutoscaleTarget(1));
     assert_eq!(model.replicas(), (5, 5));
     run(&mut model);
     assert_eq!(
-        (model.state.phase, model.replicas(), model.twin),
+        (model.state.phase, model.replicas(), model.autoscaler_min_replicas),
         (Phase::Succeeded, (0, 5), Some(0))
     );
     model.happen(&Happening::Autoscale(1));
@@ -106,15 +115,15 @@ fn promotion_carries_what_primary_runs_by_then_and_gives_back_what_the_canary_ru
 #[test]
 fn an_idle_primary_is_not_given_an_autoscaler_before_it_serves() {
     let mut model = Model::hot(weighted()).scaled();
-    model.twin = Some(u32::MAX);
+    model.autoscaler_min_replicas = Some(u32::MAX);
     while model.state.stage != Stage::Rest {
-        assert_eq!(model.twin, Some(u32::MAX));
+        assert_eq!(model.autoscaler_min_replicas, Some(u32::MAX));
         assert_ne!(model.label, Some(TargetState::Rest));
         model.step();
         model.now += seconds(1);
     }
     run(&mut model);
-    assert_eq!(model.twin, Some(0));
+    assert_eq!(model.autoscaler_min_replicas, Some(0));
 }
 
 fn autoscaled() -> impl proptest::strategy::Strategy<Value = Happening> {

@@ -47,12 +47,12 @@ fn scaled_object() -> Value {
 
 #[test]
 fn an_hpa_is_copied_whole_but_for_whom_it_scales() {
-    let twin = autoscaler(ScalerKind::Hpa).twin(&hpa(), &Blueprint::sample(), 0);
+    let copy = autoscaler(ScalerKind::Hpa).for_primary(&hpa(), &Blueprint::sample(), 0);
     let mut spec = hpa()["spec"].clone();
     spec["scaleTargetRef"]["name"] = json!("web-primary");
-    assert_eq!(twin["spec"], spec);
+    assert_eq!(copy["spec"], spec);
     assert_eq!(
-        twin["metadata"],
+        copy["metadata"],
         json!({
             "name": "web-primary", "namespace": "shop", "annotations": {},
             "labels": {"team": "a", "app.kubernetes.io/managed-by": "flagger"},
@@ -69,7 +69,7 @@ fn the_canarys_own_bounds_win_and_a_run_raises_the_least_up_to_the_most() {
         ..autoscaler(ScalerKind::Hpa)
     };
     let bounds = |scaler: &Autoscaler, min_replicas| {
-        let spec = scaler.twin(&hpa(), &Blueprint::sample(), min_replicas)["spec"].clone();
+        let spec = scaler.for_primary(&hpa(), &Blueprint::sample(), min_replicas)["spec"].clone();
         (
             spec["minReplicas"].as_u64().unwrap(),
             spec["maxReplicas"].as_u64().unwrap(),
@@ -83,19 +83,19 @@ fn the_canarys_own_bounds_win_and_a_run_raises_the_least_up_to_the_most() {
 
 #[test]
 fn a_scaled_object_is_copied_without_its_pause_and_asks_about_primary() {
-    let twin = autoscaler(ScalerKind::ScaledObject).twin(&scaled_object(), &Blueprint::sample(), 0);
+    let copy = autoscaler(ScalerKind::ScaledObject).for_primary(&scaled_object(), &Blueprint::sample(), 0);
     let mut spec = scaled_object()["spec"].clone();
     spec["scaleTargetRef"]["name"] = json!("web-primary");
     spec["advanced"]["horizontalPodAutoscalerConfig"]["name"] = json!("web-hpa-primary");
     spec["triggers"][0]["metadata"]["query"] = json!("rate(x{app=\"web-primary\"}[1m])");
     spec["triggers"][1]["metadata"]["query"] = json!("rate(y{app=\"web-primary\"}[1m])");
-    assert_eq!(twin["spec"], spec);
+    assert_eq!(copy["spec"], spec);
     assert_eq!(
-        twin["metadata"]["annotations"],
+        copy["metadata"]["annotations"],
         json!({"autoscaling.keda.sh/paused": "false"})
     );
     assert_eq!(
-        twin["metadata"]["labels"],
+        copy["metadata"]["labels"],
         json!({"team": "a", "app.kubernetes.io/managed-by": "flagger"})
     );
 }
@@ -106,10 +106,10 @@ fn a_trigger_may_be_given_a_query_of_its_own() {
         queries: BTreeMap::from([("requests".into(), "own".into())]),
         ..autoscaler(ScalerKind::ScaledObject)
     };
-    let twin = scaler.twin(&scaled_object(), &Blueprint::sample(), 0);
-    assert_eq!(twin["spec"]["triggers"][0]["metadata"]["query"], "own");
+    let copy = scaler.for_primary(&scaled_object(), &Blueprint::sample(), 0);
+    assert_eq!(copy["spec"]["triggers"][0]["metadata"]["query"], "own");
     assert_eq!(
-        twin["spec"]["triggers"][1]["metadata"]["query"],
+        copy["spec"]["triggers"][1]["metadata"]["query"],
         "rate(y{app=\"web-primary\"}[1m])"
     );
 }
@@ -119,16 +119,16 @@ fn kedas_defaults_bound_what_a_scaled_object_leaves_open() {
     let scaler = autoscaler(ScalerKind::ScaledObject);
     let open = json!({"spec": {}});
     assert_eq!(scaler.bounds(&open), Bounds { min: 0, max: 100 });
-    let twin = scaler.twin(&open, &Blueprint::sample(), 0);
-    assert_eq!(twin["spec"], json!({"scaleTargetRef": {"name": "web-primary"}}));
-    let twin = scaler.twin(&scaled_object(), &Blueprint::sample(), 4);
+    let copy = scaler.for_primary(&open, &Blueprint::sample(), 0);
+    assert_eq!(copy["spec"], json!({"scaleTargetRef": {"name": "web-primary"}}));
+    let copy = scaler.for_primary(&scaled_object(), &Blueprint::sample(), 4);
     assert_eq!(
-        twin["spec"].get("idleReplicaCount"),
+        copy["spec"].get("idleReplicaCount"),
         None,
         "primary keeps its pods in a run"
     );
-    let twin = scaler.twin(&open, &Blueprint::sample(), 4);
-    assert_eq!(twin["spec"]["minReplicaCount"], 4);
+    let copy = scaler.for_primary(&open, &Blueprint::sample(), 4);
+    assert_eq!(copy["spec"]["minReplicaCount"], 4);
 }
 
 #[test]

@@ -35,17 +35,17 @@ pub fn best(ports: &[Value]) -> Option<&Value> {
     })
 }
 
-/// Where the pods of `template` listen for what was `wished`: there if they declare it, or declare nothing; else at the
-/// port of the same name as in a template of `known` that has the wished one, or of the Service port's name, else at the
+/// Where the pods of `template` listen for what was `desired`: there if they declare it, or declare nothing; else at the
+/// port of the same name as in a template of `known` that has the desired one, or of the Service port's name, else at the
 /// best they have.
-pub fn chosen<'a>(template: &Value, wished: &Value, service: &str, known: impl Iterator<Item = &'a Value>) -> Value {
-    if Declared::by(template).has(wished) {
-        return wished.clone();
+pub fn chosen<'a>(template: &Value, desired: &Value, service: &str, known: impl Iterator<Item = &'a Value>) -> Value {
+    if Declared::by(template).has(desired) {
+        return desired.clone();
     }
     let offered = offered(template);
     let was = known
         .flat_map(container_ports)
-        .find(|port| port.get("containerPort") == Some(wished));
+        .find(|port| port.get("containerPort") == Some(desired));
     let was = was.map(super::name).filter(|name| !name.is_empty());
     let named = |wanted: &str| offered.iter().find(|port| super::name(port) == wanted);
     let found = was
@@ -54,7 +54,7 @@ pub fn chosen<'a>(template: &Value, wished: &Value, service: &str, known: impl I
         .or_else(|| first(&offered));
     found
         .and_then(|port| port.get("containerPort"))
-        .unwrap_or(wished)
+        .unwrap_or(desired)
         .clone()
 }
 

@@ -54,10 +54,10 @@ impl Wanted {
 
     /// The ports as their author wants them.
     pub fn over(&self, ports: &[Value]) -> Vec<Value> {
-        let wished = |port: &Value| {
+        let desired = |port: &Value| {
             self.get(port)
                 .map_or_else(|| port.clone(), |to| leading(port, to.clone()))
         };
-        ports.iter().map(wished).collect()
+        ports.iter().map(desired).collect()
     }
 }

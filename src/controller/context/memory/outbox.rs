@@ -15,45 +15,45 @@ use std::{
 };
 use tokio::sync::mpsc::{self, Receiver};
 
-/// Most items of one lane that wait. A run has a few dozen.
+/// Most items of one outbox that wait. A run has a few dozen.
 const WAITING: usize = 256;
-/// Most bytes of one lane that wait, beyond the first item.
+/// Most bytes of one outbox that wait, beyond the first item.
 const OF_ONE: usize = 128 * 1024;
-/// Most bytes of all lanes that wait, beyond the first item of each.
+/// Most bytes of all outboxes that wait, beyond the first item of each.
 const OF_ALL: usize = 16 * 1024 * 1024;
-/// A lane ends when nothing came for this long.
+/// An outbox ends when nothing came for this long.
 const IDLE: Duration = Duration::from_secs(300);
 
-/// How many bytes wait in all lanes that share it.
+/// How many bytes wait in all outboxes that share it.
 #[derive(Debug, Clone, Default)]
 pub struct Budget(Arc<AtomicUsize>);
 
-/// The lanes of a Canary, by who listens.
+/// The outboxes of a Canary, by who listens.
 #[derive(Debug)]
-pub struct Lanes<K, T>(HashMap<K, Lane<T>>);
+pub struct Outboxes<K, T>(HashMap<K, Outbox<T>>);
 
 #[derive(Debug)]
-struct Lane<T> {
+struct Outbox<T> {
     items: mpsc::Sender<(T, usize)>,
     bytes: Arc<AtomicUsize>,
     task: Task,
 }
 
-/// What waits in a lane.
+/// What waits in an outbox.
 #[derive(Debug)]
 pub struct Waiting<T> {
     items: Receiver<(T, usize)>,
     bytes: [Arc<AtomicUsize>; 2],
 }
 
-impl<K, T> Default for Lanes<K, T> {
+impl<K, T> Default for Outboxes<K, T> {
     fn default() -> Self {
         Self(HashMap::new())
     }
 }
 
-impl<K: Eq + Hash, T: Send + 'static> Lanes<K, T> {
-    /// Puts an item of so many `bytes` at the end of a lane; where there is no lane, `work` begins one and gets all that
+impl<K: Eq + Hash, T: Send + 'static> Outboxes<K, T> {
+    /// Puts an item of so many `bytes` at the end of an outbox; where there is no outbox, `work` begins one and gets all that
     /// comes. Answers whether there was room.
     pub fn send<F>(
         &mut self,
@@ -65,51 +65,51 @@ impl<K: Eq + Hash, T: Send + 'static> Lanes<K, T> {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        if let Some(lane) = self.take_closed(&key) {
-            lane.task.linger();
+        if let Some(outbox) = self.take_closed(&key) {
+            outbox.task.linger();
         }
-        let lane = self.0.entry(key).or_insert_with(|| begin(all, work));
-        let waits = lane.bytes.load(Ordering::Relaxed);
+        let outbox = self.0.entry(key).or_insert_with(|| begin(all, work));
+        let waits = outbox.bytes.load(Ordering::Relaxed);
         let fits = waits + bytes <= OF_ONE && all.load(Ordering::Relaxed) + bytes <= OF_ALL;
         if waits > 0 && !fits {
             return false;
         }
         // Counted before it can be taken out.
-        for count in [&lane.bytes, all] {
+        for count in [&outbox.bytes, all] {
             count.fetch_add(bytes, Ordering::Relaxed);
         }
-        let sent = lane.items.try_send((item, bytes)).is_ok();
+        let sent = outbox.items.try_send((item, bytes)).is_ok();
         if !sent {
-            for count in [&lane.bytes, all] {
+            for count in [&outbox.bytes, all] {
                 count.fetch_sub(bytes, Ordering::Relaxed);
             }
         }
         sent
     }
 
-    /// A lane has come to its end, as the last that is done for it: nothing is kept of it.
+    /// An outbox has come to its end, as the last that is done for it: nothing is kept of it.
     pub fn ended(&mut self, key: &K) {
         drop(self.take_closed(key));
     }
 
-    fn take_closed(&mut self, key: &K) -> Option<Lane<T>> {
-        let closed = self.0.get(key).is_some_and(|lane| lane.items.is_closed());
+    fn take_closed(&mut self, key: &K) -> Option<Outbox<T>> {
+        let closed = self.0.get(key).is_some_and(|outbox| outbox.items.is_closed());
         closed.then(|| self.0.remove(key)).flatten()
     }
 
-    /// Ends the lanes, after what is in them or in a while.
+    /// Ends the outboxes, after what is in them or in a while.
     pub fn linger(&mut self) {
-        self.0.drain().for_each(|(_, lane)| lane.task.linger());
+        self.0.drain().for_each(|(_, outbox)| outbox.task.linger());
     }
 
-    /// Whether there is no lane.
+    /// Whether there is no outbox.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-fn begin<T: Send + 'static, F>(all: &Arc<AtomicUsize>, work: impl FnOnce(Waiting<T>) -> F) -> Lane<T>
+fn begin<T: Send + 'static, F>(all: &Arc<AtomicUsize>, work: impl FnOnce(Waiting<T>) -> F) -> Outbox<T>
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -119,7 +119,7 @@ where
         items: receiver,
         bytes: [bytes.clone(), all.clone()],
     };
-    Lane {
+    Outbox {
         items,
         bytes,
         task: Task::of(&tokio::spawn(work(waiting))),
@@ -132,7 +132,7 @@ impl<T> Waiting<T> {
         let next = match tokio::time::timeout(IDLE, self.items.recv()).await {
             Ok(next) => next,
             Err(_) => {
-                // Whatever comes now begins a lane of its own, and what came in this moment is here.
+                // Whatever comes now begins an outbox of its own, and what came in this moment is here.
                 self.items.close();
                 self.items.recv().await
             }
@@ -166,10 +166,10 @@ mod tests {
     use parking_lot::Mutex;
 
     async fn never<T>(_: Waiting<T>) {
-        unreachable!("it has a lane")
+        unreachable!("it has an outbox")
     }
 
-    // A lane whose listener takes the first item and hangs.
+    // An outbox whose listener takes the first item and hangs.
     async fn hangs(mut items: Waiting<usize>) {
         items.recv().await;
         std::future::pending::<()>().await;
@@ -177,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lane_keeps_its_order_takes_what_fits_and_ends_when_it_is_forgotten() {
-        let (mut lanes, all) = (Lanes::default(), Budget::default());
+        let (mut outboxes, all) = (Outboxes::default(), Budget::default());
         let (done, over) = tokio::sync::oneshot::channel();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let book = heard.clone();
@@ -187,12 +187,12 @@ mod tests {
             }
             let _ = done.send(());
         };
-        assert!(lanes.send(&all, "shop", (0, 1), work));
+        assert!(outboxes.send(&all, "shop", (0, 1), work));
         let taken = (1..WAITING + 9)
-            .filter(|item| lanes.send(&all, "shop", (*item, 1), never))
+            .filter(|item| outboxes.send(&all, "shop", (*item, 1), never))
             .count();
         assert_eq!(taken, WAITING - 1, "nothing was heard yet, nobody waits");
-        lanes.linger();
+        outboxes.linger();
         over.await.unwrap();
         assert_eq!(*heard.lock(), (0..WAITING).collect::<Vec<_>>());
         assert_eq!(all.0.load(Ordering::Relaxed), 0);
@@ -200,21 +200,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_is_bounded_in_bytes_for_one_and_for_all() {
-        let (mut lanes, budget) = (Lanes::default(), Budget::default());
+        let (mut outboxes, budget) = (Outboxes::default(), Budget::default());
         let all = || budget.0.load(Ordering::Relaxed);
         // One item is always taken, however large it is.
-        assert!(lanes.send(&budget, 0, (0, OF_ALL), hangs));
-        assert!(!lanes.send(&budget, 0, (0, 1), never));
+        assert!(outboxes.send(&budget, 0, (0, OF_ALL), hangs));
+        assert!(!outboxes.send(&budget, 0, (0, 1), never));
         while all() > 0 {
             tokio::task::yield_now().await;
         }
         let taken = (0..WAITING)
-            .filter(|_| lanes.send(&budget, 0, (0, OF_ONE / 8), never))
+            .filter(|_| outboxes.send(&budget, 0, (0, OF_ONE / 8), never))
             .count();
         assert_eq!((taken, all()), (8, OF_ONE));
         for key in 1..1000 {
             for _ in 0..9 {
-                lanes.send(&budget, key, (0, OF_ONE / 8), hangs);
+                outboxes.send(&budget, key, (0, OF_ONE / 8), hangs);
             }
         }
         assert!(
@@ -222,18 +222,18 @@ mod tests {
             "beyond the first of each: {}",
             all()
         );
-        lanes.linger();
-        assert!(lanes.is_empty());
+        outboxes.linger();
+        assert!(outboxes.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn lanes_end_when_nothing_comes_and_when_their_listener_hangs_for_ever() {
-        let (mut lanes, all) = (Lanes::default(), Budget::default());
+        let (mut outboxes, all) = (Outboxes::default(), Budget::default());
         let work = |mut items: Waiting<usize>| async move { while items.recv().await.is_some() {} };
-        lanes.ended(&"idle");
+        outboxes.ended(&"idle");
         let since = tokio::time::Instant::now();
-        assert!(lanes.send(&all, "idle", (1, 1), work));
-        while !lanes.0["idle"].items.is_closed() {
+        assert!(outboxes.send(&all, "idle", (1, 1), work));
+        while !outboxes.0["idle"].items.is_closed() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         assert!((IDLE..IDLE * 2).contains(&since.elapsed()), "{:?}", since.elapsed());
@@ -242,17 +242,17 @@ mod tests {
             begun.send(()).unwrap();
             drop(items);
         };
-        assert!(lanes.send(&all, "idle", (2, 1), begin));
-        lanes.ended(&"idle");
-        assert!(!lanes.is_empty(), "another one has begun");
+        assert!(outboxes.send(&all, "idle", (2, 1), begin));
+        outboxes.ended(&"idle");
+        assert!(!outboxes.is_empty(), "another one has begun");
         again.await.unwrap();
         tokio::task::yield_now().await;
-        lanes.ended(&"idle");
-        assert!(lanes.is_empty());
+        outboxes.ended(&"idle");
+        assert!(outboxes.is_empty());
 
-        assert!(lanes.send(&all, "hangs", (1, 5), hangs));
-        assert!(lanes.send(&all, "hangs", (2, 5), never));
-        lanes.linger();
+        assert!(outboxes.send(&all, "hangs", (1, 5), hangs));
+        assert!(outboxes.send(&all, "hangs", (2, 5), never));
+        outboxes.linger();
         let begun = tokio::time::Instant::now();
         // What waited is not kept when its listener is ended.
         while all.0.load(Ordering::Relaxed) > 0 {

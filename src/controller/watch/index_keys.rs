@@ -1,4 +1,5 @@
-//! By which words an object is found besides its own name, so that a step looks at its pair and not at its namespace.
+//! The keys by which the caches index an object besides its own name, so that a step looks at its pair and not at its
+//! namespace.
 
 use super::cache::Kind;
 use crate::object::label;
@@ -12,17 +13,17 @@ use crate::{
 };
 use serde_json::Value;
 
-/// The word of Services and routes that we did not generate. No object has such a name.
+/// The key of Services and routes that we did not generate. No object has such a name.
 pub const USERS: &str = "*users";
 
-/// The words of an object: uids of the owners of a ReplicaSet, the Service of an EndpointSlice, the Services a route
+/// The keys of an object: uids of the owners of a ReplicaSet, the Service of an EndpointSlice, the Services a route
 /// sends to (and its own name, for the route we would generate under it), the configs and the labels of a workload's pods,
 /// a label that a Service selects by, whom an autoscaler belongs to and whom it scales, the labels a disruption budget names;
 /// [`USERS`].
 /// Others are found by name alone.
-pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
+pub fn index_keys(kind: Kind, object: &Value) -> Vec<String> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    let mut words: Vec<String> = match kind {
+    let mut keys: Vec<String> = match kind {
         Kind::ReplicaSet | Kind::ControllerRevision => items(object, "/metadata/ownerReferences")
             .filter_map(|owner| text(owner.get("uid")))
             .collect(),
@@ -60,24 +61,24 @@ pub fn ties(kind: Kind, object: &Value) -> Vec<String> {
         Kind::ConfigMap | Kind::Secret => Vec::new(),
     };
     if matches!(kind, Kind::Service | Kind::Route(_)) && label(object, labels::GENERATED).is_none() {
-        words.push(USERS.to_owned());
+        keys.push(USERS.to_owned());
     }
-    words.sort_unstable();
-    words.dedup();
-    words
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
-/// The word of a label of pods. No object has such a name.
-fn word(key: &str, value: &Value) -> String {
+/// The key of a label of pods. No object has such a name.
+fn of_label(key: &str, value: &Value) -> String {
     format!("{key}={}", value.as_str().unwrap_or_default())
 }
 
-/// The words of labels of pods: each Service that selects them has one of these.
+/// The keys of labels of pods: each Service that selects them has one of these.
 pub fn of_labels(labels: &Labels) -> impl Iterator<Item = String> + '_ {
-    labels.iter().map(|(key, value)| word(key, value))
+    labels.iter().map(|(key, value)| of_label(key, value))
 }
 
-/// The words of a Service's pods: every workload whose pods it selects has the first, those of the side that it was moved
+/// The keys of a Service's pods: every workload whose pods it selects has the first, those of the side that it was moved
 /// to have the last.
 pub fn of_selectors(service: &Value) -> Vec<String> {
     let live = service.pointer("/spec/selector").and_then(Value::as_object);
@@ -90,7 +91,7 @@ fn telling(selector: &Labels) -> Option<String> {
     let known = TELLING.into_iter().find_map(|key| selector.get_key_value(key));
     known
         .or_else(|| selector.iter().next())
-        .map(|(key, value)| word(key, value))
+        .map(|(key, value)| of_label(key, value))
 }
 
 /// Labels that differ from app to app.
@@ -114,10 +115,10 @@ fn of_service(service: &Value) -> Vec<String> {
 // The labels that a budget's selector names.
 fn selected(object: &Value) -> Vec<String> {
     let equal = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
-    let equal = equal.into_iter().flatten().map(|(key, value)| word(key, value));
+    let equal = equal.into_iter().flatten().map(|(key, value)| of_label(key, value));
     let listed = items(object, "/spec/selector/matchExpressions").flat_map(|said| {
         let key = said.get("key").and_then(Value::as_str).unwrap_or_default();
-        items(said, "/values").map(move |value| word(key, value))
+        items(said, "/values").map(move |value| of_label(key, value))
     });
     equal.chain(listed).collect()
 }
@@ -144,16 +145,19 @@ mod tests {
             {"backendRefs": [{"name": "shop-primary"}]},
             {},
         ]}});
-        assert_eq!(ties(http_route(), &route), ["shop", "shop-canary", "shop-primary"]);
+        assert_eq!(
+            index_keys(http_route(), &route),
+            ["shop", "shop-canary", "shop-primary"]
+        );
     }
 
     #[test]
     fn sets_are_found_by_owner_and_slices_by_service() {
         let set = json!({"metadata": {"ownerReferences": [{"uid": "u-1"}]}});
-        assert_eq!(ties(Kind::ReplicaSet, &set), ["u-1"]);
+        assert_eq!(index_keys(Kind::ReplicaSet, &set), ["u-1"]);
         let slice = json!({"metadata": {"labels": {"kubernetes.io/service-name": "shop-primary"}}});
-        assert_eq!(ties(Kind::EndpointSlice, &slice), ["shop-primary"]);
-        assert!(ties(Kind::Deployment, &json!({})).is_empty());
+        assert_eq!(index_keys(Kind::EndpointSlice, &slice), ["shop-primary"]);
+        assert!(index_keys(Kind::Deployment, &json!({})).is_empty());
     }
 
     #[test]
@@ -163,7 +167,7 @@ mod tests {
             if !recorded.is_null() {
                 service["metadata"]["annotations"] = json!({pointing::ORIGINAL_SELECTOR: recorded.to_string()});
             }
-            ties(Kind::Service, &service)
+            index_keys(Kind::Service, &service)
         };
         let chart = json!({"app.kubernetes.io/instance": "prod", "app.kubernetes.io/name": "web"});
         assert_eq!(
@@ -175,8 +179,8 @@ mod tests {
         assert_eq!(moved, [USERS, "app=web", "app=web-primary"]);
         let workload = json!({"spec": {"template": {"metadata": {"labels": chart}}}});
         for kind in [Kind::Deployment, Kind::DaemonSet, Kind::StatefulSet] {
-            let words = ties(kind, &workload);
-            assert_eq!(words, ["app.kubernetes.io/instance=prod", "app.kubernetes.io/name=web"]);
+            let keys = index_keys(kind, &workload);
+            assert_eq!(keys, ["app.kubernetes.io/instance=prod", "app.kubernetes.io/name=web"]);
         }
     }
 
@@ -184,8 +188,8 @@ mod tests {
     fn what_we_generated_is_not_among_the_users_own() {
         let generated = json!({"metadata": {"labels": {labels::GENERATED: "true"}}});
         for kind in [Kind::Service, http_route()] {
-            assert_eq!(ties(kind, &json!({})), [USERS]);
-            assert!(ties(kind, &generated).is_empty());
+            assert_eq!(index_keys(kind, &json!({})), [USERS]);
+            assert!(index_keys(kind, &generated).is_empty());
         }
     }
 }
