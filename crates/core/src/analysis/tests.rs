@@ -19,7 +19,7 @@ use crate::{
     api::canary::{HookType, Phase},
     routing::Traffic,
 };
-use model::{Happening, Model, hash, revision};
+use model::{Happening, Model, hash};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 

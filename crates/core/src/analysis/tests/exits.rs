@@ -1,5 +1,7 @@
 //! Every stage has an exit under everything that can happen in it, and weights only stay where ready pods carry them.
 
+mod leaving;
+
 use super::model::{Happening, Model, hash, seconds};
 use super::{dies_before_primary_is_made, run, until, weighted};
 use crate::analysis::*;
@@ -43,19 +45,6 @@ fn a_promotion_that_primary_cannot_follow_gives_way_to_what_is_applied_next() {
         );
         assert!(model.events.contains(&ReleaseEvent::Cancelled), "{next}");
     }
-}
-
-#[test]
-fn a_promotion_that_primary_cannot_follow_does_not_keep_anybody_from_leaving() {
-    let mut model = stuck_in_promotion();
-    model.happen(&Happening::Apply(3));
-    model.happen(&Happening::Leave(true));
-    model.leave();
-    assert_eq!(
-        model.target.as_ref().unwrap().running,
-        2,
-        "what was verified serves, not what came after it"
-    );
 }
 
 const ALL_OF_PRIMARY: Happening = Happening::LoseSome(true, 100);
@@ -400,62 +389,6 @@ fn a_primary_that_stays_short_of_pods_at_the_end_is_told_as_stuck_and_given_up()
     );
     model.happen(&Happening::Leave(true));
     model.happen(&Happening::Room(100));
-    model.leave();
-}
-
-#[test]
-fn leaving_keeps_to_the_side_that_serves() {
-    let mut model = Model::hot(weighted());
-    until(&mut model, Stage::Switching);
-    model.happen(&Happening::LoseSome(true, 100));
-    model.happen(&Happening::Pods(false));
-    model.happen(&Happening::LoseSome(true, 100));
-    model.step();
-    assert_eq!(model.apex, ApexSide::Target);
-    model.happen(&Happening::Leave(true));
-    model.step();
-    assert_eq!((model.state.stage, model.apex), (Stage::LeavingScale, ApexSide::Target));
-    model.leave();
-}
-
-// `coalmine leave --cancel`: what was about to be given back is released as before, and may leave again at any time.
-#[test]
-fn whoever_is_told_to_stay_in_time_stays_as_it_was() {
-    let mut model = Model::cold(weighted());
-    run(&mut model);
-    model.happen(&Happening::Leave(true));
-    until(&mut model, Stage::LeavingScale);
-    model.happen(&Happening::Leave(false));
-    model.step();
-    assert_eq!(
-        (model.state.stage, model.state.phase),
-        (Stage::Rest, Phase::Initialized)
-    );
-    run(&mut model);
-    assert_eq!(
-        model.target.as_ref().unwrap().replicas,
-        0,
-        "primary serves, and it alone"
-    );
-    model.happen(&Happening::Apply(2));
-    run(&mut model);
-    assert_eq!(model.state.phase, Phase::Succeeded);
-    model.happen(&Happening::Leave(true));
-    model.leave();
-}
-
-#[test]
-fn whoever_is_built_anew_on_the_way_out_leaves_without_a_gap() {
-    let mut model = Model::cold(weighted());
-    run(&mut model);
-    model.happen(&Happening::Leave(true));
-    until(&mut model, Stage::LeavingSwitch);
-    for _ in 0..3 {
-        model.happen(&Happening::Leave(false));
-        model.step();
-        model.happen(&Happening::Leave(true));
-        model.step();
-    }
     model.leave();
 }
 
