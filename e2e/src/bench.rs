@@ -1,8 +1,8 @@
 //! `make bench`: the figures of `docs/benchmarks.md`, ours beside a baseline's or Flagger's, measured in one run.
 
+mod baseline;
 mod code;
 mod fleet;
-mod floor;
 mod histogram;
 mod machine;
 mod phases;

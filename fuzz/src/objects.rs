@@ -2,7 +2,7 @@
 
 use coalmine::admission::validation::{self, Facts};
 use coalmine::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
-use coalmine::plan::{self, effective};
+use coalmine::plan::{self, settings::effective};
 use coalmine::routing::Traffic;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use tokio::runtime::Runtime;
 
 /// The webhook, what keeps its caches alive, and the clock its budgets run by.
-static DOOR: LazyLock<Mutex<(Arc<AdmissionWebhook>, Feeds, Runtime)>> = LazyLock::new(|| Mutex::new(webhook()));
+static WEBHOOK: LazyLock<Mutex<(Arc<AdmissionWebhook>, Feeds, Runtime)>> = LazyLock::new(|| Mutex::new(webhook()));
 
 /// What flags decide.
 pub fn defaults() -> Defaults {
@@ -88,7 +88,7 @@ fn webhook() -> (Arc<AdmissionWebhook>, Feeds, Runtime) {
 /// The body of a request to the webhook, at every entry.
 pub fn review(data: &[u8]) {
     let Ok(request) = review::parse(data) else { return };
-    let guard = DOOR.lock().expect("nothing panics");
+    let guard = WEBHOOK.lock().expect("nothing panics");
     let (webhook, _, clock) = &*guard;
     let _here = clock.enter();
     for entry in Entry::ALL {

@@ -19,8 +19,12 @@ use super::review::Request;
 use crate::analysis::Rules;
 use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
-use crate::plan::effective::{Around, effective};
-use crate::plan::{self, Blueprint, Defaults, Selector, generate, overrides, pairing};
+use crate::plan::{
+    self, Blueprint, Defaults, Selector,
+    enrolment::{generate, pairing},
+    settings::effective::{Around, effective},
+    workload::overrides,
+};
 use crate::routing::{self, Names, registry};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
@@ -57,7 +61,7 @@ pub struct Beside {
 pub struct Plan {
     /// The Canary, generated or stored.
     pub canary: Canary,
-    /// The pair's wishes.
+    /// What the Canary says of its pair.
     pub blueprint: Blueprint,
     /// What tells the halves apart.
     pub selector: Selector,

@@ -70,7 +70,7 @@ async fn a_plain_deployment_in_a_labelled_namespace_is_made_the_canary_half() {
         json!([
             {"op": "add", "path": "/metadata/labels", "value": {
                 labels::DESIRED_REPLICAS: "3", labels::MANAGED: "true", labels::STATE: "cold",
-                labels::REVISION: crate::plan::hash::template_hash(&deployment(3)["spec"]["template"]),
+                labels::REVISION: crate::plan::revision::hash::template_hash(&deployment(3)["spec"]["template"]),
                 labels::RELEASE: "pending",
             }},
             {"op": "add", "path": "/metadata/annotations", "value": {labels::REQUESTED_BY: "ann"}},

@@ -19,7 +19,7 @@ use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::api::policy::Announce;
 use crate::object::label;
-use crate::plan::{Autoscaler, Workload, pairing, template};
+use crate::plan::{Autoscaler, Workload, enrolment::pairing, workload::template};
 use crate::routing::Traffic;
 use authorize::authorize;
 use futures::FutureExt;

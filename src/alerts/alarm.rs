@@ -1,9 +1,9 @@
-//! Which notes of a step people are told of, and how bad they are. Pure.
+//! Which events of a step people are told of, and how bad they are. Pure.
 
-use crate::analysis::{Note, Subject};
+use crate::analysis::{ReleaseEvent, Subject};
 use crate::api::canary::{HookType, Severity};
 
-/// What a note has to say to people.
+/// What an event has to say to people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
     /// How bad it is.
@@ -14,32 +14,35 @@ pub struct Alarm {
     pub detailed: bool,
 }
 
-/// The alarm of a note; `None` for those that only events and logs tell. Texts and severities are Flagger's; what Flagger
+/// The alarm of an event; `None` for those that only events and logs tell. Texts and severities are Flagger's; what Flagger
 /// keeps to itself (a deadline, a first deployment that fails, a run that is given up) is told too.
-pub fn alarm(note: &Note, of: &Subject) -> Option<Alarm> {
-    let (severity, text) = match note {
-        Note::Initialized => info(&format!(
+pub fn alarm(event: &ReleaseEvent, of: &Subject) -> Option<Alarm> {
+    let (severity, text) = match event {
+        ReleaseEvent::Initialized => info(&format!(
             "New {} detected, initialization completed.",
             of.workload.kind()
         )),
-        Note::NewRevision => info("New revision detected, progressing canary analysis."),
-        Note::Restarting => info("New revision detected, restarting canary analysis."),
-        Note::Cancelled => info("Canary analysis was cancelled, the promoted revision is back."),
-        Note::Promoted => info("Canary analysis completed successfully, promotion finished."),
-        Note::PromotedUnanalysed => info("Canary analysis was skipped, promotion finished."),
-        Note::WouldPromote => info("Canary analysis completed successfully in a dry run, nothing was changed."),
-        Note::GateClosed(kind, refusal) if !refusal.muted => (Severity::Warn, waiting(*kind)?.to_owned()),
-        Note::RollingBackByHook => (Severity::Warn, String::from("Rolling back manual webhook invoked")),
-        Note::ThresholdReached(n) => error(format!("Failed checks threshold reached {n}")),
-        Note::RollingBack(why) => error(format!("Rolling back, {why}")),
-        Note::PrimaryFailed(why) => error(format!("Initialization failed, primary not ready: {why}")),
-        Note::PromotionStuck(why) => error(format!("Promotion failed, primary not ready: {why}")),
+        ReleaseEvent::NewRevision => info("New revision detected, progressing canary analysis."),
+        ReleaseEvent::Restarting => info("New revision detected, restarting canary analysis."),
+        ReleaseEvent::Cancelled => info("Canary analysis was cancelled, the promoted revision is back."),
+        ReleaseEvent::Promoted => info("Canary analysis completed successfully, promotion finished."),
+        ReleaseEvent::PromotedUnanalysed => info("Canary analysis was skipped, promotion finished."),
+        ReleaseEvent::WouldPromote => info("Canary analysis completed successfully in a dry run, nothing was changed."),
+        ReleaseEvent::GateClosed(kind, refusal) if !refusal.muted => (Severity::Warn, waiting(*kind)?.to_owned()),
+        ReleaseEvent::RollingBackByHook => (Severity::Warn, String::from("Rolling back manual webhook invoked")),
+        ReleaseEvent::ThresholdReached(n) => error(format!("Failed checks threshold reached {n}")),
+        ReleaseEvent::RollingBack(why) => error(format!("Rolling back, {why}")),
+        ReleaseEvent::PrimaryFailed(why) => error(format!("Initialization failed, primary not ready: {why}")),
+        ReleaseEvent::PromotionStuck(why) => error(format!("Promotion failed, primary not ready: {why}")),
         _ => return None,
     };
     Some(Alarm {
         severity,
         text,
-        detailed: matches!(note, Note::Initialized | Note::NewRevision | Note::Restarting),
+        detailed: matches!(
+            event,
+            ReleaseEvent::Initialized | ReleaseEvent::NewRevision | ReleaseEvent::Restarting
+        ),
     })
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::analysis::{Note, Refusal, Subject};
+use crate::analysis::{Refusal, ReleaseEvent, Subject};
 use crate::api::alert_provider::AlertProviderSpec;
 use crate::api::canary::{AlertRef, HookType, NamespacedRef};
 use crate::plan::Workload;
@@ -62,16 +62,16 @@ fn secret(entries: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn people_are_told_flaggers_texts_and_what_flagger_keeps_to_itself() {
-    let closed = |kind| Note::GateClosed(kind, refusal(false));
+    let closed = |kind| ReleaseEvent::GateClosed(kind, refusal(false));
     let told = [
         (
-            Note::Initialized,
+            ReleaseEvent::Initialized,
             "info",
             "New Deployment detected, initialization completed.",
             true,
         ),
         (
-            Note::NewRevision,
+            ReleaseEvent::NewRevision,
             "info",
             "New revision detected, progressing canary analysis.",
             true,
@@ -95,56 +95,56 @@ fn people_are_told_flaggers_texts_and_what_flagger_keeps_to_itself() {
             false,
         ),
         (
-            Note::RollingBackByHook,
+            ReleaseEvent::RollingBackByHook,
             "warn",
             "Rolling back manual webhook invoked",
             false,
         ),
         (
-            Note::ThresholdReached(5),
+            ReleaseEvent::ThresholdReached(5),
             "error",
             "Failed checks threshold reached 5",
             false,
         ),
         (
-            Note::PromotionStuck("x".into()),
+            ReleaseEvent::PromotionStuck("x".into()),
             "error",
             "Promotion failed, primary not ready: x",
             false,
         ),
         (
-            Note::Promoted,
+            ReleaseEvent::Promoted,
             "info",
             "Canary analysis completed successfully, promotion finished.",
             false,
         ),
         (
-            Note::PromotedUnanalysed,
+            ReleaseEvent::PromotedUnanalysed,
             "info",
             "Canary analysis was skipped, promotion finished.",
             false,
         ),
         // Flagger says nothing of these.
         (
-            Note::RollingBack("deadline".into()),
+            ReleaseEvent::RollingBack("deadline".into()),
             "error",
             "Rolling back, deadline",
             false,
         ),
         (
-            Note::PrimaryFailed("x".into()),
+            ReleaseEvent::PrimaryFailed("x".into()),
             "error",
             "Initialization failed, primary not ready: x",
             false,
         ),
     ];
-    for (note, severity, text, detailed) in told {
-        let alarm = alarm(&note, &subject()).map(|a| (a.severity.as_str(), a.text, a.detailed));
-        assert_eq!(alarm, Some((severity, text.to_owned(), detailed)), "{note:?}");
+    for (event, severity, text, detailed) in told {
+        let alarm = alarm(&event, &subject()).map(|a| (a.severity.as_str(), a.text, a.detailed));
+        assert_eq!(alarm, Some((severity, text.to_owned(), detailed)), "{event:?}");
     }
-    let muted = Note::GateClosed(HookType::ConfirmRollout, refusal(true));
-    for note in [muted, Note::CanaryWeight(20), Note::Halt("slow".into())] {
-        assert_eq!(alarm(&note, &subject()), None, "{note:?}");
+    let muted = ReleaseEvent::GateClosed(HookType::ConfirmRollout, refusal(true));
+    for event in [muted, ReleaseEvent::CanaryWeight(20), ReleaseEvent::Halt("slow".into())] {
+        assert_eq!(alarm(&event, &subject()), None, "{event:?}");
     }
 }
 

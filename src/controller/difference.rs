@@ -4,23 +4,16 @@
 //! of its own: a stage wants it only when its traffic is known to have left.
 //!
 //! Before it, [`crate::analysis`] decides which desired state that is; after it, [`status`](super::status) records the decision, and
-//! [`apply`](super::apply) carries the writes out.
+//! [`apply`](super::effects::apply) carries the writes out.
 
-mod autoscaler;
-mod budgets;
-mod configs;
 mod dismantle;
-mod followers;
-mod history;
-mod owners;
 mod primary;
 mod routes;
 mod services;
 mod target;
-mod widowed;
 pub mod write;
 
-pub use widowed::widowed;
+pub use dismantle::widowed::widowed;
 
 use super::watch::{
     cache::Kind,
@@ -83,7 +76,7 @@ pub fn difference(desired: &DesiredState, pair: Pair<'_>) -> (Vec<Write>, Vec<Co
         pair.resumed(&mut writes);
         pair.dismantle(&mut writes);
         pair.dismantle_budgets(&mut writes);
-        pair.retired_twins(desired, &mut writes);
+        pair.retired_autoscalers(desired, &mut writes);
         pair.given_back_last(&mut writes);
         return (writes, conflicts);
     }
@@ -104,16 +97,16 @@ pub fn difference(desired: &DesiredState, pair: Pair<'_>) -> (Vec<Write>, Vec<Co
     // What exists is bounded before it is resized; what is made finds something to scale.
     let exists = pair.live.primary.is_some();
     if exists {
-        pair.twin(desired, &mut writes, &mut conflicts);
+        pair.autoscaler(desired, &mut writes, &mut conflicts);
     }
     pair.primary(desired, &mut writes, &mut conflicts);
     if !exists {
-        pair.twin(desired, &mut writes, &mut conflicts);
+        pair.autoscaler(desired, &mut writes, &mut conflicts);
     }
     pair.apex(desired, &mut writes, &mut conflicts);
     pair.routes(desired, &mut writes, &mut conflicts);
     pair.followers(desired, &mut writes);
-    pair.retired_twins(desired, &mut writes);
+    pair.retired_autoscalers(desired, &mut writes);
     if desired.primary.is_some() {
         pair.unblocked(&mut writes);
         pair.budgets(&mut writes);

@@ -19,10 +19,12 @@ use crate::{
     plan::{
         Blueprint, Selector, Workload,
         configs::Reference,
-        overrides::{self, Record},
         primary_revision,
         revision::template_of,
-        template,
+        workload::{
+            overrides::{self, Record},
+            template,
+        },
     },
     routing::{self, Names, Traffic},
 };
@@ -236,7 +238,7 @@ fn target(
         plain: Record::of(target).is_none(),
         apart: None,
         restorable: !is_service,
-        dressed: is_service || is_dressed(target, &blueprint.overrides),
+        overridden: is_service || has_overrides(target, &blueprint.overrides),
         revision,
         missing,
         active,
@@ -246,15 +248,15 @@ fn target(
 }
 
 // Whether canary pods made from the template are what the Canary wants of them.
-fn is_dressed(target: &Value, overrides: &Map<String, Value>) -> bool {
+fn has_overrides(target: &Value, overrides: &Map<String, Value>) -> bool {
     let author = template::authored(target).unwrap_or_default();
-    let (wanted, record) = overrides::dressed(&author, overrides);
+    let (wanted, record) = overrides::applied(&author, overrides);
     // A DaemonSet that is kept at zero says so in its node selector.
     let zero = template::is_scaled_to_zero(target);
     let live = target.pointer("/spec/template/spec");
     let same = |field: &str| {
-        let wish = wanted.get("spec").and_then(|spec| spec.get(field));
-        zero && field == "nodeSelector" || live.and_then(|spec| spec.get(field)) == wish
+        let meant = wanted.get("spec").and_then(|spec| spec.get(field));
+        zero && field == "nodeSelector" || live.and_then(|spec| spec.get(field)) == meant
     };
     Record::of(target) == record && overrides::FIELDS.into_iter().all(same)
 }

@@ -1,7 +1,7 @@
 //! Between the recorded [`State`] and `status` of the Canary. Pure.
 //!
 //! Before it, a step has decided, and [`difference`](super::difference) has found what is to be written. It is recorded first
-//! ([`record`]); after it, [`apply`](super::apply) writes the rest.
+//! ([`record`]); after it, [`apply`](super::effects::apply) writes the rest.
 
 pub mod exposition;
 mod measured;
@@ -14,7 +14,7 @@ use crate::{
     api::{
         canary::{
             Announced, Canary, CanaryStatus, GateStatus, HookType, Measurement, Phase, RunStatus,
-            conditions::{Rehearsal, Standing, Trouble, conditions},
+            status::conditions::{Rehearsal, Standing, Trouble, conditions},
         },
         requested_by::RequestedBy,
     },

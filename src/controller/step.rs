@@ -12,8 +12,8 @@ mod release;
 mod turn;
 
 use super::{
-    ask::ask,
     context::Context,
+    effects::ask::ask,
     lifecycle::{finish, unreleased::unreleased},
     queue::Key,
 };

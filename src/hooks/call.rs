@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 /// The longest wait a server can ask for; together with the tries, what one call can take.
-const LONGEST_WISH: Duration = Duration::from_secs(60);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// Calls hooks. Clones share connections.
 #[derive(Clone, Default)]
@@ -65,23 +65,25 @@ async fn once(client: &Client, url: &Url, time: Duration, payload: &Payload) -> 
     let asked = ask(client.post(url.clone()).json(payload), time).await;
     let answer = asked.map_err(|why| Failure::Passing(why.into(), None))?;
     let status = answer.status();
-    let wish = wish(&answer);
+    let retry_after = retry_after(&answer);
     match status.as_u16() {
         ..=202 => Ok(()),
         // What Flagger discards here is what the load tester says about a failed command.
-        429 => Err(Failure::Passing(answer.says().await.into(), wish)),
-        500.. if status != StatusCode::NOT_IMPLEMENTED => Err(Failure::Passing(answer.says().await.into(), wish)),
+        429 => Err(Failure::Passing(answer.says().await.into(), retry_after)),
+        500.. if status != StatusCode::NOT_IMPLEMENTED => {
+            Err(Failure::Passing(answer.says().await.into(), retry_after))
+        }
         _ => Err(Failure::Final(answer.says().await.into())),
     }
 }
 
 /// `Retry-After` in seconds, of the answers that may have one.
-fn wish(answer: &Answer) -> Option<Duration> {
+fn retry_after(answer: &Answer) -> Option<Duration> {
     if !matches!(answer.status().as_u16(), 429 | 503) {
         return None;
     }
     let seconds = answer.header(RETRY_AFTER)?.parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_WISH))
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub async fn persist<F: Future<Output = Result<(), Failure>>>(
         .retry(pauses)
         .when(|failure| matches!(failure, Failure::Passing(..)))
         .adjust(|failure, pause| match failure {
-            Failure::Passing(_, Some(wish)) => pause.and(Some(*wish)),
+            Failure::Passing(_, Some(retry_after)) => pause.and(Some(*retry_after)),
             _ => pause,
         })
         .await

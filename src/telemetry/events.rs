@@ -1,6 +1,6 @@
 //! Kubernetes Events on Canaries, as Flagger makes them: reason `Synced`, component `flagger`.
 //!
-//! Recording never waits: a note goes into a bounded queue, and a writer of its own talks to the API
+//! Recording never waits: an occurrence goes into a bounded queue, and a writer of its own talks to the API
 //! server. A text that is repeated raises the count of the Event that is there, and an object that says ever new texts has
 //! a budget of Events.
 
@@ -22,12 +22,12 @@ pub use writer::Writer;
 pub const REASON: &str = "Synced";
 /// Component that every Event comes from; ours is a drop-in, and scripts filter by it.
 pub const COMPONENT: &str = "flagger";
-/// Most notes that wait. A run makes a few dozen.
+/// Most occurrences that wait. A run makes a few dozen.
 const CAPACITY: usize = 4096;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Note {
+pub struct Occurrence {
     /// What it happened to.
     pub object: ObjectReference,
     /// How grave it is; `Error` is of type Warning for Kubernetes.
@@ -36,7 +36,7 @@ pub struct Note {
     pub message: String,
 }
 
-impl Note {
+impl Occurrence {
     /// `Normal` or `Warning`.
     pub fn event_type(&self) -> &'static str {
         match self.severity {
@@ -46,15 +46,15 @@ impl Note {
     }
 }
 
-/// Where notes go. Clones write to the same queue.
+/// Where occurrences go. Clones write to the same queue.
 #[derive(Clone)]
 pub struct Recorder {
-    queue: mpsc::Sender<Note>,
+    queue: mpsc::Sender<Occurrence>,
     metrics: Metrics,
 }
 
 /// What a [`Writer`] reads.
-pub type Queue = mpsc::Receiver<Note>;
+pub type Queue = mpsc::Receiver<Occurrence>;
 
 impl Recorder {
     /// A recorder and the queue it writes to.
@@ -63,30 +63,30 @@ impl Recorder {
         (Self { queue, metrics }, receiver)
     }
 
-    /// Logs and records that something happened to `object`. Never waits; when too many notes wait, this
+    /// Logs and records that something happened to `object`. Never waits; when too many occurrences wait, this
     /// one is only logged, and counted.
     pub fn record<K>(&self, object: &K, severity: Severity, message: impl AsRef<str>)
     where
         K: Resource<DynamicType = ()>,
     {
-        let note = Note {
+        let occurrence = Occurrence {
             object: object.object_ref(&()),
             severity,
             message: cut(&without_paths(message.as_ref()), SAID),
         };
-        log(&note);
-        if self.queue.try_send(note).is_err() {
+        log(&occurrence);
+        if self.queue.try_send(occurrence).is_err() {
             self.metrics.event_dropped();
         }
     }
 }
 
 /// As Flagger: Normal and Warning are both `info`.
-fn log(note: &Note) {
-    let name = note.object.name.as_deref().unwrap_or_default();
-    let canary = format!("{name}.{}", note.object.namespace.as_deref().unwrap_or_default());
-    match note.severity {
-        Severity::Normal | Severity::Warning => tracing::info!(canary, "{}", note.message),
-        Severity::Error => tracing::error!(canary, "{}", note.message),
+fn log(occurrence: &Occurrence) {
+    let name = occurrence.object.name.as_deref().unwrap_or_default();
+    let canary = format!("{name}.{}", occurrence.object.namespace.as_deref().unwrap_or_default());
+    match occurrence.severity {
+        Severity::Normal | Severity::Warning => tracing::info!(canary, "{}", occurrence.message),
+        Severity::Error => tracing::error!(canary, "{}", occurrence.message),
     }
 }

@@ -12,7 +12,7 @@ impl ApiServer {
         let deployment = self.get(&path).unwrap();
         let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
         let (uid, mut template) = (&deployment["metadata"]["uid"], deployment["spec"]["template"].clone());
-        let hash = &crate::plan::hash::template_hash(&template)[3..11];
+        let hash = &crate::plan::revision::hash::template_hash(&template)[3..11];
         template["metadata"]["labels"]["pod-template-hash"] = json!(hash);
         let set = format!("{name}-{hash}");
         for other in self.under(&sets) {

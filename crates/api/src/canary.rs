@@ -1,41 +1,31 @@
 //! `Canary` (`flagger.app/v1beta1`): Flagger's kind, field for field, with our additions marked as such.
 
 mod accessors;
-mod affinity;
 mod analysis;
-mod announced;
-mod checks;
-pub mod conditions;
-mod hooks;
 mod matching;
-mod measurement;
 mod names;
-mod overrides;
-mod phase;
 mod references;
-mod run;
 mod service;
-mod status;
-mod traffic_policy;
+pub mod status;
 
 pub use accessors::{AnalysisKind, DEFAULT_INTERVAL, DEFAULT_PROGRESS_DEADLINE, MINIMUM_INTERVAL};
-pub use affinity::SessionAffinity;
 pub use analysis::Analysis;
-pub use announced::{Announced, ON_ITS_WAY};
-pub use checks::{AlertRef, Metric, Severity, ThresholdRange};
-pub use hooks::{HookType, Webhook};
+pub use analysis::affinity::SessionAffinity;
+pub use analysis::checks::{AlertRef, Metric, Severity, ThresholdRange};
+pub use analysis::hooks::{HookType, Webhook};
+pub use analysis::overrides::{CanaryAnalysisExtras, PodOverrides};
 pub use matching::{AnalysisMatch, HttpMatch, StringMatch};
-pub use measurement::{Counts, Measurement};
-pub use overrides::{CanaryAnalysisExtras, PodOverrides};
-pub use phase::Phase;
 pub use references::{AutoscalerRef, NamespacedRef, ObjectRef, PrimaryReplicas, UpstreamRef};
-pub use run::{GateStatus, Intent, PrimaryStatus, RunStatus};
+pub use service::traffic_policy::TrafficPolicy;
 pub use service::{
     BackendRef, CanaryService, CorsPolicy, GatewayRef, HeaderOperations, Headers, Metadata, Mirror, Retries, Rewrite,
     UnmanagedMetadata,
 };
+pub use status::announced::{Announced, ON_ITS_WAY};
+pub use status::measurement::{Counts, Measurement};
+pub use status::phase::Phase;
+pub use status::run::{GateStatus, Intent, PrimaryStatus, RunStatus};
 pub use status::{CanaryStatus, Condition};
-pub use traffic_policy::TrafficPolicy;
 
 use super::number::Number;
 use kube_derive::CustomResource;

@@ -29,41 +29,32 @@
 //! | LeavingSwitch | Terminating | all on the target by the user's own selector, route folded | moved, settled, drained; target lost its pods; stays after all | Left; LeavingScale; Building |
 //! | Left | Terminating | nothing of ours | stays after all | Building |
 //!
-//! What hooks are asked, and what annotations, suspension and dry runs do, stands in `gates` and `wishes`. The table is
+//! What hooks are asked, and what annotations, suspension and dry runs do, stands in `gates` and `commands`. The table is
 //! checked against random histories, step by step.
 
-mod bootstrap;
-mod capacity;
 mod commands;
 mod desired_state;
-mod freshness;
+mod event;
 mod gates;
 pub mod instants;
-mod leave;
-mod note;
 mod observation;
-mod promotion;
-mod release;
 mod rules;
-mod run;
-mod scaling;
-mod sleep;
+mod shares;
+mod stages;
 mod state;
 mod step;
-mod strategy;
-mod unbuilt;
 
 pub use crate::messages::Severity;
 pub use commands::Commands;
 pub use desired_state::{ApexSide, DesiredState, Dismantle, Pods, PrimaryTemplate};
+pub use event::{ReleaseEvent, Subject};
 pub use gates::{Answer, Question, Refusal, Wait};
-pub use note::{Note, Subject};
 pub use observation::{Checks, Inherited, Observation, Primary, Rollout, Scaler, Target, Verdict};
 pub use rules::{Rules, Strategy, weight_steps};
+pub use shares::strategy::Sessions;
+pub use stages::unbuilt::UNBUILT;
 pub use state::{Stage, State};
 pub use step::{Decision, step};
-pub use strategy::Sessions;
-pub use unbuilt::UNBUILT;
 
 #[cfg(test)]
 mod tests;

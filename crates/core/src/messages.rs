@@ -1,5 +1,5 @@
 //! The texts of checks and gates, verbatim Flagger's: people search for them. Those of the release itself are
-//! [`crate::analysis::Note`]'s.
+//! [`crate::analysis::ReleaseEvent`]'s.
 //!
 //! `canary` is the name of the Canary and `target` that of its target; some texts name one, some the other, as in
 //! Flagger.

@@ -1,45 +1,38 @@
 //! Pure: what should exist for a target, a Canary and the settings that govern them.
 //!
+//! | room | what is in it |
+//! | --- | --- |
+//! | [`enrolment`] | whether a Deployment gets a pair, and the Canary that a policy makes for it |
+//! | [`settings`] | a Canary and its policy, resolved to a [`Blueprint`] of the pair and the rules of its runs |
+//! | [`workload`] | what is read off the target: its kind, its labels, its pod template as its author wrote it |
+//! | [`revision`] | which revision a template and its configs are, and the revisions that were promoted |
+//! | [`mod@primary`] | what primary is, its autoscaler and its budgets; and back from primary to what it was made of |
+//! | [`mod@services`] | the Services of a pair, their ports, and the user's own that point at its pods |
+//! | [`mod@route`] | the objects of a routing provider |
+//! | [`configs`] | the ConfigMaps and Secrets that pods read, and primary's copies |
+//! | [`marks`] | what other tools write on objects to know what they own |
+//!
 //! Objects are JSON: a target's fields that this program does not know must reach primary untouched, which a typed
 //! decode and re-encode would drop.
 
-pub mod autoscaler;
 mod blueprint;
-pub mod budget;
 pub mod configs;
-pub mod copies;
-pub mod daemon_set;
-pub mod effective;
-pub mod generate;
-pub mod hash;
-pub mod history;
-pub mod inverse;
+pub mod enrolment;
 pub mod marks;
-pub mod overrides;
-pub mod pairing;
-pub mod pointing;
-pub mod ports;
-mod primary;
-mod query;
-pub mod reach;
-pub mod requests;
-mod resolve;
+pub mod primary;
 pub mod revision;
 mod route;
-mod selector;
-mod services;
-mod spread;
-mod strategy;
-pub mod template;
-mod workload;
+pub mod services;
+pub mod settings;
+pub mod workload;
 
-pub use autoscaler::{Autoscaler, ScalerKind};
 pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
-pub use effective::{Effective, effective};
+pub use primary::autoscaler::{Autoscaler, ScalerKind};
 pub use primary::{COPIED, REVISION_ANNOTATION, all_at_once, own_strategy, primary, primary_revision, strategy_field};
-pub use resolve::{Defaults, blueprint, rules};
 pub use route::{owned, route};
-pub use selector::{Selector, SelectorError};
 pub use services::{ServiceRole, UNRECONCILED, apex_selector, serves_alike, service, services};
-pub use strategy::exposure;
+pub use settings::effective::{Effective, effective};
+pub use settings::resolve::{Defaults, blueprint, rules};
+pub use settings::strategy::exposure;
 pub use workload::Workload;
+pub use workload::selector::{Selector, SelectorError};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::baseline;
 use super::fleet::{Fleet, Tool};
-use super::floor;
 use super::phases::{Phases, Reached};
 use super::report::{Row, Section};
 use super::usage;
@@ -79,8 +79,8 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<()>
         plan.interval(),
     );
     let mut section = Section::begin(&plan.title(), "Flagger 1.44.0", &note);
-    let floor = floor::measure(scene, nodes, plan).await?;
-    println!("  by hand: {floor:?}");
+    let baseline = baseline::measure(scene, nodes, plan).await?;
+    println!("  by hand: {baseline:?}");
     let ours = coalmine(scene, nodes, plan).await?;
     let other = if plan.peer {
         flagger(scene, nodes, plan).await?
@@ -98,7 +98,7 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<()>
     ));
     section.row(Row::new(
         "the same objects made by hand, to all available",
-        format!("{:.1} s", floor.as_secs_f64()),
+        format!("{:.1} s", baseline.as_secs_f64()),
         "-",
         "-",
     ));

@@ -3,8 +3,10 @@
 use super::{Plan, View};
 use crate::admission::review::Request;
 use crate::api::{Canary, CanaryPolicy};
-use crate::plan::effective::default_analysis;
-use crate::plan::{generate, requests};
+use crate::plan::{
+    enrolment::generate,
+    settings::{effective::default_analysis, requests},
+};
 use crate::routing;
 use kube::runtime::reflector::ObjectRef;
 

@@ -3,9 +3,10 @@
 use super::outward::{Outward, RouteFeed};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::orders::Standing;
-use crate::plan::generate::Elsewhere;
-use crate::plan::pointing::ORIGINAL_SELECTOR;
-use crate::plan::ports::DECLARED_PORTS;
+use crate::plan::{
+    enrolment::generate::Elsewhere,
+    services::{pointing::ORIGINAL_SELECTOR, ports::DECLARED_PORTS},
+};
 use crate::routing::{self, RouteKind, registry};
 use futures::StreamExt;
 use futures::future::BoxFuture;

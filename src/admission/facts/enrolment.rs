@@ -3,10 +3,19 @@
 use crate::admission::mutate::deployments::{self, Enrolment, Stage};
 use crate::admission::review::Request;
 use crate::analysis;
-use crate::api::canary::Phase;
-use crate::api::canary::conditions::{NOT_RELEASED, READY};
-use crate::api::{Canary, labels};
-use crate::plan::{self, Defaults, Selector, Workload, hash, pairing, revision::template_of};
+use crate::api::{
+    Canary,
+    canary::{
+        Phase,
+        status::conditions::{NOT_RELEASED, READY},
+    },
+    labels,
+};
+use crate::plan::{
+    self, Defaults, Selector, Workload,
+    enrolment::pairing,
+    revision::{hash, template_of},
+};
 use kube::ResourceExt;
 use serde_json::Value;
 use std::sync::Arc;

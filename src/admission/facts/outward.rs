@@ -1,7 +1,7 @@
 //! What routes lead to in other namespaces, kept by the namespace that is led to: every apply asks for it, and the
 //! routes of a whole cluster are too many to be read each time.
 
-use crate::plan::generate::Elsewhere;
+use crate::plan::enrolment::generate::Elsewhere;
 use crate::routing::RouteKind;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::Store;

@@ -4,8 +4,10 @@ use super::View;
 use crate::admission::mutate::deployments::Stage;
 use crate::admission::review::Request;
 use crate::api::{Canary, labels};
-use crate::plan::Workload;
-use crate::plan::pointing::{self, Labels};
+use crate::plan::{
+    Workload,
+    services::pointing::{self, Labels},
+};
 use crate::routing::Names;
 use kube::ResourceExt;
 use kube::api::DynamicObject;

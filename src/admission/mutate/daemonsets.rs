@@ -10,8 +10,8 @@ use crate::admission::review::{Operation, Request};
 use crate::api::labels;
 use crate::object::label;
 use crate::patches::applied;
-use crate::plan::daemon_set::{UPDATE_STRATEGY, is_on_delete, update_strategy};
-use crate::plan::template::{is_scaled_to_zero, keep_at_zero, let_go, revision};
+use crate::plan::workload::daemon_set::{UPDATE_STRATEGY, is_on_delete, update_strategy};
+use crate::plan::workload::template::{is_scaled_to_zero, keep_at_zero, let_go, revision};
 use serde_json::{Value, json};
 
 const SELECTOR: Path<'static> = &["spec", "template", "spec", "nodeSelector"];

@@ -10,7 +10,7 @@ use crate::admission::review::{Operation, Request, Response};
 use crate::api::labels::{self, Release, TargetState};
 use crate::api::policy::{Announce, OnNewRevision};
 use crate::patches;
-use crate::plan::overrides::Record;
+use crate::plan::workload::overrides::Record;
 use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
@@ -23,7 +23,7 @@ mod target;
 mod update;
 mod warnings;
 
-use overrides::{Dress, Dressing};
+use overrides::{Applied, Overrides};
 pub(in crate::admission) use overrides::{mark_of, was_dropped};
 use release::Signature;
 pub(in crate::admission) use release::to_announce;
@@ -129,7 +129,7 @@ struct Held {
     labels: Vec<(String, Option<String>)>,
     replicas: Option<i64>,
     paused: Option<bool>,
-    dress: Dress,
+    overrides: Overrides,
     signature: Signature,
     warnings: Vec<String>,
     decision: &'static str,
@@ -177,9 +177,9 @@ pub fn mutate(request: &Request, context: &Context) -> Outcome {
     held.map_or_else(
         || Outcome::pass("plain"),
         |held| {
-            let dressing = overrides::dress(&held, &request.old_object, &request.object, &meant, current);
+            let applied = overrides::apply(&held, &request.old_object, &request.object, &meant, current);
             let signed = release::annotations(&held, request, context);
-            held.into_outcome(new, dressing, signed)
+            held.into_outcome(new, applied, signed)
         },
     )
 }
@@ -251,14 +251,14 @@ impl Held {
     fn into_outcome(
         mut self,
         new: Target<'_>,
-        dressing: Dressing,
+        applied: Applied,
         mut annotations: Vec<(String, Option<String>)>,
     ) -> Outcome {
         self.labels.sort();
-        annotations.extend(dressing.record);
+        annotations.extend(applied.record);
         let mut patch = patches::metadata(new.0, "labels", &self.labels);
         patch.extend(patches::metadata(new.0, "annotations", &annotations));
-        patch.extend(dressing.operations);
+        patch.extend(applied.operations);
         if let Some(replicas) = self.replicas.filter(|wanted| *wanted != new.replicas()) {
             patch.push(patches::add(["spec", "replicas"], replicas));
         }
@@ -275,7 +275,7 @@ impl Held {
             .labels
             .iter()
             .any(|(key, value)| key == labels::HELD && value.is_some());
-        patch.extend(disown(new.0, managed, holds_pause, &dressing.set));
+        patch.extend(disown(new.0, managed, holds_pause, &applied.set));
         Outcome {
             patch,
             warnings: self.warnings,
@@ -311,7 +311,7 @@ fn disown(object: &Value, managed: bool, holds_pause: bool, set: &Map<String, Va
 }
 
 #[cfg(test)]
-mod dressed;
+mod overridden;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -97,10 +97,10 @@ pub fn warnings(request: &Request, pairs: &[Pair]) -> Vec<String> {
             .traffic(old, &[], names, &pair.exposure, pair.intent)
             .filter(|_| split)?;
         let plain = Exposure::default();
-        let wish = kind
+        let asked = kind
             .traffic(sent, &[], names, &plain, None)
             .filter(|_| kind.names_a_half(sent, names))?;
-        (wish.weights != live.weights).then(|| {
+        (asked.weights != live.weights).then(|| {
             format!(
                 "coalmine: {} {}: its weights of {} and {} stay at {}/{}, as the release wants them; those that were \
                  sent are not used; to end a release, apply the revision before",

@@ -7,8 +7,10 @@ use crate::admission::review::{Operation, Request};
 use crate::api::labels;
 use crate::object::{annotation, label, text};
 use crate::patches;
-use crate::plan::pointing::{self, Labels, ORIGINAL_SELECTOR};
-use crate::plan::ports::{self, AT_ONCE, Declared, Wanted};
+use crate::plan::services::{
+    pointing::{self, Labels, ORIGINAL_SELECTOR},
+    ports::{self, AT_ONCE, Declared, Wanted},
+};
 use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
@@ -285,7 +287,7 @@ fn keep_ports(
             name = name(new),
         ));
     }
-    // A write about something else leaves what waits; one that says the stored port again takes its wish back.
+    // A write about something else leaves what waits; one that says the stored port again takes back what was asked for.
     let waiting = Wanted::of(new);
     for port in &sent {
         if let Some(to) = waiting

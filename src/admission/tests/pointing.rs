@@ -1,7 +1,7 @@
 //! What points at an app's pods, through the router.
 
 use super::*;
-use crate::plan::pointing::ORIGINAL_SELECTOR;
+use crate::plan::services::pointing::ORIGINAL_SELECTOR;
 
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/web/deployments";
 

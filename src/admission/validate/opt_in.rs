@@ -8,7 +8,11 @@ use crate::admission::facts::{self, View};
 use crate::admission::mutate::deployments::Stage;
 use crate::api::{Canary, CanaryPolicy, labels};
 use crate::object::text;
-use crate::plan::{self, Selector, generate, pairing, pointing};
+use crate::plan::{
+    self, Selector,
+    enrolment::{generate, pairing},
+    services::pointing,
+};
 use crate::routing::kind_of;
 use kube::ResourceExt;
 use serde_json::Value;

@@ -6,7 +6,7 @@
 use crate::admission::mutate::scale::{self, Half, Known};
 use crate::admission::review::{Denial, Operation, Request};
 use crate::api::Canary;
-use crate::plan::hash::template_hash;
+use crate::plan::revision::hash::template_hash;
 use kube::ResourceExt;
 use serde_json::Value;
 use std::sync::Arc;

@@ -28,7 +28,7 @@ use super::findings::Findings;
 use super::report::Report;
 use super::size;
 use crate::api::Canary;
-use crate::plan::effective::{Around, effective};
+use crate::plan::settings::effective::{Around, effective};
 use kube::ResourceExt;
 
 /// What every rule looks at.

@@ -1,6 +1,6 @@
 //! Names and other short texts with a fixed form.
 
-pub(super) use crate::plan::pairing::is_service_name;
+pub(super) use crate::plan::enrolment::pairing::is_service_name;
 use std::net::IpAddr;
 
 /// Most bytes of a name that must still take `-primary` within 63.

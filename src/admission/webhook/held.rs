@@ -6,9 +6,13 @@ use crate::admission::mutate::deployments::Stage;
 use crate::admission::mutate::{released, services};
 use crate::admission::review::{Operation, Request, Response};
 use crate::api::Canary;
-use crate::plan::Workload;
-use crate::plan::pointing::{self, Labels};
-use crate::plan::ports::{DECLARED_PORTS, Declared};
+use crate::plan::{
+    Workload,
+    services::{
+        pointing::{self, Labels},
+        ports::{DECLARED_PORTS, Declared},
+    },
+};
 use crate::routing::Names;
 use kube::ResourceExt;
 use serde_json::Value;

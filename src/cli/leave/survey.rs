@@ -1,7 +1,7 @@
 //! A look at everything that would have to be given back.
 
 use crate::admission::{bootstrap::configurations, facts::LEASE_FRESH};
-use crate::api::{Canary, canary::conditions::READY, labels};
+use crate::api::{Canary, canary::status::conditions::READY, labels};
 use crate::orders::Half;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};

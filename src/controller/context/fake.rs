@@ -210,8 +210,8 @@ pub async fn follow(fake: &Fake, server: &ApiServer, namespace: &str) {
 /// What was said since in events.
 pub async fn said(told: &mut Queue) -> Vec<String> {
     let mut all = Vec::new();
-    while let Ok(Some(note)) = tokio::time::timeout(Duration::from_millis(1), told.recv()).await {
-        all.push(note.message);
+    while let Ok(Some(occurrence)) = tokio::time::timeout(Duration::from_millis(1), told.recv()).await {
+        all.push(occurrence.message);
     }
     all
 }

@@ -6,8 +6,8 @@ pub mod deployments;
 pub mod failures;
 pub mod gauges;
 pub mod labelled;
-pub mod lanes;
 pub mod listening;
+pub mod outbox;
 pub mod primary;
 pub mod questions;
 pub mod timers;
@@ -24,8 +24,8 @@ use failures::Failures;
 use gauges::Gauges;
 use jiff::Timestamp;
 use labelled::Labelled;
-use lanes::{Budget, Lanes};
 use listening::{Listening, Message};
+use outbox::{Budget, Outboxes};
 use parking_lot::Mutex;
 use primary::Primary;
 use questions::Questions;
@@ -79,9 +79,9 @@ pub struct OfCanary {
     /// Its event hooks, once something was heard of it.
     pub listening: Listening,
     /// Events on their way to them.
-    pub events: Lanes<(), Message>,
+    pub events: Outboxes<(), Message>,
     /// Alerts on their way, by provider: one that hangs holds up no other.
-    pub alerts: Lanes<String, Arc<Alert>>,
+    pub alerts: Outboxes<String, Arc<Alert>>,
 }
 
 impl Memory {

@@ -1,5 +1,8 @@
 //! The end of a pair.
 
+mod owners;
+pub(super) mod widowed;
+
 use super::{Pair, patch, test_version};
 use crate::object::{label, text};
 use crate::{
@@ -13,7 +16,10 @@ use crate::{
         },
     },
     patches,
-    plan::{Workload, daemon_set, overrides::Record, template},
+    plan::{
+        Workload,
+        workload::{daemon_set, overrides::Record, template},
+    },
 };
 use serde_json::{Map, Value, json};
 

@@ -4,6 +4,11 @@
 //! because an apply would leave in it what others put there. Its number of pods is not touched where an autoscaler
 //! decides it.
 
+mod autoscaler;
+mod budgets;
+mod configs;
+mod history;
+
 use super::{Conflict, Pair, patch};
 use crate::object::{annotation, label, text};
 use crate::{
@@ -14,7 +19,7 @@ use crate::{
         watch::live::{is_owned, is_owned_by},
     },
     patches,
-    plan::{self, REVISION_ANNOTATION, Workload, copies, primary, strategy_field},
+    plan::{self, REVISION_ANNOTATION, Workload, primary, services::copies, strategy_field},
 };
 use json_patch::{Patch, PatchOperation};
 use serde_json::{Map, Value, json};
@@ -32,10 +37,10 @@ impl Pair<'_> {
     pub(super) fn primary(&self, desired: &DesiredState, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         // Of a target that was deleted, primary remembers what is not in the template.
         let like = self.live.target.as_ref().or(self.live.primary.as_ref());
-        let (Some(wish), Some(target)) = (&desired.primary, like) else {
+        let (Some(from), Some(target)) = (&desired.primary, like) else {
             return self.resized(desired, writes);
         };
-        let Some(due) = self.due(wish, carries_nothing(desired)) else {
+        let Some(due) = self.due(from, carries_nothing(desired)) else {
             self.kept(desired, target, writes);
             return self.resized(desired, writes);
         };
@@ -70,15 +75,15 @@ impl Pair<'_> {
         });
     }
 
-    // Nothing, when it is as wished.
-    fn due(&self, wish: &PrimaryTemplate, idle: bool) -> Option<Due> {
+    // Nothing, when it is as it is to be.
+    fn due(&self, from: &PrimaryTemplate, idle: bool) -> Option<Due> {
         let live = self.seen.primary.as_ref();
         let due = |revision: &String, again, idle| Due {
             revision: revision.clone(),
             again,
             idle,
         };
-        match (wish, live) {
+        match (from, live) {
             (PrimaryTemplate::Keep, Some(_)) => None,
             (PrimaryTemplate::Keep, None) => self.seen.promoted.as_ref().map(|hash| due(hash, true, true)),
             (PrimaryTemplate::Restored(hash), _) => Some(due(hash, true, false)),

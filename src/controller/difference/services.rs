@@ -1,5 +1,7 @@
 //! The Services of the pair: the halves are simply made, the apex moves.
 
+pub(super) mod followers;
+
 use super::{Conflict, Pair, contains, patch, primary::metadata_operations, test_version};
 use crate::object::{annotation, text};
 use crate::{
@@ -12,10 +14,13 @@ use crate::{
     },
     patches,
     plan::{
-        ServiceRole, Workload, apex_selector, copies,
-        pointing::{self, ORIGINAL_SELECTOR},
-        ports::{self, Around, Wanted},
-        primary_revision, serves_alike, service, template,
+        ServiceRole, Workload, apex_selector, primary_revision, serves_alike, service,
+        services::{
+            copies,
+            pointing::{self, ORIGINAL_SELECTOR},
+            ports::{self, Around, Wanted},
+        },
+        workload::template,
     },
 };
 use json_patch::PatchOperation;
@@ -111,7 +116,7 @@ impl Pair<'_> {
         writes: &mut Vec<Write>,
         conflicts: &mut Vec<Conflict>,
     ) {
-        let idle = desired.target_pods == Some(Pods::Dressed) || desired.target_state == Some(TargetState::Rest);
+        let idle = desired.target_pods == Some(Pods::Overridden) || desired.target_state == Some(TargetState::Rest);
         let live = self.live.canary_service.as_ref();
         let revision = template::revision(target).unwrap_or_default();
         let same = live.is_some_and(|copy| primary_revision(copy) == Some(revision.as_str()));

@@ -9,11 +9,11 @@ use crate::{
     patches,
     plan::{
         Workload,
-        daemon_set::{self, UPDATE_STRATEGY},
-        overrides,
-        revision::same_template,
-        revision::template_of,
-        template,
+        revision::{same_template, template_of},
+        workload::{
+            daemon_set::{self, UPDATE_STRATEGY},
+            overrides, template,
+        },
     },
 };
 use serde_json::{Map, Value, json};
@@ -144,14 +144,14 @@ impl Pair<'_> {
         };
         let moved = match desired.target_pods {
             Some(Pods::Plain) => !seen.plain,
-            Some(Pods::Dressed) => !seen.dressed,
+            Some(Pods::Overridden) => !seen.overridden,
             None => false,
         };
         let Some(author) = author.filter(|_| moved || restored.is_some()) else {
             return;
         };
         let none = Map::new();
-        let set = if desired.target_pods == Some(Pods::Dressed) {
+        let set = if desired.target_pods == Some(Pods::Overridden) {
             &self.blueprint.overrides
         } else {
             &none
@@ -161,7 +161,7 @@ impl Pair<'_> {
 
     /// The write that gives the target the template `author` with the fields `set`; a DaemonSet stays where it is.
     pub(super) fn rewritten(&self, object: &Value, author: &Value, set: &Map<String, Value>) -> Write {
-        let (mut wanted, record) = overrides::dressed(author, set);
+        let (mut wanted, record) = overrides::applied(author, set);
         if template::is_scaled_to_zero(object) {
             template::keep_at_zero(&mut wanted);
         }

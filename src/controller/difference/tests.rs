@@ -8,7 +8,10 @@ use super::*;
 use crate::{
     analysis::{ApexSide, PrimaryTemplate, Rollout, Target},
     api::labels::TargetState,
-    plan::{Port, REVISION_ANNOTATION, ServiceRole, generate::ORIGINAL_SELECTOR, hash::template_hash, service},
+    plan::{
+        Port, REVISION_ANNOTATION, ServiceRole, revision::hash::template_hash, service,
+        services::pointing::ORIGINAL_SELECTOR,
+    },
     routing::{Names, Provider},
 };
 use serde_json::json;
@@ -50,7 +53,7 @@ pub(in crate::controller) fn seen(target: &Value) -> Observation {
             known: vec![revision.clone()],
             plain: true,
             restorable: true,
-            dressed: true,
+            overridden: true,
             fixed: false,
             apart: None,
             missing: None,
@@ -207,11 +210,11 @@ fn a_foreign_object_under_our_name_is_a_conflict_and_is_never_written() {
         ..Live::default()
     };
     let revision = template_hash(&target()["spec"]["template"]);
-    let wish = DesiredState {
+    let desired = DesiredState {
         primary: Some(PrimaryTemplate::Revision(revision)),
         ..DesiredState::untouched()
     };
-    let (writes, conflicts) = run(&wish, &live);
+    let (writes, conflicts) = run(&desired, &live);
     assert_eq!(
         conflicts,
         [
@@ -231,13 +234,13 @@ fn primary_is_made_from_the_wished_revision_or_not_at_all() {
         target: Some(target()),
         ..Live::default()
     };
-    let wish = |hash: &str| DesiredState {
+    let desired = |hash: &str| DesiredState {
         primary: Some(PrimaryTemplate::Revision(hash.to_owned())),
         primary_replicas: Some(2),
         ..DesiredState::untouched()
     };
     let revision = template_hash(&target()["spec"]["template"]);
-    let (writes, _) = run(&wish(&revision), &live);
+    let (writes, _) = run(&desired(&revision), &live);
     let at = |kind| {
         writes
             .iter()
@@ -255,7 +258,7 @@ fn primary_is_made_from_the_wished_revision_or_not_at_all() {
         made.unwrap()["metadata"]["annotations"][REVISION_ANNOTATION],
         json!(revision)
     );
-    let (_, conflicts) = run(&wish("v1-gone"), &live);
+    let (_, conflicts) = run(&desired("v1-gone"), &live);
     assert_eq!(conflicts, [Conflict::LostRevision("v1-gone".into())]);
 }
 

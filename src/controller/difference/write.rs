@@ -1,4 +1,4 @@
-//! What is to be written, as comparable values. [`apply`](crate::controller::apply) does it.
+//! What is to be written, as comparable values. [`apply`](crate::controller::effects::apply) does it.
 
 mod copy;
 
@@ -67,10 +67,10 @@ pub enum Write {
 impl Write {
     /// Whether it asks for the same as `other`, whatever version of the object each was decided on.
     pub fn asks_the_same(&self, other: &Self) -> bool {
-        self.subject() == other.subject() && self.wish() == other.wish()
+        self.subject() == other.subject() && self.desired() == other.desired()
     }
 
-    fn wish(&self) -> Value {
+    fn desired(&self) -> Value {
         match self {
             Self::Apply { object, .. } | Self::Create { object, .. } => versionless(object),
             Self::Merge { body, .. } => versionless(body),

@@ -5,14 +5,14 @@
 
 use super::{free, sweep};
 use crate::controller::{
-    apply::write::Cause,
     context::Context,
+    effects::apply::write::Cause,
     queue::{Key, passes::Scope},
     watch::{
         cache::{Change, Kind},
         cluster::Cluster,
+        index_keys::USERS,
         pointing,
-        ties::USERS,
     },
 };
 use crate::object::{label, text};
@@ -21,9 +21,14 @@ use crate::{
     foreign::{SAID, cut},
     metrics::Severity,
     plan::{
-        self, Selector, autoscaler,
-        generate::{self, Known, NotEnrolled},
-        pairing, requests,
+        self, Selector,
+        enrolment::{
+            NotEnrolled,
+            generate::{self, Known},
+            pairing,
+        },
+        primary::autoscaler,
+        settings::requests,
     },
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
@@ -74,7 +79,7 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
             let says = gone || differs(&["/spec", "/metadata/labels", "/metadata/annotations"]);
             says.then(|| Scope::Some(spoken_of(&context.cluster, change, name)))
         }
-        // It becomes the Canary's, or ceases to be; what owns another Canary's twin is that Canary.
+        // It becomes the Canary's, or ceases to be; what owns another Canary's copy is that Canary.
         Kind::HorizontalPodAutoscaler | Kind::ScaledObject => {
             let scaled = |object: &Value| text(object, "/spec/scaleTargetRef/name").to_owned();
             let gone = !context.cluster.cache.has(change.kind, &change.namespace, name);
@@ -99,7 +104,7 @@ pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
 fn spoken_of(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String> {
     let half = [name.strip_suffix("-primary"), name.strip_suffix("-canary")];
     let led = change
-        .ties()
+        .index_keys()
         .into_iter()
         .filter(|word| !word.contains('=') && *word != USERS);
     let named = half.into_iter().flatten().chain([name]).map(str::to_owned);
@@ -248,7 +253,7 @@ async fn make(context: &Context, namespace: &str, target: &Value, known: Option<
     // The route we generated for it counts as well.
     let own = known.map(Canary::service_names).into_iter().flatten();
     let led =
-        |service: String| Kind::routes().flat_map(move |kind| context.cluster.cache.tied(kind, namespace, &service));
+        |service: String| Kind::routes().flat_map(move |kind| context.cluster.cache.indexed(kind, namespace, &service));
     let own = own.flat_map(led);
     let service = known.map(Canary::service_name);
     let names: Vec<&str> = service.into_iter().chain([text(target, "/metadata/name")]).collect();
@@ -260,7 +265,7 @@ async fn make(context: &Context, namespace: &str, target: &Value, known: Option<
     });
     let promoted = generate::as_promoted(target, primary.as_ref(), &context.options.defaults.selector_labels);
     let (services, mut routes) = pointing::around(&context.cluster.cache, &promoted, &names);
-    routes.extend(own.filter(plan::pointing::is_generated));
+    routes.extend(own.filter(plan::services::pointing::is_generated));
     let key = (namespace.to_owned(), text(target, "/metadata/name").to_owned());
     let built = known.is_some_and(is_built);
     let says = Known {

@@ -13,7 +13,7 @@ use crate::object::{label, text};
 use crate::{
     analysis::Stage,
     api::{Canary, labels},
-    plan::{Workload, daemon_set},
+    plan::{Workload, workload::daemon_set},
 };
 use kube::{
     Api, Client, ResourceExt,

@@ -13,7 +13,7 @@ use crate::{
         Canary,
         labels::{self, TargetState},
     },
-    plan::daemon_set,
+    plan::workload::daemon_set,
 };
 use kube::{Api, Client, api::ListParams};
 use serde_json::{Map, Value, json};

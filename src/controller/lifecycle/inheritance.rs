@@ -11,8 +11,10 @@ use crate::{
     plan::{
         Blueprint, Selector, Workload,
         configs::{Reference, references, restored},
-        hash::template_hash,
-        inverse, primary_revision, template,
+        primary::inverse,
+        primary_revision,
+        revision::hash::template_hash,
+        workload::template,
     },
 };
 use serde_json::{Value, json};

@@ -6,15 +6,15 @@
 
 use super::{finish, sweep};
 use crate::controller::{
-    apply::write::Cause,
     context::Context,
     difference::widowed,
+    effects::apply::write::Cause,
     observe::gather::{followers, selector},
     status::{record, trouble},
     watch::live::Live,
 };
 use crate::{
-    api::{Canary, canary::conditions::Trouble},
+    api::{Canary, canary::status::conditions::Trouble},
     plan::{Blueprint, Selector},
 };
 use jiff::Timestamp;

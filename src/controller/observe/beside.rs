@@ -1,7 +1,7 @@
 //! What else lives in the namespace of a pair: network policies, and objects of other tools that point at its pods. It is
 //! looked for when it matters, not watched.
 
-use crate::plan::reach::{self, Foreign};
+use crate::plan::enrolment::reach::{self, Foreign};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::{
     Api, Client,

@@ -6,15 +6,17 @@ use crate::controller::{
         cache::{Cache, Kind},
         cluster::Cluster,
         configs::Configs,
+        index_keys,
         live::{Live, is_a_canarys, is_owned},
         pointing::{self, Pointing},
-        ties,
     },
 };
 use crate::object::text;
 use crate::{
     api::Canary,
-    plan::{self, Blueprint, Selector, SelectorError, Workload, autoscaler, pointing::pods as pods_of},
+    plan::{
+        self, Blueprint, Selector, SelectorError, Workload, primary::autoscaler, services::pointing::pods as pods_of,
+    },
     routing::{self, Names, kind_of},
 };
 use serde_json::Value;
@@ -27,17 +29,19 @@ pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
     let kind = Kind::of(blueprint.workload);
     let target = get(kind, canary.target_name());
     let primary = get(kind, &blueprint.primary_name());
-    let tied = |kind, tie: &str| cache.tied(kind, namespace, tie);
+    let indexed = |kind, key: &str| cache.indexed(kind, namespace, key);
     let remembered = match blueprint.workload {
         Workload::DaemonSet => Kind::ControllerRevision,
         Workload::Deployment | Workload::Service => Kind::ReplicaSet,
     };
     let halves = [&target, &primary].into_iter().flatten();
     let revisions = halves
-        .flat_map(|half| tied(remembered, text(half, "/metadata/uid")))
+        .flat_map(|half| indexed(remembered, text(half, "/metadata/uid")))
         .collect();
     let uid = blueprint.owner.uid.as_deref();
-    let history = uid.map(|uid| tied(Kind::ControllerRevision, uid)).unwrap_or_default();
+    let history = uid
+        .map(|uid| indexed(Kind::ControllerRevision, uid))
+        .unwrap_or_default();
     let names = blueprint.names.as_ref();
     // A core Service that is the target is itself what users call.
     let paired = names.filter(|_| blueprint.workload != Workload::Service);
@@ -55,17 +59,19 @@ pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
         apex: service(paired.map(|n| &n.apex)),
         primary_service: service(paired.map(|n| &n.primary)),
         canary_service: service(names.map(|n| &n.canary)),
-        slices: slices.flat_map(|service| tied(Kind::EndpointSlice, service)).collect(),
+        slices: slices
+            .flat_map(|service| indexed(Kind::EndpointSlice, service))
+            .collect(),
         routes: routes.unwrap_or_default(),
         pointing: Pointing::default(),
         left: Vec::new(),
-        made: uid.map(|uid| tied(Kind::Service, uid)).unwrap_or_default(),
+        made: uid.map(|uid| indexed(Kind::Service, uid)).unwrap_or_default(),
         rivals: Vec::new(),
         configs: Configs::default(),
         pods: BTreeMap::new(),
         scaler: scaler(cache, blueprint),
-        twins: twins(cache, blueprint),
-        target_scaled_objects: cache.tied(Kind::ScaledObject, namespace, &blueprint.target),
+        primary_autoscalers: primary_autoscalers(cache, blueprint),
+        target_scaled_objects: cache.indexed(Kind::ScaledObject, namespace, &blueprint.target),
         primary_scaler: primary_scaler(cache, blueprint),
         asked: canary.asked_replicas(),
     };
@@ -99,24 +105,26 @@ fn scaler(cache: &Cache, blueprint: &Blueprint) -> Option<Value> {
 fn primary_scaler(cache: &Cache, blueprint: &Blueprint) -> Option<Value> {
     let (namespace, primary) = (&blueprint.namespace, blueprint.primary_name());
     let kinds = [Kind::ScaledObject, Kind::HorizontalPodAutoscaler];
-    let mut all = kinds.into_iter().flat_map(|kind| cache.tied(kind, namespace, &primary));
+    let mut all = kinds
+        .into_iter()
+        .flat_map(|kind| cache.indexed(kind, namespace, &primary));
     all.find(|scaler| autoscaler::scales(scaler, &primary) && !is_owned(scaler, blueprint))
 }
 
 // Those this Canary owns, and whatever has the name of primary's.
-fn twins(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
-    let named = blueprint.autoscaler.as_ref().map(plan::Autoscaler::twin_name);
-    let ties = [blueprint.owner.uid.as_deref(), named.as_deref()];
-    let found = ties.into_iter().flatten().flat_map(|tie| {
+fn primary_autoscalers(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
+    let named = blueprint.autoscaler.as_ref().map(plan::Autoscaler::primary_name);
+    let keys = [blueprint.owner.uid.as_deref(), named.as_deref()];
+    let found = keys.into_iter().flatten().flat_map(|key| {
         let kinds = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
         kinds
             .into_iter()
-            .flat_map(move |kind| cache.tied(kind, &blueprint.namespace, tie))
+            .flat_map(move |kind| cache.indexed(kind, &blueprint.namespace, key))
     });
-    let is_twin =
+    let is_one =
         |object: &Value| is_owned(object, blueprint) || named.as_deref() == Some(text(object, "/metadata/name"));
     let all: BTreeMap<String, Value> = found
-        .filter(is_twin)
+        .filter(is_one)
         .map(|object| (text(&object, "/metadata/uid").to_owned(), object))
         .collect();
     all.into_values().collect()
@@ -126,9 +134,9 @@ fn twins(cache: &Cache, blueprint: &Blueprint) -> Vec<Value> {
 fn budgets(cache: &Cache, blueprint: &Blueprint, halves: [Option<&Value>; 2]) -> Vec<Value> {
     let (kind, namespace) = (Kind::PodDisruptionBudget, &blueprint.namespace);
     let labels = halves.into_iter().flatten().filter_map(pods_of);
-    let named = labels.flat_map(ties::of_labels);
-    let words = named.chain(blueprint.owner.uid.clone());
-    let found = words.flat_map(|word| cache.tied(kind, namespace, &word));
+    let named = labels.flat_map(index_keys::of_labels);
+    let keys = named.chain(blueprint.owner.uid.clone());
+    let found = keys.flat_map(|key| cache.indexed(kind, namespace, &key));
     let found = found.chain(cache.get(kind, namespace, &blueprint.primary_name()));
     let all: BTreeMap<String, Value> = found
         .map(|budget| (text(&budget, "/metadata/name").to_owned(), budget))
@@ -179,7 +187,7 @@ pub fn followers(cache: &Cache, namespace: &str, blueprint: &Blueprint, live: &m
         .collect();
     let halves = routed.iter().flat_map(|names| [&names.primary, &names.canary]);
     live.slices
-        .extend(halves.flat_map(|half| cache.tied(Kind::EndpointSlice, namespace, half)));
+        .extend(halves.flat_map(|half| cache.indexed(Kind::EndpointSlice, namespace, half)));
     live.left.extend(pointing::abandoned(live, blueprint));
     let follows = routed.iter().map(|names| (names, routing::refers_to as Leads));
     let left = live.left.iter().map(|names| (names, routing::names_a_half as Leads));

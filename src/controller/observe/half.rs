@@ -6,7 +6,11 @@ use crate::object::{label, text};
 use crate::{
     analysis::Rollout,
     api::labels,
-    plan::{Workload, hash, revision::template_of, template},
+    plan::{
+        Workload,
+        revision::{hash, template_of},
+        workload::template,
+    },
 };
 use serde_json::Value;
 

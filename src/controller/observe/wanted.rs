@@ -3,7 +3,7 @@
 use crate::controller::watch::live::Live;
 use crate::{
     api::labels::TargetState,
-    plan::{Blueprint, ScalerKind, autoscaler::Bounds},
+    plan::{Blueprint, ScalerKind, primary::autoscaler::Bounds},
 };
 
 /// Who decides how many pods primary has.
@@ -31,7 +31,7 @@ pub fn decides(live: &Live, blueprint: &Blueprint) -> Decides {
         // An HPA leaves a Deployment alone that was set to 0, until somebody sets it to something else.
         (Some(scaler), Some(_)) if scaler.kind == ScalerKind::Hpa && live.desired() == Some(0) => Decides::Author,
         (Some(scaler), Some(user)) => Decides::Scaler(scaler.kind, scaler.bounds(user)),
-        _ if live.own_twins(blueprint).next().is_some() => Decides::AuthorAgain,
+        _ if live.own_autoscalers(blueprint).next().is_some() => Decides::AuthorAgain,
         _ => Decides::Author,
     }
 }

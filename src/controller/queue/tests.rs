@@ -74,8 +74,8 @@ async fn of_many_only_so_many_run_at_once_and_the_others_in_the_order_they_were_
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_stepped_again_when_it_wanted_to_be_and_a_later_wish_replaces_the_earlier() {
-    let wishes = [Some(10), Some(20), None];
-    let (sender, log) = running(move |_, before| wishes[before].map(Duration::from_secs));
+    let waits = [Some(10), Some(20), None];
+    let (sender, log) = running(move |_, before| waits[before].map(Duration::from_secs));
     sender.send(key("a"));
     seconds(5).await;
     sender.send(key("a"));

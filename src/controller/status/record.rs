@@ -6,7 +6,7 @@ use crate::controller::{
         Context,
         memory::{check::CheckRun, primary::Made, timers::Kept},
     },
-    notify::{alert, announce::announce},
+    effects::notify::{alert, announce::announce},
     queue::key,
     status,
     watch::{
@@ -17,12 +17,12 @@ use crate::controller::{
 };
 use crate::object::{annotation, label};
 use crate::{
-    analysis::{Decision, Note, Stage, State, Subject, instants::after},
+    analysis::{Decision, ReleaseEvent, Stage, State, Subject, instants::after},
     api::{
         Canary,
         canary::{
             Announced, CanaryStatus, Phase, RunStatus,
-            conditions::{NOT_RELEASED, READY, Trouble},
+            status::conditions::{NOT_RELEASED, READY, Trouble},
         },
         labels,
         requested_by::RequestedBy,
@@ -31,7 +31,7 @@ use crate::{
     plan::{
         Workload,
         configs::{MOST, MOST_BYTES},
-        template,
+        workload::template,
     },
 };
 use jiff::Timestamp;
@@ -81,7 +81,7 @@ pub struct Recorded<'a> {
 }
 
 impl Recorded<'_> {
-    /// Stores the status if it says anything new, then says the decision's notes. Answers when an announcement is to be
+    /// Stores the status if it says anything new, then says the decision's events. Answers when an announcement is to be
     /// looked at again.
     pub async fn store(&self, context: &Arc<Context>, canary: &Canary) -> Result<Option<Timestamp>, kube::Error> {
         let (key, state) = (key(canary), &self.decision.state);
@@ -160,14 +160,14 @@ impl Recorded<'_> {
 
     // Whoever looks at the Deployment is to see it there.
     fn say_on_the_target(&self, context: &Context, canary: &Canary) {
-        let unbuilt = |note: &&Note| matches!(note, Note::Unbuilt(_));
+        let unbuilt = |note: &&ReleaseEvent| matches!(note, ReleaseEvent::Unbuilt(_));
         let target = self.live.target.clone();
         let target = target.and_then(|target| serde_json::from_value::<Deployment>(target).ok());
-        if let (Some(note), Some(target)) = (self.decision.notes.iter().find(unbuilt), target) {
+        if let (Some(event), Some(target)) = (self.decision.events.iter().find(unbuilt), target) {
             context
                 .effects
                 .events
-                .record(&target, Severity::Warning, note.text(&subject(canary)));
+                .record(&target, Severity::Warning, event.text(&subject(canary)));
         }
     }
 }
@@ -246,14 +246,14 @@ fn say(context: &Arc<Context>, canary: &Canary, before: &State, decision: &Decis
     let subject = subject(canary);
     let in_run = |stage: Stage| stage.in_run() || stage == Stage::Waiting;
     let rehearsal = state.dry && (in_run(before.stage) || in_run(state.stage));
-    for note in &decision.notes {
-        if *note == Note::Bypassed {
+    for event in &decision.events {
+        if *event == ReleaseEvent::Bypassed {
             context.effects.metrics.bypassed_change(&subject.namespace);
         }
-        let text = note.text(&subject);
+        let text = event.text(&subject);
         let text = if rehearsal { format!("Dry run: {text}") } else { text };
-        announce(context, &key, canary, state, note.severity(), text);
-        alert::raise(context, &key, canary, (state.phase, rehearsal), note, &subject);
+        announce(context, &key, canary, state, event.severity(), text);
+        alert::raise(context, &key, canary, (state.phase, rehearsal), event, &subject);
     }
 }
 

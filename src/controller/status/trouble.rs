@@ -8,7 +8,7 @@ use crate::{
         Canary,
         canary::{
             Phase,
-            conditions::{NAME_CONFLICT, NOT_RELEASED, Trouble},
+            status::conditions::{NAME_CONFLICT, NOT_RELEASED, Trouble},
         },
         labels,
     },

@@ -2,14 +2,16 @@
 
 use super::{Release, decide::Decided, failed::failed, gather::Gathered};
 use crate::controller::{
-    apply::{
-        asked,
-        dispensable::is_dispensable,
-        perform::{Left, perform},
-    },
-    ask::hooks,
     context::Context,
-    notify::advice::advise,
+    effects::{
+        apply::{
+            asked,
+            dispensable::is_dispensable,
+            perform::{Left, perform},
+        },
+        ask::hooks,
+        notify::advice::advise,
+    },
 };
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! After a step that failed: when it is done again, what people are told, and that nothing is held meanwhile.
 
 use crate::controller::{
-    apply::write::Cause, context::Context, lifecycle::free, queue::Key, status, watch::cache::Kind,
+    context::Context, effects::apply::write::Cause, lifecycle::free, queue::Key, status, watch::cache::Kind,
 };
 use crate::{
     analysis::Stage,

@@ -3,11 +3,11 @@
 use super::{Release, Stop};
 use crate::controller::{
     context::Context,
+    effects::notify::shared::tell_shared,
     lifecycle::{
         inheritance, sweep,
         target_gone::{self, Absence},
     },
-    notify::shared::tell_shared,
     observe::{
         gather::{self, selector, surroundings},
         pods,
@@ -21,7 +21,7 @@ use crate::controller::{
 use crate::object::text;
 use crate::{
     analysis::{Stage, State},
-    api::{Canary, canary::conditions::Trouble},
+    api::{Canary, canary::status::conditions::Trouble},
     plan::{self, Blueprint, Defaults, Selector, configs::ConfigKind},
 };
 use serde_json::Value;

@@ -2,12 +2,11 @@
 
 use super::{Release, gather::Gathered};
 use crate::controller::{
-    apply::dispensable::makes_the_pair,
-    ask::hooks,
     context::{
         Context,
         memory::{check::CheckRun, primary::Made},
     },
+    effects::{apply::dispensable::makes_the_pair, ask::hooks},
     lifecycle::inheritance,
     observe::{self, Thresholds, trouble},
     status,
@@ -15,7 +14,7 @@ use crate::controller::{
 use crate::{
     analysis::{Observation, Rollout, Stage},
     api::Canary,
-    plan::pairing,
+    plan::enrolment::pairing,
 };
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The objects of the namespaces we work in, kept by watches, looked up by namespace and name or by what ties them.
+//! The objects of the namespaces we work in, kept by watches, looked up by namespace and name or by their index keys.
 //!
 //! Everything is JSON: unknown fields of a target must reach primary. managedFields are dropped on arrival, and so is what
 //! kubectl applied last: they are the larger part of many objects and nobody here reads them. Of ConfigMaps and Secrets
@@ -9,7 +9,7 @@ mod kind;
 mod shelf;
 mod watching;
 
-use super::ties::ties;
+use super::index_keys::index_keys;
 pub use kind::Kind;
 use parking_lot::RwLock;
 use serde_json::Value;
@@ -41,13 +41,13 @@ pub struct Change {
 }
 
 impl Change {
-    /// What ties the object to others, before and now.
-    pub fn ties(&self) -> Vec<String> {
-        let mut words = ties(self.kind, &self.object);
+    /// The index keys of the object, before and now.
+    pub fn index_keys(&self) -> Vec<String> {
+        let mut keys = index_keys(self.kind, &self.object);
         if let Some(before) = &self.before {
-            words.extend(ties(self.kind, before));
+            keys.extend(index_keys(self.kind, before));
         }
-        words
+        keys
     }
 }
 
@@ -116,10 +116,10 @@ impl Cache {
         found.into_iter().flatten().map(|text| text.read())
     }
 
-    /// The objects of a kind in a namespace that have this [`ties`] word.
-    pub fn tied(&self, kind: Kind, namespace: &str, tie: &str) -> Vec<Value> {
+    /// The objects of a kind in a namespace that have this [`index_keys`] key.
+    pub fn indexed(&self, kind: Kind, namespace: &str, key: &str) -> Vec<Value> {
         let found = self.with(namespace, |shelf| {
-            let names = shelf.tied.get(&(kind, tie.to_owned())).into_iter().flatten();
+            let names = shelf.indexed.get(&(kind, key.to_owned())).into_iter().flatten();
             let objects = shelf.objects.get(&kind);
             names.filter_map(|name| objects?.get(name).cloned()).collect()
         });
@@ -127,9 +127,9 @@ impl Cache {
     }
 
     /// The names of those objects, which need not be read for it.
-    pub fn named_by(&self, kind: Kind, namespace: &str, tie: &str) -> Vec<String> {
+    pub fn named_by(&self, kind: Kind, namespace: &str, key: &str) -> Vec<String> {
         let found = self.with(namespace, |shelf| {
-            let names = shelf.tied.get(&(kind, tie.to_owned())).into_iter().flatten();
+            let names = shelf.indexed.get(&(kind, key.to_owned())).into_iter().flatten();
             names.cloned().collect()
         });
         found.unwrap_or_default()
@@ -147,7 +147,7 @@ impl Cache {
         shelf.expected = kinds.to_vec();
         shelf.complete.retain(|kind| kinds.contains(kind));
         shelf.objects.retain(|kind, _| kinds.contains(kind));
-        shelf.tied.retain(|(kind, _), _| kinds.contains(kind));
+        shelf.indexed.retain(|(kind, _), _| kinds.contains(kind));
         shelf.read.retain(|(kind, _), _| kinds.contains(kind));
     }
 
@@ -204,7 +204,7 @@ impl Cache {
     fn replace(&self, kind: Kind, namespace: &str, objects: &Objects) -> Objects {
         let mut shelves = self.shelves.write();
         let shelf = shelves.entry(namespace.to_owned()).or_default();
-        shelf.tied.retain(|(of, _), _| *of != kind);
+        shelf.indexed.retain(|(of, _), _| *of != kind);
         shelf.forbidden.retain(|other| *other != kind);
         let before = shelf.objects.remove(&kind).unwrap_or_default();
         shelf.objects.insert(kind, Objects::new());

@@ -12,7 +12,7 @@ use crate::object::{annotation, text};
 use crate::{
     api::{
         Canary, CanaryPolicy, MetricTemplate,
-        canary::conditions::{NOT_RELEASED, READY},
+        canary::status::conditions::{NOT_RELEASED, READY},
         labels,
         policy::DEFAULT_POLICY,
     },
@@ -20,8 +20,8 @@ use crate::{
     plan::{
         Blueprint, Workload,
         configs::Reference,
-        effective::{Around, effective},
-        pairing::{self, Claim, Surroundings},
+        enrolment::pairing::{self, Claim, Surroundings},
+        settings::effective::{Around, effective},
     },
 };
 use k8s_openapi::api::{
@@ -209,7 +209,7 @@ impl Cluster {
             Some(config) => self.readers(&change.namespace, &config),
             None => self
                 .index
-                .concerned(change.kind, &change.namespace, name, &change.ties()),
+                .concerned(change.kind, &change.namespace, name, &change.index_keys()),
         };
         concerned.extend(pointing::followed(self, change, name));
         concerned
@@ -219,7 +219,7 @@ impl Cluster {
     fn readers(&self, namespace: &str, config: &Reference) -> BTreeSet<String> {
         let kinds = [Kind::Deployment, Kind::DaemonSet].into_iter();
         let workloads: Vec<_> = kinds
-            .flat_map(|kind| self.cache.tied(kind, namespace, &config.key()))
+            .flat_map(|kind| self.cache.indexed(kind, namespace, &config.key()))
             .collect();
         workloads
             .iter()

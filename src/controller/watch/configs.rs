@@ -11,9 +11,8 @@ use crate::{
     api::{Canary, canary::CanaryStatus},
     plan::{
         configs::{self, ConfigKind, Reference, references, revision_of},
-        hash::template_hash,
-        revision::{in_terms_of, same_template},
-        template,
+        revision::{hash::template_hash, in_terms_of, same_template},
+        workload::template,
     },
 };
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 
 use super::cache::{Kind, PAGE};
 use crate::{
-    plan::generate,
+    plan::enrolment::generate,
     routing::{RouteKind, registry},
 };
 use futures::StreamExt;

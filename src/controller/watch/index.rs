@@ -58,8 +58,8 @@ impl Index {
         self.find(namespace, Sort::Deployment, name)
     }
 
-    /// Names of the Canaries that an object of this kind concerns; `ties` are those it had and those it has.
-    pub fn concerned(&self, kind: Kind, namespace: &str, name: &str, ties: &[String]) -> BTreeSet<String> {
+    /// Names of the Canaries that an object of this kind concerns; `keys` are those it had and those it has.
+    pub fn concerned(&self, kind: Kind, namespace: &str, name: &str, keys: &[String]) -> BTreeSet<String> {
         // ReplicaSets are called after whom they belong to, and one more word. So are EndpointSlices, whose names are cut when
         // they are long: they say whose they are.
         let owner = name.rsplit_once('-').map_or("", |(owner, _)| owner);
@@ -68,15 +68,15 @@ impl Index {
             Kind::Deployment | Kind::DaemonSet => of(Sort::Deployment, name),
             Kind::ReplicaSet | Kind::ControllerRevision => of(Sort::Deployment, owner),
             Kind::Service => of(Sort::Service, name),
-            Kind::EndpointSlice | Kind::Route(_) => ties
+            Kind::EndpointSlice | Kind::Route(_) => keys
                 .iter()
-                .flat_map(|tie| self.find(namespace, Sort::Service, tie))
+                .flat_map(|key| self.find(namespace, Sort::Service, key))
                 .collect(),
             // By primary's name; by the labels it names, its workloads are looked for.
             Kind::PodDisruptionBudget => of(Sort::Deployment, name),
             // By its name, and by whom it scales: somebody may have pointed it at primary.
             Kind::HorizontalPodAutoscaler | Kind::ScaledObject => {
-                let scaled = ties.iter().flat_map(|tie| self.find(namespace, Sort::Deployment, tie));
+                let scaled = keys.iter().flat_map(|key| self.find(namespace, Sort::Deployment, key));
                 self.find(namespace, Sort::Scaler, name)
                     .into_iter()
                     .chain(scaled)
@@ -180,10 +180,10 @@ mod tests {
                 .is_empty()
         );
         assert!(!found(Kind::routes().next().unwrap(), "web"));
-        let route = |ties: &[&str]| {
-            let ties: Vec<String> = ties.iter().map(|tie| (*tie).to_owned()).collect();
+        let route = |keys: &[&str]| {
+            let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
             !index
-                .concerned(Kind::routes().next().unwrap(), "shop", "other", &ties)
+                .concerned(Kind::routes().next().unwrap(), "shop", "other", &keys)
                 .is_empty()
         };
         assert!(route(&["web-primary"]) && route(&["web"]) && !route(&["api"]));

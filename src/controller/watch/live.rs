@@ -7,7 +7,12 @@ use super::{
 use crate::object::{label, text};
 use crate::{
     api::labels,
-    plan::{Blueprint, copies, daemon_set::UPDATE_STRATEGY, history, revision::template_of, template},
+    plan::{
+        Blueprint,
+        revision::{history, template_of},
+        services::copies,
+        workload::{daemon_set::UPDATE_STRATEGY, template},
+    },
     routing::{self, Exposure, Names, Traffic},
 };
 use serde_json::{Map, Value};
@@ -61,13 +66,13 @@ pub struct Live {
     /// The user's autoscaler, as the Canary names it.
     pub scaler: Option<Value>,
     /// Autoscalers that this Canary owns, and whatever has the name of primary's.
-    pub twins: Vec<Value>,
+    pub primary_autoscalers: Vec<Value>,
     /// Disruption budgets that name a label of the target's or primary's pods, those that this Canary owns, and whatever has
     /// primary's name.
     pub budgets: Vec<Value>,
     /// KEDA ScaledObjects that scale the target.
     pub target_scaled_objects: Vec<Value>,
-    /// An autoscaler of the user's own that scales primary itself: it decides, and no twin is made beside it.
+    /// An autoscaler of the user's own that scales primary itself: it decides, and no copy is made beside it.
     pub primary_scaler: Option<Value>,
     /// How many replicas a scale asked for, until that is noted on the target.
     pub asked: Option<u32>,
@@ -128,11 +133,11 @@ impl Live {
     }
 
     /// The autoscalers that we made for this Canary.
-    pub fn own_twins<'a>(&'a self, blueprint: &'a Blueprint) -> impl Iterator<Item = &'a Value> {
-        let going = |twin: &Value| twin.pointer("/metadata/deletionTimestamp").is_some();
-        self.twins
+    pub fn own_autoscalers<'a>(&'a self, blueprint: &'a Blueprint) -> impl Iterator<Item = &'a Value> {
+        let going = |copy: &Value| copy.pointer("/metadata/deletionTimestamp").is_some();
+        self.primary_autoscalers
             .iter()
-            .filter(move |twin| is_owned(twin, blueprint) && !going(twin))
+            .filter(move |copy| is_owned(copy, blueprint) && !going(copy))
     }
 
     /// Stored revisions that `owner` controls.

@@ -3,8 +3,8 @@
 use super::{
     cache::{Cache, Change, Kind},
     cluster::Cluster,
+    index_keys,
     live::{Live, is_a_canarys, is_flaggers_orphan, is_owned, is_owned_by, owners},
-    ties,
 };
 use crate::controller::queue::Key;
 use crate::object::{label, text};
@@ -12,8 +12,8 @@ use crate::{
     api::{Canary, labels},
     plan::{
         Blueprint, Selector, Workload,
-        pairing::is_service_name,
-        pointing::{self, Labels, Shared, Standing, standing},
+        enrolment::pairing::is_service_name,
+        services::pointing::{self, Labels, Shared, Standing, standing},
     },
     routing::{self, Names},
 };
@@ -83,7 +83,7 @@ pub fn pointing(cache: &Cache, blueprint: &Blueprint, live: &Live, selector: &Se
 pub fn shared(cache: &Cache, target: &Value, selector: &Selector) -> Option<Shared> {
     let namespace = text(target, "/metadata/namespace");
     let pods = pointing::pods(target)?;
-    let services = tied_by_labels(cache, namespace, pods);
+    let services = indexed_by_labels(cache, namespace, pods);
     let is_own = |service: &Value| {
         let live = service.pointer("/spec/selector").and_then(Value::as_object);
         pointing::recorded(service).is_some() && live == Some(&selector.primary_labels())
@@ -116,16 +116,16 @@ pub fn around(cache: &Cache, target: &Value, names: &[&str]) -> (Vec<Value>, Vec
     let namespace = text(target, "/metadata/namespace");
     let users = |service: &Value| !pointing::is_generated(service);
     let mut services = pointing::pods(target)
-        .map(|pods| tied_by_labels(cache, namespace, pods))
+        .map(|pods| indexed_by_labels(cache, namespace, pods))
         .unwrap_or_default();
     let named = names
         .iter()
         .filter_map(|name| cache.get(Kind::Service, namespace, name));
     services.extend(named.map(|service| (pointing::name(&service).to_owned(), service)));
     services.retain(|_, service| users(service));
-    let words = services.keys().map(String::as_str).chain(names.iter().copied());
+    let keys = services.keys().map(String::as_str).chain(names.iter().copied());
     let mut led = BTreeMap::new();
-    for route in words.flat_map(|name| routes(cache, namespace, &Names::new(name))) {
+    for route in keys.flat_map(|name| routes(cache, namespace, &Names::new(name))) {
         if users(&route) {
             let kind = text(&route, "/kind").to_owned();
             led.insert((kind, text(&route, "/metadata/name").to_owned()), route);
@@ -139,7 +139,7 @@ pub fn neighbours(cache: &Cache, workload: &Value) -> BTreeSet<String> {
     let Some(pods) = pointing::pods(workload) else {
         return BTreeSet::new();
     };
-    let services = tied_by_labels(cache, text(workload, "/metadata/namespace"), pods);
+    let services = indexed_by_labels(cache, text(workload, "/metadata/namespace"), pods);
     let selecting = services.values().filter(|service| pointing::selects(service, pods));
     let others = selecting.flat_map(|service| others(cache, workload, service));
     others.map(|other| pointing::name(&other).to_owned()).collect()
@@ -154,12 +154,12 @@ fn others(cache: &Cache, target: &Value, service: &Value) -> Vec<Value> {
     let namespace = text(target, "/metadata/namespace");
     let (kind, own) = (text(target, "/kind"), text(target, "/metadata/name"));
     let primary = format!("{own}-primary");
-    let Some(word) = ties::of_selectors(service).into_iter().next() else {
+    let Some(key) = index_keys::of_selectors(service).into_iter().next() else {
         return Vec::new();
     };
     let mut found = Vec::new();
     for of in [Kind::Deployment, Kind::DaemonSet, Kind::StatefulSet] {
-        let names = cache.named_by(of, namespace, &word);
+        let names = cache.named_by(of, namespace, &key);
         let is_other = |name: &&String| of.resource().kind != kind || **name != own && **name != primary;
         found.extend(
             names
@@ -181,8 +181,8 @@ fn is_anothers(cache: &Cache, target: &Option<Value>, service: &Value, selector:
     let own = target.as_ref().map(|target| text(target, "/metadata/uid"));
     let namespace = text(service, "/metadata/namespace");
     let kinds = [Kind::Deployment, Kind::DaemonSet].into_iter();
-    let words: Vec<String> = ties::of_labels(live).take(1).collect();
-    let mut workloads = kinds.flat_map(|kind| words.iter().flat_map(move |word| cache.tied(kind, namespace, word)));
+    let keys: Vec<String> = index_keys::of_labels(live).take(1).collect();
+    let mut workloads = kinds.flat_map(|kind| keys.iter().flat_map(move |key| cache.indexed(kind, namespace, key)));
     workloads.any(|workload| {
         let paired = pointing::is_half(&workload) || label(&workload, labels::MANAGED).is_some();
         let selected = pointing::pods(&workload).is_some_and(|pods| pointing::matches(live, pods));
@@ -201,15 +201,15 @@ fn candidates(cache: &Cache, namespace: &str, pods: &[Labels], selector: &Select
     let halves = [selector.primary_labels(), selector.target_labels()];
     let mut found = BTreeMap::new();
     for labels in pods.iter().chain(&halves) {
-        found.extend(tied_by_labels(cache, namespace, labels));
+        found.extend(indexed_by_labels(cache, namespace, labels));
     }
     found.into_values().collect()
 }
 
-fn tied_by_labels(cache: &Cache, namespace: &str, labels: &Labels) -> BTreeMap<String, Value> {
-    let words = ties::of_labels(labels);
-    let names: BTreeSet<String> = words
-        .flat_map(|word| cache.named_by(Kind::Service, namespace, &word))
+fn indexed_by_labels(cache: &Cache, namespace: &str, labels: &Labels) -> BTreeMap<String, Value> {
+    let keys = index_keys::of_labels(labels);
+    let names: BTreeSet<String> = keys
+        .flat_map(|key| cache.named_by(Kind::Service, namespace, &key))
         .collect();
     let read = |name: String| Some((name.clone(), cache.get(Kind::Service, namespace, &name)?));
     names.into_iter().filter_map(read).collect()
@@ -251,13 +251,13 @@ pub fn abandoned(live: &Live, blueprint: &Blueprint) -> Vec<Names> {
     bases.filter(|base| !is_known(base)).map(Names::new).collect()
 }
 
-/// The routes that are tied to a Service or its halves.
+/// The routes that lead to a Service or its halves.
 pub fn routes(cache: &Cache, namespace: &str, names: &Names) -> Vec<Value> {
-    let words = [&names.apex, &names.primary, &names.canary];
+    let keys = [&names.apex, &names.primary, &names.canary];
     let all = Kind::routes().flat_map(|kind| {
-        let found = words
+        let found = keys
             .into_iter()
-            .flat_map(move |name| cache.tied(kind, namespace, name));
+            .flat_map(move |name| cache.indexed(kind, namespace, name));
         found.map(move |route| ((kind, text(&route, "/metadata/name").to_owned()), route))
     });
     all.collect::<BTreeMap<_, Value>>().into_values().collect()
@@ -275,20 +275,20 @@ pub fn followed(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<Stri
 /// route that names it, or another workload behind it.
 pub fn concerned(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String> {
     let namespace = change.namespace.as_str();
-    let words: BTreeSet<String> = match change.kind {
+    let keys: BTreeSet<String> = match change.kind {
         Kind::Service => {
-            let own = change.ties().into_iter().filter(|word| word.contains('='));
+            let own = change.index_keys().into_iter().filter(|key| key.contains('='));
             own.chain(words_of(cluster, namespace, half_of(name))).collect()
         }
         Kind::EndpointSlice => {
-            let services = change.ties();
+            let services = change.index_keys();
             services
                 .iter()
                 .flat_map(|service| words_of(cluster, namespace, half_of(service)))
                 .collect()
         }
         Kind::Route(_) => {
-            let services = change.ties();
+            let services = change.index_keys();
             let all = services
                 .iter()
                 .flat_map(|service| [Some(service.as_str()), half_of(service)]);
@@ -304,13 +304,17 @@ pub fn concerned(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<Str
             let both = before.into_iter().chain([&change.object]);
             return both.flat_map(|object| neighbours(&cluster.cache, object)).collect();
         }
-        Kind::PodDisruptionBudget => change.ties().into_iter().filter(|word| word.contains('=')).collect(),
+        Kind::PodDisruptionBudget => change
+            .index_keys()
+            .into_iter()
+            .filter(|key| key.contains('='))
+            .collect(),
         _ => return BTreeSet::new(),
     };
-    let workloads = words.iter().flat_map(|word| {
+    let workloads = keys.iter().flat_map(|key| {
         [Kind::Deployment, Kind::DaemonSet]
             .into_iter()
-            .flat_map(|kind| cluster.cache.named_by(kind, namespace, word))
+            .flat_map(|kind| cluster.cache.named_by(kind, namespace, key))
     });
     workloads.collect()
 }
@@ -325,7 +329,7 @@ fn half_of(service: &str) -> Option<&str> {
 fn words_of(cluster: &Cluster, namespace: &str, service: Option<&str>) -> Vec<String> {
     let found = service.and_then(|name| cluster.cache.get(Kind::Service, namespace, name));
     let users = found.filter(pointing::is_users);
-    users.as_ref().map(ties::of_selectors).unwrap_or_default()
+    users.as_ref().map(index_keys::of_selectors).unwrap_or_default()
 }
 
 impl Live {

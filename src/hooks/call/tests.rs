@@ -117,10 +117,10 @@ async fn no_number_of_retries_and_no_wish_of_a_server_is_without_end() {
     let client = Clients::default().get(&Settings::default()).unwrap();
     let answer = ask(
         client.post(&url).header("content-type", "application/json").body("{}"),
-        LONGEST_WISH,
+        LONGEST_RETRY_AFTER,
     )
     .await;
-    assert_eq!(wish(&answer.unwrap()), Some(LONGEST_WISH));
+    assert_eq!(retry_after(&answer.unwrap()), Some(LONGEST_RETRY_AFTER));
 }
 
 #[tokio::test]

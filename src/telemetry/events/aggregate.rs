@@ -1,10 +1,10 @@
-//! Which notes become new Events, which only raise a count, and which wait. Pure.
+//! Which occurrences become new Events, which only raise a count, and which wait. Pure.
 //!
 //! Events lie in everybody's etcd and are in nobody's quota, and their texts hold what others say. So each object has a
 //! budget of new ones; beyond it there is one Event more, which shows the newest text and how many there were.
 
 use super::budget::Budget;
-use super::{COMPONENT, Note, REASON};
+use super::{COMPONENT, Occurrence, REASON};
 use crate::foreign::{SAID, cut};
 use crate::messages::Severity;
 use jiff::{SignedDuration, Timestamp};
@@ -83,25 +83,25 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// What to write for `note`, which happened at `now`.
-    pub fn next(&mut self, note: &Note, now: Timestamp) -> Write {
-        let text = fingerprint(note, &note.message);
+    /// What to write for `occurrence`, which happened at `now`.
+    pub fn next(&mut self, occurrence: &Occurrence, now: Timestamp) -> Write {
+        let text = fingerprint(occurrence, &occurrence.message);
         if let Some(known) = self.texts.get_mut(&text).filter(|known| known.is_fresh(now)) {
             return match known.again(now) {
-                true => known.repeat(namespace(note), None),
+                true => known.repeat(namespace(occurrence), None),
                 false => Write::Nothing,
             };
         }
         self.make_room(now);
-        let object = fingerprint(note, "");
+        let object = fingerprint(occurrence, "");
         let new = || Object {
             budget: Budget::new(now),
             collector: None,
         };
         if !self.objects.entry(object).or_insert_with(new).budget.spend(now) {
-            return self.collect(object, note, now);
+            return self.collect(object, occurrence, now);
         }
-        let event = event(note, now);
+        let event = event(occurrence, now);
         self.texts.insert(text, Known::of(&event, now));
         Write::Create(Box::new(event))
     }
@@ -123,9 +123,9 @@ impl Aggregate {
     }
 
     /// The Event is gone, or was never written: the next time it is a new one.
-    pub fn forget(&mut self, note: &Note) {
-        let known = self.texts.remove(&fingerprint(note, &note.message));
-        if let Some(object) = self.objects.get_mut(&fingerprint(note, "")) {
+    pub fn forget(&mut self, occurrence: &Occurrence) {
+        let known = self.texts.remove(&fingerprint(occurrence, &occurrence.message));
+        if let Some(object) = self.objects.get_mut(&fingerprint(occurrence, "")) {
             match known {
                 Some(_) => object.budget.give_back(),
                 None => object.collector = None,
@@ -133,18 +133,18 @@ impl Aggregate {
         }
     }
 
-    fn collect(&mut self, fingerprint: Fingerprint, note: &Note, now: Timestamp) -> Write {
+    fn collect(&mut self, fingerprint: Fingerprint, occurrence: &Occurrence, now: Timestamp) -> Write {
         let Some(object) = self.objects.get_mut(&fingerprint) else {
             return Write::Nothing;
         };
-        let message = cut(&format!("{COMBINED}{}", note.message), SAID);
+        let message = cut(&format!("{COMBINED}{}", occurrence.message), SAID);
         let Some(collector) = object.collector.as_mut().filter(|one| one.known.is_fresh(now)) else {
             let event = Event {
                 message: Some(message),
-                ..event(note, now)
+                ..event(occurrence, now)
             };
             object.collector = Some(Collector {
-                namespace: namespace(note),
+                namespace: namespace(occurrence),
                 known: Known::of(&event, now),
                 newest: None,
             });
@@ -216,14 +216,18 @@ impl Known {
     }
 }
 
-fn namespace(note: &Note) -> String {
-    let own = note.object.namespace.clone();
+fn namespace(occurrence: &Occurrence) -> String {
+    let own = occurrence.object.namespace.clone();
     own.unwrap_or_else(|| "default".to_owned())
 }
 
-fn fingerprint(note: &Note, message: &str) -> Fingerprint {
-    let object = &note.object;
-    let warning = if note.severity == Severity::Normal { "0" } else { "1" };
+fn fingerprint(occurrence: &Occurrence, message: &str) -> Fingerprint {
+    let object = &occurrence.object;
+    let warning = if occurrence.severity == Severity::Normal {
+        "0"
+    } else {
+        "1"
+    };
     let mut hash = Sha256::new();
     for part in [&object.namespace, &object.name, &object.uid] {
         hash.update(part.as_deref().unwrap_or_default());
@@ -238,20 +242,20 @@ fn fingerprint(note: &Note, message: &str) -> Fingerprint {
     first
 }
 
-fn event(note: &Note, now: Timestamp) -> Event {
+fn event(occurrence: &Occurrence, now: Timestamp) -> Event {
     // client-go's names: the object and the time in nanoseconds.
-    let object = cut(note.object.name.as_deref().unwrap_or_default(), NAMED);
+    let object = cut(occurrence.object.name.as_deref().unwrap_or_default(), NAMED);
     let name = format!("{}.{:x}", object.trim_end_matches(['.', '-']), now.as_nanosecond());
     Event {
         metadata: ObjectMeta {
             name: Some(name),
-            namespace: Some(namespace(note)),
+            namespace: Some(namespace(occurrence)),
             ..ObjectMeta::default()
         },
-        involved_object: note.object.clone(),
+        involved_object: occurrence.object.clone(),
         reason: Some(REASON.to_owned()),
-        message: Some(note.message.clone()),
-        type_: Some(note.event_type().to_owned()),
+        message: Some(occurrence.message.clone()),
+        type_: Some(occurrence.event_type().to_owned()),
         source: Some(EventSource {
             component: Some(COMPONENT.to_owned()),
             host: None,

@@ -1,7 +1,7 @@
-//! Writes notes to the API server, one after the other.
+//! Writes occurrences to the API server, one after the other.
 
 use super::aggregate::{Aggregate, Write};
-use super::{COMPONENT, Note, Queue};
+use super::{COMPONENT, Occurrence, Queue};
 use crate::telemetry::exposition::Metrics;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
@@ -41,8 +41,8 @@ impl Writer {
         loop {
             tokio::select! {
                 biased;
-                note = self.queue.recv() => match note {
-                    Some(note) => self.write(&note).await,
+                occurrence = self.queue.recv() => match occurrence {
+                    Some(occurrence) => self.write(&occurrence).await,
                     None => return,
                 },
                 () = shutdown.cancelled() => break,
@@ -51,22 +51,22 @@ impl Writer {
         }
         let rest = async {
             self.catch_up().await;
-            while let Ok(note) = self.queue.try_recv() {
-                self.write(&note).await;
+            while let Ok(occurrence) = self.queue.try_recv() {
+                self.write(&occurrence).await;
             }
         };
         let _ = tokio::time::timeout(LAST_WORDS, rest).await;
     }
 
-    async fn write(&mut self, note: &Note) {
+    async fn write(&mut self, occurrence: &Occurrence) {
         for last in [false, true] {
-            let error = match self.attempt(note).await {
+            let error = match self.attempt(occurrence).await {
                 Ok(()) => return,
                 Err(error) => error,
             };
-            self.aggregate.forget(note);
+            self.aggregate.forget(occurrence);
             if last || refused(&error) {
-                tracing::debug!("event {:?} not written: {error}", note.message);
+                tracing::debug!("event {:?} not written: {error}", occurrence.message);
                 self.metrics.event_dropped();
                 return;
             }
@@ -87,8 +87,8 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, note: &Note) -> Result<(), kube::Error> {
-        let write = self.aggregate.next(note, Timestamp::now());
+    async fn attempt(&mut self, occurrence: &Occurrence) -> Result<(), kube::Error> {
+        let write = self.aggregate.next(occurrence, Timestamp::now());
         self.within_time(&write).await
     }
 

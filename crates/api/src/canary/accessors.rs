@@ -243,5 +243,4 @@ impl Canary {
 }
 
 #[cfg(test)]
-#[path = "accessors_tests.rs"]
 mod tests;

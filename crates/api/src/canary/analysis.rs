@@ -1,11 +1,16 @@
 //! Flagger `spec.analysis`: how a new revision is tried and judged.
 
-use super::affinity::SessionAffinity;
-use super::checks::{AlertRef, Metric};
-use super::hooks::Webhook;
+pub(super) mod affinity;
+pub(super) mod checks;
+pub(super) mod hooks;
+pub(super) mod overrides;
+
 use super::matching::AnalysisMatch;
-use super::overrides::CanaryAnalysisExtras;
 use crate::number::Number;
+use affinity::SessionAffinity;
+use checks::{AlertRef, Metric};
+use hooks::Webhook;
+use overrides::CanaryAnalysisExtras;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,14 @@
 //! Flagger `spec.service`: the Services and the routing objects of a pair.
 
+pub(super) mod traffic_policy;
+
 use super::matching::{HttpMatch, StringMatch};
-use super::traffic_policy::TrafficPolicy;
 use crate::number::Number;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use traffic_policy::TrafficPolicy;
 
 /// The Services `NAME`, `NAME-primary`, `NAME-canary` and the route between them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,10 +1,16 @@
 //! `status` of a Canary: Flagger's fields, the measurements and the state of the run.
 
-use super::measurement::Measurement;
-use super::phase::Phase;
-use super::run::RunStatus;
+pub(super) mod announced;
+pub mod conditions;
+pub(super) mod measurement;
+pub(super) mod phase;
+pub(super) mod run;
+
 use crate::number::lenient_i32;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use measurement::Measurement;
+use phase::Phase;
+use run::RunStatus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
-//! What annotations on the Canary ask for, each done once. A wish is first recorded, then its annotation is taken away,
-//! and only then is it granted: a crash in between neither forgets it nor grants it twice.
+//! What annotations on the Canary ask for, each done once. A command is first recorded, then its annotation is taken away,
+//! and only then is it followed: a crash in between neither forgets it nor follows it twice.
 
-use super::{Note, Stage, step::Step};
+use super::{ReleaseEvent, Stage, step::Step};
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
 
@@ -23,13 +23,13 @@ impl Commands {
 
 impl Step<'_> {
     /// Records what the annotations ask for.
-    pub(super) fn wished(&mut self) {
+    pub(super) fn record_commands(&mut self) {
         self.state.commands.skip |= self.seen.commands.skip;
         self.state.commands.reset |= self.seen.commands.reset;
     }
 
-    /// Grants a wish where the Canary stands; `true` when that was this step. Where it cannot be granted yet it waits.
-    pub(super) fn granted(&mut self) -> bool {
+    /// Follows a command where the Canary stands; `true` when that was this step. One that cannot be followed yet waits.
+    pub(super) fn follow_commands(&mut self) -> bool {
         if self.seen.commands.any() {
             return false;
         }
@@ -43,11 +43,11 @@ impl Step<'_> {
         };
         match self.state.stage {
             Stage::Rest | Stage::Waiting if self.state.last_promoted.is_some() => {
-                self.note(Note::RunningAgain);
+                self.emit(ReleaseEvent::RunningAgain);
                 self.begin(&target);
             }
             Stage::Scaling | Stage::Settling | Stage::Analysing | Stage::Faltering => {
-                self.note(Note::RunningAgain);
+                self.emit(ReleaseEvent::RunningAgain);
                 self.state.intent = Traffic::PRIMARY;
                 self.enter(Stage::Restarting, Phase::Progressing);
             }
@@ -63,18 +63,18 @@ impl Step<'_> {
         match self.state.stage {
             Stage::Waiting | Stage::Scaling | Stage::Settling | Stage::Faltering => {
                 self.state.skip = true;
-                self.note(Note::Skipping);
+                self.emit(ReleaseEvent::Skipping);
             }
             Stage::Analysing => {
                 self.state.skip = true;
-                self.note(Note::Skipping);
+                self.emit(ReleaseEvent::Skipping);
                 self.promote();
             }
             Stage::Rest => self.skip_at_rest(),
             Stage::Restarting | Stage::RollingBack | Stage::Cancelling => return false,
             // It does not keep the stage from looking after its traffic.
             _ => {
-                self.note(Note::NothingToSkip);
+                self.emit(ReleaseEvent::NothingToSkip);
                 self.state.commands.skip = false;
                 return false;
             }
@@ -90,12 +90,12 @@ impl Step<'_> {
             .filter(|t| self.state.last_promoted.as_ref().is_some_and(|p| *p != t.revision));
         match unpromoted.cloned() {
             Some(target) => {
-                self.note(Note::Skipping);
+                self.emit(ReleaseEvent::Skipping);
                 self.start_run(&target);
                 self.state.skip = true;
-                self.note(Note::NewRevision);
+                self.emit(ReleaseEvent::NewRevision);
             }
-            None => self.note(Note::NothingToSkip),
+            None => self.emit(ReleaseEvent::NothingToSkip),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What a stage wants to be true.
 
-use super::{Observation, Rules, Stage, State, scaling};
+mod release;
+
+use super::{Observation, Rules, Stage, State, shares::scaling};
 use crate::api::labels::{Release, TargetState};
 use crate::routing::Traffic;
 
@@ -52,14 +54,14 @@ pub struct DesiredState {
     pub target_revision: Option<String>,
     /// Whether the target's template has what the Canary wants of canary pods only.
     pub target_pods: Option<Pods>,
-    /// Note on the target that its template is known, although it did not pass the webhook: its change is taken up.
+    /// Mark on the target that its template is known, although it did not pass the webhook: its change is taken up.
     pub admit: bool,
     /// What primary is made from; `None` leaves it.
     pub primary: Option<PrimaryTemplate>,
     /// Primary's replicas.
     pub primary_replicas: Option<u32>,
     /// Primary's autoscaler exists and gives it at least this many pods; `None` leaves it as it is.
-    pub twin: Option<u32>,
+    pub autoscaler_min_replicas: Option<u32>,
     /// Whether an autoscaler of the target's that would start pods from 0 is paused.
     pub target_scaler_paused: Option<bool>,
     /// Whom the apex selects.
@@ -76,7 +78,7 @@ pub enum Pods {
     /// What its author wrote.
     Plain,
     /// What the Canary wants of canary pods (`canaryAnalysis.templateVariables`).
-    Dressed,
+    Overridden,
 }
 
 /// How much of the pair is being taken apart.
@@ -104,7 +106,7 @@ impl DesiredState {
             admit: false,
             primary: None,
             primary_replicas: None,
-            twin: None,
+            autoscaler_min_replicas: None,
             target_scaler_paused: None,
             apex: None,
             traffic: None,
@@ -121,7 +123,7 @@ impl DesiredState {
             return Self::without_target(state).put_right(state, seen);
         };
         // Flagger's primary has no pods yet, and nothing of ours is to be made over it.
-        if state.stage == Stage::Building && super::bootstrap::inherits(state, seen).is_some() {
+        if state.stage == Stage::Building && super::stages::bootstrap::inherits(state, seen).is_some() {
             return Self::untouched();
         }
         let wanted = target.wanted;
@@ -148,7 +150,7 @@ impl DesiredState {
             traffic: Some(state.traffic()),
             admit: target.bypassed && state.knows(&target.revision),
             primary_replicas: grown,
-            release: super::release::of(state, &target.revision),
+            release: release::of(state, &target.revision),
             pause: unguarded && !target.held && state.stage.target_serves(),
             ..Self::untouched()
         };
@@ -171,7 +173,7 @@ impl DesiredState {
             },
             // No traffic yet: the one stage in which canary pods may move to other nodes.
             Stage::Scaling => Self {
-                target_pods: Some(Pods::Dressed),
+                target_pods: Some(Pods::Overridden),
                 target_replicas: Some(state.run_size(target, seen).max(started)),
                 unpause: target.held && !rules.queues(state, target),
                 ..base
@@ -261,7 +263,7 @@ impl DesiredState {
         let Some(target) = &seen.target else {
             return Self::untouched();
         };
-        if super::bootstrap::is_hot(target) || state.is_unbuilt() {
+        if super::stages::bootstrap::is_hot(target) || state.is_unbuilt() {
             return Self::beside(target, state, seen);
         }
         Self {

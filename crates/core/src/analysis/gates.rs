@@ -1,7 +1,7 @@
 //! What is asked of hooks, and what their answers mean. A question is a value; somebody else asks it and brings the answer
 //! to a later step, so a hook that takes minutes holds up nothing but the gate it was asked for.
 
-use super::{Note, Stage, Strategy, instants::after, step::Step};
+use super::{ReleaseEvent, Stage, Strategy, instants::after, step::Step};
 use crate::api::canary::{HookType, Phase};
 use jiff::Timestamp;
 
@@ -100,7 +100,7 @@ impl Step<'_> {
 
     fn passed(&mut self, answer: &Answer) {
         for hook in &answer.agreed {
-            self.note(Note::HookPassed(answer.question.kind, hook.clone()));
+            self.emit(ReleaseEvent::HookPassed(answer.question.kind, hook.clone()));
         }
         self.state.gate = None;
     }
@@ -112,7 +112,7 @@ impl Step<'_> {
         };
         if wait.hook.as_deref() != Some(refusal.hook.as_str()) {
             wait.hook = Some(refusal.hook.clone());
-            self.note(Note::GateClosed(kind, refusal));
+            self.emit(ReleaseEvent::GateClosed(kind, refusal));
         }
     }
 
@@ -166,7 +166,7 @@ impl Step<'_> {
         }
         if self.state.skip || self.is_open(HookType::ConfirmRollout) {
             self.enter(Stage::Scaling, Phase::Progressing);
-            self.note(Note::NewRevision);
+            self.emit(ReleaseEvent::NewRevision);
         }
     }
 
@@ -177,7 +177,7 @@ impl Step<'_> {
         }
         let before = self.state.gate.as_ref().map(|w| w.kind);
         if before.is_none() {
-            self.note(Note::Starting);
+            self.emit(ReleaseEvent::Starting);
         }
         if before != Some(HookType::ConfirmTrafficIncrease) && !self.pre_rollout() {
             return false;
@@ -214,7 +214,7 @@ impl Step<'_> {
             wait.hook = Some(refusal.hook.clone());
         }
         self.wake_at(next);
-        self.note(Note::HookFailed(kind, refusal));
+        self.emit(ReleaseEvent::HookFailed(kind, refusal));
         self.count_failure();
         false
     }
@@ -273,7 +273,7 @@ impl Step<'_> {
             return false;
         }
         self.passed(&answer);
-        self.roll_back(Note::RollingBackByHook);
+        self.roll_back(ReleaseEvent::RollingBackByHook);
         true
     }
 
@@ -294,7 +294,7 @@ impl Step<'_> {
         };
         self.passed(&answer);
         if let Some(refusal) = answer.refused {
-            self.note(Note::HookFailed(HookType::PostRollout, refusal));
+            self.emit(ReleaseEvent::HookFailed(HookType::PostRollout, refusal));
         }
     }
 }

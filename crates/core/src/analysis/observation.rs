@@ -62,7 +62,7 @@ pub struct Target {
     /// It can be given the template of another revision again; a core Service has none.
     pub restorable: bool,
     /// The template has what the Canary wants of canary pods.
-    pub dressed: bool,
+    pub overridden: bool,
     /// The template did not pass the admission webhook: its label `coalmine.dev/revision` is another's, or missing.
     pub bypassed: bool,
 }

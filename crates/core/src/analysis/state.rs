@@ -196,7 +196,7 @@ impl State {
 
     /// Whether a promotion waits for a primary that does not become ready.
     pub fn is_stuck(&self) -> bool {
-        self.stage == Stage::Replacing && self.reason.as_deref() == Some(super::promotion::STUCK)
+        self.stage == Stage::Replacing && self.reason.as_deref() == Some(super::stages::promotion::STUCK)
     }
 
     /// Whether a revision is the run's, or the promoted one.

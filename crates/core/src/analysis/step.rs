@@ -1,8 +1,8 @@
 //! One step: at most one change of stage, and the desired state the outcome wants.
 
 use super::{
-    ApexSide, DesiredState, Note, Observation, Primary, Question, Rules, Stage, State, Target, Verdict,
-    capacity::enough, instants::after,
+    ApexSide, DesiredState, Observation, Primary, Question, ReleaseEvent, Rules, Stage, State, Target, Verdict,
+    instants::after, shares::capacity::enough,
 };
 use crate::api::canary::Phase;
 use crate::foreign::cut;
@@ -33,7 +33,7 @@ pub struct Decision {
     /// What is to be true in it.
     pub desired: DesiredState,
     /// What to say, in order.
-    pub notes: Vec<Note>,
+    pub events: Vec<ReleaseEvent>,
     /// The check to run now, named by its due time.
     pub ask: Option<Timestamp>,
     /// What to ask hooks now, unless they are being asked.
@@ -54,13 +54,13 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
         seen,
         now,
         state: state.clone(),
-        notes: Vec::new(),
+        events: Vec::new(),
         ask: None,
         questions: Vec::new(),
         wake: None,
     };
     if rules.leaving || !rules.suspended {
-        step.wished();
+        step.record_commands();
         step.dispatch();
     }
     let desired = DesiredState::of(rules, &step.state, seen);
@@ -74,7 +74,7 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
     Decision {
         state: step.state,
         desired,
-        notes: step.notes,
+        events: step.events,
         ask: step.ask,
         questions: step.questions,
         take_annotations: seen.commands.any() && !rules.suspended,
@@ -88,7 +88,7 @@ pub(super) struct Step<'a> {
     pub(super) seen: &'a Observation,
     pub(super) now: Timestamp,
     pub(super) state: State,
-    pub(super) notes: Vec<Note>,
+    pub(super) events: Vec<ReleaseEvent>,
     pub(super) ask: Option<Timestamp>,
     pub(super) questions: Vec<Question>,
     pub(super) wake: Option<Timestamp>,
@@ -99,7 +99,7 @@ impl Step<'_> {
         if self.rules.leaving && self.leave() {
             return;
         }
-        if self.granted() || self.told_to_roll_back() {
+        if self.follow_commands() || self.told_to_roll_back() {
             return;
         }
         match self.state.stage {
@@ -149,24 +149,24 @@ impl Step<'_> {
         self.wake_at(after(self.now, Duration::from_secs(1)));
     }
 
-    pub(super) fn note(&mut self, note: Note) {
-        self.notes.push(note);
+    pub(super) fn emit(&mut self, event: ReleaseEvent) {
+        self.events.push(event);
     }
 
     // Said once per stage and reason, or every step would be an event.
-    pub(super) fn note_once(&mut self, reason: &str, note: Note) {
+    pub(super) fn emit_once(&mut self, reason: &str, event: ReleaseEvent) {
         // It is recorded, and may be what somebody else says.
         let reason = cut(reason, REASON);
         if self.state.reason.as_deref() != Some(&reason) {
             self.state.reason = Some(reason);
-            self.notes.push(note);
+            self.events.push(event);
         }
     }
 
     // What is waited for, said when it takes longer than pods that start do: Flagger says it at its next tick.
-    pub(super) fn note_slow(&mut self, note: Note) {
+    pub(super) fn emit_slow(&mut self, event: ReleaseEvent) {
         if self.has_lasted(self.rules.interval.min(SLOW)) {
-            self.note_once("waiting", note);
+            self.emit_once("waiting", event);
         }
     }
 
@@ -214,7 +214,7 @@ impl Step<'_> {
         let carries = self.primary_carries();
         if !carries {
             let why = String::from("its ready pods do not carry all traffic yet, the others stay until they do");
-            self.note_slow(Note::PrimaryNotReady(why));
+            self.emit_slow(ReleaseEvent::PrimaryNotReady(why));
         }
         self.left_the_target_and(carries)
     }
@@ -230,9 +230,9 @@ impl Step<'_> {
     // What keeps traffic from being where it is meant: said at once when it is known, else when it takes long.
     pub(super) fn say_route(&mut self) {
         match self.seen.route_trouble.clone() {
-            Some(why) => self.note_once(&why, Note::RouteTrouble(why.clone())),
-            None if self.seen.pending => self.note_slow(Note::RouteTrouble(String::from(BEHIND))),
-            None => self.note_slow(Note::RouteTrouble(String::from(NOT_YET))),
+            Some(why) => self.emit_once(&why, ReleaseEvent::RouteTrouble(why.clone())),
+            None if self.seen.pending => self.emit_slow(ReleaseEvent::RouteTrouble(String::from(BEHIND))),
+            None => self.emit_slow(ReleaseEvent::RouteTrouble(String::from(NOT_YET))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The resolved wishes of a Canary about its pair.
+//! What a Canary says of its pair, resolved.
 
 use super::{Autoscaler, Workload, marks::MANAGED_BY_HELM};
 use crate::api::labels;
@@ -49,7 +49,7 @@ pub struct Blueprint {
     pub target_uid: Option<String>,
     /// Kind of the target.
     pub workload: Workload,
-    /// Fields of canary pods only, as [`super::overrides::fields`] has them.
+    /// Fields of canary pods only, as [`super::workload::overrides::fields`] has them.
     pub overrides: Map<String, Value>,
     /// The Services' names; `None` for a worker, which has no Services.
     pub names: Option<Names>,
@@ -100,7 +100,7 @@ impl Blueprint {
         self.provider.carries_by(route) && named.is_none_or(|named| Some(named) == name)
     }
 
-    /// Whether the Service and the route that users call are nobody's wish yet: a policy gave them names that the app's
+    /// Whether nobody asked for the Service and the route that users call yet: a policy gave them names that the app's
     /// author may be about to use. They are made when somebody can answer, and not before.
     pub fn names_by_policy(&self) -> bool {
         self.port_is_ours

@@ -1,12 +1,17 @@
-//! `NAME-primary`: the copy of a verified revision that serves production.
+//! `NAME-primary`: the copy of a verified revision that serves production, and what goes with it.
+
+pub mod autoscaler;
+pub mod budget;
+pub mod inverse;
+mod query;
+mod spread;
 
 use super::{
     Blueprint, Selector, Workload,
     blueprint::prefix_matches,
-    daemon_set,
-    hash::POD_TEMPLATE_HASH,
     marks::{copied, of_pods},
-    spread,
+    revision::hash::POD_TEMPLATE_HASH,
+    workload::daemon_set,
 };
 use crate::api::labels;
 use serde_json::{Map, Value, json};
@@ -26,7 +31,7 @@ pub fn strategy_field(workload: Workload) -> &'static str {
     }
 }
 
-/// How primary's pods are replaced by the author's wish.
+/// How primary's pods are replaced, as the author wants it.
 pub fn own_strategy(target: &Value, workload: Workload) -> Option<Value> {
     if workload != Workload::DaemonSet {
         return target.pointer("/spec/strategy").cloned();

@@ -1,8 +1,11 @@
 //! A revision of a target: its pod template, and the data of the ConfigMaps and Secrets its pods read.
 //!
-//! Its text is the template's hash (see [`super::hash`]), followed by `+c` and a digest where the template names tracked
+//! Its text is the template's hash (see [`hash`]), followed by `+c` and a digest where the template names tracked
 //! ConfigMaps, and by `+s` and a digest where it names tracked Secrets: `v1-5f0c9a1b2c3d4e5f+c0123456789abcdef`. A part
 //! that is missing says nothing: it was recorded before configs were tracked, or while Secrets could not be read.
+
+pub mod hash;
+pub mod history;
 
 /// Begins the digest of ConfigMaps.
 pub const CONFIG_MAPS: char = 'c';

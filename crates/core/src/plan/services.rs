@@ -1,10 +1,12 @@
-//! The three Services of a pair, with Flagger 1.44's names, ports and annotations.
+//! The three Services of a pair, with Flagger 1.44's names, ports and annotations, and the user's own that point at its pods.
 
-use super::{
-    Blueprint, Metadata, Selector,
-    ports::{self, Around, DECLARED_PORTS, Declared},
-};
+pub mod copies;
+pub mod pointing;
+pub mod ports;
+
+use super::{Blueprint, Metadata, Selector};
 use crate::analysis::ApexSide;
+use ports::{Around, DECLARED_PORTS, Declared};
 use serde_json::{Map, Value, json};
 
 /// GitOps tools must not revert what moves in a release, nor take it for theirs (Flagger adds the same two). The Service

@@ -1,4 +1,9 @@
-//! The kinds of things a Canary may target.
+//! What is read off a target: its kind, the labels that select its pods, and its pod template as its author wrote it.
+
+pub mod daemon_set;
+pub mod overrides;
+pub mod selector;
+pub mod template;
 
 /// Kind of a target (`spec.targetRef.kind`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

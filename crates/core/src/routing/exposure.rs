@@ -63,7 +63,7 @@ pub struct Affinity {
 }
 
 impl Affinity {
-    /// Flagger's rendering of the Canary's wishes; `None` without a cookie name.
+    /// Flagger's rendering of what the Canary says; `None` without a cookie name.
     pub fn new(of: &SessionAffinity, interval: Duration) -> Option<Self> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let mut attributes = String::new();

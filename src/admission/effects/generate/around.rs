@@ -4,7 +4,7 @@ use super::Generator;
 use super::lists::{Listed, Wanted};
 use crate::admission::validation::ScalerFacts;
 use crate::api::canary::AutoscalerRef;
-use crate::plan::{Selector, autoscaler, pointing, reach};
+use crate::plan::{Selector, enrolment::reach, primary::autoscaler, services::pointing};
 use crate::routing::Resource;
 use serde_json::{Value, json};
 

@@ -34,8 +34,8 @@ pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
             lines.push(format!("creates {} {}{whom}", kind.resource().kind, names.apex));
         }
         if let Some(scaler) = &blueprint.autoscaler {
-            let (kind, twin) = (scaler.kind.as_str(), scaler.twin_name());
-            lines.push(format!("creates {kind} {twin}, a twin of {}", scaler.name));
+            let (kind, made) = (scaler.kind.as_str(), scaler.primary_name());
+            lines.push(format!("creates {kind} {made}, a twin of {}", scaler.name));
         }
         lines.push(format!(
             "creates {} {}, which serves; {} rests at 0",

@@ -3,8 +3,10 @@
 use super::around::to_pods;
 use super::{Generator, LOOK};
 use crate::admission::validation::Lookup;
-use crate::plan::pairing::{self, Claim, Surroundings};
-use crate::plan::{Blueprint, Workload};
+use crate::plan::{
+    Blueprint, Workload,
+    enrolment::pairing::{self, Claim, Surroundings},
+};
 use kube::Api;
 use kube::api::DynamicObject;
 use kube::core::GroupVersionKind;

@@ -30,7 +30,9 @@ fn planned() -> Plan {
         "metadata": {"name": "default"},
         "spec": {"gatewayRefs": [{"name": "gateway"}], "hostnameTemplate": "{{ name }}.test"}}))
     .unwrap();
-    let canary = plan::generate::canary(&deployment("cold"), &policy, Default::default(), Default::default()).unwrap();
+    let canary =
+        plan::enrolment::generate::canary(&deployment("cold"), &policy, Default::default(), Default::default())
+            .unwrap();
     let defaults = Defaults {
         provider: "gatewayapi:v1".into(),
         selector_labels: Selector::default_keys(),

@@ -2,7 +2,7 @@ use super::*;
 use crate::admission::mutate::deployments::{Canary, Enrolment, Stage};
 use crate::admission::review::UserInfo;
 use crate::api::policy::OnNewRevision;
-use crate::plan::template::SCALE_TO_ZERO;
+use crate::plan::workload::template::SCALE_TO_ZERO;
 
 fn daemon_set(image: &str) -> Value {
     json!({

@@ -1,7 +1,7 @@
 //! A new Deployment.
 
 use super::target::Target;
-use super::{Canary, Context, Dress, Enrolment, Held, OUR_LABELS, Signature, Stage, intent, release, warnings};
+use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Overrides, Signature, Stage, intent, release, warnings};
 use crate::api::labels::{self, TargetState};
 
 /// What becomes of a new T; `None` leaves it alone.
@@ -25,13 +25,13 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
         }) => bootstrap(context, *suspended || unbuilt.is_some()),
         Enrolment::Canary(_) => TargetState::Rest,
     };
-    let wish = intent::on_create(new);
+    let desired = intent::on_create(new);
     let mut held = Held {
         decision: state.as_str(),
         ..Held::default()
     };
     held.set(labels::MANAGED, "true");
-    held.set(labels::DESIRED_REPLICAS, wish.to_string());
+    held.set(labels::DESIRED_REPLICAS, desired.to_string());
     held.set(labels::STATE, state.as_str());
     let revision = new.revision();
     held.mark(release::of(state, None, &revision, context));
@@ -40,13 +40,13 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
     for label in [labels::HELD, labels::GENERATED, labels::DENIED] {
         held.unset(label);
     }
-    held.replicas = Some(if state == TargetState::Hot { wish } else { 0 });
-    held.dress = match state {
-        TargetState::Hot => Dress::Off,
-        _ => Dress::Current,
+    held.replicas = Some(if state == TargetState::Hot { desired } else { 0 });
+    held.overrides = match state {
+        TargetState::Hot => Overrides::Off,
+        _ => Overrides::Current,
     };
     held.warnings.push(line(new, context, state));
-    if wish == 0 {
+    if desired == 0 {
         held.warnings.push(format!(
             "coalmine: {} sleeps, since 0 replicas are wanted: no pod starts until it is given some",
             new.name()

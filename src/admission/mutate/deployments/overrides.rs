@@ -1,13 +1,13 @@
 //! Canary pods on other nodes: reading what the author means, and writing what canary pods get.
 //!
 //! Everything the hold decides is decided on targets *as their author means them* ([`plain`], [`read`]); what canary pods
-//! get is put on at the very end ([`dress`]). A run takes the fields that the Canary wants at the time its template is
-//! admitted; every other write keeps those that are stored, so that a changed wish starts nothing.
+//! get is applied at the very end ([`apply`]). A run takes the fields that the Canary wants at the time its template is
+//! admitted; every other write keeps those that are stored, so that a change of the Canary starts nothing.
 
 use super::Held;
 use crate::admission::mutate::fields::{self, Mark, Path};
 use crate::patches;
-use crate::plan::overrides::{self, ANNOTATION, Record};
+use crate::plan::workload::overrides::{self, ANNOTATION, Record};
 use json_patch::PatchOperation;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -17,7 +17,7 @@ const TEMPLATE: &str = "/spec/template";
 
 /// Which fields of canary pods the stored template has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Dress {
+pub(super) enum Overrides {
     /// None: the pods of this template serve users, or it is nobody's target.
     #[default]
     Off,
@@ -34,7 +34,7 @@ pub(super) fn plain(object: &Value) -> Cow<'_, Value> {
     }
     let template = object.pointer(TEMPLATE).cloned().unwrap_or_default();
     let template = match Record::of(object) {
-        Some(record) => record.undressed(&template),
+        Some(record) => record.restored(&template),
         None => template,
     };
     Cow::Owned(with_template(object, template))
@@ -132,7 +132,7 @@ fn with_template(object: &Value, template: Value) -> Value {
 }
 
 /// What gives a target what canary pods get.
-pub(super) struct Dressing {
+pub(super) struct Applied {
     /// Operations on its template.
     pub operations: Vec<PatchOperation>,
     /// What the annotation becomes that remembers what the author wrote; nothing when it stays.
@@ -142,22 +142,22 @@ pub(super) struct Dressing {
 }
 
 /// What gives `sent`, which means `meant`, what canary pods get.
-pub(super) fn dress(
+pub(super) fn apply(
     held: &Held,
     old: &Value,
     sent: &Value,
     meant: &Value,
     current: Option<&Map<String, Value>>,
-) -> Dressing {
+) -> Applied {
     let none = Map::new();
     let stored = Record::of(if old.is_null() { sent } else { old }).map(|record| record.set);
     let stored = stored.as_ref().unwrap_or(&none);
-    let set = match held.dress {
-        Dress::Off => &none,
-        Dress::Keep => stored,
-        Dress::Current => current.unwrap_or(stored),
+    let set = match held.overrides {
+        Overrides::Off => &none,
+        Overrides::Keep => stored,
+        Overrides::Current => current.unwrap_or(stored),
     };
-    let (wanted, record) = overrides::dressed(&places(meant), set);
+    let (wanted, record) = overrides::applied(&places(meant), set);
     let mut ops = Vec::new();
     for field in overrides::FIELDS {
         let place = ["spec", "template", "spec", field];
@@ -169,7 +169,7 @@ pub(super) fn dress(
         }
     }
     let changes = Record::of(sent) != record || record.is_none();
-    Dressing {
+    Applied {
         operations: ops,
         record: changes.then(|| (ANNOTATION.to_owned(), record.as_ref().map(Record::text))),
         set: record.map(|record| record.set).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use crate::admission::mutate::fields;
 use crate::api::labels::{self, TargetState};
-use crate::plan::hash::template_hash;
+use crate::plan::revision::hash::template_hash;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ impl<'a> Target<'a> {
         self.label(labels::HELD).is_some() && self.paused()
     }
 
-    /// The recorded wish, if it is a number of replicas.
+    /// The recorded number, if it is a number of replicas.
     pub fn desired(self) -> Option<i64> {
         self.label(labels::DESIRED_REPLICAS)?
             .parse()

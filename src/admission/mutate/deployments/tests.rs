@@ -1,7 +1,7 @@
 use super::*;
 use crate::admission::review::UserInfo;
 use crate::patches::applied;
-use crate::plan::hash::template_hash;
+use crate::plan::revision::hash::template_hash;
 use serde_json::json;
 
 pub(super) fn deployment(replicas: i64, image: &str, labels: &[(&str, &str)]) -> Value {

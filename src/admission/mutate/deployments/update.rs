@@ -1,7 +1,9 @@
 //! A changed Deployment.
 
 use super::target::Target;
-use super::{Canary, Context, Dress, Enrolment, Held, OUR_LABELS, Signature, Stage, intent, release, serves, warnings};
+use super::{
+    Canary, Context, Enrolment, Held, OUR_LABELS, Overrides, Signature, Stage, intent, release, serves, warnings,
+};
 use crate::api::labels::{self, Release, TargetState};
 
 /// What becomes of a changed T; `None` leaves it alone.
@@ -37,24 +39,24 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
         template: another_revision(old, new),
         waits: context.unbuilt().is_none(),
     };
-    let wish = intent::on_update(old, new);
+    let desired = intent::on_update(old, new);
     let mut held = Held {
         decision: state.as_str(),
         ..Held::default()
     };
     let (paused, ours) = change.pause();
-    held.replicas = Some(change.replicas(wish));
-    (held.dress, held.signature) = match &change.template {
+    held.replicas = Some(change.replicas(desired));
+    (held.overrides, held.signature) = match &change.template {
         Some(revision) => {
             let was = old.label(labels::RELEASE).and_then(Release::parse);
             held.mark(release::of(state, was, revision, context));
-            (Dress::Current, Signature::New)
+            (Overrides::Current, Signature::New)
         }
-        None => (Dress::Keep, Signature::Keep),
+        None => (Overrides::Keep, Signature::Keep),
     };
     held.paused = Some(paused);
     held.set(labels::MANAGED, "true");
-    held.set(labels::DESIRED_REPLICAS, wish.to_string());
+    held.set(labels::DESIRED_REPLICAS, desired.to_string());
     held.set(labels::STATE, state.as_str());
     held.set(labels::REVISION, change.revision());
     if ours {
@@ -64,7 +66,7 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
     }
     held.unset(labels::DENIED);
     change.carry(&mut held);
-    held.warnings.extend(warnings::line(&change, context, wish, ours));
+    held.warnings.extend(warnings::line(&change, context, desired, ours));
     Some(held)
 }
 
@@ -81,13 +83,13 @@ pub(super) struct Change<'a> {
 
 impl Change<'_> {
     /// The number that is stored. T's pods are never fewer for a user's write; while they serve, more pass through.
-    fn replicas(&self, wish: i64) -> i64 {
+    fn replicas(&self, desired: i64) -> i64 {
         let (old, new) = (self.old.replicas(), self.new.replicas());
         match self.state {
             TargetState::Cold | TargetState::Rest => old,
             // A T without pods that nobody will build a pair for starts as it would without us.
-            TargetState::Hot if !self.old.managed() && old == 0 => wish,
-            TargetState::Hot if !self.waits => wish,
+            TargetState::Hot if !self.old.managed() && old == 0 => desired,
+            TargetState::Hot if !self.waits => desired,
             TargetState::Hot | TargetState::Serving => old.max(new),
         }
     }

@@ -3,7 +3,7 @@
 
 use super::tests::{create, deployment, label, managed, template, update, with_canary};
 use super::*;
-use crate::plan::hash::template_hash;
+use crate::plan::revision::hash::template_hash;
 use serde_json::json;
 
 struct Phase {

@@ -6,7 +6,7 @@ use crate::api::labels::TargetState;
 use crate::api::policy::OnNewRevision;
 
 /// The line for an UPDATE; nothing when nothing of interest changes, so that a GitOps tool's re-apply stays silent.
-pub(super) fn line(change: &Change<'_>, context: &Context, wish: i64, held: bool) -> Option<String> {
+pub(super) fn line(change: &Change<'_>, context: &Context, desired: i64, held: bool) -> Option<String> {
     let name = change.new.name();
     let building = Canary::default();
     let canary = match &context.enrolment {
@@ -14,11 +14,11 @@ pub(super) fn line(change: &Change<'_>, context: &Context, wish: i64, held: bool
         _ => &building,
     };
     let Some(revision) = &change.template else {
-        return rescaled(change, wish).map(|text| format!("coalmine: {name}: no template change; {text}"));
+        return rescaled(change, desired).map(|text| format!("coalmine: {name}: no template change; {text}"));
     };
     let text = match (canary.suspended, change.state) {
         _ if canary.stage == Stage::Leaving => "held while the pair is taken apart".to_owned(),
-        (false, TargetState::Serving | TargetState::Rest) if wish == 0 => asleep(canary, revision),
+        (false, TargetState::Serving | TargetState::Rest) if desired == 0 => asleep(canary, revision),
         (false, TargetState::Serving | TargetState::Rest) if change.new.paused() && !held => {
             "recorded under your pause; analysed when it ends (kubectl rollout resume)".to_owned()
         }
@@ -69,22 +69,22 @@ fn released(canary: &Canary, second: OnNewRevision, revision: &str, held: bool) 
     text.to_owned()
 }
 
-/// A new wish for replicas, and who follows it when.
-fn rescaled(change: &Change<'_>, wish: i64) -> Option<String> {
+/// A new number of replicas, and who follows it when.
+fn rescaled(change: &Change<'_>, desired: i64) -> Option<String> {
     let before = change.old.desired().unwrap_or(change.old.replicas());
-    if wish == before {
+    if desired == before {
         return None;
     }
     let name = change.new.name();
     Some(match change.state {
-        TargetState::Rest | TargetState::Cold if wish == 0 => {
+        TargetState::Rest | TargetState::Cold if desired == 0 => {
             format!("the app sleeps (0 replicas), {name}-primary too, until it is given replicas again")
         }
-        TargetState::Serving | TargetState::Hot if wish == 0 => {
+        TargetState::Serving | TargetState::Hot if desired == 0 => {
             "the app sleeps (0 replicas) as soon as no request is lost by it; a release under way waits until it wakes"
                 .to_owned()
         }
-        TargetState::Rest | TargetState::Cold => format!("{name}-primary is scaled to {wish}"),
-        TargetState::Serving | TargetState::Hot => format!("{wish} replicas are recorded for {name}-primary"),
+        TargetState::Rest | TargetState::Cold => format!("{name}-primary is scaled to {desired}"),
+        TargetState::Serving | TargetState::Hot => format!("{desired} replicas are recorded for {name}-primary"),
     })
 }

@@ -5,7 +5,7 @@ use crate::admission::mutate::deployments::Stage;
 use crate::admission::mutate::{routes, services};
 use crate::admission::review::Options;
 use crate::patches::applied;
-use crate::plan::{Blueprint, Metadata, Port, Selector, ServiceRole, marks, ports::Around, route, service};
+use crate::plan::{Blueprint, Metadata, Port, Selector, ServiceRole, marks, route, service, services::ports::Around};
 use crate::routing::{Exposure, Names, Provider, Traffic, kind_of};
 use serde_json::json;
 

@@ -315,7 +315,7 @@ proptest! {
         }
         let declared = Declared::parse(&declares.to_string());
         let after = run(&old, &new, Apex { declared: Some(&declared), ..USERS });
-        for port in crate::plan::ports::of(&after) {
+        for port in crate::plan::services::ports::of(&after) {
             let number = port["port"].as_u64().and_then(|n| u16::try_from(n).ok()).unwrap();
             let target = port["targetPort"].as_u64().and_then(|n| u16::try_from(n).ok()).unwrap();
             prop_assert!(has.get(&number).is_none_or(|before| *before == target || target == declares));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::analysis::ApexSide;
-use crate::plan::{self, Defaults, Selector, generate};
+use crate::plan::{self, Defaults, Selector, enrolment::generate};
 use crate::routing::Traffic;
 use serde_json::json;
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@
 use crate::object::text;
 use crate::{
     api::canary::PrimaryStatus,
-    plan::hash::{is_current, template_hash},
+    plan::revision::hash::{is_current, template_hash},
 };
 use serde_json::Value;
 use std::time::Duration;

@@ -1,11 +1,13 @@
 use super::{primary::Made, timers::Kept, *};
 use crate::{
-    analysis::{Note, Question, State, Subject},
+    analysis::{Question, ReleaseEvent, State, Subject},
     api::canary::{CanaryStatus, HookType, Phase, RunStatus},
     controller::{
-        ask::{checks, hooks},
         context::{Context, fake},
-        notify::{alert, announce::announce},
+        effects::{
+            ask::{checks, hooks},
+            notify::{alert, announce::announce},
+        },
         step::step,
         watch::cache::Kind,
     },
@@ -44,7 +46,7 @@ fn live(context: &fake::Fake, key: &Key) {
         key,
         &canary,
         (Phase::Initialized, false),
-        &Note::Initialized,
+        &ReleaseEvent::Initialized,
         &subject,
     );
     let recorded = CanaryStatus {
@@ -136,12 +138,12 @@ async fn a_step_that_panics_is_told_and_tried_again_later_and_later() {
     let pause = |canary: &mut OfCanary| canary.failures.note(&why).0.as_secs();
     let pauses: Vec<u64> = (0..3).map(|_| context.memory.of(&key, pause)).collect();
     assert_eq!(pauses, [2, 4, 8]);
-    let note = told.recv().await.unwrap();
-    assert_eq!(note.object.name.as_deref(), Some("app"));
+    let occurrence = told.recv().await.unwrap();
+    assert_eq!(occurrence.object.name.as_deref(), Some("app"));
     assert!(
-        note.message.starts_with("Internal error in a step: at once"),
+        occurrence.message.starts_with("Internal error in a step: at once"),
         "{}",
-        note.message
+        occurrence.message
     );
     // Another Canary's step is what it was: it waits for its namespace.
     assert_eq!(

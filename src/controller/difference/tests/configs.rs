@@ -29,12 +29,12 @@ fn current(live: &Live) -> String {
 }
 
 fn made_from(live: &Live, revision: &str) -> (Vec<Write>, Vec<Conflict>) {
-    let wish = DesiredState {
+    let desired = DesiredState {
         primary: Some(PrimaryTemplate::Revision(revision.to_owned())),
         primary_replicas: Some(2),
         ..DesiredState::untouched()
     };
-    let (mut writes, conflicts) = run(&wish, live);
+    let (mut writes, conflicts) = run(&desired, live);
     writes.retain(|write| match write {
         Write::Apply { kind, .. } | Write::Create { kind, .. } => *kind == Kind::Deployment,
         _ => true,
@@ -123,12 +123,12 @@ fn a_primary_that_was_deleted_is_made_again_with_the_copies_there_are() {
         promoted: Some(promoted),
         ..seen(&target)
     };
-    let wish = DesiredState {
+    let desired = DesiredState {
         primary: Some(PrimaryTemplate::Keep),
         ..DesiredState::untouched()
     };
     let (writes, conflicts) = difference(
-        &wish,
+        &desired,
         Pair {
             live: &live,
             selector: &selector,

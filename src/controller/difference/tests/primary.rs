@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     analysis::{Inherited, Primary},
     api::canary::Phase,
-    plan::{self, history},
+    plan::{self, revision::history},
 };
 use std::collections::BTreeMap;
 
@@ -50,10 +50,10 @@ fn observed(live: &Live, edited: bool) -> Observation {
     }
 }
 
-fn differ(wish: PrimaryTemplate, live: &Live, seen: &Observation) -> (Vec<Write>, Vec<Conflict>) {
+fn differ(from: PrimaryTemplate, live: &Live, seen: &Observation) -> (Vec<Write>, Vec<Conflict>) {
     let desired = DesiredState {
-        target_replicas: (wish == PrimaryTemplate::Keep).then_some(0),
-        primary: Some(wish),
+        target_replicas: (from == PrimaryTemplate::Keep).then_some(0),
+        primary: Some(from),
         primary_replicas: Some(2),
         ..DesiredState::untouched()
     };
@@ -166,8 +166,8 @@ fn a_list_with_a_key_twice_is_taken_as_a_deployment_takes_it() {
         target: Some(twice.clone()),
         ..Live::default()
     };
-    let wish = || PrimaryTemplate::Revision(revision_of(&twice));
-    let (writes, _) = differ(wish(), &fresh, &seen(&twice));
+    let from = || PrimaryTemplate::Revision(revision_of(&twice));
+    let (writes, _) = differ(from(), &fresh, &seen(&twice));
     assert!(
         writes.iter().any(|w| matches!(
             w,
@@ -182,7 +182,7 @@ fn a_list_with_a_key_twice_is_taken_as_a_deployment_takes_it() {
         primary: Some(made(&of(json!([])))),
         ..fresh
     };
-    let (writes, _) = differ(wish(), &live, &observed(&live, false));
+    let (writes, _) = differ(from(), &live, &observed(&live, false));
     let env = patched(&made(&of(json!([]))), &writes)["spec"]["template"]["spec"]["containers"][0]["env"].clone();
     assert_eq!(env, twice["spec"]["template"]["spec"]["containers"][0]["env"]);
 }
@@ -432,7 +432,7 @@ fn copies_routes_and_autoscalers_of_before_block_nothing_more_either() {
             object("Secret", "anothers-primary", "u-2"),
         ]),
         routes: vec![object("HTTPRoute", "shop-route", "u-1")],
-        twins: vec![object("HorizontalPodAutoscaler", "scaler-primary", "u-1")],
+        primary_autoscalers: vec![object("HorizontalPodAutoscaler", "scaler-primary", "u-1")],
         ..Live::default()
     };
     let seen = Observation {

@@ -1,8 +1,10 @@
 //! The Services of a pair keep to the pods that are really there.
 
 use super::*;
-use crate::plan::Blueprint;
-use crate::plan::ports::{Around, Wanted};
+use crate::plan::{
+    Blueprint,
+    services::ports::{Around, Wanted},
+};
 
 const OWNER: &str = "Canary";
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::{hash::template_hash, primary};
+use crate::plan::{primary, revision::hash::template_hash};
 
 fn target(image: &str) -> Value {
     json!({

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{plan::template, routing::Names};
+use crate::{plan::workload::template, routing::Names};
 use serde_json::json;
 
 const TEMPLATE: &str =

@@ -1,7 +1,7 @@
 //! The objects of one namespace, at rest.
 
 use super::Kind;
-use crate::controller::watch::{live::version, ties::ties};
+use crate::controller::watch::{index_keys::index_keys, live::version};
 use crate::object::text;
 use serde_json::Value;
 use std::{
@@ -42,8 +42,8 @@ pub struct Shelf {
     pub objects: HashMap<Kind, Objects>,
     /// What was read of configs, and when.
     pub read: HashMap<(Kind, String), (Text, Instant)>,
-    /// Names of the objects that have a [`ties`] word.
-    pub tied: HashMap<(Kind, String), BTreeSet<String>>,
+    /// Names of the objects that have a [`index_keys`] key.
+    pub indexed: HashMap<(Kind, String), BTreeSet<String>>,
     /// Kinds that are watched.
     pub expected: Vec<Kind>,
     /// Kinds that have been listed once.
@@ -56,8 +56,8 @@ impl Shelf {
     /// Takes an object in; `text` is what it is as a text. Answers what it was before.
     pub fn put(&mut self, kind: Kind, name: String, object: &Value, text: Text) -> Option<Value> {
         let before = self.remove(kind, &name);
-        for tie in ties(kind, object) {
-            self.tied.entry((kind, tie)).or_default().insert(name.clone());
+        for key in index_keys(kind, object) {
+            self.indexed.entry((kind, key)).or_default().insert(name.clone());
         }
         self.objects.entry(kind).or_default().insert(name, text);
         before
@@ -77,12 +77,12 @@ impl Shelf {
     /// Takes an object out. Answers what it was.
     pub fn remove(&mut self, kind: Kind, name: &str) -> Option<Value> {
         let before = self.objects.get_mut(&kind)?.remove(name)?.read();
-        for tie in ties(kind, &before) {
-            let key = (kind, tie);
-            if let Some(names) = self.tied.get_mut(&key) {
+        for key in index_keys(kind, &before) {
+            let key = (kind, key);
+            if let Some(names) = self.indexed.get_mut(&key) {
                 names.remove(name);
                 if names.is_empty() {
-                    self.tied.remove(&key);
+                    self.indexed.remove(&key);
                 }
             }
         }

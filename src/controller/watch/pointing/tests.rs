@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     controller::context::fake::{self, Fake},
-    plan::pointing::ORIGINAL_SELECTOR,
+    plan::services::pointing::ORIGINAL_SELECTOR,
 };
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 use super::*;
 use k8s_openapi::api::core::v1::ObjectReference;
 
-fn note(message: &str) -> Note {
+fn occurrence(message: &str) -> Occurrence {
     let object = ObjectReference {
         kind: Some("Canary".into()),
         name: Some("app".into()),
@@ -9,7 +9,7 @@ fn note(message: &str) -> Note {
         uid: Some("u".into()),
         ..ObjectReference::default()
     };
-    Note {
+    Occurrence {
         object,
         severity: Severity::Warning,
         message: message.into(),
@@ -22,7 +22,7 @@ fn at(seconds: i64) -> Timestamp {
 
 #[test]
 fn an_event_looks_like_flaggers() {
-    let Write::Create(event) = Aggregate::default().next(&note("halt"), at(0)) else {
+    let Write::Create(event) = Aggregate::default().next(&occurrence("halt"), at(0)) else {
         panic!()
     };
     insta::assert_json_snapshot!("event", event);
@@ -31,36 +31,39 @@ fn an_event_looks_like_flaggers() {
 #[test]
 fn repeating_a_text_raises_the_count_while_it_is_fresh() {
     let mut aggregate = Aggregate::default();
-    assert!(matches!(aggregate.next(&note("halt"), at(0)), Write::Create(_)));
-    assert!(matches!(aggregate.next(&note("other"), at(1)), Write::Create(_)));
-    let repeated = aggregate.next(&note("halt"), at(599));
+    assert!(matches!(aggregate.next(&occurrence("halt"), at(0)), Write::Create(_)));
+    assert!(matches!(aggregate.next(&occurrence("other"), at(1)), Write::Create(_)));
+    let repeated = aggregate.next(&occurrence("halt"), at(599));
     assert!(matches!(repeated, Write::Repeat { count: 2, .. }), "{repeated:?}");
     assert!(matches!(
-        aggregate.next(&note("halt"), at(1198)),
+        aggregate.next(&occurrence("halt"), at(1198)),
         Write::Repeat { count: 3, .. }
     ));
-    assert!(matches!(aggregate.next(&note("halt"), at(1798)), Write::Create(_)));
+    assert!(matches!(
+        aggregate.next(&occurrence("halt"), at(1798)),
+        Write::Create(_)
+    ));
 }
 
 #[test]
 fn a_forgotten_event_is_made_anew() {
     let mut aggregate = Aggregate::default();
-    aggregate.next(&note("halt"), at(0));
-    aggregate.forget(&note("halt"));
-    assert!(matches!(aggregate.next(&note("halt"), at(1)), Write::Create(_)));
+    aggregate.next(&occurrence("halt"), at(0));
+    aggregate.forget(&occurrence("halt"));
+    assert!(matches!(aggregate.next(&occurrence("halt"), at(1)), Write::Create(_)));
 }
 
 #[test]
 fn memory_is_bounded() {
     let mut aggregate = Aggregate::default();
     for n in 0..3 * REMEMBERED {
-        aggregate.next(&note(&n.to_string()), at(0));
+        aggregate.next(&occurrence(&n.to_string()), at(0));
     }
     assert!(aggregate.texts.len() <= REMEMBERED);
     for n in 0..3 * REMEMBERED {
-        let mut note = note("halt");
-        note.object.uid = Some(n.to_string());
-        aggregate.next(&note, at(0));
+        let mut occurrence = occurrence("halt");
+        occurrence.object.uid = Some(n.to_string());
+        aggregate.next(&occurrence, at(0));
     }
     assert!(aggregate.objects.len() <= REMEMBERED && aggregate.texts.len() <= REMEMBERED);
 }
@@ -73,7 +76,7 @@ fn written(texts: impl Iterator<Item = String>) -> Vec<Write> {
         while let Some(write) = aggregate.overdue(at(second)) {
             all.push(write);
         }
-        all.push(aggregate.next(&note(&text), at(second)));
+        all.push(aggregate.next(&occurrence(&text), at(second)));
     }
     let end = aggregate.next_due().unwrap_or(at(0));
     all.extend(aggregate.overdue(end));
@@ -121,15 +124,15 @@ fn an_hour_of_one_text_is_one_event_that_is_written_now_and_then() {
 fn one_object_that_says_much_takes_nothing_from_another() {
     let mut aggregate = Aggregate::default();
     for n in 0..1000 {
-        aggregate.next(&note(&n.to_string()), at(0));
+        aggregate.next(&occurrence(&n.to_string()), at(0));
     }
-    let mut other = note("halt");
+    let mut other = occurrence("halt");
     other.object.uid = Some("v".into());
     assert!(matches!(aggregate.next(&other, at(0)), Write::Create(_)));
     // What is not a warning has a budget of its own.
-    let good = Note {
+    let good = Occurrence {
         severity: Severity::Normal,
-        ..note("Promotion completed!")
+        ..occurrence("Promotion completed!")
     };
     let Write::Create(event) = aggregate.next(&good, at(0)) else {
         panic!()
@@ -140,8 +143,10 @@ fn one_object_that_says_much_takes_nothing_from_another() {
 #[test]
 fn the_event_that_stands_for_others_is_made_anew_when_it_is_gone() {
     let mut aggregate = Aggregate::default();
-    let said: Vec<Write> = (0..100).map(|n| aggregate.next(&note(&n.to_string()), at(0))).collect();
+    let said: Vec<Write> = (0..100)
+        .map(|n| aggregate.next(&occurrence(&n.to_string()), at(0)))
+        .collect();
     assert_eq!(said.iter().filter(|write| **write == Write::Nothing).count(), 35);
-    aggregate.forget(&note("99"));
-    assert!(matches!(aggregate.next(&note("100"), at(1)), Write::Create(_)));
+    aggregate.forget(&occurrence("99"));
+    assert!(matches!(aggregate.next(&occurrence("100"), at(1)), Write::Create(_)));
 }

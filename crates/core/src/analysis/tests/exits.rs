@@ -1,5 +1,7 @@
 //! Every stage has an exit under everything that can happen in it, and weights only stay where ready pods carry them.
 
+mod leaving;
+
 use super::model::{Happening, Model, hash, seconds};
 use super::{dies_before_primary_is_made, run, until, weighted};
 use crate::analysis::*;
@@ -18,8 +20,8 @@ pub(super) fn stuck_in_promotion() -> Model {
     until(&mut model, Stage::Replacing);
     model.happen(&Happening::Wait(200));
     model.step();
-    let stuck = |note: &Note| matches!(note, Note::PromotionStuck(_));
-    assert!(model.notes.iter().any(stuck), "{:?}", model.notes);
+    let stuck = |event: &ReleaseEvent| matches!(event, ReleaseEvent::PromotionStuck(_));
+    assert!(model.events.iter().any(stuck), "{:?}", model.events);
     assert_eq!(
         (model.state.stage, model.state.phase),
         (Stage::Replacing, Phase::Promoting),
@@ -34,28 +36,15 @@ fn a_promotion_that_primary_cannot_follow_gives_way_to_what_is_applied_next() {
         let mut model = stuck_in_promotion();
         model.happen(&Happening::Apply(next));
         model.step();
-        assert!(model.notes.contains(&Note::PromotionTakenBack), "{next}");
+        assert!(model.events.contains(&ReleaseEvent::PromotionTakenBack), "{next}");
         model.happen(&Happening::Pods(true));
         run(&mut model);
         assert_eq!(
             (model.state.phase, model.state.last_promoted.clone()),
             (Phase::Succeeded, Some(hash(next)))
         );
-        assert!(model.notes.contains(&Note::Cancelled), "{next}");
+        assert!(model.events.contains(&ReleaseEvent::Cancelled), "{next}");
     }
-}
-
-#[test]
-fn a_promotion_that_primary_cannot_follow_does_not_keep_anybody_from_leaving() {
-    let mut model = stuck_in_promotion();
-    model.happen(&Happening::Apply(3));
-    model.happen(&Happening::Leave(true));
-    model.leave();
-    assert_eq!(
-        model.target.as_ref().unwrap().running,
-        2,
-        "what was verified serves, not what came after it"
-    );
 }
 
 const ALL_OF_PRIMARY: Happening = Happening::LoseSome(true, 100);
@@ -76,12 +65,12 @@ pub(super) fn a_primary_that_breaks_down_in_promotion_gives_traffic_back_to_the_
         run(&mut model);
         model.happen(&Happening::Apply(2));
         until(&mut model, stage);
-        model.notes.clear();
+        model.events.clear();
         steps_to(&mut model, &ALL_OF_PRIMARY, Stage::Replacing);
         assert!(
-            matches!(model.notes.first(), Some(Note::PrimaryNotReady(_))),
+            matches!(model.events.first(), Some(ReleaseEvent::PrimaryNotReady(_))),
             "{:?}",
-            model.notes
+            model.events
         );
         assert_eq!(model.state.last_promoted, Some(hash(2)));
     }
@@ -135,7 +124,7 @@ fn released() -> Model {
     let mut model = Model::cold(weighted());
     model.happen(&Happening::Scale(4));
     run(&mut model);
-    model.notes.clear();
+    model.events.clear();
     model.happen(&Happening::Apply(2));
     model
 }
@@ -163,7 +152,11 @@ fn a_canary_that_dies_again_and_again_is_rolled_back() {
         model.step();
         assert_eq!(model.traffic, Traffic::PRIMARY);
     }
-    assert!(model.notes.contains(&Note::ThresholdReached(3)), "{:?}", model.notes);
+    assert!(
+        model.events.contains(&ReleaseEvent::ThresholdReached(3)),
+        "{:?}",
+        model.events
+    );
     run(&mut model);
     assert_eq!(model.state.phase, Phase::Failed);
 }
@@ -187,16 +180,16 @@ fn a_share_shrinks_to_what_its_pods_carry_and_does_not_grow_past_it() {
     }
     assert!(
         model
-            .notes
+            .events
             .iter()
-            .any(|note| matches!(note, Note::CanaryNotReady(why) if why.contains("1 of 2 pods")))
+            .any(|event| matches!(event, ReleaseEvent::CanaryNotReady(why) if why.contains("1 of 2 pods")))
     );
     for _ in 0..40 {
         model.step();
         model.now += seconds(1);
     }
-    let given_up = |note: &Note| matches!(note, Note::RollingBack(why) if why.contains("deadline"));
-    assert!(model.notes.iter().any(given_up), "{:?}", model.notes);
+    let given_up = |event: &ReleaseEvent| matches!(event, ReleaseEvent::RollingBack(why) if why.contains("deadline"));
+    assert!(model.events.iter().any(given_up), "{:?}", model.events);
 }
 
 #[test]
@@ -229,7 +222,7 @@ fn a_warm_up_longer_than_the_deadline_survives_one_pods_blip() {
     model.step();
     model.now += seconds(200);
     model.step();
-    assert_eq!(model.state.stage, Stage::Settling, "{:?}", model.notes);
+    assert_eq!(model.state.stage, Stage::Settling, "{:?}", model.events);
     run(&mut model);
     assert_eq!(model.state.phase, Phase::Succeeded);
 }
@@ -270,9 +263,9 @@ fn a_route_that_does_not_follow_is_said_at_once_and_given_up_at_the_deadline() {
     };
     let first = step(&model.rules, &state, &seen, model.now);
     assert!(
-        matches!(first.notes.as_slice(), [Note::RouteTrouble(why)] if why.contains("gateway g")),
+        matches!(first.events.as_slice(), [ReleaseEvent::RouteTrouble(why)] if why.contains("gateway g")),
         "{:?}",
-        first.notes
+        first.events
     );
     let last = step(&model.rules, &first.state, &seen, model.now + model.rules.deadline);
     assert_eq!(last.state.stage, Stage::RollingBack);
@@ -320,7 +313,7 @@ fn a_route_that_cannot_be_moved_ends_the_run_before_its_first_traffic() {
     let mut seen = model.seen();
     seen.route_trouble = Some("HTTPRoute web has 9 rules".into());
     let mut state = model.state.clone();
-    let mut notes = Vec::new();
+    let mut events = Vec::new();
     for second in 0..=70 {
         let decision = step(&model.rules, &state, &seen, model.now + seconds(second));
         assert!(
@@ -330,14 +323,17 @@ fn a_route_that_cannot_be_moved_ends_the_run_before_its_first_traffic() {
                 || decision.state.stage != state.stage,
             "nothing new is recorded while it waits"
         );
-        notes.extend(decision.notes);
+        events.extend(decision.events);
         state = decision.state;
         if state.stage != Stage::Settling {
             break;
         }
     }
-    assert_eq!(state.stage, Stage::RollingBack, "{notes:?}");
-    assert!(matches!(notes.first(), Some(Note::RouteTrouble(_))), "{notes:?}");
+    assert_eq!(state.stage, Stage::RollingBack, "{events:?}");
+    assert!(
+        matches!(events.first(), Some(ReleaseEvent::RouteTrouble(_))),
+        "{events:?}"
+    );
 }
 
 #[test]
@@ -393,62 +389,6 @@ fn a_primary_that_stays_short_of_pods_at_the_end_is_told_as_stuck_and_given_up()
     );
     model.happen(&Happening::Leave(true));
     model.happen(&Happening::Room(100));
-    model.leave();
-}
-
-#[test]
-fn leaving_keeps_to_the_side_that_serves() {
-    let mut model = Model::hot(weighted());
-    until(&mut model, Stage::Switching);
-    model.happen(&Happening::LoseSome(true, 100));
-    model.happen(&Happening::Pods(false));
-    model.happen(&Happening::LoseSome(true, 100));
-    model.step();
-    assert_eq!(model.apex, ApexSide::Target);
-    model.happen(&Happening::Leave(true));
-    model.step();
-    assert_eq!((model.state.stage, model.apex), (Stage::LeavingScale, ApexSide::Target));
-    model.leave();
-}
-
-// `coalmine leave --cancel`: what was about to be given back is released as before, and may leave again at any time.
-#[test]
-fn whoever_is_told_to_stay_in_time_stays_as_it_was() {
-    let mut model = Model::cold(weighted());
-    run(&mut model);
-    model.happen(&Happening::Leave(true));
-    until(&mut model, Stage::LeavingScale);
-    model.happen(&Happening::Leave(false));
-    model.step();
-    assert_eq!(
-        (model.state.stage, model.state.phase),
-        (Stage::Rest, Phase::Initialized)
-    );
-    run(&mut model);
-    assert_eq!(
-        model.target.as_ref().unwrap().replicas,
-        0,
-        "primary serves, and it alone"
-    );
-    model.happen(&Happening::Apply(2));
-    run(&mut model);
-    assert_eq!(model.state.phase, Phase::Succeeded);
-    model.happen(&Happening::Leave(true));
-    model.leave();
-}
-
-#[test]
-fn whoever_is_built_anew_on_the_way_out_leaves_without_a_gap() {
-    let mut model = Model::cold(weighted());
-    run(&mut model);
-    model.happen(&Happening::Leave(true));
-    until(&mut model, Stage::LeavingSwitch);
-    for _ in 0..3 {
-        model.happen(&Happening::Leave(false));
-        model.step();
-        model.happen(&Happening::Leave(true));
-        model.step();
-    }
     model.leave();
 }
 

@@ -16,7 +16,12 @@ fn a_primary_that_never_starts_leaves_the_live_app_alone() {
         assert_eq!((model.apex, model.traffic), (ApexSide::Target, Traffic::CANARY));
     }
     assert_eq!(model.state.phase, Phase::Initializing);
-    assert!(model.notes.iter().any(|note| matches!(note, Note::PrimaryNotReady(_))));
+    assert!(
+        model
+            .events
+            .iter()
+            .any(|event| matches!(event, ReleaseEvent::PrimaryNotReady(_)))
+    );
     model.happen(&Happening::Pods(true));
     run(&mut model);
     assert_eq!(model.state.phase, Phase::Initialized);
@@ -60,14 +65,19 @@ fn a_revision_applied_after_a_failure_is_released_wherever_the_program_dies() {
 fn going_back_in_mid_run_ends_it_without_another() {
     let mut model = Model::cold(weighted());
     run(&mut model);
-    model.notes.clear();
+    model.events.clear();
     model.happen(&Happening::Apply(2));
     until(&mut model, Stage::Analysing);
     model.happen(&Happening::Apply(1));
     run(&mut model);
-    let runs = |note: &&Note| matches!(note, Note::NewRevision | Note::Restarting | Note::Copying);
-    assert_eq!(model.notes.iter().filter(runs).count(), 1, "{:?}", model.notes);
-    assert!(model.notes.contains(&Note::Cancelled));
+    let runs = |event: &&ReleaseEvent| {
+        matches!(
+            event,
+            ReleaseEvent::NewRevision | ReleaseEvent::Restarting | ReleaseEvent::Copying
+        )
+    };
+    assert_eq!(model.events.iter().filter(runs).count(), 1, "{:?}", model.events);
+    assert!(model.events.contains(&ReleaseEvent::Cancelled));
     assert_eq!(model.state.phase, Phase::Succeeded);
     assert_eq!(model.state.last_promoted, Some(hash(1)));
 }
@@ -81,7 +91,7 @@ fn a_mirror_that_cannot_be_is_said_and_done_without() {
     run(&mut model);
     model.happen(&Happening::Apply(2));
     run(&mut model);
-    assert!(model.notes.contains(&Note::NoMirror));
+    assert!(model.events.contains(&ReleaseEvent::NoMirror));
     assert_eq!(model.state.last_promoted, Some(hash(2)));
 }
 
@@ -90,7 +100,7 @@ fn a_mirror_that_cannot_be_is_said_and_done_without() {
 fn a_route_written_by_others_is_put_right_and_the_steps_go_on() {
     let mut model = Model::cold(weighted());
     run(&mut model);
-    model.notes.clear();
+    model.events.clear();
     model.happen(&Happening::Apply(2));
     while model.traffic != Traffic::share(40) {
         model.step();
@@ -100,17 +110,17 @@ fn a_route_written_by_others_is_put_right_and_the_steps_go_on() {
     model.step();
     assert_eq!(model.traffic, Traffic::share(40));
     run(&mut model);
-    let weights: Vec<&Note> = model
-        .notes
+    let weights: Vec<&ReleaseEvent> = model
+        .events
         .iter()
-        .filter(|note| matches!(note, Note::CanaryWeight(_)))
+        .filter(|event| matches!(event, ReleaseEvent::CanaryWeight(_)))
         .collect();
     assert_eq!(
         weights,
         [
-            &Note::CanaryWeight(20),
-            &Note::CanaryWeight(40),
-            &Note::CanaryWeight(60)
+            &ReleaseEvent::CanaryWeight(20),
+            &ReleaseEvent::CanaryWeight(40),
+            &ReleaseEvent::CanaryWeight(60)
         ]
     );
 }

@@ -6,7 +6,7 @@ use super::{Model, *};
 fn tried() -> Model {
     let mut model = Model::cold(weighted());
     run(&mut model);
-    model.notes.clear();
+    model.events.clear();
     model.happen(&Happening::Apply(2));
     until(&mut model, |state| state.traffic_since.is_some());
     model
@@ -67,7 +67,11 @@ fn an_answer_that_comes_too_early_waits_is_said_once_and_is_no_failure() {
     let state = &model.state;
     assert_eq!((state.stage, state.intent), (Stage::Analysing, share));
     assert_eq!((state.failed_checks, state.waits), (0, 0));
-    let said = model.notes.iter().filter(|note| matches!(note, Note::Early(_))).count();
+    let said = model
+        .events
+        .iter()
+        .filter(|event| matches!(event, ReleaseEvent::Early(_)))
+        .count();
     assert_eq!(said, 1);
     model.answer = 0;
     run(&mut model);
@@ -83,7 +87,7 @@ fn a_metric_that_cannot_be_asked_for_holds_the_run_and_counts_as_no_failure() {
     }
     assert_eq!((model.state.stage, model.state.intent.canary()), (Stage::Analysing, 20));
     assert_eq!((model.state.failed_checks, model.state.waits), (0, 0));
-    assert!(model.notes.contains(&Note::Halt("not built".into())));
+    assert!(model.events.contains(&ReleaseEvent::Halt("not built".into())));
     model.answer = 0;
     run(&mut model);
     assert_eq!(model.state.last_promoted, Some(hash(2)));

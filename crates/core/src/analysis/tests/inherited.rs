@@ -68,8 +68,8 @@ fn nothing_of_a_pair_of_flaggers_rolls_or_starts_whatever_its_target_holds() {
         assert_eq!(decisions.last().unwrap().desired.target_replicas, Some(0), "{what}");
         let told = decisions
             .iter()
-            .flat_map(|d| &d.notes)
-            .filter(|n| **n == Note::Inherited);
+            .flat_map(|d| &d.events)
+            .filter(|n| **n == ReleaseEvent::Inherited);
         assert_eq!(told.count(), 1, "{what}");
     }
 }
@@ -124,7 +124,7 @@ fn an_edited_primary_is_made_again_of_what_it_was_made_from() {
     model.state.last_applied = Some(hash(2));
     let mut observation = seen(&model, None);
     observation.primary.as_mut().unwrap().edited = true;
-    for (stage, wish) in [
+    for (stage, wanted) in [
         (Stage::Rest, PrimaryTemplate::Restored(hash(1))),
         (Stage::Waiting, PrimaryTemplate::Restored(hash(1))),
         (Stage::Analysing, PrimaryTemplate::Restored(hash(1))),
@@ -141,7 +141,7 @@ fn an_edited_primary_is_made_again_of_what_it_was_made_from() {
         };
         assert_eq!(
             DesiredState::of(&model.rules, &state, &observation).primary,
-            Some(wish),
+            Some(wanted),
             "{stage:?}"
         );
     }

@@ -2,12 +2,12 @@
 
 mod ends;
 mod happenings;
+mod hooks;
 mod invariants;
 mod writes;
 
-use super::hooks::{Receiver, Says};
-use super::scaled::MOST;
-use crate::analysis::capacity::{enough, share_of};
+use super::histories::{scaled::MOST, table};
+use crate::analysis::shares::capacity::{enough, share_of};
 use crate::analysis::*;
 use crate::api::{
     canary::{HookType, Phase},
@@ -18,6 +18,9 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 pub(super) use happenings::Happening;
+pub(super) use hooks::Says;
+
+use hooks::Receiver;
 
 /// A cluster as far as the machine can tell.
 pub(super) struct Model {
@@ -67,9 +70,9 @@ pub(super) struct Model {
     pub(super) last_traffic: Option<Timestamp>,
     /// Revisions that passed all their checks.
     pub(super) verified: Vec<String>,
-    pub(super) notes: Vec<Note>,
+    pub(super) events: Vec<ReleaseEvent>,
     /// The least that primary's autoscaler gives, where there is one.
-    pub(super) twin: Option<u32>,
+    pub(super) autoscaler_min_replicas: Option<u32>,
     /// The other end of hooks.
     pub(super) receiver: Receiver,
     /// The annotations on the Canary.
@@ -178,8 +181,8 @@ impl Model {
             recorded: (None, None),
             last_traffic: None,
             verified: vec![hash(1)],
-            notes: Vec::new(),
-            twin: None,
+            events: Vec::new(),
+            autoscaler_min_replicas: None,
             receiver: Receiver::default(),
             annotated: Commands::default(),
             edits: 0,
@@ -241,7 +244,7 @@ impl Model {
                 missing: self.config_gone.then(|| String::from("ConfigMap app")),
                 plain: true,
                 restorable: true,
-                dressed: true,
+                overridden: true,
                 fixed: false,
                 bypassed: self.webhook && !self.admitted,
             }),
@@ -259,7 +262,7 @@ impl Model {
                 endpoints: Some(if p.template == p.running { p.ready } else { 0 }),
             }),
             inherited: None,
-            scaler: self.twin.map(|_| Scaler { max: MOST }),
+            scaler: self.autoscaler_min_replicas.map(|_| Scaler { max: MOST }),
             apex: Some(self.apex).filter(|apex| *apex == self.follower),
             traffic: Some(self.traffic),
             routed: self.weights || self.split,
@@ -362,16 +365,16 @@ impl Model {
         }
         budget -= 1;
         self.before_it_is_stored(&decision, &seen);
-        super::table::note(&self.state, &decision.state);
+        table::note(&self.state, &decision.state);
         self.entered = self.state.stage != decision.state.stage;
-        // A wish that is granted is all of a step.
+        // A command that is followed is all of a step.
         let granted = self.state.commands != decision.state.commands;
         if decision.state.stage == Stage::Scaling {
             self.shown.extend(decision.state.last_applied.clone());
         }
         self.record_timers(&decision);
         self.state = decision.state.clone();
-        self.notes.extend(decision.notes.clone());
+        self.events.extend(decision.events.clone());
         if decision.take_annotations && budget > 0 {
             budget -= 1;
             self.annotated = Commands::default();
@@ -425,7 +428,7 @@ impl Model {
             new.failed_checks >= old.failed_checks || begins,
             "failed checks only grow within a run"
         );
-        super::hooks::assert_allowed(&self.rules, old, new, seen);
+        hooks::assert_allowed(&self.rules, old, new, seen);
         let built = old.stage == Stage::Building && new.stage != Stage::Building;
         if built || new.stage == Stage::Cutover && old.stage != Stage::Cutover {
             self.verified.extend(new.last_applied.clone());

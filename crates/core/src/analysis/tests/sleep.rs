@@ -9,7 +9,7 @@ use crate::routing::Traffic;
 fn at_rest() -> Model {
     let mut model = Model::cold(weighted());
     run(&mut model);
-    model.notes.clear();
+    model.events.clear();
     model
 }
 
@@ -35,7 +35,7 @@ fn an_app_at_rest_sleeps_and_wakes_without_a_run() {
     assert_eq!(model.state.stage, Stage::Rest);
     model.happen(&Happening::Scale(3));
     run(&mut model);
-    assert_eq!((pods(&model), model.notes.len()), ((0, 3), 0), "{:?}", model.notes);
+    assert_eq!((pods(&model), model.events.len()), ((0, 3), 0), "{:?}", model.events);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_revision_that_comes_while_it_sleeps_starts_no_pod_and_is_released_when_it_w
     model.happen(&Happening::Apply(2));
     asleep(&mut model);
     assert_eq!((model.state.stage, model.state.phase), (Stage::Waiting, Phase::Waiting));
-    assert_eq!(model.notes, [Note::Asleep], "said once");
+    assert_eq!(model.events, [ReleaseEvent::Asleep], "said once");
     model.happen(&Happening::Apply(3));
     asleep(&mut model);
     model.happen(&Happening::Scale(2));
@@ -146,14 +146,17 @@ fn a_revision_under_its_authors_own_pause_waits_for_the_pause_to_end() {
     let mut seen = model.seen();
     seen.target.as_mut().unwrap().paused = true;
     let paused = step(&model.rules, &model.state, &seen, model.now);
-    assert_eq!((paused.state.stage, paused.notes), (Stage::Waiting, vec![Note::Paused]));
+    assert_eq!(
+        (paused.state.stage, paused.events),
+        (Stage::Waiting, vec![ReleaseEvent::Paused])
+    );
     let again = step(&model.rules, &paused.state, &seen, model.now + seconds(9));
-    assert_eq!((again.state.stage, again.notes), (Stage::Waiting, vec![]));
+    assert_eq!((again.state.stage, again.events), (Stage::Waiting, vec![]));
     seen.target.as_mut().unwrap().paused = false;
     let resumed = step(&model.rules, &again.state, &seen, model.now + seconds(10));
     assert_eq!(
-        (resumed.state.stage, resumed.notes),
-        (Stage::Scaling, vec![Note::NewRevision])
+        (resumed.state.stage, resumed.events),
+        (Stage::Scaling, vec![ReleaseEvent::NewRevision])
     );
 }
 

@@ -29,7 +29,7 @@ fn shown(rules: impl Fn(&mut Rules), strategy: Strategy) -> (Vec<Traffic>, Model
     let mut model = Model::cold(strategy);
     rules(&mut model.rules);
     run(&mut model);
-    model.notes.clear();
+    model.events.clear();
     model.happen(&Happening::Apply(2));
     let (mut seen, mut due) = (Vec::new(), None);
     for _ in 0..1_000 {
@@ -59,8 +59,8 @@ fn mirrored(percent: u8) -> Traffic {
 }
 
 fn iterations(model: &Model) -> Vec<(u32, u32)> {
-    let of = model.notes.iter().filter_map(|note| match note {
-        Note::Iteration(n, of) => Some((*n, *of)),
+    let of = model.events.iter().filter_map(|event| match event {
+        ReleaseEvent::Iteration(n, of) => Some((*n, *of)),
         _ => None,
     });
     of.collect()
@@ -74,14 +74,14 @@ fn blue_green_checks_without_users_and_once_with_all() {
         [Traffic::PRIMARY, Traffic::PRIMARY, Traffic::PRIMARY, Traffic::CANARY]
     );
     assert_eq!(iterations(&model), [(1, 3), (2, 3), (3, 3)]);
-    assert!(model.notes.contains(&Note::CutOver(false)));
+    assert!(model.events.contains(&ReleaseEvent::CutOver(false)));
 }
 
 #[test]
 fn blue_green_copies_requests_as_the_mirror_grows() {
     let (seen, model) = shown(|rules| rules.mirror = vec![10, 30], Strategy::Iterations(3));
     assert_eq!(seen, [mirrored(10), mirrored(30), mirrored(30), Traffic::CANARY]);
-    assert!(model.notes.contains(&Note::CutOver(true)));
+    assert!(model.events.contains(&ReleaseEvent::CutOver(true)));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn weights_come_after_the_mirror_and_always_come() {
     let (seen, model) = shown(|rules| rules.mirror = vec![20, 100], weighted());
     let weights = [20, 40, 60].map(Traffic::share);
     assert_eq!(seen, [[mirrored(20), mirrored(100)].as_slice(), &weights].concat());
-    assert!(model.notes.contains(&Note::CanaryWeight(0)));
+    assert!(model.events.contains(&ReleaseEvent::CanaryWeight(0)));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_revision_that_may_not_run_beside_primary_is_not_released_and_ends_the_run_i
             until(&mut model, stage);
         }
         model.apart = Some(3);
-        model.notes.clear();
+        model.events.clear();
         model.happen(&Happening::Apply(3));
         for _ in 0..60 {
             model.step();
@@ -34,8 +34,12 @@ fn a_revision_that_may_not_run_beside_primary_is_not_released_and_ends_the_run_i
         assert_eq!(model.state.stage, Stage::Rest, "{stage:?}");
         assert_eq!(model.target.as_ref().unwrap().replicas, 0, "{stage:?}");
         assert_eq!(model.primary.as_ref().unwrap().template, 1, "{stage:?}");
-        let said = model.notes.iter().filter(|note| matches!(note, Note::Apart(_))).count();
-        assert!((1..=2).contains(&said), "{stage:?} {:?}", model.notes);
+        let said = model
+            .events
+            .iter()
+            .filter(|event| matches!(event, ReleaseEvent::Apart(_)))
+            .count();
+        assert!((1..=2).contains(&said), "{stage:?} {:?}", model.events);
         // What may is released after it.
         model.happen(&Happening::Apply(2));
         run(&mut model);
@@ -60,12 +64,12 @@ fn what_is_held_for_a_primary_that_does_not_come_is_given_back_and_paired_when_i
             let target = model.target.clone().unwrap();
             assert_eq!((target.replicas, model.held), (2, false), "{primary} {pods} {hot}");
             assert_eq!(model.apex, ApexSide::Target, "{primary} {pods} {hot}");
-            let said = |note: &Note| matches!(note, Note::Unbuilt(_));
+            let said = |event: &ReleaseEvent| matches!(event, ReleaseEvent::Unbuilt(_));
             assert_eq!(
-                model.notes.iter().filter(|note| said(note)).count(),
+                model.events.iter().filter(|event| said(event)).count(),
                 1,
                 "{:?}",
-                model.notes
+                model.events
             );
             // A change rolls out by itself, and what runs then is what is paired.
             model.happen(&Happening::Apply(2));

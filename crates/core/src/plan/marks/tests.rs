@@ -74,9 +74,9 @@ fn the_marks_of_no_tool_are_on_anything_of_ours_whatever_is_asked_for() {
         };
         let mut user = object("web");
         user["spec"] = json!({"scaleTargetRef": {"name": "web"}, "maxReplicas": 3});
-        let twin = scaler.twin(&user, &blueprint, 0);
-        assert_eq!(twin["metadata"]["labels"]["team"], "a");
-        assert_eq!(found(&twin), Vec::<String>::new(), "{kind:?}");
+        let copy = scaler.for_primary(&user, &blueprint, 0);
+        assert_eq!(copy["metadata"]["labels"]["team"], "a");
+        assert_eq!(found(&copy), Vec::<String>::new(), "{kind:?}");
     }
     for kind in ConfigKind::ALL {
         let name = "cfg".to_owned();

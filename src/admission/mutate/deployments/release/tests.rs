@@ -1,7 +1,7 @@
 use super::super::tests::{by_policy, create, deployment, managed, template, update, with_canary};
 use super::*;
 use crate::admission::review::{Options, UserInfo};
-use crate::plan::hash::template_hash;
+use crate::plan::revision::hash::template_hash;
 use serde_json::{Value, json};
 
 // A target at rest with that template, whose mark says that.

@@ -73,12 +73,12 @@ async fn what_is_there_what_changes_and_what_goes_is_known_and_told() {
         told(&mut changed),
         [change("b", None, Some(2)), change("a", Some(1), Some(9))]
     );
-    assert_eq!(cache.tied(Kind::Service, "shop", "app=b").len(), 1);
+    assert_eq!(cache.indexed(Kind::Service, "shop", "app=b").len(), 1);
     server.take(&format!("{SERVICES}/b"));
     settled().await;
     assert_eq!(told(&mut changed), [change("b", Some(2), Some(2))]);
     assert!(!cache.has(Kind::Service, "shop", "b"));
-    assert!(cache.tied(Kind::Service, "shop", "app=b").is_empty());
+    assert!(cache.indexed(Kind::Service, "shop", "app=b").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,7 +111,7 @@ async fn after_a_watch_that_missed_something_what_the_new_list_does_not_name_is_
     server.expire();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(!cache.has(Kind::Service, "shop", "a"));
-    assert!(cache.tied(Kind::Service, "shop", "app=a").is_empty());
+    assert!(cache.indexed(Kind::Service, "shop", "app=a").is_empty());
     assert_eq!(cache.list(Kind::Service, "shop").count(), 2);
     // The end of the list makes everybody of the namespace look, whoever was gone.
     assert_eq!(

@@ -78,7 +78,8 @@ impl Model {
         assert_eq!(self.state.cookies.canary, None, "nobody is kept on a side after a run");
         assert_eq!(primary.replicas, self.effective());
         assert!(
-            self.twin.is_none_or(|min_replicas| min_replicas == 0),
+            self.autoscaler_min_replicas
+                .is_none_or(|min_replicas| min_replicas == 0),
             "{:?}",
             self.state
         );

@@ -16,7 +16,7 @@ impl Model {
             let needed = share_of(enough(all, self.rules.canary_threshold), to.canary()).max(1);
             let nobody_else = primary == 0;
             assert!(
-                canary >= needed || nobody_else || self.twin.is_some() && canary > 0,
+                canary >= needed || nobody_else || self.autoscaler_min_replicas.is_some() && canary > 0,
                 "{to:?} needs {needed} pods of the canary, {canary} are ready: {:?}",
                 self.state
             );
@@ -53,7 +53,7 @@ impl Model {
             .primary
             .as_ref()
             .is_none_or(|p| p.ready == 0 && self.effective() > 0);
-        let cancelled = self.notes.last() == Some(&Note::Cancelled);
+        let cancelled = self.events.last() == Some(&ReleaseEvent::Cancelled);
         // Pods of a rehearsal serve nobody, so nobody loses them.
         let rehearsed = self.state.dry;
         assert!(
@@ -89,8 +89,8 @@ impl Model {
     }
 
     /// Nothing rests at zero, or is kept at an old revision, for a pair that cannot be built: ten seconds after nobody could
-    /// make primary or a pod of it, the target runs as it would without us. A step that grants a wish does nothing else, so it
-    /// is not `judged`.
+    /// make primary or a pod of it, the target runs as it would without us. A step that follows a command does nothing
+    /// else, so it is not `judged`.
     pub(in crate::analysis::tests) fn the_hold_never_outruns_the_pair(&mut self, seen: &Observation, judged: bool) {
         let nobody = seen.primary.as_ref().is_none_or(|primary| !primary.has_pods);
         let excused = self.config_gone || self.rules.suspended || self.rules.dry_run || self.rules.leaving;

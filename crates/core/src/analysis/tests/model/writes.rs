@@ -44,11 +44,13 @@ impl Model {
             self.the_other_side_was_looked_at();
         }
         if self.primary.is_some()
-            && self.twin.is_some()
-            && desired.twin.is_some_and(|min_replicas| Some(min_replicas) != self.twin)
+            && self.autoscaler_min_replicas.is_some()
+            && desired
+                .autoscaler_min_replicas
+                .is_some_and(|min_replicas| Some(min_replicas) != self.autoscaler_min_replicas)
             && spend()
         {
-            self.twin = desired.twin;
+            self.autoscaler_min_replicas = desired.autoscaler_min_replicas;
         }
         self.write_primary(desired, &mut spend);
         let folds = !self.weights && desired.target_state == Some(TargetState::Rest) && self.split;
@@ -105,20 +107,20 @@ impl Model {
     ) {
         let wanted = desired.primary_replicas;
         let self_config = (!self.config_gone).then_some(self.config);
-        if let (Some(_), Some(p), Some(n)) = (self.twin, &self.primary, wanted) {
+        if let (Some(_), Some(p), Some(n)) = (self.autoscaler_min_replicas, &self.primary, wanted) {
             assert!(n >= p.replicas, "taken from its autoscaler: {p:?} {n} {:?}", self.state);
         }
         match (&desired.primary, &mut self.primary) {
-            (Some(PrimaryTemplate::Revision(wish)), primary) => {
+            (Some(PrimaryTemplate::Revision(from)), primary) => {
                 let made = primary.as_ref().map(|p| revision(p.template, p.read));
                 let Some(template) = [1u8, 2, 3].into_iter().find(|t| match &made {
-                    Some(made) if made == wish => *made == revision(*t, primary.as_ref().map_or(0, |p| p.read)),
+                    Some(made) if made == from => *made == revision(*t, primary.as_ref().map_or(0, |p| p.read)),
                     // Copies are only made of what was verified.
-                    _ => self_config.is_some_and(|config| *wish == revision(*t, config)),
+                    _ => self_config.is_some_and(|config| *from == revision(*t, config)),
                 }) else {
                     return;
                 };
-                let read = if made.as_ref() == Some(wish) {
+                let read = if made.as_ref() == Some(from) {
                     primary.as_ref().map_or(0, |p| p.read)
                 } else {
                     self_config.unwrap_or(0)

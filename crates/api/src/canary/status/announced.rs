@@ -1,0 +1,63 @@
+//! Coalmine `status.run.announced`: a revision that the webhook has let through and that no run has taken up yet; written where
+//! the policy says `announce: Early` or `Strict`.
+
+use super::CanaryStatus;
+use super::conditions::{Rehearsal, Standing, conditions};
+use super::phase::Phase;
+use super::run::RunStatus;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long an admitted request may still be on its way to the store: other validators run beside ours for at most 30 s,
+/// quota follows them. After it, a change that is not there was refused.
+pub const ON_ITS_WAY: Duration = Duration::from_secs(35);
+
+/// A revision that was admitted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Announced {
+    /// Hash of the template.
+    pub revision: String,
+    /// When it was admitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<MicroTime>,
+}
+
+impl Announced {
+    /// When its change must have been stored; at once for one without a time.
+    pub fn expires(&self) -> Timestamp {
+        let time = self.time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+        time.checked_add(ON_ITS_WAY).unwrap_or(time)
+    }
+}
+
+impl CanaryStatus {
+    /// The status with the revision announced: nothing in it answers for the one before any more. `None` while the
+    /// status says nothing of ours yet that could.
+    pub fn announcing(&self, kind: &str, announced: Announced, now: Timestamp) -> Option<Self> {
+        let run = self.run.clone().filter(|_| self.phase != Phase::Unset)?;
+        let standing = Standing {
+            kind,
+            phase: self.phase,
+            ahead: true,
+            trouble: None,
+            stuck: false,
+            rehearsal: Rehearsal::No,
+        };
+        Some(Self {
+            conditions: Some(conditions(
+                standing,
+                self.conditions.as_deref().unwrap_or_default(),
+                now,
+            )),
+            run: Some(RunStatus {
+                announced: Some(announced),
+                ..run
+            }),
+            ..self.clone()
+        })
+    }
+}

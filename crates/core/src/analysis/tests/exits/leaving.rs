@@ -1,0 +1,72 @@
+//! The way out, from whatever stage.
+
+use super::*;
+
+#[test]
+fn a_promotion_that_primary_cannot_follow_does_not_keep_anybody_from_leaving() {
+    let mut model = stuck_in_promotion();
+    model.happen(&Happening::Apply(3));
+    model.happen(&Happening::Leave(true));
+    model.leave();
+    assert_eq!(
+        model.target.as_ref().unwrap().running,
+        2,
+        "what was verified serves, not what came after it"
+    );
+}
+
+#[test]
+fn leaving_keeps_to_the_side_that_serves() {
+    let mut model = Model::hot(weighted());
+    until(&mut model, Stage::Switching);
+    model.happen(&Happening::LoseSome(true, 100));
+    model.happen(&Happening::Pods(false));
+    model.happen(&Happening::LoseSome(true, 100));
+    model.step();
+    assert_eq!(model.apex, ApexSide::Target);
+    model.happen(&Happening::Leave(true));
+    model.step();
+    assert_eq!((model.state.stage, model.apex), (Stage::LeavingScale, ApexSide::Target));
+    model.leave();
+}
+
+// `coalmine leave --cancel`: what was about to be given back is released as before, and may leave again at any time.
+#[test]
+fn whoever_is_told_to_stay_in_time_stays_as_it_was() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Leave(true));
+    until(&mut model, Stage::LeavingScale);
+    model.happen(&Happening::Leave(false));
+    model.step();
+    assert_eq!(
+        (model.state.stage, model.state.phase),
+        (Stage::Rest, Phase::Initialized)
+    );
+    run(&mut model);
+    assert_eq!(
+        model.target.as_ref().unwrap().replicas,
+        0,
+        "primary serves, and it alone"
+    );
+    model.happen(&Happening::Apply(2));
+    run(&mut model);
+    assert_eq!(model.state.phase, Phase::Succeeded);
+    model.happen(&Happening::Leave(true));
+    model.leave();
+}
+
+#[test]
+fn whoever_is_built_anew_on_the_way_out_leaves_without_a_gap() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Leave(true));
+    until(&mut model, Stage::LeavingSwitch);
+    for _ in 0..3 {
+        model.happen(&Happening::Leave(false));
+        model.step();
+        model.happen(&Happening::Leave(true));
+        model.step();
+    }
+    model.leave();
+}

@@ -1,0 +1,235 @@
+//! A Canary for a Deployment that has none: from a policy and from what the user already has.
+//!
+//! Which Service is the one users call is chosen in `service`. A route the user already has for it is used; a route is
+//! generated only where the policy's hostname template names a host, because a label must never publish something internal.
+
+mod service;
+
+use super::NotEnrolled;
+use crate::object::text;
+use crate::plan::settings::effective::default_analysis;
+use crate::{
+    api::{
+        Canary,
+        canary::{CanaryService, CanarySpec, ObjectRef},
+        labels, limits,
+        policy::CanaryPolicy,
+    },
+    plan::{
+        Selector, enrolment::pairing, primary_revision, revision::template_of, services::pointing,
+        settings::strategy::exposure, workload::template,
+    },
+    routing::{self, Exposure, Names, Provider, registry},
+    template::with_names,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What is known of the namespace of an app.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Around<'a> {
+    /// Its Services; those that were generated do not count.
+    pub services: &'a [Value],
+    /// Its routes.
+    pub routes: &'a [Value],
+    /// Its workloads.
+    pub workloads: &'a [Value],
+    /// What routes of other namespaces lead to.
+    pub elsewhere: &'a [Elsewhere],
+    /// Metrics of the policy that are about requests by their templates.
+    pub requests: &'a [String],
+}
+
+/// A route of another namespace that leads to a Service of this one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Elsewhere {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Namespace and name of the route.
+    pub route: String,
+    /// The Service.
+    pub service: String,
+}
+
+/// What users of a Canary's app miss who come by routes of other namespaces.
+pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
+    let service = canary.spec.service.as_ref().map(|_| canary.service_name())?;
+    let mut leading = elsewhere.iter().filter(|other| other.service == service).peekable();
+    let kind = leading.peek()?.kind;
+    let mut routes: Vec<&str> = leading.map(|other| other.route.as_str()).collect();
+    routes.dedup();
+    let weightless = canary.spec.provider.as_deref() == Some(Provider::KUBERNETES.as_str());
+    let what = if weightless {
+        "no share of its requests reaches a canary: a release is checked without users, then everybody is sent to it at once"
+    } else {
+        "its users meet no canary"
+    };
+    let routes = routes.join(", ");
+    Some(format!(
+        "{kind} {routes} leads to Service {service} from another namespace and is not moved: {what}"
+    ))
+}
+
+/// What is known of the Canary that the app has already.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// What it says of its Service: callers keep the port they know, and an app that had one does not become a worker
+    /// because its containers have ceased to tell their ports.
+    pub service: Option<&'a CanaryService>,
+    /// Whether its pair is built: then its apex stays, and what comes later follows.
+    pub built: bool,
+}
+
+/// The Canary for `target` by `policy`.
+pub fn canary(
+    target: &Value,
+    policy: &CanaryPolicy,
+    around: Around<'_>,
+    known: Known<'_>,
+) -> Result<Canary, NotEnrolled> {
+    let (name, namespace) = (text(target, "/metadata/name"), text(target, "/metadata/namespace"));
+    refuse(target, policy)?;
+    let wanted = policy
+        .spec
+        .provider
+        .as_deref()
+        .unwrap_or(Provider::GATEWAY_API.as_str());
+    // Without routes of its own, those of the Gateway API tell which Service users call.
+    let read = Provider::parse(wanted).filter(|provider| provider.kind().is_some());
+    let read = read.unwrap_or(Provider::GATEWAY_API);
+    let routes: Vec<&Value> = around.routes.iter().filter(|route| read.carries_by(route)).collect();
+    let service::Chosen {
+        service,
+        published,
+        split,
+        route,
+    } = service::chosen(target, policy, (around, &routes), known, read)?;
+    // What it cannot carry is judged at admission, which our own objects pass.
+    let carried = |service: &CanarySpec| {
+        let rejects = Provider::parse(wanted).map(|provider| provider.rejects(service));
+        rejects.is_none_or(|rejects| rejects.is_empty())
+    };
+    let asked = CanarySpec {
+        service: service.clone(),
+        ..CanarySpec::default()
+    };
+    let provider = if published && carried(&asked) {
+        wanted
+    } else {
+        Provider::KUBERNETES.as_str()
+    };
+    let (analysis, _) = default_analysis(&policy.spec, provider, service.is_some(), around.requests);
+    let mut spec = CanarySpec {
+        provider: Some(provider.to_owned()),
+        metrics_server: policy.spec.metrics_server.clone(),
+        target_ref: ObjectRef {
+            api_version: String::from("apps/v1"),
+            kind: String::from("Deployment"),
+            name: name.to_owned(),
+        },
+        service,
+        analysis: Some(analysis),
+        ..CanarySpec::default()
+    };
+    if let Some(route) = route {
+        read.adopt(&mut spec, route, namespace);
+    }
+    let named = target
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get(labels::POLICY)?.as_str())
+        .unwrap_or_default();
+    let canary = marked(spec, (name, namespace), text(target, "/metadata/uid"), named);
+    let exposure = exposure(&canary);
+    let room = |names: &Names| crowded_by(names, &exposure, routes.iter().copied());
+    match split.iter().find_map(room) {
+        Some(why) => Err(NotEnrolled::NoRoom(why)),
+        None => Ok(canary),
+    }
+}
+
+// As generated, for the target with this uid and with a policy of its own, where it names one. The uid is empty while a
+// webhook mutates a new one; set, but not stored, while one validates it.
+fn marked(spec: CanarySpec, (name, namespace): (&str, &str), uid: &str, policy: &str) -> Canary {
+    let mut canary = Canary::new(name, spec);
+    canary.metadata.namespace = Some(namespace.to_owned());
+    canary.metadata.labels = Some(BTreeMap::from([
+        (labels::GENERATED.to_owned(), labels::TRUE.to_owned()),
+        (labels::MANAGED_BY.to_owned(), labels::MANAGED_BY_FLAGGER.to_owned()),
+    ]));
+    let own = [(labels::TARGET_UID, uid), (labels::POLICY, policy)];
+    let own = own.into_iter().filter(|(_, value)| !value.is_empty());
+    let annotations: BTreeMap<String, String> = own.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    canary.metadata.annotations = (!annotations.is_empty()).then_some(annotations);
+    canary.metadata.finalizers = Some(vec![labels::FINALIZER.to_owned()]);
+    canary
+}
+
+/// Why a route that exists has no room for what the analysis of `canary` adds to it.
+pub fn crowded(canary: &Canary, provider: &str, routes: &[Value]) -> Option<String> {
+    crowded_by(
+        &Names::new(canary.service_name()),
+        &exposure(canary),
+        routes.iter().filter(|route| registry::carries_by(provider, route)),
+    )
+}
+
+fn crowded_by<'a>(names: &Names, exposure: &Exposure, routes: impl Iterator<Item = &'a Value>) -> Option<String> {
+    let mut ours = routes.filter(|route| routing::refers_to(route, names));
+    ours.find_map(|route| routing::kind_of(route)?.crowded(route, names, exposure))
+}
+
+/// The target as far as it is promoted: what a Canary is rendered from. A revision that is not verified, or has failed,
+/// says nothing about how production is reached.
+pub fn as_promoted(target: &Value, primary: Option<&Value>, keys: &[String]) -> Value {
+    let mut promoted = target.clone();
+    let of = |workload: &Value| primary_revision(workload).map(|revision| template_of(revision).to_owned());
+    let Some(primary) = primary.filter(|primary| of(primary).is_some() && of(primary) != template::revision(target))
+    else {
+        return promoted;
+    };
+    let Some(template) = primary.pointer("/spec/template") else {
+        return promoted;
+    };
+    let mut template = template.clone();
+    let pods = Selector::of_pair(None, Some(primary), keys).map(|pair| pair.target_labels());
+    if let (Ok(pods), Some(labels)) = (
+        pods,
+        template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut),
+    ) {
+        labels.extend(pods);
+    }
+    if let Some(spec) = promoted.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.insert("template".to_owned(), template);
+    }
+    promoted
+}
+
+fn refuse(target: &Value, policy: &CanaryPolicy) -> Result<(), NotEnrolled> {
+    let annotation = target
+        .pointer("/metadata/annotations")
+        .and_then(|a| a.get(labels::ENABLED));
+    if annotation.and_then(Value::as_str) == Some("false") && policy.spec.allows_opt_out() {
+        return Err(NotEnrolled::OptedOut);
+    }
+    let owners = target.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    if owners.is_some_and(|o| {
+        o.iter()
+            .any(|o| o.get("controller").and_then(Value::as_bool) == Some(true))
+    }) {
+        return Err(NotEnrolled::NotThePersonsOwn);
+    }
+    if pointing::is_half(target) {
+        return Err(NotEnrolled::NotThePersonsOwn);
+    }
+    pairing::side_by_side(target)
+}
+
+/// The host name a policy's template gives. What is no template is no host name either, and the API server says so where
+/// the route is written.
+pub(in crate::plan) fn hostname(source: &str, name: &str, namespace: &str) -> String {
+    let given = with_names(source, &[("name", name), ("namespace", namespace)]);
+    given.unwrap_or_else(|_| limits::shortened(source, limits::NAME))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! From a Canary and its policy to what they come to: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
+
+use super::strategy;
+use crate::plan::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, workload::overrides};
+use crate::{
+    analysis::Rules,
+    api::{
+        Canary, canary,
+        policy::{CanaryPolicySpec, OnNewRevision},
+    },
+    routing::{Names, Provider},
+};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, time::Duration};
+
+/// What the command line decides for Canaries that leave it open (Flagger's flags of the same names).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// `--mesh-provider`.
+    pub provider: String,
+    /// `--metrics-server`.
+    pub metrics_server: String,
+    /// `--selector-labels`.
+    pub selector_labels: Vec<String>,
+    /// `--include-label-prefix`.
+    pub include_label_prefixes: Vec<String>,
+    /// `--no-cross-namespace-refs`: Canaries use nothing of other namespaces.
+    pub no_cross_namespace_refs: bool,
+    /// `--dry-run`: no Canary routes or promotes anything.
+    pub dry_run: bool,
+}
+
+/// Requests under way are given this long after traffic has left, unless the policy says otherwise.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// The blueprint of a Canary's pair; an error names a provider or kind of target that is not built yet.
+pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, String> {
+    let named = canary.provider(&defaults.provider);
+    let provider = Provider::parse(named).ok_or_else(|| format!("provider {named} is not built yet"))?;
+    let kind = canary.spec.target_ref.kind.as_str();
+    let workload = Workload::parse(kind)
+        .filter(|_| !canary.targets_knative())
+        .ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
+    let service = canary.spec.service.as_ref();
+    let metadata = |pick: fn(&canary::CanaryService) -> Option<&canary::Metadata>| metadata(service.and_then(pick));
+    let names = service.map(|_| match workload {
+        // Its copies are named after it, whatever the Canary calls its Services.
+        Workload::Service => Names::new(canary.target_name()),
+        Workload::Deployment | Workload::DaemonSet => Names::new(canary.service_name()),
+    });
+    let published = |names| provider.published(canary.namespace_name(), names, &canary.spec);
+    Ok(Blueprint {
+        namespace: canary.namespace_name().to_owned(),
+        owner: Owner {
+            name: canary.metadata.name.clone().unwrap_or_default(),
+            uid: canary.metadata.uid.clone(),
+        },
+        target: canary.target_name().to_owned(),
+        target_uid: None,
+        workload,
+        overrides: overrides::of(canary),
+        apex_is_chosen: !canary.was_generated() && canary.service_name() != canary.target_name(),
+        provider,
+        port: service.and_then(port),
+        port_is_ours: canary.was_generated(),
+        port_discovery: service.and_then(|s| s.port_discovery).unwrap_or(false),
+        headless: service.and_then(|s| s.headless).unwrap_or(false),
+        traffic_distribution: service.and_then(|s| s.traffic_distribution.clone()),
+        apex: metadata(|s| s.apex.as_ref()),
+        primary: metadata(|s| s.primary.as_ref()),
+        canary: metadata(|s| s.canary.as_ref()),
+        route: names.as_ref().and_then(published),
+        named_route: provider.route(&canary.spec),
+        names,
+        autoscaler: Autoscaler::of(canary),
+        exposure: strategy::exposure(canary),
+        include_label_prefixes: defaults.include_label_prefixes.clone(),
+        helm: Map::new(),
+    })
+}
+
+/// The rules of a Canary's runs. `leaving` says that it is being deleted or its namespace opted out.
+pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defaults, leaving: bool) -> Rules {
+    let analysis = canary.analysis();
+    let provider = Provider::parse(canary.provider(&defaults.provider)).unwrap_or(Provider::KUBERNETES);
+    let routed = provider.has_weights() && canary.spec.service.is_some();
+    let can = provider.can();
+    let moved_by = if routed { provider } else { Provider::KUBERNETES };
+    Rules {
+        strategy: strategy::strategy(canary, routed, routed && can.matches),
+        mirror: strategy::mirror(canary, routed && can.mirror),
+        most_checks: strategy::most_checks(canary),
+        sessions: strategy::sessions(canary, routed && can.affinity),
+        promotion_step: percent(analysis.step_weight_promotion()),
+        interval: analysis.interval(),
+        threshold: u32::try_from(analysis.threshold()).unwrap_or(1).max(1),
+        canary_threshold: u32::try_from(analysis.canary_ready_threshold()).unwrap_or(100),
+        primary_threshold: u32::try_from(analysis.primary_ready_threshold()).unwrap_or(100),
+        deadline: canary.progress_deadline(),
+        delay: analysis.delay(),
+        settle: policy
+            .and_then(CanaryPolicySpec::settle)
+            .unwrap_or_else(|| moved_by.settle()),
+        drain: policy.and_then(CanaryPolicySpec::drain).unwrap_or(DRAIN),
+        hooks: analysis
+            .webhooks
+            .iter()
+            .flatten()
+            .map(canary::Webhook::hook_type)
+            .collect(),
+        queue: policy.is_some_and(|p| p.on_new_revision() != OnNewRevision::Restart),
+        dry_run: canary.dry_run() || defaults.dry_run,
+        skip_analysis: canary.skip_analysis(),
+        suspended: canary.suspended(),
+        leaving,
+    }
+}
+
+/// A number from 0 to 100.
+pub(super) fn percent(number: i32) -> u8 {
+    u8::try_from(number.clamp(0, 100)).unwrap_or(0)
+}
+
+fn port(service: &canary::CanaryService) -> Option<Port> {
+    Some(Port {
+        port: service.port()?,
+        name: service.port_name().to_owned(),
+        target_port: match service.target_port() {
+            IntOrString::Int(number) => json!(number),
+            IntOrString::String(name) => json!(name),
+        },
+        app_protocol: service.app_protocol.clone(),
+    })
+}
+
+fn metadata(of: Option<&canary::Metadata>) -> Metadata {
+    let map = |from: Option<&BTreeMap<String, String>>| -> Map<String, Value> {
+        from.into_iter().flatten().map(|(k, v)| (k.clone(), json!(v))).collect()
+    };
+    Metadata {
+        labels: map(of.and_then(|m| m.labels.as_ref())),
+        annotations: map(of.and_then(|m| m.annotations.as_ref())),
+    }
+}

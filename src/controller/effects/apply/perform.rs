@@ -1,0 +1,174 @@
+//! The doing of a step's writes.
+
+use crate::controller::{
+    context::{
+        Context,
+        memory::{Memory, primary::Made},
+    },
+    difference::write::Write,
+    effects::notify::announce::announce,
+    queue::{Key, key},
+    watch::{
+        cache::{Cache, Kind},
+        live::version,
+    },
+};
+use crate::object::text;
+use crate::{
+    analysis::{Decision, PrimaryTemplate},
+    api::Canary,
+    metrics::Severity,
+};
+use json_patch::PatchOperation;
+use kube::core::DynamicObject;
+use std::{sync::Arc, time::Duration};
+
+/// What of a step's writes is left to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// What follows a write that has not come back by its watch.
+    Awaited,
+    /// A write that was refused is tried again after that long.
+    Refused(Duration),
+}
+
+/// What has not come back by then is looked for.
+const RETRY: Duration = Duration::from_secs(2);
+
+impl Left {
+    /// Whether everything is done.
+    pub fn is_nothing(self) -> bool {
+        self == Self::Nothing
+    }
+
+    /// When to do it, if nothing happens before.
+    pub fn pause(self) -> Option<Duration> {
+        match self {
+            Self::Nothing => None,
+            Self::Awaited => Some(RETRY),
+            Self::Refused(pause) => Some(pause),
+        }
+    }
+}
+
+/// Does `writes` in their order. Objects that do not exist yet and stand next to each other are made at once: nothing
+/// depends on them before they are there, and the making of a Service waits for an address, which the API server hands
+/// out at no more than 50 a second.
+///
+/// It stops at an object whose last write has not come back by its watch, and at a write that was refused lately: there is
+/// more to do then.
+///
+/// # Errors
+/// The first that failed; what comes after it in the order was not tried.
+pub async fn perform(
+    context: &Arc<Context>,
+    canary: &Canary,
+    decision: &Decision,
+    writes: &[Write],
+) -> Result<Left, kube::Error> {
+    let (cache, memory, key) = (&context.cluster.cache, &context.memory, &key(canary));
+    let mut left = writes;
+    while !left.is_empty() {
+        let new = left.iter().take_while(|write| makes(cache, write)).count();
+        let (now, later) = left.split_at(new.max(1));
+        if now.iter().any(|write| is_awaited(cache, (memory, key), write)) {
+            return Ok(Left::Awaited);
+        }
+        let rest = |write: &Write| memory.of(key, |canary| canary.failures.rest(write));
+        if let Some(pause) = now.iter().find_map(rest) {
+            return Ok(Left::Refused(pause));
+        }
+        let done = futures::future::join_all(now.iter().map(|write| one(context, canary, decision, write))).await;
+        for (write, done) in now.iter().zip(done) {
+            done.inspect_err(|_| memory.of(key, |canary| canary.failures.blame(write)))?;
+        }
+        left = later;
+    }
+    Ok(Left::Nothing)
+}
+
+fn is_awaited(cache: &Cache, (memory, key): (&Memory, &Key), write: &Write) -> bool {
+    if matches!(write, Write::Copies(_) | Write::Delete { .. }) {
+        return false;
+    }
+    let (kind, namespace, name) = write.subject();
+    let cached = cache.get(kind, namespace, name);
+    let seen = cached
+        .as_ref()
+        .and_then(|object| version(Some(text(object, "/metadata/resourceVersion"))));
+    if cached.is_some() && seen.is_none() {
+        return false; // the cache keeps no versions of that kind
+    }
+    memory.of(key, |canary| canary.written.awaits(kind, name, seen))
+}
+
+fn makes(cache: &Cache, write: &Write) -> bool {
+    let (kind, namespace, name) = write.subject();
+    matches!(write, Write::Apply { .. } | Write::Create { .. }) && !cache.has(kind, namespace, name)
+}
+
+// A write that brings primary's template, whose answer says what it is from now on.
+fn makes_primary(canary: &Canary, write: &Write) -> bool {
+    let (kind, _, name) = write.subject();
+    let is_primary = matches!(kind, Kind::Deployment | Kind::DaemonSet)
+        && name.strip_suffix("-primary") == Some(canary.target_name());
+    let replaces = |operation: &PatchOperation| operation.path().as_str() == "/spec/template";
+    is_primary
+        && match write {
+            Write::Create { .. } => true,
+            Write::Patch { operations, .. } => operations.iter().any(replaces),
+            _ => false,
+        }
+}
+
+fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &DynamicObject) {
+    let Some(made) = serde_json::to_value(object).ok().as_ref().and_then(Made::of) else {
+        return;
+    };
+    let restored = matches!(decision.desired.primary, Some(PrimaryTemplate::Restored(_)));
+    let key = key(canary);
+    if context.memory.of(&key, |canary| canary.primary.note(made, restored)) {
+        let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
+        let text = format!(
+            "{target}-primary.{} was edited by somebody else; put back to the promoted revision. \
+             To change the app, apply {kind} {target}",
+            canary.namespace_name()
+        );
+        announce(context, &key, canary, &decision.state, Severity::Warning, text);
+    }
+}
+
+async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write: &Write) -> Result<(), kube::Error> {
+    let (kind, namespace, name) = write.subject();
+    tracing::debug!(
+        canary = canary.full_name(),
+        ?kind,
+        namespace,
+        name,
+        stage = decision.state.stage.as_str(),
+        "write"
+    );
+    if let Some(object) = write.perform(&context.effects.client).await? {
+        if let Some(version) = version(object.metadata.resource_version.as_deref()) {
+            let key = key(canary);
+            context
+                .memory
+                .of(&key, |canary| canary.written.note(kind, name, version));
+        }
+        if makes_primary(canary, write) {
+            made(context, canary, decision, &object);
+        }
+    }
+    if let Write::Copies(copies) = write {
+        for copy in copies {
+            let text = format!("{} synced", copy.of.copy());
+            announce(context, &key(canary), canary, &decision.state, Severity::Normal, text);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

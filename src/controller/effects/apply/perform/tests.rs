@@ -1,0 +1,208 @@
+use super::*;
+use crate::{
+    analysis::{DesiredState, State},
+    controller::context::fake::{self, Fake},
+    testing::ApiServer,
+};
+use jiff::Timestamp;
+use serde_json::json;
+
+const SERVICES: &str = "/api/v1/namespaces/shop/services";
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
+
+fn decision() -> Decision {
+    Decision {
+        state: State::new(Timestamp::UNIX_EPOCH),
+        desired: DesiredState::untouched(),
+        events: Vec::new(),
+        ask: None,
+        questions: Vec::new(),
+        take_annotations: false,
+        wake: None,
+        timed: false,
+    }
+}
+
+fn service(name: &str) -> Write {
+    Write::Apply {
+        kind: Kind::Service,
+        object: json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "shop"}, "spec": {"selector": {"app": name}}}),
+    }
+}
+
+fn primary() -> Write {
+    Write::Create {
+        kind: Kind::Deployment,
+        object: json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web-primary", "namespace": "shop"},
+            "spec": {"replicas": 1, "template": {"metadata": {}}},
+        }),
+    }
+}
+
+fn scaled(replicas: u8) -> Write {
+    Write::Merge {
+        kind: Kind::Deployment,
+        namespace: "shop".into(),
+        name: "web".into(),
+        body: json!({"spec": {"replicas": replicas}}),
+    }
+}
+
+struct House {
+    server: ApiServer,
+    context: Fake,
+    told: crate::telemetry::events::Queue,
+    canary: Arc<Canary>,
+}
+
+impl House {
+    // With a target that the cache knows.
+    fn new() -> Self {
+        let server = ApiServer::default();
+        let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"replicas": 2}});
+        let target = server.put(&format!("{DEPLOYMENTS}/web"), target);
+        let (context, told) = fake::with(server.client());
+        context
+            .cluster
+            .cache
+            .put(Kind::Deployment, "shop", "web".into(), &target);
+        let key = fake::add(&context, "web");
+        let canary = context.cluster.canary(&key).unwrap();
+        Self {
+            server,
+            context,
+            told,
+            canary,
+        }
+    }
+
+    async fn does(&self, writes: &[Write]) -> Result<Left, kube::Error> {
+        perform(&self.context, &self.canary, &decision(), writes).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_new_is_made_at_once_and_what_comes_after_it_waits_for_all_of_it() {
+    let house = House::new();
+    let slow = Duration::from_secs(5);
+    house.server.delays.lock().insert(format!("PATCH {SERVICES}/*"), slow);
+    let begun = tokio::time::Instant::now();
+    let writes = [
+        service("web-primary"),
+        service("web-canary"),
+        primary(),
+        scaled(0),
+        service("web"),
+    ];
+    assert_eq!(house.does(&writes).await.unwrap(), Left::Nothing);
+    assert!(begun.elapsed() < slow * 3, "both halves in one, the apex after them");
+    let done = house.server.writes();
+    let before = |one: &str, other: &str| {
+        let at = |line: &str| done.iter().position(|done| done.ends_with(line)).unwrap();
+        at(one) < at(other)
+    };
+    for made in ["services/web-primary", "services/web-canary", "/deployments"] {
+        assert!(before(made, "deployments/web"), "{made} {done:?}");
+    }
+    assert!(before("deployments/web", "services/web"), "{done:?}");
+    assert_eq!(
+        house.server.get(&format!("{DEPLOYMENTS}/web")).unwrap()["spec"]["replicas"],
+        0
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_after_a_write_that_is_refused_and_that_one_rests() {
+    let house = House::new();
+    let create = format!("POST {DEPLOYMENTS}");
+    house
+        .server
+        .refuse(&create, 403, "exceeded quota: room", ApiServer::ALWAYS);
+    let writes = [scaled(3), primary(), scaled(0)];
+    let key = key(&house.canary);
+    let error = house.does(&writes).await.unwrap_err();
+    assert!(error.to_string().contains("exceeded quota: room"));
+    assert_eq!(
+        house.server.get(&format!("{DEPLOYMENTS}/web")).unwrap()["spec"]["replicas"],
+        3
+    );
+    let memory = &house.context.memory;
+    assert!(memory.of(&key, |canary| canary.failures.blames(|write| *write == primary())));
+    let (pause, _) = memory.of(&key, |canary| {
+        canary.failures.note_refusal("403", "exceeded quota: room")
+    });
+
+    house.server.log.lock().clear();
+    let left = house.does(&[primary(), scaled(0)]).await.unwrap();
+    assert!(matches!(left, Left::Refused(rest) if rest <= pause), "{left:?}");
+    assert_eq!(house.server.writes(), Vec::<String>::new());
+    house.server.heal();
+    tokio::time::sleep(pause * 2).await;
+    assert_eq!(house.does(&[primary(), scaled(0)]).await.unwrap(), Left::Nothing);
+    assert_eq!(
+        house.server.get(&format!("{DEPLOYMENTS}/web")).unwrap()["spec"]["replicas"],
+        0
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_is_not_written_again_before_the_watch_has_told_of_it() {
+    let house = House::new();
+    assert_eq!(house.does(&[scaled(3)]).await.unwrap(), Left::Nothing);
+    house.server.log.lock().clear();
+    assert_eq!(house.does(&[scaled(3), service("web")]).await.unwrap(), Left::Awaited);
+    assert_eq!(Left::Awaited.pause(), Some(RETRY));
+    assert_eq!(house.server.writes(), Vec::<String>::new());
+    let told = house.server.get(&format!("{DEPLOYMENTS}/web")).unwrap();
+    house
+        .context
+        .cluster
+        .cache
+        .put(Kind::Deployment, "shop", "web".into(), &told);
+    assert_eq!(house.does(&[scaled(4)]).await.unwrap(), Left::Nothing);
+    // Its event never comes: it was deleted again, say.
+    assert_eq!(house.does(&[scaled(5)]).await.unwrap(), Left::Awaited);
+    tokio::time::sleep(RETRY).await;
+    assert_eq!(house.does(&[scaled(5)]).await.unwrap(), Left::Nothing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_primary_was_made_is_remembered_and_putting_it_right_is_told() {
+    let mut house = House::new();
+    let key = key(&house.canary);
+    house.does(&[primary()]).await.unwrap();
+    let made = house.server.get(&format!("{DEPLOYMENTS}/web-primary")).unwrap();
+    assert_eq!(
+        house.context.memory.of(&key, |canary| canary.primary.known()),
+        Made::of(&made)
+    );
+    assert_eq!(fake::said(&mut house.told).await, Vec::<String>::new());
+    house
+        .context
+        .cluster
+        .cache
+        .put(Kind::Deployment, "shop", "web-primary".into(), &made);
+    let restored = Decision {
+        desired: DesiredState {
+            primary: Some(PrimaryTemplate::Restored("v1-a".into())),
+            ..DesiredState::untouched()
+        },
+        ..decision()
+    };
+    let template = Write::Patch {
+        kind: Kind::Deployment,
+        namespace: "shop".into(),
+        name: "web-primary".into(),
+        operations: json_patch::Patch(vec![crate::patches::replace(["spec", "template"], json!({"spec": {}}))]),
+    };
+    perform(&house.context, &house.canary, &restored, &[template])
+        .await
+        .unwrap();
+    let said = fake::said(&mut house.told).await;
+    assert!(
+        said[0].starts_with("web-primary.shop was edited by somebody else"),
+        "{said:?}"
+    );
+    assert_eq!(said.len(), 1);
+}

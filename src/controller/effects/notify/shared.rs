@@ -1,0 +1,43 @@
+//! Services that follow no pair because they point at other workloads too.
+
+use crate::controller::{context::Context, queue::Key, watch::pointing::Pointing};
+use crate::{api::Canary, metrics::Severity};
+
+/// Says once which Services are left alone because they point at other workloads too.
+pub fn tell_shared(context: &Context, key: &Key, canary: &Canary, found: &Pointing) {
+    let lines: Vec<String> = found.shared.iter().map(ToString::to_string).collect();
+    let all = (!lines.is_empty()).then(|| lines.join("; "));
+    let told = context
+        .memory
+        .of(key, |canary| std::mem::replace(&mut canary.shared, all.clone()));
+    if let Some(all) = all.filter(|all| told.as_ref() != Some(all)) {
+        let message = format!("Left alone, and not moved with the app: {all}");
+        context.effects.events.record(canary, Severity::Warning, message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{controller::context::fake, plan::services::pointing::Shared};
+
+    #[tokio::test]
+    async fn a_service_that_is_left_alone_is_told_of_once() {
+        let (context, mut told) = fake::context();
+        let key = fake::add(&context, "web");
+        let canary = context.cluster.canary(&key).unwrap();
+        let shared = Pointing {
+            shared: vec![Shared {
+                service: "tier".into(),
+                others: vec!["Deployment/worker".into()],
+            }],
+            ..Pointing::default()
+        };
+        let mut count = |found: &Pointing| {
+            tell_shared(&context, &key, &canary, found);
+            std::iter::from_fn(|| told.try_recv().ok()).count()
+        };
+        assert_eq!([count(&shared), count(&shared)], [1, 0]);
+        assert_eq!([count(&Pointing::default()), count(&shared)], [0, 1]);
+    }
+}

@@ -1,7 +1,0 @@
-//! Tells people and listening programs what happened: Events, the log, event hooks and alerts. It comes after a decision that
-//! is recorded in [`status`](super::status), and nothing waits for it.
-
-pub mod advice;
-pub mod alert;
-pub mod announce;
-pub mod shared;
