@@ -8,8 +8,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 
 use super::{SYSTEM, Scene, wait_for};
 use crate::cluster::all_processes;
@@ -85,6 +86,18 @@ impl Scene {
             wanted.push(found.and_then(|found| found.spec).and_then(|spec| spec.replicas));
         }
         Ok(wanted)
+    }
+
+    /// Asks for that many of each half again.
+    pub async fn bring_back(&self, wanted: &[Option<i32>]) -> Result<()> {
+        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), SYSTEM);
+        for (half, replicas) in [Half::Webhook, Half::Controller].into_iter().zip(wanted) {
+            let scaled = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+            deployments
+                .patch(&half.deployment(), &PatchParams::default(), &scaled)
+                .await?;
+        }
+        Ok(())
     }
 
     /// The controller that holds the lease.

@@ -26,13 +26,13 @@ async fn set_image_env_and_restart_at_rest_are_releases() {
             .kubectl(&["set", "env", "deployment/app", "VERSION=v2"])
             .await?
             .succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         scene
             .kubectl(&["rollout", "restart", "deployment/app"])
             .await?
             .succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         let report = running.stop().await?;
         report.nothing_lost()?;
@@ -54,7 +54,7 @@ async fn an_undo_in_mid_run_cancels_it() {
             .await?
             .succeeded()?;
         let objects = scene.objects();
-        wait_for("the run to be cancelled", Duration::from_secs(30), async || {
+        wait_for("the run to be cancelled", Duration::from_secs(120), async || {
             let canary = objects.canary("app").await?;
             let target = objects.deployments().get("app").await?;
             let rests = target.spec.and_then(|spec| spec.replicas) == Some(0);
@@ -100,7 +100,7 @@ async fn the_failed_revision_applied_again_starts_nothing_and_the_promoted_one_c
         let running = scene.load("app")?.start()?;
         let failing = app.at("v2").with("ERROR_RATE", "0.5").manifest();
         scene.apply(&failing).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         scene.phase("app", "Failed", PATIENCE).await?;
         scene.apply(&failing).await?.succeeded()?;
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -108,7 +108,7 @@ async fn the_failed_revision_applied_again_starts_nothing_and_the_promoted_one_c
         assert_eq!(canary.phase(), "Failed", "no retry loop");
         scene.apply(&app.manifest()).await?.succeeded()?;
         let objects = scene.objects();
-        wait_for("Failed to be cleared", Duration::from_secs(20), async || {
+        wait_for("Failed to be cleared", Duration::from_secs(120), async || {
             let canary = objects.canary("app").await?;
             Ok(canary.filter(|canary| canary.phase() != "Failed" && canary.phase() != "Progressing"))
         })
