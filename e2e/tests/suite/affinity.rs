@@ -13,7 +13,7 @@ use crate::policy::PATIENCE;
 const USERS: u32 = 40;
 
 fn analysis(host: &str) -> Value {
-    json!({"interval": "5s", "threshold": 3, "stepWeights": [30, 60], "sessionAffinity": {
+    json!({"interval": "8s", "threshold": 3, "stepWeights": [30, 60], "sessionAffinity": {
         "cookieName": "canary-session", "primaryCookieName": "stable-session", "maxAge": 600, "domain": host, "path": "/",
         "httpOnly": true, "partitioned": true, "secure": true, "sameSite": "None",
     }})
@@ -120,7 +120,7 @@ fn lines(report: &Report, cookie: &str, host: &str) {
     assert!(
         primaries
             .iter()
-            .all(|line| line.ends_with(&format!("; Max-Age=5{attributes}"))),
+            .all(|line| line.ends_with(&format!("; Max-Age=8{attributes}"))),
         "{primaries:?}"
     );
     assert_eq!(primaries.len(), 2, "primary's cookie is another one in every step");

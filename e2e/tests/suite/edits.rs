@@ -8,7 +8,9 @@ use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use serde_json::json;
 
 use crate::policy::PATIENCE;
-use crate::quick::{SOON, analysis, apply, at_rest, held, labelled, let_go, own_at_rest, replicas, shows, succeeded};
+use crate::quick::{
+    SOON, analysis, apply, at_rest, held, labelled, let_go, own_at_rest, replicas, scaled, shows, succeeded,
+};
 
 /// What follows an edit does so within this.
 const SECONDS: Duration = Duration::from_secs(60);
@@ -110,10 +112,7 @@ async fn replicas_in_a_run(scene: &Scene, hooks: &Hooks) -> Result<()> {
     apply(scene, &[next.deployment()]).await?;
     primary_has(scene, "scaled-primary", 3).await?;
     // What carries users loses no pod; the number is the app's once the run has ended.
-    scene
-        .kubectl(&["scale", "deployment/scaled-primary", "--replicas=2"])
-        .await?
-        .succeeded()?;
+    scaled(scene, &["scaled-primary"], 2).await?;
     primary_has(scene, "scaled-primary", 3).await?;
     scene
         .phase("scaled", "WaitingPromotion", Duration::from_secs(1))

@@ -7,7 +7,7 @@ use e2e::scene::{App, Scene, case, play, together, wait_for};
 use serde_json::{Value, json};
 
 use crate::policy::PATIENCE;
-use crate::quick::replicas;
+use crate::quick::{replicas, scaled};
 
 const SECONDS: Duration = Duration::from_secs(60);
 
@@ -46,17 +46,6 @@ async fn initialized(scene: &Scene, app: &App) -> Result<()> {
     scene.apply(&app.manifest()).await?.succeeded()?;
     scene.phase(app.name(), "Initialized", PATIENCE).await?;
     Ok(())
-}
-
-async fn scaled(scene: &Scene, deployments: &[&str], count: u32) -> Result<String> {
-    let count = format!("--replicas={count}");
-    let asked: Vec<&str> = ["scale", "deployment"]
-        .iter()
-        .chain(deployments)
-        .copied()
-        .chain([count.as_str()])
-        .collect();
-    Ok(scene.kubectl(&asked).await?.succeeded()?.err)
 }
 
 // As a cron job does it at night and in the morning: every Deployment there is.

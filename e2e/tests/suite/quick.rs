@@ -200,6 +200,16 @@ async fn once_reached(load: Load) -> Result<Running> {
     load.start()
 }
 
+/// `kubectl scale` of these Deployments. One whose number cannot be noted in time is refused, and whoever asked asks again.
+pub async fn scaled(scene: &Scene, deployments: &[&str], count: u32) -> Result<Said> {
+    let count = format!("--replicas={count}");
+    let asked = [&["scale", "deployment"][..], deployments, &[count.as_str()]].concat();
+    wait_for(&format!("{deployments:?} to be scaled"), SOON, async || {
+        scene.kubectl(&asked).await?.succeeded().map(Some)
+    })
+    .await
+}
+
 /// `kubectl replace` of the object of that name. One that crosses a controller's write of the status is a conflict, and whoever
 /// sent it sends it again.
 pub async fn put(scene: &Scene, name: &str, manifest: &str) -> Result<Said> {

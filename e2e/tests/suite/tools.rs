@@ -122,7 +122,7 @@ async fn coalmine_in_its_pod_reaches_the_receiver_and_acts_on_what_it_answers() 
             "spec": {"provider": {"type": "prometheus", "address": hooks.url("/metrics")}, "query": "told()"},
         });
         let analysis = json!({
-            "interval": "1s", "threshold": 1, "stepWeights": [50],
+            "interval": "1s", "threshold": 3, "stepWeights": [50],
             "metrics": [{"name": "told", "templateRef": {"name": "told"}, "thresholdRange": {"min": 99}}],
         });
         let app = App::new("app", "v1");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::gates::{analysis, hook};
 use crate::policy::PATIENCE;
-use crate::quick::put;
+use crate::quick::{put, scaled};
 use crate::waits::skipping;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -322,7 +322,7 @@ impl Cell<'_> {
             Verb::SetEnv => scene.kubectl(&["set", "env", &target, "VERSION=v3"]).await,
             Verb::Restart => scene.kubectl(&["rollout", "restart", &target]).await,
             Verb::Undo => scene.kubectl(&["rollout", "undo", &target]).await,
-            Verb::Scale => scene.kubectl(&["scale", &target, "--replicas=2"]).await,
+            Verb::Scale => scaled(scene, &[self.app.name()], 2).await,
             Verb::Put => put(scene, self.app.name(), &current.manifest()).await,
             Verb::DeleteCreate => {
                 scene.kubectl(&["delete", &target]).await?.succeeded()?;

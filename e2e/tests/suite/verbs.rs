@@ -5,6 +5,7 @@ use std::time::Duration;
 use e2e::scene::{App, CanaryView, Scene, play, wait_for};
 
 use crate::policy::PATIENCE;
+use crate::quick::scaled;
 
 /// Waits for a weight of at least `least` in the run.
 async fn weight(scene: &Scene, least: u64) -> anyhow::Result<CanaryView> {
@@ -77,10 +78,7 @@ async fn a_scale_in_mid_run_takes_no_pod_of_primary_and_ends_no_run() {
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         weight(scene, 20).await?;
-        scene
-            .kubectl(&["scale", "deployment/app", "--replicas=3"])
-            .await?
-            .succeeded()?;
+        scaled(scene, &["app"], 3).await?;
         let primary = scene.objects().deployments().get("app-primary").await?;
         let replicas = primary.spec.and_then(|spec| spec.replicas).unwrap_or_default();
         assert!(replicas >= 2, "primary was made smaller: {replicas}");

@@ -174,7 +174,7 @@ impl<'a> Refuser<'a> {
         wait_for("the second validator", Duration::from_secs(120), async || {
             let args = ["create", "--dry-run=server", "-f", "-"];
             let said = scene.kubectl_with(&args, &probe).await?;
-            Ok((said.code != Some(0)).then_some(()))
+            Ok(said.err.contains("refuser.example.com").then_some(()))
         })
         .await?;
         Ok(refuser)
