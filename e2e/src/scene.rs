@@ -222,27 +222,29 @@ impl Scene {
         .await
     }
 
-    /// Waits until the events about the Canary of that name are as `wanted` has them, and answers what they say.
-    pub async fn told(&self, canary: &str, wanted: impl Fn(&[String]) -> bool) -> Result<Vec<String>> {
-        let objects = self.objects();
-        wait_for(&format!("the events about canary {canary}"), TOLD, async || {
-            let told = objects.told(canary).await?;
-            ensure!(wanted(&told), "{told:?}");
-            Ok(Some(told))
-        })
-        .await
+    /// Waits until an event about the Canary of that name says `what` is looked for, and answers what all say.
+    pub async fn told(&self, canary: &str, what: &str, is: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+        self.told_until(canary, what, |told| told.iter().any(|line| is(line)))
+            .await
     }
 
     /// Waits until that many events about the Canary of that name have these words, and fails where there are more.
     pub async fn told_times(&self, canary: &str, words: &str, times: usize) -> Result<()> {
         let count = |told: &[String]| told.iter().filter(|line| line.contains(words)).count();
-        let told = self.told(canary, |told| count(told) >= times).await;
-        let told = told.with_context(|| format!("{words:?} is not said {times} times"))?;
-        ensure!(
-            count(&told) == times,
-            "{words:?} is said more than {times} times: {told:?}"
-        );
+        let what = format!("{words}, {times} times");
+        let told = self.told_until(canary, &what, |told| count(told) >= times).await?;
+        ensure!(count(&told) == times, "more than {what}: {told:?}");
         Ok(())
+    }
+
+    async fn told_until(&self, canary: &str, what: &str, wanted: impl Fn(&[String]) -> bool) -> Result<Vec<String>> {
+        let objects = self.objects();
+        wait_for(&format!("an event of canary {canary}: {what}"), TOLD, async || {
+            let told = objects.told(canary).await?;
+            ensure!(wanted(&told), "told is {told:?}");
+            Ok(Some(told))
+        })
+        .await
     }
 
     /// Waits until the app of that name answers through the gateway, and tells its version.

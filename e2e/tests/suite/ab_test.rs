@@ -155,7 +155,7 @@ async fn only_users_who_match_see_the_new_version_on_a_generated_route() {
         }
         for iteration in 1..=4 {
             let line = format!("Advance app.{} canary iteration {iteration}/4", scene.namespace);
-            scene.told("app", |told| told.contains(&line)).await?;
+            scene.told("app", &line, |said| said == line).await?;
         }
         wait_for("the rules of the test to go", Duration::from_secs(60), async || {
             let rules = rules(scene).await?;

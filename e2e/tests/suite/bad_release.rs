@@ -54,7 +54,7 @@ async fn a_release_that_fails_half_of_its_requests_is_rolled_back_and_the_primar
         );
         let down = format!("Canary failed! Scaling down app.{}", scene.namespace);
         for line in [threshold, down] {
-            scene.told("app", |told| told.contains(&line)).await?;
+            scene.told("app", &line, |said| said == line).await?;
         }
         Ok(())
     })

@@ -85,7 +85,7 @@ async fn nobody_sees_the_new_version_until_everybody_does() {
         assert_eq!(asked, 0, "the canary was asked while it was checked");
         let of_run = |line: &str| format!("Advance app.{} canary iteration {line}", scene.namespace);
         for line in [of_run("1/2"), of_run("2/2"), "Routing all traffic to canary".to_owned()] {
-            scene.told("app", |told| told.contains(&line)).await?;
+            scene.told("app", &line, |said| said == line).await?;
         }
         Ok(())
     })

@@ -221,8 +221,8 @@ async fn released(scene: &Scene, app: impl Fn(&str) -> Value) -> Result<()> {
     scene.phase(&name, "Initialized", SOON).await?;
     put(scene, &name, &app("v2").to_string()).await?.succeeded()?;
     succeeded(scene, &App::new(&name, "v2")).await?;
-    let shown = |told: &[String]| told.iter().any(|line| line.contains("canary weight 50"));
-    scene.told(&name, shown).await?;
+    let shown = "canary weight 50";
+    scene.told(&name, shown, |said| said.contains(shown)).await?;
     Ok(())
 }
 

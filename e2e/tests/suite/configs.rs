@@ -58,7 +58,7 @@ async fn a_changed_config_map_is_released_as_a_canary_whose_pods_see_it_while_pr
             "ConfigMap settings-primary synced",
             "Secret token-primary synced",
         ] {
-            scene.told("app", |told| told.iter().any(|said| said == text)).await?;
+            scene.told("app", text, |said| said == text).await?;
         }
         wait_for("the canary's pods to go", Duration::from_secs(120), async || {
             Ok(objects.pods_at("app").await?.is_empty().then_some(()))
@@ -166,7 +166,7 @@ async fn a_config_edited_in_mid_run_is_analysed_from_the_first_step_by_pods_that
             "Rollout cancelled, app.{0} is back at what app-primary.{0} serves",
             scene.namespace
         );
-        scene.told("app", |told| told.contains(&cancelled)).await?;
+        scene.told("app", &cancelled, |said| said == cancelled).await?;
         Ok(())
     })
     .await;

@@ -96,8 +96,8 @@ async fn a_version_that_fails_on_copies_is_rolled_back_before_any_user_met_it() 
             "a user met v2: {:?}",
             report.versions()
         );
-        let copies = |told: &[String]| told.iter().any(|line| line.contains("advancement copies"));
-        scene.told("app", copies).await?;
+        let judged = "advancement copies";
+        scene.told("app", judged, |said| said.contains(judged)).await?;
         Ok(())
     })
     .await;

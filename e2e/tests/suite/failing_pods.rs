@@ -26,8 +26,8 @@ async fn rolled_back_with(name: &str, break_it: impl Fn(&App) -> App, reasons: &
         let report = running.stop().await?;
         report.nothing_lost()?;
         assert_eq!(report.first_seen("v2"), None, "no user met it");
-        let named = |line: &String| reasons.iter().any(|reason| line.contains(reason));
-        scene.told("app", |told| told.iter().any(named)).await?;
+        let named = |said: &str| reasons.iter().any(|reason| said.contains(reason));
+        scene.told("app", &format!("one of {reasons:?}"), named).await?;
         Ok(())
     })
     .await;

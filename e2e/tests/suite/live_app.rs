@@ -27,8 +27,8 @@ async fn a_label_enrols_a_live_app_without_a_run_and_without_a_lost_request() {
         let report = running.stop().await?;
         report.nothing_lost()?;
         assert_eq!(report.versions().len(), 1, "{:?}", report.versions());
-        let begun = |told: &[String]| told.iter().any(|line| line.starts_with("Initialization done!"));
-        let told = scene.told("app", begun).await?;
+        let done = "Initialization done!";
+        let told = scene.told("app", done, |said| said.starts_with(done)).await?;
         assert!(
             !told.iter().any(|line| line.starts_with("New revision detected")),
             "{told:?}"
@@ -65,8 +65,8 @@ async fn an_apply_right_after_the_label_is_held_and_then_released_as_a_canary() 
             report.versions()
         );
         // It was a canary.
-        let advanced = |told: &[String]| told.iter().any(|line| line.starts_with("Advance app."));
-        scene.told("app", advanced).await?;
+        let advanced = "Advance app.";
+        scene.told("app", advanced, |said| said.starts_with(advanced)).await?;
         Ok(())
     })
     .await;

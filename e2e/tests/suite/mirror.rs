@@ -29,8 +29,8 @@ async fn a_gateway_that_cannot_copy_requests_is_named_and_loses_none() {
         let report = running.stop().await?;
         report.nothing_lost()?;
         println!("{} requests, 0 lost, {:?}", report.requests(), report.versions());
-        let named = |told: &[String]| told.iter().any(|line| line.contains("no RequestMirror filter"));
-        scene.told("app", named).await?;
+        let why = "no RequestMirror filter";
+        scene.told("app", why, |said| said.contains(why)).await?;
 
         // From now on the webhook knows.
         let mut other = canary.clone();

@@ -13,8 +13,8 @@ const DEADLINE: u32 = 10;
 async fn failed_with(scene: &Scene, reasons: [&str; 2]) -> anyhow::Result<()> {
     let patience = Duration::from_secs(u64::from(DEADLINE) + 90);
     scene.phase("app", "Failed", patience).await?;
-    let named = |line: &String| reasons.iter().all(|reason| line.contains(reason));
-    scene.told("app", |told| told.iter().any(named)).await?;
+    let named = |said: &str| reasons.iter().all(|reason| said.contains(reason));
+    scene.told("app", &format!("all of {reasons:?}"), named).await?;
     Ok(())
 }
 

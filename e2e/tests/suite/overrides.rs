@@ -244,8 +244,8 @@ async fn nodes_that_do_not_exist_are_named_in_the_rollback() {
         let report = load.stop().await?;
         report.nothing_lost()?;
         assert_eq!(report.first_seen("v2"), None, "no user met it");
-        let named = |told: &[String]| told.iter().any(|line| line.contains("Unschedulable"));
-        scene.told("app", named).await?;
+        let why = "Unschedulable";
+        scene.told("app", why, |said| said.contains(why)).await?;
         Ok(())
     })
     .await;

@@ -43,7 +43,7 @@ async fn primary_gets_its_traffic_back_in_steps() {
         }
         for weight in [30, 60, 90] {
             let line = format!("Advance app.{} primary weight {weight}", scene.namespace);
-            scene.told("app", |told| told.contains(&line)).await?;
+            scene.told("app", &line, |said| said == line).await?;
         }
         Ok(())
     })
