@@ -222,7 +222,8 @@ impl Scene {
         .await
     }
 
-    /// Waits until an event about the Canary of that name says `what` is looked for, and answers what all say.
+    /// Waits until an event about the Canary of that name is the one looked for, which `what` tells whoever misses it, and
+    /// answers what all say.
     pub async fn told(&self, canary: &str, what: &str, is: impl Fn(&str) -> bool) -> Result<Vec<String>> {
         self.told_until(canary, what, |told| told.iter().any(|line| is(line)))
             .await

@@ -69,7 +69,7 @@ impl Scene {
             async || {
                 let wanted = deployments.get(&half.deployment()).await?.spec.and_then(|s| s.replicas);
                 let ready = self.replicas(half).await?;
-                let there = pods.list(&all).await?.items.len();
+                let there = pods.list(&all).await?.items.iter().filter(|pod| !is_over(pod)).count();
                 let wanted = usize::try_from(wanted.unwrap_or(1))?;
                 Ok((ready.len() == wanted && there == wanted).then_some(ready))
             },
@@ -149,6 +149,12 @@ impl Replica {
 fn processes(file: &str, is: impl Fn(&[u8]) -> bool) -> Vec<Pid> {
     let looked_for = |pid: &i32| is(&std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default());
     all_processes().filter(looked_for).filter_map(Pid::from_raw).collect()
+}
+
+// One that was evicted stays on the list.
+fn is_over(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Failed" | "Succeeded"))
 }
 
 fn ready(pod: Pod) -> Option<Replica> {
