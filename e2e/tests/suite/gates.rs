@@ -251,7 +251,7 @@ async fn failing_hooks_count_as_failed_checks_and_roll_back_with_their_own_words
         let calls = hooks.calls("/rollout");
         let gaps = calls.windows(2).map(|pair| pair[1].at.duration_since(pair[0].at));
         assert!(
-            gaps.clone().all(|gap| gap >= INTERVAL / 2),
+            gaps.clone().all(|gap| gap >= INTERVAL / 4),
             "{:?}",
             gaps.collect::<Vec<_>>()
         );
