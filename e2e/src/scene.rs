@@ -62,6 +62,8 @@ pub const SYSTEM: &str = "coalmine-system";
 const NOTICED: Duration = Duration::from_millis(500);
 /// Events are written beside a release, one after the other for all Canaries: on a busy machine seconds later.
 const TOLD: Duration = Duration::from_secs(60);
+/// No scene takes a third of this.
+const LONGEST: Duration = Duration::from_secs(1800);
 /// What the scene before has taken away or ended is there again by then.
 const RECOVERED: Duration = Duration::from_secs(120);
 
@@ -324,7 +326,7 @@ fn state(target: &Deployment) -> Option<&str> {
 /// When the scene fails, as tests do.
 pub async fn play(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
     let _place = stage::beside_others().await;
-    perform(name, body).await;
+    perform(name, async |scene| ended(body(scene)).await).await;
 }
 
 /// Plays one scene while no other plays, after those that play side by side.
@@ -339,7 +341,7 @@ pub async fn play_alone(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>
             scene.complete(half, RECOVERED).await?;
         }
         let found = scene.wanted().await?;
-        let played = AssertUnwindSafe(body(scene)).catch_unwind().await;
+        let played = AssertUnwindSafe(ended(body(scene))).catch_unwind().await;
         let left = scene.as_found(&found).await;
         match played {
             Err(panicked) => std::panic::resume_unwind(panicked),
@@ -347,6 +349,12 @@ pub async fn play_alone(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>
         }
     })
     .await;
+}
+
+/// What a scene comes to, which must be in time: others wait for their place.
+async fn ended(played: impl Future<Output = Result<()>>) -> Result<()> {
+    let played = tokio::time::timeout(LONGEST, played).await;
+    played.with_context(|| format!("it did not end within {LONGEST:?}"))?
 }
 
 /// Opens a scene, runs `body`, tells everything worth knowing when it fails, and cleans up.
