@@ -60,7 +60,7 @@ impl Flagger {
             _folder: folder,
         };
         let health = format!("http://127.0.0.1:{PORT}/healthz");
-        wait_for("Flagger", Duration::from_secs(30), async || {
+        wait_for("Flagger", Duration::from_secs(90), async || {
             Ok(reqwest::get(&health).await?.status().is_success().then_some(()))
         })
         .await?;
@@ -98,12 +98,12 @@ pub async fn controller(scene: &Scene, replicas: u32) -> Result<()> {
     let selector = "--selector=app.kubernetes.io/component=controller";
     let pods = ["--namespace", SYSTEM, "get", "pods", selector, "-o", "name"];
     if replicas == 0 {
-        return wait_for("the controller to be gone", Duration::from_secs(60), async || {
+        return wait_for("the controller to be gone", Duration::from_secs(120), async || {
             Ok(scene.kubectl(&pods).await?.succeeded()?.out.is_empty().then_some(()))
         })
         .await;
     }
-    let status = ["--namespace", SYSTEM, "rollout", "status", deployment, "--timeout=60s"];
+    let status = ["--namespace", SYSTEM, "rollout", "status", deployment, "--timeout=120s"];
     scene.kubectl(&status).await?.succeeded().map(drop)
 }
 

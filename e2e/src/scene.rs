@@ -27,7 +27,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use futures::FutureExt as _;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
@@ -58,6 +58,14 @@ pub use waiting::wait_for;
 pub const OPT_IN: &str = "coalmine.dev/enabled";
 /// Where Coalmine itself runs.
 pub const SYSTEM: &str = "coalmine-system";
+/// API servers and webhooks learn of a label and of a policy by their watches, on a busy machine this much later.
+const NOTICED: Duration = Duration::from_millis(500);
+/// Events are written beside a release, one after the other for all Canaries: on a busy machine seconds later.
+const TOLD: Duration = Duration::from_secs(60);
+/// No scene takes a third of this.
+const LONGEST: Duration = Duration::from_secs(1800);
+/// What the scene before has taken away or ended is there again by then.
+const RECOVERED: Duration = Duration::from_secs(120);
 
 /// One namespace and everything a test does in it.
 pub struct Scene {
@@ -98,8 +106,15 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Opts the namespace in.
+    /// Opts the namespace in, and gives everybody the moment to notice that a person's next command takes.
     pub async fn label(&self) -> Result<()> {
+        self.label_at_once().await?;
+        tokio::time::sleep(NOTICED).await;
+        Ok(())
+    }
+
+    /// Opts the namespace in, for an apply that comes as soon as can be.
+    pub async fn label_at_once(&self) -> Result<()> {
         self.opt_in(json!("true")).await
     }
 
@@ -188,6 +203,7 @@ impl Scene {
             "metadata": {"name": name, "ownerReferences": [owner]}, "spec": spec,
         });
         self.apply(&policy.to_string()).await?.succeeded()?;
+        tokio::time::sleep(NOTICED).await;
         Ok(name)
     }
 
@@ -208,6 +224,32 @@ impl Scene {
         .await
     }
 
+    /// Waits until an event about the Canary of that name is the one looked for, which `what` tells whoever misses it, and
+    /// answers what all say.
+    pub async fn told(&self, canary: &str, what: &str, is: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+        self.told_until(canary, what, |told| told.iter().any(|line| is(line)))
+            .await
+    }
+
+    /// Waits until that many events about the Canary of that name have these words, and fails where there are more.
+    pub async fn told_times(&self, canary: &str, words: &str, times: usize) -> Result<()> {
+        let count = |told: &[String]| told.iter().filter(|line| line.contains(words)).count();
+        let what = format!("{words}, {times} times");
+        let told = self.told_until(canary, &what, |told| count(told) >= times).await?;
+        ensure!(count(&told) == times, "more than {what}: {told:?}");
+        Ok(())
+    }
+
+    async fn told_until(&self, canary: &str, what: &str, wanted: impl Fn(&[String]) -> bool) -> Result<Vec<String>> {
+        let objects = self.objects();
+        wait_for(&format!("an event of canary {canary}: {what}"), TOLD, async || {
+            let told = objects.told(canary).await?;
+            ensure!(wanted(&told), "told is {told:?}");
+            Ok(Some(told))
+        })
+        .await
+    }
+
     /// Waits until the app of that name answers through the gateway, and tells its version.
     pub async fn reachable(&self, app: &str, within: Duration) -> Result<String> {
         until_reachable(&self.load(app)?, within).await
@@ -217,8 +259,8 @@ impl Scene {
     pub async fn settled(&self, app: &App) -> Result<()> {
         self.label().await?;
         self.apply(&app.manifest()).await?.succeeded()?;
-        self.phase(app.name(), "Initialized", Duration::from_secs(60)).await?;
-        self.reachable(app.name(), Duration::from_secs(20)).await?;
+        self.phase(app.name(), "Initialized", Duration::from_secs(120)).await?;
+        self.reachable(app.name(), Duration::from_secs(60)).await?;
         Ok(())
     }
 
@@ -249,8 +291,27 @@ impl Scene {
     /// Deletes the namespace, without waiting for the end of it.
     pub async fn close(&self) -> Result<()> {
         let namespaces = self.namespaces();
-        namespaces.delete(&self.namespace, &DeleteParams::default()).await?;
-        Ok(())
+        // A busy API server may refuse it once.
+        wait_for(
+            "the namespace to be deleted",
+            Duration::from_secs(30),
+            async || match namespaces.delete(&self.namespace, &DeleteParams::default()).await {
+                Ok(_) => Ok(Some(())),
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(Some(())),
+                Err(error) => Err(error.into()),
+            },
+        )
+        .await
+    }
+
+    /// Coalmine as it was found: whoever is missing is brought back, so that the next scene has them, and that is said.
+    async fn as_found(&self, found: &[Option<i32>]) -> Result<()> {
+        let left = self.wanted().await?;
+        if left == found {
+            return Ok(());
+        }
+        self.bring_back(found).await?;
+        bail!("Coalmine had {found:?} replicas and was left with {left:?}")
     }
 }
 
@@ -265,7 +326,7 @@ fn state(target: &Deployment) -> Option<&str> {
 /// When the scene fails, as tests do.
 pub async fn play(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
     let _place = stage::beside_others().await;
-    perform(name, body).await;
+    perform(name, async |scene| ended(body(scene)).await).await;
 }
 
 /// Plays one scene while no other plays, after those that play side by side.
@@ -275,16 +336,25 @@ pub async fn play(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
 pub async fn play_alone(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>) {
     let _place = stage::alone().await;
     perform(name, async |scene| {
+        // Some count pods: those that the scene before has ended are gone, and others are there for them.
+        for half in [Half::Webhook, Half::Controller] {
+            scene.complete(half, RECOVERED).await?;
+        }
         let found = scene.wanted().await?;
-        body(scene).await?;
-        let left = scene.wanted().await?;
-        ensure!(
-            found == left,
-            "Coalmine had {found:?} replicas and is left with {left:?}"
-        );
-        Ok(())
+        let played = AssertUnwindSafe(ended(body(scene))).catch_unwind().await;
+        let left = scene.as_found(&found).await;
+        match played {
+            Err(panicked) => std::panic::resume_unwind(panicked),
+            Ok(played) => played.and(left),
+        }
     })
     .await;
+}
+
+/// What a scene comes to, which must be in time: others wait for their place.
+async fn ended(played: impl Future<Output = Result<()>>) -> Result<()> {
+    let played = tokio::time::timeout(LONGEST, played).await;
+    played.with_context(|| format!("it did not end within {LONGEST:?}"))?
 }
 
 /// Opens a scene, runs `body`, tells everything worth knowing when it fails, and cleans up.

@@ -26,7 +26,7 @@ const DEFINITIONS: [&str; 4] = [
     "canarypolicies.coalmine.dev",
 ];
 /// For what takes a rollout and a drain.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 
 /// A cluster and the image to install from.
 struct Stage {
@@ -101,7 +101,7 @@ async fn by_helm(stage: &Stage) -> Result<()> {
 async fn definitions_first(stage: &Stage) -> Result<()> {
     stage.installed().await?;
     let apps = stage.enrolled("un-definitions").await?;
-    let mut args = vec!["delete", "crd", "--timeout=120s"];
+    let mut args = vec!["delete", "crd", "--timeout=240s"];
     args.extend(DEFINITIONS);
     apps.scene.kubectl(&args).await?.succeeded()?;
     apps.serve_by_themselves().await?;
@@ -134,7 +134,7 @@ async fn program_first(stage: &Stage) -> Result<()> {
 async fn programs_namespace_first(stage: &Stage) -> Result<()> {
     stage.installed().await?;
     let apps = stage.enrolled("un-system").await?;
-    let args = ["delete", "namespace", SYSTEM, "--timeout=120s"];
+    let args = ["delete", "namespace", SYSTEM, "--timeout=240s"];
     apps.scene.kubectl(&args).await?.succeeded()?;
     stage.rescued(apps).await
 }
@@ -176,7 +176,7 @@ impl Stage {
         // The gateway has to follow the routes before primaries go.
         tokio::time::sleep(Duration::from_secs(5)).await;
         apps.scene
-            .kubectl(&["delete", "canaries", "--all", "--timeout=30s"])
+            .kubectl(&["delete", "canaries", "--all", "--timeout=120s"])
             .await?
             .succeeded()?;
         apps.user_service_serves().await?;
@@ -205,7 +205,7 @@ async fn loaded(scene: &Scene) -> Result<Vec<Running>> {
     let mut loads = Vec::new();
     for name in ["app", "mine"] {
         scene.phase(name, "Initialized", SOON).await?;
-        scene.reachable(name, Duration::from_secs(20)).await?;
+        scene.reachable(name, SOON).await?;
         loads.push(scene.light_load(name)?.start()?);
     }
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -43,7 +43,7 @@ impl Cluster {
             needs.push(PROCESS);
         }
         // The first figures come with the second look at the kubelet, ten seconds after the first.
-        wait(&places, "figures from metrics-server", &needs, 90, || {
+        wait(&places, "figures from metrics-server", &needs, 180, || {
             let top = kubectl.run(&["get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"]);
             top.is_ok_and(|nodes| nodes.contains("\"usage\""))
         })
@@ -85,7 +85,7 @@ fn start(places: &Places, kubectl: &Kubectl<'_>) -> Result<()> {
         "--kubelet-request-timeout=5s".to_owned(), // must be less
     ];
     process::start(places, PROCESS, &program, &args, &[])?;
-    wait(places, "metrics-server", &[PROCESS], 30, || {
+    wait(places, "metrics-server", &[PROCESS], 90, || {
         TcpStream::connect((HOST, PORT)).is_ok()
     })?;
     let objects = places.run.join("metrics-server.yaml");

@@ -80,13 +80,13 @@ impl Cluster {
         if process::recorded(&places, PILOT).is_none() {
             start_pilot(&places)?;
         }
-        wait(&places, "Istio's pilot", &[PILOT], 60, || http_ok(HTTP, "/ready"))?;
+        wait(&places, "Istio's pilot", &[PILOT], 150, || http_ok(HTTP, "/ready"))?;
         self.apply_objects(&places)?;
         if process::recorded(&places, ENVOY).is_none() {
             start_envoy(&places)?;
         }
         // It is ready once it has a listener, which it gets when a Gateway has been seen.
-        wait(&places, "Envoy", &[PILOT, ENVOY], 60, || {
+        wait(&places, "Envoy", &[PILOT, ENVOY], 150, || {
             http_ok(MESH_GATEWAY_ADMIN, "/ready") && std::net::TcpStream::connect(MESH_GATEWAY).is_ok()
         })
     }

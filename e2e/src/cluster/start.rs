@@ -51,7 +51,7 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
         program: &programs.kubectl(),
         kubeconfig: &credentials::kubeconfig_of(places, "harness"),
     };
-    wait(places, "the API server", &["etcd", "kube-apiserver"], 60, || {
+    wait(places, "the API server", &["etcd", "kube-apiserver"], 150, || {
         kubectl.run(&["get", "--raw", "/readyz"]).is_ok()
     })?;
     told.step("API server ready");
@@ -90,7 +90,7 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
         },
     )?;
     let programmed = "jsonpath={.status.conditions[?(@.type=='Programmed')].status}";
-    wait(places, "the gateway", &["traefik"], 30, || {
+    wait(places, "the gateway", &["traefik"], 90, || {
         http_ok(GATEWAY_ADMIN, "/ping")
             && kubectl.prints(
                 &[
@@ -108,10 +108,10 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     told.step("gateway ready");
     // Prometheus is of use once it has seen the gateway; its first look is seconds after its start.
     let seen = "/api/v1/query?query=up%7Bjob=%22traefik%22%7D==1";
-    wait(places, "Prometheus", &["prometheus"], 30, || {
+    wait(places, "Prometheus", &["prometheus"], 90, || {
         http_get(PROMETHEUS, seen).contains("__name__")
     })?;
-    wait(places, "cluster DNS", &["coredns"], 30, || {
+    wait(places, "cluster DNS", &["coredns"], 90, || {
         std::net::TcpStream::connect((HOST, 53)).is_ok()
     })?;
     told.step("Prometheus and DNS ready");
@@ -122,7 +122,7 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
 pub fn start_containerd(places: &Places, programs: &Programs, node: &Node) -> Result<()> {
     node::start_containerd(places, programs, node)?;
     let socket = node.socket(places);
-    wait(places, "containerd's socket", &[node.containerd], 30, || {
+    wait(places, "containerd's socket", &[node.containerd], 90, || {
         std::os::unix::net::UnixStream::connect(&socket).is_ok()
     })?;
     let pause = Image::of_binaries(PAUSE_IMAGE, &[programs.kubernetes.join("pause")])?;
@@ -133,7 +133,7 @@ pub fn start_containerd(places: &Places, programs: &Programs, node: &Node) -> Re
 pub fn wait_for_node(places: &Places, kubectl: &Kubectl<'_>, node: &Node) -> Result<()> {
     let ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
     let needs = [node.kubelet, node.containerd, "kube-controller-manager"];
-    wait(places, "the node", &needs, 60, || {
+    wait(places, "the node", &needs, 150, || {
         kubectl.prints(&["get", "node", node.name, "-o", ready], "True")
     })
 }

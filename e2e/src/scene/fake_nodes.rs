@@ -101,7 +101,7 @@ impl FakeNodes {
     async fn wait(&self) -> Result<()> {
         let nodes = Api::<Node>::all(self.client.clone());
         let marked = ListParams::default().labels(&format!("{MARK}=fake"));
-        wait_for("the fake nodes", Duration::from_secs(30), async || {
+        wait_for("the fake nodes", Duration::from_secs(90), async || {
             let all = nodes.list(&marked).await?;
             let ready = all.iter().filter(|node| is_ready(node)).count();
             Ok((ready >= self.count).then_some(()))

@@ -9,6 +9,9 @@ use tokio::process::Command;
 
 use super::Scene;
 
+/// What is deleted is waited for without a bound, and whatever waits for ever keeps all other scenes waiting.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// What kubectl said and how it ended.
 #[derive(Clone, Debug)]
 pub struct Said {
@@ -80,7 +83,8 @@ impl Scene {
         let mut stdin = child.stdin.take().context("kubectl has an input")?;
         stdin.write_all(input.as_bytes()).await?;
         drop(stdin);
-        let output = child.wait_with_output().await?;
+        let ended = tokio::time::timeout(LONGEST, child.wait_with_output()).await;
+        let output = ended.with_context(|| format!("kubectl {} did not end within {LONGEST:?}", args.join(" ")))??;
         Ok(Said {
             asked: args.join(" "),
             code: output.status.code(),

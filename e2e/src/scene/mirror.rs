@@ -70,6 +70,8 @@ impl Mirror {
     ) -> Result<T> {
         let mut changes = self.changes.clone();
         let looking = async {
+            // What was not listed yet is not missing.
+            let _ = futures::join!(self.canaries.wait_until_ready(), self.deployments.wait_until_ready());
             loop {
                 changes.mark_unchanged();
                 if let Some(found) = look(self) {

@@ -1,6 +1,7 @@
 //! Pods asked at their own addresses, past every gateway: what they were asked, and the configuration they have.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
@@ -10,12 +11,18 @@ use super::Objects;
 
 /// The port of the workload.
 const PORT: u16 = 9898;
+/// The longest that the first packet of a connection may be without an answer.
+const CONNECTED: Duration = Duration::from_secs(5);
+/// The longest that an answer may take.
+const ANSWERED: Duration = Duration::from_secs(30);
 
 /// A client for whatever answers plain HTTP.
 pub fn http_client() -> reqwest::Client {
     // Even one that never speaks TLS does not come into being without a provider.
     coalmine::outbound::install_tls_provider();
-    reqwest::Client::new()
+    // A pod that has just gone does not say so: whoever waits asks again, instead of waiting for this one answer.
+    let patient = reqwest::Client::builder().connect_timeout(CONNECTED).timeout(ANSWERED);
+    patient.build().unwrap_or_default()
 }
 
 /// A running pod and where it is.

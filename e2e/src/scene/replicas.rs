@@ -8,8 +8,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 
 use super::{SYSTEM, Scene, wait_for};
 use crate::cluster::all_processes;
@@ -68,7 +69,7 @@ impl Scene {
             async || {
                 let wanted = deployments.get(&half.deployment()).await?.spec.and_then(|s| s.replicas);
                 let ready = self.replicas(half).await?;
-                let there = pods.list(&all).await?.items.len();
+                let there = pods.list(&all).await?.items.iter().filter(|pod| !is_over(pod)).count();
                 let wanted = usize::try_from(wanted.unwrap_or(1))?;
                 Ok((ready.len() == wanted && there == wanted).then_some(ready))
             },
@@ -85,6 +86,18 @@ impl Scene {
             wanted.push(found.and_then(|found| found.spec).and_then(|spec| spec.replicas));
         }
         Ok(wanted)
+    }
+
+    /// Asks for that many of each half again.
+    pub async fn bring_back(&self, wanted: &[Option<i32>]) -> Result<()> {
+        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), SYSTEM);
+        for (half, replicas) in [Half::Webhook, Half::Controller].into_iter().zip(wanted) {
+            let scaled = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+            deployments
+                .patch(&half.deployment(), &PatchParams::default(), &scaled)
+                .await?;
+        }
+        Ok(())
     }
 
     /// The controller that holds the lease.
@@ -136,6 +149,12 @@ impl Replica {
 fn processes(file: &str, is: impl Fn(&[u8]) -> bool) -> Vec<Pid> {
     let looked_for = |pid: &i32| is(&std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default());
     all_processes().filter(looked_for).filter_map(Pid::from_raw).collect()
+}
+
+// One that was evicted stays on the list.
+fn is_over(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Failed" | "Succeeded"))
 }
 
 fn ready(pod: Pod) -> Option<Replica> {

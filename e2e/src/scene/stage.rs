@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 const AT_ONCE: u32 = 4;
 /// Tests that are begun at once, most of which wait for the stage: more than [`AT_ONCE`] and the scenes that play alone
 /// together, so that those keep nobody else from it.
-pub const BEGUN: u32 = 18;
+pub const BEGUN: u32 = 24;
 /// A stage that was free for so long is wanted by nobody but those who play alone.
 const FREE: Duration = Duration::from_secs(1);
 

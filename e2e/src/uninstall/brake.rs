@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::{Stage, residue};
 use crate::scene::{App, SYSTEM, Scene, wait_for};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 pub async fn pulled(stage: &Stage) -> Result<()> {
     stage.installed().await?;
@@ -57,7 +57,7 @@ pub async fn pulled(stage: &Stage) -> Result<()> {
         "rollout",
         "status",
         "deployment/coalmine-webhook",
-        "--timeout=60s",
+        "--timeout=120s",
     ];
     scene.kubectl(&status).await?.succeeded()?;
     let app = App::new("app", "v1");
@@ -65,7 +65,7 @@ pub async fn pulled(stage: &Stage) -> Result<()> {
         .apply(&app.with_service_and_route(&scene.host("app")))
         .await?
         .succeeded()?;
-    scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+    scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
     let there = residue::configurations(&scene).await?;
     ensure!(!there.contains(kind), "it came back by itself: {there}");
     let release = ["--namespace", SYSTEM, "delete", "configmap", "coalmine-brake"];

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use crate::scene::{Scene, wait_for};
 
 /// The garbage collector has its own pace.
-const COLLECTED: Duration = Duration::from_secs(60);
+const COLLECTED: Duration = Duration::from_secs(120);
 
 /// Waits until a Deployment serves as its author wrote it, and carries nothing of ours.
 pub async fn plain(scene: &Scene, name: &str) -> Result<()> {
@@ -68,7 +68,7 @@ pub async fn configurations(scene: &Scene) -> Result<String> {
 
 /// Deletes the scene's namespace and waits until it is gone.
 pub async fn namespace_goes(scene: &Scene) -> Result<()> {
-    let args = ["delete", "namespace", scene.namespace.as_str(), "--timeout=90s"];
+    let args = ["delete", "namespace", scene.namespace.as_str(), "--timeout=240s"];
     scene.kubectl(&args).await?.succeeded()?;
     Ok(())
 }

@@ -42,7 +42,7 @@ async fn object(scene: &Scene, kind: &str, name: &str) -> anyhow::Result<Option<
 }
 
 async fn twin(scene: &Scene, kind: &str, what: &str, is: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
-    wait_for(what, Duration::from_secs(10), async || {
+    wait_for(what, Duration::from_secs(60), async || {
         Ok(object(scene, kind, "app-primary").await?.filter(|twin| is(twin)))
     })
     .await
@@ -69,7 +69,7 @@ async fn an_edit_of_the_users_hpa_reaches_primary_at_once_and_leaving_gives_ever
         scene.apply(&measured(&app).to_string()).await?.succeeded()?;
         scene.apply(&hpa(5).to_string()).await?.succeeded()?;
         scene.label().await?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         let made = twin(scene, "hpa", "primary's autoscaler", |_| true).await?;
         assert_eq!(owner(&made), ("Canary", "flagger"));
         assert_eq!(made["spec"]["scaleTargetRef"]["name"], "app-primary");
@@ -90,13 +90,13 @@ async fn an_edit_of_the_users_hpa_reaches_primary_at_once_and_leaving_gives_ever
         // The least of the HPA, by the HPA: the Deployment names no number.
         wait_for(
             "primary to have the autoscaler's least",
-            Duration::from_secs(60),
+            Duration::from_secs(120),
             async || Ok((replicas(scene, "app-primary").await? == 2).then_some(())),
         )
         .await?;
         assert_eq!(replicas(scene, "app").await?, 0);
         scene.unlabel().await?;
-        wait_for("everything of ours to be gone", Duration::from_secs(60), async || {
+        wait_for("everything of ours to be gone", Duration::from_secs(120), async || {
             let left = (
                 object(scene, "hpa", "app-primary").await?.is_some(),
                 object(scene, "deployment", "app-primary").await?.is_some(),
@@ -123,8 +123,8 @@ async fn under_real_load_primary_grows_and_a_release_carries_what_it_runs_withou
         scene.label().await?;
         scene.apply(&measured(&app).to_string()).await?.succeeded()?;
         scene.apply(&hpa(MOST).to_string()).await?.succeeded()?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
-        scene.reachable("app", Duration::from_secs(20)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+        scene.reachable("app", Duration::from_secs(60)).await?;
         let running = scene.load("app")?.start()?;
         let mut busy = scene.load("app")?;
         busy.path = "/spin/5".to_owned();
@@ -132,7 +132,7 @@ async fn under_real_load_primary_grows_and_a_release_carries_what_it_runs_withou
         let busy = busy.start()?;
         wait_for(
             "primary to be scaled by its load",
-            Duration::from_secs(180),
+            Duration::from_secs(300),
             async || {
                 let ready = scene.objects().deployments().get("app-primary").await?.status;
                 let ready = ready.and_then(|status| status.ready_replicas).unwrap_or_default();
@@ -147,14 +147,16 @@ async fn under_real_load_primary_grows_and_a_release_carries_what_it_runs_withou
         );
 
         scene.apply(&measured(&app.at("v2")).to_string()).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         let mut fewest = (u64::MAX, u64::MAX);
         wait_for("v2 to be released", PATIENCE, async || {
             let canary = scene.objects().canary("app").await?;
             let weight = canary.as_ref().map_or(0, |canary| canary.weight());
             let (target, primary) = (replicas(scene, "app").await?, replicas(scene, "app-primary").await?);
             fewest.1 = fewest.1.min(primary);
-            if weight > 0 {
+            // The run may have ended between the looks.
+            let still = scene.objects().canary("app").await?;
+            if weight > 0 && still.is_some_and(|canary| canary.weight() > 0) {
                 fewest.0 = fewest.0.min(target);
             }
             Ok(canary.filter(|canary| canary.phase() == "Succeeded"))
@@ -166,17 +168,15 @@ async fn under_real_load_primary_grows_and_a_release_carries_what_it_runs_withou
             (MOST, MOST),
             "the canary carries what primary ran, and neither shrinks in the run"
         );
-        wait_for("the target to rest", Duration::from_secs(10), async || {
+        wait_for("the target to rest", Duration::from_secs(60), async || {
             Ok((replicas(scene, "app").await? == 0).then_some(()))
         })
         .await?;
-        let released = object(scene, "hpa", "app-primary")
-            .await?
-            .expect("primary's autoscaler");
-        assert_eq!(
-            released["spec"]["minReplicas"], 2,
-            "after the run the user's own least counts"
-        );
+        // Primary's follows its target.
+        twin(scene, "hpa", "the user's own least to count after the run", |twin| {
+            twin["spec"]["minReplicas"] == 2
+        })
+        .await?;
         for report in [running.stop().await?, busy.stop().await?] {
             report.nothing_lost()?;
         }
@@ -193,7 +193,7 @@ async fn a_scaled_object_is_paused_while_the_target_rests_and_has_a_twin_for_pri
         scene.apply(&app.manifest()).await?.succeeded()?;
         scene.apply(&scaled_object("5").to_string()).await?.succeeded()?;
         scene.label().await?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         let made = twin(scene, "scaledobject", "primary's ScaledObject", |_| true).await?;
         assert_eq!(owner(&made), ("Canary", "flagger"));
         assert_eq!(made["spec"]["scaleTargetRef"]["name"], "app-primary");
@@ -217,14 +217,14 @@ async fn a_scaled_object_is_paused_while_the_target_rests_and_has_a_twin_for_pri
 
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         paused(scene, None).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         paused(scene, Some("0")).await?;
         running.stop().await?.nothing_lost()?;
 
         scene.unlabel().await?;
-        wait_for("the twin to be gone", Duration::from_secs(60), async || {
+        wait_for("the twin to be gone", Duration::from_secs(120), async || {
             Ok(object(scene, "scaledobject", "app-primary")
                 .await?
                 .is_none()
@@ -252,7 +252,7 @@ fn scaled_object(threshold: &str) -> Value {
 
 async fn paused(scene: &Scene, at: Option<&str>) -> anyhow::Result<()> {
     let what = format!("the target's ScaledObject to be paused at {at:?}");
-    wait_for(&what, Duration::from_secs(10), async || {
+    wait_for(&what, Duration::from_secs(60), async || {
         let object = object(scene, "scaledobject", "app").await?;
         let said = object
             .as_ref()
@@ -276,10 +276,10 @@ async fn a_disruption_budget_that_would_miss_primary_has_a_twin() {
         let own = json!({"matchLabels": {"app": "app"}});
         scene.apply(&budget(own)).await?.succeeded()?;
         scene.apply(&App::new("app", "v1").manifest()).await?.succeeded()?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         wait_for(
             "the twin to count primary's pods",
-            Duration::from_secs(30),
+            Duration::from_secs(120),
             async || {
                 let twin = object(scene, "pdb", "app-primary").await?.unwrap_or_default();
                 Ok((twin["status"]["currentHealthy"] == 2).then_some(()))
@@ -289,7 +289,7 @@ async fn a_disruption_budget_that_would_miss_primary_has_a_twin() {
         // Its author covers both by now.
         let both = json!({"matchExpressions": [{"key": "app", "operator": "In", "values": ["app", "app-primary"]}]});
         scene.apply(&budget(both)).await?.succeeded()?;
-        wait_for("the twin to be gone", Duration::from_secs(30), async || {
+        wait_for("the twin to be gone", Duration::from_secs(120), async || {
             Ok(object(scene, "pdb", "app-primary").await?.is_none().then_some(()))
         })
         .await

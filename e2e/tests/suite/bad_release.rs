@@ -21,7 +21,7 @@ async fn a_release_that_fails_half_of_its_requests_is_rolled_back_and_the_primar
         let applied = Instant::now();
         let failing = app.at("v2").with("ERROR_RATE", "0.5");
         scene.apply(&failing.manifest()).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         let failed = scene.phase("app", "Failed", PATIENCE).await?;
         println!("Failed after {:?}", applied.elapsed());
         tokio::time::sleep(Duration::from_secs(4)).await;
@@ -35,7 +35,8 @@ async fn a_release_that_fails_half_of_its_requests_is_rolled_back_and_the_primar
         let first = report.first_seen("v2").expect("the canary was seen");
         let last = report.last_seen("v2").expect("the canary was seen");
         let exposed = last.duration_since(first);
-        let ceiling = INTERVAL * THRESHOLD + Duration::from_secs(3);
+        // Which check it was is counted above; how soon a busy machine makes and follows each is not.
+        let ceiling = INTERVAL * THRESHOLD + Duration::from_secs(10);
         assert!(exposed <= ceiling, "users met the bad version for {exposed:?}");
         let highest = plateaus(&moments).iter().map(|(weight, ..)| *weight).max();
         assert_eq!(highest, Some(20), "it never advanced");
@@ -47,14 +48,14 @@ async fn a_release_that_fails_half_of_its_requests_is_rolled_back_and_the_primar
         );
         let left: BTreeSet<String> = objects.pods_of("app-primary").await?.into_iter().collect();
         assert_eq!(pods, left, "the primary's pods are the same");
-        let told = objects.told("app").await?;
         let threshold = format!(
             "Rolling back app.{} failed checks threshold reached {THRESHOLD}",
             scene.namespace
         );
-        assert!(told.contains(&threshold), "{told:?}");
         let down = format!("Canary failed! Scaling down app.{}", scene.namespace);
-        assert!(told.contains(&down), "{told:?}");
+        for line in [threshold, down] {
+            scene.told("app", &line, |said| said == line).await?;
+        }
         Ok(())
     })
     .await;

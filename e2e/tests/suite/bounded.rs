@@ -235,11 +235,8 @@ async fn among_large_configs(scene: &Scene) -> Result<()> {
     scene.label().await?;
     scene.apply(&reads.to_string()).await?.succeeded()?;
     scene.phase("app", "Initialized", PATIENCE).await?;
-    let told = scene.objects().told("app").await?;
-    let shared = told
-        .iter()
-        .any(|text| text.contains("ConfigMap big-8 and 1 more are not released with their pods"));
-    assert!(shared, "{told:?}");
+    let shared = "ConfigMap big-8 and 1 more are not released with their pods";
+    scene.told("app", shared, |said| said.contains(shared)).await?;
     let copies = scene.objects().config_maps().list(&ListParams::default()).await?;
     let copies = copies.iter().filter(|copy| {
         copy.metadata

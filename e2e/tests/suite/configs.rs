@@ -36,7 +36,7 @@ async fn a_changed_config_map_is_released_as_a_canary_whose_pods_see_it_while_pr
 
         let running = scene.load("app")?.start()?;
         scene.apply(&everywhere("v2", "red", "two")).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         weight(scene, 20).await?;
         reads(scene, "app", "v2", "red", "two").await?;
         reads(scene, "app-primary", "v1", "blue", "one").await?;
@@ -52,17 +52,18 @@ async fn a_changed_config_map_is_released_as_a_canary_whose_pods_see_it_while_pr
         let names: Vec<&String> = sums.keys().collect();
         assert_eq!(names, ["configmap/files", "configmap/settings", "secret/token"]);
         assert_eq!(status["lastAppliedSpec"], status["lastPromotedSpec"]);
-        let told = objects.told("app").await?;
         for text in [
             "ConfigMap settings has changed",
             "Secret token has changed",
             "ConfigMap settings-primary synced",
             "Secret token-primary synced",
         ] {
-            assert!(told.iter().any(|said| said == text), "{text} in {told:?}");
+            scene.told("app", text, |said| said == text).await?;
         }
-        assert!(objects.pods_of("app").await?.is_empty() || objects.pods_at("app").await?.is_empty());
-        Ok(())
+        wait_for("the canary's pods to go", Duration::from_secs(120), async || {
+            Ok(objects.pods_at("app").await?.is_empty().then_some(()))
+        })
+        .await
     })
     .await;
 }
@@ -79,7 +80,7 @@ async fn a_bad_config_is_rolled_back_and_primary_never_saw_it() {
         let running = scene.load("app")?.start()?;
         let bad = config("settings", json!({"VERSION": "v2", "ERROR_RATE": "0.5"}));
         scene.apply(&bad).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         let failed = scene.phase("app", "Failed", PATIENCE).await?;
         assert_eq!(failed.failed_checks(), u64::from(THRESHOLD));
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -104,7 +105,7 @@ async fn a_bad_config_is_rolled_back_and_primary_never_saw_it() {
             .await?
             .succeeded()?;
         scene
-            .kubectl(&["rollout", "status", "deployment/app-primary", "--timeout=60s"])
+            .kubectl(&["rollout", "status", "deployment/app-primary", "--timeout=120s"])
             .await?
             .succeeded()?;
         reads(scene, "app-primary", "v1", "blue", "one").await?;
@@ -113,7 +114,7 @@ async fn a_bad_config_is_rolled_back_and_primary_never_saw_it() {
             .apply(&config("settings", json!({"VERSION": "v1"})))
             .await?
             .succeeded()?;
-        scene.phase("app", "Succeeded", Duration::from_secs(10)).await?;
+        scene.phase("app", "Succeeded", Duration::from_secs(60)).await?;
         Ok(())
     })
     .await;
@@ -136,7 +137,7 @@ async fn a_config_edited_in_mid_run_is_analysed_from_the_first_step_by_pods_that
             .await?
             .succeeded()?;
         let objects = scene.objects();
-        wait_for("the analysis to begin again", Duration::from_secs(30), async || {
+        wait_for("the analysis to begin again", Duration::from_secs(120), async || {
             let canary = objects.canary("app").await?;
             Ok(canary.filter(|canary| canary.weight() == 0).map(drop))
         })
@@ -156,7 +157,7 @@ async fn a_config_edited_in_mid_run_is_analysed_from_the_first_step_by_pods_that
             .apply(&config("settings", json!({"VERSION": "v3"})))
             .await?
             .succeeded()?;
-        scene.phase("app", "Succeeded", Duration::from_secs(30)).await?;
+        scene.phase("app", "Succeeded", Duration::from_secs(60)).await?;
         let report = running.stop().await?;
         println!("{} requests, versions {:?}", report.requests(), report.versions());
         report.nothing_lost()?;
@@ -165,7 +166,7 @@ async fn a_config_edited_in_mid_run_is_analysed_from_the_first_step_by_pods_that
             "Rollout cancelled, app.{0} is back at what app-primary.{0} serves",
             scene.namespace
         );
-        assert!(objects.told("app").await?.contains(&cancelled));
+        scene.told("app", &cancelled, |said| said == cancelled).await?;
         Ok(())
     })
     .await;
@@ -179,10 +180,14 @@ async fn a_config_that_comes_after_its_deployment_is_waited_for_by_name() {
         scene.apply(&app.manifest()).await?.succeeded()?;
         let objects = scene.objects();
         let named = "Waiting for ConfigMap files, ConfigMap settings, Secret token";
-        wait_for("the missing configs to be named", Duration::from_secs(20), async || {
-            let told = objects.told("app").await?;
-            Ok(told.iter().any(|said| said.starts_with(named)).then_some(()))
-        })
+        wait_for(
+            "the missing configs to be named",
+            Duration::from_secs(120),
+            async || {
+                let told = objects.told("app").await?;
+                Ok(told.iter().any(|said| said.starts_with(named)).then_some(()))
+            },
+        )
         .await?;
         assert!(objects.deployments().get_opt("app-primary").await?.is_none());
         let rest = [
@@ -193,7 +198,7 @@ async fn a_config_that_comes_after_its_deployment_is_waited_for_by_name() {
         for manifest in rest {
             scene.apply(&manifest).await?.succeeded()?;
         }
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         reads(scene, "app-primary", "v1", "blue", "one").await
     })
     .await;

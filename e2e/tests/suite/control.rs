@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use e2e::scene::{Answer, App, Scene, play, wait_for};
-use serde_json::json;
+use anyhow::{Context as _, Result, ensure};
+use e2e::scene::{Answer, App, Mirror, Scene, play, wait_for};
+use serde_json::{Value, json};
 
 use crate::gates::{analysis, hook, settled};
 use crate::policy::PATIENCE;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
+/// Spacing of the checks of the run that is suspended: time to suspend it at its first weight.
+const INTERVAL: Duration = Duration::from_secs(5);
 
 async fn annotate(scene: &Scene, annotation: &str) -> Result<()> {
     scene
@@ -19,22 +21,33 @@ async fn annotate(scene: &Scene, annotation: &str) -> Result<()> {
     Ok(())
 }
 
-async fn said(scene: &Scene, part: &str) -> Result<usize> {
-    let told = scene.objects().told("app").await?;
-    Ok(told.iter().filter(|line| line.contains(part)).count())
+async fn no_annotations_left(scene: &Scene) -> Result<()> {
+    wait_for("the annotations to be consumed", Duration::from_secs(60), async || {
+        let seen = scene.objects().canary("app").await?.context("the canary")?.0;
+        // kubectl's own annotation quotes the whole Canary, so only keys tell.
+        let mut annotations = seen["metadata"]["annotations"].as_object().into_iter().flatten();
+        let left = annotations.any(|(key, _)| key.starts_with("flagger.app/"));
+        ensure!(!left, "{}", seen["metadata"]["annotations"]);
+        Ok(Some(()))
+    })
+    .await
 }
 
-async fn no_annotations_left(scene: &Scene) -> Result<()> {
-    let seen = scene.objects().canary("app").await?;
-    let seen = seen.map(|seen| seen.0).unwrap_or_default();
-    // kubectl's own annotation quotes the whole Canary, so only keys tell.
-    let mut annotations = seen["metadata"]["annotations"].as_object().into_iter().flatten();
-    assert!(
-        !annotations.any(|(key, _)| key.starts_with("flagger.app/")),
-        "not consumed: {}",
-        seen["metadata"]["annotations"]
-    );
-    Ok(())
+/// A suspended run and what was said of it, once both have been the same for longer than an interval: what was under way comes
+/// to its end.
+async fn standing(scene: &Scene) -> Result<(Value, Vec<String>)> {
+    let look = async || {
+        let canary = scene.objects().canary("app").await?.context("the canary")?;
+        ensure!(canary.phase() == "Progressing", "it is {}", canary.phase());
+        anyhow::Ok((canary.0["status"]["run"].clone(), scene.objects().told("app").await?))
+    };
+    wait_for("the run to stand", Duration::from_secs(40), async || {
+        let before = look().await?;
+        tokio::time::sleep(INTERVAL + Duration::from_secs(1)).await;
+        let after = look().await?;
+        Ok((before == after).then_some(after))
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +75,9 @@ async fn a_failed_revision_is_analysed_again_or_promoted_as_its_annotation_asks(
         scene.phase("app", "Succeeded", PATIENCE).await?;
         no_annotations_left(scene).await?;
         assert_eq!(hooks.calls("/rollout").len(), 2 * calls, "no check was asked");
-        assert_eq!(said(scene, "Canary analysis was skipped for app").await?, 1);
+        scene
+            .told_times("app", "Canary analysis was skipped for app", 1)
+            .await?;
         let report = running.stop().await?;
         report.nothing_lost()?;
         assert!(report.first_all_on("v2").is_some(), "{:?}", report.versions());
@@ -93,10 +108,7 @@ async fn a_second_revision_waits_in_the_queue_until_the_first_is_promoted() {
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         scene.phase("app", "WaitingPromotion", PATIENCE).await?;
         scene.apply(&app.at("v3").manifest()).await?.succeeded()?;
-        wait_for("the queue to be told", SOON, async || {
-            Ok((said(scene, "waits for the end of the run").await? == 1).then_some(()))
-        })
-        .await?;
+        scene.told_times("app", "waits for the end of the run", 1).await?;
         scene.phase("app", "WaitingPromotion", Duration::from_secs(1)).await?;
         hooks.answer("/confirm-promotion", Answer::approve());
         wait_for("two promotions", PATIENCE * 2, async || {
@@ -123,28 +135,24 @@ async fn a_second_revision_waits_in_the_queue_until_the_first_is_promoted() {
 async fn a_suspended_run_stands_still_without_a_word_and_goes_on() {
     play("suspended", async |scene| {
         let app = App::new("app", "v1");
-        settled(scene, &app, &analysis(&[])).await?;
+        let mut slow = analysis(&[]);
+        slow["interval"] = json!(format!("{}s", INTERVAL.as_secs()));
+        settled(scene, &app, &slow).await?;
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
-        wait_for("traffic", SOON, async || {
-            let seen = scene.objects().canary("app").await?;
-            Ok(seen.filter(|seen| seen.weight() == 20))
-        })
-        .await?;
+        let traffic = |seen: &Mirror| seen.canary("app").filter(|canary| canary.weight() == 20);
+        scene.mirror().until("traffic", SOON, traffic).await?;
         let suspend = |on: bool| json!({"spec": {"suspend": on}}).to_string();
         scene
             .kubectl(&["patch", "canary", "app", "--type=merge", "-p", &suspend(true)])
             .await?
             .succeeded()?;
-        // What was under way when it was suspended comes to its end.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let stood = scene.objects().canary("app").await?.unwrap();
-        let (events, version) = (scene.objects().told("app").await?, &stood.0["status"]["run"]);
+        let (run, events) = standing(scene).await?;
         tokio::time::sleep(Duration::from_secs(8)).await;
         let still = scene.objects().canary("app").await?.unwrap();
         assert_eq!(
             (&still.0["status"]["run"], &scene.objects().told("app").await?),
-            (version, &events)
+            (&run, &events)
         );
         scene
             .kubectl(&["patch", "canary", "app", "--type=merge", "-p", &suspend(false)])
@@ -152,7 +160,7 @@ async fn a_suspended_run_stands_still_without_a_word_and_goes_on() {
             .succeeded()?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         running.stop().await?.nothing_lost()?;
-        assert_eq!(said(scene, "New revision detected! Scaling up").await?, 1);
+        scene.told_times("app", "New revision detected! Scaling up", 1).await?;
         Ok(())
     })
     .await;
@@ -168,7 +176,7 @@ async fn a_dry_run_says_what_would_happen_and_no_user_meets_the_revision_until_i
         let before = scene.objects().deployments().get("app-primary").await?;
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
-        let called = hooks.called("/rollout", 2, Duration::from_secs(40)).await?;
+        let called = hooks.called("/rollout", 2, SOON).await?;
         assert_eq!(called[0].body["canaryWeight"], 0);
         let over = scene.phase("app", "Waiting", PATIENCE).await?;
         assert_eq!(
@@ -177,8 +185,8 @@ async fn a_dry_run_says_what_would_happen_and_no_user_meets_the_revision_until_i
         );
         let message = over.condition("Promoted").unwrap()["message"].to_string();
         assert!(message.contains("Dry run"), "{message}");
-        assert_eq!(said(scene, "Dry run: Advance app").await?, 2);
-        assert_eq!(said(scene, "would be promoted").await?, 1);
+        scene.told_times("app", "Dry run: Advance app", 2).await?;
+        scene.told_times("app", "would be promoted", 1).await?;
         wait_for("the canary's pods to go", SOON, async || {
             Ok(scene.objects().pods_of("app").await?.is_empty().then_some(()))
         })

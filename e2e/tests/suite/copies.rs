@@ -96,8 +96,8 @@ async fn a_version_that_fails_on_copies_is_rolled_back_before_any_user_met_it() 
             "a user met v2: {:?}",
             report.versions()
         );
-        let told = scene.objects().told("app").await?;
-        ensure!(told.iter().any(|line| line.contains("advancement copies")), "{told:?}");
+        let judged = "advancement copies";
+        scene.told("app", judged, |said| said.contains(judged)).await?;
         Ok(())
     })
     .await;
@@ -128,8 +128,8 @@ async fn settled(scene: &Scene, app: &App, canary: &Value) -> Result<()> {
     scene.label().await?;
     scene.apply(&canary.to_string()).await?.succeeded()?;
     scene.apply(&app.manifest()).await?.succeeded()?;
-    scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
-    until_reachable(&scene.mesh_load("app")?, Duration::from_secs(20)).await?;
+    scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+    until_reachable(&scene.mesh_load("app")?, Duration::from_secs(60)).await?;
     Ok(())
 }
 

@@ -68,7 +68,7 @@ async fn at_weight(scene: &Scene, least: u64) -> Result<()> {
 
 /// The phase is stored before the target is written.
 async fn at_zero(scene: &Scene) -> Result<()> {
-    wait_for("the target to be at zero", Duration::from_secs(30), async || {
+    wait_for("the target to be at zero", Duration::from_secs(120), async || {
         let marked = zero(&stored(scene, "app").await?) == "true";
         Ok((marked && pods(scene, "app").await?.is_empty()).then_some(()))
     })
@@ -86,7 +86,7 @@ async fn a_live_daemon_set_is_taken_over_released_and_let_go_without_a_lost_requ
         let load = scene.load("app")?.start()?;
         scene.label().await?;
         scene.apply(&canary(scene, &app)).await?.succeeded()?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         at_zero(scene).await?;
 
         let app = app.at("v2");
@@ -112,7 +112,7 @@ async fn a_live_daemon_set_is_taken_over_released_and_let_go_without_a_lost_requ
         scene.unlabel().await?;
         scene.kubectl(&["delete", "canary", "app"]).await?.succeeded()?;
         let left = daemon_sets(scene);
-        wait_for("primary to be gone", Duration::from_secs(60), async || {
+        wait_for("primary to be gone", Duration::from_secs(120), async || {
             Ok(left.get_opt("app-primary").await?.is_none().then_some(()))
         })
         .await?;
@@ -136,8 +136,8 @@ async fn a_new_template_while_the_daemon_set_serves_is_held_and_then_released() 
         scene.apply(&canary(scene, &app)).await?.succeeded()?;
         scene.apply(&manifest(&app)).await?.succeeded()?;
         assert_eq!(zero(&stored(scene, "app").await?), "true", "no pod runs twice");
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
-        scene.reachable("app", Duration::from_secs(20)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+        scene.reachable("app", Duration::from_secs(60)).await?;
         let load = scene.load("app")?.start()?;
         scene.apply(&manifest(&app.at("v2"))).await?.succeeded()?;
         at_weight(scene, 50).await?;
@@ -152,7 +152,7 @@ async fn a_new_template_while_the_daemon_set_serves_is_held_and_then_released() 
             Ok((done && scene.reachable("app", Duration::from_secs(1)).await? == "v3").then_some(()))
         })
         .await?;
-        wait_for("the author's update strategy", Duration::from_secs(30), async || {
+        wait_for("the author's update strategy", Duration::from_secs(120), async || {
             let target = stored(scene, "app").await?;
             let own = target["spec"]["updateStrategy"]["type"] == "RollingUpdate";
             let kept = &target["metadata"]["annotations"]["coalmine.dev/update-strategy"];
@@ -173,23 +173,20 @@ async fn a_daemon_set_that_never_gets_ready_is_rolled_back_and_primary_serves() 
         short["spec"]["progressDeadlineSeconds"] = json!(15);
         scene.apply(&short.to_string()).await?.succeeded()?;
         scene.apply(&manifest(&app)).await?.succeeded()?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
-        scene.reachable("app", Duration::from_secs(20)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+        scene.reachable("app", Duration::from_secs(60)).await?;
         let load = scene.load("app")?.start()?;
         scene
             .apply(&manifest(&app.at("v2").with("NEVER_READY", "1")))
             .await?
             .succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
-        scene.phase("app", "Failed", Duration::from_secs(40)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
+        scene.phase("app", "Failed", PATIENCE).await?;
         let report = load.stop().await?;
         report.nothing_lost()?;
         assert_eq!(report.first_seen("v2"), None, "no user met it");
-        let told = scene.objects().told("app").await?;
-        assert!(
-            told.iter().any(|line| line.starts_with("canary damonset app.")),
-            "{told:?}"
-        );
+        let late = "canary damonset app.";
+        scene.told("app", late, |said| said.starts_with(late)).await?;
         at_zero(scene).await
     })
     .await;

@@ -8,10 +8,12 @@ use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use serde_json::json;
 
 use crate::policy::PATIENCE;
-use crate::quick::{SOON, analysis, apply, at_rest, held, labelled, let_go, own_at_rest, replicas, shows, succeeded};
+use crate::quick::{
+    SOON, analysis, apply, at_rest, held, labelled, let_go, own_at_rest, replicas, scaled, shows, succeeded,
+};
 
 /// What follows an edit does so within this.
-const SECONDS: Duration = Duration::from_secs(20);
+const SECONDS: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn edits_in_a_run_lose_nothing_and_are_said_no_to_where_they_would() {
@@ -66,11 +68,11 @@ async fn provider_at_rest(scene: &Scene, hooks: &Hooks) -> Result<()> {
         let weights = objects.weights("resting").await?.unwrap_or_default();
         anyhow::Ok(weights.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
     };
-    ensure!(
-        names().await?.contains(&"resting-primary".to_owned()),
-        "{:?}",
-        names().await?
-    );
+    // The author's own route leads to the app before ours do.
+    wait_for("the route to lead to primary", SECONDS, async || {
+        Ok(names().await?.contains(&"resting-primary".to_owned()).then_some(()))
+    })
+    .await?;
     let load = scene.light_load("resting")?.start()?;
     let once = json!({"interval": "1s", "threshold": 1, "iterations": 1, "stepWeights": null});
     let patch = json!({"spec": {"provider": "kubernetes", "analysis": once}}).to_string();
@@ -110,21 +112,18 @@ async fn replicas_in_a_run(scene: &Scene, hooks: &Hooks) -> Result<()> {
     apply(scene, &[next.deployment()]).await?;
     primary_has(scene, "scaled-primary", 3).await?;
     // What carries users loses no pod; the number is the app's once the run has ended.
-    scene
-        .kubectl(&["scale", "deployment/scaled-primary", "--replicas=2"])
-        .await?
-        .succeeded()?;
+    scaled(scene, &["scaled-primary"], 2).await?;
     primary_has(scene, "scaled-primary", 3).await?;
     scene
         .phase("scaled", "WaitingPromotion", Duration::from_secs(1))
         .await?;
     let_go(&app, hooks);
     succeeded(scene, &next).await?;
-    ensure!(
-        replicas(scene, "scaled-primary").await? == 2,
-        "as many as were asked for last in the run"
-    );
-    Ok(())
+    // Primary's number follows its target's.
+    wait_for("as many as were asked for last in the run", SECONDS, async || {
+        Ok((replicas(scene, "scaled-primary").await? == 2).then_some(()))
+    })
+    .await
 }
 
 /// Each rule becomes two for the duration of an A/B test, and a route has 16 at most.

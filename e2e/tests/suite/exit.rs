@@ -36,13 +36,13 @@ async fn leave_by(scene: &Scene, leave: impl AsyncFnOnce(&Scene) -> anyhow::Resu
         .await?
         .succeeded()?;
     scene.label().await?;
-    scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
-    scene.reachable("app", Duration::from_secs(20)).await?;
+    scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+    scene.reachable("app", Duration::from_secs(60)).await?;
     let running = scene.load("app")?.start()?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     leave(scene).await?;
     let objects = scene.objects();
-    wait_for("everything of ours to be gone", Duration::from_secs(60), async || {
+    wait_for("everything of ours to be gone", Duration::from_secs(120), async || {
         let residue = (
             objects.canary("app").await?.is_some(),
             objects.deployments().get_opt("app-primary").await?.is_some(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use e2e::scene::{App, play};
 use serde_json::json;
 
-/// `progressDeadlineSeconds` of these canaries.
-const DEADLINE: u32 = 15;
+/// `progressDeadlineSeconds` of these canaries: by then a pod has started and ended more than once, on a busy machine too.
+const DEADLINE: u32 = 25;
 
 async fn rolled_back_with(name: &str, break_it: impl Fn(&App) -> App, reasons: &[&str]) {
     play(name, async |scene| {
@@ -16,21 +16,18 @@ async fn rolled_back_with(name: &str, break_it: impl Fn(&App) -> App, reasons: &
         scene.label().await?;
         scene.apply(&canary).await?.succeeded()?;
         scene.apply(&app.manifest()).await?.succeeded()?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
-        scene.reachable("app", Duration::from_secs(20)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+        scene.reachable("app", Duration::from_secs(60)).await?;
         let running = scene.load("app")?.start()?;
         scene.apply(&break_it(&app.at("v2")).manifest()).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
-        let patience = Duration::from_secs(u64::from(DEADLINE) + 20);
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
+        let patience = Duration::from_secs(u64::from(DEADLINE) + 90);
         scene.phase("app", "Failed", patience).await?;
         let report = running.stop().await?;
         report.nothing_lost()?;
         assert_eq!(report.first_seen("v2"), None, "no user met it");
-        let told = scene.objects().told("app").await?;
-        let named = told
-            .iter()
-            .any(|line| reasons.iter().any(|reason| line.contains(reason)));
-        assert!(named, "none of {reasons:?} in {told:?}");
+        let named = |said: &str| reasons.iter().any(|reason| said.contains(reason));
+        scene.told("app", &format!("one of {reasons:?}"), named).await?;
         Ok(())
     })
     .await;

@@ -14,9 +14,9 @@ async fn a_deleted_primary_comes_back_as_what_was_promoted_not_as_what_failed() 
     play("faults-primary", async |scene| {
         let app = App::new("app", "v1");
         scene.label().await?;
-        skipping(scene, &app, 6).await?;
+        skipping(scene, &app, 20).await?;
         scene.apply(&app.manifest()).await?.succeeded()?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         let bad = app.at("v2").image("localhost/coalmine/nowhere:none");
         scene.apply(&bad.manifest()).await?.succeeded()?;
         scene.phase("app", "Failed", PATIENCE).await?;
@@ -26,7 +26,7 @@ async fn a_deleted_primary_comes_back_as_what_was_promoted_not_as_what_failed() 
             .kubectl(&["delete", "deployment", "app-primary"])
             .await?
             .succeeded()?;
-        wait_for("a new primary that serves", Duration::from_secs(30), async || {
+        wait_for("a new primary that serves", Duration::from_secs(120), async || {
             let primary = objects.deployments().get_opt("app-primary").await?;
             let new = primary.filter(|primary| primary.metadata.uid != before);
             Ok(new
@@ -34,7 +34,7 @@ async fn a_deleted_primary_comes_back_as_what_was_promoted_not_as_what_failed() 
                 .map(drop))
         })
         .await?;
-        assert_eq!(scene.reachable("app", Duration::from_secs(20)).await?, "v1");
+        assert_eq!(scene.reachable("app", Duration::from_secs(60)).await?, "v1");
         scene.phase("app", "Failed", Duration::from_secs(1)).await?;
         Ok(())
     })
@@ -50,11 +50,11 @@ async fn a_deleted_crd_gives_the_app_back_without_a_lost_request() {
             .await?
             .succeeded()?;
         skipping(scene, &app, 60).await?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
-        scene.reachable("app", Duration::from_secs(20)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+        scene.reachable("app", Duration::from_secs(60)).await?;
         let running = scene.load("app")?.start()?;
         let deleted = scene
-            .kubectl(&["delete", "crd", "canaries.flagger.app", "--timeout=90s"])
+            .kubectl(&["delete", "crd", "canaries.flagger.app", "--timeout=120s"])
             .await;
         let back = serves_alone(scene).await;
         restored(scene).await?;
@@ -64,19 +64,27 @@ async fn a_deleted_crd_gives_the_app_back_without_a_lost_request() {
         report.nothing_lost()?;
         println!("{} requests, 0 lost", report.requests());
         // Who brings the CRD back goes on where they were.
-        skipping(scene, &app, 60).await?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        served(scene, &app).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
-        assert_eq!(scene.reachable("app", Duration::from_secs(20)).await?, "v2");
+        assert_eq!(scene.reachable("app", Duration::from_secs(60)).await?, "v2");
         Ok(())
     })
     .await;
 }
 
+/// An API server takes objects of a kind a moment after it says that the kind is established.
+async fn served(scene: &Scene, app: &App) -> Result<()> {
+    wait_for("Canaries to be taken again", Duration::from_secs(120), async || {
+        skipping(scene, app, 60).await.map(Some)
+    })
+    .await
+}
+
 async fn serves_alone(scene: &Scene) -> Result<()> {
     let objects = scene.objects();
-    wait_for("a plain Deployment that serves", Duration::from_secs(60), async || {
+    wait_for("a plain Deployment that serves", Duration::from_secs(120), async || {
         let gone = objects.deployments().get_opt("app-primary").await?.is_none();
         let target = objects.deployments().get("app").await?;
         let ready = target.status.and_then(|status| status.ready_replicas) == Some(2);
@@ -97,7 +105,7 @@ async fn restored(scene: &Scene) -> Result<()> {
         "--for=condition=Established",
         "crd",
         "canaries.flagger.app",
-        "--timeout=30s",
+        "--timeout=120s",
     ];
     scene.kubectl(&established).await?.succeeded()?;
     Ok(())

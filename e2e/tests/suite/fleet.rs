@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::quick::shows;
 use apps::{APPS, FAILED, Fleet, LOADED, MIDRUN, PROMOTED, ROLLBACK, exposition, has_series, is, name};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fleet_that_flagger_made_is_switched_over_and_back_and_nobody_notices() {
@@ -77,7 +77,7 @@ async fn switched(scene: &Scene, nodes: &FakeNodes) -> Result<()> {
     }
     flagger.stop(scene).await?;
     // Nothing is left for Coalmine to put its finalizer on: the scenes after this one count its requests.
-    let gone = ["delete", "canaries", "--all", "--timeout=60s"];
+    let gone = ["delete", "canaries", "--all", "--timeout=120s"];
     scene.kubectl(&gone).await?.succeeded()?;
     Ok(())
 }
@@ -260,7 +260,7 @@ impl Fleet<'_> {
             .await
         };
         series(true).await?;
-        let delete = ["delete", "canary/spare", "--timeout=60s"];
+        let delete = ["delete", "canary/spare", "--timeout=120s"];
         self.scene.kubectl(&delete).await?.succeeded()?;
         self.scene.kubectl(&["delete", "deployment/spare"]).await?.succeeded()?;
         series(false).await

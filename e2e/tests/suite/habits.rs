@@ -7,9 +7,9 @@ use e2e::scene::{App, Scene, case, play, together, wait_for};
 use serde_json::{Value, json};
 
 use crate::policy::PATIENCE;
-use crate::quick::replicas;
+use crate::quick::{replicas, scaled};
 
-const SECONDS: Duration = Duration::from_secs(20);
+const SECONDS: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_people_do_every_day_does_what_they_mean() {
@@ -48,17 +48,6 @@ async fn initialized(scene: &Scene, app: &App) -> Result<()> {
     Ok(())
 }
 
-async fn scaled(scene: &Scene, deployments: &[&str], count: u32) -> Result<String> {
-    let count = format!("--replicas={count}");
-    let asked: Vec<&str> = ["scale", "deployment"]
-        .iter()
-        .chain(deployments)
-        .copied()
-        .chain([count.as_str()])
-        .collect();
-    Ok(scene.kubectl(&asked).await?.succeeded()?.err)
-}
-
 // As a cron job does it at night and in the morning: every Deployment there is.
 async fn asleep_and_awake(scene: &Scene) -> Result<()> {
     let app = App::new("night", "v1").replicas(1);
@@ -71,14 +60,13 @@ async fn asleep_and_awake(scene: &Scene) -> Result<()> {
     has(scene, "night-primary", 2).await?;
     ensure!(replicas(scene, "night").await? == 0, "what rests goes on resting");
     ensure!(scene.reachable("night", SECONDS).await? == "v1");
-    let canary = scene.objects().canary("night").await?.context("the Canary")?;
-    ensure!(
-        !canary.0["metadata"]["annotations"]
-            .to_string()
-            .contains("coalmine.dev/replicas"),
-        "noted and done"
-    );
-    Ok(())
+    wait_for("what was noted to be done", SECONDS, async || {
+        let canary = scene.objects().canary("night").await?.context("the Canary")?;
+        let noted = &canary.0["metadata"]["annotations"];
+        ensure!(!noted.to_string().contains("coalmine.dev/replicas"), "{noted}");
+        Ok(Some(()))
+    })
+    .await
 }
 
 async fn asleep_with_a_new_revision(scene: &Scene) -> Result<()> {

@@ -133,10 +133,16 @@ async fn a_forged_review_publishes_nothing() {
             "name": "ghost", "namespace": scene.namespace, "operation": "CREATE",
             "userInfo": {"username": "nobody", "groups": ["system:masters"]}, "object": ghost}});
         webhook.refuses(&review).await?;
-        // What the webhook makes is there when an apply returns: this one's objects, and none of the ghost's.
+        // What the webhook makes is there when an apply returns, or a moment later where the API server is busy: this one's
+        // objects, and none of the ghost's.
         scene.apply(&App::new("app", "v1").manifest()).await?.succeeded()?;
         let objects = scene.objects();
-        ensure!(objects.canary("app").await?.is_some(), "an honest apply has its Canary");
+        wait_for(
+            "an honest apply to have its Canary",
+            Duration::from_secs(120),
+            async || Ok(objects.canary("app").await?.map(drop)),
+        )
+        .await?;
         ensure!(objects.canary("ghost").await?.is_none(), "nobody asked for this one");
         for name in ["ghost", "ghost-canary", "ghost-primary"] {
             ensure!(objects.services().get_opt(name).await?.is_none(), "Service {name}");
@@ -151,7 +157,7 @@ async fn a_forged_review_publishes_nothing() {
 async fn a_forged_review_writes_no_status() {
     play("heard-status", async |scene| {
         scene.settled(&App::new("app", "v1")).await?;
-        let promoted = ["wait", "canary/app", "--for=condition=Promoted", "--timeout=60s"];
+        let promoted = ["wait", "canary/app", "--for=condition=Promoted", "--timeout=120s"];
         scene.kubectl(&promoted).await?.succeeded()?;
         let webhook = Webhook::find(scene).await?;
         let old = serde_json::to_value(scene.objects().deployments().get("app").await?)?;
@@ -230,7 +236,7 @@ fn secrets(scene: &Scene) -> Api<Secret> {
 }
 
 async fn changed(scene: &Scene, before: &str) -> Result<String> {
-    wait_for("other paths", Duration::from_secs(20), async || {
+    wait_for("other paths", Duration::from_secs(120), async || {
         let (path, _) = told(scene).await?;
         Ok((path != before).then_some(path))
     })

@@ -22,12 +22,13 @@ async fn a_label_enrols_a_live_app_without_a_run_and_without_a_lost_request() {
         let running = scene.load("app")?.start()?;
         tokio::time::sleep(Duration::from_secs(2)).await;
         scene.label().await?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         tokio::time::sleep(Duration::from_secs(5)).await;
         let report = running.stop().await?;
         report.nothing_lost()?;
         assert_eq!(report.versions().len(), 1, "{:?}", report.versions());
-        let told = scene.objects().told("app").await?;
+        let done = "Initialization done!";
+        let told = scene.told("app", done, |said| said.starts_with(done)).await?;
         assert!(
             !told.iter().any(|line| line.starts_with("New revision detected")),
             "{told:?}"
@@ -49,11 +50,11 @@ async fn an_apply_right_after_the_label_is_held_and_then_released_as_a_canary() 
         let app = live(scene).await?;
         let running = scene.load("app")?.start()?;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        scene.label().await?;
+        scene.label_at_once().await?;
         tokio::time::sleep(Duration::from_millis(200)).await;
         let next = app.at("v2").with_service_and_route(&scene.host("app"));
         scene.apply(&next).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(60)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         tokio::time::sleep(Duration::from_secs(3)).await;
         let report = running.stop().await?;
@@ -63,11 +64,9 @@ async fn an_apply_right_after_the_label_is_held_and_then_released_as_a_canary() 
             "everybody ends on v2: {:?}",
             report.versions()
         );
-        let told = scene.objects().told("app").await?;
-        assert!(
-            told.iter().any(|line| line.starts_with("Advance app.")),
-            "it was a canary: {told:?}"
-        );
+        // It was a canary.
+        let advanced = "Advance app.";
+        scene.told("app", advanced, |said| said.starts_with(advanced)).await?;
         Ok(())
     })
     .await;

@@ -52,14 +52,14 @@ async fn release(scene: &Scene, nodes: &FakeNodes) -> Result<()> {
         templates.into_iter().chain(canaries).chain(deployments).collect(),
     )
     .await?;
-    all(scene, "Initialized", CANARIES, Duration::from_secs(120)).await?;
+    all(scene, "Initialized", CANARIES, Duration::from_secs(240)).await?;
 
     apply(
         scene,
         (0..CANARIES).map(|number| deployment(nodes, number, "v2")).collect(),
     )
     .await?;
-    let ended = all(scene, "Succeeded", CANARIES - 1, Duration::from_secs(180)).await?;
+    let ended = all(scene, "Succeeded", CANARIES - 1, Duration::from_secs(300)).await?;
     swallowing.abort();
 
     let mut late = Vec::new();

@@ -20,20 +20,17 @@ async fn a_gateway_that_cannot_copy_requests_is_named_and_loses_none() {
         // The first Canary here: no route has told yet whose gateway it is.
         scene.apply(&canary.to_string()).await?.succeeded()?;
         scene.apply(&app.manifest()).await?.succeeded()?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
-        scene.reachable("app", Duration::from_secs(20)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+        scene.reachable("app", Duration::from_secs(60)).await?;
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         let report = running.stop().await?;
         report.nothing_lost()?;
         println!("{} requests, 0 lost, {:?}", report.requests(), report.versions());
-        let told = scene.objects().told("app").await?;
-        assert!(
-            told.iter().any(|line| line.contains("no RequestMirror filter")),
-            "{told:?}"
-        );
+        let why = "no RequestMirror filter";
+        scene.told("app", why, |said| said.contains(why)).await?;
 
         // From now on the webhook knows.
         let mut other = canary.clone();

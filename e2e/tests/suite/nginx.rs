@@ -34,8 +34,6 @@ async fn a_second_ingress_carries_the_share_and_goes_with_it() {
         for name in ["app", "taken", "left", "right"] {
             left(scene, name).await?;
         }
-        let names = scene.objects().ingresses().list(&ListParams::default()).await?;
-        let names: Vec<_> = names.into_iter().filter_map(|one| one.metadata.name).collect();
         let own = [
             "app-front",
             "both-front",
@@ -43,8 +41,13 @@ async fn a_second_ingress_carries_the_share_and_goes_with_it() {
             "taken-front-canary",
             "tested-front",
         ];
-        ensure!(names == own, "{names:?}");
-        Ok(())
+        wait_for("the authors' own Ingresses to be all", SOON, async || {
+            let names = scene.objects().ingresses().list(&ListParams::default()).await?;
+            let names: Vec<_> = names.into_iter().filter_map(|one| one.metadata.name).collect();
+            ensure!(names == own, "{names:?}");
+            Ok(Some(()))
+        })
+        .await
     })
     .await;
 }

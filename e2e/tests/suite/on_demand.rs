@@ -34,18 +34,22 @@ async fn an_autoscaler_scales_on_the_cpu_that_metrics_server_measures() {
         };
         let running = load.start()?;
         let objects = scene.objects();
-        wait_for("the autoscaler to scale up", Duration::from_secs(120), async || {
+        wait_for("the autoscaler to scale up", Duration::from_secs(240), async || {
             let scaled = objects.deployments().get("app").await?;
             Ok((scaled.spec.and_then(|spec| spec.replicas) == Some(2)).then_some(()))
         })
         .await?;
         let report = running.stop().await?;
         report.nothing_lost()?;
-        let top = scene.kubectl(&["top", "pods"]).await?.succeeded()?;
-        println!("{}", top.out);
-        let told = scene.kubectl(&["get", "hpa", "app"]).await?.succeeded()?;
-        assert!(!told.out.contains("<unknown>"), "{}", told.out);
-        Ok(())
+        // The pods that were just made have no figures yet.
+        wait_for("figures of the pods", Duration::from_secs(90), async || {
+            let top = scene.kubectl(&["top", "pods"]).await?.succeeded()?;
+            println!("{}", top.out);
+            let told = scene.kubectl(&["get", "hpa", "app"]).await?.succeeded()?;
+            anyhow::ensure!(!told.out.contains("<unknown>"), "{}", told.out);
+            Ok(Some(()))
+        })
+        .await
     })
     .await;
 }
@@ -97,7 +101,7 @@ async fn pods_run_on_the_second_node_and_are_reached_from_the_gateway_and_by_the
         let version = scene.reachable("there", Duration::from_secs(60)).await?;
         assert_eq!(version, "v2");
         let objects = scene.objects();
-        let both = wait_for("all four pods", Duration::from_secs(60), async || {
+        let both = wait_for("all four pods", Duration::from_secs(120), async || {
             let (here, there) = (objects.pods_at("here").await?, objects.pods_at("there").await?);
             let ready = here.iter().chain(&there).filter(|pod| pod.ready).count();
             Ok((ready == 4).then_some((here, there)))
@@ -113,7 +117,7 @@ async fn pods_run_on_the_second_node_and_are_reached_from_the_gateway_and_by_the
         let service = objects.services().get("there").await?;
         let address = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
         // kube-proxy follows the endpoints in its own time; the gateway asks the pods themselves.
-        let answer = wait_for("the Service to answer", Duration::from_secs(20), async || {
+        let answer = wait_for("the Service to answer", Duration::from_secs(120), async || {
             let answer = http_client().get(format!("http://{address}:9898/")).send().await;
             Ok(answer.ok())
         })

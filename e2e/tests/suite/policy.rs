@@ -12,13 +12,13 @@ pub const THRESHOLD: u32 = 3;
 /// From the apply to every user on the new version: a generous ceiling, because other scenes and builds share the
 /// machine. What is promised (4 s) is for the demo and the benches to measure.
 pub fn all_users_within() -> Duration {
-    INTERVAL * STEPS.len() as u32 + Duration::from_secs(8)
+    INTERVAL * STEPS.len() as u32 + Duration::from_secs(15)
 }
 
 /// From the apply to Succeeded: as generous (10 s are promised).
 pub fn finished_within() -> Duration {
-    INTERVAL * STEPS.len() as u32 + Duration::from_secs(18)
+    INTERVAL * STEPS.len() as u32 + Duration::from_secs(30)
 }
 
 /// How long a test waits for the end of a run before it gives up; what is promised is asserted apart.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(180);

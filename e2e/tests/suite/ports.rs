@@ -9,7 +9,7 @@ use e2e::scene::invariants::{
 use e2e::scene::{Answer, App, Hooks, Scene, case, play, together, wait_for};
 use serde_json::{Value, json};
 
-use crate::quick::{SOON, VERDICT, analysis, apply, at_rest, labelled, shows, succeeded};
+use crate::quick::{SOON, VERDICT, analysis, apply, at_rest, inside, labelled, shows, succeeded};
 
 /// The port of the second versions.
 const OTHER: u16 = 8080;
@@ -135,9 +135,7 @@ async fn changed(
         hooks.answer_to(name, VERDICT, Answer::halt());
     }
     let outside = scene.light_load(name)?.start()?;
-    let mut inside = scene.service_load(name).await?;
-    inside.rate = 25;
-    let inside = inside.start()?;
+    let inside = inside(scene, name).await?;
     for items in applied {
         apply(scene, &items).await?;
     }

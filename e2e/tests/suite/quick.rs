@@ -15,7 +15,7 @@ pub const VERDICT: &str = "/verdict";
 /// Asked before the promotion: who answers it with [`Answer::halt`] holds the release at its one weight.
 pub const GATE: &str = "/gate";
 /// A bound for what takes seconds.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_secs(120);
 /// As long as a request on a way that should no longer be taken needs to show.
 const SHOWS: Duration = Duration::from_secs(2);
 
@@ -183,15 +183,41 @@ pub async fn replicas(scene: &Scene, deployment: &str) -> Result<i32> {
     Ok(found.spec.and_then(|spec| spec.replicas).unwrap_or_default())
 }
 
-/// A light load on a Service from inside, once it is reached: its rules reach the nodes a moment after its endpoints are
-/// known.
+/// A light load on a Service from inside, once it is reached.
 pub async fn inside(scene: &Scene, service: &str) -> Result<Running> {
-    let load = Load {
-        rate: 25,
-        ..scene.service_load(service).await?
-    };
+    let load = scene.service_load(service).await?;
+    once_reached(Load { rate: 25, ..load }).await
+}
+
+/// The usual load on a Service from inside, once it is reached.
+pub async fn by_service(scene: &Scene, service: &str) -> Result<Running> {
+    once_reached(scene.service_load(service).await?).await
+}
+
+/// A Service's rules reach the nodes a moment after its endpoints are known.
+async fn once_reached(load: Load) -> Result<Running> {
     until_reachable(&load, SOON).await?;
     load.start()
+}
+
+/// `kubectl scale` of these Deployments. One whose number cannot be noted in time is refused, and whoever asked asks again.
+pub async fn scaled(scene: &Scene, deployments: &[&str], count: u32) -> Result<Said> {
+    let count = format!("--replicas={count}");
+    let asked = [&["scale", "deployment"][..], deployments, &[count.as_str()]].concat();
+    wait_for(&format!("{deployments:?} to be scaled"), SOON, async || {
+        scene.kubectl(&asked).await?.succeeded().map(Some)
+    })
+    .await
+}
+
+/// `kubectl replace` of the object of that name. One that crosses a controller's write of the status is a conflict, and whoever
+/// sent it sends it again.
+pub async fn put(scene: &Scene, name: &str, manifest: &str) -> Result<Said> {
+    wait_for(&format!("a PUT of {name} that crosses nothing"), PATIENCE, async || {
+        let said = scene.kubectl_with(&["replace", "-f", "-"], manifest).await?;
+        Ok((!said.err.contains("(Conflict)")).then_some(said))
+    })
+    .await
 }
 
 /// Waits until a Deployment has one ready pod.

@@ -14,15 +14,15 @@ async fn after_a_run(scene: &Scene) -> anyhow::Result<App> {
     let host = scene.host("app");
     scene.apply(&app.with_service_and_route(&host)).await?.succeeded()?;
     scene.label().await?;
-    scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
-    scene.reachable("app", Duration::from_secs(20)).await?;
+    scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+    scene.reachable("app", Duration::from_secs(60)).await?;
     let running = scene.load("app")?.start()?;
     let app = app.at("v2");
     scene.apply(&app.manifest()).await?.succeeded()?;
-    scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+    scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
     scene.phase("app", "Succeeded", PATIENCE).await?;
     // The phase is stored before the target is written: its generation moves once more.
-    scene.rests("app", Duration::from_secs(30)).await?;
+    scene.rests("app", Duration::from_secs(60)).await?;
     running.stop().await?;
     Ok(app)
 }
@@ -79,7 +79,7 @@ async fn the_same_manifests_applied_ten_times_at_rest_change_nothing() {
         );
         let canary = scene.objects().canary("app").await?.expect("the canary");
         assert_eq!(canary.phase(), "Succeeded");
-        assert_eq!(scene.reachable("app", Duration::from_secs(1)).await?, "v2");
+        assert_eq!(scene.reachable("app", Duration::from_secs(60)).await?, "v2");
         Ok(())
     })
     .await;
@@ -92,7 +92,7 @@ async fn a_new_replica_count_reaches_the_primary_at_once_and_starts_no_run() {
         scene.settled(&app).await?;
         let applied = scene.apply(&app.replicas(4).manifest()).await?.succeeded()?;
         let deployments = scene.objects().deployments();
-        wait_for("the primary to have 4 replicas", Duration::from_secs(5), async || {
+        wait_for("the primary to have 4 replicas", Duration::from_secs(60), async || {
             let primary = deployments.get("app-primary").await?;
             Ok((primary.spec.and_then(|spec| spec.replicas) == Some(4)).then_some(()))
         })
@@ -126,14 +126,19 @@ async fn a_new_template_while_the_target_serves_loses_nothing_and_shows_no_unver
         scene.apply(&app.at("v3").manifest()).await?.succeeded()?;
         wait_for(
             "v3 to be analysed from its first step",
-            Duration::from_secs(30),
+            Duration::from_secs(120),
             async || {
                 let canary = objects.canary("app").await?;
                 Ok(canary.filter(|canary| canary.weight() <= 20))
             },
         )
         .await?;
-        weight(100).await.ok(); // the promotion may be too quick to be seen in the status
+        // Or at its end: the promotion may be too quick to be seen in the status.
+        wait_for("v3 to have everybody", PATIENCE, async || {
+            let canary = objects.canary("app").await?;
+            Ok(canary.filter(|canary| canary.weight() >= 100 || canary.phase() == "Succeeded"))
+        })
+        .await?;
         scene.apply(&app.at("v4").manifest()).await?.succeeded()?;
         wait_for("v4 to be released", PATIENCE, async || {
             let canary = objects

@@ -11,7 +11,7 @@ use crate::quick::{at_rest, held, labelled, let_go};
 /// How long each is away.
 const AWAY: Duration = Duration::from_secs(5);
 /// The longest it takes until it answers again.
-const BACK: Duration = Duration::from_secs(60);
+const BACK: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_survives_a_restart_of_the_api_server_and_of_etcd() {

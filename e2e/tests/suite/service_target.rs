@@ -44,7 +44,7 @@ async fn a_changed_service_is_released_by_its_copies_and_deletion_leaves_the_aut
         }
         scene.apply(&service("v1")).await?.succeeded()?;
         scene.apply(&canary(scene)).await?.succeeded()?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         assert_eq!(scene.reachable("app", Duration::from_secs(60)).await?, "v1");
         let load = scene.load("app")?.start()?;
 
@@ -72,7 +72,7 @@ async fn a_changed_service_is_released_by_its_copies_and_deletion_leaves_the_aut
         report.nothing_lost()?;
         assert!(report.first_all_on("v2").is_some(), "{:?}", report.versions());
         scene.kubectl(&["delete", "canary", "app"]).await?.succeeded()?;
-        wait_for("the copies to be gone", Duration::from_secs(60), async || {
+        wait_for("the copies to be gone", Duration::from_secs(120), async || {
             let left = (
                 selected_by(scene, "app-primary").await?,
                 selected_by(scene, "app-canary").await?,

@@ -63,9 +63,14 @@ pub async fn count(
         } else if let Some(percent) = share.filter(|_| since.elapsed() > SETTLE) {
             // At once: what comes in between two readings would be counted for the later side only.
             let [one, other] = sides.map(|(deployment, host)| objects.received(deployment, host, "/"));
-            let seen: [u64; 2] = tokio::try_join!(one, other)?.into();
+            let seen = tokio::try_join!(one, other);
             // Counts of a stretch in which the share moved say nothing of either share.
             let still = wanted(scene, &asked).await? == share;
+            // A pod that has just gone cannot be asked, which is no count either.
+            let Ok(seen) = seen.map(<[u64; 2]>::from) else {
+                last = None;
+                continue;
+            };
             if let Some(before) = last.filter(|_| still) {
                 let Counts(sums) = counted.entry(percent).or_default();
                 for (sum, (now, before)) in sums.iter_mut().zip(seen.into_iter().zip(before)) {

@@ -47,7 +47,7 @@ async fn taken_over(scene: &Scene, name: &str, apply: &[&str]) -> anyhow::Result
     let mut canary = app.canary(&scene.host("app"), &analysis, 60);
     canary["metadata"]["name"] = json!(name);
     scene.kubectl_with(apply, &canary.to_string()).await?.succeeded()?;
-    let theirs = wait_for("the hand-written canary alone", Duration::from_secs(30), async || {
+    let theirs = wait_for("the hand-written canary alone", Duration::from_secs(120), async || {
         let all = objects.canaries().list(&Default::default()).await?.items;
         let found = objects.canary(name).await?;
         Ok(found.filter(|found| all.len() == 1 && found.phase() == "Initialized"))

@@ -12,10 +12,11 @@ use crate::quick::{SOON, apply, at_rest, held, labelled, let_go, own_at_rest, sh
 
 /// How long is asked after a bound.
 const ASKED_AFTER: Duration = Duration::from_secs(3);
-/// Pods that get no warning lose what they are asked until the gateway knows: seconds, where it was for ever.
-const BLIP: Duration = Duration::from_secs(5);
+/// Pods that get no warning lose what they are asked until the gateway knows: seconds, where it was for ever. The command that
+/// takes them away is in it.
+const BLIP: Duration = Duration::from_secs(12);
 /// The same where primary, which was idle, is just being made anew and has to start first.
-const PRIMARY_STARTS: Duration = Duration::from_secs(15);
+const PRIMARY_STARTS: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_goes_leaves_primary_with_everybody_and_comes_back_as_any_release() {
@@ -47,9 +48,7 @@ async fn deleted(scene: &Scene, app: &App, load: Running, bound: Duration) -> Re
     let began = Instant::now();
     let target = format!("deployment/{}", app.name());
     scene.kubectl(&["delete", &target, "--wait=false"]).await?.succeeded()?;
-    scene
-        .says(app.name(), &["TargetMissing"], Duration::from_secs(20))
-        .await?;
+    scene.says(app.name(), &["TargetMissing"], SOON).await?;
     exits(scene, app.name(), SOON).await?;
     // What is answered after the bound is what is asked for, so something must be asked then.
     tokio::time::sleep_until((began + bound + ASKED_AFTER).into()).await;

@@ -14,7 +14,7 @@ async fn served(scene: &Scene, app: &App, deployment: Value) -> anyhow::Result<(
     scene.apply(&list.to_string()).await?.succeeded()?;
     let objects = scene.objects();
     let what = format!("all pods of {} to be ready", app.name());
-    wait_for(&what, Duration::from_secs(60), async || {
+    wait_for(&what, Duration::from_secs(120), async || {
         let deployment = objects.deployments().get(app.name()).await?;
         let wanted = deployment.spec.and_then(|spec| spec.replicas);
         let ready = deployment.status.and_then(|status| status.ready_replicas);
@@ -38,7 +38,7 @@ async fn a_pod_tells_the_requests_it_got_and_the_configuration_it_has() {
         served(scene, &app, deployment).await?;
         let host = scene.host("app");
         scene.apply(&app.route(&host).to_string()).await?.succeeded()?;
-        scene.reachable("app", Duration::from_secs(30)).await?;
+        scene.reachable("app", Duration::from_secs(60)).await?;
 
         let objects = scene.objects();
         let before = objects.received("app", &host, "/").await?;
@@ -81,7 +81,7 @@ async fn loads_at_once_are_routed_by_their_headers_and_by_the_cookies_they_were_
                 {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": cookie}}]},
         ]);
         scene.apply(&route.to_string()).await?.succeeded()?;
-        scene.reachable("app", Duration::from_secs(30)).await?;
+        scene.reachable("app", Duration::from_secs(60)).await?;
 
         let load = scene.load("app")?;
         let anyone = load.clone().start()?;
@@ -122,7 +122,7 @@ async fn coalmine_in_its_pod_reaches_the_receiver_and_acts_on_what_it_answers() 
             "spec": {"provider": {"type": "prometheus", "address": hooks.url("/metrics")}, "query": "told()"},
         });
         let analysis = json!({
-            "interval": "1s", "threshold": 1, "stepWeights": [50],
+            "interval": "1s", "threshold": 3, "stepWeights": [50],
             "metrics": [{"name": "told", "templateRef": {"name": "told"}, "thresholdRange": {"min": 99}}],
         });
         let app = App::new("app", "v1");
@@ -134,7 +134,7 @@ async fn coalmine_in_its_pod_reaches_the_receiver_and_acts_on_what_it_answers() 
         ] {
             scene.apply(&object.to_string()).await?.succeeded()?;
         }
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         let calls = hooks.calls(path);

@@ -205,6 +205,10 @@ async fn gone(scene: &Scene, half: Half, victim: &Replica) -> Result<()> {
 async fn analysed_once(scene: &Scene, app: &App) -> Result<()> {
     let began = Instant::now();
     scene.phase(app.name(), "Succeeded", PATIENCE).await?;
+    wait_for("the event of its revision", SOON, async || {
+        Ok((detected(scene, app).await? > 0).then_some(()))
+    })
+    .await?;
     let count = detected(scene, app).await?;
     ensure!(count == 1, "{} was analysed {count} times", app.name());
     println!(

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::gates::{analysis, hook};
 use crate::policy::PATIENCE;
+use crate::quick::{put, scaled};
 use crate::waits::skipping;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -121,8 +122,9 @@ const TABLE: [(Verb, [After; 7]); 10] = [
 ];
 
 const REVISION: &str = "coalmine.dev/revision";
-/// How long pods of an app that is to be met while it is promoted or enrolled take to be available, in seconds.
-const SLOW: u32 = 15;
+/// How long pods of an app that is to be met while it is promoted or enrolled take to be available, in seconds: ten verbs at
+/// once take their time, and what follows each is looked at within it.
+const SLOW: u32 = 30;
 
 /// The gates that are closed, where a Canary has them.
 const GATES: [&str; 2] = ["confirm-rollout", "confirm-promotion"];
@@ -320,25 +322,14 @@ impl Cell<'_> {
             Verb::SetEnv => scene.kubectl(&["set", "env", &target, "VERSION=v3"]).await,
             Verb::Restart => scene.kubectl(&["rollout", "restart", &target]).await,
             Verb::Undo => scene.kubectl(&["rollout", "undo", &target]).await,
-            Verb::Scale => scene.kubectl(&["scale", &target, "--replicas=2"]).await,
-            Verb::Put => self.put(&current).await,
+            Verb::Scale => scaled(scene, &[self.app.name()], 2).await,
+            Verb::Put => put(scene, self.app.name(), &current.manifest()).await,
             Verb::DeleteCreate => {
                 scene.kubectl(&["delete", &target]).await?.succeeded()?;
                 let made = self.app.at("v3").manifest();
                 scene.kubectl_with(&["create", "-f", "-"], &made).await
             }
         }
-    }
-
-    // A PUT that crosses the Deployment controller's write of the status is a conflict, and whoever sent it sends it again.
-    async fn put(&self, app: &App) -> anyhow::Result<Said> {
-        let name = self.app.name();
-        wait_for(&format!("a PUT of {name} that crosses nothing"), PATIENCE, async || {
-            let replace = ["replace", "-f", "-"];
-            let said = self.scene.kubectl_with(&replace, &app.manifest()).await?;
-            Ok((!said.err.contains("(Conflict)")).then_some(said))
-        })
-        .await
     }
 
     async fn ends(&self, after: After, before: &Value) -> anyhow::Result<()> {
@@ -434,7 +425,7 @@ impl Cell<'_> {
         let (objects, name) = (self.scene.objects(), format!("{}-primary", self.app.name()));
         wait_for(
             &format!("{name} to have {count}"),
-            Duration::from_secs(20),
+            Duration::from_secs(120),
             async || {
                 let primary = objects.deployments().get(&name).await?;
                 Ok((primary.spec.and_then(|spec| spec.replicas) == Some(count)).then_some(()))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use e2e::scene::{App, CanaryView, Scene, play, wait_for};
 
 use crate::policy::PATIENCE;
+use crate::quick::scaled;
 
 /// Waits for a weight of at least `least` in the run.
 async fn weight(scene: &Scene, least: u64) -> anyhow::Result<CanaryView> {
@@ -26,13 +27,13 @@ async fn set_image_env_and_restart_at_rest_are_releases() {
             .kubectl(&["set", "env", "deployment/app", "VERSION=v2"])
             .await?
             .succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         scene
             .kubectl(&["rollout", "restart", "deployment/app"])
             .await?
             .succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         let report = running.stop().await?;
         report.nothing_lost()?;
@@ -54,7 +55,7 @@ async fn an_undo_in_mid_run_cancels_it() {
             .await?
             .succeeded()?;
         let objects = scene.objects();
-        wait_for("the run to be cancelled", Duration::from_secs(30), async || {
+        wait_for("the run to be cancelled", Duration::from_secs(120), async || {
             let canary = objects.canary("app").await?;
             let target = objects.deployments().get("app").await?;
             let rests = target.spec.and_then(|spec| spec.replicas) == Some(0);
@@ -77,10 +78,7 @@ async fn a_scale_in_mid_run_takes_no_pod_of_primary_and_ends_no_run() {
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         weight(scene, 20).await?;
-        scene
-            .kubectl(&["scale", "deployment/app", "--replicas=3"])
-            .await?
-            .succeeded()?;
+        scaled(scene, &["app"], 3).await?;
         let primary = scene.objects().deployments().get("app-primary").await?;
         let replicas = primary.spec.and_then(|spec| spec.replicas).unwrap_or_default();
         assert!(replicas >= 2, "primary was made smaller: {replicas}");
@@ -100,7 +98,7 @@ async fn the_failed_revision_applied_again_starts_nothing_and_the_promoted_one_c
         let running = scene.load("app")?.start()?;
         let failing = app.at("v2").with("ERROR_RATE", "0.5").manifest();
         scene.apply(&failing).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         scene.phase("app", "Failed", PATIENCE).await?;
         scene.apply(&failing).await?.succeeded()?;
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -108,7 +106,7 @@ async fn the_failed_revision_applied_again_starts_nothing_and_the_promoted_one_c
         assert_eq!(canary.phase(), "Failed", "no retry loop");
         scene.apply(&app.manifest()).await?.succeeded()?;
         let objects = scene.objects();
-        wait_for("Failed to be cleared", Duration::from_secs(20), async || {
+        wait_for("Failed to be cleared", Duration::from_secs(120), async || {
             let canary = objects.canary("app").await?;
             Ok(canary.filter(|canary| canary.phase() != "Failed" && canary.phase() != "Progressing"))
         })

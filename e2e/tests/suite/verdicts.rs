@@ -100,7 +100,8 @@ async fn daemon_set(scene: &Scene) -> Result<()> {
 /// The next version is told to be bad at its first check, after users met it.
 async fn rolled_back(scene: &Scene, app: &App, hooks: &Hooks) -> Result<()> {
     let load = scene.light_load(app.name())?.start()?;
-    hooks.answer_to(app.name(), VERDICT, Answer::halt());
+    // The gateway needs a moment until users meet it.
+    hooks.answer_to(app.name(), VERDICT, Answer::halt().after(Duration::from_secs(5)));
     apply(scene, &[app.at("v2").deployment()]).await?;
     scene.phase(app.name(), "Failed", SOON).await?;
     exits(scene, app.name(), SOON).await?;
@@ -198,9 +199,10 @@ async fn thresholds(scene: &Scene, hooks: &Hooks) -> Result<()> {
 }
 
 async fn delayed(scene: &Scene) -> Result<()> {
-    const DEADLINE: u32 = 10;
+    // Which pods that are well keep on a busy machine too.
+    const DEADLINE: u32 = 25;
     let app = App::new("delayed", "v1");
-    let analysis = json!({"interval": "2s", "threshold": 1, "stepWeights": [50], "delay": "14s"});
+    let analysis = json!({"interval": "2s", "threshold": 1, "stepWeights": [50], "delay": "32s"});
     let canary = app.canary(&scene.host("delayed"), &analysis, DEADLINE);
     at_rest(scene, &app, &[canary, app.deployment()]).await?;
     apply(scene, &[app.at("v2").deployment()]).await?;

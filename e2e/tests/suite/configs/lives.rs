@@ -15,8 +15,8 @@ async fn a_copy_shared_by_two_canaries_lives_as_long_as_one_of_them_and_then_goe
             let app = Reader::new(name);
             scene.apply(&app.manifest()).await?.succeeded()?;
             scene.apply(&app.canary(scene)).await?.succeeded()?;
-            scene.phase(name, "Initialized", Duration::from_secs(60)).await?;
-            scene.reachable(name, Duration::from_secs(20)).await?;
+            scene.phase(name, "Initialized", Duration::from_secs(120)).await?;
+            scene.reachable(name, Duration::from_secs(60)).await?;
         }
         let objects = scene.objects();
         let owners = async || {
@@ -28,25 +28,30 @@ async fn a_copy_shared_by_two_canaries_lives_as_long_as_one_of_them_and_then_goe
             anyhow::Ok(named.collect::<Vec<_>>())
         };
         let first = [("app".to_owned(), true), ("other".to_owned(), false)];
-        assert_eq!(owners().await?, first);
+        wait_for("both to own the copy", Duration::from_secs(60), async || {
+            Ok((owners().await? == first).then_some(()))
+        })
+        .await?;
         let running = scene.load("other")?.start()?;
         scene
-            .kubectl(&["delete", "canary", "app", "--timeout=60s"])
+            .kubectl(&["delete", "canary", "app", "--timeout=120s"])
             .await?
             .succeeded()?;
         reads(scene, "app", "v1", "blue", "one").await?;
-        wait_for("the first owner to be taken off", Duration::from_secs(60), async || {
-            Ok((owners().await? == [("other".to_owned(), false)]).then_some(()))
-        })
+        wait_for(
+            "the first owner to be taken off",
+            Duration::from_secs(120),
+            async || Ok((owners().await? == [("other".to_owned(), false)]).then_some(())),
+        )
         .await?;
         reads(scene, "other-primary", "v1", "blue", "one").await?;
         // The last request ends here: with its Canary goes the route that was made for it.
         running.stop().await?.nothing_lost()?;
         scene
-            .kubectl(&["delete", "canary", "other", "--timeout=60s"])
+            .kubectl(&["delete", "canary", "other", "--timeout=120s"])
             .await?
             .succeeded()?;
-        wait_for("the copies to be collected", Duration::from_secs(60), async || {
+        wait_for("the copies to be collected", Duration::from_secs(120), async || {
             let maps = objects.config_maps().get_opt("settings-primary").await?.is_some();
             let secrets = objects.secrets().get_opt("token-primary").await?.is_some();
             Ok((!maps && !secrets).then_some(()))

@@ -43,9 +43,9 @@ impl Reader {
         scene.label().await?;
         scene.apply(&self.manifest()).await?.succeeded()?;
         scene
-            .phase(self.0.name(), "Initialized", Duration::from_secs(60))
+            .phase(self.0.name(), "Initialized", Duration::from_secs(120))
             .await?;
-        scene.reachable(self.0.name(), Duration::from_secs(20)).await?;
+        scene.reachable(self.0.name(), Duration::from_secs(60)).await?;
         Ok(())
     }
 }
@@ -76,7 +76,7 @@ pub async fn reads(scene: &Scene, deployment: &str, version: &str, color: &str, 
     let objects = scene.objects();
     // A new pod may not answer yet, and one that ends may not any more.
     let what = format!("{deployment} to read {version}, {color}, {token}");
-    wait_for(&what, Duration::from_secs(10), async || {
+    wait_for(&what, Duration::from_secs(60), async || {
         let pods = objects.pods_at(deployment).await?;
         ensure!(!pods.is_empty(), "{deployment} has no pod");
         for pod in pods {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use e2e::scene::{App, Scene, play, wait_for};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ async fn an_immutable_config_with_binary_data_is_copied_whole_and_its_copy_can_b
         scene.apply(&frozen("blue", "AAEC")).await?.succeeded()?;
         scene.label().await?;
         scene.apply(&holding("app", "frozen").to_string()).await?.succeeded()?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         let objects = scene.objects();
         let copy = objects.config_maps().get("frozen-primary").await?;
         let blob = |copy: &k8s_openapi::api::core::v1::ConfigMap| {
@@ -40,21 +40,18 @@ async fn an_immutable_config_with_binary_data_is_copied_whole_and_its_copy_can_b
         assert_eq!((copy.immutable, blob(&copy)), (None, vec![0, 1, 2]));
         let annotations = copy.metadata.annotations.clone().unwrap_or_default();
         assert_eq!(annotations.keys().collect::<Vec<_>>(), ["team"]);
-        scene.reachable("app", Duration::from_secs(20)).await?;
+        scene.reachable("app", Duration::from_secs(60)).await?;
 
         let running = scene.load("app")?.start()?;
         // Its author can change it only by making it anew. Meanwhile it is missing, which starts nothing.
         scene.kubectl(&["delete", "configmap", "frozen"]).await?.succeeded()?;
         scene.apply(&frozen("red", "AAED")).await?.succeeded()?;
-        scene.phase("app", "Progressing", Duration::from_secs(20)).await?;
+        scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
         running.stop().await?.nothing_lost()?;
         let made = objects.config_maps().get("frozen-primary").await?;
         assert_eq!((made.immutable, blob(&made)), (None, vec![0, 1, 3]));
-        for pod in objects.pods_at("app-primary").await? {
-            assert_eq!(pod.file("color").await?.as_deref(), Some("red"));
-        }
-        Ok(())
+        red(scene, "app").await
     })
     .await;
 }
@@ -71,7 +68,8 @@ async fn a_config_that_opted_out_is_shared_and_its_edits_start_nothing() {
         scene.apply(&shared("blue")).await?.succeeded()?;
         scene.label().await?;
         scene.apply(&holding("app", "shared").to_string()).await?.succeeded()?;
-        let before = scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+        let before = crate::waits::steady(scene, "app").await?;
         scene.apply(&shared("red")).await?.succeeded()?;
         let objects = scene.objects();
         // A tracked change would be Progressing within a second.
@@ -100,7 +98,7 @@ async fn a_foreign_object_under_the_copys_name_is_never_touched() {
         scene.apply(&holding("app", "cfg").to_string()).await?.succeeded()?;
         let objects = scene.objects();
         let named = "ConfigMap cfg-primary exists and was not made by this Canary; rename one of the two";
-        wait_for("the conflict to be named", Duration::from_secs(20), async || {
+        wait_for("the conflict to be named", Duration::from_secs(120), async || {
             Ok(objects
                 .told("app")
                 .await?
@@ -116,7 +114,7 @@ async fn a_foreign_object_under_the_copys_name_is_never_touched() {
             .kubectl(&["delete", "configmap", "cfg-primary"])
             .await?
             .succeeded()?;
-        scene.phase("app", "Initialized", Duration::from_secs(60)).await?;
+        scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         Ok(())
     })
     .await;
@@ -135,23 +133,23 @@ async fn a_config_of_two_apps_is_released_with_both_and_its_copy_goes_with_the_l
             scene.apply(&holding(app, "cfg").to_string()).await?.succeeded()?;
         }
         for app in APPS {
-            scene.phase(app, "Initialized", Duration::from_secs(60)).await?;
+            scene.phase(app, "Initialized", Duration::from_secs(120)).await?;
         }
-        assert_eq!(owners(scene).await?, Some(APPS.map(str::to_owned).to_vec()));
+        let both = Some(APPS.map(str::to_owned).to_vec());
+        wait_for("both to own the copy", Duration::from_secs(60), async || {
+            Ok((owners(scene).await? == both).then_some(()))
+        })
+        .await?;
         for app in APPS {
-            scene.reachable(app, Duration::from_secs(20)).await?;
+            scene.reachable(app, Duration::from_secs(60)).await?;
         }
 
         let [first, running] = [scene.load("one")?.start()?, scene.load("two")?.start()?];
         scene.apply(&cfg("red")).await?.succeeded()?;
         for app in APPS {
             scene.phase(app, "Succeeded", PATIENCE).await?;
-            scene.rests(app, Duration::from_secs(30)).await?;
-            let pods = scene.objects().pods_at(&format!("{app}-primary")).await?;
-            assert_eq!(pods.len(), 2, "{app}");
-            for pod in pods {
-                assert_eq!(pod.file("color").await?.as_deref(), Some("red"), "{}", pod.name);
-            }
+            scene.rests(app, Duration::from_secs(60)).await?;
+            red(scene, app).await?;
         }
 
         first.stop().await?.nothing_lost()?;
@@ -160,7 +158,7 @@ async fn a_config_of_two_apps_is_released_with_both_and_its_copy_goes_with_the_l
             Ok((owners(scene).await? == Some(vec!["two".to_owned()])).then_some(()))
         })
         .await?;
-        scene.reachable("two", Duration::from_secs(5)).await?;
+        scene.reachable("two", Duration::from_secs(60)).await?;
         running.stop().await?.nothing_lost()?;
         scene.kubectl(&["delete", "deployment", "two"]).await?.succeeded()?;
         wait_for("the copy to go", PATIENCE, async || {
@@ -172,6 +170,21 @@ async fn a_config_of_two_apps_is_released_with_both_and_its_copy_goes_with_the_l
 }
 
 const APPS: [&str; 2] = ["one", "two"];
+
+/// Waits until both pods of an app's primary say that they have the new data; one that ends answers no more.
+async fn red(scene: &Scene, app: &str) -> Result<()> {
+    let what = format!("the pods of {app}-primary to read what was promoted");
+    wait_for(&what, Duration::from_secs(120), async || {
+        let pods = scene.objects().pods_at(&format!("{app}-primary")).await?;
+        ensure!(pods.len() == 2, "{app}: {pods:?}");
+        for pod in pods {
+            let color = pod.file("color").await?;
+            ensure!(color.as_deref() == Some("red"), "{}: {color:?}", pod.name);
+        }
+        Ok(Some(()))
+    })
+    .await
+}
 
 /// The Canaries that own the copy, if there is one; each target does too.
 async fn owners(scene: &Scene) -> Result<Option<Vec<String>>> {

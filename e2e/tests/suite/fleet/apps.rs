@@ -58,7 +58,8 @@ impl Fleet<'_> {
             container["envFrom"] = json!([{"configMapRef": {"name": format!("config-{number}")}}]);
         }
         if has_autoscaler(number) {
-            container["resources"] = json!({"requests": {"cpu": "10m"}});
+            // As much as an idle pod never uses, also while it starts: an autoscaler that has figures lets it be.
+            container["resources"] = json!({"requests": {"cpu": "200m"}});
         }
         if number >= REAL {
             self.nodes.place(&mut deployment, number);
