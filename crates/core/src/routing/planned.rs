@@ -66,7 +66,6 @@ pub const PLANNED: &[Planned] = &[
     },
     retired("appmesh", "appmesh.k8s.aws/v1beta1/VirtualService"),
     retired("appmesh:v1beta2", "appmesh.k8s.aws/v1beta2/VirtualService"),
-    living("contour", "projectcontour.io/v1/HTTPProxy"),
     Planned {
         can: ALL,
         like: Some(&GatewayApi),

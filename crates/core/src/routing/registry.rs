@@ -1,7 +1,7 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, istio, kubernetes, nginx, traefik};
+use super::{Capabilities, Need, Resource, RouteKind, Router, contour, gateway_api, istio, kubernetes, nginx, traefik};
 use crate::api::canary::CanarySpec;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 /// Every provider that is built.
 pub const ROUTERS: &[&dyn Router] = &[
     &gateway_api::GatewayApi,
+    &contour::Contour,
     &istio::Istio,
     &kubernetes::Kubernetes,
     &nginx::Nginx,

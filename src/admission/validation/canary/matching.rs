@@ -115,18 +115,11 @@ fn anchored(report: &mut Report, field: &str, value: &StringMatch, provider: &st
     }
 }
 
-/// Documented limits of two ingress controllers.
+/// A documented limit of an ingress controller.
 fn limits(report: &mut Report, field: &str, name: &str, value: &StringMatch, provider: &str) {
     let Some((form, text)) = value.form() else {
         return;
     };
-    if provider == "contour" && form == "regex" {
-        report.unsupported(
-            field,
-            form,
-            "contour has no regex for headers; use exact, prefix or suffix",
-        );
-    }
     if provider == "nginx" && name.eq_ignore_ascii_case("cookie") && (form != "exact") {
         let why = format!(
             "nginx only knows whether a cookie is \"always\"; use exact with the cookie's name, not {form} {text:?}"
