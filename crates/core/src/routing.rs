@@ -12,6 +12,7 @@ pub mod gateway_api;
 pub mod istio;
 pub mod kind;
 pub mod kubernetes;
+pub mod linkerd;
 pub mod nginx;
 pub mod planned;
 pub mod provider;
