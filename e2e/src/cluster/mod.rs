@@ -8,6 +8,7 @@ mod autoscaling;
 mod black_hole;
 mod control_plane;
 mod credentials;
+mod definitions;
 mod dns;
 mod existing;
 mod gateway;
@@ -184,6 +185,7 @@ pub fn prepare_on_demand() -> Result<()> {
     programs::flagger()?;
     autoscaling::prepare()?;
     mesh::prepare()?;
+    definitions::prepare()?;
     println!(
         "what scenes ask for is there after {:.1} s",
         began.elapsed().as_secs_f64()

@@ -25,6 +25,11 @@ impl Scene {
         self.prepare(Cluster::istio_crds).await
     }
 
+    /// Installs Contour's HTTPProxy. No Contour runs: nothing acts on these objects.
+    pub async fn contour_crds(&self) -> Result<()> {
+        self.prepare(Cluster::contour_crds).await
+    }
+
     /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
     pub async fn second_node(&self) -> Result<()> {
         self.prepare(Cluster::second_node).await

@@ -211,7 +211,7 @@ fn what_cannot_be_kept_is_refused_with_what_to_do() {
         ),
         (
             r#"ingressClass="contour""#,
-            "ingressClass: Contour is not routed by Coalmine",
+            "ingressClass: give generated HTTPProxies their class",
         ),
         (
             r#"ingressAnnotationsPrefix="n""#,

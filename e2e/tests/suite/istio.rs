@@ -1,19 +1,14 @@
 //! Provider istio: Istio's own definitions judge every object that is sent, and a VirtualService of the author's carries a
 //! release. There is no mesh here: what its proxies make of it is Istio's.
 
-use std::fs;
-use std::path::Path;
-
 use anyhow::{Context as _, Result, ensure};
 use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
+use crate::definitions::judged;
 use crate::quick::{SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded};
-
-/// Where the whole objects are that the unit tests hold ours against.
-const GOLDEN: &str = "../crates/core/src/routing/istio/tests/snapshots";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn virtual_services_are_as_istio_takes_them_and_carry_a_release() {
@@ -22,7 +17,7 @@ async fn virtual_services_are_as_istio_takes_them_and_carry_a_release() {
         let hooks = scene.hooks().await?;
         labelled_by(scene, &hooks, "istio").await?;
         together(vec![
-            case("golden objects", judged(scene)),
+            case("golden objects", judged(scene, "istio", 20)),
             case("one of ours", made(scene, &hooks)),
             case("the author's", edited(scene, &hooks)),
         ])
@@ -54,29 +49,6 @@ fn rules(scene: &Scene) -> Api<DynamicObject> {
     scene
         .objects()
         .dynamic("networking.istio.io", "v1", "DestinationRule", "destinationrules")
-}
-
-async fn judged(scene: &Scene) -> Result<()> {
-    let mut judged = 0;
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(GOLDEN))? {
-        let path = entry?.path();
-        let text = fs::read_to_string(&path)?;
-        // What comes before is about the snapshot.
-        let (_, objects) = text.split_once("\n---\n").context("a snapshot has a head")?;
-        for mut object in serde_json::from_str::<Vec<Value>>(objects)? {
-            object["metadata"]["namespace"] = json!(scene.namespace);
-            // Beside those of that name which other cases bring.
-            object["metadata"]["name"] = json!(format!("golden-{judged}"));
-            let strictly = ["create", "--dry-run=server", "--validate=strict", "-f", "-"];
-            let said = scene.kubectl_with(&strictly, &object.to_string()).await?.succeeded();
-            let said = said.with_context(|| format!("{}: {object}", path.display()))?;
-            ensure!(!said.err.contains("unknown field"), "{}: {}", path.display(), said.err);
-            judged += 1;
-        }
-    }
-    println!("{judged} golden objects are as Istio's definitions have them");
-    ensure!(judged > 20, "only {judged} objects were judged");
-    Ok(())
 }
 
 /// The destinations of the first rule, with their weights.

@@ -247,9 +247,9 @@ mod tests {
             [Arc::new(one)]
         };
         let object = |label: &str| json!({"spec": {"selector": {"matchLabels": {label: "shop"}}}});
-        let contour = with(|canary| canary.spec.provider = Some("contour".into()));
+        let unbuilt = with(|canary| canary.spec.provider = Some("kuma".into()));
         for (canaries, object, word) in [
-            (&contour, object("app"), "contour"),
+            (&unbuilt, object("app"), "kuma"),
             (&with(|_| ()), object("tier"), "must contain one of"),
         ] {
             match ask("shop", object, canaries) {
@@ -258,7 +258,7 @@ mod tests {
             }
         }
         // What is built already goes on.
-        let mut serving = Canary::clone(&contour[0]);
+        let mut serving = Canary::clone(&unbuilt[0]);
         serving.status = Some(serde_json::from_value(json!({"phase": "Succeeded"})).unwrap());
         let found = ask("shop", object("app"), &[Arc::new(serving)]);
         assert!(matches!(found, Enrolment::Canary(_)), "{found:?}");

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 /// Routing providers a Canary may name.
-pub const PROVIDERS: [&str; 19] = [
+pub const PROVIDERS: [&str; 20] = [
     "apisix",
     "appmesh",
     "appmesh:v1beta2",
     "contour",
+    "gatewayapi",
     "gatewayapi:v1",
     "gatewayapi:v1beta1",
     "gloo",

@@ -1,8 +1,7 @@
 //! Flagger's providers that are not built yet: what their Canaries need is known and checked at admission, and no route is
 //! written. The table shrinks as [`super::registry::ROUTERS`] grows.
 
-use super::gateway_api::GatewayApi;
-use super::provider::{Capabilities, Need, Router};
+use super::provider::{Capabilities, Need};
 use crate::api::canary::CanarySpec;
 
 /// What is known of a provider before it is built.
@@ -15,8 +14,6 @@ pub struct Planned {
     pub is_retired: bool,
     /// What its data planes can do.
     pub can: Capabilities,
-    /// The provider whose words and limits it shares.
-    pub like: Option<&'static dyn Router>,
     /// What a Canary lacks without which nothing could be routed.
     pub lacks: fn(&CanarySpec) -> Option<Need>,
 }
@@ -27,11 +24,6 @@ const WEIGHTS: Capabilities = Capabilities {
     mirror: false,
     affinity: false,
 };
-const ALL: Capabilities = Capabilities {
-    mirror: true,
-    affinity: true,
-    ..WEIGHTS
-};
 
 const fn living(name: &'static str, kind: &'static str) -> Planned {
     Planned {
@@ -39,7 +31,6 @@ const fn living(name: &'static str, kind: &'static str) -> Planned {
         kind,
         is_retired: false,
         can: WEIGHTS,
-        like: None,
         lacks: |_| None,
     }
 }
@@ -66,17 +57,9 @@ pub const PLANNED: &[Planned] = &[
     },
     retired("appmesh", "appmesh.k8s.aws/v1beta1/VirtualService"),
     retired("appmesh:v1beta2", "appmesh.k8s.aws/v1beta2/VirtualService"),
-    living("contour", "projectcontour.io/v1/HTTPProxy"),
-    Planned {
-        can: ALL,
-        like: Some(&GatewayApi),
-        lacks: |spec| GatewayApi.lacks(spec),
-        ..living("gatewayapi:v1beta1", "gateway.networking.k8s.io/v1beta1/HTTPRoute")
-    },
     living("gloo", "gateway.solo.io/v1/RouteTable"),
     living("knative", "serving.knative.dev/v1/Service"),
     living("kuma", "kuma.io/v1alpha1/TrafficRoute"),
-    living("linkerd", "split.smi-spec.io/v1alpha1/TrafficSplit"),
     retired("osm", "split.smi-spec.io/v1alpha2/TrafficSplit"),
     Planned {
         lacks: Need::ingress,

@@ -1,7 +1,9 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, istio, kubernetes, nginx, traefik};
+use super::{
+    Capabilities, Need, Resource, RouteKind, Router, contour, gateway_api, istio, kubernetes, linkerd, nginx, traefik,
+};
 use crate::api::canary::CanarySpec;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -9,11 +11,16 @@ use std::collections::BTreeSet;
 /// Every provider that is built.
 pub const ROUTERS: &[&dyn Router] = &[
     &gateway_api::GatewayApi,
+    &contour::Contour,
     &istio::Istio,
     &kubernetes::Kubernetes,
+    &linkerd::Linkerd,
     &nginx::Nginx,
     &traefik::Traefik,
 ];
+
+/// Other names of providers, and whose: an HTTPRoute is the same object in each version of the Gateway API.
+const ALIASES: [(&str, &str); 2] = [("gatewayapi", "gatewayapi:v1"), ("gatewayapi:v1beta1", "gatewayapi:v1")];
 
 /// The kinds that carry traffic for any provider, each once.
 pub fn kinds() -> impl Iterator<Item = &'static dyn RouteKind> {
@@ -57,19 +64,18 @@ pub fn of_resource(group: &str, plural: &str) -> Option<&'static dyn RouteKind> 
 /// What may stand in `spec.provider`, built or not, in order.
 pub fn names() -> Vec<&'static str> {
     let built = ROUTERS.iter().map(|router| router.name());
-    let mut all: Vec<&str> = built.chain(PLANNED.iter().map(|planned| planned.name)).collect();
+    let others = ALIASES.iter().map(|(alias, _)| *alias);
+    let others = others.chain(PLANNED.iter().map(|planned| planned.name));
+    let mut all: Vec<&str> = built.chain(others).collect();
     all.sort_unstable();
     all
 }
 
 /// The provider of that name, if it is built.
 pub fn router(name: &str) -> Option<&'static dyn Router> {
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
+    let name = alias.map_or(name, |(_, name)| *name);
     ROUTERS.iter().copied().find(|router| router.name() == name)
-}
-
-/// The provider by whose words and limits a Canary of provider `name` is judged: its own, or the one it is like.
-pub fn rules_of(name: &str) -> Option<&'static dyn Router> {
-    router(name).or_else(|| planned(name)?.like)
 }
 
 /// The kind whose objects carry the weights of provider `name`, as `group/version/Kind`; `None` where none do.
@@ -89,7 +95,7 @@ pub fn reads(router: &dyn Router, route: &Value) -> bool {
 
 /// Whether a Canary of provider `name` would have its traffic carried by `route`, as far as that is known.
 pub fn carries_by(name: &str, route: &Value) -> bool {
-    rules_of(name).is_some_and(|router| reads(router, route)) && !super::is_companion(route)
+    router(name).is_some_and(|router| reads(router, route)) && !super::is_companion(route)
 }
 
 /// What provider `name` can do. One that nobody knows is refused elsewhere, and nothing more is said of it.
@@ -134,5 +140,18 @@ mod tests {
     #[test]
     fn what_the_definition_lets_a_canary_name_is_what_is_built_or_planned() {
         assert_eq!(names(), PROVIDERS);
+    }
+
+    #[test]
+    fn every_version_of_the_gateway_api_is_the_one_provider() {
+        for name in ["gatewayapi", "gatewayapi:v1", "gatewayapi:v1beta1"] {
+            assert_eq!(router(name).map(|router| router.name()), Some("gatewayapi:v1"));
+            assert_eq!(
+                object_of(name).as_deref(),
+                Some("gateway.networking.k8s.io/v1/HTTPRoute")
+            );
+            assert!(can(name).affinity);
+        }
+        assert!(router("gatewayapi:v2").is_none());
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn service(report: &mut Report, subject: &Subject, service: &CanarySe
 /// What the provider can say of this part of a request.
 fn forms(report: &mut Report, subject: &Subject, conditions: &[Named], of: fn(Forms) -> &'static [&'static str]) {
     let provider = subject.provider;
-    let known = registry::rules_of(provider).and_then(|router| router.forms()).map(of);
+    let known = registry::router(provider).and_then(|router| router.forms()).map(of);
     for (field, value) in conditions {
         let Some((form, _)) = value.form() else {
             continue;
@@ -107,7 +107,7 @@ fn said(report: &mut Report, base: &str, users: &AnalysisMatch, provider: &str) 
 /// Gateways differ in what an expression has to match.
 fn anchored(report: &mut Report, field: &str, value: &StringMatch, provider: &str) {
     let open = |regex: &String| !(regex.starts_with('^') && regex.ends_with('$'));
-    let forms = registry::rules_of(provider).and_then(|router| router.forms());
+    let forms = registry::router(provider).and_then(|router| router.forms());
     let differ = forms.is_some_and(|forms| forms.open_regexes_differ);
     if differ && value.regex.as_ref().is_some_and(open) {
         let text = "begin with ^ and end with $, gateways differ in what it must cover";
@@ -115,18 +115,11 @@ fn anchored(report: &mut Report, field: &str, value: &StringMatch, provider: &st
     }
 }
 
-/// Documented limits of two ingress controllers.
+/// A documented limit of an ingress controller.
 fn limits(report: &mut Report, field: &str, name: &str, value: &StringMatch, provider: &str) {
     let Some((form, text)) = value.form() else {
         return;
     };
-    if provider == "contour" && form == "regex" {
-        report.unsupported(
-            field,
-            form,
-            "contour has no regex for headers; use exact, prefix or suffix",
-        );
-    }
     if provider == "nginx" && name.eq_ignore_ascii_case("cookie") && (form != "exact") {
         let why = format!(
             "nginx only knows whether a cookie is \"always\"; use exact with the cookie's name, not {form} {text:?}"

@@ -106,5 +106,5 @@ fn room(report: &mut Report, subject: &Subject) {
 
 // Whether the provider makes a route that this field shapes.
 fn obeys(subject: &Subject, field: &str) -> bool {
-    registry::rules_of(subject.provider).is_some_and(|router| router.obeys().contains(&field))
+    registry::router(subject.provider).is_some_and(|router| router.obeys().contains(&field))
 }

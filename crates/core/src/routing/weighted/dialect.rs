@@ -1,7 +1,7 @@
 //! What kinds of routes with weighted references write differently.
 
 use crate::api::canary::AnalysisMatch;
-use crate::routing::reference::{Local, Side};
+use crate::routing::reference::{Local, Side, with};
 use serde_json::Value;
 
 /// How one kind writes its rules, their conditions and their references.
@@ -10,7 +10,7 @@ pub(in crate::routing) trait Dialect {
     const RULES: &'static str;
     /// The member of a rule with its weighted references.
     const REFS: &'static str;
-    /// The member of a rule with its conditions, any of which suffices.
+    /// The member of a rule with its conditions.
     const MATCHES: &'static str;
     /// Weights up to this one can be multiplied by 100, for shares in percent, and stay below the greatest that is allowed.
     const FINE: u64;
@@ -34,6 +34,17 @@ pub(in crate::routing) trait Dialect {
 
     /// The condition that every request meets.
     fn everything() -> Value;
+
+    /// The conditions of a rule, any of which suffices; none where it has none.
+    fn matches(rule: &Value) -> Vec<Value> {
+        let own = rule.get(Self::MATCHES).and_then(Value::as_array);
+        own.cloned().unwrap_or_default()
+    }
+
+    /// A copy of `rule` for those requests only that meet any of `matches`: as many rules as it takes to say so.
+    fn matching(rule: &Value, matches: Vec<Value>) -> Vec<Value> {
+        vec![Self::copied(with(rule, Self::MATCHES, Value::Array(matches)))]
+    }
 
     /// The entries of `analysis.match` that can be said exactly. One that cannot, or that says nothing, is left out:
     /// admission refuses it, and a route never sends more users to the canary than were named.

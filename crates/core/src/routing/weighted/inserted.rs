@@ -84,7 +84,8 @@ pub(super) fn exposed<D: Dialect>(
     {
         let forgetting = copy::<D>(&base, names, Side::Primary, &[D::with_cookie(cookie)]);
         let forget = affinity.forget(cookie);
-        out.extend(forgetting.map(|rule| setting::<D>(&rule, names, Side::Primary, &forget)));
+        let forgetting = forgetting.iter();
+        out.extend(forgetting.map(|rule| setting::<D>(rule, names, Side::Primary, &forget)));
     }
     if traffic.matched {
         // With cookies: whoever matches is told to come back.
@@ -142,17 +143,19 @@ fn setting<D: Dialect>(rule: &Value, names: &Local<'_>, wanted: Side, cookie: &s
     with(rule, D::REFS, json!(refs))
 }
 
-// A split rule for those requests only that meet one of `conditions` besides, with the pair's share on one side; `None`
+// The split rule for those requests only that meet one of `conditions` besides, with the pair's share on one side; nothing
 // when no request can.
-fn copy<D: Dialect>(base: &Value, names: &Local<'_>, all_to: Side, conditions: &[Value]) -> Option<Value> {
-    let everything = [D::everything()];
-    let matches = base.get(D::MATCHES).and_then(Value::as_array).filter(|m| !m.is_empty());
-    let matches = matches.map_or(everything.as_slice(), Vec::as_slice).iter();
-    let matches: Vec<Value> = matches
+fn copy<D: Dialect>(base: &Value, names: &Local<'_>, all_to: Side, conditions: &[Value]) -> Vec<Value> {
+    let mut own = D::matches(base);
+    if own.is_empty() {
+        own.push(D::everything());
+    }
+    let own = own.iter();
+    let matches: Vec<Value> = own
         .flat_map(|m| conditions.iter().filter_map(move |c| D::both(m, c)))
         .collect();
     if matches.is_empty() {
-        return None;
+        return Vec::new();
     }
     let refs = refs::<D>(base);
     let ours = refs.iter().filter(|b| D::side(b, names).is_some());
@@ -164,6 +167,5 @@ fn copy<D: Dialect>(base: &Value, names: &Local<'_>, all_to: Side, conditions: &
         Some(Side::Canary) => weighed(Side::Primary),
         _ => Some(b.clone()),
     });
-    let rule = with(base, D::REFS, turned.collect());
-    Some(D::copied(with(&rule, D::MATCHES, Value::Array(matches))))
+    D::matching(&with(base, D::REFS, turned.collect()), matches)
 }

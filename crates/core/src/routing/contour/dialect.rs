@@ -1,0 +1,118 @@
+//! How an HTTPProxy writes its routes. Those conditions of one have to be met all, so what any of several suffices for are
+//! several routes.
+
+use super::{conditions, generated, mirror};
+use crate::api::canary::AnalysisMatch;
+use crate::object::text;
+use crate::routing::reference::{self, Local, Side, with};
+use crate::routing::weighted::{Dialect, expressions};
+use serde_json::{Value, json};
+
+/// Contour's words.
+#[derive(Debug)]
+pub(super) struct Routes;
+
+/// Of routes that were stored by hand nothing greater is believed.
+const MAX_WEIGHT: u64 = 2_147_483_647;
+
+impl Dialect for Routes {
+    const RULES: &'static str = "/spec/routes";
+    const REFS: &'static str = "services";
+    const MATCHES: &'static str = "conditions";
+    // Envoy adds all of a route up in a u32.
+    const FINE: u64 = 1_000_000;
+
+    // What gets copies serves nobody.
+    fn side(reference: &Value, names: &Local<'_>) -> Option<Side> {
+        let side = reference::side(reference, names);
+        side.filter(|_| !mirror::is_mirror(reference))
+    }
+
+    fn named(reference: &Value, service: &str) -> Value {
+        let before = text(reference, "/name");
+        let mut named = with(reference, "name", json!(service));
+        let headers = named.pointer_mut("/requestHeadersPolicy/set");
+        for header in headers.and_then(Value::as_array_mut).into_iter().flatten() {
+            *header = generated::overriding(header, before, service);
+        }
+        named
+    }
+
+    // One without a weight gets nothing where another has one. Where none has, `weights::said` has given all the same.
+    fn weight(reference: &Value, alone: bool) -> u64 {
+        if mirror::is_mirror(reference) {
+            return 0;
+        }
+        let weight = reference.get("weight").and_then(Value::as_u64);
+        let weight = weight.map_or(0, |weight| weight.min(MAX_WEIGHT));
+        if alone { 1 } else { weight }
+    }
+
+    fn alone(apex: &Value) -> Value {
+        let mut apex = apex.clone();
+        if let Some(members) = apex.as_object_mut() {
+            members.remove("weight");
+        }
+        apex
+    }
+
+    fn everything() -> Value {
+        json!([])
+    }
+
+    fn matches(rule: &Value) -> Vec<Value> {
+        rule.get(Self::MATCHES).cloned().into_iter().collect()
+    }
+
+    fn matching(rule: &Value, matches: Vec<Value>) -> Vec<Value> {
+        let of = |conditions| with(rule, Self::MATCHES, conditions);
+        matches.into_iter().map(of).collect()
+    }
+
+    fn conditions(matches: &[AnalysisMatch]) -> Vec<Value> {
+        conditions::of_analysis(matches)
+    }
+
+    fn with_cookie(cookie: &str) -> Value {
+        json!([{"header": {"name": "cookie", "regex": expressions::with_cookie(cookie)}}])
+    }
+
+    fn both(one: &Value, other: &Value) -> Option<Value> {
+        conditions::both(one, other)
+    }
+
+    fn cookies(_reference: &Value) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn setting(reference: &Value, _cookie: &str) -> Value {
+        reference.clone()
+    }
+
+    fn without_cookies(reference: &Value, _users: &dyn Fn(&str) -> bool) -> Value {
+        reference.clone()
+    }
+
+    fn mirrored(rule: &Value, names: &Local<'_>) -> u8 {
+        mirror::percent(rule, names)
+    }
+
+    fn mirroring(rule: &Value, names: &Local<'_>, percent: u8) -> Value {
+        mirror::with_ours(rule, names, percent)
+    }
+
+    fn without_mirror(rule: &Value, names: &Local<'_>) -> Value {
+        mirror::without_ours(rule, names)
+    }
+}
+
+/// The Services of a route.
+pub(super) fn services(rule: &Value) -> &[Value] {
+    let all = rule.get(Routes::REFS).and_then(Value::as_array);
+    all.map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Whether a route sends anything to the pair.
+pub(super) fn leads(rule: &Value, names: &Local<'_>) -> bool {
+    services(rule).iter().any(|one| Routes::side(one, names).is_some())
+}

@@ -1,0 +1,62 @@
+//! Definitions of kinds on whose objects nothing acts here, as the source of their makers' modules has them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::golang;
+use super::places::Places;
+use super::{Cluster, mesh};
+
+/// The module that has Istio's definitions, among the pilot's requirements.
+const ISTIO: (&str, &str) = (mesh::MODULE, "istio.io/api");
+const OF_ISTIO: [&str; 2] = [
+    "destinationrules.networking.istio.io",
+    "virtualservices.networking.istio.io",
+];
+const CONTOUR: (&str, &str) = ("contour", "github.com/projectcontour/contour");
+const OF_CONTOUR: [&str; 1] = ["httpproxies.projectcontour.io"];
+
+/// Downloads those that a scene may ask for.
+pub(super) fn prepare() -> Result<()> {
+    [ISTIO, CONTOUR]
+        .into_iter()
+        .try_for_each(|module| source(module).map(drop))
+}
+
+fn source((part, module): (&str, &str)) -> Result<PathBuf> {
+    golang::download(part, module)
+}
+
+impl Cluster {
+    /// Installs the definitions of the kinds that provider istio writes, of the pilot's own version.
+    pub fn istio_crds(&self) -> Result<()> {
+        let file = source(ISTIO)?.join("kubernetes/customresourcedefinitions.gen.yaml");
+        self.define("istio", &file, &OF_ISTIO)
+    }
+
+    /// Installs the definition of the kind that provider contour writes.
+    pub fn contour_crds(&self) -> Result<()> {
+        let file = source(CONTOUR)?.join("examples/contour/01-crds.yaml");
+        self.define("contour", &file, &OF_CONTOUR)
+    }
+
+    // Installs those of that name among all of `source`.
+    fn define(&self, of: &str, source: &Path, names: &[&str]) -> Result<()> {
+        let all = fs::read_to_string(source).with_context(|| format!("cannot read {}", source.display()))?;
+        let is_wanted = |one: &&str| names.iter().any(|name| one.contains(&format!("\n  name: {name}\n")));
+        let wanted: Vec<&str> = all.split("\n---\n").filter(is_wanted).collect();
+        if wanted.len() != names.len() {
+            bail!("{} has {} of the definitions {names:?}", source.display(), wanted.len());
+        }
+        let file = Places::find()?.run.join(format!("{of}-definitions.yaml"));
+        fs::write(&file, wanted.join("\n---\n"))?;
+        let (kubectl, file) = (self.as_admin(), file.display().to_string());
+        kubectl.run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", &file])?;
+        for name in names {
+            kubectl.run(&["wait", "--for=condition=Established", "crd", name, "--timeout=30s"])?;
+        }
+        Ok(())
+    }
+}
