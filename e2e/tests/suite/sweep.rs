@@ -52,7 +52,10 @@ async fn a_name_that_exists_or_a_second_validator_leaves_no_children() {
         // The controller ends the pair at once when it sees that the one that exists cannot be paired.
         wait_for("the pair that was generated to be ended", SWEPT, async || {
             let told = told_of(scene, "app").await?;
-            Ok(told.iter().any(|said| said.starts_with("Terminating canary app.")).then_some(()))
+            Ok(told
+                .iter()
+                .any(|said| said.starts_with("Terminating canary app."))
+                .then_some(()))
         })
         .await?;
 
