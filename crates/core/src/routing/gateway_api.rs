@@ -38,6 +38,9 @@ impl Router for GatewayApi {
             matches: true,
             mirror: true,
             affinity: true,
+            // Of a Service whose port says `kubernetes.io/h2c`.
+            grpc: true,
+            ..Capabilities::NONE
         }
     }
 

@@ -62,6 +62,10 @@ impl Router for Istio {
             matches: true,
             mirror: true,
             affinity: true,
+            grpc: true,
+            // A destination without a port is the port that was called.
+            several_ports: true,
+            ..Capabilities::NONE
         }
     }
 
@@ -116,8 +120,7 @@ impl Router for Istio {
     }
 
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
-        let service = spec.service.as_ref().filter(|_| problem::of_canary(spec).is_empty())?;
-        Some(generated::generated(namespace, names, service))
+        Some(generated::generated(namespace, names, spec.service.as_ref()?))
     }
 
     fn adopt(&self, spec: &mut CanarySpec, route: &Value, _namespace: &str) {

@@ -32,8 +32,10 @@ const KIND: &str = "Ingress";
 const CAN: Capabilities = Capabilities {
     weights: true,
     matches: true,
-    mirror: false,
-    affinity: false,
+    // As the annotation `backend-protocol` of the user's Ingress says, and by the port of each of its paths.
+    grpc: true,
+    several_ports: true,
+    ..Capabilities::NONE
 };
 
 impl Router for Nginx {

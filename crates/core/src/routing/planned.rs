@@ -24,8 +24,11 @@ pub struct Planned {
 const WEIGHTS: Capabilities = Capabilities {
     weights: true,
     matches: true,
-    mirror: false,
-    affinity: false,
+    // What they cannot do is said once it is looked into.
+    tcp: true,
+    grpc: true,
+    several_ports: true,
+    ..Capabilities::NONE
 };
 const ALL: Capabilities = Capabilities {
     mirror: true,

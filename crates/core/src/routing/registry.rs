@@ -97,7 +97,10 @@ pub fn can(name: &str) -> Capabilities {
     let unknown = || Capabilities {
         weights: true,
         matches: true,
-        ..Capabilities::default()
+        tcp: true,
+        grpc: true,
+        several_ports: true,
+        ..Capabilities::NONE
     };
     let built = router(name).map(|router| router.can());
     built.or_else(|| Some(planned(name)?.can)).unwrap_or_else(unknown)
@@ -130,6 +133,38 @@ pub fn other_version(spec: &CanarySpec) -> Option<(&'static str, &'static str)> 
 mod tests {
     use super::*;
     use crate::api::crds::PROVIDERS;
+    use crate::routing::{Names, Provider};
+    use serde_json::json;
+
+    #[test]
+    fn an_app_that_speaks_no_http_is_carried_by_whoever_moves_connections() {
+        let spec = |protocol: &str| -> CanarySpec {
+            let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "db"});
+            let service =
+                json!({"port": 5432, "appProtocol": protocol, "hosts": ["a.test"], "gatewayRefs": [{"name": "g"}]});
+            serde_json::from_value(json!({"targetRef": target, "service": service})).unwrap()
+        };
+        for router in ROUTERS {
+            let (name, provider) = (router.name(), Provider::parse(router.name()).unwrap());
+            let rejected = provider.rejects(&spec("TCP"));
+            assert_eq!(rejected.is_empty(), router.can().tcp, "{name}");
+            if let [(field, why)] = rejected.as_slice() {
+                assert_eq!(field, "spec.service.appProtocol");
+                assert!(
+                    why.starts_with(&format!("provider {name} ")) && why.contains("provider kubernetes"),
+                    "{why}"
+                );
+            }
+            let made = |protocol| provider.published("shop", &Names::new("db"), &spec(protocol));
+            assert_eq!(made("tcp"), None, "{name}");
+            assert_eq!(
+                made("http"),
+                router.published("shop", &Names::new("db"), &spec("http")),
+                "{name}"
+            );
+        }
+        assert_eq!(ROUTERS.iter().filter(|router| router.can().tcp).count(), 1);
+    }
 
     #[test]
     fn what_the_definition_lets_a_canary_name_is_what_is_built_or_planned() {

@@ -29,9 +29,10 @@ const KIND: &str = "TraefikService";
 
 const CAN: Capabilities = Capabilities {
     weights: true,
-    matches: false,
-    mirror: false,
-    affinity: false,
+    // The list that is made says one port and no scheme, which is HTTP/1.1. A user's own may say `scheme: h2c` and any port.
+    grpc: false,
+    several_ports: false,
+    ..Capabilities::NONE
 };
 
 impl Router for Traefik {
