@@ -225,7 +225,7 @@ impl Provider {
     /// Whether `object` is of a kind that is written for it: its routes, and what stands beside them.
     pub fn writes(self, object: &Value) -> bool {
         let beside = self.0.kind().map(|kind| kind.beside()).unwrap_or_default();
-        let kind = super::kind_of(object).map(|kind| kind.resource());
+        let kind = super::written_of(object).map(|kind| kind.resource());
         self.reads(object) || beside.iter().any(|one| Some(one.resource()) == kind)
     }
 }

@@ -1,7 +1,9 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::{Capabilities, Need, Resource, RouteKind, Router, gateway_api, istio, kubernetes, nginx, traefik};
+use super::{
+    Capabilities, Need, Resource, RouteKind, Router, WrittenKind, gateway_api, istio, kubernetes, nginx, traefik,
+};
 use crate::api::canary::CanarySpec;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -17,39 +19,44 @@ pub const ROUTERS: &[&dyn Router] = &[
 
 /// The kinds that carry traffic for any provider, each once.
 pub fn kinds() -> impl Iterator<Item = &'static dyn RouteKind> {
-    once(routes())
+    let mut seen = BTreeSet::new();
+    routes().filter(move |kind| seen.insert(kind.resource()))
 }
 
 /// Every kind that is written for any provider, each once: those that carry traffic, and what stands beside them.
-pub fn written() -> impl Iterator<Item = &'static dyn RouteKind> {
-    once(all())
+pub fn written() -> impl Iterator<Item = &'static dyn WrittenKind> {
+    let mut seen = BTreeSet::new();
+    all().filter(move |kind| seen.insert(kind.resource()))
 }
 
 fn routes() -> impl Iterator<Item = &'static dyn RouteKind> {
     ROUTERS.iter().filter_map(|router| router.kind())
 }
 
-fn all() -> impl Iterator<Item = &'static dyn RouteKind> {
-    routes().chain(routes().flat_map(|kind| kind.beside().iter().copied()))
+fn all() -> impl Iterator<Item = &'static dyn WrittenKind> {
+    let carrying = routes().map(|kind| -> &'static dyn WrittenKind { kind });
+    carrying.chain(routes().flat_map(|kind| kind.beside().iter().copied()))
 }
 
-fn once(of: impl Iterator<Item = &'static dyn RouteKind>) -> impl Iterator<Item = &'static dyn RouteKind> {
-    let mut seen = BTreeSet::new();
-    of.filter(move |kind| seen.insert(kind.resource()))
-}
-
-/// The kind of an object, by its `apiVersion` and `kind`; `None` when no provider reads it. Any version is the same object.
+/// The kind of a route, by its `apiVersion` and `kind`; `None` when it carries traffic for no provider. Any version is the same
+/// object.
 pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
-    let kind = route.get("kind")?.as_str()?;
-    let (group, _) = route.get("apiVersion")?.as_str()?.split_once('/')?;
-    all().find(|known| {
-        let resource = known.resource();
-        resource.kind == kind && resource.group == group
-    })
+    routes().find(|known| is_of(route, known.resource()))
+}
+
+/// The same of what is written for any provider: a route, or what stands beside one.
+pub fn written_of(object: &Value) -> Option<&'static dyn WrittenKind> {
+    all().find(|known| is_of(object, known.resource()))
+}
+
+fn is_of(object: &Value, resource: Resource) -> bool {
+    let text = |member: &str| object.get(member).and_then(Value::as_str);
+    let group = text("apiVersion").and_then(|version| version.split_once('/'));
+    text("kind") == Some(resource.kind) && group.is_some_and(|(group, _)| group == resource.group)
 }
 
 /// The kind that the API server calls so.
-pub fn of_resource(group: &str, plural: &str) -> Option<&'static dyn RouteKind> {
+pub fn of_resource(group: &str, plural: &str) -> Option<&'static dyn WrittenKind> {
     let is = |resource: Resource| resource.group == group && resource.plural == plural;
     all().find(|known| is(known.resource()))
 }
