@@ -1,10 +1,11 @@
 //! Pure: traffic to route objects, and back. One folder per provider.
 //!
-//! A [`Router`] is one value of `spec.provider`: what it can do, what it refuses, and which object it makes for an app that
-//! has none. The objects that carry its traffic are of a [`RouteKind`], which reads and writes them: they are foreign, JSON
-//! we own parts of. Of what stands beside them no more is asked than of any [`WrittenKind`]. [`registry`] lists both, and everything else asks the registry: what is watched, which rights are
-//! needed, what a Canary may name. Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot
-//! say by itself (conditions of an A/B test, cookies) is the Canary's [`Exposure`].
+//! A [`Router`] is one value of `spec.provider`: what it can do, what it refuses, and which object it makes for an app
+//! that has none. The objects that carry its traffic are of a [`RouteKind`], which reads and writes them: they are
+//! foreign, JSON we own parts of. Of what stands beside them no more is asked than of any [`WrittenKind`]. [`registry`]
+//! lists both, and everything else asks the registry: what is watched, which rights are needed, what a Canary may name.
+//! Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot say by itself (conditions of
+//! an A/B test, cookies) is the Canary's [`Exposure`].
 
 pub mod exposure;
 pub mod gateway_api;
@@ -51,7 +52,8 @@ impl Names {
     }
 }
 
-/// Whether `object`, of any kind, is about a Service of the pair: a route that sends requests there, or what stands beside one.
+/// Whether `object`, of any kind, is about a Service of the pair: a route that sends requests there, or what stands beside
+/// one.
 pub fn refers_to(object: &Value, names: &Names) -> bool {
     written_of(object).is_some_and(|kind| kind.refers_to(object, names))
 }

@@ -38,8 +38,8 @@ fn all() -> impl Iterator<Item = &'static dyn WrittenKind> {
     carrying.chain(routes().flat_map(|kind| kind.beside().iter().copied()))
 }
 
-/// The kind of a route, by its `apiVersion` and `kind`; `None` when it carries traffic for no provider. Any version is the same
-/// object.
+/// The kind of a route, by its `apiVersion` and `kind`; `None` when it carries traffic for no provider. Any version is the
+/// same object.
 pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
     routes().find(|known| is_of(route, known.resource()))
 }
