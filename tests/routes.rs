@@ -71,6 +71,37 @@ fn the_webhook_may_look_at_what_leads_past_the_routes() {
     }
 }
 
+#[test]
+fn the_documents_say_what_each_provider_can_do_and_name_every_kind() {
+    let table = fs::read_to_string("docs/providers.md").unwrap();
+    let row = |first: &str| -> Vec<String> {
+        let line = table.lines().find(|line| line.starts_with(&format!("| {first} |")));
+        line.unwrap().split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let columns = row("provider");
+    for router in registry::ROUTERS {
+        let (can, cells) = (router.can(), row(&format!("`{}`", router.name())));
+        for (column, able) in [
+            ("A/B test", can.matches),
+            ("mirror", can.mirror),
+            ("sessions", can.affinity),
+            ("TCP", can.tcp),
+            ("gRPC", can.grpc),
+            ("several ports", can.several_ports),
+        ] {
+            let at = columns.iter().position(|name| name == column).unwrap();
+            let said = cells[at] != "no" && !cells[at].starts_with("no:");
+            assert_eq!(said, able, "{}, {column}: {}", router.name(), cells[at]);
+        }
+    }
+    for path in ["docs/enrolment.md", "docs/memory.md"] {
+        let text = fs::read_to_string(path).unwrap();
+        for kind in registry::written().map(|kind| kind.resource().kind) {
+            assert!(text.contains(kind), "{path} does not name {kind}");
+        }
+    }
+}
+
 fn kinds() -> impl Iterator<Item = Resource> {
     registry::kinds().map(|kind| kind.resource())
 }

@@ -73,12 +73,7 @@ pub fn difference(desired: &DesiredState, pair: Pair<'_>) -> (Vec<Write>, Vec<Co
     let mut writes = Vec::new();
     let mut conflicts = Vec::new();
     if desired.dismantle == Dismantle::Everything {
-        pair.resumed(&mut writes);
-        pair.dismantle(&mut writes);
-        pair.dismantle_budgets(&mut writes);
-        pair.retired_autoscalers(desired, &mut writes);
-        pair.given_back_last(&mut writes);
-        return (writes, conflicts);
+        return (ended(desired, pair), conflicts);
     }
     // What two would write in turn, for ever, neither of them does.
     if let Some(conflict) = pair.contested(desired) {
@@ -113,6 +108,17 @@ pub fn difference(desired: &DesiredState, pair: Pair<'_>) -> (Vec<Write>, Vec<Co
     }
     pair.followers_halves(desired, &mut writes, &mut conflicts);
     (writes, conflicts)
+}
+
+// The writes that make the target a plain one again.
+fn ended(desired: &DesiredState, pair: Pair<'_>) -> Vec<Write> {
+    let mut writes = Vec::new();
+    pair.resumed(&mut writes);
+    pair.dismantle(&mut writes);
+    pair.dismantle_budgets(&mut writes);
+    pair.retired_twins(desired, &mut writes);
+    pair.given_back_last(&mut writes);
+    writes
 }
 
 impl Pair<'_> {

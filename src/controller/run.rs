@@ -28,7 +28,7 @@ use kube::Client;
 use std::{future::Future, sync::Arc};
 use tokio::{
     sync::{
-        mpsc::{self, UnboundedSender},
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
         watch,
     },
     task::JoinHandle,
@@ -99,11 +99,12 @@ async fn work(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let (told, tellings) = mpsc::unbounded_channel();
-    let (steps, queue) = queue::queue();
+    let (steps, to_step) = queue::queue();
     let (passes, to_pass) = passes::passes();
     let (standing, ordered) = watch::channel(Standing::default());
     let own = settings.namespace.clone();
     let following = orders::follow(client.clone(), own, standing, told.clone(), telemetry.readiness.clone());
+    let _orders: Vec<Task> = following.iter().map(Task::of).collect();
     let queues = Queues { steps, passes };
     let context = Arc::new(context(client, settings, &telemetry, (ordered, queues), &told));
     let _routes = Task::of(&follow_routes_elsewhere(&context, told));
@@ -112,30 +113,38 @@ async fn work(
         ready = caches::ready(&context) => ready?,
         () = shutdown.cancelled() => return Ok(()),
     }
+    tokio::select! {
+        ended = stepping(context, tellings, to_step, to_pass) => ended,
+        () = shutdown.cancelled() => {
+            tracing::info!("stopping");
+            Ok(())
+        }
+    }
+}
+
+// Steps what is asked for, for as long as more is heard of and passed on.
+async fn stepping(
+    context: Arc<Context>,
+    tellings: UnboundedReceiver<Told>,
+    to_step: queue::Queue,
+    to_pass: passes::Asked,
+) -> anyhow::Result<()> {
     let (changes, changed) = mpsc::channel(CHANGES);
     let watches = Watches::new(
-        (context.effects.client.clone(), telemetry.metrics.clone()),
+        (context.effects.client.clone(), context.effects.metrics.clone()),
         context.cluster.cache.clone(),
         changes,
         context.options.track_configs,
     );
     let passing = tokio::spawn(passing(context.clone(), to_pass));
     let wiring = tokio::spawn(Wiring::new(context.clone(), watches).run(tellings, changed));
-    let stepping = queue.run(move |key| step(context.clone(), key));
-    let (wires, passes) = (Task::of(&wiring), Task::of(&passing));
+    let _both = [Task::of(&wiring), Task::of(&passing)];
     // Neither ends before the work does: without them nothing new would be heard of, so the process begins anew.
-    let outcome = tokio::select! {
-        () = stepping => Ok(()),
+    tokio::select! {
+        () = to_step.run(move |key| step(context.clone(), key)) => Ok(()),
         ended = wiring => Err(anyhow::anyhow!("the wiring ended: {ended:?}")),
         ended = passing => Err(anyhow::anyhow!("the passes ended: {ended:?}")),
-        () = shutdown.cancelled() => {
-            tracing::info!("stopping");
-            Ok(())
-        }
-    };
-    drop((wires, passes));
-    following.iter().for_each(JoinHandle::abort);
-    outcome
+    }
 }
 
 fn context(

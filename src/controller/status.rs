@@ -161,35 +161,20 @@ pub struct Seen<'a> {
 /// The status that records `state`, with everything else of the old one kept.
 pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) -> CanaryStatus {
     let old = canary.status.clone().unwrap_or_default();
-    let micro = |time: Timestamp| MicroTime(time);
-    let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     let old_run = old.run.clone().unwrap_or_default();
-    let new_run = whole(&old_run.applied_revision, &old.last_applied_spec) != state.last_applied
-        && matches!(state.stage, Stage::Scaling | Stage::Waiting);
+    let before = whole(&old_run.applied_revision, &old.last_applied_spec);
+    let new_run = before != state.last_applied && matches!(state.stage, Stage::Scaling | Stage::Waiting);
     let kept = if new_run { None } else { old.canary_analysis.clone() };
     let measurements = measured::newest(kept.unwrap_or_default(), seen.measured);
-    let announced = announced(&old_run, seen);
-    let (author, manager) = if new_run {
-        let applied = hash(&state.last_applied);
-        // Of configs that changed, the template's author knows nothing.
-        let brought = applied != hash(&whole(&old_run.applied_revision, &old.last_applied_spec));
-        let by = seen
-            .requested_by
-            .filter(|_| brought && seen.template == applied.as_deref());
-        by.map_or((None, None), |by| (Some(by.user.clone()), by.manager.clone()))
-    } else {
-        (old_run.author, old_run.manager)
-    };
-    let standing = Standing {
-        kind: &canary.spec.target_ref.kind,
-        phase: state.phase,
-        ahead: announced.is_some() || is_ahead(state, seen.revision),
-        trouble: seen.trouble,
-        stuck: state.is_stuck(),
-        rehearsal: rehearsal(state),
-    };
+    let mut run = run_status(state, old_run, seen);
+    if new_run {
+        let by = asked_by(state, seen, &before);
+        run.author = by.map(|by| by.user.clone());
+        run.manager = by.and_then(|by| by.manager.clone());
+    }
+    let standing = standing(canary, state, seen, run.announced.is_some());
     let conditions = conditions(standing, old.conditions.as_deref().unwrap_or_default(), now);
-    let new = CanaryStatus {
+    let mut new = CanaryStatus {
         phase: state.phase,
         failed_checks: count(state.failed_checks),
         canary_weight: i32::from(state.canary_weight()),
@@ -202,44 +187,68 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
         observed_generation: canary.metadata.generation,
         canary_analysis: (!measurements.is_empty()).then_some(measurements),
         conditions: Some(conditions),
-        run: Some(RunStatus {
-            stage: state.stage.as_str().to_owned(),
-            since: Some(micro(state.since)),
-            moved_at: state.moved_at.map(micro),
-            traffic_since: state.traffic_since.map(micro),
-            due: state.due.map(micro),
-            intent: Some(state.intent.into()),
-            waits: count(state.waits),
-            had_data: state.had_data,
-            // While building, only the memory of the process has it: see `Timers`.
-            stalled: state.stalled.filter(|_| state.stage != Stage::Building).map(micro),
-            applied_revision: state.last_applied.clone(),
-            promoted_revision: state.last_promoted.clone(),
-            promoted_configs: old_run.promoted_configs,
-            primary: old_run.primary,
-            min_replicas: count(state.min_replicas),
-            gate: state.gate.as_ref().map(gate_status),
-            started: state.started,
-            skip: state.skip,
-            dry_run: state.dry,
-            commands: commands(state.commands),
-            queued: state.queued.clone(),
-            reason: state.reason.clone(),
-            announced,
-            author,
-            manager,
-        }),
+        run: Some(run),
         ..old.clone()
     };
-    let moved = old.last_transition_time.is_none() || shown(&new) != shown(&old);
-    CanaryStatus {
-        last_transition_time: if moved {
-            Some(Time(now))
-        } else {
-            old.last_transition_time
-        },
-        ..new
+    if old.last_transition_time.is_none() || shown(&new) != shown(&old) {
+        new.last_transition_time = Some(Time(now));
     }
+    new
+}
+
+// The record of `state`, with what no state says as it was in the `old` one.
+fn run_status(state: &State, old: RunStatus, seen: Seen<'_>) -> RunStatus {
+    RunStatus {
+        stage: state.stage.as_str().to_owned(),
+        since: Some(MicroTime(state.since)),
+        moved_at: state.moved_at.map(MicroTime),
+        traffic_since: state.traffic_since.map(MicroTime),
+        due: state.due.map(MicroTime),
+        intent: Some(state.intent.into()),
+        waits: count(state.waits),
+        had_data: state.had_data,
+        // While building, only the memory of the process has it: see `Timers`.
+        stalled: state.stalled.filter(|_| state.stage != Stage::Building).map(MicroTime),
+        applied_revision: state.last_applied.clone(),
+        promoted_revision: state.last_promoted.clone(),
+        min_replicas: count(state.min_replicas),
+        gate: state.gate.as_ref().map(gate_status),
+        started: state.started,
+        skip: state.skip,
+        dry_run: state.dry,
+        commands: commands(state.commands),
+        queued: state.queued.clone(),
+        reason: state.reason.clone(),
+        announced: announced(&old, seen),
+        promoted_configs: old.promoted_configs,
+        primary: old.primary,
+        author: old.author,
+        manager: old.manager,
+    }
+}
+
+// Who asked for the template that a run begins with, where `before` was tried last. Of configs that changed, the template's
+// author knows nothing.
+fn asked_by<'a>(state: &State, seen: Seen<'a>, before: &Option<String>) -> Option<&'a RequestedBy> {
+    let applied = hash(&state.last_applied);
+    let brought = applied != hash(before);
+    seen.requested_by
+        .filter(|_| brought && seen.template == applied.as_deref())
+}
+
+fn standing<'a>(canary: &'a Canary, state: &State, seen: Seen<'a>, announced: bool) -> Standing<'a> {
+    Standing {
+        kind: &canary.spec.target_ref.kind,
+        phase: state.phase,
+        ahead: announced || is_ahead(state, seen.revision),
+        trouble: seen.trouble,
+        stuck: state.is_stuck(),
+        rehearsal: rehearsal(state),
+    }
+}
+
+fn count(n: u32) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
 }
 
 // What kubectl's columns and Flagger's scripts follow; its change is a transition.

@@ -1,10 +1,11 @@
 //! Pure: traffic to route objects, and back. One folder per provider.
 //!
-//! A [`Router`] is one value of `spec.provider`: what it can do, what it refuses, and which object it makes for an app that
-//! has none. The objects that carry its traffic are of a [`RouteKind`], which reads and writes them: they are foreign, JSON
-//! we own parts of. [`registry`] lists both, and everything else asks the registry: what is watched, which rights are
-//! needed, what a Canary may name. Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot
-//! say by itself (conditions of an A/B test, cookies) is the Canary's [`Exposure`].
+//! A [`Router`] is one value of `spec.provider`: what it can do, what it refuses, and which object it makes for an app
+//! that has none. The objects that carry its traffic are of a [`RouteKind`], which reads and writes them: they are
+//! foreign, JSON we own parts of. Of what stands beside them no more is asked than of any [`WrittenKind`]. [`registry`]
+//! lists both, and everything else asks the registry: what is watched, which rights are needed, what a Canary may name.
+//! Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot say by itself (conditions of
+//! an A/B test, cookies) is the Canary's [`Exposure`].
 
 pub mod contour;
 pub mod exposure;
@@ -23,9 +24,9 @@ mod traffic;
 mod weighted;
 
 pub use exposure::{Affinity, Cookies, Exposure};
-pub use kind::{Resource, RouteKind};
+pub use kind::{Resource, RouteKind, WrittenKind};
 pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
-pub use registry::kind_of;
+pub use registry::{kind_of, written_of};
 pub use traffic::{Traffic, Weights};
 
 use crate::api::labels;
@@ -53,14 +54,15 @@ impl Names {
     }
 }
 
-/// Whether `route`, of any kind, sends requests to a Service of the pair.
-pub fn refers_to(route: &Value, names: &Names) -> bool {
-    kind_of(route).is_some_and(|kind| kind.refers_to(route, names))
+/// Whether `object`, of any kind, is about a Service of the pair: a route that sends requests there, or what stands beside
+/// one.
+pub fn refers_to(object: &Value, names: &Names) -> bool {
+    written_of(object).is_some_and(|kind| kind.refers_to(object, names))
 }
 
-/// Whether `route`, of any kind, names `-primary` or `-canary` themselves.
-pub fn names_a_half(route: &Value, names: &Names) -> bool {
-    kind_of(route).is_some_and(|kind| kind.names_a_half(route, names))
+/// Whether `object`, of any kind, names `-primary` or `-canary` themselves.
+pub fn names_a_half(object: &Value, names: &Names) -> bool {
+    written_of(object).is_some_and(|kind| kind.names_a_half(object, names))
 }
 
 /// `route`, of any kind, as it is when it carries `traffic`, without what is made beside it.
@@ -78,7 +80,7 @@ pub fn is_made(object: &Value) -> bool {
     generated.is_some() || owners.into_iter().flatten().any(of_canary)
 }
 
-/// Whether we made `route` beside one of the user's own, to carry what that one cannot say.
-pub fn is_companion(route: &Value) -> bool {
-    kind_of(route).is_some_and(|kind| kind.is_companion(route))
+/// Whether we made `object` beside a route of the user's own, to say what that one cannot.
+pub fn is_companion(object: &Value) -> bool {
+    written_of(object).is_some_and(|kind| kind.is_companion(object))
 }

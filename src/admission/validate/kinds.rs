@@ -1,7 +1,7 @@
 //! Our own kinds at the webhook: what the caches know, handed to the pure rules of [`crate::admission::validation`].
 
 use crate::admission::effects::generate::Around;
-use crate::admission::facts::View;
+use crate::admission::facts::{View, has_route};
 use crate::admission::review::{Denial, Operation, Request, Response};
 use crate::admission::server::Internal;
 use crate::admission::validation::{self, Facts, Findings, Lookup, SecretFacts, ServiceFacts};
@@ -213,16 +213,13 @@ fn cluster_facts(view: &View) -> Facts {
 fn canary_facts(request: &Request, canary: &Canary, view: &View) -> Facts {
     let services = view.caches.services(&request.namespace);
     let routes = view.caches.routes(&request.namespace);
-    let names = Names::new(canary.service_name());
     let provider = canary.provider(&view.defaults.provider);
-    let users = |route: &Value| registry::carries_by(provider, route) && !routing::is_made(route);
-    let leads = |route: &Value| users(route) && routing::refers_to(route, &names);
     Facts {
         canaries: view.canaries(&request.namespace),
         services: services.iter().map(|service| facts(service, canary)).collect(),
         unmirrored: unmirrored(canary, &routes),
         crowded: crowded(canary, provider, &routes),
-        user_route: routes.iter().any(leads),
+        user_route: has_route(canary, provider, &routes),
         ..cluster_facts(view)
     }
 }

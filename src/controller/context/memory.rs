@@ -134,6 +134,13 @@ impl Memory {
     }
 }
 
+// Whoever works ends, at a shutdown say: what is being told is told for as long as the process lasts.
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.canaries.get_mut().drain().for_each(|(_, canary)| canary.end());
+    }
+}
+
 impl OfCanary {
     // What is being told has a while to be told to the end; what else runs ends by being dropped.
     fn end(mut self) {

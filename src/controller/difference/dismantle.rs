@@ -30,25 +30,7 @@ impl Pair<'_> {
             if let Some(author) = template::authored(target).filter(|_| Record::of(target).is_some()) {
                 writes.push(self.rewritten(target, &author, &Map::new()));
             }
-            let unmarked = unmarked(target);
-            if !unmarked.is_empty() {
-                let mut body = json!({"metadata": unmarked});
-                if label(target, labels::HELD).is_some()
-                    && let Some(members) = body.as_object_mut()
-                {
-                    let spec = match self.blueprint.workload {
-                        Workload::DaemonSet => daemon_set::released(target).unwrap_or_default(),
-                        Workload::Deployment | Workload::Service => json!({"paused": null}),
-                    };
-                    members.insert("spec".to_owned(), spec);
-                }
-                writes.push(Write::Merge {
-                    kind: self.kind(),
-                    namespace: self.blueprint.namespace.clone(),
-                    name: self.blueprint.target.clone(),
-                    body,
-                });
-            }
+            writes.extend(self.unmarked(target));
         }
         let gone = [
             (self.kind(), &self.live.primary),
@@ -63,6 +45,30 @@ impl Pair<'_> {
         }
         writes.extend(self.halves_made().map(|half| self.deleted(Kind::Service, half)));
         self.dismantle_copies(writes);
+    }
+
+    // The write that takes our labels and annotations off the target, and our hold with them.
+    fn unmarked(&self, target: &Value) -> Option<Write> {
+        let unmarked = unmarked(target);
+        if unmarked.is_empty() {
+            return None;
+        }
+        let mut body = json!({"metadata": unmarked});
+        if label(target, labels::HELD).is_some()
+            && let Some(members) = body.as_object_mut()
+        {
+            let spec = match self.blueprint.workload {
+                Workload::DaemonSet => daemon_set::released(target).unwrap_or_default(),
+                Workload::Deployment | Workload::Service => json!({"paused": null}),
+            };
+            members.insert("spec".to_owned(), spec);
+        }
+        Some(Write::Merge {
+            kind: self.kind(),
+            namespace: self.blueprint.namespace.clone(),
+            name: self.blueprint.target.clone(),
+            body,
+        })
     }
 
     // Primary's copies of configs, which the target owns too; one that serves another Canary's primary stays its.

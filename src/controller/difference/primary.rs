@@ -52,27 +52,31 @@ impl Pair<'_> {
             ));
             return;
         }
-        let Some(template) = self.with_copies(&due.revision, due.again, writes, conflicts) else {
-            return;
-        };
+        if let Some(template) = self.with_copies(&due.revision, due.again, writes, conflicts) {
+            writes.extend(self.made(desired, target, &template, &due));
+        }
+    }
+
+    // The write that makes primary of this template, with what of its `target` is not in it.
+    fn made(&self, desired: &DesiredState, target: &Value, template: &Value, due: &Due) -> Option<Write> {
         if self.blueprint.workload == Workload::Service {
             let name = self.blueprint.primary_name();
-            let object = copies::copy(&name, &template, &due.revision, self.blueprint);
+            let object = copies::copy(&name, template, &due.revision, self.blueprint);
             let kind = self.kind();
-            return writes.push(Write::Apply { kind, object });
+            return Some(Write::Apply { kind, object });
         }
         let live = self.seen.primary.as_ref();
         let replicas = desired.primary_replicas.or(live.map(|p| p.replicas));
         let replicas = replicas.unwrap_or_else(|| self.seen.target.as_ref().map_or(1, |t| t.wanted));
         let (revision, selector) = (&due.revision, self.selector);
-        let wanted = primary(target, &template, revision, replicas, selector, self.blueprint);
-        writes.extend(match &self.live.primary {
-            Some(live) => self.replaced(live, wanted, &due),
+        let wanted = primary(target, template, revision, replicas, selector, self.blueprint);
+        match &self.live.primary {
+            Some(live) => self.replaced(live, wanted, due),
             None => Some(Write::Create {
                 kind: self.kind(),
                 object: wanted,
             }),
-        });
+        }
     }
 
     // Nothing, when it is as it is to be.

@@ -24,23 +24,26 @@ impl Pair<'_> {
         let (Some(object), Some(seen), true) = (&self.live.target, &self.seen.target, paired) else {
             return;
         };
-        let mut wanted = Map::new();
-        if let Some(state) = desired.target_state {
-            wanted.insert(labels::MANAGED.to_owned(), json!(labels::TRUE));
-            // Where an autoscaler decides, what the author wanted once stays as it was.
-            if self.seen.scaler.is_none() || label(object, labels::DESIRED_REPLICAS).is_none() {
-                wanted.insert(labels::DESIRED_REPLICAS.to_owned(), json!(seen.wanted.to_string()));
-            }
-            if let Some(asked) = self.live.asked {
-                wanted.insert(labels::DESIRED_REPLICAS.to_owned(), json!(asked.to_string()));
-            }
-            wanted.insert(labels::STATE.to_owned(), json!(state.as_str()));
-            if desired.admit {
-                wanted.insert(labels::REVISION.to_owned(), json!(template_of(&seen.revision)));
-            }
-        }
-        wanted.retain(|key, value| label(object, key) != value.as_str());
         let spec = self.target_spec(desired, seen, object);
+        let wanted = self.labels(desired, (object, seen), !spec.is_empty());
+        self.template(desired, seen, object, writes);
+        if wanted.is_empty() && spec.is_empty() {
+            return;
+        }
+        let metadata = json!({"labels": wanted, "resourceVersion": text(object, "/metadata/resourceVersion")});
+        let metadata = with(metadata, "annotations", self.annotations(desired, object));
+        writes.push(Write::Merge {
+            kind: self.kind(),
+            namespace: self.blueprint.namespace.clone(),
+            name: self.blueprint.target.clone(),
+            body: with(json!({"metadata": metadata}), "spec", spec),
+        });
+    }
+
+    // What is to change of its labels, where perhaps its spec changes as well.
+    fn labels(&self, desired: &DesiredState, (object, seen): (&Value, &Target), and_spec: bool) -> Map<String, Value> {
+        let mut wanted = self.place(desired, (object, seen));
+        wanted.retain(|key, value| label(object, key) != value.as_str());
         if desired.unpause {
             wanted.insert(labels::HELD.to_owned(), Value::Null);
         } else if desired.pause {
@@ -54,28 +57,31 @@ impl Pair<'_> {
         // For itself, a mark that was never made is not worth a write.
         let marked = label(object, labels::RELEASE);
         let release = desired.release.map(Release::as_str).filter(|is| marked != Some(is));
-        if let Some(release) = release.filter(|_| marked.is_some() || !wanted.is_empty() || !spec.is_empty()) {
+        if let Some(release) = release.filter(|_| marked.is_some() || !wanted.is_empty() || and_spec) {
             wanted.insert(labels::RELEASE.to_owned(), json!(release));
         }
-        self.template(desired, seen, object, writes);
-        if wanted.is_empty() && spec.is_empty() {
-            return;
+        wanted
+    }
+
+    // The labels that say where in its pair it is.
+    fn place(&self, desired: &DesiredState, (object, seen): (&Value, &Target)) -> Map<String, Value> {
+        let mut wanted = Map::new();
+        let Some(state) = desired.target_state else {
+            return wanted;
+        };
+        wanted.insert(labels::MANAGED.to_owned(), json!(labels::TRUE));
+        // Where an autoscaler decides, what the author wanted once stays as it was.
+        if self.seen.scaler.is_none() || label(object, labels::DESIRED_REPLICAS).is_none() {
+            wanted.insert(labels::DESIRED_REPLICAS.to_owned(), json!(seen.wanted.to_string()));
         }
-        let mut metadata = json!({"labels": wanted, "resourceVersion": text(object, "/metadata/resourceVersion")});
-        let annotations = self.annotations(desired, object);
-        if let (Some(members), false) = (metadata.as_object_mut(), annotations.is_empty()) {
-            members.insert("annotations".to_owned(), Value::Object(annotations));
+        if let Some(asked) = self.live.asked {
+            wanted.insert(labels::DESIRED_REPLICAS.to_owned(), json!(asked.to_string()));
         }
-        let mut body = json!({"metadata": metadata});
-        if let (Some(members), false) = (body.as_object_mut(), spec.is_empty()) {
-            members.insert("spec".to_owned(), Value::Object(spec));
+        wanted.insert(labels::STATE.to_owned(), json!(state.as_str()));
+        if desired.admit {
+            wanted.insert(labels::REVISION.to_owned(), json!(template_of(&seen.revision)));
         }
-        writes.push(Write::Merge {
-            kind: self.kind(),
-            namespace: self.blueprint.namespace.clone(),
-            name: self.blueprint.target.clone(),
-            body,
-        });
+        wanted
     }
 
     // What is to change of its annotations. Who asked for a template that did not pass the webhook, nobody knows.
@@ -184,4 +190,12 @@ impl Pair<'_> {
         }
         patch(self.kind(), object, operations)
     }
+}
+
+// With a member of that name, where there is anything to say in it.
+fn with(mut object: Value, member: &str, says: Map<String, Value>) -> Value {
+    if let (Some(members), false) = (object.as_object_mut(), says.is_empty()) {
+        members.insert(member.to_owned(), Value::Object(says));
+    }
+    object
 }

@@ -25,58 +25,65 @@ use std::collections::BTreeMap;
 /// The pair's own objects, and what people keep beside them.
 pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
     let namespace = blueprint.namespace.as_str();
-    let get = |kind, name: &str| cache.get(kind, namespace, name);
     let kind = Kind::of(blueprint.workload);
-    let target = get(kind, canary.target_name());
-    let primary = get(kind, &blueprint.primary_name());
-    let indexed = |kind, key: &str| cache.indexed(kind, namespace, key);
-    let remembered = match blueprint.workload {
-        Workload::DaemonSet => Kind::ControllerRevision,
-        Workload::Deployment | Workload::Service => Kind::ReplicaSet,
+    let target = cache.get(kind, namespace, canary.target_name());
+    let primary = cache.get(kind, namespace, &blueprint.primary_name());
+    let owned = |kind| {
+        let uid = blueprint.owner.uid.as_deref();
+        uid.map(|uid| cache.indexed(kind, namespace, uid)).unwrap_or_default()
     };
-    let halves = [&target, &primary].into_iter().flatten();
-    let revisions = halves
-        .flat_map(|half| indexed(remembered, text(half, "/metadata/uid")))
-        .collect();
-    let uid = blueprint.owner.uid.as_deref();
-    let history = uid
-        .map(|uid| indexed(Kind::ControllerRevision, uid))
-        .unwrap_or_default();
     let names = blueprint.names.as_ref();
     // A core Service that is the target is itself what users call.
     let paired = names.filter(|_| blueprint.workload != Workload::Service);
-    let service = |name: Option<&String>| name.and_then(|name| get(Kind::Service, name));
+    let service = |name: Option<&String>| name.and_then(|name| cache.get(Kind::Service, namespace, name));
     let routes = names.map(|names| Live::concerned(pointing::routes(cache, namespace, names), names));
-    let slices = names.into_iter().flat_map(|n| [&n.primary, &n.canary]);
-    let budgets = budgets(cache, blueprint, [target.as_ref(), primary.as_ref()]);
+    let halves = [target.as_ref(), primary.as_ref()];
     let mut live = Live {
-        revisions,
-        budgets,
-        history,
-        source: None,
-        target,
-        primary,
+        revisions: revisions(cache, blueprint, halves),
+        budgets: budgets(cache, blueprint, halves),
+        history: owned(Kind::ControllerRevision),
         apex: service(paired.map(|n| &n.apex)),
         primary_service: service(paired.map(|n| &n.primary)),
         canary_service: service(names.map(|n| &n.canary)),
-        slices: slices
-            .flat_map(|service| indexed(Kind::EndpointSlice, service))
-            .collect(),
+        slices: slices(cache, namespace, names),
         routes: routes.unwrap_or_default(),
-        pointing: Pointing::default(),
-        left: Vec::new(),
-        made: uid.map(|uid| indexed(Kind::Service, uid)).unwrap_or_default(),
-        rivals: Vec::new(),
-        configs: Configs::default(),
-        pods: BTreeMap::new(),
+        made: owned(Kind::Service),
         scaler: scaler(cache, blueprint),
         primary_autoscalers: primary_autoscalers(cache, blueprint),
         target_scaled_objects: cache.indexed(Kind::ScaledObject, namespace, &blueprint.target),
         primary_scaler: primary_scaler(cache, blueprint),
         asked: canary.asked_replicas(),
+        target,
+        primary,
+        // What takes more than the caches of the pair's own objects is found later.
+        source: None,
+        pointing: Pointing::default(),
+        left: Vec::new(),
+        rivals: Vec::new(),
+        configs: Configs::default(),
+        pods: BTreeMap::new(),
     };
     companions(cache, blueprint, &mut live, names.into_iter());
     live
+}
+
+// What the API server stores of revisions of both.
+fn revisions(cache: &Cache, blueprint: &Blueprint, halves: [Option<&Value>; 2]) -> Vec<Value> {
+    let kind = match blueprint.workload {
+        Workload::DaemonSet => Kind::ControllerRevision,
+        Workload::Deployment | Workload::Service => Kind::ReplicaSet,
+    };
+    let uids = halves.into_iter().flatten().map(|half| text(half, "/metadata/uid"));
+    uids.flat_map(|uid| cache.indexed(kind, &blueprint.namespace, uid))
+        .collect()
+}
+
+// The endpoints of the halves of Services.
+fn slices<'a>(cache: &Cache, namespace: &str, pairs: impl IntoIterator<Item = &'a Names>) -> Vec<Value> {
+    let halves = pairs.into_iter().flat_map(|names| [&names.primary, &names.canary]);
+    halves
+        .flat_map(|half| cache.indexed(Kind::EndpointSlice, namespace, half))
+        .collect()
 }
 
 /// Which pods are the target's and which are primary's. A core Service selects by itself. A primary that is not ours says
@@ -185,9 +192,7 @@ pub fn followers(cache: &Cache, namespace: &str, blueprint: &Blueprint, live: &m
         .filter(|follower| follower.routed)
         .map(|follower| follower.names.clone())
         .collect();
-    let halves = routed.iter().flat_map(|names| [&names.primary, &names.canary]);
-    live.slices
-        .extend(halves.flat_map(|half| cache.indexed(Kind::EndpointSlice, namespace, half)));
+    live.slices.extend(slices(cache, namespace, &routed));
     live.left.extend(pointing::abandoned(live, blueprint));
     let follows = routed.iter().map(|names| (names, routing::refers_to as Leads));
     let left = live.left.iter().map(|names| (names, routing::names_a_half as Leads));

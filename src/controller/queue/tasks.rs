@@ -3,7 +3,10 @@
 use crate::foreign::Foreign;
 use futures::FutureExt;
 use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::{
+    runtime::Handle,
+    task::{AbortHandle, JoinHandle},
+};
 
 /// What is under way when nobody waits for it any more has this long to end by itself.
 pub const LAST_WORDS: Duration = Duration::from_secs(60);
@@ -18,10 +21,11 @@ impl Task {
         Self(Some(started.abort_handle()))
     }
 
-    /// Ends it in a while, unless it ends by itself.
+    /// Ends it in a while, unless it ends by itself; at once where nothing runs any more.
     pub fn linger(mut self) {
+        let Ok(runtime) = Handle::try_current() else { return };
         if let Some(task) = self.0.take().filter(|task| !task.is_finished()) {
-            tokio::spawn(async move {
+            runtime.spawn(async move {
                 tokio::time::sleep(LAST_WORDS).await;
                 task.abort();
             });

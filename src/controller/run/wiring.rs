@@ -209,3 +209,6 @@ impl Wiring {
         passes.send_in(ADOPTION_GRACE, namespace, Scope::All);
     }
 }
+
+#[cfg(test)]
+mod tests;

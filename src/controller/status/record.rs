@@ -90,12 +90,7 @@ impl Recorded<'_> {
             let check = canary.check.as_ref().filter(|_| judged);
             check.map(CheckRun::measured).unwrap_or_default().to_vec()
         });
-        let by = self.live.target.as_ref();
-        // The webhook notes both in one write: what is of another template is about that.
-        let by = by.filter(|target| label(target, labels::REVISION) == self.template.as_deref());
-        let by = by
-            .and_then(|target| annotation(target, labels::REQUESTED_BY))
-            .map(RequestedBy::parse);
+        let by = self.requested_by();
         let seen = Seen {
             requested_by: by.as_ref(),
             revision: self.revision,
@@ -130,6 +125,14 @@ impl Recorded<'_> {
         let config_has_changed = changed.iter().map(|config| format!("{config} has changed"));
         self.say_what_is_new(context, (canary, &stored), config_has_changed);
         Ok(pending)
+    }
+
+    // Who asked for the target's template. The webhook notes both in one write: what is of another template is about that.
+    fn requested_by(&self) -> Option<RequestedBy> {
+        let target = self.live.target.as_ref()?;
+        let noted = label(target, labels::REVISION) == self.template.as_deref();
+        let by = annotation(target, labels::REQUESTED_BY).filter(|_| noted)?;
+        Some(RequestedBy::parse(by))
     }
 
     fn say_what_is_new(

@@ -24,9 +24,7 @@ pub const USERS: &str = "*users";
 pub fn index_keys(kind: Kind, object: &Value) -> Vec<String> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let mut keys: Vec<String> = match kind {
-        Kind::ReplicaSet | Kind::ControllerRevision => items(object, "/metadata/ownerReferences")
-            .filter_map(|owner| text(owner.get("uid")))
-            .collect(),
+        Kind::ReplicaSet | Kind::ControllerRevision => owners(object).collect(),
         Kind::EndpointSlice => text(object.pointer("/metadata/labels/kubernetes.io~1service-name"))
             .into_iter()
             .collect(),
@@ -48,16 +46,12 @@ pub fn index_keys(kind: Kind, object: &Value) -> Vec<String> {
         Kind::StatefulSet => of_pods(object).collect(),
         Kind::Service => of_service(object),
         // Whose it is, whom it scales, and its name.
-        Kind::HorizontalPodAutoscaler | Kind::ScaledObject => items(object, "/metadata/ownerReferences")
-            .filter_map(|owner| text(owner.get("uid")))
+        Kind::HorizontalPodAutoscaler | Kind::ScaledObject => owners(object)
             .chain(text(object.pointer("/spec/scaleTargetRef/name")))
             .chain(text(object.pointer("/metadata/name")))
             .collect(),
         // Whose it is, and the labels it names.
-        Kind::PodDisruptionBudget => items(object, "/metadata/ownerReferences")
-            .filter_map(|owner| text(owner.get("uid")))
-            .chain(selected(object))
-            .collect(),
+        Kind::PodDisruptionBudget => owners(object).chain(selected(object)).collect(),
         Kind::ConfigMap | Kind::Secret => Vec::new(),
     };
     if matches!(kind, Kind::Service | Kind::Route(_)) && label(object, labels::GENERATED).is_none() {
@@ -106,10 +100,13 @@ fn of_service(service: &Value) -> Vec<String> {
     if pointing::is_users(service) || pointing::recorded(service).is_some() {
         return of_selectors(service);
     }
-    let owners = items(service, "/metadata/ownerReferences");
-    owners
-        .filter_map(|owner| owner.get("uid")?.as_str().map(str::to_owned))
-        .collect()
+    owners(service).collect()
+}
+
+// The uids of an object's owners.
+fn owners(object: &Value) -> impl Iterator<Item = String> + '_ {
+    let uid = |owner: &Value| owner.get("uid")?.as_str().map(str::to_owned);
+    items(object, "/metadata/ownerReferences").filter_map(uid)
 }
 
 // The labels that a budget's selector names.

@@ -275,7 +275,29 @@ pub fn followed(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<Stri
 /// route that names it, or another workload behind it.
 pub fn concerned(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String> {
     let namespace = change.namespace.as_str();
-    let keys: BTreeSet<String> = match change.kind {
+    // Whoever shares a Service with a workload, or no longer does.
+    if matches!(change.kind, Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet) {
+        let gone = !cluster.cache.has(change.kind, namespace, name);
+        let before = change.before.as_ref();
+        if !gone && before.is_some_and(|before| pointing::pods(before) == pointing::pods(&change.object)) {
+            return BTreeSet::new();
+        }
+        let both = before.into_iter().chain([&change.object]);
+        return both.flat_map(|object| neighbours(&cluster.cache, object)).collect();
+    }
+    let words = selecting(cluster, change, name);
+    let workloads = words.iter().flat_map(|word| {
+        [Kind::Deployment, Kind::DaemonSet]
+            .into_iter()
+            .flat_map(|kind| cluster.cache.named_by(kind, namespace, word))
+    });
+    workloads.collect()
+}
+
+// The labels by which what changed, or the Service it is about, selects pods.
+fn selecting(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String> {
+    let namespace = change.namespace.as_str();
+    match change.kind {
         Kind::Service => {
             let own = change.index_keys().into_iter().filter(|key| key.contains('='));
             own.chain(words_of(cluster, namespace, half_of(name))).collect()
@@ -294,29 +316,9 @@ pub fn concerned(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<Str
                 .flat_map(|service| [Some(service.as_str()), half_of(service)]);
             all.flat_map(|service| words_of(cluster, namespace, service)).collect()
         }
-        // Whoever shares a Service with it, or no longer does.
-        Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet => {
-            let gone = !cluster.cache.has(change.kind, namespace, name);
-            let before = change.before.as_ref();
-            if !gone && before.is_some_and(|before| pointing::pods(before) == pointing::pods(&change.object)) {
-                return BTreeSet::new();
-            }
-            let both = before.into_iter().chain([&change.object]);
-            return both.flat_map(|object| neighbours(&cluster.cache, object)).collect();
-        }
-        Kind::PodDisruptionBudget => change
-            .index_keys()
-            .into_iter()
-            .filter(|key| key.contains('='))
-            .collect(),
-        _ => return BTreeSet::new(),
-    };
-    let workloads = keys.iter().flat_map(|key| {
-        [Kind::Deployment, Kind::DaemonSet]
-            .into_iter()
-            .flat_map(|kind| cluster.cache.named_by(kind, namespace, key))
-    });
-    workloads.collect()
+        Kind::PodDisruptionBudget => change.index_keys().into_iter().filter(|word| word.contains('=')).collect(),
+        _ => BTreeSet::new(),
+    }
 }
 
 // Of what Service it may be a half.

@@ -12,6 +12,35 @@ use std::sync::atomic::AtomicU64;
 /// The buckets of Go's client library, in seconds.
 const GO_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
+// Name and help of a family.
+type About = (&'static str, &'static str);
+
+const INFO: About = ("flagger_info", "Version and mesh provider information");
+const DURATION: About = (
+    "flagger_canary_duration_seconds",
+    "Seconds spent performing canary analysis",
+);
+const TOTAL: About = ("flagger_canary_total", "Total number of canaries");
+const STATUS: About = ("flagger_canary_status", "Last canary analysis result");
+const WEIGHT: About = ("flagger_canary_weight", "The traffic weight of a workload");
+const ANALYSIS: About = (
+    "flagger_canary_metric_analysis",
+    "Last canary analysis result per metric",
+);
+const SUCCESSES: About = ("flagger_canary_successes", "Number of canary rollouts that succeeded");
+const FAILURES: About = ("flagger_canary_failures", "Number of canary rollouts that failed");
+const BYPASSED: About = (
+    "coalmine_bypassed_changes",
+    "Changes that were stored without passing admission and were found afterwards",
+);
+const EVENTS_DROPPED: About = ("coalmine_events_dropped", "Events that were not written");
+const ALERTS_DROPPED: About = ("coalmine_alerts_dropped", "Alerts that an alert provider did not take");
+const PANICS: About = (
+    "coalmine_panics",
+    "Tasks that ended in an internal error and were tried again",
+);
+const LEADER: About = ("coalmine_leader", "Whether this process leads");
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct Info {
     pub version: String,
@@ -75,74 +104,19 @@ impl Families {
     pub fn registered(r: &mut Registry) -> Self {
         let duration: fn() -> Histogram = || Histogram::new(GO_BUCKETS);
         Self {
-            info: add(
-                r,
-                "flagger_info",
-                "Version and mesh provider information",
-                Family::default(),
-            ),
-            duration: add(
-                r,
-                "flagger_canary_duration_seconds",
-                "Seconds spent performing canary analysis",
-                Family::new_with_constructor(duration),
-            ),
-            total: add(r, "flagger_canary_total", "Total number of canaries", Family::default()),
-            status: add(
-                r,
-                "flagger_canary_status",
-                "Last canary analysis result",
-                Family::default(),
-            ),
-            weight: add(
-                r,
-                "flagger_canary_weight",
-                "The traffic weight of a workload",
-                Family::default(),
-            ),
-            analysis: add(
-                r,
-                "flagger_canary_metric_analysis",
-                "Last canary analysis result per metric",
-                Family::default(),
-            ),
-            successes: add(
-                r,
-                "flagger_canary_successes",
-                "Number of canary rollouts that succeeded",
-                Family::default(),
-            ),
-            failures: add(
-                r,
-                "flagger_canary_failures",
-                "Number of canary rollouts that failed",
-                Family::default(),
-            ),
-            bypassed: add(
-                r,
-                "coalmine_bypassed_changes",
-                "Changes that were stored without passing admission and were found afterwards",
-                Family::default(),
-            ),
-            events_dropped: add(
-                r,
-                "coalmine_events_dropped",
-                "Events that were not written",
-                Counter::default(),
-            ),
-            alerts_dropped: add(
-                r,
-                "coalmine_alerts_dropped",
-                "Alerts that an alert provider did not take",
-                Counter::default(),
-            ),
-            panics: add(
-                r,
-                "coalmine_panics",
-                "Tasks that ended in an internal error and were tried again",
-                Counter::default(),
-            ),
-            leader: add(r, "coalmine_leader", "Whether this process leads", Gauge::default()),
+            info: add(r, INFO, Family::default()),
+            duration: add(r, DURATION, Family::new_with_constructor(duration)),
+            total: add(r, TOTAL, Family::default()),
+            status: add(r, STATUS, Family::default()),
+            weight: add(r, WEIGHT, Family::default()),
+            analysis: add(r, ANALYSIS, Family::default()),
+            successes: add(r, SUCCESSES, Family::default()),
+            failures: add(r, FAILURES, Family::default()),
+            bypassed: add(r, BYPASSED, Family::default()),
+            events_dropped: add(r, EVENTS_DROPPED, Counter::default()),
+            alerts_dropped: add(r, ALERTS_DROPPED, Counter::default()),
+            panics: add(r, PANICS, Counter::default()),
+            leader: add(r, LEADER, Gauge::default()),
         }
     }
 
@@ -155,7 +129,7 @@ impl Families {
     }
 }
 
-fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+fn add<M: Metric + Clone>(registry: &mut Registry, (name, help): About, metric: M) -> M {
     registry.register(name, help, metric.clone());
     metric
 }

@@ -43,7 +43,8 @@ const CAN: Capabilities = Capabilities {
     weights: true,
     matches: true,
     mirror: true,
-    affinity: false,
+    // The proxy that is made names one port and no protocol, which is HTTP/1.1. A user's own may say `protocol: h2c`.
+    ..Capabilities::NONE
 };
 
 impl Router for Contour {

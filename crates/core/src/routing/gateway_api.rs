@@ -4,7 +4,7 @@ mod adopted;
 mod httproute;
 
 use super::provider::{Capabilities, Forms, Need, Router};
-use super::{Exposure, Names, Resource, RouteKind, Traffic};
+use super::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind};
 use crate::api::canary::CanarySpec;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -38,6 +38,9 @@ impl Router for GatewayApi {
             matches: true,
             mirror: true,
             affinity: true,
+            // Of a Service whose port says `kubernetes.io/h2c`.
+            grpc: true,
+            ..Capabilities::NONE
         }
     }
 
@@ -94,7 +97,7 @@ impl Router for GatewayApi {
     }
 }
 
-impl RouteKind for HttpRoute {
+impl WrittenKind for HttpRoute {
     fn resource(&self) -> Resource {
         Resource {
             group: httproute::GROUP,
@@ -105,24 +108,8 @@ impl RouteKind for HttpRoute {
         }
     }
 
-    fn fields(&self) -> &'static [&'static str] {
-        &["/spec/rules"]
-    }
-
-    fn lists(&self) -> &'static [&'static str] {
-        &["/spec/hostnames", "/spec/parentRefs"]
-    }
-
     fn services(&self, route: &Value) -> Vec<String> {
         httproute::services(route)
-    }
-
-    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
-        httproute::outward(route, own)
-    }
-
-    fn hosts(&self, route: &Value) -> Vec<String> {
-        adopted::hostnames(route).unwrap_or_default()
     }
 
     fn refers_to(&self, route: &Value, names: &Names) -> bool {
@@ -131,6 +118,24 @@ impl RouteKind for HttpRoute {
 
     fn names_a_half(&self, route: &Value, names: &Names) -> bool {
         httproute::names_a_half(route, names)
+    }
+}
+
+impl RouteKind for HttpRoute {
+    fn fields(&self) -> &'static [&'static str] {
+        &["/spec/rules"]
+    }
+
+    fn lists(&self) -> &'static [&'static str] {
+        &["/spec/hostnames", "/spec/parentRefs"]
+    }
+
+    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
+        httproute::outward(route, own)
+    }
+
+    fn hosts(&self, route: &Value) -> Vec<String> {
+        adopted::hostnames(route).unwrap_or_default()
     }
 
     fn is_split(&self, route: &Value, names: &Names) -> bool {

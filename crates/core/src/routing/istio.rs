@@ -14,7 +14,7 @@ mod policy;
 mod problem;
 
 use super::provider::{Capabilities, Forms, Router};
-use super::{Exposure, Names, Resource, RouteKind, Traffic, is_made, reference, weighted};
+use super::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind, is_made, reference, weighted};
 use crate::api::canary::CanarySpec;
 use dialect::Http;
 use serde_json::Value;
@@ -62,6 +62,10 @@ impl Router for Istio {
             matches: true,
             mirror: true,
             affinity: true,
+            grpc: true,
+            // A destination without a port is the port that was called.
+            several_ports: true,
+            ..Capabilities::NONE
         }
     }
 
@@ -116,8 +120,7 @@ impl Router for Istio {
     }
 
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
-        let service = spec.service.as_ref().filter(|_| problem::of_canary(spec).is_empty())?;
-        Some(generated::generated(namespace, names, service))
+        Some(generated::generated(namespace, names, spec.service.as_ref()?))
     }
 
     fn adopt(&self, spec: &mut CanarySpec, route: &Value, _namespace: &str) {
@@ -127,11 +130,25 @@ impl Router for Istio {
     }
 }
 
-impl RouteKind for VirtualService {
+impl WrittenKind for VirtualService {
     fn resource(&self) -> Resource {
         resource(KIND, "virtualservices")
     }
 
+    fn services(&self, route: &Value) -> Vec<String> {
+        led(route).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    fn refers_to(&self, route: &Value, names: &Names) -> bool {
+        problem::refers_to(route, names)
+    }
+
+    fn names_a_half(&self, route: &Value, names: &Names) -> bool {
+        weighted::names_a_half::<Http>(route, names)
+    }
+}
+
+impl RouteKind for VirtualService {
     fn fields(&self) -> &'static [&'static str] {
         &["/spec/http"]
     }
@@ -144,7 +161,7 @@ impl RouteKind for VirtualService {
         false
     }
 
-    fn beside(&self) -> &'static [&'static dyn RouteKind] {
+    fn beside(&self) -> &'static [&'static dyn WrittenKind] {
         &[&DestinationRule]
     }
 
@@ -154,10 +171,6 @@ impl RouteKind for VirtualService {
         halves.map(|half| (DestinationRule.resource(), half.clone())).collect()
     }
 
-    fn services(&self, route: &Value) -> Vec<String> {
-        led(route).map(|(name, _)| name.to_owned()).collect()
-    }
-
     fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
         let services = led(route).filter_map(|(name, namespace)| Some((namespace?.to_owned(), name.to_owned())));
         reference::others(services, own)
@@ -165,14 +178,6 @@ impl RouteKind for VirtualService {
 
     fn hosts(&self, route: &Value) -> Vec<String> {
         listed(route, "/spec/hosts").unwrap_or_default()
-    }
-
-    fn refers_to(&self, route: &Value, names: &Names) -> bool {
-        problem::refers_to(route, names)
-    }
-
-    fn names_a_half(&self, route: &Value, names: &Names) -> bool {
-        weighted::names_a_half::<Http>(route, names)
     }
 
     fn is_split(&self, route: &Value, names: &Names) -> bool {
@@ -212,31 +217,15 @@ impl RouteKind for VirtualService {
 }
 
 // Those that are read are ours: a DestinationRule carries no share.
-impl RouteKind for DestinationRule {
+impl WrittenKind for DestinationRule {
     fn resource(&self) -> Resource {
         resource(policy::KIND, "destinationrules")
-    }
-
-    fn fields(&self) -> &'static [&'static str] {
-        &[]
     }
 
     fn services(&self, rule: &Value) -> Vec<String> {
         let host = rule.pointer("/spec/host").and_then(Value::as_str);
         let host = host.filter(|_| is_made(rule)).and_then(hosts::service);
         host.into_iter().map(|(name, _)| name.to_owned()).collect()
-    }
-
-    fn leads_out(&self) -> bool {
-        false
-    }
-
-    fn outward(&self, _rule: &Value, _own: Option<&str>) -> Vec<(String, String)> {
-        Vec::new()
-    }
-
-    fn hosts(&self, _rule: &Value) -> Vec<String> {
-        Vec::new()
     }
 
     fn refers_to(&self, rule: &Value, names: &Names) -> bool {
@@ -249,35 +238,8 @@ impl RouteKind for DestinationRule {
         self.refers_to(rule, names)
     }
 
-    fn is_split(&self, _rule: &Value, _names: &Names) -> bool {
-        false
-    }
-
     fn is_companion(&self, rule: &Value) -> bool {
         is_made(rule)
-    }
-
-    fn traffic(
-        &self,
-        _rule: &Value,
-        _beside: &[&Value],
-        _names: &Names,
-        _exposure: &Exposure,
-        _expected: Option<Traffic>,
-    ) -> Option<Traffic> {
-        None
-    }
-
-    fn carrying(&self, objects: &[Value], _names: &Names, _traffic: Traffic, _exposure: &Exposure) -> Vec<Value> {
-        objects.to_vec()
-    }
-
-    fn folded(&self, rule: &Value, _names: &Names) -> Value {
-        rule.clone()
-    }
-
-    fn problem(&self, _rule: &Value, _names: &Names, _exposure: &Exposure) -> Option<String> {
-        None
     }
 }
 

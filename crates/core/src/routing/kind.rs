@@ -1,4 +1,4 @@
-//! One kind of foreign object that moves requests: how it is read, and how it changes. Pure.
+//! The kinds of foreign objects that are written: how those that move requests are read, and how they change. Pure.
 
 use super::{Exposure, Names, Traffic};
 use serde_json::Value;
@@ -30,14 +30,36 @@ impl Resource {
     }
 }
 
+/// A kind whose objects are written for a provider: they carry the traffic of a pair, or stand beside those that do.
+pub trait WrittenKind: Sync {
+    /// What it is called.
+    fn resource(&self) -> Resource;
+
+    /// Names of the Services that `object` is about, by which it is found.
+    fn services(&self, object: &Value) -> Vec<String>;
+
+    /// Whether `object` is about a Service of the pair.
+    fn refers_to(&self, object: &Value, names: &Names) -> bool;
+
+    /// Whether `object` names `-primary` or `-canary` themselves.
+    fn names_a_half(&self, object: &Value, names: &Names) -> bool;
+
+    /// Whether we made `object` beside a route of the user's own.
+    fn is_companion(&self, _object: &Value) -> bool {
+        false
+    }
+
+    /// Prefix of the annotations by which the data plane is told: a companion has those it is meant to have and no others.
+    fn prefix(&self) -> &'static str {
+        ""
+    }
+}
+
 /// How objects of one kind carry the traffic of a pair.
 ///
 /// A route that the user wrote is edited in [`fields`](Self::fields) and nowhere else, and folding leaves it as it was. What
 /// it cannot say itself is said by companions: objects that we make beside it and take away again.
-pub trait RouteKind: Sync {
-    /// What it is called.
-    fn resource(&self) -> Resource;
-
+pub trait RouteKind: WrittenKind {
     /// JSON pointers of what we write in a route of the user's own. Empty where companions say everything: then the webhook
     /// holds nothing in a user's own write.
     fn fields(&self) -> &'static [&'static str];
@@ -49,7 +71,7 @@ pub trait RouteKind: Sync {
     }
 
     /// The kinds of its companions that are not of its own.
-    fn beside(&self) -> &'static [&'static dyn RouteKind] {
+    fn beside(&self) -> &'static [&'static dyn WrittenKind] {
         &[]
     }
 
@@ -57,9 +79,6 @@ pub trait RouteKind: Sync {
     fn lists(&self) -> &'static [&'static str] {
         &[]
     }
-
-    /// Names of the Services that `route` sends to, by which it is found.
-    fn services(&self, route: &Value) -> Vec<String>;
 
     /// Whether objects of this kind may lead into other namespaces.
     fn leads_out(&self) -> bool {
@@ -72,19 +91,8 @@ pub trait RouteKind: Sync {
     /// Host names that `route` publishes.
     fn hosts(&self, route: &Value) -> Vec<String>;
 
-    /// Whether `route` sends traffic to a Service of the pair.
-    fn refers_to(&self, route: &Value, names: &Names) -> bool;
-
-    /// Whether `route` names `-primary` or `-canary` themselves.
-    fn names_a_half(&self, route: &Value, names: &Names) -> bool;
-
     /// Whether all of `route` that concerns the pair is as [`carrying`](Self::carrying) leaves it.
     fn is_split(&self, route: &Value, names: &Names) -> bool;
-
-    /// Whether we made `route` beside one of the user's own.
-    fn is_companion(&self, _route: &Value) -> bool {
-        false
-    }
 
     /// What `route`, with its companions among `beside`, does with the pair's traffic; `None` when that cannot be said. What
     /// is `expected` is looked for first.
@@ -107,11 +115,6 @@ pub trait RouteKind: Sync {
     /// Kinds and names of the companions that `route` may need for a pair.
     fn companions(&self, _route: &Value, _names: &Names) -> Vec<(Resource, String)> {
         Vec::new()
-    }
-
-    /// Prefix of the annotations by which the data plane is told: a companion has those it is meant to have and no others.
-    fn prefix(&self) -> &'static str {
-        ""
     }
 
     /// Why the pair's traffic cannot be moved by `route`, or not be read from it, in words for people.

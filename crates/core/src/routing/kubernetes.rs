@@ -22,7 +22,12 @@ impl Router for Kubernetes {
     }
 
     fn can(&self) -> Capabilities {
-        Capabilities::default()
+        Capabilities {
+            tcp: true,
+            grpc: true,
+            several_ports: true,
+            ..Capabilities::NONE
+        }
     }
 
     fn settle(&self) -> Duration {

@@ -30,8 +30,9 @@ impl Router for Linkerd {
         Capabilities {
             weights: true,
             matches: true,
-            mirror: false,
-            affinity: false,
+            // Its proxies see by themselves that a connection speaks HTTP/2.
+            grpc: true,
+            ..Capabilities::NONE
         }
     }
 

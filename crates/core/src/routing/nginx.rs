@@ -9,7 +9,7 @@ mod paths;
 mod refused;
 
 use super::provider::{Capabilities, Need, Router};
-use super::{Exposure, Names, Resource, RouteKind, Traffic};
+use super::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind};
 use crate::api::canary::{Analysis, CanarySpec, ObjectRef};
 use serde_json::Value;
 use std::time::Duration;
@@ -32,8 +32,10 @@ const KIND: &str = "Ingress";
 const CAN: Capabilities = Capabilities {
     weights: true,
     matches: true,
-    mirror: false,
-    affinity: false,
+    // As the annotation `backend-protocol` of the user's Ingress says, and by the port of each of its paths.
+    grpc: true,
+    several_ports: true,
+    ..Capabilities::NONE
 };
 
 impl Router for Nginx {
@@ -82,7 +84,7 @@ impl Router for Nginx {
     }
 }
 
-impl RouteKind for Ingress {
+impl WrittenKind for Ingress {
     fn resource(&self) -> Resource {
         Resource {
             group: "networking.k8s.io",
@@ -93,35 +95,12 @@ impl RouteKind for Ingress {
         }
     }
 
-    fn fields(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn prefix(&self) -> &'static str {
         companion::PREFIX
     }
 
-    fn companions(&self, route: &Value, names: &Names) -> Vec<(Resource, String)> {
-        if companion::is_canary(route) {
-            return Vec::new();
-        }
-        vec![(self.resource(), companion::name(route, names))]
-    }
-
     fn services(&self, route: &Value) -> Vec<String> {
         paths::services(route).map(str::to_owned).collect()
-    }
-
-    fn leads_out(&self) -> bool {
-        false
-    }
-
-    fn outward(&self, _route: &Value, _own: Option<&str>) -> Vec<(String, String)> {
-        Vec::new()
-    }
-
-    fn hosts(&self, route: &Value) -> Vec<String> {
-        paths::hosts(route)
     }
 
     // A canary Ingress that somebody made by hand carries a share that is theirs.
@@ -139,12 +118,37 @@ impl RouteKind for Ingress {
         self.is_companion(route) && self.refers_to(route, names)
     }
 
-    fn is_split(&self, _route: &Value, _names: &Names) -> bool {
+    fn is_companion(&self, route: &Value) -> bool {
+        companion::is_ours(route)
+    }
+}
+
+impl RouteKind for Ingress {
+    fn fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn companions(&self, route: &Value, names: &Names) -> Vec<(Resource, String)> {
+        if companion::is_canary(route) {
+            return Vec::new();
+        }
+        vec![(self.resource(), companion::name(route, names))]
+    }
+
+    fn leads_out(&self) -> bool {
         false
     }
 
-    fn is_companion(&self, route: &Value) -> bool {
-        companion::is_ours(route)
+    fn outward(&self, _route: &Value, _own: Option<&str>) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn hosts(&self, route: &Value) -> Vec<String> {
+        paths::hosts(route)
+    }
+
+    fn is_split(&self, _route: &Value, _names: &Names) -> bool {
+        false
     }
 
     fn traffic(

@@ -21,8 +21,11 @@ pub struct Planned {
 const WEIGHTS: Capabilities = Capabilities {
     weights: true,
     matches: true,
-    mirror: false,
-    affinity: false,
+    // What they cannot do is said once it is looked into.
+    tcp: true,
+    grpc: true,
+    several_ports: true,
+    ..Capabilities::NONE
 };
 
 const fn living(name: &'static str, kind: &'static str) -> Planned {

@@ -18,6 +18,25 @@ pub struct Capabilities {
     pub mirror: bool,
     /// Keep a user on one side by cookie.
     pub affinity: bool,
+    /// Move connections of which nothing is known, as of `appProtocol: tcp`, and not requests alone.
+    pub tcp: bool,
+    /// Carry gRPC, also by a route that is made for an app whose user has none.
+    pub grpc: bool,
+    /// Move whoever calls any port of the Service, also by such a route; otherwise that one is for `spec.service.port` alone.
+    pub several_ports: bool,
+}
+
+impl Capabilities {
+    /// None of it.
+    pub const NONE: Self = Self {
+        weights: false,
+        matches: false,
+        mirror: false,
+        affinity: false,
+        tcp: false,
+        grpc: false,
+        several_ports: false,
+    };
 }
 
 /// A field without which a provider can route nothing.
@@ -100,7 +119,8 @@ pub trait Router: Sync {
         None
     }
 
-    /// What of a Canary, besides what its analysis asks for, it cannot carry: the paths, and what to do instead.
+    /// What of a Canary, besides what its analysis asks for and what it [can](Self::can) do, it cannot carry: the paths, and
+    /// what to do instead.
     fn rejects(&self, _spec: &CanarySpec) -> Vec<(String, String)> {
         Vec::new()
     }
@@ -127,7 +147,7 @@ pub trait Router: Sync {
     }
 
     /// The route of an app whose user has none, at rest, with everything on primary; `None` when the Canary publishes
-    /// nothing.
+    /// nothing. It is asked for no Canary that it rejects.
     fn published(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {
         None
     }
@@ -161,6 +181,32 @@ impl Provider {
         self.0.can().weights
     }
 
+    /// What of a Canary, besides what its analysis asks for, it cannot carry: the paths, and what to do instead.
+    pub fn rejects(self, spec: &CanarySpec) -> Vec<(String, String)> {
+        let connections = self.refuses_connections(spec);
+        connections.into_iter().chain(self.0.rejects(spec)).collect()
+    }
+
+    // Where requests are split, an app that speaks something else cannot be.
+    fn refuses_connections(self, spec: &CanarySpec) -> Option<(String, String)> {
+        let spoken = spec.service.as_ref()?.app_protocol.as_deref()?;
+        let refused = spoken.eq_ignore_ascii_case("tcp") && !self.0.can().tcp;
+        refused.then(|| {
+            let why = format!(
+                "provider {} splits requests, not connections; release it with provider kubernetes, or leave appProtocol out \
+                 where it is HTTP",
+                self.as_str()
+            );
+            (String::from("spec.service.appProtocol"), why)
+        })
+    }
+
+    /// The route of an app whose user has none; `None` where it publishes nothing, or says what cannot be carried.
+    pub fn published(self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
+        let carried = self.rejects(spec).is_empty();
+        self.0.published(namespace, names, spec).filter(|_| carried)
+    }
+
     /// Whether it makes a route for an app whose user has none.
     pub fn makes_routes(self) -> bool {
         self.obeys().contains(&"spec.service.gatewayRefs")
@@ -179,7 +225,7 @@ impl Provider {
     /// Whether `object` is of a kind that is written for it: its routes, and what stands beside them.
     pub fn writes(self, object: &Value) -> bool {
         let beside = self.0.kind().map(|kind| kind.beside()).unwrap_or_default();
-        let kind = super::kind_of(object).map(|kind| kind.resource());
+        let kind = super::written_of(object).map(|kind| kind.resource());
         self.reads(object) || beside.iter().any(|one| Some(one.resource()) == kind)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::planned::{PLANNED, planned};
 use super::{
-    Capabilities, Need, Resource, RouteKind, Router, contour, gateway_api, istio, kubernetes, linkerd, nginx, traefik,
+    Capabilities, Need, Resource, RouteKind, Router, WrittenKind, contour, gateway_api, istio, kubernetes, linkerd, nginx, traefik,
 };
 use crate::api::canary::CanarySpec;
 use serde_json::Value;
@@ -24,39 +24,44 @@ const ALIASES: [(&str, &str); 2] = [("gatewayapi", "gatewayapi:v1"), ("gatewayap
 
 /// The kinds that carry traffic for any provider, each once.
 pub fn kinds() -> impl Iterator<Item = &'static dyn RouteKind> {
-    once(routes())
+    let mut seen = BTreeSet::new();
+    routes().filter(move |kind| seen.insert(kind.resource()))
 }
 
 /// Every kind that is written for any provider, each once: those that carry traffic, and what stands beside them.
-pub fn written() -> impl Iterator<Item = &'static dyn RouteKind> {
-    once(all())
+pub fn written() -> impl Iterator<Item = &'static dyn WrittenKind> {
+    let mut seen = BTreeSet::new();
+    all().filter(move |kind| seen.insert(kind.resource()))
 }
 
 fn routes() -> impl Iterator<Item = &'static dyn RouteKind> {
     ROUTERS.iter().filter_map(|router| router.kind())
 }
 
-fn all() -> impl Iterator<Item = &'static dyn RouteKind> {
-    routes().chain(routes().flat_map(|kind| kind.beside().iter().copied()))
+fn all() -> impl Iterator<Item = &'static dyn WrittenKind> {
+    let carrying = routes().map(|kind| -> &'static dyn WrittenKind { kind });
+    carrying.chain(routes().flat_map(|kind| kind.beside().iter().copied()))
 }
 
-fn once(of: impl Iterator<Item = &'static dyn RouteKind>) -> impl Iterator<Item = &'static dyn RouteKind> {
-    let mut seen = BTreeSet::new();
-    of.filter(move |kind| seen.insert(kind.resource()))
-}
-
-/// The kind of an object, by its `apiVersion` and `kind`; `None` when no provider reads it. Any version is the same object.
+/// The kind of a route, by its `apiVersion` and `kind`; `None` when it carries traffic for no provider. Any version is the
+/// same object.
 pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
-    let kind = route.get("kind")?.as_str()?;
-    let (group, _) = route.get("apiVersion")?.as_str()?.split_once('/')?;
-    all().find(|known| {
-        let resource = known.resource();
-        resource.kind == kind && resource.group == group
-    })
+    routes().find(|known| is_of(route, known.resource()))
+}
+
+/// The same of what is written for any provider: a route, or what stands beside one.
+pub fn written_of(object: &Value) -> Option<&'static dyn WrittenKind> {
+    all().find(|known| is_of(object, known.resource()))
+}
+
+fn is_of(object: &Value, resource: Resource) -> bool {
+    let text = |member: &str| object.get(member).and_then(Value::as_str);
+    let group = text("apiVersion").and_then(|version| version.split_once('/'));
+    text("kind") == Some(resource.kind) && group.is_some_and(|(group, _)| group == resource.group)
 }
 
 /// The kind that the API server calls so.
-pub fn of_resource(group: &str, plural: &str) -> Option<&'static dyn RouteKind> {
+pub fn of_resource(group: &str, plural: &str) -> Option<&'static dyn WrittenKind> {
     let is = |resource: Resource| resource.group == group && resource.plural == plural;
     all().find(|known| is(known.resource()))
 }
@@ -103,7 +108,10 @@ pub fn can(name: &str) -> Capabilities {
     let unknown = || Capabilities {
         weights: true,
         matches: true,
-        ..Capabilities::default()
+        tcp: true,
+        grpc: true,
+        several_ports: true,
+        ..Capabilities::NONE
     };
     let built = router(name).map(|router| router.can());
     built.or_else(|| Some(planned(name)?.can)).unwrap_or_else(unknown)
@@ -136,6 +144,38 @@ pub fn other_version(spec: &CanarySpec) -> Option<(&'static str, &'static str)> 
 mod tests {
     use super::*;
     use crate::api::crds::PROVIDERS;
+    use crate::routing::{Names, Provider};
+    use serde_json::json;
+
+    #[test]
+    fn an_app_that_speaks_no_http_is_carried_by_whoever_moves_connections() {
+        let spec = |protocol: &str| -> CanarySpec {
+            let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "db"});
+            let service =
+                json!({"port": 5432, "appProtocol": protocol, "hosts": ["a.test"], "gatewayRefs": [{"name": "g"}]});
+            serde_json::from_value(json!({"targetRef": target, "service": service})).unwrap()
+        };
+        for router in ROUTERS {
+            let (name, provider) = (router.name(), Provider::parse(router.name()).unwrap());
+            let rejected = provider.rejects(&spec("TCP"));
+            assert_eq!(rejected.is_empty(), router.can().tcp, "{name}");
+            if let [(field, why)] = rejected.as_slice() {
+                assert_eq!(field, "spec.service.appProtocol");
+                assert!(
+                    why.starts_with(&format!("provider {name} ")) && why.contains("provider kubernetes"),
+                    "{why}"
+                );
+            }
+            let made = |protocol| provider.published("shop", &Names::new("db"), &spec(protocol));
+            assert_eq!(made("tcp"), None, "{name}");
+            assert_eq!(
+                made("http"),
+                router.published("shop", &Names::new("db"), &spec("http")),
+                "{name}"
+            );
+        }
+        assert_eq!(ROUTERS.iter().filter(|router| router.can().tcp).count(), 1);
+    }
 
     #[test]
     fn what_the_definition_lets_a_canary_name_is_what_is_built_or_planned() {

@@ -10,7 +10,7 @@ mod problem;
 use super::gateway_api::RELOAD;
 use super::provider::{Capabilities, Front, Router};
 use super::reference::{self, Local, Side};
-use super::{Exposure, Names, Resource, RouteKind, Traffic};
+use super::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind};
 use crate::api::canary::CanarySpec;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -29,9 +29,10 @@ const KIND: &str = "TraefikService";
 
 const CAN: Capabilities = Capabilities {
     weights: true,
-    matches: false,
-    mirror: false,
-    affinity: false,
+    // The list that is made says one port and no scheme, which is HTTP/1.1. A user's own may say `scheme: h2c` and any port.
+    grpc: false,
+    several_ports: false,
+    ..Capabilities::NONE
 };
 
 impl Router for Traefik {
@@ -80,7 +81,7 @@ impl Router for Traefik {
     }
 }
 
-impl RouteKind for TraefikService {
+impl WrittenKind for TraefikService {
     fn resource(&self) -> Resource {
         Resource {
             group: GROUP,
@@ -91,27 +92,10 @@ impl RouteKind for TraefikService {
         }
     }
 
-    fn fields(&self) -> &'static [&'static str] {
-        &[list::AT]
-    }
-
-    fn lists(&self) -> &'static [&'static str] {
-        &[list::AT]
-    }
-
     fn services(&self, route: &Value) -> Vec<String> {
         let named = |entry: &Value| entry.get("name").and_then(Value::as_str).map(str::to_owned);
         let all = all(route).filter(|entry| reference::is_service(entry));
         all.filter_map(named).collect()
-    }
-
-    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
-        reference::outward(all(route), own)
-    }
-
-    // Those of the IngressRoutes that lead to it.
-    fn hosts(&self, _route: &Value) -> Vec<String> {
-        Vec::new()
     }
 
     fn refers_to(&self, route: &Value, names: &Names) -> bool {
@@ -124,6 +108,25 @@ impl RouteKind for TraefikService {
 
     fn names_a_half(&self, route: &Value, names: &Names) -> bool {
         names_any(route, names, &[Side::Primary, Side::Canary])
+    }
+}
+
+impl RouteKind for TraefikService {
+    fn fields(&self) -> &'static [&'static str] {
+        &[list::AT]
+    }
+
+    fn lists(&self) -> &'static [&'static str] {
+        &[list::AT]
+    }
+
+    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
+        reference::outward(all(route), own)
+    }
+
+    // Those of the IngressRoutes that lead to it.
+    fn hosts(&self, _route: &Value) -> Vec<String> {
+        Vec::new()
     }
 
     fn is_split(&self, route: &Value, names: &Names) -> bool {

@@ -3,7 +3,10 @@
 use super::Subject;
 use crate::admission::validation::report::{Report, quoted};
 use crate::admission::validation::urls;
-use crate::{metrics, routing::registry};
+use crate::{
+    metrics,
+    routing::{Provider, registry},
+};
 
 const FIELD: &str = "spec.provider";
 
@@ -65,7 +68,7 @@ fn references(report: &mut Report, subject: &Subject) {
     if let Some(need) = lacks {
         report.required(need.field, format!("provider {} {}", subject.provider, need.why));
     }
-    let rejected = registry::router(subject.provider).map(|router| router.rejects(spec));
+    let rejected = Provider::parse(subject.provider).map(|provider| provider.rejects(spec));
     for (field, why) in rejected.into_iter().flatten() {
         report.forbidden(field, why);
     }

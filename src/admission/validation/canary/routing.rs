@@ -1,4 +1,4 @@
-//! Rows 34 to 42 and 51: timeouts, gateways, hosts.
+//! Rows 28, 29, 34 to 42 and 51: what routes make of ports, timeouts, gateways, hosts.
 
 use super::Subject;
 use crate::admission::validation::distinct::repeats;
@@ -10,9 +10,12 @@ use crate::routing::registry;
 
 const GATEWAYS: &str = "spec.service.gateways";
 const GATEWAY_REFS: &str = "spec.service.gatewayRefs";
+/// How `appProtocol` says that requests come by HTTP/2 alone.
+const GRPC: [&str; 3] = ["grpc", "h2c", "kubernetes.io/h2c"];
 
 pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryService) {
     timeouts(report, subject, service);
+    ports(report, subject, service);
     gateway_refs(report, subject, service);
     let read = obeys(subject, GATEWAYS) || subject.provider.starts_with("smi:");
     if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !read {
@@ -42,6 +45,28 @@ fn timeouts(report: &mut Report, subject: &Subject, service: &CanaryService) {
     }
     if service.backend_timeout.is_some() && !obeys(subject, BACKEND) {
         report.warn(BACKEND, format!("ignored by provider {}", subject.provider));
+    }
+}
+
+/// What a route that the provider makes does not carry; one of the user's own says that itself.
+fn ports(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    let (provider, can) = (subject.provider, registry::can(subject.provider));
+    if subject.facts.user_route {
+        return;
+    }
+    let spoken = service.app_protocol.as_deref().unwrap_or_default();
+    if !can.grpc && GRPC.iter().any(|known| spoken.eq_ignore_ascii_case(known)) {
+        report.warn(
+            "spec.service.appProtocol",
+            format!("provider {provider} makes a route of HTTP/1.1, which carries no gRPC; write one of your own"),
+        );
+    }
+    let several = service.port_discovery == Some(true) && subject.facts.container_ports().len() > 1;
+    if let Some(port) = service.port().filter(|_| several && !can.several_ports) {
+        report.warn(
+            "spec.service.portDiscovery",
+            format!("provider {provider} routes port {port} alone; callers of others meet no canary"),
+        );
     }
 }
 

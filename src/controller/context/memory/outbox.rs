@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn lanes_end_when_nothing_comes_and_when_their_listener_hangs_for_ever() {
+    async fn outboxes_end_when_nothing_comes_and_when_their_listener_hangs_for_ever() {
         let (mut outboxes, all) = (Outboxes::default(), Budget::default());
         let work = |mut items: Waiting<usize>| async move { while items.recv().await.is_some() {} };
         outboxes.ended(&"idle");

@@ -27,21 +27,8 @@ impl Pair<'_> {
             return;
         };
         let (entries, known) = (&self.live.history, self.live.remembers(revision));
-        let next = history::next(entries);
         let promotes = matches!(desired.primary, Some(PrimaryTemplate::Revision(_)));
-        let made = match known {
-            Some(entry) if !promotes || history::number(entry).saturating_add(1) == next => None,
-            // It is about to serve once more, and is the newest again.
-            Some(entry) => Some(patch(
-                Kind::ControllerRevision,
-                entry,
-                vec![
-                    patches::test(["metadata", "uid"], text(entry, "/metadata/uid")),
-                    patches::replace(["revision"], next),
-                ],
-            )),
-            None => self.entry(revision, next, promotes),
-        };
+        let made = self.remembered(revision, known, promotes);
         let new = known.is_none() && made.is_some();
         writes.extend(made);
         let serves = self
@@ -56,6 +43,24 @@ impl Pair<'_> {
             .collect();
         for entry in history::outlived(entries, &needed, new) {
             writes.push(self.forgotten(entry));
+        }
+    }
+
+    // The write that makes a revision the newest, where it is promoted or is not known yet.
+    fn remembered(&self, revision: &str, known: Option<&Value>, promotes: bool) -> Option<Write> {
+        let next = history::next(&self.live.history);
+        match known {
+            Some(entry) if !promotes || history::number(entry).saturating_add(1) == next => None,
+            // It is about to serve once more, and is the newest again.
+            Some(entry) => Some(patch(
+                Kind::ControllerRevision,
+                entry,
+                vec![
+                    patches::test(["metadata", "uid"], text(entry, "/metadata/uid")),
+                    patches::replace(["revision"], next),
+                ],
+            )),
+            None => self.entry(revision, next, promotes),
         }
     }
 

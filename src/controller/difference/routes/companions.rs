@@ -10,7 +10,7 @@ use crate::{
     },
     patches,
     plan::owned,
-    routing::{self, Names, RouteKind, Traffic},
+    routing::{self, Names, Traffic, WrittenKind},
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 impl Pair<'_> {
     /// Makes a companion as it is wanted. One of that name that is not ours is somebody's own.
     pub(super) fn companion(&self, wanted: &Value, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        let Some(kind) = routing::kind_of(wanted) else { return };
+        let Some(kind) = routing::written_of(wanted) else {
+            return;
+        };
         let resource = kind.resource();
         match self.live.routes.iter().find(|route| is_same(route, wanted)) {
             None => writes.extend(owned(self.blueprint, wanted.clone()).map(|object| Write::Create {
@@ -68,7 +70,7 @@ impl Pair<'_> {
 
 // The edits that make a companion what it is to be: its spec, and the annotations that its data plane reads, of which others
 // may have put some there.
-fn put_right(kind: &dyn RouteKind, live: &Value, wanted: &Value) -> Option<Write> {
+fn put_right(kind: &dyn WrittenKind, live: &Value, wanted: &Value) -> Option<Write> {
     let told = |of: &Value| {
         let all = of.pointer("/metadata/annotations").and_then(Value::as_object);
         let all = all.cloned().unwrap_or_default().into_iter();

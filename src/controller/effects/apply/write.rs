@@ -8,77 +8,61 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     core::DynamicObject,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 impl Write {
     /// Does it, and answers what the object is now, where it is one and stays. A deletion of what is gone already is
     /// done.
     pub async fn perform(&self, client: &Client) -> Result<Option<DynamicObject>, kube::Error> {
-        let written = match self {
-            Self::Create { kind, object } => {
-                let (_, namespace, _) = self.subject();
-                let object: DynamicObject = serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
-                let params = PostParams {
-                    field_manager: Some(FIELD_MANAGER.to_owned()),
-                    ..PostParams::default()
-                };
-                match api(client, *kind, namespace).create(&params, &object).await {
-                    // Its name is its content's: what is there is what is wanted, and has lost its owner.
-                    Err(kube::Error::Api(status)) if status.code == 409 && *kind == Kind::ControllerRevision => {
-                        let (_, _, name) = self.subject();
-                        let body = json!({"metadata": {"ownerReferences": object.metadata.owner_references}});
-                        api(client, *kind, namespace)
-                            .patch(name, &managed(), &Patch::Merge(body))
-                            .await?
-                    }
-                    other => other?,
-                }
-            }
-            Self::Apply { kind, object } => {
-                let (_, namespace, name) = self.subject();
+        let (kind, namespace, name) = self.subject();
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind.resource());
+        match self {
+            Self::Create { kind, object } => create(&api, *kind, name, object).await.map(Some),
+            Self::Apply { object, .. } => {
                 let params = PatchParams::apply(FIELD_MANAGER).force();
-                api(client, *kind, namespace)
-                    .patch(name, &params, &Patch::Apply(object))
-                    .await?
+                api.patch(name, &params, &Patch::Apply(object)).await.map(Some)
             }
-            Self::Patch {
-                kind,
-                namespace,
-                name,
-                operations,
-            } => {
-                api(client, *kind, namespace)
-                    .patch(name, &managed(), &Patch::<()>::Json(operations.clone()))
-                    .await?
+            Self::Patch { operations, .. } => {
+                let patch = Patch::<()>::Json(operations.clone());
+                api.patch(name, &managed(), &patch).await.map(Some)
             }
-            Self::Merge {
-                kind,
-                namespace,
-                name,
-                body,
-            } => {
-                api(client, *kind, namespace)
-                    .patch(name, &managed(), &Patch::Merge(body))
-                    .await?
-            }
-            Self::Copies(all) => return copies::make(client, all).await.map(|()| None),
-            Self::Delete {
-                kind,
-                namespace,
-                name,
-                uid,
-            } => {
-                let params = DeleteParams::background().preconditions(Preconditions {
-                    uid: Some(uid.clone()),
-                    resource_version: None,
-                });
-                return match api(client, *kind, namespace).delete(name, &params).await {
-                    Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(None),
-                    other => other.map(|_| None),
-                };
-            }
-        };
-        Ok(Some(written))
+            Self::Merge { body, .. } => api.patch(name, &managed(), &Patch::Merge(body)).await.map(Some),
+            Self::Copies(all) => copies::make(client, all).await.map(|()| None),
+            Self::Delete { uid, .. } => delete(&api, name, uid).await.map(|()| None),
+        }
+    }
+}
+
+async fn create(
+    api: &Api<DynamicObject>,
+    kind: Kind,
+    name: &str,
+    object: &Value,
+) -> Result<DynamicObject, kube::Error> {
+    let object: DynamicObject = serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
+    let params = PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    match api.create(&params, &object).await {
+        // Its name is its content's: what is there is what is wanted, and has lost its owner.
+        Err(kube::Error::Api(status)) if status.code == 409 && kind == Kind::ControllerRevision => {
+            let body = json!({"metadata": {"ownerReferences": object.metadata.owner_references}});
+            api.patch(name, &managed(), &Patch::Merge(body)).await
+        }
+        created => created,
+    }
+}
+
+// Of the object of this `uid` and of no successor.
+async fn delete(api: &Api<DynamicObject>, name: &str, uid: &str) -> Result<(), kube::Error> {
+    let params = DeleteParams::background().preconditions(Preconditions {
+        uid: Some(uid.to_owned()),
+        resource_version: None,
+    });
+    match api.delete(name, &params).await {
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+        deleted => deleted.map(drop),
     }
 }
 
@@ -87,10 +71,6 @@ fn managed() -> PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     }
-}
-
-fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
-    Api::namespaced_with(client.clone(), namespace, &kind.resource())
 }
 
 /// What an error of a write asks for.

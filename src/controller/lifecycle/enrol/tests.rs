@@ -1,6 +1,9 @@
 use super::*;
 use crate::{
-    controller::context::fake::{self, Fake},
+    controller::{
+        context::fake::{self, Fake},
+        queue::Key,
+    },
     telemetry::events::Queue,
     testing::ApiServer,
 };

@@ -91,9 +91,9 @@ impl Kind {
         routes.chain([Self::ScaledObject])
     }
 
-    /// The kind of a route that a provider reads; `None` for any other object.
+    /// The kind of a route that a provider reads, or of what stands beside one; `None` for any other object.
     pub fn of_route(route: &Value) -> Option<Self> {
-        routing::kind_of(route).map(|kind| Self::Route(kind.resource()))
+        routing::written_of(route).map(|kind| Self::Route(kind.resource()))
     }
 
     /// Name of its CustomResourceDefinition; `None` where every cluster has it.

@@ -25,70 +25,97 @@ const DEFINITION_PAUSE: Duration = Duration::from_secs(10);
 /// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
 pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: Sender<Change>) {
     let mut events = events(client, kind, &namespace);
-    let mut listed = Objects::new();
-    // Whoever hears of changes is not buried in them: a watch waits.
-    let tell = async |object: Value, before: Option<Value>| {
-        let change = Change {
-            kind,
-            namespace: namespace.clone(),
-            object,
-            before,
-        };
-        drop(changes.send(change).await);
+    let watching = Watching {
+        cache: &cache,
+        kind,
+        namespace: &namespace,
+        changes: &changes,
     };
+    let mut listed = Objects::new();
     // Held while a list is under way.
     let mut turn = None;
     loop {
-        let next = next(&mut events, &mut turn).await;
-        if next.is_err() {
-            turn = None;
-        }
-        let event = match next {
-            Ok(Some(event)) => event,
-            Ok(None) => return,
-            Err(error) => {
-                let Some((why, pause)) = unreadable(kind, &error) else {
-                    tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
-                    continue;
-                };
-                tracing::warn!(?kind, namespace, "{why}; going on as if there were none");
-                cache.forbid(kind, &namespace);
-                tell(Value::Null, None).await;
-                tokio::time::sleep(pause).await;
-                continue;
-            }
-        };
-        match event {
-            watcher::Event::Init => {
+        match next(&mut events, &mut turn).await {
+            Ok(Some(watcher::Event::Init)) => {
                 listed.clear();
                 turn = cache.lists.acquire().await.ok();
             }
-            watcher::Event::InitApply(object) => {
+            Ok(Some(watcher::Event::InitApply(object))) => {
                 let name = object.name_any();
                 listed.insert(name, Text::of(&pruned(object, kind)));
             }
-            watcher::Event::InitDone => {
+            Ok(Some(watcher::Event::InitDone)) => {
                 turn = None;
-                let before = cache.replace(kind, &namespace, &listed);
-                for (name, object) in std::mem::take(&mut listed) {
-                    tell(object.read(), before.get(&name).map(Text::read)).await;
-                }
-                // Whichever list ends last completes the namespace, and somebody may wait for just that.
-                tell(Value::Null, None).await;
+                watching.replace(std::mem::take(&mut listed)).await;
             }
-            watcher::Event::Apply(object) => {
-                let name = object.name_any();
-                let object = pruned(object, kind);
-                let before = cache.put(kind, &namespace, name, &object);
-                if before.as_ref() != Some(&object) {
-                    tell(object, before).await;
-                }
-            }
-            watcher::Event::Delete(object) => {
-                let before = cache.remove(kind, &namespace, &object.name_any());
-                tell(pruned(object, kind), before).await;
+            Ok(Some(watcher::Event::Apply(object))) => watching.put(object).await,
+            Ok(Some(watcher::Event::Delete(object))) => watching.remove(object).await,
+            Ok(None) => return,
+            Err(error) => {
+                turn = None;
+                watching.failed(&error).await;
             }
         }
+    }
+}
+
+// What becomes of the events of one watch.
+#[derive(Clone, Copy)]
+struct Watching<'a> {
+    cache: &'a Cache,
+    kind: Kind,
+    namespace: &'a str,
+    changes: &'a Sender<Change>,
+}
+
+impl Watching<'_> {
+    // Whoever hears of changes is not buried in them: a watch waits.
+    async fn tell(self, object: Value, before: Option<Value>) {
+        let change = Change {
+            kind: self.kind,
+            namespace: self.namespace.to_owned(),
+            object,
+            before,
+        };
+        drop(self.changes.send(change).await);
+    }
+
+    async fn replace(self, listed: Objects) {
+        let before = self.cache.replace(self.kind, self.namespace, &listed);
+        for (name, object) in listed {
+            self.tell(object.read(), before.get(&name).map(Text::read)).await;
+        }
+        // Whichever list ends last completes the namespace, and somebody may wait for just that.
+        self.tell(Value::Null, None).await;
+    }
+
+    async fn put(self, object: DynamicObject) {
+        let name = object.name_any();
+        let object = pruned(object, self.kind);
+        let before = self.cache.put(self.kind, self.namespace, name, &object);
+        if before.as_ref() != Some(&object) {
+            self.tell(object, before).await;
+        }
+    }
+
+    async fn remove(self, object: DynamicObject) {
+        let before = self.cache.remove(self.kind, self.namespace, &object.name_any());
+        self.tell(pruned(object, self.kind), before).await;
+    }
+
+    // What can be done without counts as empty while it cannot be read.
+    async fn failed(self, error: &watcher::Error) {
+        let Self {
+            cache, kind, namespace, ..
+        } = self;
+        let Some((why, pause)) = unreadable(kind, error) else {
+            tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
+            return;
+        };
+        tracing::warn!(?kind, namespace, "{why}; going on as if there were none");
+        cache.forbid(kind, namespace);
+        self.tell(Value::Null, None).await;
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -47,20 +47,7 @@ pub(super) fn of_canary(spec: &CanarySpec) -> Vec<(String, String)> {
         .analysis
         .as_ref()
         .and_then(|analysis| unseen_callers(service, analysis));
-    connections(service)
-        .into_iter()
-        .chain(callers)
-        .chain(delegation(service))
-        .collect()
-}
-
-fn connections(service: &CanaryService) -> Option<(String, String)> {
-    let protocol = service.app_protocol.as_deref().unwrap_or_default();
-    protocol.eq_ignore_ascii_case("tcp").then(|| {
-        let why = "istio: only http rules are split, connections are not; release it with provider kubernetes, or leave \
-                   appProtocol out where it is HTTP";
-        ("spec.service.appProtocol".to_owned(), why.to_owned())
-    })
+    callers.into_iter().chain(delegation(service)).collect()
 }
 
 fn delegation(service: &CanaryService) -> impl Iterator<Item = (String, String)> {

@@ -40,6 +40,27 @@ fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -
     for (host, path) in paths::to(route, &names.apex) {
         paths::add(&mut rules, host, paths::leading_to(path, &names.canary));
     }
+    let mut spec = Map::new();
+    let class = route.pointer("/spec/ingressClassName");
+    spec.extend(class.map(|class| ("ingressClassName".to_owned(), class.clone())));
+    let empty = rules.is_empty();
+    spec.insert("rules".to_owned(), Value::Array(rules));
+    (!empty).then(|| {
+        json!({
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {
+                "name": name(route, names),
+                "namespace": route.pointer("/metadata/namespace"),
+                "annotations": annotations(route, traffic, exposure),
+            },
+            "spec": spec,
+        })
+    })
+}
+
+// Those that say whose requests it takes, and what nginx does with them.
+fn annotations(route: &Value, traffic: Traffic, exposure: &Exposure) -> Map<String, Value> {
     let of_users = route.pointer("/metadata/annotations").and_then(Value::as_object);
     let is_kept = |key: &str| {
         let nginx = key.strip_prefix(PREFIX).is_some_and(|name| !name.starts_with("canary"));
@@ -57,23 +78,7 @@ fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -
             note(name, value);
         }
     }
-    let mut spec = Map::new();
-    let class = route.pointer("/spec/ingressClassName");
-    spec.extend(class.map(|class| ("ingressClassName".to_owned(), class.clone())));
-    let empty = rules.is_empty();
-    spec.insert("rules".to_owned(), Value::Array(rules));
-    (!empty).then(|| {
-        json!({
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "metadata": {
-                "name": name(route, names),
-                "namespace": route.pointer("/metadata/namespace"),
-                "annotations": annotations,
-            },
-            "spec": spec,
-        })
-    })
+    annotations
 }
 
 /// Flagger's name for it, where the Ingress leads to one app alone: each app behind it has a second one of its own.

@@ -2,7 +2,7 @@
 
 use super::{KIND, TraefikService, list};
 use crate::routing::reference::{Local, Side, side};
-use crate::routing::{Names, RouteKind};
+use crate::routing::{Names, RouteKind, WrittenKind};
 use serde_json::Value;
 
 // What sends users without a list of weights. Traefik looks for a list first.

@@ -28,7 +28,21 @@ pub fn problem(route: &Value, names: &Names, exposure: &Exposure) -> Option<Stri
 /// for the cookies of sessions.
 pub fn crowded(route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
     let has = rules(route).count();
-    // The most that any moment of a run needs: with every condition and every cookie.
+    let too_many = too_many(&busiest(route, names, exposure))?;
+    let why = if exposure.affinity.is_some() {
+        "the cookies of its sessions"
+    } else {
+        "the conditions of its A/B test"
+    };
+    Some(format!(
+        "HTTPRoute {} has {has} rules; with {why} a release needs {too_many}: move some of its rules to a second HTTPRoute, \
+         or leave {why} out",
+        text(route, "/metadata/name")
+    ))
+}
+
+// The rules at the moment of a run that needs the most: with every condition and every cookie.
+fn busiest(route: &Value, names: &Names, exposure: &Exposure) -> Vec<Value> {
     let cookie = |wanted: bool| wanted.then(|| String::from("cookie=value"));
     let of_primary = exposure
         .affinity
@@ -42,34 +56,31 @@ pub fn crowded(route: &Value, names: &Names, exposure: &Exposure) -> Option<Stri
         },
         ..exposure.clone()
     };
-    let busiest = Traffic {
+    let traffic = Traffic {
         matched: !exposure.matches.is_empty(),
         sticky: exposure.affinity.is_some(),
         ..Traffic::share(50)
     };
-    let made = with_traffic(route, names, busiest, &full);
-    let made = made.as_array().map(Vec::as_slice).unwrap_or_default();
+    match with_traffic(route, names, traffic, &full) {
+        Value::Array(rules) => rules,
+        _ => Vec::new(),
+    }
+}
+
+// What of so many rules a route may not have.
+fn too_many(rules: &[Value]) -> Option<String> {
     let matches = |rule: &Value| rule.get("matches").and_then(Value::as_array).map_or(0, Vec::len);
-    let (most, all) = (made.iter().map(matches).max(), made.iter().map(matches).sum::<usize>());
-    let too_many = if made.len() > MOST_RULES {
-        format!("{} rules, and a route may have {MOST_RULES}", made.len())
-    } else if let Some(most) = most.filter(|most| *most > MOST_MATCHES) {
-        format!("{most} matches in one rule, and a rule may have {MOST_MATCHES}")
-    } else if all > MOST_MATCHES_IN_ALL {
-        format!("{all} matches, and a route may have {MOST_MATCHES_IN_ALL}")
+    let most = rules.iter().map(matches).max().unwrap_or(0);
+    let all = rules.iter().map(matches).sum::<usize>();
+    if rules.len() > MOST_RULES {
+        Some(format!("{} rules, and a route may have {MOST_RULES}", rules.len()))
+    } else if most > MOST_MATCHES {
+        Some(format!(
+            "{most} matches in one rule, and a rule may have {MOST_MATCHES}"
+        ))
     } else {
-        return None;
-    };
-    let why = if exposure.affinity.is_some() {
-        "the cookies of its sessions"
-    } else {
-        "the conditions of its A/B test"
-    };
-    Some(format!(
-        "HTTPRoute {} has {has} rules; with {why} a release needs {too_many}: move some of its rules to a second HTTPRoute, \
-         or leave {why} out",
-        text(route, "/metadata/name")
-    ))
+        (all > MOST_MATCHES_IN_ALL).then(|| format!("{all} matches, and a route may have {MOST_MATCHES_IN_ALL}"))
+    }
 }
 
 /// Whether a gateway that says which generation of the route it has taken up has not taken up this one: it may have lost

@@ -1,13 +1,14 @@
 //! What is refused, or told.
 
 use super::*;
+use crate::routing::Provider;
 
 #[test]
 fn what_cannot_be_carried_is_named_with_what_can() {
     let rejected = |service: Value, analysis: Value| -> Vec<String> {
-        let spec = canary(service, analysis);
-        let all = Istio.rejects(&spec);
-        assert_eq!(all.is_empty(), Istio.published("shop", &names(), &spec).is_some());
+        let (spec, provider) = (canary(service, analysis), Provider::parse("istio").unwrap());
+        let all = provider.rejects(&spec);
+        assert_eq!(all.is_empty(), provider.published("shop", &names(), &spec).is_some());
         all.into_iter().map(|(field, why)| format!("{field}: {why}")).collect()
     };
     let by_caller = json!({"match": [{"headers": {"a": {"exact": "b"}}}, {"sourceLabels": {"app": "a"}}]});

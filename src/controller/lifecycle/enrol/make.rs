@@ -1,0 +1,211 @@
+//! The Canary of one Deployment: what its policy makes of it, stored, or why there is none.
+
+use super::{leave, named_policy, tell, wants};
+use crate::controller::{
+    apply::write::Cause,
+    context::Context,
+    lifecycle::free,
+    queue::{Key, passes::Scope},
+    watch::{
+        cache::{Cache, Kind},
+        pointing,
+    },
+};
+use crate::object::text;
+use crate::{
+    api::{Canary, CanaryPolicy, CanarySpec, labels},
+    plan::{
+        self, Selector, autoscaler,
+        generate::{self, Known, NotEnrolled},
+        pairing, requests,
+    },
+};
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+};
+use serde_json::Value;
+
+/// Makes the Canary of a Deployment, or brings the one that is `known` in line with its policy.
+pub async fn make(context: &Context, namespace: &str, target: &Value, known: Option<&Canary>, scalers: &[Value]) {
+    let Some(policy) = context.cluster.policy(namespace, named_policy(target)) else {
+        return;
+    };
+    let key = (namespace.to_owned(), text(target, "/metadata/name").to_owned());
+    let deployments = &context.memory.deployments;
+    let (mut canary, unmoved) = match rendered(context, namespace, target, known, &policy) {
+        Ok(rendered) => rendered,
+        Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
+        Err(why) => return refuse(context, target, known, &why.to_string()).await,
+    };
+    match unmoved {
+        Some(line) => tell(context, target, &line),
+        None => deployments.enrolled(&key),
+    }
+    if deployments.rests(&key) {
+        return;
+    }
+    canary.spec.autoscaler_ref = autoscaler::reference(canary.target_name(), scalers);
+    match stored(context, namespace, target, canary).await {
+        Ok(true) => deployments.went_well(&key),
+        Ok(false) => {}
+        Err(error) => not_made(context, target, &key, &error).await,
+    }
+}
+
+// The Canary that the policy makes of a Deployment and of what is around it, and the line that says which route is not
+// moved.
+fn rendered(
+    context: &Context,
+    namespace: &str,
+    target: &Value,
+    known: Option<&Canary>,
+    policy: &CanaryPolicy,
+) -> Result<(Canary, Option<String>), NotEnrolled> {
+    let (cluster, cache) = (&context.cluster, &context.cluster.cache);
+    let primary = known.and_then(|_| cache.get(Kind::Deployment, namespace, &primary_name(target)));
+    let promoted = generate::as_promoted(target, primary.as_ref(), &context.options.defaults.selector_labels);
+    let service = known.map(Canary::service_name);
+    let names: Vec<&str> = service.into_iter().chain([text(target, "/metadata/name")]).collect();
+    let (services, mut routes) = pointing::around(cache, &promoted, &names);
+    routes.extend(
+        known
+            .into_iter()
+            .flat_map(|known| generated_routes(cache, namespace, known)),
+    );
+    let workloads = pointing::beside(cache, &promoted, &services);
+    let elsewhere = cluster.elsewhere.leading_to(namespace);
+    let seen = generate::Around {
+        services: &services,
+        routes: &routes,
+        workloads: &workloads,
+        elsewhere: &elsewhere,
+        requests: &requests::by_template(&policy.spec, namespace, |of, name| cluster.query(of, name)),
+    };
+    let built = known.is_some_and(is_built);
+    let says = Known {
+        service: known.and_then(|known| known.spec.service.as_ref()),
+        built,
+    };
+    let canary = generate::canary(&promoted, policy, seen, says)?;
+    let canary = beside(context, &promoted, canary, built)?;
+    let unmoved = generate::unmoved(&canary, &elsewhere);
+    Ok((canary, unmoved))
+}
+
+// The route that we generated for it counts as well.
+fn generated_routes(cache: &Cache, namespace: &str, known: &Canary) -> Vec<Value> {
+    let services = known.service_names().into_iter();
+    let led = |service: String| Kind::routes().flat_map(move |kind| cache.indexed(kind, namespace, &service));
+    services.flat_map(led).filter(plan::pointing::is_generated).collect()
+}
+
+// Answers whether it was written: not where it is so already, nor where its name is another target's.
+async fn stored(context: &Context, namespace: &str, target: &Value, canary: Canary) -> Result<bool, kube::Error> {
+    let known = context.cluster.canary(&(namespace.to_owned(), canary.name_any()));
+    if known.as_ref().is_some_and(|known| !known.is_generated()) {
+        let why = "Not released as a canary: a Canary of its name is for another target";
+        tell(context, target, why);
+        return Ok(false);
+    }
+    let api = Api::<Canary>::namespaced(context.effects.client.clone(), namespace);
+    match known {
+        None => {
+            let params = PatchParams::apply(labels::FIELD_MANAGER);
+            api.patch(&canary.name_any(), &params, &Patch::Apply(&canary)).await?;
+        }
+        // Whole, since nobody owns the fields of a generated spec: what is left out now goes.
+        Some(known) => {
+            let Some(next) = followed(context, target, &known, canary) else {
+                return Ok(false);
+            };
+            let params = PostParams {
+                field_manager: Some(labels::FIELD_MANAGER.to_owned()),
+                ..PostParams::default()
+            };
+            api.replace(&next.name_any(), &params, &next).await?;
+        }
+    }
+    Ok(true)
+}
+
+/// The known Canary as it is to be by what was `rendered` now; nothing when it is so already.
+fn followed(context: &Context, target: &Value, known: &Canary, rendered: Canary) -> Option<Canary> {
+    let uid = |canary: &Canary| canary.annotations().get(labels::TARGET_UID).cloned();
+    let meant = uid(known) == uid(&rendered);
+    let same = undefaulted(known.spec.clone()) == undefaulted(rendered.spec.clone());
+    // Generated for a request that was refused: this Deployment gets it only if it would get one anyway.
+    if same && meant || !meant && !wants(context, target) {
+        return None;
+    }
+    let mut next = known.clone();
+    next.annotations_mut()
+        .extend(rendered.metadata.annotations.unwrap_or_default());
+    next.spec = rendered.spec;
+    Some(next)
+}
+
+// The schema fills these in when a Canary is stored; what we render leaves them out.
+fn undefaulted(mut spec: CanarySpec) -> CanarySpec {
+    let gateways = spec
+        .service
+        .iter_mut()
+        .flat_map(|service| service.gateway_refs.iter_mut().flatten());
+    for gateway in gateways {
+        gateway.leave_out_defaults();
+    }
+    spec
+}
+
+// What is paired already stays so, whatever came to be around it; it is told of when it is released.
+fn beside(context: &Context, target: &Value, canary: Canary, built: bool) -> Result<Canary, NotEnrolled> {
+    if built {
+        return Ok(canary);
+    }
+    let refused = |why: &dyn ToString| NotEnrolled::CannotBePaired(why.to_string());
+    let pair = plan::blueprint(&canary, &context.options.defaults).map_err(|why| refused(&why))?;
+    let selector = Selector::of(target, &context.options.defaults.selector_labels).map_err(|why| refused(&why))?;
+    pairing::check(target, &selector, &pair, &context.cluster.surroundings(target, &pair))?;
+    Ok(canary)
+}
+
+// It is told why, and what was held of it before that was known is given back.
+async fn refuse(context: &Context, target: &Value, known: Option<&Canary>, why: &str) {
+    tell(context, target, &format!("Not released as a canary: {why}"));
+    match known {
+        Some(known) if is_built(known) => {}
+        Some(known) => leave(context, known).await,
+        None => free::one(&context.effects.client, Kind::Deployment, target).await,
+    }
+}
+
+// Nothing that is held may wait for a Canary that the cluster does not know, or does not take.
+async fn not_made(context: &Context, target: &Value, key: &Key, error: &kube::Error) {
+    tracing::warn!(namespace = key.0, %error, "a Canary could not be generated");
+    let (pause, _) = context.memory.deployments.failed(key, &error.to_string());
+    context.queues.passes.send_in(pause, &key.0, Scope::one(&key.1));
+    if let (Cause::Refused, kube::Error::Api(status)) | (Cause::Stale, kube::Error::Api(status)) =
+        (Cause::of(error), error)
+        && status.code != 409
+    {
+        tell(
+            context,
+            target,
+            &format!(
+                "Not released as a canary: the API server refuses its Canary: {}",
+                status.message
+            ),
+        );
+        free::one(&context.effects.client, Kind::Deployment, target).await;
+    }
+}
+
+// Whether its pair serves, or did.
+fn is_built(canary: &Canary) -> bool {
+    let phase = canary.status.as_ref().map(|status| status.phase).unwrap_or_default();
+    !phase.is_building()
+}
+
+fn primary_name(target: &Value) -> String {
+    format!("{}-primary", text(target, "/metadata/name"))
+}

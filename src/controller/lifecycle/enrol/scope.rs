@@ -1,0 +1,118 @@
+//! Which Deployments of a namespace are to be looked at again after a change.
+
+use crate::api::labels;
+use crate::controller::{
+    context::Context,
+    queue::passes::Scope,
+    watch::{
+        cache::{Change, Kind},
+        pointing,
+        index_keys::USERS,
+    },
+};
+use crate::object::{label, text};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const POD_LABELS: &str = "/spec/template/metadata/labels";
+/// What of a Deployment decides about its Canary; its status does not.
+const DEPLOYMENT: [&str; 5] = [
+    "/metadata/generation",
+    "/metadata/labels",
+    "/metadata/annotations",
+    "/metadata/ownerReferences",
+    "/metadata/deletionTimestamp",
+];
+/// What of the Canaries a change may concern; most changes are of a status, and concern none.
+pub fn scope(context: &Context, change: &Change) -> Option<Scope> {
+    if change.object.is_null() {
+        return Some(Scope::All);
+    }
+    let changed = Changed {
+        context,
+        change,
+        name: text(&change.object, "/metadata/name"),
+    };
+    match change.kind {
+        Kind::Deployment => changed.deployment(),
+        Kind::Service | Kind::Route(_) => changed.service_or_route(),
+        Kind::HorizontalPodAutoscaler | Kind::ScaledObject => changed.autoscaler(),
+        // Whoever shares a Service with it, or no longer does.
+        Kind::StatefulSet | Kind::DaemonSet => {
+            let concerns = changed.is_gone() || changed.differs(&[POD_LABELS]);
+            concerns.then(|| Scope::Some(changed.behind_its_services()))
+        }
+        Kind::ReplicaSet
+        | Kind::ControllerRevision
+        | Kind::EndpointSlice
+        | Kind::PodDisruptionBudget
+        | Kind::ConfigMap
+        | Kind::Secret => None,
+    }
+}
+
+// An object that changed, came or went.
+#[derive(Clone, Copy)]
+struct Changed<'a> {
+    context: &'a Context,
+    change: &'a Change,
+    name: &'a str,
+}
+
+impl Changed<'_> {
+    fn deployment(self) -> Option<Scope> {
+        // Those that could not be enrolled because of it.
+        if self.is_gone() && self.context.memory.deployments.lacks_any(&self.change.namespace) {
+            return Some(Scope::All);
+        }
+        if !self.is_gone() && !self.differs(&DEPLOYMENT) {
+            return None;
+        }
+        // Somebody's own that has the name of a primary keeps another from being paired, and so does one that came to stand
+        // behind the same Service.
+        let names = [Some(self.name), self.name.strip_suffix("-primary")];
+        let names = names.into_iter().flatten().map(str::to_owned);
+        Some(Scope::Some(names.chain(self.behind_its_services()).collect()))
+    }
+
+    fn service_or_route(self) -> Option<Scope> {
+        let generated = |object: &Value| label(object, labels::GENERATED).is_some();
+        // What we made ourselves says nothing about what the user has.
+        if generated(&self.change.object) && self.change.before.as_ref().is_none_or(generated) {
+            return None;
+        }
+        let says = self.is_gone() || self.differs(&["/spec", "/metadata/labels", "/metadata/annotations"]);
+        says.then(|| Scope::Some(self.spoken_of()))
+    }
+
+    // It becomes the Canary's, or ceases to be; what owns another Canary's twin is that Canary.
+    fn autoscaler(self) -> Option<Scope> {
+        let scaled = |object: &Value| text(object, "/spec/scaleTargetRef/name").to_owned();
+        let both = self.change.before.iter().chain([&self.change.object]);
+        let concerns = self.is_gone() || self.differs(&["/spec/scaleTargetRef"]);
+        concerns.then(|| Scope::Some(both.map(scaled).collect()))
+    }
+
+    fn is_gone(self) -> bool {
+        let Change { kind, namespace, .. } = self.change;
+        !self.context.cluster.cache.has(*kind, namespace, self.name)
+    }
+
+    fn differs(self, pointers: &[&str]) -> bool {
+        let (before, object) = (self.change.before.as_ref(), &self.change.object);
+        before.is_none_or(|before| pointers.iter().any(|at| before.pointer(at) != object.pointer(at)))
+    }
+
+    fn behind_its_services(self) -> BTreeSet<String> {
+        pointing::concerned(&self.context.cluster, self.change, self.name)
+    }
+
+    // The Deployments that a Service or route says something of: those behind it, and those that need its name.
+    fn spoken_of(self) -> BTreeSet<String> {
+        let half = [self.name.strip_suffix("-primary"), self.name.strip_suffix("-canary")];
+        let led = self.change.index_keys().into_iter();
+        let led = led.filter(|word| !word.contains('=') && *word != USERS);
+        let named = half.into_iter().flatten().chain([self.name]).map(str::to_owned);
+        named.chain(led).chain(self.behind_its_services()).collect()
+    }
+}

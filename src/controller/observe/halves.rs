@@ -1,0 +1,161 @@
+//! What is seen of the target and of primary. Pure.
+
+use super::{
+    Thresholds,
+    half::Half,
+    trouble,
+    wanted::{decides, wanted},
+};
+use crate::object::label;
+use crate::{
+    analysis::{Primary, Rollout, Target},
+    api::labels::{self, TargetState},
+    controller::watch::live::Live,
+    plan::{
+        Blueprint, Workload,
+        configs::Reference,
+        overrides::{self, Record},
+        primary_revision,
+        revision::template_of,
+        template,
+    },
+    routing::Names,
+};
+use serde_json::{Map, Value};
+
+/// The halves of a pair, and how they are looked at.
+#[derive(Debug)]
+pub struct Halves<'a> {
+    /// The pair.
+    pub live: &'a Live,
+    /// What its Canary wants of it.
+    pub blueprint: &'a Blueprint,
+    /// The Services by whose halves users are sent, or are about to be.
+    pub carrying: Vec<&'a Names>,
+    /// How ready is ready.
+    pub thresholds: Thresholds,
+    /// Whether every change of the target should have passed admission.
+    pub webhook: bool,
+}
+
+impl Halves<'_> {
+    /// The target; `nodes` is how many pods primary is to have.
+    pub fn target(&self, target: &Value, nodes: Option<u32>) -> Target {
+        let half = self.half(target);
+        let survey = self.live.survey(target);
+        let (revision, missing) = survey
+            .map(|s| (s.revision, missing_configs(&s.missing)))
+            .unwrap_or_default();
+        let (active, held, state) = (half.active(), half.is_held(), self.state(target));
+        let current = if held {
+            active.as_deref()
+        } else {
+            Some(revision.as_str())
+        };
+        let is_service = self.is_service();
+        Target {
+            replicas: half.replicas(),
+            wanted: self.wanted(state, half.replicas(), nodes),
+            fixed: self.is_fixed(),
+            paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
+            held,
+            state,
+            bypassed: self.webhook && !is_service && label(target, labels::REVISION) != Some(template_of(&revision)),
+            rollout: half.rollout(self.thresholds.canary),
+            known: self.live.known(),
+            plain: Record::of(target).is_none(),
+            apart: None,
+            restorable: !is_service,
+            dressed: is_service || is_dressed(target, &self.blueprint.overrides),
+            endpoints: self.endpoints(half, current, |names| &names.canary),
+            revision,
+            missing,
+            active,
+            trouble: None,
+        }
+    }
+
+    /// Primary.
+    pub fn primary(&self, primary: &Value) -> Primary {
+        let half = self.half(primary);
+        Primary {
+            replicas: half.replicas(),
+            fixed: self.is_fixed(),
+            revision: primary_revision(primary).map(str::to_owned),
+            edited: false,
+            rollout: with_refusal(half.rollout(self.thresholds.primary), primary),
+            has_pods: half.has_pods(),
+            endpoints: self.endpoints(half, Some(&half.revision()), |names| &names.primary),
+        }
+    }
+
+    fn half<'a>(&'a self, object: &'a Value) -> Half<'a> {
+        Half {
+            workload: self.blueprint.workload,
+            object,
+            live: self.live,
+        }
+    }
+
+    fn is_service(&self) -> bool {
+        self.blueprint.workload == Workload::Service
+    }
+
+    // Nobody says how many pods it has: nodes do.
+    fn is_fixed(&self) -> bool {
+        !self.blueprint.workload.is_counted()
+    }
+
+    // A Service needs no label: nothing of it starts or stops.
+    fn state(&self, target: &Value) -> Option<TargetState> {
+        let told = || label(target, labels::STATE).and_then(TargetState::parse);
+        if self.is_service() {
+            Some(TargetState::Serving)
+        } else {
+            told()
+        }
+    }
+
+    fn wanted(&self, state: Option<TargetState>, replicas: u32, nodes: Option<u32>) -> u32 {
+        match nodes.filter(|_| self.is_fixed()) {
+            Some(nodes) => nodes,
+            None => {
+                let who = decides(self.live, self.blueprint);
+                wanted(self.live.desired(), state, replicas, nodes, who)
+            }
+        }
+    }
+
+    // The fewest ready endpoints of a revision that any of the Services users are sent by has.
+    fn endpoints(&self, half: Half<'_>, revision: Option<&str>, service: impl Fn(&Names) -> &String) -> Option<u32> {
+        let all = self.carrying.iter();
+        all.map(|names| half.endpoints(service(names), revision)).min()
+    }
+}
+
+// Whether canary pods made from the template are what the Canary wants of them.
+fn is_dressed(target: &Value, overrides: &Map<String, Value>) -> bool {
+    let author = template::authored(target).unwrap_or_default();
+    let (wanted, record) = overrides::dressed(&author, overrides);
+    // A DaemonSet that is kept at zero says so in its node selector.
+    let zero = template::is_scaled_to_zero(target);
+    let live = target.pointer("/spec/template/spec");
+    let same = |field: &str| {
+        let wish = wanted.get("spec").and_then(|spec| spec.get(field));
+        zero && field == "nodeSelector" || live.and_then(|spec| spec.get(field)) == wish
+    };
+    Record::of(target) == record && overrides::FIELDS.into_iter().all(same)
+}
+
+fn missing_configs(configs: &[Reference]) -> Option<String> {
+    let names: Vec<String> = configs.iter().map(Reference::to_string).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+// What keeps pods from being created is the better reason.
+fn with_refusal(rollout: Rollout, workload: &Value) -> Rollout {
+    match (rollout, trouble::quota(workload)) {
+        (Rollout::Waiting(why), Some(refused)) => Rollout::Waiting(format!("{why}: {refused}")),
+        (rollout, _) => rollout,
+    }
+}

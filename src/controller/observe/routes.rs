@@ -1,0 +1,87 @@
+//! What the routes of a pair do with its users, and what keeps them from being moved. Pure.
+
+use crate::{
+    controller::watch::live::Live,
+    plan::Blueprint,
+    routing::{self, Names, Traffic},
+};
+use serde_json::Value;
+
+/// The routes of a pair.
+#[derive(Debug, Clone, Copy)]
+pub struct Routes<'a> {
+    /// The pair they lead to.
+    pub live: &'a Live,
+    /// What its Canary wants of them.
+    pub blueprint: &'a Blueprint,
+}
+
+impl<'a> Routes<'a> {
+    /// What all of them do with the pair's traffic; `None` while they differ, or where one cannot be read. What is
+    /// `expected` is looked for first.
+    pub fn traffic(self, expected: Traffic) -> Option<Traffic> {
+        let (live, exposure) = (self.live, &self.blueprint.exposure);
+        let mut all = self.live.split(self.blueprint).flat_map(|names| {
+            let routes = live.refers_to(self.blueprint, names);
+            routes.map(move |route| live.traffic(route, names, exposure, Some(expected)))
+        });
+        let first = all.next()??;
+        all.all(|other| other == Some(first)).then_some(first)
+    }
+
+    /// Whether any names a half, also one of a Service that does not follow any more.
+    pub fn are_split(self) -> bool {
+        let halved = |names: &Names| {
+            let mut all = self.live.routes.iter();
+            all.any(|route| routing::names_a_half(route, names))
+        };
+        self.live.split(self.blueprint).chain(&self.live.left).any(halved)
+    }
+
+    /// Whether users come to the pair by a route whose weights the Canary's provider moves, or will by the one it makes.
+    pub fn move_users(self) -> bool {
+        let led = |names: &Names| self.live.refers_to(self.blueprint, names).next().is_some();
+        self.blueprint.provider.has_weights() && (self.blueprint.route.is_some() || self.moved().any(led))
+    }
+
+    /// A route that the Canary names and that does not lead to the app, as far as it can be read: its users would see nothing
+    /// of a release that seems to be shown to them.
+    pub fn missing(self) -> Option<String> {
+        let (name, names) = (self.blueprint.named_route.as_ref()?, self.blueprint.names.as_ref()?);
+        let kind = self.blueprint.provider.kind()?.resource().kind;
+        let found = self.live.refers_to(self.blueprint, names).next().is_some();
+        (!found).then(|| {
+            format!(
+                "{kind} {name}, which the Canary names, is not there or does not lead to Service {}",
+                names.apex
+            )
+        })
+    }
+
+    /// Why one of them cannot be moved, or not be read.
+    pub fn trouble(self) -> Option<String> {
+        self.moved().find_map(|names| {
+            let mut routes = self.live.refers_to(self.blueprint, names);
+            routes.find_map(|route| routing::kind_of(route)?.problem(route, names, &self.blueprint.exposure))
+        })
+    }
+
+    /// Whether users are perhaps sent still where the routes said before.
+    pub fn are_pending(self) -> bool {
+        let pending = |route: &Value| routing::kind_of(route).is_some_and(|kind| kind.is_pending(route));
+        let mut moved = self.moved();
+        moved.any(|names| self.live.refers_to(self.blueprint, names).any(pending))
+    }
+
+    /// Whether no data plane behind them is known to copy no requests.
+    pub fn mirror(self) -> bool {
+        let able = |route: &Value| routing::kind_of(route).is_none_or(|kind| kind.unmirrored(route).is_empty());
+        self.live.routes.iter().all(able)
+    }
+
+    // The Services whose users they move. Of a Canary without weights the routes are the user's alone.
+    fn moved(self) -> impl Iterator<Item = &'a Names> {
+        let weights = self.blueprint.provider.has_weights();
+        self.live.split(self.blueprint).filter(move |_| weights)
+    }
+}
