@@ -13,9 +13,8 @@ use bytes::Bytes;
 use coalmine::admission::bootstrap::certificates::Material;
 use coalmine::admission::bootstrap::paths::{Known, Paths};
 use coalmine::admission::review::{Request, Response};
-use coalmine::admission::server::{self, Entry, Internal, Limits, Observed, Reviewer};
-use futures::future::BoxFuture;
-use futures::{FutureExt as _, future};
+use coalmine::admission::server::{self, Entry, Internal, Limits, Observed, Reviewer, Verdict};
+use futures::future;
 use http_body_util::BodyExt as _;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -33,12 +32,8 @@ const REQUESTS: u32 = 15_000;
 struct Blind;
 
 impl Reviewer for Blind {
-    fn review(&self, _: Entry, _: &Request) -> Result<Response, Internal> {
-        Ok(Response::allow())
-    }
-
-    fn complete<'a>(&'a self, _: Entry, _: &'a Request, seen: Response) -> BoxFuture<'a, Result<Response, Internal>> {
-        future::ready(Ok(seen)).boxed()
+    fn review<'a>(&'a self, _: Entry, _: &'a Request) -> Result<Verdict<'a>, Internal> {
+        Ok(Verdict::Given(Response::allow()))
     }
 
     fn observe(&self, _: Entry, _: Option<&Request>, _: &Observed<'_>) {}

@@ -13,6 +13,7 @@ pub mod effects;
 pub mod facts;
 pub mod metrics;
 pub mod mutate;
+mod readiness;
 pub mod review;
 mod run;
 pub mod server;
@@ -21,7 +22,8 @@ pub mod validation;
 pub mod webhook;
 
 pub use metrics::Metrics;
-pub use run::{Args, Error, Readiness, ResolvedArgs, run};
+pub use readiness::Readiness;
+pub use run::{Args, Error, ResolvedArgs, run};
 
 #[cfg(test)]
 mod tests;

@@ -96,7 +96,7 @@ pub fn review(data: &[u8]) {
             continue;
         };
         // Without an API server nothing is waited for.
-        if let Some(Ok(answer)) = webhook.complete(entry, &request, verdict).now_or_never() {
+        if let Some(Ok(answer)) = verdict.response().now_or_never() {
             answer.to_bytes(&request).expect("an answer is JSON");
         }
     }

@@ -1,4 +1,5 @@
-//! What the webhook knows besides the request: caches fed by watches, and the questions that are asked of them.
+//! What the webhook knows besides the request: caches fed by watches, and the questions that are asked of them. What one request
+//! needs to know is one value, its [`Facts`].
 //!
 //! Nothing here calls the API server while a request waits. Before it, [`review`](super::review) has read the request; after it,
 //! [`mutate`](super::mutate) and [`validate`](super::validate) decide by both.
@@ -7,24 +8,20 @@ mod advice;
 mod caches;
 mod enrolment;
 mod outward;
+mod request;
 mod scaled;
 mod services;
 
 pub use caches::{Caches, Feeds};
-pub use enrolment::{Facts, enrolment, stage, target_canary};
+pub use enrolment::{stage, target_canary};
+pub use request::Facts;
 pub use services::pointing_at;
 
-use super::mutate::deployments::{self, Enrolment};
 use super::review::Request;
-use crate::analysis::Rules;
 use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
-use crate::plan::{
-    self, Blueprint, Defaults, Selector,
-    enrolment::{generate, pairing},
-    settings::effective::{Around, effective},
-    workload::overrides,
-};
+use crate::plan::settings::effective::{Around, effective};
+use crate::plan::{self, Blueprint, Defaults, Selector, enrolment::pairing};
 use crate::routing::{self, Names, registry};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
@@ -146,71 +143,7 @@ impl View {
         self.ours.contains(&request.user_info.username)
     }
 
-    /// What the hold wants to know for a request about a Deployment, at `now` (seconds since 1970).
-    pub fn deployment(&self, request: &Request, now: i64) -> deployments::Context {
-        let canaries = self.canaries(&request.namespace);
-        let policy_name = self.policy_name(request);
-        let facts = Facts {
-            namespace: &request.namespace,
-            canaries: &canaries,
-            policy: &policy_name,
-            defaults: &self.defaults,
-        };
-        let mut made = None;
-        let plan = |_: &Value| {
-            let plan = self.generated(request, &Beside::default())?;
-            made = Some(overrides::of(&plan.canary));
-            Ok(())
-        };
-        let enrolment = enrolment(request, &facts, plan);
-        let leaves = self.caches.standing.borrow().leaves(&request.namespace);
-        let enrolment = if leaves { left(enrolment) } else { enrolment };
-        let overrides = match &enrolment {
-            Enrolment::Canary(_) => {
-                target_canary(&canaries, &request.kind.kind, request.object_name()).map(overrides::of)
-            }
-            Enrolment::Policy(_) => made,
-            Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,
-        };
-        let policy = self.policy(&policy_name);
-        deployments::Context {
-            ours: self.ours.clone(),
-            enrolment,
-            controller_alive: self.controller_alive(now),
-            overrides,
-            on_new_revision: policy.as_ref().map(|p| p.spec.on_new_revision()).unwrap_or_default(),
-            announce: policy.as_ref().map(|p| p.spec.announce()).unwrap_or_default(),
-        }
-    }
-
-    /// What the policy would make for the Deployment of `request`, `beside` what lives in its namespace.
-    ///
-    /// # Errors
-    /// Why it would make nothing.
-    pub fn generated(&self, request: &Request, beside: &Beside) -> Result<Plan, String> {
-        let name = self.policy_name(request);
-        let policy = self
-            .policy(&name)
-            .ok_or_else(|| format!("there is no CanaryPolicy {name}"))?;
-        let namespace = request.namespace.as_str();
-        let services = beside.services.clone();
-        let services = services.unwrap_or_else(|| self.caches.services(namespace));
-        let routes = self.caches.routes(namespace);
-        let target = located(&request.object, request);
-        let elsewhere = self.caches.elsewhere(namespace);
-        let around = generate::Around {
-            services: &services,
-            routes: &routes,
-            workloads: &beside.workloads,
-            elsewhere: &elsewhere,
-            requests: &self.about_requests(&policy, namespace),
-        };
-        let canary = generate::canary(&target, &policy, around, generate::Known::default())
-            .map_err(|reason| reason.to_string())?;
-        self.plan(&target, canary)
-    }
-
-    /// What `canary` makes for the Deployment of `request`.
+    /// What `canary` makes for its `target`.
     ///
     /// # Errors
     /// Why it cannot be made.
@@ -243,18 +176,6 @@ impl View {
                 .collect(),
             ..pairing::Surroundings::default()
         }
-    }
-
-    /// The rules of a Canary's runs, given the policy that governs the request.
-    pub fn rules(&self, request: &Request, canary: &Canary) -> Rules {
-        let own = self.policy_of(canary, Some(&request.object));
-        let policy = own.or_else(|| self.policy(&self.policy_name(request)));
-        plan::rules(
-            canary,
-            policy.as_deref().map(|policy| &policy.spec),
-            &self.defaults,
-            false,
-        )
     }
 
     /// The policy of this name.
@@ -295,22 +216,8 @@ pub fn has_route(canary: &Canary, provider: &str, routes: &[Value]) -> bool {
     users.any(|route| routing::refers_to(route, &names))
 }
 
-const TOLD_TO_LEAVE: &str = "Coalmine was told to leave this namespace (coalmine leave --check)";
-
-// Where apps are being given back, none is taken in.
-fn left(enrolment: Enrolment) -> Enrolment {
-    match enrolment {
-        Enrolment::Policy(_) => Enrolment::Refused(String::from(TOLD_TO_LEAVE)),
-        Enrolment::Canary(canary) => Enrolment::Canary(deployments::Canary {
-            stage: deployments::Stage::Leaving,
-            ..canary
-        }),
-        other => other,
-    }
-}
-
-/// The target with its name and namespace, which the object of a CREATE may leave to the request.
-pub(super) fn located(object: &Value, request: &Request) -> Value {
+/// The target with its namespace, which the object of a CREATE may leave to the request.
+fn located(object: &Value, request: &Request) -> Value {
     let mut target = object.clone();
     if let Some(metadata) = target.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.insert("namespace".to_owned(), Value::from(request.namespace.as_str()));

@@ -121,7 +121,7 @@ impl Metrics {
             Some(_) => "patch",
         };
         let reason = match outcome.response {
-            Some(response) => response.audit.get("decision").cloned().unwrap_or_default(),
+            Some(response) => response.decided().to_owned(),
             None => outcome.status.as_str().to_owned(),
         };
         let op = request.map_or("", |request| request.operation.as_str());

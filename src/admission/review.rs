@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+mod decision;
 mod response;
 
 pub use super::validation::{Cause, CauseReason};
+pub use decision::Decision;
 pub use response::{Denial, Response};
 
 /// The only version that is spoken.

@@ -4,8 +4,9 @@ use super::bootstrap::certificates::{self, Keeper, KeeperError};
 use super::bootstrap::configurations::{FailurePolicy, Installer, Teller};
 use super::bootstrap::paths::{self, Known};
 use super::effects::generate::{Generator, Rights};
-use super::facts::{Caches, View};
+use super::facts::{Caches, Feeds, View};
 use super::metrics::Metrics;
+use super::readiness::Readiness;
 use super::server::clients::{Clients, ClientsError};
 use super::server::tls::{self, Served, TlsError};
 use super::server::{self, Limits};
@@ -18,11 +19,10 @@ use futures::future::OptionFuture;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::PostParams;
 use kube::{Api, Client};
-use parking_lot::Mutex;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -94,42 +94,6 @@ pub struct ResolvedArgs {
     pub events: Recorder,
 }
 
-type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
-
-/// Whether the webhook is open; for a health endpoint elsewhere.
-#[derive(Clone, Default)]
-pub struct Readiness {
-    check: Arc<OnceLock<Check>>,
-    remark: Arc<Mutex<String>>,
-}
-
-impl Readiness {
-    /// Nothing, or why requests cannot be answered well.
-    ///
-    /// # Errors
-    /// The reason.
-    pub fn check(&self) -> Result<(), String> {
-        self.check
-            .get()
-            .map_or_else(|| Err("the webhook is starting".to_owned()), |check| check())
-    }
-
-    /// What is worth a word although the webhook is open; empty for nothing.
-    pub fn remarked(&self) -> String {
-        self.remark.lock().clone()
-    }
-
-    pub(super) fn remark(&self, text: String) {
-        *self.remark.lock() = text;
-    }
-}
-
-impl std::fmt::Debug for Readiness {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Readiness").field(&self.check()).finish()
-    }
-}
-
 /// Why the webhook could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -167,73 +131,32 @@ pub async fn run(
     resolved: ResolvedArgs,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let ResolvedArgs {
-        args,
-        namespace,
-        only,
-        lease,
-        defaults,
-        metrics,
-        readiness,
-        events,
-    } = resolved;
-    let (served, known) = (Arc::new(Served::default()), Arc::new(Known::default()));
-    let names = server_names(&args, &namespace);
-    let keeper = Keeper::new(client.clone(), &namespace, &args.secret, names, Arc::clone(&served));
-    let teller = Teller::new(events, metrics.clone(), readiness.clone(), (&namespace, &args.service));
-    let installer = Installer::new(client.clone(), teller);
-    let settings = paths::Settings {
-        secret: args.path_secret.clone(),
-        materials: keeper.subscribe(),
-        unreached: installer.unreached(),
-    };
-    let paths = paths::Keeper::new(client.clone(), &namespace, settings, Arc::clone(&known));
-    open("certificates", async || keeper.ensure(certificates::now()).await).await?;
-    open("paths", async || paths.ensure(certificates::now()).await).await?;
-    let ours = own_users(&client, &args, &namespace).await;
+    let bootstrap = Bootstrap::new(&client, &resolved);
+    bootstrap.open().await?;
+    let ours = own_users(&client, &resolved.args, &resolved.namespace).await;
     let (caches, feeds) = Caches::new();
     let view = View {
         caches,
         ours: ours.clone(),
-        defaults,
+        defaults: resolved.defaults.clone(),
     };
-    let webhook = webhook(&client, view, &metrics);
-    let stop = tell(&readiness, &webhook);
-    let listener = listen(args.port).await?;
-    let clients = args.client_ca.as_ref();
-    let clients = clients
-        .map(|file| Clients::read(file, args.client_names.clone()))
-        .transpose()?;
-    let config = tls::config(served, args.allow_tls12, clients.clone())?;
+    let webhook = webhook(&client, view, &resolved.metrics);
+    let stop = tell(&resolved.readiness, &webhook);
+    let port = resolved.args.port;
+    let listener = listen(port).await?;
+    let clients = clients(&resolved.args)?;
+    let config = tls::config(
+        Arc::clone(&bootstrap.served),
+        resolved.args.allow_tls12,
+        clients.clone(),
+    )?;
     let limits = Limits {
-        linger: Duration::from_secs(args.linger_seconds),
+        linger: Duration::from_secs(resolved.args.linger_seconds),
         ..Limits::default()
     };
-    let standing = feeds.standing.clone();
-    let (rendered, rendering) = watch::channel(None);
-    tracing::info!(port = args.port, "the webhook listens");
-    let template = Template {
-        namespace,
-        only,
-        ours,
-        args,
-    };
-    let background = async {
-        tokio::join!(
-            feeds.run(client.clone(), (&template.namespace, &lease)),
-            keeper.run(),
-            paths.run(),
-            OptionFuture::from(clients.as_ref().map(|clients| clients.run())),
-            installer.run(rendering, standing.subscribe()),
-            orders::follow(
-                client.clone(),
-                &template.namespace,
-                orders::Wanted::Everything,
-                standing.clone()
-            ),
-            told::follow((&keeper, &paths), &rendered, &template, &metrics, &installer),
-        );
-    };
+    tracing::info!(port, "the webhook listens");
+    let known = Arc::clone(&bootstrap.known);
+    let background = background(&client, &bootstrap, feeds, clients.as_ref(), (resolved, ours));
     let signal = async move {
         shutdown.await;
         stop.cancel();
@@ -243,6 +166,94 @@ pub async fn run(
         () = background => {}
     }
     Ok(())
+}
+
+/// What is kept in order for as long as the webhook is open.
+struct Bootstrap {
+    served: Arc<Served>,
+    known: Arc<Known>,
+    certificates: Keeper,
+    paths: paths::Keeper,
+    installer: Installer,
+}
+
+impl Bootstrap {
+    fn new(client: &Client, resolved: &ResolvedArgs) -> Self {
+        let (args, namespace) = (&resolved.args, resolved.namespace.as_str());
+        let (served, known) = (Arc::new(Served::default()), Arc::new(Known::default()));
+        let names = server_names(args, namespace);
+        let certificates = Keeper::new(client.clone(), namespace, &args.secret, names, Arc::clone(&served));
+        let teller = Teller::new(
+            resolved.events.clone(),
+            resolved.metrics.clone(),
+            resolved.readiness.clone(),
+            (namespace, &args.service),
+        );
+        let installer = Installer::new(client.clone(), teller);
+        let settings = paths::Settings {
+            secret: args.path_secret.clone(),
+            materials: certificates.subscribe(),
+            unreached: installer.unreached(),
+        };
+        Self {
+            paths: paths::Keeper::new(client.clone(), namespace, settings, Arc::clone(&known)),
+            served,
+            known,
+            certificates,
+            installer,
+        }
+    }
+
+    /// Brings certificates and paths into order for the first time.
+    async fn open(&self) -> Result<(), Error> {
+        open("certificates", async || {
+            self.certificates.ensure(certificates::now()).await
+        })
+        .await?;
+        open("paths", async || self.paths.ensure(certificates::now()).await).await?;
+        Ok(())
+    }
+}
+
+/// All that goes on beside the requests, for ever.
+async fn background(
+    client: &Client,
+    bootstrap: &Bootstrap,
+    feeds: Feeds,
+    clients: Option<&Arc<Clients>>,
+    (resolved, ours): (ResolvedArgs, Vec<String>),
+) {
+    let standing = feeds.standing.clone();
+    let (rendered, rendering) = watch::channel(None);
+    let (lease, metrics) = (resolved.lease, resolved.metrics);
+    let template = Template {
+        namespace: resolved.namespace,
+        only: resolved.only,
+        ours,
+        args: resolved.args,
+    };
+    let (keepers, installer) = ((&bootstrap.certificates, &bootstrap.paths), &bootstrap.installer);
+    let orders = orders::follow(
+        client.clone(),
+        &template.namespace,
+        orders::Wanted::Everything,
+        standing.clone(),
+    );
+    tokio::join!(
+        feeds.run(client.clone(), (&template.namespace, &lease)),
+        bootstrap.certificates.run(),
+        bootstrap.paths.run(),
+        OptionFuture::from(clients.map(|clients| clients.run())),
+        installer.run(rendering, standing.subscribe()),
+        orders,
+        told::follow(keepers, &rendered, &template, &metrics, installer),
+    );
+}
+
+fn clients(args: &Args) -> Result<Option<Arc<Clients>>, ClientsError> {
+    let file = args.client_ca.as_ref();
+    file.map(|file| Clients::read(file, args.client_names.clone()))
+        .transpose()
 }
 
 fn webhook(client: &Client, view: View, metrics: &Metrics) -> Arc<AdmissionWebhook> {
@@ -261,13 +272,13 @@ fn tell(readiness: &Readiness, webhook: &Arc<AdmissionWebhook>) -> CancellationT
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let webhook = Arc::clone(webhook);
-    let _ = readiness.check.set(Box::new(move || {
+    readiness.answer_by(move || {
         if stopped.is_cancelled() {
             Err("stopping".to_owned())
         } else {
             webhook.ready()
         }
-    }));
+    });
     stop
 }
 

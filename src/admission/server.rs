@@ -31,7 +31,7 @@ use activity::Activity;
 pub use body::Bodies;
 pub use entry::Entry;
 pub use guests::Room;
-pub use http::{Internal, Observed, Reviewer};
+pub use http::{Internal, Observed, Reviewer, Verdict};
 pub use shares::Amount;
 
 /// Bounds of the server. The defaults are for production; tests shorten them.

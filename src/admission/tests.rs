@@ -1,6 +1,8 @@
 //! Whole reviews through the router, with caches filled by hand: request bytes in, answer bytes out.
 
 mod apart;
+mod decisions;
+mod facts;
 mod free;
 mod fronts;
 mod house;

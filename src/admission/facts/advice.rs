@@ -1,7 +1,6 @@
 //! What the author of an app should know of its policy and of routes that are not ours to move; a line at apply.
 
-use super::{Plan, View};
-use crate::admission::review::Request;
+use super::{Facts, Plan, View, pointing_at};
 use crate::api::{Canary, CanaryPolicy};
 use crate::plan::{
     enrolment::generate,
@@ -13,29 +12,29 @@ use kube::runtime::reflector::ObjectRef;
 /// Whoever takes work by itself, from a queue or by a clock, has no traffic that could be split.
 const SIDE_BY_SIDE: &str = "no Service: during a release both revisions work at once";
 
-impl View {
+impl Facts<'_> {
     /// What a generated Canary does not get of its policy, and which routes of others lead to it.
-    pub fn advice(&self, request: &Request, plan: &Plan) -> Vec<String> {
-        let mut lines = self.left_out(request, plan);
-        lines.extend(self.elsewhere(&plan.canary));
-        lines.extend(self.names(request, plan));
-        let served = || !self.pointing_at(&request.namespace, &request.object).is_empty();
+    pub fn advice(&self, plan: &Plan) -> Vec<String> {
+        let mut lines = self.left_out(plan);
+        lines.extend(self.view().elsewhere(&plan.canary));
+        lines.extend(self.names(plan));
+        let served = || !pointing_at(self.services(), &self.request().object).is_empty();
         if plan.blueprint.names.is_none() && !served() {
             lines.push(String::from(SIDE_BY_SIDE));
         }
-        let name = request.object_name();
+        let name = self.request().object_name();
         lines.iter().map(|line| format!("coalmine: {name}: {line}")).collect()
     }
 
     // What is made under a name that its author may want himself.
-    fn names(&self, request: &Request, plan: &Plan) -> Option<String> {
+    fn names(&self, plan: &Plan) -> Option<String> {
         let names = plan
             .blueprint
             .names
             .as_ref()
             .filter(|_| plan.blueprint.names_by_policy())?;
-        let (apex, namespace) = (names.apex.as_str(), request.namespace.as_str());
-        let service = self.caches.service(namespace, apex).is_none();
+        let (apex, namespace) = (names.apex.as_str(), self.request().namespace.as_str());
+        let service = self.view().caches.service(namespace, apex).is_none();
         let route = plan.blueprint.route.as_ref().and_then(routing::kind_of);
         let kind = route.map(|kind| kind.resource().kind).unwrap_or_default();
         let what = match (service, route.is_some()) {
@@ -50,19 +49,10 @@ impl View {
         ))
     }
 
-    /// Names of the metrics of a policy that are about requests by their templates.
-    pub fn about_requests(&self, policy: &CanaryPolicy, namespace: &str) -> Vec<String> {
-        requests::by_template(&policy.spec, namespace, |of, name| {
-            let template = self.caches.templates.get(&ObjectRef::new(name).within(of))?;
-            Some(template.spec.query.clone())
-        })
-    }
-
-    fn left_out(&self, request: &Request, plan: &Plan) -> Vec<String> {
-        let policy = self.policy(&self.policy_name(request));
+    fn left_out(&self, plan: &Plan) -> Vec<String> {
         let served = plan.blueprint.names.is_some();
-        let names = policy.map(|policy| {
-            let templated = self.about_requests(&policy, &request.namespace);
+        let names = self.policy().map(|policy| {
+            let templated = self.view().about_requests(policy, &self.request().namespace);
             default_analysis(&policy.spec, plan.blueprint.provider.as_str(), served, &templated).1
         });
         let why = if served {
@@ -72,6 +62,16 @@ impl View {
         };
         let line = |name: String| format!("metric {name:?} of the policy is left out: about requests, and {why}");
         names.unwrap_or_default().into_iter().map(line).collect()
+    }
+}
+
+impl View {
+    /// Names of the metrics of a policy that are about requests by their templates.
+    pub fn about_requests(&self, policy: &CanaryPolicy, namespace: &str) -> Vec<String> {
+        requests::by_template(&policy.spec, namespace, |of, name| {
+            let template = self.caches.templates.get(&ObjectRef::new(name).within(of))?;
+            Some(template.spec.query.clone())
+        })
     }
 
     /// Routes of other namespaces that lead to the Service users call. Those of a Canary's own namespace are moved; to
@@ -84,7 +84,8 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::facts::Caches;
+    use crate::admission::facts::{Beside, Caches};
+    use crate::admission::review::Request;
     use crate::plan::{Defaults, Selector};
     use kube::runtime::watcher::Event;
     use serde_json::{Value, json};
@@ -129,8 +130,9 @@ mod tests {
             ..Request::default()
         };
         let view = view();
-        let plan = view.generated(&request, &super::super::Beside::default()).unwrap();
-        view.advice(&request, &plan)
+        let facts = Facts::new(&view, &request, 0);
+        let plan = facts.generated(&Beside::default()).unwrap();
+        facts.advice(&plan)
     }
 
     #[test]

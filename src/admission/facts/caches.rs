@@ -179,77 +179,73 @@ impl Feeds {
 
     /// Watches for ever. `lease` is the namespace and name of the controller's Lease.
     pub async fn run(self, client: Client, lease: (&str, &str)) {
-        let Self {
-            canaries,
-            policies,
-            templates,
-            providers,
-            namespaces,
-            targets,
-            services,
-            routes,
-            ..
-        } = self;
-        let (leases, waiting) = (self.lease, self.waiting);
-        // Each object may have a megabyte, and a page is in memory as a whole.
-        let all = || watcher::Config::default().page_size(16);
-        let managed = all().labels(&format!("{}={}", labels::MANAGED, labels::TRUE));
-        let one_lease = all().fields(&format!("metadata.name={}", lease.1));
-        let service_api = Api::<DynamicObject>::all_with(client.clone(), &service_resource());
-        let done = |what: &'static str| {
-            let waiting = Arc::clone(&waiting);
-            move || {
-                let left = waiting.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
-                tracing::debug!(what, left, "cache filled");
-            }
+        let managed = config().labels(&format!("{}={}", labels::MANAGED, labels::TRUE));
+        let managed = (Api::<PartialObjectMeta<Deployment>>::all(client.clone()), managed);
+        let one_lease = config().fields(&format!("metadata.name={}", lease.1));
+        let one_lease = (Api::<Lease>::namespaced(client.clone(), lease.0), one_lease);
+        let services = Api::<DynamicObject>::all_with(client.clone(), &service_resource());
+        let services = watcher(services, config());
+        let watches = Watches {
+            client,
+            waiting: self.waiting,
         };
-        let routes: Vec<BoxFuture<'static, ()>> = routes.into_iter().map(|feed| feed.watch(&client, all())).collect();
-        let feeds: Vec<BoxFuture<'static, ()>> = vec![
-            feed(
-                canaries,
-                watcher(Api::<Canary>::all(client.clone()), all()),
-                whole,
-                done("canaries"),
-            ),
-            feed(
-                policies,
-                watcher(Api::<CanaryPolicy>::all(client.clone()), all()),
-                whole,
-                done("policies"),
-            ),
-            feed(
-                templates,
-                watcher(Api::<MetricTemplate>::all(client.clone()), all()),
-                whole,
-                done("templates"),
-            ),
-            feed(
-                providers,
-                watcher(Api::<AlertProvider>::all(client.clone()), all()),
-                whole,
-                done("providers"),
-            ),
-            feed(
-                namespaces,
-                watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), all()),
-                whole,
-                done("namespaces"),
-            ),
-            feed(
-                targets,
-                watcher(Api::<PartialObjectMeta<Deployment>>::all(client.clone()), managed),
-                whole,
-                done("targets"),
-            ),
-            feed(
-                leases,
-                watcher(Api::<Lease>::namespaced(client, lease.0), one_lease),
-                whole,
-                done("lease"),
-            ),
-            feed(services, watcher(service_api, all()), slim_service, done("services")),
+        let mut feeds = vec![
+            watches.all(self.canaries, "canaries"),
+            watches.all(self.policies, "policies"),
+            watches.all(self.templates, "templates"),
+            watches.all(self.providers, "providers"),
+            watches.all(self.namespaces, "namespaces"),
+            watches.some(self.targets, managed, "targets"),
+            watches.some(self.lease, one_lease, "lease"),
+            feed(self.services, services, slim_service, watches.filled("services")),
         ];
-        futures::future::join_all(feeds.into_iter().chain(routes)).await;
+        let routes = self.routes.into_iter();
+        feeds.extend(routes.map(|feed| feed.watch(&watches.client)));
+        futures::future::join_all(feeds).await;
+    }
+}
+
+// Each object may have a megabyte, and a page is in memory as a whole.
+fn config() -> watcher::Config {
+    watcher::Config::default().page_size(16)
+}
+
+/// Makes the watches of what must be known before requests are answered.
+struct Watches {
+    client: Client,
+    waiting: Arc<AtomicU32>,
+}
+
+impl Watches {
+    /// Feeds a cache with all objects of a kind.
+    fn all<K>(&self, cache: impl Feed<K>, what: &'static str) -> BoxFuture<'static, ()>
+    where
+        K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        <K as Resource>::DynamicType: Default,
+    {
+        self.some(cache, (Api::all(self.client.clone()), config()), what)
+    }
+
+    /// Feeds a cache with some of them.
+    fn some<K>(
+        &self,
+        cache: impl Feed<K>,
+        (api, config): (Api<K>, watcher::Config),
+        what: &'static str,
+    ) -> BoxFuture<'static, ()>
+    where
+        K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        feed(cache, watcher(api, config), |_| (), self.filled(what))
+    }
+
+    /// What is called when the first list of a cache is complete.
+    fn filled(&self, what: &'static str) -> impl FnOnce() + Send + 'static + use<> {
+        let waiting = Arc::clone(&self.waiting);
+        move || {
+            let left = waiting.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+            tracing::debug!(what, left, "cache filled");
+        }
     }
 }
 
@@ -313,14 +309,17 @@ where
     })
 }
 
-fn whole<K>(_: &mut K) {}
-
 impl RouteFeed {
-    fn watch(self, client: &Client, config: watcher::Config) -> BoxFuture<'static, ()> {
+    fn watch(self, client: &Client) -> BoxFuture<'static, ()> {
         let kind = self.kind;
         let resource = route_resource(kind.resource());
         let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
-        feed(self, watcher(api, config), move |route| slim_route(kind, route), || {})
+        feed(
+            self,
+            watcher(api, config()),
+            move |route| slim_route(kind, route),
+            || {},
+        )
     }
 }
 

@@ -23,9 +23,7 @@ use std::sync::Arc;
 const REHEARSED: &str = "dry run, no pair is made and it serves as it is";
 
 /// What is known about the namespace of a request.
-pub struct Facts<'a> {
-    /// The namespace.
-    pub namespace: &'a str,
+pub(super) struct InNamespace<'a> {
     /// All its Canaries.
     pub canaries: &'a [Arc<Canary>],
     /// Name of the policy that applies.
@@ -34,33 +32,48 @@ pub struct Facts<'a> {
     pub defaults: &'a Defaults,
 }
 
-/// Decides. `plan` says whether the policy would render a Canary for a Deployment, or why not.
-pub fn enrolment(request: &Request, facts: &Facts<'_>, plan: impl FnOnce(&Value) -> Result<(), String>) -> Enrolment {
+/// Decides. `plan` is asked what the policy would make of the Deployment, or why nothing, where the policy decides; the plan
+/// comes back beside the decision.
+pub(super) fn enrolment<P>(
+    request: &Request,
+    known: &InNamespace<'_>,
+    plan: impl FnOnce() -> Result<P, String>,
+) -> (Enrolment, Option<P>) {
+    if let Some(decided) = without_plan(request, known) {
+        return (decided, None);
+    }
+    match plan() {
+        Ok(plan) => (Enrolment::Policy(known.policy.to_owned()), Some(plan)),
+        Err(reason) => (Enrolment::Refused(reason), None),
+    }
+}
+
+// Nothing where the policy decides.
+fn without_plan(request: &Request, known: &InNamespace<'_>) -> Option<Enrolment> {
     let name = request.object_name();
     let kind = request.kind.kind.as_str();
-    if let Some(canary) = target_canary(facts.canaries, kind, name) {
-        // Nothing would ever end the hold of a pair that is only rehearsed.
-        let building = stage(canary) == Stage::Building;
-        if building && (facts.defaults.dry_run || canary.dry_run()) {
-            return Enrolment::Refused(String::from(REHEARSED));
-        }
-        // Nor of one that cannot be carried out.
-        if let Some(why) = unreleasable(canary, &request.object, facts.defaults).filter(|_| building) {
-            return Enrolment::Refused(format!("canary/{}: {why}", canary.name_any()));
-        }
-        return Enrolment::Canary(summary(canary));
+    if let Some(canary) = target_canary(known.canaries, kind, name) {
+        return Some(by_canary(canary, request, known.defaults));
     }
     // A policy enrols Deployments; whatever else is released has a Canary that says so.
-    if kind != "Deployment" || name.is_empty() || is_half(&request.object, facts, name) {
-        return Enrolment::No;
+    if kind != "Deployment" || name.is_empty() || is_half(&request.object, known, name) {
+        return Some(Enrolment::No);
     }
-    if facts.defaults.dry_run {
+    let rehearsed = known.defaults.dry_run;
+    rehearsed.then(|| Enrolment::Refused(String::from(REHEARSED)))
+}
+
+fn by_canary(canary: &Canary, request: &Request, defaults: &Defaults) -> Enrolment {
+    // Nothing would ever end the hold of a pair that is only rehearsed.
+    let building = stage(canary) == Stage::Building;
+    if building && (defaults.dry_run || canary.dry_run()) {
         return Enrolment::Refused(String::from(REHEARSED));
     }
-    match plan(&request.object) {
-        Ok(()) => Enrolment::Policy(facts.policy.to_owned()),
-        Err(reason) => Enrolment::Refused(reason),
+    // Nor of one that cannot be carried out.
+    if let Some(why) = unreleasable(canary, &request.object, defaults).filter(|_| building) {
+        return Enrolment::Refused(format!("canary/{}: {why}", canary.name_any()));
     }
+    Enrolment::Canary(summary(canary))
 }
 
 /// Why the controller cannot carry out a Canary as it is.
@@ -90,13 +103,13 @@ pub fn target_canary<'a>(canaries: &'a [Arc<Canary>], kind: &str, name: &str) ->
 }
 
 /// Whether the Deployment is the other half of a pair: P is nobody's target.
-fn is_half(object: &Value, facts: &Facts<'_>, name: &str) -> bool {
+fn is_half(object: &Value, known: &InNamespace<'_>, name: &str) -> bool {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let owned = owners
         .into_iter()
         .flatten()
         .any(|owner| owner.get("kind").and_then(Value::as_str) == Some("Canary"));
-    owned || facts.canaries.iter().any(|canary| canary.primary_name() == name)
+    owned || known.canaries.iter().any(|canary| canary.primary_name() == name)
 }
 
 /// Where a Canary stands, as far as the webhook is concerned.
@@ -189,16 +202,12 @@ mod tests {
             object,
             ..Request::default()
         };
-        enrolment(
-            &request,
-            &Facts {
-                namespace: "web",
-                canaries,
-                policy: "default",
-                defaults: &defaults(),
-            },
-            |_| Ok(()),
-        )
+        let known = InNamespace {
+            canaries,
+            policy: "default",
+            defaults: &defaults(),
+        };
+        enrolment(&request, &known, || Ok(())).0
     }
 
     #[test]

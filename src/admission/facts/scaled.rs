@@ -1,34 +1,30 @@
 //! Which pair a request about a scale is about, and how it stands.
 
-use super::{View, stage, target_canary};
+use super::{Facts, stage, target_canary};
 use crate::admission::mutate::scale::{Half, Known};
-use crate::admission::review::Request;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::plan::Workload;
 
-impl View {
-    /// What is known at `now` (seconds since 1970) of the pair, one half of which the Deployment of `request` is.
-    pub fn scaled(&self, request: &Request, now: i64) -> Known {
-        let canaries = self.canaries(&request.namespace);
-        let of = |target: &str| target_canary(&canaries, Workload::Deployment.kind(), target);
-        let own = request.object_name();
-        let primarys = own.strip_suffix("-primary").filter(|_| of(own).is_none());
-        let (half, target, canary) = match primarys.and_then(|target| Some((target, of(target)?))) {
-            Some((target, canary)) => (Half::Primary, target, Some(canary)),
-            None => (Half::Target, own, of(own)),
-        };
-        let label = |name| self.target_label(&request.namespace, target, name);
-        Known {
-            half,
-            target: target.to_owned(),
-            state: label(labels::STATE).as_deref().and_then(TargetState::parse),
-            desired: asked(canary).or_else(|| label(labels::DESIRED_REPLICAS)?.parse().ok()),
-            stage: canary.map(stage),
-            scaled: canary.is_some_and(|canary| canary.spec.autoscaler_ref.is_some()),
-            min_replicas: canary.map_or(0, min_replicas),
-            away: !self.controller_alive(now),
-        }
+/// What the caches say of the pair, one half of which the Deployment of the request is.
+pub(super) fn known(facts: &Facts<'_>) -> Known {
+    let of = |target: &str| target_canary(facts.canaries(), Workload::Deployment.kind(), target);
+    let own = facts.request().object_name();
+    let primarys = own.strip_suffix("-primary").filter(|_| of(own).is_none());
+    let (half, target, canary) = match primarys.and_then(|target| Some((target, of(target)?))) {
+        Some((target, canary)) => (Half::Primary, target, Some(canary)),
+        None => (Half::Target, own, of(own)),
+    };
+    let label = |name| facts.view().target_label(&facts.request().namespace, target, name);
+    Known {
+        half,
+        target: target.to_owned(),
+        state: label(labels::STATE).as_deref().and_then(TargetState::parse),
+        desired: asked(canary).or_else(|| label(labels::DESIRED_REPLICAS)?.parse().ok()),
+        stage: canary.map(stage),
+        scaled: canary.is_some_and(|canary| canary.spec.autoscaler_ref.is_some()),
+        min_replicas: canary.map_or(0, min_replicas),
+        away: !facts.controller_alive(),
     }
 }
 

@@ -1,8 +1,7 @@
 //! Whose a Service is: that of a Canary, or of one that it follows.
 
-use super::View;
+use super::{Facts, View};
 use crate::admission::mutate::deployments::Stage;
-use crate::admission::review::Request;
 use crate::api::{Canary, labels};
 use crate::plan::{
     Workload,
@@ -14,35 +13,34 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 use std::sync::Arc;
 
-impl View {
-    /// The Canary that holds the Service of `request`: it is its apex, or one that was moved to its side. A Service that is
+impl Facts<'_> {
+    /// The Canary that holds the Service of the request: it is its apex, or one that was moved to its side. A Service that is
     /// itself the target is its author's alone.
-    pub fn holder(&self, request: &Request) -> Option<Arc<Canary>> {
-        let canaries = self.canaries(&request.namespace);
-        let paired = |canary: &&Arc<Canary>| canary.spec.target_ref.kind != Workload::Service.kind();
-        let mut paired = canaries.iter().filter(paired);
+    pub fn holder(&self) -> Option<&Canary> {
+        let request = self.request();
+        let canaries = self.canaries().iter().map(|canary| &**canary);
+        let mut paired = canaries.filter(|canary| canary.spec.target_ref.kind != Workload::Service.kind());
         let own = paired.clone().find(|canary| canary.service_name() == request.name);
-        if own.is_some_and(|canary| self.strays(request, canary)) {
+        if own.is_some_and(|canary| self.strays(canary)) {
             return None;
         }
         own.or_else(|| {
             pointing::recorded(&request.old_object)?;
-            paired.find(|canary| self.follows(request, canary))
+            paired.find(|canary| self.follows(canary))
         })
-        .cloned()
     }
 
-    /// The Canary at whose pods the Service of `request` may point from now on, and the selector of its primary: one whose
+    /// The Canary at whose pods the Service of the request may point from now on, and the selector of its primary: one whose
     /// primary serves everybody.
-    pub fn joined(&self, request: &Request, selector: &Labels) -> Option<(Arc<Canary>, Value)> {
-        let canaries = self.canaries(&request.namespace);
-        let mut serving = canaries.into_iter().filter(|canary| {
+    pub fn joined(&self, selector: &Labels) -> Option<(&Canary, Value)> {
+        let canaries = self.canaries().iter().map(|canary| &**canary);
+        let mut serving = canaries.filter(|canary| {
             let stage = super::stage(canary);
             !matches!(stage, Stage::Building | Stage::Promoting | Stage::Leaving)
         });
         serving.find_map(|canary| {
             let of = |name: &str| {
-                let half = self.caches.service(&request.namespace, name)?;
+                let half = self.service(name)?;
                 half.data.pointer("/spec/selector").cloned()
             };
             let target = of(&canary.canary_service_name())?;
@@ -56,8 +54,8 @@ impl View {
     }
 
     // An apex that its author has pointed at other pods is not held any more.
-    fn strays(&self, request: &Request, canary: &Canary) -> bool {
-        let old = &request.old_object;
+    fn strays(&self, canary: &Canary) -> bool {
+        let old = &self.request().old_object;
         let generated = old
             .pointer("/metadata/labels")
             .is_some_and(|all| all.get(labels::GENERATED).is_some());
@@ -67,7 +65,7 @@ impl View {
         let live = old.pointer("/spec/selector");
         let halves = [canary.primary_service_name(), canary.canary_service_name()];
         let selectors = halves.iter().map(|name| {
-            let half = self.caches.service(&request.namespace, name)?;
+            let half = self.service(name)?;
             half.data.pointer("/spec/selector").cloned()
         });
         selectors
@@ -76,9 +74,9 @@ impl View {
     }
 
     // By a half of its own, or by where it points.
-    fn follows(&self, request: &Request, canary: &Canary) -> bool {
-        let service = |name: &str| self.caches.service(&request.namespace, name);
-        let half = service(&Names::new(&request.name).primary);
+    fn follows(&self, canary: &Canary) -> bool {
+        let request = self.request();
+        let half = self.service(&Names::new(&request.name).primary);
         let uid = canary.metadata.uid.as_deref();
         if half.is_some_and(|half| {
             half.owner_references()
@@ -90,10 +88,17 @@ impl View {
         let live = request.old_object.pointer("/spec/selector");
         [canary.primary_service_name(), canary.canary_service_name()]
             .iter()
-            .filter_map(|name| service(name))
+            .filter_map(|name| self.service(name))
             .any(|half| half.data.pointer("/spec/selector") == live)
     }
 
+    /// One Service of the request's namespace.
+    pub fn service(&self, name: &str) -> Option<Arc<DynamicObject>> {
+        self.view().caches.service(&self.request().namespace, name)
+    }
+}
+
+impl View {
     /// The Services of a namespace whose users routes split, each with its Canary: apexes, and what follows with halves of
     /// its own.
     pub fn split(&self, namespace: &str) -> Vec<(Arc<Canary>, Names)> {
@@ -132,15 +137,16 @@ impl View {
 
     /// The Services of the user's own that point at the pods of a workload of this namespace.
     pub fn pointing_at(&self, namespace: &str, workload: &Value) -> Vec<Value> {
-        pointing_at(self.caches.services(namespace), workload)
+        let all = self.caches.services(namespace);
+        pointing_at(&all, workload).into_iter().cloned().collect()
     }
 }
 
 /// Those of `services` that point at the pods of a workload.
-pub fn pointing_at(mut services: Vec<Value>, workload: &Value) -> Vec<Value> {
+pub fn pointing_at<'a>(services: &'a [Value], workload: &Value) -> Vec<&'a Value> {
     let Some(pods) = pointing::pods(workload) else {
         return Vec::new();
     };
-    services.retain(|service| pointing::selects(service, pods));
-    services
+    let selects = |service: &&Value| pointing::selects(service, pods);
+    services.iter().filter(selects).collect()
 }

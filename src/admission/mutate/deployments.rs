@@ -6,7 +6,7 @@
 //! stale cache can delay an enrolment but never take pods away.
 
 use super::fields::{self, Path};
-use crate::admission::review::{Operation, Request, Response};
+use crate::admission::review::{Decision, Operation, Request, Response};
 use crate::api::labels::{self, Release, TargetState};
 use crate::api::policy::{Announce, OnNewRevision};
 use crate::patches;
@@ -14,6 +14,7 @@ use crate::plan::workload::overrides::Record;
 use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
+mod change;
 mod create;
 mod intent;
 mod overrides;
@@ -113,18 +114,18 @@ pub enum Stage {
 }
 
 /// What the webhook does with the request. Deployments are never refused here.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Operations on our own paths only.
     pub patch: Vec<PatchOperation>,
     /// Lines for the person who applied.
     pub warnings: Vec<String>,
-    /// What was decided, in a word, for metrics and the audit log.
-    pub decision: &'static str,
+    /// What was decided.
+    pub decision: Decision,
 }
 
 /// The wanted end of our own fields; `None` leaves a field as it was sent.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Held {
     labels: Vec<(String, Option<String>)>,
     replicas: Option<i64>,
@@ -132,7 +133,7 @@ struct Held {
     overrides: Overrides,
     signature: Signature,
     warnings: Vec<String>,
-    decision: &'static str,
+    decision: Decision,
 }
 
 /// Labels of T that nobody owns but us.
@@ -152,7 +153,7 @@ const OUR_LABELS: [&str; 8] = [
 /// Writes by our own controller keep their values and only lose their field ownership.
 pub fn mutate(request: &Request, context: &Context) -> Outcome {
     if request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
-        return Outcome::pass("subresource");
+        return Outcome::pass(Decision::Subresource);
     }
     let new = Target(&request.object);
     if context.ours.contains(&request.user_info.username) {
@@ -161,7 +162,7 @@ pub fn mutate(request: &Request, context: &Context) -> Outcome {
         return Outcome {
             patch,
             warnings: Vec::new(),
-            decision: "own",
+            decision: Decision::OwnWrite,
         };
     }
     let (old, meant) = (
@@ -171,11 +172,11 @@ pub fn mutate(request: &Request, context: &Context) -> Outcome {
     let held = match request.operation {
         Operation::Create => create::decide(Target(&meant), context),
         Operation::Update => update::decide(Target(&old), Target(&meant), context),
-        Operation::Delete | Operation::Connect => return Outcome::pass("delete"),
+        Operation::Delete | Operation::Connect => return Outcome::pass(Decision::Deletion),
     };
     let current = context.overrides.as_ref();
     held.map_or_else(
-        || Outcome::pass("plain"),
+        || Outcome::pass(Decision::Unmanaged),
         |held| {
             let applied = overrides::apply(&held, &request.old_object, &request.object, &meant, current);
             let signed = release::annotations(&held, request, context);
@@ -212,18 +213,32 @@ impl Outcome {
             ..Response::default()
         }
         .with_warnings(self.warnings)
-        .with_audit("decision", self.decision)
+        .with_decision(self.decision)
     }
 
-    fn pass(decision: &'static str) -> Self {
+    fn pass(decision: Decision) -> Self {
         Self {
+            patch: Vec::new(),
+            warnings: Vec::new(),
             decision,
-            ..Self::default()
         }
     }
 }
 
 impl Held {
+    /// What leaves everything as it was sent.
+    fn new(decision: Decision) -> Self {
+        Self {
+            labels: Vec::new(),
+            replicas: None,
+            paused: None,
+            overrides: Overrides::default(),
+            signature: Signature::default(),
+            warnings: Vec::new(),
+            decision,
+        }
+    }
+
     fn set(&mut self, label: &str, value: impl Into<String>) {
         self.labels.push((label.to_owned(), Some(value.into())));
     }
@@ -244,7 +259,7 @@ impl Held {
     fn denied(mut self) -> Self {
         self.labels.retain(|(label, _)| label != labels::DENIED);
         self.set(labels::DENIED, labels::TRUE);
-        self.decision = "denied";
+        self.decision = Decision::Unauthorized;
         self
     }
 

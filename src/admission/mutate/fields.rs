@@ -28,51 +28,50 @@ pub fn disown_marking(object: &Value, paths: &[Path<'_>], marked: &[(Path<'_>, &
     };
     let mut ops = Vec::new();
     for (index, entry) in entries.iter().enumerate().rev() {
-        let Some(fields) = entry.get("fieldsV1").filter(|fields| fields.is_object()) else {
-            continue;
-        };
-        let named = paths.iter().chain(marked.iter().map(|(path, _)| path));
-        if !named.into_iter().any(|path| owns(entry, path)) {
-            continue;
+        let mut named = paths.iter().chain(marked.iter().map(|(path, _)| path));
+        if named.any(|path| owns(entry, path)) {
+            let entry_at = PointerBuf::from_tokens(["metadata", "managedFields", &index.to_string()]);
+            ops.extend(disowned_by(entry, &entry_at, paths, marked));
         }
-        let entry_at = PointerBuf::from_tokens(["metadata", "managedFields", &index.to_string()]);
-        let fields_at = entry_at.with_trailing_token("fieldsV1");
-        let mut left = fields.clone();
-        let mut removed = Vec::new();
-        for path in paths {
-            if let Some(outermost) = take(&mut left, path) {
-                removed.push(outermost);
-            }
-        }
-        let mut marks = false;
-        for (path, mark) in marked {
-            let Some(outermost) = take(&mut left, path) else {
-                continue;
-            };
-            removed.push(outermost);
-            if is_apply(entry) {
-                marks = true;
-                claim(&mut left, mark);
-            }
-        }
-        if removed.is_empty() {
-            continue;
-        }
-        if marks {
-            ops.push(patches::replace(&fields_at, left));
-            continue;
-        }
-        if left.as_object().is_some_and(serde_json::Map::is_empty) {
-            ops.push(patches::remove(&entry_at));
-            continue;
-        }
-        ops.extend(
-            removed
-                .iter()
-                .map(|outermost| patches::remove(&fields_at.concat(outermost))),
-        );
     }
     ops
+}
+
+// Operations that take `paths` out of one entry.
+fn disowned_by(
+    entry: &Value,
+    at: &PointerBuf,
+    paths: &[Path<'_>],
+    marked: &[(Path<'_>, &Mark)],
+) -> Vec<PatchOperation> {
+    let Some(fields) = entry.get("fieldsV1").filter(|fields| fields.is_object()) else {
+        return Vec::new();
+    };
+    let fields_at = at.with_trailing_token("fieldsV1");
+    let mut left = fields.clone();
+    let mut removed: Vec<PointerBuf> = paths.iter().filter_map(|path| take(&mut left, path)).collect();
+    let mut marks = false;
+    for (path, mark) in marked {
+        let Some(outermost) = take(&mut left, path) else {
+            continue;
+        };
+        removed.push(outermost);
+        if is_apply(entry) {
+            marks = true;
+            claim(&mut left, mark);
+        }
+    }
+    if removed.is_empty() {
+        return Vec::new();
+    }
+    if marks {
+        return vec![patches::replace(&fields_at, left)];
+    }
+    if left.as_object().is_some_and(serde_json::Map::is_empty) {
+        return vec![patches::remove(at)];
+    }
+    let pointers = removed.iter().map(|outermost| fields_at.concat(outermost));
+    pointers.map(|pointer| patches::remove(&pointer)).collect()
 }
 
 /// An annotation that no object has, and that an applier is made to own in place of a field that nobody may own.

@@ -12,7 +12,7 @@
 
 use super::deployments::Stage;
 use super::fields;
-use crate::admission::review::{Denial, Request, Response};
+use crate::admission::review::{Decision, Denial, Request, Response};
 use crate::api::labels::TargetState;
 use crate::object::text;
 use crate::patches;
@@ -75,10 +75,10 @@ pub fn decide(request: &Request, known: &Known) -> Outcome {
     let (was, wanted) = (replicas(&request.old_object), replicas(&request.object));
     let person = !is_autoscaler(&request.user_info.username);
     let serves = match (known.half, known.state, known.stage) {
-        (_, None, _) | (_, _, Some(Stage::Leaving)) => return passed("plain"),
+        (_, None, _) | (_, _, Some(Stage::Leaving)) => return passed(Decision::Unmanaged),
         // The API server answers it with a conflict, so nobody has scaled anything.
-        _ if is_outdated(request) => return passed("outdated"),
-        (Half::Primary, ..) if known.scaled || !person => return passed("scaler"),
+        _ if is_outdated(request) => return passed(Decision::ScaleOutdated),
+        (Half::Primary, ..) if known.scaled || !person => return passed(Decision::ScaleByAutoscaler),
         (Half::Primary, _, stage) => matches!(stage, Some(Stage::Running | Stage::Promoting)),
         (Half::Target, Some(TargetState::Hot | TargetState::Serving), _) => true,
         (Half::Target, Some(TargetState::Rest | TargetState::Cold), _) => false,
@@ -89,7 +89,7 @@ pub fn decide(request: &Request, known: &Known) -> Outcome {
     // Where it is noted, or was before; an autoscaler of T at rest would start what nobody verified.
     if known.stage.is_none() || !person {
         return if was == wanted {
-            passed("unchanged")
+            passed(Decision::ScaleUnchanged)
         } else {
             refused(request, known, wanted)
         };
@@ -109,9 +109,9 @@ fn is_outdated(request: &Request) -> bool {
     !matches!(sent, "" | "0") && !stored.is_empty() && sent != stored
 }
 
-fn passed(decision: &'static str) -> Outcome {
+fn passed(decision: Decision) -> Outcome {
     Outcome {
-        response: Response::allow().with_audit("decision", decision),
+        response: Response::allow().with_decision(decision),
         note: None,
     }
 }
@@ -129,7 +129,7 @@ fn noted(request: &Request, known: &Known, wanted: i64, stored: i64) -> Outcome 
     let news = known.desired != Some(wanted) || stored != wanted && known.half == Half::Primary;
     let lines = news.then(|| line(request, known, wanted, stored));
     Outcome {
-        response: response.with_warnings(lines).with_audit("decision", "noted"),
+        response: response.with_warnings(lines).with_decision(Decision::ScaleNoted),
         note: (known.desired != Some(wanted)).then_some(wanted),
     }
 }
@@ -173,7 +173,7 @@ fn kept(request: &Request, known: &Known, wanted: i64, under_way: bool) -> Strin
 // A run needs its canary to be as large as what it takes over.
 fn starved(request: &Request, known: &Known, was: i64, wanted: i64) -> Outcome {
     if wanted >= was || wanted >= known.min_replicas {
-        return passed("serves");
+        return passed(Decision::ScaleSufficient);
     }
     let (name, min_replicas) = (&request.name, known.min_replicas);
     denied(
@@ -181,7 +181,7 @@ fn starved(request: &Request, known: &Known, was: i64, wanted: i64) -> Outcome {
             "deployment {name:?} is in a release that may send it all traffic, which {name}-primary needed {min_replicas} replicas \
              for; it can be scaled below that when the release has ended"
         ),
-        "min_replicas",
+        Decision::ScaleTooSmall,
     )
 }
 
@@ -194,20 +194,20 @@ pub fn refused(request: &Request, known: &Known, wanted: i64) -> Outcome {
             "deployment {name:?}: that no pods are wanted could not be noted just now, nothing was changed; run it again: \
              kubectl scale deployment {name} -n {namespace} --replicas=0"
         );
-        return denied(again, "rest");
+        return denied(again, Decision::ScaleNotNoted);
     }
     denied(
         format!(
             "deployment {name:?} rests at {was} replicas while {name}-primary serves; to have {wanted} replicas, run: \
              kubectl patch deployment {name} -n {namespace} --type merge -p '{{\"spec\":{{\"replicas\":{wanted}}}}}'"
         ),
-        "rest",
+        Decision::ScaleNotNoted,
     )
 }
 
-fn denied(message: String, decision: &'static str) -> Outcome {
+fn denied(message: String, decision: Decision) -> Outcome {
     Outcome {
-        response: Response::deny(Denial::forbidden(message)).with_audit("decision", decision),
+        response: Response::deny(Denial::forbidden(message)).with_decision(decision),
         note: None,
     }
 }

@@ -3,7 +3,7 @@
 use super::deployments::Stage;
 use super::fields;
 use super::released::{self, release, takes_over};
-use crate::admission::review::{Operation, Request};
+use crate::admission::review::{Decision, Operation, Request};
 use crate::api::labels;
 use crate::object::{annotation, label, text};
 use crate::patches;
@@ -28,14 +28,14 @@ pub struct Apex<'a> {
 }
 
 /// What becomes of a write.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Held {
     /// What is stored otherwise than it was sent.
     pub patch: Vec<PatchOperation>,
     /// What the writer should know.
     pub warnings: Vec<String>,
-    /// What it comes to, for the audit log.
-    pub decision: &'static str,
+    /// What it comes to.
+    pub decision: Decision,
 }
 
 /// What becomes of an UPDATE of a Service of a pair: its apex, or one that follows.
@@ -49,8 +49,8 @@ pub struct Held {
 pub fn mutate(request: &Request, apex: Apex<'_>) -> Held {
     let mut held = Held {
         patch: released::made(request, apex.ours),
-        decision: "apex",
-        ..Held::default()
+        warnings: Vec::new(),
+        decision: Decision::ServiceHeld,
     };
     if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
         return held;
@@ -128,7 +128,7 @@ pub fn joined(request: &Request, aim: Labels, primary: &Value, app: &str) -> Hel
             "coalmine: Service {}: points at the pods of {app}, so it follows the side that serves",
             name(new)
         )],
-        decision: "joined",
+        decision: Decision::ServiceJoined,
     }
 }
 
@@ -142,7 +142,7 @@ pub fn forsaken(request: &Request) -> Option<Held> {
             "coalmine: Service {}: no Canary holds it, so it is stored as sent and the selector that was noted on it is taken off",
             name(&request.object)
         )],
-        decision: "forsaken",
+        decision: Decision::ServiceOrphaned,
     })
 }
 
@@ -154,7 +154,7 @@ fn left(request: &Request) -> Held {
              app any more, until it points at these pods again",
             name(&request.object)
         )],
-        decision: "left",
+        decision: Decision::ServiceLeft,
     }
 }
 

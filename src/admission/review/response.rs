@@ -1,6 +1,6 @@
 //! The answer to one request.
 
-use super::{API_VERSION, Cause, Request, encode};
+use super::{API_VERSION, Cause, Decision, Request, encode};
 use json_patch::PatchOperation;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -70,7 +70,9 @@ pub struct Response {
     pub patch: Vec<PatchOperation>,
     /// Shown by kubectl as `Warning: ...`.
     pub warnings: Vec<String>,
-    /// Written to the API server's audit log under the entry's name.
+    /// What the review came to; nothing where there was nothing to decide.
+    pub decision: Option<Decision>,
+    /// Written to the API server's audit log under the entry's name, beside the decision.
     pub audit: BTreeMap<String, String>,
 }
 
@@ -95,6 +97,13 @@ impl Response {
         self
     }
 
+    /// Says what the review came to.
+    #[must_use]
+    pub fn with_decision(mut self, decision: Decision) -> Self {
+        self.decision = Some(decision);
+        self
+    }
+
     /// Adds an annotation of the audit event; the key must be a plain word.
     #[must_use]
     pub fn with_audit(mut self, key: &str, value: impl Into<String>) -> Self {
@@ -105,6 +114,17 @@ impl Response {
     /// Whether the object may be stored.
     pub fn allowed(&self) -> bool {
         self.denial.is_none()
+    }
+
+    /// The word for the decision; empty where there was nothing to decide.
+    pub fn decided(&self) -> &'static str {
+        self.decision.map(Decision::as_str).unwrap_or_default()
+    }
+
+    fn annotations(&self) -> BTreeMap<&str, &str> {
+        let decision = self.decision.map(|decision| ("decision", decision.as_str()));
+        let others = self.audit.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        others.chain(decision).collect()
     }
 
     /// The bytes of the AdmissionReview that answers `request`.
@@ -122,8 +142,9 @@ impl Response {
             let warnings: Vec<String> = self.warnings.iter().take(MAX_WARNINGS).map(|w| clean(w)).collect();
             response.insert("warnings".into(), Value::from(warnings));
         }
-        if !self.audit.is_empty() {
-            response.insert("auditAnnotations".into(), serde_json::to_value(&self.audit)?);
+        let annotations = self.annotations();
+        if !annotations.is_empty() {
+            response.insert("auditAnnotations".into(), serde_json::to_value(annotations)?);
         }
         serde_json::to_vec(&json!({"apiVersion": API_VERSION, "kind": "AdmissionReview", "response": response}))
     }

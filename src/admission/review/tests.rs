@@ -82,6 +82,24 @@ fn a_denial_carries_every_cause_and_no_patch() {
 }
 
 #[test]
+fn the_decision_is_annotated_in_one_word_beside_what_else_is_noted() {
+    let annotations = |response: Response| {
+        let value: Value = serde_json::from_slice(&response.to_bytes(&request()).unwrap()).unwrap();
+        value["response"]["auditAnnotations"].clone()
+    };
+    let response = Response::allow()
+        .with_decision(Decision::Followed)
+        .with_audit("generated", "true");
+    assert_eq!(response.decided(), "follow");
+    assert_eq!(
+        annotations(response),
+        json!({"decision": "follow", "generated": "true"})
+    );
+    assert_eq!(Response::allow().decided(), "");
+    assert_eq!(annotations(Response::allow()), Value::Null);
+}
+
+#[test]
 fn warnings_lose_control_characters_and_are_bounded() {
     let response = Response::allow().with_warnings((0..30).map(|_| format!("a\nb{}", "x".repeat(400))));
     let value: Value = serde_json::from_slice(&response.to_bytes(&request()).unwrap()).unwrap();

@@ -40,14 +40,8 @@ pub(super) async fn serve<R: Reviewer>(
 ) {
     let _ = stream.set_nodelay(true);
     let guest = Arc::clone(place.guest());
-    let handshake = tokio::time::timeout(shared.limits.handshake, greet(stream, &guest, tls, &shared));
-    let stream = tokio::select! {
-        greeted = handshake => match greeted {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
-            Err(_) => return tracing::debug!("TLS handshake took too long"),
-        },
-        () = guest.leaving() => return tracing::debug!("a stranger made room"),
+    let Some(stream) = secured(stream, &guest, tls, &shared).await else {
+        return;
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let head = Arc::new(Head::expected(!http2));
@@ -87,6 +81,25 @@ pub(super) async fn serve<R: Reviewer>(
     if let Ok(result) = tokio::time::timeout(limit, connection).await {
         finished(result);
     }
+}
+
+/// The stream behind the handshake; nothing where that failed, or did not end in time.
+async fn secured<R>(
+    stream: TcpStream,
+    guest: &Guest,
+    tls: Arc<ServerConfig>,
+    shared: &Shared<R>,
+) -> Option<TlsStream<TcpStream>> {
+    let handshake = tokio::time::timeout(shared.limits.handshake, greet(stream, guest, tls, shared));
+    tokio::select! {
+        greeted = handshake => match greeted {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => tracing::debug!("TLS handshake took too long"),
+        },
+        () = guest.leaving() => tracing::debug!("a stranger made room"),
+    }
+    None
 }
 
 /// The handshake. Its costly part is the answer to the client's first words, and only so many are computed at once: a

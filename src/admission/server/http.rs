@@ -21,25 +21,40 @@ use std::time::Instant;
 #[error("{0}")]
 pub struct Internal(pub String);
 
-/// What the server asks: a verdict, which is computation only, and what follows from it.
+/// The answer to a request, or the way to it.
+pub enum Verdict<'a> {
+    /// It is there: computation was all it took.
+    Given(Response),
+    /// It needs the API server first, within a budget of its own: look-ups, rights, side effects. What is known of the
+    /// request goes with it, so nothing is asked or decided twice.
+    Pending(BoxFuture<'a, Result<Response, Internal>>),
+}
+
+impl<'a> Verdict<'a> {
+    /// The answer comes with the end of `answer`.
+    pub fn after(answer: impl Future<Output = Response> + Send + 'a) -> Self {
+        Self::Pending(answer.map(Ok).boxed())
+    }
+
+    /// The answer, when it is there.
+    ///
+    /// # Errors
+    /// When none can be given after all.
+    pub async fn response(self) -> Result<Response, Internal> {
+        match self {
+            Self::Given(response) => Ok(response),
+            Self::Pending(response) => response.await,
+        }
+    }
+}
+
+/// What the server asks.
 pub trait Reviewer: Send + Sync + 'static {
-    /// The verdict on a request. Must not block or wait.
+    /// The verdict on a request. Must not block or wait; what has to be waited for is left to [`Verdict::Pending`].
     ///
     /// # Errors
     /// When no verdict can be given.
-    fn review(&self, entry: Entry, request: &Request) -> Result<Response, Internal>;
-
-    /// What an allowed request needs the API server for, within a budget of its own: look-ups, rights, side effects. May
-    /// add warnings, or refuse.
-    ///
-    /// # Errors
-    /// When no verdict can be given after all.
-    fn complete<'a>(
-        &'a self,
-        entry: Entry,
-        request: &'a Request,
-        response: Response,
-    ) -> BoxFuture<'a, Result<Response, Internal>>;
+    fn review<'a>(&'a self, entry: Entry, request: &'a Request) -> Result<Verdict<'a>, Internal>;
 
     /// Called once for each request to an entry, when its status is known.
     fn observe(&self, entry: Entry, request: Option<&Request>, outcome: &Observed<'_>);
@@ -106,12 +121,20 @@ where
     let start = Instant::now();
     let peer = place.guest().peer;
     let work = AssertUnwindSafe(answer(shared, entry, peer, request, start)).catch_unwind();
-    let failure = match tokio::time::timeout(shared.limits.request, work).await {
-        Ok(Ok(Ok(answer))) => return closing(shared, answer),
-        Ok(Ok(Err(failure))) => failure,
-        Ok(Err(panic)) => panicked(panic),
-        Err(_) => Failure::new(StatusCode::GATEWAY_TIMEOUT, "the request took too long"),
+    let answer = match tokio::time::timeout(shared.limits.request, work).await {
+        Ok(Ok(Ok(answer))) => answer,
+        Ok(Ok(Err(failure))) => failed(shared, entry, failure, start),
+        Ok(Err(panic)) => failed(shared, entry, panicked(panic), start),
+        Err(_) => {
+            let late = Failure::new(StatusCode::GATEWAY_TIMEOUT, "the request took too long");
+            failed(shared, entry, late, start)
+        }
     };
+    closing(shared, answer)
+}
+
+/// The answer where there is no verdict, which is counted and logged.
+fn failed<R: Reviewer>(shared: &Shared<R>, entry: Entry, failure: Failure, start: Instant) -> Answer {
     if failure.status.is_server_error() {
         tracing::error!(
             entry = entry.as_str(),
@@ -134,7 +157,7 @@ where
     } else {
         "no verdict; see the log".to_owned()
     };
-    closing(shared, plain(status, &format!("{text}\n")))
+    plain(status, &format!("{text}\n"))
 }
 
 async fn answer<R, B>(

@@ -27,17 +27,12 @@ pub(super) async fn judge<R: Reviewer>(
         ));
     };
     if !read.large {
-        let (request, verdict) = verdict(shared, entry, read.bytes)?;
-        // What follows from a verdict holds up no other.
-        drop(turn);
-        return completed(shared, entry, request, verdict).await;
+        return judged(shared, entry, read.bytes, turn).await;
     }
     let (shared, runtime) = (Arc::clone(shared), tokio::runtime::Handle::current());
     let judged = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        let (request, verdict) = verdict(&shared, entry, read.bytes)?;
-        drop(read.shares);
-        runtime.block_on(completed(&shared, entry, request, verdict))
+        runtime.block_on(judged(&shared, entry, read.bytes, read.shares))
     });
     match judged.await {
         Ok(judged) => judged,
@@ -46,26 +41,17 @@ pub(super) async fn judge<R: Reviewer>(
     }
 }
 
-fn verdict<R: Reviewer>(shared: &Shared<R>, entry: Entry, body: Vec<u8>) -> Result<(Request, Response), Failure> {
+/// The request and its answer. `held` is let go when the verdict is computed: what is waited for afterwards holds up no other.
+async fn judged<R: Reviewer>(
+    shared: &Shared<R>,
+    entry: Entry,
+    body: Vec<u8>,
+    held: impl Send,
+) -> Result<(Request, Response), Failure> {
     let request = review::parse(&body).map_err(|e| Failure::new(StatusCode::BAD_REQUEST, e.to_string()))?;
     drop(body);
     let verdict = shared.reviewer.review(entry, &request).map_err(internal)?;
-    Ok((request, verdict))
-}
-
-async fn completed<R: Reviewer>(
-    shared: &Shared<R>,
-    entry: Entry,
-    request: Request,
-    verdict: Response,
-) -> Result<(Request, Response), Failure> {
-    let response = match verdict.allowed() {
-        true => shared
-            .reviewer
-            .complete(entry, &request, verdict)
-            .await
-            .map_err(internal)?,
-        false => verdict,
-    };
+    drop(held);
+    let response = verdict.response().await.map_err(internal)?;
     Ok((request, response))
 }

@@ -7,15 +7,14 @@ mod strangers;
 mod tls;
 
 use super::clients::Clients;
-use super::http::{Internal, Observed, Reviewer, respond};
+use super::http::{Internal, Observed, Reviewer, Verdict, respond};
 use super::tls::{Served, config};
 use super::*;
 use crate::admission::bootstrap::certificates::{Action, Material};
 use crate::admission::bootstrap::paths::Paths;
 use crate::admission::review::{Request, Response};
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::{FutureExt, future};
+use futures::future;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use rustls::client::WantsClientCert;
@@ -35,6 +34,13 @@ fn path() -> String {
     PATHS.path(Entry::HoldRoutes)
 }
 
+fn after(pause: Duration) -> Verdict<'static> {
+    Verdict::after(async move {
+        tokio::time::sleep(pause).await;
+        Response::allow()
+    })
+}
+
 /// Answers by the name of the object.
 #[derive(Default)]
 struct Scripted {
@@ -45,30 +51,15 @@ struct Scripted {
 }
 
 impl Reviewer for Arc<Scripted> {
-    fn review(&self, _: Entry, request: &Request) -> Result<Response, Internal> {
+    fn review<'a>(&'a self, _: Entry, request: &'a Request) -> Result<Verdict<'a>, Internal> {
         self.seen.fetch_add(1, Ordering::Relaxed);
         self.threads.lock().push(std::thread::current().id());
         match request.name.as_str() {
             "panic" => panic!("by request"),
             "fault" => Err(Internal("a secret detail".into())),
-            _ => Ok(Response::allow()),
-        }
-    }
-
-    fn complete<'a>(
-        &'a self,
-        _: Entry,
-        request: &'a Request,
-        response: Response,
-    ) -> BoxFuture<'a, Result<Response, Internal>> {
-        match request.name.as_str() {
-            "slow" => tokio::time::sleep(Duration::from_secs(3600))
-                .map(|()| Ok(response))
-                .boxed(),
-            "later" => tokio::time::sleep(Duration::from_millis(300))
-                .map(|()| Ok(response))
-                .boxed(),
-            _ => future::ready(Ok(response)).boxed(),
+            "slow" => Ok(after(Duration::from_secs(3600))),
+            "later" => Ok(after(Duration::from_millis(300))),
+            _ => Ok(Verdict::Given(Response::allow())),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::admission::effects::generate::Around;
 use crate::admission::facts::{View, has_route};
-use crate::admission::review::{Denial, Operation, Request, Response};
+use crate::admission::review::{Decision, Denial, Operation, Request, Response};
 use crate::admission::server::Internal;
 use crate::admission::validation::{self, Facts, Findings, Lookup, SecretFacts, ServiceFacts};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
@@ -45,7 +45,7 @@ pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response
     };
     let findings = match request.kind.kind.as_str() {
         // The controller must always be able to take its finalizer off.
-        "Canary" if view.is_ours(request) => return Ok(Response::allow().with_audit("decision", "own")),
+        "Canary" if view.is_ours(request) => return Ok(Response::allow().with_decision(Decision::OwnWrite)),
         "Canary" => {
             let (new, old) = both::<Canary>(request)?;
             let missed = missed(&target, view, &around);
@@ -177,9 +177,9 @@ fn missed(target: &Lookup<Value>, view: &View, around: &Around) -> Vec<String> {
 
 fn answer(request: &Request, findings: Findings) -> Response {
     let response = if findings.allowed() {
-        Response::allow().with_audit("decision", "valid")
+        Response::allow().with_decision(Decision::Valid)
     } else {
-        Response::deny(Denial::invalid(request, findings.causes)).with_audit("decision", "invalid")
+        Response::deny(Denial::invalid(request, findings.causes)).with_decision(Decision::Invalid)
     };
     response.with_warnings(findings.warnings)
 }

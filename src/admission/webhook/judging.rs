@@ -20,6 +20,14 @@ impl Effects {
         }
     }
 
+    /// What else the namespace of that target holds.
+    async fn around(&self, request: &Request) -> Around {
+        match kinds::target_of(request).and_then(|(kind, _)| Workload::parse(kind)) {
+            Some(kind) if kind != Workload::Service => self.generator.around(&request.namespace).await,
+            _ => Around::default(),
+        }
+    }
+
     /// Whether the requester may not get the Secret that the object would have us use. Where nobody knows, he may.
     async fn denied(&self, request: &Request) -> bool {
         let Some(secret) = kinds::secret_of(request) else {
@@ -35,7 +43,7 @@ impl AdmissionWebhook {
     pub(super) async fn validate_kind(&self, request: &Request) -> Result<Response, Internal> {
         let found = match &self.effects {
             Some(effects) if !self.view.is_ours(request) => {
-                let (provider, around) = (&self.view.defaults.provider, self.around_of(request));
+                let (provider, around) = (&self.view.defaults.provider, effects.around(request));
                 let provider = kinds::provider_of(request, provider);
                 let served = async { effects.generator.served(&registry::object_of(provider?)?).await };
                 let fronts = async {
@@ -60,12 +68,5 @@ impl AdmissionWebhook {
         };
         let response = kinds::validate(request, &self.view, found)?;
         Ok(response.with_warnings(shared.map(|line| format!("spec.targetRef: not released: {line}"))))
-    }
-
-    async fn around_of(&self, request: &Request) -> Around {
-        match kinds::target_of(request).and_then(|(kind, _)| Workload::parse(kind)) {
-            Some(kind) if kind != Workload::Service => self.around(request).await,
-            _ => Around::default(),
-        }
     }
 }

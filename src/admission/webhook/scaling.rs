@@ -1,40 +1,54 @@
 //! Who scales a half means the app: the number is noted before the answer is given.
 
-use super::AdmissionWebhook;
-use crate::admission::bootstrap::certificates::now;
-use crate::admission::facts::target_canary;
+use super::{AdmissionWebhook, is_whole};
+use crate::admission::facts::{Facts, target_canary};
 use crate::admission::mutate::scale::{self, Half};
-use crate::admission::review::{Request, Response};
+use crate::admission::review::{Decision, Request, Response};
+use crate::admission::server::{Internal, Verdict};
 use crate::plan::Workload;
 
 impl AdmissionWebhook {
-    /// A scale of either half: the number is noted for the app before the answer is given.
-    pub(super) async fn scale(&self, request: &Request) -> Response {
-        if self.view.is_ours(request) {
-            return Response::allow().with_audit("decision", "own");
+    /// A scale of either half.
+    ///
+    /// # Errors
+    /// When the caches are not filled yet.
+    pub(super) fn scale<'a>(&'a self, request: &'a Request) -> Result<Verdict<'a>, Internal> {
+        self.filled()?;
+        if is_whole(request) {
+            return Ok(Verdict::Given(Response::allow()));
         }
-        let known = self.view.scaled(request, now());
-        let outcome = scale::decide(request, &known);
-        match outcome.note.filter(|_| !request.is_dry_run()) {
-            Some(wanted) if !self.note(request, &known.target, wanted).await => {
-                // What is stored as it was sent says by itself how many are wanted.
-                if known.half == Half::Target && outcome.response.patch.is_empty() {
-                    return outcome.response.with_audit("noted", "false");
-                }
-                scale::refused(request, &known, wanted).response
-            }
-            _ => outcome.response,
+        let facts = self.facts(request);
+        if facts.is_ours() {
+            return Ok(Verdict::Given(Response::allow().with_decision(Decision::OwnWrite)));
         }
+        let scale::Outcome { response, note } = scale::decide(request, facts.scaled());
+        Ok(match note.filter(|_| !request.is_dry_run()) {
+            Some(wanted) => Verdict::after(self.noted(facts, wanted, response)),
+            None => Verdict::Given(response),
+        })
+    }
+
+    /// `response`, once it is noted how many are `wanted`.
+    async fn noted(&self, facts: Facts<'_>, wanted: i64, response: Response) -> Response {
+        let known = facts.scaled();
+        if self.note(&facts, wanted).await {
+            return response;
+        }
+        // What is stored as it was sent says by itself how many are wanted.
+        if known.half == Half::Target && response.patch.is_empty() {
+            return response.with_audit("noted", "false");
+        }
+        scale::refused(facts.request(), known, wanted).response
     }
 
     /// After primary was given another number of pods by a write of the whole object: it means the app.
-    pub(super) async fn rescaled(&self, request: &Request, response: Response) -> Response {
-        let known = self.view.scaled(request, now());
-        let outcome = scale::decide(request, &known);
+    pub(super) async fn rescaled(&self, facts: Facts<'_>, response: Response) -> Response {
+        let (request, known) = (facts.request(), facts.scaled());
+        let outcome = scale::decide(request, known);
         let Some(wanted) = outcome.note.filter(|_| known.half == Half::Primary) else {
             return response;
         };
-        if !request.is_dry_run() && !self.note(request, &known.target, wanted).await {
+        if !request.is_dry_run() && !self.note(&facts, wanted).await {
             let (name, target) = (&request.name, &known.target);
             return response.with_warnings([format!(
                 "coalmine: {name}: the number of its pods is {target}'s, which could not be changed now; scale {target}"
@@ -43,10 +57,10 @@ impl AdmissionWebhook {
         response.with_warnings(outcome.response.warnings)
     }
 
-    /// Notes how many replicas are wanted of the target's app; `false` when it could not be noted in time.
-    async fn note(&self, request: &Request, target: &str, wanted: i64) -> bool {
-        let canaries = self.view.canaries(&request.namespace);
-        let canary = target_canary(&canaries, Workload::Deployment.kind(), target);
+    /// Notes how many replicas are wanted of the app; `false` when it could not be noted in time.
+    async fn note(&self, facts: &Facts<'_>, wanted: i64) -> bool {
+        let (request, target) = (facts.request(), &facts.scaled().target);
+        let canary = target_canary(facts.canaries(), Workload::Deployment.kind(), target);
         let (Some(effects), Some(canary)) = (&self.effects, canary) else {
             return false;
         };

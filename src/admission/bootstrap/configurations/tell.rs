@@ -2,7 +2,7 @@
 
 use super::brake::BRAKE;
 use crate::admission::metrics::Metrics;
-use crate::admission::run::Readiness;
+use crate::admission::readiness::Readiness;
 use crate::metrics::Severity;
 use crate::orders::{self, Half};
 use crate::telemetry::Recorder;

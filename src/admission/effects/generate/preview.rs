@@ -12,54 +12,57 @@ const CHARS: usize = 120;
 
 /// The lines. `fresh` says that the Canary does not exist yet.
 pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
-    let blueprint = &plan.blueprint;
-    let mut lines = Vec::new();
-    if fresh {
-        let provider = blueprint.provider.as_str();
-        lines.push(format!("creates Canary {} (provider {provider})", blueprint.owner.name));
-        match &blueprint.names {
-            Some(names) => lines.push(format!(
-                "creates Services {}, {}, {}",
-                names.apex, names.primary, names.canary
-            )),
-            None => lines.push("creates no Service: the pods have no port; released without traffic".to_owned()),
-        }
-        if let (Some(names), Some((route, kind))) = (&blueprint.names, published(blueprint)) {
-            let hosts = kind.hosts(route).join(", ");
-            let whom = if hosts.is_empty() {
-                hosts
-            } else {
-                format!(" for {hosts}")
-            };
-            lines.push(format!("creates {} {}{whom}", kind.resource().kind, names.apex));
-        }
-        if let Some(scaler) = &blueprint.autoscaler {
-            let (kind, made) = (scaler.kind.as_str(), scaler.primary_name());
-            lines.push(format!("creates {kind} {made}, a twin of {}", scaler.name));
-        }
-        lines.push(format!(
-            "creates {} {}, which serves; {} rests at 0",
-            blueprint.workload.kind(),
-            blueprint.primary_name(),
-            blueprint.target
-        ));
-    }
+    let made = if fresh { made(&plan.blueprint) } else { Vec::new() };
     let when = if fresh { "later revisions" } else { "this revision" };
-    if rules.skip_analysis {
-        lines.push(format!("{when}: promoted without analysis"));
-    } else {
-        lines.push(format!("{when}: {}", steps(rules)));
-        lines.push(format!(
-            "{when}: {} failed checks roll back; at best {} from ready to promoted",
-            rules.threshold,
-            seconds(best(rules))
-        ));
-    }
-    lines
-        .into_iter()
+    let run = run(rules).into_iter().map(|line| format!("{when}: {line}"));
+    made.into_iter()
+        .chain(run)
         .take(LINES)
         .map(|line| format!("coalmine plan: {line}").chars().take(CHARS).collect())
         .collect()
+}
+
+/// What is created for a new app.
+fn made(blueprint: &Blueprint) -> Vec<String> {
+    let provider = blueprint.provider.as_str();
+    let mut lines = vec![format!("creates Canary {} (provider {provider})", blueprint.owner.name)];
+    match &blueprint.names {
+        Some(names) => lines.push(format!(
+            "creates Services {}, {}, {}",
+            names.apex, names.primary, names.canary
+        )),
+        None => lines.push("creates no Service: the pods have no port; released without traffic".to_owned()),
+    }
+    if let (Some(names), Some((route, kind))) = (&blueprint.names, published(blueprint)) {
+        let hosts = kind.hosts(route).join(", ");
+        let whom = if hosts.is_empty() {
+            hosts
+        } else {
+            format!(" for {hosts}")
+        };
+        lines.push(format!("creates {} {}{whom}", kind.resource().kind, names.apex));
+    }
+    if let Some(scaler) = &blueprint.autoscaler {
+        let (kind, made) = (scaler.kind.as_str(), scaler.primary_name());
+        lines.push(format!("creates {kind} {made}, a twin of {}", scaler.name));
+    }
+    lines.push(format!(
+        "creates {} {}, which serves; {} rests at 0",
+        blueprint.workload.kind(),
+        blueprint.primary_name(),
+        blueprint.target
+    ));
+    lines
+}
+
+/// What a run does.
+fn run(rules: &Rules) -> Vec<String> {
+    if rules.skip_analysis {
+        return vec!["promoted without analysis".to_owned()];
+    }
+    let (failed, best) = (rules.threshold, seconds(best(rules)));
+    let end = format!("{failed} failed checks roll back; at best {best} from ready to promoted");
+    vec![steps(rules), end]
 }
 
 fn published(blueprint: &Blueprint) -> Option<(&Value, &'static dyn RouteKind)> {

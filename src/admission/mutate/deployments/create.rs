@@ -1,7 +1,8 @@
 //! A new Deployment.
 
 use super::target::Target;
-use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Overrides, Signature, Stage, intent, release, warnings};
+use super::{Canary, Context, Overrides, Enrolment, Held, OUR_LABELS, Signature, Stage, intent, release, warnings};
+use crate::admission::review::Decision;
 use crate::api::labels::{self, TargetState};
 
 /// What becomes of a new T; `None` leaves it alone.
@@ -25,11 +26,13 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
         }) => bootstrap(context, *suspended || unbuilt.is_some()),
         Enrolment::Canary(_) => TargetState::Rest,
     };
+    Some(managed(new, state, context))
+}
+
+/// T as one half of a pair, in `state`.
+fn managed(new: Target<'_>, state: TargetState, context: &Context) -> Held {
     let desired = intent::on_create(new);
-    let mut held = Held {
-        decision: state.as_str(),
-        ..Held::default()
-    };
+    let mut held = Held::new(Decision::Managed(state));
     held.set(labels::MANAGED, "true");
     held.set(labels::DESIRED_REPLICAS, desired.to_string());
     held.set(labels::STATE, state.as_str());
@@ -52,7 +55,7 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
             new.name()
         ));
     }
-    Some(held)
+    held
 }
 
 fn bootstrap(context: &Context, waits: bool) -> TargetState {
@@ -66,10 +69,7 @@ fn bootstrap(context: &Context, waits: bool) -> TargetState {
 /// A Deployment that is nobody's half carries none of our labels (it may be a copy of one that is), and starts with the
 /// replicas that the copy's labels say were wanted.
 fn stray(new: Target<'_>, reason: Option<&String>) -> Option<Held> {
-    let mut held = Held {
-        decision: "plain",
-        ..Held::default()
-    };
+    let mut held = Held::new(Decision::Unmanaged);
     held.warnings
         .extend(reason.map(|why| format!("deployment/{} is not released as a canary: {why}", new.name())));
     if OUR_LABELS.iter().any(|label| new.label(label).is_some()) {

@@ -314,7 +314,7 @@ fn our_own_writes_keep_their_values_and_own_no_held_field() {
     );
     let stored = applied(&new, &outcome.patch).unwrap();
     assert_eq!(stored["metadata"]["managedFields"], json!([]));
-    assert_eq!((&stored["spec"], outcome.decision), (&new["spec"], "own"));
+    assert_eq!((&stored["spec"], outcome.decision), (&new["spec"], Decision::OwnWrite));
 }
 
 #[test]

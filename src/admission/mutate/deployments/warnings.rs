@@ -1,6 +1,6 @@
 //! One line for the person who applied: what happens next.
 
-use super::update::Change;
+use super::change::Change;
 use super::{Canary, Context, Enrolment, Stage};
 use crate::api::labels::TargetState;
 use crate::api::policy::OnNewRevision;

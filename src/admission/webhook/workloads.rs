@@ -1,0 +1,105 @@
+//! A Deployment or DaemonSet before it is stored.
+
+use super::{AdmissionWebhook, Effects, is_managed, is_whole};
+use crate::admission::facts::Facts;
+use crate::admission::mutate::daemonsets;
+use crate::admission::mutate::deployments::{self, Context, Enrolment, Outcome};
+use crate::admission::review::{Decision, Request, Response};
+use crate::admission::server::{Internal, Verdict};
+use crate::admission::validate::primaries;
+use crate::api::Canary;
+use crate::plan::{Workload, enrolment::pairing};
+
+impl AdmissionWebhook {
+    /// Holds it by what the caches know, or without them by what it says of itself. What a policy would enrol is looked at
+    /// first.
+    ///
+    /// # Errors
+    /// When the caches would have to be asked and are not filled yet.
+    pub(super) fn hold_workload<'a>(&'a self, request: &'a Request) -> Result<Verdict<'a>, Internal> {
+        let facts = self.facts(request);
+        if let Err(error) = self.filled() {
+            let outcome = hold_blindly(request, &self.view.ours).ok_or(error)?;
+            return Ok(self.beside_primary(&facts, outcome.into_response()));
+        }
+        if let Some(refusal) = refused(&facts) {
+            return Ok(Verdict::Given(refusal));
+        }
+        match &self.effects {
+            Some(effects) if enrols(&facts) => Ok(Verdict::after(effects.enrol(facts))),
+            _ => {
+                let outcome = hold(request, facts.deployment());
+                Ok(self.beside_primary(&facts, outcome.into_response()))
+            }
+        }
+    }
+
+    /// `response`, together with why a revision of a pair that a policy made is not released: its pods may not run beside
+    /// primary's.
+    fn beside_primary<'a>(&'a self, facts: &Facts<'a>, response: Response) -> Verdict<'a> {
+        let request = facts.request();
+        let brings = is_whole(request) && is_managed(&request.old_object) && request.brings_template();
+        let looks = brings && !facts.is_ours() && facts.canary().is_some_and(Canary::was_generated);
+        match &self.effects {
+            Some(effects) if looks => {
+                Verdict::after(async move { response.with_warnings(effects.unreleased(request).await) })
+            }
+            _ => Verdict::Given(response),
+        }
+    }
+}
+
+impl Effects {
+    async fn unreleased(&self, request: &Request) -> Option<String> {
+        let claims = self.generator.claims(&request.namespace, &request.object).await;
+        let why = pairing::beside_primary(&request.object, &claims).err()?;
+        Some(format!(
+            "coalmine: {}: this revision is not released: {why}",
+            request.object_name()
+        ))
+    }
+}
+
+/// The refusal of a change of a workload, if it may not be. Given in the mutating phase, which sees every change: so the entry
+/// that acts on a change is not also the one that may fail closed.
+pub(super) fn refused(facts: &Facts<'_>) -> Option<Response> {
+    if facts.is_ours() {
+        return None;
+    }
+    let request = facts.request();
+    let deny = |denial, decision| Response::deny(denial).with_decision(decision);
+    primaries::refused(request, facts.canaries())
+        .map(|denial| deny(denial, Decision::PrimaryProtected))
+        .or_else(|| {
+            deployments::refused(request, facts.deployment()).map(|denial| deny(denial, Decision::SecondRevision))
+        })
+        .or_else(|| {
+            let known = primaries::rescales(request).then(|| facts.scaled())?;
+            primaries::starved(request, known).map(|denial| deny(denial, Decision::PrimaryProtected))
+        })
+}
+
+/// Whether the write would have a policy enrol the Deployment.
+fn enrols(facts: &Facts<'_>) -> bool {
+    let request = facts.request();
+    let plain = is_whole(request) && !is_managed(&request.old_object) && !facts.is_ours();
+    plain && matches!(facts.deployment().enrolment, Enrolment::Policy(_))
+}
+
+fn is_daemon_set(request: &Request) -> bool {
+    request.kind.kind == Workload::DaemonSet.kind()
+}
+
+fn hold(request: &Request, context: &Context) -> Outcome {
+    match is_daemon_set(request) {
+        true => daemonsets::mutate(request, context),
+        false => deployments::mutate(request, context),
+    }
+}
+
+fn hold_blindly(request: &Request, ours: &[String]) -> Option<Outcome> {
+    match is_daemon_set(request) {
+        true => daemonsets::mutate_blindly(request, ours),
+        false => deployments::mutate_blindly(request, ours),
+    }
+}
