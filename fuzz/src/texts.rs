@@ -2,7 +2,7 @@
 
 use coalmine::admission::validation::{self, Facts};
 use coalmine::api::{GoDuration, limits};
-use coalmine::metrics::{prometheus, template};
+use coalmine_core::{metrics::prometheus, template};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -1,12 +1,12 @@
 //! One check: all metrics of a Canary, in Flagger's order, until one does not pass.
 
-use super::builtin::Builtin;
-use super::judge::Source;
-use super::measurement::Measurement;
-use super::scope::Scope;
 use crate::api::MetricTemplate;
 use crate::api::canary::{Canary, Metric};
 use crate::outbound::{Clients, Egress};
+use coalmine_core::metrics::builtin::Builtin;
+use coalmine_core::metrics::judge::Source;
+use coalmine_core::metrics::measurement::Measurement;
+use coalmine_core::metrics::scope::Scope;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::BTreeMap;

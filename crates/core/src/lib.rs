@@ -3,6 +3,7 @@
 
 pub mod analysis;
 pub mod messages;
+pub mod metrics;
 pub mod object;
 pub mod plan;
 pub mod routing;

@@ -10,7 +10,7 @@ use super::report::{Report, quoted};
 use super::{size, urls};
 use crate::api::MetricTemplate;
 use crate::api::metric_template::MetricProvider;
-use crate::metrics::registry::{self, Address, Rules, SERVER};
+use coalmine_core::metrics::registry::{self, Address, Rules, SERVER};
 
 const TYPE: &str = "spec.provider.type";
 const ADDRESS: &str = "spec.provider.address";

@@ -10,7 +10,7 @@ use super::{cron, durations, size, templates, urls};
 use crate::api::crds::PROVIDERS;
 use crate::api::policy::{FreezeWindow, GuardRails};
 use crate::api::{CanaryPolicy, CanaryPolicySpec, Number};
-use crate::metrics::registry;
+use coalmine_core::metrics::registry;
 use kube::ResourceExt;
 
 /// Judges a new or changed CanaryPolicy.

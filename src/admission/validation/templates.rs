@@ -1,10 +1,10 @@
 //! What validation says about Go templates.
 
 use crate::api::limits;
-use crate::metrics::template::{self, ParseError, Parsed};
+use coalmine_core::template::{self, ParseError, Parsed};
 
 /// Functions of metric queries.
-pub(super) use crate::metrics::template::QUERY;
+pub(super) use coalmine_core::template::QUERY;
 
 /// Reads a template; says what is wrong with it when it names others than `functions` and Go's own.
 pub(super) fn inspect(source: &str, functions: &[&str]) -> Result<Parsed, String> {

@@ -3,7 +3,8 @@
 use super::facts::Facts;
 use super::report::Report;
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
-use crate::{metrics, routing::registry};
+use crate::routing::registry;
+use coalmine_core::metrics;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

@@ -13,8 +13,8 @@ use crate::{
     },
     hooks::Caller,
     messages,
-    metrics::{self, Measurement, Scope},
 };
+use coalmine_core::metrics::{self, Measurement, Scope};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::ResourceExt;
@@ -120,7 +120,7 @@ fn scope(pods: Option<String>, state: &State, now: Timestamp) -> Scope {
 
 async fn measure(context: &Context, check: &Check, now: Timestamp) -> Vec<Measurement> {
     let scope = scope(check.pods.clone(), &check.state, now);
-    metrics::check(metrics::Context {
+    crate::metrics::check(crate::metrics::Context {
         canary: &check.canary,
         mesh_provider: &context.options.defaults.provider,
         metrics_server: &context.options.defaults.metrics_server,

@@ -19,7 +19,7 @@ use crate::object::{label, text};
 use crate::{
     api::{Canary, CanaryPolicy, CanarySpec, labels},
     foreign::{SAID, cut},
-    metrics::Severity,
+    messages::Severity,
     plan::{
         self, Selector, autoscaler,
         generate::{self, Known, NotEnrolled},

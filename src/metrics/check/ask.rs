@@ -7,13 +7,13 @@ use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
 use crate::api::metric_template::MetricProvider;
 use crate::messages;
-use crate::metrics::builtin::Builtin;
-use crate::metrics::judge::{Source, judge, unasked, unsupported};
-use crate::metrics::measurement::Measurement;
-use crate::metrics::registry::{self, Built, SERVER};
 use crate::metrics::sender::Sender;
-use crate::metrics::store::Query;
-use crate::metrics::template::render;
+use coalmine_core::metrics::builtin::Builtin;
+use coalmine_core::metrics::judge::{Source, judge, unasked, unsupported};
+use coalmine_core::metrics::measurement::Measurement;
+use coalmine_core::metrics::registry::{self, Built, SERVER};
+use coalmine_core::metrics::store::Query;
+use coalmine_core::template::render;
 use std::sync::Arc;
 
 impl Context<'_> {

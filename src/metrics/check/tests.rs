@@ -3,8 +3,8 @@ use crate::api::canary::{Analysis, NamespacedRef, ThresholdRange};
 use crate::api::metric_template::{MetricProvider, SecretRef};
 use crate::api::{CanarySpec, MetricTemplateSpec, Number};
 use crate::messages;
-use crate::metrics::Verdict;
 use axum::{Router, extract::Query, routing::get};
+use coalmine_core::metrics::Verdict;
 use parking_lot::Mutex;
 
 type Asked = Arc<Mutex<Vec<String>>>;

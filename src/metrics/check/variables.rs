@@ -2,10 +2,10 @@
 
 use super::Context;
 use crate::api::canary::Metric;
-use crate::metrics::builtin::metrics_provider;
-use crate::metrics::judge::Subject;
-use crate::metrics::scope::Window;
-use crate::metrics::template::Variables;
+use coalmine_core::metrics::builtin::metrics_provider;
+use coalmine_core::metrics::judge::Subject;
+use coalmine_core::metrics::scope::Window;
+use coalmine_core::template::Variables;
 use kube::ResourceExt;
 
 /// Window of a metric that names none.

@@ -7,8 +7,8 @@ use crate::admission::validation::report::Report;
 use crate::admission::validation::templates;
 use crate::api::Number;
 use crate::api::canary::{HookType, Metric, Webhook};
-use crate::metrics::registry::SERVER;
 use crate::plan::requests::{about_requests, query_about_requests};
+use coalmine_core::metrics::registry::SERVER;
 
 /// Widest window, in analysis intervals: a canary without values is waited for as long.
 const WIDEST_WINDOW: u32 = 5;

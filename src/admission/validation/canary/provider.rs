@@ -3,7 +3,8 @@
 use super::Subject;
 use crate::admission::validation::report::{Report, quoted};
 use crate::admission::validation::urls;
-use crate::{metrics, routing::registry};
+use crate::routing::registry;
+use coalmine_core::metrics;
 
 const FIELD: &str = "spec.provider";
 

@@ -6,8 +6,8 @@ use crate::admission::validation::report::Report;
 use crate::admission::validation::templates;
 use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
-use crate::metrics::registry::{self, Rules as Store};
-use crate::metrics::template::Parsed;
+use coalmine_core::metrics::registry::{self, Rules as Store};
+use coalmine_core::template::Parsed;
 
 /// Characters that end a string or a selector in some query language.
 const BREAKING: [char; 8] = ['"', '\'', '`', '\\', '{', '}', '\n', '\r'];

@@ -3,7 +3,7 @@
 use crate::admission::validation::report::Report;
 use crate::admission::validation::templates::{self, QUERY};
 use crate::api::canary::MINIMUM_INTERVAL;
-use crate::metrics::registry::Rules;
+use coalmine_core::metrics::registry::Rules;
 
 const FIELD: &str = "spec.query";
 

@@ -3,7 +3,7 @@
 use crate::admission::validation::facts::SecretFacts;
 use crate::admission::validation::report::Report;
 use crate::api::metric_template::MetricProvider;
-use crate::metrics::registry::Rules;
+use coalmine_core::metrics::registry::Rules;
 
 const FIELD: &str = "spec.provider.secretRef";
 

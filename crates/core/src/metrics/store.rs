@@ -1,5 +1,5 @@
-//! What a metrics store is: it says how it is asked, and reads what it answers. Nothing here reaches for a network or a
-//! clock, so that all a store does can be tried with texts alone; [`super::sender`] does the asking for every store.
+//! What a metrics store is: it says how it is asked, and reads what it answers. All a store does can be tried with texts
+//! alone; the asking is done by the program, in one place for every store.
 
 use super::scope::Window;
 use crate::foreign::Foreign;

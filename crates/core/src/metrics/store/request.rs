@@ -3,8 +3,8 @@
 use crate::foreign::Foreign;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
-use reqwest::Url;
 use std::collections::BTreeMap;
+use url::Url;
 
 /// How to let oneself in. Not printable, because it is secret.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 use super::builtin::Builtin;
 use super::prometheus;
 use super::store::Store;
-use super::template::{RenderError, Variables};
 use crate::api::metric_template::MetricProvider;
+use crate::template::{RenderError, Variables};
 use std::collections::BTreeMap;
 
 mod rules;

@@ -4,8 +4,8 @@ use super::registry::{Address, Built, Rules, Secret, Server, Text};
 use super::store::{Credentials, Endpoint, Query, QueryError, Request, Sample, Store, headers};
 use crate::api::metric_template::MetricProvider;
 use http::{HeaderMap, StatusCode};
-use reqwest::Url;
 use std::collections::BTreeMap;
+use url::Url;
 
 mod advice;
 pub mod answer;

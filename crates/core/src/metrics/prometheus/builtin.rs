@@ -1,7 +1,7 @@
 //! The built-in metrics in PromQL: which query each mesh or ingress answers them with.
 
 use crate::metrics::builtin::Builtin;
-use crate::metrics::template::{RenderError, Variables, render};
+use crate::template::{RenderError, Variables, render};
 use table::{Latency, OBSERVERS, Observer};
 
 mod table;

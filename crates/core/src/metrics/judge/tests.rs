@@ -1,7 +1,7 @@
 use super::*;
 use crate::api::Number;
 use crate::api::canary::ThresholdRange;
-use crate::metrics::Severity;
+use crate::messages::Severity;
 
 const SUBJECT: Subject<'static> = Subject {
     canary: "podinfo",
