@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 mod response;
 
-pub use super::validation::{Cause, CauseReason};
+pub use coalmine_core::validation::{Cause, CauseReason};
 pub use response::{Denial, Response};
 
 /// The only version that is spoken.

@@ -8,6 +8,7 @@ pub mod object;
 pub mod plan;
 pub mod routing;
 pub mod template;
+pub mod validation;
 
 pub use coalmine_api as api;
 use coalmine_api::foreign;

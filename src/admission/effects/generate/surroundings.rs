@@ -2,9 +2,9 @@
 
 use super::around::to_pods;
 use super::{Generator, LOOK};
-use crate::admission::validation::Lookup;
 use crate::plan::pairing::{self, Claim, Surroundings};
 use crate::plan::{Blueprint, Workload};
+use coalmine_core::validation::Lookup;
 use kube::Api;
 use kube::api::DynamicObject;
 use kube::core::GroupVersionKind;

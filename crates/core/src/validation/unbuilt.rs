@@ -1,0 +1,136 @@
+//! Fields that are read, but do nothing yet. The table shrinks as behaviour arrives.
+
+use super::facts::Facts;
+use super::report::Report;
+use crate::api::{Canary, CanaryPolicy, MetricTemplate};
+use crate::{metrics, routing::registry};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Paths of a Canary that do nothing yet, or nothing with most providers; `[]` is every item of a list.
+const FIELDS: &[&str] = &[
+    "spec.upstreamRef",
+    "spec.service.meshName",
+    "spec.service.backends",
+    "spec.service.trafficPolicy",
+    "spec.service.unmanagedMetadata",
+];
+/// Paths that only name something for the queries of metrics, with the variable that they fill.
+const NAMES: &[(&str, &str)] = &[("spec.ingressRef", "ingress"), ("spec.routeRef", "route")];
+/// Paths of a CanaryPolicy that do nothing yet, and what goes on all the same.
+const OF_POLICIES: &[(&str, &str)] = &[
+    ("spec.freezeWindows", "changes are released in them as at any time"),
+    ("spec.breakGlass", "nothing is frozen"),
+    ("spec.maxConcurrent", "any number of releases run at once"),
+];
+/// Kinds of targets.
+const TARGETS: &[&str] = &["Deployment", "DaemonSet", "Service"];
+
+/// One warning for each thing a Canary asks for that does not exist yet.
+pub fn unbuilt(canary: &Canary, facts: &Facts) -> Vec<String> {
+    let mut report = Report::default();
+    let target = &canary.spec.target_ref.kind;
+    if !TARGETS.contains(&target.as_str()) || canary.targets_knative() {
+        report.warn(
+            "spec.targetRef.kind",
+            format!("{target} is not supported yet; nothing happens"),
+        );
+    }
+    let provider = canary.provider(facts.default_provider());
+    let router = registry::router(provider);
+    if router.is_none() {
+        report.warn(
+            "spec.provider",
+            format!("{provider} is not supported yet; no route is written"),
+        );
+    }
+    stores(&mut report, canary, facts);
+    let object = serde_json::to_value(canary).unwrap_or_default();
+    let obeyed = router.map(|router| router.obeys()).unwrap_or_default();
+    let unread = FIELDS.iter().filter(|field| !obeyed.contains(field));
+    for field in unread.filter(|field| is_set(&object, field)) {
+        report.warn(field, "not supported yet; it has no effect");
+    }
+    let named = NAMES.iter().filter(|(field, _)| !obeyed.contains(field));
+    for (field, variable) in named.filter(|(field, _)| is_set(&object, field)) {
+        let text = format!("fills {{{{ {variable} }}}} of metric templates and has no other effect yet");
+        report.warn(field, text);
+    }
+    for field in shaping().filter(|field| is_set(&object, field)) {
+        let why = match router {
+            Some(router) if !obeyed.contains(&field) => format!("provider {provider} {}", router.instead()),
+            _ if facts.user_route => {
+                String::from("a route of yours sends to the Service and stays as it is but for its weights")
+            }
+            _ => continue,
+        };
+        report.warn(field, format!("has no effect: {why}"));
+    }
+    report.finish().warnings
+}
+
+/// Paths that say how a route that a provider makes looks: neither those that name one, nor what is obeyed beside a route of
+/// the user's as well.
+fn shaping() -> impl Iterator<Item = &'static str> {
+    let all = registry::ROUTERS
+        .iter()
+        .flat_map(|router| router.obeys().iter().copied());
+    let mut seen = BTreeSet::new();
+    all.filter(move |field| {
+        let others = NAMES.iter().any(|(named, _)| named == field) || FIELDS.contains(field);
+        seen.insert(*field) && !others
+    })
+}
+
+/// One warning for each thing a CanaryPolicy asks for that does not exist yet.
+pub fn unbuilt_policy(policy: &CanaryPolicy) -> Vec<String> {
+    let mut report = Report::default();
+    let object = serde_json::to_value(policy).unwrap_or_default();
+    for (field, instead) in OF_POLICIES.iter().filter(|(field, _)| is_set(&object, field)) {
+        report.warn(field, format!("not supported yet, so {instead}"));
+    }
+    report.finish().warnings
+}
+
+/// One warning for a MetricTemplate whose store cannot be asked yet.
+pub fn unbuilt_template(template: &MetricTemplate) -> Vec<String> {
+    let mut report = Report::default();
+    if let Some(kind) = metrics::registry::unbuilt(&template.spec.provider) {
+        let text = format!("{kind} is not supported yet; releases wait at its metrics, unjudged");
+        report.warn("spec.provider.type", text);
+    }
+    report.finish().warnings
+}
+
+/// The metrics whose stores cannot be asked yet.
+fn stores(report: &mut Report, canary: &Canary, facts: &Facts) {
+    for (index, metric) in canary.analysis().metrics.iter().flatten().enumerate() {
+        let reference = metric.template_ref.as_ref();
+        let named = reference.map(|one| (one.namespace_or(canary.namespace_name()), one.name.as_str()));
+        let template = named.and_then(|(namespace, name)| facts.metric_template(namespace, name));
+        if let Some(kind) = template.and_then(|template| metrics::registry::unbuilt(&template.spec.provider)) {
+            let field = format!("spec.analysis.metrics[{index}].templateRef");
+            report.warn(
+                field,
+                format!("{kind} is not supported yet; releases wait here, unjudged"),
+            );
+        }
+    }
+}
+
+/// Whether a path holds anything; `false` and empty lists say nothing.
+fn is_set(object: &Value, path: &str) -> bool {
+    let (path, rest) = path
+        .split_once("[].")
+        .map_or((path, None), |(list, rest)| (list, Some(rest)));
+    let found = object.pointer(&format!("/{}", path.replace('.', "/")));
+    match (found, rest) {
+        (None | Some(Value::Null | Value::Bool(false)), _) => false,
+        (Some(Value::Array(list)), Some(rest)) => list.iter().any(|item| is_set(item, rest)),
+        (Some(Value::Array(list)), None) => !list.is_empty(),
+        (Some(_), _) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;
