@@ -2,6 +2,7 @@
 
 mod affinity;
 mod alerts;
+mod checks;
 mod hooks;
 mod metrics;
 mod template_ref;
@@ -10,8 +11,8 @@ mod weights;
 pub(super) use weights::is_percentage;
 
 use super::{Subject, matching};
-use crate::api::canary::{Analysis, AnalysisKind};
-use crate::api::{GoDuration, Number};
+use crate::api::Number;
+use crate::api::canary::Analysis;
 use crate::routing::registry;
 use crate::validation::facts::Facts;
 use crate::validation::report::Report;
@@ -100,6 +101,8 @@ impl Rules<'_> {
         self.interval(report);
         self.threshold(report);
         self.iterations(report);
+        self.users(report);
+        self.weighted(report);
         self.readiness(report);
         weights::check(report, self);
         matching::analysis(report, BASE, self.analysis, self.provider);
@@ -136,52 +139,9 @@ impl Rules<'_> {
         }
     }
 
-    fn interval(&self, report: &mut Report) {
-        let field = self.field("interval");
-        let Some(text) = self.analysis.interval.as_deref() else {
-            if self.complete {
-                report.required(field, "time between checks, e.g. 1m");
-            }
-            return;
-        };
-        match GoDuration::parse(text) {
-            Err(_) => {
-                let fix = durations::meant(text).unwrap_or_else(|| "e.g. 30s or 1m30s".into());
-                report.invalid(field, text, format!("would be read as 60s by Flagger; write {fix}"));
-            }
-            Ok(interval) if interval < GoDuration::from_secs(1) => {
-                report.invalid(field, text, "checks come at most once a second; use at least 1s");
-            }
-            Ok(interval) if interval > GoDuration::from_secs(3600) => {
-                report.warn(
-                    field,
-                    format!("{interval} between checks; a failing revision serves that long"),
-                );
-            }
-            Ok(_) => {}
-        }
-    }
-
-    fn threshold(&self, report: &mut Report) {
-        let field = self.field("threshold");
-        match self.analysis.threshold {
-            None if self.complete => {
-                report.warn(field, "left out; rolls back after 5 failed checks");
-            }
-            Some(n) if n.whole().is_none_or(|n| n < 0) => {
-                report.invalid(field, n, "must be a whole number of failed checks, at least 1");
-            }
-            Some(n) if n.int() == 0 => report.warn(field, "rolls back at the first failed check"),
-            _ => {}
-        }
-    }
-
-    fn iterations(&self, report: &mut Report) {
+    /// `match` shows the canary to some users, for a number of iterations.
+    fn users(&self, report: &mut Report) {
         let analysis = self.analysis;
-        if let Some(n) = analysis.iterations.filter(|n| n.whole().is_none_or(|n| n < 1)) {
-            let why = "must be a whole number; at least 1 check is needed before promotion";
-            report.invalid(self.field("iterations"), n, why);
-        }
         let users = analysis.matches.as_ref().is_some_and(|matches| !matches.is_empty());
         if users && analysis.iterations.is_none() && self.complete {
             report.required(
@@ -205,6 +165,11 @@ impl Rules<'_> {
                 "ignored: match names who sees the canary, and weights would show it to everybody",
             );
         }
+    }
+
+    /// Weights where the provider has none.
+    fn weighted(&self, report: &mut Report) {
+        let analysis = self.analysis;
         let weighted = analysis.step_weight.is_some() || analysis.step_weights.is_some();
         if weighted && !registry::can(self.provider).weights {
             let name = if analysis.step_weight.is_some() {
@@ -217,40 +182,6 @@ impl Rules<'_> {
                 self.provider
             );
             report.warn(self.field(name), text);
-        }
-    }
-
-    fn readiness(&self, report: &mut Report) {
-        let analysis = self.analysis;
-        for (name, value) in [
-            ("primaryReadyThreshold", analysis.primary_ready_threshold),
-            ("canaryReadyThreshold", analysis.canary_ready_threshold),
-        ] {
-            let Some(value) = value else { continue };
-            if !(0.0..=100.0).contains(&value.value()) || !value.is_whole() {
-                report.invalid(
-                    self.field(name),
-                    value,
-                    "must be a whole percentage between 0 and 100 of available pods",
-                );
-            } else if value.int() == 0 {
-                report.warn(self.field(name), "0 accepts an all-unready workload");
-            }
-        }
-    }
-
-    /// Hours a release takes at best.
-    fn length(&self, report: &mut Report) {
-        let checks = match self.analysis.kind() {
-            AnalysisKind::Weighted if self.analysis.step_weights.is_some() => self.analysis.step_weights().len() as f64,
-            AnalysisKind::Weighted => {
-                (f64::from(self.analysis.max_weight()) / f64::from(self.analysis.step_weight())).ceil()
-            }
-            _ => f64::from(self.analysis.iterations()),
-        };
-        let hours = checks * self.analysis.interval().as_secs_f64() / 3600.0;
-        if hours > 24.0 {
-            report.warn(self.field("interval"), format!("about {hours:.0} h per release"));
         }
     }
 }

@@ -9,7 +9,6 @@ pub(in crate::validation) use routing::listed as gateways;
 use super::{Subject, matching};
 use crate::api::Canary;
 use crate::api::canary::CanaryService;
-use crate::api::labels::GENERATED;
 use crate::validation::report::Report;
 use crate::validation::values::names::{MAX_BASE, is_port_name, is_service_name};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -72,7 +71,7 @@ fn taken(report: &mut Report, subject: &Subject) {
     // A shared target shares its Services too, and has its own message; generated Canaries yield.
     let mut rivals = subject
         .others()
-        .filter(|other| other.target_name() != subject.canary.target_name() && !other.labels().contains_key(GENERATED));
+        .filter(|other| other.target_name() != subject.canary.target_name() && !other.was_generated());
     if let Some(other) = rivals.find(clashes) {
         let [apex, ..] = &names;
         let why = format!(

@@ -1,7 +1,7 @@
 //! Rows 1 to 9: `spec.targetRef`.
 
 use super::Subject;
-use crate::api::labels;
+use crate::api::Canary;
 use crate::validation::facts::Lookup;
 use crate::validation::report::{Report, quoted};
 use crate::validation::values::names::{MAX_BASE, is_subdomain};
@@ -84,13 +84,12 @@ fn name(report: &mut Report, subject: &Subject, name: &str) {
 
 /// Two Canaries of one target fight over it; those a policy generated yield.
 fn sharing(report: &mut Report, subject: &Subject) {
-    let generated = |canary: &crate::api::Canary| canary.labels().contains_key(labels::GENERATED);
-    if generated(subject.canary) {
+    if subject.canary.was_generated() {
         return;
     }
     let target = &subject.canary.spec.target_ref;
-    let same = |other: &&crate::api::Canary| {
-        other.spec.target_ref.kind == target.kind && other.target_name() == target.name && !generated(other)
+    let same = |other: &&Canary| {
+        other.spec.target_ref.kind == target.kind && other.target_name() == target.name && !other.was_generated()
     };
     if let Some(other) = subject.others().find(same) {
         let other = other.name_any();
