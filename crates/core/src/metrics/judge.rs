@@ -2,23 +2,13 @@
 
 use super::builtin::Builtin;
 use super::measurement::{Measurement, Verdict};
+use super::source::Source;
 use super::store::{QueryError, Sample};
 use crate::api::canary::Metric;
 use crate::messages::Side;
 use words::{describe, failed_query, halt, milliseconds, no_values};
 
 mod words;
-
-/// Where a value came from, which decides bounds and words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A built-in query.
-    Builtin(Builtin),
-    /// The metric's own `query`.
-    Inline,
-    /// A MetricTemplate.
-    Template,
-}
 
 /// Whom the messages name.
 #[derive(Clone, Copy, Debug)]

@@ -1,33 +1,50 @@
-//! What the queries of a Canary can name, and whom messages name.
+//! What the queries of a Canary under test can name, and whom messages name.
 
-use super::Context;
+use super::builtin::metrics_provider;
+use super::judge::Subject;
+use super::scope::{Scope, Window};
+use crate::api::Canary;
 use crate::api::canary::Metric;
-use coalmine_core::metrics::builtin::metrics_provider;
-use coalmine_core::metrics::judge::Subject;
-use coalmine_core::metrics::scope::Window;
-use coalmine_core::template::Variables;
-use kube::ResourceExt;
+use crate::template::Variables;
+use kube_core::ResourceExt;
 
 /// Window of a metric that names none.
 const DEFAULT_INTERVAL: &str = "1m";
 
-pub(super) fn interval(metric: &Metric) -> &str {
+/// The window that a metric asks for.
+pub fn interval(metric: &Metric) -> &str {
     let given = metric.interval.as_deref().filter(|text| !text.is_empty());
     given.unwrap_or(DEFAULT_INTERVAL)
 }
 
-impl Context<'_> {
-    pub(super) fn window(&self, metric: &Metric) -> Window {
+/// Whose metrics are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct UnderTest<'a> {
+    /// The Canary.
+    pub canary: &'a Canary,
+    /// `-mesh-provider` of the controller.
+    pub mesh_provider: &'a str,
+    /// The latest revision of a Knative target, which its queries name.
+    pub knative_revision: Option<&'a str>,
+    /// Whose pods and which time the values are to be of.
+    pub scope: &'a Scope,
+}
+
+impl UnderTest<'_> {
+    /// The part of the past that a metric looks at.
+    pub fn window(&self, metric: &Metric) -> Window {
         self.scope.window(interval(metric))
     }
 
-    pub(super) fn metrics_provider(&self) -> String {
+    /// The metrics provider, which messages name and which selects the built-in queries.
+    pub fn metrics_provider(&self) -> String {
         let target = &self.canary.spec.target_ref;
         let core_service = target.kind == "Service" && target.api_version == "v1";
         metrics_provider(self.mesh_provider, self.canary.provider(""), core_service)
     }
 
-    pub(super) fn subject<'s>(&'s self, provider: &'s str) -> Subject<'s> {
+    /// Whom messages name.
+    pub fn subject<'s>(&'s self, provider: &'s str) -> Subject<'s> {
         Subject {
             canary: self.canary.metadata.name.as_deref().unwrap_or_default(),
             namespace: self.canary.namespace_name(),
@@ -36,7 +53,8 @@ impl Context<'_> {
         }
     }
 
-    pub(super) fn variables(&self, metric: &Metric) -> Variables {
+    /// What the query of a metric can name.
+    pub fn variables(&self, metric: &Metric) -> Variables {
         let target = self.canary.target_name();
         let spec = &self.canary.spec;
         let ingress = spec.ingress_ref.as_ref().map_or(target, |r| &r.name);
