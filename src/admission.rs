@@ -5,8 +5,8 @@
 //!
 //! In the order in which a request goes through it: [`server`] takes it, [`review`] reads it, the [`webhook`] asks the caches once
 //! for the [`facts`], the mutating entries make a patch of both ([`mutate`]) or the validating ones an answer ([`validate`], by
-//! the rules of [`validation`]), [`effects`] do what follows, and [`review`] writes the answer. [`bootstrap`] is what has to be
-//! there before.
+//! the rules of [`coalmine_core::validation`]), [`effects`] do what follows, and [`review`] writes the answer. [`bootstrap`] is
+//! what has to be there before.
 
 pub mod bootstrap;
 pub mod effects;
@@ -18,7 +18,6 @@ pub mod review;
 mod run;
 pub mod server;
 pub mod validate;
-pub mod validation;
 pub mod webhook;
 
 pub use metrics::Metrics;

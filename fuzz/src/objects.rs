@@ -1,6 +1,6 @@
 //! Objects of our kinds, as the webhook and the controller read them.
 
-use coalmine::admission::validation::{self, Facts};
+use coalmine_core::validation::{self, Facts};
 use coalmine::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
 use coalmine::plan::{self, settings::effective};
 use coalmine::routing::Traffic;

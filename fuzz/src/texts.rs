@@ -1,8 +1,8 @@
 //! Texts that are read on their own.
 
-use coalmine::admission::validation::{self, Facts};
+use coalmine_core::validation::{self, Facts};
 use coalmine::api::{GoDuration, limits};
-use coalmine::metrics::{prometheus, template};
+use coalmine_core::{metrics::prometheus, template};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

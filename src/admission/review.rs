@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 mod decision;
 mod response;
 
-pub use super::validation::{Cause, CauseReason};
+pub use coalmine_core::validation::{Cause, CauseReason};
 pub use decision::Decision;
 pub use response::{Denial, Response};
 

@@ -201,7 +201,7 @@ async fn an_invalid_canary_is_refused_with_every_cause_and_the_probe_is_refused(
     assert_eq!((status, &response["status"]["code"]), (200, &json!(422)));
     let causes = response["status"]["details"]["causes"].as_array().unwrap();
     assert!(causes.len() >= 3, "{causes:?}");
-    let probe = serde_json::to_value(super::validation::known_bad_policy()).unwrap();
+    let probe = serde_json::to_value(coalmine_core::validation::known_bad_policy()).unwrap();
     let (_, response) = house
         .ask(
             Entry::ValidateCanaries,

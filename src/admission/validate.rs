@@ -1,5 +1,5 @@
 //! What the validating entries answer: refusals and warnings, after every mutation ([`mutate`](super::mutate)). The rules of
-//! our own kinds are pure and lie in [`validation`](super::validation); what is to follow a verdict is in
+//! our own kinds are pure and lie in [`coalmine_core::validation`]; what is to follow a verdict is in
 //! [`effects`](super::effects).
 
 pub mod kinds;

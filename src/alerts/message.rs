@@ -1,7 +1,7 @@
 //! `AlertProvider.spec.messageTemplate`: the text of an alert in the words of its readers.
 
 use super::{Alert, Measured};
-use crate::metrics::template::{self, text};
+use coalmine_core::template::{self, text};
 use gotmpl::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;

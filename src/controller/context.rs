@@ -14,7 +14,7 @@ use super::{
 use crate::{
     alerts::{self, Receiver},
     hooks::Caller,
-    metrics::Severity,
+    messages::Severity,
     orders::Standing,
     outbound::{Clients, Egress},
     plan::Defaults,

@@ -1,8 +1,8 @@
 //! The one place where metrics stores are asked. Time, size and where calls may lead are bounded here, whatever the store is.
 
-use super::store::{Credentials, Query, QueryError, Request, Sample, Store};
 use crate::foreign::Foreign;
 use crate::outbound::{Clients, Egress, LONGEST, Settings, ask};
+use coalmine_core::metrics::store::{Credentials, Query, QueryError, Request, Sample, Store};
 use reqwest::{Client, RequestBuilder};
 use std::time::Duration;
 

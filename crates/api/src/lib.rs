@@ -1,8 +1,8 @@
 //! The kinds: Canary, MetricTemplate, AlertProvider (Flagger's group) and CanaryPolicy (ours).
 //!
-//! Types decode leniently: one odd object must never stop the watch of a whole fleet. What is
-//! wrong with an object is said by the schema (`crds`) and by the program's `admission::validation`. Texts of others
-//! ([`foreign`]) are cut and cleaned here too, for the conditions that repeat them.
+//! Types decode leniently: one odd object must never stop the watch of a whole fleet. What is wrong with an object is said by
+//! the schema (`crds`) and by the rules of `coalmine_core::validation`. Texts of others ([`foreign`]) are cut and cleaned here
+//! too, for the conditions that repeat them.
 
 pub mod alert_provider;
 pub mod canary;

@@ -3,10 +3,12 @@
 
 pub mod analysis;
 pub mod messages;
+pub mod metrics;
 pub mod object;
 pub mod plan;
 pub mod routing;
 pub mod template;
+pub mod validation;
 
 pub use coalmine_api as api;
 use coalmine_api::foreign;

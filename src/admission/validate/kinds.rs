@@ -1,13 +1,13 @@
-//! Our own kinds at the webhook: what the caches know, handed to the pure rules of [`crate::admission::validation`].
+//! Our own kinds at the webhook: what the caches know, handed to the pure rules of [`coalmine_core::validation`].
 
 use crate::admission::effects::generate::Around;
 use crate::admission::facts::{View, has_route};
 use crate::admission::review::{Decision, Denial, Operation, Request, Response};
 use crate::admission::server::Internal;
-use crate::admission::validation::{self, Facts, Findings, Lookup, SecretFacts, ServiceFacts};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::{Selector, enrolment::generate::crowded};
 use crate::routing::{self, Names, registry};
+use coalmine_core::validation::{self, Facts, Findings, Lookup, SecretFacts, ServiceFacts};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

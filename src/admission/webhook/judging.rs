@@ -5,9 +5,9 @@ use crate::admission::effects::generate::Around;
 use crate::admission::review::{Request, Response};
 use crate::admission::server::Internal;
 use crate::admission::validate::kinds;
-use crate::admission::validation::Lookup;
 use crate::plan::Workload;
 use crate::routing::registry;
+use coalmine_core::validation::Lookup;
 use serde_json::Value;
 
 impl Effects {

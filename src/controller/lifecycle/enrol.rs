@@ -14,7 +14,7 @@ use crate::object::text;
 use crate::{
     api::{Canary, CanaryPolicy, labels},
     foreign::{SAID, cut},
-    metrics::Severity,
+    messages::Severity,
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use k8s_openapi::api::apps::v1::Deployment;

@@ -6,7 +6,7 @@ use crate::controller::{context::Context, difference::write::Write, queue::key, 
 use crate::object::text;
 use crate::{
     api::{Canary, canary::Phase},
-    metrics::Severity,
+    messages::Severity,
     patches,
 };
 use json_patch::Patch;

@@ -27,7 +27,7 @@ use crate::{
         labels,
         requested_by::RequestedBy,
     },
-    metrics::Severity,
+    messages::Severity,
     plan::{
         Workload,
         configs::{MOST, MOST_BYTES},

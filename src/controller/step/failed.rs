@@ -7,7 +7,7 @@ use crate::{
     analysis::Stage,
     api::Canary,
     foreign::{SAID, cut},
-    metrics::Severity,
+    messages::Severity,
     plan::Workload,
 };
 use jiff::Timestamp;

@@ -6,7 +6,8 @@ use crate::controller::{
     status::{record::Recorded, trouble},
     watch::cluster::Cluster,
 };
-use crate::{analysis::Observation, metrics::registry, plan::workload::template};
+use crate::{analysis::Observation, plan::workload::template};
+use coalmine_core::metrics::registry;
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use std::sync::Arc;

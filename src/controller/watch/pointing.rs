@@ -316,7 +316,11 @@ fn selecting(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String>
                 .flat_map(|service| [Some(service.as_str()), half_of(service)]);
             all.flat_map(|service| words_of(cluster, namespace, service)).collect()
         }
-        Kind::PodDisruptionBudget => change.index_keys().into_iter().filter(|word| word.contains('=')).collect(),
+        Kind::PodDisruptionBudget => change
+            .index_keys()
+            .into_iter()
+            .filter(|word| word.contains('='))
+            .collect(),
         _ => BTreeSet::new(),
     }
 }

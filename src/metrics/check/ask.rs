@@ -1,19 +1,20 @@
 //! One metric of a check: its question, who is asked, and what comes of the answer. Where a function here fails, it is with
 //! the text of the event.
 
-use super::variables::interval;
-use super::{Context, inline_query};
+use super::Context;
 use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
 use crate::api::metric_template::MetricProvider;
 use crate::messages;
-use crate::metrics::builtin::Builtin;
-use crate::metrics::judge::{Source, judge, unasked, unsupported};
-use crate::metrics::measurement::Measurement;
-use crate::metrics::registry::{self, Built, SERVER};
 use crate::metrics::sender::Sender;
-use crate::metrics::store::Query;
-use crate::metrics::template::render;
+use coalmine_core::metrics::builtin::Builtin;
+use coalmine_core::metrics::judge::{judge, unasked, unsupported};
+use coalmine_core::metrics::measurement::Measurement;
+use coalmine_core::metrics::registry::{self, Built, SERVER};
+use coalmine_core::metrics::source::{Source, inline_query};
+use coalmine_core::metrics::store::Query;
+use coalmine_core::metrics::under_test::interval;
+use coalmine_core::template::render;
 use std::sync::Arc;
 
 impl Context<'_> {
@@ -23,7 +24,7 @@ impl Context<'_> {
             Source::Inline => self.ask_inline(metric).await,
             Source::Template => self.ask_template(metric).await,
         };
-        let young = self.window(metric).young;
+        let young = self.of.window(metric).young;
         result.map_or_else(
             |message| unasked(metric, source, message),
             |measurement| measurement.of_young(young, interval(metric)),
@@ -31,14 +32,14 @@ impl Context<'_> {
     }
 
     async fn ask_builtin(&self, metric: &Metric, builtin: Builtin) -> Result<Measurement, String> {
-        let query = (SERVER.builtin)(&self.metrics_provider(), builtin, &self.variables(metric))
+        let query = (SERVER.builtin)(&self.of.metrics_provider(), builtin, &self.of.variables(metric))
             .map_err(|e| messages::query_failed_builtin(SERVER.title(), &format!("rendering query failed: {e}")))?;
         let server = self.server()?;
         Ok(self.ask(&server, metric, Source::Builtin(builtin), &query).await)
     }
 
     async fn ask_inline(&self, metric: &Metric) -> Result<Measurement, String> {
-        let query = render(inline_query(metric).unwrap_or_default(), &self.variables(metric))
+        let query = render(inline_query(metric).unwrap_or_default(), &self.of.variables(metric))
             .map_err(|e| messages::query_failed_inline(SERVER.title(), &metric.name, &e.to_string()))?;
         let server = self.server()?;
         Ok(self.ask(&server, metric, Source::Inline, &query).await)
@@ -56,24 +57,24 @@ impl Context<'_> {
             return Ok(unsupported(metric, Source::Template, text));
         };
         let store = self.store_of(kind, provider, namespace, name).await?;
-        let query = render(&template.spec.query, &self.variables(metric))
+        let query = render(&template.spec.query, &self.of.variables(metric))
             .map_err(|e| messages::template_render_error(name, namespace, &e.to_string()))?;
         Ok(self.ask(&store, metric, Source::Template, &query).await)
     }
 
     async fn ask(&self, store: &Sender, metric: &Metric, source: Source, query: &str) -> Measurement {
-        let window = self.window(metric);
+        let window = self.of.window(metric);
         let query = Query {
             text: query,
             window: &window,
             now: self.now,
         };
         let answer = store.ask(&query).await;
-        judge(&self.subject(&self.metrics_provider()), metric, source, answer)
+        judge(&self.of.subject(&self.of.metrics_provider()), metric, source, answer)
     }
 
     fn own(&self) -> &str {
-        self.canary.namespace_name()
+        self.of.canary.namespace_name()
     }
 
     async fn template(&self, reference: &NamespacedRef) -> Result<Arc<MetricTemplate>, String> {
@@ -107,7 +108,8 @@ impl Context<'_> {
 
     /// The store of built-in and inline queries. The controller's own may be anywhere.
     fn server(&self) -> Result<Sender, String> {
-        let own = self.canary.spec.metrics_server.as_deref().filter(|url| !url.is_empty());
+        let named = self.of.canary.spec.metrics_server.as_deref();
+        let own = named.filter(|url| !url.is_empty());
         let address = own.unwrap_or(self.metrics_server);
         let egress = own.map(|_| self.egress.clone()).unwrap_or_default();
         let given = MetricProvider {

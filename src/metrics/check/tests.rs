@@ -1,10 +1,10 @@
 use super::*;
-use crate::api::canary::{Analysis, NamespacedRef, ThresholdRange};
+use crate::api::canary::{Analysis, Canary, Metric, NamespacedRef, ThresholdRange};
 use crate::api::metric_template::{MetricProvider, SecretRef};
 use crate::api::{CanarySpec, MetricTemplateSpec, Number};
 use crate::messages;
-use crate::metrics::Verdict;
 use axum::{Router, extract::Query, routing::get};
+use coalmine_core::metrics::{Scope, Verdict};
 use parking_lot::Mutex;
 
 type Asked = Arc<Mutex<Vec<String>>>;
@@ -95,15 +95,17 @@ async fn scoped(metrics: Vec<Metric>, server: &str, stored: &Stored, scope: &Sco
     let mut canary = Canary::new("app", spec);
     canary.metadata.namespace = Some("test".into());
     let context = Context {
-        canary: &canary,
-        mesh_provider: "istio",
+        of: UnderTest {
+            canary: &canary,
+            mesh_provider: "istio",
+            knative_revision: None,
+            scope,
+        },
         metrics_server: server,
-        knative_revision: None,
         clients: &Clients::default(),
         egress: &Egress::default(),
         resolver: stored,
         own_namespace_only: stored.own_only,
-        scope,
         now: Timestamp::UNIX_EPOCH,
     };
     check(context).await

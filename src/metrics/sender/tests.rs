@@ -1,9 +1,11 @@
 use super::*;
-use crate::metrics::scope::Window;
-use crate::metrics::store::Endpoint;
+use coalmine_core::metrics::scope::Window;
+use coalmine_core::metrics::store::Endpoint;
 use http::{Method, StatusCode};
 use reqwest::Url;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+mod prometheus;
 
 /// Asks by POST at `at`, and reads a number.
 struct Plain {

@@ -2,7 +2,8 @@
 
 use super::planned::{PLANNED, planned};
 use super::{
-    Capabilities, Need, Resource, RouteKind, Router, WrittenKind, contour, gateway_api, istio, kubernetes, linkerd, nginx, traefik,
+    Capabilities, Need, Resource, RouteKind, Router, WrittenKind, contour, gateway_api, istio, kubernetes, linkerd,
+    nginx, traefik,
 };
 use crate::api::canary::CanarySpec;
 use serde_json::Value;

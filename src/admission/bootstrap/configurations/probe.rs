@@ -5,8 +5,8 @@
 
 use super::render::webhook_name;
 use crate::admission::server::Entry;
-use crate::admission::validation::known_bad_policy;
 use crate::api::CanaryPolicy;
+use coalmine_core::validation::known_bad_policy;
 use kube::api::PostParams;
 use kube::{Api, Client};
 

@@ -3,7 +3,7 @@
 use super::brake::BRAKE;
 use crate::admission::metrics::Metrics;
 use crate::admission::readiness::Readiness;
-use crate::metrics::Severity;
+use crate::messages::Severity;
 use crate::orders::{self, Half};
 use crate::telemetry::Recorder;
 use jiff::Timestamp;

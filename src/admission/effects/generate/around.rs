@@ -2,10 +2,10 @@
 
 use super::Generator;
 use super::lists::{Listed, Wanted};
-use crate::admission::validation::ScalerFacts;
 use crate::api::canary::AutoscalerRef;
 use crate::plan::{Selector, enrolment::reach, primary::autoscaler, services::pointing};
 use crate::routing::Resource;
+use coalmine_core::validation::ScalerFacts;
 use serde_json::{Value, json};
 
 /// Autoscalers and network policies of one namespace; nothing of what could not be looked for in time.

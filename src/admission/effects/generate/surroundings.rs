@@ -2,11 +2,9 @@
 
 use super::around::to_pods;
 use super::{Generator, LOOK};
-use crate::admission::validation::Lookup;
-use crate::plan::{
-    Blueprint, Workload,
-    enrolment::pairing::{self, Claim, Surroundings},
-};
+use crate::plan::enrolment::pairing::{self, Claim, Surroundings};
+use crate::plan::{Blueprint, Workload};
+use coalmine_core::validation::Lookup;
 use kube::Api;
 use kube::api::DynamicObject;
 use kube::core::GroupVersionKind;

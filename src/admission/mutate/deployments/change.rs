@@ -1,7 +1,7 @@
 //! What an UPDATE changes of a Deployment that is one half of a pair.
 
 use super::target::Target;
-use super::{Context, Overrides, Enrolment, Held, OUR_LABELS, Signature, Stage, release, serves};
+use super::{Context, Enrolment, Held, OUR_LABELS, Overrides, Signature, Stage, release, serves};
 use crate::api::labels::{self, Release, TargetState};
 
 /// One UPDATE, as far as the hold is concerned.

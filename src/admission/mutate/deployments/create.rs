@@ -1,7 +1,7 @@
 //! A new Deployment.
 
 use super::target::Target;
-use super::{Canary, Context, Overrides, Enrolment, Held, OUR_LABELS, Signature, Stage, intent, release, warnings};
+use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Overrides, Signature, Stage, intent, release, warnings};
 use crate::admission::review::Decision;
 use crate::api::labels::{self, TargetState};
 

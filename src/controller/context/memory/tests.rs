@@ -11,7 +11,7 @@ use crate::{
         step::step,
         watch::cache::Kind,
     },
-    metrics::Severity,
+    messages::Severity,
     plan::Workload,
 };
 

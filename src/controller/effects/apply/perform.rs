@@ -17,7 +17,7 @@ use crate::object::text;
 use crate::{
     analysis::{Decision, PrimaryTemplate},
     api::Canary,
-    metrics::Severity,
+    messages::Severity,
 };
 use json_patch::PatchOperation;
 use kube::core::DynamicObject;

@@ -13,8 +13,8 @@ use crate::{
     },
     hooks::Caller,
     messages,
-    metrics::{self, Measurement, Scope},
 };
+use coalmine_core::metrics::{self, Measurement, Scope, UnderTest};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::ResourceExt;
@@ -120,16 +120,18 @@ fn scope(pods: Option<String>, state: &State, now: Timestamp) -> Scope {
 
 async fn measure(context: &Context, check: &Check, now: Timestamp) -> Vec<Measurement> {
     let scope = scope(check.pods.clone(), &check.state, now);
-    metrics::check(metrics::Context {
-        canary: &check.canary,
-        mesh_provider: &context.options.defaults.provider,
+    crate::metrics::check(crate::metrics::Context {
+        of: UnderTest {
+            canary: &check.canary,
+            mesh_provider: &context.options.defaults.provider,
+            knative_revision: None,
+            scope: &scope,
+        },
         metrics_server: &context.options.defaults.metrics_server,
-        knative_revision: None,
         clients: &context.effects.http,
         egress: &context.options.egress,
         resolver: context,
         own_namespace_only: context.options.defaults.no_cross_namespace_refs,
-        scope: &scope,
         now,
     })
     .await

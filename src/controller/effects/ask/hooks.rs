@@ -9,8 +9,7 @@ use crate::{
         labels,
     },
     hooks::{self, Caller, Outcome, Run, run_checksum},
-    messages,
-    metrics::Severity,
+    messages::{self, Severity},
 };
 use jiff::Timestamp;
 use kube::{

@@ -5,7 +5,7 @@ use crate::controller::{context::Context, queue::key};
 use crate::{
     analysis::{Stage, State},
     api::Canary,
-    metrics::Severity,
+    messages::Severity,
     plan::{Selector, enrolment::reach},
 };
 use serde_json::Value;

@@ -19,7 +19,7 @@ use crate::{
     api::{Canary, canary::Webhook},
     foreign::{SAID, cut},
     hooks::{Caller, Run, event, run_checksum},
-    metrics::Severity,
+    messages::Severity,
     telemetry::Metrics,
 };
 use jiff::Timestamp;

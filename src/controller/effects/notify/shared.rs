@@ -1,7 +1,7 @@
 //! Services that follow no pair because they point at other workloads too.
 
 use crate::controller::{context::Context, queue::Key, watch::pointing::Pointing};
-use crate::{api::Canary, metrics::Severity};
+use crate::{api::Canary, messages::Severity};
 
 /// Says once which Services are left alone because they point at other workloads too.
 pub fn tell_shared(context: &Context, key: &Key, canary: &Canary, found: &Pointing) {

@@ -97,7 +97,10 @@ fn rendered(
 fn generated_routes(cache: &Cache, namespace: &str, known: &Canary) -> Vec<Value> {
     let services = known.service_names().into_iter();
     let led = |service: String| Kind::routes().flat_map(move |kind| cache.indexed(kind, namespace, &service));
-    services.flat_map(led).filter(plan::services::pointing::is_generated).collect()
+    services
+        .flat_map(led)
+        .filter(plan::services::pointing::is_generated)
+        .collect()
 }
 
 // Answers whether it was written: not where it is so already, nor where its name is another target's.

@@ -6,8 +6,8 @@ use crate::controller::{
     queue::passes::Scope,
     watch::{
         cache::{Change, Kind},
-        pointing,
         index_keys::USERS,
+        pointing,
     },
 };
 use crate::object::{label, text};

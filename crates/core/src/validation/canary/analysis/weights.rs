@@ -1,0 +1,167 @@
+//! Rows 58 to 65, 72 and 73: weights and mirroring.
+
+use super::Rules;
+use crate::api::Number;
+use crate::api::canary::AnalysisKind;
+use crate::routing::registry;
+use crate::validation::report::Report;
+
+pub(super) fn check(report: &mut Report, rules: &Rules) {
+    bounds(report, rules);
+    steps(report, rules);
+    promotion(report, rules);
+    mirror(report, rules);
+}
+
+/// Whether a number is a whole percentage between 1 and 100.
+pub(in crate::validation::canary) fn is_percentage(number: Number) -> bool {
+    number.whole().is_some_and(|n| (1..=100).contains(&n))
+}
+
+fn bounds(report: &mut Report, rules: &Rules) {
+    let analysis = rules.analysis;
+    let (max, step) = (analysis.max_weight, analysis.step_weight);
+    if let Some(max) = max.filter(|max| !is_percentage(*max)) {
+        report.invalid(
+            rules.field("maxWeight"),
+            max,
+            "must be a whole percentage between 1 and 100",
+        );
+    }
+    if max.is_some() && analysis.step_weights.is_some() {
+        report.warn(
+            rules.field("maxWeight"),
+            "ignored: the last of stepWeights is the maximum",
+        );
+    }
+    if let Some(step) = step {
+        linear(report, rules, step, max);
+    }
+}
+
+/// `stepWeight` against `maxWeight`.
+fn linear(report: &mut Report, rules: &Rules, step: Number, max: Option<Number>) {
+    let field = rules.field("stepWeight");
+    if !is_percentage(step) {
+        return report.invalid(
+            field,
+            step,
+            "must be a whole percentage between 1 and 100, else the analysis never advances",
+        );
+    }
+    let Some(max) = max.filter(|max| is_percentage(*max)) else {
+        return;
+    };
+    if step > max {
+        report.invalid(
+            field,
+            step,
+            format!("exceeds maxWeight {max}; lower it or raise maxWeight"),
+        );
+    } else if max.int() % step.int() != 0 {
+        let last = (max.int() / step.int() + 1) * step.int();
+        report.warn(
+            rules.field("maxWeight"),
+            format!("last step reaches {}, above maxWeight {max}", last.min(100)),
+        );
+    }
+}
+
+fn steps(report: &mut Report, rules: &Rules) {
+    let Some(steps) = &rules.analysis.step_weights else {
+        return;
+    };
+    let field = rules.field("stepWeights");
+    if steps.is_empty() {
+        return report.required(field, "whole percentages between 1 and 100, e.g. [10,40,60]");
+    }
+    let advice = increasing(steps);
+    for (index, step) in steps.iter().enumerate() {
+        let at = format!("{field}[{index}]");
+        let before = index.checked_sub(1).and_then(|before| steps.get(before));
+        if !is_percentage(*step) {
+            report.invalid(at, step, "must be a whole percentage between 1 and 100");
+        } else if let Some(before) = before.filter(|before| *before >= step) {
+            let why = format!(
+                "not above stepWeights[{}] ({before}), so the rollout would never finish; use increasing weights such as {advice}",
+                index - 1,
+            );
+            report.invalid(at, step, why);
+        }
+    }
+    if let Some(last) = steps.last().filter(|last| is_percentage(**last) && last.int() <= 20) {
+        report.warn(field, format!("promoted to 100 % after seeing only {last} %"));
+    }
+}
+
+/// The author's own weights in order, as advice.
+fn increasing(steps: &[Number]) -> String {
+    let mut weights: Vec<i32> = steps
+        .iter()
+        .filter(|step| is_percentage(**step))
+        .map(|step| step.int())
+        .collect();
+    weights.sort_unstable();
+    weights.dedup();
+    let weights: Vec<String> = weights.iter().map(i32::to_string).collect();
+    format!("[{}]", weights.join(","))
+}
+
+fn promotion(report: &mut Report, rules: &Rules) {
+    let Some(step) = rules.analysis.step_weight_promotion else {
+        return;
+    };
+    let field = rules.field("stepWeightPromotion");
+    if !is_percentage(step) {
+        report.invalid(
+            field,
+            step,
+            "must be a whole percentage between 1 and 100; leave it out to promote at once",
+        );
+    } else if rules.analysis.kind() != AnalysisKind::Weighted && rules.analysis.iterations.is_some() {
+        report.warn(field, "ignored: A/B and blue/green switch in one step");
+    }
+}
+
+fn mirrored(report: &mut Report, rules: &Rules) {
+    let field = rules.field("mirror");
+    if !registry::can(rules.provider).mirror {
+        let text = format!(
+            "ignored: provider {} cannot mirror; use gatewayapi:v1 with a gateway that can",
+            rules.provider
+        );
+        return report.warn(field, text);
+    }
+    if let Some(gateway) = &rules.facts.unmirrored {
+        let why = format!(
+            "the gateway ({gateway}) has no RequestMirror filter and would answer 500 to every request; leave mirror out, \
+             or attach the route to a gateway that has it"
+        );
+        return report.unsupported(field, true, why);
+    }
+    let text = if rules.analysis.kind() == AnalysisKind::AbTest {
+        "ignored: the users that match already use the canary"
+    } else {
+        "the canary gets copies of real requests; only mirror idempotent ones"
+    };
+    report.warn(field, text);
+}
+
+fn mirror(report: &mut Report, rules: &Rules) {
+    let analysis = rules.analysis;
+    if analysis.mirrored() {
+        mirrored(report, rules);
+    }
+    let Some(weight) = analysis.mirror_weight else {
+        return;
+    };
+    if !is_percentage(weight) {
+        report.invalid(
+            rules.field("mirrorWeight"),
+            weight,
+            "must be a whole percentage between 1 and 100",
+        );
+    } else if !analysis.mirrored() {
+        report.warn(rules.field("mirrorWeight"), "ignored until mirror: true");
+    }
+}

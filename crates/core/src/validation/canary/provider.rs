@@ -1,0 +1,98 @@
+//! Rows 11 to 14 and 21 to 24: `spec.provider` and what it needs.
+
+use super::Subject;
+use crate::validation::report::{Report, quoted};
+use crate::validation::values::urls;
+use crate::{
+    metrics,
+    routing::{Provider, registry},
+};
+
+const FIELD: &str = "spec.provider";
+
+pub(super) fn check(report: &mut Report, subject: &Subject) {
+    let spec = &subject.canary.spec;
+    let named = spec.provider.as_deref().filter(|provider| !provider.is_empty());
+    if let Some(provider) = named.filter(|provider| !registry::names().contains(provider)) {
+        report.unsupported(
+            FIELD,
+            provider,
+            format!("supported values: {}", quoted(registry::names())),
+        );
+    }
+    knative(report, subject, named);
+    served(report, subject);
+    if named.is_some_and(registry::is_retired) {
+        report.warn(FIELD, "the upstream project is retired; plan a move to gatewayapi:v1");
+    }
+    references(report, subject);
+    upstream(report, subject);
+    if let Some(url) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) {
+        const FIELD: &str = "spec.metricsServer";
+        if let Some(url) = urls::check(report, FIELD, url, &metrics::registry::SERVER.rules().example()) {
+            urls::check_egress(report, FIELD, &url, subject.facts.allow_local_urls);
+        }
+    }
+}
+
+/// Knative has its own traffic split: its Services and the provider come together or not at all.
+fn knative(report: &mut Report, subject: &Subject, named: Option<&str>) {
+    match (named == Some("knative"), subject.canary.targets_knative()) {
+        (true, false) => report.invalid(FIELD, "knative", "needs a serving.knative.dev/v1 Service as target"),
+        (false, true) => {
+            report.invalid(
+                FIELD,
+                subject.provider,
+                "a Knative Service can only be released by knative; set provider: knative",
+            );
+        }
+        _ => {}
+    }
+}
+
+fn served(report: &mut Report, subject: &Subject) {
+    let (Some(served), Some(kind)) = (&subject.facts.served, registry::object_of(subject.provider)) else {
+        return;
+    };
+    if !served.contains(&kind) {
+        report.warn(
+            FIELD,
+            format!("{kind} is not served by this cluster; routes cannot be written"),
+        );
+    }
+}
+
+fn references(report: &mut Report, subject: &Subject) {
+    let spec = &subject.canary.spec;
+    let lacks = registry::lacks(subject.provider, spec).filter(|need| !need.without_route);
+    if let Some(need) = lacks {
+        report.required(need.field, format!("provider {} {}", subject.provider, need.why));
+    }
+    let rejected = Provider::parse(subject.provider).map(|provider| provider.rejects(spec));
+    for (field, why) in rejected.into_iter().flatten() {
+        report.forbidden(field, why);
+    }
+    if let Some((field, why)) = registry::other_version(spec) {
+        report.warn(field, why);
+    }
+}
+
+fn upstream(report: &mut Report, subject: &Subject) {
+    let Some(upstream) = &subject.canary.spec.upstream_ref else {
+        return;
+    };
+    if !subject.provider.starts_with("gloo") {
+        report.warn("spec.upstreamRef", format!("ignored by provider {}", subject.provider));
+    }
+    let foreign = upstream
+        .namespace
+        .as_deref()
+        .is_some_and(|ns| !ns.is_empty() && ns != subject.canary.namespace_name());
+    if foreign && subject.facts.no_cross_namespace_refs {
+        let why = format!(
+            "can't access gloo upstream {}, cross-namespace references are blocked",
+            upstream.name
+        );
+        report.forbidden("spec.upstreamRef.namespace", why);
+    }
+}

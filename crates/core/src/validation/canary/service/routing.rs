@@ -1,0 +1,135 @@
+//! Rows 28, 29, 34 to 42 and 51: what routes make of ports, timeouts, gateways, hosts.
+
+use crate::api::canary::{CanaryService, GatewayRef};
+use crate::routing::registry;
+use crate::validation::canary::Subject;
+use crate::validation::report::Report;
+use crate::validation::values::distinct::repeats;
+use crate::validation::values::durations;
+use crate::validation::values::names::is_host;
+
+const GATEWAYS: &str = "spec.service.gateways";
+const GATEWAY_REFS: &str = "spec.service.gatewayRefs";
+/// How `appProtocol` says that requests come by HTTP/2 alone.
+const GRPC: [&str; 3] = ["grpc", "h2c", "kubernetes.io/h2c"];
+
+pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    timeouts(report, subject, service);
+    ports(report, subject, service);
+    gateway_refs(report, subject, service);
+    let read = obeys(subject, GATEWAYS) || subject.provider.starts_with("smi:");
+    if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !read {
+        report.warn(GATEWAYS, format!("ignored by provider {}", subject.provider));
+    }
+    hosts(report, subject, service);
+    room(report, subject);
+    if service.headless == Some(true) && matches!(subject.provider, "kubernetes" | "linkerd") {
+        report.warn(
+            "spec.service.headless",
+            "clients resolve pods directly; weights may not apply",
+        );
+    }
+}
+
+fn timeouts(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    const BACKEND: &str = "spec.service.backendTimeout";
+    let why = "not a duration, the route would be refused; use one such as 5s";
+    let request = durations::read(report, "spec.service.timeout", service.timeout.as_deref(), why);
+    let backend = durations::read(report, BACKEND, service.backend_timeout.as_deref(), why);
+    if let (Some(request), Some(backend)) = (request, backend)
+        && request.as_nanos() > 0 // 0 means none
+        && backend > request
+    {
+        let why = format!("exceeds timeout {request}; Gateway API needs backendRequest <= request");
+        report.invalid(BACKEND, backend, why);
+    }
+    if service.backend_timeout.is_some() && !obeys(subject, BACKEND) {
+        report.warn(BACKEND, format!("ignored by provider {}", subject.provider));
+    }
+}
+
+/// What a route that the provider makes does not carry; one of the user's own says that itself.
+fn ports(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    let (provider, can) = (subject.provider, registry::can(subject.provider));
+    if subject.facts.user_route {
+        return;
+    }
+    let spoken = service.app_protocol.as_deref().unwrap_or_default();
+    if !can.grpc && GRPC.iter().any(|known| spoken.eq_ignore_ascii_case(known)) {
+        report.warn(
+            "spec.service.appProtocol",
+            format!("provider {provider} makes a route of HTTP/1.1, which carries no gRPC; write one of your own"),
+        );
+    }
+    let several = service.port_discovery == Some(true) && subject.facts.container_ports().len() > 1;
+    if let Some(port) = service.port().filter(|_| several && !can.several_ports) {
+        report.warn(
+            "spec.service.portDiscovery",
+            format!("provider {provider} routes port {port} alone; callers of others meet no canary"),
+        );
+    }
+}
+
+fn gateway_refs(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    let refs = service.gateway_refs.as_deref().unwrap_or_default();
+    let lacks = registry::lacks(subject.provider, &subject.canary.spec).filter(|need| need.field == GATEWAY_REFS);
+    if let Some(need) = lacks.filter(|_| !subject.facts.user_route) {
+        let policy = subject.facts.policy.as_ref();
+        // Those of the policy are there only for hosts that somebody has named.
+        let hosts = policy.is_some_and(|policy| policy.spec.gateway_refs.is_some());
+        let also = if hosts {
+            ", or hosts for those of the policy"
+        } else {
+            ""
+        };
+        report.required(
+            GATEWAY_REFS,
+            format!("provider {} {}{also}", subject.provider, need.why),
+        );
+    }
+    listed(report, GATEWAY_REFS, refs);
+}
+
+/// Names and duplicates of a list of Gateways, here and in a policy.
+pub(in crate::validation) fn listed(report: &mut Report, field: &str, refs: &[GatewayRef]) {
+    let key = |gateway: &'_ GatewayRef| serde_json::to_string(gateway).unwrap_or_default();
+    for ((index, gateway), repeated) in refs.iter().enumerate().zip(repeats(refs.iter().map(key))) {
+        if gateway.name.is_empty() {
+            report.required(format!("{field}[{index}].name"), "name of a Gateway");
+        } else if repeated {
+            report.duplicate(
+                format!("{field}[{index}]"),
+                &gateway.name,
+                "same Gateway listed twice; remove one",
+            );
+        }
+    }
+}
+
+fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    const FIELD: &str = "spec.service.hosts";
+    let hosts = service.hosts.as_deref().unwrap_or_default();
+    for (index, host) in hosts.iter().enumerate().filter(|(_, host)| !is_host(host)) {
+        let why = "no host name, so no request would match; write \"app.example.com\" or \"*.example.com\"";
+        report.invalid(format!("{FIELD}[{index}]"), host, why);
+    }
+    if hosts.is_empty() && obeys(subject, GATEWAY_REFS) && !subject.facts.user_route {
+        report.warn(FIELD, "empty, so the route attaches to every host of the listener");
+    }
+}
+
+/// A test or sessions add rules to the user's own route, which may be full.
+fn room(report: &mut Report, subject: &Subject) {
+    let Some(why) = &subject.facts.crowded else { return };
+    let analysis = subject.canary.analysis();
+    if analysis.session_affinity.is_some() {
+        report.forbidden("spec.analysis.sessionAffinity", why);
+    } else if analysis.matches.as_ref().is_some_and(|matches| !matches.is_empty()) {
+        report.forbidden("spec.analysis.match", why);
+    }
+}
+
+// Whether the provider makes a route that this field shapes.
+fn obeys(subject: &Subject, field: &str) -> bool {
+    registry::router(subject.provider).is_some_and(|router| router.obeys().contains(&field))
+}

@@ -1,0 +1,148 @@
+//! What the rules may know of the cluster.
+
+use crate::api::{Canary, CanaryPolicy, MetricTemplate};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Labels that may tell the pods of a workload apart, unless `--selector-labels` says otherwise.
+const SELECTOR_LABELS: [&str; 3] = ["app", "name", "app.kubernetes.io/name"];
+
+/// The result of looking for one object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Lookup<T> {
+    /// Nobody looked, or could not; rules about it stay silent.
+    #[default]
+    Unknown,
+    /// It does not exist.
+    Absent,
+    /// This is it.
+    Found(T),
+}
+
+impl<T> Lookup<T> {
+    /// The object, if found.
+    pub fn found(&self) -> Option<&T> {
+        match self {
+            Self::Found(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// A Service of the Canary's namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether we generated it, or already hold it for this Canary.
+    pub ours: bool,
+}
+
+/// A HorizontalPodAutoscaler or ScaledObject of the Canary's namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScalerFacts {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Kind of the workload it scales.
+    pub target_kind: String,
+    /// Name of the workload it scales.
+    pub target_name: String,
+}
+
+/// The Secret a MetricTemplate or AlertProvider refers to. What is in it the webhook may not read; the controller tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecretFacts {
+    /// Who asks, if that user may *not* get the Secret.
+    pub denied_to: Option<String>,
+}
+
+/// Everything cross-object rules need. The default knows nothing and so judges single objects only.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Canaries of the namespace (for templates and providers: of all); the one judged may be among them.
+    pub canaries: Vec<Arc<Canary>>,
+    /// Every MetricTemplate a Canary may name.
+    pub metric_templates: Option<Vec<Arc<MetricTemplate>>>,
+    /// `(namespace, name)` of every AlertProvider a Canary may name.
+    pub alert_providers: Option<BTreeSet<(String, String)>>,
+    /// The target of the Canary.
+    pub target: Lookup<Value>,
+    /// Services of the namespace.
+    pub services: Vec<ServiceFacts>,
+    /// Autoscalers of the namespace.
+    pub scalers: Option<Vec<ScalerFacts>>,
+    /// API kinds the cluster serves, such as `gateway.networking.k8s.io/v1/HTTPRoute`.
+    pub served: Option<BTreeSet<String>>,
+    /// Whether the user has a route of their own for the apex Service, so none need be generated.
+    pub user_route: bool,
+    /// Why the user's own route has no room for what the analysis adds to it.
+    pub crowded: Option<String>,
+    /// The controller of the Canary's gateway, when it is known to have no RequestMirror filter.
+    pub unmirrored: Option<String>,
+    /// The policy in force for the namespace.
+    pub policy: Option<Arc<CanaryPolicy>>,
+    /// The Secret a template or provider refers to.
+    pub secret: SecretFacts,
+    /// Routing provider where a Canary names none; empty means `kubernetes`.
+    pub default_provider: String,
+    /// Labels that may tell pods apart; empty means Flagger's `app`, `name`, `app.kubernetes.io/name`.
+    pub selector_labels: Vec<String>,
+    /// `--no-cross-namespace-refs`.
+    pub no_cross_namespace_refs: bool,
+    /// Allow URLs of this machine and of link-local addresses (tests and single-node set-ups).
+    pub allow_local_urls: bool,
+}
+
+impl Facts {
+    /// Routing provider where a Canary names none.
+    pub(super) fn default_provider(&self) -> &str {
+        if self.default_provider.is_empty() {
+            "kubernetes"
+        } else {
+            &self.default_provider
+        }
+    }
+
+    /// Labels that may tell pods apart.
+    pub(super) fn selector_labels(&self) -> Vec<&str> {
+        if self.selector_labels.is_empty() {
+            return SELECTOR_LABELS.to_vec();
+        }
+        self.selector_labels.iter().map(String::as_str).collect()
+    }
+
+    /// The MetricTemplate, `None` also when templates are unknown.
+    pub(super) fn metric_template(&self, namespace: &str, name: &str) -> Option<&MetricTemplate> {
+        let mut known = self.metric_templates.iter().flatten();
+        known.find(|t| is(&t.metadata, namespace, name)).map(AsRef::as_ref)
+    }
+
+    /// The container ports of the target: name and number.
+    pub(super) fn container_ports(&self) -> Vec<(Option<&str>, i64)> {
+        let containers = self
+            .target
+            .found()
+            .and_then(|t| t.pointer("/spec/template/spec/containers")?.as_array());
+        let ports = containers
+            .into_iter()
+            .flatten()
+            .filter_map(|c| c.get("ports")?.as_array())
+            .flatten();
+        ports
+            .filter_map(|port| {
+                Some((
+                    port.get("name").and_then(Value::as_str),
+                    port.get("containerPort")?.as_i64()?,
+                ))
+            })
+            .collect()
+    }
+}
+
+fn is(meta: &ObjectMeta, namespace: &str, name: &str) -> bool {
+    meta.name.as_deref() == Some(name) && meta.namespace.as_deref().unwrap_or_default() == namespace
+}

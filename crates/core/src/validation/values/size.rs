@@ -1,0 +1,19 @@
+//! Before anything is read: what is larger than it may be is said, and nothing else of that object.
+//!
+//! The API server refuses most of it already, and lets stay what was there before a change that does not touch it; so
+//! does the ratchet here. What gets this far was stored under an older schema, or comes by a policy.
+
+use crate::api::crds::measure;
+use crate::validation::report::Report;
+use serde::Serialize;
+
+/// What of the object is too large, when something is.
+pub(in crate::validation) fn excess(kind: &str, spec: &impl Serialize) -> Option<Report> {
+    let measured = measure(kind, spec);
+    if measured.excess.is_empty() {
+        return None;
+    }
+    let mut report = Report::default();
+    measured.excess.into_iter().for_each(|excess| report.excess(excess));
+    Some(report)
+}
