@@ -42,7 +42,7 @@ async fn object(scene: &Scene, kind: &str, name: &str) -> anyhow::Result<Option<
 }
 
 async fn twin(scene: &Scene, kind: &str, what: &str, is: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
-    wait_for(what, Duration::from_secs(60), async || {
+    wait_for(what, Duration::from_secs(20), async || {
         Ok(object(scene, kind, "app-primary").await?.filter(|twin| is(twin)))
     })
     .await

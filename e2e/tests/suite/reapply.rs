@@ -92,7 +92,7 @@ async fn a_new_replica_count_reaches_the_primary_at_once_and_starts_no_run() {
         scene.settled(&app).await?;
         let applied = scene.apply(&app.replicas(4).manifest()).await?.succeeded()?;
         let deployments = scene.objects().deployments();
-        wait_for("the primary to have 4 replicas", Duration::from_secs(60), async || {
+        wait_for("the primary to have 4 replicas", Duration::from_secs(20), async || {
             let primary = deployments.get("app-primary").await?;
             Ok((primary.spec.and_then(|spec| spec.replicas) == Some(4)).then_some(()))
         })
