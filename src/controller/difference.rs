@@ -116,7 +116,7 @@ fn ended(desired: &DesiredState, pair: Pair<'_>) -> Vec<Write> {
     pair.resumed(&mut writes);
     pair.dismantle(&mut writes);
     pair.dismantle_budgets(&mut writes);
-    pair.retired_twins(desired, &mut writes);
+    pair.retired_autoscalers(desired, &mut writes);
     pair.given_back_last(&mut writes);
     writes
 }

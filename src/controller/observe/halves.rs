@@ -14,10 +14,12 @@ use crate::{
     plan::{
         Blueprint, Workload,
         configs::Reference,
-        overrides::{self, Record},
         primary_revision,
         revision::template_of,
-        template,
+        workload::{
+            overrides::{self, Record},
+            template,
+        },
     },
     routing::Names,
 };
@@ -66,7 +68,7 @@ impl Halves<'_> {
             plain: Record::of(target).is_none(),
             apart: None,
             restorable: !is_service,
-            dressed: is_service || is_dressed(target, &self.blueprint.overrides),
+            overridden: is_service || has_overrides(target, &self.blueprint.overrides),
             endpoints: self.endpoints(half, current, |names| &names.canary),
             revision,
             missing,
@@ -134,9 +136,9 @@ impl Halves<'_> {
 }
 
 // Whether canary pods made from the template are what the Canary wants of them.
-fn is_dressed(target: &Value, overrides: &Map<String, Value>) -> bool {
+fn has_overrides(target: &Value, overrides: &Map<String, Value>) -> bool {
     let author = template::authored(target).unwrap_or_default();
-    let (wanted, record) = overrides::dressed(&author, overrides);
+    let (wanted, record) = overrides::applied(&author, overrides);
     // A DaemonSet that is kept at zero says so in its node selector.
     let zero = template::is_scaled_to_zero(target);
     let live = target.pointer("/spec/template/spec");

@@ -14,7 +14,7 @@ mod status;
 mod weights;
 
 use super::provider::{Capabilities, Forms, Router};
-use super::{Exposure, Names, Resource, RouteKind, Traffic, weighted};
+use super::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind, weighted};
 use crate::api::canary::CanarySpec;
 use dialect::Routes;
 use serde_json::Value;
@@ -92,7 +92,7 @@ impl Router for Contour {
     }
 }
 
-impl RouteKind for HttpProxy {
+impl WrittenKind for HttpProxy {
     fn resource(&self) -> Resource {
         Resource {
             group: GROUP,
@@ -103,17 +103,27 @@ impl RouteKind for HttpProxy {
         }
     }
 
+    fn services(&self, route: &Value) -> Vec<String> {
+        let named = |one: &Value| one.get("name").and_then(Value::as_str).map(str::to_owned);
+        problem::led(route).filter_map(named).collect()
+    }
+
+    fn refers_to(&self, route: &Value, names: &Names) -> bool {
+        problem::refers_to(route, names)
+    }
+
+    fn names_a_half(&self, route: &Value, names: &Names) -> bool {
+        weighted::names_a_half::<Routes>(route, names)
+    }
+}
+
+impl RouteKind for HttpProxy {
     fn fields(&self) -> &'static [&'static str] {
         &["/spec/routes"]
     }
 
     fn adds_defaults(&self) -> bool {
         false
-    }
-
-    fn services(&self, route: &Value) -> Vec<String> {
-        let named = |one: &Value| one.get("name").and_then(Value::as_str).map(str::to_owned);
-        problem::led(route).filter_map(named).collect()
     }
 
     // It includes HTTPProxies of other namespaces, and sends to Services of its own alone.
@@ -129,14 +139,6 @@ impl RouteKind for HttpProxy {
     fn hosts(&self, route: &Value) -> Vec<String> {
         let host = route.pointer("/spec/virtualhost/fqdn").and_then(Value::as_str);
         host.into_iter().map(str::to_owned).collect()
-    }
-
-    fn refers_to(&self, route: &Value, names: &Names) -> bool {
-        problem::refers_to(route, names)
-    }
-
-    fn names_a_half(&self, route: &Value, names: &Names) -> bool {
-        weighted::names_a_half::<Routes>(route, names)
     }
 
     fn is_split(&self, route: &Value, names: &Names) -> bool {

@@ -28,17 +28,17 @@ impl Pair<'_> {
             .filter_map(|(kind, object)| Some((kind, object.as_ref()?)));
         let routes = live.routes.iter();
         let routes = routes.filter_map(|route| Some((Kind::of_route(route)?, route)));
-        let copies = live
+        let scalers = live
             .primary_autoscalers
             .iter()
-            .filter_map(|copy| Some((Kind::of_scaler(copy)?, copy)));
+            .filter_map(|scaler| Some((Kind::of_scaler(scaler)?, scaler)));
         let copies = live
             .configs
             .all()
             .map(|(config, object)| (kind_of(config.kind), object));
         let freed: Vec<Write> = single
             .chain(routes)
-            .chain(copies)
+            .chain(scalers)
             .chain(copies)
             .filter(|(kind, object)| !writes.iter().any(|write| is_about(write, *kind, object)))
             .filter_map(|(kind, object)| self.freed(kind, object))

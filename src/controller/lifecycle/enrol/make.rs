@@ -2,8 +2,8 @@
 
 use super::{leave, named_policy, tell, wants};
 use crate::controller::{
-    apply::write::Cause,
     context::Context,
+    effects::apply::write::Cause,
     lifecycle::free,
     queue::{Key, passes::Scope},
     watch::{
@@ -15,9 +15,14 @@ use crate::object::text;
 use crate::{
     api::{Canary, CanaryPolicy, CanarySpec, labels},
     plan::{
-        self, Selector, autoscaler,
-        generate::{self, Known, NotEnrolled},
-        pairing, requests,
+        self, Selector,
+        enrolment::{
+            NotEnrolled,
+            generate::{self, Known},
+            pairing,
+        },
+        primary::autoscaler,
+        settings::requests,
     },
 };
 use kube::{

@@ -85,7 +85,7 @@ impl Changed<'_> {
         says.then(|| Scope::Some(self.spoken_of()))
     }
 
-    // It becomes the Canary's, or ceases to be; what owns another Canary's twin is that Canary.
+    // It becomes the Canary's, or ceases to be; what owns another Canary's copy is that Canary.
     fn autoscaler(self) -> Option<Scope> {
         let scaled = |object: &Value| text(object, "/spec/scaleTargetRef/name").to_owned();
         let both = self.change.before.iter().chain([&self.change.object]);
