@@ -3,6 +3,7 @@
 use super::Rules;
 use crate::api::GoDuration;
 use crate::api::canary::AnalysisKind;
+use crate::validation::report::Report;
 use crate::validation::values::durations;
 
 impl Rules<'_> {
