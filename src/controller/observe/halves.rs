@@ -143,8 +143,8 @@ fn has_overrides(target: &Value, overrides: &Map<String, Value>) -> bool {
     let zero = template::is_scaled_to_zero(target);
     let live = target.pointer("/spec/template/spec");
     let same = |field: &str| {
-        let wish = wanted.get("spec").and_then(|spec| spec.get(field));
-        zero && field == "nodeSelector" || live.and_then(|spec| spec.get(field)) == wish
+        let meant = wanted.get("spec").and_then(|spec| spec.get(field));
+        zero && field == "nodeSelector" || live.and_then(|spec| spec.get(field)) == meant
     };
     Record::of(target) == record && overrides::FIELDS.into_iter().all(same)
 }

@@ -81,7 +81,7 @@ struct Teller {
     caller: Caller,
     global: String,
     metrics: Metrics,
-    // Which keeps the lane that keeps this.
+    // Which keeps the outbox that keeps this.
     memory: Weak<Memory>,
     key: Key,
 }
