@@ -96,6 +96,8 @@ fn the_table_says_what_happens() {
     play(exits::stuck_in_promotion(), &[], false);
     by_hand::configs_change_before_primary_is_made();
     by_hand::all_goes_back_in_cutover();
+    by_hand::leaves_while_its_pods_go();
+    by_hand::a_pod_is_lost_in_cutover();
     exits::a_primary_that_breaks_down_in_promotion_gives_traffic_back_to_the_canary();
     exits::a_canary_that_is_lost_in_promotion_leaves_everybody_to_primary();
     exits::a_target_that_breaks_down_on_the_way_out_is_not_left_alone();

@@ -85,3 +85,29 @@ pub(super) fn stays_without_primary() {
     model.happen(&Happening::Pods(true));
     run(&mut model);
 }
+
+// The namespace opts out while pods that read the configs of before still go.
+pub(super) fn leaves_while_its_pods_go() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Apply(2));
+    until(&mut model, Stage::Analysing);
+    model.happen(&Happening::Config(2));
+    until(&mut model, Stage::Emptying);
+    model.happen(&Happening::Leave(true));
+    until(&mut model, Stage::Cancelling);
+    model.leave();
+}
+
+// The canary loses a pod while it takes over everything.
+pub(super) fn a_pod_is_lost_in_cutover() {
+    let mut model = Model::cold(weighted());
+    run(&mut model);
+    model.happen(&Happening::Apply(2));
+    until(&mut model, Stage::Cutover);
+    model.happen(&Happening::Pods(false));
+    model.happen(&Happening::LoseSome(false, 1));
+    until(&mut model, Stage::Carrying);
+    model.happen(&Happening::Pods(true));
+    run(&mut model);
+}
