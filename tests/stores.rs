@@ -2,7 +2,7 @@
 
 mod sources;
 
-use coalmine::api::metric_template::MetricProvider;
+use coalmine_core::api::metric_template::MetricProvider;
 use coalmine_core::metrics::registry::STORES;
 use sources::files_below;
 use std::{fs, path::Path};
