@@ -1,7 +1,7 @@
 //! What annotations on the Canary ask for, each done once. A command is first recorded, then its annotation is taken away,
 //! and only then is it followed: a crash in between neither forgets it nor follows it twice.
 
-use super::{ReleaseEvent, Stage, step::Step};
+use super::{ReleaseEvent, Stage, stages::bootstrap::may_have_older_data, step::Step};
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
 
@@ -70,8 +70,10 @@ impl Step<'_> {
                 self.emit(ReleaseEvent::Skipping);
                 self.promote();
             }
+            Stage::Rest if self.target().is_some_and(may_have_older_data) => return false,
             Stage::Rest => self.skip_at_rest(),
-            Stage::Restarting | Stage::RollingBack | Stage::Cancelling => return false,
+            // The run that comes after it is.
+            Stage::Emptying | Stage::Restarting | Stage::RollingBack | Stage::Cancelling => return false,
             // It does not keep the stage from looking after its traffic.
             _ => {
                 self.emit(ReleaseEvent::NothingToSkip);

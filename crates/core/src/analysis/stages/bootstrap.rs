@@ -36,6 +36,11 @@ pub(in crate::analysis) fn inherits<'a>(state: &State, seen: &'a Observation) ->
     (!begun || !hot || seen.apex == Some(ApexSide::Primary)).then_some(was)
 }
 
+/// Whether pods are there that may have read what their configs were before.
+pub(in crate::analysis) fn may_have_older_data(target: &Target) -> bool {
+    revision::has_configs(&target.revision) && (target.replicas > 0 || target.active.is_some())
+}
+
 impl Step<'_> {
     pub(in crate::analysis) fn building(&mut self) {
         let Some(target) = self.target().cloned() else { return };
@@ -227,8 +232,7 @@ impl Step<'_> {
             return self.waiting();
         }
         self.emit(ReleaseEvent::NewRevision);
-        // Pods that are there already may have read what the configs were before.
-        if revision::has_configs(&target.revision) && (target.replicas > 0 || target.active.is_some()) {
+        if may_have_older_data(target) {
             self.enter(Stage::Emptying, Phase::Progressing);
         } else {
             self.start_run(target);

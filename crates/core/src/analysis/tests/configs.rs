@@ -2,7 +2,7 @@
 
 use super::model::{Happening, Model, hash, revision};
 use super::{dies_before_primary_is_made, run, until, weighted};
-use crate::analysis::{ReleaseEvent, Stage};
+use crate::analysis::{Commands, ReleaseEvent, Stage};
 use crate::api::canary::Phase;
 
 #[test]
@@ -63,6 +63,36 @@ fn a_config_edited_in_mid_run_replaces_the_pods_and_analyses_from_the_first_step
         assert!(model.events.contains(&ReleaseEvent::CanaryWeight(20)), "{stage:?}");
         assert_eq!(model.primary.as_ref().unwrap().read, new);
     }
+}
+
+// A random history found it: the app was just taken over, and its own pods were still there.
+#[test]
+fn a_promotion_without_analysis_waits_for_pods_with_older_data_to_go() {
+    let skip = Commands {
+        skip: true,
+        reset: false,
+    };
+    let mut model = Model::hot(weighted());
+    for (what, steps) in [
+        (Happening::Edit(1), 2),
+        (Happening::Wait(1), 1),
+        (Happening::Config(2), 1),
+        (Happening::Wait(2), 0),
+        (Happening::Annotate(skip), 0),
+        (Happening::Crash(2), 1),
+        (Happening::LoseSome(false, 1), 3),
+        (Happening::Wait(1), 1),
+    ] {
+        model.happen(&what);
+        (0..steps).for_each(|_| model.step());
+    }
+    run(&mut model);
+    assert_eq!(model.state.last_promoted, Some(revision(1, 2)));
+    assert!(
+        model.events.contains(&ReleaseEvent::PromotedUnanalysed),
+        "{:?}",
+        model.events
+    );
 }
 
 #[test]
