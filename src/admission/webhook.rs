@@ -55,7 +55,8 @@ impl Reviewer for Arc<AdmissionWebhook> {
                 self.filled()?;
                 Ok(Verdict::Pending(Box::pin(self.validate_kind(request))))
             }
-            // The latter, whatever is known: it may fail closed, and what it was for has an entry of its own.
+            // ValidateDeployments is an entry of the version before, which may be registered to fail closed;
+            // ScaleDeployments does its work now.
             Entry::FollowDeletions | Entry::ValidateDeployments => Ok(Verdict::Given(Response::allow())),
             Entry::MutateCanaries => Ok(Verdict::Given(Response {
                 patch: canaries::mutate(request, self.view.is_ours(request)),

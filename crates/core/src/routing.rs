@@ -1,4 +1,4 @@
-//! Pure: traffic to route objects, and back. One folder per provider.
+//! Pure: traffic to route objects, and back. One folder or file per provider.
 //!
 //! A [`Router`] is one value of `spec.provider`: what it can do, what it refuses, and which object it makes for an app
 //! that has none. The objects that carry its traffic are of a [`RouteKind`], which reads and writes them: they are

@@ -1,7 +1,7 @@
 //! Validation of our own kinds: every mistake at once, each saying what is wrong, why it hurts and how to fix it.
 //!
 //! Each kind has its file, a Canary one for each part of its spec; they judge values by `values` and note what they find in
-//! a `report`.
+//! a `report`. A rule's "row 52" is the cases `row: "52"` in `tests/*.yaml`.
 //!
 //! Nothing is looked up here: what a rule needs to know of the cluster comes in as a [`Facts`]. What is
 //! unknown there is not judged; an object that may merely arrive later in the same apply is a warning.

@@ -102,7 +102,7 @@ pub fn target_canary<'a>(canaries: &'a [Arc<Canary>], kind: &str, name: &str) ->
     canaries.iter().filter(targets).min_by_key(key).map(Arc::as_ref)
 }
 
-/// Whether the Deployment is the other half of a pair: P is nobody's target.
+/// Whether the Deployment is the other half of a pair: primary is nobody's target.
 fn is_half(object: &Value, known: &InNamespace<'_>, name: &str) -> bool {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let owned = owners

@@ -2,7 +2,7 @@
 //!
 //! Pure: the request and what the caches said, in; a patch and warnings, out. No clock, no randomness, and running it on
 //! its own output changes nothing (the API server runs it again when another webhook changed the object, and Flux
-//! compares a dry run with what is stored). Everything that protects a serving T needs only the request itself, so a
+//! compares a dry run with what is stored). Everything that protects a serving target needs only the request itself, so a
 //! stale cache can delay an enrolment but never take pods away.
 
 use super::fields::{self, Path};
@@ -96,10 +96,10 @@ pub struct Canary {
 /// Where a Canary's run stands, as coarse as the webhook needs it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Stage {
-    /// The pair is still being built: P does not serve yet.
+    /// The pair is still being built: primary does not serve yet.
     #[default]
     Building,
-    /// P serves, nothing runs.
+    /// Primary serves, nothing runs.
     Rest,
     /// A run waits for confirm-rollout: nothing has started.
     Waiting,
@@ -107,13 +107,13 @@ pub enum Stage {
     Running,
     /// The verified revision is being promoted, which goes on to its end.
     Promoting,
-    /// P serves; the last run failed.
+    /// Primary serves; the last run failed.
     Failed,
     /// The Canary is being taken down.
     Leaving,
 }
 
-/// What the webhook does with the request. Deployments are never refused here.
+/// What the webhook does with the request. Only a second workload for one Service is refused (`second`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Operations on our own paths only.
@@ -136,7 +136,7 @@ struct Held {
     decision: Decision,
 }
 
-/// Labels of T that nobody owns but us.
+/// Labels of the target that nobody owns but us.
 const OUR_LABELS: [&str; 8] = [
     labels::MANAGED,
     labels::DESIRED_REPLICAS,
@@ -185,8 +185,8 @@ pub fn mutate(request: &Request, context: &Context) -> Outcome {
     )
 }
 
-/// The hold without any cache: what a stored T says of itself is enough to hold it. Nothing for a T that says nothing,
-/// which cannot be decided.
+/// The hold without any cache: what a stored target says of itself is enough to hold it. Nothing for a target that says
+/// nothing, which cannot be decided.
 pub fn mutate_blindly(request: &Request, ours: &[String]) -> Option<Outcome> {
     let managed = request.operation == Operation::Update && Target(&request.old_object).managed();
     if !managed && !ours.contains(&request.user_info.username) {
@@ -299,7 +299,7 @@ impl Held {
     }
 }
 
-/// Whether T's pods carry traffic.
+/// Whether the target's pods carry traffic.
 fn serves(state: TargetState) -> bool {
     matches!(state, TargetState::Hot | TargetState::Serving)
 }

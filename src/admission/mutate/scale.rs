@@ -4,11 +4,11 @@
 //! away that serve, is stored as it was: zero means that the app sleeps, primary too, and any other number wakes it. It
 //! happens in the mutating phase, because what is held there cannot be seen any more in the validating one.
 //!
-//! The Scale object carries no labels, so T's state comes from a cache. An unknown T is not managed: allowed.
+//! The Scale object carries no labels, so the target's state comes from a cache. An unknown target is not managed: allowed.
 //!
-//! An autoscaler writes here too, and means one half only. At rest an HPA does not (it leaves a Deployment at 0 alone) and
-//! a ScaledObject is paused; in a run both may, but not below the size the run needs: what an autoscaler knows of T's load
-//! is half a minute old, and the next weight, or promotion, would find too few pods.
+//! An autoscaler writes here too, and means one half only. At rest an HPA does not (it leaves a Deployment at 0 alone) and a
+//! ScaledObject is paused; in a run both may, but not below the size the run needs: what an autoscaler knows of the target's
+//! load is half a minute old, and the next weight, or promotion, would find too few pods.
 
 use super::deployments::Stage;
 use super::fields;
@@ -21,7 +21,7 @@ use serde_json::Value;
 /// Which half of a pair is scaled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Half {
-    /// T itself.
+    /// The target itself.
     #[default]
     Target,
     /// `NAME-primary`.
@@ -33,9 +33,9 @@ pub enum Half {
 pub struct Known {
     /// Which half the request is about.
     pub half: Half,
-    /// Name of T.
+    /// Name of the target.
     pub target: String,
-    /// T's state label.
+    /// The target's state label.
     pub state: Option<TargetState>,
     /// The number that is recorded for the app.
     pub desired: Option<i64>,
@@ -86,7 +86,7 @@ pub fn decide(request: &Request, known: &Known) -> Outcome {
     if known.half == Half::Target && serves && (known.scaled || !person) {
         return starved(request, known, was, wanted);
     }
-    // Where it is noted, or was before; an autoscaler of T at rest would start what nobody verified.
+    // Where it is noted, or was before; an autoscaler of the target at rest would start what nobody verified.
     if known.stage.is_none() || !person {
         return if was == wanted {
             passed(Decision::ScaleUnchanged)

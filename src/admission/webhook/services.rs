@@ -15,8 +15,8 @@ use kube::ResourceExt;
 use serde_json::Value;
 
 impl AdmissionWebhook {
-    /// A Service, before it is stored. One that is pointed somewhere new is looked at together with the pods of its pair, or of
-    /// another one.
+    /// A Service, before it is stored. One that is pointed somewhere new is looked at together with the pods of its pair, or
+    /// of another one.
     pub(super) fn hold_service<'a>(&'a self, request: &'a Request) -> Verdict<'a> {
         let facts = self.facts(request);
         let aim = services::points_anew(request).filter(|_| !facts.is_ours());
@@ -39,7 +39,7 @@ impl AdmissionWebhook {
             let others = Labels::new();
             return self.held(&facts, holder.map(|_| &others));
         };
-        // Its own are known by now not to be those.
+        // The pods of the Canary that holds it were compared already.
         let pods = match holder.is_some_and(|holder| std::ptr::eq(holder, canary)) {
             true => None,
             false => effects.pods(request, canary).await,

@@ -1,4 +1,4 @@
-//! Finalizers: what has a way back is held until it has gone it.
+//! Finalizers: a Canary is kept until its app has been given back.
 
 use super::sweep;
 use crate::controller::{

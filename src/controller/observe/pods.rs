@@ -48,7 +48,7 @@ fn made_of(owner: &str) -> String {
     format!("{}{RANDOM}", quoted(&base(owner)))
 }
 
-// Whether the names of its pods do not have all of its own.
+// Whether the owner's name is so long that the names of its pods have its beginning alone.
 fn is_cut(owner: &str) -> bool {
     owner.len() >= CUT
 }

@@ -1,4 +1,4 @@
-//! What an admin orders while we work, by labels of our own namespace.
+//! What an admin orders while we work, by ConfigMaps of our own namespace.
 
 use super::Told;
 use crate::{

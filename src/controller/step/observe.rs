@@ -53,7 +53,7 @@ fn thresholds(canary: &Canary) -> Thresholds {
     }
 }
 
-// Whoever writes a Canary has thought of it.
+// Of generated Canaries alone: the author of a hand-written one chose to pair this app.
 fn see_whether_apart(context: &Context, release: &Release, pair: &Gathered, seen: &mut Observation) {
     let generated = release.canary.is_generated();
     if let (Some(object), Some(target), true) = (&pair.live.target, &mut seen.target, generated) {
@@ -69,7 +69,7 @@ fn see_whether_edited(context: &Context, release: &Release, pair: &Gathered, see
     let (Some(primary), Some(made)) = (&mut seen.primary, live) else {
         return;
     };
-    // A record of before is of what was replaced.
+    // While primary is being made again, the recorded template is the one before.
     let is_made = matches!(pair.state.stage, Stage::Building | Stage::Replacing);
     let recorded = status::made(&release.canary).filter(|_| !is_made);
     let (edited, now) = context

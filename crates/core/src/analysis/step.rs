@@ -241,7 +241,7 @@ impl Step<'_> {
         self.in_place(traffic, apex) && self.seen.route_trouble.is_none()
     }
 
-    // Since the stage began or, where the target was as it is to be in it once, since it is not any more.
+    // Counts from the stage's beginning or, where the target was ready in it before, from when it ceased to be.
     pub(super) fn past_deadline(&mut self) -> bool {
         let since = self.state.stalled.unwrap_or(self.state.since);
         self.is_past(after(since, self.rules.deadline))

@@ -31,21 +31,21 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// The number that is stored. T's pods are never fewer for a user's write; while they serve, more pass through.
+    /// The number that is stored. The target's pods are never fewer for a user's write; while they serve, more pass through.
     pub fn replicas(&self, desired: i64) -> i64 {
         let (old, new) = (self.old.replicas(), self.new.replicas());
         match self.state {
             TargetState::Cold | TargetState::Rest => old,
-            // A T without pods that nobody will build a pair for starts as it would without us.
+            // A target without pods that nobody will build a pair for starts as it would without us.
             TargetState::Hot if !self.old.managed() && old == 0 => desired,
             TargetState::Hot if !self.waits => desired,
             TargetState::Hot | TargetState::Serving => old.max(new),
         }
     }
 
-    /// Whether T ends paused, and whether that is our doing. While T serves, what would roll its pods is held: a change
-    /// of the template, and the end of a pause (what was changed meanwhile cannot be seen from here). A user's own pause
-    /// stays the user's.
+    /// Whether the target ends paused, and whether that is our doing. While the target serves, what would roll its pods is
+    /// held: a change of the template, and the end of a pause (what was changed meanwhile cannot be seen from here). A
+    /// user's own pause stays the user's.
     pub fn pause(&self) -> (bool, bool) {
         let (was, is) = (self.old.paused(), self.new.paused());
         let already_ours = is && (self.old.is_held() || self.new.is_held());
@@ -64,8 +64,8 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// How far the release of the stored template is, who asked for it, and what canary pods get: anew by a template that this
-    /// change brings, else as stored.
+    /// How far the release of the stored template is, who asked for it, and what canary pods get: anew by a template that
+    /// this change brings, else as stored.
     pub fn bring(&self, held: &mut Held, context: &Context) {
         let Some(revision) = &self.template else {
             (held.overrides, held.signature) = (Overrides::Keep, Signature::Keep);
@@ -121,7 +121,7 @@ pub(super) fn another_revision(old: Target<'_>, new: Target<'_>) -> Option<Strin
     (sent != old.revision()).then_some(sent)
 }
 
-/// The state of a T that is not labelled yet (or lost its labels while we were away).
+/// The state of a target that is not labelled yet (or lost its labels while we were away).
 fn entry(old: Target<'_>, context: &Context) -> TargetState {
     let (stage, suspended) = match &context.enrolment {
         Enrolment::Canary(canary) => (canary.stage, canary.suspended),

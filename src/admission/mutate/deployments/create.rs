@@ -5,10 +5,10 @@ use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Overrides, Signature, 
 use crate::admission::review::Decision;
 use crate::api::labels::{self, TargetState};
 
-/// What becomes of a new T; `None` leaves it alone.
+/// What becomes of a new target; `None` leaves it alone.
 ///
-/// While no pair serves, T's replicas are held at 0 only if a controller is there to build P at once; otherwise T serves
-/// as if we were not here, until one comes.
+/// While no pair serves, the target's replicas are held at 0 only if a controller is there to build primary at once;
+/// otherwise the target serves as if we were not here, until one comes.
 pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
     let state = match &context.enrolment {
         Enrolment::No => return stray(new, None),
@@ -29,7 +29,7 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
     Some(managed(new, state, context))
 }
 
-/// T as one half of a pair, in `state`.
+/// The target as one half of a pair, in `state`.
 fn managed(new: Target<'_>, state: TargetState, context: &Context) -> Held {
     let desired = intent::on_create(new);
     let mut held = Held::new(Decision::Managed(state));

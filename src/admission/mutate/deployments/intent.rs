@@ -26,7 +26,7 @@ pub(super) fn on_update(old: Target<'_>, new: Target<'_>) -> i64 {
 }
 
 /// Whether the request names `replicas` at all, where that can be seen: a server-side apply that owns the field (nobody
-/// owns it in a stored T, since the webhook disowns it), or a manifest of a client-side apply whose number changed.
+/// owns it in a stored target, since the webhook disowns it), or a manifest of a client-side apply whose number changed.
 fn said(old: Target<'_>, new: Target<'_>) -> bool {
     let applied = |entry: &Value| {
         entry.get("operation").and_then(Value::as_str) == Some("Apply")

@@ -25,7 +25,7 @@ fn manifest(image: &str, pool: &str) -> Value {
     object
 }
 
-/// A T that rests and that the user of a client-side apply changes into `manifest`.
+/// A target that rests and that the user of a client-side apply changes into `manifest`.
 fn applied_over(stored: &Value, manifest: &Value) -> Value {
     let mut sent = stored.clone();
     sent["spec"]["template"]["spec"]["containers"] = manifest["spec"]["template"]["spec"]["containers"].clone();
@@ -40,7 +40,7 @@ fn applied_over(stored: &Value, manifest: &Value) -> Value {
     sent
 }
 
-/// A T at rest, with spot nodes for its canary pods.
+/// A target at rest, with spot nodes for its canary pods.
 fn stored() -> Value {
     let (old, _) = run(
         Operation::Create,

@@ -1,7 +1,8 @@
-//! How far the release of the template is that is stored, and who asked for it: marks on T, made in the write that brings
-//! the template and carried over by every other.
+//! How far the release of the template is that is stored, and who asked for it: marks on the target, made in the write that
+//! brings the template and carried over by every other.
 //!
-//! Whoever waits for a release looks at T, which is stored with its mark, so nothing has to be written elsewhere first.
+//! Whoever waits for a release looks at the target, which is stored with its mark, so nothing has to be written elsewhere
+//! first.
 
 use super::{Context, Enrolment, Held, Stage};
 use crate::admission::review::Request;
@@ -16,7 +17,7 @@ pub(super) const ANNOTATIONS: [&str; 2] = [labels::REQUESTED_BY, labels::ANNOUNC
 /// What a write does with [`ANNOTATIONS`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Signature {
-    /// They go: T is nobody's half.
+    /// They go: the target is nobody's half.
     #[default]
     Off,
     /// They stay as they are stored, whatever was sent.
@@ -81,7 +82,7 @@ fn told(held: &Held, context: &Context) -> Option<String> {
     (marked && context.announce != Announce::Deployment).then(|| context.announce.as_str().to_owned())
 }
 
-/// How the Canary of an admitted T is to be told of the template that `request` brings; nothing when it is not.
+/// How the Canary of an admitted target is to be told of the template that `request` brings; nothing when it is not.
 pub(in crate::admission) fn to_announce(request: &Request) -> Option<Announce> {
     let release = label(&request.object, labels::RELEASE).and_then(Release::parse);
     let announce = annotation(&request.object, labels::ANNOUNCE).and_then(Announce::parse);

@@ -48,7 +48,8 @@ impl<'a> Target<'a> {
             .filter(|n| (0..=i64::from(i32::MAX)).contains(n))
     }
 
-    /// T's state. A managed T whose label is lost counts as serving while it has pods: unknown is held, not released.
+    /// The target's state. A managed target whose label is lost counts as serving while it has pods: unknown is held, not
+    /// released.
     pub fn state(self) -> TargetState {
         let told = self.label(labels::STATE).and_then(TargetState::parse);
         told.unwrap_or(if self.replicas() > 0 {

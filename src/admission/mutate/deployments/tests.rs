@@ -22,7 +22,7 @@ pub(super) fn template(image: &str) -> Value {
     json!({"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [{"name": "shop", "image": image}]}})
 }
 
-/// A managed T as the webhook and the controller leave it.
+/// A managed target as the webhook and the controller leave it.
 pub(super) fn managed(state: &str, replicas: i64, desired: &str, image: &str) -> Value {
     let revision = template_hash(&template(image));
     deployment(

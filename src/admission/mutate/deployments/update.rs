@@ -5,13 +5,13 @@ use super::target::Target;
 use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Stage, intent, warnings};
 use crate::admission::review::Decision;
 
-/// What becomes of a changed T; `None` leaves it alone.
+/// What becomes of a changed target; `None` leaves it alone.
 pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Held> {
     match &context.enrolment {
         Enrolment::No => strip(old, new, None),
         Enrolment::Refused(reason) => strip(old, new, Some(reason)),
         Enrolment::Denied(reason) => Some(denied(old, new, reason)),
-        // Once the controller has taken its labels off on the way out, T is not taken in again.
+        // Once the controller has taken its labels off on the way out, the target is not taken in again.
         Enrolment::Canary(Canary {
             stage: Stage::Leaving, ..
         }) if !old.managed() => strip(old, new, None),
@@ -19,7 +19,7 @@ pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Opt
     }
 }
 
-/// T as one half of a pair.
+/// The target as one half of a pair.
 fn managed(old: Target<'_>, new: Target<'_>, context: &Context) -> Held {
     let change = Change::of(old, new, context);
     let desired = intent::on_update(old, new);
@@ -34,7 +34,7 @@ fn managed(old: Target<'_>, new: Target<'_>, context: &Context) -> Held {
     held
 }
 
-/// Whoever sends it may not make a Canary: T is a plain Deployment that the controller leaves alone.
+/// Whoever sends it may not make a Canary: the target is a plain Deployment that the controller leaves alone.
 fn denied(old: Target<'_>, new: Target<'_>, reason: &str) -> Held {
     let mut held = strip(old, new, Some(reason)).unwrap_or_else(|| Held::new(Decision::Unauthorized));
     if held.warnings.is_empty() && another_revision(old, new).is_some() {
@@ -47,7 +47,7 @@ fn plain(new: Target<'_>, why: &str) -> String {
     format!("deployment/{} is not released as a canary: {why}", new.name())
 }
 
-/// No Canary targets T: our labels go, and so does a pause of ours, which nobody else would end.
+/// No Canary is for the target: our labels go, and so does a pause of ours, which nobody else would end.
 fn strip(old: Target<'_>, new: Target<'_>, reason: Option<&str>) -> Option<Held> {
     if !OUR_LABELS
         .iter()

@@ -1,6 +1,6 @@
-//! Every verb in every phase: what is stored of T, and the line its author sees. The table itself is the snapshot.
+//! Every verb in every phase: what is stored of the target, and the line its author sees. The table itself is the snapshot.
 //!
-//! v1 serves; where a run is on or has failed, T holds v2 or bad. `-` in a cell means that nothing is stored.
+//! v1 serves; where a run is on or has failed, the target holds v2 or bad. `-` in a cell means that nothing is stored.
 
 use super::tests::{create, deployment, label, managed, template, update, with_canary};
 use super::*;

@@ -1,5 +1,5 @@
-//! The table of verbs of the design: what each does to T, by phase. `held` cells say what is stored; what follows from
-//! it (analysis, cancellation) is the controller's and stands in the warning.
+//! What each verb of kubectl does to the target in each phase (docs/verbs.md). `held` cells say what is stored; what follows
+//! from it (analysis, cancellation) is the controller's and stands in the warning.
 
 use super::tests::{create, deployment, label, managed, template, update, with_canary};
 use super::*;
@@ -12,7 +12,7 @@ struct Phase {
     stored: Value,
 }
 
-/// T as stored in each phase; v1 is promoted.
+/// The target as stored in each phase; v1 is promoted.
 fn phases() -> Vec<Phase> {
     let phase = |name, stage, stored| Phase { name, stage, stored };
     vec![

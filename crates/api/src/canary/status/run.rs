@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RunStatus {
-    /// The stage, see `coalmine::analysis`.
+    /// The stage, see `coalmine_core::analysis`.
     pub stage: String,
     /// When the stage was entered.
     #[serde(skip_serializing_if = "Option::is_none")]
