@@ -3,9 +3,10 @@
 mod rendered;
 mod sources;
 
-use coalmine::routing::{Resource, registry};
+use coalmine::api::canary::CanarySpec;
+use coalmine::routing::{Names, Provider, Resource, registry};
 use rendered::list;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sources::files_below;
 use std::{fs, path::Path};
 
@@ -44,6 +45,26 @@ fn both_roles_may_do_with_every_kind_what_is_done_with_it() {
         assert!(
             may(&all, "coalmine-webhook", kind, &["get", "list", "watch"]),
             "the webhook, {kind:?}"
+        );
+    }
+    // What it makes beside an app in the same apply.
+    let spec: CanarySpec = serde_json::from_value(json!({
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "service": {"port": 80, "hosts": ["a.test"], "gatewayRefs": [{"name": "g"}]},
+    }))
+    .unwrap();
+    let providers = registry::ROUTERS
+        .iter()
+        .filter_map(|router| Provider::parse(router.name()));
+    let made = providers.filter_map(|provider| provider.published("shop", &Names::new("web"), &spec));
+    let made: Vec<Resource> = made
+        .map(|route| registry::kind_of(&route).unwrap().resource())
+        .collect();
+    assert!(made.len() > 3, "{made:?}");
+    for kind in made {
+        assert!(
+            may(&all, "coalmine-webhook", kind, &["create", "patch"]),
+            "the webhook makes {kind:?}"
         );
     }
     for kind in registry::written().map(|kind| kind.resource()) {

@@ -17,6 +17,8 @@ impl Scene {
             &["get", overview, "-o", "wide", "--show-labels"][..],
             &["get", "canaries,httproutes,ingresses", "-o", "yaml"],
             &["get", "ingressroutes,traefikservices", "-o", "yaml"],
+            &["get", "virtualservices,destinationrules", "-o", "yaml"],
+            &["get", "httpproxies", "-o", "yaml"],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         ] {

@@ -1,4 +1,4 @@
-//! Autoscalers: primary has a twin of the user's, and no release fights either of them.
+//! Autoscalers: primary has a copy of the user's, and no release fights either of them.
 
 use std::time::Duration;
 

@@ -188,10 +188,10 @@ impl Generator {
         }
         let objects = objects(request, &plan);
         let applied = objects.into_iter().map(|object| self.apply(&request.namespace, object));
-        futures::future::try_join_all(applied)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(())
+        // All are tried: what refuses one of them keeps no other from being there when the apply is answered.
+        let applied = futures::future::join_all(applied).await;
+        let refused = applied.into_iter().find_map(Result::err);
+        refused.map_or(Ok(()), |error| Err(error.to_string()))
     }
 
     /// The stored Canary of the planned one's name, made if there is none.

@@ -160,6 +160,7 @@ mod tests {
             let (name, provider) = (router.name(), Provider::parse(router.name()).unwrap());
             let rejected = provider.rejects(&spec("TCP"));
             assert_eq!(rejected.is_empty(), router.can().tcp, "{name}");
+            assert!(rejected.len() <= 1, "{name}: {rejected:?}");
             if let [(field, why)] = rejected.as_slice() {
                 assert_eq!(field, "spec.service.appProtocol");
                 assert!(

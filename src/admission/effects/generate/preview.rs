@@ -44,7 +44,7 @@ fn made(blueprint: &Blueprint) -> Vec<String> {
     }
     if let Some(scaler) = &blueprint.autoscaler {
         let (kind, made) = (scaler.kind.as_str(), scaler.primary_name());
-        lines.push(format!("creates {kind} {made}, a twin of {}", scaler.name));
+        lines.push(format!("creates {kind} {made}, a copy of {}", scaler.name));
     }
     lines.push(format!(
         "creates {} {}, which serves; {} rests at 0",

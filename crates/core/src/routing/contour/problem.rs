@@ -72,20 +72,7 @@ pub(super) fn of_canary(spec: &CanarySpec) -> Vec<(String, String)> {
     };
     let matches = service.matches.iter().flatten().enumerate();
     let paths = matches.filter_map(|(at, one)| relative(at, one));
-    connections(service)
-        .into_iter()
-        .chain(paths)
-        .chain(retries(service))
-        .collect()
-}
-
-fn connections(service: &CanaryService) -> Option<(String, String)> {
-    let protocol = service.app_protocol.as_deref().unwrap_or_default();
-    protocol.eq_ignore_ascii_case("tcp").then(|| {
-        let why = "contour: only routes of requests are split, connections are not; release it with provider kubernetes, or \
-                   leave appProtocol out where it is HTTP";
-        ("spec.service.appProtocol".to_owned(), why.to_owned())
-    })
+    paths.chain(retries(service)).collect()
 }
 
 fn relative(at: usize, of: &HttpMatch) -> Option<(String, String)> {

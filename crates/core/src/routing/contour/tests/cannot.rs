@@ -6,8 +6,9 @@ use super::*;
 fn what_cannot_be_carried_is_named_with_what_can() {
     let rejected = |service: Value| -> Vec<String> {
         let spec = canary(service, json!({}));
-        let all = Contour.rejects(&spec);
-        assert_eq!(all.is_empty(), Contour.published("shop", &names(), &spec).is_some());
+        let contour = Provider::parse("contour").unwrap();
+        let all = contour.rejects(&spec);
+        assert_eq!(all.is_empty(), contour.published("shop", &names(), &spec).is_some());
         all.into_iter().map(|(field, why)| format!("{field}: {why}")).collect()
     };
     assert_eq!(rejected(json!({"port": 80, "appProtocol": "http"})), [""; 0]);
