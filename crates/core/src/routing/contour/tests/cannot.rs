@@ -1,6 +1,7 @@
 //! What is refused, or told.
 
 use super::*;
+use crate::routing::Provider;
 
 #[test]
 fn what_cannot_be_carried_is_named_with_what_can() {
