@@ -5,7 +5,7 @@
 //! lost, it is not the machine, and nothing is played again.
 
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -15,6 +15,8 @@ use crate::load::LOST;
 use crate::scene::{BEGUN, duration, failures};
 
 const SUITE: &str = "suite on the real cluster";
+/// After the suite has exited, its last lines come within this.
+const REST: Duration = Duration::from_secs(5);
 /// At most so many scenes are played once more.
 const AGAIN: usize = 2;
 
@@ -85,8 +87,19 @@ async fn played(args: &[&str]) -> Result<Played> {
     command.args(args).stdout(Stdio::piped());
     let mut group = Group::start(&mut command).with_context(|| format!("cannot run {SUITE}"))?;
     let said = group.child.stdout.take().context("its output is piped")?;
-    let (mut lines, mut heard) = (BufReader::new(said).lines(), Played::default());
-    while let Some(line) = lines.next_line().await? {
+    let (mut lines, mut heard, mut ended) = (BufReader::new(said).lines(), Played::default(), false);
+    loop {
+        let line = tokio::select! {
+            line = lines.next_line() => line?,
+            exited = group.child.wait(), if !ended => {
+                exited?;
+                ended = true;
+                continue;
+            }
+            // Whoever was started by it and lives on may have its output still.
+            () = tokio::time::sleep(REST), if ended => None,
+        };
+        let Some(line) = line else { break };
         println!("{line}");
         heard.hear(&line);
     }
