@@ -24,6 +24,16 @@ struct Part {
     ended: Ended,
 }
 
+impl Part {
+    fn since(name: &'static str, began: Instant, ended: Ended) -> Self {
+        Self {
+            name,
+            took: began.elapsed(),
+            ended,
+        }
+    }
+}
+
 /// How a part ended.
 enum Ended {
     Passed,
@@ -50,11 +60,7 @@ pub async fn test() -> Result<()> {
     let began = Instant::now();
     println!("\n== taking the cluster down");
     let down = cluster::down();
-    parts.push(Part {
-        name: "cluster down",
-        took: began.elapsed(),
-        ended: Ended::of(down.is_ok()),
-    });
+    parts.push(Part::since("cluster down", began, Ended::of(down.is_ok())));
     sum_up(&parts);
     // Last, where whoever reads only the end of the log finds it.
     let failed = failures::told()?;
@@ -84,11 +90,7 @@ async fn own(parts: &mut Vec<Part>, name: &'static str, work: impl Future<Output
     println!("\n== {name}");
     let began = Instant::now();
     let done = work.await;
-    parts.push(Part {
-        name,
-        took: began.elapsed(),
-        ended: Ended::of(done.is_ok()),
-    });
+    parts.push(Part::since(name, began, Ended::of(done.is_ok())));
     done
 }
 
@@ -139,11 +141,7 @@ async fn faults(parts: &mut Vec<Part>) -> Result<()> {
         return part(parts, FAULTS, deny::advisories(&program)).await;
     };
     println!("\n== {FAULTS}\nNOT CHECKED, their list cannot be fetched here: {why}");
-    parts.push(Part {
-        name: FAULTS,
-        took: began.elapsed(),
-        ended: Ended::NotChecked(why),
-    });
+    parts.push(Part::since(FAULTS, began, Ended::NotChecked(why)));
     Ok(())
 }
 
@@ -159,11 +157,7 @@ async fn part(parts: &mut Vec<Part>, name: &'static str, mut command: Command) -
     let began = Instant::now();
     let group = Group::start(&mut command).with_context(|| format!("cannot run {name}"))?;
     let status = group.ended().await?;
-    parts.push(Part {
-        name,
-        took: began.elapsed(),
-        ended: Ended::of(status.success()),
-    });
+    parts.push(Part::since(name, began, Ended::of(status.success())));
     if !status.success() {
         bail!("{name}: failed, see above");
     }

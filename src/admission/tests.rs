@@ -25,6 +25,14 @@ fn request(kind: &str, operation: &str, old: Value, new: Value) -> Value {
     })
 }
 
+fn primary(image: &str) -> Value {
+    let mut object = deployment(2);
+    object["metadata"] = json!({"name": "shop-primary", "namespace": "web", "ownerReferences": [{
+        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "shop", "uid": "c-1", "controller": true}]});
+    object["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+    object
+}
+
 fn deployment(replicas: i64) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",

@@ -61,6 +61,11 @@ impl GoDuration {
         Duration::from_nanos(u64::try_from(self.0).unwrap_or(0))
     }
 
+    /// Whether `text` is a time of nothing, which most data planes cannot be told. What is no time is not.
+    pub fn is_nothing(text: &str) -> bool {
+        Self::parse(text).is_ok_and(|duration| duration.to_std().is_zero())
+    }
+
     /// Parses as Go's `time.ParseDuration`.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let (negative, rest) = match text.as_bytes().first() {

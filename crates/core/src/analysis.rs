@@ -45,11 +45,12 @@ mod state;
 mod step;
 
 pub use crate::messages::Severity;
+pub use crate::metrics::Verdict;
 pub use commands::Commands;
 pub use desired_state::{ApexSide, DesiredState, Dismantle, Pods, PrimaryTemplate};
 pub use event::{ReleaseEvent, Subject};
 pub use gates::{Answer, Question, Refusal, Wait};
-pub use observation::{Checks, Inherited, Observation, Primary, Rollout, Scaler, Target, Verdict};
+pub use observation::{Checks, Inherited, Observation, Primary, Rollout, Scaler, Target};
 pub use rules::{Rules, Strategy, weight_steps};
 pub use shares::strategy::Sessions;
 pub use stages::unbuilt::UNBUILT;

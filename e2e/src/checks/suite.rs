@@ -30,22 +30,19 @@ pub(super) async fn suite(parts: &mut Vec<Part>) -> Result<()> {
     println!("\n== the slowest scenes\n{}", duration::slowest()?);
     let ended = match first.good {
         true => Ended::Passed,
-        false => again(&first.failed).await?,
+        false => again(&first).await?,
     };
     let failed = matches!(ended, Ended::Failed);
-    parts.push(Part {
-        name: SUITE,
-        took: began.elapsed(),
-        ended,
-    });
+    parts.push(Part::since(SUITE, began, ended));
     if failed {
         bail!("{SUITE}: failed, see above");
     }
     Ok(())
 }
 
-async fn again(failed: &[String]) -> Result<Ended> {
-    if !may_be_played_again(failed, &failures::told()?) {
+async fn again(first: &Played) -> Result<Ended> {
+    let failed = first.failed.as_slice();
+    if !first.may_be_played_again() {
         return Ok(Ended::Failed);
     }
     let names = failed.join(", ");
@@ -57,20 +54,24 @@ async fn again(failed: &[String]) -> Result<Ended> {
     Ok(if passed { Ended::Unsteady(names) } else { Ended::Failed })
 }
 
-fn may_be_played_again(failed: &[String], why: &str) -> bool {
-    (1..=AGAIN).contains(&failed.len()) && !why.contains(LOST)
-}
-
 /// What a run of the suite said.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Played {
     good: bool,
     passed: Vec<String>,
     failed: Vec<String>,
+    /// Whether one that failed says that requests were lost.
+    lost: bool,
 }
 
 impl Played {
+    fn may_be_played_again(&self) -> bool {
+        (1..=AGAIN).contains(&self.failed.len()) && !self.lost
+    }
+
+    // What a test printed is there where it failed, whole: what is kept for the end of the log is cut.
     fn hear(&mut self, line: &str) {
+        self.lost |= line.contains(LOST);
         let Some((name, word)) = line.strip_prefix("test ").and_then(|line| line.split_once(" ... ")) else {
             return;
         };
@@ -120,21 +121,24 @@ mod tests {
             good: false,
             passed: vec!["a::b".into()],
             failed: vec!["c".into()],
+            lost: false,
         };
         assert_eq!(heard, expected);
     }
 
     #[test]
     fn nothing_is_forgiven_where_many_fail_or_a_request_was_lost() {
-        let failed = |n: usize| -> Vec<String> { (0..n).map(|n| format!("t{n}")).collect() };
-        assert!(may_be_played_again(&failed(1), "no such event"));
-        assert!(may_be_played_again(&failed(2), "no such event"));
-        assert!(!may_be_played_again(&failed(3), "no such event"));
-        assert!(!may_be_played_again(
-            &failed(1),
-            "3 of 70 requests were lost, the first"
-        ));
+        let again = |failed: usize, why: &str| {
+            let mut heard = Played::default();
+            (0..failed).for_each(|n| heard.hear(&format!("test t{n} ... FAILED")));
+            heard.hear(why);
+            heard.may_be_played_again()
+        };
+        assert!(again(1, "no such event"));
+        assert!(again(2, "no such event"));
+        assert!(!again(3, "no such event"));
+        assert!(!again(1, "3 of 70 requests were lost, the first"));
         // The suite did not even begin.
-        assert!(!may_be_played_again(&[], ""));
+        assert!(!again(0, ""));
     }
 }

@@ -33,14 +33,6 @@ async fn audit_log_and_metrics_have_the_same_word() {
     }
 }
 
-fn primary(image: &str) -> Value {
-    let mut object = deployment(2);
-    object["metadata"] = json!({"name": "shop-primary", "namespace": "web", "ownerReferences": [{
-        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "shop", "uid": "c-1", "controller": true}]});
-    object["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
-    object
-}
-
 fn counted(house: &House) -> String {
     let mut registry = Registry::default();
     house.shared.reviewer.metrics.register(&mut registry);

@@ -2,14 +2,6 @@
 
 use super::*;
 
-fn primary(image: &str) -> Value {
-    let mut object = deployment(2);
-    object["metadata"] = json!({"name": "shop-primary", "namespace": "web", "ownerReferences": [{
-        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "shop", "uid": "c-1", "controller": true}]});
-    object["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
-    object
-}
-
 fn review(new: Value, user: &str, dry_run: bool) -> Value {
     let mut review = request("Deployment", "UPDATE", primary("shop:1"), new);
     review["name"] = json!("shop-primary");

@@ -3,6 +3,7 @@
 use super::{Answer, Commands};
 use crate::{
     api::{canary::Phase, labels::TargetState},
+    metrics::Verdict,
     routing::Traffic,
 };
 use jiff::Timestamp;
@@ -100,23 +101,6 @@ pub struct Inherited {
 pub struct Scaler {
     /// The most it gives.
     pub max: u32,
-}
-
-/// The answer of one check: hooks and metrics in their order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
-    /// All passed.
-    Pass,
-    /// One failed; its message.
-    Fail(String),
-    /// There was no value to judge; the message.
-    NoData(String),
-    /// There is no value yet, and the run's traffic is too young to wonder; the message.
-    Early(String),
-    /// The metrics could not be asked; the message.
-    Error(String),
-    /// A metric's store is of a type that cannot be asked by this version; the message.
-    Unsupported(String),
 }
 
 /// A finished check.

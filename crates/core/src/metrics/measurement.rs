@@ -3,8 +3,8 @@
 use crate::messages::{self, Severity};
 use std::time::Duration;
 
-/// What was found out about a metric in one check. Only `Pass` passes; what the others mean for the
-/// release is for the analysis to decide. Texts are those of the event.
+/// What was found out in one check about a metric, or, the worst of them, about all metrics and hooks. Only `Pass` passes;
+/// what the others mean for the release is for the analysis to decide. Texts are those of the event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Within bounds.

@@ -65,12 +65,7 @@ impl Router for Contour {
     }
 
     fn forms(&self) -> Option<Forms> {
-        Some(Forms {
-            uri: FORMS,
-            method: FORMS,
-            named: FORMS,
-            open_regexes_differ: false,
-        })
+        Some(Forms::alike(FORMS))
     }
 
     fn rejects(&self, spec: &CanarySpec) -> Vec<(String, String)> {

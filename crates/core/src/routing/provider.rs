@@ -75,6 +75,18 @@ pub struct Forms {
     pub open_regexes_differ: bool,
 }
 
+impl Forms {
+    /// The same for every part, and regular expressions that mean the same everywhere.
+    pub const fn alike(forms: &'static [&'static str]) -> Self {
+        Self {
+            uri: forms,
+            method: forms,
+            named: forms,
+            open_regexes_differ: false,
+        }
+    }
+}
+
 /// A kind whose objects lead users to a provider's routes, and may lead past them. They are looked at and never written.
 #[derive(Clone, Copy)]
 pub struct Front {

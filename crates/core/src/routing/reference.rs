@@ -87,6 +87,20 @@ fn elsewhere(reference: &Value) -> Option<(String, String)> {
     Some((namespace.to_owned(), text("name")?.to_owned()))
 }
 
+/// What a reference says that it weighs.
+pub(in crate::routing) fn weight(reference: &Value) -> Option<u64> {
+    reference.get("weight").and_then(Value::as_u64)
+}
+
+/// `value` without these members.
+pub(in crate::routing) fn without(value: &Value, gone: &[&str]) -> Value {
+    let mut value = value.clone();
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|name, _| !gone.contains(&name.as_str()));
+    }
+    value
+}
+
 /// `value` with one member set.
 pub(in crate::routing) fn with(value: &Value, key: &str, member: Value) -> Value {
     let mut value = value.clone();

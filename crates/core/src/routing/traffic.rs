@@ -123,7 +123,9 @@ impl From<Traffic> for Intent {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::routing::{Exposure, Names, RouteKind};
     use proptest::prelude::*;
+    use serde_json::Value;
 
     /// What a run may ask of a route that can do everything.
     pub fn some_traffic() -> impl Strategy<Value = Traffic> {
@@ -135,5 +137,36 @@ pub mod tests {
             sticky,
             ..Traffic::share(weight)
         })
+    }
+
+    /// What a run asks of a user's `route`, first this and then that, can be read off it whichever way it came there, and
+    /// folding leaves no trace. `leads` says whether the route sends anything to the pair.
+    ///
+    /// # Errors
+    /// What is not so.
+    pub fn leaves_no_trace(
+        kind: &dyn RouteKind,
+        names: &Names,
+        exposure: &Exposure,
+        (route, leads): (&Value, bool),
+        (first, second): (Traffic, Traffic),
+    ) -> Result<(), TestCaseError> {
+        let shown = |route: &Value, traffic: Traffic| {
+            kind.carrying(std::slice::from_ref(route), names, traffic, exposure)
+                .swap_remove(0)
+        };
+        let once = shown(route, first);
+        if leads {
+            prop_assert!(kind.is_split(&once, names));
+            prop_assert_eq!(kind.traffic(&once, &[], names, exposure, Some(first)), Some(first));
+        } else {
+            prop_assert_eq!(&once, route);
+        }
+        prop_assert_eq!(shown(&once, first), once.clone(), "twice is once");
+        let moved = shown(&once, second);
+        prop_assert_eq!(&moved, &shown(route, second), "the way there does not matter");
+        // A manifest from Git, applied on top, is brought to the same.
+        prop_assert_eq!(&kind.folded(&moved, names), route, "nothing of ours is left");
+        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     hooks::Caller,
     messages,
 };
-use coalmine_core::metrics::{self, Measurement, Scope, UnderTest};
+use coalmine_core::metrics::{Measurement, Scope, UnderTest};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::ResourceExt;
@@ -140,15 +140,8 @@ async fn measure(context: &Context, check: &Check, now: Timestamp) -> Vec<Measur
 fn verdict(measured: &[Measurement]) -> Verdict {
     let all = || measured.iter();
     let failed = all().find(|one| one.failed());
-    let worst = failed.or_else(|| all().find(|one| one.verdict != metrics::Verdict::Pass));
-    match worst.map(|one| &one.verdict) {
-        None | Some(metrics::Verdict::Pass) => Verdict::Pass,
-        Some(metrics::Verdict::Early(message)) => Verdict::Early(message.clone()),
-        Some(metrics::Verdict::Fail(message)) => Verdict::Fail(message.clone()),
-        Some(metrics::Verdict::NoData(message)) => Verdict::NoData(message.clone()),
-        Some(metrics::Verdict::Error(message)) => Verdict::Error(message.clone()),
-        Some(metrics::Verdict::Unsupported(message)) => Verdict::Unsupported(message.clone()),
-    }
+    let worst = failed.or_else(|| all().find(|one| one.verdict != Verdict::Pass));
+    worst.map_or(Verdict::Pass, |one| one.verdict.clone())
 }
 
 fn record(one: &Measurement, canary: &Canary) -> Recorded {
@@ -176,8 +169,8 @@ mod tests {
     use super::*;
     use crate::controller::context::fake;
 
-    fn measured(verdicts: &[metrics::Verdict]) -> Vec<Measurement> {
-        let one = |verdict: &metrics::Verdict| Measurement {
+    fn measured(verdicts: &[Verdict]) -> Vec<Measurement> {
+        let one = |verdict: &Verdict| Measurement {
             metric: String::new(),
             value: None,
             threshold: String::new(),
@@ -266,13 +259,13 @@ mod tests {
             canary_analysis: Some(vec![measurement]),
             ..Default::default()
         });
-        let verdicts = measured(&[metrics::Verdict::Pass]);
+        let verdicts = measured(&[Verdict::Pass]);
         assert_eq!(record(&verdicts[0], &canary).iteration, i32::MAX);
     }
 
     #[test]
     fn a_failure_outweighs_what_comes_too_early_and_that_outweighs_a_pass() {
-        use metrics::Verdict::{Early, Fail, Pass};
+        use Verdict::{Early, Fail, Pass};
         let (early, bad) = (Early("early".into()), Fail("bad".into()));
         for (given, expected) in [
             (vec![], Verdict::Pass),

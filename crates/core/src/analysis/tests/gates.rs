@@ -3,19 +3,10 @@
 mod commands;
 mod settings;
 
-use super::model::{Happening, Model, Says, hash, seconds};
+use super::model::{GATES, Happening, Model, Says, hash, seconds};
 use super::{run, weighted};
 use crate::analysis::*;
 use crate::api::canary::{HookType, Phase};
-
-const ALL: [HookType; 6] = [
-    HookType::ConfirmRollout,
-    HookType::PreRollout,
-    HookType::ConfirmTrafficIncrease,
-    HookType::ConfirmPromotion,
-    HookType::PostRollout,
-    HookType::Rollback,
-];
 
 // At rest with revision 1, hooks of these types there, and revision 2 applied.
 fn applied(hooks: &[HookType]) -> Model {
@@ -49,7 +40,7 @@ fn closed(kind: HookType) -> impl Fn(&ReleaseEvent) -> bool {
 
 #[test]
 fn with_every_gate_open_each_is_asked_and_said_in_flaggers_order() {
-    let mut model = applied(&ALL);
+    let mut model = applied(&GATES);
     run(&mut model);
     assert_eq!(model.state.phase, Phase::Succeeded);
     let passed: Vec<HookType> = model

@@ -7,12 +7,13 @@ mod random;
 pub(super) mod scaled;
 pub(super) mod table;
 
+use super::model::GATES;
 use super::model::{Happening, Model};
 use super::{exits, sleep, strategy, unbuilt};
 use crate::analysis::Stage;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-use random::{GATES, happening, history};
+use random::{happening, history};
 
 fn play(mut model: Model, history: &[(Happening, u8)], leaves: bool) {
     for (what, steps) in history {

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 pub(super) use happenings::Happening;
-pub(super) use hooks::Says;
+pub(super) use hooks::{GATES, Says};
 
 use hooks::Receiver;
 

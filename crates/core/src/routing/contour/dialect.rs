@@ -4,7 +4,7 @@
 use super::{conditions, generated, mirror};
 use crate::api::canary::AnalysisMatch;
 use crate::object::text;
-use crate::routing::reference::{self, Local, Side, with};
+use crate::routing::reference::{self, Local, Side, with, without};
 use crate::routing::weighted::{Dialect, expressions};
 use serde_json::{Value, json};
 
@@ -43,17 +43,12 @@ impl Dialect for Routes {
         if mirror::is_mirror(reference) {
             return 0;
         }
-        let weight = reference.get("weight").and_then(Value::as_u64);
-        let weight = weight.map_or(0, |weight| weight.min(MAX_WEIGHT));
+        let weight = reference::weight(reference).map_or(0, |weight| weight.min(MAX_WEIGHT));
         if alone { 1 } else { weight }
     }
 
     fn alone(apex: &Value) -> Value {
-        let mut apex = apex.clone();
-        if let Some(members) = apex.as_object_mut() {
-            members.remove("weight");
-        }
-        apex
+        without(apex, &["weight"])
     }
 
     fn everything() -> Value {

@@ -63,12 +63,8 @@ fn route(conditions: Value, halves: &Value, service: &CanaryService) -> Value {
 
 // Contour takes a time of nothing for none that is said, where Flagger's other providers take it for no limit.
 fn timeout(text: &str) -> Option<Value> {
-    let response = if is_nothing(text) { "infinity" } else { text };
+    let response = if GoDuration::is_nothing(text) { "infinity" } else { text };
     (!text.is_empty()).then(|| json!({"response": response, "idle": IDLE}))
-}
-
-fn is_nothing(text: &str) -> bool {
-    GoDuration::parse(text).is_ok_and(|duration| duration.to_std().is_zero())
 }
 
 // Contour takes no attempts for none that are said, which is one.
@@ -81,7 +77,7 @@ fn retries(of: &Retries) -> Value {
     let mut out = Map::new();
     out.insert("count".to_owned(), json!(count));
     let time = of.per_try_timeout.as_deref();
-    let time = time.filter(|text| !text.is_empty() && !is_nothing(text));
+    let time = time.filter(|text| !text.is_empty() && !GoDuration::is_nothing(text));
     out.extend(time.map(|text| ("perTryTimeout".to_owned(), json!(text))));
     let on: Vec<&str> = retry_on(of).collect();
     out.extend((!on.is_empty()).then(|| ("retryOn".to_owned(), json!(on))));

@@ -2,7 +2,7 @@
 //! one for each route, so a route that has one of its author's gets none of ours.
 
 use super::dialect::{Routes, services};
-use crate::routing::reference::{Local, Side, side, with};
+use crate::routing::reference::{Local, Side, side, weight, with};
 use crate::routing::weighted::Dialect;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn is_ours(service: &Value, names: &Local<'_>) -> bool {
 /// Percent of its requests that a route copies to the canary. Contour takes a weight of 0 for none that is said.
 pub(super) fn percent(rule: &Value, names: &Local<'_>) -> u8 {
     let ours = services(rule).iter().find(|one| is_ours(one, names));
-    let weight = |one: &Value| one.get("weight").and_then(Value::as_u64).filter(|weight| *weight > 0);
+    let weight = |one: &Value| weight(one).filter(|weight| *weight > 0);
     ours.map_or(0, |one| weight(one).map_or(100, share))
 }
 

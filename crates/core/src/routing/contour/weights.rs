@@ -4,7 +4,7 @@
 use super::dialect::{Routes, leads, services};
 use super::mirror::is_mirror;
 use crate::routing::Names;
-use crate::routing::reference::{Local, Side, with};
+use crate::routing::reference::{Local, Side, weight, with};
 use crate::routing::weighted::{self, Dialect};
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ fn said_of(rule: &Value, names: &Local<'_>) -> Value {
 fn unsaid_of(rule: &Value) -> Value {
     let all = services(rule);
     let mut served = all.iter().filter(|one| !is_mirror(one));
-    if !served.all(|one| one.get("weight").and_then(Value::as_u64) == Some(1)) {
+    if !served.all(|one| weight(one) == Some(1)) {
         return rule.clone();
     }
     let unsaid = |one: &Value| {

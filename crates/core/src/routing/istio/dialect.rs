@@ -2,7 +2,7 @@
 
 use super::{conditions, cookies, hosts, mirror};
 use crate::api::canary::AnalysisMatch;
-use crate::routing::reference::{Local, Side};
+use crate::routing::reference::{self, Local, Side, without};
 use crate::routing::weighted::{Dialect, expressions};
 use serde_json::{Value, json};
 
@@ -37,17 +37,12 @@ impl Dialect for Http {
 
     // One without a weight gets nothing, unless there is no other.
     fn weight(reference: &Value, alone: bool) -> u64 {
-        let weight = reference.get("weight").and_then(Value::as_u64);
-        let weight = weight.map_or(0, |weight| weight.min(MAX_WEIGHT));
+        let weight = reference::weight(reference).map_or(0, |weight| weight.min(MAX_WEIGHT));
         if alone { 1 } else { weight }
     }
 
     fn alone(apex: &Value) -> Value {
-        let mut apex = apex.clone();
-        if let Some(members) = apex.as_object_mut() {
-            members.remove("weight");
-        }
-        apex
+        without(apex, &["weight"])
     }
 
     fn everything() -> Value {

@@ -102,8 +102,7 @@ fn rewrite(of: &Rewrite) -> Option<Value> {
 
 // A time of nothing is none, which Istio's schema has no other word for than leaving it out.
 fn lasting(text: Option<&str>) -> Option<Value> {
-    let is_nothing = |text: &&str| GoDuration::parse(text).is_ok_and(|duration| duration.to_std().is_zero());
-    text.filter(|text| !text.is_empty() && !is_nothing(text))
+    text.filter(|text| !text.is_empty() && !GoDuration::is_nothing(text))
         .map(|text| json!(text))
 }
 

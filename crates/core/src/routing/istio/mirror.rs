@@ -4,7 +4,7 @@
 //! last of the user's `mirrors`; and where the user has `mirror` both are in `mirrors`, ours first.
 
 use super::hosts::side_of;
-use crate::routing::reference::{Local, Side, with};
+use crate::routing::reference::{Local, Side, with, without};
 use serde_json::{Map, Value, json};
 
 /// How much a `mirror` copies, by its present name and by those of before.
@@ -55,7 +55,7 @@ pub(super) fn with_ours(rule: &Value, destination: &Value, percent: u8) -> Value
         other => other.clone(),
     });
     let rule = with(rule, "mirrors", json!([ours, policy(theirs, before)]));
-    without_members(&rule, &["mirror"])
+    without(&rule, &["mirror"])
 }
 
 fn policy(destination: &Value, percentage: Option<Value>) -> Value {
@@ -68,25 +68,17 @@ fn policy(destination: &Value, percentage: Option<Value>) -> Value {
 /// The rule with the user's mirrors alone.
 pub(super) fn without_ours(rule: &Value, names: &Local<'_>) -> Value {
     if is_ours(rule.get("mirror"), names) {
-        return without_members(rule, &["mirror", "mirrorPercentage"]);
+        return without(rule, &["mirror", "mirrorPercentage"]);
     }
     let to = |mirror: &Value| mirror.get("destination").cloned();
     let ours = |mirror: &Value| is_ours(mirror.get("destination"), names);
     match of_list(rule.get("mirrors")) {
         [first, theirs] if ours(first) => {
-            let rule = without_members(rule, &["mirrors"]);
+            let rule = without(rule, &["mirrors"]);
             to(theirs).map_or_else(|| rule.clone(), |theirs| with(&rule, "mirror", theirs))
         }
-        [last] if ours(last) => without_members(rule, &["mirrors"]),
+        [last] if ours(last) => without(rule, &["mirrors"]),
         [theirs @ .., last] if ours(last) => with(rule, "mirrors", json!(theirs)),
         _ => rule.clone(),
     }
-}
-
-fn without_members(rule: &Value, gone: &[&str]) -> Value {
-    let mut rule = rule.clone();
-    if let Some(members) = rule.as_object_mut() {
-        members.retain(|name, _| !gone.contains(&name.as_str()));
-    }
-    rule
 }

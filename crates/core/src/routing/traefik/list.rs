@@ -7,7 +7,7 @@
 //! left a weight out, and folding leaves it out again.
 
 use crate::routing::Weights;
-use crate::routing::reference::{Local, Side, side, with as set};
+use crate::routing::reference::{Local, Side, side, weight, with as set, without};
 use serde_json::{Value, json};
 
 /// Where the list is.
@@ -61,7 +61,7 @@ pub(super) fn with(route: &Value, entries: Vec<Value>) -> Value {
 pub(super) fn canary_share(entries: &[Value], names: &Local<'_>) -> Option<u8> {
     let of = |canary: bool| {
         let is_its = |entry: &&Value| side(entry, names).is_some_and(|side| canary == (side == Side::Canary));
-        let weights = entries.iter().filter(is_its).map(|entry| said(entry).unwrap_or(1));
+        let weights = entries.iter().filter(is_its).map(|entry| weight(entry).unwrap_or(1));
         weights.fold(0, u64::saturating_add).min(u64::from(u32::MAX))
     };
     let (stable, canary) = (of(false), of(true));
@@ -126,7 +126,7 @@ fn meant(entries: &[Value], names: &Local<'_>) -> Vec<Entry> {
     let mut all: Vec<Entry> = Vec::new();
     for entry in entries {
         let is_ours = side(entry, names).is_some();
-        let (weight, mut reference) = (said(entry), unweighed(entry));
+        let (weight, mut reference) = (weight(entry), without(entry, &["weight"]));
         if is_ours {
             reference = set(&reference, "name", json!(names.apex));
         }
@@ -160,16 +160,4 @@ fn divide(all: &mut [Entry]) {
         let weight = entry.weight() / factor;
         entry.weight = (factor != UNSAID || weight != 1).then_some(weight);
     }
-}
-
-fn said(entry: &Value) -> Option<u64> {
-    entry.get("weight").and_then(Value::as_u64)
-}
-
-fn unweighed(entry: &Value) -> Value {
-    let mut entry = entry.clone();
-    if let Some(members) = entry.as_object_mut() {
-        members.remove("weight");
-    }
-    entry
 }

@@ -1,7 +1,7 @@
 //! What may happen in a random history, and how often.
 
 use crate::analysis::Commands;
-use crate::analysis::tests::model::{Happening, Says};
+use crate::analysis::tests::model::{GATES, Happening, Says};
 use crate::api::canary::HookType;
 use crate::routing::Traffic;
 use proptest::prelude::*;
@@ -50,15 +50,6 @@ pub(super) fn happening() -> impl proptest::strategy::Strategy<Value = Happening
 fn thresholds() -> impl proptest::strategy::Strategy<Value = u32> {
     proptest::sample::select(&[0u32, 50, 80, 100][..])
 }
-
-pub(super) const GATES: [HookType; 6] = [
-    HookType::ConfirmRollout,
-    HookType::PreRollout,
-    HookType::ConfirmTrafficIncrease,
-    HookType::ConfirmPromotion,
-    HookType::PostRollout,
-    HookType::Rollback,
-];
 
 fn hook_type() -> impl proptest::strategy::Strategy<Value = HookType> {
     proptest::sample::select(&GATES[..])

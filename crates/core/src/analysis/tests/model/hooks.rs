@@ -5,6 +5,16 @@ use crate::api::canary::{HookType, Phase};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
+/// The types of hooks that a run waits for.
+pub(in crate::analysis::tests) const GATES: [HookType; 6] = [
+    HookType::ConfirmRollout,
+    HookType::PreRollout,
+    HookType::ConfirmTrafficIncrease,
+    HookType::ConfirmPromotion,
+    HookType::PostRollout,
+    HookType::Rollback,
+];
+
 /// What hooks of a type say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::analysis::tests) enum Says {

@@ -1,7 +1,7 @@
 //! Whatever an HTTPProxy says besides.
 
 use super::*;
-use crate::routing::traffic::tests::some_traffic;
+use crate::routing::traffic::tests::{leaves_no_trace, some_traffic};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
@@ -96,20 +96,10 @@ fn some_route() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn whatever_traffic_goes_over_a_users_route_can_be_read_and_leaves_no_trace(
-        mine in some_route(), first in some_traffic(), second in some_traffic(),
+        mine in some_route(), asked in (some_traffic(), some_traffic()),
     ) {
-        let exposure = several();
-        let once = shown(&mine, first, &exposure);
-        if HttpProxy.refers_to(&mine, &names()) {
-            prop_assert!(HttpProxy.is_split(&once, &names()));
-            prop_assert_eq!(read(&once, &exposure, Some(first)), Some(first));
-        } else {
-            prop_assert_eq!(&once, &mine);
-        }
-        prop_assert_eq!(shown(&once, first, &exposure), once.clone(), "twice is once");
-        let moved = shown(&once, second, &exposure);
-        prop_assert_eq!(&moved, &shown(&mine, second, &exposure), "the way there does not matter");
-        prop_assert_eq!(folded(&moved), mine, "nothing of ours is left");
+        let leads = HttpProxy.refers_to(&mine, &names());
+        leaves_no_trace(&HttpProxy, &names(), &several(), (&mine, leads), asked)?;
     }
 
     #[test]

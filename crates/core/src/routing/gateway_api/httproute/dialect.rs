@@ -2,7 +2,7 @@
 
 use super::{conditions, cookies};
 use crate::api::canary::AnalysisMatch;
-use crate::routing::reference::{Local, Side, side, with};
+use crate::routing::reference::{self, Local, Side, side, with, without};
 use crate::routing::weighted::{Dialect, expressions};
 use serde_json::{Value, json};
 
@@ -29,10 +29,7 @@ impl Dialect for Rules {
 
     // The Gateway API's default: a reference without a weight has weight 1.
     fn weight(reference: &Value, _alone: bool) -> u64 {
-        reference
-            .get("weight")
-            .and_then(Value::as_u64)
-            .map_or(1, |weight| weight.min(MAX_WEIGHT))
+        reference::weight(reference).map_or(1, |weight| weight.min(MAX_WEIGHT))
     }
 
     fn alone(apex: &Value) -> Value {
@@ -40,11 +37,8 @@ impl Dialect for Rules {
     }
 
     // Names of rules are unique in a route.
-    fn copied(mut rule: Value) -> Value {
-        if let Some(members) = rule.as_object_mut() {
-            members.remove("name");
-        }
-        rule
+    fn copied(rule: Value) -> Value {
+        without(&rule, &["name"])
     }
 
     fn everything() -> Value {

@@ -1,7 +1,8 @@
 //! Requests that are treated apart: who matches, who carries a cookie, what is copied.
 
 use super::*;
-use crate::routing::traffic::tests::some_traffic;
+use crate::routing::gateway_api::HttpRoute;
+use crate::routing::traffic::tests::{leaves_no_trace, some_traffic};
 use crate::routing::{Affinity, Cookies};
 use proptest::sample::subsequence;
 use serde_json::from_value;
@@ -218,21 +219,10 @@ fn pair_weights(rule: &Value) -> (u64, u64) {
 proptest! {
     #[test]
     fn whatever_traffic_goes_over_a_users_route_can_be_read_and_leaves_no_trace(
-        mine in some_route(), first in some_traffic(), second in some_traffic(),
+        mine in some_route(), asked in (some_traffic(), some_traffic()),
     ) {
-        let exposure = exposure();
-        let once = shown(&mine, first, &exposure);
-        if refers_to(&mine, &names()) {
-            prop_assert!(is_split(&once, &names()));
-            prop_assert_eq!(traffic(&once, &names(), &exposure, Some(first)), Some(first));
-        } else {
-            prop_assert_eq!(&once, &mine);
-        }
-        prop_assert_eq!(shown(&once, first, &exposure), once.clone(), "twice is once");
-        let moved = shown(&once, second, &exposure);
-        prop_assert_eq!(&moved, &shown(&mine, second, &exposure), "the way there does not matter");
-        // A manifest from Git, applied on top, is brought to the same.
-        prop_assert_eq!(folded(&moved, &names()), mine["spec"]["rules"].clone(), "nothing of ours is left");
+        let leads = refers_to(&mine, &names());
+        leaves_no_trace(&HttpRoute, &names(), &exposure(), (&mine, leads), asked)?;
     }
 
     #[test]
