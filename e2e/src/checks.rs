@@ -57,13 +57,14 @@ pub async fn test() -> Result<()> {
         tested = all(&mut parts) => tested,
         ended = told_to_end() => ended,
     };
+    // Going down, the cluster takes its files along.
+    let failed = failures::told()?;
     let began = Instant::now();
     println!("\n== taking the cluster down");
     let down = cluster::down();
     parts.push(Part::since("cluster down", began, Ended::of(down.is_ok())));
     sum_up(&parts);
     // Last, where whoever reads only the end of the log finds it.
-    let failed = failures::told()?;
     if !failed.is_empty() {
         println!("\n== what failed\n{failed}");
     }

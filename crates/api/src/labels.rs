@@ -35,6 +35,17 @@ pub const TARGET_UID: &str = "coalmine.dev/target-uid";
 pub const DRY_RUN: &str = "coalmine.dev/dry-run";
 /// Annotation on a namespace or Deployment: name of the `CanaryPolicy` to use.
 pub const POLICY: &str = "coalmine.dev/policy";
+/// Labels that a target gets from us, and that nobody owns but us. They go with us.
+pub const OF_TARGETS: [&str; 8] = [
+    MANAGED,
+    DESIRED_REPLICAS,
+    STATE,
+    HELD,
+    REVISION,
+    RELEASE,
+    GENERATED,
+    DENIED,
+];
 /// The one field manager of all our writes.
 pub const FIELD_MANAGER: &str = "coalmine";
 /// Finalizer that keeps a Canary until traffic has left in an orderly way.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::scene::{Scene, wait_for};
 
@@ -12,14 +12,22 @@ const COLLECTED: Duration = Duration::from_secs(120);
 /// Waits until a Deployment serves as its author wrote it, and carries nothing of ours.
 pub async fn plain(scene: &Scene, name: &str) -> Result<()> {
     let deployments = scene.objects().deployments();
+    let mut seen = String::new();
     wait_for(&format!("{name} to serve by itself"), COLLECTED, async || {
         let target = deployments.get(name).await?;
-        let ready = target.status.and_then(|status| status.ready_replicas) == Some(2);
-        let ours = target.metadata.labels.unwrap_or_default();
-        let ours = ours.keys().any(|key| key.starts_with("coalmine.dev/"));
-        Ok((ready && !ours).then_some(()))
+        let ready = target.status.and_then(|status| status.ready_replicas);
+        let ours: Vec<String> = [target.metadata.labels, target.metadata.annotations]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|(key, _)| key)
+            .filter(|key| key.starts_with("coalmine.dev/"))
+            .collect();
+        seen = format!("{ready:?} of its pods are ready, and it carries {ours:?}");
+        Ok((ready == Some(2) && ours.is_empty()).then_some(()))
     })
     .await
+    .with_context(|| seen)
 }
 
 /// No half of a pair, no finalizer.

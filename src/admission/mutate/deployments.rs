@@ -136,18 +136,6 @@ struct Held {
     decision: Decision,
 }
 
-/// Labels of the target that nobody owns but us.
-const OUR_LABELS: [&str; 8] = [
-    labels::MANAGED,
-    labels::DESIRED_REPLICAS,
-    labels::STATE,
-    labels::HELD,
-    labels::REVISION,
-    labels::RELEASE,
-    labels::GENERATED,
-    labels::DENIED,
-];
-
 /// Decides one request.
 ///
 /// Writes by our own controller keep their values and only lose their field ownership.
@@ -307,7 +295,7 @@ fn serves(state: TargetState) -> bool {
 /// Takes what we hold out of every managedFields entry: replicas while managed, paused while we hold it, our labels,
 /// the annotations beside them, the fields `set` for canary pods.
 fn disown(object: &Value, managed: bool, holds_pause: bool, set: &Map<String, Value>) -> Vec<PatchOperation> {
-    let label_paths = OUR_LABELS.map(|label| ["metadata", "labels", label]);
+    let label_paths = labels::OF_TARGETS.map(|label| ["metadata", "labels", label]);
     let signed = release::ANNOTATIONS.map(|annotation| ["metadata", "annotations", annotation]);
     let mut paths: Vec<Path<'_>> = Vec::new();
     if managed {

@@ -132,6 +132,7 @@ fn list(survey: &Survey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{api::labels, plan::workload::daemon_set::UPDATE_STRATEGY};
 
     fn app(name: &str, generated: bool, stage: &str, finalizer: bool) -> App {
         App {
@@ -221,6 +222,14 @@ mod tests {
             text.contains("no order to leave stands") && text.contains("the controller runs"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_rescue_takes_every_mark_off_a_target() {
+        let marks = [labels::REQUESTED_BY, labels::ANNOUNCE, UPDATE_STRATEGY];
+        for mark in labels::OF_TARGETS.iter().chain(&marks) {
+            assert!(RESCUE.contains(&format!("\"{mark}\":null")), "{mark} stays");
+        }
     }
 
     #[test]

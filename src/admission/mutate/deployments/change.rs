@@ -1,7 +1,7 @@
 //! What an UPDATE changes of a Deployment that is one half of a pair.
 
 use super::target::Target;
-use super::{Context, Enrolment, Held, OUR_LABELS, Overrides, Signature, Stage, release, serves};
+use super::{Context, Enrolment, Held, Overrides, Signature, Stage, release, serves};
 use crate::api::labels::{self, Release, TargetState};
 
 /// One UPDATE, as far as the hold is concerned.
@@ -93,7 +93,7 @@ impl<'a> Change<'a> {
     /// Everything else of ours that was stored stays, whatever was sent; what was never stored is not taken over.
     pub fn carry(&self, held: &mut Held) {
         let decided = |held: &Held, key: &str| held.labels.iter().any(|(label, _)| label == key);
-        for label in OUR_LABELS {
+        for label in labels::OF_TARGETS {
             if !decided(held, label) && self.old.label(label).is_none() {
                 held.unset(label);
             }

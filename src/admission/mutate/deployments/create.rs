@@ -1,7 +1,7 @@
 //! A new Deployment.
 
 use super::target::Target;
-use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Overrides, Signature, Stage, intent, release, warnings};
+use super::{Canary, Context, Enrolment, Held, Overrides, Signature, Stage, intent, release, warnings};
 use crate::admission::review::Decision;
 use crate::api::labels::{self, TargetState};
 
@@ -72,8 +72,8 @@ fn stray(new: Target<'_>, reason: Option<&String>) -> Option<Held> {
     let mut held = Held::new(Decision::Unmanaged);
     held.warnings
         .extend(reason.map(|why| format!("deployment/{} is not released as a canary: {why}", new.name())));
-    if OUR_LABELS.iter().any(|label| new.label(label).is_some()) {
-        OUR_LABELS.iter().for_each(|label| held.unset(label));
+    if labels::OF_TARGETS.iter().any(|label| new.label(label).is_some()) {
+        labels::OF_TARGETS.iter().for_each(|label| held.unset(label));
         held.replicas = Some(intent::on_create(new));
     }
     Some(held)

@@ -2,8 +2,9 @@
 
 use super::change::{Change, another_revision};
 use super::target::Target;
-use super::{Canary, Context, Enrolment, Held, OUR_LABELS, Stage, intent, warnings};
+use super::{Canary, Context, Enrolment, Held, Stage, intent, warnings};
 use crate::admission::review::Decision;
+use crate::api::labels;
 
 /// What becomes of a changed target; `None` leaves it alone.
 pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Held> {
@@ -49,7 +50,7 @@ fn plain(new: Target<'_>, why: &str) -> String {
 
 /// No Canary is for the target: our labels go, and so does a pause of ours, which nobody else would end.
 fn strip(old: Target<'_>, new: Target<'_>, reason: Option<&str>) -> Option<Held> {
-    if !OUR_LABELS
+    if !labels::OF_TARGETS
         .iter()
         .any(|label| new.label(label).is_some() || old.label(label).is_some())
     {
@@ -60,7 +61,7 @@ fn strip(old: Target<'_>, new: Target<'_>, reason: Option<&str>) -> Option<Held>
         });
     }
     let mut held = Held::new(Decision::Stripped);
-    OUR_LABELS.iter().for_each(|label| held.unset(label));
+    labels::OF_TARGETS.iter().for_each(|label| held.unset(label));
     // Our own output coming round again: what was held of it is what its author sent.
     if !old.managed() && new.managed() {
         held.replicas = Some(intent::on_update(old, new));
