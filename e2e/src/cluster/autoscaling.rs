@@ -58,8 +58,7 @@ impl Cluster {
             let file = folder.join("keda.sh_scaledobjects.yaml").display().to_string();
             kubectl.run(&["apply", "--server-side", "-f", &file])?;
         }
-        let established = ["wait", "--for=condition=Established", "crd", name, "--timeout=30s"];
-        kubectl.run(&established).map(drop)
+        self.served(&[name])
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::golang;
 use super::places::Places;
-use super::{Cluster, mesh};
+use super::{Cluster, mesh, ready};
 
 /// The module that has Istio's definitions, among the pilot's requirements.
 const ISTIO: (&str, &str) = (mesh::MODULE, "istio.io/api");
@@ -54,9 +54,15 @@ impl Cluster {
         fs::write(&file, wanted.join("\n---\n"))?;
         let (kubectl, file) = (self.as_admin(), file.display().to_string());
         kubectl.run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", &file])?;
-        for name in names {
-            kubectl.run(&["wait", "--for=condition=Established", "crd", name, "--timeout=30s"])?;
-        }
-        Ok(())
+        self.served(names)
+    }
+
+    /// Waits until kubectl finds these kinds: a definition is established a moment before it can be discovered.
+    pub(super) fn served(&self, names: &[&str]) -> Result<()> {
+        let (places, kubectl) = (Places::find()?, self.as_admin());
+        names.iter().try_for_each(|name| {
+            let found = || kubectl.run(&["get", name, "--all-namespaces", "--output=name"]).is_ok();
+            ready::wait(&places, &format!("kind {name}"), &[], 60, found)
+        })
     }
 }

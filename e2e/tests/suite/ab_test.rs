@@ -180,6 +180,14 @@ async fn the_users_own_route_applied_again_in_mid_test_keeps_it_and_is_given_bac
         let from_git = app.route(&scene.host("app")).to_string();
         let mut applied = 0;
         let window = matched(scene, async || {
+            if applied == 0 {
+                // What is intended is stored before it is written.
+                wait_for("the rules of the test to be written", PATIENCE, async || {
+                    let rules = rules(scene).await?;
+                    Ok(rules.as_array().is_some_and(|rules| rules.len() > 1).then_some(()))
+                })
+                .await?;
+            }
             applied += 1;
             scene.apply(&from_git).await?.succeeded()?;
             anyhow::ensure!(
