@@ -1,6 +1,6 @@
 //! The webhook: what happens to a change before it is stored.
 //!
-//! One HTTPS server with ten entries ([`server::Entry`]). Verdicts are pure functions of the request and of caches;
+//! One HTTPS server with ten entries ([`Entry`](crate::api::entry::Entry)). Verdicts are pure functions of the request and of caches;
 //! what follows from them (a Canary, its Services and route) has a budget of its own and never changes a verdict.
 //!
 //! In the order in which a request goes through it: [`server`] takes it, [`review`] reads it, the [`webhook`] asks the caches once

@@ -1,7 +1,8 @@
 //! What the webhook counts.
 
 use super::review::Request;
-use super::server::{Entry, Observed};
+use super::server::Observed;
+use crate::api::entry::Entry;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

@@ -1,6 +1,6 @@
 //! Putting the webhook together and running it.
 
-use super::bootstrap::certificates::{self, Keeper, KeeperError};
+use super::bootstrap::certificates::{self, Keeper, KeeperError, Served, TlsError};
 use super::bootstrap::configurations::{FailurePolicy, Installer, Teller};
 use super::bootstrap::paths::{self, Known};
 use super::effects::generate::{Generator, Rights};
@@ -8,7 +8,7 @@ use super::facts::{Caches, Feeds, View};
 use super::metrics::Metrics;
 use super::readiness::Readiness;
 use super::server::clients::{Clients, ClientsError};
-use super::server::tls::{self, Served, TlsError};
+use super::server::tls;
 use super::server::{self, Limits};
 use super::webhook::{AdmissionWebhook, Effects};
 use crate::orders;

@@ -19,7 +19,6 @@ mod activity;
 mod body;
 pub mod clients;
 mod connection;
-mod entry;
 pub(super) mod guests;
 mod head;
 pub mod http;
@@ -29,7 +28,6 @@ pub mod tls;
 
 use activity::Activity;
 pub use body::Bodies;
-pub use entry::Entry;
 pub use guests::Room;
 pub use http::{Internal, Observed, Reviewer, Verdict};
 pub use shares::Amount;

@@ -11,7 +11,7 @@ mod pointing;
 mod primaries;
 mod scales;
 
-use super::server::Entry;
+use crate::api::entry::Entry;
 use crate::api::labels;
 use crate::testing::ApiServer;
 use base64::Engine as _;

@@ -17,8 +17,9 @@ pub use dismantle::widowed::widowed;
 
 use super::watch::{
     cache::Kind,
-    live::{Live, is_a_canarys, is_flaggers_orphan, is_owned_by},
-    pointing::is_a_rivals,
+    live::Live,
+    owners::{is_a_canarys, is_flaggers_orphan, is_owned_by},
+    rivals::is_a_rivals,
 };
 use crate::object::{label, text};
 use crate::{

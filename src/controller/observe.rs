@@ -7,6 +7,7 @@ pub mod beside;
 pub mod gather;
 mod half;
 mod halves;
+mod left;
 pub mod pods;
 mod readiness;
 mod routes;
@@ -15,8 +16,8 @@ mod wanted;
 
 use super::watch::live::Live;
 use crate::{
-    analysis::{ApexSide, Checks, Commands, Observation, Scaler, Stage, State},
-    plan::{Blueprint, Selector, Workload},
+    analysis::{Checks, Commands, Observation, Scaler, Stage, State},
+    plan::{ApexSide, Blueprint, Selector, Workload},
 };
 use halves::Halves;
 use routes::Routes;

@@ -3,13 +3,14 @@
 
 pub mod cache;
 pub mod cluster;
+pub mod concerned;
 pub mod configs;
 pub mod elsewhere;
 pub mod index;
-pub mod index_keys;
 pub mod live;
 pub mod namespaces;
+pub mod owners;
 pub mod pointing;
-pub mod reading;
 pub mod relist;
+pub mod rivals;
 pub mod served;

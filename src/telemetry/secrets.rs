@@ -3,7 +3,7 @@
 //! When the API server cannot reach an entry that fails closed, its error has the whole URL, and it is sent to whoever made
 //! the request. When this program made it, the error must not reach a log or an event.
 
-use crate::admission::server::Entry;
+use crate::api::entry::Entry;
 use std::borrow::Cow;
 
 /// What stands where a token stood.

@@ -8,6 +8,7 @@ pub mod alert_provider;
 pub mod canary;
 pub mod crds;
 pub mod duration;
+pub mod entry;
 pub mod foreign;
 pub mod labels;
 pub mod limits;

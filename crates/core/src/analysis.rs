@@ -47,7 +47,7 @@ mod step;
 pub use crate::messages::Severity;
 pub use crate::metrics::Verdict;
 pub use commands::Commands;
-pub use desired_state::{ApexSide, DesiredState, Dismantle, Pods, PrimaryTemplate};
+pub use desired_state::{DesiredState, Dismantle, Pods, PrimaryTemplate};
 pub use event::{ReleaseEvent, Subject};
 pub use gates::{Answer, Question, Refusal, Wait};
 pub use observation::{Checks, Inherited, Observation, Primary, Rollout, Scaler, Target};

@@ -17,3 +17,8 @@ pub fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
 pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get("metadata")?.get("annotations")?.get(key)?.as_str()
 }
+
+/// A resourceVersion as the number it is: since Kubernetes 1.35 they may be compared.
+pub fn version(text: Option<&str>) -> Option<u64> {
+    text?.parse().ok()
+}

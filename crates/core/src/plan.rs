@@ -3,7 +3,7 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | [`enrolment`] | whether a Deployment gets a pair, and the Canary that a policy makes for it |
-//! | [`settings`] | a Canary and its policy, resolved to a [`Blueprint`] of the pair and the rules of its runs |
+//! | [`settings`] | a Canary and its policy, resolved to what is in effect and to a [`Blueprint`] of the pair |
 //! | [`workload`] | what is read off the target: its kind, its labels, its pod template as its author wrote it |
 //! | [`revision`] | which revision a template and its configs are, and the revisions that were promoted |
 //! | [`mod@primary`] | what primary is, its autoscaler and its budgets; and back from primary to what it was made of |
@@ -30,9 +30,9 @@ pub use blueprint::{Blueprint, Metadata, Owner, Port, prefix_matches};
 pub use primary::autoscaler::{Autoscaler, ScalerKind};
 pub use primary::{COPIED, REVISION_ANNOTATION, all_at_once, own_strategy, primary, primary_revision, strategy_field};
 pub use route::{owned, route};
-pub use services::{ServiceRole, UNRECONCILED, apex_selector, serves_alike, service, services};
+pub use services::{ApexSide, ServiceRole, UNRECONCILED, apex_selector, serves_alike, service, services};
 pub use settings::effective::{Effective, effective};
-pub use settings::resolve::{Defaults, blueprint, rules};
-pub use settings::strategy::exposure;
+pub use settings::exposure::exposure;
+pub use settings::resolve::{Defaults, blueprint};
 pub use workload::Workload;
 pub use workload::selector::{Selector, SelectorError};

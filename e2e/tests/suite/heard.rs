@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use coalmine::admission::server::Entry;
+use coalmine::api::entry::Entry;
 use e2e::scene::{App, SYSTEM, Scene, play, play_alone, wait_for};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Pod, Secret};

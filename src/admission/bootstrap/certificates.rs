@@ -9,11 +9,13 @@ mod authority;
 mod keeper;
 mod material;
 mod rotation;
+mod served;
 
 pub use authority::{AuthorityError, CA_LIFETIME, LEAF_LIFETIME};
 pub use keeper::{Keeper, KeeperError};
 pub use material::{Material, Origin, Validity};
 pub use rotation::{Action, CA_SETTLE, State, rotate};
+pub use served::{Served, TlsError};
 
 /// Seconds since 1970, from the wall clock: a monotonic clock sleeps through a suspended machine.
 pub fn now() -> i64 {

@@ -8,7 +8,7 @@ use crate::admission::mutate::scale::Known;
 use crate::admission::review::Request;
 use crate::analysis::Rules;
 use crate::api::{Canary, CanaryPolicy};
-use crate::plan::{self, enrolment::generate, workload::overrides};
+use crate::plan::{enrolment::generate, workload::overrides};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
@@ -152,7 +152,7 @@ impl<'a> Facts<'a> {
     pub fn rules(&self, canary: &Canary) -> Rules {
         let own = self.view.policy_of(canary, Some(&self.request.object));
         let policy = own.as_deref().or_else(|| self.policy());
-        plan::rules(canary, policy.map(|policy| &policy.spec), &self.view.defaults, false)
+        Rules::of(canary, policy.map(|policy| &policy.spec), &self.view.defaults, false)
     }
 
     fn named(&self) -> &Named {

@@ -1,10 +1,11 @@
 //! One HTTP request: is it of an API server, which entry, is it a review, whose turn is it, and the bytes of the answer.
 
+use super::Shared;
 use super::body;
 use super::guests::Place;
 use super::judge::judge;
-use super::{Entry, Shared};
 use crate::admission::review::{Request, Response};
+use crate::api::entry::Entry;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;

@@ -3,10 +3,11 @@
 //! A small review is read and judged between two waits of the threads that serve everybody, which takes less than a
 //! millisecond. A large one has a thread of its own from a small number of them, so it delays nobody.
 
+use super::Shared;
 use super::body::Read;
 use super::http::{Failure, Reviewer, internal};
-use super::{Entry, Shared};
 use crate::admission::review::{self, Request, Response};
+use crate::api::entry::Entry;
 use http::StatusCode;
 use std::net::IpAddr;
 use std::sync::Arc;

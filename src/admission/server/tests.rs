@@ -8,11 +8,12 @@ mod tls;
 
 use super::clients::Clients;
 use super::http::{Internal, Observed, Reviewer, Verdict, respond};
-use super::tls::{Served, config};
+use super::tls::config;
 use super::*;
-use crate::admission::bootstrap::certificates::{Action, Material};
+use crate::admission::bootstrap::certificates::{Action, Material, Served};
 use crate::admission::bootstrap::paths::Paths;
 use crate::admission::review::{Request, Response};
+use crate::api::entry::Entry;
 use bytes::Bytes;
 use futures::future;
 use http_body_util::{BodyExt, Full};

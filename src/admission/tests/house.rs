@@ -2,11 +2,12 @@
 
 use super::super::metrics::Metrics;
 use super::super::server::http::respond;
-use super::super::server::{Entry, Limits, Shared};
+use super::super::server::{Limits, Shared};
 use super::super::webhook::{AdmissionWebhook, Effects};
 use crate::admission::bootstrap::paths::{Known, Paths};
 use crate::admission::effects::generate::{Generator, Rights};
 use crate::admission::facts::{Caches, Feeds, View};
+use crate::api::entry::Entry;
 use crate::api::labels;
 use crate::plan::{Defaults, Selector};
 use crate::testing::ApiServer;

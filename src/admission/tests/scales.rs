@@ -1,8 +1,8 @@
 //! A scale of either half, through the webhook: what is noted for the app.
 
-use super::super::server::Entry;
 use super::house::{self, House};
 use super::{patch, request};
+use crate::api::entry::Entry;
 use crate::api::labels;
 use crate::testing::ApiServer;
 use serde_json::{Value, json};

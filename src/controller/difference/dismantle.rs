@@ -12,7 +12,7 @@ use crate::{
         watch::{
             cache::Kind,
             configs::kind_of,
-            live::{is_another_canarys, is_owned, owners, unmarked},
+            owners::{is_another_canarys, is_owned, owners, unmarked},
         },
     },
     patches,

@@ -12,14 +12,14 @@ mod history;
 use super::{Conflict, Pair, patch};
 use crate::object::{annotation, label, text};
 use crate::{
-    analysis::{ApexSide, DesiredState, PrimaryTemplate},
+    analysis::{DesiredState, PrimaryTemplate},
     api::labels::TargetState,
     controller::{
         difference::write::Write,
-        watch::live::{is_owned, is_owned_by},
+        watch::owners::{is_owned, is_owned_by},
     },
     patches,
-    plan::{self, REVISION_ANNOTATION, Workload, primary, services::copies, strategy_field},
+    plan::{self, ApexSide, REVISION_ANNOTATION, Workload, primary, services::copies, strategy_field},
 };
 use json_patch::{Patch, PatchOperation};
 use serde_json::{Map, Value, json};

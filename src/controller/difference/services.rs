@@ -5,16 +5,16 @@ pub(super) mod followers;
 use super::{Conflict, Pair, contains, patch, primary::metadata_operations, test_version};
 use crate::object::{annotation, text};
 use crate::{
-    analysis::{ApexSide, DesiredState, Dismantle, Pods, PrimaryTemplate},
+    analysis::{DesiredState, Dismantle, Pods, PrimaryTemplate},
     api::labels::TargetState,
     controller::{
         difference::write::Write,
         observe::apex_side,
-        watch::{cache::Kind, pointing::is_a_rivals},
+        watch::{cache::Kind, rivals::is_a_rivals},
     },
     patches,
     plan::{
-        ServiceRole, Workload, apex_selector, primary_revision, serves_alike, service,
+        ApexSide, ServiceRole, Workload, apex_selector, primary_revision, serves_alike, service,
         services::{
             copies,
             pointing::{self, ORIGINAL_SELECTOR},

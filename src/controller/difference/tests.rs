@@ -6,10 +6,10 @@ mod services;
 
 use super::*;
 use crate::{
-    analysis::{ApexSide, PrimaryTemplate, Rollout, Target},
+    analysis::{PrimaryTemplate, Rollout, Target},
     api::labels::TargetState,
     plan::{
-        Port, REVISION_ANNOTATION, ServiceRole, revision::hash::template_hash, service,
+        ApexSide, Port, REVISION_ANNOTATION, ServiceRole, revision::hash::template_hash, service,
         services::pointing::ORIGINAL_SELECTOR,
     },
     routing::{Names, Provider},

@@ -6,7 +6,7 @@ use crate::controller::{
     difference::write::Write,
     watch::{
         cache::{Cache, Kind},
-        live::{is_another_canarys, is_owned_by},
+        owners::{is_another_canarys, is_owned_by},
     },
 };
 use crate::object::{label, text};

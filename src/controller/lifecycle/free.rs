@@ -5,7 +5,7 @@
 
 use crate::controller::{
     difference::write::Write,
-    watch::{cache::Kind, cluster::Cluster, live::unmarked},
+    watch::{cache::Kind, cluster::Cluster, owners::unmarked},
 };
 use crate::object::{label, text};
 use crate::{

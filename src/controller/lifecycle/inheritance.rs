@@ -2,7 +2,8 @@
 
 use crate::controller::watch::{
     configs::Configs,
-    live::{Live, Source, is_flaggers_orphan, is_owned},
+    live::{Live, Source},
+    owners::{is_flaggers_orphan, is_owned},
 };
 use crate::object::text;
 use crate::{

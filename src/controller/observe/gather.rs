@@ -1,21 +1,25 @@
 //! What a step looks at: the pair's own objects, what follows them, and what is in their way.
 
+use super::left::{abandoned, leave_apex};
 use crate::controller::{
     queue::Key,
     watch::{
-        cache::{Cache, Kind},
+        cache::{Cache, Kind, index_keys},
         cluster::Cluster,
         configs::Configs,
-        index_keys,
-        live::{Live, is_a_canarys, is_owned},
+        live::Live,
+        owners::{is_a_canarys, is_owned},
         pointing::{self, Pointing},
+        rivals,
     },
 };
 use crate::object::text;
 use crate::{
     api::Canary,
     plan::{
-        self, Blueprint, Selector, SelectorError, Workload, primary::autoscaler, services::pointing::pods as pods_of,
+        self, Blueprint, Selector, SelectorError, Workload,
+        primary::autoscaler,
+        services::pointing::{pods as pods_of, pods_of_pair},
     },
     routing::{self, Names, kind_of},
 };
@@ -171,9 +175,9 @@ pub fn surroundings(
     }
     let services = [&live.apex, &live.primary_service, &live.canary_service];
     let halves = services.into_iter().chain([&live.primary]).flatten();
-    live.rivals = pointing::rivals(cluster, key, canary, halves.chain(&live.routes));
+    live.rivals = rivals::rivals(cluster, key, canary, halves.chain(&live.routes));
     if built {
-        live.leave_apex(blueprint, selector);
+        leave_apex(live, blueprint, selector);
     }
     followers(cache, &key.0, blueprint, live, selector);
     None
@@ -184,7 +188,8 @@ type Leads = fn(&Value, &Names) -> bool;
 
 /// What points at the pair beside its own Services, with its routes and endpoints.
 pub fn followers(cache: &Cache, namespace: &str, blueprint: &Blueprint, live: &mut Live, selector: &Selector) {
-    live.pointing = pointing::pointing(cache, blueprint, live, selector);
+    let pods = pods_of_pair(live.target.as_ref(), live.primary.as_ref(), selector);
+    live.pointing = pointing::pointing(cache, blueprint, &pods, selector);
     let routed: Vec<Names> = live
         .pointing
         .followers
@@ -193,7 +198,7 @@ pub fn followers(cache: &Cache, namespace: &str, blueprint: &Blueprint, live: &m
         .map(|follower| follower.names.clone())
         .collect();
     live.slices.extend(slices(cache, namespace, &routed));
-    live.left.extend(pointing::abandoned(live, blueprint));
+    live.left.extend(abandoned(live, blueprint));
     let follows = routed.iter().map(|names| (names, routing::refers_to as Leads));
     let left = live.left.iter().map(|names| (names, routing::names_a_half as Leads));
     for (names, leads) in follows.chain(left) {

@@ -9,13 +9,9 @@ use crate::controller::{
     effects::notify::{alert, announce::announce},
     queue::key,
     status,
-    watch::{
-        cache::Kind,
-        configs,
-        live::{Live, version},
-    },
+    watch::{cache::Kind, configs, live::Live},
 };
-use crate::object::{annotation, label};
+use crate::object::{annotation, label, version};
 use crate::{
     analysis::{Decision, ReleaseEvent, Stage, State, Subject, instants::after},
     api::{

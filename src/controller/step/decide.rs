@@ -1,14 +1,11 @@
 //! What is to be, and what has to be written for it.
 
 use super::{Release, gather::Gathered};
+use crate::analysis::{self, Decision, Observation, Rules, Stage};
 use crate::controller::{
     context::Context,
     difference::{Conflict, Pair, difference, write::Write},
     status::trouble,
-};
-use crate::{
-    analysis::{self, Decision, Observation, Rules, Stage},
-    plan::rules,
 };
 use jiff::Timestamp;
 
@@ -35,7 +32,7 @@ pub fn decide(context: &Context, release: &Release, pair: &mut Gathered, seen: &
     let (canary, now) = (&release.canary, release.now);
     let policy = context.cluster.policy_of(canary, pair.live.target.as_ref());
     let policy = policy.as_ref().map(|policy| &policy.spec);
-    let rules = rules(canary, policy, &context.options.defaults, release.leaving);
+    let rules = Rules::of(canary, policy, &context.options.defaults, release.leaving);
     let mut decided = by(&rules, pair, seen, now);
     let building = decided.decision.state.stage == Stage::Building;
     let mut in_the_way = decided.conflicts.iter().filter(|one| one.keeps_from_building());

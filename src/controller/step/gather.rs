@@ -13,9 +13,8 @@ use crate::controller::{
         pods,
     },
     watch::{
-        configs::{self, Configs, kind_of},
+        configs::{self, Configs, kind_of, reading},
         live::Live,
-        reading,
     },
 };
 use crate::object::text;

@@ -9,8 +9,8 @@ use crate::controller::{
         takeover::{self, Place},
     },
     queue::{self, Key},
-    watch::live::version,
 };
+use crate::object::version;
 use std::{sync::Arc, time::Duration};
 
 /// How often a hand-written Canary looks whether the generated one before it is gone.

@@ -5,22 +5,22 @@
 //! only metadata is asked for. Objects rest as text: as values they take eight times the
 //! memory, and a step that changes a copy would have to make one anyway.
 
+pub mod index_keys;
 mod kind;
 mod shelf;
+mod summary;
 mod watching;
 
-use super::index_keys::index_keys;
-pub use kind::Kind;
+use index_keys::index_keys;
+pub use kind::{Kind, PAGE};
 use parking_lot::RwLock;
 use serde_json::Value;
 use shelf::{Objects, Shelf, Text};
 use std::collections::HashMap;
+pub use summary::summary;
 use tokio::{sync::Semaphore, time::Instant};
 pub use watching::watch;
 
-/// Objects of one page of a list. Each may have more than a megabyte, and a page is in memory as a whole, as bytes and as
-/// values.
-pub const PAGE: u32 = 16;
 /// Lists that are under way at once, of all kinds and namespaces.
 const LISTS: usize = 4;
 

@@ -1,14 +1,12 @@
 //! What is known of the cluster: all that watches keep, and what is looked up in it. Nothing here asks the API server.
 
 use super::{
-    cache::{Cache, Change, Kind},
-    configs::reference_of,
+    cache::{Cache, Kind},
     elsewhere::Elsewhere,
     index::Index,
-    pointing,
     served::Served,
 };
-use crate::object::{annotation, text};
+use crate::object::annotation;
 use crate::{
     api::{
         Canary, CanaryPolicy, MetricTemplate,
@@ -19,7 +17,6 @@ use crate::{
     controller::queue::{Key, key},
     plan::{
         Blueprint, Workload,
-        configs::Reference,
         enrolment::pairing::{self, Claim, Surroundings},
         settings::effective::{Around, effective},
     },
@@ -33,10 +30,7 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The caches of the controller.
 pub struct Cluster {
@@ -201,30 +195,6 @@ impl Cluster {
         };
         let all = self.canaries_of(namespace).into_iter().filter(waits);
         all.map(|canary| key(&canary))
-    }
-
-    /// The Canaries that a change of the object of this name concerns.
-    pub fn concerned(&self, change: &Change, name: &str) -> BTreeSet<String> {
-        let mut concerned = match reference_of(change.kind, name) {
-            Some(config) => self.readers(&change.namespace, &config),
-            None => self
-                .index
-                .concerned(change.kind, &change.namespace, name, &change.index_keys()),
-        };
-        concerned.extend(pointing::followed(self, change, name));
-        concerned
-    }
-
-    // The Canaries a half of whose pair has pods that read that config, or a copy of it.
-    fn readers(&self, namespace: &str, config: &Reference) -> BTreeSet<String> {
-        let kinds = [Kind::Deployment, Kind::DaemonSet].into_iter();
-        let workloads: Vec<_> = kinds
-            .flat_map(|kind| self.cache.indexed(kind, namespace, &config.key()))
-            .collect();
-        workloads
-            .iter()
-            .flat_map(|deployment| self.index.of_deployment(namespace, text(deployment, "/metadata/name")))
-            .collect()
     }
 }
 

@@ -4,7 +4,9 @@
 //! checksum and what must be known besides is remembered. It is read again when it is copied, and compared with the
 //! checksum that was verified.
 
-use super::cache::{Cache, Kind};
+pub mod reading;
+
+use super::cache::{Cache, Kind, summary};
 use crate::object::text;
 use crate::{
     analysis::State,
@@ -25,23 +27,6 @@ const SIZE: &str = "size";
 
 /// Checksums by reference.
 pub type Tracked = BTreeMap<Reference, String>;
-
-/// What the cache keeps of a ConfigMap or Secret, which it knows by its metadata.
-pub fn summary(object: &Value) -> Value {
-    let meta = |field: &str| object.pointer(&format!("/metadata/{field}")).cloned();
-    let tracking = object
-        .get("metadata")
-        .and_then(|m| m.get("annotations")?.get(crate::api::labels::CONFIG_TRACKING).cloned());
-    let annotations = tracking.map(|value| json!({crate::api::labels::CONFIG_TRACKING: value}));
-    json!({
-        "kind": object.get("kind"),
-        "metadata": {
-            "name": meta("name"), "namespace": meta("namespace"), "uid": meta("uid"),
-            "resourceVersion": meta("resourceVersion"), "ownerReferences": meta("ownerReferences"),
-            "annotations": annotations,
-        },
-    })
-}
 
 /// What is remembered of one that was read.
 pub fn digest(object: &Value) -> Value {

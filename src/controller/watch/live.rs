@@ -250,39 +250,6 @@ impl Live {
     }
 }
 
-/// Whether the Canary of `blueprint` owns an object.
-pub fn is_owned(object: &Value, blueprint: &Blueprint) -> bool {
-    let uid = blueprint.owner.uid.as_deref();
-    uid.is_some_and(|uid| is_owned_by(object, uid))
-}
-
-/// Whether a Canary that has not this uid owns an object: copies of configs may serve several.
-pub fn is_another_canarys(object: &Value, uid: Option<&str>) -> bool {
-    owners(object).any(|owner| text(owner, "/kind") == "Canary" && Some(text(owner, "/uid")) != uid)
-}
-
-/// Whether what has this uid is among an object's owners.
-pub fn is_owned_by(object: &Value, uid: &str) -> bool {
-    owners(object).any(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))
-}
-
-/// Whether any Canary owns an object: perhaps one that is gone, whose children the collector has not reached yet.
-pub fn is_a_canarys(object: &Value) -> bool {
-    owners(object).any(|owner| text(owner, "/kind") == "Canary")
-}
-
-/// The owner references of an object.
-pub fn owners(object: &Value) -> impl Iterator<Item = &Value> {
-    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    owners.into_iter().flatten()
-}
-
-/// Whether an object has Flagger's label and nobody owns it.
-pub fn is_flaggers_orphan(object: &Value) -> bool {
-    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    owners.is_none_or(Vec::is_empty) && label(object, labels::MANAGED_BY) == Some(labels::MANAGED_BY_FLAGGER)
-}
-
 /// What the names of an owner's pods begin with.
 pub fn base(owner: &str) -> String {
     format!("{owner}-").chars().take(CUT).collect()
@@ -290,33 +257,3 @@ pub fn base(owner: &str) -> String {
 
 /// What the API server leaves of a name before it adds characters of its own.
 pub const CUT: usize = 58;
-
-/// A resourceVersion as the number it is: since Kubernetes 1.35 they may be compared.
-pub fn version(text: Option<&str>) -> Option<u64> {
-    text?.parse().ok()
-}
-
-/// What takes our marks off a target, as the `metadata` of a JSON merge patch; empty where there is none.
-pub fn unmarked(target: &Value) -> Map<String, Value> {
-    let gone = |map: &str, is_ours: fn(&str) -> bool| {
-        let all = target
-            .get("metadata")
-            .and_then(|metadata| metadata.get(map)?.as_object());
-        let ours = all.into_iter().flatten().filter(|(key, _)| is_ours(key));
-        ours.map(|(key, _)| (key.clone(), Value::Null)).collect::<Map<_, _>>()
-    };
-    let marks = [
-        (
-            "labels",
-            gone("labels", |key| key.starts_with(labels::PREFIX) && key != labels::POLICY),
-        ),
-        (
-            "annotations",
-            gone("annotations", |key| {
-                [labels::REQUESTED_BY, labels::ANNOUNCE, UPDATE_STRATEGY].contains(&key)
-            }),
-        ),
-    ];
-    let marks = marks.into_iter().filter(|(_, gone)| !gone.is_empty());
-    marks.map(|(map, gone)| (map.to_owned(), Value::Object(gone))).collect()
-}

@@ -3,6 +3,7 @@
 use super::{
     cache::{self, Cache, Change, Kind},
     cluster::{Cluster, is_enabled},
+    concerned,
 };
 use crate::controller::queue::{
     Sender as Steps, key,
@@ -136,7 +137,7 @@ pub fn tell(cluster: &Cluster, steps: &Steps, change: &Change) {
         .and_then(serde_json::Value::as_str);
     match name {
         Some(name) => {
-            for canary in cluster.concerned(change, name) {
+            for canary in concerned::canaries(cluster, change, name) {
                 steps.send((change.namespace.clone(), canary));
             }
         }

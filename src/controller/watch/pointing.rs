@@ -1,15 +1,11 @@
 //! The Services that point at the pods of a pair, as the caches hold them, and who else they point at.
 
 use super::{
-    cache::{Cache, Change, Kind},
-    cluster::Cluster,
-    index_keys,
-    live::{Live, is_a_canarys, is_flaggers_orphan, is_owned, is_owned_by, owners},
+    cache::{Cache, Kind, index_keys},
+    owners::{is_flaggers_orphan, is_owned},
 };
-use crate::controller::queue::Key;
-use crate::object::{label, text};
+use crate::object::text;
 use crate::{
-    api::{Canary, labels},
     plan::{
         Blueprint, Selector, Workload,
         enrolment::pairing::is_service_name,
@@ -17,7 +13,6 @@ use crate::{
     },
     routing::{self, Names},
 };
-use kube::ResourceExt;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,18 +42,17 @@ pub struct Pointing {
     pub shared: Vec<Shared>,
 }
 
-/// What points at the pair of `live`, whose own Services are `names`.
-pub fn pointing(cache: &Cache, blueprint: &Blueprint, live: &Live, selector: &Selector) -> Pointing {
+/// What points at a pair whose `pods` have these labels.
+pub fn pointing(cache: &Cache, blueprint: &Blueprint, pods: &[Labels], selector: &Selector) -> Pointing {
     let mut found = Pointing::default();
     if blueprint.workload == Workload::Service {
         return found;
     }
-    let pods = pointing::pods_of_pair(live.target.as_ref(), live.primary.as_ref(), selector);
-    for service in candidates(cache, &blueprint.namespace, &pods, selector) {
+    for service in candidates(cache, &blueprint.namespace, pods, selector) {
         if blueprint.names.as_ref().is_some_and(|names| is_among(&service, names)) {
             continue;
         }
-        match standing(&service, selector, &pods) {
+        match standing(&service, selector, pods) {
             Standing::Follows => {
                 let target = live.target.as_ref();
                 let held = pointing::recorded(&service).is_some();
@@ -237,20 +231,6 @@ fn follower(cache: &Cache, blueprint: &Blueprint, service: Value) -> Follower {
     }
 }
 
-/// The Services whose halves this Canary made and that do not follow it any more: deleted, left out, or pointed elsewhere
-/// by their authors. Routes go to the Services themselves again.
-pub fn abandoned(live: &Live, blueprint: &Blueprint) -> Vec<Names> {
-    let own = live.made.iter().filter(|made| is_owned(made, blueprint));
-    let bases = own.filter_map(|made| pointing::name(made).strip_suffix("-primary"));
-    let is_known = |base: &str| {
-        let apex = blueprint.names.iter().chain(&live.left);
-        let routed = live.pointing.followers.iter().filter(|follower| follower.routed);
-        let mut all = apex.chain(routed.map(|follower| &follower.names));
-        all.any(|names| names.apex == base)
-    };
-    bases.filter(|base| !is_known(base)).map(Names::new).collect()
-}
-
 /// The routes that lead to a Service or its halves.
 pub fn routes(cache: &Cache, namespace: &str, names: &Names) -> Vec<Value> {
     let keys = [&names.apex, &names.primary, &names.canary];
@@ -261,130 +241,6 @@ pub fn routes(cache: &Cache, namespace: &str, names: &Names) -> Vec<Value> {
         found.map(move |route| ((kind, text(&route, "/metadata/name").to_owned()), route))
     });
     all.collect::<BTreeMap<_, Value>>().into_values().collect()
-}
-
-/// The Canaries whose pair a Service follows, or may come to follow, that `change` is about.
-pub fn followed(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String> {
-    concerned(cluster, change, name)
-        .iter()
-        .flat_map(|workload| cluster.index.of_deployment(&change.namespace, workload))
-        .collect()
-}
-
-/// The workloads that `change` is about because of a Service on their pods: the Service itself, endpoints of its halves, a
-/// route that names it, or another workload behind it.
-pub fn concerned(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String> {
-    let namespace = change.namespace.as_str();
-    // Whoever shares a Service with a workload, or no longer does.
-    if matches!(change.kind, Kind::Deployment | Kind::DaemonSet | Kind::StatefulSet) {
-        let gone = !cluster.cache.has(change.kind, namespace, name);
-        let before = change.before.as_ref();
-        if !gone && before.is_some_and(|before| pointing::pods(before) == pointing::pods(&change.object)) {
-            return BTreeSet::new();
-        }
-        let both = before.into_iter().chain([&change.object]);
-        return both.flat_map(|object| neighbours(&cluster.cache, object)).collect();
-    }
-    let words = selecting(cluster, change, name);
-    let workloads = words.iter().flat_map(|word| {
-        [Kind::Deployment, Kind::DaemonSet]
-            .into_iter()
-            .flat_map(|kind| cluster.cache.named_by(kind, namespace, word))
-    });
-    workloads.collect()
-}
-
-// The labels by which what changed, or the Service it is about, selects pods.
-fn selecting(cluster: &Cluster, change: &Change, name: &str) -> BTreeSet<String> {
-    let namespace = change.namespace.as_str();
-    match change.kind {
-        Kind::Service => {
-            let own = change.index_keys().into_iter().filter(|key| key.contains('='));
-            own.chain(words_of(cluster, namespace, half_of(name))).collect()
-        }
-        Kind::EndpointSlice => {
-            let services = change.index_keys();
-            services
-                .iter()
-                .flat_map(|service| words_of(cluster, namespace, half_of(service)))
-                .collect()
-        }
-        Kind::Route(_) => {
-            let services = change.index_keys();
-            let all = services
-                .iter()
-                .flat_map(|service| [Some(service.as_str()), half_of(service)]);
-            all.flat_map(|service| words_of(cluster, namespace, service)).collect()
-        }
-        Kind::PodDisruptionBudget => change
-            .index_keys()
-            .into_iter()
-            .filter(|word| word.contains('='))
-            .collect(),
-        _ => BTreeSet::new(),
-    }
-}
-
-// Of what Service it may be a half.
-fn half_of(service: &str) -> Option<&str> {
-    service
-        .strip_suffix("-primary")
-        .or_else(|| service.strip_suffix("-canary"))
-}
-
-fn words_of(cluster: &Cluster, namespace: &str, service: Option<&str>) -> Vec<String> {
-    let found = service.and_then(|name| cluster.cache.get(Kind::Service, namespace, name));
-    let users = found.filter(pointing::is_users);
-    users.as_ref().map(index_keys::of_selectors).unwrap_or_default()
-}
-
-impl Live {
-    /// Leaves an apex to its author who has pointed it elsewhere: the pair goes on without it until it comes back.
-    pub fn leave_apex(&mut self, blueprint: &mut Blueprint, selector: &Selector) {
-        let pods = pointing::pods_of_pair(self.target.as_ref(), self.primary.as_ref(), selector);
-        let halves = [&self.primary_service, &self.canary_service];
-        if halves.into_iter().flatten().any(|half| is_a_rivals(half, &self.rivals)) {
-            return;
-        }
-        let ours =
-            |apex: &Value| label(apex, labels::GENERATED).is_some() || is_a_canarys(apex) || is_flaggers_orphan(apex);
-        let apex = self.apex.as_ref().filter(|apex| !ours(apex));
-        if blueprint.workload == Workload::Service
-            || apex.is_none_or(|apex| pointing::is_own_apex(apex, selector, &pods))
-        {
-            return;
-        }
-        self.apex = None;
-        self.left.extend(blueprint.names.take());
-        blueprint.route = None;
-    }
-}
-
-/// The uids of other Canaries that live and own any of `objects`: what is theirs is never written.
-pub fn rivals<'a>(
-    cluster: &Cluster,
-    key: &Key,
-    canary: &Canary,
-    objects: impl Iterator<Item = &'a Value>,
-) -> Vec<String> {
-    let own = canary.uid();
-    let of = objects
-        .flat_map(owners)
-        .filter(|owner| text(owner, "/kind") == "Canary");
-    let lives = |owner: &&Value| {
-        let uid = owner.get("uid").and_then(Value::as_str);
-        let named = cluster.canary(&(key.0.clone(), text(owner, "/name").to_owned()));
-        uid != own.as_deref() && named.is_some_and(|named| named.metadata.uid.as_deref() == uid)
-    };
-    let mut found: Vec<String> = of.filter(lives).map(|owner| text(owner, "/uid").to_owned()).collect();
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-/// Whether one of those Canaries owns an object.
-pub fn is_a_rivals(object: &Value, rivals: &[String]) -> bool {
-    rivals.iter().any(|uid| is_owned_by(object, uid))
 }
 
 #[cfg(test)]

@@ -4,27 +4,8 @@ mod release;
 
 use super::{Observation, Rules, Stage, State, shares::scaling};
 use crate::api::labels::{Release, TargetState};
+use crate::plan::ApexSide;
 use crate::routing::Traffic;
-
-/// Whom the apex Service selects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApexSide {
-    /// `NAME-primary`'s pods.
-    Primary,
-    /// The target's pods.
-    Target,
-}
-
-impl ApexSide {
-    /// The side that everybody is meant to be served by.
-    fn of(intent: Traffic) -> Self {
-        if intent == Traffic::CANARY {
-            Self::Target
-        } else {
-            Self::Primary
-        }
-    }
-}
 
 /// What primary's template is to be made from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -124,7 +124,7 @@ pub struct Observation {
     /// Primary's autoscaler; `None` when the user has none for this pair, or it does not exist.
     pub scaler: Option<Scaler>,
     /// Whom the apex Service selects; `None` when the pair has no Services, or it selects neither.
-    pub apex: Option<super::ApexSide>,
+    pub apex: Option<crate::plan::ApexSide>,
     /// What the live route does; `None` when it is missing or disagrees with itself.
     pub traffic: Option<Traffic>,
     /// Whether a route carries weights for this pair.

@@ -1,5 +1,8 @@
 //! What a Canary and its policy ask for, resolved: defaults applied, units settled.
 
+mod resolve;
+mod strategy;
+
 use super::{Sessions, State, Target};
 use crate::api::canary::HookType;
 use std::{collections::BTreeSet, time::Duration};

@@ -1,11 +1,12 @@
 //! One step: at most one change of stage, and the desired state the outcome wants.
 
 use super::{
-    ApexSide, DesiredState, Observation, Primary, Question, ReleaseEvent, Rules, Stage, State, Target, Verdict,
-    instants::after, shares::capacity::enough,
+    DesiredState, Observation, Primary, Question, ReleaseEvent, Rules, Stage, State, Target, Verdict, instants::after,
+    shares::capacity::enough,
 };
 use crate::api::canary::Phase;
 use crate::foreign::cut;
+use crate::plan::ApexSide;
 use crate::routing::Traffic;
 use jiff::Timestamp;
 use std::time::Duration;

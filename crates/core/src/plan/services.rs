@@ -5,7 +5,7 @@ pub mod pointing;
 pub mod ports;
 
 use super::{Blueprint, Metadata, Selector};
-use crate::analysis::ApexSide;
+use crate::routing::Traffic;
 use ports::{Around, DECLARED_PORTS, Declared};
 use serde_json::{Map, Value, json};
 
@@ -35,6 +35,26 @@ pub enum ServiceRole {
     Primary,
     /// `{apex}-canary`.
     Canary,
+}
+
+/// Whom the apex Service selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApexSide {
+    /// `NAME-primary`'s pods.
+    Primary,
+    /// The target's pods.
+    Target,
+}
+
+impl ApexSide {
+    /// The side that everybody is meant to be served by.
+    pub fn of(intent: Traffic) -> Self {
+        if intent == Traffic::CANARY {
+            Self::Target
+        } else {
+            Self::Primary
+        }
+    }
 }
 
 /// All three of a new pair, apex first; none for a worker.

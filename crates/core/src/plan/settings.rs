@@ -1,7 +1,7 @@
-//! What a Canary says together with its policy, resolved: what of it is in effect, what its pair is made of and by which
-//! rules its runs go.
+//! What a Canary says together with its policy, resolved: what of it is in effect, and what its pair is made of. The rules of
+//! its runs are made of the same beside the state machine, see [`crate::analysis::Rules`].
 
 pub mod effective;
+pub mod exposure;
 pub mod requests;
 pub(super) mod resolve;
-pub(super) mod strategy;

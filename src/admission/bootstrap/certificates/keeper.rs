@@ -3,8 +3,8 @@
 use super::authority::AuthorityError;
 use super::material::Material;
 use super::rotation::Action;
+use super::served::{Served, TlsError};
 use crate::admission::bootstrap::secret;
-use crate::admission::server::tls::{Served, TlsError};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use std::sync::Arc;

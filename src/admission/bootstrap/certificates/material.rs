@@ -195,8 +195,8 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
+    use super::super::served::Served;
     use super::*;
-    use crate::admission::server::tls::Served;
 
     fn names() -> Vec<String> {
         vec!["coalmine-webhook.coalmine-system.svc".to_owned()]

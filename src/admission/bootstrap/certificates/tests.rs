@@ -1,5 +1,4 @@
 use super::*;
-use crate::admission::server::tls::Served;
 use crate::testing::ApiServer;
 use std::sync::Arc;
 

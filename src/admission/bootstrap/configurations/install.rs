@@ -5,7 +5,7 @@ use super::probe::probe;
 use super::render::{FailurePolicy, NAME, Rendering, mutating, validating, webhook_name};
 use super::tell::Teller;
 use crate::admission::bootstrap::watching;
-use crate::admission::server::Entry;
+use crate::api::entry::Entry;
 use crate::api::labels;
 use crate::orders::{self, Half, Installed, Standing};
 use base64::Engine as _;

@@ -4,8 +4,8 @@
 //! fail closed.
 
 use super::render::webhook_name;
-use crate::admission::server::Entry;
 use crate::api::CanaryPolicy;
+use crate::api::entry::Entry;
 use coalmine_core::validation::known_bad_policy;
 use kube::api::PostParams;
 use kube::{Api, Client};

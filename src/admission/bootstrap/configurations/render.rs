@@ -8,7 +8,7 @@ mod tests;
 pub use entry::webhook_name;
 pub use rendering::{Address, FailurePolicy, Rendering};
 
-use crate::admission::server::Entry;
+use crate::api::entry::Entry;
 use crate::routing::registry;
 use entry::{held, webhook};
 use serde_json::{Value, json};

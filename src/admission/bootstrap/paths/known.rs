@@ -2,7 +2,7 @@
 
 use super::Paths;
 use super::token::Token;
-use crate::admission::server::Entry;
+use crate::api::entry::Entry;
 use arc_swap::ArcSwap;
 
 /// Longest path that can be one of ours.

@@ -1,7 +1,7 @@
 use super::ring::Moment;
 use super::*;
 use crate::admission::bootstrap::certificates::Material;
-use crate::admission::server::Entry;
+use crate::api::entry::Entry;
 use crate::testing::ApiServer;
 use proptest::prelude::*;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! One token, and one of them for each entry.
 
-use crate::admission::server::Entry;
+use crate::api::entry::Entry;
 use rustls::crypto::SecureRandom;
 use std::collections::BTreeMap;
 use std::fmt;

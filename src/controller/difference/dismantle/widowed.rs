@@ -4,7 +4,7 @@ use crate::controller::difference::{routes, services::followers::let_go};
 use crate::{
     controller::{
         difference::write::Write,
-        watch::{live::Live, pointing::is_a_rivals},
+        watch::{live::Live, rivals::is_a_rivals},
     },
     plan::{Blueprint, Selector, services::pointing},
     routing::Names,

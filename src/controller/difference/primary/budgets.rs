@@ -6,7 +6,7 @@ use crate::object::text;
 use crate::{
     controller::{
         difference::write::Write,
-        watch::{cache::Kind, live::is_owned},
+        watch::{cache::Kind, owners::is_owned},
     },
     plan::{Workload, enrolment::reach, primary::budget, services::pointing},
 };

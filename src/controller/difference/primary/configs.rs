@@ -8,7 +8,7 @@ use crate::{
         difference::write::{Copy, Write},
         watch::{
             configs::{Tracked, checksum_of},
-            live::is_owned,
+            owners::is_owned,
         },
     },
     plan::configs::{Reference, rewritten},

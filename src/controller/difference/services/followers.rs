@@ -4,14 +4,14 @@ use super::{Templates, changed, noted};
 use crate::controller::difference::{Conflict, Pair};
 use crate::object::text;
 use crate::{
-    analysis::{ApexSide, DesiredState, Dismantle, PrimaryTemplate},
+    analysis::{DesiredState, Dismantle, PrimaryTemplate},
     controller::{
         difference::write::Write,
-        watch::{live::is_owned, pointing::Follower},
+        watch::{owners::is_owned, pointing::Follower},
     },
     patches,
     plan::{
-        Blueprint, Metadata, Selector, ServiceRole, service,
+        ApexSide, Blueprint, Metadata, Selector, ServiceRole, service,
         services::{
             pointing::{self, ORIGINAL_SELECTOR},
             ports::{self, Around, Wanted},

@@ -3,12 +3,8 @@
 
 use super::write::Cause;
 use crate::api::{Canary, labels};
-use crate::controller::{
-    context::Context,
-    queue::Key,
-    watch::live::{Live, version},
-};
-use crate::object::label;
+use crate::controller::{context::Context, queue::Key, watch::live::Live};
+use crate::object::{label, version};
 use crate::patches;
 use kube::{
     Api, ResourceExt,

@@ -8,12 +8,9 @@ use crate::controller::{
     difference::write::Write,
     effects::notify::announce::announce,
     queue::{Key, key},
-    watch::{
-        cache::{Cache, Kind},
-        live::version,
-    },
+    watch::cache::{Cache, Kind},
 };
-use crate::object::text;
+use crate::object::{text, version};
 use crate::{
     analysis::{Decision, PrimaryTemplate},
     api::Canary,

@@ -1,6 +1,7 @@
 //! Hooks run beside the steps: one that takes minutes delays its own Canary's gate and nobody else.
 
-use crate::controller::{context::Context, effects::notify::announce::announce, queue::Key, watch::live::version};
+use crate::controller::{context::Context, effects::notify::announce::announce, queue::Key};
+use crate::object::version;
 use crate::{
     analysis::{Answer, Commands, Question, Refusal, State},
     api::{

@@ -5,9 +5,8 @@ use crate::controller::{
     context::Context,
     queue::passes::Scope,
     watch::{
-        cache::{Change, Kind},
-        index_keys::USERS,
-        pointing,
+        cache::{Change, Kind, index_keys::USERS},
+        concerned,
     },
 };
 use crate::object::{label, text};
@@ -104,7 +103,7 @@ impl Changed<'_> {
     }
 
     fn behind_its_services(self) -> BTreeSet<String> {
-        pointing::concerned(&self.context.cluster, self.change, self.name)
+        concerned::workloads(&self.context.cluster, self.change, self.name)
     }
 
     // The Deployments that a Service or route says something of: those behind it, and those that need its name.

@@ -1,6 +1,5 @@
 //! The kinds of objects that are watched in a namespace we work in.
 
-use super::PAGE;
 use crate::{
     plan::{ScalerKind, Workload},
     routing::{self, Provider, registry},
@@ -10,6 +9,10 @@ use kube::{
     runtime::watcher,
 };
 use serde_json::Value;
+
+/// Objects of one page of a list. Each may have more than a megabyte, and a page is in memory as a whole, as bytes and as
+/// values.
+pub const PAGE: u32 = 16;
 
 /// The kinds that are watched in a namespace we work in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

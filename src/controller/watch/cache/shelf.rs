@@ -1,8 +1,7 @@
 //! The objects of one namespace, at rest.
 
-use super::Kind;
-use crate::controller::watch::{index_keys::index_keys, live::version};
-use crate::object::text;
+use super::{Kind, index_keys::index_keys};
+use crate::object::{text, version};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

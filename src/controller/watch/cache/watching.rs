@@ -3,8 +3,9 @@
 use super::{
     Cache, Change, Kind,
     shelf::{Objects, Text},
+    summary::summary,
 };
-use crate::{api::labels::LAST_APPLIED, controller::watch::configs::summary};
+use crate::api::labels::LAST_APPLIED;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use kube::{
     Api, Client, ResourceExt,

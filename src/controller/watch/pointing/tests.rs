@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    controller::context::fake::{self, Fake},
-    plan::services::pointing::ORIGINAL_SELECTOR,
-};
+use crate::{api::labels, plan::services::pointing::ORIGINAL_SELECTOR};
 use serde_json::json;
 
 fn workload(kind: &str, name: &str, pods: Value) -> Value {
@@ -48,18 +45,15 @@ fn primary_of(name: &str) -> Value {
 }
 
 fn found(cache: &Cache) -> Pointing {
-    let live = Live {
-        target: cache.get(Kind::Deployment, "shop", "web"),
-        primary: cache.get(Kind::Deployment, "shop", "web-primary"),
-        ..Live::default()
-    };
+    let [target, primary] = ["web", "web-primary"].map(|name| cache.get(Kind::Deployment, "shop", name));
     let keys = Selector::default_keys();
-    let selector = Selector::of_pair(live.target.as_ref(), live.primary.as_ref(), &keys).unwrap();
+    let selector = Selector::of_pair(target.as_ref(), primary.as_ref(), &keys).unwrap();
     let blueprint = Blueprint {
         names: Some(Names::new("web")),
         ..Blueprint::sample()
     };
-    pointing(cache, &blueprint, &live, &selector)
+    let pods = pointing::pods_of_pair(target.as_ref(), primary.as_ref(), &selector);
+    pointing(cache, &blueprint, &pods, &selector)
 }
 
 fn names(followers: &[Follower]) -> Vec<(&str, bool)> {
@@ -152,64 +146,4 @@ fn what_was_moved_to_another_pair_is_not_taken_back() {
         let found = found(&cache);
         assert_eq!((found.left.len(), found.followers.len()), (left, 0), "{live}");
     }
-}
-
-fn change(object: &Value, kind: Kind) -> Change {
-    Change {
-        kind,
-        namespace: "shop".into(),
-        object: object.clone(),
-        before: None,
-    }
-}
-
-#[tokio::test]
-async fn whoever_it_follows_hears_of_it_of_its_halves_and_of_its_routes() {
-    let (context, _told): (Fake, _) = fake::context();
-    let key = fake::add(&context, "web");
-    let metrics = service("metrics", json!({"app": "web"}));
-    for object in [
-        web(),
-        workload("Deployment", "other", json!({"app": "other"})),
-        metrics.clone(),
-    ] {
-        put(&context.cluster.cache, &object);
-    }
-    fake::add(&context, "other");
-    let slice =
-        json!({"metadata": {"name": "metrics-primary-x", "labels": {"kubernetes.io/service-name": "metrics-primary"}}});
-    let mut half = service("metrics-canary", json!({"app": "web"}));
-    half["metadata"]["labels"] = json!({labels::GENERATED: "true"});
-    let route = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "edge"}, "spec": {"rules": [{"backendRefs": [{"name": "metrics"}]}]}});
-    for (object, kind) in [
-        (metrics, Kind::Service),
-        (half, Kind::Service),
-        (slice, Kind::EndpointSlice),
-        (route, Kind::routes().next().unwrap()),
-    ] {
-        let heard = followed(
-            &context.cluster,
-            &change(&object, kind),
-            text(&object, "/metadata/name"),
-        );
-        assert_eq!(heard, BTreeSet::from([key.1.clone()]), "{kind:?}");
-    }
-    let strange = service("strange", json!({"app": "elsewhere"}));
-    assert!(followed(&context.cluster, &change(&strange, Kind::Service), "strange").is_empty());
-}
-
-#[tokio::test]
-async fn only_a_canary_that_lives_is_a_rival() {
-    let (context, _told): (Fake, _) = fake::context();
-    let key = fake::add(&context, "web");
-    let other = fake::add(&context, "other");
-    let canary = context.cluster.canary(&key).unwrap();
-    let owned = |uid: &str| json!({"metadata": {"ownerReferences": [{"kind": "Canary", "name": "other", "uid": uid}]}});
-    let of = |object: &Value| rivals(&context.cluster, &key, &canary, [object].into_iter());
-    assert_eq!(of(&owned("uid of other")), ["uid of other"]);
-    assert!(of(&owned("uid of one before")).is_empty());
-    let own = json!({"metadata": {"ownerReferences": [{"kind": "Canary", "name": "web", "uid": "uid of web"}]}});
-    assert!(of(&own).is_empty());
-    fake::remove(&context, &other);
-    assert!(of(&owned("uid of other")).is_empty());
 }

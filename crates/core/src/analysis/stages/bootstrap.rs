@@ -1,7 +1,7 @@
 //! From a plain Deployment to a pair, and the rest between runs.
 
 use crate::analysis::{
-    ApexSide, Inherited, Observation, Primary, ReleaseEvent, Rollout, Stage, State, Target,
+    Inherited, Observation, Primary, ReleaseEvent, Rollout, Stage, State, Target,
     instants::after,
     step::{SLOW, Step},
 };
@@ -10,7 +10,10 @@ use crate::api::{
     labels::TargetState,
 };
 use crate::{
-    plan::revision::{self, hash},
+    plan::{
+        ApexSide,
+        revision::{self, hash},
+    },
     routing::Traffic,
 };
 

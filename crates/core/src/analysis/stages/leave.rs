@@ -1,12 +1,12 @@
 //! The way out: back to a plain Deployment that serves, without a lost request.
 
 use crate::analysis::{
-    ApexSide, ReleaseEvent, Rollout, Stage, Target,
+    ReleaseEvent, Rollout, Stage, Target,
     shares::capacity::enough,
     step::{SLOW, Step},
 };
 use crate::api::canary::Phase;
-use crate::plan::revision::same_template;
+use crate::plan::{ApexSide, revision::same_template};
 use crate::routing::Traffic;
 
 impl Step<'_> {

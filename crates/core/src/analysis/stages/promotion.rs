@@ -1,12 +1,13 @@
 //! Promotion without rolling primary under traffic: the verified canary carries everything while primary is replaced.
 
 use crate::analysis::{
-    ApexSide, ReleaseEvent, Rollout, Stage, Target,
+    ReleaseEvent, Rollout, Stage, Target,
     instants::after,
     shares::{capacity::enough, scaling::returning_size},
     step::Step,
 };
 use crate::api::canary::Phase;
+use crate::plan::ApexSide;
 use crate::routing::Traffic;
 
 /// The word in the record for a promotion that primary does not follow.

@@ -1,11 +1,11 @@
 //! A revision under analysis: scaled up, settled, given its share, checked, and given up or passed on.
 
-use crate::analysis::{ApexSide, ReleaseEvent, Rollout, Stage, Strategy, Target, Verdict, instants::after, step::Step};
+use crate::analysis::{ReleaseEvent, Rollout, Stage, Strategy, Target, Verdict, instants::after, step::Step};
 use crate::api::{
     canary::{HookType, Phase},
     labels::TargetState,
 };
-use crate::plan::revision;
+use crate::plan::{ApexSide, revision};
 use crate::routing::Traffic;
 use jiff::Timestamp;
 

@@ -2,6 +2,7 @@
 //! whole list, with the scenes on the cluster for the rest of it, is in docs/flagger.md.
 
 use super::*;
+use crate::plan::ApexSide;
 
 /// Flagger scales the original Deployment to zero and points the Service at a primary that never started.
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::analysis::{Decision, DesiredState, Inherited, Observation, PrimaryTemplate, State, step};
+use crate::plan::ApexSide;
 
 /// Primary serves revision 1 as Flagger made it; the target holds another one at `replicas`.
 fn left_by_flagger(template: u8, replicas: u32) -> Model {

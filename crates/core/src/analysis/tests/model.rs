@@ -13,6 +13,7 @@ use crate::api::{
     canary::{HookType, Phase},
     labels::{Release, TargetState},
 };
+use crate::plan::ApexSide;
 use crate::routing::Traffic;
 use jiff::Timestamp;
 use std::time::Duration;

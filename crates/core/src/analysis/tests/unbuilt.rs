@@ -4,6 +4,7 @@ use super::model::{Happening, Model, hash, seconds};
 use super::{run, until, weighted};
 use crate::analysis::*;
 use crate::api::canary::Phase;
+use crate::plan::ApexSide;
 
 #[test]
 fn a_revision_that_may_not_run_beside_primary_is_not_released_and_ends_the_run_it_comes_in() {

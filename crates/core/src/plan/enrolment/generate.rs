@@ -17,7 +17,7 @@ use crate::{
     },
     plan::{
         Selector, enrolment::pairing, primary_revision, revision::template_of, services::pointing,
-        settings::strategy::exposure, workload::template,
+        settings::exposure::exposure, workload::template,
     },
     routing::{self, Exposure, Names, Provider, registry},
     template::with_names,

@@ -14,7 +14,7 @@ pub use choice::{best, chosen, main_port};
 pub use declared::{DECLARED_PORTS, Declared};
 pub use wanted::{AT_ONCE, Wanted, at_once};
 
-use crate::analysis::ApexSide;
+use super::ApexSide;
 use crate::plan::Blueprint;
 use serde_json::{Map, Value, json};
 

@@ -1,18 +1,14 @@
-//! From a Canary and its policy to what they come to: a [`Blueprint`] of the pair and the [`Rules`] of its runs.
+//! From a Canary to what it comes to: a [`Blueprint`] of its pair.
 
-use super::strategy;
+use super::exposure::exposure;
 use crate::plan::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, workload::overrides};
 use crate::{
-    analysis::Rules,
-    api::{
-        Canary, canary,
-        policy::{CanaryPolicySpec, OnNewRevision},
-    },
+    api::{Canary, canary},
     routing::{Names, Provider},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 /// What the command line decides for Canaries that leave it open (Flagger's flags of the same names).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,9 +26,6 @@ pub struct Defaults {
     /// `--dry-run`: no Canary routes or promotes anything.
     pub dry_run: bool,
 }
-
-/// Requests under way are given this long after traffic has left, unless the policy says otherwise.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// The blueprint of a Canary's pair; an error names a provider or kind of target that is not built yet.
 pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, String> {
@@ -74,52 +67,10 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         named_route: provider.route(&canary.spec),
         names,
         autoscaler: Autoscaler::of(canary),
-        exposure: strategy::exposure(canary),
+        exposure: exposure(canary),
         include_label_prefixes: defaults.include_label_prefixes.clone(),
         helm: Map::new(),
     })
-}
-
-/// The rules of a Canary's runs. `leaving` says that it is being deleted or its namespace opted out.
-pub fn rules(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defaults, leaving: bool) -> Rules {
-    let analysis = canary.analysis();
-    let provider = Provider::parse(canary.provider(&defaults.provider)).unwrap_or(Provider::KUBERNETES);
-    let routed = provider.has_weights() && canary.spec.service.is_some();
-    let can = provider.can();
-    let moved_by = if routed { provider } else { Provider::KUBERNETES };
-    Rules {
-        strategy: strategy::strategy(canary, routed, routed && can.matches),
-        mirror: strategy::mirror(canary, routed && can.mirror),
-        most_checks: strategy::most_checks(canary),
-        sessions: strategy::sessions(canary, routed && can.affinity),
-        promotion_step: percent(analysis.step_weight_promotion()),
-        interval: analysis.interval(),
-        threshold: u32::try_from(analysis.threshold()).unwrap_or(1).max(1),
-        canary_threshold: u32::try_from(analysis.canary_ready_threshold()).unwrap_or(100),
-        primary_threshold: u32::try_from(analysis.primary_ready_threshold()).unwrap_or(100),
-        deadline: canary.progress_deadline(),
-        delay: analysis.delay(),
-        settle: policy
-            .and_then(CanaryPolicySpec::settle)
-            .unwrap_or_else(|| moved_by.settle()),
-        drain: policy.and_then(CanaryPolicySpec::drain).unwrap_or(DRAIN),
-        hooks: analysis
-            .webhooks
-            .iter()
-            .flatten()
-            .map(canary::Webhook::hook_type)
-            .collect(),
-        queue: policy.is_some_and(|p| p.on_new_revision() != OnNewRevision::Restart),
-        dry_run: canary.dry_run() || defaults.dry_run,
-        skip_analysis: canary.skip_analysis(),
-        suspended: canary.suspended(),
-        leaving,
-    }
-}
-
-/// A number from 0 to 100.
-pub(super) fn percent(number: i32) -> u8 {
-    u8::try_from(number.clamp(0, 100)).unwrap_or(0)
 }
 
 fn port(service: &canary::CanaryService) -> Option<Port> {

@@ -1,8 +1,8 @@
 //! The lists against the code: a field is warned about if, and only if, nothing that is made or decided differs with it.
 
 use super::*;
-use crate::analysis::ApexSide;
-use crate::plan::{self, Defaults, Selector, enrolment::generate};
+use crate::analysis::Rules;
+use crate::plan::{self, ApexSide, Defaults, Selector, enrolment::generate};
 use crate::routing::Traffic;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -83,7 +83,7 @@ fn outcome(canary: &Value) -> String {
     let selector = Selector::of(&target(), &Selector::default_keys()).unwrap();
     let services = plan::services(Some(&target()), &selector, &blueprint, ApexSide::Primary);
     let route = plan::route(&blueprint, Traffic::share(50));
-    let rules = plan::rules(&canary, None, &defaults, false);
+    let rules = Rules::of(&canary, None, &defaults, false);
     format!("{services:?} {route:?} {rules:?}")
 }
 
@@ -237,7 +237,7 @@ fn governed(spec: &Value) -> String {
     let rules = made
         .as_ref()
         .ok()
-        .map(|canary| plan::rules(canary, Some(&policy.spec), &defaults, false));
+        .map(|canary| Rules::of(canary, Some(&policy.spec), &defaults, false));
     let spec = &policy.spec;
     let own = (
         spec.adopts_existing(),

@@ -2,7 +2,7 @@
 
 use super::{Address, FailurePolicy, Rendering};
 use crate::admission::bootstrap::configurations::conditions;
-use crate::admission::server::Entry;
+use crate::api::entry::Entry;
 use crate::api::labels;
 use base64::Engine as _;
 use serde_json::{Value, json};

@@ -84,7 +84,7 @@ impl History {
             },
         });
         let canary: Canary = serde_json::from_value(canary).unwrap();
-        let rules = plan::rules(&canary, None, &Defaults::default(), false);
+        let rules = Rules::of(&canary, None, &Defaults::default(), false);
         let mut model = Model::cold(rules.strategy.clone());
         model.rules = rules;
         model.settle();

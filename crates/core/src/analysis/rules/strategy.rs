@@ -1,10 +1,9 @@
 //! How a Canary shows its revision: the strategy of its analysis, what is copied, whom cookies keep.
 
-use super::resolve::percent;
+use super::{Sessions, Strategy, resolve::percent, weight_steps};
 use crate::{
-    analysis::{Sessions, Strategy, weight_steps},
     api::{Canary, canary::AnalysisKind},
-    routing::{Affinity, Cookies, Exposure},
+    plan::settings::exposure::affinity,
 };
 
 /// Checks of a blue/green run that names no number of its own (Flagger: `Setting canaryAnalysis.iterations: 10`).
@@ -70,25 +69,6 @@ pub(super) fn sessions(canary: &Canary, routed: bool) -> Option<Sessions> {
         primary: affinity.primary_cookie_name,
         seed: canary.metadata.uid.clone().unwrap_or_default(),
     })
-}
-
-fn affinity(canary: &Canary) -> Option<Affinity> {
-    let analysis = canary.analysis();
-    Affinity::new(analysis.session_affinity.as_ref()?, analysis.interval())
-}
-
-/// What routes need to know besides shares, with the cookies the status records.
-pub fn exposure(canary: &Canary) -> Exposure {
-    Exposure {
-        matches: canary.analysis().matches.clone().unwrap_or_default(),
-        affinity: affinity(canary),
-        cookies: canary.status.as_ref().map(Cookies::recorded).unwrap_or_default(),
-        policy: canary
-            .spec
-            .service
-            .as_ref()
-            .and_then(|service| service.traffic_policy.clone()),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The places a review can be posted to.
+//! The webhooks of our configurations, by the names that they have there, in paths and in metrics.
 
 /// The places a review can be posted to; each is one webhook of the configurations we install.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,9 +1,7 @@
 //! Reading ConfigMaps and Secrets. Each may have a megabyte, so few are in memory at once, and their data stays nowhere.
 
-use super::{
-    cache::Cache,
-    configs::{digest, kind_of, named},
-};
+use super::{digest, kind_of, named};
+use crate::controller::watch::cache::Cache;
 use crate::plan::configs::{ConfigKind, Reference};
 use kube::{
     Client,

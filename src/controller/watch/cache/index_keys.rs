@@ -1,7 +1,7 @@
 //! The keys by which the caches index an object besides its own name, so that a step looks at its pair and not at its
 //! namespace.
 
-use super::cache::Kind;
+use super::kind::Kind;
 use crate::object::label;
 use crate::routing::registry;
 use crate::{

@@ -1,0 +1,26 @@
+//! What routes show besides shares: whom a test is for, whom cookies keep.
+
+use crate::{
+    api::Canary,
+    routing::{Affinity, Cookies, Exposure},
+};
+
+/// The cookies that keep users on their side, where a Canary asks for them.
+pub fn affinity(canary: &Canary) -> Option<Affinity> {
+    let analysis = canary.analysis();
+    Affinity::new(analysis.session_affinity.as_ref()?, analysis.interval())
+}
+
+/// What routes need to know besides shares, with the cookies the status records.
+pub fn exposure(canary: &Canary) -> Exposure {
+    Exposure {
+        matches: canary.analysis().matches.clone().unwrap_or_default(),
+        affinity: affinity(canary),
+        cookies: canary.status.as_ref().map(Cookies::recorded).unwrap_or_default(),
+        policy: canary
+            .spec
+            .service
+            .as_ref()
+            .and_then(|service| service.traffic_policy.clone()),
+    }
+}
