@@ -8,6 +8,7 @@ use e2e::scene::{App, Scene, http_client, play, wait_for};
 use serde_json::{Value, json};
 
 use crate::policy::PATIENCE;
+use crate::quick::own_canary;
 
 /// A route whose first answer was seen is not in every answer yet.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -47,10 +48,7 @@ async fn settled(scene: &Scene, app: &App, analysis: &Value, own_route: bool) ->
         scene.apply(&app.with_service_and_route(&host)).await?.succeeded()?;
     }
     scene.label().await?;
-    scene
-        .apply(&app.canary(&host, analysis, 60).to_string())
-        .await?
-        .succeeded()?;
+    own_canary(scene, &app.canary(&host, analysis, 60)).await?;
     scene.apply(&app.manifest()).await?.succeeded()?;
     scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
     scene.reachable("app", Duration::from_secs(60)).await?;

@@ -9,6 +9,7 @@ use e2e::scene::{App, Scene, http_client, play, wait_for};
 use serde_json::{Value, json};
 
 use crate::policy::PATIENCE;
+use crate::quick::own_canary;
 
 const USERS: u32 = 40;
 
@@ -33,10 +34,7 @@ async fn released(scene: &Scene, own_route: bool) -> Result<()> {
         scene.apply(&app.with_service_and_route(&host)).await?.succeeded()?;
     }
     scene.label().await?;
-    scene
-        .apply(&app.canary(&host, &analysis(&host), 60).to_string())
-        .await?
-        .succeeded()?;
+    own_canary(scene, &app.canary(&host, &analysis(&host), 60)).await?;
     scene.apply(&app.manifest()).await?.succeeded()?;
     scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
     scene.reachable("app", Duration::from_secs(60)).await?;

@@ -66,6 +66,16 @@ pub fn says_why(said: &Said, why: &str) -> Result<()> {
     Ok(())
 }
 
+/// Applies a Canary of the author's own to an app that serves in a namespace that was just labelled. kubectl looks and then
+/// creates: the one that a policy makes between the two is "already there", and edited the next time.
+pub async fn own_canary(scene: &Scene, canary: &Value) -> Result<()> {
+    wait_for("the author's Canary to be taken", SOON, async || {
+        scene.apply(&canary.to_string()).await?.succeeded().map(Some)
+    })
+    .await?;
+    Ok(())
+}
+
 /// Applies what an app is made of, and waits until its first version serves.
 pub async fn at_rest(scene: &Scene, app: &App, items: &[Value]) -> Result<()> {
     apply(scene, items).await?;

@@ -7,7 +7,7 @@ use crate::admission::server::Internal;
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::{Selector, enrolment::generate::crowded};
 use crate::routing::{self, Names, registry};
-use coalmine_core::validation::{self, Facts, Findings, Lookup, SecretFacts, ServiceFacts};
+use coalmine_core::validation::{self, Facts, Findings, Lookup, ServiceFacts};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -33,67 +33,53 @@ pub struct Found {
 /// # Errors
 /// When an object that the schema let through cannot be read, which is a fault of ours.
 pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response, Internal> {
-    let Found {
-        target,
-        around,
-        served,
-        fronts,
-        denied,
-    } = found;
-    let secret = SecretFacts {
-        denied_to: denied.then(|| request.user_info.username.clone()),
-    };
+    let mut facts = cluster_facts(view);
+    facts.secret.denied_to = found.denied.then(|| request.user_info.username.clone());
     let findings = match request.kind.kind.as_str() {
         // The controller must always be able to take its finalizer off.
         "Canary" if view.is_ours(request) => return Ok(Response::allow().with_decision(Decision::OwnWrite)),
-        "Canary" => {
-            let (new, old) = both::<Canary>(request)?;
-            let missed = missed(&target, view, &around);
-            let policy = view.policy_of(&new, target.found());
-            let facts = Facts {
-                policy,
-                target,
-                scalers: around.scalers(),
-                served,
-                ..canary_facts(request, &new, view)
-            };
-            let mut findings = validation::canary(&new, old.as_ref(), &facts);
-            findings.warnings.extend(validation::unbuilt(&new, &facts));
-            findings.warnings.extend(missed);
-            let provider = new.provider(&view.defaults.provider);
-            let unmoved = view.elsewhere(&new).into_iter().chain(past(&new, provider, &fronts));
-            findings
-                .warnings
-                .extend(unmoved.map(|line| format!("spec.service: {line}")));
-            findings
-        }
+        "Canary" => canary(request, view, found)?,
         "MetricTemplate" => {
             let (new, old) = both::<MetricTemplate>(request)?;
-            let facts = Facts {
-                secret,
-                ..cluster_facts(view)
-            };
-            let mut findings = validation::metric_template(&new, old.as_ref(), &facts);
-            findings.warnings.extend(validation::unbuilt_template(&new));
-            findings
+            let findings = validation::metric_template(&new, old.as_ref(), &facts);
+            warned(findings, validation::unbuilt_template(&new))
         }
         "AlertProvider" => {
             let (new, old) = both::<AlertProvider>(request)?;
-            let facts = Facts {
-                secret,
-                ..cluster_facts(view)
-            };
             validation::alert_provider(&new, old.as_ref(), &facts)
         }
         "CanaryPolicy" => {
             let (new, old) = both::<CanaryPolicy>(request)?;
-            let mut findings = validation::policy(&new, old.as_ref(), &cluster_facts(view));
-            findings.warnings.extend(validation::unbuilt_policy(&new));
-            findings
+            let findings = validation::policy(&new, old.as_ref(), &facts);
+            warned(findings, validation::unbuilt_policy(&new))
         }
         _ => return Ok(Response::allow()),
     };
     Ok(answer(request, findings))
+}
+
+fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Internal> {
+    let (new, old) = both::<Canary>(request)?;
+    let missed = missed(&found.target, view, &found.around);
+    let facts = Facts {
+        policy: view.policy_of(&new, found.target.found()),
+        target: found.target,
+        scalers: found.around.scalers(),
+        served: found.served,
+        ..canary_facts(request, &new, view)
+    };
+    let findings = validation::canary(&new, old.as_ref(), &facts);
+    let provider = new.provider(&view.defaults.provider);
+    let unmoved = view.elsewhere(&new).into_iter();
+    let unmoved = unmoved.chain(past(&new, provider, &found.fronts));
+    let unmoved = unmoved.map(|line| format!("spec.service: {line}"));
+    let more = validation::unbuilt(&new, &facts).into_iter().chain(missed);
+    Ok(warned(findings, more.chain(unmoved)))
+}
+
+fn warned(mut findings: Findings, more: impl IntoIterator<Item = String>) -> Findings {
+    findings.warnings.extend(more);
+    findings
 }
 
 /// Whether an UPDATE leaves the spec as it was, or is of an object that is being deleted: its labels, annotations and

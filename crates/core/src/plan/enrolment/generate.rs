@@ -104,16 +104,7 @@ pub fn canary(
         split,
         route,
     } = service::chosen(target, policy, (around, &routes), known, read)?;
-    // What it cannot carry is judged at admission, which our own objects pass.
-    let carried = |service: &CanarySpec| {
-        let rejects = Provider::parse(wanted).map(|provider| provider.rejects(service));
-        rejects.is_none_or(|rejects| rejects.is_empty())
-    };
-    let asked = CanarySpec {
-        service: service.clone(),
-        ..CanarySpec::default()
-    };
-    let provider = if published && carried(&asked) {
+    let provider = if published && carries(wanted, service.as_ref()) {
         wanted
     } else {
         Provider::KUBERNETES.as_str()
@@ -145,6 +136,15 @@ pub fn canary(
         Some(why) => Err(NotEnrolled::NoRoom(why)),
         None => Ok(canary),
     }
+}
+
+// Whether provider `name` takes a Canary of that Service. It is judged at admission, which our own objects pass.
+fn carries(name: &str, service: Option<&CanaryService>) -> bool {
+    let asked = CanarySpec {
+        service: service.cloned(),
+        ..CanarySpec::default()
+    };
+    Provider::parse(name).is_none_or(|provider| provider.rejects(&asked).is_empty())
 }
 
 // As generated, for the target with this uid and with a policy of its own, where it names one. The uid is empty while a
