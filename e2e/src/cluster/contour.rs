@@ -112,6 +112,7 @@ fn start_contour(places: &Places) -> Result<()> {
 fn start_envoy(places: &Places) -> Result<()> {
     let file = places.run.join("contour-envoy.json");
     let socket = places.run.join("contour-envoy.sock");
+    let _ = fs::remove_file(&socket); // one that crashed left it
     programs::run(
         Command::new(PROGRAM.ensure(places)?.join("contour"))
             .arg("bootstrap")
