@@ -146,7 +146,12 @@ async fn lints(parts: &mut Vec<Part>) -> Result<()> {
     };
     part(parts, "clippy", clippy(&["--all-targets"])).await?;
     // These are no part of a plain `cargo test`, so clippy does not see them among all targets.
-    part(parts, "clippy of the suite", clippy(&["--test", "suite", "--test", "gateways"])).await?;
+    part(
+        parts,
+        "clippy of the suite",
+        clippy(&["--test", "suite", "--test", "gateways"]),
+    )
+    .await?;
     // Together, what one of them depends on turns on features for all; alone, each has only what it asks for itself.
     for (name, package) in [
         ("the kinds alone", "coalmine-api"),
