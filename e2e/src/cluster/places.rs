@@ -21,6 +21,12 @@ pub const GATEWAY_ADMIN: &str = "127.0.0.1:18081";
 pub const MESH_GATEWAY: &str = "127.0.0.1:18180";
 /// The second gateway's metrics and readiness.
 pub const MESH_GATEWAY_ADMIN: &str = "127.0.0.1:18181";
+/// Where the second gateway answers for routes of Istio's own kinds.
+pub const EDGE_GATEWAY: &str = "127.0.0.1:18184";
+/// Where Contour's Envoy answers, once a scene has asked for it.
+pub const CONTOUR_GATEWAY: &str = "127.0.0.1:18190";
+/// The metrics and readiness of Contour's Envoy.
+pub const CONTOUR_GATEWAY_ADMIN: &str = "127.0.0.1:18191";
 /// Prometheus, for the host and for pods alike.
 pub const PROMETHEUS: &str = "10.244.0.1:19090";
 

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::credentials;
-use super::places::{API_SERVER, GATEWAY_ADMIN, MESH_GATEWAY_ADMIN, PROMETHEUS, Places};
+use super::places::{API_SERVER, CONTOUR_GATEWAY_ADMIN, GATEWAY_ADMIN, MESH_GATEWAY_ADMIN, PROMETHEUS, Places};
 use super::process;
 use super::programs::Programs;
 
@@ -18,7 +18,7 @@ scrape_configs:
   static_configs: [{{targets: ["{GATEWAY_ADMIN}"]}}]
 - job_name: envoy
   metrics_path: /stats/prometheus
-  static_configs: [{{targets: ["{MESH_GATEWAY_ADMIN}"]}}]
+  static_configs: [{{targets: ["{MESH_GATEWAY_ADMIN}", "{CONTOUR_GATEWAY_ADMIN}"]}}]
 - job_name: kubernetes-pods
   kubernetes_sd_configs:
   - role: pod

@@ -12,7 +12,9 @@ use super::nodes::{FIRST, Node, SECOND};
 use super::places::{GATEWAY_ADMIN, HOST, PROMETHEUS, Places};
 use super::programs::Programs;
 use super::ready::{Kubectl, http_get, http_ok, wait};
-use super::{autoscaling, control_plane, credentials, dns, gateway, mesh, network, node, process, prometheus, proxy};
+use super::{
+    autoscaling, contour, control_plane, credentials, dns, gateway, mesh, network, node, process, prometheus, proxy,
+};
 
 /// The processes of a running cluster, in the order they start.
 pub const PROCESSES: [&str; 10] = [
@@ -29,10 +31,12 @@ pub const PROCESSES: [&str; 10] = [
 ];
 
 /// The processes that a scene may add to a running cluster.
-pub const ON_DEMAND: [&str; 5] = [
+pub const ON_DEMAND: [&str; 7] = [
     autoscaling::PROCESS,
     mesh::PILOT,
     mesh::ENVOY,
+    contour::CONTOUR,
+    contour::ENVOY,
     SECOND.kubelet,
     SECOND.containerd,
 ];

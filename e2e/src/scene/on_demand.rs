@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Scene;
 use crate::cluster::Cluster;
-use crate::cluster::places::MESH_GATEWAY;
+use crate::cluster::places::{CONTOUR_GATEWAY, EDGE_GATEWAY, MESH_GATEWAY};
 use crate::load::Load;
 
 impl Scene {
@@ -43,6 +43,26 @@ impl Scene {
     /// The usual load on an app of that name, through the second gateway.
     pub fn mesh_load(&self, app: &str) -> Result<Load> {
         Ok(Load::on(MESH_GATEWAY.parse()?, self.host(app)))
+    }
+
+    /// Waits until the second gateway serves VirtualServices as well, of those who name its Gateway of Istio's own kind.
+    pub async fn edge_gateway(&self) -> Result<()> {
+        self.prepare(Cluster::edge_gateway).await
+    }
+
+    /// The usual load on an app of that name, by a VirtualService.
+    pub fn edge_load(&self, app: &str) -> Result<Load> {
+        Ok(Load::on(EDGE_GATEWAY.parse()?, self.host(app)))
+    }
+
+    /// Waits until Contour serves, the third gateway.
+    pub async fn contour_gateway(&self) -> Result<()> {
+        self.prepare(Cluster::contour_gateway).await
+    }
+
+    /// The usual load on an app of that name, through Contour's Envoy.
+    pub fn contour_load(&self, app: &str) -> Result<Load> {
+        Ok(Load::on(CONTOUR_GATEWAY.parse()?, self.host(app)))
     }
 
     async fn prepare(&self, make: fn(&Cluster) -> Result<()>) -> Result<()> {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::load::{Load, until_reachable};
+use e2e::scene::fronts::ingress;
 use e2e::scene::invariants::nothing_lost;
 use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use kube::api::ListParams;
@@ -50,19 +51,6 @@ async fn a_second_ingress_carries_the_share_and_goes_with_it() {
         .await
     })
     .await;
-}
-
-fn ingress(scene: &Scene, app: &str) -> Value {
-    let service = json!({"name": app, "port": {"number": 9898}});
-    let path = json!({"path": "/", "pathType": "Prefix", "backend": {"service": service}});
-    json!({
-        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-        "metadata": {
-            "name": format!("{app}-front"),
-            "annotations": {"cert-manager.io/cluster-issuer": "none", "nginx.ingress.kubernetes.io/proxy-body-size": "8m"},
-        },
-        "spec": {"ingressClassName": "nginx", "rules": [{"host": scene.host(app), "http": {"paths": [path]}}]},
-    })
 }
 
 /// The second Ingress of an app, as its annotations without nginx's prefix.

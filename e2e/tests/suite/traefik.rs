@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::load::Load;
+use e2e::scene::fronts::ingress_route;
 use e2e::scene::invariants::{exits, nothing_lost};
 use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use serde_json::{Value, json};
@@ -49,16 +50,6 @@ async fn the_weights_of_a_traefikservice_carry_the_share_and_a_users_own_is_give
         left(scene, "made").await
     })
     .await;
-}
-
-/// The author's IngressRoute to a TraefikService.
-fn ingress_route(scene: &Scene, app: &str, to: &str) -> Value {
-    let service = json!({"kind": "TraefikService", "name": to});
-    let matched = format!("Host(`{}`)", scene.host(app));
-    json!({
-        "apiVersion": "traefik.io/v1alpha1", "kind": "IngressRoute", "metadata": {"name": format!("{app}-front")},
-        "spec": {"entryPoints": ["web"], "routes": [{"kind": "Rule", "match": matched, "services": [service]}]},
-    })
 }
 
 fn traefik_service(name: &str, spec: Value) -> Value {

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::scene::{CanaryView, Scene};
+use kube::Api;
+use kube::api::DynamicObject;
 use serde_json::Value;
 
-use crate::policy::PATIENCE;
+use super::policy::PATIENCE;
+use super::{CanaryView, Scene};
 
 /// A share that was just written is not what the gateway does yet.
 const SETTLE: Duration = Duration::from_millis(1500);
@@ -43,6 +45,16 @@ pub async fn count(
     sides: [Side<'_>; 2],
     asked: impl Fn(&CanaryView, &Value) -> Option<u64>,
 ) -> Result<BTreeMap<u64, Counts>> {
+    count_by(scene, &scene.objects().routes(), sides, asked).await
+}
+
+/// The same where the route is of another kind.
+pub async fn count_by(
+    scene: &Scene,
+    routes: &Api<DynamicObject>,
+    sides: [Side<'_>; 2],
+    asked: impl Fn(&CanaryView, &Value) -> Option<u64>,
+) -> Result<BTreeMap<u64, Counts>> {
     let objects = scene.objects();
     let began = Instant::now();
     let mut counted: BTreeMap<u64, Counts> = BTreeMap::new();
@@ -57,7 +69,7 @@ pub async fn count(
             "the run does not end: {}",
             canary.0["status"]
         );
-        let now = wanted(scene, &asked).await?;
+        let now = wanted(scene, routes, &asked).await?;
         if now != share {
             (share, since, last) = (now, Instant::now(), None);
         } else if let Some(percent) = share.filter(|_| since.elapsed() > SETTLE) {
@@ -65,7 +77,7 @@ pub async fn count(
             let [one, other] = sides.map(|(deployment, host)| objects.received(deployment, host, "/"));
             let seen = tokio::try_join!(one, other);
             // Counts of a stretch in which the share moved say nothing of either share.
-            let still = wanted(scene, &asked).await? == share;
+            let still = wanted(scene, routes, &asked).await? == share;
             // A pod that has just gone cannot be asked, which is no count either.
             let Ok(seen) = seen.map(<[u64; 2]>::from) else {
                 last = None;
@@ -83,9 +95,12 @@ pub async fn count(
     }
 }
 
-async fn wanted(scene: &Scene, asked: &impl Fn(&CanaryView, &Value) -> Option<u64>) -> Result<Option<u64>> {
-    let objects = scene.objects();
-    let canary = objects.canary("app").await?.context("the canary")?;
-    let route = serde_json::to_value(objects.routes().get("app").await?)?;
+async fn wanted(
+    scene: &Scene,
+    routes: &Api<DynamicObject>,
+    asked: &impl Fn(&CanaryView, &Value) -> Option<u64>,
+) -> Result<Option<u64>> {
+    let canary = scene.objects().canary("app").await?.context("the canary")?;
+    let route = serde_json::to_value(routes.get("app").await?)?;
     Ok(asked(&canary, &route))
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::load::{Load, Running, until_reachable};
-use e2e::scene::invariants::exits;
-use e2e::scene::{Answer, App, Hooks, Said, Scene, wait_for};
 use serde_json::{Value, json};
 
-use crate::policy::PATIENCE;
+use super::invariants::exits;
+use super::policy::PATIENCE;
+use super::{Answer, App, Hooks, Said, Scene, wait_for};
+use crate::load::{Load, Running, until_reachable};
 
 /// Asked at each check: who answers it with [`Answer::halt`] lets the release fail at its first check.
 pub const VERDICT: &str = "/verdict";
@@ -93,10 +93,15 @@ pub async fn own_at_rest(scene: &Scene, app: &App, hooks: &Hooks) -> Result<()> 
 
 /// Applies the next version, and holds its release at its weight.
 pub async fn held(scene: &Scene, next: &App, hooks: &Hooks) -> Result<()> {
+    held_at(scene, next, hooks, 50).await
+}
+
+/// The same with an analysis that has another weight.
+pub async fn held_at(scene: &Scene, next: &App, hooks: &Hooks, weight: u64) -> Result<()> {
     hooks.answer_to(next.name(), GATE, Answer::halt());
     apply(scene, &[next.deployment()]).await?;
     let held = scene.phase(next.name(), "WaitingPromotion", SOON).await?;
-    assert_eq!(held.weight(), 50);
+    assert_eq!(held.weight(), weight);
     Ok(())
 }
 
@@ -115,9 +120,16 @@ pub async fn failed(scene: &Scene, next: &App, hooks: &Hooks) -> Result<()> {
     Ok(())
 }
 
+/// Waits until a release is promoted, the target rests and the gateway says so.
+pub async fn succeeded(scene: &Scene, app: &App) -> Result<()> {
+    promoted(scene, app).await?;
+    assert_eq!(scene.reachable(app.name(), SOON).await?, app.version());
+    Ok(())
+}
+
 /// Waits until a release is promoted and the target rests. Primary has it before: the phase may still be that of the
 /// release before.
-pub async fn succeeded(scene: &Scene, app: &App) -> Result<()> {
+pub async fn promoted(scene: &Scene, app: &App) -> Result<()> {
     let (primary, wanted) = (
         format!("{}-primary", app.name()),
         json!({"name": "VERSION", "value": app.version()}),
@@ -131,9 +143,7 @@ pub async fn succeeded(scene: &Scene, app: &App) -> Result<()> {
     })
     .await?;
     scene.phase(app.name(), "Succeeded", PATIENCE).await?;
-    exits(scene, app.name(), SOON).await?;
-    assert_eq!(scene.reachable(app.name(), SOON).await?, app.version());
-    Ok(())
+    exits(scene, app.name(), SOON).await
 }
 
 /// Waits until nothing of Coalmine is left of an app, and its Deployment serves by itself.

@@ -1,0 +1,87 @@
+//! A good release and a bad one while 200 requests a second come.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use e2e::load::{Load, Report};
+use e2e::scene::invariants::{exits, nothing_lost};
+use e2e::scene::quick::{self, GATE, SOON, VERDICT, apply, held_at, let_go, promoted, shows};
+use e2e::scene::{Answer, App, Hooks, Scene};
+use serde_json::{Value, json};
+
+use crate::convergence::{self, Followed};
+use crate::plane::Plane;
+
+/// As long as a share is looked at, and how often it is asked for.
+const LOOK: Duration = Duration::from_secs(25);
+const RATE: u32 = 200;
+/// At least so many requests say what a share is: a few of 5,000 may come late.
+const ENOUGH: usize = 4_900;
+/// The canary's one weight, in percent.
+const SHARE: u64 = 25;
+/// Points by which what users saw may differ from the share. Those of 5,000 that are drawn one by one differ by 0.6.
+const POINTS: f64 = 3.0;
+
+/// One step, whose end the scene decides; long enough to be told apart from what comes before.
+pub fn analysis(hooks: &Hooks) -> Value {
+    let mut analysis = quick::analysis(hooks);
+    analysis["interval"] = json!("4s");
+    analysis["stepWeights"] = json!([SHARE]);
+    analysis
+}
+
+/// Both lose no request, users meet the canary in its share, and follow a weight soon.
+pub async fn good_and_bad(plane: Plane, scene: &Scene, hooks: &Hooks) -> Result<()> {
+    let app = App::new("web", "v1");
+    plane.at_rest(scene, &app, &analysis(hooks)).await?;
+    let load = Load {
+        rate: RATE,
+        ..plane.load(scene, app.name())?
+    };
+    let (running, followed) = (load.start()?, Followed::begin(plane, scene, app.name()));
+    let (from, until) = good(scene, &app.at("v2"), hooks).await?;
+    bad(plane, scene, &app.at("v3").with("ERROR_RATE", "1"), hooks).await?;
+    let (weights, report) = (followed.stop().await?, running.stop().await?);
+    nothing_lost(&report)?;
+    ensure!(report.errors_of("v3") > 0, "nobody met v3: {:?}", report.versions());
+    println!("{plane:?}: {} requests, {} lost", report.requests(), report.lost());
+    is_shared(plane, &report, from, until)?;
+    let given = convergence::given(&weights, SHARE, &report, "v2")?;
+    convergence::told(plane, given, convergence::taken(&weights, &report, "v3")?)
+}
+
+/// From when to when it was looked at.
+async fn good(scene: &Scene, next: &App, hooks: &Hooks) -> Result<(Instant, Instant)> {
+    held_at(scene, next, hooks, SHARE).await?;
+    shows().await;
+    let from = Instant::now();
+    tokio::time::sleep(LOOK).await;
+    let until = Instant::now();
+    let_go(next, hooks);
+    promoted(scene, next).await?;
+    Ok((from, until))
+}
+
+/// It is given its share, and fails at its next check.
+async fn bad(plane: Plane, scene: &Scene, next: &App, hooks: &Hooks) -> Result<()> {
+    hooks.answer_to(next.name(), GATE, Answer::halt());
+    apply(scene, &[next.deployment()]).await?;
+    plane.gives(scene, next.name(), SHARE).await?;
+    hooks.answer_to(next.name(), VERDICT, Answer::halt());
+    scene.phase(next.name(), "Failed", SOON).await?;
+    exits(scene, next.name(), SOON).await?;
+    shows().await;
+    Ok(())
+}
+
+fn is_shared(plane: Plane, report: &Report, from: Instant, until: Instant) -> Result<()> {
+    let asked = report.since(from).before(until).requests();
+    ensure!(asked >= ENOUGH, "only {asked} requests were sent at {SHARE} %");
+    let share = report.share_of("v2", from, until);
+    println!("{plane:?}: {SHARE} % asked for, {share:.1} % of {asked} requests seen");
+    ensure!(
+        (share - SHARE as f64).abs() <= POINTS,
+        "{share:.1} % saw v2, not {SHARE} %"
+    );
+    Ok(())
+}
