@@ -121,5 +121,10 @@ fn start_envoy(places: &Places) -> Result<()> {
             .arg(format!("--xds-address={ADDRESS}"))
             .arg(format!("--xds-port={XDS_PORT}")),
     )?;
-    envoy::start(places, ENVOY, &file, &["--service-cluster", CONTOUR, "--service-node", ENVOY])
+    envoy::start(
+        places,
+        ENVOY,
+        &file,
+        &["--service-cluster", CONTOUR, "--service-node", ENVOY],
+    )
 }

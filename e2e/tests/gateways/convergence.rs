@@ -71,7 +71,9 @@ async fn collect(
 pub fn given(weights: &[Weight], share: u64, report: &Report, version: &str) -> Result<Duration> {
     let written = weights.iter().find(|(weight, _)| *weight == share);
     let (_, written) = written.with_context(|| format!("nobody was told of {share} %: {weights:?}"))?;
-    let first = report.first_seen(version).with_context(|| format!("nobody met {version}"))?;
+    let first = report
+        .first_seen(version)
+        .with_context(|| format!("nobody met {version}"))?;
     Ok(first.saturating_duration_since(*written))
 }
 
@@ -79,7 +81,9 @@ pub fn given(weights: &[Weight], share: u64, report: &Report, version: &str) -> 
 pub fn taken(weights: &[Weight], report: &Report, version: &str) -> Result<Duration> {
     let last = weights.last().filter(|(weight, _)| *weight == 0);
     let (_, written) = last.with_context(|| format!("the canary has a weight at the end: {weights:?}"))?;
-    let last = report.last_seen(version).with_context(|| format!("nobody met {version}"))?;
+    let last = report
+        .last_seen(version)
+        .with_context(|| format!("nobody met {version}"))?;
     Ok(last.saturating_duration_since(*written))
 }
 

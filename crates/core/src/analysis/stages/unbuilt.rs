@@ -91,7 +91,7 @@ impl DesiredState {
         } else {
             Some(target.revision.clone())
         };
-        let turned = seen.apex == Some(crate::analysis::ApexSide::Primary) || seen.split;
+        let turned = seen.apex == Some(crate::plan::ApexSide::Primary) || seen.split;
         Self {
             target_state: Some(TargetState::Hot),
             target_replicas: (free && !hot).then_some(replicas),
