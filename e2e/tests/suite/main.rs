@@ -53,6 +53,7 @@ mod restarts;
 mod room;
 mod service_target;
 mod shares;
+mod skipper;
 mod stage;
 mod sweep;
 mod takeover;

@@ -28,7 +28,10 @@ pub(super) fn hosts(ingress: &Value) -> Vec<String> {
 }
 
 /// Its paths that lead to `wanted`, each with its rule's host.
-pub(in crate::routing) fn to<'a>(ingress: &'a Value, wanted: &'a str) -> impl Iterator<Item = (Option<&'a str>, &'a Value)> {
+pub(in crate::routing) fn to<'a>(
+    ingress: &'a Value,
+    wanted: &'a str,
+) -> impl Iterator<Item = (Option<&'a str>, &'a Value)> {
     all(ingress).filter(move |(_, path)| service(path) == Some(wanted))
 }
 
