@@ -10,6 +10,7 @@
 pub mod contour;
 pub mod exposure;
 pub mod gateway_api;
+mod ingress;
 pub mod istio;
 pub mod kind;
 pub mod kubernetes;
@@ -19,6 +20,7 @@ pub mod planned;
 pub mod provider;
 mod reference;
 pub mod registry;
+pub mod skipper;
 pub mod traefik;
 mod traffic;
 mod weighted;

@@ -50,6 +50,7 @@ mod refusals;
 mod restarts;
 mod room;
 mod service_target;
+mod skipper;
 mod stage;
 mod sweep;
 mod takeover;

@@ -159,7 +159,7 @@ impl Pair<'_> {
     // `route` and its companions, carrying the same traffic for each pair of Services that it names; nothing when it names
     // none.
     fn carrying(&self, route: &Value, split: &[&Names], traffic: Traffic) -> Option<Vec<Value>> {
-        let kind = routing::kind_of(route)?;
+        let kind = self.blueprint.provider.kind_of(route)?;
         let with = |objects: &[Value], names: &Names| kind.carrying(objects, names, traffic, &self.blueprint.exposure);
         over(route, split, with)
     }

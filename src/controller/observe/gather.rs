@@ -21,7 +21,7 @@ use crate::{
         primary::autoscaler,
         services::pointing::{pods as pods_of, pods_of_pair},
     },
-    routing::{self, Names, kind_of},
+    routing::{self, Names},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -221,7 +221,7 @@ fn companions<'a>(
     // Of the route that is to be made as well.
     let carrying = live.routes.iter().chain(&blueprint.route);
     let carrying = carrying.filter(|route| blueprint.carries_by(route));
-    let carrying = carrying.filter_map(|route| Some((route, kind_of(route)?)));
+    let carrying = carrying.filter_map(|route| Some((route, blueprint.provider.kind_of(route)?)));
     let named = carrying.flat_map(|(route, of)| pairs.clone().flat_map(move |names| of.companions(route, names)));
     let found: Vec<Value> = named
         .filter_map(|(kind, name)| cache.get(Kind::Route(kind), &blueprint.namespace, &name))

@@ -3,7 +3,7 @@
 use crate::{
     controller::watch::live::Live,
     plan::Blueprint,
-    routing::{self, Names, Traffic},
+    routing::{self, Names, RouteKind, Traffic},
 };
 use serde_json::Value;
 
@@ -20,10 +20,10 @@ impl<'a> Routes<'a> {
     /// What all of them do with the pair's traffic; `None` while they differ, or where one cannot be read. What is
     /// `expected` is looked for first.
     pub fn traffic(self, expected: Traffic) -> Option<Traffic> {
-        let (live, exposure) = (self.live, &self.blueprint.exposure);
-        let mut all = self.live.split(self.blueprint).flat_map(|names| {
-            let routes = live.refers_to(self.blueprint, names);
-            routes.map(move |route| live.traffic(route, names, exposure, Some(expected)))
+        let (live, blueprint) = (self.live, self.blueprint);
+        let mut all = live.split(blueprint).flat_map(|names| {
+            let routes = live.refers_to(blueprint, names);
+            routes.map(move |route| live.traffic(route, names, blueprint, Some(expected)))
         });
         let first = all.next()??;
         all.all(|other| other == Some(first)).then_some(first)
@@ -62,21 +62,25 @@ impl<'a> Routes<'a> {
     pub fn trouble(self) -> Option<String> {
         self.moved().find_map(|names| {
             let mut routes = self.live.refers_to(self.blueprint, names);
-            routes.find_map(|route| routing::kind_of(route)?.problem(route, names, &self.blueprint.exposure))
+            routes.find_map(|route| self.kind_of(route)?.problem(route, names, &self.blueprint.exposure))
         })
     }
 
     /// Whether users are perhaps sent still where the routes said before.
     pub fn are_pending(self) -> bool {
-        let pending = |route: &Value| routing::kind_of(route).is_some_and(|kind| kind.is_pending(route));
+        let pending = |route: &Value| self.kind_of(route).is_some_and(|kind| kind.is_pending(route));
         let mut moved = self.moved();
         moved.any(|names| self.live.refers_to(self.blueprint, names).any(pending))
     }
 
     /// Whether no data plane behind them is known to copy no requests.
     pub fn mirror(self) -> bool {
-        let able = |route: &Value| routing::kind_of(route).is_none_or(|kind| kind.unmirrored(route).is_empty());
+        let able = |route: &Value| self.kind_of(route).is_none_or(|kind| kind.unmirrored(route).is_empty());
         self.live.routes.iter().all(able)
+    }
+
+    fn kind_of(self, route: &Value) -> Option<&'static dyn RouteKind> {
+        self.blueprint.provider.kind_of(route)
     }
 
     // The Services whose users they move. Of a Canary without weights the routes are the user's alone.

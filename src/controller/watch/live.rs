@@ -13,7 +13,7 @@ use crate::{
         services::copies,
         workload::{daemon_set::UPDATE_STRATEGY, template},
     },
-    routing::{self, Exposure, Names, Traffic},
+    routing::{self, Names, Traffic},
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -110,11 +110,12 @@ impl Live {
         &self,
         route: &Value,
         names: &Names,
-        exposure: &Exposure,
+        blueprint: &Blueprint,
         expected: Option<Traffic>,
     ) -> Option<Traffic> {
         let beside: Vec<&Value> = self.routes.iter().collect();
-        routing::kind_of(route)?.traffic(route, &beside, names, exposure, expected)
+        let kind = blueprint.provider.kind_of(route)?;
+        kind.traffic(route, &beside, names, &blueprint.exposure, expected)
     }
 
     /// The Services of the pair whose users routes split: the apex, and each follower that a route names.

@@ -49,9 +49,9 @@ pub trait WrittenKind: Sync {
         false
     }
 
-    /// Prefix of the annotations by which the data plane is told: a companion has those it is meant to have and no others.
-    fn prefix(&self) -> &'static str {
-        ""
+    /// Prefixes of the annotations by which data planes are told: a companion has those it is meant to have and no others.
+    fn prefixes(&self) -> &'static [&'static str] {
+        &[""]
     }
 }
 

@@ -234,6 +234,12 @@ impl Provider {
         self.reads(route) && !super::is_companion(route)
     }
 
+    /// The kind of `route` as it carries this provider's traffic, where several write the same kind each in its own way.
+    pub fn kind_of(self, route: &Value) -> Option<&'static dyn RouteKind> {
+        let own = self.0.kind().filter(|_| self.reads(route));
+        own.or_else(|| registry::kind_of(route))
+    }
+
     /// Whether `object` is of a kind that is written for it: its routes, and what stands beside them.
     pub fn writes(self, object: &Value) -> bool {
         let beside = self.0.kind().map(|kind| kind.beside()).unwrap_or_default();

@@ -2,8 +2,8 @@
 
 use super::planned::{PLANNED, planned};
 use super::{
-    Capabilities, Need, Resource, RouteKind, Router, WrittenKind, contour, gateway_api, istio, kubernetes, linkerd,
-    nginx, traefik,
+    Capabilities, Need, Resource, RouteKind, Router, WrittenKind, contour, gateway_api, ingress, istio, kubernetes,
+    linkerd, nginx, skipper, traefik,
 };
 use crate::api::canary::CanarySpec;
 use serde_json::Value;
@@ -17,6 +17,7 @@ pub const ROUTERS: &[&dyn Router] = &[
     &kubernetes::Kubernetes,
     &linkerd::Linkerd,
     &nginx::Nginx,
+    &skipper::Skipper,
     &traefik::Traefik,
 ];
 
@@ -45,7 +46,8 @@ fn all() -> impl Iterator<Item = &'static dyn WrittenKind> {
 }
 
 /// The kind of a route, by its `apiVersion` and `kind`; `None` when it carries traffic for no provider. Any version is the
-/// same object.
+/// same object. Of a kind that several providers write this is the first one's: all of them say alike what an object is, and
+/// how it carries a share is asked of the provider ([`Provider::kind_of`](super::Provider::kind_of)).
 pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
     routes().find(|known| is_of(route, known.resource()))
 }
@@ -138,7 +140,7 @@ pub fn other_version(spec: &CanarySpec) -> Option<(&'static str, &'static str)> 
         "spec.ingressRef.apiVersion",
         "ignored: Ingresses are read as networking.k8s.io/v1",
     );
-    (ingress.api_version != nginx::API_VERSION).then_some(why)
+    (ingress.api_version != ingress::API_VERSION).then_some(why)
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ fn put_right(kind: &dyn WrittenKind, live: &Value, wanted: &Value) -> Option<Wri
     let told = |of: &Value| {
         let all = of.pointer("/metadata/annotations").and_then(Value::as_object);
         let all = all.cloned().unwrap_or_default().into_iter();
-        all.filter(|(key, _)| key.starts_with(kind.prefix()))
+        all.filter(|(key, _)| kind.prefixes().iter().any(|prefix| key.starts_with(prefix)))
     };
     // Those that are wanted come last, and count.
     let changes = told(live).map(|(key, _)| (key, None));

@@ -1,73 +1,37 @@
-//! The second Ingress: the user's paths to the apex, leading to the canary, for the share that its annotations name.
+//! The annotations of the second Ingress: the share that it takes, or the conditions of those whom it takes.
 
-use super::paths;
-use super::{API_VERSION, CAN, KIND};
+use super::PREFIX;
 use crate::api::canary::{AnalysisMatch, StringMatch};
-use crate::routing::{Exposure, Names, Traffic, is_made};
+use crate::routing::ingress::companion::{self, annotation};
+use crate::routing::ingress::paths;
+use crate::routing::{Exposure, Names, Traffic};
 use serde_json::{Map, Value, json};
 
-/// Prefix of ingress-nginx's annotations.
-pub(super) const PREFIX: &str = "nginx.ingress.kubernetes.io/";
-/// An older way to name the controller that reads an Ingress.
-const CLASS: &str = "kubernetes.io/ingress.class";
 /// What ingress-nginx reads as true.
 const TRUE: [&str; 6] = ["1", "t", "T", "true", "TRUE", "True"];
 
 /// Whether an Ingress stands beside another for a share of its requests, whoever made it.
-pub(super) fn is_canary(ingress: &Value) -> bool {
-    annotation(ingress, "canary").is_some_and(|value| TRUE.contains(&value))
+pub(in crate::routing) fn is_canary(ingress: &Value) -> bool {
+    said(ingress, "canary").is_some_and(|value| TRUE.contains(&value))
 }
 
-/// Whether we made it, or Flagger.
-pub(super) fn is_ours(ingress: &Value) -> bool {
-    is_canary(ingress) && is_made(ingress)
-}
-
-/// The objects of a user's Ingress that carries `traffic`. A share of nothing needs no second one.
-pub(super) fn carrying(objects: &[Value], names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
-    let mut objects = objects.to_vec();
-    let made = objects
-        .first()
-        .filter(|route| !is_canary(route) && (traffic.canary() > 0 || traffic.matched))
-        .and_then(|route| beside(route, names, traffic, exposure));
-    objects.extend(made);
-    objects
-}
-
-// What nginx does with requests it does on both sides; certificates are the first Ingress's.
-fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Option<Value> {
-    let mut rules = Vec::new();
-    for (host, path) in paths::to(route, &names.apex) {
-        paths::add(&mut rules, host, paths::leading_to(path, &names.canary));
+/// The one that carries `traffic` beside a user's Ingress. A share of nothing needs none.
+pub(super) fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Option<Value> {
+    if traffic.canary() == 0 && !traffic.matched {
+        return None;
     }
-    let mut spec = Map::new();
-    let class = route.pointer("/spec/ingressClassName");
-    spec.extend(class.map(|class| ("ingressClassName".to_owned(), class.clone())));
-    let empty = rules.is_empty();
-    spec.insert("rules".to_owned(), Value::Array(rules));
-    (!empty).then(|| {
-        json!({
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "metadata": {
-                "name": name(route, names),
-                "namespace": route.pointer("/metadata/namespace"),
-                "annotations": annotations(route, traffic, exposure),
-            },
-            "spec": spec,
-        })
-    })
+    companion::made(
+        route,
+        names,
+        &name(route, names),
+        &annotations(route, traffic, exposure),
+    )
 }
 
 // Those that say whose requests it takes, and what nginx does with them.
 fn annotations(route: &Value, traffic: Traffic, exposure: &Exposure) -> Map<String, Value> {
-    let of_users = route.pointer("/metadata/annotations").and_then(Value::as_object);
-    let is_kept = |key: &str| {
-        let nginx = key.strip_prefix(PREFIX).is_some_and(|name| !name.starts_with("canary"));
-        nginx || key == CLASS
-    };
-    let kept = of_users.into_iter().flatten().filter(|(key, _)| is_kept(key));
-    let mut annotations: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let is_read = |key: &str| key.strip_prefix(PREFIX).is_some_and(|name| !name.starts_with("canary"));
+    let mut annotations = companion::kept(route, is_read);
     let mut note = |name: &str, value: String| {
         annotations.insert(format!("{PREFIX}{name}"), Value::String(value));
     };
@@ -84,49 +48,34 @@ fn annotations(route: &Value, traffic: Traffic, exposure: &Exposure) -> Map<Stri
 /// Flagger's name for it, where the Ingress leads to one app alone: each app behind it has a second one of its own.
 pub(super) fn name(route: &Value, names: &Names) -> String {
     let name = paths::name(route);
-    let alone = paths::services(route).all(|service| service == names.apex);
-    if alone {
+    if paths::lead_only_to(route, &names.apex) {
         format!("{name}-canary")
     } else {
         format!("{name}-{}", names.canary)
     }
 }
 
-/// What a user's Ingress and its companion among `beside` do with the pair's traffic.
-pub(super) fn traffic(
-    route: &Value,
-    beside: &[&Value],
-    names: &Names,
-    exposure: &Exposure,
-    expected: Option<Traffic>,
-) -> Option<Traffic> {
-    let namespace = route.pointer("/metadata/namespace");
-    let is_its = |one: &&&Value| {
-        let leads = paths::to(one, &names.canary).next().is_some();
-        one.pointer("/metadata/namespace") == namespace && is_ours(one) && leads
-    };
-    let mut found = beside.iter().filter(is_its);
-    let live = match (found.next(), found.next()) {
-        (None, _) => return Some(Traffic::PRIMARY.as_able(CAN, expected)),
-        (Some(live), None) => live,
+/// What the companions of a user's Ingress do with the pair's traffic.
+pub(super) fn read(route: &Value, live: &[&Value], names: &Names, exposure: &Exposure) -> Option<Traffic> {
+    let live = match live {
+        [] => return Some(Traffic::PRIMARY),
+        [live] => *live,
         // One of a name that was right before is on its way out.
-        (Some(_), Some(_)) => return None,
+        _ => return None,
     };
     // One that gives the canary nothing is as good as none.
     if shares(live) == json!({"canary": "true", "canary-weight": "0"}) {
-        return Some(Traffic::PRIMARY.as_able(CAN, expected));
+        return Some(Traffic::PRIMARY);
     }
-    let weight = annotation(live, "canary-weight").and_then(|weight| weight.parse().ok());
+    let weight = said(live, "canary-weight").and_then(|weight| weight.parse().ok());
     let share = Traffic::share(weight.unwrap_or(0));
     let matched = Traffic { matched: true, ..share };
     let does = |candidate: &Traffic| {
-        let wanted = carrying(std::slice::from_ref(route), names, *candidate, exposure);
-        wanted.get(1).is_some_and(|wanted| {
-            shares(wanted) == shares(live) && wanted.pointer("/spec/rules") == live.pointer("/spec/rules")
+        beside(route, names, *candidate, exposure).is_some_and(|wanted| {
+            shares(&wanted) == shares(live) && wanted.pointer("/spec/rules") == live.pointer("/spec/rules")
         })
     };
-    let found = [share, matched].into_iter().find(does)?;
-    Some(found.as_able(CAN, expected))
+    [share, matched].into_iter().find(does)
 }
 
 // The annotations that say whose requests it takes.
@@ -139,9 +88,8 @@ fn shares(ingress: &Value) -> Value {
     Value::Object(ours.collect())
 }
 
-fn annotation<'a>(ingress: &'a Value, name: &str) -> Option<&'a str> {
-    let all = ingress.pointer("/metadata/annotations")?;
-    all.get(format!("{PREFIX}{name}"))?.as_str()
+fn said<'a>(ingress: &'a Value, name: &str) -> Option<&'a str> {
+    annotation(ingress, &format!("{PREFIX}{name}"))
 }
 
 // The annotations for the conditions of an A/B test: one header and one cookie.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::routing::WrittenKind;
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// Its name.
-pub(super) fn name(ingress: &Value) -> &str {
+pub(in crate::routing) fn name(ingress: &Value) -> &str {
     let name = ingress.pointer("/metadata/name").and_then(Value::as_str);
     name.unwrap_or_default()
 }
@@ -16,6 +16,11 @@ pub(super) fn services(ingress: &Value) -> impl Iterator<Item = &str> {
     all(ingress).filter_map(|(_, path)| service(path)).chain(default)
 }
 
+/// Whether it leads to that Service and to no other.
+pub(in crate::routing) fn lead_only_to(ingress: &Value, wanted: &str) -> bool {
+    services(ingress).all(|service| service == wanted)
+}
+
 /// The hosts that it names.
 pub(super) fn hosts(ingress: &Value) -> Vec<String> {
     let hosts = rules(ingress).filter_map(|rule| rule.get("host")?.as_str());
@@ -23,7 +28,10 @@ pub(super) fn hosts(ingress: &Value) -> Vec<String> {
 }
 
 /// Its paths that lead to `wanted`, each with its rule's host.
-pub(super) fn to<'a>(ingress: &'a Value, wanted: &'a str) -> impl Iterator<Item = (Option<&'a str>, &'a Value)> {
+pub(in crate::routing) fn to<'a>(
+    ingress: &'a Value,
+    wanted: &'a str,
+) -> impl Iterator<Item = (Option<&'a str>, &'a Value)> {
     all(ingress).filter(move |(_, path)| service(path) == Some(wanted))
 }
 
@@ -54,7 +62,8 @@ pub(super) fn add(rules: &mut Vec<Value>, host: Option<&str>, path: Value) {
     }
 }
 
-fn all(ingress: &Value) -> impl Iterator<Item = (Option<&str>, &Value)> {
+/// All of its paths, each with its rule's host.
+pub(in crate::routing) fn all(ingress: &Value) -> impl Iterator<Item = (Option<&str>, &Value)> {
     rules(ingress).flat_map(|rule| {
         let host = rule.get("host").and_then(Value::as_str);
         let paths = rule.pointer("/http/paths").and_then(Value::as_array);
@@ -67,6 +76,7 @@ fn rules(ingress: &Value) -> impl Iterator<Item = &Value> {
     rules.into_iter().flatten()
 }
 
-fn service(path: &Value) -> Option<&str> {
+/// The Service that a path leads to.
+pub(in crate::routing) fn service(path: &Value) -> Option<&str> {
     path.pointer("/backend/service/name")?.as_str()
 }

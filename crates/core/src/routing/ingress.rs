@@ -1,0 +1,193 @@
+//! Ingresses, as several providers move users by them: the user's own leads to the apex Service and is never written, and
+//! second ones that we make beside it send their part of its requests to the canary.
+//!
+//! What the second ones say, and to whom, is their provider's [`Dialect`]. Whether an Ingress is the user's own or stands
+//! beside one is answered alike for all of them, because nothing else tells which provider an object is of.
+
+pub(super) mod companion;
+pub(super) mod paths;
+
+use super::{Capabilities, Exposure, Names, Resource, RouteKind, Traffic, WrittenKind, nginx, skipper};
+use crate::api::canary::{CanarySpec, ObjectRef};
+use serde_json::Value;
+
+/// `apiVersion` of Ingresses as they are read and written.
+pub(super) const API_VERSION: &str = "networking.k8s.io/v1";
+/// What they are.
+pub(super) const KIND: &str = "Ingress";
+/// The fields of a Canary that a provider of Ingresses obeys.
+pub(super) const OBEYS: &[&str] = &["spec.ingressRef"];
+/// Why those that shape a route do nothing.
+pub(super) const INSTEAD: &str = "copies the route that you have";
+
+/// How one data plane is told which part of an Ingress's requests is the canary's.
+pub(super) trait Dialect: Sync {
+    /// The data plane, for people.
+    const NAME: &'static str;
+    /// What it can do.
+    const CAN: Capabilities;
+
+    /// Names of the companions that `route` may have for a pair.
+    fn called(route: &Value, names: &Names) -> Vec<String>;
+
+    /// The companions by which `route` carries `traffic`; none while nobody is to reach the canary.
+    fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value>;
+
+    /// What the `live` companions of `route` do with the pair's traffic; `None` where that cannot be said.
+    fn read(route: &Value, live: &[&Value], names: &Names, exposure: &Exposure) -> Option<Traffic>;
+
+    /// Why a companion would take requests that are not the app's, in words for people.
+    fn refusal(_route: &Value, _names: &Names) -> Option<String> {
+        None
+    }
+}
+
+/// Name of the Ingress that a Canary names.
+pub(super) fn named(spec: &CanarySpec) -> Option<String> {
+    spec.ingress_ref.as_ref().map(|ingress| ingress.name.clone())
+}
+
+/// Has a generated Canary name `route`.
+pub(super) fn adopt(spec: &mut CanarySpec, route: &Value) {
+    spec.ingress_ref = Some(ObjectRef {
+        api_version: API_VERSION.to_owned(),
+        kind: KIND.to_owned(),
+        name: paths::name(route).to_owned(),
+    });
+}
+
+// Whether we made it beside another, or Flagger did, for whichever provider.
+fn is_made_beside(ingress: &Value) -> bool {
+    super::is_made(ingress) && (nginx::is_canary(ingress) || skipper::is_led(ingress))
+}
+
+// One that somebody made by hand for a share of the requests carries what is theirs.
+fn is_users(ingress: &Value) -> bool {
+    !nginx::is_canary(ingress) && !is_made_beside(ingress)
+}
+
+impl<D: Dialect> WrittenKind for D {
+    fn resource(&self) -> Resource {
+        Resource {
+            group: "networking.k8s.io",
+            version: "v1",
+            kind: KIND,
+            plural: "ingresses",
+            built_in: true,
+        }
+    }
+
+    // Of all: one that was made for another provider is put right by the name that both have.
+    fn prefixes(&self) -> &'static [&'static str] {
+        &[nginx::PREFIX, skipper::PREFIX]
+    }
+
+    fn services(&self, route: &Value) -> Vec<String> {
+        paths::services(route).map(str::to_owned).collect()
+    }
+
+    fn refers_to(&self, route: &Value, names: &Names) -> bool {
+        let wanted = match (is_users(route), is_made_beside(route)) {
+            (true, _) => &names.apex,
+            (false, true) => &names.canary,
+            (false, false) => return false,
+        };
+        paths::services(route).any(|service| service == wanted)
+    }
+
+    // An Ingress of the user's own that names one, to look at it say, is not ours to move.
+    fn names_a_half(&self, route: &Value, names: &Names) -> bool {
+        is_made_beside(route) && self.refers_to(route, names)
+    }
+
+    fn is_companion(&self, route: &Value) -> bool {
+        is_made_beside(route)
+    }
+}
+
+impl<D: Dialect> RouteKind for D {
+    fn fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn companions(&self, route: &Value, names: &Names) -> Vec<(Resource, String)> {
+        if !is_users(route) {
+            return Vec::new();
+        }
+        let called = D::called(route, names).into_iter();
+        called.map(|name| (self.resource(), name)).collect()
+    }
+
+    fn leads_out(&self) -> bool {
+        false
+    }
+
+    fn outward(&self, _route: &Value, _own: Option<&str>) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn hosts(&self, route: &Value) -> Vec<String> {
+        paths::hosts(route)
+    }
+
+    fn is_split(&self, _route: &Value, _names: &Names) -> bool {
+        false
+    }
+
+    fn traffic(
+        &self,
+        route: &Value,
+        beside: &[&Value],
+        names: &Names,
+        exposure: &Exposure,
+        expected: Option<Traffic>,
+    ) -> Option<Traffic> {
+        let namespace = route.pointer("/metadata/namespace");
+        let is_its = |one: &&Value| {
+            let leads = paths::to(one, &names.canary).next().is_some();
+            one.pointer("/metadata/namespace") == namespace && is_made_beside(one) && leads
+        };
+        let live: Vec<&Value> = beside.iter().copied().filter(is_its).collect();
+        let found = D::read(route, &live, names, exposure)?;
+        Some(found.as_able(D::CAN, expected))
+    }
+
+    fn carrying(&self, objects: &[Value], names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
+        let mut objects = objects.to_vec();
+        let route = objects.first().filter(|route| is_users(route));
+        let made = route.map(|route| D::beside(route, names, traffic, exposure));
+        objects.extend(made.unwrap_or_default());
+        objects
+    }
+
+    fn folded(&self, route: &Value, _names: &Names) -> Value {
+        route.clone()
+    }
+
+    fn problem(&self, route: &Value, names: &Names, _exposure: &Exposure) -> Option<String> {
+        let name = paths::name(route);
+        if !self.refers_to(route, names) {
+            return Some(format!(
+                "no path of Ingress {name} leads to Service {}: name it as a backend, or give the Ingress another name",
+                names.apex
+            ));
+        }
+        if !is_users(route) {
+            return None;
+        }
+        let has_path = paths::to(route, &names.apex).next().is_some();
+        let by_default = || {
+            format!(
+                "Ingress {name} leads to Service {} only by its default backend, which {} cannot split: add a rule with \
+                 the path /",
+                names.apex,
+                D::NAME
+            )
+        };
+        if has_path {
+            D::refusal(route, names)
+        } else {
+            Some(by_default())
+        }
+    }
+}

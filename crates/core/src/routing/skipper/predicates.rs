@@ -1,0 +1,92 @@
+//! Skipper's predicates: which of the requests for its paths a second Ingress takes.
+
+use crate::api::canary::{AnalysisMatch, StringMatch};
+
+/// How many entries of a test are carried, each by an Ingress of its own: predicates are joined by "and" alone.
+pub(super) const MOST: usize = 4;
+/// Of two routes with one path Skipper asks that of more weight first, which is the number of its predicates and this.
+const FIRST: &str = "Weight(100)";
+const AND: &str = " && ";
+/// What every request meets.
+const EVERYBODY: &str = "True()";
+/// What Flagger has an Ingress begin with that nobody is sent by.
+const NOBODY: &str = "False()";
+
+/// What comes first, `picked` and what the author of the Ingress asks of every request.
+pub(super) fn before(picked: &str, users: Option<&str>) -> String {
+    let users = users.map(str::trim).filter(|users| !users.is_empty());
+    let all: Vec<&str> = [FIRST, picked].into_iter().chain(users).collect();
+    all.join(AND)
+}
+
+/// Takes that many of a hundred requests, drawn by lot.
+pub(super) fn share(percent: u8) -> String {
+    match percent {
+        100.. => EVERYBODY.to_owned(),
+        _ => format!("Traffic(0.{percent:02})"),
+    }
+}
+
+/// The share that a predicate takes; nothing where it takes another's, or by other means.
+pub(super) fn share_of(predicate: &str) -> Option<u8> {
+    let picked = predicate.strip_prefix(FIRST)?.strip_prefix(AND)?;
+    if picked.starts_with(EVERYBODY) {
+        return Some(100);
+    }
+    let (hundredths, _) = picked.strip_prefix("Traffic(0.")?.split_once(')')?;
+    hundredths.parse().ok()
+}
+
+/// Whether nobody is sent by it.
+pub(super) fn is_nobody(predicate: &str) -> bool {
+    predicate.trim_start().starts_with(NOBODY)
+}
+
+/// Those who are named by the entries of `analysis.match`, an item for each. One that cannot be said exactly is left out:
+/// admission refuses it, and never are more users sent to the canary than were named.
+pub(super) fn named(matches: &[AnalysisMatch]) -> Vec<String> {
+    matches.iter().take(MOST).filter_map(entry).collect()
+}
+
+fn entry(of: &AnalysisMatch) -> Option<String> {
+    if of.source_labels.as_ref().is_some_and(|labels| !labels.is_empty()) {
+        return None;
+    }
+    let headers = of.headers.iter().flatten().map(|(name, value)| header(name, value));
+    let queries = of.query_params.iter().flatten().map(|(name, value)| query(name, value));
+    let all: Option<Vec<String>> = headers.chain(queries).collect();
+    all.filter(|all| !all.is_empty()).map(|all| all.join(AND))
+}
+
+fn header(name: &str, value: &StringMatch) -> Option<String> {
+    let (form, text) = value.form()?;
+    Some(match form {
+        "exact" => call("Header", name, text),
+        _ => call("HeaderRegexp", name, &expression(form, text)),
+    })
+}
+
+fn query(name: &str, value: &StringMatch) -> Option<String> {
+    let (form, text) = value.form()?;
+    Some(call("QueryParam", name, &expression(form, text)))
+}
+
+// Skipper looks for an expression anywhere in a value.
+fn expression(form: &str, text: &str) -> String {
+    match form {
+        "exact" => format!("^{}$", regex_syntax::escape(text)),
+        "prefix" => format!("^{}", regex_syntax::escape(text)),
+        "suffix" => format!("{}$", regex_syntax::escape(text)),
+        _ => text.to_owned(),
+    }
+}
+
+fn call(predicate: &str, name: &str, value: &str) -> String {
+    format!("{predicate}({}, {})", quoted(name), quoted(value))
+}
+
+// A string of Skipper's ends at a quote that has no backslash before it, and two of these are one.
+fn quoted(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{text}\"")
+}
