@@ -53,6 +53,7 @@ mod restarts;
 mod room;
 mod service_target;
 mod shares;
+mod smi;
 mod stage;
 mod sweep;
 mod takeover;
