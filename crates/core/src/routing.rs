@@ -21,6 +21,7 @@ pub mod provider;
 mod reference;
 pub mod registry;
 pub mod skipper;
+pub mod smi;
 pub mod traefik;
 mod traffic;
 mod weighted;
@@ -28,7 +29,7 @@ mod weighted;
 pub use exposure::{Affinity, Cookies, Exposure};
 pub use kind::{Resource, RouteKind, WrittenKind};
 pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
-pub use registry::{kind_of, written_of};
+pub use registry::{each_once, kind_of, written_of};
 pub use traffic::{Traffic, Weights};
 
 use crate::api::labels;

@@ -27,10 +27,13 @@ const BESIDE_CONTOUR: [&str; 4] = [
     "extensionservices.projectcontour.io",
     "tlscertificatedelegations.projectcontour.io",
 ];
+/// Of all makers' definitions it serves most versions: v1alpha1 and v1alpha2 at once, and converts nothing.
+const SMI: (&str, &str) = ("smi", "github.com/linkerd/linkerd-smi");
+const OF_SMI: [&str; 1] = ["trafficsplits.split.smi-spec.io"];
 
 /// Downloads those that a scene may ask for.
 pub(super) fn prepare() -> Result<()> {
-    [ISTIO, CONTOUR]
+    [ISTIO, CONTOUR, SMI]
         .into_iter()
         .try_for_each(|module| source(module).map(drop))
 }
@@ -62,6 +65,13 @@ impl Cluster {
     pub(super) fn beside_contour_crds(&self) -> Result<()> {
         let file = source(CONTOUR)?.join("examples/contour/01-crds.yaml");
         self.define("beside-contour", &file, &BESIDE_CONTOUR)
+    }
+
+    /// Installs the definition of the kind that providers smi and osm write.
+    pub fn smi_crds(&self) -> Result<()> {
+        // It is among the templates of a chart, and says nothing that Helm would have to fill in.
+        let file = source(SMI)?.join("charts/linkerd-smi/templates/trafficsplit-crd.yaml");
+        self.define("smi", &file, &OF_SMI)
     }
 
     // Installs those of that name among all of `source`.

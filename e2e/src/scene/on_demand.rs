@@ -30,6 +30,11 @@ impl Scene {
         self.prepare(Cluster::contour_crds).await
     }
 
+    /// Installs SMI's TrafficSplit, served in v1alpha1 and v1alpha2. No mesh runs: nothing acts on these objects.
+    pub async fn smi_crds(&self) -> Result<()> {
+        self.prepare(Cluster::smi_crds).await
+    }
+
     /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
     pub async fn second_node(&self) -> Result<()> {
         self.prepare(Cluster::second_node).await

@@ -51,6 +51,7 @@ mod restarts;
 mod room;
 mod service_target;
 mod skipper;
+mod smi;
 mod stage;
 mod sweep;
 mod takeover;

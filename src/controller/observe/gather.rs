@@ -41,6 +41,7 @@ pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
     let paired = names.filter(|_| blueprint.workload != Workload::Service);
     let service = |name: Option<&String>| name.and_then(|name| cache.get(Kind::Service, namespace, name));
     let routes = names.map(|names| Live::concerned(pointing::routes(cache, namespace, names), names));
+    let routes = routing::each_once(routes.unwrap_or_default(), blueprint.provider);
     let halves = [target.as_ref(), primary.as_ref()];
     let mut live = Live {
         revisions: revisions(cache, blueprint, halves),
@@ -50,7 +51,7 @@ pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
         primary_service: service(paired.map(|n| &n.primary)),
         canary_service: service(names.map(|n| &n.canary)),
         slices: slices(cache, namespace, names),
-        routes: routes.unwrap_or_default(),
+        routes,
         made: owned(Kind::Service),
         scaler: scaler(cache, blueprint),
         primary_autoscalers: primary_autoscalers(cache, blueprint),
@@ -208,6 +209,7 @@ pub fn followers(cache: &Cache, namespace: &str, blueprint: &Blueprint, live: &m
             }
         }
     }
+    live.routes = routing::each_once(std::mem::take(&mut live.routes), blueprint.provider);
     companions(cache, blueprint, live, routed.iter());
 }
 

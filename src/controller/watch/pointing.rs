@@ -121,7 +121,8 @@ pub fn around(cache: &Cache, target: &Value, names: &[&str]) -> (Vec<Value>, Vec
     let mut led = BTreeMap::new();
     for route in keys.flat_map(|name| routes(cache, namespace, &Names::new(name))) {
         if users(&route) {
-            let kind = text(&route, "/kind").to_owned();
+            // A cluster may show one object in several versions, each of which is read for another provider.
+            let kind = (text(&route, "/kind").to_owned(), text(&route, "/apiVersion").to_owned());
             led.insert((kind, text(&route, "/metadata/name").to_owned()), route);
         }
     }

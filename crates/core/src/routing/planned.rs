@@ -63,10 +63,6 @@ pub const PLANNED: &[Planned] = &[
     living("gloo", "gateway.solo.io/v1/RouteTable"),
     living("knative", "serving.knative.dev/v1/Service"),
     living("kuma", "kuma.io/v1alpha1/TrafficRoute"),
-    retired("osm", "split.smi-spec.io/v1alpha2/TrafficSplit"),
-    retired("smi:v1alpha1", "split.smi-spec.io/v1alpha1/TrafficSplit"),
-    retired("smi:v1alpha2", "split.smi-spec.io/v1alpha2/TrafficSplit"),
-    retired("smi:v1alpha3", "split.smi-spec.io/v1alpha3/TrafficSplit"),
 ];
 
 /// The planned provider of that name.

@@ -111,6 +111,11 @@ pub trait Router: Sync {
     /// do, so each provider has a bound.
     fn settle(&self) -> Duration;
 
+    /// Whether its makers have given the project up: who names it is told to plan a move.
+    fn is_retired(&self) -> bool {
+        false
+    }
+
     /// What a Canary lacks without which nothing can be routed.
     fn lacks(&self, _spec: &CanarySpec) -> Option<Need> {
         None

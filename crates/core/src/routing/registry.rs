@@ -2,10 +2,11 @@
 
 use super::planned::{PLANNED, planned};
 use super::{
-    Capabilities, Need, Resource, RouteKind, Router, WrittenKind, contour, gateway_api, ingress, istio, kubernetes,
-    linkerd, nginx, skipper, traefik,
+    Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, contour, gateway_api, ingress, istio,
+    kubernetes, linkerd, nginx, skipper, smi, traefik,
 };
 use crate::api::canary::CanarySpec;
+use crate::object::text;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -18,6 +19,10 @@ pub const ROUTERS: &[&dyn Router] = &[
     &linkerd::Linkerd,
     &nginx::Nginx,
     &skipper::Skipper,
+    &smi::OSM,
+    &smi::V1ALPHA1,
+    &smi::V1ALPHA2,
+    &smi::V1ALPHA3,
     &traefik::Traefik,
 ];
 
@@ -46,21 +51,50 @@ fn all() -> impl Iterator<Item = &'static dyn WrittenKind> {
 }
 
 /// The kind of a route, by its `apiVersion` and `kind`; `None` when it carries traffic for no provider. Any version is the
-/// same object. Of a kind that several providers write this is the first one's: all of them say alike what an object is, and
-/// how it carries a share is asked of the provider ([`Provider::kind_of`](super::Provider::kind_of)).
+/// same object, but where several are written each is a kind of its own. Of a kind that several providers write this is the
+/// first one's: all of them say alike what an object is, and how it carries a share is asked of the provider
+/// ([`Provider::kind_of`](super::Provider::kind_of)).
 pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
-    routes().find(|known| is_of(route, known.resource()))
+    let same_version = routes().find(|known| is_exactly(route, known.resource()));
+    same_version.or_else(|| routes().find(|known| is_of(route, known.resource())))
 }
 
 /// The same of what is written for any provider: a route, or what stands beside one.
 pub fn written_of(object: &Value) -> Option<&'static dyn WrittenKind> {
-    all().find(|known| is_of(object, known.resource()))
+    let same_version = all().find(|known| is_exactly(object, known.resource()));
+    same_version.or_else(|| all().find(|known| is_of(object, known.resource())))
+}
+
+fn is_exactly(object: &Value, resource: Resource) -> bool {
+    is_of(object, resource) && text(object, "/apiVersion").rsplit('/').next() == Some(resource.version)
 }
 
 fn is_of(object: &Value, resource: Resource) -> bool {
     let text = |member: &str| object.get(member).and_then(Value::as_str);
     let group = text("apiVersion").and_then(|version| version.split_once('/'));
     text("kind") == Some(resource.kind) && group.is_some_and(|(group, _)| group == resource.group)
+}
+
+/// Each of `objects` once. A cluster that serves a kind in several versions shows an object in each that is written for some
+/// provider: of these the one stays that is written for `provider`, or the first where none is.
+pub fn each_once(objects: Vec<Value>, provider: Provider) -> Vec<Value> {
+    let mut kept: Vec<Value> = Vec::new();
+    for object in objects {
+        let known = kept.iter_mut().find(|known| is_same(known, &object));
+        match known {
+            Some(known) if provider.writes(&object) => *known = object,
+            Some(_) => {}
+            None => kept.push(object),
+        }
+    }
+    kept
+}
+
+// Of one kind, whatever its version, and one name.
+fn is_same(one: &Value, other: &Value) -> bool {
+    let group = |object| text(object, "/apiVersion").split_once('/').map(|(group, _)| group);
+    let alike = |at| text(one, at) == text(other, at);
+    ["/metadata/name", "/kind", "/metadata/namespace"].into_iter().all(alike) && group(one) == group(other)
 }
 
 /// The kind that the API server calls so.
@@ -122,7 +156,10 @@ pub fn can(name: &str) -> Capabilities {
 
 /// Whether the makers of provider `name` have given it up.
 pub fn is_retired(name: &str) -> bool {
-    planned(name).is_some_and(|planned| planned.is_retired)
+    match router(name) {
+        Some(router) => router.is_retired(),
+        None => planned(name).is_some_and(|planned| planned.is_retired),
+    }
 }
 
 /// What a Canary of provider `name` lacks without which nothing can be routed.
@@ -147,7 +184,7 @@ pub fn other_version(spec: &CanarySpec) -> Option<(&'static str, &'static str)> 
 mod tests {
     use super::*;
     use crate::api::crds::PROVIDERS;
-    use crate::routing::{Names, Provider};
+    use crate::routing::Names;
     use serde_json::json;
 
     #[test]
@@ -184,6 +221,45 @@ mod tests {
     #[test]
     fn what_the_definition_lets_a_canary_name_is_what_is_built_or_planned() {
         assert_eq!(names(), PROVIDERS);
+    }
+
+    #[test]
+    fn an_object_that_is_served_in_several_versions_is_read_in_the_providers() {
+        let shown = |version: &str, name: &str| {
+            let version = format!("split.smi-spec.io/{version}");
+            json!({"apiVersion": version, "kind": "TrafficSplit", "metadata": {"name": name, "namespace": "shop"}})
+        };
+        let route = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "web"}});
+        let all = vec![
+            shown("v1alpha1", "web"),
+            route.clone(),
+            shown("v1alpha2", "web"),
+            shown("v1alpha2", "old"),
+            shown("v1alpha1", "old"),
+            shown("v1alpha3", "web"),
+        ];
+        let of = |name: &str| each_once(all.clone(), Provider::parse(name).unwrap());
+        let (web, old) = (|version| shown(version, "web"), |version| shown(version, "old"));
+        assert_eq!(of("smi:v1alpha1"), [web("v1alpha1"), route.clone(), old("v1alpha1")]);
+        for name in ["smi:v1alpha2", "osm"] {
+            assert_eq!(of(name), [web("v1alpha2"), route.clone(), old("v1alpha2")]);
+        }
+        // What another provider left behind is looked at once as well.
+        assert_eq!(of("linkerd"), [web("v1alpha1"), route.clone(), old("v1alpha2")]);
+        for (version, read) in [("v1alpha1", "smi:v1alpha1"), ("v1alpha3", "smi:v1alpha3"), ("v1alpha2", "osm")] {
+            assert!(carries_by(read, &web(version)), "{read}");
+            assert!(!carries_by("gatewayapi:v1", &web(version)));
+        }
+        assert!(!carries_by("osm", &web("v1alpha1")));
+        // One that is written for nobody is an object of the kind all the same.
+        assert!(kind_of(&web("v1alpha4")).is_some());
+    }
+
+    #[test]
+    fn a_project_that_has_ended_is_known_whether_it_is_built_or_not() {
+        let ended: Vec<&str> = names().into_iter().filter(|name| is_retired(name)).collect();
+        let smi = ["osm", "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3"];
+        assert_eq!(ended, [&["appmesh", "appmesh:v1beta2"][..], &smi].concat());
     }
 
     #[test]

@@ -17,8 +17,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryServ
     timeouts(report, subject, service);
     ports(report, subject, service);
     gateway_refs(report, subject, service);
-    let read = obeys(subject, GATEWAYS) || subject.provider.starts_with("smi:");
-    if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !read {
+    if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !obeys(subject, GATEWAYS) {
         report.warn(GATEWAYS, format!("ignored by provider {}", subject.provider));
     }
     hosts(report, subject, service);
