@@ -17,10 +17,12 @@ const OF_ISTIO: [&str; 2] = [
 ];
 const CONTOUR: (&str, &str) = ("contour", "github.com/projectcontour/contour");
 const OF_CONTOUR: [&str; 1] = ["httpproxies.projectcontour.io"];
+const APISIX: (&str, &str) = ("apisix", "github.com/apache/apisix-ingress-controller");
+const OF_APISIX: [&str; 1] = ["apisixroutes.apisix.apache.org"];
 
 /// Downloads those that a scene may ask for.
 pub(super) fn prepare() -> Result<()> {
-    [ISTIO, CONTOUR]
+    [ISTIO, CONTOUR, APISIX]
         .into_iter()
         .try_for_each(|module| source(module).map(drop))
 }
@@ -40,6 +42,12 @@ impl Cluster {
     pub fn contour_crds(&self) -> Result<()> {
         let file = source(CONTOUR)?.join("examples/contour/01-crds.yaml");
         self.define("contour", &file, &OF_CONTOUR)
+    }
+
+    /// Installs the definition of the kind that provider apisix writes.
+    pub fn apisix_crds(&self) -> Result<()> {
+        let file = source(APISIX)?.join("samples/deploy/crd/v1/ApisixRoute.yaml");
+        self.define("apisix", &file, &OF_APISIX)
     }
 
     // Installs those of that name among all of `source`.

@@ -19,6 +19,7 @@ impl Scene {
             &["get", "ingressroutes,traefikservices", "-o", "yaml"],
             &["get", "virtualservices,destinationrules", "-o", "yaml"],
             &["get", "httpproxies", "-o", "yaml"],
+            &["get", "apisixroutes", "-o", "yaml"],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         ] {

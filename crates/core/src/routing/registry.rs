@@ -2,8 +2,8 @@
 
 use super::planned::{PLANNED, planned};
 use super::{
-    Capabilities, Need, Resource, RouteKind, Router, WrittenKind, contour, gateway_api, istio, kubernetes, linkerd,
-    nginx, traefik,
+    Capabilities, Need, Resource, RouteKind, Router, WrittenKind, apisix, contour, gateway_api, istio, kubernetes,
+    linkerd, nginx, traefik,
 };
 use crate::api::canary::CanarySpec;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 /// Every provider that is built.
 pub const ROUTERS: &[&dyn Router] = &[
     &gateway_api::GatewayApi,
+    &apisix::Apisix,
     &contour::Contour,
     &istio::Istio,
     &kubernetes::Kubernetes,
