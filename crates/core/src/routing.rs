@@ -7,6 +7,7 @@
 //! Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot say by itself (conditions of
 //! an A/B test, cookies) is the Canary's [`Exposure`].
 
+pub mod apisix;
 pub mod contour;
 pub mod exposure;
 pub mod gateway_api;

@@ -30,10 +30,12 @@ const BESIDE_CONTOUR: [&str; 4] = [
 /// Of all makers' definitions it serves most versions: v1alpha1 and v1alpha2 at once, and converts nothing.
 const SMI: (&str, &str) = ("smi", "github.com/linkerd/linkerd-smi");
 const OF_SMI: [&str; 1] = ["trafficsplits.split.smi-spec.io"];
+const APISIX: (&str, &str) = ("apisix", "github.com/apache/apisix-ingress-controller");
+const OF_APISIX: [&str; 1] = ["apisixroutes.apisix.apache.org"];
 
 /// Downloads those that a scene may ask for.
 pub(super) fn prepare() -> Result<()> {
-    [ISTIO, CONTOUR, SMI]
+    [ISTIO, CONTOUR, SMI, APISIX]
         .into_iter()
         .try_for_each(|module| source(module).map(drop))
 }
@@ -72,6 +74,12 @@ impl Cluster {
         // It is among the templates of a chart, and says nothing that Helm would have to fill in.
         let file = source(SMI)?.join("charts/linkerd-smi/templates/trafficsplit-crd.yaml");
         self.define("smi", &file, &OF_SMI)
+    }
+
+    /// Installs the definition of the kind that provider apisix writes.
+    pub fn apisix_crds(&self) -> Result<()> {
+        let file = source(APISIX)?.join("samples/deploy/crd/v1/ApisixRoute.yaml");
+        self.define("apisix", &file, &OF_APISIX)
     }
 
     // Installs those of that name among all of `source`.

@@ -20,6 +20,7 @@ impl Scene {
             &["get", "virtualservices,destinationrules", "-o", "yaml"],
             &["get", "httpproxies", "-o", "yaml"],
             &["get", "trafficsplits", "-o", "yaml"],
+            &["get", "apisixroutes", "-o", "yaml"],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         ] {

@@ -35,6 +35,11 @@ impl Scene {
         self.prepare(Cluster::smi_crds).await
     }
 
+    /// Installs APISIX's ApisixRoute. No APISIX runs: nothing acts on these objects.
+    pub async fn apisix_crds(&self) -> Result<()> {
+        self.prepare(Cluster::apisix_crds).await
+    }
+
     /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
     pub async fn second_node(&self) -> Result<()> {
         self.prepare(Cluster::second_node).await

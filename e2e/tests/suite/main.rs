@@ -4,6 +4,7 @@
 mod ab_test;
 mod affinity;
 mod alerts;
+mod apisix;
 mod autoscaler;
 mod bad_release;
 mod blue_green;

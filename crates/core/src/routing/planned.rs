@@ -47,17 +47,6 @@ const fn retired(name: &'static str, kind: &'static str) -> Planned {
 
 /// All of them.
 pub const PLANNED: &[Planned] = &[
-    Planned {
-        lacks: |spec| {
-            let need = Need {
-                field: "spec.routeRef",
-                why: "copies the ApisixRoute that routes to the target",
-                without_route: false,
-            };
-            spec.route_ref.is_none().then_some(need)
-        },
-        ..living("apisix", "apisix.apache.org/v2/ApisixRoute")
-    },
     retired("appmesh", "appmesh.k8s.aws/v1beta1/VirtualService"),
     retired("appmesh:v1beta2", "appmesh.k8s.aws/v1beta2/VirtualService"),
     living("gloo", "gateway.solo.io/v1/RouteTable"),

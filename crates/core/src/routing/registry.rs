@@ -2,7 +2,7 @@
 
 use super::planned::{PLANNED, planned};
 use super::{
-    Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, contour, gateway_api, ingress, istio,
+    Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, apisix, contour, gateway_api, ingress, istio,
     kubernetes, linkerd, nginx, skipper, smi, traefik,
 };
 use crate::api::canary::CanarySpec;
@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 /// Every provider that is built.
 pub const ROUTERS: &[&dyn Router] = &[
     &gateway_api::GatewayApi,
+    &apisix::Apisix,
     &contour::Contour,
     &istio::Istio,
     &kubernetes::Kubernetes,

@@ -47,7 +47,7 @@ fn generated_service(role: ServiceRole, helm: bool) -> Value {
         role,
         &selector,
         &Around::first(&blueprint, None),
-        crate::analysis::ApexSide::Primary,
+        crate::plan::ApexSide::Primary,
     )
     .unwrap()
 }

@@ -1,6 +1,7 @@
 //! The way out, from whatever stage.
 
 use super::*;
+use crate::plan::ApexSide;
 
 #[test]
 fn a_promotion_that_primary_cannot_follow_does_not_keep_anybody_from_leaving() {

@@ -1,6 +1,7 @@
 //! What the Canary and its policy say of a run as a whole: queue, suspend, dry run, no analysis, thresholds.
 
 use super::*;
+use crate::plan::ApexSide;
 
 #[test]
 fn a_queued_revision_waits_for_the_end_of_the_run_and_then_runs() {

@@ -127,7 +127,8 @@ pub const OBSERVERS: &[Observer] = &[
     Observer {
         names: &["apisix"],
         counter: "apisix_http_status",
-        labels: r#"route=~"{{ namespace }}_{{ route }}-{{ target }}-canary_.+""#,
+        // Flagger asks for the target's name, where the route it makes has the Service's.
+        labels: r#"route=~"{{ namespace }}_{{ route }}-{{ service }}-canary_.+""#,
         not_failed: r#"code!~"5..""#,
         latency: Latency::Quantile("apisix_http_latency_bucket"),
         latency_labels: r#"type=~"request""#,
