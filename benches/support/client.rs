@@ -1,7 +1,7 @@
 //! A client of the webhook, from any loopback address, and the certificate it trusts.
 
 use bytes::Bytes;
-use coalmine::admission::bootstrap::certificates::{Material, now};
+use coalmine::admission::bootstrap::certificates::{Material, Served, now};
 use coalmine::admission::server::tls;
 use http_body_util::Full;
 use hyper::client::conn::http2::SendRequest;
@@ -21,7 +21,7 @@ pub const NAME: &str = "coalmine-webhook.coalmine-system.svc";
 /// A certificate for the webhook, and how it is served.
 pub fn certificate() -> (Material, Arc<ServerConfig>) {
     let material = Material::bootstrap(now(), &[NAME.to_owned()]).expect("certificates");
-    let served = Arc::new(tls::Served::default());
+    let served = Arc::new(Served::default());
     let (chain, key) = material.served();
     served
         .exchange(chain.as_bytes(), key.as_bytes())

@@ -76,7 +76,9 @@ async fn taken(scene: &Scene, name: &str) -> Result<Option<(String, String)>> {
 async fn takes(scene: &Scene, name: &str, wanted: Option<(&str, &str)>) -> Result<()> {
     wait_for(&format!("{name} to take {wanted:?}"), SOON, async || {
         let found = taken(scene, name).await?;
-        let found = found.as_ref().map(|(predicate, service)| (predicate.as_str(), service.as_str()));
+        let found = found
+            .as_ref()
+            .map(|(predicate, service)| (predicate.as_str(), service.as_str()));
         Ok((found == wanted).then_some(()))
     })
     .await
@@ -150,7 +152,10 @@ async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
         "Header(\"x-canary\", \"yes\")",
         "HeaderRegexp(\"cookie\", \"^(.*;)?beta=1(;.*)?$\")",
     ];
-    for (name, condition) in ["tested-front-canary--test-1", "tested-front-canary--test-2"].iter().zip(named) {
+    for (name, condition) in ["tested-front-canary--test-1", "tested-front-canary--test-2"]
+        .iter()
+        .zip(named)
+    {
         let predicate = format!("Weight(100) && {condition} && Method(\"GET\")");
         takes(scene, name, Some((predicate.as_str(), "tested-canary"))).await?;
     }

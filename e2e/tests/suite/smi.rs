@@ -90,7 +90,12 @@ async fn made(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let live = splits(scene, "v1alpha1").get("made").await?;
     ensure!(live.data["spec"]["service"] == "made", "{}", live.data);
     held(scene, &app.at("v2"), hooks).await?;
-    split(scene, place, &[("made-canary", text("50")), ("made-primary", text("50"))]).await?;
+    split(
+        scene,
+        place,
+        &[("made-canary", text("50")), ("made-primary", text("50"))],
+    )
+    .await?;
     let_go(&app, hooks);
     succeeded(scene, &app.at("v2")).await?;
     split(scene, place, &rest).await

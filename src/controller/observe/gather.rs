@@ -17,9 +17,7 @@ use crate::object::text;
 use crate::{
     api::Canary,
     plan::{
-        self, Blueprint, Selector, SelectorError, Workload,
-        primary::autoscaler,
-        services::pointing::{pods as pods_of, pods_of_pair},
+        self, Blueprint, Selector, SelectorError, Workload, primary::autoscaler, services::pointing::pods as pods_of,
     },
     routing::{self, Names},
 };
@@ -189,8 +187,8 @@ type Leads = fn(&Value, &Names) -> bool;
 
 /// What points at the pair beside its own Services, with its routes and endpoints.
 pub fn followers(cache: &Cache, namespace: &str, blueprint: &Blueprint, live: &mut Live, selector: &Selector) {
-    let pods = pods_of_pair(live.target.as_ref(), live.primary.as_ref(), selector);
-    live.pointing = pointing::pointing(cache, blueprint, &pods, selector);
+    let pair = (live.target.as_ref(), live.primary.as_ref());
+    live.pointing = pointing::pointing(cache, blueprint, pair, selector);
     let routed: Vec<Names> = live
         .pointing
         .followers

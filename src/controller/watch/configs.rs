@@ -17,7 +17,7 @@ use crate::{
         workload::template,
     },
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Member of a config that was read: its checksum.

@@ -2,6 +2,7 @@
 
 use super::{
     configs::{Configs, Survey},
+    owners::{is_owned, is_owned_by},
     pointing::Pointing,
 };
 use crate::object::{label, text};
@@ -11,11 +12,11 @@ use crate::{
         Blueprint,
         revision::{history, template_of},
         services::copies,
-        workload::{daemon_set::UPDATE_STRATEGY, template},
+        workload::template,
     },
     routing::{self, Names, Traffic},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What a primary was made of.

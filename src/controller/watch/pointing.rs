@@ -4,8 +4,9 @@ use super::{
     cache::{Cache, Kind, index_keys},
     owners::{is_flaggers_orphan, is_owned},
 };
-use crate::object::text;
+use crate::object::{label, text};
 use crate::{
+    api::labels,
     plan::{
         Blueprint, Selector, Workload,
         enrolment::pairing::is_service_name,
@@ -42,19 +43,24 @@ pub struct Pointing {
     pub shared: Vec<Shared>,
 }
 
-/// What points at a pair whose `pods` have these labels.
-pub fn pointing(cache: &Cache, blueprint: &Blueprint, pods: &[Labels], selector: &Selector) -> Pointing {
+/// What points at a pair, which is a target and its primary.
+pub fn pointing(
+    cache: &Cache,
+    blueprint: &Blueprint,
+    (target, primary): (Option<&Value>, Option<&Value>),
+    selector: &Selector,
+) -> Pointing {
     let mut found = Pointing::default();
     if blueprint.workload == Workload::Service {
         return found;
     }
-    for service in candidates(cache, &blueprint.namespace, pods, selector) {
+    let pods = pointing::pods_of_pair(target, primary, selector);
+    for service in candidates(cache, &blueprint.namespace, &pods, selector) {
         if blueprint.names.as_ref().is_some_and(|names| is_among(&service, names)) {
             continue;
         }
-        match standing(&service, selector, pods) {
+        match standing(&service, selector, &pods) {
             Standing::Follows => {
-                let target = live.target.as_ref();
                 let held = pointing::recorded(&service).is_some();
                 match target
                     .filter(|_| !held)
@@ -64,7 +70,7 @@ pub fn pointing(cache: &Cache, blueprint: &Blueprint, pods: &[Labels], selector:
                     None => found.followers.push(follower(cache, blueprint, service)),
                 }
             }
-            Standing::Left if is_anothers(cache, &live.target, &service, selector) => {}
+            Standing::Left if is_anothers(cache, target, &service, selector) => {}
             Standing::Left => found.left.push(service),
             Standing::Strange => {}
         }
@@ -167,13 +173,13 @@ fn others(cache: &Cache, target: &Value, service: &Value) -> Vec<Value> {
 }
 
 // Whether a Service was moved to the pods of another pair.
-fn is_anothers(cache: &Cache, target: &Option<Value>, service: &Value, selector: &Selector) -> bool {
+fn is_anothers(cache: &Cache, target: Option<&Value>, service: &Value, selector: &Selector) -> bool {
     let live = service.pointer("/spec/selector").and_then(Value::as_object);
     let Some(live) = live.filter(|live| **live != selector.primary_labels() && **live != selector.target_labels())
     else {
         return false;
     };
-    let own = target.as_ref().map(|target| text(target, "/metadata/uid"));
+    let own = target.map(|target| text(target, "/metadata/uid"));
     let namespace = text(service, "/metadata/namespace");
     let kinds = [Kind::Deployment, Kind::DaemonSet].into_iter();
     let keys: Vec<String> = index_keys::of_labels(live).take(1).collect();

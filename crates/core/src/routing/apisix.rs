@@ -110,8 +110,8 @@ impl WrittenKind for ApisixRoute {
         }
     }
 
-    fn prefix(&self) -> &'static str {
-        companion::PREFIX
+    fn prefixes(&self) -> &'static [&'static str] {
+        &[companion::PREFIX]
     }
 
     fn services(&self, route: &Value) -> Vec<String> {

@@ -2,8 +2,8 @@
 
 use super::planned::{PLANNED, planned};
 use super::{
-    Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, apisix, contour, gateway_api, ingress, istio,
-    kubernetes, linkerd, nginx, skipper, smi, traefik,
+    Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, apisix, contour, gateway_api, ingress,
+    istio, kubernetes, linkerd, nginx, skipper, smi, traefik,
 };
 use crate::api::canary::CanarySpec;
 use crate::object::text;
@@ -95,7 +95,10 @@ pub fn each_once(objects: Vec<Value>, provider: Provider) -> Vec<Value> {
 fn is_same(one: &Value, other: &Value) -> bool {
     let group = |object| text(object, "/apiVersion").split_once('/').map(|(group, _)| group);
     let alike = |at| text(one, at) == text(other, at);
-    ["/metadata/name", "/kind", "/metadata/namespace"].into_iter().all(alike) && group(one) == group(other)
+    ["/metadata/name", "/kind", "/metadata/namespace"]
+        .into_iter()
+        .all(alike)
+        && group(one) == group(other)
 }
 
 /// The kind that the API server calls so.
@@ -230,7 +233,8 @@ mod tests {
             let version = format!("split.smi-spec.io/{version}");
             json!({"apiVersion": version, "kind": "TrafficSplit", "metadata": {"name": name, "namespace": "shop"}})
         };
-        let route = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "web"}});
+        let route =
+            json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "web"}});
         let all = vec![
             shown("v1alpha1", "web"),
             route.clone(),
@@ -247,7 +251,11 @@ mod tests {
         }
         // What another provider left behind is looked at once as well.
         assert_eq!(of("linkerd"), [web("v1alpha1"), route.clone(), old("v1alpha2")]);
-        for (version, read) in [("v1alpha1", "smi:v1alpha1"), ("v1alpha3", "smi:v1alpha3"), ("v1alpha2", "osm")] {
+        for (version, read) in [
+            ("v1alpha1", "smi:v1alpha1"),
+            ("v1alpha3", "smi:v1alpha3"),
+            ("v1alpha2", "osm"),
+        ] {
             assert!(carries_by(read, &web(version)), "{read}");
             assert!(!carries_by("gatewayapi:v1", &web(version)));
         }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::api::canary::RunStatus;
+use serde_json::json;
 use std::str::FromStr;
 
 fn config(name: &str, color: &str) -> Value {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{api::labels, plan::services::pointing::ORIGINAL_SELECTOR};
+use crate::plan::services::pointing::ORIGINAL_SELECTOR;
 use serde_json::json;
 
 fn workload(kind: &str, name: &str, pods: Value) -> Value {
@@ -52,8 +52,7 @@ fn found(cache: &Cache) -> Pointing {
         names: Some(Names::new("web")),
         ..Blueprint::sample()
     };
-    let pods = pointing::pods_of_pair(target.as_ref(), primary.as_ref(), &selector);
-    pointing(cache, &blueprint, &pods, &selector)
+    pointing(cache, &blueprint, (target.as_ref(), primary.as_ref()), &selector)
 }
 
 fn names(followers: &[Follower]) -> Vec<(&str, bool)> {

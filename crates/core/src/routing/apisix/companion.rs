@@ -128,7 +128,10 @@ pub(super) fn traffic(
     };
     let shared = entries::http(live).find(named);
     let shared = Traffic::share(shared.map_or(0, |entry| share(entry, names)));
-    let matched = Traffic { matched: true, ..shared };
+    let matched = Traffic {
+        matched: true,
+        ..shared
+    };
     let does = |candidate: &Traffic| {
         let wanted = self::beside(route, names, *candidate, exposure);
         wanted.is_some_and(|wanted| wanted.get("spec") == live.get("spec"))

@@ -17,7 +17,9 @@ pub(super) fn of_route(route: &Value, names: &Names) -> Option<String> {
              name"
         ));
     }
-    let mut mine = entries::http(route).filter(|entry| entries::leads(entry, names)).peekable();
+    let mut mine = entries::http(route)
+        .filter(|entry| entries::leads(entry, names))
+        .peekable();
     if mine.peek().is_none() {
         return Some(format!(
             "{KIND} {name} leads to Service {apex} only by spec.stream, by subsets or without a weight, none of which can be \

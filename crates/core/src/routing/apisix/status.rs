@@ -13,9 +13,8 @@ const VERDICTS: [&str; 2] = ["ResourcesAvailable", "Accepted"];
 pub(super) fn refused(route: &Value) -> Option<String> {
     let conditions = route.pointer("/status/conditions").and_then(Value::as_array);
     let mut conditions = conditions.into_iter().flatten();
-    let refused = conditions.find(|condition| {
-        VERDICTS.contains(&text(condition, "/type")) && text(condition, "/status") == "False"
-    })?;
+    let refused = conditions
+        .find(|condition| VERDICTS.contains(&text(condition, "/type")) && text(condition, "/status") == "False")?;
     Some(format!(
         "{KIND} {} is refused by APISIX: {} ({})",
         text(route, "/metadata/name"),

@@ -77,7 +77,7 @@ fn told(route: &Value, exposure: &Exposure) -> Option<String> {
 #[test]
 fn everything_on_primary_needs_no_second_one() {
     let (mine, plain) = (to(web()), Exposure::default());
-    assert_eq!(carried(&mine, Traffic::PRIMARY, &plain), [mine.clone()]);
+    assert_eq!(carried(&mine, Traffic::PRIMARY, &plain), std::slice::from_ref(&mine));
     let found = ApisixRoute.traffic(&mine, &[&mine], &names(), &plain, None);
     assert_eq!(found, Some(Traffic::PRIMARY));
     // What it cannot do is nothing that is waited for.

@@ -129,10 +129,7 @@ fn a_share_is_drawn_before_the_authors_own_route_is_asked() {
 fn quotes_and_backslashes_stay_what_they_are() {
     let exposure = tested(json!([{"headers": {"x": {"exact": "a\"b\\c"}}}, {"headers": {"y": {"prefix": "a.b\""}}}]));
     let objects = carried(&plain(), MATCHED, &exposure);
-    assert_eq!(
-        predicate(&objects[1]),
-        "Weight(100) && Header(\"x\", \"a\\\"b\\\\c\")"
-    );
+    assert_eq!(predicate(&objects[1]), "Weight(100) && Header(\"x\", \"a\\\"b\\\\c\")");
     assert_eq!(
         predicate(&objects[2]),
         "Weight(100) && HeaderRegexp(\"y\", \"^a\\\\.b\\\"\")"
@@ -182,14 +179,28 @@ fn what_flagger_leaves_behind_gives_the_canary_nothing() {
     // In mid-run it says what we do not: it is put right.
     let mut running = left;
     running["metadata"]["annotations"]["zalando.org/skipper-predicate"] = json!("Weight(100)");
-    assert_eq!(read(&[plain(), running], &Exposure::default(), Some(Traffic::share(30))), None);
+    assert_eq!(
+        read(&[plain(), running], &Exposure::default(), Some(Traffic::share(30))),
+        None
+    );
 }
 
 #[test]
 fn the_series_of_each_name_are_those_that_flaggers_queries_find() {
     for route in [plain(), both()] {
-        let objects = carried(&route, Traffic { matched: true, ..Traffic::share(20) }, &several());
-        let called: Vec<Value> = objects.iter().skip(1).map(|one| one["metadata"]["name"].clone()).collect();
+        let objects = carried(
+            &route,
+            Traffic {
+                matched: true,
+                ..Traffic::share(20)
+            },
+            &several(),
+        );
+        let called: Vec<Value> = objects
+            .iter()
+            .skip(1)
+            .map(|one| one["metadata"]["name"].clone())
+            .collect();
         let all = Ingress.companions(&route, &names());
         assert_eq!(called.len(), 3);
         for name in called {

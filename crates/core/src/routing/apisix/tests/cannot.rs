@@ -42,7 +42,7 @@ fn one_that_does_not_lead_to_the_app_by_requests_says_so() {
             why.contains("without a subset") && why.contains("provider kubernetes"),
             "{why}"
         );
-        assert_eq!(carried(&mine, Traffic::share(20), &plain), [mine.clone()]);
+        assert_eq!(carried(&mine, Traffic::share(20), &plain), std::slice::from_ref(&mine));
     }
 }
 
@@ -51,7 +51,10 @@ fn weights_of_a_plugin_of_the_authors_would_be_lost() {
     let mut mine = to(web());
     mine["spec"]["http"][0]["plugins"] = json!([{"name": "traffic-split", "enable": true, "config": {"rules": []}}]);
     let why = told(&mine, &Exposure::default()).unwrap();
-    assert!(why.contains("plugin traffic-split") && why.contains("entry root"), "{why}");
+    assert!(
+        why.contains("plugin traffic-split") && why.contains("entry root"),
+        "{why}"
+    );
     mine["spec"]["http"][0]["plugins"][0]["enable"] = json!(false);
     assert_eq!(told(&mine, &Exposure::default()), None);
 }
@@ -79,7 +82,11 @@ fn an_entry_that_a_release_would_overtake_is_told() {
     );
     // A test comes before shares.
     assert_eq!(told(&other(7, |_| ()), &plain), None);
-    assert!(told(&other(7, |_| ()), &test).unwrap().contains("a priority of 8 or more"));
+    assert!(
+        told(&other(7, |_| ()), &test)
+            .unwrap()
+            .contains("a priority of 8 or more")
+    );
     assert_eq!(told(&other(8, |_| ()), &test), None);
     assert_eq!(told(&other(4, |_| ()), &test), None);
     let harmless: [fn(&mut Value); 2] = [
@@ -90,7 +97,10 @@ fn an_entry_that_a_release_would_overtake_is_told() {
         assert_eq!(told(&other(6, change), &test), None);
     }
     let other_methods: fn(&mut Value) = |team| team["match"]["methods"] = json!(["POST"]);
-    assert!(told(&other(6, other_methods), &test).is_some(), "the app's entry is for all methods");
+    assert!(
+        told(&other(6, other_methods), &test).is_some(),
+        "the app's entry is for all methods"
+    );
     let wide: fn(&mut Value) = |team| team["match"]["hosts"] = json!(["*.test"]);
     assert!(told(&other(6, wide), &test).is_some());
 }

@@ -51,10 +51,7 @@ fn of_all_kinds() -> Value {
 
 #[test]
 fn weights() {
-    insta::assert_json_snapshot!(
-        "weights",
-        objects(&tutorial(), Traffic::share(5), &Exposure::default())
-    );
+    insta::assert_json_snapshot!("weights", objects(&tutorial(), Traffic::share(5), &Exposure::default()));
 }
 
 #[test]

@@ -15,7 +15,10 @@ fn told(route: &Value) -> Option<String> {
 fn a_test_is_of_so_many_entries_and_of_headers_that_skipper_sees() {
     let entry = |name: &str| json!({"headers": {name: {"exact": "yes"}}, "queryParams": {"q": {"regex": "^1$"}}});
     assert_eq!(refused(json!([])), None);
-    assert_eq!(refused(json!([entry("a"), entry("b"), entry("a"), entry("cookie")])), None);
+    assert_eq!(
+        refused(json!([entry("a"), entry("b"), entry("a"), entry("cookie")])),
+        None
+    );
     let all: Vec<Value> = (0..5).map(|_| entry("a")).collect();
     for (matches, field) in [
         (json!(all), "match"),

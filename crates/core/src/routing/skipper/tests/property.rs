@@ -6,7 +6,13 @@ use proptest::sample::select;
 
 fn some_match() -> impl Strategy<Value = Value> {
     let form = select(vec!["exact", "prefix", "suffix", "regex"]);
-    let named = || (select(vec!["x-canary", "cookie", "user-agent"]), form.clone(), "[a-z\"\\\\/ .]{0,6}");
+    let named = || {
+        (
+            select(vec!["x-canary", "cookie", "user-agent"]),
+            form.clone(),
+            "[a-z\"\\\\/ .]{0,6}",
+        )
+    };
     (named(), named(), any::<bool>()).prop_map(|(header, query, both)| {
         let (name, form, value) = header;
         let mut entry = json!({"headers": {name: {form: value}}});
@@ -19,7 +25,12 @@ fn some_match() -> impl Strategy<Value = Value> {
 }
 
 fn some_route() -> impl Strategy<Value = Value> {
-    let users = select(vec![None, Some("True()"), Some("Traffic(0.5)"), Some("Method(\"GET\")")]);
+    let users = select(vec![
+        None,
+        Some("True()"),
+        Some("Traffic(0.5)"),
+        Some("Method(\"GET\")"),
+    ]);
     let name = select(vec!["web", "other"]);
     (users, name, any::<bool>()).prop_map(|(users, second, two)| {
         let mut route = users.map_or_else(plain, asking);

@@ -54,7 +54,13 @@ fn what_the_other_made_is_not_read_and_goes_by_its_own_name() {
     for (name, other) in [("nginx", "skipper"), ("skipper", "nginx")] {
         let (route, second) = (plain(), beside(other, &plain()));
         let kind = provider(name).kind_of(&route).unwrap();
-        let found = kind.traffic(&route, &[&second], &names(), &Exposure::default(), Some(Traffic::PRIMARY));
+        let found = kind.traffic(
+            &route,
+            &[&second],
+            &names(),
+            &Exposure::default(),
+            Some(Traffic::PRIMARY),
+        );
         assert_eq!(found, None, "{name}");
         let own = beside(name, &route);
         assert_eq!(own["metadata"]["name"], second["metadata"]["name"]);

@@ -31,7 +31,12 @@ fn split() -> impl Strategy<Value = Value> {
         let others = proptest::sample::subsequence(vec!["legacy", "web-v0", "webby"], 0..=3);
         let others =
             others.prop_flat_map(move |names| names.into_iter().map(|name| backend(name, texts)).collect::<Vec<_>>());
-        let parts = (others, backend("web", texts), any::<bool>(), any::<prop::sample::Index>());
+        let parts = (
+            others,
+            backend("web", texts),
+            any::<bool>(),
+            any::<prop::sample::Index>(),
+        );
         parts.prop_map(move |(mut all, web, ours, at)| {
             if ours {
                 all.insert(at.index(all.len() + 1), web);
@@ -45,7 +50,11 @@ fn split() -> impl Strategy<Value = Value> {
 fn parts(route: &Value, named: &str) -> (u128, u128) {
     let weight = |backend: &Value| u128::from(Weight::of(backend, true).unwrap().thousandths());
     let all = route["spec"]["backends"].as_array().unwrap();
-    let of = all.iter().filter(|backend| backend["service"] == named).map(weight).sum();
+    let of = all
+        .iter()
+        .filter(|backend| backend["service"] == named)
+        .map(weight)
+        .sum();
     (of, all.iter().map(weight).sum())
 }
 
