@@ -8,6 +8,7 @@ mod support;
 
 use coalmine::admission::review::{self, Request, Response};
 use coalmine::admission::server::Reviewer as _;
+use coalmine::api::entry::Entry;
 use coalmine::plan::{self, revision::hash::template_hash};
 use coalmine::routing::{self, Traffic};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
