@@ -27,15 +27,15 @@ const BESIDE_CONTOUR: [&str; 4] = [
     "extensionservices.projectcontour.io",
     "tlscertificatedelegations.projectcontour.io",
 ];
-/// Of all makers' definitions it serves most versions: v1alpha1 and v1alpha2 at once, and converts nothing.
-const SMI: (&str, &str) = ("smi", "github.com/linkerd/linkerd-smi");
+/// It has v1alpha2 to v1alpha4, and converts nothing. No definition of v1alpha1 can be had here.
+const OSM: (&str, &str) = ("osm", "github.com/openservicemesh/osm");
 const OF_SMI: [&str; 1] = ["trafficsplits.split.smi-spec.io"];
 const APISIX: (&str, &str) = ("apisix", "github.com/apache/apisix-ingress-controller");
 const OF_APISIX: [&str; 1] = ["apisixroutes.apisix.apache.org"];
 
 /// Downloads those that a scene may ask for.
 pub(super) fn prepare() -> Result<()> {
-    [ISTIO, CONTOUR, SMI, APISIX]
+    [ISTIO, CONTOUR, OSM, APISIX]
         .into_iter()
         .try_for_each(|module| source(module).map(drop))
 }
@@ -69,11 +69,18 @@ impl Cluster {
         self.define("beside-contour", &file, &BESIDE_CONTOUR)
     }
 
-    /// Installs the definition of the kind that providers smi and osm write.
+    /// Installs the definition of the kind that providers smi and osm write. It serves v1alpha2 alone, so v1alpha3, which
+    /// it has as well, is turned on.
     pub fn smi_crds(&self) -> Result<()> {
-        // It is among the templates of a chart, and says nothing that Helm would have to fill in.
-        let file = source(SMI)?.join("charts/linkerd-smi/templates/trafficsplit-crd.yaml");
-        self.define("smi", &file, &OF_SMI)
+        let file = source(OSM)?.join("cmd/osm-bootstrap/crds/smi_traffic_split.yaml");
+        let theirs = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let [off, on] = ["false", "true"].map(|served| format!("name: v1alpha3\n      served: {served}"));
+        if !theirs.contains(&off) {
+            bail!("{} does not have v1alpha3 turned off", file.display());
+        }
+        let ours = Places::find()?.run.join("trafficsplit.yaml");
+        fs::write(&ours, theirs.replacen(&off, &on, 1))?;
+        self.define("smi", &ours, &OF_SMI)
     }
 
     /// Installs the definition of the kind that provider apisix writes.

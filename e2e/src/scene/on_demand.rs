@@ -30,7 +30,7 @@ impl Scene {
         self.prepare(Cluster::contour_crds).await
     }
 
-    /// Installs SMI's TrafficSplit, served in v1alpha1 and v1alpha2. No mesh runs: nothing acts on these objects.
+    /// Installs SMI's TrafficSplit, served in v1alpha2 and v1alpha3. No mesh runs: nothing acts on these objects.
     pub async fn smi_crds(&self) -> Result<()> {
         self.prepare(Cluster::smi_crds).await
     }
