@@ -11,6 +11,7 @@ pub mod outbound;
 pub mod patches;
 pub mod shutdown;
 pub mod telemetry;
+pub mod watched;
 
 pub use coalmine_api::{self as api, foreign};
 pub use coalmine_core::{analysis, messages, object, plan, routing};

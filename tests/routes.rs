@@ -73,10 +73,14 @@ fn both_roles_may_do_with_every_kind_what_is_done_with_it() {
             may(&all, "coalmine-controller", kind, &of_controller),
             "the controller, {kind:?}"
         );
-        if let Some(definition) = kind.definition() {
-            let rules = rules(&all, "coalmine-controller");
+        for role in ["coalmine-controller", "coalmine-webhook"] {
+            let Some(definition) = kind.definition() else { continue };
+            let rules = rules(&all, role);
             let mut names = rules.iter().flat_map(|rule| of(rule, "resourceNames"));
-            assert!(names.any(|name| *name == definition), "{definition} is not watched");
+            assert!(
+                names.any(|name| *name == definition),
+                "{role}: {definition} is not watched"
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Following the few objects that orders are made of.
 
 use super::{BRAKE, Installation, Installed, LEAVE, ROLE, Standing};
+use crate::watched::refusal;
 use futures::{Stream, StreamExt, stream::SelectAll};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::api::rbac::v1::ClusterRole;
@@ -61,7 +62,7 @@ fn role(api: Api<ClusterRole>) -> Changes {
             }),
             Err(error) => {
                 tracing::debug!(%error, "watch of ClusterRole {ROLE}");
-                let hidden = is_forbidden(&error);
+                let hidden = refusal(&error) == Some(403);
                 Box::new(move |standing| {
                     if hidden && standing.installed == Installed::Unknown {
                         standing.installed = Installed::Hidden;
@@ -88,18 +89,9 @@ where
                 tracing::debug!(%error, "watch of orders");
                 // An older chart did not give the right to look, and then nothing is ordered. A right that is taken away
                 // later takes back no order.
-                (is_forbidden(&error) && !heard).then(|| change(None))
+                (refusal(&error) == Some(403) && !heard).then(|| change(None))
             }
         };
         std::future::ready(told)
     }))
-}
-
-fn is_forbidden(error: &watcher::Error) -> bool {
-    let source = match error {
-        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => error,
-        watcher::Error::WatchError(status) => return status.code == 403,
-        _ => return false,
-    };
-    matches!(source, kube::Error::Api(status) if status.code == 403)
 }

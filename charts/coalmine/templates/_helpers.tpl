@@ -60,6 +60,18 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 [canaries.flagger.app, metrictemplates.flagger.app, alertproviders.flagger.app, canarypolicies.coalmine.dev]
 {{- end }}
 
+{{- /* Definitions of kinds that a cluster may or may not have: whether it does is watched. */}}
+{{- define "coalmine.optionalDefinitions" -}}
+- scaledobjects.keda.sh
+- httproutes.gateway.networking.k8s.io
+- virtualservices.networking.istio.io
+- destinationrules.networking.istio.io
+- traefikservices.traefik.io
+- httpproxies.projectcontour.io
+- trafficsplits.split.smi-spec.io
+- apisixroutes.apisix.apache.org
+{{- end }}
+
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}
 {{- define "coalmine.crdsHook" -}}
 helm.sh/hook: pre-install,pre-upgrade

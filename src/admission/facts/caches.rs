@@ -1,5 +1,6 @@
 //! The caches and the watches that feed them.
 
+use super::absent::Absent;
 use super::outward::{Outward, RouteFeed};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::orders::Standing;
@@ -8,6 +9,7 @@ use crate::plan::{
     services::{pointing::ORIGINAL_SELECTOR, ports::DECLARED_PORTS},
 };
 use crate::routing::{self, RouteKind, registry};
+use crate::watched::is_nothing_to_us;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -197,7 +199,7 @@ impl Feeds {
             watches.all(self.namespaces, "namespaces"),
             watches.some(self.targets, managed, "targets"),
             watches.some(self.lease, one_lease, "lease"),
-            feed(self.services, services, slim_service, watches.filled("services")),
+            feed(self.services, services, slim_service, watches.filled("services"), None),
         ];
         let routes = self.routes.into_iter();
         feeds.extend(routes.map(|feed| feed.watch(&watches.client)));
@@ -236,7 +238,7 @@ impl Watches {
     where
         K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        feed(cache, watcher(api, config), |_| (), self.filled(what))
+        feed(cache, watcher(api, config), |_| (), self.filled(what), None)
     }
 
     /// What is called when the first list of a cache is complete.
@@ -270,12 +272,14 @@ impl Feed<DynamicObject> for RouteFeed {
     }
 }
 
-/// Feeds one cache, cut down by `slim`; calls `filled` once, when the first list is complete.
+/// Feeds one cache, cut down by `slim`; calls `filled` once, when the first list is complete. A kind that may be absent is
+/// empty while it is, and looked for again when it appears.
 fn feed<K>(
     mut cache: impl Feed<K>,
     events: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
     slim: impl Fn(&mut K) + Send + 'static,
     filled: impl FnOnce() + Send + 'static,
+    mut absent: Option<Absent>,
 ) -> BoxFuture<'static, ()>
 where
     K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -296,14 +300,20 @@ where
                 }),
                 Err(error) => {
                     tracing::debug!(%error, "watch");
+                    if let Some(absent) = absent.as_mut().filter(|_| is_nothing_to_us(&error)) {
+                        cache.take(&watcher::Event::Init);
+                        cache.take(&watcher::Event::InitDone);
+                        absent.appears().await;
+                    }
                     continue;
                 }
             };
             cache.take(&event);
-            if matches!(event, watcher::Event::InitDone)
-                && let Some(filled) = filled.take()
-            {
-                filled();
+            if matches!(event, watcher::Event::InitDone) {
+                absent.iter_mut().for_each(Absent::found);
+                if let Some(filled) = filled.take() {
+                    filled();
+                }
             }
         }
     })
@@ -319,6 +329,7 @@ impl RouteFeed {
             watcher(api, config()),
             move |route| slim_route(kind, route),
             || {},
+            Some(Absent::new(client.clone(), kind.resource())),
         )
     }
 }

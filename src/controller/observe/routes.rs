@@ -58,12 +58,14 @@ impl<'a> Routes<'a> {
         })
     }
 
-    /// Why one of them cannot be moved, or not be read.
+    /// Why one of them cannot be moved, or not be read, or why what was made beside one is not taken.
     pub fn trouble(self) -> Option<String> {
-        self.moved().find_map(|names| {
+        let trouble = self.moved().find_map(|names| {
             let mut routes = self.live.refers_to(self.blueprint, names);
             routes.find_map(|route| self.kind_of(route)?.problem(route, names, &self.blueprint.exposure))
-        })
+        });
+        let mut companions = self.live.routes.iter().filter(|route| routing::is_companion(route));
+        trouble.or_else(|| companions.find_map(|companion| self.kind_of(companion)?.refused(companion)))
     }
 
     /// Whether users are perhaps sent still where the routes said before.

@@ -166,13 +166,16 @@ impl Cache {
             .is_some_and(|shelf| shelf.forbidden.contains(&kind))
     }
 
-    fn forbid(&self, kind: Kind, namespace: &str) {
+    // Answers whether it could be read before.
+    fn forbid(&self, kind: Kind, namespace: &str) -> bool {
+        if self.forbidden(kind, namespace) {
+            return false;
+        }
         self.replace(kind, namespace, &Objects::new());
-        if let Some(shelf) = self.shelves.write().get_mut(namespace)
-            && !shelf.forbidden.contains(&kind)
-        {
+        if let Some(shelf) = self.shelves.write().get_mut(namespace) {
             shelf.forbidden.push(kind);
         }
+        true
     }
 
     /// Forgets a namespace.

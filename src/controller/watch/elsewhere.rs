@@ -5,6 +5,7 @@ use super::cache::{Kind, PAGE};
 use crate::{
     plan::enrolment::generate,
     routing::{RouteKind, registry},
+    watched::is_nothing_to_us,
 };
 use futures::StreamExt;
 use kube::{
@@ -95,7 +96,7 @@ impl Elsewhere {
                 Err(error) => {
                     tracing::debug!(%error, "routes of other namespaces");
                     // There are none to us.
-                    if is_refused(&error) {
+                    if is_nothing_to_us(&error) {
                         known();
                         tokio::time::sleep(LOOK_AGAIN).await;
                     }
@@ -147,16 +148,6 @@ fn outward(kind: &'static dyn RouteKind, route: &DynamicObject) -> (Route, Vec<N
     let at = route.namespace().unwrap_or_default();
     let services = kind.outward(&route.data, Some(&at));
     ((kind.resource().kind, at, route.name_any()), services)
-}
-
-fn is_refused(error: &watcher::Error) -> bool {
-    let (watcher::Error::InitialListFailed(error)
-    | watcher::Error::WatchStartFailed(error)
-    | watcher::Error::WatchFailed(error)) = error
-    else {
-        return false;
-    };
-    matches!(error, kube::Error::Api(status) if matches!(status.code, 403 | 404))
 }
 
 #[cfg(test)]

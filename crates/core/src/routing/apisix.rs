@@ -189,6 +189,10 @@ impl RouteKind for ApisixRoute {
             .or_else(|| status::refused(route))
     }
 
+    fn refused(&self, companion: &Value) -> Option<String> {
+        status::refused(companion)
+    }
+
     fn crowded(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
         order::conflict(route, names, exposure)
     }

@@ -120,6 +120,11 @@ pub trait RouteKind: WrittenKind {
     /// Why the pair's traffic cannot be moved by `route`, or not be read from it, in words for people.
     fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String>;
 
+    /// Why the data plane does not take `companion`, in words for people.
+    fn refused(&self, _companion: &Value) -> Option<String> {
+        None
+    }
+
     /// Why `route` has no room for what a run adds to it.
     fn crowded(&self, _route: &Value, _names: &Names, _exposure: &Exposure) -> Option<String> {
         None

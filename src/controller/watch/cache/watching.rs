@@ -5,7 +5,7 @@ use super::{
     shelf::{Objects, Text},
     summary::summary,
 };
-use crate::api::labels::LAST_APPLIED;
+use crate::{api::labels::LAST_APPLIED, watched::refusal};
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use kube::{
     Api, Client, ResourceExt,
@@ -20,8 +20,8 @@ use tokio::sync::{SemaphorePermit, mpsc::Sender};
 pub const LONG_LIST: Duration = Duration::from_secs(30);
 /// How often it is looked whether a right that was missing is there.
 pub const RIGHTS_PAUSE: Duration = Duration::from_secs(300);
-/// How often it is looked whether a kind is served whose definition is there: a new one is not at once.
-const DEFINITION_PAUSE: Duration = Duration::from_secs(10);
+/// A kind whose definition is there is served a moment later. Each further look waits twice as long.
+const DEFINITION_PAUSE: Duration = Duration::from_secs(1);
 
 /// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
 pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: Sender<Change>) {
@@ -35,6 +35,8 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
     let mut listed = Objects::new();
     // Held while a list is under way.
     let mut turn = None;
+    // In vain, one after the other.
+    let mut looks = 0;
     loop {
         match next(&mut events, &mut turn).await {
             Ok(Some(watcher::Event::Init)) => {
@@ -46,7 +48,7 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
                 listed.insert(name, Text::of(&pruned(object, kind)));
             }
             Ok(Some(watcher::Event::InitDone)) => {
-                turn = None;
+                (turn, looks) = (None, 0);
                 watching.replace(std::mem::take(&mut listed)).await;
             }
             Ok(Some(watcher::Event::Apply(object))) => watching.put(object).await,
@@ -54,7 +56,8 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
             Ok(None) => return,
             Err(error) => {
                 turn = None;
-                watching.failed(&error).await;
+                watching.failed(&error, looks).await;
+                looks = looks.saturating_add(1);
             }
         }
     }
@@ -105,17 +108,18 @@ impl Watching<'_> {
     }
 
     // What can be done without counts as empty while it cannot be read.
-    async fn failed(self, error: &watcher::Error) {
+    async fn failed(self, error: &watcher::Error, looks: u32) {
         let Self {
             cache, kind, namespace, ..
         } = self;
-        let Some((why, pause)) = unreadable(kind, error) else {
+        let Some((why, pause)) = unreadable(kind, error, looks) else {
             tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
             return;
         };
-        tracing::warn!(?kind, namespace, "{why}; going on as if there were none");
-        cache.forbid(kind, namespace);
-        self.tell(Value::Null, None).await;
+        if cache.forbid(kind, namespace) {
+            tracing::warn!(?kind, namespace, "{why}; going on as if there were none");
+            self.tell(Value::Null, None).await;
+        }
         tokio::time::sleep(pause).await;
     }
 }
@@ -182,18 +186,14 @@ fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
 }
 
 // Why a kind that can be done without cannot be read, and when it is looked at again.
-fn unreadable(kind: Kind, error: &watcher::Error) -> Option<(&'static str, Duration)> {
-    let (watcher::Error::InitialListFailed(error)
-    | watcher::Error::WatchStartFailed(error)
-    | watcher::Error::WatchFailed(error)) = error
-    else {
-        return None;
-    };
-    let kube::Error::Api(status) = error else { return None };
-    match (status.code, kind) {
+fn unreadable(kind: Kind, error: &watcher::Error, looks: u32) -> Option<(&'static str, Duration)> {
+    match (refusal(error)?, kind) {
         (403, kind) if kind.is_dispensable() => Some(("may not be listed", RIGHTS_PAUSE)),
         // Its definition is there, and serves another version than the one we read, or none yet.
-        (404, Kind::Route(_)) => Some(("is not served in the version that is read", DEFINITION_PAUSE)),
+        (404, Kind::Route(_)) => {
+            let pause = DEFINITION_PAUSE.saturating_mul(2_u32.saturating_pow(looks));
+            Some(("is not served in the version that is read", pause.min(RIGHTS_PAUSE)))
+        }
         _ => None,
     }
 }

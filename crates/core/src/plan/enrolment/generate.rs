@@ -131,7 +131,8 @@ pub fn canary(
         .unwrap_or_default();
     let canary = marked(spec, (name, namespace), text(target, "/metadata/uid"), named);
     let exposure = exposure(&canary);
-    let room = |names: &Names| crowded_by(names, &exposure, routes.iter().copied());
+    let only = read.route(&canary.spec);
+    let room = |names: &Names| crowded_by(names, &exposure, only.as_deref(), routes.iter().copied());
     match split.iter().find_map(room) {
         Some(why) => Err(NotEnrolled::NoRoom(why)),
         None => Ok(canary),
@@ -166,15 +167,24 @@ fn marked(spec: CanarySpec, (name, namespace): (&str, &str), uid: &str, policy: 
 
 /// Why a route that exists has no room for what the analysis of `canary` adds to it.
 pub fn crowded(canary: &Canary, provider: &str, routes: &[Value]) -> Option<String> {
+    let only = registry::router(provider).and_then(|router| router.route(&canary.spec));
     crowded_by(
         &Names::new(canary.service_name()),
         &exposure(canary),
+        only.as_deref(),
         routes.iter().filter(|route| registry::carries_by(provider, route)),
     )
 }
 
-fn crowded_by<'a>(names: &Names, exposure: &Exposure, routes: impl Iterator<Item = &'a Value>) -> Option<String> {
-    let mut ours = routes.filter(|route| routing::refers_to(route, names));
+// Of a provider whose Canaries name the `only` route that is moved, others stay as they are.
+fn crowded_by<'a>(
+    names: &Names,
+    exposure: &Exposure,
+    only: Option<&str>,
+    routes: impl Iterator<Item = &'a Value>,
+) -> Option<String> {
+    let is_moved = |route: &&Value| only.is_none_or(|only| text(route, "/metadata/name") == only);
+    let mut ours = routes.filter(is_moved).filter(|route| routing::refers_to(route, names));
     ours.find_map(|route| routing::kind_of(route)?.crowded(route, names, exposure))
 }
 

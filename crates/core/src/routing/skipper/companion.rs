@@ -7,7 +7,7 @@ use crate::routing::{Exposure, Names, Traffic};
 use serde_json::{Map, Value};
 
 /// Who is taken.
-const PREDICATE: &str = "zalando.org/skipper-predicate";
+pub(super) const PREDICATE: &str = "zalando.org/skipper-predicate";
 /// How the requests for a path are divided among several Services.
 const WEIGHTS: &str = "zalando.org/backend-weights";
 /// Routes in Skipper's own language.

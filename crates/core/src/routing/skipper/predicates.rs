@@ -90,3 +90,88 @@ fn quoted(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{text}\"")
 }
+
+/// Whether Skipper can read what an author asks of requests: predicates joined by "and". Of what it cannot read it heeds
+/// nothing at all.
+pub(super) fn are_readable(text: &str) -> bool {
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return true;
+    }
+    while let Some(after) = one(rest) {
+        let after = after.trim_start();
+        if after.is_empty() {
+            return true;
+        }
+        let Some(next) = after.strip_prefix("&&") else {
+            return false;
+        };
+        rest = next.trim_start();
+    }
+    false
+}
+
+// What follows the predicate that a text begins with.
+fn one(text: &str) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix('*') {
+        return Some(rest);
+    }
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let rest = text.trim_start_matches(is_name);
+    let begins = text.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
+    let mut rest = rest.trim_start().strip_prefix('(').filter(|_| begins)?;
+    loop {
+        let end = rest.find(['"', '`', '/', ')'])?;
+        let (_, found) = rest.split_at_checked(end)?;
+        let mut letters = found.chars();
+        let delimiter = letters.next()?;
+        if delimiter == ')' {
+            return Some(letters.as_str());
+        }
+        rest = quote(letters.as_str(), delimiter)?;
+    }
+}
+
+// What follows a text that ends at its delimiter, but for one behind a backslash.
+fn quote(text: &str, delimiter: char) -> Option<&str> {
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => drop(letters.next()),
+            _ if letter == delimiter => return Some(letters.as_str()),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_skipper_cannot_read_is_known() {
+        for fine in [
+            "",
+            " ",
+            "Method(\"GET\")",
+            "*",
+            "Path(\"/a)\") && Header(\"x\", \"\\\")\")",
+            "PathRegexp(/^\\/(a|b)$/)&&True()",
+            "Weight(7) && QueryParam(`a\"b`)",
+        ] {
+            assert!(are_readable(fine), "{fine}");
+        }
+        for wrong in [
+            "Method(\"GET\") &&",
+            "&& True()",
+            "Method(\"GET)",
+            "Method",
+            "True() True()",
+            "True() || False()",
+            "(1)",
+        ] {
+            assert!(!are_readable(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Ingresses beside which a second one would take requests that are not the app's.
 
-use super::companion::ROUTES;
+use super::companion::{PREDICATE, ROUTES};
+use super::predicates;
 use crate::routing::Names;
 use crate::routing::ingress::companion::annotation;
 use crate::routing::ingress::paths;
@@ -20,7 +21,23 @@ pub(super) fn refusal(route: &Value, names: &Names) -> Option<String> {
              Ingress of their own, with a Weight() above 100"
         ));
     }
+    if annotation(route, PREDICATE).is_some_and(|predicate| !predicates::are_readable(predicate)) {
+        return Some(format!(
+            "the {PREDICATE} of Ingress {name} is none that skipper can read, so it would not heed the canary's share either: \
+             write predicates joined by &&"
+        ));
+    }
     let ours: Vec<Path> = paths::to(route, apex).collect();
+    if let Some((host, _)) = ours
+        .iter()
+        .find(|(host, _)| host.is_none_or(|host| host.starts_with('*')))
+    {
+        return Some(format!(
+            "Ingress {name} leads to {apex} by a rule for {}, and skipper would give the canary requests of other hosts that \
+             have the same path: name each host",
+            host.unwrap_or("every host")
+        ));
+    }
     let is_others = |(_, path): &Path| paths::service(path) != Some(apex);
     let others: Vec<Path> = paths::all(route).filter(is_others).collect();
     if let Some(path) = meeting(&ours, &others, is_one) {

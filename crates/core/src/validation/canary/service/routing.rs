@@ -121,7 +121,7 @@ fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
 fn room(report: &mut Report, subject: &Subject) {
     let Some(why) = &subject.facts.crowded else { return };
     let analysis = subject.canary.analysis();
-    if analysis.session_affinity.is_some() {
+    if analysis.session_affinity.is_some() && registry::can(subject.provider).affinity {
         report.forbidden("spec.analysis.sessionAffinity", why);
     } else if analysis.matches.as_ref().is_some_and(|matches| !matches.is_empty()) {
         report.forbidden("spec.analysis.match", why);
