@@ -1,5 +1,5 @@
 //! Provider contour: Contour's own definition judges every object that is sent, and an HTTPProxy of the author's carries a
-//! release and an A/B test. There is no Contour here: what its proxies make of it is Contour's.
+//! release and an A/B test. What a real Contour makes of it is seen by `make test-gateways`.
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};

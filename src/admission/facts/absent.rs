@@ -40,7 +40,7 @@ impl Absent {
     /// Waits until it is worth another look.
     pub async fn appears(&mut self) {
         self.looks = self.looks.saturating_add(1);
-        let Some(name) = &self.definition else {
+        let Some(name) = self.definition.clone() else {
             return tokio::time::sleep(LOOK_AGAIN).await;
         };
         let all = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(self.client.clone());
@@ -50,7 +50,7 @@ impl Absent {
         while let Ok(event) = tokio::time::timeout(pause, events.next()).await {
             match event {
                 Some(Ok(Event::InitApply(_))) => pause = self.pause(),
-                Some(Ok(Event::Apply(_))) => pause = MOMENT,
+                Some(Ok(Event::Apply(_))) => (self.looks, pause) = (0, MOMENT),
                 Some(Ok(Event::Init | Event::InitDone | Event::Delete(_))) => {}
                 // Definitions may not be looked at, by a role of before perhaps.
                 Some(Err(_)) | None => return tokio::time::sleep(LOOK_AGAIN).await,
