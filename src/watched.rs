@@ -1,5 +1,9 @@
-//! What an API server answers to a watch.
+//! What an API server answers to a watch, and what it serves at all.
 
+mod absent;
+
+pub use absent::Absent;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::runtime::watcher::Error;
 
 /// The HTTP status by which it refused a list or a watch; `None` where it did not answer.
@@ -16,4 +20,10 @@ pub fn refusal(error: &Error) -> Option<u16> {
 /// Whether what is watched is not there for us: the kind is not served, or may not be read.
 pub fn is_nothing_to_us(error: &Error) -> bool {
     matches!(refusal(error), Some(403 | 404))
+}
+
+/// Whether objects of a kind can be read in that version.
+pub fn serves(definition: &CustomResourceDefinition, version: &str) -> bool {
+    let mut versions = definition.spec.versions.iter();
+    versions.any(|known| known.name == version && known.served)
 }

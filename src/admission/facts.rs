@@ -4,7 +4,6 @@
 //! Nothing here calls the API server while a request waits. Before it, [`review`](super::review) has read the request; after it,
 //! [`mutate`](super::mutate) and [`validate`](super::validate) decide by both.
 
-mod absent;
 mod advice;
 mod caches;
 mod enrolment;

@@ -1,6 +1,5 @@
 //! The caches and the watches that feed them.
 
-use super::absent::Absent;
 use super::outward::{Outward, RouteFeed};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::orders::Standing;
@@ -9,7 +8,7 @@ use crate::plan::{
     services::{pointing::ORIGINAL_SELECTOR, ports::DECLARED_PORTS},
 };
 use crate::routing::{self, RouteKind, registry};
-use crate::watched::is_nothing_to_us;
+use crate::watched::{Absent, is_nothing_to_us};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::apps::v1::Deployment;

@@ -10,7 +10,7 @@ use crate::controller::{
         elsewhere::Elsewhere,
         index::Index,
         relist::Relist,
-        served::{Definition, Served},
+        served::{self, Definition, Served},
     },
 };
 use crate::{
@@ -56,7 +56,14 @@ pub fn cluster(client: &Client, only: Option<&str>, told: &UnboundedSender<Told>
         namespaces: watched(client, only("metadata.name"), told.clone(), |ns: &Namespace| {
             Told::Namespace(ns.metadata.name.clone().unwrap_or_default())
         }),
-        served: Served::new(|name| reflected_one(client, name, told.clone(), |_: &Definition| Told::Kinds)),
+        served: Served::new(|name| {
+            let this = selected("metadata.name", Some(name));
+            let lean = |definition: &mut Definition| {
+                slim(definition);
+                served::slim(definition);
+            };
+            watched_as(client, this, told.clone(), |_: &Definition| Told::Kinds, lean)
+        }),
         elsewhere: Elsewhere::default(),
     }
 }
@@ -128,19 +135,6 @@ where
         lean(object);
     };
     watched_as(client, which.page_size(PAGE), told, tell, slim)
-}
-
-// The one object of that name, if it exists.
-fn reflected_one<K>(
-    client: &Client,
-    name: &str,
-    told: UnboundedSender<Told>,
-    tell: impl Fn(&K) -> Told + Send + 'static,
-) -> Store<K>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-{
-    watched(client, selected("metadata.name", Some(name)), told, tell)
 }
 
 // Those whose field has that value; all without one.

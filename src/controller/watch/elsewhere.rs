@@ -5,7 +5,7 @@ use super::cache::{Kind, PAGE};
 use crate::{
     plan::enrolment::generate,
     routing::{RouteKind, registry},
-    watched::is_nothing_to_us,
+    watched::{Absent, is_nothing_to_us},
 };
 use futures::StreamExt;
 use kube::{
@@ -14,14 +14,8 @@ use kube::{
     runtime::{WatchStreamExt, watcher},
 };
 use parking_lot::RwLock;
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeSet, HashMap};
 use tokio::sync::watch;
-
-/// How often it is looked whether routes exist, or may be read, where neither was so.
-const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 type Name = (String, String);
 /// Kind, namespace and name of a route.
@@ -65,6 +59,7 @@ impl Elsewhere {
     }
 
     async fn follow_one(&self, client: Client, kind: &'static dyn RouteKind, tell: &impl Fn(&str)) {
+        let mut absent = Absent::new(client.clone(), kind.resource());
         let api = Api::<DynamicObject>::all_with(client, &Kind::Route(kind.resource()).resource());
         let mut first = true;
         let mut known = || {
@@ -86,6 +81,7 @@ impl Elsewhere {
                 Ok(watcher::Event::InitDone) => {
                     let all: Vec<(Route, Vec<Name>)> = listed.drain().collect();
                     self.replace(kind.resource().kind, all, tell);
+                    absent.found();
                     known();
                 }
                 Ok(watcher::Event::Apply(route)) => {
@@ -98,7 +94,7 @@ impl Elsewhere {
                     // There are none to us.
                     if is_nothing_to_us(&error) {
                         known();
-                        tokio::time::sleep(LOOK_AGAIN).await;
+                        absent.appears().await;
                     }
                 }
             }

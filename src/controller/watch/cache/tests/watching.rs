@@ -151,6 +151,28 @@ async fn a_kind_that_may_not_be_read_is_none_until_it_may_and_others_are_waited_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kind_that_is_not_served_is_none_which_is_told_once_and_looked_at_less_and_less() {
+    let server = ApiServer::default();
+    let kind = Kind::routes().find(|kind| kind.definition().is_some()).unwrap();
+    let resource = kind.resource();
+    let path = format!("/apis/{}/namespaces/shop/{}", resource.api_version, resource.plural);
+    server.fail(&format!("GET {path}"), 404, ApiServer::ALWAYS);
+    let (cache, mut changed) = followed(&server, kind);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(cache.complete("shop") && cache.forbidden(kind, "shop"));
+    assert!(changed.try_recv().unwrap().object.is_null());
+    assert!(changed.try_recv().is_err(), "one word is enough");
+    let first = server.requests_for(&path);
+    assert!((2..10).contains(&first), "{first} requests in the first minute");
+    tokio::time::sleep(RIGHTS_PAUSE * 4).await;
+    let later = server.requests_for(&path) - first;
+    assert!((2..10).contains(&later), "{later} requests in {:?}", RIGHTS_PAUSE * 4);
+    server.heal();
+    tokio::time::sleep(RIGHTS_PAUSE * 2).await;
+    assert!(!cache.forbidden(kind, "shop"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_api_server_that_answers_no_list_keeps_only_so_many_waiting() {
     let server = ApiServer::default();
     let hangs = LONG_LIST * 3;

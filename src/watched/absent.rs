@@ -1,35 +1,33 @@
 //! Kinds that a cluster may or may not have: when one that could not be read is looked for again. Its definition is watched
 //! meanwhile, so that a cluster without it costs no request.
 
+use super::serves;
 use crate::routing::Resource;
 use futures::StreamExt;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use std::time::Duration;
 
-/// How long nothing is looked for that nothing tells of.
+/// How often it is looked again where definitions may not be watched.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
-/// A kind is served a moment after its definition is there. Each further look waits twice as long: the definition may be of
-/// other versions.
+/// A kind can be read a moment after its definition says so. Each further look waits twice as long, up to [`LOOK_AGAIN`].
 const MOMENT: Duration = Duration::from_millis(500);
+/// While a definition says that it is not served, nothing is looked for.
+const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// A kind that may not be there.
-pub(super) struct Absent {
+pub struct Absent {
     client: Client,
-    definition: Option<String>,
+    kind: Resource,
     looks: u32,
 }
 
 impl Absent {
+    /// It was not looked for yet.
     pub fn new(client: Client, kind: Resource) -> Self {
-        Self {
-            client,
-            definition: kind.definition(),
-            looks: 0,
-        }
+        Self { client, kind, looks: 0 }
     }
 
     /// It was read.
@@ -40,18 +38,23 @@ impl Absent {
     /// Waits until it is worth another look.
     pub async fn appears(&mut self) {
         self.looks = self.looks.saturating_add(1);
-        let Some(name) = self.definition.clone() else {
+        let Some(name) = self.kind.definition() else {
             return tokio::time::sleep(LOOK_AGAIN).await;
         };
-        let all = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(self.client.clone());
+        let all = Api::<CustomResourceDefinition>::all(self.client.clone());
         let this = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let mut events = std::pin::pin!(watcher(all, this).default_backoff());
-        let mut pause = LOOK_AGAIN;
+        let mut pause = NEVER;
         while let Ok(event) = tokio::time::timeout(pause, events.next()).await {
             match event {
-                Some(Ok(Event::InitApply(_))) => pause = self.pause(),
-                Some(Ok(Event::Apply(_))) => (self.looks, pause) = (0, MOMENT),
-                Some(Ok(Event::Init | Event::InitDone | Event::Delete(_))) => {}
+                Some(Ok(Event::InitApply(definition))) if serves(&definition, self.kind.version) => {
+                    pause = self.pause()
+                }
+                Some(Ok(Event::Apply(definition))) if serves(&definition, self.kind.version) => {
+                    (self.looks, pause) = (0, MOMENT);
+                }
+                Some(Ok(Event::InitApply(_) | Event::Apply(_) | Event::Delete(_))) => pause = NEVER,
+                Some(Ok(Event::Init | Event::InitDone)) => {}
                 // Definitions may not be looked at, by a role of before perhaps.
                 Some(Err(_)) | None => return tokio::time::sleep(LOOK_AGAIN).await,
             }
@@ -73,13 +76,13 @@ mod tests {
     const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
     #[tokio::test(start_paused = true)]
-    async fn a_kind_is_looked_for_when_its_definition_appears_and_seldom_before() {
+    async fn a_kind_is_looked_for_when_its_definition_says_that_it_is_served_and_not_before() {
         let server = ApiServer::default();
         let mut kinds = registry::kinds().map(|kind| kind.resource());
         let kind = kinds.find(|kind| kind.definition().is_some()).unwrap();
         let name = kind.definition().unwrap();
         let mut absent = Absent::new(server.client(), kind);
-        let early = tokio::time::timeout(LOOK_AGAIN / 2, absent.appears()).await;
+        let early = tokio::time::timeout(LOOK_AGAIN * 20, absent.appears()).await;
         assert!(early.is_err(), "nothing has appeared");
         let asked = server.requests_for(DEFINITIONS);
         assert!(asked < 4, "{asked} requests");
@@ -88,13 +91,23 @@ mod tests {
             absent
         });
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let definition = json!({
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
-        });
-        server.put(&format!("{DEFINITIONS}/{name}"), definition);
+        let definition = |version: &str, served: bool| {
+            let names = json!({"kind": kind.kind, "plural": kind.plural});
+            let versions = json!([{"name": version, "served": served, "storage": true}]);
+            json!({
+                "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
+                "spec": {"group": kind.group, "names": names, "scope": "Namespaced", "versions": versions},
+            })
+        };
+        for other in [definition("v0", true), definition(kind.version, false)] {
+            server.put(&format!("{DEFINITIONS}/{name}"), other);
+            tokio::time::sleep(LOOK_AGAIN * 2).await;
+            assert!(!waiting.is_finished(), "not this version");
+        }
+        server.put(&format!("{DEFINITIONS}/{name}"), definition(kind.version, true));
         let soon = tokio::time::timeout(Duration::from_secs(5), waiting).await;
         let mut absent = soon.expect("it has appeared").unwrap();
-        // It serves another version, say: each look waits longer than the one before.
+        // It cannot be read all the same: each look waits longer than the one before.
         let mut looked = Vec::new();
         for _ in 0..12 {
             let began = tokio::time::Instant::now();
