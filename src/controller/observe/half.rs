@@ -42,7 +42,12 @@ impl<'a> Half<'a> {
     pub fn has_pods(&self) -> bool {
         let number = |pointer| self.object.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
         match self.workload {
-            Workload::Deployment => self.replicas() == 0 || number("/status/replicas") > 0,
+            // Where much is to be done, a ReplicaSet's status is ahead of its Deployment's.
+            Workload::Deployment => {
+                let counted = |set: &Value| set.pointer("/status/replicas").and_then(Value::as_u64).unwrap_or(0) > 0;
+                let sets = || self.live.revisions_of(self.object).any(counted);
+                self.replicas() == 0 || number("/status/replicas") > 0 || sets()
+            }
             Workload::DaemonSet => {
                 number("/status/desiredNumberScheduled") == 0 || number("/status/currentNumberScheduled") > 0
             }
