@@ -5,6 +5,15 @@ mod absent;
 pub use absent::Absent;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::runtime::watcher::Error;
+use std::time::Duration;
+
+/// How often it is looked again where nothing tells that what could not be read can be.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(300);
+
+/// The time until the next look, after so many in vain: each waits twice as long, up to [`LOOK_AGAIN`].
+pub fn pause(first: Duration, looks: u32) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(looks)).min(LOOK_AGAIN)
+}
 
 /// The HTTP status by which it refused a list or a watch; `None` where it did not answer.
 pub fn refusal(error: &Error) -> Option<u16> {

@@ -1,7 +1,7 @@
 //! Kinds that a cluster may or may not have: when one that could not be read is looked for again. Its definition is watched
 //! meanwhile, so that a cluster without it costs no request.
 
-use super::serves;
+use super::{LOOK_AGAIN, pause, serves};
 use crate::routing::Resource;
 use futures::StreamExt;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -10,9 +10,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use std::time::Duration;
 
-/// How often it is looked again where definitions may not be watched.
-const LOOK_AGAIN: Duration = Duration::from_secs(300);
-/// A kind can be read a moment after its definition says so. Each further look waits twice as long, up to [`LOOK_AGAIN`].
+/// A kind can be read a moment after its definition says so.
 const MOMENT: Duration = Duration::from_millis(500);
 /// While a definition says that it is not served, nothing is looked for.
 const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
@@ -44,25 +42,21 @@ impl Absent {
         let all = Api::<CustomResourceDefinition>::all(self.client.clone());
         let this = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let mut events = std::pin::pin!(watcher(all, this).default_backoff());
-        let mut pause = NEVER;
-        while let Ok(event) = tokio::time::timeout(pause, events.next()).await {
+        let mut patience = NEVER;
+        while let Ok(event) = tokio::time::timeout(patience, events.next()).await {
             match event {
                 Some(Ok(Event::InitApply(definition))) if serves(&definition, self.kind.version) => {
-                    pause = self.pause()
+                    patience = pause(MOMENT, self.looks);
                 }
                 Some(Ok(Event::Apply(definition))) if serves(&definition, self.kind.version) => {
-                    (self.looks, pause) = (0, MOMENT);
+                    (self.looks, patience) = (0, MOMENT);
                 }
-                Some(Ok(Event::InitApply(_) | Event::Apply(_) | Event::Delete(_))) => pause = NEVER,
+                Some(Ok(Event::InitApply(_) | Event::Apply(_) | Event::Delete(_))) => patience = NEVER,
                 Some(Ok(Event::Init | Event::InitDone)) => {}
                 // Definitions may not be looked at, by a role of before perhaps.
                 Some(Err(_)) | None => return tokio::time::sleep(LOOK_AGAIN).await,
             }
         }
-    }
-
-    fn pause(&self) -> Duration {
-        MOMENT.saturating_mul(2_u32.saturating_pow(self.looks)).min(LOOK_AGAIN)
     }
 }
 

@@ -76,6 +76,12 @@ pub async fn own_canary(scene: &Scene, canary: &Value) -> Result<()> {
     Ok(())
 }
 
+/// The way in where no data plane of the provider runs: an HTTPRoute of the author's, which the provider leaves alone, leads
+/// to the Service.
+pub fn way_in(scene: &Scene, app: &App) -> Value {
+    app.route(&scene.host(app.name()))
+}
+
 /// Applies what an app is made of, and waits until its first version serves.
 pub async fn at_rest(scene: &Scene, app: &App, items: &[Value]) -> Result<()> {
     apply(scene, items).await?;

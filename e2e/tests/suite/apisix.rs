@@ -8,7 +8,7 @@ use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{GATE, SOON, apply, at_rest, failed, held, labelled_by, left, let_go, succeeded};
+use crate::quick::{GATE, SOON, apply, at_rest, failed, held, labelled_by, left, let_go, succeeded, way_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn apisix_routes_are_as_apisix_takes_them_and_carry_a_release() {
@@ -87,11 +87,6 @@ async fn gone(scene: &Scene, app: &str) -> Result<()> {
         Ok(beside(scene, app).await?.is_none().then_some(()))
     })
     .await
-}
-
-/// There is no other way in: an HTTPRoute of the author's, which this provider leaves alone, leads to the Service.
-fn way_in(scene: &Scene, app: &App) -> Value {
-    app.route(&scene.host(app.name()))
 }
 
 /// The backends that an entry would have, by name and weight.

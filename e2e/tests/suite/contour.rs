@@ -8,7 +8,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{GATE, SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded};
+use crate::quick::{GATE, SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded, way_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn http_proxies_are_as_contour_takes_them_and_carry_a_release() {
@@ -79,11 +79,6 @@ async fn split(scene: &Scene, name: &str, at: usize, wanted: &[(&str, u64)]) -> 
         Ok(same.then_some(()))
     })
     .await
-}
-
-/// There is no other way in: an HTTPRoute of the author's, which this provider leaves alone, leads to the Service.
-fn way_in(scene: &Scene, app: &App) -> Value {
-    app.route(&scene.host(app.name()))
 }
 
 /// A Canary as they are written for Flagger with Contour.

@@ -8,7 +8,7 @@ use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded};
+use crate::quick::{SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded, way_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn virtual_services_are_as_istio_takes_them_and_carry_a_release() {
@@ -72,11 +72,6 @@ async fn split(scene: &Scene, route: &str, wanted: &[(&str, u64)]) -> Result<()>
         Ok(same.then_some(()))
     })
     .await
-}
-
-/// There is no other way in: an HTTPRoute of the author's, which this provider leaves alone, leads to the Service.
-fn way_in(scene: &Scene, app: &App) -> Value {
-    app.route(&scene.host(app.name()))
 }
 
 async fn made(scene: &Scene, hooks: &Hooks) -> Result<()> {

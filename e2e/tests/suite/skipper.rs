@@ -7,7 +7,7 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{GATE, SOON, analysis, apply, at_rest, failed, held, labelled_by, left, let_go, succeeded};
+use crate::quick::{GATE, SOON, analysis, apply, at_rest, failed, held, labelled_by, left, let_go, succeeded, way_in};
 
 const PREDICATE: &str = "zalando.org/skipper-predicate";
 
@@ -35,11 +35,6 @@ async fn second_ingresses_take_the_canarys_part_by_predicates() {
         .await
     })
     .await;
-}
-
-/// There is no other way in: an HTTPRoute of the author's, which this provider leaves alone, leads to the Service.
-fn way_in(scene: &Scene, app: &App) -> Value {
-    app.route(&scene.host(app.name()))
 }
 
 fn ingress(app: &str) -> Value {

@@ -9,7 +9,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::definitions::judged_but;
-use crate::quick::{SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded};
+use crate::quick::{SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded, way_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn traffic_splits_are_as_their_definition_has_them_and_carry_a_release() {
@@ -73,11 +73,6 @@ async fn split(scene: &Scene, (version, name): (&str, &str), wanted: &[(&str, Va
         Ok(same.then_some(()))
     })
     .await
-}
-
-/// There is no other way in: an HTTPRoute of the author's, which this provider leaves alone, leads to the Service.
-fn way_in(scene: &Scene, app: &App) -> Value {
-    app.route(&scene.host(app.name()))
 }
 
 /// A Canary as they are written for Flagger with such a mesh, in another version than the policy's.

@@ -7,7 +7,7 @@ use crate::admission::server::Internal;
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::{Selector, enrolment::generate::crowded};
 use crate::routing::{self, Names, registry};
-use coalmine_core::validation::{self, Facts, Findings, Lookup, ServiceFacts};
+use coalmine_core::validation::{self, Facts, Findings, Lookup, SecretFacts, ServiceFacts};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -33,24 +33,29 @@ pub struct Found {
 /// # Errors
 /// When an object that the schema let through cannot be read, which is a fault of ours.
 pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response, Internal> {
-    let mut facts = cluster_facts(view);
-    facts.secret.denied_to = found.denied.then(|| request.user_info.username.clone());
+    // A Canary has more of them, and our own write of one needs none.
+    let facts = || Facts {
+        secret: SecretFacts {
+            denied_to: found.denied.then(|| request.user_info.username.clone()),
+        },
+        ..cluster_facts(view)
+    };
     let findings = match request.kind.kind.as_str() {
         // The controller must always be able to take its finalizer off.
         "Canary" if view.is_ours(request) => return Ok(Response::allow().with_decision(Decision::OwnWrite)),
         "Canary" => canary(request, view, found)?,
         "MetricTemplate" => {
             let (new, old) = both::<MetricTemplate>(request)?;
-            let findings = validation::metric_template(&new, old.as_ref(), &facts);
+            let findings = validation::metric_template(&new, old.as_ref(), &facts());
             warned(findings, validation::unbuilt_template(&new))
         }
         "AlertProvider" => {
             let (new, old) = both::<AlertProvider>(request)?;
-            validation::alert_provider(&new, old.as_ref(), &facts)
+            validation::alert_provider(&new, old.as_ref(), &facts())
         }
         "CanaryPolicy" => {
             let (new, old) = both::<CanaryPolicy>(request)?;
-            let findings = validation::policy(&new, old.as_ref(), &facts);
+            let findings = validation::policy(&new, old.as_ref(), &facts());
             warned(findings, validation::unbuilt_policy(&new))
         }
         _ => return Ok(Response::allow()),

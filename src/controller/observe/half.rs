@@ -40,16 +40,16 @@ impl<'a> Half<'a> {
 
     /// Whether it has a pod, of whatever revision and however ready, or is to have none.
     pub fn has_pods(&self) -> bool {
-        let number = |pointer| self.object.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
         match self.workload {
             // Where much is to be done, a ReplicaSet's status is ahead of its Deployment's.
             Workload::Deployment => {
-                let counted = |set: &Value| set.pointer("/status/replicas").and_then(Value::as_u64).unwrap_or(0) > 0;
-                let sets = || self.live.revisions_of(self.object).any(counted);
-                self.replicas() == 0 || number("/status/replicas") > 0 || sets()
+                let has_some = |object: &Value| count(object, "/status/replicas") > 0;
+                let sets = || self.live.revisions_of(self.object).any(has_some);
+                self.replicas() == 0 || has_some(self.object) || sets()
             }
             Workload::DaemonSet => {
-                number("/status/desiredNumberScheduled") == 0 || number("/status/currentNumberScheduled") > 0
+                count(self.object, "/status/desiredNumberScheduled") == 0
+                    || count(self.object, "/status/currentNumberScheduled") > 0
             }
             Workload::Service => true,
         }
@@ -116,10 +116,7 @@ impl<'a> Half<'a> {
     }
 
     fn running_sets(&self) -> Vec<&'a Value> {
-        let has_pods = |set: &&Value| {
-            let number = |pointer| set.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
-            number("/spec/replicas").max(number("/status/replicas")) > 0
-        };
+        let has_pods = |set: &&Value| count(set, "/spec/replicas").max(count(set, "/status/replicas")) > 0;
         self.live.revisions_of(self.object).filter(has_pods).collect()
     }
 
@@ -134,4 +131,8 @@ impl<'a> Half<'a> {
             .chain(self.live.revisions_of(self.object).filter(is_it))
             .find_map(name)
     }
+}
+
+fn count(object: &Value, pointer: &str) -> u64 {
+    object.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
 }

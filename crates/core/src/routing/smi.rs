@@ -201,14 +201,8 @@ impl RouteKind for TrafficSplit {
             // What is not split leads to the apex, which selects the side that serves.
             return (!is_split).then(|| Traffic::PRIMARY.as_able(CAN, expected));
         }
-        let found = match list::canary_share(route, names) {
-            Some(share) => Traffic::share(share).as_able(CAN, expected),
-            // Nobody comes to the pair by these backends: it does what is asked of it.
-            None if names_any(route, names, &[Side::Apex, Side::Primary, Side::Canary]) => {
-                expected.unwrap_or(Traffic::PRIMARY)
-            }
-            None => Traffic::PRIMARY.as_able(CAN, expected),
-        };
+        let named = names_any(route, names, &[Side::Apex, Side::Primary, Side::Canary]);
+        let found = Traffic::of_list(list::canary_share(route, names), named, CAN, expected);
         let right = || list::carrying(route, names, found.weights) == list::entries(route);
         (!is_split || right()).then_some(found)
     }

@@ -142,15 +142,8 @@ impl RouteKind for TraefikService {
         expected: Option<Traffic>,
     ) -> Option<Traffic> {
         let (entries, local) = (list::entries(route), &Local::of(route, names));
-        let found = match list::canary_share(entries, local) {
-            Some(share) => Traffic::share(share).as_able(CAN, expected),
-            // Nobody comes to the pair by this list: it does what is asked of it.
-            None if names_any(route, names, &[Side::Apex, Side::Primary, Side::Canary]) => {
-                expected.unwrap_or(Traffic::PRIMARY)
-            }
-            // What is not divided leads to the apex, which selects the side that serves.
-            None => Traffic::PRIMARY.as_able(CAN, expected),
-        };
+        let named = names_any(route, names, &[Side::Apex, Side::Primary, Side::Canary]);
+        let found = Traffic::of_list(list::canary_share(entries, local), named, CAN, expected);
         let right = || list::carrying(entries, local, found.weights) == entries;
         (!self.is_split(route, names) || right()).then_some(found)
     }

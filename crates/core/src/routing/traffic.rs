@@ -80,6 +80,17 @@ impl Traffic {
         expected.filter(|expected| able(*expected) == self).unwrap_or(self)
     }
 
+    /// What a list of weighted Services does: it divides the pair's users by a `share`; or it `names` the pair and gives it
+    /// nothing, so that nobody comes by it and it does what is asked of it; or it leads to the apex, which selects the side that
+    /// serves.
+    pub(super) fn of_list(share: Option<u8>, names: bool, can: Capabilities, expected: Option<Self>) -> Self {
+        match share {
+            Some(share) => Self::share(share).as_able(can, expected),
+            None if names => expected.unwrap_or(Self::PRIMARY),
+            None => Self::PRIMARY.as_able(can, expected),
+        }
+    }
+
     /// The canary's share, 0 to 100.
     pub fn canary(self) -> u8 {
         self.weights.canary()

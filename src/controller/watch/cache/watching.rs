@@ -5,7 +5,10 @@ use super::{
     shelf::{Objects, Text},
     summary::summary,
 };
-use crate::{api::labels::LAST_APPLIED, watched::refusal};
+use crate::{
+    api::labels::LAST_APPLIED,
+    watched::{LOOK_AGAIN, pause, refusal},
+};
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use kube::{
     Api, Client, ResourceExt,
@@ -18,9 +21,7 @@ use tokio::sync::{SemaphorePermit, mpsc::Sender};
 
 /// A list that takes longer lets others begin.
 pub const LONG_LIST: Duration = Duration::from_secs(30);
-/// How often it is looked whether a right that was missing is there.
-pub const RIGHTS_PAUSE: Duration = Duration::from_secs(300);
-/// A kind whose definition is there is served a moment later. Each further look waits twice as long.
+/// A kind whose definition is there is served a moment later.
 const DEFINITION_PAUSE: Duration = Duration::from_secs(1);
 
 /// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
@@ -188,12 +189,12 @@ fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
 // Why a kind that can be done without cannot be read, and when it is looked at again.
 fn unreadable(kind: Kind, error: &watcher::Error, looks: u32) -> Option<(&'static str, Duration)> {
     match (refusal(error)?, kind) {
-        (403, kind) if kind.is_dispensable() => Some(("may not be listed", RIGHTS_PAUSE)),
+        (403, kind) if kind.is_dispensable() => Some(("may not be listed", LOOK_AGAIN)),
         // Its definition is there, and serves another version than the one we read, or none yet.
-        (404, Kind::Route(_)) => {
-            let pause = DEFINITION_PAUSE.saturating_mul(2_u32.saturating_pow(looks));
-            Some(("is not served in the version that is read", pause.min(RIGHTS_PAUSE)))
-        }
+        (404, Kind::Route(_)) => Some((
+            "is not served in the version that is read",
+            pause(DEFINITION_PAUSE, looks),
+        )),
         _ => None,
     }
 }

@@ -1,8 +1,9 @@
 //! One kind of one namespace, followed.
 
-use super::super::watching::{LONG_LIST, RIGHTS_PAUSE};
+use super::super::watching::LONG_LIST;
 use super::*;
 use crate::object::text;
+use crate::watched::LOOK_AGAIN;
 use crate::{controller::context::fake::settled, testing::ApiServer};
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
@@ -142,10 +143,10 @@ async fn a_kind_that_may_not_be_read_is_none_until_it_may_and_others_are_waited_
     );
     assert!(!services.complete("shop") && !services.forbidden(Kind::Service, "shop"));
     let asked = server.requests_for(SECRETS);
-    tokio::time::sleep(RIGHTS_PAUSE / 2).await;
+    tokio::time::sleep(LOOK_AGAIN / 2).await;
     assert_eq!(server.requests_for(SECRETS), asked, "not asked again all the time");
     server.heal();
-    tokio::time::sleep(RIGHTS_PAUSE).await;
+    tokio::time::sleep(LOOK_AGAIN).await;
     assert!(!secrets.forbidden(Kind::Secret, "shop") && secrets.has(Kind::Secret, "shop", "a"));
     assert!(services.complete("shop") && services.has(Kind::Service, "shop", "a"));
 }
@@ -164,11 +165,11 @@ async fn a_kind_that_is_not_served_is_none_which_is_told_once_and_looked_at_less
     assert!(changed.try_recv().is_err(), "one word is enough");
     let first = server.requests_for(&path);
     assert!((2..10).contains(&first), "{first} requests in the first minute");
-    tokio::time::sleep(RIGHTS_PAUSE * 4).await;
+    tokio::time::sleep(LOOK_AGAIN * 4).await;
     let later = server.requests_for(&path) - first;
-    assert!((2..10).contains(&later), "{later} requests in {:?}", RIGHTS_PAUSE * 4);
+    assert!((2..10).contains(&later), "{later} requests in {:?}", LOOK_AGAIN * 4);
     server.heal();
-    tokio::time::sleep(RIGHTS_PAUSE * 2).await;
+    tokio::time::sleep(LOOK_AGAIN * 2).await;
     assert!(!cache.forbidden(kind, "shop"));
 }
 
