@@ -1,4 +1,4 @@
-//! Pure: traffic to route objects, and back. One folder or file per provider.
+//! Pure: traffic to route objects, and back. A folder or file for each provider in `providers`.
 //!
 //! A [`Router`] is one value of `spec.provider`: what it can do, what it refuses, and which object it makes for an app
 //! that has none. The objects that carry its traffic are of a [`RouteKind`], which reads and writes them: they are
@@ -7,23 +7,14 @@
 //! Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot say by itself (conditions of
 //! an A/B test, cookies) is the Canary's [`Exposure`].
 
-pub mod apisix;
-pub mod contour;
 pub mod exposure;
-pub mod gateway_api;
 mod ingress;
-pub mod istio;
 pub mod kind;
-pub mod kubernetes;
-pub mod linkerd;
-pub mod nginx;
 pub mod planned;
 pub mod provider;
+mod providers;
 mod reference;
 pub mod registry;
-pub mod skipper;
-pub mod smi;
-pub mod traefik;
 mod traffic;
 mod weighted;
 

@@ -8,7 +8,7 @@ use e2e::scene::Scene;
 use serde_json::{Value, json};
 
 /// Where the whole objects are that the unit tests hold ours against, by provider.
-const PROVIDERS: &str = "../crates/core/src/routing";
+const PROVIDERS: &str = "../crates/core/src/routing/providers";
 
 /// The golden objects of `provider`, more than `least`, are accepted, and none of their fields is unknown.
 pub async fn judged(scene: &Scene, provider: &str, least: usize) -> Result<()> {

@@ -7,7 +7,8 @@
 pub(super) mod companion;
 pub(super) mod paths;
 
-use super::{Capabilities, Exposure, Names, Resource, RouteKind, Traffic, WrittenKind, nginx, skipper};
+use super::providers::{nginx, skipper};
+use super::{Capabilities, Exposure, Names, Resource, RouteKind, Traffic, WrittenKind};
 use crate::api::canary::{CanarySpec, ObjectRef};
 use serde_json::Value;
 

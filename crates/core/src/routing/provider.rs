@@ -179,9 +179,9 @@ pub struct Provider(&'static dyn Router);
 
 impl Provider {
     /// `gatewayapi:v1`: an HTTPRoute with two weighted backends.
-    pub const GATEWAY_API: Self = Self(&super::gateway_api::GatewayApi);
+    pub const GATEWAY_API: Self = Self(&super::providers::gateway_api::GatewayApi);
     /// `kubernetes`: the apex Service's selector, all or nothing.
-    pub const KUBERNETES: Self = Self(&super::kubernetes::Kubernetes);
+    pub const KUBERNETES: Self = Self(&super::providers::kubernetes::Kubernetes);
 
     /// Reads `spec.provider`; `None` for one that is not built yet.
     pub fn parse(text: &str) -> Option<Self> {

@@ -1,0 +1,12 @@
+//! The providers that are built, each by itself; what they share is beside this folder, and the list is the registry's.
+
+pub mod apisix;
+pub mod contour;
+pub mod gateway_api;
+pub mod istio;
+pub mod kubernetes;
+pub mod linkerd;
+pub mod nginx;
+pub mod skipper;
+pub mod smi;
+pub mod traefik;

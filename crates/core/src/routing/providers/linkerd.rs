@@ -1,0 +1,120 @@
+//! Provider `linkerd`: an HTTPRoute of the Gateway API that is attached to the Service users call, by which the proxies beside
+//! their callers know the two halves and their weights. Flagger's `linkerd` writes a TrafficSplit of SMI, which Linkerd has
+//! given up; what a Canary says for it means the same here.
+
+use super::gateway_api::{GatewayApi, HttpRoute};
+use crate::api::canary::{CanaryService, CanarySpec, GatewayRef};
+use crate::routing::provider::{Capabilities, Forms, Router};
+use crate::routing::{Names, RouteKind};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The provider.
+#[derive(Debug)]
+pub struct Linkerd;
+
+/// What Linkerd calls the API group of Services.
+const CORE: &str = "core";
+
+impl Router for Linkerd {
+    fn name(&self) -> &'static str {
+        "linkerd"
+    }
+
+    fn kind(&self) -> Option<&'static dyn RouteKind> {
+        Some(&HttpRoute)
+    }
+
+    // Its proxies copy nothing, and do not add to answers by backend.
+    fn can(&self) -> Capabilities {
+        Capabilities {
+            weights: true,
+            matches: true,
+            // Its proxies see by themselves that a connection speaks HTTP/2.
+            grpc: true,
+            ..Capabilities::NONE
+        }
+    }
+
+    fn settle(&self) -> Duration {
+        GatewayApi.settle()
+    }
+
+    fn forms(&self) -> Option<Forms> {
+        GatewayApi.forms()
+    }
+
+    fn is_within(&self) -> bool {
+        true
+    }
+
+    fn obeys(&self) -> &'static [&'static str] {
+        &[
+            "spec.service.match",
+            "spec.service.timeout",
+            "spec.service.backendTimeout",
+        ]
+    }
+
+    fn instead(&self) -> &'static str {
+        "attaches its route to the Service, where callers in the mesh meet it; hosts, gateways and what else shapes requests are \
+         said by routes of your own"
+    }
+
+    fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
+        let service = spec.service.as_ref()?;
+        let parent = GatewayRef {
+            group: Some(CORE.to_owned()),
+            kind: Some(String::from("Service")),
+            name: names.apex.clone(),
+            port: Some(service.port),
+            namespace: None,
+            section_name: None,
+        };
+        let service = CanaryService {
+            gateway_refs: Some(vec![parent]),
+            hosts: None,
+            rewrite: None,
+            headers: None,
+            cors_policy: None,
+            mirror: None,
+            ..service.clone()
+        };
+        let spec = CanarySpec {
+            service: Some(service),
+            ..spec.clone()
+        };
+        GatewayApi.published(namespace, names, &spec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::{Exposure, Traffic};
+    use serde_json::json;
+
+    #[test]
+    fn a_canary_for_flaggers_linkerd_has_a_route_at_its_service() {
+        let spec: CanarySpec = serde_json::from_value(json!({
+            "provider": "linkerd",
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            "service": {"port": 9898, "timeout": "10s", "hosts": ["app.example.com"], "gatewayRefs": [{"name": "outer"}]},
+        }))
+        .unwrap();
+        let names = Names::new("web");
+        let made = Linkerd.published("shop", &names, &spec).unwrap();
+        let parent = json!({"group": "core", "kind": "Service", "name": "web", "port": 9898});
+        assert_eq!(made["spec"]["parentRefs"], json!([parent]));
+        assert!(made["spec"].get("hostnames").is_none());
+        assert_eq!(made["spec"]["rules"][0]["timeouts"], json!({"request": "10s"}));
+        let exposure = Exposure::default();
+        let [ours] = <[Value; 1]>::try_from(HttpRoute.carrying(&[made], &names, Traffic::share(5), &exposure)).unwrap();
+        let weights = ["/0/weight", "/1/weight"].map(|at| ours["spec"]["rules"][0]["backendRefs"].pointer(at).cloned());
+        assert_eq!(weights, [Some(json!(95)), Some(json!(5))]);
+        assert_eq!(
+            HttpRoute.traffic(&ours, &[], &names, &exposure, None),
+            Some(Traffic::share(5))
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! Provider `nginx`: a second Ingress beside the user's, with the canary's share in its annotations
+//! (`nginx.ingress.kubernetes.io/canary*`), as ingress-nginx reads them and Traefik's provider of that name.
+//!
+//! The user's own Ingress leads to the apex Service and is never written. The second one is there while a share is the
+//! canary's, and gone afterwards; the same as Flagger's, which leaves it with a weight of nothing.
+
+mod companion;
+mod refused;
+
+use crate::api::canary::{Analysis, CanarySpec};
+use crate::routing::ingress::{self, Dialect};
+use crate::routing::provider::{Capabilities, Need, Router};
+use crate::routing::{Exposure, Names, RouteKind, Traffic};
+use serde_json::Value;
+use std::time::Duration;
+
+pub(in crate::routing) use companion::is_canary;
+
+/// Prefix of ingress-nginx's annotations.
+pub(in crate::routing) const PREFIX: &str = "nginx.ingress.kubernetes.io/";
+
+/// The provider.
+#[derive(Debug)]
+pub struct Nginx;
+
+/// The kind of its routes.
+#[derive(Debug)]
+pub struct Ingress;
+
+/// ingress-nginx looks at what changed once in 3.3 seconds, by default (`--sync-rate-limit` 0.3), and then tells its workers.
+const SYNC: Duration = Duration::from_secs(5);
+
+impl Router for Nginx {
+    fn name(&self) -> &'static str {
+        "nginx"
+    }
+
+    fn kind(&self) -> Option<&'static dyn RouteKind> {
+        Some(&Ingress)
+    }
+
+    fn can(&self) -> Capabilities {
+        Ingress::CAN
+    }
+
+    fn settle(&self) -> Duration {
+        SYNC
+    }
+
+    fn lacks(&self, spec: &CanarySpec) -> Option<Need> {
+        Need::ingress(spec)
+    }
+
+    fn obeys(&self) -> &'static [&'static str] {
+        ingress::OBEYS
+    }
+
+    fn instead(&self) -> &'static str {
+        ingress::INSTEAD
+    }
+
+    fn refuses(&self, analysis: &Analysis) -> Option<(String, String)> {
+        refused::refuses(analysis)
+    }
+
+    fn route(&self, spec: &CanarySpec) -> Option<String> {
+        ingress::named(spec)
+    }
+
+    fn adopt(&self, spec: &mut CanarySpec, route: &Value, _namespace: &str) {
+        ingress::adopt(spec, route);
+    }
+}
+
+impl Dialect for Ingress {
+    const NAME: &'static str = "nginx";
+    const CAN: Capabilities = Capabilities {
+        weights: true,
+        matches: true,
+        // As the annotation `backend-protocol` of the user's Ingress says, and by the port of each of its paths.
+        grpc: true,
+        several_ports: true,
+        ..Capabilities::NONE
+    };
+
+    fn called(route: &Value, names: &Names) -> Vec<String> {
+        vec![companion::name(route, names)]
+    }
+
+    fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
+        companion::beside(route, names, traffic, exposure).into_iter().collect()
+    }
+
+    fn read(route: &Value, live: &[&Value], names: &Names, exposure: &Exposure) -> Option<Traffic> {
+        companion::read(route, live, names, exposure)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Provider `skipper`: second Ingresses beside the user's, whose predicates (`zalando.org/skipper-predicate`) take the
+//! canary's part of the requests, as Zalando's Skipper reads them.
+//!
+//! The user's own Ingress leads to the apex Service and is never written: what no second one takes goes by it to primary, also
+//! while Skipper has not read them yet. Flagger has one second Ingress that takes everything and leads to both halves, with
+//! `zalando.org/backend-weights`; such a one is taken over.
+
+mod companion;
+mod predicates;
+mod problem;
+mod refused;
+
+use crate::api::canary::{Analysis, CanarySpec};
+use crate::routing::ingress::{self, Dialect};
+use crate::routing::provider::{Capabilities, Need, Router};
+use crate::routing::{Exposure, Names, RouteKind, Traffic};
+use serde_json::Value;
+use std::time::Duration;
+
+pub(in crate::routing) use companion::is_led;
+
+/// Prefix of Skipper's annotations.
+pub(in crate::routing) const PREFIX: &str = "zalando.org/";
+
+/// The provider.
+#[derive(Debug)]
+pub struct Skipper;
+
+/// The kind of its routes.
+#[derive(Debug)]
+pub struct Ingress;
+
+/// Skipper asks the API server once in 3 seconds, by default (`-source-poll-timeout`), and then builds its routes anew.
+const POLL: Duration = Duration::from_secs(5);
+
+impl Router for Skipper {
+    fn name(&self) -> &'static str {
+        "skipper"
+    }
+
+    fn kind(&self) -> Option<&'static dyn RouteKind> {
+        Some(&Ingress)
+    }
+
+    fn can(&self) -> Capabilities {
+        Ingress::CAN
+    }
+
+    fn settle(&self) -> Duration {
+        POLL
+    }
+
+    fn lacks(&self, spec: &CanarySpec) -> Option<Need> {
+        Need::ingress(spec)
+    }
+
+    fn obeys(&self) -> &'static [&'static str] {
+        ingress::OBEYS
+    }
+
+    fn instead(&self) -> &'static str {
+        ingress::INSTEAD
+    }
+
+    fn refuses(&self, analysis: &Analysis) -> Option<(String, String)> {
+        refused::refuses(analysis)
+    }
+
+    fn route(&self, spec: &CanarySpec) -> Option<String> {
+        ingress::named(spec)
+    }
+
+    fn adopt(&self, spec: &mut CanarySpec, route: &Value, _namespace: &str) {
+        ingress::adopt(spec, route);
+    }
+}
+
+impl Dialect for Ingress {
+    const NAME: &'static str = "skipper";
+    const CAN: Capabilities = Capabilities {
+        weights: true,
+        matches: true,
+        // By the port of each path of the user's Ingress.
+        several_ports: true,
+        ..Capabilities::NONE
+    };
+
+    fn called(route: &Value, names: &Names) -> Vec<String> {
+        companion::called(route, names)
+    }
+
+    fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
+        companion::beside(route, names, traffic, exposure)
+    }
+
+    fn read(route: &Value, live: &[&Value], names: &Names, exposure: &Exposure) -> Option<Traffic> {
+        companion::read(route, live, names, exposure)
+    }
+
+    fn refusal(route: &Value, names: &Names) -> Option<String> {
+        problem::refusal(route, names)
+    }
+}
+
+#[cfg(test)]
+mod tests;
