@@ -17,6 +17,16 @@ pub struct Exposure {
     pub policy: Option<TrafficPolicy>,
 }
 
+impl Exposure {
+    /// The same for routes that can set no cookie: those of a run that another provider began are nothing that is waited for.
+    pub(super) fn without_cookies(&self) -> Self {
+        Self {
+            affinity: None,
+            ..self.clone()
+        }
+    }
+}
+
 /// The cookies of one run as they stand in the status, `name=value` each.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cookies {

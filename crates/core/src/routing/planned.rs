@@ -51,7 +51,6 @@ pub const PLANNED: &[Planned] = &[
     retired("appmesh:v1beta2", "appmesh.k8s.aws/v1beta2/VirtualService"),
     living("gloo", "gateway.solo.io/v1/RouteTable"),
     living("knative", "serving.knative.dev/v1/Service"),
-    living("kuma", "kuma.io/v1alpha1/TrafficRoute"),
 ];
 
 /// The planned provider of that name.

@@ -1,8 +1,9 @@
 //! One value of `spec.provider`: what it can do, and what it makes.
 
 use super::{Names, Resource, RouteKind, registry};
-use crate::api::canary::{Analysis, CanarySpec};
+use crate::api::canary::{Analysis, CanaryService, CanarySpec};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
@@ -167,6 +168,16 @@ pub trait Router: Sync {
     /// nothing. It is asked for no Canary that it rejects.
     fn published(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {
         None
+    }
+
+    /// `route`, which it made, with what the `annotations` of the Canary say of it.
+    fn annotated(&self, route: Value, _annotations: &BTreeMap<String, String>) -> Value {
+        route
+    }
+
+    /// What the port of the Services that are made says that it speaks.
+    fn spoken(&self, service: &CanaryService) -> Option<String> {
+        service.app_protocol.clone()
     }
 
     /// Has a generated Canary say of its `route`, the user's own, what the provider needs to know of it.

@@ -5,6 +5,7 @@ pub mod contour;
 pub mod gateway_api;
 pub mod istio;
 pub mod kubernetes;
+pub mod kuma;
 pub mod linkerd;
 pub mod nginx;
 pub mod skipper;

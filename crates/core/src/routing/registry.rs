@@ -1,7 +1,7 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::providers::{apisix, contour, gateway_api, istio, kubernetes, linkerd, nginx, skipper, smi, traefik};
+use super::providers::{apisix, contour, gateway_api, istio, kubernetes, kuma, linkerd, nginx, skipper, smi, traefik};
 use super::{Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, ingress};
 use crate::api::canary::CanarySpec;
 use crate::object::text;
@@ -15,6 +15,7 @@ pub const ROUTERS: &[&dyn Router] = &[
     &contour::Contour,
     &istio::Istio,
     &kubernetes::Kubernetes,
+    &kuma::Kuma,
     &linkerd::Linkerd,
     &nginx::Nginx,
     &skipper::Skipper,

@@ -42,7 +42,11 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         Workload::Service => Names::new(canary.target_name()),
         Workload::Deployment | Workload::DaemonSet => Names::new(canary.service_name()),
     });
-    let published = |names| provider.published(canary.namespace_name(), names, &canary.spec);
+    let annotations = canary.metadata.annotations.clone().unwrap_or_default();
+    let published = |names| {
+        let route = provider.published(canary.namespace_name(), names, &canary.spec)?;
+        Some(provider.annotated(route, &annotations))
+    };
     Ok(Blueprint {
         namespace: canary.namespace_name().to_owned(),
         owner: Owner {
@@ -55,7 +59,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         overrides: overrides::of(canary),
         apex_is_chosen: !canary.was_generated() && canary.service_name() != canary.target_name(),
         provider,
-        port: service.and_then(port),
+        port: service.and_then(|service| port(service, provider)),
         port_is_ours: canary.was_generated(),
         port_discovery: service.and_then(|s| s.port_discovery).unwrap_or(false),
         headless: service.and_then(|s| s.headless).unwrap_or(false),
@@ -73,7 +77,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     })
 }
 
-fn port(service: &canary::CanaryService) -> Option<Port> {
+fn port(service: &canary::CanaryService, provider: Provider) -> Option<Port> {
     Some(Port {
         port: service.port()?,
         name: service.port_name().to_owned(),
@@ -81,7 +85,7 @@ fn port(service: &canary::CanaryService) -> Option<Port> {
             IntOrString::Int(number) => json!(number),
             IntOrString::String(name) => json!(name),
         },
-        app_protocol: service.app_protocol.clone(),
+        app_protocol: provider.spoken(service),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Provider `gatewayapi:v1`: an HTTPRoute of the Gateway API whose rules name the two halves with weights.
 
 mod adopted;
-mod httproute;
+pub(super) mod httproute;
 
 use crate::api::canary::CanarySpec;
 use crate::routing::provider::{Capabilities, Forms, Need, Router};

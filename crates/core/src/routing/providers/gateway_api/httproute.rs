@@ -1,6 +1,6 @@
 //! Gateway API v1 HTTPRoute (`gateway.networking.k8s.io/v1`), whose rules name the two halves with weights.
 
-mod conditions;
+pub(in crate::routing::providers) mod conditions;
 mod cookies;
 mod dialect;
 mod generated;

@@ -3,7 +3,7 @@
 use super::{conditions, cookies};
 use crate::api::canary::AnalysisMatch;
 use crate::routing::reference::{self, Local, Side, side, with, without};
-use crate::routing::weighted::{Dialect, expressions};
+use crate::routing::weighted::Dialect;
 use serde_json::{Value, json};
 
 /// The Gateway API's words.
@@ -42,7 +42,7 @@ impl Dialect for Rules {
     }
 
     fn everything() -> Value {
-        json!({"path": {"type": "PathPrefix", "value": "/"}})
+        conditions::everything()
     }
 
     fn conditions(matches: &[AnalysisMatch]) -> Vec<Value> {
@@ -50,8 +50,7 @@ impl Dialect for Rules {
     }
 
     fn with_cookie(cookie: &str) -> Value {
-        let value = expressions::with_cookie(cookie);
-        json!({"headers": [{"name": "cookie", "type": "RegularExpression", "value": value}]})
+        conditions::with_cookie(cookie)
     }
 
     fn both(one: &Value, other: &Value) -> Option<Value> {

@@ -1,6 +1,6 @@
 //! The HTTPRoute we generate when the user has none: hostnames and gateways from the Canary, one rule for the pair.
 
-use super::{GROUP, KIND};
+use super::{GROUP, KIND, conditions};
 use crate::routing::{Names, Traffic};
 use serde_json::{Map, Value, json};
 
@@ -29,7 +29,7 @@ pub struct RouteSpec {
 pub fn generated(namespace: &str, names: &Names, spec: &RouteSpec) -> Value {
     let backend = |name: &str, weight: u8| json!({"group": "", "kind": "Service", "name": name, "port": spec.port, "weight": weight});
     let matches = if spec.matches.is_empty() {
-        vec![json!({"path": {"type": "PathPrefix", "value": "/"}})]
+        vec![conditions::everything()]
     } else {
         spec.matches.clone()
     };
