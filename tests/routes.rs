@@ -50,7 +50,7 @@ fn both_roles_may_do_with_every_kind_what_is_done_with_it() {
     // What it makes beside an app in the same apply.
     let spec: CanarySpec = serde_json::from_value(json!({
         "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
-        "service": {"port": 80, "hosts": ["a.test"], "gatewayRefs": [{"name": "g"}]},
+        "service": {"port": 80, "appProtocol": "http", "hosts": ["a.test"], "gatewayRefs": [{"name": "g"}]},
     }))
     .unwrap();
     let providers = registry::ROUTERS

@@ -106,7 +106,9 @@ pub const OBSERVERS: &[Observer] = &[
     },
     Observer {
         names: &["kuma"],
-        labels: r#"service=~"{{ target }}-canary_{{ namespace }}_svc_[0-9a-zA-Z-]+""#,
+        // The tag of the Service that selects a proxy's pod. Flagger asks for the target's name, under which there is nothing
+        // where the Service is called something else.
+        labels: r#"service=~"{{ service }}-canary_{{ namespace }}_svc_[0-9a-zA-Z-]+""#,
         ..ENVOY
     },
     Observer {

@@ -57,12 +57,9 @@ fn unspoken(service: &CanaryService) -> Option<(String, String)> {
     let said = service.app_protocol.as_deref().unwrap_or_default();
     let is_known = REQUESTS.contains(&spoken.as_str()) || said.eq_ignore_ascii_case("tcp");
     (!is_known).then(|| {
-        let why = format!(
-            "provider kuma splits the requests of ports alone that say that they speak {}; write which, here and in the Service \
-             if it is yours, or release it with provider kubernetes",
-            REQUESTS.join(", ")
-        );
-        ("spec.service.appProtocol".to_owned(), why)
+        let why = "provider kuma splits the requests of ports alone that say that they speak http, http2 or grpc; write which, \
+                   here and in the Service if it is yours, or release it with provider kubernetes";
+        ("spec.service.appProtocol".to_owned(), why.to_owned())
     })
 }
 

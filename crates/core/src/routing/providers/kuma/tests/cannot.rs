@@ -29,7 +29,7 @@ fn a_port_has_to_say_that_it_speaks_http() {
     ] {
         let [line] = rejected(silent).try_into().unwrap();
         assert!(
-            line.starts_with("spec.service.appProtocol: ") && line.contains("http, http2, grpc; write which"),
+            line.starts_with("spec.service.appProtocol: ") && line.contains("http, http2 or grpc; write which"),
             "{line}"
         );
     }
