@@ -70,6 +70,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 - httpproxies.projectcontour.io
 - trafficsplits.split.smi-spec.io
 - apisixroutes.apisix.apache.org
+- meshhttproutes.kuma.io
 {{- end }}
 
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}
