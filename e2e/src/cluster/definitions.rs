@@ -1,5 +1,5 @@
 //! Definitions of kinds on whose objects nothing acts unless a scene asks for it, as the source of their makers' modules has
-//! them.
+//! them; where it cannot be had, what is used of them, written here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,8 @@ const OSM: (&str, &str) = ("osm", "github.com/openservicemesh/osm");
 const OF_SMI: [&str; 1] = ["trafficsplits.split.smi-spec.io"];
 const APISIX: (&str, &str) = ("apisix", "github.com/apache/apisix-ingress-controller");
 const OF_APISIX: [&str; 1] = ["apisixroutes.apisix.apache.org"];
+/// No module of Kuma's that has this kind can be had here.
+const OF_KUMA: [&str; 1] = ["meshhttproutes.kuma.io"];
 
 /// Downloads those that a scene may ask for.
 pub(super) fn prepare() -> Result<()> {
@@ -87,6 +89,12 @@ impl Cluster {
     pub fn apisix_crds(&self) -> Result<()> {
         let file = source(APISIX)?.join("samples/deploy/crd/v1/ApisixRoute.yaml");
         self.define("apisix", &file, &OF_APISIX)
+    }
+
+    /// Installs a definition of what is used of the kind that provider kuma writes.
+    pub fn kuma_crds(&self) -> Result<()> {
+        let file = Places::parts().join("kuma/meshhttproutes.yaml");
+        self.define("kuma", &file, &OF_KUMA)
     }
 
     // Installs those of that name among all of `source`.

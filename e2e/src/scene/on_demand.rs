@@ -40,6 +40,11 @@ impl Scene {
         self.prepare(Cluster::apisix_crds).await
     }
 
+    /// Installs what is used of Kuma's MeshHTTPRoute. No mesh runs: nothing acts on these objects.
+    pub async fn kuma_crds(&self) -> Result<()> {
+        self.prepare(Cluster::kuma_crds).await
+    }
+
     /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
     pub async fn second_node(&self) -> Result<()> {
         self.prepare(Cluster::second_node).await
