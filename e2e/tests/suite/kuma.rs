@@ -119,7 +119,10 @@ async fn made(scene: &Scene, hooks: &Hooks) -> Result<()> {
 fn front() -> Value {
     let service =
         |name: &str, weight: u64| json!({"kind": "MeshService", "name": name, "port": 9898, "weight": weight});
-    let rule = |path: &str, default: Value| json!({"matches": [{"path": {"type": "PathPrefix", "value": path}}], "default": default});
+    let rule = |path: &str, backends: Value| {
+        let matches = json!([{"path": {"type": "PathPrefix", "value": path}}]);
+        json!({"matches": matches, "default": {"backendRefs": backends}})
+    };
     json!({
         "apiVersion": "kuma.io/v1alpha1", "kind": "MeshHTTPRoute", "metadata": {"name": "front"},
         "spec": {
@@ -128,15 +131,15 @@ fn front() -> Value {
                 {
                     "targetRef": {"kind": "MeshService", "name": "edited", "sectionName": "http"},
                     "rules": [
-                        rule("/", json!({"backendRefs": [service("edited", 3), service("legacy", 1)]})),
-                        rule("/legacy", json!({"backendRefs": [service("legacy", 1)]})),
+                        rule("/", json!([service("edited", 3), service("legacy", 1)])),
+                        rule("/legacy", json!([service("legacy", 1)])),
                     ],
                 },
                 {
                     "targetRef": {"kind": "MeshService", "name": "shop"},
-                    "rules": [rule("/edited", json!({"backendRefs": [{
+                    "rules": [rule("/edited", json!([{
                         "kind": "MeshService", "port": 9898, "weight": 1, "labels": {"kuma.io/display-name": "edited"},
-                    }]}))],
+                    }]))],
                 },
             ],
         },
