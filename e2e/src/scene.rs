@@ -24,6 +24,7 @@ pub mod quick;
 mod replicas;
 pub mod shares;
 mod stage;
+pub mod templates;
 mod timeline;
 mod waiting;
 

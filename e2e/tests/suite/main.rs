@@ -51,6 +51,7 @@ mod refusals;
 mod restarts;
 mod room;
 mod service_target;
+mod side_by_side;
 mod skipper;
 mod smi;
 mod stage;
