@@ -4,7 +4,8 @@
 //! Whoever waits for a release looks at the target, which is stored with its mark, so nothing has to be written elsewhere
 //! first.
 
-use super::{Context, Enrolment, Held, Stage};
+use super::held::Held;
+use super::{Context, Enrolment, Stage};
 use crate::admission::review::Request;
 use crate::api::labels::{self, Release, TargetState};
 use crate::api::policy::Announce;

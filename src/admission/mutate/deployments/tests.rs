@@ -1,8 +1,15 @@
+mod overridden;
+mod properties;
+mod verb_table;
+mod verbs;
+
 use super::*;
 use crate::admission::review::UserInfo;
+use crate::api::labels;
+use crate::api::policy::{Announce, OnNewRevision};
 use crate::patches::applied;
 use crate::plan::revision::hash::template_hash;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) fn deployment(replicas: i64, image: &str, labels: &[(&str, &str)]) -> Value {
     let labels: serde_json::Map<String, Value> = labels.iter().map(|(k, v)| ((*k).into(), json!(v))).collect();

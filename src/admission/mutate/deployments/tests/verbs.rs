@@ -1,10 +1,11 @@
 //! What each verb of kubectl does to the target in each phase (docs/verbs.md). `held` cells say what is stored; what follows
 //! from it (analysis, cancellation) is the controller's and stands in the warning.
 
-use super::tests::{create, deployment, label, managed, template, update, with_canary};
-use super::*;
+use super::super::*;
+use super::{create, deployment, label, managed, template, update, with_canary};
+use crate::api::labels;
 use crate::plan::revision::hash::template_hash;
-use serde_json::json;
+use serde_json::{Value, json};
 
 struct Phase {
     name: &'static str,

@@ -1,7 +1,11 @@
 //! A new Deployment.
 
-use super::target::Target;
-use super::{Canary, Context, Enrolment, Held, Overrides, Signature, Stage, intent, release, warnings};
+use super::warnings;
+use crate::admission::mutate::deployments::held::Held;
+use crate::admission::mutate::deployments::overrides::Overrides;
+use crate::admission::mutate::deployments::release::{self, Signature};
+use crate::admission::mutate::deployments::target::{Target, intent};
+use crate::admission::mutate::deployments::{Canary, Context, Enrolment, Stage};
 use crate::admission::review::Decision;
 use crate::api::labels::{self, TargetState};
 
@@ -9,7 +13,7 @@ use crate::api::labels::{self, TargetState};
 ///
 /// While no pair serves, the target's replicas are held at 0 only if a controller is there to build primary at once;
 /// otherwise the target serves as if we were not here, until one comes.
-pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
+pub fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
     let state = match &context.enrolment {
         Enrolment::No => return stray(new, None),
         Enrolment::Refused(reason) => return stray(new, Some(reason)),

@@ -1,7 +1,10 @@
 //! What an UPDATE changes of a Deployment that is one half of a pair.
 
-use super::target::Target;
-use super::{Context, Enrolment, Held, Overrides, Signature, Stage, release, serves};
+use crate::admission::mutate::deployments::held::Held;
+use crate::admission::mutate::deployments::overrides::Overrides;
+use crate::admission::mutate::deployments::release::{self, Signature};
+use crate::admission::mutate::deployments::target::Target;
+use crate::admission::mutate::deployments::{Context, Enrolment, Stage};
 use crate::api::labels::{self, Release, TargetState};
 
 /// One UPDATE, as far as the hold is concerned.
@@ -119,6 +122,11 @@ pub(super) fn another_revision(old: Target<'_>, new: Target<'_>) -> Option<Strin
     }
     let sent = new.revision();
     (sent != old.revision()).then_some(sent)
+}
+
+// Whether the target's pods carry traffic.
+fn serves(state: TargetState) -> bool {
+    matches!(state, TargetState::Hot | TargetState::Serving)
 }
 
 /// The state of a target that is not labelled yet (or lost its labels while we were away).

@@ -1,7 +1,7 @@
 //! A second revision while one is being released: what the policy makes of it.
 
-use super::target::Target;
-use super::{Canary, Context, Enrolment, Stage};
+use crate::admission::mutate::deployments::target::Target;
+use crate::admission::mutate::deployments::{Canary, Context, Enrolment, Stage};
 use crate::admission::review::{Cause, CauseReason, Denial, Operation, Request};
 use crate::api::policy::OnNewRevision;
 
@@ -48,8 +48,8 @@ fn under_way(canary: &Canary, old: Target<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{managed, with_canary};
     use super::*;
+    use crate::admission::mutate::deployments::tests::{managed, with_canary};
     use serde_json::Value;
 
     fn ask(stage: Stage, stored: &Value, sent: &Value, policy: OnNewRevision) -> Option<Denial> {

@@ -1,7 +1,7 @@
 //! One line for the person who applied: what happens next.
 
 use super::change::Change;
-use super::{Canary, Context, Enrolment, Stage};
+use crate::admission::mutate::deployments::{Canary, Context, Enrolment, Stage};
 use crate::api::labels::TargetState;
 use crate::api::policy::OnNewRevision;
 

@@ -2,12 +2,13 @@
 //!
 //! v1 serves; where a run is on or has failed, the target holds v2 or bad. `-` in a cell means that nothing is stored.
 
-use super::tests::{create, deployment, label, managed, template, update, with_canary};
-use super::*;
+use super::super::*;
+use super::{create, deployment, label, managed, template, update, with_canary};
 use crate::admission::mutate::scale;
 use crate::admission::review::{Request, Response};
+use crate::api::labels::{self, TargetState};
 use crate::patches::applied;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 struct Phase {

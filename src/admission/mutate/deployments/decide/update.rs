@@ -1,13 +1,15 @@
 //! A changed Deployment.
 
 use super::change::{Change, another_revision};
-use super::target::Target;
-use super::{Canary, Context, Enrolment, Held, Stage, intent, warnings};
+use super::warnings;
+use crate::admission::mutate::deployments::held::Held;
+use crate::admission::mutate::deployments::target::{Target, intent};
+use crate::admission::mutate::deployments::{Canary, Context, Enrolment, Stage};
 use crate::admission::review::Decision;
 use crate::api::labels;
 
 /// What becomes of a changed target; `None` leaves it alone.
-pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Held> {
+pub fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Held> {
     match &context.enrolment {
         Enrolment::No => strip(old, new, None),
         Enrolment::Refused(reason) => strip(old, new, Some(reason)),

@@ -1,13 +1,14 @@
 //! Canary pods on other nodes, at the webhook.
 
-use super::tests::{deployment, label, request, run, with_canary};
-use super::*;
+use super::super::*;
+use super::{deployment, label, request, run, with_canary};
 use crate::admission::mutate::fields;
+use crate::api::labels;
 use crate::plan::{
     revision::hash::template_hash,
     workload::{overrides::ANNOTATION, template},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn spot() -> Context {
     Context {

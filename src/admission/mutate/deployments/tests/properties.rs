@@ -1,7 +1,9 @@
-use super::tests::{by_policy, deployment, label, run, with_canary};
-use super::*;
+use super::super::*;
+use super::{by_policy, deployment, label, run, with_canary};
+use crate::admission::mutate::fields;
+use crate::api::labels::{self, TargetState};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn state_label() -> impl Strategy<Value = Option<&'static str>> {
     prop_oneof![
