@@ -36,7 +36,7 @@ struct Named {
 
 /// Why the Deployment is one half of a pair, or is not; and what its policy would make, where it makes the pair.
 struct Enrolled {
-    context: deployments::Context,
+    facts: deployments::TargetFacts,
     plan: Option<Plan>,
 }
 
@@ -116,8 +116,8 @@ impl<'a> Facts<'a> {
     }
 
     /// What the hold wants to know of a request about a workload.
-    pub fn deployment(&self) -> &deployments::Context {
-        &self.enrolled().context
+    pub fn deployment(&self) -> &deployments::TargetFacts {
+        &self.enrolled().facts
     }
 
     /// What the policy would make of the Deployment by what the caches know; nothing where no policy makes a pair of it.
@@ -177,20 +177,20 @@ impl<'a> Facts<'a> {
             let enrolment = if leaves { left(enrolment) } else { enrolment };
             let plan = plan.filter(|_| matches!(enrolment, Enrolment::Policy(_)));
             Enrolled {
-                context: self.context(enrolment, plan.as_ref()),
+                facts: self.target_facts(enrolment, plan.as_ref()),
                 plan,
             }
         })
     }
 
-    fn context(&self, enrolment: Enrolment, plan: Option<&Plan>) -> deployments::Context {
+    fn target_facts(&self, enrolment: Enrolment, plan: Option<&Plan>) -> deployments::TargetFacts {
         let overrides = match &enrolment {
             Enrolment::Canary(_) => self.canary().map(overrides::of),
             Enrolment::Policy(_) => plan.map(|plan| overrides::of(&plan.canary)),
             Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,
         };
         let policy = self.policy();
-        deployments::Context {
+        deployments::TargetFacts {
             ours: self.view.ours.clone(),
             enrolment,
             controller_alive: self.controller_alive(),

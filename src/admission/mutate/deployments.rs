@@ -6,7 +6,7 @@
 //! stale cache can delay an enrolment but never take pods away.
 //!
 //! In the order in which a request goes through it: the target is read off the object, `decide` says what is wanted of it
-//! by what is known of it ([`Context`]), and `held` makes the patch of that. `overrides` and `release` are two
+//! by what is known of it ([`TargetFacts`]), and `held` makes the patch of that. `overrides` and `release` are two
 //! things that are read and written beside: what canary pods get, and the marks of the release.
 
 use crate::admission::review::{Decision, Operation, Request};
@@ -23,7 +23,7 @@ pub use decide::refused;
 pub use held::Outcome;
 pub(in crate::admission) use overrides::{mark_of, was_dropped};
 pub(in crate::admission) use release::to_announce;
-pub use target_facts::{Canary, Context, Enrolment, Stage};
+pub use target_facts::{Canary, Enrolment, Stage, TargetFacts};
 
 use held::disown;
 use target::Target;
@@ -31,12 +31,12 @@ use target::Target;
 /// Decides one request.
 ///
 /// Writes by our own controller keep their values and only lose their field ownership.
-pub fn mutate(request: &Request, context: &Context) -> Outcome {
+pub fn mutate(request: &Request, facts: &TargetFacts) -> Outcome {
     if request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
         return Outcome::pass(Decision::Subresource);
     }
     let new = Target(&request.object);
-    if context.ours.contains(&request.user_info.username) {
+    if facts.ours.contains(&request.user_info.username) {
         let set = Record::of(&request.object).map(|record| record.set).unwrap_or_default();
         let patch = disown(&request.object, new.managed(), new.is_held(), &set);
         return Outcome {
@@ -50,16 +50,16 @@ pub fn mutate(request: &Request, context: &Context) -> Outcome {
         overrides::read(&request.old_object, &request.object),
     );
     let held = match request.operation {
-        Operation::Create => decide::create(Target(&meant), context),
-        Operation::Update => decide::update(Target(&old), Target(&meant), context),
+        Operation::Create => decide::create(Target(&meant), facts),
+        Operation::Update => decide::update(Target(&old), Target(&meant), facts),
         Operation::Delete | Operation::Connect => return Outcome::pass(Decision::Deletion),
     };
-    let current = context.overrides.as_ref();
+    let current = facts.overrides.as_ref();
     held.map_or_else(
         || Outcome::pass(Decision::Unmanaged),
         |held| {
             let applied = overrides::apply(&held, &request.old_object, &request.object, &meant, current);
-            let signed = release::annotations(&held, request, context);
+            let signed = release::annotations(&held, request, facts);
             held.into_outcome(new, applied, signed)
         },
     )
@@ -74,14 +74,14 @@ pub fn mutate_blindly(request: &Request, ours: &[String]) -> Option<Outcome> {
     }
     // That a policy applies is no more than an assumption: only its warnings would show it.
     let enrolment = Enrolment::Policy(String::new());
-    let context = Context {
+    let facts = TargetFacts {
         ours: ours.to_vec(),
         enrolment,
-        ..Context::default()
+        ..TargetFacts::default()
     };
     Some(Outcome {
         warnings: Vec::new(),
-        ..mutate(request, &context)
+        ..mutate(request, &facts)
     })
 }
 

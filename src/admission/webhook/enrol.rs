@@ -25,17 +25,17 @@ impl Effects {
         let (user, namespace) = (&request.user_info, request.namespace.as_str());
         let may = self.rights.may_create_canaries(user, namespace);
         let (may, pairable) = tokio::join!(may, self.pairable(&facts));
-        let mut context = facts.deployment().clone();
+        let mut target = facts.deployment().clone();
         let mut told = None;
         match (may, pairable) {
             (Ok(false), _) => {
                 let why = format!("{:?} may not create canaries.flagger.app in {namespace}", user.username);
-                context.enrolment = Enrolment::Denied(why);
+                target.enrolment = Enrolment::Denied(why);
             }
-            (_, Err(Apart::Refused(why))) => context.enrolment = Enrolment::Refused(why),
+            (_, Err(Apart::Refused(why))) => target.enrolment = Enrolment::Refused(why),
             // It serves as if no controller were there, until that has looked: nothing is held for a pair that may never be.
             (_, Err(Apart::Unseen(what))) => {
-                context.controller_alive = false;
+                target.controller_alive = false;
                 let name = request.object_name();
                 told = Some(format!(
                     "coalmine: {name}: {what} could not be looked at in time; the controller looks again"
@@ -45,7 +45,7 @@ impl Effects {
             // The controller, which acts for the namespace, enrols it.
             (Err(error), Ok(())) => tracing::warn!(%error, "cannot ask for the requester's rights"),
         }
-        deployments::mutate(request, &context)
+        deployments::mutate(request, &target)
             .into_response()
             .with_warnings(told)
     }

@@ -3,7 +3,7 @@
 use super::{AdmissionWebhook, Effects, is_managed, is_whole};
 use crate::admission::facts::Facts;
 use crate::admission::mutate::daemonsets;
-use crate::admission::mutate::deployments::{self, Context, Enrolment, Outcome};
+use crate::admission::mutate::deployments::{self, Enrolment, Outcome, TargetFacts};
 use crate::admission::review::{Decision, Request, Response};
 use crate::admission::server::{Internal, Verdict};
 use crate::admission::validate::primaries;
@@ -90,10 +90,10 @@ fn is_daemon_set(request: &Request) -> bool {
     request.kind.kind == Workload::DaemonSet.kind()
 }
 
-fn hold(request: &Request, context: &Context) -> Outcome {
+fn hold(request: &Request, facts: &TargetFacts) -> Outcome {
     match is_daemon_set(request) {
-        true => daemonsets::mutate(request, context),
-        false => deployments::mutate(request, context),
+        true => daemonsets::mutate(request, facts),
+        false => deployments::mutate(request, facts),
     }
 }
 

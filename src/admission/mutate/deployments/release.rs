@@ -5,7 +5,7 @@
 //! first.
 
 use super::held::Held;
-use super::{Context, Enrolment, Stage};
+use super::{Enrolment, Stage, TargetFacts};
 use crate::admission::review::Request;
 use crate::api::labels::{self, Release, TargetState};
 use crate::api::policy::Announce;
@@ -29,11 +29,11 @@ pub(super) enum Signature {
 
 /// What the label says of the template of `revision` that is brought, given what it `was`; nothing for one that rolls out
 /// by itself because its pair cannot be built.
-pub(super) fn of(state: TargetState, was: Option<Release>, revision: &str, context: &Context) -> Option<Release> {
-    if state == TargetState::Hot && context.unbuilt().is_some() {
+pub(super) fn of(state: TargetState, was: Option<Release>, revision: &str, facts: &TargetFacts) -> Option<Release> {
+    if state == TargetState::Hot && facts.unbuilt().is_some() {
         return None;
     }
-    let Enrolment::Canary(canary) = &context.enrolment else {
+    let Enrolment::Canary(canary) = &facts.enrolment else {
         return Some(Release::Pending);
     };
     // The controller may be at work on what was sent before: it says how that ends.
@@ -51,12 +51,12 @@ pub(super) fn of(state: TargetState, was: Option<Release>, revision: &str, conte
 }
 
 /// What becomes of [`ANNOTATIONS`] by `request`.
-pub(super) fn annotations(held: &Held, request: &Request, context: &Context) -> Vec<(String, Option<String>)> {
+pub(super) fn annotations(held: &Held, request: &Request, facts: &TargetFacts) -> Vec<(String, Option<String>)> {
     let stored = |key| annotation(&request.old_object, key).map(str::to_owned);
     let [by, announce] = match held.signature {
         Signature::Off => [None, None],
         Signature::Keep => ANNOTATIONS.map(stored),
-        Signature::New => [Some(sender(request).to_string()), told(held, context)],
+        Signature::New => [Some(sender(request).to_string()), told(held, facts)],
     };
     let [by_key, announce_key] = ANNOTATIONS.map(str::to_owned);
     vec![(by_key, by), (announce_key, announce)]
@@ -74,13 +74,13 @@ fn sender(request: &Request) -> RequestedBy {
 }
 
 // Only of a revision that is on its way there is something to tell.
-fn told(held: &Held, context: &Context) -> Option<String> {
+fn told(held: &Held, facts: &TargetFacts) -> Option<String> {
     let pending = Some(Release::Pending.as_str().to_owned());
     let marked = held
         .labels
         .iter()
         .any(|(key, value)| key == labels::RELEASE && *value == pending);
-    (marked && context.announce != Announce::Deployment).then(|| context.announce.as_str().to_owned())
+    (marked && facts.announce != Announce::Deployment).then(|| facts.announce.as_str().to_owned())
 }
 
 /// How the Canary of an admitted target is to be told of the template that `request` brings; nothing when it is not.

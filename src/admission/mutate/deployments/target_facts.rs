@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// What is known about the target when the request arrives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Context {
+pub struct TargetFacts {
     /// User names of our own service accounts.
     pub ours: Vec<String>,
     /// Why this Deployment is one half of a pair, or is not.
@@ -20,7 +20,7 @@ pub struct Context {
     pub announce: Announce,
 }
 
-impl Context {
+impl TargetFacts {
     /// Why the pair cannot be built as things are.
     pub(super) fn unbuilt(&self) -> Option<&str> {
         match &self.enrolment {

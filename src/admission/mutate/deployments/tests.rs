@@ -44,7 +44,7 @@ pub(super) fn managed(state: &str, replicas: i64, desired: &str, image: &str) ->
     )
 }
 
-pub(super) fn with_canary(stage: Stage) -> Context {
+pub(super) fn with_canary(stage: Stage) -> TargetFacts {
     let promoted = Some(template_hash(&template("v1")));
     let failed = (stage == Stage::Failed).then(|| template_hash(&template("bad")));
     let canary = Canary {
@@ -56,7 +56,7 @@ pub(super) fn with_canary(stage: Stage) -> Context {
         suspended: false,
         unbuilt: None,
     };
-    Context {
+    TargetFacts {
         ours: vec!["us".into()],
         enrolment: Enrolment::Canary(canary),
         controller_alive: true,
@@ -66,8 +66,8 @@ pub(super) fn with_canary(stage: Stage) -> Context {
     }
 }
 
-pub(super) fn by_policy() -> Context {
-    Context {
+pub(super) fn by_policy() -> TargetFacts {
+    TargetFacts {
         enrolment: Enrolment::Policy("default".into()),
         ..with_canary(Stage::Building)
     }
@@ -89,21 +89,21 @@ pub(super) fn request(operation: Operation, user: &str, old: &Value, new: &Value
 }
 
 /// What is stored, and the warnings; asserts that a second pass changes nothing.
-pub(super) fn run(operation: Operation, old: &Value, new: &Value, context: &Context) -> (Value, Vec<String>) {
-    let outcome = mutate(&request(operation, "ann", old, new), context);
+pub(super) fn run(operation: Operation, old: &Value, new: &Value, facts: &TargetFacts) -> (Value, Vec<String>) {
+    let outcome = mutate(&request(operation, "ann", old, new), facts);
     let once = applied(new, &outcome.patch).unwrap();
-    let again = mutate(&request(operation, "ann", old, &once), context);
+    let again = mutate(&request(operation, "ann", old, &once), facts);
     assert_eq!(applied(&once, &again.patch).unwrap(), once, "not idempotent");
     assert_eq!(again.patch, Vec::new(), "a second pass still writes");
     (once, outcome.warnings)
 }
 
-pub(super) fn create(new: &Value, context: &Context) -> (Value, Vec<String>) {
-    run(Operation::Create, &Value::Null, new, context)
+pub(super) fn create(new: &Value, facts: &TargetFacts) -> (Value, Vec<String>) {
+    run(Operation::Create, &Value::Null, new, facts)
 }
 
-pub(super) fn update(old: &Value, new: &Value, context: &Context) -> (Value, Vec<String>) {
-    run(Operation::Update, old, new, context)
+pub(super) fn update(old: &Value, new: &Value, facts: &TargetFacts) -> (Value, Vec<String>) {
+    run(Operation::Update, old, new, facts)
 }
 
 pub(super) fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
@@ -129,20 +129,20 @@ fn a_new_app_starts_cold_while_the_controller_is_there() {
 
 #[test]
 fn a_new_app_serves_at_once_when_no_controller_is_there_or_its_canary_is_suspended() {
-    let context = Context {
+    let facts = TargetFacts {
         controller_alive: false,
         ..by_policy()
     };
-    let (stored, _) = create(&deployment(3, "v1", &[]), &context);
+    let (stored, _) = create(&deployment(3, "v1", &[]), &facts);
     assert_eq!(
         (&stored["spec"]["replicas"], label(&stored, labels::STATE)),
         (&json!(3), Some("hot"))
     );
-    let mut context = with_canary(Stage::Building);
-    if let Enrolment::Canary(canary) = &mut context.enrolment {
+    let mut facts = with_canary(Stage::Building);
+    if let Enrolment::Canary(canary) = &mut facts.enrolment {
         canary.suspended = true;
     }
-    let (stored, _) = create(&deployment(3, "v1", &[]), &context);
+    let (stored, _) = create(&deployment(3, "v1", &[]), &facts);
     assert_eq!(
         (&stored["spec"]["replicas"], label(&stored, labels::STATE)),
         (&json!(3), Some("hot"))
@@ -164,11 +164,11 @@ fn an_app_made_again_rests_while_its_pair_serves() {
 
 #[test]
 fn a_copy_of_a_managed_deployment_elsewhere_is_a_plain_one() {
-    let context = Context {
+    let facts = TargetFacts {
         enrolment: Enrolment::No,
         ..by_policy()
     };
-    let (stored, _) = create(&managed("rest", 0, "4", "v1"), &context);
+    let (stored, _) = create(&managed("rest", 0, "4", "v1"), &facts);
     assert_eq!(stored["spec"]["replicas"], 4);
     assert_eq!(stored["metadata"]["labels"], json!({}));
 }
@@ -197,7 +197,7 @@ fn a_live_app_without_pods_is_built_cold() {
         (&json!(0), Some("cold"))
     );
     assert_eq!(stored["spec"].get("paused"), None);
-    let away = Context {
+    let away = TargetFacts {
         controller_alive: false,
         ..by_policy()
     };
@@ -290,13 +290,13 @@ fn without_a_canary_our_labels_and_our_pause_go() {
     let mut old = managed("hot", 3, "3", "v2");
     old["spec"]["paused"] = json!(true);
     old["metadata"]["labels"][labels::HELD] = json!("true");
-    let context = Context {
+    let facts = TargetFacts {
         enrolment: Enrolment::No,
         ..by_policy()
     };
     let mut new = old.clone();
     new["spec"]["replicas"] = json!(1);
-    let (stored, _) = update(&old, &new, &context);
+    let (stored, _) = update(&old, &new, &facts);
     assert_eq!(stored["metadata"]["labels"], json!({}));
     assert_eq!(
         (stored["spec"].get("paused"), &stored["spec"]["replicas"]),

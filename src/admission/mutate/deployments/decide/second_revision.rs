@@ -1,18 +1,18 @@
 //! A second revision while one is being released: what the policy makes of it.
 
 use crate::admission::mutate::deployments::target::Target;
-use crate::admission::mutate::deployments::{Canary, Context, Enrolment, Stage};
+use crate::admission::mutate::deployments::{Canary, Enrolment, Stage, TargetFacts};
 use crate::admission::review::{Cause, CauseReason, Denial, Operation, Request};
 use crate::api::policy::OnNewRevision;
 
 /// The refusal of a template that would end the run in progress, where the policy says Refuse. The revision that serves
 /// may always be applied: it takes the other one back.
-pub fn refused(request: &Request, context: &Context) -> Option<Denial> {
-    let Enrolment::Canary(canary) = &context.enrolment else {
+pub fn refused(request: &Request, facts: &TargetFacts) -> Option<Denial> {
+    let Enrolment::Canary(canary) = &facts.enrolment else {
         return None;
     };
     let (old, new) = (Target(&request.old_object), Target(&request.object));
-    let asked = request.operation == Operation::Update && context.on_new_revision == OnNewRevision::Refuse;
+    let asked = request.operation == Operation::Update && facts.on_new_revision == OnNewRevision::Refuse;
     if !asked || !under_way(canary, old) {
         return None;
     }
@@ -60,11 +60,11 @@ mod tests {
             old_object: stored.clone(),
             ..Request::default()
         };
-        let context = Context {
+        let facts = TargetFacts {
             on_new_revision: policy,
             ..with_canary(stage)
         };
-        refused(&request, &context)
+        refused(&request, &facts)
     }
 
     #[test]

@@ -4,13 +4,13 @@ use super::change::{Change, another_revision};
 use super::warnings;
 use crate::admission::mutate::deployments::held::Held;
 use crate::admission::mutate::deployments::target::{Target, intent};
-use crate::admission::mutate::deployments::{Canary, Context, Enrolment, Stage};
+use crate::admission::mutate::deployments::{Canary, Enrolment, Stage, TargetFacts};
 use crate::admission::review::Decision;
 use crate::api::labels;
 
 /// What becomes of a changed target; `None` leaves it alone.
-pub fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Held> {
-    match &context.enrolment {
+pub fn decide(old: Target<'_>, new: Target<'_>, facts: &TargetFacts) -> Option<Held> {
+    match &facts.enrolment {
         Enrolment::No => strip(old, new, None),
         Enrolment::Refused(reason) => strip(old, new, Some(reason)),
         Enrolment::Denied(reason) => Some(denied(old, new, reason)),
@@ -18,22 +18,22 @@ pub fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Hel
         Enrolment::Canary(Canary {
             stage: Stage::Leaving, ..
         }) if !old.managed() => strip(old, new, None),
-        Enrolment::Policy(_) | Enrolment::Canary(_) => Some(managed(old, new, context)),
+        Enrolment::Policy(_) | Enrolment::Canary(_) => Some(managed(old, new, facts)),
     }
 }
 
 /// The target as one half of a pair.
-fn managed(old: Target<'_>, new: Target<'_>, context: &Context) -> Held {
-    let change = Change::of(old, new, context);
+fn managed(old: Target<'_>, new: Target<'_>, facts: &TargetFacts) -> Held {
+    let change = Change::of(old, new, facts);
     let desired = intent::on_update(old, new);
     let (paused, ours) = change.pause();
     let mut held = Held::new(Decision::Managed(change.state));
     held.replicas = Some(change.replicas(desired));
     held.paused = Some(paused);
-    change.bring(&mut held, context);
+    change.bring(&mut held, facts);
     change.label(&mut held, desired, ours);
     change.carry(&mut held);
-    held.warnings.extend(warnings::line(&change, context, desired, ours));
+    held.warnings.extend(warnings::line(&change, facts, desired, ours));
     held
 }
 

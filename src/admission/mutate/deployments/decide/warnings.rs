@@ -1,15 +1,15 @@
 //! One line for the person who applied: what happens next.
 
 use super::change::Change;
-use crate::admission::mutate::deployments::{Canary, Context, Enrolment, Stage};
+use crate::admission::mutate::deployments::{Canary, Enrolment, Stage, TargetFacts};
 use crate::api::labels::TargetState;
 use crate::api::policy::OnNewRevision;
 
 /// The line for an UPDATE; nothing when nothing of interest changes, so that a GitOps tool's re-apply stays silent.
-pub(super) fn line(change: &Change<'_>, context: &Context, desired: i64, held: bool) -> Option<String> {
+pub(super) fn line(change: &Change<'_>, facts: &TargetFacts, desired: i64, held: bool) -> Option<String> {
     let name = change.new.name();
     let building = Canary::default();
-    let canary = match &context.enrolment {
+    let canary = match &facts.enrolment {
         Enrolment::Canary(canary) => canary,
         _ => &building,
     };
@@ -24,16 +24,16 @@ pub(super) fn line(change: &Change<'_>, context: &Context, desired: i64, held: b
         }
         (true, _) => "recorded while suspended; released when the Canary is resumed".to_owned(),
         (_, TargetState::Cold) => format!("{name}-primary is built from this revision; no analysis"),
-        (_, TargetState::Hot) if !change.waits => return Some(unbuilt(name, context)),
+        (_, TargetState::Hot) if !change.waits => return Some(unbuilt(name, facts)),
         (_, TargetState::Hot) => format!("held while {name}-primary is built from the running revision; then analysed"),
-        (_, TargetState::Serving | TargetState::Rest) => released(canary, context.on_new_revision, revision, held),
+        (_, TargetState::Serving | TargetState::Rest) => released(canary, facts.on_new_revision, revision, held),
     };
     Some(format!("coalmine: {name}: {text}"))
 }
 
 /// The line while the pair cannot be built.
-pub(super) fn unbuilt(name: &str, context: &Context) -> String {
-    let why = context.unbuilt().unwrap_or_default();
+pub(super) fn unbuilt(name: &str, facts: &TargetFacts) -> String {
+    let why = facts.unbuilt().unwrap_or_default();
     format!("coalmine: {name}: not analysed, it rolls out by itself: {why}")
 }
 

@@ -85,7 +85,7 @@ fn what_nobody_releases_carries_no_marks() {
     hot["metadata"]["labels"][labels::STATE] = json!("hot");
     let (stored, _) = update(&hot, &managed("hot", 2, "2", "v2"), &unbuilt);
     assert_eq!(label(&stored, labels::RELEASE), None);
-    let plain = Context {
+    let plain = TargetFacts {
         enrolment: Enrolment::No,
         ..with_canary(Stage::Rest)
     };
@@ -109,7 +109,7 @@ fn what_nobody_releases_carries_no_marks() {
 
 #[test]
 fn a_canary_is_told_where_the_policy_wants_it_and_something_is_on_its_way() {
-    let strict = Context {
+    let strict = TargetFacts {
         announce: Announce::Strict,
         ..with_canary(Stage::Rest)
     };
@@ -118,16 +118,16 @@ fn a_canary_is_told_where_the_policy_wants_it_and_something_is_on_its_way() {
         old_object: old.clone(),
         ..Request::default()
     };
-    for (context, new, expected) in [
+    for (facts, new, expected) in [
         (&strict, "v2", Some(Announce::Strict)),
         (&strict, "v1", None),
         (&with_canary(Stage::Rest), "v2", None),
     ] {
         let old = marked("v0", "succeeded");
-        let (stored, _) = update(&old, &managed("rest", 0, "2", new), context);
+        let (stored, _) = update(&old, &managed("rest", 0, "2", new), facts);
         assert_eq!(to_announce(&request(&old, stored.clone())), expected, "{new}");
         // The next write carries the mark, and announces nothing.
-        let (again, _) = update(&stored, &deployment(3, new, &[]), context);
+        let (again, _) = update(&stored, &deployment(3, new, &[]), facts);
         assert_eq!(
             annotation(&again, labels::ANNOUNCE),
             expected.map(Announce::as_str),

@@ -10,8 +10,8 @@ use crate::plan::{
 };
 use serde_json::{Value, json};
 
-fn spot() -> Context {
-    Context {
+fn spot() -> TargetFacts {
+    TargetFacts {
         overrides: json!({"nodeSelector": {"pool": "spot"}, "tolerations": [{"key": "spot"}]})
             .as_object()
             .cloned(),
@@ -81,12 +81,12 @@ fn the_same_manifest_again_changes_nothing_whatever_the_canary_wants_by_now() {
     let again = applied_over(&stored, &manifest("v2", "stable"));
     assert_eq!(selector(&again), &json!({"pool": "stable"}));
     assert_eq!(run(Operation::Update, &stored, &again, &spot()).0, stored);
-    let other = Context {
+    let other = TargetFacts {
         overrides: json!({"nodeSelector": {"pool": "other"}}).as_object().cloned(),
         ..spot()
     };
     assert_eq!(run(Operation::Update, &stored, &again, &other).0, stored);
-    let unknown = Context {
+    let unknown = TargetFacts {
         overrides: None,
         ..spot()
     };
@@ -132,7 +132,7 @@ fn the_authors_own_change_is_a_revision_and_an_undo_brings_its_own_record() {
 
 #[test]
 fn pods_that_serve_users_are_never_moved() {
-    let cold = Context {
+    let cold = TargetFacts {
         controller_alive: false,
         ..with_canary(Stage::Building)
     };
@@ -140,7 +140,7 @@ fn pods_that_serve_users_are_never_moved() {
         Operation::Create,
         &Value::Null,
         &manifest("v1", "stable"),
-        &Context {
+        &TargetFacts {
             overrides: spot().overrides,
             ..cold
         },
@@ -160,7 +160,7 @@ fn pods_that_serve_users_are_never_moved() {
 
 #[test]
 fn a_target_that_is_let_go_is_its_authors_again() {
-    let none = Context {
+    let none = TargetFacts {
         enrolment: Enrolment::No,
         ..spot()
     };

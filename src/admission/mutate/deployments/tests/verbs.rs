@@ -115,11 +115,11 @@ fn a_template_that_failed_before_is_named() {
 
 #[test]
 fn a_template_is_only_recorded_while_suspended() {
-    let mut context = with_canary(Stage::Rest);
-    if let Enrolment::Canary(canary) = &mut context.enrolment {
+    let mut facts = with_canary(Stage::Rest);
+    if let Enrolment::Canary(canary) = &mut facts.enrolment {
         canary.suspended = true;
     }
-    let (stored, warnings) = update(&managed("rest", 0, "3", "v1"), &manifest(3, "v2"), &context);
+    let (stored, warnings) = update(&managed("rest", 0, "3", "v1"), &manifest(3, "v2"), &facts);
     assert_eq!(stored["spec"]["replicas"], 0);
     assert_eq!(
         warnings,
