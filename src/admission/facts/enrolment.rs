@@ -132,7 +132,7 @@ pub fn stage(canary: &Canary) -> Stage {
     }
 }
 
-fn summary(canary: &Canary) -> deployments::Canary {
+fn summary(canary: &Canary) -> deployments::CanarySummary {
     let status = canary.status.clone().unwrap_or_default();
     let stage = stage(canary);
     // Flagger's own hashes are opaque: nothing is said about a revision that only they name.
@@ -141,7 +141,7 @@ fn summary(canary: &Canary) -> deployments::Canary {
     let mut revisions = run
         .flat_map(|run| [&run.promoted_revision, &run.applied_revision])
         .flatten();
-    deployments::Canary {
+    deployments::CanarySummary {
         name: canary.name_any(),
         stage,
         promoted: ours(status.last_promoted_spec),

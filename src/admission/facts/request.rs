@@ -205,7 +205,7 @@ impl<'a> Facts<'a> {
 fn left(enrolment: Enrolment) -> Enrolment {
     match enrolment {
         Enrolment::Policy(_) => Enrolment::Refused(String::from(TOLD_TO_LEAVE)),
-        Enrolment::Canary(canary) => Enrolment::Canary(deployments::Canary {
+        Enrolment::Canary(canary) => Enrolment::Canary(deployments::CanarySummary {
             stage: deployments::Stage::Leaving,
             ..canary
         }),

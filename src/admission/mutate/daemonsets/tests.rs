@@ -1,5 +1,5 @@
 use super::*;
-use crate::admission::mutate::deployments::{Canary, Enrolment, Stage};
+use crate::admission::mutate::deployments::{CanarySummary, Enrolment, Stage};
 use crate::admission::review::UserInfo;
 use crate::api::policy::OnNewRevision;
 use crate::plan::workload::template::SCALE_TO_ZERO;
@@ -18,10 +18,10 @@ fn daemon_set(image: &str) -> Value {
 }
 
 fn facts(stage: Stage) -> TargetFacts {
-    let canary = Canary {
+    let canary = CanarySummary {
         name: "agent".into(),
         stage,
-        ..Canary::default()
+        ..CanarySummary::default()
     };
     TargetFacts {
         ours: vec!["us".into()],

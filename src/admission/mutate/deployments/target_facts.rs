@@ -43,12 +43,12 @@ pub enum Enrolment {
     /// No Canary yet, but the policy of this name renders one.
     Policy(String),
     /// A Canary targets it.
-    Canary(Canary),
+    Canary(CanarySummary),
 }
 
 /// What the hold wants to know of the Canary.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Canary {
+pub struct CanarySummary {
     /// The Canary's name.
     pub name: String,
     /// Where its run stands.

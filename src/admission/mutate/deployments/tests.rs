@@ -47,7 +47,7 @@ pub(super) fn managed(state: &str, replicas: i64, desired: &str, image: &str) ->
 pub(super) fn with_canary(stage: Stage) -> TargetFacts {
     let promoted = Some(template_hash(&template("v1")));
     let failed = (stage == Stage::Failed).then(|| template_hash(&template("bad")));
-    let canary = Canary {
+    let canary = CanarySummary {
         name: "shop".into(),
         stage,
         promoted,

@@ -1,7 +1,7 @@
 //! A second revision while one is being released: what the policy makes of it.
 
 use crate::admission::mutate::deployments::target::Target;
-use crate::admission::mutate::deployments::{Canary, Enrolment, Stage, TargetFacts};
+use crate::admission::mutate::deployments::{CanarySummary, Enrolment, Stage, TargetFacts};
 use crate::admission::review::{Cause, CauseReason, Denial, Operation, Request};
 use crate::api::policy::OnNewRevision;
 
@@ -34,7 +34,7 @@ pub fn refused(request: &Request, facts: &TargetFacts) -> Option<Denial> {
 }
 
 // Also between the write of a revision and the controller's first look at it.
-fn under_way(canary: &Canary, old: Target<'_>) -> bool {
+fn under_way(canary: &CanarySummary, old: Target<'_>) -> bool {
     match canary.stage {
         Stage::Waiting | Stage::Running | Stage::Promoting => true,
         Stage::Rest | Stage::Failed => {

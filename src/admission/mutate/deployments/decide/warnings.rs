@@ -1,14 +1,14 @@
 //! One line for the person who applied: what happens next.
 
 use super::change::Change;
-use crate::admission::mutate::deployments::{Canary, Enrolment, Stage, TargetFacts};
+use crate::admission::mutate::deployments::{CanarySummary, Enrolment, Stage, TargetFacts};
 use crate::api::labels::TargetState;
 use crate::api::policy::OnNewRevision;
 
 /// The line for an UPDATE; nothing when nothing of interest changes, so that a GitOps tool's re-apply stays silent.
 pub(super) fn line(change: &Change<'_>, facts: &TargetFacts, desired: i64, held: bool) -> Option<String> {
     let name = change.new.name();
-    let building = Canary::default();
+    let building = CanarySummary::default();
     let canary = match &facts.enrolment {
         Enrolment::Canary(canary) => canary,
         _ => &building,
@@ -38,14 +38,14 @@ pub(super) fn unbuilt(name: &str, facts: &TargetFacts) -> String {
 }
 
 // No pods are wanted of the app, so none of another revision starts.
-fn asleep(canary: &Canary, revision: &str) -> String {
+fn asleep(canary: &CanarySummary, revision: &str) -> String {
     if canary.promoted.as_deref() == Some(revision) {
         return "equals the promoted revision; nothing to analyse".to_owned();
     }
     "the app sleeps (0 replicas); this revision is analysed when it wakes".to_owned()
 }
 
-fn released(canary: &Canary, second: OnNewRevision, revision: &str, held: bool) -> String {
+fn released(canary: &CanarySummary, second: OnNewRevision, revision: &str, held: bool) -> String {
     let promoted = canary.promoted.as_deref() == Some(revision);
     if canary.stage == Stage::Failed && canary.failed.as_deref() == Some(revision) {
         return "this revision failed before and is not tried again; change it to retry".to_owned();
