@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 const TOLD_TO_LEAVE: &str = "Coalmine was told to leave this namespace (coalmine leave --check)";
 
 /// What is known of one request: handed from stage to stage of its review.
-pub struct Facts<'a> {
+pub struct RequestFacts<'a> {
     view: &'a View,
     request: &'a Request,
     now: i64,
@@ -40,7 +40,7 @@ struct Enrolled {
     plan: Option<Plan>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> RequestFacts<'a> {
     /// Nothing has been read yet. `now` is in seconds since 1970.
     pub fn new(view: &'a View, request: &'a Request, now: i64) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! Whose a Service is: that of a Canary, or of one that it follows.
 
-use super::{Facts, View};
+use super::{RequestFacts, View};
 use crate::admission::mutate::deployments::Stage;
 use crate::api::{Canary, labels};
 use crate::plan::{
@@ -13,7 +13,7 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 use std::sync::Arc;
 
-impl Facts<'_> {
+impl RequestFacts<'_> {
     /// The Canary that holds the Service of the request: it is its apex, or one that was moved to its side. A Service that is
     /// itself the target is its author's alone.
     pub fn holder(&self) -> Option<&Canary> {

@@ -5,7 +5,7 @@
 //! otherwise find the Deployment and enrol it by itself. A later write by somebody who may takes the label off.
 
 use super::Effects;
-use crate::admission::facts::{Beside, Facts, pointing_at};
+use crate::admission::facts::{Beside, RequestFacts, pointing_at};
 use crate::admission::mutate::deployments::{self, Enrolment};
 use crate::admission::review::Response;
 use crate::plan::enrolment::pairing;
@@ -20,7 +20,7 @@ enum Apart {
 
 impl Effects {
     /// The answer to a write by which the policy would enrol the Deployment.
-    pub(super) async fn enrol(&self, facts: Facts<'_>) -> Response {
+    pub(super) async fn enrol(&self, facts: RequestFacts<'_>) -> Response {
         let request = facts.request();
         let (user, namespace) = (&request.user_info, request.namespace.as_str());
         let may = self.rights.may_create_canaries(user, namespace);
@@ -52,7 +52,7 @@ impl Effects {
 
     /// Whether the pair that the policy would make of the Deployment can be made beside what is there; looked for when it is
     /// first planned, before anything is held.
-    async fn pairable(&self, facts: &Facts<'_>) -> Result<(), Apart> {
+    async fn pairable(&self, facts: &RequestFacts<'_>) -> Result<(), Apart> {
         let beside = self.beside(facts).await;
         let beside = beside.ok_or(Apart::Unseen("Services and workloads of the namespace"))?;
         let plan = facts.generated(&beside).map_err(Apart::Refused)?;
@@ -65,7 +65,7 @@ impl Effects {
 
     /// The Services of the namespace of the request, and who else may stand behind one that points at the pods of its
     /// Deployment, looked up only where there is such a Service; nothing when that could not be done in time.
-    pub(super) async fn beside(&self, facts: &Facts<'_>) -> Option<Beside> {
+    pub(super) async fn beside(&self, facts: &RequestFacts<'_>) -> Option<Beside> {
         let request = facts.request();
         let services = self.generator.services(&request.namespace).await?;
         let known = services.as_deref().unwrap_or_else(|| facts.services());

@@ -24,7 +24,7 @@ pub async fn record(
     decided: &Decided,
 ) -> Result<Option<Timestamp>, kube::Error> {
     let canary = &release.canary;
-    let facts = trouble::Facts {
+    let evidence = trouble::Evidence {
         canary,
         state: &decided.decision.state,
         seen,
@@ -39,7 +39,7 @@ pub async fn record(
         decision: &decided.decision,
         revision: seen.target.as_ref().map(|target| target.revision.as_str()),
         template: pair.live.target.as_ref().and_then(template::revision),
-        trouble: trouble::first(facts, |namespace, name| unbuilt(&context.cluster, namespace, name)),
+        trouble: trouble::first(evidence, |namespace, name| unbuilt(&context.cluster, namespace, name)),
         now: release.now,
     };
     recorded.store(context, canary).await

@@ -3,7 +3,7 @@
 mod query;
 mod secret;
 
-use super::facts::Facts;
+use super::facts::ClusterFacts;
 use super::report::{Findings, Report, quoted};
 use super::values::names::is_token;
 use super::values::{size, urls};
@@ -15,14 +15,14 @@ const TYPE: &str = "spec.provider.type";
 const ADDRESS: &str = "spec.provider.address";
 
 /// Judges a new or changed MetricTemplate.
-pub fn metric_template(new: &MetricTemplate, old: Option<&MetricTemplate>, facts: &Facts) -> Findings {
+pub fn metric_template(new: &MetricTemplate, old: Option<&MetricTemplate>, facts: &ClusterFacts) -> Findings {
     if new.metadata.deletion_timestamp.is_some() {
         return Findings::default();
     }
     judged(new, facts).ratchet(old.map(|old| judged(old, facts)))
 }
 
-fn judged(template: &MetricTemplate, facts: &Facts) -> Report {
+fn judged(template: &MetricTemplate, facts: &ClusterFacts) -> Report {
     if let Some(excess) = size::excess("MetricTemplate", &template.spec) {
         return excess;
     }
@@ -54,7 +54,7 @@ fn judged(template: &MetricTemplate, facts: &Facts) -> Report {
     report
 }
 
-fn address(report: &mut Report, store: &Rules, provider: &MetricProvider, facts: &Facts) {
+fn address(report: &mut Report, store: &Rules, provider: &MetricProvider, facts: &ClusterFacts) {
     let Some(address) = provider.address.as_deref().filter(|address| !address.is_empty()) else {
         if matches!(store.address, Address::Needed | Address::SocketNeeded) {
             report.required(

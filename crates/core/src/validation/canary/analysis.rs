@@ -14,7 +14,7 @@ use super::{Subject, matching};
 use crate::api::Number;
 use crate::api::canary::Analysis;
 use crate::routing::registry;
-use crate::validation::facts::Facts;
+use crate::validation::facts::ClusterFacts;
 use crate::validation::report::Report;
 use crate::validation::values::durations;
 
@@ -25,7 +25,7 @@ pub(super) const BASE: &str = "spec.analysis";
 pub(in crate::validation) struct Rules<'a> {
     pub analysis: &'a Analysis,
     pub provider: &'a str,
-    pub facts: &'a Facts,
+    pub facts: &'a ClusterFacts,
     /// Namespace references without one are read in; `None` in a policy.
     pub namespace: Option<&'a str>,
     /// Whether it stands alone, as a Canary's does.

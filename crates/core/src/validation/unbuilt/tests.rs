@@ -89,7 +89,7 @@ fn outcome(canary: &Value) -> String {
 
 fn warned(canary: &Value) -> Vec<String> {
     let canary: Canary = serde_json::from_value(canary.clone()).unwrap();
-    unbuilt(&canary, &Facts::default())
+    unbuilt(&canary, &ClusterFacts::default())
 }
 
 fn members<T: schemars::JsonSchema>() -> BTreeSet<String> {
@@ -187,9 +187,9 @@ fn what_shapes_our_route_is_told_where_there_is_none_of_ours() {
             "{field}: {lines:?}"
         );
     }
-    let facts = Facts {
+    let facts = ClusterFacts {
         user_route: true,
-        ..Facts::default()
+        ..ClusterFacts::default()
     };
     let canary: Canary = serde_json::from_value(canary()).unwrap();
     let lines = unbuilt(&canary, &facts);

@@ -5,7 +5,7 @@ use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
 use crate::metrics::registry::{self, Rules as Store};
 use crate::template::Parsed;
-use crate::validation::facts::Facts;
+use crate::validation::facts::ClusterFacts;
 use crate::validation::report::Report;
 use crate::validation::values::templates;
 
@@ -51,7 +51,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
 }
 
 /// What a policy names is looked for in the namespace of each Canary: with another one named, all their checks would fail.
-pub(super) fn of_policy(report: &mut Report, field: &str, reference: &NamespacedRef, facts: &Facts) {
+pub(super) fn of_policy(report: &mut Report, field: &str, reference: &NamespacedRef, facts: &ClusterFacts) {
     let named = reference.namespace.as_deref().is_some_and(|named| !named.is_empty());
     if named && facts.no_cross_namespace_refs {
         let why = "cross-namespace references are blocked; leave it out, each Canary's own namespace is meant then";
