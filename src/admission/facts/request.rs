@@ -6,7 +6,7 @@ use super::{Beside, Plan, View, located};
 use crate::admission::mutate::deployments::{self, Enrolment};
 use crate::admission::mutate::scale::Known;
 use crate::admission::review::Request;
-use crate::analysis::Rules;
+use crate::analysis::RunSettings;
 use crate::api::{Canary, CanaryPolicy};
 use crate::plan::{enrolment::generate, workload::overrides};
 use serde_json::Value;
@@ -148,11 +148,11 @@ impl<'a> RequestFacts<'a> {
         self.view.plan(self.target(), canary)
     }
 
-    /// The rules of a Canary's runs, given the policy that governs the request.
-    pub fn rules(&self, canary: &Canary) -> Rules {
+    /// The settings of a Canary's runs, given the policy that governs the request.
+    pub fn run_settings(&self, canary: &Canary) -> RunSettings {
         let own = self.view.policy_of(canary, Some(&self.request.object));
         let policy = own.as_deref().or_else(|| self.policy());
-        Rules::of(canary, policy.map(|policy| &policy.spec), &self.view.defaults, false)
+        RunSettings::of(canary, policy.map(|policy| &policy.spec), &self.view.defaults, false)
     }
 
     fn named(&self) -> &Named {

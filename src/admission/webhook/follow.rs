@@ -72,8 +72,8 @@ impl AdmissionWebhook {
             return Vec::new();
         };
         plan.blueprint.autoscaler = Autoscaler::of(&plan.canary);
-        let rules = facts.rules(&plan.canary);
-        let mut lines = preview(&plan, &rules, true);
+        let settings = facts.run_settings(&plan.canary);
+        let mut lines = preview(&plan, &settings, true);
         lines.extend(advice(facts, &plan, &around));
         lines
     }
@@ -87,8 +87,8 @@ impl AdmissionWebhook {
             let Some(plan) = request.brings_template().then(plan).and_then(Result::ok) else {
                 return response;
             };
-            let rules = facts.rules(&plan.canary);
-            return response.with_warnings(preview(&plan, &rules, stage == Stage::Building));
+            let settings = facts.run_settings(&plan.canary);
+            return response.with_warnings(preview(&plan, &settings, stage == Stage::Building));
         }
         let Some(effects) = &self.effects else { return response };
         let building = stage == Stage::Building && request.operation == Operation::Create;

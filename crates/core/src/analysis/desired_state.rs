@@ -2,7 +2,7 @@
 
 mod release;
 
-use super::{Observation, Rules, Stage, State, shares::scaling};
+use super::{Observation, RunSettings, Stage, State, shares::scaling};
 use crate::api::labels::{Release, TargetState};
 use crate::plan::ApexSide;
 use crate::routing::Traffic;
@@ -96,8 +96,8 @@ impl DesiredState {
     }
 
     /// The desired state of a state.
-    pub fn of(rules: &Rules, state: &State, seen: &Observation) -> Self {
-        if rules.suspended && !rules.leaving {
+    pub fn of(settings: &RunSettings, state: &State, seen: &Observation) -> Self {
+        if settings.suspended && !settings.leaving {
             return Self::untouched();
         }
         let Some(target) = &seen.target else {
@@ -136,7 +136,7 @@ impl DesiredState {
             ..Self::untouched()
         };
         let desired = match state.stage {
-            Stage::Building if rules.dry_run => Self::untouched(),
+            Stage::Building if settings.dry_run => Self::untouched(),
             Stage::Building => Self::building(state, seen),
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
@@ -156,7 +156,7 @@ impl DesiredState {
             Stage::Scaling => Self {
                 target_pods: Some(Pods::Overridden),
                 target_replicas: Some(state.run_size(target, seen).max(started)),
-                unpause: target.held && !rules.queues(state, target),
+                unpause: target.held && !settings.queues(state, target),
                 ..base
             },
             Stage::Emptying => Self {

@@ -58,7 +58,7 @@ impl Step<'_> {
             return self.falter();
         }
         let ready = self.can_carry();
-        if self.held_for(ready, self.rules.settle) {
+        if self.held_for(ready, self.settings.settle) {
             return self.cut_over();
         }
         if ready {
@@ -104,7 +104,7 @@ impl Step<'_> {
                 return self.roll_back(ReleaseEvent::RollingBack(why));
             }
         }
-        if self.held_for(follows, self.rules.settle_and_drain()) {
+        if self.held_for(follows, self.settings.settle_and_drain()) {
             self.enter(Stage::Replacing, Phase::Promoting);
             self.emit(ReleaseEvent::Copying);
         }
@@ -136,7 +136,7 @@ impl Step<'_> {
         if ready {
             self.state.reason = None;
         }
-        if self.held_for(ready, self.rules.settle) {
+        if self.held_for(ready, self.settings.settle) {
             return self.return_to_primary();
         }
         if ready {
@@ -160,7 +160,7 @@ impl Step<'_> {
             }
             return;
         };
-        let needed = enough(returning_size(self.seen), self.rules.primary_threshold);
+        let needed = enough(returning_size(self.seen), self.settings.primary_threshold);
         match Self::until_endpoints(&primary.rollout, primary.endpoints, needed) {
             Rollout::Failed(why) => self.stuck(why),
             Rollout::Waiting(why) if late => self.stuck(why),
@@ -235,7 +235,7 @@ impl Step<'_> {
     }
 
     fn return_to_primary(&mut self) {
-        if self.rules.promotion_step == 0 || !self.seen.routed {
+        if self.settings.promotion_step == 0 || !self.seen.routed {
             return self.all_to_primary();
         }
         self.enter(Stage::Returning, Phase::Promoting);
@@ -247,11 +247,11 @@ impl Step<'_> {
             .state
             .intent
             .canary()
-            .saturating_sub(self.rules.promotion_step.max(1));
+            .saturating_sub(self.settings.promotion_step.max(1));
         self.state.intent = Traffic::share(canary);
-        self.state.due = Some(after(self.now, self.rules.interval));
+        self.state.due = Some(after(self.now, self.settings.interval));
         self.state.stalled = None;
-        self.wake_at(after(self.now, self.rules.interval));
+        self.wake_at(after(self.now, self.settings.interval));
         self.emit(ReleaseEvent::PrimaryWeight(self.state.intent.primary()));
         if canary == 0 {
             self.all_to_primary();
@@ -308,7 +308,7 @@ impl Step<'_> {
         self.state.last_promoted.clone_from(&self.state.last_applied);
         self.enter(Stage::Rest, Phase::Succeeded);
         self.over();
-        self.emit(if self.rules.skip_analysis || self.state.skip {
+        self.emit(if self.settings.skip_analysis || self.state.skip {
             ReleaseEvent::PromotedUnanalysed
         } else {
             ReleaseEvent::Promoted

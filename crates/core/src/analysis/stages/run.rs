@@ -46,7 +46,7 @@ impl Step<'_> {
         match target.rollout.clone() {
             Rollout::Failed(why) => self.roll_back(ReleaseEvent::RollingBack(with_trouble(why))),
             _ if late => {
-                let seconds = self.rules.deadline.as_secs();
+                let seconds = self.settings.deadline.as_secs();
                 self.roll_back(ReleaseEvent::RollingBack(with_trouble(format!(
                     "progress deadline of {seconds}s exceeded"
                 ))));
@@ -74,13 +74,13 @@ impl Step<'_> {
         // The label comes first: from it on, the webhook holds a new template instead of letting it roll under traffic. Where
         // there is no webhook, the pause is ours.
         let safe = ready && target.state == Some(TargetState::Serving) && (self.seen.webhook || target.held);
-        if !self.held_for(safe, self.rules.settle_and_delay()) || self.state.stage != Stage::Settling {
+        if !self.held_for(safe, self.settings.settle_and_delay()) || self.state.stage != Stage::Settling {
             return;
         }
         if let Some(why) = self.seen.route_trouble.clone() {
             return self.stall(ReleaseEvent::RouteTrouble(why.clone()), why);
         }
-        if self.rules.skip_analysis || self.state.skip {
+        if self.settings.skip_analysis || self.state.skip {
             return self.promote();
         }
         if let Some(weight) = few {
@@ -99,7 +99,7 @@ impl Step<'_> {
         let settled = self
             .state
             .moved_at
-            .is_some_and(|at| self.now >= after(at, self.rules.settle));
+            .is_some_and(|at| self.now >= after(at, self.settings.settle));
         if !ready {
             self.state.stalled.get_or_insert(self.now);
         } else if settled {
@@ -166,7 +166,7 @@ impl Step<'_> {
         if self.state.moved_at.is_none() {
             self.state.moved_at = Some(self.now);
             self.trial_begins();
-            let whole = after(self.now, self.rules.interval);
+            let whole = after(self.now, self.settings.interval);
             self.state.due = Some(self.state.due.map_or(whole, |due| due.max(whole)));
         }
         if self.carries(100) {
@@ -191,7 +191,7 @@ impl Step<'_> {
                 self.emit(ReleaseEvent::Halt(message));
                 self.advance(due);
             }
-            Verdict::NoData(message) if !self.state.had_data && self.state.waits < self.rules.threshold => {
+            Verdict::NoData(message) if !self.state.had_data && self.state.waits < self.settings.threshold => {
                 self.state.waits = self.state.waits.saturating_add(1);
                 self.emit(ReleaseEvent::Halt(message));
                 self.next_due(due);
@@ -221,18 +221,18 @@ impl Step<'_> {
 
     pub(in crate::analysis) fn count_failure(&mut self) {
         self.state.failed_checks = self.state.failed_checks.saturating_add(1);
-        if self.state.failed_checks >= self.rules.threshold {
+        if self.state.failed_checks >= self.settings.threshold {
             self.roll_back(ReleaseEvent::ThresholdReached(self.state.failed_checks));
         }
     }
 
     // The checks keep their spacing; one that comes late does not pull the next ones together.
     pub(in crate::analysis) fn next_due(&mut self, due: Timestamp) {
-        let next = after(due, self.rules.interval);
+        let next = after(due, self.settings.interval);
         let next = if next > self.now {
             next
         } else {
-            after(self.now, self.rules.interval)
+            after(self.now, self.settings.interval)
         };
         self.state.due = Some(next);
         self.wake_at(next);
@@ -245,7 +245,7 @@ impl Step<'_> {
 
     // What the checks passed so far lead to, as far as its gates are open. Whatever moves is checked an interval later.
     fn proceed(&mut self, at: Timestamp) {
-        let iterated = match self.rules.strategy {
+        let iterated = match self.settings.strategy {
             Strategy::Weighted(_) => false,
             Strategy::Matched(of) | Strategy::Iterations(of) => self.state.iterations >= of,
         };
@@ -253,7 +253,7 @@ impl Step<'_> {
         if due && !self.may_promote(at) {
             return;
         }
-        let weighted = matches!(self.rules.strategy, Strategy::Weighted(_));
+        let weighted = matches!(self.settings.strategy, Strategy::Weighted(_));
         if !due && weighted && !self.allowed(HookType::ConfirmTrafficIncrease, at) {
             return;
         }
@@ -280,7 +280,7 @@ impl Step<'_> {
         let dead = !self.target_answers();
         self.state.intent = Traffic::PRIMARY;
         // The check with live traffic is still to come.
-        if let Strategy::Iterations(of) = self.rules.strategy {
+        if let Strategy::Iterations(of) = self.settings.strategy {
             self.state.iterations = self.state.iterations.min(of);
         }
         self.enter(Stage::Faltering, Phase::Progressing);
@@ -365,7 +365,7 @@ impl Step<'_> {
     }
 
     fn queues(&self, target: &Target) -> bool {
-        self.rules.queues(&self.state, target)
+        self.settings.queues(&self.state, target)
     }
 
     fn queue(&mut self, target: &Target) {
