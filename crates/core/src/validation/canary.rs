@@ -10,7 +10,7 @@ mod provider;
 mod service;
 mod target;
 
-pub(super) use analysis::Rules;
+pub(super) use analysis::JudgedAnalysis;
 pub(super) use guard_rails::within;
 pub(super) use service::gateways;
 

@@ -1,6 +1,6 @@
 //! A CanaryPolicy.
 
-use super::canary::{Rules, gateways, within};
+use super::canary::{JudgedAnalysis, gateways, within};
 use super::facts::ClusterFacts;
 use super::report::{Findings, Report, quoted};
 use super::values::names::{is_host, is_qualified};
@@ -74,7 +74,7 @@ fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &ClusterFacts) {
     let Some(text) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) else {
         return;
     };
-    if let Some(url) = urls::check(report, SERVER, text, &registry::SERVER.rules().example()) {
+    if let Some(url) = urls::check(report, SERVER, text, &registry::SERVER.requirements().example()) {
         urls::check_egress(report, SERVER, &url, facts.allow_local_urls);
     }
 }
@@ -98,7 +98,7 @@ fn analysis(report: &mut Report, policy: &CanaryPolicy, facts: &ClusterFacts) {
         policy: None,
         ..facts.clone()
     };
-    Rules {
+    JudgedAnalysis {
         analysis,
         provider,
         facts: &facts,
