@@ -1,6 +1,6 @@
 //! What is to be, and what has to be written for it.
 
-use super::{Release, gather::Gathered};
+use super::{snapshot::Snapshot, turn::Turn};
 use crate::analysis::{self, Decision, Observation, RunSettings, Stage};
 use crate::controller::{
     context::Context,
@@ -28,11 +28,11 @@ impl Decided {
 
 /// Decides by what was `seen`. What is in the way of a pair that is being built keeps it from being built: then it is
 /// decided once more, by that.
-pub fn decide(context: &Context, release: &Release, pair: &mut Gathered, seen: &mut Observation) -> Decided {
-    let (canary, now) = (&release.canary, release.now);
+pub fn decide(context: &Context, turn: &Turn, pair: &mut Snapshot, seen: &mut Observation) -> Decided {
+    let (canary, now) = (&turn.canary, turn.now);
     let policy = context.cluster.policy_of(canary, pair.live.target.as_ref());
     let policy = policy.as_ref().map(|policy| &policy.spec);
-    let settings = RunSettings::of(canary, policy, &context.options.defaults, release.leaving);
+    let settings = RunSettings::of(canary, policy, &context.options.defaults, turn.leaving);
     let mut decided = by(&settings, pair, seen, now);
     let building = decided.decision.state.stage == Stage::Building;
     let mut in_the_way = decided.conflicts.iter().filter(|one| one.keeps_from_building());
@@ -43,11 +43,11 @@ pub fn decide(context: &Context, release: &Release, pair: &mut Gathered, seen: &
         decided = by(&settings, pair, seen, now);
     }
     let state = &decided.decision.state;
-    context.memory.of(&release.key, |canary| canary.timers.note_lack(state));
+    context.memory.of(&turn.key, |canary| canary.timers.note_lack(state));
     decided
 }
 
-fn by(settings: &RunSettings, pair: &mut Gathered, seen: &Observation, now: Timestamp) -> Decided {
+fn by(settings: &RunSettings, pair: &mut Snapshot, seen: &Observation, now: Timestamp) -> Decided {
     let decision = analysis::step(settings, &pair.state, seen, now);
     pair.blueprint.exposure.cookies = decision.state.cookies.clone();
     let compared = Pair {
