@@ -3,7 +3,7 @@
 mod release;
 
 use super::{Observation, RunSettings, Stage, State, shares::scaling};
-use crate::api::labels::{Release, TargetState};
+use crate::api::labels::{ReleaseState, TargetState};
 use crate::plan::ApexSide;
 use crate::routing::Traffic;
 
@@ -26,7 +26,7 @@ pub struct DesiredState {
     /// The label `coalmine.dev/state`.
     pub target_state: Option<TargetState>,
     /// The label `coalmine.dev/release`: how far the release of the target's template is.
-    pub release: Option<Release>,
+    pub release: Option<ReleaseState>,
     /// Take our own pause off.
     pub unpause: bool,
     /// Pause the target, so that no change of its template rolls pods that serve; where the webhook does not hold it.

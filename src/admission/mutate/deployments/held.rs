@@ -5,7 +5,7 @@ use super::release::{self, Signature};
 use super::target::Target;
 use crate::admission::mutate::fields::{self, Path};
 use crate::admission::review::{Decision, Response};
-use crate::api::labels::{self, Release};
+use crate::api::labels::{self, ReleaseState};
 use crate::patches;
 use json_patch::PatchOperation;
 use serde_json::{Map, Value};
@@ -76,7 +76,7 @@ impl Held {
     }
 
     /// How far the release of the template is that is brought; no mark for one that nobody releases.
-    pub fn mark(&mut self, release: Option<Release>) {
+    pub fn mark(&mut self, release: Option<ReleaseState>) {
         match release {
             Some(release) => self.set(labels::RELEASE, release.as_str()),
             None => self.unset(labels::RELEASE),

@@ -7,7 +7,7 @@
 use super::held::Held;
 use super::{Enrolment, Stage, TargetFacts};
 use crate::admission::review::Request;
-use crate::api::labels::{self, Release, TargetState};
+use crate::api::labels::{self, ReleaseState, TargetState};
 use crate::api::policy::Announce;
 use crate::api::requested_by::RequestedBy;
 use crate::object::{annotation, label};
@@ -29,24 +29,29 @@ pub(super) enum Signature {
 
 /// What the label says of the template of `revision` that is brought, given what it `was`; nothing for one that rolls out
 /// by itself because its pair cannot be built.
-pub(super) fn of(state: TargetState, was: Option<Release>, revision: &str, facts: &TargetFacts) -> Option<Release> {
+pub(super) fn of(
+    state: TargetState,
+    was: Option<ReleaseState>,
+    revision: &str,
+    facts: &TargetFacts,
+) -> Option<ReleaseState> {
     if state == TargetState::Hot && facts.unbuilt().is_some() {
         return None;
     }
     let Enrolment::Canary(canary) = &facts.enrolment else {
-        return Some(Release::Pending);
+        return Some(ReleaseState::Pending);
     };
     // The controller may be at work on what was sent before: it says how that ends.
-    let open = was.is_some_and(Release::is_open) || !matches!(canary.stage, Stage::Rest | Stage::Failed);
+    let open = was.is_some_and(ReleaseState::is_open) || !matches!(canary.stage, Stage::Rest | Stage::Failed);
     // Nor is it known here whether the configs that it reads are those of then.
     let open = open || canary.reads_configs;
     let is = |known: &Option<String>| !open && known.as_deref() == Some(revision);
     Some(if is(&canary.failed) {
-        Release::Failed
+        ReleaseState::Failed
     } else if is(&canary.promoted) {
-        Release::Succeeded
+        ReleaseState::Succeeded
     } else {
-        Release::Pending
+        ReleaseState::Pending
     })
 }
 
@@ -75,7 +80,7 @@ fn sender(request: &Request) -> RequestedBy {
 
 // Only of a revision that is on its way there is something to tell.
 fn told(held: &Held, facts: &TargetFacts) -> Option<String> {
-    let pending = Some(Release::Pending.as_str().to_owned());
+    let pending = Some(ReleaseState::Pending.as_str().to_owned());
     let marked = held
         .labels
         .iter()
@@ -85,9 +90,9 @@ fn told(held: &Held, facts: &TargetFacts) -> Option<String> {
 
 /// How the Canary of an admitted target is to be told of the template that `request` brings; nothing when it is not.
 pub(in crate::admission) fn to_announce(request: &Request) -> Option<Announce> {
-    let release = label(&request.object, labels::RELEASE).and_then(Release::parse);
+    let release = label(&request.object, labels::RELEASE).and_then(ReleaseState::parse);
     let announce = annotation(&request.object, labels::ANNOUNCE).and_then(Announce::parse);
-    announce.filter(|_| request.brings_template() && release == Some(Release::Pending))
+    announce.filter(|_| request.brings_template() && release == Some(ReleaseState::Pending))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::analysis::shares::capacity::{enough, share_of};
 use crate::analysis::*;
 use crate::api::{
     canary::{HookType, Phase},
-    labels::{Release, TargetState},
+    labels::{ReleaseState, TargetState},
 };
 use crate::plan::ApexSide;
 use crate::routing::Traffic;
@@ -39,7 +39,7 @@ pub(super) struct Model {
     pub(super) traffic: Traffic,
     pub(super) label: Option<TargetState>,
     /// How far the release of the target's template is, as the target says.
-    pub(super) release: Option<Release>,
+    pub(super) release: Option<ReleaseState>,
     pub(super) held: bool,
     /// The target's template passed the webhook, or is noted to be known.
     pub(super) admitted: bool,
@@ -163,7 +163,7 @@ impl Model {
             mirrors: true,
             traffic: Traffic::PRIMARY,
             label: Some(TargetState::Cold),
-            release: Some(Release::Pending),
+            release: Some(ReleaseState::Pending),
             held: false,
             admitted: true,
             config: 1,

@@ -5,7 +5,7 @@ use crate::admission::mutate::deployments::overrides::Overrides;
 use crate::admission::mutate::deployments::release::{self, Signature};
 use crate::admission::mutate::deployments::target::Target;
 use crate::admission::mutate::deployments::{Enrolment, Stage, TargetFacts};
-use crate::api::labels::{self, Release, TargetState};
+use crate::api::labels::{self, ReleaseState, TargetState};
 
 /// One UPDATE, as far as the hold is concerned.
 pub(super) struct Change<'a> {
@@ -70,7 +70,7 @@ impl<'a> Change<'a> {
             (held.overrides, held.signature) = (Overrides::Keep, Signature::Keep);
             return;
         };
-        let was = self.old.label(labels::RELEASE).and_then(Release::parse);
+        let was = self.old.label(labels::RELEASE).and_then(ReleaseState::parse);
         held.mark(release::of(self.state, was, revision, facts));
         (held.overrides, held.signature) = (Overrides::Current, Signature::New);
     }

@@ -74,7 +74,7 @@ impl Model {
                     target.template = *template;
                     self.admitted = self.webhook;
                     self.release = if self.webhook {
-                        Some(Release::Pending)
+                        Some(ReleaseState::Pending)
                     } else {
                         self.release
                     };
@@ -92,7 +92,7 @@ impl Model {
                     });
                     self.foreign |= !self.webhook;
                     self.label = self.webhook.then_some(TargetState::Rest);
-                    self.release = self.webhook.then_some(Release::Pending);
+                    self.release = self.webhook.then_some(ReleaseState::Pending);
                     self.admitted = self.webhook;
                 }
             }
