@@ -206,7 +206,7 @@ fn left(enrolment: Enrolment) -> Enrolment {
     match enrolment {
         Enrolment::Policy(_) => Enrolment::Refused(String::from(TOLD_TO_LEAVE)),
         Enrolment::Canary(canary) => Enrolment::Canary(deployments::CanarySummary {
-            stage: deployments::Stage::Leaving,
+            stage: deployments::CoarseStage::Leaving,
             ..canary
         }),
         other => other,

@@ -1,7 +1,7 @@
 //! Whose a Service is: that of a Canary, or of one that it follows.
 
 use super::{RequestFacts, View};
-use crate::admission::mutate::deployments::Stage;
+use crate::admission::mutate::deployments::CoarseStage;
 use crate::api::{Canary, labels};
 use crate::plan::{
     Workload,
@@ -36,7 +36,10 @@ impl RequestFacts<'_> {
         let canaries = self.canaries().iter().map(|canary| &**canary);
         let mut serving = canaries.filter(|canary| {
             let stage = super::stage(canary);
-            !matches!(stage, Stage::Building | Stage::Promoting | Stage::Leaving)
+            !matches!(
+                stage,
+                CoarseStage::Building | CoarseStage::Promoting | CoarseStage::Leaving
+            )
         });
         serving.find_map(|canary| {
             let of = |name: &str| {

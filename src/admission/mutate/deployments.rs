@@ -23,7 +23,7 @@ pub use decide::refused;
 pub use held::Outcome;
 pub(in crate::admission) use overrides::{mark_of, was_dropped};
 pub(in crate::admission) use release::to_announce;
-pub use target_facts::{CanarySummary, Enrolment, Stage, TargetFacts};
+pub use target_facts::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
 
 use held::disown;
 use target::Target;

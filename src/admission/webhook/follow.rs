@@ -5,7 +5,7 @@ use super::{AdmissionWebhook, Effects, is_managed, is_whole};
 use crate::admission::effects::announce;
 use crate::admission::effects::generate::{Around, preview};
 use crate::admission::facts::{Plan, RequestFacts};
-use crate::admission::mutate::deployments::{self, Enrolment, Stage};
+use crate::admission::mutate::deployments::{self, CoarseStage, Enrolment};
 use crate::admission::review::{Decision, Operation, Request, Response};
 use crate::admission::server::{Internal, Verdict};
 use crate::admission::validate::primaries;
@@ -79,7 +79,7 @@ impl AdmissionWebhook {
     }
 
     /// A Canary exists: its Services and route are made with a new Deployment.
-    async fn next(&self, facts: &RequestFacts<'_>, stage: Stage, response: Response) -> Response {
+    async fn next(&self, facts: &RequestFacts<'_>, stage: CoarseStage, response: Response) -> Response {
         let request = facts.request();
         let Some(stored) = facts.canary() else { return response };
         let plan = || facts.view().plan(facts.target(), stored.clone());
@@ -88,10 +88,10 @@ impl AdmissionWebhook {
                 return response;
             };
             let settings = facts.run_settings(&plan.canary);
-            return response.with_warnings(preview(&plan, &settings, stage == Stage::Building));
+            return response.with_warnings(preview(&plan, &settings, stage == CoarseStage::Building));
         }
         let Some(effects) = &self.effects else { return response };
-        let building = stage == Stage::Building && request.operation == Operation::Create;
+        let building = stage == CoarseStage::Building && request.operation == Operation::Create;
         let generated = async {
             let plan = building.then(plan)?.ok()?;
             effects.generator.generate(request, plan).await

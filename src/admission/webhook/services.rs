@@ -2,7 +2,7 @@
 
 use super::{AdmissionWebhook, Effects};
 use crate::admission::facts::{RequestFacts, stage};
-use crate::admission::mutate::deployments::Stage;
+use crate::admission::mutate::deployments::CoarseStage;
 use crate::admission::mutate::{released, services};
 use crate::admission::review::{Decision, Operation, Request, Response};
 use crate::admission::server::Verdict;
@@ -64,10 +64,10 @@ impl AdmissionWebhook {
         let stage = match holder {
             Some(canary) => stage(canary),
             // Before the caches are filled, the marks on the Service itself say whether it is held.
-            None if self.filled().is_err() => Stage::Building,
+            None if self.filled().is_err() => CoarseStage::Building,
             None => match unheld(facts) {
                 Some(response) => return response,
-                None => Stage::Building,
+                None => CoarseStage::Building,
             },
         };
         let declared = declared(facts, holder, stage);
@@ -123,8 +123,8 @@ fn unheld(facts: &RequestFacts<'_>) -> Option<Response> {
 
 /// What the pods of production declare, as `-primary` has it. While a revision is being promoted, every port stays;
 /// before anybody is served, what we guessed yields to what the author says.
-fn declared(facts: &RequestFacts<'_>, holder: Option<&Canary>, stage: Stage) -> Option<Declared> {
-    if stage == Stage::Building {
+fn declared(facts: &RequestFacts<'_>, holder: Option<&Canary>, stage: CoarseStage) -> Option<Declared> {
+    if stage == CoarseStage::Building {
         return None;
     }
     let own = Names::new(&facts.request().name).primary;
@@ -133,7 +133,7 @@ fn declared(facts: &RequestFacts<'_>, holder: Option<&Canary>, stage: Stage) -> 
     let noted = noted.annotations().get(DECLARED_PORTS).map(String::as_str);
     Some(
         noted
-            .filter(|_| stage != Stage::Promoting)
+            .filter(|_| stage != CoarseStage::Promoting)
             .map(Declared::parse)
             .unwrap_or_default(),
     )

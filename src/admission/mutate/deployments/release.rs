@@ -5,7 +5,7 @@
 //! first.
 
 use super::held::Held;
-use super::{Enrolment, Stage, TargetFacts};
+use super::{CoarseStage, Enrolment, TargetFacts};
 use crate::admission::review::Request;
 use crate::api::labels::{self, ReleaseState, TargetState};
 use crate::api::policy::Announce;
@@ -42,7 +42,8 @@ pub(super) fn of(
         return Some(ReleaseState::Pending);
     };
     // The controller may be at work on what was sent before: it says how that ends.
-    let open = was.is_some_and(ReleaseState::is_open) || !matches!(canary.stage, Stage::Rest | Stage::Failed);
+    let open =
+        was.is_some_and(ReleaseState::is_open) || !matches!(canary.stage, CoarseStage::Rest | CoarseStage::Failed);
     // Nor is it known here whether the configs that it reads are those of then.
     let open = open || canary.reads_configs;
     let is = |known: &Option<String>| !open && known.as_deref() == Some(revision);

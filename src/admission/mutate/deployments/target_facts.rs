@@ -52,7 +52,7 @@ pub struct CanarySummary {
     /// The Canary's name.
     pub name: String,
     /// Where its run stands.
-    pub stage: Stage,
+    pub stage: CoarseStage,
     /// Hash of the template that serves production.
     pub promoted: Option<String>,
     /// Hash of the template that failed last, while the Canary is Failed.
@@ -67,7 +67,7 @@ pub struct CanarySummary {
 
 /// Where a Canary's run stands, as coarse as the webhook needs it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Stage {
+pub enum CoarseStage {
     /// The pair is still being built: primary does not serve yet.
     #[default]
     Building,

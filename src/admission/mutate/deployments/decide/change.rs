@@ -4,7 +4,7 @@ use crate::admission::mutate::deployments::held::Held;
 use crate::admission::mutate::deployments::overrides::Overrides;
 use crate::admission::mutate::deployments::release::{self, Signature};
 use crate::admission::mutate::deployments::target::Target;
-use crate::admission::mutate::deployments::{Enrolment, Stage, TargetFacts};
+use crate::admission::mutate::deployments::{CoarseStage, Enrolment, TargetFacts};
 use crate::api::labels::{self, ReleaseState, TargetState};
 
 /// One UPDATE, as far as the hold is concerned.
@@ -129,12 +129,12 @@ fn serves(state: TargetState) -> bool {
 fn entry(old: Target<'_>, facts: &TargetFacts) -> TargetState {
     let (stage, suspended) = match &facts.enrolment {
         Enrolment::Canary(canary) => (canary.stage, canary.suspended),
-        _ => (Stage::Building, false),
+        _ => (CoarseStage::Building, false),
     };
     let empty = old.replicas() == 0;
     match stage {
-        Stage::Building if empty && facts.controller_alive && !suspended => TargetState::Cold,
-        Stage::Building => TargetState::Hot,
+        CoarseStage::Building if empty && facts.controller_alive && !suspended => TargetState::Cold,
+        CoarseStage::Building => TargetState::Hot,
         _ if empty => TargetState::Rest,
         _ => TargetState::Serving,
     }

@@ -5,7 +5,7 @@ use crate::admission::mutate::deployments::held::Held;
 use crate::admission::mutate::deployments::overrides::Overrides;
 use crate::admission::mutate::deployments::release::{self, Signature};
 use crate::admission::mutate::deployments::target::{Target, intent};
-use crate::admission::mutate::deployments::{CanarySummary, Enrolment, Stage, TargetFacts};
+use crate::admission::mutate::deployments::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
 use crate::admission::review::Decision;
 use crate::api::labels::{self, TargetState};
 
@@ -19,11 +19,12 @@ pub fn decide(new: Target<'_>, facts: &TargetFacts) -> Option<Held> {
         Enrolment::Refused(reason) => return stray(new, Some(reason)),
         Enrolment::Denied(reason) => return stray(new, Some(reason)).map(Held::denied),
         Enrolment::Canary(CanarySummary {
-            stage: Stage::Leaving, ..
+            stage: CoarseStage::Leaving,
+            ..
         }) => return stray(new, None),
         Enrolment::Policy(_) => bootstrap(facts, false),
         Enrolment::Canary(CanarySummary {
-            stage: Stage::Building,
+            stage: CoarseStage::Building,
             suspended,
             unbuilt,
             ..

@@ -1,7 +1,7 @@
 //! A second revision while one is being released: what the policy makes of it.
 
 use crate::admission::mutate::deployments::target::Target;
-use crate::admission::mutate::deployments::{CanarySummary, Enrolment, Stage, TargetFacts};
+use crate::admission::mutate::deployments::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
 use crate::admission::review::{Cause, CauseReason, Denial, Operation, Request};
 use crate::api::policy::OnNewRevision;
 
@@ -36,13 +36,13 @@ pub fn refused(request: &Request, facts: &TargetFacts) -> Option<Denial> {
 // Also between the write of a revision and the controller's first look at it.
 fn under_way(canary: &CanarySummary, old: Target<'_>) -> bool {
     match canary.stage {
-        Stage::Waiting | Stage::Running | Stage::Promoting => true,
-        Stage::Rest | Stage::Failed => {
+        CoarseStage::Waiting | CoarseStage::Running | CoarseStage::Promoting => true,
+        CoarseStage::Rest | CoarseStage::Failed => {
             let stored = old.revision();
             let known = [&canary.promoted, &canary.failed];
             canary.promoted.is_some() && !known.contains(&&Some(stored))
         }
-        Stage::Building | Stage::Leaving => false,
+        CoarseStage::Building | CoarseStage::Leaving => false,
     }
 }
 
@@ -52,7 +52,7 @@ mod tests {
     use crate::admission::mutate::deployments::tests::{managed, with_canary};
     use serde_json::Value;
 
-    fn ask(stage: Stage, stored: &Value, sent: &Value, policy: OnNewRevision) -> Option<Denial> {
+    fn ask(stage: CoarseStage, stored: &Value, sent: &Value, policy: OnNewRevision) -> Option<Denial> {
         let request = Request {
             name: "shop".into(),
             operation: Operation::Update,
@@ -75,10 +75,10 @@ mod tests {
             managed("serving", 3, "3", "v3"),
         );
         let refuse = OnNewRevision::Refuse;
-        for stage in [Stage::Waiting, Stage::Promoting] {
+        for stage in [CoarseStage::Waiting, CoarseStage::Promoting] {
             assert!(ask(stage, &v2, &v3, refuse).is_some(), "{stage:?}");
         }
-        let denial = ask(Stage::Running, &v2, &v3, refuse).unwrap();
+        let denial = ask(CoarseStage::Running, &v2, &v3, refuse).unwrap();
         assert_eq!((denial.code, denial.reason), (422, "Invalid"));
         assert_eq!(denial.causes[0].field, "spec.template");
         assert_eq!(denial.causes[0].reason, CauseReason::Forbidden);
@@ -86,21 +86,21 @@ mod tests {
         let mut scaled = v2.clone();
         scaled["spec"]["replicas"] = 5.into();
         for (stage, stored, sent) in [
-            (Stage::Running, &v2, &v2),
-            (Stage::Running, &v2, &v1),
-            (Stage::Running, &v2, &scaled),
-            (Stage::Rest, &v1, &v3),
-            (Stage::Building, &v1, &v3),
-            (Stage::Leaving, &v2, &v3),
+            (CoarseStage::Running, &v2, &v2),
+            (CoarseStage::Running, &v2, &v1),
+            (CoarseStage::Running, &v2, &scaled),
+            (CoarseStage::Rest, &v1, &v3),
+            (CoarseStage::Building, &v1, &v3),
+            (CoarseStage::Leaving, &v2, &v3),
         ] {
             assert_eq!(ask(stage, stored, sent, refuse), None, "{stage:?}");
         }
         assert!(
-            ask(Stage::Rest, &v2, &v3, refuse).is_some(),
+            ask(CoarseStage::Rest, &v2, &v3, refuse).is_some(),
             "stored, its run about to start"
         );
         for other in [OnNewRevision::Restart, OnNewRevision::Queue] {
-            assert_eq!(ask(Stage::Running, &v2, &v3, other), None);
+            assert_eq!(ask(CoarseStage::Running, &v2, &v3, other), None);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::change::{Change, another_revision};
 use super::warnings;
 use crate::admission::mutate::deployments::held::Held;
 use crate::admission::mutate::deployments::target::{Target, intent};
-use crate::admission::mutate::deployments::{CanarySummary, Enrolment, Stage, TargetFacts};
+use crate::admission::mutate::deployments::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
 use crate::admission::review::Decision;
 use crate::api::labels;
 
@@ -16,7 +16,8 @@ pub fn decide(old: Target<'_>, new: Target<'_>, facts: &TargetFacts) -> Option<H
         Enrolment::Denied(reason) => Some(denied(old, new, reason)),
         // Once the controller has taken its labels off on the way out, the target is not taken in again.
         Enrolment::Canary(CanarySummary {
-            stage: Stage::Leaving, ..
+            stage: CoarseStage::Leaving,
+            ..
         }) if !old.managed() => strip(old, new, None),
         Enrolment::Policy(_) | Enrolment::Canary(_) => Some(managed(old, new, facts)),
     }

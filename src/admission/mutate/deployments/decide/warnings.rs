@@ -1,7 +1,7 @@
 //! One line for the person who applied: what happens next.
 
 use super::change::Change;
-use crate::admission::mutate::deployments::{CanarySummary, Enrolment, Stage, TargetFacts};
+use crate::admission::mutate::deployments::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
 use crate::api::labels::TargetState;
 use crate::api::policy::OnNewRevision;
 
@@ -17,7 +17,7 @@ pub(super) fn line(change: &Change<'_>, facts: &TargetFacts, desired: i64, held:
         return rescaled(change, desired).map(|text| format!("coalmine: {name}: no template change; {text}"));
     };
     let text = match (canary.suspended, change.state) {
-        _ if canary.stage == Stage::Leaving => "held while the pair is taken apart".to_owned(),
+        _ if canary.stage == CoarseStage::Leaving => "held while the pair is taken apart".to_owned(),
         (false, TargetState::Serving | TargetState::Rest) if desired == 0 => asleep(canary, revision),
         (false, TargetState::Serving | TargetState::Rest) if change.new.paused() && !held => {
             "recorded under your pause; analysed when it ends (kubectl rollout resume)".to_owned()
@@ -47,13 +47,13 @@ fn asleep(canary: &CanarySummary, revision: &str) -> String {
 
 fn released(canary: &CanarySummary, second: OnNewRevision, revision: &str, held: bool) -> String {
     let promoted = canary.promoted.as_deref() == Some(revision);
-    if canary.stage == Stage::Failed && canary.failed.as_deref() == Some(revision) {
+    if canary.stage == CoarseStage::Failed && canary.failed.as_deref() == Some(revision) {
         return "this revision failed before and is not tried again; change it to retry".to_owned();
     }
-    if canary.stage == Stage::Promoting {
+    if canary.stage == CoarseStage::Promoting {
         return "released when the promotion under way has ended".to_owned();
     }
-    let running = matches!(canary.stage, Stage::Waiting | Stage::Running);
+    let running = matches!(canary.stage, CoarseStage::Waiting | CoarseStage::Running);
     if running && second == OnNewRevision::Queue && !promoted {
         return "queued; analysed when the run in progress has ended".to_owned();
     }

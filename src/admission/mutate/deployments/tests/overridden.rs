@@ -15,7 +15,7 @@ fn spot() -> TargetFacts {
         overrides: json!({"nodeSelector": {"pool": "spot"}, "tolerations": [{"key": "spot"}]})
             .as_object()
             .cloned(),
-        ..with_canary(Stage::Rest)
+        ..with_canary(CoarseStage::Rest)
     }
 }
 
@@ -47,7 +47,7 @@ fn stored() -> Value {
         Operation::Create,
         &Value::Null,
         &manifest("v1", "stable"),
-        &with_canary(Stage::Rest),
+        &with_canary(CoarseStage::Rest),
     );
     let (stored, _) = run(
         Operation::Update,
@@ -134,7 +134,7 @@ fn the_authors_own_change_is_a_revision_and_an_undo_brings_its_own_record() {
 fn pods_that_serve_users_are_never_moved() {
     let cold = TargetFacts {
         controller_alive: false,
-        ..with_canary(Stage::Building)
+        ..with_canary(CoarseStage::Building)
     };
     let (hot, _) = run(
         Operation::Create,

@@ -57,11 +57,11 @@ prop_compose! {
 
 fn facts() -> impl Strategy<Value = TargetFacts> {
     let stage = prop::sample::select(vec![
-        Stage::Building,
-        Stage::Rest,
-        Stage::Running,
-        Stage::Failed,
-        Stage::Leaving,
+        CoarseStage::Building,
+        CoarseStage::Rest,
+        CoarseStage::Running,
+        CoarseStage::Failed,
+        CoarseStage::Leaving,
     ]);
     let enrolled = prop_oneof![
         stage.prop_map(|stage| with_canary(stage).enrolment),
