@@ -4,9 +4,9 @@
 use crate::api::metric_template::MetricProvider;
 use std::time::Duration;
 
-/// The rules of one type.
+/// What one type requires.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct StoreRequirements {
     /// The type's name, `spec.provider.type`.
     pub name: &'static str,
     /// What its address is.
@@ -66,7 +66,7 @@ pub struct Text {
     pub advice: Option<fn(&str, Duration) -> Vec<String>>,
 }
 
-impl Rules {
+impl StoreRequirements {
     /// Those of a type nobody knows.
     pub const ANY: Self = Self::of("");
 

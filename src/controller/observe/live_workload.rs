@@ -1,4 +1,4 @@
-//! One half of a pair as the kind of its workload shows it: how many pods, of which revision, how far. Pure.
+//! One half of a pair, as the kind of its workload shows it: how many pods, of which revision, how far. Pure.
 
 use super::readiness;
 use crate::controller::watch::live::Live;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 /// The target or primary.
 #[derive(Debug, Clone, Copy)]
-pub struct Half<'a> {
+pub struct LiveWorkload<'a> {
     /// What it is.
     pub workload: Workload,
     /// The object.
@@ -25,7 +25,7 @@ pub struct Half<'a> {
     pub live: &'a Live,
 }
 
-impl<'a> Half<'a> {
+impl<'a> LiveWorkload<'a> {
     /// How many pods are asked for; of a DaemonSet, on how many nodes (at least one while it is not kept at zero).
     pub fn replicas(&self) -> u32 {
         let number = |pointer| self.object.pointer(pointer).and_then(Value::as_u64);

@@ -1,13 +1,13 @@
 //! How many replicas does the user want? The stored number is ours, so what the user wants is read from the request.
 
-use super::target::Target;
+use super::Target;
 use crate::admission::mutate::fields;
 use serde_json::Value;
 
 /// How many are wanted after a CREATE.
 ///
 /// Zero replicas next to a recorded number is our own output coming round again (or an export of a managed Deployment).
-pub(super) fn on_create(new: Target<'_>) -> i64 {
+pub fn on_create(new: Target<'_>) -> i64 {
     match new.desired() {
         Some(desired) if new.replicas() == 0 => desired,
         _ => new.replicas(),
@@ -17,7 +17,7 @@ pub(super) fn on_create(new: Target<'_>) -> i64 {
 /// How many are wanted after an UPDATE, in this order: a number that differs from the stored one; a number that was said
 /// although it equals the stored one (`replicas: 0` at rest); the recorded number as sent, which is our own output coming
 /// round again, or the user's own edit of the label; the recorded number as stored.
-pub(super) fn on_update(old: Target<'_>, new: Target<'_>) -> i64 {
+pub fn on_update(old: Target<'_>, new: Target<'_>) -> i64 {
     let replicas = new.replicas();
     if replicas != old.replicas() || said(old, new) {
         return replicas;

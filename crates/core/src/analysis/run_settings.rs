@@ -20,7 +20,7 @@ pub enum Strategy {
 
 /// The resolved settings of one Canary.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rules {
+pub struct RunSettings {
     /// How a revision is exposed.
     pub strategy: Strategy,
     /// Percent of requests copied to the canary, one entry per check, rising; empty without a mirror.
@@ -61,7 +61,7 @@ pub struct Rules {
     pub leaving: bool,
 }
 
-impl Rules {
+impl RunSettings {
     /// Whether the target's template waits for the end of the run. It can where the webhook holds it and the run's own pods
     /// stay; going back to what is promoted never waits.
     pub fn queues(&self, state: &State, target: &Target) -> bool {

@@ -1,6 +1,6 @@
 //! What there is of a pair: its objects, what its pods read, what points at them, and what was recorded and is remembered.
 
-use super::{Release, Stop};
+use super::{Stop, turn::Turn};
 use crate::controller::{
     context::Context,
     effects::notify::shared::tell_shared,
@@ -27,7 +27,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// A pair, as a step finds it.
-pub struct Gathered {
+pub struct Snapshot {
     /// Its objects.
     pub live: Live,
     /// Whose pods are whose.
@@ -41,22 +41,15 @@ pub struct Gathered {
 }
 
 /// Gathers the pair of a Canary. What has none, or can have none, stops here.
-pub async fn gather(context: &Context, release: &Release) -> Result<Gathered, Stop> {
-    let (key, canary) = (&release.key, &release.canary);
-    let (mut blueprint, mut live, absence) = halves(context, release).await?;
+pub async fn snapshot(context: &Context, turn: &Turn) -> Result<Snapshot, Stop> {
+    let (key, canary) = (&turn.key, &turn.canary);
+    let (mut blueprint, mut live, absence) = halves(context, turn).await?;
     live.configs = configs(context, canary, &live).await?;
     let keys = &context.options.defaults.selector_labels;
     let selector = selector(&live, &blueprint, keys).map_err(|why| Stop::Unreleased(why.to_string()))?;
-    let built = release.recorded.stage != Stage::Building;
+    let built = turn.recorded.stage != Stage::Building;
     let own = (&**canary, &mut blueprint);
-    if let Some(why) = surroundings(
-        &context.cluster,
-        key,
-        own,
-        &mut live,
-        &selector,
-        (built, release.leaving),
-    ) {
+    if let Some(why) = surroundings(&context.cluster, key, own, &mut live, &selector, (built, turn.leaving)) {
         return Err(Stop::Unreleased(why));
     }
     tell_shared(context, key, canary, &live.pointing);
@@ -64,12 +57,12 @@ pub async fn gather(context: &Context, release: &Release) -> Result<Gathered, St
     live.pods = pods::owners(&context.effects.client, &key.0, (&live, &selector), known).await?;
     context.memory.of(key, |canary| canary.pods.clone_from(&live.pods));
     live.source = inheritance::source(&live, &selector, &blueprint, keys, &inheritance::recorded(canary));
-    let mut state = release.recorded.clone();
+    let mut state = turn.recorded.clone();
     context
         .memory
         .of(key, |own| own.timers.resume(canary.status.as_ref(), &mut state));
     live.configs.in_terms_of_now(&mut state, live.target.as_ref());
-    Ok(Gathered {
+    Ok(Snapshot {
         live,
         selector,
         blueprint,
@@ -81,15 +74,15 @@ pub async fn gather(context: &Context, release: &Release) -> Result<Gathered, St
 type Halves = (Blueprint, Live, Option<(Trouble, Option<Duration>)>);
 
 // The objects of the pair, and what becomes of one without a target.
-async fn halves(context: &Context, release: &Release) -> Result<Halves, Stop> {
-    let Release {
+async fn halves(context: &Context, turn: &Turn) -> Result<Halves, Stop> {
+    let Turn {
         key,
         canary,
         leaving,
         now,
         ..
-    } = release;
-    let ends = *leaving || release.recorded.stage.in_run();
+    } = turn;
+    let ends = *leaving || turn.recorded.stage.in_run();
     let mut blueprint = blueprint(canary, &context.options.defaults, ends).map_err(Stop::Unreleased)?;
     let mut live = gather::gather(&context.cluster.cache, canary, &blueprint);
     let adopts = |target: &Value| sweep::adopts(&context.cluster, &key.0, target);

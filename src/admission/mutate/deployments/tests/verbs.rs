@@ -1,14 +1,15 @@
 //! What each verb of kubectl does to the target in each phase (docs/verbs.md). `held` cells say what is stored; what follows
 //! from it (analysis, cancellation) is the controller's and stands in the warning.
 
-use super::tests::{create, deployment, label, managed, template, update, with_canary};
-use super::*;
+use super::super::*;
+use super::{create, deployment, label, managed, template, update, with_canary};
+use crate::api::labels;
 use crate::plan::revision::hash::template_hash;
-use serde_json::json;
+use serde_json::{Value, json};
 
 struct Phase {
     name: &'static str,
-    stage: Stage,
+    stage: CoarseStage,
     stored: Value,
 }
 
@@ -16,14 +17,18 @@ struct Phase {
 fn phases() -> Vec<Phase> {
     let phase = |name, stage, stored| Phase { name, stage, stored };
     vec![
-        phase("enrolling, cold", Stage::Building, managed("cold", 0, "3", "v1")),
-        phase("enrolling, hot", Stage::Building, managed("hot", 3, "3", "v1")),
-        phase("at rest", Stage::Rest, managed("rest", 0, "3", "v1")),
-        phase("waiting", Stage::Waiting, managed("rest", 0, "3", "v2")),
-        phase("analysis running", Stage::Running, managed("serving", 3, "3", "v2")),
-        phase("promoting", Stage::Promoting, managed("serving", 3, "3", "v2")),
-        phase("finalising", Stage::Promoting, managed("serving", 3, "3", "v2")),
-        phase("failed", Stage::Failed, managed("rest", 0, "3", "bad")),
+        phase("enrolling, cold", CoarseStage::Building, managed("cold", 0, "3", "v1")),
+        phase("enrolling, hot", CoarseStage::Building, managed("hot", 3, "3", "v1")),
+        phase("at rest", CoarseStage::Rest, managed("rest", 0, "3", "v1")),
+        phase("waiting", CoarseStage::Waiting, managed("rest", 0, "3", "v2")),
+        phase(
+            "analysis running",
+            CoarseStage::Running,
+            managed("serving", 3, "3", "v2"),
+        ),
+        phase("promoting", CoarseStage::Promoting, managed("serving", 3, "3", "v2")),
+        phase("finalising", CoarseStage::Promoting, managed("serving", 3, "3", "v2")),
+        phase("failed", CoarseStage::Failed, managed("rest", 0, "3", "bad")),
     ]
 }
 
@@ -105,7 +110,7 @@ fn the_promoted_template_cancels_a_run_and_clears_a_failure() {
 #[test]
 fn a_template_that_failed_before_is_named() {
     let old = managed("rest", 0, "3", "v1");
-    let (_, warnings) = update(&old, &manifest(3, "bad"), &with_canary(Stage::Failed));
+    let (_, warnings) = update(&old, &manifest(3, "bad"), &with_canary(CoarseStage::Failed));
     assert_eq!(
         warnings,
         ["coalmine: shop: this revision failed before and is not tried again; change it to retry"]
@@ -114,11 +119,11 @@ fn a_template_that_failed_before_is_named() {
 
 #[test]
 fn a_template_is_only_recorded_while_suspended() {
-    let mut context = with_canary(Stage::Rest);
-    if let Enrolment::Canary(canary) = &mut context.enrolment {
+    let mut facts = with_canary(CoarseStage::Rest);
+    if let Enrolment::Canary(canary) = &mut facts.enrolment {
         canary.suspended = true;
     }
-    let (stored, warnings) = update(&managed("rest", 0, "3", "v1"), &manifest(3, "v2"), &context);
+    let (stored, warnings) = update(&managed("rest", 0, "3", "v1"), &manifest(3, "v2"), &facts);
     assert_eq!(stored["spec"]["replicas"], 0);
     assert_eq!(
         warnings,
@@ -174,7 +179,7 @@ fn a_put_without_our_labels_restores_them_in_every_phase() {
 
 #[test]
 fn a_deployment_made_again_starts_at_zero_while_primary_serves() {
-    for phase in phases().iter().filter(|phase| phase.stage != Stage::Building) {
+    for phase in phases().iter().filter(|phase| phase.stage != CoarseStage::Building) {
         let (stored, _) = create(&manifest(3, "v7"), &with_canary(phase.stage));
         assert_eq!(
             (&stored["spec"]["replicas"], label(&stored, labels::STATE)),

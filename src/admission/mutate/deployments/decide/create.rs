@@ -1,7 +1,11 @@
 //! A new Deployment.
 
-use super::target::Target;
-use super::{Canary, Context, Enrolment, Held, Overrides, Signature, Stage, intent, release, warnings};
+use super::warnings;
+use crate::admission::mutate::deployments::held::Held;
+use crate::admission::mutate::deployments::overrides::Overrides;
+use crate::admission::mutate::deployments::release::{self, Signature};
+use crate::admission::mutate::deployments::target::{Target, intent};
+use crate::admission::mutate::deployments::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
 use crate::admission::review::Decision;
 use crate::api::labels::{self, TargetState};
 
@@ -9,35 +13,36 @@ use crate::api::labels::{self, TargetState};
 ///
 /// While no pair serves, the target's replicas are held at 0 only if a controller is there to build primary at once;
 /// otherwise the target serves as if we were not here, until one comes.
-pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
-    let state = match &context.enrolment {
+pub fn decide(new: Target<'_>, facts: &TargetFacts) -> Option<Held> {
+    let state = match &facts.enrolment {
         Enrolment::No => return stray(new, None),
         Enrolment::Refused(reason) => return stray(new, Some(reason)),
         Enrolment::Denied(reason) => return stray(new, Some(reason)).map(Held::denied),
-        Enrolment::Canary(Canary {
-            stage: Stage::Leaving, ..
+        Enrolment::Canary(CanarySummary {
+            stage: CoarseStage::Leaving,
+            ..
         }) => return stray(new, None),
-        Enrolment::Policy(_) => bootstrap(context, false),
-        Enrolment::Canary(Canary {
-            stage: Stage::Building,
+        Enrolment::Policy(_) => bootstrap(facts, false),
+        Enrolment::Canary(CanarySummary {
+            stage: CoarseStage::Building,
             suspended,
             unbuilt,
             ..
-        }) => bootstrap(context, *suspended || unbuilt.is_some()),
+        }) => bootstrap(facts, *suspended || unbuilt.is_some()),
         Enrolment::Canary(_) => TargetState::Rest,
     };
-    Some(managed(new, state, context))
+    Some(managed(new, state, facts))
 }
 
 /// The target as one half of a pair, in `state`.
-fn managed(new: Target<'_>, state: TargetState, context: &Context) -> Held {
+fn managed(new: Target<'_>, state: TargetState, facts: &TargetFacts) -> Held {
     let desired = intent::on_create(new);
     let mut held = Held::new(Decision::Managed(state));
     held.set(labels::MANAGED, "true");
     held.set(labels::DESIRED_REPLICAS, desired.to_string());
     held.set(labels::STATE, state.as_str());
     let revision = new.revision();
-    held.mark(release::of(state, None, &revision, context));
+    held.mark(release::of(state, None, &revision, facts));
     held.signature = Signature::New;
     held.set(labels::REVISION, revision);
     for label in [labels::HELD, labels::GENERATED, labels::DENIED] {
@@ -48,7 +53,7 @@ fn managed(new: Target<'_>, state: TargetState, context: &Context) -> Held {
         TargetState::Hot => Overrides::Off,
         _ => Overrides::Current,
     };
-    held.warnings.push(line(new, context, state));
+    held.warnings.push(line(new, facts, state));
     if desired == 0 {
         held.warnings.push(format!(
             "coalmine: {} sleeps, since 0 replicas are wanted: no pod starts until it is given some",
@@ -58,8 +63,8 @@ fn managed(new: Target<'_>, state: TargetState, context: &Context) -> Held {
     held
 }
 
-fn bootstrap(context: &Context, waits: bool) -> TargetState {
-    if context.controller_alive && !waits {
+fn bootstrap(facts: &TargetFacts, waits: bool) -> TargetState {
+    if facts.controller_alive && !waits {
         TargetState::Cold
     } else {
         TargetState::Hot
@@ -79,16 +84,16 @@ fn stray(new: Target<'_>, reason: Option<&String>) -> Option<Held> {
     Some(held)
 }
 
-fn line(new: Target<'_>, context: &Context, state: TargetState) -> String {
+fn line(new: Target<'_>, facts: &TargetFacts, state: TargetState) -> String {
     let name = new.name();
     match state {
         TargetState::Cold => {
             format!("coalmine: {name} starts as {name}-primary; later revisions are released as canaries")
         }
-        TargetState::Hot if context.unbuilt().is_some() => warnings::unbuilt(name, context),
+        TargetState::Hot if facts.unbuilt().is_some() => warnings::unbuilt(name, facts),
         TargetState::Hot => format!("coalmine: {name} serves as it is until the controller has built {name}-primary"),
         TargetState::Serving | TargetState::Rest => {
-            let promoted = match &context.enrolment {
+            let promoted = match &facts.enrolment {
                 Enrolment::Canary(canary) => canary.promoted.as_deref(),
                 _ => None,
             };

@@ -1,20 +1,21 @@
 //! Canary pods on other nodes, at the webhook.
 
-use super::tests::{deployment, label, request, run, with_canary};
-use super::*;
+use super::super::*;
+use super::{deployment, label, request, run, with_canary};
 use crate::admission::mutate::fields;
+use crate::api::labels;
 use crate::plan::{
     revision::hash::template_hash,
     workload::{overrides::ANNOTATION, template},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-fn spot() -> Context {
-    Context {
+fn spot() -> TargetFacts {
+    TargetFacts {
         overrides: json!({"nodeSelector": {"pool": "spot"}, "tolerations": [{"key": "spot"}]})
             .as_object()
             .cloned(),
-        ..with_canary(Stage::Rest)
+        ..with_canary(CoarseStage::Rest)
     }
 }
 
@@ -46,7 +47,7 @@ fn stored() -> Value {
         Operation::Create,
         &Value::Null,
         &manifest("v1", "stable"),
-        &with_canary(Stage::Rest),
+        &with_canary(CoarseStage::Rest),
     );
     let (stored, _) = run(
         Operation::Update,
@@ -80,12 +81,12 @@ fn the_same_manifest_again_changes_nothing_whatever_the_canary_wants_by_now() {
     let again = applied_over(&stored, &manifest("v2", "stable"));
     assert_eq!(selector(&again), &json!({"pool": "stable"}));
     assert_eq!(run(Operation::Update, &stored, &again, &spot()).0, stored);
-    let other = Context {
+    let other = TargetFacts {
         overrides: json!({"nodeSelector": {"pool": "other"}}).as_object().cloned(),
         ..spot()
     };
     assert_eq!(run(Operation::Update, &stored, &again, &other).0, stored);
-    let unknown = Context {
+    let unknown = TargetFacts {
         overrides: None,
         ..spot()
     };
@@ -131,15 +132,15 @@ fn the_authors_own_change_is_a_revision_and_an_undo_brings_its_own_record() {
 
 #[test]
 fn pods_that_serve_users_are_never_moved() {
-    let cold = Context {
+    let cold = TargetFacts {
         controller_alive: false,
-        ..with_canary(Stage::Building)
+        ..with_canary(CoarseStage::Building)
     };
     let (hot, _) = run(
         Operation::Create,
         &Value::Null,
         &manifest("v1", "stable"),
-        &Context {
+        &TargetFacts {
             overrides: spot().overrides,
             ..cold
         },
@@ -159,7 +160,7 @@ fn pods_that_serve_users_are_never_moved() {
 
 #[test]
 fn a_target_that_is_let_go_is_its_authors_again() {
-    let none = Context {
+    let none = TargetFacts {
         enrolment: Enrolment::No,
         ..spot()
     };

@@ -1,6 +1,6 @@
 //! What was decided, and is recorded by now, is done.
 
-use super::{Release, decide::Decided, failed::failed, gather::Gathered};
+use super::{decide::Decided, failed::failed, snapshot::Snapshot, turn::Turn};
 use crate::controller::{
     context::Context,
     effects::{
@@ -19,13 +19,13 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// The first write that failed, unless the pair can do without it: nothing after it was tried.
-pub async fn apply(
+pub async fn execute(
     context: &Arc<Context>,
-    release: &Release,
-    pair: &Gathered,
+    turn: &Turn,
+    pair: &Snapshot,
     decided: &Decided,
 ) -> Result<Left, kube::Error> {
-    let (key, canary, decision) = (&release.key, &release.canary, &decided.decision);
+    let (key, canary, decision) = (&turn.key, &turn.canary, &decided.decision);
     if let Some(target) = &pair.live.target {
         advise(context, canary, (target, &pair.selector), &pair.state, &decision.state);
     }

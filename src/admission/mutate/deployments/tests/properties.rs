@@ -1,7 +1,9 @@
-use super::tests::{by_policy, deployment, label, run, with_canary};
-use super::*;
+use super::super::*;
+use super::{by_policy, deployment, label, run, with_canary};
+use crate::admission::mutate::fields;
+use crate::api::labels::{self, TargetState};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn state_label() -> impl Strategy<Value = Option<&'static str>> {
     prop_oneof![
@@ -53,13 +55,13 @@ prop_compose! {
     }
 }
 
-fn context() -> impl Strategy<Value = Context> {
+fn facts() -> impl Strategy<Value = TargetFacts> {
     let stage = prop::sample::select(vec![
-        Stage::Building,
-        Stage::Rest,
-        Stage::Running,
-        Stage::Failed,
-        Stage::Leaving,
+        CoarseStage::Building,
+        CoarseStage::Rest,
+        CoarseStage::Running,
+        CoarseStage::Failed,
+        CoarseStage::Leaving,
     ]);
     let enrolled = prop_oneof![
         stage.prop_map(|stage| with_canary(stage).enrolment),
@@ -67,7 +69,7 @@ fn context() -> impl Strategy<Value = Context> {
         Just(Enrolment::No),
         Just(Enrolment::Refused("why".into())),
     ];
-    (enrolled, any::<bool>()).prop_map(|(enrolment, controller_alive)| Context {
+    (enrolled, any::<bool>()).prop_map(|(enrolment, controller_alive)| TargetFacts {
         enrolment,
         controller_alive,
         ..by_policy()
@@ -98,23 +100,23 @@ fn untouched(object: &Value) -> Value {
 proptest! {
     // `run` itself asserts that a second pass changes nothing.
     #[test]
-    fn a_create_is_idempotent_and_touches_only_our_own_fields(new in target(), context in context()) {
-        let (stored, _) = run(Operation::Create, &Value::Null, &new, &context);
+    fn a_create_is_idempotent_and_touches_only_our_own_fields(new in target(), facts in facts()) {
+        let (stored, _) = run(Operation::Create, &Value::Null, &new, &facts);
         prop_assert_eq!(untouched(&stored), untouched(&new));
         prop_assert_eq!(stored["spec"].get("paused"), new["spec"].get("paused"));
     }
 
     #[test]
-    fn an_update_is_idempotent_and_touches_only_our_own_fields(old in target(), new in target(), context in context()) {
-        let (stored, _) = run(Operation::Update, &old, &new, &context);
+    fn an_update_is_idempotent_and_touches_only_our_own_fields(old in target(), new in target(), facts in facts()) {
+        let (stored, _) = run(Operation::Update, &old, &new, &facts);
         prop_assert_eq!(untouched(&stored), untouched(&new));
     }
 
     #[test]
-    fn while_it_is_a_half_the_labels_stay(old in target(), new in target(), context in context()) {
-        prop_assume!(matches!(context.enrolment, Enrolment::Canary(_) | Enrolment::Policy(_)));
+    fn while_it_is_a_half_the_labels_stay(old in target(), new in target(), facts in facts()) {
+        prop_assume!(matches!(facts.enrolment, Enrolment::Canary(_) | Enrolment::Policy(_)));
         prop_assume!(label(&old, labels::MANAGED).is_some());
-        let (stored, _) = run(Operation::Update, &old, &new, &context);
+        let (stored, _) = run(Operation::Update, &old, &new, &facts);
         prop_assert_eq!(label(&stored, labels::MANAGED), Some("true"));
         if let Some(state) = label(&old, labels::STATE).and_then(TargetState::parse) {
             prop_assert_eq!(label(&stored, labels::STATE), Some(state.as_str()));
@@ -127,14 +129,14 @@ proptest! {
 
     #[test]
     fn replicas_are_never_lowered_nor_pods_rolled_while_they_serve(
-        old in target(), serving in prop_oneof![Just(TargetState::Hot), Just(TargetState::Serving)], new in target(), context in context()
+        old in target(), serving in prop_oneof![Just(TargetState::Hot), Just(TargetState::Serving)], new in target(), facts in facts()
     ) {
-        prop_assume!(matches!(context.enrolment, Enrolment::Canary(_) | Enrolment::Policy(_)));
+        prop_assume!(matches!(facts.enrolment, Enrolment::Canary(_) | Enrolment::Policy(_)));
         let mut old = old;
         old["metadata"]["labels"][labels::MANAGED] = json!(labels::TRUE);
         old["metadata"]["labels"][labels::STATE] = json!(serving.as_str());
         let replicas = |object: &Value| object["spec"]["replicas"].as_i64().unwrap();
-        let (stored, _) = run(Operation::Update, &old, &new, &context);
+        let (stored, _) = run(Operation::Update, &old, &new, &facts);
         prop_assert!(replicas(&stored) >= replicas(&old));
         let changed = stored["spec"]["template"] != old["spec"]["template"];
         prop_assert!(!changed || stored["spec"]["paused"] == json!(true));
@@ -144,8 +146,8 @@ proptest! {
     }
 
     #[test]
-    fn nobody_owns_a_held_field(old in target(), new in target(), context in context()) {
-        let (stored, _) = run(Operation::Update, &old, &new, &context);
+    fn nobody_owns_a_held_field(old in target(), new in target(), facts in facts()) {
+        let (stored, _) = run(Operation::Update, &old, &new, &facts);
         prop_assume!(label(&stored, labels::MANAGED).is_some());
         prop_assert!(!fields::owned(&stored, &["spec", "replicas"], |_| true));
         prop_assert!(!fields::owned(&stored, &["metadata", "labels", labels::STATE], |_| true));

@@ -1,6 +1,6 @@
 //! What the objects of a pair mean, with what hooks and checks answered and what is remembered of it.
 
-use super::{Release, gather::Gathered};
+use super::{snapshot::Snapshot, turn::Turn};
 use crate::controller::{
     context::{
         Context,
@@ -22,8 +22,8 @@ use std::time::Duration;
 const SLOW_EXIT: Duration = Duration::from_secs(5);
 
 /// What is seen of a pair.
-pub async fn observe(context: &Context, release: &Release, pair: &Gathered) -> Observation {
-    let (key, canary) = (&release.key, &release.canary);
+pub async fn interpret(context: &Context, turn: &Turn, pair: &Snapshot) -> Observation {
+    let (key, canary) = (&turn.key, &turn.canary);
     let (live, blueprint, state) = (&pair.live, &pair.blueprint, &pair.state);
     let (answer, answers, refused) = context.memory.of(key, |canary| {
         let answer = canary.check.as_ref().and_then(CheckRun::answer).cloned();
@@ -38,9 +38,9 @@ pub async fn observe(context: &Context, release: &Release, pair: &Gathered) -> O
     seen.commands = hooks::commands(canary);
     seen.inherited = inheritance::inherited(canary, live, blueprint);
     seen.refused = refused;
-    see_whether_apart(context, release, pair, &mut seen);
-    see_whether_edited(context, release, pair, &mut seen);
-    see_why_it_waits(context, release, pair, &mut seen).await;
+    see_whether_apart(context, turn, pair, &mut seen);
+    see_whether_edited(context, turn, pair, &mut seen);
+    see_why_it_waits(context, turn, pair, &mut seen).await;
     seen
 }
 
@@ -54,27 +54,27 @@ fn thresholds(canary: &Canary) -> Thresholds {
 }
 
 // Of generated Canaries alone: the author of a hand-written one chose to pair this app.
-fn see_whether_apart(context: &Context, release: &Release, pair: &Gathered, seen: &mut Observation) {
-    let generated = release.canary.is_generated();
+fn see_whether_apart(context: &Context, turn: &Turn, pair: &Snapshot, seen: &mut Observation) {
+    let generated = turn.canary.is_generated();
     if let (Some(object), Some(target), true) = (&pair.live.target, &mut seen.target, generated) {
-        let claims = context.cluster.claims_of(&release.key.0, object);
+        let claims = context.cluster.claims_of(&turn.key.0, object);
         target.apart = pairing::beside_primary(object, &claims)
             .err()
             .map(|why| why.to_string());
     }
 }
 
-fn see_whether_edited(context: &Context, release: &Release, pair: &Gathered, seen: &mut Observation) {
+fn see_whether_edited(context: &Context, turn: &Turn, pair: &Snapshot, seen: &mut Observation) {
     let live = pair.live.primary.as_ref().and_then(Made::of);
     let (Some(primary), Some(made)) = (&mut seen.primary, live) else {
         return;
     };
     // While primary is being made again, the recorded template is the one before.
     let is_made = matches!(pair.state.stage, Stage::Building | Stage::Replacing);
-    let recorded = status::made(&release.canary).filter(|_| !is_made);
+    let recorded = status::made(&turn.canary).filter(|_| !is_made);
     let (edited, now) = context
         .memory
-        .of(&release.key, |canary| canary.primary.look(recorded, made));
+        .of(&turn.key, |canary| canary.primary.look(recorded, made));
     primary.edited = now;
     // What is ready is not what was verified.
     if edited {
@@ -82,9 +82,9 @@ fn see_whether_edited(context: &Context, release: &Release, pair: &Gathered, see
     }
 }
 
-async fn see_why_it_waits(context: &Context, release: &Release, pair: &Gathered, seen: &mut Observation) {
+async fn see_why_it_waits(context: &Context, turn: &Turn, pair: &Snapshot, seen: &mut Observation) {
     let patience = match pair.state.stage {
-        Stage::Scaling => Some(release.canary.progress_deadline()),
+        Stage::Scaling => Some(turn.canary.progress_deadline()),
         // Nothing else would say why somebody's deletion hangs.
         Stage::LeavingScale => Some(SLOW_EXIT),
         _ => None,

@@ -1,6 +1,6 @@
-//! From a Canary and its policy to the [`Rules`] of its runs.
+//! From a Canary and its policy to the [`RunSettings`] of its runs.
 
-use super::{Rules, strategy};
+use super::{RunSettings, strategy};
 use crate::{
     api::{
         Canary, canary,
@@ -14,8 +14,8 @@ use std::time::Duration;
 /// Requests under way are given this long after traffic has left, unless the policy says otherwise.
 const DRAIN: Duration = Duration::from_secs(5);
 
-impl Rules {
-    /// The rules of a Canary's runs. `leaving` says that it is being deleted or its namespace opted out.
+impl RunSettings {
+    /// The settings of a Canary's runs. `leaving` says that it is being deleted or its namespace opted out.
     pub fn of(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defaults, leaving: bool) -> Self {
         let analysis = canary.analysis();
         let provider = Provider::parse(canary.provider(&defaults.provider)).unwrap_or(Provider::KUBERNETES);

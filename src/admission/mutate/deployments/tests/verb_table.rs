@@ -2,17 +2,18 @@
 //!
 //! v1 serves; where a run is on or has failed, the target holds v2 or bad. `-` in a cell means that nothing is stored.
 
-use super::tests::{create, deployment, label, managed, template, update, with_canary};
-use super::*;
+use super::super::*;
+use super::{create, deployment, label, managed, template, update, with_canary};
 use crate::admission::mutate::scale;
 use crate::admission::review::{Request, Response};
+use crate::api::labels::{self, TargetState};
 use crate::patches::applied;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 struct Phase {
     name: &'static str,
-    stage: Stage,
+    stage: CoarseStage,
     stored: Value,
 }
 
@@ -20,17 +21,17 @@ fn phases() -> Vec<Phase> {
     let phase = |name, stage, stored| Phase { name, stage, stored };
     let serving = || managed("serving", 3, "3", "v2");
     vec![
-        phase("enrolling, cold", Stage::Building, managed("cold", 0, "3", "v1")),
-        phase("enrolling, hot", Stage::Building, managed("hot", 3, "3", "v1")),
-        phase("at rest", Stage::Rest, managed("rest", 0, "3", "v1")),
-        phase("Waiting", Stage::Waiting, managed("rest", 0, "3", "v2")),
-        phase("analysis running", Stage::Running, serving()),
-        phase("WaitingPromotion", Stage::Running, serving()),
-        phase("Promoting", Stage::Promoting, serving()),
-        phase("Finalising", Stage::Promoting, serving()),
-        phase("Failed", Stage::Failed, managed("rest", 0, "3", "bad")),
-        phase("asleep", Stage::Rest, managed("rest", 0, "0", "v1")),
-        phase("Terminating", Stage::Leaving, managed("hot", 3, "3", "v1")),
+        phase("enrolling, cold", CoarseStage::Building, managed("cold", 0, "3", "v1")),
+        phase("enrolling, hot", CoarseStage::Building, managed("hot", 3, "3", "v1")),
+        phase("at rest", CoarseStage::Rest, managed("rest", 0, "3", "v1")),
+        phase("Waiting", CoarseStage::Waiting, managed("rest", 0, "3", "v2")),
+        phase("analysis running", CoarseStage::Running, serving()),
+        phase("WaitingPromotion", CoarseStage::Running, serving()),
+        phase("Promoting", CoarseStage::Promoting, serving()),
+        phase("Finalising", CoarseStage::Promoting, serving()),
+        phase("Failed", CoarseStage::Failed, managed("rest", 0, "3", "bad")),
+        phase("asleep", CoarseStage::Rest, managed("rest", 0, "0", "v1")),
+        phase("Terminating", CoarseStage::Leaving, managed("hot", 3, "3", "v1")),
     ]
 }
 
@@ -199,7 +200,7 @@ fn no_verb_takes_pods_that_serve_or_starts_pods_that_nobody_verified() {
         "restore of an export",
     ];
     for (name, verb) in VERBS.iter().filter(|(name, _)| !again.contains(name)) {
-        for phase in phases().into_iter().filter(|phase| phase.stage != Stage::Leaving) {
+        for phase in phases().into_iter().filter(|phase| phase.stage != CoarseStage::Leaving) {
             let Ok((stored, _)) = verb(&phase) else { continue };
             let pods = |object: &Value| object["spec"]["replicas"].as_i64().unwrap();
             let serves = label(&phase.stored, labels::STATE)

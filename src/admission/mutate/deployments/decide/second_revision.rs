@@ -1,18 +1,18 @@
 //! A second revision while one is being released: what the policy makes of it.
 
-use super::target::Target;
-use super::{Canary, Context, Enrolment, Stage};
+use crate::admission::mutate::deployments::target::Target;
+use crate::admission::mutate::deployments::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
 use crate::admission::review::{Cause, CauseReason, Denial, Operation, Request};
 use crate::api::policy::OnNewRevision;
 
 /// The refusal of a template that would end the run in progress, where the policy says Refuse. The revision that serves
 /// may always be applied: it takes the other one back.
-pub fn refused(request: &Request, context: &Context) -> Option<Denial> {
-    let Enrolment::Canary(canary) = &context.enrolment else {
+pub fn refused(request: &Request, facts: &TargetFacts) -> Option<Denial> {
+    let Enrolment::Canary(canary) = &facts.enrolment else {
         return None;
     };
     let (old, new) = (Target(&request.old_object), Target(&request.object));
-    let asked = request.operation == Operation::Update && context.on_new_revision == OnNewRevision::Refuse;
+    let asked = request.operation == Operation::Update && facts.on_new_revision == OnNewRevision::Refuse;
     if !asked || !under_way(canary, old) {
         return None;
     }
@@ -34,25 +34,25 @@ pub fn refused(request: &Request, context: &Context) -> Option<Denial> {
 }
 
 // Also between the write of a revision and the controller's first look at it.
-fn under_way(canary: &Canary, old: Target<'_>) -> bool {
+fn under_way(canary: &CanarySummary, old: Target<'_>) -> bool {
     match canary.stage {
-        Stage::Waiting | Stage::Running | Stage::Promoting => true,
-        Stage::Rest | Stage::Failed => {
+        CoarseStage::Waiting | CoarseStage::Running | CoarseStage::Promoting => true,
+        CoarseStage::Rest | CoarseStage::Failed => {
             let stored = old.revision();
             let known = [&canary.promoted, &canary.failed];
             canary.promoted.is_some() && !known.contains(&&Some(stored))
         }
-        Stage::Building | Stage::Leaving => false,
+        CoarseStage::Building | CoarseStage::Leaving => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{managed, with_canary};
     use super::*;
+    use crate::admission::mutate::deployments::tests::{managed, with_canary};
     use serde_json::Value;
 
-    fn ask(stage: Stage, stored: &Value, sent: &Value, policy: OnNewRevision) -> Option<Denial> {
+    fn ask(stage: CoarseStage, stored: &Value, sent: &Value, policy: OnNewRevision) -> Option<Denial> {
         let request = Request {
             name: "shop".into(),
             operation: Operation::Update,
@@ -60,11 +60,11 @@ mod tests {
             old_object: stored.clone(),
             ..Request::default()
         };
-        let context = Context {
+        let facts = TargetFacts {
             on_new_revision: policy,
             ..with_canary(stage)
         };
-        refused(&request, &context)
+        refused(&request, &facts)
     }
 
     #[test]
@@ -75,10 +75,10 @@ mod tests {
             managed("serving", 3, "3", "v3"),
         );
         let refuse = OnNewRevision::Refuse;
-        for stage in [Stage::Waiting, Stage::Promoting] {
+        for stage in [CoarseStage::Waiting, CoarseStage::Promoting] {
             assert!(ask(stage, &v2, &v3, refuse).is_some(), "{stage:?}");
         }
-        let denial = ask(Stage::Running, &v2, &v3, refuse).unwrap();
+        let denial = ask(CoarseStage::Running, &v2, &v3, refuse).unwrap();
         assert_eq!((denial.code, denial.reason), (422, "Invalid"));
         assert_eq!(denial.causes[0].field, "spec.template");
         assert_eq!(denial.causes[0].reason, CauseReason::Forbidden);
@@ -86,21 +86,21 @@ mod tests {
         let mut scaled = v2.clone();
         scaled["spec"]["replicas"] = 5.into();
         for (stage, stored, sent) in [
-            (Stage::Running, &v2, &v2),
-            (Stage::Running, &v2, &v1),
-            (Stage::Running, &v2, &scaled),
-            (Stage::Rest, &v1, &v3),
-            (Stage::Building, &v1, &v3),
-            (Stage::Leaving, &v2, &v3),
+            (CoarseStage::Running, &v2, &v2),
+            (CoarseStage::Running, &v2, &v1),
+            (CoarseStage::Running, &v2, &scaled),
+            (CoarseStage::Rest, &v1, &v3),
+            (CoarseStage::Building, &v1, &v3),
+            (CoarseStage::Leaving, &v2, &v3),
         ] {
             assert_eq!(ask(stage, stored, sent, refuse), None, "{stage:?}");
         }
         assert!(
-            ask(Stage::Rest, &v2, &v3, refuse).is_some(),
+            ask(CoarseStage::Rest, &v2, &v3, refuse).is_some(),
             "stored, its run about to start"
         );
         for other in [OnNewRevision::Restart, OnNewRevision::Queue] {
-            assert_eq!(ask(Stage::Running, &v2, &v3, other), None);
+            assert_eq!(ask(CoarseStage::Running, &v2, &v3, other), None);
         }
     }
 }

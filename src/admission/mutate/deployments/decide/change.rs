@@ -1,8 +1,11 @@
 //! What an UPDATE changes of a Deployment that is one half of a pair.
 
-use super::target::Target;
-use super::{Context, Enrolment, Held, Overrides, Signature, Stage, release, serves};
-use crate::api::labels::{self, Release, TargetState};
+use crate::admission::mutate::deployments::held::Held;
+use crate::admission::mutate::deployments::overrides::Overrides;
+use crate::admission::mutate::deployments::release::{self, Signature};
+use crate::admission::mutate::deployments::target::Target;
+use crate::admission::mutate::deployments::{CoarseStage, Enrolment, TargetFacts};
+use crate::api::labels::{self, ReleaseState, TargetState};
 
 /// One UPDATE, as far as the hold is concerned.
 pub(super) struct Change<'a> {
@@ -17,17 +20,13 @@ pub(super) struct Change<'a> {
 
 impl<'a> Change<'a> {
     /// The change of `old` to `new`.
-    pub fn of(old: Target<'a>, new: Target<'a>, context: &Context) -> Self {
+    pub fn of(old: Target<'a>, new: Target<'a>, facts: &TargetFacts) -> Self {
         Self {
             old,
             new,
-            state: if old.managed() {
-                old.state()
-            } else {
-                entry(old, context)
-            },
+            state: if old.managed() { old.state() } else { entry(old, facts) },
             template: another_revision(old, new),
-            waits: context.unbuilt().is_none(),
+            waits: facts.unbuilt().is_none(),
         }
     }
 
@@ -66,13 +65,13 @@ impl<'a> Change<'a> {
 
     /// How far the release of the stored template is, who asked for it, and what canary pods get: anew by a template that
     /// this change brings, else as stored.
-    pub fn bring(&self, held: &mut Held, context: &Context) {
+    pub fn bring(&self, held: &mut Held, facts: &TargetFacts) {
         let Some(revision) = &self.template else {
             (held.overrides, held.signature) = (Overrides::Keep, Signature::Keep);
             return;
         };
-        let was = self.old.label(labels::RELEASE).and_then(Release::parse);
-        held.mark(release::of(self.state, was, revision, context));
+        let was = self.old.label(labels::RELEASE).and_then(ReleaseState::parse);
+        held.mark(release::of(self.state, was, revision, facts));
         (held.overrides, held.signature) = (Overrides::Current, Signature::New);
     }
 
@@ -121,16 +120,21 @@ pub(super) fn another_revision(old: Target<'_>, new: Target<'_>) -> Option<Strin
     (sent != old.revision()).then_some(sent)
 }
 
+// Whether the target's pods carry traffic.
+fn serves(state: TargetState) -> bool {
+    matches!(state, TargetState::Hot | TargetState::Serving)
+}
+
 /// The state of a target that is not labelled yet (or lost its labels while we were away).
-fn entry(old: Target<'_>, context: &Context) -> TargetState {
-    let (stage, suspended) = match &context.enrolment {
+fn entry(old: Target<'_>, facts: &TargetFacts) -> TargetState {
+    let (stage, suspended) = match &facts.enrolment {
         Enrolment::Canary(canary) => (canary.stage, canary.suspended),
-        _ => (Stage::Building, false),
+        _ => (CoarseStage::Building, false),
     };
     let empty = old.replicas() == 0;
     match stage {
-        Stage::Building if empty && context.controller_alive && !suspended => TargetState::Cold,
-        Stage::Building => TargetState::Hot,
+        CoarseStage::Building if empty && facts.controller_alive && !suspended => TargetState::Cold,
+        CoarseStage::Building => TargetState::Hot,
         _ if empty => TargetState::Rest,
         _ => TargetState::Serving,
     }

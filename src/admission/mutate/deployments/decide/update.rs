@@ -1,37 +1,40 @@
 //! A changed Deployment.
 
 use super::change::{Change, another_revision};
-use super::target::Target;
-use super::{Canary, Context, Enrolment, Held, Stage, intent, warnings};
+use super::warnings;
+use crate::admission::mutate::deployments::held::Held;
+use crate::admission::mutate::deployments::target::{Target, intent};
+use crate::admission::mutate::deployments::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
 use crate::admission::review::Decision;
 use crate::api::labels;
 
 /// What becomes of a changed target; `None` leaves it alone.
-pub(super) fn decide(old: Target<'_>, new: Target<'_>, context: &Context) -> Option<Held> {
-    match &context.enrolment {
+pub fn decide(old: Target<'_>, new: Target<'_>, facts: &TargetFacts) -> Option<Held> {
+    match &facts.enrolment {
         Enrolment::No => strip(old, new, None),
         Enrolment::Refused(reason) => strip(old, new, Some(reason)),
         Enrolment::Denied(reason) => Some(denied(old, new, reason)),
         // Once the controller has taken its labels off on the way out, the target is not taken in again.
-        Enrolment::Canary(Canary {
-            stage: Stage::Leaving, ..
+        Enrolment::Canary(CanarySummary {
+            stage: CoarseStage::Leaving,
+            ..
         }) if !old.managed() => strip(old, new, None),
-        Enrolment::Policy(_) | Enrolment::Canary(_) => Some(managed(old, new, context)),
+        Enrolment::Policy(_) | Enrolment::Canary(_) => Some(managed(old, new, facts)),
     }
 }
 
 /// The target as one half of a pair.
-fn managed(old: Target<'_>, new: Target<'_>, context: &Context) -> Held {
-    let change = Change::of(old, new, context);
+fn managed(old: Target<'_>, new: Target<'_>, facts: &TargetFacts) -> Held {
+    let change = Change::of(old, new, facts);
     let desired = intent::on_update(old, new);
     let (paused, ours) = change.pause();
     let mut held = Held::new(Decision::Managed(change.state));
     held.replicas = Some(change.replicas(desired));
     held.paused = Some(paused);
-    change.bring(&mut held, context);
+    change.bring(&mut held, facts);
     change.label(&mut held, desired, ours);
     change.carry(&mut held);
-    held.warnings.extend(warnings::line(&change, context, desired, ours));
+    held.warnings.extend(warnings::line(&change, facts, desired, ours));
     held
 }
 

@@ -1,6 +1,6 @@
 //! What was decided goes into the Canary's status, with what it has to say of its troubles.
 
-use super::{Release, decide::Decided, gather::Gathered};
+use super::{decide::Decided, snapshot::Snapshot, turn::Turn};
 use crate::controller::{
     context::Context,
     status::{record::Recorded, trouble},
@@ -16,22 +16,22 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Those of the API server: a Canary that changed meanwhile is looked at anew.
-pub async fn record(
+pub async fn store(
     context: &Arc<Context>,
-    release: &Release,
-    pair: &Gathered,
+    turn: &Turn,
+    pair: &Snapshot,
     seen: &Observation,
     decided: &Decided,
 ) -> Result<Option<Timestamp>, kube::Error> {
-    let canary = &release.canary;
-    let facts = trouble::Facts {
+    let canary = &turn.canary;
+    let evidence = trouble::Evidence {
         canary,
         state: &decided.decision.state,
         seen,
         conflicts: &decided.conflicts,
         absence: pair.absence.as_ref().map(|(trouble, _)| trouble.clone()),
-        refusal: context.memory.of(&release.key, |canary| canary.failures.refusal()),
-        now: release.now,
+        refusal: context.memory.of(&turn.key, |canary| canary.failures.refusal()),
+        now: turn.now,
     };
     let recorded = Recorded {
         live: &pair.live,
@@ -39,8 +39,8 @@ pub async fn record(
         decision: &decided.decision,
         revision: seen.target.as_ref().map(|target| target.revision.as_str()),
         template: pair.live.target.as_ref().and_then(template::revision),
-        trouble: trouble::first(facts, |namespace, name| unbuilt(&context.cluster, namespace, name)),
-        now: release.now,
+        trouble: trouble::first(evidence, |namespace, name| unbuilt(&context.cluster, namespace, name)),
+        now: turn.now,
     };
     recorded.store(context, canary).await
 }
