@@ -12,8 +12,8 @@ demo:      ## a cluster, an app, a good release and a bad one, watched live
 	$(SAID) $(E2E) demo
 test:      ## everything CI runs: format, lints, licences, tests, then the tests on the real cluster
 	$(SAID) $(E2E) test
-test-gateways: ## every routing provider with real requests through a real gateway, and how soon weights show; minutes
-	$(SAID) $(E2E) test-gateways
+test-gateways: ## every routing provider with real requests through a real gateway, and how soon weights show; minutes. ONLY=skipper for some
+	$(SAID) $(E2E) test-gateways $(ONLY)
 fuzz:      ## random inputs, 30 s for each target; MINUTES=60 for longer
 	$(SAID) $(E2E) fuzz $(if $(MINUTES),--minutes $(MINUTES))
 up:        ## the cluster with gateway, Prometheus and Coalmine, left running

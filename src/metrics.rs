@@ -6,4 +6,4 @@
 pub mod check;
 pub mod sender;
 
-pub use check::{Context, Resolver, check};
+pub use check::{CheckContext, Resolver, check};

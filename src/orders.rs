@@ -37,14 +37,14 @@ const EVERYTHING: &str = "*";
 
 /// One of the two webhook configurations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Half {
+pub enum WebhookConfiguration {
     /// The MutatingWebhookConfiguration.
     Mutating,
     /// The ValidatingWebhookConfiguration.
     Validating,
 }
 
-impl Half {
+impl WebhookConfiguration {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Validating, Self::Mutating];
 
@@ -215,7 +215,7 @@ pub struct Standing {
     told_of_brakes: bool,
     leave: Leave,
     to: String,
-    brakes: Vec<(Half, Timestamp)>,
+    brakes: Vec<(WebhookConfiguration, Timestamp)>,
 }
 
 impl Standing {
@@ -253,11 +253,11 @@ impl Standing {
 
     /// Takes in what the ConfigMap [`BRAKE`] says.
     pub fn told_to_brake(&mut self, map: Option<&ConfigMap>) {
-        let until = |half: Half| {
-            let text = map?.data.as_ref()?.get(half.as_str())?;
-            Some((half, text.parse().ok()?))
+        let until = |which: WebhookConfiguration| {
+            let text = map?.data.as_ref()?.get(which.as_str())?;
+            Some((which, text.parse().ok()?))
         };
-        self.brakes = Half::ALL.into_iter().filter_map(until).collect();
+        self.brakes = WebhookConfiguration::ALL.into_iter().filter_map(until).collect();
         self.told_of_brakes = true;
     }
 
@@ -283,8 +283,8 @@ impl Standing {
     }
 
     /// Until when a configuration is to stay away.
-    pub fn brake(&self, half: Half) -> Option<Timestamp> {
-        self.brakes.iter().find(|(of, _)| *of == half).map(|(_, until)| *until)
+    pub fn brake(&self, which: WebhookConfiguration) -> Option<Timestamp> {
+        self.brakes.iter().find(|(of, _)| *of == which).map(|(_, until)| *until)
     }
 
     /// The data of [`LEAVE`] that orders `leave` of this installation.

@@ -77,6 +77,6 @@ fn may_name(file: &Path) -> bool {
     };
     let test = path.contains("tests/") || path.ends_with("tests.rs");
     test || own("registry")
-        || STORES.iter().any(|store| own(store.rules.name))
+        || STORES.iter().any(|store| own(store.requirements.name))
         || MAY_NAME.iter().any(|(exempt, _)| path == *exempt)
 }

@@ -12,7 +12,7 @@ use crate::cluster::Cluster;
 use crate::install::{Profile, install};
 use crate::load::{Load, Report};
 use crate::scene::{App, OPT_IN, Scene, wait_for};
-use release::{Release, Wanted};
+use release::{DemoRelease, Wanted};
 use view::View;
 
 /// The demo's namespace; it stays, so that people can go on by hand.
@@ -56,19 +56,19 @@ pub async fn demo() -> Result<()> {
     close(&scene, &releases, &report, began)
 }
 
-async fn play(scene: &Scene, first: &App) -> Result<Vec<Release>> {
+async fn play(scene: &Scene, first: &App) -> Result<Vec<DemoRelease>> {
     tokio::time::sleep(Duration::from_secs(3)).await;
     say("4. A good release: the same Deployment, VERSION=v2");
-    let good = Release::make(scene, first, &first.at("v2"), Wanted::Promoted).await?;
+    let good = DemoRelease::make(scene, first, &first.at("v2"), Wanted::Promoted).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     say("5. A bad release: VERSION=v3 answers half of its requests with 500");
     let failing = first.at("v3").with("ERROR_RATE", "0.5");
-    let bad = Release::make(scene, &first.at("v2"), &failing, Wanted::RolledBack).await?;
+    let bad = DemoRelease::make(scene, &first.at("v2"), &failing, Wanted::RolledBack).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     Ok(vec![good, bad])
 }
 
-fn close(scene: &Scene, releases: &[Release], report: &Report, began: Instant) -> Result<()> {
+fn close(scene: &Scene, releases: &[DemoRelease], report: &Report, began: Instant) -> Result<()> {
     println!();
     print!("{}", table::render(releases, report));
     println!();

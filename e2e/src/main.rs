@@ -27,7 +27,10 @@ enum Verb {
     /// Everything CI runs; the cluster is down at the end
     Test,
     /// Every routing provider with real requests through a real gateway; the cluster is down at the end
-    TestGateways,
+    TestGateways {
+        /// Only the scenes whose names have one of these words; all when none is given
+        only: Vec<String>,
+    },
     /// Format and clippy
     Lint,
     /// Random inputs, guided by the code they reach
@@ -83,7 +86,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Demo => demo::demo().await?,
         Verb::Test => checks::test().await?,
-        Verb::TestGateways => checks::test_gateways().await?,
+        Verb::TestGateways { only } => checks::test_gateways(&only).await?,
         Verb::Lint => checks::lint().await?,
         Verb::Fuzz(options) => fuzz::fuzz(&options).await?,
         Verb::Bench(options) => bench::bench(options).await?,

@@ -24,6 +24,7 @@ pub mod quick;
 mod replicas;
 pub mod shares;
 mod stage;
+pub mod templates;
 mod timeline;
 mod waiting;
 
@@ -53,7 +54,7 @@ pub use kubectl::Said;
 pub use mirror::Mirror;
 pub use objects::{CanaryView, Objects};
 pub use pods::{PodView, Received, Told, http_client};
-pub use replicas::{Half, Replica};
+pub use replicas::{Component, Replica};
 pub use stage::BEGUN;
 pub use timeline::{Moment, Seen, Timeline, WATCH_LAG, plateaus};
 pub use waiting::wait_for;
@@ -341,8 +342,8 @@ pub async fn play_alone(name: &str, body: impl AsyncFnOnce(&Scene) -> Result<()>
     let _place = stage::alone().await;
     perform(name, async |scene| {
         // Some count pods: those that the scene before has ended are gone, and others are there for them.
-        for half in [Half::Webhook, Half::Controller] {
-            scene.complete(half, RECOVERED).await?;
+        for component in [Component::Webhook, Component::Controller] {
+            scene.complete(component, RECOVERED).await?;
         }
         let found = scene.wanted().await?;
         let played = AssertUnwindSafe(ended(body(scene))).catch_unwind().await;

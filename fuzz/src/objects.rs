@@ -1,6 +1,6 @@
 //! Objects of our kinds, as the webhook and the controller read them.
 
-use coalmine_core::validation::{self, Facts};
+use coalmine_core::validation::{self, ClusterFacts};
 use coalmine::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
 use coalmine::plan::{self, settings::effective};
 use coalmine::routing::Traffic;
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 
 /// Facts in which rules have something to compare with.
-static FACTS: LazyLock<Facts> = LazyLock::new(|| Facts {
+static FACTS: LazyLock<ClusterFacts> = LazyLock::new(|| ClusterFacts {
     canaries: vec![Arc::new(read(super::samples::canary("other")))],
     metric_templates: Some(vec![Arc::new(read(json!({
         "metadata": {"name": "latency", "namespace": "shop"},
         "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}})))]),
     policy: Some(Arc::new(read(super::samples::policy()))),
-    ..Facts::default()
+    ..ClusterFacts::default()
 });
 
 /// An object that is known to be one.
@@ -80,7 +80,7 @@ pub fn canary_policy(data: &[u8]) {
     validation::policy(&policy, None, &FACTS);
     assert!(validation::policy(&policy, Some(&policy), &FACTS).allowed());
     let canary: Canary = read(super::samples::canary("web"));
-    let facts = Facts {
+    let facts = ClusterFacts {
         policy: Some(Arc::new(policy)),
         ..FACTS.clone()
     };

@@ -1,6 +1,6 @@
 //! Texts that are read on their own.
 
-use coalmine_core::validation::{self, Facts};
+use coalmine_core::validation::{self, ClusterFacts};
 use coalmine::api::{GoDuration, limits};
 use coalmine_core::{metrics::prometheus, template};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ fn judged(mut canary: Value, pointer: &str, value: Value) {
     if let Some(place) = canary.pointer_mut(pointer) {
         *place = value;
     }
-    validation::canary(&super::objects::read(canary), None, &Facts::default());
+    validation::canary(&super::objects::read(canary), None, &ClusterFacts::default());
 }
 
 /// A regular expression for the data plane.
@@ -57,7 +57,7 @@ pub fn regex(data: &[u8]) {
 pub fn schedule(data: &[u8]) {
     let mut policy = super::samples::policy();
     policy["spec"]["freezeWindows"] = json!([{"schedule": text(data), "duration": "1h", "timeZone": text(data)}]);
-    validation::policy(&super::objects::read(policy), None, &Facts::default());
+    validation::policy(&super::objects::read(policy), None, &ClusterFacts::default());
 }
 
 /// What a hook or an alert service says, for an event.

@@ -1,5 +1,5 @@
 //! What the webhook knows besides the request: caches fed by watches, and the questions that are asked of them. What one request
-//! needs to know is one value, its [`Facts`].
+//! needs to know is one value, its [`RequestFacts`].
 //!
 //! Nothing here calls the API server while a request waits. Before it, [`review`](super::review) has read the request; after it,
 //! [`mutate`](super::mutate) and [`validate`](super::validate) decide by both.
@@ -14,7 +14,7 @@ mod services;
 
 pub use caches::{Caches, Feeds};
 pub use enrolment::{stage, target_canary};
-pub use request::Facts;
+pub use request::RequestFacts;
 pub use services::pointing_at;
 
 use super::review::Request;

@@ -1,6 +1,6 @@
 //! The webhook itself: which entry asks what, of which caches, with which effects.
 //!
-//! What is known of a request is gathered in its [`Facts`], which go through the stages with it; each stage is entered once.
+//! What is known of a request is gathered in its [`RequestFacts`], which go through the stages with it; each stage is entered once.
 
 mod enrol;
 mod follow;
@@ -13,7 +13,7 @@ mod workloads;
 
 use super::bootstrap::certificates::now;
 use super::effects::generate::{Generator, Rights};
-use super::facts::{Facts, View};
+use super::facts::{RequestFacts, View};
 use super::metrics::Metrics;
 use super::mutate::canaries;
 use super::review::{Decision, Operation, Request, Response};
@@ -127,8 +127,8 @@ impl AdmissionWebhook {
     }
 
     /// What is known of `request` from here on.
-    fn facts<'a>(&'a self, request: &'a Request) -> Facts<'a> {
-        Facts::new(&self.view, request, now())
+    fn facts<'a>(&'a self, request: &'a Request) -> RequestFacts<'a> {
+        RequestFacts::new(&self.view, request, now())
     }
 
     /// The answer to a request that is allowed whatever it says; nothing for any other.

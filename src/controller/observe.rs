@@ -5,9 +5,9 @@
 
 pub mod beside;
 pub mod gather;
-mod half;
 mod halves;
 mod left;
+mod live_workload;
 pub mod pods;
 mod readiness;
 mod routes;

@@ -1,14 +1,13 @@
-//! One step of one Canary. It goes one way: whose [`turn`] it is, what there is ([`gather`]), what that means ([`observe`]),
-//! what is to be ([`decide`]), which is stored ([`record`]) before it is done ([`apply`]), and what has to be asked of others
-//! ([`ask`]). The next step begins anew, with what there is then.
+//! One step of one Canary. It goes one way: whose [`turn`] it is, what there is ([`snapshot`]), what that means
+//! ([`interpret`]), what is to be ([`decide`]), which is stored ([`store`]) before it is done ([`execute`]), and what has to be
+//! asked of others ([`ask`]). The next step begins anew, with what there is then.
 
-mod apply;
 mod decide;
+mod execute;
 mod failed;
-mod gather;
-mod observe;
-mod record;
-mod release;
+mod interpret;
+mod snapshot;
+mod store;
 mod turn;
 
 use super::{
@@ -20,8 +19,8 @@ use super::{
 use crate::api::Canary;
 use failed::failed;
 use jiff::Timestamp;
-use release::Release;
 use std::{sync::Arc, time::Duration};
+use turn::Turn;
 
 /// When a step is done again after it went well for the first time in a while.
 const HEALED: Duration = Duration::from_millis(200);
@@ -75,25 +74,25 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if let Some(done) = turn::has_not_come(context, key, &canary).await? {
         return Ok(done);
     }
-    let release = Release::of(context, key, canary);
-    match advance(context, &release).await {
+    let turn = Turn::of(context, key, canary);
+    match advance(context, &turn).await {
         Ok(done) => Ok(done),
         Err(Stop::Over(wake)) => Ok(Done::All(wake)),
         Err(Stop::Unreleased(why)) => {
-            let (canary, leaving, now) = (&release.canary, release.leaving, release.now);
+            let (canary, leaving, now) = (&turn.canary, turn.leaving, turn.now);
             unreleased(context, canary, why, leaving, now).await.map(Done::All)
         }
         Err(Stop::Failed(error)) => Err(error),
     }
 }
 
-async fn advance(context: &Arc<Context>, release: &Release) -> Result<Done, Stop> {
-    let (key, canary) = (&release.key, &release.canary);
-    let mut pair = gather::gather(context, release).await?;
-    let mut seen = observe::observe(context, release, &pair).await;
-    let decided = decide::decide(context, release, &mut pair, &mut seen);
-    let announced = record::record(context, release, &pair, &seen, &decided).await?;
-    let left = apply::apply(context, release, &pair, &decided).await?;
+async fn advance(context: &Arc<Context>, turn: &Turn) -> Result<Done, Stop> {
+    let (key, canary) = (&turn.key, &turn.canary);
+    let mut pair = snapshot::snapshot(context, turn).await?;
+    let mut seen = interpret::interpret(context, turn, &pair).await;
+    let decided = decide::decide(context, turn, &mut pair, &mut seen);
+    let announced = store::store(context, turn, &pair, &seen, &decided).await?;
+    let left = execute::execute(context, turn, &pair, &decided).await?;
     if decided.is_the_end() {
         finish::release(&context.effects.client, canary).await?;
         return Ok(Done::All(None));

@@ -27,7 +27,7 @@ pub trait Resolver: Send + Sync {
 
 /// What a check needs.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
+pub struct CheckContext<'a> {
     /// Whose metrics are asked for.
     pub of: UnderTest<'a>,
     /// `-metrics-server` of the controller, unless the Canary names its own.
@@ -46,7 +46,7 @@ pub struct Context<'a> {
 
 /// Measures and judges all metrics of the Canary. Ends at the first failure, so only the last of the result can be one. Empty
 /// without metrics.
-pub async fn check(context: Context<'_>) -> Vec<Measurement> {
+pub async fn check(context: CheckContext<'_>) -> Vec<Measurement> {
     let mut measured = Vec::new();
     let analysis = context.of.canary.analysis();
     for (metric, source) in in_order(analysis.metrics.as_deref().unwrap_or_default()) {

@@ -84,8 +84,8 @@ fn a_brake_is_read_for_each_half_and_nonsense_is_none() {
         ("mutating".to_owned(), until.to_owned()),
         ("validating".to_owned(), "soon".to_owned()),
     ])));
-    assert_eq!(one.brake(Half::Mutating), Some(until.parse().unwrap()));
-    assert_eq!(one.brake(Half::Validating), None);
+    assert_eq!(one.brake(WebhookConfiguration::Mutating), Some(until.parse().unwrap()));
+    assert_eq!(one.brake(WebhookConfiguration::Validating), None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Giving orders and taking them back.
 
-use super::{BRAKE, Half, Installation, Installed, LEAVE, Leave, ROLE, Standing, marks};
+use super::{BRAKE, Installation, Installed, LEAVE, Leave, ROLE, Standing, WebhookConfiguration, marks};
 use crate::api::labels;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -53,15 +53,15 @@ pub async fn leave(client: &Client, namespace: &str, standing: &Standing, leave:
 pub async fn brake(
     client: &Client,
     namespace: &str,
-    (half, until): (Half, Option<Timestamp>),
+    (which, until): (WebhookConfiguration, Option<Timestamp>),
     installed: &Installed,
 ) -> Result<(), kube::Error> {
     if let Some(until) = until {
-        let said = [(half.as_str().to_owned(), until.to_string())];
+        let said = [(which.as_str().to_owned(), until.to_string())];
         return put(client, namespace, BRAKE, &said, installed).await;
     }
     let maps = Api::<ConfigMap>::namespaced(client.clone(), namespace);
-    let over = json!({"data": {half.as_str(): null}});
+    let over = json!({"data": {which.as_str(): null}});
     match maps.patch(BRAKE, &PatchParams::default(), &Patch::Merge(over)).await {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         other => other.map(drop),

@@ -16,7 +16,7 @@ pub const STATE: &str = "coalmine.dev/state";
 pub const HELD: &str = "coalmine.dev/held";
 /// Label on a target: hash of the template the webhook last admitted.
 pub const REVISION: &str = "coalmine.dev/revision";
-/// Label on a target: see [`Release`].
+/// Label on a target: see [`ReleaseState`].
 pub const RELEASE: &str = "coalmine.dev/release";
 /// Annotation on a target: who sent the template that is stored, see [`RequestedBy`](crate::requested_by::RequestedBy).
 pub const REQUESTED_BY: &str = "coalmine.dev/requested-by";
@@ -122,7 +122,7 @@ impl std::fmt::Display for TargetState {
 /// The webhook sets it to pending in the write that brings the template, so `kubectl apply` followed by `kubectl wait
 /// --for=jsonpath='{.metadata.labels.coalmine\.dev/release}'=succeeded` never answers for the template before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Release {
+pub enum ReleaseState {
     /// It is stored, and nothing has been done with it yet.
     Pending,
     /// Its run is under way.
@@ -133,7 +133,7 @@ pub enum Release {
     Failed,
 }
 
-impl Release {
+impl ReleaseState {
     /// Every value, for tables and tests.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Running, Self::Succeeded, Self::Failed];
 
@@ -168,8 +168,8 @@ mod tests {
             assert_eq!(TargetState::parse(state.as_str()), Some(state));
         }
         assert_eq!(TargetState::parse("Serving"), None);
-        for release in Release::ALL {
-            assert_eq!(Release::parse(release.as_str()), Some(release));
+        for release in ReleaseState::ALL {
+            assert_eq!(ReleaseState::parse(release.as_str()), Some(release));
         }
     }
 

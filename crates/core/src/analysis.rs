@@ -1,6 +1,6 @@
 //! Pure: the state machine of a Canary. No kube, no clock, no I/O; `now` is an argument.
 //!
-//! [`step`] takes what the Canary asks for ([`Rules`]), what was recorded ([`State`]), what is seen ([`Observation`]) and
+//! [`step`] takes what the Canary asks for ([`RunSettings`]), what was recorded ([`State`]), what is seen ([`Observation`]) and
 //! the time, and answers with the next state and the [`DesiredState`] that state wants. The desired state is a level, not a list of
 //! deeds: whoever executes compares it with what is there and writes the difference, so a crash between any two writes
 //! converges by stepping again. The state is stored *before* the desired state is written, which makes the stage the record of
@@ -38,7 +38,7 @@ mod event;
 mod gates;
 pub mod instants;
 mod observation;
-mod rules;
+mod run_settings;
 mod shares;
 mod stages;
 mod state;
@@ -51,7 +51,7 @@ pub use desired_state::{DesiredState, Dismantle, Pods, PrimaryTemplate};
 pub use event::{ReleaseEvent, Subject};
 pub use gates::{Answer, Question, Refusal, Wait};
 pub use observation::{Checks, Inherited, Observation, Primary, Rollout, Scaler, Target};
-pub use rules::{Rules, Strategy, weight_steps};
+pub use run_settings::{RunSettings, Strategy, weight_steps};
 pub use shares::strategy::Sessions;
 pub use stages::unbuilt::UNBUILT;
 pub use state::{Stage, State};

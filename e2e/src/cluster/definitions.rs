@@ -107,8 +107,7 @@ impl Cluster {
         }
         let file = Places::find()?.run.join(format!("{of}-definitions.yaml"));
         fs::write(&file, wanted.join("\n---\n"))?;
-        let (kubectl, file) = (self.as_admin(), file.display().to_string());
-        kubectl.run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", &file])?;
+        self.as_admin().apply(&file)?;
         self.served(names)
     }
 

@@ -21,7 +21,7 @@ pub enum Wanted {
 
 /// A release that came to its end.
 #[derive(Clone, Debug)]
-pub struct Release {
+pub struct DemoRelease {
     /// The version that served before.
     pub from: String,
     /// The version released.
@@ -36,7 +36,7 @@ pub struct Release {
     pub finished: Instant,
 }
 
-impl Release {
+impl DemoRelease {
     /// Applies `next` over `now` and waits for the end, whichever it is.
     pub async fn make(scene: &Scene, now: &App, next: &App, wanted: Wanted) -> Result<Self> {
         let applied = Instant::now();

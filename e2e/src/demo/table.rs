@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::release::{Release, Wanted};
+use super::release::{DemoRelease, Wanted};
 use crate::load::Report;
 
 /// One line per release, then the sums.
-pub fn render(releases: &[Release], report: &Report) -> String {
+pub fn render(releases: &[DemoRelease], report: &Report) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -49,7 +49,7 @@ pub fn render(releases: &[Release], report: &Report) -> String {
 }
 
 /// Fails with one sentence unless everything held.
-pub fn verdict(releases: &[Release], report: &Report) -> Result<()> {
+pub fn verdict(releases: &[DemoRelease], report: &Report) -> Result<()> {
     for (release, until) in releases.iter().zip(ends(releases)) {
         release.held()?;
         ensure!(
@@ -73,7 +73,7 @@ pub fn verdict(releases: &[Release], report: &Report) -> Result<()> {
 }
 
 /// Until when each release is judged: the apply of the next one.
-fn ends(releases: &[Release]) -> impl Iterator<Item = Instant> {
+fn ends(releases: &[DemoRelease]) -> impl Iterator<Item = Instant> {
     let next = releases.iter().skip(1).map(|release| release.applied);
     let last = releases
         .last()
@@ -105,8 +105,8 @@ mod tests {
         }
     }
 
-    fn release(applied: Instant, from: &str, to: &str, wanted: Wanted, phase: &str) -> Release {
-        Release {
+    fn release(applied: Instant, from: &str, to: &str, wanted: Wanted, phase: &str) -> DemoRelease {
+        DemoRelease {
             from: from.to_owned(),
             to: to.to_owned(),
             wanted,

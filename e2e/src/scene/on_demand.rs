@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Scene;
 use crate::cluster::Cluster;
-use crate::cluster::places::{CONTOUR_GATEWAY, EDGE_GATEWAY, MESH_GATEWAY};
+use crate::cluster::places::{CONTOUR_GATEWAY, EDGE_GATEWAY, MESH_GATEWAY, SKIPPER_GATEWAY};
 use crate::load::Load;
 
 impl Scene {
@@ -78,6 +78,16 @@ impl Scene {
     /// The usual load on an app of that name, through Contour's Envoy.
     pub fn contour_load(&self, app: &str) -> Result<Load> {
         Ok(Load::on(CONTOUR_GATEWAY.parse()?, self.host(app)))
+    }
+
+    /// Waits until Skipper serves, the fourth gateway.
+    pub async fn skipper_gateway(&self) -> Result<()> {
+        self.prepare(Cluster::skipper_gateway).await
+    }
+
+    /// The usual load on an app of that name, through Skipper.
+    pub fn skipper_load(&self, app: &str) -> Result<Load> {
+        Ok(Load::on(SKIPPER_GATEWAY.parse()?, self.host(app)))
     }
 
     async fn prepare(&self, make: fn(&Cluster) -> Result<()>) -> Result<()> {

@@ -15,16 +15,16 @@ use serde_json::json;
 use super::{SYSTEM, Scene, wait_for};
 use crate::cluster::all_processes;
 
-/// One of the two halves of the program.
+/// One of the two components of the program, by its label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Half {
+pub enum Component {
     /// What API servers ask.
     Webhook,
     /// What carries releases out.
     Controller,
 }
 
-impl Half {
+impl Component {
     /// The word in names and labels.
     pub fn word(self) -> &'static str {
         match self {
@@ -49,26 +49,30 @@ pub struct Replica {
 }
 
 impl Scene {
-    /// The ready pods of one half.
-    pub async fn replicas(&self, half: Half) -> Result<Vec<Replica>> {
+    /// The ready pods of one component.
+    pub async fn replicas(&self, component: Component) -> Result<Vec<Replica>> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), SYSTEM);
-        let label = format!("app.kubernetes.io/component={}", half.word());
+        let label = format!("app.kubernetes.io/component={}", component.word());
         let found = pods.list(&ListParams::default().labels(&label)).await?;
         Ok(found.items.into_iter().filter_map(ready).collect())
     }
 
-    /// Waits until one half has as many ready pods as it should, and no other.
-    pub async fn complete(&self, half: Half, within: Duration) -> Result<Vec<Replica>> {
+    /// Waits until one component has as many ready pods as it should, and no other.
+    pub async fn complete(&self, component: Component, within: Duration) -> Result<Vec<Replica>> {
         let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), SYSTEM);
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), SYSTEM);
-        let label = format!("app.kubernetes.io/component={}", half.word());
+        let label = format!("app.kubernetes.io/component={}", component.word());
         let all = ListParams::default().labels(&label);
         wait_for(
-            &format!("all pods of the {} to be ready", half.word()),
+            &format!("all pods of the {} to be ready", component.word()),
             within,
             async || {
-                let wanted = deployments.get(&half.deployment()).await?.spec.and_then(|s| s.replicas);
-                let ready = self.replicas(half).await?;
+                let wanted = deployments
+                    .get(&component.deployment())
+                    .await?
+                    .spec
+                    .and_then(|s| s.replicas);
+                let ready = self.replicas(component).await?;
                 let there = pods.list(&all).await?.items.iter().filter(|pod| !is_over(pod)).count();
                 let wanted = usize::try_from(wanted.unwrap_or(1))?;
                 Ok((ready.len() == wanted && there == wanted).then_some(ready))
@@ -77,24 +81,24 @@ impl Scene {
         .await
     }
 
-    /// How many of each half are asked for: a scene that takes one away brings it back, or the next one lacks it.
+    /// How many of each component are asked for: a scene that takes one away brings it back, or the next one lacks it.
     pub async fn wanted(&self) -> Result<Vec<Option<i32>>> {
         let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), SYSTEM);
         let mut wanted = Vec::new();
-        for half in [Half::Webhook, Half::Controller] {
-            let found = deployments.get_opt(&half.deployment()).await?;
+        for component in [Component::Webhook, Component::Controller] {
+            let found = deployments.get_opt(&component.deployment()).await?;
             wanted.push(found.and_then(|found| found.spec).and_then(|spec| spec.replicas));
         }
         Ok(wanted)
     }
 
-    /// Asks for that many of each half again.
+    /// Asks for that many of each component again.
     pub async fn bring_back(&self, wanted: &[Option<i32>]) -> Result<()> {
         let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), SYSTEM);
-        for (half, replicas) in [Half::Webhook, Half::Controller].into_iter().zip(wanted) {
+        for (component, replicas) in [Component::Webhook, Component::Controller].into_iter().zip(wanted) {
             let scaled = Patch::Merge(json!({"spec": {"replicas": replicas}}));
             deployments
-                .patch(&half.deployment(), &PatchParams::default(), &scaled)
+                .patch(&component.deployment(), &PatchParams::default(), &scaled)
                 .await?;
         }
         Ok(())
@@ -106,15 +110,15 @@ impl Scene {
         wait_for("a controller that leads", within, async || {
             let lease = leases.get_opt(coalmine::controller::lease::NAME).await?;
             let holder = lease.and_then(|lease| lease.spec).and_then(|spec| spec.holder_identity);
-            let replicas = self.replicas(Half::Controller).await?;
+            let replicas = self.replicas(Component::Controller).await?;
             Ok(holder.and_then(|holder| replicas.into_iter().find(|one| holder.starts_with(&one.name))))
         })
         .await
     }
 }
 
-impl Half {
-    /// The programs of that half in the containers of the harness's node, which is this machine, ready or not.
+impl Component {
+    /// The programs of that component in the containers of the harness's node, which is this machine, ready or not.
     pub fn programs(self) -> Vec<Pid> {
         let begins = format!("/coalmine\0{}\0", self.word());
         processes("cmdline", |words| words.starts_with(begins.as_bytes()))

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
-use e2e::scene::{App, Half, SYSTEM, Scene, http_client, play, play_alone, wait_for};
+use e2e::scene::{App, Component, SYSTEM, Scene, http_client, play, play_alone, wait_for};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::Api;
@@ -51,7 +51,7 @@ async fn restarts(scene: &Scene) -> Result<BTreeMap<String, i32>> {
 /// Resident memory of the largest controller, in MiB.
 fn memory() -> Result<u64> {
     let mut most = 0;
-    for process in Half::Controller.programs() {
+    for process in Component::Controller.programs() {
         let status = std::fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib: u64 = line

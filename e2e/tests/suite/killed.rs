@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::scene::{App, Half, SYSTEM, Scene, Seen, Timeline, play_alone, wait_for};
+use e2e::scene::{App, Component, SYSTEM, Scene, Seen, Timeline, play_alone, wait_for};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
@@ -98,7 +98,7 @@ async fn released(scene: &Scene, version: &str) -> anyhow::Result<bool> {
 /// SIGKILL, as the kernel sends it when memory is out, and a new controller at once: the kubelet would back off from
 /// starting it again, and a successor would wait until the lease of the dead one runs out.
 async fn kill_controller(scene: &Scene) -> anyhow::Result<()> {
-    for process in Half::Controller.programs() {
+    for process in Component::Controller.programs() {
         // One that has ended meanwhile is as good as killed.
         let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
     }

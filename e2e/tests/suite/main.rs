@@ -52,6 +52,7 @@ mod refusals;
 mod restarts;
 mod room;
 mod service_target;
+mod side_by_side;
 mod skipper;
 mod smi;
 mod stage;

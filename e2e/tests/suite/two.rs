@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::cluster::BlackHole;
-use e2e::scene::{App, Half, Replica, Report, SYSTEM, Scene, play_alone, wait_for};
+use e2e::scene::{App, Component, Replica, Report, SYSTEM, Scene, play_alone, wait_for};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -50,24 +50,24 @@ impl Fault {
 
     /// Of the applies meanwhile, how many the API server may have stored without waiting for the webhook. Those on their
     /// way to a replica that is gone are lost with it; one that does not answer costs what its probes need to notice.
-    fn not_held(self, half: Half) -> usize {
-        match (half, self) {
-            (Half::Controller, _) | (_, Self::Rolled) => 0,
-            (Half::Webhook, Self::Killed) => 60,
-            (Half::Webhook, Self::Stopped(_) | Self::CutOff(_)) => 900,
+    fn not_held(self, component: Component) -> usize {
+        match (component, self) {
+            (Component::Controller, _) | (_, Self::Rolled) => 0,
+            (Component::Webhook, Self::Killed) => 60,
+            (Component::Webhook, Self::Stopped(_) | Self::CutOff(_)) => 900,
         }
     }
 }
 
-const FAULTS: [(Half, Fault); 8] = [
-    (Half::Webhook, Fault::Rolled),
-    (Half::Webhook, Fault::Killed),
-    (Half::Webhook, Fault::Stopped(AWAY)),
-    (Half::Webhook, Fault::CutOff(AWAY)),
-    (Half::Controller, Fault::Rolled),
-    (Half::Controller, Fault::Killed),
-    (Half::Controller, Fault::Stopped(LEADER_AWAY)),
-    (Half::Controller, Fault::CutOff(LEADER_AWAY)),
+const FAULTS: [(Component, Fault); 8] = [
+    (Component::Webhook, Fault::Rolled),
+    (Component::Webhook, Fault::Killed),
+    (Component::Webhook, Fault::Stopped(AWAY)),
+    (Component::Webhook, Fault::CutOff(AWAY)),
+    (Component::Controller, Fault::Rolled),
+    (Component::Controller, Fault::Killed),
+    (Component::Controller, Fault::Stopped(LEADER_AWAY)),
+    (Component::Controller, Fault::CutOff(LEADER_AWAY)),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,13 +76,13 @@ async fn a_replica_may_go_in_any_way_and_no_apply_fails_is_missed_or_analysed_tw
         let applied: Vec<App> = (0..APPLIED).map(|number| one(&format!("app-{number}"))).collect();
         let released: Vec<App> = FAULTS
             .iter()
-            .map(|(half, fault)| one(&release(*half, *fault)))
+            .map(|(component, fault)| one(&release(*component, *fault)))
             .collect();
         at_rest(scene, applied.iter().chain(&released)).await?;
-        for ((half, fault), app) in FAULTS.into_iter().zip(&released) {
-            let report = under(scene, &applied, app, half, fault).await?;
+        for ((component, fault), app) in FAULTS.into_iter().zip(&released) {
+            let report = under(scene, &applied, app, component, fault).await?;
             report.none_failed()?;
-            ensure!(report.not_held <= fault.not_held(half), "{}", report.line());
+            ensure!(report.not_held <= fault.not_held(component), "{}", report.line());
         }
         for app in &applied {
             scene.rests(app.name(), SOON).await?;
@@ -97,8 +97,8 @@ fn one(name: &str) -> App {
     App::new(name, "v1").replicas(1)
 }
 
-fn release(half: Half, fault: Fault) -> String {
-    format!("{}-{}", half.word(), fault.word())
+fn release(component: Component, fault: Fault) -> String {
+    format!("{}-{}", component.word(), fault.word())
 }
 
 /// Enrols these apps, with one step and nothing that could fail it, and waits until they rest.
@@ -125,26 +125,26 @@ fn policy() -> serde_json::Value {
 }
 
 /// Applies, with the fault in the middle of them and a release in the middle of the fault.
-async fn under(scene: &Scene, applied: &[App], app: &App, half: Half, fault: Fault) -> Result<Report> {
-    let replicas = scene.complete(half, SOON).await?;
+async fn under(scene: &Scene, applied: &[App], app: &App, component: Component, fault: Fault) -> Result<Report> {
+    let replicas = scene.complete(component, SOON).await?;
     ensure!(
         replicas.len() == 2,
         "two of the {} are wanted: {replicas:?}",
-        half.word()
+        component.word()
     );
     let applies = scene.applies(applied, RATE);
-    let victim = match half {
-        Half::Controller => scene.leader(SOON).await?,
-        Half::Webhook => busiest(&replicas).await?,
+    let victim = match component {
+        Component::Controller => scene.leader(SOON).await?,
+        Component::Webhook => busiest(&replicas).await?,
     };
-    let (done, asked) = tokio::join!(befall(scene, half, fault, &victim), async {
+    let (done, asked) = tokio::join!(befall(scene, component, fault, &victim), async {
         tokio::time::sleep(AROUND).await;
         scene.apply(&app.at("v2").manifest()).await
     });
-    let back = scene.complete(half, PATIENCE).await;
+    let back = scene.complete(component, PATIENCE).await;
     tokio::time::sleep(AROUND).await;
     let report = applies.stop().await?;
-    println!("{} {}: {}", half.word(), fault.word(), report.line());
+    println!("{} {}: {}", component.word(), fault.word(), report.line());
     done?;
     back?;
     asked?.succeeded()?;
@@ -164,8 +164,8 @@ async fn busiest(replicas: &[Replica]) -> Result<Replica> {
     most.map(|(_, replica)| replica.clone()).context("a replica")
 }
 
-async fn befall(scene: &Scene, half: Half, fault: Fault, victim: &Replica) -> Result<()> {
-    let name = format!("deployment/{}", half.deployment());
+async fn befall(scene: &Scene, component: Component, fault: Fault, victim: &Replica) -> Result<()> {
+    let name = format!("deployment/{}", component.deployment());
     match fault {
         Fault::Rolled => {
             scene
@@ -177,7 +177,7 @@ async fn befall(scene: &Scene, half: Half, fault: Fault, victim: &Replica) -> Re
         }
         Fault::Killed => {
             victim.signal(Signal::KILL)?;
-            gone(scene, half, victim).await?;
+            gone(scene, component, victim).await?;
         }
         Fault::Stopped(time) => {
             victim.signal(Signal::STOP)?;
@@ -194,9 +194,9 @@ async fn befall(scene: &Scene, half: Half, fault: Fault, victim: &Replica) -> Re
 }
 
 /// A killed one is not ready for a moment, which is when the next look must not count it.
-async fn gone(scene: &Scene, half: Half, victim: &Replica) -> Result<()> {
+async fn gone(scene: &Scene, component: Component, victim: &Replica) -> Result<()> {
     wait_for("the killed one to be missed", SOON, async || {
-        let left = scene.replicas(half).await?;
+        let left = scene.replicas(component).await?;
         Ok((!left.iter().any(|one| one.name == victim.name)).then_some(()))
     })
     .await

@@ -1,6 +1,6 @@
 //! What the author of an app should know of its policy and of routes that are not ours to move; a line at apply.
 
-use super::{Facts, Plan, View, pointing_at};
+use super::{Plan, RequestFacts, View, pointing_at};
 use crate::api::{Canary, CanaryPolicy};
 use crate::plan::{
     enrolment::generate,
@@ -12,7 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 /// Whoever takes work by itself, from a queue or by a clock, has no traffic that could be split.
 const SIDE_BY_SIDE: &str = "no Service: during a release both revisions work at once";
 
-impl Facts<'_> {
+impl RequestFacts<'_> {
     /// What a generated Canary does not get of its policy, and which routes of others lead to it.
     pub fn advice(&self, plan: &Plan) -> Vec<String> {
         let mut lines = self.left_out(plan);
@@ -130,7 +130,7 @@ mod tests {
             ..Request::default()
         };
         let view = view();
-        let facts = Facts::new(&view, &request, 0);
+        let facts = RequestFacts::new(&view, &request, 0);
         let plan = facts.generated(&Beside::default()).unwrap();
         facts.advice(&plan)
     }

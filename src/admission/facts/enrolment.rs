@@ -1,6 +1,6 @@
 //! Why is this Deployment one half of a pair, or why not? Pure.
 
-use crate::admission::mutate::deployments::{self, Enrolment, Stage};
+use crate::admission::mutate::deployments::{self, CoarseStage, Enrolment};
 use crate::admission::review::Request;
 use crate::analysis;
 use crate::api::{
@@ -65,7 +65,7 @@ fn without_plan(request: &Request, known: &InNamespace<'_>) -> Option<Enrolment>
 
 fn by_canary(canary: &Canary, request: &Request, defaults: &Defaults) -> Enrolment {
     // Nothing would ever end the hold of a pair that is only rehearsed.
-    let building = stage(canary) == Stage::Building;
+    let building = stage(canary) == CoarseStage::Building;
     if building && (defaults.dry_run || canary.dry_run()) {
         return Enrolment::Refused(String::from(REHEARSED));
     }
@@ -113,26 +113,26 @@ fn is_half(object: &Value, known: &InNamespace<'_>, name: &str) -> bool {
 }
 
 /// Where a Canary stands, as far as the webhook is concerned.
-pub fn stage(canary: &Canary) -> Stage {
+pub fn stage(canary: &Canary) -> CoarseStage {
     let status = canary.status.as_ref();
     let phase = status.map(|status| status.phase).unwrap_or_default();
     let run = status.and_then(|status| status.run.as_ref());
     // Primary did not become ready with the verified revision, which goes on serving until it does.
     let stuck = run.is_some_and(|run| run.stage == analysis::Stage::Replacing.as_str());
     match phase {
-        _ if canary.metadata.deletion_timestamp.is_some() => Stage::Leaving,
-        Phase::Unset | Phase::Initializing => Stage::Building,
-        Phase::Initialized | Phase::Succeeded => Stage::Rest,
-        Phase::Failed if stuck => Stage::Promoting,
-        Phase::Failed => Stage::Failed,
-        Phase::Waiting => Stage::Waiting,
-        Phase::Progressing | Phase::WaitingPromotion => Stage::Running,
-        Phase::Promoting | Phase::Finalising => Stage::Promoting,
-        Phase::Terminating | Phase::Terminated => Stage::Leaving,
+        _ if canary.metadata.deletion_timestamp.is_some() => CoarseStage::Leaving,
+        Phase::Unset | Phase::Initializing => CoarseStage::Building,
+        Phase::Initialized | Phase::Succeeded => CoarseStage::Rest,
+        Phase::Failed if stuck => CoarseStage::Promoting,
+        Phase::Failed => CoarseStage::Failed,
+        Phase::Waiting => CoarseStage::Waiting,
+        Phase::Progressing | Phase::WaitingPromotion => CoarseStage::Running,
+        Phase::Promoting | Phase::Finalising => CoarseStage::Promoting,
+        Phase::Terminating | Phase::Terminated => CoarseStage::Leaving,
     }
 }
 
-fn summary(canary: &Canary) -> deployments::Canary {
+fn summary(canary: &Canary) -> deployments::CanarySummary {
     let status = canary.status.clone().unwrap_or_default();
     let stage = stage(canary);
     // Flagger's own hashes are opaque: nothing is said about a revision that only they name.
@@ -141,11 +141,11 @@ fn summary(canary: &Canary) -> deployments::Canary {
     let mut revisions = run
         .flat_map(|run| [&run.promoted_revision, &run.applied_revision])
         .flatten();
-    deployments::Canary {
+    deployments::CanarySummary {
         name: canary.name_any(),
         stage,
         promoted: ours(status.last_promoted_spec),
-        failed: ours(status.last_applied_spec).filter(|_| stage == Stage::Failed),
+        failed: ours(status.last_applied_spec).filter(|_| stage == CoarseStage::Failed),
         reads_configs: revisions.any(|revision| revision != template_of(revision)),
         suspended: canary.suspended(),
         unbuilt: unbuilt(canary, stage),
@@ -153,14 +153,14 @@ fn summary(canary: &Canary) -> deployments::Canary {
 }
 
 // Why the pair cannot be built as things are, in the controller's words.
-fn unbuilt(canary: &Canary, stage: Stage) -> Option<String> {
+fn unbuilt(canary: &Canary, stage: CoarseStage) -> Option<String> {
     let status = canary.status.as_ref()?;
     let ready = status.condition(READY);
     let run = status.run.as_ref();
     let unbuilt = run.is_some_and(|run| run.reason.as_deref() == Some(analysis::UNBUILT))
         || ready.is_some_and(|condition| condition.reason == NOT_RELEASED);
     let told = ready.and_then(|condition| condition.message.clone());
-    (unbuilt && stage == Stage::Building).then(|| told.unwrap_or_default())
+    (unbuilt && stage == CoarseStage::Building).then(|| told.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -217,7 +217,7 @@ mod tests {
             canary("z", "shop", false, "Progressing"),
         ];
         match ask("shop", json!({}), &canaries) {
-            Enrolment::Canary(found) => assert_eq!((found.name.as_str(), found.stage), ("z", Stage::Running)),
+            Enrolment::Canary(found) => assert_eq!((found.name.as_str(), found.stage), ("z", CoarseStage::Running)),
             other => panic!("{other:?}"),
         }
     }

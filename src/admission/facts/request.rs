@@ -6,7 +6,7 @@ use super::{Beside, Plan, View, located};
 use crate::admission::mutate::deployments::{self, Enrolment};
 use crate::admission::mutate::scale::Known;
 use crate::admission::review::Request;
-use crate::analysis::Rules;
+use crate::analysis::RunSettings;
 use crate::api::{Canary, CanaryPolicy};
 use crate::plan::{enrolment::generate, workload::overrides};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 const TOLD_TO_LEAVE: &str = "Coalmine was told to leave this namespace (coalmine leave --check)";
 
 /// What is known of one request: handed from stage to stage of its review.
-pub struct Facts<'a> {
+pub struct RequestFacts<'a> {
     view: &'a View,
     request: &'a Request,
     now: i64,
@@ -36,11 +36,11 @@ struct Named {
 
 /// Why the Deployment is one half of a pair, or is not; and what its policy would make, where it makes the pair.
 struct Enrolled {
-    context: deployments::Context,
+    facts: deployments::TargetFacts,
     plan: Option<Plan>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> RequestFacts<'a> {
     /// Nothing has been read yet. `now` is in seconds since 1970.
     pub fn new(view: &'a View, request: &'a Request, now: i64) -> Self {
         Self {
@@ -116,8 +116,8 @@ impl<'a> Facts<'a> {
     }
 
     /// What the hold wants to know of a request about a workload.
-    pub fn deployment(&self) -> &deployments::Context {
-        &self.enrolled().context
+    pub fn deployment(&self) -> &deployments::TargetFacts {
+        &self.enrolled().facts
     }
 
     /// What the policy would make of the Deployment by what the caches know; nothing where no policy makes a pair of it.
@@ -148,11 +148,11 @@ impl<'a> Facts<'a> {
         self.view.plan(self.target(), canary)
     }
 
-    /// The rules of a Canary's runs, given the policy that governs the request.
-    pub fn rules(&self, canary: &Canary) -> Rules {
+    /// The settings of a Canary's runs, given the policy that governs the request.
+    pub fn run_settings(&self, canary: &Canary) -> RunSettings {
         let own = self.view.policy_of(canary, Some(&self.request.object));
         let policy = own.as_deref().or_else(|| self.policy());
-        Rules::of(canary, policy.map(|policy| &policy.spec), &self.view.defaults, false)
+        RunSettings::of(canary, policy.map(|policy| &policy.spec), &self.view.defaults, false)
     }
 
     fn named(&self) -> &Named {
@@ -177,20 +177,20 @@ impl<'a> Facts<'a> {
             let enrolment = if leaves { left(enrolment) } else { enrolment };
             let plan = plan.filter(|_| matches!(enrolment, Enrolment::Policy(_)));
             Enrolled {
-                context: self.context(enrolment, plan.as_ref()),
+                facts: self.target_facts(enrolment, plan.as_ref()),
                 plan,
             }
         })
     }
 
-    fn context(&self, enrolment: Enrolment, plan: Option<&Plan>) -> deployments::Context {
+    fn target_facts(&self, enrolment: Enrolment, plan: Option<&Plan>) -> deployments::TargetFacts {
         let overrides = match &enrolment {
             Enrolment::Canary(_) => self.canary().map(overrides::of),
             Enrolment::Policy(_) => plan.map(|plan| overrides::of(&plan.canary)),
             Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,
         };
         let policy = self.policy();
-        deployments::Context {
+        deployments::TargetFacts {
             ours: self.view.ours.clone(),
             enrolment,
             controller_alive: self.controller_alive(),
@@ -205,8 +205,8 @@ impl<'a> Facts<'a> {
 fn left(enrolment: Enrolment) -> Enrolment {
     match enrolment {
         Enrolment::Policy(_) => Enrolment::Refused(String::from(TOLD_TO_LEAVE)),
-        Enrolment::Canary(canary) => Enrolment::Canary(deployments::Canary {
-            stage: deployments::Stage::Leaving,
+        Enrolment::Canary(canary) => Enrolment::Canary(deployments::CanarySummary {
+            stage: deployments::CoarseStage::Leaving,
             ..canary
         }),
         other => other,

@@ -1,13 +1,13 @@
 //! Which pair a request about a scale is about, and how it stands.
 
-use super::{Facts, stage, target_canary};
+use super::{RequestFacts, stage, target_canary};
 use crate::admission::mutate::scale::{Half, Known};
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::plan::Workload;
 
 /// What the caches say of the pair, one half of which the Deployment of the request is.
-pub(super) fn known(facts: &Facts<'_>) -> Known {
+pub(super) fn known(facts: &RequestFacts<'_>) -> Known {
     let of = |target: &str| target_canary(facts.canaries(), Workload::Deployment.kind(), target);
     let own = facts.request().object_name();
     let primarys = own.strip_suffix("-primary").filter(|_| of(own).is_none());

@@ -1,7 +1,7 @@
 //! Whose a Service is: that of a Canary, or of one that it follows.
 
-use super::{Facts, View};
-use crate::admission::mutate::deployments::Stage;
+use super::{RequestFacts, View};
+use crate::admission::mutate::deployments::CoarseStage;
 use crate::api::{Canary, labels};
 use crate::plan::{
     Workload,
@@ -13,7 +13,7 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 use std::sync::Arc;
 
-impl Facts<'_> {
+impl RequestFacts<'_> {
     /// The Canary that holds the Service of the request: it is its apex, or one that was moved to its side. A Service that is
     /// itself the target is its author's alone.
     pub fn holder(&self) -> Option<&Canary> {
@@ -36,7 +36,10 @@ impl Facts<'_> {
         let canaries = self.canaries().iter().map(|canary| &**canary);
         let mut serving = canaries.filter(|canary| {
             let stage = super::stage(canary);
-            !matches!(stage, Stage::Building | Stage::Promoting | Stage::Leaving)
+            !matches!(
+                stage,
+                CoarseStage::Building | CoarseStage::Promoting | CoarseStage::Leaving
+            )
         });
         serving.find_map(|canary| {
             let of = |name: &str| {

@@ -4,7 +4,7 @@
 //! away, and a new template leaves running pods alone while its strategy is `OnDelete`. Seen so, it is a Deployment with
 //! one replica or none, and nothing of the hold has to be said twice. Pure.
 
-use super::deployments::{self, Context, Outcome, was_dropped};
+use super::deployments::{self, Outcome, TargetFacts, was_dropped};
 use super::fields::{self, Path};
 use crate::admission::review::{Operation, Request};
 use crate::api::labels;
@@ -19,9 +19,9 @@ const STRATEGY: Path<'static> = &["spec", "updateStrategy"];
 const RECORDED: Path<'static> = &["metadata", "annotations", UPDATE_STRATEGY];
 
 /// Decides one request.
-pub fn mutate(request: &Request, context: &Context) -> Outcome {
+pub fn mutate(request: &Request, facts: &TargetFacts) -> Outcome {
     let translated = translated(request);
-    let outcome = deployments::mutate(&translated, context);
+    let outcome = deployments::mutate(&translated, facts);
     finish(request, &translated, outcome)
 }
 

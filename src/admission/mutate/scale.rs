@@ -10,7 +10,7 @@
 //! ScaledObject is paused; in a run both may, but not below the size the run needs: what an autoscaler knows of the target's
 //! load is half a minute old, and the next weight, or promotion, would find too few pods.
 
-use super::deployments::Stage;
+use super::deployments::CoarseStage;
 use super::fields;
 use crate::admission::review::{Decision, Denial, Request, Response};
 use crate::api::labels::TargetState;
@@ -40,7 +40,7 @@ pub struct Known {
     /// The number that is recorded for the app.
     pub desired: Option<i64>,
     /// Where the Canary stands; `None` where no Canary is known, so that nothing can be noted.
-    pub stage: Option<Stage>,
+    pub stage: Option<CoarseStage>,
     /// Whether the pair has an autoscaler.
     pub scaled: bool,
     /// The size that the run needs of both halves, where primary has an autoscaler; else 0.
@@ -75,11 +75,11 @@ pub fn decide(request: &Request, known: &Known) -> Outcome {
     let (was, wanted) = (replicas(&request.old_object), replicas(&request.object));
     let person = !is_autoscaler(&request.user_info.username);
     let serves = match (known.half, known.state, known.stage) {
-        (_, None, _) | (_, _, Some(Stage::Leaving)) => return passed(Decision::Unmanaged),
+        (_, None, _) | (_, _, Some(CoarseStage::Leaving)) => return passed(Decision::Unmanaged),
         // The API server answers it with a conflict, so nobody has scaled anything.
         _ if is_outdated(request) => return passed(Decision::ScaleOutdated),
         (Half::Primary, ..) if known.scaled || !person => return passed(Decision::ScaleByAutoscaler),
-        (Half::Primary, _, stage) => matches!(stage, Some(Stage::Running | Stage::Promoting)),
+        (Half::Primary, _, stage) => matches!(stage, Some(CoarseStage::Running | CoarseStage::Promoting)),
         (Half::Target, Some(TargetState::Hot | TargetState::Serving), _) => true,
         (Half::Target, Some(TargetState::Rest | TargetState::Cold), _) => false,
     };
@@ -140,7 +140,7 @@ fn line(request: &Request, known: &Known, wanted: i64, stored: i64) -> String {
         Half::Primary => format!("coalmine: {}: means {target}: ", request.name),
         Half::Target => format!("coalmine: {target}: "),
     };
-    let under_way = stored > wanted || matches!(known.stage, Some(Stage::Promoting));
+    let under_way = stored > wanted || matches!(known.stage, Some(CoarseStage::Promoting));
     // A scale of primary that is stored as it was sent has happened; everything else is the controller's to do.
     if known.away && (known.half, stored) != (Half::Primary, wanted) {
         return format!("{whose}{}", kept(request, known, wanted, under_way));
@@ -164,7 +164,7 @@ fn kept(request: &Request, known: &Known, wanted: i64, under_way: bool) -> Strin
         "{wanted} replicas are noted, but the controller is away, so {target}-primary is not scaled until it is back"
     );
     // While a pair is built there may be no primary, and one that carries a release keeps its pods.
-    if under_way || known.stage == Some(Stage::Building) || known.half == Half::Primary {
+    if under_way || known.stage == Some(CoarseStage::Building) || known.half == Half::Primary {
         return noted;
     }
     format!("{noted}; at once: kubectl scale deployment {target}-primary -n {namespace} --replicas={wanted}")

@@ -1,6 +1,6 @@
 //! A Service of a pair keeps the selector of the side that serves, and its ports, whoever re-applies it. Pure.
 
-use super::deployments::Stage;
+use super::deployments::CoarseStage;
 use super::fields;
 use super::released::{self, release, takes_over};
 use crate::admission::review::{Decision, Operation, Request};
@@ -20,7 +20,7 @@ pub struct Apex<'a> {
     /// The writer is one of our own accounts.
     pub ours: bool,
     /// Of the Canary that holds it.
-    pub stage: Stage,
+    pub stage: CoarseStage,
     /// The ports that the pods of production declare; `None` while there are none.
     pub declared: Option<&'a Declared>,
     /// The labels of the target's pods; `None` where nobody has looked.
@@ -212,11 +212,15 @@ fn item(port: &Value) -> String {
 }
 
 /// Whether the stored selector is ours: a pair serves, or it is on the Service that we took it over or made it.
-fn is_held(old: &Value, stage: Stage) -> bool {
+fn is_held(old: &Value, stage: CoarseStage) -> bool {
     let marked = annotation(old, ORIGINAL_SELECTOR).is_some() || label(old, labels::GENERATED).is_some();
     match stage {
-        Stage::Rest | Stage::Waiting | Stage::Running | Stage::Promoting | Stage::Failed => true,
-        Stage::Building | Stage::Leaving => marked,
+        CoarseStage::Rest
+        | CoarseStage::Waiting
+        | CoarseStage::Running
+        | CoarseStage::Promoting
+        | CoarseStage::Failed => true,
+        CoarseStage::Building | CoarseStage::Leaving => marked,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::pointing::{cached, service};
 use super::*;
-use crate::admission::facts::Facts;
+use crate::admission::facts::RequestFacts;
 use crate::admission::mutate::deployments::Enrolment;
 use crate::admission::review::Request;
 use crate::plan::services::pointing::ORIGINAL_SELECTOR;
@@ -30,12 +30,12 @@ fn every_stage_of_a_review_sees_the_same_whatever_the_caches_hear_meanwhile() {
     let create = request("Deployment", "CREATE", Value::Null, deployment(3));
     let create: Request = serde_json::from_value(create).unwrap();
     let view = house.shared.reviewer.view.clone();
-    let facts = Facts::new(&view, &create, 0);
-    let by_policy = |facts: &Facts<'_>| matches!(facts.deployment().enrolment, Enrolment::Policy(_));
+    let facts = RequestFacts::new(&view, &create, 0);
+    let by_policy = |facts: &RequestFacts<'_>| matches!(facts.deployment().enrolment, Enrolment::Policy(_));
     assert!(by_policy(&facts) && facts.planned().is_some());
     house.canary("Succeeded");
     assert!(by_policy(&facts) && facts.canary().is_none());
-    let next = Facts::new(&view, &create, 0);
+    let next = RequestFacts::new(&view, &create, 0);
     assert!(!by_policy(&next) && next.canary().is_some() && next.planned().is_none());
 }
 

@@ -7,7 +7,7 @@ use crate::admission::server::Internal;
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::{Selector, enrolment::generate::crowded};
 use crate::routing::{self, Names, registry};
-use coalmine_core::validation::{self, Facts, Findings, Lookup, SecretFacts, ServiceFacts};
+use coalmine_core::validation::{self, ClusterFacts, Findings, Lookup, SecretFacts, ServiceFacts};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub struct Found {
 /// When an object that the schema let through cannot be read, which is a fault of ours.
 pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response, Internal> {
     // A Canary has more of them, and our own write of one needs none.
-    let facts = || Facts {
+    let facts = || ClusterFacts {
         secret: SecretFacts {
             denied_to: found.denied.then(|| request.user_info.username.clone()),
         },
@@ -66,7 +66,7 @@ pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response
 fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Internal> {
     let (new, old) = both::<Canary>(request)?;
     let missed = missed(&found.target, view, &found.around);
-    let facts = Facts {
+    let facts = ClusterFacts {
         policy: view.policy_of(&new, found.target.found()),
         target: found.target,
         scalers: found.around.scalers(),
@@ -186,26 +186,26 @@ fn both<K: DeserializeOwned>(request: &Request) -> Result<(K, Option<K>), Intern
 }
 
 /// What holds for every kind.
-fn cluster_facts(view: &View) -> Facts {
+fn cluster_facts(view: &View) -> ClusterFacts {
     let providers = view.caches.providers.state();
     let named = |provider: &AlertProvider| (provider.namespace().unwrap_or_default(), provider.name_any());
-    Facts {
+    ClusterFacts {
         canaries: view.caches.canaries.state(),
         metric_templates: Some(view.caches.templates.state()),
         alert_providers: Some(providers.iter().map(|provider| named(provider)).collect()),
         default_provider: view.defaults.provider.clone(),
         selector_labels: view.defaults.selector_labels.clone(),
         no_cross_namespace_refs: view.defaults.no_cross_namespace_refs,
-        ..Facts::default()
+        ..ClusterFacts::default()
     }
 }
 
 /// What holds for a Canary of one namespace.
-fn canary_facts(request: &Request, canary: &Canary, view: &View) -> Facts {
+fn canary_facts(request: &Request, canary: &Canary, view: &View) -> ClusterFacts {
     let services = view.caches.services(&request.namespace);
     let routes = view.caches.routes(&request.namespace);
     let provider = canary.provider(&view.defaults.provider);
-    Facts {
+    ClusterFacts {
         canaries: view.canaries(&request.namespace),
         services: services.iter().map(|service| facts(service, canary)).collect(),
         unmirrored: unmirrored(canary, &routes),

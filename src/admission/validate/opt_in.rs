@@ -5,7 +5,7 @@
 
 use crate::admission::effects::generate::Neighbours;
 use crate::admission::facts::{self, View};
-use crate::admission::mutate::deployments::Stage;
+use crate::admission::mutate::deployments::CoarseStage;
 use crate::api::{Canary, CanaryPolicy, labels};
 use crate::object::text;
 use crate::plan::{
@@ -88,8 +88,8 @@ pub fn loses(view: &View, namespace: &Value) -> Vec<String> {
         let target = canary.target_name();
         let generated = canary.labels().contains_key(labels::GENERATED);
         lines.push(match (generated, facts::stage(canary)) {
-            (true, Stage::Building) => format!("{target}: let go as it is, its pair is not built yet"),
-            (true, Stage::Running | Stage::Waiting | Stage::Promoting) => {
+            (true, CoarseStage::Building) => format!("{target}: let go as it is, its pair is not built yet"),
+            (true, CoarseStage::Running | CoarseStage::Waiting | CoarseStage::Promoting) => {
                 format!("{target}: its run ends first, then it serves by itself again; {target}-primary and what was generated go")
             }
             (true, _) => format!("{target}: serves by itself again; {target}-primary and what was generated go"),

@@ -166,8 +166,8 @@ mod tests {
             ..Request::default()
         };
         assert!(rescales(&fewer));
-        use crate::admission::mutate::deployments::Stage;
-        let denial = starved(&fewer, &known(Stage::Running)).unwrap();
+        use crate::admission::mutate::deployments::CoarseStage;
+        let denial = starved(&fewer, &known(CoarseStage::Running)).unwrap();
         assert!(
             denial
                 .message
@@ -175,12 +175,12 @@ mod tests {
             "{}",
             denial.message
         );
-        assert_eq!(starved(&fewer, &known(Stage::Rest)), None, "it is the app's");
+        assert_eq!(starved(&fewer, &known(CoarseStage::Rest)), None, "it is the app's");
         let more = Request {
             object: with("/spec/replicas", json!(5)),
             ..fewer
         };
-        assert_eq!(starved(&more, &known(Stage::Running)), None);
+        assert_eq!(starved(&more, &known(CoarseStage::Running)), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! otherwise find the Deployment and enrol it by itself. A later write by somebody who may takes the label off.
 
 use super::Effects;
-use crate::admission::facts::{Beside, Facts, pointing_at};
+use crate::admission::facts::{Beside, RequestFacts, pointing_at};
 use crate::admission::mutate::deployments::{self, Enrolment};
 use crate::admission::review::Response;
 use crate::plan::enrolment::pairing;
@@ -20,22 +20,22 @@ enum Apart {
 
 impl Effects {
     /// The answer to a write by which the policy would enrol the Deployment.
-    pub(super) async fn enrol(&self, facts: Facts<'_>) -> Response {
+    pub(super) async fn enrol(&self, facts: RequestFacts<'_>) -> Response {
         let request = facts.request();
         let (user, namespace) = (&request.user_info, request.namespace.as_str());
         let may = self.rights.may_create_canaries(user, namespace);
         let (may, pairable) = tokio::join!(may, self.pairable(&facts));
-        let mut context = facts.deployment().clone();
+        let mut target = facts.deployment().clone();
         let mut told = None;
         match (may, pairable) {
             (Ok(false), _) => {
                 let why = format!("{:?} may not create canaries.flagger.app in {namespace}", user.username);
-                context.enrolment = Enrolment::Denied(why);
+                target.enrolment = Enrolment::Denied(why);
             }
-            (_, Err(Apart::Refused(why))) => context.enrolment = Enrolment::Refused(why),
+            (_, Err(Apart::Refused(why))) => target.enrolment = Enrolment::Refused(why),
             // It serves as if no controller were there, until that has looked: nothing is held for a pair that may never be.
             (_, Err(Apart::Unseen(what))) => {
-                context.controller_alive = false;
+                target.controller_alive = false;
                 let name = request.object_name();
                 told = Some(format!(
                     "coalmine: {name}: {what} could not be looked at in time; the controller looks again"
@@ -45,14 +45,14 @@ impl Effects {
             // The controller, which acts for the namespace, enrols it.
             (Err(error), Ok(())) => tracing::warn!(%error, "cannot ask for the requester's rights"),
         }
-        deployments::mutate(request, &context)
+        deployments::mutate(request, &target)
             .into_response()
             .with_warnings(told)
     }
 
     /// Whether the pair that the policy would make of the Deployment can be made beside what is there; looked for when it is
     /// first planned, before anything is held.
-    async fn pairable(&self, facts: &Facts<'_>) -> Result<(), Apart> {
+    async fn pairable(&self, facts: &RequestFacts<'_>) -> Result<(), Apart> {
         let beside = self.beside(facts).await;
         let beside = beside.ok_or(Apart::Unseen("Services and workloads of the namespace"))?;
         let plan = facts.generated(&beside).map_err(Apart::Refused)?;
@@ -65,7 +65,7 @@ impl Effects {
 
     /// The Services of the namespace of the request, and who else may stand behind one that points at the pods of its
     /// Deployment, looked up only where there is such a Service; nothing when that could not be done in time.
-    pub(super) async fn beside(&self, facts: &Facts<'_>) -> Option<Beside> {
+    pub(super) async fn beside(&self, facts: &RequestFacts<'_>) -> Option<Beside> {
         let request = facts.request();
         let services = self.generator.services(&request.namespace).await?;
         let known = services.as_deref().unwrap_or_else(|| facts.services());

@@ -4,8 +4,8 @@ use super::workloads::refused;
 use super::{AdmissionWebhook, Effects, is_managed, is_whole};
 use crate::admission::effects::announce;
 use crate::admission::effects::generate::{Around, preview};
-use crate::admission::facts::{Facts, Plan};
-use crate::admission::mutate::deployments::{self, Enrolment, Stage};
+use crate::admission::facts::{Plan, RequestFacts};
+use crate::admission::mutate::deployments::{self, CoarseStage, Enrolment};
 use crate::admission::review::{Decision, Operation, Request, Response};
 use crate::admission::server::{Internal, Verdict};
 use crate::admission::validate::primaries;
@@ -36,7 +36,7 @@ impl AdmissionWebhook {
         Ok(Verdict::after(self.followed(facts, response)))
     }
 
-    async fn followed(&self, facts: Facts<'_>, response: Response) -> Response {
+    async fn followed(&self, facts: RequestFacts<'_>, response: Response) -> Response {
         match &facts.deployment().enrolment {
             // What the mutating phase left alone is not paired.
             Enrolment::Policy(_) if !is_managed(&facts.request().object) => response,
@@ -47,7 +47,7 @@ impl AdmissionWebhook {
     }
 
     /// No Canary yet: a policy makes one.
-    async fn first(&self, facts: &Facts<'_>, response: Response) -> Response {
+    async fn first(&self, facts: &RequestFacts<'_>, response: Response) -> Response {
         let request = facts.request();
         if request.is_dry_run() {
             return response.with_warnings(self.rehearsed(facts).await);
@@ -62,7 +62,7 @@ impl AdmissionWebhook {
     }
 
     /// What a dry run shows of a Deployment that would be enrolled.
-    async fn rehearsed(&self, facts: &Facts<'_>) -> Vec<String> {
+    async fn rehearsed(&self, facts: &RequestFacts<'_>) -> Vec<String> {
         let planned = match &self.effects {
             Some(effects) => effects.planned(facts).await,
             None => facts.planned().map(|plan| (plan.clone(), Around::default())),
@@ -72,14 +72,14 @@ impl AdmissionWebhook {
             return Vec::new();
         };
         plan.blueprint.autoscaler = Autoscaler::of(&plan.canary);
-        let rules = facts.rules(&plan.canary);
-        let mut lines = preview(&plan, &rules, true);
+        let settings = facts.run_settings(&plan.canary);
+        let mut lines = preview(&plan, &settings, true);
         lines.extend(advice(facts, &plan, &around));
         lines
     }
 
     /// A Canary exists: its Services and route are made with a new Deployment.
-    async fn next(&self, facts: &Facts<'_>, stage: Stage, response: Response) -> Response {
+    async fn next(&self, facts: &RequestFacts<'_>, stage: CoarseStage, response: Response) -> Response {
         let request = facts.request();
         let Some(stored) = facts.canary() else { return response };
         let plan = || facts.view().plan(facts.target(), stored.clone());
@@ -87,11 +87,11 @@ impl AdmissionWebhook {
             let Some(plan) = request.brings_template().then(plan).and_then(Result::ok) else {
                 return response;
             };
-            let rules = facts.rules(&plan.canary);
-            return response.with_warnings(preview(&plan, &rules, stage == Stage::Building));
+            let settings = facts.run_settings(&plan.canary);
+            return response.with_warnings(preview(&plan, &settings, stage == CoarseStage::Building));
         }
         let Some(effects) = &self.effects else { return response };
-        let building = stage == Stage::Building && request.operation == Operation::Create;
+        let building = stage == CoarseStage::Building && request.operation == Operation::Create;
         let generated = async {
             let plan = building.then(plan)?.ok()?;
             effects.generator.generate(request, plan).await
@@ -104,7 +104,7 @@ impl AdmissionWebhook {
 impl Effects {
     /// What the policy makes of the Deployment by what the API server has now, and what else its namespace holds; what could
     /// not be looked at in time is taken as the caches have it. Nothing where no pair can be made.
-    async fn planned(&self, facts: &Facts<'_>) -> Option<(Plan, Around)> {
+    async fn planned(&self, facts: &RequestFacts<'_>) -> Option<(Plan, Around)> {
         let around = self.generator.around(&facts.request().namespace);
         let (around, beside) = tokio::join!(around, self.beside(facts));
         let mut plan = match beside {
@@ -116,7 +116,7 @@ impl Effects {
     }
 
     /// Makes the objects of a new app, if its sender may.
-    async fn generate(&self, facts: &Facts<'_>, response: Response) -> Response {
+    async fn generate(&self, facts: &RequestFacts<'_>, response: Response) -> Response {
         let request = facts.request();
         let may = self.rights.may_create_canaries(&request.user_info, &request.namespace);
         let (may, planned) = tokio::join!(may, self.planned(facts));
@@ -157,7 +157,7 @@ impl Effects {
 }
 
 /// What else the requester should look at: what the policy leaves out, and what of the namespace would miss primary's pods.
-fn advice(facts: &Facts<'_>, plan: &Plan, around: &Around) -> Vec<String> {
+fn advice(facts: &RequestFacts<'_>, plan: &Plan, around: &Around) -> Vec<String> {
     let name = facts.request().object_name();
     let missed = around.missed(facts.target(), &plan.selector);
     let missed = missed.into_iter().map(|line| format!("coalmine: {name}: {line}"));

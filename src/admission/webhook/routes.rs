@@ -2,7 +2,7 @@
 
 use super::AdmissionWebhook;
 use crate::admission::facts::stage;
-use crate::admission::mutate::deployments::Stage;
+use crate::admission::mutate::deployments::CoarseStage;
 use crate::admission::mutate::routes;
 use crate::admission::review::{Decision, Request, Response};
 use crate::admission::server::Internal;
@@ -17,7 +17,7 @@ impl AdmissionWebhook {
             .view
             .split(&request.namespace)
             .into_iter()
-            .filter(|(canary, _)| stage(canary) != Stage::Leaving)
+            .filter(|(canary, _)| stage(canary) != CoarseStage::Leaving)
             .map(|(canary, names)| routes::Pair {
                 names,
                 exposure: crate::plan::exposure(&canary),

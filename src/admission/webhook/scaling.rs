@@ -1,7 +1,7 @@
 //! Who scales a half means the app: the number is noted before the answer is given.
 
 use super::{AdmissionWebhook, is_whole};
-use crate::admission::facts::{Facts, target_canary};
+use crate::admission::facts::{RequestFacts, target_canary};
 use crate::admission::mutate::scale::{self, Half};
 use crate::admission::review::{Decision, Request, Response};
 use crate::admission::server::{Internal, Verdict};
@@ -29,7 +29,7 @@ impl AdmissionWebhook {
     }
 
     /// `response`, once it is noted how many are `wanted`.
-    async fn noted(&self, facts: Facts<'_>, wanted: i64, response: Response) -> Response {
+    async fn noted(&self, facts: RequestFacts<'_>, wanted: i64, response: Response) -> Response {
         let known = facts.scaled();
         if self.note(&facts, wanted).await {
             return response;
@@ -42,7 +42,7 @@ impl AdmissionWebhook {
     }
 
     /// After primary was given another number of pods by a write of the whole object: it means the app.
-    pub(super) async fn rescaled(&self, facts: Facts<'_>, response: Response) -> Response {
+    pub(super) async fn rescaled(&self, facts: RequestFacts<'_>, response: Response) -> Response {
         let (request, known) = (facts.request(), facts.scaled());
         let outcome = scale::decide(request, known);
         let Some(wanted) = outcome.note.filter(|_| known.half == Half::Primary) else {
@@ -58,7 +58,7 @@ impl AdmissionWebhook {
     }
 
     /// Notes how many replicas are wanted of the app; `false` when it could not be noted in time.
-    async fn note(&self, facts: &Facts<'_>, wanted: i64) -> bool {
+    async fn note(&self, facts: &RequestFacts<'_>, wanted: i64) -> bool {
         let (request, target) = (facts.request(), &facts.scaled().target);
         let canary = target_canary(facts.canaries(), Workload::Deployment.kind(), target);
         let (Some(effects), Some(canary)) = (&self.effects, canary) else {

@@ -1,8 +1,8 @@
 //! What points at the pods of a pair, at the webhook.
 
 use super::{AdmissionWebhook, Effects};
-use crate::admission::facts::{Facts, stage};
-use crate::admission::mutate::deployments::Stage;
+use crate::admission::facts::{RequestFacts, stage};
+use crate::admission::mutate::deployments::CoarseStage;
 use crate::admission::mutate::{released, services};
 use crate::admission::review::{Decision, Operation, Request, Response};
 use crate::admission::server::Verdict;
@@ -26,7 +26,7 @@ impl AdmissionWebhook {
         }
     }
 
-    async fn pointed(&self, facts: Facts<'_>, effects: &Effects, aim: Labels) -> Response {
+    async fn pointed(&self, facts: RequestFacts<'_>, effects: &Effects, aim: Labels) -> Response {
         let request = facts.request();
         let holder = facts.holder();
         if let Some(canary) = holder {
@@ -51,7 +51,7 @@ impl AdmissionWebhook {
     }
 
     /// What becomes of it; `pods` are the labels of the pods of the target, where it was looked up.
-    fn held(&self, facts: &Facts<'_>, pods: Option<&Labels>) -> Response {
+    fn held(&self, facts: &RequestFacts<'_>, pods: Option<&Labels>) -> Response {
         let (request, ours) = (facts.request(), facts.is_ours());
         if request.operation == Operation::Create {
             let response = Response {
@@ -64,10 +64,10 @@ impl AdmissionWebhook {
         let stage = match holder {
             Some(canary) => stage(canary),
             // Before the caches are filled, the marks on the Service itself say whether it is held.
-            None if self.filled().is_err() => Stage::Building,
+            None if self.filled().is_err() => CoarseStage::Building,
             None => match unheld(facts) {
                 Some(response) => return response,
-                None => Stage::Building,
+                None => CoarseStage::Building,
             },
         };
         let declared = declared(facts, holder, stage);
@@ -104,7 +104,7 @@ impl AdmissionWebhook {
 
 /// The answer to a write of a Service that no Canary has; nothing where one may have it all the same. Where our note is
 /// on it (it was restored alone, or its Canary lost its finalizer), its author's word is all there is.
-fn unheld(facts: &Facts<'_>) -> Option<Response> {
+fn unheld(facts: &RequestFacts<'_>) -> Option<Response> {
     let plain = || Response::allow().with_decision(Decision::Unmanaged);
     // We move it for the first time.
     if facts.is_ours() {
@@ -123,8 +123,8 @@ fn unheld(facts: &Facts<'_>) -> Option<Response> {
 
 /// What the pods of production declare, as `-primary` has it. While a revision is being promoted, every port stays;
 /// before anybody is served, what we guessed yields to what the author says.
-fn declared(facts: &Facts<'_>, holder: Option<&Canary>, stage: Stage) -> Option<Declared> {
-    if stage == Stage::Building {
+fn declared(facts: &RequestFacts<'_>, holder: Option<&Canary>, stage: CoarseStage) -> Option<Declared> {
+    if stage == CoarseStage::Building {
         return None;
     }
     let own = Names::new(&facts.request().name).primary;
@@ -133,7 +133,7 @@ fn declared(facts: &Facts<'_>, holder: Option<&Canary>, stage: Stage) -> Option<
     let noted = noted.annotations().get(DECLARED_PORTS).map(String::as_str);
     Some(
         noted
-            .filter(|_| stage != Stage::Promoting)
+            .filter(|_| stage != CoarseStage::Promoting)
             .map(Declared::parse)
             .unwrap_or_default(),
     )

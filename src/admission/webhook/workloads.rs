@@ -1,9 +1,9 @@
 //! A Deployment or DaemonSet before it is stored.
 
 use super::{AdmissionWebhook, Effects, is_managed, is_whole};
-use crate::admission::facts::Facts;
+use crate::admission::facts::RequestFacts;
 use crate::admission::mutate::daemonsets;
-use crate::admission::mutate::deployments::{self, Context, Enrolment, Outcome};
+use crate::admission::mutate::deployments::{self, Enrolment, Outcome, TargetFacts};
 use crate::admission::review::{Decision, Request, Response};
 use crate::admission::server::{Internal, Verdict};
 use crate::admission::validate::primaries;
@@ -36,7 +36,7 @@ impl AdmissionWebhook {
 
     /// `response`, together with why a revision of a pair that a policy made is not released: its pods may not run beside
     /// primary's.
-    fn beside_primary<'a>(&'a self, facts: &Facts<'a>, response: Response) -> Verdict<'a> {
+    fn beside_primary<'a>(&'a self, facts: &RequestFacts<'a>, response: Response) -> Verdict<'a> {
         let request = facts.request();
         let brings = is_whole(request) && is_managed(&request.old_object) && request.brings_template();
         let looks = brings && !facts.is_ours() && facts.canary().is_some_and(Canary::was_generated);
@@ -62,7 +62,7 @@ impl Effects {
 
 /// The refusal of a change of a workload, if it may not be. Given in the mutating phase, which sees every change: so the entry
 /// that acts on a change is not also the one that may fail closed.
-pub(super) fn refused(facts: &Facts<'_>) -> Option<Response> {
+pub(super) fn refused(facts: &RequestFacts<'_>) -> Option<Response> {
     if facts.is_ours() {
         return None;
     }
@@ -80,7 +80,7 @@ pub(super) fn refused(facts: &Facts<'_>) -> Option<Response> {
 }
 
 /// Whether the write would have a policy enrol the Deployment.
-fn enrols(facts: &Facts<'_>) -> bool {
+fn enrols(facts: &RequestFacts<'_>) -> bool {
     let request = facts.request();
     let plain = is_whole(request) && !is_managed(&request.old_object) && !facts.is_ours();
     plain && matches!(facts.deployment().enrolment, Enrolment::Policy(_))
@@ -90,10 +90,10 @@ fn is_daemon_set(request: &Request) -> bool {
     request.kind.kind == Workload::DaemonSet.kind()
 }
 
-fn hold(request: &Request, context: &Context) -> Outcome {
+fn hold(request: &Request, facts: &TargetFacts) -> Outcome {
     match is_daemon_set(request) {
-        true => daemonsets::mutate(request, context),
-        false => deployments::mutate(request, context),
+        true => daemonsets::mutate(request, facts),
+        false => deployments::mutate(request, facts),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Pair, patch};
 use crate::object::{annotation, label, text};
 use crate::{
     analysis::{DesiredState, Pods, Target},
-    api::labels::{self, Release},
+    api::labels::{self, ReleaseState},
     controller::difference::write::Write,
     patches,
     plan::{
@@ -56,7 +56,10 @@ impl Pair<'_> {
         }
         // For itself, a mark that was never made is not worth a write.
         let marked = label(object, labels::RELEASE);
-        let release = desired.release.map(Release::as_str).filter(|is| marked != Some(is));
+        let release = desired
+            .release
+            .map(ReleaseState::as_str)
+            .filter(|is| marked != Some(is));
         if let Some(release) = release.filter(|_| marked.is_some() || !wanted.is_empty() || and_spec) {
             wanted.insert(labels::RELEASE.to_owned(), json!(release));
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Thresholds,
-    half::Half,
+    live_workload::LiveWorkload,
     trouble,
     wanted::{decides, wanted},
 };
@@ -91,8 +91,8 @@ impl Halves<'_> {
         }
     }
 
-    fn half<'a>(&'a self, object: &'a Value) -> Half<'a> {
-        Half {
+    fn half<'a>(&'a self, object: &'a Value) -> LiveWorkload<'a> {
+        LiveWorkload {
             workload: self.blueprint.workload,
             object,
             live: self.live,
@@ -129,7 +129,12 @@ impl Halves<'_> {
     }
 
     // The fewest ready endpoints of a revision that any of the Services users are sent by has.
-    fn endpoints(&self, half: Half<'_>, revision: Option<&str>, service: impl Fn(&Names) -> &String) -> Option<u32> {
+    fn endpoints(
+        &self,
+        half: LiveWorkload<'_>,
+        revision: Option<&str>,
+        service: impl Fn(&Names) -> &String,
+    ) -> Option<u32> {
         let all = self.carrying.iter();
         all.map(|names| half.endpoints(service(names), revision)).min()
     }

@@ -4,7 +4,7 @@
 //! longer than 58. Caches hold no pods, so where that name does not tell whose they are, those that are endpoints are
 //! listed.
 
-use super::half::Half;
+use super::live_workload::LiveWorkload;
 use crate::controller::watch::live::{CUT, Live, base};
 use crate::object::{label, text};
 use crate::plan::{Blueprint, Selector, Workload};
@@ -21,7 +21,7 @@ const MOST: usize = 100;
 /// A regular expression (RE2, for the whole name) of the pods of `revision`; `None` while none is known.
 pub fn pattern(live: &Live, blueprint: &Blueprint, revision: Option<&str>) -> Option<String> {
     let target = live.target.as_ref()?;
-    let half = Half {
+    let half = LiveWorkload {
         workload: blueprint.workload,
         object: target,
         live,

@@ -20,7 +20,7 @@ use std::time::Duration;
 const STARTS: Duration = Duration::from_secs(10);
 
 /// What the troubles of a Canary are found in.
-pub struct Facts<'a> {
+pub struct Evidence<'a> {
     /// Whose.
     pub canary: &'a Canary,
     /// The state that was decided on.
@@ -39,8 +39,8 @@ pub struct Facts<'a> {
 
 /// The trouble that is said: of several, the one that keeps the others from being mended. `store` names the store of a
 /// MetricTemplate, by namespace and name, where that cannot be asked.
-pub fn first(facts: Facts<'_>, store: impl Fn(&str, &str) -> Option<String>) -> Option<Trouble> {
-    let Facts {
+pub fn first(evidence: Evidence<'_>, store: impl Fn(&str, &str) -> Option<String>) -> Option<Trouble> {
+    let Evidence {
         canary,
         state,
         seen,
@@ -48,7 +48,7 @@ pub fn first(facts: Facts<'_>, store: impl Fn(&str, &str) -> Option<String>) -> 
         absence,
         refusal,
         now,
-    } = facts;
+    } = evidence;
     conflict(conflicts)
         .or(absence)
         .or_else(|| stuck(canary, state, seen))

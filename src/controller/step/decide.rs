@@ -1,7 +1,7 @@
 //! What is to be, and what has to be written for it.
 
-use super::{Release, gather::Gathered};
-use crate::analysis::{self, Decision, Observation, Rules, Stage};
+use super::{snapshot::Snapshot, turn::Turn};
+use crate::analysis::{self, Decision, Observation, RunSettings, Stage};
 use crate::controller::{
     context::Context,
     difference::{Conflict, Pair, difference, write::Write},
@@ -28,27 +28,27 @@ impl Decided {
 
 /// Decides by what was `seen`. What is in the way of a pair that is being built keeps it from being built: then it is
 /// decided once more, by that.
-pub fn decide(context: &Context, release: &Release, pair: &mut Gathered, seen: &mut Observation) -> Decided {
-    let (canary, now) = (&release.canary, release.now);
+pub fn decide(context: &Context, turn: &Turn, pair: &mut Snapshot, seen: &mut Observation) -> Decided {
+    let (canary, now) = (&turn.canary, turn.now);
     let policy = context.cluster.policy_of(canary, pair.live.target.as_ref());
     let policy = policy.as_ref().map(|policy| &policy.spec);
-    let rules = Rules::of(canary, policy, &context.options.defaults, release.leaving);
-    let mut decided = by(&rules, pair, seen, now);
+    let settings = RunSettings::of(canary, policy, &context.options.defaults, turn.leaving);
+    let mut decided = by(&settings, pair, seen, now);
     let building = decided.decision.state.stage == Stage::Building;
     let mut in_the_way = decided.conflicts.iter().filter(|one| one.keeps_from_building());
     let in_the_way = in_the_way.find(|_| building && seen.refused.is_none());
     let trouble = in_the_way.and_then(|conflict| trouble::conflict(std::slice::from_ref(conflict)));
     if let Some(trouble) = trouble {
         seen.refused = Some(trouble.message);
-        decided = by(&rules, pair, seen, now);
+        decided = by(&settings, pair, seen, now);
     }
     let state = &decided.decision.state;
-    context.memory.of(&release.key, |canary| canary.timers.note_lack(state));
+    context.memory.of(&turn.key, |canary| canary.timers.note_lack(state));
     decided
 }
 
-fn by(rules: &Rules, pair: &mut Gathered, seen: &Observation, now: Timestamp) -> Decided {
-    let decision = analysis::step(rules, &pair.state, seen, now);
+fn by(settings: &RunSettings, pair: &mut Snapshot, seen: &Observation, now: Timestamp) -> Decided {
+    let decision = analysis::step(settings, &pair.state, seen, now);
     pair.blueprint.exposure.cookies = decision.state.cookies.clone();
     let compared = Pair {
         live: &pair.live,

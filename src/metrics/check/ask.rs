@@ -1,7 +1,7 @@
 //! One metric of a check: its question, who is asked, and what comes of the answer. Where a function here fails, it is with
 //! the text of the event.
 
-use super::Context;
+use super::CheckContext;
 use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
 use crate::api::metric_template::MetricProvider;
@@ -17,7 +17,7 @@ use coalmine_core::metrics::under_test::interval;
 use coalmine_core::template::render;
 use std::sync::Arc;
 
-impl Context<'_> {
+impl CheckContext<'_> {
     pub(super) async fn measure(&self, metric: &Metric, source: Source) -> Measurement {
         let result = match source {
             Source::Builtin(builtin) => self.ask_builtin(metric, builtin).await,

@@ -94,7 +94,7 @@ async fn scoped(metrics: Vec<Metric>, server: &str, stored: &Stored, scope: &Sco
     spec.target_ref.name = "app".into();
     let mut canary = Canary::new("app", spec);
     canary.metadata.namespace = Some("test".into());
-    let context = Context {
+    let context = CheckContext {
         of: UnderTest {
             canary: &canary,
             mesh_provider: "istio",

@@ -2,8 +2,8 @@
 
 mod release;
 
-use super::{Observation, Rules, Stage, State, shares::scaling};
-use crate::api::labels::{Release, TargetState};
+use super::{Observation, RunSettings, Stage, State, shares::scaling};
+use crate::api::labels::{ReleaseState, TargetState};
 use crate::plan::ApexSide;
 use crate::routing::Traffic;
 
@@ -26,7 +26,7 @@ pub struct DesiredState {
     /// The label `coalmine.dev/state`.
     pub target_state: Option<TargetState>,
     /// The label `coalmine.dev/release`: how far the release of the target's template is.
-    pub release: Option<Release>,
+    pub release: Option<ReleaseState>,
     /// Take our own pause off.
     pub unpause: bool,
     /// Pause the target, so that no change of its template rolls pods that serve; where the webhook does not hold it.
@@ -96,8 +96,8 @@ impl DesiredState {
     }
 
     /// The desired state of a state.
-    pub fn of(rules: &Rules, state: &State, seen: &Observation) -> Self {
-        if rules.suspended && !rules.leaving {
+    pub fn of(settings: &RunSettings, state: &State, seen: &Observation) -> Self {
+        if settings.suspended && !settings.leaving {
             return Self::untouched();
         }
         let Some(target) = &seen.target else {
@@ -136,7 +136,7 @@ impl DesiredState {
             ..Self::untouched()
         };
         let desired = match state.stage {
-            Stage::Building if rules.dry_run => Self::untouched(),
+            Stage::Building if settings.dry_run => Self::untouched(),
             Stage::Building => Self::building(state, seen),
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
@@ -156,7 +156,7 @@ impl DesiredState {
             Stage::Scaling => Self {
                 target_pods: Some(Pods::Overridden),
                 target_replicas: Some(state.run_size(target, seen).max(started)),
-                unpause: target.held && !rules.queues(state, target),
+                unpause: target.held && !settings.queues(state, target),
                 ..base
             },
             Stage::Emptying => Self {

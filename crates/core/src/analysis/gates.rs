@@ -55,7 +55,7 @@ pub struct Wait {
 
 impl Step<'_> {
     pub(super) fn asks(&self, kind: HookType) -> bool {
-        self.rules.hooks.contains(&kind)
+        self.settings.hooks.contains(&kind)
     }
 
     fn question(&self, kind: HookType, at: Timestamp) -> Question {
@@ -87,7 +87,7 @@ impl Step<'_> {
         let answer = self.heard(kind, at)?;
         let silent = kind == HookType::Rollback && answer.agreed.is_empty();
         if answer.refused.is_some() || silent {
-            let again = after(answer.at, self.rules.interval);
+            let again = after(answer.at, self.settings.interval);
             // A clock that was set back must not keep a gate closed.
             if self.now >= again || self.now < answer.at {
                 self.questions.push(answer.question.clone());
@@ -182,7 +182,7 @@ impl Step<'_> {
         if before != Some(HookType::ConfirmTrafficIncrease) && !self.pre_rollout() {
             return false;
         }
-        let weighted = matches!(self.rules.strategy, Strategy::Weighted(_));
+        let weighted = matches!(self.settings.strategy, Strategy::Weighted(_));
         if weighted && !self.is_open(HookType::ConfirmTrafficIncrease) {
             return false;
         }
@@ -208,7 +208,7 @@ impl Step<'_> {
             self.passed(&answer);
             return true;
         };
-        let next = after(self.now, self.rules.interval);
+        let next = after(self.now, self.settings.interval);
         if let Some(wait) = self.state.gate.as_mut() {
             wait.at = Some(next);
             wait.hook = Some(refusal.hook.clone());

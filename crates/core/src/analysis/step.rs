@@ -1,8 +1,8 @@
 //! One step: at most one change of stage, and the desired state the outcome wants.
 
 use super::{
-    DesiredState, Observation, Primary, Question, ReleaseEvent, Rules, Stage, State, Target, Verdict, instants::after,
-    shares::capacity::enough,
+    DesiredState, Observation, Primary, Question, ReleaseEvent, RunSettings, Stage, State, Target, Verdict,
+    instants::after, shares::capacity::enough,
 };
 use crate::api::canary::Phase;
 use crate::foreign::cut;
@@ -49,9 +49,9 @@ pub struct Decision {
 }
 
 /// Evaluates a Canary once. Total: every input has an answer, and the same input has the same answer.
-pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) -> Decision {
+pub fn step(settings: &RunSettings, state: &State, seen: &Observation, now: Timestamp) -> Decision {
     let mut step = Step {
-        rules,
+        settings,
         seen,
         now,
         state: state.clone(),
@@ -60,17 +60,17 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
         questions: Vec::new(),
         wake: None,
     };
-    if rules.leaving || !rules.suspended {
+    if settings.leaving || !settings.suspended {
         step.record_commands();
         step.dispatch();
     }
-    let desired = DesiredState::of(rules, &step.state, seen);
+    let desired = DesiredState::of(settings, &step.state, seen);
     let timed = match step.state.stage {
         // A primary that was seen ready may be routed to, which decides more than a wait.
         Stage::Building => true,
-        Stage::Analysing => rules.interval > SHORT,
-        Stage::Settling => rules.settle_and_delay() > SHORT,
-        _ => rules.settle_and_drain() > SHORT,
+        Stage::Analysing => settings.interval > SHORT,
+        Stage::Settling => settings.settle_and_delay() > SHORT,
+        _ => settings.settle_and_drain() > SHORT,
     };
     Decision {
         state: step.state,
@@ -78,14 +78,14 @@ pub fn step(rules: &Rules, state: &State, seen: &Observation, now: Timestamp) ->
         events: step.events,
         ask: step.ask,
         questions: step.questions,
-        take_annotations: seen.commands.any() && !rules.suspended,
+        take_annotations: seen.commands.any() && !settings.suspended,
         wake: step.wake,
         timed,
     }
 }
 
 pub(super) struct Step<'a> {
-    pub(super) rules: &'a Rules,
+    pub(super) settings: &'a RunSettings,
     pub(super) seen: &'a Observation,
     pub(super) now: Timestamp,
     pub(super) state: State,
@@ -97,7 +97,7 @@ pub(super) struct Step<'a> {
 
 impl Step<'_> {
     fn dispatch(&mut self) {
-        if self.rules.leaving && self.leave() {
+        if self.settings.leaving && self.leave() {
             return;
         }
         if self.follow_commands() || self.told_to_roll_back() {
@@ -166,7 +166,7 @@ impl Step<'_> {
 
     // What is waited for, said when it takes longer than pods that start do: Flagger says it at its next tick.
     pub(super) fn emit_slow(&mut self, event: ReleaseEvent) {
-        if self.has_lasted(self.rules.interval.min(SLOW)) {
+        if self.has_lasted(self.settings.interval.min(SLOW)) {
             self.emit_once("waiting", event);
         }
     }
@@ -202,7 +202,7 @@ impl Step<'_> {
     // Whether a gateway may still be sending users by what the routes said before. One that is gone, or has ceased to tell,
     // is not waited for longer than it takes to come back.
     pub(super) fn waits_for_a_gateway(&mut self) -> bool {
-        self.seen.pending && !self.has_lasted(GATEWAY.min(self.rules.deadline / 2))
+        self.seen.pending && !self.has_lasted(GATEWAY.min(self.settings.deadline / 2))
     }
 
     // Traffic has been on primary alone for long enough that the target's pods hold no request.
@@ -225,7 +225,7 @@ impl Step<'_> {
         if !in_place {
             self.say_route();
         }
-        self.held_for(in_place && more, self.rules.settle_and_drain())
+        self.held_for(in_place && more, self.settings.settle_and_drain())
     }
 
     // What keeps traffic from being where it is meant: said at once when it is known, else when it takes long.
@@ -245,7 +245,7 @@ impl Step<'_> {
     // Counts from the stage's beginning or, where the target was ready in it before, from when it ceased to be.
     pub(super) fn past_deadline(&mut self) -> bool {
         let since = self.state.stalled.unwrap_or(self.state.since);
-        self.is_past(after(since, self.rules.deadline))
+        self.is_past(after(since, self.settings.deadline))
     }
 
     // Whether this stage is as old as that; looked at again when it is.
@@ -270,7 +270,7 @@ impl Step<'_> {
     }
 
     pub(super) fn primary_ready(&self, revision: Option<&str>, replicas: u32) -> bool {
-        let needed = |p: &Primary| enough(replicas.min(p.replicas), self.rules.primary_threshold);
+        let needed = |p: &Primary| enough(replicas.min(p.replicas), self.settings.primary_threshold);
         self.seen.primary.as_ref().is_some_and(|p| {
             (p.fixed || p.replicas == replicas)
                 && p.rollout.is_ready()

@@ -162,7 +162,7 @@ fn until(model: &mut Model, stage: Stage) {
 fn dies_before_primary_is_made(model: &mut Model) {
     until(model, Stage::Cutover);
     while model.state.stage != Stage::Replacing {
-        let next = step(&model.rules, &model.state, &model.seen(), model.now);
+        let next = step(&model.settings, &model.state, &model.seen(), model.now);
         if next.state.stage == Stage::Replacing {
             model.happen(&Happening::Crash(1));
         }

@@ -1,6 +1,6 @@
 //! Prometheus instant queries by Flagger's rules, of a Prometheus or of anything that answers like one.
 
-use super::registry::{Address, Built, Rules, Secret, Server, Text};
+use super::registry::{Address, Built, Secret, Server, StoreRequirements, Text};
 use super::store::{Credentials, Endpoint, Query, QueryError, Request, Sample, Store, headers};
 use crate::api::metric_template::MetricProvider;
 use http::{HeaderMap, StatusCode};
@@ -19,14 +19,14 @@ const PASSWORD: &str = "password";
 /// The type.
 pub static STORE: Built = Built {
     title: "Prometheus",
-    rules: Rules {
+    requirements: StoreRequirements {
         address: Address::Needed,
         secret: Secret::optional(&[&[TOKEN], &[USERNAME, PASSWORD]]),
         query: Text {
             advice: Some(advice::problems),
             ..Text::ANY
         },
-        ..Rules::of("prometheus")
+        ..StoreRequirements::of("prometheus")
     },
     make: |given, secret| Ok(Box::new(Prometheus::new(given, secret)?)),
 };

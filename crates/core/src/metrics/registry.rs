@@ -1,5 +1,5 @@
 //! Which metrics stores there are. Everything that differs from one type of store to another is said here or by the store
-//! itself: the webhook's rules for MetricTemplates and what a check can ask both come from this list.
+//! itself: what the webhook requires of MetricTemplates and what a check can ask both come from this list.
 
 use super::builtin::Builtin;
 use super::prometheus;
@@ -8,10 +8,10 @@ use crate::api::metric_template::MetricProvider;
 use crate::template::{RenderError, Variables};
 use std::collections::BTreeMap;
 
-mod rules;
+mod requirements;
 mod unbuilt;
 
-pub use rules::{Address, Field, Rules, Secret, Text};
+pub use requirements::{Address, Field, Secret, StoreRequirements, Text};
 
 /// The stores that can be asked. A new one is its folder and a line here, and leaves the table of those that cannot.
 pub static STORES: &[&Built] = &[&prometheus::STORE];
@@ -28,7 +28,7 @@ pub struct Built {
     /// What people call it, as texts of events do.
     pub title: &'static str,
     /// What a MetricTemplate of this type has to be like.
-    pub rules: Rules,
+    pub requirements: StoreRequirements,
     /// How one is made.
     pub make: Make,
 }
@@ -48,21 +48,21 @@ impl Server {
     }
 
     /// What its queries have to be like.
-    pub fn rules(&self) -> &'static Rules {
-        &self.store.rules
+    pub fn requirements(&self) -> &'static StoreRequirements {
+        &self.store.requirements
     }
 }
 
 /// The store of this type, if there is one that can be asked.
 pub fn built(kind: &str) -> Option<&'static Built> {
-    STORES.iter().copied().find(|store| store.rules.name == kind)
+    STORES.iter().copied().find(|store| store.requirements.name == kind)
 }
 
-/// The rules for MetricTemplates of this type; for a type that nobody knows, the rules for all.
-pub fn rules(kind: &str) -> &'static Rules {
-    let of_built = built(kind).map(|store| &store.rules);
-    let known = of_built.or_else(|| unbuilt::TABLE.iter().find(|rules| rules.name == kind));
-    known.unwrap_or(&Rules::ANY)
+/// What has to be true of MetricTemplates of this type; of a type that nobody knows, what has to be true of all.
+pub fn requirements(kind: &str) -> &'static StoreRequirements {
+    let of_built = built(kind).map(|store| &store.requirements);
+    let known = of_built.or_else(|| unbuilt::TABLE.iter().find(|requirements| requirements.name == kind));
+    known.unwrap_or(&StoreRequirements::ANY)
 }
 
 /// The type of a template's store where that is known and not built yet; `None` for one that is built or unknown.

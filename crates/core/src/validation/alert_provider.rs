@@ -1,20 +1,20 @@
 //! Rows A1 to A4: an AlertProvider.
 
-use super::facts::Facts;
+use super::facts::ClusterFacts;
 use super::report::{Findings, Report, quoted};
 use super::values::{size, templates, urls};
 use crate::api::AlertProvider;
 use crate::api::alert_provider::AlertProviderSpec;
 
 /// Judges a new or changed AlertProvider.
-pub fn alert_provider(new: &AlertProvider, old: Option<&AlertProvider>, facts: &Facts) -> Findings {
+pub fn alert_provider(new: &AlertProvider, old: Option<&AlertProvider>, facts: &ClusterFacts) -> Findings {
     if new.metadata.deletion_timestamp.is_some() {
         return Findings::default();
     }
     judged(&new.spec, facts).ratchet(old.map(|old| judged(&old.spec, facts)))
 }
 
-fn judged(spec: &AlertProviderSpec, facts: &Facts) -> Report {
+fn judged(spec: &AlertProviderSpec, facts: &ClusterFacts) -> Report {
     if let Some(excess) = size::excess("AlertProvider", spec) {
         return excess;
     }
@@ -58,7 +58,7 @@ fn judged(spec: &AlertProviderSpec, facts: &Facts) -> Report {
     report
 }
 
-fn address(report: &mut Report, field: &str, text: Option<&str>, facts: &Facts) {
+fn address(report: &mut Report, field: &str, text: Option<&str>, facts: &ClusterFacts) {
     let Some(text) = text else { return };
     // Hooks carry their token in the address, so it is never repeated.
     let Some(url) = urls::parse(text) else {
@@ -71,7 +71,7 @@ fn address(report: &mut Report, field: &str, text: Option<&str>, facts: &Facts) 
     }
 }
 
-fn secret(report: &mut Report, spec: &AlertProviderSpec, facts: &Facts) {
+fn secret(report: &mut Report, spec: &AlertProviderSpec, facts: &ClusterFacts) {
     const FIELD: &str = "spec.secretRef";
     let Some(reference) = &spec.secret_ref else {
         return;

@@ -10,11 +10,11 @@ mod provider;
 mod service;
 mod target;
 
-pub(super) use analysis::Rules;
+pub(super) use analysis::JudgedAnalysis;
 pub(super) use guard_rails::within;
 pub(super) use service::gateways;
 
-use super::facts::Facts;
+use super::facts::ClusterFacts;
 use super::report::{Findings, Report};
 use super::values::size;
 use crate::api::Canary;
@@ -24,13 +24,13 @@ use kube_core::ResourceExt;
 /// What every rule looks at.
 pub(super) struct Subject<'a> {
     pub canary: &'a Canary,
-    pub facts: &'a Facts,
+    pub facts: &'a ClusterFacts,
     /// The routing provider in force.
     pub provider: &'a str,
 }
 
 impl<'a> Subject<'a> {
-    fn new(canary: &'a Canary, facts: &'a Facts) -> Self {
+    fn new(canary: &'a Canary, facts: &'a ClusterFacts) -> Self {
         Self {
             canary,
             facts,
@@ -47,7 +47,7 @@ impl<'a> Subject<'a> {
 }
 
 /// Judges a new or changed Canary. One that is being deleted is never refused: its finalizer must go.
-pub fn canary(new: &Canary, old: Option<&Canary>, facts: &Facts) -> Findings {
+pub fn canary(new: &Canary, old: Option<&Canary>, facts: &ClusterFacts) -> Findings {
     if new.metadata.deletion_timestamp.is_some() {
         return Findings::default();
     }
@@ -57,7 +57,7 @@ pub fn canary(new: &Canary, old: Option<&Canary>, facts: &Facts) -> Findings {
 }
 
 /// Judges the Canary as its policy completes it. What is the policy's is judged with the policy.
-fn judged(canary: &Canary, facts: &Facts) -> Report {
+fn judged(canary: &Canary, facts: &ClusterFacts) -> Report {
     let around = Around {
         default_provider: facts.default_provider(),
         user_route: facts.user_route,
@@ -67,7 +67,7 @@ fn judged(canary: &Canary, facts: &Facts) -> Report {
     complete(&all.canary, facts).without(&all.inherited)
 }
 
-fn complete(canary: &Canary, facts: &Facts) -> Report {
+fn complete(canary: &Canary, facts: &ClusterFacts) -> Report {
     if let Some(excess) = size::excess("Canary", &canary.spec) {
         return excess;
     }

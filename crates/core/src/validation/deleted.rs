@@ -1,13 +1,13 @@
 //! Rows M13 and A5: a deletion is never refused, but who depends on it is named.
 
-use super::facts::Facts;
+use super::facts::ClusterFacts;
 use super::report::Report;
 use crate::api::canary::NamespacedRef;
 use crate::api::{AlertProvider, Canary, MetricTemplate};
 use kube_core::ResourceExt;
 
 /// Warnings for the deletion of a MetricTemplate.
-pub fn metric_template_deleted(template: &MetricTemplate, facts: &Facts) -> Vec<String> {
+pub fn metric_template_deleted(template: &MetricTemplate, facts: &ClusterFacts) -> Vec<String> {
     let uses = |canary: &Canary| {
         let metrics = canary.analysis().metrics.iter().flatten();
         let mut references = metrics.filter_map(|metric| metric.template_ref.as_ref());
@@ -17,7 +17,7 @@ pub fn metric_template_deleted(template: &MetricTemplate, facts: &Facts) -> Vec<
 }
 
 /// Warnings for the deletion of an AlertProvider.
-pub fn alert_provider_deleted(provider: &AlertProvider, facts: &Facts) -> Vec<String> {
+pub fn alert_provider_deleted(provider: &AlertProvider, facts: &ClusterFacts) -> Vec<String> {
     let uses = |canary: &Canary| {
         let mut alerts = canary.analysis().alerts.iter().flatten();
         alerts.any(|alert| refers(&alert.provider_ref, canary, provider))
@@ -30,7 +30,7 @@ fn refers(reference: &NamespacedRef, canary: &Canary, object: &impl ResourceExt)
     reference.name == object.name_any() && reference.namespace_or(canary.namespace_name()) == namespace
 }
 
-fn used_by(facts: &Facts, uses: impl Fn(&Canary) -> bool, effect: &str) -> Vec<String> {
+fn used_by(facts: &ClusterFacts, uses: impl Fn(&Canary) -> bool, effect: &str) -> Vec<String> {
     let users: Vec<String> = facts
         .canaries
         .iter()

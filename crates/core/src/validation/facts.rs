@@ -62,7 +62,7 @@ pub struct SecretFacts {
 
 /// Everything cross-object rules need. The default knows nothing and so judges single objects only.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {
+pub struct ClusterFacts {
     /// Canaries of the namespace (for templates and providers: of all); the one judged may be among them.
     pub canaries: Vec<Arc<Canary>>,
     /// Every MetricTemplate a Canary may name.
@@ -97,7 +97,7 @@ pub struct Facts {
     pub allow_local_urls: bool,
 }
 
-impl Facts {
+impl ClusterFacts {
     /// Routing provider where a Canary names none.
     pub(super) fn default_provider(&self) -> &str {
         if self.default_provider.is_empty() {

@@ -3,32 +3,32 @@
 mod query;
 mod secret;
 
-use super::facts::Facts;
+use super::facts::ClusterFacts;
 use super::report::{Findings, Report, quoted};
 use super::values::names::is_token;
 use super::values::{size, urls};
 use crate::api::MetricTemplate;
 use crate::api::metric_template::MetricProvider;
-use crate::metrics::registry::{self, Address, Rules, SERVER};
+use crate::metrics::registry::{self, Address, SERVER, StoreRequirements};
 
 const TYPE: &str = "spec.provider.type";
 const ADDRESS: &str = "spec.provider.address";
 
 /// Judges a new or changed MetricTemplate.
-pub fn metric_template(new: &MetricTemplate, old: Option<&MetricTemplate>, facts: &Facts) -> Findings {
+pub fn metric_template(new: &MetricTemplate, old: Option<&MetricTemplate>, facts: &ClusterFacts) -> Findings {
     if new.metadata.deletion_timestamp.is_some() {
         return Findings::default();
     }
     judged(new, facts).ratchet(old.map(|old| judged(old, facts)))
 }
 
-fn judged(template: &MetricTemplate, facts: &Facts) -> Report {
+fn judged(template: &MetricTemplate, facts: &ClusterFacts) -> Report {
     if let Some(excess) = size::excess("MetricTemplate", &template.spec) {
         return excess;
     }
     let mut report = Report::default();
     let provider = &template.spec.provider;
-    let store = registry::rules(&provider.kind);
+    let store = registry::requirements(&provider.kind);
     if !MetricProvider::TYPES.contains(&provider.kind.as_str()) {
         report.unsupported(
             TYPE,
@@ -54,7 +54,7 @@ fn judged(template: &MetricTemplate, facts: &Facts) -> Report {
     report
 }
 
-fn address(report: &mut Report, store: &Rules, provider: &MetricProvider, facts: &Facts) {
+fn address(report: &mut Report, store: &StoreRequirements, provider: &MetricProvider, facts: &ClusterFacts) {
     let Some(address) = provider.address.as_deref().filter(|address| !address.is_empty()) else {
         if matches!(store.address, Address::Needed | Address::SocketNeeded) {
             report.required(
@@ -75,7 +75,7 @@ fn address(report: &mut Report, store: &Rules, provider: &MetricProvider, facts:
     if socket && store.address == Address::SocketNeeded {
         return;
     }
-    let example = format!("{}; credentials belong in secretRef", SERVER.rules().example());
+    let example = format!("{}; credentials belong in secretRef", SERVER.requirements().example());
     let Some(url) = urls::check(report, ADDRESS, address, &example) else {
         return;
     };

@@ -1,7 +1,7 @@
 //! A CanaryPolicy.
 
-use super::canary::{Rules, gateways, within};
-use super::facts::Facts;
+use super::canary::{JudgedAnalysis, gateways, within};
+use super::facts::ClusterFacts;
 use super::report::{Findings, Report, quoted};
 use super::values::names::{is_host, is_qualified};
 use super::values::{cron, durations, size, templates, urls};
@@ -12,7 +12,7 @@ use crate::metrics::registry;
 use kube_core::ResourceExt;
 
 /// Judges a new or changed CanaryPolicy.
-pub fn policy(new: &CanaryPolicy, old: Option<&CanaryPolicy>, facts: &Facts) -> Findings {
+pub fn policy(new: &CanaryPolicy, old: Option<&CanaryPolicy>, facts: &ClusterFacts) -> Findings {
     if new.metadata.deletion_timestamp.is_some() {
         return Findings::default();
     }
@@ -33,7 +33,7 @@ pub fn known_bad_policy() -> CanaryPolicy {
     CanaryPolicy::new("coalmine-self-probe", spec)
 }
 
-fn judged(policy: &CanaryPolicy, facts: &Facts) -> Report {
+fn judged(policy: &CanaryPolicy, facts: &ClusterFacts) -> Report {
     if let Some(excess) = size::excess("CanaryPolicy", &policy.spec) {
         return excess;
     }
@@ -62,7 +62,7 @@ fn judged(policy: &CanaryPolicy, facts: &Facts) -> Report {
 }
 
 /// Where routes are written and metrics read.
-fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &Facts) {
+fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &ClusterFacts) {
     const SERVER: &str = "spec.metricsServer";
     if let Some(provider) = named(spec).filter(|provider| !PROVIDERS.contains(provider)) {
         report.unsupported(
@@ -74,7 +74,7 @@ fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &Facts) {
     let Some(text) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) else {
         return;
     };
-    if let Some(url) = urls::check(report, SERVER, text, &registry::SERVER.rules().example()) {
+    if let Some(url) = urls::check(report, SERVER, text, &registry::SERVER.requirements().example()) {
         urls::check_egress(report, SERVER, &url, facts.allow_local_urls);
     }
 }
@@ -84,7 +84,7 @@ fn named(spec: &CanaryPolicySpec) -> Option<&str> {
 }
 
 /// The defaults, and the guard rails they must keep themselves.
-fn analysis(report: &mut Report, policy: &CanaryPolicy, facts: &Facts) {
+fn analysis(report: &mut Report, policy: &CanaryPolicy, facts: &ClusterFacts) {
     let spec = &policy.spec;
     if let Some(rails) = &spec.guard_rails {
         guard_rails(report, rails);
@@ -94,11 +94,11 @@ fn analysis(report: &mut Report, policy: &CanaryPolicy, facts: &Facts) {
     };
     let provider = named(spec).unwrap_or(facts.default_provider());
     // The policy judged is not yet the one in force.
-    let facts = Facts {
+    let facts = ClusterFacts {
         policy: None,
         ..facts.clone()
     };
-    Rules {
+    JudgedAnalysis {
         analysis,
         provider,
         facts: &facts,

@@ -47,7 +47,7 @@ struct Case {
     findings: Vec<String>,
 }
 
-/// [`Facts`] in YAML; Canaries, templates and the policy are patches of sound ones.
+/// [`ClusterFacts`] in YAML; Canaries, templates and the policy are patches of sound ones.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Given {
@@ -99,7 +99,7 @@ fn canary_with(patch: Value) -> Canary {
 }
 
 impl Given {
-    fn facts(&self) -> Facts {
+    fn facts(&self) -> ClusterFacts {
         let lookup = |value: &Option<Value>| match value {
             None => Lookup::Unknown,
             Some(Value::String(_)) => Lookup::Absent,
@@ -116,7 +116,7 @@ impl Given {
             target_name: target_name.clone(),
         };
         let template = |patch: &Value| Arc::new(build::<MetricTemplate>(TEMPLATE, patch));
-        Facts {
+        ClusterFacts {
             canaries: self
                 .canaries
                 .iter()
@@ -137,7 +137,7 @@ impl Given {
             },
             default_provider: self.default_provider.clone(),
             no_cross_namespace_refs: self.no_cross_namespace_refs,
-            ..Facts::default()
+            ..ClusterFacts::default()
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Fields that are read, but do nothing yet. The table shrinks as behaviour arrives.
 
-use super::facts::Facts;
+use super::facts::ClusterFacts;
 use super::report::Report;
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
 use crate::{metrics, routing::registry};
@@ -27,7 +27,7 @@ const OF_POLICIES: &[(&str, &str)] = &[
 const TARGETS: &[&str] = &["Deployment", "DaemonSet", "Service"];
 
 /// One warning for each thing a Canary asks for that does not exist yet.
-pub fn unbuilt(canary: &Canary, facts: &Facts) -> Vec<String> {
+pub fn unbuilt(canary: &Canary, facts: &ClusterFacts) -> Vec<String> {
     let mut report = Report::default();
     let target = &canary.spec.target_ref.kind;
     if !TARGETS.contains(&target.as_str()) || canary.targets_knative() {
@@ -103,7 +103,7 @@ pub fn unbuilt_template(template: &MetricTemplate) -> Vec<String> {
 }
 
 /// The metrics whose stores cannot be asked yet.
-fn stores(report: &mut Report, canary: &Canary, facts: &Facts) {
+fn stores(report: &mut Report, canary: &Canary, facts: &ClusterFacts) {
     for (index, metric) in canary.analysis().metrics.iter().flatten().enumerate() {
         let reference = metric.template_ref.as_ref();
         let named = reference.map(|one| (one.namespace_or(canary.namespace_name()), one.name.as_str()));

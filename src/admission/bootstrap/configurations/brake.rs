@@ -5,7 +5,7 @@
 //! the garbage collector took, because the ClusterRole it belongs to was made anew, comes back at once; without that
 //! ClusterRole the installation is being taken away, and nothing is made any more.
 
-use crate::orders::{Half, Installed, Standing};
+use crate::orders::{Installed, Standing, WebhookConfiguration};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub(super) enum Verdict {
 /// What one replica remembers of one configuration.
 #[derive(Debug)]
 pub(super) struct Kept {
-    half: Half,
+    which: WebhookConfiguration,
     before: Option<Stored>,
     brake: Option<Brake>,
     was_installed: bool,
@@ -51,9 +51,9 @@ struct Brake {
 }
 
 impl Kept {
-    pub fn new(half: Half) -> Self {
+    pub fn new(which: WebhookConfiguration) -> Self {
         Self {
-            half,
+            which,
             before: None,
             brake: None,
             was_installed: false,
@@ -61,8 +61,8 @@ impl Kept {
     }
 
     /// Which of the two it is.
-    pub fn half(&self) -> Half {
-        self.half
+    pub fn which(&self) -> WebhookConfiguration {
+        self.which
     }
 
     /// Decides, given what is stored.
@@ -90,7 +90,7 @@ impl Kept {
     }
 
     fn absent(&mut self, before: Option<Stored>, standing: &Standing, now: Timestamp) -> Verdict {
-        let ordered = standing.brake(self.half).filter(|until| *until > now);
+        let ordered = standing.brake(self.which).filter(|until| *until > now);
         if let Some(brake) = &mut self.brake {
             let lifted = brake.ordered && ordered.is_none();
             brake.ordered |= ordered.is_some();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn kept() -> Kept {
-        Kept::new(Half::Validating)
+        Kept::new(WebhookConfiguration::Validating)
     }
 
     fn pulled(until: Timestamp, new: bool, noted: bool) -> Verdict {

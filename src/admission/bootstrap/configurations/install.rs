@@ -7,7 +7,7 @@ use super::tell::Teller;
 use crate::admission::bootstrap::watching;
 use crate::api::entry::Entry;
 use crate::api::labels;
-use crate::orders::{self, Half, Installed, Standing};
+use crate::orders::{self, Installed, Standing, WebhookConfiguration};
 use base64::Engine as _;
 use jiff::Timestamp;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
@@ -73,8 +73,8 @@ impl Installer {
         with: &Rendering,
         standing: &Standing,
     ) -> Result<Option<Timestamp>, InstallError> {
-        let half = kept.half();
-        let api = self.api(half);
+        let which = kept.which();
+        let api = self.api(which);
         let stored = api.get_opt(NAME).await?;
         let verdict = kept.turn(stored.as_ref().map(owned), standing, Timestamp::now());
         let with = self.rendering(with, standing, stored.as_ref());
@@ -85,39 +85,39 @@ impl Installer {
                     ..PatchParams::default()
                 };
                 // Never made by this: whoever deletes it a moment before wants it gone.
-                missing(api.patch(NAME, &params, &Patch::Merge(rendered(half, &with))).await)?;
+                missing(api.patch(NAME, &params, &Patch::Merge(rendered(which, &with))).await)?;
             }
             Verdict::Create => self.create(kept, &with, standing).await?,
             Verdict::TakeAway => missing(api.delete(NAME, &DeleteParams::default()).await)?,
             Verdict::Braked { until, new, noted } => {
-                self.teller.installed(half, Some(until));
+                self.teller.installed(which, Some(until));
                 if new {
-                    self.teller.braked(half, until, noted);
+                    self.teller.braked(which, until, noted);
                 }
                 if !noted {
                     let namespace = self.teller.namespace();
-                    orders::write::brake(&self.client, namespace, (half, Some(until)), &standing.installed).await?;
+                    orders::write::brake(&self.client, namespace, (which, Some(until)), &standing.installed).await?;
                 }
                 return Ok(Some(until));
             }
             Verdict::HandsOff => {}
         }
-        self.teller.installed(half, None);
+        self.teller.installed(which, None);
         Ok(None)
     }
 
     async fn create(&self, kept: &mut Kept, with: &Rendering, standing: &Standing) -> Result<(), InstallError> {
-        let half = kept.half();
-        let object = serde_json::from_value(rendered(half, with)).map_err(kube::Error::SerdeError)?;
+        let which = kept.which();
+        let object = serde_json::from_value(rendered(which, with)).map_err(kube::Error::SerdeError)?;
         let params = PostParams {
             field_manager: Some(labels::FIELD_MANAGER.to_owned()),
             ..PostParams::default()
         };
-        match self.api(half).create(&params, &object).await {
+        match self.api(which).create(&params, &object).await {
             Ok(made) => {
                 kept.turn(Some(owned(&made)), standing, Timestamp::now());
-                if standing.brake(half).is_some() {
-                    let over = (half, None);
+                if standing.brake(which).is_some() {
+                    let over = (which, None);
                     orders::write::brake(&self.client, self.teller.namespace(), over, &standing.installed).await?;
                 }
                 Ok(())
@@ -142,8 +142,8 @@ impl Installer {
         with
     }
 
-    fn api(&self, half: Half) -> Api<DynamicObject> {
-        api(&self.client, half)
+    fn api(&self, which: WebhookConfiguration) -> Api<DynamicObject> {
+        api(&self.client, which)
     }
 
     /// Runs for ever: installs at once, after each change of `rendering` and of what stands, and when somebody else changed a
@@ -153,8 +153,8 @@ impl Installer {
         mut rendering: watch::Receiver<Option<Rendering>>,
         mut standing: watch::Receiver<Standing>,
     ) {
-        let mut all = Half::ALL.map(Kept::new);
-        let [mut one, mut two] = Half::ALL.map(|half| watching::object(self.api(half), NAME));
+        let mut all = WebhookConfiguration::ALL.map(Kept::new);
+        let [mut one, mut two] = WebhookConfiguration::ALL.map(|which| watching::object(self.api(which), NAME));
         let mut delay = PROBE_FIRST;
         loop {
             let current = rendering.borrow_and_update().clone();
@@ -218,15 +218,15 @@ impl Installer {
 }
 
 /// The API of that configuration, whose name is [`NAME`].
-pub fn api(client: &Client, half: Half) -> Api<DynamicObject> {
-    let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", half.kind());
+pub fn api(client: &Client, which: WebhookConfiguration) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", which.kind());
     Api::all_with(client.clone(), &ApiResource::from_gvk(&kind))
 }
 
-fn rendered(half: Half, with: &Rendering) -> Value {
-    match half {
-        Half::Mutating => mutating(with),
-        Half::Validating => validating(with),
+fn rendered(which: WebhookConfiguration, with: &Rendering) -> Value {
+    match which {
+        WebhookConfiguration::Mutating => mutating(with),
+        WebhookConfiguration::Validating => validating(with),
     }
 }
 

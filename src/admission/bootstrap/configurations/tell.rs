@@ -4,7 +4,7 @@ use super::brake::BRAKE;
 use crate::admission::metrics::Metrics;
 use crate::admission::readiness::Readiness;
 use crate::messages::Severity;
-use crate::orders::{self, Half};
+use crate::orders::{self, WebhookConfiguration};
 use crate::telemetry::Recorder;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Service;
@@ -18,7 +18,7 @@ pub struct Teller {
     metrics: Metrics,
     readiness: Readiness,
     webhook: Service,
-    away: Mutex<BTreeMap<Half, Timestamp>>,
+    away: Mutex<BTreeMap<WebhookConfiguration, Timestamp>>,
 }
 
 impl Teller {
@@ -47,8 +47,8 @@ impl Teller {
     }
 
     /// Somebody deleted a configuration; `noted` when another replica has said so.
-    pub(super) fn braked(&self, half: Half, until: Timestamp, noted: bool) {
-        let text = braked(half, until, self.namespace());
+    pub(super) fn braked(&self, which: WebhookConfiguration, until: Timestamp, noted: bool) {
+        let text = braked(which, until, self.namespace());
         tracing::warn!("{text}");
         if !noted {
             self.events.record(&self.webhook, Severity::Warning, text);
@@ -56,27 +56,27 @@ impl Teller {
     }
 
     /// How a configuration stands by now: there, or away until then.
-    pub(super) fn installed(&self, half: Half, away_until: Option<Timestamp>) {
+    pub(super) fn installed(&self, which: WebhookConfiguration, away_until: Option<Timestamp>) {
         self.metrics
-            .configuration(half.as_str(), away_until.map(Timestamp::as_second));
+            .configuration(which.as_str(), away_until.map(Timestamp::as_second));
         let mut all = self.away.lock();
         match away_until {
-            Some(until) => all.insert(half, until),
-            None => all.remove(&half),
+            Some(until) => all.insert(which, until),
+            None => all.remove(&which),
         };
         let lines: Vec<String> = all
             .iter()
-            .map(|(half, until)| format!("the {} is away until {}", half.kind(), whole(*until)))
+            .map(|(which, until)| format!("the {} is away until {}", which.kind(), whole(*until)))
             .collect();
         self.readiness.remark(lines.join("; "));
     }
 }
 
-fn braked(half: Half, until: Timestamp, namespace: &str) -> String {
+fn braked(which: WebhookConfiguration, until: Timestamp, namespace: &str) -> String {
     format!(
         "The {} coalmine was deleted: taken as an emergency brake, it stays away for {} minutes, until {}, and nothing is held \
          or checked meanwhile. To have it back now: kubectl -n {namespace} delete configmap {}",
-        half.kind(),
+        which.kind(),
         BRAKE.as_secs() / 60,
         whole(until),
         orders::BRAKE
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn the_brake_says_how_long_and_how_to_let_go() {
         let until = "2026-11-23T10:15:00.5Z".parse().unwrap();
-        let text = braked(Half::Validating, until, "coalmine-system");
+        let text = braked(WebhookConfiguration::Validating, until, "coalmine-system");
         assert!(
             text.starts_with("The ValidatingWebhookConfiguration coalmine was deleted"),
             "{text}"

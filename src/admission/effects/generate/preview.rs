@@ -1,7 +1,7 @@
 //! What a dry run shows: the plan, in at most ten lines of at most 120 characters.
 
 use crate::admission::facts::Plan;
-use crate::analysis::{Rules, Strategy};
+use crate::analysis::{RunSettings, Strategy};
 use crate::plan::Blueprint;
 use crate::routing::{RouteKind, kind_of};
 use serde_json::Value;
@@ -11,10 +11,10 @@ const LINES: usize = 10;
 const CHARS: usize = 120;
 
 /// The lines. `fresh` says that the Canary does not exist yet.
-pub fn preview(plan: &Plan, rules: &Rules, fresh: bool) -> Vec<String> {
+pub fn preview(plan: &Plan, settings: &RunSettings, fresh: bool) -> Vec<String> {
     let made = if fresh { made(&plan.blueprint) } else { Vec::new() };
     let when = if fresh { "later revisions" } else { "this revision" };
-    let run = run(rules).into_iter().map(|line| format!("{when}: {line}"));
+    let run = run(settings).into_iter().map(|line| format!("{when}: {line}"));
     made.into_iter()
         .chain(run)
         .take(LINES)
@@ -56,13 +56,13 @@ fn made(blueprint: &Blueprint) -> Vec<String> {
 }
 
 /// What a run does.
-fn run(rules: &Rules) -> Vec<String> {
-    if rules.skip_analysis {
+fn run(settings: &RunSettings) -> Vec<String> {
+    if settings.skip_analysis {
         return vec!["promoted without analysis".to_owned()];
     }
-    let (failed, best) = (rules.threshold, seconds(best(rules)));
+    let (failed, best) = (settings.threshold, seconds(best(settings)));
     let end = format!("{failed} failed checks roll back; at best {best} from ready to promoted");
-    vec![steps(rules), end]
+    vec![steps(settings), end]
 }
 
 fn published(blueprint: &Blueprint) -> Option<(&Value, &'static dyn RouteKind)> {
@@ -70,14 +70,14 @@ fn published(blueprint: &Blueprint) -> Option<(&Value, &'static dyn RouteKind)> 
     Some((route, kind_of(route)?))
 }
 
-fn steps(rules: &Rules) -> String {
-    let interval = seconds(rules.interval);
-    let copies = if rules.mirror.is_empty() {
+fn steps(settings: &RunSettings) -> String {
+    let interval = seconds(settings.interval);
+    let copies = if settings.mirror.is_empty() {
         String::new()
     } else {
-        format!("copies of {} of the requests, then ", shares(&rules.mirror))
+        format!("copies of {} of the requests, then ", shares(&settings.mirror))
     };
-    match &rules.strategy {
+    match &settings.strategy {
         Strategy::Weighted(weights) => {
             format!("{copies}traffic {}, one check every {interval}", shares(weights))
         }
@@ -97,19 +97,19 @@ fn shares(percents: &[u8]) -> String {
 }
 
 /// Every check passes: the warm-up, the checks, and traffic leaving and returning.
-fn best(rules: &Rules) -> Duration {
+fn best(settings: &RunSettings) -> Duration {
     let count = |list: &[u8]| u32::try_from(list.len()).unwrap_or(u32::MAX);
-    let checks = match &rules.strategy {
+    let checks = match &settings.strategy {
         Strategy::Weighted(weights) => {
-            let all = count(weights).saturating_add(count(&rules.mirror));
-            rules.most_checks.map_or(all, |most| most.min(all))
+            let all = count(weights).saturating_add(count(&settings.mirror));
+            settings.most_checks.map_or(all, |most| most.min(all))
         }
         Strategy::Matched(count) | Strategy::Iterations(count) => *count,
     };
-    rules
+    settings
         .delay
-        .saturating_add(rules.interval.saturating_mul(checks))
-        .saturating_add(rules.settle.saturating_mul(2))
+        .saturating_add(settings.interval.saturating_mul(checks))
+        .saturating_add(settings.settle.saturating_mul(2))
 }
 
 fn seconds(duration: Duration) -> String {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::admission::mutate::deployments::{Canary, Enrolment, Stage};
+use crate::admission::mutate::deployments::{CanarySummary, CoarseStage, Enrolment};
 use crate::admission::review::UserInfo;
 use crate::api::policy::OnNewRevision;
 use crate::plan::workload::template::SCALE_TO_ZERO;
@@ -17,13 +17,13 @@ fn daemon_set(image: &str) -> Value {
     })
 }
 
-fn context(stage: Stage) -> Context {
-    let canary = Canary {
+fn facts(stage: CoarseStage) -> TargetFacts {
+    let canary = CanarySummary {
         name: "agent".into(),
         stage,
-        ..Canary::default()
+        ..CanarySummary::default()
     };
-    Context {
+    TargetFacts {
         ours: vec!["us".into()],
         enrolment: Enrolment::Canary(canary),
         controller_alive: true,
@@ -48,10 +48,10 @@ fn request(operation: Operation, old: &Value, object: &Value) -> Request {
     }
 }
 
-fn run(operation: Operation, old: &Value, new: &Value, context: &Context) -> Value {
-    let once = applied(new, &mutate(&request(operation, old, new), context).patch).unwrap();
+fn run(operation: Operation, old: &Value, new: &Value, facts: &TargetFacts) -> Value {
+    let once = applied(new, &mutate(&request(operation, old, new), facts).patch).unwrap();
     assert_eq!(
-        mutate(&request(operation, old, &once), context).patch,
+        mutate(&request(operation, old, &once), facts).patch,
         Vec::new(),
         "a second pass still writes: {once}"
     );
@@ -64,7 +64,7 @@ fn stored(state: &str, image: &str) -> Value {
         Operation::Create,
         &Value::Null,
         &daemon_set(image),
-        &context(Stage::Building),
+        &facts(CoarseStage::Building),
     );
     let mut stored = cold;
     stored["metadata"]["labels"][labels::STATE] = json!(state);
@@ -92,7 +92,7 @@ fn at_rest_no_write_starts_a_pod() {
     // A server-side apply replaces the whole node selector; so does `rollout undo` to a revision that had pods.
     let mut sent = applied_over(&rest, "v2");
     sent["spec"]["template"]["spec"]["nodeSelector"] = json!({"pool": "a"});
-    let after = run(Operation::Update, &rest, &sent, &context(Stage::Rest));
+    let after = run(Operation::Update, &rest, &sent, &facts(CoarseStage::Rest));
     assert!(is_scaled_to_zero(&after));
     assert_eq!(
         label(&after, labels::REVISION).map(str::to_owned),
@@ -103,7 +103,7 @@ fn at_rest_no_write_starts_a_pod() {
             Operation::Update,
             &rest,
             &applied_over(&rest, "v1"),
-            &context(Stage::Rest)
+            &facts(CoarseStage::Rest)
         ),
         rest
     );
@@ -114,7 +114,7 @@ fn only_what_differs_from_what_was_sent_is_written() {
     let rest = stored("rest", "v1");
     let mut sent = applied_over(&rest, "v2");
     sent["spec"]["template"]["spec"]["nodeSelector"] = json!({"pool": "a"});
-    let patch = mutate(&request(Operation::Update, &rest, &sent), &context(Stage::Rest)).patch;
+    let patch = mutate(&request(Operation::Update, &rest, &sent), &facts(CoarseStage::Rest)).patch;
     assert_eq!(
         json!(patch),
         json!([
@@ -131,7 +131,7 @@ fn while_it_serves_a_new_template_leaves_its_pods_alone() {
         Operation::Update,
         &serving,
         &applied_over(&serving, "v2"),
-        &context(Stage::Running),
+        &facts(CoarseStage::Running),
     );
     assert_eq!(held["spec"]["updateStrategy"], json!({"type": "OnDelete"}));
     assert_eq!(
@@ -148,14 +148,14 @@ fn while_it_serves_a_new_template_leaves_its_pods_alone() {
         Operation::Update,
         &held,
         &applied_over(&held, "v2"),
-        &context(Stage::Running),
+        &facts(CoarseStage::Running),
     );
     assert_eq!(again, held);
     let third = run(
         Operation::Update,
         &held,
         &applied_over(&held, "v3"),
-        &context(Stage::Running),
+        &facts(CoarseStage::Running),
     );
     assert_eq!(label(&third, labels::HELD), label(&held, labels::HELD));
     assert_eq!(update_strategy(&third), update_strategy(&held));
@@ -163,9 +163,9 @@ fn while_it_serves_a_new_template_leaves_its_pods_alone() {
 
 #[test]
 fn a_daemon_set_that_nobody_targets_is_left_alone_or_let_go() {
-    let plain = Context {
+    let plain = TargetFacts {
         enrolment: Enrolment::No,
-        ..context(Stage::Rest)
+        ..facts(CoarseStage::Rest)
     };
     let own = daemon_set("v1");
     assert_eq!(run(Operation::Create, &Value::Null, &own, &plain), own);
@@ -174,7 +174,7 @@ fn a_daemon_set_that_nobody_targets_is_left_alone_or_let_go() {
         Operation::Update,
         &serving,
         &applied_over(&serving, "v2"),
-        &context(Stage::Running),
+        &facts(CoarseStage::Running),
     );
     let free = run(Operation::Update, &held, &held, &plain);
     assert_eq!(free["spec"]["updateStrategy"], own["spec"]["updateStrategy"]);
@@ -186,12 +186,17 @@ fn two_server_side_appliers_do_not_own_the_node_selector() {
     let mut sent = applied_over(&stored("rest", "v1"), "v1");
     let owned = json!({"f:spec": {"f:template": {"f:spec": {"f:nodeSelector": {}, "f:containers": {}}}}});
     sent["metadata"]["managedFields"] = json!([{"manager": "one", "operation": "Apply", "fieldsV1": owned}]);
-    let after = run(Operation::Update, &stored("rest", "v1"), &sent, &context(Stage::Rest));
+    let after = run(
+        Operation::Update,
+        &stored("rest", "v1"),
+        &sent,
+        &facts(CoarseStage::Rest),
+    );
     assert!(!fields::owned(&after, SELECTOR, |_| true));
     // It says nothing of nodes any more.
     let mut silent = after.clone();
     silent["metadata"]["managedFields"] = json!([{"manager": "one", "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:containers": {}}}}}}]);
-    let dropped = run(Operation::Update, &after, &silent, &context(Stage::Rest));
+    let dropped = run(Operation::Update, &after, &silent, &facts(CoarseStage::Rest));
     assert_eq!(
         dropped["spec"]["template"]["spec"]["nodeSelector"],
         json!({SCALE_TO_ZERO: "true"})

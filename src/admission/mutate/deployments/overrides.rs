@@ -4,7 +4,7 @@
 //! get is applied at the very end ([`apply`]). A run takes the fields that the Canary wants at the time its template is
 //! admitted; every other write keeps those that are stored, so that a change of the Canary starts nothing.
 
-use super::Held;
+use super::held::Held;
 use crate::admission::mutate::fields::{self, Mark, Path};
 use crate::patches;
 use crate::plan::workload::overrides::{self, ANNOTATION, Record};

@@ -4,9 +4,10 @@
 //! Whoever waits for a release looks at the target, which is stored with its mark, so nothing has to be written elsewhere
 //! first.
 
-use super::{Context, Enrolment, Held, Stage};
+use super::held::Held;
+use super::{CoarseStage, Enrolment, TargetFacts};
 use crate::admission::review::Request;
-use crate::api::labels::{self, Release, TargetState};
+use crate::api::labels::{self, ReleaseState, TargetState};
 use crate::api::policy::Announce;
 use crate::api::requested_by::RequestedBy;
 use crate::object::{annotation, label};
@@ -28,34 +29,40 @@ pub(super) enum Signature {
 
 /// What the label says of the template of `revision` that is brought, given what it `was`; nothing for one that rolls out
 /// by itself because its pair cannot be built.
-pub(super) fn of(state: TargetState, was: Option<Release>, revision: &str, context: &Context) -> Option<Release> {
-    if state == TargetState::Hot && context.unbuilt().is_some() {
+pub(super) fn of(
+    state: TargetState,
+    was: Option<ReleaseState>,
+    revision: &str,
+    facts: &TargetFacts,
+) -> Option<ReleaseState> {
+    if state == TargetState::Hot && facts.unbuilt().is_some() {
         return None;
     }
-    let Enrolment::Canary(canary) = &context.enrolment else {
-        return Some(Release::Pending);
+    let Enrolment::Canary(canary) = &facts.enrolment else {
+        return Some(ReleaseState::Pending);
     };
     // The controller may be at work on what was sent before: it says how that ends.
-    let open = was.is_some_and(Release::is_open) || !matches!(canary.stage, Stage::Rest | Stage::Failed);
+    let open =
+        was.is_some_and(ReleaseState::is_open) || !matches!(canary.stage, CoarseStage::Rest | CoarseStage::Failed);
     // Nor is it known here whether the configs that it reads are those of then.
     let open = open || canary.reads_configs;
     let is = |known: &Option<String>| !open && known.as_deref() == Some(revision);
     Some(if is(&canary.failed) {
-        Release::Failed
+        ReleaseState::Failed
     } else if is(&canary.promoted) {
-        Release::Succeeded
+        ReleaseState::Succeeded
     } else {
-        Release::Pending
+        ReleaseState::Pending
     })
 }
 
 /// What becomes of [`ANNOTATIONS`] by `request`.
-pub(super) fn annotations(held: &Held, request: &Request, context: &Context) -> Vec<(String, Option<String>)> {
+pub(super) fn annotations(held: &Held, request: &Request, facts: &TargetFacts) -> Vec<(String, Option<String>)> {
     let stored = |key| annotation(&request.old_object, key).map(str::to_owned);
     let [by, announce] = match held.signature {
         Signature::Off => [None, None],
         Signature::Keep => ANNOTATIONS.map(stored),
-        Signature::New => [Some(sender(request).to_string()), told(held, context)],
+        Signature::New => [Some(sender(request).to_string()), told(held, facts)],
     };
     let [by_key, announce_key] = ANNOTATIONS.map(str::to_owned);
     vec![(by_key, by), (announce_key, announce)]
@@ -73,20 +80,20 @@ fn sender(request: &Request) -> RequestedBy {
 }
 
 // Only of a revision that is on its way there is something to tell.
-fn told(held: &Held, context: &Context) -> Option<String> {
-    let pending = Some(Release::Pending.as_str().to_owned());
+fn told(held: &Held, facts: &TargetFacts) -> Option<String> {
+    let pending = Some(ReleaseState::Pending.as_str().to_owned());
     let marked = held
         .labels
         .iter()
         .any(|(key, value)| key == labels::RELEASE && *value == pending);
-    (marked && context.announce != Announce::Deployment).then(|| context.announce.as_str().to_owned())
+    (marked && facts.announce != Announce::Deployment).then(|| facts.announce.as_str().to_owned())
 }
 
 /// How the Canary of an admitted target is to be told of the template that `request` brings; nothing when it is not.
 pub(in crate::admission) fn to_announce(request: &Request) -> Option<Announce> {
-    let release = label(&request.object, labels::RELEASE).and_then(Release::parse);
+    let release = label(&request.object, labels::RELEASE).and_then(ReleaseState::parse);
     let announce = annotation(&request.object, labels::ANNOUNCE).and_then(Announce::parse);
-    announce.filter(|_| request.brings_template() && release == Some(Release::Pending))
+    announce.filter(|_| request.brings_template() && release == Some(ReleaseState::Pending))
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use crate::plan::revision::hash::template_hash;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(super) mod intent;
+
 /// A Deployment as JSON.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a>(pub &'a Value);

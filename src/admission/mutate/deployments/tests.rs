@@ -1,8 +1,15 @@
+mod overridden;
+mod properties;
+mod verb_table;
+mod verbs;
+
 use super::*;
 use crate::admission::review::UserInfo;
+use crate::api::labels;
+use crate::api::policy::{Announce, OnNewRevision};
 use crate::patches::applied;
 use crate::plan::revision::hash::template_hash;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) fn deployment(replicas: i64, image: &str, labels: &[(&str, &str)]) -> Value {
     let labels: serde_json::Map<String, Value> = labels.iter().map(|(k, v)| ((*k).into(), json!(v))).collect();
@@ -37,10 +44,10 @@ pub(super) fn managed(state: &str, replicas: i64, desired: &str, image: &str) ->
     )
 }
 
-pub(super) fn with_canary(stage: Stage) -> Context {
+pub(super) fn with_canary(stage: CoarseStage) -> TargetFacts {
     let promoted = Some(template_hash(&template("v1")));
-    let failed = (stage == Stage::Failed).then(|| template_hash(&template("bad")));
-    let canary = Canary {
+    let failed = (stage == CoarseStage::Failed).then(|| template_hash(&template("bad")));
+    let canary = CanarySummary {
         name: "shop".into(),
         stage,
         promoted,
@@ -49,7 +56,7 @@ pub(super) fn with_canary(stage: Stage) -> Context {
         suspended: false,
         unbuilt: None,
     };
-    Context {
+    TargetFacts {
         ours: vec!["us".into()],
         enrolment: Enrolment::Canary(canary),
         controller_alive: true,
@@ -59,10 +66,10 @@ pub(super) fn with_canary(stage: Stage) -> Context {
     }
 }
 
-pub(super) fn by_policy() -> Context {
-    Context {
+pub(super) fn by_policy() -> TargetFacts {
+    TargetFacts {
         enrolment: Enrolment::Policy("default".into()),
-        ..with_canary(Stage::Building)
+        ..with_canary(CoarseStage::Building)
     }
 }
 
@@ -82,21 +89,21 @@ pub(super) fn request(operation: Operation, user: &str, old: &Value, new: &Value
 }
 
 /// What is stored, and the warnings; asserts that a second pass changes nothing.
-pub(super) fn run(operation: Operation, old: &Value, new: &Value, context: &Context) -> (Value, Vec<String>) {
-    let outcome = mutate(&request(operation, "ann", old, new), context);
+pub(super) fn run(operation: Operation, old: &Value, new: &Value, facts: &TargetFacts) -> (Value, Vec<String>) {
+    let outcome = mutate(&request(operation, "ann", old, new), facts);
     let once = applied(new, &outcome.patch).unwrap();
-    let again = mutate(&request(operation, "ann", old, &once), context);
+    let again = mutate(&request(operation, "ann", old, &once), facts);
     assert_eq!(applied(&once, &again.patch).unwrap(), once, "not idempotent");
     assert_eq!(again.patch, Vec::new(), "a second pass still writes");
     (once, outcome.warnings)
 }
 
-pub(super) fn create(new: &Value, context: &Context) -> (Value, Vec<String>) {
-    run(Operation::Create, &Value::Null, new, context)
+pub(super) fn create(new: &Value, facts: &TargetFacts) -> (Value, Vec<String>) {
+    run(Operation::Create, &Value::Null, new, facts)
 }
 
-pub(super) fn update(old: &Value, new: &Value, context: &Context) -> (Value, Vec<String>) {
-    run(Operation::Update, old, new, context)
+pub(super) fn update(old: &Value, new: &Value, facts: &TargetFacts) -> (Value, Vec<String>) {
+    run(Operation::Update, old, new, facts)
 }
 
 pub(super) fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
@@ -122,20 +129,20 @@ fn a_new_app_starts_cold_while_the_controller_is_there() {
 
 #[test]
 fn a_new_app_serves_at_once_when_no_controller_is_there_or_its_canary_is_suspended() {
-    let context = Context {
+    let facts = TargetFacts {
         controller_alive: false,
         ..by_policy()
     };
-    let (stored, _) = create(&deployment(3, "v1", &[]), &context);
+    let (stored, _) = create(&deployment(3, "v1", &[]), &facts);
     assert_eq!(
         (&stored["spec"]["replicas"], label(&stored, labels::STATE)),
         (&json!(3), Some("hot"))
     );
-    let mut context = with_canary(Stage::Building);
-    if let Enrolment::Canary(canary) = &mut context.enrolment {
+    let mut facts = with_canary(CoarseStage::Building);
+    if let Enrolment::Canary(canary) = &mut facts.enrolment {
         canary.suspended = true;
     }
-    let (stored, _) = create(&deployment(3, "v1", &[]), &context);
+    let (stored, _) = create(&deployment(3, "v1", &[]), &facts);
     assert_eq!(
         (&stored["spec"]["replicas"], label(&stored, labels::STATE)),
         (&json!(3), Some("hot"))
@@ -144,24 +151,24 @@ fn a_new_app_serves_at_once_when_no_controller_is_there_or_its_canary_is_suspend
 
 #[test]
 fn an_app_made_again_rests_while_its_pair_serves() {
-    let (stored, warnings) = create(&deployment(2, "v2", &[]), &with_canary(Stage::Rest));
+    let (stored, warnings) = create(&deployment(2, "v2", &[]), &with_canary(CoarseStage::Rest));
     assert_eq!(
         (&stored["spec"]["replicas"], label(&stored, labels::STATE)),
         (&json!(0), Some("rest"))
     );
     assert_eq!(label(&stored, labels::DESIRED_REPLICAS), Some("2"));
     assert!(warnings[0].contains("analysis of this revision will start"));
-    let (_, warnings) = create(&deployment(2, "v1", &[]), &with_canary(Stage::Rest));
+    let (_, warnings) = create(&deployment(2, "v1", &[]), &with_canary(CoarseStage::Rest));
     assert!(warnings[0].contains("already serves this revision"));
 }
 
 #[test]
 fn a_copy_of_a_managed_deployment_elsewhere_is_a_plain_one() {
-    let context = Context {
+    let facts = TargetFacts {
         enrolment: Enrolment::No,
         ..by_policy()
     };
-    let (stored, _) = create(&managed("rest", 0, "4", "v1"), &context);
+    let (stored, _) = create(&managed("rest", 0, "4", "v1"), &facts);
     assert_eq!(stored["spec"]["replicas"], 4);
     assert_eq!(stored["metadata"]["labels"], json!({}));
 }
@@ -190,7 +197,7 @@ fn a_live_app_without_pods_is_built_cold() {
         (&json!(0), Some("cold"))
     );
     assert_eq!(stored["spec"].get("paused"), None);
-    let away = Context {
+    let away = TargetFacts {
         controller_alive: false,
         ..by_policy()
     };
@@ -206,7 +213,7 @@ fn while_a_cold_pair_is_built_the_newest_template_is_followed() {
     let (stored, warnings) = update(
         &managed("cold", 0, "3", "v1"),
         &managed("cold", 3, "3", "v2"),
-        &with_canary(Stage::Building),
+        &with_canary(CoarseStage::Building),
     );
     assert_eq!(stored["spec"]["replicas"], 0);
     assert_eq!(stored["spec"].get("paused"), None);
@@ -222,13 +229,13 @@ fn while_it_serves_more_replicas_pass_and_fewer_are_recorded() {
     let old = managed("serving", 3, "3", "v2");
     let mut new = old.clone();
     new["spec"]["replicas"] = json!(5);
-    let (stored, _) = update(&old, &new, &with_canary(Stage::Running));
+    let (stored, _) = update(&old, &new, &with_canary(CoarseStage::Running));
     assert_eq!(
         (&stored["spec"]["replicas"], label(&stored, labels::DESIRED_REPLICAS)),
         (&json!(5), Some("5"))
     );
     new["spec"]["replicas"] = json!(1);
-    let (stored, _) = update(&old, &new, &with_canary(Stage::Running));
+    let (stored, _) = update(&old, &new, &with_canary(CoarseStage::Running));
     assert_eq!(
         (&stored["spec"]["replicas"], label(&stored, labels::DESIRED_REPLICAS)),
         (&json!(3), Some("1"))
@@ -240,14 +247,14 @@ fn a_users_own_pause_stays_the_users() {
     let old = managed("serving", 3, "3", "v2");
     let mut new = managed("serving", 3, "3", "v3");
     new["spec"]["paused"] = json!(true);
-    let (stored, _) = update(&old, &new, &with_canary(Stage::Running));
+    let (stored, _) = update(&old, &new, &with_canary(CoarseStage::Running));
     assert_eq!(
         (&stored["spec"]["paused"], label(&stored, labels::HELD)),
         (&json!(true), None)
     );
     // The end of that pause would roll pods that serve: from then on it is ours.
     let resumed = managed("serving", 3, "3", "v3");
-    let (stored, _) = update(&stored, &resumed, &with_canary(Stage::Running));
+    let (stored, _) = update(&stored, &resumed, &with_canary(CoarseStage::Running));
     assert_eq!(
         (&stored["spec"]["paused"], label(&stored, labels::HELD)),
         (&json!(true), Some("true"))
@@ -259,7 +266,7 @@ fn a_pause_of_ours_outlives_a_manifest_without_it() {
     let mut old = managed("serving", 3, "3", "v3");
     old["spec"]["paused"] = json!(true);
     old["metadata"]["labels"][labels::HELD] = json!("true");
-    let (stored, _) = update(&old, &deployment(3, "v3", &[]), &with_canary(Stage::Running));
+    let (stored, _) = update(&old, &deployment(3, "v3", &[]), &with_canary(CoarseStage::Running));
     assert_eq!(
         (&stored["spec"]["paused"], label(&stored, labels::HELD)),
         (&json!(true), Some("true"))
@@ -270,7 +277,11 @@ fn a_pause_of_ours_outlives_a_manifest_without_it() {
 fn labels_survive_a_replace_that_does_not_know_them() {
     let mut old = managed("rest", 0, "2", "v1");
     old["metadata"]["labels"]["coalmine.dev/something-new"] = json!("x");
-    let (stored, warnings) = update(&old, &deployment(2, "v1", &[("team", "a")]), &with_canary(Stage::Rest));
+    let (stored, warnings) = update(
+        &old,
+        &deployment(2, "v1", &[("team", "a")]),
+        &with_canary(CoarseStage::Rest),
+    );
     let mut expected = old["metadata"]["labels"].clone();
     expected["team"] = json!("a");
     assert_eq!(stored["metadata"]["labels"], expected);
@@ -283,13 +294,13 @@ fn without_a_canary_our_labels_and_our_pause_go() {
     let mut old = managed("hot", 3, "3", "v2");
     old["spec"]["paused"] = json!(true);
     old["metadata"]["labels"][labels::HELD] = json!("true");
-    let context = Context {
+    let facts = TargetFacts {
         enrolment: Enrolment::No,
         ..by_policy()
     };
     let mut new = old.clone();
     new["spec"]["replicas"] = json!(1);
-    let (stored, _) = update(&old, &new, &context);
+    let (stored, _) = update(&old, &new, &facts);
     assert_eq!(stored["metadata"]["labels"], json!({}));
     assert_eq!(
         (stored["spec"].get("paused"), &stored["spec"]["replicas"]),
@@ -300,7 +311,7 @@ fn without_a_canary_our_labels_and_our_pause_go() {
 #[test]
 fn a_canary_on_its_way_out_does_not_take_a_released_deployment_in_again() {
     let (old, new) = (deployment(3, "v1", &[]), deployment(3, "v2", &[]));
-    assert_eq!(update(&old, &new, &with_canary(Stage::Leaving)).0, new);
+    assert_eq!(update(&old, &new, &with_canary(CoarseStage::Leaving)).0, new);
 }
 
 #[test]
@@ -323,7 +334,7 @@ fn an_apply_that_says_the_stored_number_is_believed() {
     let mut new = old.clone();
     new["metadata"]["managedFields"] = json!([{"manager": "flux", "operation": "Apply", "fieldsV1": {
         "f:spec": {"f:replicas": {}, "f:template": {}}}}]);
-    let (stored, _) = update(&old, &new, &with_canary(Stage::Rest));
+    let (stored, _) = update(&old, &new, &with_canary(CoarseStage::Rest));
     assert_eq!(label(&stored, labels::DESIRED_REPLICAS), Some("0"));
     assert_eq!(
         stored["metadata"]["managedFields"][0]["fieldsV1"],
@@ -339,7 +350,7 @@ fn a_manifest_of_a_client_side_apply_that_now_says_zero_is_believed() {
     old["metadata"]["annotations"] = json!({key: manifest(2)});
     let mut new = old.clone();
     new["metadata"]["annotations"] = json!({key: manifest(0)});
-    let (stored, _) = update(&old, &new, &with_canary(Stage::Rest));
+    let (stored, _) = update(&old, &new, &with_canary(CoarseStage::Rest));
     assert_eq!(label(&stored, labels::DESIRED_REPLICAS), Some("0"));
 }
 

@@ -1,7 +1,7 @@
 //! What becomes of a generated route and Service under what people and tools do to it.
 
 use super::*;
-use crate::admission::mutate::deployments::Stage;
+use crate::admission::mutate::deployments::CoarseStage;
 use crate::admission::mutate::{routes, services};
 use crate::admission::review::Options;
 use crate::patches::applied;
@@ -204,7 +204,7 @@ fn what_we_write_to_it_later_is_owned_by_nobody_either() {
     ]);
     let apex = services::Apex {
         ours: true,
-        stage: Stage::Rest,
+        stage: CoarseStage::Rest,
         declared: None,
         pods: None,
     };

@@ -27,7 +27,7 @@ fn by(user: &str, request: Request) -> Request {
     request
 }
 
-fn known(state: TargetState, stage: Stage) -> Known {
+fn known(state: TargetState, stage: CoarseStage) -> Known {
     Known {
         target: "shop".into(),
         state: Some(state),
@@ -37,7 +37,7 @@ fn known(state: TargetState, stage: Stage) -> Known {
     }
 }
 
-fn primary(stage: Stage) -> Known {
+fn primary(stage: CoarseStage) -> Known {
     Known {
         half: Half::Primary,
         ..known(TargetState::Rest, stage)
@@ -55,11 +55,11 @@ fn both(request: &Request, known: &Known) -> (i64, Option<i64>) {
 #[test]
 fn at_rest_the_app_is_scaled_and_the_target_stays_without_pods() {
     for stage in [
-        Stage::Building,
-        Stage::Rest,
-        Stage::Waiting,
-        Stage::Failed,
-        Stage::Running,
+        CoarseStage::Building,
+        CoarseStage::Rest,
+        CoarseStage::Waiting,
+        CoarseStage::Failed,
+        CoarseStage::Running,
     ] {
         for state in [TargetState::Rest, TargetState::Cold] {
             let known = known(state, stage);
@@ -72,7 +72,7 @@ fn at_rest_the_app_is_scaled_and_the_target_stays_without_pods() {
 
 #[test]
 fn zero_is_sleep_and_a_number_wakes_it_and_both_are_told_once() {
-    let rest = known(TargetState::Rest, Stage::Rest);
+    let rest = known(TargetState::Rest, CoarseStage::Rest);
     let asleep = Known {
         desired: Some(0),
         ..rest.clone()
@@ -92,9 +92,9 @@ fn zero_is_sleep_and_a_number_wakes_it_and_both_are_told_once() {
 #[test]
 fn in_a_run_no_pod_that_serves_goes_and_the_number_is_kept_for_after_it() {
     for (state, stage) in [
-        (TargetState::Hot, Stage::Building),
-        (TargetState::Serving, Stage::Running),
-        (TargetState::Serving, Stage::Promoting),
+        (TargetState::Hot, CoarseStage::Building),
+        (TargetState::Serving, CoarseStage::Running),
+        (TargetState::Serving, CoarseStage::Promoting),
     ] {
         let known = known(state, stage);
         assert_eq!(both(&request(3, 5), &known), (5, Some(5)), "{stage:?}");
@@ -105,27 +105,30 @@ fn in_a_run_no_pod_that_serves_goes_and_the_number_is_kept_for_after_it() {
 
 #[test]
 fn whoever_scales_primary_means_the_app() {
-    assert_eq!(both(&request(3, 0), &primary(Stage::Rest)), (0, Some(0)));
-    assert_eq!(both(&request(0, 2), &primary(Stage::Failed)), (2, Some(2)));
-    for stage in [Stage::Running, Stage::Promoting] {
+    assert_eq!(both(&request(3, 0), &primary(CoarseStage::Rest)), (0, Some(0)));
+    assert_eq!(both(&request(0, 2), &primary(CoarseStage::Failed)), (2, Some(2)));
+    for stage in [CoarseStage::Running, CoarseStage::Promoting] {
         assert_eq!(both(&request(3, 0), &primary(stage)), (3, Some(0)), "it serves");
         assert_eq!(both(&request(3, 6), &primary(stage)), (6, Some(6)));
     }
-    assert_eq!(both(&request(3, 0), &primary(Stage::Leaving)), (0, None));
+    assert_eq!(both(&request(3, 0), &primary(CoarseStage::Leaving)), (0, None));
 }
 
 #[test]
 fn an_autoscaler_means_the_half_it_scales() {
     let scaled = Known {
         scaled: true,
-        ..primary(Stage::Running)
+        ..primary(CoarseStage::Running)
     };
     assert_eq!(both(&request(3, 1), &scaled), (1, None));
     for user in AUTOSCALERS {
-        assert_eq!(both(&by(user, request(3, 1)), &primary(Stage::Running)), (1, None));
-        let serving = known(TargetState::Serving, Stage::Running);
+        assert_eq!(
+            both(&by(user, request(3, 1)), &primary(CoarseStage::Running)),
+            (1, None)
+        );
+        let serving = known(TargetState::Serving, CoarseStage::Running);
         assert_eq!(both(&by(user, request(3, 5)), &serving), (5, None));
-        let started = decide(&by(user, request(0, 1)), &known(TargetState::Rest, Stage::Rest));
+        let started = decide(&by(user, request(0, 1)), &known(TargetState::Rest, CoarseStage::Rest));
         assert!(!started.response.allowed(), "nobody verified what it would start");
     }
 }
@@ -135,7 +138,7 @@ fn an_autoscaler_may_do_anything_in_a_run_but_starve_it() {
     let known = Known {
         min_replicas: 4,
         scaled: true,
-        ..known(TargetState::Serving, Stage::Running)
+        ..known(TargetState::Serving, CoarseStage::Running)
     };
     for (was, wanted, allowed) in [(4, 7, true), (7, 4, true), (1, 2, true), (7, 3, false), (4, 3, false)] {
         let outcome = decide(&request(was, wanted), &known);
@@ -153,7 +156,7 @@ fn an_autoscaler_may_do_anything_in_a_run_but_starve_it() {
 fn what_cannot_be_noted_is_refused_with_the_command_that_does_what_was_meant() {
     let known = Known {
         stage: None,
-        ..known(TargetState::Rest, Stage::Rest)
+        ..known(TargetState::Rest, CoarseStage::Rest)
     };
     let denial = decide(&request(0, 4), &known).response.denial.unwrap();
     assert_eq!((denial.code, denial.reason), (403, "Forbidden"));
@@ -181,7 +184,7 @@ fn what_is_not_managed_is_scaled_as_it_is() {
 fn nobody_owns_what_is_held() {
     let mut request = request(0, 5);
     request.object["metadata"] = json!({"managedFields": [{"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]});
-    let outcome = decide(&request, &known(TargetState::Rest, Stage::Rest));
+    let outcome = decide(&request, &known(TargetState::Rest, CoarseStage::Rest));
     let stored = applied(&request.object, &outcome.response.patch).unwrap();
     assert_eq!(stored["metadata"]["managedFields"], json!([]));
 }
@@ -194,7 +197,7 @@ fn a_scale_of_another_version_of_the_object_is_left_to_the_conflict_that_answers
         request.object["metadata"]["resourceVersion"] = json!(sent);
         request
     };
-    let rest = known(TargetState::Rest, Stage::Rest);
+    let rest = known(TargetState::Rest, CoarseStage::Rest);
     for (stored, sent, expected) in [
         ("7", "6", (5, None)),
         ("7", "7", (0, Some(5))),
@@ -221,7 +224,7 @@ fn while_the_controller_is_away_nothing_is_told_as_done_that_it_would_have_to_do
     };
     for number in [0, 5] {
         assert_eq!(
-            told(request(0, number), known(TargetState::Rest, Stage::Rest)),
+            told(request(0, number), known(TargetState::Rest, CoarseStage::Rest)),
             format!(
                 "coalmine: shop: {}; at once: kubectl scale deployment shop-primary -n web --replicas={number}",
                 noted(number)
@@ -229,9 +232,9 @@ fn while_the_controller_is_away_nothing_is_told_as_done_that_it_would_have_to_do
         );
     }
     for (was, number, known) in [
-        (3, 1, known(TargetState::Serving, Stage::Running)),
-        (3, 0, known(TargetState::Serving, Stage::Running)),
-        (0, 5, known(TargetState::Cold, Stage::Building)),
+        (3, 1, known(TargetState::Serving, CoarseStage::Running)),
+        (3, 0, known(TargetState::Serving, CoarseStage::Running)),
+        (0, 5, known(TargetState::Cold, CoarseStage::Building)),
     ] {
         assert_eq!(
             told(request(was, number), known),
@@ -240,7 +243,7 @@ fn while_the_controller_is_away_nothing_is_told_as_done_that_it_would_have_to_do
     }
     // What is stored as it was sent needs nobody.
     assert_eq!(
-        told(request(3, 5), primary(Stage::Rest)),
+        told(request(3, 5), primary(CoarseStage::Rest)),
         "coalmine: shop: means shop: 5 replicas; shop-primary is scaled to 5"
     );
 }

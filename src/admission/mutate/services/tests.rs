@@ -5,7 +5,7 @@ use serde_json::json;
 
 const USERS: Apex<'static> = Apex {
     ours: false,
-    stage: Stage::Rest,
+    stage: CoarseStage::Rest,
     declared: None,
     pods: None,
 };
@@ -126,7 +126,7 @@ fn a_users_service_is_left_alone_while_the_pair_is_built() {
             &old,
             &new,
             Apex {
-                stage: Stage::Building,
+                stage: CoarseStage::Building,
                 ..USERS
             }
         ),
@@ -410,7 +410,7 @@ fn nobody_owns_the_selector_that_we_move_for_the_first_time() {
     ]);
     let building = Apex {
         ours: true,
-        stage: Stage::Building,
+        stage: CoarseStage::Building,
         ..USERS
     };
     let (after, _) = told(&old, &new, building);

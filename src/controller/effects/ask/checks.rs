@@ -120,7 +120,7 @@ fn scope(pods: Option<String>, state: &State, now: Timestamp) -> Scope {
 
 async fn measure(context: &Context, check: &Check, now: Timestamp) -> Vec<Measurement> {
     let scope = scope(check.pods.clone(), &check.state, now);
-    crate::metrics::check(crate::metrics::Context {
+    crate::metrics::check(crate::metrics::CheckContext {
         of: UnderTest {
             canary: &check.canary,
             mesh_provider: &context.options.defaults.provider,

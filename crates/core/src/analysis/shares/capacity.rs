@@ -31,7 +31,7 @@ impl Step<'_> {
 
     /// How many of the target's pods must be endpoints for it to carry everything.
     pub(in crate::analysis) fn enough_for_all(&self, target: &Target) -> u32 {
-        enough(self.whole(target), self.rules.canary_threshold)
+        enough(self.whole(target), self.settings.canary_threshold)
     }
 
     // What production runs on now is the measure of a share, not what it is just being scaled to.
@@ -42,7 +42,10 @@ impl Step<'_> {
             target.wanted.max(1)
         };
         let now = self.seen.primary.as_ref().and_then(|p| p.endpoints).filter(|e| *e > 0);
-        share_of(enough(all.min(now.unwrap_or(all)), self.rules.canary_threshold), weight)
+        share_of(
+            enough(all.min(now.unwrap_or(all)), self.settings.canary_threshold),
+            weight,
+        )
     }
 
     /// Whether the target's ready endpoints carry a share of `weight` percent.
@@ -84,7 +87,7 @@ impl Step<'_> {
                 returning_size(self.seen)
             };
             p.endpoints
-                .is_none_or(|ready| ready >= enough(all, self.rules.primary_threshold))
+                .is_none_or(|ready| ready >= enough(all, self.settings.primary_threshold))
         })
     }
 
@@ -104,7 +107,7 @@ impl Step<'_> {
         if self.carries(weight) {
             return false;
         }
-        let lower = match &self.rules.strategy {
+        let lower = match &self.settings.strategy {
             Strategy::Weighted(steps) => steps.iter().rev().copied().find(|s| *s < weight && self.carries(*s)),
             Strategy::Matched(_) | Strategy::Iterations(_) => None,
         };

@@ -32,10 +32,10 @@ impl Step<'_> {
     /// A run's first traffic, or what it comes back to after faltering.
     pub(in crate::analysis) fn show_first(&mut self) {
         let mirror = self.mirror().first().copied();
-        if !self.rules.mirror.is_empty() && !self.seen.mirrors {
+        if !self.settings.mirror.is_empty() && !self.seen.mirrors {
             self.emit(ReleaseEvent::NoMirror);
         }
-        let traffic = match &self.rules.strategy {
+        let traffic = match &self.settings.strategy {
             Strategy::Weighted(steps) => match mirror {
                 Some(percent) => mirrored(percent),
                 None => self.drawn(first_of(steps)),
@@ -43,7 +43,7 @@ impl Step<'_> {
             Strategy::Matched(_) => self.chosen(),
             Strategy::Iterations(_) => self.unseen(self.state.iterations.max(1)),
         };
-        if let Strategy::Matched(of) | Strategy::Iterations(of) = self.rules.strategy
+        if let Strategy::Matched(of) | Strategy::Iterations(of) = self.settings.strategy
             && self.state.iterations == 0
         {
             self.state.iterations = 1;
@@ -54,7 +54,7 @@ impl Step<'_> {
 
     /// The weight that a run begins with, of a strategy that has weights.
     pub(in crate::analysis) fn first_weight(&self) -> Option<u8> {
-        match &self.rules.strategy {
+        match &self.settings.strategy {
             Strategy::Weighted(steps) => Some(first_of(steps)),
             Strategy::Matched(_) | Strategy::Iterations(_) => None,
         }
@@ -74,7 +74,7 @@ impl Step<'_> {
     }
 
     fn next(&mut self) -> Next {
-        match self.rules.strategy.clone() {
+        match self.settings.strategy.clone() {
             Strategy::Weighted(steps) => self.next_weight(&steps),
             Strategy::Matched(of) => {
                 if self.state.iterations >= of {
@@ -115,7 +115,7 @@ impl Step<'_> {
         if let Some(weight) = raised.filter(|weight| !self.carries(*weight)) {
             return Next::Hold(weight);
         }
-        if let Some(most) = self.rules.most_checks {
+        if let Some(most) = self.settings.most_checks {
             self.state.iterations = self.state.iterations.saturating_add(1);
             if self.state.iterations >= most {
                 return Next::Promote;
@@ -131,7 +131,7 @@ impl Step<'_> {
     // Without a filter for it, a mirror would lose requests: there is none then.
     fn mirror(&self) -> &[u8] {
         let can = self.seen.mirrors;
-        if can { &self.rules.mirror } else { &[] }
+        if can { &self.settings.mirror } else { &[] }
     }
 
     fn count(&mut self, of: u32) {
@@ -142,7 +142,7 @@ impl Step<'_> {
     // Users drawn by lot.
     fn drawn(&self, weight: u8) -> Traffic {
         Traffic {
-            sticky: self.rules.sessions.is_some() && weight > 0,
+            sticky: self.settings.sessions.is_some() && weight > 0,
             ..Traffic::share(weight)
         }
     }
@@ -151,7 +151,7 @@ impl Step<'_> {
     fn chosen(&self) -> Traffic {
         Traffic {
             matched: true,
-            sticky: self.rules.sessions.is_some(),
+            sticky: self.settings.sessions.is_some(),
             ..Traffic::PRIMARY
         }
     }
@@ -173,7 +173,7 @@ impl Step<'_> {
             self.bake(traffic);
         }
         // Flagger says weight 0 of a mirror before the first weight.
-        if matches!(self.rules.strategy, Strategy::Weighted(_)) {
+        if matches!(self.settings.strategy, Strategy::Weighted(_)) {
             self.emit(ReleaseEvent::CanaryWeight(traffic.canary()));
         }
     }
@@ -181,7 +181,9 @@ impl Step<'_> {
     // The canary's cookie holds for the run; primary's for one step, or nobody on primary would ever be drawn again. Where
     // users are chosen nobody is drawn.
     fn bake(&mut self, traffic: Traffic) {
-        let Some(sessions) = &self.rules.sessions else { return };
+        let Some(sessions) = &self.settings.sessions else {
+            return;
+        };
         let revision = self.state.last_applied.as_deref().unwrap_or_default();
         let now = self.now.to_string();
         let cookies = &mut self.state.cookies;

@@ -47,7 +47,7 @@ pub(in crate::analysis) fn may_have_older_data(target: &Target) -> bool {
 impl Step<'_> {
     pub(in crate::analysis) fn building(&mut self) {
         let Some(target) = self.target().cloned() else { return };
-        if self.rules.dry_run {
+        if self.settings.dry_run {
             return self.emit_once("dry run", ReleaseEvent::WouldInitialize);
         }
         let unbuilt = self.cannot_be_built(&target);
@@ -73,7 +73,7 @@ impl Step<'_> {
         let ready = revision.is_some() && self.primary_ready(revision.as_deref(), replicas);
         // A hot pair moves only when the data plane had primary long enough. A cold one has nothing to lose, but whoever
         // waits for Initialized sends requests then, and pods of a template replaced while building may be routed to yet.
-        if !self.held_for(ready, self.rules.settle) {
+        if !self.held_for(ready, self.settings.settle) {
             if !unbuilt && !self.lacks_configs(&target) {
                 self.say_primary_waits();
             }
@@ -134,7 +134,7 @@ impl Step<'_> {
             Rollout::Ready => {}
             Rollout::Waiting(why) => {
                 // Of the stage: since when primary has no pod says nothing of when it was asked for.
-                if self.has_lasted(self.rules.deadline) {
+                if self.has_lasted(self.settings.deadline) {
                     self.emit_once("deadline", ReleaseEvent::PrimaryFailed(why));
                 } else {
                     self.emit_slow(ReleaseEvent::PrimaryNotReady(why));
@@ -202,7 +202,7 @@ impl Step<'_> {
             return;
         }
         // What was only rehearsed is released once rehearsing is over.
-        let rehearsed = self.state.dry && self.state.phase == Phase::Waiting && !self.rules.dry_run;
+        let rehearsed = self.state.dry && self.state.phase == Phase::Waiting && !self.settings.dry_run;
         let same = self.state.last_applied.as_deref() == Some(target.revision.as_str());
         if same && !rehearsed || self.lacks_configs(&target) || self.is_apart(&target) {
             return;
@@ -246,7 +246,7 @@ impl Step<'_> {
         self.state.started = false;
         self.state.skip = false;
         self.state.queued = None;
-        self.state.dry = self.rules.dry_run;
+        self.state.dry = self.settings.dry_run;
         self.state.last_applied = Some(target.revision.clone());
         self.state.failed_checks = 0;
         self.state.iterations = 0;

@@ -108,10 +108,10 @@ impl Step<'_> {
         } else {
             primary.max(target.wanted)
         };
-        let enough = enough(all, self.rules.canary_threshold);
+        let enough = enough(all, self.settings.canary_threshold);
         let rollout = Self::until_endpoints(&target.rollout, target.endpoints, enough);
         let ready = self.is_restored(&target) && target.replicas >= all && rollout.is_ready();
-        if self.held_for(ready, self.rules.settle) {
+        if self.held_for(ready, self.settings.settle) {
             return self.enter(Stage::LeavingSwitch, Phase::Terminating);
         }
         if !ready {
@@ -166,7 +166,7 @@ impl Step<'_> {
         if !moved {
             self.say_route();
         }
-        if self.held_for(moved, self.rules.settle_and_drain()) {
+        if self.held_for(moved, self.settings.settle_and_drain()) {
             self.enter(Stage::Left, Phase::Terminating);
             self.emit(ReleaseEvent::Terminated);
         }

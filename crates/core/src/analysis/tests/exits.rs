@@ -61,7 +61,7 @@ fn steps_to(model: &mut Model, what: &Happening, stage: Stage) {
 pub(super) fn a_primary_that_breaks_down_in_promotion_gives_traffic_back_to_the_canary() {
     for (stage, promotion_step) in [(Stage::Draining, 0), (Stage::Returning, 50)] {
         let mut model = Model::cold(weighted());
-        model.rules.promotion_step = promotion_step;
+        model.settings.promotion_step = promotion_step;
         run(&mut model);
         model.happen(&Happening::Apply(2));
         until(&mut model, stage);
@@ -213,7 +213,7 @@ fn ready_thresholds_below_100_are_enough_everywhere() {
 #[test]
 fn a_warm_up_longer_than_the_deadline_survives_one_pods_blip() {
     let mut model = released();
-    model.rules.delay = seconds(300);
+    model.settings.delay = seconds(300);
     until(&mut model, Stage::Settling);
     model.now += seconds(100);
     model.step();
@@ -234,20 +234,20 @@ fn a_late_weight_is_judged_an_interval_after_it_was_really_shown() {
     let mut seen = model.seen();
     // The route is written two minutes late.
     seen.traffic = Some(Traffic::PRIMARY);
-    model.rules.deadline = Duration::from_secs(3600);
-    let due = model.now + model.rules.interval;
+    model.settings.deadline = Duration::from_secs(3600);
+    let due = model.now + model.settings.interval;
     let mut state = State {
         due: Some(due),
         moved_at: None,
         ..model.state.clone()
     };
     let late = due + seconds(120);
-    state = step(&model.rules, &state, &seen, late).state;
+    state = step(&model.settings, &state, &seen, late).state;
     assert_eq!(state.moved_at, None);
     seen.traffic = Some(state.traffic());
-    let decision = step(&model.rules, &state, &seen, late);
+    let decision = step(&model.settings, &state, &seen, late);
     assert_eq!(decision.ask, None, "nothing is checked at once");
-    assert_eq!(decision.state.due, Some(late + model.rules.interval));
+    assert_eq!(decision.state.due, Some(late + model.settings.interval));
 }
 
 #[test]
@@ -261,13 +261,18 @@ fn a_route_that_does_not_follow_is_said_at_once_and_given_up_at_the_deadline() {
         moved_at: None,
         ..model.state.clone()
     };
-    let first = step(&model.rules, &state, &seen, model.now);
+    let first = step(&model.settings, &state, &seen, model.now);
     assert!(
         matches!(first.events.as_slice(), [ReleaseEvent::RouteTrouble(why)] if why.contains("gateway g")),
         "{:?}",
         first.events
     );
-    let last = step(&model.rules, &first.state, &seen, model.now + model.rules.deadline);
+    let last = step(
+        &model.settings,
+        &first.state,
+        &seen,
+        model.now + model.settings.deadline,
+    );
     assert_eq!(last.state.stage, Stage::RollingBack);
 }
 
@@ -315,7 +320,7 @@ fn a_route_that_cannot_be_moved_ends_the_run_before_its_first_traffic() {
     let mut state = model.state.clone();
     let mut events = Vec::new();
     for second in 0..=70 {
-        let decision = step(&model.rules, &state, &seen, model.now + seconds(second));
+        let decision = step(&model.settings, &state, &seen, model.now + seconds(second));
         assert!(
             second < 5
                 || state.stage != Stage::Settling

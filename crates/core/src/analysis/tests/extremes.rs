@@ -25,7 +25,7 @@ fn count() -> impl Values<Value = u32> {
     proptest::sample::select(vec![0, 1, i32::MAX.unsigned_abs(), u32::MAX - 1, u32::MAX])
 }
 
-fn rules() -> impl Values<Value = Rules> {
+fn settings() -> impl Values<Value = RunSettings> {
     let strategy = prop_oneof![
         Just(weighted()),
         count().prop_map(Strategy::Matched),
@@ -36,7 +36,7 @@ fn rules() -> impl Values<Value = Rules> {
     (strategy, spans, counts, any::<[bool; 3]>()).prop_map(|(strategy, spans, counts, [skip, leaving, hooks])| {
         let [interval, deadline, delay, settle, drain] = spans;
         let [threshold, canary_threshold, primary_threshold, most] = counts;
-        Rules {
+        RunSettings {
             interval,
             deadline,
             delay,
@@ -49,7 +49,7 @@ fn rules() -> impl Values<Value = Rules> {
             skip_analysis: skip,
             leaving,
             hooks: HookType::ALL.into_iter().filter(|_| hooks).collect(),
-            ..super::model::rules(strategy)
+            ..super::model::settings(strategy)
         }
     })
 }
@@ -108,11 +108,11 @@ fn seen() -> impl Values<Value = Observation> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
     #[test]
-    fn every_step_has_an_answer_and_the_same_again(rules in rules(), state in state(), seen in seen(), now in instant()) {
+    fn every_step_has_an_answer_and_the_same_again(settings in settings(), state in state(), seen in seen(), now in instant()) {
         let mut state = state;
         for _ in 0..4 {
-            let decision = step(&rules, &state, &seen, now);
-            prop_assert_eq!(&decision, &step(&rules, &state, &seen, now));
+            let decision = step(&settings, &state, &seen, now);
+            prop_assert_eq!(&decision, &step(&settings, &state, &seen, now));
             state = decision.state;
         }
     }

@@ -87,7 +87,7 @@ fn going_back_in_mid_run_ends_it_without_another() {
 #[test]
 fn a_mirror_that_cannot_be_is_said_and_done_without() {
     let mut model = Model::cold(weighted());
-    model.rules.mirror = vec![50];
+    model.settings.mirror = vec![50];
     model.mirrors = false;
     run(&mut model);
     model.happen(&Happening::Apply(2));

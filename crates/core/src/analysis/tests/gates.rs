@@ -12,7 +12,7 @@ use crate::api::canary::{HookType, Phase};
 fn applied(hooks: &[HookType]) -> Model {
     let mut model = Model::cold(weighted());
     run(&mut model);
-    model.rules.hooks = hooks.iter().copied().collect();
+    model.settings.hooks = hooks.iter().copied().collect();
     model.events.clear();
     model.happen(&Happening::Apply(2));
     model
@@ -209,7 +209,7 @@ fn after_a_failed_check_an_old_approval_promotes_nothing() {
 fn iterations_are_never_below_zero_nor_above_their_number_at_the_gate() {
     let mut model = Model::cold(Strategy::Iterations(3));
     run(&mut model);
-    model.rules.hooks = [HookType::ConfirmPromotion].into();
+    model.settings.hooks = [HookType::ConfirmPromotion].into();
     says(&mut model, HookType::ConfirmPromotion, Says::No);
     model.happen(&Happening::Apply(2));
     pass(&mut model, 90);

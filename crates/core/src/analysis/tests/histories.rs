@@ -41,22 +41,22 @@ fn play(mut model: Model, history: &[(Happening, u8)], leaves: bool) {
 fn play_any(mut runner: TestRunner) {
     let promotion_step = prop_oneof![Just(0u8), Just(50u8)];
     let gates = proptest::sample::subsequence(&GATES[..], 0..=GATES.len());
-    let rules = (promotion_step, gates, any::<bool>(), strategy::any_strategy());
+    let settings = (promotion_step, gates, any::<bool>(), strategy::any_strategy());
     let leaves = prop_oneof![4 => Just(false), 1 => Just(true)];
-    let cases = (any::<bool>(), rules, history(), leaves);
-    let outcome = runner.run(&cases, |(hot, rules, history, leaves)| {
-        let (promotion_step, gates, queue, (strategy, mirror, most_checks, sticky)) = rules;
+    let cases = (any::<bool>(), settings, history(), leaves);
+    let outcome = runner.run(&cases, |(hot, settings, history, leaves)| {
+        let (promotion_step, gates, queue, (strategy, mirror, most_checks, sticky)) = settings;
         let mut model = if hot {
             Model::hot(strategy)
         } else {
             Model::cold(strategy)
         };
-        model.rules.promotion_step = promotion_step;
-        model.rules.hooks = gates.into_iter().collect();
-        model.rules.queue = queue;
-        model.rules.mirror = mirror;
-        model.rules.most_checks = most_checks;
-        model.rules.sessions = sticky.then(strategy::sessions);
+        model.settings.promotion_step = promotion_step;
+        model.settings.hooks = gates.into_iter().collect();
+        model.settings.queue = queue;
+        model.settings.mirror = mirror;
+        model.settings.most_checks = most_checks;
+        model.settings.sessions = sticky.then(strategy::sessions);
         play(model, &history, leaves);
         Ok(())
     });

@@ -36,7 +36,7 @@ fn seen(model: &Model, phase: Option<Phase>) -> Observation {
 fn steps(model: &mut Model, phase: Option<Phase>) -> Vec<Decision> {
     let mut all = Vec::new();
     for _ in 0..8 {
-        let decision = step(&model.rules, &model.state, &seen(model, phase), model.now);
+        let decision = step(&model.settings, &model.state, &seen(model, phase), model.now);
         model.state = decision.state.clone();
         model.now += model::seconds(3);
         all.push(decision);
@@ -80,7 +80,7 @@ fn a_pair_that_flagger_only_began_is_made_like_any_other_and_one_without_pods_is
     let mut begun = left_by_flagger(1, 2);
     begun.apex = ApexSide::Target;
     let decision = step(
-        &begun.rules,
+        &begun.settings,
         &begun.state,
         &seen(&begun, Some(Phase::Initializing)),
         begun.now,
@@ -104,7 +104,7 @@ fn what_was_left_alone_is_released_by_the_next_change_or_when_it_is_asked_for() 
     let mut changed = model.state.clone();
     model.target.as_mut().unwrap().template = 3;
     let run = |model: &Model, state: &State, observation: &Observation| {
-        step(&model.rules, state, observation, model.now).state
+        step(&model.settings, state, observation, model.now).state
     };
     changed = run(&model, &changed, &seen(&model, None));
     assert_eq!(
@@ -141,22 +141,22 @@ fn an_edited_primary_is_made_again_of_what_it_was_made_from() {
             ..model.state.clone()
         };
         assert_eq!(
-            DesiredState::of(&model.rules, &state, &observation).primary,
+            DesiredState::of(&model.settings, &state, &observation).primary,
             Some(wanted),
             "{stage:?}"
         );
     }
     let mut alone = observation.clone();
     alone.target = None;
-    let desired = DesiredState::of(&model.rules, &model.state, &alone);
+    let desired = DesiredState::of(&model.settings, &model.state, &alone);
     assert_eq!(
         desired.primary,
         Some(PrimaryTemplate::Restored(hash(1))),
         "its target was deleted"
     );
-    let suspended = Rules {
+    let suspended = RunSettings {
         suspended: true,
-        ..model.rules.clone()
+        ..model.settings.clone()
     };
     assert_eq!(DesiredState::of(&suspended, &model.state, &observation).primary, None);
 }

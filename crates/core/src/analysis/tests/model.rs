@@ -11,7 +11,7 @@ use crate::analysis::shares::capacity::{enough, share_of};
 use crate::analysis::*;
 use crate::api::{
     canary::{HookType, Phase},
-    labels::{Release, TargetState},
+    labels::{ReleaseState, TargetState},
 };
 use crate::plan::ApexSide;
 use crate::routing::Traffic;
@@ -25,7 +25,7 @@ use hooks::Receiver;
 
 /// A cluster as far as the machine can tell.
 pub(super) struct Model {
-    pub(super) rules: Rules,
+    pub(super) settings: RunSettings,
     pub(super) state: State,
     pub(super) now: Timestamp,
     pub(super) target: Option<Workload>,
@@ -39,7 +39,7 @@ pub(super) struct Model {
     pub(super) traffic: Traffic,
     pub(super) label: Option<TargetState>,
     /// How far the release of the target's template is, as the target says.
-    pub(super) release: Option<Release>,
+    pub(super) release: Option<ReleaseState>,
     pub(super) held: bool,
     /// The target's template passed the webhook, or is noted to be known.
     pub(super) admitted: bool,
@@ -118,8 +118,8 @@ pub(super) fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-pub(super) fn rules(strategy: Strategy) -> Rules {
-    Rules {
+pub(super) fn settings(strategy: Strategy) -> RunSettings {
+    RunSettings {
         strategy,
         mirror: Vec::new(),
         most_checks: None,
@@ -146,7 +146,7 @@ impl Model {
     pub(super) fn cold(strategy: Strategy) -> Self {
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         Self {
-            rules: rules(strategy),
+            settings: settings(strategy),
             state: State::new(now),
             now,
             target: Some(Workload {
@@ -163,7 +163,7 @@ impl Model {
             mirrors: true,
             traffic: Traffic::PRIMARY,
             label: Some(TargetState::Cold),
-            release: Some(Release::Pending),
+            release: Some(ReleaseState::Pending),
             held: false,
             admitted: true,
             config: 1,
@@ -229,10 +229,10 @@ impl Model {
                 state: self.label,
                 revision: self.now_is(t.template),
                 active: (t.replicas > 0).then(|| self.now_is(t.running)),
-                rollout: if self.held && t.ready >= enough(t.replicas, self.rules.canary_threshold) {
+                rollout: if self.held && t.ready >= enough(t.replicas, self.settings.canary_threshold) {
                     Rollout::Ready
                 } else {
-                    rollout(t, self.rules.canary_threshold)
+                    rollout(t, self.settings.canary_threshold)
                 },
                 endpoints: Some(if self.held || t.template == t.running {
                     t.ready
@@ -257,7 +257,7 @@ impl Model {
                 rollout: if self.edited {
                     Rollout::Waiting("somebody else changed its template".into())
                 } else {
-                    rollout(p, self.rules.primary_threshold)
+                    rollout(p, self.settings.primary_threshold)
                 },
                 has_pods: p.replicas == 0 || p.ready > 0 || !self.no_pods,
                 endpoints: Some(if p.template == p.running { p.ready } else { 0 }),
@@ -305,9 +305,9 @@ impl Model {
         self.no_pods = false;
         self.webhook = true;
         self.weights = true;
-        self.rules.suspended = false;
-        self.rules.dry_run = false;
-        self.rules.leaving = false;
+        self.settings.suspended = false;
+        self.settings.dry_run = false;
+        self.settings.leaving = false;
     }
 
     // What the Deployment controller and the kubelet do.
@@ -348,10 +348,10 @@ impl Model {
             self.last_traffic = Some(self.now);
         }
         let seen = self.seen();
-        let decision = step(&self.rules, &self.state, &seen, self.now);
+        let decision = step(&self.settings, &self.state, &seen, self.now);
         assert_eq!(
             decision,
-            step(&self.rules, &self.state, &seen, self.now),
+            step(&self.settings, &self.state, &seen, self.now),
             "the same observation decides the same"
         );
         let crash = self.crash.take();
@@ -429,7 +429,7 @@ impl Model {
             new.failed_checks >= old.failed_checks || begins,
             "failed checks only grow within a run"
         );
-        hooks::assert_allowed(&self.rules, old, new, seen);
+        hooks::assert_allowed(&self.settings, old, new, seen);
         let built = old.stage == Stage::Building && new.stage != Stage::Building;
         if built || new.stage == Stage::Cutover && old.stage != Stage::Cutover {
             self.verified.extend(new.last_applied.clone());
@@ -440,20 +440,20 @@ impl Model {
     fn assert_shown_as_asked(&self, new: &State) {
         let intent = new.intent;
         assert!(
-            !intent.matched || matches!(self.rules.strategy, Strategy::Matched(_)),
+            !intent.matched || matches!(self.settings.strategy, Strategy::Matched(_)),
             "{new:?}"
         );
         assert!(
-            intent.mirror == 0 || self.rules.mirror.contains(&intent.mirror),
+            intent.mirror == 0 || self.settings.mirror.contains(&intent.mirror),
             "{new:?}"
         );
         assert!(
-            !intent.sticky || self.rules.sessions.is_some() && new.cookies.canary.is_some(),
+            !intent.sticky || self.settings.sessions.is_some() && new.cookies.canary.is_some(),
             "{new:?}"
         );
         if new.stage == Stage::Analysing {
-            let all_at_last = matches!(self.rules.strategy, Strategy::Iterations(of) if new.iterations > of);
-            match &self.rules.strategy {
+            let all_at_last = matches!(self.settings.strategy, Strategy::Iterations(of) if new.iterations > of);
+            match &self.settings.strategy {
                 Strategy::Weighted(steps) => {
                     assert!(intent.canary() == 0 || steps.contains(&intent.canary()), "{new:?}")
                 }

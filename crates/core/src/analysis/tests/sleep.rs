@@ -145,15 +145,15 @@ fn a_revision_under_its_authors_own_pause_waits_for_the_pause_to_end() {
     model.happen(&Happening::Apply(2));
     let mut seen = model.seen();
     seen.target.as_mut().unwrap().paused = true;
-    let paused = step(&model.rules, &model.state, &seen, model.now);
+    let paused = step(&model.settings, &model.state, &seen, model.now);
     assert_eq!(
         (paused.state.stage, paused.events),
         (Stage::Waiting, vec![ReleaseEvent::Paused])
     );
-    let again = step(&model.rules, &paused.state, &seen, model.now + seconds(9));
+    let again = step(&model.settings, &paused.state, &seen, model.now + seconds(9));
     assert_eq!((again.state.stage, again.events), (Stage::Waiting, vec![]));
     seen.target.as_mut().unwrap().paused = false;
-    let resumed = step(&model.rules, &again.state, &seen, model.now + seconds(10));
+    let resumed = step(&model.settings, &again.state, &seen, model.now + seconds(10));
     assert_eq!(
         (resumed.state.stage, resumed.events),
         (Stage::Scaling, vec![ReleaseEvent::NewRevision])
@@ -165,15 +165,18 @@ fn an_app_that_answers_nobody_is_known_to_since_when() {
     let mut model = at_rest();
     let mut seen = model.seen();
     seen.primary.as_mut().unwrap().endpoints = Some(0);
-    let first = step(&model.rules, &model.state, &seen, model.now);
+    let first = step(&model.settings, &model.state, &seen, model.now);
     assert_eq!(first.state.stalled, Some(model.now));
     assert!(first.wake.is_some_and(|at| at > model.now), "it is looked at again");
-    let later = step(&model.rules, &first.state, &seen, model.now + seconds(30));
+    let later = step(&model.settings, &first.state, &seen, model.now + seconds(30));
     assert_eq!(later.state.stalled, first.state.stalled);
-    let mended = step(&model.rules, &later.state, &model.seen(), model.now + seconds(31));
+    let mended = step(&model.settings, &later.state, &model.seen(), model.now + seconds(31));
     assert_eq!(mended.state.stalled, None);
     // Nobody is meant to be answered.
     seen.primary.as_mut().unwrap().replicas = 0;
-    assert_eq!(step(&model.rules, &model.state, &seen, model.now).state.stalled, None);
+    assert_eq!(
+        step(&model.settings, &model.state, &seen, model.now).state.stalled,
+        None
+    );
     model.step();
 }

@@ -25,9 +25,9 @@ pub(super) fn sessions() -> Sessions {
 }
 
 /// The traffic of each check of a good run, in order, and how the run ended.
-fn shown(rules: impl Fn(&mut Rules), strategy: Strategy) -> (Vec<Traffic>, Model) {
+fn shown(settings: impl Fn(&mut RunSettings), strategy: Strategy) -> (Vec<Traffic>, Model) {
     let mut model = Model::cold(strategy);
-    rules(&mut model.rules);
+    settings(&mut model.settings);
     run(&mut model);
     model.events.clear();
     model.happen(&Happening::Apply(2));
@@ -79,14 +79,14 @@ fn blue_green_checks_without_users_and_once_with_all() {
 
 #[test]
 fn blue_green_copies_requests_as_the_mirror_grows() {
-    let (seen, model) = shown(|rules| rules.mirror = vec![10, 30], Strategy::Iterations(3));
+    let (seen, model) = shown(|settings| settings.mirror = vec![10, 30], Strategy::Iterations(3));
     assert_eq!(seen, [mirrored(10), mirrored(30), mirrored(30), Traffic::CANARY]);
     assert!(model.events.contains(&ReleaseEvent::CutOver(true)));
 }
 
 #[test]
 fn weights_come_after_the_mirror_and_always_come() {
-    let (seen, model) = shown(|rules| rules.mirror = vec![20, 100], weighted());
+    let (seen, model) = shown(|settings| settings.mirror = vec![20, 100], weighted());
     let weights = [20, 40, 60].map(Traffic::share);
     assert_eq!(seen, [[mirrored(20), mirrored(100)].as_slice(), &weights].concat());
     assert!(model.events.contains(&ReleaseEvent::CanaryWeight(0)));
@@ -95,7 +95,7 @@ fn weights_come_after_the_mirror_and_always_come() {
 #[test]
 fn the_first_share_after_copies_waits_for_pods_that_carry_it() {
     let mut model = Model::cold(Strategy::Weighted(vec![100]));
-    model.rules.mirror = vec![100];
+    model.settings.mirror = vec![100];
     run(&mut model);
     model.happen(&Happening::Apply(2));
     for _ in 0..200 {
@@ -119,13 +119,13 @@ fn the_first_share_after_copies_waits_for_pods_that_carry_it() {
 
 #[test]
 fn iterations_beside_weights_bound_the_checks() {
-    let (seen, _) = shown(|rules| rules.most_checks = Some(2), weighted());
+    let (seen, _) = shown(|settings| settings.most_checks = Some(2), weighted());
     assert_eq!(seen, [20, 40].map(Traffic::share));
 }
 
 #[test]
 fn an_ab_test_shows_the_same_users_the_canary_in_every_iteration() {
-    let (seen, model) = shown(|rules| rules.sessions = Some(sessions()), Strategy::Matched(3));
+    let (seen, model) = shown(|settings| settings.sessions = Some(sessions()), Strategy::Matched(3));
     let chosen = Traffic {
         matched: true,
         sticky: true,
@@ -138,7 +138,7 @@ fn an_ab_test_shows_the_same_users_the_canary_in_every_iteration() {
 #[test]
 fn the_canarys_cookie_holds_for_the_run_and_primarys_for_a_step() {
     let mut model = Model::cold(weighted());
-    model.rules.sessions = Some(sessions());
+    model.settings.sessions = Some(sessions());
     run(&mut model);
     model.happen(&Happening::Apply(2));
     let mut cookies: Vec<Cookies> = Vec::new();

@@ -2,11 +2,11 @@ use super::*;
 use std::collections::BTreeSet;
 
 fn built_names() -> impl Iterator<Item = &'static str> {
-    STORES.iter().map(|store| store.rules.name)
+    STORES.iter().map(|store| store.requirements.name)
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
-    built_names().chain(unbuilt::TABLE.iter().map(|rules| rules.name))
+    built_names().chain(unbuilt::TABLE.iter().map(|requirements| requirements.name))
 }
 
 #[test]
@@ -15,9 +15,9 @@ fn every_type_of_the_schema_stands_in_exactly_one_list() {
     assert_eq!(all, MetricProvider::TYPES.into_iter().collect());
     assert_eq!(names().count(), all.len());
     for kind in MetricProvider::TYPES {
-        assert_eq!(rules(kind).name, kind);
+        assert_eq!(requirements(kind).name, kind);
     }
-    assert_eq!(rules("signoz").name, "");
+    assert_eq!(requirements("signoz").name, "");
 }
 
 #[test]
@@ -33,8 +33,8 @@ fn only_what_no_store_can_ask_waits() {
     assert!(
         unbuilt::TABLE
             .iter()
-            .all(|rules| waits(rules.name) && built(rules.name).is_none())
+            .all(|requirements| waits(requirements.name) && built(requirements.name).is_none())
     );
     assert!(!waits("signoz"));
-    assert!(built_names().any(|kind| kind == SERVER.rules().name));
+    assert!(built_names().any(|kind| kind == SERVER.requirements().name));
 }

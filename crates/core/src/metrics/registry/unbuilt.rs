@@ -1,32 +1,32 @@
-//! The types that cannot be asked yet. Templates of them are accepted and wait. Whoever builds one moves its rules to the
+//! The types that cannot be asked yet. Templates of them are accepted and wait. Whoever builds one moves its requirements to the
 //! store's own folder.
 
-use super::rules::{Address, Field, Rules, Secret, Text};
+use super::requirements::{Address, Field, Secret, StoreRequirements, Text};
 
-pub(super) static TABLE: [Rules; 11] = [
-    Rules {
+pub(super) static TABLE: [StoreRequirements; 11] = [
+    StoreRequirements {
         address: Address::Needed,
         secret: Secret::optional(&[&["token", "org"]]),
-        ..Rules::of("influxdb")
+        ..StoreRequirements::of("influxdb")
     },
-    Rules {
+    StoreRequirements {
         secret: Secret::needed(&[&["datadog_api_key", "datadog_application_key"]]),
         needs_window: true,
-        ..Rules::of("datadog")
+        ..StoreRequirements::of("datadog")
     },
-    Rules {
+    StoreRequirements {
         address: Address::ApiServer,
         query: Text {
             refused: not_external,
             ..Text::ANY
         },
-        ..Rules::of("externalmetrics")
+        ..StoreRequirements::of("externalmetrics")
     },
-    Rules {
+    StoreRequirements {
         secret: Secret::optional(&[&["project"]]),
-        ..Rules::of("stackdriver")
+        ..StoreRequirements::of("stackdriver")
     },
-    Rules {
+    StoreRequirements {
         fields: &[Field {
             path: "spec.provider.region",
             what: "AWS region, e.g. eu-west-1",
@@ -37,33 +37,33 @@ pub(super) static TABLE: [Rules; 11] = [
             refused: not_a_list,
             ..Text::ANY
         },
-        ..Rules::of("cloudwatch")
+        ..StoreRequirements::of("cloudwatch")
     },
-    Rules {
+    StoreRequirements {
         secret: Secret::needed(&[&["newrelic_account_id", "newrelic_query_key"]]),
         needs_window: true,
-        ..Rules::of("newrelic")
+        ..StoreRequirements::of("newrelic")
     },
-    Rules {
+    StoreRequirements {
         address: Address::Needed,
         secret: Secret::optional(&[&["username", "password"]]),
-        ..Rules::of("graphite")
+        ..StoreRequirements::of("graphite")
     },
-    Rules {
+    StoreRequirements {
         address: Address::Needed,
         secret: Secret::needed(&[&["dynatrace_token"]]),
         needs_window: true,
-        ..Rules::of("dynatrace")
+        ..StoreRequirements::of("dynatrace")
     },
-    Rules::of("keptn"),
-    Rules {
+    StoreRequirements::of("keptn"),
+    StoreRequirements {
         // SignalFlow is a web socket.
         address: Address::SocketNeeded,
         secret: Secret::needed(&[&["sf_token_key"]]),
         needs_window: true,
-        ..Rules::of("splunk")
+        ..StoreRequirements::of("splunk")
     },
-    Rules {
+    StoreRequirements {
         address: Address::Needed,
         fields: &[Field {
             path: "spec.provider.jsonPath",
@@ -75,7 +75,7 @@ pub(super) static TABLE: [Rules; 11] = [
             needed: false,
             ..Text::ANY
         },
-        ..Rules::of("web")
+        ..StoreRequirements::of("web")
     },
 ];
 

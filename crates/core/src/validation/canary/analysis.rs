@@ -14,7 +14,7 @@ use super::{Subject, matching};
 use crate::api::Number;
 use crate::api::canary::Analysis;
 use crate::routing::registry;
-use crate::validation::facts::Facts;
+use crate::validation::facts::ClusterFacts;
 use crate::validation::report::Report;
 use crate::validation::values::durations;
 
@@ -22,10 +22,10 @@ use crate::validation::values::durations;
 pub(super) const BASE: &str = "spec.analysis";
 
 /// An analysis and what its rules depend on; a policy's holds defaults and need not be complete.
-pub(in crate::validation) struct Rules<'a> {
+pub(in crate::validation) struct JudgedAnalysis<'a> {
     pub analysis: &'a Analysis,
     pub provider: &'a str,
-    pub facts: &'a Facts,
+    pub facts: &'a ClusterFacts,
     /// Namespace references without one are read in; `None` in a policy.
     pub namespace: Option<&'a str>,
     /// Whether it stands alone, as a Canary's does.
@@ -45,7 +45,7 @@ pub(super) fn canary(report: &mut Report, subject: &Subject) {
         return;
     };
     let namespace = Some(subject.canary.namespace_name());
-    let rules = Rules {
+    let judged = JudgedAnalysis {
         analysis,
         provider: subject.provider,
         facts: subject.facts,
@@ -53,7 +53,7 @@ pub(super) fn canary(report: &mut Report, subject: &Subject) {
         complete: true,
         served: subject.canary.spec.service.is_some() || subject.canary.targets_knative(),
     };
-    rules.check(report);
+    judged.check(report);
     gates(report, analysis, skip);
 }
 
@@ -95,7 +95,7 @@ fn gates(report: &mut Report, analysis: &Analysis, skip: bool) {
     }
 }
 
-impl Rules<'_> {
+impl JudgedAnalysis<'_> {
     pub(in crate::validation) fn check(&self, report: &mut Report) {
         self.strategy(report);
         self.interval(report);

@@ -29,7 +29,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     upstream(report, subject);
     if let Some(url) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) {
         const FIELD: &str = "spec.metricsServer";
-        if let Some(url) = urls::check(report, FIELD, url, &metrics::registry::SERVER.rules().example()) {
+        if let Some(url) = urls::check(report, FIELD, url, &metrics::registry::SERVER.requirements().example()) {
             urls::check_egress(report, FIELD, &url, subject.facts.allow_local_urls);
         }
     }

@@ -1,13 +1,13 @@
 //! Rows M11 and M12: the query.
 
 use crate::api::canary::MINIMUM_INTERVAL;
-use crate::metrics::registry::Rules;
+use crate::metrics::registry::StoreRequirements;
 use crate::validation::report::Report;
 use crate::validation::values::templates::{self, QUERY};
 
 const FIELD: &str = "spec.query";
 
-pub(super) fn check(report: &mut Report, store: &Rules, query: &str) {
+pub(super) fn check(report: &mut Report, store: &StoreRequirements, query: &str) {
     if query.trim().is_empty() {
         if store.query.needed {
             report.required(FIELD, "what to ask the provider; without it there is no value");

@@ -1,13 +1,13 @@
 //! Rows M6 and M8: credentials of a provider.
 
 use crate::api::metric_template::MetricProvider;
-use crate::metrics::registry::Rules;
+use crate::metrics::registry::StoreRequirements;
 use crate::validation::facts::SecretFacts;
 use crate::validation::report::Report;
 
 const FIELD: &str = "spec.provider.secretRef";
 
-pub(super) fn check(report: &mut Report, store: &Rules, provider: &MetricProvider, secret: &SecretFacts) {
+pub(super) fn check(report: &mut Report, store: &StoreRequirements, provider: &MetricProvider, secret: &SecretFacts) {
     let Some(reference) = &provider.secret_ref else {
         if store.secret.needed {
             let sets: Vec<String> = store.secret.keys.iter().map(|set| set.join(" and ")).collect();

@@ -4,13 +4,17 @@ use super::*;
 
 /// Read as a Canary and judged with nothing known of the cluster.
 fn judge(manifest: &str) -> Findings {
-    canary(&serde_saphyr::from_str(manifest).unwrap(), None, &Facts::default())
+    canary(
+        &serde_saphyr::from_str(manifest).unwrap(),
+        None,
+        &ClusterFacts::default(),
+    )
 }
 
 #[test]
 fn the_sound_manifests_find_nothing() {
     assert_eq!(canary_findings(json!({})), Findings::default());
-    let facts = Facts::default();
+    let facts = ClusterFacts::default();
     assert_eq!(
         metric_template(&build(TEMPLATE, &json!({})), None, &facts),
         Findings::default()
@@ -23,7 +27,7 @@ fn the_sound_manifests_find_nothing() {
 }
 
 fn canary_findings(patch: Value) -> Findings {
-    canary(&canary_with(patch), None, &Facts::default())
+    canary(&canary_with(patch), None, &ClusterFacts::default())
 }
 
 #[test]
@@ -67,7 +71,7 @@ fn all_mistakes_are_told_at_once() {
 
 #[test]
 fn the_known_bad_policy_is_refused_by_us_and_by_no_schema() {
-    let findings = policy(&known_bad_policy(), None, &Facts::default());
+    let findings = policy(&known_bad_policy(), None, &ClusterFacts::default());
     let fields: Vec<_> = findings.causes.iter().map(|cause| cause.field.as_str()).collect();
     assert_eq!(fields, ["spec.freezeWindows[0].schedule"]);
 }
@@ -77,12 +81,12 @@ fn a_deletion_names_who_depends_on_the_object() {
     let user = canary_with(json!({"spec": {"analysis": {
         "metrics": [{"name": "latency", "templateRef": {"name": "latency"}, "thresholdRange": {"max": 1}}],
         "alerts": [{"name": "a", "providerRef": {"name": "on-call", "namespace": "shop"}}]}}}));
-    let facts = Facts {
+    let facts = ClusterFacts {
         canaries: vec![
             Arc::new(user),
             Arc::new(canary_with(json!({"metadata": {"name": "b"}}))),
         ],
-        ..Facts::default()
+        ..ClusterFacts::default()
     };
     let warnings = metric_template_deleted(&build(TEMPLATE, &json!({})), &facts);
     assert_eq!(warnings, ["metadata.name: used by web.shop; their analyses fail"]);
@@ -95,11 +99,11 @@ fn a_deletion_names_who_depends_on_the_object() {
 #[test]
 fn fields_without_behaviour_are_named() {
     let plain = canary_with(json!({}));
-    assert_eq!(unbuilt(&plain, &Facts::default()), Vec::<String>::new());
+    assert_eq!(unbuilt(&plain, &ClusterFacts::default()), Vec::<String>::new());
     let asking = canary_with(json!({"spec": {"dryRun": false, "provider": "gloo",
         "service": {"hosts": [], "backends": [], "trafficPolicy": {}}, }}));
     assert_eq!(
-        unbuilt(&asking, &Facts::default()),
+        unbuilt(&asking, &ClusterFacts::default()),
         [
             "spec.provider: gloo is not supported yet; no route is written",
             "spec.service.trafficPolicy: not supported yet; it has no effect",
@@ -138,9 +142,9 @@ fn manifests_of_others_pass() {
 /// Judges one document, if it is a complete object of ours.
 fn any(document: &str) -> Option<Findings> {
     let value: Value = serde_saphyr::from_str(document).ok()?;
-    let facts = Facts {
+    let facts = ClusterFacts {
         default_provider: "istio".into(),
-        ..Facts::default()
+        ..ClusterFacts::default()
     };
     match value.get("kind")?.as_str()? {
         "Canary" => Some(canary(&serde_json::from_value(value).ok()?, None, &facts)),

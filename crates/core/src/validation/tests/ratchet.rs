@@ -6,15 +6,15 @@ use super::*;
 fn an_unchanged_mistake_warns_and_a_new_one_is_refused() {
     let old = canary_with(json!({"spec": {"analysis": {"stepWeight": 60}}}));
     let labelled = canary_with(json!({"metadata": {"labels": {"a": "b"}}, "spec": {"analysis": {"stepWeight": 60}}}));
-    let findings = canary(&labelled, Some(&old), &Facts::default());
+    let findings = canary(&labelled, Some(&old), &ClusterFacts::default());
     assert!(findings.allowed());
     assert_eq!(
         findings.warnings,
         ["spec.analysis.stepWeight: Invalid value: 60: exceeds maxWeight 50; lower it or raise maxWeight"]
     );
     let worse = canary_with(json!({"spec": {"analysis": {"stepWeight": 70}}}));
-    assert_eq!(canary(&worse, Some(&old), &Facts::default()).causes.len(), 1);
-    assert_eq!(canary(&old, None, &Facts::default()).causes.len(), 1);
+    assert_eq!(canary(&worse, Some(&old), &ClusterFacts::default()).causes.len(), 1);
+    assert_eq!(canary(&old, None, &ClusterFacts::default()).causes.len(), 1);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn answers_are_bounded() {
     let findings = canary(
         &canary_with(json!({"spec": {"analysis": analysis}})),
         None,
-        &Facts::default(),
+        &ClusterFacts::default(),
     );
     assert_eq!(findings.causes.len(), MAX_CAUSES);
     assert_eq!(findings.warnings.len(), MAX_WARNINGS);
@@ -38,9 +38,9 @@ fn answers_are_bounded() {
 fn long_and_unprintable_values_are_tamed() {
     let long = "x\n".repeat(500);
     let old = canary_with(json!({"spec": {"analysis": {"interval": long}}}));
-    let refused = canary(&old, None, &Facts::default());
+    let refused = canary(&old, None, &ClusterFacts::default());
     assert!(refused.causes[0].message.chars().count() < 300, "{:?}", refused.causes);
-    let warned = canary(&old, Some(&old), &Facts::default());
+    let warned = canary(&old, Some(&old), &ClusterFacts::default());
     assert!(
         warned
             .warnings

@@ -19,7 +19,7 @@ fn asking_latency() -> Canary {
 
 #[test]
 fn what_is_too_large_is_said_and_nothing_else_is_read() {
-    let facts = Facts::default();
+    let facts = ClusterFacts::default();
     let findings = canary(&metrics(40_000, "{{ broken"), None, &facts);
     assert_eq!(fields(&findings), ["spec.analysis.metrics"]);
     assert_eq!(findings.causes[0].message, "Too many: must have at most 64 items");
@@ -43,21 +43,21 @@ fn what_was_too_large_before_there_were_limits_can_still_be_labelled() {
     let old = metrics(100, "x");
     let mut labelled = old.clone();
     labelled.metadata.labels = Some(BTreeMap::from([("a".into(), "b".into())]));
-    let findings = canary(&labelled, Some(&old), &Facts::default());
+    let findings = canary(&labelled, Some(&old), &ClusterFacts::default());
     assert!(findings.allowed());
     assert_eq!(
         findings.warnings,
         ["spec.analysis.metrics: Too many: must have at most 64 items"]
     );
     let before = canary_with(json!({}));
-    assert!(!canary(&metrics(101, "x"), Some(&before), &Facts::default()).allowed());
+    assert!(!canary(&metrics(101, "x"), Some(&before), &ClusterFacts::default()).allowed());
 }
 
 #[test]
 fn a_chain_that_would_end_the_process_is_refused_wherever_a_template_may_stand() {
     // Short enough for the schema, and deeper than a small stack.
     let chain = format!("{{{{if .}}}}a{}{{{{end}}}}", "{{else if .}}a".repeat(500));
-    let facts = Facts::default();
+    let facts = ClusterFacts::default();
     let inline = canary(&metrics(1, &chain), None, &facts);
     assert_eq!(fields(&inline), ["spec.analysis.metrics[0].query"]);
     let why = "more than 50 times else; use templateVariables";
@@ -67,16 +67,20 @@ fn a_chain_that_would_end_the_process_is_refused_wherever_a_template_may_stand()
     let alerts = build::<AlertProvider>(PROVIDER, &json!({"spec": {"messageTemplate": chain}}));
     assert_eq!(fields(&alert_provider(&alerts, None, &facts)), ["spec.messageTemplate"]);
     // One that was stored before is met on the way to another object.
-    let facts = Facts {
+    let facts = ClusterFacts {
         metric_templates: Some(vec![Arc::new(template)]),
-        ..Facts::default()
+        ..ClusterFacts::default()
     };
     assert!(canary(&asking_latency(), None, &facts).allowed());
 }
 
 #[test]
 fn the_queries_of_a_canary_are_read_as_those_of_templates_are() {
-    let findings = canary(&metrics(1, "rate(x{pod=~\"{{ pod }}\"}[1m])"), None, &Facts::default());
+    let findings = canary(
+        &metrics(1, "rate(x{pod=~\"{{ pod }}\"}[1m])"),
+        None,
+        &ClusterFacts::default(),
+    );
     assert_eq!(fields(&findings), ["spec.analysis.metrics[0].query"]);
     let message = &findings.causes[0].message;
     assert!(message.contains("function \"pod\" not defined"), "{message}");
@@ -88,7 +92,7 @@ fn repeats_within_repeats_are_refused_as_the_data_plane_does() {
         let users = json!([{"headers": {"x": {"regex": regex}}}]);
         let analysis = json!({"iterations": 3, "stepWeight": null, "maxWeight": null, "match": users});
         let asked = canary_with(json!({"spec": {"analysis": analysis}}));
-        canary(&asked, None, &Facts::default()).causes
+        canary(&asked, None, &ClusterFacts::default()).causes
     };
     assert_eq!(users("^(a{10}){100}$"), []);
     assert!(
@@ -105,9 +109,9 @@ fn settings_that_would_overflow_are_answered() {
     let huge = json!({"stepWeights": [i32::MIN, i32::MAX, 1e300, -1e300], "stepWeight": null, "maxWeight": null,
         "interval": longest, "delay": longest, "threshold": 1e300, "webhooks": [hook]});
     let rails = json!({"spec": {"guardRails": {"maxStepWeight": 20, "maxWeight": 50}}});
-    let facts = Facts {
+    let facts = ClusterFacts {
         policy: Some(Arc::new(build(POLICY, &rails))),
-        ..Facts::default()
+        ..ClusterFacts::default()
     };
     let asked = canary_with(json!({"spec": {"analysis": huge, "progressDeadlineSeconds": 1e300}}));
     let findings = canary(&asked, None, &facts);
@@ -124,9 +128,9 @@ fn stores_that_cannot_be_asked_are_told_at_the_template_and_at_its_user() {
     assert_eq!(unbuilt_template(&template), [expected]);
     let built = build(TEMPLATE, &json!({}));
     assert_eq!(unbuilt_template(&built), Vec::<String>::new());
-    let facts = Facts {
+    let facts = ClusterFacts {
         metric_templates: Some(vec![Arc::new(template)]),
-        ..Facts::default()
+        ..ClusterFacts::default()
     };
     let expected = "spec.analysis.metrics[0].templateRef: datadog is not supported yet; releases wait here, unjudged";
     assert_eq!(unbuilt(&asking_latency(), &facts), [expected]);

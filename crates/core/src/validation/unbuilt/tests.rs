@@ -1,7 +1,7 @@
 //! The lists against the code: a field is warned about if, and only if, nothing that is made or decided differs with it.
 
 use super::*;
-use crate::analysis::Rules;
+use crate::analysis::RunSettings;
 use crate::plan::{self, ApexSide, Defaults, Selector, enrolment::generate};
 use crate::routing::Traffic;
 use serde_json::json;
@@ -83,13 +83,13 @@ fn outcome(canary: &Value) -> String {
     let selector = Selector::of(&target(), &Selector::default_keys()).unwrap();
     let services = plan::services(Some(&target()), &selector, &blueprint, ApexSide::Primary);
     let route = plan::route(&blueprint, Traffic::share(50));
-    let rules = Rules::of(&canary, None, &defaults, false);
-    format!("{services:?} {route:?} {rules:?}")
+    let settings = RunSettings::of(&canary, None, &defaults, false);
+    format!("{services:?} {route:?} {settings:?}")
 }
 
 fn warned(canary: &Value) -> Vec<String> {
     let canary: Canary = serde_json::from_value(canary.clone()).unwrap();
-    unbuilt(&canary, &Facts::default())
+    unbuilt(&canary, &ClusterFacts::default())
 }
 
 fn members<T: schemars::JsonSchema>() -> BTreeSet<String> {
@@ -187,9 +187,9 @@ fn what_shapes_our_route_is_told_where_there_is_none_of_ours() {
             "{field}: {lines:?}"
         );
     }
-    let facts = Facts {
+    let facts = ClusterFacts {
         user_route: true,
-        ..Facts::default()
+        ..ClusterFacts::default()
     };
     let canary: Canary = serde_json::from_value(canary()).unwrap();
     let lines = unbuilt(&canary, &facts);
@@ -234,10 +234,10 @@ fn governed(spec: &Value) -> String {
     unwilling["metadata"]["annotations"] = json!({"coalmine.dev/enabled": "false"});
     let made_of = |target: &Value| generate::canary(target, &policy, Default::default(), Default::default());
     let (made, out) = (made_of(&target()), made_of(&unwilling).is_err());
-    let rules = made
+    let settings = made
         .as_ref()
         .ok()
-        .map(|canary| Rules::of(canary, Some(&policy.spec), &defaults, false));
+        .map(|canary| RunSettings::of(canary, Some(&policy.spec), &defaults, false));
     let spec = &policy.spec;
     let own = (
         spec.adopts_existing(),
@@ -245,7 +245,7 @@ fn governed(spec: &Value) -> String {
         spec.guard_rails.clone(),
         spec.announce(),
     );
-    format!("{made:?} {out} {rules:?} {own:?}")
+    format!("{made:?} {out} {settings:?} {own:?}")
 }
 
 #[test]

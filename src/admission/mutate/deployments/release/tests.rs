@@ -15,18 +15,18 @@ fn marked(image: &str, release: &str) -> Value {
 #[test]
 fn a_template_is_marked_in_the_write_that_brings_it() {
     for (stage, was, old, new, expected) in [
-        (Stage::Rest, "succeeded", "v1", "v2", "pending"),
-        (Stage::Running, "running", "v2", "v3", "pending"),
-        (Stage::Running, "running", "v2", "v1", "pending"),
-        (Stage::Promoting, "running", "v2", "v1", "pending"),
-        (Stage::Failed, "failed", "bad", "v3", "pending"),
-        (Stage::Building, "pending", "v1", "v2", "pending"),
+        (CoarseStage::Rest, "succeeded", "v1", "v2", "pending"),
+        (CoarseStage::Running, "running", "v2", "v3", "pending"),
+        (CoarseStage::Running, "running", "v2", "v1", "pending"),
+        (CoarseStage::Promoting, "running", "v2", "v1", "pending"),
+        (CoarseStage::Failed, "failed", "bad", "v3", "pending"),
+        (CoarseStage::Building, "pending", "v1", "v2", "pending"),
         // What serves needs no release, and what failed before is not tried again.
-        (Stage::Rest, "succeeded", "v0", "v1", "succeeded"),
-        (Stage::Failed, "failed", "bad", "v1", "succeeded"),
-        (Stage::Failed, "succeeded", "v1", "bad", "failed"),
+        (CoarseStage::Rest, "succeeded", "v0", "v1", "succeeded"),
+        (CoarseStage::Failed, "failed", "bad", "v1", "succeeded"),
+        (CoarseStage::Failed, "succeeded", "v1", "bad", "failed"),
         // The controller may be at work on what was sent before, whatever the caches say.
-        (Stage::Rest, "pending", "v2", "v1", "pending"),
+        (CoarseStage::Rest, "pending", "v2", "v1", "pending"),
     ] {
         let (stored, _) = update(&marked(old, was), &managed("rest", 0, "2", new), &with_canary(stage));
         assert_eq!(
@@ -37,7 +37,7 @@ fn a_template_is_marked_in_the_write_that_brings_it() {
         assert_eq!(annotation(&stored, labels::REQUESTED_BY), Some("ann"));
     }
     // What serves, or failed, may have read configs that have changed since.
-    let mut reading = with_canary(Stage::Rest);
+    let mut reading = with_canary(CoarseStage::Rest);
     if let Enrolment::Canary(canary) = &mut reading.enrolment {
         canary.reads_configs = true;
     }
@@ -56,7 +56,7 @@ fn every_other_write_carries_the_marks_over_whatever_it_says_of_them() {
         marked("v2", "succeeded"),
         deployment(5, "v2", &[("team", "red")]),
     ] {
-        let (stored, _) = update(&old, &sent, &with_canary(Stage::Running));
+        let (stored, _) = update(&old, &sent, &with_canary(CoarseStage::Running));
         assert_eq!(label(&stored, labels::RELEASE), Some("running"), "{sent}");
         assert_eq!(annotation(&stored, labels::REQUESTED_BY), Some("bob via helm"));
     }
@@ -64,7 +64,7 @@ fn every_other_write_carries_the_marks_over_whatever_it_says_of_them() {
     let (stored, _) = update(
         &managed("rest", 0, "2", "v2"),
         &marked("v2", "succeeded"),
-        &with_canary(Stage::Rest),
+        &with_canary(CoarseStage::Rest),
     );
     assert_eq!(
         (
@@ -77,7 +77,7 @@ fn every_other_write_carries_the_marks_over_whatever_it_says_of_them() {
 
 #[test]
 fn what_nobody_releases_carries_no_marks() {
-    let mut unbuilt = with_canary(Stage::Building);
+    let mut unbuilt = with_canary(CoarseStage::Building);
     if let Enrolment::Canary(canary) = &mut unbuilt.enrolment {
         canary.unbuilt = Some("no primaries here".into());
     }
@@ -85,9 +85,9 @@ fn what_nobody_releases_carries_no_marks() {
     hot["metadata"]["labels"][labels::STATE] = json!("hot");
     let (stored, _) = update(&hot, &managed("hot", 2, "2", "v2"), &unbuilt);
     assert_eq!(label(&stored, labels::RELEASE), None);
-    let plain = Context {
+    let plain = TargetFacts {
         enrolment: Enrolment::No,
-        ..with_canary(Stage::Rest)
+        ..with_canary(CoarseStage::Rest)
     };
     let (stored, _) = update(&marked("v1", "succeeded"), &marked("v2", "succeeded"), &plain);
     assert_eq!(
@@ -109,25 +109,25 @@ fn what_nobody_releases_carries_no_marks() {
 
 #[test]
 fn a_canary_is_told_where_the_policy_wants_it_and_something_is_on_its_way() {
-    let strict = Context {
+    let strict = TargetFacts {
         announce: Announce::Strict,
-        ..with_canary(Stage::Rest)
+        ..with_canary(CoarseStage::Rest)
     };
     let request = |old: &Value, new: Value| Request {
         object: new,
         old_object: old.clone(),
         ..Request::default()
     };
-    for (context, new, expected) in [
+    for (facts, new, expected) in [
         (&strict, "v2", Some(Announce::Strict)),
         (&strict, "v1", None),
-        (&with_canary(Stage::Rest), "v2", None),
+        (&with_canary(CoarseStage::Rest), "v2", None),
     ] {
         let old = marked("v0", "succeeded");
-        let (stored, _) = update(&old, &managed("rest", 0, "2", new), context);
+        let (stored, _) = update(&old, &managed("rest", 0, "2", new), facts);
         assert_eq!(to_announce(&request(&old, stored.clone())), expected, "{new}");
         // The next write carries the mark, and announces nothing.
-        let (again, _) = update(&stored, &deployment(3, new, &[]), context);
+        let (again, _) = update(&stored, &deployment(3, new, &[]), facts);
         assert_eq!(
             annotation(&again, labels::ANNOUNCE),
             expected.map(Announce::as_str),

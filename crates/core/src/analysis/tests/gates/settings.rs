@@ -6,7 +6,7 @@ use crate::plan::ApexSide;
 #[test]
 fn a_queued_revision_waits_for_the_end_of_the_run_and_then_runs() {
     let mut model = applied(&[]);
-    model.rules.queue = true;
+    model.settings.queue = true;
     pass(&mut model, 14);
     model.happen(&Happening::Apply(3));
     pass(&mut model, 2);
@@ -24,7 +24,7 @@ fn a_queued_revision_waits_for_the_end_of_the_run_and_then_runs() {
 #[test]
 fn going_back_to_what_is_promoted_never_queues() {
     let mut model = applied(&[HookType::ConfirmPromotion]);
-    model.rules.queue = true;
+    model.settings.queue = true;
     says(&mut model, HookType::ConfirmPromotion, Says::No);
     pass(&mut model, 60);
     model.happen(&Happening::Apply(1));
@@ -99,7 +99,7 @@ fn a_rehearsal_of_a_new_canary_leaves_a_live_app_alone() {
 #[test]
 fn without_analysis_primary_is_waited_for_all_the_same() {
     let mut model = Model::hot(weighted());
-    model.rules.skip_analysis = true;
+    model.settings.skip_analysis = true;
     model.happen(&Happening::Pods(false));
     pass(&mut model, 30);
     assert_eq!(
@@ -134,11 +134,17 @@ fn a_ready_threshold_of_zero_still_waits_for_one_endpoint() {
     let mut seen = model.seen();
     let target = seen.target.as_mut().unwrap();
     (target.replicas, target.rollout, target.endpoints) = (2, Rollout::Ready, Some(0));
-    let state = step(&model.rules, &model.state, &seen, model.now).state;
+    let state = step(&model.settings, &model.state, &seen, model.now).state;
     assert_eq!(state.stage, Stage::Scaling, "nobody is sent to nobody");
-    let late = step(&model.rules, &model.state, &seen, model.now + model.rules.deadline).state;
+    let late = step(
+        &model.settings,
+        &model.state,
+        &seen,
+        model.now + model.settings.deadline,
+    )
+    .state;
     assert_eq!(late.stage, Stage::RollingBack);
     seen.target.as_mut().unwrap().endpoints = Some(1);
-    let state = step(&model.rules, &model.state, &seen, model.now).state;
+    let state = step(&model.settings, &model.state, &seen, model.now).state;
     assert_eq!(state.stage, Stage::Settling);
 }

@@ -21,7 +21,7 @@ pub(super) fn broken_in(stage: Stage, breaks: &[Happening], what: &Happening) {
     }
     model.happen(what);
     model.step();
-    let leaves = model.rules.leaving;
+    let leaves = model.settings.leaving;
     play(model, &[], leaves);
 }
 

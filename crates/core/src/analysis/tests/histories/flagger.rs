@@ -84,9 +84,9 @@ impl History {
             },
         });
         let canary: Canary = serde_json::from_value(canary).unwrap();
-        let rules = Rules::of(&canary, None, &Defaults::default(), false);
-        let mut model = Model::cold(rules.strategy.clone());
-        model.rules = rules;
+        let settings = RunSettings::of(&canary, None, &Defaults::default(), false);
+        let mut model = Model::cold(settings.strategy.clone());
+        model.settings = settings;
         model.settle();
         model.events.clear();
         model

@@ -89,14 +89,14 @@ impl Model {
             "primary serves what was never verified: {:?}",
             self.state
         );
-        let says = |release: Release| self.release.is_none_or(|is| is == release);
+        let says = |release: ReleaseState| self.release.is_none_or(|is| is == release);
         match self.state.phase {
             Phase::Initialized | Phase::Succeeded => {
-                assert!(says(Release::Succeeded), "{:?} {:?}", self.release, self.state);
+                assert!(says(ReleaseState::Succeeded), "{:?} {:?}", self.release, self.state);
                 assert_eq!((primary.template, primary.read), (target.template, self.config));
             }
             Phase::Failed => {
-                assert!(says(Release::Failed), "{:?} {:?}", self.release, self.state);
+                assert!(says(ReleaseState::Failed), "{:?} {:?}", self.release, self.state);
                 assert_eq!(
                     self.state.last_applied,
                     Some(self.now_is(target.template)),

@@ -74,7 +74,7 @@ impl Model {
                     target.template = *template;
                     self.admitted = self.webhook;
                     self.release = if self.webhook {
-                        Some(Release::Pending)
+                        Some(ReleaseState::Pending)
                     } else {
                         self.release
                     };
@@ -92,7 +92,7 @@ impl Model {
                     });
                     self.foreign |= !self.webhook;
                     self.label = self.webhook.then_some(TargetState::Rest);
-                    self.release = self.webhook.then_some(Release::Pending);
+                    self.release = self.webhook.then_some(ReleaseState::Pending);
                     self.admitted = self.webhook;
                 }
             }
@@ -136,8 +136,8 @@ impl Model {
             Happening::Webhook(webhook) => self.webhook = *webhook,
             Happening::Weights(weights) => self.weights = *weights,
             Happening::Thresholds(canary, primary) => {
-                self.rules.canary_threshold = *canary;
-                self.rules.primary_threshold = *primary;
+                self.settings.canary_threshold = *canary;
+                self.settings.primary_threshold = *primary;
             }
             Happening::Answer(answer) => self.answer = *answer,
             Happening::Crash(after) => self.crash = Some(*after),
@@ -163,17 +163,17 @@ impl Model {
                 self.edits += 1;
             }
             Happening::Edit(threshold) => {
-                self.rules.threshold = *threshold;
+                self.settings.threshold = *threshold;
                 self.edits += 1;
             }
-            Happening::Suspend(on) => self.rules.suspended = *on,
-            Happening::DryRun(on) => self.rules.dry_run = *on,
+            Happening::Suspend(on) => self.settings.suspended = *on,
+            Happening::DryRun(on) => self.settings.dry_run = *on,
             Happening::ClockBack(n) => {
                 self.outruns = None;
                 self.now -= seconds(u64::from(*n));
                 self.last_traffic = self.last_traffic.map(|at| at - seconds(u64::from(*n)));
             }
-            Happening::Leave(on) => self.rules.leaving = *on,
+            Happening::Leave(on) => self.settings.leaving = *on,
         }
         self.roll();
     }

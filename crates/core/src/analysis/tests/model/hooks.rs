@@ -73,12 +73,12 @@ fn answer(question: &Question, yes: bool, at: Timestamp) -> Answer {
 }
 
 /// No gate is passed that did not open, and nothing begins that nobody asked for.
-pub(in crate::analysis::tests) fn assert_allowed(rules: &Rules, old: &State, new: &State, seen: &Observation) {
+pub(in crate::analysis::tests) fn assert_allowed(settings: &RunSettings, old: &State, new: &State, seen: &Observation) {
     let agreed = |kind| {
         let mut answers = seen.answers.iter();
-        !rules.hooks.contains(&kind) || answers.any(|a| a.question.kind == kind && a.refused.is_none())
+        !settings.hooks.contains(&kind) || answers.any(|a| a.question.kind == kind && a.refused.is_none())
     };
-    let skipped = new.skip || rules.skip_analysis;
+    let skipped = new.skip || settings.skip_analysis;
     let entered = |from: Stage, to: Stage| old.stage == from && new.stage == to;
     if entered(Stage::Waiting, Stage::Scaling) {
         assert!(
@@ -100,7 +100,7 @@ pub(in crate::analysis::tests) fn assert_allowed(rules: &Rules, old: &State, new
         );
         assert!(!new.dry, "a rehearsal promotes nothing: {old:?}");
     }
-    let weighted = matches!(rules.strategy, Strategy::Weighted(_));
+    let weighted = matches!(settings.strategy, Strategy::Weighted(_));
     let rises = old.stage == Stage::Analysing && new.intent.canary() > old.intent.canary();
     if weighted && rises && !promotes {
         assert!(
@@ -112,7 +112,7 @@ pub(in crate::analysis::tests) fn assert_allowed(rules: &Rules, old: &State, new
     let still = matches!(new.reason.as_deref(), Some("asleep" | "paused"));
     let waits = new.phase == Phase::WaitingPromotion || new.stage == Stage::Waiting;
     assert!(
-        !waits || new.gate.is_some() || !rules_have_gates(rules) || still,
+        !waits || new.gate.is_some() || !settings_have_gates(settings) || still,
         "waits for nothing named: {new:?}"
     );
     if old.stage == Stage::Rest && matches!(new.stage, Stage::Scaling | Stage::Waiting) {
@@ -128,6 +128,6 @@ pub(in crate::analysis::tests) fn assert_allowed(rules: &Rules, old: &State, new
     }
 }
 
-fn rules_have_gates(rules: &Rules) -> bool {
-    rules.hooks.contains(&HookType::ConfirmPromotion)
+fn settings_have_gates(settings: &RunSettings) -> bool {
+    settings.hooks.contains(&HookType::ConfirmPromotion)
 }

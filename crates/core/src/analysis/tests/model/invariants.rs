@@ -13,7 +13,7 @@ impl Model {
         if more && !self.foreign && self.target.is_some() {
             let whole = self.effective().max(1);
             let all = if primary > 0 { whole.min(primary) } else { whole };
-            let needed = share_of(enough(all, self.rules.canary_threshold), to.canary()).max(1);
+            let needed = share_of(enough(all, self.settings.canary_threshold), to.canary()).max(1);
             let nobody_else = primary == 0;
             assert!(
                 canary >= needed || nobody_else || self.autoscaler_min_replicas.is_some() && canary > 0,
@@ -93,7 +93,7 @@ impl Model {
     /// else, so it is not `judged`.
     pub(in crate::analysis::tests) fn the_hold_never_outruns_the_pair(&mut self, seen: &Observation, judged: bool) {
         let nobody = seen.primary.as_ref().is_none_or(|primary| !primary.has_pods);
-        let excused = self.config_gone || self.rules.suspended || self.rules.dry_run || self.rules.leaving;
+        let excused = self.config_gone || self.settings.suspended || self.settings.dry_run || self.settings.leaving;
         let held = |t: &&Workload| t.replicas == 0 && self.effective() > 0 || self.held;
         let waits = nobody && self.state.stage == Stage::Building && !excused;
         let Some(target) = self.target.as_ref().filter(held).filter(|_| waits) else {

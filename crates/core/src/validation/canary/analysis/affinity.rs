@@ -1,30 +1,30 @@
 //! Rows 75 to 78: `spec.analysis.sessionAffinity`.
 
-use super::Rules;
+use super::JudgedAnalysis;
 use crate::api::canary::{AnalysisKind, SessionAffinity};
 use crate::routing::registry;
 use crate::validation::report::Report;
 use crate::validation::values::names::is_token;
 
-pub(super) fn check(report: &mut Report, rules: &Rules) {
-    let Some(affinity) = &rules.analysis.session_affinity else {
+pub(super) fn check(report: &mut Report, judged: &JudgedAnalysis) {
+    let Some(affinity) = &judged.analysis.session_affinity else {
         return;
     };
-    let field = |name: &str| format!("{}.{name}", rules.field("sessionAffinity"));
+    let field = |name: &str| format!("{}.{name}", judged.field("sessionAffinity"));
     cookies(report, affinity, field);
     attributes(report, affinity, field);
-    if rules.analysis.kind() == AnalysisKind::BlueGreen && rules.complete {
+    if judged.analysis.kind() == AnalysisKind::BlueGreen && judged.complete {
         report.warn(
-            rules.field("sessionAffinity"),
+            judged.field("sessionAffinity"),
             "no effect on blue/green: nobody is on the canary before everybody is",
         );
     }
-    if !registry::can(rules.provider).affinity {
+    if !registry::can(judged.provider).affinity {
         report.warn(
-            rules.field("sessionAffinity"),
+            judged.field("sessionAffinity"),
             format!(
                 "no effect with provider {}; gatewayapi:v1 keeps sessions",
-                rules.provider
+                judged.provider
             ),
         );
     }

@@ -1,12 +1,12 @@
 //! How often a release is checked, what of it passes, and how long it takes.
 
-use super::Rules;
+use super::JudgedAnalysis;
 use crate::api::GoDuration;
 use crate::api::canary::AnalysisKind;
 use crate::validation::report::Report;
 use crate::validation::values::durations;
 
-impl Rules<'_> {
+impl JudgedAnalysis<'_> {
     pub(super) fn interval(&self, report: &mut Report) {
         let field = self.field("interval");
         let Some(text) = self.analysis.interval.as_deref() else {

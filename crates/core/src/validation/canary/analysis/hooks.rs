@@ -1,6 +1,6 @@
 //! Rows 93 to 98: `spec.analysis.webhooks`.
 
-use super::Rules;
+use super::JudgedAnalysis;
 use crate::api::canary::{HookType, Webhook};
 use crate::api::limits::{HOOK_RETRIES, HOOK_TIMEOUT};
 use crate::validation::report::Report;
@@ -8,11 +8,11 @@ use crate::validation::values::distinct::repeats;
 use crate::validation::values::{durations, urls};
 use std::time::Duration;
 
-pub(super) fn check(report: &mut Report, rules: &Rules) {
-    let hooks = rules.analysis.webhooks.as_deref().unwrap_or_default();
+pub(super) fn check(report: &mut Report, judged: &JudgedAnalysis) {
+    let hooks = judged.analysis.webhooks.as_deref().unwrap_or_default();
     let repeated = repeats(hooks.iter().map(|hook| hook.name.as_str()));
     for ((index, hook), repeated) in hooks.iter().enumerate().zip(repeated) {
-        let field = format!("{}[{index}]", rules.field("webhooks"));
+        let field = format!("{}[{index}]", judged.field("webhooks"));
         if repeated {
             report.duplicate(
                 format!("{field}.name"),
@@ -20,30 +20,30 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
                 "events would not tell the two hooks apart; rename one",
             );
         }
-        address(report, rules, &field, hook);
+        address(report, judged, &field, hook);
         patience(report, &field, hook);
     }
     let rollout = hooks.iter().filter(|hook| hook.hook_type() == HookType::Rollout);
     let sum: Duration = rollout
         .map(Webhook::timeout)
         .fold(Duration::ZERO, Duration::saturating_add);
-    let interval = rules.analysis.interval();
-    if rules.analysis.interval.is_some() && sum >= interval {
+    let interval = judged.analysis.interval();
+    if judged.analysis.interval.is_some() && sum >= interval {
         let text = format!(
             "rollout hooks may take {} s, no less than the interval of {} s",
             sum.as_secs(),
             interval.as_secs()
         );
-        report.warn(rules.field("webhooks"), text);
+        report.warn(judged.field("webhooks"), text);
     }
 }
 
-fn address(report: &mut Report, rules: &Rules, field: &str, hook: &Webhook) {
+fn address(report: &mut Report, judged: &JudgedAnalysis, field: &str, hook: &Webhook) {
     let field_url = format!("{field}.url");
     let Some(url) = urls::check(report, &field_url, &hook.url, "http://loadtester.test/") else {
         return;
     };
-    urls::check_egress(report, &field_url, &url, rules.facts.allow_local_urls);
+    urls::check_egress(report, &field_url, &url, judged.facts.allow_local_urls);
     if url.secure && hook.disable_tls == Some(true) {
         report.warn(format!("{field}.disableTLS"), "certificate checks are off");
     }

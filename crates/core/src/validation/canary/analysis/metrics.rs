@@ -1,6 +1,6 @@
 //! Rows 80 to 88: `spec.analysis.metrics`.
 
-use super::{Rules, template_ref};
+use super::{JudgedAnalysis, template_ref};
 use crate::api::Number;
 use crate::api::canary::{HookType, Metric, Webhook};
 use crate::metrics::registry::SERVER;
@@ -13,12 +13,12 @@ use crate::validation::values::templates;
 /// Widest window, in analysis intervals: a canary without values is waited for as long.
 const WIDEST_WINDOW: u32 = 5;
 
-pub(super) fn check(report: &mut Report, rules: &Rules) {
-    let metrics = rules.analysis.metrics.as_deref().unwrap_or_default();
+pub(super) fn check(report: &mut Report, judged: &JudgedAnalysis) {
+    let metrics = judged.analysis.metrics.as_deref().unwrap_or_default();
     let repeated = repeats(metrics.iter().map(|metric| metric.name.as_str()));
-    let loaded = loaded(rules);
+    let loaded = loaded(judged);
     for ((index, metric), repeated) in metrics.iter().enumerate().zip(repeated) {
-        let field = format!("{}[{index}]", rules.field("metrics"));
+        let field = format!("{}[{index}]", judged.field("metrics"));
         if repeated {
             report.duplicate(
                 format!("{field}.name"),
@@ -30,14 +30,17 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
         inline(report, &field, metric);
         bounds(report, &field, metric);
         builtin(report, &field, metric);
-        window(report, rules, &field, metric);
-        template_ref::check(report, rules, &field, metric);
-        let template = template_ref::query(rules, metric);
-        reached(report, rules, &field, metric, template.map(|(_, query)| query), loaded);
-        let own = metric.query.as_deref().map(|query| ("query", SERVER.rules(), query));
+        window(report, judged, &field, metric);
+        template_ref::check(report, judged, &field, metric);
+        let template = template_ref::query(judged, metric);
+        reached(report, judged, &field, metric, template.map(|(_, query)| query), loaded);
+        let own = metric
+            .query
+            .as_deref()
+            .map(|query| ("query", SERVER.requirements(), query));
         let templates = template.map(|(store, query)| ("templateRef", store, query));
         for (from, store, query) in own.into_iter().chain(templates) {
-            for problem in store.problems(query, rules.analysis.interval()) {
+            for problem in store.problems(query, judged.analysis.interval()) {
                 report.warn(format!("{field}.{from}"), problem);
             }
         }
@@ -45,22 +48,29 @@ pub(super) fn check(report: &mut Report, rules: &Rules) {
 }
 
 /// Whether a hook may send the canary requests.
-fn loaded(rules: &Rules) -> bool {
-    let mut hooks = rules.analysis.webhooks.iter().flatten().map(Webhook::hook_type);
+fn loaded(judged: &JudgedAnalysis) -> bool {
+    let mut hooks = judged.analysis.webhooks.iter().flatten().map(Webhook::hook_type);
     hooks.any(|kind| matches!(kind, HookType::Rollout | HookType::PreRollout))
 }
 
 /// A metric about requests where none come.
-fn reached(report: &mut Report, rules: &Rules, field: &str, metric: &Metric, template: Option<&str>, loaded: bool) {
+fn reached(
+    report: &mut Report,
+    judged: &JudgedAnalysis,
+    field: &str,
+    metric: &Metric,
+    template: Option<&str>,
+    loaded: bool,
+) {
     if !about_requests(metric) && !template.is_some_and(query_about_requests) {
         return;
     }
-    if !rules.served {
+    if !judged.served {
         report.warn(
             field,
             "about requests, and without spec.service none come; it cannot have values here, remove it",
         );
-    } else if rules.provider == "kubernetes" && !loaded {
+    } else if judged.provider == "kubernetes" && !loaded {
         report.warn(
             field,
             "provider kubernetes sends a canary no users; no values without a load test webhook",
@@ -160,7 +170,7 @@ fn builtin(report: &mut Report, field: &str, metric: &Metric) {
     }
 }
 
-fn window(report: &mut Report, rules: &Rules, field: &str, metric: &Metric) {
+fn window(report: &mut Report, judged: &JudgedAnalysis, field: &str, metric: &Metric) {
     let field = format!("{field}.interval");
     let why = "not a duration, the query would fail; write one such as 1m";
     let Some(window) = durations::read(report, &field, metric.interval.as_deref(), why) else {
@@ -173,8 +183,8 @@ fn window(report: &mut Report, rules: &Rules, field: &str, metric: &Metric) {
             "a window of no length holds no values; write one such as 1m",
         );
     }
-    let widest = rules.analysis.interval().saturating_mul(WIDEST_WINDOW);
-    if rules.analysis.interval.is_some() && window.to_std() > widest {
+    let widest = judged.analysis.interval().saturating_mul(WIDEST_WINDOW);
+    if judged.analysis.interval.is_some() && window.to_std() > widest {
         report.warn(
             field,
             format!("{window} is also how long missing values are waited for; at most 5 intervals"),

@@ -1,18 +1,18 @@
 //! Rows 87 and 89 to 91: the MetricTemplate of a metric and its variables.
 
-use super::Rules;
+use super::JudgedAnalysis;
 use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
-use crate::metrics::registry::{self, Rules as Store};
+use crate::metrics::registry::{self, StoreRequirements as Store};
 use crate::template::Parsed;
-use crate::validation::facts::Facts;
+use crate::validation::facts::ClusterFacts;
 use crate::validation::report::Report;
 use crate::validation::values::templates;
 
 /// Characters that end a string or a selector in some query language.
 const BREAKING: [char; 8] = ['"', '\'', '`', '\\', '{', '}', '\n', '\r'];
 
-pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Metric) {
+pub(super) fn check(report: &mut Report, judged: &JudgedAnalysis, field: &str, metric: &Metric) {
     for (key, _) in metric
         .template_variables
         .iter()
@@ -23,13 +23,13 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
         report.warn(field, "quotes, braces, backslashes go unescaped into the query");
     }
     let Some(reference) = &metric.template_ref else { return };
-    let Some(own) = rules.namespace else {
-        return of_policy(report, &format!("{field}.templateRef"), reference, rules.facts);
+    let Some(own) = judged.namespace else {
+        return of_policy(report, &format!("{field}.templateRef"), reference, judged.facts);
     };
     if reference.name.is_empty() {
         return report.required(format!("{field}.templateRef.name"), "name of a MetricTemplate");
     }
-    let namespace = match reference.namespace_within(own, rules.facts.no_cross_namespace_refs) {
+    let namespace = match reference.namespace_within(own, judged.facts.no_cross_namespace_refs) {
         Ok(namespace) => namespace,
         Err(why) => {
             let (name, namespace) = (&reference.name, reference.namespace_or(own));
@@ -37,9 +37,9 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
             return report.forbidden(format!("{field}.templateRef.namespace"), why);
         }
     };
-    match rules.facts.metric_template(namespace, &reference.name) {
+    match judged.facts.metric_template(namespace, &reference.name) {
         Some(template) => known(report, field, metric, template),
-        None if rules.facts.metric_templates.is_some() => {
+        None if judged.facts.metric_templates.is_some() => {
             let text = format!(
                 "MetricTemplate {:?} not found yet; the analysis fails until it exists",
                 reference.name
@@ -51,7 +51,7 @@ pub(super) fn check(report: &mut Report, rules: &Rules, field: &str, metric: &Me
 }
 
 /// What a policy names is looked for in the namespace of each Canary: with another one named, all their checks would fail.
-pub(super) fn of_policy(report: &mut Report, field: &str, reference: &NamespacedRef, facts: &Facts) {
+pub(super) fn of_policy(report: &mut Report, field: &str, reference: &NamespacedRef, facts: &ClusterFacts) {
     let named = reference.namespace.as_deref().is_some_and(|named| !named.is_empty());
     if named && facts.no_cross_namespace_refs {
         let why = "cross-namespace references are blocked; leave it out, each Canary's own namespace is meant then";
@@ -60,18 +60,18 @@ pub(super) fn of_policy(report: &mut Report, field: &str, reference: &Namespaced
 }
 
 /// The query of the metric's MetricTemplate, where that is known and we read its store's language.
-pub(super) fn query<'a>(rules: &Rules<'a>, metric: &Metric) -> Option<(&'static Store, &'a str)> {
+pub(super) fn query<'a>(judged: &JudgedAnalysis<'a>, metric: &Metric) -> Option<(&'static Store, &'a str)> {
     let reference = metric.template_ref.as_ref()?;
-    let template = rules
+    let template = judged
         .facts
-        .metric_template(reference.namespace_or(rules.namespace?), &reference.name)?;
-    let store = registry::rules(&template.spec.provider.kind);
+        .metric_template(reference.namespace_or(judged.namespace?), &reference.name)?;
+    let store = registry::requirements(&template.spec.provider.kind);
     let readable = store.query.advice.is_some();
     readable.then_some((store, template.spec.query.as_str()))
 }
 
 fn known(report: &mut Report, field: &str, metric: &Metric, template: &MetricTemplate) {
-    let store = registry::rules(&template.spec.provider.kind);
+    let store = registry::requirements(&template.spec.provider.kind);
     if metric.interval.is_none() && store.needs_window {
         report.warn(
             format!("{field}.interval"),

@@ -1,16 +1,16 @@
 //! Rows 58 to 65, 72 and 73: weights and mirroring.
 
-use super::Rules;
+use super::JudgedAnalysis;
 use crate::api::Number;
 use crate::api::canary::AnalysisKind;
 use crate::routing::registry;
 use crate::validation::report::Report;
 
-pub(super) fn check(report: &mut Report, rules: &Rules) {
-    bounds(report, rules);
-    steps(report, rules);
-    promotion(report, rules);
-    mirror(report, rules);
+pub(super) fn check(report: &mut Report, judged: &JudgedAnalysis) {
+    bounds(report, judged);
+    steps(report, judged);
+    promotion(report, judged);
+    mirror(report, judged);
 }
 
 /// Whether a number is a whole percentage between 1 and 100.
@@ -18,30 +18,30 @@ pub(in crate::validation::canary) fn is_percentage(number: Number) -> bool {
     number.whole().is_some_and(|n| (1..=100).contains(&n))
 }
 
-fn bounds(report: &mut Report, rules: &Rules) {
-    let analysis = rules.analysis;
+fn bounds(report: &mut Report, judged: &JudgedAnalysis) {
+    let analysis = judged.analysis;
     let (max, step) = (analysis.max_weight, analysis.step_weight);
     if let Some(max) = max.filter(|max| !is_percentage(*max)) {
         report.invalid(
-            rules.field("maxWeight"),
+            judged.field("maxWeight"),
             max,
             "must be a whole percentage between 1 and 100",
         );
     }
     if max.is_some() && analysis.step_weights.is_some() {
         report.warn(
-            rules.field("maxWeight"),
+            judged.field("maxWeight"),
             "ignored: the last of stepWeights is the maximum",
         );
     }
     if let Some(step) = step {
-        linear(report, rules, step, max);
+        linear(report, judged, step, max);
     }
 }
 
 /// `stepWeight` against `maxWeight`.
-fn linear(report: &mut Report, rules: &Rules, step: Number, max: Option<Number>) {
-    let field = rules.field("stepWeight");
+fn linear(report: &mut Report, judged: &JudgedAnalysis, step: Number, max: Option<Number>) {
+    let field = judged.field("stepWeight");
     if !is_percentage(step) {
         return report.invalid(
             field,
@@ -61,17 +61,17 @@ fn linear(report: &mut Report, rules: &Rules, step: Number, max: Option<Number>)
     } else if max.int() % step.int() != 0 {
         let last = (max.int() / step.int() + 1) * step.int();
         report.warn(
-            rules.field("maxWeight"),
+            judged.field("maxWeight"),
             format!("last step reaches {}, above maxWeight {max}", last.min(100)),
         );
     }
 }
 
-fn steps(report: &mut Report, rules: &Rules) {
-    let Some(steps) = &rules.analysis.step_weights else {
+fn steps(report: &mut Report, judged: &JudgedAnalysis) {
+    let Some(steps) = &judged.analysis.step_weights else {
         return;
     };
-    let field = rules.field("stepWeights");
+    let field = judged.field("stepWeights");
     if steps.is_empty() {
         return report.required(field, "whole percentages between 1 and 100, e.g. [10,40,60]");
     }
@@ -107,39 +107,39 @@ fn increasing(steps: &[Number]) -> String {
     format!("[{}]", weights.join(","))
 }
 
-fn promotion(report: &mut Report, rules: &Rules) {
-    let Some(step) = rules.analysis.step_weight_promotion else {
+fn promotion(report: &mut Report, judged: &JudgedAnalysis) {
+    let Some(step) = judged.analysis.step_weight_promotion else {
         return;
     };
-    let field = rules.field("stepWeightPromotion");
+    let field = judged.field("stepWeightPromotion");
     if !is_percentage(step) {
         report.invalid(
             field,
             step,
             "must be a whole percentage between 1 and 100; leave it out to promote at once",
         );
-    } else if rules.analysis.kind() != AnalysisKind::Weighted && rules.analysis.iterations.is_some() {
+    } else if judged.analysis.kind() != AnalysisKind::Weighted && judged.analysis.iterations.is_some() {
         report.warn(field, "ignored: A/B and blue/green switch in one step");
     }
 }
 
-fn mirrored(report: &mut Report, rules: &Rules) {
-    let field = rules.field("mirror");
-    if !registry::can(rules.provider).mirror {
+fn mirrored(report: &mut Report, judged: &JudgedAnalysis) {
+    let field = judged.field("mirror");
+    if !registry::can(judged.provider).mirror {
         let text = format!(
             "ignored: provider {} cannot mirror; use gatewayapi:v1 with a gateway that can",
-            rules.provider
+            judged.provider
         );
         return report.warn(field, text);
     }
-    if let Some(gateway) = &rules.facts.unmirrored {
+    if let Some(gateway) = &judged.facts.unmirrored {
         let why = format!(
             "the gateway ({gateway}) has no RequestMirror filter and would answer 500 to every request; leave mirror out, \
              or attach the route to a gateway that has it"
         );
         return report.unsupported(field, true, why);
     }
-    let text = if rules.analysis.kind() == AnalysisKind::AbTest {
+    let text = if judged.analysis.kind() == AnalysisKind::AbTest {
         "ignored: the users that match already use the canary"
     } else {
         "the canary gets copies of real requests; only mirror idempotent ones"
@@ -147,21 +147,21 @@ fn mirrored(report: &mut Report, rules: &Rules) {
     report.warn(field, text);
 }
 
-fn mirror(report: &mut Report, rules: &Rules) {
-    let analysis = rules.analysis;
+fn mirror(report: &mut Report, judged: &JudgedAnalysis) {
+    let analysis = judged.analysis;
     if analysis.mirrored() {
-        mirrored(report, rules);
+        mirrored(report, judged);
     }
     let Some(weight) = analysis.mirror_weight else {
         return;
     };
     if !is_percentage(weight) {
         report.invalid(
-            rules.field("mirrorWeight"),
+            judged.field("mirrorWeight"),
             weight,
             "must be a whole percentage between 1 and 100",
         );
     } else if !analysis.mirrored() {
-        report.warn(rules.field("mirrorWeight"), "ignored until mirror: true");
+        report.warn(judged.field("mirrorWeight"), "ignored until mirror: true");
     }
 }

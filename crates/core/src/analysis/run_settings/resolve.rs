@@ -1,0 +1,59 @@
+//! From a Canary and its policy to the [`RunSettings`] of its runs.
+
+use super::{RunSettings, strategy};
+use crate::{
+    api::{
+        Canary, canary,
+        policy::{CanaryPolicySpec, OnNewRevision},
+    },
+    plan::Defaults,
+    routing::Provider,
+};
+use std::time::Duration;
+
+/// Requests under way are given this long after traffic has left, unless the policy says otherwise.
+const DRAIN: Duration = Duration::from_secs(5);
+
+impl RunSettings {
+    /// The settings of a Canary's runs. `leaving` says that it is being deleted or its namespace opted out.
+    pub fn of(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defaults, leaving: bool) -> Self {
+        let analysis = canary.analysis();
+        let provider = Provider::parse(canary.provider(&defaults.provider)).unwrap_or(Provider::KUBERNETES);
+        let routed = provider.has_weights() && canary.spec.service.is_some();
+        let can = provider.can();
+        let moved_by = if routed { provider } else { Provider::KUBERNETES };
+        Self {
+            strategy: strategy::strategy(canary, routed, routed && can.matches),
+            mirror: strategy::mirror(canary, routed && can.mirror),
+            most_checks: strategy::most_checks(canary),
+            sessions: strategy::sessions(canary, routed && can.affinity),
+            promotion_step: percent(analysis.step_weight_promotion()),
+            interval: analysis.interval(),
+            threshold: u32::try_from(analysis.threshold()).unwrap_or(1).max(1),
+            canary_threshold: u32::try_from(analysis.canary_ready_threshold()).unwrap_or(100),
+            primary_threshold: u32::try_from(analysis.primary_ready_threshold()).unwrap_or(100),
+            deadline: canary.progress_deadline(),
+            delay: analysis.delay(),
+            settle: policy
+                .and_then(CanaryPolicySpec::settle)
+                .unwrap_or_else(|| moved_by.settle()),
+            drain: policy.and_then(CanaryPolicySpec::drain).unwrap_or(DRAIN),
+            hooks: analysis
+                .webhooks
+                .iter()
+                .flatten()
+                .map(canary::Webhook::hook_type)
+                .collect(),
+            queue: policy.is_some_and(|p| p.on_new_revision() != OnNewRevision::Restart),
+            dry_run: canary.dry_run() || defaults.dry_run,
+            skip_analysis: canary.skip_analysis(),
+            suspended: canary.suspended(),
+            leaving,
+        }
+    }
+}
+
+/// A number from 0 to 100.
+pub(super) fn percent(number: i32) -> u8 {
+    u8::try_from(number.clamp(0, 100)).unwrap_or(0)
+}

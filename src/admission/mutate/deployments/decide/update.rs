@@ -1,0 +1,76 @@
+//! A changed Deployment.
+
+use super::change::{Change, another_revision};
+use super::warnings;
+use crate::admission::mutate::deployments::held::Held;
+use crate::admission::mutate::deployments::target::{Target, intent};
+use crate::admission::mutate::deployments::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
+use crate::admission::review::Decision;
+use crate::api::labels;
+
+/// What becomes of a changed target; `None` leaves it alone.
+pub fn decide(old: Target<'_>, new: Target<'_>, facts: &TargetFacts) -> Option<Held> {
+    match &facts.enrolment {
+        Enrolment::No => strip(old, new, None),
+        Enrolment::Refused(reason) => strip(old, new, Some(reason)),
+        Enrolment::Denied(reason) => Some(denied(old, new, reason)),
+        // Once the controller has taken its labels off on the way out, the target is not taken in again.
+        Enrolment::Canary(CanarySummary {
+            stage: CoarseStage::Leaving,
+            ..
+        }) if !old.managed() => strip(old, new, None),
+        Enrolment::Policy(_) | Enrolment::Canary(_) => Some(managed(old, new, facts)),
+    }
+}
+
+/// The target as one half of a pair.
+fn managed(old: Target<'_>, new: Target<'_>, facts: &TargetFacts) -> Held {
+    let change = Change::of(old, new, facts);
+    let desired = intent::on_update(old, new);
+    let (paused, ours) = change.pause();
+    let mut held = Held::new(Decision::Managed(change.state));
+    held.replicas = Some(change.replicas(desired));
+    held.paused = Some(paused);
+    change.bring(&mut held, facts);
+    change.label(&mut held, desired, ours);
+    change.carry(&mut held);
+    held.warnings.extend(warnings::line(&change, facts, desired, ours));
+    held
+}
+
+/// Whoever sends it may not make a Canary: the target is a plain Deployment that the controller leaves alone.
+fn denied(old: Target<'_>, new: Target<'_>, reason: &str) -> Held {
+    let mut held = strip(old, new, Some(reason)).unwrap_or_else(|| Held::new(Decision::Unauthorized));
+    if held.warnings.is_empty() && another_revision(old, new).is_some() {
+        held.warnings.push(plain(new, reason));
+    }
+    held.denied()
+}
+
+fn plain(new: Target<'_>, why: &str) -> String {
+    format!("deployment/{} is not released as a canary: {why}", new.name())
+}
+
+/// No Canary is for the target: our labels go, and so does a pause of ours, which nobody else would end.
+fn strip(old: Target<'_>, new: Target<'_>, reason: Option<&str>) -> Option<Held> {
+    if !labels::OF_TARGETS
+        .iter()
+        .any(|label| new.label(label).is_some() || old.label(label).is_some())
+    {
+        let changed = another_revision(old, new).is_some();
+        return reason.filter(|_| changed).map(|why| Held {
+            warnings: vec![plain(new, why)],
+            ..Held::new(Decision::Unmanaged)
+        });
+    }
+    let mut held = Held::new(Decision::Stripped);
+    labels::OF_TARGETS.iter().for_each(|label| held.unset(label));
+    // Our own output coming round again: what was held of it is what its author sent.
+    if !old.managed() && new.managed() {
+        held.replicas = Some(intent::on_update(old, new));
+    }
+    if new.is_held() || (old.is_held() && new.paused()) {
+        held.paused = Some(false);
+    }
+    Some(held)
+}
