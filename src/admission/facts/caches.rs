@@ -1,29 +1,22 @@
 //! The caches and the watches that feed them.
 
+mod feed;
+mod feeds;
+
 use super::outward::{Outward, RouteFeed};
-use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
+use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
 use crate::orders::Standing;
-use crate::plan::{
-    enrolment::generate::Elsewhere,
-    services::{pointing::ORIGINAL_SELECTOR, ports::DECLARED_PORTS},
-};
-use crate::routing::{self, RouteKind, registry};
-use crate::watched::{Absent, is_nothing_to_us};
-use futures::StreamExt;
-use futures::future::BoxFuture;
+use crate::plan::enrolment::generate::Elsewhere;
+use crate::routing::{self, registry};
+pub use feeds::Feeds;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{ApiResource, DynamicObject, PartialObjectMeta, TypeMeta};
+use kube::api::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::core::GroupVersionKind;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{Lookup, ObjectRef, Store};
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, Resource};
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use std::fmt::Debug;
-use std::hash::Hash;
+use kube::runtime::reflector::{ObjectRef, Store};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::watch;
@@ -49,31 +42,6 @@ pub struct Caches {
     pub standing: watch::Receiver<Standing>,
     services: Store<DynamicObject>,
     routes: Vec<(Store<DynamicObject>, Outward)>,
-    waiting: Arc<AtomicU32>,
-}
-
-/// Write side of every cache; tests feed it by hand, [`Feeds::run`] feeds it from watches.
-pub struct Feeds {
-    /// See [`Caches::canaries`].
-    pub canaries: Writer<Canary>,
-    /// See [`Caches::policies`].
-    pub policies: Writer<CanaryPolicy>,
-    /// See [`Caches::templates`].
-    pub templates: Writer<MetricTemplate>,
-    /// See [`Caches::providers`].
-    pub providers: Writer<AlertProvider>,
-    /// See [`Caches::namespaces`].
-    pub namespaces: Writer<PartialObjectMeta<Namespace>>,
-    /// See [`Caches::targets`].
-    pub targets: Writer<PartialObjectMeta<Deployment>>,
-    /// See [`Caches::lease`].
-    pub lease: Writer<Lease>,
-    /// See [`Caches::standing`]; fed by [`crate::orders::follow`].
-    pub standing: watch::Sender<Standing>,
-    /// Services, cut down to what selects and names ports.
-    pub services: Writer<DynamicObject>,
-    /// The kinds that carry traffic for any provider.
-    pub routes: Vec<RouteFeed>,
     waiting: Arc<AtomicU32>,
 }
 
@@ -170,221 +138,4 @@ fn values(store: &Store<DynamicObject>, namespace: &str) -> Vec<Value> {
         .iter()
         .filter_map(|object| serde_json::to_value(object.as_ref()).ok())
         .collect()
-}
-
-impl Feeds {
-    /// What the watches do when their first lists are complete; for those who feed by hand (tests, benches).
-    pub fn mark_filled(&self) {
-        self.waiting.store(0, Ordering::Relaxed);
-    }
-
-    /// Watches for ever. `lease` is the namespace and name of the controller's Lease.
-    pub async fn run(self, client: Client, lease: (&str, &str)) {
-        let managed = config().labels(&format!("{}={}", labels::MANAGED, labels::TRUE));
-        let managed = (Api::<PartialObjectMeta<Deployment>>::all(client.clone()), managed);
-        let one_lease = config().fields(&format!("metadata.name={}", lease.1));
-        let one_lease = (Api::<Lease>::namespaced(client.clone(), lease.0), one_lease);
-        let services = Api::<DynamicObject>::all_with(client.clone(), &service_resource());
-        let services = watcher(services, config());
-        let watches = Watches {
-            client,
-            waiting: self.waiting,
-        };
-        let mut feeds = vec![
-            watches.all(self.canaries, "canaries"),
-            watches.all(self.policies, "policies"),
-            watches.all(self.templates, "templates"),
-            watches.all(self.providers, "providers"),
-            watches.all(self.namespaces, "namespaces"),
-            watches.some(self.targets, managed, "targets"),
-            watches.some(self.lease, one_lease, "lease"),
-            feed(self.services, services, slim_service, watches.filled("services"), None),
-        ];
-        let routes = self.routes.into_iter();
-        feeds.extend(routes.map(|feed| feed.watch(&watches.client)));
-        futures::future::join_all(feeds).await;
-    }
-}
-
-// Each object may have a megabyte, and a page is in memory as a whole.
-fn config() -> watcher::Config {
-    watcher::Config::default().page_size(16)
-}
-
-/// Makes the watches of what must be known before requests are answered.
-struct Watches {
-    client: Client,
-    waiting: Arc<AtomicU32>,
-}
-
-impl Watches {
-    /// Feeds a cache with all objects of a kind.
-    fn all<K>(&self, cache: impl Feed<K>, what: &'static str) -> BoxFuture<'static, ()>
-    where
-        K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-        <K as Resource>::DynamicType: Default,
-    {
-        self.some(cache, (Api::all(self.client.clone()), config()), what)
-    }
-
-    /// Feeds a cache with some of them.
-    fn some<K>(
-        &self,
-        cache: impl Feed<K>,
-        (api, config): (Api<K>, watcher::Config),
-        what: &'static str,
-    ) -> BoxFuture<'static, ()>
-    where
-        K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-    {
-        feed(cache, watcher(api, config), |_| (), self.filled(what), None)
-    }
-
-    /// What is called when the first list of a cache is complete.
-    fn filled(&self, what: &'static str) -> impl FnOnce() + Send + 'static + use<> {
-        let waiting = Arc::clone(&self.waiting);
-        move || {
-            let left = waiting.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
-            tracing::debug!(what, left, "cache filled");
-        }
-    }
-}
-
-/// What takes the events of a watch in.
-trait Feed<K: Lookup>: Send + 'static {
-    fn take(&mut self, event: &watcher::Event<K>);
-}
-
-impl<K> Feed<K> for Writer<K>
-where
-    K: Lookup + Clone + Send + Sync + 'static,
-    K::DynamicType: Eq + Hash + Clone + Send + Sync,
-{
-    fn take(&mut self, event: &watcher::Event<K>) {
-        self.apply_watcher_event(event);
-    }
-}
-
-impl Feed<DynamicObject> for RouteFeed {
-    fn take(&mut self, event: &watcher::Event<DynamicObject>) {
-        self.apply_watcher_event(event);
-    }
-}
-
-/// Feeds one cache, cut down by `slim`; calls `filled` once, when the first list is complete. A kind that may be absent is
-/// empty while it is, and looked for again when it appears.
-fn feed<K>(
-    mut cache: impl Feed<K>,
-    events: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
-    slim: impl Fn(&mut K) + Send + 'static,
-    filled: impl FnOnce() + Send + 'static,
-    mut absent: Option<Absent>,
-) -> BoxFuture<'static, ()>
-where
-    K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    let mut filled = Some(filled);
-    Box::pin(async move {
-        let events = events.default_backoff();
-        futures::pin_mut!(events);
-        while let Some(event) = events.next().await {
-            let event = match event {
-                Ok(event) => event.modify(|object| {
-                    let meta = object.meta_mut();
-                    meta.managed_fields = None;
-                    if let Some(annotations) = &mut meta.annotations {
-                        annotations.remove(labels::LAST_APPLIED);
-                    }
-                    slim(object);
-                }),
-                Err(error) => {
-                    tracing::debug!(%error, "watch");
-                    if let Some(absent) = absent.as_mut().filter(|_| is_nothing_to_us(&error)) {
-                        cache.take(&watcher::Event::Init);
-                        cache.take(&watcher::Event::InitDone);
-                        absent.appears().await;
-                    }
-                    continue;
-                }
-            };
-            cache.take(&event);
-            if matches!(event, watcher::Event::InitDone) {
-                absent.iter_mut().for_each(Absent::found);
-                if let Some(filled) = filled.take() {
-                    filled();
-                }
-            }
-        }
-    })
-}
-
-impl RouteFeed {
-    fn watch(self, client: &Client) -> BoxFuture<'static, ()> {
-        let kind = self.kind;
-        let resource = route_resource(kind.resource());
-        let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
-        feed(
-            self,
-            watcher(api, config()),
-            move |route| slim_route(kind, route),
-            || {},
-            Some(Absent::new(client.clone(), kind.resource())),
-        )
-    }
-}
-
-/// What is left of a route's status: by which it is known what its data plane cannot do.
-fn slim_route(kind: &'static dyn RouteKind, route: &mut DynamicObject) {
-    let told = kind.told(&route.data);
-    if let Some(members) = route.data.as_object_mut() {
-        members.insert("status".to_owned(), told);
-    }
-    // Items of a list carry no type of their own.
-    let resource = kind.resource();
-    route.types = Some(TypeMeta {
-        api_version: resource.api_version(),
-        kind: resource.kind.to_owned(),
-    });
-}
-
-/// What is left of a Service: what it is, what it selects and its ports, and what is noted of both.
-fn slim_service(service: &mut DynamicObject) {
-    let ours = |key: &String| [ORIGINAL_SELECTOR, DECLARED_PORTS, labels::ENABLED].contains(&key.as_str());
-    if let Some(annotations) = &mut service.metadata.annotations {
-        annotations.retain(|key, _| ours(key));
-    }
-    let keep = |field: &str| {
-        service
-            .data
-            .pointer(&format!("/spec/{field}"))
-            .cloned()
-            .unwrap_or_default()
-    };
-    let spec = json!({
-        "selector": keep("selector"), "ports": keep("ports"), "clusterIP": keep("clusterIP"), "type": keep("type")});
-    service.data = json!({"spec": spec});
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_routes_status_it_is_kept_which_gateway_cannot_copy_requests() {
-        let controller = "traefik.io/gateway-controller";
-        let conditions = json!([{"type": "Accepted", "status": "True", "message": "long"}]);
-        let mut route: DynamicObject = serde_json::from_value(json!({
-            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "shop"},
-            "spec": {"rules": []},
-            "status": {"parents": [{"parentRef": {"name": "gateway"}, "controllerName": controller, "conditions": conditions}]},
-        }))
-        .unwrap();
-        let kind = registry::kinds().next().unwrap();
-        slim_route(kind, &mut route);
-        assert!(!route.data.to_string().contains("Accepted"));
-        assert_eq!(
-            kind.unmirrored(&route.data),
-            [(&json!({"name": "gateway"}), controller)]
-        );
-    }
 }
