@@ -70,6 +70,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 - httpproxies.projectcontour.io
 - trafficsplits.split.smi-spec.io
 - apisixroutes.apisix.apache.org
+- services.serving.knative.dev
 {{- end }}
 
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}

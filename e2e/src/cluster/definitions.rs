@@ -32,10 +32,12 @@ const OSM: (&str, &str) = ("osm", "github.com/openservicemesh/osm");
 const OF_SMI: [&str; 1] = ["trafficsplits.split.smi-spec.io"];
 const APISIX: (&str, &str) = ("apisix", "github.com/apache/apisix-ingress-controller");
 const OF_APISIX: [&str; 1] = ["apisixroutes.apisix.apache.org"];
+const KNATIVE: (&str, &str) = ("knative", "knative.dev/serving");
+const OF_KNATIVE: [&str; 1] = ["services.serving.knative.dev"];
 
 /// Downloads those that a scene may ask for.
 pub(super) fn prepare() -> Result<()> {
-    [ISTIO, CONTOUR, OSM, APISIX]
+    [ISTIO, CONTOUR, OSM, APISIX, KNATIVE]
         .into_iter()
         .try_for_each(|module| source(module).map(drop))
 }
@@ -87,6 +89,12 @@ impl Cluster {
     pub fn apisix_crds(&self) -> Result<()> {
         let file = source(APISIX)?.join("samples/deploy/crd/v1/ApisixRoute.yaml");
         self.define("apisix", &file, &OF_APISIX)
+    }
+
+    /// Installs the definition of the targets of provider knative.
+    pub fn knative_crds(&self) -> Result<()> {
+        let file = source(KNATIVE)?.join("config/core/300-resources/service.yaml");
+        self.define("knative", &file, &OF_KNATIVE)
     }
 
     // Installs those of that name among all of `source`.

@@ -21,6 +21,7 @@ impl Scene {
             &["get", "httpproxies", "-o", "yaml"],
             &["get", "trafficsplits", "-o", "yaml"],
             &["get", "apisixroutes", "-o", "yaml"],
+            &["get", "services.serving.knative.dev", "-o", "yaml"],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         ] {

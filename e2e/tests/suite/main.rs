@@ -32,6 +32,7 @@ mod heard;
 mod idle;
 mod istio;
 mod killed;
+mod knative;
 mod lifecycles;
 mod live_app;
 mod manifests;
