@@ -3,6 +3,7 @@
 use super::fields;
 use super::released;
 use crate::admission::review::{Operation, Request};
+use crate::object::annotation;
 use crate::patches;
 use crate::routing::{self, Exposure, Names, RouteKind, Traffic};
 use json_patch::PatchOperation;
@@ -157,11 +158,11 @@ fn kept(kind: &dyn RouteKind, old: &Value, sent: &Value, pairs: &[&Pair]) -> Opt
     (!pairs.is_empty() && differs).then_some(wanted)
 }
 
-// What was sent, with the notes that are stored: they are ours, and a PUT of a manifest takes them away.
+// What was sent, with the notes that are stored where it has none: a PUT of a manifest takes them away.
 fn with_notes(kind: &dyn RouteKind, old: &Value, sent: &Value) -> Value {
-    let mut stored = routing::notes(kind, old);
-    stored.retain(|(_, note)| note.is_some());
-    patches::applied(sent, &patches::metadata(sent, "annotations", &stored)).unwrap_or_else(|_| sent.clone())
+    let mut lost = routing::notes(kind, old);
+    lost.retain(|(key, note)| note.is_some() && annotation(sent, key).is_none());
+    patches::applied(sent, &patches::metadata(sent, "annotations", &lost)).unwrap_or_else(|_| sent.clone())
 }
 
 #[cfg(test)]

@@ -35,8 +35,8 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     let workload = Workload::of(canary).ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
     if (workload == Workload::KnativeService) != (provider == Provider::KNATIVE) {
         return Err(format!(
-            "provider {named} does not release {}; a Knative Service has provider: knative, and nothing else has",
-            canary.spec.target_ref.api_version.clone() + "/" + kind
+            "provider {named} does not release a target of {}; a Knative Service has provider: knative, and nothing else has",
+            canary.spec.target_ref.api_version
         ));
     }
     let service = canary.spec.service.as_ref();
