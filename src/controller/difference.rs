@@ -48,9 +48,12 @@ pub enum Conflict {
 impl Conflict {
     /// Whether there is no primary, or no way to it, without what is in the way.
     pub fn keeps_from_building(&self) -> bool {
+        // Knative's Services, which are never in the way, are called like the halves.
+        let is_half = |name: &str| Kind::Service.resource().kind == name;
         let beside = |name: &str| {
             let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
-            Kind::routes().chain(scalers).any(|kind| kind.resource().kind == name)
+            let mut all = Kind::routes().chain(scalers);
+            !is_half(name) && all.any(|kind| kind.resource().kind == name)
         };
         !matches!(self, Self::Name(kind, _) if beside(kind))
     }

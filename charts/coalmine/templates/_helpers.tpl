@@ -71,6 +71,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 - trafficsplits.split.smi-spec.io
 - apisixroutes.apisix.apache.org
 - meshhttproutes.kuma.io
+- services.serving.knative.dev
 {{- end }}
 
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}

@@ -34,10 +34,12 @@ const APISIX: (&str, &str) = ("apisix", "github.com/apache/apisix-ingress-contro
 const OF_APISIX: [&str; 1] = ["apisixroutes.apisix.apache.org"];
 /// No module of Kuma's that has this kind can be had here.
 const OF_KUMA: [&str; 1] = ["meshhttproutes.kuma.io"];
+const KNATIVE: (&str, &str) = ("knative", "knative.dev/serving");
+const OF_KNATIVE: [&str; 1] = ["services.serving.knative.dev"];
 
 /// Downloads those that a scene may ask for.
 pub(super) fn prepare() -> Result<()> {
-    [ISTIO, CONTOUR, OSM, APISIX]
+    [ISTIO, CONTOUR, OSM, APISIX, KNATIVE]
         .into_iter()
         .try_for_each(|module| source(module).map(drop))
 }
@@ -95,6 +97,12 @@ impl Cluster {
     pub fn kuma_crds(&self) -> Result<()> {
         let file = Places::parts().join("kuma/meshhttproutes.yaml");
         self.define("kuma", &file, &OF_KUMA)
+    }
+
+    /// Installs the definition of the targets of provider knative.
+    pub fn knative_crds(&self) -> Result<()> {
+        let file = source(KNATIVE)?.join("config/core/300-resources/service.yaml");
+        self.define("knative", &file, &OF_KNATIVE)
     }
 
     // Installs those of that name among all of `source`.

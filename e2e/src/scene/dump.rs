@@ -22,6 +22,7 @@ impl Scene {
             &["get", "trafficsplits", "-o", "yaml"],
             &["get", "apisixroutes", "-o", "yaml"],
             &["get", "meshhttproutes", "-o", "yaml"],
+            &["get", "services.serving.knative.dev", "-o", "yaml"],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         ] {

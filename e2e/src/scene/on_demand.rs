@@ -45,6 +45,11 @@ impl Scene {
         self.prepare(Cluster::kuma_crds).await
     }
 
+    /// Installs Knative's Service. No Knative runs: nothing acts on these objects but the scene itself.
+    pub async fn knative_crds(&self) -> Result<()> {
+        self.prepare(Cluster::knative_crds).await
+    }
+
     /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
     pub async fn second_node(&self) -> Result<()> {
         self.prepare(Cluster::second_node).await

@@ -32,6 +32,7 @@ mod heard;
 mod idle;
 mod istio;
 mod killed;
+mod knative;
 mod kuma;
 mod lifecycles;
 mod live_app;

@@ -1,6 +1,7 @@
 mod beside;
 mod configs;
 mod followers;
+mod knative;
 mod primary;
 mod services;
 

@@ -176,7 +176,7 @@ fn subject(canary: &Canary) -> Subject {
         canary: canary.name_any(),
         namespace: canary.namespace_name().to_owned(),
         target: canary.target_name().to_owned(),
-        workload: Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default(),
+        workload: Workload::of(canary).unwrap_or_default(),
     }
 }
 
@@ -228,7 +228,7 @@ async fn refused(context: &Context, canary: &Canary, seen: Option<&str>, now: Ti
     let Some(announced) = announced(run).filter(|a| seen != Some(a.revision.as_str()) && a.expires() <= now) else {
         return Ok(false);
     };
-    let workload = Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default();
+    let workload = Workload::of(canary).unwrap_or_default();
     let resource = Kind::of(workload).resource();
     let api: Api<DynamicObject> =
         Api::namespaced_with(context.effects.client.clone(), canary.namespace_name(), &resource);

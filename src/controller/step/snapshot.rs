@@ -22,6 +22,7 @@ use crate::{
     analysis::{Stage, State},
     api::{Canary, canary::status::conditions::Trouble},
     plan::{self, Blueprint, Defaults, Selector, configs::ConfigKind},
+    routing::Provider,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -109,7 +110,11 @@ fn blueprint(canary: &Canary, defaults: &Defaults, ends: bool) -> Result<Bluepri
             return Err(why);
         }
         let mut plain = canary.clone();
-        plain.spec.provider = Some(String::from("kubernetes"));
+        let always = match plain.targets_knative() {
+            true => Provider::KNATIVE,
+            false => Provider::KUBERNETES,
+        };
+        plain.spec.provider = Some(always.as_str().to_owned());
         plan::blueprint(&plain, defaults)
     })
 }

@@ -15,6 +15,8 @@ pub struct Exposure {
     pub cookies: Cookies,
     /// `spec.service.trafficPolicy`: how the endpoints of the halves are treated.
     pub policy: Option<TrafficPolicy>,
+    /// Name of the revision under test, of a target whose revisions have names.
+    pub revision: Option<String>,
 }
 
 impl Exposure {

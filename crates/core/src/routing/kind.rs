@@ -64,6 +64,11 @@ pub trait RouteKind: WrittenKind {
     /// holds nothing in a user's own write.
     fn fields(&self) -> &'static [&'static str];
 
+    /// Annotations that we write in a route of the user's own beside those fields, to know what its author means.
+    fn notes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Whether the API server adds members to what it is sent; where it does not, a generated object has what was said and
     /// nothing else.
     fn adds_defaults(&self) -> bool {

@@ -50,7 +50,6 @@ pub const PLANNED: &[Planned] = &[
     retired("appmesh", "appmesh.k8s.aws/v1beta1/VirtualService"),
     retired("appmesh:v1beta2", "appmesh.k8s.aws/v1beta2/VirtualService"),
     living("gloo", "gateway.solo.io/v1/RouteTable"),
-    living("knative", "serving.knative.dev/v1/Service"),
 ];
 
 /// The planned provider of that name.

@@ -191,6 +191,8 @@ pub struct Provider(&'static dyn Router);
 impl Provider {
     /// `gatewayapi:v1`: an HTTPRoute with two weighted backends.
     pub const GATEWAY_API: Self = Self(&super::providers::gateway_api::GatewayApi);
+    /// `knative`: the shares of a Knative Service's revisions.
+    pub const KNATIVE: Self = Self(&super::providers::knative::Knative);
     /// `kubernetes`: the apex Service's selector, all or nothing.
     pub const KUBERNETES: Self = Self(&super::providers::kubernetes::Kubernetes);
 

@@ -4,6 +4,7 @@ pub mod apisix;
 pub mod contour;
 pub mod gateway_api;
 pub mod istio;
+pub mod knative;
 pub mod kubernetes;
 pub mod kuma;
 pub mod linkerd;

@@ -1,7 +1,9 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::providers::{apisix, contour, gateway_api, istio, kubernetes, kuma, linkerd, nginx, skipper, smi, traefik};
+use super::providers::{
+    apisix, contour, gateway_api, istio, knative, kubernetes, kuma, linkerd, nginx, skipper, smi, traefik,
+};
 use super::{Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, ingress};
 use crate::api::canary::CanarySpec;
 use crate::object::text;
@@ -14,6 +16,7 @@ pub const ROUTERS: &[&dyn Router] = &[
     &apisix::Apisix,
     &contour::Contour,
     &istio::Istio,
+    &knative::Knative,
     &kubernetes::Kubernetes,
     &kuma::Kuma,
     &linkerd::Linkerd,

@@ -2,6 +2,7 @@
 
 use crate::{
     api::Canary,
+    plan::workload::{Workload, knative},
     routing::{Affinity, Cookies, Exposure},
 };
 
@@ -22,5 +23,12 @@ pub fn exposure(canary: &Canary) -> Exposure {
             .service
             .as_ref()
             .and_then(|service| service.traffic_policy.clone()),
+        revision: tested(canary),
     }
+}
+
+// Of the run that is recorded, or of the last one.
+fn tested(canary: &Canary) -> Option<String> {
+    let run = canary.status.as_ref()?.run.as_ref()?;
+    knative::named(Workload::of(canary)?, run.applied_revision.as_deref())
 }

@@ -32,16 +32,21 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     let named = canary.provider(&defaults.provider);
     let provider = Provider::parse(named).ok_or_else(|| format!("provider {named} is not built yet"))?;
     let kind = canary.spec.target_ref.kind.as_str();
-    let workload = Workload::parse(kind)
-        .filter(|_| !canary.targets_knative())
-        .ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
+    let workload = Workload::of(canary).ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
+    if (workload == Workload::KnativeService) != (provider == Provider::KNATIVE) {
+        return Err(format!(
+            "provider {named} does not release a target of {}; a Knative Service has provider: knative, and nothing else has",
+            canary.spec.target_ref.api_version
+        ));
+    }
     let service = canary.spec.service.as_ref();
     let metadata = |pick: fn(&canary::CanaryService) -> Option<&canary::Metadata>| metadata(service.and_then(pick));
-    let names = service.map(|_| match workload {
+    let names = match workload {
         // Its copies are named after it, whatever the Canary calls its Services.
-        Workload::Service => Names::new(canary.target_name()),
-        Workload::Deployment | Workload::DaemonSet => Names::new(canary.service_name()),
-    });
+        Workload::Service => service.map(|_| Names::new(canary.target_name())),
+        Workload::KnativeService => Some(Names::new(canary.target_name())),
+        Workload::Deployment | Workload::DaemonSet => service.map(|_| Names::new(canary.service_name())),
+    };
     let annotations = canary.metadata.annotations.clone().unwrap_or_default();
     let published = |names| {
         let route = provider.published(canary.namespace_name(), names, &canary.spec)?;

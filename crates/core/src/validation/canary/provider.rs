@@ -37,8 +37,9 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
 
 /// Knative has its own traffic split: its Services and the provider come together or not at all.
 fn knative(report: &mut Report, subject: &Subject, named: Option<&str>) {
-    match (named == Some("knative"), subject.canary.targets_knative()) {
-        (true, false) => report.invalid(FIELD, "knative", "needs a serving.knative.dev/v1 Service as target"),
+    let knative = Provider::KNATIVE.as_str();
+    match (named == Some(knative), subject.canary.targets_knative()) {
+        (true, false) => report.invalid(FIELD, knative, "needs a serving.knative.dev/v1 Service as target"),
         (false, true) => {
             report.invalid(
                 FIELD,
