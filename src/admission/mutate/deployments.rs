@@ -68,6 +68,8 @@ pub enum Enrolment {
     Refused(String),
     /// Not enrolled because whoever sends it may not make a Canary; says so.
     Denied(String),
+    /// Not enrolled as long as it is not known whether whoever sends it may make a Canary; says so.
+    Unasked(String),
     /// No Canary yet, but the policy of this name renders one.
     Policy(String),
     /// A Canary targets it.
@@ -243,10 +245,10 @@ impl Held {
         }
     }
 
-    /// The label that tells the controller to leave it alone.
-    fn denied(mut self) -> Self {
+    /// The label that tells the controller to leave it alone, and why.
+    fn denied(mut self, why: &str) -> Self {
         self.labels.retain(|(label, _)| label != labels::DENIED);
-        self.set(labels::DENIED, labels::TRUE);
+        self.set(labels::DENIED, why);
         self.decision = Decision::Unauthorized;
         self
     }

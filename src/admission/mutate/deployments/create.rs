@@ -13,7 +13,8 @@ pub(super) fn decide(new: Target<'_>, context: &Context) -> Option<Held> {
     let state = match &context.enrolment {
         Enrolment::No => return stray(new, None),
         Enrolment::Refused(reason) => return stray(new, Some(reason)),
-        Enrolment::Denied(reason) => return stray(new, Some(reason)).map(Held::denied),
+        Enrolment::Denied(reason) => return stray(new, Some(reason)).map(|held| held.denied(labels::TRUE)),
+        Enrolment::Unasked(reason) => return stray(new, Some(reason)).map(|held| held.denied(labels::UNASKED)),
         Enrolment::Canary(Canary {
             stage: Stage::Leaving, ..
         }) => return stray(new, None),
