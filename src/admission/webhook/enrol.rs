@@ -59,32 +59,38 @@ impl Effects {
     ) -> Option<String> {
         let request = facts.request();
         let (user, namespace) = (&request.user_info.username, request.namespace.as_str());
-        if may == Ok(false) {
-            let why = format!("{user:?} may not create canaries.flagger.app in {namespace}");
-            context.enrolment = Enrolment::Denied(why);
-            return None;
-        }
-        match (may, self.pairable(facts, beside).await) {
-            (_, Err(Apart::Refused(why))) => context.enrolment = Enrolment::Refused(why),
+        match may {
+            Ok(true) => {}
+            Ok(false) => {
+                let why = format!("{user:?} may not create canaries.flagger.app in {namespace}");
+                context.enrolment = Enrolment::Denied(why);
+                return None;
+            }
             // Nobody is to get more by way of a busy API server: who may has his Canary made once that is known.
-            (Err(error), _) => {
+            Err(error) => {
                 tracing::warn!(%error, "cannot ask for the requester's rights");
                 context.enrolment = Enrolment::Unasked(format!(
                     "whether {user:?} may create canaries.flagger.app in {namespace} could not be asked in time; that is \
                      asked again for a minute, and if so it is enrolled; to apply it again asks at once"
                 ));
+                return None;
+            }
+        }
+        match self.pairable(facts, beside).await {
+            Ok(()) => None,
+            Err(Apart::Refused(why)) => {
+                context.enrolment = Enrolment::Refused(why);
+                None
             }
             // It serves as if no controller were there, until that has looked: nothing is held for a pair that may never be.
-            (Ok(_), Err(Apart::Unseen(what))) => {
+            Err(Apart::Unseen(what)) => {
                 context.controller_alive = false;
                 let name = request.object_name();
-                return Some(format!(
+                Some(format!(
                     "coalmine: {name}: {what} could not be looked at in time; the controller looks again"
-                ));
+                ))
             }
-            (Ok(_), Ok(())) => {}
         }
-        None
     }
 
     /// Whether the pair that the policy would make of the Deployment can be made `beside` what is there; looked for when it is

@@ -19,7 +19,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 const QUESTIONS: u32 = 7;
 
 /// Who sent what; not the object, which may be large.
-#[derive(Clone)]
 struct Sent {
     by: UserInfo,
     namespace: String,
