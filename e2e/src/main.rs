@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use e2e::cluster::{self, Cluster, Image};
-use e2e::{bench, checks, demo, deny, fuzz, install, manifests, record, uninstall};
+use e2e::{bench, checks, demo, deny, fuzz, install, manifests, record, storm, uninstall};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -37,6 +37,8 @@ enum Verb {
     Fuzz(fuzz::Options),
     /// The benchmarks; they write docs/benchmarks.md
     Bench(bench::Options),
+    /// Faults at full strength; they write docs/reliability.md
+    Storm(storm::Options),
     /// Record what the real Flagger does in the histories of tests/flagger
     Record {
         /// Only these; all when none is named
@@ -90,6 +92,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Lint => checks::lint().await?,
         Verb::Fuzz(options) => fuzz::fuzz(&options).await?,
         Verb::Bench(options) => bench::bench(options).await?,
+        Verb::Storm(options) => storm::storm(options).await?,
         Verb::Uninstall => {
             let cluster = Cluster::attach()?;
             uninstall::every_order().await?;

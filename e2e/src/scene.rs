@@ -65,7 +65,7 @@ pub const OPT_IN: &str = "coalmine.dev/enabled";
 pub const SYSTEM: &str = "coalmine-system";
 /// API servers and webhooks learn of a label and of a policy by their watches, on a busy machine this much later.
 const NOTICED: Duration = Duration::from_millis(500);
-/// Events are written beside a release, one after the other for all Canaries: on a busy machine seconds later.
+/// Events are written beside a release, those of a namespace one after the other: on a busy machine seconds later.
 const TOLD: Duration = Duration::from_secs(60);
 /// No scene takes a third of this.
 const LONGEST: Duration = Duration::from_secs(1800);

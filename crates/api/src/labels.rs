@@ -29,8 +29,11 @@ pub const TRAFFIC: &str = "coalmine.dev/traffic";
 pub const GENERATED: &str = "coalmine.dev/generated";
 /// Label on a ControllerRevision: it remembers a revision that was promoted (`"true"`).
 pub const PROMOTED: &str = "coalmine.dev/promoted";
-/// Label on a Deployment whose author may not have a Canary made (`"true"`): it stays a plain one.
+/// Label on a Deployment whose author may not have a Canary made (`"true"`), or of whom that could not be asked in time
+/// ([`UNASKED`]): it stays a plain one.
 pub const DENIED: &str = "coalmine.dev/denied";
+/// The value of [`DENIED`] where it is not known whether its author may have a Canary made.
+pub const UNASKED: &str = "unasked";
 /// Annotation on a generated Canary: uid of the Deployment it was generated for.
 pub const TARGET_UID: &str = "coalmine.dev/target-uid";
 /// Annotation on a Canary: analyse and report, route and promote nothing (`"true"`); the same as `spec.dryRun`.
