@@ -17,6 +17,16 @@ pub struct Exposure {
     pub policy: Option<TrafficPolicy>,
 }
 
+impl Exposure {
+    /// The same for a route by which nobody can be kept on a side.
+    pub(in crate::routing) fn without_sessions(&self) -> Self {
+        Self {
+            affinity: None,
+            ..self.clone()
+        }
+    }
+}
+
 /// The cookies of one run as they stand in the status, `name=value` each.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cookies {

@@ -1,4 +1,4 @@
-//! Conditions on requests in Gateway API's words: HTTPRouteMatch, as far as `analysis.match` needs it.
+//! Conditions on requests in Gateway API's words: the lists of a match that compare by name, as `analysis.match` needs them.
 
 use crate::api::canary::{AnalysisMatch, StringMatch};
 use crate::object::text;
@@ -6,13 +6,14 @@ use crate::routing::weighted::expressions;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The entries of `analysis.match` that can be said exactly. One that cannot (`sourceLabels`) or that says nothing is left
-/// out: admission refuses it, and a route never sends more users to the canary than were named.
-pub(super) fn of_analysis(matches: &[AnalysisMatch]) -> Vec<Value> {
-    matches.iter().filter_map(entry).collect()
+/// The entries of `analysis.match` that can be said exactly by lists of these `names`. One that cannot (`sourceLabels`) or
+/// that says nothing is left out: admission refuses it or says so, and a route never sends more users to the canary than were
+/// named.
+pub(super) fn of_analysis(matches: &[AnalysisMatch], names: &[&str]) -> Vec<Value> {
+    matches.iter().filter_map(|of| entry(of, names)).collect()
 }
 
-fn entry(of: &AnalysisMatch) -> Option<Value> {
+fn entry(of: &AnalysisMatch, names: &[&str]) -> Option<Value> {
     if of.source_labels.as_ref().is_some_and(|labels| !labels.is_empty()) {
         return None;
     }
@@ -24,6 +25,9 @@ fn entry(of: &AnalysisMatch) -> Option<Value> {
             return None;
         }
         if !items.is_empty() {
+            if !names.contains(&key) {
+                return None;
+            }
             out.insert(key.to_owned(), Value::Array(items));
         }
     }
@@ -45,7 +49,7 @@ fn listed(key: &str, from: Option<&BTreeMap<String, StringMatch>>) -> Vec<Value>
 ///
 /// Gateway API knows exact and regular expressions; a prefix or suffix becomes the expression that says the same, whether
 /// the gateway searches (Traefik) or compares the whole value (Envoy). A user's own expression is passed on unchanged.
-pub(super) fn named(name: &str, of: &StringMatch) -> Option<Value> {
+pub fn named(name: &str, of: &StringMatch) -> Option<Value> {
     let (form, value) = of.form()?;
     Some(match form {
         "exact" => json!({"name": name, "type": "Exact", "value": value}),
