@@ -56,6 +56,11 @@ async fn traefik_by_httproutes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn traefik_by_grpcroutes() {
+    carries(Plane::GrpcRoute).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn traefik_by_annotations_of_ingresses() {
     carries(Plane::Ingress).await;
 }

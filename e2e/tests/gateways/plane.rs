@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use e2e::cluster::{CONTOUR_CLASS, EDGE_GATEWAY_NAME};
 use e2e::load::{Load, until_reachable};
-use e2e::scene::quick::{SOON, apply};
+use e2e::scene::quick::{SOON, apply, own_canary};
 use e2e::scene::{App, Scene, fronts, wait_for};
 use kube::Api;
 use kube::api::DynamicObject;
@@ -26,11 +26,13 @@ pub enum Plane {
     TraefikService,
     /// The Gateway API's, by Traefik.
     HttpRoute,
+    /// The Gateway API's for gRPC, by Traefik; one of the author's own, as the port says `kubernetes.io/h2c` for Traefik.
+    GrpcRoute,
     /// Nginx's annotations, by Traefik's provider for them.
     Ingress,
 }
 
-use Plane::{HttpProxy, HttpRoute, Ingress, TraefikService, VirtualService};
+use Plane::{GrpcRoute, HttpProxy, HttpRoute, Ingress, TraefikService, VirtualService};
 
 impl Plane {
     /// What `spec.provider` says.
@@ -39,7 +41,7 @@ impl Plane {
             HttpProxy => "contour",
             VirtualService => "istio",
             TraefikService => "traefik",
-            HttpRoute => "gatewayapi:v1",
+            HttpRoute | GrpcRoute => "gatewayapi:v1",
             Ingress => "nginx",
         }
     }
@@ -48,6 +50,7 @@ impl Plane {
     pub fn word(self) -> &'static str {
         match self {
             HttpRoute => "gatewayapi",
+            GrpcRoute => "grpc",
             other => other.provider(),
         }
     }
@@ -55,7 +58,7 @@ impl Plane {
     /// The time after which a weight counts as seen by users, where no policy says another: docs/providers.md has it.
     pub fn settles_within(self) -> Duration {
         match self {
-            HttpProxy | TraefikService | HttpRoute => Duration::from_secs(3),
+            HttpProxy | TraefikService | HttpRoute | GrpcRoute => Duration::from_secs(3),
             VirtualService | Ingress => Duration::from_secs(5),
         }
     }
@@ -80,7 +83,7 @@ impl Plane {
         match self {
             HttpProxy => scene.contour_gateway().await,
             VirtualService => scene.edge_gateway().await,
-            TraefikService | HttpRoute | Ingress => Ok(()), // Traefik came with the cluster
+            TraefikService | HttpRoute | GrpcRoute | Ingress => Ok(()), // Traefik came with the cluster
         }
     }
 
@@ -90,6 +93,7 @@ impl Plane {
             HttpProxy => scene.contour_load(app),
             VirtualService => scene.edge_load(app),
             TraefikService | HttpRoute | Ingress => scene.load(app),
+            GrpcRoute => scene.load(app).map(Load::grpc),
         }
     }
 
@@ -107,6 +111,7 @@ impl Plane {
                 Some(json!({"port": 9898, "gateways": [gateway], "hosts": [host]}))
             }
             TraefikService | Ingress => Some(json!({"port": 9898})),
+            GrpcRoute => Some(json!({"port": 9898, "appProtocol": fronts::H2C})),
             HttpRoute => None,
         };
         canary["spec"]["provider"] = json!(self.provider());
@@ -127,16 +132,19 @@ impl Plane {
             HttpProxy => Some(fronts::http_proxy(scene, app, CONTOUR_CLASS)),
             TraefikService => Some(fronts::ingress_route(scene, app, app)),
             Ingress => Some(fronts::ingress(scene, app)),
+            GrpcRoute => Some(fronts::grpc_route(scene, app)),
             VirtualService | HttpRoute => None,
         }
     }
 
     /// Applies an app with its Canary, and waits until its first version serves.
     pub async fn at_rest(self, scene: &Scene, app: &App, analysis: &Value) -> Result<()> {
-        let mut items = vec![self.canary(scene, app, analysis)];
-        items.extend(self.front(scene, app.name()));
-        items.push(app.deployment());
-        apply(scene, &items).await?;
+        if let Some(front) = self.front(scene, app.name()) {
+            apply(scene, &[front]).await?;
+        }
+        // One that names no gateway is taken when the webhook has heard of the author's route.
+        own_canary(scene, &self.canary(scene, app, analysis)).await?;
+        apply(scene, &[app.deployment()]).await?;
         scene.phase(app.name(), "Initialized", SOON).await?;
         let version = until_reachable(&self.load(scene, app.name())?, SOON).await?;
         ensure!(version == app.version(), "{version} answers, not {}", app.version());
@@ -151,6 +159,7 @@ impl Plane {
             VirtualService => objects.dynamic("networking.istio.io", "v1", "VirtualService", "virtualservices"),
             TraefikService => objects.traefik_services(),
             HttpRoute => objects.routes(),
+            GrpcRoute => objects.grpc_routes(),
             Ingress => objects.ingresses(),
         }
     }
@@ -159,6 +168,7 @@ impl Plane {
     pub fn route(self, app: &str) -> String {
         match self {
             Ingress => format!("{app}-front-canary"),
+            GrpcRoute => format!("{app}-front"),
             HttpProxy | VirtualService | TraefikService | HttpRoute => app.to_owned(),
         }
     }
@@ -169,7 +179,7 @@ impl Plane {
             HttpProxy => ("/spec/routes/0/services", "/name"),
             VirtualService => ("/spec/http/0/route", "/destination/host"),
             TraefikService => ("/spec/weighted/services", "/name"),
-            HttpRoute => ("/spec/rules/0/backendRefs", "/name"),
+            HttpRoute | GrpcRoute => ("/spec/rules/0/backendRefs", "/name"),
             Ingress => {
                 let said = route["metadata"]["annotations"][CANARY_WEIGHT].as_str();
                 return said.and_then(|said| said.parse().ok()).unwrap_or_default();
@@ -210,7 +220,7 @@ impl Plane {
                 rule.get("mirror")?;
                 rule["mirrorPercentage"]["value"].as_f64()
             }
-            TraefikService | HttpRoute | Ingress => return None,
+            TraefikService | HttpRoute | GrpcRoute | Ingress => return None,
         };
         Some(percent.map_or(100, |percent| percent.round() as u64))
     }
