@@ -8,7 +8,7 @@ use coalmine::routing::{KNATIVE_SERVICE, Names, Provider, Resource, registry};
 use rendered::list;
 use serde_json::{Value, json};
 use sources::files_below;
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// Folders that may name foreign kinds: their own, and the fields that Flagger's definitions have.
 const AT_HOME: [&str; 2] = ["crates/core/src/routing", "crates/api/src"];
@@ -49,20 +49,24 @@ fn both_roles_may_do_with_every_kind_what_is_done_with_it() {
             "the webhook, {kind:?}"
         );
     }
-    // What it makes beside an app in the same apply.
-    let spec: CanarySpec = serde_json::from_value(json!({
-        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
-        "service": {"port": 80, "appProtocol": "http", "hosts": ["a.test"], "gatewayRefs": [{"name": "g"}]},
-    }))
-    .unwrap();
+    // What it makes beside an app in the same apply, whatever that speaks.
+    let spec = |protocol: &str| -> CanarySpec {
+        let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+        let service = json!({"port": 80, "appProtocol": protocol, "hosts": ["a.test"], "gatewayRefs": [{"name": "g"}]});
+        serde_json::from_value(json!({"targetRef": target, "service": service})).unwrap()
+    };
+    let specs = ["http", "grpc"].map(spec);
     let providers = registry::ROUTERS
         .iter()
         .filter_map(|router| Provider::parse(router.name()));
-    let made = providers.filter_map(|provider| provider.published("shop", &Names::new("web"), &spec));
-    let made: Vec<Resource> = made
+    let made = providers.flat_map(|provider| {
+        let of = |spec| provider.published("shop", &Names::new("web"), spec);
+        specs.iter().filter_map(of).collect::<Vec<_>>()
+    });
+    let made: BTreeSet<Resource> = made
         .map(|route| registry::kind_of(&route).unwrap().resource())
         .collect();
-    assert!(made.len() > 3, "{made:?}");
+    assert!(made.len() > 5, "{made:?}");
     for kind in made {
         assert!(
             may(&all, "coalmine-webhook", kind, &["create", "patch"]),

@@ -111,6 +111,7 @@ pub fn difference(desired: &DesiredState, pair: Pair<'_>) -> (Vec<Write>, Vec<Co
         pair.budgets(&mut writes);
     }
     pair.followers_halves(desired, &mut writes, &mut conflicts);
+    pair.successor(desired, &mut writes, &mut conflicts);
     (writes, conflicts)
 }
 

@@ -64,6 +64,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- define "coalmine.optionalDefinitions" -}}
 - scaledobjects.keda.sh
 - httproutes.gateway.networking.k8s.io
+- grpcroutes.gateway.networking.k8s.io
 - virtualservices.networking.istio.io
 - destinationrules.networking.istio.io
 - traefikservices.traefik.io

@@ -15,7 +15,7 @@ impl Scene {
         let overview = "deployments,replicasets,pods,services,endpointslices";
         for args in [
             &["get", overview, "-o", "wide", "--show-labels"][..],
-            &["get", "canaries,httproutes,ingresses", "-o", "yaml"],
+            &["get", "canaries,httproutes,grpcroutes,ingresses", "-o", "yaml"],
             &["get", "ingressroutes,traefikservices", "-o", "yaml"],
             &["get", "virtualservices,destinationrules", "-o", "yaml"],
             &["get", "httpproxies", "-o", "yaml"],

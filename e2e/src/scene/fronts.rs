@@ -1,8 +1,27 @@
-//! What an author writes to let requests in by other kinds than HTTPRoute; each is called like the app, with `-front`.
+//! What an author writes to let requests in by other kinds than HTTPRoute; each route is called like the app, with `-front`.
 
 use serde_json::{Value, json};
 
-use super::Scene;
+use super::{App, Scene};
+
+/// What a port says that Traefik is to speak HTTP/2 to from the first word.
+pub const H2C: &str = "kubernetes.io/h2c";
+
+/// A Service of the author's own whose port says so.
+pub fn h2c_service(app: &App) -> Value {
+    let mut service = app.service();
+    service["spec"]["ports"][0]["appProtocol"] = json!(H2C);
+    service
+}
+
+/// A GRPCRoute to the app's Service.
+pub fn grpc_route(scene: &Scene, app: &str) -> Value {
+    let name = format!("{app}-front");
+    let mut route = App::new(app, "v1").route(&scene.host(app));
+    route["kind"] = json!("GRPCRoute");
+    route["metadata"]["name"] = json!(name);
+    route
+}
 
 /// What is asked of the other Service alone where a route is shared by two.
 pub const OTHERS_PATH: &str = "/version";

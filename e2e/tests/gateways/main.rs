@@ -130,6 +130,11 @@ async fn traefik_by_the_series_of_the_pods_behind_httproutes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn traefik_by_grpcroutes() {
+    carries(Plane::TraefikGrpcRoute).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn traefik_by_annotations_of_ingresses() {
     carries(Plane::NginxIngress).await;
 }

@@ -24,6 +24,8 @@ pub enum Plane {
     TraefikService,
     /// The Gateway API's, by Traefik.
     TraefikRoute,
+    /// The Gateway API's for gRPC, by Traefik; one of the author's own, as the port says `kubernetes.io/h2c` for Traefik.
+    TraefikGrpcRoute,
     /// Nginx's annotations, by Traefik's provider for them.
     NginxIngress,
     /// Skipper's annotations, by Skipper.
@@ -31,7 +33,8 @@ pub enum Plane {
 }
 
 use Plane::{
-    ContourRoute, HttpProxy, IstioRoute, NginxIngress, SkipperIngress, TraefikRoute, TraefikService, VirtualService,
+    ContourRoute, HttpProxy, IstioRoute, NginxIngress, SkipperIngress, TraefikGrpcRoute, TraefikRoute, TraefikService,
+    VirtualService,
 };
 
 /// What the built-in metrics of a provider are read from here.
@@ -50,7 +53,7 @@ impl Plane {
             HttpProxy => "contour",
             VirtualService => "istio",
             TraefikService => "traefik",
-            ContourRoute | IstioRoute | TraefikRoute => "gatewayapi:v1",
+            ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute => "gatewayapi:v1",
             NginxIngress => "nginx",
             SkipperIngress => "skipper",
         }
@@ -65,6 +68,7 @@ impl Plane {
             IstioRoute => "istio-route",
             TraefikService => "traefik",
             TraefikRoute => "traefik-route",
+            TraefikGrpcRoute => "traefik-grpc",
             NginxIngress => "nginx",
             SkipperIngress => "skipper",
         }
@@ -73,7 +77,7 @@ impl Plane {
     /// The time after which a weight counts as seen by users, where no policy says another: docs/providers.md has it.
     pub fn settles_within(self) -> Duration {
         match self {
-            HttpProxy | TraefikService | ContourRoute | IstioRoute | TraefikRoute => Duration::from_secs(3),
+            HttpProxy | TraefikService | ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute => Duration::from_secs(3),
             VirtualService | NginxIngress | SkipperIngress => Duration::from_secs(5),
         }
     }
@@ -105,7 +109,7 @@ impl Plane {
             VirtualService => scene.edge_gateway().await,
             IstioRoute => scene.mesh_gateway().await,
             SkipperIngress => scene.skipper_gateway().await,
-            TraefikService | TraefikRoute | NginxIngress => Ok(()), // Traefik came with the cluster
+            TraefikService | TraefikRoute | TraefikGrpcRoute | NginxIngress => Ok(()), // Traefik came with the cluster
         }
     }
 
@@ -117,6 +121,7 @@ impl Plane {
             IstioRoute => scene.mesh_load(app),
             SkipperIngress => scene.skipper_load(app),
             TraefikService | TraefikRoute | NginxIngress => scene.load(app),
+            TraefikGrpcRoute => scene.load(app).map(Load::grpc),
         }
     }
 }

@@ -26,6 +26,7 @@ mod faults;
 mod fleet;
 mod gates;
 mod good_release;
+mod grpc;
 mod guard;
 mod habits;
 mod heard;

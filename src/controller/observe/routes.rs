@@ -48,7 +48,7 @@ impl<'a> Routes<'a> {
     /// of a release that seems to be shown to them.
     pub fn missing(self) -> Option<String> {
         let (name, names) = (self.blueprint.named_route.as_ref()?, self.blueprint.names.as_ref()?);
-        let kind = self.blueprint.provider.kind()?.resource().kind;
+        let kind = self.blueprint.provider.kinds().first()?.resource().kind;
         let found = self.live.refers_to(self.blueprint, names).next().is_some();
         (!found).then(|| {
             format!(

@@ -20,8 +20,8 @@ pub struct Exposure {
 }
 
 impl Exposure {
-    /// The same for routes that can set no cookie: those of a run that another provider began are nothing that is waited for.
-    pub(super) fn without_cookies(&self) -> Self {
+    /// The same for a route by which nobody can be kept on a side.
+    pub(in crate::routing) fn without_sessions(&self) -> Self {
         Self {
             affinity: None,
             ..self.clone()

@@ -135,10 +135,21 @@ pub trait RouteKind: WrittenKind {
         None
     }
 
+    /// What of a Canary's analysis objects of this kind have no word for, so that it does nothing to whoever comes by them:
+    /// the paths below the analysis, and why.
+    fn unsaid(&self, _exposure: &Exposure) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Whether the data plane says that it has not taken up `route` as it is. Kinds that never say are given the provider's
     /// time to settle.
     fn is_pending(&self, _route: &Value) -> bool {
         false
+    }
+
+    /// Whether a data plane has said anything of `route`. Kinds that never say are taken to be known at once.
+    fn is_answered(&self, _route: &Value) -> bool {
+        true
     }
 
     /// The parents of `route` whose data plane is known to copy no requests, with its name.

@@ -102,8 +102,10 @@ pub trait Router: Sync {
     /// As in `spec.provider`.
     fn name(&self) -> &'static str;
 
-    /// The kind whose objects carry the traffic; `None` where the selector of the apex Service does.
-    fn kind(&self) -> Option<&'static dyn RouteKind>;
+    /// The kinds whose objects carry the traffic, all of them at once where users have several; the first is the one that
+    /// speaks for all, and in which a route is made where nothing asks for another. None where the selector of the apex
+    /// Service carries it.
+    fn kinds(&self) -> &'static [&'static dyn RouteKind];
 
     /// What it can do.
     fn can(&self) -> Capabilities;
@@ -242,7 +244,7 @@ impl Provider {
         self.obeys().contains(&"spec.service.gatewayRefs")
     }
 
-    /// Whether `route` is of the kind whose objects carry its traffic.
+    /// Whether `route` is of a kind whose objects carry its traffic.
     pub fn reads(self, route: &Value) -> bool {
         registry::reads(self.0, route)
     }
@@ -254,15 +256,14 @@ impl Provider {
 
     /// The kind of `route` as it carries this provider's traffic, where several write the same kind each in its own way.
     pub fn kind_of(self, route: &Value) -> Option<&'static dyn RouteKind> {
-        let own = self.0.kind().filter(|_| self.reads(route));
-        own.or_else(|| registry::kind_of(route))
+        registry::own_kind_of(self.0, route).or_else(|| registry::kind_of(route))
     }
 
     /// Whether `object` is of a kind that is written for it: its routes, and what stands beside them.
     pub fn writes(self, object: &Value) -> bool {
-        let beside = self.0.kind().map(|kind| kind.beside()).unwrap_or_default();
+        let mut beside = self.0.kinds().iter().flat_map(|kind| kind.beside());
         let kind = super::written_of(object).map(|kind| kind.resource());
-        self.reads(object) || beside.iter().any(|one| Some(one.resource()) == kind)
+        self.reads(object) || beside.any(|one| Some(one.resource()) == kind)
     }
 }
 

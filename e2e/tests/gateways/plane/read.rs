@@ -9,8 +9,8 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use super::Plane::{
-    self, ContourRoute, HttpProxy, IstioRoute, NginxIngress, SkipperIngress, TraefikRoute, TraefikService,
-    VirtualService,
+    self, ContourRoute, HttpProxy, IstioRoute, NginxIngress, SkipperIngress, TraefikGrpcRoute, TraefikRoute,
+    TraefikService, VirtualService,
 };
 
 /// Nginx's annotation of the second Ingress.
@@ -29,6 +29,7 @@ impl Plane {
             VirtualService => objects.dynamic("networking.istio.io", "v1", "VirtualService", "virtualservices"),
             TraefikService => objects.traefik_services(),
             ContourRoute | IstioRoute | TraefikRoute => objects.routes(),
+            TraefikGrpcRoute => objects.grpc_routes(),
             NginxIngress | SkipperIngress => objects.ingresses(),
         }
     }
@@ -37,6 +38,7 @@ impl Plane {
     pub fn route(self, app: &str) -> String {
         match self {
             NginxIngress | SkipperIngress => format!("{app}-front-canary"),
+            TraefikGrpcRoute => format!("{app}-front"),
             HttpProxy | ContourRoute | VirtualService | IstioRoute | TraefikService | TraefikRoute => app.to_owned(),
         }
     }
@@ -47,7 +49,7 @@ impl Plane {
             HttpProxy => ("/spec/routes/0/services", "/name"),
             VirtualService => ("/spec/http/0/route", "/destination/host"),
             TraefikService => ("/spec/weighted/services", "/name"),
-            ContourRoute | IstioRoute | TraefikRoute => ("/spec/rules/0/backendRefs", "/name"),
+            ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute => ("/spec/rules/0/backendRefs", "/name"),
             NginxIngress => return annotation(route, CANARY_WEIGHT).parse().unwrap_or_default(),
             SkipperIngress => return drawn(annotation(route, PREDICATE)),
         };
@@ -87,7 +89,7 @@ impl Plane {
                 rule["mirrorPercentage"]["value"].as_f64()
             }
             ContourRoute | IstioRoute | TraefikRoute => return mirrored(route),
-            TraefikService | NginxIngress | SkipperIngress => return None,
+            TraefikService | TraefikGrpcRoute | NginxIngress | SkipperIngress => return None,
         };
         Some(percent.map_or(100, |percent| percent.round() as u64))
     }

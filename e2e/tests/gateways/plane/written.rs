@@ -3,13 +3,13 @@
 use anyhow::{Result, bail, ensure};
 use e2e::cluster::{CONTOUR_CLASS, CONTOUR_GATEWAY_NAME, EDGE_GATEWAY_NAME, MESH_GATEWAY_NAME, SKIPPER_CLASS};
 use e2e::load::until_reachable;
-use e2e::scene::quick::{SOON, apply};
+use e2e::scene::quick::{SOON, apply, own_canary};
 use e2e::scene::{App, Scene, fronts};
 use serde_json::{Value, json};
 
 use super::Plane::{
-    self, ContourRoute, HttpProxy, IstioRoute, NginxIngress, SkipperIngress, TraefikRoute, TraefikService,
-    VirtualService,
+    self, ContourRoute, HttpProxy, IstioRoute, NginxIngress, SkipperIngress, TraefikGrpcRoute, TraefikRoute,
+    TraefikService, VirtualService,
 };
 
 impl Plane {
@@ -41,6 +41,7 @@ impl Plane {
             ContourRoute => by(CONTOUR_GATEWAY_NAME),
             IstioRoute => by(MESH_GATEWAY_NAME),
             TraefikRoute => by("gateway"),
+            TraefikGrpcRoute => json!({"port": 9898, "appProtocol": fronts::H2C}),
             TraefikService | NginxIngress | SkipperIngress => json!({"port": 9898}),
         }
     }
@@ -52,16 +53,19 @@ impl Plane {
             TraefikService => Some(fronts::ingress_route(scene, app, app)),
             NginxIngress => Some(fronts::ingress(scene, app)),
             SkipperIngress => Some(fronts::ingress_of(scene, app, SKIPPER_CLASS, &json!({}))),
+            TraefikGrpcRoute => Some(fronts::grpc_route(scene, app)),
             ContourRoute | VirtualService | IstioRoute | TraefikRoute => None,
         }
     }
 
     /// Applies an app with its Canary, and waits until its first version serves.
     pub async fn at_rest(self, scene: &Scene, app: &App, analysis: &Value) -> Result<()> {
-        let mut items = vec![self.canary(scene, app, analysis)];
-        items.extend(self.front(scene, app.name()));
-        items.push(app.deployment());
-        apply(scene, &items).await?;
+        if let Some(front) = self.front(scene, app.name()) {
+            apply(scene, &[front]).await?;
+        }
+        // One that names no gateway is taken when the webhook has heard of the author's route.
+        own_canary(scene, &self.canary(scene, app, analysis)).await?;
+        apply(scene, &[app.deployment()]).await?;
         scene.phase(app.name(), "Initialized", SOON).await?;
         let version = until_reachable(&self.load(scene, app.name())?, SOON).await?;
         ensure!(version == app.version(), "{version} answers, not {}", app.version());

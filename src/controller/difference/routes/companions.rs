@@ -56,9 +56,14 @@ impl Pair<'_> {
         if !routing::is_companion(route) {
             return edits::folded(route, split);
         }
-        let going = route.pointer("/metadata/deletionTimestamp").is_some();
         let named = split.iter().any(|names| routing::refers_to(route, names));
-        let kind = Kind::of_route(route).filter(|_| named && !going && self.is_ours(route))?;
+        named.then(|| self.deleted(route)).flatten()
+    }
+
+    /// The end of a route or companion of ours.
+    pub(super) fn deleted(&self, route: &Value) -> Option<Write> {
+        let going = route.pointer("/metadata/deletionTimestamp").is_some();
+        let kind = Kind::of_route(route).filter(|_| !going && self.is_ours(route))?;
         Some(Write::Delete {
             kind,
             namespace: text(route, "/metadata/namespace").to_owned(),

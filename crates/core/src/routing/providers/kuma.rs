@@ -158,12 +158,12 @@ impl RouteKind for MeshHttpRoute {
     ) -> Option<Traffic> {
         let asked = expected.map(|asked| Traffic { sticky: false, ..asked });
         let listed = rules::listed(route);
-        let found = weighted::traffic::<Rules>(&listed, names, &exposure.without_cookies(), asked)?;
+        let found = weighted::traffic::<Rules>(&listed, names, &exposure.without_sessions(), asked)?;
         Some(found.as_able(CAN, expected))
     }
 
     fn carrying(&self, objects: &[Value], names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
-        let exposure = exposure.without_cookies();
+        let exposure = exposure.without_sessions();
         let change = |route: &Value| {
             let listed = rules::listed(route);
             rules::with_listed(

@@ -3,7 +3,7 @@
 use super::rules::{self, BACKENDS};
 use super::{mirror, references};
 use crate::api::canary::AnalysisMatch;
-use crate::routing::providers::gateway_api::httproute::conditions;
+use crate::routing::providers::gateway_api::route::conditions;
 use crate::routing::reference::{self, Local, Side, with};
 use crate::routing::weighted::Dialect;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ impl Dialect for Rules {
     }
 
     fn conditions(matches: &[AnalysisMatch]) -> Vec<Value> {
-        conditions::of_analysis(matches)
+        conditions::of_analysis(matches, &["headers", "queryParams"])
     }
 
     fn with_cookie(cookie: &str) -> Value {

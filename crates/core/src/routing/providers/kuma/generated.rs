@@ -4,7 +4,7 @@
 use super::references::KIND as MESH_SERVICE;
 use super::{GROUP, KIND, VERSION};
 use crate::api::canary::{CanaryService, HttpMatch, Metadata, StringMatch};
-use crate::routing::providers::gateway_api::httproute::conditions;
+use crate::routing::providers::gateway_api::route::conditions;
 use crate::routing::reference::with;
 use crate::routing::{Names, Traffic};
 use serde_json::{Map, Value, json};

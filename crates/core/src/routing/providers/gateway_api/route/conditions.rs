@@ -1,4 +1,5 @@
-//! Conditions on requests in Gateway API's words: HTTPRouteMatch, as far as `analysis.match` needs it. Kuma has the same.
+//! Conditions on requests in Gateway API's words: the lists of a match that compare by name, as `analysis.match` needs them. Kuma
+//! has the same.
 
 use crate::api::canary::{AnalysisMatch, StringMatch};
 use crate::object::text;
@@ -6,13 +7,14 @@ use crate::routing::weighted::expressions;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The entries of `analysis.match` that can be said exactly. One that cannot (`sourceLabels`) or that says nothing is left
-/// out: admission refuses it, and a route never sends more users to the canary than were named.
-pub(in crate::routing::providers) fn of_analysis(matches: &[AnalysisMatch]) -> Vec<Value> {
-    matches.iter().filter_map(entry).collect()
+/// The entries of `analysis.match` that can be said exactly by lists of these `names`. One that cannot (`sourceLabels`) or
+/// that says nothing is left out: admission refuses it or says so, and a route never sends more users to the canary than were
+/// named.
+pub(in crate::routing::providers) fn of_analysis(matches: &[AnalysisMatch], names: &[&str]) -> Vec<Value> {
+    matches.iter().filter_map(|of| entry(of, names)).collect()
 }
 
-fn entry(of: &AnalysisMatch) -> Option<Value> {
+fn entry(of: &AnalysisMatch, names: &[&str]) -> Option<Value> {
     if of.source_labels.as_ref().is_some_and(|labels| !labels.is_empty()) {
         return None;
     }
@@ -24,6 +26,9 @@ fn entry(of: &AnalysisMatch) -> Option<Value> {
             return None;
         }
         if !items.is_empty() {
+            if !names.contains(&key) {
+                return None;
+            }
             out.insert(key.to_owned(), Value::Array(items));
         }
     }
