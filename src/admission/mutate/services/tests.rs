@@ -1,5 +1,6 @@
 use super::*;
 use crate::patches::applied;
+use crate::plan::services::ports::{AT_ONCE, Wanted};
 use proptest::prelude::*;
 use serde_json::json;
 
