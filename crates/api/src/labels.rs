@@ -106,6 +106,11 @@ impl TargetState {
         }
     }
 
+    /// Whether the target's pods carry traffic.
+    pub fn serves(self) -> bool {
+        matches!(self, Self::Hot | Self::Serving)
+    }
+
     /// Reads a label value; `None` for anything else.
     pub fn parse(value: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == value)

@@ -77,7 +77,9 @@ impl Plane {
     /// The time after which a weight counts as seen by users, where no policy says another: docs/providers.md has it.
     pub fn settles_within(self) -> Duration {
         match self {
-            HttpProxy | TraefikService | ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute => Duration::from_secs(3),
+            HttpProxy | TraefikService | ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute => {
+                Duration::from_secs(3)
+            }
             VirtualService | NginxIngress | SkipperIngress => Duration::from_secs(5),
         }
     }

@@ -47,7 +47,7 @@ impl Pair<'_> {
         let Some(traffic) = desired.traffic else { return };
         let read = |route: &&Value| self.blueprint.carries_by(route);
         for route in self.live.routes.iter().filter(read) {
-            if let Some(write) = self.replaced(route).or_else(|| self.generated_anew(route, traffic)) {
+            if let Some(write) = self.succeeded(route).or_else(|| self.generated_anew(route, traffic)) {
                 writes.push(write);
             } else {
                 self.carries(route, &split, traffic, writes, conflicts);

@@ -57,11 +57,11 @@ impl Pair<'_> {
             return edits::folded(route, split);
         }
         let named = split.iter().any(|names| routing::refers_to(route, names));
-        named.then(|| self.deleted(route)).flatten()
+        named.then(|| self.deleted_route(route)).flatten()
     }
 
     /// The end of a route or companion of ours.
-    pub(super) fn deleted(&self, route: &Value) -> Option<Write> {
+    pub(super) fn deleted_route(&self, route: &Value) -> Option<Write> {
         let going = route.pointer("/metadata/deletionTimestamp").is_some();
         let kind = Kind::of_route(route).filter(|_| !going && self.is_ours(route))?;
         Some(Write::Delete {

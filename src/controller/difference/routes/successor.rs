@@ -29,15 +29,15 @@ impl Pair<'_> {
     }
 
     /// The end of `live`, once a data plane has answered for one that leads to the app in its place.
-    pub(super) fn replaced(&self, live: &Value) -> Option<Write> {
+    pub(super) fn succeeded(&self, live: &Value) -> Option<Write> {
         let names = self.blueprint.names.as_ref().filter(|_| self.is_outdated(live))?;
         let known = |route: &Value| {
             let kind = self.blueprint.provider.kind_of(route);
             kind.is_some_and(|kind| kind.is_answered(route))
         };
         let mut led = self.live.refers_to(self.blueprint, names);
-        let succeeded = led.any(|route| !self.is_outdated(route) && known(route));
-        succeeded.then(|| self.deleted(live)).flatten()
+        let answered = led.any(|route| !self.is_outdated(route) && known(route));
+        answered.then(|| self.deleted_route(live)).flatten()
     }
 
     /// Whether `live` is of ours, and of another kind than the Canary asks for.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    analysis::{Checks, Rules, Stage, State, Verdict, step},
+    analysis::{Checks, RunSettings, Stage, State, Verdict, step},
     api::{Canary, canary::Phase},
     controller::observe::{Thresholds, gather::selector, observe},
     plan::{self, Defaults, Workload, workload::knative},
@@ -93,7 +93,7 @@ impl Played {
             &self.state,
             self.checks.take(),
         );
-        let rules = Rules::of(&self.canary, None, &Defaults::default(), self.leaving);
+        let rules = RunSettings::of(&self.canary, None, &Defaults::default(), self.leaving);
         let decision = step(&rules, &self.state, &seen, self.now);
         blueprint.exposure.revision = tested(&decision.state);
         let pair = Pair {

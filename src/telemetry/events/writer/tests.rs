@@ -126,7 +126,7 @@ async fn namespaces_that_take_no_events_delay_nobody_elses() {
                 recorder.record(&canary(&format!("bad-{number}")), Severity::Normal, text);
             }
         }
-        for text in 0..100 {
+        for text in 0..20 {
             recorder.record(&canary("good"), Severity::Normal, text.to_string());
         }
     })
@@ -134,7 +134,7 @@ async fn namespaces_that_take_no_events_delay_nobody_elses() {
     let asked = asked.lock();
     let good = asked.iter().filter(|(line, ..)| line.contains("/good/"));
     let at: Vec<Duration> = good.map(|(.., at)| at.duration_since(began)).collect();
-    assert_eq!(at.len(), 100);
+    assert_eq!(at.len(), 20);
     // Each of the others has taken one of four places for a second, once.
     assert!(at.iter().all(|at| *at < Duration::from_secs(6)), "{at:?}");
     assert!(

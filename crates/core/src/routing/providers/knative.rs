@@ -44,8 +44,8 @@ impl Router for Knative {
         "knative"
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        Some(&KnativeService)
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        &[&KnativeService]
     }
 
     fn can(&self) -> Capabilities {

@@ -48,8 +48,8 @@ impl Router for Kuma {
         "kuma"
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        Some(&MeshHttpRoute)
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        &[&MeshHttpRoute]
     }
 
     fn can(&self) -> Capabilities {

@@ -8,7 +8,7 @@ mod generated;
 mod problem;
 mod spec;
 
-pub use conditions::named;
+pub(in crate::routing::providers) use conditions::named;
 pub use generated::{RouteSpec, generated};
 pub use spec::{header_modifiers, mirrors, route_spec};
 

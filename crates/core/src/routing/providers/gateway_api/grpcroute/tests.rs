@@ -53,6 +53,7 @@ fn exposure() -> Exposure {
             previous: Some("canary=before".into()),
         },
         policy: None,
+        revision: None,
     }
 }
 
