@@ -6,6 +6,7 @@ mod apply;
 mod decide;
 mod failed;
 mod gather;
+mod models;
 mod observe;
 mod record;
 mod release;

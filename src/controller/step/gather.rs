@@ -1,6 +1,6 @@
 //! What there is of a pair: its objects, what its pods read, what points at them, and what was recorded and is remembered.
 
-use super::{Release, Stop};
+use super::{Release, Stop, models::models};
 use crate::controller::{
     context::Context,
     effects::notify::shared::tell_shared,
@@ -58,6 +58,10 @@ pub async fn gather(context: &Context, release: &Release) -> Result<Gathered, St
         (built, release.leaving),
     ) {
         return Err(Stop::Unreleased(why));
+    }
+    // Whoever leaves comes to no new destination.
+    if !release.leaving {
+        blueprint.exposure.models = models(context, key, (&live, &blueprint)).await?;
     }
     tell_shared(context, key, canary, &live.pointing);
     let known = context.memory.of(key, |canary| canary.pods.clone());

@@ -1,7 +1,7 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::providers::{apisix, contour, gateway_api, istio, kubernetes, linkerd, nginx, skipper, smi, traefik};
+use super::providers::{apisix, contour, gateway_api, gloo, istio, kubernetes, linkerd, nginx, skipper, smi, traefik};
 use super::{Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, ingress};
 use crate::api::canary::CanarySpec;
 use crate::object::text;
@@ -13,6 +13,7 @@ pub const ROUTERS: &[&dyn Router] = &[
     &gateway_api::GatewayApi,
     &apisix::Apisix,
     &contour::Contour,
+    &gloo::Gloo,
     &istio::Istio,
     &kubernetes::Kubernetes,
     &linkerd::Linkerd,

@@ -4,6 +4,7 @@ use crate::{
     api::Canary,
     routing::{Affinity, Cookies, Exposure},
 };
+use std::collections::BTreeMap;
 
 /// The cookies that keep users on their side, where a Canary asks for them.
 pub fn affinity(canary: &Canary) -> Option<Affinity> {
@@ -22,5 +23,15 @@ pub fn exposure(canary: &Canary) -> Exposure {
             .service
             .as_ref()
             .and_then(|service| service.traffic_policy.clone()),
+        model: model(canary),
+        // Whoever can look for them adds them.
+        models: BTreeMap::new(),
     }
+}
+
+fn model(canary: &Canary) -> Option<(String, String)> {
+    let named = canary.spec.upstream_ref.as_ref()?;
+    let namespace = named.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+    let namespace = namespace.unwrap_or_else(|| canary.namespace_name());
+    Some((namespace.to_owned(), named.name.clone()))
 }
