@@ -26,25 +26,34 @@ const OWN: [&str; 11] = [
     "static",
 ];
 
-// By what `route` names the pair, or a half that gets copies.
-fn named(route: &Value, names: &Local<'_>) -> impl Iterator<Item = (Side, Value)> {
-    weighted::rules::<Routes>(route).flat_map(move |rule| {
-        let led = lifted::destinations(rule).filter(|one| lifted::is_whole(one)).cloned();
-        led.chain(mirror::copied_to(rule))
-            .filter_map(|destination| place::read(&destination, names))
-            .collect::<Vec<_>>()
-    })
+// By what `route` leads to the pair.
+fn led(route: &Value, names: &Local<'_>) -> Vec<(Side, Value)> {
+    let all = weighted::rules::<Routes>(route).flat_map(lifted::destinations);
+    let whole = all.filter(|one| lifted::is_whole(one));
+    whole.filter_map(|one| place::read(one, names)).collect()
+}
+
+// The half that gets copies of what goes by it.
+fn copied(route: &Value, names: &Local<'_>) -> Vec<(Side, Value)> {
+    let all = weighted::rules::<Routes>(route).filter_map(mirror::copied_to);
+    all.filter_map(|one| place::read(&one, names)).collect()
 }
 
 /// Names of those that `route` may need.
 pub(super) fn names_of(route: &Value, names: &Names) -> Vec<String> {
     let local = &Local::of(route, names);
-    let halves = |by: &Value| {
+    let mut all = Vec::new();
+    for (_, by) in led(route, local) {
         // Who is led to the Service itself needs one for copies alone.
-        let primary = (!place::is_service(by)).then(|| name(&names.primary, by, local));
-        primary.into_iter().chain([name(&names.canary, by, local)])
-    };
-    let mut all: Vec<String> = named(route, local).flat_map(|(_, by)| halves(&by)).collect();
+        let primary = (!place::is_service(&by)).then(|| name(&names.primary, &by, local));
+        all.extend(primary);
+        all.push(name(&names.canary, &by, local));
+    }
+    all.extend(
+        copied(route, local)
+            .iter()
+            .map(|(_, by)| name(&names.canary, by, local)),
+    );
     all.sort_unstable();
     all.dedup();
     all
@@ -58,9 +67,8 @@ fn name(service: &str, by: &Value, names: &Local<'_>) -> String {
 /// The Upstreams whose settings those of `route` take over.
 pub(super) fn models(route: &Value, names: &Names, exposure: &Exposure) -> Vec<Model> {
     let local = &Local::of(route, names);
-    let mut all: Vec<Model> = named(route, local)
-        .filter_map(|(_, by)| model(&by, local, exposure))
-        .collect();
+    let named = led(route, local).into_iter().chain(copied(route, local));
+    let mut all: Vec<Model> = named.filter_map(|(_, by)| model(&by, local, exposure)).collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -79,7 +87,8 @@ fn model(by: &Value, names: &Local<'_>, exposure: &Exposure) -> Option<Model> {
 /// Those of the halves that `route` names. One whose settings are not known is left as it is.
 pub(super) fn beside(route: &Value, names: &Names, exposure: &Exposure) -> Vec<Value> {
     let local = &Local::of(route, names);
-    let made = named(route, local).filter_map(|(side, by)| {
+    let named = led(route, local).into_iter().chain(copied(route, local));
+    let made = named.filter_map(|(side, by)| {
         let service = match side {
             Side::Apex => return None,
             Side::Primary => &names.primary,
