@@ -55,7 +55,9 @@ fn both_roles_may_do_with_every_kind_what_is_done_with_it() {
     .unwrap();
     let providers = registry::ROUTERS
         .iter()
-        .filter_map(|router| Provider::parse(router.name()));
+        .filter_map(|router| Provider::parse(router.name()))
+        // Routes to what is not there yet are made by the controller.
+        .filter(|provider| !provider.has_destinations());
     let made = providers.filter_map(|provider| provider.published("shop", &Names::new("web"), &spec));
     let made: Vec<Resource> = made
         .map(|route| registry::kind_of(&route).unwrap().resource())

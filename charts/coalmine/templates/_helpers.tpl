@@ -70,6 +70,8 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 - httpproxies.projectcontour.io
 - trafficsplits.split.smi-spec.io
 - apisixroutes.apisix.apache.org
+- routetables.gateway.solo.io
+- upstreams.gloo.solo.io
 {{- end }}
 
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}

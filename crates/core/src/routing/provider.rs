@@ -229,6 +229,12 @@ impl Provider {
         self.obeys().contains(&"spec.service.gatewayRefs")
     }
 
+    /// Whether its routes lead to anything but Services, which has to be there before them.
+    pub fn has_destinations(self) -> bool {
+        let beside = self.0.kind().map(|kind| kind.beside()).unwrap_or_default();
+        beside.iter().any(|kind| kind.is_destination())
+    }
+
     /// Whether `route` is of the kind whose objects carry its traffic.
     pub fn reads(self, route: &Value) -> bool {
         registry::reads(self.0, route)

@@ -45,7 +45,7 @@ impl Pair<'_> {
         writes: &mut Vec<Write>,
         conflicts: &mut Vec<Conflict>,
     ) {
-        if !self.has_destinations() {
+        if !self.blueprint.provider.has_destinations() {
             return;
         }
         // Which they are does not depend on it.
@@ -72,7 +72,7 @@ impl Pair<'_> {
 
     /// Whether a data plane has taken up all that `route` is to lead to, and everything is known of it.
     pub(super) fn knows_destinations(&self, route: &Value, names: &Names, traffic: Traffic) -> bool {
-        if !self.has_destinations() {
+        if !self.blueprint.provider.has_destinations() {
             return true;
         }
         let is_known = |wanted: Value| {
@@ -82,12 +82,6 @@ impl Pair<'_> {
         };
         let mut beside = self.carrying(route, &[names], traffic).into_iter().flatten().skip(1);
         self.has_models(route, names) && beside.all(is_known)
-    }
-
-    // Whether routes of its provider lead to anything but Services.
-    fn has_destinations(&self) -> bool {
-        let kind = self.blueprint.provider.kind();
-        kind.is_some_and(|kind| kind.beside().iter().any(|beside| beside.is_destination()))
     }
 
     /// Whether all those objects are found whose settings what stands beside `route` takes over.
