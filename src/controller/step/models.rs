@@ -6,10 +6,7 @@ use crate::controller::{
     queue::Key,
     watch::{cache::Kind, live::Live},
 };
-use crate::{
-    plan::Blueprint,
-    routing::{Model, RouteKind},
-};
+use crate::{plan::Blueprint, routing::Model};
 use kube::{Api, core::DynamicObject};
 use serde_json::Value;
 use std::{
@@ -48,13 +45,11 @@ fn wanted(live: &Live, blueprint: &Blueprint) -> BTreeSet<Model> {
     let all = routes
         .chain(&blueprint.route)
         .filter_map(|route| Some((route, blueprint.provider.kind_of(route)?)));
-    let of = |(route, kind): (&Value, &dyn RouteKind)| -> Vec<Model> {
+    let named = all.flat_map(|(route, kind)| {
         let split = live.split(blueprint);
-        split
-            .flat_map(|names| kind.models(route, names, &blueprint.exposure))
-            .collect()
-    };
-    all.flat_map(of).collect()
+        split.flat_map(move |names| kind.models(route, names, &blueprint.exposure))
+    });
+    named.collect()
 }
 
 // Whether it may be used: a Canary is not to name what is in another namespace, where that is so decided.
