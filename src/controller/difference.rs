@@ -123,6 +123,7 @@ fn ended(desired: &DesiredState, pair: Pair<'_>) -> Vec<Write> {
     pair.dismantle_budgets(&mut writes);
     pair.retired_autoscalers(desired, &mut writes);
     pair.given_back_last(&mut writes);
+    pair.dismantle_destinations(&mut writes);
     writes
 }
 

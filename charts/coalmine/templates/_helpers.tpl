@@ -73,6 +73,8 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 - apisixroutes.apisix.apache.org
 - meshhttproutes.kuma.io
 - services.serving.knative.dev
+- routetables.gateway.solo.io
+- upstreams.gloo.solo.io
 {{- end }}
 
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}

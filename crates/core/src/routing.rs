@@ -19,7 +19,7 @@ mod traffic;
 mod weighted;
 
 pub use exposure::{Affinity, Cookies, Exposure};
-pub use kind::{Resource, RouteKind, WrittenKind};
+pub use kind::{Model, Resource, RouteKind, WrittenKind};
 pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
 pub use providers::knative::SERVICE as KNATIVE_SERVICE;
 pub use registry::{each_once, kind_of, written_of};

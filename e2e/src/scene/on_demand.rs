@@ -50,6 +50,11 @@ impl Scene {
         self.prepare(Cluster::knative_crds).await
     }
 
+    /// Installs Gloo's RouteTable, VirtualService and Upstream. No Gloo runs: nothing acts on these objects.
+    pub async fn gloo_crds(&self) -> Result<()> {
+        self.prepare(Cluster::gloo_crds).await
+    }
+
     /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
     pub async fn second_node(&self) -> Result<()> {
         self.prepare(Cluster::second_node).await

@@ -25,6 +25,7 @@ mod failing_pods;
 mod faults;
 mod fleet;
 mod gates;
+mod gloo;
 mod good_release;
 mod grpc;
 mod guard;

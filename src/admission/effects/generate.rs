@@ -253,7 +253,9 @@ fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
         objects.retain(|object| object.pointer("/metadata/name").and_then(Value::as_str) != apex);
         return objects;
     }
-    objects.extend(plan::route(&plan.blueprint, traffic));
+    // What such routes lead to is made first, and that by the controller.
+    let route = plan::route(&plan.blueprint, traffic).filter(|_| !plan.blueprint.provider.has_destinations());
+    objects.extend(route);
     objects
 }
 

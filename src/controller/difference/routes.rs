@@ -44,6 +44,7 @@ impl Pair<'_> {
         if !self.blueprint.provider.has_weights() || self.generates_a_route(desired, writes, conflicts) {
             return;
         }
+        self.destinations(&split, desired.traffic, writes, conflicts);
         let Some(traffic) = desired.traffic else { return };
         let read = |route: &&Value| self.blueprint.carries_by(route);
         for route in self.live.routes.iter().filter(read) {
@@ -77,7 +78,7 @@ impl Pair<'_> {
             return;
         };
         // What it cannot say itself is there before it says the rest.
-        for companion in companions {
+        for companion in companions.iter().filter(|one| !companions::is_destination(one)) {
             self.companion(companion, writes, conflicts);
         }
         writes.extend(changed(route, wanted));
@@ -115,6 +116,9 @@ impl Pair<'_> {
             conflicts.push(Conflict::Name(resource.kind, names.apex.clone()));
             return true;
         }
+        if !self.has_models(&object, names) {
+            return true;
+        }
         let beside = self.carrying(&object, &[names], traffic).into_iter().flatten().skip(1);
         for companion in beside {
             self.companion(&companion, writes, conflicts);
@@ -130,7 +134,8 @@ impl Pair<'_> {
         let awake = self.seen.primary.as_ref().is_some_and(|primary| primary.replicas > 0);
         let known = |half: &str| self.live.is_answered(half);
         let serves = || known(&names.primary) && (!traffic.reaches_canary() || known(&names.canary));
-        is_apex || !awake || routing::names_a_half(route, names) || serves()
+        let halved = routing::names_a_half(route, names);
+        halved || (is_apex || !awake || serves()) && self.knows_destinations(route, names, traffic)
     }
 
     // Routes that still name a half, although the Canary's provider does not move by them: whoever edited it in a run keeps
@@ -189,7 +194,10 @@ impl Pair<'_> {
         let length = |of: &Value, list: &str| of.pointer(list).map(|list| list.as_array().map_or(0, Vec::len));
         let mut lists = kind.lists().iter();
         let same = same && lists.all(|list| length(&object, list) == length(live, list));
-        (!same).then_some(Write::Apply {
+        if same || !self.knows_destinations(&object, names, traffic) {
+            return None;
+        }
+        Some(Write::Apply {
             kind: Kind::Route(kind.resource()),
             object,
         })

@@ -1,5 +1,6 @@
 mod beside;
 mod configs;
+mod destinations;
 mod followers;
 mod knative;
 mod primary;

@@ -1,6 +1,6 @@
 //! What there is of a pair: its objects, what its pods read, what points at them, and what was recorded and is remembered.
 
-use super::{Stop, turn::Turn};
+use super::{Stop, models::models, turn::Turn};
 use crate::controller::{
     context::Context,
     effects::notify::shared::tell_shared,
@@ -52,6 +52,10 @@ pub async fn snapshot(context: &Context, turn: &Turn) -> Result<Snapshot, Stop> 
     let own = (&**canary, &mut blueprint);
     if let Some(why) = surroundings(&context.cluster, key, own, &mut live, &selector, (built, turn.leaving)) {
         return Err(Stop::Unreleased(why));
+    }
+    // Whoever leaves comes to no new destination.
+    if !turn.leaving {
+        blueprint.exposure.models = models(context, key, (&live, &blueprint)).await?;
     }
     tell_shared(context, key, canary, &live.pointing);
     let known = context.memory.of(key, |canary| canary.pods.clone());

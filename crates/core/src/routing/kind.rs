@@ -30,6 +30,17 @@ impl Resource {
     }
 }
 
+/// An object of the user's own whose settings something that stands beside a route takes over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Model {
+    /// Its kind.
+    pub resource: Resource,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
 /// A kind whose objects are written for a provider: they carry the traffic of a pair, or stand beside those that do.
 pub trait WrittenKind: Sync {
     /// What it is called.
@@ -47,6 +58,17 @@ pub trait WrittenKind: Sync {
     /// Whether we made `object` beside a route of the user's own.
     fn is_companion(&self, _object: &Value) -> bool {
         false
+    }
+
+    /// Whether routes name its objects as what they lead to. A data plane has to know one before any route does, and for as
+    /// long as it may still send users by what a route said.
+    fn is_destination(&self) -> bool {
+        false
+    }
+
+    /// Whether the data plane says that it knows `object`; asked of destinations alone.
+    fn is_known(&self, _object: &Value) -> bool {
+        true
     }
 
     /// Prefixes of the annotations by which data planes are told: a companion has those it is meant to have and no others.
@@ -119,6 +141,12 @@ pub trait RouteKind: WrittenKind {
 
     /// Kinds and names of the companions that `route` may need for a pair.
     fn companions(&self, _route: &Value, _names: &Names) -> Vec<(Resource, String)> {
+        Vec::new()
+    }
+
+    /// The objects of the user's own whose settings the companions of `route` take over. Without one of them
+    /// ([`Exposure::models`]) its companion is not made.
+    fn models(&self, _route: &Value, _names: &Names, _exposure: &Exposure) -> Vec<Model> {
         Vec::new()
     }
 

@@ -244,6 +244,12 @@ impl Provider {
         self.obeys().contains(&"spec.service.gatewayRefs")
     }
 
+    /// Whether its routes lead to anything but Services, which has to be there before them.
+    pub fn has_destinations(self) -> bool {
+        let beside = self.0.kinds().iter().flat_map(|kind| kind.beside());
+        beside.any(|kind| kind.is_destination())
+    }
+
     /// Whether `route` is of a kind whose objects carry its traffic.
     pub fn reads(self, route: &Value) -> bool {
         registry::reads(self.0, route)

@@ -3,6 +3,7 @@
 pub mod apisix;
 pub mod contour;
 pub mod gateway_api;
+pub mod gloo;
 pub mod istio;
 pub mod knative;
 pub mod kubernetes;

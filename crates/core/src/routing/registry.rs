@@ -2,7 +2,7 @@
 
 use super::planned::{PLANNED, planned};
 use super::providers::{
-    apisix, contour, gateway_api, istio, knative, kubernetes, kuma, linkerd, nginx, skipper, smi, traefik,
+    apisix, contour, gateway_api, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, skipper, smi, traefik,
 };
 use super::{Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, ingress};
 use crate::api::canary::CanarySpec;
@@ -15,6 +15,7 @@ pub const ROUTERS: &[&dyn Router] = &[
     &gateway_api::GatewayApi,
     &apisix::Apisix,
     &contour::Contour,
+    &gloo::Gloo,
     &istio::Istio,
     &knative::Knative,
     &kubernetes::Kubernetes,

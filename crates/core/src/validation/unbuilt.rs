@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 
 /// Paths of a Canary that do nothing yet, or nothing with most providers; `[]` is every item of a list.
 const FIELDS: &[&str] = &[
-    "spec.upstreamRef",
     "spec.service.meshName",
     "spec.service.backends",
     "spec.service.trafficPolicy",

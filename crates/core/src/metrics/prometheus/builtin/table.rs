@@ -101,7 +101,12 @@ pub const OBSERVERS: &[Observer] = &[
     },
     Observer {
         names: &["gloo"],
-        labels: r#"envoy_cluster_name=~"{{ namespace }}-{{ target }}-canaryupstream-[0-9a-zA-Z-]+_[0-9a-zA-Z-]+""#,
+        // Flagger asks for the target's name, where the Upstream it makes has the Service's; and Gloo says more since its
+        // version 1.19, and something else where a route names the Service itself.
+        labels: concat!(
+            r#"envoy_cluster_name=~"(kube-upstream_)?{{ namespace }}-{{ service }}-canaryupstream-[0-9a-zA-Z_-]+"#,
+            r#"|kube-svc_{{ namespace }}-{{ service }}-canary-[0-9]+_[0-9a-zA-Z_-]+""#
+        ),
         ..ENVOY
     },
     Observer {
