@@ -18,7 +18,7 @@ pub mod registry;
 mod traffic;
 mod weighted;
 
-pub use exposure::{Affinity, Cookies, Exposure};
+pub use exposure::{Affinity, Cookies, Exposure, Member, Pods};
 pub use kind::{Resource, RouteKind, WrittenKind};
 pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
 pub use registry::{each_once, kind_of, written_of};

@@ -103,10 +103,11 @@ impl Pair<'_> {
             return false;
         };
         // One of that name that sends elsewhere is somebody's own.
-        let namesake = |route: &&Value| provider.reads(route) && text(route, "/metadata/name") == names.apex;
+        let name = text(&object, "/metadata/name");
+        let namesake = |route: &&Value| provider.reads(route) && text(route, "/metadata/name") == name;
         let mut namesakes = self.live.routes.iter().filter(namesake);
         if namesakes.any(|route| !self.is_ours(route)) {
-            conflicts.push(Conflict::Name(resource.kind, names.apex.clone()));
+            conflicts.push(Conflict::Name(resource.kind, name.to_owned()));
             return true;
         }
         let beside = self.carrying(&object, &[names], traffic).into_iter().flatten().skip(1);

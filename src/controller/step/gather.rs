@@ -21,7 +21,7 @@ use crate::object::text;
 use crate::{
     analysis::{Stage, State},
     api::{Canary, canary::status::conditions::Trouble},
-    plan::{self, Blueprint, Defaults, Selector, configs::ConfigKind},
+    plan::{self, Blueprint, Defaults, Selector, Workload, configs::ConfigKind},
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -47,6 +47,9 @@ pub async fn gather(context: &Context, release: &Release) -> Result<Gathered, St
     live.configs = configs(context, canary, &live).await?;
     let keys = &context.options.defaults.selector_labels;
     let selector = selector(&live, &blueprint, keys).map_err(|why| Stop::Unreleased(why.to_string()))?;
+    // The pods behind a core Service are somebody else's.
+    let paired = blueprint.workload != Workload::Service;
+    blueprint.exposure.member.pods = paired.then(|| selector.pods());
     let built = release.recorded.stage != Stage::Building;
     let own = (&**canary, &mut blueprint);
     if let Some(why) = surroundings(

@@ -1,6 +1,7 @@
 //! Whom a Canary shows its revision to, besides shares: the conditions of an A/B test and the cookies of sessions.
 
 use crate::api::canary::{AnalysisMatch, CanaryStatus, SessionAffinity, TrafficPolicy};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -15,6 +16,28 @@ pub struct Exposure {
     pub cookies: Cookies,
     /// `spec.service.trafficPolicy`: how the endpoints of the halves are treated.
     pub policy: Option<TrafficPolicy>,
+    /// What a mesh is told of the app that keeps books of its members.
+    pub member: Member,
+}
+
+/// What such a mesh is told of an app, besides how its requests go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Member {
+    /// `spec.service.backends`: what the app calls in the mesh.
+    pub backends: Vec<String>,
+    /// Whether its proxies log every request.
+    pub logs: bool,
+    /// How the pods of the halves are found; `None` where they are not the pair's to tell.
+    pub pods: Option<Pods>,
+}
+
+/// The labels of the pods of both halves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pods {
+    /// Of primary's.
+    pub primary: Map<String, Value>,
+    /// Of the target's.
+    pub canary: Map<String, Value>,
 }
 
 /// The cookies of one run as they stand in the status, `name=value` each.

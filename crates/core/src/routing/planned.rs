@@ -10,8 +10,6 @@ pub struct Planned {
     pub name: &'static str,
     /// The kind whose objects will carry the weights, as `group/version/Kind`.
     pub kind: &'static str,
-    /// Whether its makers have given the project up.
-    pub is_retired: bool,
     /// What its data planes can do.
     pub can: Capabilities,
     /// What a Canary lacks without which nothing could be routed.
@@ -32,23 +30,13 @@ const fn living(name: &'static str, kind: &'static str) -> Planned {
     Planned {
         name,
         kind,
-        is_retired: false,
         can: WEIGHTS,
         lacks: |_| None,
     }
 }
 
-const fn retired(name: &'static str, kind: &'static str) -> Planned {
-    Planned {
-        is_retired: true,
-        ..living(name, kind)
-    }
-}
-
 /// All of them.
 pub const PLANNED: &[Planned] = &[
-    retired("appmesh", "appmesh.k8s.aws/v1beta1/VirtualService"),
-    retired("appmesh:v1beta2", "appmesh.k8s.aws/v1beta2/VirtualService"),
     living("gloo", "gateway.solo.io/v1/RouteTable"),
     living("knative", "serving.knative.dev/v1/Service"),
     living("kuma", "kuma.io/v1alpha1/TrafficRoute"),

@@ -27,7 +27,7 @@ fn exposure() -> Exposure {
             primary: Some("stable=klmnopqrst".into()),
             previous: Some("canary=before".into()),
         },
-        policy: None,
+        ..Exposure::default()
     }
 }
 
