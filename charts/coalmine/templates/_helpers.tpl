@@ -70,6 +70,9 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 - httpproxies.projectcontour.io
 - trafficsplits.split.smi-spec.io
 - apisixroutes.apisix.apache.org
+- virtualnodes.appmesh.k8s.aws
+- virtualrouters.appmesh.k8s.aws
+- virtualservices.appmesh.k8s.aws
 {{- end }}
 
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}

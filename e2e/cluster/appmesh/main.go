@@ -12,6 +12,7 @@ import (
 	_ "github.com/aws/aws-app-mesh-controller-for-k8s/pkg/apis/appmesh/v1beta1"
 	_ "github.com/fluxcd/flagger/pkg/apis/appmesh/v1beta2"
 	extensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-tools/pkg/crd"
 	"sigs.k8s.io/controller-tools/pkg/crd/markers"
@@ -85,6 +86,16 @@ func definition(parser *crd.Parser, kind string) (string, error) {
 			Type: "object", XPreserveUnknownFields: &anything,
 		}},
 	})
-	text, err := yaml.Marshal(found)
+	return printed(found)
+}
+
+// Without the status, which is the API server's.
+func printed(found extensions.CustomResourceDefinition) (string, error) {
+	members, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&found)
+	if err != nil {
+		return "", err
+	}
+	delete(members, "status")
+	text, err := yaml.Marshal(members)
 	return string(text), err
 }

@@ -17,10 +17,11 @@ impl Scene {
             &["get", overview, "-o", "wide", "--show-labels"][..],
             &["get", "canaries,httproutes,ingresses", "-o", "yaml"],
             &["get", "ingressroutes,traefikservices", "-o", "yaml"],
-            &["get", "virtualservices,destinationrules", "-o", "yaml"],
+            &["get", "virtualservices.networking.istio.io,destinationrules", "-o", "yaml"],
             &["get", "httpproxies", "-o", "yaml"],
             &["get", "trafficsplits", "-o", "yaml"],
             &["get", "apisixroutes", "-o", "yaml"],
+            &["get", "virtualrouters,virtualnodes,virtualservices.appmesh.k8s.aws", "-o", "yaml"],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         ] {
