@@ -1,7 +1,9 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::providers::{apisix, appmesh, contour, gateway_api, istio, kubernetes, linkerd, nginx, skipper, smi, traefik};
+use super::providers::{
+    apisix, appmesh, contour, gateway_api, istio, kubernetes, linkerd, nginx, skipper, smi, traefik,
+};
 use super::{Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, ingress};
 use crate::api::canary::CanarySpec;
 use crate::object::text;
