@@ -2,24 +2,23 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::Scene;
+use super::{App, Scene, wait_for};
 
 /// The label that opts a namespace in.
 pub const OPT_IN: &str = "coalmine.dev/enabled";
 
-/// API servers and webhooks learn of a label and of a policy by their watches, on a busy machine this much later.
-const NOTICED: Duration = Duration::from_millis(500);
+/// API servers and webhooks learn of a label and of a policy by their watches: at once, or on a busy machine within this.
+const NOTICED: Duration = Duration::from_secs(60);
 
 impl Scene {
-    /// Opts the namespace in, and gives everybody the moment to notice that a person's next command takes.
+    /// Opts the namespace in, and waits until a person's next command is answered by that.
     pub async fn label(&self) -> Result<()> {
         self.label_at_once().await?;
-        tokio::time::sleep(NOTICED).await;
-        Ok(())
+        self.noticed(None).await
     }
 
     /// Opts the namespace in, for an apply that comes as soon as can be.
@@ -30,6 +29,25 @@ impl Scene {
     /// Takes the opt-in away.
     pub async fn unlabel(&self) -> Result<()> {
         self.opt_in(json!(null)).await
+    }
+
+    /// Waits until an app that is never made would be taken up, by a policy if that is named: then the API server knows the
+    /// label, and the webhook that and the policy, of which it warns whoever names one that it does not know.
+    async fn noticed(&self, policy: Option<&str>) -> Result<()> {
+        let mut app = App::new("asks", "v1").deployment();
+        if let Some(name) = policy {
+            app["metadata"]["annotations"] = json!({"coalmine.dev/policy": name});
+        }
+        let (create, app) = (["create", "--dry-run=server", "-f", "-"], app.to_string());
+        wait_for("the webhook to know the namespace", NOTICED, async || {
+            let said = self.kubectl_with(&create, &app).await?.succeeded()?.err;
+            ensure!(
+                said.contains("asks") && !said.contains("there is no CanaryPolicy"),
+                "{said}"
+            );
+            Ok(Some(()))
+        })
+        .await
     }
 
     async fn opt_in(&self, value: Value) -> Result<()> {
@@ -62,7 +80,10 @@ impl Scene {
             "metadata": {"name": name, "ownerReferences": [owner]}, "spec": spec,
         });
         self.apply(&policy.to_string()).await?.succeeded()?;
-        tokio::time::sleep(NOTICED).await;
+        // Before the label nobody is asked: then whoever labels waits.
+        if found.metadata.labels.is_some_and(|labels| labels.contains_key(OPT_IN)) {
+            self.noticed(Some(&name)).await?;
+        }
         Ok(name)
     }
 }
