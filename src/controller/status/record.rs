@@ -50,20 +50,7 @@ impl Recorded<'_> {
     pub async fn store(&self, context: &Arc<Context>, canary: &Canary) -> Result<Option<Timestamp>, kube::Error> {
         let (key, state) = (key(canary), &self.decision.state);
         let judged = state.due != self.before.due || state.stage != self.before.stage;
-        let measured = context.memory.of(&key, |canary| {
-            let check = canary.check.as_ref().filter(|_| judged);
-            check.map(CheckRun::measured).unwrap_or_default().to_vec()
-        });
-        let by = self.requested_by();
-        let seen = Seen {
-            requested_by: by.as_ref(),
-            revision: self.revision,
-            template: self.template.as_deref(),
-            trouble: self.trouble.as_ref(),
-            refused: refused(context, canary, self.template.as_deref(), self.now).await?,
-            measured: &measured,
-        };
-        let mut next = status::status(canary, state, seen, self.now);
+        let mut next = self.next_status(context, canary, judged).await?;
         let old = canary.status.clone().unwrap_or_default();
         let changed = configs::record(&old, &mut next, &self.live.surveys());
         let pending = announced(next.run.as_ref()).map(|a| again(a.expires(), self.now));
@@ -89,6 +76,24 @@ impl Recorded<'_> {
         let config_has_changed = changed.iter().map(|config| format!("{config} has changed"));
         self.say_what_is_new(context, (canary, &stored), config_has_changed);
         Ok(pending)
+    }
+
+    // `judged` says that the last check is over, whose measurements are taken along then.
+    async fn next_status(&self, context: &Context, canary: &Canary, judged: bool) -> Result<CanaryStatus, kube::Error> {
+        let measured = context.memory.of(&key(canary), |canary| {
+            let check = canary.check.as_ref().filter(|_| judged);
+            check.map(CheckRun::measured).unwrap_or_default().to_vec()
+        });
+        let by = self.requested_by();
+        let seen = Seen {
+            requested_by: by.as_ref(),
+            revision: self.revision,
+            template: self.template.as_deref(),
+            trouble: self.trouble.as_ref(),
+            refused: refused(context, canary, self.template.as_deref(), self.now).await?,
+            measured: &measured,
+        };
+        Ok(status::status(canary, &self.decision.state, seen, self.now))
     }
 
     // Who asked for the target's template. The webhook notes both in one write: what is of another template is about that.
