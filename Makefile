@@ -5,15 +5,15 @@ E2E := cargo run --locked --bin e2e --
 # What the harness itself takes to compile is shown: the first time it is minutes.
 SAID := @echo "compiling the harness (minutes the first time, seconds later)" &&
 
-.PHONY: help demo test test-gateways fuzz up down bench lint manifests image-root
+.PHONY: help demo test test-gateways fuzz up down bench storm lint manifests image-root
 help:      ## what there is
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 demo:      ## a cluster, an app, a good release and a bad one, watched live
 	$(SAID) $(E2E) demo
 test:      ## everything CI runs: format, lints, licences, tests, then the tests on the real cluster
 	$(SAID) $(E2E) test
-test-gateways: ## every routing provider with real requests through a real gateway, and how soon weights show; minutes
-	$(SAID) $(E2E) test-gateways
+test-gateways: ## every routing provider with real requests through a real gateway, and how soon weights show; minutes. ONLY=skipper for some
+	$(SAID) $(E2E) test-gateways $(ONLY)
 fuzz:      ## random inputs, 30 s for each target; MINUTES=60 for longer
 	$(SAID) $(E2E) fuzz $(if $(MINUTES),--minutes $(MINUTES))
 up:        ## the cluster with gateway, Prometheus and Coalmine, left running
@@ -22,6 +22,8 @@ down:      ## take the cluster down; nothing keeps running
 	@$(E2E) down
 bench:     ## the benchmarks, beside Flagger; they write docs/benchmarks.md
 	$(SAID) cargo run --locked --release --bin e2e -- bench
+storm:     ## faults at full strength: replicas, certificates and the control plane go under 100 applies a second, and the siege; half an hour, writes docs/reliability.md
+	$(SAID) cargo run --locked --release --bin e2e -- storm
 lint:      ## format, clippy, licences, sources and banned crates
 	$(SAID) $(E2E) lint
 manifests: ## render manifests/ again from the chart

@@ -8,6 +8,8 @@
 #[path = "support/client.rs"]
 mod client;
 mod support;
+#[path = "support/thread.rs"]
+mod thread;
 
 use bytes::Bytes;
 use coalmine::admission::bootstrap::certificates::Material;
@@ -21,6 +23,7 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use thread::Thread;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -61,7 +64,7 @@ fn main() {
 fn measure(name: &str, entry: Entry, reviewer: impl Reviewer) {
     let (material, config) = client::certificate();
     let paths = Paths::random().expect("paths");
-    let (address, core) = serve(reviewer, &paths, config);
+    let (address, server) = serve(reviewer, &paths, config);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -72,44 +75,13 @@ fn measure(name: &str, entry: Entry, reviewer: impl Reviewer) {
     let millis = |share| at(share).map_or(0.0, Duration::as_secs_f64) * 1000.0;
     let line = json!({
         "name": name, "entry": entry.as_str(), "rate": RATE, "requests": took.len(),
-        "p50_ms": millis(500), "p99_ms": millis(990), "p999_ms": millis(999), "busy": core.busy(),
+        "p50_ms": millis(500), "p99_ms": millis(990), "p999_ms": millis(999), "busy": server.busy(),
     });
     println!("https: {line}");
 }
 
-/// The server's thread, for the share of a core it used.
-struct Core {
-    stat: String,
-    began: Instant,
-    before: f64,
-}
-
-impl Core {
-    fn of(thread: String) -> Self {
-        let mut core = Self {
-            stat: thread,
-            began: Instant::now(),
-            before: 0.0,
-        };
-        core.before = core.seconds();
-        core
-    }
-
-    /// Computing time so far, in seconds: user and system time in `stat`, in ticks of 10 ms.
-    fn seconds(&self) -> f64 {
-        let text = std::fs::read_to_string(&self.stat).unwrap_or_default();
-        let fields = text.rsplit_once(')').map(|(_, rest)| rest.split_whitespace());
-        let ticks = fields.into_iter().flatten().skip(11).take(2);
-        ticks.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
-    }
-
-    fn busy(&self) -> f64 {
-        (self.seconds() - self.before) / self.began.elapsed().as_secs_f64()
-    }
-}
-
 /// One thread with a runtime of its own: the server has one core, whatever the machine has.
-fn serve(reviewer: impl Reviewer, paths: &Paths, config: Arc<rustls::ServerConfig>) -> (SocketAddr, Core) {
+fn serve(reviewer: impl Reviewer, paths: &Paths, config: Arc<rustls::ServerConfig>) -> (SocketAddr, Thread) {
     let known = Arc::new(Known::of(paths.clone()));
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -120,13 +92,11 @@ fn serve(reviewer: impl Reviewer, paths: &Paths, config: Arc<rustls::ServerConfi
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("an address");
-            let thread = std::fs::read_link("/proc/thread-self").expect("/proc");
-            drop(tell.send((address, format!("/proc/{}/stat", thread.display()))));
+            drop(tell.send((address, Thread::own())));
             server::serve(listener, config, reviewer, known, Limits::default(), future::pending()).await;
         });
     });
-    let (address, stat) = told.recv().expect("a server");
-    (address, Core::of(stat))
+    told.recv().expect("a server")
 }
 
 async fn ask(address: SocketAddr, path: &str, material: &Material) -> Vec<Duration> {

@@ -5,18 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{any, post};
 use axum::{Json, http};
 use serde_json::Value;
 
 use crate::exposition::Exposition;
 use crate::received::Received;
 use crate::settings::Settings;
-use crate::{looks, spin};
+use crate::{grpc, looks, spin};
 
 /// Longest wait `/delay/SECONDS` grants, so that a typo cannot hold a connection for ever.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
@@ -29,6 +30,16 @@ struct App {
 }
 
 type Shared = State<Arc<App>>;
+
+impl App {
+    /// Takes as long as an answer is to take, and tells whether it is one of those that fail.
+    async fn fails(&self) -> bool {
+        if !self.settings.latency.is_zero() {
+            tokio::time::sleep(self.settings.latency).await;
+        }
+        fails(self.asked.fetch_add(1, Ordering::Relaxed), self.settings.error_rate)
+    }
+}
 
 /// All pages of the workload.
 pub fn router(settings: Arc<Settings>) -> Router {
@@ -48,6 +59,7 @@ pub fn router(settings: Arc<Settings>) -> Router {
         .route("/delay/{seconds}", any(delay))
         .route("/spin/{millis}", any(spinning))
         .route("/received", any(received))
+        .route(grpc::METHOD, post(called))
         .route(
             "/env/{name}",
             any(async |Path(name): Path<String>| looks::variable(&name)),
@@ -72,9 +84,11 @@ async fn observe(State(app): Shared, request: Request, next: Next) -> Response {
     response
 }
 
+// HTTP/2 has it in the address.
 fn host(request: &Request) -> &str {
     let host = request.headers().get(http::header::HOST);
-    host.and_then(|host| host.to_str().ok()).unwrap_or_default()
+    let host = host.and_then(|host| host.to_str().ok());
+    host.or_else(|| request.uri().host()).unwrap_or_default()
 }
 
 fn page(path: &str) -> &'static str {
@@ -90,21 +104,29 @@ fn page(path: &str) -> &'static str {
         Some("received") => "received",
         Some("env") => "env",
         Some("file") => "file",
+        Some("coalmine.App") => "call",
         _ => "other",
     }
 }
 
 async fn version(State(app): Shared) -> (StatusCode, String) {
-    let settings = &app.settings;
-    if !settings.latency.is_zero() {
-        tokio::time::sleep(settings.latency).await;
-    }
-    let code = if fails(app.asked.fetch_add(1, Ordering::Relaxed), settings.error_rate) {
+    let code = if app.fails().await {
         StatusCode::INTERNAL_SERVER_ERROR
     } else {
         StatusCode::OK
     };
-    (code, whoami(settings))
+    (code, whoami(&app.settings))
+}
+
+// The message is read to its end, as it may come after the headers.
+async fn called(State(app): Shared, _message: Bytes) -> Response {
+    let (code, response) = if app.fails().await {
+        (grpc::INTERNAL, grpc::failed())
+    } else {
+        (grpc::OK, grpc::answered(&app.settings.version))
+    };
+    app.exposition.called(code.1);
+    response
 }
 
 fn whoami(settings: &Settings) -> String {

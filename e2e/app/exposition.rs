@@ -1,4 +1,4 @@
-//! The workload's own Prometheus metrics, written by hand because two families do not need a library.
+//! The workload's own Prometheus metrics, written by hand because three families do not need a library.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,15 +18,18 @@ struct Histogram {
     count: u64,
 }
 
-/// Counts and durations of the requests answered so far.
+/// Counts and durations of the requests answered so far, and how calls of gRPC among them went, which HTTP does not tell.
 #[derive(Default)]
-pub struct Exposition(Mutex<BTreeMap<Labels, Histogram>>);
+pub struct Exposition {
+    answered: Mutex<BTreeMap<Labels, Histogram>>,
+    called: Mutex<BTreeMap<&'static str, u64>>,
+}
 
 impl Exposition {
     /// Records one answered request.
     pub fn record(&self, method: &str, path: &'static str, status: u16, took: Duration) {
         let seconds = took.as_secs_f64();
-        let mut families = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut families = self.answered.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let histogram = families.entry((method.to_owned(), path, status)).or_default();
         for (count, bound) in histogram.buckets.iter_mut().zip(BUCKETS) {
             *count += u64::from(seconds <= bound);
@@ -35,9 +38,15 @@ impl Exposition {
         histogram.count += 1;
     }
 
+    /// Records one call that ended with this code.
+    pub fn called(&self, code: &'static str) {
+        let mut calls = self.called.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        *calls.entry(code).or_default() += 1;
+    }
+
     /// The text Prometheus reads.
     pub fn render(&self) -> String {
-        let families = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let families = self.answered.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut requests =
             String::from("# HELP http_requests_total Requests answered.\n# TYPE http_requests_total counter\n");
         let mut durations = String::from(
@@ -48,7 +57,16 @@ impl Exposition {
             let _ = writeln!(requests, "http_requests_total{{{labels}}} {}", histogram.count);
             histogram.write(&mut durations, &labels);
         }
-        requests + &durations
+        requests + &durations + &self.calls()
+    }
+
+    fn calls(&self) -> String {
+        let name = "grpc_server_handled_total";
+        let mut out = format!("# HELP {name} Calls answered.\n# TYPE {name} counter\n");
+        for (code, count) in &*self.called.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            let _ = writeln!(out, "{name}{{grpc_method=\"Version\",grpc_code=\"{code}\"}} {count}");
+        }
+        out
     }
 }
 
@@ -73,9 +91,11 @@ mod tests {
         let exposition = Exposition::default();
         exposition.record("GET", "root", 200, Duration::from_millis(7));
         exposition.record("GET", "root", 500, Duration::from_secs(20));
+        exposition.called("OK");
         let text = exposition.render();
         for line in [
             r#"http_requests_total{method="GET",path="root",status="200"} 1"#,
+            r#"grpc_server_handled_total{grpc_method="Version",grpc_code="OK"} 1"#,
             r#"http_request_duration_seconds_bucket{method="GET",path="root",status="200",le="0.005"} 0"#,
             r#"http_request_duration_seconds_bucket{method="GET",path="root",status="200",le="0.01"} 1"#,
             r#"http_request_duration_seconds_bucket{method="GET",path="root",status="500",le="10"} 0"#,

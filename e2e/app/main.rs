@@ -3,12 +3,16 @@
 //! It marks every answer with `x-app-version`, so that an answer made by a gateway can be told from its own,
 //! and it has no graceful shutdown: on SIGTERM it is gone, with whatever it was answering.
 //!
+//! It speaks HTTP/1.1 and HTTP/2 on its one port, and one method of gRPC, `coalmine.App/Version`, which takes as long and
+//! fails as often as `/`.
+//!
 //! A scene that asks a pod at its own address learns what no answer through a gateway tells: `/received` is what the
 //! pod was asked (mirrored requests too), `/env/NAME` and `/file/PATH` are the configuration it really has (files
 //! below `FILES_ROOT`, `/etc/app` unless set). `/spin/MS` keeps a core busy and then answers like `/`.
 
 mod answers;
 mod exposition;
+mod grpc;
 mod looks;
 mod received;
 mod settings;

@@ -11,9 +11,9 @@ pub struct Settings {
     pub version: String,
     /// Second word of `/`: which pod answered.
     pub hostname: String,
-    /// Share of `/` and `/version` answered 500, 0 to 1.
+    /// Share of `/` and `/version` answered 500, and of calls that fail, 0 to 1.
     pub error_rate: f64,
-    /// Wait before each answer of `/` and `/version`.
+    /// Wait before each answer of `/`, `/version` and a call.
     pub latency: Duration,
     /// Exit by itself one second after the start.
     pub crash: bool,

@@ -1,10 +1,9 @@
 //! `make bench`: the figures of `docs/benchmarks.md`, ours beside a baseline's or Flagger's, measured in one run.
 
 mod baseline;
-mod code;
+pub(crate) mod code;
 mod fleet;
 mod histogram;
-mod machine;
 mod phases;
 mod policy;
 mod report;

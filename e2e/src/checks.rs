@@ -1,6 +1,7 @@
 //! `make test`, `make lint`: what is run, in which order, and how long each part took.
 
 mod suite;
+mod turn;
 
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -55,9 +56,9 @@ pub async fn test() -> Result<()> {
     whole(async |parts| all(parts).await).await
 }
 
-/// Real requests through the data planes of all routing providers.
-pub async fn test_gateways() -> Result<()> {
-    whole(async |parts| gateways(parts).await).await
+/// Real requests through the data planes of all routing providers, or in the scenes alone whose names have one of these words.
+pub async fn test_gateways(only: &[String]) -> Result<()> {
+    whole(async |parts| gateways(parts, only).await).await
 }
 
 /// All of it and the sum. The cluster is down again at the end, whatever happened.
@@ -93,17 +94,28 @@ async fn all(parts: &mut Vec<Part>) -> Result<()> {
     own(parts, "fuzzing", fuzz::fuzz(&fuzz::Options::default())).await?;
     own(parts, "cluster up and installed", stage()).await?;
     suite::suite(parts).await?;
-    own(parts, "uninstall in every order", uninstall::every_order()).await
+    own(parts, "uninstall in every order", uninstall::every_order()).await?;
+    turn::turn(parts).await
 }
 
-async fn gateways(parts: &mut Vec<Part>) -> Result<()> {
+const GATEWAYS: &[&str] = &["test", "--locked", "--workspace", "--test", "gateways"];
+
+async fn gateways(parts: &mut Vec<Part>, only: &[String]) -> Result<()> {
     failures::forget()?;
-    own(parts, "gateways built", async { cluster::prepare_gateways() }).await?;
+    // Of a few each scene builds what it asks for.
+    if only.is_empty() {
+        own(parts, "gateways built", async { cluster::prepare_gateways() }).await?;
+    }
     own(parts, "cluster up and installed", started()).await?;
     // What is measured is printed, and nothing is measured beside something else.
-    let target = ["test", "--locked", "--workspace", "--test", "gateways"];
+    let only: Vec<&str> = only.iter().map(String::as_str).collect();
     let played = ["--", "--nocapture", "--test-threads=1"];
-    part(parts, "real gateways", cargo(&[&target[..], &played[..]].concat())).await
+    part(
+        parts,
+        "real gateways",
+        cargo(&[GATEWAYS, &played[..], &only[..]].concat()),
+    )
+    .await
 }
 
 /// A part that is a function of the harness.

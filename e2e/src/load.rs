@@ -4,13 +4,16 @@
 //! `scene.load("app")?` is 100 requests a second of nobody in particular. `.header("x-canary", "insider")` makes it the
 //! load of those with that header, `.users(20)` makes the requests come from twenty users in turn, each of whom keeps
 //! the cookies it is given and sends them back. Loads are independent: start several on one host, and ask each
-//! [`Report`] which versions answered, which `Set-Cookie` lines came, and which versions each user saw.
+//! [`Report`] which versions answered, which `Set-Cookie` lines came, and which versions each user saw. `.grpc()` has each
+//! request be a call of the workload's one method, by HTTP/2.
 
+mod grpc;
 mod jar;
 mod live;
 mod record;
 mod report;
 mod send;
+mod ways;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -24,6 +27,7 @@ pub use live::{Live, Tally};
 pub use record::{Outcome, Record};
 pub use report::{LOST, Report};
 use send::Sender;
+pub use ways::{Connections, Spoken};
 
 /// Pods and Services of the cluster this harness makes; besides loopback nothing else may be a target.
 const CLUSTER_RANGES: [[u8; 2]; 2] = [[10, 244], [10, 96]];
@@ -32,15 +36,6 @@ const CLUSTER_RANGES: [[u8; 2]; 2] = [[10, 244], [10, 96]];
 const MOST_REQUESTS: u64 = 500_000;
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// How requests share connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connections {
-    /// Answered connections are used again, as browsers and sidecars do.
-    KeepAlive,
-    /// Each request opens its own.
-    New,
-}
-
 /// What to ask, whom, and how often.
 #[derive(Clone, Debug)]
 pub struct Load {
@@ -48,6 +43,8 @@ pub struct Load {
     pub address: SocketAddr,
     /// The `Host` header, by which a gateway finds the route.
     pub host: String,
+    /// What is spoken.
+    pub spoken: Spoken,
     /// The path asked for.
     pub path: String,
     /// Headers of every request, besides `Host`.
@@ -70,6 +67,7 @@ impl Load {
         Self {
             address,
             host: host.into(),
+            spoken: Spoken::Http,
             path: "/".to_owned(),
             headers: Vec::new(),
             users: 0,
@@ -85,6 +83,16 @@ impl Load {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The same load as calls of gRPC.
+    #[must_use]
+    pub fn grpc(self) -> Self {
+        Self {
+            spoken: Spoken::Grpc,
+            path: grpc::METHOD.to_owned(),
+            ..self
+        }
     }
 
     /// The same load, sent by that many users in turn who keep cookies.

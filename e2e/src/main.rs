@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use e2e::cluster::{self, Cluster, Image};
-use e2e::{bench, checks, demo, deny, fuzz, install, manifests, record, uninstall};
+use e2e::{bench, checks, demo, deny, fuzz, install, manifests, record, storm, uninstall};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -27,13 +27,18 @@ enum Verb {
     /// Everything CI runs; the cluster is down at the end
     Test,
     /// Every routing provider with real requests through a real gateway; the cluster is down at the end
-    TestGateways,
+    TestGateways {
+        /// Only the scenes whose names have one of these words; all when none is given
+        only: Vec<String>,
+    },
     /// Format and clippy
     Lint,
     /// Random inputs, guided by the code they reach
     Fuzz(fuzz::Options),
     /// The benchmarks; they write docs/benchmarks.md
     Bench(bench::Options),
+    /// Faults at full strength; they write docs/reliability.md
+    Storm(storm::Options),
     /// Record what the real Flagger does in the histories of tests/flagger
     Record {
         /// Only these; all when none is named
@@ -83,10 +88,11 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Demo => demo::demo().await?,
         Verb::Test => checks::test().await?,
-        Verb::TestGateways => checks::test_gateways().await?,
+        Verb::TestGateways { only } => checks::test_gateways(&only).await?,
         Verb::Lint => checks::lint().await?,
         Verb::Fuzz(options) => fuzz::fuzz(&options).await?,
         Verb::Bench(options) => bench::bench(options).await?,
+        Verb::Storm(options) => storm::storm(options).await?,
         Verb::Uninstall => {
             let cluster = Cluster::attach()?;
             uninstall::every_order().await?;

@@ -27,6 +27,7 @@ pub mod quick;
 mod replicas;
 pub mod shares;
 mod stage;
+pub mod templates;
 mod timeline;
 mod waiting;
 

@@ -184,7 +184,7 @@ impl View {
     }
 
     /// The Deployment's annotation, else the namespace's (or its label), else `default`.
-    fn policy_name(&self, request: &Request) -> String {
+    pub fn policy_name(&self, request: &Request) -> String {
         let own = request
             .object
             .pointer("/metadata/annotations")

@@ -5,11 +5,13 @@ mod decisions;
 mod facts;
 mod free;
 mod fronts;
+mod governed;
 mod house;
 mod opt_in;
 mod pointing;
 mod primaries;
 mod scales;
+mod unasked;
 
 use crate::api::entry::Entry;
 use crate::api::labels;

@@ -5,6 +5,7 @@
 mod enrol;
 mod follow;
 mod judging;
+mod later;
 mod namespaces;
 mod routes;
 mod scaling;

@@ -48,9 +48,12 @@ pub enum Conflict {
 impl Conflict {
     /// Whether there is no primary, or no way to it, without what is in the way.
     pub fn keeps_from_building(&self) -> bool {
+        // Knative's Services, which are never in the way, are called like the halves.
+        let is_half = |name: &str| Kind::Service.resource().kind == name;
         let beside = |name: &str| {
             let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];
-            Kind::routes().chain(scalers).any(|kind| kind.resource().kind == name)
+            let mut all = Kind::routes().chain(scalers);
+            !is_half(name) && all.any(|kind| kind.resource().kind == name)
         };
         !matches!(self, Self::Name(kind, _) if beside(kind))
     }
@@ -108,6 +111,7 @@ pub fn difference(desired: &DesiredState, pair: Pair<'_>) -> (Vec<Write>, Vec<Co
         pair.budgets(&mut writes);
     }
     pair.followers_halves(desired, &mut writes, &mut conflicts);
+    pair.successor(desired, &mut writes, &mut conflicts);
     (writes, conflicts)
 }
 
@@ -119,6 +123,7 @@ fn ended(desired: &DesiredState, pair: Pair<'_>) -> Vec<Write> {
     pair.dismantle_budgets(&mut writes);
     pair.retired_autoscalers(desired, &mut writes);
     pair.given_back_last(&mut writes);
+    pair.dismantle_destinations(&mut writes);
     writes
 }
 

@@ -5,16 +5,19 @@
 //! [`decide`] is pure; [`Elector`] reads, decides and writes in a loop. A write names the
 //! `resourceVersion` that was read, so of several candidates one succeeds. Safety does not rest on the
 //! clocks being equal: an observer waits a whole lease after the last renewal *it saw*, and a holder that
-//! could not renew stops believing in itself before anybody else may.
+//! could not renew stops believing in itself before anybody else may. A process that was stopped meanwhile comes to itself
+//! in the middle of anything, so whoever leads writes by a client that looks at the clock before each write ([`fenced`]).
 //!
 //! The admission webhook takes a lease that was renewed more than 15 s ago for a dead controller. With the
 //! default timing a live holder's renewal is at most 5 s old, and at most 10 s old when it must be retried.
 
 mod decide;
 mod elector;
+mod fence;
 
 pub use decide::{Action, LeaseState, MAX_SKEW, decide};
 pub use elector::{Elector, Settings};
+pub use fence::{Belief, fenced};
 
 use std::time::Duration;
 use uuid::Uuid;

@@ -17,7 +17,7 @@ mod wanted;
 use super::watch::live::Live;
 use crate::{
     analysis::{Checks, Commands, Observation, Scaler, Stage, State},
-    plan::{ApexSide, Blueprint, Selector, Workload},
+    plan::{ApexSide, Blueprint, Selector},
 };
 use halves::Halves;
 use routes::Routes;
@@ -44,8 +44,8 @@ pub fn observe(
     checks: Option<Checks>,
 ) -> Observation {
     let building = matches!(state.stage, Stage::Building | Stage::Switching);
-    // Nothing of a core Service rolls, and nobody is served by it.
-    let rolls = blueprint.workload != Workload::Service;
+    // Nothing of a Service rolls, and nobody is served by what it selects.
+    let rolls = blueprint.workload.rolls();
     let halves = Halves {
         live,
         blueprint,
@@ -53,7 +53,7 @@ pub fn observe(
         thresholds,
         webhook,
     };
-    let primary = live.primary.as_ref().map(|object| halves.primary(object));
+    let primary = halves.primary();
     let nodes = primary.as_ref().map(|primary| primary.replicas);
     let routes = Routes { live, blueprint };
     let (split, missing) = (routes.are_split(), routes.missing().filter(|_| !building));

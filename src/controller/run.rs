@@ -66,6 +66,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let (elector, mut leading) = Elector::new(client.clone(), settings.election.clone());
+    let client = lease::fenced(&client, elector.belief());
     let mut losing = leading.clone();
     let retired = CancellationToken::new();
     let election = tokio::spawn(elector.run(retired.clone()));

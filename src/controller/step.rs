@@ -6,6 +6,7 @@ mod decide;
 mod execute;
 mod failed;
 mod interpret;
+mod models;
 mod snapshot;
 mod store;
 mod turn;

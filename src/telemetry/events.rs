@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 mod aggregate;
 mod budget;
+mod lanes;
 mod writer;
 
 pub use writer::Writer;
@@ -22,8 +23,8 @@ pub use writer::Writer;
 pub const REASON: &str = "Synced";
 /// Component that every Event comes from; ours is a drop-in, and scripts filter by it.
 pub const COMPONENT: &str = "flagger";
-/// Most occurrences that wait. A run makes a few dozen.
-const CAPACITY: usize = 4096;
+/// Most occurrences that wait to be taken in by the writer, which has room for as many. A run makes a few dozen.
+const CAPACITY: usize = 2048;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]

@@ -64,12 +64,17 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- define "coalmine.optionalDefinitions" -}}
 - scaledobjects.keda.sh
 - httproutes.gateway.networking.k8s.io
+- grpcroutes.gateway.networking.k8s.io
 - virtualservices.networking.istio.io
 - destinationrules.networking.istio.io
 - traefikservices.traefik.io
 - httpproxies.projectcontour.io
 - trafficsplits.split.smi-spec.io
 - apisixroutes.apisix.apache.org
+- meshhttproutes.kuma.io
+- services.serving.knative.dev
+- routetables.gateway.solo.io
+- upstreams.gloo.solo.io
 {{- end }}
 
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}

@@ -23,12 +23,17 @@ pub const REQUESTED_BY: &str = "coalmine.dev/requested-by";
 /// Annotation on a target: that its Canary is told of the stored template too, and how; see
 /// [`Announce`](crate::policy::Announce).
 pub const ANNOUNCE: &str = "coalmine.dev/announce";
+/// Annotation on a Knative Service: what its author has in `spec.traffic`, as JSON, while that is held.
+pub const TRAFFIC: &str = "coalmine.dev/traffic";
 /// Label on objects we made ourselves (`"true"`); the first foreign write makes them the user's.
 pub const GENERATED: &str = "coalmine.dev/generated";
 /// Label on a ControllerRevision: it remembers a revision that was promoted (`"true"`).
 pub const PROMOTED: &str = "coalmine.dev/promoted";
-/// Label on a Deployment whose author may not have a Canary made (`"true"`): it stays a plain one.
+/// Label on a Deployment whose author may not have a Canary made (`"true"`), or of whom that could not be asked in time
+/// ([`UNASKED`]): it stays a plain one.
 pub const DENIED: &str = "coalmine.dev/denied";
+/// The value of [`DENIED`] where it is not known whether its author may have a Canary made.
+pub const UNASKED: &str = "unasked";
 /// Annotation on a generated Canary: uid of the Deployment it was generated for.
 pub const TARGET_UID: &str = "coalmine.dev/target-uid";
 /// Annotation on a Canary: analyse and report, route and promote nothing (`"true"`); the same as `spec.dryRun`.
@@ -61,6 +66,8 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const SKIP_ANALYSIS: &str = "flagger.app/skip-analysis";
 /// Annotation on a Canary: run the analysis again (`"true"`), consumed once.
 pub const RESET: &str = "flagger.app/reset";
+/// Annotation on a Knative Service: name of the revision that serves everybody but for the canary's share.
+pub const PRIMARY_REVISION: &str = "flagger.app/primary-revision";
 /// Annotation on a ConfigMap or Secret: `"disabled"` leaves it out of config tracking.
 pub const CONFIG_TRACKING: &str = "flagger.app/config-tracking";
 /// Pod annotation on the primary that changes with each promotion.
@@ -97,6 +104,11 @@ impl TargetState {
             Self::Serving => "serving",
             Self::Rest => "rest",
         }
+    }
+
+    /// Whether the target's pods carry traffic.
+    pub fn serves(self) -> bool {
+        matches!(self, Self::Hot | Self::Serving)
     }
 
     /// Reads a label value; `None` for anything else.

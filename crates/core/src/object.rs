@@ -18,6 +18,12 @@ pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get("metadata")?.get("annotations")?.get(key)?.as_str()
 }
 
+/// The condition of that type in an object's status.
+pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    let mut all = object.pointer("/status/conditions")?.as_array()?.iter();
+    all.find(|condition| text(condition, "/type") == kind)
+}
+
 /// A resourceVersion as the number it is: since Kubernetes 1.35 they may be compared.
 pub fn version(text: Option<&str>) -> Option<u64> {
     text?.parse().ok()

@@ -19,12 +19,14 @@ mod traffic;
 mod weighted;
 
 pub use exposure::{Affinity, Cookies, Exposure};
-pub use kind::{Resource, RouteKind, WrittenKind};
+pub use kind::{Model, Resource, RouteKind, WrittenKind};
 pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
+pub use providers::knative::SERVICE as KNATIVE_SERVICE;
 pub use registry::{each_once, kind_of, written_of};
 pub use traffic::{Traffic, Weights};
 
 use crate::api::labels;
+use crate::object::annotation;
 use serde_json::Value;
 
 /// The three Services of a pair, by name. `apex` is the one users call.
@@ -64,6 +66,12 @@ pub fn names_a_half(object: &Value, names: &Names) -> bool {
 pub fn carrying(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Option<Value> {
     let objects = kind_of(route)?.carrying(std::slice::from_ref(route), names, traffic, exposure);
     objects.into_iter().next()
+}
+
+/// What `route` says in the annotations that we write on routes of its kind.
+pub fn notes(kind: &dyn RouteKind, route: &Value) -> Vec<(String, Option<String>)> {
+    let noted = |key: &&str| ((*key).to_owned(), annotation(route, key).map(str::to_owned));
+    kind.notes().iter().map(noted).collect()
 }
 
 /// Whether an object was made for a Canary, by us or by Flagger.

@@ -18,7 +18,7 @@ pub async fn in_process() -> Result<()> {
         "From the bytes of a review (an UPDATE of a 20 KiB Deployment, old and new object) to the bytes of the answer, \
          with 1,000 Canaries in the caches; criterion's medians. The baseline reads the same review and allows it unseen.",
     );
-    cargo_bench("webhook", Stdio::inherit()).await?;
+    cargo_bench("webhook", Stdio::inherit(), &[]).await?;
     let baseline = micros("webhook", "baseline: allow unseen")?;
     for entry in ["mutate-deployments", "follow-deployments"] {
         let ours = micros("webhook", entry)?;
@@ -43,7 +43,7 @@ pub async fn over_https() -> Result<()> {
          thread, whatever happened to the requests before. The baseline is the same server with a verdict that looks at \
          nothing.",
     );
-    let text = cargo_bench("https", Stdio::piped()).await?;
+    let text = cargo_bench("https", Stdio::piped(), &[]).await?;
     let lines: Vec<Value> = text
         .lines()
         .filter_map(|line| serde_json::from_str(line.strip_prefix("https: ")?).ok())
@@ -76,12 +76,14 @@ pub async fn over_https() -> Result<()> {
     section.write()
 }
 
-// With the whole workspace: what depends on one member alone would be compiled once more.
-async fn cargo_bench(name: &str, out: Stdio) -> Result<String> {
+/// Runs one of them with these variables, and answers what it printed. With the whole workspace: what depends on one member
+/// alone would be compiled once more.
+pub(crate) async fn cargo_bench(name: &str, out: Stdio, variables: &[(&str, &str)]) -> Result<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root())
         .args(["bench", "--workspace", "--bench", name])
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(out)
         .stderr(Stdio::inherit())

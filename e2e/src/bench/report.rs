@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use super::machine;
 use crate::install::root;
+use crate::machine;
 
 const INTRO: &str = "# Benchmarks
 

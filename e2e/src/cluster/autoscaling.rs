@@ -89,11 +89,7 @@ fn start(places: &Places, kubectl: &Kubectl<'_>) -> Result<()> {
     })?;
     let objects = places.run.join("metrics-server.yaml");
     std::fs::write(&objects, OBJECTS)?;
-    let file = objects.display().to_string();
-    kubectl
-        .run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", &file])
-        .context("cannot register metrics-server")
-        .map(drop)
+    kubectl.apply(&objects).context("cannot register metrics-server")
 }
 
 const OBJECTS: &str = "apiVersion: v1

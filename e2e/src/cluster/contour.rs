@@ -1,10 +1,11 @@
-//! A third gateway, on demand of a scene: a real Contour on the host, which leads an Envoy of its own by HTTPProxies. No `up`
-//! starts or builds it; it stays until `down`.
+//! A third gateway, on demand of a scene: a real Contour on the host, which leads an Envoy of its own by HTTPProxies and by the
+//! Gateway API. No `up` starts or builds it; it stays until `down`.
 
 use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
 
 use super::golang::Module;
 use super::places::{CONTOUR_GATEWAY, CONTOUR_GATEWAY_ADMIN, Places};
@@ -14,7 +15,8 @@ use super::{Cluster, credentials, envoy, process, programs};
 /// The folder of its module.
 pub(super) const MODULE: &str = "contour";
 
-const PROGRAM: Module = Module {
+/// The program that leads it.
+pub(super) const PROGRAM: Module = Module {
     name: MODULE,
     packages: &["github.com/projectcontour/contour/cmd/contour"],
     tags: "",
@@ -28,6 +30,13 @@ pub const ENVOY: &str = "contour-envoy";
 
 /// The class of the HTTPProxies that it serves. It has one so that it says nothing of those that other scenes only store.
 pub const CLASS: &str = "contour-e2e";
+
+/// The Gateway that routes name to be served by it, in the namespace of the others.
+pub const NAME: &str = "contour";
+/// What Contour adds to a listener's port to have the one that its Envoy listens on.
+const ADDED: u16 = 8_000;
+/// Kinds of the Gateway API that it need not look at.
+const NOT_WATCHED: [&str; 3] = ["tlsroutes", "tcproutes", "backendtlspolicies"];
 
 const ADDRESS: &str = "127.0.0.1";
 const XDS_PORT: u16 = 18195;
@@ -45,15 +54,14 @@ pub fn prepare() -> Result<()> {
 }
 
 impl Cluster {
-    /// Answers when Contour serves: HTTPProxies of its class, once there are any.
+    /// Answers when Contour serves: HTTPProxies of its class and routes to its Gateway, once there are any.
     pub fn contour_gateway(&self) -> Result<()> {
-        if self.ctr.is_none() {
-            bail!("a cluster of your own has the gateways it has: this scene needs one that Coalmine's harness starts");
-        }
-        let places = Places::find()?;
+        let places = self.places_of_gateways()?;
         let _lock = super::Lock::take(&places)?;
         self.contour_crds()?;
         self.beside_contour_crds()?;
+        // Before it starts: without the Gateway it would listen by itself, and then not let go of the port.
+        self.as_admin().store(&places.run.join("contour.json"), &objects()?)?;
         if process::recorded(&places, CONTOUR).is_none() {
             start_contour(&places)?;
         }
@@ -61,7 +69,7 @@ impl Cluster {
         if process::recorded(&places, ENVOY).is_none() {
             start_envoy(&places)?;
         }
-        // Contour leads it to this listener, too. That for requests comes with the first HTTPProxy.
+        // Contour leads it to this listener, too. That for requests comes with the first route.
         wait(&places, "Contour's Envoy", &[CONTOUR, ENVOY], 90, || {
             http_ok(CONTOUR_GATEWAY_ADMIN, "/ready")
         })
@@ -73,17 +81,47 @@ fn port(of: &str) -> Result<&str> {
     Ok(port)
 }
 
+/// Its class and its Gateway, whose one listener serves HTTPProxies as well.
+fn objects() -> Result<Value> {
+    let port: u16 = port(CONTOUR_GATEWAY)?.parse()?;
+    Ok(json!({"apiVersion": "v1", "kind": "List", "items": [
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": NAME},
+            "spec": {"controllerName": "projectcontour.io/gateway-controller"},
+        },
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": NAME, "namespace": "gateway-system"},
+            "spec": {
+                "gatewayClassName": NAME,
+                "listeners": [{
+                    "name": "web", "protocol": "HTTP", "port": port - ADDED,
+                    "allowedRoutes": {"namespaces": {"from": "All"}},
+                }],
+            },
+        },
+    ]}))
+}
+
+fn settings() -> String {
+    format!(
+        "network: {{admin-port: {ENVOY_ADMIN_PORT}}}
+gateway: {{gatewayRef: {{name: {NAME}, namespace: gateway-system}}}}
+"
+    )
+}
+
 fn start_contour(places: &Places) -> Result<()> {
     let config = credentials::kubeconfig_of(places, CONTOUR);
     if !config.is_file() {
         bail!("the cluster that runs was started before it could have Contour; `e2e reset` starts a new one");
     }
-    let settings = places.run.join("contour.yaml");
-    fs::write(&settings, format!("network:\n  admin-port: {ENVOY_ADMIN_PORT}\n"))?;
+    let file = places.run.join("contour.yaml");
+    fs::write(&file, settings())?;
     let (http, stats, health) = (port(CONTOUR_GATEWAY)?, port(CONTOUR_GATEWAY_ADMIN)?, port(HEALTH)?);
-    let args = [
+    let mut args = vec![
         "serve".to_owned(),
-        format!("--config-path={}", settings.display()),
+        format!("--config-path={}", file.display()),
         format!("--kubeconfig={}", config.display()),
         "--insecure".to_owned(), // it speaks to one Envoy, on this host
         "--disable-leader-election".to_owned(),
@@ -104,6 +142,7 @@ fn start_contour(places: &Places) -> Result<()> {
         format!("--debug-http-address={ADDRESS}"),
         format!("--debug-http-port={DEBUG_PORT}"),
     ];
+    args.extend(NOT_WATCHED.map(|kind| format!("--disable-feature={kind}")));
     let program = PROGRAM.ensure(places)?.join("contour");
     process::start(places, CONTOUR, &program, &args, &[]).map(drop)
 }

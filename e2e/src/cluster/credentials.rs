@@ -13,9 +13,10 @@ use super::contour::CONTOUR;
 use super::mesh::PILOT;
 use super::nodes::{FIRST, SECOND};
 use super::places::{API_SERVER, Places};
+use super::skipper::SKIPPER;
 
 /// The parts with an identity of their own: short name, user, groups.
-const USERS: [(&str, &str, &str); 13] = [
+const USERS: [(&str, &str, &str); 14] = [
     ("admin", "admin", "system:masters"),
     ("harness", "harness", "system:masters"),
     ("controllers", "system:kube-controller-manager", ""),
@@ -29,6 +30,7 @@ const USERS: [(&str, &str, &str); 13] = [
     ("metrics-server", "metrics-server", "system:masters"),
     (PILOT, PILOT, "system:masters"),
     (CONTOUR, CONTOUR, "system:masters"),
+    (SKIPPER, SKIPPER, "system:masters"),
 ];
 
 /// Writes the token file, and one token and one kubeconfig for each user.

@@ -1,12 +1,13 @@
 //! Definitions of kinds on whose objects nothing acts unless a scene asks for it, as the source of their makers' modules has
-//! them.
+//! them; where it cannot be had, what is used of them, written here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::golang;
+use super::golang::{self, Module};
 use super::places::Places;
 use super::{Cluster, contour, mesh, ready};
 
@@ -32,12 +33,33 @@ const OSM: (&str, &str) = ("osm", "github.com/openservicemesh/osm");
 const OF_SMI: [&str; 1] = ["trafficsplits.split.smi-spec.io"];
 const APISIX: (&str, &str) = ("apisix", "github.com/apache/apisix-ingress-controller");
 const OF_APISIX: [&str; 1] = ["apisixroutes.apisix.apache.org"];
+/// No module of Kuma's that has this kind can be had here.
+const OF_KUMA: [&str; 1] = ["meshhttproutes.kuma.io"];
+const KNATIVE: (&str, &str) = ("knative", "knative.dev/serving");
+const OF_KNATIVE: [&str; 1] = ["services.serving.knative.dev"];
+
+/// Gloo's own definitions are in no module that can be had; the messages of which they are made are in this one.
+const GLOO: (&str, &str) = ("gloo", "github.com/solo-io/solo-apis");
+const OF_GLOO: [&str; 3] = [
+    "routetables.gateway.solo.io",
+    "virtualservices.gateway.solo.io",
+    "upstreams.gloo.solo.io",
+];
+/// What makes definitions of those messages.
+const GLOO_DEFINITIONS: Module = Module {
+    name: "gloo-definitions",
+    packages: &["."],
+    tags: "",
+    ldflags: "",
+    minutes: 1,
+};
 
 /// Downloads those that a scene may ask for.
 pub(super) fn prepare() -> Result<()> {
-    [ISTIO, CONTOUR, OSM, APISIX]
+    [ISTIO, CONTOUR, OSM, APISIX, KNATIVE, GLOO]
         .into_iter()
-        .try_for_each(|module| source(module).map(drop))
+        .try_for_each(|module| source(module).map(drop))?;
+    GLOO_DEFINITIONS.ensure(&Places::find()?).map(drop)
 }
 
 fn source((part, module): (&str, &str)) -> Result<PathBuf> {
@@ -89,6 +111,35 @@ impl Cluster {
         self.define("apisix", &file, &OF_APISIX)
     }
 
+    /// Installs a definition of what is used of the kind that provider kuma writes.
+    pub fn kuma_crds(&self) -> Result<()> {
+        let file = Places::parts().join("kuma/meshhttproutes.yaml");
+        self.define("kuma", &file, &OF_KUMA)
+    }
+
+    /// Installs the definition of the targets of provider knative.
+    pub fn knative_crds(&self) -> Result<()> {
+        let file = source(KNATIVE)?.join("config/core/300-resources/service.yaml");
+        self.define("knative", &file, &OF_KNATIVE)
+    }
+
+    /// Installs definitions of the kinds that provider gloo writes, and of what leads to its routes.
+    pub fn gloo_crds(&self) -> Result<()> {
+        let places = Places::find()?;
+        let program = GLOO_DEFINITIONS.ensure(&places)?.join(GLOO_DEFINITIONS.name);
+        let made = Command::new(&program).arg(source(GLOO)?.join("api/gloo")).output();
+        let made = made.with_context(|| format!("cannot run {}", program.display()))?;
+        if !made.status.success() {
+            bail!(
+                "no definitions of Gloo's kinds: {}",
+                String::from_utf8_lossy(&made.stderr)
+            );
+        }
+        let file = places.run.join("gloo-definitions.json");
+        fs::write(&file, made.stdout)?;
+        self.install(&file, &OF_GLOO)
+    }
+
     // Installs those of that name among all of `source`.
     fn define(&self, of: &str, source: &Path, names: &[&str]) -> Result<()> {
         let all = fs::read_to_string(source).with_context(|| format!("cannot read {}", source.display()))?;
@@ -99,8 +150,11 @@ impl Cluster {
         }
         let file = Places::find()?.run.join(format!("{of}-definitions.yaml"));
         fs::write(&file, wanted.join("\n---\n"))?;
-        let (kubectl, file) = (self.as_admin(), file.display().to_string());
-        kubectl.run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", &file])?;
+        self.install(&file, names)
+    }
+
+    fn install(&self, file: &Path, names: &[&str]) -> Result<()> {
+        self.as_admin().apply(file)?;
         self.served(names)
     }
 

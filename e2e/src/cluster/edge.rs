@@ -1,7 +1,6 @@
 //! A Gateway of Istio's own kind, on demand of a scene: VirtualServices that name it are served by the Envoy of the second
 //! gateway, on a port of their own.
 
-use std::fs;
 use std::net::{SocketAddr, TcpStream};
 
 use anyhow::Result;
@@ -21,11 +20,7 @@ impl Cluster {
         self.istio_crds()?;
         self.edge_crds()?;
         let places = Places::find()?;
-        let file = places.run.join("edge.json");
-        fs::write(&file, serde_json::to_vec(&object()?)?)?;
-        let file = file.display().to_string();
-        let kubectl = self.as_admin();
-        kubectl.run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", &file])?;
+        self.as_admin().store(&places.run.join("edge.json"), &object()?)?;
         wait(&places, "Istio's Gateway", &[mesh::PILOT, mesh::ENVOY], 90, || {
             TcpStream::connect(EDGE_GATEWAY).is_ok()
         })

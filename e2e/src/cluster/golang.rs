@@ -38,6 +38,11 @@ impl Module {
         })
     }
 
+    /// Whether the programs are there already, made from what there is now.
+    pub fn is_built(&self, places: &Places) -> Result<bool> {
+        Ok(self.artefact()?.present(places).is_ok())
+    }
+
     /// What the programs are made from.
     pub fn artefact(&self) -> Result<Artefact> {
         let source = Places::parts().join(self.name);

@@ -15,7 +15,8 @@ use super::{Cluster, credentials, envoy, process};
 /// The folder of its module.
 pub(super) const MODULE: &str = "istio";
 
-const PILOT_MODULE: Module = Module {
+/// The program that leads it.
+pub(super) const PILOT_MODULE: Module = Module {
     name: MODULE,
     packages: &["istio.io/istio/pilot/cmd/pilot-discovery"],
     tags: "",
@@ -57,16 +58,13 @@ pub fn prepare() -> Result<()> {
 impl Cluster {
     /// Answers when the second gateway serves.
     pub fn mesh_gateway(&self) -> Result<()> {
-        if self.ctr.is_none() {
-            bail!("a cluster of your own has the gateways it has: this scene needs one that Coalmine's harness starts");
-        }
-        let places = Places::find()?;
+        let places = self.places_of_gateways()?;
         let _lock = super::Lock::take(&places)?;
         if process::recorded(&places, PILOT).is_none() {
             start_pilot(&places)?;
         }
         wait(&places, "Istio's pilot", &[PILOT], 150, || http_ok(HTTP, "/ready"))?;
-        self.apply_objects(&places)?;
+        self.as_admin().store(&places.run.join("mesh.json"), &objects()?)?;
         if process::recorded(&places, ENVOY).is_none() {
             start_envoy(&places)?;
         }
@@ -74,16 +72,6 @@ impl Cluster {
         wait(&places, "Envoy", &[PILOT, ENVOY], 150, || {
             http_ok(MESH_GATEWAY_ADMIN, "/ready") && std::net::TcpStream::connect(MESH_GATEWAY).is_ok()
         })
-    }
-
-    fn apply_objects(&self, places: &Places) -> Result<()> {
-        let file = places.run.join("mesh.json");
-        fs::write(&file, serde_json::to_vec(&objects()?)?)?;
-        let file = file.display().to_string();
-        let kubectl = self.as_admin();
-        kubectl
-            .run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", &file])
-            .map(drop)
     }
 }
 

@@ -5,6 +5,7 @@
 mod aggregation;
 mod artefact;
 mod autoscaling;
+mod beforehand;
 mod black_hole;
 mod contour;
 mod control_plane;
@@ -31,6 +32,7 @@ mod ready;
 mod requirements;
 mod restart;
 pub mod second_node;
+mod skipper;
 mod start;
 mod stop;
 mod tar;
@@ -41,8 +43,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use beforehand::build;
+pub use beforehand::{gateway_is_missing, prepare, prepare_gateways, prepare_on_demand};
 pub use black_hole::BlackHole;
-pub use contour::CLASS as CONTOUR_CLASS;
+pub use contour::{CLASS as CONTOUR_CLASS, NAME as CONTOUR_GATEWAY_NAME};
 pub use edge::NAME as EDGE_GATEWAY_NAME;
 pub use image::{Image, architecture};
 use lock::Lock;
@@ -53,6 +57,9 @@ pub(crate) use process::all as all_processes;
 use programs::Programs;
 pub use programs::{cargo_deny, flagger, kwok, kwok_source};
 use ready::Kubectl;
+pub use skipper::CLASS as SKIPPER_CLASS;
+
+const ITS_OWN_GATEWAYS: &str = "a cluster of your own has the gateways it has";
 
 /// A cluster that runs, and how to reach it.
 #[derive(Clone, Debug)]
@@ -154,6 +161,14 @@ impl Cluster {
         image.import(&places, &nodes::FIRST.socket(&places), ctr)
     }
 
+    /// Where it is, for those who start a gateway more.
+    fn places_of_gateways(&self) -> Result<Places> {
+        if self.ctr.is_none() {
+            bail!("{ITS_OWN_GATEWAYS}: this scene needs one that Coalmine's harness starts");
+        }
+        Places::find()
+    }
+
     fn as_admin(&self) -> Kubectl<'_> {
         Kubectl {
             program: &self.kubectl,
@@ -170,51 +185,6 @@ impl Cluster {
             self.prometheus
         )
     }
-}
-
-/// Builds everything a cluster needs, without starting it.
-pub fn prepare() -> Result<()> {
-    let places = Places::find()?;
-    let _lock = Lock::take(&places)?;
-    build(&places).map(drop)
-}
-
-/// Makes everything that scenes of the suite ask for on demand.
-pub fn prepare_on_demand() -> Result<()> {
-    if existing::is_named(&Places::find()?) {
-        return Ok(()); // what a scene there lacks, it says
-    }
-    let began = Instant::now();
-    programs::kwok()?;
-    programs::kwok_source()?;
-    programs::flagger()?;
-    autoscaling::prepare()?;
-    mesh::prepare()?;
-    definitions::prepare()?;
-    println!(
-        "what scenes ask for is there after {:.1} s",
-        began.elapsed().as_secs_f64()
-    );
-    Ok(())
-}
-
-/// Makes what `make test-gateways` asks for besides.
-pub fn prepare_gateways() -> Result<()> {
-    if existing::is_named(&Places::find()?) {
-        return Ok(());
-    }
-    mesh::prepare()?;
-    contour::prepare()?;
-    definitions::prepare()
-}
-
-fn build(places: &Places) -> Result<Programs> {
-    println!("building the cluster's programs (kept in {})", places.cache.display());
-    let began = Instant::now();
-    requirements::ensure()?;
-    let programs = Programs::ensure(places)?;
-    println!("all programs are there after {:.1} s", began.elapsed().as_secs_f64());
-    Ok(programs)
 }
 
 /// Ends the cluster; nothing of it goes on running. One of the user's own is left as it is.

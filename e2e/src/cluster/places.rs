@@ -27,6 +27,10 @@ pub const EDGE_GATEWAY: &str = "127.0.0.1:18184";
 pub const CONTOUR_GATEWAY: &str = "127.0.0.1:18190";
 /// The metrics and readiness of Contour's Envoy.
 pub const CONTOUR_GATEWAY_ADMIN: &str = "127.0.0.1:18191";
+/// Where Skipper answers, once a scene has asked for it.
+pub const SKIPPER_GATEWAY: &str = "127.0.0.1:18200";
+/// Skipper's metrics.
+pub const SKIPPER_GATEWAY_ADMIN: &str = "127.0.0.1:18201";
 /// Prometheus, for the host and for pods alike.
 pub const PROMETHEUS: &str = "10.244.0.1:19090";
 

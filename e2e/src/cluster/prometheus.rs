@@ -5,7 +5,9 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::credentials;
-use super::places::{API_SERVER, CONTOUR_GATEWAY_ADMIN, GATEWAY_ADMIN, MESH_GATEWAY_ADMIN, PROMETHEUS, Places};
+use super::places::{
+    API_SERVER, CONTOUR_GATEWAY_ADMIN, GATEWAY_ADMIN, MESH_GATEWAY_ADMIN, PROMETHEUS, Places, SKIPPER_GATEWAY_ADMIN,
+};
 use super::process;
 use super::programs::Programs;
 
@@ -19,6 +21,8 @@ scrape_configs:
 - job_name: envoy
   metrics_path: /stats/prometheus
   static_configs: [{{targets: ["{MESH_GATEWAY_ADMIN}", "{CONTOUR_GATEWAY_ADMIN}"]}}]
+- job_name: skipper
+  static_configs: [{{targets: ["{SKIPPER_GATEWAY_ADMIN}"]}}]
 - job_name: kubernetes-pods
   kubernetes_sd_configs:
   - role: pod

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use super::places::Places;
 use super::process;
@@ -78,6 +79,19 @@ impl Kubectl<'_> {
             );
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Applies a file, or all of a folder.
+    pub fn apply(&self, path: &Path) -> Result<()> {
+        let path = path.display().to_string();
+        self.run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", &path])
+            .map(drop)
+    }
+
+    /// Applies what is written into that file first.
+    pub fn store(&self, file: &Path, objects: &Value) -> Result<()> {
+        std::fs::write(file, serde_json::to_vec(objects)?)?;
+        self.apply(file)
     }
 
     /// Does it print exactly this?

@@ -14,6 +14,7 @@ use super::programs::Programs;
 use super::ready::{Kubectl, http_get, http_ok, wait};
 use super::{
     autoscaling, contour, control_plane, credentials, dns, gateway, mesh, network, node, process, prometheus, proxy,
+    skipper,
 };
 
 /// The processes of a running cluster, in the order they start.
@@ -31,12 +32,13 @@ pub const PROCESSES: [&str; 10] = [
 ];
 
 /// The processes that a scene may add to a running cluster.
-pub const ON_DEMAND: [&str; 7] = [
+pub const ON_DEMAND: [&str; 8] = [
     autoscaling::PROCESS,
     mesh::PILOT,
     mesh::ENVOY,
     contour::CONTOUR,
     contour::ENVOY,
+    skipper::SKIPPER,
     SECOND.kubelet,
     SECOND.containerd,
 ];
@@ -80,7 +82,7 @@ fn start_node(places: &Places, programs: &Programs, kubectl: &Kubectl<'_>) -> Re
     proxy::start(places, programs)?;
     dns::start(places, programs)?;
     for crds in [&programs.gateway_crds, &programs.traefik_crds] {
-        apply(kubectl, &crds.display().to_string())?;
+        kubectl.apply(crds)?;
     }
     let crds = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
     kubectl.run(&crds).map(drop)
@@ -94,7 +96,7 @@ fn start_gateway(places: &Places, programs: &Programs, kubectl: &Kubectl<'_>) ->
         &objects,
         format!("{}---\n{}", gateway::objects()?, prometheus::objects()?),
     )?;
-    apply(kubectl, &objects.display().to_string())
+    kubectl.apply(&objects)
 }
 
 fn wait_for_gateway(places: &Places, kubectl: &Kubectl<'_>) -> Result<()> {
@@ -148,12 +150,6 @@ pub fn wait_for_node(places: &Places, kubectl: &Kubectl<'_>, node: &Node) -> Res
     wait(places, "the node", &needs, 150, || {
         kubectl.prints(&["get", "node", node.name, "-o", ready], "True")
     })
-}
-
-fn apply(kubectl: &Kubectl<'_>, path: &str) -> Result<()> {
-    kubectl
-        .run(&["apply", "--server-side", "--field-manager=coalmine-e2e", "-f", path])
-        .map(drop)
 }
 
 /// Which of the processes do not run.

@@ -23,9 +23,9 @@ pub struct Record {
 pub enum Outcome {
     /// The application answered, well or badly: its mark is on the answer.
     Answered {
-        /// The HTTP status.
+        /// The HTTP status; of a call of gRPC 200 where it went well, and 500 where it did not.
         status: u16,
-        /// First word of the answer.
+        /// First word of the answer, or the mark on it.
         version: Arc<str>,
     },
     /// Nothing came back, or something that the application did not say: the gateway's own 404, 502, 503.

@@ -1,25 +1,32 @@
 //! Sends one request and judges its answer.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::iter::{Once, once};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{COOKIE, HOST, SET_COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
-use http_body_util::{BodyExt as _, Empty};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
 
 use super::jar::Jar;
-use super::{Connections, Load, Outcome, Record};
+use super::{Connections, Load, Outcome, Record, Spoken, grpc};
 
 /// The mark the workload puts on its answers.
 const MARK: &str = "x-app-version";
 
 /// Sends requests of one load.
 pub struct Sender {
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: Client<HttpConnector<Fixed>, Full<Bytes>>,
+    spoken: Spoken,
     uri: http::Uri,
     headers: HeaderMap,
     users: Vec<Jar>,
@@ -31,7 +38,7 @@ type Answer = (Outcome, Vec<Arc<str>>);
 
 impl Sender {
     pub fn new(load: &Load) -> anyhow::Result<Self> {
-        let mut connector = HttpConnector::new();
+        let mut connector = HttpConnector::new_with_resolver(Fixed(load.address));
         connector.set_nodelay(true);
         let idle = match load.connections {
             Connections::KeepAlive => usize::MAX,
@@ -41,11 +48,18 @@ impl Sender {
         let client = Client::builder(TokioExecutor::new())
             .retry_canceled_requests(false)
             .set_host(false)
+            .http2_only(load.spoken == Spoken::Grpc)
             .pool_max_idle_per_host(idle)
             .build(connector);
         Ok(Self {
             client,
-            uri: format!("http://{}{}", load.address, load.path).parse()?,
+            spoken: load.spoken,
+            uri: match load.spoken {
+                Spoken::Http => format!("http://{}{}", load.address, load.path),
+                // HTTP/2 says by its address which host is asked.
+                Spoken::Grpc => format!("http://{}{}", load.host, load.path),
+            }
+            .parse()?,
             headers: headers(load)?,
             users: (0..load.users).map(|_| Jar::default()).collect(),
             patience: load.patience,
@@ -72,31 +86,71 @@ impl Sender {
     }
 
     async fn answer(&self, jar: Option<&Jar>) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = Request::get(self.uri.clone()).body(Empty::new())?;
+        let (method, body) = match self.spoken {
+            Spoken::Http => (Method::GET, Full::default()),
+            Spoken::Grpc => (Method::POST, Full::new(grpc::message())),
+        };
+        let mut request = Request::builder().method(method).uri(self.uri.clone()).body(body)?;
         *request.headers_mut() = self.headers.clone();
         if let Some(cookies) = jar.and_then(|jar| jar.send(self.uri.path(), SystemTime::now())) {
             add_cookies(request.headers_mut(), cookies)?;
         }
         let response = self.client.request(request).await?;
-        let status = response.status().as_u16();
-        let marked = response.headers().contains_key(MARK);
-        let set_cookies = cookie_lines(response.headers());
+        let (head, body) = response.into_parts();
+        let set_cookies = cookie_lines(&head.headers);
         for line in &set_cookies {
             jar.inspect(|jar| jar.keep(line, SystemTime::now()));
         }
-        let body = response.into_body().collect().await?.to_bytes();
-        if !marked {
-            return Ok((lost(&format!("answered {status} by someone else")), set_cookies));
+        let body = body.collect().await?;
+        let trailers = body.trailers().cloned();
+        let outcome = self.outcome(&head, &body.to_bytes(), trailers.as_ref());
+        Ok((outcome, set_cookies))
+    }
+
+    fn outcome(&self, head: &http::response::Parts, body: &[u8], trailers: Option<&HeaderMap>) -> Outcome {
+        let status = head.status.as_u16();
+        let Some(mark) = head.headers.get(MARK) else {
+            return lost(&format!("answered {status} by someone else"));
+        };
+        match self.spoken {
+            Spoken::Http => {
+                let text = String::from_utf8_lossy(body);
+                let version = Arc::from(text.split_whitespace().next().unwrap_or_default());
+                Outcome::Answered { status, version }
+            }
+            Spoken::Grpc => {
+                let version = String::from_utf8_lossy(mark.as_bytes());
+                let outcome = grpc::outcome(&version, &head.headers, body, trailers);
+                outcome.unwrap_or_else(|| lost("an answer that is not whole"))
+            }
         }
-        let text = String::from_utf8_lossy(&body);
-        let version = Arc::from(text.split_whitespace().next().unwrap_or_default());
-        Ok((Outcome::Answered { status, version }, set_cookies))
+    }
+}
+
+/// Whatever a host is called, the load's one address is asked: a gateway finds the route by the name.
+#[derive(Clone)]
+struct Fixed(SocketAddr);
+
+impl tower::Service<Name> for Fixed {
+    type Response = Once<SocketAddr>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Name) -> Self::Future {
+        ready(Ok(once(self.0)))
     }
 }
 
 fn headers(load: &Load) -> anyhow::Result<HeaderMap> {
     let mut headers = HeaderMap::new();
-    headers.insert(HOST, load.host.parse()?);
+    match load.spoken {
+        Spoken::Http => drop(headers.insert(HOST, load.host.parse()?)),
+        Spoken::Grpc => grpc::say(&mut headers),
+    }
     for (name, value) in &load.headers {
         headers.append(HeaderName::try_from(name)?, value.parse()?);
     }

@@ -166,6 +166,15 @@ impl App {
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": self.name}, "spec": spec})
     }
 
+    /// One pod of the same, which nobody releases.
+    pub fn pod(&self) -> Value {
+        let mut pod = self.deployment()["spec"]["template"].clone();
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        pod["metadata"]["name"] = json!(self.name);
+        pod
+    }
+
     /// A Service of the author's own that selects the pods.
     pub fn service(&self) -> Value {
         self.service_to(&json!(PORT))

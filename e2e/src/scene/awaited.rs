@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use super::{App, CanaryView, Mirror, Scene, wait_for};
 use crate::load::until_reachable;
 
-/// Events are written beside a release, one after the other for all Canaries: on a busy machine seconds later.
+/// Events are written beside a release, those of a namespace one after the other: on a busy machine seconds later.
 const TOLD: Duration = Duration::from_secs(60);
 
 impl Scene {

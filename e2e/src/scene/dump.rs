@@ -15,12 +15,20 @@ impl Scene {
         let overview = "deployments,replicasets,pods,services,endpointslices";
         for args in [
             &["get", overview, "-o", "wide", "--show-labels"][..],
-            &["get", "canaries,httproutes,ingresses", "-o", "yaml"],
+            &["get", "canaries,httproutes,grpcroutes,ingresses", "-o", "yaml"],
             &["get", "ingressroutes,traefikservices", "-o", "yaml"],
-            &["get", "virtualservices,destinationrules", "-o", "yaml"],
+            &[
+                "get",
+                "virtualservices.networking.istio.io,destinationrules",
+                "-o",
+                "yaml",
+            ],
             &["get", "httpproxies", "-o", "yaml"],
             &["get", "trafficsplits", "-o", "yaml"],
             &["get", "apisixroutes", "-o", "yaml"],
+            &["get", "meshhttproutes", "-o", "yaml"],
+            &["get", "services.serving.knative.dev", "-o", "yaml"],
+            &["get", "routetables,upstreams", "-o", "yaml"],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         ] {

@@ -75,6 +75,11 @@ impl Objects {
         self.dynamic("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
     }
 
+    /// The GRPCRoutes.
+    pub fn grpc_routes(&self) -> Api<DynamicObject> {
+        self.dynamic("gateway.networking.k8s.io", "v1", "GRPCRoute", "grpcroutes")
+    }
+
     /// The TraefikServices.
     pub fn traefik_services(&self) -> Api<DynamicObject> {
         self.dynamic("traefik.io", "v1alpha1", "TraefikService", "traefikservices")

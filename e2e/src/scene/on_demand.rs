@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Scene;
 use crate::cluster::Cluster;
-use crate::cluster::places::{CONTOUR_GATEWAY, EDGE_GATEWAY, MESH_GATEWAY};
+use crate::cluster::places::{CONTOUR_GATEWAY, EDGE_GATEWAY, MESH_GATEWAY, SKIPPER_GATEWAY};
 use crate::load::Load;
 
 impl Scene {
@@ -40,6 +40,21 @@ impl Scene {
         self.prepare(Cluster::apisix_crds).await
     }
 
+    /// Installs what is used of Kuma's MeshHTTPRoute. No mesh runs: nothing acts on these objects.
+    pub async fn kuma_crds(&self) -> Result<()> {
+        self.prepare(Cluster::kuma_crds).await
+    }
+
+    /// Installs Knative's Service. No Knative runs: nothing acts on these objects but the scene itself.
+    pub async fn knative_crds(&self) -> Result<()> {
+        self.prepare(Cluster::knative_crds).await
+    }
+
+    /// Installs Gloo's RouteTable, VirtualService and Upstream. No Gloo runs: nothing acts on these objects.
+    pub async fn gloo_crds(&self) -> Result<()> {
+        self.prepare(Cluster::gloo_crds).await
+    }
+
     /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
     pub async fn second_node(&self) -> Result<()> {
         self.prepare(Cluster::second_node).await
@@ -73,6 +88,16 @@ impl Scene {
     /// The usual load on an app of that name, through Contour's Envoy.
     pub fn contour_load(&self, app: &str) -> Result<Load> {
         Ok(Load::on(CONTOUR_GATEWAY.parse()?, self.host(app)))
+    }
+
+    /// Waits until Skipper serves, the fourth gateway.
+    pub async fn skipper_gateway(&self) -> Result<()> {
+        self.prepare(Cluster::skipper_gateway).await
+    }
+
+    /// The usual load on an app of that name, through Skipper.
+    pub fn skipper_load(&self, app: &str) -> Result<Load> {
+        Ok(Load::on(SKIPPER_GATEWAY.parse()?, self.host(app)))
     }
 
     async fn prepare(&self, make: fn(&Cluster) -> Result<()>) -> Result<()> {

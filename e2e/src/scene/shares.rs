@@ -39,6 +39,13 @@ impl Counts {
     }
 }
 
+/// How many percent of its requests an HTTPRoute copies.
+pub fn mirrored(route: &Value) -> Option<u64> {
+    let mut filters = route.pointer("/spec/rules/0/filters")?.as_array()?.iter();
+    let mirror = filters.find_map(|filter| filter.get("requestMirror"))?;
+    Some(mirror["percent"].as_u64().unwrap_or(100))
+}
+
 /// Follows a run to its end: what both sides got at each share that `asked` finds in the route.
 pub async fn count(
     scene: &Scene,

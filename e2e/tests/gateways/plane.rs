@@ -1,36 +1,50 @@
-//! A provider and the data plane behind it: what an author writes to be served by it, where it is asked, and how much its
-//! objects give to the canary.
+//! A provider and the data plane behind it: where it is asked, what it can do, and how soon.
+
+mod read;
+mod written;
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use e2e::cluster::{CONTOUR_CLASS, EDGE_GATEWAY_NAME};
-use e2e::load::{Load, until_reachable};
-use e2e::scene::quick::{SOON, apply};
-use e2e::scene::{App, Scene, fronts, wait_for};
-use kube::Api;
-use kube::api::DynamicObject;
-use serde_json::{Value, json};
+use anyhow::Result;
+use e2e::load::Load;
+use e2e::scene::Scene;
 
-/// Nginx's annotation of the second Ingress.
-const CANARY_WEIGHT: &str = "nginx.ingress.kubernetes.io/canary-weight";
-
-/// The kind that carries the share.
+/// The kind that carries the share, and who serves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plane {
-    /// Contour's, with an Envoy of its own.
+    /// Contour's own, by an Envoy that Contour leads.
     HttpProxy,
-    /// Istio's, with the Envoy that its pilot leads.
+    /// The Gateway API's, by the same.
+    ContourRoute,
+    /// Istio's own, by an Envoy that Istio's pilot leads.
     VirtualService,
+    /// The Gateway API's, by the same.
+    IstioRoute,
     /// Traefik's own.
     TraefikService,
     /// The Gateway API's, by Traefik.
-    HttpRoute,
+    TraefikRoute,
+    /// The Gateway API's for gRPC, by Traefik; one of the author's own, as the port says `kubernetes.io/h2c` for Traefik.
+    TraefikGrpcRoute,
     /// Nginx's annotations, by Traefik's provider for them.
-    Ingress,
+    NginxIngress,
+    /// Skipper's annotations, by Skipper.
+    SkipperIngress,
 }
 
-use Plane::{HttpProxy, HttpRoute, Ingress, TraefikService, VirtualService};
+use Plane::{
+    ContourRoute, HttpProxy, IstioRoute, NginxIngress, SkipperIngress, TraefikGrpcRoute, TraefikRoute, TraefikService,
+    VirtualService,
+};
+
+/// What the built-in metrics of a provider are read from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Series {
+    /// The very series that Flagger's queries name.
+    BuiltIn,
+    /// Those of a plain Envoy, by MetricTemplates: the filter of Istio's own proxies is not in it.
+    Templates,
+}
 
 impl Plane {
     /// What `spec.provider` says.
@@ -39,24 +53,34 @@ impl Plane {
             HttpProxy => "contour",
             VirtualService => "istio",
             TraefikService => "traefik",
-            HttpRoute => "gatewayapi:v1",
-            Ingress => "nginx",
+            ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute => "gatewayapi:v1",
+            NginxIngress => "nginx",
+            SkipperIngress => "skipper",
         }
     }
 
-    /// The same as a part of a namespace's name.
+    /// A part of a namespace's name.
     pub fn word(self) -> &'static str {
         match self {
-            HttpRoute => "gatewayapi",
-            other => other.provider(),
+            HttpProxy => "contour",
+            ContourRoute => "contour-route",
+            VirtualService => "istio",
+            IstioRoute => "istio-route",
+            TraefikService => "traefik",
+            TraefikRoute => "traefik-route",
+            TraefikGrpcRoute => "traefik-grpc",
+            NginxIngress => "nginx",
+            SkipperIngress => "skipper",
         }
     }
 
     /// The time after which a weight counts as seen by users, where no policy says another: docs/providers.md has it.
     pub fn settles_within(self) -> Duration {
         match self {
-            HttpProxy | TraefikService | HttpRoute => Duration::from_secs(3),
-            VirtualService | Ingress => Duration::from_secs(5),
+            HttpProxy | TraefikService | ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute => {
+                Duration::from_secs(3)
+            }
+            VirtualService | NginxIngress | SkipperIngress => Duration::from_secs(5),
         }
     }
 
@@ -65,153 +89,41 @@ impl Plane {
         self != TraefikService
     }
 
-    /// Whether it copies requests. Traefik has no filter for it.
+    /// Whether it copies as many requests as it is asked to. Traefik has no filter for it, and Contour copies all where a route of
+    /// the Gateway API asks for some.
     pub fn copies(self) -> bool {
-        matches!(self, HttpProxy | VirtualService)
+        matches!(self, HttpProxy | VirtualService | IstioRoute)
     }
 
-    /// Whether its own series say how the canary does, here where no app has a sidecar. Traefik's are looked at in the suite.
-    pub fn counts(self) -> bool {
-        self == HttpProxy
+    /// From where it is known how the canary does. Traefik has no series of ingress-nginx's.
+    pub fn series(self) -> Option<Series> {
+        match self {
+            NginxIngress => None,
+            VirtualService => Some(Series::Templates),
+            _ => Some(Series::BuiltIn),
+        }
     }
 
     /// Waits until it serves.
     pub async fn ready(self, scene: &Scene) -> Result<()> {
         match self {
-            HttpProxy => scene.contour_gateway().await,
+            HttpProxy | ContourRoute => scene.contour_gateway().await,
             VirtualService => scene.edge_gateway().await,
-            TraefikService | HttpRoute | Ingress => Ok(()), // Traefik came with the cluster
+            IstioRoute => scene.mesh_gateway().await,
+            SkipperIngress => scene.skipper_gateway().await,
+            TraefikService | TraefikRoute | TraefikGrpcRoute | NginxIngress => Ok(()), // Traefik came with the cluster
         }
     }
 
     /// The usual load on an app of that name.
     pub fn load(self, scene: &Scene, app: &str) -> Result<Load> {
         match self {
-            HttpProxy => scene.contour_load(app),
+            HttpProxy | ContourRoute => scene.contour_load(app),
             VirtualService => scene.edge_load(app),
-            TraefikService | HttpRoute | Ingress => scene.load(app),
+            IstioRoute => scene.mesh_load(app),
+            SkipperIngress => scene.skipper_load(app),
+            TraefikService | TraefikRoute | NginxIngress => scene.load(app),
+            TraefikGrpcRoute => scene.load(app).map(Load::grpc),
         }
-    }
-
-    /// The Canary as its author writes it.
-    fn canary(self, scene: &Scene, app: &App, analysis: &Value) -> Value {
-        let host = scene.host(app.name());
-        let mut canary = app.canary(&host, analysis, 60);
-        let service = match self {
-            HttpProxy => {
-                let class = json!({"projectcontour.io/ingress.class": CONTOUR_CLASS});
-                Some(json!({"port": 9898, "apex": {"annotations": class}}))
-            }
-            VirtualService => {
-                let gateway = format!("gateway-system/{EDGE_GATEWAY_NAME}");
-                Some(json!({"port": 9898, "gateways": [gateway], "hosts": [host]}))
-            }
-            TraefikService | Ingress => Some(json!({"port": 9898})),
-            HttpRoute => None,
-        };
-        canary["spec"]["provider"] = json!(self.provider());
-        if let Some(service) = service {
-            canary["spec"]["service"] = service;
-        }
-        if self == Ingress {
-            let name = format!("{}-front", app.name());
-            canary["spec"]["ingressRef"] =
-                json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": name});
-        }
-        canary
-    }
-
-    /// What its author writes besides to let requests in.
-    fn front(self, scene: &Scene, app: &str) -> Option<Value> {
-        match self {
-            HttpProxy => Some(fronts::http_proxy(scene, app, CONTOUR_CLASS)),
-            TraefikService => Some(fronts::ingress_route(scene, app, app)),
-            Ingress => Some(fronts::ingress(scene, app)),
-            VirtualService | HttpRoute => None,
-        }
-    }
-
-    /// Applies an app with its Canary, and waits until its first version serves.
-    pub async fn at_rest(self, scene: &Scene, app: &App, analysis: &Value) -> Result<()> {
-        let mut items = vec![self.canary(scene, app, analysis)];
-        items.extend(self.front(scene, app.name()));
-        items.push(app.deployment());
-        apply(scene, &items).await?;
-        scene.phase(app.name(), "Initialized", SOON).await?;
-        let version = until_reachable(&self.load(scene, app.name())?, SOON).await?;
-        ensure!(version == app.version(), "{version} answers, not {}", app.version());
-        Ok(())
-    }
-
-    /// The objects that carry shares.
-    pub fn routes(self, scene: &Scene) -> Api<DynamicObject> {
-        let objects = scene.objects();
-        match self {
-            HttpProxy => objects.dynamic("projectcontour.io", "v1", "HTTPProxy", "httpproxies"),
-            VirtualService => objects.dynamic("networking.istio.io", "v1", "VirtualService", "virtualservices"),
-            TraefikService => objects.traefik_services(),
-            HttpRoute => objects.routes(),
-            Ingress => objects.ingresses(),
-        }
-    }
-
-    /// The name of that of an app.
-    pub fn route(self, app: &str) -> String {
-        match self {
-            Ingress => format!("{app}-front-canary"),
-            HttpProxy | VirtualService | TraefikService | HttpRoute => app.to_owned(),
-        }
-    }
-
-    /// How many percent it gives to the app's canary.
-    pub fn weight(self, app: &str, route: &Value) -> u64 {
-        let (list, name) = match self {
-            HttpProxy => ("/spec/routes/0/services", "/name"),
-            VirtualService => ("/spec/http/0/route", "/destination/host"),
-            TraefikService => ("/spec/weighted/services", "/name"),
-            HttpRoute => ("/spec/rules/0/backendRefs", "/name"),
-            Ingress => {
-                let said = route["metadata"]["annotations"][CANARY_WEIGHT].as_str();
-                return said.and_then(|said| said.parse().ok()).unwrap_or_default();
-            }
-        };
-        let canary = format!("{app}-canary");
-        let all = route.pointer(list).and_then(Value::as_array).into_iter().flatten();
-        let (mut sum, mut own) = (0_u64, 0_u64);
-        for one in all {
-            let weight = one["weight"].as_u64().unwrap_or_default();
-            sum += weight;
-            if one.pointer(name).is_some_and(|name| *name == canary) {
-                own += weight;
-            }
-        }
-        (own * 100).checked_div(sum).unwrap_or_default()
-    }
-
-    /// Waits until it gives so much to the app's canary.
-    pub async fn gives(self, scene: &Scene, app: &str, percent: u64) -> Result<()> {
-        let (routes, name) = (self.routes(scene), self.route(app));
-        wait_for(&format!("{percent} % for the canary of {app}"), SOON, async || {
-            let found = serde_json::to_value(routes.get(&name).await?)?;
-            Ok((self.weight(app, &found) == percent).then_some(()))
-        })
-        .await
-    }
-
-    /// How many percent of the requests it copies to the canary.
-    pub fn copied(self, route: &Value) -> Option<u64> {
-        let percent = match self {
-            HttpProxy => {
-                let mut all = route.pointer("/spec/routes/0/services")?.as_array()?.iter();
-                all.find(|one| one["mirror"] == true)?["weight"].as_f64()
-            }
-            VirtualService => {
-                let rule = route.pointer("/spec/http/0")?;
-                rule.get("mirror")?;
-                rule["mirrorPercentage"]["value"].as_f64()
-            }
-            TraefikService | HttpRoute | Ingress => return None,
-        };
-        Some(percent.map_or(100, |percent| percent.round() as u64))
     }
 }

@@ -34,32 +34,36 @@ pub fn analysis(hooks: &Hooks) -> Value {
 pub async fn good_and_bad(plane: Plane, scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("web", "v1");
     plane.at_rest(scene, &app, &analysis(hooks)).await?;
-    let load = Load {
-        rate: RATE,
-        ..plane.load(scene, app.name())?
-    };
+    let load = often(plane, scene, app.name())?;
     let (running, followed) = (load.start()?, Followed::begin(plane, scene, app.name()));
-    let (from, until) = good(scene, &app.at("v2"), hooks).await?;
+    held_at(scene, &app.at("v2"), hooks, SHARE).await?;
+    let looked = looked().await;
+    let_go(&app, hooks);
+    promoted(scene, &app.at("v2")).await?;
     bad(plane, scene, &app.at("v3").with("ERROR_RATE", "1"), hooks).await?;
     let (weights, report) = (followed.stop().await?, running.stop().await?);
     nothing_lost(&report)?;
     ensure!(report.errors_of("v3") > 0, "nobody met v3: {:?}", report.versions());
     println!("{plane:?}: {} requests, {} lost", report.requests(), report.lost());
-    is_shared(plane, &report, from, until)?;
+    saw(plane, &report, "v2", SHARE as f64, looked)?;
     let given = convergence::given(&weights, SHARE, &report, "v2")?;
     convergence::told(plane, given, convergence::taken(&weights, &report, "v3")?)
 }
 
-/// From when to when it was looked at.
-async fn good(scene: &Scene, next: &App, hooks: &Hooks) -> Result<(Instant, Instant)> {
-    held_at(scene, next, hooks, SHARE).await?;
+/// The load by which shares are looked at.
+pub fn often(plane: Plane, scene: &Scene, app: &str) -> Result<Load> {
+    Ok(Load {
+        rate: RATE,
+        ..plane.load(scene, app)?
+    })
+}
+
+/// Looks at a share that has just been written: from when, and until when.
+pub async fn looked() -> (Instant, Instant) {
     shows().await;
     let from = Instant::now();
     tokio::time::sleep(LOOK).await;
-    let until = Instant::now();
-    let_go(next, hooks);
-    promoted(scene, next).await?;
-    Ok((from, until))
+    (from, Instant::now())
 }
 
 /// It is given its share, and fails at its next check.
@@ -74,14 +78,19 @@ async fn bad(plane: Plane, scene: &Scene, next: &App, hooks: &Hooks) -> Result<(
     Ok(())
 }
 
-fn is_shared(plane: Plane, report: &Report, from: Instant, until: Instant) -> Result<()> {
+/// In that time so many percent of the users met a version, within the points.
+pub fn saw(plane: Plane, report: &Report, version: &str, wanted: f64, looked: (Instant, Instant)) -> Result<()> {
+    let (from, until) = looked;
     let asked = report.since(from).before(until).requests();
-    ensure!(asked >= ENOUGH, "only {asked} requests were sent at {SHARE} %");
-    let share = report.share_of("v2", from, until);
-    println!("{plane:?}: {SHARE} % asked for, {share:.1} % of {asked} requests seen");
     ensure!(
-        (share - SHARE as f64).abs() <= POINTS,
-        "{share:.1} % saw v2, not {SHARE} %"
+        asked >= ENOUGH,
+        "only {asked} requests were sent while the share was looked at"
+    );
+    let share = report.share_of(version, from, until);
+    println!("{plane:?}: {wanted} % asked for, {share:.1} % of {asked} requests saw {version}");
+    ensure!(
+        (share - wanted).abs() <= POINTS,
+        "{share:.1} % saw {version}, not {wanted} %"
     );
     Ok(())
 }

@@ -339,12 +339,12 @@ async fn by_its_canary(scene: &Scene) -> Result<()> {
         &json!({"interval": "5s", "threshold": 2, "stepWeights": [50]}),
         60,
     );
-    canary["spec"]["provider"] = json!("kuma");
+    canary["spec"]["provider"] = json!("gloo");
     apply(scene, &[canary, app.service()]).await?;
     let applied = Instant::now();
     apply(scene, &[app.deployment()]).await?;
     the_hold_never_outruns_the_pair(scene, "shop", applied).await?;
-    scene.says("shop", &["NotReleased", "kuma"], SOON).await?;
+    scene.says("shop", &["NotReleased", "gloo"], SOON).await?;
     apply(scene, &[app.at("v2").deployment()]).await?;
     rolls_out_by_itself(scene).await
 }

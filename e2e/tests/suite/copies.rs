@@ -7,11 +7,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use e2e::cluster::MESH_GATEWAY_NAME;
 use e2e::load::until_reachable;
-use e2e::scene::{App, CanaryView, Scene, play};
+use e2e::scene::templates::success_rate;
+use e2e::scene::{App, Scene, play};
 use serde_json::{Value, json};
 
 use crate::policy::PATIENCE;
-use crate::shares::{Counts, count};
+use crate::shares::{Counts, count, mirrored};
 
 /// How far the copied share may be from what was asked for, in points.
 const POINTS: f64 = 6.0;
@@ -82,7 +83,8 @@ async fn a_version_that_fails_on_copies_is_rolled_back_before_any_user_met_it() 
             "interval": "4s", "threshold": 2, "iterations": 5, "mirror": true, "metrics": [probe],
         });
         let (app, canary) = through_mesh(scene, &analysis);
-        scene.apply(&template(scene).to_string()).await?.succeeded()?;
+        let template = success_rate(scene, "copies", "app");
+        scene.apply(&template.to_string()).await?.succeeded()?;
         settled(scene, &app, &canary).await?;
         let running = scene.mesh_load("app")?.start()?;
         let failing = app.at("v2").with("ERROR_RATE", "0.5");
@@ -101,19 +103,6 @@ async fn a_version_that_fails_on_copies_is_rolled_back_before_any_user_met_it() 
         Ok(())
     })
     .await;
-}
-
-/// The success rate of what the canary's Service was sent by the second gateway, copies too.
-fn template(scene: &Scene) -> Value {
-    let requests =
-        "envoy_cluster_upstream_rq{cluster_name=\"outbound|9898||app-canary.{{ namespace }}.svc.cluster.local\"";
-    let query = format!(
-        "sum(rate({requests}, response_code!~\"5.*\"}}[{{{{ interval }}}}])) / sum(rate({requests}}}[{{{{ interval }}}}])) * 100"
-    );
-    json!({
-        "apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": {"name": "copies"},
-        "spec": {"provider": {"type": "prometheus", "address": scene.cluster.prometheus}, "query": query},
-    })
 }
 
 fn through_mesh(scene: &Scene, analysis: &Value) -> (App, Value) {
@@ -136,15 +125,6 @@ async fn settled(scene: &Scene, app: &App, canary: &Value) -> Result<()> {
 /// What primary was asked and what the canary got copies of, by the share that the route asked for.
 async fn copied(scene: &Scene) -> Result<BTreeMap<u64, Counts>> {
     let (host, shadow) = (scene.host("app"), format!("{}-shadow", scene.host("app")));
-    count(scene, [("app-primary", &host), ("app", &shadow)], mirrored).await
-}
-
-/// The share of requests that the route copies, in percent.
-fn mirrored(_: &CanaryView, route: &Value) -> Option<u64> {
-    let filters = route.pointer("/spec/rules/0/filters").and_then(Value::as_array);
-    let mirror = filters
-        .into_iter()
-        .flatten()
-        .find_map(|filter| filter.get("requestMirror"))?;
-    Some(mirror["percent"].as_u64().unwrap_or(100))
+    let sides = [("app-primary", host.as_str()), ("app", shadow.as_str())];
+    count(scene, sides, |_, route| mirrored(route)).await
 }

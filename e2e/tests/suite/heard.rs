@@ -2,15 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use coalmine::api::entry::Entry;
 use e2e::scene::{App, SYSTEM, Scene, play, play_alone, wait_for};
-use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use e2e::storm::rotation::{broken, changed, told};
+use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
@@ -19,10 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::two::at_rest;
-
 const NAME: &str = "coalmine-webhook.coalmine-system.svc";
-const PATHS: &str = "coalmine-webhook-paths";
 /// How long an apply may take that a webhook answers; one that it does not answer takes three seconds at least.
 const QUICK: Duration = Duration::from_millis(2900);
 
@@ -88,21 +85,6 @@ impl Webhook {
         }
         Ok(())
     }
-}
-
-/// The path and the CAs that API servers are told for the entry that acts.
-async fn told(scene: &Scene) -> Result<(String, Vec<u8>)> {
-    let all: Api<ValidatingWebhookConfiguration> = Api::all(scene.client.clone());
-    let hooks = all.get("coalmine").await?.webhooks.unwrap_or_default();
-    let hook = hooks
-        .into_iter()
-        .find(|hook| hook.name == "follow-deployments.coalmine.dev");
-    let client = hook.context("there is an entry that acts")?.client_config;
-    let path = client
-        .service
-        .and_then(|service| service.path)
-        .context("it has a path")?;
-    Ok((path, client.ca_bundle.context("it has a CA")?.0))
 }
 
 /// Whether the Deployment of that name was held when it was stored.
@@ -208,7 +190,7 @@ async fn a_crowd_of_idle_clients_keeps_no_apply_waiting() {
             }
         }
         println!("{} clients were let in", crowd.len());
-        delete(scene).await?;
+        broken(scene, 0).await?;
         changed(scene, &before).await?;
         for number in 0..5 {
             for pod in &webhook.pods {
@@ -221,78 +203,6 @@ async fn a_crowd_of_idle_clients_keeps_no_apply_waiting() {
             ensure!(applied.took < QUICK, "{name} took {:?}", applied.took);
         }
         drop(crowd);
-        Ok(())
-    })
-    .await;
-}
-
-async fn delete(scene: &Scene) -> Result<()> {
-    secrets(scene).delete(PATHS, &DeleteParams::default()).await?;
-    Ok(())
-}
-
-fn secrets(scene: &Scene) -> Api<Secret> {
-    Api::namespaced(scene.client.clone(), SYSTEM)
-}
-
-async fn changed(scene: &Scene, before: &str) -> Result<String> {
-    wait_for("other paths", Duration::from_secs(120), async || {
-        let (path, _) = told(scene).await?;
-        Ok((path != before).then_some(path))
-    })
-    .await
-}
-
-/// Breaks the Secret: deletes it, empties it, or writes nonsense into it.
-async fn broken(scene: &Scene, how: usize) -> Result<()> {
-    let empty = json!({"data": null});
-    let nonsense = json!({"stringData": {"current": "nonsense", "record.json": "{}"}});
-    match how % 3 {
-        0 => delete(scene).await?,
-        1 => patched(scene, empty).await?,
-        _ => patched(scene, nonsense).await?,
-    }
-    Ok(())
-}
-
-async fn patched(scene: &Scene, change: Value) -> Result<()> {
-    let params = PatchParams::default();
-    secrets(scene).patch(PATHS, &params, &Patch::Merge(change)).await?;
-    Ok(())
-}
-
-/// Age at which paths may be changed again.
-const SETTLED: Duration = Duration::from_secs(2);
-
-/// How often the paths change, and applies a second meanwhile: little in CI, and `PATH_CHANGES=75 APPLIES=100` for the
-/// figures of docs/reliability.md.
-fn asked<T: std::str::FromStr>(variable: &str, usual: T) -> T {
-    let asked = std::env::var(variable).ok().and_then(|text| text.parse().ok());
-    asked.unwrap_or(usual)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_apply_is_missed_while_the_paths_change() {
-    play_alone("heard-rotation", async |scene| {
-        let apps: Vec<App> = (0..10)
-            .map(|number| App::new(&format!("app-{number}"), "v1").replicas(1))
-            .collect();
-        at_rest(scene, apps.iter()).await?;
-        let mut path = told(scene).await?.0;
-        let began = Instant::now();
-        let applies = scene.applies(&apps, asked("APPLIES", 40));
-        let changes = asked("PATH_CHANGES", 6);
-        for change in 0..changes {
-            broken(scene, change).await?;
-            path = changed(scene, &path).await?;
-            // Paths that are younger are put back as they were.
-            tokio::time::sleep(SETTLED).await;
-        }
-        let took = began.elapsed();
-        let report = applies.stop().await?;
-        println!("paths changed {changes} times in {took:.1?}: {}", report.line());
-        report.none_failed()?;
-        ensure!(report.not_held == 0, "{}", report.line());
         Ok(())
     })
     .await;

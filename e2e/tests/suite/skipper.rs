@@ -1,5 +1,5 @@
 //! Provider skipper: a real API server judges every object that is sent, and second Ingresses beside the author's carry a
-//! release and an A/B test. There is no Skipper here: what its routes make of the predicates is Skipper's.
+//! release and an A/B test. What a real Skipper makes of their predicates is seen by `make test-gateways`.
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};

@@ -52,12 +52,13 @@ async fn the_weights_of_a_traefikservice_carry_the_share_and_a_users_own_is_give
     .await;
 }
 
-fn traefik_service(name: &str, spec: Value) -> Value {
+/// A TraefikService of the author's.
+pub fn traefik_service(name: &str, spec: Value) -> Value {
     json!({"apiVersion": "traefik.io/v1alpha1", "kind": "TraefikService", "metadata": {"name": name}, "spec": spec})
 }
 
 /// A Canary of the author's own, as Flagger's are for Traefik.
-fn canary(scene: &Scene, app: &App, analysis: &Value) -> Value {
+pub fn canary(scene: &Scene, app: &App, analysis: &Value) -> Value {
     let mut canary = app.canary(&scene.host(app.name()), analysis, 60);
     canary["spec"]["provider"] = json!("traefik");
     canary["spec"]["service"] = json!({"port": 9898});
@@ -69,8 +70,14 @@ async fn services(scene: &Scene, name: &str) -> Result<Value> {
     Ok(live.data["spec"]["weighted"]["services"].clone())
 }
 
+/// As the TraefikService that is made for an app names one of its halves.
+pub fn half(scene: &Scene, app: &str, half: &str, weight: u64) -> Value {
+    let name = format!("{app}-{half}");
+    json!({"kind": "Service", "name": name, "namespace": scene.namespace, "port": 9898, "weight": weight})
+}
+
 /// Waits until a TraefikService leads there: a stage is stored before what it brings is written.
-async fn leads(scene: &Scene, name: &str, wanted: &Value) -> Result<()> {
+pub async fn leads(scene: &Scene, name: &str, wanted: &Value) -> Result<()> {
     wait_for(&format!("{name} to lead where it is meant to"), SOON, async || {
         let found = services(scene, name).await?;
         ensure!(found == *wanted, "{found}");
@@ -90,10 +97,7 @@ fn load(scene: &Scene, app: &str) -> Result<Load> {
 /// None is there, so one is made. What decides is read from Traefik's own series.
 async fn made(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("made", "v1");
-    let entry = |half: &str, weight: u64| {
-        let name = format!("made-{half}");
-        json!({"kind": "Service", "name": name, "namespace": scene.namespace, "port": 9898, "weight": weight})
-    };
+    let entry = |of: &str, weight: u64| half(scene, "made", of, weight);
     let mut judged = analysis(hooks);
     judged["interval"] = json!("5s");
     judged["threshold"] = json!(3);
@@ -158,10 +162,6 @@ async fn own(scene: &Scene, hooks: &Hooks) -> Result<Value> {
     let app = App::new("own", "v1");
     // A pod that nobody releases, behind a Service of its own.
     let old = App::new("old", "v0");
-    let mut pod = old.deployment()["spec"]["template"].clone();
-    pod["apiVersion"] = json!("v1");
-    pod["kind"] = json!("Pod");
-    pod["metadata"]["name"] = json!("old");
     let sticky = json!({"cookie": {"name": "side", "httpOnly": true}});
     let mine = json!([
         {"name": "old", "port": 9898, "weight": 1},
@@ -170,7 +170,7 @@ async fn own(scene: &Scene, hooks: &Hooks) -> Result<Value> {
     let front = traefik_service("own-front", json!({"weighted": {"services": mine, "sticky": sticky}}));
     let items = [
         old.service(),
-        pod,
+        old.pod(),
         app.service(),
         front.clone(),
         ingress_route(scene, "own", "own-front"),

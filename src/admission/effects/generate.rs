@@ -4,6 +4,7 @@
 //! takes too long is a warning; the controller completes it. What exists already is left as it is, whoever made it.
 
 mod around;
+mod fresh;
 mod lists;
 mod policies;
 mod preview;
@@ -36,11 +37,11 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// Longest time that looking something up, or a write that others repeat, may add to a request.
-const BUDGET: Duration = Duration::from_millis(250);
+pub const BUDGET: Duration = Duration::from_millis(250);
 /// Longest time that a look at what is around a Deployment may add to the request by which it would be enrolled, which happens
 /// once: an app that is held for a pair that cannot be built is worse than one that waits for a busy API server. Three follow each
 /// other, of which the last may take half as long again, and the webhook's own timeout is 3 s.
-const LOOK: Duration = Duration::from_millis(700);
+pub const LOOK: Duration = Duration::from_millis(700);
 /// Longest time that making the objects of a new app may add to the request that brings it. What the controller makes
 /// afterwards can come between the look and the create of a `kubectl apply` that has the same Service further down, and
 /// fail it, so waiting is better; the webhook's own timeout is 3 s.
@@ -195,7 +196,10 @@ impl Generator {
     }
 
     /// The stored Canary of the planned one's name, made if there is none.
-    async fn canary(&self, planned: &Canary, namespace: &str) -> Result<Canary, kube::Error> {
+    ///
+    /// # Errors
+    /// Those of the API server.
+    pub async fn canary(&self, planned: &Canary, namespace: &str) -> Result<Canary, kube::Error> {
         let canaries: Api<Canary> = Api::namespaced(self.client.clone(), namespace);
         let name = planned.metadata.name.clone().unwrap_or_default();
         match canaries.get_opt(&name).await? {
@@ -249,7 +253,9 @@ fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
         objects.retain(|object| object.pointer("/metadata/name").and_then(Value::as_str) != apex);
         return objects;
     }
-    objects.extend(plan::route(&plan.blueprint, traffic));
+    // What such routes lead to is made first, and that by the controller.
+    let route = plan::route(&plan.blueprint, traffic).filter(|_| !plan.blueprint.provider.has_destinations());
+    objects.extend(route);
     objects
 }
 

@@ -256,9 +256,9 @@ mod tests {
             [Arc::new(one)]
         };
         let object = |label: &str| json!({"spec": {"selector": {"matchLabels": {label: "shop"}}}});
-        let unbuilt = with(|canary| canary.spec.provider = Some("kuma".into()));
+        let unbuilt = with(|canary| canary.spec.provider = Some("gloo".into()));
         for (canaries, object, word) in [
-            (&unbuilt, object("app"), "kuma"),
+            (&unbuilt, object("app"), "gloo"),
             (&with(|_| ()), object("tier"), "must contain one of"),
         ] {
             match ask("shop", object, canaries) {

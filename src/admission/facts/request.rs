@@ -57,6 +57,11 @@ impl<'a> RequestFacts<'a> {
         }
     }
 
+    /// The same request by what the caches know by now: for a stage that has waited for them.
+    pub fn again(&self) -> Self {
+        Self::new(self.view, self.request, self.now)
+    }
+
     /// The caches.
     pub fn view(&self) -> &'a View {
         self.view
@@ -187,7 +192,7 @@ impl<'a> RequestFacts<'a> {
         let overrides = match &enrolment {
             Enrolment::Canary(_) => self.canary().map(overrides::of),
             Enrolment::Policy(_) => plan.map(|plan| overrides::of(&plan.canary)),
-            Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => None,
+            Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) | Enrolment::Unasked(_) => None,
         };
         let policy = self.policy();
         deployments::TargetFacts {

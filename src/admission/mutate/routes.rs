@@ -3,6 +3,7 @@
 use super::fields;
 use super::released;
 use crate::admission::review::{Operation, Request};
+use crate::object::annotation;
 use crate::patches;
 use crate::routing::{self, Exposure, Names, RouteKind, Traffic};
 use json_patch::PatchOperation;
@@ -48,6 +49,11 @@ pub fn mutate(request: &Request, pairs: &[Pair], ours: bool) -> Vec<PatchOperati
             .iter()
             .filter(|field| wanted.pointer(field) != request.object.pointer(field));
         ops.extend(changed.filter_map(|field| Some(patches::add(members(field), wanted.pointer(field)?.clone()))));
+        ops.extend(patches::metadata(
+            &request.object,
+            "annotations",
+            &routing::notes(kind, &wanted),
+        ));
     }
     if ours && released::gives_way(&request.object) {
         ops.extend(released::owned_by_nobody(&request.object));
@@ -118,6 +124,7 @@ pub fn warnings(request: &Request, pairs: &[Pair]) -> Vec<String> {
 
 /// The route to store instead of the one sent, as far as our fields go; nothing when it carries the right traffic already.
 fn kept(kind: &dyn RouteKind, old: &Value, sent: &Value, pairs: &[&Pair]) -> Option<Value> {
+    let noted = with_notes(kind, old, sent);
     // A route that names the apex only is not ours yet.
     let split = |pair: &&&Pair| kind.refers_to(old, &pair.names) && kind.is_split(old, &pair.names);
     let pairs: Vec<&Pair> = pairs.iter().filter(split).copied().collect();
@@ -135,7 +142,7 @@ fn kept(kind: &dyn RouteKind, old: &Value, sent: &Value, pairs: &[&Pair]) -> Opt
             .all(|field| one.pointer(field) == other.pointer(field))
     };
     // Nothing of the user's changed, so nothing has to be made anew from what our caches know of the run.
-    let wanted = if same(&users(old), &users(sent)) {
+    let wanted = if same(&users(old), &users(&noted)) {
         old.clone()
     } else {
         let carry = |route: Value, pair: &&Pair| {
@@ -145,9 +152,17 @@ fn kept(kind: &dyn RouteKind, old: &Value, sent: &Value, pairs: &[&Pair]) -> Opt
             };
             routing::carrying(&route, &pair.names, traffic, &pair.exposure).unwrap_or(route)
         };
-        pairs.iter().fold(sent.clone(), carry)
+        pairs.iter().fold(noted, carry)
     };
-    (!pairs.is_empty() && !same(&wanted, sent)).then_some(wanted)
+    let differs = !same(&wanted, sent) || routing::notes(kind, &wanted) != routing::notes(kind, sent);
+    (!pairs.is_empty() && differs).then_some(wanted)
+}
+
+// What was sent, with the notes that are stored where it has none: a PUT of a manifest takes them away.
+fn with_notes(kind: &dyn RouteKind, old: &Value, sent: &Value) -> Value {
+    let mut lost = routing::notes(kind, old);
+    lost.retain(|(key, note)| note.is_some() && annotation(sent, key).is_none());
+    patches::applied(sent, &patches::metadata(sent, "annotations", &lost)).unwrap_or_else(|_| sent.clone())
 }
 
 #[cfg(test)]
@@ -295,6 +310,40 @@ mod tests {
             assert_eq!(run(&live("5s"), &sent(weight.clone(), "5s"), false), live("5s"));
             assert_eq!(run(&live("5s"), &sent(weight, "9s"), false), live("9s"));
         }
+    }
+
+    #[test]
+    fn a_knative_service_keeps_its_shares_and_the_notes_on_it_whatever_is_put_in_its_place() {
+        let sent = |traffic: Value, annotations: Value| {
+            let spec = json!({"template": {"spec": {"containers": [{"image": "web:2"}]}}, "traffic": traffic});
+            json!({
+                "apiVersion": "serving.knative.dev/v1", "kind": "Service",
+                "metadata": {"name": "shop", "annotations": annotations}, "spec": spec,
+            })
+        };
+        let live = |authors: &Value| {
+            let notes = json!({"flagger.app/primary-revision": "shop-1", "coalmine.dev/traffic": authors.to_string()});
+            let plain = sent(authors.clone(), notes);
+            routing::carrying(&plain, &Names::new("shop"), Traffic::share(30), &Exposure::default()).unwrap()
+        };
+        let (all, tagged) = (
+            json!([{"latestRevision": true, "percent": 100}]),
+            json!([{"latestRevision": true, "percent": 100}, {"tag": "old", "revisionName": "shop-0"}]),
+        );
+        // As its author means it, by an apply that leaves our notes and by a PUT that does not.
+        for annotations in [live(&all)["metadata"]["annotations"].clone(), json!({})] {
+            assert_eq!(
+                run(&live(&all), &sent(all.clone(), annotations.clone()), false),
+                live(&all)
+            );
+            assert_eq!(
+                run(&live(&all), &sent(tagged.clone(), annotations), false),
+                live(&tagged)
+            );
+        }
+        let stolen = json!({"flagger.app/primary-revision": "shop-7"});
+        assert_eq!(run(&live(&all), &sent(all.clone(), stolen), false), live(&all));
+        assert_eq!(run(&live(&all), &live(&all), false), live(&all));
     }
 
     #[test]

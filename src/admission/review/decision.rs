@@ -21,7 +21,7 @@ pub enum Decision {
     Managed(TargetState),
     /// The workload is no half of a pair any more: our marks are taken off.
     Stripped,
-    /// Stored as a plain Deployment, because its sender may not create Canaries.
+    /// Stored as a plain Deployment, because its sender may not create Canaries, or nobody could say in time whether he may.
     Unauthorized,
     /// An admitted workload: what it brings with it has been made or told.
     Followed,

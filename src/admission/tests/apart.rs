@@ -109,10 +109,9 @@ async fn a_revision_that_may_not_run_beside_primary_is_told_of_and_stored() {
 
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_is_slow_keeps_nobody_waiting_and_a_claim_that_was_not_seen_is_not_shared() {
-    let slow = ApiServer {
-        delay: std::time::Duration::from_secs(9),
-        ..fake()
-    };
+    let slow = fake();
+    let look = std::time::Duration::from_secs(9);
+    slow.delays.lock().insert("GET *".to_owned(), look);
     let review = about("CREATE", Value::Null, named("shared", Some("many")));
     let (_, response) = House::with(&slow).ask(Entry::MutateDeployments, review).await;
     let said = response["warnings"].to_string();

@@ -45,8 +45,10 @@ async fn before_it_is_enrolled_a_deployment_is_looked_at_once() {
     let create = request("Deployment", "CREATE", Value::Null, deployment(3));
     House::with(&fake).ask(Entry::MutateDeployments, create.clone()).await;
     let once = [
+        "GET /api/v1/namespaces/web".to_owned(),
         format!("GET {SERVICES}"),
         format!("GET {APPS}/deployments/shop-primary"),
+        "GET /apis/coalmine.dev/v1alpha1/canarypolicies/default".to_owned(),
         "GET /apis/networking.k8s.io/v1/networkpolicies".to_owned(),
         "POST /apis/authorization.k8s.io/v1/subjectaccessreviews".to_owned(),
     ];

@@ -1,5 +1,7 @@
 //! Our own kinds at the webhook: what the caches know, handed to the pure rules of [`coalmine_core::validation`].
 
+mod unsaid;
+
 use crate::admission::effects::generate::Around;
 use crate::admission::facts::{View, has_route};
 use crate::admission::review::{Decision, Denial, Operation, Request, Response};
@@ -78,8 +80,9 @@ fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Inte
     let unmoved = view.elsewhere(&new).into_iter();
     let unmoved = unmoved.chain(past(&new, provider, &found.fronts));
     let unmoved = unmoved.map(|line| format!("spec.service: {line}"));
+    let unsaid = unsaid::unsaid(&new, provider, &view.caches.routes(&request.namespace));
     let more = validation::unbuilt(&new, &facts).into_iter().chain(missed);
-    Ok(warned(findings, more.chain(unmoved)))
+    Ok(warned(findings, more.chain(unmoved).chain(unsaid)))
 }
 
 fn warned(mut findings: Findings, more: impl IntoIterator<Item = String>) -> Findings {

@@ -5,13 +5,15 @@
 //! otherwise find the Deployment and enrol it by itself. A later write by somebody who may takes the label off.
 
 use super::Effects;
+use crate::admission::effects::generate::{BUDGET, LOOK};
 use crate::admission::facts::{Beside, RequestFacts, pointing_at};
-use crate::admission::mutate::deployments::{self, Enrolment};
+use crate::admission::mutate::deployments::{self, Enrolment, TargetFacts};
 use crate::admission::review::Response;
 use crate::plan::enrolment::pairing;
+use std::time::Duration;
 
 /// Why nothing is held for a pair that is planned.
-enum Apart {
+pub(super) enum Apart {
     /// It cannot be made, for this reason.
     Refused(String),
     /// Whether it can is not known: this could not be looked at in time.
@@ -19,41 +21,81 @@ enum Apart {
 }
 
 impl Effects {
-    /// The answer to a write by which the policy would enrol the Deployment.
-    pub(super) async fn enrol(&self, facts: RequestFacts<'_>) -> Response {
+    /// The answer to a write by which the policy would enrol the Deployment, or one that the caches do not know yet.
+    pub(super) async fn enrol(&self, mut facts: RequestFacts<'_>) -> Response {
         let request = facts.request();
-        let (user, namespace) = (&request.user_info, request.namespace.as_str());
-        let may = self.rights.may_create_canaries(user, namespace);
-        let (may, pairable) = tokio::join!(may, self.pairable(&facts));
-        let mut target = facts.deployment().clone();
-        let mut told = None;
-        match (may, pairable) {
-            (Ok(false), _) => {
-                let why = format!("{:?} may not create canaries.flagger.app in {namespace}", user.username);
-                target.enrolment = Enrolment::Denied(why);
-            }
-            (_, Err(Apart::Refused(why))) => target.enrolment = Enrolment::Refused(why),
-            // It serves as if no controller were there, until that has looked: nothing is held for a pair that may never be.
-            (_, Err(Apart::Unseen(what))) => {
-                target.controller_alive = false;
-                let name = request.object_name();
-                told = Some(format!(
-                    "coalmine: {name}: {what} could not be looked at in time; the controller looks again"
-                ));
-            }
-            (Ok(true), Ok(())) => {}
-            // The controller, which acts for the namespace, enrols it.
-            (Err(error), Ok(())) => tracing::warn!(%error, "cannot ask for the requester's rights"),
+        if facts.policy().is_none() {
+            facts = self.caught_up(&facts, BUDGET).await;
         }
+        if !is_enrolled(&facts) {
+            return deployments::mutate(request, facts.deployment()).into_response();
+        }
+        let may = self.rights.may_create_canaries(&request.user_info, &request.namespace);
+        let caught_up = self.caught_up(&facts, LOOK);
+        let (may, beside, facts) = tokio::join!(may, self.beside(&facts), caught_up);
+        let mut target = facts.deployment().clone();
+        let told = match is_enrolled(&facts) {
+            true => self.decide(&facts, (may, beside), &mut target).await,
+            false => None,
+        };
         deployments::mutate(request, &target)
             .into_response()
             .with_warnings(told)
     }
 
-    /// Whether the pair that the policy would make of the Deployment can be made beside what is there; looked for when it is
+    /// What is known once the caches know what governs the Deployment as it is now, or `within` is over.
+    pub(super) async fn caught_up<'a>(&self, facts: &RequestFacts<'a>, within: Duration) -> RequestFacts<'a> {
+        let (view, request) = (facts.view(), facts.request());
+        self.generator.caught_up(view, request, within).await;
+        facts.again()
+    }
+
+    /// Whether it is held for its pair, which `target` says afterwards; returns what its sender should know besides.
+    async fn decide(
+        &self,
+        facts: &RequestFacts<'_>,
+        (may, beside): (Result<bool, String>, Option<Beside>),
+        target: &mut TargetFacts,
+    ) -> Option<String> {
+        let request = facts.request();
+        let (user, namespace) = (&request.user_info.username, request.namespace.as_str());
+        match may {
+            Ok(true) => {}
+            Ok(false) => {
+                let why = format!("{user:?} may not create canaries.flagger.app in {namespace}");
+                target.enrolment = Enrolment::Denied(why);
+                return None;
+            }
+            // Nobody is to get more by way of a busy API server: who may has his Canary made once that is known.
+            Err(error) => {
+                tracing::warn!(%error, "cannot ask for the requester's rights");
+                target.enrolment = Enrolment::Unasked(format!(
+                    "whether {user:?} may create canaries.flagger.app in {namespace} could not be asked in time; that is \
+                     asked again for a minute, and if so it is enrolled; to apply it again asks at once"
+                ));
+                return None;
+            }
+        }
+        match self.pairable(facts, beside).await {
+            Ok(()) => None,
+            Err(Apart::Refused(why)) => {
+                target.enrolment = Enrolment::Refused(why);
+                None
+            }
+            // It serves as if no controller were there, until that has looked: nothing is held for a pair that may never be.
+            Err(Apart::Unseen(what)) => {
+                target.controller_alive = false;
+                let name = request.object_name();
+                Some(format!(
+                    "coalmine: {name}: {what} could not be looked at in time; the controller looks again"
+                ))
+            }
+        }
+    }
+
+    /// Whether the pair that the policy would make of the Deployment can be made `beside` what is there; looked for when it is
     /// first planned, before anything is held.
-    async fn pairable(&self, facts: &RequestFacts<'_>) -> Result<(), Apart> {
-        let beside = self.beside(facts).await;
+    pub(super) async fn pairable(&self, facts: &RequestFacts<'_>, beside: Option<Beside>) -> Result<(), Apart> {
         let beside = beside.ok_or(Apart::Unseen("Services and workloads of the namespace"))?;
         let plan = facts.generated(&beside).map_err(Apart::Refused)?;
         let (target, pair) = (facts.target(), &plan.blueprint);
@@ -76,4 +118,9 @@ impl Effects {
         };
         Some(Beside { services, workloads })
     }
+}
+
+/// Whether the policy enrols the Deployment, by what is known.
+pub(super) fn is_enrolled(facts: &RequestFacts<'_>) -> bool {
+    matches!(facts.deployment().enrolment, Enrolment::Policy(_))
 }

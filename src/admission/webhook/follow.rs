@@ -1,9 +1,10 @@
 //! After a Deployment was allowed: the plan on a dry run, the inert objects otherwise, and whom to tell of the revision.
 
+use super::enrol::is_enrolled;
 use super::workloads::refused;
 use super::{AdmissionWebhook, Effects, is_managed, is_whole};
 use crate::admission::effects::announce;
-use crate::admission::effects::generate::{Around, preview};
+use crate::admission::effects::generate::{Around, BUDGET, preview};
 use crate::admission::facts::{Plan, RequestFacts};
 use crate::admission::mutate::deployments::{self, CoarseStage, Enrolment};
 use crate::admission::review::{Decision, Operation, Request, Response};
@@ -15,19 +16,25 @@ use crate::api::policy::Announce;
 use crate::object::label;
 use crate::plan::{Autoscaler, workload::template};
 use kube::ResourceExt;
+use std::sync::Arc;
 
 impl AdmissionWebhook {
     /// What follows from an admitted workload.
     ///
     /// # Errors
     /// When the caches are not filled yet.
-    pub(super) fn follow<'a>(&'a self, request: &'a Request) -> Result<Verdict<'a>, Internal> {
+    pub(super) fn follow<'a>(self: &'a Arc<Self>, request: &'a Request) -> Result<Verdict<'a>, Internal> {
         self.filled()?;
         let response = Response::allow().with_decision(Decision::Followed);
         let facts = self.facts(request);
-        let denied = label(&request.object, labels::DENIED).is_some();
         // Refused by another entry, which may be asked at the same time.
-        if !is_whole(request) || facts.is_ours() || denied || refused(&facts).is_some() {
+        if !is_whole(request) || facts.is_ours() || refused(&facts).is_some() {
+            return Ok(Verdict::Given(response));
+        }
+        if let Some(denied) = label(&request.object, labels::DENIED) {
+            if denied == labels::UNASKED && !request.is_dry_run() {
+                self.ask_later(request);
+            }
             return Ok(Verdict::Given(response));
         }
         if primaries::rescales(request) {
@@ -42,13 +49,21 @@ impl AdmissionWebhook {
             Enrolment::Policy(_) if !is_managed(&facts.request().object) => response,
             Enrolment::Policy(_) => self.first(&facts, response).await,
             Enrolment::Canary(canary) => self.next(&facts, canary.stage, response).await,
-            Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) => response,
+            Enrolment::No | Enrolment::Refused(_) | Enrolment::Denied(_) | Enrolment::Unasked(_) => response,
         }
     }
 
     /// No Canary yet: a policy makes one.
     async fn first(&self, facts: &RequestFacts<'_>, response: Response) -> Response {
         let request = facts.request();
+        let facts = &match &self.effects {
+            Some(effects) => effects.caught_up(facts, BUDGET).await,
+            None => facts.again(),
+        };
+        // Its Canary, or that it gets none, has come to be known meanwhile.
+        if !is_enrolled(facts) {
+            return response;
+        }
         if request.is_dry_run() {
             return response.with_warnings(self.rehearsed(facts).await);
         }
@@ -104,7 +119,7 @@ impl AdmissionWebhook {
 impl Effects {
     /// What the policy makes of the Deployment by what the API server has now, and what else its namespace holds; what could
     /// not be looked at in time is taken as the caches have it. Nothing where no pair can be made.
-    async fn planned(&self, facts: &RequestFacts<'_>) -> Option<(Plan, Around)> {
+    pub(super) async fn planned(&self, facts: &RequestFacts<'_>) -> Option<(Plan, Around)> {
         let around = self.generator.around(&facts.request().namespace);
         let (around, beside) = tokio::join!(around, self.beside(facts));
         let mut plan = match beside {

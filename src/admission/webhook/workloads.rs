@@ -79,11 +79,16 @@ pub(super) fn refused(facts: &RequestFacts<'_>) -> Option<Response> {
         })
 }
 
-/// Whether the write would have a policy enrol the Deployment.
+/// Whether the write would have a policy enrol the Deployment, or one that the caches do not know yet.
 fn enrols(facts: &RequestFacts<'_>) -> bool {
     let request = facts.request();
     let plain = is_whole(request) && !is_managed(&request.old_object) && !facts.is_ours();
-    plain && matches!(facts.deployment().enrolment, Enrolment::Policy(_))
+    plain
+        && match facts.deployment().enrolment {
+            Enrolment::Policy(_) => true,
+            Enrolment::Refused(_) => facts.policy().is_none(),
+            Enrolment::No | Enrolment::Denied(_) | Enrolment::Unasked(_) | Enrolment::Canary(_) => false,
+        }
 }
 
 fn is_daemon_set(request: &Request) -> bool {

@@ -16,6 +16,7 @@ pub mod written;
 use crate::{
     alerts::Alert,
     controller::{observe::beside::Looks, queue::Key},
+    routing::Model,
     telemetry::Metrics,
 };
 use check::CheckRun;
@@ -29,11 +30,13 @@ use outbox::{Budget, Outboxes};
 use parking_lot::Mutex;
 use primary::Primary;
 use questions::Questions;
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 use timers::Timers;
+use tokio::time::Instant;
 use written::Written;
 
 /// What is remembered.
@@ -74,6 +77,8 @@ pub struct OfCanary {
     pub pods: BTreeMap<String, String>,
     /// Since when its target is missed.
     pub missed: Option<Timestamp>,
+    /// The objects that were looked up for their settings, and when; `None` is one that is not there.
+    pub models: BTreeMap<Model, (Instant, Option<Value>)>,
     /// What was said last of Services that it cannot share.
     pub shared: Option<String>,
     /// Its event hooks, once something was heard of it.

@@ -59,7 +59,7 @@ impl Pair<'_> {
         {
             let spec = match self.blueprint.workload {
                 Workload::DaemonSet => daemon_set::released(target).unwrap_or_default(),
-                Workload::Deployment | Workload::Service => json!({"paused": null}),
+                Workload::Deployment | Workload::Service | Workload::KnativeService => json!({"paused": null}),
             };
             members.insert("spec".to_owned(), spec);
         }

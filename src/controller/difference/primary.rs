@@ -8,6 +8,7 @@ mod autoscaler;
 mod budgets;
 mod configs;
 mod history;
+mod knative;
 
 use super::{Conflict, Pair, patch};
 use crate::object::{annotation, label, text};
@@ -44,6 +45,9 @@ impl Pair<'_> {
             self.kept(desired, target, writes);
             return self.resized(desired, writes);
         };
+        if self.blueprint.workload == Workload::KnativeService {
+            return writes.extend(self.served_by(target, &due));
+        }
         let foreign = |object: &&Value| !self.is_ours(object) && !self.is_edited();
         if let Some(object) = self.live.primary.as_ref().filter(foreign) {
             conflicts.push(Conflict::Name(
@@ -177,7 +181,7 @@ impl Pair<'_> {
     fn kept(&self, desired: &DesiredState, target: &Value, writes: &mut Vec<Write>) {
         let Some(live) = self.live.primary.as_ref() else { return };
         let mut operations = Vec::new();
-        if desired.primary != Some(PrimaryTemplate::Keep) || self.blueprint.workload == Workload::Service {
+        if desired.primary != Some(PrimaryTemplate::Keep) || !self.blueprint.workload.rolls() {
             return;
         }
         let field = strategy_field(self.blueprint.workload);

@@ -2,6 +2,7 @@
 
 mod companions;
 mod edits;
+mod successor;
 
 pub(super) use edits::folded;
 
@@ -12,7 +13,7 @@ use crate::{
     api::labels::{self, TargetState},
     controller::{difference::write::Write, watch::cache::Kind},
     plan::route,
-    routing::{self, Names, Traffic},
+    routing::{self, Names, Resource, Traffic},
 };
 use edits::{changed, over};
 use serde_json::Value;
@@ -43,11 +44,12 @@ impl Pair<'_> {
         if !self.blueprint.provider.has_weights() || self.generates_a_route(desired, writes, conflicts) {
             return;
         }
+        self.destinations(&split, desired.traffic, writes, conflicts);
         let Some(traffic) = desired.traffic else { return };
         let read = |route: &&Value| self.blueprint.carries_by(route);
         for route in self.live.routes.iter().filter(read) {
-            if let Some(generated) = self.generated_anew(route, traffic) {
-                writes.push(generated);
+            if let Some(write) = self.succeeded(route).or_else(|| self.generated_anew(route, traffic)) {
+                writes.push(write);
             } else {
                 self.carries(route, &split, traffic, writes, conflicts);
             }
@@ -76,7 +78,7 @@ impl Pair<'_> {
             return;
         };
         // What it cannot say itself is there before it says the rest.
-        for companion in companions {
+        for companion in companions.iter().filter(|one| !companions::is_destination(one)) {
             self.companion(companion, writes, conflicts);
         }
         writes.extend(changed(route, wanted));
@@ -89,24 +91,32 @@ impl Pair<'_> {
         writes: &mut Vec<Write>,
         conflicts: &mut Vec<Conflict>,
     ) -> bool {
-        let (provider, Some(names)) = (self.blueprint.provider, &self.blueprint.names) else {
+        let Some(names) = &self.blueprint.names else {
             return false;
         };
         // Nothing of ours serves yet when the weights are left open: the target does.
         let traffic = desired.traffic.unwrap_or(Traffic::CANARY);
-        let first = || route(self.blueprint, traffic);
         let lacking = self.live.refers_to(self.blueprint, names).next().is_none() && self.may_be_called();
-        let Some(object) = lacking.then(first).flatten() else {
+        lacking && self.makes(names, traffic, writes, conflicts)
+    }
+
+    // The route of the apex as its Canary says it; answers whether it says any.
+    fn makes(&self, names: &Names, traffic: Traffic, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) -> bool {
+        let Some(object) = route(self.blueprint, traffic) else {
             return false;
         };
-        let Some(resource) = routing::kind_of(&object).map(|kind| kind.resource()) else {
+        let Some(resource) = resource(&object) else {
             return false;
         };
         // One of that name that sends elsewhere is somebody's own.
-        let namesake = |route: &&Value| provider.reads(route) && text(route, "/metadata/name") == names.apex;
+        let namesake =
+            |route: &&Value| self::resource(route) == Some(resource) && text(route, "/metadata/name") == names.apex;
         let mut namesakes = self.live.routes.iter().filter(namesake);
         if namesakes.any(|route| !self.is_ours(route)) {
             conflicts.push(Conflict::Name(resource.kind, names.apex.clone()));
+            return true;
+        }
+        if !self.has_models(&object, names) {
             return true;
         }
         let beside = self.carrying(&object, &[names], traffic).into_iter().flatten().skip(1);
@@ -124,7 +134,8 @@ impl Pair<'_> {
         let awake = self.seen.primary.as_ref().is_some_and(|primary| primary.replicas > 0);
         let known = |half: &str| self.live.is_answered(half);
         let serves = || known(&names.primary) && (!traffic.reaches_canary() || known(&names.canary));
-        is_apex || !awake || routing::names_a_half(route, names) || serves()
+        let halved = routing::names_a_half(route, names);
+        halved || (is_apex || !awake || serves()) && self.knows_destinations(route, names, traffic)
     }
 
     // Routes that still name a half, although the Canary's provider does not move by them: whoever edited it in a run keeps
@@ -168,7 +179,7 @@ impl Pair<'_> {
     fn generated_anew(&self, live: &Value, traffic: Traffic) -> Option<Write> {
         label(live, labels::GENERATED)?;
         let names = self.blueprint.names.as_ref()?;
-        let kind = routing::kind_of(live).filter(|kind| kind.refers_to(live, names))?;
+        let kind = routing::kind_of(live).filter(|kind| kind.refers_to(live, names) && !self.is_outdated(live))?;
         let object = route(self.blueprint, traffic)?;
         let is_same = |(wanted, live): (&Value, &Value)| {
             let says = |(key, value): (&String, &Value)| live.get(key) == Some(value);
@@ -183,9 +194,17 @@ impl Pair<'_> {
         let length = |of: &Value, list: &str| of.pointer(list).map(|list| list.as_array().map_or(0, Vec::len));
         let mut lists = kind.lists().iter();
         let same = same && lists.all(|list| length(&object, list) == length(live, list));
-        (!same).then_some(Write::Apply {
+        if same || !self.knows_destinations(&object, names, traffic) {
+            return None;
+        }
+        Some(Write::Apply {
             kind: Kind::Route(kind.resource()),
             object,
         })
     }
+}
+
+// What the API server calls the kind of a route.
+fn resource(route: &Value) -> Option<Resource> {
+    routing::kind_of(route).map(|kind| kind.resource())
 }

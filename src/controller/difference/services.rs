@@ -27,8 +27,9 @@ pub(super) struct Templates {
 impl Pair<'_> {
     // The Services of the two halves never change side, so they are simply made.
     pub(super) fn halves(&self, desired: &DesiredState, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
-        if self.blueprint.workload == Workload::Service {
-            if let Some(target) = &self.live.target {
+        if !self.blueprint.workload.rolls() {
+            let copied = self.blueprint.workload == Workload::Service;
+            if let Some(target) = self.live.target.as_ref().filter(|_| copied) {
                 self.canary_copy(target, desired, writes, conflicts);
             }
             return;

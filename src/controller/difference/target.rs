@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 impl Pair<'_> {
     pub(super) fn target(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
-        let paired = self.blueprint.workload != Workload::Service;
+        let paired = self.blueprint.workload.rolls();
         let (Some(object), Some(seen), true) = (&self.live.target, &self.seen.target, paired) else {
             return;
         };
@@ -50,7 +50,7 @@ impl Pair<'_> {
             // No ControllerRevision tells which pods of a DaemonSet run while it is held.
             let held = match self.blueprint.workload {
                 Workload::DaemonSet => template_of(&seen.revision),
-                Workload::Deployment | Workload::Service => labels::TRUE,
+                Workload::Deployment | Workload::Service | Workload::KnativeService => labels::TRUE,
             };
             wanted.insert(labels::HELD.to_owned(), json!(held));
         }
@@ -135,7 +135,7 @@ impl Pair<'_> {
                     spec.extend(part.as_object().cloned().unwrap_or_default());
                 }
             }
-            Workload::Service => {}
+            Workload::Service | Workload::KnativeService => {}
         }
         spec
     }

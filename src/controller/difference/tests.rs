@@ -1,8 +1,11 @@
 mod beside;
 mod configs;
+mod destinations;
 mod followers;
+mod knative;
 mod primary;
 mod services;
+mod successor;
 
 use super::*;
 use crate::{
@@ -93,6 +96,22 @@ fn run(desired: &DesiredState, live: &Live) -> (Vec<Write>, Vec<Conflict>) {
             seen: &seen(&target),
         },
     )
+}
+
+// What is done to which object.
+fn summary(writes: &[Write]) -> Vec<(&'static str, String)> {
+    let of = |write: &Write| {
+        let verb = match write {
+            Write::Create { .. } => "create",
+            Write::Apply { .. } => "apply",
+            Write::Patch { .. } => "patch",
+            Write::Delete { .. } => "delete",
+            _ => "other",
+        };
+        let (kind, _, name) = write.subject();
+        (verb, format!("{} {name}", kind.resource().kind))
+    };
+    writes.iter().map(of).collect()
 }
 
 fn serving() -> DesiredState {

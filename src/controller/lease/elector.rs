@@ -1,6 +1,7 @@
 //! The loop around [`decide`]: read, decide, write, tell.
 
 use super::decide::{Action, LeaseState, decide};
+use super::fence::Belief;
 use super::{NAME, Timing};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -51,7 +52,7 @@ pub struct Elector {
     /// The lease as last read or written, and when that renewal was first seen.
     known: Option<(Lease, Timestamp)>,
     /// Until when we may believe that we lead.
-    believe_until: Option<Instant>,
+    belief: Belief,
 }
 
 impl Elector {
@@ -65,10 +66,15 @@ impl Elector {
                 settings,
                 leading,
                 known: None,
-                believe_until: None,
+                belief: Belief::default(),
             },
             receiver,
         )
+    }
+
+    /// Until when this candidate may believe that it leads, as far as it is known by now.
+    pub fn belief(&self) -> Belief {
+        self.belief.clone()
     }
 
     /// Stands for election until `shutdown`, then releases the lease if it is ours.
@@ -91,7 +97,7 @@ impl Elector {
         let begun = Instant::now();
         match tokio::time::timeout(REQUEST_TIMEOUT, self.stand()).await {
             Ok(Ok(true)) => {
-                self.believe_until = Some(begun + timing.belief());
+                self.belief.set(Some(begun + timing.belief()));
                 if !self.leading.send_replace(true) {
                     tracing::info!(identity = self.settings.identity, "Acting as elected leader");
                 }
@@ -123,7 +129,7 @@ impl Elector {
     /// Waits, and stops leading in the middle of it if belief runs out. `false` at shutdown.
     async fn pause(&mut self, pause: Duration, shutdown: &CancellationToken) -> bool {
         let end = Instant::now() + pause;
-        if let Some(limit) = self.believe_until.filter(|limit| *limit < end) {
+        if let Some(limit) = self.belief.until().filter(|limit| *limit < end) {
             if shutdown.run_until_cancelled(sleep_until(limit)).await.is_none() {
                 return false;
             }
@@ -133,7 +139,7 @@ impl Elector {
     }
 
     fn stop_leading(&mut self) {
-        self.believe_until = None;
+        self.belief.set(None);
         if self.leading.send_replace(false) {
             tracing::warn!(identity = self.settings.identity, "Leadership lost");
         }

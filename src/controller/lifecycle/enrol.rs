@@ -10,21 +10,26 @@ pub use scope::scope;
 
 use super::{free, sweep};
 use crate::controller::{context::Context, queue::passes::Scope, watch::cache::Kind};
-use crate::object::text;
+use crate::object::{label, text};
 use crate::{
     api::{Canary, CanaryPolicy, labels},
     foreign::{SAID, cut},
     messages::Severity,
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 use make::make;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Canaries of a pass that are made at once.
 const AT_ONCE: usize = 16;
+/// How long a new Deployment that passed the webhook is left to it, and to whoever applies it: its Canary is made there, and
+/// one that we make in between fails a `kubectl apply` that has looked for its author's own and is about to create it. An
+/// instant of creation is up to a second older than it was.
+const IN_ONE_APPLY: SignedDuration = SignedDuration::from_secs(2);
 
 /// Brings the Canaries of a namespace in line with its Deployments.
 pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
@@ -37,10 +42,12 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
     }
     forget_gone(context, namespace, scope);
     let targets = targets(context, namespace, scope);
-    let lacking: Vec<_> = targets
+    let now = Timestamp::now();
+    let mut lacking: Vec<_> = targets
         .iter()
         .filter_map(|target| Some((target, lacks(context, namespace, target)?)))
         .collect();
+    lacking.retain(|(target, known)| known.is_some() || !waits(context, namespace, target, now));
     if lacking.is_empty() {
         return;
     }
@@ -129,6 +136,23 @@ fn wants(context: &Context, target: &Value) -> bool {
     let policy = context.cluster.policy(namespace, named_policy(target));
     let adopts = |policy: &CanaryPolicy| policy.spec.adopts_existing() && context.memory.labelled.is_over(namespace);
     !deleted && policy.is_some_and(|policy| admitted || adopts(&policy))
+}
+
+// Whether its apply may still be under way. It is looked at again when that is over.
+fn waits(context: &Context, namespace: &str, target: &Value, now: Timestamp) -> bool {
+    let made = text(target, "/metadata/creationTimestamp").parse::<Timestamp>();
+    let left = made
+        .map(|made| made.duration_since(now) + IN_ONE_APPLY)
+        .unwrap_or_default();
+    let Ok(left) = Duration::try_from(left) else {
+        return false;
+    };
+    let waits = label(target, labels::MANAGED).is_some() && !left.is_zero();
+    if waits {
+        let scope = Scope::one(text(target, "/metadata/name"));
+        context.queues.passes.send_in(left, namespace, scope);
+    }
+    waits
 }
 
 fn named_policy(target: &Value) -> Option<&str> {

@@ -67,7 +67,7 @@ pub fn is_out(canary: &Canary, target: Option<&Value>) -> bool {
 // What the target owns too would outlive the Canary, and so would a pause of ours, which nobody else would end.
 async fn collect(client: &Client, cache: &Cache, canary: &Canary) -> Result<(), kube::Error> {
     let (namespace, owner) = (canary.namespace_name(), canary.metadata.uid.as_deref());
-    let workload = Kind::of(Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default());
+    let workload = Kind::of(Workload::of(canary).unwrap_or_default());
     for kind in [workload, Kind::Service, Kind::ConfigMap, Kind::Secret] {
         let all = cache.list(kind, namespace);
         let own = |o: &&Value| owner.is_some_and(|uid| is_owned_by(o, uid)) && !is_another_canarys(o, owner);

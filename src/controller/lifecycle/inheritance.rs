@@ -10,7 +10,7 @@ use crate::{
     analysis::Inherited,
     api::{Canary, canary::Phase},
     plan::{
-        Blueprint, Selector, Workload,
+        Blueprint, Selector,
         configs::{Reference, references, restored},
         primary::inverse,
         primary_revision,
@@ -46,7 +46,7 @@ pub fn source(
     keys: &[String],
     recorded: &BTreeSet<Reference>,
 ) -> Option<Source> {
-    if blueprint.workload == Workload::Service {
+    if !blueprint.workload.rolls() {
         return None;
     }
     let primary = live.primary.as_ref().filter(|primary| !is_remembered(live, primary))?;

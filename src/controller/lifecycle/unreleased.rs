@@ -26,7 +26,7 @@ pub async fn unreleased(
     if status::state(canary, now).stage == Stage::Building
         && let Some(target) = context.cluster.target(canary)
     {
-        let workload = Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default();
+        let workload = Workload::of(canary).unwrap_or_default();
         free::of(client, Kind::of(workload), &target).await?;
     }
     if leaving && !sweep::is_known(canary) {

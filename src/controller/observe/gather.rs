@@ -29,14 +29,17 @@ pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
     let namespace = blueprint.namespace.as_str();
     let kind = Kind::of(blueprint.workload);
     let target = cache.get(kind, namespace, canary.target_name());
-    let primary = cache.get(kind, namespace, &blueprint.primary_name());
+    // That of a Knative Service is one of its revisions, and no object of that name.
+    let named = (blueprint.workload != Workload::KnativeService).then(|| blueprint.primary_name());
+    let primary = named.and_then(|name| cache.get(kind, namespace, &name));
     let owned = |kind| {
         let uid = blueprint.owner.uid.as_deref();
         uid.map(|uid| cache.indexed(kind, namespace, uid)).unwrap_or_default()
     };
     let names = blueprint.names.as_ref();
-    // A core Service that is the target is itself what users call.
-    let paired = names.filter(|_| blueprint.workload != Workload::Service);
+    // A Service that is the target is itself what users call; only a core one has copies.
+    let paired = names.filter(|_| blueprint.workload.rolls());
+    let copied = names.filter(|_| blueprint.workload != Workload::KnativeService);
     let service = |name: Option<&String>| name.and_then(|name| cache.get(Kind::Service, namespace, name));
     let routes = names.map(|names| Live::concerned(pointing::routes(cache, namespace, names), names));
     let routes = routing::each_once(routes.unwrap_or_default(), blueprint.provider);
@@ -47,7 +50,7 @@ pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
         history: owned(Kind::ControllerRevision),
         apex: service(paired.map(|n| &n.apex)),
         primary_service: service(paired.map(|n| &n.primary)),
-        canary_service: service(names.map(|n| &n.canary)),
+        canary_service: service(copied.map(|n| &n.canary)),
         slices: slices(cache, namespace, names),
         routes,
         made: owned(Kind::Service),
@@ -74,7 +77,7 @@ pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
 fn revisions(cache: &Cache, blueprint: &Blueprint, halves: [Option<&Value>; 2]) -> Vec<Value> {
     let kind = match blueprint.workload {
         Workload::DaemonSet => Kind::ControllerRevision,
-        Workload::Deployment | Workload::Service => Kind::ReplicaSet,
+        Workload::Deployment | Workload::Service | Workload::KnativeService => Kind::ReplicaSet,
     };
     let uids = halves.into_iter().flatten().map(|half| text(half, "/metadata/uid"));
     uids.flat_map(|uid| cache.indexed(kind, &blueprint.namespace, uid))
@@ -89,13 +92,13 @@ fn slices<'a>(cache: &Cache, namespace: &str, pairs: impl IntoIterator<Item = &'
         .collect()
 }
 
-/// Which pods are the target's and which are primary's. A core Service selects by itself. A primary that is not ours says
-/// nothing about our pods.
+/// Which pods are the target's and which are primary's. Of a Service that is the target nobody here selects any. A primary
+/// that is not ours says nothing about our pods.
 ///
 /// # Errors
 /// Why they cannot be told apart.
 pub fn selector(live: &Live, blueprint: &Blueprint, keys: &[String]) -> Result<Selector, SelectorError> {
-    if blueprint.workload == Workload::Service {
+    if !blueprint.workload.rolls() {
         return Ok(Selector::by_name(&blueprint.target));
     }
     let ours = |primary: &&Value| plan::primary_revision(primary).is_some() || is_a_canarys(primary);
@@ -168,7 +171,7 @@ pub fn surroundings(
     let target = live
         .target
         .as_ref()
-        .filter(|_| !built && !leaving && live.primary.is_none());
+        .filter(|_| !built && !leaving && live.primary.is_none() && blueprint.workload.rolls());
     if let Some(shared) = target.and_then(|target| pointing::shared(cache, target, selector)) {
         return Some(shared.to_string());
     }

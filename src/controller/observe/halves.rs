@@ -17,6 +17,7 @@ use crate::{
         primary_revision,
         revision::template_of,
         workload::{
+            knative,
             overrides::{self, Record},
             template,
         },
@@ -45,16 +46,17 @@ impl Halves<'_> {
     pub fn target(&self, target: &Value, nodes: Option<u32>) -> Target {
         let half = self.half(target);
         let survey = self.live.survey(target);
-        let (revision, missing) = survey
-            .map(|s| (s.revision, missing_configs(&s.missing)))
-            .unwrap_or_default();
+        let (revision, missing) = survey.map_or_else(
+            || (half.revision(), None),
+            |s| (s.revision, missing_configs(&s.missing)),
+        );
         let (active, held, state) = (half.active(), half.is_held(), self.state(target));
         let current = if held {
             active.as_deref()
         } else {
             Some(revision.as_str())
         };
-        let is_service = self.is_service();
+        let rolls = self.blueprint.workload.rolls();
         Target {
             replicas: half.replicas(),
             wanted: self.wanted(state, half.replicas(), nodes),
@@ -62,13 +64,13 @@ impl Halves<'_> {
             paused: target.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
             held,
             state,
-            bypassed: self.webhook && !is_service && label(target, labels::REVISION) != Some(template_of(&revision)),
+            bypassed: self.webhook && rolls && label(target, labels::REVISION) != Some(template_of(&revision)),
             rollout: half.rollout(self.thresholds.canary),
             known: self.live.known(),
             plain: Record::of(target).is_none(),
             apart: None,
-            restorable: !is_service,
-            overridden: is_service || has_overrides(target, &self.blueprint.overrides),
+            restorable: rolls,
+            overridden: !rolls || has_overrides(target, &self.blueprint.overrides),
             endpoints: self.endpoints(half, current, |names| &names.canary),
             revision,
             missing,
@@ -77,10 +79,14 @@ impl Halves<'_> {
         }
     }
 
-    /// Primary.
-    pub fn primary(&self, primary: &Value) -> Primary {
+    /// Primary, if there is one.
+    pub fn primary(&self) -> Option<Primary> {
+        if self.blueprint.workload == Workload::KnativeService {
+            return self.live.target.as_ref().and_then(|target| self.serving(target));
+        }
+        let primary = self.live.primary.as_ref()?;
         let half = self.half(primary);
-        Primary {
+        Some(Primary {
             replicas: half.replicas(),
             fixed: self.is_fixed(),
             revision: primary_revision(primary).map(str::to_owned),
@@ -88,7 +94,26 @@ impl Halves<'_> {
             rollout: with_refusal(half.rollout(self.thresholds.primary), primary),
             has_pods: half.has_pods(),
             endpoints: self.endpoints(half, Some(&half.revision()), |names| &names.primary),
-        }
+        })
+    }
+
+    // The revision of a Knative Service that serves everybody. None is named of a new one before any is ready.
+    fn serving(&self, target: &Value) -> Option<Primary> {
+        let (named, half) = (knative::primary(target), self.half(target));
+        let rollout = match (named, knative::ready(target)) {
+            (Some(_), _) => Rollout::Ready,
+            (None, None) => half.rollout(self.thresholds.primary),
+            (None, Some(_)) => return None,
+        };
+        Some(Primary {
+            replicas: half.replicas(),
+            fixed: self.is_fixed(),
+            revision: named.map(knative::revision),
+            edited: false,
+            rollout,
+            has_pods: half.has_pods(),
+            endpoints: None,
+        })
     }
 
     fn half<'a>(&'a self, object: &'a Value) -> LiveWorkload<'a> {
@@ -99,10 +124,6 @@ impl Halves<'_> {
         }
     }
 
-    fn is_service(&self) -> bool {
-        self.blueprint.workload == Workload::Service
-    }
-
     // Nobody says how many pods it has: nodes do.
     fn is_fixed(&self) -> bool {
         !self.blueprint.workload.is_counted()
@@ -111,10 +132,10 @@ impl Halves<'_> {
     // A Service needs no label: nothing of it starts or stops.
     fn state(&self, target: &Value) -> Option<TargetState> {
         let told = || label(target, labels::STATE).and_then(TargetState::parse);
-        if self.is_service() {
-            Some(TargetState::Serving)
-        } else {
+        if self.blueprint.workload.rolls() {
             told()
+        } else {
+            Some(TargetState::Serving)
         }
     }
 

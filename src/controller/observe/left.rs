@@ -8,7 +8,7 @@ use crate::controller::watch::{
 use crate::object::label;
 use crate::{
     api::labels,
-    plan::{Blueprint, Selector, Workload, services::pointing},
+    plan::{Blueprint, Selector, services::pointing},
     routing::Names,
 };
 use serde_json::Value;
@@ -37,7 +37,7 @@ pub fn leave_apex(live: &mut Live, blueprint: &mut Blueprint, selector: &Selecto
     let ours =
         |apex: &Value| label(apex, labels::GENERATED).is_some() || is_a_canarys(apex) || is_flaggers_orphan(apex);
     let apex = live.apex.as_ref().filter(|apex| !ours(apex));
-    if blueprint.workload == Workload::Service || apex.is_none_or(|apex| pointing::is_own_apex(apex, selector, &pods)) {
+    if !blueprint.workload.rolls() || apex.is_none_or(|apex| pointing::is_own_apex(apex, selector, &pods)) {
         return;
     }
     live.apex = None;

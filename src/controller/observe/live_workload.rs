@@ -9,7 +9,7 @@ use crate::{
     plan::{
         Workload,
         revision::{hash, template_of},
-        workload::template,
+        workload::{knative, template},
     },
 };
 use serde_json::Value;
@@ -34,7 +34,7 @@ impl<'a> LiveWorkload<'a> {
             Workload::Deployment => number("/spec/replicas").unwrap_or(1),
             Workload::DaemonSet if template::is_scaled_to_zero(self.object) => 0,
             Workload::DaemonSet => number("/status/desiredNumberScheduled").unwrap_or(0).max(1),
-            Workload::Service => 1,
+            Workload::Service | Workload::KnativeService => 1,
         }
     }
 
@@ -51,7 +51,7 @@ impl<'a> LiveWorkload<'a> {
                 count(self.object, "/status/desiredNumberScheduled") == 0
                     || count(self.object, "/status/currentNumberScheduled") > 0
             }
-            Workload::Service => true,
+            Workload::Service | Workload::KnativeService => true,
         }
     }
 
@@ -60,8 +60,12 @@ impl<'a> LiveWorkload<'a> {
         label(self.object, labels::HELD).is_some()
     }
 
-    /// The revision of its template.
+    /// The revision of its template; of a Knative Service the newest that Knative has made.
     pub fn revision(&self) -> String {
+        if self.workload == Workload::KnativeService {
+            let newest = knative::newest(self.object).or(knative::primary(self.object));
+            return newest.map(knative::revision).unwrap_or_default();
+        }
         self.live.revision(self.object).unwrap_or_default()
     }
 
@@ -84,6 +88,7 @@ impl<'a> LiveWorkload<'a> {
                 updated.then(|| self.revision())
             }
             Workload::Service => Some(self.revision()),
+            Workload::KnativeService => knative::ready(self.object).map(knative::revision),
         }
     }
 
@@ -99,6 +104,7 @@ impl<'a> LiveWorkload<'a> {
             Workload::DaemonSet if self.is_held() => readiness::held_daemon_set(self.object, threshold),
             Workload::DaemonSet => readiness::daemon_set(self.object, threshold),
             Workload::Service => Rollout::Ready,
+            Workload::KnativeService => knative::unready(self.object).map_or(Rollout::Ready, Rollout::Waiting),
         }
     }
 
@@ -110,7 +116,7 @@ impl<'a> LiveWorkload<'a> {
         let owner = match self.workload {
             Workload::Deployment => self.set_of(revision),
             Workload::DaemonSet => Some(text(self.object, "/metadata/name")),
-            Workload::Service => None,
+            Workload::Service | Workload::KnativeService => None,
         };
         owner.map_or(0, |owner| self.live.endpoints(service, owner))
     }

@@ -7,7 +7,7 @@
 use super::live_workload::LiveWorkload;
 use crate::controller::watch::live::{CUT, Live, base};
 use crate::object::{label, text};
-use crate::plan::{Blueprint, Selector, Workload};
+use crate::plan::{Blueprint, Selector, Workload, workload::knative};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, ResourceExt, api::ListParams, core::PartialObjectMeta};
 use serde_json::{Map, Value};
@@ -41,6 +41,10 @@ pub fn pattern(live: &Live, blueprint: &Blueprint, revision: Option<&str>) -> Op
             Some(made_of(&blueprint.target))
         }
         Workload::Service => listed(live, blueprint),
+        // Knative calls the Deployment of a revision so.
+        Workload::KnativeService => {
+            knative::named(blueprint.workload, revision).map(|name| format!("{}-deployment-.+", quoted(&name)))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! How far a workload's rollout is, by Flagger 1.44's rules (`pkg/canary/deployment_ready.go`, `daemonset_ready.go`).
 
 use crate::analysis::Rollout;
+use crate::object::{condition, text};
 use serde_json::Value;
 
 /// The rollout of `deployment`; `threshold` is the percentage of updated replicas that must be available.
@@ -17,7 +18,7 @@ pub fn rollout(deployment: &Value, threshold: u32) -> Rollout {
         .pointer("/metadata/name")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    if reason(deployment, "Progressing").is_some_and(|r| r == "ProgressDeadlineExceeded") {
+    if condition(deployment, "Progressing").is_some_and(|one| text(one, "/reason") == "ProgressDeadlineExceeded") {
         return Rollout::Failed(format!("deployment {name:?} exceeded its progress deadline"));
     }
     Rollout::Waiting(missing)
@@ -105,15 +106,6 @@ pub fn held_daemon_set(object: &Value, threshold: u32) -> Rollout {
 
 fn waiting(text: &str) -> Rollout {
     Rollout::Waiting(text.to_owned())
-}
-
-fn reason<'a>(deployment: &'a Value, kind: &str) -> Option<&'a str> {
-    let conditions = deployment.pointer("/status/conditions")?.as_array()?;
-    conditions
-        .iter()
-        .find(|c| c.get("type").and_then(Value::as_str) == Some(kind))?
-        .get("reason")?
-        .as_str()
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl<'a> Routes<'a> {
     /// of a release that seems to be shown to them.
     pub fn missing(self) -> Option<String> {
         let (name, names) = (self.blueprint.named_route.as_ref()?, self.blueprint.names.as_ref()?);
-        let kind = self.blueprint.provider.kind()?.resource().kind;
+        let kind = self.blueprint.provider.kinds().first()?.resource().kind;
         let found = self.live.refers_to(self.blueprint, names).next().is_some();
         (!found).then(|| {
             format!(
@@ -60,19 +60,44 @@ impl<'a> Routes<'a> {
 
     /// Why one of them cannot be moved, or not be read, or why what was made beside one is not taken.
     pub fn trouble(self) -> Option<String> {
+        let exposure = &self.blueprint.exposure;
         let trouble = self.moved().find_map(|names| {
-            let mut routes = self.live.refers_to(self.blueprint, names);
-            routes.find_map(|route| self.kind_of(route)?.problem(route, names, &self.blueprint.exposure))
+            let mut routes = self.live.refers_to(self.blueprint, names).chain(self.unmade(names));
+            routes.find_map(|route| self.kind_of(route)?.problem(route, names, exposure))
         });
         let mut companions = self.live.routes.iter().filter(|route| routing::is_companion(route));
-        trouble.or_else(|| companions.find_map(|companion| self.kind_of(companion)?.refused(companion)))
+        trouble.or_else(|| companions.find_map(|companion| self.companions_kind(companion)?.refused(companion)))
+    }
+
+    // The route that is to be made, while that waits for an object whose settings something beside it takes over.
+    fn unmade(self, names: &'a Names) -> Option<&'a Value> {
+        let exposure = &self.blueprint.exposure;
+        let own = self.blueprint.names.as_ref() == Some(names);
+        let route = self.blueprint.route.as_ref().filter(|_| own)?;
+        let models = self.kind_of(route)?.models(route, names, exposure);
+        let waits = models.iter().any(|model| !exposure.models.contains_key(model));
+        (waits && self.live.refers_to(self.blueprint, names).next().is_none()).then_some(route)
+    }
+
+    // The kind of the routes beside which it stands, be it of that kind or not.
+    fn companions_kind(self, companion: &Value) -> Option<&'static dyn RouteKind> {
+        let provider = self.blueprint.provider;
+        let beside = || provider.kind().filter(|_| provider.writes(companion));
+        self.kind_of(companion).or_else(beside)
     }
 
     /// Whether users are perhaps sent still where the routes said before.
     pub fn are_pending(self) -> bool {
         let pending = |route: &Value| self.kind_of(route).is_some_and(|kind| kind.is_pending(route));
+        // What a route leads to, or is to lead to, besides Services.
+        let unknown = |object: &Value| {
+            let kind = routing::written_of(object).filter(|_| routing::is_companion(object));
+            let led = kind.is_some_and(|kind| kind.is_destination() && !kind.is_known(object));
+            led && self.blueprint.provider.writes(object)
+        };
         let mut moved = self.moved();
         moved.any(|names| self.live.refers_to(self.blueprint, names).any(pending))
+            || self.live.routes.iter().any(unknown)
     }
 
     /// Whether no data plane behind them is known to copy no requests.

@@ -1,6 +1,7 @@
 //! Why pods do not start, in a line: asked of the API server only when a deadline has passed.
 
 use crate::controller::watch::live::Live;
+use crate::object::condition;
 use crate::{analysis::State, foreign::Foreign};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
@@ -92,9 +93,6 @@ fn capped(text: &str) -> String {
 
 /// Why no pod could be made at all: the ReplicaSet was refused one, and its Deployment repeats the reason.
 pub fn quota(target: &Value) -> Option<String> {
-    let conditions = target.pointer("/status/conditions")?.as_array()?;
-    let failed = conditions
-        .iter()
-        .find(|c| c.get("type").and_then(Value::as_str) == Some("ReplicaFailure"))?;
+    let failed = condition(target, "ReplicaFailure")?;
     failed.get("message").and_then(Value::as_str).map(capped)
 }

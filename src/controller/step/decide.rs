@@ -7,6 +7,7 @@ use crate::controller::{
     difference::{Conflict, Pair, difference, write::Write},
     status::trouble,
 };
+use crate::plan::workload::knative;
 use jiff::Timestamp;
 
 /// A decision, and the way to it.
@@ -49,7 +50,10 @@ pub fn decide(context: &Context, turn: &Turn, pair: &mut Snapshot, seen: &mut Ob
 
 fn by(settings: &RunSettings, pair: &mut Snapshot, seen: &Observation, now: Timestamp) -> Decided {
     let decision = analysis::step(settings, &pair.state, seen, now);
-    pair.blueprint.exposure.cookies = decision.state.cookies.clone();
+    let workload = pair.blueprint.workload;
+    let exposure = &mut pair.blueprint.exposure;
+    exposure.cookies = decision.state.cookies.clone();
+    exposure.revision = knative::named(workload, decision.state.last_applied.as_deref());
     let compared = Pair {
         live: &pair.live,
         selector: &pair.selector,

@@ -51,7 +51,7 @@ pub async fn failed(context: &Arc<Context>, key: &Key, canary: &Canary, error: &
     }
     let building = status::state(canary, Timestamp::now()).stage == Stage::Building;
     if let Some(target) = context.cluster.target(canary).filter(|_| building) {
-        let workload = Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default();
+        let workload = Workload::of(canary).unwrap_or_default();
         free::held(&context.effects.client, Kind::of(workload), &target).await;
     }
     pause

@@ -1,6 +1,6 @@
 //! What there is of a pair: its objects, what its pods read, what points at them, and what was recorded and is remembered.
 
-use super::{Stop, turn::Turn};
+use super::{Stop, models::models, turn::Turn};
 use crate::controller::{
     context::Context,
     effects::notify::shared::tell_shared,
@@ -22,6 +22,7 @@ use crate::{
     analysis::{Stage, State},
     api::{Canary, canary::status::conditions::Trouble},
     plan::{self, Blueprint, Defaults, Selector, configs::ConfigKind},
+    routing::Provider,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -51,6 +52,10 @@ pub async fn snapshot(context: &Context, turn: &Turn) -> Result<Snapshot, Stop> 
     let own = (&**canary, &mut blueprint);
     if let Some(why) = surroundings(&context.cluster, key, own, &mut live, &selector, (built, turn.leaving)) {
         return Err(Stop::Unreleased(why));
+    }
+    // Whoever leaves comes to no new destination.
+    if !turn.leaving {
+        blueprint.exposure.models = models(context, key, (&live, &blueprint)).await?;
     }
     tell_shared(context, key, canary, &live.pointing);
     let known = context.memory.of(key, |canary| canary.pods.clone());
@@ -109,7 +114,11 @@ fn blueprint(canary: &Canary, defaults: &Defaults, ends: bool) -> Result<Bluepri
             return Err(why);
         }
         let mut plain = canary.clone();
-        plain.spec.provider = Some(String::from("kubernetes"));
+        let always = match plain.targets_knative() {
+            true => Provider::KNATIVE,
+            false => Provider::KUBERNETES,
+        };
+        plain.spec.provider = Some(always.as_str().to_owned());
         plan::blueprint(&plain, defaults)
     })
 }

@@ -122,7 +122,7 @@ impl Cluster {
 
     /// The target of a Canary.
     pub fn target(&self, canary: &Canary) -> Option<Value> {
-        let kind = Kind::of(Workload::parse(&canary.spec.target_ref.kind)?);
+        let kind = Kind::of(Workload::of(canary)?);
         self.cache.get(kind, canary.namespace_name(), canary.target_name())
     }
 

@@ -57,7 +57,14 @@ pub fn unmarked(target: &Value) -> Map<String, Value> {
         (
             "annotations",
             gone("annotations", |key| {
-                [labels::REQUESTED_BY, labels::ANNOUNCE, UPDATE_STRATEGY].contains(&key)
+                [
+                    labels::REQUESTED_BY,
+                    labels::ANNOUNCE,
+                    labels::PRIMARY_REVISION,
+                    labels::TRAFFIC,
+                    UPDATE_STRATEGY,
+                ]
+                .contains(&key)
             }),
         ),
     ];

@@ -8,7 +8,7 @@ use crate::object::{label, text};
 use crate::{
     api::labels,
     plan::{
-        Blueprint, Selector, Workload,
+        Blueprint, Selector,
         enrolment::pairing::is_service_name,
         services::pointing::{self, Labels, Shared, Standing, standing},
     },
@@ -51,7 +51,7 @@ pub fn pointing(
     selector: &Selector,
 ) -> Pointing {
     let mut found = Pointing::default();
-    if blueprint.workload == Workload::Service {
+    if !blueprint.workload.rolls() {
         return found;
     }
     let pods = pointing::pods_of_pair(target, primary, selector);

@@ -49,6 +49,17 @@ pub enum Write {
     Nothing,
 }
 
+impl Write {
+    /// Where it is written; nowhere when there is nothing to write.
+    pub fn namespace(&self) -> &str {
+        match self {
+            Self::Create(event) => event.metadata.namespace.as_deref().unwrap_or_default(),
+            Self::Repeat { namespace, .. } => namespace,
+            Self::Nothing => "",
+        }
+    }
+}
+
 /// A text about an object, or an object and how grave what happens to it is, as a hash: what others say is not kept.
 type Fingerprint = [u8; 16];
 
@@ -216,7 +227,8 @@ impl Known {
     }
 }
 
-fn namespace(occurrence: &Occurrence) -> String {
+/// Where the Events about its object are.
+pub fn namespace(occurrence: &Occurrence) -> String {
     let own = occurrence.object.namespace.clone();
     own.unwrap_or_else(|| "default".to_owned())
 }

@@ -1,19 +1,20 @@
-//! Writes occurrences to the API server, one after the other.
+//! Writes occurrences to the API server: those of a namespace one after the other, and those of several at once, so that
+//! one that takes no events keeps nobody else's waiting.
 
+mod send;
+
+use self::send::{answered, is, is_there, refused};
 use super::aggregate::{Aggregate, Write};
-use super::{COMPONENT, Occurrence, Queue};
+use super::lanes::{Ended, Item, Lanes};
+use super::{Occurrence, Queue};
 use crate::telemetry::exposition::Metrics;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Event;
-use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Client};
+use kube::Client;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Longest time for one write.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// Before the one other attempt after a failure.
-const PAUSE: Duration = Duration::from_secs(1);
 /// For what still waits at shutdown.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -23,6 +24,17 @@ pub struct Writer {
     queue: Queue,
     metrics: Metrics,
     aggregate: Aggregate,
+    lanes: Lanes,
+    under_way: FuturesUnordered<BoxFuture<'static, Sent>>,
+}
+
+/// A write that was sent.
+struct Sent {
+    said: Option<Occurrence>,
+    write: Write,
+    namespace: String,
+    again: bool,
+    answer: Result<(), kube::Error>,
 }
 
 impl Writer {
@@ -33,71 +45,126 @@ impl Writer {
             queue,
             metrics,
             aggregate: Aggregate::default(),
+            lanes: Lanes::default(),
+            under_way: FuturesUnordered::new(),
         }
     }
 
     /// Writes until `shutdown`, and then for a moment what still waits.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        loop {
-            tokio::select! {
-                biased;
-                occurrence = self.queue.recv() => match occurrence {
-                    Some(occurrence) => self.write(&occurrence).await,
-                    None => return,
-                },
-                () = shutdown.cancelled() => break,
-                () = due(self.aggregate.next_due()) => self.catch_up().await,
-            }
+        tokio::select! {
+            () = self.work() => return,
+            () = shutdown.cancelled() => {}
         }
-        let rest = async {
-            self.catch_up().await;
-            while let Ok(occurrence) = self.queue.try_recv() {
-                self.write(&occurrence).await;
-            }
-        };
-        let _ = tokio::time::timeout(LAST_WORDS, rest).await;
+        self.catch_up();
+        while let Ok(occurrence) = self.queue.try_recv() {
+            self.take(Item::New(occurrence));
+        }
+        let _ = tokio::time::timeout(LAST_WORDS, self.rest()).await;
     }
 
-    async fn write(&mut self, occurrence: &Occurrence) {
-        for last in [false, true] {
-            let error = match self.attempt(occurrence).await {
-                Ok(()) => return,
-                Err(error) => error,
-            };
-            self.aggregate.forget(occurrence);
-            if last || refused(&error) {
-                tracing::debug!("event {:?} not written: {error}", occurrence.message);
-                self.metrics.event_dropped();
-                return;
+    // Until nobody records any more.
+    async fn work(&mut self) {
+        loop {
+            self.begin();
+            tokio::select! {
+                biased;
+                Some(sent) = self.under_way.next() => self.ended(sent),
+                occurrence = self.queue.recv(), if self.lanes.have_room() => match occurrence {
+                    Some(occurrence) => self.take(Item::New(occurrence)),
+                    None => break,
+                },
+                () = due(self.aggregate.next_due()) => self.catch_up(),
             }
-            // A repeated Event that is gone is written anew at once.
-            if !is(&error, 404) {
-                tokio::time::sleep(PAUSE).await;
-            }
+        }
+        self.rest().await;
+    }
+
+    // Until nothing waits any more.
+    async fn rest(&mut self) {
+        self.begin();
+        while let Some(sent) = self.under_way.next().await {
+            self.ended(sent);
+            self.begin();
+        }
+    }
+
+    fn take(&mut self, item: Item) {
+        if !self.lanes.push(item) {
+            self.metrics.event_dropped();
         }
     }
 
     // What the Events of those that say too much show is brought up to date. What cannot be written is the next one's.
-    async fn catch_up(&mut self) {
+    fn catch_up(&mut self) {
         while let Some(write) = self.aggregate.overdue(Timestamp::now()) {
-            if let Err(error) = self.within_time(&write).await {
-                tracing::debug!("event not brought up to date: {error}");
-                self.metrics.event_dropped();
+            self.take(Item::Newest(write));
+        }
+    }
+
+    fn begin(&mut self) {
+        while let Some(item) = self.lanes.next_turn() {
+            let (namespace, again) = (item.namespace(), matches!(item, Item::Again(..)));
+            let (said, write) = match item {
+                Item::New(said) => {
+                    let write = self.aggregate.next(&said, Timestamp::now());
+                    (Some(said), write)
+                }
+                Item::Again(said, write) => (Some(said), write),
+                Item::Newest(write) => (None, write),
+            };
+            let client = self.client.clone();
+            let sent = async move {
+                Sent {
+                    answer: answered(client, &write, again).await,
+                    said,
+                    write,
+                    namespace,
+                    again,
+                }
+            };
+            self.under_way.push(sent.boxed());
+        }
+    }
+
+    fn ended(&mut self, sent: Sent) {
+        let namespace = sent.namespace.clone();
+        let went_well = sent.answer.as_ref().err().is_none_or(is_there);
+        let how = if went_well { Ended::Well } else { self.failed(sent) };
+        for _ in 0..self.lanes.ended(&namespace, how) {
+            self.metrics.event_dropped();
+        }
+    }
+
+    fn failed(&mut self, sent: Sent) -> Ended {
+        let Sent {
+            said,
+            write,
+            again,
+            answer,
+            ..
+        } = sent;
+        let Err(error) = answer else {
+            return Ended::Well;
+        };
+        let refused = refused(&error) || is(&error, 404);
+        if let Some(said) = said {
+            // The same once more: where it was carried out after all, it is not said twice.
+            if !refused && !again {
+                return Ended::Badly(Some(Item::Again(said, write)));
             }
+            self.aggregate.forget(&said);
+            // A repeated Event that is gone is written anew at once.
+            if is(&error, 404) && matches!(write, Write::Repeat { .. }) {
+                return Ended::Instead(Item::New(said));
+            }
+            tracing::debug!("event {:?} not written: {error}", said.message);
+        } else {
+            tracing::debug!("event not brought up to date: {error}");
         }
-    }
-
-    async fn attempt(&mut self, occurrence: &Occurrence) -> Result<(), kube::Error> {
-        let write = self.aggregate.next(occurrence, Timestamp::now());
-        self.within_time(&write).await
-    }
-
-    async fn within_time(&self, write: &Write) -> Result<(), kube::Error> {
-        let request = send(&self.client, write);
-        match tokio::time::timeout(TIMEOUT, request).await {
-            Ok(result) => result,
-            Err(_) => Err(kube::Error::Service("no answer in time".into())),
-        }
+        self.metrics.event_dropped();
+        // Who is refused is answered, and delays nobody.
+        if refused { Ended::Well } else { Ended::Badly(None) }
     }
 }
 
@@ -109,47 +176,6 @@ async fn due(at: Option<Timestamp>) {
         }
         None => std::future::pending().await,
     }
-}
-
-async fn send(client: &Client, write: &Write) -> Result<(), kube::Error> {
-    match write {
-        Write::Create(event) => {
-            let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
-            let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-            let parameters = PostParams {
-                field_manager: Some(COMPONENT.to_owned()),
-                ..PostParams::default()
-            };
-            api.create(&parameters, event).await.map(drop)
-        }
-        Write::Repeat {
-            namespace,
-            name,
-            count,
-            last,
-            message,
-        } => {
-            let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-            let last = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(*last);
-            let mut patch = serde_json::json!({ "count": count, "lastTimestamp": last });
-            if let Some(message) = message {
-                json_patch::merge(&mut patch, &serde_json::json!({ "message": message }));
-            }
-            api.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch))
-                .await
-                .map(drop)
-        }
-        Write::Nothing => Ok(()),
-    }
-}
-
-/// Refusals that another attempt cannot help: no right, a namespace on its way out, an invalid object.
-fn refused(error: &kube::Error) -> bool {
-    [400, 403, 422].into_iter().any(|code| is(error, code))
-}
-
-fn is(error: &kube::Error, code: u16) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == code)
 }
 
 #[cfg(test)]

@@ -20,10 +20,11 @@ impl Canary {
         format!("{}-primary", self.target_name())
     }
 
-    /// Name of the apex Service: `spec.service.name`, else the target's name.
+    /// Name of the apex Service: `spec.service.name`, else the target's name; a Knative Service is its own.
     pub fn service_name(&self) -> &str {
         let named = self.spec.service.as_ref().and_then(|service| service.name.as_deref());
-        named.filter(|name| !name.is_empty()).unwrap_or(self.target_name())
+        let named = named.filter(|name| !name.is_empty() && !self.targets_knative());
+        named.unwrap_or(self.target_name())
     }
 
     /// Name of the Service of the primary.

@@ -139,7 +139,7 @@ impl Blueprint {
     /// taken by us, when it does.
     pub fn owners_of_a_half(&self) -> Value {
         let mut owners = self.owner_references();
-        let target = self.target_uid.as_ref().filter(|_| self.workload != Workload::Service);
+        let target = self.target_uid.as_ref().filter(|_| self.workload.rolls());
         if let (Some(all), Some(uid), true) = (owners.as_array_mut(), target, self.owner.uid.is_some()) {
             all.push(json!({
                 "apiVersion": "apps/v1", "kind": self.workload.kind(), "name": self.target, "uid": uid,

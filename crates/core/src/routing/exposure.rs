@@ -1,7 +1,10 @@
 //! Whom a Canary shows its revision to, besides shares: the conditions of an A/B test and the cookies of sessions.
 
+use super::Model;
 use crate::api::canary::{AnalysisMatch, CanaryStatus, SessionAffinity, TrafficPolicy};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a route needs of the Canary to carry a [`super::Traffic`] that is more than shares.
@@ -15,6 +18,22 @@ pub struct Exposure {
     pub cookies: Cookies,
     /// `spec.service.trafficPolicy`: how the endpoints of the halves are treated.
     pub policy: Option<TrafficPolicy>,
+    /// Name of the revision under test, of a target whose revisions have names.
+    pub revision: Option<String>,
+    /// `spec.upstreamRef`: namespace and name of the object whose settings what stands beside a generated route takes over.
+    pub model: Option<(String, String)>,
+    /// Those of such objects that were found.
+    pub models: BTreeMap<Model, Value>,
+}
+
+impl Exposure {
+    /// The same for a route by which nobody can be kept on a side.
+    pub(in crate::routing) fn without_sessions(&self) -> Self {
+        Self {
+            affinity: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// The cookies of one run as they stand in the status, `name=value` each.

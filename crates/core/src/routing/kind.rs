@@ -30,6 +30,17 @@ impl Resource {
     }
 }
 
+/// An object of the user's own whose settings something that stands beside a route takes over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Model {
+    /// Its kind.
+    pub resource: Resource,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
 /// A kind whose objects are written for a provider: they carry the traffic of a pair, or stand beside those that do.
 pub trait WrittenKind: Sync {
     /// What it is called.
@@ -49,6 +60,17 @@ pub trait WrittenKind: Sync {
         false
     }
 
+    /// Whether routes name its objects as what they lead to. A data plane has to know one before any route does, and for as
+    /// long as it may still send users by what a route said.
+    fn is_destination(&self) -> bool {
+        false
+    }
+
+    /// Whether the data plane says that it knows `object`; asked of destinations alone.
+    fn is_known(&self, _object: &Value) -> bool {
+        true
+    }
+
     /// Prefixes of the annotations by which data planes are told: a companion has those it is meant to have and no others.
     fn prefixes(&self) -> &'static [&'static str] {
         &[""]
@@ -63,6 +85,11 @@ pub trait RouteKind: WrittenKind {
     /// JSON pointers of what we write in a route of the user's own. Empty where companions say everything: then the webhook
     /// holds nothing in a user's own write.
     fn fields(&self) -> &'static [&'static str];
+
+    /// Annotations that we write in a route of the user's own beside those fields, to know what its author means.
+    fn notes(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Whether the API server adds members to what it is sent; where it does not, a generated object has what was said and
     /// nothing else.
@@ -117,6 +144,12 @@ pub trait RouteKind: WrittenKind {
         Vec::new()
     }
 
+    /// The objects of the user's own whose settings the companions of `route` take over. Without one of them
+    /// ([`Exposure::models`]) its companion is not made.
+    fn models(&self, _route: &Value, _names: &Names, _exposure: &Exposure) -> Vec<Model> {
+        Vec::new()
+    }
+
     /// Why the pair's traffic cannot be moved by `route`, or not be read from it, in words for people.
     fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String>;
 
@@ -130,10 +163,21 @@ pub trait RouteKind: WrittenKind {
         None
     }
 
+    /// What of a Canary's analysis objects of this kind have no word for, so that it does nothing to whoever comes by them:
+    /// the paths below the analysis, and why.
+    fn unsaid(&self, _exposure: &Exposure) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Whether the data plane says that it has not taken up `route` as it is. Kinds that never say are given the provider's
     /// time to settle.
     fn is_pending(&self, _route: &Value) -> bool {
         false
+    }
+
+    /// Whether a data plane has said anything of `route`. Kinds that never say are taken to be known at once.
+    fn is_answered(&self, _route: &Value) -> bool {
+        true
     }
 
     /// The parents of `route` whose data plane is known to copy no requests, with its name.

@@ -49,9 +49,6 @@ const fn retired(name: &'static str, kind: &'static str) -> Planned {
 pub const PLANNED: &[Planned] = &[
     retired("appmesh", "appmesh.k8s.aws/v1beta1/VirtualService"),
     retired("appmesh:v1beta2", "appmesh.k8s.aws/v1beta2/VirtualService"),
-    living("gloo", "gateway.solo.io/v1/RouteTable"),
-    living("knative", "serving.knative.dev/v1/Service"),
-    living("kuma", "kuma.io/v1alpha1/TrafficRoute"),
 ];
 
 /// The planned provider of that name.

@@ -1,8 +1,9 @@
 //! One value of `spec.provider`: what it can do, and what it makes.
 
 use super::{Names, Resource, RouteKind, registry};
-use crate::api::canary::{Analysis, CanarySpec};
+use crate::api::canary::{Analysis, CanaryService, CanarySpec};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
@@ -101,8 +102,10 @@ pub trait Router: Sync {
     /// As in `spec.provider`.
     fn name(&self) -> &'static str;
 
-    /// The kind whose objects carry the traffic; `None` where the selector of the apex Service does.
-    fn kind(&self) -> Option<&'static dyn RouteKind>;
+    /// The kinds whose objects carry the traffic, all of them at once where users have several; the first is the one that
+    /// speaks for all, and in which a route is made where nothing asks for another. None where the selector of the apex
+    /// Service carries it.
+    fn kinds(&self) -> &'static [&'static dyn RouteKind];
 
     /// What it can do.
     fn can(&self) -> Capabilities;
@@ -169,6 +172,16 @@ pub trait Router: Sync {
         None
     }
 
+    /// `route`, which it made, with what the `annotations` of the Canary say of it.
+    fn annotated(&self, route: Value, _annotations: &BTreeMap<String, String>) -> Value {
+        route
+    }
+
+    /// What the port of the Services that are made says that it speaks.
+    fn spoken(&self, service: &CanaryService) -> Option<String> {
+        service.app_protocol.clone()
+    }
+
     /// Has a generated Canary say of its `route`, the user's own, what the provider needs to know of it.
     fn adopt(&self, _spec: &mut CanarySpec, _route: &Value, _namespace: &str) {}
 }
@@ -180,6 +193,8 @@ pub struct Provider(&'static dyn Router);
 impl Provider {
     /// `gatewayapi:v1`: an HTTPRoute with two weighted backends.
     pub const GATEWAY_API: Self = Self(&super::providers::gateway_api::GatewayApi);
+    /// `knative`: the shares of a Knative Service's revisions.
+    pub const KNATIVE: Self = Self(&super::providers::knative::Knative);
     /// `kubernetes`: the apex Service's selector, all or nothing.
     pub const KUBERNETES: Self = Self(&super::providers::kubernetes::Kubernetes);
 
@@ -229,7 +244,13 @@ impl Provider {
         self.obeys().contains(&"spec.service.gatewayRefs")
     }
 
-    /// Whether `route` is of the kind whose objects carry its traffic.
+    /// Whether its routes lead to anything but Services, which has to be there before them.
+    pub fn has_destinations(self) -> bool {
+        let beside = self.0.kinds().iter().flat_map(|kind| kind.beside());
+        beside.any(|kind| kind.is_destination())
+    }
+
+    /// Whether `route` is of a kind whose objects carry its traffic.
     pub fn reads(self, route: &Value) -> bool {
         registry::reads(self.0, route)
     }
@@ -241,15 +262,14 @@ impl Provider {
 
     /// The kind of `route` as it carries this provider's traffic, where several write the same kind each in its own way.
     pub fn kind_of(self, route: &Value) -> Option<&'static dyn RouteKind> {
-        let own = self.0.kind().filter(|_| self.reads(route));
-        own.or_else(|| registry::kind_of(route))
+        registry::own_kind_of(self.0, route).or_else(|| registry::kind_of(route))
     }
 
     /// Whether `object` is of a kind that is written for it: its routes, and what stands beside them.
     pub fn writes(self, object: &Value) -> bool {
-        let beside = self.0.kind().map(|kind| kind.beside()).unwrap_or_default();
+        let mut beside = self.0.kinds().iter().flat_map(|kind| kind.beside());
         let kind = super::written_of(object).map(|kind| kind.resource());
-        self.reads(object) || beside.iter().any(|one| Some(one.resource()) == kind)
+        self.reads(object) || beside.any(|one| Some(one.resource()) == kind)
     }
 }
 

@@ -3,8 +3,11 @@
 pub mod apisix;
 pub mod contour;
 pub mod gateway_api;
+pub mod gloo;
 pub mod istio;
+pub mod knative;
 pub mod kubernetes;
+pub mod kuma;
 pub mod linkerd;
 pub mod nginx;
 pub mod skipper;

@@ -16,6 +16,11 @@ impl<'a> Local<'a> {
         let namespace = route.pointer("/metadata/namespace").and_then(Value::as_str);
         Self { names, namespace }
     }
+
+    /// The route's own namespace.
+    pub(in crate::routing) fn namespace(&self) -> Option<&'a str> {
+        self.namespace
+    }
 }
 
 impl Deref for Local<'_> {

@@ -1,7 +1,9 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
 use super::planned::{PLANNED, planned};
-use super::providers::{apisix, contour, gateway_api, istio, kubernetes, linkerd, nginx, skipper, smi, traefik};
+use super::providers::{
+    apisix, contour, gateway_api, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, skipper, smi, traefik,
+};
 use super::{Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, ingress};
 use crate::api::canary::CanarySpec;
 use crate::object::text;
@@ -13,8 +15,11 @@ pub const ROUTERS: &[&dyn Router] = &[
     &gateway_api::GatewayApi,
     &apisix::Apisix,
     &contour::Contour,
+    &gloo::Gloo,
     &istio::Istio,
+    &knative::Knative,
     &kubernetes::Kubernetes,
+    &kuma::Kuma,
     &linkerd::Linkerd,
     &nginx::Nginx,
     &skipper::Skipper,
@@ -41,7 +46,7 @@ pub fn written() -> impl Iterator<Item = &'static dyn WrittenKind> {
 }
 
 fn routes() -> impl Iterator<Item = &'static dyn RouteKind> {
-    ROUTERS.iter().filter_map(|router| router.kind())
+    ROUTERS.iter().flat_map(|router| router.kinds().iter().copied())
 }
 
 fn all() -> impl Iterator<Item = &'static dyn WrittenKind> {
@@ -122,19 +127,24 @@ pub fn router(name: &str) -> Option<&'static dyn Router> {
     ROUTERS.iter().copied().find(|router| router.name() == name)
 }
 
-/// The kind whose objects carry the weights of provider `name`, as `group/version/Kind`; `None` where none do.
+/// The first kind whose objects carry the weights of provider `name`, as `group/version/Kind`; `None` where none do.
 pub fn object_of(name: &str) -> Option<String> {
     let of = |resource: Resource| format!("{}/{}", resource.api_version(), resource.kind);
     match router(name) {
-        Some(router) => router.kind().map(|kind| of(kind.resource())),
+        Some(router) => router.kinds().first().map(|kind| of(kind.resource())),
         None => planned(name).map(|planned| planned.kind.to_owned()),
     }
 }
 
-/// Whether `route` is of the kind whose objects carry the traffic of `router`.
+/// The kind of `route` among those whose objects carry the traffic of `router`.
+pub fn own_kind_of(router: &dyn Router, route: &Value) -> Option<&'static dyn RouteKind> {
+    let resource = kind_of(route)?.resource();
+    router.kinds().iter().copied().find(|own| own.resource() == resource)
+}
+
+/// Whether `route` is of a kind whose objects carry the traffic of `router`.
 pub fn reads(router: &dyn Router, route: &Value) -> bool {
-    let own = router.kind().map(|kind| kind.resource());
-    own.is_some() && own == kind_of(route).map(|kind| kind.resource())
+    own_kind_of(router, route).is_some()
 }
 
 /// Whether a Canary of provider `name` would have its traffic carried by `route`, as far as that is known.
@@ -260,6 +270,25 @@ mod tests {
         assert!(!carries_by("osm", &web("v1alpha1")));
         // One that is written for nobody is an object of the kind all the same.
         assert!(kind_of(&web("v1alpha4")).is_some());
+    }
+
+    #[test]
+    fn a_provider_of_several_kinds_is_spoken_for_by_the_first_and_reads_all_of_them() {
+        for router in ROUTERS {
+            let kinds = router.kinds();
+            let objects = kinds.iter().map(|kind| kind.resource());
+            let objects: Vec<Resource> = objects.collect();
+            let once: BTreeSet<Resource> = objects.iter().copied().collect();
+            assert_eq!(once.len(), objects.len(), "{}", router.name());
+            for of in &objects {
+                let route = json!({"apiVersion": of.api_version(), "kind": of.kind, "metadata": {"name": "web"}});
+                assert!(reads(*router, &route), "{}", router.name());
+                assert_eq!(own_kind_of(*router, &route).map(|kind| kind.resource()), Some(*of));
+            }
+            let first = objects.first().map(|of| format!("{}/{}", of.api_version(), of.kind));
+            assert_eq!(object_of(router.name()), first);
+        }
+        assert!(ROUTERS.iter().any(|router| router.kinds().len() > 1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::api::crds::PROVIDERS;
 use crate::api::policy::{FreezeWindow, GuardRails};
 use crate::api::{CanaryPolicy, CanaryPolicySpec, Number};
 use crate::metrics::registry;
+use crate::routing::Provider;
 use kube_core::ResourceExt;
 
 /// Judges a new or changed CanaryPolicy.
@@ -69,6 +70,13 @@ fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &ClusterFacts) {
             "spec.provider",
             provider,
             format!("supported values: {}", quoted(PROVIDERS)),
+        );
+    }
+    if named(spec) == Some(Provider::KNATIVE.as_str()) {
+        report.invalid(
+            "spec.provider",
+            Provider::KNATIVE.as_str(),
+            "no policy makes Canaries of Knative Services; write one with provider: knative for each, and leave it out here",
         );
     }
     let Some(text) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) else {

@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 
 /// Paths of a Canary that do nothing yet, or nothing with most providers; `[]` is every item of a list.
 const FIELDS: &[&str] = &[
-    "spec.upstreamRef",
     "spec.service.meshName",
     "spec.service.backends",
     "spec.service.trafficPolicy",
@@ -31,7 +30,7 @@ const TARGETS: &[&str] = &["Deployment", "DaemonSet", "Service"];
 pub fn unbuilt(canary: &Canary, facts: &ClusterFacts) -> Vec<String> {
     let mut report = Report::default();
     let target = &canary.spec.target_ref.kind;
-    if !TARGETS.contains(&target.as_str()) || canary.targets_knative() {
+    if !TARGETS.contains(&target.as_str()) {
         report.warn(
             "spec.targetRef.kind",
             format!("{target} is not supported yet; nothing happens"),

@@ -1,6 +1,7 @@
 //! What may the requester do himself? A user who can edit Deployments, or write a template, must not get more by way of
 //! us.
 
+use super::{BUDGET, LOOK};
 use crate::admission::review::UserInfo;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::api::PostParams;
@@ -8,7 +9,9 @@ use kube::{Api, Client};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 /// How long an answer is believed.
@@ -18,6 +21,9 @@ const KEPT: usize = 1024;
 /// Longest identity that is asked about, as JSON, in bytes: groups and extras are as long as an authenticator makes them.
 const LONGEST: usize = 64 * 1024;
 
+/// Requesters who are asked about beside the requests at once; what is kept of each is as long as [`LONGEST`].
+const LATER: usize = 64;
+
 /// The checksum of everything that an authorizer may look at: an answer is kept in as many bytes whoever it is about.
 type Key = [u8; 32];
 
@@ -25,6 +31,7 @@ type Key = [u8; 32];
 pub struct Rights {
     client: Client,
     answers: Mutex<HashMap<Key, (Instant, bool)>>,
+    later: Arc<Semaphore>,
 }
 
 impl Rights {
@@ -33,13 +40,19 @@ impl Rights {
         Self {
             client,
             answers: Mutex::default(),
+            later: Arc::new(Semaphore::new(LATER)),
         }
     }
 
-    /// Whether `user` may create Canaries in `namespace`.
+    /// Room for asking about one more requester whom nobody waits for; nothing when there is none.
+    pub fn room(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.later).try_acquire_owned().ok()
+    }
+
+    /// Whether `user` may create Canaries in `namespace`. It may take as long as the looks that it is asked beside.
     ///
     /// # Errors
-    /// When the API server gives no answer within the budget of a request.
+    /// When the API server gives no answer by then.
     pub async fn may_create_canaries(&self, user: &UserInfo, namespace: &str) -> Result<bool, String> {
         let canaries = ResourceAttributes {
             group: Some("flagger.app".to_owned()),
@@ -48,7 +61,7 @@ impl Rights {
             namespace: Some(namespace.to_owned()),
             ..ResourceAttributes::default()
         };
-        self.may(user, canaries).await
+        self.may(user, canaries, LOOK).await
     }
 
     /// Whether `user` may read the Secret `name` of `namespace`: whoever has us use it must be able to.
@@ -64,10 +77,10 @@ impl Rights {
             name: Some(name.to_owned()),
             ..ResourceAttributes::default()
         };
-        self.may(user, secret).await
+        self.may(user, secret, BUDGET).await
     }
 
-    async fn may(&self, user: &UserInfo, what: ResourceAttributes) -> Result<bool, String> {
+    async fn may(&self, user: &UserInfo, what: ResourceAttributes, within: Duration) -> Result<bool, String> {
         let key = key(user, &what)?;
         let known = self
             .answers
@@ -80,7 +93,7 @@ impl Rights {
         }
         let reviews: Api<SubjectAccessReview> = Api::all(self.client.clone());
         let (params, question) = (PostParams::default(), question(user, what));
-        let answer = tokio::time::timeout(super::BUDGET, reviews.create(&params, &question)).await;
+        let answer = tokio::time::timeout(within, reviews.create(&params, &question)).await;
         let answer = answer
             .map_err(|_| "it took too long".to_owned())?
             .map_err(|error| error.to_string())?;

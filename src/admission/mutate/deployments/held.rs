@@ -83,10 +83,10 @@ impl Held {
         }
     }
 
-    /// The label that tells the controller to leave it alone.
-    pub fn denied(mut self) -> Self {
+    /// The label that tells the controller to leave it alone, and why.
+    pub fn denied(mut self, why: &str) -> Self {
         self.labels.retain(|(label, _)| label != labels::DENIED);
-        self.set(labels::DENIED, labels::TRUE);
+        self.set(labels::DENIED, why);
         self.decision = Decision::Unauthorized;
         self
     }

@@ -40,6 +40,8 @@ pub enum Enrolment {
     Refused(String),
     /// Not enrolled because whoever sends it may not make a Canary; says so.
     Denied(String),
+    /// Not enrolled as long as it is not known whether whoever sends it may make a Canary; says so.
+    Unasked(String),
     /// No Canary yet, but the policy of this name renders one.
     Policy(String),
     /// A Canary targets it.

@@ -8,7 +8,7 @@ use crate::{
         difference::write::Write,
         watch::{cache::Kind, owners::is_owned},
     },
-    plan::{Workload, enrolment::reach, primary::budget, services::pointing},
+    plan::{enrolment::reach, primary::budget, services::pointing},
 };
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ impl Pair<'_> {
     pub(in crate::controller::difference) fn budgets(&self, writes: &mut Vec<Write>) {
         // Of a target that is gone, everything stays as it is.
         let Some(target) = &self.live.target else { return };
-        if self.blueprint.workload == Workload::Service {
+        if !self.blueprint.workload.rolls() {
             return;
         }
         let users = || self.live.budgets.iter().filter(|one| !pointing::is_generated(one));

@@ -7,7 +7,7 @@ use crate::{
     controller::{difference::write::Write, watch::cache::Kind},
     patches,
     plan::{
-        REVISION_ANNOTATION, Workload,
+        REVISION_ANNOTATION,
         revision::history::{self, Promoted},
     },
 };
@@ -22,8 +22,8 @@ impl Pair<'_> {
             Some(PrimaryTemplate::Keep) => self.seen.promoted.as_ref(),
             Some(PrimaryTemplate::Revision(revision) | PrimaryTemplate::Restored(revision)) => Some(revision),
         };
-        // A core Service has no pods; its copies are its history.
-        let Some(revision) = revision.filter(|_| self.blueprint.workload != Workload::Service) else {
+        // A core Service has no pods; its copies are its history. Knative remembers its own.
+        let Some(revision) = revision.filter(|_| self.blueprint.workload.rolls()) else {
             return;
         };
         let (entries, known) = (&self.live.history, self.live.remembers(revision));

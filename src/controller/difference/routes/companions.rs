@@ -1,8 +1,9 @@
 //! Objects that we make beside a route of the user's, where that cannot carry a share itself.
 
 use super::{Pair, edits};
-use crate::object::text;
+use crate::object::{label, text};
 use crate::{
+    api::labels,
     controller::{
         difference::write::Write,
         difference::{Conflict, patch},
@@ -35,6 +36,68 @@ impl Pair<'_> {
         }
     }
 
+    /// Makes what routes are to lead to besides Services, and keeps it as it is wanted: a data plane has to know it before
+    /// anybody is led there.
+    pub(super) fn destinations(
+        &self,
+        split: &[&Names],
+        traffic: Option<Traffic>,
+        writes: &mut Vec<Write>,
+        conflicts: &mut Vec<Conflict>,
+    ) {
+        if !self.blueprint.provider.has_destinations() {
+            return;
+        }
+        // Which they are does not depend on it.
+        let traffic = traffic.unwrap_or(Traffic::CANARY);
+        let routes = self.live.routes.iter().filter(|route| self.blueprint.carries_by(route));
+        // One that we made is to be as the Canary has it by now.
+        let made = |route: &Value| label(route, labels::GENERATED).is_some();
+        let anew = self.blueprint.route.iter().filter(|_| routes.clone().any(made));
+        let needed = routes
+            .clone()
+            .chain(anew)
+            .filter_map(|route| self.carrying(route, split, traffic));
+        let needed = needed
+            .flat_map(|objects| objects.into_iter().skip(1))
+            .filter(is_destination);
+        let mut done: Vec<Value> = Vec::new();
+        for wanted in needed {
+            if !done.iter().any(|one| is_same(one, &wanted)) {
+                self.companion(&wanted, writes, conflicts);
+                done.push(wanted);
+            }
+        }
+    }
+
+    /// Whether a data plane has taken up all that `route` is to lead to, and everything is known of it.
+    pub(super) fn knows_destinations(&self, route: &Value, names: &Names, traffic: Traffic) -> bool {
+        if !self.blueprint.provider.has_destinations() {
+            return true;
+        }
+        let is_known = |wanted: Value| {
+            let live = self.live.routes.iter().find(|live| is_same(live, &wanted));
+            let known = |kind: &dyn WrittenKind| live.is_some_and(|live| self.is_ours(live) && kind.is_known(live));
+            routing::written_of(&wanted).is_none_or(|kind| !kind.is_destination() || known(kind))
+        };
+        let mut beside = self.carrying(route, &[names], traffic).into_iter().flatten().skip(1);
+        self.has_models(route, names) && beside.all(is_known)
+    }
+
+    /// Whether all those objects are found whose settings what stands beside `route` takes over.
+    pub(super) fn has_models(&self, route: &Value, names: &Names) -> bool {
+        let (exposure, kind) = (&self.blueprint.exposure, self.blueprint.provider.kind_of(route));
+        let models = kind.map(|kind| kind.models(route, names, exposure)).unwrap_or_default();
+        models.iter().all(|model| exposure.models.contains_key(model))
+    }
+
+    /// What routes of before led to: nobody is sent there any more when a pair ends.
+    pub(in crate::controller::difference) fn dismantle_destinations(&self, writes: &mut Vec<Write>) {
+        let companions = self.live.routes.iter().filter(|route| routing::is_companion(route));
+        let destinations = companions.filter(|route| is_destination(route));
+        writes.extend(destinations.filter_map(|route| self.deleted_route(route)));
+    }
+
     /// Companions of ours that no route needs any more, for the traffic of now.
     pub(super) fn retired_companions(&self, split: &[&Names], traffic: Traffic, writes: &mut Vec<Write>) {
         let routes = self.live.routes.iter().filter(|route| self.blueprint.carries_by(route));
@@ -56,9 +119,16 @@ impl Pair<'_> {
         if !routing::is_companion(route) {
             return edits::folded(route, split);
         }
-        let going = route.pointer("/metadata/deletionTimestamp").is_some();
+        // Data planes may lead users to a destination for as long as they have not heard that no route does.
         let named = split.iter().any(|names| routing::refers_to(route, names));
-        let kind = Kind::of_route(route).filter(|_| named && !going && self.is_ours(route))?;
+        let ends = named && !is_destination(route);
+        ends.then(|| self.deleted_route(route)).flatten()
+    }
+
+    /// The end of a route or companion of ours.
+    pub(super) fn deleted_route(&self, route: &Value) -> Option<Write> {
+        let going = route.pointer("/metadata/deletionTimestamp").is_some();
+        let kind = Kind::of_route(route).filter(|_| !going && self.is_ours(route))?;
         Some(Write::Delete {
             kind,
             namespace: text(route, "/metadata/namespace").to_owned(),
@@ -66,6 +136,11 @@ impl Pair<'_> {
             uid: text(route, "/metadata/uid").to_owned(),
         })
     }
+}
+
+/// Whether routes lead to `object`.
+pub(super) fn is_destination(object: &Value) -> bool {
+    routing::written_of(object).is_some_and(|kind| kind.is_destination())
 }
 
 // The edits that make a companion what it is to be: its spec, and the annotations that its data plane reads, of which others

@@ -29,11 +29,16 @@ pub(in crate::controller::difference) fn folded(route: &Value, split: &[&Names])
 pub(super) fn changed(route: &Value, wanted: &Value) -> Option<Write> {
     let kind = routing::kind_of(route)?;
     let differs = |field: &&&str| route.pointer(field) != wanted.pointer(field);
-    let replaced = |field: &&'static str| {
-        let value = wanted.pointer(field)?.clone();
-        Some(patches::replace(field.split('/').skip(1), value))
+    let edited = |field: &&'static str| {
+        let place = || field.split('/').skip(1);
+        match (route.pointer(field), wanted.pointer(field)) {
+            (Some(_), Some(value)) => patches::replace(place(), value.clone()),
+            (None, Some(value)) => patches::add(place(), value.clone()),
+            (_, None) => patches::remove(place()),
+        }
     };
-    let mut operations: Vec<_> = kind.fields().iter().filter(differs).filter_map(replaced).collect();
+    let mut operations: Vec<_> = kind.fields().iter().filter(differs).map(edited).collect();
+    operations.extend(patches::metadata(route, "annotations", &routing::notes(kind, wanted)));
     if operations.is_empty() {
         return None;
     }

@@ -9,7 +9,7 @@ use crate::object::annotation;
 use crate::patches;
 use crate::plan::services::pointing::{self, ORIGINAL_SELECTOR};
 use crate::plan::services::ports::{self, Around, Wanted};
-use crate::plan::{ApexSide, ServiceRole, Workload, apex_selector, service};
+use crate::plan::{ApexSide, ServiceRole, apex_selector, service};
 use serde_json::Value;
 
 impl Pair<'_> {
@@ -19,7 +19,7 @@ impl Pair<'_> {
         writes: &mut Vec<Write>,
         conflicts: &mut Vec<Conflict>,
     ) {
-        if self.blueprint.workload == Workload::Service {
+        if !self.blueprint.workload.rolls() {
             return;
         }
         if desired.dismantle == Dismantle::Traffic {

@@ -69,21 +69,6 @@ fn writes(routes: Vec<Value>, blueprint: &Blueprint, dismantle: Dismantle) -> (V
     (writes, conflicts)
 }
 
-fn summary(writes: &[Write]) -> Vec<(&'static str, String)> {
-    let of = |write: &Write| {
-        let verb = match write {
-            Write::Create { .. } => "create",
-            Write::Apply { .. } => "apply",
-            Write::Patch { .. } => "patch",
-            Write::Delete { .. } => "delete",
-            _ => "other",
-        };
-        let (kind, _, name) = write.subject();
-        (verb, format!("{} {name}", kind.resource().kind))
-    };
-    writes.iter().map(of).collect()
-}
-
 #[test]
 fn it_is_there_before_the_route_sends_anybody() {
     let (writes, conflicts) = writes(Vec::new(), &by_istio(), Dismantle::No);

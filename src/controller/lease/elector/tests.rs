@@ -55,11 +55,15 @@ async fn the_second_candidate_leads_when_the_first_has_released() {
 async fn a_leader_that_cannot_renew_stops_before_its_lease_runs_out() {
     let server = ApiServer::default();
     let (elector, mut leads) = Elector::new(server.client(), settings("a"));
+    let belief = elector.belief();
+    assert!(!belief.holds(), "nobody leads before he is elected");
     tokio::spawn(elector.run(CancellationToken::new()));
     wait(&mut leads, true).await;
+    assert!(belief.holds());
     server.fail("*", 500, ApiServer::ALWAYS);
     let since = Instant::now();
     wait(&mut leads, false).await;
+    assert!(!belief.holds());
     // To the last moment, and not beyond.
     let (took, belief) = (since.elapsed(), settings("a").timing.belief());
     assert!(

@@ -128,6 +128,7 @@ async fn what_the_webhook_holds_is_let_go_when_the_api_server_takes_no_canary_of
     held["spec"]["replicas"] = json!(0);
     held["metadata"]["labels"] =
         json!({labels::MANAGED: "true", labels::STATE: "cold", labels::DESIRED_REPLICAS: "3", "team": "red"});
+    held["metadata"]["creationTimestamp"] = json!(Timestamp::now() - IN_ONE_APPLY);
     let mut house = House::of(&[held]).await;
     let make = format!("PATCH {CANARIES}/shop");
     house
@@ -152,6 +153,25 @@ async fn what_the_webhook_holds_is_let_go_when_the_api_server_takes_no_canary_of
     house.pass(Scope::one("shop")).await;
     assert_eq!(house.canaries(), ["shop"]);
     assert!(house.context.memory.deployments.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_one_that_passed_the_webhook_is_left_to_its_apply_for_a_moment() {
+    let of_age = |age: SignedDuration| {
+        let mut app = app("shop");
+        app["metadata"]["labels"] = json!({labels::MANAGED: "true", labels::STATE: "cold"});
+        app["metadata"]["creationTimestamp"] = json!(Timestamp::now() - age);
+        app
+    };
+    let house = House::of(&[of_age(SignedDuration::ZERO)]).await;
+    house.pass(Scope::All).await;
+    assert_eq!(house.canaries(), Vec::<String>::new());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(fake::passes(&house.context), [("web".to_owned(), Scope::one("shop"))]);
+    // Nobody has made one meanwhile.
+    let house = House::of(&[of_age(IN_ONE_APPLY)]).await;
+    house.pass(Scope::All).await;
+    assert_eq!(house.canaries(), ["shop"]);
 }
 
 #[tokio::test(start_paused = true)]

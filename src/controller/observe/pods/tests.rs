@@ -125,4 +125,6 @@ fn a_service_that_is_the_target_is_measured_by_its_endpoints() {
         ..live
     };
     assert_eq!(pattern_of(Workload::Service, &none), None);
+    let found = pattern(&none, &blueprint(Workload::KnativeService, "web"), Some("v1-web-00002"));
+    assert_eq!(found.as_deref(), Some("web-00002-deployment-.+"));
 }

@@ -36,7 +36,7 @@ pub(super) async fn refused(
     let Some(announced) = announced(run).filter(|a| seen != Some(a.revision.as_str()) && a.expires() <= now) else {
         return Ok(false);
     };
-    let workload = Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default();
+    let workload = Workload::of(canary).unwrap_or_default();
     let resource = Kind::of(workload).resource();
     let api: Api<DynamicObject> =
         Api::namespaced_with(context.effects.client.clone(), canary.namespace_name(), &resource);

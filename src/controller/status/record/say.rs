@@ -81,7 +81,7 @@ fn subject(canary: &Canary) -> Subject {
         canary: canary.name_any(),
         namespace: canary.namespace_name().to_owned(),
         target: canary.target_name().to_owned(),
-        workload: Workload::parse(&canary.spec.target_ref.kind).unwrap_or_default(),
+        workload: Workload::of(canary).unwrap_or_default(),
     }
 }
 

@@ -58,8 +58,8 @@ impl Kind {
 
     /// Whether it is the kind of routes that every role lets us read, whatever its version.
     pub fn is_first_route(self) -> bool {
-        let first = Provider::GATEWAY_API.kind().map(|kind| Self::Route(kind.resource()));
-        first == Some(self)
+        let first = Provider::GATEWAY_API.kinds().first();
+        first.is_some_and(|kind| Self::Route(kind.resource()) == self)
     }
 
     // Those that every cluster has, besides routes.
@@ -114,6 +114,7 @@ impl Kind {
             Workload::Deployment => Self::Deployment,
             Workload::DaemonSet => Self::DaemonSet,
             Workload::Service => Self::Service,
+            Workload::KnativeService => Self::Route(routing::KNATIVE_SERVICE),
         }
     }
 

@@ -110,7 +110,9 @@ impl Step<'_> {
         };
         let enough = enough(all, self.settings.canary_threshold);
         let rollout = Self::until_endpoints(&target.rollout, target.endpoints, enough);
-        let ready = self.is_restored(&target) && target.replicas >= all && rollout.is_ready();
+        // What is given no other template serves by what of it is ready.
+        let answers = rollout.is_ready() || !target.restorable;
+        let ready = self.is_restored(&target) && target.replicas >= all && answers;
         if self.held_for(ready, self.settings.settle) {
             return self.enter(Stage::LeavingSwitch, Phase::Terminating);
         }

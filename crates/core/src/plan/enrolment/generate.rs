@@ -92,7 +92,7 @@ pub fn canary(
     let named = policy.spec.provider.as_deref();
     let wanted = named.unwrap_or(Provider::GATEWAY_API.as_str());
     // Without routes of its own, those of the Gateway API tell which Service users call.
-    let read = Provider::parse(wanted).filter(|provider| provider.kind().is_some());
+    let read = Provider::parse(wanted).filter(|provider| !provider.kinds().is_empty());
     let read = read.unwrap_or(Provider::GATEWAY_API);
     let routes: Vec<&Value> = around.routes.iter().filter(|route| read.carries_by(route)).collect();
     let service::Chosen {

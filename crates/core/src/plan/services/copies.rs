@@ -4,7 +4,8 @@
 //! and traffic goes between the two.
 
 use crate::api::labels;
-use crate::plan::{Blueprint, primary::REVISION_ANNOTATION};
+use crate::object::text;
+use crate::plan::{Blueprint, primary::REVISION_ANNOTATION, workload::knative};
 use serde_json::{Value, json};
 
 /// Fields that the API server gives each Service for itself.
@@ -18,7 +19,7 @@ const OWN: [&str; 5] = [
 
 /// Whether the object is a core Service.
 pub fn is_service(object: &Value) -> bool {
-    object.get("kind").and_then(Value::as_str) == Some("Service")
+    text(object, "/kind") == "Service" && !knative::is_one(object)
 }
 
 /// What a copy has of a Service, and what makes its revision: the spec without what each Service gets for itself.

@@ -2,8 +2,10 @@
 
 use crate::{
     api::Canary,
+    plan::workload::{Workload, knative},
     routing::{Affinity, Cookies, Exposure},
 };
+use std::collections::BTreeMap;
 
 /// The cookies that keep users on their side, where a Canary asks for them.
 pub fn affinity(canary: &Canary) -> Option<Affinity> {
@@ -22,5 +24,22 @@ pub fn exposure(canary: &Canary) -> Exposure {
             .service
             .as_ref()
             .and_then(|service| service.traffic_policy.clone()),
+        revision: tested(canary),
+        model: model(canary),
+        // Whoever can look for them adds them.
+        models: BTreeMap::new(),
     }
+}
+
+// Of the run that is recorded, or of the last one.
+fn tested(canary: &Canary) -> Option<String> {
+    let run = canary.status.as_ref()?.run.as_ref()?;
+    knative::named(Workload::of(canary)?, run.applied_revision.as_deref())
+}
+
+fn model(canary: &Canary) -> Option<(String, String)> {
+    let named = canary.spec.upstream_ref.as_ref()?;
+    let namespace = named.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+    let namespace = namespace.unwrap_or_else(|| canary.namespace_name());
+    Some((namespace.to_owned(), named.name.clone()))
 }

@@ -32,17 +32,26 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     let named = canary.provider(&defaults.provider);
     let provider = Provider::parse(named).ok_or_else(|| format!("provider {named} is not built yet"))?;
     let kind = canary.spec.target_ref.kind.as_str();
-    let workload = Workload::parse(kind)
-        .filter(|_| !canary.targets_knative())
-        .ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
+    let workload = Workload::of(canary).ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
+    if (workload == Workload::KnativeService) != (provider == Provider::KNATIVE) {
+        return Err(format!(
+            "provider {named} does not release a target of {}; a Knative Service has provider: knative, and nothing else has",
+            canary.spec.target_ref.api_version
+        ));
+    }
     let service = canary.spec.service.as_ref();
     let metadata = |pick: fn(&canary::CanaryService) -> Option<&canary::Metadata>| metadata(service.and_then(pick));
-    let names = service.map(|_| match workload {
+    let names = match workload {
         // Its copies are named after it, whatever the Canary calls its Services.
-        Workload::Service => Names::new(canary.target_name()),
-        Workload::Deployment | Workload::DaemonSet => Names::new(canary.service_name()),
-    });
-    let published = |names| provider.published(canary.namespace_name(), names, &canary.spec);
+        Workload::Service => service.map(|_| Names::new(canary.target_name())),
+        Workload::KnativeService => Some(Names::new(canary.target_name())),
+        Workload::Deployment | Workload::DaemonSet => service.map(|_| Names::new(canary.service_name())),
+    };
+    let annotations = canary.metadata.annotations.clone().unwrap_or_default();
+    let published = |names| {
+        let route = provider.published(canary.namespace_name(), names, &canary.spec)?;
+        Some(provider.annotated(route, &annotations))
+    };
     Ok(Blueprint {
         namespace: canary.namespace_name().to_owned(),
         owner: Owner {
@@ -55,7 +64,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         overrides: overrides::of(canary),
         apex_is_chosen: !canary.was_generated() && canary.service_name() != canary.target_name(),
         provider,
-        port: service.and_then(port),
+        port: service.and_then(|service| port(service, provider)),
         port_is_ours: canary.was_generated(),
         port_discovery: service.and_then(|s| s.port_discovery).unwrap_or(false),
         headless: service.and_then(|s| s.headless).unwrap_or(false),
@@ -73,7 +82,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     })
 }
 
-fn port(service: &canary::CanaryService) -> Option<Port> {
+fn port(service: &canary::CanaryService, provider: Provider) -> Option<Port> {
     Some(Port {
         port: service.port()?,
         name: service.port_name().to_owned(),
@@ -81,7 +90,7 @@ fn port(service: &canary::CanaryService) -> Option<Port> {
             IntOrString::Int(number) => json!(number),
             IntOrString::String(name) => json!(name),
         },
-        app_protocol: service.app_protocol.clone(),
+        app_protocol: provider.spoken(service),
     })
 }
 

@@ -4,7 +4,7 @@
 //! ReplicaSet, the node selector that keeps a DaemonSet at no pods, and what a Canary changes for canary pods only
 //! ([`super::overrides`]). The identity of a revision, and primary, come from what is left.
 
-use super::overrides::Record;
+use super::{knative, overrides::Record};
 use crate::plan::{
     revision::hash::{POD_TEMPLATE_HASH, template_hash},
     services::copies,
@@ -19,6 +19,10 @@ pub const SCALE_TO_ZERO: &str = "flagger.app/scale-to-zero";
 pub fn authored(object: &Value) -> Option<Value> {
     if copies::is_service(object) {
         return Some(copies::copied_spec(object));
+    }
+    // Knative makes revisions of its templates itself.
+    if knative::is_one(object) {
+        return None;
     }
     let mut template = stored(object)?.clone();
     if let Some(members) = template.as_object_mut() {

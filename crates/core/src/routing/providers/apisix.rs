@@ -53,8 +53,8 @@ impl Router for Apisix {
         "apisix"
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        Some(&ApisixRoute)
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        &[&ApisixRoute]
     }
 
     fn can(&self) -> Capabilities {

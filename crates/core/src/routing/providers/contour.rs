@@ -52,8 +52,8 @@ impl Router for Contour {
         "contour"
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        Some(&HttpProxy)
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        &[&HttpProxy]
     }
 
     fn can(&self) -> Capabilities {
@@ -150,12 +150,13 @@ impl RouteKind for HttpProxy {
     ) -> Option<Traffic> {
         let asked = expected.map(|asked| Traffic { sticky: false, ..asked });
         let said = weights::said(route, names);
-        let found = weighted::traffic::<Routes>(&said, names, &without_cookies(exposure), asked)?;
+        let found = weighted::traffic::<Routes>(&said, names, &exposure.without_sessions(), asked)?;
         Some(found.as_able(CAN, expected))
     }
 
     fn carrying(&self, objects: &[Value], names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
-        let exposure = without_cookies(exposure);
+        // Those of a run that another provider began are nothing that is waited for.
+        let exposure = exposure.without_sessions();
         let change = |route: &Value| {
             let said = weights::said(route, names);
             let rules = weighted::with_traffic::<Routes>(&said, names, traffic, &exposure);
@@ -185,14 +186,6 @@ impl RouteKind for HttpProxy {
 
     fn is_pending(&self, route: &Value) -> bool {
         status::is_pending(route)
-    }
-}
-
-// Those of a run that another provider began are nothing that is waited for.
-fn without_cookies(exposure: &Exposure) -> Exposure {
-    Exposure {
-        affinity: None,
-        ..exposure.clone()
     }
 }
 

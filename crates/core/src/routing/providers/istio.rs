@@ -52,8 +52,8 @@ impl Router for Istio {
         "istio"
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        Some(&VirtualService)
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        &[&VirtualService]
     }
 
     fn can(&self) -> Capabilities {

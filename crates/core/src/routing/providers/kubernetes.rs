@@ -17,8 +17,8 @@ impl Router for Kubernetes {
         "kubernetes"
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        None
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        &[]
     }
 
     fn can(&self) -> Capabilities {

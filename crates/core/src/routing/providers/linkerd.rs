@@ -1,8 +1,8 @@
-//! Provider `linkerd`: an HTTPRoute of the Gateway API that is attached to the Service users call, by which the proxies beside
-//! their callers know the two halves and their weights. Flagger's `linkerd` writes a TrafficSplit of SMI, which Linkerd has
+//! Provider `linkerd`: a route of the Gateway API that is attached to the Service users call, by which the proxies beside their
+//! callers know the two halves and their weights. Flagger's `linkerd` writes a TrafficSplit of SMI, which Linkerd has
 //! given up; what a Canary says for it means the same here.
 
-use super::gateway_api::{GatewayApi, HttpRoute};
+use super::gateway_api::{GatewayApi, KINDS};
 use crate::api::canary::{CanaryService, CanarySpec, GatewayRef};
 use crate::routing::provider::{Capabilities, Forms, Router};
 use crate::routing::{Names, RouteKind};
@@ -21,8 +21,8 @@ impl Router for Linkerd {
         "linkerd"
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        Some(&HttpRoute)
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        KINDS
     }
 
     // Its proxies copy nothing, and do not add to answers by backend.
@@ -91,29 +91,44 @@ impl Router for Linkerd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routing::{Exposure, Traffic};
+    use crate::routing::providers::gateway_api::{GRPC_ROUTE, HTTP_ROUTE};
+    use crate::routing::{Exposure, Traffic, WrittenKind};
     use serde_json::json;
+
+    fn made(service: Value) -> Value {
+        let spec: CanarySpec = serde_json::from_value(json!({
+            "provider": "linkerd",
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "service": service,
+        }))
+        .unwrap();
+        Linkerd.published("shop", &Names::new("web"), &spec).unwrap()
+    }
+
+    #[test]
+    fn an_app_that_speaks_grpc_has_a_route_of_its_kind_there() {
+        let made = made(json!({"port": 9898, "appProtocol": "grpc"}));
+        assert_eq!(made["kind"], GRPC_ROUTE.resource().kind);
+        let parent = json!({"group": "core", "kind": "Service", "name": "web", "port": 9898});
+        assert_eq!(made["spec"]["parentRefs"], json!([parent]));
+    }
 
     #[test]
     fn a_canary_for_flaggers_linkerd_has_a_route_at_its_service() {
-        let spec: CanarySpec = serde_json::from_value(json!({
-            "provider": "linkerd",
-            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
-            "service": {"port": 9898, "timeout": "10s", "hosts": ["app.example.com"], "gatewayRefs": [{"name": "outer"}]},
-        }))
-        .unwrap();
+        let made = made(
+            json!({"port": 9898, "timeout": "10s", "hosts": ["app.example.com"], "gatewayRefs": [{"name": "outer"}]}),
+        );
         let names = Names::new("web");
-        let made = Linkerd.published("shop", &names, &spec).unwrap();
         let parent = json!({"group": "core", "kind": "Service", "name": "web", "port": 9898});
         assert_eq!(made["spec"]["parentRefs"], json!([parent]));
         assert!(made["spec"].get("hostnames").is_none());
         assert_eq!(made["spec"]["rules"][0]["timeouts"], json!({"request": "10s"}));
         let exposure = Exposure::default();
-        let [ours] = <[Value; 1]>::try_from(HttpRoute.carrying(&[made], &names, Traffic::share(5), &exposure)).unwrap();
+        let [ours] =
+            <[Value; 1]>::try_from(HTTP_ROUTE.carrying(&[made], &names, Traffic::share(5), &exposure)).unwrap();
         let weights = ["/0/weight", "/1/weight"].map(|at| ours["spec"]["rules"][0]["backendRefs"].pointer(at).cloned());
         assert_eq!(weights, [Some(json!(95)), Some(json!(5))]);
         assert_eq!(
-            HttpRoute.traffic(&ours, &[], &names, &exposure, None),
+            HTTP_ROUTE.traffic(&ours, &[], &names, &exposure, None),
             Some(Traffic::share(5))
         );
     }

@@ -35,8 +35,8 @@ impl Router for Nginx {
         "nginx"
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        Some(&Ingress)
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        &[&Ingress]
     }
 
     fn can(&self) -> Capabilities {

@@ -38,8 +38,8 @@ impl Router for Skipper {
         "skipper"
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        Some(&Ingress)
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        &[&Ingress]
     }
 
     fn can(&self) -> Capabilities {

@@ -20,10 +20,10 @@ use std::time::Duration;
 use weight::Weight;
 
 /// A provider that writes one version of the kind.
-#[derive(Debug)]
 pub struct Smi {
     name: &'static str,
     kind: &'static TrafficSplit,
+    kinds: &'static [&'static dyn RouteKind],
 }
 
 /// One version of the kind of their routes.
@@ -32,28 +32,35 @@ pub struct TrafficSplit {
     version: &'static str,
 }
 
+const FIRST: TrafficSplit = TrafficSplit { version: QUANTITIES };
+const SECOND: TrafficSplit = TrafficSplit { version: "v1alpha2" };
+const THIRD: TrafficSplit = TrafficSplit { version: "v1alpha3" };
+
 /// `smi:v1alpha1`, whose weights are quantities.
 pub const V1ALPHA1: Smi = Smi {
     name: "smi:v1alpha1",
-    kind: &TrafficSplit { version: QUANTITIES },
+    kind: &FIRST,
+    kinds: &[&FIRST],
 };
 
 /// `smi:v1alpha2`.
 pub const V1ALPHA2: Smi = Smi {
     name: "smi:v1alpha2",
-    kind: &TrafficSplit { version: "v1alpha2" },
+    kind: &SECOND,
+    kinds: &[&SECOND],
 };
 
 /// `smi:v1alpha3`.
 pub const V1ALPHA3: Smi = Smi {
     name: "smi:v1alpha3",
-    kind: &TrafficSplit { version: "v1alpha3" },
+    kind: &THIRD,
+    kinds: &[&THIRD],
 };
 
 /// `osm`: Open Service Mesh, which serves v1alpha2.
 pub const OSM: Smi = Smi {
     name: "osm",
-    kind: V1ALPHA2.kind,
+    ..V1ALPHA2
 };
 
 const GROUP: &str = "split.smi-spec.io";
@@ -77,8 +84,8 @@ impl Router for Smi {
         self.name
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        Some(self.kind)
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        self.kinds
     }
 
     fn can(&self) -> Capabilities {

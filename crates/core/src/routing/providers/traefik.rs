@@ -40,8 +40,8 @@ impl Router for Traefik {
         "traefik"
     }
 
-    fn kind(&self) -> Option<&'static dyn RouteKind> {
-        Some(&TraefikService)
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        &[&TraefikService]
     }
 
     fn can(&self) -> Capabilities {

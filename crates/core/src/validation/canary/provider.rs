@@ -5,7 +5,8 @@ use crate::validation::report::{Report, quoted};
 use crate::validation::values::urls;
 use crate::{
     metrics,
-    routing::{Provider, registry},
+    object::text,
+    routing::{Names, Provider, registry},
 };
 
 const FIELD: &str = "spec.provider";
@@ -37,8 +38,9 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
 
 /// Knative has its own traffic split: its Services and the provider come together or not at all.
 fn knative(report: &mut Report, subject: &Subject, named: Option<&str>) {
-    match (named == Some("knative"), subject.canary.targets_knative()) {
-        (true, false) => report.invalid(FIELD, "knative", "needs a serving.knative.dev/v1 Service as target"),
+    let knative = Provider::KNATIVE.as_str();
+    match (named == Some(knative), subject.canary.targets_knative()) {
+        (true, false) => report.invalid(FIELD, knative, "needs a serving.knative.dev/v1 Service as target"),
         (false, true) => {
             report.invalid(
                 FIELD,
@@ -51,7 +53,8 @@ fn knative(report: &mut Report, subject: &Subject, named: Option<&str>) {
 }
 
 fn served(report: &mut Report, subject: &Subject) {
-    let (Some(served), Some(kind)) = (&subject.facts.served, registry::object_of(subject.provider)) else {
+    let kind = made(subject).or_else(|| registry::object_of(subject.provider));
+    let (Some(served), Some(kind)) = (&subject.facts.served, kind) else {
         return;
     };
     if !served.contains(&kind) {
@@ -60,6 +63,14 @@ fn served(report: &mut Report, subject: &Subject) {
             format!("{kind} is not served by this cluster; routes cannot be written"),
         );
     }
+}
+
+/// The kind of the route that is made for an app whose user has none, in such words.
+fn made(subject: &Subject) -> Option<String> {
+    let provider = Provider::parse(subject.provider).filter(|_| !subject.facts.user_route)?;
+    let (canary, names) = (subject.canary, Names::new(subject.canary.service_name()));
+    let route = provider.published(canary.namespace_name(), &names, &canary.spec)?;
+    Some(format!("{}/{}", text(&route, "/apiVersion"), text(&route, "/kind")))
 }
 
 fn references(report: &mut Report, subject: &Subject) {

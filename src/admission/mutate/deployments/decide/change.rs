@@ -48,7 +48,7 @@ impl<'a> Change<'a> {
     pub fn pause(&self) -> (bool, bool) {
         let (was, is) = (self.old.paused(), self.new.paused());
         let already_ours = is && (self.old.is_held() || self.new.is_held());
-        if !serves(self.state) || self.state == TargetState::Hot && !self.waits {
+        if !self.state.serves() || self.state == TargetState::Hot && !self.waits {
             return (is, already_ours);
         }
         let hold = !is && (self.template.is_some() || was);
@@ -118,11 +118,6 @@ pub(super) fn another_revision(old: Target<'_>, new: Target<'_>) -> Option<Strin
     }
     let sent = new.revision();
     (sent != old.revision()).then_some(sent)
-}
-
-// Whether the target's pods carry traffic.
-fn serves(state: TargetState) -> bool {
-    matches!(state, TargetState::Hot | TargetState::Serving)
 }
 
 /// The state of a target that is not labelled yet (or lost its labels while we were away).

@@ -17,7 +17,8 @@ pub fn decide(new: Target<'_>, facts: &TargetFacts) -> Option<Held> {
     let state = match &facts.enrolment {
         Enrolment::No => return stray(new, None),
         Enrolment::Refused(reason) => return stray(new, Some(reason)),
-        Enrolment::Denied(reason) => return stray(new, Some(reason)).map(Held::denied),
+        Enrolment::Denied(reason) => return stray(new, Some(reason)).map(|held| held.denied(labels::TRUE)),
+        Enrolment::Unasked(reason) => return stray(new, Some(reason)).map(|held| held.denied(labels::UNASKED)),
         Enrolment::Canary(CanarySummary {
             stage: CoarseStage::Leaving,
             ..

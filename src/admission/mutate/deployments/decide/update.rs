@@ -13,7 +13,8 @@ pub fn decide(old: Target<'_>, new: Target<'_>, facts: &TargetFacts) -> Option<H
     match &facts.enrolment {
         Enrolment::No => strip(old, new, None),
         Enrolment::Refused(reason) => strip(old, new, Some(reason)),
-        Enrolment::Denied(reason) => Some(denied(old, new, reason)),
+        Enrolment::Denied(reason) => Some(unenrolled(old, new, reason).denied(labels::TRUE)),
+        Enrolment::Unasked(reason) => Some(unenrolled(old, new, reason).denied(labels::UNASKED)),
         // Once the controller has taken its labels off on the way out, the target is not taken in again.
         Enrolment::Canary(CanarySummary {
             stage: CoarseStage::Leaving,
@@ -38,13 +39,13 @@ fn managed(old: Target<'_>, new: Target<'_>, facts: &TargetFacts) -> Held {
     held
 }
 
-/// Whoever sends it may not make a Canary: the target is a plain Deployment that the controller leaves alone.
-fn denied(old: Target<'_>, new: Target<'_>, reason: &str) -> Held {
+/// Whoever sends it may not make a Canary, as far as is known: the target is a plain Deployment.
+fn unenrolled(old: Target<'_>, new: Target<'_>, reason: &str) -> Held {
     let mut held = strip(old, new, Some(reason)).unwrap_or_else(|| Held::new(Decision::Unauthorized));
     if held.warnings.is_empty() && another_revision(old, new).is_some() {
         held.warnings.push(plain(new, reason));
     }
-    held.denied()
+    held
 }
 
 fn plain(new: Target<'_>, why: &str) -> String {

@@ -205,7 +205,7 @@ fn no_verb_takes_pods_that_serve_or_starts_pods_that_nobody_verified() {
             let pods = |object: &Value| object["spec"]["replicas"].as_i64().unwrap();
             let serves = label(&phase.stored, labels::STATE)
                 .and_then(TargetState::parse)
-                .is_some_and(serves);
+                .is_some_and(TargetState::serves);
             let rolls = stored["spec"]["template"] != phase.stored["spec"]["template"];
             assert!(pods(&stored) >= pods(&phase.stored), "{name}, {}", phase.name);
             if serves && rolls {

@@ -101,12 +101,19 @@ pub const OBSERVERS: &[Observer] = &[
     },
     Observer {
         names: &["gloo"],
-        labels: r#"envoy_cluster_name=~"{{ namespace }}-{{ target }}-canaryupstream-[0-9a-zA-Z-]+_[0-9a-zA-Z-]+""#,
+        // Flagger asks for the target's name, where the Upstream it makes has the Service's; and Gloo says more since its
+        // version 1.19, and something else where a route names the Service itself.
+        labels: concat!(
+            r#"envoy_cluster_name=~"(kube-upstream_)?{{ namespace }}-{{ service }}-canaryupstream-[0-9a-zA-Z_-]+"#,
+            r#"|kube-svc_{{ namespace }}-{{ service }}-canary-[0-9]+_[0-9a-zA-Z_-]+""#
+        ),
         ..ENVOY
     },
     Observer {
         names: &["kuma"],
-        labels: r#"service=~"{{ target }}-canary_{{ namespace }}_svc_[0-9a-zA-Z-]+""#,
+        // The tag of the Service that selects a proxy's pod. Flagger asks for the target's name, under which there is nothing
+        // where the Service is called something else.
+        labels: r#"service=~"{{ service }}-canary_{{ namespace }}_svc_[0-9a-zA-Z-]+""#,
         ..ENVOY
     },
     Observer {

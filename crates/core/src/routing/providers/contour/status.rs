@@ -1,7 +1,7 @@
 //! What Contour says of an HTTPProxy: the condition `Valid`, with the generation that it has seen.
 
 use super::KIND;
-use crate::object::text;
+use crate::object::{condition, text};
 use serde_json::Value;
 
 /// A moment's: Services of ours are being made, and routes go on by those that are there.
@@ -11,8 +11,7 @@ const ORPHANED: &str = "Orphaned";
 // The condition, and how it stands to the object as it is now.
 fn verdict(route: &Value) -> Option<(&Value, std::cmp::Ordering)> {
     let generation = route.pointer("/metadata/generation")?.as_i64()?;
-    let mut all = route.pointer("/status/conditions")?.as_array()?.iter();
-    let valid = all.find(|condition| text(condition, "/type") == "Valid")?;
+    let valid = condition(route, "Valid")?;
     let seen = valid.get("observedGeneration")?.as_i64()?;
     Some((valid, seen.cmp(&generation)))
 }

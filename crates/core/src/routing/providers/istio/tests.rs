@@ -49,6 +49,7 @@ fn exposure() -> Exposure {
             previous: Some("canary=before".into()),
         },
         policy: Some(from_value(json!({"tls": {"mode": "ISTIO_MUTUAL"}})).unwrap()),
+        ..Exposure::default()
     }
 }
 

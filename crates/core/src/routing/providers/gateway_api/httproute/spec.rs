@@ -1,52 +1,20 @@
-//! `spec.service` of a Canary in Gateway API's words, as Flagger 1.44 maps it (flagger `pkg/router/gateway_api.go`).
+//! `spec.service` of a Canary in HTTPRoute's words, as Flagger 1.44 maps it (flagger `pkg/router/gateway_api.go`).
 
-use super::{RouteSpec, conditions::named};
 use crate::api::{
-    canary::{CanaryService, CorsPolicy, GatewayRef, HeaderOperations, HttpMatch, Rewrite, StringMatch},
+    canary::{CanaryService, CorsPolicy, HttpMatch, Rewrite, StringMatch},
     duration::GoDuration,
 };
+use crate::routing::providers::gateway_api::route::{RouteSpec, header_modifiers, mirrors, named, route_spec};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
-/// The route to generate; `None` without a gateway, or without a hostname: nothing internal is published by default.
-pub fn route_spec(service: &CanaryService) -> Option<RouteSpec> {
-    let gateways = service.gateway_refs.as_deref().unwrap_or_default();
-    if gateways.is_empty() {
-        return None;
-    }
-    let metadata = service.apex.clone().unwrap_or_default();
-    let strings = |from: Option<BTreeMap<String, String>>| -> Map<String, Value> {
-        from.into_iter().flatten().map(|(k, v)| (k, json!(v))).collect()
-    };
+/// The route to generate; `None` without a gateway.
+pub fn spec(service: &CanaryService) -> Option<RouteSpec> {
     Some(RouteSpec {
-        parent_refs: gateways.iter().map(parent).collect(),
-        hostnames: service.hosts.clone().unwrap_or_default(),
         matches: service.matches.iter().flatten().map(matcher).collect(),
         filters: filters(service),
         timeouts: timeouts(service),
-        port: service.port()?,
-        labels: strings(metadata.labels),
-        annotations: strings(metadata.annotations),
+        ..route_spec(service)?
     })
-}
-
-fn parent(gateway: &GatewayRef) -> Value {
-    let mut parent = Map::new();
-    parent.insert(
-        "group".into(),
-        json!(gateway.group.as_deref().unwrap_or("gateway.networking.k8s.io")),
-    );
-    parent.insert("kind".into(), json!(gateway.kind.as_deref().unwrap_or("Gateway")));
-    parent.insert("name".into(), json!(gateway.name));
-    let mut optional = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            parent.insert(key.to_owned(), value);
-        }
-    };
-    optional("namespace", gateway.namespace.as_ref().map(|n| json!(n)));
-    optional("sectionName", gateway.section_name.as_ref().map(|n| json!(n)));
-    optional("port", gateway.port.map(|n| json!(n.int())));
-    Value::Object(parent)
 }
 
 fn matcher(of: &HttpMatch) -> Value {
@@ -72,54 +40,15 @@ fn matcher(of: &HttpMatch) -> Value {
 }
 
 fn filters(service: &CanaryService) -> Vec<Value> {
-    let mut out = Vec::new();
-    let headers = service.headers.as_ref();
-    for (kind, field, of) in [
-        (
-            "RequestHeaderModifier",
-            "requestHeaderModifier",
-            headers.and_then(|h| h.request.as_ref()),
-        ),
-        (
-            "ResponseHeaderModifier",
-            "responseHeaderModifier",
-            headers.and_then(|h| h.response.as_ref()),
-        ),
-    ] {
-        if let Some(operations) = of {
-            out.push(json!({"type": kind, field: header_operations(operations)}));
-        }
-    }
+    let mut out = header_modifiers(service);
     if let Some(rewrite) = &service.rewrite {
         out.push(json!({"type": "URLRewrite", "urlRewrite": url_rewrite(rewrite)}));
     }
-    for mirror in service.mirror.iter().flatten() {
-        let backend = serde_json::to_value(&mirror.backend_ref).unwrap_or_default();
-        out.push(json!({"type": "RequestMirror", "requestMirror": {"backendRef": backend}}));
-    }
+    out.extend(mirrors(service));
     if let Some(cors) = &service.cors_policy {
         out.push(json!({"type": "CORS", "cors": cors_filter(cors)}));
     }
     out
-}
-
-fn header_operations(of: &HeaderOperations) -> Value {
-    let list = |from: &BTreeMap<String, String>| -> Vec<Value> {
-        from.iter()
-            .map(|(name, value)| json!({"name": name, "value": value}))
-            .collect()
-    };
-    let mut out = Map::new();
-    if let Some(add) = &of.add {
-        out.insert("add".into(), json!(list(add)));
-    }
-    if let Some(set) = &of.set {
-        out.insert("set".into(), json!(list(set)));
-    }
-    if let Some(remove) = &of.remove {
-        out.insert("remove".into(), json!(remove));
-    }
-    Value::Object(out)
 }
 
 fn url_rewrite(of: &Rewrite) -> Value {

@@ -1,11 +1,48 @@
 mod exposure;
 
-use super::*;
+use crate::routing::providers::gateway_api::HTTP_ROUTE;
+use crate::routing::{Exposure, Names, RouteKind, Traffic, WrittenKind};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn names() -> Names {
     Names::new("web")
+}
+
+fn rules(route: &Value) -> Value {
+    route["spec"]["rules"].clone()
+}
+
+fn with_traffic(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Value {
+    rules(&HTTP_ROUTE.carrying(std::slice::from_ref(route), names, traffic, exposure)[0])
+}
+
+fn traffic(route: &Value, names: &Names, exposure: &Exposure, expected: Option<Traffic>) -> Option<Traffic> {
+    HTTP_ROUTE.traffic(route, &[], names, exposure, expected)
+}
+
+fn is_split(route: &Value, names: &Names) -> bool {
+    HTTP_ROUTE.is_split(route, names)
+}
+
+fn folded(route: &Value, names: &Names) -> Value {
+    rules(&HTTP_ROUTE.folded(route, names))
+}
+
+fn refers_to(route: &Value, names: &Names) -> bool {
+    HTTP_ROUTE.refers_to(route, names)
+}
+
+fn problem(route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
+    HTTP_ROUTE.problem(route, names, exposure)
+}
+
+fn crowded(route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
+    HTTP_ROUTE.crowded(route, names, exposure)
+}
+
+fn is_pending(route: &Value) -> bool {
+    HTTP_ROUTE.is_pending(route)
 }
 
 fn route(refs: Value) -> Value {
@@ -102,6 +139,38 @@ fn a_gateway_that_refuses_the_live_generation_is_quoted() {
     }
     // One that has not answered yet is not waited for.
     assert_eq!(told(vec![no(3), no(2)]).as_deref(), Some(text));
+}
+
+#[test]
+fn a_gateway_that_cannot_speak_to_the_app_is_quoted_where_the_backend_can_be_no_others() {
+    let told = |reason: &str, refs: Value| {
+        let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "observedGeneration": 3, "reason": reason, "message": "grpc"});
+        let conditions = [condition("Accepted", "True"), condition("ResolvedRefs", "False")];
+        let mut route = route(refs);
+        route["metadata"] = json!({"name": "mine", "generation": 3});
+        route["status"] = json!({"parents": [{"parentRef": {"name": "edge"}, "conditions": conditions}]});
+        assert!(HTTP_ROUTE.is_answered(&route));
+        problem(&route, &names(), &Exposure::default())
+    };
+    let own = || json!([{"name": "web-primary", "port": 80}, {"name": "web-canary", "port": 80, "weight": 0}]);
+    let beside = json!([{"name": "web", "port": 80}, {"name": "old", "port": 80}]);
+    let text = "HTTPRoute mine is refused by gateway edge: grpc (UnsupportedProtocol)";
+    assert_eq!(told("UnsupportedProtocol", own()).as_deref(), Some(text));
+    assert_eq!(told("UnsupportedProtocol", beside), None, "it may be the other one");
+    assert_eq!(told("BackendNotFound", own()), None, "it is made at this moment");
+    assert!(!HTTP_ROUTE.is_answered(&route(own())));
+}
+
+#[test]
+fn only_services_of_other_namespaces_are_elsewhere() {
+    let refs = json!([
+        {"name": "shop", "namespace": "web"}, {"name": "shop", "namespace": "web", "kind": "Service", "group": ""},
+        {"name": "here"}, {"name": "here", "namespace": "edge"}, {"name": "here", "namespace": ""},
+        {"name": "bucket", "namespace": "web", "group": "storage", "kind": "Bucket"},
+    ]);
+    let route = json!({"spec": {"rules": [{}, {"backendRefs": refs}]}});
+    let led = HTTP_ROUTE.outward(&route, Some("edge"));
+    assert_eq!(led, [("web".to_owned(), "shop".to_owned())]);
 }
 
 #[test]

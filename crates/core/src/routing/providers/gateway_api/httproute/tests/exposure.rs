@@ -1,7 +1,6 @@
 //! Requests that are treated apart: who matches, who carries a cookie, what is copied.
 
 use super::*;
-use crate::routing::providers::gateway_api::HttpRoute;
 use crate::routing::traffic::tests::{leaves_no_trace, some_traffic};
 use crate::routing::{Affinity, Cookies};
 use proptest::sample::subsequence;
@@ -27,7 +26,7 @@ fn exposure() -> Exposure {
             primary: Some("stable=klmnopqrst".into()),
             previous: Some("canary=before".into()),
         },
-        policy: None,
+        ..Exposure::default()
     }
 }
 
@@ -222,7 +221,7 @@ proptest! {
         mine in some_route(), asked in (some_traffic(), some_traffic()),
     ) {
         let leads = refers_to(&mine, &names());
-        leaves_no_trace(&HttpRoute, &names(), &exposure(), (&mine, leads), asked)?;
+        leaves_no_trace(&HTTP_ROUTE, &names(), &exposure(), (&mine, leads), asked)?;
     }
 
     #[test]

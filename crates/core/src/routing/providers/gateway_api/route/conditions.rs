@@ -1,4 +1,5 @@
-//! Conditions on requests in Gateway API's words: HTTPRouteMatch, as far as `analysis.match` needs it.
+//! Conditions on requests in Gateway API's words: the lists of a match that compare by name, as `analysis.match` needs them. Kuma
+//! has the same.
 
 use crate::api::canary::{AnalysisMatch, StringMatch};
 use crate::object::text;
@@ -6,13 +7,14 @@ use crate::routing::weighted::expressions;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The entries of `analysis.match` that can be said exactly. One that cannot (`sourceLabels`) or that says nothing is left
-/// out: admission refuses it, and a route never sends more users to the canary than were named.
-pub(super) fn of_analysis(matches: &[AnalysisMatch]) -> Vec<Value> {
-    matches.iter().filter_map(entry).collect()
+/// The entries of `analysis.match` that can be said exactly by lists of these `names`. One that cannot (`sourceLabels`) or
+/// that says nothing is left out: admission refuses it or says so, and a route never sends more users to the canary than were
+/// named.
+pub(in crate::routing::providers) fn of_analysis(matches: &[AnalysisMatch], names: &[&str]) -> Vec<Value> {
+    matches.iter().filter_map(|of| entry(of, names)).collect()
 }
 
-fn entry(of: &AnalysisMatch) -> Option<Value> {
+fn entry(of: &AnalysisMatch, names: &[&str]) -> Option<Value> {
     if of.source_labels.as_ref().is_some_and(|labels| !labels.is_empty()) {
         return None;
     }
@@ -24,13 +26,17 @@ fn entry(of: &AnalysisMatch) -> Option<Value> {
             return None;
         }
         if !items.is_empty() {
+            if !names.contains(&key) {
+                return None;
+            }
             out.insert(key.to_owned(), Value::Array(items));
         }
     }
     (!out.is_empty()).then_some(Value::Object(out))
 }
 
-fn listed(key: &str, from: Option<&BTreeMap<String, StringMatch>>) -> Vec<Value> {
+/// The conditions on headers, or on query parameters, that have a form.
+pub(in crate::routing::providers) fn listed(key: &str, from: Option<&BTreeMap<String, StringMatch>>) -> Vec<Value> {
     let lowered = |name: &str| match key {
         "headers" => name.to_ascii_lowercase(),
         _ => name.to_owned(),
@@ -41,11 +47,21 @@ fn listed(key: &str, from: Option<&BTreeMap<String, StringMatch>>) -> Vec<Value>
         .collect()
 }
 
+/// The condition that every request meets.
+pub(in crate::routing::providers) fn everything() -> Value {
+    json!({"path": {"type": "PathPrefix", "value": "/"}})
+}
+
+/// Requests that carry `cookie` (`name=value`), among others or alone.
+pub(in crate::routing::providers) fn with_cookie(cookie: &str) -> Value {
+    json!({"headers": [expression("cookie", &expressions::with_cookie(cookie))]})
+}
+
 /// One condition on a header or query parameter; `None` without a form.
 ///
 /// Gateway API knows exact and regular expressions; a prefix or suffix becomes the expression that says the same, whether
 /// the gateway searches (Traefik) or compares the whole value (Envoy). A user's own expression is passed on unchanged.
-pub(super) fn named(name: &str, of: &StringMatch) -> Option<Value> {
+pub(in crate::routing::providers) fn named(name: &str, of: &StringMatch) -> Option<Value> {
     let (form, value) = of.form()?;
     Some(match form {
         "exact" => json!({"name": name, "type": "Exact", "value": value}),
@@ -61,7 +77,7 @@ fn expression(name: &str, value: &str) -> Value {
 
 /// A match of a rule together with a condition. A pair that asks two different things of one header or parameter cannot be
 /// said, and is never widened to one of the two.
-pub(super) fn merged(of: &Value, condition: &Value) -> Option<Value> {
+pub(in crate::routing::providers) fn merged(of: &Value, condition: &Value) -> Option<Value> {
     let mut out = of.as_object()?.clone();
     for key in ["headers", "queryParams"] {
         for wanted in condition.get(key).and_then(Value::as_array).into_iter().flatten() {

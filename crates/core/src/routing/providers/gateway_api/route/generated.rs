@@ -1,6 +1,6 @@
-//! The HTTPRoute we generate when the user has none: hostnames and gateways from the Canary, one rule for the pair.
+//! The route we generate when the user has none: hostnames and gateways from the Canary, one rule for the pair.
 
-use super::{GROUP, KIND};
+use super::{GROUP, VERSION, Words};
 use crate::routing::{Names, Traffic};
 use serde_json::{Map, Value, json};
 
@@ -11,11 +11,11 @@ pub struct RouteSpec {
     pub parent_refs: Vec<Value>,
     /// `spec.service.hosts`.
     pub hostnames: Vec<String>,
-    /// HTTPRouteMatch list; empty means PathPrefix `/`.
+    /// Matches, in the words of the kind; with none the rule is for every request.
     pub matches: Vec<Value>,
     /// Rule-level filters, in Flagger's order.
     pub filters: Vec<Value>,
-    /// `timeouts`: request and backendRequest.
+    /// `timeouts`: request and backendRequest, where the kind has them.
     pub timeouts: Option<Value>,
     /// `spec.service.port`: the Service port of both backends.
     pub port: u16,
@@ -26,10 +26,10 @@ pub struct RouteSpec {
 }
 
 /// The route named after the apex, at rest: everything goes to primary.
-pub fn generated(namespace: &str, names: &Names, spec: &RouteSpec) -> Value {
+pub fn generated<W: Words>(namespace: &str, names: &Names, spec: &RouteSpec) -> Value {
     let backend = |name: &str, weight: u8| json!({"group": "", "kind": "Service", "name": name, "port": spec.port, "weight": weight});
     let matches = if spec.matches.is_empty() {
-        vec![json!({"path": {"type": "PathPrefix", "value": "/"}})]
+        vec![W::everything()]
     } else {
         spec.matches.clone()
     };
@@ -53,8 +53,8 @@ pub fn generated(namespace: &str, names: &Names, spec: &RouteSpec) -> Value {
         members.insert("hostnames".into(), json!(spec.hostnames));
     }
     json!({
-        "apiVersion": format!("{GROUP}/v1"),
-        "kind": KIND,
+        "apiVersion": format!("{GROUP}/{VERSION}"),
+        "kind": W::KIND,
         "metadata": {"name": names.apex, "namespace": namespace, "labels": spec.labels, "annotations": spec.annotations},
         "spec": body,
     })

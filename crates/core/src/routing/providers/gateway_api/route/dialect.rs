@@ -1,19 +1,20 @@
-//! How an HTTPRoute writes its rules.
+//! How the routes write their rules.
 
-use super::{conditions, cookies};
+use super::{Words, conditions, cookies};
 use crate::api::canary::AnalysisMatch;
 use crate::routing::reference::{self, Local, Side, side, with, without};
-use crate::routing::weighted::{Dialect, expressions};
+use crate::routing::weighted::Dialect;
 use serde_json::{Value, json};
+use std::marker::PhantomData;
 
-/// The Gateway API's words.
+/// The Gateway API's words, and those of one kind.
 #[derive(Debug)]
-pub(super) struct Rules;
+pub(super) struct Rules<W>(PhantomData<W>);
 
 /// The Gateway API's greatest weight; of routes that were stored without its schema nothing greater is believed.
 const MAX_WEIGHT: u64 = 1_000_000;
 
-impl Dialect for Rules {
+impl<W: Words> Dialect for Rules<W> {
     const RULES: &'static str = "/spec/rules";
     const REFS: &'static str = "backendRefs";
     const MATCHES: &'static str = "matches";
@@ -42,16 +43,15 @@ impl Dialect for Rules {
     }
 
     fn everything() -> Value {
-        json!({"path": {"type": "PathPrefix", "value": "/"}})
+        W::everything()
     }
 
     fn conditions(matches: &[AnalysisMatch]) -> Vec<Value> {
-        conditions::of_analysis(matches)
+        conditions::of_analysis(matches, W::NAMED)
     }
 
     fn with_cookie(cookie: &str) -> Value {
-        let value = expressions::with_cookie(cookie);
-        json!({"headers": [{"name": "cookie", "type": "RegularExpression", "value": value}]})
+        conditions::with_cookie(cookie)
     }
 
     fn both(one: &Value, other: &Value) -> Option<Value> {
@@ -80,7 +80,8 @@ impl Dialect for Rules {
     }
 
     fn mirroring(rule: &Value, names: &Local<'_>, percent: u8) -> Value {
-        let canary = super::backends(rule).find(|b| side(b, names) == Some(Side::Canary));
+        let mut backends = rule.get(Self::REFS).and_then(Value::as_array).into_iter().flatten();
+        let canary = backends.find(|b| side(b, names) == Some(Side::Canary));
         let mut to = json!({"group": "", "kind": "Service", "name": names.canary});
         for key in ["namespace", "port"] {
             if let Some(value) = canary.and_then(|b| b.get(key)) {

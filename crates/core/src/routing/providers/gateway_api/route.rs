@@ -1,0 +1,173 @@
+//! What routes of the Gateway API have in common, which is nearly all: rules that name backends with weights, and what
+//! gateways say of a route in its status.
+
+pub(in crate::routing::providers) mod conditions;
+mod cookies;
+mod dialect;
+mod generated;
+mod problem;
+mod spec;
+
+pub(in crate::routing::providers) use conditions::named;
+pub use generated::{RouteSpec, generated};
+pub use spec::{header_modifiers, mirrors, route_spec};
+
+use super::adopted;
+use crate::routing::reference;
+use crate::routing::{Capabilities, Exposure, Names, Resource, RouteKind, Traffic, WrittenKind, weighted};
+use dialect::Rules;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+/// API group of the routes.
+pub const GROUP: &str = "gateway.networking.k8s.io";
+/// The version that is read and written.
+const VERSION: &str = "v1";
+
+/// What one kind of routes says in its own way.
+pub trait Words: Sync + 'static {
+    /// The kind.
+    const KIND: &'static str;
+    /// The same as paths have it.
+    const PLURAL: &'static str;
+    /// What routes of it can do for a pair.
+    const CAN: Capabilities;
+    /// The lists of what a match compares by name.
+    const NAMED: &'static [&'static str];
+
+    /// The match that every request meets.
+    fn everything() -> Value;
+
+    /// What of an analysis there is no word for: the paths below it, and why.
+    fn unsaid(_exposure: &Exposure) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
+/// A kind of routes.
+#[derive(Debug)]
+pub struct Route<W>(PhantomData<W>);
+
+impl<W: Words> Route<W> {
+    /// The kind.
+    pub const KIND: Self = Self(PhantomData);
+}
+
+// What is asked of a run for cookies, where they reach nobody, is nothing that is written or waited for.
+fn shown<W: Words>(exposure: &Exposure) -> Cow<'_, Exposure> {
+    if W::CAN.affinity {
+        Cow::Borrowed(exposure)
+    } else {
+        Cow::Owned(exposure.without_sessions())
+    }
+}
+
+impl<W: Words> WrittenKind for Route<W> {
+    fn resource(&self) -> Resource {
+        Resource {
+            group: GROUP,
+            version: VERSION,
+            kind: W::KIND,
+            plural: W::PLURAL,
+            built_in: false,
+        }
+    }
+
+    fn services(&self, route: &Value) -> Vec<String> {
+        let named = |backend: &Value| backend.get("name").and_then(Value::as_str).map(str::to_owned);
+        weighted::all_refs::<Rules<W>>(route).filter_map(named).collect()
+    }
+
+    fn refers_to(&self, route: &Value, names: &Names) -> bool {
+        weighted::refers_to::<Rules<W>>(route, names)
+    }
+
+    fn names_a_half(&self, route: &Value, names: &Names) -> bool {
+        weighted::names_a_half::<Rules<W>>(route, names)
+    }
+}
+
+impl<W: Words> RouteKind for Route<W> {
+    fn fields(&self) -> &'static [&'static str] {
+        &["/spec/rules"]
+    }
+
+    fn lists(&self) -> &'static [&'static str] {
+        &["/spec/hostnames", "/spec/parentRefs"]
+    }
+
+    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
+        reference::outward(weighted::all_refs::<Rules<W>>(route), own)
+    }
+
+    fn hosts(&self, route: &Value) -> Vec<String> {
+        adopted::hostnames(route).unwrap_or_default()
+    }
+
+    fn is_split(&self, route: &Value, names: &Names) -> bool {
+        weighted::is_split::<Rules<W>>(route, names)
+    }
+
+    fn traffic(
+        &self,
+        route: &Value,
+        _beside: &[&Value],
+        names: &Names,
+        exposure: &Exposure,
+        expected: Option<Traffic>,
+    ) -> Option<Traffic> {
+        let asked = expected.map(|asked| Traffic {
+            sticky: asked.sticky && W::CAN.affinity,
+            ..asked
+        });
+        let found = weighted::traffic::<Rules<W>>(route, names, &shown::<W>(exposure), asked)?;
+        Some(found.as_able(W::CAN, expected))
+    }
+
+    fn carrying(&self, objects: &[Value], names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
+        let exposure = &shown::<W>(exposure);
+        let change = |route: &Value| {
+            let rules = weighted::with_traffic::<Rules<W>>(route, names, traffic, exposure);
+            weighted::with_rules::<Rules<W>>(route, rules)
+        };
+        objects.iter().map(change).collect()
+    }
+
+    fn folded(&self, route: &Value, names: &Names) -> Value {
+        weighted::with_rules::<Rules<W>>(route, weighted::folded::<Rules<W>>(route, names))
+    }
+
+    fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
+        problem::problem::<W>(route, names, &shown::<W>(exposure))
+    }
+
+    fn crowded(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
+        problem::crowded::<W>(route, names, &shown::<W>(exposure))
+    }
+
+    fn unsaid(&self, exposure: &Exposure) -> Vec<(String, String)> {
+        W::unsaid(exposure)
+    }
+
+    fn is_pending(&self, route: &Value) -> bool {
+        problem::is_pending(route)
+    }
+
+    fn is_answered(&self, route: &Value) -> bool {
+        problem::is_answered(route)
+    }
+
+    fn unmirrored<'a>(&self, route: &'a Value) -> Vec<(&'a Value, &'a str)> {
+        problem::unmirrored(route).collect()
+    }
+
+    fn told(&self, route: &Value) -> Value {
+        let parents = route.pointer("/status/parents").and_then(Value::as_array);
+        let of = |field: &str, parent: &Value| parent.get(field).cloned().unwrap_or_default();
+        let slim =
+            |parent| json!({"parentRef": of("parentRef", parent), "controllerName": of("controllerName", parent)});
+        let parents: Vec<Value> = parents.into_iter().flatten().map(slim).collect();
+        json!({ "parents": parents })
+    }
+}

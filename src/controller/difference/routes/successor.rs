@@ -1,0 +1,50 @@
+//! A route that we made in a kind that its Canary does not ask for any more: the one that it asks for takes its place.
+
+use super::{Pair, resource};
+use crate::object::label;
+use crate::{
+    analysis::{DesiredState, Dismantle},
+    api::labels,
+    controller::difference::{Conflict, write::Write},
+};
+use serde_json::Value;
+
+impl Pair<'_> {
+    /// Makes the one that the Canary asks for, beside the other, which goes on carrying the traffic. It comes last of all: a
+    /// cluster without the kind refuses it, and whatever else there is to do is done.
+    pub(in crate::controller::difference) fn successor(
+        &self,
+        desired: &DesiredState,
+        writes: &mut Vec<Write>,
+        conflicts: &mut Vec<Conflict>,
+    ) {
+        let kept = desired.dismantle == Dismantle::No && desired.primary.is_some();
+        let (Some(names), Some(traffic)) = (&self.blueprint.names, desired.traffic.filter(|_| kept)) else {
+            return;
+        };
+        let mut led = self.live.refers_to(self.blueprint, names).peekable();
+        if led.peek().is_some() && led.all(|route| self.is_outdated(route)) {
+            self.makes(names, traffic, writes, conflicts);
+        }
+    }
+
+    /// The end of `live`, once a data plane has answered for one that leads to the app in its place.
+    pub(super) fn succeeded(&self, live: &Value) -> Option<Write> {
+        let names = self.blueprint.names.as_ref().filter(|_| self.is_outdated(live))?;
+        let known = |route: &Value| {
+            let kind = self.blueprint.provider.kind_of(route);
+            kind.is_some_and(|kind| kind.is_answered(route))
+        };
+        let mut led = self.live.refers_to(self.blueprint, names);
+        let answered = led.any(|route| !self.is_outdated(route) && known(route));
+        answered.then(|| self.deleted_route(live)).flatten()
+    }
+
+    /// Whether `live` is of ours, and of another kind than the Canary asks for.
+    pub(super) fn is_outdated(&self, live: &Value) -> bool {
+        let wanted = self.blueprint.route.as_ref().and_then(resource);
+        label(live, labels::GENERATED).is_some()
+            && self.blueprint.carries_by(live)
+            && wanted.is_some_and(|wanted| resource(live) != Some(wanted))
+    }
+}

@@ -1,0 +1,92 @@
+//! A route of ours whose Canary asks for another kind by now.
+
+use super::*;
+use crate::routing::Traffic;
+
+fn route(kind: &str) -> Value {
+    let backend = |name: &str, weight: u8| json!({"name": name, "port": 80, "weight": weight});
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": kind,
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"rules": [{"backendRefs": [backend("web-primary", 100), backend("web-canary", 0)]}]},
+    })
+}
+
+fn ours(kind: &str) -> Value {
+    let mut stored = route(kind);
+    stored["metadata"]["labels"] = json!({labels::GENERATED: "true"});
+    stored["metadata"]["uid"] = json!(kind);
+    stored
+}
+
+fn known(mut route: Value) -> Value {
+    route["status"] = json!({"parents": [{"parentRef": {"name": "edge"}, "controllerName": "example.com/edge"}]});
+    route
+}
+
+// What is done about routes while a Canary asks for one of that kind and gives its canary a share.
+fn done(wanted: &str, routes: Vec<Value>) -> (Vec<(&'static str, String)>, Vec<Conflict>) {
+    let live = Live {
+        target: Some(target()),
+        primary: Some(target()),
+        routes,
+        ..Live::default()
+    };
+    let desired = DesiredState {
+        primary: Some(PrimaryTemplate::Keep),
+        traffic: Some(Traffic::share(20)),
+        ..DesiredState::untouched()
+    };
+    let blueprint = Blueprint {
+        route: Some(route(wanted)),
+        ..blueprint()
+    };
+    let pair = Pair {
+        live: &live,
+        selector: &Selector::of(&target(), &Selector::default_keys()).unwrap(),
+        blueprint: &blueprint,
+        seen: &seen(&target()),
+    };
+    let (mut writes, mut conflicts) = (Vec::new(), Vec::new());
+    pair.routes(&desired, &mut writes, &mut conflicts);
+    pair.successor(&desired, &mut writes, &mut conflicts);
+    (summary(&writes), conflicts)
+}
+
+fn is(verb: &'static str, object: &str) -> (&'static str, String) {
+    (verb, object.to_owned())
+}
+
+#[test]
+fn the_other_is_made_beside_it_and_both_carry_the_traffic_until_a_gateway_knows_the_other() {
+    let (http, grpc) = ("HTTPRoute web", "GRPCRoute web");
+    let begun = done("GRPCRoute", vec![ours("HTTPRoute")]);
+    assert_eq!(begun, (vec![is("patch", http), is("apply", grpc)], vec![]));
+    let both = done("GRPCRoute", vec![ours("HTTPRoute"), ours("GRPCRoute")]);
+    assert_eq!(
+        both,
+        (vec![is("patch", http), is("apply", grpc)], vec![]),
+        "each has its share"
+    );
+    let ended = done("GRPCRoute", vec![ours("HTTPRoute"), known(ours("GRPCRoute"))]);
+    assert_eq!(ended, (vec![is("delete", http), is("apply", grpc)], vec![]));
+    // The way back, and one of the author's own in its place.
+    let mut own = known(route("HTTPRoute"));
+    own["metadata"]["name"] = json!("front");
+    let back = done("HTTPRoute", vec![own, ours("GRPCRoute")]);
+    assert_eq!(back, (vec![is("patch", "HTTPRoute front"), is("delete", grpc)], vec![]));
+}
+
+#[test]
+fn one_of_the_authors_stays_whatever_its_kind() {
+    let (writes, _) = done("GRPCRoute", vec![known(route("HTTPRoute"))]);
+    assert_eq!(writes, [is("patch", "HTTPRoute web")]);
+    // One of the name that leads elsewhere is in the way of its own kind alone.
+    let mut others = route("GRPCRoute");
+    others["spec"]["rules"][0]["backendRefs"] = json!([{"name": "other", "port": 80}]);
+    let (writes, conflicts) = done("GRPCRoute", vec![ours("HTTPRoute"), others.clone()]);
+    assert_eq!(writes, [is("patch", "HTTPRoute web")]);
+    assert_eq!(conflicts, [Conflict::Name("GRPCRoute", "web".into())]);
+    let (writes, conflicts) = done("HTTPRoute", vec![others]);
+    assert_eq!((writes, conflicts), (vec![is("apply", "HTTPRoute web")], vec![]));
+}

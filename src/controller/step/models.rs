@@ -1,0 +1,85 @@
+//! The objects of the user's own whose settings what stands beside routes takes over. Most are in namespaces that nobody works
+//! in, so they are looked up.
+
+use crate::controller::{
+    context::{Context, memory::OfCanary},
+    queue::Key,
+    watch::{cache::Kind, live::Live},
+};
+use crate::{plan::Blueprint, routing::Model};
+use kube::{Api, core::DynamicObject};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// How long what was looked up serves.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// Those that the routes of a pair ask for, as far as there are any.
+///
+/// # Errors
+/// Those of the API server; that there is none is no error.
+pub(super) async fn models(
+    context: &Context,
+    key: &Key,
+    (live, blueprint): (&Live, &Blueprint),
+) -> Result<BTreeMap<Model, Value>, kube::Error> {
+    let wanted = wanted(live, blueprint);
+    context
+        .memory
+        .of(key, |canary| canary.models.retain(|model, _| wanted.contains(model)));
+    let mut found = BTreeMap::new();
+    for model in wanted.into_iter().filter(|model| is_open(context, blueprint, model)) {
+        if let Some(object) = one(context, key, &model).await? {
+            found.insert(model, object);
+        }
+    }
+    Ok(found)
+}
+
+fn wanted(live: &Live, blueprint: &Blueprint) -> BTreeSet<Model> {
+    let routes = live.routes.iter().filter(|route| blueprint.carries_by(route));
+    let all = routes
+        .chain(&blueprint.route)
+        .filter_map(|route| Some((route, blueprint.provider.kind_of(route)?)));
+    let named = all.flat_map(|(route, kind)| {
+        let split = live.split(blueprint);
+        split.flat_map(move |names| kind.models(route, names, &blueprint.exposure))
+    });
+    named.collect()
+}
+
+// Whether it may be used: a Canary is not to name what is in another namespace, where that is so decided.
+fn is_open(context: &Context, blueprint: &Blueprint, model: &Model) -> bool {
+    let asked = blueprint.exposure.model.as_ref();
+    let by_canary = asked.is_some_and(|(namespace, name)| *namespace == model.namespace && *name == model.name);
+    let closed = context.options.defaults.no_cross_namespace_refs && model.namespace != blueprint.namespace;
+    !(by_canary && closed)
+}
+
+async fn one(context: &Context, key: &Key, model: &Model) -> Result<Option<Value>, kube::Error> {
+    let kind = Kind::Route(model.resource);
+    let cached = context.cluster.cache.get(kind, &model.namespace, &model.name);
+    if cached.is_some() {
+        return Ok(cached);
+    }
+    let known = |canary: &mut OfCanary| {
+        let (at, object) = canary.models.get(model)?;
+        (at.elapsed() < FRESH).then(|| object.clone())
+    };
+    if let Some(known) = context.memory.of(key, known) {
+        return Ok(known);
+    }
+    let client = context.effects.client.clone();
+    let api = Api::<DynamicObject>::namespaced_with(client, &model.namespace, &kind.resource());
+    let found = api.get_opt(&model.name).await?;
+    let found = found.map(|object| serde_json::json!({"spec": object.data.get("spec")}));
+    let looked = (Instant::now(), found.clone());
+    context
+        .memory
+        .of(key, |canary| canary.models.insert(model.clone(), looked));
+    Ok(found)
+}
