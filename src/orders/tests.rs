@@ -1,4 +1,6 @@
 use super::*;
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use serde_json::json;
 
 fn installed(uid: &str, release: &str) -> Installed {

@@ -68,17 +68,7 @@ struct Figures {
 
 /// Measures and writes the section.
 pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<()> {
-    let note = format!(
-        "Apps of one replica on fake nodes (a real kwok), {} in each namespace, applied 16 at a time; one step of 50 %, checks \
-         every {}, no metrics; routes of a Gateway that no data plane serves. \"By hand\" is what this \
-         cluster needs for the Deployments, Services and routes of these pairs with nobody who releases them: three Services a \
-         pair, whose addresses the API server hands out one after the other. Times run from \
-         the first request to the last Canary in the state. Requests are those in the API server's audit log, renewals of leases and watches aside. \
-         Memory is resident, controller + webhook.",
-        plan.per_namespace,
-        plan.interval(),
-    );
-    let mut section = Section::begin(&plan.title(), "Flagger 1.44.0", &note);
+    let mut section = Section::begin(&plan.title(), "Flagger 1.44.0", &note(plan));
     let baseline = baseline::measure(scene, nodes, plan).await?;
     println!("  by hand: {baseline:?}");
     let ours = coalmine(scene, nodes, plan).await?;
@@ -87,6 +77,24 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<()>
     } else {
         Figures::default()
     };
+    write_rows(&mut section, plan, baseline, (&ours, &other));
+    section.write()
+}
+
+fn note(plan: Plan) -> String {
+    format!(
+        "Apps of one replica on fake nodes (a real kwok), {} in each namespace, applied 16 at a time; one step of 50 %, checks \
+         every {}, no metrics; routes of a Gateway that no data plane serves. \"By hand\" is what this \
+         cluster needs for the Deployments, Services and routes of these pairs with nobody who releases them: three Services a \
+         pair, whose addresses the API server hands out one after the other. Times run from \
+         the first request to the last Canary in the state. Requests are those in the API server's audit log, renewals of leases and watches aside. \
+         Memory is resident, controller + webhook.",
+        plan.per_namespace,
+        plan.interval(),
+    )
+}
+
+fn write_rows(section: &mut Section, plan: Plan, by_hand: Duration, (ours, other): (&Figures, &Figures)) {
     let [initialized, requests, rolled, empty, full] = plan.targets();
     let time = |reached: Option<Reached>| reached.map_or_else(|| "-".to_owned(), |reached| reached.to_string());
     let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}"));
@@ -98,7 +106,7 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<()>
     ));
     section.row(Row::new(
         "the same objects made by hand, to all available",
-        format!("{:.1} s", baseline.as_secs_f64()),
+        format!("{:.1} s", by_hand.as_secs_f64()),
         "-",
         "-",
     ));
@@ -130,7 +138,6 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes, plan: Plan) -> Result<()>
         mebibytes(&other.full),
         full,
     ));
-    section.write()
 }
 
 fn mebibytes(parts: &[f64]) -> String {

@@ -61,7 +61,22 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
         kubectl.run(&["get", "--raw", "/readyz"]).is_ok()
     })?;
     told.step("API server ready");
+    start_node(places, programs, &kubectl)?;
+    told.step("Gateway API and Traefik's kinds installed");
+    start_gateway(places, programs, &kubectl)?;
+    wait_for_node(places, &kubectl, &FIRST)?;
+    told.step("node ready");
+    wait_for_gateway(places, &kubectl)?;
+    told.step("gateway ready");
+    wait_for_prometheus(places)?;
+    wait(places, "cluster DNS", &["coredns"], 90, || {
+        std::net::TcpStream::connect((HOST, 53)).is_ok()
+    })?;
+    told.step("Prometheus and DNS ready");
+    Ok(())
+}
 
+fn start_node(places: &Places, programs: &Programs, kubectl: &Kubectl<'_>) -> Result<()> {
     control_plane::start_controllers(places, programs)?;
     node::start_kubelet(places, programs, &FIRST, "", Value::Null)?;
     proxy::start(places, programs)?;
@@ -70,9 +85,10 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
         kubectl.apply(crds)?;
     }
     let crds = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
-    kubectl.run(&crds)?;
-    told.step("Gateway API and Traefik's kinds installed");
+    kubectl.run(&crds).map(drop)
+}
 
+fn start_gateway(places: &Places, programs: &Programs, kubectl: &Kubectl<'_>) -> Result<()> {
     gateway::start(places, programs)?;
     prometheus::start(places, programs)?;
     let objects = places.run.join("objects.yaml");
@@ -80,48 +96,40 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
         &objects,
         format!("{}---\n{}", gateway::objects()?, prometheus::objects()?),
     )?;
-    kubectl.apply(&objects)?;
-    wait_for_node(places, &kubectl, &FIRST)?;
-    told.step("node ready");
+    kubectl.apply(&objects)
+}
+
+fn wait_for_gateway(places: &Places, kubectl: &Kubectl<'_>) -> Result<()> {
+    let account = ["get", "serviceaccount", "default", "-n", "default"];
     // Pods cannot be made before their namespace has this.
     wait(
         places,
         "the default service account",
         &["kube-controller-manager"],
         30,
-        || {
-            kubectl
-                .run(&["get", "serviceaccount", "default", "-n", "default"])
-                .is_ok()
-        },
+        || kubectl.run(&account).is_ok(),
     )?;
     let programmed = "jsonpath={.status.conditions[?(@.type=='Programmed')].status}";
+    let gateway = [
+        "get",
+        "gateways.gateway.networking.k8s.io",
+        "gateway",
+        "-n",
+        "gateway-system",
+        "-o",
+        programmed,
+    ];
     wait(places, "the gateway", &["traefik"], 90, || {
-        http_ok(GATEWAY_ADMIN, "/ping")
-            && kubectl.prints(
-                &[
-                    "get",
-                    "gateways.gateway.networking.k8s.io",
-                    "gateway",
-                    "-n",
-                    "gateway-system",
-                    "-o",
-                    programmed,
-                ],
-                "True",
-            )
-    })?;
-    told.step("gateway ready");
-    // Prometheus is of use once it has seen the gateway; its first look is seconds after its start.
+        http_ok(GATEWAY_ADMIN, "/ping") && kubectl.prints(&gateway, "True")
+    })
+}
+
+// Prometheus is of use once it has seen the gateway; its first look is seconds after its start.
+fn wait_for_prometheus(places: &Places) -> Result<()> {
     let seen = "/api/v1/query?query=up%7Bjob=%22traefik%22%7D==1";
     wait(places, "Prometheus", &["prometheus"], 90, || {
         http_get(PROMETHEUS, seen).contains("__name__")
-    })?;
-    wait(places, "cluster DNS", &["coredns"], 90, || {
-        std::net::TcpStream::connect((HOST, 53)).is_ok()
-    })?;
-    told.step("Prometheus and DNS ready");
-    Ok(())
+    })
 }
 
 /// Starts a node's containerd and gives it the image every pod needs.

@@ -139,7 +139,7 @@ impl RouteFeed {
 
 fn outward(kind: &dyn RouteKind, route: &DynamicObject) -> (String, Vec<Name>) {
     let (namespace, name) = (route.metadata.namespace.as_deref(), route.metadata.name.as_deref());
-    let services = kind.outward(&route.data, namespace);
+    let services = kind.outward(&route.data, namespace).unwrap_or_default();
     let name = format!("{}/{}", namespace.unwrap_or_default(), name.unwrap_or_default());
     (name, services)
 }

@@ -1,11 +1,16 @@
 //! The ConfigMaps and Secrets that pods read: where a template names them, what their data is worth, and primary's copies.
 
+mod checksum;
+mod places;
+
 use super::marks::copied;
 use super::{prefix_matches, revision};
 use crate::api::labels;
+pub use checksum::checksum;
+pub(super) use checksum::short_sha;
+pub use places::{references, restored, rewritten};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The two kinds.
@@ -89,111 +94,6 @@ impl std::fmt::Display for Reference {
     }
 }
 
-// A place in a pod template that names one.
-struct Place {
-    of: Reference,
-    optional: bool,
-    // JSON pointer of the name, in the template.
-    at: String,
-}
-
-/// What a pod template (`{metadata, spec}`) names, and whether pods start without it: every mention is `optional`.
-///
-/// Credentials that are no data of the app's are left out: imagePullSecrets, and those of volume drivers.
-pub fn references(template: &Value) -> BTreeMap<Reference, bool> {
-    let mut found = BTreeMap::new();
-    for place in places(template) {
-        let optional = found.entry(place.of).or_insert(true);
-        *optional = *optional && place.optional;
-    }
-    found
-}
-
-/// The template with every mention of a tracked one replaced by its copy's name.
-pub fn rewritten(template: &Value, tracked: &BTreeSet<Reference>) -> Value {
-    let mut out = template.clone();
-    for place in places(template) {
-        if tracked.contains(&place.of)
-            && let Some(name) = out.pointer_mut(&place.at)
-        {
-            *name = json!(place.of.copy().name);
-        }
-    }
-    out
-}
-
-/// Undoes [`rewritten`].
-pub fn restored(template: &Value, tracked: &BTreeSet<Reference>) -> Value {
-    let originals: BTreeMap<Reference, &Reference> = tracked.iter().map(|of| (of.copy(), of)).collect();
-    let mut out = template.clone();
-    for place in places(template) {
-        if let Some(original) = originals.get(&place.of)
-            && let Some(name) = out.pointer_mut(&place.at)
-        {
-            *name = json!(original.name);
-        }
-    }
-    out
-}
-
-fn places(template: &Value) -> Vec<Place> {
-    let mut found = Vec::new();
-    each(template, "/spec/volumes", &mut |volume, at| {
-        named(volume, at, "configMap", ConfigKind::ConfigMap, "name", &mut found);
-        named(volume, at, "secret", ConfigKind::Secret, "secretName", &mut found);
-        each(volume, "/projected/sources", &mut |source, inner| {
-            let at = format!("{at}{inner}");
-            named(source, &at, "configMap", ConfigKind::ConfigMap, "name", &mut found);
-            named(source, &at, "secret", ConfigKind::Secret, "name", &mut found);
-        });
-    });
-    for containers in ["containers", "initContainers", "ephemeralContainers"] {
-        each(template, &format!("/spec/{containers}"), &mut |container, at| {
-            of_container(container, at, &mut found);
-        });
-    }
-    found
-}
-
-fn of_container(container: &Value, at: &str, found: &mut Vec<Place>) {
-    each(container, "/env", &mut |variable, inner| {
-        let Some(source) = variable.get("valueFrom") else {
-            return;
-        };
-        let at = format!("{at}{inner}/valueFrom");
-        named(source, &at, "configMapKeyRef", ConfigKind::ConfigMap, "name", found);
-        named(source, &at, "secretKeyRef", ConfigKind::Secret, "name", found);
-    });
-    each(container, "/envFrom", &mut |source, inner| {
-        let at = format!("{at}{inner}");
-        named(source, &at, "configMapRef", ConfigKind::ConfigMap, "name", found);
-        named(source, &at, "secretRef", ConfigKind::Secret, "name", found);
-    });
-}
-
-// The items of a list, each with its JSON pointer from `of`.
-fn each(of: &Value, list: &str, visit: &mut dyn FnMut(&Value, &str)) {
-    let items = of.pointer(list).and_then(Value::as_array).into_iter().flatten();
-    for (index, item) in items.enumerate() {
-        visit(item, &format!("{list}/{index}"));
-    }
-}
-
-fn named(holder: &Value, at: &str, member: &str, kind: ConfigKind, key: &str, found: &mut Vec<Place>) {
-    let Some(source) = holder.get(member) else { return };
-    let Some(name) = source.get(key).and_then(Value::as_str).filter(|name| !name.is_empty()) else {
-        return;
-    };
-    found.push(Place {
-        of: Reference {
-            kind,
-            name: name.to_owned(),
-        },
-        optional: source.get("optional").and_then(Value::as_bool).unwrap_or(false),
-        at: format!("{at}/{member}/{key}"),
-    });
-}
-
 /// Types of Secrets that are tracked; the others (tokens, registry credentials) stay shared, as with Flagger.
 const TRACKED_TYPES: [&str; 4] = [
     "Opaque",
@@ -224,65 +124,6 @@ pub fn size(object: &Value) -> usize {
     entries
         .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
         .sum()
-}
-
-/// Flagger's checksum of a ConfigMap or Secret: the first 8 bytes, in hex, of SHA-256 over `.data` as Go writes JSON.
-/// `binaryData`, which Flagger does not look at, counts where there is any.
-pub fn checksum(object: &Value) -> String {
-    let mut sum = Sha256::new();
-    match object.get("data").filter(|data| !data.is_null()) {
-        Some(data) => go_json(data, &mut sum),
-        None => sum.update("null"),
-    }
-    let binary = object.get("binaryData");
-    if let Some(binary) = binary.filter(|b| b.as_object().is_some_and(|b| !b.is_empty())) {
-        go_json(binary, &mut sum);
-    }
-    short(sum)
-}
-
-/// The first 8 bytes of SHA-256 of a text, in hex.
-pub(super) fn short_sha(text: &str) -> String {
-    short(Sha256::new_with_prefix(text))
-}
-
-fn short(sum: Sha256) -> String {
-    sum.finalize().iter().take(8).fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
-// A map of strings as `encoding/json` writes it: sorted, and safe to stand in HTML. It may have a megabyte, so it is
-// written nowhere.
-fn go_json(map: &Value, sum: &mut Sha256) {
-    let sorted: BTreeMap<&String, &Value> = map.as_object().into_iter().flatten().collect();
-    // What is written is text, and a hash takes all of it.
-    let _ = serde_json::to_writer(Html(sum), &sorted);
-}
-
-struct Html<'a>(&'a mut Sha256);
-
-impl std::io::Write for Html<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut rest = std::str::from_utf8(bytes).map_err(std::io::Error::other)?;
-        let special = |c: char| matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
-        while let Some(at) = rest.find(special) {
-            let (before, behind) = rest.split_at(at);
-            self.0.update(before);
-            let mut characters = behind.chars();
-            if let Some(c) = characters.next() {
-                self.0.update(format!("\\u{:04x}", u32::from(c)));
-            }
-            rest = characters.as_str();
-        }
-        self.0.update(rest);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// The revision of a template whose pods read what `tracked` says (checksums by reference), as far as `kinds` are read.

@@ -78,26 +78,27 @@ pub fn primary(
         "template".to_owned(),
         pod_template(template, hash, selector, &blueprint.namespace),
     );
-    let mut object_labels = copied(target.pointer("/metadata/labels"), |key| {
-        prefix_matches(&blueprint.include_label_prefixes, key)
-    });
-    object_labels.insert(selector.key.clone(), json!(selector.primary_value()));
-    object_labels.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
-    let mut annotations = copied(target.pointer("/metadata/annotations"), |key| {
-        prefix_matches(&blueprint.include_label_prefixes, key)
-    });
-    annotations.insert(REVISION_ANNOTATION.to_owned(), json!(hash));
     json!({
         "apiVersion": "apps/v1",
         "kind": blueprint.workload.kind(),
-        "metadata": {
-            "name": blueprint.primary_name(),
-            "namespace": blueprint.namespace,
-            "labels": object_labels,
-            "annotations": annotations,
-            "ownerReferences": blueprint.owners_of_a_half(),
-        },
+        "metadata": metadata(target, hash, selector, blueprint),
         "spec": spec,
+    })
+}
+
+fn metadata(target: &Value, hash: &str, selector: &Selector, blueprint: &Blueprint) -> Value {
+    let taken_over = |key: &str| prefix_matches(&blueprint.include_label_prefixes, key);
+    let mut object_labels = copied(target.pointer("/metadata/labels"), taken_over);
+    object_labels.insert(selector.key.clone(), json!(selector.primary_value()));
+    object_labels.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_FLAGGER));
+    let mut annotations = copied(target.pointer("/metadata/annotations"), taken_over);
+    annotations.insert(REVISION_ANNOTATION.to_owned(), json!(hash));
+    json!({
+        "name": blueprint.primary_name(),
+        "namespace": blueprint.namespace,
+        "labels": object_labels,
+        "annotations": annotations,
+        "ownerReferences": blueprint.owners_of_a_half(),
     })
 }
 

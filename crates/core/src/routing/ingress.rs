@@ -119,12 +119,8 @@ impl<D: Dialect> RouteKind for D {
         called.map(|name| (self.resource(), name)).collect()
     }
 
-    fn leads_out(&self) -> bool {
-        false
-    }
-
-    fn outward(&self, _route: &Value, _own: Option<&str>) -> Vec<(String, String)> {
-        Vec::new()
+    fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {
+        None
     }
 
     fn hosts(&self, route: &Value) -> Vec<String> {

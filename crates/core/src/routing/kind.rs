@@ -113,13 +113,9 @@ pub trait RouteKind: WrittenKind {
         &[]
     }
 
-    /// Whether objects of this kind may lead into other namespaces.
-    fn leads_out(&self) -> bool {
-        true
-    }
-
-    /// The Services of other namespaces than its `own` that `route` sends to, as namespace and name.
-    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)>;
+    /// The Services of other namespaces than its `own` that `route` sends to, as namespace and name; `None` of a kind whose
+    /// objects never lead out of their own, whatever they say.
+    fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>>;
 
     /// Host names that `route` publishes.
     fn hosts(&self, route: &Value) -> Vec<String>;

@@ -3,7 +3,8 @@
 use super::facts::ClusterFacts;
 use super::report::Report;
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
-use crate::{metrics, routing::registry};
+use crate::metrics;
+use crate::routing::{Router, registry};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -55,17 +56,23 @@ pub fn unbuilt(canary: &Canary, facts: &ClusterFacts) -> Vec<String> {
         let text = format!("fills {{{{ {variable} }}}} of metric templates and has no other effect yet");
         report.warn(field, text);
     }
-    for field in shaping().filter(|field| is_set(&object, field)) {
+    unheeded(&mut report, &object, (provider, router), facts.user_route);
+    report.finish().warnings
+}
+
+/// What is to shape a route that is not made, or not by that.
+fn unheeded(report: &mut Report, object: &Value, (provider, router): (&str, Option<&dyn Router>), is_users: bool) {
+    let obeyed = router.map(|router| router.obeys()).unwrap_or_default();
+    for field in shaping().filter(|field| is_set(object, field)) {
         let why = match router {
             Some(router) if !obeyed.contains(&field) => format!("provider {provider} {}", router.instead()),
-            _ if facts.user_route => {
+            _ if is_users => {
                 String::from("a route of yours sends to the Service and stays as it is but for its weights")
             }
             _ => continue,
         };
         report.warn(field, format!("has no effect: {why}"));
     }
-    report.finish().warnings
 }
 
 /// Paths that say how a route that a provider makes looks: neither those that name one, nor what is obeyed beside a route of

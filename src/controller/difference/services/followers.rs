@@ -1,6 +1,7 @@
 //! The Services beside the apex that point at the pair's pods.
 
-use super::{Templates, changed, noted};
+use super::Templates;
+use super::written::{changed, noted};
 use crate::controller::difference::{Conflict, Pair};
 use crate::object::text;
 use crate::{

@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::{
+    api::canary::status::conditions::READY,
     controller::{context::fake, status::trouble::tests::canary},
     testing::ApiServer,
 };
 use serde_json::json;
+use std::time::Duration;
 
 const CANARY: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
 const STATUS: &str = "PUT /apis/flagger.app/v1beta1/namespaces/web/canaries/shop/status";

@@ -58,13 +58,7 @@ impl Step<'_> {
             return self.inherit(&target, was);
         }
         let hot = is_hot(&target);
-        let revision = if hot {
-            target.active.clone()
-        } else if self.state.primary_serves() {
-            self.seen.primary.as_ref().and_then(|primary| primary.revision.clone())
-        } else {
-            Some(target.revision.clone())
-        };
+        let revision = self.first_revision(&target);
         let replicas = if hot {
             target.replicas.max(target.wanted)
         } else {
@@ -86,6 +80,17 @@ impl Step<'_> {
             self.enter(Stage::Switching, Phase::Initializing);
         } else {
             self.initialized();
+        }
+    }
+
+    // The revision that primary begins with: the one that serves users already, else the first that was asked for.
+    fn first_revision(&self, target: &Target) -> Option<String> {
+        if is_hot(target) {
+            target.active.clone()
+        } else if self.state.primary_serves() {
+            self.seen.primary.as_ref().and_then(|primary| primary.revision.clone())
+        } else {
+            Some(target.revision.clone())
         }
     }
 

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 fn reference(kind: ConfigKind, name: &str) -> Reference {
     Reference {

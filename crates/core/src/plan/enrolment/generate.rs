@@ -89,11 +89,8 @@ pub fn canary(
 ) -> Result<Canary, NotEnrolled> {
     let (name, namespace) = (text(target, "/metadata/name"), text(target, "/metadata/namespace"));
     refuse(target, policy)?;
-    let wanted = policy
-        .spec
-        .provider
-        .as_deref()
-        .unwrap_or(Provider::GATEWAY_API.as_str());
+    let named = policy.spec.provider.as_deref();
+    let wanted = named.unwrap_or(Provider::GATEWAY_API.as_str());
     // Without routes of its own, those of the Gateway API tell which Service users call.
     let read = Provider::parse(wanted).filter(|provider| !provider.kinds().is_empty());
     let read = read.unwrap_or(Provider::GATEWAY_API);
@@ -109,19 +106,7 @@ pub fn canary(
     } else {
         Provider::KUBERNETES.as_str()
     };
-    let (analysis, _) = default_analysis(&policy.spec, provider, service.is_some(), around.requests);
-    let mut spec = CanarySpec {
-        provider: Some(provider.to_owned()),
-        metrics_server: policy.spec.metrics_server.clone(),
-        target_ref: ObjectRef {
-            api_version: String::from("apps/v1"),
-            kind: String::from("Deployment"),
-            name: name.to_owned(),
-        },
-        service,
-        analysis: Some(analysis),
-        ..CanarySpec::default()
-    };
+    let mut spec = spec(name, policy, service, (provider, around.requests));
     if let Some(route) = route {
         read.adopt(&mut spec, route, namespace);
     }
@@ -136,6 +121,28 @@ pub fn canary(
     match split.iter().find_map(room) {
         Some(why) => Err(NotEnrolled::NoRoom(why)),
         None => Ok(canary),
+    }
+}
+
+// What the policy asks for of the Deployment of that name.
+fn spec(
+    name: &str,
+    policy: &CanaryPolicy,
+    service: Option<CanaryService>,
+    (provider, requests): (&str, &[String]),
+) -> CanarySpec {
+    let (analysis, _) = default_analysis(&policy.spec, provider, service.is_some(), requests);
+    CanarySpec {
+        provider: Some(provider.to_owned()),
+        metrics_server: policy.spec.metrics_server.clone(),
+        target_ref: ObjectRef {
+            api_version: String::from("apps/v1"),
+            kind: String::from("Deployment"),
+            name: name.to_owned(),
+        },
+        service,
+        analysis: Some(analysis),
+        ..CanarySpec::default()
     }
 }
 

@@ -148,12 +148,8 @@ impl RouteKind for ApisixRoute {
     }
 
     // Its backends are Services of its own namespace.
-    fn leads_out(&self) -> bool {
-        false
-    }
-
-    fn outward(&self, _route: &Value, _own: Option<&str>) -> Vec<(String, String)> {
-        Vec::new()
+    fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {
+        None
     }
 
     fn hosts(&self, route: &Value) -> Vec<String> {

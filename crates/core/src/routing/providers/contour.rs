@@ -122,12 +122,8 @@ impl RouteKind for HttpProxy {
     }
 
     // It includes HTTPProxies of other namespaces, and sends to Services of its own alone.
-    fn leads_out(&self) -> bool {
-        false
-    }
-
-    fn outward(&self, _route: &Value, _own: Option<&str>) -> Vec<(String, String)> {
-        Vec::new()
+    fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {
+        None
     }
 
     // One that is included has those of its roots.

@@ -138,12 +138,12 @@ impl RouteKind for RouteTable {
         upstream::models(route, names, exposure)
     }
 
-    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
+    fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
         let all = weighted::rules::<Routes>(route).flat_map(lifted::destinations);
         // What may be of its own namespace is: where one name ends and the other begins cannot be seen.
         let led = all.map(place::services);
         let abroad = led.filter(|all| !all.iter().any(|(namespace, _)| Some(namespace.as_str()) == own));
-        reference::others(abroad.flatten(), own)
+        Some(reference::others(abroad.flatten(), own))
     }
 
     // It has those of what delegates to it.

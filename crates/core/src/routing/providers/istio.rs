@@ -166,9 +166,9 @@ impl RouteKind for VirtualService {
         halves.map(|half| (DestinationRule.resource(), half.clone())).collect()
     }
 
-    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
+    fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
         let services = led(route).filter_map(|(name, namespace)| Some((namespace?.to_owned(), name.to_owned())));
-        reference::others(services, own)
+        Some(reference::others(services, own))
     }
 
     fn hosts(&self, route: &Value) -> Vec<String> {

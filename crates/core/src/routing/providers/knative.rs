@@ -89,12 +89,8 @@ impl RouteKind for KnativeService {
         &[PRIMARY_REVISION, TRAFFIC]
     }
 
-    fn leads_out(&self) -> bool {
-        false
-    }
-
-    fn outward(&self, _route: &Value, _own: Option<&str>) -> Vec<(String, String)> {
-        Vec::new()
+    fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {
+        None
     }
 
     // Knative gives it one, and DomainMappings more.

@@ -134,9 +134,10 @@ impl RouteKind for MeshHttpRoute {
         false
     }
 
-    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
+    fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
         let services = led(route).into_iter();
-        reference::others(services.filter_map(|(name, namespace)| Some((namespace?, name))), own)
+        let services = services.filter_map(|(name, namespace)| Some((namespace?, name)));
+        Some(reference::others(services, own))
     }
 
     // What callers in the mesh say is the Service's own.

@@ -178,12 +178,8 @@ impl RouteKind for TrafficSplit {
     }
 
     // It has no word for a namespace.
-    fn leads_out(&self) -> bool {
-        false
-    }
-
-    fn outward(&self, _route: &Value, _own: Option<&str>) -> Vec<(String, String)> {
-        Vec::new()
+    fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {
+        None
     }
 
     // Its root is what callers in the mesh say, and publishes nothing.

@@ -120,8 +120,8 @@ impl RouteKind for TraefikService {
         &[list::AT]
     }
 
-    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
-        reference::outward(all(route), own)
+    fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
+        Some(reference::outward(all(route), own))
     }
 
     // Those of the IngressRoutes that lead to it.

@@ -230,7 +230,7 @@ fn where_it_leads_to_and_by_which_host_is_known() {
         json!([{"name": "db", "protocol": "TCP", "match": {"ingressPort": 9100}, "backend": backend}]);
     assert_eq!(ApisixRoute.services(&mine), ["web", "old", "database"]);
     assert_eq!(ApisixRoute.hosts(&mine), ["a.test"]);
-    assert_eq!(ApisixRoute.outward(&mine, Some("shop")), []);
+    assert_eq!(ApisixRoute.outward(&mine, Some("shop")), None);
 }
 
 #[test]

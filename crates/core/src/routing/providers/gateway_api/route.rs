@@ -97,8 +97,8 @@ impl<W: Words> RouteKind for Route<W> {
         &["/spec/hostnames", "/spec/parentRefs"]
     }
 
-    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
-        reference::outward(weighted::all_refs::<Rules<W>>(route), own)
+    fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
+        Some(reference::outward(weighted::all_refs::<Rules<W>>(route), own))
     }
 
     fn hosts(&self, route: &Value) -> Vec<String> {

@@ -182,7 +182,7 @@ fn where_it_leads_to_is_known() {
         {"name": "edge", "namespace": "edge", "kind": "TraefikService"}, {"name": "own", "namespace": "shop", "port": 80},
     ]));
     assert_eq!(TraefikService.services(&mine), ["web", "shop", "x@file", "own"]);
-    let elsewhere = TraefikService.outward(&mine, Some("shop"));
+    let elsewhere = TraefikService.outward(&mine, Some("shop")).unwrap();
     assert_eq!(elsewhere, [("edge".to_owned(), "shop".to_owned())]);
 }
 

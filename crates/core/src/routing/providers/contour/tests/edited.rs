@@ -156,5 +156,5 @@ fn where_it_leads_to_and_by_which_host_is_known() {
     mine["spec"]["tcpproxy"] = json!({"services": [{"name": "database", "port": 5432}]});
     assert_eq!(HttpProxy.services(&mine), ["web", "database"]);
     assert_eq!(HttpProxy.hosts(&mine), ["app.example.com"]);
-    assert_eq!(HttpProxy.outward(&mine, Some("shop")), []);
+    assert_eq!(HttpProxy.outward(&mine, Some("shop")), None);
 }

@@ -169,7 +169,7 @@ fn only_services_of_other_namespaces_are_elsewhere() {
         {"name": "bucket", "namespace": "web", "group": "storage", "kind": "Bucket"},
     ]);
     let route = json!({"spec": {"rules": [{}, {"backendRefs": refs}]}});
-    let led = HTTP_ROUTE.outward(&route, Some("edge"));
+    let led = HTTP_ROUTE.outward(&route, Some("edge")).unwrap();
     assert_eq!(led, [("web".to_owned(), "shop".to_owned())]);
 }
 

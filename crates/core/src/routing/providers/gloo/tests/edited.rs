@@ -250,14 +250,19 @@ fn where_it_leads_to_is_known() {
     ]));
     assert_eq!(RouteTable.services(&mine), ["api", "web", "web-canary"]);
     assert_eq!(
-        RouteTable.outward(&mine, Some("shop")),
+        RouteTable.outward(&mine, Some("shop")).unwrap(),
         [("legacy".to_owned(), "old".to_owned())]
     );
     // Of another namespace's it cannot be seen where one name ends.
     let edge = single(upstream("team-a-web-80", "gloo-system"));
     let either = [("team", "a-web"), ("team-a", "web")].map(|(at, name)| (at.to_owned(), name.to_owned()));
-    assert_eq!(RouteTable.outward(&edge, Some("edge")), either);
-    assert_eq!(RouteTable.outward(&single(upstream("no-port", "a")), Some("edge")), []);
+    assert_eq!(RouteTable.outward(&edge, Some("edge")).unwrap(), either);
+    assert_eq!(
+        RouteTable
+            .outward(&single(upstream("no-port", "a")), Some("edge"))
+            .unwrap(),
+        []
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_service_of_another_namespace_is_somebody_elses() {
     let elsewhere = "web.old.svc.cluster.local";
     let mut mine = with_rules(json!([rule(elsewhere), rule("web")]));
     assert_eq!(
-        VirtualService.outward(&mine, Some("shop")),
+        VirtualService.outward(&mine, Some("shop")).unwrap(),
         [("old".to_owned(), "web".to_owned())]
     );
     let ten = shown(&mine, Traffic::share(10), &Exposure::default());

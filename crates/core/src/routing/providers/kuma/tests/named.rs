@@ -138,7 +138,7 @@ fn it_is_found_by_what_it_is_about_and_by_what_it_sends_to() {
     assert_eq!(found, ["other", "own", "third", "web"]);
     let pair = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
     assert_eq!(
-        MeshHttpRoute.outward(&mine, Some("shop")),
+        MeshHttpRoute.outward(&mine, Some("shop")).unwrap(),
         [pair("old", "other"), pair("older", "third")]
     );
     assert_eq!(MeshHttpRoute.hosts(&mine), [""; 0]);

@@ -1,0 +1,86 @@
+//! Kinds of other tools that find the pods of an app by themselves.
+
+/// By what an object finds pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// A whole label selector.
+    Selector,
+    /// Labels, each with one value.
+    Labels,
+    /// The workload's kind and name.
+    Name,
+}
+
+/// A kind of another tool that finds the pods of an app by itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Foreign {
+    /// Group of its API.
+    pub group: &'static str,
+    /// Version of its API.
+    pub version: &'static str,
+    /// Its name.
+    pub kind: &'static str,
+    /// Its name in paths.
+    pub plural: &'static str,
+    /// Where it says which pods it is about, as a JSON pointer.
+    pub(super) at: &'static str,
+    pub(super) path: &'static str,
+    pub(super) by: By,
+}
+
+/// Kinds that are looked for where a pair is made, if the cluster has them.
+pub const FOREIGN: [Foreign; 6] = [
+    foreign(
+        ("autoscaling.k8s.io", "v1"),
+        ("VerticalPodAutoscaler", "verticalpodautoscalers"),
+        ("/spec/targetRef", "spec.targetRef"),
+        By::Name,
+    ),
+    foreign(
+        ("monitoring.coreos.com", "v1"),
+        ("PodMonitor", "podmonitors"),
+        ("/spec/selector", "spec.selector"),
+        By::Selector,
+    ),
+    foreign(
+        ("security.istio.io", "v1"),
+        ("AuthorizationPolicy", "authorizationpolicies"),
+        ("/spec/selector", "spec.selector"),
+        By::Labels,
+    ),
+    foreign(
+        ("security.istio.io", "v1"),
+        ("PeerAuthentication", "peerauthentications"),
+        ("/spec/selector", "spec.selector"),
+        By::Labels,
+    ),
+    foreign(
+        ("security.istio.io", "v1"),
+        ("RequestAuthentication", "requestauthentications"),
+        ("/spec/selector", "spec.selector"),
+        By::Labels,
+    ),
+    foreign(
+        ("cilium.io", "v2"),
+        ("CiliumNetworkPolicy", "ciliumnetworkpolicies"),
+        ("/spec/endpointSelector", "spec.endpointSelector"),
+        By::Selector,
+    ),
+];
+
+const fn foreign(
+    (group, version): (&'static str, &'static str),
+    (kind, plural): (&'static str, &'static str),
+    (at, path): (&'static str, &'static str),
+    by: By,
+) -> Foreign {
+    Foreign {
+        group,
+        version,
+        kind,
+        plural,
+        at,
+        path,
+        by,
+    }
+}

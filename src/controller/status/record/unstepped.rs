@@ -1,0 +1,87 @@
+//! The status of a Canary of which no step is done: it cannot be released as it is, or has no target.
+
+use super::announced::{again, announced, refused};
+use super::say::is_known;
+use super::write;
+use crate::api::Canary;
+use crate::api::canary::status::conditions::{NOT_RELEASED, Trouble};
+use crate::controller::context::Context;
+use crate::controller::effects::notify::announce::announce;
+use crate::controller::queue::key;
+use crate::controller::status::{self, Seen, trouble};
+use crate::messages::Severity;
+use crate::plan::workload::template;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use std::time::Duration;
+
+/// A target that comes this much later than its Canary is not missed.
+const IN_ONE_APPLY: Duration = Duration::from_secs(5);
+
+/// A Canary that cannot be released as it is: said in its conditions, and once as an event.
+pub async fn not_released(
+    context: &Context,
+    canary: &Canary,
+    why: String,
+    now: Timestamp,
+) -> Result<Option<Duration>, kube::Error> {
+    let trouble = Trouble {
+        reason: NOT_RELEASED,
+        message: why,
+        stalled: true,
+    };
+    unstepped(context, canary, &trouble, now).await
+}
+
+/// A Canary whose target is not there and never was.
+pub async fn target_missing(
+    context: &Context,
+    canary: &Canary,
+    now: Timestamp,
+) -> Result<Option<Duration>, kube::Error> {
+    let trouble = trouble::missing(canary);
+    // Canary and target come in any order in one apply.
+    let until = canary
+        .creation_timestamp()
+        .map(|made| made.0 + IN_ONE_APPLY)
+        .filter(|until| *until > now);
+    if let (Some(until), None) = (until, &canary.status) {
+        return Ok(Some(Duration::try_from(until.duration_since(now)).unwrap_or_default()));
+    }
+    unstepped(context, canary, &trouble, now).await
+}
+
+async fn unstepped(
+    context: &Context,
+    canary: &Canary,
+    trouble: &Trouble,
+    now: Timestamp,
+) -> Result<Option<Duration>, kube::Error> {
+    let trouble = &trouble.clone().bounded();
+    let state = status::state(canary, now);
+    let template = context.cluster.target(canary).as_ref().and_then(template::revision);
+    let seen = Seen {
+        template: template.as_deref(),
+        trouble: Some(trouble),
+        refused: refused(context, canary, template.as_deref(), now).await?,
+        ..Seen::default()
+    };
+    let next = status::status(canary, &state, seen, now);
+    let pending = announced(next.run.as_ref()).map(|a| again(a.expires(), now));
+    if canary.status.as_ref() != Some(&next) {
+        let told = is_known(canary, trouble);
+        write(context, canary, next).await?;
+        if !told {
+            let key = key(canary);
+            announce(
+                context,
+                &key,
+                canary,
+                &state,
+                Severity::Warning,
+                trouble.message.clone(),
+            );
+        }
+    }
+    Ok(pending.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default()))
+}
