@@ -22,10 +22,8 @@ pub async fn read(client: &Client, namespace: &str) -> Result<Standing, kube::Er
         Err(kube::Error::Api(status)) if status.code == 403 => Installed::Hidden,
         Err(error) => return Err(error),
     };
-    let mut standing = Standing {
-        installed,
-        ..Standing::default()
-    };
+    let mut standing = Standing::default();
+    standing.installed = installed;
     standing.told_to_leave(maps.get_opt(LEAVE).await?.as_ref());
     Ok(standing)
 }

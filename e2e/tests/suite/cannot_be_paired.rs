@@ -334,19 +334,27 @@ async fn by_a_quota(scene: &Scene) -> Result<()> {
 
 async fn by_its_canary(scene: &Scene) -> Result<()> {
     let app = App::new("shop", "v1").replicas(1);
-    let mut canary = app.canary(
+    let canary = app.canary(
         &scene.host("shop"),
         &json!({"interval": "5s", "threshold": 2, "stepWeights": [50]}),
         60,
     );
-    canary["spec"]["provider"] = json!("gloo");
     apply(scene, &[canary, app.service()]).await?;
     let applied = Instant::now();
-    apply(scene, &[app.deployment()]).await?;
+    apply(scene, &[by_its_tier(&app)]).await?;
     the_hold_never_outruns_the_pair(scene, "shop", applied).await?;
-    scene.says("shop", &["NotReleased", "gloo"], SOON).await?;
-    apply(scene, &[app.at("v2").deployment()]).await?;
+    scene.says("shop", &["NotReleased", "must contain one of"], SOON).await?;
+    apply(scene, &[by_its_tier(&app.at("v2"))]).await?;
     rolls_out_by_itself(scene).await
+}
+
+// Its pods are found by a label that no primary may change.
+fn by_its_tier(app: &App) -> Value {
+    let mut deployment = app.deployment();
+    let tier = json!({"tier": app.name()});
+    deployment["spec"]["template"]["metadata"]["labels"]["tier"] = tier["tier"].clone();
+    deployment["spec"]["selector"]["matchLabels"] = tier;
+    deployment
 }
 
 // Of the Service's name and without a selector: its endpoints are its author's, and it is never given ours.

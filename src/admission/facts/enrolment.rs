@@ -256,9 +256,9 @@ mod tests {
             [Arc::new(one)]
         };
         let object = |label: &str| json!({"spec": {"selector": {"matchLabels": {label: "shop"}}}});
-        let unbuilt = with(|canary| canary.spec.provider = Some("gloo".into()));
+        let unbuilt = with(|canary| canary.spec.provider = Some("unheard-of".into()));
         for (canaries, object, word) in [
-            (&unbuilt, object("app"), "gloo"),
+            (&unbuilt, object("app"), "unheard-of"),
             (&with(|_| ()), object("tier"), "must contain one of"),
         ] {
             match ask("shop", object, canaries) {

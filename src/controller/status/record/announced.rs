@@ -13,7 +13,7 @@ use kube::core::DynamicObject;
 use std::time::Duration;
 
 /// What is stored is in the cache by then.
-const ON_ITS_WAY_TO_US: Duration = Duration::from_secs(2);
+pub(super) const ON_ITS_WAY_TO_US: Duration = Duration::from_secs(2);
 
 pub(super) fn announced(run: Option<&RunStatus>) -> Option<&Announced> {
     run?.announced.as_ref()

@@ -1,11 +1,14 @@
 //! Records in an API server.
 
+use super::announced::ON_ITS_WAY_TO_US;
+use super::unstepped::IN_ONE_APPLY;
 use super::*;
 use crate::{
-    api::canary::status::conditions::READY,
+    api::canary::status::conditions::{NOT_RELEASED, READY},
     controller::{context::fake, status::trouble::tests::canary},
     testing::ApiServer,
 };
+use kube::ResourceExt;
 use serde_json::json;
 use std::time::Duration;
 

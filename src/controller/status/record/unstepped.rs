@@ -16,7 +16,7 @@ use kube::ResourceExt;
 use std::time::Duration;
 
 /// A target that comes this much later than its Canary is not missed.
-const IN_ONE_APPLY: Duration = Duration::from_secs(5);
+pub(super) const IN_ONE_APPLY: Duration = Duration::from_secs(5);
 
 /// A Canary that cannot be released as it is: said in its conditions, and once as an event.
 pub async fn not_released(

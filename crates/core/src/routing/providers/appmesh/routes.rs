@@ -64,13 +64,13 @@ impl RouteKind for Routes {
         of_version(self.version)
     }
 
-    fn outward(&self, route: &Value, own: Option<&str>) -> Vec<(String, String)> {
+    fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
         let targets = entries::all(route).iter().flat_map(entries::anybody);
         let nodes = targets.filter_map(|target| {
             let (name, namespace) = self.version.node(target)?;
             Some((namespace?.to_owned(), name.to_owned()))
         });
-        reference::others(nodes, own)
+        Some(reference::others(nodes, own))
     }
 
     // They are callers' names in the mesh, and publish nothing.
