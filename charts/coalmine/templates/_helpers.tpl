@@ -75,6 +75,9 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 - services.serving.knative.dev
 - routetables.gateway.solo.io
 - upstreams.gloo.solo.io
+- virtualnodes.appmesh.k8s.aws
+- virtualrouters.appmesh.k8s.aws
+- virtualservices.appmesh.k8s.aws
 {{- end }}
 
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}

@@ -10,7 +10,6 @@
 pub mod exposure;
 mod ingress;
 pub mod kind;
-pub mod planned;
 pub mod provider;
 mod providers;
 mod reference;
@@ -18,7 +17,7 @@ pub mod registry;
 mod traffic;
 mod weighted;
 
-pub use exposure::{Affinity, Cookies, Exposure};
+pub use exposure::{Affinity, Cookies, Exposure, Member, Pods};
 pub use kind::{Model, Resource, RouteKind, WrittenKind};
 pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
 pub use providers::knative::SERVICE as KNATIVE_SERVICE;

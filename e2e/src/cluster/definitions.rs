@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::golang::{self, Module};
 use super::places::Places;
-use super::{Cluster, contour, mesh, ready};
+use super::{Cluster, appmesh, contour, mesh, ready};
 
 /// The module that has Istio's definitions, among the pilot's requirements.
 const ISTIO: (&str, &str) = (mesh::MODULE, "istio.io/api");
@@ -56,6 +56,7 @@ const GLOO_DEFINITIONS: Module = Module {
 
 /// Downloads those that a scene may ask for.
 pub(super) fn prepare() -> Result<()> {
+    appmesh::prepare()?;
     [ISTIO, CONTOUR, OSM, APISIX, KNATIVE, GLOO]
         .into_iter()
         .try_for_each(|module| source(module).map(drop))?;
@@ -140,8 +141,8 @@ impl Cluster {
         self.install(&file, &OF_GLOO)
     }
 
-    // Installs those of that name among all of `source`.
-    fn define(&self, of: &str, source: &Path, names: &[&str]) -> Result<()> {
+    /// Installs those of that name among all of `source`.
+    pub(super) fn define(&self, of: &str, source: &Path, names: &[&str]) -> Result<()> {
         let all = fs::read_to_string(source).with_context(|| format!("cannot read {}", source.display()))?;
         let is_wanted = |one: &&str| names.iter().any(|name| one.contains(&format!("\n  name: {name}\n")));
         let wanted: Vec<&str> = all.split("\n---\n").filter(is_wanted).collect();

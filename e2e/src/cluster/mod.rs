@@ -3,6 +3,7 @@
 //! [`Cluster::up`] is cluster, gateway and Prometheus only. What runs on them is installed by others.
 
 mod aggregation;
+mod appmesh;
 mod artefact;
 mod autoscaling;
 mod beforehand;

@@ -29,6 +29,12 @@ impl Scene {
             &["get", "meshhttproutes", "-o", "yaml"],
             &["get", "services.serving.knative.dev", "-o", "yaml"],
             &["get", "routetables,upstreams", "-o", "yaml"],
+            &[
+                "get",
+                "virtualrouters,virtualnodes,virtualservices.appmesh.k8s.aws",
+                "-o",
+                "yaml",
+            ],
             &["get", "deployments", "-o", "yaml"],
             &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         ] {

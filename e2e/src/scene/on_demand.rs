@@ -55,6 +55,12 @@ impl Scene {
         self.prepare(Cluster::gloo_crds).await
     }
 
+    /// Installs App Mesh's VirtualNode, VirtualRouter and VirtualService, in both versions. No mesh runs: nothing acts on these
+    /// objects.
+    pub async fn appmesh_crds(&self) -> Result<()> {
+        self.prepare(Cluster::appmesh_crds).await
+    }
+
     /// Waits until the second node has joined; see [`crate::cluster::second_node`] for what gets pods there.
     pub async fn second_node(&self) -> Result<()> {
         self.prepare(Cluster::second_node).await

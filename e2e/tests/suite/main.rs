@@ -5,6 +5,7 @@ mod ab_test;
 mod affinity;
 mod alerts;
 mod apisix;
+mod appmesh;
 mod autoscaler;
 mod bad_release;
 mod blue_green;

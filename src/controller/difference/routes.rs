@@ -109,11 +109,12 @@ impl Pair<'_> {
             return false;
         };
         // One of that name that sends elsewhere is somebody's own.
+        let name = text(&object, "/metadata/name");
         let namesake =
-            |route: &&Value| self::resource(route) == Some(resource) && text(route, "/metadata/name") == names.apex;
+            |route: &&Value| self::resource(route) == Some(resource) && text(route, "/metadata/name") == name;
         let mut namesakes = self.live.routes.iter().filter(namesake);
         if namesakes.any(|route| !self.is_ours(route)) {
-            conflicts.push(Conflict::Name(resource.kind, names.apex.clone()));
+            conflicts.push(Conflict::Name(resource.kind, name.to_owned()));
             return true;
         }
         if !self.has_models(&object, names) {

@@ -82,7 +82,7 @@ impl<'a> Routes<'a> {
     // The kind of the routes beside which it stands, be it of that kind or not.
     fn companions_kind(self, companion: &Value) -> Option<&'static dyn RouteKind> {
         let provider = self.blueprint.provider;
-        let beside = || provider.kind().filter(|_| provider.writes(companion));
+        let beside = || provider.kinds().first().copied().filter(|_| provider.writes(companion));
         self.kind_of(companion).or_else(beside)
     }
 

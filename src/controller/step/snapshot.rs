@@ -21,7 +21,7 @@ use crate::object::text;
 use crate::{
     analysis::{Stage, State},
     api::{Canary, canary::status::conditions::Trouble},
-    plan::{self, Blueprint, Defaults, Selector, configs::ConfigKind},
+    plan::{self, Blueprint, Defaults, Selector, Workload, configs::ConfigKind},
     routing::Provider,
 };
 use serde_json::Value;
@@ -48,6 +48,9 @@ pub async fn snapshot(context: &Context, turn: &Turn) -> Result<Snapshot, Stop> 
     live.configs = configs(context, canary, &live).await?;
     let keys = &context.options.defaults.selector_labels;
     let selector = selector(&live, &blueprint, keys).map_err(|why| Stop::Unreleased(why.to_string()))?;
+    // The pods behind a core Service are somebody else's.
+    let paired = !matches!(blueprint.workload, Workload::Service | Workload::KnativeService);
+    blueprint.exposure.member.pods = paired.then(|| selector.pods());
     let built = turn.recorded.stage != Stage::Building;
     let own = (&**canary, &mut blueprint);
     if let Some(why) = surroundings(&context.cluster, key, own, &mut live, &selector, (built, turn.leaving)) {

@@ -2,7 +2,7 @@
 
 use super::Model;
 use crate::api::canary::{AnalysisMatch, CanaryStatus, SessionAffinity, TrafficPolicy};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub struct Exposure {
     pub model: Option<(String, String)>,
     /// Those of such objects that were found.
     pub models: BTreeMap<Model, Value>,
+    /// What a mesh is told of the app that keeps books of its members.
+    pub member: Member,
 }
 
 impl Exposure {
@@ -34,6 +36,26 @@ impl Exposure {
             ..self.clone()
         }
     }
+}
+
+/// What such a mesh is told of an app, besides how its requests go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Member {
+    /// `spec.service.backends`: what the app calls in the mesh.
+    pub backends: Vec<String>,
+    /// Whether its proxies log every request.
+    pub logs: bool,
+    /// How the pods of the halves are found; `None` where they are not the pair's to tell.
+    pub pods: Option<Pods>,
+}
+
+/// The labels of the pods of both halves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pods {
+    /// Of primary's.
+    pub primary: Map<String, Value>,
+    /// Of the target's.
+    pub canary: Map<String, Value>,
 }
 
 /// The cookies of one run as they stand in the status, `name=value` each.

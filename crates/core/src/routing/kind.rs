@@ -71,6 +71,12 @@ pub trait WrittenKind: Sync {
         true
     }
 
+    /// Members of the `spec` of a companion that others may put there, their data plane's own webhook among them: they stay
+    /// where we say nothing of them.
+    fn shared(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Prefixes of the annotations by which data planes are told: a companion has those it is meant to have and no others.
     fn prefixes(&self) -> &'static [&'static str] {
         &[""]

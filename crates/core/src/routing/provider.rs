@@ -234,7 +234,7 @@ impl Provider {
 
     /// Whether its routes lead to anything but Services, which has to be there before them.
     pub fn has_destinations(self) -> bool {
-        let beside = self.0.kinds().iter().flat_map(|kind| kind.beside());
+        let mut beside = self.0.kinds().iter().flat_map(|kind| kind.beside());
         beside.any(|kind| kind.is_destination())
     }
 

@@ -1,6 +1,7 @@
 //! The providers that are built, each by itself; what they share is beside this folder, and the list is the registry's.
 
 pub mod apisix;
+pub mod appmesh;
 pub mod contour;
 pub mod gateway_api;
 pub mod gloo;

@@ -1,8 +1,8 @@
 //! The providers that are built, and the kinds they write. A new one is its folder and a line here.
 
-use super::planned::{PLANNED, planned};
 use super::providers::{
-    apisix, contour, gateway_api, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, skipper, smi, traefik,
+    apisix, appmesh, contour, gateway_api, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, skipper, smi,
+    traefik,
 };
 use super::{Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, ingress};
 use crate::api::canary::CanarySpec;
@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 pub const ROUTERS: &[&dyn Router] = &[
     &gateway_api::GatewayApi,
     &apisix::Apisix,
+    &appmesh::V1BETA1,
+    &appmesh::V1BETA2,
     &contour::Contour,
     &gloo::Gloo,
     &istio::Istio,
@@ -57,10 +59,14 @@ fn all() -> impl Iterator<Item = &'static dyn WrittenKind> {
 /// The kind of a route, by its `apiVersion` and `kind`; `None` when it carries traffic for no provider. Any version is the
 /// same object, but where several are written each is a kind of its own. Of a kind that several providers write this is the
 /// first one's: all of them say alike what an object is, and how it carries a share is asked of the provider
-/// ([`Provider::kind_of`](super::Provider::kind_of)).
+/// ([`Provider::kind_of`](super::Provider::kind_of)). What only stands beside routes in its version carries no traffic,
+/// whatever the kind does in another.
 pub fn kind_of(route: &Value) -> Option<&'static dyn RouteKind> {
     let same_version = routes().find(|known| is_exactly(route, known.resource()));
-    same_version.or_else(|| routes().find(|known| is_of(route, known.resource())))
+    same_version.or_else(|| {
+        let is_beside = all().any(|known| is_exactly(route, known.resource()));
+        routes().find(|known| !is_beside && is_of(route, known.resource()))
+    })
 }
 
 /// The same of what is written for any provider: a route, or what stands beside one.
@@ -103,22 +109,20 @@ fn is_same(one: &Value, other: &Value) -> bool {
 }
 
 /// The kind that the API server calls so.
-pub fn of_resource(group: &str, plural: &str) -> Option<&'static dyn WrittenKind> {
-    let is = |resource: Resource| resource.group == group && resource.plural == plural;
-    all().find(|known| is(known.resource()))
+pub fn of_resource(resource: Resource) -> Option<&'static dyn WrittenKind> {
+    all().find(|known| known.resource() == resource)
 }
 
-/// What may stand in `spec.provider`, built or not, in order.
+/// What may stand in `spec.provider`, in order.
 pub fn names() -> Vec<&'static str> {
     let built = ROUTERS.iter().map(|router| router.name());
     let others = ALIASES.iter().map(|(alias, _)| *alias);
-    let others = others.chain(PLANNED.iter().map(|planned| planned.name));
     let mut all: Vec<&str> = built.chain(others).collect();
     all.sort_unstable();
     all
 }
 
-/// The provider of that name, if it is built.
+/// The provider of that name.
 pub fn router(name: &str) -> Option<&'static dyn Router> {
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
     let name = alias.map_or(name, |(_, name)| *name);
@@ -128,10 +132,7 @@ pub fn router(name: &str) -> Option<&'static dyn Router> {
 /// The first kind whose objects carry the weights of provider `name`, as `group/version/Kind`; `None` where none do.
 pub fn object_of(name: &str) -> Option<String> {
     let of = |resource: Resource| format!("{}/{}", resource.api_version(), resource.kind);
-    match router(name) {
-        Some(router) => router.kinds().first().map(|kind| of(kind.resource())),
-        None => planned(name).map(|planned| planned.kind.to_owned()),
-    }
+    router(name)?.kinds().first().map(|kind| of(kind.resource()))
 }
 
 /// The kind of `route` among those whose objects carry the traffic of `router`.
@@ -160,24 +161,17 @@ pub fn can(name: &str) -> Capabilities {
         several_ports: true,
         ..Capabilities::NONE
     };
-    let built = router(name).map(|router| router.can());
-    built.or_else(|| Some(planned(name)?.can)).unwrap_or_else(unknown)
+    router(name).map_or_else(unknown, |router| router.can())
 }
 
 /// Whether the makers of provider `name` have given it up.
 pub fn is_retired(name: &str) -> bool {
-    match router(name) {
-        Some(router) => router.is_retired(),
-        None => planned(name).is_some_and(|planned| planned.is_retired),
-    }
+    router(name).is_some_and(|router| router.is_retired())
 }
 
 /// What a Canary of provider `name` lacks without which nothing can be routed.
 pub fn lacks(name: &str, spec: &CanarySpec) -> Option<Need> {
-    match router(name) {
-        Some(router) => router.lacks(spec),
-        None => planned(name).and_then(|planned| (planned.lacks)(spec)),
-    }
+    router(name)?.lacks(spec)
 }
 
 /// What a Canary says of the version of a route that is not the one we read, and what becomes of it.
@@ -229,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_definition_lets_a_canary_name_is_what_is_built_or_planned() {
+    fn what_the_definition_lets_a_canary_name_is_what_is_built() {
         assert_eq!(names(), PROVIDERS);
     }
 
@@ -294,7 +288,28 @@ mod tests {
     }
 
     #[test]
-    fn a_project_that_has_ended_is_known_whether_it_is_built_or_not() {
+    fn a_kind_that_carries_traffic_in_one_version_alone_is_known_by_it() {
+        let of = |version: &str| json!({"apiVersion": format!("appmesh.k8s.aws/{version}"), "kind": "VirtualService"});
+        let version = |found: Option<Resource>| found.map(|resource| resource.version);
+        for (asked, carries, written) in [
+            ("v1beta1", Some("v1beta1"), Some("v1beta1")),
+            ("v1beta2", None, Some("v1beta2")),
+            ("v1beta3", Some("v1beta1"), Some("v1beta1")),
+        ] {
+            let found = kind_of(&of(asked)).map(|kind| kind.resource());
+            assert_eq!(version(found), carries, "{asked}");
+            let found = written_of(&of(asked)).map(|kind| kind.resource());
+            assert_eq!(version(found), written, "{asked}");
+        }
+        assert!(carries_by("appmesh", &of("v1beta1")) && !carries_by("appmesh:v1beta2", &of("v1beta2")));
+        for kind in written() {
+            let found = of_resource(kind.resource()).map(|found| found.resource());
+            assert_eq!(found, Some(kind.resource()));
+        }
+    }
+
+    #[test]
+    fn a_project_that_has_ended_is_known() {
         let ended: Vec<&str> = names().into_iter().filter(|name| is_retired(name)).collect();
         let smi = ["osm", "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3"];
         assert_eq!(ended, [&["appmesh", "appmesh:v1beta2"][..], &smi].concat());

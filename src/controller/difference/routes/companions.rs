@@ -161,6 +161,7 @@ fn put_right(kind: &dyn WrittenKind, live: &Value, wanted: &Value) -> Option<Wri
     let changed = changed.filter(|(key, value)| own.and_then(|own| own.get(*key)) != Some(value));
     let unwanted = own.into_iter().flat_map(|all| all.keys());
     let unwanted = unwanted.filter(|key| !spec.is_some_and(|spec| spec.contains_key(*key)));
+    let unwanted = unwanted.filter(|key| !kind.shared().contains(&key.as_str()));
     let mut operations = patches::metadata(live, "annotations", &changes);
     operations.extend(changed.map(|(key, value)| patches::add(["spec", key], value.clone())));
     operations.extend(unwanted.map(|key| patches::remove(["spec", key])));

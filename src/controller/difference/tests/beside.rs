@@ -127,3 +127,63 @@ fn it_goes_with_the_halves_and_with_the_provider() {
     let kept = |of: &[(&str, String)]| of.iter().filter(|(verb, _)| *verb == "delete").count();
     assert_eq!(kept(&summary(&switched)), 2, "{switched:?}");
 }
+
+fn by_app_mesh() -> Blueprint {
+    let spec = json!({
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "service": {"port": 80},
+    });
+    let spec = serde_json::from_value(spec).unwrap();
+    let mut blueprint = blueprint();
+    blueprint.provider = Provider::parse("appmesh:v1beta2").unwrap();
+    blueprint.route = blueprint.provider.published("shop", &names(), &spec);
+    blueprint
+}
+
+#[test]
+fn all_that_a_mesh_is_told_of_an_app_is_there_before_its_route() {
+    let (writes, conflicts) = writes(Vec::new(), &by_app_mesh(), Dismantle::No);
+    assert_eq!(conflicts, []);
+    let wanted = [
+        ("create", "VirtualNode web-primary".to_owned()),
+        ("create", "VirtualNode web-canary".to_owned()),
+        ("create", "VirtualNode web".to_owned()),
+        ("create", "VirtualRouter web-canary".to_owned()),
+        ("create", "VirtualService web".to_owned()),
+        ("create", "VirtualService web-canary".to_owned()),
+        ("apply", "VirtualRouter web".to_owned()),
+    ];
+    assert_eq!(summary(&writes), wanted);
+}
+
+#[test]
+fn what_a_data_planes_own_webhook_fills_in_stays() {
+    let mut blueprint = by_app_mesh();
+    blueprint.route = blueprint.route.as_ref().map(made);
+    let mut stored = stored(&blueprint);
+    for object in &mut stored {
+        object["spec"]["awsName"] = json!("web_shop");
+        object["spec"]["meshRef"] = json!({"name": "global", "uid": "u"});
+        object["metadata"]["annotations"] = json!({"somebodys": "note"});
+    }
+    let (none, conflicts) = writes(stored.clone(), &blueprint, Dismantle::No);
+    assert_eq!((summary(&none), conflicts), (vec![], vec![]));
+    // What is said of ours is put right all the same.
+    stored[1]["spec"]["backendDefaults"] = json!({});
+    let (changed, _) = writes(stored.clone(), &blueprint, Dismantle::No);
+    let [Write::Patch { operations, .. }] = changed.as_slice() else {
+        panic!("{changed:?}")
+    };
+    let after = patches::applied(&stored[1], &operations.0).unwrap();
+    stored[1]["spec"].as_object_mut().unwrap().remove("backendDefaults");
+    assert_eq!(after, stored[1]);
+    // The router leads to the Service when the app leaves, by what stays until the Canary goes.
+    let (left, _) = writes(stored, &blueprint, Dismantle::Traffic);
+    let gone = [
+        ("patch", "VirtualRouter web".to_owned()),
+        ("delete", "VirtualNode web-primary".to_owned()),
+        ("delete", "VirtualNode web-canary".to_owned()),
+        ("delete", "VirtualRouter web-canary".to_owned()),
+        ("delete", "VirtualService web-canary".to_owned()),
+    ];
+    assert_eq!(summary(&left), gone);
+}

@@ -28,7 +28,7 @@ pub fn index_keys(kind: Kind, object: &Value) -> Vec<String> {
         Kind::EndpointSlice => text(object.pointer("/metadata/labels/kubernetes.io~1service-name"))
             .into_iter()
             .collect(),
-        Kind::Route(route) => registry::of_resource(route.group, route.plural)
+        Kind::Route(route) => registry::of_resource(route)
             .map(|kind| kind.services(object))
             .into_iter()
             .flatten()

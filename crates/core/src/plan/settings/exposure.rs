@@ -3,9 +3,12 @@
 use crate::{
     api::Canary,
     plan::workload::{Workload, knative},
-    routing::{Affinity, Cookies, Exposure},
+    routing::{Affinity, Cookies, Exposure, Member},
 };
 use std::collections::BTreeMap;
+
+/// Flagger's annotation of a Canary whose proxies are to log requests, and what it says then.
+const ACCESS_LOG: (&str, &str) = ("appmesh.flagger.app/accesslog", "enabled");
 
 /// The cookies that keep users on their side, where a Canary asks for them.
 pub fn affinity(canary: &Canary) -> Option<Affinity> {
@@ -28,6 +31,19 @@ pub fn exposure(canary: &Canary) -> Exposure {
         model: model(canary),
         // Whoever can look for them adds them.
         models: BTreeMap::new(),
+        member: member(canary),
+    }
+}
+
+// Which pods are whose is known where both halves are.
+fn member(canary: &Canary) -> Member {
+    let (key, enabled) = ACCESS_LOG;
+    let said = canary.metadata.annotations.as_ref().and_then(|all| all.get(key));
+    let service = canary.spec.service.as_ref();
+    Member {
+        backends: service.and_then(|service| service.backends.clone()).unwrap_or_default(),
+        logs: said.is_some_and(|said| said == enabled),
+        pods: None,
     }
 }
 

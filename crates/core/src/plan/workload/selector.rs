@@ -1,6 +1,7 @@
 //! Which label tells the two halves of a pair apart.
 
 use crate::object::text;
+use crate::routing::Pods;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -127,6 +128,14 @@ impl Selector {
     /// Labels that select primary's pods.
     pub fn primary_labels(&self) -> Map<String, Value> {
         self.primary.clone()
+    }
+
+    /// Both, as a mesh is told of them.
+    pub fn pods(&self) -> Pods {
+        Pods {
+            primary: self.primary_labels(),
+            canary: self.target_labels(),
+        }
     }
 
     /// Whether a Service's selector picks primary's pods: one of its labels is theirs and not one of `pods`, which are the

@@ -52,7 +52,7 @@ impl Router for Gloo {
     }
 
     fn kinds(&self) -> &'static [&'static dyn RouteKind] {
-        Some(&RouteTable)
+        &[&RouteTable]
     }
 
     fn can(&self) -> Capabilities {

@@ -46,10 +46,9 @@ fn forms(report: &mut Report, subject: &Subject, conditions: &[Named], of: fn(Fo
             continue;
         };
         if known.is_some_and(|known| !known.contains(&form)) {
-            let instead = if known.is_none_or(|known| known.contains(&"regex")) {
-                "regex"
-            } else {
-                "exact"
+            let instead = match known {
+                Some(known) if !known.contains(&"regex") => known.first().copied().unwrap_or("exact"),
+                _ => "regex",
             };
             report.unsupported(
                 field.clone(),

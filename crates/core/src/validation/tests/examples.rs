@@ -100,12 +100,12 @@ fn a_deletion_names_who_depends_on_the_object() {
 fn fields_without_behaviour_are_named() {
     let plain = canary_with(json!({}));
     assert_eq!(unbuilt(&plain, &ClusterFacts::default()), Vec::<String>::new());
-    let asking = canary_with(json!({"spec": {"dryRun": false, "provider": "gloo",
-        "service": {"hosts": [], "backends": [], "trafficPolicy": {}}, }}));
+    let asking = canary_with(json!({"spec": {"dryRun": false, "provider": "gatewayapi:v1",
+        "service": {"hosts": [], "backends": ["a"], "trafficPolicy": {}}, }}));
     assert_eq!(
         unbuilt(&asking, &ClusterFacts::default()),
         [
-            "spec.provider: gloo is not supported yet; no route is written",
+            "spec.service.backends: not supported yet; it has no effect",
             "spec.service.trafficPolicy: not supported yet; it has no effect",
         ]
     );

@@ -22,12 +22,20 @@ pub(super) fn read(destination: &Value, names: &Local<'_>) -> Option<(Side, Valu
         Some(upstream) => by_upstream(upstream, names),
         None => {
             let service = destination.get(SERVICE)?;
-            Some((
-                reference::side(service.get("ref")?, names)?,
-                json!({ SERVICE: service }),
-            ))
+            let side = reference::side(service.get("ref")?, names)?;
+            // Which one it names is said by the side: so both halves are named by the same.
+            Some((side, json!({ SERVICE: named(service, &names.apex) })))
         }
     }
+}
+
+// What names a Service, naming this one.
+fn named(known: &Value, service: &str) -> Value {
+    let mut known = known.clone();
+    if let Some(name) = known.pointer_mut("/ref/name") {
+        *name = json!(service);
+    }
+    known
 }
 
 fn by_upstream(upstream: &Value, names: &Local<'_>) -> Option<(Side, Value)> {
@@ -80,11 +88,7 @@ pub(super) fn written(service: &str, by: &Value, names: &Local<'_>) -> Value {
     let own = names.namespace().unwrap_or_default();
     let is_apex = service == names.apex;
     if let Some(known) = by.get(SERVICE) {
-        let mut known = known.clone();
-        if let Some(name) = known.pointer_mut("/ref/name") {
-            *name = json!(service);
-        }
-        return json!({ SERVICE: known });
+        return json!({ SERVICE: named(known, service) });
     }
     let upstream = |name: String, namespace: Option<&str>| match namespace {
         Some(namespace) => json!({"upstream": {"name": name, "namespace": namespace}}),

@@ -53,7 +53,7 @@ fn exposure() -> Exposure {
             previous: Some("canary=before".into()),
         },
         policy: None,
-        revision: None,
+        ..Exposure::default()
     }
 }
 

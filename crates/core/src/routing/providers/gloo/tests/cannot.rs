@@ -51,7 +51,7 @@ fn one_that_does_not_lead_to_the_app_as_a_whole_says_so() {
             why.contains("by subsets or functions only") && why.contains("without subset"),
             "{why}"
         );
-        assert_eq!(carried(&mine, Traffic::share(20), &plain), [mine.clone()]);
+        assert_eq!(carried(&mine, Traffic::share(20), &plain), std::slice::from_ref(&mine));
         assert_eq!(read(&mine, &plain, Some(Traffic::share(20))), None);
         assert_eq!(folded(&mine), mine);
     }
