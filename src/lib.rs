@@ -1,11 +1,8 @@
 //! Coalmine: progressive delivery for Kubernetes at admission time.
 
 pub mod admission;
-pub mod alerts;
 pub mod cli;
 pub mod controller;
-pub mod hooks;
-pub mod metrics;
 pub mod orders;
 pub mod outbound;
 pub mod patches;

@@ -1,9 +1,12 @@
-//! HTTP clients for calling out: hooks, metrics stores, chat services. They are shared, because each
-//! keeps its own pool of connections.
+//! Whom we ask and tell outside of the cluster's API: hooks, metrics stores, chat services. Their HTTP clients are shared,
+//! because each keeps its own pool of connections.
 
+pub mod alerts;
 mod answer;
 mod clients;
 mod egress;
+pub mod hooks;
+pub mod metrics;
 mod persistence;
 
 pub use answer::{Answer, LONGEST, ask};

@@ -84,7 +84,7 @@ impl Flagger {
     }
 }
 
-/// How many of each half e2e/values.yaml installs, and who takes them away brings back: the scenes after it want two.
+/// How many of each component e2e/values.yaml installs, and who takes them away brings back: the scenes after it want two.
 pub const INSTALLED: u32 = 2;
 
 /// Takes Coalmine's controller away, or brings it back. The webhook stays, which an unlabelled namespace does not have.

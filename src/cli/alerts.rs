@@ -1,7 +1,7 @@
 //! Flagger's flags for the one service that hears about every Canary without AlertProviders of its own.
 
-use crate::alerts::{Kind, Receiver};
 use crate::controller::AlertSettings;
+use crate::outbound::alerts::{Kind, Receiver};
 
 /// Who is told, and which cluster speaks.
 #[derive(Debug, Default, clap::Args)]

@@ -12,10 +12,10 @@ use super::{
     watch::cluster::Cluster,
 };
 use crate::{
-    alerts::{self, Receiver},
-    hooks::Caller,
     messages::Severity,
     orders::Standing,
+    outbound::alerts::{self, Receiver},
+    outbound::hooks::Caller,
     outbound::{Clients, Egress},
     plan::Defaults,
     telemetry::{Metrics, Recorder},

@@ -17,9 +17,9 @@ use super::{
     watch::{cache::CHANGES, namespaces::Watches},
 };
 use crate::{
-    alerts,
-    hooks::Caller,
     orders::Standing,
+    outbound::alerts,
+    outbound::hooks::Caller,
     outbound::{Clients, Egress},
     plan::Defaults,
     telemetry::Telemetry,

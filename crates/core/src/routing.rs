@@ -21,7 +21,7 @@ pub use exposure::{Affinity, Cookies, Exposure, Member, Pods};
 pub use kind::{Model, Resource, RouteKind, WrittenKind};
 pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
 pub use providers::knative::SERVICE as KNATIVE_SERVICE;
-pub use registry::{each_once, kind_of, written_of};
+pub use registry::{add_each_once, kind_of, written_of};
 pub use traffic::{Traffic, Weights};
 
 use crate::api::labels;

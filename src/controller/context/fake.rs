@@ -14,7 +14,7 @@ use crate::{
             served::Served,
         },
     },
-    hooks::Caller,
+    outbound::hooks::Caller,
     outbound::{Clients, Egress},
     plan::{Defaults, Selector},
     telemetry::{Metrics, Recorder, StatusEncoding, events::Queue},
@@ -80,7 +80,7 @@ pub fn with(client: Client) -> (Fake, Queue) {
         effects: Effects {
             client,
             caller: Caller::new(http.clone(), Egress::default()),
-            alerts: crate::alerts::Sender::new(http.clone(), Egress::default()),
+            alerts: crate::outbound::alerts::Sender::new(http.clone(), Egress::default()),
             http,
             events,
             metrics,

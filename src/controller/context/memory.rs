@@ -14,8 +14,8 @@ pub mod timers;
 pub mod written;
 
 use crate::{
-    alerts::Alert,
     controller::{observe::beside::Looks, queue::Key},
+    outbound::alerts::Alert,
     routing::Model,
     telemetry::Metrics,
 };

@@ -1,7 +1,7 @@
 //! What checks and alerts look up by name: templates in the caches, Secrets in the API server.
 
 use super::Context;
-use crate::{api::MetricTemplate, foreign::Foreign, metrics::Resolver};
+use crate::{api::MetricTemplate, foreign::Foreign, outbound::metrics::Resolver};
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, runtime::reflector::ObjectRef};

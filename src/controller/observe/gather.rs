@@ -26,6 +26,18 @@ use std::collections::BTreeMap;
 
 /// The pair's own objects, and what people keep beside them.
 pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
+    let mut live = own(cache, canary, blueprint);
+    let names = blueprint.names.as_ref();
+    if let Some(names) = names {
+        let own = Live::concerned(pointing::routes(cache, &blueprint.namespace, names), names);
+        routing::add_each_once(&mut live.routes, own, blueprint.provider);
+    }
+    companions(cache, blueprint, &mut live, names.into_iter());
+    live
+}
+
+// Those that are found by the names and owners of the pair. Its routes, and what takes more than that, are found later.
+fn own(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
     let namespace = blueprint.namespace.as_str();
     let kind = Kind::of(blueprint.workload);
     let target = cache.get(kind, namespace, canary.target_name());
@@ -41,10 +53,8 @@ pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
     let paired = names.filter(|_| blueprint.workload.rolls());
     let copied = names.filter(|_| blueprint.workload != Workload::KnativeService);
     let service = |name: Option<&String>| name.and_then(|name| cache.get(Kind::Service, namespace, name));
-    let routes = names.map(|names| Live::concerned(pointing::routes(cache, namespace, names), names));
-    let routes = routing::each_once(routes.unwrap_or_default(), blueprint.provider);
     let halves = [target.as_ref(), primary.as_ref()];
-    let mut live = Live {
+    Live {
         revisions: revisions(cache, blueprint, halves),
         budgets: budgets(cache, blueprint, halves),
         history: owned(Kind::ControllerRevision),
@@ -52,7 +62,6 @@ pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
         primary_service: service(paired.map(|n| &n.primary)),
         canary_service: service(copied.map(|n| &n.canary)),
         slices: slices(cache, namespace, names),
-        routes,
         made: owned(Kind::Service),
         scaler: scaler(cache, blueprint),
         primary_autoscalers: primary_autoscalers(cache, blueprint),
@@ -61,16 +70,14 @@ pub fn gather(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
         asked: canary.asked_replicas(),
         target,
         primary,
-        // What takes more than the caches of the pair's own objects is found later.
+        routes: Vec::new(),
         source: None,
         pointing: Pointing::default(),
         left: Vec::new(),
         rivals: Vec::new(),
         configs: Configs::default(),
         pods: BTreeMap::new(),
-    };
-    companions(cache, blueprint, &mut live, names.into_iter());
-    live
+    }
 }
 
 // What the API server stores of revisions of both.
@@ -204,13 +211,10 @@ pub fn followers(cache: &Cache, namespace: &str, blueprint: &Blueprint, live: &m
     let follows = routed.iter().map(|names| (names, routing::refers_to as Leads));
     let left = live.left.iter().map(|names| (names, routing::names_a_half as Leads));
     for (names, leads) in follows.chain(left) {
-        for route in pointing::routes(cache, namespace, names) {
-            if leads(&route, names) && !live.routes.contains(&route) {
-                live.routes.push(route);
-            }
-        }
+        let all = pointing::routes(cache, namespace, names).into_iter();
+        let leading = all.filter(|route| leads(route, names));
+        routing::add_each_once(&mut live.routes, leading, blueprint.provider);
     }
-    live.routes = routing::each_once(std::mem::take(&mut live.routes), blueprint.provider);
     companions(cache, blueprint, live, routed.iter());
 }
 
@@ -229,9 +233,5 @@ fn companions<'a>(
     let found: Vec<Value> = named
         .filter_map(|(kind, name)| cache.get(Kind::Route(kind), &blueprint.namespace, &name))
         .collect();
-    for route in found {
-        if !live.routes.contains(&route) {
-            live.routes.push(route);
-        }
-    }
+    routing::add_each_once(&mut live.routes, found, blueprint.provider);
 }

@@ -95,7 +95,7 @@ impl DesiredState {
         }
     }
 
-    /// The desired state of a state.
+    /// The desired state of a state: one table of all stages, to be read beside the one in [`crate::analysis`].
     pub fn of(settings: &RunSettings, state: &State, seen: &Observation) -> Self {
         if settings.suspended && !settings.leaving {
             return Self::untouched();

@@ -145,7 +145,7 @@ impl ReleaseEvent {
         }
     }
 
-    /// The message.
+    /// The message: one list of all of them, so that they are seen to speak alike.
     pub fn text(&self, of: &Subject) -> String {
         let Subject {
             canary: c,

@@ -1,32 +1,36 @@
 //! Ingresses, as several providers move users by them: the user's own leads to the apex Service and is never written, and
 //! second ones that we make beside it send their part of its requests to the canary.
 //!
-//! What the second ones say, and to whom, is their provider's [`Dialect`]. Whether an Ingress is the user's own or stands
+//! What the second ones say, and to whom, is their provider's [`Dialect`]; the rest of a provider of Ingresses is here. Whether an Ingress is the user's own or stands
 //! beside one is answered alike for all of them, because nothing else tells which provider an object is of.
 
 pub(super) mod companion;
 pub(super) mod paths;
 
 use super::providers::{nginx, skipper};
-use super::{Capabilities, Exposure, Names, Resource, RouteKind, Traffic, WrittenKind};
-use crate::api::canary::{CanarySpec, ObjectRef};
+use super::{Capabilities, Exposure, Names, Need, Resource, RouteKind, Router, Traffic, WrittenKind};
+use crate::api::canary::{Analysis, CanarySpec, ObjectRef};
 use serde_json::Value;
+use std::time::Duration;
 
 /// `apiVersion` of Ingresses as they are read and written.
 pub(super) const API_VERSION: &str = "networking.k8s.io/v1";
 /// What they are.
 pub(super) const KIND: &str = "Ingress";
-/// The fields of a Canary that a provider of Ingresses obeys.
-pub(super) const OBEYS: &[&str] = &["spec.ingressRef"];
-/// Why those that shape a route do nothing.
-pub(super) const INSTEAD: &str = "copies the route that you have";
 
 /// How one data plane is told which part of an Ingress's requests is the canary's.
 pub(super) trait Dialect: Sync {
-    /// The data plane, for people.
+    /// As in `spec.provider`, and for people.
     const NAME: &'static str;
-    /// What it can do.
+    /// The kind, as its provider writes it.
+    const KINDS: &'static [&'static dyn RouteKind];
+    /// What the data plane can do.
     const CAN: Capabilities;
+    /// How long after a write it takes, at most, to send users by that.
+    const SETTLE: Duration;
+
+    /// What of an analysis it cannot do: the path below the analysis, and what to do instead.
+    fn refuses(analysis: &Analysis) -> Option<(String, String)>;
 
     /// Names of the companions that `route` may have for a pair.
     fn called(route: &Value, names: &Names) -> Vec<String>;
@@ -43,20 +47,6 @@ pub(super) trait Dialect: Sync {
     }
 }
 
-/// Name of the Ingress that a Canary names.
-pub(super) fn named(spec: &CanarySpec) -> Option<String> {
-    spec.ingress_ref.as_ref().map(|ingress| ingress.name.clone())
-}
-
-/// Has a generated Canary name `route`.
-pub(super) fn adopt(spec: &mut CanarySpec, route: &Value) {
-    spec.ingress_ref = Some(ObjectRef {
-        api_version: API_VERSION.to_owned(),
-        kind: KIND.to_owned(),
-        name: paths::name(route).to_owned(),
-    });
-}
-
 // Whether we made it beside another, or Flagger did, for whichever provider.
 fn is_made_beside(ingress: &Value) -> bool {
     super::is_made(ingress) && (nginx::is_canary(ingress) || skipper::is_led(ingress))
@@ -65,6 +55,58 @@ fn is_made_beside(ingress: &Value) -> bool {
 // One that somebody made by hand for a share of the requests carries what is theirs.
 fn is_users(ingress: &Value) -> bool {
     !nginx::is_canary(ingress) && !is_made_beside(ingress)
+}
+
+impl<D: Dialect> Router for D {
+    fn name(&self) -> &'static str {
+        D::NAME
+    }
+
+    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
+        D::KINDS
+    }
+
+    fn can(&self) -> Capabilities {
+        D::CAN
+    }
+
+    fn settle(&self) -> Duration {
+        D::SETTLE
+    }
+
+    // What copies the user's Ingress has to be told which.
+    fn lacks(&self, spec: &CanarySpec) -> Option<Need> {
+        let need = Need {
+            field: "spec.ingressRef",
+            why: "copies the Ingress that routes to the target",
+            without_route: false,
+        };
+        spec.ingress_ref.is_none().then_some(need)
+    }
+
+    fn obeys(&self) -> &'static [&'static str] {
+        &["spec.ingressRef"]
+    }
+
+    fn instead(&self) -> &'static str {
+        "copies the route that you have"
+    }
+
+    fn refuses(&self, analysis: &Analysis) -> Option<(String, String)> {
+        D::refuses(analysis)
+    }
+
+    fn route(&self, spec: &CanarySpec) -> Option<String> {
+        spec.ingress_ref.as_ref().map(|ingress| ingress.name.clone())
+    }
+
+    fn adopt(&self, spec: &mut CanarySpec, route: &Value, _namespace: &str) {
+        spec.ingress_ref = Some(ObjectRef {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            name: paths::name(route).to_owned(),
+        });
+    }
 }
 
 impl<D: Dialect> WrittenKind for D {

@@ -51,18 +51,6 @@ pub struct Need {
     pub without_route: bool,
 }
 
-impl Need {
-    /// What copies the user's Ingress has to be told which.
-    pub fn ingress(spec: &CanarySpec) -> Option<Self> {
-        let need = Self {
-            field: "spec.ingressRef",
-            why: "copies the Ingress that routes to the target",
-            without_route: false,
-        };
-        spec.ingress_ref.is_none().then_some(need)
-    }
-}
-
 /// The forms in which parts of a request can be compared: members of a StringMatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forms {

@@ -85,19 +85,17 @@ fn is_of(object: &Value, resource: Resource) -> bool {
     text("kind") == Some(resource.kind) && group.is_some_and(|(group, _)| group == resource.group)
 }
 
-/// Each of `objects` once. A cluster that serves a kind in several versions shows an object in each that is written for some
-/// provider: of these the one stays that is written for `provider`, or the first where none is.
-pub fn each_once(objects: Vec<Value>, provider: Provider) -> Vec<Value> {
-    let mut kept: Vec<Value> = Vec::new();
-    for object in objects {
-        let known = kept.iter_mut().find(|known| is_same(known, &object));
+/// Adds each of `more` to `objects` once. A cluster that serves a kind in several versions shows an object in each that is
+/// written for some provider: of these the one stays that is written for `provider`, or the first where none is.
+pub fn add_each_once(objects: &mut Vec<Value>, more: impl IntoIterator<Item = Value>, provider: Provider) {
+    for object in more {
+        let known = objects.iter_mut().find(|known| is_same(known, &object));
         match known {
             Some(known) if provider.writes(&object) => *known = object,
             Some(_) => {}
-            None => kept.push(object),
+            None => objects.push(object),
         }
     }
-    kept
 }
 
 // Of one kind, whatever its version, and one name.
@@ -245,7 +243,11 @@ mod tests {
             shown("v1alpha1", "old"),
             shown("v1alpha3", "web"),
         ];
-        let of = |name: &str| each_once(all.clone(), Provider::parse(name).unwrap());
+        let of = |name: &str| {
+            let mut found = Vec::new();
+            add_each_once(&mut found, all.clone(), Provider::parse(name).unwrap());
+            found
+        };
         let (web, old) = (|version| shown(version, "web"), |version| shown(version, "old"));
         assert_eq!(of("smi:v1alpha1"), [web("v1alpha1"), route.clone(), old("v1alpha1")]);
         for name in ["smi:v1alpha2", "osm"] {

@@ -11,8 +11,8 @@ use crate::{
         Canary, Number,
         canary::{HookType, Measurement as Recorded},
     },
-    hooks::Caller,
     messages,
+    outbound::hooks::Caller,
     plan::{Workload, workload::knative},
 };
 use coalmine_core::metrics::{Measurement, Scope, UnderTest};
@@ -123,7 +123,7 @@ async fn measure(context: &Context, check: &Check, now: Timestamp) -> Vec<Measur
     let scope = scope(check.pods.clone(), &check.state, now);
     let workload = Workload::of(&check.canary).unwrap_or_default();
     let revision = knative::named(workload, check.state.last_applied.as_deref());
-    crate::metrics::check(crate::metrics::CheckContext {
+    crate::outbound::metrics::check(crate::outbound::metrics::CheckContext {
         of: UnderTest {
             canary: &check.canary,
             mesh_provider: &context.options.defaults.provider,

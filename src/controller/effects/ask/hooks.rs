@@ -9,8 +9,8 @@ use crate::{
         canary::{HookType, Webhook},
         labels,
     },
-    hooks::{self, Caller, Outcome, Run, run_checksum},
     messages::{self, Severity},
+    outbound::hooks::{self, Caller, Outcome, Run, run_checksum},
 };
 use jiff::Timestamp;
 use kube::{

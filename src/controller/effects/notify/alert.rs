@@ -5,14 +5,14 @@ use crate::controller::{
     queue::Key,
 };
 use crate::{
-    alerts::{Alarm, Alert, Measured, Receiver, Recipients, alarm, details, recipients},
     analysis::{ReleaseEvent, Subject},
     api::{
         AlertProvider, Canary,
         canary::{Measurement, NamespacedRef, Phase},
     },
     foreign::{Foreign, SAID, cut},
-    metrics::Resolver,
+    outbound::alerts::{Alarm, Alert, Measured, Receiver, Recipients, alarm, details, recipients},
+    outbound::metrics::Resolver,
 };
 use kube::{Api, ResourceExt};
 use std::sync::Arc;

@@ -18,8 +18,8 @@ use crate::{
     analysis::State,
     api::{Canary, canary::Webhook},
     foreign::{SAID, cut},
-    hooks::{Caller, Run, event, run_checksum},
     messages::Severity,
+    outbound::hooks::{Caller, Run, event, run_checksum},
     telemetry::Metrics,
 };
 use jiff::Timestamp;

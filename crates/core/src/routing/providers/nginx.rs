@@ -7,10 +7,9 @@
 mod companion;
 mod refused;
 
-use crate::api::canary::{Analysis, CanarySpec};
-use crate::routing::ingress::{self, Dialect};
-use crate::routing::provider::{Capabilities, Need, Router};
-use crate::routing::{Exposure, Names, RouteKind, Traffic};
+use crate::api::canary::Analysis;
+use crate::routing::ingress::Dialect;
+use crate::routing::{Capabilities, Exposure, Names, RouteKind, Traffic};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -19,61 +18,13 @@ pub(in crate::routing) use companion::is_canary;
 /// Prefix of ingress-nginx's annotations.
 pub(in crate::routing) const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 
-/// The provider.
+/// The provider, and the kind of its routes.
 #[derive(Debug)]
 pub struct Nginx;
 
-/// The kind of its routes.
-#[derive(Debug)]
-pub struct Ingress;
-
-/// ingress-nginx looks at what changed once in 3.3 seconds, by default (`--sync-rate-limit` 0.3), and then tells its workers.
-const SYNC: Duration = Duration::from_secs(5);
-
-impl Router for Nginx {
-    fn name(&self) -> &'static str {
-        "nginx"
-    }
-
-    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
-        &[&Ingress]
-    }
-
-    fn can(&self) -> Capabilities {
-        Ingress::CAN
-    }
-
-    fn settle(&self) -> Duration {
-        SYNC
-    }
-
-    fn lacks(&self, spec: &CanarySpec) -> Option<Need> {
-        Need::ingress(spec)
-    }
-
-    fn obeys(&self) -> &'static [&'static str] {
-        ingress::OBEYS
-    }
-
-    fn instead(&self) -> &'static str {
-        ingress::INSTEAD
-    }
-
-    fn refuses(&self, analysis: &Analysis) -> Option<(String, String)> {
-        refused::refuses(analysis)
-    }
-
-    fn route(&self, spec: &CanarySpec) -> Option<String> {
-        ingress::named(spec)
-    }
-
-    fn adopt(&self, spec: &mut CanarySpec, route: &Value, _namespace: &str) {
-        ingress::adopt(spec, route);
-    }
-}
-
-impl Dialect for Ingress {
+impl Dialect for Nginx {
     const NAME: &'static str = "nginx";
+    const KINDS: &'static [&'static dyn RouteKind] = &[&Nginx];
     const CAN: Capabilities = Capabilities {
         weights: true,
         matches: true,
@@ -82,6 +33,12 @@ impl Dialect for Ingress {
         several_ports: true,
         ..Capabilities::NONE
     };
+    // ingress-nginx looks at what changed once in 3.3 seconds, by default (`--sync-rate-limit` 0.3), and then tells its workers.
+    const SETTLE: Duration = Duration::from_secs(5);
+
+    fn refuses(analysis: &Analysis) -> Option<(String, String)> {
+        refused::refuses(analysis)
+    }
 
     fn called(route: &Value, names: &Names) -> Vec<String> {
         vec![companion::name(route, names)]

@@ -10,10 +10,9 @@ mod predicates;
 mod problem;
 mod refused;
 
-use crate::api::canary::{Analysis, CanarySpec};
-use crate::routing::ingress::{self, Dialect};
-use crate::routing::provider::{Capabilities, Need, Router};
-use crate::routing::{Exposure, Names, RouteKind, Traffic};
+use crate::api::canary::Analysis;
+use crate::routing::ingress::Dialect;
+use crate::routing::{Capabilities, Exposure, Names, RouteKind, Traffic};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -22,61 +21,13 @@ pub(in crate::routing) use companion::is_led;
 /// Prefix of Skipper's annotations.
 pub(in crate::routing) const PREFIX: &str = "zalando.org/";
 
-/// The provider.
+/// The provider, and the kind of its routes.
 #[derive(Debug)]
 pub struct Skipper;
 
-/// The kind of its routes.
-#[derive(Debug)]
-pub struct Ingress;
-
-/// Skipper asks the API server once in 3 seconds, by default (`-source-poll-timeout`), and then builds its routes anew.
-const POLL: Duration = Duration::from_secs(5);
-
-impl Router for Skipper {
-    fn name(&self) -> &'static str {
-        "skipper"
-    }
-
-    fn kinds(&self) -> &'static [&'static dyn RouteKind] {
-        &[&Ingress]
-    }
-
-    fn can(&self) -> Capabilities {
-        Ingress::CAN
-    }
-
-    fn settle(&self) -> Duration {
-        POLL
-    }
-
-    fn lacks(&self, spec: &CanarySpec) -> Option<Need> {
-        Need::ingress(spec)
-    }
-
-    fn obeys(&self) -> &'static [&'static str] {
-        ingress::OBEYS
-    }
-
-    fn instead(&self) -> &'static str {
-        ingress::INSTEAD
-    }
-
-    fn refuses(&self, analysis: &Analysis) -> Option<(String, String)> {
-        refused::refuses(analysis)
-    }
-
-    fn route(&self, spec: &CanarySpec) -> Option<String> {
-        ingress::named(spec)
-    }
-
-    fn adopt(&self, spec: &mut CanarySpec, route: &Value, _namespace: &str) {
-        ingress::adopt(spec, route);
-    }
-}
-
-impl Dialect for Ingress {
+impl Dialect for Skipper {
     const NAME: &'static str = "skipper";
+    const KINDS: &'static [&'static dyn RouteKind] = &[&Skipper];
     const CAN: Capabilities = Capabilities {
         weights: true,
         matches: true,
@@ -84,6 +35,12 @@ impl Dialect for Ingress {
         several_ports: true,
         ..Capabilities::NONE
     };
+    // Skipper asks the API server once in 3 seconds, by default (`-source-poll-timeout`), and then builds its routes anew.
+    const SETTLE: Duration = Duration::from_secs(5);
+
+    fn refuses(analysis: &Analysis) -> Option<(String, String)> {
+        refused::refuses(analysis)
+    }
 
     fn called(route: &Value, names: &Names) -> Vec<String> {
         companion::called(route, names)

@@ -40,13 +40,13 @@ fn made(object: &Value) -> Value {
 }
 
 fn carried(route: &Value, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
-    Ingress.carrying(std::slice::from_ref(route), &names(), traffic, exposure)
+    Nginx.carrying(std::slice::from_ref(route), &names(), traffic, exposure)
 }
 
 fn read(objects: &[Value], exposure: &Exposure, expected: Option<Traffic>) -> Option<Traffic> {
     let beside: Vec<Value> = objects.iter().skip(1).map(made).collect();
     let beside: Vec<&Value> = beside.iter().collect();
-    Ingress.traffic(&objects[0], &beside, &names(), exposure, expected)
+    Nginx.traffic(&objects[0], &beside, &names(), exposure, expected)
 }
 
 fn test_of(matches: Value) -> Exposure {
@@ -70,9 +70,9 @@ fn a_share_is_a_second_ingress_with_the_paths_of_the_app_alone() {
     assert_eq!(*same, mine);
     insta::assert_yaml_snapshot!("share", second);
     let second = &made(second);
-    assert!(Ingress.is_companion(second) && !Ingress.is_companion(same));
-    assert!(Ingress.names_a_half(second, &names()) && !Ingress.names_a_half(same, &names()));
-    assert!(Ingress.refers_to(second, &names()) && Ingress.refers_to(same, &names()));
+    assert!(Nginx.is_companion(second) && !Nginx.is_companion(same));
+    assert!(Nginx.names_a_half(second, &names()) && !Nginx.names_a_half(same, &names()));
+    assert!(Nginx.refers_to(second, &names()) && Nginx.refers_to(same, &names()));
 }
 
 #[test]
@@ -121,13 +121,13 @@ fn a_second_one_that_somebody_edited_says_nothing() {
 fn one_that_leads_there_by_default_only_cannot_be_split() {
     let mut mine = plain();
     mine["spec"] = json!({"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}});
-    assert!(Ingress.refers_to(&mine, &names()));
-    let told = Ingress.problem(&mine, &names(), &Exposure::default()).unwrap();
+    assert!(Nginx.refers_to(&mine, &names()));
+    let told = Nginx.problem(&mine, &names(), &Exposure::default()).unwrap();
     assert!(
         told.contains("default backend") && told.contains("add a rule"),
         "{told}"
     );
-    assert_eq!(Ingress.problem(&plain(), &names(), &Exposure::default()), None);
+    assert_eq!(Nginx.problem(&plain(), &names(), &Exposure::default()), None);
 }
 
 #[test]
@@ -156,14 +156,14 @@ fn apps_behind_one_ingress_have_a_second_one_each() {
     let mut mine = plain();
     mine["spec"]["rules"][0]["http"]["paths"][1]["backend"]["service"]["name"] = json!("api");
     let (web, api) = (names(), Names::new("api"));
-    let first = Ingress.carrying(&[mine], &web, Traffic::share(20), &Exposure::default());
-    let both = Ingress.carrying(&first, &api, Traffic::share(20), &Exposure::default());
+    let first = Nginx.carrying(&[mine], &web, Traffic::share(20), &Exposure::default());
+    let both = Nginx.carrying(&first, &api, Traffic::share(20), &Exposure::default());
     let called: Vec<&Value> = both.iter().map(|one| &one["metadata"]["name"]).collect();
     assert_eq!(called, ["front", "front-web-canary", "front-api-canary"]);
     let both: Vec<Value> = both.iter().map(made).collect();
     for names in [web, api] {
         let beside: Vec<&Value> = both.iter().collect();
-        let found = Ingress.traffic(&both[0], &beside, &names, &Exposure::default(), None);
+        let found = Nginx.traffic(&both[0], &beside, &names, &Exposure::default(), None);
         assert_eq!(found, Some(Traffic::share(20)));
     }
 }
@@ -174,8 +174,8 @@ fn a_canary_ingress_of_somebody_elses_is_not_ours_to_read_or_move() {
     theirs["metadata"]["annotations"] = json!({"nginx.ingress.kubernetes.io/canary": "True"});
     for service in ["web", "web-canary"] {
         theirs["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = json!(service);
-        assert!(!Ingress.is_companion(&theirs) && !Ingress.names_a_half(&theirs, &names()));
-        assert!(!Ingress.refers_to(&theirs, &names()));
+        assert!(!Nginx.is_companion(&theirs) && !Nginx.names_a_half(&theirs, &names()));
+        assert!(!Nginx.refers_to(&theirs, &names()));
         assert_eq!(carried(&theirs, Traffic::share(20), &Exposure::default()).len(), 1);
     }
 }

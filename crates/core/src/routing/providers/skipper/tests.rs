@@ -58,13 +58,13 @@ fn made(object: &Value) -> Value {
 }
 
 fn carried(route: &Value, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
-    Ingress.carrying(std::slice::from_ref(route), &names(), traffic, exposure)
+    Skipper.carrying(std::slice::from_ref(route), &names(), traffic, exposure)
 }
 
 fn read(objects: &[Value], exposure: &Exposure, expected: Option<Traffic>) -> Option<Traffic> {
     let beside: Vec<Value> = objects.iter().skip(1).map(made).collect();
     let beside: Vec<&Value> = beside.iter().collect();
-    Ingress.traffic(&objects[0], &beside, &names(), exposure, expected)
+    Skipper.traffic(&objects[0], &beside, &names(), exposure, expected)
 }
 
 fn tested(matches: Value) -> Exposure {
@@ -175,7 +175,7 @@ fn what_flagger_leaves_behind_gives_the_canary_nothing() {
         Some(Traffic::PRIMARY)
     );
     let left = made(&left);
-    assert!(Ingress.is_companion(&left) && Ingress.refers_to(&left, &names()));
+    assert!(Skipper.is_companion(&left) && Skipper.refers_to(&left, &names()));
     // In mid-run it says what we do not: it is put right.
     let mut running = left;
     running["metadata"]["annotations"]["zalando.org/skipper-predicate"] = json!("Weight(100)");
@@ -201,7 +201,7 @@ fn the_series_of_each_name_are_those_that_flaggers_queries_find() {
             .skip(1)
             .map(|one| one["metadata"]["name"].clone())
             .collect();
-        let all = Ingress.companions(&route, &names());
+        let all = Skipper.companions(&route, &names());
         assert_eq!(called.len(), 3);
         for name in called {
             let name = name.as_str().unwrap();

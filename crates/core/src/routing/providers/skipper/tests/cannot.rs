@@ -1,6 +1,7 @@
 //! What is refused, or told.
 
 use super::*;
+use crate::routing::Router;
 
 fn refused(matches: Value) -> Option<(String, String)> {
     let analysis: Analysis = from_value(json!({ "match": matches })).unwrap();
@@ -8,7 +9,7 @@ fn refused(matches: Value) -> Option<(String, String)> {
 }
 
 fn told(route: &Value) -> Option<String> {
-    Ingress.problem(route, &names(), &Exposure::default())
+    Skipper.problem(route, &names(), &Exposure::default())
 }
 
 #[test]

@@ -55,8 +55,8 @@ proptest! {
         prop_assert_eq!(objects.len(), 1 + usize::from(share > 0) + if matched { count } else { 0 });
         prop_assert_eq!(read(&objects, &exposure, Some(wanted)), Some(wanted));
         prop_assert_eq!(read(&objects, &exposure, Some(Traffic::share(expected))), Some(wanted));
-        let leads = |one: &Value, service: &str| Ingress.services(one).iter().all(|name| name == service);
+        let leads = |one: &Value, service: &str| Skipper.services(one).iter().all(|name| name == service);
         prop_assert!(objects.iter().skip(1).all(|one| leads(one, "web-canary")));
-        prop_assert_eq!(Ingress.folded(&objects[0], &names()), route);
+        prop_assert_eq!(Skipper.folded(&objects[0], &names()), route);
     }
 }

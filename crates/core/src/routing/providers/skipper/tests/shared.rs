@@ -77,20 +77,20 @@ fn predicates_of_an_author_make_no_companion_and_a_canary_by_hand_stays_theirs()
     assert!(!routing::is_companion(&asking("Method(\"GET\")")));
     assert!(routing::refers_to(&asking("Method(\"GET\")"), &names()));
     let by_hand = ingress(json!({"nginx.ingress.kubernetes.io/canary": "true"}));
-    assert!(!Ingress.refers_to(&by_hand, &names()) && !Ingress.is_companion(&by_hand));
+    assert!(!Skipper.refers_to(&by_hand, &names()) && !Skipper.is_companion(&by_hand));
 }
 
 #[test]
 fn apps_behind_one_ingress_have_second_ones_each() {
     let (web, api) = (names(), Names::new("api"));
-    let first = Ingress.carrying(&[both()], &web, Traffic::share(20), &Exposure::default());
-    let all = Ingress.carrying(&first, &api, Traffic::share(20), &Exposure::default());
+    let first = Skipper.carrying(&[both()], &web, Traffic::share(20), &Exposure::default());
+    let all = Skipper.carrying(&first, &api, Traffic::share(20), &Exposure::default());
     let called: Vec<&Value> = all.iter().map(|one| &one["metadata"]["name"]).collect();
     assert_eq!(called, ["front", "front-canary--web", "front-canary--api"]);
     let second: Vec<Value> = all.iter().skip(1).map(made).collect();
     for names in [web, api] {
         let second: Vec<&Value> = second.iter().collect();
-        let found = Ingress.traffic(&all[0], &second, &names, &Exposure::default(), None);
+        let found = Skipper.traffic(&all[0], &second, &names, &Exposure::default(), None);
         assert_eq!(found, Some(Traffic::share(20)));
     }
 }

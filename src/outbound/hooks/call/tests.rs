@@ -1,6 +1,6 @@
 use super::*;
 use crate::api::Number;
-use crate::hooks::Run;
+use crate::outbound::hooks::Run;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode as Code};
 use axum::response::{IntoResponse, Redirect};

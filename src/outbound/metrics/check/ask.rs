@@ -6,7 +6,7 @@ use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
 use crate::api::metric_template::MetricProvider;
 use crate::messages;
-use crate::metrics::sender::Sender;
+use crate::outbound::metrics::sender::Sender;
 use coalmine_core::metrics::builtin::Builtin;
 use coalmine_core::metrics::judge::{judge, unasked, unsupported};
 use coalmine_core::metrics::measurement::Measurement;
