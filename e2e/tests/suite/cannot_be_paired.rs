@@ -343,7 +343,9 @@ async fn by_its_canary(scene: &Scene) -> Result<()> {
     let applied = Instant::now();
     apply(scene, &[by_its_tier(&app)]).await?;
     the_hold_never_outruns_the_pair(scene, "shop", applied).await?;
-    scene.says("shop", &["NotReleased", "must contain one of"], SOON).await?;
+    scene
+        .says("shop", &["NotReleased", "must contain one of"], SOON)
+        .await?;
     apply(scene, &[by_its_tier(&app.at("v2"))]).await?;
     rolls_out_by_itself(scene).await
 }

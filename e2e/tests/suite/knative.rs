@@ -73,7 +73,7 @@ fn status(service: &DynamicObject) -> Value {
     json!({
         "observedGeneration": service.metadata.generation, "traffic": traffic,
         "latestCreatedRevisionName": newest, "latestReadyRevisionName": newest,
-        "conditions": ["ConfigurationsReady", "RoutesReady", "Ready"].map(is),
+        "conditions": (["ConfigurationsReady", "RoutesReady", "Ready"].map(is)),
     })
 }
 
