@@ -43,6 +43,13 @@ pub(super) async fn models(
     Ok(found)
 }
 
+/// When to look again for one that was not there: nothing tells that it has come, and a new app's comes a moment after its
+/// Service.
+pub(super) fn look_again(canary: &OfCanary) -> Option<Duration> {
+    let lacks = canary.models.values().any(|(_, object)| object.is_none());
+    lacks.then_some(FRESH)
+}
+
 fn wanted(live: &Live, blueprint: &Blueprint) -> BTreeSet<Model> {
     let routes = live.routes.iter().filter(|route| blueprint.carries_by(route));
     let all = routes
@@ -73,6 +80,7 @@ async fn one(context: &Context, key: &Key, model: &Model) -> Result<Option<Value
     let kind = Kind::Route(model.resource);
     let cached = context.cluster.cache.get(kind, &model.namespace, &model.name);
     if cached.is_some() {
+        context.memory.of(key, |canary| canary.models.remove(model));
         return Ok(cached);
     }
     let known = |canary: &mut OfCanary| {

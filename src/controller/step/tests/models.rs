@@ -1,6 +1,9 @@
 //! What is looked up for its settings: as seldom as may be, and never what a Canary may not name.
 
-use super::super::{models::models, *};
+use super::super::{
+    models::{look_again, models},
+    *,
+};
 use crate::{
     controller::{context::fake, watch::live::Live},
     plan::Blueprint,
@@ -53,10 +56,13 @@ async fn one_of_a_namespace_that_nobody_works_in_is_read_once_in_a_while() {
         assert_eq!(specs, [&json!({"useHttp2": true})]);
     }
     assert_eq!(server.requests_for(THEIRS), 1);
+    let again = || context.memory.of(&key(), |canary| look_again(canary));
+    assert_eq!(again(), None, "at rest nobody asks");
     server.take(THEIRS);
     tokio::time::advance(Duration::from_secs(31)).await;
     assert!(models(&context, &key(), (&live, &blueprint)).await.unwrap().is_empty());
     assert_eq!(server.requests_for(THEIRS), 2);
+    assert_eq!(again(), Some(Duration::from_secs(30)), "nothing would tell that it has come");
     // Nothing is kept of what is asked for no more.
     models(&context, &key(), (&Live::default(), &blueprint)).await.unwrap();
     assert!(context.memory.of(&key(), |canary| canary.models.is_empty()));
