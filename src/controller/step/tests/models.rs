@@ -62,7 +62,11 @@ async fn one_of_a_namespace_that_nobody_works_in_is_read_once_in_a_while() {
     tokio::time::advance(Duration::from_secs(31)).await;
     assert!(models(&context, &key(), (&live, &blueprint)).await.unwrap().is_empty());
     assert_eq!(server.requests_for(THEIRS), 2);
-    assert_eq!(again(), Some(Duration::from_secs(30)), "nothing would tell that it has come");
+    assert_eq!(
+        again(),
+        Some(Duration::from_secs(30)),
+        "nothing would tell that it has come"
+    );
     // Nothing is kept of what is asked for no more.
     models(&context, &key(), (&Live::default(), &blueprint)).await.unwrap();
     assert!(context.memory.of(&key(), |canary| canary.models.is_empty()));
@@ -87,7 +91,10 @@ async fn what_may_not_be_read_is_missing_and_what_cannot_be_read_is_as_it_was() 
     let (live, blueprint) = pair();
     let get = format!("GET {THEIRS}");
     server.fail(&get, 500, 1);
-    assert!(models(&context, &key(), (&live, &blueprint)).await.is_err(), "nothing is known");
+    assert!(
+        models(&context, &key(), (&live, &blueprint)).await.is_err(),
+        "nothing is known"
+    );
     assert_eq!(models(&context, &key(), (&live, &blueprint)).await.unwrap().len(), 1);
     tokio::time::advance(Duration::from_secs(31)).await;
     server.fail(&get, 500, 1);
