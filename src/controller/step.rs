@@ -109,7 +109,10 @@ async fn advance(context: &Arc<Context>, turn: &Turn) -> Result<Done, Stop> {
     let due = due.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     let put_right = context.memory.of(key, |canary| canary.primary.pause());
     let missed = pair.absence.and_then(|(_, wake)| wake);
-    let wake = [due, left.pause(), put_right, missed].into_iter().flatten().min();
+    let sought = context.memory.of(key, |canary| models::look_again(canary));
+    let sought = sought.filter(|_| !turn.leaving);
+    let wake = [due, left.pause(), put_right, missed, sought];
+    let wake = wake.into_iter().flatten().min();
     Ok(if left.is_nothing() {
         Done::All(wake)
     } else {

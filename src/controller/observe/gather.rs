@@ -71,6 +71,11 @@ fn own(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
         target,
         primary,
         routes: Vec::new(),
+        route_is_unread: blueprint
+            .route
+            .as_ref()
+            .and_then(Kind::of_route)
+            .is_some_and(|kind| !cache.reads(kind, namespace)),
         source: None,
         pointing: Pointing::default(),
         left: Vec::new(),

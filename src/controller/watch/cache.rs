@@ -158,6 +158,14 @@ impl Cache {
         })
     }
 
+    /// Whether all that there is of a kind is known there.
+    pub fn reads(&self, kind: Kind, namespace: &str) -> bool {
+        let known = self.with(namespace, |shelf| {
+            shelf.complete.contains(&kind) && !shelf.forbidden.contains(&kind)
+        });
+        known.unwrap_or(false)
+    }
+
     /// Whether we may not read a kind there; to us, there is none.
     pub fn forbidden(&self, kind: Kind, namespace: &str) -> bool {
         self.shelves

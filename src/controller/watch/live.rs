@@ -53,6 +53,8 @@ pub struct Live {
     pub pods: BTreeMap<String, String>,
     /// Routes that name a Service of the pair.
     pub routes: Vec<Value>,
+    /// Whether nothing is known of the kind in which its Canary asks for a route: the cluster has none, or we may not look.
+    pub route_is_unread: bool,
     /// What else points at the pair's pods.
     pub pointing: Pointing,
     /// Names of Services that had halves and do not follow any more, an apex that its author has pointed elsewhere among

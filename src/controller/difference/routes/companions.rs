@@ -177,7 +177,23 @@ fn members(object: &Value) -> Option<&Map<String, Value>> {
     object.get("spec").and_then(Value::as_object)
 }
 
+// Of one name and kind, in whatever version. Several data planes have a VirtualService, so the group counts.
 fn is_same(one: &Value, other: &Value) -> bool {
+    let group = |object| text(object, "/apiVersion").split_once('/').map(|(group, _)| group);
     let is = |at: &str| text(one, at) == text(other, at);
-    is("/kind") && is("/metadata/name")
+    is("/kind") && is("/metadata/name") && group(one) == group(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_another_data_plane_calls_the_same_is_another_object() {
+        let of = |version: &str| json!({"apiVersion": version, "kind": "VirtualService", "metadata": {"name": "web"}});
+        let wanted = of("appmesh.k8s.aws/v1beta2");
+        assert!(is_same(&of("appmesh.k8s.aws/v1beta1"), &wanted));
+        assert!(!is_same(&of("networking.istio.io/v1"), &wanted));
+    }
 }

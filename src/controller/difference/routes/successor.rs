@@ -10,15 +10,16 @@ use crate::{
 use serde_json::Value;
 
 impl Pair<'_> {
-    /// Makes the one that the Canary asks for, beside the other, which goes on carrying the traffic. It comes last of all: a
-    /// cluster without the kind refuses it, and whatever else there is to do is done.
+    /// Makes the one that the Canary asks for, beside the other, which goes on carrying the traffic. It comes last of all: what
+    /// refuses it keeps nothing else from being done. Where the cluster has no such kind, or we may not read it, the other
+    /// stays: a write that is refused at every step would end each of them before its checks are asked.
     pub(in crate::controller::difference) fn successor(
         &self,
         desired: &DesiredState,
         writes: &mut Vec<Write>,
         conflicts: &mut Vec<Conflict>,
     ) {
-        let kept = desired.dismantle == Dismantle::No && desired.primary.is_some();
+        let kept = desired.dismantle == Dismantle::No && desired.primary.is_some() && !self.live.route_is_unread;
         let (Some(names), Some(traffic)) = (&self.blueprint.names, desired.traffic.filter(|_| kept)) else {
             return;
         };

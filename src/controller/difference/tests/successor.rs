@@ -27,11 +27,15 @@ fn known(mut route: Value) -> Value {
 // What is done about routes while a Canary asks for one of that kind and gives its canary a share.
 fn done(wanted: &str, routes: Vec<Value>) -> (Vec<(&'static str, String)>, Vec<Conflict>) {
     let live = Live {
-        target: Some(target()),
-        primary: Some(target()),
         routes,
         ..Live::default()
     };
+    with(wanted, live)
+}
+
+fn with(wanted: &str, mut live: Live) -> (Vec<(&'static str, String)>, Vec<Conflict>) {
+    live.target = Some(target());
+    live.primary = Some(target());
     let desired = DesiredState {
         primary: Some(PrimaryTemplate::Keep),
         traffic: Some(Traffic::share(20)),
@@ -89,4 +93,14 @@ fn one_of_the_authors_stays_whatever_its_kind() {
     assert_eq!(conflicts, [Conflict::Name("GRPCRoute", "web".into())]);
     let (writes, conflicts) = done("HTTPRoute", vec![others]);
     assert_eq!((writes, conflicts), (vec![is("apply", "HTTPRoute web")], vec![]));
+}
+
+#[test]
+fn where_the_other_kind_cannot_be_read_the_first_goes_on_and_nothing_is_made() {
+    let live = Live {
+        routes: vec![ours("HTTPRoute")],
+        route_is_unread: true,
+        ..Live::default()
+    };
+    assert_eq!(with("GRPCRoute", live), (vec![is("patch", "HTTPRoute web")], vec![]));
 }

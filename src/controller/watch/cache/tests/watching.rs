@@ -160,7 +160,7 @@ async fn a_kind_that_is_not_served_is_none_which_is_told_once_and_looked_at_less
     server.fail(&format!("GET {path}"), 404, ApiServer::ALWAYS);
     let (cache, mut changed) = followed(&server, kind);
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert!(cache.complete("shop") && cache.forbidden(kind, "shop"));
+    assert!(cache.complete("shop") && cache.forbidden(kind, "shop") && !cache.reads(kind, "shop"));
     assert!(changed.try_recv().unwrap().object.is_null());
     assert!(changed.try_recv().is_err(), "one word is enough");
     let first = server.requests_for(&path);
@@ -170,7 +170,7 @@ async fn a_kind_that_is_not_served_is_none_which_is_told_once_and_looked_at_less
     assert!((2..10).contains(&later), "{later} requests in {:?}", LOOK_AGAIN * 4);
     server.heal();
     tokio::time::sleep(LOOK_AGAIN * 2).await;
-    assert!(!cache.forbidden(kind, "shop"));
+    assert!(!cache.forbidden(kind, "shop") && cache.reads(kind, "shop"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -162,6 +162,22 @@ fn a_gateway_that_cannot_speak_to_the_app_is_quoted_where_the_backend_can_be_no_
 }
 
 #[test]
+fn a_gateway_whose_listeners_take_no_such_routes_does_not_answer_for_one_in_the_place_of_another() {
+    let told = |reasons: &[&str]| {
+        let parent = |reason: &&str| {
+            let status = if *reason == "Accepted" { "True" } else { "False" };
+            json!({"parentRef": {"name": "edge"}, "conditions": [{"type": "Accepted", "status": status, "reason": reason}]})
+        };
+        let mut route = route(json!([{"name": "web", "port": 80}]));
+        route["status"] = json!({"parents": reasons.iter().map(parent).collect::<Vec<_>>()});
+        HTTP_ROUTE.is_answered(&route)
+    };
+    assert!(told(&["Accepted"]) && told(&["NotAllowedByListeners", "Accepted"]));
+    assert!(told(&["RuleMatchConflict"]), "the one before it may be in its way");
+    assert!(!told(&["NotAllowedByListeners"]) && !told(&["NoMatchingParent"]) && !told(&[]));
+}
+
+#[test]
 fn only_services_of_other_namespaces_are_elsewhere() {
     let refs = json!([
         {"name": "shop", "namespace": "web"}, {"name": "shop", "namespace": "web", "kind": "Service", "group": ""},

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 /// Controllers without the RequestMirror filter.
 const WITHOUT_MIRROR: &[&str] = &["traefik.io/gateway-controller"];
+/// Why a gateway refuses a route that would be refused as well if it were the only one: its listeners take other kinds, say.
+const SHUT_OUT: &[&str] = &["NotAllowedByListeners", "NoMatchingParent", "UnsupportedValue"];
 /// Rules that a route may have.
 const MOST_RULES: usize = 16;
 /// Matches that one rule may have.
@@ -106,9 +108,20 @@ pub(super) fn is_pending(route: &Value) -> bool {
     })
 }
 
-/// Whether any gateway has said anything of the route.
+/// Whether any gateway has said anything of the route but that it will never take it. A route in whose place it came may be why
+/// it is refused otherwise: of two that conflict, the younger is.
 pub(super) fn is_answered(route: &Value) -> bool {
-    parents(route).next().is_some()
+    parents(route).any(|parent| !is_shut_out(parent))
+}
+
+// Whether a gateway has no place for a route of this kind, whatever others there are.
+fn is_shut_out(parent: &Value) -> bool {
+    let mut conditions = parent.get("conditions").and_then(Value::as_array).into_iter().flatten();
+    conditions.any(|condition| {
+        text(condition, "/type") == "Accepted"
+            && text(condition, "/status") == "False"
+            && SHUT_OUT.contains(&text(condition, "/reason"))
+    })
 }
 
 /// The parents of a route whose controller is known to have no RequestMirror filter, with its name. It is Traefik (3.7),
