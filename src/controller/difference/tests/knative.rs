@@ -271,3 +271,28 @@ fn a_revision_that_nothing_names_any_more_is_named_again_unless_the_service_is_a
     played.look();
     assert_eq!(*played.serves(), json!("web-v7"));
 }
+
+// Somebody deleted it, or the Service was restored without its revisions.
+#[test]
+fn where_the_revision_that_serves_is_gone_the_newest_that_is_ready_serves() {
+    let mut played = at_rest();
+    played.apply("web-v2", false);
+    played.until(Stage::Scaling, |_| {});
+    played.until(Stage::Rest, |_| {});
+    played.service["status"]["latestReadyRevisionName"] = json!("web-v2");
+    let missing = json!([{
+        "type": "RoutesReady", "status": "False", "reason": "RevisionMissing",
+        "message": "Revision \"web-v1\" referenced in traffic not found.",
+    }]);
+    played.service["status"]["conditions"] = missing.clone();
+    played.look();
+    assert_eq!(*played.serves(), json!("web-v2"));
+    played.look();
+    assert_eq!(*played.list(), list(&Value::Null, "web-v2", 0));
+    // Where Knative has none that is ready but the one that it misses, nothing is written again and again.
+    let mut played = at_rest();
+    played.service["status"]["conditions"] = missing;
+    let before = played.service.clone();
+    played.look();
+    assert_eq!(played.service, before);
+}
