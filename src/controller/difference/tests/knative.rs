@@ -187,13 +187,13 @@ fn a_revision_is_shown_by_steps_and_promoted_by_its_name() {
         played.until(stage, |_| {});
         shares.push(played.list().clone());
     }
-    let none = &Value::Null;
+    let tested = &json!("web-v2");
     assert_eq!(
         shares,
         [
-            list(none, "web-v1", 20),
-            list(none, "web-v1", 100),
-            list(none, "web-v2", 0)
+            list(tested, "web-v1", 20),
+            list(tested, "web-v1", 100),
+            list(&Value::Null, "web-v2", 0)
         ]
     );
     assert_eq!(
@@ -228,7 +228,7 @@ fn what_comes_while_another_is_promoted_gets_nobody_and_is_tried_afterwards() {
     played.until(Stage::Rest, unseen);
     assert_eq!(*played.serves(), json!("web-v2"));
     played.until(Stage::Analysing, |_| {});
-    assert_eq!(*played.list(), list(&Value::Null, "web-v2", 20));
+    assert_eq!(*played.list(), list(&json!("web-v3"), "web-v2", 20));
 }
 
 #[test]
