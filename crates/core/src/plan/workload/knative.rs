@@ -68,11 +68,12 @@ pub fn unready(target: &Value) -> Option<String> {
 /// Whether Knative says that there is no revision of that name to send users to: somebody deleted it, or the Service came here
 /// from a backup or another cluster, with our annotation and without its revisions.
 pub fn is_missing(target: &Value, name: &str) -> bool {
-    let said = condition(target, "RoutesReady").filter(|said| {
-        text(said, "/status") == "False" && text(said, "/reason") == "RevisionMissing"
-    });
-    // It names the first that it misses, which may be that of a tag.
-    said.is_some_and(|said| text(said, "/message").contains(&format!("\"{name}\"")))
+    let said = condition(target, "RoutesReady")
+        .filter(|said| text(said, "/status") == "False" && text(said, "/reason") == "RevisionMissing");
+    // It names the first that it misses, which may be that of a tag. It gives the same reason for one that is there and is not
+    // ready, which stays the one that was promoted.
+    let missed = format!("Revision \"{name}\" referenced in traffic not found");
+    said.is_some_and(|said| text(said, "/message").contains(&missed))
 }
 
 /// Which revision is to serve where `promoted` was to and nothing says so any more: that one as long as the Service knows of
@@ -169,10 +170,13 @@ mod tests {
         target["status"]["conditions"] = said("False", "RevisionMissing", "web-00001");
         assert!(is_missing(&target, "web-00001"));
         assert_eq!(serving(&target, "web-00001"), Some("web-00002"));
+        let mut unready = said("False", "RevisionMissing", "web-00001");
+        unready[0]["message"] = json!("Revision \"web-00001\" failed to become ready.");
         for other in [
             said("False", "RevisionMissing", "web-000011"),
             said("Unknown", "RevisionMissing", "web-00001"),
             said("False", "NotOwned", "web-00001"),
+            unready,
         ] {
             target["status"]["conditions"] = other;
             assert_eq!(serving(&target, "web-00001"), Some("web-00001"));
