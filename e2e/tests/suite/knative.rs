@@ -102,10 +102,16 @@ fn canary(name: &str, hooks: &Hooks) -> Value {
     })
 }
 
-/// Waits until `primary` serves but for the share that the newest revision has, and the author's tag carries nobody.
-async fn divided(scene: &Scene, name: &str, primary: &str, share: u8) -> Result<()> {
+/// Waits until `primary` serves but for the share that the revision under test has by its name, and the author's tag carries
+/// nobody. Without one the newest revision has none.
+async fn divided(scene: &Scene, name: &str, primary: &str, tested: Option<(&str, u8)>) -> Result<()> {
+    let share = tested.map_or(0, |(_, share)| share);
+    let canary = match tested {
+        Some((revision, share)) => json!({"latestRevision": false, "revisionName": revision, "percent": share}),
+        None => json!({"latestRevision": true, "percent": 0}),
+    };
     let wanted = json!([
-        {"latestRevision": true, "percent": share},
+        canary,
         {"latestRevision": false, "revisionName": primary, "percent": 100 - share},
         {"tag": "newest", "latestRevision": true, "percent": 0},
     ]);
@@ -129,11 +135,11 @@ async fn listed(scene: &Scene, name: &str, wanted: &Value) -> Result<()> {
 async fn released(scene: &Scene, hooks: &Hooks) -> Result<()> {
     apply(scene, &[service("app", "v1"), canary("app", hooks)]).await?;
     scene.phase("app", "Initialized", SOON).await?;
-    divided(scene, "app", "app-v1", 0).await?;
+    divided(scene, "app", "app-v1", None).await?;
     hooks.answer_to("app", GATE, Answer::halt());
     apply(scene, &[service("app", "v2")]).await?;
     scene.phase("app", "WaitingPromotion", SOON).await?;
-    divided(scene, "app", "app-v1", 50).await?;
+    divided(scene, "app", "app-v1", Some(("app-v2", 50))).await?;
     // Git says the author's own again, and somebody takes all for the canary: the shares stay as the release wants them.
     apply(scene, &[service("app", "v2")]).await?;
     let edit = r#"[{"op": "replace", "path": "/spec/traffic/0/percent", "value": 100},
@@ -147,14 +153,14 @@ async fn released(scene: &Scene, hooks: &Hooks) -> Result<()> {
         edit,
     ];
     scene.kubectl(&edit).await?.succeeded()?;
-    divided(scene, "app", "app-v1", 50).await?;
+    divided(scene, "app", "app-v1", Some(("app-v2", 50))).await?;
     hooks.answer_to("app", GATE, Answer::approve());
     scene.phase("app", "Succeeded", SOON).await?;
-    divided(scene, "app", "app-v2", 0).await?;
+    divided(scene, "app", "app-v2", None).await?;
     hooks.answer_to("app", VERDICT, Answer::halt());
     apply(scene, &[service("app", "v3")]).await?;
     scene.phase("app", "Failed", SOON).await?;
-    divided(scene, "app", "app-v2", 0).await?;
+    divided(scene, "app", "app-v2", None).await?;
     given_back(scene, "app", &authors()).await
 }
 

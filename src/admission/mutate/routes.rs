@@ -103,8 +103,10 @@ pub fn warnings(request: &Request, pairs: &[Pair]) -> Vec<String> {
             .traffic(old, &[], names, &pair.exposure, pair.intent)
             .filter(|_| split)?;
         let plain = Exposure::default();
-        let asked = kind
-            .traffic(sent, &[], names, &plain, None)
+        // What names the revision under test can be read by whoever knows it alone.
+        let read = |exposure: &Exposure| kind.traffic(sent, &[], names, exposure, None);
+        let asked = read(&plain)
+            .or_else(|| read(&pair.exposure))
             .filter(|_| kind.names_a_half(sent, names))?;
         (asked.weights != live.weights).then(|| {
             format!(

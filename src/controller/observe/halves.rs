@@ -99,7 +99,9 @@ impl Halves<'_> {
 
     // The revision of a Knative Service that serves everybody. None is named of a new one before any is ready.
     fn serving(&self, target: &Value) -> Option<Primary> {
-        let (named, half) = (knative::primary(target), self.half(target));
+        // One that Knative does not find serves nobody: another is named in its place.
+        let named = knative::primary(target).filter(|name| !knative::is_missing(target, name));
+        let half = self.half(target);
         let rollout = match (named, knative::ready(target)) {
             (Some(_), _) => Rollout::Ready,
             (None, None) => half.rollout(self.thresholds.primary),

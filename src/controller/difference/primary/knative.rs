@@ -14,6 +14,10 @@ impl Pair<'_> {
         } else {
             wanted
         };
+        // Of what is named already, and missed by Knative, nothing better is known: a write would change nothing.
+        if knative::primary(target) == Some(name) {
+            return None;
+        }
         Some(Write::Merge {
             kind: self.kind(),
             namespace: self.blueprint.namespace.clone(),

@@ -187,13 +187,13 @@ fn a_revision_is_shown_by_steps_and_promoted_by_its_name() {
         played.until(stage, |_| {});
         shares.push(played.list().clone());
     }
-    let none = &Value::Null;
+    let tested = &json!("web-v2");
     assert_eq!(
         shares,
         [
-            list(none, "web-v1", 20),
-            list(none, "web-v1", 100),
-            list(none, "web-v2", 0)
+            list(tested, "web-v1", 20),
+            list(tested, "web-v1", 100),
+            list(&Value::Null, "web-v2", 0)
         ]
     );
     assert_eq!(
@@ -228,7 +228,7 @@ fn what_comes_while_another_is_promoted_gets_nobody_and_is_tried_afterwards() {
     played.until(Stage::Rest, unseen);
     assert_eq!(*played.serves(), json!("web-v2"));
     played.until(Stage::Analysing, |_| {});
-    assert_eq!(*played.list(), list(&Value::Null, "web-v2", 20));
+    assert_eq!(*played.list(), list(&json!("web-v3"), "web-v2", 20));
 }
 
 #[test]
@@ -270,4 +270,29 @@ fn a_revision_that_nothing_names_any_more_is_named_again_unless_the_service_is_a
     played.apply("web-v7", true);
     played.look();
     assert_eq!(*played.serves(), json!("web-v7"));
+}
+
+// Somebody deleted it, or the Service was restored without its revisions.
+#[test]
+fn where_the_revision_that_serves_is_gone_the_newest_that_is_ready_serves() {
+    let mut played = at_rest();
+    played.apply("web-v2", false);
+    played.until(Stage::Scaling, |_| {});
+    played.until(Stage::Rest, |_| {});
+    played.service["status"]["latestReadyRevisionName"] = json!("web-v2");
+    let missing = json!([{
+        "type": "RoutesReady", "status": "False", "reason": "RevisionMissing",
+        "message": "Revision \"web-v1\" referenced in traffic not found.",
+    }]);
+    played.service["status"]["conditions"] = missing.clone();
+    played.look();
+    assert_eq!(*played.serves(), json!("web-v2"));
+    played.look();
+    assert_eq!(*played.list(), list(&Value::Null, "web-v2", 0));
+    // Where Knative has none that is ready but the one that it misses, nothing is written again and again.
+    let mut played = at_rest();
+    played.service["status"]["conditions"] = missing;
+    let before = played.service.clone();
+    played.look();
+    assert_eq!(played.service, before);
 }

@@ -65,9 +65,23 @@ pub fn unready(target: &Value) -> Option<String> {
     Some(message.map_or_else(plain, str::to_owned))
 }
 
+/// Whether Knative says that there is no revision of that name to send users to: somebody deleted it, or the Service came here
+/// from a backup or another cluster, with our annotation and without its revisions.
+pub fn is_missing(target: &Value, name: &str) -> bool {
+    let said = condition(target, "RoutesReady")
+        .filter(|said| text(said, "/status") == "False" && text(said, "/reason") == "RevisionMissing");
+    // It names the first that it misses, which may be that of a tag. It gives the same reason for one that is there and is not
+    // ready, which stays the one that was promoted.
+    let missed = format!("Revision \"{name}\" referenced in traffic not found");
+    said.is_some_and(|said| text(said, "/message").contains(&missed))
+}
+
 /// Which revision is to serve where `promoted` was to and nothing says so any more: that one as long as the Service knows of
 /// it, else the newest that is ready. A Service that was deleted and made again has other revisions.
 pub fn serving<'a>(target: &'a Value, promoted: &'a str) -> Option<&'a str> {
+    if is_missing(target, promoted) {
+        return ready(target);
+    }
     let lists = ["/spec/traffic", "/status/traffic"];
     let lists = lists.into_iter().filter_map(|at| target.pointer(at)?.as_array());
     let listed = lists.flatten().map(|entry| text(entry, "/revisionName"));
@@ -143,6 +157,30 @@ mod tests {
             target[at].as_object_mut().unwrap().remove("traffic");
         }
         assert_eq!(serving(&target, "web-00003"), Some("web-00003"));
+    }
+
+    #[test]
+    fn what_knative_misses_does_not_serve_again_and_what_a_tag_misses_is_another() {
+        let mut target = service("web-00002", "web-00002");
+        target["spec"]["traffic"] = json!([{"revisionName": "web-00001", "percent": 100}]);
+        let said = |status: &str, reason: &str, name: &str| {
+            let message = format!("Revision \"{name}\" referenced in traffic not found.");
+            json!([{"type": "RoutesReady", "status": status, "reason": reason, "message": message}])
+        };
+        target["status"]["conditions"] = said("False", "RevisionMissing", "web-00001");
+        assert!(is_missing(&target, "web-00001"));
+        assert_eq!(serving(&target, "web-00001"), Some("web-00002"));
+        let mut unready = said("False", "RevisionMissing", "web-00001");
+        unready[0]["message"] = json!("Revision \"web-00001\" failed to become ready.");
+        for other in [
+            said("False", "RevisionMissing", "web-000011"),
+            said("Unknown", "RevisionMissing", "web-00001"),
+            said("False", "NotOwned", "web-00001"),
+            unready,
+        ] {
+            target["status"]["conditions"] = other;
+            assert_eq!(serving(&target, "web-00001"), Some("web-00001"));
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Provider `knative`: a Knative Service is the target and carries its traffic itself. Its list `spec.traffic` gives the
-//! newest revision the canary's share, and the revision that an annotation names the rest.
+//! revision under test the canary's share, and the revision that an annotation names the rest.
 //!
 //! The list is ours while it is held; what its author has there stands in an annotation meanwhile. Entries with a tag give a
 //! revision an address of its own: they stay, and carry no share.

@@ -37,10 +37,9 @@ pub(super) fn carrying(route: &Value, share: u8, exposure: &Exposure) -> Value {
         return route.clone();
     };
     let (authors, rest) = (authors(route), 100_u8.saturating_sub(share));
-    // Of what is newer than the revision under test nobody knows anything: users stay where they are.
-    let newest = text(route, "/status/latestCreatedRevisionName");
-    let tested = exposure.revision.as_deref();
-    let pinned = tested.filter(|name| share > 0 && !newest.is_empty() && *name != newest);
+    // By its name, also while it is the newest: of what is newer nobody knows anything, and Knative would give it the share as
+    // soon as it is ready, whether a controller of ours is there to see it or not.
+    let pinned = exposure.revision.as_deref().filter(|_| share > 0);
     let tags = authors.as_array().into_iter().flatten().filter(|one| is_tagged(one));
     let ours = [entry(pinned, share), entry(Some(primary), rest)];
     let list = ours.into_iter().chain(tags.map(tag)).collect();

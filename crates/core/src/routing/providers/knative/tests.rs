@@ -137,8 +137,9 @@ fn a_revision_that_nobody_has_tried_gets_no_user_of_the_run() {
     assert_eq!(read(&run), Some(Traffic::share(20)));
     assert_eq!(read(&Exposure::default()), None);
     assert_eq!(*list(&carried_by(&mine, Traffic::PRIMARY, &run)), pair(0));
+    // Before a newer one is there, too: it may come while nobody looks.
     mine["status"]["latestCreatedRevisionName"] = json!("web-00002");
-    assert_eq!(*list(&carried_by(&mine, Traffic::share(20), &run)), pair(20));
+    assert_eq!(list(&carried_by(&mine, Traffic::share(20), &run))[0], tried);
 }
 
 #[test]
