@@ -68,10 +68,7 @@ pub struct Plan {
 impl View {
     /// The Canaries of a namespace, with what their policies add: what the controller does is what these say.
     pub fn canaries(&self, namespace: &str) -> Vec<Arc<Canary>> {
-        let all = self
-            .caches
-            .canaries
-            .state_filter(|canary| canary.metadata.namespace.as_deref() == Some(namespace));
+        let all = self.caches.canaries_of(namespace);
         // Read for all of them at once, and only if one asks: each is written out as JSON.
         let read = OnceCell::new();
         let routes = || read.get_or_init(|| self.caches.routes(namespace)).as_slice();
