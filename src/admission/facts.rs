@@ -27,6 +27,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use serde_json::Value;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// A controller whose Lease was renewed this long ago, in seconds, is taken to be there.
@@ -67,14 +68,14 @@ pub struct Plan {
 impl View {
     /// The Canaries of a namespace, with what their policies add: what the controller does is what these say.
     pub fn canaries(&self, namespace: &str) -> Vec<Arc<Canary>> {
-        let all = self
-            .caches
-            .canaries
-            .state_filter(|canary| canary.metadata.namespace.as_deref() == Some(namespace));
-        all.into_iter().map(|canary| self.completed(canary)).collect()
+        let all = self.caches.canaries_of(namespace);
+        // Read for all of them at once, and only if one asks: each is written out as JSON.
+        let read = OnceCell::new();
+        let routes = || read.get_or_init(|| self.caches.routes(namespace)).as_slice();
+        all.into_iter().map(|canary| self.completed(canary, routes)).collect()
     }
 
-    fn completed(&self, canary: Arc<Canary>) -> Arc<Canary> {
+    fn completed<'r>(&self, canary: Arc<Canary>, routes: impl FnOnce() -> &'r [Value]) -> Arc<Canary> {
         if canary.labels().contains_key(labels::GENERATED) {
             return canary;
         }
@@ -83,7 +84,7 @@ impl View {
         };
         let around = Around {
             default_provider: &self.defaults.provider,
-            user_route: policy.spec.gateway_refs.is_some() && self.has_route(&canary),
+            user_route: policy.spec.gateway_refs.is_some() && self.has_route(&canary, routes),
         };
         let all = effective(&canary, Some(&policy.spec), around);
         if all.inherited.is_empty() {
@@ -93,11 +94,10 @@ impl View {
     }
 
     // Whether the user has a route for the Service of a Canary that names no gateway.
-    fn has_route(&self, canary: &Canary) -> bool {
+    fn has_route<'r>(&self, canary: &Canary, routes: impl FnOnce() -> &'r [Value]) -> bool {
         let open = |service: &CanaryService| service.gateway_refs.as_ref().is_none_or(Vec::is_empty);
-        let routes = || self.caches.routes(canary.namespace_name());
         let provider = canary.provider(&self.defaults.provider);
-        canary.spec.service.as_ref().is_some_and(open) && has_route(canary, provider, &routes())
+        canary.spec.service.as_ref().is_some_and(open) && has_route(canary, provider, routes())
     }
 
     /// The policy that completes a hand-written Canary: the one it names, else its target, else its namespace. Where

@@ -100,3 +100,21 @@ fn what_belongs_to_an_installation_goes_with_its_role_and_blocks_nothing() {
     let owner = installation.owner();
     assert_eq!((owner.uid.as_str(), owner.block_owner_deletion), ("u-1", Some(false)));
 }
+
+#[tokio::test]
+async fn what_another_replica_notes_in_between_takes_nothing_away() {
+    let server = crate::testing::ApiServer::default();
+    let path = format!("/api/v1/namespaces/mine/configmaps/{BRAKE}");
+    let until = "2026-11-23T10:15:00Z";
+    let noted = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": BRAKE, "namespace": "mine"},
+        "data": {"mutating": until}});
+    server.put(&path, noted);
+    // It was not there a moment ago.
+    server.fail(&format!("PATCH {path}"), 404, 1);
+    let brake = (WebhookConfiguration::Validating, Some(until.parse().unwrap()));
+    write::brake(&server.client(), "mine", brake, &Installed::Absent)
+        .await
+        .unwrap();
+    let stored = server.get(&path).unwrap();
+    assert_eq!(stored["data"], json!({"mutating": until, "validating": until}));
+}

@@ -84,7 +84,7 @@ async fn put(
         _ => None,
     };
     let body = json!({"metadata": {"ownerReferences": owners}, "data": data});
-    match maps.patch(name, &params, &Patch::Merge(body)).await {
+    match maps.patch(name, &params, &Patch::Merge(&body)).await {
         Err(kube::Error::Api(status)) if status.code == 404 => {}
         other => return other.map(drop),
     }
@@ -99,8 +99,10 @@ async fn put(
         ..ConfigMap::default()
     };
     match maps.create(&PostParams::default(), &map).await {
-        // Another replica noted the same a moment ago.
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        // Somebody noted something a moment ago: another replica the same, or what is ordered besides.
+        Err(kube::Error::Api(status)) if status.code == 409 => {
+            maps.patch(name, &params, &Patch::Merge(&body)).await.map(drop)
+        }
         other => other.map(drop),
     }
 }

@@ -1,8 +1,10 @@
 //! The caches and the watches that feed them.
 
+mod canaries;
 mod feed;
 mod feeds;
 
+use self::canaries::{ByNamespace, CanaryFeed};
 use super::outward::{Outward, RouteFeed};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
 use crate::orders::Standing;
@@ -40,6 +42,7 @@ pub struct Caches {
     pub lease: Store<Lease>,
     /// What an admin ordered.
     pub standing: watch::Receiver<Standing>,
+    by_namespace: ByNamespace,
     services: Store<DynamicObject>,
     routes: Vec<(Store<DynamicObject>, Outward)>,
     waiting: Arc<AtomicU32>,
@@ -61,7 +64,7 @@ impl Caches {
     pub fn new() -> (Self, Feeds) {
         let waiting = Arc::new(AtomicU32::new(NEEDED));
         let feeds = Feeds {
-            canaries: Writer::default(),
+            canaries: CanaryFeed::new(),
             policies: Writer::default(),
             templates: Writer::default(),
             providers: Writer::default(),
@@ -76,8 +79,10 @@ impl Caches {
             waiting: Arc::clone(&waiting),
         };
         let routes = feeds.routes.iter().map(RouteFeed::as_readers).collect();
+        let (canaries, by_namespace) = feeds.canaries.as_readers();
         let caches = Self {
-            canaries: feeds.canaries.as_reader(),
+            canaries,
+            by_namespace,
             policies: feeds.policies.as_reader(),
             templates: feeds.templates.as_reader(),
             providers: feeds.providers.as_reader(),
@@ -95,6 +100,11 @@ impl Caches {
     /// How many caches are still being filled for the first time.
     pub fn waiting(&self) -> u32 {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The Canaries of a namespace, by name.
+    pub fn canaries_of(&self, namespace: &str) -> Vec<Arc<Canary>> {
+        self.by_namespace.of(namespace, &self.canaries)
     }
 
     /// The Services of a namespace.

@@ -69,8 +69,9 @@ fn by_canary(canary: &Canary, request: &Request, defaults: &Defaults) -> Enrolme
     if building && (defaults.dry_run || canary.dry_run()) {
         return Enrolment::Refused(String::from(REHEARSED));
     }
-    // Nor of one that cannot be carried out.
-    if let Some(why) = unreleasable(canary, &request.object, defaults).filter(|_| building) {
+    // Nor of one that cannot be carried out. What is built goes on, so nobody asks it of every change of an app.
+    let why = building.then(|| unreleasable(canary, &request.object, defaults));
+    if let Some(why) = why.flatten() {
         return Enrolment::Refused(format!("canary/{}: {why}", canary.name_any()));
     }
     Enrolment::Canary(summary(canary))
@@ -133,19 +134,23 @@ pub fn stage(canary: &Canary) -> CoarseStage {
 }
 
 fn summary(canary: &Canary) -> deployments::CanarySummary {
-    let status = canary.status.clone().unwrap_or_default();
+    // Not as a whole: most of a status is history.
+    let status = canary.status.as_ref();
     let stage = stage(canary);
     // Flagger's own hashes are opaque: nothing is said about a revision that only they name.
-    let ours = |hash: Option<String>| hash.filter(|hash| hash::is_current(hash));
-    let run = status.run.iter();
+    let ours = |hash: Option<&String>| hash.filter(|hash| hash::is_current(hash)).cloned();
+    let promoted = status.and_then(|status| status.last_promoted_spec.as_ref());
+    let applied = status.and_then(|status| status.last_applied_spec.as_ref());
+    let run = status.and_then(|status| status.run.as_ref());
     let mut revisions = run
+        .into_iter()
         .flat_map(|run| [&run.promoted_revision, &run.applied_revision])
         .flatten();
     deployments::CanarySummary {
         name: canary.name_any(),
         stage,
-        promoted: ours(status.last_promoted_spec),
-        failed: ours(status.last_applied_spec).filter(|_| stage == CoarseStage::Failed),
+        promoted: ours(promoted),
+        failed: ours(applied).filter(|_| stage == CoarseStage::Failed),
         reads_configs: revisions.any(|revision| revision != template_of(revision)),
         suspended: canary.suspended(),
         unbuilt: unbuilt(canary, stage),

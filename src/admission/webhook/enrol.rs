@@ -9,6 +9,7 @@ use crate::admission::effects::generate::{BUDGET, LOOK};
 use crate::admission::facts::{Beside, RequestFacts, pointing_at};
 use crate::admission::mutate::deployments::{self, Enrolment, TargetFacts};
 use crate::admission::review::Response;
+use crate::api::labels;
 use crate::plan::enrolment::pairing;
 use std::time::Duration;
 
@@ -70,8 +71,9 @@ impl Effects {
             Err(error) => {
                 tracing::warn!(%error, "cannot ask for the requester's rights");
                 target.enrolment = Enrolment::Unasked(format!(
-                    "whether {user:?} may create canaries.flagger.app in {namespace} could not be asked in time; that is \
-                     asked again for a minute, and if so it is enrolled; to apply it again asks at once"
+                    "whether {user:?} may create canaries.flagger.app in {namespace} could not be asked in time; asked \
+                     again for a minute, and when the label {} is taken off",
+                    labels::DENIED
                 ));
                 return None;
             }

@@ -2,7 +2,7 @@
 //! there is an answer. Who may has his Canary made then. Meanwhile the Deployment is a plain one, which its label tells the
 //! controller: that would enrol it whoever sent it.
 
-use super::enrol::is_enrolled;
+use super::enrol::{Apart, is_enrolled};
 use super::{AdmissionWebhook, Effects};
 use crate::admission::review::{Request, UserInfo};
 use crate::api::labels;
@@ -90,7 +90,7 @@ impl AdmissionWebhook {
             }
         }
         let (namespace, name) = (&sent.namespace, &sent.name);
-        tracing::warn!(namespace, name, "not enrolled, whether its sender may was not answered");
+        tracing::warn!(namespace, name, "not enrolled: what was asked about it and its sender was not answered");
     }
 
     /// Makes the Canary of the Deployment as it is stored. Nothing when that could not be done now.
@@ -109,7 +109,16 @@ impl AdmissionWebhook {
             return Some(());
         }
         let beside = effects.beside(&facts).await;
-        effects.pairable(&facts, beside).await.ok()?;
+        match effects.pairable(&facts, beside).await {
+            Ok(()) => {}
+            // To ask again would not change that.
+            Err(Apart::Refused(why)) => {
+                let (namespace, name) = (&sent.namespace, &sent.name);
+                tracing::info!(namespace, name, why, "not enrolled");
+                return Some(());
+            }
+            Err(Apart::Unseen(_)) => return None,
+        }
         let (plan, _) = effects.planned(&facts).await?;
         // Its Services and its route are the controller's to make, which knows when its pods serve.
         effects

@@ -85,6 +85,8 @@ impl Elector {
                 break;
             }
         }
+        // Whatever of ours still runs writes nothing beside a successor.
+        self.belief.set(None);
         // Without a version the write would be unconditional and could throw out a successor.
         if self.leading.send_replace(false) && self.holds_current() {
             self.release().await;
@@ -107,13 +109,14 @@ impl Elector {
                 self.stop_leading();
                 timing.retry
             }
-            Ok(Err(error)) => self.failed(&error.to_string()),
-            Err(_) => self.failed("no answer in time"),
+            Ok(Err(error)) => self.failed(&error.to_string(), begun),
+            Err(_) => self.failed("no answer in time", begun),
         }
     }
 
-    /// A round that came to nothing. What we know may be stale, so the next one reads first.
-    fn failed(&mut self, reason: &str) -> Duration {
+    /// A round that came to nothing. What we know may be stale, so the next one reads first. Who has waited for an answer in
+    /// vain has paused already: with another pause after it, belief would run out before the next attempt.
+    fn failed(&mut self, reason: &str, begun: Instant) -> Duration {
         tracing::warn!(
             "error retrieving resource lock {}/{}: {reason}",
             self.settings.namespace,
@@ -123,7 +126,7 @@ impl Elector {
             lease.metadata.resource_version = None;
             (lease, seen)
         });
-        self.settings.timing.retry
+        self.settings.timing.retry.saturating_sub(begun.elapsed())
     }
 
     /// Waits, and stops leading in the middle of it if belief runs out. `false` at shutdown.

@@ -1,5 +1,6 @@
 //! The write side of the caches, and the watches of what must be known before requests are answered.
 
+use super::canaries::CanaryFeed;
 use super::feed::{Feed, config, feed, slim_service};
 use super::service_resource;
 use crate::admission::facts::outward::RouteFeed;
@@ -23,7 +24,7 @@ use tokio::sync::watch;
 /// Write side of every cache; tests feed it by hand, [`Feeds::run`] feeds it from watches.
 pub struct Feeds {
     /// See [`super::Caches::canaries`].
-    pub canaries: Writer<Canary>,
+    pub canaries: CanaryFeed,
     /// See [`super::Caches::policies`].
     pub policies: Writer<CanaryPolicy>,
     /// See [`super::Caches::templates`].
@@ -64,7 +65,7 @@ impl Feeds {
             waiting: self.waiting,
         };
         let mut feeds = vec![
-            watches.all(self.canaries, "canaries"),
+            watches.all::<Canary>(self.canaries, "canaries"),
             watches.all(self.policies, "policies"),
             watches.all(self.templates, "templates"),
             watches.all(self.providers, "providers"),

@@ -36,6 +36,7 @@ async fn wait(channel: &mut watch::Receiver<bool>, value: bool) {
 async fn the_second_candidate_leads_when_the_first_has_released() {
     let server = ApiServer::default();
     let (first, mut first_leads) = Elector::new(server.client(), settings("a"));
+    let belief = first.belief();
     let (second, mut second_leads) = Elector::new(server.client(), settings("b"));
     let stop_first = CancellationToken::new();
     let running = tokio::spawn(first.run(stop_first.clone()));
@@ -45,7 +46,9 @@ async fn the_second_candidate_leads_when_the_first_has_released() {
     assert!(!*second_leads.borrow());
     assert!(holder(&server).starts_with("a_"));
     stop_first.cancel();
+    assert!(belief.holds());
     running.await.unwrap();
+    assert!(!belief.holds(), "what it had begun is not written any more");
     wait(&mut second_leads, true).await;
     assert!(!*first_leads.borrow());
     assert_eq!(lease(&server)["spec"]["leaseTransitions"], 1);
@@ -73,6 +76,21 @@ async fn a_leader_that_cannot_renew_stops_before_its_lease_runs_out() {
     assert!(took < settings("a").timing.lease, "{took:?}");
     server.heal();
     wait(&mut leads, true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_renewal_that_is_not_answered_costs_nobody_the_lead() {
+    let server = ApiServer::default();
+    let (elector, mut leads) = Elector::new(server.client(), Settings::new("test", Some("a")));
+    tokio::spawn(elector.run(CancellationToken::new()));
+    wait(&mut leads, true).await;
+    let never = Duration::from_secs(60);
+    server.delays.lock().insert(format!("PUT {}", path()), never);
+    // The next renewal is under way then, and given up later.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    server.delays.lock().clear();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(!leads.has_changed().unwrap() && *leads.borrow(), "it led all the time");
 }
 
 #[tokio::test(start_paused = true)]
