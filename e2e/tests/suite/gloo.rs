@@ -97,7 +97,8 @@ async fn made(scene: &Scene, hooks: &Hooks) -> Result<()> {
         Ok(Some(()))
     })
     .await?;
-    at_rest(scene, &app, &[canary, way_in(scene, &app), app.deployment()]).await?;
+    apply(scene, &[canary]).await?;
+    at_rest(scene, &app, &[way_in(scene, &app), app.deployment()]).await?;
     let [primary, canary] = ["primary", "canary"].map(|name| half(scene, "made", name));
     let share = |of_primary: u64| [(primary.clone(), of_primary), (canary.clone(), 100 - of_primary)];
     split(scene, "made", 0, &share(100)).await?;
