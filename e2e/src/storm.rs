@@ -130,8 +130,8 @@ async fn replicas(options: &Options) -> Result<Fell> {
 
 async fn rotated(options: &Options) -> Result<Fell> {
     let note = format!(
-        "{}. Another part of the webhook's certificates is said to be due, and the Secret with its paths is broken, as often as \
-         it writes its configurations, which is every two seconds at most. Reviews are those that the API server counted, \
+        "{}. Another part of the webhook's certificates is said to be due, and the Secret with its paths is broken, two \
+         seconds after API servers were told of the change before. Reviews are those that the API server counted, \
          those that failed too.",
         options.applies()
     );

@@ -26,7 +26,7 @@ pub(super) async fn suite(parts: &mut Vec<Part>) -> Result<()> {
     let began = Instant::now();
     duration::forget()?;
     failures::forget()?;
-    let first = played(&[&format!("--test-threads={BEGUN}")]).await?;
+    let first = played("suite", &[&format!("--test-threads={BEGUN}")]).await?;
     println!("\n== the slowest scenes\n{}", duration::slowest()?);
     let ended = match first.good {
         true => Ended::Passed,
@@ -49,15 +49,16 @@ async fn again(first: &Played) -> Result<Ended> {
     println!("\n== once more, with nothing beside it: {names}");
     let mut args = vec!["--exact", "--test-threads=1"];
     args.extend(failed.iter().map(String::as_str));
-    let second = played(&args).await?;
+    let second = played("suite", &args).await?;
     let passed = second.good && failed.iter().all(|name| second.passed.contains(name));
     Ok(if passed { Ended::Unsteady(names) } else { Ended::Failed })
 }
 
-/// What a run of the suite said.
+/// What a run of scenes said.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Played {
-    good: bool,
+pub(super) struct Played {
+    /// Whether all went well.
+    pub(super) good: bool,
     passed: Vec<String>,
     failed: Vec<String>,
     /// Whether one that failed says that requests were lost.
@@ -83,10 +84,11 @@ impl Played {
     }
 }
 
-async fn played(args: &[&str]) -> Result<Played> {
-    let mut command = cargo(&["test", "--locked", "--workspace", "--test", "suite", "--"]);
+/// Plays the scenes of a test.
+pub(super) async fn played(test: &str, args: &[&str]) -> Result<Played> {
+    let mut command = cargo(&["test", "--locked", "--workspace", "--test", test, "--"]);
     command.args(args).stdout(Stdio::piped());
-    let mut group = Group::start(&mut command).with_context(|| format!("cannot run {SUITE}"))?;
+    let mut group = Group::start(&mut command).with_context(|| format!("cannot run test {test}"))?;
     let said = group.child.stdout.take().context("its output is piped")?;
     let (mut lines, mut heard, mut ended) = (BufReader::new(said).lines(), Played::default(), false);
     loop {

@@ -1,4 +1,7 @@
 //! One scene of `make test-gateways`, in turn: all of them take longer than CI has, so that each commit plays another one.
+//!
+//! Which one that is nobody chose, and nobody may have played it before. So it fails the checks where it was played and failed
+//! twice; of all else that keeps it from being played to its end is told that it was not checked, and why.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -6,40 +9,46 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
-use super::{Ended, GATEWAYS, Group, Part, cargo, started};
+use super::suite::played;
+use super::{Ended, GATEWAYS, Part, cargo, started};
 use crate::cluster;
 use crate::install::root;
 
 const NAME: &str = "a gateway in turn";
-/// So long it may be played; most take half of it. What has not ended then is ended, and told as not checked.
-const BUDGET: Duration = Duration::from_secs(300);
+/// So long it may take, with what is compiled and installed for it; most take a third of it. What has not ended then is ended.
+const BUDGET: Duration = Duration::from_secs(8 * 60);
 /// It is begun so long after the first check at the latest: CI has 80 minutes, of which the harness takes some to compile.
-const LATEST: Duration = Duration::from_secs(65 * 60);
+const LATEST: Duration = Duration::from_secs(62 * 60);
 
 /// Plays the one whose turn it is, unless there is no time left. It is the last that is played on its cluster.
 pub(super) async fn turn(parts: &mut Vec<Part>) -> Result<()> {
     println!("\n== {NAME}");
     let began = Instant::now();
     let spent: Duration = parts.iter().map(|part| part.took).sum();
-    let played = if spent > LATEST {
+    let ended = if spent > LATEST {
         let minutes = |time: Duration| time.as_secs() / 60;
-        Ok(Ended::NotChecked(format!(
+        Ended::NotChecked(format!(
             "{} min had passed, and it is begun within {} min or not at all",
             minutes(spent),
             minutes(LATEST)
-        )))
+        ))
     } else {
-        one().await
-    };
-    let (ended, played) = match played {
-        Ok(ended) => (ended, Ok(())),
-        Err(error) => (Ended::Failed, Err(error)),
+        match tokio::time::timeout(BUDGET, one()).await {
+            Ok(Ok(ended)) => ended,
+            // Whether it can be played depends on what this machine has.
+            Ok(Err(why)) => Ended::NotChecked(format!("it could not be played: {why:#}")),
+            Err(_) => Ended::NotChecked(format!("it did not end within {BUDGET:?}")),
+        }
     };
     if let Ended::NotChecked(why) = &ended {
         println!("NOT CHECKED: {why}");
     }
+    let failed = matches!(ended, Ended::Failed);
     parts.push(Part::since(NAME, began, ended));
-    played
+    if failed {
+        bail!("{NAME}: failed twice, see above");
+    }
+    Ok(())
 }
 
 async fn one() -> Result<Ended> {
@@ -55,16 +64,18 @@ async fn one() -> Result<Ended> {
         return Ok(Ended::NotChecked("no gateway is there that it could ask".to_owned()));
     };
     println!("{name}, by {by}; make test-gateways plays all, and with ONLY={name} this one");
-    started().await?;
-    let played = ["--", "--exact", name, "--nocapture"];
-    let group = Group::start(&mut cargo(&[GATEWAYS, &played[..]].concat())).context("cannot run it")?;
-    let Ok(status) = tokio::time::timeout(BUDGET, group.ended()).await else {
-        return Ok(Ended::NotChecked(format!("{name} did not end within {BUDGET:?}")));
-    };
-    if !status?.success() {
-        bail!("{NAME}: {name} failed, see above");
+    started().await.context("Coalmine could not be installed again")?;
+    let alone = ["--exact", name, "--nocapture"];
+    if played("gateways", &alone).await?.good {
+        return Ok(Ended::Passed);
     }
-    Ok(Ended::Passed)
+    println!("\n== once more: {name}");
+    let good = played("gateways", &alone).await?.good;
+    Ok(if good {
+        Ended::Unsteady(name.to_owned())
+    } else {
+        Ended::Failed
+    })
 }
 
 /// Its name begins with the gateway's.

@@ -29,8 +29,9 @@ const CONFIGURATION: &str = "coalmine";
 /// Least time between two changes: paths that are younger are put back as they were, and the webhook writes its configurations
 /// no more often.
 const PERIOD: Duration = Duration::from_secs(2);
-/// API servers follow their configurations by a watch.
-const NOTICED: Duration = Duration::from_millis(500);
+/// API servers follow their configurations by a watch, and webhooks their certificates: on a busy machine so much later. What is
+/// hours in a cluster is this here, and a CA that is taken away before everybody has its follower fails reviews.
+const NOTICED: Duration = Duration::from_secs(2);
 /// After so long, paths that were broken too early are broken again.
 const AGAIN: Duration = Duration::from_secs(4);
 /// For everything that is waited for.

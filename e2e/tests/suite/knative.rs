@@ -51,12 +51,15 @@ async fn controllers(services: Api<DynamicObject>) -> Result<()> {
         let Ok(service) = event else { continue };
         let status = json!({"status": status(&service)});
         let (name, params) = (service.name_any(), PatchParams::default());
-        let said = services.patch_status(&name, &params, &Patch::Merge(&status)).await;
-        if let Err(kube::Error::Api(refused)) = said
-            && refused.code != 404
-        {
-            bail!("{name}: {refused:?}");
-        }
+        // A busy API server may refuse it once, and nobody would say it again.
+        wait_for(&format!("the status of {name}"), SOON, async || {
+            match services.patch_status(&name, &params, &Patch::Merge(&status)).await {
+                Ok(_) => Ok(Some(())),
+                Err(kube::Error::Api(refused)) if refused.code == 404 => Ok(Some(())),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await?;
     }
     bail!("the watch of Services has ended")
 }
@@ -184,11 +187,14 @@ async fn inherited(scene: &Scene, hooks: &Hooks) -> Result<()> {
 async fn given_back(scene: &Scene, name: &str, authors: &Value) -> Result<()> {
     scene.kubectl(&["delete", "canary", name]).await?.succeeded()?;
     listed(scene, name, authors).await?;
-    let live = services(scene).get(name).await?;
-    let ours = |key: &&String| key.starts_with("flagger.app/") || key.starts_with("coalmine.dev/");
-    let left: Vec<&String> = live.annotations().keys().filter(ours).collect();
-    ensure!(left.is_empty(), "{left:?} are left");
-    Ok(())
+    wait_for("nothing of ours to be left", SOON, async || {
+        let live = services(scene).get(name).await?;
+        let ours = |key: &&String| key.starts_with("flagger.app/") || key.starts_with("coalmine.dev/");
+        let left: Vec<&String> = live.annotations().keys().filter(ours).collect();
+        ensure!(left.is_empty(), "{left:?} are left");
+        Ok(Some(()))
+    })
+    .await
 }
 
 /// A Knative Service has this provider and nothing else has, and nobody but Knative scales it.

@@ -102,11 +102,13 @@ async fn made(scene: &Scene, hooks: &Hooks) -> Result<()> {
     // A MeshService is told by this what its port speaks.
     for service in ["made", "made-primary", "made-canary"] {
         let path = "jsonpath={.spec.ports[0].appProtocol}";
-        let said = scene
-            .kubectl(&["get", "service", service, "-o", path])
-            .await?
-            .succeeded()?;
-        ensure!(said.out == "http", "{service} speaks {:?}", said.out);
+        let get = ["get", "service", service, "-o", path];
+        wait_for(&format!("{service} to say what it speaks"), SOON, async || {
+            let said = scene.kubectl(&get).await?.succeeded()?;
+            ensure!(said.out == "http", "{service} speaks {:?}", said.out);
+            Ok(Some(()))
+        })
+        .await?;
     }
     held(scene, &app.at("v2"), hooks).await?;
     split(scene, ("made", 0), &half).await?;

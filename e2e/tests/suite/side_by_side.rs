@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use e2e::scene::fronts::ingress_route;
 use e2e::scene::invariants::{exits, nothing_lost, serves_only_verified};
-use e2e::scene::{Answer, App, Hooks, Scene, play};
+use e2e::scene::{Answer, App, Hooks, Scene, play, wait_for};
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
@@ -65,9 +65,14 @@ async fn released(scene: &Scene, good: &App, bad: &App, hooks: &Hooks) -> Result
     leads(scene, LISTED, &json!(halves)).await?;
     // Neither has made anything of the other one's kind.
     for (kind, own) in [(routes(scene), ROUTED), (lists(scene), LISTED)] {
-        let mut names = names(&kind).await?;
-        names.retain(|name| name != ASIDE);
-        ensure!(names == [own], "{names:?} and not {own} alone");
+        // By the policy it might have, had the webhook not heard of the author's Canary yet.
+        wait_for(&format!("{own} to be alone of its kind"), SOON, async || {
+            let mut names = names(&kind).await?;
+            names.retain(|name| name != ASIDE);
+            ensure!(names == [own], "{names:?} and not {own} alone");
+            Ok(Some(()))
+        })
+        .await?;
     }
     let_go(good, hooks);
     hooks.answer_to(bad.name(), VERDICT, Answer::halt());
@@ -106,13 +111,9 @@ async fn by_traefik(scene: &Scene, app: &App, hooks: &Hooks) -> Result<()> {
     let canary = canary(scene, app, &analysis(hooks));
     let mut aside = app.route(&scene.host(ASIDE));
     aside["metadata"]["name"] = json!(ASIDE);
-    apply(scene, &[aside]).await?;
-    at_rest(
-        scene,
-        app,
-        &[canary, ingress_route(scene, LISTED, LISTED), app.deployment()],
-    )
-    .await?;
+    // Before its Deployment, for which the policy would have another provider.
+    apply(scene, &[canary, aside]).await?;
+    at_rest(scene, app, &[ingress_route(scene, LISTED, LISTED), app.deployment()]).await?;
     scene.reachable(ASIDE, SOON).await.map(drop)
 }
 

@@ -45,14 +45,17 @@ pub async fn takes_up(upstreams: Api<DynamicObject>) -> Result<()> {
         let Some(name) = one.metadata.name.filter(|_| one.data.get("status").is_none()) else {
             continue;
         };
-        let taken = upstreams
-            .patch(&name, &PatchParams::default(), &Patch::Merge(&status))
-            .await;
-        match taken {
-            // It is gone again.
-            Err(kube::Error::Api(status)) if status.code == 404 => {}
-            taken => drop(taken?),
-        }
+        // A busy API server may refuse it once.
+        wait_for(&format!("{name} to be taken up"), SOON, async || {
+            let params = PatchParams::default();
+            match upstreams.patch(&name, &params, &Patch::Merge(&status)).await {
+                Ok(_) => Ok(Some(())),
+                // It is gone again.
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(Some(())),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await?;
     }
 }
 
