@@ -12,6 +12,10 @@ use crate::admission::review::Response;
 use crate::api::labels;
 use crate::plan::enrolment::pairing;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// Most that looking takes altogether: the API server waits three seconds for the answer, and goes on without one after that.
+const PATIENCE: Duration = Duration::from_millis(2200);
 
 /// Why nothing is held for a pair that is planned.
 pub(super) enum Apart {
@@ -24,7 +28,7 @@ pub(super) enum Apart {
 impl Effects {
     /// The answer to a write by which the policy would enrol the Deployment, or one that the caches do not know yet.
     pub(super) async fn enrol(&self, mut facts: RequestFacts<'_>) -> Response {
-        let request = facts.request();
+        let (request, until) = (facts.request(), Instant::now() + PATIENCE);
         if facts.policy().is_none() {
             facts = self.caught_up(&facts, BUDGET).await;
         }
@@ -36,7 +40,7 @@ impl Effects {
         let (may, beside, facts) = tokio::join!(may, self.beside(&facts), caught_up);
         let mut target = facts.deployment().clone();
         let told = match is_enrolled(&facts) {
-            true => self.decide(&facts, (may, beside), &mut target).await,
+            true => self.decide(&facts, (may, beside), &mut target, until).await,
             false => None,
         };
         deployments::mutate(request, &target)
@@ -57,6 +61,7 @@ impl Effects {
         facts: &RequestFacts<'_>,
         (may, beside): (Result<bool, String>, Option<Beside>),
         target: &mut TargetFacts,
+        until: Instant,
     ) -> Option<String> {
         let request = facts.request();
         let (user, namespace) = (&request.user_info.username, request.namespace.as_str());
@@ -78,7 +83,8 @@ impl Effects {
                 return None;
             }
         }
-        match self.pairable(facts, beside).await {
+        let pairable = timeout_at(until, self.pairable(facts, beside)).await;
+        match pairable.unwrap_or(Err(Apart::Unseen("what stands beside it"))) {
             Ok(()) => None,
             Err(Apart::Refused(why)) => {
                 target.enrolment = Enrolment::Refused(why);

@@ -90,7 +90,11 @@ impl AdmissionWebhook {
             }
         }
         let (namespace, name) = (&sent.namespace, &sent.name);
-        tracing::warn!(namespace, name, "not enrolled: what was asked about it and its sender was not answered");
+        tracing::warn!(
+            namespace,
+            name,
+            "not enrolled: what was asked about it and its sender was not answered"
+        );
     }
 
     /// Makes the Canary of the Deployment as it is stored. Nothing when that could not be done now.
