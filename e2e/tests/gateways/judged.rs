@@ -24,17 +24,16 @@ const TOO_SLOW: u64 = 400;
 const DURATION: RangeInclusive<f64> = 400.0..=1000.0;
 
 impl Series {
-    /// What the success rate and the duration are called, and how many milliseconds are one of the latter.
-    fn names(self) -> (&'static str, &'static str, f64) {
+    /// What the success rate and the duration, in milliseconds, are called.
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            // Of the built-in duration the status says seconds, as Flagger's gauge does.
-            Self::BuiltIn => ("request-success-rate", "request-duration", 1000.0),
-            Self::Templates => ("success-rate", "duration", 1.0),
+            Self::BuiltIn => ("request-success-rate", "request-duration"),
+            Self::Templates => ("success-rate", "duration"),
         }
     }
 
     fn analysis(self) -> Value {
-        let (success, duration, _) = self.names();
+        let (success, duration) = self.names();
         let metric = |name: &str, range: Value| {
             let mut metric = json!({"name": name, "interval": "15s", "thresholdRange": range});
             if self == Self::Templates {
@@ -53,7 +52,7 @@ impl Series {
 /// A good one passes, so there are figures; one that answers errors fails, and so does one that is slow.
 pub async fn by_its_own_series(plane: Plane, series: Series, scene: &Scene) -> Result<()> {
     let app = App::new(APP, "v1");
-    let (success, duration, milliseconds) = series.names();
+    let (success, duration) = series.names();
     if series == Series::Templates {
         let both = [
             templates::success_rate(scene, success, APP),
@@ -80,7 +79,6 @@ pub async fn by_its_own_series(plane: Plane, series: Series, scene: &Scene) -> R
 
     let slow = app.at("v4").with(LATENCY.0, LATENCY.1);
     let found = fails(scene, &slow, duration).await?;
-    let found: Vec<f64> = found.into_iter().map(|value| value * milliseconds).collect();
     println!(
         "{plane:?}: of one that takes {} ms {duration} says {found:?}",
         LATENCY.1

@@ -35,13 +35,11 @@ pub fn judge(
         Err(QueryError::NoValues) => (None, Verdict::NoData(no_values(subject, metric, source))),
         Err(error) => (None, Verdict::Error(failed_query(metric, source, &error))),
     };
-    let value = value.map(|value| match source {
-        Source::Builtin(Builtin::Duration) => milliseconds(value).as_secs_f64(),
-        _ => value,
-    });
+    let is_duration = matches!(source, Source::Builtin(Builtin::Duration));
     Measurement {
         metric: metric.name.clone(),
-        value,
+        value: value.map(|value| if is_duration { value.trunc() } else { value }),
+        gauge: value.map(|value| if is_duration { milliseconds(value).as_secs_f64() } else { value }),
         threshold: describe(metric, source),
         verdict,
     }
@@ -63,6 +61,7 @@ pub fn unasked(metric: &Metric, source: Source, message: String) -> Measurement 
     Measurement {
         metric: metric.name.clone(),
         value: None,
+        gauge: None,
         threshold: describe(metric, source),
         verdict: Verdict::Error(message),
     }

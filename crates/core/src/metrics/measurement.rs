@@ -26,11 +26,12 @@ pub enum Verdict {
 pub struct Measurement {
     /// Name of the metric in the Canary.
     pub metric: String,
-    /// The value: percent for the success rate, seconds for the request duration (what Flagger's gauge
-    /// holds), else what the store said. `None` without data or answer.
+    /// The value: percent for the success rate, whole milliseconds for the request duration, else what the store said.
+    /// `None` without data or answer.
     pub value: Option<f64>,
-    /// What the value had to be, such as `>= 99` or `[10, 500]`; in the metric's own unit, so
-    /// milliseconds for the request duration.
+    /// The same as Flagger's gauge holds it: seconds for the request duration.
+    pub gauge: Option<f64>,
+    /// What the value had to be, such as `>= 99` or `[10, 500]`, in the same unit.
     pub threshold: String,
     /// What came of it.
     pub verdict: Verdict,

@@ -97,7 +97,7 @@ fn show(context: &Context, key: &Key, canary: &Canary, measured: &[Measurement],
     }
     for one in measured {
         let gauges = &context.memory.gauges;
-        let value = one.value.filter(|_| gauges.measured(key, &one.metric));
+        let value = one.gauge.filter(|_| gauges.measured(key, &one.metric));
         if let Some(value) = value {
             metrics.measured(target, namespace, &one.metric, value);
         }
@@ -176,6 +176,7 @@ mod tests {
         let one = |verdict: &Verdict| Measurement {
             metric: String::new(),
             value: None,
+            gauge: None,
             threshold: String::new(),
             verdict: verdict.clone(),
         };

@@ -14,7 +14,7 @@ pub struct Measurement {
     pub time: Option<MicroTime>,
     /// Name of the metric.
     pub metric: String,
-    /// The value, in the metric's own unit; left out when there was none.
+    /// The value, in the unit of its threshold; left out when there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Number>,
     /// What it had to be, such as `>= 99` or `[10, 500]`.

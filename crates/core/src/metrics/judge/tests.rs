@@ -111,14 +111,14 @@ fn not_a_number_never_passes() {
 }
 
 #[test]
-fn durations_are_recorded_in_seconds_and_bounds_are_described() {
+fn durations_are_recorded_in_the_unit_of_their_bounds_and_shown_in_seconds() {
     let measurement = judge(
         &SUBJECT,
         &metric(Some(10.0), Some(500.0), None),
         DURATION,
         Ok(Sample::Value(250.9)),
     );
-    assert_eq!(measurement.value, Some(0.25));
+    assert_eq!((measurement.value, measurement.gauge), (Some(250.0), Some(0.25)));
     assert_eq!(measurement.threshold, "[10, 500]");
     assert_eq!(
         judge(&SUBJECT, &metric(None, None, Some(99.0)), RATE, Ok(Sample::Value(1.0))).threshold,

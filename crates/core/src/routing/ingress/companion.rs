@@ -1,11 +1,18 @@
 //! A second Ingress: the user's paths to the apex, leading to the canary, for the requests that its annotations name.
 
 use super::{API_VERSION, KIND, paths};
+use crate::api::labels;
 use crate::routing::Names;
 use serde_json::{Map, Value, json};
 
 /// An older way to name the controller that reads an Ingress.
 const CLASS: &str = "kubernetes.io/ingress.class";
+/// By which external-dns knows that somebody else publishes the hosts of an Ingress: those of the user's own are published by
+/// what that says. Since its version 0.22 the first is asked for, before that the second.
+const PUBLISHED_BY: [&str; 2] = [
+    "external-dns.kubernetes.io/controller",
+    "external-dns.alpha.kubernetes.io/controller",
+];
 
 /// The one called `name` beside `route`; `None` where no path of that leads to the app. Certificates are the first Ingress's.
 pub(in crate::routing) fn made(
@@ -22,6 +29,8 @@ pub(in crate::routing) fn made(
     let class = route.pointer("/spec/ingressClassName");
     spec.extend(class.map(|class| ("ingressClassName".to_owned(), class.clone())));
     let empty = rules.is_empty();
+    let published = PUBLISHED_BY.map(|key| (key.to_owned(), json!(labels::FIELD_MANAGER)));
+    let annotations: Map<String, Value> = annotations.clone().into_iter().chain(published).collect();
     spec.insert("rules".to_owned(), Value::Array(rules));
     (!empty).then(|| {
         json!({
