@@ -122,7 +122,12 @@ impl<D: Dialect> WrittenKind for D {
 
     // Of all: one that was made for another provider is put right by the name that both have.
     fn prefixes(&self) -> &'static [&'static str] {
-        &[nginx::PREFIX, skipper::PREFIX]
+        &[
+            nginx::PREFIX,
+            skipper::PREFIX,
+            companion::PUBLISHED_BY,
+            companion::PUBLISHED_BY_BEFORE,
+        ]
     }
 
     fn services(&self, route: &Value) -> Vec<String> {

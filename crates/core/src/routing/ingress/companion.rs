@@ -9,10 +9,8 @@ use serde_json::{Map, Value, json};
 const CLASS: &str = "kubernetes.io/ingress.class";
 /// By which external-dns knows that somebody else publishes the hosts of an Ingress: those of the user's own are published by
 /// what that says. Since its version 0.22 the first is asked for, before that the second.
-const PUBLISHED_BY: [&str; 2] = [
-    "external-dns.kubernetes.io/controller",
-    "external-dns.alpha.kubernetes.io/controller",
-];
+pub(in crate::routing) const PUBLISHED_BY: &str = "external-dns.kubernetes.io/controller";
+pub(in crate::routing) const PUBLISHED_BY_BEFORE: &str = "external-dns.alpha.kubernetes.io/controller";
 
 /// The one called `name` beside `route`; `None` where no path of that leads to the app. Certificates are the first Ingress's.
 pub(in crate::routing) fn made(
@@ -29,7 +27,7 @@ pub(in crate::routing) fn made(
     let class = route.pointer("/spec/ingressClassName");
     spec.extend(class.map(|class| ("ingressClassName".to_owned(), class.clone())));
     let empty = rules.is_empty();
-    let published = PUBLISHED_BY.map(|key| (key.to_owned(), json!(labels::FIELD_MANAGER)));
+    let published = [PUBLISHED_BY, PUBLISHED_BY_BEFORE].map(|key| (key.to_owned(), json!(labels::FIELD_MANAGER)));
     let annotations: Map<String, Value> = annotations.clone().into_iter().chain(published).collect();
     spec.insert("rules".to_owned(), Value::Array(rules));
     (!empty).then(|| {

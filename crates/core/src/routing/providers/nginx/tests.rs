@@ -101,6 +101,8 @@ fn a_test_is_by_one_header_and_one_cookie() {
     assert_eq!(
         objects[1]["metadata"]["annotations"],
         json!({
+            "external-dns.kubernetes.io/controller": "coalmine",
+            "external-dns.alpha.kubernetes.io/controller": "coalmine",
             "nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "0",
             "nginx.ingress.kubernetes.io/canary-by-header": "x-canary",
             "nginx.ingress.kubernetes.io/canary-by-header-pattern": "^in\\.ternal",
