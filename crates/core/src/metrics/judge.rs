@@ -39,7 +39,13 @@ pub fn judge(
     Measurement {
         metric: metric.name.clone(),
         value: value.map(|value| if is_duration { value.trunc() } else { value }),
-        gauge: value.map(|value| if is_duration { milliseconds(value).as_secs_f64() } else { value }),
+        gauge: value.map(|value| {
+            if is_duration {
+                milliseconds(value).as_secs_f64()
+            } else {
+                value
+            }
+        }),
         threshold: describe(metric, source),
         verdict,
     }
