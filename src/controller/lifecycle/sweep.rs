@@ -110,6 +110,9 @@ pub async fn delete(client: &Client, canary: &Canary) -> Result<(), kube::Error>
 }
 
 #[cfg(test)]
+mod taken_back;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;

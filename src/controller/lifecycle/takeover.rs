@@ -102,6 +102,9 @@ fn reowned(kind: Kind, object: &Value, uid: &str, heir: &Canary) -> Option<Write
 }
 
 #[cfg(test)]
+mod handed_over;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::labels;

@@ -87,3 +87,6 @@ async fn give_back(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,3 +203,6 @@ fn slim<K: Resource<DynamicType = ()>>(object: &mut K) {
         annotations.remove(LAST_APPLIED);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,32 @@ const CANARY: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/web/deployments";
 const SERVICES: &str = "/api/v1/namespaces/web/services";
 
+pub fn telemetry() -> Telemetry {
+    let metrics = Metrics::new("0", "", StatusEncoding::Coalmine);
+    Telemetry {
+        events: Recorder::new(metrics.clone()).0,
+        metrics,
+        readiness: Readiness::default(),
+    }
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        defaults: Defaults {
+            provider: "gatewayapi:v1".into(),
+            selector_labels: crate::plan::Selector::default_keys(),
+            ..Defaults::default()
+        },
+        only: None,
+        track_configs: true,
+        event_webhook: String::new(),
+        alerts: AlertSettings::default(),
+        egress: Egress::default(),
+        election: lease::Settings::new("coalmine", Some("pod")),
+        namespace: "coalmine".into(),
+    }
+}
+
 /// A cluster with one app in a namespace that nobody has opted in, and a controller that works in it.
 struct House {
     server: ApiServer,
@@ -43,28 +69,8 @@ impl House {
             }),
         );
         server.run("web", "shop");
-        let metrics = Metrics::new("0", "", StatusEncoding::Coalmine);
-        let telemetry = Telemetry {
-            events: Recorder::new(metrics.clone()).0,
-            metrics,
-            readiness: Readiness::default(),
-        };
-        let settings = Settings {
-            defaults: Defaults {
-                provider: "gatewayapi:v1".into(),
-                selector_labels: crate::plan::Selector::default_keys(),
-                ..Defaults::default()
-            },
-            only: None,
-            track_configs: true,
-            event_webhook: String::new(),
-            alerts: AlertSettings::default(),
-            egress: Egress::default(),
-            election: lease::Settings::new("coalmine", Some("pod")),
-            namespace: "coalmine".into(),
-        };
         let shutdown = CancellationToken::new();
-        let running = tokio::spawn(run(server.client(), settings, telemetry, shutdown.clone()));
+        let running = tokio::spawn(run(server.client(), settings(), telemetry(), shutdown.clone()));
         Self {
             server,
             shutdown,

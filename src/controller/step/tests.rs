@@ -1,2 +1,6 @@
+mod execute;
+mod house;
+mod interpret;
 mod models;
 mod new_app;
+mod snapshot;

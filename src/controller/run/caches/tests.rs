@@ -1,0 +1,134 @@
+use super::super::tests::{settings, telemetry};
+use super::*;
+use crate::{
+    controller::{
+        context::{Queues, fake},
+        queue::{self, passes},
+    },
+    testing::ApiServer,
+};
+use serde_json::{Value, json};
+use tokio::sync::{
+    mpsc::{self, UnboundedReceiver},
+    watch,
+};
+
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+fn house(server: &ApiServer) -> (Context, UnboundedReceiver<Told>) {
+    let (told, tellings) = mpsc::unbounded_channel();
+    let queues = Queues {
+        steps: queue::queue().0,
+        passes: passes::passes().0,
+    };
+    let (_, ordered) = watch::channel(Standing::default());
+    let context = super::super::context(server.client(), settings(), &telemetry(), (ordered, queues), &told);
+    (context, tellings)
+}
+
+// Of the namespaces `web` and `other`, each with a Canary and a claim.
+fn cluster_of_two() -> ApiServer {
+    let server = ApiServer::default();
+    for namespace in ["web", "other"] {
+        let metadata = |name: &str| {
+            json!({
+                "name": name, "namespace": namespace, "labels": {"team": "red"},
+                "annotations": {LAST_APPLIED: "{}", "team": "red"}, "managedFields": [{"manager": "kubectl"}],
+            })
+        };
+        let mut own = metadata(namespace);
+        own.as_object_mut().unwrap().remove("namespace");
+        server.put(
+            &format!("/api/v1/namespaces/{namespace}"),
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": own}),
+        );
+        server.put(
+            &format!("/apis/flagger.app/v1beta1/namespaces/{namespace}/canaries/shop"),
+            json!({
+                "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": metadata("shop"),
+                "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}},
+            }),
+        );
+        server.put(
+            &format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims/data"),
+            json!({
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata("data"),
+                "spec": {"accessModes": ["ReadWriteOnce"]}, "status": {"phase": "Bound"},
+            }),
+        );
+    }
+    server
+}
+
+async fn filled(cluster: &Cluster) {
+    cluster.canaries.wait_until_ready().await.unwrap();
+    cluster.namespaces.wait_until_ready().await.unwrap();
+    cluster.claims.wait_until_ready().await.unwrap();
+    fake::settled().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_begins_with_all_canaries_and_without_what_can_be_done_without() {
+    let server = ApiServer::default();
+    let canaries = "GET /apis/flagger.app/v1beta1/canaries";
+    for unreadable in [canaries, "GET /api/v1/persistentvolumeclaims"] {
+        server.fail(unreadable, 403, ApiServer::ALWAYS);
+    }
+    let (context, _tellings) = house(&server);
+    let begun = tokio::time::timeout(FIVE_MINUTES, ready(&context)).await;
+    assert!(begun.is_err(), "whose apps are whose is not known");
+    server.faults.lock().retain(|(name, _, _)| name != canaries);
+    let begun = tokio::time::timeout(FIVE_MINUTES, ready(&context)).await;
+    begun.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_works_in_one_namespace_neither_knows_nor_hears_of_another() {
+    let all = [
+        "Around(\"other\")",
+        "Around(\"web\")",
+        "Canary((\"other\", \"shop\"))",
+        "Canary((\"web\", \"shop\"))",
+        "Namespace(\"other\")",
+        "Namespace(\"web\")",
+    ];
+    let own: Vec<&str> = all.into_iter().filter(|one| one.contains("web")).collect();
+    for (only, expected) in [(None, all.to_vec()), (Some("web"), own)] {
+        let server = cluster_of_two();
+        let (told, mut tellings) = mpsc::unbounded_channel();
+        let cluster = cluster(&server.client(), only, &told);
+        filled(&cluster).await;
+        let mut heard: Vec<String> = std::iter::from_fn(|| tellings.try_recv().ok())
+            .map(|told| format!("{told:?}"))
+            .collect();
+        heard.sort();
+        assert_eq!(heard, expected, "{only:?}");
+        let known = |namespace: &str| cluster.canary(&(namespace.to_owned(), "shop".to_owned())).is_some();
+        assert!(known("web"));
+        assert_eq!(known("other"), only.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_reads_is_not_kept_but_a_canary_is_what_it_was() {
+    let server = cluster_of_two();
+    let (told, _tellings) = mpsc::unbounded_channel();
+    let cluster = cluster(&server.client(), Some("web"), &told);
+    filled(&cluster).await;
+    let read = |metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| -> Value {
+        assert!(metadata.managed_fields.is_none());
+        json!([metadata.labels, metadata.annotations])
+    };
+    let labels = json!({"team": "red"});
+    // It is written back as it was read.
+    let canary = &cluster.canaries.state()[0];
+    assert_eq!(
+        read(&canary.metadata),
+        json!([labels, {LAST_APPLIED: "{}", "team": "red"}])
+    );
+    let namespace = &cluster.namespaces.state()[0];
+    assert_eq!(read(&namespace.metadata), json!([labels, {"team": "red"}]));
+    let claim = &cluster.claims.state()[0];
+    assert_eq!(read(&claim.metadata), json!([null, null]));
+    assert!(claim.spec.is_some() && claim.status.is_none());
+}
