@@ -108,8 +108,12 @@ async fn the_gateways_own_error_and_a_closed_connection_are_lost_and_the_apps_er
         ..Load::on(address, "app.local")
     };
     let running = load.start().unwrap();
-    let live = running.live();
-    tokio::time::sleep(Duration::from_millis(1300)).await;
+    let mut live = running.live();
+    let all = live.wait_for(|live| live.requests >= 40);
+    tokio::time::timeout(Duration::from_secs(10), all)
+        .await
+        .expect("all are answered")
+        .unwrap();
     let report = running.stop().await.unwrap();
     assert_eq!(report.requests(), 40);
     assert_eq!(report.lost(), 20, "{:?}", report.losses());

@@ -1,7 +1,8 @@
 //! When was the last request, and is one in progress?
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Requests in progress and the instant of the last change; shared, without a lock.
 #[derive(Debug)]

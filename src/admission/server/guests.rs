@@ -264,8 +264,8 @@ mod tests {
         assert_eq!(crowd.iter().filter(|place| !left(place)).count(), 8);
     }
 
-    #[test]
-    fn of_known_clients_the_one_that_rests_longest_gives_way_and_none_that_is_busy() {
+    #[tokio::test(start_paused = true)]
+    async fn of_known_clients_the_one_that_rests_longest_gives_way_and_none_that_is_busy() {
         let guests = Guests::new(Room { known: 100, ..ROOM });
         let mut known = Vec::new();
         for _ in 0..10 {
@@ -273,7 +273,7 @@ mod tests {
             place.guest().recognise();
             known.push(place);
         }
-        std::thread::sleep(Duration::from_millis(2));
+        tokio::time::advance(Duration::from_millis(2)).await;
         let busy: Vec<_> = known
             .iter()
             .skip(1)
@@ -287,14 +287,14 @@ mod tests {
         drop(busy);
     }
 
-    #[test]
-    fn one_address_has_only_so_many_known_clients() {
+    #[tokio::test(start_paused = true)]
+    async fn one_address_has_only_so_many_known_clients() {
         let guests = Guests::new(ROOM);
         let mut known = Vec::new();
         for _ in 0..5 {
             let place = guests.admit(peer(1)).unwrap();
             assert!(place.guest().recognise() && !place.guest().recognise());
-            std::thread::sleep(Duration::from_millis(2));
+            tokio::time::advance(Duration::from_millis(2)).await;
             place.recognised();
             known.push(place);
         }

@@ -24,7 +24,6 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
-use std::time::Instant;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -115,6 +114,25 @@ const NOW: i64 = 1_900_000_000;
 const EVER: Duration = Duration::from_secs(3600);
 /// Time within which an API server is answered, whoever else is there; it would wait for three seconds.
 const SOON: Duration = Duration::from_secs(2);
+
+/// Waits until it is so, and no longer than a test may take.
+async fn until(is_so: impl Fn() -> bool) {
+    let so = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), so)
+        .await
+        .expect("it becomes so");
+}
+
+/// So much time passes at once. Not while bytes are on their way over a socket: they would be late.
+async fn passes(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
 
 fn names() -> Vec<String> {
     vec!["webhook.test".to_owned()]

@@ -52,12 +52,14 @@ async fn a_connection_rests_between_requests_and_a_late_head_is_cut_off_then_too
     for _ in 0..3 {
         stream.write_all(head.as_bytes()).await.unwrap();
         // As a body that does not fit into one write.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until(|| running.shared.activity.quiet_for().is_zero()).await;
+        passes(Duration::from_millis(300)).await;
         stream.write_all(body.as_bytes()).await.unwrap();
         let mut answer = [0; 4096];
         let read = tokio::io::AsyncReadExt::read(&mut stream, &mut answer).await.unwrap();
         assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{read} bytes");
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        until(|| !running.shared.activity.quiet_for().is_zero()).await;
+        passes(Duration::from_millis(500)).await;
     }
     stream.write_all(&head.as_bytes()[..20]).await.unwrap();
     let mut rest = Vec::new();
@@ -77,9 +79,9 @@ async fn stopping_answers_what_is_under_way_and_what_still_comes() {
     let stop = std::mem::replace(&mut running.stop, stop);
     let bundle = running.material.ca_bundle();
     let (under_way, came) = future::join(call(&running, &bundle, "later"), async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        until(|| running.shared.reviewer.seen.load(Ordering::Relaxed) == 1).await;
         stop.send(()).unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        until(|| running.shared.is_stopping()).await;
         call(&running, &bundle, "x").await
     })
     .await;
@@ -126,11 +128,7 @@ async fn a_client_that_never_named_a_path_rests_for_a_moment_and_asks_twice() {
 
 #[tokio::test]
 async fn a_client_that_is_known_rests_as_long_as_api_servers_do() {
-    let limits = Limits {
-        idle_stranger: Duration::from_millis(100),
-        ..Limits::default()
-    };
-    let running = start(limits, false).await;
+    let running = start(Limits::default(), false).await;
     let stream = connect(&running, &running.material.ca_bundle()).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
@@ -145,7 +143,8 @@ async fn a_client_that_is_known_rests_as_long_as_api_servers_do() {
         sender.ready().await.unwrap();
         let answer = sender.send_request(post("/hold-routes/0", "")).await.unwrap();
         assert_eq!(answer.status(), 404);
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        answer.into_body().collect().await.unwrap();
+        passes(Duration::from_secs(90)).await;
     }
 }
 

@@ -57,7 +57,7 @@ async fn a_fault_or_a_panic_is_500_and_tells_nothing() {
     assert_eq!(ask(&shared, post(&path(), review("x"))).await.0, 200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_that_takes_too_long_is_504() {
     let shared = shared(Limits {
         request: Duration::from_millis(50),
@@ -66,7 +66,7 @@ async fn a_request_that_takes_too_long_is_504() {
     assert_eq!(ask(&shared, post(&path(), review("slow"))).await.0, 504);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn when_no_turn_comes_it_is_503() {
     let shared = shared(Limits {
         turns: Amount { all: 1, each: 1 },
@@ -77,15 +77,15 @@ async fn when_no_turn_comes_it_is_503() {
     assert_eq!(ask(&shared, post(&path(), review("x"))).await.0, 503);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_follows_a_verdict_holds_up_no_other_verdict() {
     let shared = shared(Limits {
         turns: Amount { all: 1, each: 1 },
         ..Limits::default()
     });
-    let start = Instant::now();
+    let start = tokio::time::Instant::now();
     let (later, quick) = future::join(ask(&shared, post(&path(), review("later"))), async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        until(|| shared.reviewer.seen.load(Ordering::Relaxed) == 1).await;
         ask(&shared, post(&path(), review("x"))).await;
         start.elapsed()
     })
@@ -132,7 +132,7 @@ async fn a_review_of_too_many_parts_is_not_read() {
     assert_eq!(shared.reviewer.seen.load(Ordering::Relaxed), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_review_needs_when_it_is_read_is_taken_before_and_given_back() {
     let bodies = Bodies::default();
     let shared = shared(Limits {
@@ -167,7 +167,7 @@ async fn a_large_review_is_judged_beside_the_threads_that_serve_everybody() {
     assert_eq!(shared.reviewer.statuses.lock().last(), Some(&(500, true)));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn large_reviews_leave_small_ones_their_room_and_their_turn() {
     let shared = shared(Limits {
         queue: Duration::from_millis(50),

@@ -63,9 +63,7 @@ async fn posts(replica: &Replica, told: &ArcSwap<String>, on: &AtomicBool) {
 async fn used(replicas: &[Replica; 2]) {
     for replica in replicas {
         let before = replica.answered.load(Ordering::Relaxed);
-        while replica.answered.load(Ordering::Relaxed) < before + 2 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(|| replica.answered.load(Ordering::Relaxed) >= before + 2).await;
     }
 }
 

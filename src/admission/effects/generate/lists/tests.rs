@@ -122,7 +122,7 @@ async fn what_is_too_long_or_too_many_is_not_known_beyond_that() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn however_many_ask_a_few_are_read_at_once_and_the_rest_do_not_know() {
     let slow = Server {
         delay: LOOK / 3,
