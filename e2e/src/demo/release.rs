@@ -45,12 +45,12 @@ impl DemoRelease {
         let objects = scene.objects();
         wait_for("the release to begin", Duration::from_secs(30), async || {
             let seen = objects.canary(name).await?;
-            Ok(seen.filter(|seen| !settled(seen.phase())))
+            Ok(seen.filter(|seen| !is_at_rest(seen.phase())))
         })
         .await?;
         let ended = wait_for("the release to end", PATIENCE, async || {
             let seen = objects.canary(name).await?;
-            Ok(seen.filter(|seen| settled(seen.phase())))
+            Ok(seen.filter(|seen| is_at_rest(seen.phase())))
         })
         .await?;
         Ok(Self {
@@ -94,6 +94,6 @@ impl DemoRelease {
     }
 }
 
-fn settled(phase: &str) -> bool {
+fn is_at_rest(phase: &str) -> bool {
     matches!(phase, "Initialized" | "Succeeded" | "Failed")
 }

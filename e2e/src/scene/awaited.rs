@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
+use serde_json::Value;
 
+use super::quick::{SOON, own_canary};
 use super::{App, CanaryView, Mirror, Scene, wait_for};
 use crate::load::until_reachable;
 
@@ -62,11 +64,44 @@ impl Scene {
 
     /// Applies an app at rest: labelled namespace, pair serving, Canary Initialized.
     pub async fn settled(&self, app: &App) -> Result<()> {
+        self.settled_from(app.name(), &app.manifest()).await
+    }
+
+    /// The same of an app that is not like all others, from its manifest.
+    pub async fn settled_from(&self, app: &str, manifest: &str) -> Result<()> {
         self.label().await?;
-        self.apply(&app.manifest()).await?.succeeded()?;
-        self.phase(app.name(), "Initialized", Duration::from_secs(120)).await?;
-        self.reachable(app.name(), Duration::from_secs(60)).await?;
+        self.apply(manifest).await?.succeeded()?;
+        self.phase(app, "Initialized", SOON).await?;
+        self.reachable(app, Duration::from_secs(60)).await?;
         Ok(())
+    }
+
+    /// The same with a Canary of the author's own, which is there before the app.
+    pub async fn settled_under(&self, app: &App, analysis: &Value) -> Result<()> {
+        let canary = app.canary(&self.host(app.name()), analysis, 60);
+        self.paired(app, &canary).await?;
+        self.reachable(app.name(), SOON).await?;
+        Ok(())
+    }
+
+    /// The same where it is not to be reached through the gateway.
+    pub async fn paired(&self, app: &App, canary: &Value) -> Result<()> {
+        self.label().await?;
+        own_canary(self, canary).await?;
+        self.apply(&app.manifest()).await?.succeeded()?;
+        self.phase(app.name(), "Initialized", SOON).await?;
+        Ok(())
+    }
+
+    /// Waits until the Canary of that name has at least this weight.
+    pub async fn at_weight(&self, canary: &str, least: u64, within: Duration) -> Result<CanaryView> {
+        let objects = self.objects();
+        let what = format!("canary {canary} to be at a weight of {least}");
+        wait_for(&what, within, async || {
+            let found = objects.canary(canary).await?;
+            Ok(found.filter(|found| found.weight() >= least))
+        })
+        .await
     }
 
     /// Waits until the Canary of that name is in a phase, and its Deployment with it: a phase is stored before the target

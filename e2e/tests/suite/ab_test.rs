@@ -8,7 +8,6 @@ use e2e::scene::{App, Scene, http_client, play, wait_for};
 use serde_json::{Value, json};
 
 use crate::policy::PATIENCE;
-use crate::quick::own_canary;
 
 /// A route whose first answer was seen is not in every answer yet.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -40,19 +39,6 @@ fn analysis() -> Value {
         {"headers": {"user-agent": {"prefix": "Fire.fox/"}}},
         {"headers": {"x-team": {"suffix": "-beta"}}},
     ]})
-}
-
-async fn settled(scene: &Scene, app: &App, analysis: &Value, own_route: bool) -> Result<()> {
-    let host = scene.host("app");
-    if own_route {
-        scene.apply(&app.with_service_and_route(&host)).await?.succeeded()?;
-    }
-    scene.label().await?;
-    own_canary(scene, &app.canary(&host, analysis, 60)).await?;
-    scene.apply(&app.manifest()).await?.succeeded()?;
-    scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
-    scene.reachable("app", Duration::from_secs(60)).await?;
-    Ok(())
 }
 
 fn loads(scene: &Scene, users: &[(&str, &str)]) -> Result<Vec<(String, Running)>> {
@@ -141,7 +127,7 @@ async fn rules(scene: &Scene) -> Result<Value> {
 async fn only_users_who_match_see_the_new_version_on_a_generated_route() {
     play("ab", async |scene| {
         let app = App::new("app", "v1");
-        settled(scene, &app, &analysis(), false).await?;
+        scene.settled_under(&app, &analysis()).await?;
         let (matching, others) = (loads(scene, &MATCHING)?, loads(scene, &OTHERS)?);
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         let window = matched(scene, async || Ok(())).await?;
@@ -172,7 +158,9 @@ async fn the_users_own_route_applied_again_in_mid_test_keeps_it_and_is_given_bac
         let mut analysis = analysis();
         // Time for several applies, however long each takes.
         analysis["iterations"] = json!(7);
-        settled(scene, &app, &analysis, true).await?;
+        let own = app.with_service_and_route(&scene.host("app"));
+        scene.apply(&own).await?.succeeded()?;
+        scene.settled_under(&app, &analysis).await?;
         let (matching, others) = (loads(scene, &MATCHING[..2])?, loads(scene, &OTHERS[..2])?);
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         let from_git = app.route(&scene.host("app")).to_string();
@@ -249,7 +237,7 @@ async fn a_cookie_keeps_a_user_who_matched_once_on_the_new_version() {
         let mut analysis = analysis();
         analysis["iterations"] = json!(6);
         analysis["sessionAffinity"] = json!({"cookieName": "canary-session", "maxAge": 300, "path": "/"});
-        settled(scene, &app, &analysis, false).await?;
+        scene.settled_under(&app, &analysis).await?;
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         let mut asked = 0;

@@ -16,14 +16,6 @@ fn analysis() -> Value {
     json!({"interval": "4s", "threshold": 2, "iterations": 2})
 }
 
-async fn settled(scene: &Scene, app: &App, canary: &Value) -> Result<()> {
-    scene.label().await?;
-    scene.apply(&canary.to_string()).await?.succeeded()?;
-    scene.apply(&app.manifest()).await?.succeeded()?;
-    scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
-    Ok(())
-}
-
 /// Follows the run to its end: what the canary's pods were asked while they were checked without users.
 async fn asked_while_checked(scene: &Scene) -> Result<u64> {
     let objects = scene.objects();
@@ -73,9 +65,7 @@ fn at_once(report: &Report) -> Result<()> {
 async fn nobody_sees_the_new_version_until_everybody_does() {
     play("blue-green", async |scene| {
         let app = App::new("app", "v1");
-        let canary = app.canary(&scene.host("app"), &analysis(), 60);
-        settled(scene, &app, &canary).await?;
-        scene.reachable("app", Duration::from_secs(60)).await?;
+        scene.settled_under(&app, &analysis()).await?;
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
@@ -98,7 +88,7 @@ async fn a_service_alone_is_switched_without_a_lost_connection() {
         let app = App::new("app", "v1");
         let mut canary = app.canary(&scene.host("app"), &analysis(), 60);
         canary["spec"]["provider"] = json!("kubernetes");
-        settled(scene, &app, &canary).await?;
+        scene.paired(&app, &canary).await?;
         let load = Load {
             rate: 50,
             host: scene.host("app"),

@@ -7,20 +7,11 @@ mod shapes;
 
 use std::time::Duration;
 
-use e2e::scene::{Scene, play, wait_for};
+use e2e::scene::{play, wait_for};
 use serde_json::json;
 
 use crate::policy::{PATIENCE, THRESHOLD};
 use reader::{Reader, config, everywhere, reads, secret};
-
-async fn weight(scene: &Scene, least: u64) -> anyhow::Result<()> {
-    let objects = scene.objects();
-    wait_for(&format!("a weight of {least}"), PATIENCE, async || {
-        let canary = objects.canary("app").await?;
-        Ok(canary.filter(|canary| canary.weight() >= least).map(drop))
-    })
-    .await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_config_map_is_released_as_a_canary_whose_pods_see_it_while_primary_serves_the_old() {
@@ -37,7 +28,7 @@ async fn a_changed_config_map_is_released_as_a_canary_whose_pods_see_it_while_pr
         let running = scene.load("app")?.start()?;
         scene.apply(&everywhere("v2", "red", "two")).await?.succeeded()?;
         scene.phase("app", "Progressing", Duration::from_secs(90)).await?;
-        weight(scene, 20).await?;
+        scene.at_weight("app", 20, PATIENCE).await?;
         reads(scene, "app", "v2", "red", "two").await?;
         reads(scene, "app-primary", "v1", "blue", "one").await?;
         let canary = scene.phase("app", "Succeeded", PATIENCE).await?;
@@ -131,7 +122,7 @@ async fn a_config_edited_in_mid_run_is_analysed_from_the_first_step_by_pods_that
             .apply(&config("settings", json!({"VERSION": "v2"})))
             .await?
             .succeeded()?;
-        weight(scene, 50).await?;
+        scene.at_weight("app", 50, PATIENCE).await?;
         scene
             .apply(&config("settings", json!({"VERSION": "v3"})))
             .await?
@@ -142,7 +133,7 @@ async fn a_config_edited_in_mid_run_is_analysed_from_the_first_step_by_pods_that
             Ok(canary.filter(|canary| canary.weight() == 0).map(drop))
         })
         .await?;
-        weight(scene, 20).await?;
+        scene.at_weight("app", 20, PATIENCE).await?;
         reads(scene, "app", "v3", "blue", "one").await?;
         reads(scene, "app-primary", "v1", "blue", "one").await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
@@ -152,7 +143,7 @@ async fn a_config_edited_in_mid_run_is_analysed_from_the_first_step_by_pods_that
             .apply(&config("settings", json!({"VERSION": "v4"})))
             .await?
             .succeeded()?;
-        weight(scene, 20).await?;
+        scene.at_weight("app", 20, PATIENCE).await?;
         scene
             .apply(&config("settings", json!({"VERSION": "v3"})))
             .await?

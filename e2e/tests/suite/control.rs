@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::scene::{Answer, App, Mirror, Scene, play, wait_for};
 use serde_json::{Value, json};
 
-use crate::gates::{analysis, hook, settled};
+use crate::gates::{analysis, hook};
 use crate::policy::PATIENCE;
 
 const SOON: Duration = Duration::from_secs(120);
@@ -55,7 +55,7 @@ async fn a_failed_revision_is_analysed_again_or_promoted_as_its_annotation_asks(
     play("annotations", async |scene| {
         let hooks = scene.hooks().await?;
         let app = App::new("app", "v1");
-        settled(scene, &app, &analysis(&[hook(&hooks, "rollout")])).await?;
+        scene.settled_under(&app, &analysis(&[hook(&hooks, "rollout")])).await?;
         let running = scene.load("app")?.start()?;
         hooks.answer("/rollout", Answer::halt());
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
@@ -102,7 +102,9 @@ async fn a_second_revision_waits_in_the_queue_until_the_first_is_promoted() {
             .kubectl(&["annotate", "namespace", &namespace, &named])
             .await?
             .succeeded()?;
-        settled(scene, &app, &analysis(&[hook(&hooks, "confirm-promotion")])).await?;
+        scene
+            .settled_under(&app, &analysis(&[hook(&hooks, "confirm-promotion")]))
+            .await?;
         let running = scene.load("app")?.start()?;
         hooks.answer("/confirm-promotion", Answer::halt());
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
@@ -137,7 +139,7 @@ async fn a_suspended_run_stands_still_without_a_word_and_goes_on() {
         let app = App::new("app", "v1");
         let mut slow = analysis(&[]);
         slow["interval"] = json!(format!("{}s", INTERVAL.as_secs()));
-        settled(scene, &app, &slow).await?;
+        scene.settled_under(&app, &slow).await?;
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         let traffic = |seen: &Mirror| seen.canary("app").filter(|canary| canary.weight() == 20);
@@ -171,7 +173,7 @@ async fn a_dry_run_says_what_would_happen_and_no_user_meets_the_revision_until_i
     play("rehearsal", async |scene| {
         let hooks = scene.hooks().await?;
         let app = App::new("app", "v1");
-        settled(scene, &app, &analysis(&[hook(&hooks, "rollout")])).await?;
+        scene.settled_under(&app, &analysis(&[hook(&hooks, "rollout")])).await?;
         annotate(scene, "coalmine.dev/dry-run=true").await?;
         let before = scene.objects().deployments().get("app-primary").await?;
         let running = scene.load("app")?.start()?;

@@ -30,7 +30,7 @@ async fn blue_green_with_copies_in_rising_shares_shows_nobody_the_new_version_be
         let analysis = json!({"interval": INTERVAL, "threshold": 2, "iterations": 3, "mirror": true});
         let (app, mut canary) = through_mesh(scene, &analysis);
         canary["spec"]["canaryAnalysis"] = json!({"stepWeightPromotion": 20, "maxMirrorWeight": 60});
-        settled(scene, &app, &canary).await?;
+        at_rest_behind_the_mesh(scene, &app, &canary).await?;
         let running = scene.mesh_load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         let counted = copied(scene).await?;
@@ -57,7 +57,7 @@ async fn a_weighted_release_is_first_checked_with_copies() {
             "interval": INTERVAL, "threshold": 2, "stepWeights": [30, 60], "mirror": true, "mirrorWeight": 50,
         });
         let (app, canary) = through_mesh(scene, &analysis);
-        settled(scene, &app, &canary).await?;
+        at_rest_behind_the_mesh(scene, &app, &canary).await?;
         let running = scene.mesh_load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         let counted = copied(scene).await?;
@@ -85,7 +85,7 @@ async fn a_version_that_fails_on_copies_is_rolled_back_before_any_user_met_it() 
         let (app, canary) = through_mesh(scene, &analysis);
         let template = success_rate(scene, "copies", "app");
         scene.apply(&template.to_string()).await?.succeeded()?;
-        settled(scene, &app, &canary).await?;
+        at_rest_behind_the_mesh(scene, &app, &canary).await?;
         let running = scene.mesh_load("app")?.start()?;
         let failing = app.at("v2").with("ERROR_RATE", "0.5");
         scene.apply(&failing.manifest()).await?.succeeded()?;
@@ -112,12 +112,9 @@ fn through_mesh(scene: &Scene, analysis: &Value) -> (App, Value) {
     (app, canary)
 }
 
-async fn settled(scene: &Scene, app: &App, canary: &Value) -> Result<()> {
+async fn at_rest_behind_the_mesh(scene: &Scene, app: &App, canary: &Value) -> Result<()> {
     scene.mesh_gateway().await?;
-    scene.label().await?;
-    scene.apply(&canary.to_string()).await?.succeeded()?;
-    scene.apply(&app.manifest()).await?.succeeded()?;
-    scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
+    scene.paired(app, canary).await?;
     until_reachable(&scene.mesh_load("app")?, Duration::from_secs(60)).await?;
     Ok(())
 }

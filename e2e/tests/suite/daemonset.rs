@@ -58,14 +58,6 @@ async fn pods(scene: &Scene, app: &str) -> Result<Vec<String>> {
     Ok(live.filter_map(|pod| pod.metadata.name).collect())
 }
 
-async fn at_weight(scene: &Scene, least: u64) -> Result<()> {
-    wait_for(&format!("a weight of {least}"), PATIENCE, async || {
-        let canary = scene.objects().canary("app").await?;
-        Ok(canary.filter(|canary| canary.weight() >= least).map(drop))
-    })
-    .await
-}
-
 /// The phase is stored before the target is written.
 async fn at_zero(scene: &Scene) -> Result<()> {
     wait_for("the target to be at zero", Duration::from_secs(120), async || {
@@ -91,7 +83,7 @@ async fn a_live_daemon_set_is_taken_over_released_and_let_go_without_a_lost_requ
 
         let app = app.at("v2");
         scene.apply(&manifest(&app)).await?.succeeded()?;
-        at_weight(scene, 50).await?;
+        scene.at_weight("app", 50, PATIENCE).await?;
         assert_eq!(pods(scene, "app").await?.len(), 1);
         assert_eq!(zero(&stored(scene, "app").await?), &Value::Null);
         scene.phase("app", "Succeeded", PATIENCE).await?;
@@ -140,7 +132,7 @@ async fn a_new_template_while_the_daemon_set_serves_is_held_and_then_released() 
         scene.reachable("app", Duration::from_secs(60)).await?;
         let load = scene.load("app")?.start()?;
         scene.apply(&manifest(&app.at("v2"))).await?.succeeded()?;
-        at_weight(scene, 50).await?;
+        scene.at_weight("app", 50, PATIENCE).await?;
         let serving = pods(scene, "app").await?;
         scene.apply(&manifest(&app.at("v3"))).await?.succeeded()?;
         let held = stored(scene, "app").await?;

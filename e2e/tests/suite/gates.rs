@@ -22,23 +22,13 @@ pub fn analysis(webhooks: &[Value]) -> Value {
     json!({"interval": "2s", "threshold": 3, "stepWeights": [20, 50], "webhooks": webhooks})
 }
 
-/// The app at rest in version 1, with a Canary of its own.
-pub async fn settled(scene: &Scene, app: &App, analysis: &Value) -> Result<()> {
-    let canary = app.canary(&scene.host(app.name()), analysis, 60).to_string();
-    scene.label().await?;
-    scene.apply(&canary).await?.succeeded()?;
-    scene.apply(&app.manifest()).await?.succeeded()?;
-    scene.phase(app.name(), "Initialized", Duration::from_secs(120)).await?;
-    scene.reachable(app.name(), SOON).await?;
-    Ok(())
-}
-
 async fn canary(scene: &Scene) -> Result<CanaryView> {
     let found = scene.objects().canary("app").await?;
     found.ok_or_else(|| anyhow::anyhow!("the canary is there"))
 }
 
-async fn weight(scene: &Scene, wanted: u64) -> Result<CanaryView> {
+/// Waits for this weight, and no other: it is that of a gate.
+async fn weight_of_gate(scene: &Scene, wanted: u64) -> Result<CanaryView> {
     wait_for(&format!("weight {wanted}"), SOON, async || {
         let seen = canary(scene).await?;
         Ok((seen.weight() == wanted).then_some(seen))
@@ -71,7 +61,7 @@ async fn gates_open_close_and_reopen_under_load_and_nobody_is_lost() {
         ];
         let app = App::new("app", "v1");
         let all: Vec<Value> = kinds.iter().map(|kind| hook(&hooks, kind)).collect();
-        settled(scene, &app, &analysis(&all)).await?;
+        scene.settled_under(&app, &analysis(&all)).await?;
         let running = scene.load("app")?.start()?;
 
         hooks.answer("/confirm-rollout", Answer::halt());
@@ -96,7 +86,7 @@ async fn gates_open_close_and_reopen_under_load_and_nobody_is_lost() {
         hooks.once("/confirm-traffic-increase", Answer::approve());
         hooks.answer("/confirm-traffic-increase", Answer::halt());
         hooks.answer("/confirm-rollout", Answer::approve());
-        weight(scene, 20).await?;
+        weight_of_gate(scene, 20).await?;
         hooks.called("/confirm-traffic-increase", 4, SOON).await?;
         let held = canary(scene).await?;
         assert_eq!((held.weight(), held.failed_checks()), (20, 0));
@@ -208,8 +198,8 @@ async fn a_hook_that_hangs_for_minutes_delays_its_own_canary_and_no_other() {
         slow["timeout"] = json!("600s");
         hooks.answer("/pre-rollout", Answer::approve().after(Duration::from_secs(600)));
         let (hung, quick) = (App::new("hung", "v1"), App::new("quick", "v1"));
-        settled(scene, &hung, &analysis(&[slow])).await?;
-        settled(scene, &quick, &analysis(&[])).await?;
+        scene.settled_under(&hung, &analysis(&[slow])).await?;
+        scene.settled_under(&quick, &analysis(&[])).await?;
         scene.apply(&hung.at("v2").manifest()).await?.succeeded()?;
         hooks.called("/pre-rollout", 1, SOON).await?;
         let applied = Instant::now();
@@ -234,7 +224,7 @@ async fn failing_hooks_count_as_failed_checks_and_roll_back_with_their_own_words
         let hooks = scene.hooks().await?;
         let app = App::new("app", "v1");
         let all = [hook(&hooks, "rollout"), hook(&hooks, "post-rollout")];
-        settled(scene, &app, &analysis(&all)).await?;
+        scene.settled_under(&app, &analysis(&all)).await?;
         let running = scene.load("app")?.start()?;
         hooks.answer("/rollout", Answer::status(400).body("acceptance says no"));
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
@@ -269,7 +259,7 @@ async fn a_rollback_hook_ends_a_run_that_waits_for_promotion() {
         hooks.answer("/rollback", Answer::halt());
         hooks.answer("/confirm-promotion", Answer::halt());
         let all = [hook(&hooks, "rollback"), hook(&hooks, "confirm-promotion")];
-        settled(scene, &app, &analysis(&all)).await?;
+        scene.settled_under(&app, &analysis(&all)).await?;
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         scene.phase("app", "WaitingPromotion", PATIENCE).await?;

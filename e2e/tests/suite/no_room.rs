@@ -5,8 +5,6 @@ use std::time::Duration;
 use e2e::scene::{App, Scene, play};
 use serde_json::json;
 
-use crate::gates::settled;
-
 /// `progressDeadlineSeconds` of these canaries.
 const DEADLINE: u32 = 10;
 
@@ -21,7 +19,7 @@ async fn failed_with(scene: &Scene, reasons: [&str; 2]) -> anyhow::Result<()> {
 async fn at_rest(scene: &Scene) -> anyhow::Result<App> {
     let app = App::new("app", "v1");
     let analysis = json!({"interval": "2s", "threshold": 3, "stepWeights": [20, 50]});
-    settled(scene, &app, &analysis).await?;
+    scene.settled_under(&app, &analysis).await?;
     let patch = json!({"spec": {"progressDeadlineSeconds": DEADLINE}}).to_string();
     scene
         .kubectl(&["patch", "canary", "app", "--type=merge", "-p", &patch])

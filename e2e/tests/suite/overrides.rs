@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::scene::{App, CanaryView, Scene, play, wait_for};
+use e2e::scene::{App, Scene, play, wait_for};
 use k8s_openapi::api::core::v1::PodSpec;
 use kube::api::ListParams;
 use serde_json::{Value, json};
@@ -66,14 +66,6 @@ async fn running(scene: &Scene, app: &str) -> Result<Vec<PodSpec>> {
         .await?;
     let live = pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
     Ok(live.filter_map(|pod| pod.spec).collect())
-}
-
-async fn at_weight(scene: &Scene, least: u64) -> Result<CanaryView> {
-    wait_for(&format!("a weight of {least}"), PATIENCE, async || {
-        let canary = scene.objects().canary("app").await?;
-        Ok(canary.filter(|canary| canary.weight() >= least))
-    })
-    .await
 }
 
 /// In mid-run: the canary's pods where the Canary wants them, primary's where their author does.
@@ -144,7 +136,7 @@ async fn canary_pods_run_on_other_nodes_and_primary_where_its_author_wants_it() 
         let load = scene.load("app")?.start()?;
         let app = app.at("v2");
         scene.apply(&manifest(&app)).await?.succeeded()?;
-        at_weight(scene, 20).await?;
+        scene.at_weight("app", 20, PATIENCE).await?;
         assert_eq!(running(scene, "app").await?.len(), 2);
         each_on_its_nodes(scene, &wish()).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;
@@ -258,7 +250,7 @@ async fn without_the_webhook_the_controller_moves_canary_pods_by_itself() {
         serving(scene, &app, &wish(), 60).await?;
         let load = scene.load("app")?.start()?;
         scene.apply(&manifest(&app.at("v2"))).await?.succeeded()?;
-        at_weight(scene, 20).await?;
+        scene.at_weight("app", 20, PATIENCE).await?;
         assert_eq!(running(scene, "app").await?.len(), 2);
         each_on_its_nodes(scene, &wish()).await?;
         scene.phase("app", "Succeeded", PATIENCE).await?;

@@ -116,14 +116,7 @@ async fn a_new_template_while_the_target_serves_loses_nothing_and_shows_no_unver
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
         let objects = scene.objects();
-        let weight = async |least: u64| {
-            wait_for(&format!("a weight of {least}"), PATIENCE, async || {
-                let canary = objects.canary("app").await?;
-                Ok(canary.filter(|canary| canary.weight() >= least))
-            })
-            .await
-        };
-        weight(50).await?;
+        scene.at_weight("app", 50, PATIENCE).await?;
         // Half of the users are on v2 when v3 arrives; v3 must begin at its first step, not with half.
         scene.apply(&app.at("v3").manifest()).await?.succeeded()?;
         wait_for(

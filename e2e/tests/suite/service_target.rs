@@ -49,11 +49,7 @@ async fn a_changed_service_is_released_by_its_copies_and_deletion_leaves_the_aut
         let load = scene.load("app")?.start()?;
 
         scene.apply(&service("v2")).await?.succeeded()?;
-        wait_for("a weight of 20", PATIENCE, async || {
-            let canary = scene.objects().canary("app").await?;
-            Ok(canary.filter(|canary| canary.weight() >= 20))
-        })
-        .await?;
+        scene.at_weight("app", 20, PATIENCE).await?;
         assert_eq!(selected_by(scene, "app-canary").await?, Some(json!({"app": "back-v2"})));
         assert_eq!(
             selected_by(scene, "app-primary").await?,

@@ -2,20 +2,10 @@
 
 use std::time::Duration;
 
-use e2e::scene::{App, CanaryView, Scene, play, wait_for};
+use e2e::scene::{App, play, wait_for};
 
 use crate::policy::PATIENCE;
 use crate::quick::scaled;
-
-/// Waits for a weight of at least `least` in the run.
-async fn weight(scene: &Scene, least: u64) -> anyhow::Result<CanaryView> {
-    let objects = scene.objects();
-    wait_for(&format!("a weight of {least}"), PATIENCE, async || {
-        let canary = objects.canary("app").await?;
-        Ok(canary.filter(|canary| canary.weight() >= least))
-    })
-    .await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn set_image_env_and_restart_at_rest_are_releases() {
@@ -49,7 +39,7 @@ async fn an_undo_in_mid_run_cancels_it() {
         scene.settled(&app).await?;
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
-        weight(scene, 20).await?;
+        scene.at_weight("app", 20, PATIENCE).await?;
         scene
             .kubectl(&["rollout", "undo", "deployment/app"])
             .await?
@@ -77,7 +67,7 @@ async fn a_scale_in_mid_run_takes_no_pod_of_primary_and_ends_no_run() {
         scene.settled(&app).await?;
         let running = scene.load("app")?.start()?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
-        weight(scene, 20).await?;
+        scene.at_weight("app", 20, PATIENCE).await?;
         scaled(scene, &["app"], 3).await?;
         let primary = scene.objects().deployments().get("app-primary").await?;
         let replicas = primary.spec.and_then(|spec| spec.replicas).unwrap_or_default();

@@ -40,13 +40,7 @@ impl Reader {
 
     /// Applies it in a labelled namespace and waits until it serves.
     pub async fn settled(&self, scene: &Scene) -> Result<()> {
-        scene.label().await?;
-        scene.apply(&self.manifest()).await?.succeeded()?;
-        scene
-            .phase(self.0.name(), "Initialized", Duration::from_secs(120))
-            .await?;
-        scene.reachable(self.0.name(), Duration::from_secs(60)).await?;
-        Ok(())
+        scene.settled_from(self.0.name(), &self.manifest()).await
     }
 }
 
