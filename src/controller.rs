@@ -20,4 +20,4 @@ mod step;
 mod watch;
 
 pub use context::AlertSettings;
-pub use run::{Settings, run};
+pub use run::{ControllerSettings, run};

@@ -10,7 +10,7 @@ pub mod metrics;
 mod persistence;
 
 pub use answer::{Answer, LONGEST, ask};
-pub use clients::{Clients, Settings};
+pub use clients::{ClientSettings, Clients};
 pub use egress::Egress;
 pub use persistence::{Failure, persist};
 

@@ -37,7 +37,7 @@ pub fn canary(data: &[u8]) {
     assert!(first.causes.len() <= validation::MAX_CAUSES && first.warnings.len() <= validation::MAX_WARNINGS);
     validation::unbuilt(&canary, &FACTS);
     let policy = FACTS.policy.as_ref().map(|policy| &policy.spec);
-    let around = effective::Around {
+    let around = effective::Circumstances {
         default_provider: "gatewayapi:v1",
         user_route: false,
     };

@@ -20,7 +20,7 @@ pub use services::pointing_at;
 use super::review::Request;
 use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
-use crate::plan::settings::effective::{Around, effective};
+use crate::plan::settings::effective::{Circumstances, effective};
 use crate::plan::{self, Blueprint, Defaults, Selector, enrolment::pairing};
 use crate::routing::{self, Names, registry};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -82,7 +82,7 @@ impl View {
         let Some(policy) = self.policy_of(&canary, None) else {
             return canary;
         };
-        let around = Around {
+        let around = Circumstances {
             default_provider: &self.defaults.provider,
             user_route: policy.spec.gateway_refs.is_some() && self.has_route(&canary, routes),
         };

@@ -249,16 +249,16 @@ fn defaults(common: &CommonArgs) -> Defaults {
     }
 }
 
-fn settings(common: &CommonArgs, args: &ElectionArgs) -> controller::Settings {
+fn settings(common: &CommonArgs, args: &ElectionArgs) -> controller::ControllerSettings {
     let api_server = std::env::var("KUBERNETES_SERVICE_HOST").ok();
-    controller::Settings {
+    controller::ControllerSettings {
         defaults: defaults(common),
         track_configs: common.enable_config_tracking,
         only: common.only(),
         event_webhook: common.event_webhook.clone(),
         alerts: common.alerts.settings(),
         egress: Egress::in_cluster(api_server.as_deref()),
-        election: lease::Settings::new(&common.namespace, args.pod_name.as_deref()),
+        election: lease::ElectionSettings::new(&common.namespace, args.pod_name.as_deref()),
         namespace: common.namespace.clone(),
     }
 }

@@ -16,7 +16,7 @@ mod elector;
 mod fence;
 
 pub use decide::{Action, LeaseState, MAX_SKEW, decide};
-pub use elector::{Elector, Settings};
+pub use elector::{ElectionSettings, Elector};
 pub use fence::{Belief, fenced};
 
 use std::time::Duration;

@@ -38,7 +38,7 @@ use wiring::{Told, Wiring};
 
 /// What the controller is told by flags.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ControllerSettings {
     /// Defaults of Canaries.
     pub defaults: Defaults,
     /// `--watch-namespace`: the one namespace that is worked in; nothing for every namespace.
@@ -52,7 +52,7 @@ pub struct Settings {
     /// Where URLs of users must not lead.
     pub egress: Egress,
     /// The lease that decides which replica works.
-    pub election: lease::Settings,
+    pub election: lease::ElectionSettings,
     /// Our own namespace.
     pub namespace: String,
 }
@@ -61,7 +61,7 @@ pub struct Settings {
 /// the same Canaries: the process is to end and stand for election anew.
 pub async fn run(
     client: Client,
-    settings: Settings,
+    settings: ControllerSettings,
     telemetry: Telemetry,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -95,7 +95,7 @@ pub async fn run(
 
 async fn work(
     client: Client,
-    settings: Settings,
+    settings: ControllerSettings,
     telemetry: Telemetry,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -150,7 +150,7 @@ async fn stepping(
 
 fn context(
     client: Client,
-    settings: Settings,
+    settings: ControllerSettings,
     telemetry: &Telemetry,
     (standing, queues): (watch::Receiver<Standing>, Queues),
     told: &UnboundedSender<Told>,

@@ -19,7 +19,7 @@ const WINDOWS: u32 = 1024 * 1024;
 
 /// What distinguishes one client from another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Settings {
+pub struct ClientSettings {
     /// Accept any certificate (`insecureSkipVerify`, `disableTLS`).
     pub accept_any_certificate: bool,
     /// Where redirections may not lead.
@@ -34,7 +34,7 @@ pub struct Clients(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    clients: HashMap<Settings, Known>,
+    clients: HashMap<ClientSettings, Known>,
     uses: u64,
 }
 
@@ -45,7 +45,7 @@ struct Known {
 
 impl Clients {
     /// The client with these settings. Errors are those of setting up TLS.
-    pub fn get(&self, settings: &Settings) -> Result<reqwest::Client, reqwest::Error> {
+    pub fn get(&self, settings: &ClientSettings) -> Result<reqwest::Client, reqwest::Error> {
         let mut kept = self.0.lock();
         kept.uses += 1;
         let used = kept.uses;
@@ -77,7 +77,7 @@ impl Kept {
     }
 }
 
-fn build(settings: &Settings) -> Result<reqwest::Client, reqwest::Error> {
+fn build(settings: &ClientSettings) -> Result<reqwest::Client, reqwest::Error> {
     install_tls_provider();
     let proxy = settings.proxy.as_ref().map(reqwest::Proxy::all).transpose()?;
     let builder = || {
@@ -120,9 +120,9 @@ mod tests {
     #[test]
     fn clients_of_proxies_that_nobody_uses_any_more_go() {
         let clients = Clients::default();
-        let of = |proxy: Option<String>| Settings {
+        let of = |proxy: Option<String>| ClientSettings {
             proxy,
-            ..Settings::default()
+            ..ClientSettings::default()
         };
         let get = |proxy: Option<String>| clients.get(&of(proxy)).unwrap();
         get(None);

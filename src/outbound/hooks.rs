@@ -13,7 +13,7 @@ use crate::api::canary::{HookType, Webhook};
 
 /// What one hook answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct HookAnswer {
     /// Name of the hook.
     pub hook: String,
     /// Whether the hook's alert is muted.
@@ -26,7 +26,7 @@ pub struct Outcome {
 ///
 /// Ends at the first failure; hooks of type `rollback` at the first success, which is the one that asks
 /// for a rollback; hooks of type `event` are all called. Empty when there are none of that type.
-pub async fn call_all(caller: &Caller, hooks: &[Webhook], kind: HookType, run: &Run<'_>) -> Vec<Outcome> {
+pub async fn call_all(caller: &Caller, hooks: &[Webhook], kind: HookType, run: &Run<'_>) -> Vec<HookAnswer> {
     let mut outcomes = Vec::new();
     for hook in hooks.iter().filter(|hook| hook.hook_type() == kind) {
         let payload = Payload::new(run, hook.metadata.as_ref());
@@ -37,7 +37,7 @@ pub async fn call_all(caller: &Caller, hooks: &[Webhook], kind: HookType, run: &
             _ => result.is_err(),
         };
         let muted = hook.mute_alert == Some(true);
-        outcomes.push(Outcome {
+        outcomes.push(HookAnswer {
             hook: hook.name.clone(),
             muted,
             result,

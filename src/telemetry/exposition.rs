@@ -1,6 +1,6 @@
 //! Prometheus metrics: Flagger's by their names and ours with the prefix `coalmine_`.
 
-use families::{Analysis, Families, Name, Namespace, Outcome, Workload};
+use families::{Analysis, Families, Name, Namespace, RunEnd, Workload};
 use parking_lot::RwLock;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -131,7 +131,7 @@ impl Metrics {
         let status = if skipped { "skipped" } else { "completed" };
         self.families
             .successes
-            .get_or_create(&Outcome::new(target, namespace, strategy, status))
+            .get_or_create(&RunEnd::new(target, namespace, strategy, status))
             .inc();
     }
 
@@ -139,7 +139,7 @@ impl Metrics {
     pub fn failed(&self, target: &str, namespace: &str, strategy: Strategy) {
         self.families
             .failures
-            .get_or_create(&Outcome::new(target, namespace, strategy, "completed"))
+            .get_or_create(&RunEnd::new(target, namespace, strategy, "completed"))
             .inc();
     }
 
@@ -151,7 +151,7 @@ impl Metrics {
         self.families.duration.remove(&name);
         for strategy in [Strategy::Canary, Strategy::BlueGreen, Strategy::AbTesting] {
             for status in ["completed", "skipped"] {
-                let outcome = Outcome::new(target, namespace, strategy, status);
+                let outcome = RunEnd::new(target, namespace, strategy, status);
                 self.families.successes.remove(&outcome);
                 self.families.failures.remove(&outcome);
             }

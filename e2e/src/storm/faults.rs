@@ -3,7 +3,7 @@
 //! No apply may fail, every app must be at rest again afterwards, and a release that was applied in the middle of it is
 //! found and analysed once.
 
-mod outcome;
+mod aftermath;
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::scene::policy::PATIENCE;
 use crate::scene::quick::SOON;
 use crate::scene::{App, Component, Replica, SYSTEM, Scene, wait_for};
 
-pub use outcome::{Fault, Outcome};
+pub use aftermath::{Aftermath, Fault};
 
 /// How long a stopped or cut off replica stays so: longer than its probes need to notice.
 const AWAY: Duration = Duration::from_secs(14);
@@ -39,7 +39,7 @@ const FAULTS: [(Component, Fault); 8] = [
 ];
 
 /// Plays all faults one after the other, and shows what came of each.
-pub async fn play(scene: &Scene, strength: Strength, mut seen: impl FnMut(&Outcome) -> Result<()>) -> Result<()> {
+pub async fn play(scene: &Scene, strength: Strength, mut seen: impl FnMut(&Aftermath) -> Result<()>) -> Result<()> {
     let applied = strength.apps();
     let released: Vec<App> = FAULTS
         .iter()
@@ -64,7 +64,7 @@ async fn under(
     strength: Strength,
     applied: &[App],
     (app, component, fault): (&App, Component, Fault),
-) -> Result<Outcome> {
+) -> Result<Aftermath> {
     let replicas = scene.complete(component, SOON).await?;
     let word = component.word();
     ensure!(replicas.len() == 2, "two of the {word} are wanted: {replicas:?}");
@@ -84,7 +84,7 @@ async fn under(
     back?;
     asked?.succeeded()?;
     let (analysed, succeeded) = analysed(scene, app).await?;
-    Ok(Outcome {
+    Ok(Aftermath {
         component,
         fault,
         asked: strength.rate,

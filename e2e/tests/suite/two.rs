@@ -2,7 +2,7 @@
 //! is measured is printed; at full strength it is `make storm`.
 
 use e2e::scene::play_alone;
-use e2e::storm::faults::{self, Outcome};
+use e2e::storm::faults::{self, Aftermath};
 use e2e::storm::{Strength, rotation};
 
 /// As many as an API server and the debug build carry on two cores beside everything else.
@@ -13,7 +13,7 @@ const CHANGES: usize = 6;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_may_go_in_any_way_and_no_apply_fails_is_missed_or_analysed_twice() {
     play_alone("two", async |scene| {
-        faults::play(scene, STRENGTH, Outcome::survived).await
+        faults::play(scene, STRENGTH, Aftermath::survived).await
     })
     .await;
 }

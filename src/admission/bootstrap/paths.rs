@@ -11,7 +11,7 @@ mod known;
 mod ring;
 mod token;
 
-pub use keeper::{Keeper, KeeperError, Settings};
+pub use keeper::{Keeper, KeeperError, KeeperSettings};
 pub use known::Known;
 pub use ring::{AGE, PREVIOUS_LIFE, Ring};
 pub use token::{NoRandomness, Paths, Token};

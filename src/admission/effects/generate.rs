@@ -11,7 +11,7 @@ mod preview;
 mod rights;
 mod surroundings;
 
-pub use around::Around;
+pub use around::ScalersAndPolicies;
 pub use preview::preview;
 pub use rights::Rights;
 pub use surroundings::Neighbours;

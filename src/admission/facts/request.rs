@@ -141,7 +141,7 @@ impl<'a> RequestFacts<'a> {
             .ok_or_else(|| format!("there is no CanaryPolicy {name}"))?;
         let namespace = self.request.namespace.as_str();
         let elsewhere = self.view.caches.elsewhere(namespace);
-        let around = generate::Around {
+        let around = generate::NamespaceView {
             services: beside.services.as_deref().unwrap_or_else(|| self.services()),
             routes: self.routes(),
             workloads: &beside.workloads,

@@ -4,7 +4,7 @@
 //! away, and a new template leaves running pods alone while its strategy is `OnDelete`. Seen so, it is a Deployment with
 //! one replica or none, and nothing of the hold has to be said twice. Pure.
 
-use super::deployments::{self, Outcome, TargetFacts, was_dropped};
+use super::deployments::{self, Mutation, TargetFacts, was_dropped};
 use super::fields::{self, Path};
 use crate::admission::review::{Operation, Request};
 use crate::api::labels;
@@ -19,14 +19,14 @@ const STRATEGY: Path<'static> = &["spec", "updateStrategy"];
 const RECORDED: Path<'static> = &["metadata", "annotations", UPDATE_STRATEGY];
 
 /// Decides one request.
-pub fn mutate(request: &Request, facts: &TargetFacts) -> Outcome {
+pub fn mutate(request: &Request, facts: &TargetFacts) -> Mutation {
     let translated = translated(request);
     let outcome = deployments::mutate(&translated, facts);
     finish(request, &translated, outcome)
 }
 
 /// The hold without any cache; see [`deployments::mutate_blindly`].
-pub fn mutate_blindly(request: &Request, ours: &[String]) -> Option<Outcome> {
+pub fn mutate_blindly(request: &Request, ours: &[String]) -> Option<Mutation> {
     let translated = translated(request);
     let outcome = deployments::mutate_blindly(&translated, ours)?;
     Some(finish(request, &translated, outcome))
@@ -64,14 +64,14 @@ fn as_deployment(object: &Value) -> Value {
 }
 
 // From the Deployment that was decided on back to the DaemonSet, as the operations that make it of the one sent.
-fn finish(request: &Request, translated: &Request, outcome: Outcome) -> Outcome {
+fn finish(request: &Request, translated: &Request, outcome: Mutation) -> Mutation {
     let Ok(decided) = applied(&translated.object, &outcome.patch) else {
         return outcome;
     };
     let managed = label(&decided, labels::MANAGED).is_some();
     let was_ours = managed || label(&request.object, labels::MANAGED).is_some();
     if request.operation == Operation::Delete || !was_ours {
-        return Outcome {
+        return Mutation {
             patch: Vec::new(),
             ..outcome
         };
@@ -79,7 +79,7 @@ fn finish(request: &Request, translated: &Request, outcome: Outcome) -> Outcome 
     let mut wanted = restored(request, &decided);
     let held = label(&wanted, labels::HELD).is_some();
     disowned(&mut wanted, managed, held);
-    Outcome {
+    Mutation {
         patch: json_patch::diff(&request.object, &wanted).0,
         ..outcome
     }

@@ -20,7 +20,7 @@ mod target;
 mod target_facts;
 
 pub use decide::refused;
-pub use held::Outcome;
+pub use held::Mutation;
 pub(in crate::admission) use overrides::{mark_of, was_dropped};
 pub(in crate::admission) use release::to_announce;
 pub use target_facts::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
@@ -31,15 +31,15 @@ use target::Target;
 /// Decides one request.
 ///
 /// Writes by our own controller keep their values and only lose their field ownership.
-pub fn mutate(request: &Request, facts: &TargetFacts) -> Outcome {
+pub fn mutate(request: &Request, facts: &TargetFacts) -> Mutation {
     if request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
-        return Outcome::pass(Decision::Subresource);
+        return Mutation::pass(Decision::Subresource);
     }
     let new = Target(&request.object);
     if facts.ours.contains(&request.user_info.username) {
         let set = Record::of(&request.object).map(|record| record.set).unwrap_or_default();
         let patch = disown(&request.object, new.managed(), new.is_held(), &set);
-        return Outcome {
+        return Mutation {
             patch,
             warnings: Vec::new(),
             decision: Decision::OwnWrite,
@@ -52,11 +52,11 @@ pub fn mutate(request: &Request, facts: &TargetFacts) -> Outcome {
     let held = match request.operation {
         Operation::Create => decide::create(Target(&meant), facts),
         Operation::Update => decide::update(Target(&old), Target(&meant), facts),
-        Operation::Delete | Operation::Connect => return Outcome::pass(Decision::Deletion),
+        Operation::Delete | Operation::Connect => return Mutation::pass(Decision::Deletion),
     };
     let current = facts.overrides.as_ref();
     held.map_or_else(
-        || Outcome::pass(Decision::Unmanaged),
+        || Mutation::pass(Decision::Unmanaged),
         |held| {
             let applied = overrides::apply(&held, &request.old_object, &request.object, &meant, current);
             let signed = release::annotations(&held, request, facts);
@@ -67,7 +67,7 @@ pub fn mutate(request: &Request, facts: &TargetFacts) -> Outcome {
 
 /// The hold without any cache: what a stored target says of itself is enough to hold it. Nothing for a target that says
 /// nothing, which cannot be decided.
-pub fn mutate_blindly(request: &Request, ours: &[String]) -> Option<Outcome> {
+pub fn mutate_blindly(request: &Request, ours: &[String]) -> Option<Mutation> {
     let managed = request.operation == Operation::Update && Target(&request.old_object).managed();
     if !managed && !ours.contains(&request.user_info.username) {
         return None;
@@ -79,7 +79,7 @@ pub fn mutate_blindly(request: &Request, ours: &[String]) -> Option<Outcome> {
         enrolment,
         ..TargetFacts::default()
     };
-    Some(Outcome {
+    Some(Mutation {
         warnings: Vec::new(),
         ..mutate(request, &facts)
     })

@@ -51,7 +51,7 @@ pub struct Known {
 
 /// What becomes of a change of the scale.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Outcome {
+pub struct ScaleAnswer {
     /// The answer.
     pub response: Response,
     /// What is to be noted for the app before it is given; where that fails, the request is refused.
@@ -71,7 +71,7 @@ pub fn is_autoscaler(user: &str) -> bool {
 }
 
 /// Decides a change of the replicas of a half.
-pub fn decide(request: &Request, known: &Known) -> Outcome {
+pub fn decide(request: &Request, known: &Known) -> ScaleAnswer {
     let (was, wanted) = (replicas(&request.old_object), replicas(&request.object));
     let person = !is_autoscaler(&request.user_info.username);
     let serves = match (known.half, known.state, known.stage) {
@@ -109,14 +109,14 @@ fn is_outdated(request: &Request) -> bool {
     !matches!(sent, "" | "0") && !stored.is_empty() && sent != stored
 }
 
-fn passed(decision: Decision) -> Outcome {
-    Outcome {
+fn passed(decision: Decision) -> ScaleAnswer {
+    ScaleAnswer {
         response: Response::allow().with_decision(decision),
         note: None,
     }
 }
 
-fn noted(request: &Request, known: &Known, wanted: i64, stored: i64) -> Outcome {
+fn noted(request: &Request, known: &Known, wanted: i64, stored: i64) -> ScaleAnswer {
     let mut patch = Vec::new();
     if stored != replicas(&request.object) {
         patch.push(patches::add(["spec", "replicas"], stored));
@@ -128,7 +128,7 @@ fn noted(request: &Request, known: &Known, wanted: i64, stored: i64) -> Outcome 
     };
     let news = known.desired != Some(wanted) || stored != wanted && known.half == Half::Primary;
     let lines = news.then(|| line(request, known, wanted, stored));
-    Outcome {
+    ScaleAnswer {
         response: response.with_warnings(lines).with_decision(Decision::ScaleNoted),
         note: (known.desired != Some(wanted)).then_some(wanted),
     }
@@ -171,7 +171,7 @@ fn kept(request: &Request, known: &Known, wanted: i64, under_way: bool) -> Strin
 }
 
 // A run needs its canary to be as large as what it takes over.
-fn starved(request: &Request, known: &Known, was: i64, wanted: i64) -> Outcome {
+fn starved(request: &Request, known: &Known, was: i64, wanted: i64) -> ScaleAnswer {
     if wanted >= was || wanted >= known.min_replicas {
         return passed(Decision::ScaleSufficient);
     }
@@ -186,7 +186,7 @@ fn starved(request: &Request, known: &Known, was: i64, wanted: i64) -> Outcome {
 }
 
 /// Nothing can be noted, so the request says what would do instead.
-pub fn refused(request: &Request, known: &Known, wanted: i64) -> Outcome {
+pub fn refused(request: &Request, known: &Known, wanted: i64) -> ScaleAnswer {
     let (name, namespace, was) = (&known.target, &request.namespace, replicas(&request.old_object));
     if wanted == 0 {
         // It rests at none already, so that no other write of it can say so.
@@ -205,8 +205,8 @@ pub fn refused(request: &Request, known: &Known, wanted: i64) -> Outcome {
     )
 }
 
-fn denied(message: String, decision: Decision) -> Outcome {
-    Outcome {
+fn denied(message: String, decision: Decision) -> ScaleAnswer {
+    ScaleAnswer {
         response: Response::deny(Denial::forbidden(message)).with_decision(decision),
         note: None,
     }

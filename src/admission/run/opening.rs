@@ -35,7 +35,7 @@ impl Bootstrap {
             (namespace, &args.service),
         );
         let installer = Installer::new(client.clone(), teller);
-        let settings = paths::Settings {
+        let settings = paths::KeeperSettings {
             secret: args.path_secret.clone(),
             materials: certificates.subscribe(),
             unreached: installer.unreached(),

@@ -2,7 +2,7 @@
 
 mod unsaid;
 
-use crate::admission::effects::generate::Around;
+use crate::admission::effects::generate::ScalersAndPolicies;
 use crate::admission::facts::{View, has_route};
 use crate::admission::review::{Decision, Denial, Operation, Request, Response};
 use crate::admission::server::Internal;
@@ -21,7 +21,7 @@ pub struct Found {
     /// The Canary's target.
     pub target: Lookup<Value>,
     /// What else its namespace holds.
-    pub around: Around,
+    pub around: ScalersAndPolicies,
     /// The kinds that the cluster serves, as far as the Canary's provider needs one.
     pub served: Option<BTreeSet<String>>,
     /// What leads users to the routes of the Canary's provider, or past them.
@@ -153,7 +153,7 @@ pub fn deleted(request: &Request, view: &View) -> Vec<String> {
     .unwrap_or_default()
 }
 
-fn missed(target: &Lookup<Value>, view: &View, around: &Around) -> Vec<String> {
+fn missed(target: &Lookup<Value>, view: &View, around: &ScalersAndPolicies) -> Vec<String> {
     let Some(target) = target.found() else {
         return Vec::new();
     };

@@ -158,7 +158,7 @@ impl<'a> Seen<'a> {
         if let Some(canary) = facts::target_canary(&self.canaries, "Deployment", name) {
             return Fate::Written(canary.name_any());
         }
-        let seen = generate::Around {
+        let seen = generate::NamespaceView {
             services: &self.services,
             routes: &self.routes,
             workloads: &self.around.workloads,

@@ -4,7 +4,7 @@ use super::enrol::is_enrolled;
 use super::workloads::refused;
 use super::{AdmissionWebhook, Effects, is_managed, is_whole};
 use crate::admission::effects::announce;
-use crate::admission::effects::generate::{Around, BUDGET, preview};
+use crate::admission::effects::generate::{BUDGET, ScalersAndPolicies, preview};
 use crate::admission::facts::{Plan, RequestFacts};
 use crate::admission::mutate::deployments::{self, CoarseStage, Enrolment};
 use crate::admission::review::{Decision, Operation, Request, Response};
@@ -80,7 +80,9 @@ impl AdmissionWebhook {
     async fn rehearsed(&self, facts: &RequestFacts<'_>) -> Vec<String> {
         let planned = match &self.effects {
             Some(effects) => effects.planned(facts).await,
-            None => facts.planned().map(|plan| (plan.clone(), Around::default())),
+            None => facts
+                .planned()
+                .map(|plan| (plan.clone(), ScalersAndPolicies::default())),
         };
         // The mutating phase has said why.
         let Some((mut plan, around)) = planned else {
@@ -119,7 +121,7 @@ impl AdmissionWebhook {
 impl Effects {
     /// What the policy makes of the Deployment by what the API server has now, and what else its namespace holds; what could
     /// not be looked at in time is taken as the caches have it. Nothing where no pair can be made.
-    pub(super) async fn planned(&self, facts: &RequestFacts<'_>) -> Option<(Plan, Around)> {
+    pub(super) async fn planned(&self, facts: &RequestFacts<'_>) -> Option<(Plan, ScalersAndPolicies)> {
         let around = self.generator.around(&facts.request().namespace);
         let (around, beside) = tokio::join!(around, self.beside(facts));
         let mut plan = match beside {
@@ -172,7 +174,7 @@ impl Effects {
 }
 
 /// What else the requester should look at: what the policy leaves out, and what of the namespace would miss primary's pods.
-fn advice(facts: &RequestFacts<'_>, plan: &Plan, around: &Around) -> Vec<String> {
+fn advice(facts: &RequestFacts<'_>, plan: &Plan, around: &ScalersAndPolicies) -> Vec<String> {
     let name = facts.request().object_name();
     let missed = around.missed(facts.target(), &plan.selector);
     let missed = missed.into_iter().map(|line| format!("coalmine: {name}: {line}"));

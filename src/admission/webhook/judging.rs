@@ -1,7 +1,7 @@
 //! One of our own kinds: what is looked for before it is judged.
 
 use super::{AdmissionWebhook, Effects};
-use crate::admission::effects::generate::Around;
+use crate::admission::effects::generate::ScalersAndPolicies;
 use crate::admission::review::{Request, Response};
 use crate::admission::server::Internal;
 use crate::admission::validate::kinds;
@@ -21,10 +21,10 @@ impl Effects {
     }
 
     /// What else the namespace of that target holds.
-    async fn around(&self, request: &Request) -> Around {
+    async fn around(&self, request: &Request) -> ScalersAndPolicies {
         match kinds::target_of(request).and_then(|(kind, _)| Workload::parse(kind)) {
             Some(kind) if kind != Workload::Service => self.generator.around(&request.namespace).await,
-            _ => Around::default(),
+            _ => ScalersAndPolicies::default(),
         }
     }
 

@@ -21,7 +21,7 @@ impl AdmissionWebhook {
         if facts.is_ours() {
             return Ok(Verdict::Given(Response::allow().with_decision(Decision::OwnWrite)));
         }
-        let scale::Outcome { response, note } = scale::decide(request, facts.scaled());
+        let scale::ScaleAnswer { response, note } = scale::decide(request, facts.scaled());
         Ok(match note.filter(|_| !request.is_dry_run()) {
             Some(wanted) => Verdict::after(self.noted(facts, wanted, response)),
             None => Verdict::Given(response),

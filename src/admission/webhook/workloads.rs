@@ -3,7 +3,7 @@
 use super::{AdmissionWebhook, Effects, is_managed, is_whole};
 use crate::admission::facts::RequestFacts;
 use crate::admission::mutate::daemonsets;
-use crate::admission::mutate::deployments::{self, Enrolment, Outcome, TargetFacts};
+use crate::admission::mutate::deployments::{self, Enrolment, Mutation, TargetFacts};
 use crate::admission::review::{Decision, Request, Response};
 use crate::admission::server::{Internal, Verdict};
 use crate::admission::validate::primaries;
@@ -95,14 +95,14 @@ fn is_daemon_set(request: &Request) -> bool {
     request.kind.kind == Workload::DaemonSet.kind()
 }
 
-fn hold(request: &Request, facts: &TargetFacts) -> Outcome {
+fn hold(request: &Request, facts: &TargetFacts) -> Mutation {
     match is_daemon_set(request) {
         true => daemonsets::mutate(request, facts),
         false => deployments::mutate(request, facts),
     }
 }
 
-fn hold_blindly(request: &Request, ours: &[String]) -> Option<Outcome> {
+fn hold_blindly(request: &Request, ours: &[String]) -> Option<Mutation> {
     match is_daemon_set(request) {
         true => daemonsets::mutate_blindly(request, ours),
         false => deployments::mutate_blindly(request, ours),

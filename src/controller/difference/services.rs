@@ -11,7 +11,7 @@ use crate::controller::difference::write::Write;
 use crate::controller::watch::cache::Kind;
 use crate::controller::watch::rivals::is_a_rivals;
 use crate::object::text;
-use crate::plan::services::ports::Around;
+use crate::plan::services::ports::PortSources;
 use crate::plan::services::{copies, pointing};
 use crate::plan::workload::template;
 use crate::plan::{ApexSide, ServiceRole, Workload, primary_revision, service};
@@ -67,9 +67,9 @@ impl Pair<'_> {
         }
     }
 
-    fn around<'a>(&'a self, desired: &DesiredState, templates: &'a Templates) -> Around<'a> {
+    fn around<'a>(&'a self, desired: &DesiredState, templates: &'a Templates) -> PortSources<'a> {
         let apex = self.live.apex.as_ref();
-        Around {
+        PortSources {
             blueprint: self.blueprint,
             apex,
             users: apex.is_some_and(|apex| !self.is_ours(apex)),

@@ -18,7 +18,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Which lease, and as whom.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct ElectionSettings {
     /// Namespace of the lease. Flagger: `kube-system`, or `-namespace`.
     pub namespace: String,
     /// Name of the lease.
@@ -31,7 +31,7 @@ pub struct Settings {
     pub timing: Timing,
 }
 
-impl Settings {
+impl ElectionSettings {
     /// Flagger's lease in `namespace`. `pod` is the pod's name, where there is one.
     pub fn new(namespace: &str, pod: Option<&str>) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Settings {
 /// A candidate.
 pub struct Elector {
     api: Api<Lease>,
-    settings: Settings,
+    settings: ElectionSettings,
     leading: watch::Sender<bool>,
     /// The lease as last read or written, and when that renewal was first seen.
     known: Option<(Lease, Timestamp)>,
@@ -57,7 +57,7 @@ pub struct Elector {
 
 impl Elector {
     /// A candidate and the channel that says whether it leads. Does nothing before [`Elector::run`].
-    pub fn new(client: Client, settings: Settings) -> (Self, watch::Receiver<bool>) {
+    pub fn new(client: Client, settings: ElectionSettings) -> (Self, watch::Receiver<bool>) {
         let (leading, receiver) = watch::channel(false);
         let api = Api::namespaced(client, &settings.namespace);
         (

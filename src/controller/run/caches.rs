@@ -126,7 +126,7 @@ where
 {
     let tell = move |object: &K| {
         let namespace = object.meta().namespace.clone().filter(|_| !of_any);
-        Told::Around(namespace.unwrap_or_default())
+        Told::Surroundings(namespace.unwrap_or_default())
     };
     let slim = move |object: &mut K| {
         slim(object);

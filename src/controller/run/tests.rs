@@ -21,8 +21,8 @@ pub fn telemetry() -> Telemetry {
     }
 }
 
-pub fn settings() -> Settings {
-    Settings {
+pub fn settings() -> ControllerSettings {
+    ControllerSettings {
         defaults: Defaults {
             provider: "gatewayapi:v1".into(),
             selector_labels: crate::plan::Selector::default_keys(),
@@ -33,7 +33,7 @@ pub fn settings() -> Settings {
         event_webhook: String::new(),
         alerts: AlertSettings::default(),
         egress: Egress::default(),
-        election: lease::Settings::new("coalmine", Some("pod")),
+        election: lease::ElectionSettings::new("coalmine", Some("pod")),
         namespace: "coalmine".into(),
     }
 }

@@ -39,7 +39,7 @@ pub enum Told {
     /// A policy or a template changed.
     Policy,
     /// What may keep apps of that namespace, or of any, from being paired.
-    Around(String),
+    Surroundings(String),
     /// Other kinds are served.
     Kinds,
     /// An admin ordered something.
@@ -94,7 +94,7 @@ impl Wiring {
         match told {
             Told::Canary(key) => self.hear_of_a_canary(key),
             Told::Namespace(namespace) => self.hear_of_a_namespace(&namespace),
-            Told::Around(namespace) => self.hear_of_surroundings(&namespace),
+            Told::Surroundings(namespace) => self.hear_of_surroundings(&namespace),
             Told::Elsewhere(namespace) => {
                 if self.known.get(&namespace) == Some(&true) {
                     self.pass(&namespace, Scope::All);

@@ -18,7 +18,7 @@ use crate::{
     plan::{
         Blueprint, Workload,
         enrolment::pairing::{self, Claim, Surroundings},
-        settings::effective::{Around, effective},
+        settings::effective::{Circumstances, effective},
     },
 };
 use k8s_openapi::api::{
@@ -109,7 +109,7 @@ impl Cluster {
         let Some(policy) = self.policy_of(&canary, target.as_ref()) else {
             return canary;
         };
-        let around = Around {
+        let around = Circumstances {
             default_provider,
             user_route: false, // a live one is used, and no other is made
         };

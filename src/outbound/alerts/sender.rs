@@ -3,7 +3,7 @@
 use super::Kind;
 use super::{Alert, Receiver};
 use crate::foreign::Foreign;
-use crate::outbound::{Clients, Egress, Failure, Settings, ask, persist, root_cause};
+use crate::outbound::{ClientSettings, Clients, Egress, Failure, ask, persist, root_cause};
 use reqwest::{Client, StatusCode, Url};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,10 +55,10 @@ impl Sender {
             let proxy = Url::parse(proxy).map_err(|error| format!("invalid proxy: {error}"))?;
             self.egress.check(&proxy)?;
         }
-        let settings = Settings {
+        let settings = ClientSettings {
             egress: self.egress.clone(),
             proxy: to.proxy.clone(),
-            ..Settings::default()
+            ..ClientSettings::default()
         };
         let client = self.clients.get(&settings).map_err(|error| root_cause(&error))?;
         let backoff = self.backoff.unwrap_or(FIRST_BACKOFF);

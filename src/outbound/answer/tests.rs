@@ -29,7 +29,7 @@ async fn endless(head: &'static str) -> (String, Arc<AtomicUsize>, tokio::sync::
 
 async fn answer(url: &str) -> Answer {
     let client = super::super::Clients::default()
-        .get(&super::super::Settings::default())
+        .get(&super::super::ClientSettings::default())
         .unwrap();
     ask(client.get(url), LONG).await.unwrap()
 }
@@ -82,7 +82,7 @@ async fn an_answer_that_stops_in_the_middle_ends_with_its_time() {
         std::future::pending::<()>().await;
     });
     let client = super::super::Clients::default()
-        .get(&super::super::Settings::default())
+        .get(&super::super::ClientSettings::default())
         .unwrap();
     let answer = ask(client.get(&url), Duration::from_secs(2)).await.unwrap();
     assert_eq!(

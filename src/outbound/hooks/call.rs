@@ -3,7 +3,7 @@
 use super::payload::Payload;
 use crate::api::canary::Webhook;
 use crate::foreign::{Foreign, shown};
-use crate::outbound::{Answer, Clients, Egress, Failure, Settings, ask, persist, root_cause};
+use crate::outbound::{Answer, ClientSettings, Clients, Egress, Failure, ask, persist, root_cause};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, StatusCode, Url};
 use std::sync::Arc;
@@ -39,10 +39,10 @@ impl Caller {
         let url = Url::parse(&hook.url).map_err(|e| format!("invalid URL {}: {e}", Foreign::of(&hook.url)))?;
         self.egress.check(&url)?;
         let accept_any_certificate = hook.disable_tls == Some(true);
-        let settings = Settings {
+        let settings = ClientSettings {
             accept_any_certificate,
             egress: self.egress.clone(),
-            ..Settings::default()
+            ..ClientSettings::default()
         };
         let client = self.clients.get(&settings).map_err(|e| root_cause(&e))?;
         let attempts = hook.retries() + 1;

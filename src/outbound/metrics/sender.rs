@@ -1,7 +1,7 @@
 //! The one place where metrics stores are asked. Time, size and where calls may lead are bounded here, whatever the store is.
 
 use crate::foreign::Foreign;
-use crate::outbound::{Clients, Egress, LONGEST, Settings, ask};
+use crate::outbound::{ClientSettings, Clients, Egress, LONGEST, ask};
 use coalmine_core::metrics::store::{Credentials, Query, QueryError, Request, Sample, Store};
 use reqwest::{Client, RequestBuilder};
 use std::time::Duration;
@@ -24,10 +24,10 @@ impl Sender {
     pub fn new(store: Box<dyn Store>, clients: &Clients, egress: &Egress) -> Result<Self, String> {
         let endpoint = store.endpoint();
         egress.check(&endpoint.url)?;
-        let settings = Settings {
+        let settings = ClientSettings {
             accept_any_certificate: endpoint.accept_any_certificate,
             egress: egress.clone(),
-            ..Settings::default()
+            ..ClientSettings::default()
         };
         let client = clients
             .get(&settings)

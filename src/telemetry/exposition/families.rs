@@ -73,7 +73,7 @@ pub struct Analysis {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Outcome {
+pub struct RunEnd {
     pub name: String,
     pub namespace: String,
     pub deployment_strategy: &'static str,
@@ -91,8 +91,8 @@ pub struct Families {
     pub status: Family<Name, Gauge>,
     pub weight: Family<Workload, Gauge>,
     pub analysis: Family<Analysis, Gauge<f64, AtomicU64>>,
-    pub successes: Family<Outcome, Counter>,
-    pub failures: Family<Outcome, Counter>,
+    pub successes: Family<RunEnd, Counter>,
+    pub failures: Family<RunEnd, Counter>,
     pub bypassed: Family<Namespace, Counter>,
     pub events_dropped: Counter,
     pub alerts_dropped: Counter,
@@ -153,7 +153,7 @@ impl Analysis {
     }
 }
 
-impl Outcome {
+impl RunEnd {
     pub fn new(name: &str, namespace: &str, strategy: Strategy, status: &'static str) -> Self {
         let deployment_strategy = match strategy {
             Strategy::Canary => "canary",

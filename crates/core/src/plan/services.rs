@@ -6,7 +6,7 @@ pub mod ports;
 
 use super::{Blueprint, Metadata, Selector};
 use crate::routing::Traffic;
-use ports::{Around, DECLARED_PORTS, Declared};
+use ports::{DECLARED_PORTS, Declared, PortSources};
 use serde_json::{Map, Value, json};
 
 /// GitOps tools must not revert what moves in a release, nor take it for theirs (Flagger adds the same two). The Service
@@ -59,7 +59,7 @@ impl ApexSide {
 
 /// All three of a new pair, apex first; none for a worker.
 pub fn services(target: Option<&Value>, selector: &Selector, blueprint: &Blueprint, apex: ApexSide) -> Vec<Value> {
-    let around = Around::first(blueprint, target.and_then(|target| target.pointer("/spec/template")));
+    let around = PortSources::first(blueprint, target.and_then(|target| target.pointer("/spec/template")));
     [ServiceRole::Apex, ServiceRole::Primary, ServiceRole::Canary]
         .into_iter()
         .filter_map(|role| service(role, selector, &around, apex))
@@ -75,7 +75,7 @@ pub fn apex_selector(selector: &Selector, side: ApexSide) -> Map<String, Value> 
 }
 
 /// One Service as we generate it; `None` for a worker.
-pub fn service(role: ServiceRole, selector: &Selector, around: &Around<'_>, apex: ApexSide) -> Option<Value> {
+pub fn service(role: ServiceRole, selector: &Selector, around: &PortSources<'_>, apex: ApexSide) -> Option<Value> {
     let blueprint = around.blueprint;
     let names = blueprint.names.as_ref()?;
     let (name, selects, metadata, ports) = match role {
@@ -126,7 +126,7 @@ fn general(blueprint: &Blueprint) -> Map<String, Value> {
 }
 
 // What the user's own apex says of it, but for what holds anyway.
-fn users_spread(around: &Around<'_>) -> Vec<(String, Value)> {
+fn users_spread(around: &PortSources<'_>) -> Vec<(String, Value)> {
     let spec = around.apex.filter(|_| around.users).and_then(|apex| apex.get("spec"));
     let said = |(field, default): Field| {
         let users = spec?.get(field)?;
@@ -177,10 +177,10 @@ mod tests {
         let target = json!({"spec": {"selector": {"matchLabels": {"app": "web"}}}});
         let selector = Selector::of(&target, &Selector::default_keys()).unwrap();
         let half = |apex: &Value, users: bool| {
-            let around = Around {
+            let around = PortSources {
                 apex: Some(apex),
                 users,
-                ..Around::first(&blueprint, None)
+                ..PortSources::first(&blueprint, None)
             };
             service(ServiceRole::Primary, &selector, &around, ApexSide::Primary).unwrap()
         };

@@ -18,7 +18,7 @@ use super::facts::ClusterFacts;
 use super::report::{Findings, Report};
 use super::values::size;
 use crate::api::Canary;
-use crate::plan::settings::effective::{Around, effective};
+use crate::plan::settings::effective::{Circumstances, effective};
 use kube_core::ResourceExt;
 
 /// What every rule looks at.
@@ -58,7 +58,7 @@ pub fn canary(new: &Canary, old: Option<&Canary>, facts: &ClusterFacts) -> Findi
 
 /// Judges the Canary as its policy completes it. What is the policy's is judged with the policy.
 fn judged(canary: &Canary, facts: &ClusterFacts) -> Report {
-    let around = Around {
+    let around = Circumstances {
         default_provider: facts.default_provider(),
         user_route: facts.user_route,
     };

@@ -36,7 +36,7 @@ pub enum KeeperError {
 }
 
 /// What happens outside that paths are changed for.
-pub struct Settings {
+pub struct KeeperSettings {
     /// Name of the Secret, in our own namespace.
     pub secret: String,
     /// The certificates that are served.
@@ -49,7 +49,7 @@ pub struct Settings {
 pub struct Keeper {
     client: Client,
     api: Api<Secret>,
-    settings: Settings,
+    settings: KeeperSettings,
     known: Arc<Known>,
     ring: watch::Sender<Option<Ring>>,
     /// What left the Secret lately, and until when it is accepted.
@@ -60,7 +60,7 @@ pub struct Keeper {
 
 impl Keeper {
     /// A keeper in `namespace`, which nobody is heard by yet.
-    pub fn new(client: Client, namespace: &str, settings: Settings, known: Arc<Known>) -> Self {
+    pub fn new(client: Client, namespace: &str, settings: KeeperSettings, known: Arc<Known>) -> Self {
         Self {
             api: Api::namespaced(client.clone(), namespace),
             client,

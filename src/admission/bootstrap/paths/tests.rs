@@ -23,7 +23,7 @@ impl Replica {
     fn of(fake: &ApiServer) -> Self {
         let (unreached, seen) = watch::channel(0);
         let (materials, served) = watch::channel(None);
-        let settings = Settings {
+        let settings = KeeperSettings {
             secret: "paths".into(),
             materials: served,
             unreached: seen,

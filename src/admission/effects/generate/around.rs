@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 
 /// Autoscalers and network policies of one namespace; nothing of what could not be looked for in time.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Around {
+pub struct ScalersAndPolicies {
     scalers: Option<Vec<Value>>,
     policies: Vec<Value>,
 }
 
 impl Generator {
     /// Looks around in a namespace, within the budget.
-    pub async fn around(&self, namespace: &str) -> Around {
+    pub async fn around(&self, namespace: &str) -> ScalersAndPolicies {
         let (hpas, scaled_objects, all) = tokio::join!(
             self.list(
                 namespace,
@@ -29,7 +29,7 @@ impl Generator {
         );
         let own = |policy: &&Value| policy.pointer("/metadata/namespace").is_some_and(|of| of == namespace);
         let policies = all.iter().flat_map(|all| all.iter()).filter(own).cloned();
-        Around {
+        ScalersAndPolicies {
             scalers: hpas.zip(scaled_objects).map(|(hpas, others)| [hpas, others].concat()),
             policies: policies.collect(),
         }
@@ -105,7 +105,7 @@ pub(super) fn to_pods(workload: &mut Value) {
     }
 }
 
-impl Around {
+impl ScalersAndPolicies {
     /// The autoscaler of the Deployment `target`, as its Canary names it.
     pub fn autoscaler(&self, target: &str) -> Option<AutoscalerRef> {
         autoscaler::reference(target, self.scalers.as_deref().unwrap_or_default())
@@ -175,7 +175,7 @@ mod tests {
             ..fake()
         };
         let around = Generator::new(slow.client()).around("web").await;
-        assert_eq!(around, Around::default());
+        assert_eq!(around, ScalersAndPolicies::default());
         assert_eq!(around.scalers(), None);
     }
 }

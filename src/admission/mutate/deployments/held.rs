@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 /// What the webhook does with the request. What is refused is refused before ([`refused`](super::refused)).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct Mutation {
     /// Operations on our own paths only.
     pub patch: Vec<PatchOperation>,
     /// Lines for the person who applied.
@@ -33,7 +33,7 @@ pub(super) struct Held {
     pub decision: Decision,
 }
 
-impl Outcome {
+impl Mutation {
     /// The answer of a mutating entry.
     pub fn into_response(self) -> Response {
         Response {
@@ -96,7 +96,7 @@ impl Held {
         new: Target<'_>,
         applied: Applied,
         mut annotations: Vec<(String, Option<String>)>,
-    ) -> Outcome {
+    ) -> Mutation {
         self.labels.sort();
         annotations.extend(applied.record);
         let mut patch = patches::metadata(new.0, "labels", &self.labels);
@@ -119,7 +119,7 @@ impl Held {
             .iter()
             .any(|(key, value)| key == labels::HELD && value.is_some());
         patch.extend(disown(new.0, managed, holds_pause, &applied.set));
-        Outcome {
+        Mutation {
             patch,
             warnings: self.warnings,
             decision: self.decision,

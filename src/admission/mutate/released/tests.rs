@@ -5,7 +5,9 @@ use crate::admission::mutate::deployments::CoarseStage;
 use crate::admission::mutate::{routes, services};
 use crate::admission::review::Options;
 use crate::patches::applied;
-use crate::plan::{Blueprint, Metadata, Port, Selector, ServiceRole, marks, route, service, services::ports::Around};
+use crate::plan::{
+    Blueprint, Metadata, Port, Selector, ServiceRole, marks, route, service, services::ports::PortSources,
+};
 use crate::routing::{Exposure, Names, Provider, Traffic, kind_of};
 use serde_json::json;
 
@@ -46,7 +48,7 @@ fn generated_service(role: ServiceRole, helm: bool) -> Value {
     service(
         role,
         &selector,
-        &Around::first(&blueprint, None),
+        &PortSources::first(&blueprint, None),
         crate::plan::ApexSide::Primary,
     )
     .unwrap()

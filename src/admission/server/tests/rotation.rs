@@ -1,7 +1,7 @@
 //! Paths change under load, and no review is lost.
 
 use super::*;
-use crate::admission::bootstrap::paths::{AGE, Keeper, Settings};
+use crate::admission::bootstrap::paths::{AGE, Keeper, KeeperSettings};
 use crate::testing::ApiServer;
 use arc_swap::ArcSwap;
 use std::sync::atomic::AtomicBool;
@@ -16,7 +16,7 @@ struct Replica {
 
 impl Replica {
     async fn of(fake: &ApiServer) -> Self {
-        let settings = Settings {
+        let settings = KeeperSettings {
             secret: "paths".into(),
             materials: watch::channel(None).1,
             unreached: watch::channel(0).1,

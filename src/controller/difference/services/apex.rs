@@ -8,7 +8,7 @@ use crate::controller::observe::apex_side;
 use crate::object::annotation;
 use crate::patches;
 use crate::plan::services::pointing::{self, ORIGINAL_SELECTOR};
-use crate::plan::services::ports::{self, Around, Wanted};
+use crate::plan::services::ports::{self, PortSources, Wanted};
 use crate::plan::{ApexSide, ServiceRole, apex_selector, service};
 use serde_json::Value;
 
@@ -51,7 +51,7 @@ impl Pair<'_> {
     }
 
     // The user's own: its selector moves, and with it, in one write, the ports that the side behind it has.
-    pub(super) fn moved_apex(&self, live: &Value, side: ApexSide, around: &Around<'_>) -> Option<Write> {
+    pub(super) fn moved_apex(&self, live: &Value, side: ApexSide, around: &PortSources<'_>) -> Option<Write> {
         let mut operations = Vec::new();
         let mut notes: Vec<(&str, Option<String>)> = Vec::new();
         if apex_side(live, self.selector, self.live.target.as_ref()) != Some(side) {

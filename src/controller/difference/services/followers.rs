@@ -15,7 +15,7 @@ use crate::{
         ApexSide, Blueprint, Metadata, Selector, ServiceRole, service,
         services::{
             pointing::{self, ORIGINAL_SELECTOR},
-            ports::{self, Around, Wanted},
+            ports::{self, PortSources, Wanted},
         },
     },
 };
@@ -112,7 +112,7 @@ impl Pair<'_> {
     fn halves_of(
         &self,
         follower: &Follower,
-        around: &Around<'_>,
+        around: &PortSources<'_>,
         writes: &mut Vec<Write>,
         conflicts: &mut Vec<Conflict>,
     ) {
@@ -133,8 +133,8 @@ impl Pair<'_> {
         templates: &'a Templates,
         follower: &'a Follower,
         blueprint: &'a Blueprint,
-    ) -> Around<'a> {
-        Around {
+    ) -> PortSources<'a> {
+        PortSources {
             blueprint,
             apex: Some(&follower.service),
             users: true,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::{
     Blueprint,
-    services::ports::{Around, Wanted},
+    services::ports::{PortSources, Wanted},
 };
 
 const OWNER: &str = "Canary";
@@ -24,7 +24,7 @@ fn after(object: &Value, write: &Write) -> Value {
 }
 
 fn made(role: ServiceRole, pair: &Selector, side: ApexSide) -> Value {
-    let mut service = service(role, pair, &Around::first(&blueprint(), Some(&json!({}))), side).unwrap();
+    let mut service = service(role, pair, &PortSources::first(&blueprint(), Some(&json!({}))), side).unwrap();
     service["metadata"]["resourceVersion"] = json!("3");
     service
 }

@@ -10,7 +10,7 @@ use crate::{
         labels,
     },
     messages::{self, Severity},
-    outbound::hooks::{self, Caller, Outcome, Run, run_checksum},
+    outbound::hooks::{self, Caller, HookAnswer, Run, run_checksum},
 };
 use jiff::Timestamp;
 use kube::{
@@ -91,8 +91,8 @@ impl Asked {
 }
 
 // Nothing is agreed to by an error of our own.
-fn unheard(kind: HookType, why: String) -> Outcome {
-    Outcome {
+fn unheard(kind: HookType, why: String) -> HookAnswer {
+    HookAnswer {
         hook: kind.as_str().to_owned(),
         muted: false,
         result: Err(why),
@@ -100,7 +100,7 @@ fn unheard(kind: HookType, why: String) -> Outcome {
 }
 
 /// Calls the hooks of a type in their order.
-pub async fn call(caller: &Caller, canary: &Canary, state: &State, kind: HookType) -> Vec<Outcome> {
+pub async fn call(caller: &Caller, canary: &Canary, state: &State, kind: HookType) -> Vec<HookAnswer> {
     let checksum = run_checksum(canary, state.last_applied.as_deref());
     let name = canary.name_any();
     let run = Run {
@@ -117,7 +117,7 @@ fn webhooks(canary: &Canary) -> &[Webhook] {
     canary.analysis().webhooks.as_deref().unwrap_or_default()
 }
 
-fn answer(question: Question, outcomes: Vec<Outcome>) -> Answer {
+fn answer(question: Question, outcomes: Vec<HookAnswer>) -> Answer {
     let agreed = outcomes.iter().filter(|one| one.result.is_ok());
     let agreed = agreed.map(|one| one.hook.clone()).collect();
     let refused = outcomes.into_iter().find_map(|one| {

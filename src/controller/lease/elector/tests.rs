@@ -13,15 +13,15 @@ fn holder(server: &ApiServer) -> String {
     lease(server)["spec"]["holderIdentity"].as_str().unwrap().to_owned()
 }
 
-fn settings(pod: &str) -> Settings {
+fn settings(pod: &str) -> ElectionSettings {
     let timing = Timing {
         lease: Duration::from_secs(1),
         renew: Duration::from_millis(50),
         retry: Duration::from_millis(20),
     };
-    Settings {
+    ElectionSettings {
         timing,
-        ..Settings::new("test", Some(pod))
+        ..ElectionSettings::new("test", Some(pod))
     }
 }
 
@@ -81,7 +81,7 @@ async fn a_leader_that_cannot_renew_stops_before_its_lease_runs_out() {
 #[tokio::test(start_paused = true)]
 async fn one_renewal_that_is_not_answered_costs_nobody_the_lead() {
     let server = ApiServer::default();
-    let (elector, mut leads) = Elector::new(server.client(), Settings::new("test", Some("a")));
+    let (elector, mut leads) = Elector::new(server.client(), ElectionSettings::new("test", Some("a")));
     tokio::spawn(elector.run(CancellationToken::new()));
     wait(&mut leads, true).await;
     let never = Duration::from_secs(60);

@@ -80,7 +80,7 @@ fn rendered(
     );
     let workloads = pointing::beside(cache, &promoted, &services);
     let elsewhere = cluster.elsewhere.leading_to(namespace);
-    let seen = generate::Around {
+    let seen = generate::NamespaceView {
         services: &services,
         routes: &routes,
         workloads: &workloads,

@@ -85,12 +85,12 @@ async fn work_begins_with_all_canaries_and_without_what_can_be_done_without() {
 #[tokio::test(start_paused = true)]
 async fn whoever_works_in_one_namespace_neither_knows_nor_hears_of_another() {
     let all = [
-        "Around(\"other\")",
-        "Around(\"web\")",
         "Canary((\"other\", \"shop\"))",
         "Canary((\"web\", \"shop\"))",
         "Namespace(\"other\")",
         "Namespace(\"web\")",
+        "Surroundings(\"other\")",
+        "Surroundings(\"web\")",
     ];
     let own: Vec<&str> = all.into_iter().filter(|one| one.contains("web")).collect();
     for (only, expected) in [(None, all.to_vec()), (Some("web"), own)] {

@@ -114,7 +114,7 @@ async fn no_number_of_retries_and_no_wish_of_a_server_is_without_end() {
     assert_eq!(bodies.lock().len(), 11);
     let busy = (Code::SERVICE_UNAVAILABLE, [("retry-after", "18446744073709551615")]).into_response();
     let (url, _) = receiver(vec![busy]).await;
-    let client = Clients::default().get(&Settings::default()).unwrap();
+    let client = Clients::default().get(&ClientSettings::default()).unwrap();
     let answer = ask(
         client.post(&url).header("content-type", "application/json").body("{}"),
         LONGEST_RETRY_AFTER,

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 
 /// What is known of the namespace of an app.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Around<'a> {
+pub struct NamespaceView<'a> {
     /// Its Services; those that were generated do not count.
     pub services: &'a [Value],
     /// Its routes.
@@ -84,7 +84,7 @@ pub struct Known<'a> {
 pub fn canary(
     target: &Value,
     policy: &CanaryPolicy,
-    around: Around<'_>,
+    around: NamespaceView<'_>,
     known: Known<'_>,
 ) -> Result<Canary, NotEnrolled> {
     let (name, namespace) = (text(target, "/metadata/name"), text(target, "/metadata/namespace"));

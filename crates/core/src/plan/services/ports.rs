@@ -103,7 +103,7 @@ pub fn held(has: &[Value], sent: &[Value], declared: &Declared) -> (Vec<Value>, 
 
 /// What the ports of a pair are made from: its live Services, and the pod templates behind them.
 #[derive(Debug, Clone, Copy)]
-pub struct Around<'a> {
+pub struct PortSources<'a> {
     /// What the Canary says.
     pub blueprint: &'a Blueprint,
     /// The apex.
@@ -122,7 +122,7 @@ pub struct Around<'a> {
     pub idle: bool,
 }
 
-impl<'a> Around<'a> {
+impl<'a> PortSources<'a> {
     /// Of a new pair, both halves of which are made from `template`.
     pub fn first(blueprint: &'a Blueprint, template: Option<&'a Value>) -> Self {
         Self {

@@ -28,7 +28,7 @@ pub struct Effective {
 
 /// What is known besides the two.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Around<'a> {
+pub struct Circumstances<'a> {
     /// The routing provider where neither names one.
     pub default_provider: &'a str,
     /// The user has a route of their own, so none is to be generated.
@@ -36,7 +36,7 @@ pub struct Around<'a> {
 }
 
 /// The Canary as `policy` completes it. One that was generated has taken everything from its policy already.
-pub fn effective(canary: &Canary, policy: Option<&CanaryPolicySpec>, around: Around<'_>) -> Effective {
+pub fn effective(canary: &Canary, policy: Option<&CanaryPolicySpec>, around: Circumstances<'_>) -> Effective {
     let mut all = Effective {
         canary: canary.clone(),
         ..Effective::default()
@@ -109,7 +109,7 @@ impl Effective {
     }
 
     // A route without a host is for every host of its gateway: nothing is published that nobody has named.
-    fn gateways(&mut self, policy: &CanaryPolicySpec, around: Around<'_>) {
+    fn gateways(&mut self, policy: &CanaryPolicySpec, around: Circumstances<'_>) {
         let provider = self.canary.provider(around.default_provider);
         let wanted = Provider::parse(provider).is_some_and(Provider::makes_routes) && !around.user_route;
         let (name, namespace) = (

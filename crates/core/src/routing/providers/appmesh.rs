@@ -26,21 +26,21 @@ use crate::api::canary::{Analysis, CanarySpec};
 use crate::object::text;
 use crate::routing::provider::{Capabilities, Forms, Need, Router};
 use crate::routing::{Names, RouteKind};
-use routes::Routes;
+use routes::MeshRoutes;
 use serde_json::Value;
 use std::time::Duration;
 use version::Version;
 
 /// A provider that writes one version.
 pub struct AppMesh {
-    routes: &'static Routes,
+    routes: &'static MeshRoutes,
     kinds: &'static [&'static dyn RouteKind],
 }
 
-const FIRST: Routes = Routes {
+const FIRST: MeshRoutes = MeshRoutes {
     version: Version::V1beta1,
 };
-const SECOND: Routes = Routes {
+const SECOND: MeshRoutes = MeshRoutes {
     version: Version::V1beta2,
 };
 

@@ -16,7 +16,7 @@ mod weights;
 use crate::api::canary::CanarySpec;
 use crate::routing::provider::{Capabilities, Forms, Router};
 use crate::routing::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind, weighted};
-use dialect::Routes;
+use dialect::ProxyRoutes;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ impl WrittenKind for HttpProxy {
     }
 
     fn names_a_half(&self, route: &Value, names: &Names) -> bool {
-        weighted::names_a_half::<Routes>(route, names)
+        weighted::names_a_half::<ProxyRoutes>(route, names)
     }
 }
 
@@ -133,7 +133,7 @@ impl RouteKind for HttpProxy {
     }
 
     fn is_split(&self, route: &Value, names: &Names) -> bool {
-        self.names_a_half(route, names) && weighted::is_split::<Routes>(route, names)
+        self.names_a_half(route, names) && weighted::is_split::<ProxyRoutes>(route, names)
     }
 
     fn traffic(
@@ -146,7 +146,7 @@ impl RouteKind for HttpProxy {
     ) -> Option<Traffic> {
         let asked = expected.map(|asked| Traffic { sticky: false, ..asked });
         let said = weights::said(route, names);
-        let found = weighted::traffic::<Routes>(&said, names, &exposure.without_sessions(), asked)?;
+        let found = weighted::traffic::<ProxyRoutes>(&said, names, &exposure.without_sessions(), asked)?;
         Some(found.as_able(CAN, expected))
     }
 
@@ -155,8 +155,8 @@ impl RouteKind for HttpProxy {
         let exposure = exposure.without_sessions();
         let change = |route: &Value| {
             let said = weights::said(route, names);
-            let rules = weighted::with_traffic::<Routes>(&said, names, traffic, &exposure);
-            weighted::with_rules::<Routes>(route, rules)
+            let rules = weighted::with_traffic::<ProxyRoutes>(&said, names, traffic, &exposure);
+            weighted::with_rules::<ProxyRoutes>(route, rules)
         };
         objects.iter().map(change).collect()
     }
@@ -165,8 +165,8 @@ impl RouteKind for HttpProxy {
         if !self.names_a_half(route, names) {
             return route.clone();
         }
-        let rules = weighted::folded::<Routes>(&weights::said(route, names), names);
-        weights::unsaid(&weighted::with_rules::<Routes>(route, rules), names)
+        let rules = weighted::folded::<ProxyRoutes>(&weights::said(route, names), names);
+        weights::unsaid(&weighted::with_rules::<ProxyRoutes>(route, rules), names)
     }
 
     fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {

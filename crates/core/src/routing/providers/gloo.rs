@@ -20,7 +20,7 @@ use crate::api::canary::CanarySpec;
 use crate::object::text;
 use crate::routing::provider::{Capabilities, Forms, Front, Router};
 use crate::routing::{Exposure, Model, Names, Resource, RouteKind, Traffic, WrittenKind, is_made, reference, weighted};
-use dialect::Routes;
+use dialect::TableRoutes;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ impl WrittenKind for RouteTable {
 
     fn services(&self, route: &Value) -> Vec<String> {
         let own = text(route, "/metadata/namespace");
-        let all = weighted::rules::<Routes>(route).flat_map(lifted::destinations);
+        let all = weighted::rules::<TableRoutes>(route).flat_map(lifted::destinations);
         let led = all.flat_map(place::services);
         let local = led.filter_map(|(namespace, service)| (namespace == own).then_some(service));
         local.collect()
@@ -112,7 +112,7 @@ impl WrittenKind for RouteTable {
     }
 
     fn names_a_half(&self, route: &Value, names: &Names) -> bool {
-        weighted::names_a_half::<Routes>(&lifted::up(route, names), names)
+        weighted::names_a_half::<TableRoutes>(&lifted::up(route, names), names)
     }
 }
 
@@ -139,7 +139,7 @@ impl RouteKind for RouteTable {
     }
 
     fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
-        let all = weighted::rules::<Routes>(route).flat_map(lifted::destinations);
+        let all = weighted::rules::<TableRoutes>(route).flat_map(lifted::destinations);
         // What may be of its own namespace is: where one name ends and the other begins cannot be seen.
         let led = all.map(place::services);
         let abroad = led.filter(|all| !all.iter().any(|(namespace, _)| Some(namespace.as_str()) == own));
@@ -153,7 +153,7 @@ impl RouteKind for RouteTable {
 
     fn is_split(&self, route: &Value, names: &Names) -> bool {
         let lifted = lifted::up(route, names);
-        weighted::names_a_half::<Routes>(&lifted, names) && weighted::is_split::<Routes>(&lifted, names)
+        weighted::names_a_half::<TableRoutes>(&lifted, names) && weighted::is_split::<TableRoutes>(&lifted, names)
     }
 
     fn traffic(
@@ -164,7 +164,7 @@ impl RouteKind for RouteTable {
         exposure: &Exposure,
         expected: Option<Traffic>,
     ) -> Option<Traffic> {
-        weighted::traffic::<Routes>(&lifted::up(route, names), names, exposure, expected)
+        weighted::traffic::<TableRoutes>(&lifted::up(route, names), names, exposure, expected)
     }
 
     fn carrying(&self, objects: &[Value], names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
@@ -172,8 +172,8 @@ impl RouteKind for RouteTable {
             return Vec::new();
         };
         let lifted = lifted::up(route, names);
-        let rules = weighted::with_traffic::<Routes>(&lifted, names, traffic, exposure);
-        let carrying = lifted::down(&weighted::with_rules::<Routes>(route, rules), names);
+        let rules = weighted::with_traffic::<TableRoutes>(&lifted, names, traffic, exposure);
+        let carrying = lifted::down(&weighted::with_rules::<TableRoutes>(route, rules), names);
         let beside = upstream::beside(&carrying, names, exposure);
         let others = others.iter().cloned().chain(beside);
         std::iter::once(carrying.clone()).chain(others).collect()
@@ -183,8 +183,8 @@ impl RouteKind for RouteTable {
         if !self.names_a_half(route, names) {
             return route.clone();
         }
-        let rules = weighted::folded::<Routes>(&lifted::up(route, names), names);
-        lifted::down(&weighted::with_rules::<Routes>(route, rules), names)
+        let rules = weighted::folded::<TableRoutes>(&lifted::up(route, names), names);
+        lifted::down(&weighted::with_rules::<TableRoutes>(route, rules), names)
     }
 
     fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {

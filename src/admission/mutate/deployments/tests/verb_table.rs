@@ -137,7 +137,7 @@ fn scaled(phase: &Phase, replicas: i64) -> Result<(Value, Vec<String>), String> 
         stage: Some(phase.stage),
         ..scale::Known::default()
     };
-    let scale::Outcome { response, note } = scale::decide(&request, &known);
+    let scale::ScaleAnswer { response, note } = scale::decide(&request, &known);
     let Response { denial, warnings, .. } = &response;
     if let Some(denial) = denial {
         return Err(format!("{} {}", denial.code, denial.message));

@@ -4,7 +4,7 @@
 //! there is none: all of them follow, and nobody is split. An app without any gets one of its own from its containers: of
 //! several ports the one that a gateway can speak to.
 
-use super::{Around, Known, hostname};
+use super::{Known, NamespaceView, hostname};
 use crate::object::text;
 use crate::plan::enrolment::NotEnrolled;
 use crate::{
@@ -38,7 +38,7 @@ pub(super) struct Chosen<'a> {
 pub(super) fn chosen<'a>(
     target: &Value,
     policy: &CanaryPolicy,
-    (around, routes): (Around<'_>, &[&'a Value]),
+    (around, routes): (NamespaceView<'_>, &[&'a Value]),
     known: Known<'_>,
     provider: Provider,
 ) -> Result<Chosen<'a>, NotEnrolled> {
@@ -81,7 +81,7 @@ fn has_gateways(service: &CanaryService) -> bool {
 }
 
 // The user's own Services that point at the pods, and at no others.
-fn pointing<'a>(target: &Value, around: Around<'a>, known: Known<'_>) -> Result<Vec<&'a Value>, NotEnrolled> {
+fn pointing<'a>(target: &Value, around: NamespaceView<'a>, known: Known<'_>) -> Result<Vec<&'a Value>, NotEnrolled> {
     let name = pointing::name(target);
     let no_pods = Labels::new();
     let pods = pointing::pods(target).unwrap_or(&no_pods);
@@ -105,7 +105,7 @@ fn pointing<'a>(target: &Value, around: Around<'a>, known: Known<'_>) -> Result<
 fn own(
     target: &Value,
     policy: &CanaryPolicy,
-    (around, routes): (Around<'_>, &[&Value]),
+    (around, routes): (NamespaceView<'_>, &[&Value]),
     known: Known<'_>,
     pointing: &[&Value],
 ) -> Result<Option<CanaryService>, NotEnrolled> {

@@ -12,10 +12,10 @@ fn made_of(
     routes: &[Value],
     known: Option<&CanaryService>,
 ) -> Result<Canary, NotEnrolled> {
-    let around = Around {
+    let around = NamespaceView {
         services,
         routes,
-        ..Around::default()
+        ..NamespaceView::default()
     };
     let known = Known {
         service: known,

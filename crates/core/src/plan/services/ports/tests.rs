@@ -33,13 +33,13 @@ fn port(number: u16, name: &str, target: Value) -> Value {
 }
 
 // v1 listens on 9898 and is promoted, `v2` is under test.
-fn in_a_run<'a>(blueprint: &'a Blueprint, v1: &'a Value, v2: &'a Value, primary: &'a Value) -> Around<'a> {
-    Around {
+fn in_a_run<'a>(blueprint: &'a Blueprint, v1: &'a Value, v2: &'a Value, primary: &'a Value) -> PortSources<'a> {
+    PortSources {
         primary: Some(primary),
         canary: Some(primary),
         tested: Some(v2),
         idle: false,
-        ..Around::first(blueprint, Some(v1))
+        ..PortSources::first(blueprint, Some(v1))
     }
 }
 
@@ -68,7 +68,7 @@ fn each_half_of_a_generated_pair_leads_to_where_its_own_pods_listen() {
         assert_eq!(around.of_canary(), tested, "{what}");
         assert_eq!(around.of_apex(ApexSide::Target), tested, "{what}");
         // Promoted while nobody is served by it.
-        let promoted = Around {
+        let promoted = PortSources {
             verified: Some(&v2),
             idle: true,
             ..around
@@ -81,7 +81,7 @@ fn each_half_of_a_generated_pair_leads_to_where_its_own_pods_listen() {
 fn a_canary_written_by_hand_is_taken_at_its_word() {
     let (blueprint, v1) = (blueprint(false), listening(8080));
     assert_eq!(
-        Around::first(&blueprint, Some(&v1)).of_canary(),
+        PortSources::first(&blueprint, Some(&v1)).of_canary(),
         [port(80, "http", json!(9898))]
     );
 }
@@ -96,13 +96,13 @@ fn a_port_of_the_service_is_added_at_once_and_taken_away_while_primary_is_idle()
     assert_eq!(around.of_primary(), both);
     let after = with(&both);
     assert_eq!(in_a_run(&blueprint, &v1, &v1, &after).of_primary(), both);
-    let idle = Around {
+    let idle = PortSources {
         idle: true,
         ..in_a_run(&blueprint, &v1, &v1, &after)
     };
     assert_eq!(idle.of_primary(), [port(80, "http-80", json!(9898))]);
     blueprint.port = None;
-    assert!(Around::first(&blueprint, Some(&v1)).of_primary().is_empty());
+    assert!(PortSources::first(&blueprint, Some(&v1)).of_primary().is_empty());
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn discovered_ports_are_told_apart() {
     let all = template(json!([
         {"name": "dns", "containerPort": 53}, {"name": "dns-udp", "containerPort": 53, "protocol": "UDP"},
         {"containerPort": 7000}, {"name": "metrics", "containerPort": 9090}, {"name": "http", "containerPort": 9898}]));
-    let ports = Around::first(&blueprint, Some(&all)).of_primary();
+    let ports = PortSources::first(&blueprint, Some(&all)).of_primary();
     let keys: Vec<String> = ports.iter().map(key).collect();
     assert_eq!(keys, ["80/TCP", "53/TCP", "53/UDP", "7000/TCP", "9090/TCP"]);
     let mut names: Vec<&str> = ports.iter().map(name).collect();
@@ -128,10 +128,10 @@ fn the_halves_carry_every_port_of_the_users_own_service() {
     let apex = json!({"metadata": {"name": "web"}, "spec": {"ports": [
         {"name": "http", "port": 80, "targetPort": "http", "nodePort": 30080, "appProtocol": "kubernetes.io/h2c"},
         {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}, {"name": "admin", "port": 9090}]}});
-    let around = Around {
+    let around = PortSources {
         apex: Some(&apex),
         users: true,
-        ..Around::first(&blueprint, Some(&v1))
+        ..PortSources::first(&blueprint, Some(&v1))
     };
     let mirrored = json!([
         {"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http", "appProtocol": "kubernetes.io/h2c"},
@@ -148,7 +148,7 @@ fn a_users_own_service_moves_to_the_new_port_with_its_selector_and_not_before() 
     let has = with(&[port(80, "http", json!(9898))]);
     // As it came past the webhook: written without it.
     let sent = with(&[port(80, "http", json!(9899))]);
-    let around = Around {
+    let around = PortSources {
         apex: Some(&sent),
         users: true,
         ..in_a_run(&blueprint, &v1, &v2, &has)
@@ -158,7 +158,7 @@ fn a_users_own_service_moves_to_the_new_port_with_its_selector_and_not_before() 
     assert_eq!(wanted.text().as_deref(), Some(r#"{"80/TCP":9899}"#));
     let mut held = has.clone();
     held["metadata"]["annotations"] = json!({Wanted::ANNOTATION: wanted.text()});
-    let around = Around {
+    let around = PortSources {
         apex: Some(&held),
         ..around
     };
@@ -173,7 +173,7 @@ fn a_users_own_service_moves_to_the_new_port_with_its_selector_and_not_before() 
         (of(&sent).to_vec(), wanted)
     );
     // Primary runs it by now.
-    let promoted = Around {
+    let promoted = PortSources {
         verified: Some(&v2),
         primary: Some(&sent),
         ..around
@@ -185,7 +185,7 @@ fn a_users_own_service_moves_to_the_new_port_with_its_selector_and_not_before() 
     // Its author knows better.
     let mut now = held.clone();
     now["metadata"]["annotations"][AT_ONCE] = json!("now");
-    let at_once = Around {
+    let at_once = PortSources {
         apex: Some(&now),
         ..around
     };
@@ -203,7 +203,7 @@ fn the_next_revisions_port_does_not_reach_the_one_under_test() {
     let has = with(&[port(80, "http", json!(9898))]);
     let mut apex = has.clone();
     apex["metadata"]["annotations"] = json!({Wanted::ANNOTATION: r#"{"80/TCP":9899}"#});
-    let around = Around {
+    let around = PortSources {
         apex: Some(&apex),
         users: true,
         ..in_a_run(&blueprint, &v1, &v2, &has)
@@ -253,7 +253,7 @@ proptest! {
         let (stored, wanted) = held(&first, &sent, &declared);
         let mut apex = with(&stored);
         apex["metadata"]["annotations"] = json!({Wanted::ANNOTATION: wanted.text().unwrap_or_default()});
-        let around = Around { apex: Some(&apex), users: true, ..in_a_run(&blueprint, &v1, &v2, &has) };
+        let around = PortSources { apex: Some(&apex), users: true, ..in_a_run(&blueprint, &v1, &v2, &has) };
         let ports = around.of_primary();
         for port in ports.iter().filter(|port| counterpart(&first, port).is_some()) {
             prop_assert!(declared.has(&target(port)), "{port}");
@@ -264,7 +264,7 @@ proptest! {
         // Holding twice, and writing twice, changes nothing more.
         prop_assert_eq!(held(&first, &stored, &declared).0, stored.clone());
         let written = with(&ports);
-        let again = Around { primary: Some(&written), ..around };
+        let again = PortSources { primary: Some(&written), ..around };
         prop_assert_eq!(again.of_primary(), ports);
         let (users, waits) = around.of_users_apex(&apex, ApexSide::Primary);
         let mut after = with(&users);

@@ -31,7 +31,7 @@ fn policy() -> CanaryPolicySpec {
 }
 
 fn of(spec: Value) -> Effective {
-    let around = Around {
+    let around = Circumstances {
         default_provider: "kubernetes",
         user_route: false,
     };
@@ -128,7 +128,7 @@ fn a_generated_canary_without_requests_has_no_metrics_about_them() {
 fn nothing_is_published_that_nobody_has_named() {
     let mut nameless = policy();
     nameless.hostname_template = None;
-    let around = Around::default();
+    let around = Circumstances::default();
     let hosts = |spec: Value| {
         effective(&canary(spec), Some(&nameless), around)
             .canary
@@ -142,7 +142,7 @@ fn nothing_is_published_that_nobody_has_named() {
             .gateway_refs
             .is_some()
     );
-    let user_route = Around {
+    let user_route = Circumstances {
         user_route: true,
         ..around
     };
@@ -153,13 +153,13 @@ fn nothing_is_published_that_nobody_has_named() {
 #[test]
 fn generated_ones_without_a_policy_and_those_that_skip_stay_as_they_are() {
     let plain = canary(json!({"service": {"port": 80}}));
-    assert_eq!(effective(&plain, None, Around::default()).canary, plain);
+    assert_eq!(effective(&plain, None, Circumstances::default()).canary, plain);
     let mut generated = plain.clone();
     generated
         .labels_mut()
         .insert(labels::GENERATED.to_owned(), labels::TRUE.to_owned());
     assert_eq!(
-        effective(&generated, Some(&policy()), Around::default()).canary,
+        effective(&generated, Some(&policy()), Circumstances::default()).canary,
         generated
     );
     let skipping = of(json!({"skipAnalysis": true}));
@@ -169,7 +169,7 @@ fn generated_ones_without_a_policy_and_those_that_skip_stay_as_they_are() {
 #[test]
 fn completing_twice_changes_nothing_more() {
     let once = of(json!({"service": {"port": 80}}));
-    let around = Around::default();
+    let around = Circumstances::default();
     let twice = effective(&once.canary, Some(&policy()), around);
     assert_eq!((twice.canary, twice.inherited), (once.canary, vec![]));
 }

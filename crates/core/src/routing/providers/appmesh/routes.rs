@@ -10,11 +10,11 @@ use serde_json::Value;
 
 /// The kind of the routes in one version.
 #[derive(Debug)]
-pub struct Routes {
+pub struct MeshRoutes {
     pub(super) version: Version,
 }
 
-impl WrittenKind for Routes {
+impl WrittenKind for MeshRoutes {
     fn resource(&self) -> Resource {
         self.version.of_routes()
     }
@@ -51,7 +51,7 @@ impl WrittenKind for Routes {
     }
 }
 
-impl RouteKind for Routes {
+impl RouteKind for MeshRoutes {
     fn fields(&self) -> &'static [&'static str] {
         &[entries::AT]
     }

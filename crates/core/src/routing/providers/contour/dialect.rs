@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 /// Contour's words.
 #[derive(Debug)]
-pub(super) struct Routes;
+pub(super) struct ProxyRoutes;
 
 /// Of routes that were stored by hand nothing greater is believed.
 const MAX_WEIGHT: u64 = 2_147_483_647;
 
-impl Dialect for Routes {
+impl Dialect for ProxyRoutes {
     const RULES: &'static str = "/spec/routes";
     const REFS: &'static str = "services";
     const MATCHES: &'static str = "conditions";
@@ -103,11 +103,11 @@ impl Dialect for Routes {
 
 /// The Services of a route.
 pub(super) fn services(rule: &Value) -> &[Value] {
-    let all = rule.get(Routes::REFS).and_then(Value::as_array);
+    let all = rule.get(ProxyRoutes::REFS).and_then(Value::as_array);
     all.map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Whether a route sends anything to the pair.
 pub(super) fn leads(rule: &Value, names: &Local<'_>) -> bool {
-    services(rule).iter().any(|one| Routes::side(one, names).is_some())
+    services(rule).iter().any(|one| ProxyRoutes::side(one, names).is_some())
 }

@@ -1,7 +1,7 @@
 //! The copies of requests that a route sends to the canary: one more Service of the route, with `mirror: true`. Contour takes
 //! one for each route, so a route that has one of its author's gets none of ours.
 
-use super::dialect::{Routes, services};
+use super::dialect::{ProxyRoutes, services};
 use crate::routing::reference::{Local, Side, side, weight, with};
 use crate::routing::weighted::Dialect;
 use serde_json::{Value, json};
@@ -29,17 +29,19 @@ fn share(weight: u64) -> u8 {
 /// The route with so many copies for its canary.
 pub(super) fn with_ours(rule: &Value, names: &Local<'_>, percent: u8) -> Value {
     let all = services(rule);
-    let canary = all.iter().find(|one| Routes::side(one, names) == Some(Side::Canary));
+    let canary = all
+        .iter()
+        .find(|one| ProxyRoutes::side(one, names) == Some(Side::Canary));
     let Some(canary) = canary.filter(|_| !all.iter().any(is_mirror)) else {
         return rule.clone();
     };
-    let copied = with(&Routes::alone(canary), "mirror", json!(true));
+    let copied = with(&ProxyRoutes::alone(canary), "mirror", json!(true));
     let copied = if percent < 100 {
         with(&copied, "weight", json!(percent))
     } else {
         copied
     };
-    with(rule, Routes::REFS, all.iter().cloned().chain([copied]).collect())
+    with(rule, ProxyRoutes::REFS, all.iter().cloned().chain([copied]).collect())
 }
 
 /// The route without them.
@@ -49,5 +51,5 @@ pub(super) fn without_ours(rule: &Value, names: &Local<'_>) -> Value {
         return rule.clone();
     }
     let kept = all.iter().filter(|one| !is_ours(one, names));
-    with(rule, Routes::REFS, kept.cloned().collect())
+    with(rule, ProxyRoutes::REFS, kept.cloned().collect())
 }

@@ -4,7 +4,7 @@
 
 use super::KIND;
 use super::conditions::{self, path, size};
-use super::dialect::{Routes, leads};
+use super::dialect::{ProxyRoutes, leads};
 use crate::object::text;
 use crate::routing::reference::Local;
 use crate::routing::{Exposure, Names, weighted};
@@ -16,7 +16,7 @@ pub(super) fn conflict(route: &Value, names: &Names, exposure: &Exposure) -> Opt
     if tests.is_empty() {
         return None;
     }
-    let all: Vec<&Value> = weighted::rules::<Routes>(route).collect();
+    let all: Vec<&Value> = weighted::rules::<ProxyRoutes>(route).collect();
     let local = &Local::of(route, names);
     let (ours, others): (Vec<&Value>, Vec<&Value>) = all.iter().copied().partition(|rule| leads(rule, local));
     let is_root = route.pointer("/spec/virtualhost").is_some();

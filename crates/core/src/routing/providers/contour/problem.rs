@@ -1,6 +1,6 @@
 //! Why traffic cannot be moved, in words for people.
 
-use super::dialect::{Routes, leads};
+use super::dialect::{ProxyRoutes, leads};
 use super::mirror::is_mirror;
 use super::{KIND, conditions, generated};
 use crate::api::canary::{CanaryService, CanarySpec, HttpMatch};
@@ -31,7 +31,7 @@ const RETRY_ON: [&str; 16] = [
 
 /// What `route` sends requests or connections to.
 pub(super) fn led(route: &Value) -> impl Iterator<Item = &Value> {
-    let requests = weighted::all_refs::<Routes>(route).filter(|one| !is_mirror(one));
+    let requests = weighted::all_refs::<ProxyRoutes>(route).filter(|one| !is_mirror(one));
     requests.chain(connected(route))
 }
 
@@ -56,7 +56,7 @@ pub(super) fn of_route(route: &Value, names: &Names) -> Option<String> {
         ));
     }
     let local = &Local::of(route, names);
-    let by_request = weighted::rules::<Routes>(route).any(|rule| leads(rule, local));
+    let by_request = weighted::rules::<ProxyRoutes>(route).any(|rule| leads(rule, local));
     (!by_request).then(|| {
         format!(
             "{KIND} {name} leads to Service {apex} by spec.tcpproxy, and connections are not split: name the Service in \

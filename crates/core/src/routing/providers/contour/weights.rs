@@ -1,7 +1,7 @@
 //! Weights that Contour takes for granted. Where no Service of a route has one, all get the same; where any has, one without
 //! gets nothing. Before a route is read or cut these are said, and on the exit they are left out again.
 
-use super::dialect::{Routes, leads, services};
+use super::dialect::{ProxyRoutes, leads, services};
 use super::mirror::is_mirror;
 use crate::routing::Names;
 use crate::routing::reference::{Local, Side, weight, with};
@@ -23,7 +23,7 @@ fn changed(route: &Value, names: &Local<'_>, change: impl Fn(&Value) -> Value) -
     let of = |rule: &Value| {
         if leads(rule, names) { change(rule) } else { rule.clone() }
     };
-    weighted::with_rules::<Routes>(route, weighted::rules::<Routes>(route).map(of).collect())
+    weighted::with_rules::<ProxyRoutes>(route, weighted::rules::<ProxyRoutes>(route).map(of).collect())
 }
 
 fn said_of(rule: &Value, names: &Local<'_>) -> Value {
@@ -31,8 +31,8 @@ fn said_of(rule: &Value, names: &Local<'_>) -> Value {
     if all.len() == 1 {
         return rule.clone();
     }
-    let is_half = |one: &&Value| matches!(Routes::side(one, names), Some(Side::Primary | Side::Canary));
-    let weighs = |one: &Value| Routes::weight(one, false) > 0;
+    let is_half = |one: &&Value| matches!(ProxyRoutes::side(one, names), Some(Side::Primary | Side::Canary));
+    let weighs = |one: &Value| ProxyRoutes::weight(one, false) > 0;
     let any = all.iter().any(weighs);
     let pair = all.iter().filter(is_half).any(weighs);
     let said = |one: &Value| match one {
@@ -42,7 +42,7 @@ fn said_of(rule: &Value, names: &Local<'_>) -> Value {
         one if pair && is_half(&one) && one.get("weight").is_none() => with(one, "weight", json!(0)),
         one => one.clone(),
     };
-    with(rule, Routes::REFS, all.iter().map(said).collect())
+    with(rule, ProxyRoutes::REFS, all.iter().map(said).collect())
 }
 
 fn unsaid_of(rule: &Value) -> Value {
@@ -55,8 +55,8 @@ fn unsaid_of(rule: &Value) -> Value {
         if is_mirror(one) {
             one.clone()
         } else {
-            Routes::alone(one)
+            ProxyRoutes::alone(one)
         }
     };
-    with(rule, Routes::REFS, all.iter().map(unsaid).collect())
+    with(rule, ProxyRoutes::REFS, all.iter().map(unsaid).collect())
 }

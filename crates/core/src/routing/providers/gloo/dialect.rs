@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 /// Gloo's words.
 #[derive(Debug)]
-pub(super) struct Routes;
+pub(super) struct TableRoutes;
 
 /// Of routes that were stored by hand nothing greater is believed.
 const MAX_WEIGHT: u64 = 2_147_483_647;
 
-impl Dialect for Routes {
+impl Dialect for TableRoutes {
     const RULES: &'static str = "/spec/routes";
     const REFS: &'static str = "destinations";
     const MATCHES: &'static str = "matchers";

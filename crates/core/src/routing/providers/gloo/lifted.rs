@@ -2,7 +2,7 @@
 //! an Upstream's name says what it leads to; both are put aside while a route that leads to the pair is cut or read, and are
 //! written again as they were.
 
-use super::dialect::Routes;
+use super::dialect::TableRoutes;
 use super::place;
 use crate::api::labels;
 use crate::object::label;
@@ -50,15 +50,17 @@ pub(super) fn up(route: &Value, names: &Names) -> Value {
 /// The same as Gloo reads it.
 pub(super) fn down(route: &Value, names: &Names) -> Value {
     let local = &Local::of(route, names);
-    changed(route, |rule| match rule.get(Routes::REFS).and_then(Value::as_array) {
-        Some(list) => lowered(rule, list, local),
-        None => rule.clone(),
+    changed(route, |rule| {
+        match rule.get(TableRoutes::REFS).and_then(Value::as_array) {
+            Some(list) => lowered(rule, list, local),
+            None => rule.clone(),
+        }
     })
 }
 
 fn changed(route: &Value, change: impl Fn(&Value) -> Value) -> Value {
-    let rules = weighted::rules::<Routes>(route).map(change).collect();
-    weighted::with_rules::<Routes>(route, rules)
+    let rules = weighted::rules::<TableRoutes>(route).map(change).collect();
+    weighted::with_rules::<TableRoutes>(route, rules)
 }
 
 // Flagger has the one route of its RouteTable for those whom an A/B test names, and others get no answer at all.
@@ -69,8 +71,8 @@ fn for_everybody(rule: &Value) -> Value {
             .iter()
             .any(|path| matcher.get(path).is_some())
     };
-    if inherits && !Routes::matches(rule).iter().any(has_path) {
-        return without(rule, &[Routes::MATCHES]);
+    if inherits && !TableRoutes::matches(rule).iter().any(has_path) {
+        return without(rule, &[TableRoutes::MATCHES]);
     }
     rule.clone()
 }
@@ -88,7 +90,7 @@ fn lifted(rule: &Value, names: &Local<'_>) -> Value {
         .get("routeAction")
         .map(|action| without(action, &["single", "multi"]));
     let rule = with(rule, "routeAction", action.unwrap_or_default());
-    with(&rule, Routes::REFS, list)
+    with(&rule, TableRoutes::REFS, list)
 }
 
 fn entry_lifted(entry: &Value, alone: bool, names: &Local<'_>) -> Value {
@@ -120,7 +122,7 @@ fn lowered(rule: &Value, list: &[Value], names: &Local<'_>) -> Value {
         [one] if one.get("weight").is_none() => several(&action, json!([with(one, "weight", json!(1))])),
         _ => several(&action, json!(list)),
     };
-    with(&without(rule, &[Routes::REFS]), "routeAction", action)
+    with(&without(rule, &[TableRoutes::REFS]), "routeAction", action)
 }
 
 fn several(action: &Value, list: Value) -> Value {

@@ -1,6 +1,6 @@
 //! Why traffic cannot be moved, in words for people.
 
-use super::dialect::Routes;
+use super::dialect::TableRoutes;
 use super::{KIND, lifted, place, upstream};
 use crate::object::text;
 use crate::routing::reference::Local;
@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Whether `route` sends anything to the pair, or to a part of its pods.
 pub(super) fn refers_to(route: &Value, names: &Names) -> bool {
     let local = &Local::of(route, names);
-    let mut all = weighted::rules::<Routes>(route).flat_map(lifted::destinations);
+    let mut all = weighted::rules::<TableRoutes>(route).flat_map(lifted::destinations);
     all.any(|one| place::read(one, local).is_some())
 }
 
@@ -25,7 +25,7 @@ pub(super) fn of_route(route: &Value, names: &Names, exposure: &Exposure) -> Opt
         ));
     }
     let local = &Local::of(route, names);
-    if !weighted::rules::<Routes>(route).any(|rule| lifted::leads(rule, local)) {
+    if !weighted::rules::<TableRoutes>(route).any(|rule| lifted::leads(rule, local)) {
         return Some(format!(
             "{KIND} {name} sends to Service {apex} by subsets or functions only, which its two halves do not have: name it \
              without subset and destinationSpec"

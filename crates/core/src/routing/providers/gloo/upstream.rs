@@ -1,7 +1,7 @@
 //! The Upstreams of the two halves: what they lead to is the half's Service, and everything else is as another Upstream says
 //! it, be it the one that `spec.upstreamRef` names or the one whose place they take.
 
-use super::dialect::Routes;
+use super::dialect::TableRoutes;
 use super::{Upstream, lifted, mirror, place};
 use crate::object::text;
 use crate::routing::reference::{Local, Side};
@@ -28,14 +28,14 @@ const OWN: [&str; 11] = [
 
 // By what `route` leads to the pair.
 fn led(route: &Value, names: &Local<'_>) -> Vec<(Side, Value)> {
-    let all = weighted::rules::<Routes>(route).flat_map(lifted::destinations);
+    let all = weighted::rules::<TableRoutes>(route).flat_map(lifted::destinations);
     let whole = all.filter(|one| lifted::is_whole(one));
     whole.filter_map(|one| place::read(one, names)).collect()
 }
 
 // The half that gets copies of what goes by it.
 fn copied(route: &Value, names: &Local<'_>) -> Vec<(Side, Value)> {
-    let all = weighted::rules::<Routes>(route).filter_map(mirror::copied_to);
+    let all = weighted::rules::<TableRoutes>(route).filter_map(mirror::copied_to);
     all.filter_map(|one| place::read(&one, names)).collect()
 }
 

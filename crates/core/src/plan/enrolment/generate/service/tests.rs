@@ -3,7 +3,7 @@ use crate::{
     plan::{
         enrolment::{
             NotEnrolled,
-            generate::{Around, Elsewhere, Known, canary},
+            generate::{Elsewhere, Known, NamespaceView, canary},
         },
         services::pointing::ORIGINAL_SELECTOR,
     },
@@ -99,10 +99,10 @@ fn the_apex_is_the_routed_one_else_the_only_one_else_the_namesake() {
         ),
         ("nothing tells", vec![service("a"), service("b")], none, None),
     ] {
-        let around = Around {
+        let around = NamespaceView {
             services: &services,
             routes,
-            ..Around::default()
+            ..NamespaceView::default()
         };
         let made = canary(&target(), &policy(), around, Known::default()).unwrap();
         assert_eq!(said(&made).0.as_deref(), apex, "{what}");
@@ -112,9 +112,9 @@ fn the_apex_is_the_routed_one_else_the_only_one_else_the_namesake() {
 #[test]
 fn where_nothing_tells_nobody_is_split_and_nothing_is_published() {
     let services = [service("a"), service("b")];
-    let around = Around {
+    let around = NamespaceView {
         services: &services,
-        ..Around::default()
+        ..NamespaceView::default()
     };
     let made = canary(&target(), &policy(), around, Known::default()).unwrap();
     assert_eq!(said(&made), (None, vec![], "kubernetes"));
@@ -169,10 +169,10 @@ fn the_apex_of_a_pair_stays_and_what_comes_later_follows() {
             Some("front"),
         ),
     ] {
-        let around = Around {
+        let around = NamespaceView {
             services: &services,
             routes: &routes,
-            ..Around::default()
+            ..NamespaceView::default()
         };
         let known = Known {
             service: Some(&service_of),
@@ -194,10 +194,10 @@ fn a_service_of_two_workloads_enrols_neither() {
     let services = [service("front")];
     for workloads in [[target(), other], [target(), set]] {
         for one in &workloads {
-            let around = Around {
+            let around = NamespaceView {
                 services: &services,
                 workloads: &workloads,
-                ..Around::default()
+                ..NamespaceView::default()
             };
             let why = canary(one, &policy(), around, Known::default()).unwrap_err();
             assert!(matches!(why, NotEnrolled::SharedService(_)), "{why}");
@@ -217,10 +217,10 @@ fn one_that_comes_later_takes_nothing_from_a_pair_and_a_shared_one_is_no_apex() 
         ..CanaryService::default()
     };
     let services = [held, service("late")];
-    let around = Around {
+    let around = NamespaceView {
         services: &services,
         workloads: &workloads,
-        ..Around::default()
+        ..NamespaceView::default()
     };
     let built = Known {
         service: Some(&known),
@@ -261,10 +261,10 @@ fn an_app_whose_route_lives_elsewhere_gets_no_second_host() {
         ("it was published before", "web", Some(&published), vec!["web.test"]),
     ] {
         let elsewhere = elsewhere(to);
-        let around = Around {
+        let around = NamespaceView {
             services: &services,
             elsewhere: &elsewhere,
-            ..Around::default()
+            ..NamespaceView::default()
         };
         let known = Known {
             service: known,
@@ -286,9 +286,9 @@ fn one_that_is_to_be_left_alone_is_no_apex() {
     let mut left_out = service("probe");
     left_out["metadata"]["annotations"] = json!({labels::ENABLED: "false"});
     let services = [left_out, service("front")];
-    let around = Around {
+    let around = NamespaceView {
         services: &services,
-        ..Around::default()
+        ..NamespaceView::default()
     };
     let made = canary(&target(), &policy(), around, Known::default()).unwrap();
     assert_eq!(made.service_name(), "front");
@@ -303,9 +303,9 @@ fn in_a_mesh_every_app_that_is_called_has_a_route_and_nothing_is_published_by_it
         if !ports {
             target["spec"]["template"]["spec"]["containers"][0]["ports"] = json!([]);
         }
-        let around = Around {
+        let around = NamespaceView {
             routes,
-            ..Around::default()
+            ..NamespaceView::default()
         };
         canary(&target, &policy, around, Known::default()).unwrap()
     };

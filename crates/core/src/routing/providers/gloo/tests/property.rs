@@ -104,7 +104,7 @@ fn some_route() -> impl Strategy<Value = Value> {
 }
 
 fn leads(route: &Value) -> bool {
-    weighted::refers_to::<Routes>(&lifted::up(route, &names()), &names())
+    weighted::refers_to::<TableRoutes>(&lifted::up(route, &names()), &names())
 }
 
 proptest! {

@@ -43,7 +43,7 @@ impl Fault {
 
 /// What came of one.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct Aftermath {
     /// Whose replica.
     pub component: Component,
     /// What was done to it.
@@ -58,7 +58,7 @@ pub struct Outcome {
     pub succeeded: Duration,
 }
 
-impl Outcome {
+impl Aftermath {
     /// What it is called.
     pub fn name(&self) -> String {
         let who = match (self.component, self.fault) {
@@ -116,14 +116,14 @@ fn times(count: i32) -> String {
 mod tests {
     use super::*;
 
-    fn outcome(component: Component, fault: Fault, not_held: usize, analysed: i32) -> Outcome {
+    fn outcome(component: Component, fault: Fault, not_held: usize, analysed: i32) -> Aftermath {
         let report = Report {
             took: vec![Duration::from_millis(20); 1000],
             not_held,
             lasted: Duration::from_secs(10),
             ..Report::default()
         };
-        Outcome {
+        Aftermath {
             component,
             fault,
             asked: 40,
