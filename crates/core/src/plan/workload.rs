@@ -7,6 +7,7 @@ pub mod selector;
 pub mod template;
 
 use crate::api::Canary;
+use crate::routing::KNATIVE_SERVICE;
 
 /// Kind of a target (`spec.targetRef.kind`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,9 +35,24 @@ impl Workload {
         Self::parse(&canary.spec.target_ref.kind)
     }
 
+    /// The kind that the API server calls so, in whatever version; `None` for one that no target is of.
+    pub fn served(group: &str, kind: &str) -> Option<Self> {
+        let mut all = Self::BUILT_IN.into_iter().chain([Self::KnativeService]);
+        all.find(|known| known.group() == group && known.kind() == kind)
+    }
+
     /// The kind of that name among Kubernetes' own.
     pub fn parse(kind: &str) -> Option<Self> {
         Self::BUILT_IN.into_iter().find(|workload| workload.kind() == kind)
+    }
+
+    /// Its API group; empty for the core group.
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::Deployment | Self::DaemonSet => "apps",
+            Self::Service => "",
+            Self::KnativeService => KNATIVE_SERVICE.group,
+        }
     }
 
     /// Its name.
@@ -56,5 +72,37 @@ impl Workload {
     /// Whether we say how many pods it has; a DaemonSet's number is that of its nodes.
     pub fn is_counted(self) -> bool {
         self == Self::Deployment
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn canary(api_version: &str, kind: &str) -> Canary {
+        let target = json!({"apiVersion": api_version, "kind": kind, "name": "web"});
+        serde_json::from_value(json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "web"},
+            "spec": {"targetRef": target},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_a_target_is_of_says_its_group_and_no_version() {
+        let knative = Workload::served("serving.knative.dev", "Service");
+        assert_eq!(Workload::of(&canary("serving.knative.dev/v1", "Service")), knative);
+        assert_eq!(Workload::of(&canary("serving.knative.dev/v1beta1", "Service")), knative);
+        assert_eq!(Workload::of(&canary("v1", "Service")), Some(Workload::Service));
+        assert_eq!(Workload::served("", "Service"), Some(Workload::Service));
+        assert_ne!(knative, Some(Workload::Service));
+        assert_eq!(Workload::served("networking.example.com", "Service"), None);
+        // Flagger reads the kind alone of these, so theirs is the group whatever a Canary says.
+        for version in ["apps/v1", "extensions/v1beta1"] {
+            let read = Workload::of(&canary(version, "Deployment"));
+            assert_eq!(read, Workload::served("apps", "Deployment"));
+        }
+        assert_eq!(Workload::served("", "Deployment"), None);
     }
 }

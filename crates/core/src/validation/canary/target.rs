@@ -2,6 +2,7 @@
 
 use super::Subject;
 use crate::api::Canary;
+use crate::plan::Workload;
 use crate::validation::facts::Lookup;
 use crate::validation::report::{Report, quoted};
 use crate::validation::values::names::{MAX_BASE, is_subdomain};
@@ -82,14 +83,17 @@ fn name(report: &mut Report, subject: &Subject, name: &str) {
     }
 }
 
-/// Two Canaries of one target fight over it; those a policy generated yield.
+/// Two Canaries of one target fight over it; those a policy generated yield. A target is of a kind of a group, in whatever
+/// version it is named: another group's of the same name is another object.
 fn sharing(report: &mut Report, subject: &Subject) {
     if subject.canary.was_generated() {
         return;
     }
     let target = &subject.canary.spec.target_ref;
+    let workload = Workload::of(subject.canary);
     let same = |other: &&Canary| {
-        other.spec.target_ref.kind == target.kind && other.target_name() == target.name && !other.was_generated()
+        let alike = Workload::of(other) == workload && other.spec.target_ref.kind == target.kind;
+        alike && other.target_name() == target.name && !other.was_generated()
     };
     if let Some(other) = subject.others().find(same) {
         let other = other.name_any();
