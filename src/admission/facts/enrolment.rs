@@ -86,10 +86,9 @@ fn unreleasable(canary: &Canary, target: &Value, defaults: &Defaults) -> Option<
     if let Err(why) = pairing::names(&pair) {
         return Some(why.to_string());
     }
-    let selects = pair.workload == Workload::Service;
     let selector = Selector::of(target, &defaults.selector_labels)
         .err()
-        .filter(|_| !selects);
+        .filter(|_| pair.workload.rolls());
     selector.map(|why| why.to_string())
 }
 

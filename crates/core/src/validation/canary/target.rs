@@ -3,6 +3,7 @@
 use super::Subject;
 use crate::api::Canary;
 use crate::plan::Workload;
+use crate::routing::OwnRoute;
 use crate::validation::facts::Lookup;
 use crate::validation::report::{Report, quoted};
 use crate::validation::values::names::{MAX_BASE, is_subdomain};
@@ -46,12 +47,15 @@ fn api_version(report: &mut Report, kind: &str, version: &str) {
                 format!("{version:?} is gone or no {kind} group, only the kind is read; use apps/v1"),
             );
         }
-        "Service" if version != "v1" && !version.starts_with("serving.knative.dev/") => {
-            let why = format!(
-                "supported values for kind Service: {}",
-                quoted(["v1", "serving.knative.dev/v1"])
+        "Service" if version != "v1" && OwnRoute::named(version, kind).is_none() => {
+            let own = OwnRoute::all().map(|own| own.resource());
+            let own = own.filter(|known| known.kind == kind).map(|known| known.api_version());
+            let all = [String::from("v1")].into_iter().chain(own);
+            report.unsupported(
+                FIELD,
+                version,
+                format!("supported values for kind Service: {}", quoted(all)),
             );
-            report.unsupported(FIELD, version, why);
         }
         _ => {}
     }
