@@ -15,6 +15,7 @@ pub mod provider;
 mod providers;
 mod reference;
 pub mod registry;
+pub mod rights;
 mod traffic;
 mod weighted;
 
