@@ -4,7 +4,7 @@ mod rendered;
 mod sources;
 
 use coalmine::api::canary::CanarySpec;
-use coalmine::routing::{KNATIVE_SERVICE, Names, Provider, Resource, registry};
+use coalmine::routing::{Names, OwnRoute, Provider, Resource, registry, rights};
 use rendered::list;
 use serde_json::{Value, json};
 use sources::files_below;
@@ -38,6 +38,47 @@ fn nothing_outside_the_providers_names_a_kind_of_theirs() {
         }
     }
     assert!(read > 200, "only {read} files were read");
+}
+
+#[test]
+fn the_chart_has_the_kinds_that_the_registry_says() {
+    let path = Path::new(rights::FOLDER).join(rights::FILE);
+    let stored = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        stored == rights::render(),
+        "{} is stale; run: cargo run -- crds --write",
+        path.display()
+    );
+    let read: Value = serde_saphyr::from_str(&stored).unwrap();
+    for part in ["written", "targets", "carrying", "published", "fronts", "definitions"] {
+        assert!(!list(&read[part]).is_empty(), "{part}");
+    }
+}
+
+#[test]
+fn the_chart_takes_every_name_that_a_canary_may_say() {
+    let schema = fs::read_to_string("charts/coalmine/values.schema.json").unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let taken = list(&schema["properties"]["meshProvider"]["enum"]);
+    let names: Vec<&str> = taken
+        .iter()
+        .filter_map(Value::as_str)
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert_eq!(names, registry::names());
+}
+
+#[test]
+fn whoever_leaves_without_the_program_gives_back_what_is_edited() {
+    let rescue = fs::read_to_string("src/cli/leave/rescue.sh").unwrap();
+    for kind in registry::kinds().filter(|kind| !kind.fields().is_empty()) {
+        let Resource { group, plural, .. } = kind.resource();
+        let named = [
+            format!("kubectl get {plural} "),
+            format!("kubectl get {plural}.{group} "),
+        ];
+        assert!(named.iter().any(|line| rescue.contains(line)), "{plural}.{group}");
+    }
 }
 
 #[test]
@@ -76,7 +117,7 @@ fn both_roles_may_do_with_every_kind_what_is_done_with_it() {
         );
     }
     for kind in registry::written().map(|kind| kind.resource()) {
-        let made = kind != KNATIVE_SERVICE;
+        let made = OwnRoute::all().all(|own| own.resource() != kind);
         let of_controller = ["get", "list", "watch", "patch"];
         assert!(
             may(&all, "coalmine-controller", kind, &of_controller),

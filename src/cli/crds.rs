@@ -1,6 +1,8 @@
-//! `coalmine crds`: the custom resource definitions as YAML, or put where they belong.
+//! `coalmine crds`: the custom resource definitions as YAML, or put where they belong. With the committed copies goes the list
+//! of the kinds of others, which the chart reads.
 
 use crate::api::{crds, labels};
+use crate::routing::rights;
 use anyhow::Context;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
@@ -41,7 +43,9 @@ fn write(root: &Path) -> std::io::Result<()> {
             std::fs::write(directory.join(name), yaml)?;
         }
     }
-    Ok(())
+    let folder = root.join(rights::FOLDER);
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join(rights::FILE), rights::render())
 }
 
 // Server-side and by force: Flagger's chart, kubectl or Helm own these fields where they were first.
@@ -103,6 +107,8 @@ mod tests {
                 assert_eq!(std::fs::read_to_string(path).unwrap(), yaml);
             }
         }
+        let path = root.path().join(rights::FOLDER).join(rights::FILE);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), rights::render());
     }
 
     #[tokio::test]

@@ -48,7 +48,7 @@ pub enum Conflict {
 impl Conflict {
     /// Whether there is no primary, or no way to it, without what is in the way.
     pub fn keeps_from_building(&self) -> bool {
-        // Knative's Services, which are never in the way, are called like the halves.
+        // Targets that are their own routes are never in the way, and may be called like the halves.
         let is_half = |name: &str| Kind::Service.resource().kind == name;
         let beside = |name: &str| {
             let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject];

@@ -63,21 +63,19 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- /* Definitions of kinds that a cluster may or may not have: whether it does is watched. */}}
 {{- define "coalmine.optionalDefinitions" -}}
 - scaledobjects.keda.sh
-- httproutes.gateway.networking.k8s.io
-- grpcroutes.gateway.networking.k8s.io
-- virtualservices.networking.istio.io
-- destinationrules.networking.istio.io
-- traefikservices.traefik.io
-- httpproxies.projectcontour.io
-- trafficsplits.split.smi-spec.io
-- apisixroutes.apisix.apache.org
-- meshhttproutes.kuma.io
-- services.serving.knative.dev
-- routetables.gateway.solo.io
-- upstreams.gloo.solo.io
-- virtualnodes.appmesh.k8s.aws
-- virtualrouters.appmesh.k8s.aws
-- virtualservices.appmesh.k8s.aws
+{{- range (.Files.Get "files/routing.yaml" | fromYaml).definitions }}
+- {{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* Rules of a role. Takes root, of (which of the kinds of routing providers), verbs (text). `coalmine crds --write` writes the
+file from the providers that are built. */}}
+{{- define "coalmine.routing" -}}
+{{- range get (.root.Files.Get "files/routing.yaml" | fromYaml) .of }}
+- apiGroups: [{{ .group }}]
+  resources: [{{ join ", " .resources }}]
+  verbs: [{{ $.verbs }}]
+{{- end }}
 {{- end }}
 
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}

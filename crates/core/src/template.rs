@@ -49,7 +49,7 @@ pub struct Variables {
     pub service: String,
     /// `ingressRef.name`, else the target.
     pub ingress: String,
-    /// `routeRef.name`, else the target; for Knative the latest revision.
+    /// `routeRef.name`, else the target; where revisions have names, the newest.
     pub route: String,
     /// A regular expression for the names of the pods of the revision under test.
     pub pods: String,

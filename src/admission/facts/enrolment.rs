@@ -51,12 +51,12 @@ pub(super) fn enrolment<P>(
 // Nothing where the policy decides.
 fn without_plan(request: &Request, known: &InNamespace<'_>) -> Option<Enrolment> {
     let name = request.object_name();
-    let kind = request.kind.kind.as_str();
-    if let Some(canary) = target_canary(known.canaries, kind, name) {
+    let kind = kind_of(request);
+    if let Some(canary) = kind.and_then(|kind| target_canary(known.canaries, kind, name)) {
         return Some(by_canary(canary, request, known.defaults));
     }
     // A policy enrols Deployments; whatever else is released has a Canary that says so.
-    if kind != "Deployment" || name.is_empty() || is_half(&request.object, known, name) {
+    if kind != Some(Workload::Deployment) || name.is_empty() || is_half(&request.object, known, name) {
         return Some(Enrolment::No);
     }
     let rehearsed = known.defaults.dry_run;
@@ -86,19 +86,20 @@ fn unreleasable(canary: &Canary, target: &Value, defaults: &Defaults) -> Option<
     if let Err(why) = pairing::names(&pair) {
         return Some(why.to_string());
     }
-    let selects = pair.workload == Workload::Service;
     let selector = Selector::of(target, &defaults.selector_labels)
         .err()
-        .filter(|_| !selects);
+        .filter(|_| pair.workload.rolls());
     selector.map(|why| why.to_string())
 }
 
+/// What the object of a request is, as a target; nothing where it is none.
+pub(super) fn kind_of(request: &Request) -> Option<Workload> {
+    Workload::served(&request.kind.group, &request.kind.kind)
+}
+
 /// The Canary that targets the `kind` of that `name`: a hand-written one before a generated one, then by name.
-pub fn target_canary<'a>(canaries: &'a [Arc<Canary>], kind: &str, name: &str) -> Option<&'a Canary> {
-    let targets = |canary: &&Arc<Canary>| {
-        let target = &canary.spec.target_ref;
-        target.kind == kind && target.name == name
-    };
+pub fn target_canary<'a>(canaries: &'a [Arc<Canary>], kind: Workload, name: &str) -> Option<&'a Canary> {
+    let targets = |canary: &&Arc<Canary>| canary.target_name() == name && Workload::of(canary) == Some(kind);
     let key = |canary: &&Arc<Canary>| (canary.labels().contains_key(labels::GENERATED), canary.name_any());
     canaries.iter().filter(targets).min_by_key(key).map(Arc::as_ref)
 }
@@ -201,6 +202,7 @@ mod tests {
             name: name.into(),
             namespace: "web".into(),
             kind: crate::admission::review::GroupVersionKind {
+                group: "apps".into(),
                 kind: "Deployment".into(),
                 ..Default::default()
             },
@@ -225,6 +227,36 @@ mod tests {
             Enrolment::Canary(found) => assert_eq!((found.name.as_str(), found.stage), ("z", CoarseStage::Running)),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn who_targets_an_object_of_one_group_targets_none_of_its_name_in_another() {
+        let of = |name: &str, api_version: &str| {
+            let mut one = Canary::clone(&canary(name, "shop", false, "Succeeded"));
+            one.spec.target_ref.api_version = api_version.into();
+            one.spec.target_ref.kind = "Service".into();
+            Arc::new(one)
+        };
+        // By name the first would be found for either.
+        let canaries = [of("a", "serving.knative.dev/v1"), of("z", "v1")];
+        let found = |group: &str, version: &str| {
+            let kind = crate::admission::review::GroupVersionKind {
+                group: group.into(),
+                version: version.into(),
+                kind: "Service".into(),
+            };
+            let request = Request {
+                kind,
+                ..Request::default()
+            };
+            let found = target_canary(&canaries, kind_of(&request)?, "shop");
+            found.map(ResourceExt::name_any)
+        };
+        assert_eq!(found("", "v1").as_deref(), Some("z"));
+        for version in ["v1", "v1beta1"] {
+            assert_eq!(found("serving.knative.dev", version).as_deref(), Some("a"));
+        }
+        assert_eq!(found("networking.example.com", "v1"), None);
     }
 
     #[test]

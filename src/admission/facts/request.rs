@@ -1,7 +1,7 @@
 //! What the caches say of one request. Each part is read at most once, and not before a stage asks for it; whoever asks later in
 //! the same review gets the same answer, whatever the watches have brought meanwhile.
 
-use super::enrolment::{InNamespace, enrolment, target_canary};
+use super::enrolment::{InNamespace, enrolment, kind_of, target_canary};
 use super::{Beside, Plan, View, located};
 use crate::admission::mutate::deployments::{self, Enrolment};
 use crate::admission::mutate::scale::Known;
@@ -90,7 +90,7 @@ impl<'a> RequestFacts<'a> {
 
     /// The Canary that targets the object of the request.
     pub fn canary(&self) -> Option<&Canary> {
-        target_canary(self.canaries(), &self.request.kind.kind, self.request.object_name())
+        target_canary(self.canaries(), kind_of(self.request)?, self.request.object_name())
     }
 
     /// The Services of the namespace, as far as the caches know them.

@@ -8,7 +8,7 @@ use crate::plan::Workload;
 
 /// What the caches say of the pair, one half of which the Deployment of the request is.
 pub(super) fn known(facts: &RequestFacts<'_>) -> Known {
-    let of = |target: &str| target_canary(facts.canaries(), Workload::Deployment.kind(), target);
+    let of = |target: &str| target_canary(facts.canaries(), Workload::Deployment, target);
     let own = facts.request().object_name();
     let primarys = own.strip_suffix("-primary").filter(|_| of(own).is_none());
     let (half, target, canary) = match primarys.and_then(|target| Some((target, of(target)?))) {

@@ -19,7 +19,7 @@ impl RequestFacts<'_> {
     pub fn holder(&self) -> Option<&Canary> {
         let request = self.request();
         let canaries = self.canaries().iter().map(|canary| &**canary);
-        let mut paired = canaries.filter(|canary| canary.spec.target_ref.kind != Workload::Service.kind());
+        let mut paired = canaries.filter(|canary| Workload::of(canary).is_none_or(Workload::rolls));
         let own = paired.clone().find(|canary| canary.service_name() == request.name);
         if own.is_some_and(|canary| self.strays(canary)) {
             return None;

@@ -9,7 +9,7 @@ use crate::admission::mutate::deployments::CoarseStage;
 use crate::api::{Canary, CanaryPolicy, labels};
 use crate::object::text;
 use crate::plan::{
-    self, Selector,
+    self, Selector, Workload,
     enrolment::{generate, pairing},
     services::pointing,
 };
@@ -155,7 +155,7 @@ impl<'a> Seen<'a> {
     // `known` is what is around every one of them; the rest of it is of the one before.
     fn fate(&self, target: &Value, policy: &CanaryPolicy, known: &mut pairing::Surroundings) -> Fate {
         let name = text(target, "/metadata/name");
-        if let Some(canary) = facts::target_canary(&self.canaries, "Deployment", name) {
+        if let Some(canary) = facts::target_canary(&self.canaries, Workload::Deployment, name) {
             return Fate::Written(canary.name_any());
         }
         let seen = generate::NamespaceView {

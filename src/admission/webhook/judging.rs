@@ -14,7 +14,7 @@ impl Effects {
     /// The target of the Canary in `request`, as it is now.
     async fn target(&self, request: &Request) -> Lookup<Value> {
         let named = kinds::target_of(request).and_then(|(kind, name)| Some((Workload::parse(kind)?, name)));
-        match named.filter(|(kind, _)| *kind != Workload::Service) {
+        match named.filter(|(kind, _)| kind.rolls()) {
             Some((kind, name)) => self.generator.workload(kind, &request.namespace, name).await,
             None => Lookup::Unknown,
         }
@@ -23,7 +23,7 @@ impl Effects {
     /// What else the namespace of that target holds.
     async fn around(&self, request: &Request) -> ScalersAndPolicies {
         match kinds::target_of(request).and_then(|(kind, _)| Workload::parse(kind)) {
-            Some(kind) if kind != Workload::Service => self.generator.around(&request.namespace).await,
+            Some(kind) if kind.rolls() => self.generator.around(&request.namespace).await,
             _ => ScalersAndPolicies::default(),
         }
     }

@@ -42,7 +42,7 @@ impl Sent {
     }
 
     /// As if it were sent again as it is stored.
-    fn again(&self, kind: &str, stored: Value) -> Request {
+    fn again(&self, kind: Workload, stored: Value) -> Request {
         let mut request = Request {
             name: self.name.clone(),
             namespace: self.namespace.clone(),
@@ -50,7 +50,8 @@ impl Sent {
             object: stored,
             ..Request::default()
         };
-        request.kind.kind = kind.to_owned();
+        request.kind.group = kind.group().to_owned();
+        request.kind.kind = kind.kind().to_owned();
         request
     }
 }
@@ -107,7 +108,7 @@ impl AdmissionWebhook {
         if !sent.is(&stored) {
             return Some(());
         }
-        let request = sent.again(kind.kind(), stored);
+        let request = sent.again(kind, stored);
         let facts = self.facts(&request);
         if !is_enrolled(&facts) {
             return Some(());

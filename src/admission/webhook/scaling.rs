@@ -60,7 +60,7 @@ impl AdmissionWebhook {
     /// Notes how many replicas are wanted of the app; `false` when it could not be noted in time.
     async fn note(&self, facts: &RequestFacts<'_>, wanted: i64) -> bool {
         let (request, target) = (facts.request(), &facts.scaled().target);
-        let canary = target_canary(facts.canaries(), Workload::Deployment.kind(), target);
+        let canary = target_canary(facts.canaries(), Workload::Deployment, target);
         let (Some(effects), Some(canary)) = (&self.effects, canary) else {
             return false;
         };

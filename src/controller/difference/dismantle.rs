@@ -57,9 +57,9 @@ impl Pair<'_> {
         if label(target, labels::HELD).is_some()
             && let Some(members) = body.as_object_mut()
         {
-            let spec = match self.blueprint.workload {
-                Workload::DaemonSet => daemon_set::released(target).unwrap_or_default(),
-                Workload::Deployment | Workload::Service | Workload::KnativeService => json!({"paused": null}),
+            let spec = match self.blueprint.workload == Workload::DaemonSet {
+                true => daemon_set::released(target).unwrap_or_default(),
+                false => json!({"paused": null}),
             };
             members.insert("spec".to_owned(), spec);
         }

@@ -8,7 +8,7 @@ mod autoscaler;
 mod budgets;
 mod configs;
 mod history;
-mod knative;
+mod named;
 
 use super::{Conflict, Pair, patch};
 use crate::object::{annotation, label, text};
@@ -20,7 +20,7 @@ use crate::{
         watch::owners::{is_owned, is_owned_by},
     },
     patches,
-    plan::{self, ApexSide, REVISION_ANNOTATION, Workload, primary, services::copies, strategy_field},
+    plan::{self, ApexSide, REVISION_ANNOTATION, primary, services::copies, strategy_field},
 };
 use json_patch::{Patch, PatchOperation};
 use serde_json::{Map, Value, json};
@@ -45,8 +45,8 @@ impl Pair<'_> {
             self.kept(desired, target, writes);
             return self.resized(desired, writes);
         };
-        if self.blueprint.workload == Workload::KnativeService {
-            return writes.extend(self.served_by(target, &due));
+        if let Some(own) = self.blueprint.workload.own_route() {
+            return writes.extend(self.served_by(own, target, &due));
         }
         let foreign = |object: &&Value| !self.is_ours(object) && !self.is_edited();
         if let Some(object) = self.live.primary.as_ref().filter(foreign) {
@@ -63,7 +63,7 @@ impl Pair<'_> {
 
     // The write that makes primary of this template, with what of its `target` is not in it.
     fn made(&self, desired: &DesiredState, target: &Value, template: &Value, due: &Due) -> Option<Write> {
-        if self.blueprint.workload == Workload::Service {
+        if self.blueprint.workload.is_copied() {
             let name = self.blueprint.primary_name();
             let object = copies::copy(&name, template, &due.revision, self.blueprint);
             let kind = self.kind();

@@ -14,7 +14,7 @@ use crate::object::text;
 use crate::plan::services::ports::PortSources;
 use crate::plan::services::{copies, pointing};
 use crate::plan::workload::template;
-use crate::plan::{ApexSide, ServiceRole, Workload, primary_revision, service};
+use crate::plan::{ApexSide, ServiceRole, primary_revision, service};
 use serde_json::Value;
 use written::is_as_wanted;
 
@@ -28,7 +28,7 @@ impl Pair<'_> {
     // The Services of the two halves never change side, so they are simply made.
     pub(super) fn halves(&self, desired: &DesiredState, writes: &mut Vec<Write>, conflicts: &mut Vec<Conflict>) {
         if !self.blueprint.workload.rolls() {
-            let copied = self.blueprint.workload == Workload::Service;
+            let copied = self.blueprint.workload.is_copied();
             if let Some(target) = self.live.target.as_ref().filter(|_| copied) {
                 self.canary_copy(target, desired, writes, conflicts);
             }

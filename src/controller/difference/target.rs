@@ -20,8 +20,8 @@ use serde_json::{Map, Value, json};
 
 impl Pair<'_> {
     pub(super) fn target(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
-        let paired = self.blueprint.workload.rolls();
-        let (Some(object), Some(seen), true) = (&self.live.target, &self.seen.target, paired) else {
+        let ours = self.blueprint.workload.rolls();
+        let (Some(object), Some(seen), true) = (&self.live.target, &self.seen.target, ours) else {
             return;
         };
         let spec = self.target_spec(desired, seen, object);
@@ -48,9 +48,9 @@ impl Pair<'_> {
             wanted.insert(labels::HELD.to_owned(), Value::Null);
         } else if desired.pause {
             // No ControllerRevision tells which pods of a DaemonSet run while it is held.
-            let held = match self.blueprint.workload {
-                Workload::DaemonSet => template_of(&seen.revision),
-                Workload::Deployment | Workload::Service | Workload::KnativeService => labels::TRUE,
+            let held = match self.blueprint.workload == Workload::DaemonSet {
+                true => template_of(&seen.revision),
+                false => labels::TRUE,
             };
             wanted.insert(labels::HELD.to_owned(), json!(held));
         }
@@ -113,29 +113,25 @@ impl Pair<'_> {
         Some(json!(own.to_string()))
     }
 
-    // What of `spec` is to change, but for the template's own content.
+    // What of `spec` is to change of a target that rolls, but for the template's own content.
     fn target_spec(&self, desired: &DesiredState, seen: &Target, object: &Value) -> Map<String, Value> {
         let mut spec = Map::new();
-        match self.blueprint.workload {
-            Workload::Deployment => {
-                if let Some(replicas) = desired.target_replicas.filter(|r| *r != seen.replicas) {
-                    spec.insert("replicas".to_owned(), json!(replicas));
-                }
-                if desired.unpause && seen.paused {
-                    spec.insert("paused".to_owned(), Value::Null);
-                } else if desired.pause && !seen.paused {
-                    spec.insert("paused".to_owned(), json!(true));
-                }
+        if self.blueprint.workload == Workload::DaemonSet {
+            let scaled = desired.target_replicas.and_then(|n| daemon_set::scaled(object, n == 0));
+            let released = desired.unpause.then(|| daemon_set::released(object)).flatten();
+            let held = desired.pause.then(daemon_set::held);
+            for part in [scaled, released, held].into_iter().flatten() {
+                spec.extend(part.as_object().cloned().unwrap_or_default());
             }
-            Workload::DaemonSet => {
-                let scaled = desired.target_replicas.and_then(|n| daemon_set::scaled(object, n == 0));
-                let released = desired.unpause.then(|| daemon_set::released(object)).flatten();
-                let held = desired.pause.then(daemon_set::held);
-                for part in [scaled, released, held].into_iter().flatten() {
-                    spec.extend(part.as_object().cloned().unwrap_or_default());
-                }
-            }
-            Workload::Service | Workload::KnativeService => {}
+            return spec;
+        }
+        if let Some(replicas) = desired.target_replicas.filter(|r| *r != seen.replicas) {
+            spec.insert("replicas".to_owned(), json!(replicas));
+        }
+        if desired.unpause && seen.paused {
+            spec.insert("paused".to_owned(), Value::Null);
+        } else if desired.pause && !seen.paused {
+            spec.insert("paused".to_owned(), json!(true));
         }
         spec
     }

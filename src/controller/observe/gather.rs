@@ -41,17 +41,17 @@ fn own(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
     let namespace = blueprint.namespace.as_str();
     let kind = Kind::of(blueprint.workload);
     let target = cache.get(kind, namespace, canary.target_name());
-    // That of a Knative Service is one of its revisions, and no object of that name.
-    let named = (blueprint.workload != Workload::KnativeService).then(|| blueprint.primary_name());
+    let beside = blueprint.workload.has_primary_beside();
+    let named = beside.then(|| blueprint.primary_name());
     let primary = named.and_then(|name| cache.get(kind, namespace, &name));
     let owned = |kind| {
         let uid = blueprint.owner.uid.as_deref();
         uid.map(|uid| cache.indexed(kind, namespace, uid)).unwrap_or_default()
     };
     let names = blueprint.names.as_ref();
-    // A Service that is the target is itself what users call; only a core one has copies.
+    // Of what is copied, the canary's copy is one of them; users call the target itself.
     let paired = names.filter(|_| blueprint.workload.rolls());
-    let copied = names.filter(|_| blueprint.workload != Workload::KnativeService);
+    let copied = names.filter(|_| beside);
     let service = |name: Option<&String>| name.and_then(|name| cache.get(Kind::Service, namespace, name));
     let halves = [target.as_ref(), primary.as_ref()];
     Live {
@@ -87,9 +87,10 @@ fn own(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
 
 // What the API server stores of revisions of both.
 fn revisions(cache: &Cache, blueprint: &Blueprint, halves: [Option<&Value>; 2]) -> Vec<Value> {
-    let kind = match blueprint.workload {
-        Workload::DaemonSet => Kind::ControllerRevision,
-        Workload::Deployment | Workload::Service | Workload::KnativeService => Kind::ReplicaSet,
+    // Of what rolls no pods there are none of either.
+    let kind = match blueprint.workload == Workload::DaemonSet {
+        true => Kind::ControllerRevision,
+        false => Kind::ReplicaSet,
     };
     let uids = halves.into_iter().flatten().map(|half| text(half, "/metadata/uid"));
     uids.flat_map(|uid| cache.indexed(kind, &blueprint.namespace, uid))

@@ -12,17 +12,16 @@ use crate::{
     api::labels::{self, TargetState},
     controller::watch::live::Live,
     plan::{
-        Blueprint, Workload,
+        Blueprint,
         configs::Reference,
         primary_revision,
         revision::template_of,
         workload::{
-            knative,
             overrides::{self, Record},
-            template,
+            revisions, template,
         },
     },
-    routing::Names,
+    routing::{Names, OwnRoute},
 };
 use serde_json::{Map, Value};
 
@@ -81,8 +80,8 @@ impl Halves<'_> {
 
     /// Primary, if there is one.
     pub fn primary(&self) -> Option<Primary> {
-        if self.blueprint.workload == Workload::KnativeService {
-            return self.live.target.as_ref().and_then(|target| self.serving(target));
+        if let Some(own) = self.blueprint.workload.own_route() {
+            return self.live.target.as_ref().and_then(|target| self.serving(own, target));
         }
         let primary = self.live.primary.as_ref()?;
         let half = self.half(primary);
@@ -97,12 +96,12 @@ impl Halves<'_> {
         })
     }
 
-    // The revision of a Knative Service that serves everybody. None is named of a new one before any is ready.
-    fn serving(&self, target: &Value) -> Option<Primary> {
-        // One that Knative does not find serves nobody: another is named in its place.
-        let named = knative::primary(target).filter(|name| !knative::is_missing(target, name));
+    // The revision of a target that is its own route that serves everybody. None is named of a new one before any is ready.
+    fn serving(&self, own: OwnRoute, target: &Value) -> Option<Primary> {
+        // One that is missing serves nobody: another is named in its place.
+        let named = own.primary(target).filter(|name| !own.is_missing(target, name));
         let half = self.half(target);
-        let rollout = match (named, knative::ready(target)) {
+        let rollout = match (named, own.ready(target)) {
             (Some(_), _) => Rollout::Ready,
             (None, None) => half.rollout(self.thresholds.primary),
             (None, Some(_)) => return None,
@@ -110,7 +109,7 @@ impl Halves<'_> {
         Some(Primary {
             replicas: half.replicas(),
             fixed: self.is_fixed(),
-            revision: named.map(knative::revision),
+            revision: named.map(revisions::revision),
             edited: false,
             rollout,
             has_pods: half.has_pods(),

@@ -9,7 +9,7 @@ use crate::{
     plan::{
         Workload,
         revision::{hash, template_of},
-        workload::{knative, template},
+        workload::{revisions, template},
     },
 };
 use serde_json::Value;
@@ -34,7 +34,7 @@ impl<'a> LiveWorkload<'a> {
             Workload::Deployment => number("/spec/replicas").unwrap_or(1),
             Workload::DaemonSet if template::is_scaled_to_zero(self.object) => 0,
             Workload::DaemonSet => number("/status/desiredNumberScheduled").unwrap_or(0).max(1),
-            Workload::Service | Workload::KnativeService => 1,
+            Workload::Service | Workload::Route(_) => 1,
         }
     }
 
@@ -51,7 +51,7 @@ impl<'a> LiveWorkload<'a> {
                 count(self.object, "/status/desiredNumberScheduled") == 0
                     || count(self.object, "/status/currentNumberScheduled") > 0
             }
-            Workload::Service | Workload::KnativeService => true,
+            Workload::Service | Workload::Route(_) => true,
         }
     }
 
@@ -60,11 +60,11 @@ impl<'a> LiveWorkload<'a> {
         label(self.object, labels::HELD).is_some()
     }
 
-    /// The revision of its template; of a Knative Service the newest that Knative has made.
+    /// The revision of its template; of what is its own route the newest that was made.
     pub fn revision(&self) -> String {
-        if self.workload == Workload::KnativeService {
-            let newest = knative::newest(self.object).or(knative::primary(self.object));
-            return newest.map(knative::revision).unwrap_or_default();
+        if let Some(own) = self.workload.own_route() {
+            let newest = own.newest(self.object).or(own.primary(self.object));
+            return newest.map(revisions::revision).unwrap_or_default();
         }
         self.live.revision(self.object).unwrap_or_default()
     }
@@ -88,7 +88,7 @@ impl<'a> LiveWorkload<'a> {
                 updated.then(|| self.revision())
             }
             Workload::Service => Some(self.revision()),
-            Workload::KnativeService => knative::ready(self.object).map(knative::revision),
+            Workload::Route(own) => own.ready(self.object).map(revisions::revision),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> LiveWorkload<'a> {
             Workload::DaemonSet if self.is_held() => readiness::held_daemon_set(self.object, threshold),
             Workload::DaemonSet => readiness::daemon_set(self.object, threshold),
             Workload::Service => Rollout::Ready,
-            Workload::KnativeService => knative::unready(self.object).map_or(Rollout::Ready, Rollout::Waiting),
+            Workload::Route(own) => own.unready(self.object).map_or(Rollout::Ready, Rollout::Waiting),
         }
     }
 
@@ -116,7 +116,7 @@ impl<'a> LiveWorkload<'a> {
         let owner = match self.workload {
             Workload::Deployment => self.set_of(revision),
             Workload::DaemonSet => Some(text(self.object, "/metadata/name")),
-            Workload::Service | Workload::KnativeService => None,
+            Workload::Service | Workload::Route(_) => None,
         };
         owner.map_or(0, |owner| self.live.endpoints(service, owner))
     }

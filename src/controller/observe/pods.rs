@@ -7,7 +7,7 @@
 use super::live_workload::LiveWorkload;
 use crate::controller::watch::live::{CUT, Live, base};
 use crate::object::{label, text};
-use crate::plan::{Blueprint, Selector, Workload, workload::knative};
+use crate::plan::{Blueprint, Selector, Workload, workload::revisions};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, ResourceExt, api::ListParams, core::PartialObjectMeta};
 use serde_json::{Map, Value};
@@ -21,31 +21,30 @@ const MOST: usize = 100;
 /// A regular expression (RE2, for the whole name) of the pods of `revision`; `None` while none is known.
 pub fn pattern(live: &Live, blueprint: &Blueprint, revision: Option<&str>) -> Option<String> {
     let target = live.target.as_ref()?;
+    let workload = blueprint.workload;
+    if let Some(own) = workload.own_route() {
+        return Some(own.pods(&quoted(revisions::name(revision?))));
+    }
+    // Somebody else's, of whose owners nothing is known.
+    if !workload.rolls() {
+        return listed(live, blueprint);
+    }
+    // A DaemonSet replaces its pods one for one, so by the time a revision is tried they are all its own.
+    if workload == Workload::DaemonSet {
+        let (own, primary) = (base(&blueprint.target), base(&blueprint.primary_name()));
+        if own == primary {
+            return listed(live, blueprint);
+        }
+        return Some(made_of(&blueprint.target));
+    }
     let half = LiveWorkload {
-        workload: blueprint.workload,
+        workload,
         object: target,
         live,
     };
-    match blueprint.workload {
-        Workload::Deployment => {
-            let set = half.set_of(revision)?;
-            let listed = is_cut(set).then(|| listed(live, blueprint)).flatten();
-            listed.or_else(|| Some(made_of(set)))
-        }
-        // A DaemonSet replaces its pods one for one, so by the time a revision is tried they are all its own.
-        Workload::DaemonSet => {
-            let (own, primary) = (base(&blueprint.target), base(&blueprint.primary_name()));
-            if own == primary {
-                return listed(live, blueprint);
-            }
-            Some(made_of(&blueprint.target))
-        }
-        Workload::Service => listed(live, blueprint),
-        // Knative calls the Deployment of a revision so.
-        Workload::KnativeService => {
-            knative::named(blueprint.workload, revision).map(|name| format!("{}-deployment-.+", quoted(&name)))
-        }
-    }
+    let set = half.set_of(revision)?;
+    let listed = is_cut(set).then(|| listed(live, blueprint)).flatten();
+    listed.or_else(|| Some(made_of(set)))
 }
 
 fn made_of(owner: &str) -> String {

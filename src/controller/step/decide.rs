@@ -7,7 +7,7 @@ use crate::controller::{
     difference::{Conflict, Pair, difference, write::Write},
     status::trouble,
 };
-use crate::plan::workload::knative;
+use crate::plan::workload::revisions;
 use jiff::Timestamp;
 
 /// A decision, and the way to it.
@@ -53,7 +53,7 @@ fn by(settings: &RunSettings, pair: &mut Snapshot, seen: &Observation, now: Time
     let workload = pair.blueprint.workload;
     let exposure = &mut pair.blueprint.exposure;
     exposure.cookies = decision.state.cookies.clone();
-    exposure.revision = knative::named(workload, decision.state.last_applied.as_deref());
+    exposure.revision = revisions::named(workload, decision.state.last_applied.as_deref());
     let compared = Pair {
         live: &pair.live,
         selector: &pair.selector,

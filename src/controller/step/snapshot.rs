@@ -22,7 +22,7 @@ use crate::{
     analysis::{Stage, State},
     api::{Canary, canary::status::conditions::Trouble},
     plan::{self, Blueprint, Defaults, Selector, Workload, configs::ConfigKind},
-    routing::Provider,
+    routing::{OwnRoute, Provider},
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -48,9 +48,8 @@ pub async fn snapshot(context: &Context, turn: &Turn) -> Result<Snapshot, Stop> 
     live.configs = configs(context, canary, &live).await?;
     let keys = &context.options.defaults.selector_labels;
     let selector = selector(&live, &blueprint, keys).map_err(|why| Stop::Unreleased(why.to_string()))?;
-    // The pods behind a core Service are somebody else's.
-    let paired = !matches!(blueprint.workload, Workload::Service | Workload::KnativeService);
-    blueprint.exposure.member.pods = paired.then(|| selector.pods());
+    // Where none come and go as we say, the pods are somebody else's.
+    blueprint.exposure.member.pods = blueprint.workload.rolls().then(|| selector.pods());
     let built = turn.recorded.stage != Stage::Building;
     let own = (&**canary, &mut blueprint);
     if let Some(why) = surroundings(&context.cluster, key, own, &mut live, &selector, (built, turn.leaving)) {
@@ -117,10 +116,8 @@ fn blueprint(canary: &Canary, defaults: &Defaults, ends: bool) -> Result<Bluepri
             return Err(why);
         }
         let mut plain = canary.clone();
-        let always = match plain.targets_knative() {
-            true => Provider::KNATIVE,
-            false => Provider::KUBERNETES,
-        };
+        let own = Workload::of(&plain).and_then(Workload::own_route);
+        let always = own.map_or(Provider::KUBERNETES, OwnRoute::provider);
         plain.spec.provider = Some(always.as_str().to_owned());
         plan::blueprint(&plain, defaults)
     })

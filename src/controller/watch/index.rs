@@ -134,7 +134,8 @@ fn words(namespace: &str, canary: &Canary) -> Vec<Word> {
         format!("{target}-canary"),
     ];
     let mut services: Vec<String> = canary.service_names().to_vec();
-    if canary.spec.target_ref.kind == Workload::Service.kind() {
+    // Where users call the target itself, its halves are called after it.
+    if Workload::of(canary).is_some_and(|workload| !workload.rolls()) {
         services.extend(target_of_services);
     }
     let services = services.into_iter().map(|name| (Sort::Service, name));

@@ -226,8 +226,9 @@ impl Canary {
         self.spec.revert_on_deletion != Some(false)
     }
 
-    /// Whether the target is a Knative Service.
-    pub fn targets_knative(&self) -> bool {
+    /// Whether the target is its own route: it shares its users between revisions of it itself, and has neither a primary nor
+    /// Services beside it. Knative's Services are.
+    pub fn targets_a_route(&self) -> bool {
         let target = &self.spec.target_ref;
         target.kind == "Service" && target.api_version.starts_with("serving.knative.dev/")
     }

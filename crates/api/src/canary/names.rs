@@ -20,10 +20,10 @@ impl Canary {
         format!("{}-primary", self.target_name())
     }
 
-    /// Name of the apex Service: `spec.service.name`, else the target's name; a Knative Service is its own.
+    /// Name of the apex Service: `spec.service.name`, else the target's name; what is its own route has no other.
     pub fn service_name(&self) -> &str {
         let named = self.spec.service.as_ref().and_then(|service| service.name.as_deref());
-        let named = named.filter(|name| !name.is_empty() && !self.targets_knative());
+        let named = named.filter(|name| !name.is_empty() && !self.targets_a_route());
         named.unwrap_or(self.target_name())
     }
 

@@ -24,8 +24,8 @@ pub struct UnderTest<'a> {
     pub canary: &'a Canary,
     /// `-mesh-provider` of the controller.
     pub mesh_provider: &'a str,
-    /// The latest revision of a Knative target, which its queries name.
-    pub knative_revision: Option<&'a str>,
+    /// The newest revision of a target whose revisions have names, by which its queries ask.
+    pub revision: Option<&'a str>,
     /// Whose pods and which time the values are to be of.
     pub scope: &'a Scope,
 }
@@ -65,7 +65,7 @@ impl UnderTest<'_> {
             target: target.to_owned(),
             service: self.canary.service_name().to_owned(),
             ingress: ingress.to_owned(),
-            route: self.knative_revision.unwrap_or(route).to_owned(),
+            route: self.revision.unwrap_or(route).to_owned(),
             pods: self.scope.pods(),
             interval: self.window(metric).text,
             variables: metric.template_variables.clone().unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! The kinds of foreign objects that are written: how those that move requests are read, and how they change. Pure.
 
-use super::{Exposure, Names, Traffic};
+use super::{Exposure, Names, TargetKind, Traffic};
 use serde_json::Value;
 
 /// What the API server calls a kind.
@@ -111,6 +111,11 @@ pub trait RouteKind: WrittenKind {
     /// Lists of a generated object from which something may be taken away again: JSON pointers whose lengths are compared.
     fn lists(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// How its objects tell of their revisions, where they are targets themselves.
+    fn as_target(&self) -> Option<&'static dyn TargetKind> {
+        None
     }
 
     /// The Services of other namespaces than its `own` that `route` sends to, as namespace and name; `None` of a kind whose

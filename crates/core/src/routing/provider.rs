@@ -1,6 +1,6 @@
 //! One value of `spec.provider`: what it can do, and what it makes.
 
-use super::{Names, Resource, RouteKind, registry};
+use super::{Names, OwnRoute, Resource, RouteKind, registry};
 use crate::api::canary::{Analysis, CanaryService, CanarySpec};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -181,10 +181,13 @@ pub struct Provider(&'static dyn Router);
 impl Provider {
     /// `gatewayapi:v1`: an HTTPRoute with two weighted backends.
     pub const GATEWAY_API: Self = Self(&super::providers::gateway_api::GatewayApi);
-    /// `knative`: the shares of a Knative Service's revisions.
-    pub const KNATIVE: Self = Self(&super::providers::knative::Knative);
     /// `kubernetes`: the apex Service's selector, all or nothing.
     pub const KUBERNETES: Self = Self(&super::providers::kubernetes::Kubernetes);
+
+    /// The provider that moves requests so.
+    pub fn of(router: &'static dyn Router) -> Self {
+        Self(router)
+    }
 
     /// Reads `spec.provider`; `None` for one that is not built yet.
     pub fn parse(text: &str) -> Option<Self> {
@@ -230,6 +233,11 @@ impl Provider {
     /// Whether it makes a route for an app whose user has none.
     pub fn makes_routes(self) -> bool {
         self.obeys().contains(&"spec.service.gatewayRefs")
+    }
+
+    /// The kind of its routes, where they are the targets themselves; such targets and no others are released by it.
+    pub fn own_route(self) -> Option<OwnRoute> {
+        OwnRoute::moved_by(self.0)
     }
 
     /// Whether its routes lead to anything but Services, which has to be there before them.

@@ -4,7 +4,7 @@ use super::providers::{
     apisix, appmesh, contour, gateway_api, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, skipper, smi,
     traefik,
 };
-use super::{Capabilities, Need, Provider, Resource, RouteKind, Router, WrittenKind, ingress};
+use super::{Capabilities, Need, Provider, Resource, RouteKind, Router, TargetKind, WrittenKind, ingress};
 use crate::api::canary::CanarySpec;
 use crate::object::text;
 use serde_json::Value;
@@ -45,6 +45,11 @@ pub fn kinds() -> impl Iterator<Item = &'static dyn RouteKind> {
 pub fn written() -> impl Iterator<Item = &'static dyn WrittenKind> {
     let mut seen = BTreeSet::new();
     all().filter(move |kind| seen.insert(kind.resource()))
+}
+
+/// Those of the kinds that carry traffic whose objects are targets themselves.
+pub fn targets() -> impl Iterator<Item = &'static dyn TargetKind> {
+    routes().filter_map(|kind| kind.as_target())
 }
 
 fn routes() -> impl Iterator<Item = &'static dyn RouteKind> {

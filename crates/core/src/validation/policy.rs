@@ -72,12 +72,13 @@ fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &ClusterFacts) {
             format!("supported values: {}", quoted(PROVIDERS)),
         );
     }
-    if named(spec) == Some(Provider::KNATIVE.as_str()) {
-        report.invalid(
-            "spec.provider",
-            Provider::KNATIVE.as_str(),
-            "no policy makes Canaries of Knative Services; write one with provider: knative for each, and leave it out here",
+    let moved = named(spec).and_then(Provider::parse).and_then(Provider::own_route);
+    if let Some(own) = moved {
+        let (called, provider) = (own.called(), own.provider().as_str());
+        let why = format!(
+            "no policy makes Canaries of {called}s; write one with provider: {provider} for each, and leave it out here"
         );
+        report.invalid("spec.provider", provider, why);
     }
     let Some(text) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) else {
         return;

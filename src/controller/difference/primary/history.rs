@@ -22,7 +22,8 @@ impl Pair<'_> {
             Some(PrimaryTemplate::Keep) => self.seen.promoted.as_ref(),
             Some(PrimaryTemplate::Revision(revision) | PrimaryTemplate::Restored(revision)) => Some(revision),
         };
-        // A core Service has no pods; its copies are its history. Knative remembers its own.
+        // What rolls no pods of ours is remembered elsewhere: the copies of a core Service are its history, and who runs the
+        // revisions of a target remembers them.
         let Some(revision) = revision.filter(|_| self.blueprint.workload.rolls()) else {
             return;
         };

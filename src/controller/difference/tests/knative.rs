@@ -5,8 +5,8 @@ use crate::{
     analysis::{Checks, RunSettings, Stage, State, Verdict, step},
     api::{Canary, canary::Phase},
     controller::observe::{Thresholds, gather::selector, observe},
-    plan::{self, Defaults, Workload, workload::knative},
-    routing::KNATIVE_SERVICE,
+    plan::{self, Defaults, workload::revisions},
+    routing::OwnRoute,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -72,7 +72,8 @@ impl Played {
 
     fn look(&mut self) {
         let mut blueprint = plan::blueprint(&self.canary, &Defaults::default()).unwrap();
-        let tested = |state: &State| knative::named(Workload::KnativeService, state.last_applied.as_deref());
+        let workload = blueprint.workload;
+        let tested = |state: &State| revisions::named(workload, state.last_applied.as_deref());
         blueprint.exposure.revision = tested(&self.state);
         let live = Live {
             target: Some(self.service.clone()),
@@ -114,9 +115,10 @@ impl Played {
     }
 
     fn take(&mut self, write: &Write) {
+        let own = OwnRoute::of(&self.service).unwrap().resource();
         assert_eq!(
             write.subject(),
-            (Kind::Route(KNATIVE_SERVICE), "shop", "web"),
+            (Kind::Route(own), "shop", "web"),
             "nothing else is there"
         );
         let before = self.service["spec"].clone();

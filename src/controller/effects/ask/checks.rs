@@ -13,7 +13,7 @@ use crate::{
     },
     messages,
     outbound::hooks::Caller,
-    plan::{Workload, workload::knative},
+    plan::{Workload, workload::revisions},
 };
 use coalmine_core::metrics::{Measurement, Scope, UnderTest};
 use jiff::Timestamp;
@@ -122,12 +122,12 @@ fn scope(pods: Option<String>, state: &State, now: Timestamp) -> Scope {
 async fn measure(context: &Context, check: &Check, now: Timestamp) -> Vec<Measurement> {
     let scope = scope(check.pods.clone(), &check.state, now);
     let workload = Workload::of(&check.canary).unwrap_or_default();
-    let revision = knative::named(workload, check.state.last_applied.as_deref());
+    let revision = revisions::named(workload, check.state.last_applied.as_deref());
     crate::outbound::metrics::check(crate::outbound::metrics::CheckContext {
         of: UnderTest {
             canary: &check.canary,
             mesh_provider: &context.options.defaults.provider,
-            knative_revision: revision.as_deref(),
+            revision: revision.as_deref(),
             scope: &scope,
         },
         metrics_server: &context.options.defaults.metrics_server,

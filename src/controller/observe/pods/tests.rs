@@ -125,6 +125,19 @@ fn a_service_that_is_the_target_is_measured_by_its_endpoints() {
         ..live
     };
     assert_eq!(pattern_of(Workload::Service, &none), None);
-    let found = pattern(&none, &blueprint(Workload::KnativeService, "web"), Some("v1-web-00002"));
-    assert_eq!(found.as_deref(), Some("web-00002-deployment-.+"));
+}
+
+#[test]
+fn the_pods_of_a_revision_that_has_a_name_are_those_that_whoever_runs_it_calls_so() {
+    let live = Live {
+        target: Some(json!({"metadata": {"name": "web"}})),
+        ..Live::default()
+    };
+    let knative = Workload::served("serving.knative.dev", "Service").unwrap();
+    let found = |revision| pattern(&live, &blueprint(knative, "web"), revision);
+    assert_eq!(
+        found(Some("v1-web.v-00002")).as_deref(),
+        Some("web[.]v-00002-deployment-.+")
+    );
+    assert_eq!(found(None), None);
 }

@@ -114,7 +114,7 @@ impl Kind {
             Workload::Deployment => Self::Deployment,
             Workload::DaemonSet => Self::DaemonSet,
             Workload::Service => Self::Service,
-            Workload::KnativeService => Self::Route(routing::KNATIVE_SERVICE),
+            Workload::Route(own) => Self::Route(own.resource()),
         }
     }
 

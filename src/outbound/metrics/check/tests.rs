@@ -98,7 +98,7 @@ async fn scoped(metrics: Vec<Metric>, server: &str, stored: &Stored, scope: &Sco
         of: UnderTest {
             canary: &canary,
             mesh_provider: "istio",
-            knative_revision: None,
+            revision: None,
             scope,
         },
         metrics_server: server,

@@ -19,7 +19,7 @@ impl RunSettings {
     pub fn of(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defaults, leaving: bool) -> Self {
         let analysis = canary.analysis();
         let provider = Provider::parse(canary.provider(&defaults.provider)).unwrap_or(Provider::KUBERNETES);
-        let routed = provider.has_weights() && (canary.spec.service.is_some() || canary.targets_knative());
+        let routed = provider.has_weights() && (canary.spec.service.is_some() || canary.targets_a_route());
         let can = provider.can();
         let moved_by = if routed { provider } else { Provider::KUBERNETES };
         Self {

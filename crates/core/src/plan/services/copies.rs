@@ -5,7 +5,8 @@
 
 use crate::api::labels;
 use crate::object::text;
-use crate::plan::{Blueprint, primary::REVISION_ANNOTATION, workload::knative};
+use crate::plan::{Blueprint, primary::REVISION_ANNOTATION};
+use crate::routing::OwnRoute;
 use serde_json::{Value, json};
 
 /// Fields that the API server gives each Service for itself.
@@ -19,7 +20,7 @@ const OWN: [&str; 5] = [
 
 /// Whether the object is a core Service.
 pub fn is_service(object: &Value) -> bool {
-    text(object, "/kind") == "Service" && !knative::is_one(object)
+    text(object, "/kind") == "Service" && OwnRoute::of(object).is_none()
 }
 
 /// What a copy has of a Service, and what makes its revision: the spec without what each Service gets for itself.

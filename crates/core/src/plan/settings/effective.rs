@@ -98,11 +98,12 @@ macro_rules! inherit {
 
 impl Effective {
     fn sources(&mut self, policy: &CanaryPolicySpec) {
-        let knative = self.canary.targets_knative();
+        // What is its own route is moved by one provider and no other.
+        let bound = self.canary.targets_a_route();
         let spec = &mut self.canary.spec;
         spec.provider = spec.provider.take().filter(|provider| !provider.is_empty());
         spec.metrics_server = spec.metrics_server.take().filter(|server| !server.is_empty());
-        if !knative {
+        if !bound {
             inherit!(self, spec.provider, policy.provider, "spec.provider");
         }
         inherit!(self, spec.metrics_server, policy.metrics_server, "spec.metricsServer");

@@ -2,7 +2,7 @@
 
 use crate::{
     api::Canary,
-    plan::workload::{Workload, knative},
+    plan::workload::{Workload, revisions},
     routing::{Affinity, Cookies, Exposure, Member},
 };
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ fn member(canary: &Canary) -> Member {
 // Of the run that is recorded, or of the last one.
 fn tested(canary: &Canary) -> Option<String> {
     let run = canary.status.as_ref()?.run.as_ref()?;
-    knative::named(Workload::of(canary)?, run.applied_revision.as_deref())
+    revisions::named(Workload::of(canary)?, run.applied_revision.as_deref())
 }
 
 fn model(canary: &Canary) -> Option<(String, String)> {

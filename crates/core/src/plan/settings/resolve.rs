@@ -33,20 +33,26 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     let provider = Provider::parse(named).ok_or_else(|| format!("provider {named} is not built yet"))?;
     let kind = canary.spec.target_ref.kind.as_str();
     let workload = Workload::of(canary).ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
-    if (workload == Workload::KnativeService) != (provider == Provider::KNATIVE) {
+    let (own, moved) = (workload.own_route(), provider.own_route());
+    if own != moved
+        && let Some(bound) = own.or(moved)
+    {
         return Err(format!(
-            "provider {named} does not release a target of {}; a Knative Service has provider: knative, and nothing else has",
-            canary.spec.target_ref.api_version
+            "provider {named} does not release a target of {}; a {} has provider: {}, and nothing else has",
+            canary.spec.target_ref.api_version,
+            bound.called(),
+            bound.provider().as_str()
         ));
     }
     let service = canary.spec.service.as_ref();
     let metadata = |pick: fn(&canary::CanaryService) -> Option<&canary::Metadata>| metadata(service.and_then(pick));
-    let names = match workload {
-        // Its copies are named after it, whatever the Canary calls its Services.
-        Workload::Service => service.map(|_| Names::new(canary.target_name())),
-        Workload::KnativeService => Some(Names::new(canary.target_name())),
-        Workload::Deployment | Workload::DaemonSet => service.map(|_| Names::new(canary.service_name())),
+    // Where users call the target itself, its halves are named after it, whatever the Canary calls its Services.
+    let called = match workload.rolls() {
+        true => canary.service_name(),
+        false => canary.target_name(),
     };
+    let is_called = service.is_some() || own.is_some();
+    let names = is_called.then(|| Names::new(called));
     let annotations = canary.metadata.annotations.clone().unwrap_or_default();
     let published = |names| {
         let route = provider.published(canary.namespace_name(), names, &canary.spec)?;

@@ -4,11 +4,12 @@
 //! ReplicaSet, the node selector that keeps a DaemonSet at no pods, and what a Canary changes for canary pods only
 //! ([`super::overrides`]). The identity of a revision, and primary, come from what is left.
 
-use super::{knative, overrides::Record};
+use super::overrides::Record;
 use crate::plan::{
     revision::hash::{POD_TEMPLATE_HASH, template_hash},
     services::copies,
 };
+use crate::routing::OwnRoute;
 use serde_json::{Map, Value, json};
 
 /// Node selector that no node has: Flagger's way to keep a DaemonSet at zero pods. Its value is `"true"`.
@@ -20,8 +21,8 @@ pub fn authored(object: &Value) -> Option<Value> {
     if copies::is_service(object) {
         return Some(copies::copied_spec(object));
     }
-    // Knative makes revisions of its templates itself.
-    if knative::is_one(object) {
+    // Whoever runs its revisions makes and names them as well.
+    if OwnRoute::of(object).is_some() {
         return None;
     }
     let mut template = stored(object)?.clone();

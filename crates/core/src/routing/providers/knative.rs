@@ -5,13 +5,14 @@
 //! revision an address of its own: they stay, and carry no share.
 
 mod list;
+mod revisions;
 mod status;
 
 use super::gateway_api::RELOAD;
 use crate::api::labels::{PRIMARY_REVISION, TRAFFIC};
 use crate::object::text;
 use crate::routing::provider::{Capabilities, Router};
-use crate::routing::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind};
+use crate::routing::{Exposure, Names, Resource, RouteKind, TargetKind, Traffic, WrittenKind};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub struct Knative;
 pub struct KnativeService;
 
 /// What the API server calls that kind.
-pub const SERVICE: Resource = Resource {
+const SERVICE: Resource = Resource {
     group: "serving.knative.dev",
     version: "v1",
     kind: "Service",
@@ -87,6 +88,10 @@ impl RouteKind for KnativeService {
 
     fn notes(&self) -> &'static [&'static str] {
         &[PRIMARY_REVISION, TRAFFIC]
+    }
+
+    fn as_target(&self) -> Option<&'static dyn TargetKind> {
+        Some(&KnativeService)
     }
 
     fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {

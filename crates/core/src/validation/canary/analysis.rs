@@ -51,7 +51,7 @@ pub(super) fn canary(report: &mut Report, subject: &Subject) {
         facts: subject.facts,
         namespace,
         complete: true,
-        served: subject.canary.spec.service.is_some() || subject.canary.targets_knative(),
+        served: subject.canary.spec.service.is_some() || subject.canary.targets_a_route(),
     };
     judged.check(report);
     gates(report, analysis, skip);

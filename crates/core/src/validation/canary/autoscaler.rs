@@ -16,7 +16,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
 
 fn named(report: &mut Report, subject: &Subject, scaler: &AutoscalerRef) {
     let target = &subject.canary.spec.target_ref;
-    if subject.canary.targets_knative() || target.kind == "DaemonSet" {
+    if subject.canary.targets_a_route() || target.kind == "DaemonSet" {
         report.forbidden(
             FIELD,
             format!("a {} cannot be scaled by {}; remove it", target.kind, scaler.kind),

@@ -6,7 +6,7 @@ use crate::validation::values::urls;
 use crate::{
     metrics,
     object::text,
-    routing::{Names, Provider, registry},
+    routing::{Names, OwnRoute, Provider, registry},
 };
 
 const FIELD: &str = "spec.provider";
@@ -21,7 +21,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
             format!("supported values: {}", quoted(registry::names())),
         );
     }
-    knative(report, subject, named);
+    own_route(report, subject, named);
     served(report, subject);
     if named.is_some_and(registry::is_retired) {
         report.warn(FIELD, "the upstream project is retired; plan a move to gatewayapi:v1");
@@ -36,17 +36,24 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     }
 }
 
-/// Knative has its own traffic split: its Services and the provider come together or not at all.
-fn knative(report: &mut Report, subject: &Subject, named: Option<&str>) {
-    let knative = Provider::KNATIVE.as_str();
-    match (named == Some(knative), subject.canary.targets_knative()) {
-        (true, false) => report.invalid(FIELD, knative, "needs a serving.knative.dev/v1 Service as target"),
-        (false, true) => {
-            report.invalid(
-                FIELD,
-                subject.provider,
-                "a Knative Service can only be released by knative; set provider: knative",
+/// Targets that are their own routes and the provider that moves these come together or not at all.
+fn own_route(report: &mut Report, subject: &Subject, named: Option<&str>) {
+    let target = &subject.canary.spec.target_ref;
+    let moved = named.and_then(Provider::parse).and_then(Provider::own_route);
+    let own = OwnRoute::named(&target.api_version, &target.kind);
+    match (moved, own) {
+        (Some(moved), own) if own != Some(moved) => {
+            let kind = moved.resource();
+            let why = format!("needs a {} {} as target", kind.api_version(), kind.kind);
+            report.invalid(FIELD, subject.provider, why);
+        }
+        (None, Some(own)) => {
+            let provider = own.provider().as_str();
+            let why = format!(
+                "a {} can only be released by {provider}; set provider: {provider}",
+                own.called()
             );
+            report.invalid(FIELD, subject.provider, why);
         }
         _ => {}
     }

@@ -34,7 +34,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
 
 /// A worker, known to have no ports, is released without traffic; anything else needs a port.
 fn missing(report: &mut Report, subject: &Subject) {
-    if subject.canary.targets_knative() {
+    if subject.canary.targets_a_route() {
         return;
     }
     if subject.facts.target.found().is_some() && subject.facts.container_ports().is_empty() {

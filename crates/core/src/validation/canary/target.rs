@@ -2,6 +2,8 @@
 
 use super::Subject;
 use crate::api::Canary;
+use crate::plan::Workload;
+use crate::routing::OwnRoute;
 use crate::validation::facts::Lookup;
 use crate::validation::report::{Report, quoted};
 use crate::validation::values::names::{MAX_BASE, is_subdomain};
@@ -45,12 +47,15 @@ fn api_version(report: &mut Report, kind: &str, version: &str) {
                 format!("{version:?} is gone or no {kind} group, only the kind is read; use apps/v1"),
             );
         }
-        "Service" if version != "v1" && !version.starts_with("serving.knative.dev/") => {
-            let why = format!(
-                "supported values for kind Service: {}",
-                quoted(["v1", "serving.knative.dev/v1"])
+        "Service" if version != "v1" && OwnRoute::named(version, kind).is_none() => {
+            let own = OwnRoute::all().map(|own| own.resource());
+            let own = own.filter(|known| known.kind == kind).map(|known| known.api_version());
+            let all = [String::from("v1")].into_iter().chain(own);
+            report.unsupported(
+                FIELD,
+                version,
+                format!("supported values for kind Service: {}", quoted(all)),
             );
-            report.unsupported(FIELD, version, why);
         }
         _ => {}
     }
@@ -82,14 +87,17 @@ fn name(report: &mut Report, subject: &Subject, name: &str) {
     }
 }
 
-/// Two Canaries of one target fight over it; those a policy generated yield.
+/// Two Canaries of one target fight over it; those a policy generated yield. A target is of a kind of a group, in whatever
+/// version it is named: another group's of the same name is another object.
 fn sharing(report: &mut Report, subject: &Subject) {
     if subject.canary.was_generated() {
         return;
     }
     let target = &subject.canary.spec.target_ref;
+    let workload = Workload::of(subject.canary);
     let same = |other: &&Canary| {
-        other.spec.target_ref.kind == target.kind && other.target_name() == target.name && !other.was_generated()
+        let alike = Workload::of(other) == workload && other.spec.target_ref.kind == target.kind;
+        alike && other.target_name() == target.name && !other.was_generated()
     };
     if let Some(other) = subject.others().find(same) {
         let other = other.name_any();
