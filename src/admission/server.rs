@@ -29,7 +29,7 @@ pub mod tls;
 use activity::Activity;
 pub use body::Bodies;
 pub use guests::Room;
-pub use http::{Internal, Observed, Reviewer, Verdict};
+pub use http::{Internal, Reviewer, Verdict};
 pub use shares::Amount;
 
 /// Bounds of the server. The defaults are for production; tests shorten them.

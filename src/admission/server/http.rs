@@ -4,7 +4,7 @@ use super::Shared;
 use super::body;
 use super::guests::Place;
 use super::judge::judge;
-use crate::admission::review::{Request, Response};
+use crate::admission::review::{Observed, Request, Response};
 use crate::api::entry::Entry;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -62,19 +62,6 @@ pub trait Reviewer: Send + Sync + 'static {
 
     /// Called once for each request that named no path of ours.
     fn unheard(&self) {}
-}
-
-/// The end of one request, for metrics and the log.
-#[derive(Debug)]
-pub struct Observed<'a> {
-    /// HTTP status.
-    pub status: StatusCode,
-    /// The answer, when there is one.
-    pub response: Option<&'a Response>,
-    /// A panic was caught.
-    pub panicked: bool,
-    /// From the first byte of the body to the answer.
-    pub elapsed: std::time::Duration,
 }
 
 type Answer = http::Response<Full<Bytes>>;
