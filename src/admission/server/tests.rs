@@ -7,7 +7,7 @@ mod strangers;
 mod tls;
 
 use super::clients::Clients;
-use super::http::{Internal, Reviewer, Verdict, respond};
+use super::http::respond;
 use super::tls::config;
 use super::*;
 use crate::admission::bootstrap::certificates::{Action, Material, Served};
