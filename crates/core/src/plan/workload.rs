@@ -4,6 +4,7 @@ pub mod daemon_set;
 pub mod knative;
 pub mod overrides;
 pub mod selector;
+pub mod service;
 pub mod template;
 
 use crate::api::Canary;

@@ -108,7 +108,8 @@ pub fn served_by(target: &Value, name: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{revision::hash, services::copies, workload::template};
+    use crate::plan::revision::hash;
+    use crate::plan::workload::{service::is_service, template};
 
     fn service(newest: &str, ready: &str) -> Value {
         json!({
@@ -129,10 +130,10 @@ mod tests {
             Some("web-00002")
         );
         let target = service("web-00001", "web-00001");
-        assert!(is_one(&target) && !copies::is_service(&target));
+        assert!(is_one(&target) && !is_service(&target));
         assert_eq!(template::revision(&target), None);
         let core = json!({"apiVersion": "v1", "kind": "Service", "spec": {}});
-        assert!(!is_one(&core) && copies::is_service(&core));
+        assert!(!is_one(&core) && is_service(&core));
     }
 
     #[test]

@@ -4,12 +4,9 @@
 //! ReplicaSet, the node selector that keeps a DaemonSet at no pods, and what a Canary changes for canary pods only
 //! ([`super::overrides`]). The identity of a revision, and primary, come from what is left.
 
-use super::{knative, overrides::Record};
-use crate::plan::{
-    revision::hash::{POD_TEMPLATE_HASH, template_hash},
-    services::copies,
-};
-use serde_json::{Map, Value, json};
+use super::{knative, overrides::Record, service};
+use crate::plan::revision::hash::{POD_TEMPLATE_HASH, template_hash};
+use serde_json::{Value, json};
 
 /// Node selector that no node has: Flagger's way to keep a DaemonSet at zero pods. Its value is `"true"`.
 pub const SCALE_TO_ZERO: &str = "flagger.app/scale-to-zero";
@@ -17,8 +14,8 @@ pub const SCALE_TO_ZERO: &str = "flagger.app/scale-to-zero";
 /// The pod template of a Deployment, DaemonSet, ReplicaSet or ControllerRevision without what we or Kubernetes put in;
 /// what is copied of a core Service.
 pub fn authored(object: &Value) -> Option<Value> {
-    if copies::is_service(object) {
-        return Some(copies::copied_spec(object));
+    if service::is_service(object) {
+        return Some(service::copied_spec(object));
     }
     // Knative makes revisions of its templates itself.
     if knative::is_one(object) {
@@ -82,11 +79,6 @@ fn without(template: &mut Value, map: &str, key: &str) {
     if let Some(parent) = template.pointer_mut(parent).and_then(Value::as_object_mut) {
         parent.remove(last);
     }
-}
-
-/// The fields of a pod template's spec.
-pub(super) fn pod_spec(template: &Value) -> Option<&Map<String, Value>> {
-    template.get("spec")?.as_object()
 }
 
 #[cfg(test)]
