@@ -7,21 +7,27 @@
 //! Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot say by itself (conditions of
 //! an A/B test, cookies) is the Canary's [`Exposure`].
 
+mod capabilities;
 pub mod exposure;
 mod ingress;
-pub mod kind;
-pub mod provider;
+mod kind;
+mod provider;
 mod providers;
 mod reference;
 pub mod registry;
+mod resource;
+mod router;
 mod traffic;
 mod weighted;
 
+pub use capabilities::Capabilities;
 pub use exposure::{Affinity, Cookies, Exposure, Member, Pods};
-pub use kind::{Model, Resource, RouteKind, WrittenKind};
-pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
+pub use kind::{RouteKind, WrittenKind};
+pub use provider::{Provider, add_each_once};
 pub use providers::knative::SERVICE as KNATIVE_SERVICE;
-pub use registry::{add_each_once, kind_of, written_of};
+pub use registry::{kind_of, written_of};
+pub use resource::{Model, Resource};
+pub use router::{Forms, Front, Need, Router};
 pub use traffic::{Traffic, Weights};
 
 use crate::api::labels;
