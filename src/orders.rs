@@ -23,6 +23,8 @@ pub use standing::Standing;
 pub const LEAVE: &str = "coalmine-leave";
 /// ConfigMap that says which webhook configurations stay away, and until when.
 pub const BRAKE: &str = "coalmine-brake";
+/// Name of both webhook configurations.
+pub const CONFIGURATIONS: &str = "coalmine";
 /// The ClusterRole that stands for the installation: what belongs to it goes with an uninstall.
 pub const ROLE: &str = "coalmine-webhook";
 /// Annotation on that ClusterRole: the Helm revision.

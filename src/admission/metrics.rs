@@ -1,7 +1,6 @@
 //! What the webhook counts.
 
-use super::review::Request;
-use super::server::Observed;
+use super::review::{Observed, Request};
 use crate::api::entry::Entry;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

@@ -13,10 +13,12 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 mod decision;
+mod observed;
 mod response;
 
 pub use coalmine_core::validation::{Cause, CauseReason};
 pub use decision::Decision;
+pub use observed::Observed;
 pub use response::{Denial, Response};
 
 /// The only version that is spoken.

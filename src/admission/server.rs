@@ -19,17 +19,19 @@ mod activity;
 mod body;
 pub mod clients;
 mod connection;
+mod failure;
 pub(super) mod guests;
 mod head;
-pub mod http;
+pub(super) mod http;
 mod judge;
+mod reviewer;
 mod shares;
 pub mod tls;
 
 use activity::Activity;
 pub use body::Bodies;
 pub use guests::Room;
-pub use http::{Internal, Observed, Reviewer, Verdict};
+pub use reviewer::{Internal, Reviewer, Verdict};
 pub use shares::Amount;
 
 /// Bounds of the server. The defaults are for production; tests shorten them.

@@ -33,29 +33,29 @@
 //! checked against random histories, step by step.
 
 mod commands;
+mod decision;
 mod desired_state;
 mod event;
 mod gates;
 pub mod instants;
 mod observation;
+mod questions;
 mod run_settings;
 mod shares;
+mod sizes;
 mod stages;
 mod state;
 mod step;
 
 pub use crate::messages::Severity;
 pub use crate::metrics::Verdict;
-pub use commands::Commands;
+pub use decision::{Decision, step};
 pub use desired_state::{DesiredState, Dismantle, Pods, PrimaryTemplate};
 pub use event::{ReleaseEvent, Subject};
-pub use gates::{Answer, Question, Refusal, Wait};
-pub use observation::{Checks, Inherited, Observation, Primary, Rollout, Scaler, Target};
-pub use run_settings::{RunSettings, Strategy, weight_steps};
-pub use shares::strategy::Sessions;
-pub use stages::unbuilt::UNBUILT;
-pub use state::{Stage, State};
-pub use step::{Decision, step};
+pub use observation::{Checks, Commands, Inherited, Observation, Primary, Rollout, Scaler, Target};
+pub use questions::{Answer, Question, Refusal, Wait};
+pub use run_settings::{RunSettings, Sessions, Strategy, weight_steps};
+pub use state::{Stage, State, UNBUILT};
 
 #[cfg(test)]
 mod tests;

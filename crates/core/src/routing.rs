@@ -7,23 +7,29 @@
 //! Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot say by itself (conditions of
 //! an A/B test, cookies) is the Canary's [`Exposure`].
 
+mod capabilities;
 pub mod exposure;
 mod ingress;
-pub mod kind;
-pub mod own_route;
-pub mod provider;
+mod kind;
+mod own_route;
+mod provider;
 mod providers;
 mod reference;
 pub mod registry;
+mod resource;
 pub mod rights;
+mod router;
 mod traffic;
 mod weighted;
 
+pub use capabilities::Capabilities;
 pub use exposure::{Affinity, Cookies, Exposure, Member, Pods};
-pub use kind::{Model, Resource, RouteKind, WrittenKind};
-pub use own_route::{OwnRoute, TargetKind};
-pub use provider::{Capabilities, Forms, Front, Need, Provider, Router};
-pub use registry::{add_each_once, kind_of, written_of};
+pub use kind::{RouteKind, TargetKind, WrittenKind};
+pub use own_route::OwnRoute;
+pub use provider::{Provider, add_each_once};
+pub use registry::{kind_of, written_of};
+pub use resource::{Model, Resource};
+pub use router::{Forms, Front, Need, Router};
 pub use traffic::{Traffic, Weights};
 
 use crate::api::labels;

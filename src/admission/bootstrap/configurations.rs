@@ -6,9 +6,7 @@ mod install;
 mod probe;
 mod render;
 mod tell;
-mod told;
 
 pub use install::{InstallError, Installer, api};
-pub use render::{Address, FailurePolicy, NAME, Rendering, mutating, validating, webhook_name};
+pub use render::{Address, FailurePolicy, Rendering, mutating, validating, webhook_name};
 pub use tell::Teller;
-pub use told::told;

@@ -10,6 +10,7 @@ mod keeper;
 mod known;
 mod ring;
 mod token;
+mod told;
 
 pub use keeper::{Keeper, KeeperError, KeeperSettings};
 pub use known::Known;

@@ -2,7 +2,7 @@
 //! the same review gets the same answer, whatever the watches have brought meanwhile.
 
 use super::enrolment::{InNamespace, enrolment, kind_of, target_canary};
-use super::{Beside, Plan, View, located};
+use super::{Beside, Plan, View, located, scaled};
 use crate::admission::mutate::deployments::{self, Enrolment};
 use crate::admission::mutate::scale::Known;
 use crate::admission::review::Request;
@@ -117,7 +117,8 @@ impl<'a> RequestFacts<'a> {
 
     /// What is known of a pair, one half of which the Deployment of the request is.
     pub fn scaled(&self) -> &Known {
-        self.scaled.get_or_init(|| super::scaled::known(self))
+        let known = || scaled::known(self.view, self.request, self.canaries(), !self.controller_alive());
+        self.scaled.get_or_init(known)
     }
 
     /// What the hold wants to know of a request about a workload.

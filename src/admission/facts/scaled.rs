@@ -1,21 +1,24 @@
 //! Which pair a request about a scale is about, and how it stands.
 
-use super::{RequestFacts, stage, target_canary};
+use super::{View, stage, target_canary};
 use crate::admission::mutate::scale::{Half, Known};
+use crate::admission::review::Request;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::plan::Workload;
+use std::sync::Arc;
 
-/// What the caches say of the pair, one half of which the Deployment of the request is.
-pub(super) fn known(facts: &RequestFacts<'_>) -> Known {
-    let of = |target: &str| target_canary(facts.canaries(), Workload::Deployment, target);
-    let own = facts.request().object_name();
+/// What the caches say of the pair, one half of which the Deployment of the request is. `canaries` are those of its namespace,
+/// and `away` says that no controller works.
+pub(super) fn known(view: &View, request: &Request, canaries: &[Arc<Canary>], away: bool) -> Known {
+    let of = |target: &str| target_canary(canaries, Workload::Deployment, target);
+    let own = request.object_name();
     let primarys = own.strip_suffix("-primary").filter(|_| of(own).is_none());
     let (half, target, canary) = match primarys.and_then(|target| Some((target, of(target)?))) {
         Some((target, canary)) => (Half::Primary, target, Some(canary)),
         None => (Half::Target, own, of(own)),
     };
-    let label = |name| facts.view().target_label(&facts.request().namespace, target, name);
+    let label = |name| view.target_label(&request.namespace, target, name);
     Known {
         half,
         target: target.to_owned(),
@@ -24,7 +27,7 @@ pub(super) fn known(facts: &RequestFacts<'_>) -> Known {
         stage: canary.map(stage),
         scaled: canary.is_some_and(|canary| canary.spec.autoscaler_ref.is_some()),
         min_replicas: canary.map_or(0, min_replicas),
-        away: !facts.controller_alive(),
+        away,
     }
 }
 

@@ -58,8 +58,8 @@ pub fn mutate(request: &Request, facts: &TargetFacts) -> Mutation {
     held.map_or_else(
         || Mutation::pass(Decision::Unmanaged),
         |held| {
-            let applied = overrides::apply(&held, &request.old_object, &request.object, &meant, current);
-            let signed = release::annotations(&held, request, facts);
+            let applied = overrides::apply(held.overrides, &request.old_object, &request.object, &meant, current);
+            let signed = release::annotations(held.signature, held.is_pending(), request, facts);
             held.into_outcome(new, applied, signed)
         },
     )

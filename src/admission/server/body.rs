@@ -4,7 +4,7 @@
 //! however many, do not hold up small ones.
 
 use super::Shared;
-use super::http::Failure;
+use super::failure::Failure;
 use super::shares::{Amount, Share};
 use http::StatusCode;
 use http_body_util::BodyExt as _;

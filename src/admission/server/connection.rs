@@ -2,7 +2,8 @@
 
 use super::guests::{Guest, Place};
 use super::head::{Head, Heard};
-use super::http::{Reviewer, respond};
+use super::http::respond;
+use super::reviewer::Reviewer;
 use super::{Limits, Shared};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};

@@ -2,13 +2,14 @@
 
 use super::Shared;
 use super::body;
+use super::failure::{Failure, internal};
 use super::guests::Place;
 use super::judge::judge;
-use crate::admission::review::{Request, Response};
+use super::reviewer::Reviewer;
+use crate::admission::review::Observed;
 use crate::api::entry::Entry;
 use bytes::Bytes;
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use http::{Method, StatusCode, header};
 use http_body_util::Full;
 use std::any::Any;
@@ -17,85 +18,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A fault of ours: answered with 500, so the entry's failurePolicy decides. The text goes to the log, not to the client.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Internal(pub String);
-
-/// The answer to a request, or the way to it.
-pub enum Verdict<'a> {
-    /// It is there: computation was all it took.
-    Given(Response),
-    /// It needs the API server first, within a budget of its own: look-ups, rights, side effects. What is known of the
-    /// request goes with it, so nothing is asked or decided twice.
-    Pending(BoxFuture<'a, Result<Response, Internal>>),
-}
-
-impl<'a> Verdict<'a> {
-    /// The answer comes with the end of `answer`.
-    pub fn after(answer: impl Future<Output = Response> + Send + 'a) -> Self {
-        Self::Pending(answer.map(Ok).boxed())
-    }
-
-    /// The answer, when it is there.
-    ///
-    /// # Errors
-    /// When none can be given after all.
-    pub async fn response(self) -> Result<Response, Internal> {
-        match self {
-            Self::Given(response) => Ok(response),
-            Self::Pending(response) => response.await,
-        }
-    }
-}
-
-/// What the server asks.
-pub trait Reviewer: Send + Sync + 'static {
-    /// The verdict on a request. Must not block or wait; what has to be waited for is left to [`Verdict::Pending`].
-    ///
-    /// # Errors
-    /// When no verdict can be given.
-    fn review<'a>(&'a self, entry: Entry, request: &'a Request) -> Result<Verdict<'a>, Internal>;
-
-    /// Called once for each request to an entry, when its status is known.
-    fn observe(&self, entry: Entry, request: Option<&Request>, outcome: &Observed<'_>);
-
-    /// Called once for each request that named no path of ours.
-    fn unheard(&self) {}
-}
-
-/// The end of one request, for metrics and the log.
-#[derive(Debug)]
-pub struct Observed<'a> {
-    /// HTTP status.
-    pub status: StatusCode,
-    /// The answer, when there is one.
-    pub response: Option<&'a Response>,
-    /// A panic was caught.
-    pub panicked: bool,
-    /// From the first byte of the body to the answer.
-    pub elapsed: std::time::Duration,
-}
-
 type Answer = http::Response<Full<Bytes>>;
-
-/// Why a request got no review answer.
-#[derive(Debug)]
-pub(super) struct Failure {
-    status: StatusCode,
-    text: String,
-    panicked: bool,
-}
-
-impl Failure {
-    pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self {
-            status,
-            text: text.into(),
-            panicked: false,
-        }
-    }
-}
 
 /// Answers one HTTP request. Generic over the body so that tests need no socket.
 pub(in crate::admission) async fn respond<R, B>(
@@ -190,10 +113,6 @@ where
         .headers_mut()
         .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     Ok(answer)
-}
-
-pub(super) fn internal(error: impl std::fmt::Display) -> Failure {
-    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }
 
 fn acceptable<B>(request: &http::Request<B>) -> Result<(), Failure> {

@@ -5,7 +5,8 @@
 
 use super::Shared;
 use super::body::Read;
-use super::http::{Failure, Reviewer, internal};
+use super::failure::{Failure, internal};
+use super::reviewer::Reviewer;
 use crate::admission::review::{self, Request, Response};
 use crate::api::entry::Entry;
 use http::StatusCode;

@@ -7,12 +7,12 @@ mod strangers;
 mod tls;
 
 use super::clients::Clients;
-use super::http::{Internal, Observed, Reviewer, Verdict, respond};
+use super::http::respond;
 use super::tls::config;
 use super::*;
 use crate::admission::bootstrap::certificates::{Action, Material, Served};
 use crate::admission::bootstrap::paths::Paths;
-use crate::admission::review::{Request, Response};
+use crate::admission::review::{Observed, Request, Response};
 use crate::api::entry::Entry;
 use bytes::Bytes;
 use futures::future;

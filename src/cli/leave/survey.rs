@@ -2,7 +2,7 @@
 
 use crate::admission::{bootstrap::configurations, facts::LEASE_FRESH};
 use crate::api::{Canary, canary::status::conditions::READY, labels};
-use crate::orders::WebhookConfiguration;
+use crate::orders::{CONFIGURATIONS, WebhookConfiguration};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -85,7 +85,7 @@ pub async fn survey(client: &Client, namespace: Option<&str>, lease: (&str, &str
     objects.extend(named("Service", &all(&services, Some(&flaggers)).await?, is_half));
     let mut configurations = Vec::new();
     for which in WebhookConfiguration::ALL {
-        match configurations::api(client, which).get_opt(configurations::NAME).await {
+        match configurations::api(client, which).get_opt(CONFIGURATIONS).await {
             Ok(found) => configurations.extend(found.map(|_| which.kind())),
             // Who may not look may give apps back all the same.
             Err(kube::Error::Api(status)) if status.code == 403 => {}
@@ -104,7 +104,7 @@ pub async fn survey(client: &Client, namespace: Option<&str>, lease: (&str, &str
 pub async fn take_configurations(client: &Client) -> Result<(), kube::Error> {
     for which in WebhookConfiguration::ALL {
         let api = configurations::api(client, which);
-        match api.delete(configurations::NAME, &DeleteParams::default()).await {
+        match api.delete(CONFIGURATIONS, &DeleteParams::default()).await {
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             other => drop(other?),
         }

@@ -13,8 +13,8 @@ use crate::controller::watch::rivals::is_a_rivals;
 use crate::object::text;
 use crate::plan::services::ports::PortSources;
 use crate::plan::services::{copies, pointing};
-use crate::plan::workload::template;
-use crate::plan::{ApexSide, ServiceRole, primary_revision, service};
+use crate::plan::workload::{service::copied_spec, template};
+use crate::plan::{ApexSide, ServiceRole, Workload, primary_revision, service};
 use serde_json::Value;
 use written::is_as_wanted;
 
@@ -120,7 +120,7 @@ impl Pair<'_> {
             conflicts.push(Conflict::Name("Service", copies::canary_name(self.blueprint)));
             return;
         }
-        let spec = copies::copied_spec(target);
+        let spec = copied_spec(target);
         let object = copies::copy(&copies::canary_name(self.blueprint), &spec, &revision, self.blueprint);
         writes.push(Write::Apply {
             kind: Kind::Service,

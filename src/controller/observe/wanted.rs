@@ -3,7 +3,7 @@
 use crate::controller::watch::live::Live;
 use crate::{
     api::labels::TargetState,
-    plan::{Blueprint, ScalerKind, primary::autoscaler::Bounds},
+    plan::{Blueprint, ScalerKind, scaler::Bounds},
 };
 
 /// Who decides how many pods primary has.

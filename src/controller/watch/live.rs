@@ -9,10 +9,9 @@ use crate::object::{label, text};
 use crate::{
     api::labels,
     plan::{
-        Blueprint,
-        revision::{history, template_of},
-        services::copies,
-        workload::template,
+        Blueprint, history,
+        revision::template_of,
+        workload::{service, template},
     },
     routing::{self, Names, Traffic},
 };
@@ -157,7 +156,7 @@ impl Live {
         let copy = self
             .canary_service
             .iter()
-            .filter(move |_| target.is_some_and(copies::is_service));
+            .filter(move |_| target.is_some_and(service::is_service));
         let stored = target.into_iter().flat_map(|target| self.revisions_of(target));
         let promoted = self
             .history

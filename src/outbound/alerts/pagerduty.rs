@@ -1,21 +1,22 @@
 //! PagerDuty, Events API v2: one incident for each Canary, triggered by warnings and errors, resolved by good news.
 
-use super::{Alert, Receiver};
+use super::Alert;
 use crate::api::canary::Severity;
 use serde_json::{Value, json};
 
-pub(super) fn body(to: &Receiver, alert: &Alert) -> Value {
-    let key = match to.cluster.as_str() {
+/// What is sent by the routing key `token`; `cluster` says which one speaks, and is empty when nobody said.
+pub(super) fn body(token: Option<&str>, cluster: &str, alert: &Alert) -> Value {
+    let key = match cluster {
         "" => alert.full_name(),
         cluster => format!("{cluster}/{}", alert.full_name()),
     };
     let severity = match alert.severity {
-        Severity::Info => return json!({"routing_key": to.token, "event_action": "resolve", "dedup_key": key}),
+        Severity::Info => return json!({"routing_key": token, "event_action": "resolve", "dedup_key": key}),
         Severity::Warn => "warning",
         Severity::Error => "error",
     };
     json!({
-        "routing_key": to.token,
+        "routing_key": token,
         "event_action": "trigger",
         "dedup_key": key,
         "client": "Coalmine",

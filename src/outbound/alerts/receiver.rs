@@ -119,11 +119,11 @@ impl Receiver {
         }
         let bearer = self.token.clone().filter(|_| self.kind != Kind::PagerDuty);
         let body = match self.kind {
-            Kind::Slack | Kind::Discord => slack::body(self, &alert, slack::COLOURS),
-            Kind::Rocket => slack::body(self, &alert, slack::ROCKETS),
+            Kind::Slack | Kind::Discord => slack::body(&self.channel, &self.username, &alert, slack::COLOURS),
+            Kind::Rocket => slack::body(&self.channel, &self.username, &alert, slack::ROCKETS),
             Kind::MsTeams => msteams::body(&alert),
             Kind::GoogleChat => gchat::body(&alert),
-            Kind::PagerDuty => pagerduty::body(self, &alert),
+            Kind::PagerDuty => pagerduty::body(self.token.as_deref(), &self.cluster, &alert),
             Kind::Webhook => webhook::body(&alert, &self.cluster),
         };
         let url = match self.kind {

@@ -1,6 +1,6 @@
 //! Slack's bodies, which Discord and Rocket.Chat take too.
 
-use super::{Alert, Receiver};
+use super::Alert;
 use serde_json::{Value, json};
 
 /// The colours of what is well and of what is not.
@@ -9,15 +9,16 @@ pub(super) type Colours = (&'static str, &'static str);
 pub(super) const COLOURS: Colours = ("good", "danger");
 pub(super) const ROCKETS: Colours = ("#0076D7", "#FF0000");
 
-pub(super) fn body(to: &Receiver, alert: &Alert, (good, bad): Colours) -> Value {
+/// What is written under `username` in `channel`.
+pub(super) fn body(channel: &str, username: &str, alert: &Alert, (good, bad): Colours) -> Value {
     let fields: Vec<Value> = alert
         .fields
         .iter()
         .map(|(title, value)| json!({"title": title, "value": value, "short": false}))
         .collect();
     json!({
-        "channel": to.channel,
-        "username": to.username,
+        "channel": channel,
+        "username": username,
         "icon_url": "",
         "icon_emoji": ":rocket:",
         "attachments": [{

@@ -1,6 +1,7 @@
 //! `status` of a Canary: Flagger's fields, the measurements and the state of the run.
 
 pub(super) mod announced;
+mod announcing;
 pub mod conditions;
 pub(super) mod measurement;
 pub(super) mod phase;

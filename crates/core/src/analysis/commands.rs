@@ -5,22 +5,6 @@ use super::{ReleaseEvent, Stage, stages::bootstrap::may_have_older_data, step::S
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
 
-/// The annotations `flagger.app/skip-analysis` and `flagger.app/reset`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Commands {
-    /// Promote the revision without (more) checks.
-    pub skip: bool,
-    /// Analyse the revision from the start.
-    pub reset: bool,
-}
-
-impl Commands {
-    /// Whether there is one.
-    pub fn any(self) -> bool {
-        self.skip || self.reset
-    }
-}
-
 impl Step<'_> {
     /// Records what the annotations ask for.
     pub(super) fn record_commands(&mut self) {

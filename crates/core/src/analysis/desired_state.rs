@@ -1,8 +1,10 @@
 //! What a stage wants to be true.
 
+mod beside;
 mod release;
+mod scalers;
 
-use super::{Observation, RunSettings, Stage, State, shares::scaling};
+use super::{Observation, RunSettings, Stage, State, sizes::returning_size};
 use crate::api::labels::{ReleaseState, TargetState};
 use crate::plan::ApexSide;
 use crate::routing::Traffic;
@@ -104,7 +106,7 @@ impl DesiredState {
             return Self::without_target(state).put_right(state, seen);
         };
         // Flagger's primary has no pods yet, and nothing of ours is to be made over it.
-        if state.stage == Stage::Building && super::stages::bootstrap::inherits(state, seen).is_some() {
+        if state.stage == Stage::Building && state.inherits(seen).is_some() {
             return Self::untouched();
         }
         let wanted = target.wanted;
@@ -178,11 +180,11 @@ impl DesiredState {
             Stage::Replacing => Self {
                 apex: Some(ApexSide::Target),
                 primary: revision(),
-                primary_replicas: Some(scaling::returning_size(seen)),
+                primary_replicas: Some(returning_size(seen)),
                 ..base
             },
             Stage::Returning | Stage::Draining => Self {
-                primary_replicas: Some(scaling::returning_size(seen)),
+                primary_replicas: Some(returning_size(seen)),
                 ..base
             },
             Stage::LeavingScale => Self {
@@ -244,7 +246,7 @@ impl DesiredState {
         let Some(target) = &seen.target else {
             return Self::untouched();
         };
-        if super::stages::bootstrap::is_hot(target) || state.is_unbuilt() {
+        if target.is_hot() || state.is_unbuilt() {
             return Self::beside(target, state, seen);
         }
         Self {

@@ -1,6 +1,6 @@
 //! What is seen of a Canary's pair, reduced to what decisions need.
 
-use super::{Answer, Commands};
+use super::Answer;
 use crate::{
     api::{canary::Phase, labels::TargetState},
     metrics::Verdict,
@@ -68,6 +68,19 @@ pub struct Target {
     pub bypassed: bool,
 }
 
+impl Target {
+    /// Whether the target's own pods are the ones that serve while the pair is built.
+    ///
+    /// The label decides where the webhook has set it. Without it (no webhook, or a Canary made anew) running pods decide.
+    pub(super) fn is_hot(&self) -> bool {
+        match self.state {
+            Some(TargetState::Cold) => false,
+            // One that is put to sleep serves nobody.
+            Some(TargetState::Hot | TargetState::Serving | TargetState::Rest) | None => self.replicas > 0,
+        }
+    }
+}
+
 /// `NAME-primary`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Primary {
@@ -110,6 +123,22 @@ pub struct Checks {
     pub due: Timestamp,
     /// Its verdict.
     pub verdict: Verdict,
+}
+
+/// The annotations `flagger.app/skip-analysis` and `flagger.app/reset`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// Promote the revision without (more) checks.
+    pub skip: bool,
+    /// Analyse the revision from the start.
+    pub reset: bool,
+}
+
+impl Commands {
+    /// Whether there is one.
+    pub fn any(self) -> bool {
+        self.skip || self.reset
+    }
 }
 
 /// Everything a step looks at.
@@ -160,5 +189,10 @@ impl Observation {
     pub fn leaves_users_alone(&self) -> bool {
         let silent = |primary: &Primary| primary.replicas > 0 && primary.endpoints == Some(0);
         self.primary.as_ref().is_some_and(silent) || self.route_trouble.is_some()
+    }
+
+    /// Whether primary has a pod, ready or not; one that is to have none lacks none.
+    pub(super) fn primary_has_pods(&self) -> bool {
+        self.primary.as_ref().is_some_and(|primary| primary.has_pods)
     }
 }

@@ -3,7 +3,7 @@
 mod resolve;
 mod strategy;
 
-use super::{Sessions, State, Target};
+use super::{State, Target};
 use crate::api::canary::HookType;
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,6 +16,17 @@ pub enum Strategy {
     Matched(u32),
     /// Blue/green: this many checks without traffic of the canary's own, then promotion.
     Iterations(u32),
+}
+
+/// Cookies that keep users on their side (`analysis.sessionAffinity`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sessions {
+    /// `cookieName`.
+    pub canary: String,
+    /// `primaryCookieName`.
+    pub primary: Option<String>,
+    /// What makes the cookies of this Canary differ from those of any other: its uid.
+    pub seed: String,
 }
 
 /// The resolved settings of one Canary.

@@ -1,11 +1,17 @@
 //! What is recorded of a Canary between two steps; it is kept in the Canary's status.
 
-use super::{Commands, Wait};
+use super::{Commands, Inherited, Observation, Target, Wait};
 use crate::{
     api::canary::Phase,
+    plan::ApexSide,
     routing::{Cookies, Traffic},
 };
 use jiff::Timestamp;
+
+/// The word in the record for a pair that cannot be built.
+pub const UNBUILT: &str = "unbuilt";
+/// The word in the record for a promotion that primary does not follow.
+pub(super) const STUCK: &str = "stuck";
 
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),+ $(,)? }) => {
@@ -196,7 +202,21 @@ impl State {
 
     /// Whether a promotion waits for a primary that does not become ready.
     pub fn is_stuck(&self) -> bool {
-        self.stage == Stage::Replacing && self.reason.as_deref() == Some(super::stages::promotion::STUCK)
+        self.stage == Stage::Replacing && self.reason.as_deref() == Some(STUCK)
+    }
+
+    /// Whether the pair cannot be built as things are.
+    pub fn is_unbuilt(&self) -> bool {
+        self.stage == Stage::Building && self.reason.as_deref() == Some(UNBUILT)
+    }
+
+    /// What Flagger left, where primary serves already. Where Flagger was about to make the pair, the target serves, and it is
+    /// made like any other.
+    pub(super) fn inherits<'a>(&self, seen: &'a Observation) -> Option<&'a Inherited> {
+        let was = seen.inherited.as_ref().filter(|_| self.last_promoted.is_none())?;
+        let begun = matches!(was.phase, Phase::Unset | Phase::Initializing);
+        let hot = seen.target.as_ref().is_some_and(Target::is_hot);
+        (!begun || !hot || seen.apex == Some(ApexSide::Primary)).then_some(was)
     }
 
     /// Whether a revision is the run's, or the promoted one.

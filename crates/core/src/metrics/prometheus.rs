@@ -1,6 +1,7 @@
 //! Prometheus instant queries by Flagger's rules, of a Prometheus or of anything that answers like one.
 
-use super::registry::{Address, Built, Secret, Server, StoreRequirements, Text};
+use super::built::{Built, Server};
+use super::requirements::{Address, Secret, StoreRequirements, Text};
 use super::store::{Credentials, Endpoint, Query, QueryError, Request, Sample, Store, headers};
 use crate::api::metric_template::MetricProvider;
 use http::{HeaderMap, StatusCode};

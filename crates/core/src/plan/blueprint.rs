@@ -1,6 +1,6 @@
 //! What a Canary says of its pair, resolved.
 
-use super::{Autoscaler, Workload, marks::MANAGED_BY_HELM};
+use super::{Workload, marks::MANAGED_BY_HELM, scaler::Autoscaler};
 use crate::api::labels;
 use crate::routing::{Exposure, Names, Provider};
 use serde_json::{Map, Value, json};
@@ -148,13 +148,6 @@ impl Blueprint {
         }
         owners
     }
-}
-
-/// Whether `key` is asked for by one of `prefixes` (`*` is all, an empty prefix none).
-pub fn prefix_matches(prefixes: &[String], key: &str) -> bool {
-    prefixes
-        .iter()
-        .any(|p| p == "*" || (!p.is_empty() && key.starts_with(p.as_str())))
 }
 
 impl Blueprint {

@@ -3,8 +3,8 @@
 mod checksum;
 mod places;
 
-use super::marks::copied;
-use super::{prefix_matches, revision};
+use super::marks::{copied, prefix_matches};
+use super::revision;
 use crate::api::labels;
 pub use checksum::checksum;
 pub(super) use checksum::short_sha;

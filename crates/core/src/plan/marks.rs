@@ -97,5 +97,12 @@ pub(super) fn of_pods(from: Option<&Value>) -> Map<String, Value> {
     kept.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
+/// Whether `key` is asked for by one of `prefixes` (`*` is all, an empty prefix none).
+pub(super) fn prefix_matches(prefixes: &[String], key: &str) -> bool {
+    prefixes
+        .iter()
+        .any(|p| p == "*" || (!p.is_empty() && key.starts_with(p.as_str())))
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,7 @@ mod spread;
 
 use super::{
     Blueprint, Selector, Workload,
-    blueprint::prefix_matches,
-    marks::{copied, of_pods},
+    marks::{copied, of_pods, prefix_matches},
     revision::hash::POD_TEMPLATE_HASH,
     workload::daemon_set,
 };

@@ -5,7 +5,6 @@
 //! that is missing says nothing: it was recorded before configs were tracked, or while Secrets could not be read.
 
 pub mod hash;
-pub mod history;
 
 /// Begins the digest of ConfigMaps.
 pub const CONFIG_MAPS: char = 'c';

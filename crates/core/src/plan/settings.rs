@@ -3,5 +3,6 @@
 
 pub mod effective;
 pub mod exposure;
+pub(super) mod hostname;
 pub mod requests;
 pub(super) mod resolve;

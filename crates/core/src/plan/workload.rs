@@ -4,6 +4,7 @@ pub mod daemon_set;
 pub mod overrides;
 pub mod revisions;
 pub mod selector;
+pub mod service;
 pub mod template;
 
 use crate::api::Canary;
@@ -76,7 +77,7 @@ impl Workload {
         self == Self::Deployment
     }
 
-    /// Whether both its halves are copies of it, with its name and no pods of their own.
+    /// Whether both its halves are copies of it, named after it and without pods of their own.
     pub fn is_copied(self) -> bool {
         self == Self::Service
     }

@@ -5,11 +5,12 @@
 //! beside one is answered alike for all of them, because nothing else tells which provider an object is of.
 
 pub(super) mod companion;
+pub(super) mod marks;
 pub(super) mod paths;
 
-use super::providers::{nginx, skipper};
 use super::{Capabilities, Exposure, Names, Need, Resource, RouteKind, Router, Traffic, WrittenKind};
 use crate::api::canary::{Analysis, CanarySpec, ObjectRef};
+use marks::{is_canary, is_led};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -49,12 +50,12 @@ pub(super) trait Dialect: Sync {
 
 // Whether we made it beside another, or Flagger did, for whichever provider.
 fn is_made_beside(ingress: &Value) -> bool {
-    super::is_made(ingress) && (nginx::is_canary(ingress) || skipper::is_led(ingress))
+    super::is_made(ingress) && (is_canary(ingress) || is_led(ingress))
 }
 
 // One that somebody made by hand for a share of the requests carries what is theirs.
 fn is_users(ingress: &Value) -> bool {
-    !nginx::is_canary(ingress) && !is_made_beside(ingress)
+    !is_canary(ingress) && !is_made_beside(ingress)
 }
 
 impl<D: Dialect> Router for D {
@@ -123,8 +124,8 @@ impl<D: Dialect> WrittenKind for D {
     // Of all: one that was made for another provider is put right by the name that both have.
     fn prefixes(&self) -> &'static [&'static str] {
         &[
-            nginx::PREFIX,
-            skipper::PREFIX,
+            marks::NGINX,
+            marks::SKIPPER,
             companion::PUBLISHED_BY,
             companion::PUBLISHED_BY_BEFORE,
         ]

@@ -1,45 +1,7 @@
 //! The kinds of foreign objects that are written: how those that move requests are read, and how they change. Pure.
 
-use super::{Exposure, Names, TargetKind, Traffic};
+use super::{Exposure, Model, Names, Resource, Traffic};
 use serde_json::Value;
-
-/// What the API server calls a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Resource {
-    /// API group, such as `gateway.networking.k8s.io`.
-    pub group: &'static str,
-    /// Version we read and write.
-    pub version: &'static str,
-    /// Kind, such as `HTTPRoute`.
-    pub kind: &'static str,
-    /// The kind as paths have it.
-    pub plural: &'static str,
-    /// Whether every cluster has it; the others exist where their CustomResourceDefinition is installed.
-    pub built_in: bool,
-}
-
-impl Resource {
-    /// `apiVersion` of its objects.
-    pub fn api_version(&self) -> String {
-        format!("{}/{}", self.group, self.version)
-    }
-
-    /// Name of its CustomResourceDefinition; `None` where it needs none.
-    pub fn definition(&self) -> Option<String> {
-        (!self.built_in).then(|| format!("{}.{}", self.plural, self.group))
-    }
-}
-
-/// An object of the user's own whose settings something that stands beside a route takes over.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Model {
-    /// Its kind.
-    pub resource: Resource,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
 
 /// A kind whose objects are written for a provider: they carry the traffic of a pair, or stand beside those that do.
 pub trait WrittenKind: Sync {
@@ -196,4 +158,36 @@ pub trait RouteKind: WrittenKind {
     fn told(&self, _route: &Value) -> Value {
         Value::Null
     }
+}
+
+/// How targets that are their own routes tell of their revisions, which are known by their names. One of them serves everybody but for
+/// the canary's share, and stands where any other target has a primary.
+pub trait TargetKind: RouteKind {
+    /// What people call one of them.
+    fn called(&self) -> &'static str;
+
+    /// The revision that serves everybody but for the canary's share.
+    fn primary<'a>(&self, target: &'a Value) -> Option<&'a str>;
+
+    /// The newest revision.
+    fn newest<'a>(&self, target: &'a Value) -> Option<&'a str>;
+
+    /// The newest one that is ready.
+    fn ready<'a>(&self, target: &'a Value) -> Option<&'a str>;
+
+    /// Why the newest revision is not ready, in words for people; `None` when it is.
+    fn unready(&self, target: &Value) -> Option<String>;
+
+    /// Whether there is no revision of that name to send users to, by what is said of `target`.
+    fn is_missing(&self, target: &Value, name: &str) -> bool;
+
+    /// Which revision is to serve where `promoted` was to and nothing says so any more: a target that was deleted and made
+    /// again has other revisions.
+    fn serving<'a>(&self, target: &'a Value, promoted: &'a str) -> Option<&'a str>;
+
+    /// A JSON merge patch after which the revision of that name serves.
+    fn served_by(&self, target: &Value, name: &str) -> Value;
+
+    /// An expression for the names of the pods of a revision, whose own name is `quoted` in it.
+    fn pods(&self, quoted: &str) -> String;
 }

@@ -4,7 +4,7 @@ use super::providers::{
     apisix, appmesh, contour, gateway_api, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, skipper, smi,
     traefik,
 };
-use super::{Capabilities, Need, Provider, Resource, RouteKind, Router, TargetKind, WrittenKind, ingress};
+use super::{Capabilities, Need, Resource, RouteKind, Router, TargetKind, WrittenKind, ingress};
 use crate::api::canary::CanarySpec;
 use crate::object::text;
 use serde_json::Value;
@@ -90,29 +90,6 @@ fn is_of(object: &Value, resource: Resource) -> bool {
     text("kind") == Some(resource.kind) && group.is_some_and(|(group, _)| group == resource.group)
 }
 
-/// Adds each of `more` to `objects` once. A cluster that serves a kind in several versions shows an object in each that is
-/// written for some provider: of these the one stays that is written for `provider`, or the first where none is.
-pub fn add_each_once(objects: &mut Vec<Value>, more: impl IntoIterator<Item = Value>, provider: Provider) {
-    for object in more {
-        let known = objects.iter_mut().find(|known| is_same(known, &object));
-        match known {
-            Some(known) if provider.writes(&object) => *known = object,
-            Some(_) => {}
-            None => objects.push(object),
-        }
-    }
-}
-
-// Of one kind, whatever its version, and one name.
-fn is_same(one: &Value, other: &Value) -> bool {
-    let group = |object| text(object, "/apiVersion").split_once('/').map(|(group, _)| group);
-    let alike = |at| text(one, at) == text(other, at);
-    ["/metadata/name", "/kind", "/metadata/namespace"]
-        .into_iter()
-        .all(alike)
-        && group(one) == group(other)
-}
-
 /// The kind that the API server calls so.
 pub fn of_resource(resource: Resource) -> Option<&'static dyn WrittenKind> {
     all().find(|known| known.resource() == resource)
@@ -193,7 +170,7 @@ pub fn other_version(spec: &CanarySpec) -> Option<(&'static str, &'static str)> 
 mod tests {
     use super::*;
     use crate::api::crds::PROVIDERS;
-    use crate::routing::Names;
+    use crate::routing::{Names, Provider, add_each_once};
     use serde_json::json;
 
     #[test]

@@ -9,7 +9,8 @@ use super::values::names::is_token;
 use super::values::{size, urls};
 use crate::api::MetricTemplate;
 use crate::api::metric_template::MetricProvider;
-use crate::metrics::registry::{self, Address, SERVER, StoreRequirements};
+use crate::metrics::registry::{self, SERVER};
+use crate::metrics::requirements::{Address, StoreRequirements};
 
 const TYPE: &str = "spec.provider.type";
 const ADDRESS: &str = "spec.provider.address";

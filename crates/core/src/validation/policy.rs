@@ -74,7 +74,7 @@ fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &ClusterFacts) {
     }
     let moved = named(spec).and_then(Provider::parse).and_then(Provider::own_route);
     if let Some(own) = moved {
-        let (called, provider) = (own.called(), own.provider().as_str());
+        let (called, provider) = (own.called(), own.provider());
         let why = format!(
             "no policy makes Canaries of {called}s; write one with provider: {provider} for each, and leave it out here"
         );

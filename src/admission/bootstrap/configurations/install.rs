@@ -2,12 +2,12 @@
 
 use super::brake::{Kept, Stored, Verdict};
 use super::probe::probe;
-use super::render::{FailurePolicy, NAME, Rendering, mutating, validating, webhook_name};
+use super::render::{FailurePolicy, Rendering, mutating, validating, webhook_name};
 use super::tell::Teller;
 use crate::admission::bootstrap::watching;
 use crate::api::entry::Entry;
 use crate::api::labels;
-use crate::orders::{self, Installed, Standing, WebhookConfiguration};
+use crate::orders::{self, CONFIGURATIONS, Installed, Standing, WebhookConfiguration};
 use base64::Engine as _;
 use jiff::Timestamp;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
@@ -28,7 +28,7 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// The configurations could not be written or read.
 #[derive(Debug, thiserror::Error)]
-#[error("webhook configuration {NAME}: {0}")]
+#[error("webhook configuration {CONFIGURATIONS}: {0}")]
 pub struct InstallError(#[from] Box<kube::Error>);
 
 impl From<kube::Error> for InstallError {
@@ -75,7 +75,7 @@ impl Installer {
     ) -> Result<Option<Timestamp>, InstallError> {
         let which = kept.which();
         let api = self.api(which);
-        let stored = api.get_opt(NAME).await?;
+        let stored = api.get_opt(CONFIGURATIONS).await?;
         let verdict = kept.turn(stored.as_ref().map(owned), standing, Timestamp::now());
         let with = self.rendering(with, standing, stored.as_ref());
         match verdict {
@@ -85,10 +85,13 @@ impl Installer {
                     ..PatchParams::default()
                 };
                 // Never made by this: whoever deletes it a moment before wants it gone.
-                missing(api.patch(NAME, &params, &Patch::Merge(rendered(which, &with))).await)?;
+                missing(
+                    api.patch(CONFIGURATIONS, &params, &Patch::Merge(rendered(which, &with)))
+                        .await,
+                )?;
             }
             Verdict::Create => self.create(kept, &with, standing).await?,
-            Verdict::TakeAway => missing(api.delete(NAME, &DeleteParams::default()).await)?,
+            Verdict::TakeAway => missing(api.delete(CONFIGURATIONS, &DeleteParams::default()).await)?,
             Verdict::Braked { until, new, noted } => {
                 self.teller.installed(which, Some(until));
                 if new {
@@ -154,7 +157,8 @@ impl Installer {
         mut standing: watch::Receiver<Standing>,
     ) {
         let mut all = WebhookConfiguration::ALL.map(Kept::new);
-        let [mut one, mut two] = WebhookConfiguration::ALL.map(|which| watching::object(self.api(which), NAME));
+        let [mut one, mut two] =
+            WebhookConfiguration::ALL.map(|which| watching::object(self.api(which), CONFIGURATIONS));
         let mut delay = PROBE_FIRST;
         loop {
             let current = rendering.borrow_and_update().clone();
@@ -217,7 +221,7 @@ impl Installer {
     }
 }
 
-/// The API of that configuration, whose name is [`NAME`].
+/// The API of that configuration, whose name is [`CONFIGURATIONS`].
 pub fn api(client: &Client, which: WebhookConfiguration) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", which.kind());
     Api::all_with(client.clone(), &ApiResource::from_gvk(&kind))

@@ -9,12 +9,10 @@ pub use entry::webhook_name;
 pub use rendering::{Address, FailurePolicy, Rendering};
 
 use crate::api::entry::Entry;
+use crate::orders::CONFIGURATIONS;
 use crate::routing::registry;
 use entry::{held, webhook};
 use serde_json::{Value, json};
-
-/// Name of both configurations.
-pub const NAME: &str = "coalmine";
 
 /// The MutatingWebhookConfiguration.
 pub fn mutating(with: &Rendering) -> Value {
@@ -90,7 +88,7 @@ pub fn validating(with: &Rendering) -> Value {
 }
 
 fn configuration(with: &Rendering, kind: &str, webhooks: Vec<Value>) -> Value {
-    let mut metadata = json!({"name": NAME, "labels": {"app.kubernetes.io/name": "coalmine"}});
+    let mut metadata = json!({"name": CONFIGURATIONS, "labels": {"app.kubernetes.io/name": "coalmine"}});
     if let (Some(owner), Some(members)) = (&with.owner, metadata.as_object_mut()) {
         members.insert("ownerReferences".into(), json!([owner]));
     }

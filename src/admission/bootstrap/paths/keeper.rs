@@ -3,8 +3,9 @@
 use super::known::Known;
 use super::ring::{Moment, Ring};
 use super::token::{NoRandomness, Paths};
+use super::told::told;
 use crate::admission::bootstrap::certificates::{Material, now};
-use crate::admission::bootstrap::{configurations, secret};
+use crate::admission::bootstrap::secret;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use parking_lot::Mutex;
@@ -140,7 +141,7 @@ impl Keeper {
         let fresh = Paths::random()?;
         if stored.is_none() && memory.is_none() {
             // The Secret is gone, but others may serve, and API servers may have been told.
-            let told = configurations::told(&self.client).await;
+            let told = told(&self.client).await;
             return Ok(Some(Ring::begin(at, told, [fresh, Paths::random()?])));
         }
         Ok(Ring::wanted(stored, memory.as_ref(), at, &fresh))

@@ -83,6 +83,14 @@ impl Held {
         }
     }
 
+    /// Whether the template that is brought is marked as one whose release is still to come.
+    pub fn is_pending(&self) -> bool {
+        let pending = Some(ReleaseState::Pending.as_str());
+        self.labels
+            .iter()
+            .any(|(key, value)| key == labels::RELEASE && value.as_deref() == pending)
+    }
+
     /// The label that tells the controller to leave it alone, and why.
     pub fn denied(mut self, why: &str) -> Self {
         self.labels.retain(|(label, _)| label != labels::DENIED);

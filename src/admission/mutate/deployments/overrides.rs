@@ -4,7 +4,6 @@
 //! get is applied at the very end ([`apply`]). A run takes the fields that the Canary wants at the time its template is
 //! admitted; every other write keeps those that are stored, so that a change of the Canary starts nothing.
 
-use super::held::Held;
 use crate::admission::mutate::fields::{self, Mark, Path};
 use crate::patches;
 use crate::plan::workload::overrides::{self, ANNOTATION, Record};
@@ -143,7 +142,7 @@ pub(super) struct Applied {
 
 /// What gives `sent`, which means `meant`, what canary pods get.
 pub(super) fn apply(
-    held: &Held,
+    which: Overrides,
     old: &Value,
     sent: &Value,
     meant: &Value,
@@ -152,7 +151,7 @@ pub(super) fn apply(
     let none = Map::new();
     let stored = Record::of(if old.is_null() { sent } else { old }).map(|record| record.set);
     let stored = stored.as_ref().unwrap_or(&none);
-    let set = match held.overrides {
+    let set = match which {
         Overrides::Off => &none,
         Overrides::Keep => stored,
         Overrides::Current => current.unwrap_or(stored),

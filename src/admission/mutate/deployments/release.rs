@@ -4,7 +4,6 @@
 //! Whoever waits for a release looks at the target, which is stored with its mark, so nothing has to be written elsewhere
 //! first.
 
-use super::held::Held;
 use super::{CoarseStage, Enrolment, TargetFacts};
 use crate::admission::review::Request;
 use crate::api::labels::{self, ReleaseState, TargetState};
@@ -56,13 +55,23 @@ pub(super) fn of(
     })
 }
 
-/// What becomes of [`ANNOTATIONS`] by `request`.
-pub(super) fn annotations(held: &Held, request: &Request, facts: &TargetFacts) -> Vec<(String, Option<String>)> {
+/// What becomes of [`ANNOTATIONS`] by `request`. Only of a revision that is on its way there, which is marked `pending`, is
+/// there something to tell.
+pub(super) fn annotations(
+    signature: Signature,
+    is_pending: bool,
+    request: &Request,
+    facts: &TargetFacts,
+) -> Vec<(String, Option<String>)> {
     let stored = |key| annotation(&request.old_object, key).map(str::to_owned);
-    let [by, announce] = match held.signature {
+    let told = is_pending && facts.announce != Announce::Deployment;
+    let [by, announce] = match signature {
         Signature::Off => [None, None],
         Signature::Keep => ANNOTATIONS.map(stored),
-        Signature::New => [Some(sender(request).to_string()), told(held, facts)],
+        Signature::New => [
+            Some(sender(request).to_string()),
+            told.then(|| facts.announce.as_str().to_owned()),
+        ],
     };
     let [by_key, announce_key] = ANNOTATIONS.map(str::to_owned);
     vec![(by_key, by), (announce_key, announce)]
@@ -77,16 +86,6 @@ fn sender(request: &Request) -> RequestedBy {
         user: request.user_info.username.clone(),
         manager: manager.filter(|name| !name.is_empty()),
     }
-}
-
-// Only of a revision that is on its way there is something to tell.
-fn told(held: &Held, facts: &TargetFacts) -> Option<String> {
-    let pending = Some(ReleaseState::Pending.as_str().to_owned());
-    let marked = held
-        .labels
-        .iter()
-        .any(|(key, value)| key == labels::RELEASE && *value == pending);
-    (marked && facts.announce != Announce::Deployment).then(|| facts.announce.as_str().to_owned())
 }
 
 /// How the Canary of an admitted target is to be told of the template that `request` brings; nothing when it is not.

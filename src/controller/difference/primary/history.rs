@@ -8,7 +8,7 @@ use crate::{
     patches,
     plan::{
         REVISION_ANNOTATION,
-        revision::history::{self, Promoted},
+        history::{self, Promoted},
     },
 };
 use serde_json::Value;

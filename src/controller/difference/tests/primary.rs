@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     analysis::{Inherited, Primary},
     api::canary::Phase,
-    plan::{self, revision::history},
+    plan::{self, history},
 };
 use std::collections::BTreeMap;
 

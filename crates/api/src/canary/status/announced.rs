@@ -1,10 +1,6 @@
 //! Coalmine `status.run.announced`: a revision that the webhook has let through and that no run has taken up yet; written where
 //! the policy says `announce: Early` or `Strict`.
 
-use super::CanaryStatus;
-use super::conditions::{Rehearsal, Standing, conditions};
-use super::phase::Phase;
-use super::run::RunStatus;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use schemars::JsonSchema;
@@ -31,33 +27,5 @@ impl Announced {
     pub fn expires(&self) -> Timestamp {
         let time = self.time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
         time.checked_add(ON_ITS_WAY).unwrap_or(time)
-    }
-}
-
-impl CanaryStatus {
-    /// The status with the revision announced: nothing in it answers for the one before any more. `None` while the
-    /// status says nothing of ours yet that could.
-    pub fn announcing(&self, kind: &str, announced: Announced, now: Timestamp) -> Option<Self> {
-        let run = self.run.clone().filter(|_| self.phase != Phase::Unset)?;
-        let standing = Standing {
-            kind,
-            phase: self.phase,
-            ahead: true,
-            trouble: None,
-            stuck: false,
-            rehearsal: Rehearsal::No,
-        };
-        Some(Self {
-            conditions: Some(conditions(
-                standing,
-                self.conditions.as_deref().unwrap_or_default(),
-                now,
-            )),
-            run: Some(RunStatus {
-                announced: Some(announced),
-                ..run
-            }),
-            ..self.clone()
-        })
     }
 }

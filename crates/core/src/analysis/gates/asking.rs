@@ -1,9 +1,8 @@
 //! How a gate is asked, and what its answer does to it.
 
-use super::{Answer, Question, Refusal, Wait};
-use crate::analysis::ReleaseEvent;
 use crate::analysis::instants::after;
 use crate::analysis::step::Step;
+use crate::analysis::{Answer, Question, Refusal, ReleaseEvent, Wait};
 use crate::api::canary::HookType;
 use jiff::Timestamp;
 

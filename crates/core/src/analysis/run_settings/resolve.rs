@@ -27,7 +27,7 @@ impl RunSettings {
             mirror: strategy::mirror(canary, routed && can.mirror),
             most_checks: strategy::most_checks(canary),
             sessions: strategy::sessions(canary, routed && can.affinity),
-            promotion_step: percent(analysis.step_weight_promotion()),
+            promotion_step: strategy::percent(analysis.step_weight_promotion()),
             interval: analysis.interval(),
             threshold: u32::try_from(analysis.threshold()).unwrap_or(1).max(1),
             canary_threshold: u32::try_from(analysis.canary_ready_threshold()).unwrap_or(100),
@@ -51,9 +51,4 @@ impl RunSettings {
             leaving,
         }
     }
-}
-
-/// A number from 0 to 100.
-pub(super) fn percent(number: i32) -> u8 {
-    u8::try_from(number.clamp(0, 100)).unwrap_or(0)
 }

@@ -1,6 +1,6 @@
 //! How a Canary shows its revision: the strategy of its analysis, what is copied, whom cookies keep.
 
-use super::{Sessions, Strategy, resolve::percent, weight_steps};
+use super::{Sessions, Strategy, weight_steps};
 use crate::{
     api::{Canary, canary::AnalysisKind},
     plan::settings::exposure::affinity,
@@ -69,6 +69,11 @@ pub(super) fn sessions(canary: &Canary, routed: bool) -> Option<Sessions> {
         primary: affinity.primary_cookie_name,
         seed: canary.metadata.uid.clone().unwrap_or_default(),
     })
+}
+
+/// A number from 0 to 100.
+pub(super) fn percent(number: i32) -> u8 {
+    u8::try_from(number.clamp(0, 100)).unwrap_or(0)
 }
 
 #[cfg(test)]

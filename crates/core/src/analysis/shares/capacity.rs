@@ -3,20 +3,11 @@
 //! Weights only rise, and only stay, where ready endpoints carry them; before the pods of one side go, those of the other
 //! are looked at. Ready thresholds (`canaryReadyThreshold`, `primaryReadyThreshold`) say how many of all pods are enough.
 
-use super::scaling::returning_size;
-use crate::analysis::{ReleaseEvent, Rollout, Strategy, Target, step::Step};
-
-/// How many of `all` pods are enough by a threshold in percent: at least one, where any is asked for.
-pub(in crate::analysis) fn enough(all: u32, threshold: u32) -> u32 {
-    let part = u64::from(all) * u64::from(threshold.min(100)) / 100;
-    u32::try_from(part).unwrap_or(all).max(1).min(all)
-}
-
-/// How many of `all` pods carry a share of `weight` percent.
-pub(in crate::analysis) fn share_of(all: u32, weight: u8) -> u32 {
-    let part = (u64::from(all) * u64::from(weight.min(100))).div_ceil(100);
-    u32::try_from(part).unwrap_or(all)
-}
+use crate::analysis::{
+    ReleaseEvent, Rollout, Strategy, Target,
+    sizes::{enough, returning_size, share_of},
+    step::Step,
+};
 
 impl Step<'_> {
     /// All the pods that the target needs to carry everything.
@@ -143,36 +134,6 @@ impl Step<'_> {
                 Rollout::Waiting(format!("{ready} of {needed} ready pods are endpoints of the Service"))
             }
             (rollout, _) => rollout.clone(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thresholds_and_shares_count_whole_pods() {
-        for (all, threshold, pods) in [
-            (2, 50, 1),
-            (2, 100, 2),
-            (3, 50, 1),
-            (10, 80, 8),
-            (1, 0, 1),
-            (0, 100, 0),
-            (4, 250, 4),
-        ] {
-            assert_eq!(enough(all, threshold), pods, "{threshold} % of {all}");
-        }
-        for (all, weight, pods) in [
-            (4, 50, 2),
-            (4, 80, 4),
-            (1, 1, 1),
-            (10, 15, 2),
-            (3, 0, 0),
-            (u32::MAX, 100, u32::MAX),
-        ] {
-            assert_eq!(share_of(all, weight), pods, "{weight} % of {all}");
         }
     }
 }

@@ -11,17 +11,6 @@
 use crate::analysis::{ReleaseEvent, Strategy, step::Step};
 use crate::routing::{Traffic, exposure::cookie_value};
 
-/// Cookies that keep users on their side (`analysis.sessionAffinity`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sessions {
-    /// `cookieName`.
-    pub canary: String,
-    /// `primaryCookieName`.
-    pub primary: Option<String>,
-    /// What makes the cookies of this Canary differ from those of any other: its uid.
-    pub seed: String,
-}
-
 enum Next {
     Show(Traffic),
     Hold(u8),

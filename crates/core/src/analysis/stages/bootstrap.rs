@@ -1,7 +1,7 @@
 //! From a plain Deployment to a pair, and the rest between runs.
 
 use crate::analysis::{
-    Inherited, Observation, Primary, ReleaseEvent, Rollout, Stage, State, Target,
+    Inherited, Primary, ReleaseEvent, Rollout, Stage, Target,
     instants::after,
     step::{SLOW, Step},
 };
@@ -10,34 +10,11 @@ use crate::api::{
     labels::TargetState,
 };
 use crate::{
-    plan::{
-        ApexSide,
-        revision::{self, hash},
-    },
+    plan::revision::{self, hash},
     routing::Traffic,
 };
 
 const NO_POD: &str = "none of its pods is ready, traffic stays on the target until they are";
-
-/// Whether the target's own pods are the ones that serve while the pair is built.
-///
-/// The label decides where the webhook has set it. Without it (no webhook, or a Canary made anew) running pods decide.
-pub(in crate::analysis) fn is_hot(target: &Target) -> bool {
-    match target.state {
-        Some(TargetState::Cold) => false,
-        // One that is put to sleep serves nobody.
-        Some(TargetState::Hot | TargetState::Serving | TargetState::Rest) | None => target.replicas > 0,
-    }
-}
-
-/// What Flagger left, where primary serves already. Where Flagger was about to make the pair, the target serves, and it is
-/// made like any other.
-pub(in crate::analysis) fn inherits<'a>(state: &State, seen: &'a Observation) -> Option<&'a Inherited> {
-    let was = seen.inherited.as_ref().filter(|_| state.last_promoted.is_none())?;
-    let begun = matches!(was.phase, Phase::Unset | Phase::Initializing);
-    let hot = seen.target.as_ref().is_some_and(is_hot);
-    (!begun || !hot || seen.apex == Some(ApexSide::Primary)).then_some(was)
-}
 
 /// Whether pods are there that may have read what their configs were before.
 pub(in crate::analysis) fn may_have_older_data(target: &Target) -> bool {
@@ -54,10 +31,10 @@ impl Step<'_> {
         if self.adopts_an_existing_primary(&target) {
             return;
         }
-        if let Some(was) = inherits(&self.state, self.seen).cloned() {
+        if let Some(was) = self.state.inherits(self.seen).cloned() {
             return self.inherit(&target, was);
         }
-        let hot = is_hot(&target);
+        let hot = target.is_hot();
         let revision = self.first_revision(&target);
         let replicas = if hot {
             target.replicas.max(target.wanted)
@@ -85,7 +62,7 @@ impl Step<'_> {
 
     // The revision that primary begins with: the one that serves users already, else the first that was asked for.
     fn first_revision(&self, target: &Target) -> Option<String> {
-        if is_hot(target) {
+        if target.is_hot() {
             target.active.clone()
         } else if self.state.primary_serves() {
             self.seen.primary.as_ref().and_then(|primary| primary.revision.clone())

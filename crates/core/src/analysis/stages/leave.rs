@@ -2,7 +2,7 @@
 
 use crate::analysis::{
     ReleaseEvent, Rollout, Stage, Target,
-    shares::capacity::enough,
+    sizes::enough,
     step::{SLOW, Step},
 };
 use crate::api::canary::Phase;
@@ -36,7 +36,7 @@ impl Step<'_> {
     // A hot target serves by itself and its traffic was never touched, unless it was on its way out before and stayed; a cold
     // one is simply let go.
     fn leave_unbuilt(&mut self) {
-        let hot = self.target().is_some_and(super::bootstrap::is_hot);
+        let hot = self.target().is_some_and(Target::is_hot);
         let routed = self.seen.split && self.seen.traffic.is_some_and(|traffic| traffic != Traffic::CANARY);
         let touched = routed || self.seen.apex == Some(ApexSide::Primary);
         self.emit(ReleaseEvent::Terminating);

@@ -8,9 +8,6 @@ use crate::analysis::{ReleaseEvent, Stage, step::Step};
 use crate::api::canary::Phase;
 use crate::routing::Traffic;
 
-/// The word in the record for a promotion that primary does not follow.
-pub(in crate::analysis) const STUCK: &str = "stuck";
-
 impl Step<'_> {
     pub(in crate::analysis) fn promote(&mut self) {
         if self.state.dry {

@@ -4,33 +4,14 @@
 //! when the API server refuses a part of the pair, or no pod of primary has come to be. The building is tried on beside
 //! it, and goes on by itself when it can.
 
-use super::bootstrap::is_hot;
 use crate::analysis::{
-    DesiredState, Observation, Primary, ReleaseEvent, Rollout, Stage, State, Target,
-    desired_state::{Dismantle, PrimaryTemplate},
+    Primary, ReleaseEvent, Rollout, Target, UNBUILT,
     instants::after,
     step::{SLOW, Step},
 };
-use crate::{api::labels::TargetState, plan::revision::same_template};
-
-/// The word in the record for a pair that cannot be built.
-pub const UNBUILT: &str = "unbuilt";
+use crate::plan::revision::same_template;
 
 const NO_POD: &str = "none of its pods could be made";
-
-impl State {
-    /// Whether the pair cannot be built as things are.
-    pub fn is_unbuilt(&self) -> bool {
-        self.stage == Stage::Building && self.reason.as_deref() == Some(UNBUILT)
-    }
-}
-
-impl Observation {
-    // Whether primary has a pod, ready or not; one that is to have none lacks none.
-    fn primary_has_pods(&self) -> bool {
-        self.primary.as_ref().is_some_and(|primary| primary.has_pods)
-    }
-}
 
 impl Step<'_> {
     /// Looks whether the pair can be built, and says so once when it cannot.
@@ -77,33 +58,5 @@ fn why(primary: Option<&Primary>) -> String {
     match primary.map(|primary| &primary.rollout) {
         Some(Rollout::Waiting(why) | Rollout::Failed(why)) => why.clone(),
         Some(Rollout::Ready) | None => String::from(NO_POD),
-    }
-}
-
-impl DesiredState {
-    /// The target serves by itself and nothing of its traffic is touched before primary can take it. Where primary cannot
-    /// be built, what was held of the target, and what was already turned to a primary without pods, is given back.
-    pub(in crate::analysis) fn beside(target: &Target, state: &State, seen: &Observation) -> Self {
-        let (hot, free) = (is_hot(target), state.is_unbuilt());
-        let replicas = target.replicas.max(target.wanted);
-        let revision = if hot {
-            target.active.clone()
-        } else {
-            Some(target.revision.clone())
-        };
-        let turned = seen.apex == Some(crate::plan::ApexSide::Primary) || seen.split;
-        Self {
-            target_state: Some(TargetState::Hot),
-            target_replicas: (free && !hot).then_some(replicas),
-            unpause: free && target.held,
-            primary: revision.map(PrimaryTemplate::Revision),
-            primary_replicas: Some(replicas),
-            dismantle: if free && turned && !seen.primary_has_pods() {
-                Dismantle::Traffic
-            } else {
-                Dismantle::No
-            },
-            ..Self::untouched()
-        }
     }
 }

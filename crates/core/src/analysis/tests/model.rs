@@ -7,7 +7,7 @@ mod invariants;
 mod writes;
 
 use super::histories::{scaled::MOST, table};
-use crate::analysis::shares::capacity::{enough, share_of};
+use crate::analysis::sizes::{enough, share_of};
 use crate::analysis::*;
 use crate::api::{
     canary::{HookType, Phase},

@@ -1,7 +1,7 @@
 //! The types that cannot be asked yet. Templates of them are accepted and wait. Whoever builds one moves its requirements to the
 //! store's own folder.
 
-use super::requirements::{Address, Field, Secret, StoreRequirements, Text};
+use crate::metrics::requirements::{Address, Field, Secret, StoreRequirements, Text};
 
 pub(super) static TABLE: [StoreRequirements; 11] = [
     StoreRequirements {

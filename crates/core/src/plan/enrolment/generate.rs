@@ -12,7 +12,7 @@ use crate::{
     api::{
         Canary,
         canary::{CanaryService, CanarySpec, ObjectRef},
-        labels, limits,
+        labels,
         policy::CanaryPolicy,
     },
     plan::{
@@ -20,7 +20,6 @@ use crate::{
         settings::exposure::exposure, workload::template,
     },
     routing::{self, Exposure, Names, Provider, registry},
-    template::with_names,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -239,13 +238,6 @@ fn refuse(target: &Value, policy: &CanaryPolicy) -> Result<(), NotEnrolled> {
         return Err(NotEnrolled::NotThePersonsOwn);
     }
     pairing::side_by_side(target)
-}
-
-/// The host name a policy's template gives. What is no template is no host name either, and the API server says so where
-/// the route is written.
-pub(in crate::plan) fn hostname(source: &str, name: &str, namespace: &str) -> String {
-    let given = with_names(source, &[("name", name), ("namespace", namespace)]);
-    given.unwrap_or_else(|_| limits::shortened(source, limits::NAME))
 }
 
 #[cfg(test)]

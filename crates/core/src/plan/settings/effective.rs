@@ -6,8 +6,7 @@
 //! (alerts) is only what the Canary's author wrote: a Canary that was written for Flagger is judged by nothing more here.
 //! Of the policy's own, a generated Canary gets metrics about requests only where requests can reach it.
 
-use super::requests::about_requests;
-use crate::plan::enrolment::generate::hostname;
+use super::{hostname::hostname, requests::about_requests};
 use crate::{
     api::{
         Canary,

@@ -41,7 +41,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
             "provider {named} does not release a target of {}; a {} has provider: {}, and nothing else has",
             canary.spec.target_ref.api_version,
             bound.called(),
-            bound.provider().as_str()
+            bound.provider()
         ));
     }
     let service = canary.spec.service.as_ref();

@@ -6,7 +6,6 @@
 //! annotations to ReplicaSets and a DaemonSet's to its ControllerRevisions, so every stored revision explains itself,
 //! and `kubectl rollout undo` brings the record back with its template.
 
-use super::template::pod_spec;
 use crate::api::{Canary, canary::PodOverrides};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -137,6 +136,11 @@ pub fn merged(set: Option<&Value>, sent: Option<&Value>, author: Option<&Value>)
         }
     }
     (!out.is_empty()).then_some(Value::Object(out))
+}
+
+/// The fields of a pod template's spec.
+fn pod_spec(template: &Value) -> Option<&Map<String, Value>> {
+    template.get("spec")?.as_object()
 }
 
 #[cfg(test)]

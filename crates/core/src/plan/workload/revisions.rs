@@ -24,7 +24,8 @@ pub fn named(workload: Workload, revision: Option<&str>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{revision::hash, services::copies, workload::template};
+    use crate::plan::revision::hash;
+    use crate::plan::workload::{service::is_service, template};
     use crate::routing::OwnRoute;
     use serde_json::json;
 
@@ -47,10 +48,10 @@ mod tests {
         for own in OwnRoute::all() {
             let kind = own.resource();
             let target = json!({"apiVersion": kind.api_version(), "kind": kind.kind, "spec": spec});
-            assert!(!copies::is_service(&target));
+            assert!(!is_service(&target));
             assert_eq!(template::revision(&target), None);
         }
         let core = json!({"apiVersion": "v1", "kind": "Service", "spec": {}});
-        assert!(copies::is_service(&core) && template::revision(&core).is_some());
+        assert!(is_service(&core) && template::revision(&core).is_some());
     }
 }

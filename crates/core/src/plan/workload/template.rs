@@ -4,13 +4,10 @@
 //! ReplicaSet, the node selector that keeps a DaemonSet at no pods, and what a Canary changes for canary pods only
 //! ([`super::overrides`]). The identity of a revision, and primary, come from what is left.
 
-use super::overrides::Record;
-use crate::plan::{
-    revision::hash::{POD_TEMPLATE_HASH, template_hash},
-    services::copies,
-};
+use super::{overrides::Record, service};
+use crate::plan::revision::hash::{POD_TEMPLATE_HASH, template_hash};
 use crate::routing::OwnRoute;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Node selector that no node has: Flagger's way to keep a DaemonSet at zero pods. Its value is `"true"`.
 pub const SCALE_TO_ZERO: &str = "flagger.app/scale-to-zero";
@@ -18,8 +15,8 @@ pub const SCALE_TO_ZERO: &str = "flagger.app/scale-to-zero";
 /// The pod template of a Deployment, DaemonSet, ReplicaSet or ControllerRevision without what we or Kubernetes put in;
 /// what is copied of a core Service.
 pub fn authored(object: &Value) -> Option<Value> {
-    if copies::is_service(object) {
-        return Some(copies::copied_spec(object));
+    if service::is_service(object) {
+        return Some(service::copied_spec(object));
     }
     // Whoever runs its revisions makes and names them as well.
     if OwnRoute::of(object).is_some() {
@@ -83,11 +80,6 @@ fn without(template: &mut Value, map: &str, key: &str) {
     if let Some(parent) = template.pointer_mut(parent).and_then(Value::as_object_mut) {
         parent.remove(last);
     }
-}
-
-/// The fields of a pod template's spec.
-pub(super) fn pod_spec(template: &Value) -> Option<&Map<String, Value>> {
-    template.get("spec")?.as_object()
 }
 
 #[cfg(test)]

@@ -14,8 +14,7 @@ mod status;
 
 use crate::api::canary::{CanarySpec, ObjectRef};
 use crate::object::text;
-use crate::routing::provider::{Capabilities, Forms, Need, Router};
-use crate::routing::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind};
+use crate::routing::{Capabilities, Exposure, Forms, Names, Need, Resource, RouteKind, Router, Traffic, WrittenKind};
 use serde_json::Value;
 use std::time::Duration;
 

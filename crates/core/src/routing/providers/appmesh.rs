@@ -11,6 +11,7 @@
 //! VirtualNode that its pods belong to are the user's business.
 
 mod beside;
+mod carrying;
 mod conditions;
 mod entries;
 mod generated;
@@ -24,8 +25,7 @@ mod version;
 
 use crate::api::canary::{Analysis, CanarySpec};
 use crate::object::text;
-use crate::routing::provider::{Capabilities, Forms, Need, Router};
-use crate::routing::{Names, RouteKind};
+use crate::routing::{Capabilities, Forms, Names, Need, RouteKind, Router};
 use routes::MeshRoutes;
 use serde_json::Value;
 use std::time::Duration;

@@ -10,12 +10,14 @@ mod generated;
 mod mirror;
 mod order;
 mod problem;
+mod services;
 mod status;
 mod weights;
 
 use crate::api::canary::CanarySpec;
-use crate::routing::provider::{Capabilities, Forms, Router};
-use crate::routing::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind, weighted};
+use crate::routing::{
+    Capabilities, Exposure, Forms, Names, Resource, RouteKind, Router, Traffic, WrittenKind, weighted,
+};
 use dialect::ProxyRoutes;
 use serde_json::Value;
 use std::time::Duration;

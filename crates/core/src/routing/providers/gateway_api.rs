@@ -7,8 +7,7 @@ mod httproute;
 pub(super) mod route;
 
 use crate::api::canary::CanarySpec;
-use crate::routing::provider::{Capabilities, Forms, Need, Router};
-use crate::routing::{Names, RouteKind};
+use crate::routing::{Capabilities, Forms, Names, Need, RouteKind, Router};
 use grpcroute::Grpc;
 use httproute::Http;
 use route::{Route, Words};

@@ -18,8 +18,10 @@ mod upstream;
 
 use crate::api::canary::CanarySpec;
 use crate::object::text;
-use crate::routing::provider::{Capabilities, Forms, Front, Router};
-use crate::routing::{Exposure, Model, Names, Resource, RouteKind, Traffic, WrittenKind, is_made, reference, weighted};
+use crate::routing::{
+    Capabilities, Exposure, Forms, Front, Model, Names, Resource, RouteKind, Router, Traffic, WrittenKind, is_made,
+    reference, weighted,
+};
 use dialect::TableRoutes;
 use serde_json::Value;
 use std::time::Duration;

@@ -14,8 +14,10 @@ mod policy;
 mod problem;
 
 use crate::api::canary::CanarySpec;
-use crate::routing::provider::{Capabilities, Forms, Router};
-use crate::routing::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind, is_made, reference, weighted};
+use crate::routing::{
+    Capabilities, Exposure, Forms, Names, Resource, RouteKind, Router, Traffic, WrittenKind, is_made, reference,
+    weighted,
+};
 use dialect::Http;
 use serde_json::Value;
 use std::time::Duration;

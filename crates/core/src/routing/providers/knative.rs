@@ -11,8 +11,7 @@ mod status;
 use super::gateway_api::RELOAD;
 use crate::api::labels::{PRIMARY_REVISION, TRAFFIC};
 use crate::object::text;
-use crate::routing::provider::{Capabilities, Router};
-use crate::routing::{Exposure, Names, Resource, RouteKind, TargetKind, Traffic, WrittenKind};
+use crate::routing::{Capabilities, Exposure, Names, Resource, RouteKind, Router, TargetKind, Traffic, WrittenKind};
 use serde_json::Value;
 use std::time::Duration;
 

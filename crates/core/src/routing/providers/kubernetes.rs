@@ -1,8 +1,7 @@
 //! Provider `kubernetes`: no object carries a share. The apex Service's selector points at one side or the other, which is
 //! written with the pair's Services, and everybody follows it at once.
 
-use crate::routing::RouteKind;
-use crate::routing::provider::{Capabilities, Router};
+use crate::routing::{Capabilities, RouteKind, Router};
 use std::time::Duration;
 
 /// The provider.

@@ -11,8 +11,9 @@ mod references;
 mod rules;
 
 use crate::api::canary::{CanaryService, CanarySpec};
-use crate::routing::provider::{Capabilities, Forms, Router};
-use crate::routing::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind, reference, weighted};
+use crate::routing::{
+    Capabilities, Exposure, Forms, Names, Resource, RouteKind, Router, Traffic, WrittenKind, reference, weighted,
+};
 use dialect::Rules;
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -4,8 +4,7 @@
 
 use super::gateway_api::{GatewayApi, KINDS};
 use crate::api::canary::{CanaryService, CanarySpec, GatewayRef};
-use crate::routing::provider::{Capabilities, Forms, Router};
-use crate::routing::{Names, RouteKind};
+use crate::routing::{Capabilities, Forms, Names, RouteKind, Router};
 use serde_json::Value;
 use std::time::Duration;
 

@@ -13,11 +13,6 @@ use crate::routing::{Capabilities, Exposure, Names, RouteKind, Traffic};
 use serde_json::Value;
 use std::time::Duration;
 
-pub(in crate::routing) use companion::is_canary;
-
-/// Prefix of ingress-nginx's annotations.
-pub(in crate::routing) const PREFIX: &str = "nginx.ingress.kubernetes.io/";
-
 /// The provider, and the kind of its routes.
 #[derive(Debug)]
 pub struct Nginx;

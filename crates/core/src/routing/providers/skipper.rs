@@ -16,11 +16,6 @@ use crate::routing::{Capabilities, Exposure, Names, RouteKind, Traffic};
 use serde_json::Value;
 use std::time::Duration;
 
-pub(in crate::routing) use companion::is_led;
-
-/// Prefix of Skipper's annotations.
-pub(in crate::routing) const PREFIX: &str = "zalando.org/";
-
 /// The provider, and the kind of its routes.
 #[derive(Debug)]
 pub struct Skipper;

@@ -12,9 +12,8 @@ mod weight;
 
 use crate::api::canary::CanarySpec;
 use crate::object::text;
-use crate::routing::provider::{Capabilities, Router};
 use crate::routing::reference::Side;
-use crate::routing::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind};
+use crate::routing::{Capabilities, Exposure, Names, Resource, RouteKind, Router, Traffic, WrittenKind};
 use serde_json::{Value, json};
 use std::time::Duration;
 use weight::Weight;

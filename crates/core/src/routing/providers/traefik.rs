@@ -9,9 +9,8 @@ mod problem;
 
 use super::gateway_api::RELOAD;
 use crate::api::canary::CanarySpec;
-use crate::routing::provider::{Capabilities, Front, Router};
 use crate::routing::reference::{self, Local, Side};
-use crate::routing::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind};
+use crate::routing::{Capabilities, Exposure, Front, Names, Resource, RouteKind, Router, Traffic, WrittenKind};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -48,7 +48,7 @@ fn own_route(report: &mut Report, subject: &Subject, named: Option<&str>) {
             report.invalid(FIELD, subject.provider, why);
         }
         (None, Some(own)) => {
-            let provider = own.provider().as_str();
+            let provider = own.provider();
             let why = format!(
                 "a {} can only be released by {provider}; set provider: {provider}",
                 own.called()

@@ -2,7 +2,6 @@
 
 use super::Subject;
 use crate::api::Canary;
-use crate::plan::Workload;
 use crate::routing::OwnRoute;
 use crate::validation::facts::Lookup;
 use crate::validation::report::{Report, quoted};
@@ -87,17 +86,16 @@ fn name(report: &mut Report, subject: &Subject, name: &str) {
     }
 }
 
-/// Two Canaries of one target fight over it; those a policy generated yield. A target is of a kind of a group, in whatever
-/// version it is named: another group's of the same name is another object.
+/// Two Canaries of one target fight over it; those a policy generated yield. The group does not tell two targets apart: Knative
+/// makes a core Service of the same name for each Service of its own, and whoever mistypes `apiVersion` means the same app.
 fn sharing(report: &mut Report, subject: &Subject) {
     if subject.canary.was_generated() {
         return;
     }
     let target = &subject.canary.spec.target_ref;
-    let workload = Workload::of(subject.canary);
     let same = |other: &&Canary| {
-        let alike = Workload::of(other) == workload && other.spec.target_ref.kind == target.kind;
-        alike && other.target_name() == target.name && !other.was_generated()
+        let alike = other.spec.target_ref.kind == target.kind && other.target_name() == target.name;
+        alike && !other.was_generated()
     };
     if let Some(other) = subject.others().find(same) {
         let other = other.name_any();

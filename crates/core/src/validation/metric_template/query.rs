@@ -1,7 +1,7 @@
 //! Rows M11 and M12: the query.
 
 use crate::api::canary::MINIMUM_INTERVAL;
-use crate::metrics::registry::StoreRequirements;
+use crate::metrics::requirements::StoreRequirements;
 use crate::validation::report::Report;
 use crate::validation::values::templates::{self, QUERY};
 

@@ -1,7 +1,7 @@
 //! Rows M6 and M8: credentials of a provider.
 
 use crate::api::metric_template::MetricProvider;
-use crate::metrics::registry::StoreRequirements;
+use crate::metrics::requirements::StoreRequirements;
 use crate::validation::facts::SecretFacts;
 use crate::validation::report::Report;
 

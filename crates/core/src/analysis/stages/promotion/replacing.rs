@@ -1,9 +1,9 @@
 //! Primary, idle, gets the verified revision, or back what it served before.
 
-use super::STUCK;
 use crate::analysis::{
     ReleaseEvent, Rollout, Stage,
-    shares::{capacity::enough, scaling::returning_size},
+    sizes::{enough, returning_size},
+    state::STUCK,
     step::Step,
 };
 use crate::api::canary::Phase;

@@ -4,7 +4,7 @@
 //! there is none: all of them follow, and nobody is split. An app without any gets one of its own from its containers: of
 //! several ports the one that a gateway can speak to.
 
-use super::{Known, NamespaceView, hostname};
+use super::{Known, NamespaceView};
 use crate::object::text;
 use crate::plan::enrolment::NotEnrolled;
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
             pointing::{self, Labels},
             ports,
         },
+        settings::hostname::hostname,
     },
     routing::{self, Names, Provider},
 };

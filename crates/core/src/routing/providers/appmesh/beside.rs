@@ -4,9 +4,10 @@
 //! whose app is a member already, the halves' VirtualNodes select no pods.
 
 use super::conditions::name as entry_name;
-use super::entries::{is_own, meant, request, split};
+use super::entries::{is_own, request, split};
 use super::generated::GATEWAY;
 use super::members::{self, NODE};
+use super::order::meant;
 use super::version::Version;
 use crate::object::text;
 use crate::routing::reference::{Local, with, without};

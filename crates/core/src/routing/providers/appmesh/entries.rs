@@ -1,12 +1,11 @@
-//! The entries of a router's routes: as their author means them, and as they carry a share.
+//! The entries of a router's routes, each by itself: whom it sends to, and how its part for the app is cut.
 //!
 //! Weights of App Mesh go up to 100, so they are hundredths, and an entry that leads to the app alone becomes the two halves, the
 //! canary first as Flagger writes it. Where others stand beside the app, its part cannot be cut: such an entry stays as it is.
 
 use super::version::Version;
-use super::{conditions, order};
+use crate::routing::Weights;
 use crate::routing::reference::{self, Local, Side, weight, with};
-use crate::routing::{Exposure, Traffic, Weights};
 use serde_json::{Value, json};
 
 /// Where they are.
@@ -97,42 +96,6 @@ pub(super) fn share(version: Version, entry: &Value, names: &Local<'_>) -> Optio
     u8::try_from((canary * 100 + whole / 2).checked_div(whole)?).ok()
 }
 
-/// The entries as their author means them: without those of a test that we added.
-pub(super) fn meant<'a>(version: Version, route: &'a Value, names: &Local<'_>) -> Vec<&'a Value> {
-    let entries = all(route);
-    let is_ours = |entry: &&Value| {
-        entries
-            .iter()
-            .any(|base| order::is_test_of(version, entry, base, names))
-    };
-    entries.iter().filter(|entry| !is_ours(entry)).collect()
-}
-
-/// The entries carrying `traffic`.
-pub(super) fn carrying(
-    version: Version,
-    route: &Value,
-    names: &Local<'_>,
-    traffic: Traffic,
-    exposure: &Exposure,
-) -> Vec<Value> {
-    let tests = if traffic.matched {
-        conditions::of_analysis(&exposure.matches)
-    } else {
-        Vec::new()
-    };
-    let carrying = meant(version, route, names).into_iter().flat_map(|entry| {
-        if !is_own(version, entry, names) {
-            return vec![entry.clone()];
-        }
-        let base = split(version, entry, names, traffic.weights);
-        let mut changed = order::tests(version, &base, &tests, names);
-        changed.push(base);
-        changed
-    });
-    carrying.collect()
-}
-
 /// An entry that leads to the pair alone, with the pair at `weights`.
 pub(super) fn split(version: Version, entry: &Value, names: &Local<'_>, weights: Weights) -> Value {
     let Some(template) = targets(version, entry).first() else {
@@ -146,13 +109,8 @@ pub(super) fn split(version: Version, entry: &Value, names: &Local<'_>, weights:
     sending(version, entry, halves)
 }
 
-/// The entries with the pair folded back into the VirtualNode of the app's own name.
-pub(super) fn folded(version: Version, route: &Value, names: &Local<'_>) -> Vec<Value> {
-    let meant = meant(version, route, names).into_iter();
-    meant.map(|entry| fold(version, entry, names)).collect()
-}
-
-fn fold(version: Version, entry: &Value, names: &Local<'_>) -> Value {
+/// An entry with the pair folded back into the VirtualNode of the app's own name.
+pub(super) fn fold(version: Version, entry: &Value, names: &Local<'_>) -> Value {
     if !names_a_half(version, entry, names) {
         return entry.clone();
     }

@@ -3,7 +3,7 @@
 //! made from, which has to have a priority, and what leads elsewhere has to stand clear of both.
 
 use super::conditions::{self, name};
-use super::entries::{is_own, meant, request, share, split};
+use super::entries::{all, is_own, request, share, split};
 use super::version::Version;
 use crate::object::text;
 use crate::routing::reference::{Local, with};
@@ -41,7 +41,7 @@ pub(super) fn tests(version: Version, base: &Value, tests: &[Vec<Value>], names:
 }
 
 /// Whether `entry` is of a test that was made from `base`: an entry has no place for a mark, so all that we say of one is.
-pub(super) fn is_test_of(version: Version, entry: &Value, base: &Value, names: &Local<'_>) -> bool {
+fn is_test_of(version: Version, entry: &Value, base: &Value, names: &Local<'_>) -> bool {
     let number = name(entry)
         .strip_prefix(name(base))
         .and_then(|rest| rest.strip_prefix("-test-"));
@@ -51,6 +51,13 @@ pub(super) fn is_test_of(version: Version, entry: &Value, base: &Value, names: &
         && share(version, entry, names) == Some(100)
         && [entry, base].into_iter().all(|one| is_own(version, one, names))
         && conditions::is_narrower(version, entry, base)
+}
+
+/// The entries as their author means them: without those of a test that we added.
+pub(super) fn meant<'a>(version: Version, route: &'a Value, names: &Local<'_>) -> Vec<&'a Value> {
+    let entries = all(route);
+    let is_ours = |entry: &&Value| entries.iter().any(|base| is_test_of(version, entry, base, names));
+    entries.iter().filter(|entry| !is_ours(entry)).collect()
 }
 
 /// Why a test by `exposure` has no place among the entries of `route`.

@@ -2,7 +2,7 @@
 
 use super::members::{FILLED, companions, is_of_canary, of_version};
 use super::version::Version;
-use super::{beside, can, entries, generated, order, problem, status};
+use super::{beside, can, carrying, entries, generated, order, problem, status};
 use crate::object::text;
 use crate::routing::reference::Local;
 use crate::routing::{Exposure, Names, Resource, RouteKind, Traffic, WrittenKind, reference};
@@ -96,7 +96,7 @@ impl RouteKind for MeshRoutes {
         expected: Option<Traffic>,
     ) -> Option<Traffic> {
         let (local, able) = (&Local::of(route, names), can(self.version));
-        let mut own = entries::meant(self.version, route, local);
+        let mut own = order::meant(self.version, route, local);
         own.retain(|entry| entries::is_own(self.version, entry, local));
         let mut shares = own
             .iter()
@@ -116,7 +116,7 @@ impl RouteKind for MeshRoutes {
             sticky: false,
             ..asked
         });
-        let carried = |wanted: &Traffic| entries::carrying(self.version, route, local, *wanted, exposure);
+        let carried = |wanted: &Traffic| carrying::carrying(self.version, route, local, *wanted, exposure);
         let mut candidates = asked.into_iter().chain([plain, matched]);
         let found = candidates.find(|wanted| carried(wanted) == entries::all(route))?;
         Some(found.as_able(able, expected))
@@ -126,7 +126,7 @@ impl RouteKind for MeshRoutes {
         let Some((route, others)) = objects.split_first() else {
             return Vec::new();
         };
-        let entries = entries::carrying(self.version, route, &Local::of(route, names), traffic, exposure);
+        let entries = carrying::carrying(self.version, route, &Local::of(route, names), traffic, exposure);
         let carrying = entries::replaced(route, entries);
         let has_halves = self.is_split(&carrying, names) && !self.is_companion(route);
         let beside = has_halves.then(|| beside::objects(self.version, route, names, exposure));
@@ -135,7 +135,7 @@ impl RouteKind for MeshRoutes {
     }
 
     fn folded(&self, route: &Value, names: &Names) -> Value {
-        entries::replaced(route, entries::folded(self.version, route, &Local::of(route, names)))
+        entries::replaced(route, carrying::folded(self.version, route, &Local::of(route, names)))
     }
 
     fn companions(&self, route: &Value, names: &Names) -> Vec<(Resource, String)> {

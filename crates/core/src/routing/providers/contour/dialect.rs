@@ -1,10 +1,10 @@
 //! How an HTTPProxy writes its routes. Those conditions of one have to be met all, so what any of several suffices for are
 //! several routes.
 
-use super::{conditions, generated, mirror};
+use super::{conditions, generated, mirror, services};
 use crate::api::canary::AnalysisMatch;
 use crate::object::text;
-use crate::routing::reference::{self, Local, Side, with, without};
+use crate::routing::reference::{self, Local, Side, with};
 use crate::routing::weighted::{Dialect, expressions};
 use serde_json::{Value, json};
 
@@ -17,15 +17,13 @@ const MAX_WEIGHT: u64 = 2_147_483_647;
 
 impl Dialect for ProxyRoutes {
     const RULES: &'static str = "/spec/routes";
-    const REFS: &'static str = "services";
+    const REFS: &'static str = services::AT;
     const MATCHES: &'static str = "conditions";
     // Envoy adds all of a route up in a u32.
     const FINE: u64 = 1_000_000;
 
-    // What gets copies serves nobody.
     fn side(reference: &Value, names: &Local<'_>) -> Option<Side> {
-        let side = reference::side(reference, names);
-        side.filter(|_| !mirror::is_mirror(reference))
+        services::side(reference, names)
     }
 
     fn named(reference: &Value, service: &str) -> Value {
@@ -40,7 +38,7 @@ impl Dialect for ProxyRoutes {
 
     // One without a weight gets nothing where another has one. Where none has, `weights::said` has given all the same.
     fn weight(reference: &Value, alone: bool) -> u64 {
-        if mirror::is_mirror(reference) {
+        if services::is_mirror(reference) {
             return 0;
         }
         let weight = reference::weight(reference).map_or(0, |weight| weight.min(MAX_WEIGHT));
@@ -48,7 +46,7 @@ impl Dialect for ProxyRoutes {
     }
 
     fn alone(apex: &Value) -> Value {
-        without(apex, &["weight"])
+        services::alone(apex)
     }
 
     fn everything() -> Value {
@@ -99,15 +97,4 @@ impl Dialect for ProxyRoutes {
     fn without_mirror(rule: &Value, names: &Local<'_>) -> Value {
         mirror::without_ours(rule, names)
     }
-}
-
-/// The Services of a route.
-pub(super) fn services(rule: &Value) -> &[Value] {
-    let all = rule.get(ProxyRoutes::REFS).and_then(Value::as_array);
-    all.map(Vec::as_slice).unwrap_or_default()
-}
-
-/// Whether a route sends anything to the pair.
-pub(super) fn leads(rule: &Value, names: &Local<'_>) -> bool {
-    services(rule).iter().any(|one| ProxyRoutes::side(one, names).is_some())
 }

@@ -4,7 +4,8 @@
 
 use super::KIND;
 use super::conditions::{self, path, size};
-use super::dialect::{ProxyRoutes, leads};
+use super::dialect::ProxyRoutes;
+use super::services;
 use crate::object::text;
 use crate::routing::reference::Local;
 use crate::routing::{Exposure, Names, weighted};
@@ -18,7 +19,7 @@ pub(super) fn conflict(route: &Value, names: &Names, exposure: &Exposure) -> Opt
     }
     let all: Vec<&Value> = weighted::rules::<ProxyRoutes>(route).collect();
     let local = &Local::of(route, names);
-    let (ours, others): (Vec<&Value>, Vec<&Value>) = all.iter().copied().partition(|rule| leads(rule, local));
+    let (ours, others): (Vec<&Value>, Vec<&Value>) = all.iter().copied().partition(|rule| services::lead(rule, local));
     let is_root = route.pointer("/spec/virtualhost").is_some();
     let completed = ours.iter().find_map(|rule| rewritten(rule, &all, is_root));
     let why = completed.or_else(|| tests.iter().find_map(|test| stolen(&ours, &others, list(test))))?;

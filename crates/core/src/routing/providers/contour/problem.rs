@@ -1,7 +1,7 @@
 //! Why traffic cannot be moved, in words for people.
 
-use super::dialect::{ProxyRoutes, leads};
-use super::mirror::is_mirror;
+use super::dialect::ProxyRoutes;
+use super::services::{self, is_mirror};
 use super::{KIND, conditions, generated};
 use crate::api::canary::{CanaryService, CanarySpec, HttpMatch};
 use crate::object::text;
@@ -56,7 +56,7 @@ pub(super) fn of_route(route: &Value, names: &Names) -> Option<String> {
         ));
     }
     let local = &Local::of(route, names);
-    let by_request = weighted::rules::<ProxyRoutes>(route).any(|rule| leads(rule, local));
+    let by_request = weighted::rules::<ProxyRoutes>(route).any(|rule| services::lead(rule, local));
     (!by_request).then(|| {
         format!(
             "{KIND} {name} leads to Service {apex} by spec.tcpproxy, and connections are not split: name the Service in \

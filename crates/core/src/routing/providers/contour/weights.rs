@@ -1,8 +1,8 @@
 //! Weights that Contour takes for granted. Where no Service of a route has one, all get the same; where any has, one without
 //! gets nothing. Before a route is read or cut these are said, and on the exit they are left out again.
 
-use super::dialect::{ProxyRoutes, leads, services};
-use super::mirror::is_mirror;
+use super::dialect::ProxyRoutes;
+use super::services::{self, is_mirror};
 use crate::routing::Names;
 use crate::routing::reference::{Local, Side, weight, with};
 use crate::routing::weighted::{self, Dialect};
@@ -21,13 +21,17 @@ pub(super) fn unsaid(route: &Value, names: &Names) -> Value {
 
 fn changed(route: &Value, names: &Local<'_>, change: impl Fn(&Value) -> Value) -> Value {
     let of = |rule: &Value| {
-        if leads(rule, names) { change(rule) } else { rule.clone() }
+        if services::lead(rule, names) {
+            change(rule)
+        } else {
+            rule.clone()
+        }
     };
     weighted::with_rules::<ProxyRoutes>(route, weighted::rules::<ProxyRoutes>(route).map(of).collect())
 }
 
 fn said_of(rule: &Value, names: &Local<'_>) -> Value {
-    let all = services(rule);
+    let all = services::all(rule);
     if all.len() == 1 {
         return rule.clone();
     }
@@ -46,7 +50,7 @@ fn said_of(rule: &Value, names: &Local<'_>) -> Value {
 }
 
 fn unsaid_of(rule: &Value) -> Value {
-    let all = services(rule);
+    let all = services::all(rule);
     let mut served = all.iter().filter(|one| !is_mirror(one));
     if !served.all(|one| weight(one) == Some(1)) {
         return rule.clone();

@@ -1,6 +1,6 @@
 //! How the routes of a RouteTable are cut, in the form in which [`lifted`](super::lifted) has them.
 
-use super::{conditions, cookies, mirror};
+use super::{conditions, cookies, mirror, place};
 use crate::api::canary::AnalysisMatch;
 use crate::routing::reference::{self, Local, Side, with, without};
 use crate::routing::weighted::{Dialect, expressions};
@@ -15,15 +15,13 @@ const MAX_WEIGHT: u64 = 2_147_483_647;
 
 impl Dialect for TableRoutes {
     const RULES: &'static str = "/spec/routes";
-    const REFS: &'static str = "destinations";
+    const REFS: &'static str = place::DESTINATIONS;
     const MATCHES: &'static str = "matchers";
     // Envoy adds all of a route up in a u32.
     const FINE: u64 = 1_000_000;
 
-    // Others are in a member of their own.
     fn side(reference: &Value, names: &Local<'_>) -> Option<Side> {
-        reference.get("by")?;
-        reference::side(reference, names)
+        place::side(reference, names)
     }
 
     fn named(reference: &Value, service: &str) -> Value {

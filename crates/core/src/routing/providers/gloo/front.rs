@@ -3,7 +3,7 @@
 use super::{GROUP, KIND, VERSION, lifted, place};
 use crate::object::text;
 use crate::routing::reference::{Local, Side};
-use crate::routing::{Names, Resource, provider::Front};
+use crate::routing::{Front, Names, Resource};
 use serde_json::Value;
 
 /// VirtualServices, which are their authors' and never written.

@@ -1,10 +1,8 @@
 //! The copies of requests that a route sends to the canary: `options.shadowing`. Gloo has one for each route, so a route
 //! that has one of its author's gets none of ours. It leads to an Upstream in any case.
 
-use super::dialect::TableRoutes;
 use super::place;
 use crate::routing::reference::{Local, Side, with, without};
-use crate::routing::weighted::Dialect;
 use serde_json::{Value, json};
 
 const OPTIONS: &str = "options";
@@ -32,11 +30,11 @@ pub(super) fn percent(rule: &Value, names: &Local<'_>) -> u8 {
 /// The route with so many copies for its canary.
 pub(super) fn with_ours(rule: &Value, names: &Local<'_>, percent: u8) -> Value {
     let options = rule.get(OPTIONS).cloned().unwrap_or_else(|| json!({}));
-    let list = rule.get(TableRoutes::REFS).and_then(Value::as_array);
+    let list = rule.get(place::DESTINATIONS).and_then(Value::as_array);
     let mut canaries = list
         .into_iter()
         .flatten()
-        .filter(|one| TableRoutes::side(one, names) == Some(Side::Canary));
+        .filter(|one| place::side(one, names) == Some(Side::Canary));
     let by = canaries.next().and_then(|canary| canary.get("by"));
     let Some(by) = by.filter(|_| options.get(SHADOWING).is_none()) else {
         return rule.clone();

@@ -16,6 +16,15 @@ const AUTHORS: &str = "upstream";
 /// Of a route that is made: halves by Upstreams that take nothing's place, by their port.
 const OURS: &str = "ours";
 
+/// The destinations of a route that divides its users among several, in the form in which it is read.
+pub(super) const DESTINATIONS: &str = "destinations";
+
+/// Which Service of the pair one of these is. Others are in a member of their own.
+pub(super) fn side(reference: &Value, names: &Local<'_>) -> Option<Side> {
+    reference.get("by")?;
+    reference::side(reference, names)
+}
+
 /// Which Service of the pair `destination` is, and by what it is named; `None` for one that is not the pair's.
 pub(super) fn read(destination: &Value, names: &Local<'_>) -> Option<(Side, Value)> {
     match destination.get("upstream") {

@@ -1,19 +1,15 @@
 //! What a Knative Service tells of its revisions: Knative makes one of each of its templates, runs it and scales it, and says by
 //! the Service's status how far that is. An annotation names the one that serves everybody.
 
-use super::{Knative, KnativeService};
+use super::KnativeService;
 use crate::api::labels::{PRIMARY_REVISION, TRAFFIC};
 use crate::object::{annotation, condition, text};
-use crate::routing::{Router, TargetKind};
+use crate::routing::TargetKind;
 use serde_json::{Map, Value, json};
 
 impl TargetKind for KnativeService {
     fn called(&self) -> &'static str {
         "Knative Service"
-    }
-
-    fn router(&self) -> &'static dyn Router {
-        &Knative
     }
 
     fn primary<'a>(&self, target: &'a Value) -> Option<&'a str> {

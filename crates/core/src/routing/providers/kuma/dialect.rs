@@ -22,7 +22,7 @@ impl Dialect for Rules {
     const FINE: u64 = 1_000_000;
 
     fn side(reference: &Value, names: &Local<'_>) -> Option<Side> {
-        references::side_of(references::backend(reference), names)
+        references::side_of_backend(reference, names)
     }
 
     fn named(reference: &Value, service: &str) -> Value {

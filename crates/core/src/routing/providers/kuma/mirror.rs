@@ -1,9 +1,8 @@
 //! The copies of requests that a rule sends to the canary: one more filter, as the Gateway API has it.
 
-use super::dialect::Rules;
+use super::references::side_of_backend;
 use super::rules::{BACKENDS, DEFAULT};
 use crate::routing::reference::{Local, Side, with, without};
-use crate::routing::weighted::Dialect;
 use serde_json::{Value, json};
 
 const FILTERS: &str = "filters";
@@ -25,7 +24,7 @@ fn with_filters(rule: &Value, filters: Vec<Value>) -> Value {
 
 fn is_ours(filter: &Value, names: &Local<'_>) -> bool {
     let to = filter.pointer("/requestMirror/backendRef");
-    to.and_then(|to| Rules::side(to, names)) == Some(Side::Canary)
+    to.and_then(|to| side_of_backend(to, names)) == Some(Side::Canary)
 }
 
 /// Percent of the requests that `rule` copies to the canary.
@@ -40,7 +39,7 @@ pub(super) fn percent(rule: &Value, names: &Local<'_>) -> u8 {
 /// A split rule that copies so much to its canary. The weight is the one that the API server would add.
 pub(super) fn with_ours(rule: &Value, names: &Local<'_>, percent: u8) -> Value {
     let mut backends = rule.get(BACKENDS).and_then(Value::as_array).into_iter().flatten();
-    let Some(canary) = backends.find(|one| Rules::side(one, names) == Some(Side::Canary)) else {
+    let Some(canary) = backends.find(|one| side_of_backend(one, names) == Some(Side::Canary)) else {
         return rule.clone();
     };
     let mut mirror = json!({"backendRef": with(canary, "weight", json!(1))});

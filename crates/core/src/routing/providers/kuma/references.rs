@@ -33,6 +33,11 @@ pub(super) fn backend(reference: &Value) -> Option<(&str, Option<&str>)> {
     }
 }
 
+/// Which Service of the pair one of the backends is.
+pub(super) fn side_of_backend(reference: &Value, names: &Local<'_>) -> Option<Side> {
+    side_of(backend(reference), names)
+}
+
 /// Which Service of the pair that is.
 pub(super) fn side_of(service: Option<(&str, Option<&str>)>, names: &Local<'_>) -> Option<Side> {
     let (name, namespace) = service?;

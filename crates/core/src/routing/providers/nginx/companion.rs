@@ -1,19 +1,10 @@
 //! The annotations of the second Ingress: the share that it takes, or the conditions of those whom it takes.
 
-use super::PREFIX;
 use crate::api::canary::{AnalysisMatch, StringMatch};
 use crate::routing::ingress::companion::{self, annotation};
-use crate::routing::ingress::paths;
+use crate::routing::ingress::{marks::NGINX, paths};
 use crate::routing::{Exposure, Names, Traffic};
 use serde_json::{Map, Value, json};
-
-/// What ingress-nginx reads as true.
-const TRUE: [&str; 6] = ["1", "t", "T", "true", "TRUE", "True"];
-
-/// Whether an Ingress stands beside another for a share of its requests, whoever made it.
-pub(in crate::routing) fn is_canary(ingress: &Value) -> bool {
-    said(ingress, "canary").is_some_and(|value| TRUE.contains(&value))
-}
 
 /// The one that carries `traffic` beside a user's Ingress. A share of nothing needs none.
 pub(super) fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Option<Value> {
@@ -30,10 +21,10 @@ pub(super) fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &
 
 // Those that say whose requests it takes, and what nginx does with them.
 fn annotations(route: &Value, traffic: Traffic, exposure: &Exposure) -> Map<String, Value> {
-    let is_read = |key: &str| key.strip_prefix(PREFIX).is_some_and(|name| !name.starts_with("canary"));
+    let is_read = |key: &str| key.strip_prefix(NGINX).is_some_and(|name| !name.starts_with("canary"));
     let mut annotations = companion::kept(route, is_read);
     let mut note = |name: &str, value: String| {
-        annotations.insert(format!("{PREFIX}{name}"), Value::String(value));
+        annotations.insert(format!("{NGINX}{name}"), Value::String(value));
     };
     note("canary", "true".to_owned());
     note("canary-weight", traffic.canary().to_string());
@@ -82,14 +73,14 @@ pub(super) fn read(route: &Value, live: &[&Value], names: &Names, exposure: &Exp
 fn shares(ingress: &Value) -> Value {
     let all = ingress.pointer("/metadata/annotations").and_then(Value::as_object);
     let ours = all.into_iter().flatten().filter_map(|(key, value)| {
-        let name = key.strip_prefix(PREFIX).filter(|name| name.starts_with("canary"))?;
+        let name = key.strip_prefix(NGINX).filter(|name| name.starts_with("canary"))?;
         Some((name.to_owned(), value.clone()))
     });
     Value::Object(ours.collect())
 }
 
 fn said<'a>(ingress: &'a Value, name: &str) -> Option<&'a str> {
-    annotation(ingress, &format!("{PREFIX}{name}"))
+    annotation(ingress, &format!("{NGINX}{name}"))
 }
 
 // The annotations for the conditions of an A/B test: one header and one cookie.

@@ -1,22 +1,16 @@
 //! The second Ingresses: one for the share, and one for each entry of a test.
 
-use super::{PREFIX, predicates};
+use super::predicates;
 use crate::routing::ingress::companion::{self, annotation};
+use crate::routing::ingress::marks::{PREDICATE, SKIPPER};
 use crate::routing::ingress::paths;
 use crate::routing::{Exposure, Names, Traffic};
 use serde_json::{Map, Value};
 
-/// Who is taken.
-pub(super) const PREDICATE: &str = "zalando.org/skipper-predicate";
 /// How the requests for a path are divided among several Services.
 const WEIGHTS: &str = "zalando.org/backend-weights";
 /// Routes in Skipper's own language.
 pub(super) const ROUTES: &str = "zalando.org/skipper-routes";
-
-/// Whether a predicate says which requests an Ingress takes, whoever wrote it.
-pub(in crate::routing) fn is_led(ingress: &Value) -> bool {
-    annotation(ingress, PREDICATE).is_some()
-}
 
 /// Names of all that there may be.
 pub(super) fn called(route: &Value, names: &Names) -> Vec<String> {
@@ -57,7 +51,7 @@ pub(super) fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &
 
 // Its predicates, and what Skipper does with the requests of the user's Ingress.
 fn annotations(route: &Value, picked: &str) -> Map<String, Value> {
-    let is_read = |key: &str| key.starts_with(PREFIX) && ![PREDICATE, WEIGHTS, ROUTES].contains(&key);
+    let is_read = |key: &str| key.starts_with(SKIPPER) && ![PREDICATE, WEIGHTS, ROUTES].contains(&key);
     let mut annotations = companion::kept(route, is_read);
     let predicate = predicates::before(picked, annotation(route, PREDICATE));
     annotations.insert(PREDICATE.to_owned(), Value::String(predicate));

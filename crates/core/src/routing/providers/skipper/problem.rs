@@ -1,9 +1,10 @@
 //! Ingresses beside which a second one would take requests that are not the app's.
 
-use super::companion::{PREDICATE, ROUTES};
+use super::companion::ROUTES;
 use super::predicates;
 use crate::routing::Names;
 use crate::routing::ingress::companion::annotation;
+use crate::routing::ingress::marks::PREDICATE;
 use crate::routing::ingress::paths;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use super::{GROUP, KIND, VERSION};
 use crate::routing::reference::{Local, Side, side};
-use crate::routing::{Names, Resource, provider::Front};
+use crate::routing::{Front, Names, Resource};
 use serde_json::Value;
 
 /// IngressRoutes, which are their authors' and never written.

@@ -3,7 +3,8 @@
 use super::JudgedAnalysis;
 use crate::api::MetricTemplate;
 use crate::api::canary::{Metric, NamespacedRef};
-use crate::metrics::registry::{self, StoreRequirements as Store};
+use crate::metrics::registry;
+use crate::metrics::requirements::StoreRequirements as Store;
 use crate::template::Parsed;
 use crate::validation::facts::ClusterFacts;
 use crate::validation::report::Report;

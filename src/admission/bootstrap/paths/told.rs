@@ -1,17 +1,17 @@
 //! Which paths API servers have been told: for a replica that starts where the Secret with the paths is gone.
 
-use super::render::NAME;
-use crate::admission::bootstrap::paths::Paths;
+use super::token::Paths;
+use crate::orders::CONFIGURATIONS;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
 use kube::{Api, Client};
 
 /// The paths in the configurations as they are stored; none of what cannot be read.
-pub async fn told(client: &Client) -> Paths {
+pub(super) async fn told(client: &Client) -> Paths {
     let mutators: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     let validators: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-    let (mutating, validating) = tokio::join!(mutators.get_opt(NAME), validators.get_opt(NAME));
+    let (mutating, validating) = tokio::join!(mutators.get_opt(CONFIGURATIONS), validators.get_opt(CONFIGURATIONS));
     let mut paths = Paths::default();
     let mutating = mutating
         .ok()

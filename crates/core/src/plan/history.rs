@@ -3,11 +3,11 @@
 //! A Deployment's own ReplicaSets are no memory to build on: `revisionHistoryLimit: 0` keeps none, and those of a target
 //! that is deleted and made again belong to the one before. What serves must be known as long as it serves.
 
-use crate::api::labels;
-use crate::plan::{
+use super::{
     Blueprint,
     configs::{Reference, short_sha},
 };
+use crate::api::labels;
 use serde_json::{Value, json};
 use std::{cmp::Reverse, collections::BTreeMap};
 
