@@ -14,7 +14,7 @@ use crate::object::text;
 use crate::plan::services::ports::PortSources;
 use crate::plan::services::{copies, pointing};
 use crate::plan::workload::{service::copied_spec, template};
-use crate::plan::{ApexSide, ServiceRole, Workload, primary_revision, service};
+use crate::plan::{ApexSide, ServiceRole, primary_revision, service};
 use serde_json::Value;
 use written::is_as_wanted;
 

@@ -117,7 +117,8 @@ fn blueprint(canary: &Canary, defaults: &Defaults, ends: bool) -> Result<Bluepri
         }
         let mut plain = canary.clone();
         let own = Workload::of(&plain).and_then(Workload::own_route);
-        let always = own.map_or(Provider::KUBERNETES, OwnRoute::provider);
+        let own = own.map(OwnRoute::provider).and_then(Provider::parse);
+        let always = own.unwrap_or(Provider::KUBERNETES);
         plain.spec.provider = Some(always.as_str().to_owned());
         plan::blueprint(&plain, defaults)
     })
