@@ -1,4 +1,4 @@
-//! One scene of `make test-gateways`, in turn: all of them take longer than CI has, so that each commit plays another one.
+//! One scene of `make test-gateways`, in turn: all of them take longer than CI has left, so that each commit plays another one.
 //!
 //! Which one that is nobody chose, and nobody may have played it before. So it fails the checks where it was played and failed
 //! twice; of all else that keeps it from being played to its end is told that it was not checked, and why.
