@@ -4,6 +4,20 @@ use super::ApiServer;
 use serde_json::{Value, json};
 
 impl ApiServer {
+    /// Somebody has deployed an app: two pods of its image `NAME:1`, with port 8080, and they run.
+    pub fn start_app(&self, namespace: &str, name: &str) {
+        let pods = json!({"metadata": {"labels": {"app": name}}, "spec": {"containers": [
+            {"name": name, "image": format!("{name}:1"), "ports": [{"containerPort": 8080}]}]}});
+        self.put(
+            &format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}"),
+            json!({
+                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace},
+                "spec": {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": pods},
+            }),
+        );
+        self.run(namespace, name);
+    }
+
     /// A Deployment runs: it has a ReplicaSet of its template with as many pods as are asked for, all of them ready, and they
     /// are endpoints of the Services that select them.
     pub fn run(&self, namespace: &str, name: &str) {

@@ -3,7 +3,8 @@
 //! A [`Router`] is one value of `spec.provider`: what it can do, what it refuses, and which object it makes for an app
 //! that has none. The objects that carry its traffic are of a [`RouteKind`], which reads and writes them: they are
 //! foreign, JSON we own parts of. Of what stands beside them no more is asked than of any [`WrittenKind`]; of those that
-//! are targets themselves, which revisions they have ([`TargetKind`]). [`registry`] lists both, and everything else asks the registry: what is watched, which rights are needed, what a Canary may name.
+//! are targets themselves, which revisions they have ([`TargetKind`]). [`registry`] lists both, and everything else asks the
+//! registry: what is watched, which rights are needed, what a Canary may name.
 //! Who writes an object, and when, is decided elsewhere. What traffic of the moment cannot say by itself (conditions of
 //! an A/B test, cookies) is the Canary's [`Exposure`].
 

@@ -59,16 +59,7 @@ impl House {
                 "spec": {"settleSeconds": 0, "drainSeconds": 0},
             }),
         );
-        let pods = json!({"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [
-            {"name": "shop", "image": "shop:1", "ports": [{"containerPort": 8080}]}]}});
-        server.put(
-            &format!("{DEPLOYMENTS}/shop"),
-            json!({
-                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop", "namespace": "web"},
-                "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "shop"}}, "template": pods},
-            }),
-        );
-        server.run("web", "shop");
+        server.start_app("web", "shop");
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(run(server.client(), settings(), telemetry(), shutdown.clone()));
         Self {

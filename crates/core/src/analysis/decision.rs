@@ -30,6 +30,22 @@ pub struct Decision {
     pub timed: bool,
 }
 
+impl Decision {
+    /// One that changes nothing, for tests (the program's too) that say only what they are about.
+    pub fn untouched() -> Self {
+        Self {
+            state: State::new(Timestamp::UNIX_EPOCH),
+            desired: DesiredState::untouched(),
+            events: Vec::new(),
+            ask: None,
+            questions: Vec::new(),
+            take_annotations: false,
+            wake: None,
+            timed: false,
+        }
+    }
+}
+
 /// Evaluates a Canary once. Total: every input has an answer, and the same input has the same answer.
 pub fn step(settings: &RunSettings, state: &State, seen: &Observation, now: Timestamp) -> Decision {
     let mut step = Step {

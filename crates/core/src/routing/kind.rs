@@ -160,8 +160,8 @@ pub trait RouteKind: WrittenKind {
     }
 }
 
-/// How targets that are their own routes tell of their revisions, which are known by their names. One of them serves everybody but for
-/// the canary's share, and stands where any other target has a primary.
+/// How targets that are their own routes tell of their revisions, which are known by their names. One of them serves everybody
+/// but for the canary's share, and stands where any other target has a primary.
 pub trait TargetKind: RouteKind {
     /// What people call one of them.
     fn called(&self) -> &'static str;

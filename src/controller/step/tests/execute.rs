@@ -2,7 +2,7 @@
 
 use super::super::{decide::Decided, snapshot::Snapshot, *};
 use crate::{
-    analysis::{Decision, DesiredState, State},
+    analysis::Decision,
     api::labels,
     controller::{
         context::fake::{self, Fake},
@@ -56,18 +56,8 @@ impl House {
     }
 
     async fn does(&self, writes: Vec<Write>) -> Result<Left, kube::Error> {
-        let decision = Decision {
-            state: State::new(Timestamp::UNIX_EPOCH),
-            desired: DesiredState::untouched(),
-            events: Vec::new(),
-            ask: None,
-            questions: Vec::new(),
-            take_annotations: false,
-            wake: None,
-            timed: false,
-        };
         let decided = Decided {
-            decision,
+            decision: Decision::untouched(),
             writes,
             conflicts: Vec::new(),
         };

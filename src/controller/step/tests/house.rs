@@ -23,16 +23,7 @@ pub struct House {
 impl House {
     pub async fn new() -> Self {
         let server = ApiServer::default();
-        let pods = json!({"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [
-            {"name": "shop", "image": "shop:1", "ports": [{"containerPort": 8080}]}]}});
-        server.put(
-            &format!("{DEPLOYMENTS}/shop"),
-            json!({
-                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop", "namespace": "web"},
-                "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "shop"}}, "template": pods},
-            }),
-        );
-        server.run("web", "shop");
+        server.start_app("web", "shop");
         let canary = server.put(
             CANARY,
             json!({

@@ -1,27 +1,13 @@
 use super::*;
 use crate::{
-    analysis::{DesiredState, State},
+    analysis::DesiredState,
     controller::context::fake::{self, Fake},
     testing::ApiServer,
 };
-use jiff::Timestamp;
 use serde_json::json;
 
 const SERVICES: &str = "/api/v1/namespaces/shop/services";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
-
-fn decision() -> Decision {
-    Decision {
-        state: State::new(Timestamp::UNIX_EPOCH),
-        desired: DesiredState::untouched(),
-        events: Vec::new(),
-        ask: None,
-        questions: Vec::new(),
-        take_annotations: false,
-        wake: None,
-        timed: false,
-    }
-}
 
 fn service(name: &str) -> Write {
     Write::Apply {
@@ -78,7 +64,7 @@ impl House {
     }
 
     async fn does(&self, writes: &[Write]) -> Result<Left, kube::Error> {
-        perform(&self.context, &self.canary, &decision(), writes).await
+        perform(&self.context, &self.canary, &Decision::untouched(), writes).await
     }
 }
 
@@ -188,7 +174,7 @@ async fn what_primary_was_made_is_remembered_and_putting_it_right_is_told() {
             primary: Some(PrimaryTemplate::Restored("v1-a".into())),
             ..DesiredState::untouched()
         },
-        ..decision()
+        ..Decision::untouched()
     };
     let template = Write::Patch {
         kind: Kind::Deployment,
