@@ -52,6 +52,8 @@ pub struct Limits {
     pub idle_stranger: Duration,
     /// Body, verdict and completion of one request.
     pub request: Duration,
+    /// Requests to paths of ours that are answered at once, those that wait for their body or their turn among them.
+    pub requests: Amount,
     /// Bodies.
     pub bodies: Bodies,
     /// Verdicts made at once, of small reviews.
@@ -81,6 +83,9 @@ impl Default for Limits {
             idle: Duration::from_secs(150),
             idle_stranger: Duration::from_secs(3),
             request: Duration::from_secs(10),
+            // An API server has at most 200 writes under way, unless it is told otherwise, and asks about each entry by
+            // entry.
+            requests: Amount { all: 1024, each: 768 },
             bodies: Bodies::default(),
             turns: Amount { all: 32, each: 24 },
             large_turns: Amount { all: 2, each: 1 },
@@ -98,6 +103,7 @@ pub(in crate::admission) struct Shared<R> {
     pub limits: Limits,
     pub guests: Arc<Guests>,
     pub handshakes: Shares,
+    pub requests: Shares,
     pub small_memory: Shares,
     pub large_memory: Shares,
     pub turns: Shares,
@@ -114,6 +120,7 @@ impl<R> Shared<R> {
             known,
             guests: Guests::new(limits.room),
             handshakes: Shares::new(limits.handshakes),
+            requests: Shares::new(limits.requests),
             small_memory: Shares::new(limits.bodies.small_memory),
             large_memory: Shares::new(limits.bodies.large_memory),
             turns: Shares::new(limits.turns),
@@ -175,7 +182,7 @@ async fn serve_with<R: Reviewer>(
 /// The next connection, with its place. Never waits for anybody who is there: a newcomer may be an API server.
 async fn accept(listener: &TcpListener, guests: &Arc<Guests>) -> Option<(TcpStream, Place)> {
     match listener.accept().await {
-        Ok((stream, peer)) => guests.admit(peer.ip()).map(|place| (stream, place)),
+        Ok((stream, peer)) => Some((stream, guests.admit(peer.ip()))),
         Err(error) => {
             // Out of file descriptors, mostly: connections that end will free some.
             guests.make_room();

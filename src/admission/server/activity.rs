@@ -30,9 +30,19 @@ impl Activity {
 
     /// Time since the last request began or ended; zero while one is in progress.
     pub fn quiet_for(&self) -> Duration {
-        if self.in_flight.load(Ordering::Relaxed) > 0 {
+        if self.is_busy() {
             return Duration::ZERO;
         }
+        self.still_for()
+    }
+
+    /// Whether a request is in progress.
+    pub fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    /// Time since the last request began or ended.
+    pub fn still_for(&self) -> Duration {
         let last = Duration::from_millis(self.last_millis.load(Ordering::Relaxed));
         self.born.elapsed().saturating_sub(last)
     }

@@ -28,8 +28,8 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 const BUFFER: usize = 64 << 10;
 /// Time to send a stranger its last answer.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// All headers of one request, in bytes.
-const HEADER_BYTES: u32 = 32 * 1024;
+/// All headers of one request, in bytes. An API server's are some hundred.
+const HEADER_BYTES: u32 = 8 * 1024;
 
 /// Runs one connection to its end. Errors are the client's and are worth a debug line at most.
 pub(super) async fn serve<R: Reviewer>(
@@ -70,7 +70,7 @@ pub(super) async fn serve<R: Reviewer>(
         () = closing.cancelled() => {}
     }
     if guest.is_turned_out() {
-        return tracing::debug!("a stranger made room");
+        return tracing::debug!("made room");
     }
     connection.as_mut().graceful_shutdown();
     // What a stranger is told is told at once.
@@ -98,7 +98,7 @@ async fn secured<R>(
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_) => tracing::debug!("TLS handshake took too long"),
         },
-        () = guest.leaving() => tracing::debug!("a stranger made room"),
+        () = guest.leaving() => tracing::debug!("made room"),
     }
     None
 }

@@ -4,14 +4,18 @@
 //! of strangers the one of the address that has most of them, and of those the one that is there longest. So an API
 //! server, which needs a few milliseconds to stop being a stranger, gets in also through a crowd, even if the crowd has
 //! its address: a node's host network and address translation make many clients look like one.
+//!
+//! Whoever is known may have read our Secret, so being known is no licence: one address has only so many connections,
+//! and of those the one goes on which nothing has begun or ended for longest, at rest or not. A body that never ends is
+//! such a one; an API server's connection, on which reviews come and go, is not.
 
 use super::activity::Activity;
 use parking_lot::Mutex;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Requests of a stranger that are answered, with nothing but 404, before its connection is closed.
@@ -37,8 +41,8 @@ pub(in crate::admission) struct Guest {
     refusals: AtomicU32,
     /// It is to go...
     leave: Notify,
-    /// ...because somebody else needs the room.
-    dismissed: AtomicBool,
+    /// ...at once, because somebody else needs the room.
+    turned_out: AtomicBool,
     /// Its requests.
     pub activity: Activity,
 }
@@ -73,7 +77,7 @@ impl Guest {
             known: AtomicBool::new(false),
             refusals: AtomicU32::new(0),
             leave: Notify::new(),
-            dismissed: AtomicBool::new(false),
+            turned_out: AtomicBool::new(false),
             activity: Activity::new(),
         }
     }
@@ -96,9 +100,9 @@ impl Guest {
         }
     }
 
-    /// Whether its room is needed now: a stranger gets no time to hear an answer.
+    /// Whether its room is needed now: there is no time to hear an answer.
     pub fn is_turned_out(&self) -> bool {
-        !self.is_known() && self.dismissed.load(Ordering::Relaxed)
+        self.turned_out.load(Ordering::Relaxed)
     }
 
     /// Completes when it is to go.
@@ -114,12 +118,13 @@ impl Place {
     }
 
     /// Sees to it that one address does not fill the room with clients that are known, as when paths change every few
-    /// seconds and an API server keeps its connections of before: the one that rests longest goes.
+    /// seconds and an API server keeps its connections of before, or when somebody who learned a path sends bodies that
+    /// never end: the one that is still for longest goes.
     pub fn recognised(&self) {
         let mut present = self.guests.present.lock();
-        let of_peer = |guest: &Guest| guest.peer == self.guest.peer && guest.is_known();
-        if present.guests.values().filter(|guest| of_peer(guest)).count() > self.guests.room.known
-            && let Some(number) = present.resting(|guest| of_peer(guest))
+        let peer = self.guest.peer;
+        if present.known_of(peer).count() > self.guests.room.known.max(1)
+            && let Some(number) = present.stillest(peer)
         {
             present.dismiss(number);
         }
@@ -141,33 +146,29 @@ impl Guests {
         })
     }
 
-    /// A place for a newcomer; nothing when everybody who is there is known and busy.
-    pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+    /// A place for a newcomer.
+    pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Place {
         let guest = Arc::new(Guest::new(peer));
         let mut present = self.present.lock();
         if present.strangers_of(guest.peer) >= self.room.strangers.max(1) {
-            let oldest = present.oldest_stranger(guest.peer)?;
-            present.dismiss(oldest);
+            let oldest = present.oldest_stranger(guest.peer);
+            oldest.into_iter().for_each(|number| present.dismiss(number));
         } else if present.guests.len() >= self.room.all.max(1) {
-            let crowd = present.crowd().and_then(|peer| present.oldest_stranger(peer));
-            let somebody = crowd.or_else(|| present.resting(|guest| guest.is_known()))?;
-            present.dismiss(somebody);
+            present.make_room();
         }
         let number = present.next;
         present.next += 1;
         present.guests.insert(number, Arc::clone(&guest));
-        Some(Place {
+        Place {
             number,
             guest,
             guests: Arc::clone(self),
-        })
+        }
     }
 
-    /// Has a stranger go, to free what it holds; false when there is none.
-    pub fn make_room(&self) -> bool {
-        let mut present = self.present.lock();
-        let oldest = present.crowd().and_then(|peer| present.oldest_stranger(peer));
-        oldest.is_some_and(|number| present.dismiss(number))
+    /// Has somebody go, to free what it holds.
+    pub fn make_room(&self) {
+        self.present.lock().make_room();
     }
 
     /// How many are there.
@@ -193,36 +194,52 @@ impl Present {
             .map(|(number, _)| number)
     }
 
-    /// The address with most strangers.
-    fn crowd(&self) -> Option<IpAddr> {
-        let mut counts: HashMap<IpAddr, usize> = HashMap::new();
-        for (_, guest) in self.strangers() {
-            *counts.entry(guest.peer).or_default() += 1;
-        }
-        counts.into_iter().max_by_key(|(_, count)| *count).map(|(peer, _)| peer)
+    fn known_of(&self, peer: IpAddr) -> impl Iterator<Item = (u64, &Arc<Guest>)> {
+        let all = self.guests.iter().map(|(number, guest)| (*number, guest));
+        all.filter(move |(_, guest)| guest.is_known() && guest.peer == peer)
     }
 
-    /// Of those for whom `which` holds, the one that rests longest.
-    fn resting(&self, which: impl Fn(&Guest) -> bool) -> Option<u64> {
-        let some = self.guests.iter().filter(|(_, guest)| which(guest));
-        let rests = some.map(|(number, guest)| (guest.activity.quiet_for(), *number));
-        let longest = rests.filter(|(quiet, _)| *quiet > Duration::ZERO).max();
-        longest.map(|(_, number)| number)
+    /// Of those who are known at this address, the one on which nothing has begun or ended for longest.
+    fn stillest(&self, peer: IpAddr) -> Option<u64> {
+        let still = self
+            .known_of(peer)
+            .map(|(number, guest)| (guest.activity.still_for(), Reverse(number)));
+        still.max().map(|(_, Reverse(number))| number)
     }
 
-    fn dismiss(&mut self, number: u64) -> bool {
-        let gone = self.guests.remove(&number);
-        gone.is_some_and(|guest| {
-            guest.dismissed.store(true, Ordering::Relaxed);
+    /// The one who is missed least goes: a stranger of the address that has most of them; where nobody is a stranger,
+    /// somebody of the address that has most connections.
+    fn make_room(&mut self) {
+        let crowd = most_common(self.strangers().map(|(_, guest)| guest.peer));
+        let stranger = crowd.and_then(|peer| self.oldest_stranger(peer));
+        let somebody = stranger.or_else(|| {
+            let crowd = most_common(self.guests.values().map(|guest| guest.peer));
+            crowd.and_then(|peer| self.stillest(peer))
+        });
+        somebody.into_iter().for_each(|number| self.dismiss(number));
+    }
+
+    /// One of a known client that rests may end in good order, since nobody waits for that.
+    fn dismiss(&mut self, number: u64) {
+        if let Some(guest) = self.guests.remove(&number) {
+            let in_good_order = guest.is_known() && !guest.activity.is_busy();
+            guest.turned_out.store(!in_good_order, Ordering::Relaxed);
             guest.leave.notify_one();
-            true
-        })
+        }
     }
+}
+
+/// The address that is there most often; of several such ones any.
+fn most_common(peers: impl Iterator<Item = IpAddr>) -> Option<IpAddr> {
+    let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+    peers.for_each(|peer| *counts.entry(peer).or_default() += 1);
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(peer, _)| peer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const ROOM: Room = Room {
         all: 10,
@@ -242,10 +259,10 @@ mod tests {
     #[test]
     fn a_crowd_of_one_address_makes_room_for_its_own_only() {
         let guests = Guests::new(ROOM);
-        let other = guests.admit(peer(2)).unwrap();
-        let known = guests.admit(peer(1)).unwrap();
+        let other = guests.admit(peer(2));
+        let known = guests.admit(peer(1));
         assert!(known.guest().recognise());
-        let crowd: Vec<_> = (0..100).map(|_| guests.admit(peer(1)).unwrap()).collect();
+        let crowd: Vec<_> = (0..100).map(|_| guests.admit(peer(1))).collect();
         assert_eq!(guests.count(), 6);
         assert!(!left(&other) && !left(&known));
         assert_eq!(crowd.iter().filter(|place| left(place)).count(), 96);
@@ -255,36 +272,57 @@ mod tests {
     #[test]
     fn crowds_of_many_addresses_give_way_to_anybody_new() {
         let guests = Guests::new(ROOM);
-        let lonely = guests.admit(peer(99)).unwrap();
-        let crowd: Vec<_> = (0..200).map(|number| guests.admit(peer(number % 5)).unwrap()).collect();
+        let lonely = guests.admit(peer(99));
+        let crowd: Vec<_> = (0..200).map(|number| guests.admit(peer(number % 5))).collect();
         assert_eq!(guests.count(), 10);
         assert!(!left(&lonely), "of an address that has no other");
-        let newcomer = guests.admit(peer(100)).unwrap();
+        let newcomer = guests.admit(peer(100));
         assert!(!left(&newcomer));
         assert_eq!(crowd.iter().filter(|place| !left(place)).count(), 8);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_known_clients_the_one_that_rests_longest_gives_way_and_none_that_is_busy() {
+    async fn of_known_clients_the_stillest_of_the_address_that_has_most_gives_way() {
         let guests = Guests::new(Room { known: 100, ..ROOM });
-        let mut known = Vec::new();
-        for _ in 0..10 {
-            let place = guests.admit(peer(1)).unwrap();
+        let known = |number| {
+            let place = guests.admit(peer(number));
             place.guest().recognise();
-            known.push(place);
+            place
+        };
+        // An API server's connection, which rests; and nine of somebody who sends bodies that do not end.
+        let honest = known(1);
+        let endless: Vec<_> = (0..9).map(|_| known(2)).collect();
+        let mut busy = Vec::new();
+        for place in &endless {
+            tokio::time::advance(Duration::from_millis(2)).await;
+            busy.push(place.guest().activity.begin());
         }
-        tokio::time::advance(Duration::from_millis(2)).await;
-        let busy: Vec<_> = known
-            .iter()
-            .skip(1)
-            .map(|place| place.guest().activity.begin())
-            .collect();
-        let newcomer = guests.admit(peer(2)).unwrap();
-        assert!(left(&known[0]) && !left(&known[1]));
-        newcomer.guest().recognise();
-        let _busy_too = newcomer.guest().activity.begin();
-        assert!(guests.admit(peer(3)).is_none());
-        drop(busy);
+        let newcomer = known(1);
+        assert!(!left(&honest), "of an address that has fewer");
+        assert!(left(&endless[0]) && endless[0].guest().is_turned_out());
+        assert_eq!(endless.iter().filter(|place| left(place)).count(), 0);
+        let third = known(3);
+        assert!(left(&endless[1]) && !left(&newcomer) && !left(&honest));
+        assert_eq!(guests.count(), 10);
+        drop((busy, third));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_one_address_the_request_that_stands_still_gives_way_before_those_that_come_and_go() {
+        let guests = Guests::new(ROOM);
+        let served = guests.admit(peer(1));
+        let endless: Vec<_> = (0..3).map(|_| guests.admit(peer(1))).collect();
+        served.guest().recognise();
+        let mut busy = Vec::new();
+        for place in &endless {
+            place.guest().recognise();
+            busy.push(place.guest().activity.begin());
+            tokio::time::advance(Duration::from_millis(2)).await;
+            drop(served.guest().activity.begin());
+            place.recognised();
+        }
+        assert!(left(&endless[0]) && endless[0].guest().is_turned_out());
+        assert!(!left(&served) && !left(&endless[1]) && !left(&endless[2]));
     }
 
     #[tokio::test(start_paused = true)]
@@ -292,7 +330,7 @@ mod tests {
         let guests = Guests::new(ROOM);
         let mut known = Vec::new();
         for _ in 0..5 {
-            let place = guests.admit(peer(1)).unwrap();
+            let place = guests.admit(peer(1));
             assert!(place.guest().recognise() && !place.guest().recognise());
             tokio::time::advance(Duration::from_millis(2)).await;
             place.recognised();
@@ -303,12 +341,13 @@ mod tests {
             known.iter().map(left).collect::<Vec<_>>(),
             [true, true, false, false, false]
         );
+        assert!(!known[0].guest().is_turned_out(), "it rests: it may say farewell");
     }
 
     #[test]
     fn a_stranger_is_refused_twice_and_a_known_client_as_often_as_it_asks() {
         let guests = Guests::new(ROOM);
-        let (stranger, known) = (guests.admit(peer(1)).unwrap(), guests.admit(peer(1)).unwrap());
+        let (stranger, known) = (guests.admit(peer(1)), guests.admit(peer(1)));
         known.guest().recognise();
         stranger.guest().refuse();
         assert!(!left(&stranger));

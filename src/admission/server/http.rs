@@ -44,6 +44,10 @@ where
     let _busy = shared.activity.begin();
     let start = Instant::now();
     let peer = place.guest().peer;
+    let Some(_request) = shared.requests.take_now(peer) else {
+        let crowded = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests are being answered");
+        return closing(shared, failed(shared, entry, crowded, start));
+    };
     let work = AssertUnwindSafe(answer(shared, entry, peer, request, start)).catch_unwind();
     let answer = match tokio::time::timeout(shared.limits.request, work).await {
         Ok(Ok(Ok(answer))) => answer,

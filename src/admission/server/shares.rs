@@ -60,7 +60,17 @@ impl Shares {
         })
     }
 
-    /// The same; nothing when that takes longer than `limit`.
+    /// One for `peer`, at once or not at all.
+    pub fn take_now(&self, peer: IpAddr) -> Option<Share> {
+        let own = self.own(peer).try_acquire_owned().ok()?;
+        let of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        Some(Share {
+            _own: own,
+            _of_all: of_all,
+        })
+    }
+
+    /// Takes as much as [`take`](Self::take) does; nothing when that takes longer than `limit`.
     pub async fn take_within(&self, limit: Duration, peer: IpAddr, wanted: u32) -> Option<Share> {
         tokio::time::timeout(limit, self.take(peer, wanted))
             .await
@@ -115,6 +125,9 @@ mod tests {
         assert!(shares.take_within(soon, peer(1), 6).await.is_some());
         drop(other);
         assert_eq!(shares.free(), 10);
+        let now: Vec<_> = (0..8).filter_map(|_| shares.take_now(peer(1))).collect();
+        assert_eq!((now.len(), shares.free()), (6, 4));
+        assert!(shares.take_now(peer(2)).is_some());
     }
 
     #[tokio::test]

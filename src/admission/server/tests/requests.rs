@@ -95,10 +95,32 @@ async fn what_follows_a_verdict_holds_up_no_other_verdict() {
 }
 
 #[tokio::test]
+async fn of_more_requests_at_once_than_one_address_may_have_the_rest_is_answered_at_once() {
+    let requests = Amount { all: 4, each: 2 };
+    let shared = shared(Limits {
+        requests,
+        ..Limits::default()
+    });
+    let slow = || {
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move { ask(&shared, post(&path(), review("slow"))).await })
+    };
+    let under_way = [slow(), slow()];
+    until(|| shared.requests.free() == 2).await;
+    assert_eq!(ask(&shared, post(&path(), review("x"))).await.0, 503);
+    let other = shared.guests.admit([127, 0, 0, 2].into());
+    let answer = respond(&shared, &other, post(&path(), review("x"))).await;
+    assert_eq!(answer.status(), 200, "of another address");
+    under_way.iter().for_each(tokio::task::JoinHandle::abort);
+    until(|| shared.requests.free() == 4).await;
+    assert_eq!(ask(&shared, post(&path(), review("x"))).await.0, 200);
+}
+
+#[tokio::test]
 async fn while_stopping_reviews_are_answered_and_clients_are_sent_elsewhere() {
     let shared = shared(Limits::default());
     shared.stopping.store(true, Ordering::Relaxed);
-    let place = shared.guests.admit([127, 0, 0, 1].into()).unwrap();
+    let place = shared.guests.admit([127, 0, 0, 1].into());
     let answer = respond(&shared, &place, post(&path(), review("x"))).await;
     assert_eq!(
         (

@@ -194,6 +194,40 @@ async fn bodies_that_never_end_hold_what_is_theirs_and_no_more_also_by_who_knows
     }
 }
 
+/// Somebody who learned a path is known as soon as the first request comes, and is not to be mistaken for an API server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_bodies_to_a_path_that_was_learned_take_no_connection_from_an_api_server() {
+    let bodies = Bodies {
+        patience: EVER,
+        ..Bodies::default()
+    };
+    let limits = Limits {
+        bodies,
+        request: EVER,
+        ..patient()
+    };
+    let running = start(limits, false).await;
+    let stream = connect(&running, &running.material.ca_bundle()).await.unwrap();
+    let (mut resting, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let mut slow = Vec::new();
+    for number in 0..600 {
+        slow.push(held(endless(&running, 2, &path(), 20 * 1024).await));
+        if number % 50 == 0 {
+            let answer = resting.send_request(post(&path(), review("x"))).await.unwrap();
+            assert_eq!(answer.status(), 200);
+            answer.into_body().collect().await.unwrap();
+            resting.ready().await.unwrap();
+            heard(&running, 1).await;
+        }
+    }
+    until(|| running.shared.guests.count() <= 128 + 32 + 2).await;
+    heard(&running, 1).await;
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
 #[tokio::test]
 async fn requests_of_a_stranger_on_one_connection_are_few_also_in_http_2() {
     let running = start(patient(), false).await;
