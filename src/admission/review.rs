@@ -127,6 +127,11 @@ pub struct Options {
 }
 
 impl Request {
+    /// Lets go of the objects: nearly all of the memory of a request.
+    pub fn drop_objects(&mut self) {
+        (self.object, self.old_object) = (Value::Null, Value::Null);
+    }
+
     /// Whether this request will not be stored. Absent means false.
     pub fn is_dry_run(&self) -> bool {
         self.dry_run.unwrap_or(false)

@@ -63,6 +63,8 @@ const STEP: usize = 256 * 1024;
 /// A body, and what it holds of the memory for bodies.
 pub(super) struct Read {
     pub bytes: Vec<u8>,
+    /// Values in it, at most.
+    parts: usize,
     pub large: bool,
     pub shares: Vec<Share>,
 }
@@ -84,6 +86,7 @@ where
     }
     let mut read = Read {
         bytes: Vec::new(),
+        parts: 0,
         large: told.is_none_or(|length| length > bounds.small),
         shares: Vec::new(),
     };
@@ -122,7 +125,13 @@ where
             // Not before the first of it is there: nothing is set aside for who only tells a length.
             read.bytes.reserve_exact(taken);
         }
+        let before = read.bytes.len();
         bytes::BufMut::put(&mut read.bytes, data);
+        // As it comes: to look through megabytes at the end would hold up everybody else on this thread.
+        read.parts += parts(read.bytes.get(before..).unwrap_or_default());
+        if read.parts > shared.limits.bodies.parts {
+            return Err(too_many_parts());
+        }
     }
     Ok(())
 }
@@ -148,21 +157,24 @@ async fn take<R>(shared: &Shared<R>, peer: IpAddr, read: &mut Read, bytes: usize
 /// How many values are in it decides what it is in memory: a zero in a list takes two bytes here and a hundred there.
 /// Those in quoted text are counted too, which errs on the safe side.
 async fn weigh<R>(shared: &Shared<R>, peer: IpAddr, read: &mut Read) -> Result<(), Failure> {
-    let begins_a_value = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
-    let parts = read.bytes.iter().filter(begins_a_value).count();
-    if parts > shared.limits.bodies.parts {
-        return Err(Failure::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "the review has too many parts",
-        ));
-    }
-    let surplus = parts
+    let surplus = read
+        .parts
         .saturating_mul(PART)
         .saturating_sub(read.bytes.len().saturating_mul(PARSED));
     if read.large || surplus == 0 {
         return Ok(());
     }
     take(shared, peer, read, surplus / PARSED).await
+}
+
+/// How many values are in some of a body, at most.
+fn parts(bytes: &[u8]) -> usize {
+    let begins_a_value = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
+    bytes.iter().filter(begins_a_value).count()
+}
+
+fn too_many_parts() -> Failure {
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "the review has too many parts")
 }
 
 fn too_large() -> Failure {

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::body;
-use super::failure::{Failure, internal};
+use super::failure::Failure;
 use super::guests::Place;
 use super::judge::judge;
 use super::reviewer::Reviewer;
@@ -103,16 +103,15 @@ where
 {
     acceptable(&request)?;
     let read = body::read(shared, peer, request.into_body()).await?;
-    let (request, response) = judge(shared, entry, peer, read).await?;
-    let bytes = response.to_bytes(&request).map_err(internal)?;
+    let judged = judge(shared, entry, peer, read).await?;
     let observed = Observed {
         status: StatusCode::OK,
-        response: Some(&response),
+        response: Some(&judged.response),
         panicked: false,
         elapsed: start.elapsed(),
     };
-    shared.reviewer.observe(entry, Some(&request), &observed);
-    let mut answer = http::Response::new(Full::new(Bytes::from(bytes)));
+    shared.reviewer.observe(entry, Some(&judged.request), &observed);
+    let mut answer = http::Response::new(Full::new(Bytes::from(judged.bytes)));
     answer
         .headers_mut()
         .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));

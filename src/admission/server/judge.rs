@@ -1,7 +1,8 @@
 //! The verdict on one review: whose turn it is, and on which thread.
 //!
 //! A small review is read and judged between two waits of the threads that serve everybody, which takes less than a
-//! millisecond. A large one has a thread of its own from a small number of them, so it delays nobody.
+//! millisecond. A large one has a thread of its own from a small number of them, so it delays nobody: it is read, judged,
+//! answered and let go of there, since to free a hundred thousand values takes as long as to read them.
 
 use super::Shared;
 use super::body::Read;
@@ -13,13 +14,22 @@ use http::StatusCode;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// What is left of a review when it is judged.
+pub(super) struct Judged {
+    /// Without its objects.
+    pub request: Request,
+    pub response: Response,
+    /// The answer.
+    pub bytes: Vec<u8>,
+}
+
 /// Reads the review and judges it.
 pub(super) async fn judge<R: Reviewer>(
     shared: &Arc<Shared<R>>,
     entry: Entry,
     peer: IpAddr,
     read: Read,
-) -> Result<(Request, Response), Failure> {
+) -> Result<Judged, Failure> {
     let turns = if read.large { &shared.large_turns } else { &shared.turns };
     let turn = turns.take_within(shared.limits.queue, peer, 1).await;
     let Some(turn) = turn else {
@@ -43,17 +53,23 @@ pub(super) async fn judge<R: Reviewer>(
     }
 }
 
-/// The request and its answer. `held` is let go when the verdict is computed: what is waited for afterwards holds up no other.
+/// The verdict. `held` is let go when the verdict is computed: what is waited for afterwards holds up no other.
 async fn judged<R: Reviewer>(
     shared: &Shared<R>,
     entry: Entry,
     body: Vec<u8>,
     held: impl Send,
-) -> Result<(Request, Response), Failure> {
-    let request = review::parse(&body).map_err(|e| Failure::new(StatusCode::BAD_REQUEST, e.to_string()))?;
+) -> Result<Judged, Failure> {
+    let mut request = review::parse(&body).map_err(|e| Failure::new(StatusCode::BAD_REQUEST, e.to_string()))?;
     drop(body);
     let verdict = shared.reviewer.review(entry, &request).map_err(internal)?;
     drop(held);
     let response = verdict.response().await.map_err(internal)?;
-    Ok((request, response))
+    let bytes = response.to_bytes(&request).map_err(internal)?;
+    request.drop_objects();
+    Ok(Judged {
+        request,
+        response,
+        bytes,
+    })
 }

@@ -45,7 +45,7 @@ pub trait Reviewer: Send + Sync + 'static {
     /// When no verdict can be given.
     fn review<'a>(&'a self, entry: Entry, request: &'a Request) -> Result<Verdict<'a>, Internal>;
 
-    /// Called once for each request to an entry, when its status is known.
+    /// Called once for each request to an entry, when its status is known. The request comes without its objects.
     fn observe(&self, entry: Entry, request: Option<&Request>, outcome: &Observed<'_>);
 
     /// Called once for each request that named no path of ours.
