@@ -12,7 +12,8 @@ const TITLE: &str = "The webhook under siege";
 const NOTE: &str = "`make storm`, or `e2e storm --only siege`. 200 honest reviews a second of a 20 KiB Deployment on one kept HTTP/2 \
     connection, and one a second on a new connection, during each attack in turn and without it, right before and right after. \
     Attackers come from other addresses. They share the machine with the server, which has as many threads as the machine has \
-    cores: what they compute themselves is part of what is measured, and how much that was is in the last column but one.";
+    cores, and compute at the lowest priority, since in a cluster they have cores of their own: how much that was is in the last \
+    column but one. What the server does because of them is measured in full.";
 /// The head and the line below it.
 const HEAD: usize = 2;
 
