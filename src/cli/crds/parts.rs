@@ -1,7 +1,7 @@
 //! Parts of committed files that follow from the providers that are built. Each has its place in a file whose other lines people
 //! write.
 
-use super::super::leave;
+use crate::cli::leave;
 use crate::routing::{RouteKind, Router, registry};
 use anyhow::Context;
 use std::io::ErrorKind;
