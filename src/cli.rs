@@ -10,6 +10,8 @@ mod flagger;
 mod leave;
 mod serve;
 
+pub use leave::rescue;
+
 use crate::outbound;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::{ffi::OsString, process::ExitCode};

@@ -3,6 +3,7 @@
 
 mod rendered;
 
+use coalmine::routing::registry;
 use rendered::{list, objects};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -34,6 +35,34 @@ fn the_scope_policy_matches_exactly_what_the_roles_let_us_write() {
         .collect();
     assert!(may.contains("apps/deployments") && may.contains("/services"), "{may:?}");
     assert_eq!(judged, may);
+}
+
+#[test]
+fn the_scope_policy_knows_what_leads_to_a_half_in_the_words_of_each_provider() {
+    let objects = objects().unwrap();
+    let mut policies = objects
+        .iter()
+        .filter(|object| object["kind"] == "ValidatingAdmissionPolicy");
+    let spec = &policies.next().unwrap()["spec"];
+    let judged = word(&spec["validations"][0]["expression"]);
+    let mut known = 0;
+    for kind in registry::kinds() {
+        let Some(shown) = kind.leads_to_a_half() else { continue };
+        let group = format!("request.resource.group == '{}' ", kind.resource().group);
+        let shown = shown.replace('\n', " ");
+        let mut variables = list(&spec["variables"]).iter().filter(|variable| {
+            let expression = word(&variable["expression"]);
+            expression.starts_with(&group) && expression.contains(&shown)
+        });
+        let name = variables
+            .next()
+            .map(|variable| word(&variable["name"]))
+            .unwrap_or_default();
+        assert!(!name.is_empty(), "{:?}", kind.resource());
+        assert!(judged.contains(&format!(" variables.{name}")), "{name} does not count");
+        known += 1;
+    }
+    assert!(known > 8, "only {known} kinds are known");
 }
 
 fn resources(rule: &Value) -> BTreeSet<String> {

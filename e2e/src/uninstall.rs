@@ -16,8 +16,6 @@ use crate::install::{self, Profile, run};
 use crate::load::Running;
 use crate::scene::{App, SYSTEM, Scene, wait_for};
 
-/// What gives apps back where no program is left to do it, as the manual has it.
-const RESCUE: &str = include_str!("../../src/cli/leave/rescue.sh");
 /// Every definition.
 const DEFINITIONS: [&str; 4] = [
     "canaries.flagger.app",
@@ -168,7 +166,9 @@ impl Stage {
         let folder = self.cluster.kubectl.parent().context("kubectl is in a folder")?;
         let path = std::env::var("PATH").unwrap_or_default();
         let mut sh = Command::new("sh");
-        sh.args(["-c", RESCUE])
+        // As the manual has it.
+        sh.arg("-c")
+            .arg(coalmine::cli::rescue())
             .env("KUBECONFIG", &self.cluster.kubeconfig)
             .env("PATH", format!("{}:{path}", folder.display()));
         println!("{}", run(&mut sh).await?);

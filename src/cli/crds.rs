@@ -1,8 +1,11 @@
-//! `coalmine crds`: the custom resource definitions as YAML, or put where they belong. With the committed copies goes the list
-//! of the kinds of others, which the chart reads.
+//! `coalmine crds`: the custom resource definitions as YAML, or put where they belong. With the committed copies goes whatever
+//! else of the repository follows from the providers that are built: the list of the kinds of others, which the chart reads, and
+//! parts of files that people write.
+
+mod parts;
 
 use crate::api::{crds, labels};
-use crate::routing::rights;
+use crate::routing::{registry, rights};
 use anyhow::Context;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
@@ -28,14 +31,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .enable_all()
             .build()?
             .block_on(async { apply(Client::try_from(super::cluster::config(None).await?)?).await })?,
-        None => print!("{}", crds::render()),
+        None => print!("{}", crds::render(&registry::names())),
     }
     Ok(())
 }
 
 // Into each of the folders below the root of the repository.
-fn write(root: &Path) -> std::io::Result<()> {
-    let files = crds::files();
+fn write(root: &Path) -> anyhow::Result<()> {
+    let files = crds::files(&registry::names());
     for directory in crds::DIRECTORIES {
         let directory = root.join(directory);
         std::fs::create_dir_all(&directory)?;
@@ -45,14 +48,15 @@ fn write(root: &Path) -> std::io::Result<()> {
     }
     let folder = root.join(rights::FOLDER);
     std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join(rights::FILE), rights::render())
+    std::fs::write(folder.join(rights::FILE), rights::render())?;
+    parts::ALL.iter().try_for_each(|part| part.write(root))
 }
 
 // Server-side and by force: Flagger's chart, kubectl or Helm own these fields where they were first.
 async fn apply(client: Client) -> anyhow::Result<()> {
     let served: Api<CustomResourceDefinition> = Api::all(client);
     let params = PatchParams::apply(labels::FIELD_MANAGER).force();
-    for crd in crds::all() {
+    for crd in crds::all(&registry::names()) {
         let name = crd.name_any();
         served
             .patch(&name, &params, &Patch::Apply(&crd))
@@ -102,7 +106,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         write(root.path()).unwrap();
         for directory in crds::DIRECTORIES {
-            for (name, yaml) in crds::files() {
+            for (name, yaml) in crds::files(&registry::names()) {
                 let path = root.path().join(directory).join(name);
                 assert_eq!(std::fs::read_to_string(path).unwrap(), yaml);
             }
@@ -111,13 +115,28 @@ mod tests {
         assert_eq!(std::fs::read_to_string(path).unwrap(), rights::render());
     }
 
+    #[test]
+    fn the_committed_copies_are_not_stale() {
+        for directory in crds::DIRECTORIES {
+            for (name, yaml) in crds::files(&registry::names()) {
+                let path = Path::new(directory).join(name);
+                let stored = std::fs::read_to_string(&path).unwrap_or_default();
+                assert!(
+                    stored == yaml,
+                    "{} is stale; run: cargo run -- crds --write",
+                    path.display()
+                );
+            }
+        }
+    }
+
     #[tokio::test]
     async fn each_is_applied_whole_and_taken_over_from_whoever_has_it() {
         let (client, sent) = server(200);
         apply(client).await.unwrap();
         let sent = sent.lock();
-        assert_eq!(sent.len(), crds::all().len());
-        for ((line, body), crd) in sent.iter().zip(crds::all()) {
+        assert_eq!(sent.len(), crds::all(&registry::names()).len());
+        for ((line, body), crd) in sent.iter().zip(crds::all(&registry::names())) {
             let path = format!(
                 "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{}?",
                 crd.name_any()

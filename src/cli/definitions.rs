@@ -2,6 +2,7 @@
 
 use crate::api::crds::{self, served::complaint};
 use crate::messages::Severity;
+use crate::routing::registry;
 use crate::telemetry::Telemetry;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -57,7 +58,7 @@ async fn looking_every(
 
 async fn complaints(served: &Api<CustomResourceDefinition>) -> Result<Vec<String>, kube::Error> {
     let mut complaints = Vec::new();
-    for ours in crds::all() {
+    for ours in crds::all(&registry::names()) {
         let there = served.get_opt(&ours.name_any()).await?;
         complaints.extend(complaint(&ours, there.as_ref()));
     }

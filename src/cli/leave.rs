@@ -6,6 +6,8 @@
 mod report;
 mod survey;
 
+pub use report::rescue;
+
 use crate::api::duration::GoDuration;
 use crate::controller::lease;
 use crate::orders::{self, Leave, Standing};

@@ -78,6 +78,11 @@ file from the providers that are built. */}}
 {{- end }}
 {{- end }}
 
+{{- /* The variable of the scope policy that says whether a route of that API group leads to half of a pair. */}}
+{{- define "coalmine.half" -}}
+half_{{ regexReplaceAll "[^a-z0-9]" . "_" }}
+{{- end }}
+
 {{- /* Marks of what is there for the definitions' job; takes its place in the order. */}}
 {{- define "coalmine.crdsHook" -}}
 helm.sh/hook: pre-install,pre-upgrade

@@ -10,7 +10,6 @@ mod rules;
 pub mod served;
 
 pub use measure::{Excess, Measured, Unit, measure};
-pub use rules::PROVIDERS;
 
 use super::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -20,13 +19,13 @@ use serde_json::{Value, json};
 /// Where the rendered files live, below the root of the repository.
 pub const DIRECTORIES: [&str; 2] = ["manifests/crds", "charts/coalmine/crds"];
 
-/// Every kind we serve, refined.
-pub fn all() -> Vec<CustomResourceDefinition> {
+/// Every kind we serve, refined. Which `providers` a Canary may name is said by whoever knows what is built.
+pub fn all(providers: &[&str]) -> Vec<CustomResourceDefinition> {
     let derived = [
-        (Canary::crd(), refinements::canary()),
+        (Canary::crd(), refinements::canary(providers)),
         (MetricTemplate::crd(), refinements::metric_template()),
         (AlertProvider::crd(), refinements::alert_provider()),
-        (CanaryPolicy::crd(), refinements::policy()),
+        (CanaryPolicy::crd(), refinements::policy(providers)),
     ];
     derived
         .into_iter()
@@ -35,8 +34,8 @@ pub fn all() -> Vec<CustomResourceDefinition> {
 }
 
 /// All of them as one YAML stream.
-pub fn render() -> String {
-    files()
+pub fn render(providers: &[&str]) -> String {
+    files(providers)
         .into_iter()
         .map(|(_, yaml)| yaml)
         .collect::<Vec<_>>()
@@ -44,10 +43,10 @@ pub fn render() -> String {
 }
 
 /// File name and YAML of each, such as `canaries.yaml`.
-pub fn files() -> Vec<(String, String)> {
+pub fn files(providers: &[&str]) -> Vec<(String, String)> {
     let name = |crd: &CustomResourceDefinition| format!("{}.yaml", crd.spec.names.plural);
     let yaml = |crd| serde_saphyr::to_string(&crd).unwrap_or_default(); // plain data; a test reads it back
-    all().into_iter().map(|crd| (name(&crd), yaml(crd))).collect()
+    all(providers).into_iter().map(|crd| (name(&crd), yaml(crd))).collect()
 }
 
 /// Applies the changes; also returns the paths that do not exist, which a test wants empty.

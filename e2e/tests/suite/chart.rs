@@ -339,7 +339,7 @@ fn the_rest_of_flaggers_values_arrives_where_it_belongs() {
 
 #[test]
 fn the_definitions_are_brought_up_and_may_be_looked_at() {
-    let ours: BTreeSet<String> = coalmine::api::crds::all()
+    let ours: BTreeSet<String> = coalmine::api::crds::all(&[])
         .into_iter()
         .filter_map(|crd| crd.metadata.name)
         .collect();

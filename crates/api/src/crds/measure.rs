@@ -61,7 +61,8 @@ fn schemas() -> BTreeMap<String, Value> {
         let spec = value.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")?;
         Some((crd.spec.names.kind, spec.clone()))
     };
-    all().into_iter().filter_map(spec).collect()
+    // Which providers there are does not matter: a text that is one of a list has no limit to measure it by.
+    all(&[]).into_iter().filter_map(spec).collect()
 }
 
 impl Measured {

@@ -1,7 +1,7 @@
 //! What each schema gains over the derived one, by path.
 
 use super::refine::Change;
-use super::rules::{PROVIDERS, SUBDOMAIN, cel, duration, exactly_one, gateway_reference, integer, one_of, port, text};
+use super::rules::{SUBDOMAIN, cel, duration, exactly_one, gateway_reference, integer, one_of, port, text};
 use crate::alert_provider::AlertProviderSpec;
 use crate::canary::{HookType, Phase};
 use crate::metric_template::MetricProvider;
@@ -12,12 +12,12 @@ fn changes<const N: usize>(pairs: [(&str, Value); N]) -> Vec<Change> {
 }
 
 /// Canary: Flagger's schema, widened as promised (hours, `iterations` beside `stepWeight`, no `threshold`).
-pub fn canary() -> Vec<Change> {
+pub fn canary(providers: &[&str]) -> Vec<Change> {
     let kind = |kinds: &[&str]| one_of(kinds);
     let replicas = || json!({ "type": "integer", "minimum": 1 });
     let mut all = changes([
         ("spec", json!({ "x-kubernetes-validations": [analysis_is_needed()] })),
-        ("spec.provider", one_of(&PROVIDERS)),
+        ("spec.provider", one_of(providers)),
         ("spec.targetRef.kind", kind(&["DaemonSet", "Deployment", "Service"])),
         (
             "spec.autoscalerRef.kind",
@@ -193,12 +193,12 @@ pub fn alert_provider() -> Vec<Change> {
 }
 
 /// CanaryPolicy.
-pub fn policy() -> Vec<Change> {
+pub fn policy(providers: &[&str]) -> Vec<Change> {
     let percent = || json!({ "type": "integer", "minimum": 1, "maximum": 100 });
     let at_least = |least: u32| json!({ "minimum": least });
     let count = || json!({ "type": "integer", "minimum": 1 });
     let mut all = changes([
-        ("spec.provider", one_of(&PROVIDERS)),
+        ("spec.provider", one_of(providers)),
         ("spec.gatewayRefs", json!({ "maxItems": 32 })),
         ("spec.gatewayRefs[].sectionName", text(1, 253, Some(SUBDOMAIN))),
         ("spec.service.port", port()),

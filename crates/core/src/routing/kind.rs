@@ -59,6 +59,19 @@ pub trait RouteKind: WrittenKind {
         &[]
     }
 
+    /// What shows the chart's scope policy that an object of the user's own leads to half of a pair: terms of CEL, joined by
+    /// `&&`, about `o`, which is the object as it is sent or as it is stored. Kinds that are edited have it, but for those in
+    /// whose objects [notes](Self::notes) tell as much.
+    fn leads_to_a_half(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The line of shell by which objects of this kind name the app's own Service again, for whoever leaves when no program is
+    /// there to give back what it edited.
+    fn rescue(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether the API server adds members to what it is sent; where it does not, a generated object has what was said and
     /// nothing else.
     fn adds_defaults(&self) -> bool {

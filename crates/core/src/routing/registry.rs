@@ -1,39 +1,12 @@
-//! The providers that are built, and the kinds they write. A new one is its folder and a line here.
+//! What is asked of all providers that are built, and of the kinds they write.
 
-use super::providers::{
-    apisix, appmesh, contour, gateway_api, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, skipper, smi,
-    traefik,
-};
+pub use super::providers::ROUTERS;
+
 use super::{Capabilities, Need, Resource, RouteKind, Router, TargetKind, WrittenKind, ingress};
 use crate::api::canary::CanarySpec;
 use crate::object::text;
 use serde_json::Value;
 use std::collections::BTreeSet;
-
-/// Every provider that is built.
-pub const ROUTERS: &[&dyn Router] = &[
-    &gateway_api::GatewayApi,
-    &apisix::Apisix,
-    &appmesh::V1BETA1,
-    &appmesh::V1BETA2,
-    &contour::Contour,
-    &gloo::Gloo,
-    &istio::Istio,
-    &knative::Knative,
-    &kubernetes::Kubernetes,
-    &kuma::Kuma,
-    &linkerd::Linkerd,
-    &nginx::Nginx,
-    &skipper::Skipper,
-    &smi::OSM,
-    &smi::V1ALPHA1,
-    &smi::V1ALPHA2,
-    &smi::V1ALPHA3,
-    &traefik::Traefik,
-];
-
-/// Other names of providers, and whose: an HTTPRoute is the same object in each version of the Gateway API.
-const ALIASES: [(&str, &str); 2] = [("gatewayapi", "gatewayapi:v1"), ("gatewayapi:v1beta1", "gatewayapi:v1")];
 
 /// The kinds that carry traffic for any provider, each once.
 pub fn kinds() -> impl Iterator<Item = &'static dyn RouteKind> {
@@ -59,6 +32,14 @@ fn routes() -> impl Iterator<Item = &'static dyn RouteKind> {
 fn all() -> impl Iterator<Item = &'static dyn WrittenKind> {
     let carrying = routes().map(|kind| -> &'static dyn WrittenKind { kind });
     carrying.chain(routes().flat_map(|kind| kind.beside().iter().copied()))
+}
+
+/// What gives back the objects that are edited for any provider where no program is left to do it: a line of shell for each
+/// kind.
+pub fn rescue() -> String {
+    let mut seen = BTreeSet::new();
+    let lines = routes().filter_map(|kind| kind.rescue());
+    lines.filter(|line| seen.insert(*line)).collect()
 }
 
 /// The kind of a route, by its `apiVersion` and `kind`; `None` when it carries traffic for no provider. Any version is the
@@ -98,7 +79,7 @@ pub fn of_resource(resource: Resource) -> Option<&'static dyn WrittenKind> {
 /// What may stand in `spec.provider`, in order.
 pub fn names() -> Vec<&'static str> {
     let built = ROUTERS.iter().map(|router| router.name());
-    let others = ALIASES.iter().map(|(alias, _)| *alias);
+    let others = ROUTERS.iter().flat_map(|router| router.aliases().iter().copied());
     let mut all: Vec<&str> = built.chain(others).collect();
     all.sort_unstable();
     all
@@ -106,9 +87,8 @@ pub fn names() -> Vec<&'static str> {
 
 /// The provider of that name.
 pub fn router(name: &str) -> Option<&'static dyn Router> {
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
-    let name = alias.map_or(name, |(_, name)| *name);
-    ROUTERS.iter().copied().find(|router| router.name() == name)
+    let mut all = ROUTERS.iter().copied();
+    all.find(|router| router.name() == name || router.aliases().contains(&name))
 }
 
 /// The first kind whose objects carry the weights of provider `name`, as `group/version/Kind`; `None` where none do.
@@ -169,7 +149,6 @@ pub fn other_version(spec: &CanarySpec) -> Option<(&'static str, &'static str)> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::crds::PROVIDERS;
     use crate::routing::{Names, Provider, add_each_once};
     use serde_json::json;
 
@@ -205,8 +184,45 @@ mod tests {
     }
 
     #[test]
-    fn what_the_definition_lets_a_canary_name_is_what_is_built() {
-        assert_eq!(names(), PROVIDERS);
+    fn every_name_is_said_once_and_leads_to_whoever_says_it() {
+        let all = names();
+        let once: BTreeSet<&str> = all.iter().copied().collect();
+        assert_eq!(once.len(), all.len(), "{all:?}");
+        for built in ROUTERS {
+            let mut said = built.aliases().to_vec();
+            said.push(built.name());
+            for name in said {
+                assert_eq!(router(name).map(|router| router.name()), Some(built.name()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_edited_is_known_as_ours_by_the_policy_and_given_back_without_the_program() {
+        for kind in kinds() {
+            let (resource, fields) = (kind.resource(), kind.fields());
+            if let Some(expression) = kind.leads_to_a_half() {
+                assert_eq!(expression, expression.trim(), "{resource:?}");
+                assert!(!fields.is_empty(), "{resource:?}");
+                for field in fields {
+                    let looked_at = format!("has(o{})", field.replace('/', "."));
+                    assert!(expression.contains(&looked_at), "{resource:?}: {looked_at}");
+                }
+            }
+            if let Some(line) = kind.rescue() {
+                assert_eq!(line.lines().count(), 1, "{resource:?}");
+                assert!(line.ends_with(" | xargs -rL1 kubectl\n"), "{resource:?}");
+                let named = [String::new(), format!(".{}", resource.group)]
+                    .map(|group| format!("kubectl get {}{group} -A ", resource.plural));
+                assert!(named.iter().any(|start| line.starts_with(start)), "{resource:?}");
+            }
+            if fields.is_empty() {
+                continue;
+            }
+            assert!(kind.rescue().is_some(), "{resource:?}");
+            let is_known = kind.leads_to_a_half().is_some() || !kind.notes().is_empty();
+            assert!(is_known, "{resource:?}");
+        }
     }
 
     #[test]

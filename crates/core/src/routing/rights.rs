@@ -1,5 +1,6 @@
 //! The kinds of others that the providers have us deal with, as a file of the chart: its roles and its scope policy read which
-//! they are, and say themselves what may be done with them.
+//! they are, and say themselves what may be done with them. How the policy knows an object that leads to half of a pair is in the
+//! file as well.
 
 use super::{Names, Provider, Resource, registry};
 use crate::api::canary::CanarySpec;
@@ -29,6 +30,7 @@ pub fn render() -> String {
         by_group("published", published()),
         by_group("fronts", fronts.map(|front| front.resource)),
         definitions(&all),
+        halves(),
     ];
     format!("{HEAD}{}", parts.concat())
 }
@@ -73,4 +75,21 @@ fn definitions(kinds: &[Resource]) -> String {
     let names: BTreeSet<String> = kinds.iter().filter_map(Resource::definition).collect();
     let lines = names.iter().map(|name| format!("  - {name}\n"));
     format!("definitions:\n{}", lines.collect::<String>())
+}
+
+// What an object of such a group shows, one way for each shape that its kinds have.
+fn halves() -> String {
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for kind in registry::kinds() {
+        let Some(shown) = kind.leads_to_a_half() else { continue };
+        let known = groups.entry(kind.resource().group).or_default();
+        if !known.contains(&shown) {
+            known.push(shown);
+        }
+    }
+    let entries = groups.into_iter().map(|(group, shown)| {
+        let lines = shown.join("\n|| ").replace('\n', "\n      ");
+        format!("  - group: {group}\n    shows: |-\n      {lines}\n")
+    });
+    format!("halves:\n{}", entries.collect::<String>())
 }

@@ -56,6 +56,11 @@ pub trait Router: Sync {
     /// As in `spec.provider`.
     fn name(&self) -> &'static str;
 
+    /// Other words for it in `spec.provider`.
+    fn aliases(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The kinds whose objects carry the traffic, all of them at once where users have several; the first is the one that
     /// speaks for all, and in which a route is made where nothing asks for another. None where the selector of the apex
     /// Service carries it.

@@ -5,11 +5,10 @@ use super::facts::ClusterFacts;
 use super::report::{Findings, Report, quoted};
 use super::values::names::{is_host, is_qualified};
 use super::values::{cron, durations, size, templates, urls};
-use crate::api::crds::PROVIDERS;
 use crate::api::policy::{FreezeWindow, GuardRails};
 use crate::api::{CanaryPolicy, CanaryPolicySpec, Number};
 use crate::metrics::registry;
-use crate::routing::Provider;
+use crate::routing::{Provider, registry as providers};
 use kube_core::ResourceExt;
 
 /// Judges a new or changed CanaryPolicy.
@@ -65,11 +64,11 @@ fn judged(policy: &CanaryPolicy, facts: &ClusterFacts) -> Report {
 /// Where routes are written and metrics read.
 fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &ClusterFacts) {
     const SERVER: &str = "spec.metricsServer";
-    if let Some(provider) = named(spec).filter(|provider| !PROVIDERS.contains(provider)) {
+    if let Some(provider) = named(spec).filter(|provider| Provider::parse(provider).is_none()) {
         report.unsupported(
             "spec.provider",
             provider,
-            format!("supported values: {}", quoted(PROVIDERS)),
+            format!("supported values: {}", quoted(providers::names())),
         );
     }
     let moved = named(spec).and_then(Provider::parse).and_then(Provider::own_route);

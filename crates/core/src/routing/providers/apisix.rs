@@ -139,6 +139,10 @@ impl RouteKind for ApisixRoute {
         &[]
     }
 
+    fn rescue(&self) -> Option<&'static str> {
+        Some(include_str!("apisix/rescue.sh"))
+    }
+
     fn companions(&self, route: &Value, names: &Names) -> Vec<(Resource, String)> {
         if self.is_companion(route) {
             return Vec::new();

@@ -119,6 +119,14 @@ impl RouteKind for HttpProxy {
         &["/spec/routes"]
     }
 
+    fn leads_to_a_half(&self) -> Option<&'static str> {
+        Some(include_str!("contour/half.cel").trim_ascii_end())
+    }
+
+    fn rescue(&self) -> Option<&'static str> {
+        Some(include_str!("contour/rescue.sh"))
+    }
+
     fn adds_defaults(&self) -> bool {
         false
     }

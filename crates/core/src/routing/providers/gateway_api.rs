@@ -36,6 +36,11 @@ impl Router for GatewayApi {
         "gatewayapi:v1"
     }
 
+    // An HTTPRoute is the same object in each version of the Gateway API.
+    fn aliases(&self) -> &'static [&'static str] {
+        &["gatewayapi", "gatewayapi:v1beta1"]
+    }
+
     fn kinds(&self) -> &'static [&'static dyn RouteKind] {
         KINDS
     }

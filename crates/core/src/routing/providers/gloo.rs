@@ -123,6 +123,14 @@ impl RouteKind for RouteTable {
         &["/spec/routes"]
     }
 
+    fn leads_to_a_half(&self) -> Option<&'static str> {
+        Some(include_str!("gloo/half.cel").trim_ascii_end())
+    }
+
+    fn rescue(&self) -> Option<&'static str> {
+        Some(include_str!("gloo/rescue.sh"))
+    }
+
     fn adds_defaults(&self) -> bool {
         false
     }

@@ -150,6 +150,14 @@ impl RouteKind for VirtualService {
         &["/spec/http"]
     }
 
+    fn leads_to_a_half(&self) -> Option<&'static str> {
+        Some(include_str!("istio/half.cel").trim_ascii_end())
+    }
+
+    fn rescue(&self) -> Option<&'static str> {
+        Some(include_str!("istio/rescue.sh"))
+    }
+
     fn lists(&self) -> &'static [&'static str] {
         &["/spec/hosts", "/spec/gateways"]
     }

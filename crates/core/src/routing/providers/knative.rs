@@ -85,6 +85,10 @@ impl RouteKind for KnativeService {
         &[list::AT]
     }
 
+    fn rescue(&self) -> Option<&'static str> {
+        Some(include_str!("knative/rescue.sh"))
+    }
+
     fn notes(&self) -> &'static [&'static str] {
         &[PRIMARY_REVISION, TRAFFIC]
     }

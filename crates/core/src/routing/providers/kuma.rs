@@ -130,6 +130,14 @@ impl RouteKind for MeshHttpRoute {
         &["/spec/to"]
     }
 
+    fn leads_to_a_half(&self) -> Option<&'static str> {
+        Some(include_str!("kuma/half.cel").trim_ascii_end())
+    }
+
+    fn rescue(&self) -> Option<&'static str> {
+        Some(include_str!("kuma/rescue.sh"))
+    }
+
     // What its definition has defaults for is always said.
     fn adds_defaults(&self) -> bool {
         false

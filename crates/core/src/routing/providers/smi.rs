@@ -172,6 +172,14 @@ impl RouteKind for TrafficSplit {
         &[list::AT]
     }
 
+    fn leads_to_a_half(&self) -> Option<&'static str> {
+        Some(include_str!("smi/half.cel").trim_ascii_end())
+    }
+
+    fn rescue(&self) -> Option<&'static str> {
+        Some(include_str!("smi/rescue.sh"))
+    }
+
     fn adds_defaults(&self) -> bool {
         false
     }

@@ -115,6 +115,14 @@ impl RouteKind for TraefikService {
         &[list::AT]
     }
 
+    fn leads_to_a_half(&self) -> Option<&'static str> {
+        Some(include_str!("traefik/half.cel").trim_ascii_end())
+    }
+
+    fn rescue(&self) -> Option<&'static str> {
+        Some(include_str!("traefik/rescue.sh"))
+    }
+
     fn lists(&self) -> &'static [&'static str] {
         &[list::AT]
     }

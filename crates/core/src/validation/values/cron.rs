@@ -1,4 +1,10 @@
 //! The five-field schedules of freeze windows.
+//!
+//! They are only judged so far, as nothing freezes yet, and for that the crate `croner` (4.0, which can do with jiff) is too
+//! lenient: it takes a field of nothing but a comma, by which nothing would ever freeze, names of months and days in any field,
+//! and `@daily`, and does not say which field is wrong. When windows are to be found in time, with zones and their clock changes,
+//! it is what to look at; then it has to judge here as well, since it refuses a step after a single number (`5/15`), which this
+//! takes.
 
 /// Says what is wrong with a schedule, or nothing.
 pub(in crate::validation) fn problem(schedule: &str) -> Option<String> {

@@ -56,6 +56,14 @@ impl RouteKind for MeshRoutes {
         &[entries::AT]
     }
 
+    fn leads_to_a_half(&self) -> Option<&'static str> {
+        Some(include_str!("half.cel").trim_ascii_end())
+    }
+
+    fn rescue(&self) -> Option<&'static str> {
+        Some(self.version.rescue())
+    }
+
     fn adds_defaults(&self) -> bool {
         false
     }

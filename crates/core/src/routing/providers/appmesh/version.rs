@@ -44,6 +44,14 @@ impl Version {
         }
     }
 
+    /// The line of shell that gives the objects with the routes back.
+    pub(super) fn rescue(self) -> &'static str {
+        match self {
+            Self::V1beta1 => include_str!("services.sh"),
+            Self::V1beta2 => include_str!("routers.sh"),
+        }
+    }
+
     /// The members of an entry of which requests can be told apart. The older controller looks for the VirtualNodes of one of them
     /// under names that they do not have, but for those of plain HTTP.
     pub(super) fn requests(self) -> &'static [&'static str] {

@@ -18,6 +18,7 @@ impl Words for Grpc {
     const KIND: &'static str = "GRPCRoute";
     const PLURAL: &'static str = "grpcroutes";
     const NAMED: &'static [&'static str] = &["headers"];
+    const RESCUE: &'static str = include_str!("grpcroute/rescue.sh");
     // Whoever calls by gRPC keeps no cookies.
     const CAN: Capabilities = Capabilities {
         weights: true,

@@ -16,6 +16,7 @@ impl Words for Http {
     const KIND: &'static str = "HTTPRoute";
     const PLURAL: &'static str = "httproutes";
     const NAMED: &'static [&'static str] = &["headers", "queryParams"];
+    const RESCUE: &'static str = include_str!("httproute/rescue.sh");
     const CAN: Capabilities = Capabilities {
         weights: true,
         matches: true,

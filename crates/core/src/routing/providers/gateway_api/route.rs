@@ -35,6 +35,8 @@ pub trait Words: Sync + 'static {
     const CAN: Capabilities;
     /// The lists of what a match compares by name.
     const NAMED: &'static [&'static str];
+    /// The line of shell that gives routes of it back.
+    const RESCUE: &'static str;
 
     /// The match that every request meets.
     fn everything() -> Value;
@@ -91,6 +93,14 @@ impl<W: Words> WrittenKind for Route<W> {
 impl<W: Words> RouteKind for Route<W> {
     fn fields(&self) -> &'static [&'static str] {
         &["/spec/rules"]
+    }
+
+    fn leads_to_a_half(&self) -> Option<&'static str> {
+        Some(include_str!("route/half.cel").trim_ascii_end())
+    }
+
+    fn rescue(&self) -> Option<&'static str> {
+        Some(W::RESCUE)
     }
 
     fn lists(&self) -> &'static [&'static str] {
