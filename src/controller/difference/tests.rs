@@ -76,6 +76,8 @@ pub(in crate::controller) fn seen(target: &Value) -> Observation {
         webhook: true,
         served: true,
         split: false,
+        led: false,
+        unnamed: false,
         promoted: None,
         checks: None,
         answers: Vec::new(),
