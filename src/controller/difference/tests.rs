@@ -1,3 +1,4 @@
+mod apart;
 mod beside;
 mod configs;
 mod destinations;
