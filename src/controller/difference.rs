@@ -118,6 +118,7 @@ pub fn difference(desired: &DesiredState, pair: Pair<'_>) -> (Vec<Write>, Vec<Co
 // The writes that make the target a plain one again.
 fn ended(desired: &DesiredState, pair: Pair<'_>) -> Vec<Write> {
     let mut writes = Vec::new();
+    pair.named_no_more(&mut writes);
     pair.resumed(&mut writes);
     pair.dismantle(&mut writes);
     pair.dismantle_budgets(&mut writes);

@@ -73,6 +73,8 @@ pub fn observe(
         mirrors: routes.mirror(),
         served: rolls && (blueprint.names.is_some() || !live.pointing.followers.is_empty()),
         split,
+        led: routes.lead_to_halves(),
+        unnamed: routes.are_unnamed(),
         promoted: state.last_promoted.clone(),
         checks,
         answers: Vec::new(),

@@ -70,6 +70,11 @@ pub fn names_a_half(object: &Value, names: &Names) -> bool {
     written_of(object).is_some_and(|kind| kind.names_a_half(object, names))
 }
 
+/// Whether `object`, of any kind, leads users to `-primary` or `-canary` themselves: it may name them and give them nothing.
+pub fn leads_to_a_half(object: &Value, names: &Names) -> bool {
+    names_a_half(object, names) && kind_of(object).is_none_or(|kind| !kind.spares_halves(object, names))
+}
+
 /// `route`, of any kind, as it is when it carries `traffic`, without what is made beside it.
 pub fn carrying(route: &Value, names: &Names, traffic: Traffic, exposure: &Exposure) -> Option<Value> {
     let objects = kind_of(route)?.carrying(std::slice::from_ref(route), names, traffic, exposure);

@@ -95,12 +95,6 @@ impl Plane {
         matches!(self, HttpProxy | VirtualService | IstioRoute)
     }
 
-    /// Requests that may be lost when an app comes in or leaves, of 200 a second: Contour tells its Envoy of a route and of the
-    /// Service that it leads to by two streams, and until both have come Envoy has nobody to send a request to.
-    pub fn loses_on_exit(self) -> usize {
-        if self == HttpProxy { 20 } else { 0 }
-    }
-
     /// From where it is known how the canary does. Traefik has no series of ingress-nginx's.
     pub fn series(self) -> Option<Series> {
         match self {

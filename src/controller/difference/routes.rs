@@ -1,5 +1,6 @@
 //! The routes: generated where there is none, and carrying the traffic of the desired state.
 
+mod apart;
 mod companions;
 mod edits;
 mod successor;
@@ -15,6 +16,7 @@ use crate::{
     plan::route,
     routing::{self, Names, Resource, Traffic},
 };
+use apart::naming;
 use edits::{changed, over};
 use serde_json::Value;
 
@@ -34,7 +36,7 @@ impl Pair<'_> {
         }
         if desired.dismantle == Dismantle::Traffic {
             let all = self.live.routes.iter();
-            writes.extend(all.filter_map(|route| self.given_up(route, &split)));
+            writes.extend(all.filter_map(|route| self.vacated(route, &split)));
             return;
         }
         if desired.primary.is_none() {
@@ -45,17 +47,32 @@ impl Pair<'_> {
             return;
         }
         self.destinations(&split, desired.traffic, writes, conflicts);
-        let Some(traffic) = desired.traffic else { return };
+        match desired.traffic {
+            Some(traffic) => self.moved(&split, (traffic, desired.named), writes, conflicts),
+            None if desired.named => self.introduced(&split, writes),
+            None => {}
+        }
+    }
+
+    // Every route by which the Canary's provider moves users, and what stands beside them.
+    fn moved(
+        &self,
+        split: &[&Names],
+        (traffic, named): (Traffic, bool),
+        writes: &mut Vec<Write>,
+        conflicts: &mut Vec<Conflict>,
+    ) {
         let read = |route: &&Value| self.blueprint.carries_by(route);
         for route in self.live.routes.iter().filter(read) {
-            if let Some(write) = self.succeeded(route).or_else(|| self.generated_anew(route, traffic)) {
+            let anew = || self.generated_anew(route, traffic, named);
+            if let Some(write) = self.succeeded(route).or_else(anew) {
                 writes.push(write);
             } else {
-                self.carries(route, &split, traffic, writes, conflicts);
+                self.carries(route, split, (traffic, named), writes, conflicts);
             }
         }
         if self.seen.split {
-            self.retired_companions(&split, traffic, writes);
+            self.retired_companions(split, traffic, writes);
         }
     }
 
@@ -64,7 +81,7 @@ impl Pair<'_> {
         &self,
         route: &Value,
         split: &[&Names],
-        traffic: Traffic,
+        (traffic, named): (Traffic, bool),
         writes: &mut Vec<Write>,
         conflicts: &mut Vec<Conflict>,
     ) {
@@ -81,7 +98,8 @@ impl Pair<'_> {
         for companion in companions.iter().filter(|one| !companions::is_destination(one)) {
             self.companion(companion, writes, conflicts);
         }
-        writes.extend(changed(route, wanted));
+        let named = named.then(|| naming(route, wanted.clone(), &ready));
+        writes.extend(changed(route, named.as_ref().unwrap_or(wanted)));
     }
 
     // The route of the apex, where nobody has one; answers whether that is all there is to do.
@@ -177,11 +195,14 @@ impl Pair<'_> {
     }
 
     // A route we generated follows its Canary: hosts, gateways, ports.
-    fn generated_anew(&self, live: &Value, traffic: Traffic) -> Option<Write> {
+    fn generated_anew(&self, live: &Value, traffic: Traffic, named: bool) -> Option<Write> {
         label(live, labels::GENERATED)?;
         let names = self.blueprint.names.as_ref()?;
         let kind = routing::kind_of(live).filter(|kind| kind.refers_to(live, names) && !self.is_outdated(live))?;
-        let object = route(self.blueprint, traffic)?;
+        let mut object = route(self.blueprint, traffic)?;
+        if named {
+            object = naming(live, object, &[names]);
+        }
         let is_same = |(wanted, live): (&Value, &Value)| {
             let says = |(key, value): (&String, &Value)| live.get(key) == Some(value);
             let all = || wanted.as_object().is_some_and(|wanted| wanted.iter().all(says));

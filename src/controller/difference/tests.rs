@@ -1,3 +1,4 @@
+mod apart;
 mod beside;
 mod configs;
 mod destinations;
@@ -76,6 +77,8 @@ pub(in crate::controller) fn seen(target: &Value) -> Observation {
         webhook: true,
         served: true,
         split: false,
+        led: false,
+        unnamed: false,
         promoted: None,
         checks: None,
         answers: Vec::new(),

@@ -31,11 +31,17 @@ impl<'a> Routes<'a> {
 
     /// Whether any names a half, also one of a Service that does not follow any more.
     pub fn are_split(self) -> bool {
-        let halved = |names: &Names| {
-            let mut all = self.live.routes.iter();
-            all.any(|route| routing::names_a_half(route, names))
-        };
-        self.live.split(self.blueprint).chain(&self.live.left).any(halved)
+        self.any(routing::names_a_half)
+    }
+
+    /// Whether any leads users to one, as far as it says: it may name it and give it nothing.
+    pub fn lead_to_halves(self) -> bool {
+        self.any(routing::leads_to_a_half)
+    }
+
+    fn any(self, does: fn(&Value, &Names) -> bool) -> bool {
+        let of = |names: &Names| self.live.routes.iter().any(|route| does(route, names));
+        self.live.split(self.blueprint).chain(&self.live.left).any(of)
     }
 
     /// Whether users come to the pair by a route whose weights the Canary's provider moves, or will by the one it makes.
@@ -98,6 +104,21 @@ impl<'a> Routes<'a> {
         let mut moved = self.moved();
         moved.any(|names| self.live.refers_to(self.blueprint, names).any(pending))
             || self.live.routes.iter().any(unknown)
+    }
+
+    /// Whether any that is moved does not name every Service of the pair, or is not taken up as it is, where its data plane hears of
+    /// routes and of Services apart.
+    pub fn are_unnamed(self) -> bool {
+        let unnamed = |route: &Value, names: &Names| {
+            let kind = self.kind_of(route).filter(|kind| kind.hears_apart(route));
+            kind.is_some_and(|kind| kind.naming(route, names) != *route || kind.is_pending(route))
+        };
+        let mut moved = self.moved();
+        moved.any(|names| {
+            let all = self.live.refers_to(self.blueprint, names);
+            let mut carrying = all.filter(|route| self.blueprint.carries_by(route));
+            carrying.any(|route| unnamed(route, names))
+        })
     }
 
     /// Whether no data plane behind them is known to copy no requests.

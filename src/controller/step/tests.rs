@@ -1,3 +1,4 @@
+mod apart;
 mod execute;
 mod house;
 mod interpret;

@@ -51,6 +51,9 @@ pub struct DesiredState {
     pub apex: Option<ApexSide>,
     /// What traffic does.
     pub traffic: Option<Traffic>,
+    /// Where data planes hear of routes and of Services apart, routes name every Service of the pair: those that are to have no
+    /// share without one.
+    pub named: bool,
     /// Fold the route, give the apex its own selector back, take primary and labels away.
     pub dismantle: Dismantle,
 }
@@ -93,6 +96,7 @@ impl DesiredState {
             target_scaler_paused: None,
             apex: None,
             traffic: None,
+            named: false,
             dismantle: Dismantle::No,
         }
     }
@@ -143,6 +147,7 @@ impl DesiredState {
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
                 apex: Some(ApexSide::of(state.intent)),
+                named: true,
                 // Nobody waits for what the API server does not let happen.
                 unpause: target.held && seen.refused.is_some(),
                 ..base
@@ -198,6 +203,7 @@ impl DesiredState {
                 ),
                 target_state: Some(TargetState::Hot),
                 apex: Some(ApexSide::of(state.intent)),
+                named: true,
                 target_revision: state.last_promoted.clone(),
                 target_pods: Some(Pods::Plain),
                 unpause: target.held,

@@ -172,6 +172,11 @@ pub struct Observation {
     pub served: bool,
     /// Whether any route still names `-primary` or `-canary`.
     pub split: bool,
+    /// Whether any leads users to them: it may name them and give them nothing.
+    pub led: bool,
+    /// A route does not name every Service of the pair, or a gateway has not taken that up, where data planes hear of routes
+    /// and of Services apart.
+    pub unnamed: bool,
     /// The revision primary served last, by the recorded state: what a deleted primary is made from again.
     pub promoted: Option<String>,
     /// The answer to the check asked last.

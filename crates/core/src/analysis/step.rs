@@ -111,6 +111,12 @@ impl Step<'_> {
         self.seen.pending && !self.has_lasted(GATEWAY.min(self.settings.deadline / 2))
     }
 
+    // Whether every data plane has heard of the Services that users are to be sent to next. One that cannot be told of them is
+    // waited for no longer than one that has ceased to tell.
+    pub(super) fn knows_all_services(&mut self) -> bool {
+        !self.seen.unnamed || self.has_lasted(GATEWAY.min(self.settings.deadline / 2))
+    }
+
     // Traffic has been on primary alone for long enough that the target's pods hold no request.
     pub(super) fn left_the_target(&mut self) -> bool {
         self.left_the_target_and(true)

@@ -100,7 +100,8 @@ pub trait RouteKind: WrittenKind {
     /// Host names that `route` publishes.
     fn hosts(&self, route: &Value) -> Vec<String>;
 
-    /// Whether all of `route` that concerns the pair is as [`carrying`](Self::carrying) leaves it.
+    /// Whether all of `route` that concerns the pair is as [`carrying`](Self::carrying) leaves it, be the apex
+    /// [named](Self::naming) besides or not.
     fn is_split(&self, route: &Value, names: &Names) -> bool;
 
     /// What `route`, with its companions among `beside`, does with the pair's traffic; `None` when that cannot be said. What
@@ -120,6 +121,23 @@ pub trait RouteKind: WrittenKind {
 
     /// `route` as its author means it, the pair one Service again.
     fn folded(&self, route: &Value, names: &Names) -> Value;
+
+    /// Whether the data plane of `route` hears of routes and of the Services behind them apart, in whatever order. Then a Service
+    /// is [named](Self::naming) without a share before users are sent there, and until all have heard that none are any more.
+    fn hears_apart(&self, _route: &Value) -> bool {
+        false
+    }
+
+    /// `route` with every Service of the pair named where one of them is: those that were not get no share, and all others keep
+    /// theirs. Asked of routes whose data plane [hears apart](Self::hears_apart).
+    fn naming(&self, route: &Value, _names: &Names) -> Value {
+        route.clone()
+    }
+
+    /// Whether `route` names `-primary` or `-canary` beside the apex alone, and leads nobody to them.
+    fn spares_halves(&self, _route: &Value, _names: &Names) -> bool {
+        false
+    }
 
     /// Kinds and names of the companions that `route` may need for a pair.
     fn companions(&self, _route: &Value, _names: &Names) -> Vec<(Resource, String)> {

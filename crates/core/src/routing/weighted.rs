@@ -16,9 +16,9 @@ pub(super) use dialect::Dialect;
 
 use super::reference::{Local, Side, with};
 use super::{Exposure, Names, Traffic};
-use inserted::{exposed, stripped};
+use inserted::{exposed, has_our_shape, stripped};
 use serde_json::{Value, json};
-use shares::{canary_share, fold, names_pair, pair_weight, refs};
+use shares::{canary_share, fold, names_pair, pair_weight, refs, weight_to};
 
 /// Whether any rule of `route` sends traffic to a Service of the pair.
 pub(super) fn refers_to<D: Dialect>(route: &Value, names: &Names) -> bool {
@@ -72,13 +72,54 @@ fn agreed<T: PartialEq>(mut of: impl Iterator<Item = Option<T>>) -> Option<T> {
 /// Whether every rule that names the pair is in its split form, as [`with_traffic`] leaves it.
 pub(super) fn is_split<D: Dialect>(route: &Value, names: &Names) -> bool {
     let names = &Local::of(route, names);
+    rules::<D>(route).all(|rule| count::<D>(rule, names, Side::Apex) == 0 && is_cut::<D>(rule, names))
+}
+
+/// The same of a route in whose rules the apex may be named beside the halves, without a share ([`naming`]).
+pub(super) fn is_carried<D: Dialect>(route: &Value, names: &Names) -> bool {
+    let names = &Local::of(route, names);
     rules::<D>(route).all(|rule| {
-        let count = |wanted| {
-            let of = refs::<D>(rule).iter().filter(|b| D::side(b, names) == Some(wanted));
-            of.count()
-        };
-        count(Side::Apex) == 0 && count(Side::Primary) == count(Side::Canary) && count(Side::Primary) <= 1
+        let halved = shares::names_a_half::<D>(refs::<D>(rule), names);
+        let apex = weight_to::<D>(refs::<D>(rule), names, Side::Apex);
+        apex.is_none_or(|weight| halved && weight == 0) && is_cut::<D>(rule, names)
     })
+}
+
+// Whether a rule names both halves once, or neither.
+fn is_cut<D: Dialect>(rule: &Value, names: &Local<'_>) -> bool {
+    let primary = count::<D>(rule, names, Side::Primary);
+    primary <= 1 && primary == count::<D>(rule, names, Side::Canary)
+}
+
+fn count<D: Dialect>(rule: &Value, names: &Local<'_>, wanted: Side) -> usize {
+    let of = refs::<D>(rule).iter().filter(|b| D::side(b, names) == Some(wanted));
+    of.count()
+}
+
+/// The route's rules with every Service of the pair named in each of the user's that leads to one of them: those that were
+/// not get no share, so nobody is led elsewhere.
+pub(super) fn naming<D: Dialect>(route: &Value, names: &Names) -> Value {
+    let names = &Local::of(route, names);
+    let named = |rule: &Value| {
+        if names_pair::<D>(rule, names) && !has_our_shape::<D>(rule, names) {
+            with(rule, D::REFS, json!(shares::naming::<D>(refs::<D>(rule), names)))
+        } else {
+            rule.clone()
+        }
+    };
+    Value::Array(rules::<D>(route).map(named).collect())
+}
+
+/// Whether each rule that names `-primary` or `-canary` names the apex as well and gives the halves nothing.
+pub(super) fn spares_halves<D: Dialect>(route: &Value, names: &Names) -> bool {
+    let names = &Local::of(route, names);
+    let weight = |rule: &Value, wanted| weight_to::<D>(refs::<D>(rule), names, wanted);
+    rules::<D>(route)
+        .filter(|rule| shares::names_a_half::<D>(refs::<D>(rule), names))
+        .all(|rule| {
+            let halves = [Side::Primary, Side::Canary].map(|half| weight(rule, half).unwrap_or(0));
+            weight(rule, Side::Apex).is_some() && halves == [0, 0]
+        })
 }
 
 /// Whether any rule names `-primary` or `-canary` themselves.

@@ -20,9 +20,14 @@ pub(super) fn over(
 
 /// The write after which `route` is as its author means it; nothing when it is so already.
 pub(in crate::controller::difference) fn folded(route: &Value, split: &[&Names]) -> Option<Write> {
+    changed(route, &authored(route, split)?)
+}
+
+/// `route` as its author means it; nothing when it names none of the pairs.
+pub(super) fn authored(route: &Value, split: &[&Names]) -> Option<Value> {
     let kind = routing::kind_of(route)?;
     let fold = |objects: &[Value], names: &Names| objects.iter().map(|one| kind.folded(one, names)).collect();
-    changed(route, over(route, split, fold)?.first()?)
+    over(route, split, fold)?.into_iter().next()
 }
 
 /// The write that makes the fields we have in `route` those of `wanted`.

@@ -16,13 +16,14 @@ impl DesiredState {
         } else {
             Some(target.revision.clone())
         };
-        let turned = seen.apex == Some(ApexSide::Primary) || seen.split;
+        let turned = seen.apex == Some(ApexSide::Primary) || seen.led;
         Self {
             target_state: Some(TargetState::Hot),
             target_replicas: (free && !hot).then_some(replicas),
             unpause: free && target.held,
             primary: revision.map(PrimaryTemplate::Revision),
             primary_replicas: Some(replicas),
+            named: true,
             dismantle: if free && turned && !seen.primary_has_pods() {
                 Dismantle::Traffic
             } else {

@@ -41,10 +41,11 @@ impl Step<'_> {
         } else {
             target.wanted
         };
+        let known = !hot || self.knows_all_services();
         let ready = revision.is_some() && self.primary_ready(revision.as_deref(), replicas);
         // A hot pair moves only when the data plane had primary long enough. A cold one has nothing to lose, but whoever
         // waits for Initialized sends requests then, and pods of a template replaced while building may be routed to yet.
-        if !self.held_for(ready, self.settings.settle) {
+        if !self.held_for(ready && known, self.settings.settle) {
             if !unbuilt && !self.lacks_configs(&target) {
                 self.say_primary_waits();
             }

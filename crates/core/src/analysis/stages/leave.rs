@@ -37,7 +37,7 @@ impl Step<'_> {
     // one is simply let go.
     fn leave_unbuilt(&mut self) {
         let hot = self.target().is_some_and(Target::is_hot);
-        let routed = self.seen.split && self.seen.traffic.is_some_and(|traffic| traffic != Traffic::CANARY);
+        let routed = self.seen.led && self.seen.traffic.is_some_and(|traffic| traffic != Traffic::CANARY);
         let touched = routed || self.seen.apex == Some(ApexSide::Primary);
         self.emit(ReleaseEvent::Terminating);
         let stage = if hot && !touched {
@@ -113,7 +113,8 @@ impl Step<'_> {
         // What is given no other template serves by what of it is ready.
         let answers = rollout.is_ready() || !target.restorable;
         let ready = self.is_restored(&target) && target.replicas >= all && answers;
-        if self.held_for(ready, self.settings.settle) {
+        let known = self.knows_all_services();
+        if self.held_for(ready && known, self.settings.settle) {
             return self.enter(Stage::LeavingSwitch, Phase::Terminating);
         }
         if !ready {
@@ -164,7 +165,7 @@ impl Step<'_> {
             return self.enter(Stage::LeavingScale, Phase::Terminating);
         }
         let apex = !self.seen.served || self.seen.apex == Some(ApexSide::Target) || self.target().is_none();
-        let moved = apex && !self.seen.split && !self.waits_for_a_gateway();
+        let moved = apex && !self.seen.led && !self.waits_for_a_gateway();
         if !moved {
             self.say_route();
         }

@@ -88,6 +88,8 @@ pub(super) struct Model {
     pub(super) apart: Option<u8>,
     /// Its gateway has not taken up the route as it is.
     pub(super) pending: bool,
+    /// Its gateway may not know of every Service.
+    pub(super) unnamed: bool,
     /// Since when the target is held for a primary that does not come to be.
     pub(super) outruns: Option<Timestamp>,
 }
@@ -191,6 +193,7 @@ impl Model {
             no_pods: false,
             apart: None,
             pending: false,
+            unnamed: false,
             outruns: None,
         }
     }
@@ -274,6 +277,8 @@ impl Model {
             mirrors: self.mirrors,
             served: true,
             split: self.split,
+            led: self.split,
+            unnamed: self.unnamed,
             promoted: self.state.last_promoted.clone(),
             answers: self.receiver.answers.clone(),
             edition: self.edits.to_string(),

@@ -143,7 +143,7 @@ impl RouteKind for HttpProxy {
     }
 
     fn is_split(&self, route: &Value, names: &Names) -> bool {
-        self.names_a_half(route, names) && weighted::is_split::<ProxyRoutes>(route, names)
+        self.names_a_half(route, names) && weighted::is_carried::<ProxyRoutes>(&weights::said(route, names), names)
     }
 
     fn traffic(
@@ -177,6 +177,20 @@ impl RouteKind for HttpProxy {
         }
         let rules = weighted::folded::<ProxyRoutes>(&weights::said(route, names), names);
         weights::unsaid(&weighted::with_rules::<ProxyRoutes>(route, rules), names)
+    }
+
+    // Contour has a stream for routes and one for Services, and Envoy knows of no order between them.
+    fn hears_apart(&self, _route: &Value) -> bool {
+        true
+    }
+
+    fn naming(&self, route: &Value, names: &Names) -> Value {
+        let rules = weighted::naming::<ProxyRoutes>(&weights::said(route, names), names);
+        weighted::with_rules::<ProxyRoutes>(route, rules)
+    }
+
+    fn spares_halves(&self, route: &Value, names: &Names) -> bool {
+        weighted::spares_halves::<ProxyRoutes>(&weights::said(route, names), names)
     }
 
     fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {

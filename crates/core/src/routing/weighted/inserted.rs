@@ -21,7 +21,8 @@ pub(super) fn stripped<D: Dialect>(route: &Value, names: &Local<'_>) -> Vec<Valu
     kept.map(|(_, rule)| cleaned::<D>(rule, names)).collect()
 }
 
-fn has_our_shape<D: Dialect>(rule: &Value, names: &Local<'_>) -> bool {
+/// Whether a rule is of the shape of those that we add.
+pub(super) fn has_our_shape<D: Dialect>(rule: &Value, names: &Local<'_>) -> bool {
     let refs = refs::<D>(rule);
     let only = |wanted| {
         let mut of = refs

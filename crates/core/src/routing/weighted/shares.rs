@@ -53,8 +53,55 @@ fn percent(part: u64, whole: u64) -> Option<u8> {
     u8::try_from((part * 100 + whole / 2).checked_div(whole)?).ok()
 }
 
+/// What the references to one Service of the pair weigh together; `None` where there is none.
+pub(super) fn weight_to<D: Dialect>(refs: &[Value], names: &Local<'_>, wanted: Side) -> Option<u64> {
+    let mut of = refs.iter().filter(|b| D::side(b, names) == Some(wanted)).peekable();
+    of.peek()?;
+    Some(of.map(|b| D::weight(b, refs.len() == 1)).sum())
+}
+
 /// The references with the pair at `weights`, primary first; what names another backend keeps its share.
 pub(super) fn split<D: Dialect>(refs: &[Value], names: &Local<'_>, weights: Weights) -> Vec<Value> {
+    let halves = (names.primary.as_str(), names.canary.as_str());
+    cut::<D>(refs, names, |share| {
+        let canary = share * u64::from(weights.canary()) / 100;
+        vec![(halves.0, share - canary), (halves.1, canary)]
+    })
+}
+
+/// The references with every Service of the pair among them; those that were not get no share, and all others keep theirs.
+pub(super) fn naming<D: Dialect>(refs: &[Value], names: &Local<'_>) -> Vec<Value> {
+    let all = [
+        (Side::Apex, names.apex.as_str()),
+        (Side::Primary, names.primary.as_str()),
+        (Side::Canary, names.canary.as_str()),
+    ];
+    // The apex is cut as a split is, so that it is folded as one.
+    if !names_a_half::<D>(refs, names) {
+        let weight = |side: Side, share: u64| if side == Side::Apex { share } else { 0 };
+        return cut::<D>(refs, names, |share| {
+            all.map(|(side, name)| (name, weight(side, share))).to_vec()
+        });
+    }
+    let template = refs.iter().find(|b| D::side(b, names).is_some());
+    let is_named = |wanted| refs.iter().any(|b| D::side(b, names) == Some(wanted));
+    let unnamed = all.into_iter().filter(|(side, _)| !is_named(*side));
+    let added = unnamed.filter_map(|(_, name)| Some(with(&D::named(template?, name), "weight", json!(0))));
+    // One that needed no weight by itself needs one beside others.
+    let kept = |b: &Value| match refs.len() {
+        1 => with(b, "weight", json!(D::weight(b, true))),
+        _ => b.clone(),
+    };
+    refs.iter().map(kept).chain(added).collect()
+}
+
+// The references with the Services of the pair in the place of the first of them, each with its part of the pair's share; what
+// names another backend keeps its own.
+fn cut<'a, D: Dialect>(
+    refs: &[Value],
+    names: &'a Local<'_>,
+    parts: impl FnOnce(u64) -> Vec<(&'a str, u64)>,
+) -> Vec<Value> {
     let Some(template) = refs.iter().find(|b| D::side(b, names).is_some()) else {
         return refs.to_vec();
     };
@@ -67,12 +114,11 @@ pub(super) fn split<D: Dialect>(refs: &[Value], names: &Local<'_>, weights: Weig
     let fine = total > D::FINE || refs.iter().any(|b| D::weight(b, false) > D::FINE);
     let factor = if others && !already && !fine { 100 } else { 1 };
     let share = if others { total * factor } else { 100 };
-    let canary = share * u64::from(weights.canary()) / 100;
-    let half = |name: &str, weight: u64| match total {
+    let part = |(name, weight): (&str, u64)| match total {
         0 => D::named(template, name),
         _ => with(&D::named(template, name), "weight", json!(weight)),
     };
-    let pair = vec![half(&names.primary, share - canary), half(&names.canary, canary)];
+    let pair = parts(share).into_iter().map(part).collect();
     replaced::<D>(refs, names, pair, |weight| weight * factor)
 }
 

@@ -71,3 +71,55 @@ fn whoever_is_built_anew_on_the_way_out_leaves_without_a_gap() {
     }
     model.leave();
 }
+
+#[test]
+fn users_go_on_to_services_that_the_gateway_has_heard_of_unless_it_never_hears() {
+    let leaves = || {
+        let mut model = Model::cold(weighted());
+        run(&mut model);
+        model.unnamed = true;
+        model.happen(&Happening::Leave(true));
+        until(&mut model, Stage::LeavingScale);
+        model
+    };
+    for (mut model, stage) in [
+        (leaves(), Stage::LeavingScale),
+        (Model::hot(weighted()), Stage::Building),
+    ] {
+        model.unnamed = true;
+        for second in 0..20 {
+            model.step();
+            model.now += seconds(1);
+            assert_eq!(model.state.stage, stage, "after {second} s");
+        }
+        let begun = model.now;
+        model.unnamed = false;
+        while model.state.stage == stage {
+            model.step();
+            model.now += seconds(1);
+        }
+        assert!(model.now <= begun + seconds(4), "{:?}", model.state);
+    }
+    // Whoever has ceased to tell keeps nobody in, and nobody out.
+    leaves().leave();
+    for mut model in [Model::hot(weighted()), Model::cold(weighted())] {
+        model.unnamed = true;
+        run(&mut model);
+    }
+}
+
+#[test]
+fn whoever_leaves_before_anybody_was_sent_to_primary_stays_where_he_is() {
+    let mut model = Model::hot(weighted());
+    model.step();
+    assert_eq!(model.state.stage, Stage::Building);
+    let mut seen = model.seen();
+    // The route names the halves and gives them nothing.
+    (seen.split, seen.led, seen.traffic) = (true, false, Some(Traffic::PRIMARY));
+    let leaving = RunSettings {
+        leaving: true,
+        ..model.settings.clone()
+    };
+    let decision = step(&leaving, &model.state, &seen, model.now);
+    assert_eq!(decision.state.stage, Stage::Left);
+}

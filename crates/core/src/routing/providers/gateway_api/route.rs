@@ -116,7 +116,7 @@ impl<W: Words> RouteKind for Route<W> {
     }
 
     fn is_split(&self, route: &Value, names: &Names) -> bool {
-        weighted::is_split::<Rules<W>>(route, names)
+        weighted::is_carried::<Rules<W>>(route, names)
     }
 
     fn traffic(
@@ -146,6 +146,18 @@ impl<W: Words> RouteKind for Route<W> {
 
     fn folded(&self, route: &Value, names: &Names) -> Value {
         weighted::with_rules::<Rules<W>>(route, weighted::folded::<Rules<W>>(route, names))
+    }
+
+    fn hears_apart(&self, route: &Value) -> bool {
+        problem::hears_apart(route)
+    }
+
+    fn naming(&self, route: &Value, names: &Names) -> Value {
+        weighted::with_rules::<Rules<W>>(route, weighted::naming::<Rules<W>>(route, names))
+    }
+
+    fn spares_halves(&self, route: &Value, names: &Names) -> bool {
+        weighted::spares_halves::<Rules<W>>(route, names)
     }
 
     fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {

@@ -70,6 +70,32 @@ fn weights_that_contour_takes_for_granted_are_said_and_left_out_again() {
 }
 
 #[test]
+fn services_are_named_without_a_share_and_the_others_keep_theirs() {
+    let to = |name: &str, weight: u64| json!({"name": name, "port": 80, "weight": weight});
+    let named = |route: &Value| services(&HttpProxy.naming(route, &names()));
+    let alone = super::to(json!([{"name": "web", "port": 80}]));
+    let halves = [to("web-primary", 0), to("web-canary", 0)];
+    assert_eq!(named(&alone), json!([to("web", 100), halves[0], halves[1]]));
+    assert_eq!(
+        named(&carried(&alone, Traffic::share(10))),
+        json!([to("web-primary", 90), to("web-canary", 10), to("web", 0)])
+    );
+    // Contour gives the same to each where no weight is said.
+    let even = super::to(json!([{"name": "old", "port": 80}, {"name": "web", "port": 80}]));
+    assert_eq!(
+        named(&even),
+        json!([to("old", 100), to("web", 100), halves[0], halves[1]])
+    );
+    let half = super::to(json!([{"name": "web-primary", "port": 80}]));
+    assert_eq!(
+        named(&half),
+        json!([to("web-primary", 1), to("web", 0), to("web-canary", 0)])
+    );
+    let elsewhere = super::to(json!([{"name": "old", "port": 80}]));
+    assert_eq!(HttpProxy.naming(&elsewhere, &names()), elsewhere);
+}
+
+#[test]
 fn an_edit_of_anything_of_ours_is_seen_and_put_right() {
     let exposure = several();
     let mine = to(json!([{"name": "web", "port": 80}]));

@@ -103,6 +103,23 @@ proptest! {
     }
 
     #[test]
+    fn naming_every_service_moves_nobody_and_leaves_no_trace(mine in some_route(), share in 0u8..=100) {
+        let leads = HttpProxy.refers_to(&mine, &names());
+        let plain = Exposure::default();
+        for (before, carries) in [(mine.clone(), false), (carried(&mine, Traffic::share(share)), leads)] {
+            let named = HttpProxy.naming(&before, &names());
+            prop_assert_eq!(&HttpProxy.naming(&named, &names()), &named, "twice is once");
+            prop_assert_eq!(read(&named, &plain, None), read(&before, &plain, None));
+            prop_assert_eq!(carried(&named, Traffic::share(share)), carried(&mine, Traffic::share(share)));
+            prop_assert_eq!(&folded(&named), &mine);
+            // What an author sends in mid-run is held to the shares that there are, and to none where there are none.
+            prop_assert_eq!(HttpProxy.is_split(&named, &names()), carries);
+            prop_assert_eq!(HttpProxy.names_a_half(&named, &names()), leads);
+            prop_assert_eq!(crate::routing::leads_to_a_half(&named, &names()), carries);
+        }
+    }
+
+    #[test]
     fn others_keep_their_share_and_a_route_sends_what_it_sent(mine in some_route(), share in 0u8..=100) {
         let moved = carried(&mine, Traffic::share(share));
         let rules = |route: &Value| route["spec"]["routes"].as_array().unwrap().clone();

@@ -324,3 +324,45 @@ proptest! {
         prop_assert_eq!(total, if other.is_some() { apex * 100 } else { 100 });
     }
 }
+
+#[test]
+fn services_are_named_without_a_share_where_the_gateway_is_told_of_them_apart() {
+    let by = |controller: &str| {
+        let mut mine =
+            route(json!([{"name": "web", "port": 80, "weight": 3}, {"name": "old", "port": 80, "weight": 1}]));
+        mine["status"] = json!({"parents": [{"parentRef": {"name": "edge"}, "controllerName": controller}]});
+        mine
+    };
+    let contours = by("projectcontour.io/gateway-controller");
+    assert!(HTTP_ROUTE.hears_apart(&contours));
+    assert!(!HTTP_ROUTE.hears_apart(&by("traefik.io/gateway-controller")));
+    assert!(!HTTP_ROUTE.hears_apart(&route(json!([]))), "nobody has said anything");
+    let named = HTTP_ROUTE.naming(&contours, &names());
+    let weights = |route: &Value| -> Vec<(String, u64)> {
+        let all = route["spec"]["rules"][0]["backendRefs"].as_array().unwrap();
+        let of = |one: &Value| {
+            (
+                one["name"].as_str().unwrap().to_owned(),
+                one["weight"].as_u64().unwrap(),
+            )
+        };
+        all.iter().map(of).collect()
+    };
+    let said = |all: &[(&str, u64)]| -> Vec<(String, u64)> {
+        all.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect()
+    };
+    assert_eq!(
+        weights(&named),
+        said(&[("web", 300), ("web-primary", 0), ("web-canary", 0), ("old", 100)])
+    );
+    assert!(HTTP_ROUTE.spares_halves(&named, &names()) && !is_split(&named, &names()));
+    assert_eq!(folded(&named, &names()), rules(&contours));
+    let carried = HTTP_ROUTE.naming(&applied(&contours, Traffic::PRIMARY), &names());
+    assert_eq!(
+        weights(&carried),
+        said(&[("web-primary", 300), ("web-canary", 0), ("old", 100), ("web", 0)])
+    );
+    assert!(!HTTP_ROUTE.spares_halves(&carried, &names()) && is_split(&carried, &names()));
+    assert_eq!(read(&carried), Some(Traffic::PRIMARY));
+    assert_eq!(folded(&carried, &names()), rules(&contours));
+}

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 /// Controllers without the RequestMirror filter.
 const WITHOUT_MIRROR: &[&str] = &["traefik.io/gateway-controller"];
+/// What the names of controllers begin with that tell their proxies of routes and of Services by streams of their own.
+const TELL_APART: &str = "projectcontour.io/";
 /// Why a gateway refuses a route that would be refused as well if it were the only one: its listeners take other kinds, say.
 const SHUT_OUT: &[&str] = &["NotAllowedByListeners", "NoMatchingParent", "UnsupportedValue"];
 /// Rules that a route may have.
@@ -133,6 +135,11 @@ pub(super) fn unmirrored(route: &Value) -> impl Iterator<Item = (&Value, &str)> 
             .contains(&controller)
             .then_some((parent.get("parentRef")?, controller))
     })
+}
+
+/// Whether any gateway that has a say in the route is known to tell its proxies of routes and of Services apart.
+pub(super) fn hears_apart(route: &Value) -> bool {
+    parents(route).any(|parent| text(parent, "/controllerName").starts_with(TELL_APART))
 }
 
 // What the gateways say, each of its parent.
