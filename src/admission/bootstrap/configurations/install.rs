@@ -278,10 +278,10 @@ mod tests {
             include_str!("../../../../docs/install.md"),
             include_str!("../../../../charts/coalmine/templates/NOTES.txt"),
         ] {
-            let command = text.lines().find(|line| line.contains(" logs ")).unwrap();
+            let command = text.lines().find(|line| line.contains(" logs -l ")).unwrap();
             let (asked, word) = command.split_once(" | grep ").unwrap();
             // Of several pods, and of all that they said: by a label, kubectl shows ten lines of each otherwise.
-            assert!(asked.contains(" -l ") && asked.contains("--tail=-1"), "{command}");
+            assert!(asked.contains("--tail=-1"), "{command}");
             for said in [REACHED, UNREACHED] {
                 assert!(said.starts_with(&format!("{word}: ")), "{command}");
             }
