@@ -2,9 +2,10 @@
 
 mod absent;
 
+use crate::foreign::Foreign;
 pub use absent::Absent;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::runtime::watcher::Error;
+use kube::{core::Status, runtime::watcher::Error};
 use std::time::Duration;
 
 /// How often it is looked again where nothing tells that what could not be read can be.
@@ -17,11 +18,24 @@ pub fn pause(first: Duration, looks: u32) -> Duration {
 
 /// The HTTP status by which it refused a list or a watch; `None` where it did not answer.
 pub fn refusal(error: &Error) -> Option<u16> {
+    answer(error).map(|status| status.code)
+}
+
+/// What it answered, or why it did not, in words for people.
+pub fn words(error: &Error) -> String {
+    let said = match answer(error) {
+        Some(status) => format!("{} {}", status.code, status.message),
+        None => error.to_string(),
+    };
+    Foreign::of(&said).into()
+}
+
+fn answer(error: &Error) -> Option<&Status> {
     match error {
         Error::InitialListFailed(kube::Error::Api(status))
         | Error::WatchStartFailed(kube::Error::Api(status))
         | Error::WatchFailed(kube::Error::Api(status))
-        | Error::WatchError(status) => Some(status.code),
+        | Error::WatchError(status) => Some(status.as_ref()),
         _ => None,
     }
 }

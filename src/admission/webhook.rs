@@ -122,8 +122,8 @@ impl AdmissionWebhook {
     /// Whether the caches can be asked at all. A verdict without them would be a guess: better none.
     fn filled(&self) -> Result<(), Internal> {
         match self.view.caches.waiting() {
-            0 => Ok(()),
-            left => Err(Internal(format!("{left} caches are still being filled"))),
+            None => Ok(()),
+            Some(left) => Err(Internal(format!("waiting for: {left}"))),
         }
     }
 

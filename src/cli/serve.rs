@@ -277,8 +277,10 @@ async fn open_webhook(
     let told = (webhook.clone(), telemetry.readiness.clone());
     let watching = tokio::spawn(async move {
         loop {
-            told.1.set("webhook", told.0.check().is_ok());
-            told.1.remark("webhook", told.0.remarked());
+            let ready = told.0.check();
+            told.1.set("webhook", ready.is_ok());
+            let words = [ready.err().unwrap_or_default(), told.0.remarked()];
+            told.1.remark("webhook", said(words));
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     });
@@ -295,4 +297,28 @@ async fn open_webhook(
     let outcome = admission::run(client, resolved, shutdown.cancelled_owned()).await;
     watching.abort();
     outcome.map_err(anyhow::Error::from)
+}
+
+// What keeps a part from being ready, and what is worth a word besides.
+fn said(words: [String; 2]) -> String {
+    let [why, remark] = words;
+    match (why.is_empty(), remark.is_empty()) {
+        (true, _) => remark,
+        (false, true) => why,
+        (false, false) => format!("{why}; {remark}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+
+    #[test]
+    fn why_a_part_is_not_ready_is_said_beside_what_is_worth_a_word() {
+        let said = |why: &str, remark: &str| said([why.to_owned(), remark.to_owned()]);
+        assert_eq!(said("", ""), "");
+        assert_eq!(said("", "on the brake"), "on the brake");
+        assert_eq!(said("waiting for: services (500)", ""), "waiting for: services (500)");
+        assert_eq!(said("stopping", "on the brake"), "stopping; on the brake");
+    }
 }

@@ -196,6 +196,27 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
     new
 }
 
+/// The status of a Canary that is not even looked at: its conditions say why, and everything else is as it was.
+pub fn unlooked(canary: &Canary, trouble: &Trouble, now: Timestamp) -> CanaryStatus {
+    let old = canary.status.clone().unwrap_or_default();
+    let seen = Seen {
+        trouble: Some(trouble),
+        ..Seen::default()
+    };
+    let announced = old.run.as_ref().is_some_and(|run| run.announced.is_some());
+    let standing = Standing {
+        // Also that of a status without our record.
+        phase: old.phase,
+        ..standing(canary, &state(canary, now), seen, announced)
+    };
+    let conditions = conditions(standing, old.conditions.as_deref().unwrap_or_default(), now);
+    CanaryStatus {
+        observed_generation: canary.metadata.generation,
+        conditions: Some(conditions),
+        ..old
+    }
+}
+
 // The record of `state`, with what no state says as it was in the `old` one.
 fn run_status(state: &State, old: RunStatus, seen: Seen<'_>) -> RunStatus {
     RunStatus {

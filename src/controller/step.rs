@@ -10,6 +10,7 @@ mod models;
 mod snapshot;
 mod store;
 mod turn;
+mod unread;
 
 use super::{
     context::Context,
@@ -76,6 +77,9 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         return Ok(done);
     }
     let turn = Turn::of(context, key, canary);
+    if let Some(wake) = unread::of_one(context, &turn.canary, turn.now).await? {
+        return Ok(Done::Less(Some(wake)));
+    }
     match advance(context, &turn).await {
         Ok(done) => Ok(done),
         Err(Stop::Over(wake)) => Ok(Done::All(wake)),

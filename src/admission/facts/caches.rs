@@ -3,6 +3,7 @@
 mod canaries;
 mod feed;
 mod feeds;
+mod waiting;
 
 use self::canaries::{ByNamespace, CanaryFeed};
 use super::outward::{Outward, RouteFeed};
@@ -20,8 +21,8 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::watch;
+use waiting::Waiting;
 
 /// Read side of every cache.
 #[derive(Clone)]
@@ -45,11 +46,8 @@ pub struct Caches {
     by_namespace: ByNamespace,
     services: Store<DynamicObject>,
     routes: Vec<(Store<DynamicObject>, Outward)>,
-    waiting: Arc<AtomicU32>,
+    waiting: Waiting,
 }
-
-/// Caches that must be complete before requests are answered. Not the routes, whose kinds may not be installed.
-const NEEDED: u32 = 8;
 
 fn service_resource() -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Service"))
@@ -62,7 +60,7 @@ fn route_resource(of: routing::Resource) -> ApiResource {
 impl Caches {
     /// Empty caches and their write side.
     pub fn new() -> (Self, Feeds) {
-        let waiting = Arc::new(AtomicU32::new(NEEDED));
+        let waiting = Waiting::for_all();
         let feeds = Feeds {
             canaries: CanaryFeed::new(),
             policies: Writer::default(),
@@ -76,7 +74,7 @@ impl Caches {
             routes: registry::kinds()
                 .map(|kind| RouteFeed::new(kind, Writer::new(route_resource(kind.resource()))))
                 .collect(),
-            waiting: Arc::clone(&waiting),
+            waiting: waiting.clone(),
         };
         let routes = feeds.routes.iter().map(RouteFeed::as_readers).collect();
         let (canaries, by_namespace) = feeds.canaries.as_readers();
@@ -97,9 +95,9 @@ impl Caches {
         (caches, feeds)
     }
 
-    /// How many caches are still being filled for the first time.
-    pub fn waiting(&self) -> u32 {
-        self.waiting.load(Ordering::Relaxed)
+    /// The caches that are still being filled for the first time, and what keeps them; nothing when none is.
+    pub fn waiting(&self) -> Option<String> {
+        self.waiting.told()
     }
 
     /// The Canaries of a namespace, by name.

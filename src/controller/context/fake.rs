@@ -192,9 +192,7 @@ pub async fn settled() {
 
 /// The cache follows a namespace of the API server, with every kind that there is.
 pub async fn follow(fake: &Fake, server: &ApiServer, namespace: &str) {
-    let mut kinds: Vec<Kind> = Kind::built_in().chain(Kind::routes()).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
+    let kinds = kinds();
     fake.cluster.cache.expect(namespace, &kinds);
     let (changes, mut changed) = mpsc::channel(CHANGES);
     for kind in kinds {
@@ -205,6 +203,36 @@ pub async fn follow(fake: &Fake, server: &ApiServer, namespace: &str) {
     while !fake.cluster.cache.complete(namespace) {
         settled().await;
     }
+}
+
+/// Nothing is known any more of a kind in a namespace that is followed, and every list of it fails until the server heals.
+pub fn cannot_list(fake: &Fake, server: &ApiServer, namespace: &str, kind: Kind) {
+    let (cache, all) = (fake.cluster.cache.clone(), kinds());
+    let others: Vec<Kind> = all.iter().copied().filter(|other| *other != kind).collect();
+    cache.expect(namespace, &others);
+    cache.expect(namespace, &all);
+    let resource = kind.resource();
+    let root = if resource.group.is_empty() { "api" } else { "apis" };
+    let list = format!(
+        "GET /{root}/{}/namespaces/{namespace}/{}",
+        resource.api_version, resource.plural
+    );
+    server.refuse(&list, 500, "the conversion webhook is away", ApiServer::ALWAYS);
+    let (changes, _) = mpsc::channel(CHANGES);
+    tokio::spawn(cache::watch(
+        server.client(),
+        cache,
+        kind,
+        namespace.to_owned(),
+        changes,
+    ));
+}
+
+fn kinds() -> Vec<Kind> {
+    let mut kinds: Vec<Kind> = Kind::built_in().chain(Kind::routes()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
 }
 
 /// What was said since in events.

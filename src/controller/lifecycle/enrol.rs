@@ -5,6 +5,7 @@
 
 mod make;
 mod scope;
+mod unknown;
 
 pub use scope::scope;
 
@@ -18,7 +19,7 @@ use crate::{
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use kube::ResourceExt;
 use make::make;
 use serde_json::Value;
@@ -34,8 +35,11 @@ const IN_ONE_APPLY: SignedDuration = SignedDuration::from_secs(2);
 /// Brings the Canaries of a namespace in line with its Deployments.
 pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
     let cluster = &context.cluster;
-    if !cluster.cache.complete(namespace) || cluster.terminating(namespace) {
+    if cluster.terminating(namespace) {
         return;
+    }
+    if !cluster.cache.complete(namespace) {
+        return unknown::tell_all(context, namespace);
     }
     if !context.enrols(namespace) {
         return give_back(context, namespace, scope).await;
@@ -78,7 +82,40 @@ async fn give_back(context: &Context, namespace: &str, scope: &Scope) {
     for canary in canaries.iter().filter(|canary| canary.is_generated()) {
         leave(context, canary).await;
     }
-    free::unclaimed(&context.effects.client, cluster, namespace).await;
+    for (kind, target) in free::unclaimed(cluster, namespace) {
+        let_go(context, namespace, kind, &target).await;
+    }
+}
+
+// Nobody speaks for it, so what fails is tried again.
+async fn let_go(context: &Context, namespace: &str, kind: Kind, target: &Value) {
+    let deployments = &context.memory.deployments;
+    let key = (namespace.to_owned(), text(target, "/metadata/name").to_owned());
+    if deployments.rests(&key) {
+        return;
+    }
+    let Err(error) = free::one(&context.effects.client, kind, target).await else {
+        deployments.went_well(&key);
+        return;
+    };
+    let (pause, new) = deployments.failed(&key, &error.to_string());
+    context.queues.passes.send_in(pause, namespace, Scope::one(&key.1));
+    let why = free::still_held(target, &error);
+    if new {
+        let why = format!("Not released as a canary any more, since nobody opted in. {why}");
+        record(context, kind, target, &why);
+    }
+}
+
+fn record(context: &Context, kind: Kind, target: &Value, why: &str) {
+    let events = &context.effects.events;
+    if kind == Kind::DaemonSet {
+        if let Ok(target) = serde_json::from_value::<DaemonSet>(target.clone()) {
+            events.record(&target, Severity::Warning, why);
+        }
+    } else if let Ok(target) = serde_json::from_value::<Deployment>(target.clone()) {
+        events.record(&target, Severity::Warning, why);
+    }
 }
 
 // The Deployments that a pass is about. Of all of them, only those that lack something are held at once.

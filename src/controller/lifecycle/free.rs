@@ -13,42 +13,53 @@ use crate::{
         Canary,
         labels::{self, TargetState},
     },
+    foreign::Foreign,
     plan::workload::daemon_set,
 };
 use kube::{Api, Client, api::ListParams};
 use serde_json::{Map, Value, json};
 
-/// Lets go what is held in a namespace that takes nothing in.
-pub async fn unclaimed(client: &Client, cluster: &Cluster, namespace: &str) {
-    for kind in [Kind::Deployment, Kind::DaemonSet] {
+/// What is held in a namespace that takes nothing in, and no Canary there speaks for.
+pub fn unclaimed(cluster: &Cluster, namespace: &str) -> Vec<(Kind, Value)> {
+    let held = |target: &Value| label(target, labels::MANAGED).is_some();
+    let claimed = |target: &Value| {
+        let all = cluster.canaries_for(namespace, text(target, "/metadata/name"));
+        !all.is_empty()
+    };
+    let of = |kind| {
         let all = cluster.cache.list(kind, namespace);
-        for target in all.filter(|target| label(target, labels::MANAGED).is_some()) {
-            if cluster
-                .canaries_for(namespace, text(&target, "/metadata/name"))
-                .is_empty()
-            {
-                one(client, kind, &target).await;
-            }
-        }
-    }
+        all.filter(|target| held(target) && !claimed(target))
+            .map(move |target| (kind, target))
+            .collect::<Vec<_>>()
+    };
+    [Kind::Deployment, Kind::DaemonSet].into_iter().flat_map(of).collect()
 }
 
 /// Lets one go, unless the store knows a Canary of it that the cache does not show yet.
-pub async fn one(client: &Client, kind: Kind, target: &Value) {
+///
+/// # Errors
+/// Those of the API server: it is held still, and nobody else will let it go.
+pub async fn one(client: &Client, kind: Kind, target: &Value) -> Result<(), kube::Error> {
     let namespace = text(target, "/metadata/namespace");
-    if label(target, labels::MANAGED).is_none() {
-        return;
+    let held = label(target, labels::MANAGED).is_some();
+    if !held || is_claimed(client, namespace, text(target, "/metadata/name")).await? {
+        return Ok(());
     }
-    match is_claimed(client, namespace, text(target, "/metadata/name")).await {
-        Ok(true) => return,
-        Ok(false) => {}
-        Err(error) => {
-            tracing::warn!(namespace, %error, "cannot look for Canaries");
-            return;
-        }
-    }
-    if let Err(error) = of(client, kind, target).await {
-        tracing::warn!(namespace, %error, "what is held without a Canary could not be let go");
+    of(client, kind, target).await
+}
+
+/// That one could not be let go, in words for people.
+pub fn still_held(target: &Value, error: &kube::Error) -> String {
+    let (namespace, name) = (text(target, "/metadata/namespace"), text(target, "/metadata/name"));
+    tracing::warn!(namespace, name, %error, "what is held without a Canary could not be let go");
+    let why = match error {
+        kube::Error::Api(status) => format!("{} {}", status.code, status.message),
+        _ => error.to_string(),
+    };
+    let why = Foreign::of(&why);
+    match target.pointer("/spec/replicas").and_then(Value::as_i64) {
+        Some(0) => format!("It is still held at 0 replicas: {why}"),
+        _ => format!("It could not be given back: {why}"),
     }
 }
 

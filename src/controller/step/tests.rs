@@ -5,3 +5,4 @@ mod interpret;
 mod models;
 mod new_app;
 mod snapshot;
+mod unread;

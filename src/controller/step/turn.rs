@@ -1,6 +1,6 @@
 //! Whether a step is to be done now, by which Canary, and by what record of it.
 
-use super::Done;
+use super::{Done, unread};
 use crate::controller::{
     context::Context,
     lifecycle::{
@@ -74,8 +74,11 @@ pub async fn has_not_come(
     canary: &Arc<Canary>,
 ) -> Result<Option<Done>, kube::Error> {
     let seen = version(canary.metadata.resource_version.as_deref());
-    let is_older_than_written = || context.memory.of(key, |canary| canary.written.awaits_status(seen));
-    if !context.cluster.cache.complete(&key.0) || is_older_than_written() {
+    if context.memory.of(key, |canary| canary.written.awaits_status(seen)) {
+        return Ok(Some(Done::Less(Some(RETRY))));
+    }
+    if !context.cluster.cache.complete(&key.0) {
+        unread::of_all(context, key, canary).await?;
         return Ok(Some(Done::Less(Some(RETRY))));
     }
     Ok(is_another_ones(context, key, canary).await?.map(Done::All))
@@ -88,7 +91,7 @@ async fn is_another_ones(
     canary: &Arc<Canary>,
 ) -> Result<Option<Option<Duration>>, kube::Error> {
     match takeover::place(canary, &context.cluster.canaries_of(&key.0)) {
-        Place::Predecessor(heir) if takeover::can_go(canary) => {
+        Place::Predecessor(heir) if takeover::can_go(canary) && knows_all(context, canary) => {
             takeover::hand_over(context, canary, &heir).await?;
             return Ok(Some(None));
         }
@@ -104,6 +107,13 @@ async fn is_another_ones(
         Place::Alone | Place::Predecessor(_) => {}
     }
     Ok(finish::released_at_once(context, canary).await?.then_some(None))
+}
+
+// What is owned by it and not known would go with it.
+fn knows_all(context: &Context, canary: &Arc<Canary>) -> bool {
+    let default_provider = &context.options.defaults.provider;
+    let canary = context.cluster.completed(canary.clone(), default_provider);
+    context.cluster.unread_by(&canary, default_provider).is_none()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod index_keys;
 mod kind;
 mod shelf;
 mod summary;
+mod unlisted;
 mod watching;
 
 use index_keys::index_keys;
@@ -19,6 +20,7 @@ use shelf::{Objects, Shelf, Text};
 use std::collections::HashMap;
 pub use summary::summary;
 use tokio::{sync::Semaphore, time::Instant};
+pub use unlisted::Unlisted;
 pub use watching::watch;
 
 /// Lists that are under way at once, of all kinds and namespaces.
@@ -149,12 +151,14 @@ impl Cache {
         shelf.objects.retain(|kind, _| kinds.contains(kind));
         shelf.indexed.retain(|(kind, _), _| kinds.contains(kind));
         shelf.read.retain(|(kind, _), _| kinds.contains(kind));
+        shelf.unlisted.retain(|kind, _| kinds.contains(kind));
     }
 
-    /// Whether every kind that is watched in the namespace has been listed once.
+    /// Whether every kind that is watched in the namespace has been listed once. One that only some Canaries need is not
+    /// waited for when its lists keep failing: see [`Self::unlisted`].
     pub fn complete(&self, namespace: &str) -> bool {
         self.shelves.read().get(namespace).is_some_and(|shelf| {
-            !shelf.expected.is_empty() && shelf.expected.iter().all(|k| shelf.complete.contains(k))
+            !shelf.expected.is_empty() && shelf.expected.iter().all(|kind| shelf.is_settled(*kind))
         })
     }
 
@@ -217,6 +221,7 @@ impl Cache {
         let shelf = shelves.entry(namespace.to_owned()).or_default();
         shelf.indexed.retain(|(of, _), _| *of != kind);
         shelf.forbidden.retain(|other| *other != kind);
+        shelf.unlisted.remove(&kind);
         let before = shelf.objects.remove(&kind).unwrap_or_default();
         shelf.objects.insert(kind, Objects::new());
         shelf

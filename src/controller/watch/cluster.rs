@@ -1,7 +1,7 @@
 //! What is known of the cluster: all that watches keep, and what is looked up in it. Nothing here asks the API server.
 
 use super::{
-    cache::{Cache, Kind},
+    cache::{Cache, Kind, Unlisted},
     elsewhere::Elsewhere,
     index::Index,
     served::Served,
@@ -124,6 +124,12 @@ impl Cluster {
     pub fn target(&self, canary: &Canary) -> Option<Value> {
         let kind = Kind::of(Workload::of(canary)?);
         self.cache.get(kind, canary.namespace_name(), canary.target_name())
+    }
+
+    /// A kind that `canary`, as its policy completes it, needs to know and that could not be listed yet.
+    pub fn unread_by(&self, canary: &Canary, default_provider: &str) -> Option<Unlisted> {
+        let mut all = self.cache.unlisted(canary.namespace_name()).into_iter();
+        all.find(|unlisted| unlisted.kind.is_needed_by(canary, default_provider))
     }
 
     /// The Canaries of a namespace.

@@ -1,6 +1,6 @@
 //! One value of `spec.provider`, by which the rest of the program asks what stands in the registry.
 
-use super::{Names, OwnRoute, RouteKind, Router, registry};
+use super::{Names, OwnRoute, Resource, RouteKind, Router, registry};
 use crate::api::canary::CanarySpec;
 use crate::object::text;
 use serde_json::Value;
@@ -99,6 +99,13 @@ impl Provider {
         let mut beside = self.0.kinds().iter().flat_map(|kind| kind.beside());
         let kind = super::written_of(object).map(|kind| kind.resource());
         self.reads(object) || beside.any(|one| Some(one.resource()) == kind)
+    }
+
+    /// The same of a kind, of which there may be no object.
+    pub fn writes_kind(self, resource: Resource) -> bool {
+        let mut carrying = self.0.kinds().iter();
+        let mut beside = self.0.kinds().iter().flat_map(|kind| kind.beside());
+        carrying.any(|kind| kind.resource() == resource) || beside.any(|kind| kind.resource() == resource)
     }
 }
 

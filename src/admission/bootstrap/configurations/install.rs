@@ -26,6 +26,10 @@ const PROBE_LAST: Duration = Duration::from_secs(30);
 /// After an error that no event will follow.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// What is logged of probes. The documentation tells people which word to look for.
+const REACHED: &str = "self-probe: the API server reaches the webhook; validate-canaries fails closed from now on";
+const UNREACHED: &str = "self-probe: the webhook was not reached through the API server";
+
 /// The configurations could not be written or read.
 #[derive(Debug, thiserror::Error)]
 #[error("webhook configuration {CONFIGURATIONS}: {0}")]
@@ -207,14 +211,11 @@ impl Installer {
         tokio::time::sleep(delay).await;
         match probe(self.client.clone()).await {
             Ok(()) => {
-                tracing::info!("the API server reaches the webhook; validate-canaries fails closed from now on");
+                tracing::info!("{REACHED}");
                 self.probed.store(true, Ordering::Relaxed);
             }
             Err(reason) => {
-                tracing::warn!(
-                    reason,
-                    "the self-probe did not reach the webhook through the API server"
-                );
+                tracing::warn!(reason, "{UNREACHED}");
                 self.unreached.send_modify(|count| *count += 1);
             }
         }
@@ -265,4 +266,25 @@ fn is_stored_as_fail(stored: &DynamicObject, with: &Rendering) -> bool {
     hook.is_some_and(|hook| {
         text(hook, "/failurePolicy").as_deref() == Some("Fail") && text(hook, "/clientConfig/caBundle") == Some(bundle)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_are_told_to_look_for_is_what_is_logged() {
+        for text in [
+            include_str!("../../../../docs/install.md"),
+            include_str!("../../../../charts/coalmine/templates/NOTES.txt"),
+        ] {
+            let command = text.lines().find(|line| line.contains(" logs -l ")).unwrap();
+            let (asked, word) = command.split_once(" | grep ").unwrap();
+            // Of several pods, and of all that they said: by a label, kubectl shows ten lines of each otherwise.
+            assert!(asked.contains("--tail=-1"), "{command}");
+            for said in [REACHED, UNREACHED] {
+                assert!(said.starts_with(&format!("{word}: ")), "{command}");
+            }
+        }
+    }
 }

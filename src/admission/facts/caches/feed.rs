@@ -1,6 +1,7 @@
 //! How the events of one watch go into one cache, cut down to what is asked of it.
 
 use super::route_resource;
+use super::waiting::{Progress, Waiting};
 use crate::admission::facts::outward::RouteFeed;
 use crate::api::labels;
 use crate::plan::services::pointing::ORIGINAL_SELECTOR;
@@ -20,9 +21,30 @@ use serde_json::json;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-// Each object may have a megabyte, and a page is in memory as a whole.
+/// Objects of one page of a list. Each may have a megabyte, and a page is in memory as a whole.
+const WHOLE: u32 = 16;
+/// The same of Services, which are small and of which a cluster has tens of thousands: a list has to end before its pages are
+/// forgotten, which is after five minutes.
+const SERVICES: u32 = 100;
+/// The same where only metadata is asked for, which is 256 KiB at most but for labels.
+const METADATA: u32 = 100;
+/// The same of namespaces: only those who run the cluster make them.
+const NAMESPACES: u32 = 500;
+
 pub(super) fn config() -> watcher::Config {
-    watcher::Config::default().page_size(16)
+    watcher::Config::default().page_size(WHOLE)
+}
+
+pub(super) fn services() -> watcher::Config {
+    watcher::Config::default().page_size(SERVICES)
+}
+
+pub(super) fn metadata() -> watcher::Config {
+    watcher::Config::default().page_size(METADATA)
+}
+
+pub(super) fn namespaces() -> watcher::Config {
+    watcher::Config::default().page_size(NAMESPACES)
 }
 
 /// What takes the events of a watch in.
@@ -46,19 +68,18 @@ impl Feed<DynamicObject> for RouteFeed {
     }
 }
 
-/// Feeds one cache, cut down by `slim`; calls `filled` once, when the first list is complete. A kind that may be absent is
-/// empty while it is, and looked for again when it appears.
+/// Feeds one cache, cut down by `slim`, and tells how it fares. A kind that may be absent is empty while it is, and looked
+/// for again when it appears.
 pub(super) fn feed<K>(
     mut cache: impl Feed<K>,
     events: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
     slim: impl Fn(&mut K) + Send + 'static,
-    filled: impl FnOnce() + Send + 'static,
+    mut progress: Progress,
     mut absent: Option<Absent>,
 ) -> BoxFuture<'static, ()>
 where
     K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    let mut filled = Some(filled);
     Box::pin(async move {
         let events = events.default_backoff();
         futures::pin_mut!(events);
@@ -69,11 +90,12 @@ where
                     slim(object);
                 }),
                 Err(error) => {
-                    tracing::debug!(%error, "watch");
                     if let Some(absent) = absent.as_mut().filter(|_| is_nothing_to_us(&error)) {
                         cache.take(&watcher::Event::Init);
                         cache.take(&watcher::Event::InitDone);
                         absent.appears().await;
+                    } else {
+                        progress.failed(&error);
                     }
                     continue;
                 }
@@ -81,9 +103,7 @@ where
             cache.take(&event);
             if matches!(event, watcher::Event::InitDone) {
                 absent.iter_mut().for_each(Absent::found);
-                if let Some(filled) = filled.take() {
-                    filled();
-                }
+                progress.filled();
             }
         }
     })
@@ -98,7 +118,7 @@ fn slim_metadata(metadata: &mut ObjectMeta) {
 }
 
 impl RouteFeed {
-    pub(super) fn watch(self, client: &Client) -> BoxFuture<'static, ()> {
+    pub(super) fn watch(self, client: &Client, waiting: &Waiting) -> BoxFuture<'static, ()> {
         let kind = self.kind;
         let resource = route_resource(kind.resource());
         let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
@@ -106,7 +126,7 @@ impl RouteFeed {
             self,
             watcher(api, config()),
             move |route| slim_route(kind, route),
-            || {},
+            waiting.progress(kind.resource().plural),
             Some(Absent::new(client.clone(), kind.resource())),
         )
     }

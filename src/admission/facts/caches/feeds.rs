@@ -1,8 +1,9 @@
 //! The write side of the caches, and the watches of what must be known before requests are answered.
 
 use super::canaries::CanaryFeed;
-use super::feed::{Feed, config, feed, slim_service};
+use super::feed::{self, Feed, config, feed, slim_service};
 use super::service_resource;
+use super::waiting::Waiting;
 use crate::admission::facts::outward::RouteFeed;
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::orders::Standing;
@@ -17,8 +18,6 @@ use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::watch;
 
 /// Write side of every cache; tests feed it by hand, [`Feeds::run`] feeds it from watches.
@@ -43,23 +42,25 @@ pub struct Feeds {
     pub services: Writer<DynamicObject>,
     /// The kinds that carry traffic for any provider.
     pub routes: Vec<RouteFeed>,
-    pub(super) waiting: Arc<AtomicU32>,
+    pub(super) waiting: Waiting,
 }
 
 impl Feeds {
     /// What the watches do when their first lists are complete; for those who feed by hand (tests, benches).
     pub fn mark_filled(&self) {
-        self.waiting.store(0, Ordering::Relaxed);
+        self.waiting.is_over();
     }
 
     /// Watches for ever. `lease` is the namespace and name of the controller's Lease.
     pub async fn run(self, client: Client, lease: (&str, &str)) {
-        let managed = config().labels(&format!("{}={}", labels::MANAGED, labels::TRUE));
+        let managed = feed::metadata().labels(&format!("{}={}", labels::MANAGED, labels::TRUE));
         let managed = (Api::<PartialObjectMeta<Deployment>>::all(client.clone()), managed);
         let one_lease = config().fields(&format!("metadata.name={}", lease.1));
         let one_lease = (Api::<Lease>::namespaced(client.clone(), lease.0), one_lease);
         let services = Api::<DynamicObject>::all_with(client.clone(), &service_resource());
-        let services = watcher(services, config());
+        let services = watcher(services, feed::services());
+        let namespaces = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
+        let namespaces = (namespaces, feed::namespaces());
         let watches = Watches {
             client,
             waiting: self.waiting,
@@ -69,13 +70,19 @@ impl Feeds {
             watches.all(self.policies, "policies"),
             watches.all(self.templates, "templates"),
             watches.all(self.providers, "providers"),
-            watches.all(self.namespaces, "namespaces"),
+            watches.some(self.namespaces, namespaces, "namespaces"),
             watches.some(self.targets, managed, "targets"),
             watches.some(self.lease, one_lease, "lease"),
-            feed(self.services, services, slim_service, watches.filled("services"), None),
+            feed(
+                self.services,
+                services,
+                slim_service,
+                watches.waiting.progress("services"),
+                None,
+            ),
         ];
         let routes = self.routes.into_iter();
-        feeds.extend(routes.map(|feed| feed.watch(&watches.client)));
+        feeds.extend(routes.map(|feed| feed.watch(&watches.client, &watches.waiting)));
         futures::future::join_all(feeds).await;
     }
 }
@@ -83,7 +90,7 @@ impl Feeds {
 /// Makes the watches of what must be known before requests are answered.
 struct Watches {
     client: Client,
-    waiting: Arc<AtomicU32>,
+    waiting: Waiting,
 }
 
 impl Watches {
@@ -106,15 +113,6 @@ impl Watches {
     where
         K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        feed(cache, watcher(api, config), |_| (), self.filled(what), None)
-    }
-
-    /// What is called when the first list of a cache is complete.
-    fn filled(&self, what: &'static str) -> impl FnOnce() + Send + 'static + use<> {
-        let waiting = Arc::clone(&self.waiting);
-        move || {
-            let left = waiting.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
-            tracing::debug!(what, left, "cache filled");
-        }
+        feed(cache, watcher(api, config), |_| (), self.waiting.progress(what), None)
     }
 }

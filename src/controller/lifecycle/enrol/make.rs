@@ -1,6 +1,6 @@
 //! The Canary of one Deployment: what its policy makes of it, stored, or why there is none.
 
-use super::{leave, named_policy, tell, wants};
+use super::{leave, named_policy, tell, unknown, wants};
 use crate::controller::{
     context::Context,
     effects::apply::write::Cause,
@@ -11,7 +11,7 @@ use crate::controller::{
         pointing,
     },
 };
-use crate::object::text;
+use crate::object::{label, text};
 use crate::{
     api::{Canary, CanaryPolicy, CanarySpec, labels},
     plan::{
@@ -38,9 +38,19 @@ pub async fn make(context: &Context, namespace: &str, target: &Value, known: Opt
     };
     let key = (namespace.to_owned(), text(target, "/metadata/name").to_owned());
     let deployments = &context.memory.deployments;
-    let (mut canary, unmoved) = match rendered(context, namespace, target, known, &policy) {
+    let rendered = rendered(context, namespace, target, known, &policy);
+    if let Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) = rendered {
+        return;
+    }
+    if let Some(unlisted) = unknown::around(context, namespace, &policy) {
+        // The one that there is stays as it is.
+        if known.is_none() && !unknown::goes_on_waiting(context, target, &unlisted) {
+            refuse(context, target, None, &unlisted.to_string()).await;
+        }
+        return;
+    }
+    let (mut canary, unmoved) = match rendered {
         Ok(rendered) => rendered,
-        Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
         Err(why) => return refuse(context, target, known, &why.to_string()).await,
     };
     match unmoved {
@@ -179,11 +189,34 @@ fn beside(context: &Context, target: &Value, canary: Canary, built: bool) -> Res
 
 // It is told why, and what was held of it before that was known is given back.
 async fn refuse(context: &Context, target: &Value, known: Option<&Canary>, why: &str) {
-    tell(context, target, &format!("Not released as a canary: {why}"));
-    match known {
-        Some(known) if is_built(known) => {}
-        Some(known) => leave(context, known).await,
-        None => free::one(&context.effects.client, Kind::Deployment, target).await,
+    let why = format!("Not released as a canary: {why}");
+    let Some(known) = known else {
+        return let_go(context, target, &why).await;
+    };
+    tell(context, target, &why);
+    if !is_built(known) {
+        leave(context, known).await;
+    }
+}
+
+// Nobody else would give it back, so what fails is tried again.
+async fn let_go(context: &Context, target: &Value, why: &str) {
+    let name = |pointer| text(target, pointer).to_owned();
+    let key = (name("/metadata/namespace"), name("/metadata/name"));
+    let deployments = &context.memory.deployments;
+    if label(target, labels::MANAGED).is_some() && deployments.rests(&key) {
+        return;
+    }
+    match free::one(&context.effects.client, Kind::Deployment, target).await {
+        Ok(()) => {
+            deployments.went_well(&key);
+            tell(context, target, why);
+        }
+        Err(error) => {
+            let (pause, _) = deployments.failed(&key, &error.to_string());
+            context.queues.passes.send_in(pause, &key.0, Scope::one(&key.1));
+            tell(context, target, &format!("{why}. {}", free::still_held(target, &error)));
+        }
     }
 }
 
@@ -196,15 +229,14 @@ async fn not_made(context: &Context, target: &Value, key: &Key, error: &kube::Er
         (Cause::of(error), error)
         && status.code != 409
     {
-        tell(
-            context,
-            target,
-            &format!(
-                "Not released as a canary: the API server refuses its Canary: {}",
-                status.message
-            ),
+        let mut why = format!(
+            "Not released as a canary: the API server refuses its Canary: {}",
+            status.message
         );
-        free::one(&context.effects.client, Kind::Deployment, target).await;
+        if let Err(error) = free::one(&context.effects.client, Kind::Deployment, target).await {
+            why = format!("{why}. {}", free::still_held(target, &error));
+        }
+        tell(context, target, &why);
     }
 }
 

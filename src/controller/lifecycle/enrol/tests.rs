@@ -49,6 +49,10 @@ impl House {
         fake::learn(&self.context, self.server.get(&format!("{CANARIES}/{name}")).unwrap())
     }
 
+    fn replicas(&self) -> Value {
+        self.server.get(&format!("{DEPLOYMENTS}/shop")).unwrap()["spec"]["replicas"].clone()
+    }
+
     async fn said(&mut self) -> Vec<String> {
         fake::said(&mut self.told).await
     }
@@ -61,6 +65,15 @@ fn app(name: &str) -> Value {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "web"},
         "spec": {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": pods},
     })
+}
+
+// As the webhook stores it: its author wants three pods.
+fn held(mut app: Value) -> Value {
+    app["spec"]["replicas"] = json!(0);
+    app["metadata"]["labels"] =
+        json!({labels::MANAGED: "true", labels::STATE: "cold", labels::DESIRED_REPLICAS: "3", "team": "red"});
+    app["metadata"]["creationTimestamp"] = json!(Timestamp::now() - IN_ONE_APPLY);
+    app
 }
 
 fn recreated(name: &str) -> Value {
@@ -124,12 +137,7 @@ async fn one_that_cannot_be_released_is_told_why_once_and_again_when_it_is_anoth
 
 #[tokio::test(start_paused = true)]
 async fn what_the_webhook_holds_is_let_go_when_the_api_server_takes_no_canary_of_it() {
-    let mut held = app("shop");
-    held["spec"]["replicas"] = json!(0);
-    held["metadata"]["labels"] =
-        json!({labels::MANAGED: "true", labels::STATE: "cold", labels::DESIRED_REPLICAS: "3", "team": "red"});
-    held["metadata"]["creationTimestamp"] = json!(Timestamp::now() - IN_ONE_APPLY);
-    let mut house = House::of(&[held]).await;
+    let mut house = House::of(&[held(app("shop"))]).await;
     let make = format!("PATCH {CANARIES}/shop");
     house
         .server
@@ -222,4 +230,94 @@ async fn nothing_is_concluded_from_a_cache_that_is_not_complete_or_a_namespace_t
     house.context.cluster.cache.expect("web", &kinds[..1]);
     house.pass(Scope::All).await;
     assert_eq!(house.canaries(), ["shop"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_let_go_says_that_it_is_still_held_and_is_tried_again() {
+    for request in [format!("PATCH {DEPLOYMENTS}/shop"), format!("GET {CANARIES}")] {
+        for opted_in in [true, false] {
+            let mut house = House::of(&[held(recreated("shop"))]).await;
+            if !opted_in {
+                fake::namespace(&house.context, "web", &json!({}));
+            }
+            house.server.refuse(&request, 500, "the store is full", 1);
+            house.pass(Scope::All).await;
+            let said = house.said().await;
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert!(
+                said[0].ends_with("It is still held at 0 replicas: 500 the store is full"),
+                "{said:?}"
+            );
+            assert_eq!(house.replicas(), 0);
+            house.server.log.lock().clear();
+            house.pass(Scope::All).await;
+            assert_eq!(house.server.writes(), Vec::<String>::new(), "not all the time");
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            assert_eq!(fake::passes(&house.context), [("web".to_owned(), Scope::one("shop"))]);
+            house.pass(Scope::one("shop")).await;
+            assert_eq!(house.replicas(), 3, "{request} {opted_in}");
+            assert!(
+                !house
+                    .context
+                    .memory
+                    .deployments
+                    .rests(&("web".to_owned(), "shop".to_owned()))
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_canary_is_made_or_changed_by_routes_that_are_not_known_and_nothing_is_held_for_ever() {
+    let mut house = House::of(&[held(app("shop")), app("mail")]).await;
+    house.pass(Scope::one("mail")).await;
+    house.learn("mail");
+    let routes = Kind::routes().find(|kind| kind.is_first_route()).unwrap();
+    fake::cannot_list(&house.context, &house.server, "web", routes);
+    fake::policy(
+        &house.context,
+        &json!({"deletionGraceSeconds": 7, "analysis": {"interval": "77s"}}),
+    );
+    house.server.log.lock().clear();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    house.said().await;
+    house.pass(Scope::All).await;
+    assert_eq!(house.canaries(), ["mail"]);
+    assert_eq!(house.server.writes(), Vec::<String>::new());
+    let said = house.said().await;
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("Not released as a canary yet: objects of kind HTTPRoute ")
+            && said[0].ends_with("cannot be listed: 500 the conversion webhook is away"),
+        "{said:?}"
+    );
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert!(fake::passes(&house.context).contains(&("web".to_owned(), Scope::one("shop"))));
+    house.pass(Scope::one("shop")).await;
+    assert_eq!((house.replicas(), house.canaries().len()), (json!(3), 1));
+    house.server.heal();
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    house.pass(Scope::All).await;
+    assert_eq!(house.canaries(), ["mail", "shop"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_for_what_every_pair_needs_says_what_it_waits_for() {
+    let mut house = House::of(&[held(app("shop"))]).await;
+    fake::cannot_list(&house.context, &house.server, "web", Kind::Service);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    house.pass(Scope::All).await;
+    assert_eq!(house.said().await, Vec::<String>::new(), "it may pass");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(fake::passes(&house.context), [("web".to_owned(), Scope::All)]);
+    for _ in 0..2 {
+        house.pass(Scope::All).await;
+    }
+    let said = house.said().await;
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("Not released as a canary yet: objects of kind Service (v1) "),
+        "{said:?}"
+    );
+    assert_eq!((house.replicas(), house.canaries().len()), (json!(0), 0));
 }

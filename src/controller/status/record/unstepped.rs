@@ -1,14 +1,16 @@
-//! The status of a Canary of which no step is done: it cannot be released as it is, or has no target.
+//! The status of a Canary of which no step is done: it cannot be released as it is, has no target, or nobody knows what
+//! there is of it.
 
 use super::announced::{again, announced, refused};
 use super::say::is_known;
 use super::write;
 use crate::api::Canary;
-use crate::api::canary::status::conditions::{NOT_RELEASED, Trouble};
+use crate::api::canary::status::conditions::{NOT_READ, NOT_RELEASED, READY, Trouble};
 use crate::controller::context::Context;
 use crate::controller::effects::notify::announce::announce;
 use crate::controller::queue::key;
 use crate::controller::status::{self, Seen, trouble};
+use crate::controller::watch::cache::Unlisted;
 use crate::messages::Severity;
 use crate::plan::workload::template;
 use jiff::Timestamp;
@@ -49,6 +51,36 @@ pub async fn target_missing(
         return Ok(Some(Duration::try_from(until.duration_since(now)).unwrap_or_default()));
     }
     unstepped(context, canary, &trouble, now).await
+}
+
+/// A Canary whose objects are not known: said in its conditions, and once as an event. Nothing else of its status is as
+/// good as known.
+pub async fn not_read(
+    context: &Context,
+    canary: &Canary,
+    unread: &Unlisted,
+    now: Timestamp,
+) -> Result<(), kube::Error> {
+    let trouble = Trouble {
+        reason: NOT_READ,
+        message: format!("Nothing is analysed, promoted or rolled back for now: {unread}"),
+        stalled: true,
+    };
+    let trouble = trouble.bounded();
+    let next = status::unlooked(canary, &trouble, now);
+    let before = canary.status.as_ref();
+    if before == Some(&next) {
+        return Ok(());
+    }
+    // The words of an error may change while it lasts.
+    let told = before.and_then(|status| status.condition(READY));
+    let told = told.is_some_and(|ready| ready.reason == NOT_READ);
+    write(context, canary, next).await?;
+    if !told {
+        let (key, state) = (key(canary), status::state(canary, now));
+        announce(context, &key, canary, &state, Severity::Warning, trouble.message);
+    }
+    Ok(())
 }
 
 async fn unstepped(

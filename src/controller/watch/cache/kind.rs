@@ -1,6 +1,7 @@
 //! The kinds of objects that are watched in a namespace we work in.
 
 use crate::{
+    api::Canary,
     plan::{ScalerKind, Workload},
     routing::{self, Provider, registry},
 };
@@ -53,6 +54,27 @@ impl Kind {
             Self::Secret | Self::StatefulSet | Self::PodDisruptionBudget => true,
             Self::Route(_) => !self.is_first_route(),
             _ => false,
+        }
+    }
+
+    /// Whether only some Canaries need to know its objects: those whose provider writes them, or that name one.
+    pub fn is_for_some(self) -> bool {
+        matches!(self, Self::Route(_) | Self::ScaledObject)
+    }
+
+    /// Whether nothing can be concluded for `canary` while its objects are not known.
+    pub fn is_needed_by(self, canary: &Canary, default_provider: &str) -> bool {
+        match self {
+            Self::Route(resource) => {
+                let provider = Provider::parse(canary.provider(default_provider));
+                provider.is_some_and(|provider| provider.writes_kind(resource))
+                    || Workload::of(canary).map(Self::of) == Some(self)
+            }
+            Self::ScaledObject => {
+                let named = canary.spec.autoscaler_ref.as_ref();
+                named.is_some_and(|named| ScalerKind::parse(&named.kind) == Some(ScalerKind::ScaledObject))
+            }
+            _ => true,
         }
     }
 

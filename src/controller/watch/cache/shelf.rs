@@ -1,6 +1,6 @@
 //! The objects of one namespace, at rest.
 
-use super::{Kind, index_keys::index_keys};
+use super::{Kind, index_keys::index_keys, unlisted::Unlisted};
 use crate::object::{text, version};
 use serde_json::Value;
 use std::{
@@ -49,9 +49,17 @@ pub struct Shelf {
     pub complete: Vec<Kind>,
     /// Kinds that we may not read.
     pub forbidden: Vec<Kind>,
+    /// Kinds of which every list has failed so far.
+    pub unlisted: HashMap<Kind, Unlisted>,
 }
 
 impl Shelf {
+    /// Whether nobody waits for a kind any more but those who need it, or it has been listed once.
+    pub fn is_settled(&self, kind: Kind) -> bool {
+        let unlisted = self.unlisted.get(&kind);
+        self.complete.contains(&kind) || kind.is_for_some() && unlisted.is_some_and(Unlisted::is_late)
+    }
+
     /// Takes an object in; `text` is what it is as a text. Answers what it was before.
     pub fn put(&mut self, kind: Kind, name: String, object: &Value, text: Text) -> Option<Value> {
         let before = self.remove(kind, &name);

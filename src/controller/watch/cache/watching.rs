@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     api::labels::LAST_APPLIED,
-    watched::{LOOK_AGAIN, pause, refusal},
+    watched::{LOOK_AGAIN, pause, refusal, words},
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use kube::{
@@ -17,10 +17,15 @@ use kube::{
 };
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{SemaphorePermit, mpsc::Sender};
+use tokio::{
+    sync::{SemaphorePermit, mpsc::Sender},
+    time::Instant,
+};
 
 /// A list that takes longer lets others begin.
 pub const LONG_LIST: Duration = Duration::from_secs(30);
+/// What is said of it.
+const UNANSWERED: &str = "the API server does not answer";
 /// A kind whose definition is there is served a moment later.
 const DEFINITION_PAUSE: Duration = Duration::from_secs(1);
 
@@ -36,20 +41,25 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
     let mut listed = Objects::new();
     // Held while a list is under way.
     let mut turn = None;
-    // In vain, one after the other.
-    let mut looks = 0;
+    // In vain, one after the other, since the first list has begun.
+    let (mut looks, mut since) = (0, None);
     loop {
-        match next(&mut events, &mut turn).await {
+        let Some(event) = next(&mut events, &mut turn).await else {
+            watching.could_not_list(since, UNANSWERED).await;
+            continue;
+        };
+        match event {
             Ok(Some(watcher::Event::Init)) => {
                 listed.clear();
                 turn = cache.lists.acquire().await.ok();
+                since.get_or_insert_with(Instant::now);
             }
             Ok(Some(watcher::Event::InitApply(object))) => {
                 let name = object.name_any();
                 listed.insert(name, Text::of(&pruned(object, kind)));
             }
             Ok(Some(watcher::Event::InitDone)) => {
-                (turn, looks) = (None, 0);
+                (turn, looks, since) = (None, 0, None);
                 watching.replace(std::mem::take(&mut listed)).await;
             }
             Ok(Some(watcher::Event::Apply(object))) => watching.put(object).await,
@@ -57,7 +67,7 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
             Ok(None) => return,
             Err(error) => {
                 turn = None;
-                watching.failed(&error, looks).await;
+                watching.failed(&error, looks, since).await;
                 looks = looks.saturating_add(1);
             }
         }
@@ -108,20 +118,29 @@ impl Watching<'_> {
         self.tell(pruned(object, self.kind), before).await;
     }
 
-    // What can be done without counts as empty while it cannot be read.
-    async fn failed(self, error: &watcher::Error, looks: u32) {
+    // What can be done without counts as empty while it may not be read, or is not served.
+    async fn failed(self, error: &watcher::Error, looks: u32, since: Option<Instant>) {
         let Self {
             cache, kind, namespace, ..
         } = self;
         let Some((why, pause)) = unreadable(kind, error, looks) else {
             tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
-            return;
+            return self.could_not_list(since, &words(error)).await;
         };
         if cache.forbid(kind, namespace) {
             tracing::warn!(?kind, namespace, "{why}; going on as if there were none");
             self.tell(Value::Null, None).await;
         }
         tokio::time::sleep(pause).await;
+    }
+
+    // Anything else may pass, and says nothing of what there is: whoever can do without it goes on after a while, and who
+    // cannot says why.
+    async fn could_not_list(self, since: Option<Instant>, why: &str) {
+        let Some(since) = since else { return };
+        if self.cache.could_not_list(self.kind, self.namespace, (since, why)) {
+            self.tell(Value::Null, None).await;
+        }
     }
 }
 
@@ -151,18 +170,19 @@ fn bare(object: PartialObjectMeta) -> DynamicObject {
     }
 }
 
-// The next event. Whoever lists for long, because the API server does not answer, lets others list.
+// The next event. Whoever lists for long, because the API server does not answer, lets others list: once, there is none then.
 async fn next(
     events: &mut Events,
     turn: &mut Option<SemaphorePermit<'_>>,
-) -> watcher::Result<Option<watcher::Event<DynamicObject>>> {
-    if turn.is_some() {
-        if let Ok(next) = tokio::time::timeout(LONG_LIST, events.try_next()).await {
-            return next;
-        }
+) -> Option<watcher::Result<Option<watcher::Event<DynamicObject>>>> {
+    if turn.is_none() {
+        return Some(events.try_next().await);
+    }
+    let next = tokio::time::timeout(LONG_LIST, events.try_next()).await;
+    if next.is_err() {
         *turn = None;
     }
-    events.try_next().await
+    next.ok()
 }
 
 fn pruned(mut object: DynamicObject, kind: Kind) -> Value {

@@ -23,6 +23,8 @@ pub const STALLED: &str = "Stalled";
 pub const NAME_CONFLICT: &str = "NameConflict";
 /// Reason of [`READY`] where a Canary, or a revision of it, is not released as things are.
 pub const NOT_RELEASED: &str = "NotReleased";
+/// Reason of [`READY`] where no step is done, because objects that it needs cannot be read.
+pub const NOT_READ: &str = "NotRead";
 
 /// What the conditions are made from.
 #[derive(Debug, Clone, Copy)]

@@ -200,3 +200,60 @@ async fn an_api_server_that_answers_no_list_keeps_only_so_many_waiting() {
     tokio::time::sleep(hangs).await;
     assert!(namespaces.iter().all(|namespace| cache.complete(namespace)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_whose_lists_fail_is_not_known_and_keeps_only_those_waiting_who_need_it() {
+    let server = ApiServer::default();
+    let kind = Kind::routes().find(|kind| kind.definition().is_some()).unwrap();
+    let resource = kind.resource();
+    let path = format!("/apis/{}/namespaces/shop/{}", resource.api_version, resource.plural);
+    for path in [path.as_str(), SERVICES] {
+        server.refuse(&format!("GET {path}"), 500, "no conversion", ApiServer::ALWAYS);
+    }
+    let (routes, mut changed) = followed(&server, kind);
+    let (services, _changed) = followed(&server, Kind::Service);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!routes.complete("shop"), "it may pass");
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert!(routes.complete("shop") && !services.complete("shop"));
+    assert!(!routes.reads(kind, "shop") && !routes.forbidden(kind, "shop"));
+    for (cache, kind) in [(&routes, kind), (&services, Kind::Service)] {
+        let unlisted = cache.unlisted("shop");
+        assert_eq!((unlisted.len(), unlisted[0].kind), (1, kind));
+        assert!(unlisted[0].to_string().ends_with("cannot be listed: 500 no conversion"));
+        assert!(unlisted[0].until_told().is_zero());
+    }
+    assert!(changed.try_recv().unwrap().object.is_null(), "whoever waited goes on");
+    assert!(changed.try_recv().is_err(), "one word is enough");
+    server.heal();
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    assert!(routes.reads(kind, "shop") && routes.unlisted("shop").is_empty());
+    assert!(services.complete("shop") && services.unlisted("shop").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_nobody_answers_is_one_that_fails() {
+    let server = ApiServer::default();
+    let kind = Kind::routes().find(|kind| kind.definition().is_some()).unwrap();
+    let everything = ("GET *".to_owned(), LONG_LIST * 10);
+    server.delays.lock().extend([everything]);
+    let (cache, _changed) = followed(&server, kind);
+    tokio::time::sleep(LONG_LIST + Duration::from_secs(1)).await;
+    assert!(cache.complete("shop") && !cache.reads(kind, "shop"));
+    assert!(cache.unlisted("shop")[0].to_string().ends_with("does not answer"));
+    tokio::time::sleep(LONG_LIST * 20).await;
+    assert!(cache.reads(kind, "shop"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_known_stays_known_when_a_later_list_fails() {
+    let server = ApiServer::default();
+    server.put(&format!("{SERVICES}/a"), service("a", 1));
+    let (cache, _changed) = followed(&server, Kind::Service);
+    settled().await;
+    server.fail(&format!("GET {SERVICES}"), 500, ApiServer::ALWAYS);
+    server.expire();
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert!(cache.complete("shop") && cache.has(Kind::Service, "shop", "a"));
+    assert!(cache.unlisted("shop").is_empty());
+}
