@@ -6,7 +6,7 @@ use crate::{
     controller::{self, lease},
     outbound::Egress,
     plan::{Defaults, Selector},
-    shutdown,
+    requests, shutdown,
     telemetry::{
         Metrics, Readiness, Recorder, StatusEncoding, Telemetry,
         events::Writer,
@@ -166,7 +166,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signals()?;
     common.flagger.explain();
-    let client = Client::try_from(cluster(&common).await?)?;
+    let client = requests::bounded(&Client::try_from(cluster(&common).await?)?);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), &common.mesh_provider, common.status_metric);
     let (events, queue) = Recorder::new(metrics.clone());
     let telemetry = Telemetry {
@@ -194,9 +194,11 @@ async fn serve(
     outcome
 }
 
-/// Which API server, and as whom.
+/// Which API server, and as whom. The client would put every request again for minutes, below whoever has pauses of his
+/// own and below what looks whether we still lead.
 async fn cluster(common: &CommonArgs) -> anyhow::Result<kube::Config> {
     let mut config = super::cluster::config(common.kubeconfig.as_deref()).await?;
+    config.default_retry = false;
     if let Some(master) = &common.master {
         config.cluster_url = master.clone();
     }
