@@ -1,3 +1,4 @@
+mod deadline;
 mod execute;
 mod house;
 mod interpret;
