@@ -1,5 +1,6 @@
 mod deadline;
 mod execute;
+mod failing;
 mod house;
 mod interpret;
 mod models;
