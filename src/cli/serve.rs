@@ -1,6 +1,6 @@
 //! `coalmine webhook`, `controller` and `run`: what serves.
 
-use super::{alerts::AlertArgs, definitions, flagger::FlaggerArgs};
+use super::{alerts::AlertArgs, definitions, files, flagger::FlaggerArgs};
 use crate::{
     admission,
     controller::{self, lease},
@@ -151,6 +151,7 @@ pub fn run(
     controller: Option<ElectionArgs>,
 ) -> anyhow::Result<()> {
     logs::init(&common.log_level, common.log_format);
+    files::raise();
     let cores = std::thread::available_parallelism().map_or(MOST_THREADS, NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.min(MOST_THREADS))
@@ -186,8 +187,10 @@ async fn serve(
         server::router(metrics, telemetry.readiness.clone()),
         over.clone(),
     ));
+    let files = tokio::spawn(files::followed(telemetry.clone(), common.namespace.clone()));
     let outcome = both(&common, client, webhook, controller, &telemetry, shutdown).await;
     over.cancel();
+    files.abort();
     drop(telemetry);
     let _ = tokio::time::timeout(Duration::from_secs(2), writer).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), observed).await;
