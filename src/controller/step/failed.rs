@@ -17,6 +17,7 @@ use crate::{
     foreign::{SAID, cut},
     messages::Severity,
     plan::Workload,
+    telemetry::secrets::without_paths,
 };
 use jiff::Timestamp;
 use std::{error::Error, sync::Arc, time::Duration};
@@ -116,7 +117,8 @@ fn heard(error: &kube::Error) -> Heard {
     }
 }
 
-// What an error says to people: without the client's own words around it, and with what lies below it.
+// What an error says to people: without the client's own words around it, and with what lies below it. Where our own webhook
+// cannot be reached, it has a path that nobody may read in a status.
 fn words(error: &kube::Error) -> String {
     let said = match error {
         kube::Error::Api(status) if status.message.is_empty() => format!("the API server answers {}", status.code),
@@ -127,7 +129,7 @@ fn words(error: &kube::Error) -> String {
         },
         other => other.to_string(),
     };
-    cut(&said, SAID)
+    cut(&without_paths(&said), SAID)
 }
 
 fn with_causes(error: &(dyn Error + 'static)) -> String {
@@ -155,5 +157,16 @@ mod tests {
             words(&late()),
             "of two clients"
         );
+    }
+
+    #[test]
+    fn conditions_hold_no_path_of_the_webhook() {
+        let token = "0a".repeat(32);
+        let text =
+            format!("failed calling webhook: Post \"https://x.y.svc:443/validate-canaries/{token}?timeout=5s\": EOF");
+        let status = serde_json::json!({"status": "Failure", "message": text, "reason": "InternalError", "code": 500});
+        let status: kube::core::Status = serde_json::from_value(status).unwrap();
+        let said = words(&kube::Error::Api(status.boxed()));
+        assert!(said.contains("/validate-canaries/...?timeout=5s"), "{said}");
     }
 }
