@@ -6,6 +6,7 @@ mod cluster;
 mod crds;
 mod definitions;
 mod environment;
+mod files;
 mod flagger;
 mod leave;
 mod serve;

@@ -6,6 +6,7 @@ pub mod controller;
 pub mod orders;
 pub mod outbound;
 pub mod patches;
+pub mod requests;
 pub mod shutdown;
 pub mod telemetry;
 pub mod watched;

@@ -70,7 +70,7 @@ fn is_refusal(error: &kube::Error) -> bool {
 }
 
 /// The pod this runs in, as the chart names it; none outside of a cluster.
-fn own_pod(namespace: &str) -> Option<Pod> {
+pub(super) fn own_pod(namespace: &str) -> Option<Pod> {
     let name = std::env::var("POD_NAME").ok()?;
     let mut pod = Pod::default();
     pod.metadata.name = Some(name);

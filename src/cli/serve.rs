@@ -1,12 +1,12 @@
 //! `coalmine webhook`, `controller` and `run`: what serves.
 
-use super::{alerts::AlertArgs, definitions, flagger::FlaggerArgs};
+use super::{alerts::AlertArgs, definitions, files, flagger::FlaggerArgs};
 use crate::{
     admission,
     controller::{self, lease},
     outbound::Egress,
     plan::{Defaults, Selector},
-    shutdown,
+    requests, shutdown,
     telemetry::{
         Metrics, Readiness, Recorder, StatusEncoding, Telemetry,
         events::Writer,
@@ -151,6 +151,7 @@ pub fn run(
     controller: Option<ElectionArgs>,
 ) -> anyhow::Result<()> {
     logs::init(&common.log_level, common.log_format);
+    files::raise();
     let cores = std::thread::available_parallelism().map_or(MOST_THREADS, NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.min(MOST_THREADS))
@@ -166,7 +167,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signals()?;
     common.flagger.explain();
-    let client = Client::try_from(cluster(&common).await?)?;
+    let client = requests::bounded(&Client::try_from(cluster(&common).await?)?);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), &common.mesh_provider, common.status_metric);
     let (events, queue) = Recorder::new(metrics.clone());
     let telemetry = Telemetry {
@@ -186,17 +187,21 @@ async fn serve(
         server::router(metrics, telemetry.readiness.clone()),
         over.clone(),
     ));
+    let files = tokio::spawn(files::followed(telemetry.clone(), common.namespace.clone()));
     let outcome = both(&common, client, webhook, controller, &telemetry, shutdown).await;
     over.cancel();
+    files.abort();
     drop(telemetry);
     let _ = tokio::time::timeout(Duration::from_secs(2), writer).await;
     let _ = tokio::time::timeout(Duration::from_secs(2), observed).await;
     outcome
 }
 
-/// Which API server, and as whom.
+/// Which API server, and as whom. The client would put every request again for minutes, below whoever has pauses of his
+/// own and below what looks whether we still lead.
 async fn cluster(common: &CommonArgs) -> anyhow::Result<kube::Config> {
     let mut config = super::cluster::config(common.kubeconfig.as_deref()).await?;
+    config.default_retry = false;
     if let Some(master) = &common.master {
         config.cluster_url = master.clone();
     }

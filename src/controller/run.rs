@@ -25,7 +25,7 @@ use crate::{
     telemetry::Telemetry,
 };
 use kube::Client;
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
     sync::{
         mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -35,6 +35,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use wiring::{Told, Wiring};
+
+/// Longest time for a pass over one namespace.
+const LONGEST_PASS: Duration = Duration::from_secs(120);
+/// Before a namespace that took as long is passed over again.
+const AFTER_A_LONG_PASS: Duration = Duration::from_secs(60);
 
 /// What the controller is told by flags.
 #[derive(Debug, Clone)]
@@ -191,14 +196,25 @@ fn follow_routes_elsewhere(context: &Arc<Context>, told: UnboundedSender<Told>) 
 fn passing(context: Arc<Context>, asked: passes::Asked) -> impl Future<Output = ()> {
     let pass = move |namespace: String, scope: Scope| {
         let context = context.clone();
-        async move {
-            let pass = enrol::enrol(&context, &namespace, &scope);
-            if let Err(why) = caught(pass).await {
-                internal_error(&context.effects.metrics, "enrolling", &namespace, &why);
-            }
-        }
+        async move { pass_over(&context, &namespace, scope).await }
     };
     asked.run(pass)
+}
+
+// One namespace whose requests are not answered keeps the others waiting for so long only. What was made is there, and the
+// rest of it is looked for again.
+async fn pass_over(context: &Arc<Context>, namespace: &str, scope: Scope) {
+    let pass = caught(enrol::enrol(context, namespace, &scope));
+    let passed = tokio::time::timeout(LONGEST_PASS, pass).await;
+    match passed {
+        Ok(Ok(())) => {}
+        Ok(Err(why)) => internal_error(&context.effects.metrics, "enrolling", namespace, &why),
+        Err(_) => {
+            let seconds = LONGEST_PASS.as_secs();
+            tracing::error!(namespace, "a pass was not over within {seconds} s, trying again");
+            context.queues.passes.send_in(AFTER_A_LONG_PASS, namespace, scope);
+        }
+    }
 }
 
 #[cfg(test)]

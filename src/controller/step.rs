@@ -27,6 +27,10 @@ use turn::Turn;
 /// When a step is done again after it went well for the first time in a while.
 const HEALED: Duration = Duration::from_millis(200);
 
+/// Longest time for a step: so long, at most, does a Canary whose requests are not answered keep one of the few places.
+/// What a step that is cut off has written is there, and is found by the next one as after a restart.
+const LONGEST: Duration = Duration::from_secs(120);
+
 /// Steps the Canary of `key`; answers when to do it again if nothing happens before.
 pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
     let Some(canary) = context.cluster.canary(&key) else {
@@ -34,7 +38,7 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         return None;
     };
     let attempted = match context
-        .caught(&key, "a step", attempt(&context, &key, canary.clone()))
+        .caught(&key, "a step", in_time(attempt(&context, &key, canary.clone())))
         .await
     {
         Ok(attempted) => attempted,
@@ -70,6 +74,17 @@ impl From<kube::Error> for Stop {
     fn from(error: kube::Error) -> Self {
         Self::Failed(error)
     }
+}
+
+async fn in_time(attempt: impl Future<Output = Result<Done, kube::Error>>) -> Result<Done, kube::Error> {
+    let late = |_| {
+        let text = format!(
+            "the API server did not answer all of a step within {} s",
+            LONGEST.as_secs()
+        );
+        Err(kube::Error::Service(text.into()))
+    };
+    tokio::time::timeout(LONGEST, attempt).await.unwrap_or_else(late)
 }
 
 async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Result<Done, kube::Error> {

@@ -8,6 +8,7 @@ pub mod gauges;
 pub mod labelled;
 pub mod listening;
 pub mod outbox;
+pub mod passing;
 pub mod primary;
 pub mod questions;
 pub mod timers;

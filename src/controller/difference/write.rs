@@ -87,6 +87,19 @@ impl Write {
         }
     }
 
+    /// What it does, for people, as what follows "to".
+    pub fn what(&self) -> String {
+        let verb = match self {
+            Self::Apply { .. } => "apply",
+            Self::Create { .. } => "create",
+            Self::Patch { .. } | Self::Merge { .. } => "change",
+            Self::Copies(_) => "copy",
+            Self::Delete { .. } => "delete",
+        };
+        let (kind, _, name) = self.subject();
+        format!("{verb} {} {name}", kind.resource().kind)
+    }
+
     /// The object it is about, for logs: kind, namespace and name.
     pub fn subject(&self) -> (Kind, &str, &str) {
         match self {
@@ -144,5 +157,6 @@ mod tests {
             body: json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": 0}}),
         };
         assert!(merge("1").asks_the_same(&merge("7")));
+        assert_eq!(merge("1").what(), "change Deployment web");
     }
 }

@@ -76,7 +76,11 @@ impl House {
 
     /// The cluster runs what it is asked to, until `done` or for five minutes.
     async fn until(&self, done: impl Fn(&ApiServer) -> bool) {
-        for _ in 0..300 {
+        self.within(300, done).await;
+    }
+
+    async fn within(&self, seconds: u64, done: impl Fn(&ApiServer) -> bool) {
+        for _ in 0..seconds {
             tokio::time::sleep(Duration::from_secs(1)).await;
             for deployment in self.server.under(DEPLOYMENTS) {
                 self.server.run("web", deployment["metadata"]["name"].as_str().unwrap());
@@ -180,4 +184,25 @@ async fn whoever_loses_the_lease_ends_and_writes_nothing_more() {
     });
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(house.server.writes(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_whose_canaries_are_never_answered_for_keeps_no_other_from_being_enrolled() {
+    let house = House::new();
+    let mail = json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mail", "labels": {labels::ENABLED: "true"}},
+    });
+    let canaries = |namespace: &str| format!("/apis/flagger.app/v1beta1/namespaces/{namespace}/canaries");
+    let never = Duration::from_secs(24 * 3600);
+    let hangs = format!("POST {}", canaries("web"));
+    house.server.delays.lock().insert(hangs, never);
+    house.label(&json!({labels::ENABLED: "true"}));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    house.server.start_app("mail", "post");
+    house.server.put("/api/v1/namespaces/mail", mail);
+    house
+        .within(900, |server| !server.under(&canaries("mail")).is_empty())
+        .await;
+    house.server.delays.lock().clear();
+    house.within(900, initialized).await;
 }

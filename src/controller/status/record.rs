@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use kube::Api;
 use kube::api::PostParams;
 use std::sync::Arc;
-pub use unstepped::{not_read, not_released, target_missing};
+pub use unstepped::{failing, not_read, not_released, target_missing};
 
 /// One decision and what belongs to it.
 pub struct Recorded<'a> {

@@ -8,11 +8,12 @@ mod in_the_way;
 use crate::analysis::{Observation, State};
 use crate::api::Canary;
 use crate::api::canary::status::conditions::Trouble;
+use crate::controller::context::memory::passing::Lasting;
 use crate::controller::difference::Conflict;
 use at_rest::{given_back, leaving, left_alone, silent};
 use in_a_run::{apart, asleep, stuck, unbuilt, unjudged};
 use in_the_way::refused_write;
-pub use in_the_way::{conflict, missing};
+pub use in_the_way::{conflict, failing, missing};
 use jiff::Timestamp;
 
 /// What the troubles of a Canary are found in.
@@ -29,6 +30,8 @@ pub struct Evidence<'a> {
     pub absence: Option<Trouble>,
     /// What the API server refuses, in its words.
     pub refusal: Option<String>,
+    /// What its steps have failed by for long, although it may go by itself.
+    pub lasting: Option<Lasting>,
     /// When.
     pub now: Timestamp,
 }
@@ -43,6 +46,7 @@ pub fn first(evidence: Evidence<'_>, store: impl Fn(&str, &str) -> Option<String
         conflicts,
         absence,
         refusal,
+        lasting,
         now,
     } = evidence;
     conflict(conflicts)
@@ -50,6 +54,7 @@ pub fn first(evidence: Evidence<'_>, store: impl Fn(&str, &str) -> Option<String
         .or_else(|| stuck(canary, state, seen))
         .or_else(|| unbuilt(canary, state, seen))
         .or_else(|| refusal.map(refused_write))
+        .or_else(|| lasting.as_ref().map(failing))
         .or_else(|| leaving(canary, state, seen))
         .or_else(|| apart(canary, state, seen))
         .or_else(|| unjudged(canary, state, store))

@@ -1,7 +1,15 @@
 //! After a step that failed: when it is done again, what people are told, and that nothing is held meanwhile.
 
 use crate::controller::{
-    context::Context, effects::apply::write::Cause, lifecycle::free, queue::Key, status, watch::cache::Kind,
+    context::{
+        Context,
+        memory::passing::{Heard, News},
+    },
+    effects::apply::write::Cause,
+    lifecycle::free,
+    queue::Key,
+    status::{self, record, trouble},
+    watch::cache::Kind,
 };
 use crate::{
     analysis::Stage,
@@ -9,44 +17,45 @@ use crate::{
     foreign::{SAID, cut},
     messages::Severity,
     plan::Workload,
+    telemetry::secrets::without_paths,
 };
 use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 /// What changed since it was looked at is looked at again this soon.
 const STALE: Duration = Duration::from_millis(200);
 
 /// Notes that a step of `canary` ended in `error`, and answers when to do it again.
-///
-/// What is refused for good is done again at once, the first time: the step knows it then, records it, and gives back what
-/// it holds. Where not even that can be recorded, it is given back here.
 pub async fn failed(context: &Arc<Context>, key: &Key, canary: &Canary, error: &kube::Error) -> Duration {
     let (cause, memory) = (Cause::of(error), &context.memory);
+    let doing = memory.of(key, |canary| canary.failures.take_doing());
     if cause == Cause::Stale && memory.of(key, |canary| canary.failures.is_stale()) {
         return STALE;
     }
-    tracing::error!(canary = format!("{}.{}", key.1, key.0), %error, "step failed, trying again");
-    let message = cut(&error.to_string(), SAID);
-    let words = match error {
-        kube::Error::Api(status) => cut(&status.message, SAID),
-        _ => message.clone(),
-    };
-    let refused = cause != Cause::Passing;
-    let (pause, new) = memory.of(key, |canary| {
-        if refused {
-            canary.failures.note_refusal(&message, &words)
-        } else {
-            canary.failures.note(&message)
-        }
-    });
-    if new && matches!(error, kube::Error::Api(_)) {
-        let text = format!("Cannot go on, the API server refuses a write: {words}");
-        context.effects.events.record(canary, Severity::Warning, text);
+    let (of, cause_word) = (format!("{}.{}", key.1, key.0), cause.as_str());
+    tracing::error!(canary = of, cause = cause_word, doing = doing.as_deref(), %error, "step failed, trying again");
+    match cause {
+        Cause::Passing => passed_over(context, key, canary, (error, doing)).await,
+        Cause::Stale | Cause::Refused => refused(context, key, canary, (error, doing)).await,
     }
-    if !refused {
-        return pause;
-    }
+}
+
+// What is refused for good is done again at once, the first time: the step knows it then, records it, and gives back what
+// it holds. Where not even that can be recorded, it is given back here.
+async fn refused(
+    context: &Context,
+    key: &Key,
+    canary: &Canary,
+    (error, doing): (&kube::Error, Option<String>),
+) -> Duration {
+    let (message, words) = (cut(&error.to_string(), SAID), words(error));
+    let (pause, new) = context
+        .memory
+        .of(key, |canary| canary.failures.note_refusal(&message, &words));
     if new {
+        let what = doing.map_or_else(|| String::from("a request"), |doing| format!("to {doing}"));
+        let text = format!("Cannot go on, the API server refuses {what}: {words}");
+        context.effects.events.record(canary, Severity::Warning, text);
         return STALE;
     }
     let building = status::state(canary, Timestamp::now()).stage == Stage::Building;
@@ -55,4 +64,109 @@ pub async fn failed(context: &Arc<Context>, key: &Key, canary: &Canary, error: &
         free::held(&context.effects.client, Kind::of(workload), &target).await;
     }
     pause
+}
+
+// What may go by itself is told when it begins, if the API server says what it is, and again and again while it lasts; then
+// the conditions say it too. Where steps fail before they are recorded, it is recorded here.
+async fn passed_over(
+    context: &Context,
+    key: &Key,
+    canary: &Canary,
+    (error, doing): (&kube::Error, Option<String>),
+) -> Duration {
+    let (words, now) = (words(error), Timestamp::now());
+    let what = match doing {
+        Some(doing) => format!("failed to {doing}: {words}"),
+        None => words,
+    };
+    let (pause, news, lasting) = context.memory.of(key, |canary| {
+        let failures = &mut canary.failures;
+        let (pause, _) = failures.note(&what);
+        let news = failures.passing.note(&what, heard(error), now);
+        (pause, news, failures.passing.lasting())
+    });
+    let recorded = match &lasting {
+        Some(lasting) => record::failing(context, canary, &trouble::failing(lasting), now).await,
+        None => Ok(false),
+    };
+    let told = recorded.unwrap_or_else(|error| {
+        tracing::debug!(canary = canary.full_name(), %error, "what keeps it cannot be recorded");
+        false
+    });
+    if let Some(text) = text(&news, &what, told) {
+        context.effects.events.record(canary, Severity::Warning, text);
+    }
+    pause
+}
+
+// The Event of an error; of one that lasts, where none was made with the conditions.
+fn text(news: &News, what: &str, told: bool) -> Option<String> {
+    match news {
+        News::First => Some(format!("Cannot go on for now: {what}; it is tried again")),
+        News::Lasting(lasting) if !told => Some(trouble::failing(lasting).message),
+        News::None | News::Lasting(_) => None,
+    }
+}
+
+// An API server that is not there takes no events either, and is back before most people have read one.
+fn heard(error: &kube::Error) -> Heard {
+    match error {
+        kube::Error::Api(status) if status.code == 429 => Heard::Never,
+        kube::Error::Api(_) => Heard::AtOnce,
+        _ => Heard::Late,
+    }
+}
+
+// What an error says to people: without the client's own words around it, and with what lies below it. Where our own webhook
+// cannot be reached, it has a path that nobody may read in a status.
+fn words(error: &kube::Error) -> String {
+    let said = match error {
+        kube::Error::Api(status) if status.message.is_empty() => format!("the API server answers {}", status.code),
+        kube::Error::Api(status) => status.message.clone(),
+        kube::Error::Service(inner) => match inner.downcast_ref::<kube::Error>() {
+            Some(inner) => words(inner),
+            None => with_causes(&**inner),
+        },
+        other => other.to_string(),
+    };
+    cut(&without_paths(&said), SAID)
+}
+
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("client error (Connect)")]
+    struct Connect(#[source] std::io::Error);
+
+    #[test]
+    fn what_is_said_of_an_error_is_what_lies_at_the_bottom_of_it() {
+        let refused = Connect(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        let refused = kube::Error::Service(refused.into());
+        assert_eq!(words(&refused), "client error (Connect): connection refused");
+        let late = || kube::Error::Service("GET /api was not answered within 30 s".into());
+        assert_eq!(words(&late()), "GET /api was not answered within 30 s");
+        assert_eq!(
+            words(&kube::Error::Service(late().into())),
+            words(&late()),
+            "of two clients"
+        );
+    }
+
+    #[test]
+    fn conditions_hold_no_path_of_the_webhook() {
+        let token = "0a".repeat(32);
+        let text =
+            format!("failed calling webhook: Post \"https://x.y.svc:443/validate-canaries/{token}?timeout=5s\": EOF");
+        let status = serde_json::json!({"status": "Failure", "message": text, "reason": "InternalError", "code": 500});
+        let status: kube::core::Status = serde_json::from_value(status).unwrap();
+        let said = words(&kube::Error::Api(status.boxed()));
+        assert!(said.contains("/validate-canaries/...?timeout=5s"), "{said}");
+    }
 }

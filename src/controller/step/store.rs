@@ -31,6 +31,7 @@ pub async fn store(
         conflicts: &decided.conflicts,
         absence: pair.absence.as_ref().map(|(trouble, _)| trouble.clone()),
         refusal: context.memory.of(&turn.key, |canary| canary.failures.refusal()),
+        lasting: context.memory.of(&turn.key, |canary| canary.failures.passing.lasting()),
         now: turn.now,
     };
     let recorded = Recorded {
@@ -42,7 +43,10 @@ pub async fn store(
         trouble: trouble::first(evidence, |namespace, name| unbuilt(&context.cluster, namespace, name)),
         now: turn.now,
     };
-    recorded.store(context, canary).await
+    recorded.store(context, canary).await.inspect_err(|_| {
+        let doing = String::from("record its status");
+        context.memory.of(&turn.key, |canary| canary.failures.was_doing(doing));
+    })
 }
 
 // The type of a template's store, if that is one which cannot be asked yet.

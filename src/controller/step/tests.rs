@@ -1,5 +1,7 @@
 mod apart;
+mod deadline;
 mod execute;
+mod failing;
 mod house;
 mod interpret;
 mod models;

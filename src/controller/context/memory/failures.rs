@@ -1,6 +1,7 @@
 //! What goes wrong again and again: said once, tried less and less often, and remembered while it lasts, so that conditions
 //! say it and nothing is held for what does not come.
 
+use super::passing::Passing;
 use crate::controller::difference::write::Write;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -22,6 +23,9 @@ pub struct Failures {
     refusal: Option<String>,
     write: Option<Write>,
     until: Option<Instant>,
+    doing: Option<String>,
+    /// What may go by itself, and how long it has not.
+    pub passing: Passing,
 }
 
 impl Failures {
@@ -53,6 +57,17 @@ impl Failures {
     /// Remembers which write failed.
     pub fn blame(&mut self, write: &Write) {
         self.write = Some(write.clone());
+        self.was_doing(write.what());
+    }
+
+    /// Remembers what it was that failed, as what follows "to".
+    pub fn was_doing(&mut self, what: String) {
+        self.doing = Some(what);
+    }
+
+    /// What it was that has just failed, where that is known; of the next error it says nothing.
+    pub fn take_doing(&mut self) -> Option<String> {
+        self.doing.take()
     }
 
     /// Whether the write that failed is one of those that are asked for.
@@ -81,9 +96,10 @@ impl Failures {
         self.refusal.clone()
     }
 
-    /// A step went well. Answers whether people were told that something did not.
+    /// A step went well. Answers whether conditions say that something did not.
     pub fn forget(&mut self) -> bool {
-        std::mem::take(self).refusal.is_some()
+        let before = std::mem::take(self);
+        before.refusal.is_some() || before.passing.is_shown()
     }
 
     /// Whether what failed lately is not to be tried yet.

@@ -85,6 +85,15 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// One word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stale => "stale",
+            Self::Refused => "refused",
+            Self::Passing => "passing",
+        }
+    }
+
     /// The cause of an error. A JSON Patch whose test fails is answered 422 without a cause, which a webhook that refuses
     /// something may answer too.
     pub fn of(error: &kube::Error) -> Self {

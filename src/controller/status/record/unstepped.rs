@@ -7,11 +7,13 @@ use super::write;
 use crate::api::Canary;
 use crate::api::canary::status::conditions::{NOT_READ, NOT_RELEASED, READY, Trouble};
 use crate::controller::context::Context;
+use crate::controller::context::memory::OfCanary;
 use crate::controller::effects::notify::announce::announce;
 use crate::controller::queue::key;
 use crate::controller::status::{self, Seen, trouble};
 use crate::controller::watch::cache::Unlisted;
 use crate::messages::Severity;
+use crate::object::version;
 use crate::plan::workload::template;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -81,6 +83,29 @@ pub async fn not_read(
         announce(context, &key, canary, &state, Severity::Warning, trouble.message);
     }
     Ok(())
+}
+
+/// A Canary whose steps have failed for long, where none of them gets as far as to say so. Nothing is said by a Canary that
+/// is older than what was written, nor where nothing of ours is recorded yet. Answers whether it was said.
+///
+/// # Errors
+/// Those of the API server.
+pub async fn failing(
+    context: &Context,
+    canary: &Canary,
+    trouble: &Trouble,
+    now: Timestamp,
+) -> Result<bool, kube::Error> {
+    let recorded = canary.status.as_ref().is_some_and(|status| status.run.is_some());
+    if !recorded || is_known(canary, &trouble.clone().bounded()) {
+        return Ok(false);
+    }
+    let seen = version(canary.metadata.resource_version.as_deref());
+    let older = |of: &mut OfCanary| of.written.awaits_status(seen);
+    if context.memory.of(&key(canary), older) {
+        return Ok(false);
+    }
+    unstepped(context, canary, trouble, now).await.map(|_| true)
 }
 
 async fn unstepped(

@@ -2,7 +2,9 @@
 
 use crate::api::Canary;
 use crate::api::canary::status::conditions::{NAME_CONFLICT, Trouble};
+use crate::controller::context::memory::passing::Lasting;
 use crate::controller::difference::Conflict;
+use jiff::Timestamp;
 
 /// What the first of `conflicts` says to people.
 pub fn conflict(conflicts: &[Conflict]) -> Option<Trouble> {
@@ -49,7 +51,18 @@ pub fn missing(canary: &Canary) -> Trouble {
 pub(super) fn refused_write(words: String) -> Trouble {
     Trouble {
         reason: "Refused",
-        message: format!("the API server refuses a write: {words}. It is tried again within a minute"),
+        message: format!("the API server refuses a request: {words}. It is tried again within a minute"),
         stalled: true,
+    }
+}
+
+/// What a Canary whose steps have failed for long says to people, although nobody has to change it.
+pub fn failing(lasting: &Lasting) -> Trouble {
+    let Lasting { since, words } = lasting;
+    let since = Timestamp::from_second(since.as_second()).unwrap_or(*since);
+    Trouble {
+        reason: "ApiErrors",
+        message: format!("Cannot go on since {since}: {words}; it is tried again every 60 s"),
+        stalled: false,
     }
 }

@@ -111,7 +111,7 @@ async fn a_quota_that_leaves_no_room_for_primary_is_told_once_and_goes_by_itself
     let tried = house.server.sent(&create).len();
     assert!((1..=3).contains(&tried), "{tried} times within three seconds");
     let said = fake::said(&mut house.told).await;
-    let refused = "Cannot go on, the API server refuses a write: exceeded quota: room";
+    let refused = "Cannot go on, the API server refuses to create Deployment shop-primary: exceeded quota: room";
     assert_eq!(said.iter().filter(|text| *text == refused).count(), 1, "{said:?}");
     let conditions = house.condition("/status/conditions").to_string();
     assert!(conditions.contains("exceeded quota: room"), "{conditions}");

@@ -1,0 +1,118 @@
+//! Requests to the API server: none waits for an answer without end, and few are sent twice.
+//!
+//! A connection whose other end went away without a word, behind a load balancer say, answers nothing, and says so to
+//! nobody for a long time. Whoever waits for an answer on it must not take along what waits for him.
+
+use futures::Stream;
+use http::{Method, Request, Response, StatusCode, header::RETRY_AFTER};
+use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Bytes, Frame};
+use kube::{Client, client::Body};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+use tower::BoxError;
+
+/// Longest time for an answer to a question, and for the beginning of a watch.
+const READ: Duration = Duration::from_secs(30);
+/// Longest time for a write. The API server ends one itself after a minute, half of which any webhook may take: what it
+/// says then names who is at fault, and a webhook that may fail open is no obstacle for longer.
+const WRITE: Duration = Duration::from_secs(65);
+
+/// Before a question that the API server was too busy for is put again; after the last one, whoever asked decides.
+const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+/// Whoever is to wait for longer is told so at once, and has pauses of his own.
+const LONG: Duration = Duration::from_secs(2);
+
+/// A client whose requests end as those of `client` do, and in time: the head of an answer and all of its body, of a watch
+/// the head alone. A question that the API server is too busy for is put again twice; a write is left to whoever wants it,
+/// who has to look first whether he still does.
+pub fn bounded(client: &Client) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let client = client.clone();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let client = client.clone();
+        async move { answered(&client, request).await }
+    });
+    Client::new(service, namespace)
+}
+
+async fn answered(
+    client: &Client,
+    request: Request<Body>,
+) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, kube::Error> {
+    let limit = if *request.method() == Method::GET { READ } else { WRITE };
+    let (until, watches) = (Instant::now() + limit, is_watch(&request));
+    let late = format!(
+        "{} {} was not answered within {} s",
+        request.method(),
+        request.uri().path(),
+        limit.as_secs()
+    );
+    let Ok(answer) = timeout_at(until, sent(client, request)).await else {
+        return Err(kube::Error::Service(late.into()));
+    };
+    let (parts, body) = answer?.into_parts();
+    let body = if watches {
+        body.map_err(plain).boxed_unsync()
+    } else {
+        StreamBody::new(read_until(until, body, late)).boxed_unsync()
+    };
+    Ok(Response::from_parts(parts, body))
+}
+
+fn is_watch(request: &Request<Body>) -> bool {
+    let mut query = request.uri().query().unwrap_or_default().split('&');
+    query.any(|one| one == "watch=true")
+}
+
+// Sent, and again where it asks for something that the API server is too busy to say.
+async fn sent(client: &Client, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
+    let (parts, body) = request.into_parts();
+    // A review of somebody's rights is sent as a write, and stores nothing.
+    let asks = parts.method == Method::GET || parts.uri.path().ends_with("reviews");
+    for pause in PAUSES {
+        let Some(copy) = body.try_clone().filter(|_| asks) else {
+            break;
+        };
+        let answer = client.send(Request::from_parts(parts.clone(), copy)).await?;
+        let Some(pause) = again(&answer, pause) else {
+            return Ok(answer);
+        };
+        drop(answer);
+        sleep(pause).await;
+    }
+    client.send(Request::from_parts(parts, body)).await
+}
+
+// In what time it is worth to be asked again, if it is.
+fn again(answer: &Response<Body>, pause: Duration) -> Option<Duration> {
+    let busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+    let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let asked = asked
+        .and_then(|seconds| seconds.parse::<u64>().ok())
+        .map(Duration::from_secs);
+    let pause = asked.unwrap_or(pause).max(pause);
+    (busy.contains(&answer.status()) && pause <= LONG).then_some(pause)
+}
+
+// The frames of a body. One that has not come by then never does.
+fn read_until(until: Instant, body: Body, late: String) -> impl Stream<Item = Result<Frame<Bytes>, BoxError>> + Send {
+    futures::stream::unfold(Some((body, late)), move |rest| async move {
+        let (mut body, late) = rest?;
+        match timeout_at(until, body.frame()).await {
+            Ok(frame) => Some((frame?.map_err(plain), Some((body, late)))),
+            Err(_) => Some((Err(BoxError::from(late)), None)),
+        }
+    })
+}
+
+// What went wrong, without the client's own words around it, which come around it once more.
+fn plain(error: kube::Error) -> BoxError {
+    match error {
+        kube::Error::Service(error) => error,
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
