@@ -119,10 +119,6 @@ impl RouteKind for HttpProxy {
         &["/spec/routes"]
     }
 
-    fn adds_defaults(&self) -> bool {
-        false
-    }
-
     // It includes HTTPProxies of other namespaces, and sends to Services of its own alone.
     fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {
         None

@@ -123,10 +123,6 @@ impl RouteKind for RouteTable {
         &["/spec/routes"]
     }
 
-    fn adds_defaults(&self) -> bool {
-        false
-    }
-
     fn beside(&self) -> &'static [&'static dyn WrittenKind] {
         &[&Upstream]
     }

@@ -172,10 +172,6 @@ impl RouteKind for TrafficSplit {
         &[list::AT]
     }
 
-    fn adds_defaults(&self) -> bool {
-        false
-    }
-
     // It has no word for a namespace.
     fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {
         None

@@ -115,10 +115,6 @@ impl RouteKind for TraefikService {
         &[list::AT]
     }
 
-    fn lists(&self) -> &'static [&'static str] {
-        &[list::AT]
-    }
-
     fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
         Some(reference::outward(all(route), own))
     }

@@ -56,10 +56,6 @@ impl RouteKind for MeshRoutes {
         &[entries::AT]
     }
 
-    fn adds_defaults(&self) -> bool {
-        false
-    }
-
     fn beside(&self) -> &'static [&'static dyn WrittenKind] {
         of_version(self.version)
     }
