@@ -7,6 +7,7 @@
 //! [`apply`](super::effects::apply) carries the writes out.
 
 mod dismantle;
+mod metadata;
 mod primary;
 mod routes;
 mod services;

@@ -25,6 +25,9 @@ pub const REQUESTED_BY: &str = "coalmine.dev/requested-by";
 pub const ANNOUNCE: &str = "coalmine.dev/announce";
 /// Annotation on a Knative Service: what its author has in `spec.traffic`, as JSON, while that is held.
 pub const TRAFFIC: &str = "coalmine.dev/traffic";
+/// Annotation on Services and routes that we made: the keys of the labels and annotations that their Canary gives them, as JSON,
+/// so that those go when the Canary does not say them any more.
+pub const METADATA: &str = "coalmine.dev/metadata";
 /// Label on objects we made ourselves (`"true"`); the first foreign write makes them the user's.
 pub const GENERATED: &str = "coalmine.dev/generated";
 /// Label on a ControllerRevision: it remembers a revision that was promoted (`"true"`).
@@ -198,6 +201,7 @@ mod tests {
             RELEASE,
             REQUESTED_BY,
             ANNOUNCE,
+            METADATA,
             GENERATED,
             PROMOTED,
             DENIED,

@@ -11,6 +11,7 @@
 //! | [`mod@primary`] | what primary is, its autoscaler and its budgets; and back from primary to what it was made of |
 //! | [`mod@services`] | the Services of a pair, their ports, and the user's own that point at its pods |
 //! | [`mod@route`] | the objects of a routing provider |
+//! | [`given`] | which labels and annotations of what we make are the Canary's |
 //! | [`configs`] | the ConfigMaps and Secrets that pods read, and primary's copies |
 //! | [`marks`] | what other tools write on objects to know what they own |
 //!
@@ -20,6 +21,7 @@
 mod blueprint;
 pub mod configs;
 pub mod enrolment;
+pub mod given;
 pub mod history;
 pub mod marks;
 pub mod primary;

@@ -52,7 +52,9 @@ pub fn release(request: &Request) -> Vec<PatchOperation> {
         .filter(|(key, value)| has(key) == Some(value))
         .map(|(key, _)| *key);
     let helms = marks::HELM.into_iter().filter(|key| !by_helm && has(key).is_some());
-    let gone: Vec<(String, Option<String>)> = told.chain(helms).map(|key| (key.to_owned(), None)).collect();
+    let noted = has(labels::METADATA).map(|_| labels::METADATA);
+    let gone = told.chain(helms).chain(noted);
+    let gone: Vec<(String, Option<String>)> = gone.map(|key| (key.to_owned(), None)).collect();
     ops.extend(patches::metadata(new, "annotations", &gone));
     ops.extend(disowned_by_canaries(new));
     ops

@@ -10,8 +10,8 @@ mod configs;
 mod history;
 mod named;
 
-use super::{Conflict, Pair, patch};
-use crate::object::{annotation, label, text};
+use super::{Conflict, Pair, metadata, patch};
+use crate::object::text;
 use crate::{
     analysis::{DesiredState, PrimaryTemplate},
     api::labels::TargetState,
@@ -127,7 +127,7 @@ impl Pair<'_> {
             patches::replace(["spec", "template"], of(&wanted, "/spec/template")),
         ];
         self.spec_operations(live, &wanted, due, &mut operations);
-        metadata_operations(live, &wanted, &mut operations);
+        metadata::added(live, &wanted, &mut operations);
         self.owner_operations(live, &mut operations);
         Some(Write::Patch {
             kind: self.kind(),
@@ -218,7 +218,7 @@ impl Pair<'_> {
         let value = pods.and_then(|all| all.get(key));
         let labels: Map<String, Value> = value.map(|value| (key.to_owned(), value.clone())).into_iter().collect();
         let wanted = json!({"metadata": {"labels": labels, "annotations": {REVISION_ANNOTATION: inherited.revision}}});
-        metadata_operations(live, &wanted, operations);
+        metadata::added(live, &wanted, operations);
     }
 
     fn resized(&self, desired: &DesiredState, writes: &mut Vec<Write>) {
@@ -247,26 +247,4 @@ fn selects(live: &Value, wanted: &Value) -> bool {
     let pods = wanted.pointer("/spec/template/metadata/labels");
     let mut labels = selector.into_iter().flatten();
     labels.all(|(key, value)| pods.and_then(|pods| pods.get(key)) == Some(value))
-}
-
-// Labels and annotations are added one by one: the others are somebody else's.
-pub(super) fn metadata_operations(live: &Value, wanted: &Value, operations: &mut Vec<PatchOperation>) {
-    type Read = fn(&Value, &str) -> Option<String>;
-    let maps: [(&str, Read); 2] = [
-        ("labels", |object, key| label(object, key).map(str::to_owned)),
-        ("annotations", |object, key| annotation(object, key).map(str::to_owned)),
-    ];
-    for (map, read) in maps {
-        let path = format!("/metadata/{map}");
-        let all = wanted.pointer(&path).and_then(Value::as_object).into_iter().flatten();
-        let missing: Vec<(&String, &Value)> = all
-            .filter(|(key, value)| read(live, key).as_deref() != value.as_str())
-            .collect();
-        if !missing.is_empty() && live.pointer(&path).is_none_or(Value::is_null) {
-            operations.push(patches::add(["metadata", map], Map::new()));
-        }
-        for (key, value) in missing {
-            operations.push(patches::add(["metadata", map, key], value.clone()));
-        }
-    }
 }

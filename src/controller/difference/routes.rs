@@ -3,15 +3,16 @@
 mod apart;
 mod companions;
 mod edits;
+mod generated;
 mod successor;
 
 pub(super) use edits::folded;
 
-use super::{Conflict, Pair, contains};
-use crate::object::{label, text};
+use super::{Conflict, Pair};
+use crate::object::text;
 use crate::{
     analysis::{DesiredState, Dismantle},
-    api::labels::{self, TargetState},
+    api::labels::TargetState,
     controller::{difference::write::Write, watch::cache::Kind},
     plan::route,
     routing::{self, Names, Resource, Traffic},
@@ -142,8 +143,14 @@ impl Pair<'_> {
         for companion in beside {
             self.companion(&companion, writes, conflicts);
         }
-        let kind = Kind::Route(resource);
-        writes.push(Write::Apply { kind, object });
+        // One of ours that leads elsewhere has the name already.
+        match self.live.routes.iter().find(namesake) {
+            Some(live) => writes.extend(generated::written(live, &object)),
+            None => writes.push(Write::Apply {
+                kind: Kind::Route(resource),
+                object,
+            }),
+        }
         true
     }
 
@@ -192,37 +199,6 @@ impl Pair<'_> {
         let kind = self.blueprint.provider.kind_of(route)?;
         let with = |objects: &[Value], names: &Names| kind.carrying(objects, names, traffic, &self.blueprint.exposure);
         over(route, split, with)
-    }
-
-    // A route we generated follows its Canary: hosts, gateways, ports.
-    fn generated_anew(&self, live: &Value, traffic: Traffic, named: bool) -> Option<Write> {
-        label(live, labels::GENERATED)?;
-        let names = self.blueprint.names.as_ref()?;
-        let kind = routing::kind_of(live).filter(|kind| kind.refers_to(live, names) && !self.is_outdated(live))?;
-        let mut object = route(self.blueprint, traffic)?;
-        if named {
-            object = naming(live, object, &[names]);
-        }
-        let is_same = |(wanted, live): (&Value, &Value)| {
-            let says = |(key, value): (&String, &Value)| live.get(key) == Some(value);
-            let all = || wanted.as_object().is_some_and(|wanted| wanted.iter().all(says));
-            if kind.adds_defaults() {
-                contains(live, wanted)
-            } else {
-                all()
-            }
-        };
-        let same = object.get("spec").zip(live.get("spec")).is_some_and(is_same);
-        let length = |of: &Value, list: &str| of.pointer(list).map(|list| list.as_array().map_or(0, Vec::len));
-        let mut lists = kind.lists().iter();
-        let same = same && lists.all(|list| length(&object, list) == length(live, list));
-        if same || !self.knows_destinations(&object, names, traffic) {
-            return None;
-        }
-        Some(Write::Apply {
-            kind: Kind::Route(kind.resource()),
-            object,
-        })
     }
 }
 

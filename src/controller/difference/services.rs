@@ -16,7 +16,7 @@ use crate::plan::services::{copies, pointing};
 use crate::plan::workload::{service::copied_spec, template};
 use crate::plan::{ApexSide, ServiceRole, primary_revision, service};
 use serde_json::Value;
-use written::is_as_wanted;
+use written::{changed, has_stale, is_as_wanted, made_as};
 
 /// The pod templates behind the Services.
 pub(super) struct Templates {
@@ -94,6 +94,8 @@ impl Pair<'_> {
                 conflicts.push(Conflict::Name("Service", text(object, "/metadata/name").to_owned()));
             }
             Some(object) if is_as_wanted(object, &wanted) => {}
+            // An apply would leave what was not applied by us.
+            Some(object) if has_stale(object, &wanted) => writes.extend(changed(object, made_as(object, &wanted))),
             _ => writes.push(Write::Apply {
                 kind: Kind::Service,
                 object: wanted,

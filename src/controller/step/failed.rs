@@ -133,7 +133,7 @@ fn words(error: &kube::Error) -> String {
 }
 
 fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 

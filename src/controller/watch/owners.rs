@@ -23,6 +23,12 @@ pub fn is_owned_by(object: &Value, uid: &str) -> bool {
     owners(object).any(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))
 }
 
+/// Whether what has this uid is the one that controls an object.
+pub fn is_controlled_by(object: &Value, uid: &str) -> bool {
+    let controls = |owner: &Value| owner.get("controller").and_then(Value::as_bool) == Some(true);
+    owners(object).any(|owner| text(owner, "/uid") == uid && controls(owner))
+}
+
 /// Whether any Canary owns an object: perhaps one that is gone, whose children the collector has not reached yet.
 pub fn is_a_canarys(object: &Value) -> bool {
     owners(object).any(|owner| text(owner, "/kind") == "Canary")

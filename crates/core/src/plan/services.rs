@@ -4,7 +4,8 @@ pub mod copies;
 pub mod pointing;
 pub mod ports;
 
-use super::{Blueprint, Metadata, Selector};
+use super::{Blueprint, Metadata, Selector, given};
+use crate::api::labels::METADATA;
 use crate::routing::Traffic;
 use ports::{DECLARED_PORTS, Declared, PortSources};
 use serde_json::{Map, Value, json};
@@ -153,6 +154,8 @@ fn object_metadata(name: &str, metadata: &Metadata, selector: &Selector, bluepri
     let mut object_labels = metadata.labels.clone();
     object_labels.insert(selector.key.clone(), json!(name));
     let mut annotations = metadata.annotations.clone();
+    let note = given::note(&metadata.labels, &metadata.annotations);
+    annotations.extend(note.map(|note| (METADATA.to_owned(), json!(note))));
     blueprint.mark(&mut object_labels, &mut annotations);
     json!({
         "name": name,

@@ -72,10 +72,9 @@ pub trait RouteKind: WrittenKind {
         None
     }
 
-    /// Whether the API server adds members to what it is sent; where it does not, a generated object has what was said and
-    /// nothing else.
-    fn adds_defaults(&self) -> bool {
-        true
+    /// The `spec` of a generated object without what the API server adds where nothing is said, so that two can be compared.
+    fn said(&self, spec: &Value) -> Value {
+        spec.clone()
     }
 
     /// The kinds of its companions that are not of its own.
@@ -83,8 +82,8 @@ pub trait RouteKind: WrittenKind {
         &[]
     }
 
-    /// Lists of a generated object from which something may be taken away again: JSON pointers whose lengths are compared.
-    fn lists(&self) -> &'static [&'static str] {
+    /// Members of the `spec` of a generated object that it has where its Canary says them, and not otherwise.
+    fn optional(&self) -> &'static [&'static str] {
         &[]
     }
 

@@ -161,6 +161,18 @@ fn an_edit_keeps_what_its_writer_saw_and_an_annotation_takes_nothing_over() {
     assert_eq!(routed(&old, &noted, "external-dns"), noted, "still ours");
 }
 
+#[test]
+fn the_note_of_what_its_canary_gave_it_goes_with_our_marks() {
+    let mut old = generated_route(false);
+    let note = r#"{"annotations":["team"],"labels":[]}"#;
+    old["metadata"]["annotations"] = json!({labels::METADATA: note, "team": "a"});
+    let mut new = old.clone();
+    new["spec"]["hostnames"] = json!(["www.shop.example.org"]);
+    let stored = routed(&old, &new, "kubectl-edit");
+    is_the_authors(&stored);
+    assert_eq!(stored["metadata"]["annotations"], json!({"team": "a"}));
+}
+
 fn made_by(object: &Value, ours: bool) -> Value {
     let mut sent = object.clone();
     sent["metadata"]["managedFields"] =

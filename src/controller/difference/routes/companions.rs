@@ -1,9 +1,8 @@
 //! Objects that we make beside a route of the user's, where that cannot carry a share itself.
 
 use super::{Pair, edits};
-use crate::object::{label, text};
+use crate::object::text;
 use crate::{
-    api::labels,
     controller::{
         difference::write::Write,
         difference::{Conflict, patch},
@@ -52,7 +51,7 @@ impl Pair<'_> {
         let traffic = traffic.unwrap_or(Traffic::CANARY);
         let routes = self.live.routes.iter().filter(|route| self.blueprint.carries_by(route));
         // One that we made is to be as the Canary has it by now.
-        let made = |route: &Value| label(route, labels::GENERATED).is_some();
+        let made = |route: &Value| self.is_generated(route);
         let anew = self.blueprint.route.iter().filter(|_| routes.clone().any(made));
         let needed = routes
             .clone()

@@ -1,10 +1,8 @@
 //! A route that we made in a kind that its Canary does not ask for any more: the one that it asks for takes its place.
 
 use super::{Pair, resource};
-use crate::object::label;
 use crate::{
     analysis::{DesiredState, Dismantle},
-    api::labels,
     controller::difference::{Conflict, write::Write},
 };
 use serde_json::Value;
@@ -41,10 +39,10 @@ impl Pair<'_> {
         answered.then(|| self.deleted_route(live)).flatten()
     }
 
-    /// Whether `live` is of ours, and of another kind than the Canary asks for.
+    /// Whether `live` was made for this Canary, in another kind than the Canary asks for.
     pub(super) fn is_outdated(&self, live: &Value) -> bool {
         let wanted = self.blueprint.route.as_ref().and_then(resource);
-        label(live, labels::GENERATED).is_some()
+        self.is_generated(live)
             && self.blueprint.carries_by(live)
             && wanted.is_some_and(|wanted| resource(live) != Some(wanted))
     }

@@ -1,11 +1,11 @@
 //! Whether a live Service is as it is wanted, and what is to be written on it if not.
 
-use crate::controller::difference::primary::metadata_operations;
 use crate::controller::difference::write::Write;
-use crate::controller::difference::{contains, patch, test_version};
+use crate::controller::difference::{contains, metadata, patch, test_version};
 use crate::controller::watch::cache::Kind;
 use crate::object::annotation;
 use crate::patches;
+use crate::plan::given;
 use crate::plan::serves_alike;
 use crate::plan::services::ports;
 use json_patch::PatchOperation;
@@ -16,7 +16,12 @@ pub(super) fn is_as_wanted(live: &Value, wanted: &Value) -> bool {
     if let Some(spec) = rest.get_mut("spec").and_then(Value::as_object_mut) {
         spec.remove("ports");
     }
-    serves_alike(live, wanted) && contains(live, &rest)
+    serves_alike(live, wanted) && contains(live, &rest) && !has_stale(live, wanted)
+}
+
+/// Whether it has a label or annotation that its Canary gave it and does not say any more.
+pub(super) fn has_stale(live: &Value, wanted: &Value) -> bool {
+    !given::stale(live, wanted).is_empty()
 }
 
 // One by one, since nobody owns what we made of it: an apply would leave in it what is not wanted any more. What the API
@@ -42,7 +47,7 @@ pub(super) fn made_as(live: &Value, wanted: &Value) -> Vec<PatchOperation> {
     if has.contains_key("trafficDistribution") && !wants.contains_key("trafficDistribution") {
         operations.push(patches::remove(["spec", "trafficDistribution"]));
     }
-    metadata_operations(live, wanted, &mut operations);
+    operations.extend(metadata::changed(live, wanted));
     let owners = wanted.pointer("/metadata/ownerReferences");
     if let Some(owners) = owners.filter(|owners| Some(*owners) != live.pointer("/metadata/ownerReferences")) {
         operations.push(patches::add(["metadata", "ownerReferences"], owners.clone()));

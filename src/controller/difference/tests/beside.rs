@@ -1,7 +1,10 @@
 //! What stands beside a route: made before it, kept as it is wanted, and gone with the halves.
 
 use super::*;
-use crate::routing::{Provider, Traffic};
+use crate::{
+    plan::{owned, route},
+    routing::{Provider, Traffic},
+};
 
 fn names() -> Names {
     Names::new("web")
@@ -24,19 +27,18 @@ fn by_istio() -> Blueprint {
     blueprint
 }
 
-fn made(object: &Value) -> Value {
-    let mut object = object.clone();
-    object["metadata"]["labels"] = json!({labels::GENERATED: "true"});
+fn made(object: &Value, blueprint: &Blueprint) -> Value {
+    let mut object = owned(blueprint, object.clone()).unwrap();
     object["metadata"]["resourceVersion"] = json!("3");
     object
 }
 
 // The route and what stands beside it, as they are stored.
 fn stored(blueprint: &Blueprint) -> Vec<Value> {
-    let route = blueprint.route.clone().unwrap();
+    let route = route(blueprint, Traffic::PRIMARY).unwrap();
     let kind = crate::routing::kind_of(&route).unwrap();
     let all = kind.carrying(&[route], &names(), Traffic::PRIMARY, &blueprint.exposure);
-    all.iter().map(made).collect()
+    all.iter().map(|one| made(one, blueprint)).collect()
 }
 
 fn writes(routes: Vec<Value>, blueprint: &Blueprint, dismantle: Dismantle) -> (Vec<Write>, Vec<Conflict>) {
@@ -98,7 +100,7 @@ fn it_follows_its_canary_and_is_left_alone_where_nothing_differs() {
     let route = blueprint.route.as_mut().unwrap();
     route["spec"]["http"][0].as_object_mut().unwrap().remove("timeout");
     let (changed, _) = writes(stored, &blueprint, Dismantle::No);
-    assert!(summary(&changed).contains(&("apply", "VirtualService web".to_owned())));
+    assert!(summary(&changed).contains(&("patch", "VirtualService web".to_owned())));
 }
 
 #[test]
@@ -106,6 +108,7 @@ fn one_of_the_name_that_somebody_made_is_his() {
     let blueprint = by_istio();
     let mut stored = stored(&blueprint);
     stored[2]["metadata"]["labels"] = json!({});
+    stored[2]["metadata"]["ownerReferences"] = json!([]);
     let (writes, conflicts) = writes(stored, &blueprint, Dismantle::No);
     assert_eq!(conflicts, [Conflict::Name("DestinationRule", "web-canary".into())]);
     assert_eq!(summary(&writes), []);
@@ -157,13 +160,12 @@ fn all_that_a_mesh_is_told_of_an_app_is_there_before_its_route() {
 
 #[test]
 fn what_a_data_planes_own_webhook_fills_in_stays() {
-    let mut blueprint = by_app_mesh();
-    blueprint.route = blueprint.route.as_ref().map(made);
+    let blueprint = by_app_mesh();
     let mut stored = stored(&blueprint);
     for object in &mut stored {
         object["spec"]["awsName"] = json!("web_shop");
         object["spec"]["meshRef"] = json!({"name": "global", "uid": "u"});
-        object["metadata"]["annotations"] = json!({"somebodys": "note"});
+        object["metadata"]["annotations"]["somebodys"] = json!("note");
     }
     let (none, conflicts) = writes(stored.clone(), &blueprint, Dismantle::No);
     assert_eq!((summary(&none), conflicts), (vec![], vec![]));

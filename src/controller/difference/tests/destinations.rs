@@ -1,7 +1,10 @@
 //! What routes lead to besides Services: known to a data plane before anybody is sent there, and for as long as any may be.
 
 use super::*;
-use crate::routing::{Model, Traffic, kind_of, registry};
+use crate::{
+    plan::owned,
+    routing::{Model, Traffic, kind_of, registry},
+};
 
 const PRIMARY: &str = "shop-web-primaryupstream-80";
 const CANARY: &str = "shop-web-canaryupstream-80";
@@ -50,8 +53,7 @@ fn editing() -> Blueprint {
 }
 
 fn stored(object: &Value, known: bool) -> Value {
-    let mut object = object.clone();
-    object["metadata"]["labels"] = json!({labels::GENERATED: "true"});
+    let mut object = owned(&by_gloo(), object.clone()).unwrap();
     object["metadata"]["resourceVersion"] = json!("3");
     if known {
         object["status"] = json!({"statuses": {"gloo-system": {"state": "Accepted", "reportedBy": "gloo"}}});
@@ -188,7 +190,7 @@ fn another_port_is_known_before_the_route_that_is_made_names_it() {
     assert_eq!(made.len(), 2);
     let anew = carried(after.route.as_ref().unwrap(), &after);
     let all = objects.into_iter().chain(anew[1..].iter().map(|one| stored(one, true)));
-    assert_eq!(writes(all.collect(), &after, &rest), ["apply web"]);
+    assert_eq!(writes(all.collect(), &after, &rest), ["patch web"]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn workload(name: &str, labels: &Value) -> Value {
 }
 
 // What a patch makes of an object; nobody owns the apex we made, so an apply would take nothing away from it.
-fn after(object: &Value, write: &Write) -> Value {
+pub(super) fn after(object: &Value, write: &Write) -> Value {
     let Write::Patch { operations, .. } = write else {
         panic!("{write:?}")
     };
@@ -33,7 +33,7 @@ fn writes(desired: &DesiredState, live: &Live) -> Vec<Write> {
     writes_by(desired, live, &blueprint())
 }
 
-fn writes_by(desired: &DesiredState, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
+pub(super) fn writes_by(desired: &DesiredState, live: &Live, blueprint: &Blueprint) -> Vec<Write> {
     let keys = Selector::default_keys();
     let selector = Selector::of_pair(live.target.as_ref(), live.primary.as_ref(), &keys).unwrap();
     let mut seen = seen(&target());
@@ -52,7 +52,7 @@ fn writes_by(desired: &DesiredState, live: &Live, blueprint: &Blueprint) -> Vec<
     writes.into_iter().filter(of_services).collect()
 }
 
-fn resting() -> DesiredState {
+pub(super) fn resting() -> DesiredState {
     DesiredState {
         primary: Some(PrimaryTemplate::Keep),
         apex: Some(ApexSide::Primary),
@@ -60,7 +60,7 @@ fn resting() -> DesiredState {
     }
 }
 
-fn own() -> Value {
+pub(super) fn own() -> Value {
     workload("web", &json!({"app": "web"}))
 }
 
@@ -78,7 +78,7 @@ fn patched(writes: &[Write]) -> Vec<(String, Value)> {
 }
 
 // As it rests: v1's target selected `app: web`.
-fn at_rest(target: Option<Value>) -> Live {
+pub(super) fn at_rest(target: Option<Value>) -> Live {
     let old = workload("web", &json!({"app": "web"}));
     let primary = workload("web-primary", &json!({"app": "web-primary"}));
     let pair = Selector::of_pair(Some(&old), Some(&primary), &Selector::default_keys()).unwrap();

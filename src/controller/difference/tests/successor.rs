@@ -69,11 +69,11 @@ fn the_other_is_made_beside_it_and_both_carry_the_traffic_until_a_gateway_knows_
     let both = done("GRPCRoute", vec![ours("HTTPRoute"), ours("GRPCRoute")]);
     assert_eq!(
         both,
-        (vec![is("patch", http), is("apply", grpc)], vec![]),
+        (vec![is("patch", http), is("patch", grpc)], vec![]),
         "each has its share"
     );
     let ended = done("GRPCRoute", vec![ours("HTTPRoute"), known(ours("GRPCRoute"))]);
-    assert_eq!(ended, (vec![is("delete", http), is("apply", grpc)], vec![]));
+    assert_eq!(ended, (vec![is("delete", http), is("patch", grpc)], vec![]));
     // The way back, and one of the author's own in its place.
     let mut own = known(route("HTTPRoute"));
     own["metadata"]["name"] = json!("front");

@@ -127,10 +127,6 @@ impl RouteKind for HttpProxy {
         Some(include_str!("contour/rescue.sh"))
     }
 
-    fn adds_defaults(&self) -> bool {
-        false
-    }
-
     // It includes HTTPProxies of other namespaces, and sends to Services of its own alone.
     fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {
         None

@@ -131,10 +131,6 @@ impl RouteKind for RouteTable {
         Some(include_str!("gloo/rescue.sh"))
     }
 
-    fn adds_defaults(&self) -> bool {
-        false
-    }
-
     fn beside(&self) -> &'static [&'static dyn WrittenKind] {
         &[&Upstream]
     }

@@ -158,12 +158,9 @@ impl RouteKind for VirtualService {
         Some(include_str!("istio/rescue.sh"))
     }
 
-    fn lists(&self) -> &'static [&'static str] {
-        &["/spec/hosts", "/spec/gateways"]
-    }
-
-    fn adds_defaults(&self) -> bool {
-        false
+    // A delegate has those of the VirtualService that leads to it.
+    fn optional(&self) -> &'static [&'static str] {
+        &["hosts", "gateways"]
     }
 
     fn beside(&self) -> &'static [&'static dyn WrittenKind] {

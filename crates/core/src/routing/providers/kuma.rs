@@ -138,11 +138,6 @@ impl RouteKind for MeshHttpRoute {
         Some(include_str!("kuma/rescue.sh"))
     }
 
-    // What its definition has defaults for is always said.
-    fn adds_defaults(&self) -> bool {
-        false
-    }
-
     fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
         let services = led(route).into_iter();
         let services = services.filter_map(|(name, namespace)| Some((namespace?, name)));

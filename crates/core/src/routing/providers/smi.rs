@@ -180,10 +180,6 @@ impl RouteKind for TrafficSplit {
         Some(include_str!("smi/rescue.sh"))
     }
 
-    fn adds_defaults(&self) -> bool {
-        false
-    }
-
     // It has no word for a namespace.
     fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {
         None

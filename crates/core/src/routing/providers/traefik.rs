@@ -123,10 +123,6 @@ impl RouteKind for TraefikService {
         Some(include_str!("traefik/rescue.sh"))
     }
 
-    fn lists(&self) -> &'static [&'static str] {
-        &[list::AT]
-    }
-
     fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
         Some(reference::outward(all(route), own))
     }

@@ -64,10 +64,6 @@ impl RouteKind for MeshRoutes {
         Some(self.version.rescue())
     }
 
-    fn adds_defaults(&self) -> bool {
-        false
-    }
-
     fn beside(&self) -> &'static [&'static dyn WrittenKind] {
         of_version(self.version)
     }

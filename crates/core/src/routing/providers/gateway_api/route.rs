@@ -3,6 +3,7 @@
 
 pub(in crate::routing::providers) mod conditions;
 mod cookies;
+mod defaults;
 mod dialect;
 mod generated;
 mod problem;
@@ -103,8 +104,12 @@ impl<W: Words> RouteKind for Route<W> {
         Some(W::RESCUE)
     }
 
-    fn lists(&self) -> &'static [&'static str] {
-        &["/spec/hostnames", "/spec/parentRefs"]
+    fn said(&self, spec: &Value) -> Value {
+        defaults::without(spec)
+    }
+
+    fn optional(&self) -> &'static [&'static str] {
+        &["hostnames"]
     }
 
     fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>> {
