@@ -41,10 +41,10 @@ pub async fn make(context: &Context, namespace: &str, target: &Value, known: Opt
     let (mut canary, unmoved) = match rendered(context, namespace, target, known, &policy) {
         Ok(rendered) => rendered,
         Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) => return,
-        Err(why) => return refuse(context, target, known, &why.to_string()).await,
+        Err(why) => return refuse(context, target, known, &why).await,
     };
     match unmoved {
-        Some(line) => tell(context, target, &line),
+        Some(line) => tell(context, target, &line, None),
         None => deployments.enrolled(&key),
     }
     if deployments.rests(&key) {
@@ -113,7 +113,7 @@ async fn stored(context: &Context, namespace: &str, target: &Value, canary: Cana
     let known = context.cluster.canary(&(namespace.to_owned(), canary.name_any()));
     if known.as_ref().is_some_and(|known| !known.is_generated()) {
         let why = "Not released as a canary: a Canary of its name is for another target";
-        tell(context, target, why);
+        tell(context, target, why, None);
         return Ok(false);
     }
     let api = Api::<Canary>::namespaced(context.effects.client.clone(), namespace);
@@ -178,8 +178,9 @@ fn beside(context: &Context, target: &Value, canary: Canary, built: bool) -> Res
 }
 
 // It is told why, and what was held of it before that was known is given back.
-async fn refuse(context: &Context, target: &Value, known: Option<&Canary>, why: &str) {
-    tell(context, target, &format!("Not released as a canary: {why}"));
+async fn refuse(context: &Context, target: &Value, known: Option<&Canary>, why: &NotEnrolled) {
+    let said = format!("Not released as a canary: {why}");
+    tell(context, target, &said, why.lifted_by());
     match known {
         Some(known) if is_built(known) => {}
         Some(known) => leave(context, known).await,
@@ -196,14 +197,11 @@ async fn not_made(context: &Context, target: &Value, key: &Key, error: &kube::Er
         (Cause::of(error), error)
         && status.code != 409
     {
-        tell(
-            context,
-            target,
-            &format!(
-                "Not released as a canary: the API server refuses its Canary: {}",
-                status.message
-            ),
+        let said = format!(
+            "Not released as a canary: the API server refuses its Canary: {}",
+            status.message
         );
+        tell(context, target, &said, None);
         free::one(&context.effects.client, Kind::Deployment, target).await;
     }
 }
