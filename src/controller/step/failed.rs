@@ -1,5 +1,6 @@
 //! After a step that failed: when it is done again, what people are told, and that nothing is held meanwhile.
 
+use super::counted;
 use crate::controller::{
     context::Context, effects::apply::write::Cause, lifecycle::free, queue::Key, status, watch::cache::Kind,
 };
@@ -21,6 +22,7 @@ const STALE: Duration = Duration::from_millis(200);
 /// What is refused for good is done again at once, the first time: the step knows it then, records it, and gives back what
 /// it holds. Where not even that can be recorded, it is given back here.
 pub async fn failed(context: &Arc<Context>, key: &Key, canary: &Canary, error: &kube::Error) -> Duration {
+    counted::count(&context.effects.metrics, error);
     let (cause, memory) = (Cause::of(error), &context.memory);
     if cause == Cause::Stale && memory.of(key, |canary| canary.failures.is_stale()) {
         return STALE;

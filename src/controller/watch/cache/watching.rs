@@ -115,6 +115,7 @@ impl Watching<'_> {
         } = self;
         let Some((why, pause)) = unreadable(kind, error, looks) else {
             tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
+            cache.failures.count(&kind.resource().kind);
             return;
         };
         if cache.forbid(kind, namespace) {
