@@ -7,7 +7,7 @@ pub mod secrets;
 pub mod server;
 
 pub use events::Recorder;
-pub use exposition::{Metrics, RunState, StatusEncoding};
+pub use exposition::{Backlog, Metrics, RunState, StatusEncoding, WatchFailures};
 pub use server::Readiness;
 
 /// What every part of the process reports to. Clones report to the same place.

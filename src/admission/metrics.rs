@@ -161,3 +161,23 @@ impl Metrics {
         self.self_probe.set(i64::from(probed));
     }
 }
+
+#[cfg(test)]
+impl Metrics {
+    /// All of them, each with a sample: without one a family is not shown.
+    pub fn filled() -> Self {
+        let all = Self::default();
+        let webhook = Entry::MutateDeployments.as_str();
+        let labels = RequestLabels {
+            webhook,
+            op: "CREATE",
+            decision: "allow",
+            dry_run: "false",
+            reason: String::new(),
+        };
+        all.requests.get_or_create(&labels).inc();
+        all.duration.get_or_create(&EntryLabels { webhook }).observe(0.001);
+        all.configuration("mutating", None);
+        all
+    }
+}

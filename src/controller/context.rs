@@ -17,12 +17,12 @@ use crate::{
     outbound::alerts::{self, Receiver},
     outbound::hooks::Caller,
     outbound::{Clients, Egress},
-    plan::Defaults,
+    plan::{Defaults, enrolment::Around},
     telemetry::{Metrics, Recorder},
 };
 use kube::Client;
 use memory::Memory;
-use std::{future::Future, sync::Arc};
+use std::{collections::BTreeSet, future::Future, sync::Arc};
 use tokio::sync::watch;
 
 /// Shared by all steps.
@@ -101,9 +101,11 @@ impl Context {
         self.cluster.enabled(namespace) && !self.options.leaves(namespace)
     }
 
-    /// Whether a Deployment there may be let in, or is to be left alone, once something around it changes.
-    pub fn waits_for_surroundings(&self, namespace: &str) -> bool {
-        self.memory.deployments.lacks_any(namespace) || self.cluster.builds(namespace)
+    /// The Deployments there that may be let in, or are to be left alone, once something around them changes.
+    pub fn waiting_for(&self, around: Around, namespace: &str) -> BTreeSet<String> {
+        let mut waiting = self.memory.deployments.waiting_for(around, namespace);
+        waiting.extend(self.cluster.building(namespace));
+        waiting
     }
 
     /// Forgets a Canary that is gone, and ends what is under way for it.

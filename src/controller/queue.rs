@@ -5,24 +5,24 @@
 //!
 //! Before it, [`watch`](super::watch) says which Canaries a change concerns; after it, [`step`](super::step) is what it runs.
 
+mod inlet;
 pub mod passes;
 pub mod tasks;
+pub mod tellings;
 
 use crate::api::Canary;
 use futures::FutureExt;
+use inlet::{Inlet, Outlet, shared};
 use kube::ResourceExt;
+use parking_lot::Mutex;
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     future::Future,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{task::JoinSet, time::Instant};
 
 /// A Canary: namespace and name.
 pub type Key = (String, String);
@@ -40,49 +40,74 @@ const AFTER_A_PANIC: Duration = Duration::from_secs(5);
 
 /// The entrance of a queue.
 #[derive(Debug, Clone)]
-pub struct Sender(UnboundedSender<Key>);
+pub struct Sender(Inlet<Slots>);
 
 impl Sender {
-    /// Asks for a step of `key` as soon as possible.
+    /// Asks for a step of `key` as soon as possible. Whoever stands in the line already does not stand there twice.
     pub fn send(&self, key: Key) {
-        // The queue only ends with the program.
-        drop(self.0.send(key));
+        self.0.put(|slots| slots.ask(key, Instant::now()));
+    }
+
+    /// The line, for whoever only looks at it.
+    pub fn line(&self) -> Line {
+        Line(self.0.contents())
+    }
+}
+
+/// The line of a queue, as it is seen from outside.
+#[derive(Debug, Clone)]
+pub struct Line(Arc<Mutex<Slots>>);
+
+impl Line {
+    /// How many Canaries wait for a step that is due, and how long the one that has waited longest.
+    pub fn waits(&self) -> (usize, Duration) {
+        self.0.lock().waits(Instant::now())
     }
 }
 
 /// The exit of a queue.
 #[derive(Debug)]
-pub struct Queue(UnboundedReceiver<Key>);
+pub struct Queue(Outlet<Slots>);
 
 /// A new queue.
 pub fn queue() -> (Sender, Queue) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    (Sender(sender), Queue(receiver))
+    let (inlet, outlet) = shared();
+    (Sender(inlet), Queue(outlet))
 }
 
-#[derive(Default)]
+/// What is stepped, and what waits for it: each key once.
+#[derive(Debug, Default)]
 struct Slots {
-    waiting: VecDeque<Key>,
+    // With the instant since when each step is due.
+    waiting: VecDeque<(Key, Instant)>,
     listed: BTreeSet<Key>,
     running: BTreeSet<Key>,
-    again: BTreeSet<Key>,
+    again: BTreeMap<Key, Instant>,
     wakes: HashMap<Key, Instant>,
     due: BTreeSet<(Instant, Key)>,
 }
 
 impl Slots {
-    /// Puts a key at the end of the line, unless it stands there already or runs: then it runs once more.
-    fn ask(&mut self, key: Key) {
+    /// Puts a key at the end of the line, unless it stands there already or runs: then it runs once more. Answers whether
+    /// the line is longer now.
+    fn ask(&mut self, key: Key, since: Instant) -> bool {
         if self.running.contains(&key) {
-            self.again.insert(key);
-        } else if self.listed.insert(key.clone()) {
-            self.waiting.push_back(key);
+            self.again.entry(key).or_insert(since);
+            return false;
         }
+        let new = self.listed.insert(key.clone());
+        if new {
+            self.waiting.push_back((key, since));
+        }
+        new
     }
 
-    /// The next in the line.
+    /// The next in the line, if another one may run.
     fn next(&mut self) -> Option<Key> {
-        let key = self.waiting.pop_front()?;
+        if self.running.len() >= AT_ONCE {
+            return None;
+        }
+        let (key, _) = self.waiting.pop_front()?;
         self.listed.remove(&key);
         self.wake(&key, None);
         self.running.insert(key.clone());
@@ -99,11 +124,31 @@ impl Slots {
         }
     }
 
-    fn take_due(&mut self, now: Instant) -> Option<Key> {
-        let (at, key) = self.due.first().filter(|(at, _)| *at <= now).cloned()?;
-        self.due.remove(&(at, key.clone()));
-        self.wakes.remove(&key);
-        Some(key)
+    /// Puts those whose time has come into the line.
+    fn take_due(&mut self, now: Instant) {
+        while let Some((at, key)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
+            self.wake(&key, None);
+            self.ask(key, at);
+        }
+    }
+
+    /// A step has ended, and wants to be done again in a while.
+    fn end(&mut self, key: Key, wake: Option<Duration>) {
+        self.running.remove(&key);
+        match self.again.remove(&key) {
+            Some(since) => {
+                self.ask(key, since);
+            }
+            None => self.wake(&key, wake.map(|wake| Instant::now() + wake)),
+        }
+    }
+
+    fn waits(&self, now: Instant) -> (usize, Duration) {
+        let overdue = self.due.iter().map(|(at, _)| *at).take_while(|at| *at <= now);
+        let waiting = self.waiting.iter().map(|(_, since)| *since);
+        let all = waiting.chain(self.again.values().copied()).chain(overdue);
+        let (count, oldest) = all.fold((0, now), |(count, oldest), since| (count + 1, oldest.min(since)));
+        (count, now.saturating_duration_since(oldest))
     }
 }
 
@@ -115,24 +160,17 @@ impl Queue {
         Fut: Future<Output = Option<Duration>> + Send + 'static,
     {
         let step = Arc::new(step);
-        let mut slots = Slots::default();
         let mut tasks: JoinSet<(Key, Option<Duration>)> = JoinSet::new();
         loop {
-            let next = slots.due.first().map(|(at, _)| *at);
-            let ready = tokio::select! {
-                key = self.0.recv() => match key {
-                    Some(key) => Some(key),
-                    None => return,
-                },
-                Some(done) = tasks.join_next(), if !tasks.is_empty() => finished(&mut slots, done),
-                () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => slots.take_due(Instant::now()),
-            };
-            if let Some(key) = ready {
-                slots.ask(key);
+            let next = self.0.with(|slots| slots.due.first().map(|(at, _)| *at));
+            tokio::select! {
+                woken = self.0.woken() => if woken.is_none() { return },
+                Some(done) = tasks.join_next(), if !tasks.is_empty() => self.ended(done),
+                () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                    self.0.with(|slots| slots.take_due(Instant::now()));
+                }
             }
-            while slots.running.len() < AT_ONCE
-                && let Some(key) = slots.next()
-            {
+            while let Some(key) = self.0.with(Slots::next) {
                 let step = step.clone();
                 tasks.spawn(async move {
                     let wake = AssertUnwindSafe(async { step(key.clone()).await }).catch_unwind().await;
@@ -141,30 +179,25 @@ impl Queue {
             }
         }
     }
+
+    fn ended(&self, done: Result<(Key, Option<Duration>), tokio::task::JoinError>) {
+        match done {
+            Ok((key, wake)) => self.0.with(|slots| slots.end(key, wake)),
+            Err(error) => tracing::error!(%error, "a step did not end"),
+        }
+    }
 }
 
 #[cfg(test)]
 impl Queue {
     /// What was asked for next, if anything was.
     pub fn asked(&mut self) -> Option<Key> {
-        self.0.try_recv().ok()
+        self.0.with(|slots| {
+            let (key, _) = slots.waiting.pop_front()?;
+            slots.listed.remove(&key);
+            Some(key)
+        })
     }
-}
-
-fn finished(slots: &mut Slots, done: Result<(Key, Option<Duration>), tokio::task::JoinError>) -> Option<Key> {
-    let (key, wake) = match done {
-        Ok(done) => done,
-        Err(error) => {
-            tracing::error!(%error, "a step did not end");
-            return None;
-        }
-    };
-    slots.running.remove(&key);
-    if slots.again.remove(&key) {
-        return Some(key);
-    }
-    slots.wake(&key, wake.map(|wake| Instant::now() + wake));
-    None
 }
 
 #[cfg(test)]

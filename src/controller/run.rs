@@ -2,6 +2,7 @@
 
 mod caches;
 mod orders;
+mod told;
 mod wiring;
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
         self,
         passes::{self, Scope},
         tasks::{Task, caught, internal_error},
+        tellings,
     },
     step::step,
     watch::{cache::CHANGES, namespaces::Watches},
@@ -22,19 +24,17 @@ use crate::{
     outbound::hooks::Caller,
     outbound::{Clients, Egress},
     plan::Defaults,
-    telemetry::Telemetry,
+    telemetry::{Backlog, Telemetry},
 };
 use kube::Client;
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
-    sync::{
-        mpsc::{self, UnboundedReceiver, UnboundedSender},
-        watch,
-    },
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
-use wiring::{Told, Wiring};
+use told::{Teller, Tellings, Told};
+use wiring::Wiring;
 
 /// Longest time for a pass over one namespace.
 const LONGEST_PASS: Duration = Duration::from_secs(120);
@@ -104,7 +104,7 @@ async fn work(
     telemetry: Telemetry,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let (told, tellings) = mpsc::unbounded_channel();
+    let (told, tellings) = tellings::tellings();
     let (steps, to_step) = queue::queue();
     let (passes, to_pass) = passes::passes();
     let (standing, ordered) = watch::channel(Standing::default());
@@ -113,6 +113,7 @@ async fn work(
     let _orders: Vec<Task> = following.iter().map(Task::of).collect();
     let queues = Queues { steps, passes };
     let context = Arc::new(context(client, settings, &telemetry, (ordered, queues), &told));
+    telemetry.metrics.ask_for_backlog(backlog(&context));
     let _routes = Task::of(&follow_routes_elsewhere(&context, told));
     tracing::info!("waiting for the caches");
     tokio::select! {
@@ -131,7 +132,7 @@ async fn work(
 // Steps what is asked for, for as long as more is heard of and passed on.
 async fn stepping(
     context: Arc<Context>,
-    tellings: UnboundedReceiver<Told>,
+    tellings: Tellings,
     to_step: queue::Queue,
     to_pass: passes::Asked,
 ) -> anyhow::Result<()> {
@@ -158,11 +159,16 @@ fn context(
     settings: ControllerSettings,
     telemetry: &Telemetry,
     (standing, queues): (watch::Receiver<Standing>, Queues),
-    told: &UnboundedSender<Told>,
+    told: &Teller,
 ) -> Context {
     let http = Arc::<Clients>::default();
     Context {
-        cluster: caches::cluster(&client, settings.only.as_deref(), told),
+        cluster: caches::cluster(
+            &client,
+            settings.only.as_deref(),
+            told,
+            telemetry.metrics.watch_failures(),
+        ),
         effects: Effects {
             client,
             http: http.clone(),
@@ -184,9 +190,22 @@ fn context(
     }
 }
 
-fn follow_routes_elsewhere(context: &Arc<Context>, told: UnboundedSender<Told>) -> JoinHandle<()> {
+// Looked at whenever the metrics are read.
+fn backlog(context: &Context) -> impl Fn() -> Backlog + Send + Sync + use<> {
+    let (line, cache) = (context.queues.steps.line(), context.cluster.cache.clone());
+    move || {
+        let (steps, longest) = line.waits();
+        Backlog {
+            steps,
+            longest,
+            incomplete: cache.incomplete(),
+        }
+    }
+}
+
+fn follow_routes_elsewhere(context: &Arc<Context>, told: Teller) -> JoinHandle<()> {
     let context = context.clone();
-    let tell = move |namespace: &str| drop(told.send(Told::Elsewhere(namespace.to_owned())));
+    let tell = move |namespace: &str| told.send(Told::Elsewhere(namespace.to_owned()));
     tokio::spawn(async move {
         let client = context.effects.client.clone();
         context.cluster.elsewhere.follow(client, tell).await;

@@ -2,6 +2,7 @@
 //! ([`interpret`]), what is to be ([`decide`]), which is stored ([`store`]) before it is done ([`execute`]), and what has to be
 //! asked of others ([`ask`]). The next step begins anew, with what there is then.
 
+mod counted;
 mod decide;
 mod execute;
 mod failed;

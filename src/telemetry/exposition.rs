@@ -1,8 +1,10 @@
 //! Prometheus metrics: Flagger's by their names and ours with the prefix `coalmine_`.
 
-use families::{Analysis, Families, Name, Namespace, RunEnd, Workload};
+use families::{Analysis, Cause, Families, Kind, Name, Namespace, RunEnd, Workload};
 use parking_lot::RwLock;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,12 +46,38 @@ pub enum Strategy {
     AbTesting,
 }
 
+/// What the controller has before it, as it is when somebody asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Canaries that wait for a step that is due.
+    pub steps: usize,
+    /// How long the one that has waited longest has.
+    pub longest: Duration,
+    /// Namespaces of which not every kind has been read yet.
+    pub incomplete: usize,
+}
+
+type Look = Box<dyn Fn() -> Backlog + Send + Sync>;
+
+/// Counts the watches that fail, by kind. Clones count in the same place.
+#[derive(Clone, Debug, Default)]
+pub struct WatchFailures(Family<Kind, Counter>);
+
+impl WatchFailures {
+    /// The watch of a kind failed and is tried again.
+    pub fn count(&self, kind: &str) {
+        let labels = Kind { kind: kind.to_owned() };
+        self.0.get_or_create(&labels).inc();
+    }
+}
+
 /// All metrics of the process. Clones count in the same place.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<RwLock<Registry>>,
     families: Families,
     encoding: StatusEncoding,
+    backlog: Arc<RwLock<Option<Look>>>,
 }
 
 impl Metrics {
@@ -62,7 +90,24 @@ impl Metrics {
             registry: Arc::new(RwLock::new(registry)),
             families,
             encoding,
+            backlog: Arc::default(),
         }
+    }
+
+    /// Lets the controller be asked what it has before it. It is asked when somebody reads the metrics, and costs nothing
+    /// while nobody does.
+    pub fn ask_for_backlog(&self, look: impl Fn() -> Backlog + Send + Sync + 'static) {
+        *self.backlog.write() = Some(Box::new(look));
+    }
+
+    fn look(&self) {
+        let backlog = self.backlog.read().as_ref().map(|look| look());
+        let Some(backlog) = backlog else { return };
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.families.steps_waiting.set(count(backlog.steps));
+        let longest = i64::try_from(backlog.longest.as_secs());
+        self.families.step_oldest.set(longest.unwrap_or(i64::MAX));
+        self.families.incomplete.set(count(backlog.incomplete));
     }
 
     /// Lets other parts add metrics of their own.
@@ -195,6 +240,16 @@ impl Metrics {
         self.families.panics.inc();
     }
 
+    /// A step failed and is tried again.
+    pub fn step_failed(&self, cause: &'static str) {
+        self.families.step_failures.get_or_create(&Cause { cause }).inc();
+    }
+
+    /// What counts the watches that fail.
+    pub fn watch_failures(&self) -> WatchFailures {
+        WatchFailures(self.families.watch_failures.clone())
+    }
+
     /// Whether this process leads.
     pub fn leading(&self, leading: bool) {
         self.families.leader.set(i64::from(leading));
@@ -202,6 +257,7 @@ impl Metrics {
 
     /// The exposition, in OpenMetrics text ([`CONTENT_TYPE`]).
     pub fn render(&self) -> String {
+        self.look();
         let mut text = String::new();
         // Writing to a String does not fail.
         let _ = encode(&mut text, &self.registry.read());

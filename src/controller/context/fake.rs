@@ -11,6 +11,7 @@ use crate::{
         watch::{
             cache::{self, CHANGES, Kind},
             cluster::Cluster,
+            network_policies::NetworkPolicies,
             served::Served,
         },
     },
@@ -69,7 +70,7 @@ pub fn with(client: Client) -> (Fake, Queue) {
         policies: rules.as_reader(),
         templates: store(),
         claims: store(),
-        network_policies: store(),
+        network_policies: NetworkPolicies::new(store()),
         namespaces: spaces.as_reader(),
         served: Served::new(|_| store()),
         elsewhere: Default::default(),

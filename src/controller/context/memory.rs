@@ -134,7 +134,7 @@ impl Memory {
             labelled,
             looks,
         } = self;
-        deployments.forget_if(|(of, _)| of == namespace);
+        deployments.forget_if(namespace, |_| true);
         labelled.forget(namespace);
         looks.forget();
     }

@@ -10,12 +10,17 @@ mod unknown;
 pub use scope::scope;
 
 use super::{free, sweep};
-use crate::controller::{context::Context, queue::passes::Scope, watch::cache::Kind};
+use crate::controller::{
+    context::{Context, memory::deployments::Unenrolled},
+    queue::passes::Scope,
+    watch::cache::Kind,
+};
 use crate::object::{label, text};
 use crate::{
     api::{Canary, CanaryPolicy, labels},
     foreign::{SAID, cut},
     messages::Severity,
+    plan::enrolment::Around,
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
@@ -136,8 +141,7 @@ fn targets(context: &Context, namespace: &str, scope: &Scope) -> Vec<Value> {
 // Nothing is remembered of a Deployment that is gone.
 fn forget_gone(context: &Context, namespace: &str, scope: &Scope) {
     let gone = |name: &str| scope.holds(name) && !context.cluster.cache.has(Kind::Deployment, namespace, name);
-    let deployments = &context.memory.deployments;
-    deployments.forget_if(|(of, name)| of == namespace && gone(name));
+    context.memory.deployments.forget_if(namespace, gone);
 }
 
 // Whether the Deployment may need a Canary made, or the one it has brought in line with its policy.
@@ -206,14 +210,18 @@ fn follows(canary: &Canary) -> bool {
     canary.is_generated() && (phase.at_rest() || phase.is_building())
 }
 
-// Once per Deployment and reason, as an event on the Deployment.
-fn tell(context: &Context, target: &Value, why: &str) {
+// Once per Deployment and reason, as an event on the Deployment. It is looked at again when what may lift the reason changes.
+fn tell(context: &Context, target: &Value, why: &str, lifted_by: Option<Around>) {
     let Ok(target) = serde_json::from_value::<Deployment>(target.clone()) else {
         return;
     };
     let key = (target.namespace().unwrap_or_default(), target.name_any());
-    let (uid, said) = (target.uid().unwrap_or_default(), cut(why, SAID));
-    if context.memory.deployments.unenrolled(key, uid, said) {
+    let told = Unenrolled {
+        uid: target.uid().unwrap_or_default(),
+        why: cut(why, SAID),
+        lifted_by,
+    };
+    if context.memory.deployments.unenrolled(key, told) {
         context.effects.events.record(&target, Severity::Warning, why);
     }
 }

@@ -109,3 +109,42 @@ async fn without_anybody_who_could_ask_it_ends() {
         .unwrap()
         .unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_waits_once_however_often_it_is_asked_for() {
+    let (sender, mut queue) = queue();
+    for number in 0..100_000 {
+        sender.send(key(if number % 2 == 0 { "a" } else { "b" }));
+    }
+    assert_eq!(queue.0.with(|slots| (slots.waiting.len(), slots.listed.len())), (2, 2));
+    let asked: Vec<Key> = std::iter::from_fn(|| queue.asked()).collect();
+    assert_eq!(asked, [key("a"), key("b")]);
+    sender.send(key("a"));
+    assert_eq!(queue.asked(), Some(key("a")), "it is asked for anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_outside_it_is_seen_how_many_wait_and_how_long() {
+    let (sender, _log) = running(|name, _| (name == "later").then_some(Duration::from_secs(100)));
+    let line = sender.line();
+    let waits = || {
+        let (count, longest) = line.waits();
+        (count, longest.as_millis() / 100)
+    };
+    assert_eq!(waits(), (0, 0));
+    for number in 0..AT_ONCE + 3 {
+        sender.send(key(&format!("app-{number}")));
+    }
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(waits(), (3, 9));
+    // One that runs is to be stepped again: it waits for its own step to end.
+    sender.send(key("app-0"));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(waits(), (4, 9));
+    seconds(60).await;
+    assert_eq!(waits(), (0, 0));
+    // What is due in a while does not wait.
+    sender.send(key("later"));
+    seconds(60).await;
+    assert_eq!(waits(), (0, 0));
+}

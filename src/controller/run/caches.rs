@@ -1,6 +1,6 @@
 //! The watches of the whole cluster, and what they keep.
 
-use super::Told;
+use super::told::{Teller, Told};
 use crate::controller::{
     context::Context,
     queue::key,
@@ -9,18 +9,23 @@ use crate::controller::{
         cluster::Cluster,
         elsewhere::Elsewhere,
         index::Index,
-        relist::Relist,
+        network_policies::{self, NetworkPolicies},
+        relist::{Relist, Telling},
         served::{self, Definition, Served},
     },
 };
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels::LAST_APPLIED},
     orders::Standing,
+    telemetry::WatchFailures,
 };
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::{
+    core::v1::{Namespace, PersistentVolumeClaim},
+    networking::v1::NetworkPolicy,
+};
 use kube::{
-    Api, Client, Resource,
+    Api, Client, Resource, ResourceExt,
     runtime::{
         WatchStreamExt, reflector,
         reflector::{Store, store::Writer},
@@ -28,8 +33,7 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use std::{fmt::Debug, hash::Hash, sync::Arc, time::Duration};
-use tokio::sync::mpsc::UnboundedSender;
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 /// How long the first look at what is ordered may take.
 const ORDERS: Duration = Duration::from_secs(10);
@@ -37,24 +41,39 @@ const ORDERS: Duration = Duration::from_secs(10);
 /// How long the first look at what may keep apps from being paired may take.
 const AROUND: Duration = Duration::from_secs(10);
 
-/// Empty caches, and the watches that fill them; each change is `told`. With `only`, nothing is known of other namespaces,
-/// so nothing is worked on there.
-pub fn cluster(client: &Client, only: Option<&str>, told: &UnboundedSender<Told>) -> Cluster {
+/// Empty caches, and the watches that fill them; each change is `told`, and what fails counted. With `only`, nothing is known
+/// of other namespaces, so nothing is worked on there.
+pub fn cluster(client: &Client, only: Option<&str>, told: &Teller, failures: WatchFailures) -> Cluster {
     let only = |field| selected(field, only);
+    let all = || watcher::Config::default().page_size(PAGE);
+    let to = To {
+        client,
+        told,
+        failures: &failures,
+    };
     Cluster {
-        cache: Arc::<Cache>::default(),
-        canaries: watched(client, only("metadata.namespace"), told.clone(), |c: &Canary| {
-            Told::Canary(key(c))
+        cache: Arc::new(Cache::counting(failures.clone())),
+        canaries: to.watched(only("metadata.namespace"), |canary: &Canary| {
+            Telling::always(Told::Canary(key(canary)))
         }),
         index: Index::default(),
-        policies: reflected(client, told.clone(), |_: &CanaryPolicy| Told::Policy),
-        templates: reflected(client, told.clone(), |_: &MetricTemplate| Told::Policy),
-        claims: around(client, only("metadata.namespace"), told.clone(), false, |claim| {
-            claim.status = None
+        policies: to.watched(all(), |policy: &CanaryPolicy| {
+            Telling::when_changed(Told::Policy(policy.name_any()), &policy.spec)
         }),
-        network_policies: around(client, watcher::Config::default(), told.clone(), true, |_| ()),
-        namespaces: watched(client, only("metadata.name"), told.clone(), |ns: &Namespace| {
-            Told::Namespace(ns.metadata.name.clone().unwrap_or_default())
+        templates: to.watched(all(), |template: &MetricTemplate| {
+            let named = (template.namespace().unwrap_or_default(), template.name_any());
+            Telling::when_changed(Told::Template(named), &template.spec)
+        }),
+        claims: claims(to, only("metadata.namespace").page_size(PAGE)),
+        network_policies: NetworkPolicies::new(to.watched_as(
+            all(),
+            |policy: &NetworkPolicy| {
+                Telling::when_changed(Told::NetworkPolicy(network_policies::reach(policy)), &policy.spec)
+            },
+            bare,
+        )),
+        namespaces: to.watched(only("metadata.name"), |ns: &Namespace| {
+            Telling::always(Told::Namespace(ns.name_any()))
         }),
         served: Served::new(|name| {
             let this = selected("metadata.name", Some(name));
@@ -62,9 +81,9 @@ pub fn cluster(client: &Client, only: Option<&str>, told: &UnboundedSender<Told>
                 slim(definition);
                 served::slim(definition);
             };
-            watched_as(client, this, told.clone(), |_: &Definition| Told::Kinds, lean)
+            to.watched_as(this, |_: &Definition| Telling::always(Told::Kinds), lean)
         }),
-        elsewhere: Elsewhere::default(),
+        elsewhere: Elsewhere::counting(failures.clone()),
     }
 }
 
@@ -106,35 +125,23 @@ pub async fn ready(context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn reflected<K>(client: &Client, told: UnboundedSender<Told>, tell: impl Fn(&K) -> Told + Send + 'static) -> Store<K>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-{
-    watched(client, watcher::Config::default().page_size(PAGE), told, tell)
+fn claims(to: To<'_>, which: watcher::Config) -> Store<PersistentVolumeClaim> {
+    let tell = |claim: &PersistentVolumeClaim| {
+        let namespace = claim.namespace().unwrap_or_default();
+        Telling::when_changed(Told::Claim(namespace), &claim.spec)
+    };
+    let lean = |claim: &mut PersistentVolumeClaim| {
+        bare(claim);
+        claim.status = None;
+    };
+    to.watched_as(which, tell, lean)
 }
 
-// What may keep an app from being paired. A policy of another namespace may name its pods as peers.
-fn around<K>(
-    client: &Client,
-    which: watcher::Config,
-    told: UnboundedSender<Told>,
-    of_any: bool,
-    lean: fn(&mut K),
-) -> Store<K>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-{
-    let tell = move |object: &K| {
-        let namespace = object.meta().namespace.clone().filter(|_| !of_any);
-        Told::Surroundings(namespace.unwrap_or_default())
-    };
-    let slim = move |object: &mut K| {
-        slim(object);
-        object.meta_mut().annotations = None;
-        object.meta_mut().labels = None;
-        lean(object);
-    };
-    watched_as(client, which.page_size(PAGE), told, tell, slim)
+// Of what is only looked at for its spec.
+fn bare<K: Resource<DynamicType = ()>>(object: &mut K) {
+    slim(object);
+    object.meta_mut().annotations = None;
+    object.meta_mut().labels = None;
 }
 
 // Those whose field has that value; all without one.
@@ -146,52 +153,55 @@ fn selected(field: &str, value: Option<&str>) -> watcher::Config {
     }
 }
 
-fn watched<K>(
-    client: &Client,
-    which: watcher::Config,
-    told: UnboundedSender<Told>,
-    tell: impl Fn(&K) -> Told + Send + 'static,
-) -> Store<K>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-    K::DynamicType: Eq + Hash + Clone,
-{
-    watched_as(client, which, told, tell, slim)
+// Of whom the cluster is asked, and who is told.
+#[derive(Clone, Copy)]
+struct To<'a> {
+    client: &'a Client,
+    told: &'a Teller,
+    failures: &'a WatchFailures,
 }
 
-fn watched_as<K>(
-    client: &Client,
-    which: watcher::Config,
-    told: UnboundedSender<Told>,
-    tell: impl Fn(&K) -> Told + Send + 'static,
-    slim: impl Fn(&mut K) + Send + 'static,
-) -> Store<K>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-    K::DynamicType: Eq + Hash + Clone,
-{
-    let writer = Writer::default();
-    let store = writer.as_reader();
-    // What is kept is what is left.
-    let lean = watcher(Api::<K>::all(client.clone()), which)
-        .default_backoff()
-        .modify(slim);
-    let events = reflector(writer, lean);
-    tokio::spawn(async move {
-        let mut events = Box::pin(events);
-        let mut relist = Relist::default();
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(event) => {
-                    for one in relist.told(event, &tell) {
-                        drop(told.send(one));
+impl To<'_> {
+    fn watched<K>(self, which: watcher::Config, tell: impl Fn(&K) -> Telling<Told> + Send + 'static) -> Store<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    {
+        self.watched_as(which, tell, slim)
+    }
+
+    fn watched_as<K>(
+        self,
+        which: watcher::Config,
+        tell: impl Fn(&K) -> Telling<Told> + Send + 'static,
+        slim: impl Fn(&mut K) + Send + 'static,
+    ) -> Store<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    {
+        let writer = Writer::default();
+        let store = writer.as_reader();
+        // What is kept is what is left.
+        let lean = watcher(Api::<K>::all(self.client.clone()), which)
+            .default_backoff()
+            .modify(slim);
+        let events = reflector(writer, lean);
+        let (told, failures) = (self.told.clone(), self.failures.clone());
+        tokio::spawn(async move {
+            let mut events = Box::pin(events);
+            let mut relist = Relist::default();
+            while let Some(event) = events.next().await {
+                match event {
+                    Ok(event) => relist.told(event, &tell).into_iter().for_each(|one| told.send(one)),
+                    Err(error) => {
+                        let kind = K::kind(&());
+                        tracing::warn!(%error, %kind, "watch failed, trying again");
+                        failures.count(&kind);
                     }
                 }
-                Err(error) => tracing::warn!(%error, kind = %K::kind(&()), "watch failed, trying again"),
             }
-        }
-    });
-    store
+        });
+        store
+    }
 }
 
 // What nobody here reads, and what may be large. A Canary is written back as it was read, so it keeps its annotations.

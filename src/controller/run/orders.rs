@@ -1,22 +1,19 @@
 //! What an admin orders while we work, by ConfigMaps of our own namespace.
 
-use super::Told;
+use super::told::{Teller, Told};
 use crate::{
     orders::{self, Standing},
     telemetry::Readiness,
 };
 use kube::Client;
-use tokio::{
-    sync::{mpsc::UnboundedSender, watch},
-    task::JoinHandle,
-};
+use tokio::{sync::watch, task::JoinHandle};
 
 /// Follows it, and tells of each change.
 pub fn follow(
     client: Client,
     namespace: String,
     standing: watch::Sender<Standing>,
-    told: UnboundedSender<Told>,
+    told: Teller,
     readiness: Readiness,
 ) -> [JoinHandle<()>; 2] {
     let mut ordered = standing.subscribe();
@@ -27,9 +24,7 @@ pub fn follow(
                 tracing::info!("told to leave: {leave}");
             }
             readiness.remark("controller", leave);
-            if told.send(Told::Orders).is_err() {
-                return;
-            }
+            told.send(Told::Orders);
         }
     });
     let following = async move { orders::follow(client, &namespace, orders::Wanted::Leave, standing).await };

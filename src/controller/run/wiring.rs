@@ -1,5 +1,6 @@
 //! Who hears of which change: what a watch tells is a reason for steps, for passes, or for other watches.
 
+use super::told::{Tellings, Told};
 use crate::api::labels;
 use crate::controller::{
     context::Context,
@@ -11,42 +12,22 @@ use crate::controller::{
     },
     watch::{
         cache::Change,
+        governed,
         namespaces::{self, Watches},
     },
 };
-use kube::runtime::reflector::ObjectRef;
+use crate::plan::enrolment::Around;
+use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    sync::mpsc::{Receiver, UnboundedReceiver},
-    time::Instant,
-};
+use tokio::{sync::mpsc::Receiver, time::Instant};
 
 /// How long the Deployments that live in a namespace are left alone after its label: longer than `kubectl apply` takes
 /// from its look whether a Canary exists to its creation.
 const ADOPTION_GRACE: Duration = Duration::from_secs(1);
-
-/// What a cluster-wide watch tells the wiring.
-#[derive(Debug, Clone)]
-pub enum Told {
-    /// A Canary changed.
-    Canary(Key),
-    /// A namespace changed.
-    Namespace(String),
-    /// A policy or a template changed.
-    Policy,
-    /// What may keep apps of that namespace, or of any, from being paired.
-    Surroundings(String),
-    /// Other kinds are served.
-    Kinds,
-    /// An admin ordered something.
-    Orders,
-    /// Routes lead into this namespace otherwise than before.
-    Elsewhere(String),
-}
 
 type Labels = Option<BTreeMap<String, String>>;
 
@@ -72,11 +53,11 @@ impl Wiring {
     }
 
     /// Passes on what is told until nothing is any more.
-    pub async fn run(mut self, mut tellings: UnboundedReceiver<Told>, mut changed: Receiver<Change>) {
+    pub async fn run(mut self, mut tellings: Tellings, mut changed: Receiver<Change>) {
         self.follow();
         loop {
             tokio::select! {
-                Some(told) = tellings.recv() => self.guarded(|wiring| wiring.hear(told)),
+                Some(()) = tellings.woken() => self.hear_all(tellings.take()),
                 Some(change) = changed.recv() => self.guarded(|wiring| wiring.hear_of(&change)),
                 else => return,
             }
@@ -90,11 +71,33 @@ impl Wiring {
         }
     }
 
+    // Templates are heard of at once: whom many of them concern is looked for once.
+    fn hear_all(&mut self, all: impl IntoIterator<Item = Told>) {
+        let mut templates = HashSet::new();
+        for told in all {
+            match told {
+                Told::Template(template) => {
+                    templates.insert(template);
+                }
+                told => self.guarded(|wiring| wiring.hear(told)),
+            }
+        }
+        if !templates.is_empty() {
+            self.guarded(|wiring| wiring.hear_of_templates(&templates));
+        }
+    }
+
     fn hear(&mut self, told: Told) {
         match told {
             Told::Canary(key) => self.hear_of_a_canary(key),
             Told::Namespace(namespace) => self.hear_of_a_namespace(&namespace),
-            Told::Surroundings(namespace) => self.hear_of_surroundings(&namespace),
+            Told::Policy(policy) => {
+                let all = self.known.keys();
+                all.for_each(|namespace| self.look_at_governed(&policy, namespace));
+            }
+            Told::Template(template) => self.hear_of_templates(&HashSet::from([template])),
+            Told::Claim(namespace) => self.hear_of_a_claim(&namespace),
+            Told::NetworkPolicy(namespace) => self.hear_of_a_network_policy(namespace.as_deref()),
             Told::Elsewhere(namespace) => {
                 if self.known.get(&namespace) == Some(&true) {
                     self.pass(&namespace, Scope::All);
@@ -104,11 +107,6 @@ impl Wiring {
             Told::Orders => {
                 self.step_all();
                 self.known.keys().for_each(|namespace| self.pass(namespace, Scope::All));
-            }
-            Told::Policy => {
-                self.step_all();
-                let enabled = self.known.iter().filter(|(_, enabled)| **enabled);
-                enabled.for_each(|(namespace, _)| self.pass(namespace, Scope::All));
             }
         }
     }
@@ -165,16 +163,61 @@ impl Wiring {
         }
     }
 
-    fn hear_of_surroundings(&self, namespace: &str) {
+    fn hear_of_a_claim(&self, namespace: &str) {
         let (context, steps) = (&self.context, &self.context.queues.steps);
-        context
-            .cluster
-            .waiting_for_surroundings(namespace)
-            .for_each(|key| steps.send(key));
-        let concerned = |name: &str| namespace.is_empty() || namespace == name;
-        let all = self.known.iter().filter(|(name, enabled)| **enabled && concerned(name));
-        for (name, _) in all.filter(|(name, _)| context.waits_for_surroundings(name)) {
-            self.pass(name, Scope::All);
+        let waiting = context.cluster.waiting_for_surroundings(namespace);
+        waiting.for_each(|key| steps.send(key));
+        self.pass_waiting(Around::Claim, namespace);
+    }
+
+    // No step asks for one.
+    fn hear_of_a_network_policy(&self, namespace: Option<&str>) {
+        self.context.cluster.network_policies.changed();
+        match namespace {
+            Some(namespace) => self.pass_waiting(Around::NetworkPolicy, namespace),
+            None => {
+                let all = self.known.keys();
+                all.for_each(|namespace| self.pass_waiting(Around::NetworkPolicy, namespace));
+            }
+        }
+    }
+
+    // Looks again at those whom a change around them may let in, or keep out.
+    fn pass_waiting(&self, around: Around, namespace: &str) {
+        if self.known.get(namespace) != Some(&true) {
+            return;
+        }
+        let waiting = Scope::Some(self.context.waiting_for(around, namespace));
+        if !waiting.is_nothing() {
+            self.pass(namespace, waiting);
+        }
+    }
+
+    // Those whose own metrics ask one of them, and whom a policy whose metrics do may govern.
+    fn hear_of_templates(&self, templates: &HashSet<Key>) {
+        let cluster = &self.context.cluster;
+        for canary in cluster.canaries.state() {
+            if governed::asks(canary.analysis(), canary.namespace_name(), templates) {
+                self.context.queues.steps.send(key(&canary));
+            }
+        }
+        for policy in cluster.policies.state() {
+            let Some(analysis) = &policy.spec.analysis else {
+                continue;
+            };
+            let all = self.known.keys();
+            let asking = all.filter(|namespace| governed::asks(analysis, namespace, templates));
+            asking.for_each(|namespace| self.look_at_governed(&policy.name_any(), namespace));
+        }
+    }
+
+    // Looks again at whom of a namespace the policy of that name may govern.
+    fn look_at_governed(&self, policy: &str, namespace: &str) {
+        let governed = governed::by(&self.context.cluster, policy, namespace);
+        let steps = &self.context.queues.steps;
+        governed.canaries.into_iter().for_each(|key| steps.send(key));
+        if self.known.get(namespace) == Some(&true) && !governed.deployments.is_nothing() {
+            self.pass(namespace, governed.deployments);
         }
     }
 

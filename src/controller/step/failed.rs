@@ -1,5 +1,6 @@
 //! After a step that failed: when it is done again, what people are told, and that nothing is held meanwhile.
 
+use super::counted;
 use crate::controller::{
     context::{
         Context,
@@ -27,6 +28,7 @@ const STALE: Duration = Duration::from_millis(200);
 
 /// Notes that a step of `canary` ended in `error`, and answers when to do it again.
 pub async fn failed(context: &Arc<Context>, key: &Key, canary: &Canary, error: &kube::Error) -> Duration {
+    counted::count(&context.effects.metrics, error);
     let (cause, memory) = (Cause::of(error), &context.memory);
     let doing = memory.of(key, |canary| canary.failures.take_doing());
     if cause == Cause::Stale && memory.of(key, |canary| canary.failures.is_stale()) {

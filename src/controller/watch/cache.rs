@@ -12,6 +12,7 @@ mod summary;
 mod unlisted;
 mod watching;
 
+use crate::telemetry::WatchFailures;
 use index_keys::index_keys;
 pub use kind::{Kind, PAGE};
 use parking_lot::RwLock;
@@ -58,6 +59,7 @@ impl Change {
 pub struct Cache {
     shelves: RwLock<HashMap<String, Shelf>>,
     lists: Semaphore,
+    failures: WatchFailures,
 }
 
 impl Default for Cache {
@@ -65,11 +67,27 @@ impl Default for Cache {
         Self {
             shelves: RwLock::default(),
             lists: Semaphore::new(LISTS),
+            failures: WatchFailures::default(),
         }
     }
 }
 
 impl Cache {
+    /// An empty cache, whose watches are counted when they fail.
+    pub fn counting(failures: WatchFailures) -> Self {
+        Self {
+            failures,
+            ..Self::default()
+        }
+    }
+
+    /// How many namespaces there are of which not every kind that is watched has been listed yet.
+    pub fn incomplete(&self) -> usize {
+        let shelves = self.shelves.read();
+        let unread = |shelf: &&Shelf| shelf.expected.iter().any(|kind| !shelf.complete.contains(kind));
+        shelves.values().filter(unread).count()
+    }
+
     /// One object.
     pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Value> {
         let found = self.with(namespace, |shelf| shelf.objects.get(&kind)?.get(name).cloned());

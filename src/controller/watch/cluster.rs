@@ -4,6 +4,7 @@ use super::{
     cache::{Cache, Kind, Unlisted},
     elsewhere::Elsewhere,
     index::Index,
+    network_policies::NetworkPolicies,
     served::Served,
 };
 use crate::object::annotation;
@@ -21,16 +22,16 @@ use crate::{
         settings::effective::{Circumstances, effective},
     },
 };
-use k8s_openapi::api::{
-    core::v1::{Namespace, PersistentVolumeClaim},
-    networking::v1::NetworkPolicy,
-};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::{
     Resource, ResourceExt,
     runtime::reflector::{ObjectRef, Store},
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The caches of the controller.
 pub struct Cluster {
@@ -47,7 +48,7 @@ pub struct Cluster {
     /// All PersistentVolumeClaims, which may keep an app from being paired.
     pub claims: Store<PersistentVolumeClaim>,
     /// All NetworkPolicies, which may too.
-    pub network_policies: Store<NetworkPolicy>,
+    pub network_policies: NetworkPolicies,
     /// All namespaces.
     pub namespaces: Store<Namespace>,
     /// Kinds that not every cluster has.
@@ -78,6 +79,11 @@ impl Cluster {
 
     /// The policy that governs an object: named by it, else by its namespace, else `default`.
     pub fn policy(&self, namespace: &str, named: Option<&str>) -> Option<Arc<CanaryPolicy>> {
+        self.policies.get(&ObjectRef::new(&self.policy_name(namespace, named)))
+    }
+
+    /// What that policy is called, whether there is one of that name or not.
+    pub fn policy_name(&self, namespace: &str, named: Option<&str>) -> String {
         let of_namespace = || {
             let ns = self.namespaces.get(&ObjectRef::new(namespace))?;
             ns.annotations()
@@ -85,11 +91,10 @@ impl Cluster {
                 .or_else(|| ns.labels().get(labels::POLICY))
                 .cloned()
         };
-        let name = named
+        named
             .map(str::to_owned)
             .or_else(of_namespace)
-            .unwrap_or_else(|| DEFAULT_POLICY.to_owned());
-        self.policies.get(&ObjectRef::new(&name))
+            .unwrap_or_else(|| DEFAULT_POLICY.to_owned())
     }
 
     /// The policy that governs a Canary and its target, which the Canary names, else the target, else their namespace.
@@ -162,17 +167,12 @@ impl Cluster {
     /// What is around a Deployment that is to be paired.
     pub fn surroundings(&self, target: &Value, pair: &Blueprint) -> Surroundings {
         let namespace = pair.namespace.as_str();
-        let policies = self.network_policies.state().into_iter();
         let names = pair.names.iter().flat_map(|names| [&names.primary, &names.canary]);
         let labels = self.namespaces.get(&ObjectRef::new(namespace));
         let labels = labels.map(|namespace| namespace.labels().clone()).unwrap_or_default();
         Surroundings {
             claims: self.claims_of(namespace, target),
-            policies: Arc::new(
-                policies
-                    .filter_map(|policy| serde_json::to_value(policy.as_ref()).ok())
-                    .collect(),
-            ),
+            policies: self.network_policies.all(),
             namespace_labels: labels.into_iter().map(|(key, value)| (key, value.into())).collect(),
             primary: self.cache.get(Kind::Deployment, namespace, &pair.primary_name()),
             halves: names
@@ -181,10 +181,15 @@ impl Cluster {
         }
     }
 
-    /// Whether a pair of the namespace is still being built.
-    pub fn builds(&self, namespace: &str) -> bool {
-        let building = |canary: &Arc<Canary>| canary.status.as_ref().is_none_or(|status| status.phase.is_building());
-        self.canaries_of(namespace).iter().any(building)
+    /// The targets in the namespace whose pairs are still being built.
+    pub fn building(&self, namespace: &str) -> BTreeSet<String> {
+        let building = |canary: &&Arc<Canary>| canary.status.as_ref().is_none_or(|status| status.phase.is_building());
+        let all = self.canaries_of(namespace);
+        let targets = all
+            .iter()
+            .filter(building)
+            .map(|canary| canary.target_name().to_owned());
+        targets.collect()
     }
 
     /// The text of the query of a MetricTemplate.

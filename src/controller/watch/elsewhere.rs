@@ -5,6 +5,7 @@ use super::cache::{Kind, PAGE};
 use crate::{
     plan::enrolment::generate,
     routing::{RouteKind, registry},
+    telemetry::WatchFailures,
     watched::{Absent, is_nothing_to_us},
 };
 use futures::StreamExt;
@@ -27,9 +28,18 @@ type Route = (&'static str, String, String);
 pub struct Elsewhere {
     routes: RwLock<HashMap<Route, Vec<Name>>>,
     known: watch::Sender<usize>,
+    failures: WatchFailures,
 }
 
 impl Elsewhere {
+    /// Nothing yet; its watches are counted when they fail.
+    pub fn counting(failures: WatchFailures) -> Self {
+        Self {
+            failures,
+            ..Self::default()
+        }
+    }
+
     /// What of other namespaces leads to Services of this one.
     pub fn leading_to(&self, namespace: &str) -> Vec<generate::Elsewhere> {
         let routes = self.routes.read();
@@ -96,6 +106,8 @@ impl Elsewhere {
                     if is_nothing_to_us(&error) {
                         known();
                         absent.appears().await;
+                    } else {
+                        self.failures.count(kind.resource().kind);
                     }
                 }
             }

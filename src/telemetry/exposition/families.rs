@@ -40,6 +40,23 @@ const PANICS: About = (
     "Tasks that ended in an internal error and were tried again",
 );
 const LEADER: About = ("coalmine_leader", "Whether this process leads");
+const STEPS_WAITING: About = ("coalmine_steps_waiting", "Canaries that wait for a step that is due");
+const STEP_OLDEST: About = (
+    "coalmine_step_oldest_seconds",
+    "How long the Canary that has waited longest for a step has waited",
+);
+const STEP_FAILURES: About = (
+    "coalmine_step_failures",
+    "Steps that failed and were tried again, by cause",
+);
+const WATCH_FAILURES: About = (
+    "coalmine_watch_failures",
+    "Watches that failed and were tried again, by the kind that is watched",
+);
+const INCOMPLETE: About = (
+    "coalmine_namespaces_incomplete",
+    "Namespaces of which not every kind has been read yet: nothing is done there",
+);
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct Info {
@@ -80,6 +97,16 @@ pub struct RunEnd {
     pub analysis_status: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Cause {
+    pub cause: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Kind {
+    pub kind: String,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Every family; cheap to clone.
@@ -98,6 +125,11 @@ pub struct Families {
     pub alerts_dropped: Counter,
     pub panics: Counter,
     pub leader: Gauge,
+    pub steps_waiting: Gauge,
+    pub step_oldest: Gauge,
+    pub step_failures: Family<Cause, Counter>,
+    pub watch_failures: Family<Kind, Counter>,
+    pub incomplete: Gauge,
 }
 
 impl Families {
@@ -117,6 +149,11 @@ impl Families {
             alerts_dropped: add(r, ALERTS_DROPPED, Counter::default()),
             panics: add(r, PANICS, Counter::default()),
             leader: add(r, LEADER, Gauge::default()),
+            steps_waiting: add(r, STEPS_WAITING, Gauge::default()),
+            step_oldest: add(r, STEP_OLDEST, Gauge::default()),
+            step_failures: add(r, STEP_FAILURES, Family::default()),
+            watch_failures: add(r, WATCH_FAILURES, Family::default()),
+            incomplete: add(r, INCOMPLETE, Gauge::default()),
         }
     }
 

@@ -31,4 +31,36 @@ pub enum NotEnrolled {
     /// Something that two halves cannot share.
     #[error("{0}")]
     CannotBePaired(String),
+    /// A volume that two halves cannot share.
+    #[error("{0}")]
+    Volume(String),
+    /// A NetworkPolicy that would not be for primary's pods.
+    #[error("{0}")]
+    CutOff(String),
+}
+
+/// What around a Deployment may keep it from being paired, without anything being said of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Around {
+    /// A PersistentVolumeClaim of its namespace.
+    Claim,
+    /// A NetworkPolicy, of whatever namespace.
+    NetworkPolicy,
+}
+
+impl NotEnrolled {
+    /// What may take the reason away by changing; `None` where that is for the Deployment, or for what is watched with it.
+    pub fn lifted_by(&self) -> Option<Around> {
+        match self {
+            Self::Volume(_) => Some(Around::Claim),
+            Self::CutOff(_) => Some(Around::NetworkPolicy),
+            Self::OptedOut
+            | Self::NotThePersonsOwn
+            | Self::SharedService(_)
+            | Self::ServiceTaken(_)
+            | Self::NameTaken(_)
+            | Self::NoRoom(_)
+            | Self::CannotBePaired(_) => None,
+        }
+    }
 }

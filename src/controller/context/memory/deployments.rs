@@ -2,18 +2,34 @@
 //! coming.
 
 use super::failures::Failures;
-use crate::controller::queue::Key;
+use crate::{controller::queue::Key, plan::enrolment::Around};
 use parking_lot::Mutex;
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 /// Deployments, by namespace and name.
 #[derive(Debug, Default)]
-pub struct Deployments(Mutex<HashMap<Key, OfDeployment>>);
+pub struct Deployments(Mutex<HashMap<String, OfNamespace>>);
+
+type OfNamespace = HashMap<String, OfDeployment>;
+
+/// Why a Deployment is not enrolled, or not as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unenrolled {
+    /// Of which uid it is.
+    pub uid: String,
+    /// What is said of it.
+    pub why: String,
+    /// What may take the reason away by changing.
+    pub lifted_by: Option<Around>,
+}
 
 #[derive(Debug, Default)]
 struct OfDeployment {
-    // Of which uid it was, and why it was last said not to be enrolled.
-    unenrolled: Option<(String, String)>,
+    // What was last said of it.
+    unenrolled: Option<Unenrolled>,
     failures: Failures,
 }
 
@@ -21,21 +37,35 @@ impl OfDeployment {
     fn is_nothing(&self) -> bool {
         self.unenrolled.is_none() && self.failures.is_none()
     }
+
+    fn waits_for(&self, around: Around) -> bool {
+        let lifted_by = self.unenrolled.as_ref().and_then(|known| known.lifted_by);
+        lifted_by == Some(around)
+    }
 }
 
 impl Deployments {
     /// Whether a Deployment of the namespace could not be enrolled.
     pub fn lacks_any(&self, namespace: &str) -> bool {
         let all = self.0.lock();
-        all.iter()
-            .any(|((of, _), one)| of == namespace && one.unenrolled.is_some())
+        let of = all.get(namespace);
+        of.is_some_and(|of| of.values().any(|one| one.unenrolled.is_some()))
     }
 
-    /// Remembers why one of this `uid` is not enrolled. Answers whether that was not said already.
-    pub fn unenrolled(&self, key: Key, uid: String, why: String) -> bool {
-        let told = Some((uid, why));
+    /// Those of the namespace that could not be enrolled for a reason that such a change may take away.
+    pub fn waiting_for(&self, around: Around, namespace: &str) -> BTreeSet<String> {
+        let all = self.0.lock();
+        let of = all.get(namespace).into_iter().flatten();
+        of.filter(|(_, one)| one.waits_for(around))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// Remembers why one is not enrolled. Answers whether that was not said already.
+    pub fn unenrolled(&self, key: Key, told: Unenrolled) -> bool {
         let mut all = self.0.lock();
-        let one = all.entry(key).or_default();
+        let one = all.entry(key.0).or_default().entry(key.1).or_default();
+        let told = Some(told);
         let new = one.unenrolled != told;
         one.unenrolled = told;
         new
@@ -48,18 +78,17 @@ impl Deployments {
 
     /// Nobody asks for any Deployment of the namespace to be enrolled.
     pub fn left(&self, namespace: &str) {
-        self.0.lock().retain(|(of, _), one| {
-            if of == namespace {
-                one.unenrolled = None;
-            }
-            !one.is_nothing()
+        self.retain(namespace, |_, one| {
+            one.unenrolled = None;
+            true
         });
     }
 
     /// Notes an error of a pass: when to try again, and whether it is another one than last time.
     pub fn failed(&self, key: &Key, message: &str) -> (Duration, bool) {
         let mut all = self.0.lock();
-        all.entry(key.clone()).or_default().failures.note(message)
+        let of = all.entry(key.0.clone()).or_default();
+        of.entry(key.1.clone()).or_default().failures.note(message)
     }
 
     /// A pass went well.
@@ -69,21 +98,36 @@ impl Deployments {
 
     /// Whether what failed lately is not to be tried yet.
     pub fn rests(&self, key: &Key) -> bool {
-        self.0.lock().get(key).is_some_and(|one| one.failures.rests())
+        let all = self.0.lock();
+        let one = all.get(&key.0).and_then(|of| of.get(&key.1));
+        one.is_some_and(|one| one.failures.rests())
     }
 
-    /// Forgets those of these keys.
-    pub fn forget_if(&self, gone: impl Fn(&Key) -> bool) {
-        self.0.lock().retain(|key, _| !gone(key));
+    /// Forgets those of a namespace that are gone, by their names.
+    pub fn forget_if(&self, namespace: &str, gone: impl Fn(&str) -> bool) {
+        self.retain(namespace, |name, _| !gone(name));
     }
 
     // What is left of nothing goes.
     fn change(&self, key: &Key, change: impl FnOnce(&mut OfDeployment)) {
         let mut all = self.0.lock();
-        let Some(one) = all.get_mut(key) else { return };
+        let Some(of) = all.get_mut(&key.0) else { return };
+        let Some(one) = of.get_mut(&key.1) else { return };
         change(one);
         if one.is_nothing() {
-            all.remove(key);
+            of.remove(&key.1);
+        }
+        if of.is_empty() {
+            all.remove(&key.0);
+        }
+    }
+
+    fn retain(&self, namespace: &str, keep: impl Fn(&str, &mut OfDeployment) -> bool) {
+        let mut all = self.0.lock();
+        let Some(of) = all.get_mut(namespace) else { return };
+        of.retain(|name, one| keep(name, one) && !one.is_nothing());
+        if of.is_empty() {
+            all.remove(namespace);
         }
     }
 
@@ -102,10 +146,18 @@ mod tests {
         ("shop".to_owned(), name.to_owned())
     }
 
+    fn told(uid: &str, why: &str, lifted_by: Option<Around>) -> Unenrolled {
+        Unenrolled {
+            uid: uid.to_owned(),
+            why: why.to_owned(),
+            lifted_by,
+        }
+    }
+
     #[test]
     fn why_one_is_not_enrolled_is_news_once_for_each_uid_and_reason() {
         let all = Deployments::default();
-        let news = |uid: &str, why: &str| all.unenrolled(key("web"), uid.to_owned(), why.to_owned());
+        let news = |uid: &str, why: &str| all.unenrolled(key("web"), told(uid, why, None));
         assert!(news("1", "no port") && !news("1", "no port"));
         assert!(news("1", "a claim") && news("2", "a claim"));
         assert!(all.lacks_any("shop") && !all.lacks_any("other"));
@@ -114,20 +166,43 @@ mod tests {
     }
 
     #[test]
+    fn only_those_wait_for_a_change_around_them_that_it_may_let_in() {
+        let all = Deployments::default();
+        let waiting = |around: Around, namespace: &str| {
+            let names = all.waiting_for(around, namespace).into_iter();
+            names.collect::<Vec<String>>().join(" ")
+        };
+        all.unenrolled(key("recreated"), told("1", "its strategy", None));
+        for name in ["walled", "walled-too"] {
+            all.unenrolled(key(name), told("1", "a policy", Some(Around::NetworkPolicy)));
+        }
+        all.unenrolled(key("mounting"), told("1", "a claim", Some(Around::Claim)));
+        all.failed(&key("failing"), "full");
+        assert_eq!(waiting(Around::NetworkPolicy, "shop"), "walled walled-too");
+        assert_eq!(waiting(Around::Claim, "shop"), "mounting");
+        assert_eq!(waiting(Around::Claim, "other"), "");
+        all.enrolled(&key("walled"));
+        assert_eq!(waiting(Around::NetworkPolicy, "shop"), "walled-too");
+        all.left("shop");
+        assert_eq!(waiting(Around::NetworkPolicy, "shop"), "");
+    }
+
+    #[test]
     fn nothing_stays_of_what_went_well_or_is_gone_and_what_failed_rests_wherever_it_is_wanted() {
         let all = Deployments::default();
         assert_eq!(all.failed(&key("web"), "full"), (Duration::from_secs(2), true));
-        all.unenrolled(key("web"), String::new(), "full".to_owned());
-        all.unenrolled(key("mail"), String::new(), "full".to_owned());
+        all.unenrolled(key("web"), told("", "full", None));
+        all.unenrolled(key("mail"), told("", "full", None));
         all.left("shop");
         assert!(all.rests(&key("web")) && !all.lacks_any("shop"));
         assert_eq!(all.failed(&key("web"), "full"), (Duration::from_secs(4), false));
         all.went_well(&key("web"));
         assert!(all.is_empty());
         all.failed(&key("web"), "full");
-        all.forget_if(|(_, name)| name == "mail");
+        all.forget_if("shop", |name| name == "mail");
+        all.forget_if("other", |_| true);
         assert!(!all.is_empty());
-        all.forget_if(|(of, _)| of == "shop");
+        all.forget_if("shop", |_| true);
         assert!(all.is_empty());
     }
 }

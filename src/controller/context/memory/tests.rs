@@ -1,4 +1,4 @@
-use super::{primary::Made, timers::Kept, *};
+use super::{deployments::Unenrolled, primary::Made, timers::Kept, *};
 use crate::{
     analysis::{Question, ReleaseEvent, State, Subject},
     api::canary::{CanaryStatus, HookType, Phase, RunStatus},
@@ -76,9 +76,12 @@ fn live(context: &fake::Fake, key: &Key) {
     metrics.measured(&key.1, &key.0, "errors", 1.0);
     metrics.bypassed_change(&key.0);
     memory.deployments.failed(key, "full");
-    memory
-        .deployments
-        .unenrolled(key.clone(), String::from("uid"), String::from("why"));
+    let unenrolled = Unenrolled {
+        uid: String::from("uid"),
+        why: String::from("why"),
+        lifted_by: None,
+    };
+    memory.deployments.unenrolled(key.clone(), unenrolled);
     memory.labelled.note(&key.0, tokio::time::Instant::now());
 }
 

@@ -45,16 +45,16 @@ pub async fn make(context: &Context, namespace: &str, target: &Value, known: Opt
     if let Some(unlisted) = unknown::around(context, namespace, &policy) {
         // The one that there is stays as it is.
         if known.is_none() && !unknown::goes_on_waiting(context, target, &unlisted) {
-            refuse(context, target, None, &unlisted.to_string()).await;
+            refuse(context, target, None, &unlisted.to_string(), None).await;
         }
         return;
     }
     let (mut canary, unmoved) = match rendered {
         Ok(rendered) => rendered,
-        Err(why) => return refuse(context, target, known, &why.to_string()).await,
+        Err(why) => return refuse(context, target, known, &why.to_string(), why.lifted_by()).await,
     };
     match unmoved {
-        Some(line) => tell(context, target, &line),
+        Some(line) => tell(context, target, &line, None),
         None => deployments.enrolled(&key),
     }
     if deployments.rests(&key) {
@@ -123,7 +123,7 @@ async fn stored(context: &Context, namespace: &str, target: &Value, canary: Cana
     let known = context.cluster.canary(&(namespace.to_owned(), canary.name_any()));
     if known.as_ref().is_some_and(|known| !known.is_generated()) {
         let why = "Not released as a canary: a Canary of its name is for another target";
-        tell(context, target, why);
+        tell(context, target, why, None);
         return Ok(false);
     }
     let api = Api::<Canary>::namespaced(context.effects.client.clone(), namespace);
@@ -188,19 +188,19 @@ fn beside(context: &Context, target: &Value, canary: Canary, built: bool) -> Res
 }
 
 // It is told why, and what was held of it before that was known is given back.
-async fn refuse(context: &Context, target: &Value, known: Option<&Canary>, why: &str) {
+async fn refuse(context: &Context, target: &Value, known: Option<&Canary>, why: &str, lifted_by: Option<Around>) {
     let why = format!("Not released as a canary: {why}");
     let Some(known) = known else {
-        return let_go(context, target, &why).await;
+        return let_go(context, target, &why, lifted_by).await;
     };
-    tell(context, target, &why);
+    tell(context, target, &why, lifted_by);
     if !is_built(known) {
         leave(context, known).await;
     }
 }
 
 // Nobody else would give it back, so what fails is tried again.
-async fn let_go(context: &Context, target: &Value, why: &str) {
+async fn let_go(context: &Context, target: &Value, why: &str, lifted_by: Option<Around>) {
     let name = |pointer| text(target, pointer).to_owned();
     let key = (name("/metadata/namespace"), name("/metadata/name"));
     let deployments = &context.memory.deployments;
@@ -210,12 +210,13 @@ async fn let_go(context: &Context, target: &Value, why: &str) {
     match free::one(&context.effects.client, Kind::Deployment, target).await {
         Ok(()) => {
             deployments.went_well(&key);
-            tell(context, target, why);
+            tell(context, target, why, lifted_by);
         }
         Err(error) => {
             let (pause, _) = deployments.failed(&key, &error.to_string());
             context.queues.passes.send_in(pause, &key.0, Scope::one(&key.1));
-            tell(context, target, &format!("{why}. {}", free::still_held(target, &error)));
+            let why = format!("{why}. {}", free::still_held(target, &error));
+            tell(context, target, &why, lifted_by);
         }
     }
 }
@@ -236,7 +237,7 @@ async fn not_made(context: &Context, target: &Value, key: &Key, error: &kube::Er
         if let Err(error) = free::one(&context.effects.client, Kind::Deployment, target).await {
             why = format!("{why}. {}", free::still_held(target, &error));
         }
-        tell(context, target, &why);
+        tell(context, target, &why, None);
     }
 }
 

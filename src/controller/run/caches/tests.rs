@@ -3,20 +3,19 @@ use super::*;
 use crate::{
     controller::{
         context::{Queues, fake},
-        queue::{self, passes},
+        queue::{self, passes, tellings::tellings},
+        run::told::Tellings,
     },
     testing::ApiServer,
 };
 use serde_json::{Value, json};
-use tokio::sync::{
-    mpsc::{self, UnboundedReceiver},
-    watch,
-};
+use std::collections::HashSet;
+use tokio::sync::watch;
 
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-fn house(server: &ApiServer) -> (Context, UnboundedReceiver<Told>) {
-    let (told, tellings) = mpsc::unbounded_channel();
+fn house(server: &ApiServer) -> (Context, Tellings) {
+    let (told, tellings) = tellings();
     let queues = Queues {
         steps: queue::queue().0,
         passes: passes::passes().0,
@@ -87,20 +86,19 @@ async fn whoever_works_in_one_namespace_neither_knows_nor_hears_of_another() {
     let all = [
         "Canary((\"other\", \"shop\"))",
         "Canary((\"web\", \"shop\"))",
+        "Claim(\"other\")",
+        "Claim(\"web\")",
         "Namespace(\"other\")",
         "Namespace(\"web\")",
-        "Surroundings(\"other\")",
-        "Surroundings(\"web\")",
     ];
     let own: Vec<&str> = all.into_iter().filter(|one| one.contains("web")).collect();
     for (only, expected) in [(None, all.to_vec()), (Some("web"), own)] {
         let server = cluster_of_two();
-        let (told, mut tellings) = mpsc::unbounded_channel();
-        let cluster = cluster(&server.client(), only, &told);
+        let (told, tellings) = tellings();
+        let cluster = cluster(&server.client(), only, &told, WatchFailures::default());
         filled(&cluster).await;
-        let mut heard: Vec<String> = std::iter::from_fn(|| tellings.try_recv().ok())
-            .map(|told| format!("{told:?}"))
-            .collect();
+        let heard = tellings.take().into_iter();
+        let mut heard: Vec<String> = heard.map(|told| format!("{told:?}")).collect();
         heard.sort();
         assert_eq!(heard, expected, "{only:?}");
         let known = |namespace: &str| cluster.canary(&(namespace.to_owned(), "shop".to_owned())).is_some();
@@ -112,8 +110,8 @@ async fn whoever_works_in_one_namespace_neither_knows_nor_hears_of_another() {
 #[tokio::test(start_paused = true)]
 async fn what_nobody_reads_is_not_kept_but_a_canary_is_what_it_was() {
     let server = cluster_of_two();
-    let (told, _tellings) = mpsc::unbounded_channel();
-    let cluster = cluster(&server.client(), Some("web"), &told);
+    let (told, _tellings) = tellings();
+    let cluster = cluster(&server.client(), Some("web"), &told, WatchFailures::default());
     filled(&cluster).await;
     let read = |metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| -> Value {
         assert!(metadata.managed_fields.is_none());
@@ -131,4 +129,51 @@ async fn what_nobody_reads_is_not_kept_but_a_canary_is_what_it_was() {
     let claim = &cluster.claims.state()[0];
     assert_eq!(read(&claim.metadata), json!([null, null]));
     assert!(claim.spec.is_some() && claim.status.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_applied_again_as_it_was_is_not_told() {
+    let server = cluster_of_two();
+    let template = "/apis/flagger.app/v1beta1/namespaces/web/metrictemplates/errors";
+    let wall = "/apis/networking.k8s.io/v1/namespaces/web/networkpolicies/wall";
+    server.put(
+        template,
+        json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate",
+            "metadata": {"name": "errors", "namespace": "web"},
+            "spec": {"provider": {"type": "prometheus"}, "query": "1"},
+        }),
+    );
+    server.put(
+        wall,
+        json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": "wall", "namespace": "web"},
+            "spec": {"podSelector": {"matchLabels": {"app": "shop"}}},
+        }),
+    );
+    let (told, tellings) = tellings();
+    let cluster = cluster(&server.client(), None, &told, WatchFailures::default());
+    filled(&cluster).await;
+    cluster.templates.wait_until_ready().await.unwrap();
+    cluster.network_policies.wait_until_ready().await.unwrap();
+    fake::settled().await;
+    let heard = || -> HashSet<Told> { tellings.take().into_iter().collect() };
+    let named = Told::Template(("web".to_owned(), "errors".to_owned()));
+    let of_web = Told::NetworkPolicy(Some("web".to_owned()));
+    assert!(heard().is_superset(&HashSet::from([named.clone(), of_web.clone()])));
+    for path in [template, wall] {
+        server.edit(path, |object| {
+            object["metadata"]["annotations"] = json!({"applied": "again"})
+        });
+    }
+    fake::settled().await;
+    assert_eq!(heard(), HashSet::new());
+    server.edit(template, |object| object["spec"]["query"] = json!("2"));
+    server.edit(wall, |object| {
+        object["spec"]["ingress"] = json!([{"from": [{"namespaceSelector": {}}]}])
+    });
+    fake::settled().await;
+    // It was about its own namespace, and is about all now.
+    assert_eq!(heard(), HashSet::from([named, of_web, Told::NetworkPolicy(None)]));
 }

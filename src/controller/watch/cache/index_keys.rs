@@ -2,7 +2,7 @@
 //! namespace.
 
 use super::kind::Kind;
-use crate::object::label;
+use crate::object::{annotation, label};
 use crate::routing::registry;
 use crate::{
     api::labels,
@@ -17,9 +17,9 @@ use serde_json::Value;
 pub const USERS: &str = "*users";
 
 /// The keys of an object: uids of the owners of a ReplicaSet, the Service of an EndpointSlice, the Services a route
-/// sends to (and its own name, for the route we would generate under it), the configs and the labels of a workload's pods,
-/// a label that a Service selects by, whom an autoscaler belongs to and whom it scales, the labels a disruption budget names;
-/// [`USERS`].
+/// sends to (and its own name, for the route we would generate under it), the configs and the labels of a workload's pods, the
+/// policy that a workload names, a label that a Service selects by, whom an autoscaler belongs to and whom it scales, the
+/// labels a disruption budget names; [`USERS`].
 /// Others are found by name alone.
 pub fn index_keys(kind: Kind, object: &Value) -> Vec<String> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
@@ -42,6 +42,7 @@ pub fn index_keys(kind: Kind, object: &Value) -> Vec<String> {
             .into_keys()
             .flat_map(|config| [config.copy().key(), config.key()])
             .chain(of_pods(object))
+            .chain(annotation(object, labels::POLICY).map(of_policy))
             .collect(),
         Kind::StatefulSet => of_pods(object).collect(),
         Kind::Service => of_service(object),
@@ -60,6 +61,11 @@ pub fn index_keys(kind: Kind, object: &Value) -> Vec<String> {
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// The key of the workloads that name a policy. Neither an object nor a label is called so.
+pub fn of_policy(policy: &str) -> String {
+    format!("*policy {policy}")
 }
 
 /// The key of a label of pods. No object has such a name.
@@ -179,6 +185,15 @@ mod tests {
             let keys = index_keys(kind, &workload);
             assert_eq!(keys, ["app.kubernetes.io/instance=prod", "app.kubernetes.io/name=web"]);
         }
+    }
+
+    #[test]
+    fn a_workload_is_found_by_the_policy_it_names() {
+        let workload = json!({"metadata": {"annotations": {labels::POLICY: "gold"}}});
+        for kind in [Kind::Deployment, Kind::DaemonSet] {
+            assert_eq!(index_keys(kind, &workload), [of_policy("gold")]);
+        }
+        assert_eq!(index_keys(Kind::Service, &workload), [USERS]);
     }
 
     #[test]

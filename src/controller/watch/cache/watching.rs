@@ -125,6 +125,7 @@ impl Watching<'_> {
         } = self;
         let Some((why, pause)) = unreadable(kind, error, looks) else {
             tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
+            cache.failures.count(&kind.resource().kind);
             return self.could_not_list(since, &words(error)).await;
         };
         if cache.forbid(kind, namespace) {

@@ -104,7 +104,7 @@ pub fn check(target: &Value, selector: &Selector, pair: &Blueprint, around: &Sur
     beside_primary(target, &around.claims)?;
     names(pair)?;
     if let Some(policy) = reach::cut_off(target, selector, &around.policies, &around.namespace_labels) {
-        return Err(refused(policy.to_string()));
+        return Err(NotEnrolled::CutOff(policy.to_string()));
     }
     let others = around.primary.iter().map(|object| ("Deployment", object));
     let others = others.chain(around.halves.iter().map(|object| ("Service", object)));
@@ -180,7 +180,7 @@ fn volume(name: &str, claim: &Claim) -> Result<(), NotEnrolled> {
              shared"
         ),
     };
-    Err(refused(why))
+    Err(NotEnrolled::Volume(why))
 }
 
 fn has_host_port(containers: Option<&Value>) -> bool {

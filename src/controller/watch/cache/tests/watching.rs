@@ -3,6 +3,7 @@
 use super::super::watching::LONG_LIST;
 use super::*;
 use crate::object::text;
+use crate::telemetry::{Metrics, StatusEncoding};
 use crate::watched::LOOK_AGAIN;
 use crate::{controller::context::fake::settled, testing::ApiServer};
 use std::time::Duration;
@@ -256,4 +257,31 @@ async fn what_was_known_stays_known_when_a_later_list_fails() {
     tokio::time::sleep(Duration::from_secs(120)).await;
     assert!(cache.complete("shop") && cache.has(Kind::Service, "shop", "a"));
     assert!(cache.unlisted("shop").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_is_counted_and_what_is_not_read_yet_is_seen_but_not_what_is_none() {
+    let server = ApiServer::default();
+    server.fail(&format!("GET {SERVICES}"), 500, ApiServer::ALWAYS);
+    server.fail(&format!("GET {SECRETS}"), 403, ApiServer::ALWAYS);
+    let metrics = Metrics::new("0", "", StatusEncoding::default());
+    let cache = Arc::new(Cache::counting(metrics.watch_failures()));
+    let (changes, _changed) = channel(CHANGES);
+    let kinds = [Kind::Service, Kind::Secret];
+    cache.expect("shop", &kinds);
+    for kind in kinds {
+        let (client, cache) = (server.client(), cache.clone());
+        tokio::spawn(watch(client, cache, kind, "shop".to_owned(), changes.clone()));
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(cache.incomplete(), 1);
+    let shown = metrics.render();
+    assert!(
+        shown.contains("coalmine_watch_failures_total{kind=\"Service\"}"),
+        "{shown}"
+    );
+    assert!(!shown.contains("kind=\"Secret\""), "{shown}");
+    server.heal();
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(cache.incomplete(), 0);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::plan::enrolment::Around;
 use crate::routing::Names;
 use serde_json::json;
 
@@ -162,4 +163,26 @@ fn what_has_a_name_of_the_pairs_and_is_not_of_it_keeps_an_app_out() {
         assert!(deployment.is_none_or(|said| said.contains("Deployment web-primary")));
         assert!(service.is_none_or(|said| said.contains("Service web-primary")));
     }
+}
+
+#[test]
+fn only_what_a_claim_or_a_policy_has_caused_may_be_lifted_by_one() {
+    let wall = json!({
+        "metadata": {"name": "wall", "namespace": "shop"}, "spec": {"podSelector": {"matchLabels": {"app": "web"}}},
+    });
+    let walled = Surroundings {
+        policies: vec![wall].into(),
+        ..Surroundings::default()
+    };
+    let (mounting, claimed) = mounting(Claim::Missing);
+    let lifted_by = |target: &Value, around: &Surroundings| {
+        let selector = Selector::of(target, &Selector::default_keys()).unwrap();
+        let refused = check(target, &selector, &pair(Some("web")), around);
+        refused.unwrap_err().lifted_by()
+    };
+    let plain = target(json!({}));
+    let recreated = target(json!({"strategy": {"type": "Recreate"}}));
+    assert_eq!(lifted_by(&plain, &walled), Some(Around::NetworkPolicy));
+    assert_eq!(lifted_by(&mounting, &claimed), Some(Around::Claim));
+    assert_eq!(lifted_by(&recreated, &walled), None, "whatever becomes of the policy");
 }
