@@ -22,7 +22,7 @@ fn word(error: &kube::Error) -> &'static str {
 // Whether an answer was not waited for any longer.
 fn is_late(error: &kube::Error) -> bool {
     let first: &(dyn Error + 'static) = error;
-    std::iter::successors(Some(first), |error| error.source()).any(|error| {
+    std::iter::successors(Some(first), |error| (*error).source()).any(|error| {
         let io = error.downcast_ref::<io::Error>();
         io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) || error.is::<tokio::time::error::Elapsed>()
     })

@@ -17,7 +17,7 @@ use crate::{
     plan::{
         self, Selector,
         enrolment::{
-            NotEnrolled,
+            Around, NotEnrolled,
             generate::{self, Known},
             pairing,
         },

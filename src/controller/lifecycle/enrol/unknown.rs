@@ -36,7 +36,7 @@ pub fn tell_all(context: &Context, namespace: &str) {
             .canaries_for(namespace, text(&target, "/metadata/name"))
             .is_empty()
         {
-            tell(context, &target, &waits(&unlisted));
+            tell(context, &target, &waits(&unlisted), None);
         }
     }
 }
@@ -69,7 +69,7 @@ pub fn goes_on_waiting(context: &Context, target: &Value, unlisted: &Unlisted) -
             .passes
             .send_in(left, text(target, "/metadata/namespace"), scope);
     }
-    tell(context, target, &waits(unlisted));
+    tell(context, target, &waits(unlisted), None);
     true
 }
 
