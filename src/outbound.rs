@@ -8,6 +8,7 @@ mod egress;
 pub mod hooks;
 pub mod metrics;
 mod persistence;
+mod rendering;
 
 pub use answer::{Answer, LONGEST, ask};
 pub use clients::{ClientSettings, Clients};

@@ -23,6 +23,8 @@ const DEFINITIONS: [&str; 4] = [
     "alertproviders.flagger.app",
     "canarypolicies.coalmine.dev",
 ];
+/// What somebody would like an administrator to make for him.
+const PLANTED: &str = "coalmine-e2e-planted";
 /// For what takes a rollout and a drain.
 const SOON: Duration = Duration::from_secs(120);
 
@@ -163,6 +165,7 @@ impl Stage {
 
     /// The lines of the manual, with nothing but kubectl.
     async fn rescued(&self, apps: Apps) -> Result<()> {
+        plant(&apps.scene).await?;
         let folder = self.cluster.kubectl.parent().context("kubectl is in a folder")?;
         let path = std::env::var("PATH").unwrap_or_default();
         let mut sh = Command::new("sh");
@@ -172,6 +175,7 @@ impl Stage {
             .env("KUBECONFIG", &self.cluster.kubeconfig)
             .env("PATH", format!("{}:{path}", folder.display()));
         println!("{}", run(&mut sh).await?);
+        nothing_grew(&apps.scene).await?;
         residue::no_configurations(&apps.scene).await?;
         // The gateway has to follow the routes before primaries go.
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -186,6 +190,29 @@ impl Stage {
         }
         residue::namespace_goes(&scene).await
     }
+}
+
+// A Service whose note of its selector ends its own command and begins another.
+async fn plant(scene: &Scene) -> Result<()> {
+    let command = format!("create clusterrolebinding {PLANTED} --clusterrole=view --serviceaccount=default:default");
+    let note = format!("{{}}}}]'\n{command}\nversion --client '");
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "planted", "annotations": {"coalmine.dev/original-selector": note}},
+        "spec": {"selector": {"app": "planted"}, "ports": [{"port": 80}]},
+    });
+    scene.apply(&service.to_string()).await?.succeeded()?;
+    Ok(())
+}
+
+async fn nothing_grew(scene: &Scene) -> Result<()> {
+    let args = ["get", "clusterrolebinding", PLANTED, "--ignore-not-found", "-o", "name"];
+    let grown = scene.kubectl(&args).await?.succeeded()?.out;
+    ensure!(
+        grown.trim().is_empty(),
+        "an annotation had the rescue lines make {grown}"
+    );
+    Ok(())
 }
 
 async fn loaded(scene: &Scene) -> Result<Vec<Running>> {

@@ -4,6 +4,8 @@
 //! before an uninstall.
 
 mod report;
+#[cfg(test)]
+mod rescue_tests;
 mod survey;
 
 pub use report::rescue;

@@ -14,6 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 mod budget;
+mod compare;
 mod functions;
 mod parse;
 

@@ -190,7 +190,9 @@ fn both<K: DeserializeOwned>(request: &Request) -> Result<(K, Option<K>), Intern
 
 /// What holds for every kind.
 fn cluster_facts(view: &View) -> ClusterFacts {
-    let providers = view.caches.providers.state();
+    let mut providers = view.caches.providers.state();
+    // The controller uses none of those.
+    providers.retain(|provider| provider.metadata.deletion_timestamp.is_none());
     let named = |provider: &AlertProvider| (provider.namespace().unwrap_or_default(), provider.name_any());
     ClusterFacts {
         canaries: view.caches.canaries.state(),

@@ -11,7 +11,7 @@ impl Resolver for Context {
     fn template<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Arc<MetricTemplate>, String>> {
         Box::pin(async move {
             let found = self.cluster.templates.get(&ObjectRef::new(name).within(namespace));
-            found.ok_or_else(|| format!("metrictemplates.flagger.app {name:?} not found"))
+            usable(name, found)
         })
     }
 
@@ -28,5 +28,40 @@ impl Resolver for Context {
             let data = secret.map_err(error)?.data.unwrap_or_default();
             Ok(data.into_iter().map(|(key, value)| (key, value.0)).collect())
         })
+    }
+}
+
+// What is being deleted may be given any Secret: nothing that is written of it then is refused, lest it never goes, and so
+// nobody has asked whether its writer may read that one.
+fn usable(name: &str, found: Option<Arc<MetricTemplate>>) -> Result<Arc<MetricTemplate>, String> {
+    let why = match found {
+        Some(template) if template.metadata.deletion_timestamp.is_none() => return Ok(template),
+        Some(_) => "is being deleted",
+        None => "not found",
+    };
+    Err(format!("metrictemplates.flagger.app {name:?} {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn template(metadata: &Value) -> Arc<MetricTemplate> {
+        let template = json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": metadata,
+            "spec": {"provider": {"type": "prometheus", "address": "http://x", "secretRef": {"name": "s"}}, "query": "up"},
+        });
+        Arc::new(serde_json::from_value(template).unwrap())
+    }
+
+    #[test]
+    fn a_template_that_is_being_deleted_is_not_used() {
+        let said = |found| usable("t", found).err().unwrap_or_default();
+        assert_eq!(said(Some(template(&json!({"name": "t"})))), "");
+        assert_eq!(said(None), "metrictemplates.flagger.app \"t\" not found");
+        let going = json!({"name": "t", "finalizers": ["team/keep"], "deletionTimestamp": "2026-01-01T00:00:00Z"});
+        let why = said(Some(template(&going)));
+        assert_eq!(why, "metrictemplates.flagger.app \"t\" is being deleted");
     }
 }

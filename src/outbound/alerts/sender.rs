@@ -3,6 +3,7 @@
 use super::Kind;
 use super::{Alert, Receiver};
 use crate::foreign::Foreign;
+use crate::outbound::rendering::in_turn;
 use crate::outbound::{ClientSettings, Clients, Egress, Failure, ask, persist, root_cause};
 use reqwest::{Client, StatusCode, Url};
 use std::sync::Arc;
@@ -48,7 +49,7 @@ impl Sender {
     /// # Errors
     /// Why nobody heard it. The URL, which is a secret, is not in it.
     pub async fn send(&self, to: &Receiver, alert: &Alert) -> Result<(), String> {
-        let target = to.target(alert);
+        let target = told(to, alert).await;
         let url = Url::parse(&target.url).map_err(|error| format!("invalid address: {error}"))?;
         self.egress.check(&url)?;
         if let Some(proxy) = &to.proxy {
@@ -69,6 +70,13 @@ impl Sender {
                 Failure::Final(reason) | Failure::Passing(reason, _) => reason,
             })
     }
+}
+
+// Its text may be a template, with loops in it.
+async fn told(to: &Receiver, alert: &Alert) -> super::Target {
+    let source = to.template.as_deref().unwrap_or_default();
+    let (to, alert) = (to.clone(), alert.clone());
+    in_turn(source, move || to.target(&alert)).await
 }
 
 #[derive(serde::Deserialize)]

@@ -45,6 +45,15 @@ pub(super) fn exec(text: String) -> TemplateError {
     TemplateError::Exec(text)
 }
 
+/// That a function was given another number of arguments than it takes.
+pub(super) fn arity(name: &str, expected: usize, arguments: &[Value]) -> TemplateError {
+    TemplateError::ArgCount {
+        name: name.to_owned(),
+        expected,
+        got: arguments.len(),
+    }
+}
+
 /// Bytes a value has when it is printed, about; what templates are given is two levels deep and bounded.
 pub(super) fn size(value: &Value) -> usize {
     const SCALAR: usize = 24;

@@ -1,19 +1,22 @@
 //! The functions of templates: Go's own, where they make or compare text with a price, and the names we give.
 
-use super::budget::{Budget, capped, exec, size};
+use super::budget::{Budget, arity, capped, exec, size};
+use super::compare;
 use crate::api::limits;
 use gotmpl::{Template, TemplateError, Value, html_escape, js_escape, url_encode};
 use std::fmt::Write;
+use std::sync::OnceLock;
 
 /// The functions Go's text/template has of its own.
 const GO: [&str; 19] = [
     "and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or", "print", "printf",
     "println", "slice", "urlquery",
 ];
-/// Those whose work depends on the length of what they are given, and whose answer is a yes or a no.
-const COMPARE: [&str; 6] = ["eq", "ne", "lt", "le", "gt", "ge"];
-/// Most arguments of one call.
+/// Most arguments of one call of printf.
 const ARGUMENTS: usize = 64;
+/// The shortest templates that call printf, by how many arguments they hand on. A loop calls it often, and reading them takes
+/// longer than what they do.
+static PRINTF: [OnceLock<Template>; ARGUMENTS + 1] = [const { OnceLock::new() }; ARGUMENTS + 1];
 /// Bytes a directive of printf may add besides the text it prints: a float has up to 309 digits before its point.
 const DIRECTIVE: usize = 512;
 /// Bytes one byte of text may become: `\U0010ffff`.
@@ -27,11 +30,11 @@ pub(super) fn is_go(name: &str) -> bool {
 /// The template with each of `named` as a function without arguments, and functions that pay.
 pub(super) fn given(mut template: Template, named: &[(&'static str, Value)]) -> Template {
     let budget = Budget::default();
-    for name in COMPARE {
+    for (name, compare) in compare::ALL {
         let budget = budget.clone();
         template = template.func(name, move |arguments| {
             budget.pay(arguments, 0)?;
-            Ok(Value::Bool(engine(name, arguments)? == "true"))
+            compare(arguments).map(Value::Bool)
         });
     }
     for (name, value) in named {
@@ -118,7 +121,7 @@ fn formatted(budget: &Budget, arguments: &[Value]) -> Result<Value, TemplateErro
         _ => 0,
     };
     budget.pay(arguments, longest)?;
-    capped(engine("printf", arguments)?)
+    capped(sprintf(arguments)?)
 }
 
 /// Most bytes that this format makes: each directive may print the longest value, in full width.
@@ -144,28 +147,28 @@ fn length(format: &str, values: &[Value]) -> usize {
     total.saturating_add(number)
 }
 
-/// One of the engine's own functions. It keeps them to itself, so they are asked by the shortest template that calls one.
-fn engine(name: &str, arguments: &[Value]) -> Result<String, TemplateError> {
-    if arguments.len() > ARGUMENTS {
-        return Err(arity(name, ARGUMENTS, arguments));
-    }
-    let mut source = format!("{{{{{name}");
-    for index in 0..arguments.len() {
-        write!(source, " (index . {index})").map_err(|_| TemplateError::Write)?;
-    }
-    source.push_str("}}");
+/// The engine's own printf. It keeps it to itself, so it is asked by a template that calls it.
+fn sprintf(arguments: &[Value]) -> Result<String, TemplateError> {
     let mut out = super::Bounded(String::new());
     let list = Value::List(arguments.to_vec().into());
-    match Template::new(name).parse(&source)?.execute_fmt(&mut out, &list) {
+    match handing_on(arguments)?.execute_fmt(&mut out, &list) {
         Err(TemplateError::Write) => Err(exec(format!("a value is longer than {} bytes", limits::TEMPLATE_VALUE))),
         done => done.map(|()| out.0),
     }
 }
 
-fn arity(name: &str, expected: usize, arguments: &[Value]) -> TemplateError {
-    TemplateError::ArgCount {
-        name: name.to_owned(),
-        expected,
-        got: arguments.len(),
+/// The template that calls printf with as many arguments.
+fn handing_on(arguments: &[Value]) -> Result<&'static Template, TemplateError> {
+    let known = PRINTF.get(arguments.len());
+    let known = known.ok_or_else(|| arity("printf", ARGUMENTS, arguments))?;
+    if let Some(template) = known.get() {
+        return Ok(template);
     }
+    let mut source = "{{printf".to_owned();
+    for index in 0..arguments.len() {
+        write!(source, " (index . {index})").map_err(|_| TemplateError::Write)?;
+    }
+    source.push_str("}}");
+    let template = Template::new("printf").parse(&source)?;
+    Ok(known.get_or_init(|| template))
 }

@@ -139,7 +139,12 @@ async fn receiver(context: &Context, provider: Option<&NamespacedRef>, own: &str
         .get_opt(&provider.name)
         .await
         .map_err(|error| Foreign::of(&error.to_string()).to_string())?;
-    let spec = found.ok_or("not found")?.spec;
+    let found = found.ok_or("not found")?;
+    // It may name any Secret: what is written of it now is not refused, see the resolver of templates.
+    if found.metadata.deletion_timestamp.is_some() {
+        return Err(String::from("is being deleted"));
+    }
+    let spec = found.spec;
     let secret = match &spec.secret_ref {
         Some(secret) => {
             let data = context.secret(namespace, &secret.name).await;

@@ -7,6 +7,7 @@ use crate::api::canary::{Metric, NamespacedRef};
 use crate::api::metric_template::MetricProvider;
 use crate::messages;
 use crate::outbound::metrics::sender::Sender;
+use crate::outbound::rendering::in_turn;
 use coalmine_core::metrics::built::Built;
 use coalmine_core::metrics::builtin::Builtin;
 use coalmine_core::metrics::judge::{judge, unasked, unsupported};
@@ -15,7 +16,7 @@ use coalmine_core::metrics::registry::{self, SERVER};
 use coalmine_core::metrics::source::{Source, inline_query};
 use coalmine_core::metrics::store::Query;
 use coalmine_core::metrics::under_test::interval;
-use coalmine_core::template::render;
+use coalmine_core::template::{RenderError, render};
 use std::sync::Arc;
 
 impl CheckContext<'_> {
@@ -40,8 +41,8 @@ impl CheckContext<'_> {
     }
 
     async fn ask_inline(&self, metric: &Metric) -> Result<Measurement, String> {
-        let query = render(inline_query(metric).unwrap_or_default(), &self.of.variables(metric))
-            .map_err(|e| messages::query_failed_inline(SERVER.title(), &metric.name, &e.to_string()))?;
+        let query = self.rendered(inline_query(metric).unwrap_or_default(), metric).await;
+        let query = query.map_err(|e| messages::query_failed_inline(SERVER.title(), &metric.name, &e.to_string()))?;
         let server = self.server()?;
         Ok(self.ask(&server, metric, Source::Inline, &query).await)
     }
@@ -58,9 +59,14 @@ impl CheckContext<'_> {
             return Ok(unsupported(metric, Source::Template, text));
         };
         let store = self.store_of(kind, provider, namespace, name).await?;
-        let query = render(&template.spec.query, &self.of.variables(metric))
-            .map_err(|e| messages::template_render_error(name, namespace, &e.to_string()))?;
+        let query = self.rendered(&template.spec.query, metric).await;
+        let query = query.map_err(|e| messages::template_render_error(name, namespace, &e.to_string()))?;
         Ok(self.ask(&store, metric, Source::Template, &query).await)
+    }
+
+    async fn rendered(&self, query: &str, metric: &Metric) -> Result<String, RenderError> {
+        let (source, variables) = (query.to_owned(), self.of.variables(metric));
+        in_turn(query, move || render(&source, &variables)).await
     }
 
     async fn ask(&self, store: &Sender, metric: &Metric, source: Source, query: &str) -> Measurement {

@@ -105,3 +105,22 @@ async fn an_alert_that_cannot_be_told_is_counted_and_is_not_the_end_of_the_next(
         "looked up each time"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_is_being_deleted_is_not_used_and_its_secret_not_read() {
+    let server = ApiServer::default();
+    let metadata = json!({
+        "name": "nobody", "namespace": "shop", "finalizers": ["team/keep"], "deletionTimestamp": "2026-01-01T00:00:00Z",
+    });
+    let provider = json!({
+        "apiVersion": "flagger.app/v1beta1", "kind": "AlertProvider", "metadata": metadata,
+        "spec": {"type": "slack", "channel": "ops", "secretRef": {"name": "of-others"}},
+    });
+    server.put(&format!("{PROVIDERS}/nobody"), provider);
+    let (context, _told) = fake::with(server.client());
+    let key = fake::add(&context, "app");
+    raised(&context, &key, false);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(dropped(&context), "coalmine_alerts_dropped_total 1");
+    assert_eq!(server.requests_for("/api/v1/namespaces/shop/secrets/of-others"), 0);
+}

@@ -72,6 +72,10 @@ pub(super) fn query<'a>(judged: &JudgedAnalysis<'a>, metric: &Metric) -> Option<
 }
 
 fn known(report: &mut Report, field: &str, metric: &Metric, template: &MetricTemplate) {
+    if template.metadata.deletion_timestamp.is_some() {
+        let text = "the MetricTemplate is being deleted and not used any more; the analysis fails";
+        report.warn(format!("{field}.templateRef"), text);
+    }
     let store = registry::requirements(&template.spec.provider.kind);
     if metric.interval.is_none() && store.needs_window {
         report.warn(
