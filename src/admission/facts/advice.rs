@@ -15,7 +15,8 @@ const SIDE_BY_SIDE: &str = "no Service: during a release both revisions work at 
 impl RequestFacts<'_> {
     /// What a generated Canary does not get of its policy, and which routes of others lead to it.
     pub fn advice(&self, plan: &Plan) -> Vec<String> {
-        let mut lines = self.left_out(plan);
+        let mut lines: Vec<String> = self.misnamed().into_iter().collect();
+        lines.extend(self.left_out(plan));
         lines.extend(self.view().elsewhere(&plan.canary));
         lines.extend(self.names(plan));
         let served = || !pointing_at(self.services(), &self.request().object).is_empty();

@@ -29,7 +29,7 @@ impl Effects {
     /// The answer to a write by which the policy would enrol the Deployment, or one that the caches do not know yet.
     pub(super) async fn enrol(&self, mut facts: RequestFacts<'_>) -> Response {
         let (request, until) = (facts.request(), Instant::now() + PATIENCE);
-        if facts.policy().is_none() {
+        if facts.policy().is_none() || facts.misnamed().is_some() {
             facts = self.caught_up(&facts, BUDGET).await;
         }
         if !is_enrolled(&facts) {

@@ -4,5 +4,6 @@
 pub mod effective;
 pub mod exposure;
 pub(super) mod hostname;
+pub mod rails;
 pub mod requests;
 pub(super) mod resolve;
