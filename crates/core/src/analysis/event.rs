@@ -224,7 +224,9 @@ impl ReleaseEvent {
             Self::Skipping => format!("Skipping the analysis of {t}.{ns}, its annotation asks for it"),
             Self::NothingToSkip => format!("Nothing of {t}.{ns} waits for promotion, its annotation has no effect"),
             Self::SkippingForbidden => {
-                format!("The analysis of {t}.{ns} is not skipped as its annotation asks: its policy demands an analysis")
+                format!(
+                    "The analysis of {t}.{ns} is not skipped as its annotation asks: its policy demands an analysis"
+                )
             }
             Self::RunningAgain => format!("Analysing {t}.{ns} again, its annotation asks for it"),
             Self::WouldInitialize => {
