@@ -199,6 +199,7 @@ impl Cluster {
             halves: names
                 .filter_map(|name| self.cache.get(Kind::Service, namespace, name))
                 .collect(),
+            ..Surroundings::default()
         }
     }
 

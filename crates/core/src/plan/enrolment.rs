@@ -31,4 +31,7 @@ pub enum NotEnrolled {
     /// Something that two halves cannot share.
     #[error("{0}")]
     CannotBePaired(String),
+    /// A NetworkPolicy of another namespace names its pods as peers, and not those of its primary.
+    #[error("{0}. That counts while it protects a pod there")]
+    CutOffByOthers(String),
 }

@@ -10,7 +10,7 @@ mod selects;
 use crate::object::text;
 use crate::plan::Selector;
 pub use foreign::{By, FOREIGN, Foreign};
-pub use policies::cut_off;
+pub use policies::{Outsider, cut_off, cut_off_by_others};
 use policies::missing_path;
 use selects::matches;
 use serde_json::{Map, Value};

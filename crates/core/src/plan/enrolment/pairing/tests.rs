@@ -163,3 +163,24 @@ fn what_has_a_name_of_the_pairs_and_is_not_of_it_keeps_an_app_out() {
         assert!(service.is_none_or(|said| said.contains("Service web-primary")));
     }
 }
+
+#[test]
+fn a_policy_of_another_namespace_keeps_an_app_out_only_while_it_has_a_say() {
+    let peers = json!([{"namespaceSelector": {}, "podSelector": {"matchExpressions": [
+        {"key": "app", "operator": "In", "values": ["web", "api"]}]}}]);
+    let policy = json!({
+        "metadata": {"name": "bait", "namespace": "team-a"},
+        "spec": {"podSelector": {"matchLabels": {"app": "nobody"}}, "ingress": [{"from": peers}]},
+    });
+    let mut around = Surroundings {
+        policies: vec![policy].into(),
+        ..Surroundings::default()
+    };
+    let said = why(&target(json!({})), &around).unwrap();
+    assert!(
+        said.starts_with("in namespace team-a, NetworkPolicy \"bait\"") && said.ends_with("protects a pod there"),
+        "{said}"
+    );
+    around.idle.insert(("team-a".to_owned(), "bait".to_owned()));
+    assert_eq!(why(&target(json!({})), &around), None);
+}
