@@ -20,7 +20,7 @@ pub use services::pointing_at;
 use super::review::Request;
 use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
-use crate::plan::settings::effective::{Circumstances, effective};
+use crate::plan::settings::{effective::Circumstances, rails};
 use crate::plan::{self, Blueprint, Defaults, Selector, enrolment::pairing};
 use crate::routing::{self, Names, registry};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -86,11 +86,7 @@ impl View {
             default_provider: &self.defaults.provider,
             user_route: policy.spec.gateway_refs.is_some() && self.has_route(&canary, routes),
         };
-        let all = effective(&canary, Some(&policy.spec), around);
-        if all.inherited.is_empty() {
-            return canary;
-        }
-        Arc::new(all.canary)
+        rails::governed(&canary, &policy.spec, around).map_or(canary, |governed| Arc::new(governed.canary))
     }
 
     // Whether the user has a route for the Service of a Canary that names no gateway.
@@ -100,9 +96,33 @@ impl View {
         canary.spec.service.as_ref().is_some_and(open) && has_route(canary, provider, routes())
     }
 
-    /// The policy that completes a hand-written Canary: the one it names, else its target, else its namespace. Where
-    /// nobody opted in and none is named, there is none. `target` is the target where it is known better than by caches.
+    /// The policy that completes a hand-written Canary: the one it names, else its target, else its namespace. A name that
+    /// names nothing counts for nothing: nobody leaves the policy of a namespace by it. Where nobody opted in and none is named,
+    /// there is none. `target` is the target where it is known better than by caches.
     pub fn policy_of(&self, canary: &Canary, target: Option<&Value>) -> Option<Arc<CanaryPolicy>> {
+        let named = self.named_by(canary, target).and_then(|name| self.policy(&name));
+        named.or_else(|| self.policy_in(canary.namespace_name()))
+    }
+
+    /// What is told of a Canary whose policy does not exist.
+    pub fn misnamed(&self, canary: &Canary, target: Option<&Value>) -> Option<String> {
+        let name = self
+            .named_by(canary, target)
+            .filter(|name| self.policy(name).is_none())?;
+        let instead = self.policy_in(canary.namespace_name()).map(|policy| policy.name_any());
+        Some(rails::no_such_policy(&name, instead.as_deref()))
+    }
+
+    // The policy of a namespace that opted in.
+    fn policy_in(&self, namespace: &str) -> Option<Arc<CanaryPolicy>> {
+        let named = self
+            .is_enabled(namespace)
+            .then(|| self.policy_of_namespace(namespace))?;
+        self.policy(&named)
+    }
+
+    // The name of the policy that a Canary says, or its target, whether there is one or not.
+    fn named_by(&self, canary: &Canary, target: Option<&Value>) -> Option<String> {
         let namespace = canary.namespace_name();
         let known = self
             .caches
@@ -113,11 +133,7 @@ impl View {
             .and_then(|target| target.annotations().get(labels::POLICY));
         let sent = target.and_then(|target| target.pointer("/metadata/annotations")?.get(labels::POLICY)?.as_str());
         let own = canary.annotations().get(labels::POLICY).map(String::as_str);
-        match own.or(sent).or(cached.map(String::as_str)) {
-            Some(named) => self.policy(named),
-            None if self.is_enabled(namespace) => self.policy(&self.policy_of_namespace(namespace)),
-            None => None,
-        }
+        own.or(sent).or(cached.map(String::as_str)).map(str::to_owned)
     }
 
     fn is_enabled(&self, namespace: &str) -> bool {
@@ -183,16 +199,14 @@ impl View {
         self.caches.policies.get(&ObjectRef::new(name))
     }
 
-    /// The Deployment's annotation, else the namespace's (or its label), else `default`.
-    pub fn policy_name(&self, request: &Request) -> String {
+    /// The name in the Deployment's annotation, and that of the namespace's policy, which governs where the first names nothing:
+    /// the namespace's annotation (or its label), else `default`.
+    pub fn policy_names(&self, request: &Request) -> (Option<String>, String) {
         let own = request
             .object
             .pointer("/metadata/annotations")
-            .and_then(|all| all.get(labels::POLICY));
-        if let Some(name) = own.and_then(Value::as_str) {
-            return name.to_owned();
-        }
-        self.policy_of_namespace(&request.namespace)
+            .and_then(|all| all.get(labels::POLICY)?.as_str());
+        (own.map(str::to_owned), self.policy_of_namespace(&request.namespace))
     }
 
     /// Whether the controller's Lease was renewed lately.

@@ -15,7 +15,8 @@ const SIDE_BY_SIDE: &str = "no Service: during a release both revisions work at 
 impl RequestFacts<'_> {
     /// What a generated Canary does not get of its policy, and which routes of others lead to it.
     pub fn advice(&self, plan: &Plan) -> Vec<String> {
-        let mut lines = self.left_out(plan);
+        let mut lines: Vec<String> = self.misnamed().into_iter().collect();
+        lines.extend(self.left_out(plan));
         lines.extend(self.view().elsewhere(&plan.canary));
         lines.extend(self.names(plan));
         let served = || !pointing_at(self.services(), &self.request().object).is_empty();
@@ -94,8 +95,9 @@ mod tests {
         Event::Apply(serde_json::from_value(value).unwrap())
     }
 
-    fn view() -> View {
+    fn view(followed: bool) -> View {
         let (caches, mut feeds) = Caches::new();
+        let resolved = if followed { "True" } else { "False" };
         feeds.policies.apply_watcher_event(&read(json!({
             "apiVersion": "coalmine.dev/v1alpha1", "kind": "CanaryPolicy", "metadata": {"name": "default"},
             "spec": {"analysis": {"metrics": [{"name": "request-success-rate"}, {"name": "depth", "query": "depth"}]}}})));
@@ -105,7 +107,9 @@ mod tests {
         ] {
             feeds.routes[0].apply_watcher_event(&read(json!({
                 "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-                "metadata": {"name": "r", "namespace": namespace}, "spec": {"rules": [{"backendRefs": [backend]}]}})));
+                "metadata": {"name": "r", "namespace": namespace}, "spec": {"rules": [{"backendRefs": [backend]}]},
+                "status": {"parents": [{"conditions": [
+                    {"type": "Accepted", "status": "True"}, {"type": "ResolvedRefs", "status": resolved}]}]}})));
         }
         View {
             caches,
@@ -118,6 +122,10 @@ mod tests {
     }
 
     fn said(ports: Value) -> Vec<String> {
+        said_of(ports, true)
+    }
+
+    fn said_of(ports: Value, followed: bool) -> Vec<String> {
         let object = json!({
             "metadata": {"name": "shop"},
             "spec": {"selector": {"matchLabels": {"app": "shop"}}, "template": {
@@ -129,7 +137,7 @@ mod tests {
             object,
             ..Request::default()
         };
-        let view = view();
+        let view = view(followed);
         let facts = RequestFacts::new(&view, &request, 0);
         let plan = facts.generated(&Beside::default()).unwrap();
         facts.advice(&plan)
@@ -159,6 +167,16 @@ mod tests {
                 "coalmine: shop: Service shop is made with shop-primary if you bring none; later yours takes the place by \
                   apply or Helm, but create and expose need another name (--name)",
             ]
+        );
+    }
+
+    #[test]
+    fn a_route_of_another_namespace_that_no_gateway_follows_is_told_as_what_it_is() {
+        let said = said_of(json!([{"containerPort": 80}]), false);
+        assert!(
+            said.iter()
+                .any(|line| line.contains("HTTPRoute edge/r names Service shop") && line.contains("ReferenceGrant")),
+            "{said:?}"
         );
     }
 }

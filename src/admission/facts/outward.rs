@@ -11,8 +11,8 @@ use parking_lot::RwLock;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Namespace and name of a Service.
-type Name = (String, String);
+/// Namespace and name of a Service, and whether users come to it that way.
+type Name = (String, String, bool);
 
 /// Read side; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -36,11 +36,11 @@ impl Outward {
 impl Index {
     fn put(&mut self, kind: &'static str, route: String, services: Vec<Name>) {
         let before = self.routes.get(&route).map(Vec::as_slice).unwrap_or_default();
-        // Most events are about the status.
+        // Most events are about what else the status says.
         if before == services {
             return;
         }
-        let concerned: BTreeSet<String> = before.iter().chain(&services).map(|(to, _)| to.clone()).collect();
+        let concerned: BTreeSet<String> = before.iter().chain(&services).map(|(to, ..)| to.clone()).collect();
         for namespace in concerned {
             let led = Arc::make_mut(self.led.entry(namespace.clone()).or_default());
             led.retain(|one| one.route != route);
@@ -82,11 +82,12 @@ fn elsewhere<'a>(
     route: &'a str,
     services: &'a [Name],
 ) -> impl Iterator<Item = (&'a str, Elsewhere)> {
-    services.iter().map(move |(to, service)| {
+    services.iter().map(move |(to, service, followed)| {
         let one = Elsewhere {
             kind,
             route: route.to_owned(),
             service: service.clone(),
+            followed: *followed,
         };
         (to.as_str(), one)
     })
@@ -140,8 +141,10 @@ impl RouteFeed {
 fn outward(kind: &dyn RouteKind, route: &DynamicObject) -> (String, Vec<Name>) {
     let (namespace, name) = (route.metadata.namespace.as_deref(), route.metadata.name.as_deref());
     let services = kind.outward(&route.data, namespace).unwrap_or_default();
+    let followed = !services.is_empty() && kind.is_followed_outward(&route.data);
+    let services = services.into_iter().map(|(to, service)| (to, service, followed));
     let name = format!("{}/{}", namespace.unwrap_or_default(), name.unwrap_or_default());
-    (name, services)
+    (name, services.collect())
 }
 
 #[cfg(test)]
@@ -179,6 +182,19 @@ mod tests {
         assert_eq!((led(&caches, "mail").len(), led(&caches, "edge").len()), (1, 0));
         // Asked for again, it is the same list and no copy of it.
         assert!(Arc::ptr_eq(&caches.elsewhere("web"), &caches.elsewhere("web")));
+        assert!(
+            caches.elsewhere("web").iter().all(|one| !one.followed),
+            "no gateway takes them"
+        );
+        let mut taken = route("a", &[("web", "till")]);
+        let conditions = json!([{"type": "Accepted", "status": "True"}, {"type": "ResolvedRefs", "status": "True"}]);
+        taken.data["status"] = json!({"parents": [{"conditions": conditions}]});
+        tell(Event::Apply(taken));
+        let followed = |name: &str| {
+            let all = caches.elsewhere("web");
+            all.iter().any(|one| one.route == name && one.followed)
+        };
+        assert!(followed("edge/a") && !followed("edge/b"));
         tell(Event::Apply(route("b", &[("web", "cart")])));
         assert_eq!(led(&caches, "web"), ["edge/a till", "edge/b cart"]);
         assert_eq!(led(&caches, "mail"), [""; 0]);

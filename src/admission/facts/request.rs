@@ -8,7 +8,7 @@ use crate::admission::mutate::scale::Known;
 use crate::admission::review::Request;
 use crate::analysis::RunSettings;
 use crate::api::{Canary, CanaryPolicy};
-use crate::plan::{enrolment::generate, workload::overrides};
+use crate::plan::{enrolment::generate, settings::rails, workload::overrides};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
@@ -32,6 +32,8 @@ pub struct RequestFacts<'a> {
 struct Named {
     name: String,
     policy: Option<Arc<CanaryPolicy>>,
+    /// The name in the Deployment's annotation, where it names nothing.
+    missing: Option<String>,
 }
 
 /// Why the Deployment is one half of a pair, or is not; and what its policy would make, where it makes the pair.
@@ -115,6 +117,15 @@ impl<'a> RequestFacts<'a> {
         self.named().policy.as_deref()
     }
 
+    /// What is told of a Deployment that names a policy which does not exist, as far as the caches know.
+    pub fn misnamed(&self) -> Option<String> {
+        let Named { name, policy, missing } = self.named();
+        let instead = policy.as_ref().map(|_| name.as_str());
+        missing
+            .as_deref()
+            .map(|missing| rails::no_such_policy(missing, instead))
+    }
+
     /// What is known of a pair, one half of which the Deployment of the request is.
     pub fn scaled(&self) -> &Known {
         let known = || scaled::known(self.view, self.request, self.canaries(), !self.controller_alive());
@@ -136,7 +147,7 @@ impl<'a> RequestFacts<'a> {
     /// # Errors
     /// Why it would make nothing.
     pub fn generated(&self, beside: &Beside) -> Result<Plan, String> {
-        let Named { name, policy } = self.named();
+        let Named { name, policy, .. } = self.named();
         let policy = policy
             .as_deref()
             .ok_or_else(|| format!("there is no CanaryPolicy {name}"))?;
@@ -163,10 +174,19 @@ impl<'a> RequestFacts<'a> {
 
     fn named(&self) -> &Named {
         self.policy.get_or_init(|| {
-            let name = self.view.policy_name(self.request);
-            Named {
-                policy: self.view.policy(&name),
-                name,
+            let (asked, name) = self.view.policy_names(self.request);
+            let own = asked.as_deref().and_then(|asked| self.view.policy(asked));
+            match (own, asked) {
+                (Some(own), Some(asked)) => Named {
+                    name: asked,
+                    policy: Some(own),
+                    missing: None,
+                },
+                (_, missing) => Named {
+                    policy: self.view.policy(&name),
+                    name,
+                    missing,
+                },
             }
         })
     }

@@ -117,3 +117,32 @@ async fn an_api_server_that_is_slow_keeps_nobody_waiting_and_a_claim_that_was_no
     let said = response["warnings"].to_string();
     assert!(said.contains("could not be looked at"), "{said}");
 }
+
+#[tokio::test]
+async fn a_policy_of_another_namespace_refuses_nobody_before_the_controller_has_looked_into_it() {
+    let server = fake();
+    let peers = json!([{"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "baited"}}}]);
+    let policy = json!({
+        "metadata": {"name": "bait", "namespace": "team-a"},
+        "spec": {"podSelector": {"matchLabels": {"app": "nobody"}}, "ingress": [{"from": peers}]},
+    });
+    server.objects.lock().insert(
+        "/apis/networking.k8s.io/v1/networkpolicies".to_owned(),
+        json!({"metadata": {}, "items": [policy]}),
+    );
+    let object = named("baited", None);
+    let review = about("CREATE", Value::Null, object.clone());
+    let (_, response) = House::with(&server).ask(Entry::MutateDeployments, review).await;
+    let said = response["warnings"].to_string();
+    assert!(
+        said.contains("until the controller has looked") && said.contains("team-a"),
+        "{said}"
+    );
+    let stored = patched(&object, &response);
+    assert_eq!(stored["spec"]["replicas"], 3, "it serves");
+    assert_eq!(
+        stored["metadata"]["labels"][labels::MANAGED],
+        "true",
+        "and is the controller's to enrol"
+    );
+}

@@ -81,3 +81,38 @@ async fn caches_that_hear_of_nothing_keep_nobody_waiting() {
     assert_eq!(stored["metadata"]["labels"][labels::MANAGED], "true");
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }
+
+#[tokio::test]
+async fn a_policy_that_does_not_exist_frees_nobody_from_that_of_the_namespace() {
+    let server = ApiServer {
+        allowed: Some(true),
+        ..ApiServer::default()
+    };
+    let mut house = House::with(&server);
+    house.feeds.policies.apply_watcher_event(&read(json!({
+        "apiVersion": "coalmine.dev/v1alpha1", "kind": "CanaryPolicy", "metadata": {"name": "default"},
+        "spec": {"guardRails": {"maxWeight": 50}}})));
+    let named = json!({labels::POLICY: "none"});
+    let mut sent = deployment(3);
+    sent["metadata"]["annotations"] = named.clone();
+    let create = request("Deployment", "CREATE", Value::Null, sent.clone());
+    let (_, response) = house.ask(Entry::MutateDeployments, create).await;
+    let stored = patched(&sent, &response);
+    assert_eq!(stored["metadata"]["labels"][labels::MANAGED], "true", "{response}");
+
+    let canary = json!({
+    "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+    "metadata": {"name": "shop", "namespace": "web", "annotations": named},
+    "spec": {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+        "provider": "kubernetes", "service": {"port": 80}, "skipAnalysis": true,
+    }});
+    let mut create = request("Canary", "CREATE", Value::Null, canary);
+    create["kind"] = json!({"group": "flagger.app", "version": "v1beta1", "kind": "Canary"});
+    let (_, response) = house.ask(Entry::ValidateCanaries, create).await;
+    assert_eq!(response["allowed"], json!(false), "{response}");
+    let causes = response["status"]["details"]["causes"].to_string();
+    assert!(causes.contains("spec.skipAnalysis"), "{causes}");
+    let said = response["warnings"].to_string();
+    assert!(said.contains("there is no CanaryPolicy"), "{said}");
+}

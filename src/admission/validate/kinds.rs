@@ -68,6 +68,8 @@ pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response
 fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Internal> {
     let (new, old) = both::<Canary>(request)?;
     let missed = missed(&found.target, view, &found.around);
+    let misnamed = view.misnamed(&new, found.target.found());
+    let misnamed = misnamed.map(|line| format!("metadata.annotations[{}]: {line}", labels::POLICY));
     let facts = ClusterFacts {
         policy: view.policy_of(&new, found.target.found()),
         target: found.target,
@@ -82,7 +84,7 @@ fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Inte
     let unmoved = unmoved.map(|line| format!("spec.service: {line}"));
     let unsaid = unsaid::unsaid(&new, provider, &view.caches.routes(&request.namespace));
     let more = validation::unbuilt(&new, &facts).into_iter().chain(missed);
-    Ok(warned(findings, more.chain(unmoved).chain(unsaid)))
+    Ok(warned(findings, more.chain(misnamed).chain(unmoved).chain(unsaid)))
 }
 
 fn warned(mut findings: Findings, more: impl IntoIterator<Item = String>) -> Findings {

@@ -10,7 +10,7 @@ use crate::admission::facts::{Beside, RequestFacts, pointing_at};
 use crate::admission::mutate::deployments::{self, Enrolment, TargetFacts};
 use crate::admission::review::Response;
 use crate::api::labels;
-use crate::plan::enrolment::pairing;
+use crate::plan::enrolment::{NotEnrolled, pairing};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -23,13 +23,27 @@ pub(super) enum Apart {
     Refused(String),
     /// Whether it can is not known: this could not be looked at in time.
     Unseen(&'static str),
+    /// By the word of another namespace it cannot, which may count for nothing: the controller looks into that.
+    ByOthers(String),
+}
+
+impl Apart {
+    fn told(&self, name: &str) -> String {
+        match self {
+            Self::Refused(why) => format!("coalmine: {name}: {why}"),
+            Self::Unseen(what) => {
+                format!("coalmine: {name}: {what} could not be looked at in time; the controller looks again")
+            }
+            Self::ByOthers(why) => format!("coalmine: {name}: serves by itself until the controller has looked: {why}"),
+        }
+    }
 }
 
 impl Effects {
     /// The answer to a write by which the policy would enrol the Deployment, or one that the caches do not know yet.
     pub(super) async fn enrol(&self, mut facts: RequestFacts<'_>) -> Response {
         let (request, until) = (facts.request(), Instant::now() + PATIENCE);
-        if facts.policy().is_none() {
+        if facts.policy().is_none() || facts.misnamed().is_some() {
             facts = self.caught_up(&facts, BUDGET).await;
         }
         if !is_enrolled(&facts) {
@@ -91,12 +105,9 @@ impl Effects {
                 None
             }
             // It serves as if no controller were there, until that has looked: nothing is held for a pair that may never be.
-            Err(Apart::Unseen(what)) => {
+            Err(apart) => {
                 target.controller_alive = false;
-                let name = request.object_name();
-                Some(format!(
-                    "coalmine: {name}: {what} could not be looked at in time; the controller looks again"
-                ))
+                Some(apart.told(request.object_name()))
             }
         }
     }
@@ -110,7 +121,11 @@ impl Effects {
         let known = facts.view().surroundings(&facts.request().namespace, pair);
         let around = self.generator.surroundings(target, pair, known).await;
         let around = around.map_err(Apart::Unseen)?;
-        pairing::check(target, &plan.selector, pair, &around).map_err(|why| Apart::Refused(why.to_string()))
+        let paired = pairing::check(target, &plan.selector, pair, &around);
+        paired.map_err(|why| match why {
+            NotEnrolled::CutOffByOthers(_) => Apart::ByOthers(why.to_string()),
+            why => Apart::Refused(why.to_string()),
+        })
     }
 
     /// The Services of the namespace of the request, and who else may stand behind one that points at the pods of its

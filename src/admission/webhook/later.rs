@@ -115,7 +115,8 @@ impl AdmissionWebhook {
         }
         let beside = effects.beside(&facts).await;
         match effects.pairable(&facts, beside).await {
-            Ok(()) => {}
+            // What others say, the controller looks into, and takes the Canary back where it counts.
+            Ok(()) | Err(Apart::ByOthers(_)) => {}
             // To ask again would not change that.
             Err(Apart::Refused(why)) => {
                 let (namespace, name) = (&sent.namespace, &sent.name);

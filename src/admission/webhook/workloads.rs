@@ -86,7 +86,7 @@ fn enrols(facts: &RequestFacts<'_>) -> bool {
     plain
         && match facts.deployment().enrolment {
             Enrolment::Policy(_) => true,
-            Enrolment::Refused(_) => facts.policy().is_none(),
+            Enrolment::Refused(_) => facts.policy().is_none() || facts.misnamed().is_some(),
             Enrolment::No | Enrolment::Denied(_) | Enrolment::Unasked(_) | Enrolment::Canary(_) => false,
         }
 }

@@ -82,6 +82,8 @@ pub struct OfCanary {
     pub models: BTreeMap<Model, (Instant, Option<Value>)>,
     /// What was said last of Services that it cannot share.
     pub shared: Option<String>,
+    /// What was said last of the guard rails that it exceeds.
+    pub bounds: Option<String>,
     /// Its event hooks, once something was heard of it.
     pub listening: Listening,
     /// Events on their way to them.

@@ -4,4 +4,5 @@
 pub mod advice;
 pub mod alert;
 pub mod announce;
+pub mod bounds;
 pub mod shared;

@@ -4,6 +4,7 @@
 //! namespace when it was labelled, and those applied while it was away.
 
 mod make;
+mod outsiders;
 mod scope;
 mod unknown;
 

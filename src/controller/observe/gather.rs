@@ -17,7 +17,10 @@ use crate::object::text;
 use crate::{
     api::Canary,
     plan::{
-        self, Blueprint, Selector, SelectorError, Workload, primary::autoscaler, services::pointing::pods as pods_of,
+        self, Blueprint, Selector, SelectorError, Workload,
+        primary::autoscaler,
+        services::pointing::{is_generated, pods as pods_of},
+        settings::alien_hosts,
     },
     routing::{self, Names},
 };
@@ -195,7 +198,28 @@ pub fn surroundings(
         leave_apex(live, blueprint, selector);
     }
     followers(cache, &key.0, blueprint, live, selector);
-    None
+    alien_host(blueprint, live).filter(|_| !leaving)
+}
+
+// A host of another namespace's Services for which a route would be made now. One that was made before stays, as does what the
+// user's own route says.
+fn alien_host(blueprint: &Blueprint, live: &Live) -> Option<String> {
+    let (names, route) = (blueprint.names.as_ref()?, blueprint.route.as_ref()?);
+    let published = |route: &Value| {
+        routing::kind_of(route)
+            .map(|kind| kind.hosts(route))
+            .unwrap_or_default()
+    };
+    let leading: Vec<&Value> = live.refers_to(blueprint, names).collect();
+    if !leading.iter().all(|route| is_generated(route)) {
+        return None;
+    }
+    let known: Vec<String> = leading.into_iter().flat_map(published).collect();
+    let mut new = published(route).into_iter().filter(|host| !known.contains(host));
+    new.find_map(|host| {
+        let owner = alien_hosts::owner(&host, &blueprint.namespace)?;
+        Some(format!("host {host} {}", alien_hosts::why(&owner)))
+    })
 }
 
 // Whether a route is about Services of these names.

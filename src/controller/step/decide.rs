@@ -33,7 +33,8 @@ pub fn decide(context: &Context, turn: &Turn, pair: &mut Snapshot, seen: &mut Ob
     let (canary, now) = (&turn.canary, turn.now);
     let policy = context.cluster.policy_of(canary, pair.live.target.as_ref());
     let policy = policy.as_ref().map(|policy| &policy.spec);
-    let settings = RunSettings::of(canary, policy, &context.options.defaults, turn.leaving);
+    let mut settings = RunSettings::of(canary, policy, &context.options.defaults, turn.leaving);
+    settings.analysis_demanded = context.cluster.demands_analysis(canary, pair.live.target.as_ref());
     let mut decided = by(&settings, pair, seen, now);
     let building = decided.decision.state.stage == Stage::Building;
     let mut in_the_way = decided.conflicts.iter().filter(|one| one.keeps_from_building());

@@ -3,6 +3,7 @@
 use super::{Done, unread};
 use crate::controller::{
     context::Context,
+    effects::notify::bounds::tell_bounds,
     lifecycle::{
         finish,
         takeover::{self, Place},
@@ -39,7 +40,8 @@ impl Turn {
     pub fn of(context: &Context, key: &Key, canary: Arc<Canary>) -> Self {
         let now = as_stored(Timestamp::now());
         let default_provider = &context.options.defaults.provider;
-        let canary = context.cluster.completed(canary, default_provider);
+        let (canary, told) = context.cluster.completed(canary, default_provider);
+        tell_bounds(context, key, &canary, &told);
         let recorded = status::state(&canary, now);
         exposition::show_first(context, &canary, &recorded);
         Self {

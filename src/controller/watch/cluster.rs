@@ -19,7 +19,10 @@ use crate::{
     plan::{
         Blueprint, Workload,
         enrolment::pairing::{self, Claim, Surroundings},
-        settings::effective::{Circumstances, effective},
+        settings::{
+            effective::Circumstances,
+            rails::{self, Governed},
+        },
     },
 };
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
@@ -77,12 +80,13 @@ impl Cluster {
             .is_some_and(|ns| ns.metadata.deletion_timestamp.is_some())
     }
 
-    /// The policy that governs an object: named by it, else by its namespace, else `default`.
+    /// The policy that governs an object: named by it, else by its namespace, else `default`. A name that names nothing counts
+    /// for nothing: nobody leaves the policy of a namespace by it.
     pub fn policy(&self, namespace: &str, named: Option<&str>) -> Option<Arc<CanaryPolicy>> {
         self.policies.get(&ObjectRef::new(&self.policy_name(namespace, named)))
     }
 
-    /// What that policy is called, whether there is one of that name or not.
+    /// What that policy is called, whether there is one of its name or not.
     pub fn policy_name(&self, namespace: &str, named: Option<&str>) -> String {
         let of_namespace = || {
             let ns = self.namespaces.get(&ObjectRef::new(namespace))?;
@@ -91,7 +95,9 @@ impl Cluster {
                 .or_else(|| ns.labels().get(labels::POLICY))
                 .cloned()
         };
+        let exists = |name: &&str| self.policies.get(&ObjectRef::new(name)).is_some();
         named
+            .filter(exists)
             .map(str::to_owned)
             .or_else(of_namespace)
             .unwrap_or_else(|| DEFAULT_POLICY.to_owned())
@@ -103,26 +109,49 @@ impl Cluster {
         self.policy(canary.namespace_name(), named_policy(canary, target))
     }
 
-    /// The Canary with what its policy adds. Where nobody opted in and none is named, a Canary is what it says, as in
-    /// Flagger.
-    pub fn completed(&self, canary: Arc<Canary>, default_provider: &str) -> Arc<Canary> {
+    /// The Canary with what its policy adds, within the guard rails of that, and what is to be said of what exceeded them. Where
+    /// nobody opted in and none is named, a Canary is what it says, as in Flagger.
+    pub fn completed(&self, canary: Arc<Canary>, default_provider: &str) -> (Arc<Canary>, Vec<String>) {
         let target = self.target(&canary);
-        let named = named_policy(&canary, target.as_ref()).is_some();
-        if canary.is_generated() || !named && !self.enabled(canary.namespace_name()) {
-            return canary;
-        }
-        let Some(policy) = self.policy_of(&canary, target.as_ref()) else {
-            return canary;
+        let mut told: Vec<String> = self.misnamed(&canary, target.as_ref()).into_iter().collect();
+        let governing = self.governing(&canary, target.as_ref());
+        let Some(policy) = governing.filter(|_| !canary.is_generated()) else {
+            return (canary, told);
         };
         let around = Circumstances {
             default_provider,
             user_route: false, // a live one is used, and no other is made
         };
-        let all = effective(&canary, Some(&policy.spec), around);
-        if all.inherited.is_empty() {
-            return canary;
+        match rails::governed(&canary, &policy.spec, around) {
+            Some(Governed { canary, exceeded }) => {
+                told.extend(exceeded);
+                (Arc::new(canary), told)
+            }
+            None => (canary, told),
         }
-        Arc::new(all.canary)
+    }
+
+    /// Whether the policy of a Canary demands that its releases are analysed.
+    pub fn demands_analysis(&self, canary: &Canary, target: Option<&Value>) -> bool {
+        self.governing(canary, target)
+            .is_some_and(|policy| rails::demands_analysis(&policy.spec))
+    }
+
+    // The policy whose word counts for a Canary: one that is named, else that of a namespace that opted in.
+    fn governing(&self, canary: &Canary, target: Option<&Value>) -> Option<Arc<CanaryPolicy>> {
+        let named = named_policy(canary, target).and_then(|name| self.policies.get(&ObjectRef::new(name)));
+        let namespace = canary.namespace_name();
+        named.or_else(|| self.policy(namespace, None).filter(|_| self.enabled(namespace)))
+    }
+
+    // What is said of a name that names nothing.
+    fn misnamed(&self, canary: &Canary, target: Option<&Value>) -> Option<String> {
+        let name = named_policy(canary, target)?;
+        if self.policies.get(&ObjectRef::new(name)).is_some() {
+            return None;
+        }
+        let instead = self.governing(canary, target).map(|policy| policy.name_any());
+        Some(rails::no_such_policy(name, instead.as_deref()))
     }
 
     /// The target of a Canary.
@@ -178,6 +207,7 @@ impl Cluster {
             halves: names
                 .filter_map(|name| self.cache.get(Kind::Service, namespace, name))
                 .collect(),
+            ..Surroundings::default()
         }
     }
 

@@ -19,7 +19,8 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use tokio::sync::watch;
 
-type Name = (String, String);
+/// Namespace and name of a Service, and whether users come to it that way.
+type Name = (String, String, bool);
 /// Kind, namespace and name of a route.
 type Route = (&'static str, String, String);
 
@@ -44,11 +45,12 @@ impl Elsewhere {
     pub fn leading_to(&self, namespace: &str) -> Vec<generate::Elsewhere> {
         let routes = self.routes.read();
         let led = routes.iter().flat_map(|((kind, at, name), services)| {
-            let services = services.iter().filter(|(to, _)| to == namespace);
-            services.map(move |(_, service)| generate::Elsewhere {
+            let services = services.iter().filter(|(to, ..)| to == namespace);
+            services.map(move |(_, service, followed)| generate::Elsewhere {
                 kind,
                 route: format!("{at}/{name}"),
                 service: service.clone(),
+                followed: *followed,
             })
         });
         let mut led: Vec<_> = led.collect();
@@ -139,7 +141,7 @@ impl Elsewhere {
         let changed: BTreeSet<String> = if before == services {
             BTreeSet::new()
         } else {
-            before.iter().chain(&services).map(|(to, _)| to.clone()).collect()
+            before.iter().chain(&services).map(|(to, ..)| to.clone()).collect()
         };
         if !services.is_empty() {
             routes.insert(name, services);
@@ -157,6 +159,9 @@ fn leading_out() -> impl Iterator<Item = &'static dyn RouteKind> {
 fn outward(kind: &'static dyn RouteKind, route: &DynamicObject) -> (Route, Vec<Name>) {
     let at = route.namespace().unwrap_or_default();
     let services = kind.outward(&route.data, Some(&at)).unwrap_or_default();
+    let followed = !services.is_empty() && kind.is_followed_outward(&route.data);
+    let services = services.into_iter().map(|(to, service)| (to, service, followed));
+    let services = services.collect();
     ((kind.resource().kind, at, route.name_any()), services)
 }
 
@@ -166,7 +171,7 @@ mod tests {
     use std::cell::RefCell;
 
     fn name(at: &str, name: &str) -> Name {
-        (at.to_owned(), name.to_owned())
+        (at.to_owned(), name.to_owned(), true)
     }
 
     #[test]
@@ -183,6 +188,13 @@ mod tests {
         elsewhere.put(edge.clone(), vec![name("other", "shop")], &tell);
         assert_eq!(told.take(), ["other", "web"]);
         assert!(elsewhere.leading_to("web").is_empty());
+        // A gateway ceases to follow it, and takes it up again.
+        let (to, service, _) = name("other", "shop");
+        elsewhere.put(edge.clone(), vec![(to, service, false)], &tell);
+        assert!(!elsewhere.leading_to("other")[0].followed);
+        assert_eq!(told.take(), ["other"]);
+        elsewhere.put(edge.clone(), vec![name("other", "shop")], &tell);
+        assert_eq!(told.take(), ["other"]);
         // A list that does not name it any more.
         let plain = ("HTTPRoute", "edge".to_owned(), "plain".to_owned());
         elsewhere.replace("HTTPRoute", vec![(plain, Vec::new())], &tell);

@@ -44,6 +44,11 @@ impl Step<'_> {
     }
 
     fn skip(&mut self) -> bool {
+        if self.settings.analysis_demanded {
+            self.emit(ReleaseEvent::SkippingForbidden);
+            self.state.commands.skip = false;
+            return false;
+        }
         match self.state.stage {
             Stage::Waiting | Stage::Scaling | Stage::Settling | Stage::Faltering => {
                 self.state.skip = true;

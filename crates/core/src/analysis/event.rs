@@ -105,6 +105,8 @@ pub enum ReleaseEvent {
     Skipping,
     /// An annotation asked to skip, and nothing waits for promotion.
     NothingToSkip,
+    /// An annotation asked to skip, and the policy demands an analysis.
+    SkippingForbidden,
     /// An annotation asked to analyse again.
     RunningAgain,
     /// A rehearsal did not make the pair.
@@ -140,7 +142,8 @@ impl ReleaseEvent {
             | Self::PromotionStuck(_)
             | Self::PromotionTakenBack
             | Self::RouteTrouble(_)
-            | Self::LeavingWaits(_) => Severity::Warning,
+            | Self::LeavingWaits(_)
+            | Self::SkippingForbidden => Severity::Warning,
             _ => Severity::Normal,
         }
     }
@@ -220,6 +223,11 @@ impl ReleaseEvent {
             Self::Queued => format!("New revision of {t}.{ns} waits for the end of the run"),
             Self::Skipping => format!("Skipping the analysis of {t}.{ns}, its annotation asks for it"),
             Self::NothingToSkip => format!("Nothing of {t}.{ns} waits for promotion, its annotation has no effect"),
+            Self::SkippingForbidden => {
+                format!(
+                    "The analysis of {t}.{ns} is not skipped as its annotation asks: its policy demands an analysis"
+                )
+            }
             Self::RunningAgain => format!("Analysing {t}.{ns} again, its annotation asks for it"),
             Self::WouldInitialize => {
                 format!("Dry run: {t}-primary.{ns} would be created and take the traffic of {t}.{ns}")

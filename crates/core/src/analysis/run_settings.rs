@@ -60,6 +60,8 @@ pub struct RunSettings {
     pub drain: Duration,
     /// `spec.skipAnalysis`.
     pub skip_analysis: bool,
+    /// The guard rails of its policy demand an analysis: the annotation that asks to skip it does not count.
+    pub analysis_demanded: bool,
     /// The types of `analysis.webhooks` that are there.
     pub hooks: BTreeSet<HookType>,
     /// The policy's `onNewRevision` is Queue (or Refuse, and the webhook was away): a second revision waits for its turn.

@@ -37,6 +37,9 @@ pub enum NotEnrolled {
     /// A NetworkPolicy that would not be for primary's pods.
     #[error("{0}")]
     CutOff(String),
+    /// A NetworkPolicy of another namespace names its pods as peers, and not those of its primary.
+    #[error("{0}. That counts while it protects a pod there")]
+    CutOffByOthers(String),
 }
 
 /// What around a Deployment may keep it from being paired, without anything being said of it.
@@ -53,7 +56,7 @@ impl NotEnrolled {
     pub fn lifted_by(&self) -> Option<Around> {
         match self {
             Self::Volume(_) => Some(Around::Claim),
-            Self::CutOff(_) => Some(Around::NetworkPolicy),
+            Self::CutOff(_) | Self::CutOffByOthers(_) => Some(Around::NetworkPolicy),
             Self::OptedOut
             | Self::NotThePersonsOwn
             | Self::SharedService(_)

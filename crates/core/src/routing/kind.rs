@@ -96,6 +96,13 @@ pub trait RouteKind: WrittenKind {
     /// objects never lead out of their own, whatever they say.
     fn outward(&self, route: &Value, own: Option<&str>) -> Option<Vec<(String, String)>>;
 
+    /// Whether users come by `route` to what it names [outside of its namespace](Self::outward), as far as data planes say. Where
+    /// the namespace that is led to has to allow it, one that nobody has taken up is a claim and nothing else. Kinds that nobody has
+    /// to allow are taken at their word.
+    fn is_followed_outward(&self, _route: &Value) -> bool {
+        true
+    }
+
     /// Host names that `route` publishes.
     fn hosts(&self, route: &Value) -> Vec<String>;
 

@@ -25,11 +25,14 @@ impl Generator {
             if let Some(now) = namespaces.get_metadata_opt(namespace).await? {
                 reached(&now, || caches.namespaces.get(&ObjectRef::new(namespace))).await;
             }
-            // By its name as it is known by now.
+            // By its name as it is known by now: its own, and if there is none of that name, the namespace's.
             let policies: Api<CanaryPolicy> = Api::all(self.client.clone());
-            let policy = view.policy_name(request);
-            if let Some(now) = policies.get_metadata_opt(&policy).await? {
-                reached(&now, || view.policy(&policy)).await;
+            let (own, of_namespace) = view.policy_names(request);
+            for policy in own.into_iter().chain([of_namespace]) {
+                if let Some(now) = policies.get_metadata_opt(&policy).await? {
+                    reached(&now, || view.policy(&policy)).await;
+                    break;
+                }
             }
             Ok::<_, kube::Error>(())
         };

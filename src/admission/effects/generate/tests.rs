@@ -184,3 +184,19 @@ async fn rights_are_asked_once_and_kept_per_user() {
     );
     assert!(!rights.may_create_canaries(&user("ann"), "web").await.unwrap());
 }
+
+#[tokio::test]
+async fn no_route_is_made_for_a_host_of_another_namespaces_service() {
+    for (host, made) in [
+        ("pay.bank.svc.cluster.local", false),
+        ("shop.web.svc.cluster.local", true),
+    ] {
+        let fake = ApiServer::default();
+        let mut plan = planned();
+        plan.blueprint.port_is_ours = false;
+        plan.blueprint.route.as_mut().unwrap()["spec"]["hostnames"] = json!([host]);
+        let generator = Generator::new(fake.client());
+        assert_eq!(generator.generate(&request("cold"), plan).await, None);
+        assert_eq!(fake.objects.lock().contains_key(ROUTE), made, "{host}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The Canary of one Deployment: what its policy makes of it, stored, or why there is none.
 
-use super::{leave, named_policy, tell, unknown, wants};
+use super::{leave, named_policy, outsiders::without_a_say, tell, unknown, wants};
 use crate::controller::{
     context::Context,
     effects::apply::write::Cause,
@@ -38,7 +38,7 @@ pub async fn make(context: &Context, namespace: &str, target: &Value, known: Opt
     };
     let key = (namespace.to_owned(), text(target, "/metadata/name").to_owned());
     let deployments = &context.memory.deployments;
-    let rendered = rendered(context, namespace, target, known, &policy);
+    let rendered = rendered(context, namespace, target, known, &policy).await;
     if let Err(NotEnrolled::NotThePersonsOwn | NotEnrolled::OptedOut) = rendered {
         return;
     }
@@ -69,8 +69,8 @@ pub async fn make(context: &Context, namespace: &str, target: &Value, known: Opt
 }
 
 // The Canary that the policy makes of a Deployment and of what is around it, and the line that says which route is not
-// moved.
-fn rendered(
+// moved, and which word of others counts for nothing.
+async fn rendered(
     context: &Context,
     namespace: &str,
     target: &Value,
@@ -103,9 +103,10 @@ fn rendered(
         built,
     };
     let canary = generate::canary(&promoted, policy, seen, says)?;
-    let canary = beside(context, &promoted, canary, built)?;
+    let (canary, idle) = beside(context, &promoted, canary, built).await?;
     let unmoved = generate::unmoved(&canary, &elsewhere);
-    Ok((canary, unmoved))
+    let told: Vec<String> = unmoved.into_iter().chain(idle).collect();
+    Ok((canary, (!told.is_empty()).then(|| told.join("; "))))
 }
 
 // The route that we generated for it counts as well.
@@ -176,15 +177,22 @@ fn undefaulted(mut spec: CanarySpec) -> CanarySpec {
 }
 
 // What is paired already stays so, whatever came to be around it; it is told of when it is released.
-fn beside(context: &Context, target: &Value, canary: Canary, built: bool) -> Result<Canary, NotEnrolled> {
+async fn beside(
+    context: &Context,
+    target: &Value,
+    canary: Canary,
+    built: bool,
+) -> Result<(Canary, Option<String>), NotEnrolled> {
     if built {
-        return Ok(canary);
+        return Ok((canary, None));
     }
     let refused = |why: &dyn ToString| NotEnrolled::CannotBePaired(why.to_string());
     let pair = plan::blueprint(&canary, &context.options.defaults).map_err(|why| refused(&why))?;
     let selector = Selector::of(target, &context.options.defaults.selector_labels).map_err(|why| refused(&why))?;
-    pairing::check(target, &selector, &pair, &context.cluster.surroundings(target, &pair))?;
-    Ok(canary)
+    let mut around = context.cluster.surroundings(target, &pair);
+    let idle = without_a_say(context, target, &selector, &mut around).await;
+    pairing::check(target, &selector, &pair, &around)?;
+    Ok((canary, idle))
 }
 
 // It is told why, and what was held of it before that was known is given back.

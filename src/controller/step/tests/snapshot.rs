@@ -65,3 +65,23 @@ async fn a_provider_that_is_not_there_keeps_no_app_from_being_given_back() {
     let pair = house.pair(&turn).await;
     assert!(pair.blueprint.provider == Provider::KUBERNETES && pair.live.primary.is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_route_is_made_for_a_host_of_another_namespaces_service_and_one_that_is_there_stays() {
+    const ROUTE: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/web/httproutes/shop";
+    let house = House::new().await;
+    house.all().await;
+    let alien = json!(["pay.bank.svc.cluster.local"]);
+    house
+        .server
+        .edit(CANARY, |canary| canary["spec"]["service"]["hosts"] = alien.clone());
+    let Err(Stop::Unreleased(why)) = snapshot::snapshot(&house.context, &house.turn()).await else {
+        panic!("its route would take the requests of others");
+    };
+    assert!(why.contains("namespace bank"), "{why}");
+    house
+        .server
+        .edit(ROUTE, |route| route["spec"]["hostnames"] = alien.clone());
+    fake::settled().await;
+    house.pair(&house.turn()).await;
+}

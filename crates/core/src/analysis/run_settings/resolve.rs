@@ -47,6 +47,8 @@ impl RunSettings {
             queue: policy.is_some_and(|p| p.on_new_revision() != OnNewRevision::Restart),
             dry_run: canary.dry_run() || defaults.dry_run,
             skip_analysis: canary.skip_analysis(),
+            // Whoever knows which policy governs the Canary says so.
+            analysis_demanded: false,
             suspended: canary.suspended(),
             leaving,
         }

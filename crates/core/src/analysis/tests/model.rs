@@ -136,6 +136,7 @@ pub(super) fn settings(strategy: Strategy) -> RunSettings {
         settle: seconds(1),
         drain: seconds(1),
         skip_analysis: false,
+        analysis_demanded: false,
         hooks: Default::default(),
         queue: false,
         dry_run: false,

@@ -48,25 +48,44 @@ pub struct Elsewhere {
     pub route: String,
     /// The Service.
     pub service: String,
+    /// Whether users come by it, as far as its data plane says. What nobody follows is a claim that anybody may write, and takes
+    /// no address from the app.
+    pub followed: bool,
 }
 
 /// What users of a Canary's app miss who come by routes of other namespaces.
 pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
     let service = canary.spec.service.as_ref().map(|_| canary.service_name())?;
-    let mut leading = elsewhere.iter().filter(|other| other.service == service).peekable();
-    let kind = leading.peek()?.kind;
-    let mut routes: Vec<&str> = leading.map(|other| other.route.as_str()).collect();
-    routes.dedup();
+    let leading = |followed: bool| {
+        let own = move |other: &&Elsewhere| other.service == service && other.followed == followed;
+        listed(elsewhere.iter().filter(own))
+    };
+    let Some(routes) = leading(true) else {
+        return leading(false).map(|routes| {
+            format!(
+                "{routes} names Service {service} from another namespace and counts for nothing: no gateway says of it that \
+                 it is Accepted with ResolvedRefs, which takes a ReferenceGrant of this namespace"
+            )
+        });
+    };
     let weightless = canary.spec.provider.as_deref() == Some(Provider::KUBERNETES.as_str());
     let what = if weightless {
         "no share of its requests reaches a canary: a release is checked without users, then everybody is sent to it at once"
     } else {
         "its users meet no canary"
     };
-    let routes = routes.join(", ");
     Some(format!(
-        "{kind} {routes} leads to Service {service} from another namespace and is not moved: {what}"
+        "{routes} leads to Service {service} from another namespace and is not moved: {what}"
     ))
+}
+
+// The kind of the first, and the names of all of them; nothing of none.
+fn listed<'a>(routes: impl Iterator<Item = &'a Elsewhere>) -> Option<String> {
+    let mut routes = routes.peekable();
+    let kind = routes.peek()?.kind;
+    let mut names: Vec<&str> = routes.map(|other| other.route.as_str()).collect();
+    names.dedup();
+    Some(format!("{kind} {}", names.join(", ")))
 }
 
 /// What is known of the Canary that the app has already.

@@ -5,7 +5,7 @@ use super::{NotEnrolled, reach};
 use crate::api::labels;
 use crate::plan::{Blueprint, REVISION_ANNOTATION, Selector};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Longest name of a Service, and longest value of a label.
@@ -44,6 +44,8 @@ pub struct Surroundings {
     pub claims: BTreeMap<String, Claim>,
     /// NetworkPolicies, of its namespace and of others.
     pub policies: Arc<Vec<Value>>,
+    /// Those of other namespaces that have no say, by namespace and name: they protect nobody.
+    pub idle: BTreeSet<(String, String)>,
     /// Labels of its namespace.
     pub namespace_labels: Map<String, Value>,
     /// The Deployment that has primary's name.
@@ -113,8 +115,17 @@ pub fn check(target: &Value, selector: &Selector, pair: &Blueprint, around: &Sur
             let name = object.pointer("/metadata/name").and_then(Value::as_str);
             Err(NotEnrolled::NameTaken(format!("{kind} {}", name.unwrap_or_default())))
         }
-        None => Ok(()),
+        None => by_others(target, selector, around),
     }
+}
+
+// Last of all: it is the word of others, which may count for nothing.
+fn by_others(target: &Value, selector: &Selector, around: &Surroundings) -> Result<(), NotEnrolled> {
+    let policies = reach::cut_off_by_others(target, selector, &around.policies, &around.namespace_labels);
+    let mut counting = policies.iter().filter(|policy| !around.idle.contains(&policy.place()));
+    counting
+        .next()
+        .map_or(Ok(()), |policy| Err(NotEnrolled::CutOffByOthers(policy.to_string())))
 }
 
 /// Whether the names of a pair are names.

@@ -51,6 +51,20 @@ fn skipping_at_rest_promotes_what_failed_and_nothing_else() {
 }
 
 #[test]
+fn where_the_policy_demands_an_analysis_the_annotation_goes_and_nothing_is_skipped() {
+    let mut model = applied(&[]);
+    model.settings.analysis_demanded = true;
+    model.answer = 1;
+    run(&mut model);
+    assert_eq!(model.state.phase, Phase::Failed);
+    annotate(&mut model, true, false);
+    run(&mut model);
+    assert_eq!(model.state.phase, Phase::Failed, "what failed is not promoted");
+    assert_eq!(said(&model, |event| *event == ReleaseEvent::SkippingForbidden), 1);
+    assert!(!model.annotated.any() && !model.state.commands.any());
+}
+
+#[test]
 fn resetting_runs_a_failed_revision_again_exactly_once() {
     let mut model = applied(&[]);
     model.answer = 1;

@@ -56,7 +56,7 @@ pub(super) fn chosen<'a>(
     let elsewhere = around
         .elsewhere
         .iter()
-        .any(|other| names.contains(&other.service.as_str()));
+        .any(|other| other.followed && names.contains(&other.service.as_str()));
     let published = known.service.is_some_and(has_gateways);
     let route = apex.as_deref().and_then(|apex| route_to(apex, routes));
     let service = service.map(|service| match route {

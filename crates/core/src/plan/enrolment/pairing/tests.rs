@@ -186,3 +186,24 @@ fn only_what_a_claim_or_a_policy_has_caused_may_be_lifted_by_one() {
     assert_eq!(lifted_by(&mounting, &claimed), Some(Around::Claim));
     assert_eq!(lifted_by(&recreated, &walled), None, "whatever becomes of the policy");
 }
+
+#[test]
+fn a_policy_of_another_namespace_keeps_an_app_out_only_while_it_has_a_say() {
+    let peers = json!([{"namespaceSelector": {}, "podSelector": {"matchExpressions": [
+        {"key": "app", "operator": "In", "values": ["web", "api"]}]}}]);
+    let policy = json!({
+        "metadata": {"name": "bait", "namespace": "team-a"},
+        "spec": {"podSelector": {"matchLabels": {"app": "nobody"}}, "ingress": [{"from": peers}]},
+    });
+    let mut around = Surroundings {
+        policies: vec![policy].into(),
+        ..Surroundings::default()
+    };
+    let said = why(&target(json!({})), &around).unwrap();
+    assert!(
+        said.starts_with("in namespace team-a, NetworkPolicy \"bait\"") && said.ends_with("protects a pod there"),
+        "{said}"
+    );
+    around.idle.insert(("team-a".to_owned(), "bait".to_owned()));
+    assert_eq!(why(&target(json!({})), &around), None);
+}

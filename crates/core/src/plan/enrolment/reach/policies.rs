@@ -1,27 +1,75 @@
 //! NetworkPolicies: what of them is about a pair.
 
-use super::selects::matches;
+use super::selects::{expression, matches};
 use super::{Missed, missed};
+use crate::object::text;
 use crate::plan::Selector;
 use serde_json::{Map, Value};
+use std::fmt;
 
-/// The first NetworkPolicy under which primary's pods would not be what the target's are: of the target's own namespace, or
-/// of another one that names its pods as peers. `namespace` are the labels of the target's.
+/// A NetworkPolicy of another namespace that names the target's pods as peers, and not primary's. Whoever may write one in a
+/// namespace of his own can name anybody's pods by it, so it counts only while it protects a pod there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outsider<'a> {
+    policy: &'a Value,
+    missed: Missed,
+}
+
+impl Outsider<'_> {
+    /// Its namespace and name.
+    pub fn place(&self) -> (String, String) {
+        let of = |pointer: &str| text(self.policy, pointer).to_owned();
+        (of("/metadata/namespace"), of("/metadata/name"))
+    }
+
+    /// The pods that it protects, as a list of them is asked for by labels; nothing where that cannot be said.
+    pub fn protected(&self) -> Option<String> {
+        expression(self.policy.pointer("/spec/podSelector")?)
+    }
+}
+
+impl fmt::Display for Outsider<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "in namespace {}, {}", self.place().0, self.missed)
+    }
+}
+
+/// The first NetworkPolicy of the target's own namespace under which primary's pods would not be what the target's are.
+/// `namespace` are the labels of that.
 pub fn cut_off(
     target: &Value,
     selector: &Selector,
     policies: &[Value],
     namespace: &Map<String, Value>,
 ) -> Option<Missed> {
-    let text = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let of = |policy: &Value| text(policy, "/metadata/namespace");
-    let own = text(target, "/metadata/namespace");
-    let in_reach = |policy: &&Value| of(policy).is_none() || of(policy) == own;
-    let (inside, outside): (Vec<&Value>, Vec<&Value>) = policies.iter().partition(in_reach);
-    let inside = inside.into_iter().map(|policy| narrowed(policy, true, namespace));
-    let outside = outside.into_iter().map(|policy| narrowed(policy, false, namespace));
-    let policies: Vec<Value> = inside.chain(outside).collect();
-    missed(target, selector, &policies, &[]).into_iter().next()
+    let inside = policies.iter().filter(|policy| is_inside(target, policy));
+    let inside: Vec<Value> = inside.map(|policy| narrowed(policy, true, namespace)).collect();
+    missed(target, selector, &inside, &[]).into_iter().next()
+}
+
+/// Those of other namespaces that name its pods as peers and would miss primary's.
+pub fn cut_off_by_others<'a>(
+    target: &Value,
+    selector: &Selector,
+    policies: &'a [Value],
+    namespace: &Map<String, Value>,
+) -> Vec<Outsider<'a>> {
+    let outside = policies.iter().filter(|policy| !is_inside(target, policy));
+    let missing = outside.filter_map(|policy| {
+        let peers = [narrowed(policy, false, namespace)];
+        let missed = missed(target, selector, &peers, &[]).into_iter().next()?;
+        Some(Outsider { policy, missed })
+    });
+    missing.collect()
+}
+
+// What says no namespace was asked for in that of the target.
+fn is_inside(target: &Value, policy: &Value) -> bool {
+    let of = |object: &Value| {
+        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
+        namespace.map(str::to_owned)
+    };
+    of(policy).is_none_or(|namespace| of(target) == Some(namespace))
 }
 
 // What of a policy is about the namespace with these labels, which is its own or not. A peer without a namespace selector is of

@@ -33,3 +33,29 @@ fn holds(expression: &Value, labels: &Map<String, Value>) -> bool {
         _ => false,
     }
 }
+
+/// The same selector as a list is asked for by labels; nothing where it says what there is no word for.
+pub(super) fn expression(selector: &Value) -> Option<String> {
+    let selector = selector.as_object()?;
+    let equal = selector.get("matchLabels").and_then(Value::as_object);
+    let equal = equal.into_iter().flatten();
+    let equal = equal.map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+    let said = selector.get("matchExpressions").and_then(Value::as_array);
+    let said = said.into_iter().flatten().map(term);
+    let all: Option<Vec<String>> = equal.chain(said).collect();
+    Some(all?.join(","))
+}
+
+fn term(expression: &Value) -> Option<String> {
+    let text = |field: &str| expression.get(field).and_then(Value::as_str);
+    let values = expression.get("values").and_then(Value::as_array);
+    let values: Vec<&str> = values.into_iter().flatten().filter_map(Value::as_str).collect();
+    let (key, values) = (text("key")?, values.join(","));
+    match text("operator")? {
+        "In" => Some(format!("{key} in ({values})")),
+        "NotIn" => Some(format!("{key} notin ({values})")),
+        "Exists" => Some(key.to_owned()),
+        "DoesNotExist" => Some(format!("!{key}")),
+        _ => None,
+    }
+}

@@ -104,3 +104,36 @@ fn every_selector_of_a_network_policy_counts() {
     }
     assert_eq!(found(&[], &[policy(json!({"podSelector": {}}))]), Vec::<String>::new());
 }
+
+#[test]
+fn whom_a_policy_protects_is_asked_for_in_the_words_of_a_list() {
+    let protected = |selects: Value| {
+        let own = json!({"matchLabels": {"app": "web"}});
+        let wall = json!({
+            "metadata": {"name": "wall", "namespace": "db"},
+            "spec": {"podSelector": selects, "ingress": [{"from": [{"namespaceSelector": {}, "podSelector": own}]}]},
+        });
+        let mut web = target();
+        web["metadata"] = json!({"name": "web", "namespace": "shop"});
+        let selector = Selector::of(&web, &Selector::default_keys()).unwrap();
+        let policies = [wall];
+        let found = cut_off_by_others(&web, &selector, &policies, &Map::new());
+        assert_eq!(
+            cut_off(&web, &selector, &policies, &Map::new()),
+            None,
+            "it is not its own"
+        );
+        assert_eq!(found[0].place(), ("db".to_owned(), "wall".to_owned()));
+        found[0].protected()
+    };
+    assert_eq!(protected(json!({})).as_deref(), Some(""));
+    let said = json!({"matchLabels": {"app": "db"}, "matchExpressions": [
+        {"key": "tier", "operator": "In", "values": ["a", "b"]}, {"key": "tier", "operator": "NotIn", "values": ["c"]},
+        {"key": "x", "operator": "Exists"}, {"key": "y", "operator": "DoesNotExist"}]});
+    assert_eq!(
+        protected(said).as_deref(),
+        Some("app=db,tier in (a,b),tier notin (c),x,!y")
+    );
+    let unheard_of = json!({"matchExpressions": [{"key": "x", "operator": "Near"}]});
+    assert_eq!(protected(unheard_of), None);
+}

@@ -1,6 +1,7 @@
 //! What routes of the Gateway API have in common, which is nearly all: rules that name backends with weights, and what
 //! gateways say of a route in its status.
 
+mod abroad;
 pub(in crate::routing::providers) mod conditions;
 mod cookies;
 mod defaults;
@@ -116,6 +117,12 @@ impl<W: Words> RouteKind for Route<W> {
         Some(reference::outward(weighted::all_refs::<Rules<W>>(route), own))
     }
 
+    fn is_followed_outward(&self, route: &Value) -> bool {
+        let mut backends = weighted::all_refs::<Rules<W>>(route).map(|backend| backend.get("namespace"));
+        let first = backends.next().flatten();
+        abroad::is_followed(route, first.is_some() && backends.all(|other| other == first))
+    }
+
     fn hosts(&self, route: &Value) -> Vec<String> {
         adopted::hostnames(route).unwrap_or_default()
     }
@@ -192,8 +199,17 @@ impl<W: Words> RouteKind for Route<W> {
     fn told(&self, route: &Value) -> Value {
         let parents = route.pointer("/status/parents").and_then(Value::as_array);
         let of = |field: &str, parent: &Value| parent.get(field).cloned().unwrap_or_default();
-        let slim =
-            |parent| json!({"parentRef": of("parentRef", parent), "controllerName": of("controllerName", parent)});
+        // What leads nowhere else is asked of no more.
+        let leads_out = weighted::all_refs::<Rules<W>>(route).any(|backend| backend.get("namespace").is_some());
+        let conditions = |parent: &Value| {
+            if leads_out { abroad::told(parent) } else { Vec::new() }
+        };
+        let slim = |parent: &Value| {
+            json!({
+                "parentRef": of("parentRef", parent), "controllerName": of("controllerName", parent),
+                "conditions": conditions(parent),
+            })
+        };
         let parents: Vec<Value> = parents.into_iter().flatten().map(slim).collect();
         json!({ "parents": parents })
     }

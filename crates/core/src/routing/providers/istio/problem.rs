@@ -47,7 +47,22 @@ pub(super) fn of_canary(spec: &CanarySpec) -> Vec<(String, String)> {
         .analysis
         .as_ref()
         .and_then(|analysis| unseen_callers(service, analysis));
-    callers.into_iter().chain(delegation(service)).collect()
+    callers
+        .into_iter()
+        .chain(delegation(service))
+        .chain(everything(service))
+        .collect()
+}
+
+// Istio takes no such route either.
+fn everything(service: &CanaryService) -> Option<(String, String)> {
+    let at = service.hosts.iter().flatten().position(|host| host == "*")?;
+    let meshed = generated::is_in_mesh(service) && !generated::is_delegate(service);
+    meshed.then(|| {
+        let why = "in the mesh \"*\" is whatever anybody calls; name hosts of your own, or gateways without \"mesh\" in \
+                   spec.service.gateways";
+        (format!("spec.service.hosts[{at}]"), why.to_owned())
+    })
 }
 
 fn delegation(service: &CanaryService) -> impl Iterator<Item = (String, String)> {

@@ -1,6 +1,7 @@
 //! Rows 28, 29, 34 to 42 and 51: what routes make of ports, timeouts, gateways, hosts.
 
 use crate::api::canary::{CanaryService, GatewayRef};
+use crate::plan::settings::alien_hosts;
 use crate::routing::registry;
 use crate::validation::canary::Subject;
 use crate::validation::report::Report;
@@ -111,6 +112,11 @@ fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
     for (index, host) in hosts.iter().enumerate().filter(|(_, host)| !is_host(host)) {
         let why = "no host name, so no request would match; write \"app.example.com\" or \"*.example.com\"";
         report.invalid(format!("{FIELD}[{index}]"), host, why);
+    }
+    for (index, host) in hosts.iter().enumerate().filter(|_| obeys(subject, FIELD)) {
+        if let Some(owner) = alien_hosts::owner(host, subject.canary.namespace_name()) {
+            report.forbidden(format!("{FIELD}[{index}]"), alien_hosts::why(&owner));
+        }
     }
     if hosts.is_empty() && obeys(subject, GATEWAY_REFS) && !subject.facts.user_route {
         report.warn(FIELD, "empty, so the route attaches to every host of the listener");

@@ -240,11 +240,12 @@ fn one_that_comes_later_takes_nothing_from_a_pair_and_a_shared_one_is_no_apex() 
 #[test]
 fn an_app_whose_route_lives_elsewhere_gets_no_second_host() {
     let services = [service("web"), service("front")];
-    let elsewhere = |service: &str| {
+    let elsewhere = |service: &str, followed: bool| {
         [Elsewhere {
             kind: "HTTPRoute",
             route: "edge/shop".into(),
             service: service.into(),
+            followed,
         }]
     };
     let published = CanaryService {
@@ -254,13 +255,24 @@ fn an_app_whose_route_lives_elsewhere_gets_no_second_host() {
         }]),
         ..CanaryService::default()
     };
-    for (what, to, known, hosts) in [
-        ("nobody leads to it", "other", None, vec!["web.test"]),
-        ("its apex", "web", None, vec![]),
-        ("another Service of it", "front", None, vec![]),
-        ("it was published before", "web", Some(&published), vec!["web.test"]),
+    for (what, (to, followed), known, hosts) in [
+        ("nobody leads to it", ("other", true), None, vec!["web.test"]),
+        ("its apex", ("web", true), None, vec![]),
+        ("another Service of it", ("front", true), None, vec![]),
+        (
+            "a claim that no gateway follows",
+            ("web", false),
+            None,
+            vec!["web.test"],
+        ),
+        (
+            "it was published before",
+            ("web", true),
+            Some(&published),
+            vec!["web.test"],
+        ),
     ] {
-        let elsewhere = elsewhere(to);
+        let elsewhere = elsewhere(to, followed);
         let around = NamespaceView {
             services: &services,
             elsewhere: &elsewhere,

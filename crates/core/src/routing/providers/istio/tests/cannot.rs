@@ -65,3 +65,20 @@ fn routes_of_connections_are_left_alone() {
     assert_eq!(carried(&mine, Traffic::share(10), &Exposure::default()), [mine.clone()]);
     assert_eq!(VirtualService.folded(&mine, &names()), mine);
 }
+
+#[test]
+fn every_host_there_is_cannot_be_asked_for_in_the_mesh() {
+    let rejected = |service: Value| {
+        let all = Istio.rejects(&canary(service, json!({"iterations": 3})));
+        all.into_iter().map(|(field, _)| field).collect::<Vec<String>>()
+    };
+    let everything = json!(["web.example.com", "*"]);
+    for service in [
+        json!({"port": 80, "hosts": everything}),
+        json!({"port": 80, "hosts": everything, "gateways": ["infra/public", "mesh"]}),
+    ] {
+        assert_eq!(rejected(service), ["spec.service.hosts[1]"]);
+    }
+    let outside = json!({"port": 80, "hosts": everything, "gateways": ["infra/public"]});
+    assert_eq!(rejected(outside), [""; 0]);
+}
