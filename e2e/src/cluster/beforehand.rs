@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::lock::Lock;
 use super::places::Places;
 use super::programs::{self, Programs};
-use super::{ITS_OWN_GATEWAYS, autoscaling, contour, definitions, existing, mesh, requirements, skipper};
+use super::{ITS_OWN_GATEWAYS, autoscaling, contour, definitions, existing, knative, mesh, requirements, skipper};
 
 /// Builds everything a cluster needs, without starting it.
 pub fn prepare() -> Result<()> {
@@ -43,6 +43,7 @@ pub fn prepare_gateways() -> Result<()> {
     mesh::prepare()?;
     contour::prepare()?;
     skipper::prepare()?;
+    knative::prepare()?;
     definitions::prepare()
 }
 
@@ -50,7 +51,12 @@ pub fn prepare_gateways() -> Result<()> {
 /// or where the gateway comes with every cluster.
 pub fn gateway_is_missing(name: &str) -> Result<Option<String>> {
     let places = Places::find()?;
-    let on_demand = [&mesh::PILOT_MODULE, &contour::PROGRAM, &skipper::PROGRAM];
+    let on_demand = [
+        &mesh::PILOT_MODULE,
+        &contour::PROGRAM,
+        &skipper::PROGRAM,
+        &knative::PROGRAMS,
+    ];
     let Some(program) = on_demand.into_iter().find(|program| program.name == name) else {
         return Ok(None);
     };

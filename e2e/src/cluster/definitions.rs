@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::golang::{self, Module};
 use super::places::Places;
-use super::{Cluster, appmesh, contour, mesh, ready};
+use super::{Cluster, appmesh, contour, knative, mesh, ready};
 
 /// The module that has Istio's definitions, among the pilot's requirements.
 const ISTIO: (&str, &str) = (mesh::MODULE, "istio.io/api");
@@ -35,7 +35,7 @@ const APISIX: (&str, &str) = ("apisix", "github.com/apache/apisix-ingress-contro
 const OF_APISIX: [&str; 1] = ["apisixroutes.apisix.apache.org"];
 /// No module of Kuma's that has this kind can be had here.
 const OF_KUMA: [&str; 1] = ["meshhttproutes.kuma.io"];
-const KNATIVE: (&str, &str) = ("knative", "knative.dev/serving");
+const KNATIVE: (&str, &str) = (knative::MODULE, knative::SERVING);
 const OF_KNATIVE: [&str; 1] = ["services.serving.knative.dev"];
 
 /// Gloo's own definitions are in no module that can be had; the messages of which they are made are in this one.
@@ -118,8 +118,13 @@ impl Cluster {
         self.define("kuma", &file, &OF_KUMA)
     }
 
-    /// Installs the definition of the targets of provider knative.
+    /// Installs the definition of the targets of provider knative, for a scene that plays Knative's part.
     pub fn knative_crds(&self) -> Result<()> {
+        if self.has_knative() {
+            bail!(
+                "Knative itself runs in this cluster and would play its part, too; `e2e reset` starts one without it"
+            );
+        }
         let file = source(KNATIVE)?.join("config/core/300-resources/service.yaml");
         self.define("knative", &file, &OF_KNATIVE)
     }

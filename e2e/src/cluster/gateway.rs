@@ -1,6 +1,8 @@
 //! The gateway: a real Traefik on the host's loopback, configured through the Gateway API. It sends requests
 //! straight to the pods' own addresses.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 
 use super::credentials;
@@ -11,7 +13,7 @@ use super::programs::Programs;
 /// Starts Traefik. Retries and keep-alive stay at their defaults: a lost request must show.
 pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     let token = std::fs::read_to_string(credentials::token_of(places, "traefik"))?;
-    let file = places.run.join("certificates/gateway.yaml");
+    let file = certificates(places);
     std::fs::write(&file, certificate(places))?;
     let args = [
         "--global.checknewversion=false".to_owned(),
@@ -56,6 +58,11 @@ pub fn start(places: &Places, programs: &Programs) -> Result<()> {
     ];
     process::start(places, "traefik", &programs.traefik, &args, &[])?;
     Ok(())
+}
+
+/// The file that says which certificate a Traefik is to have.
+pub fn certificates(places: &Places) -> PathBuf {
+    places.run.join("certificates/gateway.yaml")
 }
 
 /// Without a certificate of its own Traefik makes an RSA key whenever a route or an endpoint changes: a tenth of both cores

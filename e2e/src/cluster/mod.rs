@@ -19,6 +19,7 @@ mod existing;
 mod gateway;
 mod golang;
 mod image;
+mod knative;
 mod lock;
 mod mesh;
 mod network;

@@ -31,6 +31,10 @@ pub const CONTOUR_GATEWAY_ADMIN: &str = "127.0.0.1:18191";
 pub const SKIPPER_GATEWAY: &str = "127.0.0.1:18200";
 /// Skipper's metrics.
 pub const SKIPPER_GATEWAY_ADMIN: &str = "127.0.0.1:18201";
+/// Where Knative's Traefik answers, once a scene has asked for it.
+pub const KNATIVE_GATEWAY: &str = "127.0.0.1:18210";
+/// Its ping.
+pub const KNATIVE_GATEWAY_ADMIN: &str = "127.0.0.1:18211";
 /// Prometheus, for the host and for pods alike.
 pub const PROMETHEUS: &str = "10.244.0.1:19090";
 

@@ -13,8 +13,8 @@ use super::places::{GATEWAY_ADMIN, HOST, PROMETHEUS, Places};
 use super::programs::Programs;
 use super::ready::{Kubectl, http_get, http_ok, wait};
 use super::{
-    autoscaling, contour, control_plane, credentials, dns, gateway, mesh, network, node, process, prometheus, proxy,
-    skipper,
+    autoscaling, contour, control_plane, credentials, dns, gateway, knative, mesh, network, node, process, prometheus,
+    proxy, skipper,
 };
 
 /// The processes of a running cluster, in the order they start.
@@ -32,13 +32,14 @@ pub const PROCESSES: [&str; 10] = [
 ];
 
 /// The processes that a scene may add to a running cluster.
-pub const ON_DEMAND: [&str; 8] = [
+pub const ON_DEMAND: [&str; 9] = [
     autoscaling::PROCESS,
     mesh::PILOT,
     mesh::ENVOY,
     contour::CONTOUR,
     contour::ENVOY,
     skipper::SKIPPER,
+    knative::TRAEFIK,
     SECOND.kubelet,
     SECOND.containerd,
 ];

@@ -28,6 +28,12 @@ impl Scene {
             &["get", "apisixroutes", "-o", "yaml"],
             &["get", "meshhttproutes", "-o", "yaml"],
             &["get", "services.serving.knative.dev", "-o", "yaml"],
+            &[
+                "get",
+                "revisions.serving.knative.dev,podautoscalers,serverlessservices,ingresses.networking.internal.knative.dev",
+                "-o",
+                "yaml",
+            ],
             &["get", "routetables,upstreams", "-o", "yaml"],
             &[
                 "get",

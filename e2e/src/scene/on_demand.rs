@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Scene;
 use crate::cluster::Cluster;
-use crate::cluster::places::{CONTOUR_GATEWAY, EDGE_GATEWAY, MESH_GATEWAY, SKIPPER_GATEWAY};
+use crate::cluster::places::{CONTOUR_GATEWAY, EDGE_GATEWAY, KNATIVE_GATEWAY, MESH_GATEWAY, SKIPPER_GATEWAY};
 use crate::load::Load;
 
 impl Scene {
@@ -45,7 +45,7 @@ impl Scene {
         self.prepare(Cluster::kuma_crds).await
     }
 
-    /// Installs Knative's Service. No Knative runs: nothing acts on these objects but the scene itself.
+    /// Installs the kind Service of Knative, and fails where Knative itself runs: nothing acts on these objects but the scene.
     pub async fn knative_crds(&self) -> Result<()> {
         self.prepare(Cluster::knative_crds).await
     }
@@ -104,6 +104,16 @@ impl Scene {
     /// The usual load on an app of that name, through Skipper.
     pub fn skipper_load(&self, app: &str) -> Result<Load> {
         Ok(Load::on(SKIPPER_GATEWAY.parse()?, self.host(app)))
+    }
+
+    /// Waits until Knative works and the Traefik serves that follows it.
+    pub async fn knative_gateway(&self) -> Result<()> {
+        self.prepare(Cluster::knative_gateway).await
+    }
+
+    /// The usual load on a Knative Service of that name, through that Traefik.
+    pub fn knative_load(&self, app: &str) -> Result<Load> {
+        Ok(Load::on(KNATIVE_GATEWAY.parse()?, self.host(app)))
     }
 
     async fn prepare(&self, make: fn(&Cluster) -> Result<()>) -> Result<()> {

@@ -104,9 +104,14 @@ pub async fn held(scene: &Scene, next: &App, hooks: &Hooks) -> Result<()> {
 
 /// The same with an analysis that has another weight.
 pub async fn held_at(scene: &Scene, next: &App, hooks: &Hooks, weight: u64) -> Result<()> {
-    hooks.answer_to(next.name(), GATE, Answer::halt());
-    apply(scene, &[next.deployment()]).await?;
-    let held = scene.phase(next.name(), "WaitingPromotion", SOON).await?;
+    target_held_at(scene, next.name(), next.deployment(), hooks, weight).await
+}
+
+/// The same of a target that may be another than a Deployment, by its manifest.
+pub async fn target_held_at(scene: &Scene, name: &str, next: Value, hooks: &Hooks, weight: u64) -> Result<()> {
+    hooks.answer_to(name, GATE, Answer::halt());
+    apply(scene, &[next]).await?;
+    let held = scene.phase(name, "WaitingPromotion", SOON).await?;
     assert_eq!(held.weight(), weight);
     Ok(())
 }

@@ -13,7 +13,7 @@ mod released;
 mod tested;
 
 use anyhow::{Context as _, Result};
-use e2e::scene::quick::labelled_by;
+use e2e::scene::quick::{labelled, labelled_by};
 use e2e::scene::{Hooks, Scene, play};
 
 use plane::Plane;
@@ -23,7 +23,11 @@ async fn on(plane: Plane, what: &str, body: impl AsyncFnOnce(&Scene, &Hooks) -> 
     play(&format!("gateways-{}-{what}", plane.word()), async |scene| {
         plane.ready(scene).await?;
         let hooks = scene.hooks().await?;
-        labelled_by(scene, &hooks, plane.provider()).await?;
+        if plane.is_named_by_policies() {
+            labelled_by(scene, &hooks, plane.provider()).await?;
+        } else {
+            labelled(scene, &hooks).await?;
+        }
         body(scene, &hooks).await
     })
     .await;
@@ -97,6 +101,11 @@ async fn istio_by_a_virtualservice_of_its_authors_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn istio_by_httproutes() {
     carries(Plane::IstioRoute).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn knative_by_traefik() {
+    carries(Plane::KnativeService).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

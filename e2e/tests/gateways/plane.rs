@@ -1,6 +1,7 @@
 //! A provider and the data plane behind it: where it is asked, what it can do, and how soon.
 
 mod read;
+mod revisions;
 mod written;
 
 use std::time::Duration;
@@ -30,11 +31,13 @@ pub enum Plane {
     NginxIngress,
     /// Skipper's annotations, by Skipper.
     SkipperIngress,
+    /// Knative's own, which is the target as well, by Traefik's provider for it.
+    KnativeService,
 }
 
 use Plane::{
-    ContourRoute, HttpProxy, IstioRoute, NginxIngress, SkipperIngress, TraefikGrpcRoute, TraefikRoute, TraefikService,
-    VirtualService,
+    ContourRoute, HttpProxy, IstioRoute, KnativeService, NginxIngress, SkipperIngress, TraefikGrpcRoute, TraefikRoute,
+    TraefikService, VirtualService,
 };
 
 /// What the built-in metrics of a provider are read from here.
@@ -56,7 +59,13 @@ impl Plane {
             ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute => "gatewayapi:v1",
             NginxIngress => "nginx",
             SkipperIngress => "skipper",
+            KnativeService => "knative",
         }
+    }
+
+    /// Whether a policy may say it for the Canaries that it makes: there are none of Knative Services.
+    pub fn is_named_by_policies(self) -> bool {
+        self != KnativeService
     }
 
     /// A part of a namespace's name.
@@ -71,22 +80,22 @@ impl Plane {
             TraefikGrpcRoute => "traefik-grpc",
             NginxIngress => "nginx",
             SkipperIngress => "skipper",
+            KnativeService => "knative",
         }
     }
 
     /// The time after which a weight counts as seen by users, where no policy says another: docs/providers.md has it.
     pub fn settles_within(self) -> Duration {
         match self {
-            HttpProxy | TraefikService | ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute => {
-                Duration::from_secs(3)
-            }
+            HttpProxy | TraefikService | ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute
+            | KnativeService => Duration::from_secs(3),
             VirtualService | NginxIngress | SkipperIngress => Duration::from_secs(5),
         }
     }
 
     /// Whether it tells requests apart.
     pub fn tests(self) -> bool {
-        self != TraefikService
+        !matches!(self, TraefikService | KnativeService)
     }
 
     /// Whether it copies as many requests as it is asked to. Traefik has no filter for it, and Contour copies all where a route of
@@ -95,10 +104,10 @@ impl Plane {
         matches!(self, HttpProxy | VirtualService | IstioRoute)
     }
 
-    /// From where it is known how the canary does. Traefik has no series of ingress-nginx's.
+    /// From where it is known how the canary does. Traefik has no series of ingress-nginx's, nor of Knative's Kourier.
     pub fn series(self) -> Option<Series> {
         match self {
-            NginxIngress => None,
+            NginxIngress | KnativeService => None,
             VirtualService => Some(Series::Templates),
             _ => Some(Series::BuiltIn),
         }
@@ -111,6 +120,7 @@ impl Plane {
             VirtualService => scene.edge_gateway().await,
             IstioRoute => scene.mesh_gateway().await,
             SkipperIngress => scene.skipper_gateway().await,
+            KnativeService => scene.knative_gateway().await,
             TraefikService | TraefikRoute | TraefikGrpcRoute | NginxIngress => Ok(()), // Traefik came with the cluster
         }
     }
@@ -122,6 +132,7 @@ impl Plane {
             VirtualService => scene.edge_load(app),
             IstioRoute => scene.mesh_load(app),
             SkipperIngress => scene.skipper_load(app),
+            KnativeService => scene.knative_load(app),
             TraefikService | TraefikRoute | NginxIngress => scene.load(app),
             TraefikGrpcRoute => scene.load(app).map(Load::grpc),
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use e2e::load::{Load, Report};
 use e2e::scene::invariants::{exits, nothing_lost};
-use e2e::scene::quick::{self, GATE, SOON, VERDICT, apply, held_at, let_go, promoted, shows};
+use e2e::scene::quick::{self, GATE, SOON, VERDICT, apply, let_go, shows, target_held_at};
 use e2e::scene::{Answer, App, Hooks, Scene};
 use serde_json::{Value, json};
 
@@ -36,10 +36,11 @@ pub async fn good_and_bad(plane: Plane, scene: &Scene, hooks: &Hooks) -> Result<
     plane.at_rest(scene, &app, &analysis(hooks)).await?;
     let load = often(plane, scene, app.name())?;
     let (running, followed) = (load.start()?, Followed::begin(plane, scene, app.name()));
-    held_at(scene, &app.at("v2"), hooks, SHARE).await?;
+    let next = app.at("v2");
+    target_held_at(scene, next.name(), plane.target(&next), hooks, SHARE).await?;
     let looked = looked().await;
     let_go(&app, hooks);
-    promoted(scene, &app.at("v2")).await?;
+    plane.promoted(scene, &next).await?;
     bad(plane, scene, &app.at("v3").with("ERROR_RATE", "1"), hooks).await?;
     let (weights, report) = (followed.stop().await?, running.stop().await?);
     nothing_lost(&report)?;
@@ -69,7 +70,7 @@ pub async fn looked() -> (Instant, Instant) {
 /// It is given its share, and fails at its next check.
 async fn bad(plane: Plane, scene: &Scene, next: &App, hooks: &Hooks) -> Result<()> {
     hooks.answer_to(next.name(), GATE, Answer::halt());
-    apply(scene, &[next.deployment()]).await?;
+    apply(scene, &[plane.target(next)]).await?;
     plane.gives(scene, next.name(), SHARE).await?;
     hooks.answer_to(next.name(), VERDICT, Answer::halt());
     scene.phase(next.name(), "Failed", SOON).await?;

@@ -1,6 +1,6 @@
 //! Provider knative: Knative's definition judges every object that is sent, and Knative Services carry a release, an exit and a
-//! takeover. There is no Knative here: the scene plays its controllers, which say by the status of a Service what its newest
-//! revision is and that the ingress has followed. No revision runs and no request goes anywhere.
+//! takeover. Knative itself is for `make test-gateways`: this scene plays its controllers, which say by the status of a Service
+//! what its newest revision is and that the ingress has followed. No revision runs and no request goes anywhere.
 
 use std::pin::pin;
 

@@ -114,7 +114,7 @@ async fn is_another_ones(
 // What is owned by it and not known would go with it.
 fn knows_all(context: &Context, canary: &Arc<Canary>) -> bool {
     let default_provider = &context.options.defaults.provider;
-    let canary = context.cluster.completed(canary.clone(), default_provider);
+    let (canary, _) = context.cluster.completed(canary.clone(), default_provider);
     context.cluster.unread_by(&canary, default_provider).is_none()
 }
 

@@ -9,9 +9,10 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use super::Plane::{
-    self, ContourRoute, HttpProxy, IstioRoute, NginxIngress, SkipperIngress, TraefikGrpcRoute, TraefikRoute,
-    TraefikService, VirtualService,
+    self, ContourRoute, HttpProxy, IstioRoute, KnativeService, NginxIngress, SkipperIngress, TraefikGrpcRoute,
+    TraefikRoute, TraefikService, VirtualService,
 };
+use super::revisions;
 
 /// Nginx's annotation of the second Ingress.
 const CANARY_WEIGHT: &str = "nginx.ingress.kubernetes.io/canary-weight";
@@ -31,6 +32,7 @@ impl Plane {
             ContourRoute | IstioRoute | TraefikRoute => objects.routes(),
             TraefikGrpcRoute => objects.grpc_routes(),
             NginxIngress | SkipperIngress => objects.ingresses(),
+            KnativeService => revisions::services(scene),
         }
     }
 
@@ -39,7 +41,9 @@ impl Plane {
         match self {
             NginxIngress | SkipperIngress => format!("{app}-front-canary"),
             TraefikGrpcRoute => format!("{app}-front"),
-            HttpProxy | ContourRoute | VirtualService | IstioRoute | TraefikService | TraefikRoute => app.to_owned(),
+            HttpProxy | ContourRoute | VirtualService | IstioRoute | TraefikService | TraefikRoute | KnativeService => {
+                app.to_owned()
+            }
         }
     }
 
@@ -52,6 +56,7 @@ impl Plane {
             ContourRoute | IstioRoute | TraefikRoute | TraefikGrpcRoute => ("/spec/rules/0/backendRefs", "/name"),
             NginxIngress => return annotation(route, CANARY_WEIGHT).parse().unwrap_or_default(),
             SkipperIngress => return drawn(annotation(route, PREDICATE)),
+            KnativeService => return revisions::tested(route),
         };
         let canary = format!("{app}-canary");
         let all = route.pointer(list).and_then(Value::as_array).into_iter().flatten();
@@ -89,7 +94,7 @@ impl Plane {
                 rule["mirrorPercentage"]["value"].as_f64()
             }
             ContourRoute | IstioRoute | TraefikRoute => return mirrored(route),
-            TraefikService | TraefikGrpcRoute | NginxIngress | SkipperIngress => return None,
+            TraefikService | TraefikGrpcRoute | NginxIngress | SkipperIngress | KnativeService => return None,
         };
         Some(percent.map_or(100, |percent| percent.round() as u64))
     }

@@ -8,13 +8,17 @@ use e2e::scene::{App, Scene, fronts};
 use serde_json::{Value, json};
 
 use super::Plane::{
-    self, ContourRoute, HttpProxy, IstioRoute, NginxIngress, SkipperIngress, TraefikGrpcRoute, TraefikRoute,
-    TraefikService, VirtualService,
+    self, ContourRoute, HttpProxy, IstioRoute, KnativeService, NginxIngress, SkipperIngress, TraefikGrpcRoute,
+    TraefikRoute, TraefikService, VirtualService,
 };
+use super::revisions;
 
 impl Plane {
     /// The Canary as its author writes it.
     fn canary(self, scene: &Scene, app: &App, analysis: &Value) -> Value {
+        if self == KnativeService {
+            return revisions::canary(app, analysis);
+        }
         let mut canary = app.canary(&scene.host(app.name()), analysis, 60);
         canary["spec"]["provider"] = json!(self.provider());
         canary["spec"]["service"] = self.service(scene, app);
@@ -42,7 +46,7 @@ impl Plane {
             IstioRoute => by(MESH_GATEWAY_NAME),
             TraefikRoute => by("gateway"),
             TraefikGrpcRoute => json!({"port": 9898, "appProtocol": fronts::H2C}),
-            TraefikService | NginxIngress | SkipperIngress => json!({"port": 9898}),
+            TraefikService | NginxIngress | SkipperIngress | KnativeService => json!({"port": 9898}),
         }
     }
 
@@ -54,7 +58,16 @@ impl Plane {
             NginxIngress => Some(fronts::ingress(scene, app)),
             SkipperIngress => Some(fronts::ingress_of(scene, app, SKIPPER_CLASS, &json!({}))),
             TraefikGrpcRoute => Some(fronts::grpc_route(scene, app)),
-            ContourRoute | VirtualService | IstioRoute | TraefikRoute => None,
+            ContourRoute | VirtualService | IstioRoute | TraefikRoute | KnativeService => None,
+        }
+    }
+
+    /// The target as its author writes it.
+    pub fn target(self, app: &App) -> Value {
+        if self == KnativeService {
+            revisions::service(app)
+        } else {
+            app.deployment()
         }
     }
 
@@ -65,7 +78,7 @@ impl Plane {
         }
         // One that names no gateway is taken when the webhook has heard of the author's route.
         own_canary(scene, &self.canary(scene, app, analysis)).await?;
-        apply(scene, &[app.deployment()]).await?;
+        apply(scene, &[self.target(app)]).await?;
         scene.phase(app.name(), "Initialized", SOON).await?;
         let version = until_reachable(&self.load(scene, app.name())?, SOON).await?;
         ensure!(version == app.version(), "{version} answers, not {}", app.version());
