@@ -39,7 +39,11 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         return None;
     };
     let attempted = match context
-        .caught(&key, "a step", in_time(attempt(&context, &key, canary.clone())))
+        .caught(
+            &key,
+            "a step",
+            in_time(Box::pin(attempt(&context, &key, canary.clone()))),
+        )
         .await
     {
         Ok(attempted) => attempted,

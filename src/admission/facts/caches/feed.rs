@@ -126,7 +126,7 @@ impl RouteFeed {
             self,
             watcher(api, config()),
             move |route| slim_route(kind, route),
-            waiting.progress(kind.resource().plural),
+            waiting.progress(kind.resource().kind), // there are `services` of two groups
             Some(Absent::new(client.clone(), kind.resource())),
         )
     }

@@ -16,10 +16,7 @@ pub fn owner(host: &str, namespace: &str) -> Option<String> {
 
 /// Why such a host is refused, and what to do instead.
 pub fn why(owner: &str) -> String {
-    format!(
-        "names Services of {owner} in the cluster, whose callers would be sent to the pods of this Canary; write a host of your \
-         own, or a Service of this namespace"
-    )
+    format!("is a Service of {owner}, whose callers would come here; use a host of your own")
 }
 
 #[cfg(test)]
