@@ -143,13 +143,10 @@ impl JudgedAnalysis<'_> {
     fn users(&self, report: &mut Report) {
         let analysis = self.analysis;
         let users = analysis.matches.as_ref().is_some_and(|matches| !matches.is_empty());
-        if users && analysis.iterations.is_none() && self.complete {
-            report.required(
-                self.field("iterations"),
-                "A/B matching needs iterations; without them match is ignored",
-            );
+        if !users {
+            return;
         }
-        if users && !registry::can(self.provider).matches {
+        if !registry::can(self.provider).matches {
             report.unsupported(
                 self.field("match"),
                 "match",
@@ -159,24 +156,28 @@ impl JudgedAnalysis<'_> {
                 ),
             );
         }
-        if users && analysis.iterations() > 0 && analysis.step_weight.is_some() {
-            report.warn(
-                self.field("stepWeight"),
-                "ignored: match names who sees the canary, and weights would show it to everybody",
-            );
-        }
+        let Some(name) = self.names_weights() else { return };
+        let text = if analysis.iterations.is_some() {
+            "ignored: match names who sees the canary, and weights would show it to everybody"
+        } else {
+            "counted only, a check for each step: match names who sees the canary, all of them from the first check; write \
+             iterations instead"
+        };
+        report.warn(self.field(name), text);
+    }
+
+    /// The field that holds weights; `None` where there are none.
+    fn names_weights(&self) -> Option<&'static str> {
+        let analysis = self.analysis;
+        let step = analysis.step_weight.is_some().then_some("stepWeight");
+        step.or_else(|| analysis.step_weights.is_some().then_some("stepWeights"))
     }
 
     /// Weights where the provider has none.
     fn weighted(&self, report: &mut Report) {
-        let analysis = self.analysis;
-        let weighted = analysis.step_weight.is_some() || analysis.step_weights.is_some();
-        if weighted && !registry::can(self.provider).weights {
-            let name = if analysis.step_weight.is_some() {
-                "stepWeight"
-            } else {
-                "stepWeights"
-            };
+        if let Some(name) = self.names_weights()
+            && !registry::can(self.provider).weights
+        {
             let text = format!(
                 "provider {} has no traffic weights; blue/green with 10 iterations",
                 self.provider
