@@ -133,6 +133,12 @@ fn positive(number: Option<Number>) -> Option<i32> {
 }
 
 impl CanaryService {
+    /// Whether it says that the app speaks no HTTP, so that there are connections and no requests: `appProtocol: tcp`.
+    pub fn is_tcp(&self) -> bool {
+        let spoken = self.app_protocol.as_deref();
+        spoken.is_some_and(|spoken| spoken.eq_ignore_ascii_case("tcp"))
+    }
+
     /// The Services' port; `None` when it is no port.
     pub fn port(&self) -> Option<u16> {
         self.port

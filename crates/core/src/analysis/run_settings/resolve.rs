@@ -20,7 +20,7 @@ impl RunSettings {
         let analysis = canary.analysis();
         let provider = Provider::parse(canary.provider(&defaults.provider)).unwrap_or(Provider::KUBERNETES);
         let routed = provider.has_weights() && (canary.spec.service.is_some() || canary.targets_a_route());
-        let can = provider.can();
+        let can = provider.can_for(canary.spec.service.as_ref());
         let moved_by = if routed { provider } else { Provider::KUBERNETES };
         Self {
             strategy: strategy::strategy(canary, routed, routed && can.matches),

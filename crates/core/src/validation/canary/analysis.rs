@@ -12,8 +12,8 @@ pub(super) use weights::is_percentage;
 
 use super::{Subject, matching};
 use crate::api::Number;
-use crate::api::canary::Analysis;
-use crate::routing::registry;
+use crate::api::canary::{Analysis, CanaryService};
+use crate::routing::{Capabilities, registry};
 use crate::validation::facts::ClusterFacts;
 use crate::validation::report::Report;
 use crate::validation::values::durations;
@@ -32,6 +32,8 @@ pub(in crate::validation) struct JudgedAnalysis<'a> {
     pub complete: bool,
     /// Whether there is a Service by which requests come.
     pub served: bool,
+    /// Whether by that Service come connections, of which nothing is known but that they are there.
+    pub connections: bool,
 }
 
 pub(super) fn canary(report: &mut Report, subject: &Subject) {
@@ -52,6 +54,7 @@ pub(super) fn canary(report: &mut Report, subject: &Subject) {
         namespace,
         complete: true,
         served: subject.canary.spec.service.is_some() || subject.canary.targets_a_route(),
+        connections: spec.service.as_ref().is_some_and(CanaryService::is_tcp),
     };
     judged.check(report);
     gates(report, analysis, skip);
@@ -115,6 +118,12 @@ impl JudgedAnalysis<'_> {
         durations::plain(report, &self.field("delay"), delay);
     }
 
+    /// What the provider can do for such an app.
+    pub(super) fn can(&self) -> Capabilities {
+        let can = registry::can(self.provider);
+        if self.connections { can.of_connections() } else { can }
+    }
+
     pub(super) fn field(&self, name: &str) -> String {
         format!("{BASE}.{name}")
     }
@@ -146,22 +155,22 @@ impl JudgedAnalysis<'_> {
         if !users {
             return;
         }
-        if !registry::can(self.provider).matches {
-            report.unsupported(
-                self.field("match"),
-                "match",
+        if !self.can().matches {
+            let why = if self.connections {
+                String::from("connections (appProtocol tcp) do not tell users apart; leave match out")
+            } else {
                 format!(
                     "provider {} cannot tell requests apart; leave match out for blue/green, or use gatewayapi:v1",
                     self.provider
-                ),
-            );
+                )
+            };
+            report.unsupported(self.field("match"), "match", why);
         }
         let Some(name) = self.names_weights() else { return };
         let text = if analysis.iterations.is_some() {
             "ignored: match names who sees the canary, and weights would show it to everybody"
         } else {
-            "counted only, a check for each step: match names who sees the canary, all of them from the first check; write \
-             iterations instead"
+            "match names who sees it, all of them at once; each step counts as one check, like iterations"
         };
         report.warn(self.field(name), text);
     }
@@ -176,7 +185,7 @@ impl JudgedAnalysis<'_> {
     /// Weights where the provider has none.
     fn weighted(&self, report: &mut Report) {
         if let Some(name) = self.names_weights()
-            && !registry::can(self.provider).weights
+            && !self.can().weights
         {
             let text = format!(
                 "provider {} has no traffic weights; blue/green with 10 iterations",
