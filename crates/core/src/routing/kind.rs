@@ -39,9 +39,9 @@ pub trait WrittenKind: Sync {
         &[]
     }
 
-    /// Prefixes of the annotations by which data planes are told: a companion has those it is meant to have and no others.
-    fn prefixes(&self) -> &'static [&'static str] {
-        &[""]
+    /// Prefixes of the annotations by which data planes are told by `companion`: it has those it is meant to have and no others.
+    fn prefixes(&self, _companion: &Value) -> Vec<String> {
+        vec![String::new()]
     }
 }
 
