@@ -11,6 +11,7 @@ mod generated;
 mod hosts;
 mod lists;
 mod mirror;
+mod original;
 mod policy;
 mod problem;
 
@@ -214,6 +215,10 @@ impl RouteKind for VirtualService {
 
     fn folded(&self, route: &Value, names: &Names) -> Value {
         lists::folded(route, names)
+    }
+
+    fn original(&self, route: &Value, names: &Names, made: Option<&Value>) -> Option<Result<Value, String>> {
+        original::of(route, names, made)
     }
 
     fn problem(&self, route: &Value, names: &Names, _exposure: &Exposure) -> Option<String> {

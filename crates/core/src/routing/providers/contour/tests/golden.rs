@@ -133,7 +133,10 @@ fn the_class_of_the_command_line_is_that_of_what_is_made() {
     assert_eq!(classed["spec"]["ingressClassName"], "public");
     assert_eq!(plain["spec"].get("ingressClassName"), None);
     assert_eq!(classed["spec"]["routes"], plain["spec"]["routes"]);
-    assert_eq!(HttpProxy.folded(&classed, &names())["spec"]["ingressClassName"], "public");
+    assert_eq!(
+        HttpProxy.folded(&classed, &names())["spec"]["ingressClassName"],
+        "public"
+    );
     // And so is the prefix of what an Ingress is told.
     assert_eq!(told.exposure.ingress_prefix.as_deref(), Some("public/"));
     assert_eq!(untold.exposure.ingress_prefix, None);

@@ -230,3 +230,43 @@ fn what_flagger_left_of_connections_in_mid_run_is_read() {
     assert_eq!(read(&mine, &Exposure::default(), None), Some(Traffic::share(10)));
     assert!(VirtualService.is_split(&mine, &names()));
 }
+
+// What Flagger made of the Canary over an author's VirtualService, whose spec it has kept.
+fn taken_over(made: &Value, kept: &str) -> Value {
+    let mut route = shown(made, Traffic::share(10), &Exposure::default());
+    route["metadata"]["annotations"] = json!({"flagger.kubernetes.io/original-configuration": kept});
+    route
+}
+
+#[test]
+fn what_flagger_replaced_is_known_as_long_as_nobody_wrote_anything_else() {
+    let spec = canary(
+        json!({"port": 80, "hosts": ["app.example.com"], "timeout": "5s"}),
+        json!({}),
+    );
+    let made = Istio.published("shop", &names(), &spec).unwrap();
+    let of = |route: &Value, made: Option<&Value>| VirtualService.original(route, &names(), made);
+    let authors =
+        with_rules(json!([{"route": [{"destination": {"host": "web"}, "weight": 0}], "retries": {"attempts": 2}}]));
+    let kept = authors["spec"].to_string();
+    let route = taken_over(&made, &kept);
+    assert_eq!(of(&made, Some(&made)), None, "nothing is kept");
+    assert_eq!(of(&route, Some(&made)), Some(Ok(authors["spec"].clone())));
+    let folded = VirtualService.folded(&route, &names());
+    assert_eq!(of(&folded, Some(&made)), Some(Ok(authors["spec"].clone())));
+    // Of a test Flagger writes a second rule.
+    let mut tested = route.clone();
+    let mut named = tested["spec"]["http"][0].clone();
+    named["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+    tested["spec"]["http"].as_array_mut().unwrap().insert(0, named);
+    assert!(of(&tested, Some(&made)).unwrap().is_ok());
+    let why = |route: &Value, made: Option<&Value>| of(route, made).unwrap().unwrap_err();
+    let mut since = route.clone();
+    since["spec"]["http"][0]["timeout"] = json!("9s");
+    assert!(why(&since, Some(&made)).contains("something else by now"));
+    assert!(why(&route, None).contains("something else by now"));
+    let own = taken_over(&made, &made["spec"].to_string());
+    assert!(why(&own, Some(&made)).contains("web-primary"));
+    assert!(why(&taken_over(&made, "{"), Some(&made)).contains("cannot be read"));
+    assert!(why(&taken_over(&made, "{}"), Some(&made)).contains("leads nowhere"));
+}
