@@ -2,7 +2,8 @@
 //! each half.
 //!
 //! A VirtualService of the user's own is edited in `spec.http` and `spec.tcp` alone; without one, one is made of
-//! `spec.service`, for requests or, with `appProtocol: tcp`, for connections. Either is read and written as `networking.istio.io/v1`, whatever version it was sent in.
+//! `spec.service`, for requests or, with `appProtocol: tcp`, for connections. Either is read and written as
+//! `networking.istio.io/v1`, whatever version it was sent in.
 
 mod conditions;
 mod cookies;
