@@ -16,7 +16,7 @@ enum Why {
 const POLLING: Why = Why::Needless("nothing polls");
 const CLIENT: Why = Why::Needless("the client has no limit of its own");
 const LEASE: Why = Why::Needless("the controller always holds a lease, in its own namespace");
-const FLAGS: [(&str, Why); 10] = [
+const FLAGS: [(&str, Why); 8] = [
     ("control-loop-interval", POLLING),
     ("threadiness", POLLING),
     ("kubeconfig-qps", CLIENT),
@@ -25,8 +25,6 @@ const FLAGS: [(&str, Why); 10] = [
     ("enable-leader-election", LEASE),
     ("leader-election-namespace", LEASE),
     ("kubeconfig-service-mesh", Why::NotBuilt),
-    ("ingress-annotations-prefix", Why::NotBuilt),
-    ("ingress-class", Why::NotBuilt),
 ];
 /// Boolean flags of Go need no value.
 const SWITCHES: [&str; 2] = ["zap-replace-globals", "enable-leader-election"];
@@ -94,12 +92,19 @@ mod tests {
 
     #[test]
     fn what_was_given_in_vain_is_known_and_what_was_left_empty_is_not() {
-        let args = ["--ingress-class=nginx", "--threadiness=2", "--enable-leader-election"];
+        let args = [
+            "--kubeconfig-service-mesh=/mesh",
+            "--threadiness=2",
+            "--enable-leader-election",
+        ];
         let mut names: Vec<&str> = given(&args).0.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
-        assert_eq!(names, ["enable-leader-election", "ingress-class", "threadiness"]);
         assert_eq!(
-            given(&["--enable-leader-election=false", "--ingress-class="]),
+            names,
+            ["enable-leader-election", "kubeconfig-service-mesh", "threadiness"]
+        );
+        assert_eq!(
+            given(&["--enable-leader-election=false", "--kubeconfig-service-mesh="]),
             FlaggerArgs::default()
         );
         assert_eq!(given(&[]), FlaggerArgs::default());

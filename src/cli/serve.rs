@@ -53,6 +53,16 @@ pub struct CommonArgs {
     /// Prefixes of labels and annotations that primary takes over from the target
     #[arg(long, env = "COALMINE_INCLUDE_LABEL_PREFIX", value_delimiter = ',')]
     include_label_prefix: Vec<String>,
+    /// Prefix of the annotations by which ingress-nginx is told
+    #[arg(
+        long,
+        env = "COALMINE_INGRESS_ANNOTATIONS_PREFIX",
+        default_value = "nginx.ingress.kubernetes.io"
+    )]
+    ingress_annotations_prefix: String,
+    /// Ingress class of the HTTPProxies that are made
+    #[arg(long, env = "COALMINE_INGRESS_CLASS", default_value = "")]
+    ingress_class: String,
     /// Whether ConfigMaps and Secrets that pods read are released with their template
     #[arg(
         long,
@@ -251,6 +261,8 @@ fn defaults(common: &CommonArgs) -> Defaults {
         include_label_prefixes: common.include_label_prefix.clone(),
         dry_run: common.dry_run,
         no_cross_namespace_refs: common.no_cross_namespace_refs,
+        ingress_annotations_prefix: common.ingress_annotations_prefix.clone(),
+        ingress_class: common.ingress_class.clone(),
     }
 }
 

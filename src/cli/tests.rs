@@ -30,6 +30,8 @@ fn a_deployment_written_for_flagger_starts() {
         "-zap-encoding=json",
         "-selector-labels=app,name,app.kubernetes.io/name",
         "-no-cross-namespace-refs",
+        "-ingress-annotations-prefix=custom.ingress.kubernetes.io",
+        "-ingress-class=contour",
     ];
     let cli = parsed(&args).unwrap();
     assert!(matches!(cli.command, Command::Run(_)));

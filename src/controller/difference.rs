@@ -14,7 +14,7 @@ mod services;
 mod target;
 pub mod write;
 
-pub use dismantle::widowed::widowed;
+pub use dismantle::{originals::unrestored, widowed::widowed};
 
 use super::watch::{
     cache::Kind,

@@ -15,11 +15,13 @@ mod unread;
 
 use super::{
     context::Context,
+    difference::unrestored,
     effects::ask::ask,
     lifecycle::{finish, unreleased::unreleased},
     queue::Key,
 };
 use crate::api::Canary;
+use crate::messages::Severity;
 use failed::failed;
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -119,6 +121,9 @@ async fn advance(context: &Arc<Context>, turn: &Turn) -> Result<Done, Stop> {
     let announced = store::store(context, turn, &pair, &seen, &decided).await?;
     let left = execute::execute(context, turn, &pair, &decided).await?;
     if decided.is_the_end() {
+        for text in unrestored(&pair.live, &pair.blueprint) {
+            context.effects.events.record(&**canary, Severity::Warning, text);
+        }
         finish::release(&context.effects.client, canary).await?;
         return Ok(Done::All(None));
     }

@@ -102,6 +102,12 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- with .Values.includeLabelPrefix }}
 - {{ printf "--include-label-prefix=%s" . | quote }}
 {{- end }}
+{{- with .Values.ingressAnnotationsPrefix }}
+- --ingress-annotations-prefix={{ . }}
+{{- end }}
+{{- with .Values.ingressClass }}
+- --ingress-class={{ . }}
+{{- end }}
 {{- if not .Values.configTracking.enabled }}
 - --enable-config-tracking=false
 {{- end }}

@@ -63,6 +63,8 @@ pub const FINALIZER: &str = "coalmine.dev/lossless-exit";
 pub const FLAGGER_FINALIZER: &str = "finalizer.flagger.app";
 /// What the annotations of Flagger's begin with.
 pub const FLAGGER_PREFIX: &str = "flagger.app/";
+/// Where Flagger keeps the spec of an author's route that it has replaced.
+pub const ORIGINAL_CONFIGURATION: &str = "flagger.kubernetes.io/original-configuration";
 /// Where client-side `kubectl apply` keeps the manifest it was given last.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Annotation on a Canary: promote the current revision now (`"true"`), consumed once.

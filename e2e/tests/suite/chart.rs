@@ -132,6 +132,8 @@ fn what_decides_for_both_halves_is_told_both() {
         r#"metricsServer="http://prometheus.example:9090""#,
         r#"selectorLabels="app,tier""#,
         r#"includeLabelPrefix="*""#,
+        r#"ingressAnnotationsPrefix="edge.example.com""#,
+        r#"ingressClass="contour""#,
         r#"configTracking={"enabled":false}"#,
         r#"namespace="shop""#,
         "noCrossNamespaceRefs=true",
@@ -152,6 +154,8 @@ fn what_decides_for_both_halves_is_told_both() {
         "--metrics-server=http://prometheus.example:9090",
         "--selector-labels=app,tier",
         "--include-label-prefix=*",
+        "--ingress-annotations-prefix=edge.example.com",
+        "--ingress-class=contour",
         "--enable-config-tracking=false",
         "--watch-namespace=shop",
         "--no-cross-namespace-refs",
@@ -174,6 +178,8 @@ async fn the_programs_take_every_argument_that_the_chart_gives() {
         r#"meshProvider="istio""#,
         r#"selectorLabels="app""#,
         r#"includeLabelPrefix="*""#,
+        r#"ingressAnnotationsPrefix="edge.example.com""#,
+        r#"ingressClass="contour""#,
         r#"configTracking={"enabled":false}"#,
         r#"namespace="shop""#,
         "noCrossNamespaceRefs=true",
@@ -208,14 +214,6 @@ fn what_cannot_be_kept_is_refused_with_what_to_do() {
         (
             r#"fullnameOverride="canaries""#,
             "fullnameOverride: the names are fixed",
-        ),
-        (
-            r#"ingressClass="contour""#,
-            "ingressClass: give generated HTTPProxies their class",
-        ),
-        (
-            r#"ingressAnnotationsPrefix="n""#,
-            "ingressAnnotationsPrefix: ingress-nginx is not routed by Coalmine",
         ),
         (
             r#"prometheus={"install":true}"#,
@@ -254,9 +252,9 @@ fn what_cannot_be_kept_is_refused_with_what_to_do() {
         assert!(error.contains(said), "{set}: {error}");
     }
     // All at once, not one after the other.
-    let error = objects(None, &[r#"nameOverride="a""#, r#"ingressClass="b""#]).unwrap_err();
+    let error = objects(None, &[r#"nameOverride="a""#, r#"rbac={"pspEnabled":true}"#]).unwrap_err();
     assert!(
-        error.contains("nameOverride") && error.contains("ingressClass"),
+        error.contains("nameOverride") && error.contains("rbac.pspEnabled"),
         "{error}"
     );
 }

@@ -20,6 +20,7 @@ async fn virtual_services_are_as_istio_takes_them_and_carry_a_release() {
             case("golden objects", judged(scene, "istio", 20)),
             case("one of ours", made(scene, &hooks)),
             case("the author's", edited(scene, &hooks)),
+            case("one of connections", connected(scene, &hooks)),
         ])
         .await?;
         scene.unlabel().await?;
@@ -27,11 +28,14 @@ async fn virtual_services_are_as_istio_takes_them_and_carry_a_release() {
         // A Canary that somebody wrote stays until he takes it away.
         scene.kubectl(&["delete", "canary", "made"]).await?.succeeded()?;
         left(scene, "made").await?;
+        scene.kubectl(&["delete", "canary", "connected"]).await?.succeeded()?;
+        left(scene, "connected").await?;
         let own = routes(scene).get("front").await?;
         ensure!(own.data["spec"] == front()["spec"], "{}", own.data["spec"]);
         wait_for("what was made to go", SOON, async || {
             let rules = rules(scene).list(&ListParams::default()).await?;
             let ours = routes(scene).get_opt("made").await?;
+            let ours = ours.or(routes(scene).get_opt("connected").await?);
             Ok((rules.items.is_empty() && ours.is_none()).then_some(()))
         })
         .await
@@ -51,10 +55,10 @@ fn rules(scene: &Scene) -> Api<DynamicObject> {
         .dynamic("networking.istio.io", "v1", "DestinationRule", "destinationrules")
 }
 
-/// The destinations of the first rule, with their weights.
-async fn weights(scene: &Scene, route: &str) -> Result<Vec<(String, u64)>> {
+/// The destinations of the first rule of a list, with their weights.
+async fn weights(scene: &Scene, route: &str, list: &str) -> Result<Vec<(String, u64)>> {
     let found = routes(scene).get(route).await?;
-    let destinations = found.data["spec"]["http"][0]["route"].as_array().cloned();
+    let destinations = found.data["spec"][list][0]["route"].as_array().cloned();
     let of = |one: Value| {
         let host = one["destination"]["host"].as_str().unwrap_or_default().to_owned();
         (host, one["weight"].as_u64().unwrap_or_default())
@@ -63,14 +67,23 @@ async fn weights(scene: &Scene, route: &str) -> Result<Vec<(String, u64)>> {
 }
 
 async fn split(scene: &Scene, route: &str, wanted: &[(&str, u64)]) -> Result<()> {
-    wait_for(&format!("{route} to be split as {wanted:?}"), SOON, async || {
-        let found = weights(scene, route).await?;
-        let same = found
-            .iter()
-            .map(|(host, weight)| (host.as_str(), *weight))
-            .eq(wanted.iter().copied());
-        Ok(same.then_some(()))
-    })
+    shared(scene, (route, "http"), wanted).await
+}
+
+/// Waits until the first rule of a list of a route is split so.
+async fn shared(scene: &Scene, (route, list): (&str, &str), wanted: &[(&str, u64)]) -> Result<()> {
+    wait_for(
+        &format!("{list} of {route} to be split as {wanted:?}"),
+        SOON,
+        async || {
+            let found = weights(scene, route, list).await?;
+            let same = found
+                .iter()
+                .map(|(host, weight)| (host.as_str(), *weight))
+                .eq(wanted.iter().copied());
+            Ok(same.then_some(()))
+        },
+    )
     .await
 }
 
@@ -122,6 +135,26 @@ async fn made(scene: &Scene, hooks: &Hooks) -> Result<()> {
     split(scene, "made", &[("made-primary", 100), ("made-canary", 0)]).await
 }
 
+/// Flagger's tutorial of TCP: a rule for connections, with shares of them.
+async fn connected(scene: &Scene, hooks: &Hooks) -> Result<()> {
+    let app = App::new("connected", "v1").replicas(1);
+    let mut canary = app.canary(&scene.host("connected"), &crate::quick::analysis(hooks), 60);
+    canary["spec"]["provider"] = json!("istio");
+    canary["spec"]["service"] = json!({
+        "port": 9898, "targetPort": 9898, "appProtocol": "TCP", "portName": "tcp-service-port",
+    });
+    at_rest(scene, &app, &[canary, way_in(scene, &app), app.deployment()]).await?;
+    let route = ("connected", "tcp");
+    shared(scene, route, &[("connected-primary", 100), ("connected-canary", 0)]).await?;
+    let live = routes(scene).get("connected").await?;
+    ensure!(live.data["spec"].get("http").is_none(), "{}", live.data);
+    held(scene, &app.at("v2"), hooks).await?;
+    shared(scene, route, &[("connected-primary", 50), ("connected-canary", 50)]).await?;
+    let_go(&app, hooks);
+    succeeded(scene, &app.at("v2")).await?;
+    shared(scene, route, &[("connected-primary", 100), ("connected-canary", 0)]).await
+}
+
 /// In the words of the version before, as most manifests are.
 fn front() -> Value {
     let destination = |host: &str, weight: u64| json!({"destination": {"host": host}, "weight": weight});
@@ -134,6 +167,7 @@ fn front() -> Value {
                 {"match": [{"uri": {"prefix": "/legacy"}}], "route": [{"destination": {"host": "legacy"}}]},
             ],
             "tcp": [{"match": [{"port": 5432}], "route": [{"destination": {"host": "edited"}}]}],
+            "tls": [{"match": [{"port": 443, "sniHosts": ["front.example.com"]}], "route": [{"destination": {"host": "edited"}}]}],
         },
     })
 }
@@ -151,7 +185,13 @@ async fn edited(scene: &Scene, hooks: &Hooks) -> Result<()> {
     apply(scene, &[front()]).await?;
     split(scene, "front", &halves).await?;
     let live = routes(scene).get("front").await?;
-    ensure!(live.data["spec"]["tcp"] == front()["spec"]["tcp"], "{}", live.data);
+    shared(
+        scene,
+        ("front", "tcp"),
+        &[("edited-primary", 50), ("edited-canary", 50)],
+    )
+    .await?;
+    ensure!(live.data["spec"]["tls"] == front()["spec"]["tls"], "{}", live.data);
     ensure!(
         live.data["spec"]["http"][1] == front()["spec"]["http"][1],
         "{}",

@@ -1,5 +1,6 @@
 //! The end of a pair.
 
+pub(super) mod originals;
 mod owners;
 pub(super) mod widowed;
 

@@ -37,7 +37,7 @@ impl Pair<'_> {
         }
         if desired.dismantle == Dismantle::Traffic {
             let all = self.live.routes.iter();
-            writes.extend(all.filter_map(|route| self.vacated(route, &split)));
+            writes.extend(all.filter_map(|route| self.original(route).or_else(|| self.vacated(route, &split))));
             return;
         }
         if desired.primary.is_none() {

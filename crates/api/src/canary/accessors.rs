@@ -110,13 +110,17 @@ impl Analysis {
         self.mirror == Some(true)
     }
 
-    /// How traffic reaches the canary. Named users lead, so that weights never widen them; then weights, also when
-    /// `iterations` stand beside them.
+    /// Whether it names weights.
+    pub fn is_weighted(&self) -> bool {
+        self.step_weight() > 0 || self.step_weights.as_ref().is_some_and(|weights| !weights.is_empty())
+    }
+
+    /// How traffic reaches the canary. Named users lead, so that weights never widen them, also without `iterations`; then
+    /// weights, also when `iterations` stand beside them.
     pub fn kind(&self) -> AnalysisKind {
-        let named = self.matches.as_ref().is_some_and(|matches| !matches.is_empty());
-        if named && self.iterations() > 0 {
+        if self.matches.as_ref().is_some_and(|matches| !matches.is_empty()) {
             AnalysisKind::AbTest
-        } else if self.step_weight() > 0 || self.step_weights.as_ref().is_some_and(|weights| !weights.is_empty()) {
+        } else if self.is_weighted() {
             AnalysisKind::Weighted
         } else {
             AnalysisKind::BlueGreen
@@ -129,6 +133,12 @@ fn positive(number: Option<Number>) -> Option<i32> {
 }
 
 impl CanaryService {
+    /// Whether it says that the app speaks no HTTP, so that there are connections and no requests: `appProtocol: tcp`.
+    pub fn is_tcp(&self) -> bool {
+        let spoken = self.app_protocol.as_deref();
+        spoken.is_some_and(|spoken| spoken.eq_ignore_ascii_case("tcp"))
+    }
+
     /// The Services' port; `None` when it is no port.
     pub fn port(&self) -> Option<u16> {
         self.port

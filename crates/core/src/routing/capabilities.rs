@@ -30,4 +30,14 @@ impl Capabilities {
         grpc: false,
         several_ports: false,
     };
+
+    /// The same for connections of which nothing is known: shares of them, and no more.
+    pub const fn of_connections(self) -> Self {
+        Self {
+            matches: false,
+            mirror: false,
+            affinity: false,
+            ..self
+        }
+    }
 }

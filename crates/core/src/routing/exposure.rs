@@ -26,6 +26,8 @@ pub struct Exposure {
     pub models: BTreeMap<Model, Value>,
     /// What a mesh is told of the app that keeps books of its members.
     pub member: Member,
+    /// Prefix of the annotations by which ingress-nginx is told, where it is another than its own.
+    pub ingress_prefix: Option<String>,
 }
 
 impl Exposure {

@@ -122,13 +122,15 @@ impl<D: Dialect> WrittenKind for D {
     }
 
     // Of all: one that was made for another provider is put right by the name that both have.
-    fn prefixes(&self) -> &'static [&'static str] {
-        &[
+    fn prefixes(&self, companion: &Value) -> Vec<String> {
+        let known = [
             marks::NGINX,
             marks::SKIPPER,
             companion::PUBLISHED_BY,
             companion::PUBLISHED_BY_BEFORE,
-        ]
+        ];
+        let all = known.into_iter().chain(marks::prefixes(companion));
+        all.map(str::to_owned).collect()
     }
 
     fn services(&self, route: &Value) -> Vec<String> {

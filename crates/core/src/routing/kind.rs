@@ -39,9 +39,9 @@ pub trait WrittenKind: Sync {
         &[]
     }
 
-    /// Prefixes of the annotations by which data planes are told: a companion has those it is meant to have and no others.
-    fn prefixes(&self) -> &'static [&'static str] {
-        &[""]
+    /// Prefixes of the annotations by which data planes are told by `companion`: it has those it is meant to have and no others.
+    fn prefixes(&self, _companion: &Value) -> Vec<String> {
+        vec![String::new()]
     }
 }
 
@@ -127,6 +127,12 @@ pub trait RouteKind: WrittenKind {
 
     /// `route` as its author means it, the pair one Service again.
     fn folded(&self, route: &Value, names: &Names) -> Value;
+
+    /// The spec that the author of `route` wrote, where Flagger has replaced it and kept that; or why it is not to be put back, in
+    /// words for people. By what we would make for the Canary (`made`) it is known that nobody has written anything else since.
+    fn original(&self, _route: &Value, _names: &Names, _made: Option<&Value>) -> Option<Result<Value, String>> {
+        None
+    }
 
     /// Whether the data plane of `route` hears of routes and of the Services behind them apart, in whatever order. Then a Service
     /// is [named](Self::naming) without a share before users are sent there, and until all have heard that none are any more.

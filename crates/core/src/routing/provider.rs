@@ -1,7 +1,7 @@
 //! One value of `spec.provider`, by which the rest of the program asks what stands in the registry.
 
-use super::{Names, OwnRoute, Resource, RouteKind, Router, registry};
-use crate::api::canary::CanarySpec;
+use super::{Capabilities, Names, OwnRoute, Resource, RouteKind, Router, registry};
+use crate::api::canary::{CanaryService, CanarySpec};
 use crate::object::text;
 use serde_json::Value;
 use std::fmt;
@@ -37,6 +37,16 @@ impl Provider {
         self.0.can().weights
     }
 
+    /// What it can do for an app of that `service`.
+    pub fn can_for(self, service: Option<&CanaryService>) -> Capabilities {
+        let can = self.0.can();
+        if service.is_some_and(CanaryService::is_tcp) {
+            can.of_connections()
+        } else {
+            can
+        }
+    }
+
     /// What of a Canary, besides what its analysis asks for, it cannot carry: the paths, and what to do instead.
     pub fn rejects(self, spec: &CanarySpec) -> Vec<(String, String)> {
         let connections = self.refuses_connections(spec);
@@ -45,8 +55,7 @@ impl Provider {
 
     // Where requests are split, an app that speaks something else cannot be.
     fn refuses_connections(self, spec: &CanarySpec) -> Option<(String, String)> {
-        let spoken = spec.service.as_ref()?.app_protocol.as_deref()?;
-        let refused = spoken.eq_ignore_ascii_case("tcp") && !self.0.can().tcp;
+        let refused = spec.service.as_ref()?.is_tcp() && !self.0.can().tcp;
         refused.then(|| {
             let why = format!(
                 "provider {} splits requests, not connections; release it with provider kubernetes, or leave appProtocol out \

@@ -173,14 +173,17 @@ mod tests {
                 );
             }
             let made = |protocol| provider.published("shop", &Names::new("db"), &spec(protocol));
-            assert_eq!(made("tcp"), None, "{name}");
-            assert_eq!(
-                made("http"),
-                router.published("shop", &Names::new("db"), &spec("http")),
-                "{name}"
-            );
+            let asked = |protocol| router.published("shop", &Names::new("db"), &spec(protocol));
+            assert_eq!(made("tcp"), asked("tcp").filter(|_| router.can().tcp), "{name}");
+            assert_eq!(made("http"), asked("http"), "{name}");
+            let can = provider.can_for(spec("tcp").service.as_ref());
+            assert!(!can.matches && !can.mirror && !can.affinity, "{name}");
+            assert_eq!(can.weights, router.can().weights, "{name}");
+            assert_eq!(provider.can_for(spec("http").service.as_ref()), router.can(), "{name}");
         }
-        assert_eq!(ROUTERS.iter().filter(|router| router.can().tcp).count(), 1);
+        let split = ROUTERS.iter().filter(|router| router.can().tcp);
+        let split: Vec<&str> = split.map(|router| router.name()).collect();
+        assert_eq!(split, ["istio", "kubernetes"]);
     }
 
     #[test]

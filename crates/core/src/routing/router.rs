@@ -136,6 +136,11 @@ pub trait Router: Sync {
         route
     }
 
+    /// `route`, which it made, for those of its data planes alone that are of that class (`--ingress-class`).
+    fn classed(&self, route: Value, _class: &str) -> Value {
+        route
+    }
+
     /// What the port of the Services that are made says that it speaks.
     fn spoken(&self, service: &CanaryService) -> Option<String> {
         service.app_protocol.clone()

@@ -113,6 +113,7 @@ fn analysis(report: &mut Report, policy: &CanaryPolicy, facts: &ClusterFacts) {
         namespace: None,
         complete: false,
         served: true,
+        connections: false,
     }
     .check(report);
     if let Some(rails) = &spec.guard_rails {

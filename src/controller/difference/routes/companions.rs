@@ -145,10 +145,12 @@ pub(super) fn is_destination(object: &Value) -> bool {
 // The edits that make a companion what it is to be: its spec, and the annotations that its data plane reads, of which others
 // may have put some there.
 fn put_right(kind: &dyn WrittenKind, live: &Value, wanted: &Value) -> Option<Write> {
+    let prefixes: Vec<String> = [live, wanted].into_iter().flat_map(|of| kind.prefixes(of)).collect();
+    let prefixes = prefixes.as_slice();
     let told = |of: &Value| {
         let all = of.pointer("/metadata/annotations").and_then(Value::as_object);
         let all = all.cloned().unwrap_or_default().into_iter();
-        all.filter(|(key, _)| kind.prefixes().iter().any(|prefix| key.starts_with(prefix)))
+        all.filter(move |(key, _)| prefixes.iter().any(|prefix| key.starts_with(prefix.as_str())))
     };
     // Those that are wanted come last, and count.
     let changes = told(live).map(|(key, _)| (key, None));

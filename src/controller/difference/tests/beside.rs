@@ -71,6 +71,53 @@ fn writes(routes: Vec<Value>, blueprint: &Blueprint, dismantle: Dismantle) -> (V
     (writes, conflicts)
 }
 
+// The author's own, over which Flagger has written what it makes of the Canary.
+fn taken_over(kept: &Value, owner: Option<&str>) -> Value {
+    let mut route = by_istio().route.unwrap();
+    route["metadata"]["generation"] = json!(4);
+    route["metadata"]["annotations"] = json!({"note": "b", labels::ORIGINAL_CONFIGURATION: kept.to_string()});
+    if let Some(owner) = owner {
+        route["metadata"]["ownerReferences"] = json!([{"kind": owner, "name": "web", "uid": "u-1"}]);
+    }
+    route
+}
+
+#[test]
+fn what_flagger_replaced_is_put_back_on_the_way_out() {
+    let destination = json!({"destination": {"host": "web"}});
+    let kept = json!({"hosts": ["shop.test"], "http": [{"retries": {"attempts": 2}, "route": [destination]}]});
+    let (blueprint, route) = (by_istio(), taken_over(&kept, None));
+    let after = |route: &Value| {
+        let (writes, _) = writes(vec![route.clone()], &blueprint, Dismantle::Traffic);
+        let [Write::Patch { operations, .. }] = writes.as_slice() else {
+            panic!("{writes:?}")
+        };
+        patches::applied(route, &operations.0).unwrap()
+    };
+    let live = |route: &Value| Live {
+        routes: vec![route.clone()],
+        ..Live::default()
+    };
+    let left = after(&route);
+    assert_eq!(left["spec"], kept);
+    assert_eq!(left["metadata"]["annotations"], json!({"note": "b"}));
+    assert_eq!(unrestored(&live(&left), &blueprint), [""; 0]);
+    // Flagger's own, or one that somebody has written since, is given back as it is, and that is said.
+    let mut edited = route.clone();
+    edited["spec"]["http"][0]["timeout"] = json!("9s");
+    let flaggers = taken_over(&by_istio().route.unwrap()["spec"], None);
+    for mine in [edited, flaggers] {
+        let left = after(&mine);
+        assert_eq!(left["spec"]["http"][0]["timeout"], mine["spec"]["http"][0]["timeout"]);
+        assert_eq!(left["spec"]["http"][0]["route"], json!([destination]));
+        let told = unrestored(&live(&left), &blueprint);
+        assert!(told.len() == 1 && told[0].contains("not put back"), "{told:?}");
+    }
+    let own = taken_over(&kept, Some("Canary"));
+    assert_eq!(after(&own)["spec"]["http"][0]["route"], json!([destination]));
+    assert_eq!(unrestored(&live(&own), &blueprint), [""; 0]);
+}
+
 #[test]
 fn it_is_there_before_the_route_sends_anybody() {
     let (writes, conflicts) = writes(Vec::new(), &by_istio(), Dismantle::No);

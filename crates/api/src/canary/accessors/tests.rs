@@ -64,6 +64,14 @@ fn weights_lead_when_iterations_are_given_too() {
         kind("{iterations: 10, match: [{headers: {a: {exact: b}}}]}"),
         AnalysisKind::AbTest
     );
+    // Whoever is named is the only one to see it, however the checks are counted.
+    for counted in ["stepWeight: 10", "stepWeights: [1, 5]", "interval: 1m"] {
+        assert_eq!(
+            kind(&format!("{{{counted}, match: [{{headers: {{a: {{exact: b}}}}}}]}}")),
+            AnalysisKind::AbTest,
+            "{counted}"
+        );
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ impl RunSettings {
         let analysis = canary.analysis();
         let provider = Provider::parse(canary.provider(&defaults.provider)).unwrap_or(Provider::KUBERNETES);
         let routed = provider.has_weights() && (canary.spec.service.is_some() || canary.targets_a_route());
-        let can = provider.can();
+        let can = provider.can_for(canary.spec.service.as_ref());
         let moved_by = if routed { provider } else { Provider::KUBERNETES };
         Self {
             strategy: strategy::strategy(canary, routed, routed && can.matches),
@@ -52,5 +52,40 @@ impl RunSettings {
             suspended: canary.suspended(),
             leaving,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::Strategy;
+    use serde_json::{from_value, json};
+
+    #[test]
+    fn connections_are_shared_out_and_nobody_is_told_from_another() {
+        let settings = |protocol: &str, analysis: serde_json::Value| {
+            let canary = json!({
+                "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "db", "namespace": "shop"},
+                "spec": {
+                    "provider": "istio", "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "db"},
+                    "service": {"port": 7070, "appProtocol": protocol}, "analysis": analysis,
+                },
+            });
+            let canary: Canary = from_value(canary).unwrap();
+            RunSettings::of(&canary, None, &Defaults::default(), false)
+        };
+        let tested = json!({
+            "iterations": 3, "match": [{"headers": {"x": {"exact": "y"}}}], "mirror": true,
+            "sessionAffinity": {"cookieName": "a"},
+        });
+        let of_tcp = settings("TCP", tested.clone());
+        assert_eq!(of_tcp.strategy, Strategy::Iterations(3));
+        assert!(of_tcp.mirror.is_empty() && of_tcp.sessions.is_none());
+        let weighted = settings("tcp", json!({"stepWeight": 50, "mirror": true}));
+        assert_eq!(weighted.strategy, Strategy::Weighted(vec![50, 100]));
+        assert!(weighted.mirror.is_empty());
+        let of_http = settings("http", tested);
+        assert_eq!(of_http.strategy, Strategy::Matched(3));
+        assert!(of_http.sessions.is_some());
     }
 }

@@ -2,7 +2,10 @@
 
 use super::{Sessions, Strategy, weight_steps};
 use crate::{
-    api::{Canary, canary::AnalysisKind},
+    api::{
+        Canary,
+        canary::{Analysis, AnalysisKind},
+    },
     plan::settings::exposure::affinity,
 };
 
@@ -10,25 +13,36 @@ use crate::{
 const DEFAULT_ITERATIONS: u32 = 10;
 
 /// The strategy; `routed` says that there are shares, by a provider with routes and a Service, and `told_apart` that requests
-/// can be told from each other by what they say. A test whose users nobody can tell is checked without any.
+/// can be told from each other by what they say. A test whose users nobody can tell is checked without any. One that has
+/// weights in the place of `iterations`, as Flagger takes it, is checked once for each.
 pub(super) fn strategy(canary: &Canary, routed: bool, told_apart: bool) -> Strategy {
     let analysis = canary.analysis();
     let iterations = u32::try_from(analysis.iterations()).unwrap_or(0);
     let counted = if iterations > 0 { iterations } else { DEFAULT_ITERATIONS };
     match analysis.kind() {
         _ if !routed => Strategy::Iterations(counted),
-        AnalysisKind::AbTest if told_apart => Strategy::Matched(iterations),
-        AnalysisKind::AbTest => Strategy::Iterations(counted),
-        AnalysisKind::BlueGreen if iterations > 0 => Strategy::Iterations(iterations),
-        AnalysisKind::BlueGreen | AnalysisKind::Weighted => {
-            let steps: Vec<u8> = analysis.step_weights().into_iter().map(percent).collect();
-            Strategy::Weighted(weight_steps(
-                percent(analysis.step_weight()),
-                percent(analysis.max_weight()),
-                &steps,
-            ))
+        AnalysisKind::AbTest => {
+            let by_weights = iterations == 0 && analysis.is_weighted();
+            let checks = if by_weights { count(&steps(analysis)) } else { counted };
+            if told_apart {
+                Strategy::Matched(checks)
+            } else {
+                Strategy::Iterations(checks)
+            }
         }
+        AnalysisKind::BlueGreen if iterations > 0 => Strategy::Iterations(iterations),
+        AnalysisKind::BlueGreen | AnalysisKind::Weighted => Strategy::Weighted(steps(analysis)),
     }
+}
+
+// The weights that an analysis goes through.
+fn steps(analysis: &Analysis) -> Vec<u8> {
+    let listed: Vec<u8> = analysis.step_weights().into_iter().map(percent).collect();
+    weight_steps(percent(analysis.step_weight()), percent(analysis.max_weight()), &listed)
+}
+
+fn count(steps: &[u8]) -> u32 {
+    u32::try_from(steps.len()).unwrap_or(u32::MAX)
 }
 
 /// `iterations` beside weights: passed checks after which the run is promoted, whatever the weight.
@@ -103,10 +117,21 @@ mod tests {
             of(json!({"iterations": 3, "stepWeight": 50, "match": users})),
             Strategy::Matched(3)
         );
+        // The same without iterations: a release for some users that Flagger was asked for goes to nobody else.
+        assert_eq!(
+            of(json!({"stepWeight": 10, "maxWeight": 50, "match": users})),
+            Strategy::Matched(5)
+        );
+        assert_eq!(of(json!({"stepWeights": [1, 5], "match": users})), Strategy::Matched(2));
+        assert_eq!(of(json!({"match": users})), Strategy::Matched(10));
         assert_eq!(of(json!({})), Strategy::Weighted(vec![100]));
         let blind = |analysis| strategy(&canary(analysis), true, false);
         assert_eq!(blind(json!({"iterations": 3, "match": users})), Strategy::Iterations(3));
         assert_eq!(blind(json!({"stepWeight": 50})), Strategy::Weighted(vec![50, 100]));
+        assert_eq!(
+            blind(json!({"stepWeight": 50, "match": users})),
+            Strategy::Iterations(2)
+        );
         let unrouted = |analysis| strategy(&canary(analysis), false, false);
         assert_eq!(unrouted(json!({"stepWeight": 50})), Strategy::Iterations(10));
         assert_eq!(

@@ -164,13 +164,18 @@ fn spec(
     }
 }
 
-// Whether provider `name` takes a Canary of that Service. It is judged at admission, which our own objects pass.
+// Whether provider `name` takes a Canary of that Service. It is judged at admission, which our own objects pass. Connections
+// are split for whoever asks for it himself: what a policy says is about requests.
 fn carries(name: &str, service: Option<&CanaryService>) -> bool {
+    let connections = service.is_some_and(CanaryService::is_tcp);
     let asked = CanarySpec {
         service: service.cloned(),
         ..CanarySpec::default()
     };
-    Provider::parse(name).is_none_or(|provider| provider.rejects(&asked).is_empty())
+    Provider::parse(name).is_none_or(|provider| {
+        let split = connections && provider.has_weights();
+        !split && provider.rejects(&asked).is_empty()
+    })
 }
 
 // As generated, for the target with this uid and with a policy of its own, where it names one. The uid is empty while a

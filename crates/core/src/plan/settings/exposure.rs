@@ -32,6 +32,8 @@ pub fn exposure(canary: &Canary) -> Exposure {
         // Whoever can look for them adds them.
         models: BTreeMap::new(),
         member: member(canary),
+        // That is for the command line to say.
+        ingress_prefix: None,
     }
 }
 

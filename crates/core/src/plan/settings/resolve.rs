@@ -4,7 +4,7 @@ use super::exposure::exposure;
 use crate::plan::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, workload::overrides};
 use crate::{
     api::{Canary, canary},
-    routing::{Names, Provider},
+    routing::{Exposure, Names, Provider},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Map, Value, json};
@@ -25,6 +25,18 @@ pub struct Defaults {
     pub no_cross_namespace_refs: bool,
     /// `--dry-run`: no Canary routes or promotes anything.
     pub dry_run: bool,
+    /// `--ingress-annotations-prefix`: by what annotations ingress-nginx is told; its own when empty.
+    pub ingress_annotations_prefix: String,
+    /// `--ingress-class`: of the HTTPProxies that are made; none when empty.
+    pub ingress_class: String,
+}
+
+impl Defaults {
+    // As annotations begin that ingress-nginx is to read; none where they are its own.
+    fn ingress_prefix(&self) -> Option<String> {
+        let named = self.ingress_annotations_prefix.trim_end_matches('/');
+        (!named.is_empty()).then(|| format!("{named}/"))
+    }
 }
 
 /// The blueprint of a Canary's pair; an error names a provider or kind of target that is not built yet.
@@ -56,7 +68,11 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     let annotations = canary.metadata.annotations.clone().unwrap_or_default();
     let published = |names| {
         let route = provider.published(canary.namespace_name(), names, &canary.spec)?;
-        Some(provider.annotated(route, &annotations))
+        let route = provider.annotated(route, &annotations);
+        Some(match defaults.ingress_class.as_str() {
+            "" => route,
+            class => provider.classed(route, class),
+        })
     };
     Ok(Blueprint {
         namespace: canary.namespace_name().to_owned(),
@@ -82,7 +98,10 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         named_route: provider.route(&canary.spec),
         names,
         autoscaler: Autoscaler::of(canary),
-        exposure: exposure(canary),
+        exposure: Exposure {
+            ingress_prefix: defaults.ingress_prefix(),
+            ..exposure(canary)
+        },
         include_label_prefixes: defaults.include_label_prefixes.clone(),
         helm: Map::new(),
     })

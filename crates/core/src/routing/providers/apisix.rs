@@ -109,8 +109,8 @@ impl WrittenKind for ApisixRoute {
         }
     }
 
-    fn prefixes(&self) -> &'static [&'static str] {
-        &[companion::PREFIX]
+    fn prefixes(&self, _companion: &Value) -> Vec<String> {
+        vec![companion::PREFIX.to_owned()]
     }
 
     fn services(&self, route: &Value) -> Vec<String> {

@@ -87,6 +87,10 @@ impl Router for Contour {
         let service = spec.service.as_ref().filter(|_| problem::of_canary(spec).is_empty())?;
         generated::generated(namespace, names, service)
     }
+
+    fn classed(&self, route: Value, class: &str) -> Value {
+        generated::classed(route, class)
+    }
 }
 
 impl WrittenKind for HttpProxy {

@@ -242,8 +242,8 @@ impl WrittenKind for Upstream {
     }
 
     // Gloo reads none.
-    fn prefixes(&self) -> &'static [&'static str] {
-        &[]
+    fn prefixes(&self, _companion: &Value) -> Vec<String> {
+        Vec::new()
     }
 }
 

@@ -1,24 +1,25 @@
-//! Provider `istio`: a VirtualService whose `http` rules name the two halves with weights, and a DestinationRule for each
-//! half.
+//! Provider `istio`: a VirtualService whose `http` and `tcp` rules name the two halves with weights, and a DestinationRule for
+//! each half.
 //!
-//! A VirtualService of the user's own is edited in `spec.http` alone; without one, one is made of `spec.service`. Either is
-//! read and written as `networking.istio.io/v1`, whatever version it was sent in.
+//! A VirtualService of the user's own is edited in `spec.http` and `spec.tcp` alone; without one, one is made of
+//! `spec.service`, for requests or, with `appProtocol: tcp`, for connections. Either is read and written as
+//! `networking.istio.io/v1`, whatever version it was sent in.
 
 mod conditions;
 mod cookies;
 mod dialect;
 mod generated;
 mod hosts;
+mod lists;
 mod mirror;
+mod original;
 mod policy;
 mod problem;
 
 use crate::api::canary::CanarySpec;
 use crate::routing::{
     Capabilities, Exposure, Forms, Names, Resource, RouteKind, Router, Traffic, WrittenKind, is_made, reference,
-    weighted,
 };
-use dialect::Http;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -64,10 +65,11 @@ impl Router for Istio {
             matches: true,
             mirror: true,
             affinity: true,
+            // By shares of new connections.
+            tcp: true,
             grpc: true,
             // A destination without a port is the port that was called.
             several_ports: true,
-            ..Capabilities::NONE
         }
     }
 
@@ -141,13 +143,13 @@ impl WrittenKind for VirtualService {
     }
 
     fn names_a_half(&self, route: &Value, names: &Names) -> bool {
-        weighted::names_a_half::<Http>(route, names)
+        lists::names_a_half(route, names)
     }
 }
 
 impl RouteKind for VirtualService {
     fn fields(&self) -> &'static [&'static str] {
-        &["/spec/http"]
+        &["/spec/http", "/spec/tcp"]
     }
 
     fn leads_to_a_half(&self) -> Option<&'static str> {
@@ -169,7 +171,7 @@ impl RouteKind for VirtualService {
 
     fn companions(&self, route: &Value, names: &Names) -> Vec<(Resource, String)> {
         let halves = [&names.primary, &names.canary].into_iter();
-        let halves = halves.filter(|_| weighted::refers_to::<Http>(route, names));
+        let halves = halves.filter(|_| lists::refers_to(route, names));
         halves.map(|half| (DestinationRule.resource(), half.clone())).collect()
     }
 
@@ -183,7 +185,7 @@ impl RouteKind for VirtualService {
     }
 
     fn is_split(&self, route: &Value, names: &Names) -> bool {
-        self.names_a_half(route, names) && weighted::is_split::<Http>(route, names)
+        self.names_a_half(route, names) && lists::is_split(route, names)
     }
 
     fn traffic(
@@ -194,15 +196,14 @@ impl RouteKind for VirtualService {
         exposure: &Exposure,
         expected: Option<Traffic>,
     ) -> Option<Traffic> {
-        weighted::traffic::<Http>(route, names, exposure, expected)
+        lists::traffic(route, names, exposure, expected)
     }
 
     fn carrying(&self, objects: &[Value], names: &Names, traffic: Traffic, exposure: &Exposure) -> Vec<Value> {
         let Some((route, others)) = objects.split_first() else {
             return Vec::new();
         };
-        let rules = weighted::with_traffic::<Http>(route, names, traffic, exposure);
-        let carrying = weighted::with_rules::<Http>(route, rules);
+        let carrying = lists::carrying(route, names, traffic, exposure);
         let beside = policy::beside(route, names, exposure).into_iter();
         let beside = beside.filter(|_| self.names_a_half(&carrying, names));
         let others = others.iter().cloned().chain(beside);
@@ -210,7 +211,11 @@ impl RouteKind for VirtualService {
     }
 
     fn folded(&self, route: &Value, names: &Names) -> Value {
-        weighted::with_rules::<Http>(route, weighted::folded::<Http>(route, names))
+        lists::folded(route, names)
+    }
+
+    fn original(&self, route: &Value, names: &Names, made: Option<&Value>) -> Option<Result<Value, String>> {
+        original::of(route, names, made)
     }
 
     fn problem(&self, route: &Value, names: &Names, _exposure: &Exposure) -> Option<String> {

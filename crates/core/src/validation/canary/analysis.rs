@@ -12,8 +12,8 @@ pub(super) use weights::is_percentage;
 
 use super::{Subject, matching};
 use crate::api::Number;
-use crate::api::canary::Analysis;
-use crate::routing::registry;
+use crate::api::canary::{Analysis, CanaryService};
+use crate::routing::{Capabilities, registry};
 use crate::validation::facts::ClusterFacts;
 use crate::validation::report::Report;
 use crate::validation::values::durations;
@@ -32,6 +32,8 @@ pub(in crate::validation) struct JudgedAnalysis<'a> {
     pub complete: bool,
     /// Whether there is a Service by which requests come.
     pub served: bool,
+    /// Whether by that Service come connections, of which nothing is known but that they are there.
+    pub connections: bool,
 }
 
 pub(super) fn canary(report: &mut Report, subject: &Subject) {
@@ -52,6 +54,7 @@ pub(super) fn canary(report: &mut Report, subject: &Subject) {
         namespace,
         complete: true,
         served: subject.canary.spec.service.is_some() || subject.canary.targets_a_route(),
+        connections: spec.service.as_ref().is_some_and(CanaryService::is_tcp),
     };
     judged.check(report);
     gates(report, analysis, skip);
@@ -115,6 +118,12 @@ impl JudgedAnalysis<'_> {
         durations::plain(report, &self.field("delay"), delay);
     }
 
+    /// What the provider can do for such an app.
+    pub(super) fn can(&self) -> Capabilities {
+        let can = registry::can(self.provider);
+        if self.connections { can.of_connections() } else { can }
+    }
+
     pub(super) fn field(&self, name: &str) -> String {
         format!("{BASE}.{name}")
     }
@@ -143,40 +152,41 @@ impl JudgedAnalysis<'_> {
     fn users(&self, report: &mut Report) {
         let analysis = self.analysis;
         let users = analysis.matches.as_ref().is_some_and(|matches| !matches.is_empty());
-        if users && analysis.iterations.is_none() && self.complete {
-            report.required(
-                self.field("iterations"),
-                "A/B matching needs iterations; without them match is ignored",
-            );
+        if !users {
+            return;
         }
-        if users && !registry::can(self.provider).matches {
-            report.unsupported(
-                self.field("match"),
-                "match",
+        if !self.can().matches {
+            let why = if self.connections {
+                String::from("connections (appProtocol tcp) do not tell users apart; leave match out")
+            } else {
                 format!(
                     "provider {} cannot tell requests apart; leave match out for blue/green, or use gatewayapi:v1",
                     self.provider
-                ),
-            );
+                )
+            };
+            report.unsupported(self.field("match"), "match", why);
         }
-        if users && analysis.iterations() > 0 && analysis.step_weight.is_some() {
-            report.warn(
-                self.field("stepWeight"),
-                "ignored: match names who sees the canary, and weights would show it to everybody",
-            );
-        }
+        let Some(name) = self.names_weights() else { return };
+        let text = if analysis.iterations.is_some() {
+            "ignored: match names who sees the canary, and weights would show it to everybody"
+        } else {
+            "match names who sees it, all of them at once; each step counts as one check, like iterations"
+        };
+        report.warn(self.field(name), text);
+    }
+
+    /// The field that holds weights; `None` where there are none.
+    fn names_weights(&self) -> Option<&'static str> {
+        let analysis = self.analysis;
+        let step = analysis.step_weight.is_some().then_some("stepWeight");
+        step.or_else(|| analysis.step_weights.is_some().then_some("stepWeights"))
     }
 
     /// Weights where the provider has none.
     fn weighted(&self, report: &mut Report) {
-        let analysis = self.analysis;
-        let weighted = analysis.step_weight.is_some() || analysis.step_weights.is_some();
-        if weighted && !registry::can(self.provider).weights {
-            let name = if analysis.step_weight.is_some() {
-                "stepWeight"
-            } else {
-                "stepWeights"
-            };
+        if let Some(name) = self.names_weights()
+            && !self.can().weights
+        {
             let text = format!(
                 "provider {} has no traffic weights; blue/green with 10 iterations",
                 self.provider

@@ -10,7 +10,7 @@ use super::{Subject, matching};
 use crate::api::Canary;
 use crate::api::canary::CanaryService;
 use crate::validation::report::Report;
-use crate::validation::values::names::{MAX_BASE, is_port_name, is_service_name};
+use crate::validation::values::names::{MAX_BASE, is_label, is_port_name, is_service_name};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube_core::ResourceExt;
 
@@ -119,8 +119,9 @@ fn ports(report: &mut Report, subject: &Subject, service: &CanaryService) {
     let Some(name) = service.port_name.as_deref().filter(|name| !name.is_empty()) else {
         return;
     };
-    if !is_port_name(name) {
-        let why = "must be lower-case letters, digits and \"-\", at most 15, with a letter";
+    // A port of a Service, which takes more than a port of a container.
+    if !is_label(name) {
+        let why = "must be lower-case letters, digits and \"-\", at most 63, with a letter or digit at both ends";
         report.invalid(PORT_NAME, name, why);
     }
     if name.contains("grpc") && service.app_protocol.as_deref() == Some("http") {

@@ -103,8 +103,8 @@ impl WrittenKind for Node {
         FILLED_OF_NODES
     }
 
-    fn prefixes(&self) -> &'static [&'static str] {
-        &[]
+    fn prefixes(&self, _companion: &Value) -> Vec<String> {
+        Vec::new()
     }
 }
 
@@ -133,8 +133,8 @@ impl WrittenKind for Front {
         FILLED
     }
 
-    fn prefixes(&self) -> &'static [&'static str] {
-        &[generated::GATEWAY]
+    fn prefixes(&self, _companion: &Value) -> Vec<String> {
+        vec![generated::GATEWAY.to_owned()]
     }
 }
 

@@ -46,8 +46,8 @@ impl WrittenKind for MeshRoutes {
         FILLED
     }
 
-    fn prefixes(&self) -> &'static [&'static str] {
-        &[generated::GATEWAY]
+    fn prefixes(&self, _companion: &Value) -> Vec<String> {
+        vec![generated::GATEWAY.to_owned()]
     }
 }
 

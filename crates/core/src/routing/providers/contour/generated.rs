@@ -48,6 +48,14 @@ pub(super) fn generated(namespace: &str, names: &Names, service: &CanaryService)
     }))
 }
 
+/// The same for the Contour of that class alone.
+pub(super) fn classed(mut route: Value, class: &str) -> Value {
+    if let Some(spec) = route.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.insert("ingressClassName".to_owned(), json!(class));
+    }
+    route
+}
+
 fn route(conditions: Value, halves: &Value, service: &CanaryService) -> Value {
     let members = [
         ("conditions", Some(conditions)),

@@ -5,6 +5,9 @@ use crate::routing::weighted::expressions;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// What both an HTTPMatchRequest and an L4MatchAttributes have.
+const CONNECTIONS: [&str; 4] = ["port", "sourceLabels", "sourceNamespace", "gateways"];
+
 /// The entries of `analysis.match` that say something.
 pub(super) fn of_analysis(matches: &[AnalysisMatch]) -> Vec<Value> {
     matches.iter().filter_map(entry).collect()
@@ -48,6 +51,15 @@ pub(super) fn of_service(of: &HttpMatch) -> Value {
         ("queryParams", &of.query_params),
     ] {
         members.extend(from.as_ref().map(|from| (key.to_owned(), compared(key, from).into())));
+    }
+    out
+}
+
+/// The same of connections, as an L4MatchAttributes.
+pub(super) fn of_connections(of: &HttpMatch) -> Value {
+    let mut out = json!(of);
+    if let Some(members) = out.as_object_mut() {
+        members.retain(|key, _| CONNECTIONS.contains(&key.as_str()));
     }
     out
 }

@@ -1,4 +1,4 @@
-//! How a VirtualService writes its `http` rules. Those for `tls` and `tcp` are the user's alone.
+//! How a VirtualService writes its `http` and its `tcp` rules. Those for `tls` are the user's alone.
 
 use super::{conditions, cookies, hosts, mirror};
 use crate::api::canary::AnalysisMatch;
@@ -89,6 +89,75 @@ impl Dialect for Http {
 
     fn without_mirror(rule: &Value, names: &Local<'_>) -> Value {
         mirror::without_ours(rule, names)
+    }
+}
+
+/// Istio's words for connections of which nothing is known. They are shared out, and that is all: there is nothing by which
+/// users could be told apart, no answer for a cookie and nothing to copy.
+#[derive(Debug)]
+pub(super) struct Tcp;
+
+impl Dialect for Tcp {
+    const RULES: &'static str = "/spec/tcp";
+    const REFS: &'static str = Http::REFS;
+    const MATCHES: &'static str = Http::MATCHES;
+    const FINE: u64 = Http::FINE;
+
+    fn side(reference: &Value, names: &Local<'_>) -> Option<Side> {
+        Http::side(reference, names)
+    }
+
+    fn named(reference: &Value, service: &str) -> Value {
+        Http::named(reference, service)
+    }
+
+    fn weight(reference: &Value, alone: bool) -> u64 {
+        Http::weight(reference, alone)
+    }
+
+    fn alone(apex: &Value) -> Value {
+        Http::alone(apex)
+    }
+
+    fn everything() -> Value {
+        Http::everything()
+    }
+
+    fn conditions(_matches: &[AnalysisMatch]) -> Vec<Value> {
+        Vec::new()
+    }
+
+    fn with_cookie(_cookie: &str) -> Value {
+        Value::Null
+    }
+
+    // Nothing can be asked of a connection besides what its author asks.
+    fn both(_one: &Value, _other: &Value) -> Option<Value> {
+        None
+    }
+
+    fn cookies(_reference: &Value) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn setting(reference: &Value, _cookie: &str) -> Value {
+        reference.clone()
+    }
+
+    fn without_cookies(reference: &Value, _users: &dyn Fn(&str) -> bool) -> Value {
+        reference.clone()
+    }
+
+    fn mirrored(_rule: &Value, _names: &Local<'_>) -> u8 {
+        0
+    }
+
+    fn mirroring(rule: &Value, _names: &Local<'_>, _percent: u8) -> Value {
+        rule.clone()
+    }
+
+    fn without_mirror(rule: &Value, _names: &Local<'_>) -> Value {
+        rule.clone()
     }
 }
 

@@ -18,7 +18,12 @@ pub(super) fn generated(namespace: &str, names: &Names, service: &CanaryService)
         spec.insert("hosts".to_owned(), json!(hosts(names, service)));
         spec.insert("gateways".to_owned(), json!(gateways(service)));
     }
-    spec.insert("http".to_owned(), json!([rule(names, service)]));
+    let (list, rule) = if service.is_tcp() {
+        ("tcp", of_connections(names, service))
+    } else {
+        ("http", rule(names, service))
+    };
+    spec.insert(list.to_owned(), json!([rule]));
     let Metadata { labels, annotations } = service.apex.clone().unwrap_or_default();
     json!({
         "apiVersion": API_VERSION,
@@ -72,6 +77,16 @@ fn rule(names: &Names, service: &CanaryService) -> Map<String, Value> {
         .into_iter()
         .filter_map(|(key, value)| Some((key.to_owned(), value?)));
     said.collect()
+}
+
+// Of what the Canary says of requests there is no word for connections but by which port, and from where, they come.
+fn of_connections(names: &Names, service: &CanaryService) -> Map<String, Value> {
+    let matches = service.matches.iter().flatten().map(conditions::of_connections);
+    let matches: Vec<Value> = matches.collect();
+    let mut rule = Map::new();
+    rule.extend((!matches.is_empty()).then(|| ("match".to_owned(), json!(matches))));
+    rule.insert("route".to_owned(), json!(destinations(names, service)));
+    rule
 }
 
 fn destinations(names: &Names, service: &CanaryService) -> [Value; 2] {

@@ -1,21 +1,21 @@
 //! Why traffic cannot be moved, in words for people.
 
-use super::dialect::{Http, is_subset};
-use super::{generated, hosts};
+use super::dialect::is_subset;
+use super::{generated, hosts, lists};
 use crate::api::canary::{Analysis, AnalysisMatch, CanaryService, CanarySpec};
+use crate::routing::Names;
 use crate::routing::reference::Local;
-use crate::routing::{Names, weighted};
 use serde_json::Value;
 
-/// Whether any `http` rule sends to the pair, or to a part of its pods.
+/// Whether any rule sends to the pair, or to a part of its pods.
 pub(super) fn refers_to(route: &Value, names: &Names) -> bool {
     let local = &Local::of(route, names);
     destinations(route).any(|one| hosts::side_of(one, local).is_some())
 }
 
-/// The destinations of all `http` rules.
+/// The destinations of all rules for requests and for connections.
 pub(super) fn destinations(route: &Value) -> impl Iterator<Item = &Value> {
-    weighted::all_refs::<Http>(route).filter_map(|one| one.get("destination"))
+    lists::all_refs(route).filter_map(|one| one.get("destination"))
 }
 
 /// Why the traffic of the pair cannot be moved by `route`.
@@ -24,12 +24,12 @@ pub(super) fn of_route(route: &Value, names: &Names) -> Option<String> {
     let (name, apex) = (name.unwrap_or_default(), &names.apex);
     if !refers_to(route, names) {
         return Some(format!(
-            "no http rule of VirtualService {name} sends to Service {apex}: name it as a destination, or give the \
+            "no http or tcp rule of VirtualService {name} sends to Service {apex}: name it as a destination, or give the \
              VirtualService another name"
         ));
     }
     let local = &Local::of(route, names);
-    let whole = weighted::refers_to::<Http>(route, names);
+    let whole = lists::refers_to(route, names);
     let mut parts = destinations(route).filter(|one| is_subset(one) && hosts::side_of(one, local).is_some());
     let subset = parts.find_map(|one| one.get("subset")?.as_str()).filter(|_| !whole)?;
     Some(format!(

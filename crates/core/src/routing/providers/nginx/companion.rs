@@ -2,7 +2,7 @@
 
 use crate::api::canary::{AnalysisMatch, StringMatch};
 use crate::routing::ingress::companion::{self, annotation};
-use crate::routing::ingress::{marks::NGINX, paths};
+use crate::routing::ingress::{marks, paths};
 use crate::routing::{Exposure, Names, Traffic};
 use serde_json::{Map, Value, json};
 
@@ -21,10 +21,11 @@ pub(super) fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &
 
 // Those that say whose requests it takes, and what nginx does with them.
 fn annotations(route: &Value, traffic: Traffic, exposure: &Exposure) -> Map<String, Value> {
-    let is_read = |key: &str| key.strip_prefix(NGINX).is_some_and(|name| !name.starts_with("canary"));
+    let prefix = marks::prefix(exposure);
+    let is_read = |key: &str| key.strip_prefix(prefix).is_some_and(|name| !name.starts_with("canary"));
     let mut annotations = companion::kept(route, is_read);
     let mut note = |name: &str, value: String| {
-        annotations.insert(format!("{NGINX}{name}"), Value::String(value));
+        annotations.insert(format!("{prefix}{name}"), Value::String(value));
     };
     note("canary", "true".to_owned());
     note("canary-weight", traffic.canary().to_string());
@@ -54,33 +55,31 @@ pub(super) fn read(route: &Value, live: &[&Value], names: &Names, exposure: &Exp
         // One of a name that was right before is on its way out.
         _ => return None,
     };
+    let prefix = marks::prefix(exposure);
     // One that gives the canary nothing is as good as none.
-    if shares(live) == json!({"canary": "true", "canary-weight": "0"}) {
+    if shares(live, prefix) == json!({"canary": "true", "canary-weight": "0"}) {
         return Some(Traffic::PRIMARY);
     }
-    let weight = said(live, "canary-weight").and_then(|weight| weight.parse().ok());
+    let weight = annotation(live, &format!("{prefix}canary-weight")).and_then(|weight| weight.parse().ok());
     let share = Traffic::share(weight.unwrap_or(0));
     let matched = Traffic { matched: true, ..share };
     let does = |candidate: &Traffic| {
         beside(route, names, *candidate, exposure).is_some_and(|wanted| {
-            shares(&wanted) == shares(live) && wanted.pointer("/spec/rules") == live.pointer("/spec/rules")
+            shares(&wanted, prefix) == shares(live, prefix)
+                && wanted.pointer("/spec/rules") == live.pointer("/spec/rules")
         })
     };
     [share, matched].into_iter().find(does)
 }
 
 // The annotations that say whose requests it takes.
-fn shares(ingress: &Value) -> Value {
+fn shares(ingress: &Value, prefix: &str) -> Value {
     let all = ingress.pointer("/metadata/annotations").and_then(Value::as_object);
     let ours = all.into_iter().flatten().filter_map(|(key, value)| {
-        let name = key.strip_prefix(NGINX).filter(|name| name.starts_with("canary"))?;
+        let name = key.strip_prefix(prefix).filter(|name| name.starts_with("canary"))?;
         Some((name.to_owned(), value.clone()))
     });
     Value::Object(ours.collect())
-}
-
-fn said<'a>(ingress: &'a Value, name: &str) -> Option<&'a str> {
-    annotation(ingress, &format!("{NGINX}{name}"))
 }
 
 // The annotations for the conditions of an A/B test: one header and one cookie.

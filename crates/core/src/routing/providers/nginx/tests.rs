@@ -76,6 +76,39 @@ fn a_share_is_a_second_ingress_with_the_paths_of_the_app_alone() {
 }
 
 #[test]
+fn an_ingress_nginx_of_another_prefix_is_told_by_that_alone() {
+    let mine = ingress(json!({
+        "edge.example.com/rewrite-target": "/", "edge.example.com/canary-weight": "7",
+        "nginx.ingress.kubernetes.io/rewrite-target": "/old",
+    }));
+    let exposure = Exposure {
+        ingress_prefix: Some("edge.example.com/".to_owned()),
+        ..Exposure::default()
+    };
+    let objects = carried(&mine, Traffic::share(30), &exposure);
+    assert_eq!(
+        objects[1]["metadata"]["annotations"],
+        json!({
+            "external-dns.kubernetes.io/controller": "coalmine",
+            "external-dns.alpha.kubernetes.io/controller": "coalmine",
+            "edge.example.com/rewrite-target": "/",
+            "edge.example.com/canary": "true", "edge.example.com/canary-weight": "30",
+        })
+    );
+    let second = made(&objects[1]);
+    assert!(Nginx.is_companion(&second) && Nginx.names_a_half(&second, &names()));
+    assert!(!Nginx.is_companion(&mine) && Nginx.refers_to(&mine, &names()));
+    assert!(Nginx.prefixes(&second).contains(&"edge.example.com/".to_owned()));
+    assert_eq!(read(&objects, &exposure, None), Some(Traffic::share(30)));
+    // One that was made by another prefix tells this one nothing, and is put right.
+    let before = carried(&mine, Traffic::share(30), &Exposure::default());
+    assert_eq!(read(&before, &exposure, Some(Traffic::share(30))), None);
+    // A word of somebody else's is no canary.
+    let theirs = ingress(json!({"team.example.com/canary": "true"}));
+    assert!(Nginx.refers_to(&theirs, &names()));
+}
+
+#[test]
 fn everything_on_primary_needs_no_second_one() {
     assert_eq!(carried(&plain(), Traffic::PRIMARY, &Exposure::default()), [plain()]);
     assert_eq!(read(&[plain()], &Exposure::default(), None), Some(Traffic::PRIMARY));

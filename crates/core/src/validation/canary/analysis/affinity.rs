@@ -2,7 +2,6 @@
 
 use super::JudgedAnalysis;
 use crate::api::canary::{AnalysisKind, SessionAffinity};
-use crate::routing::registry;
 use crate::validation::report::Report;
 use crate::validation::values::names::is_token;
 
@@ -19,14 +18,16 @@ pub(super) fn check(report: &mut Report, judged: &JudgedAnalysis) {
             "no effect on blue/green: nobody is on the canary before everybody is",
         );
     }
-    if !registry::can(judged.provider).affinity {
-        report.warn(
-            judged.field("sessionAffinity"),
+    if !judged.can().affinity {
+        let text = if judged.connections {
+            String::from("no effect: connections (appProtocol tcp) have no cookies")
+        } else {
             format!(
                 "no effect with provider {}; gatewayapi:v1 keeps sessions",
                 judged.provider
-            ),
-        );
+            )
+        };
+        report.warn(judged.field("sessionAffinity"), text);
     }
 }
 

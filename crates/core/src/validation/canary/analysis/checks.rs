@@ -75,14 +75,20 @@ impl JudgedAnalysis<'_> {
 
     /// Hours a release takes at best.
     pub(super) fn length(&self, report: &mut Report) {
-        let checks = match self.analysis.kind() {
-            AnalysisKind::Weighted if self.analysis.step_weights.is_some() => self.analysis.step_weights().len() as f64,
-            AnalysisKind::Weighted => {
-                (f64::from(self.analysis.max_weight()) / f64::from(self.analysis.step_weight())).ceil()
-            }
-            _ => f64::from(self.analysis.iterations()),
+        let analysis = self.analysis;
+        let by_weights = match analysis.kind() {
+            AnalysisKind::Weighted => true,
+            AnalysisKind::AbTest => analysis.iterations() == 0 && analysis.is_weighted(),
+            AnalysisKind::BlueGreen => false,
         };
-        let hours = checks * self.analysis.interval().as_secs_f64() / 3600.0;
+        let checks = if !by_weights {
+            f64::from(analysis.iterations())
+        } else if analysis.step_weights.is_some() {
+            analysis.step_weights().len() as f64
+        } else {
+            (f64::from(analysis.max_weight()) / f64::from(analysis.step_weight())).ceil()
+        };
+        let hours = checks * analysis.interval().as_secs_f64() / 3600.0;
         if hours > 24.0 {
             report.warn(self.field("interval"), format!("about {hours:.0} h per release"));
         }

@@ -75,6 +75,11 @@ fn reached(
             field,
             "provider kubernetes sends a canary no users; no values without a load test webhook",
         );
+    } else if judged.connections && judged.can().tcp && about_requests(metric) {
+        report.warn(
+            field,
+            "about requests, and appProtocol tcp has none to count; use a MetricTemplate",
+        );
     }
 }
 

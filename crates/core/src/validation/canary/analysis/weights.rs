@@ -3,7 +3,6 @@
 use super::JudgedAnalysis;
 use crate::api::Number;
 use crate::api::canary::AnalysisKind;
-use crate::routing::registry;
 use crate::validation::report::Report;
 
 pub(super) fn check(report: &mut Report, judged: &JudgedAnalysis) {
@@ -125,11 +124,15 @@ fn promotion(report: &mut Report, judged: &JudgedAnalysis) {
 
 fn mirrored(report: &mut Report, judged: &JudgedAnalysis) {
     let field = judged.field("mirror");
-    if !registry::can(judged.provider).mirror {
-        let text = format!(
-            "ignored: provider {} cannot mirror; use gatewayapi:v1 with a gateway that can",
-            judged.provider
-        );
+    if !judged.can().mirror {
+        let text = if judged.connections {
+            String::from("ignored: connections (appProtocol tcp) cannot be copied")
+        } else {
+            format!(
+                "ignored: provider {} cannot mirror; use gatewayapi:v1 with a gateway that can",
+                judged.provider
+            )
+        };
         return report.warn(field, text);
     }
     if let Some(gateway) = &judged.facts.unmirrored {

@@ -17,6 +17,7 @@ const GRPC: [&str; 3] = ["grpc", "h2c", "kubernetes.io/h2c"];
 pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryService) {
     timeouts(report, subject, service);
     ports(report, subject, service);
+    connections(report, subject, service);
     gateway_refs(report, subject, service);
     if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !obeys(subject, GATEWAYS) {
         report.warn(GATEWAYS, format!("ignored by provider {}", subject.provider));
@@ -67,6 +68,28 @@ fn ports(report: &mut Report, subject: &Subject, service: &CanaryService) {
             "spec.service.portDiscovery",
             format!("provider {provider} routes port {port} alone; callers of others meet no canary"),
         );
+    }
+}
+
+/// What shapes requests, where connections are routed.
+fn connections(report: &mut Report, subject: &Subject, service: &CanaryService) {
+    let routed = registry::can(subject.provider).tcp && obeys(subject, "spec.service.match");
+    if !service.is_tcp() || !routed {
+        return;
+    }
+    for (name, is_set) in [
+        ("timeout", service.timeout.is_some()),
+        ("retries", service.retries.is_some()),
+        ("rewrite", service.rewrite.is_some()),
+        ("headers", service.headers.is_some()),
+        ("corsPolicy", service.cors_policy.is_some()),
+    ] {
+        if is_set {
+            report.warn(
+                format!("spec.service.{name}"),
+                "ignored: it is about requests, and with appProtocol tcp connections are routed",
+            );
+        }
     }
 }
 

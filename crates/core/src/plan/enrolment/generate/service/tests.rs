@@ -323,6 +323,16 @@ fn in_a_mesh_every_app_that_is_called_has_a_route_and_nothing_is_published_by_it
     };
     assert_eq!(said(&made(&[], true)), (Some("web".into()), vec![], "istio"));
     assert_eq!(said(&made(&[], false)), (None, vec![], "kubernetes"));
+    // Connections are split for whoever asks for it himself.
+    let mut connected = service("web");
+    connected["spec"]["ports"][0]["appProtocol"] = json!("tcp");
+    let services = [connected];
+    let around = NamespaceView {
+        services: &services,
+        ..NamespaceView::default()
+    };
+    let connected = canary(&target(), &policy, around, Known::default()).unwrap();
+    assert_eq!(said(&connected), (Some("web".into()), vec![], "kubernetes"));
     // Another provider's route to it is none of this one's.
     assert_eq!(
         said(&made(&[route("web")], true)),

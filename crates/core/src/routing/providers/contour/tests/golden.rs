@@ -1,6 +1,7 @@
 //! Whole objects, as they are sent. The suite has a real API server with Contour's definition judge them as well.
 
 use super::*;
+use crate::plan::{Defaults, blueprint};
 
 fn object(service: Value, traffic: Traffic, exposure: &Exposure) -> Value {
     let spec = canary(service, json!({}));
@@ -107,4 +108,36 @@ fn a_root_of_the_users_own() {
     assert_eq!(read(&ours, &exposure, Some(traffic)), Some(traffic));
     assert_eq!(folded(&ours), mine);
     insta::assert_json_snapshot!("takeover", ours);
+}
+
+#[test]
+fn the_class_of_the_command_line_is_that_of_what_is_made() {
+    let canary = json!({
+        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {
+            "provider": "contour", "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            "service": {"port": 80},
+        },
+    });
+    let canary = from_value(canary).unwrap();
+    let made = |class: &str| {
+        let defaults = Defaults {
+            ingress_class: class.to_owned(),
+            ingress_annotations_prefix: class.to_owned(),
+            ..Defaults::default()
+        };
+        blueprint(&canary, &defaults).unwrap()
+    };
+    let (told, untold) = (made("public"), made(""));
+    let (classed, plain) = (told.route.unwrap(), untold.route.unwrap());
+    assert_eq!(classed["spec"]["ingressClassName"], "public");
+    assert_eq!(plain["spec"].get("ingressClassName"), None);
+    assert_eq!(classed["spec"]["routes"], plain["spec"]["routes"]);
+    assert_eq!(
+        HttpProxy.folded(&classed, &names())["spec"]["ingressClassName"],
+        "public"
+    );
+    // And so is the prefix of what an Ingress is told.
+    assert_eq!(told.exposure.ingress_prefix.as_deref(), Some("public/"));
+    assert_eq!(untold.exposure.ingress_prefix, None);
 }

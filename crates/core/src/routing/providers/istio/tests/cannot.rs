@@ -16,12 +16,10 @@ fn what_cannot_be_carried_is_named_with_what_can() {
         rejected(json!({"port": 80, "appProtocol": "http"}), by_caller.clone()),
         [""; 0]
     );
-    let [tcp] = rejected(json!({"port": 80, "appProtocol": "TCP"}), json!({}))
-        .try_into()
-        .unwrap();
-    assert!(
-        tcp.starts_with("spec.service.appProtocol: ") && tcp.contains("provider kubernetes"),
-        "{tcp}"
+    assert_eq!(
+        rejected(json!({"port": 80, "appProtocol": "TCP"}), json!({})),
+        [""; 0],
+        "connections are split as well"
     );
     let outside = json!({"port": 80, "gateways": ["istio-system/public"]});
     let [callers] = rejected(outside, by_caller.clone()).try_into().unwrap();
@@ -51,15 +49,15 @@ fn one_that_leads_there_by_subsets_only_says_so() {
     assert_eq!(told(&plain()), None);
     let why = told(&to(json!({"host": "other"}))).unwrap();
     assert!(
-        why.starts_with("no http rule of VirtualService front sends to Service web"),
+        why.starts_with("no http or tcp rule of VirtualService front sends to Service web"),
         "{why}"
     );
 }
 
 #[test]
-fn routes_of_connections_are_left_alone() {
+fn routes_of_tls_are_left_alone() {
     let mut mine = plain();
-    mine["spec"]["tcp"] = mine["spec"]["http"].take();
+    mine["spec"]["tls"] = mine["spec"]["http"].take();
     mine["spec"].as_object_mut().unwrap().remove("http");
     assert!(!VirtualService.refers_to(&mine, &names()));
     assert_eq!(carried(&mine, Traffic::share(10), &Exposure::default()), [mine.clone()]);

@@ -163,3 +163,110 @@ fn the_policy_of_the_halves_stands_beside_any_route_that_names_them() {
         assert!(!DestinationRule.names_a_half(&rule, &Names::new("other")));
     }
 }
+
+// What leads to the app, for requests or for connections.
+fn both() -> Value {
+    let mut mine = plain();
+    mine["spec"]["tcp"] = json!([
+        {"match": [{"port": 5432}], "route": [{"destination": {"host": "web"}}]},
+        {"route": [{"destination": {"host": "other"}}]},
+    ]);
+    mine
+}
+
+#[test]
+fn connections_are_moved_by_the_same_share_as_requests() {
+    let (mine, exposure) = (both(), exposure());
+    let wanted = Traffic {
+        mirror: 20,
+        sticky: true,
+        ..Traffic::share(30)
+    };
+    let moved = shown(&mine, wanted, &exposure);
+    let weights = json!([
+        {"destination": {"host": "web-primary"}, "weight": 70}, {"destination": {"host": "web-canary"}, "weight": 30},
+    ]);
+    // Cookies and copies are of requests.
+    assert_eq!(
+        moved["spec"]["tcp"],
+        json!([{"match": [{"port": 5432}], "route": weights}, mine["spec"]["tcp"][1]])
+    );
+    assert!(VirtualService.is_split(&moved, &names()));
+    assert_eq!(read(&moved, &exposure, None), Some(wanted));
+    assert_eq!(VirtualService.folded(&moved, &names()), mine);
+    // One of the two alone tells nothing of the other.
+    for (pointer, weight) in [("/spec/tcp/0/route/1/weight", 31), ("/spec/http/2/route/1/weight", 31)] {
+        let mut wrong = moved.clone();
+        *wrong.pointer_mut(pointer).unwrap() = json!(weight);
+        assert_eq!(read(&wrong, &exposure, Some(wanted)), None, "{pointer}");
+    }
+    let mut apart = moved.clone();
+    apart["spec"]["tcp"] = mine["spec"]["tcp"].clone();
+    assert!(!VirtualService.is_split(&apart, &names()));
+    assert_eq!(read(&apart, &exposure, None), None);
+}
+
+#[test]
+fn nobody_is_shown_a_test_who_comes_by_connections() {
+    let mut mine = both();
+    mine["spec"].as_object_mut().unwrap().remove("http");
+    let wanted = Traffic {
+        matched: true,
+        ..Traffic::PRIMARY
+    };
+    let tested = shown(&mine, wanted, &exposure());
+    assert_eq!(tested, shown(&mine, Traffic::PRIMARY, &Exposure::default()));
+    assert_eq!(read(&tested, &exposure(), Some(wanted)), Some(wanted));
+    assert_eq!(read(&tested, &exposure(), None), Some(Traffic::PRIMARY));
+}
+
+#[test]
+fn what_flagger_left_of_connections_in_mid_run_is_read() {
+    let mut mine = both();
+    mine["spec"].as_object_mut().unwrap().remove("http");
+    mine["spec"]["tcp"] = json!([{"route": [
+        {"destination": {"host": "web-primary"}, "weight": 90}, {"destination": {"host": "web-canary"}, "weight": 10},
+    ]}]);
+    assert_eq!(read(&mine, &Exposure::default(), None), Some(Traffic::share(10)));
+    assert!(VirtualService.is_split(&mine, &names()));
+}
+
+// What Flagger made of the Canary over an author's VirtualService, whose spec it has kept.
+fn taken_over(made: &Value, kept: &str) -> Value {
+    let mut route = shown(made, Traffic::share(10), &Exposure::default());
+    route["metadata"]["annotations"] = json!({"flagger.kubernetes.io/original-configuration": kept});
+    route
+}
+
+#[test]
+fn what_flagger_replaced_is_known_as_long_as_nobody_wrote_anything_else() {
+    let spec = canary(
+        json!({"port": 80, "hosts": ["app.example.com"], "timeout": "5s"}),
+        json!({}),
+    );
+    let made = Istio.published("shop", &names(), &spec).unwrap();
+    let of = |route: &Value, made: Option<&Value>| VirtualService.original(route, &names(), made);
+    let authors =
+        with_rules(json!([{"route": [{"destination": {"host": "web"}, "weight": 0}], "retries": {"attempts": 2}}]));
+    let kept = authors["spec"].to_string();
+    let route = taken_over(&made, &kept);
+    assert_eq!(of(&made, Some(&made)), None, "nothing is kept");
+    assert_eq!(of(&route, Some(&made)), Some(Ok(authors["spec"].clone())));
+    let folded = VirtualService.folded(&route, &names());
+    assert_eq!(of(&folded, Some(&made)), Some(Ok(authors["spec"].clone())));
+    // Of a test Flagger writes a second rule.
+    let mut tested = route.clone();
+    let mut named = tested["spec"]["http"][0].clone();
+    named["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+    tested["spec"]["http"].as_array_mut().unwrap().insert(0, named);
+    assert!(of(&tested, Some(&made)).unwrap().is_ok());
+    let why = |route: &Value, made: Option<&Value>| of(route, made).unwrap().unwrap_err();
+    let mut since = route.clone();
+    since["spec"]["http"][0]["timeout"] = json!("9s");
+    assert!(why(&since, Some(&made)).contains("something else by now"));
+    assert!(why(&route, None).contains("something else by now"));
+    let own = taken_over(&made, &made["spec"].to_string());
+    assert!(why(&own, Some(&made)).contains("web-primary"));
+    assert!(why(&taken_over(&made, "{"), Some(&made)).contains("cannot be read"));
+    assert!(why(&taken_over(&made, "{}"), Some(&made)).contains("leads nowhere"));
+}

@@ -86,6 +86,16 @@ fn sessions_that_are_over() {
     insta::assert_json_snapshot!("forgotten", objects(json!({"port": 80}), Traffic::PRIMARY, &exposure()));
 }
 
+// Flagger's tutorial of connections, in whatever case it is said.
+#[test]
+fn connections() {
+    let service = json!({
+        "port": 7070, "targetPort": 7070, "portName": "tcp-service-port", "appProtocol": "TCP",
+        "match": [{"port": 7070, "uri": {"prefix": "/"}, "gateways": ["mesh"]}], "timeout": "30s",
+    });
+    insta::assert_json_snapshot!("connections", objects(service, Traffic::share(20), &exposure()));
+}
+
 #[test]
 fn a_delegate() {
     let service = json!({"port": 80, "delegation": true, "portDiscovery": true});

@@ -106,12 +106,27 @@ fn some_route() -> impl Strategy<Value = Value> {
         proptest::collection::vec(some_rule(), 1..4),
         subsequence(strange, 0..=2),
     );
-    rules.prop_map(|(mut rules, strange)| {
+    (rules, some_connections()).prop_map(|((mut rules, strange), connections)| {
         rules.splice(0..0, strange);
         let mut route = with_rules(json!(rules));
-        route["spec"]["tcp"] = json!([{"route": [{"destination": {"host": "web"}}]}]);
+        if !connections.is_null() {
+            route["spec"]["tcp"] = connections;
+        }
         route
     })
+}
+
+// With rules for connections beside those for requests, that lead to the app or do not.
+fn some_connections() -> impl Strategy<Value = Value> {
+    let to = |host: &str, weight: u64| json!({"destination": {"host": host}, "weight": weight});
+    let alone = |host: &str| json!({"route": [{"destination": {"host": host}}]});
+    select(vec![
+        Value::Null,
+        json!([alone("web")]),
+        json!([alone("elsewhere"), alone("web.shop.svc.cluster.local")]),
+        json!([{"match": [{"port": 5432}], "route": [to("web", 3), to("old", 1)]}, alone("elsewhere")]),
+        json!([{"route": [to("old", 1), to("web", 0)]}, alone("elsewhere")]),
+    ])
 }
 
 proptest! {
@@ -119,7 +134,7 @@ proptest! {
     fn whatever_traffic_goes_over_a_users_route_can_be_read_and_leaves_no_trace(
         mine in some_route(), asked in (some_traffic(), some_traffic()),
     ) {
-        let leads = weighted::refers_to::<Http>(&mine, &names());
+        let leads = lists::refers_to(&mine, &names());
         leaves_no_trace(&VirtualService, &names(), &exposure(), (&mine, leads), asked)?;
     }
 
