@@ -126,6 +126,20 @@ pub fn download(part: &str, module: &str) -> Result<PathBuf> {
     }
 }
 
+/// The folder of the module that `package` is in. Of some modules the proxy has the source and not what `go mod download` asks
+/// for besides it.
+pub fn source_of(part: &str, package: &str) -> Result<PathBuf> {
+    let output = go(&Places::parts().join(part))
+        .args(["list", "-f", "{{.Module.Dir}}", package])
+        .output()
+        .context("cannot run go")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() || said.trim().is_empty() {
+        bail!("cannot download {package}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(PathBuf::from(said.trim()))
+}
+
 fn go(source: &Path) -> Command {
     let mut command = Command::new("go");
     command

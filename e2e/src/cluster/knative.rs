@@ -21,9 +21,10 @@ pub(super) const MODULE: &str = "knative";
 
 /// The module with its programs, and with most of its manifests.
 pub(super) const SERVING: &str = "knative.dev/serving";
-/// Modules that have the rest of the manifests.
-const NETWORKING: &str = "knative.dev/networking";
-const CACHING: &str = "knative.dev/caching";
+/// Packages of that module, and of those that have the rest of the manifests.
+const OF_SERVING: &str = "knative.dev/serving/pkg/apis/serving/v1";
+const OF_NETWORKING: &str = "knative.dev/networking/pkg/apis/networking/v1alpha1";
+const OF_CACHING: &str = "knative.dev/caching/pkg/apis/caching/v1alpha1";
 
 /// The programs of its control plane, and the one that is beside each app.
 pub(super) const PROGRAMS: Module = Module {
@@ -73,9 +74,9 @@ const SETTINGS: [(&str, &str); 3] = [
 /// Builds it, so that no scene waits for a compiler.
 pub fn prepare() -> Result<()> {
     PROGRAMS.ensure(&Places::find()?)?;
-    [SERVING, NETWORKING, CACHING]
+    [OF_SERVING, OF_NETWORKING, OF_CACHING]
         .into_iter()
-        .try_for_each(|module| golang::download(MODULE, module).map(drop))
+        .try_for_each(|package| golang::source_of(MODULE, package).map(drop))
 }
 
 impl Cluster {
@@ -162,9 +163,9 @@ fn program(package: &str) -> &str {
 
 /// The definitions of its kinds.
 fn kinds_of_knative() -> Result<Vec<PathBuf>> {
-    let serving = golang::download(MODULE, SERVING)?.join("config/core");
-    let networking = golang::download(MODULE, NETWORKING)?.join("config");
-    let caching = golang::download(MODULE, CACHING)?.join("config");
+    let serving = golang::source_of(MODULE, OF_SERVING)?.join("config/core");
+    let networking = golang::source_of(MODULE, OF_NETWORKING)?.join("config");
+    let caching = golang::source_of(MODULE, OF_CACHING)?.join("config");
     let of_networking = ["certificate", "domain-claim", "ingress", "serverlessservice"];
     let mut files = manifests(&serving.join("300-resources"))?;
     files.extend(of_networking.map(|kind| networking.join(format!("{kind}.yaml"))));
@@ -174,8 +175,8 @@ fn kinds_of_knative() -> Result<Vec<PathBuf>> {
 
 /// All else that its makers install, but for what scales its own programs; webhooks last.
 fn objects_of_knative() -> Result<Vec<PathBuf>> {
-    let serving = golang::download(MODULE, SERVING)?.join("config/core");
-    let networking = golang::download(MODULE, NETWORKING)?.join("config");
+    let serving = golang::source_of(MODULE, OF_SERVING)?.join("config/core");
+    let networking = golang::source_of(MODULE, OF_NETWORKING)?.join("config");
     let mut files = vec![serving.join("100-namespace.yaml")];
     files.extend(manifests(&serving.join("200-roles"))?);
     files.push(serving.join("200-serviceaccount.yaml"));
