@@ -9,7 +9,11 @@ use crate::controller::queue::{
     Sender as Steps, key,
     tasks::{caught, internal_error},
 };
-use crate::{api::Canary, telemetry::Metrics};
+use crate::{
+    api::{Canary, labels},
+    object::label,
+    telemetry::Metrics,
+};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Client, ResourceExt, runtime::reflector::Store};
 use std::{
@@ -55,14 +59,15 @@ impl Watches {
         self.running.contains_key(namespace)
     }
 
-    /// Starts the watches of namespaces that are to be worked in and stops the others. Answers which those are.
+    /// Starts the watches of namespaces that are to be worked in and stops the others. Answers which those are. A namespace
+    /// goes on being worked in while something there is held: who gives that back has to see it.
     #[must_use = "what is remembered of a namespace goes with its watches"]
     pub fn follow(&mut self, cluster: &Cluster) -> Vec<String> {
         let wanted = wanted(&cluster.namespaces, &cluster.canaries);
         let gone: Vec<String> = self
             .running
             .keys()
-            .filter(|ns| !wanted.contains(*ns))
+            .filter(|ns| !wanted.contains(*ns) && !holds_any(cluster, ns))
             .cloned()
             .collect();
         for namespace in &gone {
@@ -127,6 +132,15 @@ fn wanted(namespaces: &Store<Namespace>, canaries: &Store<Canary>) -> BTreeSet<S
         .into_iter()
         .map(|canary| canary.namespace_name().to_owned());
     enabled.chain(holding).collect()
+}
+
+// A namespace of which no Canary is left may have been left while an app of it was held.
+fn holds_any(cluster: &Cluster, namespace: &str) -> bool {
+    let held = |kind| {
+        let mut all = cluster.cache.list(kind, namespace);
+        all.any(|target| label(&target, labels::MANAGED).is_some())
+    };
+    [Kind::Deployment, Kind::DaemonSet].into_iter().any(held)
 }
 
 /// Asks for the steps a change is a reason for.

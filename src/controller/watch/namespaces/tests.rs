@@ -86,6 +86,29 @@ async fn who_opts_out_is_neither_followed_nor_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_opts_out_is_followed_while_an_app_there_is_held() {
+    const APP: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
+    let server = ApiServer::default();
+    let held = json!({labels::MANAGED: "true"});
+    server.put(
+        APP,
+        json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "namespace": "shop", "labels": held}, "spec": {"replicas": 0}}),
+    );
+    let (context, _told) = fake::with(server.client());
+    let (mut watches, _changed) = watches(&server, &context, true);
+    fake::enable(&context, "shop");
+    let _ = watches.follow(&context.cluster);
+    settled().await;
+    fake::namespace(&context, "shop", &json!({}));
+    assert!(watches.follow(&context.cluster).is_empty());
+    assert!(context.cluster.cache.has(Kind::Deployment, "shop", "web"));
+    server.edit(APP, |app| app["metadata"]["labels"] = json!({}));
+    settled().await;
+    assert_eq!(watches.follow(&context.cluster), ["shop"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn configs_that_are_not_tracked_are_not_even_asked_for() {
     let server = ApiServer::default();
     let (context, _told) = fake::with(server.client());
