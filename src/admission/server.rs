@@ -73,9 +73,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             room: Room {
-                all: 512,
+                all: 1024,
                 strangers: 32,
-                known: 128,
+                known: 256,
             },
             handshake: Duration::from_secs(3),
             handshakes: Amount { all: 4, each: 2 },
@@ -83,8 +83,8 @@ impl Default for Limits {
             idle: Duration::from_secs(150),
             idle_stranger: Duration::from_secs(3),
             request: Duration::from_secs(10),
-            // An API server has at most 200 writes under way, unless it is told otherwise, and asks about each entry by
-            // entry.
+            // An API server has at most 200 writes under way, unless it is told otherwise, and asks about each by several
+            // entries at once.
             requests: Amount { all: 1024, each: 768 },
             bodies: Bodies::default(),
             turns: Amount { all: 32, each: 24 },

@@ -5,9 +5,12 @@
 //! server, which needs a few milliseconds to stop being a stranger, gets in also through a crowd, even if the crowd has
 //! its address: a node's host network and address translation make many clients look like one.
 //!
-//! Whoever is known may have read our Secret, so being known is no licence: one address has only so many connections,
-//! and of those the one goes on which nothing has begun or ended for longest, at rest or not. A body that never ends is
-//! such a one; an API server's connection, on which reviews come and go, is not.
+//! An API server asks by HTTP/1, so each review that is under way is a connection, and a burst of writes is a burst of
+//! connections: strangers are left alone for as long as the handshakes of such a burst take.
+//!
+//! Whoever is known may have read our Secret, so being known is no licence: where there is no room, the address that has
+//! most connections gives one up, one at rest first and then the one on which nothing has begun or ended for longest. A
+//! body that never ends is such a one.
 
 use super::activity::Activity;
 use parking_lot::Mutex;
@@ -16,19 +19,28 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Requests of a stranger that are answered, with nothing but 404, before its connection is closed.
 const PATIENCE: u32 = 2;
+
+/// How long nobody goes who has just come or just been answered, while there is room: the handshakes of hundreds of reviews at
+/// once, which are computed two at a time, take less.
+const YOUNG: Duration = Duration::from_secs(1);
+
+/// How long a request may still be answered: no API server waits longer for a review of ours.
+const HEARD: Duration = Duration::from_secs(6);
 
 /// How many may be connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// Altogether.
     pub all: usize,
-    /// Strangers of one address.
+    /// Strangers of one address, but for those that have just come.
     pub strangers: usize,
-    /// Clients of one address that are known.
+    /// Clients of one address that are known, but for those who are being answered.
     pub known: usize,
 }
 
@@ -37,6 +49,7 @@ pub struct Room {
 pub(in crate::admission) struct Guest {
     /// The address it comes from.
     pub peer: IpAddr,
+    came: Instant,
     known: AtomicBool,
     refusals: AtomicU32,
     /// It is to go...
@@ -74,6 +87,7 @@ impl Guest {
     pub fn new(peer: IpAddr) -> Self {
         Self {
             peer: peer.to_canonical(),
+            came: Instant::now(),
             known: AtomicBool::new(false),
             refusals: AtomicU32::new(0),
             leave: Notify::new(),
@@ -124,9 +138,9 @@ impl Place {
         let mut present = self.guests.present.lock();
         let peer = self.guest.peer;
         if present.known_of(peer).count() > self.guests.room.known.max(1)
-            && let Some(number) = present.stillest(peer)
+            && let Some(number) = present.stillest(peer).filter(Still::is_spare)
         {
-            present.dismiss(number);
+            present.dismiss(number.number);
         }
     }
 }
@@ -150,10 +164,8 @@ impl Guests {
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Place {
         let guest = Arc::new(Guest::new(peer));
         let mut present = self.present.lock();
-        if present.strangers_of(guest.peer) >= self.room.strangers.max(1) {
-            let oldest = present.oldest_stranger(guest.peer);
-            oldest.into_iter().for_each(|number| present.dismiss(number));
-        } else if present.guests.len() >= self.room.all.max(1) {
+        present.thin_out(guest.peer, self.room.strangers.max(1));
+        if present.guests.len() >= self.room.all.max(1) {
             present.make_room();
         }
         let number = present.next;
@@ -184,8 +196,13 @@ impl Present {
         all.filter(|(_, guest)| !guest.is_known())
     }
 
-    fn strangers_of(&self, peer: IpAddr) -> usize {
-        self.strangers().filter(|(_, guest)| guest.peer == peer).count()
+    // Of the strangers of an address so many stay that one more has room, and those that have just come.
+    fn thin_out(&mut self, peer: IpAddr, most: usize) {
+        let own = self.strangers().filter(|(_, guest)| guest.peer == peer);
+        let own: Vec<_> = own.map(|(number, guest)| (number, guest.came.elapsed())).collect();
+        let surplus = (own.len() + 1).saturating_sub(most);
+        let old = own.into_iter().take(surplus).filter(|(_, age)| *age >= YOUNG);
+        old.for_each(|(number, _)| self.dismiss(number));
     }
 
     fn oldest_stranger(&self, peer: IpAddr) -> Option<u64> {
@@ -199,12 +216,10 @@ impl Present {
         all.filter(move |(_, guest)| guest.is_known() && guest.peer == peer)
     }
 
-    /// Of those who are known at this address, the one on which nothing has begun or ended for longest.
-    fn stillest(&self, peer: IpAddr) -> Option<u64> {
-        let still = self
-            .known_of(peer)
-            .map(|(number, guest)| (guest.activity.still_for(), Reverse(number)));
-        still.max().map(|(_, Reverse(number))| number)
+    /// Of those who are known at this address, the one that is missed least.
+    fn stillest(&self, peer: IpAddr) -> Option<Still> {
+        let still = self.known_of(peer).map(|(number, guest)| Still::of(number, guest));
+        still.max_by_key(|still| (still.is_spare(), still.since, Reverse(still.number)))
     }
 
     /// The one who is missed least goes: a stranger of the address that has most of them; where nobody is a stranger,
@@ -214,7 +229,7 @@ impl Present {
         let stranger = crowd.and_then(|peer| self.oldest_stranger(peer));
         let somebody = stranger.or_else(|| {
             let crowd = most_common(self.guests.values().map(|guest| guest.peer));
-            crowd.and_then(|peer| self.stillest(peer))
+            crowd.and_then(|peer| self.stillest(peer)).map(|still| still.number)
         });
         somebody.into_iter().for_each(|number| self.dismiss(number));
     }
@@ -229,6 +244,29 @@ impl Present {
     }
 }
 
+/// How long nothing has begun or ended on a connection.
+struct Still {
+    number: u64,
+    busy: bool,
+    since: Duration,
+}
+
+impl Still {
+    fn of(number: u64, guest: &Guest) -> Self {
+        Self {
+            number,
+            busy: guest.activity.is_busy(),
+            since: guest.activity.still_for(),
+        }
+    }
+
+    /// Whether nobody misses it: neither an API server that waits for an answer, nor one that asks all the time and rests
+    /// for an instant.
+    fn is_spare(&self) -> bool {
+        self.since >= if self.busy { HEARD } else { YOUNG }
+    }
+}
+
 /// The address that is there most often; of several such ones any.
 fn most_common(peers: impl Iterator<Item = IpAddr>) -> Option<IpAddr> {
     let mut counts: HashMap<IpAddr, usize> = HashMap::new();
@@ -239,7 +277,6 @@ fn most_common(peers: impl Iterator<Item = IpAddr>) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     const ROOM: Room = Room {
         all: 10,
@@ -256,17 +293,39 @@ mod tests {
         place.guest().leaving().now_or_never().is_some()
     }
 
-    #[test]
-    fn a_crowd_of_one_address_makes_room_for_its_own_only() {
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_of_one_address_makes_room_for_its_own_only() {
         let guests = Guests::new(ROOM);
         let other = guests.admit(peer(2));
         let known = guests.admit(peer(1));
         assert!(known.guest().recognise());
-        let crowd: Vec<_> = (0..100).map(|_| guests.admit(peer(1))).collect();
+        let mut crowd = Vec::new();
+        for _ in 0..100 {
+            crowd.push(guests.admit(peer(1)));
+            tokio::time::advance(YOUNG).await;
+        }
         assert_eq!(guests.count(), 6);
         assert!(!left(&other) && !left(&known));
         assert_eq!(crowd.iter().filter(|place| left(place)).count(), 96);
         assert!(!left(&crowd[99]), "the last one stays");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_of_reviews_has_all_the_room_that_there_is() {
+        let guests = Guests::new(ROOM);
+        let burst: Vec<_> = (0..10).map(|_| guests.admit(peer(1))).collect();
+        let mut busy = Vec::new();
+        for place in &burst {
+            assert!(place.guest().recognise());
+            busy.push(place.guest().activity.begin());
+            place.recognised();
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        assert!(!burst.iter().any(left), "each of them is being answered");
+        drop(busy);
+        tokio::time::advance(YOUNG).await;
+        burst.iter().for_each(Place::recognised);
+        assert_eq!(guests.count(), 3);
     }
 
     #[test]
@@ -317,10 +376,12 @@ mod tests {
         for place in &endless {
             place.guest().recognise();
             busy.push(place.guest().activity.begin());
-            tokio::time::advance(Duration::from_millis(2)).await;
-            drop(served.guest().activity.begin());
             place.recognised();
         }
+        assert!(!endless.iter().chain([&served]).any(left), "they may be reviews");
+        tokio::time::advance(HEARD).await;
+        drop(served.guest().activity.begin());
+        served.recognised();
         assert!(left(&endless[0]) && endless[0].guest().is_turned_out());
         assert!(!left(&served) && !left(&endless[1]) && !left(&endless[2]));
     }
@@ -332,7 +393,7 @@ mod tests {
         for _ in 0..5 {
             let place = guests.admit(peer(1));
             assert!(place.guest().recognise() && !place.guest().recognise());
-            tokio::time::advance(Duration::from_millis(2)).await;
+            tokio::time::advance(YOUNG).await;
             place.recognised();
             known.push(place);
         }
