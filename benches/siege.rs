@@ -1,5 +1,5 @@
 //! What an attack on the webhook's port does to the reviews of an honest API server: 200 a second of a 20 KiB Deployment on
-//! one kept HTTP/2 connection, and once a second one on a new connection, alone and during each attack in turn. Attackers
+//! the HTTP/1 connections that it keeps, and once a second one on a new connection, alone and during each attack in turn. Attackers
 //! are other pods: they come from other addresses. The honest client alone is measured right before each attack and right
 //! after it, because a machine is not the same for minutes.
 //!
@@ -20,6 +20,8 @@
 mod attacks;
 #[path = "support/client.rs"]
 mod client;
+#[path = "siege/pool.rs"]
+mod pool;
 #[path = "siege/seen.rs"]
 mod seen;
 mod support;
@@ -31,7 +33,7 @@ use bytes::Bytes;
 use coalmine::admission::bootstrap::paths::{Known, Paths};
 use coalmine::admission::server::{self, Limits};
 use coalmine::api::entry::Entry;
-use http_body_util::BodyExt as _;
+use pool::Pool;
 use seen::{MOST, Seen, Siege};
 use std::future;
 use std::net::SocketAddr;
@@ -58,7 +60,6 @@ fn main() {
     let target = Target {
         address,
         connector: client::connector(&material, b"http/1.1"),
-        connector2: client::connector(&material, b"h2"),
         path: paths.path(Entry::FollowDeployments),
     };
     drop(honest(&target, Duration::from_secs(2)));
@@ -149,23 +150,17 @@ fn honest(target: &Target, lasts: Duration) -> Seen {
 }
 
 async fn kept(target: &Target, lasts: Duration) -> (Vec<Duration>, usize) {
-    let stream = client::secure(target.address, 1, &target.connector2)
-        .await
-        .expect("a connection");
-    let sender = client::http2(stream).await;
+    let pool = Arc::new(Pool::new(target));
     let body = Bytes::from(support::review());
     let (began, gap) = (Instant::now(), Duration::from_secs(1) / RATE);
     let mut under_way = JoinSet::new();
     let count = u32::try_from(lasts.as_millis() * u128::from(RATE) / 1000).expect("a short time");
     for number in 0..count {
         tokio::time::sleep_until((began + gap * number).into()).await;
-        let (mut sender, request) = (sender.clone(), client::post(&target.path, body.clone()));
+        let (pool, body) = (Arc::clone(&pool), body.clone());
         under_way.spawn(async move {
             let sent = Instant::now();
-            let answered = sender
-                .send_request(request)
-                .await
-                .is_ok_and(|answer| answer.status() == 200);
+            let answered = pool.ask(body).await;
             answered.then(|| sent.elapsed())
         });
     }
@@ -180,21 +175,10 @@ async fn anew(target: &Target, lasts: Duration) -> (Duration, usize) {
     let (began, mut slowest, mut lost) = (Instant::now(), Duration::ZERO, 0);
     while began.elapsed() + Duration::from_secs(1) < lasts {
         let sent = Instant::now();
-        let asked = async {
-            let stream = client::secure(target.address, 1, &target.connector2).await.ok()?;
-            let mut sender = client::http2(stream).await;
-            let answer = sender
-                .send_request(client::post(&target.path, body.clone()))
-                .await
-                .ok()?;
-            let status = answer.status();
-            answer.into_body().collect().await.ok()?;
-            (status == 200).then_some(())
-        };
-        // As long as an API server waits.
-        match tokio::time::timeout(Duration::from_secs(3), asked).await {
-            Ok(Some(())) => slowest = slowest.max(sent.elapsed()),
-            _ => lost += 1,
+        if Pool::new(target).ask(body.clone()).await {
+            slowest = slowest.max(sent.elapsed());
+        } else {
+            lost += 1;
         }
         tokio::time::sleep(Duration::from_secs(1).saturating_sub(sent.elapsed())).await;
     }

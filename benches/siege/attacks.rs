@@ -18,7 +18,6 @@ use tokio_rustls::TlsConnector;
 pub struct Target {
     pub address: SocketAddr,
     pub connector: TlsConnector,
-    pub connector2: TlsConnector,
     /// A path that is heard; strangers do not have it.
     pub path: String,
 }

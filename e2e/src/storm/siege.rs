@@ -9,8 +9,8 @@ use crate::bench::code::cargo_bench;
 use crate::machine;
 
 const TITLE: &str = "The webhook under siege";
-const NOTE: &str = "`make storm`, or `e2e storm --only siege`. 200 honest reviews a second of a 20 KiB Deployment on one kept HTTP/2 \
-    connection, and one a second on a new connection, during each attack in turn and without it, right before and right after. \
+const NOTE: &str = "`make storm`, or `e2e storm --only siege`. 200 honest reviews a second of a 20 KiB Deployment on HTTP/1 \
+    connections that are kept, as API servers ask, and one a second on a new connection, during each attack in turn and without it, right before and right after. \
     Attackers come from other addresses. They share the machine with the server, which has as many threads as the machine has \
     cores, and compute at the lowest priority, since in a cluster they have cores of their own: how much that was is in the last \
     column but one. What the server does because of them is measured in full.";
