@@ -1,4 +1,4 @@
-//! The whole webhook over HTTPS as an API server uses it: one kept HTTP/2 connection, reviews of a 20 KiB Deployment at a
+//! The whole webhook over HTTPS as an API server uses it: on the HTTP/1 connections it keeps, reviews of a 20 KiB Deployment at a
 //! fixed rate whatever happens to those before, the server on one core. The baseline is the same server with a verdict
 //! that looks at nothing. The last line of each is JSON for `make bench`.
 
@@ -7,6 +7,8 @@
 
 #[path = "support/client.rs"]
 mod client;
+#[path = "support/pool.rs"]
+mod pool;
 mod support;
 #[path = "support/thread.rs"]
 mod thread;
@@ -18,7 +20,7 @@ use coalmine::admission::review::{Observed, Request, Response};
 use coalmine::admission::server::{self, Internal, Limits, Reviewer, Verdict};
 use coalmine::api::entry::Entry;
 use futures::future;
-use http_body_util::BodyExt as _;
+use pool::Pool;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -100,9 +102,7 @@ fn serve(reviewer: impl Reviewer, paths: &Paths, config: Arc<rustls::ServerConfi
 }
 
 async fn ask(address: SocketAddr, path: &str, material: &Material) -> Vec<Duration> {
-    let connector = client::connector(material, b"h2");
-    let stream = client::secure(address, 1, &connector).await.expect("a connection");
-    let sender = client::http2(stream).await;
+    let pool = Arc::new(Pool::new(address, client::connector(material), path));
     let body = Bytes::from(support::review());
     let began = Instant::now();
     let gap = Duration::from_secs(1) / RATE;
@@ -111,13 +111,10 @@ async fn ask(address: SocketAddr, path: &str, material: &Material) -> Vec<Durati
     let warm = REQUESTS / 10;
     for number in 0..warm + REQUESTS {
         tokio::time::sleep_until((began + gap * number).into()).await;
-        let request = client::post(path, body.clone());
-        let mut sender = sender.clone();
+        let (pool, body) = (Arc::clone(&pool), body.clone());
         under_way.spawn(async move {
             let sent = Instant::now();
-            let answer = sender.send_request(request).await.expect("an answer");
-            assert_eq!(answer.status(), 200, "every review is answered");
-            drop(answer.into_body().collect().await.expect("a whole answer"));
+            assert!(pool.ask(body).await, "every review is answered");
             (number, sent.elapsed())
         });
         while let Some(done) = under_way.try_join_next() {

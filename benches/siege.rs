@@ -20,7 +20,7 @@
 mod attacks;
 #[path = "support/client.rs"]
 mod client;
-#[path = "siege/pool.rs"]
+#[path = "support/pool.rs"]
 mod pool;
 #[path = "siege/seen.rs"]
 mod seen;
@@ -59,7 +59,7 @@ fn main() {
     let (address, _feeds) = serve(&paths, config);
     let target = Target {
         address,
-        connector: client::connector(&material, b"http/1.1"),
+        connector: client::connector(&material),
         path: paths.path(Entry::FollowDeployments),
     };
     drop(honest(&target, Duration::from_secs(2)));
@@ -150,17 +150,17 @@ fn honest(target: &Target, lasts: Duration) -> Seen {
 }
 
 async fn kept(target: &Target, lasts: Duration) -> (Vec<Duration>, usize) {
-    let pool = Arc::new(Pool::new(target));
+    let connections = Arc::new(pool(target));
     let body = Bytes::from(support::review());
     let (began, gap) = (Instant::now(), Duration::from_secs(1) / RATE);
     let mut under_way = JoinSet::new();
     let count = u32::try_from(lasts.as_millis() * u128::from(RATE) / 1000).expect("a short time");
     for number in 0..count {
         tokio::time::sleep_until((began + gap * number).into()).await;
-        let (pool, body) = (Arc::clone(&pool), body.clone());
+        let (connections, body) = (Arc::clone(&connections), body.clone());
         under_way.spawn(async move {
             let sent = Instant::now();
-            let answered = pool.ask(body).await;
+            let answered = connections.ask(body).await;
             answered.then(|| sent.elapsed())
         });
     }
@@ -169,13 +169,17 @@ async fn kept(target: &Target, lasts: Duration) -> (Vec<Duration>, usize) {
     (all.into_iter().flatten().collect(), lost)
 }
 
+fn pool(target: &Target) -> Pool {
+    Pool::new(target.address, target.connector.clone(), &target.path)
+}
+
 /// A review each second on a connection of its own.
 async fn anew(target: &Target, lasts: Duration) -> (Duration, usize) {
     let body = Bytes::from(support::review());
     let (began, mut slowest, mut lost) = (Instant::now(), Duration::ZERO, 0);
     while began.elapsed() + Duration::from_secs(1) < lasts {
         let sent = Instant::now();
-        if Pool::new(target).ask(body.clone()).await {
+        if pool(target).ask(body.clone()).await {
             slowest = slowest.max(sent.elapsed());
         } else {
             lost += 1;

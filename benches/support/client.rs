@@ -1,11 +1,7 @@
 //! A client of the webhook, from any loopback address, and the certificate it trusts.
 
-use bytes::Bytes;
 use coalmine::admission::bootstrap::certificates::{Material, Served, now};
 use coalmine::admission::server::tls;
-use http_body_util::Full;
-use hyper::client::conn::http2::SendRequest;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -30,8 +26,8 @@ pub fn certificate() -> (Material, Arc<ServerConfig>) {
     (material, config)
 }
 
-/// How to speak TLS to it, and this protocol next.
-pub fn connector(material: &Material, protocol: &[u8]) -> TlsConnector {
+/// How to speak TLS to it, and HTTP/1 next, as API servers do.
+pub fn connector(material: &Material) -> TlsConnector {
     let mut roots = rustls::RootCertStore::empty();
     let ca = CertificateDer::from_pem_slice(material.ca_bundle().as_bytes()).expect("a CA");
     roots.add(ca).expect("a CA");
@@ -41,7 +37,7 @@ pub fn connector(material: &Material, protocol: &[u8]) -> TlsConnector {
         .expect("protocols")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![protocol.to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     TlsConnector::from(Arc::new(config))
 }
 
@@ -58,21 +54,4 @@ pub async fn tcp(address: SocketAddr, from: u8) -> std::io::Result<TcpStream> {
 pub async fn secure(address: SocketAddr, from: u8, connector: &TlsConnector) -> std::io::Result<TlsStream<TcpStream>> {
     let name = ServerName::try_from(NAME).expect("a name");
     connector.connect(name, tcp(address, from).await?).await
-}
-
-/// HTTP/2 over a stream.
-pub async fn http2(stream: TlsStream<TcpStream>) -> SendRequest<Full<Bytes>> {
-    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .expect("HTTP/2");
-    tokio::spawn(connection);
-    sender
-}
-
-/// A review as an API server posts it.
-pub fn post(path: &str, body: Bytes) -> http::Request<Full<Bytes>> {
-    http::Request::post(format!("https://{NAME}{path}"))
-        .header("content-type", "application/json")
-        .body(Full::new(body))
-        .expect("a request")
 }

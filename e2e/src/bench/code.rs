@@ -39,7 +39,7 @@ pub async fn over_https() -> Result<()> {
     let mut section = Section::begin(
         "The webhook over HTTPS",
         "baseline",
-        "1,000 reviews a second of a 20 KiB Deployment (old and new object) on one kept HTTP/2 connection, the server on one \
+        "1,000 reviews a second of a 20 KiB Deployment (old and new object) on kept HTTP/1 connections, the server on one \
          thread, whatever happened to the requests before. The baseline is the same server with a verdict that looks at \
          nothing.",
     );

@@ -1,28 +1,33 @@
 //! The connections of an API server, which asks webhooks by HTTP/1: a review takes one that rests, or a new one.
 
-use super::attacks::Target;
 use super::client;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use std::net::SocketAddr;
 use std::time::Duration;
+use tokio_rustls::TlsConnector;
 
 /// As long as an API server waits.
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// The connections that rest.
 pub struct Pool {
-    target: Target,
+    address: SocketAddr,
+    connector: TlsConnector,
+    path: String,
     resting: Mutex<Vec<SendRequest<Full<Bytes>>>>,
 }
 
 impl Pool {
     /// None yet.
-    pub fn new(target: &Target) -> Self {
+    pub fn new(address: SocketAddr, connector: TlsConnector, path: &str) -> Self {
         Self {
-            target: target.clone(),
+            address,
+            connector,
+            path: path.to_owned(),
             resting: Mutex::default(),
         }
     }
@@ -35,7 +40,7 @@ impl Pool {
                 None => self.connected().await?,
             };
             sender.ready().await.ok()?;
-            let request = http::Request::post(&self.target.path)
+            let request = http::Request::post(&self.path)
                 .header("host", client::NAME)
                 .header("content-type", "application/json")
                 .body(Full::new(body))
@@ -61,9 +66,7 @@ impl Pool {
     }
 
     async fn connected(&self) -> Option<SendRequest<Full<Bytes>>> {
-        let stream = client::secure(self.target.address, 1, &self.target.connector)
-            .await
-            .ok()?;
+        let stream = client::secure(self.address, 1, &self.connector).await.ok()?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;
         tokio::spawn(connection);
         Some(sender)
