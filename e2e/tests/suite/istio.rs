@@ -8,7 +8,7 @@ use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded, way_in};
+use crate::quick::{SOON, apply, at_rest, held, labelled_by, left, let_go, promoted, succeeded, way_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn virtual_services_are_as_istio_takes_them_and_carry_a_release() {
@@ -143,7 +143,9 @@ async fn connected(scene: &Scene, hooks: &Hooks) -> Result<()> {
     canary["spec"]["service"] = json!({
         "port": 9898, "targetPort": 9898, "appProtocol": "TCP", "portName": "tcp-service-port",
     });
-    at_rest(scene, &app, &[canary, way_in(scene, &app), app.deployment()]).await?;
+    // The gateway of these tests knows no Service of such an appProtocol: nobody sends a request.
+    apply(scene, &[canary, app.deployment()]).await?;
+    scene.phase("connected", "Initialized", SOON).await?;
     let route = ("connected", "tcp");
     shared(scene, route, &[("connected-primary", 100), ("connected-canary", 0)]).await?;
     let live = routes(scene).get("connected").await?;
@@ -151,7 +153,7 @@ async fn connected(scene: &Scene, hooks: &Hooks) -> Result<()> {
     held(scene, &app.at("v2"), hooks).await?;
     shared(scene, route, &[("connected-primary", 50), ("connected-canary", 50)]).await?;
     let_go(&app, hooks);
-    succeeded(scene, &app.at("v2")).await?;
+    promoted(scene, &app.at("v2")).await?;
     shared(scene, route, &[("connected-primary", 100), ("connected-canary", 0)]).await
 }
 
