@@ -25,6 +25,7 @@ mod pods;
 pub mod policy;
 pub mod quick;
 mod replicas;
+pub mod sessions;
 pub mod shares;
 mod stage;
 pub mod templates;

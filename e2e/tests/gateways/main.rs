@@ -10,6 +10,7 @@ mod given_back;
 mod judged;
 mod plane;
 mod released;
+mod sessions;
 mod tested;
 
 use anyhow::{Context as _, Result};
@@ -38,12 +39,19 @@ async fn carries(plane: Plane) {
     on(plane, "carries", async |scene, hooks| {
         released::good_and_bad(plane, scene, hooks).await?;
         if plane.tests() {
-            tested::by_a_header(plane, scene, hooks).await?;
+            tested::by_what_they_send(plane, scene, hooks).await?;
         }
         if plane.copies() {
             copied::every_other(plane, scene).await?;
         }
         Ok(())
+    })
+    .await;
+}
+
+async fn keeps(plane: Plane) {
+    on(plane, "sessions", async |scene, hooks| {
+        sessions::kept_while_it_lasts(plane, scene, hooks).await
     })
     .await;
 }
@@ -84,8 +92,18 @@ async fn contour_by_httproutes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn contour_keeps_sessions_by_httproutes() {
+    keeps(Plane::ContourRoute).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn istio_by_virtualservices() {
     carries(Plane::VirtualService).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn istio_keeps_sessions_by_virtualservices() {
+    keeps(Plane::VirtualService).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,6 +119,11 @@ async fn istio_by_a_virtualservice_of_its_authors_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn istio_by_httproutes() {
     carries(Plane::IstioRoute).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn istio_keeps_sessions_by_httproutes() {
+    keeps(Plane::IstioRoute).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,6 +154,11 @@ async fn traefik_by_its_own_series() {
 #[tokio::test(flavor = "multi_thread")]
 async fn traefik_by_httproutes() {
     carries(Plane::TraefikRoute).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traefik_keeps_sessions_by_httproutes() {
+    keeps(Plane::TraefikRoute).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use e2e::load::Load;
 use e2e::scene::Scene;
+use serde_json::{Value, json};
 
 /// The kind that carries the share, and who serves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,18 @@ impl Plane {
     /// Whether it tells requests apart.
     pub fn tests(self) -> bool {
         !matches!(self, TraefikService | KnativeService)
+    }
+
+    /// How a test says that a request has the cookie `canary` with the value `always`, where it tells requests apart by cookies:
+    /// as Flagger writes it. Nginx is told a cookie's name and asks for that value itself. Who calls by gRPC has no cookies.
+    pub fn by_cookie(self) -> Option<Value> {
+        match self {
+            HttpProxy | ContourRoute | VirtualService | IstioRoute | TraefikRoute | SkipperIngress => {
+                Some(json!({"regex": "^(.*?;)?(canary=always)(;.*)?$"}))
+            }
+            NginxIngress => Some(json!({"exact": "canary"})),
+            TraefikService | TraefikGrpcRoute | KnativeService => None,
+        }
     }
 
     /// Whether it copies as many requests as it is asked to. Traefik has no filter for it, and Contour copies all where a route of

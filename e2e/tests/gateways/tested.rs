@@ -1,9 +1,9 @@
-//! An A/B test by a header: who has it is on the new version, and nobody else is.
+//! An A/B test by a header and by a cookie: who has one of them is on the new version, and nobody else is.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use e2e::load::until_reachable;
+use e2e::load::{Load, Report, until_reachable};
 use e2e::scene::invariants::nothing_lost;
 use e2e::scene::quick::{GATE, SOON, apply, let_go, promoted, shows};
 use e2e::scene::{Answer, App, Hooks, Scene, wait_for};
@@ -12,15 +12,22 @@ use serde_json::json;
 use crate::plane::Plane;
 use crate::released::analysis;
 
-/// As long as both kinds of users are looked at: 1,000 requests of each.
+/// As long as a kind of users is looked at: 1,000 requests.
 const LOOK: Duration = Duration::from_secs(10);
+/// A header that is meant.
+const HEADER: (&str, &str) = ("x-canary", "yes");
+/// A cookie that is meant, and one of the same name that is not.
+const COOKIES: [&str; 2] = ["canary=always; theme=dark", "canary=never; theme=dark"];
 
 /// Not one request is where it should not be.
-pub async fn by_a_header(plane: Plane, scene: &Scene, hooks: &Hooks) -> Result<()> {
+pub async fn by_what_they_send(plane: Plane, scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("tested", "v1");
     let mut settings = analysis(hooks);
     settings["iterations"] = json!(2);
-    settings["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+    let by_header = json!({"headers": {(HEADER.0): {"exact": HEADER.1}}});
+    let by_cookie = plane.by_cookie().map(|cookie| json!({"headers": {"cookie": cookie}}));
+    let entries: Vec<_> = [by_header].into_iter().chain(by_cookie).collect();
+    settings["match"] = json!(entries);
     if let Some(members) = settings.as_object_mut() {
         members.remove("stepWeights");
     }
@@ -29,31 +36,63 @@ pub async fn by_a_header(plane: Plane, scene: &Scene, hooks: &Hooks) -> Result<(
     hooks.answer_to(app.name(), GATE, Answer::halt());
     apply(scene, &[app.at("v2").deployment()]).await?;
     scene.phase(app.name(), "WaitingPromotion", SOON).await?;
-    let matching = plane.load(scene, app.name())?.header("x-canary", "yes");
-    wait_for("who matches to see v2", SOON, async || {
-        Ok((until_reachable(&matching, SOON).await? == "v2").then_some(()))
-    })
-    .await?;
+    let load = plane.load(scene, app.name())?;
+    let matching = load.clone().header(HEADER.0, HEADER.1);
+    sees_the_new_one(&matching).await?;
     shows().await;
     let from = Instant::now();
-    let matching = matching.start()?;
-    tokio::time::sleep(LOOK).await;
+    let matching = looked_at(matching).await?;
     let until = Instant::now();
-    let matching = matching.stop().await?;
+    if plane.by_cookie().is_some() {
+        tells_cookies_apart(plane, &load).await?;
+    }
     let_go(&app, hooks);
     promoted(scene, &app.at("v2")).await?;
     let others = others.stop().await?;
-    nothing_lost(&matching)?;
     nothing_lost(&others)?;
-    let (seen, strayed) = (matching.share_of("v2", from, until), others.share_of("v2", from, until));
-    let asked = others.since(from).before(until).requests();
-    println!(
-        "{plane:?}: {seen} % of {} who match saw v2, {strayed} % of {asked} others",
-        matching.requests()
-    );
+    let (on_it, strayed) = (on_the_new_one(&matching), others.share_of("v2", from, until));
+    let (matched, asked) = (matching.requests(), others.since(from).before(until).requests());
+    println!("{plane:?}: header: {on_it} of {matched} who match saw v2, {strayed} % of {asked} others");
     ensure!(
-        seen == 100.0 && strayed == 0.0,
-        "{seen:.1} % who match saw v2, and {strayed:.1} % of the others"
+        on_it == matched && strayed == 0.0,
+        "{on_it} of {matched} who match saw v2, and {strayed:.1} % of the others"
     );
     Ok(())
+}
+
+/// The cookie is meant with one value, and with no other.
+async fn tells_cookies_apart(plane: Plane, load: &Load) -> Result<()> {
+    let [meant, other] = COOKIES.map(|cookie| load.clone().header("cookie", cookie));
+    sees_the_new_one(&meant).await?;
+    shows().await;
+    let (meant, other) = tokio::try_join!(looked_at(meant), looked_at(other))?;
+    let (on_it, strayed) = (on_the_new_one(&meant), on_the_new_one(&other));
+    let (matched, asked) = (meant.requests(), other.requests());
+    println!("{plane:?}: cookie: {on_it} of {matched}; {strayed} of {asked}");
+    ensure!(
+        on_it == matched && strayed == 0,
+        "{on_it} of {matched} with the cookie saw v2, and {strayed} of {asked} with another value of it"
+    );
+    Ok(())
+}
+
+async fn sees_the_new_one(load: &Load) -> Result<()> {
+    wait_for("who matches to see v2", SOON, async || {
+        Ok((until_reachable(load, SOON).await? == "v2").then_some(()))
+    })
+    .await
+}
+
+/// What users of a kind meet.
+async fn looked_at(load: Load) -> Result<Report> {
+    let running = load.start()?;
+    tokio::time::sleep(LOOK).await;
+    let report = running.stop().await?;
+    nothing_lost(&report)?;
+    Ok(report)
+}
+
+fn on_the_new_one(report: &Report) -> usize {
+    let met = |version: Option<&str>| version == Some("v2");
+    report.records().iter().filter(|record| met(record.version())).count()
 }

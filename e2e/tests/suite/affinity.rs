@@ -1,10 +1,11 @@
 //! Session affinity: a user who saw the new version stays on it, by a cookie with the attributes that were asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use e2e::load::{Load, Record, Report};
+use e2e::load::{Load, Report};
+use e2e::scene::sessions::{by_user, cookies, since_first, users_told};
 use e2e::scene::{App, Scene, http_client, play, wait_for};
 use serde_json::{Value, json};
 
@@ -20,13 +21,6 @@ fn analysis(host: &str) -> Value {
     }})
 }
 
-/// The status fields of the cookies: the run's, and of the run before.
-async fn cookies(scene: &Scene) -> Result<(Option<String>, Option<String>)> {
-    let canary = scene.objects().canary("app").await?.context("the canary")?;
-    let of = |field: &str| canary.0["status"][field].as_str().map(str::to_owned);
-    Ok((of("sessionAffinityCookie"), of("previousSessionAffinityCookie")))
-}
-
 async fn released(scene: &Scene, own_route: bool) -> Result<()> {
     let app = App::new("app", "v1");
     let host = scene.host("app");
@@ -40,7 +34,10 @@ async fn released(scene: &Scene, own_route: bool) -> Result<()> {
     scene.reachable("app", Duration::from_secs(60)).await?;
     let running = scene.load("app")?.users(USERS).start()?;
     scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
-    let cookie = wait_for("the run's cookie", PATIENCE, async || Ok(cookies(scene).await?.0)).await?;
+    let cookie = wait_for("the run's cookie", PATIENCE, async || {
+        Ok(cookies(scene, "app").await?.0)
+    })
+    .await?;
     let from_git = app.route(&host).to_string();
     wait_for("the run to succeed", PATIENCE, async || {
         if own_route {
@@ -51,7 +48,7 @@ async fn released(scene: &Scene, own_route: bool) -> Result<()> {
     })
     .await?;
     assert_eq!(
-        cookies(scene).await?,
+        cookies(scene, "app").await?,
         (None, Some(cookie.clone())),
         "the run's cookie is the previous one"
     );
@@ -76,32 +73,6 @@ fn stays(report: &Report) {
         *paths.entry(versions).or_default() += 1;
     }
     println!("{} requests, versions by user: {paths:?}", report.requests());
-}
-
-/// What each user asked, in order.
-fn by_user(report: &Report) -> BTreeMap<u32, Vec<&Record>> {
-    let mut users: BTreeMap<u32, Vec<&Record>> = BTreeMap::new();
-    for record in report.records() {
-        if let Some(user) = record.user {
-            users.entry(user).or_default().push(record);
-        }
-    }
-    users
-}
-
-/// The versions of that first answer and of what was asked after it had come: what was on its way before, on a busy machine,
-/// had no cookie yet.
-fn since_first<'a>(asked: &[&'a Record], is: impl Fn(&Record) -> bool) -> Vec<&'a str> {
-    let came = |one: &Record| one.sent + one.took;
-    let Some(first) = asked.iter().filter(|one| is(one)).min_by_key(|one| came(one)) else {
-        return Vec::new();
-    };
-    let later = asked.iter().filter(|one| one.sent > came(first));
-    [first]
-        .into_iter()
-        .chain(later)
-        .filter_map(|one| one.version())
-        .collect()
 }
 
 /// Every cookie line as it was asked for, and as many as there are reasons.
@@ -129,14 +100,6 @@ fn lines(report: &Report, cookie: &str, host: &str) {
         forget, keep,
         "every user who was kept is told to forget, and nobody else"
     );
-}
-
-fn users_told(report: &Report, line: &str) -> BTreeSet<Option<u32>> {
-    let told = report
-        .records()
-        .iter()
-        .filter(|record| record.set_cookies.iter().any(|told| **told == *line));
-    told.map(|record| record.user).collect()
 }
 
 /// Waits until somebody without a cookie is given one of primary's: that is one of the run's route.
@@ -178,7 +141,10 @@ async fn primarys_cookie_holds_the_share_of_users_at_the_weight() {
         scene.phase("app", "Initialized", Duration::from_secs(120)).await?;
         scene.reachable("app", Duration::from_secs(60)).await?;
         scene.apply(&app.at("v2").manifest()).await?.succeeded()?;
-        wait_for("the run's cookie", PATIENCE, async || Ok(cookies(scene).await?.0)).await?;
+        wait_for("the run's cookie", PATIENCE, async || {
+            Ok(cookies(scene, "app").await?.0)
+        })
+        .await?;
         // Within one interval every user is drawn once, from when on the gateway uses the route.
         drawn(scene).await?;
         let load = Load {
