@@ -220,8 +220,8 @@ fn passing(context: Arc<Context>, asked: passes::Asked) -> impl Future<Output = 
     asked.run(pass)
 }
 
-// One namespace whose requests are not answered keeps the others waiting for so long only. What was made is there, and the
-// rest of it is looked for again.
+// Namespaces whose requests are not answered keep others waiting for so long only. What was made is there, and the rest of it
+// is looked for again.
 async fn pass_over(context: &Arc<Context>, namespace: &str, scope: Scope) {
     let pass = caught(enrol::enrol(context, namespace, &scope));
     let passed = tokio::time::timeout(LONGEST_PASS, pass).await;

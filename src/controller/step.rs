@@ -95,6 +95,7 @@ async fn in_time(attempt: impl Future<Output = Result<Done, kube::Error>>) -> Re
 }
 
 async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Result<Done, kube::Error> {
+    context.memory.of(key, |canary| canary.failures.begin());
     if let Some(done) = turn::has_not_come(context, key, &canary).await? {
         return Ok(done);
     }

@@ -21,7 +21,7 @@ use crate::{
     telemetry::{Metrics, Recorder, StatusEncoding, events::Queue},
     testing::ApiServer,
 };
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::{core::v1::Namespace, networking::v1::NetworkPolicy};
 use kube::{
     Client,
     runtime::{
@@ -39,6 +39,7 @@ pub struct Fake {
     canaries: RefCell<Writer<Canary>>,
     spaces: RefCell<Writer<Namespace>>,
     rules: RefCell<Writer<CanaryPolicy>>,
+    walls: RefCell<Writer<NetworkPolicy>>,
     steps: RefCell<Steps>,
     passed: RefCell<Asked>,
 }
@@ -61,6 +62,7 @@ pub fn with(client: Client) -> (Fake, Queue) {
     let metrics = Metrics::new("0", "", StatusEncoding::Coalmine);
     let (events, told) = Recorder::new(metrics.clone());
     let (canaries, spaces, rules) = (Writer::<Canary>::default(), Writer::default(), Writer::default());
+    let walls = Writer::<NetworkPolicy>::default();
     let ((queue, steps), (passes, passed)) = (queue::queue(), passes::passes());
     let http = Arc::<Clients>::default();
     let cluster = Cluster {
@@ -70,7 +72,7 @@ pub fn with(client: Client) -> (Fake, Queue) {
         policies: rules.as_reader(),
         templates: store(),
         claims: store(),
-        network_policies: NetworkPolicies::new(store()),
+        network_policies: NetworkPolicies::new(walls.as_reader()),
         namespaces: spaces.as_reader(),
         served: Served::new(|_| store()),
         elsewhere: Default::default(),
@@ -94,6 +96,7 @@ pub fn with(client: Client) -> (Fake, Queue) {
         canaries: RefCell::new(canaries),
         spaces: RefCell::new(spaces),
         rules: RefCell::new(rules),
+        walls: RefCell::new(walls),
         steps: RefCell::new(steps),
         passed: RefCell::new(passed),
     };
@@ -157,7 +160,20 @@ pub fn remove(fake: &Fake, key: &Key) {
 
 /// A namespace is seen with these labels.
 pub fn namespace(fake: &Fake, name: &str, labels: &Value) {
-    let namespace = json!({"metadata": {"name": name, "labels": labels}});
+    seen(fake, json!({"metadata": {"name": name, "labels": labels}}));
+}
+
+/// A namespace that is opted in is being deleted.
+pub fn terminates(fake: &Fake, name: &str) {
+    let labels = json!({labels::ENABLED: labels::TRUE});
+    let deleted = "2026-11-23T10:00:00Z";
+    seen(
+        fake,
+        json!({"metadata": {"name": name, "labels": labels, "deletionTimestamp": deleted}}),
+    );
+}
+
+fn seen(fake: &Fake, namespace: Value) {
     let namespace = serde_json::from_value(namespace).expect("a Namespace");
     fake.spaces.borrow_mut().apply_watcher_event(&Event::Apply(namespace));
 }
@@ -174,6 +190,13 @@ pub fn policy(fake: &Fake, spec: &Value) {
     });
     let policy = serde_json::from_value(policy).expect("a policy");
     fake.rules.borrow_mut().apply_watcher_event(&Event::Apply(policy));
+}
+
+/// A NetworkPolicy of whatever namespace is seen.
+pub fn network_policy(fake: &Fake, policy: Value) {
+    let policy = serde_json::from_value(policy).expect("a NetworkPolicy");
+    fake.walls.borrow_mut().apply_watcher_event(&Event::Apply(policy));
+    fake.cluster.network_policies.changed();
 }
 
 /// The Canaries that steps were asked for since, in that order.

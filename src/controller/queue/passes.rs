@@ -1,8 +1,9 @@
 //! Passes over the Deployments of a namespace, which give each its Canary: what is asked for meanwhile is one pass.
 
 use super::inlet::{Inlet, Outlet, shared};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     future::Future,
     time::Duration,
 };
@@ -10,6 +11,10 @@ use tokio::time::Instant;
 
 /// Least time between two passes over a namespace.
 const PAUSE: Duration = Duration::from_millis(25);
+/// Longest time for which a namespace rests after a pass over it because that took long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Namespaces that are passed over at once: one whose requests are not answered keeps no other waiting.
+const AT_ONCE: usize = 4;
 
 /// Which Deployments of a namespace a pass looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +84,10 @@ impl Line {
         true
     }
 
-    fn next(&mut self) -> Option<(String, Scope)> {
-        let namespace = self.order.pop_front()?;
+    // The first that is none of the `busy`.
+    fn next(&mut self, busy: &HashSet<String>) -> Option<(String, Scope)> {
+        let at = self.order.iter().position(|namespace| !busy.contains(namespace))?;
+        let namespace = self.order.remove(at)?;
         let scope = self.scopes.remove(&namespace)?;
         Some((namespace, scope))
     }
@@ -109,27 +116,47 @@ impl Passes {
 }
 
 impl Asked {
-    /// Makes passes until nobody can ask for any more. A burst of changes is one pass over its namespace. Passes take at
-    /// most a small share of the time, however many Deployments they look at.
+    /// Makes passes until nobody can ask for any more: of several namespaces at once, of one namespace one after the other. A
+    /// burst of changes is one pass over its namespace, which rests afterwards for as long as that took, so that it does not
+    /// take all the time, however many Deployments there are.
     pub async fn run<F: Future<Output = ()>>(mut self, pass: impl Fn(String, Scope) -> F) {
-        while self.0.woken().await.is_some() {
-            let began = Instant::now();
-            // Those that are asked for meanwhile come after the pause.
-            for _ in 0..self.0.with(|line| line.order.len()) {
-                let Some((namespace, scope)) = self.0.with(Line::next) else {
-                    break;
-                };
-                pass(namespace, scope).await;
+        let mut passing = FuturesUnordered::new();
+        let mut resting = FuturesUnordered::<BoxFuture<'static, String>>::new();
+        let (mut busy, mut asked) = (HashSet::<String>::new(), true);
+        loop {
+            while passing.len() < AT_ONCE
+                && let Some((namespace, scope)) = self.0.with(|line| line.next(&busy))
+            {
+                busy.insert(namespace.clone());
+                passing.push(timed(namespace.clone(), pass(namespace, scope)));
             }
-            tokio::time::sleep(PAUSE.max(began.elapsed())).await;
+            tokio::select! {
+                woken = self.0.woken(), if asked => asked = woken.is_some(),
+                Some((namespace, took)) = passing.next() => resting.push(rested(namespace, took).boxed()),
+                Some(namespace) = resting.next() => {
+                    busy.remove(&namespace);
+                }
+                else => return,
+            }
         }
     }
 
     /// What was asked for next, if anything was.
     #[cfg(test)]
     pub fn asked(&mut self) -> Option<(String, Scope)> {
-        self.0.with(Line::next)
+        self.0.with(|line| line.next(&HashSet::new()))
     }
+}
+
+async fn timed(namespace: String, pass: impl Future<Output = ()>) -> (String, Duration) {
+    let began = Instant::now();
+    pass.await;
+    (namespace, began.elapsed())
+}
+
+async fn rested(namespace: String, took: Duration) -> String {
+    tokio::time::sleep(took.clamp(PAUSE, LONGEST_PAUSE)).await;
+    namespace
 }
 
 #[cfg(test)]
@@ -159,17 +186,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_asked_for_during_a_pass_is_another_one_in_the_order_it_was_asked_for() {
-        let (passes, asked) = passes();
-        let (log, begun) = (Arc::<Mutex<Vec<(u64, String)>>>::default(), Instant::now());
-        let seen = log.clone();
-        tokio::spawn(asked.run(move |namespace, _| {
-            let seen = seen.clone();
-            async move {
-                seen.lock().push((begun.elapsed().as_secs(), namespace));
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }));
-        for namespace in ["shop", "web"] {
+        let (passes, log) = running(|_| Duration::from_secs(1));
+        let others = ["a", "b", "c"];
+        for namespace in ["shop"].into_iter().chain(others).chain(["web"]) {
             passes.send(namespace, Scope::All);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -178,8 +197,51 @@ mod tests {
             passes.send(namespace, Scope::one("a"));
         }
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let expected = [(0, "shop"), (1, "web"), (4, "shop")].map(|(at, name)| (at, name.to_owned()));
-        assert_eq!(*log.lock(), expected);
+        let log = log.lock();
+        let of = |name: &str| -> Vec<u64> {
+            let of = log.iter().filter(|(_, namespace)| namespace == name);
+            of.map(|(at, _)| *at).collect()
+        };
+        assert_eq!((of("shop"), of("web")), (vec![0, 2], vec![1]));
+        assert!(others.iter().all(|name| of(name) == [0]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_namespace_whose_passes_hang_keeps_no_other_waiting_and_is_passed_over_once_at_a_time() {
+        let (passes, log) = running(|namespace| Duration::from_secs(if namespace == "hangs" { 120 } else { 0 }));
+        for second in 0..100 {
+            passes.send("hangs", Scope::All);
+            passes.send(&format!("quick-{second}"), Scope::All);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let log = log.lock();
+        for second in 0..100 {
+            assert!(log.contains(&(second, format!("quick-{second}"))), "{log:?}");
+        }
+        let hangs: Vec<u64> = log
+            .iter()
+            .filter(|(_, namespace)| namespace == "hangs")
+            .map(|(at, _)| *at)
+            .collect();
+        assert_eq!(hangs, [0, 122], "it rests for a moment only");
+    }
+
+    /// Which namespace was passed over from which second on.
+    type Log = Arc<Mutex<Vec<(u64, String)>>>;
+
+    // Passes that take as long as is said.
+    fn running(takes: impl Fn(&str) -> Duration + Send + Sync + 'static) -> (Passes, Log) {
+        let ((passes, asked), log, begun) = (passes(), Log::default(), Instant::now());
+        let (seen, takes) = (log.clone(), Arc::new(takes));
+        tokio::spawn(asked.run(move |namespace, _| {
+            let (seen, takes) = (seen.clone(), takes.clone());
+            async move {
+                seen.lock().push((begun.elapsed().as_secs(), namespace.clone()));
+                tokio::time::sleep(takes(&namespace)).await;
+            }
+        }));
+        (passes, log)
     }
 
     #[tokio::test(start_paused = true)]

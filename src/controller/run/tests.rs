@@ -201,7 +201,7 @@ async fn a_namespace_whose_canaries_are_never_answered_for_keeps_no_other_from_b
     house.server.start_app("mail", "post");
     house.server.put("/api/v1/namespaces/mail", mail);
     house
-        .within(900, |server| !server.under(&canaries("mail")).is_empty())
+        .within(30, |server| !server.under(&canaries("mail")).is_empty())
         .await;
     house.server.delays.lock().clear();
     house.within(900, initialized).await;

@@ -29,7 +29,23 @@ use tokio::{sync::mpsc::Receiver, time::Instant};
 /// from its look whether a Canary exists to its creation.
 const ADOPTION_GRACE: Duration = Duration::from_secs(1);
 
+/// Tellings that are heard one right after the other; then others that share the thread have their turn.
+const AT_ONCE: usize = 64;
+
 type Labels = Option<BTreeMap<String, String>>;
+
+// What is to be done once for all that was told together.
+#[derive(Default)]
+struct Due {
+    // Other namespaces or kinds may be watched from now on.
+    follow: bool,
+    // Other kinds are: a namespace may be complete without any of them being listed.
+    kinds: bool,
+    // Namespaces have other labels, by which policies there may have a say over apps of others, or none any more.
+    labels: bool,
+    // Whom many templates concern is looked for once.
+    templates: HashSet<Key>,
+}
 
 /// The wiring, and what it has heard.
 pub struct Wiring {
@@ -39,6 +55,7 @@ pub struct Wiring {
     known: HashMap<String, bool>,
     // The labels of each, and its policy.
     said: HashMap<String, Option<(Labels, Option<String>)>>,
+    due: Due,
 }
 
 impl Wiring {
@@ -49,6 +66,7 @@ impl Wiring {
             watches,
             known: HashMap::new(),
             said: HashMap::new(),
+            due: Due::default(),
         }
     }
 
@@ -57,7 +75,7 @@ impl Wiring {
         self.follow();
         loop {
             tokio::select! {
-                Some(()) = tellings.woken() => self.hear_all(tellings.take()),
+                Some(()) = tellings.woken() => self.hear_all(tellings.take()).await,
                 Some(change) = changed.recv() => self.guarded(|wiring| wiring.hear_of(&change)),
                 else => return,
             }
@@ -71,19 +89,30 @@ impl Wiring {
         }
     }
 
-    // Templates are heard of at once: whom many of them concern is looked for once.
-    fn hear_all(&mut self, all: impl IntoIterator<Item = Told>) {
-        let mut templates = HashSet::new();
-        for told in all {
-            match told {
-                Told::Template(template) => {
-                    templates.insert(template);
-                }
-                told => self.guarded(|wiring| wiring.hear(told)),
+    async fn hear_all(&mut self, all: impl IntoIterator<Item = Told>) {
+        for (heard, told) in all.into_iter().enumerate() {
+            if heard % AT_ONCE == AT_ONCE - 1 {
+                tokio::task::yield_now().await;
             }
+            self.guarded(|wiring| wiring.hear(told));
         }
-        if !templates.is_empty() {
-            self.guarded(|wiring| wiring.hear_of_templates(&templates));
+        self.settle();
+    }
+
+    // What follows from all that was heard. Whoever is to be looked at by other watches comes after them.
+    fn settle(&mut self) {
+        let due = std::mem::take(&mut self.due);
+        if due.follow {
+            self.guarded(Self::follow);
+        }
+        if due.kinds {
+            self.guarded(|wiring| wiring.pass_watched());
+        }
+        if due.labels {
+            self.guarded(|wiring| wiring.pass_waiting_anywhere(Around::NetworkPolicy));
+        }
+        if !due.templates.is_empty() {
+            self.guarded(|wiring| wiring.hear_of_templates(&due.templates));
         }
     }
 
@@ -95,7 +124,9 @@ impl Wiring {
                 let all = self.known.keys();
                 all.for_each(|namespace| self.look_at_governed(&policy, namespace));
             }
-            Told::Template(template) => self.hear_of_templates(&HashSet::from([template])),
+            Told::Template(template) => {
+                self.due.templates.insert(template);
+            }
             Told::Claim(namespace) => self.hear_of_a_claim(&namespace),
             Told::NetworkPolicy(namespace) => self.hear_of_a_network_policy(namespace.as_deref()),
             Told::Elsewhere(namespace) => {
@@ -103,7 +134,7 @@ impl Wiring {
                     self.pass(&namespace, Scope::All);
                 }
             }
-            Told::Kinds => self.follow(),
+            Told::Kinds => (self.due.follow, self.due.kinds) = (true, true),
             Told::Orders => {
                 self.step_all();
                 self.known.keys().for_each(|namespace| self.pass(namespace, Scope::All));
@@ -122,9 +153,7 @@ impl Wiring {
     fn hear_of_a_canary(&mut self, key: Key) {
         let canary = self.context.cluster.canary(&key);
         self.context.cluster.index.learn(&key, canary.as_deref());
-        if canary.is_none() || !self.watches.has(&key.0) {
-            self.follow();
-        }
+        self.due.follow |= canary.is_none() || !self.watches.has(&key.0);
         // Whose Deployment is free again, a Canary that is gone does not tell.
         let scope = canary.map_or(Scope::All, |canary| Scope::one(canary.target_name()));
         self.pass(&key.0, scope);
@@ -138,9 +167,7 @@ impl Wiring {
         if before == Some(false) && enabled {
             self.adopt_soon(namespace);
         }
-        if before != Some(enabled) {
-            self.follow();
-        }
+        self.due.follow |= before != Some(enabled);
         // Its policy, and what NetworkPolicies know it by.
         let found = self.context.cluster.namespaces.get(&ObjectRef::new(namespace));
         let policy = |all: &BTreeMap<String, String>| all.get(labels::POLICY).cloned();
@@ -149,6 +176,7 @@ impl Wiring {
             (metadata.labels.clone(), metadata.annotations.as_ref().and_then(policy))
         });
         let other = self.said.insert(namespace.to_owned(), says.clone()) != Some(says);
+        self.due.labels |= other;
         if before != Some(enabled) || other && enabled {
             self.pass(namespace, Scope::All);
             self.step_all_of(namespace);
@@ -175,11 +203,13 @@ impl Wiring {
         self.context.cluster.network_policies.changed();
         match namespace {
             Some(namespace) => self.pass_waiting(Around::NetworkPolicy, namespace),
-            None => {
-                let all = self.known.keys();
-                all.for_each(|namespace| self.pass_waiting(Around::NetworkPolicy, namespace));
-            }
+            None => self.pass_waiting_anywhere(Around::NetworkPolicy),
         }
+    }
+
+    fn pass_waiting_anywhere(&self, around: Around) {
+        let all = self.known.keys();
+        all.for_each(|namespace| self.pass_waiting(around, namespace));
     }
 
     // Looks again at those whom a change around them may let in, or keep out.
@@ -230,6 +260,11 @@ impl Wiring {
 
     fn pass(&self, namespace: &str, scope: Scope) {
         self.context.queues.passes.send(namespace, scope);
+    }
+
+    fn pass_watched(&self) {
+        let watched = self.known.keys().filter(|namespace| self.watches.has(namespace));
+        watched.for_each(|namespace| self.pass(namespace, Scope::All));
     }
 
     fn step_all(&self) {

@@ -69,7 +69,9 @@ async fn refused(
 }
 
 // What may go by itself is told when it begins, if the API server says what it is, and again and again while it lasts; then
-// the conditions say it too. Where steps fail before they are recorded, it is recorded here.
+// the conditions say it too. Where steps fail before they are recorded, it is recorded here. One that was recorded said what
+// matters most, which may be something else: two that wrote one condition in turn would do so for ever, since each of these
+// writes is a reason for a step.
 async fn passed_over(
     context: &Context,
     key: &Key,
@@ -85,7 +87,8 @@ async fn passed_over(
         let failures = &mut canary.failures;
         let (pause, _) = failures.note(&what);
         let news = failures.passing.note(&what, heard(error), now);
-        (pause, news, failures.passing.lasting())
+        let lasting = failures.passing.lasting().filter(|_| !failures.is_recorded());
+        (pause, news, lasting)
     });
     let recorded = match &lasting {
         Some(lasting) => record::failing(context, canary, &trouble::failing(lasting), now).await,

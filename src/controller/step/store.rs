@@ -43,10 +43,12 @@ pub async fn store(
         trouble: trouble::first(evidence, |namespace, name| unbuilt(&context.cluster, namespace, name)),
         now: turn.now,
     };
-    recorded.store(context, canary).await.inspect_err(|_| {
-        let doing = String::from("record its status");
-        context.memory.of(&turn.key, |canary| canary.failures.was_doing(doing));
-    })
+    let stored = recorded.store(context, canary).await;
+    context.memory.of(&turn.key, |canary| match &stored {
+        Ok(_) => canary.failures.was_recorded(),
+        Err(_) => canary.failures.was_doing(String::from("record its status")),
+    });
+    stored
 }
 
 // The type of a template's store, if that is one which cannot be asked yet.

@@ -79,6 +79,11 @@ pub async fn has_not_come(
     if context.memory.of(key, |canary| canary.written.awaits_status(seen)) {
         return Ok(Some(Done::Less(Some(RETRY))));
     }
+    // Nothing is looked at there any more: what cannot be listed must not keep a namespace from going.
+    if is_leaving(canary) && context.cluster.terminating(&key.0) {
+        finish::release(&context.effects.client, canary).await?;
+        return Ok(Some(Done::All(None)));
+    }
     if !context.cluster.cache.complete(&key.0) {
         unread::of_all(context, key, canary).await?;
         return Ok(Some(Done::Less(Some(RETRY))));

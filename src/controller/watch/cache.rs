@@ -24,7 +24,7 @@ use tokio::{sync::Semaphore, time::Instant};
 pub use unlisted::Unlisted;
 pub use watching::watch;
 
-/// Lists that are under way at once, of all kinds and namespaces.
+/// Lists that are under way at once, of all kinds and namespaces; besides one of those that were in vain before.
 const LISTS: usize = 4;
 
 /// Most changes that wait to be heard.
@@ -59,6 +59,7 @@ impl Change {
 pub struct Cache {
     shelves: RwLock<HashMap<String, Shelf>>,
     lists: Semaphore,
+    again: Semaphore,
     failures: WatchFailures,
 }
 
@@ -67,6 +68,7 @@ impl Default for Cache {
         Self {
             shelves: RwLock::default(),
             lists: Semaphore::new(LISTS),
+            again: Semaphore::new(1),
             failures: WatchFailures::default(),
         }
     }

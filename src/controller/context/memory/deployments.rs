@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// Deployments, by namespace and name.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ pub struct Unenrolled {
 struct OfDeployment {
     // What was last said of it.
     unenrolled: Option<Unenrolled>,
+    // When it is looked at again although nothing may have told of a change.
+    again: Option<Instant>,
     failures: Failures,
 }
 
@@ -69,6 +72,18 @@ impl Deployments {
         let new = one.unenrolled != told;
         one.unenrolled = told;
         new
+    }
+
+    /// Whether nobody has it looked at again in a while yet. From now on somebody has, in `pause`.
+    pub fn is_to_be_looked_at_again(&self, key: &Key, pause: Duration) -> bool {
+        let mut all = self.0.lock();
+        let one = all.entry(key.0.clone()).or_default().entry(key.1.clone()).or_default();
+        let now = Instant::now();
+        if one.again.is_some_and(|again| now < again) {
+            return false;
+        }
+        one.again = Some(now + pause);
+        true
     }
 
     /// It is enrolled, or nobody asks for it.

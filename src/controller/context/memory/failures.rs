@@ -24,11 +24,27 @@ pub struct Failures {
     write: Option<Write>,
     until: Option<Instant>,
     doing: Option<String>,
+    recorded: bool,
     /// What may go by itself, and how long it has not.
     pub passing: Passing,
 }
 
 impl Failures {
+    /// A step begins, of which nothing is recorded yet.
+    pub fn begin(&mut self) {
+        self.recorded = false;
+    }
+
+    /// The step got as far as its record, which says what is to be said.
+    pub fn was_recorded(&mut self) {
+        self.recorded = true;
+    }
+
+    /// Whether the step that goes on, or has just ended, got as far as that.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
     /// Notes an error: when to try again, and whether it is another one than last time.
     pub fn note(&mut self, message: &str) -> (Duration, bool) {
         let new = self.message != message;

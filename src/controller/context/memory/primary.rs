@@ -88,13 +88,21 @@ pub struct Primary {
     put_right: Option<Instant>,
     /// Somebody changed it, and that is about to be undone.
     edited: bool,
+    /// A write of ours has begun, and no answer said what became of it.
+    unanswered: bool,
 }
 
 impl Primary {
+    /// A write of ours begins. One that is cut off may be done all the same, or be done yet.
+    pub fn begin(&mut self) {
+        self.unanswered = true;
+    }
+
     /// Remembers what a write of ours returned; `restored` when it was to undo somebody's change. Answers whether it did,
     /// also where primary was to be made anyway.
     pub fn note(&mut self, made: Made, restored: bool) -> bool {
         self.made = Some(made);
+        self.unanswered = false;
         let undone = restored || std::mem::take(&mut self.edited);
         if undone {
             self.put_right = Some(Instant::now());
@@ -103,9 +111,12 @@ impl Primary {
     }
 
     /// Whether somebody else changed the live primary, and whether it is to be put right now. `recorded` is what the
-    /// status has.
+    /// status has; nothing while primary is being made, when a template that is new may be the one of a write that was not
+    /// answered.
     pub fn look(&mut self, recorded: Option<Made>, live: Made) -> (bool, bool) {
-        let known = self.made.take().filter(|made| made.uid == live.uid).or(recorded);
+        self.unanswered &= recorded.is_none();
+        let counts = |made: &Made| made.uid == live.uid && !self.unanswered;
+        let known = self.made.clone().filter(counts).or(recorded);
         let (made, edited) = judged(known.as_ref(), live);
         self.made = Some(made);
         let rests = self.put_right.is_some_and(|since| since.elapsed() < PAUSE);
@@ -160,6 +171,24 @@ mod tests {
         };
         assert!(!judged(Some(&old_rule), made(4, "b")).1, "hashed by another rule");
         assert_eq!(judged(Some(&known), made(4, "b")).0, known, "what we made stays known");
+    }
+
+    #[test]
+    fn what_a_write_made_that_was_cut_off_is_not_taken_for_somebody_elses() {
+        let mut primary = Primary::default();
+        primary.note(made(3, "a"), false);
+        primary.begin();
+        assert_eq!(primary.look(None, made(3, "a")), (false, false), "an older cache");
+        assert_eq!(primary.look(None, made(4, "b")), (false, false), "it was done");
+        // It is made, and the record is still that of before.
+        assert_eq!(primary.look(Some(made(3, "a")), made(4, "b")), (false, false));
+        assert_eq!(primary.look(Some(made(3, "a")), made(5, "c")), (true, true));
+        // One that puts it right is cut off and not done: somebody else's it is still.
+        primary.begin();
+        assert_eq!(primary.look(Some(made(3, "a")), made(5, "c")), (true, true));
+        primary.begin();
+        primary.note(made(6, "b"), true);
+        assert!(primary.look(None, made(7, "d")).0, "an answer is enough");
     }
 
     #[test]

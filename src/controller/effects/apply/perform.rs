@@ -139,6 +139,7 @@ fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &D
 
 async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write: &Write) -> Result<(), kube::Error> {
     let (kind, namespace, name) = write.subject();
+    let (key, makes_primary) = (key(canary), makes_primary(canary, write));
     tracing::debug!(
         canary = canary.full_name(),
         ?kind,
@@ -147,21 +148,23 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
         stage = decision.state.stage.as_str(),
         "write"
     );
+    if makes_primary {
+        context.memory.of(&key, |canary| canary.primary.begin());
+    }
     if let Some(object) = write.perform(&context.effects.client).await? {
         if let Some(version) = version(object.metadata.resource_version.as_deref()) {
-            let key = key(canary);
             context
                 .memory
                 .of(&key, |canary| canary.written.note(kind, name, version));
         }
-        if makes_primary(canary, write) {
+        if makes_primary {
             made(context, canary, decision, &object);
         }
     }
     if let Write::Copies(copies) = write {
         for copy in copies {
             let text = format!("{} synced", copy.of.copy());
-            announce(context, &key(canary), canary, &decision.state, Severity::Normal, text);
+            announce(context, &key, canary, &decision.state, Severity::Normal, text);
         }
     }
     Ok(())

@@ -30,6 +30,11 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
 };
 use serde_json::Value;
+use std::time::Duration;
+
+/// Nothing tells when pods of another namespace come and go: whoever is kept out by a NetworkPolicy there, which has a say only
+/// while it protects some, is looked at again this often.
+const OUTSIDERS: Duration = Duration::from_secs(600);
 
 /// Makes the Canary of a Deployment, or brings the one that is `known` in line with its policy.
 pub async fn make(context: &Context, namespace: &str, target: &Value, known: Option<&Canary>, scalers: &[Value]) {
@@ -51,7 +56,7 @@ pub async fn make(context: &Context, namespace: &str, target: &Value, known: Opt
     }
     let (mut canary, unmoved) = match rendered {
         Ok(rendered) => rendered,
-        Err(why) => return refuse(context, target, known, &why.to_string(), why.lifted_by()).await,
+        Err(why) => return keep_out(context, target, known, &key, &why).await,
     };
     match unmoved {
         Some(line) => tell(context, target, &line, None),
@@ -193,6 +198,16 @@ async fn beside(
     let idle = without_a_say(context, target, &selector, &mut around).await;
     pairing::check(target, &selector, &pair, &around)?;
     Ok((canary, idle))
+}
+
+// Whoever is kept out by others is looked at again in a while: once, however often it is refused meanwhile.
+async fn keep_out(context: &Context, target: &Value, known: Option<&Canary>, key: &Key, why: &NotEnrolled) {
+    refuse(context, target, known, &why.to_string(), why.lifted_by()).await;
+    let others = matches!(why, NotEnrolled::CutOffByOthers(_));
+    if others && context.memory.deployments.is_to_be_looked_at_again(key, OUTSIDERS) {
+        let passes = &context.queues.passes;
+        passes.send_in(OUTSIDERS, &key.0, Scope::one(&key.1));
+    }
 }
 
 // It is told why, and what was held of it before that was known is given back.

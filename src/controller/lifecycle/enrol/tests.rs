@@ -321,3 +321,33 @@ async fn what_is_held_for_what_every_pair_needs_says_what_it_waits_for() {
     );
     assert_eq!((house.replicas(), house.canaries().len()), (json!(0), 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_kept_out_by_another_namespace_is_looked_at_again_when_pods_there_may_be_gone() {
+    const POD: &str = "/api/v1/namespaces/bank/pods/db";
+    let house = House::of(&[app("shop")]).await;
+    let peers = json!([{"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "shop"}}}]);
+    let wall = json!({
+        "metadata": {"name": "wall", "namespace": "bank"}, "spec": {"podSelector": {}, "ingress": [{"from": peers}]},
+    });
+    fake::network_policy(&house.context, wall);
+    let pod = json!({"metadata": {"name": "db", "namespace": "bank"}, "status": {"phase": "Running"}});
+    house.server.put(POD, pod);
+    for _ in 0..3 {
+        house.pass(Scope::All).await;
+        assert_eq!(house.canaries(), Vec::<String>::new());
+        tokio::time::sleep(Duration::from_secs(100)).await;
+    }
+    assert_eq!(fake::passes(&house.context), []);
+    tokio::time::sleep(Duration::from_secs(301)).await;
+    assert_eq!(fake::passes(&house.context), [("web".to_owned(), Scope::one("shop"))]);
+    tokio::time::sleep(Duration::from_secs(301)).await;
+    assert_eq!(fake::passes(&house.context), [], "once is enough");
+    house.pass(Scope::one("shop")).await;
+    house.server.take(POD);
+    tokio::time::sleep(Duration::from_secs(601)).await;
+    for (_, scope) in fake::passes(&house.context) {
+        house.pass(scope).await;
+    }
+    assert_eq!(house.canaries(), ["shop"]);
+}

@@ -1,7 +1,8 @@
 //! What people see of a Canary whose steps fail for hours by what may go by itself.
 
 use super::house::{CANARY, DEPLOYMENTS, House};
-use crate::{controller::context::fake, testing::ApiServer};
+use crate::{analysis::State, controller::context::fake, testing::ApiServer};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -124,4 +125,47 @@ async fn an_api_server_that_is_busy_is_not_asked_to_take_events_about_it() {
     minutes(&house, 1).await;
     let said = fake::said(&mut house.told).await;
     assert!(!said.iter().any(|text| text.contains("too many requests")), "{said:?}");
+}
+
+/// Steps for as long as each writes the status, which is a reason for another; how often it was written.
+async fn restless(house: &House) -> usize {
+    let mut writes = 0;
+    while writes < 20 {
+        let written = recorded(&house.step().await);
+        if written == 0 {
+            break;
+        }
+        writes += written;
+    }
+    writes
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_matters_more_than_writes_that_fail_is_said_by_the_conditions_and_nothing_else_in_turn() {
+    let house = House::new().await;
+    let create = format!("POST {DEPLOYMENTS}");
+    house.server.refuse(&create, 500, "etcd is ill", ApiServer::ALWAYS);
+    for _ in 0..4 {
+        house.step().await;
+    }
+    // The pair has lacked pods for long.
+    let past = Timestamp::now() - SignedDuration::from_secs(3600);
+    let lacking = State {
+        stalled: Some(past),
+        ..State::new(past)
+    };
+    house
+        .context
+        .memory
+        .of(&house.key, |canary| canary.timers.note_lack(&lacking));
+    let mut writes = 0;
+    for _ in 0..12 {
+        writes += restless(&house).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    assert!((1..=2).contains(&writes), "{writes} in two minutes");
+    assert!(!house.server.sent(&create).is_empty());
+    let conditions = house.condition("/status/conditions").to_string();
+    assert!(conditions.contains("NotBuilt"), "{conditions}");
+    assert_eq!(said_by_conditions(&house), None);
 }

@@ -119,3 +119,17 @@ async fn an_app_is_not_given_back_while_its_routes_are_not_known() {
     assert_eq!(house.step().await, [STATUS], "it is told, and nothing is taken apart");
     assert!(house.server.get(&format!("{DEPLOYMENTS}/shop-primary")).is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_goes_although_what_every_canary_needs_cannot_be_listed_there() {
+    let house = House::new().await;
+    house.all().await;
+    fake::cannot_list(&house.context, &house.server, "web", Kind::Service);
+    house.server.edit(CANARY, |canary| {
+        canary["metadata"]["deletionTimestamp"] = "2026-11-23T10:00:10Z".into();
+    });
+    assert_eq!(house.step().await, Vec::<String>::new(), "an app is to be given back");
+    fake::terminates(&house.context, "web");
+    assert_eq!(house.step().await, [format!("PATCH {CANARY}")]);
+    assert!(house.server.get(CANARY).is_none(), "nobody holds it any more");
+}

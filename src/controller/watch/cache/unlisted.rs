@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 use tokio::time::Instant;
 
 /// When lists of a kind have failed for that long, only those who need it go on waiting.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// When they have failed for that long, people are told.
 const TOLD_AFTER: Duration = Duration::from_secs(30);
 /// How long the words of an error stay: some name another port each time, and each change of a word is a write.
@@ -33,6 +33,13 @@ impl Unlisted {
     /// How long it may go on before people are told; nothing when they are to be told now.
     pub fn until_told(&self) -> Duration {
         TOLD_AFTER.saturating_sub(self.since.elapsed())
+    }
+
+    // Answers whether it is late now, and was not before.
+    fn grows_late(&mut self) -> bool {
+        let late = !self.late && self.since.elapsed() >= PATIENCE;
+        self.late |= late;
+        late
     }
 }
 
@@ -72,8 +79,15 @@ impl Cache {
         if now.duration_since(known.worded) >= WORDS {
             (known.why, known.worded) = (why.to_owned(), now);
         }
-        let late = !known.late && now.duration_since(known.since) >= PATIENCE;
-        known.late |= late;
-        late
+        known.grows_late()
+    }
+
+    // The same while a list only waits for its turn.
+    pub(super) fn waits_to_list(&self, kind: Kind, namespace: &str) -> bool {
+        let mut shelves = self.shelves.write();
+        let known = shelves
+            .get_mut(namespace)
+            .and_then(|shelf| shelf.unlisted.get_mut(&kind));
+        known.is_some_and(Unlisted::grows_late)
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Cache, Change, Kind,
     shelf::{Objects, Text},
     summary::summary,
+    unlisted::PATIENCE,
 };
 use crate::{
     api::labels::LAST_APPLIED,
@@ -16,7 +17,7 @@ use kube::{
     runtime::{WatchStreamExt, watcher},
 };
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{SemaphorePermit, mpsc::Sender},
     time::Instant,
@@ -28,6 +29,10 @@ pub const LONG_LIST: Duration = Duration::from_secs(30);
 const UNANSWERED: &str = "the API server does not answer";
 /// A kind whose definition is there is served a moment later.
 const DEFINITION_PAUSE: Duration = Duration::from_secs(1);
+/// After the second list in vain; after each other one twice as long.
+const LIST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest of these.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Watches one kind in one namespace for as long as it is polled, telling `changes` of every change.
 pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: String, changes: Sender<Change>) {
@@ -41,25 +46,23 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
     let mut listed = Objects::new();
     // Held while a list is under way.
     let mut turn = None;
-    // In vain, one after the other, since the first list has begun.
-    let (mut looks, mut since) = (0, None);
+    let mut vain = Vain::default();
     loop {
         let Some(event) = next(&mut events, &mut turn).await else {
-            watching.could_not_list(since, UNANSWERED).await;
+            watching.could_not_list(vain.since, UNANSWERED).await;
             continue;
         };
         match event {
             Ok(Some(watcher::Event::Init)) => {
                 listed.clear();
-                turn = cache.lists.acquire().await.ok();
-                since.get_or_insert_with(Instant::now);
+                turn = watching.turn(vain.begin()).await;
             }
             Ok(Some(watcher::Event::InitApply(object))) => {
                 let name = object.name_any();
                 listed.insert(name, Text::of(&pruned(object, kind)));
             }
             Ok(Some(watcher::Event::InitDone)) => {
-                (turn, looks, since) = (None, 0, None);
+                (turn, vain) = (None, Vain::default());
                 watching.replace(std::mem::take(&mut listed)).await;
             }
             Ok(Some(watcher::Event::Apply(object))) => watching.put(object).await,
@@ -67,10 +70,38 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
             Ok(None) => return,
             Err(error) => {
                 turn = None;
-                watching.failed(&error, looks, since).await;
-                looks = looks.saturating_add(1);
+                watching.failed(&error, vain).await;
+                vain.looks = vain.looks.saturating_add(1);
             }
         }
+    }
+}
+
+// What was in vain, one after the other: since when the first list of them has begun, if any has, and how many errors there
+// were.
+#[derive(Debug, Clone, Copy, Default)]
+struct Vain {
+    since: Option<Instant>,
+    looks: u32,
+}
+
+impl Vain {
+    // Another list begins. Answers whether the one before it was in vain.
+    fn begin(&mut self) -> bool {
+        let again = self.since.is_some();
+        if !again {
+            *self = Self {
+                since: Some(Instant::now()),
+                looks: 0,
+            };
+        }
+        again
+    }
+
+    // How long to wait after a list in vain besides the pause of the watcher, which begins anew with each list.
+    fn pause(self) -> Duration {
+        let before = self.looks.checked_sub(1).filter(|_| self.since.is_some());
+        before.map_or(Duration::ZERO, |looks| pause(LIST_PAUSE, looks).min(LONGEST_PAUSE))
     }
 }
 
@@ -83,7 +114,24 @@ struct Watching<'a> {
     changes: &'a Sender<Change>,
 }
 
-impl Watching<'_> {
+impl<'a> Watching<'a> {
+    // The turn to list. Whoever has listed in vain stands in a line of its own: lists that nobody answers keep only each other
+    // waiting. In it, those who can do without the kind need not wait for longer than if they saw it fail.
+    async fn turn(self, again: bool) -> Option<SemaphorePermit<'a>> {
+        if !again {
+            return self.cache.lists.acquire().await.ok();
+        }
+        let mut turn = pin!(self.cache.again.acquire());
+        loop {
+            if let Ok(turn) = tokio::time::timeout(PATIENCE, turn.as_mut()).await {
+                return turn.ok();
+            }
+            if self.cache.waits_to_list(self.kind, self.namespace) {
+                self.tell(Value::Null, None).await;
+            }
+        }
+    }
+
     // Whoever hears of changes is not buried in them: a watch waits.
     async fn tell(self, object: Value, before: Option<Value>) {
         let change = Change {
@@ -119,14 +167,15 @@ impl Watching<'_> {
     }
 
     // What can be done without counts as empty while it may not be read, or is not served.
-    async fn failed(self, error: &watcher::Error, looks: u32, since: Option<Instant>) {
+    async fn failed(self, error: &watcher::Error, vain: Vain) {
         let Self {
             cache, kind, namespace, ..
         } = self;
-        let Some((why, pause)) = unreadable(kind, error, looks) else {
+        let Some((why, pause)) = unreadable(kind, error, vain.looks) else {
             tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
             cache.failures.count(&kind.resource().kind);
-            return self.could_not_list(since, &words(error)).await;
+            self.could_not_list(vain.since, &words(error)).await;
+            return tokio::time::sleep(vain.pause()).await;
         };
         if cache.forbid(kind, namespace) {
             tracing::warn!(?kind, namespace, "{why}; going on as if there were none");

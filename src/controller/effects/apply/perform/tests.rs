@@ -4,7 +4,7 @@ use crate::{
     controller::context::fake::{self, Fake},
     testing::ApiServer,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const SERVICES: &str = "/api/v1/namespaces/shop/services";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
@@ -151,6 +151,37 @@ async fn what_was_written_is_not_written_again_before_the_watch_has_told_of_it()
     assert_eq!(house.does(&[scaled(5)]).await.unwrap(), Left::Awaited);
     tokio::time::sleep(RETRY).await;
     assert_eq!(house.does(&[scaled(5)]).await.unwrap(), Left::Nothing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_was_written_without_an_answer_is_not_said_to_be_somebody_elses() {
+    const PRIMARY: &str = "/apis/apps/v1/namespaces/shop/deployments/web-primary";
+    let house = House::new();
+    let key = key(&house.canary);
+    house.does(&[primary()]).await.unwrap();
+    let made = house.server.get(PRIMARY).unwrap();
+    let cache = &house.context.cluster.cache;
+    cache.put(Kind::Deployment, "shop", "web-primary".into(), &made);
+    let look = |live: &Value| {
+        let made = Made::of(live).unwrap();
+        house.context.memory.of(&key, |canary| canary.primary.look(None, made))
+    };
+    assert_eq!(look(&made), (false, false));
+    let hour = Duration::from_secs(3600);
+    house.server.delays.lock().insert(format!("PATCH {PRIMARY}"), hour);
+    let spec = json!({"spec": {"containers": []}});
+    let template = Write::Patch {
+        kind: Kind::Deployment,
+        namespace: "shop".into(),
+        name: "web-primary".into(),
+        operations: json_patch::Patch(vec![crate::patches::replace(["spec", "template"], spec.clone())]),
+    };
+    let cut_off = tokio::time::timeout(Duration::from_secs(65), house.does(&[template])).await;
+    assert!(cut_off.is_err());
+    // It was done all the same, after a look at what was before.
+    assert_eq!(look(&made), (false, false));
+    let done = house.server.edit(PRIMARY, |primary| primary["spec"]["template"] = spec);
+    assert_eq!(look(&done), (false, false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,11 @@
 //! One kind of one namespace, followed.
 
-use super::super::watching::LONG_LIST;
+use super::super::{unlisted::PATIENCE, watching::LONG_LIST};
 use super::*;
 use crate::object::text;
 use crate::telemetry::{Metrics, StatusEncoding};
 use crate::watched::LOOK_AGAIN;
-use crate::{controller::context::fake::settled, testing::ApiServer};
+use crate::{controller::context::fake::settled, requests::bounded, testing::ApiServer};
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 
@@ -200,6 +200,69 @@ async fn an_api_server_that_answers_no_list_keeps_only_so_many_waiting() {
     assert!(!cache.complete("slow-0"));
     tokio::time::sleep(hangs).await;
     assert!(namespaces.iter().all(|namespace| cache.complete(namespace)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_are_never_answered_keep_nobody_waiting_whose_list_would_be() {
+    let server = ApiServer::default();
+    let never = ("GET /api/v1/namespaces/slow-*".to_owned(), LONG_LIST * 1000);
+    server.delays.lock().extend([never]);
+    let (cache, (changes, mut changed)) = (Arc::<Cache>::default(), channel(CHANGES));
+    tokio::spawn(async move { while changed.recv().await.is_some() {} });
+    let follow = |namespace: String| {
+        cache.expect(&namespace, &[Kind::Service]);
+        let (client, cache, changes) = (bounded(&server.client()), cache.clone(), changes.clone());
+        tokio::spawn(watch(client, cache, Kind::Service, namespace, changes));
+    };
+    (0..LISTS * 3).for_each(|n| follow(format!("slow-{n}")));
+    // Each of them has listed in vain.
+    tokio::time::sleep(LONG_LIST * 4).await;
+    for second in 0..60 {
+        follow(format!("quick-{second}"));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(cache.complete(&format!("quick-{second}")), "after {second} s");
+    }
+    // They are not forgotten either.
+    server.delays.lock().clear();
+    tokio::time::sleep(LONG_LIST * 4).await;
+    assert_eq!(cache.incomplete(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_only_waits_to_be_listed_again_keeps_only_those_waiting_who_need_it() {
+    let server = ApiServer::default();
+    let kind = Kind::routes().find(|kind| kind.definition().is_some()).unwrap();
+    let resource = kind.resource();
+    let path = format!("/apis/{}/namespaces/shop/{}", resource.api_version, resource.plural);
+    server.refuse(&format!("GET {path}"), 500, "no conversion", ApiServer::ALWAYS);
+    let (cache, (changes, mut changed)) = (Arc::<Cache>::default(), channel(CHANGES));
+    cache.expect("shop", &[kind]);
+    // Another one stands before it, and never comes to its end.
+    let _turn = cache.again.acquire().await.unwrap();
+    tokio::spawn(watch(server.client(), cache.clone(), kind, "shop".to_owned(), changes));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!cache.complete("shop"), "it may pass");
+    tokio::time::sleep(PATIENCE * 2).await;
+    assert_eq!(server.requests_for(&path), 1);
+    assert!(cache.complete("shop") && !cache.reads(kind, "shop"));
+    assert!(changed.try_recv().unwrap().object.is_null(), "whoever waited goes on");
+    assert!(changed.try_recv().is_err(), "one word is enough");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_fails_is_tried_less_and_less_often() {
+    let server = ApiServer::default();
+    server.fail(&format!("GET {SERVICES}"), 500, ApiServer::ALWAYS);
+    let (cache, _changed) = followed(&server, Kind::Service);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let first = server.requests_for(SERVICES);
+    assert!((3..10).contains(&first), "{first} requests in the first ten seconds");
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let later = server.requests_for(SERVICES) - first;
+    assert!((10..30).contains(&later), "{later} requests in ten minutes");
+    server.heal();
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    assert!(cache.complete("shop"));
 }
 
 #[tokio::test(start_paused = true)]
