@@ -8,7 +8,7 @@
 //!
 //! | stage | phase | the desired state it wants | left when | next |
 //! | --- | --- | --- | --- | --- |
-//! | Building | Initializing | primary made from the target (cold: target at 0; hot, or while primary cannot be made: target untouched and serving, routes naming the halves without a share where that takes time to be heard); a dry run: nothing | primary ready, named and settled; leaving | Rest (cold), Switching (hot or found serving); LeavingScale, Left |
+//! | Building | Initializing | primary made from the target (cold: target at 0; hot, or while primary cannot be made: target untouched and serving, routes naming the halves without a share where that takes time to be heard; found serving: kept as it is, so named); a dry run: nothing | primary ready, named and settled; leaving | Rest (cold), Switching (hot or found serving); LeavingScale, Left |
 //! | Switching | Initializing | all traffic on primary, or on the target while primary has no pods; target still running | moved, settled, drained, and primary carries it; leaving | Rest; LeavingScale, Left |
 //! | Rest | Initialized, Succeeded, Failed, Waiting (after a dry run that passed) | all on primary, target at 0, primary at the wanted replicas | new revision or `reset`; `skip-analysis` of a failed one; primary deleted and not let come back; leaving | Waiting when a hook is asked first or the app sleeps, Emptying when pods are there that may have read other configs, else Scaling; Building; LeavingScale, Left |
 //! | Waiting | Waiting | as Rest | `confirm-rollout` agrees, and the app does not sleep; a `rollback` hook; back at the promoted revision; leaving | Scaling, or Emptying when it changed and pods are there that may have read other configs; RollingBack; Rest; Cancelling |

@@ -11,6 +11,7 @@ pub mod outbox;
 pub mod passing;
 pub mod primary;
 pub mod questions;
+pub mod repeats;
 pub mod timers;
 pub mod written;
 
@@ -31,6 +32,7 @@ use outbox::{Budget, Outboxes};
 use parking_lot::Mutex;
 use primary::Primary;
 use questions::Questions;
+use repeats::Repeats;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -68,6 +70,8 @@ pub struct OfCanary {
     pub questions: Questions,
     /// What was written of it and of its objects.
     pub written: Written,
+    /// Patches that are asked for again and again.
+    pub repeats: Repeats,
     /// Errors of its steps that keep coming.
     pub failures: Failures,
     /// What need not be recorded of waits.

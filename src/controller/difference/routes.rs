@@ -14,7 +14,7 @@ use crate::{
     analysis::{DesiredState, Dismantle},
     api::labels::TargetState,
     controller::{difference::write::Write, watch::cache::Kind},
-    plan::route,
+    plan::{ApexSide, route},
     routing::{self, Names, Resource, Traffic},
 };
 use apart::naming;
@@ -113,8 +113,12 @@ impl Pair<'_> {
         let Some(names) = &self.blueprint.names else {
             return false;
         };
-        // Nothing of ours serves yet when the weights are left open: the target does.
-        let traffic = desired.traffic.unwrap_or(Traffic::CANARY);
+        // When the weights are left open nothing of ours serves yet: the target does, unless users call primary already.
+        let serves = match self.seen.apex {
+            Some(ApexSide::Primary) => Traffic::PRIMARY,
+            Some(ApexSide::Target) | None => Traffic::CANARY,
+        };
+        let traffic = desired.traffic.unwrap_or(serves);
         let lacking = self.live.refers_to(self.blueprint, names).next().is_none() && self.may_be_called();
         lacking && self.makes(names, traffic, writes, conflicts)
     }

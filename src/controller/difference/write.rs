@@ -70,7 +70,8 @@ impl Write {
         self.subject() == other.subject() && self.desired() == other.desired()
     }
 
-    fn desired(&self) -> Value {
+    /// What it asks for, whatever version of the object it was decided on.
+    pub fn desired(&self) -> Value {
         match self {
             Self::Apply { object, .. } | Self::Create { object, .. } => versionless(object),
             Self::Merge { body, .. } => versionless(body),

@@ -6,4 +6,5 @@ pub mod asked;
 pub mod copies;
 pub mod dispensable;
 pub mod perform;
+pub mod repeated;
 pub mod write;

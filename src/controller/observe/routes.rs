@@ -106,14 +106,15 @@ impl<'a> Routes<'a> {
             || self.live.routes.iter().any(unknown)
     }
 
-    /// Whether any that is moved does not name every Service of the pair, or is not taken up as it is, where its data plane hears of
-    /// routes and of Services apart.
+    /// Whether any that is moved does not name every Service of a pair whose halves are there, where its data plane hears of routes
+    /// and of Services apart.
     pub fn are_unnamed(self) -> bool {
         let unnamed = |route: &Value, names: &Names| {
             let kind = self.kind_of(route).filter(|kind| kind.hears_apart(route));
-            kind.is_some_and(|kind| kind.naming(route, names) != *route || kind.is_pending(route))
+            kind.is_some_and(|kind| kind.naming(route, names) != *route)
         };
-        let mut moved = self.moved();
+        let is_there = |names: &&Names| self.live.has_halves(self.blueprint, names);
+        let mut moved = self.moved().filter(is_there);
         moved.any(|names| {
             let all = self.live.refers_to(self.blueprint, names);
             let mut carrying = all.filter(|route| self.blueprint.carries_by(route));

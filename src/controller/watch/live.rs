@@ -135,6 +135,17 @@ impl Live {
             .filter(move |names| building || blueprint.names.as_ref() == Some(names) || halved(names))
     }
 
+    /// Whether both halves of these Services are there. Of a core Service that is the target, primary itself is one of them.
+    pub fn has_halves(&self, blueprint: &Blueprint, names: &Names) -> bool {
+        if blueprint.names.as_ref() == Some(names) {
+            let copied = blueprint.workload.is_copied();
+            let primary = if copied { &self.primary } else { &self.primary_service };
+            return primary.is_some() && self.canary_service.is_some();
+        }
+        let mut followers = self.pointing.followers.iter();
+        followers.any(|one| one.names == *names && one.primary.is_some() && one.canary.is_some())
+    }
+
     /// The autoscalers that we made for this Canary.
     pub fn own_autoscalers<'a>(&'a self, blueprint: &'a Blueprint) -> impl Iterator<Item = &'a Value> {
         let going = |copy: &Value| copy.pointer("/metadata/deletionTimestamp").is_some();

@@ -143,6 +143,7 @@ impl DesiredState {
         };
         let desired = match state.stage {
             Stage::Building if settings.dry_run => Self::untouched(),
+            Stage::Building if state.is_adopted() => Self::adopted(),
             Stage::Building => Self::building(state, seen),
             Stage::Switching => Self {
                 target_state: Some(TargetState::Hot),
@@ -243,6 +244,16 @@ impl DesiredState {
                 ..self
             },
             (primary, _) => Self { primary, ..self },
+        }
+    }
+
+    // Primary serves everybody who comes by the apex, and is named by routes before anybody is led to it by them.
+    fn adopted() -> Self {
+        Self {
+            primary: Some(PrimaryTemplate::Keep),
+            apex: Some(ApexSide::Primary),
+            named: true,
+            ..Self::untouched()
         }
     }
 

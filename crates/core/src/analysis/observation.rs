@@ -174,8 +174,8 @@ pub struct Observation {
     pub split: bool,
     /// Whether any leads users to them: it may name them and give them nothing.
     pub led: bool,
-    /// A route does not name every Service of the pair, or a gateway has not taken that up, where data planes hear of routes
-    /// and of Services apart.
+    /// A route does not name every Service of a pair whose halves are there, where data planes hear of routes and of Services
+    /// apart.
     pub unnamed: bool,
     /// The revision primary served last, by the recorded state: what a deleted primary is made from again.
     pub promoted: Option<String>,

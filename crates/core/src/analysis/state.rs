@@ -12,6 +12,8 @@ use jiff::Timestamp;
 pub const UNBUILT: &str = "unbuilt";
 /// The word in the record for a promotion that primary does not follow.
 pub(super) const STUCK: &str = "stuck";
+/// What the reason of a pair begins with that serves already and whose routes are to name its halves first.
+pub(super) const ADOPTED: &str = "adopted: ";
 
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),+ $(,)? }) => {
@@ -208,6 +210,12 @@ impl State {
     /// Whether the pair cannot be built as things are.
     pub fn is_unbuilt(&self) -> bool {
         self.stage == Stage::Building && self.reason.as_deref() == Some(UNBUILT)
+    }
+
+    /// Whether the pair serves already, and its routes are to name its halves before anybody is sent to them.
+    pub(super) fn is_adopted(&self) -> bool {
+        let marked = |reason: &String| reason.starts_with(ADOPTED);
+        self.stage == Stage::Building && self.reason.as_ref().is_some_and(marked)
     }
 
     /// What Flagger left, where primary serves already. Where Flagger was about to make the pair, the target serves, and it is

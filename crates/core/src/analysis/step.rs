@@ -21,6 +21,7 @@ pub(super) const SLOW: Duration = Duration::from_secs(10);
 const GATEWAY: Duration = Duration::from_secs(45);
 
 const BEHIND: &str = "a gateway has not taken up the route as it is";
+const UNNAMED: &str = "a route does not name the Services yet that users are sent to next; see who else writes it";
 const NOT_YET: &str = "the live route or Service does not say yet what was written; see who else writes it";
 
 pub(super) struct Step<'a> {
@@ -111,10 +112,29 @@ impl Step<'_> {
         self.seen.pending && !self.has_lasted(GATEWAY.min(self.settings.deadline / 2))
     }
 
-    // Whether every data plane has heard of the Services that users are to be sent to next. One that cannot be told of them is
-    // waited for no longer than one that has ceased to tell.
+    // Whether every data plane has heard of the Services that users are to be sent to next. Whoever applies a route that does not
+    // name them has it named again, however long the stage has lasted by then. Nobody is kept for what the API server refuses, nor
+    // past the deadline by somebody who takes the names off each time.
     pub(super) fn knows_all_services(&mut self) -> bool {
-        !self.seen.unnamed || self.has_lasted(GATEWAY.min(self.settings.deadline / 2))
+        let patience = if self.seen.refused.is_some() {
+            GATEWAY.min(self.settings.deadline / 2)
+        } else {
+            self.settings.deadline
+        };
+        let named = !self.seen.unnamed || self.has_lasted(patience);
+        named && !self.waits_for_a_gateway()
+    }
+
+    // Why users are not sent on to Services that are to be known first, once that has lasted. The stage's reason begins with `mark`.
+    pub(super) fn say_unknown(&mut self, mark: &str) {
+        let why = match &self.seen.route_trouble {
+            Some(why) => why.clone(),
+            None if self.seen.unnamed => String::from(UNNAMED),
+            None => String::from(BEHIND),
+        };
+        if self.has_lasted(SLOW) {
+            self.emit_once(&format!("{mark}{why}"), ReleaseEvent::RouteTrouble(why));
+        }
     }
 
     // Traffic has been on primary alone for long enough that the target's pods hold no request.

@@ -9,6 +9,7 @@ mod gates;
 mod histories;
 mod inherited;
 mod model;
+mod naming;
 mod sleep;
 mod strategy;
 mod unbuilt;

@@ -4,6 +4,7 @@ use crate::{
     api::canary::{CanaryStatus, HookType, Phase, RunStatus},
     controller::{
         context::{Context, fake},
+        difference::write::Write,
         effects::{
             ask::{checks, hooks},
             notify::{alert, announce::announce},
@@ -65,6 +66,13 @@ fn live(context: &fake::Fake, key: &Key) {
         canary.primary.note(made, false);
         canary.written.note_status(7);
         canary.written.note(Kind::Service, "web", 7);
+        let patch = Write::Patch {
+            kind: Kind::Service,
+            namespace: key.0.clone(),
+            name: String::from("web"),
+            operations: json_patch::Patch(Vec::new()),
+        };
+        canary.repeats.note(&patch, Some(7), Some(7));
         canary.missed = Some(now);
         canary.shared = Some(String::from("front"));
         canary.failures.note("full");

@@ -23,7 +23,9 @@ pub(super) fn naming(live: &Value, wanted: Value, pairs: &[&Names]) -> Value {
 impl Pair<'_> {
     /// Routes that lead where they led before and name the halves besides, while primary is made.
     pub(super) fn introduced(&self, split: &[&Names], writes: &mut Vec<Write>) {
-        let there: Vec<&Names> = split.iter().copied().filter(|names| self.has_halves(names)).collect();
+        // Routes that name what is not there are told to be wrong.
+        let is_there = |names: &&Names| self.live.has_halves(self.blueprint, names);
+        let there: Vec<&Names> = split.iter().copied().filter(is_there).collect();
         let routes = self.live.routes.iter().filter(|route| self.blueprint.carries_by(route));
         writes.extend(routes.filter_map(|route| changed(route, &naming(route, route.clone(), &there))));
     }
@@ -46,15 +48,5 @@ impl Pair<'_> {
         let spared = |route: &&Value| any(routing::names_a_half, route) && !any(routing::leads_to_a_half, route);
         let spared = self.live.routes.iter().filter(spared);
         writes.extend(spared.filter_map(|route| edits::folded(route, &split)));
-    }
-
-    // Routes that name what is not there are told to be wrong.
-    fn has_halves(&self, names: &Names) -> bool {
-        let own = [&self.live.primary_service, &self.live.canary_service];
-        if self.blueprint.names.as_ref() == Some(names) {
-            return own.into_iter().all(Option::is_some);
-        }
-        let mut followers = self.live.pointing.followers.iter();
-        followers.any(|one| one.names == *names && one.primary.is_some() && one.canary.is_some())
     }
 }

@@ -2,7 +2,13 @@
 //! nobody is any more.
 
 use super::*;
-use crate::routing::Traffic;
+use crate::{
+    analysis::State,
+    controller::observe::{Thresholds, observe},
+    plan::Workload,
+    routing::Traffic,
+};
+use jiff::Timestamp;
 
 const CONTOURS: &str = "projectcontour.io/gateway-controller";
 
@@ -154,6 +160,88 @@ fn halves_are_named_when_they_are_there_and_named_again_after_an_apply() {
         ..DesiredState::untouched()
     };
     assert_eq!(after(&again, &gone, "contour", true), applied);
+}
+
+// What is written, and whether it is seen to be needed, while primary is made.
+fn introduced(live: &Live, blueprint: &Blueprint) -> (Vec<Write>, bool) {
+    let building = DesiredState {
+        primary: Some(PrimaryTemplate::Keep),
+        named: true,
+        ..DesiredState::untouched()
+    };
+    let selector = Selector::by_name("web");
+    let pair = Pair {
+        live,
+        selector: &selector,
+        blueprint,
+        seen: &seen(&target()),
+    };
+    let (mut writes, mut conflicts) = (Vec::new(), Vec::new());
+    pair.routes(&building, &mut writes, &mut conflicts);
+    assert_eq!(conflicts, []);
+    let ready = Thresholds {
+        canary: 100,
+        primary: 100,
+    };
+    let state = State::new(Timestamp::UNIX_EPOCH);
+    let seen = observe(live, &selector, blueprint, ready, true, &state, None);
+    (writes, seen.unnamed)
+}
+
+#[test]
+fn users_of_a_service_that_is_the_target_are_led_to_its_copies_once_they_are_named() {
+    let mut blueprint = by("contour");
+    blueprint.workload = Workload::Service;
+    let service = |name: &str| {
+        let metadata = json!({"name": name, "namespace": "shop", "labels": {labels::GENERATED: "true"}});
+        Some(json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": 80}]}}))
+    };
+    let mut live = Live {
+        target: service("web"),
+        primary: service("web-primary"),
+        routes: vec![proxy()],
+        ..Live::default()
+    };
+    assert_eq!(
+        introduced(&live, &blueprint),
+        (Vec::new(), false),
+        "half of it is not there"
+    );
+    live.canary_service = service("web-canary");
+    let (writes, unnamed) = introduced(&live, &blueprint);
+    let [Write::Patch { operations, .. }] = writes.as_slice() else {
+        panic!("{writes:?}")
+    };
+    assert!(unnamed);
+    live.routes = vec![patches::applied(&proxy(), &operations.0).unwrap()];
+    assert_eq!(live.routes[0]["spec"]["routes"][0]["services"][1], to("web-primary", 0));
+    assert_eq!(introduced(&live, &blueprint), (Vec::new(), false));
+}
+
+#[test]
+fn a_route_that_names_all_is_named_whatever_its_gateway_has_taken_up() {
+    let blueprint = by("contour");
+    let mut route = after(
+        &proxy(),
+        &DesiredState {
+            named: true,
+            primary: Some(PrimaryTemplate::Keep),
+            ..DesiredState::untouched()
+        },
+        "contour",
+        true,
+    );
+    let valid = json!({"type": "Valid", "status": "True", "observedGeneration": 3});
+    route["status"] = json!({"conditions": [valid]});
+    let live = Live {
+        target: Some(target()),
+        primary: Some(target()),
+        primary_service: half("web-primary"),
+        canary_service: half("web-canary"),
+        routes: vec![route],
+        ..Live::default()
+    };
+    assert_eq!(introduced(&live, &blueprint), (Vec::new(), false));
 }
 
 #[test]

@@ -40,6 +40,23 @@ fn a_delegate_has_neither_hosts_nor_gateways_left() {
 }
 
 #[test]
+fn of_requests_and_connections_only_what_the_app_speaks_by_now_is_led_to_it() {
+    let by = |protocol: &str| of("istio", &json!({"port": 80, "appProtocol": protocol}));
+    let (requests, connections) = (by("http"), by("tcp"));
+    let mut house = House::at_rest(&requests);
+    let before = house.said();
+    // An author's own list beside them is none of the Canary's.
+    let passed = json!([{"match": [{"sniHosts": ["a.example.org"]}]}]);
+    house.route(&requests)["spec"]["tls"] = passed.clone();
+    assert_eq!(house.rests(&connections), 1);
+    let spec = &mut house.route(&connections)["spec"];
+    assert!(spec.get("http").is_none() && spec.get("tcp").is_some(), "{spec}");
+    assert_eq!(spec.as_object_mut().unwrap().remove("tls"), Some(passed));
+    assert_eq!(house.rests(&requests), 1);
+    assert_eq!(house.said(), before);
+}
+
+#[test]
 fn what_flagger_made_is_taken_over_in_one_write_whatever_it_says() {
     for (provider, service) in services() {
         let blueprint = of(provider, &service);

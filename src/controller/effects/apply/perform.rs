@@ -3,10 +3,10 @@
 use crate::controller::{
     context::{
         Context,
-        memory::{Memory, primary::Made},
+        memory::{Memory, primary::Made, repeats::Standing},
     },
     difference::write::Write,
-    effects::notify::announce::announce,
+    effects::{apply::repeated, notify::announce::announce},
     queue::{Key, key},
     watch::cache::{Cache, Kind},
 };
@@ -29,6 +29,8 @@ pub enum Left {
     Awaited,
     /// A write that was refused is tried again after that long.
     Refused(Duration),
+    /// What follows a write that somebody undoes each time, and that is done again after that long.
+    Undone(Duration),
 }
 
 /// What has not come back by then is looked for.
@@ -45,7 +47,7 @@ impl Left {
         match self {
             Self::Nothing => None,
             Self::Awaited => Some(RETRY),
-            Self::Refused(pause) => Some(pause),
+            Self::Refused(pause) | Self::Undone(pause) => Some(pause),
         }
     }
 }
@@ -54,8 +56,8 @@ impl Left {
 /// depends on them before they are there, and the making of a Service waits for an address, which the API server hands
 /// out at no more than 50 a second.
 ///
-/// It stops at an object whose last write has not come back by its watch, and at a write that was refused lately: there is
-/// more to do then.
+/// It stops at an object whose last write has not come back by its watch, at a write that was refused lately, and at one that
+/// somebody undoes each time: there is more to do then. One that changed nothing last time is passed over.
 ///
 /// # Errors
 /// The first that failed; what comes after it in the order was not tried.
@@ -76,6 +78,15 @@ pub async fn perform(
         let rest = |write: &Write| memory.of(key, |canary| canary.failures.rest(write));
         if let Some(pause) = now.iter().find_map(rest) {
             return Ok(Left::Refused(pause));
+        }
+        // Several at once are new, and have not been done before.
+        match now.first().map(|write| repeated::standing(context, canary, write)) {
+            Some(Standing::Undone(pause)) => return Ok(Left::Undone(pause)),
+            Some(Standing::Vain) => {
+                left = later;
+                continue;
+            }
+            Some(Standing::Needed) | None => {}
         }
         let done = futures::future::join_all(now.iter().map(|write| one(context, canary, decision, write))).await;
         for (write, done) in now.iter().zip(done) {
@@ -148,15 +159,18 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
         stage = decision.state.stage.as_str(),
         "write"
     );
+    let before = repeated::cached(&context.cluster.cache, write);
     if makes_primary {
         context.memory.of(&key, |canary| canary.primary.begin());
     }
     if let Some(object) = write.perform(&context.effects.client).await? {
-        if let Some(version) = version(object.metadata.resource_version.as_deref()) {
-            context
-                .memory
-                .of(&key, |canary| canary.written.note(kind, name, version));
-        }
+        let after = version(object.metadata.resource_version.as_deref());
+        context.memory.of(&key, |canary| {
+            canary.repeats.note(write, before, after);
+            if let Some(version) = after {
+                canary.written.note(kind, name, version);
+            }
+        });
         if makes_primary {
             made(context, canary, decision, &object);
         }

@@ -7,7 +7,7 @@ use super::{
     unlisted::PATIENCE,
 };
 use crate::{
-    api::labels::LAST_APPLIED,
+    api::labels::{LAST_APPLIED, ORIGINAL_CONFIGURATION},
     watched::{LOOK_AGAIN, pause, refusal, words},
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
@@ -238,7 +238,11 @@ async fn next(
 fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
     object.metadata.managed_fields = None;
     if let Some(annotations) = &mut object.metadata.annotations {
-        annotations.remove(LAST_APPLIED);
+        let applied = annotations.remove(LAST_APPLIED);
+        // That there is one tells how old what Flagger keeps is.
+        if applied.is_some() && annotations.contains_key(ORIGINAL_CONFIGURATION) {
+            annotations.insert(LAST_APPLIED.to_owned(), String::new());
+        }
     }
     if kind.changes_by_itself() {
         object.metadata.resource_version = None;

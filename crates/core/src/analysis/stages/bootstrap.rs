@@ -3,6 +3,7 @@
 use crate::analysis::{
     Inherited, Primary, ReleaseEvent, Rollout, Stage, Target,
     instants::after,
+    state::ADOPTED,
     step::{SLOW, Step},
 };
 use crate::api::{
@@ -27,10 +28,11 @@ impl Step<'_> {
         if self.settings.dry_run {
             return self.emit_once("dry run", ReleaseEvent::WouldInitialize);
         }
-        let unbuilt = self.cannot_be_built(&target);
+        // Nothing of it is built, so nothing keeps it from being built.
         if self.adopts_an_existing_primary(&target) {
             return;
         }
+        let unbuilt = self.cannot_be_built(&target);
         if let Some(was) = self.state.inherits(self.seen).cloned() {
             return self.inherit(&target, was);
         }
@@ -46,7 +48,9 @@ impl Step<'_> {
         // A hot pair moves only when the data plane had primary long enough. A cold one has nothing to lose, but whoever
         // waits for Initialized sends requests then, and pods of a template replaced while building may be routed to yet.
         if !self.held_for(ready && known, self.settings.settle) {
-            if !unbuilt && !self.lacks_configs(&target) {
+            if ready && !known {
+                self.say_unknown("");
+            } else if !unbuilt && !self.lacks_configs(&target) {
                 self.say_primary_waits();
             }
             return;
@@ -75,19 +79,34 @@ impl Step<'_> {
     // A Canary made anew over a pair that serves (the old one was deleted, or a hand-written one takes over): what
     // primary serves is the promoted revision, and nothing is built over it.
     fn adopts_an_existing_primary(&mut self, target: &Target) -> bool {
-        let past = matches!(target.state, Some(TargetState::Serving | TargetState::Rest));
-        let Some(primary) = self
-            .seen
-            .primary
-            .as_ref()
-            .filter(|p| past && p.revision.is_some() && p.rollout.is_ready())
-        else {
-            return false;
-        };
-        self.state.last_promoted.clone_from(&primary.revision);
-        self.state.last_applied.clone_from(&primary.revision);
-        self.enter(Stage::Switching, Phase::Initializing);
+        if !self.state.is_adopted() {
+            let past = matches!(target.state, Some(TargetState::Serving | TargetState::Rest));
+            let serves = |p: &&Primary| past && p.revision.is_some() && p.rollout.is_ready();
+            let Some(primary) = self.seen.primary.as_ref().filter(serves) else {
+                return false;
+            };
+            self.state.last_promoted.clone_from(&primary.revision);
+            self.state.last_applied.clone_from(&primary.revision);
+        }
+        if self.is_named_ahead() {
+            self.enter(Stage::Switching, Phase::Initializing);
+        }
         true
+    }
+
+    // Where a route did not name the halves, the data plane has heard of them before anybody is sent there.
+    fn is_named_ahead(&mut self) -> bool {
+        if !self.state.is_adopted() {
+            if !self.seen.unnamed {
+                return true;
+            }
+            self.state.reason = Some(ADOPTED.to_owned());
+        }
+        let known = self.knows_all_services();
+        if !known {
+            self.say_unknown(ADOPTED);
+        }
+        self.held_for(known, self.settings.settle)
     }
 
     // A primary that Flagger made serves what it serves, and that is the promoted revision. What the target holds besides

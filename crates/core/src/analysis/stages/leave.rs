@@ -119,6 +119,8 @@ impl Step<'_> {
         }
         if !ready {
             self.say_leaving_waits(&target, rollout);
+        } else if !known {
+            self.say_unknown("");
         }
     }
 

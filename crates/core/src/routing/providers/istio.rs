@@ -160,9 +160,9 @@ impl RouteKind for VirtualService {
         Some(include_str!("istio/rescue.sh"))
     }
 
-    // A delegate has those of the VirtualService that leads to it.
+    // A delegate has the hosts and gateways of the VirtualService that leads to it. Of the two lists a Canary means one.
     fn optional(&self) -> &'static [&'static str] {
-        &["hosts", "gateways"]
+        &["hosts", "gateways", "http", "tcp"]
     }
 
     fn beside(&self) -> &'static [&'static dyn WrittenKind] {

@@ -1,13 +1,38 @@
 use super::*;
 use crate::{
     analysis::DesiredState,
-    controller::context::fake::{self, Fake},
+    controller::context::{
+        fake::{self, Fake},
+        memory::repeats::MOST,
+    },
     testing::ApiServer,
 };
 use serde_json::{Value, json};
 
 const SERVICES: &str = "/api/v1/namespaces/shop/services";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
+
+const ROUTE: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/shop/httproutes/web";
+
+fn route() -> Value {
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"weight": 0},
+    })
+}
+
+fn route_kind() -> Kind {
+    Kind::of_route(&route()).unwrap()
+}
+
+fn weighted(weight: u8) -> Write {
+    Write::Patch {
+        kind: route_kind(),
+        namespace: "shop".into(),
+        name: "web".into(),
+        operations: json_patch::Patch(vec![crate::patches::add(["spec", "weight"], weight)]),
+    }
+}
 
 fn service(name: &str) -> Write {
     Write::Apply {
@@ -61,6 +86,15 @@ impl House {
             told,
             canary,
         }
+    }
+
+    // Its route says so, and that is known.
+    fn says(&self, weight: u8) {
+        let route = self.server.edit(ROUTE, |route| route["spec"]["weight"] = json!(weight));
+        self.context
+            .cluster
+            .cache
+            .put(route_kind(), "shop", "web".into(), &route);
     }
 
     async fn does(&self, writes: &[Write]) -> Result<Left, kube::Error> {
@@ -222,4 +256,59 @@ async fn what_primary_was_made_is_remembered_and_putting_it_right_is_told() {
         "{said:?}"
     );
     assert_eq!(said.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_takes_out_of_a_change_on_its_way_in_is_not_written_at_every_step() {
+    let mut house = House::new();
+    house.server.put(ROUTE, route());
+    // As it is stored whatever is sent.
+    house.says(5);
+    assert_eq!(house.does(&[weighted(5)]).await.unwrap(), Left::Nothing);
+    assert_eq!(house.server.writes().len(), 1);
+    house.server.log.lock().clear();
+    assert_eq!(house.does(&[weighted(5), scaled(4)]).await.unwrap(), Left::Nothing);
+    let done = house.server.writes();
+    assert!(done.len() == 1 && done[0].ends_with("deployments/web"), "{done:?}");
+    assert_eq!(house.does(&[weighted(5)]).await.unwrap(), Left::Nothing);
+    assert_eq!(house.server.writes().len(), 1);
+    let said = fake::said(&mut house.told).await;
+    assert!(
+        said.len() == 1 && said[0].starts_with("HTTPRoute web stays as it is"),
+        "{said:?}"
+    );
+    // Whatever else is asked for, or of another object, is done.
+    house.does(&[weighted(6)]).await.unwrap();
+    assert_eq!(house.server.get(ROUTE).unwrap()["spec"]["weight"], 6);
+    house.says(5);
+    house.server.log.lock().clear();
+    house.does(&[weighted(5)]).await.unwrap();
+    assert_eq!(house.server.writes().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_undoes_each_time_is_written_once_a_minute_and_what_follows_it_comes_after_it() {
+    let mut house = House::new();
+    house.server.put(ROUTE, route());
+    for time in 0..MOST {
+        house.says(1);
+        assert_eq!(house.does(&[weighted(5)]).await.unwrap(), Left::Nothing, "{time}");
+    }
+    house.says(1);
+    house.server.log.lock().clear();
+    let left = house.does(&[weighted(5), scaled(4)]).await.unwrap();
+    let Left::Undone(pause) = left else { panic!("{left:?}") };
+    assert_eq!(house.server.writes(), Vec::<String>::new());
+    let said = fake::said(&mut house.told).await;
+    assert!(said.len() == 1 && said[0].contains("undoes it each time"), "{said:?}");
+    tokio::time::sleep(pause).await;
+    assert_eq!(house.does(&[weighted(5), scaled(4)]).await.unwrap(), Left::Nothing);
+    assert_eq!(house.server.writes().len(), 2);
+    house.says(1);
+    assert_eq!(
+        house.does(&[weighted(7)]).await.unwrap(),
+        Left::Nothing,
+        "a release goes on"
+    );
+    assert_eq!(fake::said(&mut house.told).await, Vec::<String>::new());
 }

@@ -49,6 +49,20 @@ fn change(name: &str, before: Option<u16>, now: Option<u16>) -> (String, Value, 
 }
 
 #[tokio::test(start_paused = true)]
+async fn that_kubectl_keeps_something_is_known_of_what_flagger_keeps_something_of() {
+    let server = ApiServer::default();
+    let mut kept = service("a", 1);
+    kept["metadata"]["annotations"]["flagger.kubernetes.io/original-configuration"] = json!("{}");
+    server.put(&format!("{SERVICES}/a"), kept);
+    server.put(&format!("{SERVICES}/b"), service("b", 1));
+    let (cache, _changed) = followed(&server, Kind::Service);
+    settled().await;
+    let annotations = |name: &str| cache.get(Kind::Service, "shop", name).unwrap()["metadata"]["annotations"].clone();
+    assert_eq!(annotations("a")[LAST_APPLIED], "");
+    assert_eq!(annotations("b"), json!({"team": "red"}));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_there_what_changes_and_what_goes_is_known_and_told() {
     let server = ApiServer::default();
     server.put(&format!("{SERVICES}/a"), service("a", 1));

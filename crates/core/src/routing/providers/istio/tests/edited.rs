@@ -268,5 +268,74 @@ fn what_flagger_replaced_is_known_as_long_as_nobody_wrote_anything_else() {
     let own = taken_over(&made, &made["spec"].to_string());
     assert!(why(&own, Some(&made)).contains("web-primary"));
     assert!(why(&taken_over(&made, "{"), Some(&made)).contains("cannot be read"));
-    assert!(why(&taken_over(&made, "{}"), Some(&made)).contains("leads nowhere"));
+    assert!(why(&taken_over(&made, "{}"), Some(&made)).contains("does not lead to Service web"));
+}
+
+#[test]
+fn what_flagger_replaced_stays_where_anything_at_all_was_written_since() {
+    let spec = canary(
+        json!({"port": 80, "hosts": ["app.example.com"], "match": [{"uri": {"prefix": "/a"}}]}),
+        json!({}),
+    );
+    let made = Istio.published("shop", &names(), &spec).unwrap();
+    let route = taken_over(&made, &plain()["spec"].to_string());
+    let of = |route: &Value| VirtualService.original(route, &names(), Some(&made)).unwrap();
+    assert_eq!(of(&route), Ok(plain()["spec"].clone()));
+    let mut tested = route.clone();
+    let mut named = tested["spec"]["http"][0].clone();
+    named["match"][0]["headers"] = json!({"x-canary": {"exact": "yes"}});
+    tested["spec"]["http"].as_array_mut().unwrap().insert(0, named);
+    assert!(of(&tested).is_ok(), "Flagger's own, of a test");
+    for (at, value) in [
+        ("/spec/exportTo", json!(["."])),
+        ("/spec/tls", json!([{"match": [{"sniHosts": ["b.example.com"]}]}])),
+        ("/spec/http/0/match", json!([{"uri": {"prefix": "/b"}}])),
+        ("/spec/http/0/rewrite", json!({"uri": "/"})),
+    ] {
+        let mut since = route.clone();
+        let (place, member) = at.rsplit_once('/').unwrap();
+        since.pointer_mut(place).unwrap()[member] = value;
+        assert!(of(&since).unwrap_err().contains("something else by now"), "{at}");
+    }
+    let mut unconditional = route.clone();
+    unconditional["spec"]["http"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("match");
+    assert!(of(&unconditional).unwrap_err().contains("something else by now"));
+    let mut applied = route.clone();
+    applied["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = json!("");
+    assert!(of(&applied).unwrap_err().contains("applied with kubectl"));
+}
+
+#[test]
+fn what_flagger_replaced_leads_to_the_app_or_stays_replaced() {
+    let made = Istio
+        .published("shop", &names(), &canary(json!({"port": 80}), json!({})))
+        .unwrap();
+    let to = |host: &str| json!([{"destination": {"host": host}}]);
+    let of = |kept: Value| {
+        VirtualService
+            .original(&taken_over(&made, &kept.to_string()), &names(), Some(&made))
+            .unwrap()
+    };
+    for leading in [
+        json!({"http": [{"route": to("other")}, {"route": to("web.shop.svc.cluster.local")}]}),
+        json!({"http": [{"route": [{"destination": {"host": "web", "subset": "v1"}}]}]}),
+        json!({"tcp": [{"route": to("web")}]}),
+        json!({"tls": [{"match": [{"sniHosts": ["a.example.com"]}], "route": to("web")}]}),
+    ] {
+        assert_eq!(of(leading.clone()), Ok(leading));
+    }
+    for elsewhere in [
+        json!({"http": [{"route": to("other")}]}),
+        json!({"http": [{"route": to("web.old.svc.cluster.local")}]}),
+        json!({"http": [{"redirect": {"uri": "/"}}]}),
+        json!({"tls": [{"route": to("other")}]}),
+        json!({"http": []}),
+    ] {
+        assert!(of(elsewhere).unwrap_err().contains("does not lead to Service web"));
+    }
+    let half = json!({"tls": [{"route": to("web-canary")}], "http": [{"route": to("web")}]});
+    assert!(of(half).unwrap_err().contains("web-primary and web-canary"));
 }

@@ -1,0 +1,50 @@
+//! Patches that are not done again, because nothing comes of them; people are told.
+
+use crate::controller::{
+    context::{
+        Context,
+        memory::repeats::{MOST, Standing},
+    },
+    difference::write::Write,
+    queue::key,
+    watch::cache::Cache,
+};
+use crate::object::{text, version};
+use crate::{api::Canary, messages::Severity};
+
+/// What is to become of `write`. Where it is not done now, that is said once.
+pub fn standing(context: &Context, canary: &Canary, write: &Write) -> Standing {
+    let cached = cached(&context.cluster.cache, write);
+    let (standing, news) = context.memory.of(&key(canary), |canary| {
+        let standing = canary.repeats.standing(write, cached);
+        let news = standing != Standing::Needed && canary.repeats.is_news(write);
+        (standing, news)
+    });
+    if news {
+        let text = said(write, standing);
+        context.effects.events.record(canary, Severity::Warning, text);
+    }
+    standing
+}
+
+/// The version of the object of `write` that the cache has; `None` of kinds whose versions are not kept.
+pub fn cached(cache: &Cache, write: &Write) -> Option<u64> {
+    let (kind, namespace, name) = write.subject();
+    let object = cache.get(kind, namespace, name)?;
+    version(Some(text(&object, "/metadata/resourceVersion")))
+}
+
+fn said(write: &Write, standing: Standing) -> String {
+    let (kind, _, name) = write.subject();
+    let kind = kind.resource().kind;
+    match standing {
+        Standing::Undone(_) => format!(
+            "{kind} {name} was changed in the same way {MOST} times, and somebody undoes it each time; from now on it is changed \
+             once a minute. See who else writes it"
+        ),
+        Standing::Vain | Standing::Needed => format!(
+            "{kind} {name} stays as it is when it is changed: somebody changes it back on its way in, an admission policy or the \
+             definition of its kind. It is not changed again before it is another"
+        ),
+    }
+}
