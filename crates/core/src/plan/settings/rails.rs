@@ -8,7 +8,7 @@ use super::effective::{Circumstances, Effective, effective};
 use crate::api::{
     Canary, GoDuration, Number,
     canary::{Analysis, AnalysisKind},
-    policy::{CanaryPolicySpec, GuardRails},
+    policy::{CanaryPolicy, CanaryPolicySpec, GuardRails},
 };
 use std::borrow::Cow;
 
@@ -49,6 +49,15 @@ pub fn no_such_policy(name: &str, instead: Option<&str>) -> String {
         Some(instead) => format!("there is no CanaryPolicy {name:?}, policy {instead:?} governs instead"),
         None => format!("there is no CanaryPolicy {name:?}, and no other governs"),
     }
+}
+
+/// The `policy` of a namespace as it governs an app that names another, which is not there, or not yet: nothing is published by
+/// it, which would last once the other one is there.
+pub fn unpublished(policy: &CanaryPolicy) -> CanaryPolicy {
+    let mut policy = policy.clone();
+    policy.spec.gateway_refs = None;
+    policy.spec.hostname_template = None;
+    policy
 }
 
 // Answers what was changed.
