@@ -27,7 +27,8 @@ pub enum Write {
         /// The object.
         object: Value,
     },
-    /// JSON Patch (RFC 6902); its first operation tests the resourceVersion it was decided on.
+    /// JSON Patch (RFC 6902); it begins by testing that the object is as it was decided on: by its resourceVersion, or by its uid
+    /// and generation where others write parts of it at any time.
     Patch {
         /// Kind of the object.
         kind: Kind,

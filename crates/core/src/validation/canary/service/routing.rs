@@ -1,4 +1,4 @@
-//! Rows 28, 29, 34 to 42 and 51: what routes make of ports, timeouts, gateways, hosts.
+//! What routes make of ports, timeouts, gateways, hosts.
 
 use crate::api::canary::{CanaryService, GatewayRef};
 use crate::plan::settings::alien_hosts;
