@@ -27,8 +27,8 @@ pub enum Write {
         /// The object.
         object: Value,
     },
-    /// JSON Patch (RFC 6902); it begins by testing that the object is as it was decided on: by its resourceVersion, or by its uid
-    /// and generation where others write parts of it at any time.
+    /// JSON Patch (RFC 6902); it begins by testing the object that it was decided on: its resourceVersion, its generation, or its uid,
+    /// by how much of it may have changed meanwhile.
     Patch {
         /// Kind of the object.
         kind: Kind,
