@@ -3,6 +3,7 @@
 mod alerts;
 mod argv;
 mod cluster;
+mod cluster_domain;
 mod crds;
 mod definitions;
 mod environment;

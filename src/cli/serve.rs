@@ -1,6 +1,6 @@
 //! `coalmine webhook`, `controller` and `run`: what serves.
 
-use super::{alerts::AlertArgs, definitions, files, flagger::FlaggerArgs};
+use super::{alerts::AlertArgs, cluster_domain::cluster_domain, definitions, files, flagger::FlaggerArgs};
 use crate::{
     admission,
     controller::{self, lease},
@@ -263,6 +263,7 @@ fn defaults(common: &CommonArgs) -> Defaults {
         no_cross_namespace_refs: common.no_cross_namespace_refs,
         ingress_annotations_prefix: common.ingress_annotations_prefix.clone(),
         ingress_class: common.ingress_class.clone(),
+        cluster_domain: cluster_domain(),
     }
 }
 

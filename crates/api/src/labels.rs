@@ -35,6 +35,10 @@ pub const PROMOTED: &str = "coalmine.dev/promoted";
 /// Label on a Deployment whose author may not have a Canary made (`"true"`), or of whom that could not be asked in time
 /// ([`UNASKED`]): it stays a plain one.
 pub const DENIED: &str = "coalmine.dev/denied";
+/// Label on a namespace whose NetworkPolicies are to count for nothing to apps of other namespaces, with the value [`IGNORED`].
+pub const NETWORK_POLICIES: &str = "coalmine.dev/network-policies";
+/// The value of [`NETWORK_POLICIES`] where they count for nothing.
+pub const IGNORED: &str = "ignored";
 /// The value of [`DENIED`] where it is not known whether its author may have a Canary made.
 pub const UNASKED: &str = "unasked";
 /// Annotation on a generated Canary: uid of the Deployment it was generated for.
@@ -207,6 +211,7 @@ mod tests {
             GENERATED,
             PROMOTED,
             DENIED,
+            NETWORK_POLICIES,
             TARGET_UID,
             POLICY,
             DRY_RUN,

@@ -23,8 +23,8 @@ use crate::admission::review::Request;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
 use crate::plan::ApexSide;
-use crate::plan::{self, Workload, settings::alien_hosts};
-use crate::routing::{Traffic, kind_of};
+use crate::plan::{self, Workload};
+use crate::routing::Traffic;
 use coalmine_core::validation::Lookup;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
@@ -253,16 +253,11 @@ fn objects(request: &Request, plan: &Plan) -> Vec<Value> {
         objects.retain(|object| object.pointer("/metadata/name").and_then(Value::as_str) != apex);
         return objects;
     }
-    // What such routes lead to is made first, and that by the controller, who also says why there is none for an alien host.
-    let route = plan::route(&plan.blueprint, traffic).filter(|_| !plan.blueprint.provider.has_destinations());
-    objects.extend(route.filter(|route| !names_an_alien_host(route, &plan.blueprint.namespace)));
+    // What such routes lead to is made first, and that by the controller. It also says why there is none for the host of another
+    // namespace, of a Canary that was stored while nobody judged it.
+    let makes = !plan.blueprint.provider.has_destinations() && plan.blueprint.alien_hosts.is_empty();
+    objects.extend(plan::route(&plan.blueprint, traffic).filter(|_| makes));
     objects
-}
-
-// Of a Canary that was stored while nobody judged it.
-fn names_an_alien_host(route: &Value, namespace: &str) -> bool {
-    let hosts = kind_of(route).map(|kind| kind.hosts(route)).unwrap_or_default();
-    hosts.iter().any(|host| alien_hosts::owner(host, namespace).is_some())
 }
 
 #[cfg(test)]

@@ -147,10 +147,14 @@ impl<'a> RequestFacts<'a> {
     /// # Errors
     /// Why it would make nothing.
     pub fn generated(&self, beside: &Beside) -> Result<Plan, String> {
-        let Named { name, policy, .. } = self.named();
+        let Named { name, policy, missing } = self.named();
         let policy = policy
             .as_deref()
             .ok_or_else(|| format!("there is no CanaryPolicy {name}"))?;
+        let policy = match missing {
+            Some(_) => &rails::unpublished(policy),
+            None => policy,
+        };
         let namespace = self.request.namespace.as_str();
         let elsewhere = self.view.caches.elsewhere(namespace);
         let around = generate::NamespaceView {

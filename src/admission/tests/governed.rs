@@ -116,3 +116,20 @@ async fn a_policy_that_does_not_exist_frees_nobody_from_that_of_the_namespace() 
     let said = response["warnings"].to_string();
     assert!(said.contains("there is no CanaryPolicy"), "{said}");
 }
+
+#[tokio::test]
+async fn an_app_whose_policy_is_not_there_yet_is_not_published_by_that_of_the_namespace() {
+    for (annotations, published) in [(json!({}), true), (json!({labels::POLICY: "none"}), false)] {
+        let server = ApiServer {
+            allowed: Some(true),
+            ..ApiServer::default()
+        };
+        let mut sent = admitted();
+        sent["metadata"]["annotations"] = annotations;
+        let create = request("Deployment", "CREATE", Value::Null, sent);
+        House::with(&server).ask(Entry::FollowDeployments, create).await;
+        let service = server.get(CANARY).unwrap()["spec"]["service"].clone();
+        assert!(service["port"].is_number(), "{service}");
+        assert_eq!(service.get("gatewayRefs").is_some(), published, "{service}");
+    }
+}

@@ -203,6 +203,7 @@ fn cluster_facts(view: &View) -> ClusterFacts {
         default_provider: view.defaults.provider.clone(),
         selector_labels: view.defaults.selector_labels.clone(),
         no_cross_namespace_refs: view.defaults.no_cross_namespace_refs,
+        cluster_domain: view.defaults.cluster_domain.clone(),
         ..ClusterFacts::default()
     }
 }

@@ -12,6 +12,7 @@ use crate::plan::{
     self, Selector, Workload,
     enrolment::{generate, pairing},
     services::pointing,
+    settings::rails,
 };
 use crate::routing::kind_of;
 use kube::ResourceExt;
@@ -50,7 +51,7 @@ pub fn gains(view: &View, namespace: &Value, mut around: Neighbours) -> Vec<Stri
     let seen = Seen::of(view, namespace, &around);
     let own: Vec<&Value> = deployments.iter().filter(|one| !is_half(one, &seen.canaries)).collect();
     let fates = own.iter().take(LOOKED_AT).map(|target| {
-        let own = own_policy(view, target).unwrap_or_else(|| policy.clone());
+        let own = own_policy(view, target, &policy).unwrap_or_else(|| policy.clone());
         let name = text(target, "/metadata/name").to_owned();
         (name, seen.fate(target, &own, &mut known))
     });
@@ -228,9 +229,11 @@ fn is_half(target: &Value, canaries: &[Arc<Canary>]) -> bool {
     canaries.iter().any(|canary| canary.primary_name() == name)
 }
 
-fn own_policy(view: &View, target: &Value) -> Option<Arc<CanaryPolicy>> {
+// Where the one that it names is not there yet, that `of_namespace` governs as far as it does then.
+fn own_policy(view: &View, target: &Value, of_namespace: &CanaryPolicy) -> Option<Arc<CanaryPolicy>> {
     let named = target.pointer("/metadata/annotations")?.get(labels::POLICY)?.as_str()?;
-    view.policy(named)
+    let unpublished = || Arc::new(rails::unpublished(of_namespace));
+    Some(view.policy(named).unwrap_or_else(unpublished))
 }
 
 fn policy_name(namespace: &Value) -> String {

@@ -185,8 +185,13 @@ pub fn enable(fake: &Fake, name: &str) {
 
 /// The policy that governs whoever names none.
 pub fn policy(fake: &Fake, spec: &Value) {
+    named_policy(fake, "default", spec);
+}
+
+/// A policy of that name.
+pub fn named_policy(fake: &Fake, name: &str, spec: &Value) {
     let policy = json!({
-        "apiVersion": "coalmine.dev/v1alpha1", "kind": "CanaryPolicy", "metadata": {"name": "default"}, "spec": spec,
+        "apiVersion": "coalmine.dev/v1alpha1", "kind": "CanaryPolicy", "metadata": {"name": name}, "spec": spec,
     });
     let policy = serde_json::from_value(policy).expect("a policy");
     fake.rules.borrow_mut().apply_watcher_event(&Event::Apply(policy));

@@ -88,6 +88,8 @@ pub struct OfCanary {
     pub shared: Option<String>,
     /// What was said last of the guard rails that it exceeds.
     pub bounds: Option<String>,
+    /// What was said last of a host for which no route is made.
+    pub unrouted: Option<String>,
     /// Its event hooks, once something was heard of it.
     pub listening: Listening,
     /// Events on their way to them.

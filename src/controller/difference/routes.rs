@@ -158,7 +158,7 @@ impl Pair<'_> {
         true
     }
 
-    // Halves that a route has just come to need are endpoints of the data plane before anybody is sent there.
+    // Halves that a route has just come to need must first be endpoints of the data plane, before anybody is sent there.
     fn can_be_split(&self, route: &Value, names: &Names, traffic: Traffic) -> bool {
         let is_apex = self.blueprint.names.as_ref() == Some(names);
         let awake = self.seen.primary.as_ref().is_some_and(|primary| primary.replicas > 0);

@@ -27,7 +27,8 @@ pub enum Write {
         /// The object.
         object: Value,
     },
-    /// JSON Patch (RFC 6902); its first operation tests the resourceVersion it was decided on.
+    /// JSON Patch (RFC 6902); it begins by testing the object that it was decided on: its resourceVersion, its generation, or its uid,
+    /// by how much of it may have changed meanwhile.
     Patch {
         /// Kind of the object.
         kind: Kind,

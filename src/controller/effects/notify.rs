@@ -6,3 +6,4 @@ pub mod alert;
 pub mod announce;
 pub mod bounds;
 pub mod shared;
+pub mod unrouted;

@@ -7,6 +7,7 @@ mod make;
 mod outsiders;
 mod scope;
 mod unknown;
+mod workloads;
 
 pub use scope::scope;
 

@@ -198,28 +198,25 @@ pub fn surroundings(
         leave_apex(live, blueprint, selector);
     }
     followers(cache, &key.0, blueprint, live, selector);
-    alien_host(blueprint, live).filter(|_| !leaving)
+    None
 }
 
-// A host of another namespace's Services for which a route would be made now. One that was made before stays, as does what the
-// user's own route says.
-fn alien_host(blueprint: &Blueprint, live: &Live) -> Option<String> {
-    let (names, route) = (blueprint.names.as_ref()?, blueprint.route.as_ref()?);
-    let published = |route: &Value| {
-        routing::kind_of(route)
-            .map(|kind| kind.hosts(route))
-            .unwrap_or_default()
-    };
+/// A host of another namespace's Services for which a route would be made now, and why that is not done. A route that was made
+/// for it before stays, as does what the user's own route says.
+pub fn alien_host(blueprint: &Blueprint, live: &Live) -> Option<String> {
+    let names = blueprint.names.as_ref().filter(|_| blueprint.route.is_some())?;
     let leading: Vec<&Value> = live.refers_to(blueprint, names).collect();
     if !leading.iter().all(|route| is_generated(route)) {
         return None;
     }
+    let published = |route| {
+        routing::kind_of(route)
+            .map(|kind| kind.hosts(route))
+            .unwrap_or_default()
+    };
     let known: Vec<String> = leading.into_iter().flat_map(published).collect();
-    let mut new = published(route).into_iter().filter(|host| !known.contains(host));
-    new.find_map(|host| {
-        let owner = alien_hosts::owner(&host, &blueprint.namespace)?;
-        Some(format!("host {host} {}", alien_hosts::why(&owner)))
-    })
+    let (host, owner) = blueprint.alien_hosts.iter().find(|(host, _)| !known.contains(host))?;
+    Some(format!("host {host} {}", alien_hosts::why(owner)))
 }
 
 // Whether a route is about Services of these names.

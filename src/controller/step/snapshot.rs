@@ -3,7 +3,7 @@
 use super::{Stop, models::models, turn::Turn};
 use crate::controller::{
     context::Context,
-    effects::notify::shared::tell_shared,
+    effects::notify::{shared::tell_shared, unrouted::tell_unrouted},
     lifecycle::{
         inheritance, sweep,
         target_gone::{self, Absence},
@@ -55,6 +55,7 @@ pub async fn snapshot(context: &Context, turn: &Turn) -> Result<Snapshot, Stop> 
     if let Some(why) = surroundings(&context.cluster, key, own, &mut live, &selector, (built, turn.leaving)) {
         return Err(Stop::Unreleased(why));
     }
+    unrouted(context, turn, &mut blueprint, &live)?;
     // Whoever leaves comes to no new destination.
     if !turn.leaving {
         blueprint.exposure.models = models(context, key, (&live, &blueprint)).await?;
@@ -76,6 +77,19 @@ pub async fn snapshot(context: &Context, turn: &Turn) -> Result<Snapshot, Stop> 
         state,
         absence,
     })
+}
+
+// No new route is made for a host of another namespace's Services. A pair that serves goes on as it is; one that is new is not
+// built, since its users would come by that route.
+fn unrouted(context: &Context, turn: &Turn, blueprint: &mut Blueprint, live: &Live) -> Result<(), Stop> {
+    let why = gather::alien_host(blueprint, live).filter(|_| !turn.leaving);
+    match why {
+        Some(why) if turn.recorded.stage == Stage::Building => return Err(Stop::Unreleased(why)),
+        Some(_) => blueprint.route = None,
+        None => {}
+    }
+    tell_unrouted(context, &turn.key, &turn.canary, why);
+    Ok(())
 }
 
 type Halves = (Blueprint, Live, Option<(Trouble, Option<Duration>)>);

@@ -86,6 +86,11 @@ impl Cluster {
         self.policies.get(&ObjectRef::new(&self.policy_name(namespace, named)))
     }
 
+    /// Whether this names a policy that does not exist, or not yet.
+    pub fn names_nothing(&self, named: Option<&str>) -> bool {
+        named.is_some_and(|name| self.policies.get(&ObjectRef::new(name)).is_none())
+    }
+
     /// What that policy is called, whether there is one of its name or not.
     pub fn policy_name(&self, namespace: &str, named: Option<&str>) -> String {
         let of_namespace = || {
@@ -146,10 +151,7 @@ impl Cluster {
 
     // What is said of a name that names nothing.
     fn misnamed(&self, canary: &Canary, target: Option<&Value>) -> Option<String> {
-        let name = named_policy(canary, target)?;
-        if self.policies.get(&ObjectRef::new(name)).is_some() {
-            return None;
-        }
+        let name = named_policy(canary, target).filter(|name| self.names_nothing(Some(*name)))?;
         let instead = self.governing(canary, target).map(|policy| policy.name_any());
         Some(rails::no_such_policy(name, instead.as_deref()))
     }

@@ -16,8 +16,8 @@ const REASON: usize = 256;
 
 /// From here on a wait is worth a word.
 pub(super) const SLOW: Duration = Duration::from_secs(10);
-/// How long a gateway is waited for that says less than it did: as long as those take to be back at the API server that
-/// double their pause up to half a minute.
+/// How long a gateway is waited for whose word on a route is missing. A gateway that has lost the API server tries again after a
+/// pause that it doubles each time, up to 30 s, so it may be that long before it writes into the status of a route again.
 const GATEWAY: Duration = Duration::from_secs(45);
 
 const BEHIND: &str = "a gateway has not taken up the route as it is";

@@ -4,6 +4,7 @@ use super::{Workload, marks::MANAGED_BY_HELM, scaler::Autoscaler};
 use crate::api::labels;
 use crate::routing::{Exposure, Names, Provider};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// The Canary that owns what we make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub struct Blueprint {
     pub canary: Metadata,
     /// The route to generate where the user has none, at rest; `None` when nothing is published.
     pub route: Option<Value>,
+    /// Those of its hosts that are Services of other namespaces, each with whose it is: no new route is made for one.
+    pub alien_hosts: BTreeMap<String, String>,
     /// Name of the user's route, where the provider is told which it moves.
     pub named_route: Option<String>,
     /// `spec.autoscalerRef`; `None` when primary has the target's own number of replicas.
@@ -175,6 +178,7 @@ impl Blueprint {
             primary: Metadata::default(),
             canary: Metadata::default(),
             route: None,
+            alien_hosts: BTreeMap::new(),
             named_route: None,
             autoscaler: None,
             exposure: Exposure::default(),

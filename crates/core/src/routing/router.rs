@@ -110,6 +110,13 @@ pub trait Router: Sync {
         false
     }
 
+    /// Whether who calls one of the hosts of `service` inside the mesh comes by its routes, whoever else has that name. A host
+    /// at a gateway, or in a note for one, is none of those; nor is the name of a Service that is looked for in the route's
+    /// own namespace.
+    fn takes_calls(&self, _service: &CanaryService) -> bool {
+        false
+    }
+
     /// The fields of a Canary that shape what it makes; none where it makes none of its own.
     fn obeys(&self) -> &'static [&'static str] {
         &[]

@@ -1,4 +1,4 @@
-//! Rows A1 to A4: an AlertProvider.
+//! Rules of an AlertProvider.
 
 use super::facts::ClusterFacts;
 use super::report::{Findings, Report, quoted};

@@ -1,4 +1,4 @@
-//! Rows M13 and A5: a deletion is never refused, but who depends on it is named.
+//! A deletion is never refused, but who depends on it is named.
 
 use super::facts::ClusterFacts;
 use super::report::Report;

@@ -1,4 +1,4 @@
-//! Rows M1 to M12: a MetricTemplate.
+//! Rules of a MetricTemplate.
 
 mod query;
 mod secret;

@@ -1,4 +1,4 @@
-//! What a decision comes to: the wanted end of our own fields, and the patch that makes it.
+//! What a decision comes to: which values our own fields are to have, and the patch that gives them these.
 
 use super::overrides::{self, Applied, Overrides};
 use super::release::{self, Signature};
@@ -10,7 +10,8 @@ use crate::patches;
 use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
-/// What the webhook does with the request. What is refused is refused before ([`refused`](super::refused)).
+/// What the webhook does with a request that it lets through. Whether it lets it through is decided before, in
+/// [`refused`](super::refused).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mutation {
     /// Operations on our own paths only.
@@ -21,7 +22,7 @@ pub struct Mutation {
     pub decision: Decision,
 }
 
-/// The wanted end of our own fields; `None` leaves a field as it was sent.
+/// The values that our own fields are to have; `None` leaves a field as it was sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Held {
     pub labels: Vec<(String, Option<String>)>,

@@ -22,7 +22,7 @@ use crate::{
             pairing,
         },
         primary::autoscaler,
-        settings::requests,
+        settings::{rails, requests},
     },
 };
 use kube::{
@@ -30,7 +30,7 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
 };
 use serde_json::Value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Nothing tells when pods of another namespace come and go: whoever is kept out by a NetworkPolicy there, which has a say only
 /// while it protects some, is looked at again this often.
@@ -38,7 +38,7 @@ const OUTSIDERS: Duration = Duration::from_secs(600);
 
 /// Makes the Canary of a Deployment, or brings the one that is `known` in line with its policy.
 pub async fn make(context: &Context, namespace: &str, target: &Value, known: Option<&Canary>, scalers: &[Value]) {
-    let Some(policy) = context.cluster.policy(namespace, named_policy(target)) else {
+    let Some(policy) = governing(context, namespace, target, known) else {
         return;
     };
     let key = (namespace.to_owned(), text(target, "/metadata/name").to_owned());
@@ -71,6 +71,20 @@ pub async fn make(context: &Context, namespace: &str, target: &Value, known: Opt
         Ok(false) => {}
         Err(error) => not_made(context, target, &key, &error).await,
     }
+}
+
+// The policy that a Deployment is rendered by. Where the one that it names is not there, or not yet, nobody leaves that of the
+// namespace by it, and nothing is published by that either; a Canary that was made for it stays as it was rendered.
+fn governing(context: &Context, namespace: &str, target: &Value, known: Option<&Canary>) -> Option<Arc<CanaryPolicy>> {
+    let (cluster, named) = (&context.cluster, named_policy(target));
+    let policy = cluster.policy(namespace, named);
+    if !cluster.names_nothing(named) {
+        return policy;
+    }
+    let uid = known.map(|known| known.annotations().get(labels::TARGET_UID));
+    let is_its_own = uid.is_some_and(|uid| uid.is_none_or(|uid| uid == text(target, "/metadata/uid")));
+    let policy = policy.filter(|_| !is_its_own)?;
+    Some(Arc::new(rails::unpublished(&policy)))
 }
 
 // The Canary that the policy makes of a Deployment and of what is around it, and the line that says which route is not

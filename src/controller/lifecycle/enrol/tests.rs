@@ -351,3 +351,45 @@ async fn whoever_is_kept_out_by_another_namespace_is_looked_at_again_when_pods_t
     }
     assert_eq!(house.canaries(), ["shop"]);
 }
+
+fn publishing(domain: &str) -> Value {
+    json!({"gatewayRefs": [{"name": "public"}], "hostnameTemplate": format!("{{{{ name }}}}.{domain}")})
+}
+
+fn naming(policy: &str) -> Value {
+    let mut app = app("shop");
+    app["metadata"]["annotations"] = json!({labels::POLICY: policy});
+    app
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_whose_policy_is_not_there_yet_is_enrolled_and_not_published_by_that_of_the_namespace() {
+    let house = House::of(&[naming("gold")]).await;
+    fake::policy(&house.context, &publishing("default.test"));
+    let service = || house.server.get(&format!("{CANARIES}/shop")).unwrap()["spec"]["service"].clone();
+    house.pass(Scope::All).await;
+    let made = service();
+    assert!(made["port"].is_number(), "{made}");
+    assert!(
+        made.get("hosts").is_none() && made.get("gatewayRefs").is_none(),
+        "{made}"
+    );
+    house.learn("shop");
+    fake::named_policy(&house.context, "gold", &publishing("gold.test"));
+    house.pass(Scope::All).await;
+    assert_eq!(service()["hosts"], json!(["shop.gold.test"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_stays_as_it_was_rendered_while_its_app_names_a_policy_that_is_not_there() {
+    let house = House::of(&[app("shop")]).await;
+    fake::policy(&house.context, &publishing("default.test"));
+    house.pass(Scope::All).await;
+    house.learn("shop");
+    house.server.put(&format!("{DEPLOYMENTS}/shop"), naming("gold"));
+    fake::policy(&house.context, &publishing("other.test"));
+    fake::settled().await;
+    house.server.log.lock().clear();
+    house.pass(Scope::All).await;
+    assert_eq!(house.server.writes(), Vec::<String>::new());
+}

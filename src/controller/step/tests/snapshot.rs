@@ -66,22 +66,55 @@ async fn a_provider_that_is_not_there_keeps_no_app_from_being_given_back() {
     assert!(pair.blueprint.provider == Provider::KUBERNETES && pair.live.primary.is_some());
 }
 
+fn meshed(house: &House, host: &str) {
+    house.server.edit(CANARY, |canary| {
+        canary["spec"]["provider"] = json!("istio");
+        canary["spec"]["service"] = json!({"port": 80, "targetPort": 8080, "hosts": [host]});
+    });
+}
+
 #[tokio::test(start_paused = true)]
-async fn no_route_is_made_for_a_host_of_another_namespaces_service_and_one_that_is_there_stays() {
-    const ROUTE: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/web/httproutes/shop";
+async fn a_new_app_is_not_built_for_a_host_of_another_namespaces_service() {
     let house = House::new().await;
-    house.all().await;
-    let alien = json!(["pay.bank.svc.cluster.local"]);
-    house
-        .server
-        .edit(CANARY, |canary| canary["spec"]["service"]["hosts"] = alien.clone());
+    meshed(&house, "pay.bank.svc.cluster.local");
     let Err(Stop::Unreleased(why)) = snapshot::snapshot(&house.context, &house.turn()).await else {
         panic!("its route would take the requests of others");
     };
     assert!(why.contains("namespace bank"), "{why}");
-    house
-        .server
-        .edit(ROUTE, |route| route["spec"]["hostnames"] = alien.clone());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pair_that_serves_goes_on_without_a_new_route_for_such_a_host_which_is_told_once() {
+    let mut house = House::new().await;
+    house.all().await;
+    meshed(&house, "pay.prod.svc.example.com");
+    assert!(house.pair(&house.turn()).await.blueprint.route.is_some());
+    meshed(&house, "pay.bank.svc.cluster.local");
+    for _ in 0..2 {
+        let pair = house.pair(&house.turn()).await;
+        assert!(pair.live.primary.is_some() && pair.state.stage == Stage::Rest);
+        assert_eq!(pair.blueprint.route, None);
+    }
+    let said = fake::said(&mut house.told).await;
+    let said: Vec<&String> = said.iter().filter(|line| line.contains("namespace bank")).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_was_made_for_such_a_host_before_is_kept_up() {
+    const ROUTE: &str = "/apis/networking.istio.io/v1/namespaces/web/virtualservices/shop";
+    let house = House::new().await;
+    house.all().await;
+    meshed(&house, "pay.bank.svc.cluster.local");
+    let half = |name: &str, weight: u8| json!({"destination": {"host": name}, "weight": weight});
+    let made = json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": {"name": "shop", "namespace": "web", "labels": {labels::GENERATED: "true"}},
+        "spec": {
+            "hosts": ["pay.bank.svc.cluster.local", "shop"], "gateways": ["mesh"],
+            "http": [{"route": [half("shop-primary", 100), half("shop-canary", 0)]}]},
+    });
+    house.server.put(ROUTE, made);
     fake::settled().await;
-    house.pair(&house.turn()).await;
+    assert!(house.pair(&house.turn()).await.blueprint.route.is_some());
 }

@@ -159,4 +159,24 @@ mod tests {
         let users = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
         assert_eq!(of(json!({"iterations": 3, "mirror": true, "match": users})), [0; 0]);
     }
+
+    #[test]
+    fn guard_rails_reckon_with_the_steps_that_a_run_goes_through() {
+        use crate::plan::settings::rails::climbed;
+        for (step, max) in [
+            (20, 50),
+            (10, 50),
+            (60, 100),
+            (30, 0),
+            (0, 40),
+            (100, 100),
+            (80, 50),
+            (7, 100),
+        ] {
+            let asked: Analysis = serde_json::from_value(json!({"stepWeight": step, "maxWeight": max})).unwrap();
+            let reckoned = climbed(asked.step_weight(), asked.max_weight());
+            let reckoned: Vec<u8> = reckoned.into_iter().map(percent).collect();
+            assert_eq!(reckoned, steps(&asked), "{step} {max}");
+        }
+    }
 }

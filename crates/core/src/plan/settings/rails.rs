@@ -8,7 +8,7 @@ use super::effective::{Circumstances, Effective, effective};
 use crate::api::{
     Canary, GoDuration, Number,
     canary::{Analysis, AnalysisKind},
-    policy::{CanaryPolicySpec, GuardRails},
+    policy::{CanaryPolicy, CanaryPolicySpec, GuardRails},
 };
 use std::borrow::Cow;
 
@@ -51,6 +51,15 @@ pub fn no_such_policy(name: &str, instead: Option<&str>) -> String {
     }
 }
 
+/// The `policy` of a namespace as it governs an app that names another, which is not there, or not yet: nothing is published by
+/// it, which would last once the other one is there.
+pub fn unpublished(policy: &CanaryPolicy) -> CanaryPolicy {
+    let mut policy = policy.clone();
+    policy.spec.gateway_refs = None;
+    policy.spec.hostname_template = None;
+    policy
+}
+
 // Answers what was changed.
 fn bounded(canary: &mut Canary, policy: &CanaryPolicySpec) -> Vec<String> {
     let Some(rails) = policy.guard_rails.as_ref().filter(|_| demands_analysis(policy)) else {
@@ -86,7 +95,7 @@ fn threshold(analysis: &mut Analysis, rails: &GuardRails) -> Option<String> {
 
 fn weights(analysis: &mut Analysis, rails: &GuardRails) -> Option<String> {
     let bounds = rails.max_step_weight.is_some() || rails.max_weight.is_some();
-    if !bounds || analysis.kind() != AnalysisKind::Weighted {
+    if !bounds || !shows_shares(analysis) {
         return None;
     }
     let bound = |number: Option<Number>| number.map_or(100, |number| number.int().clamp(1, 100));
@@ -99,8 +108,20 @@ fn weights(analysis: &mut Analysis, rails: &GuardRails) -> Option<String> {
         analysis.step_weights = Some(held.into_iter().map(Number::from).collect());
         return differs.then_some(told);
     }
-    let asked = (analysis.step_weight(), analysis.max_weight());
+    // Without any of its own, everybody is on it at the first step.
+    let step = if analysis.is_weighted() {
+        analysis.step_weight()
+    } else {
+        100
+    };
+    let asked = (step, analysis.max_weight());
     let (step, max) = (asked.0.min(rise), asked.1.min(most));
+    let (ends, held) = (climbed(step, max), climbing(&climbed(step, max), rise, most));
+    if held != ends {
+        let told = format!("spec.analysis.stepWeight and maxWeight count as stepWeights {held:?}");
+        analysis.step_weights = Some(held.into_iter().map(Number::from).collect());
+        return Some(told);
+    }
     if (step, max) == asked {
         return None;
     }
@@ -109,6 +130,25 @@ fn weights(analysis: &mut Analysis, rails: &GuardRails) -> Option<String> {
     Some(format!(
         "spec.analysis.stepWeight counts as {step} and maxWeight as {max}"
     ))
+}
+
+// Whether a run goes by shares: by weights, or because it says nothing of how it goes.
+fn shows_shares(analysis: &Analysis) -> bool {
+    match analysis.kind() {
+        AnalysisKind::Weighted => true,
+        AnalysisKind::BlueGreen => analysis.iterations() == 0,
+        AnalysisKind::AbTest => false,
+    }
+}
+
+/// The weights of a run that goes up to `max` by `step`, whose last step may pass it: 20 up to 50 is 20, 40, 60. Without a
+/// step everybody is on it at once.
+pub fn climbed(step: i32, max: i32) -> Vec<i32> {
+    let (step, max) = (if step < 1 { 100 } else { step.min(100) }, max.clamp(1, 100));
+    let rising = std::iter::successors(Some(step), |before| {
+        (*before < max).then(|| before.saturating_add(step).min(100))
+    });
+    rising.collect()
 }
 
 // The same steps, none higher than allowed and none further above the one before.
@@ -193,6 +233,20 @@ mod tests {
                 json!(30),
             ),
             (
+                json!({"maxWeight": 50}),
+                json!({"stepWeight": 20, "maxWeight": 50}),
+                "stepWeights",
+                json!([20, 40, 50]),
+            ),
+            (
+                json!({"maxStepWeight": 30, "maxWeight": 70}),
+                json!({"stepWeight": 60}),
+                "stepWeights",
+                json!([30, 60, 70]),
+            ),
+            (json!({"maxWeight": 50}), json!({}), "stepWeights", json!([50])),
+            (json!({"maxStepWeight": 25}), json!({}), "stepWeight", json!(25)),
+            (
                 json!({"maxStepWeight": 20, "maxWeight": 50}),
                 json!({"stepWeights": [10, 80, 100]}),
                 "stepWeights",
@@ -213,6 +267,7 @@ mod tests {
             json!({"interval": "10s", "threshold": 5, "stepWeight": 20, "maxWeight": 60}),
             json!({"interval": "1m", "threshold": 1, "stepWeights": [20, 40, 60]}),
             json!({"interval": "1m", "threshold": 1, "iterations": 3}),
+            json!({"interval": "1m", "threshold": 1, "match": [{"headers": {"x": {"exact": "y"}}}]}),
         ] {
             assert_eq!(held(json!({"analysis": analysis}), rails.clone()), None, "{analysis}");
         }

@@ -1,6 +1,6 @@
 //! From a Canary to what it comes to: a [`Blueprint`] of its pair.
 
-use super::exposure::exposure;
+use super::{alien_hosts, exposure::exposure};
 use crate::plan::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, workload::overrides};
 use crate::{
     api::{Canary, canary},
@@ -29,6 +29,8 @@ pub struct Defaults {
     pub ingress_annotations_prefix: String,
     /// `--ingress-class`: of the HTTPProxies that are made; none when empty.
     pub ingress_class: String,
+    /// The domain of the cluster, under which its Services have names; `cluster.local` when empty.
+    pub cluster_domain: String,
 }
 
 impl Defaults {
@@ -66,6 +68,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     let is_called = service.is_some() || own.is_some();
     let names = is_called.then(|| Names::new(called));
     let annotations = canary.metadata.annotations.clone().unwrap_or_default();
+    let alien = |service| alien_hosts::of(service, provider, canary.namespace_name(), &defaults.cluster_domain);
     let published = |names| {
         let route = provider.published(canary.namespace_name(), names, &canary.spec)?;
         let route = provider.annotated(route, &annotations);
@@ -95,6 +98,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         primary: metadata(|s| s.primary.as_ref()),
         canary: metadata(|s| s.canary.as_ref()),
         route: names.as_ref().and_then(published),
+        alien_hosts: service.map(alien).unwrap_or_default(),
         named_route: provider.route(&canary.spec),
         names,
         autoscaler: Autoscaler::of(canary),

@@ -16,7 +16,7 @@ mod original;
 mod policy;
 mod problem;
 
-use crate::api::canary::CanarySpec;
+use crate::api::canary::{CanaryService, CanarySpec};
 use crate::routing::{
     Capabilities, Exposure, Forms, Names, Resource, RouteKind, Router, Traffic, WrittenKind, is_made, reference,
 };
@@ -87,6 +87,11 @@ impl Router for Istio {
 
     fn is_within(&self) -> bool {
         true
+    }
+
+    // A delegate has the hosts of whoever leads to it.
+    fn takes_calls(&self, service: &CanaryService) -> bool {
+        generated::is_in_mesh(service) && !generated::is_delegate(service)
     }
 
     fn obeys(&self) -> &'static [&'static str] {

@@ -1,4 +1,4 @@
-//! Rows 52, 54 to 57, 66 to 69, 74, 79, 99, 100 and 103: the analysis as a whole.
+//! The analysis as a whole.
 
 mod affinity;
 mod alerts;

@@ -1,4 +1,4 @@
-//! Rows 15 to 20: `spec.autoscalerRef`.
+//! `spec.autoscalerRef`.
 
 use super::Subject;
 use crate::api::Number;

@@ -4,6 +4,7 @@ use super::Subject;
 use crate::api::Number;
 use crate::api::canary::{Analysis, AnalysisKind};
 use crate::api::policy::GuardRails;
+use crate::plan::settings::rails;
 use crate::validation::report::Report;
 use kube_core::ResourceExt;
 use std::collections::HashSet;
@@ -75,7 +76,9 @@ fn weights(report: &mut Report, policy: &str, rails: &GuardRails, analysis: &Ana
         report.forbidden(format!("spec.analysis.{step}"), why);
     }
     if let Some(most) = rails.max_weight.map(Number::int).filter(|most| highest > *most) {
-        let why = format!("policy {policy:?} allows at most {most} % before promotion, not {highest}");
+        let passes = !listed && highest > analysis.max_weight();
+        let how = if passes { ", to which the last step goes" } else { "" };
+        let why = format!("policy {policy:?} allows at most {most} % before promotion, not {highest}{how}");
         report.forbidden(format!("spec.analysis.{max}"), why);
     }
 }
@@ -83,7 +86,9 @@ fn weights(report: &mut Report, policy: &str, rails: &GuardRails, analysis: &Ana
 /// The largest step and the highest weight of an analysis, percent.
 fn reach(analysis: &Analysis) -> (i32, i32) {
     if analysis.step_weights.is_none() {
-        return (analysis.step_weight(), analysis.max_weight());
+        let step = analysis.step_weight();
+        let last = rails::climbed(step, analysis.max_weight()).last().copied();
+        return (step, last.unwrap_or(0));
     }
     let steps = analysis.step_weights();
     let before = std::iter::once(0).chain(steps.iter().copied());

@@ -1,4 +1,4 @@
-//! Rows 10, 31, 101 and 102: what may not change, and what surprises at the beginning.
+//! What may not change, and what surprises at the beginning.
 
 use crate::api::Canary;
 use crate::api::canary::Phase;

@@ -1,4 +1,4 @@
-//! Rows 43, 44, 70 and 71: conditions on requests.
+//! Conditions on requests.
 
 use super::Subject;
 use crate::api::canary::{Analysis, AnalysisMatch, CanaryService, StringMatch};

@@ -1,4 +1,4 @@
-//! Rows 11 to 14 and 21 to 24: `spec.provider` and what it needs.
+//! `spec.provider` and what it needs.
 
 use super::Subject;
 use crate::validation::report::{Report, quoted};

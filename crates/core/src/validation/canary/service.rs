@@ -1,4 +1,4 @@
-//! `spec.service`. Here its name and ports, rows 25 to 33 and 53.
+//! `spec.service`. Here its name and ports.
 
 mod metadata;
 mod routing;

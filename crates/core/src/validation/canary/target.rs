@@ -1,4 +1,4 @@
-//! Rows 1 to 9: `spec.targetRef`.
+//! `spec.targetRef`.
 
 use super::Subject;
 use crate::api::Canary;

@@ -1,4 +1,4 @@
-//! Rows M11 and M12: the query.
+//! The query of a MetricTemplate.
 
 use crate::api::canary::MINIMUM_INTERVAL;
 use crate::metrics::requirements::StoreRequirements;

@@ -1,4 +1,4 @@
-//! Rows M6 and M8: credentials of a provider.
+//! The Secret with the credentials of a metrics store.
 
 use crate::api::metric_template::MetricProvider;
 use crate::metrics::requirements::StoreRequirements;

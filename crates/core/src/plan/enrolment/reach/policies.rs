@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// A NetworkPolicy of another namespace that names the target's pods as peers, and not primary's. Whoever may write one in a
-/// namespace of his own can name anybody's pods by it, so it counts only while it protects a pod there.
+/// namespace of his own can name anybody's pods by it, so it counts only where it protects a pod there, or would protect those of
+/// a workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outsider<'a> {
     policy: &'a Value,
@@ -25,6 +26,12 @@ impl Outsider<'_> {
     /// The pods that it protects, as a list of them is asked for by labels; nothing where that cannot be said.
     pub fn protected(&self) -> Option<String> {
         expression(self.policy.pointer("/spec/podSelector")?)
+    }
+
+    /// Whether it would protect a pod of its namespace with these labels.
+    pub fn protects(&self, labels: &Map<String, Value>) -> bool {
+        let selector = self.policy.pointer("/spec/podSelector");
+        selector.is_some_and(|selector| matches(selector, labels))
     }
 }
 

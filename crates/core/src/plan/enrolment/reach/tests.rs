@@ -111,7 +111,7 @@ fn whom_a_policy_protects_is_asked_for_in_the_words_of_a_list() {
         let own = json!({"matchLabels": {"app": "web"}});
         let wall = json!({
             "metadata": {"name": "wall", "namespace": "db"},
-            "spec": {"podSelector": selects, "ingress": [{"from": [{"namespaceSelector": {}, "podSelector": own}]}]},
+            "spec": {"podSelector": &selects, "ingress": [{"from": [{"namespaceSelector": {}, "podSelector": own}]}]},
         });
         let mut web = target();
         web["metadata"] = json!({"name": "web", "namespace": "shop"});
@@ -124,6 +124,10 @@ fn whom_a_policy_protects_is_asked_for_in_the_words_of_a_list() {
             "it is not its own"
         );
         assert_eq!(found[0].place(), ("db".to_owned(), "wall".to_owned()));
+        let labels = json!({"app": "db", "tier": "a", "x": "1"});
+        let heard_of = !selects.to_string().contains("Near");
+        assert_eq!(found[0].protects(labels.as_object().unwrap()), heard_of);
+        assert_eq!(found[0].protects(&Map::new()), selects == json!({}));
         found[0].protected()
     };
     assert_eq!(protected(json!({})).as_deref(), Some(""));

@@ -1,4 +1,4 @@
-//! Rows 75 to 78: `spec.analysis.sessionAffinity`.
+//! `spec.analysis.sessionAffinity`.
 
 use super::JudgedAnalysis;
 use crate::api::canary::{AnalysisKind, SessionAffinity};

@@ -1,4 +1,4 @@
-//! Row 92: `spec.analysis.alerts`.
+//! `spec.analysis.alerts`.
 
 use super::{JudgedAnalysis, template_ref};
 use crate::validation::report::Report;

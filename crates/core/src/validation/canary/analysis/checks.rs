@@ -5,6 +5,7 @@ use crate::api::GoDuration;
 use crate::api::canary::AnalysisKind;
 use crate::validation::report::Report;
 use crate::validation::values::durations;
+use kube_core::ResourceExt;
 
 impl JudgedAnalysis<'_> {
     pub(super) fn interval(&self, report: &mut Report) {
@@ -36,15 +37,25 @@ impl JudgedAnalysis<'_> {
     pub(super) fn threshold(&self, report: &mut Report) {
         let field = self.field("threshold");
         match self.analysis.threshold {
-            None if self.complete => {
-                report.warn(field, "left out; rolls back after 5 failed checks");
-            }
+            None if self.complete => match self.most_failures() {
+                Some((policy, most)) => {
+                    report.warn(field, format!("left out; counts as {most} under policy {policy:?}"))
+                }
+                None => report.warn(field, "left out; rolls back after 5 failed checks"),
+            },
             Some(n) if n.whole().is_none_or(|n| n < 0) => {
                 report.invalid(field, n, "must be a whole number of failed checks, at least 1");
             }
             Some(n) if n.int() == 0 => report.warn(field, "rolls back at the first failed check"),
             _ => {}
         }
+    }
+
+    /// The policy that allows fewer failed checks than there would be, and how many.
+    fn most_failures(&self) -> Option<(String, i32)> {
+        let policy = self.facts.policy.as_ref()?;
+        let most = policy.spec.guard_rails.as_ref()?.max_threshold?.int().max(1);
+        (most < self.analysis.threshold()).then(|| (policy.name_any(), most))
     }
 
     pub(super) fn iterations(&self, report: &mut Report) {

@@ -1,4 +1,4 @@
-//! Rows 93 to 98: `spec.analysis.webhooks`.
+//! `spec.analysis.webhooks`.
 
 use super::JudgedAnalysis;
 use crate::api::canary::{HookType, Webhook};

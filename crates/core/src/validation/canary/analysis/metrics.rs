@@ -1,4 +1,4 @@
-//! Rows 80 to 88: `spec.analysis.metrics`.
+//! `spec.analysis.metrics`.
 
 use super::{JudgedAnalysis, template_ref};
 use crate::api::Number;

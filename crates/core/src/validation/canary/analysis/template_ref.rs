@@ -1,4 +1,4 @@
-//! Rows 87 and 89 to 91: the MetricTemplate of a metric and its variables.
+//! The MetricTemplate of a metric and its variables.
 
 use super::JudgedAnalysis;
 use crate::api::MetricTemplate;

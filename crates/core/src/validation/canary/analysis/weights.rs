@@ -1,4 +1,4 @@
-//! Rows 58 to 65, 72 and 73: weights and mirroring.
+//! Weights and mirroring.
 
 use super::JudgedAnalysis;
 use crate::api::Number;

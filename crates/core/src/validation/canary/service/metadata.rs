@@ -1,4 +1,4 @@
-//! Rows 49 and 50: metadata of the generated Services.
+//! Metadata of the generated Services.
 
 use crate::api::canary::{CanaryService, Metadata};
 use crate::validation::canary::Subject;

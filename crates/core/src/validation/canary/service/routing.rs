@@ -1,8 +1,8 @@
-//! Rows 28, 29, 34 to 42 and 51: what routes make of ports, timeouts, gateways, hosts.
+//! What routes make of ports, timeouts, gateways, hosts.
 
 use crate::api::canary::{CanaryService, GatewayRef};
 use crate::plan::settings::alien_hosts;
-use crate::routing::registry;
+use crate::routing::{Provider, registry};
 use crate::validation::canary::Subject;
 use crate::validation::report::Report;
 use crate::validation::values::distinct::repeats;
@@ -136,9 +136,13 @@ fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
         let why = "no host name, so no request would match; write \"app.example.com\" or \"*.example.com\"";
         report.invalid(format!("{FIELD}[{index}]"), host, why);
     }
-    for (index, host) in hosts.iter().enumerate().filter(|_| obeys(subject, FIELD)) {
-        if let Some(owner) = alien_hosts::owner(host, subject.canary.namespace_name()) {
-            report.forbidden(format!("{FIELD}[{index}]"), alien_hosts::why(&owner));
+    let (namespace, domain) = (subject.canary.namespace_name(), &subject.facts.cluster_domain);
+    let alien = Provider::parse(subject.provider)
+        .map(|provider| alien_hosts::of(service, provider, namespace, domain))
+        .unwrap_or_default();
+    for (index, host) in hosts.iter().enumerate() {
+        if let Some(owner) = alien.get(host) {
+            report.forbidden(format!("{FIELD}[{index}]"), alien_hosts::why(owner));
         }
     }
     if hosts.is_empty() && obeys(subject, GATEWAY_REFS) && !subject.facts.user_route {

@@ -1,4 +1,4 @@
-//! Rows 45 to 48: rewrite, retries, cross-origin policy, TLS.
+//! Rewrite, retries, cross-origin policy, TLS.
 
 use crate::api::GoDuration;
 use crate::api::canary::{CanaryService, CorsPolicy, Retries};
