@@ -30,7 +30,7 @@ fn authored(kept: &str, route: &Value, names: &Names) -> Result<Value, String> {
     let spec = serde_json::from_str::<Value>(kept).ok().filter(Value::is_object);
     let spec = spec.ok_or_else(|| String::from("it cannot be read"))?;
     let meant = with(route, "spec", spec.clone());
-    let sides: Vec<Side> = sides(&meant, names).collect();
+    let sides = sides(&meant, names);
     // Flagger keeps its own of before too, when its Canary changes.
     if sides.iter().any(|side| *side != Side::Apex) {
         return Err(format!("it leads to {} and {} itself", names.primary, names.canary));
@@ -42,12 +42,13 @@ fn authored(kept: &str, route: &Value, names: &Names) -> Result<Value, String> {
 }
 
 // The Services of the pair that `route` leads to, by requests, by connections and by encrypted ones that are passed on.
-fn sides(route: &Value, names: &Names) -> impl Iterator<Item = Side> {
+fn sides(route: &Value, names: &Names) -> Vec<Side> {
     let lists = ["/spec/http", "/spec/tcp", "/spec/tls"];
     let rules = lists.into_iter().flat_map(move |at| all(route.pointer(at)));
     let led = rules.flat_map(|rule| all(rule.get("route")));
     let local = Local::of(route, names);
-    led.filter_map(move |one| hosts::side_of(one.get("destination")?, &local))
+    led.filter_map(|one| hosts::side_of(one.get("destination")?, &local))
+        .collect()
 }
 
 // Whether nobody has written anything but what Flagger makes of the Canary. In a test it has a rule before the other, with other
