@@ -11,7 +11,7 @@ use crate::controller::{
         tasks::{caught_now, internal_error},
     },
     watch::{
-        cache::Change,
+        cache::{Change, Kind},
         governed,
         namespaces::{self, Watches},
     },
@@ -142,12 +142,18 @@ impl Wiring {
         }
     }
 
-    fn hear_of(&self, change: &Change) {
+    fn hear_of(&mut self, change: &Change) {
         let context = &self.context;
         if let Some(scope) = enrol::scope(context, change) {
             self.pass(&change.namespace, scope);
         }
         namespaces::tell(&context.cluster, &context.queues.steps, change);
+        // What is followed only for what was held there is let go of with it.
+        let ours = self.known.get(&change.namespace) == Some(&true);
+        let workload = matches!(change.kind, Kind::Deployment | Kind::DaemonSet);
+        if workload && !ours && context.cluster.canaries_of(&change.namespace).is_empty() {
+            self.follow();
+        }
     }
 
     fn hear_of_a_canary(&mut self, key: Key) {
@@ -186,6 +192,7 @@ impl Wiring {
             self.step_all_of(namespace);
         }
         if found.is_none() {
+            self.due.follow |= self.watches.has(namespace);
             self.known.remove(namespace);
             self.said.remove(namespace);
         }

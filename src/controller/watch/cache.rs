@@ -68,7 +68,7 @@ impl Default for Cache {
         Self {
             shelves: RwLock::default(),
             lists: Semaphore::new(LISTS),
-            again: Semaphore::new(1),
+            again: Semaphore::new(LISTS),
             failures: WatchFailures::default(),
         }
     }

@@ -93,9 +93,15 @@ pub struct Primary {
 }
 
 impl Primary {
-    /// A write of ours begins. One that is cut off may be done all the same, or be done yet.
-    pub fn begin(&mut self) {
-        self.unanswered = true;
+    /// A write of ours begins. One that is cut off may be done all the same, or be done yet. Answers whether another one before
+    /// it may be, too.
+    pub fn begin(&mut self) -> bool {
+        std::mem::replace(&mut self.unanswered, true)
+    }
+
+    /// The write that began was answered, and not done. `before` is what its [beginning](Self::begin) answered.
+    pub fn was_refused(&mut self, before: bool) {
+        self.unanswered = before;
     }
 
     /// Remembers what a write of ours returned; `restored` when it was to undo somebody's change. Answers whether it did,
@@ -115,8 +121,12 @@ impl Primary {
     /// answered.
     pub fn look(&mut self, recorded: Option<Made>, live: Made) -> (bool, bool) {
         self.unanswered &= recorded.is_none();
-        let counts = |made: &Made| made.uid == live.uid && !self.unanswered;
-        let known = self.made.clone().filter(counts).or(recorded);
+        let ours = |made: &&Made| made.uid == live.uid;
+        let known = self.made.as_ref().filter(ours);
+        // The first new generation is that write; the next one is somebody's.
+        let came = self.unanswered && known.is_some_and(|made| live.generation > made.generation);
+        self.unanswered &= !came;
+        let known = known.filter(|_| !came).cloned().or(recorded);
         let (made, edited) = judged(known.as_ref(), live);
         self.made = Some(made);
         let rests = self.put_right.is_some_and(|since| since.elapsed() < PAUSE);
@@ -189,6 +199,20 @@ mod tests {
         primary.begin();
         primary.note(made(6, "b"), true);
         assert!(primary.look(None, made(7, "d")).0, "an answer is enough");
+    }
+
+    #[test]
+    fn one_write_that_was_not_answered_accounts_for_one_change() {
+        let mut primary = Primary::default();
+        primary.note(made(3, "a"), false);
+        primary.begin();
+        assert_eq!(primary.look(None, made(4, "b")), (false, false), "it was done");
+        assert_eq!(primary.look(None, made(5, "c")), (true, true), "that is somebody's");
+        let mut refused = Primary::default();
+        refused.note(made(3, "a"), false);
+        let before = refused.begin();
+        refused.was_refused(before);
+        assert_eq!(refused.look(None, made(4, "b")), (true, true), "it was not done");
     }
 
     #[test]

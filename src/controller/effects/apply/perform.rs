@@ -148,6 +148,18 @@ fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &D
     }
 }
 
+// A write that makes primary: what it makes is ours also where no answer says that it was done.
+async fn answered(context: &Context, key: &Key, write: &Write) -> Result<Option<DynamicObject>, kube::Error> {
+    let before = context.memory.of(key, |canary| canary.primary.begin());
+    let performed = write.perform(&context.effects.client).await;
+    if let Err(error) = &performed
+        && Cause::of(error) != Cause::Passing
+    {
+        context.memory.of(key, |canary| canary.primary.was_refused(before));
+    }
+    performed
+}
+
 async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write: &Write) -> Result<(), kube::Error> {
     let (kind, namespace, name) = write.subject();
     let (key, makes_primary) = (key(canary), makes_primary(canary, write));
@@ -160,10 +172,12 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
         "write"
     );
     let before = repeated::cached(&context.cluster.cache, write);
-    if makes_primary {
-        context.memory.of(&key, |canary| canary.primary.begin());
-    }
-    if let Some(object) = write.perform(&context.effects.client).await? {
+    let performed = if makes_primary {
+        answered(context, &key, write).await
+    } else {
+        write.perform(&context.effects.client).await
+    };
+    if let Some(object) = performed? {
         let after = version(object.metadata.resource_version.as_deref());
         context.memory.of(&key, |canary| {
             canary.repeats.note(write, before, after);

@@ -25,6 +25,8 @@ use tokio::{
 
 /// A list that takes longer lets others begin.
 pub const LONG_LIST: Duration = Duration::from_secs(30);
+/// One that fails after longer than this keeps others waiting.
+const SLOW_LIST: Duration = Duration::from_secs(5);
 /// What is said of it.
 const UNANSWERED: &str = "the API server does not answer";
 /// A kind whose definition is there is served a moment later.
@@ -47,8 +49,10 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
     // Held while a list is under way.
     let mut turn = None;
     let mut vain = Vain::default();
+    let mut began = Instant::now();
     loop {
         let Some(event) = next(&mut events, &mut turn).await else {
+            vain.slow = true;
             watching.could_not_list(vain.since, UNANSWERED).await;
             continue;
         };
@@ -56,6 +60,7 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
             Ok(Some(watcher::Event::Init)) => {
                 listed.clear();
                 turn = watching.turn(vain.begin()).await;
+                began = Instant::now();
             }
             Ok(Some(watcher::Event::InitApply(object))) => {
                 let name = object.name_any();
@@ -70,6 +75,7 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
             Ok(None) => return,
             Err(error) => {
                 turn = None;
+                vain.slow |= vain.since.is_some() && began.elapsed() >= SLOW_LIST;
                 watching.failed(&error, vain).await;
                 vain.looks = vain.looks.saturating_add(1);
             }
@@ -78,24 +84,24 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
 }
 
 // What was in vain, one after the other: since when the first list of them has begun, if any has, and how many errors there
-// were.
+// were. `slow` says that one of them kept others waiting.
 #[derive(Debug, Clone, Copy, Default)]
 struct Vain {
     since: Option<Instant>,
     looks: u32,
+    slow: bool,
 }
 
 impl Vain {
-    // Another list begins. Answers whether the one before it was in vain.
+    // Another list begins. Answers whether one before it was in vain and slow.
     fn begin(&mut self) -> bool {
-        let again = self.since.is_some();
-        if !again {
+        if self.since.is_none() {
             *self = Self {
                 since: Some(Instant::now()),
-                looks: 0,
+                ..Self::default()
             };
         }
-        again
+        self.slow
     }
 
     // How long to wait after a list in vain besides the pause of the watcher, which begins anew with each list.
@@ -115,8 +121,8 @@ struct Watching<'a> {
 }
 
 impl<'a> Watching<'a> {
-    // The turn to list. Whoever has listed in vain stands in a line of its own: lists that nobody answers keep only each other
-    // waiting. In it, those who can do without the kind need not wait for longer than if they saw it fail.
+    // The turn to list. Whoever has listed in vain, and slowly, stands in a line of its own: lists that nobody answers keep only
+    // each other waiting. In it, those who can do without the kind need not wait for longer than if they saw it fail.
     async fn turn(self, again: bool) -> Option<SemaphorePermit<'a>> {
         if !again {
             return self.cache.lists.acquire().await.ok();

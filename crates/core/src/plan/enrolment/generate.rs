@@ -7,7 +7,7 @@ mod service;
 
 use super::NotEnrolled;
 use crate::object::text;
-use crate::plan::settings::effective::default_analysis;
+use crate::plan::settings::{effective::default_analysis, rails};
 use crate::{
     api::{
         Canary,
@@ -149,7 +149,11 @@ fn spec(
     service: Option<CanaryService>,
     (provider, requests): (&str, &[String]),
 ) -> CanarySpec {
-    let (analysis, _) = default_analysis(&policy.spec, provider, service.is_some(), requests);
+    let (mut analysis, _) = default_analysis(&policy.spec, provider, service.is_some(), requests);
+    if let Some(rails) = &policy.spec.guard_rails {
+        // Nobody is told: what exceeds them is the policy's own.
+        let _told = rails::weights(&mut analysis, rails);
+    }
     CanarySpec {
         provider: Some(provider.to_owned()),
         metrics_server: policy.spec.metrics_server.clone(),

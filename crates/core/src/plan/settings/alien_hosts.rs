@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// The domain of a cluster where nobody says otherwise.
 pub const DOMAIN: &str = "cluster.local";
 
+/// The domain of Services that several clusters share.
+const SHARED: &str = "clusterset.local";
+
 /// Those of the hosts of `service` that are other namespaces' Services, where `provider` routes what is called inside the
 /// mesh; each with whose it is. `namespace` is the Canary's, and `domain` the cluster's; when that is empty it is [`DOMAIN`].
 pub fn of(service: &CanaryService, provider: Provider, namespace: &str, domain: &str) -> BTreeMap<String, String> {
@@ -23,12 +26,18 @@ pub fn of(service: &CanaryService, provider: Provider, namespace: &str, domain: 
 /// world, and so may one that has anything else behind `svc`.
 pub fn owner(host: &str, namespace: &str, domain: &str) -> Option<String> {
     let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
-    let domains = [DOMAIN, domain.as_str()].map(|domain| if domain.is_empty() { DOMAIN } else { domain });
+    let own = if domain.is_empty() { DOMAIN } else { domain.as_str() };
+    let domains = [DOMAIN, SHARED, own];
     if host.strip_prefix("*.").is_some_and(|under| holds_all(under, &domains)) {
         return Some(String::from("all namespaces"));
     }
     let without = |domain: &&str| host.strip_suffix(*domain)?.strip_suffix('.');
-    let local = domains.iter().find_map(without).unwrap_or(&host);
+    // One domain may lie under another.
+    let mut locals = domains.iter().filter_map(without).chain([host.as_str()]);
+    locals.find_map(|local| of_another(local, namespace))
+}
+
+fn of_another(local: &str, namespace: &str) -> Option<String> {
     let parts: Vec<&str> = local.split('.').collect();
     match parts.as_slice() {
         [_, .., other, "svc"] if *other != namespace => Some(format!("namespace {other}")),
@@ -75,6 +84,12 @@ mod tests {
                 Some("namespace bank"),
                 "{host}"
             );
+        }
+        for (host, domain) in [
+            ("payments.bank.svc.prod.cluster.local", "prod.cluster.local"),
+            ("payments.bank.svc.clusterset.local", ""),
+        ] {
+            assert_eq!(owner(host, "team-a", domain).as_deref(), Some("namespace bank"), "{host}");
         }
         for host in ["*.svc.cluster.local", "*.svc", "*.cluster.local", "*.local"] {
             assert_eq!(owner(host, "team-a", "").as_deref(), Some("all namespaces"), "{host}");

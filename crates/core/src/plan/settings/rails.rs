@@ -93,7 +93,8 @@ fn threshold(analysis: &mut Analysis, rails: &GuardRails) -> Option<String> {
     ))
 }
 
-fn weights(analysis: &mut Analysis, rails: &GuardRails) -> Option<String> {
+/// Holds the weights of an analysis within `rails`; what is to be said of what exceeded them.
+pub fn weights(analysis: &mut Analysis, rails: &GuardRails) -> Option<String> {
     let bounds = rails.max_step_weight.is_some() || rails.max_weight.is_some();
     if !bounds || !shows_shares(analysis) {
         return None;

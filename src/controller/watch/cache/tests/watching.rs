@@ -252,11 +252,15 @@ async fn a_kind_that_only_waits_to_be_listed_again_keeps_only_those_waiting_who_
     let (cache, (changes, mut changed)) = (Arc::<Cache>::default(), channel(CHANGES));
     cache.expect("shop", &[kind]);
     // Another one stands before it, and never comes to its end.
-    let _turn = cache.again.acquire().await.unwrap();
+    let _turns = cache.again.acquire_many(4).await.unwrap();
+    server
+        .delays
+        .lock()
+        .insert(format!("GET {path}"), Duration::from_secs(6));
     tokio::spawn(watch(server.client(), cache.clone(), kind, "shop".to_owned(), changes));
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(!cache.complete("shop"), "it may pass");
-    tokio::time::sleep(PATIENCE * 2).await;
+    tokio::time::sleep(PATIENCE * 3).await;
     assert_eq!(server.requests_for(&path), 1);
     assert!(cache.complete("shop") && !cache.reads(kind, "shop"));
     assert!(changed.try_recv().unwrap().object.is_null(), "whoever waited goes on");
