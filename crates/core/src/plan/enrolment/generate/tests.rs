@@ -51,6 +51,14 @@ fn an_app_with_nothing_but_a_port_gets_a_host_by_the_policy() {
 }
 
 #[test]
+fn a_policy_that_says_nothing_of_steps_is_held_by_its_own_guard_rails() {
+    let mut policy = policy();
+    policy.spec.guard_rails = serde_json::from_value(json!({"maxStepWeight": 40, "maxWeight": 50})).unwrap();
+    let canary = made_of(&target(), &policy, NONE, NONE, None).unwrap();
+    assert_eq!(canary.spec.analysis.unwrap().step_weights(), [40, 50]);
+}
+
+#[test]
 fn a_primary_that_lost_its_owner_is_no_app_of_its_own() {
     let mut restored = target();
     restored["metadata"] = json!({"name": "web-primary", "labels": {"app.kubernetes.io/managed-by": "flagger"}});
