@@ -6,7 +6,10 @@ use crate::controller::{
         memory::{Memory, primary::Made, repeats::Standing},
     },
     difference::write::Write,
-    effects::{apply::repeated, notify::announce::announce},
+    effects::{
+        apply::{repeated, write::Cause},
+        notify::announce::announce,
+    },
     queue::{Key, key},
     watch::cache::{Cache, Kind},
 };

@@ -89,7 +89,11 @@ mod tests {
             ("payments.bank.svc.prod.cluster.local", "prod.cluster.local"),
             ("payments.bank.svc.clusterset.local", ""),
         ] {
-            assert_eq!(owner(host, "team-a", domain).as_deref(), Some("namespace bank"), "{host}");
+            assert_eq!(
+                owner(host, "team-a", domain).as_deref(),
+                Some("namespace bank"),
+                "{host}"
+            );
         }
         for host in ["*.svc.cluster.local", "*.svc", "*.cluster.local", "*.local"] {
             assert_eq!(owner(host, "team-a", "").as_deref(), Some("all namespaces"), "{host}");
