@@ -56,14 +56,20 @@ pub(in crate::routing) trait Dialect {
     /// What meets `one` and `other`; `None` where that cannot be said, never widened to one of the two.
     fn both(one: &Value, other: &Value) -> Option<Value>;
 
-    /// The Set-Cookie values that a reference adds to its answers.
-    fn cookies(reference: &Value) -> Vec<String>;
+    /// The Set-Cookie values that a reference adds to its answers. Unless a dialect has a word for that, none.
+    fn cookies(_reference: &Value) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The reference with `cookie` added to its answers. Only asked of one that adds none.
-    fn setting(reference: &Value, cookie: &str) -> Value;
+    fn setting(reference: &Value, _cookie: &str) -> Value {
+        reference.clone()
+    }
 
     /// The reference without the Set-Cookie values that are not the `users`.
-    fn without_cookies(reference: &Value, users: &dyn Fn(&str) -> bool) -> Value;
+    fn without_cookies(reference: &Value, _users: &dyn Fn(&str) -> bool) -> Value {
+        reference.clone()
+    }
 
     /// Percent of the requests a rule copies to the canary for us; 0 without such a mirror.
     fn mirrored(rule: &Value, names: &Local<'_>) -> u8;

@@ -74,18 +74,6 @@ impl Dialect for ProxyRoutes {
         conditions::both(one, other)
     }
 
-    fn cookies(_reference: &Value) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn setting(reference: &Value, _cookie: &str) -> Value {
-        reference.clone()
-    }
-
-    fn without_cookies(reference: &Value, _users: &dyn Fn(&str) -> bool) -> Value {
-        reference.clone()
-    }
-
     fn mirrored(rule: &Value, names: &Local<'_>) -> u8 {
         mirror::percent(rule, names)
     }

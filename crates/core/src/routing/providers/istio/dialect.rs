@@ -136,18 +136,6 @@ impl Dialect for Tcp {
         None
     }
 
-    fn cookies(_reference: &Value) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn setting(reference: &Value, _cookie: &str) -> Value {
-        reference.clone()
-    }
-
-    fn without_cookies(reference: &Value, _users: &dyn Fn(&str) -> bool) -> Value {
-        reference.clone()
-    }
-
     fn mirrored(_rule: &Value, _names: &Local<'_>) -> u8 {
         0
     }
