@@ -162,19 +162,26 @@ async fn endless(running: &Running, from: u8, path: &str, length: usize) -> Stre
     stream
 }
 
+/// Nor does a body that does not come.
+fn patient_with_bodies() -> Limits {
+    Limits {
+        bodies: Bodies {
+            patience: EVER,
+            ..Bodies::default()
+        },
+        request: EVER,
+        ..patient()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_never_end_hold_what_is_theirs_and_no_more_also_by_who_knows_a_path() {
     const LENGTH: usize = 7 * 1024 * 1024 - 64;
-    let bodies = Bodies {
-        patience: EVER,
-        ..Bodies::default()
-    };
     let limits = Limits {
-        bodies,
-        request: EVER,
         queue: Duration::from_millis(100),
-        ..patient()
+        ..patient_with_bodies()
     };
+    let bodies = limits.bodies;
     let running = start(limits, false).await;
     let large = running.shared.large_memory.free();
     for path in ["/validate-canaries".to_owned(), path()] {
@@ -202,16 +209,7 @@ async fn bodies_that_never_end_hold_what_is_theirs_and_no_more_also_by_who_knows
 /// Somebody who learned a path is known as soon as the first request comes, and is not to be mistaken for an API server.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_bodies_to_a_path_that_was_learned_take_no_connection_from_an_api_server() {
-    let bodies = Bodies {
-        patience: EVER,
-        ..Bodies::default()
-    };
-    let limits = Limits {
-        bodies,
-        request: EVER,
-        ..patient()
-    };
-    let running = start(limits, false).await;
+    let running = start(patient_with_bodies(), false).await;
     let stream = connect(&running, &running.material.ca_bundle()).await.unwrap();
     let (mut resting, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
