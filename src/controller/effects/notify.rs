@@ -5,5 +5,6 @@ pub mod advice;
 pub mod alert;
 pub mod announce;
 pub mod bounds;
+mod once;
 pub mod shared;
 pub mod unrouted;

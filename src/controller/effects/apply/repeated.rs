@@ -27,8 +27,10 @@ pub fn standing(context: &Context, canary: &Canary, write: &Write) -> Standing {
     standing
 }
 
-/// The version of the object of `write` that the cache has; `None` of kinds whose versions are not kept.
+/// The version of the object of `write` that the cache has; `None` of kinds whose versions are not kept, and of writes that are
+/// no patches, which count for nothing here.
 pub fn cached(cache: &Cache, write: &Write) -> Option<u64> {
+    let Write::Patch { .. } = write else { return None };
     let (kind, namespace, name) = write.subject();
     let object = cache.get(kind, namespace, name)?;
     version(Some(text(&object, "/metadata/resourceVersion")))

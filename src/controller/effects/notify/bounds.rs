@@ -1,18 +1,13 @@
 //! What of a Canary does not count, because the guard rails of its policy say otherwise.
 
+use super::once::tell_once;
+use crate::api::Canary;
 use crate::controller::{context::Context, queue::Key};
-use crate::{api::Canary, messages::Severity};
 
 /// Says once what of a Canary does not count as it is written.
 pub fn tell_bounds(context: &Context, key: &Key, canary: &Canary, lines: &[String]) {
-    let all = (!lines.is_empty()).then(|| lines.join("; "));
-    let told = context
-        .memory
-        .of(key, |canary| std::mem::replace(&mut canary.bounds, all.clone()));
-    if let Some(all) = all.filter(|all| told.as_ref() != Some(all)) {
-        let message = format!("Held to its policy: {all}");
-        context.effects.events.record(canary, Severity::Warning, message);
-    }
+    let text = (!lines.is_empty()).then(|| format!("Held to its policy: {}", lines.join("; ")));
+    tell_once(context, key, canary, |memory| &mut memory.bounds, text);
 }
 
 #[cfg(test)]

@@ -1,19 +1,14 @@
 //! Services that follow no pair because they point at other workloads too.
 
+use super::once::tell_once;
+use crate::api::Canary;
 use crate::controller::{context::Context, queue::Key, watch::pointing::Pointing};
-use crate::{api::Canary, messages::Severity};
 
 /// Says once which Services are left alone because they point at other workloads too.
 pub fn tell_shared(context: &Context, key: &Key, canary: &Canary, found: &Pointing) {
     let lines: Vec<String> = found.shared.iter().map(ToString::to_string).collect();
-    let all = (!lines.is_empty()).then(|| lines.join("; "));
-    let told = context
-        .memory
-        .of(key, |canary| std::mem::replace(&mut canary.shared, all.clone()));
-    if let Some(all) = all.filter(|all| told.as_ref() != Some(all)) {
-        let message = format!("Left alone, and not moved with the app: {all}");
-        context.effects.events.record(canary, Severity::Warning, message);
-    }
+    let text = (!lines.is_empty()).then(|| format!("Left alone, and not moved with the app: {}", lines.join("; ")));
+    tell_once(context, key, canary, |memory| &mut memory.shared, text);
 }
 
 #[cfg(test)]
