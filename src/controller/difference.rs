@@ -17,10 +17,12 @@ pub mod write;
 pub use dismantle::{originals::unrestored, widowed::widowed};
 
 use super::watch::{
-    cache::Kind,
-    live::Live,
-    owners::{is_a_canarys, is_flaggers_orphan, is_owned_by},
-    rivals::is_a_rivals,
+    informers::cache::Kind,
+    pair::{
+        live::Live,
+        owners::{is_a_canarys, is_flaggers_orphan, is_owned_by},
+        rivals::is_a_rivals,
+    },
 };
 use crate::object::{label, text};
 use crate::{

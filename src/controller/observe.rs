@@ -14,7 +14,7 @@ mod routes;
 pub mod trouble;
 mod wanted;
 
-use super::watch::live::Live;
+use super::watch::pair::live::Live;
 use crate::{
     analysis::{Checks, Commands, Observation, Scaler, Stage, State},
     plan::{ApexSide, Blueprint, Selector},

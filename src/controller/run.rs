@@ -16,7 +16,7 @@ use super::{
         tellings,
     },
     step::step,
-    watch::{cache::CHANGES, namespaces::Watches},
+    watch::{informers::cache::CHANGES, namespaces::Watches},
 };
 use crate::{
     orders::Standing,

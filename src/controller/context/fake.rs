@@ -9,10 +9,12 @@ use crate::{
             passes::{self, Asked, Scope},
         },
         watch::{
-            cache::{self, CHANGES, Kind},
             cluster::Cluster,
-            network_policies::NetworkPolicies,
-            served::Served,
+            informers::{
+                cache::{self, CHANGES, Kind},
+                network_policies::NetworkPolicies,
+                served::Served,
+            },
         },
     },
     outbound::hooks::Caller,

@@ -11,9 +11,11 @@ use crate::{
     controller::{
         difference::write::Write,
         watch::{
-            cache::Kind,
-            configs::kind_of,
-            owners::{is_another_canarys, is_owned, owners, unmarked},
+            informers::cache::Kind,
+            pair::{
+                configs::kind_of,
+                owners::{is_another_canarys, is_owned, owners, unmarked},
+            },
         },
     },
     patches,

@@ -17,7 +17,7 @@ use crate::{
     api::labels::TargetState,
     controller::{
         difference::write::Write,
-        watch::owners::{is_owned, is_owned_by},
+        watch::pair::owners::{is_owned, is_owned_by},
     },
     patches,
     plan::{self, ApexSide, REVISION_ANNOTATION, primary, services::copies, strategy_field},

@@ -13,7 +13,7 @@ use crate::object::text;
 use crate::{
     analysis::{DesiredState, Dismantle},
     api::labels::TargetState,
-    controller::{difference::write::Write, watch::cache::Kind},
+    controller::{difference::write::Write, watch::informers::cache::Kind},
     plan::{ApexSide, route},
     routing::{self, Names, Resource, Traffic},
 };

@@ -2,7 +2,7 @@
 
 mod copy;
 
-use crate::controller::watch::{cache::Kind, configs::kind_of};
+use crate::controller::watch::{informers::cache::Kind, pair::configs::kind_of};
 use crate::object::text;
 pub use copy::Copy;
 use json_patch::PatchOperation;

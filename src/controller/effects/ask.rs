@@ -4,7 +4,7 @@
 pub mod checks;
 pub mod hooks;
 
-use crate::controller::{context::Context, observe::pods, queue::Key, watch::live::Live};
+use crate::controller::{context::Context, observe::pods, queue::Key, watch::pair::live::Live};
 use crate::{
     analysis::{Decision, Observation, Stage},
     api::Canary,

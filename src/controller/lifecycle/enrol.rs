@@ -15,7 +15,7 @@ use super::{free, sweep};
 use crate::controller::{
     context::{Context, memory::deployments::Unenrolled},
     queue::passes::Scope,
-    watch::cache::Kind,
+    watch::informers::cache::Kind,
 };
 use crate::object::{label, text};
 use crate::{

@@ -5,8 +5,8 @@ use crate::controller::{
     context::Context,
     difference::write::Write,
     watch::{
-        cache::{Cache, Kind},
-        owners::{is_another_canarys, is_owned_by},
+        informers::cache::{Cache, Kind},
+        pair::owners::{is_another_canarys, is_owned_by},
     },
 };
 use crate::object::{label, text};

@@ -5,7 +5,7 @@
 
 use crate::controller::{
     difference::write::Write,
-    watch::{cache::Kind, cluster::Cluster, owners::unmarked},
+    watch::{cluster::Cluster, informers::cache::Kind, pair::owners::unmarked},
 };
 use crate::object::{label, text};
 use crate::{

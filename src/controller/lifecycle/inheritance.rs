@@ -1,6 +1,6 @@
 //! What a primary was made of by what it shows, and what Flagger left. Pure.
 
-use crate::controller::watch::{
+use crate::controller::watch::pair::{
     configs::Configs,
     live::{Live, Source},
     owners::{is_flaggers_orphan, is_owned},

@@ -10,7 +10,7 @@ use crate::api::{Canary, canary::ON_ITS_WAY, labels};
 use crate::controller::{
     context::Context,
     queue::key,
-    watch::{cache::Kind, cluster::Cluster},
+    watch::{cluster::Cluster, informers::cache::Kind},
 };
 use crate::object::text;
 use jiff::Timestamp;

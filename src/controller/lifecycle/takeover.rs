@@ -2,7 +2,7 @@
 //! handed over, then the generated one goes. Nothing is made anew, so no request is lost and no run starts.
 
 use super::{finish, sweep::delete};
-use crate::controller::{context::Context, difference::write::Write, queue::key, watch::cache::Kind};
+use crate::controller::{context::Context, difference::write::Write, queue::key, watch::informers::cache::Kind};
 use crate::object::text;
 use crate::{
     api::{Canary, canary::Phase},

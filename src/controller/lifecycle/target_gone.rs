@@ -11,7 +11,7 @@ use crate::controller::{
     effects::apply::write::Cause,
     observe::gather::{followers, selector},
     status::{record, trouble},
-    watch::live::Live,
+    watch::pair::live::Live,
 };
 use crate::{
     api::{Canary, canary::status::conditions::Trouble},

@@ -4,7 +4,7 @@ use super::{finish, free, sweep};
 use crate::controller::{
     context::Context,
     status::{self, record},
-    watch::cache::Kind,
+    watch::informers::cache::Kind,
 };
 use crate::{analysis::Stage, api::Canary, plan::Workload};
 use jiff::Timestamp;

@@ -4,13 +4,15 @@ use super::left::{abandoned, leave_apex};
 use crate::controller::{
     queue::Key,
     watch::{
-        cache::{Cache, Kind, index_keys},
         cluster::Cluster,
-        configs::Configs,
-        live::Live,
-        owners::{is_a_canarys, is_owned},
-        pointing::{self, Pointing},
-        rivals,
+        informers::cache::{Cache, Kind, index_keys},
+        pair::{
+            configs::Configs,
+            live::Live,
+            owners::{is_a_canarys, is_owned},
+            pointing::{self, Pointing},
+            rivals,
+        },
     },
 };
 use crate::object::text;

@@ -10,7 +10,7 @@ use crate::object::label;
 use crate::{
     analysis::{Primary, Rollout, Target},
     api::labels::{self, TargetState},
-    controller::watch::live::Live,
+    controller::watch::pair::live::Live,
     plan::{
         Blueprint,
         configs::Reference,

@@ -1,6 +1,6 @@
 //! What a pair leaves to its author: Services that were pointed elsewhere, and do not follow it any more.
 
-use crate::controller::watch::{
+use crate::controller::watch::pair::{
     live::Live,
     owners::{is_a_canarys, is_flaggers_orphan, is_owned},
     rivals::is_a_rivals,

@@ -1,7 +1,7 @@
 //! One half of a pair, as the kind of its workload shows it: how many pods, of which revision, how far. Pure.
 
 use super::readiness;
-use crate::controller::watch::live::Live;
+use crate::controller::watch::pair::live::Live;
 use crate::object::{label, text};
 use crate::{
     analysis::Rollout,

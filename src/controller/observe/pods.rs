@@ -5,7 +5,7 @@
 //! listed.
 
 use super::live_workload::LiveWorkload;
-use crate::controller::watch::live::{CUT, Live, base};
+use crate::controller::watch::pair::live::{CUT, Live, base};
 use crate::object::{label, text};
 use crate::plan::{Blueprint, Selector, Workload, workload::revisions};
 use k8s_openapi::api::core::v1::Pod;

@@ -1,7 +1,7 @@
 //! What the routes of a pair do with its users, and what keeps them from being moved. Pure.
 
 use crate::{
-    controller::watch::live::Live,
+    controller::watch::pair::live::Live,
     plan::Blueprint,
     routing::{self, Names, RouteKind, Traffic},
 };

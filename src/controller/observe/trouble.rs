@@ -1,6 +1,6 @@
 //! Why pods do not start, in a line: asked of the API server only when a deadline has passed.
 
-use crate::controller::watch::live::Live;
+use crate::controller::watch::pair::live::Live;
 use crate::object::condition;
 use crate::{analysis::State, foreign::Foreign};
 use jiff::Timestamp;

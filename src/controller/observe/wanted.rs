@@ -1,6 +1,6 @@
 //! How many pods production is to have, and who decides that. Pure.
 
-use crate::controller::watch::live::Live;
+use crate::controller::watch::pair::live::Live;
 use crate::{
     api::labels::TargetState,
     plan::{Blueprint, ScalerKind, scaler::Bounds},

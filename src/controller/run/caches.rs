@@ -5,13 +5,14 @@ use crate::controller::{
     context::Context,
     queue::key,
     watch::{
-        cache::{Cache, PAGE},
-        cluster::Cluster,
-        elsewhere::Elsewhere,
-        index::Index,
-        network_policies::{self, NetworkPolicies},
-        relist::{Relist, Telling},
-        served::{self, Definition, Served},
+        cluster::{Cluster, index::Index},
+        informers::{
+            cache::{Cache, PAGE},
+            elsewhere::Elsewhere,
+            network_policies::{self, NetworkPolicies},
+            relist::{Relist, Telling},
+            served::{self, Definition, Served},
+        },
     },
 };
 use crate::{

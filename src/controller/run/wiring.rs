@@ -11,8 +11,8 @@ use crate::controller::{
         tasks::{caught_now, internal_error},
     },
     watch::{
-        cache::{Change, Kind},
-        governed,
+        concerned::governed,
+        informers::cache::{Change, Kind},
         namespaces::{self, Watches},
     },
 };

@@ -10,7 +10,7 @@ use crate::controller::{
     lifecycle::free,
     queue::Key,
     status::{self, record, trouble},
-    watch::cache::Kind,
+    watch::informers::cache::Kind,
 };
 use crate::{
     analysis::Stage,

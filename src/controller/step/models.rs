@@ -4,7 +4,7 @@
 use crate::controller::{
     context::{Context, memory::OfCanary},
     queue::Key,
-    watch::{cache::Kind, live::Live},
+    watch::{informers::cache::Kind, pair::live::Live},
 };
 use crate::{plan::Blueprint, routing::Model};
 use kube::{Api, core::DynamicObject};

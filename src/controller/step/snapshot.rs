@@ -12,7 +12,7 @@ use crate::controller::{
         gather::{self, selector, surroundings},
         pods,
     },
-    watch::{
+    watch::pair::{
         configs::{self, Configs, kind_of, reading},
         live::Live,
     },

@@ -2,7 +2,7 @@
 
 use crate::{
     api::Canary,
-    controller::{context::Context, queue::Key, status::record, watch::cache::Unlisted},
+    controller::{context::Context, queue::Key, status::record, watch::informers::cache::Unlisted},
 };
 use jiff::Timestamp;
 use std::time::Duration;

@@ -1,9 +1,11 @@
-//! What is known of the cluster: all that watches keep, and what is looked up in it. Nothing here asks the API server.
+//! What is known of the cluster: all that watches keep, and what is looked up in it, Canaries by the objects that concern them
+//! ([`index`]). Nothing here asks the API server.
 
-use super::{
+pub mod index;
+
+use super::informers::{
     cache::{Cache, Kind, Unlisted},
     elsewhere::Elsewhere,
-    index::Index,
     network_policies::NetworkPolicies,
     served::Served,
 };

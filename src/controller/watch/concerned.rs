@@ -1,10 +1,12 @@
-//! Whom a change concerns: the Canaries that have to be looked at again because of it.
+//! Whom a change concerns: the Canaries that have to be looked at again because of it. Whom one of a policy or a MetricTemplate
+//! concerns is known to [`governed`].
+
+pub mod governed;
 
 use super::{
-    cache::{Change, Kind, index_keys},
     cluster::Cluster,
-    configs::reference_of,
-    pointing,
+    informers::cache::{Change, Kind, index_keys},
+    pair::{configs::reference_of, pointing},
 };
 use crate::object::text;
 use crate::plan::{configs::Reference, services::pointing as services};

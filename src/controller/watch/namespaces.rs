@@ -1,9 +1,9 @@
 //! Which namespaces we work in: those that opted in, and those that hold a Canary. Only these are watched in full.
 
 use super::{
-    cache::{self, Cache, Change, Kind},
     cluster::{Cluster, is_enabled},
     concerned,
+    informers::cache::{self, Cache, Change, Kind},
 };
 use crate::controller::queue::{
     Sender as Steps, key,

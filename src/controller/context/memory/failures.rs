@@ -132,7 +132,7 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::watch::cache::Kind;
+    use crate::controller::watch::informers::cache::Kind;
     use serde_json::json;
 
     #[test]

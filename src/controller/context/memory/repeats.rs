@@ -2,7 +2,7 @@
 //! definition that lacks a field, another controller that writes the same object. Written at every step they would be written for
 //! ever.
 
-use crate::controller::{difference::write::Write, watch::cache::Kind};
+use crate::controller::{difference::write::Write, watch::informers::cache::Kind};
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},

@@ -10,7 +10,7 @@ use crate::{
             notify::{alert, announce::announce},
         },
         step::step,
-        watch::cache::Kind,
+        watch::informers::cache::Kind,
     },
     messages::Severity,
     plan::Workload,

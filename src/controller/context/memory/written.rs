@@ -1,6 +1,6 @@
 //! The versions of the objects that steps wrote. A cache that has an older one would have the same write done again.
 
-use crate::controller::watch::cache::Kind;
+use crate::controller::watch::informers::cache::Kind;
 use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 

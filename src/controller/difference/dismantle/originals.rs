@@ -6,7 +6,10 @@ use crate::{
     api::labels::ORIGINAL_CONFIGURATION,
     controller::{
         difference::write::Write,
-        watch::{cache::Kind, live::Live, owners::is_a_canarys},
+        watch::{
+            informers::cache::Kind,
+            pair::{live::Live, owners::is_a_canarys},
+        },
     },
     patches,
     plan::{Blueprint, services::pointing},

@@ -5,7 +5,7 @@ use crate::object::text;
 use crate::{
     controller::{
         difference::write::Write,
-        watch::{cache::Kind, configs::kind_of},
+        watch::{informers::cache::Kind, pair::configs::kind_of},
     },
     patches,
 };

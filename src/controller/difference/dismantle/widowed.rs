@@ -4,7 +4,7 @@ use crate::controller::difference::{routes, services::followers::let_go};
 use crate::{
     controller::{
         difference::write::Write,
-        watch::{live::Live, rivals::is_a_rivals},
+        watch::pair::{live::Live, rivals::is_a_rivals},
     },
     plan::{Blueprint, Selector, services::pointing},
     routing::Names,
@@ -30,7 +30,7 @@ pub fn widowed(live: &Live, blueprint: &Blueprint, selector: &Selector) -> Vec<W
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::watch::{cache::Kind, pointing::Follower};
+    use crate::controller::watch::{informers::cache::Kind, pair::pointing::Follower};
     use crate::plan::services::pointing::ORIGINAL_SELECTOR;
     use serde_json::{Value, json};
 
@@ -95,7 +95,7 @@ mod tests {
         }
         // One that we made goes with its owner.
         live.apex = Some(service("web", None));
-        live.pointing = crate::controller::watch::pointing::Pointing::default();
+        live.pointing = crate::controller::watch::pair::pointing::Pointing::default();
         live.routes.clear();
         assert_eq!(widowed(&live, &blueprint, &selector), []);
     }

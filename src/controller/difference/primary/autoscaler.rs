@@ -4,7 +4,7 @@ use crate::controller::difference::{Conflict, Pair, contains};
 use crate::object::{annotation, text};
 use crate::{
     analysis::{DesiredState, Dismantle},
-    controller::{difference::write::Write, watch::cache::Kind},
+    controller::{difference::write::Write, watch::informers::cache::Kind},
     plan::{ScalerKind, primary::autoscaler::PAUSED_REPLICAS},
 };
 use serde_json::{Value, json};

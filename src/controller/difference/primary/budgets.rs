@@ -6,7 +6,7 @@ use crate::object::text;
 use crate::{
     controller::{
         difference::write::Write,
-        watch::{cache::Kind, owners::is_owned},
+        watch::{informers::cache::Kind, pair::owners::is_owned},
     },
     plan::{enrolment::reach, primary::budget, services::pointing},
 };
@@ -65,7 +65,7 @@ impl Pair<'_> {
 mod tests {
     use super::*;
     use crate::controller::difference::tests::{seen, target};
-    use crate::controller::watch::live::Live;
+    use crate::controller::watch::pair::live::Live;
     use crate::plan::{Blueprint, Selector};
     use serde_json::json;
 

@@ -6,7 +6,7 @@ use crate::object::text;
 use crate::{
     controller::{
         difference::write::{Copy, Write},
-        watch::{
+        watch::pair::{
             configs::{Tracked, checksum_of},
             owners::is_owned,
         },

@@ -4,7 +4,7 @@ use crate::controller::difference::{Pair, patch};
 use crate::object::{annotation, text};
 use crate::{
     analysis::{DesiredState, PrimaryTemplate},
-    controller::{difference::write::Write, watch::cache::Kind},
+    controller::{difference::write::Write, watch::informers::cache::Kind},
     patches,
     plan::{
         REVISION_ANNOTATION,

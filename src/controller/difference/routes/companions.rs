@@ -6,7 +6,7 @@ use crate::{
     controller::{
         difference::write::Write,
         difference::{Conflict, patch},
-        watch::cache::Kind,
+        watch::informers::cache::Kind,
     },
     patches,
     plan::owned,

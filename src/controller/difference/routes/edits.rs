@@ -1,7 +1,7 @@
 //! What is written to a route of somebody's own: the fields that carry traffic, and nothing else.
 
 use crate::{
-    controller::{difference::patch, difference::write::Write, watch::cache::Kind},
+    controller::{difference::patch, difference::write::Write, watch::informers::cache::Kind},
     patches,
     routing::{self, Names},
 };

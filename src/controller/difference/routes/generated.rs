@@ -10,7 +10,7 @@ use crate::{
     api::labels,
     controller::{
         difference::{metadata, patch, write::Write},
-        watch::{cache::Kind, owners::is_controlled_by},
+        watch::{informers::cache::Kind, pair::owners::is_controlled_by},
     },
     patches,
     plan::route,

@@ -8,7 +8,7 @@ use crate::{
     analysis::{DesiredState, Dismantle, PrimaryTemplate},
     controller::{
         difference::write::Write,
-        watch::{owners::is_owned, pointing::Follower},
+        watch::pair::{owners::is_owned, pointing::Follower},
     },
     patches,
     plan::{

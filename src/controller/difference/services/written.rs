@@ -2,7 +2,7 @@
 
 use crate::controller::difference::write::Write;
 use crate::controller::difference::{contains, metadata, patch, test_version};
-use crate::controller::watch::cache::Kind;
+use crate::controller::watch::informers::cache::Kind;
 use crate::object::annotation;
 use crate::patches;
 use crate::plan::given;

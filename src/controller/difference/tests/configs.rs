@@ -1,7 +1,7 @@
 //! Primary's copies among the writes.
 
 use super::*;
-use crate::{controller::watch::configs::Configs, plan::configs::ConfigKind};
+use crate::{controller::watch::pair::configs::Configs, plan::configs::ConfigKind};
 
 fn config(name: &str, color: &str) -> Value {
     json!({"kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop", "uid": name, "resourceVersion": "1"}, "data": {"color": color}})

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    controller::watch::pointing::{Follower, Pointing},
+    controller::watch::pair::pointing::{Follower, Pointing},
     routing::{self, Traffic},
 };
 

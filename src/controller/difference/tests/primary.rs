@@ -427,7 +427,7 @@ fn copies_routes_and_autoscalers_of_before_block_nothing_more_either() {
         target: Some(v1.clone()),
         primary: Some(made(&v1)),
         history: vec![entry(&v1, 1)],
-        configs: crate::controller::watch::configs::Configs::sample(&[
+        configs: crate::controller::watch::pair::configs::Configs::sample(&[
             object("ConfigMap", "cfg-primary", "u-1"),
             object("Secret", "anothers-primary", "u-2"),
         ]),

@@ -3,7 +3,7 @@
 
 use super::write::Cause;
 use crate::api::{Canary, labels};
-use crate::controller::{context::Context, queue::Key, watch::live::Live};
+use crate::controller::{context::Context, queue::Key, watch::pair::live::Live};
 use crate::object::{label, version};
 use crate::patches;
 use kube::{

@@ -2,7 +2,7 @@
 
 use crate::controller::{
     difference::write::Copy,
-    watch::configs::{kind_of, reading},
+    watch::pair::configs::{kind_of, reading},
 };
 use crate::{
     api::labels::FIELD_MANAGER,

@@ -1,7 +1,7 @@
 //! Writes without which there is a pair all the same.
 
 use super::write::Cause;
-use crate::controller::{context::memory::Memory, difference::write::Write, queue::Key, watch::cache::Kind};
+use crate::controller::{context::memory::Memory, difference::write::Write, queue::Key, watch::informers::cache::Kind};
 use crate::plan::Blueprint;
 
 /// Whether `error` is that of a write which the API server refuses, and which the pair can do without.

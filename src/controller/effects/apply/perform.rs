@@ -11,7 +11,7 @@ use crate::controller::{
         notify::announce::announce,
     },
     queue::{Key, key},
-    watch::cache::{Cache, Kind},
+    watch::informers::cache::{Cache, Kind},
 };
 use crate::object::{text, version};
 use crate::{

@@ -7,7 +7,7 @@ use crate::controller::{
     },
     difference::write::Write,
     queue::key,
-    watch::cache::Cache,
+    watch::informers::cache::Cache,
 };
 use crate::object::{text, version};
 use crate::{api::Canary, messages::Severity};

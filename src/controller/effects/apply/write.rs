@@ -2,7 +2,7 @@
 
 use super::copies;
 use crate::api::labels::FIELD_MANAGER;
-use crate::controller::{difference::write::Write, watch::cache::Kind};
+use crate::controller::{difference::write::Write, watch::informers::cache::Kind};
 use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},

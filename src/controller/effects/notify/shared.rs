@@ -2,7 +2,7 @@
 
 use super::once::tell_once;
 use crate::api::Canary;
-use crate::controller::{context::Context, queue::Key, watch::pointing::Pointing};
+use crate::controller::{context::Context, queue::Key, watch::pair::pointing::Pointing};
 
 /// Says once which Services are left alone because they point at other workloads too.
 pub fn tell_shared(context: &Context, key: &Key, canary: &Canary, found: &Pointing) {

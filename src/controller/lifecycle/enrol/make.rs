@@ -7,8 +7,8 @@ use crate::controller::{
     lifecycle::free,
     queue::{Key, passes::Scope},
     watch::{
-        cache::{Cache, Kind},
-        pointing,
+        informers::cache::{Cache, Kind},
+        pair::pointing,
     },
 };
 use crate::object::{label, text};

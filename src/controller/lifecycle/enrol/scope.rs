@@ -5,8 +5,8 @@ use crate::controller::{
     context::Context,
     queue::passes::Scope,
     watch::{
-        cache::{Change, Kind, index_keys::USERS},
         concerned,
+        informers::cache::{Change, Kind, index_keys::USERS},
     },
 };
 use crate::object::{label, text};

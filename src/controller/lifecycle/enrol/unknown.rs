@@ -5,7 +5,7 @@ use super::tell;
 use crate::controller::{
     context::Context,
     queue::passes::Scope,
-    watch::cache::{Kind, Unlisted},
+    watch::informers::cache::{Kind, Unlisted},
 };
 use crate::object::{label, text};
 use crate::{

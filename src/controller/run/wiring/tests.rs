@@ -5,7 +5,7 @@ use crate::{
             fake::{self, Fake},
             memory::deployments::Unenrolled,
         },
-        watch::cache::CHANGES,
+        watch::informers::cache::CHANGES,
     },
     testing::ApiServer,
 };

@@ -4,7 +4,7 @@ use crate::analysis::instants::after;
 use crate::api::Canary;
 use crate::api::canary::{Announced, RunStatus};
 use crate::controller::context::Context;
-use crate::controller::watch::cache::Kind;
+use crate::controller::watch::informers::cache::Kind;
 use crate::plan::Workload;
 use crate::plan::workload::template;
 use jiff::Timestamp;

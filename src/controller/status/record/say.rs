@@ -10,7 +10,7 @@ use crate::controller::effects::notify::alert;
 use crate::controller::effects::notify::announce::announce;
 use crate::controller::queue::key;
 use crate::controller::status::exposition;
-use crate::controller::watch::live::Live;
+use crate::controller::watch::pair::live::Live;
 use crate::messages::Severity;
 use crate::plan::Workload;
 use crate::plan::configs::{MOST, MOST_BYTES};

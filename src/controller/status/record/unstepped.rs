@@ -11,7 +11,7 @@ use crate::controller::context::memory::OfCanary;
 use crate::controller::effects::notify::announce::announce;
 use crate::controller::queue::key;
 use crate::controller::status::{self, Seen, trouble};
-use crate::controller::watch::cache::Unlisted;
+use crate::controller::watch::informers::cache::Unlisted;
 use crate::messages::Severity;
 use crate::object::version;
 use crate::plan::workload::template;

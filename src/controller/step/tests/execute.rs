@@ -8,7 +8,7 @@ use crate::{
         context::fake::{self, Fake},
         difference::write::Write,
         effects::apply::perform::Left,
-        watch::{cache::Kind, live::Live},
+        watch::{informers::cache::Kind, pair::live::Live},
     },
     plan::{Blueprint, Selector},
     testing::ApiServer,

@@ -5,7 +5,7 @@ use super::super::{
     *,
 };
 use crate::{
-    controller::{context::fake, watch::live::Live},
+    controller::{context::fake, watch::pair::live::Live},
     plan::Blueprint,
     routing::{Names, Provider},
     testing::ApiServer,

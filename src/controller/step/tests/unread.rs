@@ -3,7 +3,7 @@
 use super::super::*;
 use super::house::{CANARY, DEPLOYMENTS, House};
 use crate::{
-    controller::{context::fake, watch::cache::Kind},
+    controller::{context::fake, watch::informers::cache::Kind},
     routing::Provider,
 };
 use serde_json::Value;

@@ -6,7 +6,7 @@ use crate::{
             difference,
             tests::{blueprint, seen, target},
         },
-        watch::live::Live,
+        watch::pair::live::Live,
     },
     plan::{Autoscaler, Blueprint, Selector},
 };

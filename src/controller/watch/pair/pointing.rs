@@ -1,9 +1,7 @@
 //! The Services that point at the pods of a pair, as the caches hold them, and who else they point at.
 
-use super::{
-    cache::{Cache, Kind, index_keys},
-    owners::{is_flaggers_orphan, is_owned},
-};
+use super::owners::{is_flaggers_orphan, is_owned};
+use crate::controller::watch::informers::cache::{Cache, Kind, index_keys};
 use crate::object::{label, text};
 use crate::{
     api::labels,

@@ -1,7 +1,7 @@
 mod watching;
 
 use super::{shelf::ON_ITS_WAY, *};
-use crate::{api::labels::LAST_APPLIED, controller::watch::configs::reading, plan::configs::ConfigKind};
+use crate::{api::labels::LAST_APPLIED, controller::watch::pair::configs::reading, plan::configs::ConfigKind};
 use http::{Request, Response};
 use kube::{Client, client::Body};
 use parking_lot::Mutex;

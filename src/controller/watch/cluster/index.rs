@@ -1,7 +1,6 @@
 //! Which Canaries an object of that name concerns, without asking every Canary.
 
-use super::cache::Kind;
-use crate::controller::queue::Key;
+use crate::controller::{queue::Key, watch::informers::cache::Kind};
 use crate::{api::Canary, plan::Workload};
 use parking_lot::RwLock;
 use std::collections::{BTreeSet, HashMap};

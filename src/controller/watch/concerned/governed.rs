@@ -1,11 +1,13 @@
 //! Whom a policy may govern and who may ask a MetricTemplate, so that a change of one is not everybody's. Whoever is named here
 //! without need is looked at once too often; nobody may be left out.
 
-use super::{
-    cache::{Kind, index_keys},
-    cluster::Cluster,
+use crate::controller::{
+    queue::{Key, key, passes::Scope},
+    watch::{
+        cluster::Cluster,
+        informers::cache::{Kind, index_keys},
+    },
 };
-use crate::controller::queue::{Key, key, passes::Scope};
 use crate::object::annotation;
 use crate::{
     api::{

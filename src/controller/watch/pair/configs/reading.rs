@@ -1,7 +1,7 @@
 //! Reading ConfigMaps and Secrets. Each may have a megabyte, so few are in memory at once, and their data stays nowhere.
 
 use super::{digest, kind_of, named};
-use crate::controller::watch::cache::Cache;
+use crate::controller::watch::informers::cache::Cache;
 use crate::plan::configs::{ConfigKind, Reference};
 use kube::{
     Client,

@@ -6,7 +6,7 @@
 
 pub mod reading;
 
-use super::cache::{Cache, Kind, summary};
+use crate::controller::watch::informers::cache::{Cache, Kind, summary};
 use crate::object::text;
 use crate::{
     analysis::State,

@@ -1,10 +1,7 @@
 //! Canaries that live and want the same objects as another one.
 
-use super::{
-    cluster::Cluster,
-    owners::{is_owned_by, owners},
-};
-use crate::controller::queue::Key;
+use super::owners::{is_owned_by, owners};
+use crate::controller::{queue::Key, watch::cluster::Cluster};
 use crate::{api::Canary, object::text};
 use kube::ResourceExt;
 use serde_json::Value;
