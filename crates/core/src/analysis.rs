@@ -29,33 +29,26 @@
 //! | LeavingSwitch | Terminating | all on the target by the user's own selector, route folded, or naming the halves without a share | moved, settled, drained; target lost its pods; stays after all | Left; LeavingScale; Building |
 //! | Left | Terminating | nothing of ours, route folded | stays after all | Building |
 //!
-//! What hooks are asked, and what annotations, suspension and dry runs do, stands in `gates` and `commands`. The table is
-//! checked against random histories, step by step.
+//! What a step is given stands in `inputs`, how it gets on in `transition`, and what it answers in `outputs`. What hooks are asked,
+//! and what annotations, suspension and dry runs do, stands in `gates` and `commands` of the transition. The table is checked
+//! against random histories, step by step.
 
-mod commands;
-mod decision;
-mod desired_state;
-mod event;
-mod gates;
+mod inputs;
 pub mod instants;
-mod observation;
-mod questions;
-mod run_settings;
-mod shares;
+mod outputs;
 mod sizes;
-mod stages;
-mod state;
-mod step;
+mod transition;
 
 pub use crate::messages::Severity;
 pub use crate::metrics::Verdict;
-pub use decision::{Decision, step};
-pub use desired_state::{DesiredState, Dismantle, Pods, PrimaryTemplate};
-pub use event::{ReleaseEvent, Subject};
-pub use observation::{Checks, Commands, Inherited, Observation, Primary, Rollout, Scaler, Target};
-pub use questions::{Answer, Question, Refusal, Wait};
-pub use run_settings::{RunSettings, Sessions, Strategy, weight_steps};
-pub use state::{Stage, State, UNBUILT};
+pub use inputs::observation::{Checks, Commands, Inherited, Observation, Primary, Rollout, Scaler, Target};
+pub use inputs::questions::{Answer, Question, Refusal, Wait};
+pub use inputs::run_settings::{RunSettings, Sessions, Strategy, weight_steps};
+pub use inputs::state::{Stage, State, UNBUILT};
+pub use outputs::decision::Decision;
+pub use outputs::desired_state::{DesiredState, Dismantle, Pods, PrimaryTemplate};
+pub use outputs::event::{ReleaseEvent, Subject};
+pub use transition::step;
 
 #[cfg(test)]
 mod tests;
