@@ -87,7 +87,7 @@ pub(super) fn analysis(report: &mut Report, base: &str, analysis: &Analysis, pro
 /// An entry must name somebody, by what the provider can see of a request; one left out would name everybody.
 fn said(report: &mut Report, base: &str, users: &AnalysisMatch, provider: &str) {
     let callers = users.source_labels.as_ref().is_some_and(|labels| !labels.is_empty());
-    if callers && provider != "istio" {
+    if callers && !registry::can(provider).callers {
         report.unsupported(
             format!("{base}.sourceLabels"),
             "sourceLabels",
