@@ -117,6 +117,11 @@ pub trait Router: Sync {
         false
     }
 
+    /// Whether it moves only those who call the Service by its address: who looks for the pods behind a headless one goes past it.
+    fn needs_address(&self) -> bool {
+        false
+    }
+
     /// The fields of a Canary that shape what it makes; none where it makes none of its own.
     fn obeys(&self) -> &'static [&'static str] {
         &[]

@@ -24,7 +24,8 @@ pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryServ
     }
     hosts(report, subject, service);
     room(report, subject);
-    if service.headless == Some(true) && matches!(subject.provider, "kubernetes" | "linkerd") {
+    let by_address = registry::router(subject.provider).is_some_and(|router| router.needs_address());
+    if service.headless == Some(true) && by_address {
         report.warn(
             "spec.service.headless",
             "clients resolve pods directly; weights may not apply",
