@@ -1,7 +1,7 @@
 //! How a provider moves requests: what each one is asked, and the values in which it answers.
 
 use super::{Capabilities, Names, Resource, RouteKind};
-use crate::api::canary::{Analysis, CanaryService, CanarySpec};
+use crate::api::canary::{Analysis, CanaryService, CanarySpec, StringMatch};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -95,6 +95,11 @@ pub trait Router: Sync {
 
     /// What of an analysis its data planes cannot do: the path below the analysis, and what to do instead.
     fn refuses(&self, _analysis: &Analysis) -> Option<(String, String)> {
+        None
+    }
+
+    /// Why the header of that name cannot be compared with `value` to tell whom a test is for, and what to do instead.
+    fn misreads(&self, _header: &str, _value: &StringMatch) -> Option<String> {
         None
     }
 

@@ -114,15 +114,10 @@ fn anchored(report: &mut Report, field: &str, value: &StringMatch, provider: &st
     }
 }
 
-/// A documented limit of an ingress controller.
+/// What the provider cannot compare a header with.
 fn limits(report: &mut Report, field: &str, name: &str, value: &StringMatch, provider: &str) {
-    let Some((form, text)) = value.form() else {
-        return;
-    };
-    if provider == "nginx" && name.eq_ignore_ascii_case("cookie") && (form != "exact") {
-        let why = format!(
-            "nginx only knows whether a cookie is \"always\"; use exact with the cookie's name, not {form} {text:?}"
-        );
+    let misread = registry::router(provider).and_then(|router| router.misreads(name, value));
+    if let Some(((form, _), why)) = value.form().zip(misread) {
         report.unsupported(field, form, why);
     }
 }
