@@ -96,11 +96,12 @@ fn references(report: &mut Report, subject: &Subject) {
 }
 
 fn upstream(report: &mut Report, subject: &Subject) {
+    const FIELD: &str = "spec.upstreamRef";
     let Some(upstream) = &subject.canary.spec.upstream_ref else {
         return;
     };
-    if !subject.provider.starts_with("gloo") {
-        report.warn("spec.upstreamRef", format!("ignored by provider {}", subject.provider));
+    if !subject.obeys(FIELD) {
+        report.warn(FIELD, format!("ignored by provider {}", subject.provider));
     }
     let foreign = upstream
         .namespace
