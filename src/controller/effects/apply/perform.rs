@@ -72,7 +72,7 @@ pub async fn perform(
 ) -> Result<Left, kube::Error> {
     let (cache, memory, key) = (&context.cluster.cache, &context.memory, &key(canary));
     let mut left = writes;
-    while !left.is_empty() {
+    while let Some(first) = left.first() {
         let new = left.iter().take_while(|write| makes(cache, write)).count();
         let (now, later) = left.split_at(new.max(1));
         if now.iter().any(|write| is_awaited(cache, (memory, key), write)) {
@@ -82,16 +82,18 @@ pub async fn perform(
         if let Some(pause) = now.iter().find_map(rest) {
             return Ok(Left::Refused(pause));
         }
-        // Several at once are new, and have not been done before.
-        match now.first().map(|write| repeated::standing(context, canary, write)) {
-            Some(Standing::Undone(pause)) => return Ok(Left::Undone(pause)),
-            Some(Standing::Vain) => {
+        // Several at once are new: they have not been done before, and the cache has no version of their objects.
+        let before = repeated::cached(cache, first);
+        match repeated::standing(context, canary, first, before) {
+            Standing::Undone(pause) => return Ok(Left::Undone(pause)),
+            Standing::Vain => {
                 left = later;
                 continue;
             }
-            Some(Standing::Needed) | None => {}
+            Standing::Needed => {}
         }
-        let done = futures::future::join_all(now.iter().map(|write| one(context, canary, decision, write))).await;
+        let done = now.iter().map(|write| one(context, canary, decision, (write, before)));
+        let done = futures::future::join_all(done).await;
         for (write, done) in now.iter().zip(done) {
             done.inspect_err(|_| memory.of(key, |canary| canary.failures.blame(write)))?;
         }
@@ -163,7 +165,13 @@ async fn answered(context: &Context, key: &Key, write: &Write) -> Result<Option<
     performed
 }
 
-async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write: &Write) -> Result<(), kube::Error> {
+// Does one, of whose object the cache had that version.
+async fn one(
+    context: &Arc<Context>,
+    canary: &Canary,
+    decision: &Decision,
+    (write, before): (&Write, Option<u64>),
+) -> Result<(), kube::Error> {
     let (kind, namespace, name) = write.subject();
     let (key, makes_primary) = (key(canary), makes_primary(canary, write));
     tracing::debug!(
@@ -174,7 +182,6 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
         stage = decision.state.stage.as_str(),
         "write"
     );
-    let before = repeated::cached(&context.cluster.cache, write);
     let performed = if makes_primary {
         answered(context, &key, write).await
     } else {

@@ -12,9 +12,8 @@ use crate::controller::{
 use crate::object::{text, version};
 use crate::{api::Canary, messages::Severity};
 
-/// What is to become of `write`. Where it is not done now, that is said once.
-pub fn standing(context: &Context, canary: &Canary, write: &Write) -> Standing {
-    let cached = cached(&context.cluster.cache, write);
+/// What is to become of `write`, where the cache has this version of its object. Where it is not done now, that is said once.
+pub fn standing(context: &Context, canary: &Canary, write: &Write, cached: Option<u64>) -> Standing {
     let (standing, news) = context.memory.of(&key(canary), |canary| {
         let standing = canary.repeats.standing(write, cached);
         let news = standing != Standing::Needed && canary.repeats.is_news(write);
