@@ -3,6 +3,7 @@
 
 pub mod index;
 
+use self::index::Index;
 use super::informers::{
     cache::{Cache, Kind, Unlisted},
     elsewhere::Elsewhere,
