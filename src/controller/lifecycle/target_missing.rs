@@ -1,8 +1,8 @@
-//! What becomes of a Canary whose Deployment is deleted, in the middle of a run or not, or was never there.
+//! What becomes of a Canary whose target is missing: its Deployment is deleted, or was never there.
 //!
-//! Without a target there is nothing to release, and primary serves on: the runs that end then are in the table of
-//! [`crate::analysis`]. A generated Canary goes after a while, one that leaves gives back what it can, and one that has no
-//! pair says what it misses.
+//! A generated Canary goes after a while, one that leaves gives back what it can, and one that has no pair says what it misses.
+//! Any other stays, and primary serves on. Its run, if the target is deleted in the middle of one, is ended by the stage that it
+//! is in: see "no target" in the table of [`crate::analysis`].
 
 use super::{finish, sweep};
 use crate::controller::{
