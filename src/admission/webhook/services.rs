@@ -3,7 +3,7 @@
 use super::{AdmissionWebhook, Effects};
 use crate::admission::facts::{RequestFacts, stage};
 use crate::admission::mutate::deployments::CoarseStage;
-use crate::admission::mutate::{released, services};
+use crate::admission::mutate::{Mutation, released, services};
 use crate::admission::review::{Decision, Operation, Request, Response};
 use crate::admission::server::Verdict;
 use crate::api::Canary;
@@ -47,7 +47,7 @@ impl AdmissionWebhook {
         if !pods.is_some_and(|pods| pointing::is_users(&request.object) && pointing::matches(&aim, &pods)) {
             return self.held(&facts, None);
         }
-        answer(services::joined(request, aim, &primary, canary.target_name()))
+        services::joined(request, aim, &primary, canary.target_name()).into_response()
     }
 
     /// What becomes of it; `pods` are the labels of the pods of the target, where it was looked up.
@@ -77,7 +77,7 @@ impl AdmissionWebhook {
             declared: declared.as_ref(),
             pods,
         };
-        answer(services::mutate(request, apex))
+        services::mutate(request, apex).into_response()
     }
 
     /// Why the target of a Canary that has no pair yet cannot have one: it shares a Service.
@@ -118,7 +118,7 @@ fn unheld(facts: &RequestFacts<'_>) -> Option<Response> {
     if facts.canaries().iter().any(|canary| canary.spec.service.is_none()) {
         return None;
     }
-    Some(services::forsaken(request).map_or_else(plain, answer))
+    Some(services::forsaken(request).map_or_else(plain, Mutation::into_response))
 }
 
 /// What the pods of production declare, as `-primary` has it. While a revision is being promoted, every port stays;
@@ -137,14 +137,6 @@ fn declared(facts: &RequestFacts<'_>, holder: Option<&Canary>, stage: CoarseStag
             .map(Declared::parse)
             .unwrap_or_default(),
     )
-}
-
-fn answer(held: services::Held) -> Response {
-    let response = Response {
-        patch: held.patch,
-        ..Response::default()
-    };
-    response.with_warnings(held.warnings).with_decision(held.decision)
 }
 
 impl Effects {

@@ -2,8 +2,8 @@
 
 use super::{AdmissionWebhook, Effects, is_managed, is_whole};
 use crate::admission::facts::RequestFacts;
-use crate::admission::mutate::daemonsets;
-use crate::admission::mutate::deployments::{self, Enrolment, Mutation, TargetFacts};
+use crate::admission::mutate::deployments::{self, Enrolment, TargetFacts};
+use crate::admission::mutate::{Mutation, daemonsets};
 use crate::admission::review::{Decision, Request, Response};
 use crate::admission::server::{Internal, Verdict};
 use crate::admission::validate::primaries;
