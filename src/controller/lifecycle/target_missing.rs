@@ -8,7 +8,7 @@ use super::{finish, sweep};
 use crate::controller::{
     context::Context,
     difference::widowed,
-    effects::apply::write::Cause,
+    effects::apply::write::WriteFailure,
     observe::gather::{followers, selector},
     status::{record, trouble},
     watch::live::Live,
@@ -79,7 +79,7 @@ async fn give_back(
     for write in widowed(live, blueprint, &selector) {
         match write.perform(&context.effects.client).await {
             // Nobody's deletion waits for what is never let through.
-            Err(error) if Cause::of(&error) == Cause::Refused => {
+            Err(error) if WriteFailure::of(&error) == WriteFailure::Refused => {
                 tracing::warn!(canary = canary.full_name(), %error, "a Service or route could not be given back");
             }
             other => drop(other?),

@@ -7,7 +7,7 @@ use crate::controller::{
     },
     difference::write::Write,
     effects::{
-        apply::{repeated, write::Cause},
+        apply::{repeated, write::WriteFailure},
         notify::announce::announce,
     },
     queue::{Key, key},
@@ -156,7 +156,7 @@ async fn answered(context: &Context, key: &Key, write: &Write) -> Result<Option<
     let before = context.memory.of(key, |canary| canary.primary.begin());
     let performed = write.perform(&context.effects.client).await;
     if let Err(error) = &performed
-        && Cause::of(error) != Cause::Passing
+        && WriteFailure::of(error) != WriteFailure::Passing
     {
         context.memory.of(key, |canary| canary.primary.was_refused(before));
     }
