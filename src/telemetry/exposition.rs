@@ -39,7 +39,7 @@ pub enum RunState {
 
 /// What is released how, for the label `deployment_strategy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
+pub enum DeploymentStrategy {
     /// By weights.
     Canary,
     /// At once, after iterations.
@@ -174,7 +174,7 @@ impl Metrics {
     }
 
     /// A run ended well; `skipped` when there was no analysis.
-    pub fn succeeded(&self, target: &str, namespace: &str, strategy: Strategy, skipped: bool) {
+    pub fn succeeded(&self, target: &str, namespace: &str, strategy: DeploymentStrategy, skipped: bool) {
         let status = if skipped { "skipped" } else { "completed" };
         self.families
             .successes
@@ -183,7 +183,7 @@ impl Metrics {
     }
 
     /// A run ended badly.
-    pub fn failed(&self, target: &str, namespace: &str, strategy: Strategy) {
+    pub fn failed(&self, target: &str, namespace: &str, strategy: DeploymentStrategy) {
         self.families
             .failures
             .get_or_create(&RunEndLabels::new(target, namespace, strategy, "completed"))
@@ -196,7 +196,11 @@ impl Metrics {
         let name = NameLabels::new(target, namespace);
         self.families.status.remove(&name);
         self.families.duration.remove(&name);
-        for strategy in [Strategy::Canary, Strategy::BlueGreen, Strategy::AbTesting] {
+        for strategy in [
+            DeploymentStrategy::Canary,
+            DeploymentStrategy::BlueGreen,
+            DeploymentStrategy::AbTesting,
+        ] {
             for status in ["completed", "skipped"] {
                 let labels = RunEndLabels::new(target, namespace, strategy, status);
                 self.families.successes.remove(&labels);

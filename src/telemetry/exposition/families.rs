@@ -1,6 +1,6 @@
 //! Names, helps and labels. The library appends `_total` to counters, so their names lack it here.
 
-use super::Strategy;
+use super::DeploymentStrategy;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -191,11 +191,11 @@ impl AnalysisLabels {
 }
 
 impl RunEndLabels {
-    pub fn new(name: &str, namespace: &str, strategy: Strategy, status: &'static str) -> Self {
+    pub fn new(name: &str, namespace: &str, strategy: DeploymentStrategy, status: &'static str) -> Self {
         let deployment_strategy = match strategy {
-            Strategy::Canary => "canary",
-            Strategy::BlueGreen => "blue-green",
-            Strategy::AbTesting => "ab-testing",
+            DeploymentStrategy::Canary => "canary",
+            DeploymentStrategy::BlueGreen => "blue-green",
+            DeploymentStrategy::AbTesting => "ab-testing",
         };
         let (name, namespace) = (name.to_owned(), namespace.to_owned());
         Self {
