@@ -49,7 +49,7 @@ mod step;
 
 pub use crate::messages::Severity;
 pub use crate::metrics::Verdict;
-pub use decision::{Decision, step};
+pub use decision::{StepOutcome, step};
 pub use desired_state::{DesiredState, Dismantle, Pods, PrimaryTemplate};
 pub use event::{ReleaseEvent, Subject};
 pub use observation::{Checks, Commands, Inherited, Observation, Primary, Rollout, Scaler, Target};

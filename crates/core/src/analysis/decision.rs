@@ -8,9 +8,9 @@ use std::time::Duration;
 /// The longest wait that may be taken twice.
 const SHORT: Duration = Duration::from_secs(15);
 
-/// The answer of a step.
+/// What a step comes to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Decision {
+pub struct StepOutcome {
     /// The state to store before anything else is written.
     pub state: State,
     /// What is to be true in it.
@@ -30,7 +30,7 @@ pub struct Decision {
     pub timed: bool,
 }
 
-impl Decision {
+impl StepOutcome {
     /// One that changes nothing, for tests (the program's too) that say only what they are about.
     pub fn untouched() -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Decision {
 }
 
 /// Evaluates a Canary once. Total: every input has an answer, and the same input has the same answer.
-pub fn step(settings: &RunSettings, state: &State, seen: &Observation, now: Timestamp) -> Decision {
+pub fn step(settings: &RunSettings, state: &State, seen: &Observation, now: Timestamp) -> StepOutcome {
     let mut step = Step {
         settings,
         seen,
@@ -70,7 +70,7 @@ pub fn step(settings: &RunSettings, state: &State, seen: &Observation, now: Time
         Stage::Settling => settings.settle_and_delay() > SHORT,
         _ => settings.settle_and_drain() > SHORT,
     };
-    Decision {
+    StepOutcome {
         state: step.state,
         desired,
         events: step.events,

@@ -15,7 +15,7 @@ use crate::controller::{
 };
 use crate::object::{text, version};
 use crate::{
-    analysis::{Decision, PrimaryTemplate},
+    analysis::{PrimaryTemplate, StepOutcome},
     api::Canary,
     messages::Severity,
 };
@@ -67,7 +67,7 @@ impl Left {
 pub async fn perform(
     context: &Arc<Context>,
     canary: &Canary,
-    decision: &Decision,
+    outcome: &StepOutcome,
     writes: &[Write],
 ) -> Result<Left, kube::Error> {
     let (cache, memory, key) = (&context.cluster.cache, &context.memory, &key(canary));
@@ -91,7 +91,7 @@ pub async fn perform(
             }
             Some(Standing::Needed) | None => {}
         }
-        let done = futures::future::join_all(now.iter().map(|write| one(context, canary, decision, write))).await;
+        let done = futures::future::join_all(now.iter().map(|write| one(context, canary, outcome, write))).await;
         for (write, done) in now.iter().zip(done) {
             done.inspect_err(|_| memory.of(key, |canary| canary.failures.blame(write)))?;
         }
@@ -134,11 +134,11 @@ fn makes_primary(canary: &Canary, write: &Write) -> bool {
         }
 }
 
-fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &DynamicObject) {
+fn made(context: &Arc<Context>, canary: &Canary, outcome: &StepOutcome, object: &DynamicObject) {
     let Some(made) = serde_json::to_value(object).ok().as_ref().and_then(Made::of) else {
         return;
     };
-    let restored = matches!(decision.desired.primary, Some(PrimaryTemplate::Restored(_)));
+    let restored = matches!(outcome.desired.primary, Some(PrimaryTemplate::Restored(_)));
     let key = key(canary);
     if context.memory.of(&key, |canary| canary.primary.note(made, restored)) {
         let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
@@ -147,7 +147,7 @@ fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &D
              To change the app, apply {kind} {target}",
             canary.namespace_name()
         );
-        announce(context, &key, canary, &decision.state, Severity::Warning, text);
+        announce(context, &key, canary, &outcome.state, Severity::Warning, text);
     }
 }
 
@@ -163,7 +163,7 @@ async fn answered(context: &Context, key: &Key, write: &Write) -> Result<Option<
     performed
 }
 
-async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write: &Write) -> Result<(), kube::Error> {
+async fn one(context: &Arc<Context>, canary: &Canary, outcome: &StepOutcome, write: &Write) -> Result<(), kube::Error> {
     let (kind, namespace, name) = write.subject();
     let (key, makes_primary) = (key(canary), makes_primary(canary, write));
     tracing::debug!(
@@ -171,7 +171,7 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
         ?kind,
         namespace,
         name,
-        stage = decision.state.stage.as_str(),
+        stage = outcome.state.stage.as_str(),
         "write"
     );
     let before = repeated::cached(&context.cluster.cache, write);
@@ -189,13 +189,13 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
             }
         });
         if makes_primary {
-            made(context, canary, decision, &object);
+            made(context, canary, outcome, &object);
         }
     }
     if let Write::Copies(copies) = write {
         for copy in copies {
             let text = format!("{} synced", copy.of.copy());
-            announce(context, &key, canary, &decision.state, Severity::Normal, text);
+            announce(context, &key, canary, &outcome.state, Severity::Normal, text);
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! A pair that Flagger made goes on as it runs, and a primary that somebody edits is put right.
 
 use super::*;
-use crate::analysis::{Decision, DesiredState, Inherited, Observation, PrimaryTemplate, State, step};
+use crate::analysis::{DesiredState, Inherited, Observation, PrimaryTemplate, State, StepOutcome, step};
 use crate::plan::ApexSide;
 
 /// Primary serves revision 1 as Flagger made it; the target holds another one at `replicas`.
@@ -33,7 +33,7 @@ fn seen(model: &Model, phase: Option<Phase>) -> Observation {
 }
 
 /// Steps until a stage lasts, always as if `seen` said the same; answers every decision.
-fn steps(model: &mut Model, phase: Option<Phase>) -> Vec<Decision> {
+fn steps(model: &mut Model, phase: Option<Phase>) -> Vec<StepOutcome> {
     let mut all = Vec::new();
     for _ in 0..8 {
         let decision = step(&model.settings, &model.state, &seen(model, phase), model.now);

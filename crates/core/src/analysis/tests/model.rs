@@ -402,7 +402,7 @@ impl Model {
         }
     }
 
-    fn record_timers(&mut self, decision: &Decision) {
+    fn record_timers(&mut self, decision: &StepOutcome) {
         let next = &decision.state;
         let timers = State {
             moved_at: next.moved_at,
@@ -423,7 +423,7 @@ impl Model {
         }
     }
 
-    pub(super) fn before_it_is_stored(&mut self, decision: &Decision, seen: &Observation) {
+    pub(super) fn before_it_is_stored(&mut self, decision: &StepOutcome, seen: &Observation) {
         let (old, new) = (&self.state, &decision.state);
         let begins = matches!(new.stage, Stage::Scaling | Stage::Waiting);
         self.assert_shown_as_asked(new);
