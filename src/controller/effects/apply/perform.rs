@@ -3,7 +3,7 @@
 use crate::controller::{
     context::{
         Context,
-        memory::{Memory, primary::Made, repeats::Standing},
+        memory::{Memory, primary::Made, repeats::Prospect},
     },
     difference::write::Write,
     effects::{
@@ -83,13 +83,13 @@ pub async fn perform(
             return Ok(Left::Refused(pause));
         }
         // Several at once are new, and have not been done before.
-        match now.first().map(|write| repeated::standing(context, canary, write)) {
-            Some(Standing::Undone(pause)) => return Ok(Left::Undone(pause)),
-            Some(Standing::Vain) => {
+        match now.first().map(|write| repeated::prospect(context, canary, write)) {
+            Some(Prospect::Undone(pause)) => return Ok(Left::Undone(pause)),
+            Some(Prospect::Vain) => {
                 left = later;
                 continue;
             }
-            Some(Standing::Needed) | None => {}
+            Some(Prospect::Needed) | None => {}
         }
         let done = futures::future::join_all(now.iter().map(|write| one(context, canary, outcome, write))).await;
         for (write, done) in now.iter().zip(done) {
