@@ -17,7 +17,7 @@ use bytes::Bytes;
 use coalmine::admission::bootstrap::certificates::Material;
 use coalmine::admission::bootstrap::paths::{Known, Paths};
 use coalmine::admission::review::{Observed, Request, Response};
-use coalmine::admission::server::{self, Internal, Limits, Reviewer, Verdict};
+use coalmine::admission::server::{self, Internal, Limits, Reply, Reviewer};
 use coalmine::api::entry::Entry;
 use futures::future;
 use pool::Pool;
@@ -38,8 +38,8 @@ const REQUESTS: u32 = 15_000;
 struct Blind;
 
 impl Reviewer for Blind {
-    fn review<'a>(&'a self, _: Entry, _: &'a Request) -> Result<Verdict<'a>, Internal> {
-        Ok(Verdict::Given(Response::allow()))
+    fn review<'a>(&'a self, _: Entry, _: &'a Request) -> Result<Reply<'a>, Internal> {
+        Ok(Reply::Given(Response::allow()))
     }
 
     fn observe(&self, _: Entry, _: Option<&Request>, _: &Observed<'_>) {}

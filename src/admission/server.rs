@@ -31,7 +31,7 @@ pub mod tls;
 use activity::Activity;
 pub use body::Bodies;
 pub use guests::Room;
-pub use reviewer::{Internal, Reviewer, Verdict};
+pub use reviewer::{Internal, Reply, Reviewer};
 pub use shares::Amount;
 
 /// Bounds of the server. The defaults are for production; tests shorten them.

@@ -5,7 +5,7 @@ use crate::admission::facts::{RequestFacts, stage};
 use crate::admission::mutate::deployments::CoarseStage;
 use crate::admission::mutate::{Mutation, released, services};
 use crate::admission::review::{Decision, Operation, Request, Response};
-use crate::admission::server::Verdict;
+use crate::admission::server::Reply;
 use crate::api::Canary;
 use crate::plan::Workload;
 use crate::plan::services::pointing::{self, Labels};
@@ -17,12 +17,12 @@ use serde_json::Value;
 impl AdmissionWebhook {
     /// A Service, before it is stored. One that is pointed somewhere new is looked at together with the pods of its pair, or
     /// of another one.
-    pub(super) fn hold_service<'a>(&'a self, request: &'a Request) -> Verdict<'a> {
+    pub(super) fn hold_service<'a>(&'a self, request: &'a Request) -> Reply<'a> {
         let facts = self.facts(request);
         let aim = services::points_anew(request).filter(|_| !facts.is_ours());
         match (&self.effects, aim) {
-            (Some(effects), Some(aim)) => Verdict::after(self.pointed(facts, effects, aim)),
-            _ => Verdict::Given(self.held(&facts, None)),
+            (Some(effects), Some(aim)) => Reply::after(self.pointed(facts, effects, aim)),
+            _ => Reply::Given(self.held(&facts, None)),
         }
     }
 
