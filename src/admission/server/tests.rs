@@ -75,7 +75,7 @@ impl Reviewer for Arc<Scripted> {
 fn shared(limits: Limits) -> Arc<Shared<Arc<Scripted>>> {
     Arc::new(Shared::new(
         Arc::new(Scripted::default()),
-        Arc::new(Known::of(PATHS.clone())),
+        Arc::new(KnownPaths::of(PATHS.clone())),
         limits,
     ))
 }
@@ -144,10 +144,15 @@ fn now() -> i64 {
 }
 
 async fn start(limits: Limits, allow_tls12: bool) -> Running {
-    start_with(limits, allow_tls12, Arc::new(Known::of(PATHS.clone())), None).await
+    start_with(limits, allow_tls12, Arc::new(KnownPaths::of(PATHS.clone())), None).await
 }
 
-async fn start_with(limits: Limits, allow_tls12: bool, known: Arc<Known>, clients: Option<Arc<Clients>>) -> Running {
+async fn start_with(
+    limits: Limits,
+    allow_tls12: bool,
+    known: Arc<KnownPaths>,
+    clients: Option<Arc<Clients>>,
+) -> Running {
     let material = Material::bootstrap(now(), &names()).unwrap();
     let served = Arc::new(Served::default());
     served
