@@ -15,7 +15,7 @@ mod webhook;
 
 pub use alarm::{Alarm, alarm};
 pub use details::details;
-pub use receiver::{Kind, Receiver, Target};
+pub use receiver::{AlertRequest, Kind, Receiver};
 pub use recipients::{Recipients, recipients};
 pub use sender::Sender;
 

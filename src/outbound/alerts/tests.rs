@@ -214,8 +214,8 @@ fn each_service_gets_the_body_it_reads() {
         let entries = secret(&[("address", "https://chat.test/hook\n"), ("token", "t0k3n")]);
         let receiver = Receiver::of(&provider(kind), Some(&entries), "eu-1").unwrap();
         for severity in [Severity::Info, Severity::Warn, Severity::Error] {
-            let target = receiver.target(&alert(severity));
-            let said = json!({"url": target.url, "bearer": target.bearer, "body": target.body});
+            let request = receiver.request(&alert(severity));
+            let said = json!({"url": request.url, "bearer": request.bearer, "body": request.body});
             all.insert(format!("{kind} {}", severity.as_str()), said);
         }
     }
@@ -234,8 +234,8 @@ fn discords_address_may_have_its_path_already() {
             address: Some(address.into()),
             ..provider("discord")
         };
-        let target = Receiver::of(&spec, None, "").unwrap().target(&alert(Severity::Info));
-        assert_eq!(target.url, "https://d.test/1/slack");
+        let request = Receiver::of(&spec, None, "").unwrap().request(&alert(Severity::Info));
+        assert_eq!(request.url, "https://d.test/1/slack");
     }
 }
 
@@ -263,10 +263,10 @@ fn a_template_says_it_in_other_words_and_a_wrong_one_keeps_nothing_back() {
             message_template: Some(template.into()),
             ..provider("webhook")
         };
-        let target = Receiver::of(&spec, None, "eu-1")
+        let request = Receiver::of(&spec, None, "eu-1")
             .unwrap()
-            .target(&alert(Severity::Error));
-        target.body["message"].as_str().unwrap().to_owned()
+            .request(&alert(Severity::Error));
+        request.body["message"].as_str().unwrap().to_owned()
     };
     let template = r#"{{ .Cluster }} {{ .Namespace }}/{{ .Name }} {{ .Status }} {{ .Severity }}: {{ .Message }}
 {{- range .CanaryAnalysis.Iterations }}{{ if .Failed }} {{ .Metric }}={{ .Value }} or {{ printf "%.2f" .Value }} (want {{ .Threshold }}){{ end }}{{ end }}
