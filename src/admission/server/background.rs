@@ -16,7 +16,9 @@ const NICE: i32 = 10;
 ///
 /// # Errors
 /// The system has no thread left.
-pub(super) async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> std::io::Result<Result<T>> {
+pub(super) async fn run<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> std::io::Result<Result<T>> {
     let (tell, told) = oneshot::channel();
     let runtime = Handle::current();
     Builder::new().name("large-review".to_owned()).spawn(move || {

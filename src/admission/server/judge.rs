@@ -63,9 +63,9 @@ async fn judged<R: Reviewer>(
 ) -> Result<Judged, Failure> {
     let mut request = review::parse(&body).map_err(|e| Failure::new(StatusCode::BAD_REQUEST, e.to_string()))?;
     drop(body);
-    let verdict = shared.reviewer.review(entry, &request).map_err(internal)?;
+    let reply = shared.reviewer.review(entry, &request).map_err(internal)?;
     drop(held);
-    let response = verdict.response().await.map_err(internal)?;
+    let response = reply.response().await.map_err(internal)?;
     let bytes = response.to_bytes(&request).map_err(internal)?;
     request.drop_objects();
     Ok(Judged {

@@ -135,7 +135,7 @@ async fn set(client: &Client, canary: &Canary, finalizers: &[String]) -> Result<
 }
 
 #[cfg(test)]
-mod held;
+mod finalizers;
 
 #[cfg(test)]
 mod tests {
