@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! make storm                                # with everything else; writes docs/reliability.md
-//! cargo bench --bench siege                 # 20 s each, some six minutes
+//! cargo bench --bench siege                 # 20 s each, some seven minutes
 //! SIEGE_SECONDS=5 cargo bench --bench siege # a look
 //! ```
 //!

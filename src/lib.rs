@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod cli;
+mod connections;
 pub mod controller;
 pub mod orders;
 pub mod outbound;

@@ -61,32 +61,48 @@ pub const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "10,000 slow bodies of 3 addresses, to a path that was learned",
+        times: 10_000,
+        one: |target, number| {
+            let path = target.path.clone();
+            slow_body(target, path, address(number, 3)).boxed()
+        },
+    },
+    Attack {
         name: "bodies of 8 MiB, 20 a second, to a path that is none",
         times: 400,
-        one: |target, _| whole_body(target, GUESS.to_owned(), blank(8)).boxed(),
+        one: |target, number| whole_body(target, GUESS.to_owned(), address(number, 1), blank(8)).boxed(),
     },
     Attack {
         name: "bodies of 8 MiB, 20 a second, to a path that was learned",
         times: 400,
-        one: |target, _| {
+        one: |target, number| {
             let path = target.path.clone();
-            whole_body(target, path, blank(8)).boxed()
+            whole_body(target, path, address(number, 1), blank(8)).boxed()
         },
     },
     Attack {
         name: "reviews of 6 MiB, 2 a second, to a path that was learned",
         times: 40,
-        one: |target, _| {
+        one: |target, number| {
             let path = target.path.clone();
-            whole_body(target, path, review(6)).boxed()
+            whole_body(target, path, address(number, 1), review(6)).boxed()
+        },
+    },
+    Attack {
+        name: "reviews of 6 MiB, 2 a second of each of 3 addresses, to a path that was learned",
+        times: 120,
+        one: |target, number| {
+            let path = target.path.clone();
+            whole_body(target, path, address(number, 3), review(6)).boxed()
         },
     },
     Attack {
         name: "JSON 100,000 deep, 50 a second, to a path that was learned",
         times: 1_000,
-        one: |target, _| {
+        one: |target, number| {
             let path = target.path.clone();
-            whole_body(target, path, Bytes::from(vec![b'['; 100_000])).boxed()
+            whole_body(target, path, address(number, 1), Bytes::from(vec![b'['; 100_000])).boxed()
         },
     },
 ];
@@ -156,8 +172,8 @@ async fn slow_body(target: Target, path: String, from: u8) -> Got {
     }
 }
 
-async fn whole_body(target: Target, path: String, body: Bytes) -> Got {
-    let Ok(mut stream) = client::secure(target.address, 2, &target.connector).await else {
+async fn whole_body(target: Target, path: String, from: u8, body: Bytes) -> Got {
+    let Ok(mut stream) = client::secure(target.address, from, &target.connector).await else {
         return "no handshake";
     };
     if head(&mut stream, &path, body.len()).await.is_err() {

@@ -5,33 +5,29 @@
 //! which leaves the decision to the entry's failurePolicy; only a decision answers a review.
 
 use super::bootstrap::paths::KnownPaths;
-use guests::{Guests, Place};
+use crate::connections::{Activity, Guests, accept};
 use shares::Shares;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-mod activity;
 mod background;
 mod body;
 pub mod clients;
 mod connection;
 mod failure;
-pub(super) mod guests;
-mod head;
 pub(super) mod http;
 mod judge;
 mod reviewer;
 mod shares;
 pub mod tls;
 
-use activity::Activity;
+pub use crate::connections::Room;
 pub use body::Bodies;
-pub use guests::Room;
 pub use reviewer::{Internal, Reply, Reviewer};
 pub use shares::Amount;
 
@@ -178,20 +174,6 @@ async fn serve_with<R: Reviewer>(
     drop(close);
     connections.close();
     let _ = tokio::time::timeout(Duration::from_secs(5), connections.wait()).await;
-}
-
-/// The next connection, with its place. Never waits for anybody who is there: a newcomer may be an API server.
-async fn accept(listener: &TcpListener, guests: &Arc<Guests>) -> Option<(TcpStream, Place)> {
-    match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, guests.admit(peer.ip()))),
-        Err(error) => {
-            // Out of file descriptors, mostly: connections that end will free some.
-            guests.make_room();
-            tracing::warn!(%error, "cannot accept a connection");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            None
-        }
-    }
 }
 
 async fn linger<R>(shared: &Shared<R>) {

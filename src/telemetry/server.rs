@@ -5,10 +5,14 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
 use parking_lot::Mutex;
+use rendered::Rendered;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+
+mod bounded;
+mod rendered;
+
+pub use bounded::serve;
 
 /// Which parts of the process can do their work. Ready is a process all of whose parts are.
 #[derive(Clone, Default)]
@@ -54,20 +58,14 @@ impl Readiness {
 
 /// The routes.
 pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
+    let rendered = Rendered::new(metrics);
     Router::new()
         .route(
             "/metrics",
-            get(move || async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()) }),
+            get(move || async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], rendered.text().await) }),
         )
         .route("/healthz", get(|| async { "OK" }))
         .route("/readyz", get(move || async move { readiness.answer() }))
-}
-
-/// Serves on `listener` until `shutdown`.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, router)
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await
 }
 
 #[cfg(test)]

@@ -14,12 +14,14 @@ const NOTE: &str = "`make storm`, or `e2e storm --only siege`. 200 honest review
     Attackers come from other addresses. They share the machine with the server, which has as many threads as the machine has \
     cores, and compute at the lowest priority, since in a cluster they have cores of their own: how much that was is in the last \
     column but one. What the server does because of them is measured in full.";
+/// How many there are.
+const ATTACKS: u32 = 10;
 /// The head and the line below it.
 const HEAD: usize = 2;
 
 /// Runs it and writes the section.
 pub async fn record(seconds: u32) -> Result<()> {
-    println!("\n== {TITLE}: some {} minutes", (seconds * 2 * 8).div_ceil(60));
+    println!("\n== {TITLE}: some {} minutes", (seconds * 2 * ATTACKS).div_ceil(60));
     let moment = machine::moment();
     let seconds = seconds.to_string();
     let text = cargo_bench("siege", Stdio::piped(), &[("SIEGE_SECONDS", &seconds)]).await?;

@@ -235,6 +235,14 @@ fn what_cannot_be_kept_is_refused_with_what_to_do() {
             r#"webhook={"hostNetwork":true,"port":8080}"#,
             "webhook.port and metricsPort are the same",
         ),
+        (
+            r#"networkPolicy={"apiServerCIDRs":["10.0.0.0/28"]}"#,
+            "networkPolicy.apiServerCIDRs and networkPolicy.metricsFrom say who is let in",
+        ),
+        (
+            r#"networkPolicy={"metricsFrom":[{"podSelector":{}}]}"#,
+            "networkPolicy.apiServerCIDRs and networkPolicy.metricsFrom say who is let in",
+        ),
         // By the schema.
         (
             r#"crossNamespaceRefs=false"#,
@@ -246,6 +254,14 @@ fn what_cannot_be_kept_is_refused_with_what_to_do() {
         (r#"statusMetric="guides""#, "/statusMetric"),
         (r#"webhook={"port":443}"#, "/webhook/port"),
         (r#"noCrossNamespaceRefs="yes""#, "/noCrossNamespaceRefs"),
+        (
+            r#"networkPolicy={"enabled":true,"apiServerCIDRs":["10.0.0.1"]}"#,
+            "/networkPolicy/apiServerCIDRs",
+        ),
+        (
+            r#"networkPolicy={"enabled":true,"metricsFrom":[{"pods":{}}]}"#,
+            "/networkPolicy/metricsFrom",
+        ),
     ];
     for (set, said) in cases {
         let error = objects(Some(&flaggers()), &[set]).expect_err(set);
@@ -332,6 +348,33 @@ fn the_rest_of_flaggers_values_arrives_where_it_belongs() {
         policy["spec"]["validations"]
             .to_string()
             .contains("request.namespace == 'shop'")
+    );
+}
+
+#[test]
+fn a_network_policy_lets_in_whom_the_values_name_and_everybody_where_they_name_nobody() {
+    let ingress = |set: &str| {
+        let objects = rendered(&[set]);
+        of_kind(&objects, "NetworkPolicy")[0]["spec"]["ingress"].clone()
+    };
+    assert!(of_kind(&rendered(&[]), "NetworkPolicy").is_empty());
+    let (webhook, http) = (
+        serde_json::json!([{"port": "webhook"}]),
+        serde_json::json!([{"port": "http"}]),
+    );
+    assert_eq!(
+        ingress(r#"networkPolicy={"enabled":true}"#),
+        serde_json::json!([{"ports": webhook}, {"ports": http}])
+    );
+    let peers = r#"[{"namespaceSelector":{"matchLabels":{"team":"monitoring"}}},{"ipBlock":{"cidr":"10.1.0.0/16"}}]"#;
+    let named = ingress(&format!(
+        r#"networkPolicy={{"enabled":true,"apiServerCIDRs":["10.0.0.0/28","fd00::/64"],"metricsFrom":{peers}}}"#
+    ));
+    let servers = serde_json::json!([{"ipBlock": {"cidr": "10.0.0.0/28"}}, {"ipBlock": {"cidr": "fd00::/64"}}]);
+    let peers: Value = serde_json::from_str(peers).unwrap();
+    assert_eq!(
+        named,
+        serde_json::json!([{"ports": webhook, "from": servers}, {"ports": http, "from": peers}])
     );
 }
 

@@ -23,6 +23,20 @@ const NAME: &str = "coalmine-webhook.coalmine-system.svc";
 /// How long an apply may take that a webhook answers; one that it does not answer takes three seconds at least.
 const QUICK: Duration = Duration::from_millis(2900);
 
+/// Pods of ours with these labels, but those that end: such a one has an address until it is gone, where nobody answers.
+async fn pods(scene: &Scene, labels: &str) -> Result<Vec<Pod>> {
+    let pods: Api<Pod> = Api::namespaced(scene.client.clone(), SYSTEM);
+    let found = pods.list(&ListParams::default().labels(labels)).await?;
+    let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
+    Ok(found.into_iter().filter(stays).collect())
+}
+
+/// Where they are.
+fn addresses(pods: &[Pod]) -> Result<Vec<IpAddr>> {
+    let ips = pods.iter().filter_map(|pod| pod.status.as_ref()?.pod_ip.as_ref());
+    ips.map(|ip| Ok(ip.parse()?)).collect()
+}
+
 /// The webhook as it is found by its pods' addresses.
 struct Webhook {
     pods: Vec<IpAddr>,
@@ -31,13 +45,7 @@ struct Webhook {
 
 impl Webhook {
     async fn find(scene: &Scene) -> Result<Self> {
-        let pods: Api<Pod> = Api::namespaced(scene.client.clone(), SYSTEM);
-        let all = ListParams::default().labels("app.kubernetes.io/component=webhook");
-        // One that ends has an address until it is gone, at which nobody answers.
-        let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
-        let ips = pods.list(&all).await?.into_iter().filter(stays);
-        let ips = ips.filter_map(|pod| pod.status?.pod_ip);
-        let pods = ips.map(|ip| Ok(ip.parse()?)).collect::<Result<Vec<_>>>()?;
+        let pods = addresses(&pods(scene, "app.kubernetes.io/component=webhook").await?)?;
         ensure!(!pods.is_empty(), "there is a webhook");
         coalmine::outbound::install_tls_provider();
         let mut roots = rustls::RootCertStore::empty();
@@ -203,6 +211,95 @@ async fn a_crowd_of_idle_clients_keeps_no_apply_waiting() {
             ensure!(applied.took < QUICK, "{name} took {:?}", applied.took);
         }
         drop(crowd);
+        Ok(())
+    })
+    .await;
+}
+
+/// The port of health and metrics.
+const HEALTH: u16 = 8080;
+/// How many connections it has at most.
+const ROOM: usize = 64;
+/// How long the kubelet waits for a readiness probe.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// Opens a connection there and does what keeps it longest.
+async fn idle_at_health(pod: IpAddr) -> Option<TcpStream> {
+    let connected = TcpStream::connect(SocketAddr::new(pod, HEALTH));
+    let mut stream = tokio::time::timeout(QUICK, connected).await.ok()?.ok()?;
+    let ask = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.ok()?;
+    Some(stream)
+}
+
+/// What a pod answers there on a connection of its own, as the kubelet asks.
+async fn probed(pod: IpAddr, path: &str) -> Result<String> {
+    let asked = async {
+        let mut stream = TcpStream::connect(SocketAddr::new(pod, HEALTH)).await?;
+        let ask = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(ask.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        anyhow::Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    let answered = tokio::time::timeout(PROBE, asked).await;
+    answered.with_context(|| format!("{pod} does not answer {path} in time"))?
+}
+
+/// Whether the server has not ended it. What it has said is read past.
+fn is_open(stream: &TcpStream) -> bool {
+    let mut said = [0; 4096];
+    loop {
+        match stream.try_read(&mut said) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// How the kubelet finds each container: restarts so far, and whether it is ready.
+fn found(pods: &[Pod]) -> Vec<(Option<String>, i32, bool)> {
+    let of = |pod: &Pod| {
+        let statuses = pod.status.clone().and_then(|status| status.container_statuses);
+        let named = statuses.unwrap_or_default().into_iter();
+        let name = pod.metadata.name.clone();
+        named
+            .map(|one| (name.clone(), one.restart_count, one.ready))
+            .collect::<Vec<_>>()
+    };
+    pods.iter().flat_map(of).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_of_idle_clients_keeps_neither_probes_nor_scrapes_out() {
+    play_alone("heard-health", async |scene| {
+        // Where the suite runs on the node, the crowd has the kubelet's own address.
+        let ours = "app.kubernetes.io/component in (webhook,controller)";
+        let before = pods(scene, ours).await?;
+        let addresses = addresses(&before)?;
+        ensure!(addresses.len() > 1, "both have pods");
+        let mut crowd = Vec::new();
+        for _ in 0..200 {
+            for pod in &addresses {
+                crowd.extend(idle_at_health(*pod).await);
+            }
+        }
+        println!("{} clients were let in", crowd.len());
+        for pod in &addresses {
+            for path in ["/healthz", "/readyz", "/metrics"] {
+                crowd.extend(idle_at_health(*pod).await);
+                let answer = probed(*pod, path).await?;
+                ensure!(answer.starts_with("HTTP/1.1 200"), "{pod} {path}: {answer}");
+            }
+        }
+        wait_for("no more of the crowd than there is room for", QUICK, async || {
+            let open = crowd.iter().filter(|stream| is_open(stream)).count();
+            Ok((open <= ROOM * addresses.len()).then_some(()))
+        })
+        .await?;
+        let after = pods(scene, ours).await?;
+        ensure!(found(&after) == found(&before), "{:?}", found(&after));
         Ok(())
     })
     .await;

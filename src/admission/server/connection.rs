@@ -1,10 +1,9 @@
 //! One connection: handshake, then requests until it is idle, broken, asked to go, or the server stops.
 
-use super::guests::{Guest, Place};
-use super::head::{Head, Heard};
 use super::http::respond;
 use super::reviewer::Reviewer;
 use super::{Limits, Shared};
+use crate::connections::{Guest, Head, Heard, Place, attend, rested};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -59,29 +58,15 @@ pub(super) async fn serve<R: Reviewer>(
         })
     };
     let builder = builder();
-    let stream = Heard(stream, Arc::clone(&head));
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        result = connection.as_mut() => return finished(result),
-        () = head.late(shared.limits.headers) => return tracing::debug!("headers took too long"),
-        () = idle(&guest, &shared.limits) => {}
-        () = guest.leaving() => {}
-        () = closing.cancelled() => {}
-    }
-    if guest.is_turned_out() {
-        return tracing::debug!("made room");
-    }
-    connection.as_mut().graceful_shutdown();
-    // What a stranger is told is told at once.
-    let limit = if guest.is_known() {
-        shared.limits.request
-    } else {
-        FAREWELL
+    let connection = builder.serve_connection(TokioIo::new(Heard(stream, Arc::clone(&head))), service);
+    let over = async {
+        tokio::select! {
+            () = rested(&guest, || idle(&guest, &shared.limits)) => {}
+            () = closing.cancelled() => {}
+        }
     };
-    if let Ok(result) = tokio::time::timeout(limit, connection).await {
-        finished(result);
-    }
+    let late = head.late(shared.limits.headers);
+    attend(connection, &guest, late, over, || farewell(&guest, &shared.limits)).await;
 }
 
 /// The stream behind the handshake; nothing where that failed, or did not end in time.
@@ -124,25 +109,17 @@ async fn greet<R>(
     }
 }
 
-fn finished(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
-    if let Err(error) = result {
-        tracing::debug!(%error, "connection ended");
+fn idle(guest: &Guest, limits: &Limits) -> Duration {
+    if guest.is_known() {
+        limits.idle
+    } else {
+        limits.idle_stranger
     }
 }
 
-async fn idle(guest: &Guest, limits: &Limits) {
-    loop {
-        let limit = if guest.is_known() {
-            limits.idle
-        } else {
-            limits.idle_stranger
-        };
-        let left = limit.saturating_sub(guest.activity.quiet_for());
-        if left.is_zero() {
-            return;
-        }
-        tokio::time::sleep(left).await;
-    }
+/// What a stranger is told is told at once.
+fn farewell(guest: &Guest, limits: &Limits) -> Duration {
+    if guest.is_known() { limits.request } else { FAREWELL }
 }
 
 fn builder() -> Builder<TokioExecutor> {

@@ -3,11 +3,11 @@
 use super::Shared;
 use super::body;
 use super::failure::Failure;
-use super::guests::Place;
 use super::judge::judge;
 use super::reviewer::Reviewer;
 use crate::admission::review::Observed;
 use crate::api::entry::Entry;
+use crate::connections::Place;
 use bytes::Bytes;
 use futures::FutureExt;
 use http::{Method, StatusCode, header};

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 /// The head that is on its way on one connection, if one is.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(crate) struct Head {
     state: Mutex<State>,
     /// Whatever is read between two requests begins the next one: so it is in HTTP/1, not in HTTP/2.
     by_bytes: bool,
@@ -34,7 +34,7 @@ enum State {
 }
 
 /// A request that is being answered.
-pub(super) struct Answering(Arc<Head>);
+pub(crate) struct Answering(Arc<Head>);
 
 impl Head {
     /// The first one, due from now on.
@@ -80,7 +80,7 @@ impl Drop for Answering {
 }
 
 /// A stream that says when something is read from it.
-pub(super) struct Heard<S>(pub S, pub Arc<Head>);
+pub(crate) struct Heard<S>(pub S, pub Arc<Head>);
 
 impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {

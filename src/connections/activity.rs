@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// Requests in progress and the instant of the last change; shared, without a lock.
 #[derive(Debug)]
-pub(in crate::admission) struct Activity {
+pub(crate) struct Activity {
     born: Instant,
     in_flight: AtomicUsize,
     last_millis: AtomicU64,
@@ -54,7 +54,7 @@ impl Activity {
 }
 
 /// One request in progress.
-pub(in crate::admission) struct Guard<'a>(&'a Activity);
+pub(crate) struct Guard<'a>(&'a Activity);
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {

@@ -1,4 +1,5 @@
-//! Who is connected. A client is a stranger until it has posted to a path that only API servers know.
+//! Who is connected. A client is a stranger until it has posted to a path that only API servers know; on the port of
+//! health and metrics, where there are no such paths, everybody is one.
 //!
 //! Accepting never waits: when there is no room, somebody who is there goes. Strangers go before anybody who is known,
 //! of strangers the one of the address that has most of them, and of those the one that is there longest. So an API
@@ -46,7 +47,7 @@ pub struct Room {
 
 /// One connection.
 #[derive(Debug)]
-pub(in crate::admission) struct Guest {
+pub(crate) struct Guest {
     /// The address it comes from.
     pub peer: IpAddr,
     came: Instant,
@@ -62,7 +63,7 @@ pub(in crate::admission) struct Guest {
 
 /// Everybody who is connected.
 #[derive(Debug)]
-pub(in crate::admission) struct Guests {
+pub(crate) struct Guests {
     room: Room,
     present: Mutex<Present>,
 }
@@ -76,7 +77,7 @@ struct Present {
 
 /// The place of one guest, given back when this is dropped.
 #[derive(Debug)]
-pub(in crate::admission) struct Place {
+pub(crate) struct Place {
     number: u64,
     guest: Arc<Guest>,
     guests: Arc<Guests>,
@@ -267,10 +268,13 @@ impl Still {
     }
 }
 
-/// The address that is there most often; of several such ones any.
+/// The address that is there most often; of several such ones the first, who is there longest: a newcomer among crowds has
+/// time to be answered.
 fn most_common(peers: impl Iterator<Item = IpAddr>) -> Option<IpAddr> {
-    let mut counts: HashMap<IpAddr, usize> = HashMap::new();
-    peers.for_each(|peer| *counts.entry(peer).or_default() += 1);
+    let mut counts: HashMap<IpAddr, (usize, Reverse<usize>)> = HashMap::new();
+    for (place, peer) in peers.enumerate() {
+        counts.entry(peer).or_insert((0, Reverse(place))).0 += 1;
+    }
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(peer, _)| peer)
 }
 
@@ -338,6 +342,15 @@ mod tests {
         let newcomer = guests.admit(peer(100));
         assert!(!left(&newcomer));
         assert_eq!(crowd.iter().filter(|place| !left(place)).count(), 8);
+    }
+
+    #[test]
+    fn of_addresses_that_have_as_many_the_one_that_is_there_longest_gives_way() {
+        let guests = Guests::new(ROOM);
+        let crowd: Vec<_> = (0..10).map(|number| guests.admit(peer(number))).collect();
+        let newcomers: Vec<_> = (10..14).map(|number| guests.admit(peer(number))).collect();
+        assert!(crowd[..4].iter().all(left));
+        assert!(!crowd[4..].iter().chain(&newcomers).any(left));
     }
 
     #[tokio::test(start_paused = true)]
