@@ -51,6 +51,7 @@ pub async fn every_order() -> Result<()> {
     told("helm uninstall", by_helm(&stage)).await?;
     told("the definitions", definitions_first(&stage)).await?;
     told("the program", program_first(&stage)).await?;
+    told("the program, which comes back to leave,", back_to_leave(&stage)).await?;
     told("the program's namespace", programs_namespace_first(&stage)).await
 }
 
@@ -129,6 +130,23 @@ async fn program_first(stage: &Stage) -> Result<()> {
     // They belong to what is gone.
     residue::no_configurations(&apps.scene).await?;
     stage.rescued(apps).await
+}
+
+/// The shorter way out where the image can still be had.
+async fn back_to_leave(stage: &Stage) -> Result<()> {
+    stage.installed().await?;
+    let apps = stage.enrolled("un-back").await?;
+    stage.helm(&["uninstall", "coalmine", "--no-hooks", "--wait"]).await?;
+    residue::no_configurations(&apps.scene).await?;
+    stage.installed().await?;
+    stage
+        .helm(&["uninstall", "coalmine", "--wait", "--timeout", "300s"])
+        .await?;
+    residue::no_configurations(&apps.scene).await?;
+    apps.serve_by_themselves().await?;
+    residue::none_of_pairs(&apps.scene).await?;
+    let scene = apps.nothing_lost().await?;
+    residue::namespace_goes(&scene).await
 }
 
 async fn programs_namespace_first(stage: &Stage) -> Result<()> {
