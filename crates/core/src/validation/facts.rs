@@ -96,8 +96,6 @@ pub struct ClusterFacts {
     pub no_cross_namespace_refs: bool,
     /// The domain of the cluster; `cluster.local` when empty.
     pub cluster_domain: String,
-    /// Allow URLs of this machine and of link-local addresses (tests and single-node set-ups).
-    pub allow_local_urls: bool,
 }
 
 impl ClusterFacts {
