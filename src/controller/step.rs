@@ -19,6 +19,7 @@ use super::{
     effects::ask::ask,
     lifecycle::{finish, unreleased::unreleased},
     queue::Key,
+    status::dropped,
 };
 use crate::api::Canary;
 use crate::messages::Severity;
@@ -99,6 +100,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if let Some(done) = turn::has_not_come(context, key, &canary).await? {
         return Ok(done);
     }
+    dropped::unless_hidden(context, &canary).await?;
     let turn = Turn::of(context, key, canary);
     if let Some(wake) = unread::of_one(context, &turn.canary, turn.now).await? {
         return Ok(Done::Less(Some(wake)));

@@ -2,6 +2,7 @@
 //! Deployments and namespaces.
 
 pub mod check;
+pub mod definition;
 pub mod deployments;
 pub mod failures;
 pub mod gauges;
@@ -22,6 +23,7 @@ use crate::{
     telemetry::Metrics,
 };
 use check::CheckRun;
+use definition::Definition;
 use deployments::Deployments;
 use failures::Failures;
 use gauges::Gauges;
@@ -53,6 +55,8 @@ pub struct Memory {
     pub waiting_alerts: Budget,
     /// Which gauges are shown of which Canary.
     pub gauges: Gauges,
+    /// The cluster's definition of Canaries.
+    pub definition: Definition,
     /// Deployments without a Canary.
     pub deployments: Deployments,
     /// Namespaces that were just labelled.
@@ -121,6 +125,7 @@ impl Memory {
             waiting_events: _,
             waiting_alerts: _,
             gauges,
+            definition: _,
             deployments: _,
             labelled: _,
             looks,
@@ -138,6 +143,7 @@ impl Memory {
             waiting_events: _,
             waiting_alerts: _,
             gauges: _,
+            definition: _,
             deployments,
             labelled,
             looks,

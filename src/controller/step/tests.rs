@@ -1,5 +1,6 @@
 mod apart;
 mod deadline;
+mod definition;
 mod execute;
 mod failing;
 mod house;
