@@ -8,6 +8,7 @@ mod execute;
 mod failed;
 mod interpret;
 mod models;
+mod oversize;
 mod snapshot;
 mod store;
 mod turn;
@@ -101,6 +102,9 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
         return Ok(done);
     }
     dropped::unless_hidden(context, &canary).await?;
+    if let Some(done) = oversize::of(context, key, &canary).await? {
+        return Ok(done);
+    }
     let turn = Turn::of(context, key, canary);
     if let Some(wake) = unread::of_one(context, &turn.canary, turn.now).await? {
         return Ok(Done::Less(Some(wake)));

@@ -17,6 +17,7 @@ pub mod timers;
 pub mod written;
 
 use crate::{
+    api::Canary,
     controller::{observe::beside::Looks, queue::Key},
     outbound::alerts::Alert,
     routing::Model,
@@ -80,6 +81,8 @@ pub struct OfCanary {
     pub failures: Failures,
     /// What need not be recorded of waits.
     pub timers: Timers,
+    /// What of it is too large, if anything is, and of which edition of it that was found.
+    pub excess: Option<(Option<Edition>, Option<String>)>,
     /// What its primary was made.
     pub primary: Primary,
     /// Whose pods those with long names are.
@@ -100,6 +103,23 @@ pub struct OfCanary {
     pub events: Outboxes<(), Message>,
     /// Alerts on their way, by provider: one that hangs holds up no other.
     pub alerts: Outboxes<String, Arc<Alert>>,
+}
+
+/// What a Canary says: another spec is another edition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edition {
+    uid: String,
+    generation: i64,
+}
+
+impl Edition {
+    /// That of a Canary which the API server has stored.
+    pub fn of(canary: &Canary) -> Option<Self> {
+        Some(Self {
+            uid: canary.metadata.uid.clone()?,
+            generation: canary.metadata.generation?,
+        })
+    }
 }
 
 impl Memory {

@@ -7,5 +7,6 @@ mod house;
 mod interpret;
 mod models;
 mod new_app;
+mod oversize;
 mod snapshot;
 mod unread;
