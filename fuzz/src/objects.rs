@@ -1,9 +1,10 @@
 //! Objects of our kinds, as the webhook and the controller read them.
 
-use coalmine_core::validation::{self, ClusterFacts};
 use coalmine::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
+use coalmine::controller::replay::replay;
 use coalmine::plan::{self, settings::effective};
 use coalmine::routing::Traffic;
+use coalmine_core::validation::{self, ClusterFacts};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
@@ -11,9 +12,9 @@ use std::sync::{Arc, LazyLock};
 /// Facts in which rules have something to compare with.
 static FACTS: LazyLock<ClusterFacts> = LazyLock::new(|| ClusterFacts {
     canaries: vec![Arc::new(read(super::samples::canary("other")))],
-    metric_templates: Some(vec![Arc::new(read(json!({
+    metric_templates: Some([Arc::new(read(json!({
         "metadata": {"name": "latency", "namespace": "shop"},
-        "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}})))]),
+        "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}})))].into_iter().collect()),
     policy: Some(Arc::new(read(super::samples::policy()))),
     ..ClusterFacts::default()
 });
@@ -27,7 +28,10 @@ fn given<K: DeserializeOwned>(data: &[u8]) -> Option<K> {
     serde_json::from_slice(data).ok()
 }
 
-/// A Canary: judged, completed by a policy, and made into what the controller wants.
+/// Steps that are done by what a status records: the last ones by what the first ones recorded.
+const STEPS: usize = 4;
+
+/// A Canary: judged, completed by a policy, made into what the controller wants, and stepped from where its status says it is.
 pub fn canary(data: &[u8]) {
     let Some(canary) = given::<Canary>(data) else { return };
     let first = validation::canary(&canary, None, &FACTS);
@@ -46,10 +50,21 @@ pub fn canary(data: &[u8]) {
         for share in [0, 50, 100] {
             plan::route(&blueprint, Traffic::share(share));
         }
+        stepped(&all.canary);
     }
     for hook in canary.analysis().webhooks.iter().flatten() {
         let _ = hook.timeout().saturating_mul(hook.retries());
     }
+}
+
+fn stepped(canary: &Canary) {
+    let now = "2026-11-26T04:00:12Z".parse().expect("an instant");
+    let target = super::samples::target();
+    let Ok(stepped) = replay(canary, &target, &super::samples::defaults(), now, STEPS) else {
+        return;
+    };
+    let status = stepped.status.unwrap_or_default();
+    assert!((0..=100).contains(&status.canary_weight), "{status:?}");
 }
 
 /// A MetricTemplate.

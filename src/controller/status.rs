@@ -3,6 +3,7 @@
 //! Before it, a step has decided, and [`difference`](super::difference) has found what is to be written. It is recorded first
 //! ([`record`]); after it, [`apply`](super::effects::apply) writes the rest.
 
+pub mod dropped;
 pub mod exposition;
 mod measured;
 pub mod record;

@@ -8,6 +8,7 @@ mod execute;
 mod failed;
 mod interpret;
 mod models;
+mod oversize;
 mod snapshot;
 mod store;
 mod turn;
@@ -19,6 +20,7 @@ use super::{
     effects::ask::ask,
     lifecycle::{finish, unreleased::unreleased},
     queue::Key,
+    status::dropped,
 };
 use crate::api::Canary;
 use crate::messages::Severity;
@@ -97,6 +99,10 @@ async fn in_time(attempt: impl Future<Output = Result<Done, kube::Error>>) -> Re
 async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Result<Done, kube::Error> {
     context.memory.of(key, |canary| canary.failures.begin());
     if let Some(done) = turn::has_not_come(context, key, &canary).await? {
+        return Ok(done);
+    }
+    dropped::unless_hidden(context, &canary).await?;
+    if let Some(done) = oversize::of(context, key, &canary).await? {
         return Ok(done);
     }
     let turn = Turn::of(context, key, canary);

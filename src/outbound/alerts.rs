@@ -17,7 +17,7 @@ pub use alarm::{Alarm, alarm};
 pub use details::details;
 pub use receiver::{AlertRequest, Kind, Receiver};
 pub use recipients::{Recipients, recipients};
-pub use sender::Sender;
+pub use sender::{Sender, heard};
 
 use crate::api::canary::AlertSeverity;
 use serde::Serialize;

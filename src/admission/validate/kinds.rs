@@ -9,8 +9,9 @@ use crate::admission::server::Internal;
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::{Selector, enrolment::generate::crowded};
 use crate::routing::{self, Names, registry};
-use coalmine_core::validation::{self, ClusterFacts, Findings, Lookup, SecretFacts, ServiceFacts};
+use coalmine_core::validation::{self, ClusterFacts, Findings, Lookup, SecretFacts, ServiceFacts, Templates};
 use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -67,6 +68,11 @@ pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response
 
 fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Internal> {
     let (new, old) = both::<Canary>(request)?;
+    if validation::too_large("Canary", &new.spec).is_some() {
+        // Nothing else of it is read, and nothing is compared with it.
+        return Ok(validation::canary(&new, old.as_ref(), &ClusterFacts::default()));
+    }
+    let named = named_templates([Some(&new), old.as_ref()].into_iter().flatten(), view);
     let missed = missed(&found.target, view, &found.around);
     let misnamed = view.misnamed(&new, found.target.found());
     let misnamed = misnamed.map(|line| format!("metadata.annotations[{}]: {line}", labels::POLICY));
@@ -75,6 +81,7 @@ fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Inte
         target: found.target,
         scalers: found.around.scalers(),
         served: found.served,
+        metric_templates: Some(named),
         ..canary_facts(request, &new, view)
     };
     let findings = validation::canary(&new, old.as_ref(), &facts);
@@ -85,6 +92,20 @@ fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Inte
     let unsaid = unsaid::unsaid(&new, provider, &view.caches.routes(&request.namespace));
     let more = validation::unbuilt(&new, &facts).into_iter().chain(missed);
     Ok(warned(findings, more.chain(misnamed).chain(unmoved).chain(unsaid)))
+}
+
+/// The MetricTemplates that metrics of `canaries` name: a cluster may have thousands.
+fn named_templates<'a>(canaries: impl Iterator<Item = &'a Canary>, view: &View) -> Templates {
+    let metrics = canaries.flat_map(|canary| {
+        let all = canary.analysis().metrics.iter().flatten();
+        all.map(move |metric| (canary.namespace_name(), metric))
+    });
+    let named = metrics.filter_map(|(own, metric)| {
+        let reference = metric.template_ref.as_ref()?;
+        let named = ObjectRef::new(&reference.name).within(reference.namespace_or(own));
+        view.caches.templates.get(&named)
+    });
+    named.collect()
 }
 
 fn warned(mut findings: Findings, more: impl IntoIterator<Item = String>) -> Findings {
@@ -198,7 +219,6 @@ fn cluster_facts(view: &View) -> ClusterFacts {
     let named = |provider: &AlertProvider| (provider.namespace().unwrap_or_default(), provider.name_any());
     ClusterFacts {
         canaries: view.caches.canaries.state(),
-        metric_templates: Some(view.caches.templates.state()),
         alert_providers: Some(providers.iter().map(|provider| named(provider)).collect()),
         default_provider: view.defaults.provider.clone(),
         selector_labels: view.defaults.selector_labels.clone(),
@@ -269,3 +289,6 @@ fn facts(service: &Value, canary: &Canary) -> ServiceFacts {
         ours: generated || owned || held,
     }
 }
+
+#[cfg(test)]
+mod tests;

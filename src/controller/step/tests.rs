@@ -1,10 +1,12 @@
 mod apart;
 mod deadline;
+mod definition;
 mod execute;
 mod failing;
 mod house;
 mod interpret;
 mod models;
 mod new_app;
+mod oversize;
 mod snapshot;
 mod unread;

@@ -38,7 +38,7 @@ pub struct Turn {
 impl Turn {
     /// The turn of a Canary, from now on.
     pub fn of(context: &Context, key: &Key, canary: Arc<Canary>) -> Self {
-        let now = as_stored(Timestamp::now());
+        let now = now();
         let default_provider = &context.options.defaults.provider;
         let (canary, told) = context.cluster.completed(canary, default_provider);
         tell_bounds(context, key, &canary, &told);
@@ -46,12 +46,22 @@ impl Turn {
         exposition::show_first(context, &canary, &recorded);
         Self {
             key: key.clone(),
-            leaving: is_leaving(&canary) || context.options.leaves(&key.0),
+            leaving: leaves(context, key, &canary),
             canary,
             recorded,
             now,
         }
     }
+}
+
+/// Whether the app of a Canary is to be given back.
+pub fn leaves(context: &Context, key: &Key, canary: &Canary) -> bool {
+    is_leaving(canary) || context.options.leaves(&key.0)
+}
+
+/// Now, as a status would keep it.
+pub fn now() -> Timestamp {
+    as_stored(Timestamp::now())
 }
 
 /// Whether it is being deleted.

@@ -18,7 +18,7 @@ use super::facts::ClusterFacts;
 use super::report::{Findings, Report};
 use super::values::size;
 use crate::api::Canary;
-use crate::plan::settings::effective::{Circumstances, effective};
+use crate::plan::settings::effective::{Circumstances, Effective, effective};
 use crate::routing::registry;
 use kube_core::ResourceExt;
 
@@ -62,19 +62,26 @@ pub fn canary(new: &Canary, old: Option<&Canary>, facts: &ClusterFacts) -> Findi
     report.ratchet(old.map(|old| judged(old, facts)))
 }
 
-/// Judges the Canary as its policy completes it. What is the policy's is judged with the policy.
+/// Judges the Canary as its policy completes it. What is the policy's is judged with the policy. Of one that is too large
+/// nothing is read, not even to complete it.
 fn judged(canary: &Canary, facts: &ClusterFacts) -> Report {
+    if let Some(excess) = size::excess("Canary", &canary.spec) {
+        return excess;
+    }
     let around = Circumstances {
         default_provider: facts.default_provider(),
         user_route: facts.user_route,
     };
     let policy = facts.policy.as_ref().map(|policy| &policy.spec);
     let all = effective(canary, policy, around);
-    complete(&all.canary, facts).without(&all.inherited)
+    complete(&all, facts).without(&all.inherited)
 }
 
-fn complete(canary: &Canary, facts: &ClusterFacts) -> Report {
-    if let Some(excess) = size::excess("Canary", &canary.spec) {
+fn complete(all: &Effective, facts: &ClusterFacts) -> Report {
+    let canary = &all.canary;
+    // The policy, too, may have been stored before there were limits.
+    let excess = || size::excess("Canary", &canary.spec);
+    if let Some(excess) = (!all.inherited.is_empty()).then(excess).flatten() {
         return excess;
     }
     let subject = Subject::new(canary, facts);

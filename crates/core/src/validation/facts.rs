@@ -2,9 +2,9 @@
 
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
 use crate::routing::Provider;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube_core::ResourceExt;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Labels that may tell the pods of a workload apart, unless `--selector-labels` says otherwise.
@@ -61,13 +61,34 @@ pub struct SecretFacts {
     pub denied_to: Option<String>,
 }
 
+/// MetricTemplates by namespace and name.
+#[derive(Clone, Debug, Default)]
+pub struct Templates(BTreeMap<String, BTreeMap<String, Arc<MetricTemplate>>>);
+
+impl Templates {
+    fn get(&self, namespace: &str, name: &str) -> Option<&MetricTemplate> {
+        self.0.get(namespace)?.get(name).map(AsRef::as_ref)
+    }
+}
+
+impl FromIterator<Arc<MetricTemplate>> for Templates {
+    fn from_iter<T: IntoIterator<Item = Arc<MetricTemplate>>>(all: T) -> Self {
+        let mut templates = Self::default();
+        for template in all {
+            let namespace = templates.0.entry(template.namespace().unwrap_or_default());
+            namespace.or_default().insert(template.name_any(), template);
+        }
+        templates
+    }
+}
+
 /// Everything cross-object rules need. The default knows nothing and so judges single objects only.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterFacts {
     /// Canaries of the namespace (for templates and providers: of all); the one judged may be among them.
     pub canaries: Vec<Arc<Canary>>,
-    /// Every MetricTemplate a Canary may name.
-    pub metric_templates: Option<Vec<Arc<MetricTemplate>>>,
+    /// The MetricTemplates that the Canary names, as far as they are there.
+    pub metric_templates: Option<Templates>,
     /// `(namespace, name)` of every AlertProvider a Canary may name.
     pub alert_providers: Option<BTreeSet<(String, String)>>,
     /// The target of the Canary.
@@ -96,8 +117,6 @@ pub struct ClusterFacts {
     pub no_cross_namespace_refs: bool,
     /// The domain of the cluster; `cluster.local` when empty.
     pub cluster_domain: String,
-    /// Allow URLs of this machine and of link-local addresses (tests and single-node set-ups).
-    pub allow_local_urls: bool,
 }
 
 impl ClusterFacts {
@@ -120,8 +139,7 @@ impl ClusterFacts {
 
     /// The MetricTemplate, `None` also when templates are unknown.
     pub(super) fn metric_template(&self, namespace: &str, name: &str) -> Option<&MetricTemplate> {
-        let mut known = self.metric_templates.iter().flatten();
-        known.find(|t| is(&t.metadata, namespace, name)).map(AsRef::as_ref)
+        self.metric_templates.as_ref()?.get(namespace, name)
     }
 
     /// The container ports of the target: name and number.
@@ -144,8 +162,4 @@ impl ClusterFacts {
             })
             .collect()
     }
-}
-
-fn is(meta: &ObjectMeta, namespace: &str, name: &str) -> bool {
-    meta.name.as_deref() == Some(name) && meta.namespace.as_deref().unwrap_or_default() == namespace
 }

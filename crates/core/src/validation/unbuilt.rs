@@ -2,6 +2,7 @@
 
 use super::facts::ClusterFacts;
 use super::report::Report;
+use super::values::size::too_large;
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
 use crate::metrics;
 use crate::routing::{Router, registry};
@@ -26,7 +27,8 @@ const OF_POLICIES: &[(&str, &str)] = &[
 /// Kinds of targets.
 const TARGETS: &[&str] = &["Deployment", "DaemonSet", "Service"];
 
-/// One warning for each thing a Canary asks for that does not exist yet.
+/// One warning for each thing a Canary asks for that does not exist yet. Whoever calls has seen that it is not [too
+/// large](too_large).
 pub fn unbuilt(canary: &Canary, facts: &ClusterFacts) -> Vec<String> {
     let mut report = Report::default();
     let target = &canary.spec.target_ref.kind;
@@ -88,9 +90,12 @@ fn shaping() -> impl Iterator<Item = &'static str> {
     })
 }
 
-/// One warning for each thing a CanaryPolicy asks for that does not exist yet.
+/// One warning for each thing a CanaryPolicy asks for that does not exist yet; none of what is too large to be read.
 pub fn unbuilt_policy(policy: &CanaryPolicy) -> Vec<String> {
     let mut report = Report::default();
+    if too_large("CanaryPolicy", &policy.spec).is_some() {
+        return Vec::new();
+    }
     let object = serde_json::to_value(policy).unwrap_or_default();
     for (field, instead) in OF_POLICIES.iter().filter(|(field, _)| is_set(&object, field)) {
         report.warn(field, format!("not supported yet, so {instead}"));
@@ -98,9 +103,12 @@ pub fn unbuilt_policy(policy: &CanaryPolicy) -> Vec<String> {
     report.finish().warnings
 }
 
-/// One warning for a MetricTemplate whose store cannot be asked yet.
+/// One warning for a MetricTemplate whose store cannot be asked yet; none of what is too large to be read.
 pub fn unbuilt_template(template: &MetricTemplate) -> Vec<String> {
     let mut report = Report::default();
+    if too_large("MetricTemplate", &template.spec).is_some() {
+        return Vec::new();
+    }
     if let Some(kind) = metrics::registry::unbuilt(&template.spec.provider) {
         let text = format!("{kind} is not supported yet; releases wait at its metrics, unjudged");
         report.warn("spec.provider.type", text);

@@ -14,6 +14,7 @@ use crate::{
     outbound::alerts::{Alarm, Alert, Measured, Receiver, Recipients, alarm, details, recipients},
     outbound::metrics::Resolver,
 };
+use coalmine_core::validation::too_large;
 use kube::{Api, ResourceExt};
 use std::sync::Arc;
 
@@ -145,6 +146,10 @@ async fn receiver(context: &Context, provider: Option<&NamespacedRef>, own: &str
         return Err(String::from("is being deleted"));
     }
     let spec = found.spec;
+    // It may have been stored before there were limits.
+    if let Some(why) = too_large("AlertProvider", &spec) {
+        return Err(why);
+    }
     let secret = match &spec.secret_ref {
         Some(secret) => {
             let data = context.secret(namespace, &secret.name).await;

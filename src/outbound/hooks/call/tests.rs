@@ -120,7 +120,9 @@ async fn no_number_of_retries_and_no_wish_of_a_server_is_without_end() {
         LONGEST_RETRY_AFTER,
     )
     .await;
-    assert_eq!(retry_after(&answer.unwrap()), Some(LONGEST_RETRY_AFTER));
+    let answer = answer.unwrap();
+    let asks_for = answer.header(RETRY_AFTER);
+    assert_eq!(retry_after(answer.status(), asks_for), Some(LONGEST_RETRY_AFTER));
 }
 
 #[tokio::test]
@@ -168,4 +170,19 @@ async fn egress_rules_hold_for_redirections_too() {
         .await
         .unwrap_err();
     assert!(error.contains("calls to 169.254.169.254 are denied"), "{error}");
+}
+
+#[test]
+fn an_answer_is_read_by_its_status() {
+    let says = || Foreign::of("no");
+    let of = |code: u16| heard(StatusCode::from_u16(code).unwrap(), Some("7"), says());
+    let passing = |pause: Option<u64>| Err(Failure::Passing("no".to_owned(), pause.map(Duration::from_secs)));
+    for code in [200, 202] {
+        assert_eq!(of(code), Ok(()), "{code}");
+    }
+    for code in [203, 204, 302, 404, 501] {
+        assert_eq!(of(code), Err(Failure::Final("no".to_owned())), "{code}");
+    }
+    assert_eq!((of(429), of(503)), (passing(Some(7)), passing(Some(7))));
+    assert_eq!(of(500), passing(None), "it may not ask for time");
 }

@@ -198,6 +198,7 @@ async fn what_cannot_be_asked_fails_with_the_reason() {
             template("prometheus", "http://x", Some("s")),
         ),
         ("test/elsewhere".to_owned(), template("splunk", "http://x", None)),
+        ("test/large".to_owned(), template("prometheus", &"x".repeat(2049), None)),
     ]);
     let stored = Stored {
         templates,
@@ -212,6 +213,10 @@ async fn what_cannot_be_asked_fails_with_the_reason() {
         (
             templated("m", "secretive"),
             "Metric template secretive.test secret s error: secret \"s\" not found",
+        ),
+        (
+            templated("m", "large"),
+            "Metric template large.test error: spec.provider.address: Too long: may not be more than 2048 characters",
         ),
     ];
     for (metric, expected) in cases {

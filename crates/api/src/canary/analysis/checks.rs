@@ -49,11 +49,6 @@ impl Metric {
             .filter(|duration| duration.as_nanos() > 0)
             .unwrap_or(GoDuration::from_secs(60))
     }
-
-    /// The namespace of the template, given the Canary's.
-    pub fn template_namespace<'a>(&'a self, own: &'a str) -> Option<&'a str> {
-        self.template_ref.as_ref().map(|reference| reference.namespace_or(own))
-    }
 }
 
 /// Bounds, both inclusive.

@@ -33,7 +33,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     if let Some(url) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) {
         const FIELD: &str = "spec.metricsServer";
         if let Some(url) = urls::check(report, FIELD, url, &metrics::registry::SERVER.requirements().example()) {
-            urls::check_egress(report, FIELD, &url, subject.facts.allow_local_urls);
+            urls::check_egress(report, FIELD, &url);
         }
     }
 }

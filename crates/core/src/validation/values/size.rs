@@ -17,3 +17,10 @@ pub(in crate::validation) fn excess(kind: &str, spec: &impl Serialize) -> Option
     measured.excess.into_iter().for_each(|excess| report.excess(excess));
     Some(report)
 }
+
+/// The first of what is too large of the `spec` of an object of ours, as its field and what it may be, such as
+/// `spec.analysis.metrics: Too many: must have at most 64 items`. For whoever meets an object that nobody has judged.
+pub fn too_large(kind: &str, spec: &impl Serialize) -> Option<String> {
+    let causes = excess(kind, spec)?.finish().causes;
+    causes.first().map(|cause| format!("{}: {}", cause.field, cause.message))
+}

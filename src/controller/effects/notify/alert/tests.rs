@@ -124,3 +124,19 @@ async fn a_provider_that_is_being_deleted_is_not_used_and_its_secret_not_read() 
     assert_eq!(dropped(&context), "coalmine_alerts_dropped_total 1");
     assert_eq!(server.requests_for("/api/v1/namespaces/shop/secrets/of-others"), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_is_too_large_is_not_used_and_its_secret_not_read() {
+    let server = ApiServer::default();
+    let provider = json!({
+        "apiVersion": "flagger.app/v1beta1", "kind": "AlertProvider", "metadata": {"name": "nobody", "namespace": "shop"},
+        "spec": {"type": "slack", "channel": "o".repeat(1025), "secretRef": {"name": "chat"}},
+    });
+    server.put(&format!("{PROVIDERS}/nobody"), provider);
+    let (context, _told) = fake::with(server.client());
+    let key = fake::add(&context, "app");
+    raised(&context, &key, false);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(dropped(&context), "coalmine_alerts_dropped_total 1");
+    assert_eq!(server.requests_for("/api/v1/namespaces/shop/secrets/chat"), 0);
+}
