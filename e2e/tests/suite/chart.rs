@@ -390,3 +390,34 @@ fn the_definitions_are_brought_up_and_may_be_looked_at() {
     assert!(!job(&rendered(&[r#"crds={"apply":false}"#])));
     assert!(!job(&rendered(&[r#"rbac={"create":false}"#])));
 }
+
+#[test]
+fn without_rbac_an_uninstall_makes_no_role_and_gives_apps_back_by_the_controllers_account() {
+    const ROLES: [&str; 4] = ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
+    let account = |objects: &[Value]| {
+        let jobs = of_kind(objects, "Job").into_iter();
+        let mut leave = jobs.filter(|job| job["metadata"]["name"] == "coalmine-leave");
+        pod(leave.next().unwrap())["serviceAccountName"].clone()
+    };
+    assert_eq!(account(&rendered(&[])), "coalmine-leave");
+    let without = r#"rbac={"create":false}"#;
+    for (set, expected) in [
+        (&[without][..], "coalmine-controller"),
+        (&[without, r#"mode="single""#][..], "coalmine"),
+        (
+            &[without, r#"serviceAccount={"create":false,"name":"release"}"#][..],
+            "release-controller",
+        ),
+    ] {
+        let objects = rendered(set);
+        for kind in ROLES {
+            assert!(of_kind(&objects, kind).is_empty(), "{kind} with {set:?}");
+        }
+        assert_eq!(account(&objects), expected);
+        let made = of_kind(&objects, "ServiceAccount").into_iter();
+        assert!(
+            made.map(|one| &one["metadata"]["name"])
+                .all(|name| name != "coalmine-leave")
+        );
+    }
+}
