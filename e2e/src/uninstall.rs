@@ -2,6 +2,7 @@
 //! whatever is deleted goes. It takes the installation away, so it is no scene of the suite: it runs after it, alone.
 
 mod brake;
+mod closed;
 mod residue;
 
 use std::future::Future;
@@ -47,6 +48,7 @@ pub async fn every_order() -> Result<()> {
     let tag = install::images(&cluster, Profile::Dev).await?;
     let stage = Stage { cluster, tag };
     told("the webhook configurations", brake::pulled(&stage)).await?;
+    told("the webhook, which fails closed,", closed::to_specs_alone(&stage)).await?;
     told("a namespace with apps", namespace_first(&stage)).await?;
     told("helm uninstall", by_helm(&stage)).await?;
     told("the definitions", definitions_first(&stage)).await?;

@@ -85,8 +85,8 @@ impl Leaving<'_> {
         println!("ordered: {leave}");
         self.wait().await?;
         if self.args.namespace.is_none() {
-            survey::take_configurations(&self.client).await?;
-            println!("the webhook configurations are gone");
+            let left = survey::take_configurations(&self.client).await?;
+            println!("{}", report::configurations(&left));
         }
         println!("{}", report::done(self.args.namespace.as_deref()));
         Ok(())

@@ -100,16 +100,18 @@ pub async fn survey(client: &Client, namespace: Option<&str>, lease: (&str, &str
     })
 }
 
-/// Takes both webhook configurations away.
-pub async fn take_configurations(client: &Client) -> Result<(), kube::Error> {
+/// Takes both webhook configurations away; answers those that this account may not.
+pub async fn take_configurations(client: &Client) -> Result<Vec<WebhookConfiguration>, kube::Error> {
+    let mut left = Vec::new();
     for which in WebhookConfiguration::ALL {
         let api = configurations::api(client, which);
         match api.delete(CONFIGURATIONS, &DeleteParams::default()).await {
             Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(kube::Error::Api(status)) if status.code == 403 => left.push(which),
             other => drop(other?),
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 fn of<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -173,4 +175,28 @@ async fn is_alive(client: &Client, (namespace, name): (&str, &str)) -> Result<bo
         holder && renewed.is_some_and(|renewed| now.saturating_sub(renewed) < LEASE_FRESH)
     };
     Ok(leases.get_opt(name).await?.is_some_and(held))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ApiServer;
+
+    const GROUP: &str = "DELETE /apis/admissionregistration.k8s.io/v1";
+
+    #[tokio::test]
+    async fn what_an_account_may_not_take_away_is_told_and_what_is_gone_is_well() {
+        let fake = ApiServer::default();
+        fake.fail(
+            &format!("{GROUP}/mutatingwebhookconfigurations/coalmine"),
+            403,
+            ApiServer::ALWAYS,
+        );
+        let left = take_configurations(&fake.client()).await.unwrap();
+        assert_eq!(left, [WebhookConfiguration::Mutating]);
+        fake.heal();
+        assert!(take_configurations(&fake.client()).await.unwrap().is_empty());
+        fake.fail(&format!("{GROUP}/*"), 500, ApiServer::ALWAYS);
+        assert!(take_configurations(&fake.client()).await.is_err());
+    }
 }
