@@ -125,6 +125,7 @@ pub(super) fn settings(strategy: Strategy) -> RunSettings {
         strategy,
         mirror: Vec::new(),
         most_checks: None,
+        all_at_once: false,
         sessions: None,
         promotion_step: 0,
         interval: seconds(10),
