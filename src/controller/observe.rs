@@ -71,6 +71,7 @@ pub fn observe(
         pending: routes.are_pending(),
         webhook: webhook || !rolls,
         mirrors: routes.mirror(),
+        tests_nobody: routes.test_nobody(),
         served: rolls && (blueprint.names.is_some() || !live.pointing.followers.is_empty()),
         split,
         led: routes.lead_to_halves(),

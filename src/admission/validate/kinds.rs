@@ -82,7 +82,9 @@ fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Inte
     let unmoved = view.elsewhere(&new).into_iter();
     let unmoved = unmoved.chain(past(&new, provider, &found.fronts));
     let unmoved = unmoved.map(|line| format!("spec.service: {line}"));
-    let unsaid = unsaid::unsaid(&new, provider, &view.caches.routes(&request.namespace));
+    let routes = view.caches.routes(&request.namespace);
+    let unsaid = unsaid::unsaid(&new, provider, &routes).into_iter();
+    let unsaid = unsaid.chain(unsaid::untested(&new, provider, &routes));
     let more = validation::unbuilt(&new, &facts).into_iter().chain(missed);
     Ok(warned(findings, more.chain(misnamed).chain(unmoved).chain(unsaid)))
 }

@@ -73,6 +73,7 @@ pub(in crate::controller) fn seen(target: &Value) -> Observation {
         traffic: None,
         routed: true,
         mirrors: true,
+        tests_nobody: false,
         refused: None,
         route_trouble: None,
         pending: false,

@@ -1,4 +1,4 @@
-use super::{silent, unjudged};
+use super::{silent, unjudged, untested};
 use crate::{
     analysis::{Stage, State},
     api::Canary,
@@ -43,6 +43,27 @@ fn who_asks_other_stores_or_nobody_has_no_trouble() {
     assert_eq!(said(Stage::Rest, false, ("web", "own")), None);
     assert_eq!(said(Stage::RollingBack, false, ("web", "own")), None);
     assert_eq!(said(Stage::Analysing, true, ("web", "own")), None);
+}
+
+#[test]
+fn a_test_that_nobody_can_be_in_is_told_while_it_runs() {
+    let mut state = State::new(Timestamp::UNIX_EPOCH);
+    let mut seen = seen(&target());
+    let mut said = |stage: Stage, matched: bool, nobody: bool| {
+        state.stage = stage;
+        state.intent.matched = matched;
+        seen.tests_nobody = nobody;
+        untested(&canary(), &state, &seen).map(|trouble| (trouble.reason, trouble.message, trouble.stalled))
+    };
+    let (reason, message, stalled) = said(Stage::Analysing, true, true).unwrap();
+    assert_eq!((reason, stalled), ("NobodyMatches", false));
+    assert!(
+        message.starts_with("nobody can meet the new revision of Deployment shop in this test: the routes to Service shop"),
+        "{message}"
+    );
+    assert_eq!(said(Stage::Analysing, true, false), None);
+    assert_eq!(said(Stage::Analysing, false, true), None);
+    assert_eq!(said(Stage::Rest, true, true), None);
 }
 
 #[test]

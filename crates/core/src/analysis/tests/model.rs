@@ -277,6 +277,7 @@ impl Model {
             pending: self.pending,
             webhook: self.webhook,
             mirrors: self.mirrors,
+            tests_nobody: false,
             served: true,
             split: self.split,
             led: self.split,
