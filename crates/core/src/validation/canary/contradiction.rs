@@ -7,6 +7,8 @@ use crate::validation::report::Report;
 use serde_json::Value;
 
 const FIELD: &str = "spec.analysis.match";
+/// Why, and what to do.
+const NOBODY: &str = "nobody meets it: spec.service.match asks another value of that header; choose by another";
 
 /// Entries that a route without `spec.service.match` would show the canary by, and this one does not.
 pub(super) fn check(report: &mut Report, subject: &Subject) {
@@ -23,15 +25,10 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     let sayable = entries.enumerate().filter(|(_, entry)| open.shows(entry));
     let met: Vec<(usize, bool)> = sayable.map(|(at, entry)| (at, made.shows(entry))).collect();
     if !met.is_empty() && met.iter().all(|(_, shown)| !shown) {
-        let why = "nobody would see the canary: spec.service.match asks another value of the same header or parameter; choose \
-                   by one that it says nothing of, or leave that one out of spec.service.match";
-        return report.forbidden(FIELD, why);
+        return report.forbidden(FIELD, NOBODY);
     }
     for (at, _) in met.iter().filter(|(_, shown)| !shown) {
-        report.warn(
-            format!("{FIELD}[{at}]"),
-            "nobody meets it: spec.service.match asks another value of the same header or parameter",
-        );
+        report.warn(format!("{FIELD}[{at}]"), NOBODY);
     }
 }
 
