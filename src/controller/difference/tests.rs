@@ -74,6 +74,7 @@ pub(in crate::controller) fn seen(target: &Value) -> Observation {
         routed: true,
         mirrors: true,
         tests_nobody: false,
+        bypassed: None,
         refused: None,
         route_trouble: None,
         pending: false,

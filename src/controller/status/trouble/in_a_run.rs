@@ -105,6 +105,16 @@ pub(super) fn untested(canary: &Canary, state: &State, seen: &Observation) -> Op
     })
 }
 
+/// What a run says to people whose canary is shown by routes that everybody passes over.
+pub(super) fn bypassed(state: &State, seen: &Observation) -> Option<Trouble> {
+    let why = seen.bypassed.as_ref().filter(|_| state.stage.in_run())?;
+    Some(Trouble {
+        reason: "RoutesBypassed",
+        message: format!("{why}. The checks of this run say nothing of users"),
+        stalled: false,
+    })
+}
+
 /// What a revision says that waits because its app sleeps, or its author has paused it.
 pub(super) fn asleep(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
     let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());

@@ -1,4 +1,4 @@
-use super::{silent, unjudged, untested};
+use super::{bypassed, silent, unjudged, untested};
 use crate::{
     analysis::{Stage, State},
     api::Canary,
@@ -64,6 +64,22 @@ fn a_test_that_nobody_can_be_in_is_told_while_it_runs() {
     assert_eq!(said(Stage::Analysing, true, false), None);
     assert_eq!(said(Stage::Analysing, false, true), None);
     assert_eq!(said(Stage::Rest, true, true), None);
+}
+
+#[test]
+fn routes_that_everybody_passes_over_are_told_while_a_run_goes_by_them() {
+    let mut state = State::new(Timestamp::UNIX_EPOCH);
+    let mut seen = seen(&target());
+    let mut said = |stage: Stage, why: Option<&str>| {
+        state.stage = stage;
+        seen.bypassed = why.map(str::to_owned);
+        bypassed(&state, &seen).map(|trouble| (trouble.reason, trouble.message))
+    };
+    let (reason, message) = said(Stage::Analysing, Some("Mesh default has none")).unwrap();
+    assert_eq!(reason, "RoutesBypassed");
+    assert_eq!(message, "Mesh default has none. The checks of this run say nothing of users");
+    assert_eq!(said(Stage::Rest, Some("Mesh default has none")), None);
+    assert_eq!(said(Stage::Analysing, None), None);
 }
 
 #[test]

@@ -278,6 +278,7 @@ impl Model {
             webhook: self.webhook,
             mirrors: self.mirrors,
             tests_nobody: false,
+            bypassed: None,
             served: true,
             split: self.split,
             led: self.split,
