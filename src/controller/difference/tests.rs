@@ -6,6 +6,7 @@ mod followers;
 mod generated;
 mod knative;
 mod metadata;
+mod outlived;
 mod primary;
 mod services;
 mod successor;
