@@ -140,13 +140,15 @@ fn both_roles_may_do_with_every_kind_what_is_done_with_it() {
 }
 
 #[test]
-fn the_webhook_may_look_at_what_leads_past_the_routes() {
+fn both_may_look_at_what_leads_past_the_routes() {
     let all = rendered::objects().unwrap();
     let fronts = registry::ROUTERS.iter().filter_map(|router| router.front());
     let fronts: Vec<Resource> = fronts.map(|front| front.resource).collect();
     assert!(!fronts.is_empty());
     for kind in fronts {
-        assert!(may(&all, "coalmine-webhook", kind, &["list"]), "{kind:?}");
+        for role in ["coalmine-webhook", "coalmine-controller"] {
+            assert!(may(&all, role, kind, &["list"]), "{role}: {kind:?}");
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`crate::analysis`] decides by what was observed.
 
 pub mod beside;
+pub mod bypassed;
 pub mod gather;
 mod halves;
 mod left;
@@ -71,6 +72,8 @@ pub fn observe(
         pending: routes.are_pending(),
         webhook: webhook || !rolls,
         mirrors: routes.mirror(),
+        tests_nobody: routes.test_nobody(),
+        bypassed: None,
         served: rolls && (blueprint.names.is_some() || !live.pointing.followers.is_empty()),
         split,
         led: routes.lead_to_halves(),

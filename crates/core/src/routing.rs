@@ -21,6 +21,7 @@ mod resource;
 pub mod rights;
 mod router;
 mod traffic;
+mod untested;
 mod weighted;
 
 pub use capabilities::Capabilities;
@@ -32,6 +33,7 @@ pub use registry::{kind_of, written_of};
 pub use resource::{Model, Resource};
 pub use router::{Forms, Front, Need, Router};
 pub use traffic::{Traffic, Weights};
+pub use untested::tests_nobody;
 
 use crate::api::labels;
 use crate::object::annotation;

@@ -87,9 +87,11 @@ fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Inte
     let findings = validation::canary(&new, old.as_ref(), &facts);
     let provider = new.provider(&view.defaults.provider);
     let unmoved = view.elsewhere(&new).into_iter();
-    let unmoved = unmoved.chain(past(&new, provider, &found.fronts));
+    let routes = view.caches.routes(&request.namespace);
+    let unmoved = unmoved.chain(past(&new, provider, &found.fronts, &routes));
     let unmoved = unmoved.map(|line| format!("spec.service: {line}"));
-    let unsaid = unsaid::unsaid(&new, provider, &view.caches.routes(&request.namespace));
+    let unsaid = unsaid::unsaid(&new, provider, &routes).into_iter();
+    let unsaid = unsaid.chain(unsaid::untested(&new, provider, &routes));
     let more = validation::unbuilt(&new, &facts).into_iter().chain(missed);
     Ok(warned(findings, more.chain(misnamed).chain(unmoved).chain(unsaid)))
 }
@@ -150,15 +152,24 @@ pub fn provider_of<'a>(request: &'a Request, default: &'a str) -> Option<&'a str
 }
 
 /// What users miss who are led to the app past the routes of `provider`.
-fn past(canary: &Canary, provider: &str, fronts: &[Value]) -> Vec<String> {
-    let front = registry::router(provider).and_then(|router| router.front());
-    let names = canary.spec.service.as_ref().map(|_| Names::new(canary.service_name()));
-    let Some((front, names)) = front.zip(names) else {
+fn past(canary: &Canary, provider: &str, fronts: &[Value], routes: &[Value]) -> Vec<String> {
+    let provider = Provider::parse(provider).filter(|_| canary.spec.service.is_some());
+    let Some((provider, front)) = provider.and_then(|provider| Some((provider, provider.front()?))) else {
         return Vec::new();
     };
+    let names = Names::new(canary.service_name());
+    let leads = |route: &&Value| provider.carries_by(route) && routing::refers_to(route, &names);
+    let leading: Vec<&Value> = routes.iter().filter(leads).collect();
+    let annotations = canary.metadata.annotations.clone().unwrap_or_default();
+    let make = || {
+        let route = provider.published(canary.namespace_name(), &names, &canary.spec)?;
+        Some(provider.annotated(route, &annotations))
+    };
+    let made = leading.is_empty().then(make).flatten();
+    let leading: Vec<&Value> = leading.into_iter().chain(&made).collect();
     fronts
         .iter()
-        .filter_map(|object| (front.past)(object, &names))
+        .filter_map(|object| (front.past)(object, &names, &leading))
         .collect()
 }
 

@@ -128,6 +128,26 @@ impl<'a> Routes<'a> {
         self.live.routes.iter().all(able)
     }
 
+    /// Whether nobody is shown the canary by any of those that there are in the A/B test that the Canary asks for.
+    pub fn test_nobody(self) -> bool {
+        let exposure = &self.blueprint.exposure;
+        if exposure.matches.is_empty() {
+            return false;
+        }
+        let (live, blueprint) = (self.live, self.blueprint);
+        let leading = self.moved().flat_map(|names| {
+            let routes = live.refers_to(blueprint, names);
+            let carrying = routes.filter(move |route| blueprint.carries_by(route));
+            carrying.map(move |route| (route, names))
+        });
+        let mut leading = leading.peekable();
+        let nobody = |route: &Value, names: &Names| {
+            let kind = self.kind_of(route);
+            kind.is_some_and(|kind| routing::tests_nobody(kind, route, names, exposure))
+        };
+        leading.peek().is_some() && leading.all(|(route, names)| nobody(route, names))
+    }
+
     fn kind_of(self, route: &Value) -> Option<&'static dyn RouteKind> {
         self.blueprint.provider.kind_of(route)
     }
@@ -136,5 +156,53 @@ impl<'a> Routes<'a> {
     fn moved(self) -> impl Iterator<Item = &'a Names> {
         let weights = self.blueprint.provider.has_weights();
         self.live.split(self.blueprint).filter(move |_| weights)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::{Exposure, Provider};
+    use serde_json::json;
+
+    fn asking(name: &str, team: &str) -> Value {
+        let headers = json!([{"name": "x-team", "value": team}]);
+        let backends = json!([{"name": "web", "port": 80}]);
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"rules": [{"matches": [{"headers": headers}], "backendRefs": backends}]},
+        })
+    }
+
+    fn nobody(matches: Value, routes: Vec<Value>) -> bool {
+        let blueprint = Blueprint {
+            names: Some(Names::new("web")),
+            provider: Provider::GATEWAY_API,
+            exposure: Exposure {
+                matches: serde_json::from_value(matches).unwrap(),
+                ..Exposure::default()
+            },
+            ..Blueprint::sample()
+        };
+        let live = Live {
+            routes,
+            ..Live::default()
+        };
+        let routes = Routes {
+            live: &live,
+            blueprint: &blueprint,
+        };
+        routes.test_nobody()
+    }
+
+    #[test]
+    fn a_test_is_for_nobody_where_every_route_asks_something_else() {
+        let test = json!([{"headers": {"x-team": {"exact": "b"}}}]);
+        assert!(nobody(test.clone(), vec![asking("front", "a")]));
+        assert!(!nobody(test.clone(), vec![asking("front", "b")]));
+        assert!(!nobody(test.clone(), vec![asking("front", "a"), asking("other", "b")]));
+        assert!(!nobody(test, Vec::new()), "nothing is known of a route that is not there");
+        assert!(!nobody(json!([]), vec![asking("front", "a")]), "there is no test");
     }
 }

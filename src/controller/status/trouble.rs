@@ -11,7 +11,7 @@ use crate::api::canary::status::conditions::Trouble;
 use crate::controller::context::memory::passing::Lasting;
 use crate::controller::difference::Conflict;
 use at_rest::{given_back, leaving, left_alone, silent};
-use in_a_run::{apart, asleep, stuck, unbuilt, unjudged};
+use in_a_run::{apart, asleep, bypassed, stuck, unbuilt, unjudged, untested};
 use in_the_way::refused_write;
 pub use in_the_way::{conflict, failing, missing};
 use jiff::Timestamp;
@@ -58,6 +58,8 @@ pub fn first(evidence: Evidence<'_>, store: impl Fn(&str, &str) -> Option<String
         .or_else(|| leaving(canary, state, seen))
         .or_else(|| apart(canary, state, seen))
         .or_else(|| unjudged(canary, state, store))
+        .or_else(|| bypassed(state, seen))
+        .or_else(|| untested(canary, state, seen))
         .or_else(|| left_alone(canary, state))
         .or_else(|| silent(canary, state, seen, now))
         .or_else(|| asleep(canary, state, seen))

@@ -8,7 +8,7 @@ use crate::controller::{
     },
     effects::{apply::dispensable::makes_the_pair, ask::hooks},
     lifecycle::inheritance,
-    observe::{self, Thresholds, trouble},
+    observe::{self, Thresholds, bypassed, trouble},
     status,
 };
 use crate::{
@@ -41,6 +41,9 @@ pub async fn interpret(context: &Context, turn: &Turn, pair: &Snapshot) -> Obser
     see_whether_apart(context, turn, pair, &mut seen);
     see_whether_edited(context, turn, pair, &mut seen);
     see_why_it_waits(context, turn, pair, &mut seen).await;
+    if state.stage.in_run() && state.intent.reaches_canary() {
+        seen.bypassed = bypassed::of(&context.effects.client, live, blueprint).await;
+    }
     seen
 }
 

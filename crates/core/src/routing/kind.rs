@@ -175,6 +175,12 @@ pub trait RouteKind: WrittenKind {
         None
     }
 
+    /// Whether data planes go by an object of this kind although users are led by one of another kind as well, and nothing else
+    /// names it: one that we or Flagger made goes when another carries the traffic in its place.
+    fn hides_others(&self) -> bool {
+        false
+    }
+
     /// What of a Canary's analysis objects of this kind have no word for, so that it does nothing to whoever comes by them:
     /// the paths below the analysis, and why.
     fn unsaid(&self, _exposure: &Exposure) -> Vec<(String, String)> {

@@ -47,8 +47,13 @@ impl Forms {
 pub struct Front {
     /// What it is called.
     pub resource: Resource,
-    /// What an object's users miss, in words for people, where it leads past the routes of an app.
-    pub past: fn(&Value, &Names) -> Option<String>,
+    /// Whether its objects lie in the namespace of the app; otherwise they are the whole cluster's.
+    pub namespaced: bool,
+    /// Whether nobody at all comes by an app's routes that one leads past: a run then shows nothing to anybody.
+    pub decides: bool,
+    /// What an object's users miss, in words for people, where it leads past the routes of an app: the last, which lead to it, or
+    /// of which one is to be made.
+    pub past: fn(&Value, &Names, &[&Value]) -> Option<String>,
 }
 
 /// How requests are moved between the two halves of a pair. Pure.

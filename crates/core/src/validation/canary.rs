@@ -2,6 +2,7 @@
 
 mod analysis;
 mod autoscaler;
+mod contradiction;
 mod extras;
 mod guard_rails;
 mod life;
@@ -91,6 +92,7 @@ fn complete(all: &Effective, facts: &ClusterFacts) -> Report {
     autoscaler::check(&mut report, &subject);
     service::check(&mut report, &subject);
     analysis::canary(&mut report, &subject);
+    contradiction::check(&mut report, &subject);
     extras::check(&mut report, &subject);
     guard_rails::check(&mut report, &subject);
     report

@@ -4,6 +4,7 @@
 //! row of the rule catalogue; every row must have an entry that finds something and one that does not.
 
 mod examples;
+mod guides;
 mod ratchet;
 mod size;
 

@@ -168,6 +168,11 @@ pub struct Observation {
     pub webhook: bool,
     /// Whether every route can copy requests; one that cannot would lose them instead.
     pub mirrors: bool,
+    /// Whether no route shows the canary to anybody in the Canary's A/B test: what both ask of requests contradicts each other, or
+    /// they have no word for the test.
+    pub tests_nobody: bool,
+    /// Why nobody comes by the routes, whatever they say, when it was looked up; for people.
+    pub bypassed: Option<String>,
     /// Whether the pair has Services at all; a worker without ports has none.
     pub served: bool,
     /// Whether any route still names `-primary` or `-canary`.

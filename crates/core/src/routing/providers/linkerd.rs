@@ -2,9 +2,11 @@
 //! callers know the two halves and their weights. Flagger's `linkerd` writes a TrafficSplit of SMI, which Linkerd has
 //! given up; what a Canary says for it means the same here.
 
+mod front;
+
 use super::gateway_api::{GatewayApi, KINDS};
 use crate::api::canary::{CanaryService, CanarySpec, GatewayRef};
-use crate::routing::{Capabilities, Forms, Names, RouteKind, Router};
+use crate::routing::{Capabilities, Forms, Front, Names, RouteKind, Router};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -58,6 +60,10 @@ impl Router for Linkerd {
             "spec.service.timeout",
             "spec.service.backendTimeout",
         ]
+    }
+
+    fn front(&self) -> Option<Front> {
+        Some(front::SERVICE_PROFILE)
     }
 
     fn instead(&self) -> &'static str {

@@ -225,14 +225,33 @@ fn what_it_cannot_do_is_nothing_that_is_waited_for() {
     assert_eq!(read(&[plain()], &Exposure::default(), Some(expected)), Some(expected));
 }
 
+// What people annotate an Ingress with, for ingress-nginx and for others.
+fn some_ingress() -> impl Strategy<Value = Value> {
+    crate::routing::ingress::tests::some_ingress(vec![
+        ("nginx.ingress.kubernetes.io/rewrite-target", json!("/$1")),
+        ("nginx.ingress.kubernetes.io/canary-weight-total", json!("1000")),
+        ("kubernetes.io/ingress.class", json!("nginx")),
+        ("cert-manager.io/cluster-issuer", json!("letsencrypt")),
+        ("zalando.org/skipper-filter", json!("compress()")),
+    ])
+}
+
 proptest! {
     #[test]
-    fn what_is_written_is_what_is_read(share in 0u8..=100, matched in any::<bool>(), expected in 0u8..=100) {
+    fn what_is_written_is_what_is_read(
+        mine in some_ingress(), share in 0u8..=100, matched in any::<bool>(), expected in 0u8..=100,
+    ) {
         let exposure = test_of(json!([{"headers": {"x-canary": {"exact": "yes"}}}]));
         let wanted = Traffic { matched, ..Traffic::share(share) };
-        let objects = carried(&plain(), wanted, &exposure);
-        prop_assert_eq!(read(&objects, &exposure, Some(wanted)), Some(wanted));
-        prop_assert_eq!(read(&objects, &exposure, Some(Traffic::share(expected))), Some(wanted));
-        prop_assert_eq!(objects.len(), if share > 0 || matched { 2 } else { 1 });
+        let objects = carried(&mine, wanted, &exposure);
+        prop_assert_eq!(&objects[0], &mine, "it is never written");
+        let leads = crate::routing::ingress::tests::has_path(&mine);
+        prop_assert_eq!(objects.len(), if leads && (share > 0 || matched) { 2 } else { 1 });
+        prop_assert!(objects.iter().skip(1).all(|one| Nginx.services(one).iter().all(|name| name == "web-canary")));
+        if leads {
+            prop_assert_eq!(read(&objects, &exposure, Some(wanted)), Some(wanted));
+            prop_assert_eq!(read(&objects, &exposure, Some(Traffic::share(expected))), Some(wanted));
+        }
+        prop_assert_eq!(Nginx.folded(&objects[0], &names()), mine);
     }
 }

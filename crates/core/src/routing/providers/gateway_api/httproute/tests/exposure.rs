@@ -175,14 +175,26 @@ fn some_rule() -> impl Strategy<Value = Value> {
         json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [{"name": "x", "value": "y"}]}});
     let cookie = json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": [{"name": "set-cookie", "value": "mine=1"}]}});
     let own = prop_oneof![2 => Just(None), 1 => Just(Some(modifier)), 1 => Just(Some(cookie))];
-    (subsequence(matches, 0..=3), subsequence(filters, 0..=2), own, proptest::option::of(1u64..50), 1u64..50, any::<bool>()).prop_map(
-        |(matches, filters, own, other, weight, ours)| {
+    let members = vec![
+        ("name", json!("main")),
+        ("timeouts", json!({"request": "5s"})),
+        ("x-of-tomorrow", json!([{"a": 1}])),
+    ];
+    let others = (subsequence(members, 0..=3), any::<bool>());
+    (subsequence(matches, 0..=3), subsequence(filters, 0..=2), own, proptest::option::of(1u64..50), 1u64..50, any::<bool>(), others).prop_map(
+        |(matches, filters, own, other, weight, ours, (members, noted))| {
             let alone = other.is_none();
             let mut web = json!({"name": if ours { "web" } else { "elsewhere" }, "port": 80, "weight": if alone { 1 } else { weight }});
             if let Some(own) = own {
                 web["filters"] = json!([own]);
             }
+            if noted {
+                web["x-of-tomorrow"] = json!({"a": 1});
+            }
             let mut rule = json!({"backendRefs": [web]});
+            for (key, value) in members {
+                rule[key] = value;
+            }
             if let Some(weight) = other {
                 rule["backendRefs"].as_array_mut().unwrap().insert(0, json!({"name": "old", "port": 80, "weight": weight}));
             }
@@ -197,7 +209,12 @@ fn some_rule() -> impl Strategy<Value = Value> {
 }
 
 fn some_route() -> impl Strategy<Value = Value> {
-    proptest::collection::vec(some_rule(), 1..4).prop_map(|rules| json!({"spec": {"hostnames": ["a"], "rules": rules}}))
+    proptest::collection::vec(some_rule(), 1..4).prop_map(|rules| {
+        json!({
+            "metadata": {"name": "front", "namespace": "shop", "finalizers": ["example.com/kept"]},
+            "spec": {"hostnames": ["a"], "rules": rules, "x-of-tomorrow": [{"a": 1}]},
+        })
+    })
 }
 
 fn is_of_the_pair(rule: &Value) -> bool {
