@@ -5,7 +5,7 @@ use crate::controller::{
     context::Context,
     queue::key,
     watch::{
-        cache::{Cache, PAGE},
+        cache::Cache,
         cluster::Cluster,
         elsewhere::Elsewhere,
         index::Index,
@@ -17,6 +17,7 @@ use crate::controller::{
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels::LAST_APPLIED},
     orders::Standing,
+    requests::pages::PAGE,
     telemetry::WatchFailures,
 };
 use futures::StreamExt;
@@ -45,7 +46,6 @@ const AROUND: Duration = Duration::from_secs(10);
 /// of other namespaces, so nothing is worked on there.
 pub fn cluster(client: &Client, only: Option<&str>, told: &Teller, failures: WatchFailures) -> Cluster {
     let only = |field| selected(field, only);
-    let all = || watcher::Config::default().page_size(PAGE);
     let to = To {
         client,
         told,
@@ -64,7 +64,7 @@ pub fn cluster(client: &Client, only: Option<&str>, told: &Teller, failures: Wat
             let named = (template.namespace().unwrap_or_default(), template.name_any());
             Telling::when_changed(Told::Template(named), &template.spec)
         }),
-        claims: claims(to, only("metadata.namespace").page_size(PAGE)),
+        claims: claims(to, only("metadata.namespace")),
         network_policies: NetworkPolicies::new(to.watched_as(
             all(),
             |policy: &NetworkPolicy| {
@@ -144,12 +144,16 @@ fn bare<K: Resource<DynamicType = ()>>(object: &mut K) {
     object.meta_mut().labels = None;
 }
 
+// All there are, a few at once: each may have more than a megabyte.
+fn all() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
 // Those whose field has that value; all without one.
 fn selected(field: &str, value: Option<&str>) -> watcher::Config {
-    let all = watcher::Config::default();
     match value {
-        Some(value) => all.fields(&format!("{field}={value}")),
-        None => all,
+        Some(value) => all().fields(&format!("{field}={value}")),
+        None => all(),
     }
 }
 

@@ -63,6 +63,20 @@ async fn that_kubectl_keeps_something_is_known_of_what_flagger_keeps_something_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_kind_is_listed_a_few_objects_at_once() {
+    for kind in Kind::built_in().chain(Kind::optional()) {
+        let server = ApiServer::default();
+        let (_cache, _changed) = followed(&server, kind);
+        settled().await;
+        let lists = server.pages.lock().clone();
+        assert!(!lists.is_empty(), "{kind:?}");
+        for (path, most) in lists {
+            assert!(most.is_some_and(|most| most <= 16), "{path}: {most:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_there_what_changes_and_what_goes_is_known_and_told() {
     let server = ApiServer::default();
     server.put(&format!("{SERVICES}/a"), service("a", 1));
