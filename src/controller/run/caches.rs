@@ -22,7 +22,7 @@ use crate::{
 };
 use futures::StreamExt;
 use k8s_openapi::api::{
-    core::v1::{Namespace, PersistentVolumeClaim},
+    core::v1::{Namespace, PersistentVolumeClaim, PersistentVolumeClaimSpec},
     networking::v1::NetworkPolicy,
 };
 use kube::{
@@ -70,7 +70,10 @@ pub fn cluster(client: &Client, only: Option<&str>, told: &Teller, failures: Wat
             |policy: &NetworkPolicy| {
                 Telling::when_changed(Told::NetworkPolicy(network_policies::reach(policy)), &policy.spec)
             },
-            bare,
+            |policy: &mut NetworkPolicy| {
+                bare(policy);
+                network_policies::slim(policy);
+            },
         )),
         namespaces: to.watched(only("metadata.name"), |ns: &Namespace| {
             Telling::always(Told::Namespace(ns.name_any()))
@@ -133,6 +136,11 @@ fn claims(to: To<'_>, which: watcher::Config) -> Store<PersistentVolumeClaim> {
     let lean = |claim: &mut PersistentVolumeClaim| {
         bare(claim);
         claim.status = None;
+        // How it may be mounted is all that is asked of one.
+        claim.spec = claim.spec.take().map(|spec| PersistentVolumeClaimSpec {
+            access_modes: spec.access_modes,
+            ..PersistentVolumeClaimSpec::default()
+        });
     };
     to.watched_as(which, tell, lean)
 }

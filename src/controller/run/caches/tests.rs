@@ -52,7 +52,8 @@ fn cluster_of_two() -> ApiServer {
             &format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims/data"),
             json!({
                 "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata("data"),
-                "spec": {"accessModes": ["ReadWriteOnce"]}, "status": {"phase": "Bound"},
+                "spec": {"accessModes": ["ReadWriteOnce"], "selector": {"matchLabels": {"disk": "fast"}}},
+                "status": {"phase": "Bound"},
             }),
         );
     }
@@ -145,7 +146,8 @@ async fn what_nobody_reads_is_not_kept_but_a_canary_is_what_it_was() {
     assert_eq!(read(&namespace.metadata), json!([labels, {"team": "red"}]));
     let claim = &cluster.claims.state()[0];
     assert_eq!(read(&claim.metadata), json!([null, null]));
-    assert!(claim.spec.is_some() && claim.status.is_none());
+    assert!(claim.status.is_none());
+    assert_eq!(json!(claim.spec), json!({"accessModes": ["ReadWriteOnce"]}));
 }
 
 #[tokio::test(start_paused = true)]
