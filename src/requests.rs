@@ -62,7 +62,7 @@ async fn answered(client: &Client, request: Request<Body>, turns: &Semaphore) ->
         let page = timeout_at(until, listed(client, &parts, objects, turns)).await;
         return page.unwrap_or_else(|_| Err(kube::Error::Service(late.into())));
     }
-    let large = size::too_large(request.uri().path());
+    let large = size::too_large(request.method(), request.uri().path());
     let Ok(answer) = timeout_at(until, sent(client, request)).await else {
         return Err(kube::Error::Service(late.into()));
     };
@@ -89,7 +89,7 @@ async fn listed(client: &Client, asked: &Parts, most: u32, turns: &Semaphore) ->
         }
         let path = asked.uri.path();
         if objects <= 1 {
-            return Err(kube::Error::Service(size::too_large(path).into()));
+            return Err(kube::Error::Service(size::too_large(&asked.method, path).into()));
         }
         tracing::debug!(path, objects, "too large a page, asking for half as many objects");
         objects /= 2;

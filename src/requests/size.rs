@@ -1,13 +1,13 @@
 //! How much of an answer is read. What is listed is written by others, each object up to what the API server takes, so a
 //! page is bounded by its bytes and not by its objects alone.
 
-use http::{Request, Uri};
+use http::{Method, Request, Uri};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use tokio::sync::Semaphore;
 
-/// Most bytes of any answer but a watch, of a page with one object too. The API server takes objects of a megabyte and a half, which
-/// may be three or four times that as JSON.
+/// Most bytes of any answer but a watch, of a page with one object too. The API server takes objects of a megabyte and a
+/// half, which may be three or four times that as JSON.
 pub const LONGEST: usize = 32 * 1024 * 1024;
 /// Most bytes of a page with several objects.
 const PAGE: usize = 4 * 1024 * 1024;
@@ -24,7 +24,7 @@ pub struct ReadsInPart;
 
 /// How many objects a request asks for, when it asks for a page that is to be read as a whole.
 pub fn asked(request: &Request<Body>) -> Option<u32> {
-    if request.extensions().get::<ReadsInPart>().is_some() {
+    if *request.method() != Method::GET || request.extensions().get::<ReadsInPart>().is_some() {
         return None;
     }
     let mut query = request.uri().query()?.split('&');
@@ -73,10 +73,10 @@ fn fits(bytes: usize, values: usize, objects: u32) -> bool {
 }
 
 /// What is said of an answer that is too large.
-pub fn too_large(path: &str) -> String {
+pub fn too_large(method: &Method, path: &str) -> String {
     let most = LONGEST / (1024 * 1024);
     format!(
-        "the answer to GET {path} has more than {most} MiB, which is not read, as it would take the memory of all others; \
+        "the answer to {method} {path} has more than {most} MiB, which is not read, as it would take the memory of all others; \
          delete what is that large there, or make it smaller"
     )
 }

@@ -22,8 +22,8 @@ use serde_json::json;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-/// Objects of one page of Services, which are small and of which a cluster has tens of thousands: a list has to end before its pages are
-/// forgotten, which is after five minutes.
+/// Objects of one page of Services, which are small and of which a cluster has tens of thousands: a list has to end before its
+/// pages are forgotten, which is after five minutes.
 const SERVICES: u32 = 100;
 /// The same of namespaces: only those who run the cluster make them.
 const NAMESPACES: u32 = 500;
