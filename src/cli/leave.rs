@@ -13,6 +13,7 @@ pub use report::rescue;
 use crate::api::duration::GoDuration;
 use crate::controller::lease;
 use crate::orders::{self, Leave, Standing};
+use crate::requests;
 use anyhow::{Context as _, bail};
 use kube::Client;
 use std::collections::BTreeMap;
@@ -53,6 +54,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::try_from(super::cluster::config(args.kubeconfig.as_deref()).await?)?;
+        let client = requests::bounded(&client);
         Leaving { client, args }.run().await
     })
 }

@@ -24,6 +24,8 @@ pub struct ApiServer {
     pub objects: Arc<Mutex<Store>>,
     /// The names of all requests.
     pub log: Arc<Mutex<Vec<String>>>,
+    /// The paths of lists that were asked for, and how many objects each was to have at most.
+    pub pages: Arc<Mutex<Vec<(String, Option<usize>)>>>,
     /// What each of those that write said.
     pub bodies: Arc<Mutex<Vec<(String, Value)>>>,
     /// How long every answer takes.
@@ -152,6 +154,10 @@ impl ApiServer {
         }
         let bare = header("accept").contains("PartialObjectMetadata");
         let at = Address::of(&path);
+        if parts.method == "GET" && !watches && at.as_ref().is_some_and(|at| at.name.is_none()) {
+            let most = query.get("limit").and_then(|text| text.parse().ok());
+            self.pages.lock().push((path.clone(), most));
+        }
         let (status, value) = match (self.fault(&name), at) {
             (Some(fault), _) => fault,
             (None, Some(at)) if watches => {

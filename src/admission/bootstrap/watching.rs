@@ -41,7 +41,9 @@ pub(in crate::admission) fn object<K>(api: Api<K>, name: &str) -> Changes
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let config = watcher::Config::default()
+        .page_size(1)
+        .fields(&format!("metadata.name={name}"));
     let events = watcher(api, config).default_backoff().filter_map(|event| async move {
         match event {
             Ok(watcher::Event::Apply(_) | watcher::Event::Delete(_) | watcher::Event::InitDone) => {

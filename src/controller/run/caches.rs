@@ -7,7 +7,7 @@ use crate::controller::{
     watch::{
         cluster::{Cluster, index::Index},
         informers::{
-            cache::{Cache, PAGE},
+            cache::Cache,
             elsewhere::Elsewhere,
             network_policies::{self, NetworkPolicies},
             relist::{Relist, Telling},
@@ -18,11 +18,12 @@ use crate::controller::{
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels::LAST_APPLIED},
     orders::Standing,
+    requests::pages::PAGE,
     telemetry::WatchFailures,
 };
 use futures::StreamExt;
 use k8s_openapi::api::{
-    core::v1::{Namespace, PersistentVolumeClaim},
+    core::v1::{Namespace, PersistentVolumeClaim, PersistentVolumeClaimSpec},
     networking::v1::NetworkPolicy,
 };
 use kube::{
@@ -46,7 +47,6 @@ const AROUND: Duration = Duration::from_secs(10);
 /// of other namespaces, so nothing is worked on there.
 pub fn cluster(client: &Client, only: Option<&str>, told: &Teller, failures: WatchFailures) -> Cluster {
     let only = |field| selected(field, only);
-    let all = || watcher::Config::default().page_size(PAGE);
     let to = To {
         client,
         told,
@@ -65,13 +65,16 @@ pub fn cluster(client: &Client, only: Option<&str>, told: &Teller, failures: Wat
             let named = (template.namespace().unwrap_or_default(), template.name_any());
             Telling::when_changed(Told::Template(named), &template.spec)
         }),
-        claims: claims(to, only("metadata.namespace").page_size(PAGE)),
+        claims: claims(to, only("metadata.namespace")),
         network_policies: NetworkPolicies::new(to.watched_as(
             all(),
             |policy: &NetworkPolicy| {
                 Telling::when_changed(Told::NetworkPolicy(network_policies::reach(policy)), &policy.spec)
             },
-            bare,
+            |policy: &mut NetworkPolicy| {
+                bare(policy);
+                network_policies::slim(policy);
+            },
         )),
         namespaces: to.watched(only("metadata.name"), |ns: &Namespace| {
             Telling::always(Told::Namespace(ns.name_any()))
@@ -134,6 +137,11 @@ fn claims(to: To<'_>, which: watcher::Config) -> Store<PersistentVolumeClaim> {
     let lean = |claim: &mut PersistentVolumeClaim| {
         bare(claim);
         claim.status = None;
+        // How it may be mounted is all that is asked of one.
+        claim.spec = claim.spec.take().map(|spec| PersistentVolumeClaimSpec {
+            access_modes: spec.access_modes,
+            ..PersistentVolumeClaimSpec::default()
+        });
     };
     to.watched_as(which, tell, lean)
 }
@@ -145,12 +153,16 @@ fn bare<K: Resource<DynamicType = ()>>(object: &mut K) {
     object.meta_mut().labels = None;
 }
 
+// All there are, a few at once: each may have more than a megabyte.
+fn all() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
 // Those whose field has that value; all without one.
 fn selected(field: &str, value: Option<&str>) -> watcher::Config {
-    let all = watcher::Config::default();
     match value {
-        Some(value) => all.fields(&format!("{field}={value}")),
-        None => all,
+        Some(value) => all().fields(&format!("{field}={value}")),
+        None => all(),
     }
 }
 

@@ -72,7 +72,14 @@ pub struct AlertRequest {
     pub body: Value,
 }
 
+// Keys of its Secret.
+const ADDRESS: &str = "address";
+const TOKEN: &str = "token";
+
 impl Receiver {
+    /// What is read of the Secret that an AlertProvider names.
+    pub const KEYS: [&str; 2] = [ADDRESS, TOKEN];
+
     /// The receiver of an AlertProvider; `secret` is the data of the Secret it names.
     ///
     /// # Errors
@@ -88,10 +95,10 @@ impl Receiver {
             (!text.is_empty()).then_some(text)
         };
         let address = match secret {
-            Some(_) => of_secret("address").ok_or("the Secret lacks the key address")?,
+            Some(_) => of_secret(ADDRESS).ok_or("the Secret lacks the key address")?,
             None => spec.address.clone().ok_or("neither address nor secretRef is set")?,
         };
-        let token = of_secret("token");
+        let token = of_secret(TOKEN);
         if kind == Kind::PagerDuty && token.is_none() {
             return Err("pagerduty needs its routing key as token in the Secret of secretRef".into());
         }

@@ -17,11 +17,12 @@ pub trait Resolver: Send + Sync {
     /// A MetricTemplate.
     fn template<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Arc<MetricTemplate>, String>>;
 
-    /// The data of a Secret.
+    /// The data of a Secret, as far as it is used: what it has of these `keys`.
     fn secret<'a>(
         &'a self,
         namespace: &'a str,
         name: &'a str,
+        keys: &'a [&'a str],
     ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>>;
 }
 

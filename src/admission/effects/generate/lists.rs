@@ -6,6 +6,7 @@
 
 use super::LOOK;
 use crate::api::labels;
+use crate::requests::ReadsInPart;
 use futures::AsyncReadExt as _;
 use kube::Client;
 use kube::api::{DynamicObject, ListParams};
@@ -136,7 +137,8 @@ impl Lists {
 
     /// One page; nothing where it is more than `most` bytes, or too many values.
     async fn page(&self, request: &Request, params: &ListParams, most: usize) -> Result<Option<Vec<u8>>, Error> {
-        let request = request.list(params).map_err(Error::BuildRequest)?;
+        let mut request = request.list(params).map_err(Error::BuildRequest)?;
+        request.extensions_mut().insert(ReadsInPart);
         // A byte more, so that what goes on is seen to.
         let mut body = self.client.request_stream(request).await?.take(most as u64 + 1);
         let mut bytes = Vec::new();

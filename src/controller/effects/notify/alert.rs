@@ -152,7 +152,7 @@ async fn receiver(context: &Context, provider: Option<&NamespacedRef>, own: &str
     }
     let secret = match &spec.secret_ref {
         Some(secret) => {
-            let data = context.secret(namespace, &secret.name).await;
+            let data = context.secret(namespace, &secret.name, &Receiver::KEYS).await;
             Some(data.map_err(|error| format!("secret {}: {error}", secret.name))?)
         }
         None => None,

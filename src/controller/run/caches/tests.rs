@@ -52,7 +52,8 @@ fn cluster_of_two() -> ApiServer {
             &format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims/data"),
             json!({
                 "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata("data"),
-                "spec": {"accessModes": ["ReadWriteOnce"]}, "status": {"phase": "Bound"},
+                "spec": {"accessModes": ["ReadWriteOnce"], "selector": {"matchLabels": {"disk": "fast"}}},
+                "status": {"phase": "Bound"},
             }),
         );
     }
@@ -108,6 +109,23 @@ async fn whoever_works_in_one_namespace_neither_knows_nor_hears_of_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn everything_is_listed_a_few_at_once() {
+    for only in [None, Some("web")] {
+        let server = cluster_of_two();
+        let (told, _tellings) = tellings();
+        let cluster = cluster(&server.client(), only, &told, WatchFailures::default());
+        filled(&cluster).await;
+        let lists = server.pages.lock();
+        let kinds: HashSet<&str> = lists.iter().map(|(path, _)| path.as_str()).collect();
+        assert!(kinds.contains("/apis/flagger.app/v1beta1/canaries") && kinds.contains("/api/v1/namespaces"));
+        assert!(kinds.len() >= 7, "{kinds:?}");
+        for (path, most) in lists.iter() {
+            assert!(most.is_some_and(|most| most <= 16), "{path}: {most:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_nobody_reads_is_not_kept_but_a_canary_is_what_it_was() {
     let server = cluster_of_two();
     let (told, _tellings) = tellings();
@@ -128,7 +146,8 @@ async fn what_nobody_reads_is_not_kept_but_a_canary_is_what_it_was() {
     assert_eq!(read(&namespace.metadata), json!([labels, {"team": "red"}]));
     let claim = &cluster.claims.state()[0];
     assert_eq!(read(&claim.metadata), json!([null, null]));
-    assert!(claim.spec.is_some() && claim.status.is_none());
+    assert!(claim.status.is_none());
+    assert_eq!(json!(claim.spec), json!({"accessModes": ["ReadWriteOnce"]}));
 }
 
 #[tokio::test(start_paused = true)]

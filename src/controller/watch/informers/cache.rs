@@ -14,7 +14,7 @@ mod watching;
 
 use crate::telemetry::WatchFailures;
 use index_keys::index_keys;
-pub use kind::{Kind, PAGE};
+pub use kind::Kind;
 use parking_lot::RwLock;
 use serde_json::Value;
 use shelf::{Objects, Shelf, Text};

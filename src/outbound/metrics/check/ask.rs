@@ -109,7 +109,8 @@ impl CheckContext<'_> {
         let secret = match &provider.secret_ref {
             None => None,
             Some(secret) => {
-                let data = self.resolver.secret(namespace, &secret.name).await;
+                let keys = kind.requirements.secret.keys.concat();
+                let data = self.resolver.secret(namespace, &secret.name, &keys).await;
                 let error = |e: String| messages::template_secret_error(template, namespace, &secret.name, &e);
                 Some(data.map_err(error)?)
             }

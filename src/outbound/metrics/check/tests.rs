@@ -39,7 +39,12 @@ impl Resolver for Stored {
         Box::pin(async move { found })
     }
 
-    fn secret<'a>(&'a self, _: &'a str, name: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>> {
+    fn secret<'a>(
+        &'a self,
+        _: &'a str,
+        name: &'a str,
+        _: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>> {
         Box::pin(async move { Err(format!("secret {name:?} not found")) })
     }
 }

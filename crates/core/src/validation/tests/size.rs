@@ -77,6 +77,31 @@ fn what_was_too_large_before_there_were_limits_can_still_be_labelled() {
 }
 
 #[test]
+fn a_canary_whose_parts_are_within_their_limits_may_be_too_large_as_a_whole() {
+    let facts = ClusterFacts::default();
+    let large = metrics(40, &"x".repeat(limits::TEMPLATE));
+    let findings = canary(&large, None, &facts);
+    assert_eq!(fields(&findings), ["spec"]);
+    assert_eq!(
+        findings.causes[0].message,
+        "Too long: may not be more than 262144 bytes: all of it is kept in memory; move long queries to MetricTemplates"
+    );
+    let small = metrics(20, &"x".repeat(limits::TEMPLATE));
+    assert!(!fields(&canary(&small, None, &facts)).contains(&"spec"));
+    // One that was stored before can still be changed, and is no excuse for another.
+    let mut labelled = large.clone();
+    labelled.metadata.labels = Some(BTreeMap::from([("a".into(), "b".into())]));
+    let findings = canary(&labelled, Some(&large), &facts);
+    assert!(findings.allowed());
+    assert_eq!(
+        findings.warnings,
+        ["spec: Too long: may not be more than 262144 bytes: all of it is kept in memory; move long queries to \
+          MetricTemplates"]
+    );
+    assert!(!canary(&large, Some(&small), &facts).allowed());
+}
+
+#[test]
 fn a_chain_that_would_end_the_process_is_refused_wherever_a_template_may_stand() {
     // Short enough for the schema, and deeper than a small stack.
     let chain = format!("{{{{if .}}}}a{}{{{{end}}}}", "{{else if .}}a".repeat(500));

@@ -3,7 +3,7 @@
 use super::{
     Cache, Change, Kind,
     shelf::{Objects, Text},
-    summary::summary,
+    summary::{by_pods, summary},
     unlisted::PATIENCE,
 };
 use crate::{
@@ -263,7 +263,11 @@ fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
         kind: resource.kind,
     });
     let object = serde_json::to_value(object).unwrap_or_default();
-    if kind.is_config() { summary(&object) } else { object }
+    match kind {
+        _ if kind.is_config() => summary(&object),
+        Kind::StatefulSet => by_pods(&object),
+        _ => object,
+    }
 }
 
 // Why a kind that can be done without cannot be read, and when it is looked at again.
