@@ -170,6 +170,12 @@ pub trait RouteKind: WrittenKind {
         None
     }
 
+    /// Why the data plane finds no way to the Services of the pair by `route`, in words for people. It is asked when both of them have
+    /// endpoints: before, they may be about to be made.
+    fn unresolved(&self, _route: &Value, _names: &Names) -> Option<String> {
+        None
+    }
+
     /// Why `route` has no room for what a run adds to it.
     fn crowded(&self, _route: &Value, _names: &Names, _exposure: &Exposure) -> Option<String> {
         None
@@ -187,8 +193,8 @@ pub trait RouteKind: WrittenKind {
         false
     }
 
-    /// Whether a data plane has said anything of `route`. Kinds that never say are taken to be known at once.
-    fn is_answered(&self, _route: &Value) -> bool {
+    /// Whether a data plane says that it takes `route`. Kinds that never say are taken at once.
+    fn is_taken(&self, _route: &Value) -> bool {
         true
     }
 
@@ -202,6 +208,11 @@ pub trait RouteKind: WrittenKind {
         Value::Null
     }
 }
+    /// The parents of `route` whose data plane is known to copy every request, whatever share of them is asked for, with its name.
+    fn copying_all<'a>(&self, _route: &'a Value) -> Vec<(&'a Value, &'a str)> {
+        Vec::new()
+    }
+
 
 /// How targets that are their own routes tell of their revisions, which are known by their names. One of them serves everybody
 /// but for the canary's share, and stands where any other target has a primary.

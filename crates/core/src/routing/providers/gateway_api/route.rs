@@ -3,6 +3,7 @@
 
 mod abroad;
 pub(in crate::routing::providers) mod conditions;
+mod controllers;
 mod cookies;
 mod defaults;
 mod dialect;
@@ -10,6 +11,7 @@ mod generated;
 mod problem;
 mod spec;
 
+mod verdict;
 pub(in crate::routing::providers) use conditions::named;
 pub use generated::{RouteSpec, generated};
 pub use spec::{header_modifiers, mirrors, route_spec};
@@ -161,7 +163,7 @@ impl<W: Words> RouteKind for Route<W> {
     }
 
     fn hears_apart(&self, route: &Value) -> bool {
-        problem::hears_apart(route)
+        controllers::hears_apart(route)
     }
 
     fn naming(&self, route: &Value, names: &Names) -> Value {
@@ -183,17 +185,25 @@ impl<W: Words> RouteKind for Route<W> {
     fn unsaid(&self, exposure: &Exposure) -> Vec<(String, String)> {
         W::unsaid(exposure)
     }
-
-    fn is_pending(&self, route: &Value) -> bool {
-        problem::is_pending(route)
+    fn unresolved(&self, route: &Value, names: &Names) -> Option<String> {
+        verdict::unresolved::<W>(route, names)
     }
 
-    fn is_answered(&self, route: &Value) -> bool {
-        problem::is_answered(route)
+
+    fn is_pending(&self, route: &Value) -> bool {
+        verdict::is_pending(route)
+    }
+
+    fn is_taken(&self, route: &Value) -> bool {
+        verdict::is_taken(route)
     }
 
     fn unmirrored<'a>(&self, route: &'a Value) -> Vec<(&'a Value, &'a str)> {
-        problem::unmirrored(route).collect()
+        controllers::unmirrored(route)
+    }
+
+    fn copying_all<'a>(&self, route: &'a Value) -> Vec<(&'a Value, &'a str)> {
+        controllers::copying_all(route)
     }
 
     fn told(&self, route: &Value) -> Value {
