@@ -143,6 +143,12 @@ pub trait Router: Sync {
         route
     }
 
+    /// The same in the kind that it makes for most apps, where [`published`](Self::published) makes another kind for this one: a route
+    /// of that kind that was made before, by Flagger perhaps, stays in use.
+    fn published_plainly(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {
+        None
+    }
+
     /// `route`, which it made, for those of its data planes alone that are of that class (`--ingress-class`).
     fn classed(&self, route: Value, _class: &str) -> Value {
         route

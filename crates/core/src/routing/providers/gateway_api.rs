@@ -6,7 +6,7 @@ mod grpcroute;
 mod httproute;
 pub(super) mod route;
 
-use crate::api::canary::CanarySpec;
+use crate::api::canary::{CanaryService, CanarySpec};
 use crate::routing::{Capabilities, Forms, Names, Need, RouteKind, Router};
 use grpcroute::Grpc;
 use httproute::Http;
@@ -94,8 +94,12 @@ impl Router for GatewayApi {
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
         let service = spec.service.as_ref()?;
         let of_grpc = grpcroute::spec(service).map(|spec| route::generated::<Grpc>(namespace, names, &spec));
-        let of_http = || httproute::spec(service).map(|spec| route::generated::<Http>(namespace, names, &spec));
-        of_grpc.or_else(of_http)
+        of_grpc.or_else(|| of_http(namespace, names, service))
+    }
+
+    fn published_plainly(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
+        let service = spec.service.as_ref()?;
+        grpcroute::spec(service).and_then(|_| of_http(namespace, names, service))
     }
 
     fn adopt(&self, spec: &mut CanarySpec, route: &Value, namespace: &str) {
@@ -103,4 +107,8 @@ impl Router for GatewayApi {
             adopted::adopt(service, route, namespace);
         }
     }
+}
+
+fn of_http(namespace: &str, names: &Names, service: &CanaryService) -> Option<Value> {
+    httproute::spec(service).map(|spec| route::generated::<Http>(namespace, names, &spec))
 }

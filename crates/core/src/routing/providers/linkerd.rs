@@ -61,29 +61,41 @@ impl Router for Linkerd {
     }
 
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
-        let service = spec.service.as_ref()?;
-        let parent = GatewayRef {
-            group: Some(CORE.to_owned()),
-            kind: Some(String::from("Service")),
-            name: names.apex.clone(),
-            port: Some(service.port),
-            namespace: None,
-            section_name: None,
-        };
-        let service = CanaryService {
-            gateway_refs: Some(vec![parent]),
-            hosts: None,
-            rewrite: None,
-            headers: None,
-            cors_policy: None,
-            mirror: None,
-            ..service.clone()
-        };
-        let spec = CanarySpec {
-            service: Some(service),
-            ..spec.clone()
-        };
-        GatewayApi.published(namespace, names, &spec)
+        GatewayApi.published(namespace, names, &carried(spec, vec![parent(names, spec)?]))
+    }
+
+    fn published_plainly(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
+        GatewayApi.published_plainly(namespace, names, &carried(spec, vec![parent(names, spec)?]))
+    }
+}
+
+// The Service itself.
+fn parent(names: &Names, spec: &CanarySpec) -> Option<GatewayRef> {
+    let service = spec.service.as_ref()?;
+    Some(GatewayRef {
+        group: Some(CORE.to_owned()),
+        kind: Some(String::from("Service")),
+        name: names.apex.clone(),
+        port: Some(service.port),
+        namespace: None,
+        section_name: None,
+    })
+}
+
+// A Canary without what is not carried there.
+fn carried(spec: &CanarySpec, parents: Vec<GatewayRef>) -> CanarySpec {
+    let service = spec.service.clone().map(|service| CanaryService {
+        gateway_refs: Some(parents),
+        hosts: None,
+        rewrite: None,
+        headers: None,
+        cors_policy: None,
+        mirror: None,
+        ..service
+    });
+    CanarySpec {
+        service,
+        ..spec.clone()
     }
 }
 
