@@ -2,8 +2,10 @@
 //! GRPCRoutes where the app speaks gRPC; a user may have several of both for one app.
 
 mod adopted;
+mod durations;
 mod grpcroute;
 mod httproute;
+mod rejected;
 pub(super) mod route;
 
 use crate::api::canary::{CanaryService, CanarySpec};
@@ -70,6 +72,10 @@ impl Router for GatewayApi {
             named: &["exact", "regex"],
             open_regexes_differ: true,
         })
+    }
+
+    fn rejects(&self, spec: &CanarySpec) -> Vec<(String, String)> {
+        rejected::of_canary(spec)
     }
 
     fn obeys(&self) -> &'static [&'static str] {

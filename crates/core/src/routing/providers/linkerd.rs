@@ -47,6 +47,10 @@ impl Router for Linkerd {
         true
     }
 
+    fn rejects(&self, spec: &CanarySpec) -> Vec<(String, String)> {
+        GatewayApi.rejects(&carried(spec, Vec::new()))
+    }
+
     fn obeys(&self) -> &'static [&'static str] {
         &[
             "spec.service.match",
@@ -121,6 +125,20 @@ mod tests {
         assert_eq!(made["kind"], GRPC_ROUTE.resource().kind);
         let parent = json!({"group": "core", "kind": "Service", "name": "web", "port": 9898});
         assert_eq!(made["spec"]["parentRefs"], json!([parent]));
+    }
+
+    #[test]
+    fn what_its_route_does_not_carry_is_no_reason_to_refuse_it() {
+        let refused = |service: Value| {
+            let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+            let spec = serde_json::from_value(json!({"targetRef": target, "service": service})).unwrap();
+            Linkerd.rejects(&spec).len()
+        };
+        let rewrite = json!({"uri": "/", "type": "ReplacePrefixMatch"});
+        let matches = json!([{"uri": {"exact": "/a"}}]);
+        let service = json!({"port": 80, "match": matches, "rewrite": rewrite, "timeout": "1.5s"});
+        assert_eq!(refused(service), 0);
+        assert_eq!(refused(json!({"port": 80, "timeout": "100us"})), 1);
     }
 
     #[test]
