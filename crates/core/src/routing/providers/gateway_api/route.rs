@@ -8,6 +8,7 @@ mod cookies;
 mod defaults;
 mod dialect;
 mod generated;
+mod prefix;
 mod problem;
 mod spec;
 

@@ -220,6 +220,23 @@ fn more_rules_than_a_route_may_have_are_counted_before_they_are_written() {
 
 proptest! {
     #[test]
+#[test]
+fn rules_that_may_have_one_match_alone_are_counted_one_by_one() {
+    let filter = json!({"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}});
+    let of = |count: usize| {
+        let rule = |path: usize| json!({"matches": [{"path": {"type": "PathPrefix", "value": format!("/{path}")}}], "filters": [filter], "backendRefs": [{"name": "web"}]});
+        json!({"metadata": {"name": "mine"}, "spec": {"rules": (0..count).map(rule).collect::<Vec<_>>()}})
+    };
+    let header = |value: &str| json!({"headers": {"x-canary": {"exact": value}}});
+    let test = Exposure {
+        matches: serde_json::from_value(json!([header("yes"), header("always")])).unwrap(),
+        ..Exposure::default()
+    };
+    assert_eq!(crowded(&of(5), &names(), &test), None);
+    let told = crowded(&of(6), &names(), &test).unwrap();
+    assert!(told.contains("18 rules"), "{told}");
+}
+
     fn what_is_written_is_what_is_read_and_writing_twice_changes_nothing(share in 0u8..=100, other in proptest::option::of(1u64..50), apex in 1u64..50) {
         let mut refs = vec![json!({"name": "web", "port": 80, "weight": apex})];
         if let Some(weight) = other {
