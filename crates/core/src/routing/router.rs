@@ -132,6 +132,11 @@ pub trait Router: Sync {
         "writes no route"
     }
 
+    /// The same of one field, where there is more to say of it.
+    fn instead_of(&self, _field: &str) -> Option<&'static str> {
+        None
+    }
+
     /// The route of an app whose user has none, at rest, with everything on primary; `None` when the Canary publishes
     /// nothing. It is asked for no Canary that it rejects.
     fn published(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {

@@ -93,7 +93,11 @@ impl Router for GatewayApi {
     }
 
     fn instead(&self) -> &'static str {
-        "has no word for it"
+        "cannot say it; use istio, or your own route"
+    }
+
+    fn instead_of(&self, field: &str) -> Option<&'static str> {
+        (field == "spec.service.trafficPolicy").then_some("cannot say it; use istio, or a BackendTLSPolicy")
     }
 
     // What a GRPCRoute cannot say of an app that speaks gRPC an HTTPRoute says, by which its calls come as well.

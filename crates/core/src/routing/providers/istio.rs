@@ -120,7 +120,11 @@ impl Router for Istio {
     }
 
     fn instead(&self) -> &'static str {
-        "has no word for it"
+        "has no word for it; say it in a VirtualService of your own"
+    }
+
+    fn instead_of(&self, field: &str) -> Option<&'static str> {
+        (field == "spec.service.gatewayRefs").then_some("has Gateways of its own; see spec.service.gateways")
     }
 
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
