@@ -72,6 +72,11 @@ pub trait RouteKind: WrittenKind {
         None
     }
 
+    /// What has the kind in the version that is written, from which version of its own on, where older ones have another.
+    fn since(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The `spec` of a generated object without what the API server adds where nothing is said, so that two can be compared.
     fn said(&self, spec: &Value) -> Value {
         spec.clone()
@@ -165,14 +170,14 @@ pub trait RouteKind: WrittenKind {
     /// Why the pair's traffic cannot be moved by `route`, or not be read from it, in words for people.
     fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String>;
 
-    /// Why the data plane does not take `companion`, in words for people.
-    fn refused(&self, _companion: &Value) -> Option<String> {
-        None
-    }
-
     /// Why the data plane finds no way to the Services of the pair by `route`, in words for people. It is asked when both of them have
     /// endpoints: before, they may be about to be made.
     fn unresolved(&self, _route: &Value, _names: &Names) -> Option<String> {
+        None
+    }
+
+    /// Why the data plane does not take `companion`, in words for people.
+    fn refused(&self, _companion: &Value) -> Option<String> {
         None
     }
 
@@ -203,16 +208,16 @@ pub trait RouteKind: WrittenKind {
         Vec::new()
     }
 
-    /// What of the status of `route` is needed to answer the above, cut down from all of it.
-    fn told(&self, _route: &Value) -> Value {
-        Value::Null
-    }
-}
     /// The parents of `route` whose data plane is known to copy every request, whatever share of them is asked for, with its name.
     fn copying_all<'a>(&self, _route: &'a Value) -> Vec<(&'a Value, &'a str)> {
         Vec::new()
     }
 
+    /// What of the status of `route` is needed to answer the above, cut down from all of it.
+    fn told(&self, _route: &Value) -> Value {
+        Value::Null
+    }
+}
 
 /// How targets that are their own routes tell of their revisions, which are known by their names. One of them serves everybody
 /// but for the canary's share, and stands where any other target has a primary.

@@ -37,8 +37,10 @@ pub struct DestinationRule;
 
 /// API group of both.
 const GROUP: &str = "networking.istio.io";
-/// Their version, since Istio 1.22.
+/// Their version.
 const VERSION: &str = "v1";
+/// Which has that.
+const SINCE: &str = "Istio 1.22";
 const API_VERSION: &str = "networking.istio.io/v1";
 /// Kind of the routes.
 const KIND: &str = "VirtualService";
@@ -159,6 +161,10 @@ impl WrittenKind for VirtualService {
 impl RouteKind for VirtualService {
     fn fields(&self) -> &'static [&'static str] {
         &["/spec/http", "/spec/tcp"]
+    }
+
+    fn since(&self) -> Option<&'static str> {
+        Some(SINCE)
     }
 
     fn leads_to_a_half(&self) -> Option<&'static str> {

@@ -11,8 +11,8 @@ mod generated;
 mod prefix;
 mod problem;
 mod spec;
-
 mod verdict;
+
 pub(in crate::routing::providers) use conditions::named;
 pub use generated::{RouteSpec, generated};
 pub use spec::{header_modifiers, mirrors, route_spec};
@@ -42,6 +42,8 @@ pub trait Words: Sync + 'static {
     const NAMED: &'static [&'static str];
     /// The line of shell that gives routes of it back.
     const RESCUE: &'static str;
+    /// From which version of the Gateway API on it is served as it is written.
+    const SINCE: &'static str;
 
     /// The match that every request meets.
     fn everything() -> Value;
@@ -106,6 +108,10 @@ impl<W: Words> RouteKind for Route<W> {
 
     fn rescue(&self) -> Option<&'static str> {
         Some(W::RESCUE)
+    }
+
+    fn since(&self) -> Option<&'static str> {
+        Some(W::SINCE)
     }
 
     fn said(&self, spec: &Value) -> Value {
@@ -179,6 +185,10 @@ impl<W: Words> RouteKind for Route<W> {
         problem::problem::<W>(route, names, &shown::<W>(exposure))
     }
 
+    fn unresolved(&self, route: &Value, names: &Names) -> Option<String> {
+        verdict::unresolved::<W>(route, names)
+    }
+
     fn crowded(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
         problem::crowded::<W>(route, names, &shown::<W>(exposure))
     }
@@ -186,10 +196,6 @@ impl<W: Words> RouteKind for Route<W> {
     fn unsaid(&self, exposure: &Exposure) -> Vec<(String, String)> {
         W::unsaid(exposure)
     }
-    fn unresolved(&self, route: &Value, names: &Names) -> Option<String> {
-        verdict::unresolved::<W>(route, names)
-    }
-
 
     fn is_pending(&self, route: &Value) -> bool {
         verdict::is_pending(route)
