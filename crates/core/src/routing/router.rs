@@ -143,15 +143,15 @@ pub trait Router: Sync {
         None
     }
 
-    /// `route`, which it made, with what the `annotations` of the Canary say of it.
-    fn annotated(&self, route: Value, _annotations: &BTreeMap<String, String>) -> Value {
-        route
-    }
-
     /// The same in the kind that it makes for most apps, where [`published`](Self::published) makes another kind for this one: a route
     /// of that kind that was made before, by Flagger perhaps, stays in use.
     fn published_plainly(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {
         None
+    }
+
+    /// `route`, which it made, with what the `annotations` of the Canary say of it.
+    fn annotated(&self, route: Value, _annotations: &BTreeMap<String, String>) -> Value {
+        route
     }
 
     /// `route`, which it made, for those of its data planes alone that are of that class (`--ingress-class`).

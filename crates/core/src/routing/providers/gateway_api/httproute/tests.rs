@@ -1,4 +1,6 @@
 mod exposure;
+mod golden;
+mod verdict;
 
 use crate::routing::providers::gateway_api::HTTP_ROUTE;
 use crate::routing::{Exposure, Names, RouteKind, Traffic, WrittenKind};
@@ -218,8 +220,6 @@ fn more_rules_than_a_route_may_have_are_counted_before_they_are_written() {
     }
 }
 
-proptest! {
-    #[test]
 #[test]
 fn rules_that_may_have_one_match_alone_are_counted_one_by_one() {
     let filter = json!({"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}});
@@ -237,6 +237,8 @@ fn rules_that_may_have_one_match_alone_are_counted_one_by_one() {
     assert!(told.contains("18 rules"), "{told}");
 }
 
+proptest! {
+    #[test]
     fn what_is_written_is_what_is_read_and_writing_twice_changes_nothing(share in 0u8..=100, other in proptest::option::of(1u64..50), apex in 1u64..50) {
         let mut refs = vec![json!({"name": "web", "port": 80, "weight": apex})];
         if let Some(weight) = other {
