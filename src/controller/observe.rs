@@ -7,6 +7,7 @@ pub mod beside;
 pub mod bypassed;
 pub mod gather;
 mod halves;
+pub mod kept;
 mod left;
 mod live_workload;
 pub mod pods;

@@ -8,7 +8,7 @@ use crate::admission::review::{Decision, Denial, Operation, Request, Response};
 use crate::admission::server::Internal;
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::{Selector, enrolment::generate::crowded};
-use crate::routing::{self, Names, Provider};
+use crate::routing::{self, Names, Provider, RouteKind, registry};
 use coalmine_core::validation::{self, ClusterFacts, Findings, Lookup, SecretFacts, ServiceFacts, Templates};
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -247,15 +247,19 @@ fn canary_facts(request: &Request, canary: &Canary, view: &View) -> ClusterFacts
     ClusterFacts {
         canaries: view.canaries(&request.namespace),
         services: services.iter().map(|service| facts(service, canary)).collect(),
-        unmirrored: unmirrored(canary, &routes),
+        unmirrored: gateway(canary, &routes, |kind, route| kind.unmirrored(route)),
+        copying_all: gateway(canary, &routes, |kind, route| kind.copying_all(route)),
         crowded: crowded(canary, provider, &routes),
         user_route: has_route(canary, provider, &routes),
         ..cluster_facts(view)
     }
 }
 
-/// What routes on the same gateway tell of it: the controller that answered for them, if it copies no requests.
-fn unmirrored(canary: &Canary, routes: &[Value]) -> Option<String> {
+/// The parents of a route whose controllers are known for something, with their names.
+type Known = for<'a> fn(&'static dyn RouteKind, &'a Value) -> Vec<(&'a Value, &'a str)>;
+
+/// What routes on the same gateway tell of it: the controller that answered for them, if it is one of those that are `known`.
+fn gateway(canary: &Canary, routes: &[Value], known: Known) -> Option<String> {
     let names = Names::new(canary.service_name());
     let gateways = canary.spec.service.as_ref().and_then(|s| s.gateway_refs.as_deref());
     let shared = |parent: &Value| {
@@ -268,8 +272,8 @@ fn unmirrored(canary: &Canary, routes: &[Value]) -> Option<String> {
     };
     let mut on_it = routes.iter().flat_map(|route| {
         let all = routing::refers_to(route, &names);
-        let unmirrored = routing::kind_of(route).map(|kind| kind.unmirrored(route));
-        unmirrored
+        let parents = routing::kind_of(route).map(|kind| known(kind, route));
+        parents
             .into_iter()
             .flatten()
             .filter(move |(parent, _)| all || shared(parent))

@@ -71,8 +71,22 @@ impl<'a> Routes<'a> {
             let mut routes = self.live.refers_to(self.blueprint, names).chain(self.unmade(names));
             routes.find_map(|route| self.kind_of(route)?.problem(route, names, exposure))
         });
+        let trouble = trouble.or_else(|| self.unresolved());
         let mut companions = self.live.routes.iter().filter(|route| routing::is_companion(route));
         trouble.or_else(|| companions.find_map(|companion| self.companions_kind(companion)?.refused(companion)))
+    }
+
+    // Why users do not come by a route to Services that are there, as endpoints of theirs show.
+    fn unresolved(self) -> Option<String> {
+        let serves = |names: &&Names| {
+            [&names.primary, &names.canary]
+                .iter()
+                .all(|half| self.live.is_answered(half))
+        };
+        self.moved().filter(serves).find_map(|names| {
+            let mut routes = self.live.refers_to(self.blueprint, names);
+            routes.find_map(|route| self.kind_of(route)?.unresolved(route, names))
+        })
     }
 
     // The route that is to be made, while that waits for an object whose settings something beside it takes over.
@@ -204,5 +218,50 @@ mod tests {
         assert!(!nobody(test.clone(), vec![asking("front", "a"), asking("other", "b")]));
         assert!(!nobody(test, Vec::new()), "nothing is known of a route that is not there");
         assert!(!nobody(json!([]), vec![asking("front", "a")]), "there is no test");
+    }
+
+    // A route whose gateway does not find its backends, and those Services that have endpoints.
+    fn trouble(answered: &[&str]) -> Option<String> {
+        let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "observedGeneration": 2, "message": "none"});
+        let conditions = [
+            condition("Accepted", "True", "Accepted"),
+            condition("ResolvedRefs", "False", "BackendNotFound"),
+        ];
+        let backends = ["web-primary", "web-canary"].map(|name| json!({"name": name, "port": 80}));
+        let route = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "web", "namespace": "shop", "generation": 2},
+            "spec": {"parentRefs": [{"name": "edge"}], "rules": [{"backendRefs": backends}]},
+            "status": {"parents": [{"parentRef": {"name": "edge"}, "conditions": conditions}]},
+        });
+        let slice = |service: &&str| {
+            json!({
+                "metadata": {"labels": {"kubernetes.io/service-name": service}},
+                "endpoints": [{"targetRef": {"name": "pod"}, "conditions": {"ready": true}}],
+            })
+        };
+        let live = Live {
+            routes: vec![route],
+            slices: answered.iter().map(slice).collect(),
+            ..Live::default()
+        };
+        let blueprint = Blueprint {
+            names: Some(Names::new("web")),
+            provider: Provider::GATEWAY_API,
+            ..Blueprint::sample()
+        };
+        let routes = Routes {
+            live: &live,
+            blueprint: &blueprint,
+        };
+        routes.trouble()
+    }
+
+    #[test]
+    fn a_service_that_a_gateway_does_not_find_is_trouble_once_both_halves_have_endpoints() {
+        assert_eq!(trouble(&[]), None);
+        assert_eq!(trouble(&["web-primary"]), None, "the other is made, or has no pods yet");
+        let why = "HTTPRoute web does not lead to its Services by gateway edge: none (BackendNotFound)";
+        assert_eq!(trouble(&["web-primary", "web-canary"]).as_deref(), Some(why));
     }
 }

@@ -76,6 +76,8 @@ pub struct Blueprint {
     pub canary: Metadata,
     /// The route to generate where the user has none, at rest; `None` when nothing is published.
     pub route: Option<Value>,
+    /// The same in the kind that the provider makes for most apps, where `route` is of another: one that was made so stays in use.
+    pub plain_route: Option<Value>,
     /// Those of its hosts that are Services of other namespaces, each with whose it is: no new route is made for one.
     pub alien_hosts: BTreeMap<String, String>,
     /// Name of the user's route, where the provider is told which it moves.
@@ -178,6 +180,7 @@ impl Blueprint {
             primary: Metadata::default(),
             canary: Metadata::default(),
             route: None,
+            plain_route: None,
             alien_hosts: BTreeMap::new(),
             named_route: None,
             autoscaler: None,

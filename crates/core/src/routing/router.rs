@@ -147,9 +147,20 @@ pub trait Router: Sync {
         "writes no route"
     }
 
+    /// The same of one field, where there is more to say of it.
+    fn instead_of(&self, _field: &str) -> Option<&'static str> {
+        None
+    }
+
     /// The route of an app whose user has none, at rest, with everything on primary; `None` when the Canary publishes
     /// nothing. It is asked for no Canary that it rejects.
     fn published(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {
+        None
+    }
+
+    /// The same in the kind that it makes for most apps, where [`published`](Self::published) makes another kind for this one: a route
+    /// of that kind that was made before, by Flagger perhaps, stays in use.
+    fn published_plainly(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {
         None
     }
 

@@ -105,6 +105,8 @@ pub struct ClusterFacts {
     pub crowded: Option<String>,
     /// The controller of the Canary's gateway, when it is known to have no RequestMirror filter.
     pub unmirrored: Option<String>,
+    /// The same, when it is known to copy every request, whatever share is asked for.
+    pub copying_all: Option<String>,
     /// The policy in force for the namespace.
     pub policy: Option<Arc<CanaryPolicy>>,
     /// The Secret a template or provider refers to.

@@ -64,6 +64,7 @@ struct Given {
     user_route: bool,
     crowded: Option<String>,
     unmirrored: Option<String>,
+    copying_all: Option<String>,
     no_cross_namespace_refs: bool,
     default_provider: String,
 }
@@ -132,6 +133,7 @@ impl Given {
             user_route: self.user_route,
             crowded: self.crowded.clone(),
             unmirrored: self.unmirrored.clone(),
+            copying_all: self.copying_all.clone(),
             policy: self.policy.as_ref().map(|patch| Arc::new(build(POLICY, patch))),
             secret: SecretFacts {
                 denied_to: self.denied_to.clone(),

@@ -1,4 +1,4 @@
-//! Fields that are read, but do nothing yet. The table shrinks as behaviour arrives.
+//! Fields that are read and do nothing: with the Canary's provider, beside a route of the user's own, or yet.
 
 use super::facts::ClusterFacts;
 use super::report::Report;
@@ -9,13 +9,23 @@ use crate::routing::{Router, registry};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Paths of a Canary that do nothing yet, or nothing with most providers; `[]` is every item of a list.
-const FIELDS: &[&str] = &[
-    "spec.service.meshName",
-    "spec.service.backends",
-    "spec.service.trafficPolicy",
-    "spec.service.unmanagedMetadata",
+/// Paths of a Canary that few providers obey, beside a route of the user's own too, and why they do nothing with others.
+const SELDOM: &[(&str, &str)] = &[
+    (
+        "spec.service.meshName",
+        "has no mesh to name, as appmesh has; leave it out",
+    ),
+    (
+        "spec.service.backends",
+        "is told of no calls, as appmesh is; leave it out",
+    ),
+    (
+        "spec.service.trafficPolicy",
+        "leaves it to policies of your own; istio has it",
+    ),
 ];
+/// A path that no provider needs.
+const UNNEEDED: &str = "spec.service.unmanagedMetadata";
 /// Paths that only name something for the queries of metrics, with the variable that they fill.
 const NAMES: &[(&str, &str)] = &[("spec.ingressRef", "ingress"), ("spec.routeRef", "route")];
 /// Paths of a CanaryPolicy that do nothing yet, and what goes on all the same.
@@ -49,9 +59,11 @@ pub fn unbuilt(canary: &Canary, facts: &ClusterFacts) -> Vec<String> {
     stores(&mut report, canary, facts);
     let object = serde_json::to_value(canary).unwrap_or_default();
     let obeyed = router.map(|router| router.obeys()).unwrap_or_default();
-    let unread = FIELDS.iter().filter(|field| !obeyed.contains(field));
-    for field in unread.filter(|field| is_set(&object, field)) {
-        report.warn(field, "not supported yet; it has no effect");
+    if is_set(&object, UNNEEDED) {
+        report.warn(
+            UNNEEDED,
+            "has no effect: what others write on Services stays in any case; leave it out",
+        );
     }
     let named = NAMES.iter().filter(|(field, _)| !obeyed.contains(field));
     for (field, variable) in named.filter(|(field, _)| is_set(&object, field)) {
@@ -67,8 +79,11 @@ fn unheeded(report: &mut Report, object: &Value, (provider, router): (&str, Opti
     let obeyed = router.map(|router| router.obeys()).unwrap_or_default();
     for field in shaping().filter(|field| is_set(object, field)) {
         let why = match router {
-            Some(router) if !obeyed.contains(&field) => format!("provider {provider} {}", router.instead()),
-            _ if is_users => {
+            Some(router) if !obeyed.contains(&field) => {
+                let said = router.instead_of(field).or_else(|| seldom(field));
+                format!("provider {provider} {}", said.unwrap_or_else(|| router.instead()))
+            }
+            _ if is_users && seldom(field).is_none() => {
                 String::from("a route of yours sends to the Service and stays as it is but for its weights")
             }
             _ => continue,
@@ -77,16 +92,19 @@ fn unheeded(report: &mut Report, object: &Value, (provider, router): (&str, Opti
     }
 }
 
-/// Paths that say how a route that a provider makes looks: neither those that name an object of the user's, nor what is obeyed
-/// beside a route of the user's as well.
+fn seldom(field: &str) -> Option<&'static str> {
+    let mut all = SELDOM.iter();
+    all.find(|(path, _)| *path == field).map(|(_, why)| *why)
+}
+
+/// Paths that say how what a provider makes looks, and none that names an object of the user's.
 fn shaping() -> impl Iterator<Item = &'static str> {
     let all = registry::ROUTERS
         .iter()
         .flat_map(|router| router.obeys().iter().copied());
     let mut seen = BTreeSet::new();
     all.filter(move |field| {
-        let shapes = field.starts_with("spec.service.") && !FIELDS.contains(field);
-        shapes && seen.insert(*field)
+        field.starts_with("spec.service.") && seen.insert(*field)
     })
 }
 

@@ -69,14 +69,16 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     let names = is_called.then(|| Names::new(called));
     let annotations = canary.metadata.annotations.clone().unwrap_or_default();
     let alien = |service| alien_hosts::of(service, provider, canary.namespace_name(), &defaults.cluster_domain);
-    let published = |names| {
-        let route = provider.published(canary.namespace_name(), names, &canary.spec)?;
+    let noted = |route| {
         let route = provider.annotated(route, &annotations);
-        Some(match defaults.ingress_class.as_str() {
+        match defaults.ingress_class.as_str() {
             "" => route,
             class => provider.classed(route, class),
-        })
+        }
     };
+    let (namespace, spec) = (canary.namespace_name(), &canary.spec);
+    let published = |names| provider.published(namespace, names, spec).map(noted);
+    let plainly = |names| provider.published_plainly(namespace, names, spec).map(noted);
     Ok(Blueprint {
         namespace: canary.namespace_name().to_owned(),
         owner: Owner {
@@ -98,6 +100,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         primary: metadata(|s| s.primary.as_ref()),
         canary: metadata(|s| s.canary.as_ref()),
         route: names.as_ref().and_then(published),
+        plain_route: names.as_ref().and_then(plainly),
         alien_hosts: service.map(alien).unwrap_or_default(),
         named_route: provider.route(&canary.spec),
         names,

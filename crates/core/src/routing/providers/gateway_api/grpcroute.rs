@@ -19,6 +19,7 @@ impl Words for Grpc {
     const PLURAL: &'static str = "grpcroutes";
     const NAMED: &'static [&'static str] = &["headers"];
     const RESCUE: &'static str = include_str!("grpcroute/rescue.sh");
+    const SINCE: &'static str = "Gateway API 1.1";
     // Whoever calls by gRPC keeps no cookies.
     const CAN: Capabilities = Capabilities {
         weights: true,

@@ -17,6 +17,7 @@ impl Words for Http {
     const PLURAL: &'static str = "httproutes";
     const NAMED: &'static [&'static str] = &["headers", "queryParams"];
     const RESCUE: &'static str = include_str!("httproute/rescue.sh");
+    const SINCE: &'static str = "Gateway API 1.0";
     const CAN: Capabilities = Capabilities {
         weights: true,
         matches: true,

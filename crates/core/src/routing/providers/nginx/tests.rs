@@ -1,3 +1,5 @@
+mod golden;
+
 use super::*;
 use crate::routing::WrittenKind;
 use proptest::prelude::*;
@@ -57,25 +59,6 @@ fn test_of(matches: Value) -> Exposure {
 }
 
 #[test]
-fn a_share_is_a_second_ingress_with_the_paths_of_the_app_alone() {
-    let annotations = json!({
-        "nginx.ingress.kubernetes.io/rewrite-target": "/", "nginx.ingress.kubernetes.io/canary-weight": "7",
-        "cert-manager.io/cluster-issuer": "letsencrypt", "kubectl.kubernetes.io/last-applied-configuration": "{}",
-    });
-    let mine = ingress(annotations);
-    let objects = carried(&mine, Traffic::share(30), &Exposure::default());
-    let [same, second] = objects.as_slice() else {
-        panic!("{objects:?}")
-    };
-    assert_eq!(*same, mine);
-    insta::assert_yaml_snapshot!("share", second);
-    let second = &made(second);
-    assert!(Nginx.is_companion(second) && !Nginx.is_companion(same));
-    assert!(Nginx.names_a_half(second, &names()) && !Nginx.names_a_half(same, &names()));
-    assert!(Nginx.refers_to(second, &names()) && Nginx.refers_to(same, &names()));
-}
-
-#[test]
 fn an_ingress_nginx_of_another_prefix_is_told_by_that_alone() {
     let mine = ingress(json!({
         "edge.example.com/rewrite-target": "/", "edge.example.com/canary-weight": "7",
@@ -119,30 +102,6 @@ fn what_flagger_leaves_behind_gives_the_canary_nothing() {
     let mut objects = carried(&plain(), Traffic::share(1), &Exposure::default());
     objects[1]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"] = json!("0");
     assert_eq!(read(&objects, &Exposure::default(), None), Some(Traffic::PRIMARY));
-}
-
-#[test]
-fn a_test_is_by_one_header_and_one_cookie() {
-    let exposure = test_of(json!([
-        {"headers": {"x-canary": {"prefix": "in.ternal"}}}, {"headers": {"cookie": {"exact": "canary"}}},
-    ]));
-    let traffic = Traffic {
-        matched: true,
-        ..Traffic::PRIMARY
-    };
-    let objects = carried(&plain(), traffic, &exposure);
-    assert_eq!(
-        objects[1]["metadata"]["annotations"],
-        json!({
-            "external-dns.kubernetes.io/controller": "coalmine",
-            "external-dns.alpha.kubernetes.io/controller": "coalmine",
-            "nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "0",
-            "nginx.ingress.kubernetes.io/canary-by-header": "x-canary",
-            "nginx.ingress.kubernetes.io/canary-by-header-pattern": "^in\\.ternal",
-            "nginx.ingress.kubernetes.io/canary-by-cookie": "canary",
-        })
-    );
-    assert_eq!(read(&objects, &exposure, None), Some(traffic));
 }
 
 #[test]
