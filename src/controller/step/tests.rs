@@ -6,5 +6,6 @@ mod house;
 mod interpret;
 mod models;
 mod new_app;
+mod release;
 mod snapshot;
 mod unread;
