@@ -40,6 +40,8 @@ async fn what_primary_shares_with_its_target_is_told_once_a_run() {
     house.all().await;
     let said = fake::said(&mut house.told).await;
     assert_eq!(warned(&said), [1, 1], "{said:?}");
+    let synced = said.iter().filter(|text| *text == "ConfigMap first-primary synced");
+    assert_eq!(synced.count(), 1, "{said:?}");
     assert!(house.server.get(&format!("{CONFIGS}/first-primary")).is_some());
     assert!(house.server.get(&format!("{CONFIGS}/second-primary")).is_none());
     house.step().await;
