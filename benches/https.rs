@@ -15,9 +15,9 @@ mod thread;
 
 use bytes::Bytes;
 use coalmine::admission::bootstrap::certificates::Material;
-use coalmine::admission::bootstrap::paths::{Known, Paths};
+use coalmine::admission::bootstrap::paths::{KnownPaths, Paths};
 use coalmine::admission::review::{Observed, Request, Response};
-use coalmine::admission::server::{self, Internal, Limits, Reviewer, Verdict};
+use coalmine::admission::server::{self, Internal, Limits, Reply, Reviewer};
 use coalmine::api::entry::Entry;
 use futures::future;
 use pool::Pool;
@@ -38,8 +38,8 @@ const REQUESTS: u32 = 15_000;
 struct Blind;
 
 impl Reviewer for Blind {
-    fn review<'a>(&'a self, _: Entry, _: &'a Request) -> Result<Verdict<'a>, Internal> {
-        Ok(Verdict::Given(Response::allow()))
+    fn review<'a>(&'a self, _: Entry, _: &'a Request) -> Result<Reply<'a>, Internal> {
+        Ok(Reply::Given(Response::allow()))
     }
 
     fn observe(&self, _: Entry, _: Option<&Request>, _: &Observed<'_>) {}
@@ -84,7 +84,7 @@ fn measure(name: &str, entry: Entry, reviewer: impl Reviewer) {
 
 /// One thread with a runtime of its own: the server has one core, whatever the machine has.
 fn serve(reviewer: impl Reviewer, paths: &Paths, config: Arc<rustls::ServerConfig>) -> (SocketAddr, Thread) {
-    let known = Arc::new(Known::of(paths.clone()));
+    let known = Arc::new(KnownPaths::of(paths.clone()));
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -30,7 +30,7 @@ mod thread;
 
 use attacks::{ATTACKS, Attack, Target};
 use bytes::Bytes;
-use coalmine::admission::bootstrap::paths::{Known, Paths};
+use coalmine::admission::bootstrap::paths::{KnownPaths, Paths};
 use coalmine::admission::server::{self, Limits};
 use coalmine::api::entry::Entry;
 use pool::Pool;
@@ -84,7 +84,7 @@ fn main() {
 /// The server with as many threads as the program has, in a runtime of its own.
 fn serve(paths: &Paths, config: Arc<rustls::ServerConfig>) -> (SocketAddr, impl Sized) {
     let (webhook, feeds) = support::webhook();
-    let known = Arc::new(Known::of(paths.clone()));
+    let known = Arc::new(KnownPaths::of(paths.clone()));
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

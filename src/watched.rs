@@ -1,4 +1,4 @@
-//! What an API server answers to a watch, and what it serves at all.
+//! What an API server answers, to a watch above all, and what it serves at all.
 
 mod absent;
 
@@ -6,7 +6,7 @@ use crate::foreign::Foreign;
 pub use absent::Absent;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{core::Status, runtime::watcher::Error};
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 /// How often it is looked again where nothing tells that what could not be read can be.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(300);
@@ -21,9 +21,22 @@ pub fn refusal(error: &Error) -> Option<u16> {
     answer(error).map(|status| status.code)
 }
 
-/// What it answered, or why it did not, in words for people.
+/// What it answered to a list or a watch, or why it did not, in words for people.
 pub fn words(error: &Error) -> String {
-    let said = match answer(error) {
+    said(answer(error), error)
+}
+
+/// The same of any other request.
+pub fn words_of_request(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => said(Some(status.as_ref()), error),
+        _ => said(None, error),
+    }
+}
+
+// Its own words, where it answered; otherwise the client's.
+fn said(answer: Option<&Status>, error: &impl Display) -> String {
+    let said = match answer {
         Some(status) => format!("{} {}", status.code, status.message),
         None => error.to_string(),
     };

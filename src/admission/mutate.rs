@@ -5,7 +5,10 @@ pub mod canaries;
 pub mod daemonsets;
 pub mod deployments;
 pub mod fields;
+mod mutation;
 pub(super) mod released;
 pub mod routes;
 pub mod scale;
 pub mod services;
+
+pub use mutation::Mutation;

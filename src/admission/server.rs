@@ -1,10 +1,10 @@
 //! The HTTPS server behind the webhook: rustls, HTTP/1 and HTTP/2, every wait bounded.
 //!
-//! Only API servers are heard: they alone know the paths ([`Known`]). Anybody else is a stranger, who costs one of a fixed
+//! Only API servers are heard: they alone know the paths ([`KnownPaths`]). Anybody else is a stranger, who costs one of a fixed
 //! number of connections for a few seconds, and of whom nothing is read but the head of a request. A fault of ours answers 5xx,
 //! which leaves the decision to the entry's failurePolicy; only a decision answers a review.
 
-use super::bootstrap::paths::Known;
+use super::bootstrap::paths::KnownPaths;
 use guests::{Guests, Place};
 use shares::Shares;
 use std::future::Future;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod activity;
+mod background;
 mod body;
 pub mod clients;
 mod connection;
@@ -31,7 +32,7 @@ pub mod tls;
 use activity::Activity;
 pub use body::Bodies;
 pub use guests::Room;
-pub use reviewer::{Internal, Reviewer, Verdict};
+pub use reviewer::{Internal, Reply, Reviewer};
 pub use shares::Amount;
 
 /// Bounds of the server. The defaults are for production; tests shorten them.
@@ -99,7 +100,7 @@ impl Default for Limits {
 /// What every connection shares.
 pub(in crate::admission) struct Shared<R> {
     pub reviewer: R,
-    pub known: Arc<Known>,
+    pub known: Arc<KnownPaths>,
     pub limits: Limits,
     pub guests: Arc<Guests>,
     pub handshakes: Shares,
@@ -114,7 +115,7 @@ pub(in crate::admission) struct Shared<R> {
 
 impl<R> Shared<R> {
     /// The state of a server that has not started yet.
-    pub fn new(reviewer: R, known: Arc<Known>, limits: Limits) -> Self {
+    pub fn new(reviewer: R, known: Arc<KnownPaths>, limits: Limits) -> Self {
         Self {
             reviewer,
             known,
@@ -142,7 +143,7 @@ pub async fn serve<R: Reviewer>(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
     reviewer: R,
-    known: Arc<Known>,
+    known: Arc<KnownPaths>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {

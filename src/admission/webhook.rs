@@ -18,7 +18,7 @@ use super::facts::{RequestFacts, View};
 use super::metrics::Metrics;
 use super::mutate::canaries;
 use super::review::{Decision, Observed, Operation, Request, Response};
-use super::server::{Internal, Reviewer, Verdict};
+use super::server::{Internal, Reply, Reviewer};
 use super::validate::kinds;
 use crate::api::entry::Entry;
 use crate::api::labels;
@@ -44,9 +44,9 @@ pub struct Effects {
 }
 
 impl Reviewer for Arc<AdmissionWebhook> {
-    fn review<'a>(&'a self, entry: Entry, request: &'a Request) -> Result<Verdict<'a>, Internal> {
+    fn review<'a>(&'a self, entry: Entry, request: &'a Request) -> Result<Reply<'a>, Internal> {
         if let Some(response) = self.undisputed(entry, request) {
-            return Ok(Verdict::Given(response));
+            return Ok(Reply::Given(response));
         }
         match entry {
             Entry::MutateDeployments => self.hold_workload(request),
@@ -55,17 +55,17 @@ impl Reviewer for Arc<AdmissionWebhook> {
             Entry::OptIn => Ok(self.tell(request)),
             Entry::ValidateCanaries => {
                 self.filled()?;
-                Ok(Verdict::Pending(Box::pin(self.validate_kind(request))))
+                Ok(Reply::Pending(Box::pin(self.validate_kind(request))))
             }
             // ValidateDeployments is an entry of the version before, which may be registered to fail closed;
             // ScaleDeployments does its work now.
-            Entry::FollowDeletions | Entry::ValidateDeployments => Ok(Verdict::Given(Response::allow())),
-            Entry::MutateCanaries => Ok(Verdict::Given(Response {
+            Entry::FollowDeletions | Entry::ValidateDeployments => Ok(Reply::Given(Response::allow())),
+            Entry::MutateCanaries => Ok(Reply::Given(Response {
                 patch: canaries::mutate(request, self.view.is_ours(request)),
                 ..Response::default()
             })),
             Entry::HoldServices => Ok(self.hold_service(request)),
-            Entry::HoldRoutes => self.hold_route(request).map(Verdict::Given),
+            Entry::HoldRoutes => self.hold_route(request).map(Reply::Given),
         }
     }
 

@@ -7,5 +7,5 @@ pub mod free;
 pub mod inheritance;
 pub mod sweep;
 pub mod takeover;
-pub mod target_gone;
+pub mod target_missing;
 pub mod unreleased;

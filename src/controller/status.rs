@@ -14,7 +14,7 @@ use crate::{
     api::{
         canary::{
             Announced, Canary, CanaryStatus, GateStatus, HookType, Measurement, Phase, RunStatus,
-            status::conditions::{Rehearsal, Standing, Trouble, conditions},
+            status::conditions::{ConditionInputs, Rehearsal, Trouble, conditions},
         },
         requested_by::RequestedBy,
     },
@@ -172,8 +172,8 @@ pub fn status(canary: &Canary, state: &State, seen: Seen<'_>, now: Timestamp) ->
         run.author = by.map(|by| by.user.clone());
         run.manager = by.and_then(|by| by.manager.clone());
     }
-    let standing = standing(canary, state, seen, run.announced.is_some());
-    let conditions = conditions(standing, old.conditions.as_deref().unwrap_or_default(), now);
+    let inputs = inputs(canary, state, seen, run.announced.is_some());
+    let conditions = conditions(inputs, old.conditions.as_deref().unwrap_or_default(), now);
     let mut new = CanaryStatus {
         phase: state.phase,
         failed_checks: count(state.failed_checks),
@@ -204,12 +204,12 @@ pub fn unlooked(canary: &Canary, trouble: &Trouble, now: Timestamp) -> CanarySta
         ..Seen::default()
     };
     let announced = old.run.as_ref().is_some_and(|run| run.announced.is_some());
-    let standing = Standing {
+    let inputs = ConditionInputs {
         // Also that of a status without our record.
         phase: old.phase,
-        ..standing(canary, &state(canary, now), seen, announced)
+        ..inputs(canary, &state(canary, now), seen, announced)
     };
-    let conditions = conditions(standing, old.conditions.as_deref().unwrap_or_default(), now);
+    let conditions = conditions(inputs, old.conditions.as_deref().unwrap_or_default(), now);
     CanaryStatus {
         observed_generation: canary.metadata.generation,
         conditions: Some(conditions),
@@ -257,8 +257,8 @@ fn asked_by<'a>(state: &State, seen: Seen<'a>, before: &Option<String>) -> Optio
         .filter(|_| brought && seen.template == applied.as_deref())
 }
 
-fn standing<'a>(canary: &'a Canary, state: &State, seen: Seen<'a>, announced: bool) -> Standing<'a> {
-    Standing {
+fn inputs<'a>(canary: &'a Canary, state: &State, seen: Seen<'a>, announced: bool) -> ConditionInputs<'a> {
+    ConditionInputs {
         kind: &canary.spec.target_ref.kind,
         phase: state.phase,
         ahead: announced || is_ahead(state, seen.revision),

@@ -132,10 +132,10 @@ async fn advance(context: &Arc<Context>, turn: &Turn) -> Result<Done, Stop> {
         context,
         key,
         canary,
-        &decided.decision,
+        &decided.outcome,
         (&pair.live, &pair.blueprint, &seen),
     );
-    let due = decided.decision.wake.into_iter().chain(announced).min();
+    let due = decided.outcome.wake.into_iter().chain(announced).min();
     let due = due.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     let put_right = context.memory.of(key, |canary| canary.primary.pause());
     let missed = pair.absence.and_then(|(_, wake)| wake);

@@ -15,11 +15,11 @@ mod webhook;
 
 pub use alarm::{Alarm, alarm};
 pub use details::details;
-pub use receiver::{Kind, Receiver, Target};
+pub use receiver::{AlertRequest, Kind, Receiver};
 pub use recipients::{Recipients, recipients};
 pub use sender::Sender;
 
-use crate::api::canary::Severity;
+use crate::api::canary::AlertSeverity;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -33,7 +33,7 @@ pub struct Alert {
     /// The phase by its name in the status, such as `Progressing`.
     pub phase: &'static str,
     /// How bad it is.
-    pub severity: Severity,
+    pub severity: AlertSeverity,
     /// The text, Flagger's where Flagger has one.
     pub text: String,
     /// Titled values in their order, such as `Target`.
@@ -72,7 +72,7 @@ impl Alert {
 
     /// Whether it is about something that went wrong.
     pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
+        self.severity == AlertSeverity::Error
     }
 }
 

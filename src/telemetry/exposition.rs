@@ -1,6 +1,8 @@
 //! Prometheus metrics: Flagger's by their names and ours with the prefix `coalmine_`.
 
-use families::{Analysis, Cause, Families, Kind, Name, Namespace, RunEnd, Workload};
+use families::{
+    AnalysisLabels, CauseLabels, Families, KindLabels, NameLabels, NamespaceLabels, RunEndLabels, WorkloadLabels,
+};
 use parking_lot::RwLock;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -37,7 +39,7 @@ pub enum RunState {
 
 /// What is released how, for the label `deployment_strategy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
+pub enum DeploymentStrategy {
     /// By weights.
     Canary,
     /// At once, after iterations.
@@ -61,12 +63,12 @@ type Look = Box<dyn Fn() -> Backlog + Send + Sync>;
 
 /// Counts the watches that fail, by kind. Clones count in the same place.
 #[derive(Clone, Debug, Default)]
-pub struct WatchFailures(Family<Kind, Counter>);
+pub struct WatchFailures(Family<KindLabels, Counter>);
 
 impl WatchFailures {
     /// The watch of a kind failed and is tried again.
     pub fn count(&self, kind: &str) {
-        let labels = Kind { kind: kind.to_owned() };
+        let labels = KindLabels { kind: kind.to_owned() };
         self.0.get_or_create(&labels).inc();
     }
 }
@@ -117,7 +119,7 @@ impl Metrics {
 
     /// Canaries of a namespace; 0 takes the series away.
     pub fn canaries(&self, namespace: &str, count: usize) {
-        let labels = Namespace {
+        let labels = NamespaceLabels {
             namespace: namespace.to_owned(),
         };
         if count == 0 {
@@ -140,14 +142,14 @@ impl Metrics {
         };
         self.families
             .status
-            .get_or_create(&Name::new(target, namespace))
+            .get_or_create(&NameLabels::new(target, namespace))
             .set(number);
     }
 
     /// Shares of the traffic in percent.
     pub fn weights(&self, target: &str, namespace: &str, primary: i32, canary: i32) {
         let set = |workload: String, weight: i32| {
-            let labels = Workload {
+            let labels = WorkloadLabels {
                 workload,
                 namespace: namespace.to_owned(),
             };
@@ -161,48 +163,52 @@ impl Metrics {
     pub fn check_took(&self, target: &str, namespace: &str, time: Duration) {
         self.families
             .duration
-            .get_or_create(&Name::new(target, namespace))
+            .get_or_create(&NameLabels::new(target, namespace))
             .observe(time.as_secs_f64());
     }
 
     /// The last value of a metric; durations in seconds, see `metrics::Measurement::value`.
     pub fn measured(&self, target: &str, namespace: &str, metric: &str, value: f64) {
-        let labels = Analysis::new(target, namespace, metric);
+        let labels = AnalysisLabels::new(target, namespace, metric);
         self.families.analysis.get_or_create(&labels).set(value);
     }
 
     /// A run ended well; `skipped` when there was no analysis.
-    pub fn succeeded(&self, target: &str, namespace: &str, strategy: Strategy, skipped: bool) {
+    pub fn succeeded(&self, target: &str, namespace: &str, strategy: DeploymentStrategy, skipped: bool) {
         let status = if skipped { "skipped" } else { "completed" };
         self.families
             .successes
-            .get_or_create(&RunEnd::new(target, namespace, strategy, status))
+            .get_or_create(&RunEndLabels::new(target, namespace, strategy, status))
             .inc();
     }
 
     /// A run ended badly.
-    pub fn failed(&self, target: &str, namespace: &str, strategy: Strategy) {
+    pub fn failed(&self, target: &str, namespace: &str, strategy: DeploymentStrategy) {
         self.families
             .failures
-            .get_or_create(&RunEnd::new(target, namespace, strategy, "completed"))
+            .get_or_create(&RunEndLabels::new(target, namespace, strategy, "completed"))
             .inc();
     }
 
     /// Takes the series of a deleted Canary away, counters too: names come and go for as long as the process lives.
     /// `metrics` are the names of those it measured.
     pub fn forget(&self, target: &str, namespace: &str, metrics: &[&str]) {
-        let name = Name::new(target, namespace);
+        let name = NameLabels::new(target, namespace);
         self.families.status.remove(&name);
         self.families.duration.remove(&name);
-        for strategy in [Strategy::Canary, Strategy::BlueGreen, Strategy::AbTesting] {
+        for strategy in [
+            DeploymentStrategy::Canary,
+            DeploymentStrategy::BlueGreen,
+            DeploymentStrategy::AbTesting,
+        ] {
             for status in ["completed", "skipped"] {
-                let outcome = RunEnd::new(target, namespace, strategy, status);
-                self.families.successes.remove(&outcome);
-                self.families.failures.remove(&outcome);
+                let labels = RunEndLabels::new(target, namespace, strategy, status);
+                self.families.successes.remove(&labels);
+                self.families.failures.remove(&labels);
             }
         }
         for workload in [format!("{target}-primary"), target.to_owned()] {
-            self.families.weight.remove(&Workload {
+            self.families.weight.remove(&WorkloadLabels {
                 workload,
                 namespace: namespace.to_owned(),
             });
@@ -213,13 +219,14 @@ impl Metrics {
     /// Takes the gauges of single metrics away.
     pub fn forget_metrics(&self, target: &str, namespace: &str, metrics: &[&str]) {
         for metric in metrics {
-            self.families.analysis.remove(&Analysis::new(target, namespace, metric));
+            let labels = AnalysisLabels::new(target, namespace, metric);
+            self.families.analysis.remove(&labels);
         }
     }
 
     /// A change was stored without passing the admission webhook, and was found.
     pub fn bypassed_change(&self, namespace: &str) {
-        let labels = Namespace {
+        let labels = NamespaceLabels {
             namespace: namespace.to_owned(),
         };
         self.families.bypassed.get_or_create(&labels).inc();
@@ -242,7 +249,7 @@ impl Metrics {
 
     /// A step failed and is tried again.
     pub fn step_failed(&self, cause: &'static str) {
-        self.families.step_failures.get_or_create(&Cause { cause }).inc();
+        self.families.step_failures.get_or_create(&CauseLabels { cause }).inc();
     }
 
     /// What counts the watches that fail.

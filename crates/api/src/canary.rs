@@ -11,7 +11,7 @@ pub mod status;
 pub use accessors::{AnalysisKind, DEFAULT_INTERVAL, DEFAULT_PROGRESS_DEADLINE, MINIMUM_INTERVAL};
 pub use analysis::Analysis;
 pub use analysis::affinity::SessionAffinity;
-pub use analysis::checks::{AlertRef, Metric, Severity, ThresholdRange};
+pub use analysis::checks::{AlertRef, AlertSeverity, Metric, ThresholdRange};
 pub use analysis::hooks::{HookType, Webhook};
 pub use analysis::overrides::{CanaryAnalysisExtras, PodOverrides};
 pub use matching::{AnalysisMatch, HttpMatch, StringMatch};

@@ -45,9 +45,9 @@ pub use inputs::observation::{Checks, Commands, Inherited, Observation, Primary,
 pub use inputs::questions::{Answer, Question, Refusal, Wait};
 pub use inputs::run_settings::{RunSettings, Sessions, Strategy, weight_steps};
 pub use inputs::state::{Stage, State, UNBUILT};
-pub use outputs::decision::Decision;
 pub use outputs::desired_state::{DesiredState, Dismantle, Pods, PrimaryTemplate};
 pub use outputs::event::{ReleaseEvent, Subject};
+pub use outputs::outcome::StepOutcome;
 pub use transition::step;
 
 #[cfg(test)]

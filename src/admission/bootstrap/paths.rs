@@ -13,7 +13,7 @@ mod token;
 mod told;
 
 pub use keeper::{Keeper, KeeperError, KeeperSettings};
-pub use known::Known;
+pub use known::KnownPaths;
 pub use ring::{AGE, PREVIOUS_LIFE, Ring};
 pub use token::{NoRandomness, Paths, Token};
 

@@ -4,7 +4,7 @@
 use super::enrolment::{InNamespace, enrolment, kind_of, target_canary};
 use super::{Beside, Plan, View, located, scaled};
 use crate::admission::mutate::deployments::{self, Enrolment};
-use crate::admission::mutate::scale::Known;
+use crate::admission::mutate::scale::PairFacts;
 use crate::admission::review::Request;
 use crate::analysis::RunSettings;
 use crate::api::{Canary, CanaryPolicy};
@@ -25,7 +25,7 @@ pub struct RequestFacts<'a> {
     target: OnceLock<Value>,
     policy: OnceLock<Named>,
     enrolled: OnceLock<Enrolled>,
-    scaled: OnceLock<Known>,
+    scaled: OnceLock<PairFacts>,
 }
 
 /// A policy by the name that the Deployment or its namespace gives.
@@ -127,7 +127,7 @@ impl<'a> RequestFacts<'a> {
     }
 
     /// What is known of a pair, one half of which the Deployment of the request is.
-    pub fn scaled(&self) -> &Known {
+    pub fn scaled(&self) -> &PairFacts {
         let known = || scaled::known(self.view, self.request, self.canaries(), !self.controller_alive());
         self.scaled.get_or_init(known)
     }

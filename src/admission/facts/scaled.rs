@@ -1,7 +1,7 @@
 //! Which pair a request about a scale is about, and how it stands.
 
 use super::{View, stage, target_canary};
-use crate::admission::mutate::scale::{Half, Known};
+use crate::admission::mutate::scale::{Half, PairFacts};
 use crate::admission::review::Request;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What the caches say of the pair, one half of which the Deployment of the request is. `canaries` are those of its namespace,
 /// and `away` says that no controller works.
-pub(super) fn known(view: &View, request: &Request, canaries: &[Arc<Canary>], away: bool) -> Known {
+pub(super) fn known(view: &View, request: &Request, canaries: &[Arc<Canary>], away: bool) -> PairFacts {
     let of = |target: &str| target_canary(canaries, Workload::Deployment, target);
     let own = request.object_name();
     let primarys = own.strip_suffix("-primary").filter(|_| of(own).is_none());
@@ -19,7 +19,7 @@ pub(super) fn known(view: &View, request: &Request, canaries: &[Arc<Canary>], aw
         None => (Half::Target, own, of(own)),
     };
     let label = |name| view.target_label(&request.namespace, target, name);
-    Known {
+    PairFacts {
         half,
         target: target.to_owned(),
         state: label(labels::STATE).as_deref().and_then(TargetState::parse),

@@ -4,7 +4,8 @@
 //! away, and a new template leaves running pods alone while its strategy is `OnDelete`. Seen so, it is a Deployment with
 //! one replica or none, and nothing of the hold has to be said twice. Pure.
 
-use super::deployments::{self, Mutation, TargetFacts, was_dropped};
+use super::Mutation;
+use super::deployments::{self, TargetFacts, was_dropped};
 use super::fields::{self, Path};
 use crate::admission::review::{Operation, Request};
 use crate::api::labels;

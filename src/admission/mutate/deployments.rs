@@ -6,26 +6,26 @@
 //! stale cache can delay an enrolment but never take pods away.
 //!
 //! In the order in which a request goes through it: the target is read off the object, `decide` says what is wanted of it
-//! by what is known of it ([`TargetFacts`]), and `held` makes the patch of that. `overrides` and `release` are two
+//! by what is known of it ([`TargetFacts`]), and `desired` makes the patch of that. `overrides` and `release` are two
 //! things that are read and written beside: what canary pods get, and the marks of the release.
 
+use super::Mutation;
 use crate::admission::review::{Decision, Operation, Request};
 use crate::plan::workload::overrides::Record;
 
 mod decide;
-mod held;
+mod desired;
 mod overrides;
 mod release;
 mod target;
 mod target_facts;
 
 pub use decide::refused;
-pub use held::Mutation;
 pub(in crate::admission) use overrides::{mark_of, was_dropped};
 pub(in crate::admission) use release::to_announce;
 pub use target_facts::{CanarySummary, CoarseStage, Enrolment, TargetFacts};
 
-use held::disown;
+use desired::disown;
 use target::Target;
 
 /// Decides one request.
@@ -49,18 +49,18 @@ pub fn mutate(request: &Request, facts: &TargetFacts) -> Mutation {
         overrides::plain(&request.old_object),
         overrides::read(&request.old_object, &request.object),
     );
-    let held = match request.operation {
+    let fields = match request.operation {
         Operation::Create => decide::create(Target(&meant), facts),
         Operation::Update => decide::update(Target(&old), Target(&meant), facts),
         Operation::Delete | Operation::Connect => return Mutation::pass(Decision::Deletion),
     };
     let current = facts.overrides.as_ref();
-    held.map_or_else(
+    fields.map_or_else(
         || Mutation::pass(Decision::Unmanaged),
-        |held| {
-            let applied = overrides::apply(held.overrides, &request.old_object, &request.object, &meant, current);
-            let signed = release::annotations(held.signature, held.is_pending(), request, facts);
-            held.into_outcome(new, applied, signed)
+        |fields| {
+            let applied = overrides::apply(fields.overrides, &request.old_object, &request.object, &meant, current);
+            let signed = release::annotations(fields.signature, fields.is_pending(), request, facts);
+            fields.into_mutation(new, applied, signed)
         },
     )
 }

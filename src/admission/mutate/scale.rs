@@ -30,7 +30,7 @@ pub enum Half {
 
 /// What is known of the pair.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct PairFacts {
     /// Which half the request is about.
     pub half: Half,
     /// Name of the target.
@@ -71,7 +71,7 @@ pub fn is_autoscaler(user: &str) -> bool {
 }
 
 /// Decides a change of the replicas of a half.
-pub fn decide(request: &Request, known: &Known) -> ScaleAnswer {
+pub fn decide(request: &Request, known: &PairFacts) -> ScaleAnswer {
     let (was, wanted) = (replicas(&request.old_object), replicas(&request.object));
     let person = !is_autoscaler(&request.user_info.username);
     let serves = match (known.half, known.state, known.stage) {
@@ -116,7 +116,7 @@ fn passed(decision: Decision) -> ScaleAnswer {
     }
 }
 
-fn noted(request: &Request, known: &Known, wanted: i64, stored: i64) -> ScaleAnswer {
+fn noted(request: &Request, known: &PairFacts, wanted: i64, stored: i64) -> ScaleAnswer {
     let mut patch = Vec::new();
     if stored != replicas(&request.object) {
         patch.push(patches::add(["spec", "replicas"], stored));
@@ -134,7 +134,7 @@ fn noted(request: &Request, known: &Known, wanted: i64, stored: i64) -> ScaleAns
     }
 }
 
-fn line(request: &Request, known: &Known, wanted: i64, stored: i64) -> String {
+fn line(request: &Request, known: &PairFacts, wanted: i64, stored: i64) -> String {
     let target = &known.target;
     let whose = match known.half {
         Half::Primary => format!("coalmine: {}: means {target}: ", request.name),
@@ -158,7 +158,7 @@ fn line(request: &Request, known: &Known, wanted: i64, stored: i64) -> String {
 }
 
 // What becomes of a number that nobody reads yet, and what to do where that cannot wait.
-fn kept(request: &Request, known: &Known, wanted: i64, under_way: bool) -> String {
+fn kept(request: &Request, known: &PairFacts, wanted: i64, under_way: bool) -> String {
     let (target, namespace) = (&known.target, &request.namespace);
     let noted = format!(
         "{wanted} replicas are noted, but the controller is away, so {target}-primary is not scaled until it is back"
@@ -171,7 +171,7 @@ fn kept(request: &Request, known: &Known, wanted: i64, under_way: bool) -> Strin
 }
 
 // A run needs its canary to be as large as what it takes over.
-fn starved(request: &Request, known: &Known, was: i64, wanted: i64) -> ScaleAnswer {
+fn starved(request: &Request, known: &PairFacts, was: i64, wanted: i64) -> ScaleAnswer {
     if wanted >= was || wanted >= known.min_replicas {
         return passed(Decision::ScaleSufficient);
     }
@@ -186,7 +186,7 @@ fn starved(request: &Request, known: &Known, was: i64, wanted: i64) -> ScaleAnsw
 }
 
 /// Nothing can be noted, so the request says what would do instead.
-pub fn refused(request: &Request, known: &Known, wanted: i64) -> ScaleAnswer {
+pub fn refused(request: &Request, known: &PairFacts, wanted: i64) -> ScaleAnswer {
     let (name, namespace, was) = (&known.target, &request.namespace, replicas(&request.old_object));
     if wanted == 0 {
         // It rests at none already, so that no other write of it can say so.

@@ -4,6 +4,7 @@ mod elsewhere;
 mod kept_ports;
 mod selector;
 
+use super::Mutation;
 use super::deployments::CoarseStage;
 use super::fields;
 use super::released::{self, release, takes_over};
@@ -34,17 +35,6 @@ pub struct Apex<'a> {
     pub pods: Option<&'a Labels>,
 }
 
-/// What becomes of a write.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Held {
-    /// What is stored otherwise than it was sent.
-    pub patch: Vec<PatchOperation>,
-    /// What the writer should know.
-    pub warnings: Vec<String>,
-    /// What it comes to.
-    pub decision: Decision,
-}
-
 /// What becomes of an UPDATE of a Service of a pair: its apex, or one that follows.
 ///
 /// Pointed at other pods than the pair's, it leaves the pair: that is how people go from blue to green.
@@ -53,19 +43,19 @@ pub struct Held {
 /// a targetPort that the pods of production do not declare: it waits for the promotion of a revision that has it. Both
 /// leave every owner's list, also on our own writes, so that appliers never conflict. A Service that we generated becomes
 /// the user's with the first write of its spec that is not ours.
-pub fn mutate(request: &Request, apex: Apex<'_>) -> Held {
-    let mut held = Held {
+pub fn mutate(request: &Request, apex: Apex<'_>) -> Mutation {
+    let mut mutation = Mutation {
         patch: released::made(request, apex.ours),
         warnings: Vec::new(),
         decision: Decision::ServiceHeld,
     };
     if request.operation != Operation::Update || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
-        return held;
+        return mutation;
     }
     let (old, new) = (&request.old_object, &request.object);
     // What we write ourselves is never owned, from the first move on: a chart would conflict with it.
     if !apex.ours && !is_held(old, apex.stage) {
-        return held;
+        return mutation;
     }
     if !apex.ours && leaves(request, apex) {
         return left(request);
@@ -73,33 +63,33 @@ pub fn mutate(request: &Request, apex: Apex<'_>) -> Held {
     let stored = if apex.ours {
         ports::of(new).to_vec()
     } else {
-        keep(request, apex.declared, &mut held)
+        keep(request, apex.declared, &mut mutation)
     };
     if stored != ports::of(new) {
-        held.patch.push(patches::replace(["spec", "ports"], stored.clone()));
+        mutation.patch.push(patches::replace(["spec", "ports"], stored.clone()));
     }
     if apex.ours && released::gives_way(new) {
-        held.patch.extend(released::owned_by_nobody(new));
+        mutation.patch.extend(released::owned_by_nobody(new));
     } else {
-        held.patch.extend(disowned(new, &stored));
+        mutation.patch.extend(disowned(new, &stored));
     }
-    held
+    mutation
 }
 
 // What of somebody's write is stored otherwise; returns the ports to store.
-fn keep(request: &Request, declared: Option<&Declared>, held: &mut Held) -> Vec<Value> {
+fn keep(request: &Request, declared: Option<&Declared>, mutation: &mut Mutation) -> Vec<Value> {
     let (old, new) = (&request.old_object, &request.object);
     let mut stored = ports::of(new).to_vec();
     let mut notes = Vec::new();
-    keep_selector(old, new, &mut notes, held);
+    keep_selector(old, new, &mut notes, mutation);
     if takes_over(old, new) {
-        held.patch.extend(release(request));
+        mutation.patch.extend(release(request));
         stored = without_generated(old, new);
     }
     if let Some(declared) = declared {
-        stored = keep_ports((old, new), stored, declared, &mut notes, &mut held.warnings);
+        stored = keep_ports((old, new), stored, declared, &mut notes, &mut mutation.warnings);
     }
-    held.patch.extend(patches::metadata(new, "annotations", &notes));
+    mutation.patch.extend(patches::metadata(new, "annotations", &notes));
     stored
 }
 

@@ -4,7 +4,7 @@ use super::Error;
 use super::args::{ResolvedArgs, server_names};
 use crate::admission::bootstrap::certificates::{self, Keeper, Served};
 use crate::admission::bootstrap::configurations::{Installer, Teller};
-use crate::admission::bootstrap::paths::{self, Known};
+use crate::admission::bootstrap::paths::{self, KnownPaths};
 use backon::{ConstantBuilder, Retryable};
 use kube::Client;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const OPENING_TRIES: usize = 60;
 /// What is kept in order for as long as the webhook is open.
 pub(super) struct Bootstrap {
     pub served: Arc<Served>,
-    pub known: Arc<Known>,
+    pub known: Arc<KnownPaths>,
     pub certificates: Keeper,
     pub paths: paths::Keeper,
     pub installer: Installer,
@@ -25,7 +25,7 @@ pub(super) struct Bootstrap {
 impl Bootstrap {
     pub fn new(client: &Client, resolved: &ResolvedArgs) -> Self {
         let (args, namespace) = (&resolved.args, resolved.namespace.as_str());
-        let (served, known) = (Arc::new(Served::default()), Arc::new(Known::default()));
+        let (served, known) = (Arc::new(Served::default()), Arc::new(KnownPaths::default()));
         let names = server_names(args, namespace);
         let certificates = Keeper::new(client.clone(), namespace, &args.secret, names, Arc::clone(&served));
         let teller = Teller::new(

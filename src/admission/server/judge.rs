@@ -1,10 +1,12 @@
 //! The verdict on one review: whose turn it is, and on which thread.
 //!
 //! A small review is read and judged between two waits of the threads that serve everybody, which takes less than a
-//! millisecond. A large one has a thread of its own from a small number of them, so it delays nobody: it is read, judged,
-//! answered and let go of there, since to free a hundred thousand values takes as long as to read them.
+//! millisecond. A large one waits for one of few turns and then has a thread of its own, which stands behind the others, so it
+//! delays nobody: it is read, judged, answered and let go of there, since to free a hundred thousand values takes as long as
+//! to read them.
 
 use super::Shared;
+use super::background;
 use super::body::Read;
 use super::failure::{Failure, internal};
 use super::reviewer::Reviewer;
@@ -41,15 +43,14 @@ pub(super) async fn judge<R: Reviewer>(
     if !read.large {
         return judged(shared, entry, read.bytes, turn).await;
     }
-    let (shared, runtime) = (Arc::clone(shared), tokio::runtime::Handle::current());
-    let judged = tokio::task::spawn_blocking(move || {
+    let shared = Arc::clone(shared);
+    let judged = background::run(async move {
         let _turn = turn;
-        runtime.block_on(judged(&shared, entry, read.bytes, read.shares))
+        judged(&shared, entry, read.bytes, read.shares).await
     });
-    match judged.await {
+    match judged.await.map_err(internal)? {
         Ok(judged) => judged,
-        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
-        Err(ended) => Err(internal(ended)),
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 
@@ -62,9 +63,9 @@ async fn judged<R: Reviewer>(
 ) -> Result<Judged, Failure> {
     let mut request = review::parse(&body).map_err(|e| Failure::new(StatusCode::BAD_REQUEST, e.to_string()))?;
     drop(body);
-    let verdict = shared.reviewer.review(entry, &request).map_err(internal)?;
+    let reply = shared.reviewer.review(entry, &request).map_err(internal)?;
     drop(held);
-    let response = verdict.response().await.map_err(internal)?;
+    let response = reply.response().await.map_err(internal)?;
     let bytes = response.to_bytes(&request).map_err(internal)?;
     request.drop_objects();
     Ok(Judged {

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 pub struct Internal(pub String);
 
 /// The answer to a request, or the way to it.
-pub enum Verdict<'a> {
+pub enum Reply<'a> {
     /// It is there: computation was all it took.
     Given(Response),
     /// It needs the API server first, within a budget of its own: look-ups, rights, side effects. What is known of the
@@ -19,7 +19,7 @@ pub enum Verdict<'a> {
     Pending(BoxFuture<'a, Result<Response, Internal>>),
 }
 
-impl<'a> Verdict<'a> {
+impl<'a> Reply<'a> {
     /// The answer comes with the end of `answer`.
     pub fn after(answer: impl Future<Output = Response> + Send + 'a) -> Self {
         Self::Pending(answer.map(Ok).boxed())
@@ -39,11 +39,11 @@ impl<'a> Verdict<'a> {
 
 /// What the server asks.
 pub trait Reviewer: Send + Sync + 'static {
-    /// The verdict on a request. Must not block or wait; what has to be waited for is left to [`Verdict::Pending`].
+    /// The verdict on a request. Must not block or wait; what has to be waited for is left to [`Reply::Pending`].
     ///
     /// # Errors
     /// When no verdict can be given.
-    fn review<'a>(&'a self, entry: Entry, request: &'a Request) -> Result<Verdict<'a>, Internal>;
+    fn review<'a>(&'a self, entry: Entry, request: &'a Request) -> Result<Reply<'a>, Internal>;
 
     /// Called once for each request to an entry, when its status is known. The request comes without its objects.
     fn observe(&self, entry: Entry, request: Option<&Request>, outcome: &Observed<'_>);

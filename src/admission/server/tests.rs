@@ -34,8 +34,8 @@ fn path() -> String {
     PATHS.path(Entry::HoldRoutes)
 }
 
-fn after(pause: Duration) -> Verdict<'static> {
-    Verdict::after(async move {
+fn after(pause: Duration) -> Reply<'static> {
+    Reply::after(async move {
         tokio::time::sleep(pause).await;
         Response::allow()
     })
@@ -51,7 +51,7 @@ struct Scripted {
 }
 
 impl Reviewer for Arc<Scripted> {
-    fn review<'a>(&'a self, _: Entry, request: &'a Request) -> Result<Verdict<'a>, Internal> {
+    fn review<'a>(&'a self, _: Entry, request: &'a Request) -> Result<Reply<'a>, Internal> {
         self.seen.fetch_add(1, Ordering::Relaxed);
         self.threads.lock().push(std::thread::current().id());
         match request.name.as_str() {
@@ -59,7 +59,7 @@ impl Reviewer for Arc<Scripted> {
             "fault" => Err(Internal("a secret detail".into())),
             "slow" => Ok(after(Duration::from_secs(3600))),
             "later" => Ok(after(Duration::from_millis(300))),
-            _ => Ok(Verdict::Given(Response::allow())),
+            _ => Ok(Reply::Given(Response::allow())),
         }
     }
 
@@ -75,7 +75,7 @@ impl Reviewer for Arc<Scripted> {
 fn shared(limits: Limits) -> Arc<Shared<Arc<Scripted>>> {
     Arc::new(Shared::new(
         Arc::new(Scripted::default()),
-        Arc::new(Known::of(PATHS.clone())),
+        Arc::new(KnownPaths::of(PATHS.clone())),
         limits,
     ))
 }
@@ -159,10 +159,15 @@ fn now() -> i64 {
 }
 
 async fn start(limits: Limits, allow_tls12: bool) -> Running {
-    start_with(limits, allow_tls12, Arc::new(Known::of(PATHS.clone())), None).await
+    start_with(limits, allow_tls12, Arc::new(KnownPaths::of(PATHS.clone())), None).await
 }
 
-async fn start_with(limits: Limits, allow_tls12: bool, known: Arc<Known>, clients: Option<Arc<Clients>>) -> Running {
+async fn start_with(
+    limits: Limits,
+    allow_tls12: bool,
+    known: Arc<KnownPaths>,
+    clients: Option<Arc<Clients>>,
+) -> Running {
     let material = Material::bootstrap(now(), &names()).unwrap();
     let served = Arc::new(Served::default());
     served

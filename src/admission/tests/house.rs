@@ -4,7 +4,7 @@ use super::super::metrics::Metrics;
 use super::super::server::http::respond;
 use super::super::server::{Limits, Shared};
 use super::super::webhook::{AdmissionWebhook, Effects};
-use crate::admission::bootstrap::paths::{Known, Paths};
+use crate::admission::bootstrap::paths::{KnownPaths, Paths};
 use crate::admission::effects::generate::{Generator, Rights};
 use crate::admission::facts::{Caches, Feeds, View};
 use crate::api::entry::Entry;
@@ -90,7 +90,7 @@ impl House {
             feeds,
             shared: Arc::new(Shared::new(
                 webhook,
-                Arc::new(Known::of(paths.clone())),
+                Arc::new(KnownPaths::of(paths.clone())),
                 Limits::default(),
             )),
             paths,

@@ -3,7 +3,7 @@
 //! Whoever edits it means the app. Everything but the template passes: labels, annotations, finalizers, and its number of
 //! pods, which is noted for the app; only while a release sends it traffic none of them goes.
 
-use crate::admission::mutate::scale::{self, Half, Known};
+use crate::admission::mutate::scale::{self, Half, PairFacts};
 use crate::admission::review::{Denial, Operation, Request};
 use crate::api::Canary;
 use crate::plan::revision::hash::template_hash;
@@ -41,7 +41,7 @@ pub fn rescales(request: &Request) -> bool {
 
 /// The refusal of fewer pods for a primary that carries traffic beside a canary. Of a scale the number could be noted
 /// and the pods kept; of a whole object it could not be told apart from what is stored.
-pub fn starved(request: &Request, known: &Known) -> Option<Denial> {
+pub fn starved(request: &Request, known: &PairFacts) -> Option<Denial> {
     let outcome = scale::decide(request, known);
     if known.half != Half::Primary || outcome.response.patch.is_empty() {
         return None;
@@ -150,12 +150,12 @@ mod tests {
 
     #[test]
     fn a_primary_that_carries_traffic_gets_no_fewer_pods() {
-        let known = |stage| Known {
+        let known = |stage| PairFacts {
             half: Half::Primary,
             target: "shop".into(),
             state: Some(crate::api::labels::TargetState::Serving),
             stage: Some(stage),
-            ..Known::default()
+            ..PairFacts::default()
         };
         let fewer = Request {
             name: "shop-primary".into(),

@@ -8,7 +8,7 @@ use crate::admission::effects::generate::{BUDGET, ScalersAndPolicies, preview};
 use crate::admission::facts::{Plan, RequestFacts};
 use crate::admission::mutate::deployments::{self, CoarseStage, Enrolment};
 use crate::admission::review::{Decision, Operation, Request, Response};
-use crate::admission::server::{Internal, Verdict};
+use crate::admission::server::{Internal, Reply};
 use crate::admission::validate::primaries;
 use crate::api::Canary;
 use crate::api::labels::{self, TargetState};
@@ -23,24 +23,24 @@ impl AdmissionWebhook {
     ///
     /// # Errors
     /// When the caches are not filled yet.
-    pub(super) fn follow<'a>(self: &'a Arc<Self>, request: &'a Request) -> Result<Verdict<'a>, Internal> {
+    pub(super) fn follow<'a>(self: &'a Arc<Self>, request: &'a Request) -> Result<Reply<'a>, Internal> {
         self.filled()?;
         let response = Response::allow().with_decision(Decision::Followed);
         let facts = self.facts(request);
         // Refused by another entry, which may be asked at the same time.
         if !is_whole(request) || facts.is_ours() || refused(&facts).is_some() {
-            return Ok(Verdict::Given(response));
+            return Ok(Reply::Given(response));
         }
         if let Some(denied) = label(&request.object, labels::DENIED) {
             if denied == labels::UNASKED && !request.is_dry_run() {
                 self.ask_later(request);
             }
-            return Ok(Verdict::Given(response));
+            return Ok(Reply::Given(response));
         }
         if primaries::rescales(request) {
-            return Ok(Verdict::after(self.rescaled(facts, response)));
+            return Ok(Reply::after(self.rescaled(facts, response)));
         }
-        Ok(Verdict::after(self.followed(facts, response)))
+        Ok(Reply::after(self.followed(facts, response)))
     }
 
     async fn followed(&self, facts: RequestFacts<'_>, response: Response) -> Response {

@@ -3,22 +3,22 @@
 use super::{AdmissionWebhook, Effects};
 use crate::admission::facts::View;
 use crate::admission::review::{Decision, Request, Response};
-use crate::admission::server::Verdict;
+use crate::admission::server::Reply;
 use crate::admission::validate::opt_in;
 
 impl AdmissionWebhook {
     /// What becomes of the apps of the namespace; nothing where that cannot be told yet.
-    pub(super) fn tell<'a>(&'a self, request: &'a Request) -> Verdict<'a> {
+    pub(super) fn tell<'a>(&'a self, request: &'a Request) -> Reply<'a> {
         let response = Response::allow().with_decision(Decision::NamespaceChanged);
         let (Some(effects), Ok(())) = (&self.effects, self.filled()) else {
-            return Verdict::Given(response);
+            return Reply::Given(response);
         };
         match (opt_in::is_in(&request.old_object), opt_in::is_in(&request.object)) {
             (false, true) => {
-                Verdict::after(async move { response.with_warnings(gains(effects, &self.view, request).await) })
+                Reply::after(async move { response.with_warnings(gains(effects, &self.view, request).await) })
             }
-            (true, false) => Verdict::Given(response.with_warnings(opt_in::loses(&self.view, &request.object))),
-            _ => Verdict::Given(response),
+            (true, false) => Reply::Given(response.with_warnings(opt_in::loses(&self.view, &request.object))),
+            _ => Reply::Given(response),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{AdmissionWebhook, is_whole};
 use crate::admission::facts::{RequestFacts, target_canary};
 use crate::admission::mutate::scale::{self, Half};
 use crate::admission::review::{Decision, Request, Response};
-use crate::admission::server::{Internal, Verdict};
+use crate::admission::server::{Internal, Reply};
 use crate::plan::Workload;
 
 impl AdmissionWebhook {
@@ -12,19 +12,19 @@ impl AdmissionWebhook {
     ///
     /// # Errors
     /// When the caches are not filled yet.
-    pub(super) fn scale<'a>(&'a self, request: &'a Request) -> Result<Verdict<'a>, Internal> {
+    pub(super) fn scale<'a>(&'a self, request: &'a Request) -> Result<Reply<'a>, Internal> {
         self.filled()?;
         if is_whole(request) {
-            return Ok(Verdict::Given(Response::allow()));
+            return Ok(Reply::Given(Response::allow()));
         }
         let facts = self.facts(request);
         if facts.is_ours() {
-            return Ok(Verdict::Given(Response::allow().with_decision(Decision::OwnWrite)));
+            return Ok(Reply::Given(Response::allow().with_decision(Decision::OwnWrite)));
         }
         let scale::ScaleAnswer { response, note } = scale::decide(request, facts.scaled());
         Ok(match note.filter(|_| !request.is_dry_run()) {
-            Some(wanted) => Verdict::after(self.noted(facts, wanted, response)),
-            None => Verdict::Given(response),
+            Some(wanted) => Reply::after(self.noted(facts, wanted, response)),
+            None => Reply::Given(response),
         })
     }
 

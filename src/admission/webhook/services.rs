@@ -3,9 +3,9 @@
 use super::{AdmissionWebhook, Effects};
 use crate::admission::facts::{RequestFacts, stage};
 use crate::admission::mutate::deployments::CoarseStage;
-use crate::admission::mutate::{released, services};
+use crate::admission::mutate::{Mutation, released, services};
 use crate::admission::review::{Decision, Operation, Request, Response};
-use crate::admission::server::Verdict;
+use crate::admission::server::Reply;
 use crate::api::Canary;
 use crate::plan::Workload;
 use crate::plan::services::pointing::{self, Labels};
@@ -17,12 +17,12 @@ use serde_json::Value;
 impl AdmissionWebhook {
     /// A Service, before it is stored. One that is pointed somewhere new is looked at together with the pods of its pair, or
     /// of another one.
-    pub(super) fn hold_service<'a>(&'a self, request: &'a Request) -> Verdict<'a> {
+    pub(super) fn hold_service<'a>(&'a self, request: &'a Request) -> Reply<'a> {
         let facts = self.facts(request);
         let aim = services::points_anew(request).filter(|_| !facts.is_ours());
         match (&self.effects, aim) {
-            (Some(effects), Some(aim)) => Verdict::after(self.pointed(facts, effects, aim)),
-            _ => Verdict::Given(self.held(&facts, None)),
+            (Some(effects), Some(aim)) => Reply::after(self.pointed(facts, effects, aim)),
+            _ => Reply::Given(self.held(&facts, None)),
         }
     }
 
@@ -47,7 +47,7 @@ impl AdmissionWebhook {
         if !pods.is_some_and(|pods| pointing::is_users(&request.object) && pointing::matches(&aim, &pods)) {
             return self.held(&facts, None);
         }
-        answer(services::joined(request, aim, &primary, canary.target_name()))
+        services::joined(request, aim, &primary, canary.target_name()).into_response()
     }
 
     /// What becomes of it; `pods` are the labels of the pods of the target, where it was looked up.
@@ -77,7 +77,7 @@ impl AdmissionWebhook {
             declared: declared.as_ref(),
             pods,
         };
-        answer(services::mutate(request, apex))
+        services::mutate(request, apex).into_response()
     }
 
     /// Why the target of a Canary that has no pair yet cannot have one: it shares a Service.
@@ -118,7 +118,7 @@ fn unheld(facts: &RequestFacts<'_>) -> Option<Response> {
     if facts.canaries().iter().any(|canary| canary.spec.service.is_none()) {
         return None;
     }
-    Some(services::forsaken(request).map_or_else(plain, answer))
+    Some(services::forsaken(request).map_or_else(plain, Mutation::into_response))
 }
 
 /// What the pods of production declare, as `-primary` has it. While a revision is being promoted, every port stays;
@@ -137,14 +137,6 @@ fn declared(facts: &RequestFacts<'_>, holder: Option<&Canary>, stage: CoarseStag
             .map(Declared::parse)
             .unwrap_or_default(),
     )
-}
-
-fn answer(held: services::Held) -> Response {
-    let response = Response {
-        patch: held.patch,
-        ..Response::default()
-    };
-    response.with_warnings(held.warnings).with_decision(held.decision)
 }
 
 impl Effects {

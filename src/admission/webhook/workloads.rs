@@ -2,10 +2,10 @@
 
 use super::{AdmissionWebhook, Effects, is_managed, is_whole};
 use crate::admission::facts::RequestFacts;
-use crate::admission::mutate::daemonsets;
-use crate::admission::mutate::deployments::{self, Enrolment, Mutation, TargetFacts};
+use crate::admission::mutate::deployments::{self, Enrolment, TargetFacts};
+use crate::admission::mutate::{Mutation, daemonsets};
 use crate::admission::review::{Decision, Request, Response};
-use crate::admission::server::{Internal, Verdict};
+use crate::admission::server::{Internal, Reply};
 use crate::admission::validate::primaries;
 use crate::api::Canary;
 use crate::plan::{Workload, enrolment::pairing};
@@ -16,17 +16,17 @@ impl AdmissionWebhook {
     ///
     /// # Errors
     /// When the caches would have to be asked and are not filled yet.
-    pub(super) fn hold_workload<'a>(&'a self, request: &'a Request) -> Result<Verdict<'a>, Internal> {
+    pub(super) fn hold_workload<'a>(&'a self, request: &'a Request) -> Result<Reply<'a>, Internal> {
         let facts = self.facts(request);
         if let Err(error) = self.filled() {
             let outcome = hold_blindly(request, &self.view.ours).ok_or(error)?;
             return Ok(self.beside_primary(&facts, outcome.into_response()));
         }
         if let Some(refusal) = refused(&facts) {
-            return Ok(Verdict::Given(refusal));
+            return Ok(Reply::Given(refusal));
         }
         match &self.effects {
-            Some(effects) if enrols(&facts) => Ok(Verdict::after(effects.enrol(facts))),
+            Some(effects) if enrols(&facts) => Ok(Reply::after(effects.enrol(facts))),
             _ => {
                 let outcome = hold(request, facts.deployment());
                 Ok(self.beside_primary(&facts, outcome.into_response()))
@@ -36,15 +36,15 @@ impl AdmissionWebhook {
 
     /// `response`, together with why a revision of a pair that a policy made is not released: its pods may not run beside
     /// primary's.
-    fn beside_primary<'a>(&'a self, facts: &RequestFacts<'a>, response: Response) -> Verdict<'a> {
+    fn beside_primary<'a>(&'a self, facts: &RequestFacts<'a>, response: Response) -> Reply<'a> {
         let request = facts.request();
         let brings = is_whole(request) && is_managed(&request.old_object) && request.brings_template();
         let looks = brings && !facts.is_ours() && facts.canary().is_some_and(Canary::was_generated);
         match &self.effects {
             Some(effects) if looks => {
-                Verdict::after(async move { response.with_warnings(effects.unreleased(request).await) })
+                Reply::after(async move { response.with_warnings(effects.unreleased(request).await) })
             }
-            _ => Verdict::Given(response),
+            _ => Reply::Given(response),
         }
     }
 }

@@ -6,31 +6,31 @@ pub mod hooks;
 
 use crate::controller::{context::Context, observe::pods, queue::Key, watch::pair::live::Live};
 use crate::{
-    analysis::{Decision, Observation, Stage},
+    analysis::{Observation, Stage, StepOutcome},
     api::Canary,
     plan::Blueprint,
 };
 use std::sync::Arc;
 
-/// Asks what a decision wants to know: hooks and checks, which answer to a later step.
+/// Asks what a step wants to know: hooks and checks, which answer to a later step.
 pub fn ask(
     context: &Arc<Context>,
     key: &Key,
     canary: &Arc<Canary>,
-    decision: &Decision,
+    outcome: &StepOutcome,
     (live, blueprint, seen): (&Live, &Blueprint, &Observation),
 ) {
-    if decision.state.stage == Stage::Scaling {
+    if outcome.state.stage == Stage::Scaling {
         context.memory.of(key, |canary| canary.questions.begin_run());
     }
-    for question in &decision.questions {
-        hooks::ask(context, key, canary, (&decision.state, &seen.answers), question.clone());
+    for question in &outcome.questions {
+        hooks::ask(context, key, canary, (&outcome.state, &seen.answers), question.clone());
     }
-    if let Some(due) = decision.ask {
+    if let Some(due) = outcome.ask {
         let check = checks::Check {
-            pods: pods::pattern(live, blueprint, decision.state.last_applied.as_deref()),
+            pods: pods::pattern(live, blueprint, outcome.state.last_applied.as_deref()),
             canary: canary.clone(),
-            state: decision.state.clone(),
+            state: outcome.state.clone(),
             due,
         };
         checks::start(context, key.clone(), check);

@@ -13,8 +13,8 @@ use crate::{
         Canary,
         labels::{self, TargetState},
     },
-    foreign::Foreign,
     plan::workload::daemon_set,
+    watched::words_of_request,
 };
 use kube::{Api, Client, api::ListParams};
 use serde_json::{Map, Value, json};
@@ -52,11 +52,7 @@ pub async fn one(client: &Client, kind: Kind, target: &Value) -> Result<(), kube
 pub fn still_held(target: &Value, error: &kube::Error) -> String {
     let (namespace, name) = (text(target, "/metadata/namespace"), text(target, "/metadata/name"));
     tracing::warn!(namespace, name, %error, "what is held without a Canary could not be let go");
-    let why = match error {
-        kube::Error::Api(status) => format!("{} {}", status.code, status.message),
-        _ => error.to_string(),
-    };
-    let why = Foreign::of(&why);
+    let why = words_of_request(error);
     match target.pointer("/spec/replicas").and_then(Value::as_i64) {
         Some(0) => format!("It is still held at 0 replicas: {why}"),
         _ => format!("It could not be given back: {why}"),

@@ -7,7 +7,7 @@ use crate::{
         Canary,
         canary::{AnalysisKind, Phase},
     },
-    telemetry::exposition::{RunState, Strategy},
+    telemetry::exposition::{DeploymentStrategy, RunState},
 };
 
 /// The gauges of a Canary that this process has not shown yet: after a restart, one that rests has no other occasion.
@@ -45,10 +45,10 @@ pub fn publish(context: &Context, canary: &Canary, before: &State, after: &State
     }
 }
 
-fn strategy(canary: &Canary) -> Strategy {
+fn strategy(canary: &Canary) -> DeploymentStrategy {
     match canary.analysis().kind() {
-        AnalysisKind::Weighted => Strategy::Canary,
-        AnalysisKind::AbTest => Strategy::AbTesting,
-        AnalysisKind::BlueGreen => Strategy::BlueGreen,
+        AnalysisKind::Weighted => DeploymentStrategy::Canary,
+        AnalysisKind::AbTest => DeploymentStrategy::AbTesting,
+        AnalysisKind::BlueGreen => DeploymentStrategy::BlueGreen,
     }
 }

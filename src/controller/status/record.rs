@@ -5,7 +5,7 @@ mod say;
 mod unstepped;
 
 use super::Seen;
-use crate::analysis::{Decision, Stage, State};
+use crate::analysis::{Stage, State, StepOutcome};
 use crate::api::canary::CanaryStatus;
 use crate::api::canary::status::conditions::Trouble;
 use crate::api::requested_by::RequestedBy;
@@ -26,14 +26,14 @@ use kube::api::PostParams;
 use std::sync::Arc;
 pub use unstepped::{failing, not_read, not_released, target_missing};
 
-/// One decision and what belongs to it.
+/// What a step came to, and what belongs to it.
 pub struct Recorded<'a> {
     /// The live objects.
     pub live: &'a Live,
     /// The state it was made in.
     pub before: &'a State,
-    /// The decision.
-    pub decision: &'a Decision,
+    /// What it came to.
+    pub outcome: &'a StepOutcome,
     /// The target's revision.
     pub revision: Option<&'a str>,
     /// Hash of the target's template as it is stored.
@@ -45,16 +45,16 @@ pub struct Recorded<'a> {
 }
 
 impl Recorded<'_> {
-    /// Stores the status if it says anything new, then says the decision's events. Answers when an announcement is to be
+    /// Stores the status if it says anything new, then says the step's events. Answers when an announcement is to be
     /// looked at again.
     pub async fn store(&self, context: &Arc<Context>, canary: &Canary) -> Result<Option<Timestamp>, kube::Error> {
-        let (key, state) = (key(canary), &self.decision.state);
+        let (key, state) = (key(canary), &self.outcome.state);
         let judged = state.due != self.before.due || state.stage != self.before.stage;
         let mut next = self.next_status(context, canary, judged).await?;
         let old = canary.status.clone().unwrap_or_default();
         let changed = configs::record(&old, &mut next, &self.live.surveys());
         let pending = announced(next.run.as_ref()).map(|a| again(a.expires(), self.now));
-        let kept = Kept::of(state, self.decision.timed, &old, &next);
+        let kept = Kept::of(state, self.outcome.timed, &old, &next);
         let nothing_new = kept.is_some() || canary.status.as_ref() == Some(&next);
         let made = context.memory.of(&key, |canary| {
             if let Some(timers) = kept {
@@ -93,7 +93,7 @@ impl Recorded<'_> {
             refused: refused(context, canary, self.template.as_deref(), self.now).await?,
             measured: &measured,
         };
-        Ok(status::status(canary, &self.decision.state, seen, self.now))
+        Ok(status::status(canary, &self.outcome.state, seen, self.now))
     }
 
     // Who asked for the target's template. The webhook notes both in one write: what is of another template is about that.

@@ -1,6 +1,6 @@
 //! Why a step failed, in one word of few, as it is counted.
 
-use crate::controller::effects::apply::write::Cause;
+use crate::controller::effects::apply::write::WriteFailure;
 use crate::telemetry::Metrics;
 use std::{error::Error, io};
 
@@ -10,12 +10,12 @@ pub(super) fn count(metrics: &Metrics, error: &kube::Error) {
 }
 
 fn word(error: &kube::Error) -> &'static str {
-    match (Cause::of(error), error) {
-        (Cause::Stale, _) => "conflict",
-        (Cause::Refused, _) => "refused",
-        (Cause::Passing, kube::Error::Api(status)) if matches!(status.code, 408 | 504) => "timeout",
-        (Cause::Passing, error) if is_late(error) => "timeout",
-        (Cause::Passing, _) => "passing",
+    match (WriteFailure::of(error), error) {
+        (WriteFailure::Stale, _) => "conflict",
+        (WriteFailure::Refused, _) => "refused",
+        (WriteFailure::Passing, kube::Error::Api(status)) if matches!(status.code, 408 | 504) => "timeout",
+        (WriteFailure::Passing, error) if is_late(error) => "timeout",
+        (WriteFailure::Passing, _) => "passing",
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is to be, and what has to be written for it.
 
 use super::{snapshot::Snapshot, turn::Turn};
-use crate::analysis::{self, Decision, Observation, RunSettings, Stage};
+use crate::analysis::{self, Observation, RunSettings, Stage, StepOutcome};
 use crate::controller::{
     context::Context,
     difference::{Conflict, Pair, difference, write::Write},
@@ -10,10 +10,10 @@ use crate::controller::{
 use crate::plan::workload::revisions;
 use jiff::Timestamp;
 
-/// A decision, and the way to it.
+/// What a step comes to, and what that takes.
 pub struct Decided {
     /// What is to be.
-    pub decision: Decision,
+    pub outcome: StepOutcome,
     /// What has to be written for it, in this order.
     pub writes: Vec<Write>,
     /// What is in the way.
@@ -23,7 +23,7 @@ pub struct Decided {
 impl Decided {
     /// Whether the app has been given back, with nothing left to do.
     pub fn is_the_end(&self) -> bool {
-        self.decision.state.stage == Stage::Left && self.writes.is_empty() && self.conflicts.is_empty()
+        self.outcome.state.stage == Stage::Left && self.writes.is_empty() && self.conflicts.is_empty()
     }
 }
 
@@ -36,7 +36,7 @@ pub fn decide(context: &Context, turn: &Turn, pair: &mut Snapshot, seen: &mut Ob
     let mut settings = RunSettings::of(canary, policy, &context.options.defaults, turn.leaving);
     settings.analysis_demanded = context.cluster.demands_analysis(canary, pair.live.target.as_ref());
     let mut decided = by(&settings, pair, seen, now);
-    let building = decided.decision.state.stage == Stage::Building;
+    let building = decided.outcome.state.stage == Stage::Building;
     let mut in_the_way = decided.conflicts.iter().filter(|one| one.keeps_from_building());
     let in_the_way = in_the_way.find(|_| building && seen.refused.is_none());
     let trouble = in_the_way.and_then(|conflict| trouble::conflict(std::slice::from_ref(conflict)));
@@ -44,26 +44,26 @@ pub fn decide(context: &Context, turn: &Turn, pair: &mut Snapshot, seen: &mut Ob
         seen.refused = Some(trouble.message);
         decided = by(&settings, pair, seen, now);
     }
-    let state = &decided.decision.state;
+    let state = &decided.outcome.state;
     context.memory.of(&turn.key, |canary| canary.timers.note_lack(state));
     decided
 }
 
 fn by(settings: &RunSettings, pair: &mut Snapshot, seen: &Observation, now: Timestamp) -> Decided {
-    let decision = analysis::step(settings, &pair.state, seen, now);
+    let outcome = analysis::step(settings, &pair.state, seen, now);
     let workload = pair.blueprint.workload;
     let exposure = &mut pair.blueprint.exposure;
-    exposure.cookies = decision.state.cookies.clone();
-    exposure.revision = revisions::named(workload, decision.state.last_applied.as_deref());
+    exposure.cookies = outcome.state.cookies.clone();
+    exposure.revision = revisions::named(workload, outcome.state.last_applied.as_deref());
     let compared = Pair {
         live: &pair.live,
         selector: &pair.selector,
         blueprint: &pair.blueprint,
         seen,
     };
-    let (writes, conflicts) = difference(&decision.desired, compared);
+    let (writes, conflicts) = difference(&outcome.desired, compared);
     Decided {
-        decision,
+        outcome,
         writes,
         conflicts,
     }

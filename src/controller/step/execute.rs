@@ -25,14 +25,14 @@ pub async fn execute(
     pair: &Snapshot,
     decided: &Decided,
 ) -> Result<Left, kube::Error> {
-    let (key, canary, decision) = (&turn.key, &turn.canary, &decided.decision);
+    let (key, canary, outcome) = (&turn.key, &turn.canary, &decided.outcome);
     if let Some(target) = &pair.live.target {
-        advise(context, canary, (target, &pair.selector), &pair.state, &decision.state);
+        advise(context, canary, (target, &pair.selector), &pair.state, &outcome.state);
     }
-    if decision.take_annotations {
+    if outcome.take_annotations {
         hooks::take_annotations(context, key, canary).await?;
     }
-    let left = match perform(context, canary, decision, &decided.writes).await {
+    let left = match perform(context, canary, outcome, &decided.writes).await {
         // The rest of the step does not wait for what the pair can do without.
         Err(error) if is_dispensable(&context.memory, key, &pair.blueprint, &error) => {
             Left::Refused(failed(context, key, canary, &error).await)

@@ -6,7 +6,7 @@ use crate::controller::{
         Context,
         memory::passing::{Heard, News},
     },
-    effects::apply::write::Cause,
+    effects::apply::write::WriteFailure,
     lifecycle::free,
     queue::Key,
     status::{self, record, trouble},
@@ -29,16 +29,16 @@ const STALE: Duration = Duration::from_millis(200);
 /// Notes that a step of `canary` ended in `error`, and answers when to do it again.
 pub async fn failed(context: &Arc<Context>, key: &Key, canary: &Canary, error: &kube::Error) -> Duration {
     counted::count(&context.effects.metrics, error);
-    let (cause, memory) = (Cause::of(error), &context.memory);
+    let (failure, memory) = (WriteFailure::of(error), &context.memory);
     let doing = memory.of(key, |canary| canary.failures.take_doing());
-    if cause == Cause::Stale && memory.of(key, |canary| canary.failures.is_stale()) {
+    if failure == WriteFailure::Stale && memory.of(key, |canary| canary.failures.is_stale()) {
         return STALE;
     }
-    let (of, cause_word) = (format!("{}.{}", key.1, key.0), cause.as_str());
-    tracing::error!(canary = of, cause = cause_word, doing = doing.as_deref(), %error, "step failed, trying again");
-    match cause {
-        Cause::Passing => passed_over(context, key, canary, (error, doing)).await,
-        Cause::Stale | Cause::Refused => refused(context, key, canary, (error, doing)).await,
+    let (of, cause) = (format!("{}.{}", key.1, key.0), failure.as_str());
+    tracing::error!(canary = of, cause, doing = doing.as_deref(), %error, "step failed, trying again");
+    match failure {
+        WriteFailure::Passing => passed_over(context, key, canary, (error, doing)).await,
+        WriteFailure::Stale | WriteFailure::Refused => refused(context, key, canary, (error, doing)).await,
     }
 }
 

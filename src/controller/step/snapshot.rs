@@ -6,7 +6,7 @@ use crate::controller::{
     effects::notify::{shared::tell_shared, unrouted::tell_unrouted},
     lifecycle::{
         inheritance, sweep,
-        target_gone::{self, Absence},
+        target_missing::{self, Absence},
     },
     observe::{
         gather::{self, selector, surroundings},
@@ -110,7 +110,7 @@ async fn halves(context: &Context, turn: &Turn) -> Result<Halves, Stop> {
     let anothers = |target: &Value| sweep::is_anothers(canary, target, adopts(target));
     live.target = live.target.take().filter(|target| !anothers(target));
     let Some(target) = &live.target else {
-        let gone = target_gone::without_target(context, canary, (&blueprint, &mut live), *leaving, *now);
+        let gone = target_missing::without_target(context, canary, (&blueprint, &mut live), *leaving, *now);
         return match gone.await? {
             Absence::Over(wake) => Err(Stop::Over(wake)),
             Absence::Lasts(trouble, wake) => Ok((blueprint, live, Some((trouble, wake)))),

@@ -26,7 +26,7 @@ pub async fn store(
     let canary = &turn.canary;
     let evidence = trouble::Evidence {
         canary,
-        state: &decided.decision.state,
+        state: &decided.outcome.state,
         seen,
         conflicts: &decided.conflicts,
         absence: pair.absence.as_ref().map(|(trouble, _)| trouble.clone()),
@@ -37,7 +37,7 @@ pub async fn store(
     let recorded = Recorded {
         live: &pair.live,
         before: &pair.state,
-        decision: &decided.decision,
+        outcome: &decided.outcome,
         revision: seen.target.as_ref().map(|target| target.revision.as_str()),
         template: pair.live.target.as_ref().and_then(template::revision),
         trouble: trouble::first(evidence, |namespace, name| unbuilt(&context.cluster, namespace, name)),

@@ -3,6 +3,7 @@
 
 pub mod index;
 
+use self::index::Index;
 use super::informers::{
     cache::{Cache, Kind, Unlisted},
     elsewhere::Elsewhere,
@@ -23,7 +24,7 @@ use crate::{
         enrolment::pairing::{self, Claim, Surroundings},
         settings::{
             effective::Circumstances,
-            rails::{self, Governed},
+            rails::{self, GovernedCanary},
         },
     },
 };
@@ -130,7 +131,7 @@ impl Cluster {
             user_route: false, // a live one is used, and no other is made
         };
         match rails::governed(&canary, &policy.spec, around) {
-            Some(Governed { canary, exceeded }) => {
+            Some(GovernedCanary { canary, exceeded }) => {
                 told.extend(exceeded);
                 (Arc::new(canary), told)
             }

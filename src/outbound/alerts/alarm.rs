@@ -1,13 +1,13 @@
 //! Which events of a step people are told of, and how bad they are. Pure.
 
 use crate::analysis::{ReleaseEvent, Subject};
-use crate::api::canary::{HookType, Severity};
+use crate::api::canary::{AlertSeverity, HookType};
 
 /// What an event has to say to people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
     /// How bad it is.
-    pub severity: Severity,
+    pub severity: AlertSeverity,
     /// The text.
     pub text: String,
     /// Whether the fields of the Canary come with it: where something begins.
@@ -28,8 +28,8 @@ pub fn alarm(event: &ReleaseEvent, of: &Subject) -> Option<Alarm> {
         ReleaseEvent::Promoted => info("Canary analysis completed successfully, promotion finished."),
         ReleaseEvent::PromotedUnanalysed => info("Canary analysis was skipped, promotion finished."),
         ReleaseEvent::WouldPromote => info("Canary analysis completed successfully in a dry run, nothing was changed."),
-        ReleaseEvent::GateClosed(kind, refusal) if !refusal.muted => (Severity::Warn, waiting(*kind)?.to_owned()),
-        ReleaseEvent::RollingBackByHook => (Severity::Warn, String::from("Rolling back manual webhook invoked")),
+        ReleaseEvent::GateClosed(kind, refusal) if !refusal.muted => (AlertSeverity::Warn, waiting(*kind)?.to_owned()),
+        ReleaseEvent::RollingBackByHook => (AlertSeverity::Warn, String::from("Rolling back manual webhook invoked")),
         ReleaseEvent::ThresholdReached(n) => error(format!("Failed checks threshold reached {n}")),
         ReleaseEvent::RollingBack(why) => error(format!("Rolling back, {why}")),
         ReleaseEvent::PrimaryFailed(why) => error(format!("Initialization failed, primary not ready: {why}")),
@@ -46,12 +46,12 @@ pub fn alarm(event: &ReleaseEvent, of: &Subject) -> Option<Alarm> {
     })
 }
 
-fn info(text: &str) -> (Severity, String) {
-    (Severity::Info, text.to_owned())
+fn info(text: &str) -> (AlertSeverity, String) {
+    (AlertSeverity::Info, text.to_owned())
 }
 
-fn error(text: String) -> (Severity, String) {
-    (Severity::Error, text)
+fn error(text: String) -> (AlertSeverity, String) {
+    (AlertSeverity::Error, text)
 }
 
 fn waiting(kind: HookType) -> Option<&'static str> {

@@ -1,7 +1,7 @@
 //! PagerDuty, Events API v2: one incident for each Canary, triggered by warnings and errors, resolved by good news.
 
 use super::Alert;
-use crate::api::canary::Severity;
+use crate::api::canary::AlertSeverity;
 use serde_json::{Value, json};
 
 /// What is sent by the routing key `token`; `cluster` says which one speaks, and is empty when nobody said.
@@ -11,9 +11,9 @@ pub(super) fn body(token: Option<&str>, cluster: &str, alert: &Alert) -> Value {
         cluster => format!("{cluster}/{}", alert.full_name()),
     };
     let severity = match alert.severity {
-        Severity::Info => return json!({"routing_key": token, "event_action": "resolve", "dedup_key": key}),
-        Severity::Warn => "warning",
-        Severity::Error => "error",
+        AlertSeverity::Info => return json!({"routing_key": token, "event_action": "resolve", "dedup_key": key}),
+        AlertSeverity::Warn => "warning",
+        AlertSeverity::Error => "error",
     };
     json!({
         "routing_key": token,

@@ -63,7 +63,7 @@ pub struct Receiver {
 
 /// One request to be posted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Target {
+pub struct AlertRequest {
     /// The URL.
     pub url: String,
     /// `Authorization: Bearer`.
@@ -108,7 +108,7 @@ impl Receiver {
     }
 
     /// What is posted for an alert. A message template that fails is said in the text instead of keeping the alert back.
-    pub fn target(&self, alert: &Alert) -> Target {
+    pub fn request(&self, alert: &Alert) -> AlertRequest {
         let mut alert = alert.clone();
         if !self.cluster.is_empty() {
             alert.fields.insert(0, ("Cluster".into(), self.cluster.clone()));
@@ -130,6 +130,6 @@ impl Receiver {
             Kind::Discord => slack::of_discord(&self.address),
             _ => self.address.clone(),
         };
-        Target { url, bearer, body }
+        AlertRequest { url, bearer, body }
     }
 }

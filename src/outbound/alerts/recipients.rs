@@ -1,6 +1,6 @@
 //! Whom an alert goes to. Pure.
 
-use crate::api::canary::{AlertRef, NamespacedRef, Severity};
+use crate::api::canary::{AlertRef, AlertSeverity, NamespacedRef};
 
 /// Who hears an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Recipients {
 
 /// Who hears of something this bad. A Canary that names providers is not told to the global one (Flagger's rule); an entry
 /// without a severity hears everything, where Flagger would never tell it anything.
-pub fn recipients(alerts: &[AlertRef], severity: Severity) -> Recipients {
+pub fn recipients(alerts: &[AlertRef], severity: AlertSeverity) -> Recipients {
     if alerts.is_empty() {
         return Recipients::Global;
     }

@@ -1,7 +1,7 @@
 //! The call itself.
 
 use super::Kind;
-use super::{Alert, Receiver};
+use super::{Alert, AlertRequest, Receiver};
 use crate::foreign::Foreign;
 use crate::outbound::rendering::in_turn;
 use crate::outbound::{ClientSettings, Clients, Egress, Failure, ask, persist, root_cause};
@@ -49,8 +49,8 @@ impl Sender {
     /// # Errors
     /// Why nobody heard it. The URL, which is a secret, is not in it.
     pub async fn send(&self, to: &Receiver, alert: &Alert) -> Result<(), String> {
-        let target = told(to, alert).await;
-        let url = Url::parse(&target.url).map_err(|error| format!("invalid address: {error}"))?;
+        let posted = told(to, alert).await;
+        let url = Url::parse(&posted.url).map_err(|error| format!("invalid address: {error}"))?;
         self.egress.check(&url)?;
         if let Some(proxy) = &to.proxy {
             let proxy = Url::parse(proxy).map_err(|error| format!("invalid proxy: {error}"))?;
@@ -63,7 +63,7 @@ impl Sender {
         };
         let client = self.clients.get(&settings).map_err(|error| root_cause(&error))?;
         let backoff = self.backoff.unwrap_or(FIRST_BACKOFF);
-        let attempt = || once(&client, &url, (to.kind, &target));
+        let attempt = || once(&client, &url, (to.kind, &posted));
         persist(ATTEMPTS, backoff, attempt)
             .await
             .map_err(|failure| match failure {
@@ -73,10 +73,10 @@ impl Sender {
 }
 
 // Its text may be a template, with loops in it.
-async fn told(to: &Receiver, alert: &Alert) -> super::Target {
+async fn told(to: &Receiver, alert: &Alert) -> AlertRequest {
     let source = to.template.as_deref().unwrap_or_default();
     let (to, alert) = (to.clone(), alert.clone());
-    in_turn(source, move || to.target(&alert)).await
+    in_turn(source, move || to.request(&alert)).await
 }
 
 #[derive(serde::Deserialize)]
@@ -85,9 +85,9 @@ struct SlackSays {
     error: Option<String>,
 }
 
-async fn once(client: &Client, url: &Url, (kind, target): (Kind, &super::Target)) -> Result<(), Failure> {
-    let mut request = client.post(url.clone()).json(&target.body);
-    if let Some(token) = &target.bearer {
+async fn once(client: &Client, url: &Url, (kind, posted): (Kind, &AlertRequest)) -> Result<(), Failure> {
+    let mut request = client.post(url.clone()).json(&posted.body);
+    if let Some(token) = &posted.bearer {
         request = request.bearer_auth(token);
     }
     let asked = ask(request, TIMEOUT).await;

@@ -28,7 +28,7 @@ fn refusal(muted: bool) -> Refusal {
     }
 }
 
-fn alert(severity: Severity) -> Alert {
+fn alert(severity: AlertSeverity) -> Alert {
     Alert {
         name: "app".into(),
         namespace: "test".into(),
@@ -169,10 +169,10 @@ fn each_entry_hears_its_severity_and_worse_and_one_without_hears_all() {
         Recipients::Named(all) => all.into_iter().map(|provider| provider.name).collect::<Vec<_>>(),
         Recipients::Global => panic!("nobody asks the global one"),
     };
-    assert_eq!(names(Severity::Info), ["all", "none", "empty"]);
-    assert_eq!(names(Severity::Warn), ["all", "none", "empty", "gates"]);
-    assert_eq!(names(Severity::Error), ["all", "none", "empty", "gates", "bad"]);
-    assert_eq!(recipients(&[], Severity::Info), Recipients::Global);
+    assert_eq!(names(AlertSeverity::Info), ["all", "none", "empty"]);
+    assert_eq!(names(AlertSeverity::Warn), ["all", "none", "empty", "gates"]);
+    assert_eq!(names(AlertSeverity::Error), ["all", "none", "empty", "gates", "bad"]);
+    assert_eq!(recipients(&[], AlertSeverity::Info), Recipients::Global);
 }
 
 #[test]
@@ -213,9 +213,9 @@ fn each_service_gets_the_body_it_reads() {
     for kind in AlertProviderSpec::TYPES {
         let entries = secret(&[("address", "https://chat.test/hook\n"), ("token", "t0k3n")]);
         let receiver = Receiver::of(&provider(kind), Some(&entries), "eu-1").unwrap();
-        for severity in [Severity::Info, Severity::Warn, Severity::Error] {
-            let target = receiver.target(&alert(severity));
-            let said = json!({"url": target.url, "bearer": target.bearer, "body": target.body});
+        for severity in [AlertSeverity::Info, AlertSeverity::Warn, AlertSeverity::Error] {
+            let request = receiver.request(&alert(severity));
+            let said = json!({"url": request.url, "bearer": request.bearer, "body": request.body});
             all.insert(format!("{kind} {}", severity.as_str()), said);
         }
     }
@@ -234,8 +234,9 @@ fn discords_address_may_have_its_path_already() {
             address: Some(address.into()),
             ..provider("discord")
         };
-        let target = Receiver::of(&spec, None, "").unwrap().target(&alert(Severity::Info));
-        assert_eq!(target.url, "https://d.test/1/slack");
+        let receiver = Receiver::of(&spec, None, "").unwrap();
+        let request = receiver.request(&alert(AlertSeverity::Info));
+        assert_eq!(request.url, "https://d.test/1/slack");
     }
 }
 
@@ -263,10 +264,10 @@ fn a_template_says_it_in_other_words_and_a_wrong_one_keeps_nothing_back() {
             message_template: Some(template.into()),
             ..provider("webhook")
         };
-        let target = Receiver::of(&spec, None, "eu-1")
+        let request = Receiver::of(&spec, None, "eu-1")
             .unwrap()
-            .target(&alert(Severity::Error));
-        target.body["message"].as_str().unwrap().to_owned()
+            .request(&alert(AlertSeverity::Error));
+        request.body["message"].as_str().unwrap().to_owned()
     };
     let template = r#"{{ .Cluster }} {{ .Namespace }}/{{ .Name }} {{ .Status }} {{ .Severity }}: {{ .Message }}
 {{- range .CanaryAnalysis.Iterations }}{{ if .Failed }} {{ .Metric }}={{ .Value }} or {{ printf "%.2f" .Value }} (want {{ .Threshold }}){{ end }}{{ end }}
@@ -304,7 +305,7 @@ async fn service(answers: Vec<(u16, &'static str)>) -> (String, Heard) {
 async fn send(spec: &AlertProviderSpec, secret: Option<&BTreeMap<String, Vec<u8>>>) -> Result<(), String> {
     let receiver = Receiver::of(spec, secret, "").unwrap();
     let sender = Sender::impatient(Duration::from_millis(5));
-    sender.send(&receiver, &alert(Severity::Error)).await
+    sender.send(&receiver, &alert(AlertSeverity::Error)).await
 }
 
 #[tokio::test]

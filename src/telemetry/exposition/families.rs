@@ -1,6 +1,6 @@
 //! Names, helps and labels. The library appends `_total` to counters, so their names lack it here.
 
-use super::Strategy;
+use super::DeploymentStrategy;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -59,38 +59,38 @@ const INCOMPLETE: About = (
 );
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Info {
+pub struct InfoLabels {
     pub version: String,
     pub mesh_provider: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Namespace {
+pub struct NamespaceLabels {
     pub namespace: String,
 }
 
 /// `name` is the target's, as in Flagger.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Name {
+pub struct NameLabels {
     pub name: String,
     pub namespace: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Workload {
+pub struct WorkloadLabels {
     pub workload: String,
     pub namespace: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Analysis {
+pub struct AnalysisLabels {
     pub name: String,
     pub namespace: String,
     pub metric: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct RunEnd {
+pub struct RunEndLabels {
     pub name: String,
     pub namespace: String,
     pub deployment_strategy: &'static str,
@@ -98,12 +98,12 @@ pub struct RunEnd {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Cause {
+pub struct CauseLabels {
     pub cause: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Kind {
+pub struct KindLabels {
     pub kind: String,
 }
 
@@ -112,23 +112,23 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 /// Every family; cheap to clone.
 #[derive(Clone)]
 pub struct Families {
-    pub info: Family<Info, Gauge>,
-    pub duration: Histograms<Name>,
-    pub total: Family<Namespace, Gauge>,
-    pub status: Family<Name, Gauge>,
-    pub weight: Family<Workload, Gauge>,
-    pub analysis: Family<Analysis, Gauge<f64, AtomicU64>>,
-    pub successes: Family<RunEnd, Counter>,
-    pub failures: Family<RunEnd, Counter>,
-    pub bypassed: Family<Namespace, Counter>,
+    pub info: Family<InfoLabels, Gauge>,
+    pub duration: Histograms<NameLabels>,
+    pub total: Family<NamespaceLabels, Gauge>,
+    pub status: Family<NameLabels, Gauge>,
+    pub weight: Family<WorkloadLabels, Gauge>,
+    pub analysis: Family<AnalysisLabels, Gauge<f64, AtomicU64>>,
+    pub successes: Family<RunEndLabels, Counter>,
+    pub failures: Family<RunEndLabels, Counter>,
+    pub bypassed: Family<NamespaceLabels, Counter>,
     pub events_dropped: Counter,
     pub alerts_dropped: Counter,
     pub panics: Counter,
     pub leader: Gauge,
     pub steps_waiting: Gauge,
     pub step_oldest: Gauge,
-    pub step_failures: Family<Cause, Counter>,
-    pub watch_failures: Family<Kind, Counter>,
+    pub step_failures: Family<CauseLabels, Counter>,
+    pub watch_failures: Family<KindLabels, Counter>,
     pub incomplete: Gauge,
 }
 
@@ -158,7 +158,7 @@ impl Families {
     }
 
     pub fn info(&self, version: &str, mesh_provider: &str) {
-        let labels = Info {
+        let labels = InfoLabels {
             version: version.to_owned(),
             mesh_provider: mesh_provider.to_owned(),
         };
@@ -171,7 +171,7 @@ fn add<M: Metric + Clone>(registry: &mut Registry, (name, help): About, metric: 
     metric
 }
 
-impl Name {
+impl NameLabels {
     pub fn new(name: &str, namespace: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -180,7 +180,7 @@ impl Name {
     }
 }
 
-impl Analysis {
+impl AnalysisLabels {
     pub fn new(name: &str, namespace: &str, metric: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -190,12 +190,12 @@ impl Analysis {
     }
 }
 
-impl RunEnd {
-    pub fn new(name: &str, namespace: &str, strategy: Strategy, status: &'static str) -> Self {
+impl RunEndLabels {
+    pub fn new(name: &str, namespace: &str, strategy: DeploymentStrategy, status: &'static str) -> Self {
         let deployment_strategy = match strategy {
-            Strategy::Canary => "canary",
-            Strategy::BlueGreen => "blue-green",
-            Strategy::AbTesting => "ab-testing",
+            DeploymentStrategy::Canary => "canary",
+            DeploymentStrategy::BlueGreen => "blue-green",
+            DeploymentStrategy::AbTesting => "ab-testing",
         };
         let (name, namespace) = (name.to_owned(), namespace.to_owned());
         Self {

@@ -14,8 +14,8 @@ fn filled(encoding: StatusEncoding) -> Metrics {
     metrics.weights("app", "test", 90, 10);
     metrics.check_took("app", "test", Duration::from_millis(20));
     metrics.measured("app", "test", "request-success-rate", 99.5);
-    metrics.succeeded("app", "test", Strategy::Canary, false);
-    metrics.failed("app", "test", Strategy::AbTesting);
+    metrics.succeeded("app", "test", DeploymentStrategy::Canary, false);
+    metrics.failed("app", "test", DeploymentStrategy::AbTesting);
     metrics.bypassed_change("test");
     metrics.event_dropped();
     metrics.leading(true);

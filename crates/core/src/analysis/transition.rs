@@ -9,7 +9,7 @@ mod shares;
 mod stages;
 mod step;
 
-use super::{Decision, DesiredState, Observation, RunSettings, Stage, State};
+use super::{DesiredState, Observation, RunSettings, Stage, State, StepOutcome};
 use crate::api::canary::Phase;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use step::Step;
 const SHORT: Duration = Duration::from_secs(15);
 
 /// Evaluates a Canary once. Total: every input has an answer, and the same input has the same answer.
-pub fn step(settings: &RunSettings, state: &State, seen: &Observation, now: Timestamp) -> Decision {
+pub fn step(settings: &RunSettings, state: &State, seen: &Observation, now: Timestamp) -> StepOutcome {
     let mut step = Step {
         settings,
         seen,
@@ -42,7 +42,7 @@ pub fn step(settings: &RunSettings, state: &State, seen: &Observation, now: Time
         Stage::Settling => settings.settle_and_delay() > SHORT,
         _ => settings.settle_and_drain() > SHORT,
     };
-    Decision {
+    StepOutcome {
         state: step.state,
         desired,
         events: step.events,

@@ -7,6 +7,8 @@ pub struct Capabilities {
     pub weights: bool,
     /// Send requests that match `analysis.match` to the canary.
     pub matches: bool,
+    /// Tell requests apart by who calls, as `sourceLabels` of `analysis.match` does.
+    pub callers: bool,
     /// Send the canary a copy of the traffic.
     pub mirror: bool,
     /// Keep a user on one side by cookie.
@@ -24,6 +26,7 @@ impl Capabilities {
     pub const NONE: Self = Self {
         weights: false,
         matches: false,
+        callers: false,
         mirror: false,
         affinity: false,
         tcp: false,
@@ -35,6 +38,7 @@ impl Capabilities {
     pub const fn of_connections(self) -> Self {
         Self {
             matches: false,
+            callers: false,
             mirror: false,
             affinity: false,
             ..self

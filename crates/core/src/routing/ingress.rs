@@ -9,7 +9,7 @@ pub(super) mod marks;
 pub(super) mod paths;
 
 use super::{Capabilities, Exposure, Names, Need, Resource, RouteKind, Router, Traffic, WrittenKind};
-use crate::api::canary::{Analysis, CanarySpec, ObjectRef};
+use crate::api::canary::{Analysis, CanarySpec, ObjectRef, StringMatch};
 use marks::{is_canary, is_led};
 use serde_json::Value;
 use std::time::Duration;
@@ -32,6 +32,11 @@ pub(super) trait Dialect: Sync {
 
     /// What of an analysis it cannot do: the path below the analysis, and what to do instead.
     fn refuses(analysis: &Analysis) -> Option<(String, String)>;
+
+    /// Why the header of that name cannot be compared with `value` to tell whom a test is for, and what to do instead.
+    fn misreads(_header: &str, _value: &StringMatch) -> Option<String> {
+        None
+    }
 
     /// Names of the companions that `route` may have for a pair.
     fn called(route: &Value, names: &Names) -> Vec<String>;
@@ -95,6 +100,10 @@ impl<D: Dialect> Router for D {
 
     fn refuses(&self, analysis: &Analysis) -> Option<(String, String)> {
         D::refuses(analysis)
+    }
+
+    fn misreads(&self, header: &str, value: &StringMatch) -> Option<String> {
+        D::misreads(header, value)
     }
 
     fn route(&self, spec: &CanarySpec) -> Option<String> {

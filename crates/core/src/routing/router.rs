@@ -1,7 +1,7 @@
 //! How a provider moves requests: what each one is asked, and the values in which it answers.
 
 use super::{Capabilities, Names, Resource, RouteKind};
-use crate::api::canary::{Analysis, CanaryService, CanarySpec};
+use crate::api::canary::{Analysis, CanaryService, CanarySpec, StringMatch};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -98,6 +98,11 @@ pub trait Router: Sync {
         None
     }
 
+    /// Why the header of that name cannot be compared with `value` to tell whom a test is for, and what to do instead.
+    fn misreads(&self, _header: &str, _value: &StringMatch) -> Option<String> {
+        None
+    }
+
     /// What of a Canary, besides what its analysis asks for and what it [can](Self::can) do, it cannot carry: the paths, and
     /// what to do instead.
     fn rejects(&self, _spec: &CanarySpec) -> Vec<(String, String)> {
@@ -114,6 +119,11 @@ pub trait Router: Sync {
     /// at a gateway, or in a note for one, is none of those; nor is the name of a Service that is looked for in the route's
     /// own namespace.
     fn takes_calls(&self, _service: &CanaryService) -> bool {
+        false
+    }
+
+    /// Whether it moves only those who call the Service by its address: who looks for the pods behind a headless one goes past it.
+    fn needs_address(&self) -> bool {
         false
     }
 

@@ -7,16 +7,16 @@
 //! pair and made from it. Everything else stays the user's, and folding leaves the route as it was. What kinds of such routes
 //! write differently is their [`Dialect`].
 
+mod added_rules;
 mod dialect;
 pub(super) mod expressions;
-mod inserted;
 mod shares;
 
 pub(super) use dialect::Dialect;
 
 use super::reference::{Local, Side, with};
 use super::{Exposure, Names, Traffic};
-use inserted::{exposed, has_our_shape, stripped};
+use added_rules::{exposed, has_our_shape, stripped};
 use serde_json::{Value, json};
 use shares::{canary_share, fold, names_pair, pair_weight, refs, weight_to};
 

@@ -19,6 +19,7 @@ use super::report::{Findings, Report};
 use super::values::size;
 use crate::api::Canary;
 use crate::plan::settings::effective::{Circumstances, effective};
+use crate::routing::registry;
 use kube_core::ResourceExt;
 
 /// What every rule looks at.
@@ -36,6 +37,11 @@ impl<'a> Subject<'a> {
             facts,
             provider: canary.provider(facts.default_provider()),
         }
+    }
+
+    /// Whether the field shapes what the provider makes.
+    fn obeys(&self, field: &str) -> bool {
+        registry::router(self.provider).is_some_and(|router| router.obeys().contains(&field))
     }
 
     /// The other Canaries of the namespace.

@@ -1,6 +1,7 @@
 //! What the rules may know of the cluster.
 
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
+use crate::routing::Provider;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -103,7 +104,7 @@ impl ClusterFacts {
     /// Routing provider where a Canary names none.
     pub(super) fn default_provider(&self) -> &str {
         if self.default_provider.is_empty() {
-            "kubernetes"
+            Provider::KUBERNETES.as_str()
         } else {
             &self.default_provider
         }

@@ -75,16 +75,16 @@ fn unheeded(report: &mut Report, object: &Value, (provider, router): (&str, Opti
     }
 }
 
-/// Paths that say how a route that a provider makes looks: neither those that name one, nor what is obeyed beside a route of
-/// the user's as well.
+/// Paths that say how a route that a provider makes looks: neither those that name an object of the user's, nor what is obeyed
+/// beside a route of the user's as well.
 fn shaping() -> impl Iterator<Item = &'static str> {
     let all = registry::ROUTERS
         .iter()
         .flat_map(|router| router.obeys().iter().copied());
     let mut seen = BTreeSet::new();
     all.filter(move |field| {
-        let others = NAMES.iter().any(|(named, _)| named == field) || FIELDS.contains(field);
-        seen.insert(*field) && !others
+        let shapes = field.starts_with("spec.service.") && !FIELDS.contains(field);
+        shapes && seen.insert(*field)
     })
 }
 

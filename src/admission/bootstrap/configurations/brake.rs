@@ -21,7 +21,7 @@ pub(super) struct Stored {
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Action {
     /// Bring what is stored up to date.
     Update,
     /// Make it.
@@ -66,30 +66,26 @@ impl Kept {
     }
 
     /// Decides, given what is stored.
-    pub fn turn(&mut self, stored: Option<Stored>, standing: &Standing, now: Timestamp) -> Verdict {
+    pub fn turn(&mut self, stored: Option<Stored>, standing: &Standing, now: Timestamp) -> Action {
         self.was_installed |= matches!(standing.installed, Installed::As(_));
         if standing.ending {
-            return Verdict::TakeAway;
+            return Action::TakeAway;
         }
         let uninstalled = self.was_installed && standing.installed == Installed::Absent;
         if let Some(stored) = stored {
             self.before = Some(stored);
             self.brake = None;
-            return if uninstalled {
-                Verdict::HandsOff
-            } else {
-                Verdict::Update
-            };
+            return if uninstalled { Action::HandsOff } else { Action::Update };
         }
         let before = self.before.take();
         if uninstalled || standing.leaves_all() {
             self.brake = None;
-            return Verdict::HandsOff;
+            return Action::HandsOff;
         }
         self.absent(before, standing, now)
     }
 
-    fn absent(&mut self, before: Option<Stored>, standing: &Standing, now: Timestamp) -> Verdict {
+    fn absent(&mut self, before: Option<Stored>, standing: &Standing, now: Timestamp) -> Action {
         let ordered = standing.brake(self.which).filter(|until| *until > now);
         if let Some(brake) = &mut self.brake {
             let lifted = brake.ordered && ordered.is_none();
@@ -98,9 +94,9 @@ impl Kept {
             let (until, noted) = (brake.until, brake.ordered);
             if lifted || now >= until {
                 self.brake = None;
-                return Verdict::Create;
+                return Action::Create;
             }
-            return Verdict::Braked {
+            return Action::Braked {
                 until,
                 new: false,
                 noted,
@@ -110,11 +106,11 @@ impl Kept {
             .filter(|before| !is_collected(before, standing))
             .map(|_| now + BRAKE);
         let Some(until) = ordered.or(pulled) else {
-            return Verdict::Create;
+            return Action::Create;
         };
         let noted = ordered.is_some();
         self.brake = Some(Brake { until, ordered: noted });
-        Verdict::Braked {
+        Action::Braked {
             until,
             new: true,
             noted,
@@ -170,15 +166,15 @@ mod tests {
         Kept::new(WebhookConfiguration::Validating)
     }
 
-    fn pulled(until: Timestamp, new: bool, noted: bool) -> Verdict {
-        Verdict::Braked { until, new, noted }
+    fn pulled(until: Timestamp, new: bool, noted: bool) -> Action {
+        Action::Braked { until, new, noted }
     }
 
     #[test]
     fn at_the_first_start_it_is_made_and_an_edit_is_put_back() {
         let mut one = kept();
-        assert_eq!(one.turn(None, &standing(Some("r")), at(0)), Verdict::Create);
-        assert_eq!(one.turn(of("r"), &standing(Some("r")), at(0)), Verdict::Update);
+        assert_eq!(one.turn(None, &standing(Some("r")), at(0)), Action::Create);
+        assert_eq!(one.turn(of("r"), &standing(Some("r")), at(0)), Action::Update);
     }
 
     #[test]
@@ -190,7 +186,7 @@ mod tests {
         assert_eq!(one.turn(None, &plain, at(2)), pulled(at(16), false, false));
         let ordered = braked(plain.clone(), Some(at(16)));
         assert_eq!(one.turn(None, &ordered, at(15)), pulled(at(16), false, true));
-        assert_eq!(one.turn(None, &ordered, at(16)), Verdict::Create);
+        assert_eq!(one.turn(None, &ordered, at(16)), Action::Create);
         // The order of last time says nothing about the next deletion.
         one.turn(of("r"), &ordered, at(17));
         assert_eq!(one.turn(None, &ordered, at(20)), pulled(at(35), true, false));
@@ -205,8 +201,8 @@ mod tests {
         let mut other = kept();
         other.turn(of("r"), &ordered, at(0));
         assert_eq!(other.turn(None, &ordered, at(5)), pulled(at(16), true, true));
-        assert_eq!(other.turn(None, &ordered, at(16)), Verdict::Create);
-        assert_eq!(kept().turn(None, &ordered, at(16)), Verdict::Create);
+        assert_eq!(other.turn(None, &ordered, at(16)), Action::Create);
+        assert_eq!(kept().turn(None, &ordered, at(16)), Action::Create);
     }
 
     #[test]
@@ -214,33 +210,33 @@ mod tests {
         let (mut one, plain) = (kept(), standing(Some("r")));
         one.turn(of("r"), &plain, at(0));
         one.turn(None, &braked(plain.clone(), Some(at(15))), at(1));
-        assert_eq!(one.turn(None, &plain, at(2)), Verdict::Create);
+        assert_eq!(one.turn(None, &plain, at(2)), Action::Create);
         // Also by making it again.
         one.turn(None, &braked(plain.clone(), Some(at(15))), at(3));
-        assert_eq!(one.turn(of("r"), &plain, at(4)), Verdict::Update);
+        assert_eq!(one.turn(of("r"), &plain, at(4)), Action::Update);
     }
 
     #[test]
     fn what_the_collector_took_is_made_again_and_no_brake() {
         let mut one = kept();
         one.turn(of("old"), &standing(Some("old")), at(0));
-        assert_eq!(one.turn(None, &standing(Some("new")), at(1)), Verdict::Create);
+        assert_eq!(one.turn(None, &standing(Some("new")), at(1)), Action::Create);
         // In time: brought up to date with its new owner before anybody takes it.
         one.turn(of("old"), &standing(Some("old")), at(2));
-        assert_eq!(one.turn(of("old"), &standing(Some("new")), at(3)), Verdict::Update);
+        assert_eq!(one.turn(of("old"), &standing(Some("new")), at(3)), Action::Update);
     }
 
     #[test]
     fn an_uninstall_is_no_brake_and_nothing_is_made_any_more() {
         let mut one = kept();
         one.turn(of("r"), &standing(Some("r")), at(0));
-        assert_eq!(one.turn(of("r"), &standing(None), at(1)), Verdict::HandsOff);
-        assert_eq!(one.turn(None, &standing(None), at(1)), Verdict::HandsOff);
+        assert_eq!(one.turn(of("r"), &standing(None), at(1)), Action::HandsOff);
+        assert_eq!(one.turn(None, &standing(None), at(1)), Action::HandsOff);
         let mut ending = standing(Some("r"));
         ending.ending = true;
-        assert_eq!(one.turn(of("r"), &ending, at(2)), Verdict::TakeAway);
+        assert_eq!(one.turn(of("r"), &ending, at(2)), Action::TakeAway);
         // Where rights come from elsewhere there never was such a ClusterRole.
-        assert_eq!(kept().turn(None, &standing(None), at(1)), Verdict::Create);
+        assert_eq!(kept().turn(None, &standing(None), at(1)), Action::Create);
     }
 
     #[test]
@@ -251,9 +247,9 @@ mod tests {
             ..ConfigMap::default()
         }));
         let mut one = kept();
-        assert_eq!(one.turn(of("r"), &leaving, at(0)), Verdict::Update);
-        assert_eq!(one.turn(None, &leaving, at(1)), Verdict::HandsOff);
+        assert_eq!(one.turn(of("r"), &leaving, at(0)), Action::Update);
+        assert_eq!(one.turn(None, &leaving, at(1)), Action::HandsOff);
         // Told to stay after all, it is made at once.
-        assert_eq!(one.turn(None, &standing(Some("r")), at(2)), Verdict::Create);
+        assert_eq!(one.turn(None, &standing(Some("r")), at(2)), Action::Create);
     }
 }

@@ -1,6 +1,6 @@
 //! Installing the configurations and keeping them.
 
-use super::brake::{Kept, Stored, Verdict};
+use super::brake::{Action, Kept, Stored};
 use super::probe::probe;
 use super::render::{FailurePolicy, Rendering, mutating, validating, webhook_name};
 use super::tell::Teller;
@@ -80,10 +80,10 @@ impl Installer {
         let which = kept.which();
         let api = self.api(which);
         let stored = api.get_opt(CONFIGURATIONS).await?;
-        let verdict = kept.turn(stored.as_ref().map(owned), standing, Timestamp::now());
+        let action = kept.turn(stored.as_ref().map(owned), standing, Timestamp::now());
         let with = self.rendering(with, standing, stored.as_ref());
-        match verdict {
-            Verdict::Update => {
+        match action {
+            Action::Update => {
                 let params = PatchParams {
                     field_manager: Some(labels::FIELD_MANAGER.to_owned()),
                     ..PatchParams::default()
@@ -94,9 +94,9 @@ impl Installer {
                         .await,
                 )?;
             }
-            Verdict::Create => self.create(kept, &with, standing).await?,
-            Verdict::TakeAway => missing(api.delete(CONFIGURATIONS, &DeleteParams::default()).await)?,
-            Verdict::Braked { until, new, noted } => {
+            Action::Create => self.create(kept, &with, standing).await?,
+            Action::TakeAway => missing(api.delete(CONFIGURATIONS, &DeleteParams::default()).await)?,
+            Action::Braked { until, new, noted } => {
                 self.teller.installed(which, Some(until));
                 if new {
                     self.teller.braked(which, until, noted);
@@ -107,7 +107,7 @@ impl Installer {
                 }
                 return Ok(Some(until));
             }
-            Verdict::HandsOff => {}
+            Action::HandsOff => {}
         }
         self.teller.installed(which, None);
         Ok(None)

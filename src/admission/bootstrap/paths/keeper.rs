@@ -1,6 +1,6 @@
 //! Keeping the Secret: create or read it, change what is due, follow what others write, mend what somebody broke.
 
-use super::known::Known;
+use super::known::KnownPaths;
 use super::ring::{Moment, Ring};
 use super::token::{NoRandomness, Paths};
 use super::told::told;
@@ -51,7 +51,7 @@ pub struct Keeper {
     client: Client,
     api: Api<Secret>,
     settings: KeeperSettings,
-    known: Arc<Known>,
+    known: Arc<KnownPaths>,
     ring: watch::Sender<Option<Ring>>,
     /// What left the Secret lately, and until when it is accepted.
     kept: Mutex<Vec<(i64, Paths)>>,
@@ -61,7 +61,7 @@ pub struct Keeper {
 
 impl Keeper {
     /// A keeper in `namespace`, which nobody is heard by yet.
-    pub fn new(client: Client, namespace: &str, settings: KeeperSettings, known: Arc<Known>) -> Self {
+    pub fn new(client: Client, namespace: &str, settings: KeeperSettings, known: Arc<KnownPaths>) -> Self {
         Self {
             api: Api::namespaced(client.clone(), namespace),
             client,

@@ -10,11 +10,11 @@ const LONGEST: usize = 128;
 
 /// Every generation that is accepted; the server and whoever keeps the paths share it.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct KnownPaths {
     accepted: ArcSwap<Vec<Paths>>,
 }
 
-impl Known {
+impl KnownPaths {
     /// With one generation.
     pub fn of(paths: Paths) -> Self {
         let known = Self::default();

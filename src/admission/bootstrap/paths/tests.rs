@@ -14,7 +14,7 @@ const ENTRY: Entry = Entry::FollowDeployments;
 
 struct Replica {
     keeper: Keeper,
-    known: Arc<Known>,
+    known: Arc<KnownPaths>,
     unreached: watch::Sender<u64>,
     materials: watch::Sender<Option<Material>>,
 }
@@ -28,7 +28,7 @@ impl Replica {
             materials: served,
             unreached: seen,
         };
-        let known = Arc::new(Known::default());
+        let known = Arc::new(KnownPaths::default());
         Self {
             keeper: Keeper::new(fake.client(), "home", settings, Arc::clone(&known)),
             known,
@@ -55,7 +55,7 @@ impl Replica {
 #[test]
 fn a_path_is_heard_whole_and_at_its_own_entry_only() {
     let paths = Paths::random().unwrap();
-    let known = Known::of(paths.clone());
+    let known = KnownPaths::of(paths.clone());
     for entry in Entry::ALL {
         let path = paths.path(entry);
         assert_eq!(known.entry(&path), Some(entry));
@@ -82,7 +82,7 @@ fn a_path_is_heard_whole_and_at_its_own_entry_only() {
             assert_eq!(known.entry(&format!("/{}/{token}", other.as_str())), None);
         }
     }
-    assert_eq!(Known::default().entry(&paths.path(ENTRY)), None);
+    assert_eq!(KnownPaths::default().entry(&paths.path(ENTRY)), None);
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ fn tokens_are_in_no_debug_text() {
     };
     let fresh = [Paths::random().unwrap(), Paths::random().unwrap()];
     let ring = Ring::begin(at, paths.clone(), fresh);
-    let text = format!("{ring:?} {:?} {paths:?}", Known::of(paths.clone()));
+    let text = format!("{ring:?} {:?} {paths:?}", KnownPaths::of(paths.clone()));
     for entry in Entry::ALL {
         let token = *paths.token(entry).unwrap();
         assert!(!text.contains(&token.to_hex()), "{text}");

@@ -222,8 +222,8 @@ fn what_we_write_to_it_later_is_owned_by_nobody_either() {
         declared: None,
         pods: None,
     };
-    let held = services::mutate(&request(Operation::Update, &stored, &sent, "coalmine"), apex);
-    assert_eq!(applied(&sent, &held.patch).unwrap(), {
+    let mutation = services::mutate(&request(Operation::Update, &stored, &sent, "coalmine"), apex);
+    assert_eq!(applied(&sent, &mutation.patch).unwrap(), {
         let mut expected = stored;
         expected["metadata"]["managedFields"] =
             json!([{"manager": "coalmine", "operation": "Apply", "fieldsV1": mark()}]);

@@ -27,25 +27,25 @@ fn by(user: &str, request: Request) -> Request {
     request
 }
 
-fn known(state: TargetState, stage: CoarseStage) -> Known {
-    Known {
+fn known(state: TargetState, stage: CoarseStage) -> PairFacts {
+    PairFacts {
         target: "shop".into(),
         state: Some(state),
         stage: Some(stage),
         desired: Some(3),
-        ..Known::default()
+        ..PairFacts::default()
     }
 }
 
-fn primary(stage: CoarseStage) -> Known {
-    Known {
+fn primary(stage: CoarseStage) -> PairFacts {
+    PairFacts {
         half: Half::Primary,
         ..known(TargetState::Rest, stage)
     }
 }
 
 // The number stored and the number noted.
-fn both(request: &Request, known: &Known) -> (i64, Option<i64>) {
+fn both(request: &Request, known: &PairFacts) -> (i64, Option<i64>) {
     let outcome = decide(request, known);
     assert!(outcome.response.allowed(), "{:?}", outcome.response);
     let stored = applied(&request.object, &outcome.response.patch).unwrap();
@@ -73,11 +73,11 @@ fn at_rest_the_app_is_scaled_and_the_target_stays_without_pods() {
 #[test]
 fn zero_is_sleep_and_a_number_wakes_it_and_both_are_told_once() {
     let rest = known(TargetState::Rest, CoarseStage::Rest);
-    let asleep = Known {
+    let asleep = PairFacts {
         desired: Some(0),
         ..rest.clone()
     };
-    let told = |request: Request, known: &Known| decide(&request, known).response.warnings;
+    let told = |request: Request, known: &PairFacts| decide(&request, known).response.warnings;
     assert_eq!(
         told(request(0, 0), &rest),
         ["coalmine: shop: it sleeps (0 replicas), shop-primary too; scale it to wake it"]
@@ -116,7 +116,7 @@ fn whoever_scales_primary_means_the_app() {
 
 #[test]
 fn an_autoscaler_means_the_half_it_scales() {
-    let scaled = Known {
+    let scaled = PairFacts {
         scaled: true,
         ..primary(CoarseStage::Running)
     };
@@ -135,7 +135,7 @@ fn an_autoscaler_means_the_half_it_scales() {
 
 #[test]
 fn an_autoscaler_may_do_anything_in_a_run_but_starve_it() {
-    let known = Known {
+    let known = PairFacts {
         min_replicas: 4,
         scaled: true,
         ..known(TargetState::Serving, CoarseStage::Running)
@@ -154,7 +154,7 @@ fn an_autoscaler_may_do_anything_in_a_run_but_starve_it() {
 
 #[test]
 fn what_cannot_be_noted_is_refused_with_the_command_that_does_what_was_meant() {
-    let known = Known {
+    let known = PairFacts {
         stage: None,
         ..known(TargetState::Rest, CoarseStage::Rest)
     };
@@ -177,7 +177,7 @@ fn what_cannot_be_noted_is_refused_with_the_command_that_does_what_was_meant() {
 
 #[test]
 fn what_is_not_managed_is_scaled_as_it_is() {
-    assert_eq!(both(&request(1, 4), &Known::default()), (4, None));
+    assert_eq!(both(&request(1, 4), &PairFacts::default()), (4, None));
 }
 
 #[test]
@@ -207,14 +207,14 @@ fn a_scale_of_another_version_of_the_object_is_left_to_the_conflict_that_answers
         assert_eq!(both(&versioned(stored, sent), &rest), expected, "{stored} {sent}");
     }
     // Nor is it refused where nothing can be noted.
-    let unknown = Known { stage: None, ..rest };
+    let unknown = PairFacts { stage: None, ..rest };
     assert_eq!(both(&versioned("7", "6"), &unknown), (5, None));
 }
 
 #[test]
 fn while_the_controller_is_away_nothing_is_told_as_done_that_it_would_have_to_do() {
-    let told = |request: Request, known: Known| {
-        let known = Known { away: true, ..known };
+    let told = |request: Request, known: PairFacts| {
+        let known = PairFacts { away: true, ..known };
         decide(&request, &known).response.warnings.join("|")
     };
     let noted = |number: i64| {

@@ -1,7 +1,8 @@
 //! A Service that is pointed at the pods of a pair, or away from them.
 
 use super::selector::sent;
-use super::{Held, disowned, name};
+use super::{disowned, name};
+use crate::admission::mutate::Mutation;
 use crate::admission::review::{Decision, Request};
 use crate::patches;
 use crate::plan::services::pointing::{Labels, ORIGINAL_SELECTOR};
@@ -11,14 +12,14 @@ use serde_json::Value;
 
 /// What becomes of an UPDATE that points a Service of no pair at the pods of one that serves: it follows at once, since the
 /// pods that are pointed at rest. `primary` is the selector of the side that serves.
-pub fn joined(request: &Request, aim: Labels, primary: &Value, app: &str) -> Held {
+pub fn joined(request: &Request, aim: Labels, primary: &Value, app: &str) -> Mutation {
     let new = &request.object;
     let own = Value::Object(aim);
     let mut patch = vec![patches::add(["spec", "selector"], primary.clone())];
     let notes = [(ORIGINAL_SELECTOR.to_owned(), Some(own.to_string()))];
     patch.extend(patches::metadata(new, "annotations", &notes));
     patch.extend(disowned(new, ports::of(new)));
-    Held {
+    Mutation {
         patch,
         warnings: vec![format!(
             "coalmine: Service {}: points at the pods of {app}, so it follows the side that serves",
@@ -30,9 +31,9 @@ pub fn joined(request: &Request, aim: Labels, primary: &Value, app: &str) -> Hel
 
 /// What becomes of an UPDATE that points a Service elsewhere than where it was moved for a pair that is no more: it is
 /// stored as sent. Nothing where it is about something else; the note stays then, as what its author meant.
-pub fn forsaken(request: &Request) -> Option<Held> {
+pub fn forsaken(request: &Request) -> Option<Mutation> {
     sent(&request.old_object, &request.object)?;
-    Some(Held {
+    Some(Mutation {
         patch: stored_as_sent(request),
         warnings: vec![format!(
             "coalmine: Service {}: no Canary holds it, so it is stored as sent and the selector that was noted on it is taken off",
@@ -42,8 +43,8 @@ pub fn forsaken(request: &Request) -> Option<Held> {
     })
 }
 
-pub(super) fn left(request: &Request) -> Held {
-    Held {
+pub(super) fn left(request: &Request) -> Mutation {
+    Mutation {
         patch: stored_as_sent(request),
         warnings: vec![format!(
             "coalmine: Service {}: now points at other pods than those of its app, so it is stored as sent and not moved with the \

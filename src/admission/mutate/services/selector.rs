@@ -1,7 +1,7 @@
 //! Where the Service of a write points, and what of its selector is kept.
 
-use super::{Apex, Held, Notes, name};
-use crate::admission::mutate::fields;
+use super::{Apex, Notes, name};
+use crate::admission::mutate::{Mutation, fields};
 use crate::admission::review::Request;
 use crate::api::labels;
 use crate::object::{annotation, label};
@@ -43,18 +43,18 @@ pub(super) fn leaves(request: &Request, apex: Apex<'_>) -> bool {
     }
 }
 
-pub(super) fn keep_selector(old: &Value, new: &Value, notes: &mut Notes, held: &mut Held) {
+pub(super) fn keep_selector(old: &Value, new: &Value, notes: &mut Notes, mutation: &mut Mutation) {
     let (ours, sent) = (old.pointer("/spec/selector"), new.pointer("/spec/selector"));
     let known = annotation(old, ORIGINAL_SELECTOR);
     let mut record = known.map(str::to_owned);
     if ours != sent {
         record = meant(new, ours, sent).map(|selector| selector.to_string()).or(record);
         match ours {
-            Some(ours) => held.patch.push(patches::add(["spec", "selector"], ours.clone())),
-            None => held.patch.push(patches::remove(["spec", "selector"])),
+            Some(ours) => mutation.patch.push(patches::add(["spec", "selector"], ours.clone())),
+            None => mutation.patch.push(patches::remove(["spec", "selector"])),
         }
         if record.as_deref() != known && label(old, labels::GENERATED).is_none() {
-            held.warnings.push(format!(
+            mutation.warnings.push(format!(
                 "coalmine: Service {}: its selector follows the side that serves, so the one that was sent is only noted and \
                  comes back when the app leaves; to move users by hand, delete the Canary first",
                 name(new)

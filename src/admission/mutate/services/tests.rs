@@ -25,11 +25,11 @@ fn run(old: &Value, new: &Value, apex: Apex) -> Value {
 }
 
 fn told(old: &Value, new: &Value, apex: Apex) -> (Value, Vec<String>) {
-    let held = mutate(&request(old.clone(), new.clone()), apex);
-    let once = applied(new, &held.patch).unwrap();
+    let mutation = mutate(&request(old.clone(), new.clone()), apex);
+    let once = applied(new, &mutation.patch).unwrap();
     let twice = applied(&once, &mutate(&request(old.clone(), once.clone()), apex).patch).unwrap();
     assert_eq!(once, twice);
-    (once, held.warnings)
+    (once, mutation.warnings)
 }
 
 #[test]
@@ -390,8 +390,8 @@ fn one_that_comes_back_follows_at_once() {
     new["spec"]["selector"] = json!({"app": "shop"});
     let primary = json!({"app": "shop-primary"});
     let aim = points_anew(&request(old.clone(), new.clone())).unwrap();
-    let held = joined(&request(old, new.clone()), aim, &primary, "shop");
-    let after = applied(&new, &held.patch).unwrap();
+    let mutation = joined(&request(old, new.clone()), aim, &primary, "shop");
+    let after = applied(&new, &mutation.patch).unwrap();
     assert_eq!(after["spec"]["selector"], primary);
     assert_eq!(
         after["metadata"]["annotations"][ORIGINAL_SELECTOR],

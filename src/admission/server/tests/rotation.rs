@@ -21,7 +21,7 @@ impl Replica {
             materials: watch::channel(None).1,
             unreached: watch::channel(0).1,
         };
-        let known = Arc::new(Known::default());
+        let known = Arc::new(KnownPaths::default());
         let keeper = Keeper::new(fake.client(), "home", settings, Arc::clone(&known));
         keeper.ensure(NOW).await.unwrap();
         let running = start_with(Limits::default(), false, known, None).await;

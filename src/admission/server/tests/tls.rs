@@ -113,7 +113,7 @@ async fn where_api_servers_have_certificates_nobody_else_is_let_in() {
     std::fs::write(&file, &ours.pem).unwrap();
     let names = vec!["kube-apiserver".to_owned(), "api.example.com".to_owned()];
     let clients = Clients::read(&file, names).unwrap();
-    let known = Arc::new(Known::of(PATHS.clone()));
+    let known = Arc::new(KnownPaths::of(PATHS.clone()));
     let running = start_with(Limits::default(), true, known, Some(Arc::clone(&clients))).await;
     let bundle = running.material.ca_bundle();
 
@@ -149,7 +149,7 @@ async fn without_names_every_certificate_of_the_ca_will_do() {
     let ours = Signer::new("ca");
     std::fs::write(&file, &ours.pem).unwrap();
     let clients = Clients::read(&file, Vec::new()).unwrap();
-    let known = Arc::new(Known::of(PATHS.clone()));
+    let known = Arc::new(KnownPaths::of(PATHS.clone()));
     let running = start_with(Limits::default(), false, known, Some(clients)).await;
     assert!(is_let_in(&running, ours.client(&running, "anybody", &[])).await);
 }

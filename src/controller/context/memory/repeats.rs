@@ -37,7 +37,7 @@ struct Repeat {
 
 /// What is to become of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Prospect {
     /// It is to be done.
     Needed,
     /// It changed nothing last time, and its object is what it was then.
@@ -48,19 +48,19 @@ pub enum Standing {
 
 impl Repeats {
     /// What is to become of `write`, where the cache has this version of its object.
-    pub fn standing(&self, write: &Write, cached: Option<u64>) -> Standing {
+    pub fn prospect(&self, write: &Write, cached: Option<u64>) -> Prospect {
         let Some(known) = self.last(write).filter(|known| known.last.elapsed() < LONG) else {
-            return Standing::Needed;
+            return Prospect::Needed;
         };
         if known.vain.is_some() && known.vain == cached {
-            return Standing::Vain;
+            return Prospect::Vain;
         }
         let is_route = matches!(write.subject().0, Kind::Route(_));
         let rest = PAUSE.saturating_sub(known.last.elapsed());
         if is_route && known.times >= MOST && !rest.is_zero() {
-            Standing::Undone(rest)
+            Prospect::Undone(rest)
         } else {
-            Standing::Needed
+            Prospect::Needed
         }
     }
 
@@ -135,9 +135,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_changed_nothing_is_done_again_when_its_object_is_another_or_it_asks_for_more() {
         let (mut repeats, write) = (Repeats::default(), patch(kind(), "web", 5));
-        assert_eq!(repeats.standing(&write, Some(7)), Standing::Needed);
+        assert_eq!(repeats.prospect(&write, Some(7)), Prospect::Needed);
         repeats.note(&write, Some(7), Some(7));
-        assert_eq!(repeats.standing(&write, Some(7)), Standing::Vain);
+        assert_eq!(repeats.prospect(&write, Some(7)), Prospect::Vain);
         assert!(repeats.is_news(&write) && !repeats.is_news(&write));
         for (other, cached) in [
             (patch(kind(), "web", 6), Some(7)),
@@ -146,20 +146,20 @@ mod tests {
             (write.clone(), Some(8)),
             (write.clone(), None),
         ] {
-            assert_eq!(repeats.standing(&other, cached), Standing::Needed, "{other:?}");
+            assert_eq!(repeats.prospect(&other, cached), Prospect::Needed, "{other:?}");
         }
         tokio::time::sleep(LONG).await;
         assert_eq!(
-            repeats.standing(&write, Some(7)),
-            Standing::Needed,
+            repeats.prospect(&write, Some(7)),
+            Prospect::Needed,
             "the policy may be gone"
         );
         repeats.note(&write, Some(7), Some(7));
         assert!(!repeats.is_news(&write));
         repeats.note(&write, Some(7), Some(8));
-        assert_eq!(repeats.standing(&write, Some(8)), Standing::Needed);
+        assert_eq!(repeats.prospect(&write, Some(8)), Prospect::Needed);
         repeats.note(&write, None, None);
-        assert_eq!(repeats.standing(&write, None), Standing::Needed, "no version is known");
+        assert_eq!(repeats.prospect(&write, None), Prospect::Needed, "no version is known");
     }
 
     #[tokio::test(start_paused = true)]
@@ -167,21 +167,21 @@ mod tests {
         let (mut repeats, write) = (Repeats::default(), patch(kind(), "web", 5));
         let target = patch(Kind::Deployment, "web", 5);
         for version in 0..u64::from(MOST) {
-            assert_eq!(repeats.standing(&write, Some(2 * version)), Standing::Needed);
+            assert_eq!(repeats.prospect(&write, Some(2 * version)), Prospect::Needed);
             for done in [&write, &target] {
                 repeats.note(done, Some(2 * version), Some(2 * version + 1));
             }
         }
-        assert_eq!(repeats.standing(&write, Some(90)), Standing::Undone(PAUSE));
-        assert_eq!(repeats.standing(&target, Some(90)), Standing::Needed);
-        assert_eq!(repeats.standing(&patch(kind(), "web", 6), Some(90)), Standing::Needed);
+        assert_eq!(repeats.prospect(&write, Some(90)), Prospect::Undone(PAUSE));
+        assert_eq!(repeats.prospect(&target, Some(90)), Prospect::Needed);
+        assert_eq!(repeats.prospect(&patch(kind(), "web", 6), Some(90)), Prospect::Needed);
         tokio::time::sleep(PAUSE).await;
-        assert_eq!(repeats.standing(&write, Some(90)), Standing::Needed);
+        assert_eq!(repeats.prospect(&write, Some(90)), Prospect::Needed);
         repeats.note(&write, Some(90), Some(91));
-        assert_eq!(repeats.standing(&write, Some(92)), Standing::Undone(PAUSE));
+        assert_eq!(repeats.prospect(&write, Some(92)), Prospect::Undone(PAUSE));
         tokio::time::sleep(LONG).await;
         repeats.note(&write, Some(92), Some(93));
-        assert_eq!(repeats.standing(&write, Some(94)), Standing::Needed);
+        assert_eq!(repeats.prospect(&write, Some(94)), Prospect::Needed);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! has to be recorded.
 //!
 //! A record of each such instant would be a third of a release's writes. What a restart forgets is taken when it is seen
-//! again: a wait that is short (`Decision::timed`) becomes longer by itself at most.
+//! again: a wait that is short (`StepOutcome::timed`) becomes longer by itself at most.
 
 use crate::{
     analysis::{Stage, State},
@@ -29,7 +29,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Those of `state`, where its record, `next`, says nothing but timers that `recorded` does not. Those of a decision
+    /// Those of `state`, where its record, `next`, says nothing but timers that `recorded` does not. Those of an outcome
     /// that is `timed` are always recorded.
     pub fn of(state: &State, timed: bool, recorded: &CanaryStatus, next: &CanaryStatus) -> Option<Self> {
         let (Some(of), Some(run), false) = (&recorded.run, &next.run, timed) else {

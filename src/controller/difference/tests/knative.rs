@@ -95,21 +95,21 @@ impl Played {
             self.checks.take(),
         );
         let rules = RunSettings::of(&self.canary, None, &Defaults::default(), self.leaving);
-        let decision = step(&rules, &self.state, &seen, self.now);
-        blueprint.exposure.revision = tested(&decision.state);
+        let outcome = step(&rules, &self.state, &seen, self.now);
+        blueprint.exposure.revision = tested(&outcome.state);
         let pair = Pair {
             live: &live,
             selector: &pods,
             blueprint: &blueprint,
             seen: &seen,
         };
-        let (writes, conflicts) = difference(&decision.desired, pair);
+        let (writes, conflicts) = difference(&outcome.desired, pair);
         assert_eq!(conflicts, []);
-        self.checks = decision.ask.map(|due| Checks {
+        self.checks = outcome.ask.map(|due| Checks {
             due,
             verdict: Verdict::Pass,
         });
-        self.state = decision.state;
+        self.state = outcome.state;
         self.now += SignedDuration::from_secs(1);
         writes.iter().for_each(|write| self.take(write));
     }

@@ -1,7 +1,7 @@
 //! How many replicas a scale asked for. The webhook notes it on the Canary, because it writes no workload; from there it goes
 //! to the label of the target that says how many are wanted, and the note is taken away.
 
-use super::write::Cause;
+use super::write::WriteFailure;
 use crate::api::{Canary, labels};
 use crate::controller::{context::Context, queue::Key, watch::pair::live::Live};
 use crate::object::{label, version};
@@ -41,7 +41,7 @@ pub async fn answer(context: &Context, key: &Key, canary: &Canary, live: &Live) 
             }
             Ok(())
         }
-        Err(error) if Cause::of(&error) == Cause::Stale => Ok(()),
+        Err(error) if WriteFailure::of(&error) == WriteFailure::Stale => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -16,7 +16,7 @@ use kube::{
 use serde_json::Value;
 
 /// Makes all of them. All originals are read and compared before the first copy is written: either every copy gets what was
-/// verified, or none is touched, and the error is [stale](super::write::Cause::Stale). Together they have at most
+/// verified, or none is touched, and the error is [stale](super::write::WriteFailure::Stale). Together they have at most
 /// [`configs::MOST_BYTES`].
 pub async fn make(client: &Client, copies: &[Copy]) -> Result<(), kube::Error> {
     let _turn = reading::turn().await;

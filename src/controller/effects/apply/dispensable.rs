@@ -1,13 +1,13 @@
 //! Writes without which there is a pair all the same.
 
-use super::write::Cause;
+use super::write::WriteFailure;
 use crate::controller::{context::memory::Memory, difference::write::Write, queue::Key, watch::informers::cache::Kind};
 use crate::plan::Blueprint;
 
 /// Whether `error` is that of a write which the API server refuses, and which the pair can do without.
 pub fn is_dispensable(memory: &Memory, key: &Key, blueprint: &Blueprint, error: &kube::Error) -> bool {
     let without = |write: &Write| !makes_the_pair(write, blueprint);
-    Cause::of(error) == Cause::Refused && memory.of(key, |canary| canary.failures.blames(without))
+    WriteFailure::of(error) == WriteFailure::Refused && memory.of(key, |canary| canary.failures.blames(without))
 }
 
 /// Whether there is no pair without that write: it has one whether other Services are split and budgets are kept or not.

@@ -3,11 +3,11 @@
 use crate::controller::{
     context::{
         Context,
-        memory::{Memory, primary::Made, repeats::Standing},
+        memory::{Memory, primary::Made, repeats::Prospect},
     },
     difference::write::Write,
     effects::{
-        apply::{repeated, write::Cause},
+        apply::{repeated, write::WriteFailure},
         notify::announce::announce,
     },
     queue::{Key, key},
@@ -15,7 +15,7 @@ use crate::controller::{
 };
 use crate::object::{text, version};
 use crate::{
-    analysis::{Decision, PrimaryTemplate},
+    analysis::{PrimaryTemplate, StepOutcome},
     api::Canary,
     messages::Severity,
 };
@@ -67,12 +67,12 @@ impl Left {
 pub async fn perform(
     context: &Arc<Context>,
     canary: &Canary,
-    decision: &Decision,
+    outcome: &StepOutcome,
     writes: &[Write],
 ) -> Result<Left, kube::Error> {
     let (cache, memory, key) = (&context.cluster.cache, &context.memory, &key(canary));
     let mut left = writes;
-    while !left.is_empty() {
+    while let Some(first) = left.first() {
         let new = left.iter().take_while(|write| makes(cache, write)).count();
         let (now, later) = left.split_at(new.max(1));
         if now.iter().any(|write| is_awaited(cache, (memory, key), write)) {
@@ -82,16 +82,18 @@ pub async fn perform(
         if let Some(pause) = now.iter().find_map(rest) {
             return Ok(Left::Refused(pause));
         }
-        // Several at once are new, and have not been done before.
-        match now.first().map(|write| repeated::standing(context, canary, write)) {
-            Some(Standing::Undone(pause)) => return Ok(Left::Undone(pause)),
-            Some(Standing::Vain) => {
+        // Several at once are new: they have not been done before, and the cache has no version of their objects.
+        let before = repeated::cached(cache, first);
+        match repeated::prospect(context, canary, first, before) {
+            Prospect::Undone(pause) => return Ok(Left::Undone(pause)),
+            Prospect::Vain => {
                 left = later;
                 continue;
             }
-            Some(Standing::Needed) | None => {}
+            Prospect::Needed => {}
         }
-        let done = futures::future::join_all(now.iter().map(|write| one(context, canary, decision, write))).await;
+        let done = now.iter().map(|write| one(context, canary, outcome, (write, before)));
+        let done = futures::future::join_all(done).await;
         for (write, done) in now.iter().zip(done) {
             done.inspect_err(|_| memory.of(key, |canary| canary.failures.blame(write)))?;
         }
@@ -134,11 +136,11 @@ fn makes_primary(canary: &Canary, write: &Write) -> bool {
         }
 }
 
-fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &DynamicObject) {
+fn made(context: &Arc<Context>, canary: &Canary, outcome: &StepOutcome, object: &DynamicObject) {
     let Some(made) = serde_json::to_value(object).ok().as_ref().and_then(Made::of) else {
         return;
     };
-    let restored = matches!(decision.desired.primary, Some(PrimaryTemplate::Restored(_)));
+    let restored = matches!(outcome.desired.primary, Some(PrimaryTemplate::Restored(_)));
     let key = key(canary);
     if context.memory.of(&key, |canary| canary.primary.note(made, restored)) {
         let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
@@ -147,7 +149,7 @@ fn made(context: &Arc<Context>, canary: &Canary, decision: &Decision, object: &D
              To change the app, apply {kind} {target}",
             canary.namespace_name()
         );
-        announce(context, &key, canary, &decision.state, Severity::Warning, text);
+        announce(context, &key, canary, &outcome.state, Severity::Warning, text);
     }
 }
 
@@ -156,14 +158,20 @@ async fn answered(context: &Context, key: &Key, write: &Write) -> Result<Option<
     let before = context.memory.of(key, |canary| canary.primary.begin());
     let performed = write.perform(&context.effects.client).await;
     if let Err(error) = &performed
-        && Cause::of(error) != Cause::Passing
+        && WriteFailure::of(error) != WriteFailure::Passing
     {
         context.memory.of(key, |canary| canary.primary.was_refused(before));
     }
     performed
 }
 
-async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write: &Write) -> Result<(), kube::Error> {
+// Does one, of whose object the cache had that version.
+async fn one(
+    context: &Arc<Context>,
+    canary: &Canary,
+    outcome: &StepOutcome,
+    (write, before): (&Write, Option<u64>),
+) -> Result<(), kube::Error> {
     let (kind, namespace, name) = write.subject();
     let (key, makes_primary) = (key(canary), makes_primary(canary, write));
     tracing::debug!(
@@ -171,10 +179,9 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
         ?kind,
         namespace,
         name,
-        stage = decision.state.stage.as_str(),
+        stage = outcome.state.stage.as_str(),
         "write"
     );
-    let before = repeated::cached(&context.cluster.cache, write);
     let performed = if makes_primary {
         answered(context, &key, write).await
     } else {
@@ -189,13 +196,13 @@ async fn one(context: &Arc<Context>, canary: &Canary, decision: &Decision, write
             }
         });
         if makes_primary {
-            made(context, canary, decision, &object);
+            made(context, canary, outcome, &object);
         }
     }
     if let Write::Copies(copies) = write {
         for copy in copies {
             let text = format!("{} synced", copy.of.copy());
-            announce(context, &key, canary, &decision.state, Severity::Normal, text);
+            announce(context, &key, canary, &outcome.state, Severity::Normal, text);
         }
     }
     Ok(())

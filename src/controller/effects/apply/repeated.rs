@@ -3,7 +3,7 @@
 use crate::controller::{
     context::{
         Context,
-        memory::repeats::{MOST, Standing},
+        memory::repeats::{MOST, Prospect},
     },
     difference::write::Write,
     queue::key,
@@ -12,19 +12,18 @@ use crate::controller::{
 use crate::object::{text, version};
 use crate::{api::Canary, messages::Severity};
 
-/// What is to become of `write`. Where it is not done now, that is said once.
-pub fn standing(context: &Context, canary: &Canary, write: &Write) -> Standing {
-    let cached = cached(&context.cluster.cache, write);
-    let (standing, news) = context.memory.of(&key(canary), |canary| {
-        let standing = canary.repeats.standing(write, cached);
-        let news = standing != Standing::Needed && canary.repeats.is_news(write);
-        (standing, news)
+/// What is to become of `write`, where the cache has this version of its object. Where it is not done now, that is said once.
+pub fn prospect(context: &Context, canary: &Canary, write: &Write, cached: Option<u64>) -> Prospect {
+    let (prospect, news) = context.memory.of(&key(canary), |canary| {
+        let prospect = canary.repeats.prospect(write, cached);
+        let news = prospect != Prospect::Needed && canary.repeats.is_news(write);
+        (prospect, news)
     });
     if news {
-        let text = said(write, standing);
+        let text = said(write, prospect);
         context.effects.events.record(canary, Severity::Warning, text);
     }
-    standing
+    prospect
 }
 
 /// The version of the object of `write` that the cache has; `None` of kinds whose versions are not kept, and of writes that are
@@ -36,15 +35,15 @@ pub fn cached(cache: &Cache, write: &Write) -> Option<u64> {
     version(Some(text(&object, "/metadata/resourceVersion")))
 }
 
-fn said(write: &Write, standing: Standing) -> String {
+fn said(write: &Write, prospect: Prospect) -> String {
     let (kind, _, name) = write.subject();
     let kind = kind.resource().kind;
-    match standing {
-        Standing::Undone(_) => format!(
+    match prospect {
+        Prospect::Undone(_) => format!(
             "{kind} {name} was changed in the same way {MOST} times, and somebody undoes it each time; from now on it is changed \
              once a minute. See who else writes it"
         ),
-        Standing::Vain | Standing::Needed => format!(
+        Prospect::Vain | Prospect::Needed => format!(
             "{kind} {name} stays as it is when it is changed: somebody changes it back on its way in, an admission policy or the \
              definition of its kind. It is not changed again before it is another"
         ),

@@ -73,9 +73,9 @@ fn managed() -> PatchParams {
     }
 }
 
-/// What an error of a write asks for.
+/// How a write failed, and so what its error asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum WriteFailure {
     /// The object changed since it was looked at: its event is on the way.
     Stale,
     /// The API server, or who judges for it, does not take this write, however often it is sent.
@@ -84,7 +84,7 @@ pub enum Cause {
     Passing,
 }
 
-impl Cause {
+impl WriteFailure {
     /// One word for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ impl Cause {
         }
     }
 
-    /// The cause of an error. A JSON Patch whose test fails is answered 422 without a cause, which a webhook that refuses
+    /// What `error` asks for. A JSON Patch whose test fails is answered 422 without a cause, which a webhook that refuses
     /// something may answer too.
     pub fn of(error: &kube::Error) -> Self {
         let kube::Error::Api(status) = error else {
@@ -132,20 +132,22 @@ mod tests {
 
     #[test]
     fn what_is_stale_is_told_from_what_is_refused() {
+        use WriteFailure::{Passing, Refused, Stale};
         for (code, message, cause, expected) in [
-            (409, "the object has been modified", false, Cause::Stale),
-            (404, "not found", false, Cause::Stale),
-            (422, "the server rejected our request", false, Cause::Stale),
-            (422, "Service is invalid: must not contain dots", true, Cause::Refused),
-            (422, "admission webhook \"x\" denied the request", false, Cause::Refused),
-            (409, "admission webhook \"x\" denied the request", false, Cause::Refused),
-            (403, "exceeded quota: room", false, Cause::Refused),
-            (400, "unknown field", false, Cause::Refused),
-            (429, "slowly", false, Cause::Passing),
-            (500, "failed calling webhook", false, Cause::Passing),
-            (503, "etcd", false, Cause::Passing),
+            (409, "the object has been modified", false, Stale),
+            (404, "not found", false, Stale),
+            (422, "the server rejected our request", false, Stale),
+            (422, "Service is invalid: must not contain dots", true, Refused),
+            (422, "admission webhook \"x\" denied the request", false, Refused),
+            (409, "admission webhook \"x\" denied the request", false, Refused),
+            (403, "exceeded quota: room", false, Refused),
+            (400, "unknown field", false, Refused),
+            (429, "slowly", false, Passing),
+            (500, "failed calling webhook", false, Passing),
+            (503, "etcd", false, Passing),
         ] {
-            assert_eq!(Cause::of(&answer(code, message, cause)), expected, "{code} {message}");
+            let failure = WriteFailure::of(&answer(code, message, cause));
+            assert_eq!(failure, expected, "{code} {message}");
         }
     }
 }

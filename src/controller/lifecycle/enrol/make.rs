@@ -3,7 +3,7 @@
 use super::{leave, named_policy, outsiders::without_a_say, tell, unknown, wants};
 use crate::controller::{
     context::Context,
-    effects::apply::write::Cause,
+    effects::apply::write::WriteFailure,
     lifecycle::free,
     queue::{Key, passes::Scope},
     watch::{
@@ -263,8 +263,8 @@ async fn not_made(context: &Context, target: &Value, key: &Key, error: &kube::Er
     tracing::warn!(namespace = key.0, %error, "a Canary could not be generated");
     let (pause, _) = context.memory.deployments.failed(key, &error.to_string());
     context.queues.passes.send_in(pause, &key.0, Scope::one(&key.1));
-    if let (Cause::Refused, kube::Error::Api(status)) | (Cause::Stale, kube::Error::Api(status)) =
-        (Cause::of(error), error)
+    if let (WriteFailure::Refused, kube::Error::Api(status)) | (WriteFailure::Stale, kube::Error::Api(status)) =
+        (WriteFailure::of(error), error)
         && status.code != 409
     {
         let mut why = format!(

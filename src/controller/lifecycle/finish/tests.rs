@@ -1,6 +1,6 @@
 //! Who is kept by our finalizer, and when it is taken off.
 
-mod held;
+mod finalizers;
 
 use super::*;
 

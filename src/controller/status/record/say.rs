@@ -1,7 +1,7 @@
-//! What is told of a decision once it is recorded: events, alerts, and what is noted on the target.
+//! What is told of a step once it is recorded: events, alerts, and what is noted on the target.
 
 use super::Recorded;
-use crate::analysis::{Decision, ReleaseEvent, Stage, State, Subject};
+use crate::analysis::{ReleaseEvent, Stage, State, StepOutcome, Subject};
 use crate::api::Canary;
 use crate::api::canary::Phase;
 use crate::api::canary::status::conditions::{READY, Trouble};
@@ -42,7 +42,7 @@ impl Recorded<'_> {
         (canary, stored): (&Canary, &Canary),
         config_has_changed: impl Iterator<Item = String>,
     ) {
-        let (key, state) = (key(canary), &self.decision.state);
+        let (key, state) = (key(canary), &self.outcome.state);
         let tell = |severity, text| announce(context, &key, canary, state, severity, text);
         exposition::publish(context, canary, self.before, state);
         if let Some(trouble) = self.trouble.as_ref().filter(|t| !is_known(canary, t)) {
@@ -51,7 +51,7 @@ impl Recorded<'_> {
         if state.phase == Phase::Progressing {
             config_has_changed.for_each(|message| tell(Severity::Normal, message));
         }
-        say(context, stored, self.before, self.decision);
+        say(context, stored, self.before, self.outcome);
         self.say_on_the_target(context, stored);
         let new_run = state.last_applied != self.before.last_applied;
         if new_run && self.live.configs.shares_secrets(self.live.target.as_ref()) {
@@ -67,7 +67,7 @@ impl Recorded<'_> {
         let unbuilt = |note: &&ReleaseEvent| matches!(note, ReleaseEvent::Unbuilt(_));
         let target = self.live.target.clone();
         let target = target.and_then(|target| serde_json::from_value::<Deployment>(target).ok());
-        if let (Some(event), Some(target)) = (self.decision.events.iter().find(unbuilt), target) {
+        if let (Some(event), Some(target)) = (self.outcome.events.iter().find(unbuilt), target) {
             context
                 .effects
                 .events
@@ -90,12 +90,12 @@ pub(super) fn is_known(canary: &Canary, trouble: &Trouble) -> bool {
     told.is_some_and(|c| c.reason == trouble.reason && c.message.as_deref() == Some(trouble.message.as_str()))
 }
 
-fn say(context: &Arc<Context>, canary: &Canary, before: &State, decision: &Decision) {
-    let (key, state) = (key(canary), &decision.state);
+fn say(context: &Arc<Context>, canary: &Canary, before: &State, outcome: &StepOutcome) {
+    let (key, state) = (key(canary), &outcome.state);
     let subject = subject(canary);
     let in_run = |stage: Stage| stage.in_run() || stage == Stage::Waiting;
     let rehearsal = state.dry && (in_run(before.stage) || in_run(state.stage));
-    for event in &decision.events {
+    for event in &outcome.events {
         if *event == ReleaseEvent::Bypassed {
             context.effects.metrics.bypassed_change(&subject.namespace);
         }

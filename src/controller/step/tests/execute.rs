@@ -1,8 +1,8 @@
-//! What is done of a decision, and what of it an error keeps from being done.
+//! What is done of what was decided, and what of it an error keeps from being done.
 
 use super::super::{decide::Decided, snapshot::Snapshot, *};
 use crate::{
-    analysis::Decision,
+    analysis::StepOutcome,
     api::labels,
     controller::{
         context::fake::{self, Fake},
@@ -19,7 +19,7 @@ const CANARY: &str = "/apis/flagger.app/v1beta1/namespaces/shop/canaries/web";
 const BUDGET: &str = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/web-primary";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
 
-/// A Canary with a note that a step takes away last of all, and a decision to be carried out.
+/// A Canary with a note that a step takes away last of all, and what was decided, to be carried out.
 struct House {
     server: ApiServer,
     context: Fake,
@@ -57,7 +57,7 @@ impl House {
 
     async fn does(&self, writes: Vec<Write>) -> Result<Left, kube::Error> {
         let decided = Decided {
-            decision: Decision::untouched(),
+            outcome: StepOutcome::untouched(),
             writes,
             conflicts: Vec::new(),
         };

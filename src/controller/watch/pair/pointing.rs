@@ -8,7 +8,7 @@ use crate::{
     plan::{
         Blueprint, Selector,
         enrolment::pairing::is_service_name,
-        services::pointing::{self, Labels, Shared, Standing, standing},
+        services::pointing::{self, Labels, Relation, Shared, relation},
     },
     routing::{self, Names},
 };
@@ -57,8 +57,8 @@ pub fn pointing(
         if blueprint.names.as_ref().is_some_and(|names| is_among(&service, names)) {
             continue;
         }
-        match standing(&service, selector, &pods) {
-            Standing::Follows => {
+        match relation(&service, selector, &pods) {
+            Relation::Follows => {
                 let held = pointing::recorded(&service).is_some();
                 match target
                     .filter(|_| !held)
@@ -68,9 +68,9 @@ pub fn pointing(
                     None => found.followers.push(follower(cache, blueprint, service)),
                 }
             }
-            Standing::Left if is_anothers(cache, target, &service, selector) => {}
-            Standing::Left => found.left.push(service),
-            Standing::Strange => {}
+            Relation::Left if is_anothers(cache, target, &service, selector) => {}
+            Relation::Left => found.left.push(service),
+            Relation::Strange => {}
         }
     }
     found

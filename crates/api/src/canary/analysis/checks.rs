@@ -82,7 +82,7 @@ pub struct AlertRef {
 
 /// Severity of an alert, in rising order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
+pub enum AlertSeverity {
     /// Everything.
     #[default]
     Info,
@@ -92,7 +92,7 @@ pub enum Severity {
     Error,
 }
 
-impl Severity {
+impl AlertSeverity {
     /// The text in manifests and payloads.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -115,7 +115,10 @@ impl Severity {
 
 impl AlertRef {
     /// The severity meant.
-    pub fn severity(&self) -> Severity {
-        self.severity.as_deref().and_then(Severity::parse).unwrap_or_default()
+    pub fn severity(&self) -> AlertSeverity {
+        self.severity
+            .as_deref()
+            .and_then(AlertSeverity::parse)
+            .unwrap_or_default()
     }
 }

@@ -3,7 +3,7 @@
 
 use super::CanaryStatus;
 use super::announced::Announced;
-use super::conditions::{Rehearsal, Standing, conditions};
+use super::conditions::{ConditionInputs, Rehearsal, conditions};
 use super::phase::Phase;
 use super::run::RunStatus;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ impl CanaryStatus {
     /// status says nothing of ours yet that could.
     pub fn announcing(&self, kind: &str, announced: Announced, now: Timestamp) -> Option<Self> {
         let run = self.run.clone().filter(|_| self.phase != Phase::Unset)?;
-        let standing = Standing {
+        let inputs = ConditionInputs {
             kind,
             phase: self.phase,
             ahead: true,
@@ -22,11 +22,7 @@ impl CanaryStatus {
             rehearsal: Rehearsal::No,
         };
         Some(Self {
-            conditions: Some(conditions(
-                standing,
-                self.conditions.as_deref().unwrap_or_default(),
-                now,
-            )),
+            conditions: Some(conditions(inputs, self.conditions.as_deref().unwrap_or_default(), now)),
             run: Some(RunStatus {
                 announced: Some(announced),
                 ..run

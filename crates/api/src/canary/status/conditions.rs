@@ -28,7 +28,7 @@ pub const NOT_READ: &str = "NotRead";
 
 /// What the conditions are made from.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing<'a> {
+pub struct ConditionInputs<'a> {
     /// Kind of the target, for the messages.
     pub kind: &'a str,
     /// The phase.
@@ -78,15 +78,15 @@ impl Trouble {
     }
 }
 
-/// The conditions of `standing`. Those of `old` that are still true keep their times; those of other types are kept.
-pub fn conditions(standing: Standing<'_>, old: &[Condition], now: Timestamp) -> Vec<Condition> {
+/// The conditions of `inputs`. Those of `old` that are still true keep their times; those of other types are kept.
+pub fn conditions(inputs: ConditionInputs<'_>, old: &[Condition], now: Timestamp) -> Vec<Condition> {
     const OURS: [&str; 5] = [PROMOTED, READY, RECONCILING, STALLED, NAME_CONFLICT];
-    let mut all: Vec<Condition> = wanted(standing).into_iter().map(|new| settled(new, old, now)).collect();
+    let mut all: Vec<Condition> = wanted(inputs).into_iter().map(|new| settled(new, old, now)).collect();
     all.extend(old.iter().filter(|c| !OURS.contains(&c.kind.as_str())).cloned());
     all
 }
 
-fn wanted(of: Standing<'_>) -> Vec<Condition> {
+fn wanted(of: ConditionInputs<'_>) -> Vec<Condition> {
     let (status, reason, message) = promoted(of);
     let message = match of.rehearsal {
         Rehearsal::No => message,
@@ -137,7 +137,7 @@ fn settled(new: Condition, old: &[Condition], now: Timestamp) -> Condition {
 }
 
 /// Flagger's `Promoted` of a phase: status, reason and message.
-fn promoted(of: Standing<'_>) -> (&'static str, &'static str, String) {
+fn promoted(of: ConditionInputs<'_>) -> (&'static str, &'static str, String) {
     let kind = of.kind;
     let phase = if of.ahead && of.phase.at_rest() && !of.stuck {
         Phase::Progressing

@@ -245,9 +245,9 @@ fn a_late_weight_is_judged_an_interval_after_it_was_really_shown() {
     state = step(&model.settings, &state, &seen, late).state;
     assert_eq!(state.moved_at, None);
     seen.traffic = Some(state.traffic());
-    let decision = step(&model.settings, &state, &seen, late);
-    assert_eq!(decision.ask, None, "nothing is checked at once");
-    assert_eq!(decision.state.due, Some(late + model.settings.interval));
+    let outcome = step(&model.settings, &state, &seen, late);
+    assert_eq!(outcome.ask, None, "nothing is checked at once");
+    assert_eq!(outcome.state.due, Some(late + model.settings.interval));
 }
 
 #[test]
@@ -320,16 +320,16 @@ fn a_route_that_cannot_be_moved_ends_the_run_before_its_first_traffic() {
     let mut state = model.state.clone();
     let mut events = Vec::new();
     for second in 0..=70 {
-        let decision = step(&model.settings, &state, &seen, model.now + seconds(second));
+        let outcome = step(&model.settings, &state, &seen, model.now + seconds(second));
         assert!(
             second < 5
                 || state.stage != Stage::Settling
-                || decision.state == state
-                || decision.state.stage != state.stage,
+                || outcome.state == state
+                || outcome.state.stage != state.stage,
             "nothing new is recorded while it waits"
         );
-        events.extend(decision.events);
-        state = decision.state;
+        events.extend(outcome.events);
+        state = outcome.state;
         if state.stage != Stage::Settling {
             break;
         }

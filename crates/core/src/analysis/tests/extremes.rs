@@ -111,9 +111,9 @@ proptest! {
     fn every_step_has_an_answer_and_the_same_again(settings in settings(), state in state(), seen in seen(), now in instant()) {
         let mut state = state;
         for _ in 0..4 {
-            let decision = step(&settings, &state, &seen, now);
-            prop_assert_eq!(&decision, &step(&settings, &state, &seen, now));
-            state = decision.state;
+            let outcome = step(&settings, &state, &seen, now);
+            prop_assert_eq!(&outcome, &step(&settings, &state, &seen, now));
+            state = outcome.state;
         }
     }
 }

@@ -126,7 +126,7 @@ fn a_route_written_by_others_is_put_right_and_the_steps_go_on() {
     );
 }
 
-/// The program dies between the decision that users go back to the target and the write of it. Until it is back, primary has its
+/// The program dies between the outcome that users go back to the target and the write of it. Until it is back, primary has its
 /// pods again, and more are wanted than the target has.
 #[test]
 fn users_do_not_go_back_to_fewer_pods_than_serve_them() {

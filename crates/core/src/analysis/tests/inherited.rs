@@ -1,7 +1,7 @@
 //! A pair that Flagger made goes on as it runs, and a primary that somebody edits is put right.
 
 use super::*;
-use crate::analysis::{Decision, DesiredState, Inherited, Observation, PrimaryTemplate, State, step};
+use crate::analysis::{DesiredState, Inherited, Observation, PrimaryTemplate, State, StepOutcome, step};
 use crate::plan::ApexSide;
 
 /// Primary serves revision 1 as Flagger made it; the target holds another one at `replicas`.
@@ -32,14 +32,14 @@ fn seen(model: &Model, phase: Option<Phase>) -> Observation {
     seen
 }
 
-/// Steps until a stage lasts, always as if `seen` said the same; answers every decision.
-fn steps(model: &mut Model, phase: Option<Phase>) -> Vec<Decision> {
+/// Steps until a stage lasts, always as if `seen` said the same; answers every outcome.
+fn steps(model: &mut Model, phase: Option<Phase>) -> Vec<StepOutcome> {
     let mut all = Vec::new();
     for _ in 0..8 {
-        let decision = step(&model.settings, &model.state, &seen(model, phase), model.now);
-        model.state = decision.state.clone();
+        let outcome = step(&model.settings, &model.state, &seen(model, phase), model.now);
+        model.state = outcome.state.clone();
         model.now += model::seconds(3);
-        all.push(decision);
+        all.push(outcome);
     }
     all
 }
@@ -57,17 +57,17 @@ fn nothing_of_a_pair_of_flaggers_rolls_or_starts_whatever_its_target_holds() {
         (Phase::Unset, 1, Phase::Initialized),
     ] {
         let mut model = left_by_flagger(template, if phase == Phase::Progressing { 2 } else { 0 });
-        let decisions = steps(&mut model, Some(phase));
+        let outcomes = steps(&mut model, Some(phase));
         let what = format!("{phase:?} {template}");
         assert_eq!((model.state.stage, model.state.phase), (Stage::Rest, end), "{what}");
         assert_eq!(model.state.last_promoted, Some(hash(1)), "{what}");
-        for decision in &decisions {
-            assert_eq!(decision.desired.primary, Some(PrimaryTemplate::Keep), "{what}");
-            assert_eq!(decision.desired.traffic, Some(Traffic::PRIMARY), "{what}");
-            assert_eq!(decision.desired.apex, Some(ApexSide::Primary), "{what}");
+        for outcome in &outcomes {
+            assert_eq!(outcome.desired.primary, Some(PrimaryTemplate::Keep), "{what}");
+            assert_eq!(outcome.desired.traffic, Some(Traffic::PRIMARY), "{what}");
+            assert_eq!(outcome.desired.apex, Some(ApexSide::Primary), "{what}");
         }
-        assert_eq!(decisions.last().unwrap().desired.target_replicas, Some(0), "{what}");
-        let told = decisions
+        assert_eq!(outcomes.last().unwrap().desired.target_replicas, Some(0), "{what}");
+        let told = outcomes
             .iter()
             .flat_map(|d| &d.events)
             .filter(|n| **n == ReleaseEvent::Inherited);
@@ -79,18 +79,18 @@ fn nothing_of_a_pair_of_flaggers_rolls_or_starts_whatever_its_target_holds() {
 fn a_pair_that_flagger_only_began_is_made_like_any_other_and_one_without_pods_is_waited_for() {
     let mut begun = left_by_flagger(1, 2);
     begun.apex = ApexSide::Target;
-    let decision = step(
+    let outcome = step(
         &begun.settings,
         &begun.state,
         &seen(&begun, Some(Phase::Initializing)),
         begun.now,
     );
-    assert_eq!(decision.desired.primary, Some(PrimaryTemplate::Revision(hash(1))));
+    assert_eq!(outcome.desired.primary, Some(PrimaryTemplate::Revision(hash(1))));
 
     let mut empty = left_by_flagger(2, 2);
     empty.primary.as_mut().unwrap().ready = 0;
-    for decision in steps(&mut empty, Some(Phase::Promoting)) {
-        assert_eq!(decision.desired, DesiredState::untouched());
+    for outcome in steps(&mut empty, Some(Phase::Promoting)) {
+        assert_eq!(outcome.desired, DesiredState::untouched());
     }
     empty.primary.as_mut().unwrap().ready = 2;
     steps(&mut empty, Some(Phase::Promoting));

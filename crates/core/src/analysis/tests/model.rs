@@ -354,9 +354,9 @@ impl Model {
             self.last_traffic = Some(self.now);
         }
         let seen = self.seen();
-        let decision = step(&self.settings, &self.state, &seen, self.now);
+        let outcome = step(&self.settings, &self.state, &seen, self.now);
         assert_eq!(
-            decision,
+            outcome,
             step(&self.settings, &self.state, &seen, self.now),
             "the same observation decides the same"
         );
@@ -371,23 +371,23 @@ impl Model {
             return;
         }
         budget -= 1;
-        self.before_it_is_stored(&decision, &seen);
-        table::note(&self.state, &decision.state);
-        self.entered = self.state.stage != decision.state.stage;
+        self.before_it_is_stored(&outcome, &seen);
+        table::note(&self.state, &outcome.state);
+        self.entered = self.state.stage != outcome.state.stage;
         // A command that is followed is all of a step.
-        let granted = self.state.commands != decision.state.commands;
-        if decision.state.stage == Stage::Scaling {
-            self.shown.extend(decision.state.last_applied.clone());
+        let granted = self.state.commands != outcome.state.commands;
+        if outcome.state.stage == Stage::Scaling {
+            self.shown.extend(outcome.state.last_applied.clone());
         }
-        self.record_timers(&decision);
-        self.state = decision.state.clone();
-        self.events.extend(decision.events.clone());
-        if decision.take_annotations && budget > 0 {
+        self.record_timers(&outcome);
+        self.state = outcome.state.clone();
+        self.events.extend(outcome.events.clone());
+        if outcome.take_annotations && budget > 0 {
             budget -= 1;
             self.annotated = Commands::default();
             self.edits += 1;
         }
-        self.write(&decision.desired, budget);
+        self.write(&outcome.desired, budget);
         if crash.is_none() {
             self.the_hold_never_outruns_the_pair(&seen, !granted);
         }
@@ -396,21 +396,21 @@ impl Model {
         self.roll();
         self.forgive();
         if crash.is_none() {
-            self.receiver.hear(&decision.questions, self.now);
+            self.receiver.hear(&outcome.questions, self.now);
         } else {
             self.forget_timers();
         }
     }
 
-    fn record_timers(&mut self, decision: &Decision) {
-        let next = &decision.state;
+    fn record_timers(&mut self, outcome: &StepOutcome) {
+        let next = &outcome.state;
         let timers = State {
             moved_at: next.moved_at,
             due: next.due,
             ..self.state.clone()
         };
         let unrecorded = timers == *next && (self.recorded.1.is_none() || self.recorded.1 == next.due);
-        if !unrecorded || decision.timed {
+        if !unrecorded || outcome.timed {
             self.recorded = (next.moved_at, next.due);
         }
     }
@@ -423,8 +423,8 @@ impl Model {
         }
     }
 
-    pub(super) fn before_it_is_stored(&mut self, decision: &Decision, seen: &Observation) {
-        let (old, new) = (&self.state, &decision.state);
+    pub(super) fn before_it_is_stored(&mut self, outcome: &StepOutcome, seen: &Observation) {
+        let (old, new) = (&self.state, &outcome.state);
         let begins = matches!(new.stage, Stage::Scaling | Stage::Waiting);
         self.assert_shown_as_asked(new);
         assert!(

@@ -42,9 +42,9 @@ fn a_pair_that_serves_is_named_before_a_new_canary_sends_anybody_to_it() {
     model.state = anew;
     model.unnamed = true;
     for _ in 0..20 {
-        let decision = step(&model.settings, &model.state, &model.seen(), model.now);
-        assert_eq!(decision.state.stage, Stage::Building);
-        let desired = decision.desired;
+        let outcome = step(&model.settings, &model.state, &model.seen(), model.now);
+        assert_eq!(outcome.state.stage, Stage::Building);
+        let desired = outcome.desired;
         assert_eq!((desired.traffic, desired.named), (None, true));
         assert_eq!(desired.apex, Some(ApexSide::Primary));
         assert_eq!(desired.primary, Some(PrimaryTemplate::Keep));

@@ -68,7 +68,8 @@ pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
             )
         });
     };
-    let weightless = canary.spec.provider.as_deref() == Some(Provider::KUBERNETES.as_str());
+    let provider = canary.spec.provider.as_deref();
+    let weightless = provider.is_some_and(|provider| !registry::can(provider).weights);
     let what = if weightless {
         "no share of its requests reaches a canary: a release is checked without users, then everybody is sent to it at once"
     } else {

@@ -74,7 +74,7 @@ pub fn selects(service: &Value, pods: &Labels) -> bool {
 
 /// What a Service is to a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Relation {
     /// It points at the pair's pods, and follows the side that serves everybody.
     Follows,
     /// It was moved for this pair, and its author has pointed it elsewhere since.
@@ -85,18 +85,18 @@ pub enum Standing {
 
 /// What `service` is to the pair of `selector`, whose pods have one of these sets of labels. A label that a new revision
 /// does not have any more takes no Service from a pair: its author has not touched it.
-pub fn standing(service: &Value, selector: &Selector, pods: &[Labels]) -> Standing {
+pub fn relation(service: &Value, selector: &Selector, pods: &[Labels]) -> Relation {
     let live = service.pointer("/spec/selector").and_then(Value::as_object);
     let moved = live.is_some_and(|live| *live == selector.primary_labels() || *live == selector.target_labels());
     let held = recorded(service).is_some();
     if !is_users(service) {
         // Its author has taken it out since it was moved.
         let left_out = held && moved && !is_generated(service) && !is_a_canarys(service);
-        return if left_out { Standing::Left } else { Standing::Strange };
+        return if left_out { Relation::Left } else { Relation::Strange };
     }
     let means = if held && !moved { live.cloned() } else { meant(service) };
     let Some(means) = means else {
-        return if held { Standing::Left } else { Standing::Strange };
+        return if held { Relation::Left } else { Relation::Strange };
     };
     let contradicts = |pods: &Labels| {
         means
@@ -104,13 +104,13 @@ pub fn standing(service: &Value, selector: &Selector, pods: &[Labels]) -> Standi
             .any(|(key, value)| pods.get(key).is_some_and(|has| has != value))
     };
     if pods.iter().any(|pods| matches(&means, pods)) {
-        return Standing::Follows;
+        return Relation::Follows;
     }
     match (held, moved) {
-        (true, true) if !pods.iter().all(contradicts) => Standing::Follows,
-        (true, true) => Standing::Left,
-        (true, false) if recorded_for(service, pods) => Standing::Left,
-        _ => Standing::Strange,
+        (true, true) if !pods.iter().all(contradicts) => Relation::Follows,
+        (true, true) => Relation::Left,
+        (true, false) if recorded_for(service, pods) => Relation::Left,
+        _ => Relation::Strange,
     }
 }
 
@@ -128,11 +128,11 @@ pub fn is_own_apex(apex: &Value, selector: &Selector, pods: &[Labels]) -> bool {
     // Whatever it meant before, its Canary was told to take it.
     let taken =
         held && live.is_some_and(|live| *live == selector.primary_labels() || *live == selector.target_labels());
-    match standing(apex, selector, pods) {
+    match relation(apex, selector, pods) {
         _ if taken => true,
-        Standing::Follows => true,
-        Standing::Left => false,
-        Standing::Strange => !held && of_primary || is_a_canarys(apex),
+        Relation::Follows => true,
+        Relation::Left => false,
+        Relation::Strange => !held && of_primary || is_a_canarys(apex),
     }
 }
 

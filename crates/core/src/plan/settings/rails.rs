@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 /// A Canary as its policy completes and bounds it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Governed {
+pub struct GovernedCanary {
     /// The Canary.
     pub canary: Canary,
     /// What of it exceeded the guard rails, and what counts instead.
@@ -22,7 +22,7 @@ pub struct Governed {
 }
 
 /// The Canary as `policy` completes it, within its guard rails; nothing where it is so already.
-pub fn governed(canary: &Canary, policy: &CanaryPolicySpec, around: Circumstances<'_>) -> Option<Governed> {
+pub fn governed(canary: &Canary, policy: &CanaryPolicySpec, around: Circumstances<'_>) -> Option<GovernedCanary> {
     let skips = canary.skip_analysis() && demands_analysis(policy);
     let own = if skips {
         let mut own = canary.clone();
@@ -34,7 +34,7 @@ pub fn governed(canary: &Canary, policy: &CanaryPolicySpec, around: Circumstance
     let Effective { mut canary, inherited } = effective(&own, Some(policy), around);
     let skipped = skips.then(|| String::from("spec.skipAnalysis does not count, the policy demands an analysis"));
     let exceeded: Vec<String> = skipped.into_iter().chain(bounded(&mut canary, policy)).collect();
-    (!inherited.is_empty() || !exceeded.is_empty()).then_some(Governed { canary, exceeded })
+    (!inherited.is_empty() || !exceeded.is_empty()).then_some(GovernedCanary { canary, exceeded })
 }
 
 /// Whether the policy demands that every release under it is analysed: one that bounds analyses does.

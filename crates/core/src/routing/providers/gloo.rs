@@ -76,6 +76,10 @@ impl Router for Gloo {
         Some(Forms::alike(FORMS))
     }
 
+    fn obeys(&self) -> &'static [&'static str] {
+        &["spec.upstreamRef"]
+    }
+
     fn front(&self) -> Option<Front> {
         Some(front::VIRTUAL_SERVICE)
     }

@@ -63,6 +63,7 @@ impl Router for Istio {
         Capabilities {
             weights: true,
             matches: true,
+            callers: true,
             mirror: true,
             affinity: true,
             // By shares of new connections.

@@ -32,4 +32,8 @@ impl Router for Kubernetes {
     fn settle(&self) -> Duration {
         KUBE_PROXY
     }
+
+    fn needs_address(&self) -> bool {
+        true
+    }
 }

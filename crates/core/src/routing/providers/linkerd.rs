@@ -47,6 +47,11 @@ impl Router for Linkerd {
         true
     }
 
+    // Its proxies know a route by the address of the Service that it is attached to.
+    fn needs_address(&self) -> bool {
+        true
+    }
+
     fn obeys(&self) -> &'static [&'static str] {
         &[
             "spec.service.match",

@@ -7,7 +7,7 @@
 mod companion;
 mod refused;
 
-use crate::api::canary::Analysis;
+use crate::api::canary::{Analysis, StringMatch};
 use crate::routing::ingress::Dialect;
 use crate::routing::{Capabilities, Exposure, Names, RouteKind, Traffic};
 use serde_json::Value;
@@ -33,6 +33,10 @@ impl Dialect for Nginx {
 
     fn refuses(analysis: &Analysis) -> Option<(String, String)> {
         refused::refuses(analysis)
+    }
+
+    fn misreads(header: &str, value: &StringMatch) -> Option<String> {
+        refused::misreads(header, value)
     }
 
     fn called(route: &Value, names: &Names) -> Vec<String> {

@@ -13,7 +13,7 @@ pub(super) use weights::is_percentage;
 use super::{Subject, matching};
 use crate::api::Number;
 use crate::api::canary::{Analysis, CanaryService};
-use crate::routing::{Capabilities, registry};
+use crate::routing::{Capabilities, Provider, registry};
 use crate::validation::facts::ClusterFacts;
 use crate::validation::report::Report;
 use crate::validation::values::durations;
@@ -124,6 +124,16 @@ impl JudgedAnalysis<'_> {
         if self.connections { can.of_connections() } else { can }
     }
 
+    /// Why something [cannot](Self::can) be done: what is said of `connections`, or else of the `provider`, by its name and
+    /// that of one which can.
+    pub(super) fn unable(&self, connections: &str, provider: impl FnOnce(&str, &str) -> String) -> String {
+        if self.connections {
+            connections.to_owned()
+        } else {
+            provider(self.provider, Provider::GATEWAY_API.as_str())
+        }
+    }
+
     pub(super) fn field(&self, name: &str) -> String {
         format!("{BASE}.{name}")
     }
@@ -156,14 +166,10 @@ impl JudgedAnalysis<'_> {
             return;
         }
         if !self.can().matches {
-            let why = if self.connections {
-                String::from("connections (appProtocol tcp) do not tell users apart; leave match out")
-            } else {
-                format!(
-                    "provider {} cannot tell requests apart; leave match out for blue/green, or use gatewayapi:v1",
-                    self.provider
-                )
-            };
+            let connections = "connections (appProtocol tcp) do not tell users apart; leave match out";
+            let why = self.unable(connections, |provider, able| {
+                format!("provider {provider} cannot tell requests apart; leave match out for blue/green, or use {able}")
+            });
             report.unsupported(self.field("match"), "match", why);
         }
         let Some(name) = self.names_weights() else { return };

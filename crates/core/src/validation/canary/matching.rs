@@ -87,7 +87,7 @@ pub(super) fn analysis(report: &mut Report, base: &str, analysis: &Analysis, pro
 /// An entry must name somebody, by what the provider can see of a request; one left out would name everybody.
 fn said(report: &mut Report, base: &str, users: &AnalysisMatch, provider: &str) {
     let callers = users.source_labels.as_ref().is_some_and(|labels| !labels.is_empty());
-    if callers && provider != "istio" {
+    if callers && !registry::can(provider).callers {
         report.unsupported(
             format!("{base}.sourceLabels"),
             "sourceLabels",
@@ -114,15 +114,10 @@ fn anchored(report: &mut Report, field: &str, value: &StringMatch, provider: &st
     }
 }
 
-/// A documented limit of an ingress controller.
+/// What the provider cannot compare a header with.
 fn limits(report: &mut Report, field: &str, name: &str, value: &StringMatch, provider: &str) {
-    let Some((form, text)) = value.form() else {
-        return;
-    };
-    if provider == "nginx" && name.eq_ignore_ascii_case("cookie") && (form != "exact") {
-        let why = format!(
-            "nginx only knows whether a cookie is \"always\"; use exact with the cookie's name, not {form} {text:?}"
-        );
+    let misread = registry::router(provider).and_then(|router| router.misreads(name, value));
+    if let Some(((form, _), why)) = value.form().zip(misread) {
         report.unsupported(field, form, why);
     }
 }

@@ -24,7 +24,9 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     own_route(report, subject, named);
     served(report, subject);
     if named.is_some_and(registry::is_retired) {
-        report.warn(FIELD, "the upstream project is retired; plan a move to gatewayapi:v1");
+        let instead = Provider::GATEWAY_API.as_str();
+        let text = format!("the upstream project is retired; plan a move to {instead}");
+        report.warn(FIELD, text);
     }
     references(report, subject);
     upstream(report, subject);
@@ -96,11 +98,12 @@ fn references(report: &mut Report, subject: &Subject) {
 }
 
 fn upstream(report: &mut Report, subject: &Subject) {
+    const FIELD: &str = "spec.upstreamRef";
     let Some(upstream) = &subject.canary.spec.upstream_ref else {
         return;
     };
-    if !subject.provider.starts_with("gloo") {
-        report.warn("spec.upstreamRef", format!("ignored by provider {}", subject.provider));
+    if !subject.obeys(FIELD) {
+        report.warn(FIELD, format!("ignored by provider {}", subject.provider));
     }
     let foreign = upstream
         .namespace

@@ -1,6 +1,6 @@
 //! What an UPDATE changes of a Deployment that is one half of a pair.
 
-use crate::admission::mutate::deployments::held::Held;
+use crate::admission::mutate::deployments::desired::DesiredFields;
 use crate::admission::mutate::deployments::overrides::Overrides;
 use crate::admission::mutate::deployments::release::{self, Signature};
 use crate::admission::mutate::deployments::target::Target;
@@ -65,36 +65,36 @@ impl<'a> Change<'a> {
 
     /// How far the release of the stored template is, who asked for it, and what canary pods get: anew by a template that
     /// this change brings, else as stored.
-    pub fn bring(&self, held: &mut Held, facts: &TargetFacts) {
+    pub fn bring(&self, fields: &mut DesiredFields, facts: &TargetFacts) {
         let Some(revision) = &self.template else {
-            (held.overrides, held.signature) = (Overrides::Keep, Signature::Keep);
+            (fields.overrides, fields.signature) = (Overrides::Keep, Signature::Keep);
             return;
         };
         let was = self.old.label(labels::RELEASE).and_then(ReleaseState::parse);
-        held.mark(release::of(self.state, was, revision, facts));
-        (held.overrides, held.signature) = (Overrides::Current, Signature::New);
+        fields.mark(release::of(self.state, was, revision, facts));
+        (fields.overrides, fields.signature) = (Overrides::Current, Signature::New);
     }
 
     /// The labels of one half of a pair. `held_by_us` says whether its pause is our doing.
-    pub fn label(&self, held: &mut Held, desired: i64, held_by_us: bool) {
-        held.set(labels::MANAGED, "true");
-        held.set(labels::DESIRED_REPLICAS, desired.to_string());
-        held.set(labels::STATE, self.state.as_str());
-        held.set(labels::REVISION, self.revision());
+    pub fn label(&self, fields: &mut DesiredFields, desired: i64, held_by_us: bool) {
+        fields.set(labels::MANAGED, "true");
+        fields.set(labels::DESIRED_REPLICAS, desired.to_string());
+        fields.set(labels::STATE, self.state.as_str());
+        fields.set(labels::REVISION, self.revision());
         if held_by_us {
-            held.set(labels::HELD, self.old.label(labels::HELD).unwrap_or("true"));
+            fields.set(labels::HELD, self.old.label(labels::HELD).unwrap_or("true"));
         } else {
-            held.unset(labels::HELD);
+            fields.unset(labels::HELD);
         }
-        held.unset(labels::DENIED);
+        fields.unset(labels::DENIED);
     }
 
     /// Everything else of ours that was stored stays, whatever was sent; what was never stored is not taken over.
-    pub fn carry(&self, held: &mut Held) {
-        let decided = |held: &Held, key: &str| held.labels.iter().any(|(label, _)| label == key);
+    pub fn carry(&self, fields: &mut DesiredFields) {
+        let decided = |fields: &DesiredFields, key: &str| fields.labels.iter().any(|(label, _)| label == key);
         for label in labels::OF_TARGETS {
-            if !decided(held, label) && self.old.label(label).is_none() {
-                held.unset(label);
+            if !decided(fields, label) && self.old.label(label).is_none() {
+                fields.unset(label);
             }
         }
         let stored = self
@@ -104,8 +104,8 @@ impl<'a> Change<'a> {
             .and_then(serde_json::Value::as_object);
         for (key, value) in stored.into_iter().flatten() {
             let users = key == labels::POLICY || key == labels::ENABLED;
-            if key.starts_with(labels::PREFIX) && !users && !decided(held, key) {
-                held.set(key, value.as_str().unwrap_or_default());
+            if key.starts_with(labels::PREFIX) && !users && !decided(fields, key) {
+                fields.set(key, value.as_str().unwrap_or_default());
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A new Deployment.
 
 use super::warnings;
-use crate::admission::mutate::deployments::held::Held;
+use crate::admission::mutate::deployments::desired::DesiredFields;
 use crate::admission::mutate::deployments::overrides::Overrides;
 use crate::admission::mutate::deployments::release::{self, Signature};
 use crate::admission::mutate::deployments::target::{Target, intent};
@@ -13,12 +13,12 @@ use crate::api::labels::{self, TargetState};
 ///
 /// While no pair serves, the target's replicas are held at 0 only if a controller is there to build primary at once;
 /// otherwise the target serves as if we were not here, until one comes.
-pub fn decide(new: Target<'_>, facts: &TargetFacts) -> Option<Held> {
+pub fn decide(new: Target<'_>, facts: &TargetFacts) -> Option<DesiredFields> {
     let state = match &facts.enrolment {
         Enrolment::No => return stray(new, None),
         Enrolment::Refused(reason) => return stray(new, Some(reason)),
-        Enrolment::Denied(reason) => return stray(new, Some(reason)).map(|held| held.denied(labels::TRUE)),
-        Enrolment::Unasked(reason) => return stray(new, Some(reason)).map(|held| held.denied(labels::UNASKED)),
+        Enrolment::Denied(reason) => return stray(new, Some(reason)).map(|fields| fields.denied(labels::TRUE)),
+        Enrolment::Unasked(reason) => return stray(new, Some(reason)).map(|fields| fields.denied(labels::UNASKED)),
         Enrolment::Canary(CanarySummary {
             stage: CoarseStage::Leaving,
             ..
@@ -36,32 +36,32 @@ pub fn decide(new: Target<'_>, facts: &TargetFacts) -> Option<Held> {
 }
 
 /// The target as one half of a pair, in `state`.
-fn managed(new: Target<'_>, state: TargetState, facts: &TargetFacts) -> Held {
+fn managed(new: Target<'_>, state: TargetState, facts: &TargetFacts) -> DesiredFields {
     let desired = intent::on_create(new);
-    let mut held = Held::new(Decision::Managed(state));
-    held.set(labels::MANAGED, "true");
-    held.set(labels::DESIRED_REPLICAS, desired.to_string());
-    held.set(labels::STATE, state.as_str());
+    let mut fields = DesiredFields::new(Decision::Managed(state));
+    fields.set(labels::MANAGED, "true");
+    fields.set(labels::DESIRED_REPLICAS, desired.to_string());
+    fields.set(labels::STATE, state.as_str());
     let revision = new.revision();
-    held.mark(release::of(state, None, &revision, facts));
-    held.signature = Signature::New;
-    held.set(labels::REVISION, revision);
+    fields.mark(release::of(state, None, &revision, facts));
+    fields.signature = Signature::New;
+    fields.set(labels::REVISION, revision);
     for label in [labels::HELD, labels::GENERATED, labels::DENIED] {
-        held.unset(label);
+        fields.unset(label);
     }
-    held.replicas = Some(if state == TargetState::Hot { desired } else { 0 });
-    held.overrides = match state {
+    fields.replicas = Some(if state == TargetState::Hot { desired } else { 0 });
+    fields.overrides = match state {
         TargetState::Hot => Overrides::Off,
         _ => Overrides::Current,
     };
-    held.warnings.push(line(new, facts, state));
+    fields.warnings.push(line(new, facts, state));
     if desired == 0 {
-        held.warnings.push(format!(
+        fields.warnings.push(format!(
             "coalmine: {} sleeps, since 0 replicas are wanted: no pod starts until it is given some",
             new.name()
         ));
     }
-    held
+    fields
 }
 
 fn bootstrap(facts: &TargetFacts, waits: bool) -> TargetState {
@@ -74,15 +74,16 @@ fn bootstrap(facts: &TargetFacts, waits: bool) -> TargetState {
 
 /// A Deployment that is nobody's half carries none of our labels (it may be a copy of one that is), and starts with the
 /// replicas that the copy's labels say were wanted.
-fn stray(new: Target<'_>, reason: Option<&String>) -> Option<Held> {
-    let mut held = Held::new(Decision::Unmanaged);
-    held.warnings
+fn stray(new: Target<'_>, reason: Option<&String>) -> Option<DesiredFields> {
+    let mut fields = DesiredFields::new(Decision::Unmanaged);
+    fields
+        .warnings
         .extend(reason.map(|why| format!("deployment/{} is not released as a canary: {why}", new.name())));
     if labels::OF_TARGETS.iter().any(|label| new.label(label).is_some()) {
-        labels::OF_TARGETS.iter().for_each(|label| held.unset(label));
-        held.replicas = Some(intent::on_create(new));
+        labels::OF_TARGETS.iter().for_each(|label| fields.unset(label));
+        fields.replicas = Some(intent::on_create(new));
     }
-    Some(held)
+    Some(fields)
 }
 
 fn line(new: Target<'_>, facts: &TargetFacts, state: TargetState) -> String {

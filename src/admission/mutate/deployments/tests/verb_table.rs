@@ -130,12 +130,12 @@ fn scaled(phase: &Phase, replicas: i64) -> Result<(Value, Vec<String>), String> 
         old_object: of(&phase.stored["spec"]["replicas"]),
         ..Request::default()
     };
-    let known = scale::Known {
+    let known = scale::PairFacts {
         target: "shop".into(),
         state: label(&phase.stored, labels::STATE).and_then(TargetState::parse),
         desired: label(&phase.stored, labels::DESIRED_REPLICAS).and_then(|text| text.parse().ok()),
         stage: Some(phase.stage),
-        ..scale::Known::default()
+        ..scale::PairFacts::default()
     };
     let scale::ScaleAnswer { response, note } = scale::decide(&request, &known);
     let Response { denial, warnings, .. } = &response;

@@ -1,7 +1,7 @@
 //! Copies in an API server.
 
 use super::*;
-use crate::{controller::effects::apply::write::Cause, plan::configs::ConfigKind, testing::ApiServer};
+use crate::{controller::effects::apply::write::WriteFailure, plan::configs::ConfigKind, testing::ApiServer};
 use serde_json::json;
 
 const MAPS: &str = "/api/v1/namespaces/web/configmaps";
@@ -87,7 +87,7 @@ async fn none_is_made_when_an_original_is_not_what_was_verified_or_is_gone() {
     for server in [changed, gone] {
         let copies = [copy(&settings("dark"), None), copy(&token(), None)];
         let error = make(&server.client(), &copies).await.unwrap_err();
-        assert_eq!(Cause::of(&error), Cause::Stale, "{error}");
+        assert_eq!(WriteFailure::of(&error), WriteFailure::Stale, "{error}");
         assert!(
             error
                 .to_string()
@@ -110,7 +110,7 @@ async fn one_that_is_there_is_replaced_unless_somebody_changed_it_meanwhile() {
         copy["data"]["mode"] = json!("theirs")
     });
     let error = make(&server.client(), &copies).await.unwrap_err();
-    assert_eq!(Cause::of(&error), Cause::Stale, "{error}");
+    assert_eq!(WriteFailure::of(&error), WriteFailure::Stale, "{error}");
     assert_eq!(mode(&server), "theirs");
 }
 
@@ -129,7 +129,7 @@ async fn one_that_may_not_change_is_made_anew_and_a_namesake_in_its_place_is_lef
     server.take(&path);
     made(&server, &frozen);
     let error = make(&server.client(), &copies).await.unwrap_err();
-    assert_eq!(Cause::of(&error), Cause::Stale, "{error}");
+    assert_eq!(WriteFailure::of(&error), WriteFailure::Stale, "{error}");
     assert_eq!(mode(&server), "light");
     // One that went by itself is no reason to make none.
     server.take(&path);

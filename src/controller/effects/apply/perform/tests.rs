@@ -98,7 +98,7 @@ impl House {
     }
 
     async fn does(&self, writes: &[Write]) -> Result<Left, kube::Error> {
-        perform(&self.context, &self.canary, &Decision::untouched(), writes).await
+        perform(&self.context, &self.canary, &StepOutcome::untouched(), writes).await
     }
 }
 
@@ -234,12 +234,12 @@ async fn what_primary_was_made_is_remembered_and_putting_it_right_is_told() {
         .cluster
         .cache
         .put(Kind::Deployment, "shop", "web-primary".into(), &made);
-    let restored = Decision {
+    let restored = StepOutcome {
         desired: DesiredState {
             primary: Some(PrimaryTemplate::Restored("v1-a".into())),
             ..DesiredState::untouched()
         },
-        ..Decision::untouched()
+        ..StepOutcome::untouched()
     };
     let template = Write::Patch {
         kind: Kind::Deployment,

@@ -5,8 +5,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_str("2026-11-23T10:00:00Z").unwrap() + std::time::Duration::from_secs(second.unsigned_abs())
 }
 
-fn standing(phase: Phase) -> Standing<'static> {
-    Standing {
+fn inputs(phase: Phase) -> ConditionInputs<'static> {
+    ConditionInputs {
         stuck: false,
         kind: "Deployment",
         phase,
@@ -41,14 +41,7 @@ fn kstatus(all: &[Condition]) -> &'static str {
 fn kstatus_and_kubectl_wait_read_every_phase_alike() {
     for phase in Phase::ALL {
         for ahead in [false, true] {
-            let all = conditions(
-                Standing {
-                    ahead,
-                    ..standing(phase)
-                },
-                &[],
-                at(0),
-            );
+            let all = conditions(ConditionInputs { ahead, ..inputs(phase) }, &[], at(0));
             let promoted = all[0].status.as_str();
             let expected = match promoted {
                 "True" => "Current",
@@ -65,7 +58,7 @@ fn kstatus_and_kubectl_wait_read_every_phase_alike() {
             assert!(all.iter().all(|c| c.message.as_ref().is_some_and(|m| !m.is_empty())));
         }
     }
-    let good = conditions(standing(Phase::Succeeded), &[], at(0));
+    let good = conditions(inputs(Phase::Succeeded), &[], at(0));
     assert_eq!(
         short(&good),
         [("Promoted", "True", "Succeeded"), ("Ready", "True", "Succeeded")]
@@ -74,12 +67,12 @@ fn kstatus_and_kubectl_wait_read_every_phase_alike() {
 
 #[test]
 fn a_time_of_transition_moves_only_with_the_status() {
-    let first = conditions(standing(Phase::Progressing), &[], at(0));
-    let second = conditions(standing(Phase::Promoting), &first, at(10));
+    let first = conditions(inputs(Phase::Progressing), &[], at(0));
+    let second = conditions(inputs(Phase::Promoting), &first, at(10));
     assert_eq!(second[0].last_transition_time, Some(Time(at(0))));
     assert_eq!(second[0].last_update_time, Some(Time(at(10))));
-    assert_eq!(conditions(standing(Phase::Promoting), &second, at(20)), second);
-    let third = conditions(standing(Phase::Succeeded), &second, at(30));
+    assert_eq!(conditions(inputs(Phase::Promoting), &second, at(20)), second);
+    let third = conditions(inputs(Phase::Succeeded), &second, at(30));
     assert_eq!(third[0].last_transition_time, Some(Time(at(30))));
     assert_eq!(third.len(), 2, "what is abnormal is gone: {third:?}");
 }
@@ -91,9 +84,9 @@ fn trouble_is_stalled_and_a_name_in_the_way_is_a_condition_of_its_own() {
         message: "Service shop-canary exists".into(),
         stalled: true,
     };
-    let of = Standing {
+    let of = ConditionInputs {
         trouble: Some(&trouble),
-        ..standing(Phase::Initializing)
+        ..inputs(Phase::Initializing)
     };
     let all = conditions(of, &[], at(0));
     assert_eq!(
@@ -106,13 +99,13 @@ fn trouble_is_stalled_and_a_name_in_the_way_is_a_condition_of_its_own() {
         ]
     );
     assert_eq!(kstatus(&all), "Failed");
-    let solved = conditions(standing(Phase::Initializing), &all, at(5));
+    let solved = conditions(inputs(Phase::Initializing), &all, at(5));
     assert!(solved.iter().all(|c| c.kind != NAME_CONFLICT && c.kind != STALLED));
 }
 
 #[test]
 fn conditions_of_others_are_kept() {
     let theirs = condition("Audited", "True", "Yes", "by them".into());
-    let all = conditions(standing(Phase::Succeeded), std::slice::from_ref(&theirs), at(0));
+    let all = conditions(inputs(Phase::Succeeded), std::slice::from_ref(&theirs), at(0));
     assert_eq!(all.last(), Some(&theirs));
 }

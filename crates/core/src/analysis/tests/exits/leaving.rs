@@ -120,6 +120,6 @@ fn whoever_leaves_before_anybody_was_sent_to_primary_stays_where_he_is() {
         leaving: true,
         ..model.settings.clone()
     };
-    let decision = step(&leaving, &model.state, &seen, model.now);
-    assert_eq!(decision.state.stage, Stage::Left);
+    let outcome = step(&leaving, &model.state, &seen, model.now);
+    assert_eq!(outcome.state.stage, Stage::Left);
 }

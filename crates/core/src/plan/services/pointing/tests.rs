@@ -25,16 +25,16 @@ fn pair() -> (Value, Selector) {
     (target, selector)
 }
 
-fn seen(service: &Value, tier: &str) -> Standing {
+fn seen(service: &Value, tier: &str) -> Relation {
     let (mut target, selector) = pair();
     target["spec"]["template"]["metadata"]["labels"]["tier"] = json!(tier);
     let pods = pods_of_pair(Some(&target), None, &selector);
-    standing(service, &selector, &pods)
+    relation(service, &selector, &pods)
 }
 
 #[test]
 fn a_service_follows_when_all_it_selects_by_is_on_the_pods() {
-    use Standing::{Follows, Strange};
+    use Relation::{Follows, Strange};
     for (selector, expected) in [
         (json!({"app": "web"}), Follows),
         (json!({"app": "web", "tier": "front"}), Follows),
@@ -61,13 +61,13 @@ fn what_is_nobodys_to_move_is_left_alone() {
     let mut asked = own();
     asked["metadata"]["annotations"] = json!({labels::ENABLED: "false"});
     for service in [external, generated, flaggers, asked] {
-        assert_eq!(seen(&service, "front"), Standing::Strange, "{service}");
+        assert_eq!(seen(&service, "front"), Relation::Strange, "{service}");
     }
 }
 
 #[test]
 fn a_service_that_was_moved_stays_until_its_author_points_it_elsewhere() {
-    use Standing::{Follows, Left};
+    use Relation::{Follows, Left};
     let (ours, own) = (json!({"app": "web-primary"}), json!({"app": "web", "tier": "front"}));
     for (what, service, tier, expected) in [
         ("moved", moved(own.clone(), ours.clone()), "front", Follows),
@@ -111,9 +111,9 @@ fn what_primary_still_has_keeps_a_service() {
     target["spec"]["template"]["metadata"]["labels"] = json!({"app": "web"});
     let pods = pods_of_pair(Some(&target), Some(&primary), &selector);
     let narrow = service(json!({"app": "web", "tier": "front"}));
-    assert_eq!(standing(&narrow, &selector, &pods), Standing::Follows);
+    assert_eq!(relation(&narrow, &selector, &pods), Relation::Follows);
     let pods = pods_of_pair(Some(&target), None, &selector);
-    assert_eq!(standing(&narrow, &selector, &pods), Standing::Strange);
+    assert_eq!(relation(&narrow, &selector, &pods), Relation::Strange);
     assert_eq!(pods_of_pair(None, None, &selector), [selector.target_labels()]);
 }
 

@@ -1,7 +1,7 @@
 //! What of an analysis the annotations cannot say.
 
 use super::companion::is_cookie;
-use crate::api::canary::{Analysis, AnalysisMatch};
+use crate::api::canary::{Analysis, AnalysisMatch, StringMatch};
 
 const ONE_EACH: &str = "nginx knows one header and one cookie, either of which suffices; name no more, each in an entry of its own, or use \
      gatewayapi:v1";
@@ -23,4 +23,12 @@ pub(super) fn refuses(analysis: &Analysis) -> Option<(String, String)> {
         .flat_map(|one| one.headers.iter().flatten().map(|(name, _)| name));
     let (cookies, others): (Vec<&String>, Vec<&String>) = names.partition(|name| is_cookie(name));
     (cookies.len() > 1 || others.len() > 1).then(|| ("match".to_owned(), ONE_EACH.to_owned()))
+}
+
+/// Why a cookie is not compared with `value`: the annotation has room for its name alone.
+pub(super) fn misreads(header: &str, value: &StringMatch) -> Option<String> {
+    let (form, text) = value.form().filter(|(form, _)| is_cookie(header) && *form != "exact")?;
+    Some(format!(
+        "nginx only knows whether a cookie is \"always\"; use exact with the cookie's name, not {form} {text:?}"
+    ))
 }

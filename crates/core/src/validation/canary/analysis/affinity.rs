@@ -19,14 +19,10 @@ pub(super) fn check(report: &mut Report, judged: &JudgedAnalysis) {
         );
     }
     if !judged.can().affinity {
-        let text = if judged.connections {
-            String::from("no effect: connections (appProtocol tcp) have no cookies")
-        } else {
-            format!(
-                "no effect with provider {}; gatewayapi:v1 keeps sessions",
-                judged.provider
-            )
-        };
+        let connections = "no effect: connections (appProtocol tcp) have no cookies";
+        let text = judged.unable(connections, |provider, able| {
+            format!("no effect with provider {provider}; {able} keeps sessions")
+        });
         report.warn(judged.field("sessionAffinity"), text);
     }
 }

@@ -70,11 +70,10 @@ fn reached(
             field,
             "about requests, and without spec.service none come; it cannot have values here, remove it",
         );
-    } else if judged.provider == "kubernetes" && !loaded {
-        report.warn(
-            field,
-            "provider kubernetes sends a canary no users; no values without a load test webhook",
-        );
+    } else if !judged.can().weights && !loaded {
+        let provider = judged.provider;
+        let text = format!("provider {provider} sends a canary no users; no values without a load test webhook");
+        report.warn(field, text);
     } else if judged.connections && judged.can().tcp && about_requests(metric) {
         report.warn(
             field,

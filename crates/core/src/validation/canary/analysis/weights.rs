@@ -125,14 +125,10 @@ fn promotion(report: &mut Report, judged: &JudgedAnalysis) {
 fn mirrored(report: &mut Report, judged: &JudgedAnalysis) {
     let field = judged.field("mirror");
     if !judged.can().mirror {
-        let text = if judged.connections {
-            String::from("ignored: connections (appProtocol tcp) cannot be copied")
-        } else {
-            format!(
-                "ignored: provider {} cannot mirror; use gatewayapi:v1 with a gateway that can",
-                judged.provider
-            )
-        };
+        let connections = "ignored: connections (appProtocol tcp) cannot be copied";
+        let text = judged.unable(connections, |provider, able| {
+            format!("ignored: provider {provider} cannot mirror; use {able} with a gateway that can")
+        });
         return report.warn(field, text);
     }
     if let Some(gateway) = &judged.facts.unmirrored {

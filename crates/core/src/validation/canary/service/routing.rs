@@ -19,12 +19,13 @@ pub(super) fn check(report: &mut Report, subject: &Subject, service: &CanaryServ
     ports(report, subject, service);
     connections(report, subject, service);
     gateway_refs(report, subject, service);
-    if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !obeys(subject, GATEWAYS) {
+    if service.gateways.as_ref().is_some_and(|gateways| !gateways.is_empty()) && !subject.obeys(GATEWAYS) {
         report.warn(GATEWAYS, format!("ignored by provider {}", subject.provider));
     }
     hosts(report, subject, service);
     room(report, subject);
-    if service.headless == Some(true) && matches!(subject.provider, "kubernetes" | "linkerd") {
+    let by_address = registry::router(subject.provider).is_some_and(|router| router.needs_address());
+    if service.headless == Some(true) && by_address {
         report.warn(
             "spec.service.headless",
             "clients resolve pods directly; weights may not apply",
@@ -44,7 +45,7 @@ fn timeouts(report: &mut Report, subject: &Subject, service: &CanaryService) {
         let why = format!("exceeds timeout {request}; Gateway API needs backendRequest <= request");
         report.invalid(BACKEND, backend, why);
     }
-    if service.backend_timeout.is_some() && !obeys(subject, BACKEND) {
+    if service.backend_timeout.is_some() && !subject.obeys(BACKEND) {
         report.warn(BACKEND, format!("ignored by provider {}", subject.provider));
     }
 }
@@ -73,7 +74,7 @@ fn ports(report: &mut Report, subject: &Subject, service: &CanaryService) {
 
 /// What shapes requests, where connections are routed.
 fn connections(report: &mut Report, subject: &Subject, service: &CanaryService) {
-    let routed = registry::can(subject.provider).tcp && obeys(subject, "spec.service.match");
+    let routed = registry::can(subject.provider).tcp && subject.obeys("spec.service.match");
     if !service.is_tcp() || !routed {
         return;
     }
@@ -145,7 +146,7 @@ fn hosts(report: &mut Report, subject: &Subject, service: &CanaryService) {
             report.forbidden(format!("{FIELD}[{index}]"), alien_hosts::why(owner));
         }
     }
-    if hosts.is_empty() && obeys(subject, GATEWAY_REFS) && !subject.facts.user_route {
+    if hosts.is_empty() && subject.obeys(GATEWAY_REFS) && !subject.facts.user_route {
         report.warn(FIELD, "empty, so the route attaches to every host of the listener");
     }
 }
@@ -159,9 +160,4 @@ fn room(report: &mut Report, subject: &Subject) {
     } else if analysis.matches.as_ref().is_some_and(|matches| !matches.is_empty()) {
         report.forbidden("spec.analysis.match", why);
     }
-}
-
-// Whether the provider makes a route that this field shapes.
-fn obeys(subject: &Subject, field: &str) -> bool {
-    registry::router(subject.provider).is_some_and(|router| router.obeys().contains(&field))
 }

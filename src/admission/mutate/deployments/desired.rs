@@ -3,28 +3,17 @@
 use super::overrides::{self, Applied, Overrides};
 use super::release::{self, Signature};
 use super::target::Target;
+use crate::admission::mutate::Mutation;
 use crate::admission::mutate::fields::{self, Path};
-use crate::admission::review::{Decision, Response};
+use crate::admission::review::Decision;
 use crate::api::labels::{self, ReleaseState};
 use crate::patches;
 use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
-/// What the webhook does with a request that it lets through. Whether it lets it through is decided before, in
-/// [`refused`](super::refused).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mutation {
-    /// Operations on our own paths only.
-    pub patch: Vec<PatchOperation>,
-    /// Lines for the person who applied.
-    pub warnings: Vec<String>,
-    /// What was decided.
-    pub decision: Decision,
-}
-
 /// The values that our own fields are to have; `None` leaves a field as it was sent.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Held {
+pub(super) struct DesiredFields {
     pub labels: Vec<(String, Option<String>)>,
     pub replicas: Option<i64>,
     pub paused: Option<bool>,
@@ -34,27 +23,7 @@ pub(super) struct Held {
     pub decision: Decision,
 }
 
-impl Mutation {
-    /// The answer of a mutating entry.
-    pub fn into_response(self) -> Response {
-        Response {
-            patch: self.patch,
-            ..Response::default()
-        }
-        .with_warnings(self.warnings)
-        .with_decision(self.decision)
-    }
-
-    pub(super) fn pass(decision: Decision) -> Self {
-        Self {
-            patch: Vec::new(),
-            warnings: Vec::new(),
-            decision,
-        }
-    }
-}
-
-impl Held {
+impl DesiredFields {
     /// What leaves everything as it was sent.
     pub fn new(decision: Decision) -> Self {
         Self {
@@ -100,7 +69,7 @@ impl Held {
         self
     }
 
-    pub fn into_outcome(
+    pub fn into_mutation(
         mut self,
         new: Target<'_>,
         applied: Applied,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 /// The answer of a step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Decision {
+pub struct StepOutcome {
     /// The state to store before anything else is written.
     pub state: State,
     /// What is to be true in it.
@@ -26,7 +26,7 @@ pub struct Decision {
     pub timed: bool,
 }
 
-impl Decision {
+impl StepOutcome {
     /// One that changes nothing, for tests (the program's too) that say only what they are about.
     pub fn untouched() -> Self {
         Self {

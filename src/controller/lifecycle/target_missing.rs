@@ -1,14 +1,14 @@
-//! What becomes of a Canary whose Deployment is deleted, in the middle of a run or not, or was never there.
+//! What becomes of a Canary whose target is missing: its Deployment is deleted, or was never there.
 //!
-//! Without a target there is nothing to release, and primary serves on: the runs that end then are in the table of
-//! [`crate::analysis`]. A generated Canary goes after a while, one that leaves gives back what it can, and one that has no
-//! pair says what it misses.
+//! A generated Canary goes after a while, one that leaves gives back what it can, and one that has no pair says what it misses.
+//! Any other stays, and primary serves on. Its run, if the target is deleted in the middle of one, is ended by the stage that it
+//! is in: see "no target" in the table of [`crate::analysis`].
 
 use super::{finish, sweep};
 use crate::controller::{
     context::Context,
     difference::widowed,
-    effects::apply::write::Cause,
+    effects::apply::write::WriteFailure,
     observe::gather::{followers, selector},
     status::{record, trouble},
     watch::pair::live::Live,
@@ -79,7 +79,7 @@ async fn give_back(
     for write in widowed(live, blueprint, &selector) {
         match write.perform(&context.effects.client).await {
             // Nobody's deletion waits for what is never let through.
-            Err(error) if Cause::of(&error) == Cause::Refused => {
+            Err(error) if WriteFailure::of(&error) == WriteFailure::Refused => {
                 tracing::warn!(canary = canary.full_name(), %error, "a Service or route could not be given back");
             }
             other => drop(other?),
