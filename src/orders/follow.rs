@@ -95,3 +95,6 @@ where
         std::future::ready(told)
     }))
 }
+
+#[cfg(test)]
+mod tests;

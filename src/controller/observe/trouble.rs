@@ -96,3 +96,6 @@ pub fn quota(target: &Value) -> Option<String> {
     let failed = condition(target, "ReplicaFailure")?;
     failed.get("message").and_then(Value::as_str).map(capped)
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,3 +30,6 @@ pub fn follow(
     let following = async move { orders::follow(client, &namespace, orders::Wanted::Leave, standing).await };
     [telling, tokio::spawn(following)]
 }
+
+#[cfg(test)]
+mod tests;

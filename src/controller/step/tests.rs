@@ -8,5 +8,6 @@ mod interpret;
 mod models;
 mod new_app;
 mod oversize;
+mod release;
 mod snapshot;
 mod unread;

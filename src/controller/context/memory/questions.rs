@@ -61,6 +61,12 @@ impl Questions {
         }
     }
 
+    /// Whether any hook has not answered yet.
+    #[cfg(test)]
+    pub fn wait(&self) -> bool {
+        self.0.values().any(|slot| slot.answer.is_none())
+    }
+
     /// Keeps the answer to a question. Answers whether that is still being asked.
     pub fn answer(&mut self, answer: Answer) -> bool {
         let slot = self.0.get_mut(&answer.question.kind);

@@ -48,3 +48,6 @@ pub async fn labels_of_pods(client: &Client, namespace: &str) -> Result<Vec<Labe
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,9 @@
+//! What is said of each trouble, and of none.
+
+mod at_rest;
+mod first;
+mod in_a_run;
+
 use super::{bypassed, silent, unjudged, untested};
 use crate::{
     analysis::{Stage, State},

@@ -1,6 +1,6 @@
 //! Generated Canaries without a Deployment, in an API server.
 
-use super::*;
+use super::super::*;
 use crate::{controller::context::fake, testing::ApiServer};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Finalizers in an API server.
 
-use super::*;
+use super::super::*;
 use crate::{
     controller::context::fake::{self, Fake},
     testing::ApiServer,

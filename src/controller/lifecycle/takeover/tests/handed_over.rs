@@ -1,6 +1,6 @@
 //! A Canary that takes the place of another, in an API server.
 
-use super::*;
+use super::super::*;
 use crate::{
     api::labels,
     controller::context::fake::{self, Fake},
