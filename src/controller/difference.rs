@@ -82,7 +82,7 @@ pub fn difference(desired: &DesiredState, pair: Pair<'_>) -> (Vec<Write>, Vec<Co
     if desired.dismantle == Dismantle::Everything {
         return (ended(desired, pair), conflicts);
     }
-    // What two would write in turn, for ever, neither of them does.
+    // Two that claim one Service would overwrite each other for ever, so neither writes it.
     if let Some(conflict) = pair.contested(desired) {
         // The target is nobody else's: what was held of it is given back all the same.
         if desired.apex.is_none() && desired.target_state == Some(TargetState::Hot) {

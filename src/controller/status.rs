@@ -152,7 +152,7 @@ pub struct Seen<'a> {
     pub requested_by: Option<&'a RequestedBy>,
     /// Why nothing can go on.
     pub trouble: Option<&'a Trouble>,
-    /// The announced revision was looked for in vain: it was refused after the webhook.
+    /// The announced revision was never stored: somebody refused it after our webhook.
     pub refused: bool,
     /// What has been measured since the last record.
     pub measured: &'a [Measurement],

@@ -160,7 +160,7 @@ impl Wiring {
         let canary = self.context.cluster.canary(&key);
         self.context.cluster.index.learn(&key, canary.as_deref());
         self.due.follow |= canary.is_none() || !self.watches.has(&key.0);
-        // Whose Deployment is free again, a Canary that is gone does not tell.
+        // A deleted Canary no longer says which Deployment it had, so look at all of the namespace.
         let scope = canary.map_or(Scope::All, |canary| Scope::one(canary.target_name()));
         self.pass(&key.0, scope);
         self.context.queues.steps.send(key);

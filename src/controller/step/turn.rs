@@ -107,7 +107,7 @@ async fn is_another_ones(
             return Ok(Some(None));
         }
         Place::Heir(acting) => {
-            // At rest it has no event of its own that would show it its heir.
+            // No event tells the acting Canary that a successor exists, so ask for its step.
             context.queues.steps.send(queue::key(&acting));
             return Ok(Some(Some(HANDED_OVER)));
         }

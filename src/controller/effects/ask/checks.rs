@@ -50,7 +50,7 @@ fn begin(context: &Arc<Context>, key: Key, due: Timestamp, work: impl Future<Out
         if canary.check.as_ref().is_some_and(|running| running.due() == due) {
             return;
         }
-        // It cannot end before it is noted here: its end asks for what is lent to us.
+        // The task locks the memory when it ends, which we hold here, so it is stored first.
         let task = Task::of(&tokio::spawn(run(context.clone(), key.clone(), due, work)));
         canary.check = Some(CheckRun::UnderWay(due, task));
     });

@@ -58,7 +58,7 @@ pub struct Target {
     pub trouble: Option<String>,
     /// The revisions that can be made again: from stored ReplicaSets or the template itself, with the configs of now.
     pub known: Vec<String>,
-    /// No field of the template differs from what its author wrote for canary pods only.
+    /// The template carries no overrides for canary pods: each field is what its author wrote.
     pub plain: bool,
     /// It can be given the template of another revision again; a core Service has none.
     pub restorable: bool,

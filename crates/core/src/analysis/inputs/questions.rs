@@ -6,7 +6,7 @@ use jiff::Timestamp;
 /// One question to the hooks of a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// Whom.
+    /// Type of the hooks that are asked.
     pub kind: HookType,
     /// What it is about: the instant the gate was reached, or the check after which it is asked again.
     pub at: Timestamp,

@@ -166,7 +166,7 @@ pub struct State {
     pub commands: Commands,
     /// The revision that waits for the end of the run.
     pub queued: Option<String>,
-    /// The Canary's last word on why it waits; events are written when it changes.
+    /// Why the Canary waits, as last reported; a change of it emits an event.
     pub reason: Option<String>,
 }
 

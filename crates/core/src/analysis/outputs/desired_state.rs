@@ -37,7 +37,7 @@ pub struct DesiredState {
     pub target_revision: Option<String>,
     /// Whether the target's template has what the Canary wants of canary pods only.
     pub target_pods: Option<Pods>,
-    /// Mark on the target that its template is known, although it did not pass the webhook: its change is taken up.
+    /// Label the target with the revision of its template, which bypassed the webhook and is taken up by this run.
     pub admit: bool,
     /// What primary is made from; `None` leaves it.
     pub primary: Option<PrimaryTemplate>,

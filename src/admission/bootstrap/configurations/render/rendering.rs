@@ -41,7 +41,7 @@ pub enum Address {
 /// Everything the configurations depend on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendering {
-    /// Where.
+    /// Address of the webhook.
     pub address: Address,
     /// The secret paths of the entries.
     pub paths: Paths,
