@@ -70,7 +70,7 @@ impl Standing {
         self.told_of_brakes = true;
     }
 
-    /// Who is to be given back. An order to another installation counts for nothing, and none counts before it is known
+    /// Who is to be given back. An order to another installation is ignored, and none counts before it is known
     /// which one this is.
     pub fn leave(&self) -> &Leave {
         const NOBODY: &Leave = &Leave::Nobody;

@@ -175,7 +175,7 @@ mod tests {
         let said = said_of(json!([{"containerPort": 80}]), false);
         assert!(
             said.iter()
-                .any(|line| line.contains("HTTPRoute edge/r names Service shop") && line.contains("ReferenceGrant")),
+                .any(|line| line.contains("HTTPRoute edge/r of another namespace") && line.contains("ReferenceGrant")),
             "{said:?}"
         );
     }

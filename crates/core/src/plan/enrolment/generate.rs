@@ -63,8 +63,8 @@ pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
     let Some(routes) = leading(true) else {
         return leading(false).map(|routes| {
             format!(
-                "{routes} names Service {service} from another namespace and counts for nothing: no gateway says of it that \
-                 it is Accepted with ResolvedRefs, which takes a ReferenceGrant of this namespace"
+                "{routes} of another namespace, which names Service {service}, is ignored: no gateway reports it \
+                 Accepted with ResolvedRefs; a ReferenceGrant in this namespace is needed"
             )
         });
     };
