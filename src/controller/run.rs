@@ -46,7 +46,7 @@ const AFTER_A_LONG_PASS: Duration = Duration::from_secs(60);
 pub struct ControllerSettings {
     /// Defaults of Canaries.
     pub defaults: Defaults,
-    /// `--watch-namespace`: the one namespace that is worked in; nothing for every namespace.
+    /// `--watch-namespace`: the only namespace that Coalmine works in; `None` for every namespace.
     pub only: Option<String>,
     /// `--enable-config-tracking`: ConfigMaps and Secrets are part of revisions, and primary reads copies.
     pub track_configs: bool,

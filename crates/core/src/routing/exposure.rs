@@ -26,7 +26,7 @@ pub struct Exposure {
     pub models: BTreeMap<Model, Value>,
     /// What a mesh is told of the app that keeps books of its members.
     pub member: Member,
-    /// Prefix of the annotations by which ingress-nginx is told, where it is another than its own.
+    /// Prefix of the annotations that ingress-nginx reads; `None` for its default one.
     pub ingress_prefix: Option<String>,
 }
 

@@ -26,7 +26,7 @@ pub(super) fn leaving(canary: &Canary, state: &State, seen: &Observation) -> Opt
     };
     Some(Trouble {
         reason: "LeavingWaits",
-        message: format!("{kind} {target} is to serve in place of {target}-primary before this Canary goes: {why}"),
+        message: format!("{kind} {target} must serve in place of {target}-primary before the Canary is removed: {why}"),
         stalled: true,
     })
 }

@@ -214,7 +214,7 @@ impl ReleaseEvent {
             }
             Self::RouteTrouble(why) => format!("Traffic of {c}.{ns} does not move as asked: {why}"),
             Self::LeavingWaits(why) => {
-                format!("Canary {c}.{ns} cannot go yet, {t}.{ns} is to serve in place of {t}-primary.{ns} first: {why}")
+                format!("Canary {c}.{ns} is not removed yet, {t}.{ns} must serve for {t}-primary.{ns} first: {why}")
             }
             Self::HookPassed(kind, hook) => passed(*kind, hook),
             Self::GateClosed(kind, refusal) => closed(*kind, c, ns, &refusal.hook),

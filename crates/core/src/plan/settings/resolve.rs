@@ -25,7 +25,7 @@ pub struct Defaults {
     pub no_cross_namespace_refs: bool,
     /// `--dry-run`: no Canary routes or promotes anything.
     pub dry_run: bool,
-    /// `--ingress-annotations-prefix`: by what annotations ingress-nginx is told; its own when empty.
+    /// `--ingress-annotations-prefix`: prefix of the annotations that ingress-nginx reads; its own when empty.
     pub ingress_annotations_prefix: String,
     /// `--ingress-class`: of the HTTPProxies that are made; none when empty.
     pub ingress_class: String,
@@ -34,7 +34,7 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    // As annotations begin that ingress-nginx is to read; none where they are its own.
+    // The prefix of the annotations that ingress-nginx reads, with its slash; `None` for its default one.
     fn ingress_prefix(&self) -> Option<String> {
         let named = self.ingress_annotations_prefix.trim_end_matches('/');
         (!named.is_empty()).then(|| format!("{named}/"))
