@@ -236,7 +236,7 @@ async fn both(
             None => Ok(()),
         }
     };
-    let engine = async {
+    let controller = async {
         match controller {
             Some(args) => {
                 let settings = settings(common, &args);
@@ -245,7 +245,7 @@ async fn both(
             None => Ok(()),
         }
     };
-    tokio::try_join!(webhook, engine).map(drop)
+    tokio::try_join!(webhook, controller).map(drop)
 }
 
 fn defaults(common: &CommonArgs) -> Defaults {
