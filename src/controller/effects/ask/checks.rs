@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rehearsal_has_no_traffic_that_could_be_too_young() {
+    fn a_dry_run_has_no_traffic_that_could_be_too_young() {
         let now = Timestamp::UNIX_EPOCH;
         let mut state = State::new(now);
         let since = |state: &State| scope(None, state, now + Duration::from_secs(9)).flows_for;

@@ -109,9 +109,9 @@ pub enum ReleaseEvent {
     SkippingForbidden,
     /// An annotation asked to analyse again.
     RunningAgain,
-    /// A rehearsal did not make the pair.
+    /// A dry run did not make the pair.
     WouldInitialize,
-    /// A rehearsal would have promoted.
+    /// A dry run would have promoted.
     WouldPromote,
     /// The pair is being taken apart.
     Terminating,

@@ -57,7 +57,7 @@ pub(in crate::analysis::tests) enum Happening {
     Edit(u32),
     /// Somebody suspends it, or goes on.
     Suspend(bool),
-    /// Somebody turns rehearsing on or off.
+    /// Somebody turns the dry run on or off.
     DryRun(bool),
     /// The clock is set back.
     ClockBack(u8),
