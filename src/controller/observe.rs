@@ -8,10 +8,10 @@ pub mod gather;
 mod halves;
 mod left;
 mod live_workload;
+pub mod pod_diagnostics;
 pub mod pods;
 mod readiness;
 mod routes;
-pub mod trouble;
 mod wanted;
 
 use super::watch::pair::live::Live;

@@ -3,7 +3,7 @@
 use super::{
     Thresholds,
     live_workload::LiveWorkload,
-    trouble,
+    pod_diagnostics,
     wanted::{decides, wanted},
 };
 use crate::object::label;
@@ -183,7 +183,7 @@ fn missing_configs(configs: &[Reference]) -> Option<String> {
 
 // What keeps pods from being created is the better reason.
 fn with_refusal(rollout: Rollout, workload: &Value) -> Rollout {
-    match (rollout, trouble::quota(workload)) {
+    match (rollout, pod_diagnostics::quota(workload)) {
         (Rollout::Waiting(why), Some(refused)) => Rollout::Waiting(format!("{why}: {refused}")),
         (rollout, _) => rollout,
     }
