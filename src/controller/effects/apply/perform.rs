@@ -86,7 +86,7 @@ pub async fn perform(
         let before = repeated::cached(cache, first);
         match repeated::prospect(context, canary, first, before) {
             Prospect::Undone(pause) => return Ok(Left::Undone(pause)),
-            Prospect::Vain => {
+            Prospect::NoEffect => {
                 left = later;
                 continue;
             }

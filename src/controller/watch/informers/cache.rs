@@ -24,7 +24,7 @@ use tokio::{sync::Semaphore, time::Instant};
 pub use unlisted::Unlisted;
 pub use watching::watch;
 
-/// Lists that are under way at once, of all kinds and namespaces; besides one of those that were in vain before.
+/// Lists that are under way at once, of all kinds and namespaces; besides one of those that failed before.
 const LISTS: usize = 4;
 
 /// Most changes that wait to be heard.
