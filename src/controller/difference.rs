@@ -14,7 +14,7 @@ mod services;
 mod target;
 pub mod write;
 
-pub use dismantle::{originals::unrestored, widowed::widowed};
+pub use dismantle::{left_behind::left_behind, originals::unrestored};
 
 use super::watch::{
     informers::cache::Kind,
