@@ -2,7 +2,7 @@
 
 mod args;
 mod opening;
-mod told;
+mod render_loop;
 
 use super::bootstrap::certificates::{KeeperError, TlsError};
 use super::bootstrap::paths;
@@ -19,6 +19,7 @@ pub use args::{Args, ResolvedArgs};
 use futures::future::OptionFuture;
 use kube::Client;
 use opening::Bootstrap;
+use render_loop::Template;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +27,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use told::Template;
 
 /// Why the webhook could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -128,7 +128,7 @@ async fn background(
         OptionFuture::from(clients.map(|clients| clients.run())),
         installer.run(rendering, standing.subscribe()),
         orders,
-        told::follow(keepers, &rendered, &template, &metrics, installer),
+        render_loop::run(keepers, &rendered, &template, &metrics, installer),
     );
 }
 
