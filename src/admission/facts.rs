@@ -36,7 +36,7 @@ pub const LEASE_FRESH: i64 = 15;
 /// The caches and the few fixed facts.
 #[derive(Clone)]
 pub struct View {
-    /// The caches.
+    /// What is known of the cluster.
     pub caches: Caches,
     /// User names of our own service accounts.
     pub ours: Vec<String>,

@@ -31,10 +31,10 @@ use tokio_util::sync::CancellationToken;
 /// Why the webhook could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The port.
+    /// The port could not be opened.
     #[error("cannot listen on port {0}: {1}")]
     Listen(u16, #[source] std::io::Error),
-    /// The certificates.
+    /// The certificates could not be had.
     #[error(transparent)]
     Certificates(#[from] KeeperError),
     /// The secret paths.

@@ -27,9 +27,9 @@ use wanted::{Decides, decides};
 /// How ready is ready, in percent (`canaryReadyThreshold`, `primaryReadyThreshold`).
 #[derive(Debug, Clone, Copy)]
 pub struct Thresholds {
-    /// Of the target.
+    /// Of the pods of the target.
     pub canary: u32,
-    /// Of primary.
+    /// Of the pods of primary.
     pub primary: u32,
 }
 

@@ -14,7 +14,7 @@ const INSTALLATION: &str = "installation";
 /// Everything that is ordered, and to whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// The installation.
+    /// What is known of the installation.
     pub installed: Installed,
     /// Our own namespace is being deleted, and we with it.
     pub ending: bool,

@@ -52,7 +52,7 @@ impl Readiness {
     }
 }
 
-/// The routes.
+/// The routes for metrics and probes.
 pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
     Router::new()
         .route(

@@ -90,7 +90,7 @@ fn standing(app: &App) -> String {
     format!("{stage}{says}")
 }
 
-/// The end.
+/// What is said when every app has been given back.
 pub fn done(namespace: Option<&str>) -> String {
     match namespace {
         Some(namespace) => format!(

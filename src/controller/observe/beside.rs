@@ -36,7 +36,7 @@ struct Look {
 /// What was found in a namespace.
 #[derive(Debug)]
 pub struct Found {
-    /// Its NetworkPolicies.
+    /// NetworkPolicies of that namespace.
     pub policies: Vec<Value>,
     /// Objects of other tools that point at pods.
     pub others: Vec<(Foreign, Value)>,

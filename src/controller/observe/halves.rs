@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 /// The halves of a pair, and how they are looked at.
 #[derive(Debug)]
 pub struct Halves<'a> {
-    /// The pair.
+    /// The objects of the pair.
     pub live: &'a Live,
     /// What its Canary wants of it.
     pub blueprint: &'a Blueprint,

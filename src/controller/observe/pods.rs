@@ -13,7 +13,7 @@ use kube::{Api, Client, ResourceExt, api::ListParams, core::PartialObjectMeta};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Those characters.
+/// The five characters that the API server adds to a name.
 const RANDOM: &str = "[0-9a-z]{5}";
 /// Most names in one expression; a sample of the revision's pods is of the revision, too.
 const MOST: usize = 100;

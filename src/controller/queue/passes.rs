@@ -26,7 +26,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// One Deployment.
+    /// The Deployment of that name alone.
     pub fn one(name: &str) -> Self {
         Self::Some(BTreeSet::from([name.to_owned()]))
     }

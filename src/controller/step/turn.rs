@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// A step of one Canary: whose it is, and by what record of it.
 pub struct Turn {
-    /// Its key.
+    /// Namespace and name of the Canary.
     pub key: Key,
     /// The Canary, as its policy completes it.
     pub canary: Arc<Canary>,

@@ -31,7 +31,7 @@ pub enum Sample {
     Counts {
         /// The good ones.
         good: f64,
-        /// All.
+        /// How many there were.
         total: f64,
     },
 }

@@ -28,7 +28,7 @@ pub enum KeeperError {
     /// The API server.
     #[error("Secret {0}: {1}")]
     Api(String, #[source] Box<kube::Error>),
-    /// Making tokens.
+    /// No random numbers for new tokens.
     #[error(transparent)]
     Random(#[from] NoRandomness),
     /// Other replicas won every race.

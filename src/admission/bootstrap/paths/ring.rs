@@ -49,7 +49,7 @@ pub struct Ring {
 /// What is known when a decision is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// Now.
+    /// Time of the decision, in seconds since 1970.
     pub now: i64,
     /// End of the leaf that is served, where it is known.
     pub leaf_until: Option<i64>,

@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 /// What of a step's writes is left to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// Nothing.
+    /// Everything has been done.
     Nothing,
     /// What follows a write that has not come back by its watch.
     Awaited,

@@ -11,7 +11,7 @@ use crate::foreign::{SAID, cut};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-/// Flagger's condition.
+/// Type of the condition that Flagger sets.
 pub const PROMOTED: &str = "Promoted";
 /// The last revision that was asked for serves everybody.
 pub const READY: &str = "Ready";
@@ -31,7 +31,7 @@ pub const NOT_READ: &str = "NotRead";
 pub struct ConditionInputs<'a> {
     /// Kind of the target, for the messages.
     pub kind: &'a str,
-    /// The phase.
+    /// The phase that the conditions explain.
     pub phase: Phase,
     /// A revision is known, or announced, that no run has taken up: what the phase says is about the one before.
     pub ahead: bool,

@@ -92,7 +92,7 @@ pub struct Primary {
     pub revision: Option<String>,
     /// Its template is not what our last write made it: somebody else changed it.
     pub edited: bool,
-    /// Its rollout.
+    /// How far the pods of its template are.
     pub rollout: Rollout,
     /// A pod of it exists, of whatever revision and however ready; or none is to.
     pub has_pods: bool,
@@ -121,7 +121,7 @@ pub struct Scaler {
 pub struct Checks {
     /// The due time of the check it answers; an answer to another is stale.
     pub due: Timestamp,
-    /// Its verdict.
+    /// The worst of what was found out.
     pub verdict: Verdict,
 }
 

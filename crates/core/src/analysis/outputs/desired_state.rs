@@ -41,7 +41,7 @@ pub struct DesiredState {
     pub admit: bool,
     /// What primary is made from; `None` leaves it.
     pub primary: Option<PrimaryTemplate>,
-    /// Primary's replicas.
+    /// Primary's replicas; `None` leaves them as they are.
     pub primary_replicas: Option<u32>,
     /// Primary's autoscaler exists and gives it at least this many pods; `None` leaves it as it is.
     pub autoscaler_min_replicas: Option<u32>,
@@ -70,7 +70,7 @@ pub enum Pods {
 /// How much of the pair is being taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dismantle {
-    /// Nothing.
+    /// The pair stays as it is.
     No,
     /// Traffic goes back to the user's own shape: selector and route.
     Traffic,

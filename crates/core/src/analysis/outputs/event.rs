@@ -12,7 +12,7 @@ use crate::{
 pub struct Subject {
     /// Name of the Canary.
     pub canary: String,
-    /// Its namespace.
+    /// Namespace of the Canary.
     pub namespace: String,
     /// Name of the target.
     pub target: String,

@@ -27,11 +27,11 @@ impl FailurePolicy {
 pub enum Address {
     /// A Service of the cluster.
     Service {
-        /// Its namespace.
+        /// Namespace of the Service.
         namespace: String,
-        /// Its name.
+        /// Name of the Service.
         name: String,
-        /// Its port.
+        /// Port of the Service.
         port: u16,
     },
     /// `https://host:port`, for a program outside the cluster.

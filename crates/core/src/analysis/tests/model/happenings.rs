@@ -15,7 +15,7 @@ pub(in crate::analysis::tests) enum Happening {
     ConfigGone(bool),
     /// Somebody wants another number of replicas.
     Scale(u32),
-    /// Time passes.
+    /// So many seconds pass.
     Wait(u8),
     /// Pods become ready, or not.
     Pods(bool),

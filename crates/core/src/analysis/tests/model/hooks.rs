@@ -18,9 +18,9 @@ pub(in crate::analysis::tests) const GATES: [HookType; 6] = [
 /// What hooks of a type say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::analysis::tests) enum Says {
-    /// Success.
+    /// They answer with success.
     Yes,
-    /// Failure.
+    /// They answer with failure.
     No,
     /// Nothing, for ever.
     Nothing,
