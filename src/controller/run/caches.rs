@@ -42,8 +42,8 @@ const ORDERS: Duration = Duration::from_secs(10);
 /// How long the first look at what may keep apps from being paired may take.
 const AROUND: Duration = Duration::from_secs(10);
 
-/// Empty caches, and the watches that fill them; each change is sent by `sender`, and what fails counted. With `only`, nothing is known
-/// of other namespaces, so nothing is worked on there.
+/// Empty caches, and the watches that fill them; each change is sent by `sender`, and what fails counted. With `only`, nothing
+/// is known of other namespaces, so nothing is worked on there.
 pub fn cluster(client: &Client, only: Option<&str>, sender: &ChangeSender, failures: WatchFailures) -> Cluster {
     let only = |field| selected(field, only);
     let all = || watcher::Config::default().page_size(PAGE);
@@ -163,7 +163,11 @@ struct To<'a> {
 }
 
 impl To<'_> {
-    fn watched<K>(self, which: watcher::Config, tell: impl Fn(&K) -> Telling<ClusterChange> + Send + 'static) -> Store<K>
+    fn watched<K>(
+        self,
+        which: watcher::Config,
+        tell: impl Fn(&K) -> Telling<ClusterChange> + Send + 'static,
+    ) -> Store<K>
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     {
