@@ -185,6 +185,11 @@ fn the_documents_say_what_each_provider_can_do_and_name_every_kind() {
             assert_eq!(said, able, "{}, {column}: {}", router.name(), cells[at]);
         }
     }
+    for document in fs::read_dir("docs/providers").unwrap() {
+        let name = document.unwrap().file_name().into_string().unwrap();
+        let link = format!("](providers/{name})");
+        assert!(table.contains(&link), "docs/providers.md does not link {name}");
+    }
     let enrolment = fs::read_to_string("docs/enrolment.md").unwrap();
     for kind in registry::written().map(|kind| kind.resource().kind) {
         assert!(enrolment.contains(kind), "docs/enrolment.md does not name {kind}");

@@ -10,10 +10,10 @@ mod halves;
 pub mod kept;
 mod left;
 mod live_workload;
+pub mod pod_diagnostics;
 pub mod pods;
 mod readiness;
 mod routes;
-pub mod trouble;
 mod wanted;
 
 use super::watch::pair::live::Live;
@@ -29,9 +29,9 @@ use wanted::{Decides, decides};
 /// How ready is ready, in percent (`canaryReadyThreshold`, `primaryReadyThreshold`).
 #[derive(Debug, Clone, Copy)]
 pub struct Thresholds {
-    /// Of the target.
+    /// Of the pods of the target.
     pub canary: u32,
-    /// Of primary.
+    /// Of the pods of primary.
     pub primary: u32,
 }
 

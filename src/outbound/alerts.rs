@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 pub struct Alert {
     /// Name of the Canary.
     pub name: String,
-    /// Its namespace.
+    /// Namespace of the Canary.
     pub namespace: String,
     /// The phase by its name in the status, such as `Progressing`.
     pub phase: &'static str,

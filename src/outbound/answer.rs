@@ -27,7 +27,7 @@ pub async fn ask(request: RequestBuilder, time: Duration) -> Result<Answer, Fore
 }
 
 impl Answer {
-    /// The status.
+    /// Status of the HTTP answer.
     pub fn status(&self) -> StatusCode {
         self.0.status()
     }

@@ -8,7 +8,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Another attempt is in vain.
+    /// Another attempt would fail too.
     Final(String),
     /// Another attempt may help, after at least this time where the other side names one.
     Passing(String, Option<Duration>),

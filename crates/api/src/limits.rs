@@ -16,9 +16,9 @@ pub const KEY: usize = 317;
 pub const DURATION: usize = 64;
 /// A cron schedule.
 pub const SCHEDULE: usize = 256;
-/// A JSONPath.
+/// A JSONPath to the number in an answer.
 pub const JSON_PATH: usize = 512;
-/// A URL.
+/// A URL of a store, a hook or a receiver of alerts.
 pub const URL: usize = 2048;
 /// A value that requests are compared with, a regular expression, a header, a template variable. As Gateway API.
 pub const VALUE: usize = 4096;

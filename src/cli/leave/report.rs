@@ -106,7 +106,7 @@ pub fn configurations(left: &[WebhookConfiguration]) -> String {
     )
 }
 
-/// The end.
+/// What is said when every app has been given back.
 pub fn done(namespace: Option<&str>) -> String {
     match namespace {
         Some(namespace) => format!(

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::ops::ControlFlow;
 
-/// One Canary.
+/// A Canary, and how far it has been given back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct App {
     /// `NAMESPACE/NAME`.
@@ -52,11 +52,11 @@ impl App {
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// Every Canary.
+    /// Every Canary that was found.
     pub apps: Vec<App>,
     /// Workloads that the webhook holds, and objects that Canaries own and that are no use without: `KIND NAMESPACE/NAME`.
     pub objects: Vec<String>,
-    /// Webhook configurations.
+    /// Kinds of the webhook configurations that are there.
     pub configurations: Vec<&'static str>,
     /// Whether a controller renewed its Lease lately.
     pub controller: bool,

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-/// Those characters.
+/// The five characters that the API server adds to a name.
 const RANDOM: &str = "[0-9a-z]{5}";
 /// Most names in one expression; a sample of the revision's pods is of the revision, too.
 const MOST: usize = 100;

@@ -41,7 +41,7 @@ pub struct Recorded<'a> {
     pub template: Option<String>,
     /// What keeps its desired state from being made.
     pub trouble: Option<Trouble>,
-    /// When.
+    /// Time of the decision.
     pub now: Timestamp,
 }
 

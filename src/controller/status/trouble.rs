@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 /// What the troubles of a Canary are found in.
 pub struct Evidence<'a> {
-    /// Whose.
+    /// The Canary whose conditions are written.
     pub canary: &'a Canary,
     /// The state that was decided on.
     pub state: &'a State,
@@ -32,7 +32,7 @@ pub struct Evidence<'a> {
     pub refusal: Option<String>,
     /// What its steps have failed by for long, although it may go by itself.
     pub lasting: Option<Lasting>,
-    /// When.
+    /// Time of the decision.
     pub now: Timestamp,
 }
 

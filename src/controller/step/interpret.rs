@@ -8,7 +8,7 @@ use crate::controller::{
     },
     effects::{apply::dispensable::makes_the_pair, ask::hooks},
     lifecycle::inheritance,
-    observe::{self, Thresholds, bypassed, trouble},
+    observe::{self, Thresholds, bypassed, pod_diagnostics},
     status,
 };
 use crate::{
@@ -94,6 +94,6 @@ async fn see_why_it_waits(context: &Context, turn: &Turn, pair: &Snapshot, seen:
     };
     let waiting = seen.target.as_mut().filter(|t| !t.rollout.is_ready());
     if let (Some(target), Some(patience)) = (waiting, patience) {
-        target.trouble = trouble::of(&context.effects.client, &pair.live, &pair.state, patience).await;
+        target.trouble = pod_diagnostics::of(&context.effects.client, &pair.live, &pair.state, patience).await;
     }
 }

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 /// A pair, as a step finds it.
 pub struct Snapshot {
-    /// Its objects.
+    /// The objects of the pair, as the caches have them.
     pub live: Live,
     /// Whose pods are whose.
     pub selector: Selector,

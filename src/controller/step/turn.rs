@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// A step of one Canary: whose it is, and by what record of it.
 pub struct Turn {
-    /// Its key.
+    /// Namespace and name of the Canary.
     pub key: Key,
     /// The Canary, as its policy completes it.
     pub canary: Arc<Canary>,
@@ -117,7 +117,7 @@ async fn is_another_ones(
             return Ok(Some(None));
         }
         Place::Heir(acting) => {
-            // At rest it has no event of its own that would show it its heir.
+            // No event tells the acting Canary that a successor exists, so ask for its step.
             context.queues.steps.send(queue::key(&acting));
             return Ok(Some(Some(HANDED_OVER)));
         }

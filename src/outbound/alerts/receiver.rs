@@ -10,17 +10,17 @@ use std::collections::BTreeMap;
 pub enum Kind {
     /// Slack, or whatever takes Slack's bodies.
     Slack,
-    /// Microsoft Teams.
+    /// Microsoft Teams, by an incoming webhook.
     MsTeams,
     /// Discord, by its Slack endpoint.
     Discord,
-    /// Rocket.Chat.
+    /// Rocket.Chat, by an incoming webhook.
     Rocket,
-    /// Google Chat.
+    /// Google Chat, by an incoming webhook.
     GoogleChat,
     /// PagerDuty, Events API v2.
     PagerDuty,
-    /// Any program.
+    /// Any program that takes JSON by POST.
     Webhook,
 }
 
@@ -43,13 +43,13 @@ impl Kind {
 /// A service that hears alerts, with everything needed to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receiver {
-    /// Which service.
+    /// Kind of the service.
     pub kind: Kind,
     /// Its URL. Mostly a secret: whoever knows it can write.
     pub address: String,
     /// A bearer token, or PagerDuty's routing key.
     pub token: Option<String>,
-    /// Channel.
+    /// Channel that is written to, where the service has channels.
     pub channel: String,
     /// Name written under.
     pub username: String,
@@ -64,7 +64,7 @@ pub struct Receiver {
 /// One request to be posted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertRequest {
-    /// The URL.
+    /// URL that is posted to.
     pub url: String,
     /// `Authorization: Bearer`.
     pub bearer: Option<String>,

@@ -9,7 +9,7 @@ use reqwest::{Client, StatusCode, Url};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Flagger's.
+/// The time for one attempt, Flagger's.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Flagger tries once, and loses what a restarting proxy does not take.
 const ATTEMPTS: u32 = 3;

@@ -26,7 +26,7 @@ pub struct Exposure {
     pub models: BTreeMap<Model, Value>,
     /// What a mesh is told of the app that keeps books of its members.
     pub member: Member,
-    /// Prefix of the annotations by which ingress-nginx is told, where it is another than its own.
+    /// Prefix of the annotations that ingress-nginx reads; `None` for its default one.
     pub ingress_prefix: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub struct Member {
 /// The labels of the pods of both halves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pods {
-    /// Of primary's.
+    /// Labels of primary's pods.
     pub primary: Map<String, Value>,
     /// Of the target's.
     pub canary: Map<String, Value>,

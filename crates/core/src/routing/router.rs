@@ -9,7 +9,7 @@ use std::time::Duration;
 /// A field without which a provider can route nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
-    /// Its path.
+    /// Path of the field in a Canary.
     pub field: &'static str,
     /// What the provider does with it, after its name: "copies the Ingress that routes to the target".
     pub why: &'static str,

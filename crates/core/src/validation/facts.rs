@@ -35,7 +35,7 @@ impl<T> Lookup<T> {
 /// A Service of the Canary's namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceFacts {
-    /// Its name.
+    /// Name of the Service.
     pub name: String,
     /// Whether we generated it, or already hold it for this Canary.
     pub ours: bool,
@@ -44,9 +44,9 @@ pub struct ServiceFacts {
 /// A HorizontalPodAutoscaler or ScaledObject of the Canary's namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScalerFacts {
-    /// Its kind.
+    /// HorizontalPodAutoscaler or ScaledObject.
     pub kind: String,
-    /// Its name.
+    /// Name of the autoscaler.
     pub name: String,
     /// Kind of the workload it scales.
     pub target_kind: String,

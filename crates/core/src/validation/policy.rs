@@ -1,4 +1,4 @@
-//! A CanaryPolicy.
+//! What is wrong with a CanaryPolicy.
 
 use super::canary::{JudgedAnalysis, gateways, within};
 use super::facts::ClusterFacts;

@@ -26,7 +26,7 @@ pub(super) fn on_the_way_out() -> [Value; 2] {
     ]
 }
 
-/// Nobody who takes away what goes with something else.
+/// Excludes the garbage collector and the namespace controller.
 pub(super) fn not_a_collector() -> Value {
     condition("not-a-collector", &[by_none_of(&COLLECTORS.map(str::to_owned))])
 }

@@ -88,7 +88,7 @@ impl Installer {
                     field_manager: Some(labels::FIELD_MANAGER.to_owned()),
                     ..PatchParams::default()
                 };
-                // Never made by this: whoever deletes it a moment before wants it gone.
+                // A merge patch never creates: a configuration deleted just now stays deleted.
                 missing(
                     api.patch(CONFIGURATIONS, &params, &Patch::Merge(rendered(which, &with)))
                         .await,

@@ -14,7 +14,7 @@ use crate::routing::registry;
 use entry::{held, webhook};
 use serde_json::{Value, json};
 
-/// The MutatingWebhookConfiguration.
+/// The MutatingWebhookConfiguration as it is to be stored.
 pub fn mutating(with: &Rendering) -> Value {
     let deployments = held(
         with,
@@ -49,7 +49,7 @@ pub fn mutating(with: &Rendering) -> Value {
     )
 }
 
-/// The ValidatingWebhookConfiguration.
+/// The ValidatingWebhookConfiguration as it is to be stored.
 pub fn validating(with: &Rendering) -> Value {
     let verbs = ["CREATE", "UPDATE"];
     let followed = json!([rule("apps", "v1", &verbs, &["deployments", "daemonsets"])]);

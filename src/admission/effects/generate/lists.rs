@@ -139,7 +139,7 @@ impl Lists {
     async fn page(&self, request: &Request, params: &ListParams, most: usize) -> Result<Option<Vec<u8>>, Error> {
         let mut request = request.list(params).map_err(Error::BuildRequest)?;
         request.extensions_mut().insert(ReadsInPart);
-        // A byte more, so that what goes on is seen to.
+        // Read one byte more than allowed, to detect a page that is too long.
         let mut body = self.client.request_stream(request).await?.take(most as u64 + 1);
         let mut bytes = Vec::new();
         body.read_to_end(&mut bytes).await.map_err(Error::ReadEvents)?;

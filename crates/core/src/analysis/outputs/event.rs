@@ -12,7 +12,7 @@ use crate::{
 pub struct Subject {
     /// Name of the Canary.
     pub canary: String,
-    /// Its namespace.
+    /// Namespace of the Canary.
     pub namespace: String,
     /// Name of the target.
     pub target: String,
@@ -111,9 +111,9 @@ pub enum ReleaseEvent {
     SkippingForbidden,
     /// An annotation asked to analyse again.
     RunningAgain,
-    /// A rehearsal did not make the pair.
+    /// A dry run did not make the pair.
     WouldInitialize,
-    /// A rehearsal would have promoted.
+    /// A dry run would have promoted.
     WouldPromote,
     /// The pair is being taken apart.
     Terminating,
@@ -222,7 +222,7 @@ impl ReleaseEvent {
             }
             Self::RouteTrouble(why) => format!("Traffic of {c}.{ns} does not move as asked: {why}"),
             Self::LeavingWaits(why) => {
-                format!("Canary {c}.{ns} cannot go yet, {t}.{ns} is to serve in place of {t}-primary.{ns} first: {why}")
+                format!("Canary {c}.{ns} is not removed yet, {t}.{ns} must serve for {t}-primary.{ns} first: {why}")
             }
             Self::HookPassed(kind, hook) => passed(*kind, hook),
             Self::GateClosed(kind, refusal) => closed(*kind, c, ns, &refusal.hook),

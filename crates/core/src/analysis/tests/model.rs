@@ -431,7 +431,7 @@ impl Model {
         let begins = matches!(new.stage, Stage::Scaling | Stage::Waiting);
         self.assert_shown_as_asked(new);
         assert!(
-            new.traffic_since.is_none() || new.stage == Stage::Analysing && !new.dry,
+            new.traffic_since.is_none() || new.stage == Stage::Analysing && !new.dry_run,
             "only a revision with traffic is tried"
         );
         assert!(

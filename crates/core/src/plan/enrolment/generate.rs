@@ -29,9 +29,9 @@ use std::collections::BTreeMap;
 pub struct NamespaceView<'a> {
     /// Its Services; those that were generated do not count.
     pub services: &'a [Value],
-    /// Its routes.
+    /// Routes of that namespace, of whatever kind.
     pub routes: &'a [Value],
-    /// Its workloads.
+    /// Workloads of that namespace.
     pub workloads: &'a [Value],
     /// What routes of other namespaces lead to.
     pub elsewhere: &'a [Elsewhere],
@@ -42,11 +42,11 @@ pub struct NamespaceView<'a> {
 /// A route of another namespace that leads to a Service of this one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Elsewhere {
-    /// Its kind.
+    /// Kind of the route.
     pub kind: &'static str,
     /// Namespace and name of the route.
     pub route: String,
-    /// The Service.
+    /// Name of the Service that the route leads to.
     pub service: String,
     /// Whether users come by it, as far as its data plane says. What nobody follows is a claim that anybody may write, and takes
     /// no address from the app.
@@ -63,8 +63,8 @@ pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
     let Some(routes) = leading(true) else {
         return leading(false).map(|routes| {
             format!(
-                "{routes} names Service {service} from another namespace and counts for nothing: no gateway says of it that \
-                 it is Accepted with ResolvedRefs, which takes a ReferenceGrant of this namespace"
+                "{routes} of another namespace, which names Service {service}, is ignored: no gateway reports it \
+                 Accepted with ResolvedRefs; a ReferenceGrant in this namespace is needed"
             )
         });
     };

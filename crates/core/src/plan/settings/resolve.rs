@@ -25,7 +25,7 @@ pub struct Defaults {
     pub no_cross_namespace_refs: bool,
     /// `--dry-run`: no Canary routes or promotes anything.
     pub dry_run: bool,
-    /// `--ingress-annotations-prefix`: by what annotations ingress-nginx is told; its own when empty.
+    /// `--ingress-annotations-prefix`: prefix of the annotations that ingress-nginx reads; its own when empty.
     pub ingress_annotations_prefix: String,
     /// `--ingress-class`: of the HTTPProxies that are made; none when empty.
     pub ingress_class: String,
@@ -34,7 +34,7 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    // As annotations begin that ingress-nginx is to read; none where they are its own.
+    // The prefix of the annotations that ingress-nginx reads, with its slash; `None` for its default one.
     fn ingress_prefix(&self) -> Option<String> {
         let named = self.ingress_annotations_prefix.trim_end_matches('/');
         (!named.is_empty()).then(|| format!("{named}/"))
@@ -43,48 +43,18 @@ impl Defaults {
 
 /// The blueprint of a Canary's pair; an error names a provider or kind of target that is not built yet.
 pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, String> {
-    let named = canary.provider(&defaults.provider);
-    let provider = Provider::parse(named).ok_or_else(|| format!("provider {named} is not built yet"))?;
-    let kind = canary.spec.target_ref.kind.as_str();
-    let workload = Workload::of(canary).ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
-    let (own, moved) = (workload.own_route(), provider.own_route());
-    if own != moved
-        && let Some(bound) = own.or(moved)
-    {
-        return Err(format!(
-            "provider {named} does not release a target of {}; a {} has provider: {}, and nothing else has",
-            canary.spec.target_ref.api_version,
-            bound.called(),
-            bound.provider()
-        ));
-    }
+    let (provider, workload) = moved_by(canary, defaults)?;
     let service = canary.spec.service.as_ref();
     let metadata = |pick: fn(&canary::CanaryService) -> Option<&canary::Metadata>| metadata(service.and_then(pick));
-    // Where users call the target itself, its halves are named after it, whatever the Canary calls its Services.
-    let called = match workload.rolls() {
-        true => canary.service_name(),
-        false => canary.target_name(),
-    };
-    let is_called = service.is_some() || own.is_some();
-    let names = is_called.then(|| Names::new(called));
-    let annotations = canary.metadata.annotations.clone().unwrap_or_default();
     let alien = |service| alien_hosts::of(service, provider, canary.namespace_name(), &defaults.cluster_domain);
-    let noted = |route| {
-        let route = provider.annotated(route, &annotations);
-        match defaults.ingress_class.as_str() {
-            "" => route,
-            class => provider.classed(route, class),
-        }
-    };
+    let names = names(canary, workload);
+    let noted = |route| noted(canary, route, provider, defaults);
     let (namespace, spec) = (canary.namespace_name(), &canary.spec);
     let published = |names| provider.published(namespace, names, spec).map(noted);
     let plainly = |names| provider.published_plainly(namespace, names, spec).map(noted);
     Ok(Blueprint {
         namespace: canary.namespace_name().to_owned(),
-        owner: Owner {
-            name: canary.metadata.name.clone().unwrap_or_default(),
-            uid: canary.metadata.uid.clone(),
-        },
+        owner: owner(canary),
         target: canary.target_name().to_owned(),
         target_uid: None,
         workload,
@@ -112,6 +82,52 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         include_label_prefixes: defaults.include_label_prefixes.clone(),
         helm: Map::new(),
     })
+}
+
+// The provider that a Canary names and the kind of its target, which that provider has to be able to release.
+fn moved_by(canary: &Canary, defaults: &Defaults) -> Result<(Provider, Workload), String> {
+    let named = canary.provider(&defaults.provider);
+    let provider = Provider::parse(named).ok_or_else(|| format!("provider {named} is not built yet"))?;
+    let kind = canary.spec.target_ref.kind.as_str();
+    let workload = Workload::of(canary).ok_or_else(|| format!("a target of kind {kind} is not built yet"))?;
+    let (own, moved) = (workload.own_route(), provider.own_route());
+    match own.or(moved).filter(|_| own != moved) {
+        Some(bound) => Err(format!(
+            "provider {named} does not release a target of {}; a {} has provider: {}, and nothing else has",
+            canary.spec.target_ref.api_version,
+            bound.called(),
+            bound.provider()
+        )),
+        None => Ok((provider, workload)),
+    }
+}
+
+fn owner(canary: &Canary) -> Owner {
+    Owner {
+        name: canary.metadata.name.clone().unwrap_or_default(),
+        uid: canary.metadata.uid.clone(),
+    }
+}
+
+// Where users call the target itself, its halves are named after it, whatever the Canary calls its Services. `None` for an app
+// that nobody calls.
+fn names(canary: &Canary, workload: Workload) -> Option<Names> {
+    let called = match workload.rolls() {
+        true => canary.service_name(),
+        false => canary.target_name(),
+    };
+    let is_called = canary.spec.service.is_some() || workload.own_route().is_some();
+    is_called.then(|| Names::new(called))
+}
+
+// The route to make where the user has none, with what the Canary's annotations and the command line want of it.
+fn noted(canary: &Canary, route: Value, provider: Provider, defaults: &Defaults) -> Value {
+    let annotations = canary.metadata.annotations.clone().unwrap_or_default();
+    let route = provider.annotated(route, &annotations);
+    match defaults.ingress_class.as_str() {
+        "" => route,
+        class => provider.classed(route, class),
+    }
 }
 
 fn port(service: &canary::CanaryService, provider: Provider) -> Option<Port> {

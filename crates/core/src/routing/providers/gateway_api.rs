@@ -16,7 +16,7 @@ use route::{Route, Words};
 use serde_json::Value;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `gatewayapi:v1`.
 #[derive(Debug)]
 pub struct GatewayApi;
 

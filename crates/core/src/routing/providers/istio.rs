@@ -23,7 +23,7 @@ use crate::routing::{
 use serde_json::Value;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `istio`.
 #[derive(Debug)]
 pub struct Istio;
 

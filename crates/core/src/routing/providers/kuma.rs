@@ -20,7 +20,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `kuma`.
 #[derive(Debug)]
 pub struct Kuma;
 

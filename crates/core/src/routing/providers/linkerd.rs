@@ -10,7 +10,7 @@ use crate::routing::{Capabilities, Forms, Front, Names, RouteKind, Router};
 use serde_json::Value;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `linkerd`.
 #[derive(Debug)]
 pub struct Linkerd;
 

@@ -14,7 +14,7 @@ use tokio::{
 
 const PROVIDERS: &str = "/apis/flagger.app/v1beta1/namespaces/shop/alertproviders";
 
-fn raised(context: &Fake, key: &Key, rehearsal: bool) {
+fn raised(context: &Fake, key: &Key, dry_run: bool) {
     let subject = Subject {
         canary: key.1.clone(),
         namespace: key.0.clone(),
@@ -26,7 +26,7 @@ fn raised(context: &Fake, key: &Key, rehearsal: bool) {
         context,
         key,
         &canary,
-        (Phase::Initialized, rehearsal),
+        (Phase::Initialized, dry_run),
         &ReleaseEvent::Initialized,
         &subject,
     );

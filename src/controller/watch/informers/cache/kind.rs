@@ -25,7 +25,7 @@ pub enum Kind {
     StatefulSet,
     /// apps/v1 ControllerRevision: the revisions of DaemonSets.
     ControllerRevision,
-    /// v1 Service.
+    /// Service of the API version `v1`.
     Service,
     /// discovery.k8s.io/v1 EndpointSlice: what data planes route to.
     EndpointSlice,

@@ -20,7 +20,7 @@ pub struct Foreign {
     pub group: &'static str,
     /// Version of its API.
     pub version: &'static str,
-    /// Its name.
+    /// Name of the kind, as manifests have it.
     pub kind: &'static str,
     /// Its name in paths.
     pub plural: &'static str,

@@ -10,7 +10,7 @@ use super::route::Words;
 use crate::routing::{Capabilities, Exposure};
 use serde_json::{Value, json};
 
-/// Its words.
+/// What a GRPCRoute says in its own way.
 #[derive(Debug)]
 pub struct Grpc;
 

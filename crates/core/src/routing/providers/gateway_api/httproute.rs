@@ -8,7 +8,7 @@ use super::route::{Words, conditions};
 use crate::routing::Capabilities;
 use serde_json::Value;
 
-/// Its words.
+/// What an HTTPRoute says in its own way.
 #[derive(Debug)]
 pub struct Http;
 

@@ -32,7 +32,7 @@ const VERSION: &str = "v1";
 
 /// What one kind of routes says in its own way.
 pub trait Words: Sync + 'static {
-    /// The kind.
+    /// Name of the kind, as manifests have it.
     const KIND: &'static str;
     /// The same as paths have it.
     const PLURAL: &'static str;
@@ -59,7 +59,7 @@ pub trait Words: Sync + 'static {
 pub struct Route<W>(PhantomData<W>);
 
 impl<W: Words> Route<W> {
-    /// The kind.
+    /// The kind as a value, for the registry.
     pub const KIND: Self = Self(PhantomData);
 }
 

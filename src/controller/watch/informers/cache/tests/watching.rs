@@ -263,7 +263,7 @@ async fn lists_that_are_never_answered_keep_nobody_waiting_whose_list_would_be()
         tokio::spawn(watch(client, cache, Kind::Service, namespace, changes));
     };
     (0..LISTS * 3).for_each(|n| follow(format!("slow-{n}")));
-    // Each of them has listed in vain.
+    // The list of each of them has failed.
     tokio::time::sleep(LONG_LIST * 4).await;
     for second in 0..60 {
         follow(format!("quick-{second}"));

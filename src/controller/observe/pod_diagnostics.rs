@@ -1,4 +1,4 @@
-//! Why pods do not start, in a line: asked of the API server only when a deadline has passed.
+//! Why pods do not start, in a line, by what pods and quota say: asked of the API server only when a deadline has passed.
 
 use crate::controller::watch::pair::live::Live;
 use crate::object::condition;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Most pods that are looked at; what keeps one from starting keeps most.
 const LOOKED_AT: u32 = 50;
 
-/// The trouble of the target's pods, once the stage is past its deadline.
+/// What keeps the target's pods from starting, once the stage is past its deadline.
 pub async fn of(client: &Client, live: &Live, state: &State, deadline: Duration) -> Option<String> {
     let over = state.since.checked_add(deadline).unwrap_or(Timestamp::MAX);
     if Timestamp::now() < over {

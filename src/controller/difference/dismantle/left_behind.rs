@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The writes after which each selects, and leads to, what its author means.
-pub fn widowed(live: &Live, blueprint: &Blueprint, selector: &Selector) -> Vec<Write> {
+pub fn left_behind(live: &Live, blueprint: &Blueprint, selector: &Selector) -> Vec<Write> {
     let split: Vec<&Names> = live.split(blueprint).chain(&live.left).collect();
     let folded = live
         .routes
@@ -74,7 +74,7 @@ mod tests {
             names: Some(Names::new("web")),
             ..Blueprint::sample()
         };
-        let writes = widowed(&live, &blueprint, &selector);
+        let writes = left_behind(&live, &blueprint, &selector);
         let subjects: Vec<_> = writes
             .iter()
             .map(|write| (write.subject().0, write.subject().2))
@@ -97,6 +97,6 @@ mod tests {
         live.apex = Some(service("web", None));
         live.pointing = crate::controller::watch::pair::pointing::Pointing::default();
         live.routes.clear();
-        assert_eq!(widowed(&live, &blueprint, &selector), []);
+        assert_eq!(left_behind(&live, &blueprint, &selector), []);
     }
 }

@@ -1,4 +1,5 @@
-//! Which paths API servers have been told: for a replica that starts where the Secret with the paths is gone.
+//! The paths in the webhook configurations that are installed: for a replica that starts where the Secret with the paths is
+//! gone.
 
 use super::token::Paths;
 use crate::orders::CONFIGURATIONS;
@@ -8,7 +9,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 use kube::{Api, Client};
 
 /// The paths in the configurations as they are stored; none of what cannot be read.
-pub(super) async fn told(client: &Client) -> Paths {
+pub(super) async fn installed(client: &Client) -> Paths {
     let mutators: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     let validators: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     let (mutating, validating) = tokio::join!(mutators.get_opt(CONFIGURATIONS), validators.get_opt(CONFIGURATIONS));
@@ -30,9 +31,9 @@ pub(super) async fn told(client: &Client) -> Paths {
     paths
 }
 
-fn learn(paths: &mut Paths, told: &WebhookClientConfig) {
-    let path = told.service.as_ref().and_then(|service| service.path.as_deref());
-    let url = told.url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
+fn learn(paths: &mut Paths, client: &WebhookClientConfig) {
+    let path = client.service.as_ref().and_then(|service| service.path.as_deref());
+    let url = client.url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
     if let Some(path) = path.or(url.as_ref().map(http::Uri::path)) {
         paths.learn(path);
     }

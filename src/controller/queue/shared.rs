@@ -1,36 +1,36 @@
-//! What many put something into and one takes it out of. The one is woken once for however much was put in meanwhile, and
-//! what waits is bounded by what it is: that somebody says it again adds nothing.
+//! A collection that many producers put something into and one consumer takes it out of. The consumer is woken once for
+//! however much was put in meanwhile, and what waits is bounded by what it is: putting it in again adds nothing.
 
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-/// Where something is put in.
+/// The end by which something is put in; there may be many.
 #[derive(Debug)]
-pub struct Inlet<S> {
+pub struct Producer<S> {
     shared: Arc<Mutex<S>>,
     wake: Sender<()>,
 }
 
-/// Where it is taken out.
+/// The end by which it is taken out; there is one.
 #[derive(Debug)]
-pub struct Outlet<S> {
+pub struct Consumer<S> {
     shared: Arc<Mutex<S>>,
     woken: Receiver<()>,
 }
 
-/// Both ends of what is empty yet.
-pub fn shared<S: Default>() -> (Inlet<S>, Outlet<S>) {
+/// Both ends of an empty collection.
+pub fn shared<S: Default>() -> (Producer<S>, Consumer<S>) {
     let shared = Arc::<Mutex<S>>::default();
     let (wake, woken) = mpsc::channel(1);
-    let inlet = Inlet {
+    let producer = Producer {
         shared: shared.clone(),
         wake,
     };
-    (inlet, Outlet { shared, woken })
+    (producer, Consumer { shared, woken })
 }
 
-impl<S> Clone for Inlet<S> {
+impl<S> Clone for Producer<S> {
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
@@ -39,7 +39,7 @@ impl<S> Clone for Inlet<S> {
     }
 }
 
-impl<S> Inlet<S> {
+impl<S> Producer<S> {
     /// Lends it to `put`, which answers whether there is more to take out than before.
     pub fn put(&self, put: impl FnOnce(&mut S) -> bool) {
         if put(&mut self.shared.lock()) {
@@ -54,7 +54,7 @@ impl<S> Inlet<S> {
     }
 }
 
-impl<S> Outlet<S> {
+impl<S> Consumer<S> {
     /// Waits until something may have been put in; `None` when nobody can put anything in any more.
     pub async fn woken(&mut self) -> Option<()> {
         self.woken.recv().await
@@ -72,9 +72,9 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_takes_out_is_woken_once_for_much_and_told_when_nobody_puts_in_any_more() {
-        let (inlet, mut outlet) = shared::<Vec<u32>>();
+        let (producer, mut consumer) = shared::<Vec<u32>>();
         let put = |number: u32| {
-            inlet.put(|all| {
+            producer.put(|all| {
                 let new = !all.contains(&number);
                 if new {
                     all.push(number);
@@ -85,12 +85,12 @@ mod tests {
         for number in [1, 2, 1, 2, 1] {
             put(number);
         }
-        assert_eq!(outlet.woken().await, Some(()));
-        assert_eq!(outlet.with(std::mem::take), [1, 2]);
+        assert_eq!(consumer.woken().await, Some(()));
+        assert_eq!(consumer.with(std::mem::take), [1, 2]);
         put(3);
-        drop(inlet);
-        assert_eq!(outlet.woken().await, Some(()), "what was put in last is not lost");
-        assert_eq!(outlet.woken().await, None);
-        assert_eq!(outlet.with(std::mem::take), [3]);
+        drop(producer);
+        assert_eq!(consumer.woken().await, Some(()), "what was put in last is not lost");
+        assert_eq!(consumer.woken().await, None);
+        assert_eq!(consumer.with(std::mem::take), [3]);
     }
 }

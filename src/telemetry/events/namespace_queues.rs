@@ -54,7 +54,7 @@ pub(super) enum Ended {
 
 /// A namespace of which something waits or is under way, or that is in trouble.
 #[derive(Debug, Default)]
-struct Lane {
+struct NamespaceQueue {
     waiting: VecDeque<Item>,
     busy: bool,
     troubled: bool,
@@ -68,41 +68,41 @@ struct Line {
     waiting: usize,
 }
 
-/// All of them.
+/// The queues of all namespaces.
 #[derive(Debug, Default)]
-pub(super) struct Lanes {
-    lanes: HashMap<String, Lane>,
-    sound: Line,
+pub(super) struct NamespaceQueues {
+    queues: HashMap<String, NamespaceQueue>,
+    healthy: Line,
     troubled: Line,
 }
 
-impl Lanes {
+impl NamespaceQueues {
     /// Whether more may be taken in.
     pub fn have_room(&self) -> bool {
-        self.sound.waiting + self.troubled.waiting < ROOM
+        self.healthy.waiting + self.troubled.waiting < ROOM
     }
 
     /// Takes it in; nothing of a namespace in trouble that has no room left. Answers whether it did.
     pub fn push(&mut self, item: Item) -> bool {
         let namespace = item.namespace();
-        let mut lane = self.lanes.remove(&namespace).unwrap_or_default();
-        let full = lane.waiting.len() >= ROOM_OF_ONE || self.troubled.waiting >= ROOM_IN_TROUBLE;
-        let taken = !(lane.troubled && full);
+        let mut queue = self.queues.remove(&namespace).unwrap_or_default();
+        let full = queue.waiting.len() >= ROOM_OF_ONE || self.troubled.waiting >= ROOM_IN_TROUBLE;
+        let taken = !(queue.troubled && full);
         if taken {
-            let line = self.line(lane.troubled);
+            let line = self.line(queue.troubled);
             line.waiting += 1;
-            if !lane.busy && lane.waiting.is_empty() {
+            if !queue.busy && queue.waiting.is_empty() {
                 line.turns.push_back(namespace.clone());
             }
-            lane.waiting.push_back(item);
+            queue.waiting.push_back(item);
         }
-        self.lanes.insert(namespace, lane);
+        self.queues.insert(namespace, queue);
         taken
     }
 
-    /// What may be written now. Until it is said how that [ended](Lanes::ended), nothing else of its namespace is.
+    /// What may be written now. Until it is said how that [ended](NamespaceQueues::ended), nothing else of its namespace is.
     pub fn next_turn(&mut self) -> Option<Item> {
-        let lines = [(&mut self.sound, PLACES), (&mut self.troubled, PLACES_IN_TROUBLE)];
+        let lines = [(&mut self.healthy, PLACES), (&mut self.troubled, PLACES_IN_TROUBLE)];
         for (line, places) in lines {
             if line.busy >= places {
                 continue;
@@ -110,11 +110,11 @@ impl Lanes {
             let Some(namespace) = line.turns.pop_front() else {
                 continue;
             };
-            let Some(lane) = self.lanes.get_mut(&namespace) else {
+            let Some(queue) = self.queues.get_mut(&namespace) else {
                 continue;
             };
-            if let Some(item) = lane.waiting.pop_front() {
-                lane.busy = true;
+            if let Some(item) = queue.waiting.pop_front() {
+                queue.busy = true;
                 line.busy += 1;
                 line.waiting = line.waiting.saturating_sub(1);
                 return Some(item);
@@ -125,35 +125,35 @@ impl Lanes {
 
     /// Takes note of how the write that was under way for the namespace ended. Answers how many have no room any more.
     pub fn ended(&mut self, namespace: &str, how: Ended) -> usize {
-        let Some(mut lane) = self.lanes.remove(namespace) else {
+        let Some(mut queue) = self.queues.remove(namespace) else {
             return 0;
         };
-        let before = self.line(lane.troubled);
+        let before = self.line(queue.troubled);
         before.busy = before.busy.saturating_sub(1);
-        before.waiting = before.waiting.saturating_sub(lane.waiting.len());
-        (lane.busy, lane.troubled) = (false, matches!(how, Ended::Badly(_)));
+        before.waiting = before.waiting.saturating_sub(queue.waiting.len());
+        (queue.busy, queue.troubled) = (false, matches!(how, Ended::Badly(_)));
         if let Ended::Instead(item) | Ended::Badly(Some(item)) = how {
-            lane.waiting.push_front(item);
+            queue.waiting.push_front(item);
         }
-        let held = lane.waiting.len();
-        if lane.troubled {
+        let held = queue.waiting.len();
+        if queue.troubled {
             let room = ROOM_IN_TROUBLE.saturating_sub(self.troubled.waiting);
-            lane.waiting.truncate(room.clamp(1, ROOM_OF_ONE));
+            queue.waiting.truncate(room.clamp(1, ROOM_OF_ONE));
         }
-        let kept = lane.waiting.len();
-        let after = self.line(lane.troubled);
+        let kept = queue.waiting.len();
+        let after = self.line(queue.troubled);
         after.waiting += kept;
         if kept > 0 {
             after.turns.push_back(namespace.to_owned());
         }
-        if kept > 0 || lane.troubled && self.lanes.len() < REMEMBERED {
-            self.lanes.insert(namespace.to_owned(), lane);
+        if kept > 0 || queue.troubled && self.queues.len() < REMEMBERED {
+            self.queues.insert(namespace.to_owned(), queue);
         }
         held - kept
     }
 
     fn line(&mut self, troubled: bool) -> &mut Line {
-        if troubled { &mut self.troubled } else { &mut self.sound }
+        if troubled { &mut self.troubled } else { &mut self.healthy }
     }
 }
 

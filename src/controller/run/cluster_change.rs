@@ -1,16 +1,16 @@
-//! What the watches of the whole cluster tell the wiring.
+//! What the watches of the whole cluster send to the wiring.
 
-use crate::controller::queue::{Key, tellings};
+use crate::controller::queue::{Key, distinct};
 
-/// Tells the wiring.
-pub type Teller = tellings::Teller<Told>;
+/// Sends to the wiring.
+pub type ChangeSender = distinct::Sender<ClusterChange>;
 
-/// What the wiring was told.
-pub type Tellings = tellings::Tellings<Told>;
+/// What was sent to the wiring.
+pub type ChangeReceiver = distinct::Receiver<ClusterChange>;
 
-/// What a cluster-wide watch tells the wiring. Whoever hears it looks at everything of it anew.
+/// A change that a watch of the whole cluster saw. The wiring looks at everything of it anew.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Told {
+pub enum ClusterChange {
     /// A Canary changed.
     Canary(Key),
     /// A namespace changed.

@@ -1,4 +1,4 @@
-//! What API servers are told: the configurations, rendered anew whenever the CA or the paths change.
+//! Renders the webhook configurations anew whenever the CA or the paths change.
 
 use super::Args;
 use crate::admission::bootstrap::certificates;
@@ -11,14 +11,14 @@ use tokio::sync::watch;
 /// What the configurations depend on, besides the CA and the paths.
 pub(super) struct Template {
     pub namespace: String,
-    /// The one namespace that is looked at; nothing for every namespace.
+    /// The only namespace that is looked at; `None` for every namespace.
     pub only: Option<String>,
     pub ours: Vec<String>,
     pub args: Args,
 }
 
-/// Runs for ever.
-pub(super) async fn follow(
+/// Renders for ever.
+pub(super) async fn run(
     (certificates, paths): (&certificates::Keeper, &paths::Keeper),
     rendered: &watch::Sender<Option<Rendering>>,
     template: &Template,
