@@ -12,9 +12,13 @@ use std::sync::{Arc, LazyLock};
 /// Facts in which rules have something to compare with.
 static FACTS: LazyLock<ClusterFacts> = LazyLock::new(|| ClusterFacts {
     canaries: vec![Arc::new(read(super::samples::canary("other")))],
-    metric_templates: Some([Arc::new(read(json!({
+    metric_templates: Some(
+        [Arc::new(read(json!({
         "metadata": {"name": "latency", "namespace": "shop"},
-        "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}})))].into_iter().collect()),
+        "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}})))]
+        .into_iter()
+        .collect(),
+    ),
     policy: Some(Arc::new(read(super::samples::policy()))),
     ..ClusterFacts::default()
 });

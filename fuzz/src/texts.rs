@@ -106,7 +106,9 @@ pub fn store_answer(data: &[u8]) {
     }
     for store in STORES {
         let given = super::objects::read(json!({"type": store.requirements.name, "address": "http://store:9090"}));
-        let Ok(store) = (store.make)(&given, None) else { continue };
+        let Ok(store) = (store.make)(&given, None) else {
+            continue;
+        };
         for code in STATUSES {
             let status = code.try_into().expect("a status");
             if code >= 400 {

@@ -110,7 +110,15 @@ mod tests {
     #[test]
     fn whatever_a_status_says_has_an_answer() {
         let run = |stage: &str, due: &str| json!({"stage": stage, "since": due, "due": due, "intent": {"canary": 900}});
-        for stage in ["Building", "Rest", "Analysing", "Replacing", "LeavingSwitch", "Left", "No such stage"] {
+        for stage in [
+            "Building",
+            "Rest",
+            "Analysing",
+            "Replacing",
+            "LeavingSwitch",
+            "Left",
+            "No such stage",
+        ] {
             for due in ["0000-01-01T00:00:00.000000Z", "9999-12-30T22:00:00.000000Z"] {
                 let status = json!({
                     "phase": "Progressing", "canaryWeight": -7, "failedChecks": i32::MAX, "iterations": i32::MIN,

@@ -108,7 +108,13 @@ async fn work(
     let (passes, to_pass) = passes::passes();
     let (standing, ordered) = watch::channel(Standing::default());
     let own = settings.namespace.clone();
-    let following = orders::follow(client.clone(), own, standing, sender.clone(), telemetry.readiness.clone());
+    let following = orders::follow(
+        client.clone(),
+        own,
+        standing,
+        sender.clone(),
+        telemetry.readiness.clone(),
+    );
     let _orders: Vec<Task> = following.iter().map(Task::of).collect();
     let queues = Queues { steps, passes };
     let context = Arc::new(context(client, settings, &telemetry, (ordered, queues), &sender));

@@ -87,7 +87,9 @@ mod tests {
 
     #[test]
     fn a_page_is_asked_for_with_fewer_objects_and_is_otherwise_the_same() {
-        let uri: Uri = "/api/v1/pods?&limit=16&continue=a%3D&labelSelector=limit%3D2".parse().unwrap();
+        let uri: Uri = "/api/v1/pods?&limit=16&continue=a%3D&labelSelector=limit%3D2"
+            .parse()
+            .unwrap();
         assert_eq!(
             with_objects(&uri, 4).to_string(),
             "/api/v1/pods?&limit=4&continue=a%3D&labelSelector=limit%3D2"

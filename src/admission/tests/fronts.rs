@@ -87,5 +87,8 @@ async fn a_service_profile_is_told_where_the_provider_is_linkerd() {
     let lines = told_of("linkerd", PROFILES, profile("shop.web.svc.cluster.local")).await;
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(line.contains("ServiceProfile shop.web.svc.cluster.local"), "{line}");
-    assert_eq!(told_of("linkerd", PROFILES, profile("other.web.svc.cluster.local")).await, [""; 0]);
+    assert_eq!(
+        told_of("linkerd", PROFILES, profile("other.web.svc.cluster.local")).await,
+        [""; 0]
+    );
 }

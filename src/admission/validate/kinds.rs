@@ -8,7 +8,7 @@ use crate::admission::review::{Decision, Denial, Operation, Request, Response};
 use crate::admission::server::Internal;
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::{Selector, enrolment::generate::crowded};
-use crate::routing::{self, Names, Provider, RouteKind, registry};
+use crate::routing::{self, Names, Provider, RouteKind};
 use coalmine_core::validation::{self, ClusterFacts, Findings, Lookup, SecretFacts, ServiceFacts, Templates};
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;

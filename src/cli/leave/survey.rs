@@ -71,7 +71,10 @@ impl Survey {
 
 /// Looks at one namespace, or at all; `lease` is the controller's, by namespace and name.
 pub async fn survey(client: &Client, namespace: Option<&str>, lease: (&str, &str)) -> Result<Survey, kube::Error> {
-    let apps = all(&of::<Canary>(client, namespace), (PAGE, None), |canary| Some(App::of(canary))).await?;
+    let apps = all(&of::<Canary>(client, namespace), (PAGE, None), |canary| {
+        Some(App::of(canary))
+    })
+    .await?;
     let held = format!("{}={}", labels::MANAGED, labels::TRUE);
     let mut objects = Vec::new();
     let deployments = of::<PartialObjectMeta<Deployment>>(client, namespace);

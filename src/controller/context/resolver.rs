@@ -3,7 +3,7 @@
 use super::Context;
 use crate::{
     api::{MetricTemplate, limits::CREDENTIAL},
-    controller::watch::configs::reading,
+    controller::watch::pair::configs::reading,
     foreign::Foreign,
     outbound::metrics::Resolver,
 };

@@ -195,7 +195,11 @@ mod tests {
         }
         let client = server.client();
         assert!(is_claimed(&client, "web", "app-00").await.unwrap());
-        assert_eq!(*server.pages.lock(), [(all.to_owned(), Some(16))], "he is found at once");
+        assert_eq!(
+            *server.pages.lock(),
+            [(all.to_owned(), Some(16))],
+            "he is found at once"
+        );
         assert!(is_claimed(&client, "web", "app-19").await.unwrap());
         server.pages.lock().clear();
         assert!(!is_claimed(&client, "web", "shop").await.unwrap());

@@ -1,7 +1,7 @@
 //! What has everybody pass over the routes of an app, so that whom they show its canary to sees none: looked for while a run shows
 //! it, and never watched.
 
-use crate::controller::watch::live::Live;
+use crate::controller::watch::pair::live::Live;
 use crate::plan::Blueprint;
 use crate::routing::{Front, Names};
 use kube::{

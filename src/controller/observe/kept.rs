@@ -1,7 +1,7 @@
 //! A route that was made in a kind by which users of the app come, although another kind would be made today: it stays in use, with
 //! whatever knows it by its kind, as DNS records may.
 
-use crate::controller::watch::{live::Live, owners::is_controlled_by};
+use crate::controller::watch::pair::{live::Live, owners::is_controlled_by};
 use crate::object::{label, text};
 use crate::{api::labels, plan::Blueprint, routing};
 use serde_json::Value;

@@ -216,7 +216,10 @@ mod tests {
         assert!(nobody(test.clone(), vec![asking("front", "a")]));
         assert!(!nobody(test.clone(), vec![asking("front", "b")]));
         assert!(!nobody(test.clone(), vec![asking("front", "a"), asking("other", "b")]));
-        assert!(!nobody(test, Vec::new()), "nothing is known of a route that is not there");
+        assert!(
+            !nobody(test, Vec::new()),
+            "nothing is known of a route that is not there"
+        );
         assert!(!nobody(json!([]), vec![asking("front", "a")]), "there is no test");
     }
 

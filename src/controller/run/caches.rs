@@ -69,7 +69,10 @@ pub fn cluster(client: &Client, only: Option<&str>, sender: &ChangeSender, failu
         network_policies: NetworkPolicies::new(to.watched_as(
             all(),
             |policy: &NetworkPolicy| {
-                Telling::when_changed(ClusterChange::NetworkPolicy(network_policies::reach(policy)), &policy.spec)
+                Telling::when_changed(
+                    ClusterChange::NetworkPolicy(network_policies::reach(policy)),
+                    &policy.spec,
+                )
             },
             |policy: &mut NetworkPolicy| {
                 bare(policy);

@@ -111,10 +111,17 @@ mod tests {
         let written = json!({"phase": "Progressing", "run": {"stage": "Scaling", "intent": {"canary": 0}}});
         assert_eq!(lost("status", &written, &written), None);
         let more = json!({"phase": "Progressing", "run": {"stage": "X", "intent": {"canary": 0, "sticky": true}}});
-        assert_eq!(lost("status", &written, &more), None, "what is there besides does not matter");
+        assert_eq!(
+            lost("status", &written, &more),
+            None,
+            "what is there besides does not matter"
+        );
         for (stored, expected) in [
             (json!({"phase": "Progressing"}), "status.run"),
-            (json!({"phase": "Progressing", "run": {"stage": "Scaling"}}), "status.run.intent"),
+            (
+                json!({"phase": "Progressing", "run": {"stage": "Scaling"}}),
+                "status.run.intent",
+            ),
             (json!(null), "status.phase"),
         ] {
             assert_eq!(lost("status", &written, &stored).as_deref(), Some(expected));

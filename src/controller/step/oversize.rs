@@ -37,7 +37,9 @@ fn excess(context: &Context, key: &Key, canary: &Canary) -> Option<String> {
         Some((of, excess)) if edition.is_some() && of == edition => excess,
         _ => {
             let excess = too_large("Canary", &canary.spec);
-            context.memory.of(key, |own| own.excess = Some((edition, excess.clone())));
+            context
+                .memory
+                .of(key, |own| own.excess = Some((edition, excess.clone())));
             excess
         }
     }

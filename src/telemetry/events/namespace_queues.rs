@@ -153,7 +153,11 @@ impl NamespaceQueues {
     }
 
     fn line(&mut self, troubled: bool) -> &mut Line {
-        if troubled { &mut self.troubled } else { &mut self.healthy }
+        if troubled {
+            &mut self.troubled
+        } else {
+            &mut self.healthy
+        }
     }
 }
 

@@ -55,8 +55,18 @@ mod tests {
             };
             asked += 1;
             assert!(open, "{}", router.name());
-            assert_eq!(of(json!({"X-Canary": {"exact": "yes"}})), Some(true), "{}", router.name());
-            assert_eq!(of(json!({"X-Canary": {"exact": "no"}})), Some(false), "{}", router.name());
+            assert_eq!(
+                of(json!({"X-Canary": {"exact": "yes"}})),
+                Some(true),
+                "{}",
+                router.name()
+            );
+            assert_eq!(
+                of(json!({"X-Canary": {"exact": "no"}})),
+                Some(false),
+                "{}",
+                router.name()
+            );
         }
         assert!(asked > 5, "{asked}");
     }

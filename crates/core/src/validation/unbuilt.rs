@@ -103,9 +103,7 @@ fn shaping() -> impl Iterator<Item = &'static str> {
         .iter()
         .flat_map(|router| router.obeys().iter().copied());
     let mut seen = BTreeSet::new();
-    all.filter(move |field| {
-        field.starts_with("spec.service.") && seen.insert(*field)
-    })
+    all.filter(move |field| field.starts_with("spec.service.") && seen.insert(*field))
 }
 
 /// One warning for each thing a CanaryPolicy asks for that does not exist yet; none of what is too large to be read.

@@ -48,11 +48,17 @@ fn is_of(field: &'static str) -> impl Fn(&String) -> bool {
 fn of_what_is_too_large_nothing_else_is_said() {
     let (view, _feeds) = view();
     let answer = validate(&request(&json!([metric("latency")])), &view, Found::default()).unwrap();
-    assert!(answer.warnings.iter().any(is_of("spec.service.meshName: ")), "{answer:?}");
+    assert!(
+        answer.warnings.iter().any(is_of("spec.service.meshName: ")),
+        "{answer:?}"
+    );
     let request = request(&json!(vec![metric("latency"); 65]));
     let answer = validate(&request, &view, Found::default()).unwrap();
     let causes = answer.denial.unwrap().causes;
-    assert_eq!(causes.iter().map(|cause| cause.field.as_str()).collect::<Vec<_>>(), ["spec.analysis.metrics"]);
+    assert_eq!(
+        causes.iter().map(|cause| cause.field.as_str()).collect::<Vec<_>>(),
+        ["spec.analysis.metrics"]
+    );
     assert_eq!(answer.warnings, Vec::<String>::new());
 }
 
@@ -64,7 +70,10 @@ fn what_was_stored_too_large_before_is_warned_of_and_of_nothing_else() {
     request.old_object = request.object.clone();
     let answer = validate(&request, &view, Found::default()).unwrap();
     assert!(answer.allowed());
-    assert_eq!(answer.warnings, ["spec.analysis.metrics: Too many: must have at most 64 items"]);
+    assert_eq!(
+        answer.warnings,
+        ["spec.analysis.metrics: Too many: must have at most 64 items"]
+    );
 }
 
 #[test]
@@ -74,10 +83,19 @@ fn a_template_is_found_by_its_name() {
         "apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": {"name": "latency", "namespace": "web"},
         "spec": {"provider": {"type": "prometheus", "address": "http://prometheus:9090"}, "query": "x"},
     });
-    feeds.templates.apply_watcher_event(&Event::Apply(serde_json::from_value(template).unwrap()));
+    feeds
+        .templates
+        .apply_watcher_event(&Event::Apply(serde_json::from_value(template).unwrap()));
     let asked = request(&json!([metric("latency"), metric("errors")]));
     let answer = validate(&asked, &view, Found::default()).unwrap();
-    let missing: Vec<_> = answer.warnings.iter().filter(|warning| warning.contains("not found yet")).collect();
+    let missing: Vec<_> = answer
+        .warnings
+        .iter()
+        .filter(|warning| warning.contains("not found yet"))
+        .collect();
     assert_eq!(missing.len(), 1, "{answer:?}");
-    assert!(missing[0].starts_with("spec.analysis.metrics[1].templateRef: "), "{missing:?}");
+    assert!(
+        missing[0].starts_with("spec.analysis.metrics[1].templateRef: "),
+        "{missing:?}"
+    );
 }

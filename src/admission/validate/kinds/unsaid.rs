@@ -122,9 +122,15 @@ mod tests {
         };
         let told = |provider: &str, routes: &[Value]| untested(&canary, provider, routes);
         let why = told("gatewayapi:v1", &[asking("front", "n")]).unwrap();
-        assert!(why.starts_with("spec.analysis.match: nobody would see the canary: HTTPRoute front asks"), "{why}");
+        assert!(
+            why.starts_with("spec.analysis.match: nobody would see the canary: HTTPRoute front asks"),
+            "{why}"
+        );
         assert_eq!(told("gatewayapi:v1", &[asking("front", "y")]), None);
-        assert_eq!(told("gatewayapi:v1", &[asking("front", "n"), route("HTTPRoute", "open")]), None);
+        assert_eq!(
+            told("gatewayapi:v1", &[asking("front", "n"), route("HTTPRoute", "open")]),
+            None
+        );
         assert_eq!(told("istio", &[asking("front", "n")]), None, "it is not moved");
         assert_eq!(told("gatewayapi:v1", &[]), None);
     }

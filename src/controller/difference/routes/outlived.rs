@@ -15,7 +15,7 @@ impl Pair<'_> {
         let hides = routing::kind_of(live).is_some_and(|kind| kind.hides_others());
         let known = |route: &Value| {
             let kind = self.blueprint.provider.kind_of(route);
-            self.blueprint.carries_by(route) && kind.is_some_and(|kind| kind.is_answered(route))
+            self.blueprint.carries_by(route) && kind.is_some_and(|kind| kind.is_taken(route))
         };
         let made = hides && self.is_generated(live) && routing::refers_to(live, names);
         made && self.live.refers_to(self.blueprint, names).any(known)

@@ -67,7 +67,11 @@ async fn of_what_is_found_no_more_is_kept_than_what_is_looked_at_and_not_too_muc
         let name = format!("large-{n}");
         server.put(&format!("{policies}/{name}"), policy(&name, &"x".repeat(KEPT / 2)));
     }
-    assert_eq!(look().await.get().unwrap().policies.len(), 2, "a small one and a large one");
+    assert_eq!(
+        look().await.get().unwrap().policies.len(),
+        2,
+        "a small one and a large one"
+    );
     for n in 0..LOOKED_AT {
         let name = format!("m-{n}");
         server.put(

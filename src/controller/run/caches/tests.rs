@@ -112,7 +112,7 @@ async fn whoever_works_in_one_namespace_neither_knows_nor_hears_of_another() {
 async fn everything_is_listed_a_few_at_once() {
     for only in [None, Some("web")] {
         let server = cluster_of_two();
-        let (told, _tellings) = tellings();
+        let (told, _receiver) = distinct();
         let cluster = cluster(&server.client(), only, &told, WatchFailures::default());
         filled(&cluster).await;
         let lists = server.pages.lock();
@@ -194,5 +194,8 @@ async fn what_is_applied_again_as_it_was_is_not_told() {
     });
     fake::settled().await;
     // It was about its own namespace, and is about all now.
-    assert_eq!(heard(), HashSet::from([named, of_web, ClusterChange::NetworkPolicy(None)]));
+    assert_eq!(
+        heard(),
+        HashSet::from([named, of_web, ClusterChange::NetworkPolicy(None)])
+    );
 }

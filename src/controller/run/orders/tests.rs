@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    controller::queue::tellings::tellings,
+    controller::queue::distinct::distinct,
     telemetry::{Metrics, StatusEncoding, server::router},
     testing::ApiServer,
 };
@@ -26,7 +26,7 @@ async fn readyz(readiness: &Readiness) -> String {
 async fn of_an_order_the_wiring_and_whoever_probes_hear_and_of_its_end_too() {
     let server = ApiServer::default();
     let (standing, known) = watch::channel(Standing::default());
-    let ((teller, tellings), readiness) = (tellings(), Readiness::default());
+    let ((teller, tellings), readiness) = (distinct(), Readiness::default());
     let tasks = follow(server.client(), "mine".to_owned(), standing, teller, readiness.clone());
     let settled = async || tokio::time::sleep(Duration::from_millis(1)).await;
     settled().await;
@@ -41,12 +41,12 @@ async fn of_an_order_the_wiring_and_whoever_probes_hear_and_of_its_end_too() {
     server.put(LEAVE, order);
     settled().await;
     assert!(known.borrow().leaves("web"));
-    assert_eq!(tellings.take(), [Told::Orders]);
+    assert_eq!(tellings.take(), [ClusterChange::Orders]);
     assert_eq!(readyz(&readiness).await, "OK\ncontroller: gives back the apps of web");
 
     server.take(LEAVE);
     settled().await;
-    assert_eq!(tellings.take(), [Told::Orders]);
+    assert_eq!(tellings.take(), [ClusterChange::Orders]);
     assert_eq!(readyz(&readiness).await, "OK");
     assert!(tasks.iter().all(|task| !task.is_finished()), "they follow for ever");
 }

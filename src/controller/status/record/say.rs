@@ -32,8 +32,7 @@ fn shared_configs(live: &Live) -> Option<String> {
 }
 
 /// The warning, once a run, where Secrets may not be read.
-const SHARED_SECRETS: &str =
-    "Coalmine may not list Secrets here: primary uses the same Secrets as the target, and changing one starts no release";
+const SHARED_SECRETS: &str = "Coalmine may not list Secrets here: primary uses the same Secrets as the target, and changing one starts no release";
 
 impl Recorded<'_> {
     pub(super) fn say_what_is_new(

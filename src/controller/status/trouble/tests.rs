@@ -64,7 +64,9 @@ fn a_test_that_nobody_can_be_in_is_told_while_it_runs() {
     let (reason, message, stalled) = said(Stage::Analysing, true, true).unwrap();
     assert_eq!((reason, stalled), ("NobodyMatches", false));
     assert!(
-        message.starts_with("nobody can meet the new revision of Deployment shop in this test: the routes to Service shop"),
+        message.starts_with(
+            "nobody can meet the new revision of Deployment shop in this test: the routes to Service shop"
+        ),
         "{message}"
     );
     assert_eq!(said(Stage::Analysing, true, false), None);
@@ -83,7 +85,10 @@ fn routes_that_everybody_passes_over_are_told_while_a_run_goes_by_them() {
     };
     let (reason, message) = said(Stage::Analysing, Some("Mesh default has none")).unwrap();
     assert_eq!(reason, "RoutesBypassed");
-    assert_eq!(message, "Mesh default has none. The checks of this run say nothing of users");
+    assert_eq!(
+        message,
+        "Mesh default has none. The checks of this run say nothing of users"
+    );
     assert_eq!(said(Stage::Rest, Some("Mesh default has none")), None);
     assert_eq!(said(Stage::Analysing, None), None);
 }

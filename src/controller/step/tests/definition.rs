@@ -56,7 +56,9 @@ async fn a_record_that_is_hidden_is_not_written_over_and_the_way_out_is_told() {
     let failures = "coalmine_step_failures_total{cause=\"definition\"} 3\n";
     assert!(house.context.effects.metrics.render().contains(failures));
     house.server.put(DEFINITION, ours());
-    house.server.edit(CANARY, |canary| canary["status"]["run"] = run.clone());
+    house
+        .server
+        .edit(CANARY, |canary| canary["status"]["run"] = run.clone());
     assert!(!house.step().await.is_empty(), "it goes on where it was");
 }
 

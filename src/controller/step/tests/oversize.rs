@@ -32,7 +32,10 @@ async fn no_step_is_done_of_it_and_it_says_why_once() {
     assert_eq!(house.step().await, [status]);
     assert_eq!(ready(&house)["reason"], "NotReleased");
     let message = ready(&house)["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("spec.analysis.metrics: Too many: must have at most 64 items"), "{message}");
+    assert!(
+        message.contains("spec.analysis.metrics: Too many: must have at most 64 items"),
+        "{message}"
+    );
     assert_eq!(fake::said(&mut house.told).await, [message]);
     assert_eq!(house.step().await, Vec::<String>::new());
     metrics(&house, 1);

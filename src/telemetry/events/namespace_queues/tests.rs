@@ -89,10 +89,12 @@ fn what_waits_for_namespaces_in_trouble_has_a_bound_and_leaves_others_room() {
         queues.ended(namespace, Ended::Badly(None));
         assert_eq!(begun(&mut queues), Vec::<String>::new());
     }
-    let push = |queues: &mut NamespaceQueues, namespace: &str| {
-        (0..400).filter(|_| queues.push(item(namespace, "x"))).count()
-    };
-    let taken: Vec<usize> = namespaces.iter().map(|namespace| push(&mut queues, namespace)).collect();
+    let push =
+        |queues: &mut NamespaceQueues, namespace: &str| (0..400).filter(|_| queues.push(item(namespace, "x"))).count();
+    let taken: Vec<usize> = namespaces
+        .iter()
+        .map(|namespace| push(&mut queues, namespace))
+        .collect();
     assert_eq!(taken[0], ROOM_OF_ONE);
     assert_eq!(taken.iter().sum::<usize>(), ROOM_IN_TROUBLE);
     assert!(queues.have_room());

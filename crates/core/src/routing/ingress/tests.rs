@@ -57,7 +57,10 @@ pub(in crate::routing) fn some_ingress(annotations: Vec<(&'static str, Value)>) 
     let metadata = vec![
         ("labels", json!({"team": "a"})),
         ("finalizers", json!(["example.com/kept"])),
-        ("ownerReferences", json!([{"kind": "Site", "name": "site", "uid": "s-1"}])),
+        (
+            "ownerReferences",
+            json!([{"kind": "Site", "name": "site", "uid": "s-1"}]),
+        ),
     ];
     (
         proptest::collection::vec(some_rule(), 0..4),

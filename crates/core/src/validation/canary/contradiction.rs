@@ -18,9 +18,15 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     let Some(provider) = Provider::parse(subject.provider).filter(|_| asks) else {
         return;
     };
-    let (made, open) = (Made::of(provider, subject, spec), Made::of(provider, subject, &open(spec)));
+    let (made, open) = (
+        Made::of(provider, subject, spec),
+        Made::of(provider, subject, &open(spec)),
+    );
     let Some((made, open)) = made.zip(open) else { return };
-    let entries = spec.analysis.iter().flat_map(|analysis| analysis.matches.iter().flatten());
+    let entries = spec
+        .analysis
+        .iter()
+        .flat_map(|analysis| analysis.matches.iter().flatten());
     // What no route could say is told elsewhere.
     let sayable = entries.enumerate().filter(|(_, entry)| open.shows(entry));
     let met: Vec<(usize, bool)> = sayable.map(|(at, entry)| (at, made.shows(entry))).collect();

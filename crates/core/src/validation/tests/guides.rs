@@ -33,41 +33,61 @@ spec:
 ";
 
 const INGRESS: &str = "ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: podinfo}";
-const MESH_RETRIES: &str = "retries: {attempts: 3, perTryTimeout: 5s, retryOn: \"gateway-error,client-error,stream-error\"}";
+const MESH_RETRIES: &str =
+    "retries: {attempts: 3, perTryTimeout: 5s, retryOn: \"gateway-error,client-error,stream-error\"}";
 
 // What is particular to each tutorial, below `spec`.
 fn guides() -> Vec<(&'static str, String)> {
     let of = |text: &str| text.to_owned();
-    let gateway = "service: {hosts: [localproject.contour.io], gatewayRefs: [{name: contour, namespace: projectcontour}]}";
+    let gateway =
+        "service: {hosts: [localproject.contour.io], gatewayRefs: [{name: contour, namespace: projectcontour}]}";
     let in_app_mesh = format!("timeout: 15s, match: [{{uri: {{prefix: /}}}}], rewrite: {{uri: /}}, {MESH_RETRIES}");
     vec![
-        ("apisix", of("{routeRef: {apiVersion: apisix.apache.org/v2, kind: ApisixRoute, name: podinfo}, service: {port: 80}}")),
+        (
+            "apisix",
+            of("{routeRef: {apiVersion: apisix.apache.org/v2, kind: ApisixRoute, name: podinfo}, service: {port: 80}}"),
+        ),
         ("appmesh", format!("service: {{meshName: global, {in_app_mesh}}}")),
         ("appmesh:v1beta2", format!("service: {{{in_app_mesh}}}")),
-        ("contour", of("service: {port: 80, timeout: 15s, retries: {attempts: 3, perTryTimeout: 5s}}")),
+        (
+            "contour",
+            of("service: {port: 80, timeout: 15s, retries: {attempts: 3, perTryTimeout: 5s}}"),
+        ),
         // Flagger asks for the Gateways as well.
         ("gatewayapi", of(gateway)),
         ("gatewayapi:v1", of(gateway)),
         ("gatewayapi:v1beta1", of(gateway)),
         (
             "gloo",
-            of("{upstreamRef: {apiVersion: gloo.solo.io/v1, kind: Upstream, name: config, namespace: gloo-system}, \
-                service: {name: podinfo, port: 9898}}"),
+            of(
+                "{upstreamRef: {apiVersion: gloo.solo.io/v1, kind: Upstream, name: config, namespace: gloo-system}, \
+                service: {name: podinfo, port: 9898}}",
+            ),
         ),
         (
             "istio",
-            of("service: {gateways: [istio-system/public-gateway], hosts: [app.example.com], \
+            of(
+                "service: {gateways: [istio-system/public-gateway], hosts: [app.example.com], \
                 trafficPolicy: {tls: {mode: DISABLE}}, \
-                retries: {attempts: 3, perTryTimeout: 1s, retryOn: \"gateway-error,connect-failure,refused-stream\"}}"),
+                retries: {attempts: 3, perTryTimeout: 1s, retryOn: \"gateway-error,connect-failure,refused-stream\"}}",
+            ),
         ),
         // With Flagger, too, a Canary of such a target has to say its provider.
         (
             "knative",
-            of("{provider: knative, targetRef: {apiVersion: serving.knative.dev/v1, kind: Service, name: podinfo}, \
-                autoscalerRef: null, service: null}"),
+            of(
+                "{provider: knative, targetRef: {apiVersion: serving.knative.dev/v1, kind: Service, name: podinfo}, \
+                autoscalerRef: null, service: null}",
+            ),
         ),
-        ("kubernetes", of("{service: {portDiscovery: true}, analysis: {iterations: 10, maxWeight: null, stepWeight: null}}")),
-        ("kuma", of("service: {apex: {annotations: {9898.service.kuma.io/protocol: http}}}")),
+        (
+            "kubernetes",
+            of("{service: {portDiscovery: true}, analysis: {iterations: 10, maxWeight: null, stepWeight: null}}"),
+        ),
+        (
+            "kuma",
+            of("service: {apex: {annotations: {9898.service.kuma.io/protocol: http}}}"),
+        ),
         ("linkerd", of("service: {port: 9898}")),
         ("nginx", format!("{{{INGRESS}, service: {{port: 80}}}}")),
         ("osm", of("service: {port: 9898}")),

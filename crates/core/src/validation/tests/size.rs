@@ -47,7 +47,10 @@ fn nobody_is_warned_of_more_of_what_is_too_large() {
     let template = build::<MetricTemplate>(TEMPLATE, &json!({"spec": {"provider": provider}}));
     assert_eq!(unbuilt_template(&template), Vec::<String>::new());
     let policy = json!({"spec": {"breakGlass": "x".repeat(limits::TEMPLATE + 1)}});
-    assert_eq!(unbuilt_policy(&build::<CanaryPolicy>(POLICY, &policy)), Vec::<String>::new());
+    assert_eq!(
+        unbuilt_policy(&build::<CanaryPolicy>(POLICY, &policy)),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -95,8 +98,10 @@ fn a_canary_whose_parts_are_within_their_limits_may_be_too_large_as_a_whole() {
     assert!(findings.allowed());
     assert_eq!(
         findings.warnings,
-        ["spec: Too long: may not be more than 262144 bytes: all of it is kept in memory; move long queries to \
-          MetricTemplates"]
+        [
+            "spec: Too long: may not be more than 262144 bytes: all of it is kept in memory; move long queries to \
+          MetricTemplates"
+        ]
     );
     assert!(!canary(&large, Some(&small), &facts).allowed());
 }

@@ -22,7 +22,9 @@ pub(in crate::validation) fn excess(kind: &str, spec: &impl Serialize) -> Option
 /// `spec.analysis.metrics: Too many: must have at most 64 items`. For whoever meets an object that nobody has judged.
 pub fn too_large(kind: &str, spec: &impl Serialize) -> Option<String> {
     let causes = excess(kind, spec)?.finish().causes;
-    causes.first().map(|cause| format!("{}: {}", cause.field, cause.message))
+    causes
+        .first()
+        .map(|cause| format!("{}: {}", cause.field, cause.message))
 }
 
 /// That a Canary is too large as a whole, where each part of it is within its limit: both programs keep all of it, and
@@ -33,6 +35,10 @@ pub(in crate::validation) fn large(spec: &impl Serialize) -> Option<Report> {
         return None;
     }
     let mut report = Report::default();
-    report.too_long("spec", limits::SPEC, "all of it is kept in memory; move long queries to MetricTemplates");
+    report.too_long(
+        "spec",
+        limits::SPEC,
+        "all of it is kept in memory; move long queries to MetricTemplates",
+    );
     Some(report)
 }

@@ -95,7 +95,7 @@ fn a_target_that_flagger_left_different_says_how_it_is_released() {
         state(Phase::Succeeded),
     );
     runs.stage = Stage::Scaling;
-    dry.dry = true;
+    dry.dry_run = true;
     same.last_applied.clone_from(&same.last_promoted);
     for state in [failed, runs, dry, same] {
         assert_eq!(left_alone(&canary(), &state), None, "{state:?}");

@@ -112,7 +112,10 @@ mod tests {
             object["spec"][field] = json!({"matchLabels": {"app": "web"}});
             let slim = kind.slim(&object);
             assert_eq!(slim.pointer(kind.at), object.pointer(kind.at));
-            assert_eq!(slim, json!({"metadata": {"name": "a"}, "spec": {field: object["spec"][field]}}));
+            assert_eq!(
+                slim,
+                json!({"metadata": {"name": "a"}, "spec": {field: object["spec"][field]}})
+            );
         }
     }
 }

@@ -73,7 +73,8 @@ pub(super) fn exclude(version: Version, entry: &Value, test: &[Value]) -> bool {
         let said = |one: &Value| one.pointer("/match/exact").and_then(Value::as_str).map(str::to_owned);
         let inverted = own.get("invert").and_then(Value::as_bool) == Some(true);
         let both = said(own).zip(said(wanted)).filter(|_| !inverted);
-        text(own, "/name").eq_ignore_ascii_case(text(wanted, "/name")) && both.is_some_and(|(own, wanted)| own != wanted)
+        text(own, "/name").eq_ignore_ascii_case(text(wanted, "/name"))
+            && both.is_some_and(|(own, wanted)| own != wanted)
     };
     let own = headers(version, entry);
     test.iter().any(|wanted| own.iter().any(|own| differ(own, wanted)))

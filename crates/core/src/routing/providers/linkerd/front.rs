@@ -46,7 +46,9 @@ mod tests {
         };
         let why = told("web.shop.svc.cluster.local").unwrap();
         assert!(
-            why.starts_with("ServiceProfile web.shop.svc.cluster.local has Linkerd pass over the routes of Service web,"),
+            why.starts_with(
+                "ServiceProfile web.shop.svc.cluster.local has Linkerd pass over the routes of Service web,"
+            ),
             "{why}"
         );
         assert!(told("web.shop.svc.example.com").is_some());

@@ -78,7 +78,10 @@ async fn of_what_stands_behind_a_service_beside_an_app_only_its_pods_labels_are_
     assert_eq!(cache.named_by(Kind::StatefulSet, "shop", "app=db"), ["db"]);
     let known = cache.get(Kind::StatefulSet, "shop", "db").unwrap();
     assert_eq!(known["kind"], "StatefulSet");
-    assert_eq!(known["spec"], json!({"template": {"metadata": {"labels": {"app": "db"}}}}));
+    assert_eq!(
+        known["spec"],
+        json!({"template": {"metadata": {"labels": {"app": "db"}}}})
+    );
     assert_eq!(known.get("status"), None);
 }
 
