@@ -29,7 +29,9 @@ fn route(answered: bool) -> Value {
     });
     if answered {
         let controller = "linkerd.io/policy-controller";
-        route["status"] = json!({"parents": [{"parentRef": parent, "controllerName": controller}]});
+        let taken = json!({"type": "Accepted", "status": "True", "reason": "Accepted", "observedGeneration": 1});
+        route["status"] =
+            json!({"parents": [{"parentRef": parent, "controllerName": controller, "conditions": [taken]}]});
     }
     route
 }

@@ -37,7 +37,7 @@ pub struct DestinationRule;
 
 /// API group of both.
 const GROUP: &str = "networking.istio.io";
-/// Their version.
+/// The version in which they are read and written.
 const VERSION: &str = "v1";
 /// Which has that.
 const SINCE: &str = "Istio 1.22";

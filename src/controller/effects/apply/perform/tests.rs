@@ -274,7 +274,7 @@ async fn what_somebody_takes_out_of_a_change_on_its_way_in_is_not_written_at_eve
     assert_eq!(house.server.writes().len(), 1);
     let said = fake::said(&mut house.told).await;
     assert!(
-        said.len() == 1 && said[0].starts_with("HTTPRoute web stays as it is"),
+        said.len() == 1 && said[0].starts_with("HTTPRoute web: Coalmine's change is reverted before it is stored"),
         "{said:?}"
     );
     // Whatever else is asked for, or of another object, is done.

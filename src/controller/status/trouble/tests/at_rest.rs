@@ -24,7 +24,7 @@ fn waits(stage: Stage, change: impl FnOnce(&mut Observation)) -> Option<String> 
     change(&mut seen);
     leaving(&canary(), &state, &seen).map(|trouble| {
         assert_eq!((trouble.reason, trouble.stalled), ("LeavingWaits", true));
-        let begin = "Deployment shop is to serve in place of shop-primary before this Canary goes: ";
+        let begin = "Deployment shop must serve in place of shop-primary before the Canary is removed: ";
         trouble.message.strip_prefix(begin).unwrap().to_owned()
     })
 }

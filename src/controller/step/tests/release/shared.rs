@@ -29,7 +29,7 @@ async fn house() -> House {
 fn warned(said: &[String]) -> [usize; 2] {
     let begins = [
         "ConfigMap second and 0 more are not released with their pods: more than 8 MiB ",
-        "Secrets may not be listed here: primary shares them ",
+        "Coalmine may not list Secrets here: primary uses the same Secrets as the target",
     ];
     begins.map(|begin| said.iter().filter(|text| text.starts_with(begin)).count())
 }

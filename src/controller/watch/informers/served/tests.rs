@@ -12,10 +12,9 @@ struct Watches(RefCell<BTreeMap<String, Writer<Definition>>>);
 impl Watches {
     fn served(&self) -> Served {
         Served::new(|name| {
-            let writer = Writer::default();
-            let definitions = writer.as_reader();
-            self.0.borrow_mut().insert(name.to_owned(), writer);
-            definitions
+            // Kinds of two versions have one definition.
+            let mut writers = self.0.borrow_mut();
+            writers.entry(name.to_owned()).or_default().as_reader()
         })
     }
 
