@@ -1,6 +1,6 @@
 //! Objects of our kinds, as the webhook and the controller read them.
 
-use coalmine_core::validation::{self, ClusterFacts};
+use coalmine_core::validation::{self, ClusterFacts, ClusterView};
 use coalmine::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
 use coalmine::plan::{self, settings::effective};
 use coalmine::routing::Traffic;
@@ -9,14 +9,18 @@ use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 
 /// Facts in which rules have something to compare with.
-static FACTS: LazyLock<ClusterFacts> = LazyLock::new(|| ClusterFacts {
-    canaries: vec![Arc::new(read(super::samples::canary("other")))],
-    metric_templates: Some(vec![Arc::new(read(json!({
-        "metadata": {"name": "latency", "namespace": "shop"},
-        "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}})))]),
-    policy: Some(Arc::new(read(super::samples::policy()))),
-    ..ClusterFacts::default()
-});
+static FACTS: LazyLock<ClusterFacts> = LazyLock::new(|| facts(read(super::samples::policy())));
+
+fn facts(policy: CanaryPolicy) -> ClusterFacts {
+    ClusterFacts::of(ClusterView {
+        canaries: vec![Arc::new(read(super::samples::canary("other")))],
+        metric_templates: Some(vec![Arc::new(read(json!({
+            "metadata": {"name": "latency", "namespace": "shop"},
+            "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}})))]),
+        policy: Some(Arc::new(policy)),
+        ..ClusterView::default()
+    })
+}
 
 /// An object that is known to be one.
 pub fn read<K: DeserializeOwned>(value: Value) -> K {
@@ -36,12 +40,12 @@ pub fn canary(data: &[u8]) {
     assert!(again.allowed(), "{again:?}");
     assert!(first.causes.len() <= validation::MAX_CAUSES && first.warnings.len() <= validation::MAX_WARNINGS);
     validation::unbuilt(&canary, &FACTS);
-    let policy = FACTS.policy.as_ref().map(|policy| &policy.spec);
+    let policy: CanaryPolicy = read(super::samples::policy());
     let around = effective::Circumstances {
         default_provider: "gatewayapi:v1",
         user_route: false,
     };
-    let all = effective::effective(&canary, policy, around);
+    let all = effective::effective(&canary, Some(&policy.spec), around);
     if let Ok(blueprint) = plan::blueprint(&all.canary, &super::samples::defaults()) {
         for share in [0, 50, 100] {
             plan::route(&blueprint, Traffic::share(share));
@@ -80,9 +84,5 @@ pub fn canary_policy(data: &[u8]) {
     validation::policy(&policy, None, &FACTS);
     assert!(validation::policy(&policy, Some(&policy), &FACTS).allowed());
     let canary: Canary = read(super::samples::canary("web"));
-    let facts = ClusterFacts {
-        policy: Some(Arc::new(policy)),
-        ..FACTS.clone()
-    };
-    validation::canary(&canary, None, &facts);
+    validation::canary(&canary, None, &facts(policy));
 }

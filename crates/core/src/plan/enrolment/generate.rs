@@ -200,6 +200,15 @@ fn marked(spec: CanarySpec, (name, namespace): (&str, &str), uid: &str, policy: 
     canary
 }
 
+/// Whether one of `routes` is the user's own for the Service of a Canary of this provider. What was made for a Canary, by us
+/// or by Flagger, is not.
+pub fn has_route(canary: &Canary, provider: &str, routes: &[Value]) -> bool {
+    let names = Names::new(canary.service_name());
+    let users = |route: &&Value| registry::carries_by(provider, route) && !routing::is_made(route);
+    let mut users = routes.iter().filter(users);
+    users.any(|route| routing::refers_to(route, &names))
+}
+
 /// Why a route that exists has no room for what the analysis of `canary` adds to it.
 pub fn crowded(canary: &Canary, provider: &str, routes: &[Value]) -> Option<String> {
     let only = registry::router(provider).and_then(|router| router.route(&canary.spec));
