@@ -189,6 +189,42 @@ fn the_documents_say_what_each_provider_can_do_and_name_every_kind() {
     }
 }
 
+#[test]
+fn people_with_tools_that_compare_are_told_which_fields_of_which_kinds_are_held() {
+    let gitops = fs::read_to_string("docs/gitops.md").unwrap();
+    let rows = gitops.lines().skip_while(|line| !line.starts_with("| kind |")).skip(2);
+    let rows: Vec<Vec<&str>> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    let names = |cell: &str, kind: &str| cell.split(|c: char| !c.is_alphanumeric()).any(|word| word == kind);
+    for kind in registry::kinds() {
+        let (of, fields) = (kind.resource(), kind.fields());
+        let dotted: Vec<String> = fields
+            .iter()
+            .map(|field| field.trim_start_matches('/').replace('/', "."))
+            .collect();
+        let says = |cell: &str| match dotted.as_slice() {
+            [] => cell.starts_with("none"),
+            dotted => dotted.iter().all(|field| cell.contains(&format!("`{field}`"))),
+        };
+        let told = rows.iter().any(|cells| names(cells[1], of.kind) && says(cells[2]));
+        assert!(told, "docs/gitops.md has no row of {} that says {dotted:?}", of.kind);
+        let ignored = format!(
+            "{{group: {}, kind: {}, jsonPointers: [{}]}}",
+            of.group,
+            of.kind,
+            fields.join(", ")
+        );
+        assert!(fields.is_empty() || gitops.contains(&ignored), "docs/gitops.md: {ignored}");
+    }
+    // What is made beside routes has a row of its own, or is named in that of its routes.
+    for kind in registry::written().map(|kind| kind.resource().kind) {
+        let mut cells = rows.iter().flat_map(|cells| [cells[1], cells[3]]);
+        assert!(cells.any(|cell| cell.contains(kind)), "docs/gitops.md does not name {kind}");
+    }
+}
+
 /// The lines of code that are no provider's and no test's, each with its file.
 fn lines_elsewhere() -> io::Result<Vec<(String, String)>> {
     let (mut files, mut lines, mut read) = (Vec::new(), Vec::new(), 0);

@@ -183,7 +183,10 @@ mod tests {
         }
         let split = ROUTERS.iter().filter(|router| router.can().tcp);
         let split: Vec<&str> = split.map(|router| router.name()).collect();
-        assert_eq!(split, ["istio", "kubernetes"]);
+        assert!(
+            ["istio", "kubernetes"].iter().all(|name| split.contains(name)),
+            "{split:?}"
+        );
     }
 
     #[test]
