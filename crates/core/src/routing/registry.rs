@@ -2,7 +2,7 @@
 
 pub use super::providers::ROUTERS;
 
-use super::{Capabilities, Need, Resource, RouteKind, Router, TargetKind, WrittenKind, ingress};
+use super::{Capabilities, Need, Resource, RouteKind, Router, TargetKind, WrittenKind};
 use crate::api::canary::CanarySpec;
 use crate::object::text;
 use serde_json::Value;
@@ -134,16 +134,6 @@ pub fn is_retired(name: &str) -> bool {
 /// What a Canary of provider `name` lacks without which nothing can be routed.
 pub fn lacks(name: &str, spec: &CanarySpec) -> Option<Need> {
     router(name)?.lacks(spec)
-}
-
-/// What a Canary says of the version of a route that is not the one we read, and what becomes of it.
-pub fn other_version(spec: &CanarySpec) -> Option<(&'static str, &'static str)> {
-    let ingress = spec.ingress_ref.as_ref()?;
-    let why = (
-        "spec.ingressRef.apiVersion",
-        "ignored: Ingresses are read as networking.k8s.io/v1",
-    );
-    (ingress.api_version != ingress::API_VERSION).then_some(why)
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ use crate::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Why a route counts for nothing of which its kind says no more.
+const CLAIM: &str = "nobody says that users come by it";
+
 /// What is known of the namespace of an app.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NamespaceView<'a> {
@@ -58,15 +61,14 @@ pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
     let service = canary.spec.service.as_ref().map(|_| canary.service_name())?;
     let leading = |followed: bool| {
         let own = move |other: &&Elsewhere| other.service == service && other.followed == followed;
-        listed(elsewhere.iter().filter(own))
+        elsewhere.iter().filter(own)
     };
-    let Some(routes) = leading(true) else {
-        return leading(false).map(|routes| {
-            format!(
-                "{routes} names Service {service} from another namespace and counts for nothing: no gateway says of it that \
-                 it is Accepted with ResolvedRefs, which takes a ReferenceGrant of this namespace"
-            )
-        });
+    let Some(routes) = listed(leading(true)) else {
+        let routes = listed(leading(false))?;
+        let why = leading(false).find_map(|other| unfollowed(other.kind)).unwrap_or(CLAIM);
+        return Some(format!(
+            "{routes} names Service {service} from another namespace and counts for nothing: {why}"
+        ));
     };
     let provider = canary.spec.provider.as_deref();
     let weightless = provider.is_some_and(|provider| !registry::can(provider).weights);
@@ -78,6 +80,12 @@ pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
     Some(format!(
         "{routes} leads to Service {service} from another namespace and is not moved: {what}"
     ))
+}
+
+// Why users do not come by routes of a kind that nobody follows out of their namespace.
+fn unfollowed(kind: &str) -> Option<&'static str> {
+    let mut named = registry::kinds().filter(|known| known.resource().kind == kind);
+    named.find_map(|known| known.unfollowed())
 }
 
 // The kind of the first, and the names of all of them; nothing of none.

@@ -4,7 +4,7 @@ use super::{alien_hosts, exposure::exposure};
 use crate::plan::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, workload::overrides};
 use crate::{
     api::{Canary, canary},
-    routing::{Exposure, Names, Provider},
+    routing::{Exposure, Member, Names, Provider, ProviderDefaults},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Map, Value, json};
@@ -25,20 +25,10 @@ pub struct Defaults {
     pub no_cross_namespace_refs: bool,
     /// `--dry-run`: no Canary routes or promotes anything.
     pub dry_run: bool,
-    /// `--ingress-annotations-prefix`: by what annotations ingress-nginx is told; its own when empty.
-    pub ingress_annotations_prefix: String,
-    /// `--ingress-class`: of the HTTPProxies that are made; none when empty.
-    pub ingress_class: String,
+    /// What is said to routing providers.
+    pub routing: ProviderDefaults,
     /// The domain of the cluster, under which its Services have names; `cluster.local` when empty.
     pub cluster_domain: String,
-}
-
-impl Defaults {
-    // As annotations begin that ingress-nginx is to read; none where they are its own.
-    fn ingress_prefix(&self) -> Option<String> {
-        let named = self.ingress_annotations_prefix.trim_end_matches('/');
-        (!named.is_empty()).then(|| format!("{named}/"))
-    }
 }
 
 /// The blueprint of a Canary's pair; an error names a provider or kind of target that is not built yet.
@@ -72,11 +62,9 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
     let published = |names| {
         let route = provider.published(canary.namespace_name(), names, &canary.spec)?;
         let route = provider.annotated(route, &annotations);
-        Some(match defaults.ingress_class.as_str() {
-            "" => route,
-            class => provider.classed(route, class),
-        })
+        Some(provider.defaulted(route, &defaults.routing))
     };
+    let exposure = exposure(canary);
     Ok(Blueprint {
         namespace: canary.namespace_name().to_owned(),
         owner: Owner {
@@ -103,8 +91,12 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         names,
         autoscaler: Autoscaler::of(canary),
         exposure: Exposure {
-            ingress_prefix: defaults.ingress_prefix(),
-            ..exposure(canary)
+            defaults: defaults.routing.clone(),
+            member: Member {
+                logs: provider.logs(&annotations),
+                ..exposure.member
+            },
+            ..exposure
         },
         include_label_prefixes: defaults.include_label_prefixes.clone(),
         helm: Map::new(),

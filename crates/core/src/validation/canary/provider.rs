@@ -92,7 +92,7 @@ fn references(report: &mut Report, subject: &Subject) {
     for (field, why) in rejected.into_iter().flatten() {
         report.forbidden(field, why);
     }
-    if let Some((field, why)) = registry::other_version(spec) {
+    if let Some((field, why)) = registry::router(subject.provider).and_then(|router| router.other_version(spec)) {
         report.warn(field, why);
     }
 }
