@@ -111,7 +111,7 @@ fn upstream(report: &mut Report, subject: &Subject) {
         .is_some_and(|ns| !ns.is_empty() && ns != subject.canary.namespace_name());
     if foreign && subject.facts.no_cross_namespace_refs {
         let why = format!(
-            "can't access gloo upstream {}, cross-namespace references are blocked",
+            "can't access upstream {}, cross-namespace references are blocked",
             upstream.name
         );
         report.forbidden("spec.upstreamRef.namespace", why);
