@@ -105,7 +105,7 @@ impl ClusterFacts {
     /// Routing provider where a Canary names none.
     pub(super) fn default_provider(&self) -> &str {
         if self.default_provider.is_empty() {
-            Provider::KUBERNETES.as_str()
+            Provider::FALLBACK.as_str()
         } else {
             &self.default_provider
         }

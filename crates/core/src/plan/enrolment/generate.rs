@@ -117,10 +117,8 @@ pub fn canary(
     let (name, namespace) = (text(target, "/metadata/name"), text(target, "/metadata/namespace"));
     refuse(target, policy)?;
     let named = policy.spec.provider.as_deref();
-    let wanted = named.unwrap_or(Provider::GATEWAY_API.as_str());
-    // Without routes of its own, those of the Gateway API tell which Service users call.
-    let read = Provider::parse(wanted).filter(|provider| !provider.kinds().is_empty());
-    let read = read.unwrap_or(Provider::GATEWAY_API);
+    let wanted = named.unwrap_or(Provider::STANDARD.as_str());
+    let read = Provider::parse(wanted).unwrap_or(Provider::STANDARD).reading();
     let routes: Vec<&Value> = around.routes.iter().filter(|route| read.carries_by(route)).collect();
     let service::Chosen {
         service,
@@ -131,7 +129,7 @@ pub fn canary(
     let provider = if published && carries(wanted, service.as_ref()) {
         wanted
     } else {
-        Provider::KUBERNETES.as_str()
+        Provider::FALLBACK.as_str()
     };
     let mut spec = spec(name, policy, service, (provider, around.requests));
     if let Some(route) = route {
@@ -186,7 +184,7 @@ fn carries(name: &str, service: Option<&CanaryService>) -> bool {
         ..CanarySpec::default()
     };
     Provider::parse(name).is_none_or(|provider| {
-        let split = connections && provider.has_weights();
+        let split = connections && provider.moves_routes();
         !split && provider.rejects(&asked).is_empty()
     })
 }

@@ -24,7 +24,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     own_route(report, subject, named);
     served(report, subject);
     if named.is_some_and(registry::is_retired) {
-        let instead = Provider::GATEWAY_API.as_str();
+        let instead = Provider::STANDARD.as_str();
         let text = format!("the upstream project is retired; plan a move to {instead}");
         report.warn(FIELD, text);
     }
