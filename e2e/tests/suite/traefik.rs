@@ -11,7 +11,9 @@ use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use serde_json::{Value, json};
 
 use crate::policy::PATIENCE;
-use crate::quick::{SOON, analysis, apply, at_rest, held, labelled_by, left, let_go, shows, succeeded};
+use crate::quick::{
+    SOON, ab_test, analysis, apply, at_rest, held, labelled_by, left, let_go, marked, shows, succeeded,
+};
 use crate::stage::ask;
 
 /// As long as a share is looked at, and how often it is asked for: 5,000 requests.
@@ -267,12 +269,7 @@ async fn refused(scene: &Scene, hooks: &Hooks) -> Result<()> {
         Ok(Some(()))
     })
     .await?;
-    let mut settings = analysis(hooks);
-    settings["iterations"] = json!(2);
-    settings["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
-    if let Some(members) = settings.as_object_mut() {
-        members.remove("stepWeights");
-    }
+    let settings = ab_test(analysis(hooks), 2, &marked());
     let said = scene
         .apply(&canary(scene, &app, &settings).to_string())
         .await?
