@@ -361,8 +361,7 @@ fn a_route_that_was_made_for_a_canary_is_not_the_users() {
     assert!(has("gatewayapi:v1", "shop", own.clone()));
     assert!(!has("gatewayapi:v1", "other", own.clone()) && !has("istio", "shop", own));
     let ours = json!({"name": "shop", "namespace": "web", "labels": {labels::GENERATED: "true"}});
-    let flaggers =
-        json!({"name": "shop", "namespace": "web", "ownerReferences": [{"kind": "Canary", "name": "shop"}]});
+    let flaggers = json!({"name": "shop", "namespace": "web", "ownerReferences": [{"kind": "Canary", "name": "shop"}]});
     for made in [ours, flaggers] {
         assert!(!has("gatewayapi:v1", "shop", made));
     }
