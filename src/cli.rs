@@ -30,7 +30,7 @@ struct Cli {
 enum Command {
     /// The admission webhook
     Webhook(serve::WebhookArgs),
-    /// The controller
+    /// The controller that runs the releases
     Controller(serve::ControllerArgs),
     /// Webhook and controller in one process, for development
     Run(serve::RunArgs),

@@ -33,14 +33,14 @@ pub const RELEASE: &str = "coalmine.dev/release";
 /// One of the two webhook configurations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum WebhookConfiguration {
-    /// The MutatingWebhookConfiguration.
+    /// The MutatingWebhookConfiguration of the installation.
     Mutating,
-    /// The ValidatingWebhookConfiguration.
+    /// The ValidatingWebhookConfiguration of the installation.
     Validating,
 }
 
 impl WebhookConfiguration {
-    /// Both.
+    /// Both webhook configurations.
     pub const ALL: [Self; 2] = [Self::Validating, Self::Mutating];
 
     /// Its key in [`BRAKE`], and its value as a metric's label.
@@ -51,7 +51,7 @@ impl WebhookConfiguration {
         }
     }
 
-    /// The kind.
+    /// The kind as Kubernetes writes it.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Mutating => "MutatingWebhookConfiguration",

@@ -10,7 +10,7 @@ pub mod metrics;
 mod persistence;
 mod rendering;
 
-pub use answer::{Answer, LONGEST, ask};
+pub use answer::{Answer, LONGEST, ask, said};
 pub use clients::{ClientSettings, Clients};
 pub use egress::Egress;
 pub use persistence::{Failure, persist};

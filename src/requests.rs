@@ -1,15 +1,23 @@
-//! Requests to the API server: none waits for an answer without end, and few are sent twice.
+//! Requests to the API server: none waits for an answer without end, none is answered with more than there is room for, and
+//! few are sent twice.
 //!
 //! A connection whose other end went away without a word, behind a load balancer say, answers nothing, and says so to
 //! nobody for a long time. Whoever waits for an answer on it must not take along what waits for him.
 
+pub mod pages;
+mod size;
+
 use futures::Stream;
-use http::{Method, Request, Response, StatusCode, header::RETRY_AFTER};
-use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
+use http::{Method, Request, Response, StatusCode, header::RETRY_AFTER, request::Parts};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Frame};
 use kube::{Client, client::Body};
-use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout_at};
+pub use size::ReadsInPart;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep, timeout_at},
+};
 use tower::BoxError;
 
 /// Longest time for an answer to a question, and for the beginning of a watch.
@@ -23,23 +31,24 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1
 /// Whoever is to wait for longer is told so at once, and has pauses of his own.
 const LONG: Duration = Duration::from_secs(2);
 
+type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
+
 /// A client whose requests end as those of `client` do, and in time: the head of an answer and all of its body, of a watch
-/// the head alone. A question that the API server is too busy for is put again twice; a write is left to whoever wants it,
+/// the head alone. A page of a list that would be too large comes with fewer objects than were asked for, and its token leads
+/// on from there; any other answer that is too large is an error. A question that the API server is too busy for is put again twice; a write is left to whoever wants it,
 /// who has to look first whether he still does.
 pub fn bounded(client: &Client) -> Client {
     let namespace = client.default_namespace().to_owned();
     let client = client.clone();
+    let turns = Arc::new(Semaphore::new(size::TURNS));
     let service = tower::service_fn(move |request: Request<Body>| {
-        let client = client.clone();
-        async move { answered(&client, request).await }
+        let (client, turns) = (client.clone(), Arc::clone(&turns));
+        async move { answered(&client, request, &turns).await }
     });
     Client::new(service, namespace)
 }
 
-async fn answered(
-    client: &Client,
-    request: Request<Body>,
-) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, kube::Error> {
+async fn answered(client: &Client, request: Request<Body>, turns: &Semaphore) -> Result<Answer, kube::Error> {
     let limit = if *request.method() == Method::GET { READ } else { WRITE };
     let (until, watches) = (Instant::now() + limit, is_watch(&request));
     let late = format!(
@@ -48,6 +57,12 @@ async fn answered(
         request.uri().path(),
         limit.as_secs()
     );
+    if let Some(objects) = size::asked(&request).filter(|_| !watches) {
+        let (parts, _) = request.into_parts();
+        let page = timeout_at(until, listed(client, &parts, objects, turns)).await;
+        return page.unwrap_or_else(|_| Err(kube::Error::Service(late.into())));
+    }
+    let large = size::too_large(request.method(), request.uri().path());
     let Ok(answer) = timeout_at(until, sent(client, request)).await else {
         return Err(kube::Error::Service(late.into()));
     };
@@ -55,9 +70,30 @@ async fn answered(
     let body = if watches {
         body.map_err(plain).boxed_unsync()
     } else {
-        StreamBody::new(read_until(until, body, late)).boxed_unsync()
+        StreamBody::new(read_until(until, body, (late, large))).boxed_unsync()
     };
     Ok(Response::from_parts(parts, body))
+}
+
+// A page, with as many of the objects that are asked for as there is room for.
+async fn listed(client: &Client, asked: &Parts, most: u32, turns: &Semaphore) -> Result<Answer, kube::Error> {
+    let mut objects = most;
+    loop {
+        let mut parts = asked.clone();
+        parts.uri = size::with_objects(&asked.uri, objects);
+        let answer = sent(client, Request::from_parts(parts, Body::empty())).await?;
+        let (head, body) = answer.into_parts();
+        if let Some(page) = size::page(body, objects, turns).await? {
+            let body = Full::new(Bytes::from(page)).map_err(|never| -> BoxError { match never {} });
+            return Ok(Response::from_parts(head, body.boxed_unsync()));
+        }
+        let path = asked.uri.path();
+        if objects <= 1 {
+            return Err(kube::Error::Service(size::too_large(&asked.method, path).into()));
+        }
+        tracing::debug!(path, objects, "too large a page, asking for half as many objects");
+        objects /= 2;
+    }
 }
 
 fn is_watch(request: &Request<Body>) -> bool {
@@ -95,13 +131,22 @@ fn again(answer: &Response<Body>, pause: Duration) -> Option<Duration> {
     (busy.contains(&answer.status()) && pause <= LONG).then_some(pause)
 }
 
-// The frames of a body. One that has not come by then never does.
-fn read_until(until: Instant, body: Body, late: String) -> impl Stream<Item = Result<Frame<Bytes>, BoxError>> + Send {
-    futures::stream::unfold(Some((body, late)), move |rest| async move {
-        let (mut body, late) = rest?;
-        match timeout_at(until, body.frame()).await {
-            Ok(frame) => Some((frame?.map_err(plain), Some((body, late)))),
-            Err(_) => Some((Err(BoxError::from(late)), None)),
+// The frames of a body. One that has not come by then never does, and neither does what is more than is read.
+fn read_until(
+    until: Instant,
+    body: Body,
+    (late, large): (String, String),
+) -> impl Stream<Item = Result<Frame<Bytes>, BoxError>> + Send {
+    futures::stream::unfold(Some((body, late, large, size::LONGEST)), move |rest| async move {
+        let (mut body, late, large, left) = rest?;
+        let Ok(frame) = timeout_at(until, body.frame()).await else {
+            return Some((Err(BoxError::from(late)), None));
+        };
+        let frame = frame?.map_err(plain);
+        let bytes = frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len);
+        match left.checked_sub(bytes) {
+            Some(left) => Some((frame, Some((body, late, large, left)))),
+            None => Some((Err(BoxError::from(large)), None)),
         }
     })
 }

@@ -13,9 +13,9 @@ pub use server::Readiness;
 /// What every part of the process reports to. Clones report to the same place.
 #[derive(Clone)]
 pub struct Telemetry {
-    /// Prometheus metrics.
+    /// The metrics that Prometheus reads of us.
     pub metrics: Metrics,
-    /// Kubernetes Events.
+    /// Where Events are recorded.
     pub events: Recorder,
     /// What `/readyz` answers.
     pub readiness: Readiness,

@@ -11,7 +11,7 @@ use std::{fmt::Display, time::Duration};
 /// How often it is looked again where nothing tells that what could not be read can be.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
-/// The time until the next look, after so many in vain: each waits twice as long, up to [`LOOK_AGAIN`].
+/// The time until the next look, after so many that found nothing: each waits twice as long, up to [`LOOK_AGAIN`].
 pub fn pause(first: Duration, looks: u32) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(looks)).min(LOOK_AGAIN)
 }

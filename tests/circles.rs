@@ -1,4 +1,4 @@
-//! A room of the code can be read, and changed, with only those in mind that are below it. So nobody is above and below
+//! A folder of the code can be read, and changed, with only those in mind that are below it. So nobody is above and below
 //! another at once: neither folders nor the files in one import each other in a circle, directly or by way of others.
 
 mod imports;

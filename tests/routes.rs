@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 /// The folder of those who may name them.
 const AT_HOME: &str = "crates/core/src/routing";
 /// Files besides those that may name a provider, a kind of theirs or its API group in code, and why.
-const MAY_NAME: [(&str, &str); 15] = [
+const MAY_NAME: [(&str, &str); 16] = [
     (
         "crates/api/src/canary.rs",
         "a field of Flagger's is called after a kind",
@@ -53,6 +53,10 @@ const MAY_NAME: [(&str, &str); 15] = [
     (
         "crates/core/src/plan/services/ports/choice.rs",
         "a proxy beside an app, whose ports are not the app's",
+    ),
+    (
+        "crates/core/src/validation/canary/analysis/weights.rs",
+        "a way out where a gateway copies more than it is asked to",
     ),
     (
         "src/admission/effects/generate/policies.rs",
@@ -197,13 +201,15 @@ fn both_roles_may_do_with_every_kind_what_is_done_with_it() {
 }
 
 #[test]
-fn the_webhook_may_look_at_what_leads_past_the_routes() {
+fn both_may_look_at_what_leads_past_the_routes() {
     let all = rendered::objects().unwrap();
     let fronts = registry::ROUTERS.iter().filter_map(|router| router.front());
     let fronts: Vec<Resource> = fronts.map(|front| front.resource).collect();
     assert!(!fronts.is_empty());
     for kind in fronts {
-        assert!(may(&all, "coalmine-webhook", kind, &["list"]), "{kind:?}");
+        for role in ["coalmine-webhook", "coalmine-controller"] {
+            assert!(may(&all, role, kind, &["list"]), "{role}: {kind:?}");
+        }
     }
 }
 
@@ -239,6 +245,11 @@ fn the_documents_say_what_each_provider_can_do_and_name_every_kind() {
             let said = cells[at] != "no" && !cells[at].starts_with("no:");
             assert_eq!(said, able, "{}, {column}: {}", router.name(), cells[at]);
         }
+    }
+    for document in fs::read_dir("docs/providers").unwrap() {
+        let name = document.unwrap().file_name().into_string().unwrap();
+        let link = format!("](providers/{name})");
+        assert!(table.contains(&link), "docs/providers.md does not link {name}");
     }
     let enrolment = fs::read_to_string("docs/enrolment.md").unwrap();
     for kind in registry::written().map(|kind| kind.resource().kind) {

@@ -147,6 +147,8 @@ pub async fn lint() -> Result<()> {
 
 async fn lints(parts: &mut Vec<Part>) -> Result<()> {
     part(parts, "format", cargo(&["fmt", "--all", "--check"])).await?;
+    let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"];
+    part(parts, "format of the fuzz targets", cargo(&fuzz)).await?;
     let clippy = |targets: &[&str]| {
         let args: Vec<&str> = ["clippy", "--locked", "--workspace"]
             .iter()
@@ -171,7 +173,9 @@ async fn lints(parts: &mut Vec<Part>) -> Result<()> {
     ] {
         part(parts, name, cargo(&["check", "--locked", "--package", package])).await?;
     }
-    part(parts, "licences, sources, bans", deny::offline(&deny::program()?)).await
+    let program = deny::program()?;
+    part(parts, "licences, sources, bans", deny::offline(&program)).await?;
+    part(parts, "the same of the fuzz targets", deny::offline_of_fuzz(&program)).await
 }
 
 /// Known faults of what is compiled in. Their list lives elsewhere: where it cannot be reached, that is said and not failed for.

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use tokio::process::Command;
 
 use crate::cluster;
+use crate::fuzz;
 use crate::install::root;
 
 /// What is checked without asking anybody.
@@ -23,6 +24,15 @@ pub fn program() -> Result<PathBuf> {
 /// What needs nothing but the lock file and the sources cargo has.
 pub fn offline(program: &Path) -> Command {
     check(program, &OFFLINE)
+}
+
+/// The same for the fuzz targets, which are a workspace of their own.
+pub fn offline_of_fuzz(program: &Path) -> Command {
+    let mut command = deny(program);
+    let manifest = fuzz::package().join("Cargo.toml");
+    command.arg("--manifest-path").arg(manifest).arg("check");
+    command.arg("--config").arg(root().join("deny.toml")).args(OFFLINE);
+    command
 }
 
 /// Known faults of what is compiled in, and versions that were taken back.

@@ -24,6 +24,8 @@ const MEMORY: u32 = 1024;
 const STACK: u32 = 1024;
 /// Largest input, in bytes: templates may have 8 KiB, and an object some of them.
 const LARGEST: u32 = 32 * 1024;
+/// The same of a review, which has an object twice and whatever else its author put into it.
+const LARGEST_REVIEW: u32 = 512 * 1024;
 /// What is fuzzed, and for how long.
 #[derive(Args, Debug, Default)]
 pub struct Options {
@@ -88,7 +90,8 @@ impl Folders {
     }
 }
 
-fn package() -> PathBuf {
+/// Where the targets are: a workspace of its own.
+pub fn package() -> PathBuf {
     root().join("fuzz")
 }
 
@@ -144,6 +147,10 @@ fn command(program: &Path, target: &str) -> Command {
     command
 }
 
+fn largest(target: &str) -> u32 {
+    if target == "review" { LARGEST_REVIEW } else { LARGEST }
+}
+
 async fn run(places: &Folders, program: &Path, target: &str, time: Duration) -> Result<()> {
     let reached = places.corpus.join(target);
     let found = places.found.join(target);
@@ -152,7 +159,7 @@ async fn run(places: &Folders, program: &Path, target: &str, time: Duration) -> 
     let package = package();
     let output = command(program, target)
         .arg(format!("-max_total_time={}", time.as_secs()))
-        .arg(format!("-max_len={LARGEST}"))
+        .arg(format!("-max_len={}", largest(target)))
         .arg(format!("-dict={}", package.join("dictionary.txt").display()))
         .arg(format!("-artifact_prefix={}/", found.display()))
         // What is new goes to the first folder, the stored ones are read only.

@@ -46,7 +46,7 @@ use crate::load::{Connections, Load};
 
 pub use account::Account;
 pub use app::App;
-pub use applies::{Applies, Report};
+pub use applies::{Applies, Report, Span};
 pub use audit::{Audit, Request};
 pub use cases::{Case, case, together};
 pub use fake_nodes::FakeNodes;

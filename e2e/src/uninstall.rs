@@ -2,6 +2,7 @@
 //! whatever is deleted goes. It takes the installation away, so it is no scene of the suite: it runs after it, alone.
 
 mod brake;
+mod closed;
 mod residue;
 
 use std::future::Future;
@@ -47,10 +48,12 @@ pub async fn every_order() -> Result<()> {
     let tag = install::images(&cluster, Profile::Dev).await?;
     let stage = Stage { cluster, tag };
     told("the webhook configurations", brake::pulled(&stage)).await?;
+    told("the webhook, which fails closed,", closed::to_specs_alone(&stage)).await?;
     told("a namespace with apps", namespace_first(&stage)).await?;
     told("helm uninstall", by_helm(&stage)).await?;
     told("the definitions", definitions_first(&stage)).await?;
     told("the program", program_first(&stage)).await?;
+    told("the program, which comes back to leave,", back_to_leave(&stage)).await?;
     told("the program's namespace", programs_namespace_first(&stage)).await
 }
 
@@ -129,6 +132,23 @@ async fn program_first(stage: &Stage) -> Result<()> {
     // They belong to what is gone.
     residue::no_configurations(&apps.scene).await?;
     stage.rescued(apps).await
+}
+
+/// The shorter way out where the image can still be had.
+async fn back_to_leave(stage: &Stage) -> Result<()> {
+    stage.installed().await?;
+    let apps = stage.enrolled("un-back").await?;
+    stage.helm(&["uninstall", "coalmine", "--no-hooks", "--wait"]).await?;
+    residue::no_configurations(&apps.scene).await?;
+    stage.installed().await?;
+    stage
+        .helm(&["uninstall", "coalmine", "--wait", "--timeout", "300s"])
+        .await?;
+    residue::no_configurations(&apps.scene).await?;
+    apps.serve_by_themselves().await?;
+    residue::none_of_pairs(&apps.scene).await?;
+    let scene = apps.nothing_lost().await?;
+    residue::namespace_goes(&scene).await
 }
 
 async fn programs_namespace_first(stage: &Stage) -> Result<()> {

@@ -3,8 +3,8 @@
 
 mod memory;
 mod objects;
-mod texts;
 mod samples;
+mod texts;
 
 use std::sync::LazyLock;
 

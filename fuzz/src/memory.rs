@@ -1,13 +1,20 @@
-//! Growth is a finding: an input may hold so much more memory than there was before it.
+//! Growth is a finding: an input may hold so much more memory than there was before it, and little of it may be left behind.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Most bytes one input may hold at once.
 const MOST: usize = 64 * 1024 * 1024;
+/// How many inputs go by between two looks at what they left behind.
+const LOOK: usize = 10_000;
+/// Most bytes that all inputs may have left behind since the first look: what is kept once for all is there by then.
+const LEFT: usize = 16 * 1024 * 1024;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
+static INPUTS: AtomicUsize = AtomicUsize::new(0);
+/// What was held at the first look.
+static FIRST: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 struct Counting;
 
@@ -19,6 +26,18 @@ pub fn bounded(input: impl FnOnce()) {
     LIMIT.store(HELD.load(Relaxed).saturating_add(MOST), Relaxed);
     input();
     LIMIT.store(usize::MAX, Relaxed);
+    let inputs = INPUTS.fetch_add(1, Relaxed).saturating_add(1);
+    if inputs.is_multiple_of(LOOK) {
+        look(inputs);
+    }
+}
+
+/// It is not the input at hand that is to blame, so the number says more than that.
+fn look(inputs: usize) {
+    let held = HELD.load(Relaxed);
+    let first = FIRST.fetch_min(held, Relaxed).min(held);
+    let left = held - first;
+    assert!(left <= LEFT, "{inputs} inputs left {left} bytes behind");
 }
 
 unsafe impl GlobalAlloc for Counting {

@@ -1,9 +1,10 @@
 //! Objects of our kinds, as the webhook and the controller read them.
 
-use coalmine_core::validation::{self, ClusterFacts, ClusterView};
 use coalmine::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
+use coalmine::controller::replay::replay;
 use coalmine::plan::{self, settings::effective};
 use coalmine::routing::Traffic;
+use coalmine_core::validation::{self, ClusterFacts, ClusterView};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
@@ -12,11 +13,12 @@ use std::sync::{Arc, LazyLock};
 static FACTS: LazyLock<ClusterFacts> = LazyLock::new(|| facts(read(super::samples::policy())));
 
 fn facts(policy: CanaryPolicy) -> ClusterFacts {
+    let template = json!({
+        "metadata": {"name": "latency", "namespace": "shop"},
+        "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}});
     ClusterFacts::of(ClusterView {
         canaries: vec![Arc::new(read(super::samples::canary("other")))],
-        metric_templates: Some(vec![Arc::new(read(json!({
-            "metadata": {"name": "latency", "namespace": "shop"},
-            "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}})))]),
+        metric_templates: Some([Arc::new(read(template))].into_iter().collect()),
         policy: Some(Arc::new(policy)),
         ..ClusterView::default()
     })
@@ -31,7 +33,10 @@ fn given<K: DeserializeOwned>(data: &[u8]) -> Option<K> {
     serde_json::from_slice(data).ok()
 }
 
-/// A Canary: judged, completed by a policy, and made into what the controller wants.
+/// Steps that are done by what a status records: the last ones by what the first ones recorded.
+const STEPS: usize = 4;
+
+/// A Canary: judged, completed by a policy, made into what the controller wants, and stepped from where its status says it is.
 pub fn canary(data: &[u8]) {
     let Some(canary) = given::<Canary>(data) else { return };
     let first = validation::canary(&canary, None, &FACTS);
@@ -50,10 +55,21 @@ pub fn canary(data: &[u8]) {
         for share in [0, 50, 100] {
             plan::route(&blueprint, Traffic::share(share));
         }
+        stepped(&all.canary);
     }
     for hook in canary.analysis().webhooks.iter().flatten() {
         let _ = hook.timeout().saturating_mul(hook.retries());
     }
+}
+
+fn stepped(canary: &Canary) {
+    let now = "2026-11-26T04:00:12Z".parse().expect("an instant");
+    let target = super::samples::target();
+    let Ok(stepped) = replay(canary, &target, &super::samples::defaults(), now, STEPS) else {
+        return;
+    };
+    let status = stepped.status.unwrap_or_default();
+    assert!((0..=100).contains(&status.canary_weight), "{status:?}");
 }
 
 /// A MetricTemplate.

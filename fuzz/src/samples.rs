@@ -2,10 +2,10 @@
 
 use super::objects::read;
 use coalmine::admission::facts::{Caches, Feeds, View};
-use coalmine::admission::webhook::AdmissionWebhook;
 use coalmine::admission::metrics::Metrics;
 use coalmine::admission::review;
 use coalmine::admission::server::Reviewer as _;
+use coalmine::admission::webhook::AdmissionWebhook;
 use coalmine::api::entry::Entry;
 use coalmine::api::labels;
 use coalmine::plan::{Defaults, Selector};
@@ -39,6 +39,18 @@ pub fn canary(name: &str) -> Value {
             "service": {"port": 9898, "hosts": ["web.example.com"], "gatewayRefs": [{"name": "public", "namespace": "infra"}]},
             "analysis": {"interval": "10s", "threshold": 3, "stepWeights": [20, 50]}},
         "status": {"phase": "Initialized"}})
+}
+
+/// The Deployment `web` of the namespace `shop`.
+pub fn target() -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop", "uid": "d-1", "generation": 1},
+        "spec": {
+            "replicas": 2, "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "web", "image": "web:1", "ports": [{"containerPort": 9898}]}]}}}})
 }
 
 /// The policy of every namespace.

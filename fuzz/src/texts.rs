@@ -1,10 +1,19 @@
 //! Texts that are read on their own.
 
-use coalmine_core::validation::{self, ClusterFacts};
 use coalmine::api::{GoDuration, limits};
+use coalmine::foreign::Foreign;
+use coalmine::outbound::{Failure, alerts, hooks, said};
+use coalmine_core::metrics::registry::STORES;
+use coalmine_core::validation::{self, ClusterFacts};
 use coalmine_core::{metrics::prometheus, template};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Statuses of answers; each of them is read otherwise than those beside it.
+const STATUSES: [u16; 12] = [200, 202, 204, 302, 400, 404, 422, 429, 500, 501, 503, 999];
+/// Longest that a hook's answer may have us wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 fn text(data: &[u8]) -> &str {
     std::str::from_utf8(data).unwrap_or_default()
@@ -60,16 +69,53 @@ pub fn schedule(data: &[u8]) {
     validation::policy(&super::objects::read(policy), None, &ClusterFacts::default());
 }
 
-/// What a hook or an alert service says, for an event.
-pub fn hook_answer(data: &[u8]) {
-    let says = coalmine::foreign::Foreign::of_bytes(data).to_string();
+/// A text for an event.
+fn is_sayable(says: &str) {
     assert!(!says.chars().any(char::is_control), "{says:?}");
-    assert!(says.chars().count() <= 1024);
+    assert!(says.chars().count() <= 1024, "{says:?}");
 }
 
-/// An answer of Prometheus.
+/// What a failed call is told as.
+fn is_bounded(heard: Result<(), Failure>) {
+    match heard {
+        Ok(()) => {}
+        Err(Failure::Final(says)) => is_sayable(&says),
+        Err(Failure::Passing(says, wait)) => {
+            is_sayable(&says);
+            assert!(wait.is_none_or(|wait| wait <= LONGEST_WAIT), "{wait:?}");
+        }
+    }
+}
+
+/// What a hook or an alert service answers, by each status. The first line is what its `Retry-After` says, too.
+pub fn hook_answer(data: &[u8]) {
+    let asks_for = text(data).lines().next();
+    for code in STATUSES {
+        let status = code.try_into().expect("a status");
+        is_bounded(hooks::heard(status, asks_for, said(status, data)));
+        for kind in [alerts::Kind::Slack, alerts::Kind::MsTeams] {
+            is_bounded(alerts::heard(kind, status, data));
+        }
+    }
+}
+
+/// An answer of a metrics store, and its refusals.
 pub fn store_answer(data: &[u8]) {
     if let Ok(value) = prometheus::answer::value(data) {
         assert!(!value.is_nan());
+    }
+    for store in STORES {
+        let given = super::objects::read(json!({"type": store.requirements.name, "address": "http://store:9090"}));
+        let Ok(store) = (store.make)(&given, None) else {
+            continue;
+        };
+        for code in STATUSES {
+            let status = code.try_into().expect("a status");
+            if code >= 400 {
+                is_sayable(&store.refused(status, &Foreign::of_bytes(data)).to_string());
+            } else if let Err(why) = store.sample(status, data).and_then(|sample| sample.value()) {
+                is_sayable(&why.to_string());
+            }
+        }
     }
 }

@@ -35,7 +35,7 @@ pub const LEASE_FRESH: i64 = 15;
 /// The caches and the few fixed facts.
 #[derive(Clone)]
 pub struct View {
-    /// The caches.
+    /// What is known of the cluster.
     pub caches: Caches,
     /// User names of our own service accounts.
     pub ours: Vec<String>,
@@ -96,7 +96,7 @@ impl View {
     }
 
     /// The policy that completes a hand-written Canary: the one it names, else its target, else its namespace. A name that
-    /// names nothing counts for nothing: nobody leaves the policy of a namespace by it. Where nobody opted in and none is named,
+    /// names nothing is ignored: nobody leaves the policy of a namespace by it. Where nobody opted in and none is named,
     /// there is none. `target` is the target where it is known better than by caches.
     pub fn policy_of(&self, canary: &Canary, target: Option<&Value>) -> Option<Arc<CanaryPolicy>> {
         let named = self.named_by(canary, target).and_then(|name| self.policy(&name));

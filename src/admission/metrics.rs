@@ -91,7 +91,7 @@ impl Metrics {
         );
         registry.register(
             "admission_self_probe",
-            "1 once the API server was seen to reach the webhook",
+            "1 while the API server reached the webhook when it was last asked to",
             self.self_probe.clone(),
         );
         registry.register(

@@ -104,9 +104,9 @@ pub struct Request {
     pub name: String,
     /// Empty for cluster-scoped objects.
     pub namespace: String,
-    /// The verb.
+    /// CREATE, UPDATE, DELETE or CONNECT.
     pub operation: Operation,
-    /// The requester.
+    /// Who sent the request.
     pub user_info: UserInfo,
     /// The new object, already defaulted; `null` on DELETE.
     pub object: Value,
@@ -160,7 +160,7 @@ pub enum ParseError {
     /// Not JSON, or not of this shape.
     #[error("the body is not an AdmissionReview: {0}")]
     Json(#[from] serde_json::Error),
-    /// Another version.
+    /// The AdmissionReview is of another version.
     #[error("AdmissionReview of version {0:?}; only admission.k8s.io/v1 is spoken")]
     Version(String),
     /// `request` is absent.

@@ -2,7 +2,7 @@
 
 mod args;
 mod opening;
-mod told;
+mod render_loop;
 
 use super::bootstrap::certificates::{KeeperError, TlsError};
 use super::bootstrap::paths;
@@ -19,6 +19,7 @@ pub use args::{Args, ResolvedArgs};
 use futures::future::OptionFuture;
 use kube::Client;
 use opening::Bootstrap;
+use render_loop::Template;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,15 +27,14 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use told::Template;
 
 /// Why the webhook could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The port.
+    /// The port could not be opened.
     #[error("cannot listen on port {0}: {1}")]
     Listen(u16, #[source] std::io::Error),
-    /// The certificates.
+    /// The certificates could not be had.
     #[error(transparent)]
     Certificates(#[from] KeeperError),
     /// The secret paths.
@@ -128,7 +128,7 @@ async fn background(
         OptionFuture::from(clients.map(|clients| clients.run())),
         installer.run(rendering, standing.subscribe()),
         orders,
-        told::follow(keepers, &rendered, &template, &metrics, installer),
+        render_loop::run(keepers, &rendered, &template, &metrics, installer),
     );
 }
 

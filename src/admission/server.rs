@@ -34,9 +34,9 @@ pub use shares::Amount;
 /// Bounds of the server. The defaults are for production; tests shorten them.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Open connections.
+    /// How many may be connected.
     pub room: Room,
-    /// TLS handshake.
+    /// Longest time for a TLS handshake.
     pub handshake: Duration,
     /// Handshakes that are computed at once; those that wait for their client do not count.
     pub handshakes: Amount,
@@ -51,7 +51,7 @@ pub struct Limits {
     pub request: Duration,
     /// Requests to paths of ours that are answered at once, those that wait for their body or their turn among them.
     pub requests: Amount,
-    /// Bodies.
+    /// How much bodies may take.
     pub bodies: Bodies,
     /// Verdicts made at once, of small reviews.
     pub turns: Amount,

@@ -114,8 +114,8 @@ async fn a_dry_run_shows_the_plan_in_short_lines() {
             "coalmine plan: creates Deployment shop-primary, which serves; shop rests at 0",
             "coalmine plan: later revisions: traffic 20% 50%, one check every 10s",
             "coalmine plan: later revisions: 3 failed checks roll back; at best 26s from ready to promoted",
-            "coalmine: shop: Service and HTTPRoute shop are made with shop-primary if you bring none; later yours takes the \
-             place by apply or Helm, but create and expose need another name (--name)",
+            "coalmine: shop: Coalmine will create Service and HTTPRoute shop unless you apply your own. Later `kubectl \
+             apply` or Helm takes them over; `create`/`expose` need another name (--name)",
         ]
     );
 }
@@ -243,7 +243,7 @@ async fn an_admitted_deployment_has_its_objects_when_the_answer_is_sent() {
     assert_eq!(response["allowed"], json!(true));
     let warnings = response["warnings"].as_array().unwrap();
     assert!(
-        warnings.len() == 1 && warnings[0].as_str().unwrap().contains("if you bring none"),
+        warnings.len() == 1 && warnings[0].as_str().unwrap().contains("unless you apply your own"),
         "{warnings:?}"
     );
     // What users call has a name that its author may be about to use.

@@ -31,7 +31,7 @@ pub struct AdmissionWebhook {
     pub view: View,
     /// Side effects; without one (in tests) there are none.
     pub effects: Option<Effects>,
-    /// Counters.
+    /// Counters of reviews and of side effects.
     pub metrics: Metrics,
 }
 

@@ -72,8 +72,8 @@ fn complaint(open: u64, limit: Option<u64>) -> Option<String> {
     scarce.then(|| {
         format!(
             "{open} of {limit} files are open that may be. Every kind that is watched in a namespace takes one; without \
-             more, namespaces are not worked in. Raise the limit of open files of the container runtime (LimitNOFILE), or \
-             opt fewer namespaces in"
+             more, Coalmine works in no further namespace. Raise the limit of open files of the container runtime \
+             (LimitNOFILE), or opt fewer namespaces in"
         )
     })
 }

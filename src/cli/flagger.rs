@@ -34,7 +34,7 @@ const SWITCHES: [&str; 2] = ["zap-replace-globals", "enable-leader-election"];
 pub struct FlaggerArgs(Vec<(&'static str, Why)>);
 
 impl FlaggerArgs {
-    /// Says in the log what was given in vain. Values are not shown: some are secrets.
+    /// Says in the log which flags have no effect. Values are not shown: some are secrets.
     pub fn explain(&self) {
         for (name, why) in &self.0 {
             match why {

@@ -13,6 +13,7 @@ pub use report::rescue;
 use crate::api::duration::GoDuration;
 use crate::controller::lease;
 use crate::orders::{self, Leave, Standing};
+use crate::requests;
 use anyhow::{Context as _, bail};
 use kube::Client;
 use std::collections::BTreeMap;
@@ -53,6 +54,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::try_from(super::cluster::config(args.kubeconfig.as_deref()).await?)?;
+        let client = requests::bounded(&client);
         Leaving { client, args }.run().await
     })
 }
@@ -85,8 +87,8 @@ impl Leaving<'_> {
         println!("ordered: {leave}");
         self.wait().await?;
         if self.args.namespace.is_none() {
-            survey::take_configurations(&self.client).await?;
-            println!("the webhook configurations are gone");
+            let left = survey::take_configurations(&self.client).await?;
+            println!("{}", report::configurations(&left));
         }
         println!("{}", report::done(self.args.namespace.as_deref()));
         Ok(())

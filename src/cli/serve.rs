@@ -55,7 +55,7 @@ pub struct CommonArgs {
     /// Prefixes of labels and annotations that primary takes over from the target
     #[arg(long, env = "COALMINE_INCLUDE_LABEL_PREFIX", value_delimiter = ',')]
     include_label_prefix: Vec<String>,
-    /// Prefix of the annotations by which ingress-nginx is told
+    /// Prefix of the annotations that ingress-nginx reads
     #[arg(
         long,
         env = "COALMINE_INGRESS_ANNOTATIONS_PREFIX",
@@ -79,7 +79,7 @@ pub struct CommonArgs {
     /// Which numbers flagger_canary_status has
     #[arg(long, env = "COALMINE_STATUS_METRIC", value_enum, default_value = "flagger")]
     status_metric: StatusEncoding,
-    /// The one namespace that is worked in; every namespace when empty (Flagger's -namespace)
+    /// The only namespace that Coalmine works in; every namespace when empty (Flagger's -namespace)
     #[arg(long, default_value = "")]
     watch_namespace: String,
     /// Canaries may not name MetricTemplates, AlertProviders or upstreams of other namespaces
@@ -104,7 +104,7 @@ pub struct CommonArgs {
 }
 
 impl CommonArgs {
-    /// The one namespace that is worked in.
+    /// The only namespace that Coalmine works in.
     fn only(&self) -> Option<String> {
         Some(self.watch_namespace.clone()).filter(|namespace| !namespace.is_empty())
     }
@@ -238,7 +238,7 @@ async fn both(
             None => Ok(()),
         }
     };
-    let engine = async {
+    let controller = async {
         match controller {
             Some(args) => {
                 let settings = settings(common, &args);
@@ -247,7 +247,7 @@ async fn both(
             None => Ok(()),
         }
     };
-    tokio::try_join!(webhook, engine).map(drop)
+    tokio::try_join!(webhook, controller).map(drop)
 }
 
 fn defaults(common: &CommonArgs) -> Defaults {

@@ -37,7 +37,7 @@ const HEARD: Duration = Duration::from_secs(6);
 /// How many may be connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
-    /// Altogether.
+    /// Of all addresses together.
     pub all: usize,
     /// Strangers of one address, but for those that have just come.
     pub strangers: usize,
@@ -45,7 +45,7 @@ pub struct Room {
     pub known: usize,
 }
 
-/// One connection.
+/// One open connection.
 #[derive(Debug)]
 pub(crate) struct Guest {
     /// The address it comes from.
@@ -57,7 +57,7 @@ pub(crate) struct Guest {
     leave: Notify,
     /// ...at once, because somebody else needs the room.
     turned_out: AtomicBool,
-    /// Its requests.
+    /// Which of its requests are under way.
     pub activity: Activity,
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct Place {
 }
 
 impl Guest {
-    /// A stranger.
+    /// A client that has posted to no path of ours.
     pub fn new(peer: IpAddr) -> Self {
         Self {
             peer: peer.to_canonical(),
@@ -153,7 +153,7 @@ impl Drop for Place {
 }
 
 impl Guests {
-    /// Nobody yet.
+    /// A server that nobody is connected to.
     pub fn new(room: Room) -> Arc<Self> {
         Arc::new(Self {
             room,

@@ -25,7 +25,7 @@ pub(crate) struct Head {
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// Since then.
+    /// A head is on its way since then.
     OnItsWay(Instant),
     /// Complete, and its request is being answered.
     Answered,

@@ -74,9 +74,9 @@ pub struct Effects {
     pub caller: Caller,
     /// What posts alerts.
     pub alerts: alerts::Sender,
-    /// Events.
+    /// Where Events are recorded.
     pub events: Recorder,
-    /// Prometheus metrics.
+    /// The metrics that Prometheus reads of us.
     pub metrics: Metrics,
 }
 

@@ -14,7 +14,7 @@ mod services;
 mod target;
 pub mod write;
 
-pub use dismantle::{originals::unrestored, widowed::widowed};
+pub use dismantle::{left_behind::left_behind, originals::unrestored};
 
 use super::watch::{
     informers::cache::Kind,
@@ -82,7 +82,7 @@ pub fn difference(desired: &DesiredState, pair: Pair<'_>) -> (Vec<Write>, Vec<Co
     if desired.dismantle == Dismantle::Everything {
         return (ended(desired, pair), conflicts);
     }
-    // What two would write in turn, for ever, neither of them does.
+    // Two that claim one Service would overwrite each other for ever, so neither writes it.
     if let Some(conflict) = pair.contested(desired) {
         // The target is nobody else's: what was held of it is given back all the same.
         if desired.apex.is_none() && desired.target_state == Some(TargetState::Hot) {

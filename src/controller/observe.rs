@@ -4,14 +4,16 @@
 //! [`crate::analysis`] decides by what was observed.
 
 pub mod beside;
+pub mod bypassed;
 pub mod gather;
 mod halves;
+pub mod kept;
 mod left;
 mod live_workload;
+pub mod pod_diagnostics;
 pub mod pods;
 mod readiness;
 mod routes;
-pub mod trouble;
 mod wanted;
 
 use super::watch::pair::live::Live;
@@ -27,9 +29,9 @@ use wanted::{Decides, decides};
 /// How ready is ready, in percent (`canaryReadyThreshold`, `primaryReadyThreshold`).
 #[derive(Debug, Clone, Copy)]
 pub struct Thresholds {
-    /// Of the target.
+    /// Of the pods of the target.
     pub canary: u32,
-    /// Of primary.
+    /// Of the pods of primary.
     pub primary: u32,
 }
 
@@ -71,6 +73,8 @@ pub fn observe(
         pending: routes.are_pending(),
         webhook: webhook || !rolls,
         mirrors: routes.mirror(),
+        tests_nobody: routes.test_nobody(),
+        bypassed: None,
         served: rolls && (blueprint.names.is_some() || !live.pointing.followers.is_empty()),
         split,
         led: routes.lead_to_halves(),

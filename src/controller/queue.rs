@@ -5,16 +5,16 @@
 //!
 //! Before it, [`watch`](super::watch) says which Canaries a change concerns; after it, [`step`](super::step) is what it runs.
 
-mod inlet;
+pub mod distinct;
 pub mod passes;
+mod shared;
 pub mod tasks;
-pub mod tellings;
 
 use crate::api::Canary;
 use futures::FutureExt;
-use inlet::{Inlet, Outlet, shared};
 use kube::ResourceExt;
 use parking_lot::Mutex;
+use shared::{Consumer, Producer, shared};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     future::Future,
@@ -40,7 +40,7 @@ const AFTER_A_PANIC: Duration = Duration::from_secs(5);
 
 /// The entrance of a queue.
 #[derive(Debug, Clone)]
-pub struct Sender(Inlet<Slots>);
+pub struct Sender(Producer<Slots>);
 
 impl Sender {
     /// Asks for a step of `key` as soon as possible. Whoever stands in the line already does not stand there twice.
@@ -67,12 +67,12 @@ impl Line {
 
 /// The exit of a queue.
 #[derive(Debug)]
-pub struct Queue(Outlet<Slots>);
+pub struct Queue(Consumer<Slots>);
 
 /// A new queue.
 pub fn queue() -> (Sender, Queue) {
-    let (inlet, outlet) = shared();
-    (Sender(inlet), Queue(outlet))
+    let (producer, consumer) = shared();
+    (Sender(producer), Queue(consumer))
 }
 
 /// What is stepped, and what waits for it: each key once.

@@ -1,8 +1,8 @@
 //! The controller's wiring: watches in, steps out, for as long as it leads.
 
 mod caches;
+mod cluster_change;
 mod orders;
-mod told;
 mod wiring;
 
 use super::{
@@ -10,10 +10,9 @@ use super::{
     lease::{self, Elector},
     lifecycle::enrol,
     queue::{
-        self,
+        self, distinct,
         passes::{self, Scope},
         tasks::{Task, caught, internal_error},
-        tellings,
     },
     step::step,
     watch::{informers::cache::CHANGES, namespaces::Watches},
@@ -26,6 +25,7 @@ use crate::{
     plan::Defaults,
     telemetry::{Backlog, Telemetry},
 };
+use cluster_change::{ChangeReceiver, ChangeSender, ClusterChange};
 use kube::Client;
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
@@ -33,7 +33,6 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
-use told::{Teller, Tellings, Told};
 use wiring::Wiring;
 
 /// Longest time for a pass over one namespace.
@@ -46,7 +45,7 @@ const AFTER_A_LONG_PASS: Duration = Duration::from_secs(60);
 pub struct ControllerSettings {
     /// Defaults of Canaries.
     pub defaults: Defaults,
-    /// `--watch-namespace`: the one namespace that is worked in; nothing for every namespace.
+    /// `--watch-namespace`: the only namespace that Coalmine works in; `None` for every namespace.
     pub only: Option<String>,
     /// `--enable-config-tracking`: ConfigMaps and Secrets are part of revisions, and primary reads copies.
     pub track_configs: bool,
@@ -104,24 +103,30 @@ async fn work(
     telemetry: Telemetry,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let (told, tellings) = tellings::tellings();
+    let (sender, receiver) = distinct::distinct();
     let (steps, to_step) = queue::queue();
     let (passes, to_pass) = passes::passes();
     let (standing, ordered) = watch::channel(Standing::default());
     let own = settings.namespace.clone();
-    let following = orders::follow(client.clone(), own, standing, told.clone(), telemetry.readiness.clone());
+    let following = orders::follow(
+        client.clone(),
+        own,
+        standing,
+        sender.clone(),
+        telemetry.readiness.clone(),
+    );
     let _orders: Vec<Task> = following.iter().map(Task::of).collect();
     let queues = Queues { steps, passes };
-    let context = Arc::new(context(client, settings, &telemetry, (ordered, queues), &told));
+    let context = Arc::new(context(client, settings, &telemetry, (ordered, queues), &sender));
     telemetry.metrics.ask_for_backlog(backlog(&context));
-    let _routes = Task::of(&follow_routes_elsewhere(&context, told));
+    let _routes = Task::of(&follow_routes_elsewhere(&context, sender));
     tracing::info!("waiting for the caches");
     tokio::select! {
         ready = caches::ready(&context) => ready?,
         () = shutdown.cancelled() => return Ok(()),
     }
     tokio::select! {
-        ended = stepping(context, tellings, to_step, to_pass) => ended,
+        ended = stepping(context, receiver, to_step, to_pass) => ended,
         () = shutdown.cancelled() => {
             tracing::info!("stopping");
             Ok(())
@@ -132,7 +137,7 @@ async fn work(
 // Steps what is asked for, for as long as more is heard of and passed on.
 async fn stepping(
     context: Arc<Context>,
-    tellings: Tellings,
+    receiver: ChangeReceiver,
     to_step: queue::Queue,
     to_pass: passes::Asked,
 ) -> anyhow::Result<()> {
@@ -144,7 +149,7 @@ async fn stepping(
         context.options.track_configs,
     );
     let passing = tokio::spawn(passing(context.clone(), to_pass));
-    let wiring = tokio::spawn(Wiring::new(context.clone(), watches).run(tellings, changed));
+    let wiring = tokio::spawn(Wiring::new(context.clone(), watches).run(receiver, changed));
     let _both = [Task::of(&wiring), Task::of(&passing)];
     // Neither ends before the work does: without them nothing new would be heard of, so the process begins anew.
     tokio::select! {
@@ -159,14 +164,14 @@ fn context(
     settings: ControllerSettings,
     telemetry: &Telemetry,
     (standing, queues): (watch::Receiver<Standing>, Queues),
-    told: &Teller,
+    sender: &ChangeSender,
 ) -> Context {
     let http = Arc::<Clients>::default();
     Context {
         cluster: caches::cluster(
             &client,
             settings.only.as_deref(),
-            told,
+            sender,
             telemetry.metrics.watch_failures(),
         ),
         effects: Effects {
@@ -203,9 +208,9 @@ fn backlog(context: &Context) -> impl Fn() -> Backlog + Send + Sync + use<> {
     }
 }
 
-fn follow_routes_elsewhere(context: &Arc<Context>, told: Teller) -> JoinHandle<()> {
+fn follow_routes_elsewhere(context: &Arc<Context>, sender: ChangeSender) -> JoinHandle<()> {
     let context = context.clone();
-    let tell = move |namespace: &str| told.send(Told::Elsewhere(namespace.to_owned()));
+    let tell = move |namespace: &str| sender.send(ClusterChange::Elsewhere(namespace.to_owned()));
     tokio::spawn(async move {
         let client = context.effects.client.clone();
         context.cluster.elsewhere.follow(client, tell).await;

@@ -3,6 +3,7 @@
 //! Before it, a step has decided, and [`difference`](super::difference) has found what is to be written. It is recorded first
 //! ([`record`]); after it, [`apply`](super::effects::apply) writes the rest.
 
+pub mod dropped;
 pub mod exposition;
 mod measured;
 pub mod record;
@@ -14,7 +15,7 @@ use crate::{
     api::{
         canary::{
             Announced, Canary, CanaryStatus, GateStatus, HookType, Measurement, Phase, RunStatus,
-            status::conditions::{ConditionInputs, Rehearsal, Trouble, conditions},
+            status::conditions::{ConditionInputs, DryRun, Trouble, conditions},
         },
         requested_by::RequestedBy,
     },
@@ -62,7 +63,7 @@ pub fn state(canary: &Canary, now: Timestamp) -> State {
         gate: run.gate.and_then(|of| gate(of, now)),
         started: run.started,
         skip: run.skip,
-        dry: run.dry_run,
+        dry_run: run.dry_run,
         commands: Commands {
             skip: run.commands.iter().any(|w| w == SKIP),
             reset: run.commands.iter().any(|w| w == RESET),
@@ -133,11 +134,11 @@ fn percent(n: i32) -> u8 {
 }
 
 // Analyses that route and promote nothing say so.
-fn rehearsal(state: &State) -> Rehearsal {
-    match (state.dry, state.stage) {
-        (false, _) => Rehearsal::No,
-        (true, Stage::Rest) if state.phase == Phase::Waiting => Rehearsal::Passed,
-        (true, _) => Rehearsal::Yes,
+fn dry_run(state: &State) -> DryRun {
+    match (state.dry_run, state.stage) {
+        (false, _) => DryRun::No,
+        (true, Stage::Rest) if state.phase == Phase::Waiting => DryRun::Passed,
+        (true, _) => DryRun::Yes,
     }
 }
 
@@ -152,7 +153,7 @@ pub struct Seen<'a> {
     pub requested_by: Option<&'a RequestedBy>,
     /// Why nothing can go on.
     pub trouble: Option<&'a Trouble>,
-    /// The announced revision was looked for in vain: it was refused after the webhook.
+    /// The announced revision was never stored: somebody refused it after our webhook.
     pub refused: bool,
     /// What has been measured since the last record.
     pub measured: &'a [Measurement],
@@ -236,7 +237,7 @@ fn run_status(state: &State, old: RunStatus, seen: Seen<'_>) -> RunStatus {
         gate: state.gate.as_ref().map(gate_status),
         started: state.started,
         skip: state.skip,
-        dry_run: state.dry,
+        dry_run: state.dry_run,
         commands: commands(state.commands),
         queued: state.queued.clone(),
         reason: state.reason.clone(),
@@ -264,7 +265,7 @@ fn inputs<'a>(canary: &'a Canary, state: &State, seen: Seen<'a>, announced: bool
         ahead: announced || is_ahead(state, seen.revision),
         trouble: seen.trouble,
         stuck: state.is_stuck(),
-        rehearsal: rehearsal(state),
+        dry_run: dry_run(state),
     }
 }
 

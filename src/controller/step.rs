@@ -8,10 +8,12 @@ mod execute;
 mod failed;
 mod interpret;
 mod models;
+mod oversize;
 mod snapshot;
 mod store;
 mod turn;
 mod unread;
+mod wake;
 
 use super::{
     context::Context,
@@ -19,11 +21,13 @@ use super::{
     effects::ask::ask,
     lifecycle::{finish, unreleased::unreleased},
     queue::Key,
+    status::dropped,
 };
 use crate::api::Canary;
 use crate::messages::Severity;
 use failed::failed;
 use jiff::Timestamp;
+use snapshot::Snapshot;
 use std::{sync::Arc, time::Duration};
 use turn::Turn;
 
@@ -99,6 +103,10 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if let Some(done) = turn::has_not_come(context, key, &canary).await? {
         return Ok(done);
     }
+    dropped::unless_hidden(context, &canary).await?;
+    if let Some(done) = oversize::of(context, key, &canary).await? {
+        return Ok(done);
+    }
     let turn = Turn::of(context, key, canary);
     if let Some(wake) = unread::of_one(context, &turn.canary, turn.now).await? {
         return Ok(Done::Less(Some(wake)));
@@ -122,11 +130,7 @@ async fn advance(context: &Arc<Context>, turn: &Turn) -> Result<Done, Stop> {
     let announced = store::store(context, turn, &pair, &seen, &decided).await?;
     let left = execute::execute(context, turn, &pair, &decided).await?;
     if decided.is_the_end() {
-        for text in unrestored(&pair.live, &pair.blueprint) {
-            context.effects.events.record(&**canary, Severity::Warning, text);
-        }
-        finish::release(&context.effects.client, canary).await?;
-        return Ok(Done::All(None));
+        return Ok(end(context, canary, &pair).await?);
     }
     ask(
         context,
@@ -135,19 +139,21 @@ async fn advance(context: &Arc<Context>, turn: &Turn) -> Result<Done, Stop> {
         &decided.outcome,
         (&pair.live, &pair.blueprint, &seen),
     );
-    let due = decided.outcome.wake.into_iter().chain(announced).min();
-    let due = due.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
-    let put_right = context.memory.of(key, |canary| canary.primary.pause());
-    let missed = pair.absence.and_then(|(_, wake)| wake);
-    let sought = context.memory.of(key, |canary| models::look_again(canary));
-    let sought = sought.filter(|_| !turn.leaving);
-    let wake = [due, left.pause(), put_right, missed, sought];
-    let wake = wake.into_iter().flatten().min();
+    let wake = wake::wake(context, turn, (&pair, &decided, left), announced, Timestamp::now());
     Ok(if left.is_nothing() {
         Done::All(wake)
     } else {
         Done::Less(wake)
     })
+}
+
+// The app has been given back: lets the Canary go.
+async fn end(context: &Context, canary: &Arc<Canary>, pair: &Snapshot) -> Result<Done, kube::Error> {
+    for text in unrestored(&pair.live, &pair.blueprint) {
+        context.effects.events.record(&**canary, Severity::Warning, text);
+    }
+    finish::release(&context.effects.client, canary).await?;
+    Ok(Done::All(None))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use tokio::sync::watch;
 
-/// Who follows.
+/// Who follows the orders, and so which of them are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// Who gives apps back.
@@ -95,3 +95,6 @@ where
         std::future::ready(told)
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,13 +52,13 @@ impl Installation {
 /// What is known of the installation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Installed {
-    /// Nothing yet.
+    /// Nobody has looked yet.
     #[default]
     Unknown,
     /// We may not look.
     Hidden,
     /// There is no such ClusterRole: rights come from elsewhere, or the installation is being taken away.
     Absent,
-    /// This one.
+    /// It was found, and is this one.
     As(Installation),
 }

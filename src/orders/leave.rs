@@ -7,12 +7,12 @@ const EVERYTHING: &str = "*";
 /// Who is to be given back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Leave {
-    /// Nobody.
+    /// No app is to be given back.
     #[default]
     Nobody,
     /// The apps of these namespaces.
     Namespaces(BTreeSet<String>),
-    /// All apps.
+    /// The apps of all namespaces.
     Everybody,
 }
 

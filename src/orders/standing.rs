@@ -14,7 +14,7 @@ const INSTALLATION: &str = "installation";
 /// Everything that is ordered, and to whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// The installation.
+    /// What is known of the installation.
     pub installed: Installed,
     /// Our own namespace is being deleted, and we with it.
     pub ending: bool,
@@ -70,7 +70,7 @@ impl Standing {
         self.told_of_brakes = true;
     }
 
-    /// Who is to be given back. An order to another installation counts for nothing, and none counts before it is known
+    /// Who is to be given back. An order to another installation is ignored, and none counts before it is known
     /// which one this is.
     pub fn leave(&self) -> &Leave {
         const NOBODY: &Leave = &Leave::Nobody;

@@ -17,7 +17,7 @@ pub use alarm::{Alarm, alarm};
 pub use details::details;
 pub use receiver::{AlertRequest, Kind, Receiver};
 pub use recipients::{Recipients, recipients};
-pub use sender::Sender;
+pub use sender::{Sender, heard};
 
 use crate::api::canary::AlertSeverity;
 use serde::Serialize;
@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 pub struct Alert {
     /// Name of the Canary.
     pub name: String,
-    /// Its namespace.
+    /// Namespace of the Canary.
     pub namespace: String,
     /// The phase by its name in the status, such as `Progressing`.
     pub phase: &'static str,

@@ -27,7 +27,7 @@ pub async fn ask(request: RequestBuilder, time: Duration) -> Result<Answer, Fore
 }
 
 impl Answer {
-    /// The status.
+    /// Status of the HTTP answer.
     pub fn status(&self) -> StatusCode {
         self.0.status()
     }
@@ -46,12 +46,7 @@ impl Answer {
         {
             body.extend_from_slice(chunk.get(..TO_QUOTE).unwrap_or(&chunk));
         }
-        let says = Foreign::of_bytes(&body);
-        if says.is_empty() {
-            Foreign::of(&self.status().to_string())
-        } else {
-            says
-        }
+        said(self.status(), &body)
     }
 
     /// The whole body, if it has at most `most` bytes.
@@ -68,6 +63,16 @@ impl Answer {
                 Err(error) => return Err(Foreign::of(&root_cause(&error))),
             }
         }
+    }
+}
+
+/// What an answer says, for people, of which the beginning is `body`: that, or the status where there is nothing.
+pub fn said(status: StatusCode, body: &[u8]) -> Foreign {
+    let says = Foreign::of_bytes(body);
+    if says.is_empty() {
+        Foreign::of(&status.to_string())
+    } else {
+        says
     }
 }
 

@@ -73,7 +73,7 @@ impl Egress {
     }
 }
 
-/// An IPv4 address in IPv6 clothes is that IPv4 address.
+/// Treats an IPv4-mapped IPv6 address as that IPv4 address.
 fn plain(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => unmapped(v6),

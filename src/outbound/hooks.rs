@@ -5,7 +5,7 @@ mod checksum;
 pub mod event;
 pub mod payload;
 
-pub use call::Caller;
+pub use call::{Caller, heard};
 pub use checksum::run_checksum;
 pub use payload::{Payload, Run};
 

@@ -121,3 +121,54 @@ fn whoever_is_told_when_to_come_again_comes_then_or_not_at_all() {
     assert_eq!(again_after(504, Some("1")), None, "it took a minute");
     assert_eq!(again_after(200, None), None);
 }
+
+fn named(server: &ApiServer, name: &str, data: &serde_json::Value) {
+    let object = json!({"metadata": {"name": name, "namespace": "web"}, "data": data});
+    server.put(&format!("{ALL}/{name}"), object);
+}
+
+// What comes of a list that asks for so many objects at once, and how many were asked for in the end.
+async fn listed(server: &ApiServer, objects: u32) -> (String, Vec<usize>) {
+    server.pages.lock().clear();
+    let mut names = String::new();
+    let which = kube::api::ListParams::default().limit(objects);
+    let take = |object: ConfigMap| {
+        names.push_str(object.metadata.name.as_deref().unwrap_or_default());
+        std::ops::ControlFlow::Continue(())
+    };
+    assert!(pages::each(&api(server), which, take).await.unwrap());
+    let asked = server.pages.lock().iter().filter_map(|(_, objects)| *objects).collect();
+    (names, asked)
+}
+
+#[tokio::test]
+async fn a_page_of_large_objects_comes_in_smaller_ones_and_none_is_missed() {
+    let server = ApiServer::default();
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        named(&server, name, &json!({"x": "x".repeat(1024 * 1024)}));
+    }
+    assert_eq!(listed(&server, 6).await, ("abcdef".to_owned(), vec![6, 3, 6]));
+    // What is small as bytes and large as values.
+    let server = ApiServer::default();
+    let many: serde_json::Map<_, _> = (0..100_000).map(|key| (key.to_string(), json!(""))).collect();
+    for name in ["a", "b"] {
+        named(&server, name, &json!(many));
+    }
+    assert_eq!(listed(&server, 2).await, ("ab".to_owned(), vec![2, 1, 2]));
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_read_to_the_end() {
+    let service = tower::service_fn(|_: Request<Body>| async {
+        let more = Bytes::from(vec![b'x'; 1024 * 1024]);
+        let frames = futures::stream::iter(0..1024).map(move |_| Ok::<_, Infallible>(Frame::data(more.clone())));
+        Ok::<_, Infallible>(Response::new(StreamBody::new(frames)))
+    });
+    let api = Api::<ConfigMap>::namespaced(bounded(&Client::new(service, "default")), "web");
+    let one = api.get("own").await.unwrap_err().to_string();
+    assert!(one.contains(&format!("GET {ALL}/own has more than 32 MiB")), "{one}");
+    let list = api.list(&kube::api::ListParams::default().limit(2)).await;
+    let list = list.unwrap_err().to_string();
+    assert!(list.contains(&format!("GET {ALL} has more than 32 MiB")), "{list}");
+    assert!(list.contains("make it smaller"), "{list}");
+}

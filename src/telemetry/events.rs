@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 mod aggregate;
 mod budget;
-mod lanes;
+mod namespace_queues;
 mod writer;
 
 pub use writer::Writer;

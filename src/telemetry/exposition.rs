@@ -40,11 +40,11 @@ pub enum RunState {
 /// What is released how, for the label `deployment_strategy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeploymentStrategy {
-    /// By weights.
+    /// Shares of the traffic, by weights.
     Canary,
     /// At once, after iterations.
     BlueGreen,
-    /// By matches.
+    /// Requests that match go to the canary.
     AbTesting,
 }
 

@@ -56,7 +56,7 @@ impl Readiness {
     }
 }
 
-/// The routes.
+/// The routes for metrics and probes.
 pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
     let rendered = Rendered::new(metrics);
     Router::new()

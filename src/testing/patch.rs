@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// How a write says what it wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// PUT.
+    /// The whole object, by PUT.
     Replace,
     /// `application/merge-patch+json`.
     Merge,

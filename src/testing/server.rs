@@ -15,6 +15,9 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 
+/// The path of a list that was asked for, and how many objects it was to have at most.
+pub type Page = (String, Option<usize>);
+
 /// An API server in memory; clones share everything but `delay` and `allowed`.
 ///
 /// Requests are named `METHOD /path`; watches have the method `WATCH`. A name that ends in `*` is of all that begin so.
@@ -24,6 +27,8 @@ pub struct ApiServer {
     pub objects: Arc<Mutex<Store>>,
     /// The names of all requests.
     pub log: Arc<Mutex<Vec<String>>>,
+    /// The lists that were asked for.
+    pub pages: Arc<Mutex<Vec<Page>>>,
     /// What each of those that write said.
     pub bodies: Arc<Mutex<Vec<(String, Value)>>>,
     /// How long every answer takes.
@@ -152,6 +157,10 @@ impl ApiServer {
         }
         let bare = header("accept").contains("PartialObjectMetadata");
         let at = Address::of(&path);
+        if parts.method == "GET" && !watches && at.as_ref().is_some_and(|at| at.name.is_none()) {
+            let most = query.get("limit").and_then(|text| text.parse().ok());
+            self.pages.lock().push((path.clone(), most));
+        }
         let (status, value) = match (self.fault(&name), at) {
             (Some(fault), _) => fault,
             (None, Some(at)) if watches => {

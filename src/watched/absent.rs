@@ -40,7 +40,9 @@ impl Absent {
             return tokio::time::sleep(LOOK_AGAIN).await;
         };
         let all = Api::<CustomResourceDefinition>::all(self.client.clone());
-        let this = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let this = watcher::Config::default()
+            .page_size(1)
+            .fields(&format!("metadata.name={name}"));
         let mut events = std::pin::pin!(watcher(all, this).default_backoff());
         let mut patience = NEVER;
         while let Ok(event) = tokio::time::timeout(patience, events.next()).await {

@@ -194,7 +194,13 @@ seccompProfile:
 {{- $name := ternary "coalmine" (printf "coalmine-%s" .role) (eq .role "single") -}}
 {{- $values := .root.Values -}}
 {{- $labels := include "coalmine.labels" . | fromYaml -}}
-{{- $scraped := dict "prometheus.io/scrape" "true" "prometheus.io/port" ($values.metricsPort | toString) }}
+{{- $annotations := dict "prometheus.io/scrape" "true" "prometheus.io/port" ($values.metricsPort | toString) }}
+{{- if .webhook }}
+{{- /* Behind a sidecar everybody comes from the pod itself, and the bounds of each address would be one for all. */}}
+{{- $direct := printf "%v,%v" $values.webhook.port $values.metricsPort }}
+{{- $_ := set $annotations "config.linkerd.io/skip-inbound-ports" $direct }}
+{{- $_ := set $annotations "traffic.sidecar.istio.io/excludeInboundPorts" $direct }}
+{{- end }}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -216,7 +222,7 @@ spec:
       labels:
         {{- include "coalmine.strings" (mergeOverwrite (deepCopy ($values.podLabels | default dict)) $labels) | nindent 8 }}
       annotations:
-        {{- include "coalmine.strings" (mergeOverwrite $scraped ($values.podAnnotations | default dict)) | nindent 8 }}
+        {{- include "coalmine.strings" (mergeOverwrite $annotations ($values.podAnnotations | default dict)) | nindent 8 }}
     spec:
       serviceAccountName: {{ include "coalmine.account" . }}
       automountServiceAccountToken: true

@@ -32,7 +32,7 @@ pub struct AlertProviderSpec {
     /// Name the bot writes under; default `flagger`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// Hook URL.
+    /// URL that alerts are posted to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// URL of an HTTP proxy.

@@ -36,7 +36,7 @@ pub enum ParseError {
 }
 
 impl GoDuration {
-    /// From nanoseconds.
+    /// A duration of so many nanoseconds.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
@@ -46,7 +46,7 @@ impl GoDuration {
         Self(secs.saturating_mul(SECOND as i64))
     }
 
-    /// In nanoseconds.
+    /// The whole duration in nanoseconds.
     pub const fn as_nanos(self) -> i64 {
         self.0
     }

@@ -28,7 +28,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// Every entry.
+    /// Every entry of the webhook.
     pub const ALL: [Self; 10] = [
         Self::MutateDeployments,
         Self::ScaleDeployments,

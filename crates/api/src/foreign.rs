@@ -38,7 +38,7 @@ impl Foreign {
         Self::of(&String::from_utf8_lossy(looked_at))
     }
 
-    /// The text.
+    /// The text as it is shown: cleaned and cut.
     pub fn as_str(&self) -> &str {
         &self.0
     }

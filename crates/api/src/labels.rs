@@ -35,9 +35,9 @@ pub const PROMOTED: &str = "coalmine.dev/promoted";
 /// Label on a Deployment whose author may not have a Canary made (`"true"`), or of whom that could not be asked in time
 /// ([`UNASKED`]): it stays a plain one.
 pub const DENIED: &str = "coalmine.dev/denied";
-/// Label on a namespace whose NetworkPolicies are to count for nothing to apps of other namespaces, with the value [`IGNORED`].
+/// Label on a namespace whose NetworkPolicies are ignored for apps of other namespaces, with the value [`IGNORED`].
 pub const NETWORK_POLICIES: &str = "coalmine.dev/network-policies";
-/// The value of [`NETWORK_POLICIES`] where they count for nothing.
+/// The value of [`NETWORK_POLICIES`] where they are ignored.
 pub const IGNORED: &str = "ignored";
 /// The value of [`DENIED`] where it is not known whether its author may have a Canary made.
 pub const UNASKED: &str = "unasked";

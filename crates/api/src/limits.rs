@@ -16,9 +16,9 @@ pub const KEY: usize = 317;
 pub const DURATION: usize = 64;
 /// A cron schedule.
 pub const SCHEDULE: usize = 256;
-/// A JSONPath.
+/// A JSONPath to the number in an answer.
 pub const JSON_PATH: usize = 512;
-/// A URL.
+/// A URL of a store, a hook or a receiver of alerts.
 pub const URL: usize = 2048;
 /// A value that requests are compared with, a regular expression, a header, a template variable. As Gateway API.
 pub const VALUE: usize = 4096;
@@ -35,8 +35,13 @@ pub const STEPS: usize = 100;
 pub const PROPERTIES: usize = 64;
 /// Labels or annotations.
 pub const METADATA: usize = 128;
+/// Bytes of JSON in the `spec` of a Canary, whose parts may each be within their limits and be many.
+pub const SPEC: usize = 256 * 1024;
 /// Bytes of JSON in a field whose schema is Kubernetes' own (`affinity`).
 pub const FOREIGN: usize = 32 * 1024;
+
+/// Bytes of a key of the Secret that a metrics store or an alert service is reached with.
+pub const CREDENTIAL: usize = 8 * 1024;
 
 /// Bytes of what a template gives.
 pub const TEMPLATE_OUTPUT: usize = 64 * 1024;
@@ -60,7 +65,7 @@ pub const HOOK_RETRIES: u32 = 10;
 pub const HOOK_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// What `docs/limits.md` shows.
-pub const TABLE: [(&str, usize); 25] = [
+pub const TABLE: [(&str, usize); 27] = [
     ("a text without a row of its own", TEXT),
     ("name of an object, a metric, a hook; namespace, kind", NAME),
     ("API version, key of a map", KEY),
@@ -82,6 +87,8 @@ pub const TABLE: [(&str, usize); 25] = [
     ("entries of a map", PROPERTIES),
     ("labels, annotations", METADATA),
     ("bytes of `affinity` as JSON", FOREIGN),
+    ("bytes of a Canary's `spec` as JSON", SPEC),
+    ("bytes of a key of a Secret for metrics or alerts", CREDENTIAL),
     ("bytes of a template's source", TEMPLATE),
     ("`else` in a template", TEMPLATE_ELSE),
     ("bytes of a template's output", TEMPLATE_OUTPUT),

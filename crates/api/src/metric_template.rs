@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
     printcolumn = r#"{"name":"Provider","type":"string","jsonPath":".spec.provider.type"}"#
 )]
 pub struct MetricTemplateSpec {
-    /// Who answers.
+    /// The store that answers.
     pub provider: MetricProvider,
     /// The question, a Go text/template.
     pub query: String,

@@ -22,6 +22,7 @@ mod resource;
 pub mod rights;
 mod router;
 mod traffic;
+mod untested;
 mod weighted;
 
 pub use capabilities::Capabilities;
@@ -34,6 +35,7 @@ pub use registry::{kind_of, written_of};
 pub use resource::{Model, Resource};
 pub use router::{Forms, Front, Need, Router};
 pub use traffic::{Traffic, Weights};
+pub use untested::tests_nobody;
 
 use crate::api::labels;
 use crate::object::annotation;

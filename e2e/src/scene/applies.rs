@@ -25,13 +25,22 @@ pub struct Applies {
     task: tokio::task::JoinHandle<Report>,
 }
 
+/// From when to when an apply was under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// When it was sent.
+    pub sent: Instant,
+    /// When it was answered.
+    pub answered: Instant,
+}
+
 /// What came of them.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// How long each that was answered took.
     pub took: Vec<Duration>,
     /// Those that the API server stored as they were sent, because it did not wait for the webhook.
-    pub not_held: usize,
+    pub not_held: Vec<Span>,
     /// What those that were refused were told.
     pub failed: Vec<String>,
     /// How long they went on.
@@ -41,7 +50,7 @@ pub struct Report {
 /// The end of one apply.
 enum End {
     Held(Duration),
-    NotHeld(Duration),
+    NotHeld(Span),
     Failed(String),
 }
 
@@ -101,7 +110,7 @@ impl Report {
             self.asked(),
             self.asked() as f64 / self.lasted.as_secs_f64().max(0.001),
             self.failed.len(),
-            self.not_held,
+            self.not_held.len(),
             millis(self.quantile(0.5)),
             millis(self.quantile(0.99)),
             millis(self.quantile(1.0))
@@ -125,9 +134,9 @@ impl Report {
     fn note(&mut self, end: End) {
         match end {
             End::Held(took) => self.took.push(took),
-            End::NotHeld(took) => {
-                self.took.push(took);
-                self.not_held += 1;
+            End::NotHeld(span) => {
+                self.took.push(span.answered - span.sent);
+                self.not_held.push(span);
             }
             End::Failed(text) => self.failed.push(text),
         }
@@ -175,7 +184,10 @@ async fn apply(deployments: Api<Deployment>, app: App, number: u32) -> (App, End
     let end = match asked.await {
         Ok(Ok(stored)) => match stored.spec.and_then(|spec| spec.replicas) {
             Some(0) => End::Held(sent.elapsed()),
-            _ => End::NotHeld(sent.elapsed()),
+            _ => End::NotHeld(Span {
+                sent,
+                answered: Instant::now(),
+            }),
         },
         Ok(Err(error)) => End::Failed(error.to_string()),
         Err(_) => End::Failed(format!("no answer within {PATIENCE:?}")),

@@ -18,7 +18,7 @@ use crate::scene::policy::PATIENCE;
 use crate::scene::quick::SOON;
 use crate::scene::{App, Component, Replica, SYSTEM, Scene, wait_for};
 
-pub use aftermath::{Aftermath, Fault};
+pub use aftermath::{Aftermath, Fault, Onset};
 
 /// How long a stopped or cut off replica stays so: longer than its probes need to notice.
 const AWAY: Duration = Duration::from_secs(14);
@@ -80,13 +80,19 @@ async fn under(
     let back = scene.complete(component, PATIENCE).await;
     tokio::time::sleep(AROUND).await;
     let report = applies.stop().await?;
-    done?;
+    let onset = done?;
     back?;
     asked?.succeeded()?;
+    // What the webhook did not hold the controller has put right: no pods of what is at rest, and, as is seen at the end of all,
+    // no analysis of what has not changed.
+    for app in applied {
+        scene.rests(app.name(), SOON).await?;
+    }
     let (analysed, succeeded) = analysed(scene, app).await?;
     Ok(Aftermath {
         component,
         fault,
+        onset,
         asked: strength.rate,
         report,
         analysed,
@@ -106,8 +112,11 @@ async fn busiest(replicas: &[Replica]) -> Result<Replica> {
     most.map(|(_, replica)| replica.clone()).context("a replica")
 }
 
-async fn befall(scene: &Scene, component: Component, fault: Fault, victim: &Replica) -> Result<()> {
+/// Does it, and waits until it is over.
+async fn befall(scene: &Scene, component: Component, fault: Fault, victim: &Replica) -> Result<Onset> {
     let name = format!("deployment/{}", component.deployment());
+    let began = Instant::now();
+    let mut missed = Duration::ZERO;
     match fault {
         Fault::Rolled => {
             scene
@@ -123,16 +132,27 @@ async fn befall(scene: &Scene, component: Component, fault: Fault, victim: &Repl
         }
         Fault::Stopped(time) => {
             victim.signal(Signal::STOP)?;
-            tokio::time::sleep(time).await;
+            missed = away(scene, component, victim, time).await;
             // The kubelet may have killed it meanwhile, because its liveness probe failed.
             let _ = victim.signal(Signal::CONT);
         }
         Fault::CutOff(time) => {
             let _hole = BlackHole::around(victim.address)?;
-            tokio::time::sleep(time).await;
+            missed = away(scene, component, victim, time).await;
         }
     }
-    Ok(())
+    Ok(Onset { began, missed })
+}
+
+/// Leaves it as it is for that time, and tells after how much of it readiness was off.
+async fn away(scene: &Scene, component: Component, victim: &Replica, time: Duration) -> Duration {
+    let began = Instant::now();
+    let missed = match tokio::time::timeout(time, gone(scene, component, victim)).await {
+        Ok(Ok(())) => began.elapsed(),
+        Ok(Err(_)) | Err(_) => time,
+    };
+    tokio::time::sleep_until((began + time).into()).await;
+    missed
 }
 
 /// A killed one is not ready for a moment, which is when the next look must not count it.

@@ -69,7 +69,7 @@ impl Rotated {
     /// An error where a review failed, or an apply failed or was missed.
     pub fn survived(&self) -> Result<()> {
         self.report.none_failed()?;
-        ensure!(self.report.not_held == 0, "{}", self.report.line());
+        ensure!(self.report.not_held.is_empty(), "{}", self.report.line());
         ensure!(self.reviews.failed == 0.0, "{} reviews failed", self.reviews.failed);
         ensure!(self.reviews.asked > 0.0, "the API server counted no review");
         Ok(())

@@ -110,6 +110,29 @@ fn flaggers_own_values_render_and_start_nothing_of_flaggers() {
 }
 
 #[test]
+fn no_sidecar_stands_between_the_api_server_and_the_webhook_unless_somebody_says_so() {
+    const SKIPS: [&str; 2] = [
+        "config.linkerd.io/skip-inbound-ports",
+        "traffic.sidecar.istio.io/excludeInboundPorts",
+    ];
+    let of = |workload: &Value| {
+        let annotations = &workload["spec"]["template"]["metadata"]["annotations"];
+        SKIPS.map(|name| annotations[name].as_str().map(str::to_owned))
+    };
+    let both = |ports: &str| [Some(ports.to_owned()), Some(ports.to_owned())];
+    let flaggers = objects(Some(&flaggers()), &[]).unwrap();
+    assert_eq!(of(deployment(&flaggers, "webhook")), both("8443,8080"));
+    // The controller is asked by nobody but Prometheus and the kubelet.
+    assert_eq!(of(deployment(&flaggers, "controller")), [None, None]);
+    let other = rendered(&[r#"webhook={"port":10250}"#, "metricsPort=9080"]);
+    assert_eq!(of(deployment(&other, "webhook")), both("10250,9080"));
+    let own = r#"podAnnotations={"config.linkerd.io/skip-inbound-ports":"25"}"#;
+    let single = rendered(&[r#"mode="single""#, own]);
+    let kept = [Some("25".to_owned()), Some("8443,8080".to_owned())];
+    assert_eq!(of(of_kind(&single, "Deployment")[0]), kept);
+}
+
+#[test]
 fn an_image_of_ones_own_is_taken_with_flaggers_values_too() {
     let own = [r#"image={"repository":"registry.example.com/coalmine","tag":"v1"}"#];
     let objects = objects(Some(&flaggers()), &own).unwrap();
@@ -409,4 +432,35 @@ fn the_definitions_are_brought_up_and_may_be_looked_at() {
     assert!(job(&objects));
     assert!(!job(&rendered(&[r#"crds={"apply":false}"#])));
     assert!(!job(&rendered(&[r#"rbac={"create":false}"#])));
+}
+
+#[test]
+fn without_rbac_an_uninstall_makes_no_role_and_gives_apps_back_by_the_controllers_account() {
+    const ROLES: [&str; 4] = ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
+    let account = |objects: &[Value]| {
+        let jobs = of_kind(objects, "Job").into_iter();
+        let mut leave = jobs.filter(|job| job["metadata"]["name"] == "coalmine-leave");
+        pod(leave.next().unwrap())["serviceAccountName"].clone()
+    };
+    assert_eq!(account(&rendered(&[])), "coalmine-leave");
+    let without = r#"rbac={"create":false}"#;
+    for (set, expected) in [
+        (&[without][..], "coalmine-controller"),
+        (&[without, r#"mode="single""#][..], "coalmine"),
+        (
+            &[without, r#"serviceAccount={"create":false,"name":"release"}"#][..],
+            "release-controller",
+        ),
+    ] {
+        let objects = rendered(set);
+        for kind in ROLES {
+            assert!(of_kind(&objects, kind).is_empty(), "{kind} with {set:?}");
+        }
+        assert_eq!(account(&objects), expected);
+        let made = of_kind(&objects, "ServiceAccount").into_iter();
+        assert!(
+            made.map(|one| &one["metadata"]["name"])
+                .all(|name| name != "coalmine-leave")
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! How people steer a release: annotations, suspension, a queue of revisions, rehearsals.
+//! How people steer a release: annotations, suspension, a queue of revisions, dry runs.
 
 use std::time::Duration;
 
@@ -170,7 +170,7 @@ async fn a_suspended_run_stands_still_without_a_word_and_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_says_what_would_happen_and_no_user_meets_the_revision_until_it_is_over() {
-    play("rehearsal", async |scene| {
+    play("dry-run-release", async |scene| {
         let hooks = scene.hooks().await?;
         let app = App::new("app", "v1");
         scene.settled_under(&app, &analysis(&[hook(&hooks, "rollout")])).await?;

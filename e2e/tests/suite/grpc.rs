@@ -32,6 +32,7 @@ async fn calls_and_pages_of_one_app_follow_its_weights_by_routes_of_both_kinds()
         scene.label().await?;
         together(vec![
             case("golden objects", judged(scene, "gateway_api/grpcroute", 5)),
+            case("golden objects of HTTP", judged(scene, "gateway_api/httproute", 9)),
             case("both kinds", both(scene, &hooks)),
             case("one of ours", made(scene, &hooks)),
         ])

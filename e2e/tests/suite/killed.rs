@@ -133,7 +133,7 @@ async fn kill_controller(scene: &Scene) -> anyhow::Result<()> {
 }
 
 /// Scales the webhook and waits until that many pods answer; returns how many there were.
-async fn scale_webhook(scene: &Scene, replicas: i32) -> anyhow::Result<i32> {
+pub async fn scale_webhook(scene: &Scene, replicas: i32) -> anyhow::Result<i32> {
     use k8s_openapi::api::apps::v1::Deployment;
     let system: kube::Api<Deployment> = kube::Api::namespaced(scene.client.clone(), SYSTEM);
     let before = system.get("coalmine-webhook").await?;

@@ -7,6 +7,7 @@ mod alerts;
 mod apisix;
 mod appmesh;
 mod autoscaler;
+mod away;
 mod bad_release;
 mod blue_green;
 mod bounded;

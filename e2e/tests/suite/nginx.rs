@@ -11,6 +11,7 @@ use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
+use crate::definitions::judged;
 use crate::quick::{
     GATE, SOON, ab_test, analysis, apply, at_rest, failed, held, held_in_test, labelled_by, left, let_go, marked,
     shows, succeeded,
@@ -27,6 +28,7 @@ async fn a_second_ingress_carries_the_share_and_goes_with_it() {
         let hooks = scene.hooks().await?;
         labelled_by(scene, &hooks, "nginx").await?;
         together(vec![
+            case("golden objects", judged(scene, "nginx", 1)),
             case("by shares", released(scene, &hooks)),
             case("by a header", tested(scene, &hooks)),
             case("one that is taken", taken(scene, &hooks)),

@@ -10,6 +10,7 @@ use e2e::scene::invariants::{exits, nothing_lost};
 use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use serde_json::{Value, json};
 
+use crate::definitions::judged;
 use crate::policy::PATIENCE;
 use crate::quick::{
     SOON, ab_test, analysis, apply, at_rest, held, labelled_by, left, let_go, marked, shows, succeeded,
@@ -31,6 +32,7 @@ async fn the_weights_of_a_traefikservice_carry_the_share_and_a_users_own_is_give
         made(scene, &hooks).await?;
         let own = own(scene, &hooks).await?;
         together(vec![
+            case("golden objects", judged(scene, "traefik", 3)),
             case("without weights", undivided(scene, &hooks)),
             case("what it cannot do", refused(scene, &hooks)),
         ])

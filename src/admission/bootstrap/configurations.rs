@@ -4,6 +4,7 @@ mod brake;
 mod conditions;
 mod install;
 mod probe;
+mod probing;
 mod render;
 mod tell;
 

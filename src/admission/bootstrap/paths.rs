@@ -6,11 +6,11 @@
 //! current one, and the next and the previous one are accepted too. So every replica knows a path long before an API
 //! server is told of it, and knows it for as long as an API server may lag.
 
+mod installed;
 mod keeper;
 mod known;
 mod ring;
 mod token;
-mod told;
 
 pub use keeper::{Keeper, KeeperError, KeeperSettings};
 pub use known::KnownPaths;

@@ -54,7 +54,7 @@ const AT_ONCE: usize = 32;
 /// How long Services and routes are left to the controller after a request that took longer than its budget.
 const REST: Duration = Duration::from_secs(2);
 
-/// Makes objects.
+/// Makes Canaries and the inert objects of their pairs while a request waits.
 pub struct Generator {
     client: Client,
     lists: Lists,

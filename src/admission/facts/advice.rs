@@ -38,15 +38,15 @@ impl RequestFacts<'_> {
         let service = self.view().caches.service(namespace, apex).is_none();
         let route = plan.blueprint.route.as_ref().and_then(routing::kind_of);
         let kind = route.map(|kind| kind.resource().kind).unwrap_or_default();
-        let what = match (service, route.is_some()) {
-            (true, true) => format!("Service and {kind} {apex} are"),
-            (true, false) => format!("Service {apex} is"),
-            (false, true) => format!("{kind} {apex} is"),
+        let (what, them) = match (service, route.is_some()) {
+            (true, true) => (format!("Service and {kind}"), "them"),
+            (true, false) => (String::from("Service"), "it"),
+            (false, true) => (kind.to_owned(), "it"),
             (false, false) => return None,
         };
         Some(format!(
-            "{what} made with {apex}-primary if you bring none; later yours takes the place by apply or Helm, but create and \
-             expose need another name (--name)"
+            "Coalmine will create {what} {apex} unless you apply your own. Later `kubectl apply` or Helm takes {them} over; \
+             `create`/`expose` need another name (--name)"
         ))
     }
 
@@ -164,8 +164,8 @@ mod tests {
                  sends the canary any",
                 "coalmine: shop: HTTPRoute edge/r leads to Service shop from another namespace and is not moved: no share of \
                  its requests reaches a canary: a release is checked without users, then everybody is sent to it at once",
-                "coalmine: shop: Service shop is made with shop-primary if you bring none; later yours takes the place by \
-                  apply or Helm, but create and expose need another name (--name)",
+                "coalmine: shop: Coalmine will create Service shop unless you apply your own. Later `kubectl apply` or Helm \
+                 takes it over; `create`/`expose` need another name (--name)",
             ]
         );
     }
@@ -175,7 +175,7 @@ mod tests {
         let said = said_of(json!([{"containerPort": 80}]), false);
         assert!(
             said.iter()
-                .any(|line| line.contains("HTTPRoute edge/r names Service shop") && line.contains("ReferenceGrant")),
+                .any(|line| line.contains("HTTPRoute edge/r of another namespace") && line.contains("ReferenceGrant")),
             "{said:?}"
         );
     }

@@ -27,13 +27,13 @@ use waiting::Waiting;
 /// Read side of every cache.
 #[derive(Clone)]
 pub struct Caches {
-    /// All Canaries.
+    /// Canaries of all namespaces.
     pub canaries: Store<Canary>,
-    /// All policies.
+    /// CanaryPolicies by name.
     pub policies: Store<CanaryPolicy>,
-    /// All MetricTemplates.
+    /// MetricTemplates of all namespaces.
     pub templates: Store<MetricTemplate>,
-    /// All AlertProviders.
+    /// AlertProviders of all namespaces.
     pub providers: Store<AlertProvider>,
     /// Metadata of all namespaces.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,

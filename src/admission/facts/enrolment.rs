@@ -20,7 +20,7 @@ use kube::ResourceExt;
 use serde_json::Value;
 use std::sync::Arc;
 
-const REHEARSED: &str = "dry run, no pair is made and it serves as it is";
+const DRY_RUN_ONLY: &str = "dry run, no pair is made and it serves as it is";
 
 /// What is known about the namespace of a request.
 pub(super) struct InNamespace<'a> {
@@ -59,15 +59,15 @@ fn without_plan(request: &Request, known: &InNamespace<'_>) -> Option<Enrolment>
     if kind != Some(Workload::Deployment) || name.is_empty() || is_half(&request.object, known, name) {
         return Some(Enrolment::No);
     }
-    let rehearsed = known.defaults.dry_run;
-    rehearsed.then(|| Enrolment::Refused(String::from(REHEARSED)))
+    let dry_run = known.defaults.dry_run;
+    dry_run.then(|| Enrolment::Refused(String::from(DRY_RUN_ONLY)))
 }
 
 fn by_canary(canary: &Canary, request: &Request, defaults: &Defaults) -> Enrolment {
-    // Nothing would ever end the hold of a pair that is only rehearsed.
+    // Nothing would ever end the hold of a pair that a dry run only tries.
     let building = stage(canary) == CoarseStage::Building;
     if building && (defaults.dry_run || canary.dry_run()) {
-        return Enrolment::Refused(String::from(REHEARSED));
+        return Enrolment::Refused(String::from(DRY_RUN_ONLY));
     }
     // Nor of one that cannot be carried out. What is built goes on, so nobody asks it of every change of an app.
     let why = building.then(|| unreleasable(canary, &request.object, defaults));
@@ -273,15 +273,15 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_that_is_only_rehearsed_holds_nothing_but_one_that_exists_goes_on() {
-        let rehearsing = |phase: &str| {
+    fn a_dry_run_holds_nothing_but_a_pair_that_exists_goes_on() {
+        let in_a_dry_run = |phase: &str| {
             let mut one = Canary::clone(&canary("shop", "shop", true, phase));
             one.spec.dry_run = Some(true);
             [Arc::new(one)]
         };
-        let found = ask("shop", json!({}), &rehearsing(""));
-        assert_eq!(found, Enrolment::Refused(REHEARSED.into()));
-        let found = ask("shop", json!({}), &rehearsing("Succeeded"));
+        let found = ask("shop", json!({}), &in_a_dry_run(""));
+        assert_eq!(found, Enrolment::Refused(DRY_RUN_ONLY.into()));
+        let found = ask("shop", json!({}), &in_a_dry_run("Succeeded"));
         assert!(matches!(found, Enrolment::Canary(_)), "{found:?}");
     }
 

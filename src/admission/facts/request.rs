@@ -64,12 +64,12 @@ impl<'a> RequestFacts<'a> {
         Self::new(self.view, self.request, self.now)
     }
 
-    /// The caches.
+    /// The caches that the facts are read from.
     pub fn view(&self) -> &'a View {
         self.view
     }
 
-    /// The request.
+    /// The request that the facts are about.
     pub fn request(&self) -> &'a Request {
         self.request
     }

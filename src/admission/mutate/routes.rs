@@ -12,7 +12,7 @@ use serde_json::Value;
 /// One pair of the route's namespace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
-    /// Its Services.
+    /// Names of its Services.
     pub names: Names,
     /// What rules of ours are made from, besides shares.
     pub exposure: Exposure,

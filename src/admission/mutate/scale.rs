@@ -52,7 +52,7 @@ pub struct PairFacts {
 /// What becomes of a change of the scale.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScaleAnswer {
-    /// The answer.
+    /// The answer to the request.
     pub response: Response,
     /// What is to be noted for the app before it is given; where that fails, the request is refused.
     pub note: Option<i64>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// The end of one request, for metrics and the log.
 #[derive(Debug)]
 pub struct Observed<'a> {
-    /// HTTP status.
+    /// Status of the HTTP answer.
     pub status: StatusCode,
     /// The answer, when there is one.
     pub response: Option<&'a Response>,

@@ -12,7 +12,7 @@ const MAX_WARNINGS: usize = 10;
 /// The API server truncates longer warnings on its own when many are sent.
 const MAX_WARNING_CHARS: usize = 256;
 
-/// A refusal.
+/// Why a request is refused.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Denial {
     /// HTTP code of the status: 422 for faults in fields, 403 for what may not be done.
@@ -82,7 +82,7 @@ impl Response {
         Self::default()
     }
 
-    /// Refused.
+    /// The answer that refuses the request.
     pub fn deny(denial: Denial) -> Self {
         Self {
             denial: Some(denial),
@@ -90,7 +90,7 @@ impl Response {
         }
     }
 
-    /// Adds warnings.
+    /// Adds warnings after those that are there.
     #[must_use]
     pub fn with_warnings(mut self, warnings: impl IntoIterator<Item = String>) -> Self {
         self.warnings.extend(warnings);

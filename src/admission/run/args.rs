@@ -54,7 +54,7 @@ pub struct Args {
 /// The flags together with what the rest of the command line says.
 #[derive(Clone)]
 pub struct ResolvedArgs {
-    /// The flags.
+    /// The flags of the webhook.
     pub args: Args,
     /// Our own namespace.
     pub namespace: String,

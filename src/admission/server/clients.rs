@@ -17,10 +17,10 @@ const POLL: Duration = Duration::from_secs(10);
 /// Why there is nobody who could connect.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientsError {
-    /// The file.
+    /// The file with the CAs cannot be read.
     #[error("{0}: {1}")]
     File(PathBuf, #[source] std::io::Error),
-    /// Its content.
+    /// The file has no CAs that can be used.
     #[error("{0} holds no usable CA certificates in PEM: {1}")]
     Bundle(PathBuf, String),
 }

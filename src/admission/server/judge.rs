@@ -21,7 +21,7 @@ pub(super) struct Judged {
     /// Without its objects.
     pub request: Request,
     pub response: Response,
-    /// The answer.
+    /// The answer as it is sent.
     pub bytes: Vec<u8>,
 }
 

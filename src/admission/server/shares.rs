@@ -112,7 +112,7 @@ mod tests {
         IpAddr::from([10, 0, 0, number])
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn one_address_leaves_the_rest_to_others() {
         let shares = Shares::new(Amount { all: 10, each: 6 });
         let soon = Duration::from_millis(20);
@@ -130,7 +130,7 @@ mod tests {
         assert!(shares.take_now(peer(2)).is_some());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn addresses_that_hold_nothing_are_forgotten() {
         let shares = Shares::new(Amount { all: 10, each: 6 });
         let kept = shares.take(peer(1), 6).await.unwrap();

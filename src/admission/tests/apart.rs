@@ -135,7 +135,7 @@ async fn a_policy_of_another_namespace_refuses_nobody_before_the_controller_has_
     let (_, response) = House::with(&server).ask(Entry::MutateDeployments, review).await;
     let said = response["warnings"].to_string();
     assert!(
-        said.contains("until the controller has looked") && said.contains("team-a"),
+        said.contains("until the controller has checked this") && said.contains("team-a"),
         "{said}"
     );
     let stored = patched(&object, &response);

@@ -94,18 +94,26 @@ async fn that_a_route_is_full_is_known() {
 }
 
 #[tokio::test]
-async fn that_a_gateway_copies_no_requests_is_known() {
+async fn what_a_gateway_does_of_copies_is_known() {
     let mut mirrored = by_shares();
     mirrored["mirror"] = json!(true);
-    let mut house = House::new();
-    let line = "has no RequestMirror filter";
-    let without = said(&house, mirrored.clone()).await;
-    assert!(!without.contains(line), "{without}");
-    let parent = json!({"name": "gateway", "namespace": "infra"});
-    let told = json!([{"controllerName": "traefik.io/gateway-controller", "parentRef": parent}]);
-    routed(&mut house, "other", 1, told);
-    let with = said(&house, mirrored).await;
-    assert!(with.contains(line), "{with}");
+    mirrored["mirrorWeight"] = json!(10);
+    for (controller, line) in [
+        ("traefik.io/gateway-controller", "has no RequestMirror filter"),
+        (
+            "projectcontour.io/gateway-controller",
+            "copies all requests, never a share",
+        ),
+    ] {
+        let mut house = House::new();
+        let without = said(&house, mirrored.clone()).await;
+        assert!(!without.contains(line), "{without}");
+        let parent = json!({"name": "gateway", "namespace": "infra"});
+        let told = json!([{"controllerName": controller, "parentRef": parent}]);
+        routed(&mut house, "other", 1, told);
+        let with = said(&house, mirrored.clone()).await;
+        assert!(with.contains(line), "{with}");
+    }
 }
 
 #[tokio::test]

@@ -65,9 +65,9 @@ async fn everything_is_scaled_to_zero_and_back() {
 async fn a_dry_run_notes_nothing_and_what_cannot_be_noted_is_refused() {
     let fake = ApiServer::default();
     let house = house(&fake, "Succeeded", "rest");
-    let mut dry = scale("shop", 0, 4);
-    dry["dryRun"] = json!(true);
-    let (_, response) = house.ask(Entry::ScaleDeployments, dry).await;
+    let mut dry_run = scale("shop", 0, 4);
+    dry_run["dryRun"] = json!(true);
+    let (_, response) = house.ask(Entry::ScaleDeployments, dry_run).await;
     assert_eq!((&response["allowed"], noted(&fake)), (&json!(true), None));
     fake.objects.lock().clear();
     let (_, response) = house.ask(Entry::ScaleDeployments, scale("shop", 0, 4)).await;

@@ -8,8 +8,9 @@ use crate::admission::review::{Decision, Denial, Operation, Request, Response};
 use crate::admission::server::Internal;
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
 use crate::plan::Selector;
-use crate::routing::{Names, registry};
-use coalmine_core::validation::{self, ClusterFacts, ClusterView, Findings, Lookup};
+use crate::routing::{self, Names, Provider};
+use coalmine_core::validation::{self, ClusterFacts, ClusterView, Findings, Lookup, Templates};
+use kube::runtime::reflector::ObjectRef;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -66,6 +67,11 @@ pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response
 
 fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Internal> {
     let (new, old) = both::<Canary>(request)?;
+    if validation::too_large("Canary", &new.spec).is_some() {
+        // Nothing else of it is read, and nothing is compared with it.
+        return Ok(validation::canary(&new, old.as_ref(), &ClusterFacts::default()));
+    }
+    let named = named_templates([Some(&new), old.as_ref()].into_iter().flatten(), view);
     let missed = missed(&found.target, view, &found.around);
     let misnamed = view.misnamed(&new, found.target.found());
     let misnamed = misnamed.map(|line| format!("metadata.annotations[{}]: {line}", labels::POLICY));
@@ -82,16 +88,32 @@ fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Inte
         routes: &routes,
         scalers: found.around.scalers(),
         served: found.served,
+        metric_templates: Some(named),
         ..everywhere(view)
     });
     let findings = validation::canary(&new, old.as_ref(), &facts);
     let provider = new.provider(&view.defaults.provider);
     let unmoved = view.elsewhere(&new).into_iter();
-    let unmoved = unmoved.chain(past(&new, provider, &found.fronts));
+    let unmoved = unmoved.chain(past(&new, provider, &found.fronts, &routes));
     let unmoved = unmoved.map(|line| format!("spec.service: {line}"));
-    let unsaid = unsaid::unsaid(&new, provider, &routes);
+    let unsaid = unsaid::unsaid(&new, provider, &routes).into_iter();
+    let unsaid = unsaid.chain(unsaid::untested(&new, provider, &routes));
     let more = validation::unbuilt(&new, &facts).into_iter().chain(missed);
     Ok(warned(findings, more.chain(misnamed).chain(unmoved).chain(unsaid)))
+}
+
+/// The MetricTemplates that metrics of `canaries` name: a cluster may have thousands.
+fn named_templates<'a>(canaries: impl Iterator<Item = &'a Canary>, view: &View) -> Templates {
+    let metrics = canaries.flat_map(|canary| {
+        let all = canary.analysis().metrics.iter().flatten();
+        all.map(move |metric| (canary.namespace_name(), metric))
+    });
+    let named = metrics.filter_map(|(own, metric)| {
+        let reference = metric.template_ref.as_ref()?;
+        let named = ObjectRef::new(&reference.name).within(reference.namespace_or(own));
+        view.caches.templates.get(&named)
+    });
+    named.collect()
 }
 
 fn warned(mut findings: Findings, more: impl IntoIterator<Item = String>) -> Findings {
@@ -136,15 +158,24 @@ pub fn provider_of<'a>(request: &'a Request, default: &'a str) -> Option<&'a str
 }
 
 /// What users miss who are led to the app past the routes of `provider`.
-fn past(canary: &Canary, provider: &str, fronts: &[Value]) -> Vec<String> {
-    let front = registry::router(provider).and_then(|router| router.front());
-    let names = canary.spec.service.as_ref().map(|_| Names::new(canary.service_name()));
-    let Some((front, names)) = front.zip(names) else {
+fn past(canary: &Canary, provider: &str, fronts: &[Value], routes: &[Value]) -> Vec<String> {
+    let provider = Provider::parse(provider).filter(|_| canary.spec.service.is_some());
+    let Some((provider, front)) = provider.and_then(|provider| Some((provider, provider.front()?))) else {
         return Vec::new();
     };
+    let names = Names::new(canary.service_name());
+    let leads = |route: &&Value| provider.carries_by(route) && routing::refers_to(route, &names);
+    let leading: Vec<&Value> = routes.iter().filter(leads).collect();
+    let annotations = canary.metadata.annotations.clone().unwrap_or_default();
+    let make = || {
+        let route = provider.published(canary.namespace_name(), &names, &canary.spec)?;
+        Some(provider.annotated(route, &annotations))
+    };
+    let made = leading.is_empty().then(make).flatten();
+    let leading: Vec<&Value> = leading.into_iter().chain(&made).collect();
     fronts
         .iter()
-        .filter_map(|object| (front.past)(object, &names))
+        .filter_map(|object| (front.past)(object, &names, &leading))
         .collect()
 }
 
@@ -201,9 +232,11 @@ fn both<K: DeserializeOwned>(request: &Request) -> Result<(K, Option<K>), Intern
 fn everywhere(view: &View) -> ClusterView<'_> {
     ClusterView {
         canaries: view.caches.canaries.state(),
-        metric_templates: Some(view.caches.templates.state()),
         alert_providers: Some(view.caches.providers.state()),
         defaults: view.defaults.clone(),
         ..ClusterView::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,11 +89,16 @@ pub fn loses(view: &View, namespace: &Value) -> Vec<String> {
         let target = canary.target_name();
         let generated = canary.labels().contains_key(labels::GENERATED);
         lines.push(match (generated, facts::stage(canary)) {
-            (true, CoarseStage::Building) => format!("{target}: let go as it is, its pair is not built yet"),
+            (true, CoarseStage::Building) => format!("{target}: left as it is, its pair is not built yet"),
             (true, CoarseStage::Running | CoarseStage::Waiting | CoarseStage::Promoting) => {
-                format!("{target}: its run ends first, then it serves by itself again; {target}-primary and what was generated go")
+                format!(
+                    "{target}: its run ends first, then it serves by itself again; {target}-primary and generated \
+                     objects are deleted"
+                )
             }
-            (true, _) => format!("{target}: serves by itself again; {target}-primary and what was generated go"),
+            (true, _) => {
+                format!("{target}: serves by itself again; {target}-primary and generated objects are deleted")
+            }
             (false, _) => format!("{target}: its Canary stays, and works without the webhook"),
         });
     }

@@ -23,7 +23,7 @@ pub(super) enum Apart {
     Refused(String),
     /// Whether it can is not known: this could not be looked at in time.
     Unseen(&'static str),
-    /// By the word of another namespace it cannot, which may count for nothing: the controller looks into that.
+    /// A NetworkPolicy of another namespace forbids it, perhaps one that is ignored: the controller looks into that.
     ByOthers(String),
 }
 
@@ -34,7 +34,9 @@ impl Apart {
             Self::Unseen(what) => {
                 format!("coalmine: {name}: {what} could not be looked at in time; the controller looks again")
             }
-            Self::ByOthers(why) => format!("coalmine: {name}: serves by itself until the controller has looked: {why}"),
+            Self::ByOthers(why) => {
+                format!("coalmine: {name}: serves by itself until the controller has checked this: {why}")
+            }
         }
     }
 }

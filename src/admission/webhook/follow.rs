@@ -65,7 +65,7 @@ impl AdmissionWebhook {
             return response;
         }
         if request.is_dry_run() {
-            return response.with_warnings(self.rehearsed(facts).await);
+            return response.with_warnings(self.dry_run(facts).await);
         }
         let Some(effects) = &self.effects else { return response };
         // A new one that serves by itself although there is a controller was not looked at in time: that comes first.
@@ -77,7 +77,7 @@ impl AdmissionWebhook {
     }
 
     /// What a dry run shows of a Deployment that would be enrolled.
-    async fn rehearsed(&self, facts: &RequestFacts<'_>) -> Vec<String> {
+    async fn dry_run(&self, facts: &RequestFacts<'_>) -> Vec<String> {
         let planned = match &self.effects {
             Some(effects) => effects.planned(facts).await,
             None => facts

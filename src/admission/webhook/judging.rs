@@ -48,7 +48,7 @@ impl AdmissionWebhook {
                 let served = async { effects.generator.served(&registry::object_of(provider?)?).await };
                 let fronts = async {
                     let front = registry::router(provider?)?.front()?;
-                    effects.generator.fronts(&request.namespace, front.resource).await
+                    effects.generator.fronts(&request.namespace, front).await
                 };
                 let (target, denied) = (effects.target(request), effects.denied(request));
                 let (target, around, served, fronts, denied) = tokio::join!(target, around, served, fronts, denied);

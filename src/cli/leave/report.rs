@@ -1,7 +1,7 @@
 //! What `coalmine leave` says. Pure.
 
 use super::survey::{App, Survey};
-use crate::orders::Leave;
+use crate::orders::{CONFIGURATIONS, Leave, WebhookConfiguration};
 use crate::routing::registry;
 use std::collections::BTreeMap;
 
@@ -90,7 +90,23 @@ fn standing(app: &App) -> String {
     format!("{stage}{says}")
 }
 
-/// The end.
+/// What became of the webhook configurations, of which this account may not take away what is `left`.
+pub fn configurations(left: &[WebhookConfiguration]) -> String {
+    if left.is_empty() {
+        return String::from("the webhook configurations are gone");
+    }
+    let commands: Vec<String> = left
+        .iter()
+        .map(|which| format!("kubectl delete {} {CONFIGURATIONS}", which.kind().to_lowercase()))
+        .collect();
+    format!(
+        "this account may not delete webhook configurations. Since the order no entry of them fails closed, but each write asks in \
+         vain once Coalmine is gone. So somebody who may has to take them away: {}",
+        commands.join("; ")
+    )
+}
+
+/// What is said when every app has been given back.
 pub fn done(namespace: Option<&str>) -> String {
     match namespace {
         Some(namespace) => format!(
@@ -199,6 +215,16 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("coalmine leave --cancel --namespace web"), "{text}");
+    }
+
+    #[test]
+    fn what_this_account_may_not_take_away_somebody_else_is_told_to() {
+        assert_eq!(configurations(&[]), "the webhook configurations are gone");
+        let text = configurations(&[WebhookConfiguration::Validating]);
+        assert!(
+            text.ends_with(": kubectl delete validatingwebhookconfiguration coalmine"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::admission::{bootstrap::configurations, facts::LEASE_FRESH};
 use crate::api::{Canary, canary::status::conditions::READY, labels};
 use crate::orders::{CONFIGURATIONS, WebhookConfiguration};
+use crate::requests::pages::{self, METADATA, PAGE};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -11,11 +12,9 @@ use kube::api::{DeleteParams, ListParams, PartialObjectMeta};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 
-/// Objects per page.
-const PAGE: u32 = 500;
-
-/// One Canary.
+/// A Canary, and how far it has been given back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct App {
     /// `NAMESPACE/NAME`.
@@ -31,6 +30,7 @@ pub struct App {
 }
 
 impl App {
+    // Of a whole Canary, which may have more than a megabyte, no more is kept than this.
     fn of(canary: &Canary) -> Self {
         let status = canary.status.clone().unwrap_or_default();
         let ready = status.condition(READY).and_then(|condition| condition.message.clone());
@@ -52,11 +52,11 @@ impl App {
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// Every Canary.
+    /// Every Canary that was found.
     pub apps: Vec<App>,
     /// Workloads that the webhook holds, and objects that Canaries own and that are no use without: `KIND NAMESPACE/NAME`.
     pub objects: Vec<String>,
-    /// Webhook configurations.
+    /// Kinds of the webhook configurations that are there.
     pub configurations: Vec<&'static str>,
     /// Whether a controller renewed its Lease lately.
     pub controller: bool,
@@ -71,18 +71,22 @@ impl Survey {
 
 /// Looks at one namespace, or at all; `lease` is the controller's, by namespace and name.
 pub async fn survey(client: &Client, namespace: Option<&str>, lease: (&str, &str)) -> Result<Survey, kube::Error> {
-    let canaries = all::<Canary>(&of(client, namespace), None).await?;
+    let apps = all(&of::<Canary>(client, namespace), (PAGE, None), |canary| {
+        Some(App::of(canary))
+    })
+    .await?;
     let held = format!("{}={}", labels::MANAGED, labels::TRUE);
     let mut objects = Vec::new();
     let deployments = of::<PartialObjectMeta<Deployment>>(client, namespace);
     let sets = of::<PartialObjectMeta<DaemonSet>>(client, namespace);
     let services = of::<PartialObjectMeta<Service>>(client, namespace);
     let flaggers = format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_FLAGGER);
-    objects.extend(named("Deployment", &all(&deployments, Some(&held)).await?, |_| true));
-    objects.extend(named("DaemonSet", &all(&sets, Some(&held)).await?, |_| true));
-    objects.extend(named("Deployment", &all(&deployments, Some(&flaggers)).await?, is_half));
-    objects.extend(named("DaemonSet", &all(&sets, Some(&flaggers)).await?, is_half));
-    objects.extend(named("Service", &all(&services, Some(&flaggers)).await?, is_half));
+    let (held, flaggers) = ((METADATA, Some(held.as_str())), (METADATA, Some(flaggers.as_str())));
+    objects.extend(all(&deployments, held, |one| Some(named("Deployment", one))).await?);
+    objects.extend(all(&sets, held, |one| Some(named("DaemonSet", one))).await?);
+    objects.extend(all(&deployments, flaggers, |one| half("Deployment", one)).await?);
+    objects.extend(all(&sets, flaggers, |one| half("DaemonSet", one)).await?);
+    objects.extend(all(&services, flaggers, |one| half("Service", one)).await?);
     let mut configurations = Vec::new();
     for which in WebhookConfiguration::ALL {
         match configurations::api(client, which).get_opt(CONFIGURATIONS).await {
@@ -93,23 +97,25 @@ pub async fn survey(client: &Client, namespace: Option<&str>, lease: (&str, &str
         }
     }
     Ok(Survey {
-        apps: canaries.iter().map(App::of).collect(),
+        apps,
         objects,
         configurations,
         controller: is_alive(client, lease).await?,
     })
 }
 
-/// Takes both webhook configurations away.
-pub async fn take_configurations(client: &Client) -> Result<(), kube::Error> {
+/// Takes both webhook configurations away; answers those that this account may not.
+pub async fn take_configurations(client: &Client) -> Result<Vec<WebhookConfiguration>, kube::Error> {
+    let mut left = Vec::new();
     for which in WebhookConfiguration::ALL {
         let api = configurations::api(client, which);
         match api.delete(CONFIGURATIONS, &DeleteParams::default()).await {
             Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(kube::Error::Api(status)) if status.code == 403 => left.push(which),
             other => drop(other?),
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 fn of<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -122,45 +128,42 @@ where
     }
 }
 
-// A kind that the cluster does not know has no objects.
-async fn all<K>(api: &Api<K>, labels: Option<&str>) -> Result<Vec<K>, kube::Error>
+// What is told of the objects that have these labels, so many of which are asked for at once. A kind that the cluster does
+// not know has no objects.
+async fn all<K, T>(
+    api: &Api<K>,
+    (page, labels): (u32, Option<&str>),
+    tell: impl Fn(&K) -> Option<T>,
+) -> Result<Vec<T>, kube::Error>
 where
     K: Clone + DeserializeOwned + Debug,
 {
-    let mut params = ListParams::default().limit(PAGE);
+    let mut which = ListParams::default().limit(page);
     if let Some(labels) = labels {
-        params = params.labels(labels);
+        which = which.labels(labels);
     }
-    let mut found = Vec::new();
-    loop {
-        let page = match api.list(&params).await {
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(found),
-            other => other?,
-        };
-        found.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(found),
-        }
+    let mut told = Vec::new();
+    let take = |object: K| {
+        told.extend(tell(&object));
+        ControlFlow::Continue(())
+    };
+    match pages::each(api, which, take).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(told),
+        read => read.map(|_| told),
     }
 }
 
 // Half of a pair: an app that is given back has none. Those of a namespace that goes away go with it.
-fn is_half<K: Resource>(object: &K) -> bool {
+fn half<K: Resource>(kind: &str, object: &K) -> Option<String> {
     let name = object.name_any();
     let owned = object.owner_references().iter().any(|owner| owner.kind == "Canary");
-    owned && (name.ends_with("-primary") || name.ends_with("-canary"))
+    let is_half = owned && (name.ends_with("-primary") || name.ends_with("-canary"));
+    is_half.then(|| named(kind, object))
 }
 
-fn named<K: Resource>(kind: &str, all: &[K], which: impl Fn(&K) -> bool) -> Vec<String> {
-    let name = |object: &K| {
-        format!(
-            "{kind} {}/{}",
-            object.namespace().unwrap_or_default(),
-            object.name_any()
-        )
-    };
-    all.iter().filter(|object| which(object)).map(name).collect()
+fn named<K: Resource>(kind: &str, object: &K) -> String {
+    let namespace = object.namespace().unwrap_or_default();
+    format!("{kind} {namespace}/{}", object.name_any())
 }
 
 async fn is_alive(client: &Client, (namespace, name): (&str, &str)) -> Result<bool, kube::Error> {
@@ -173,4 +176,55 @@ async fn is_alive(client: &Client, (namespace, name): (&str, &str)) -> Result<bo
         holder && renewed.is_some_and(|renewed| now.saturating_sub(renewed) < LEASE_FRESH)
     };
     Ok(leases.get_opt(name).await?.is_some_and(held))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ApiServer;
+    use serde_json::json;
+
+    const GROUP: &str = "DELETE /apis/admissionregistration.k8s.io/v1";
+
+    #[tokio::test]
+    async fn what_an_account_may_not_take_away_is_told_and_what_is_gone_is_well() {
+        let fake = ApiServer::default();
+        fake.fail(
+            &format!("{GROUP}/mutatingwebhookconfigurations/coalmine"),
+            403,
+            ApiServer::ALWAYS,
+        );
+        let left = take_configurations(&fake.client()).await.unwrap();
+        assert_eq!(left, [WebhookConfiguration::Mutating]);
+        fake.heal();
+        assert!(take_configurations(&fake.client()).await.unwrap().is_empty());
+        fake.fail(&format!("{GROUP}/*"), 500, ApiServer::ALWAYS);
+        assert!(take_configurations(&fake.client()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn canaries_are_looked_at_a_few_at_once_and_what_is_told_of_each_is_all_that_is_kept() {
+        let server = ApiServer::default();
+        let path = "/apis/flagger.app/v1beta1/canaries";
+        let client = server.client();
+        let canaries = of::<Canary>(&client, None);
+        let look = async || all(&canaries, (PAGE, None), |canary| Some(App::of(canary))).await;
+        for n in 0..20 {
+            let name = format!("app-{n:02}");
+            server.put(
+                &format!("/apis/flagger.app/v1beta1/namespaces/web/canaries/{name}"),
+                json!({
+                    "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+                    "metadata": {"name": name, "namespace": "web", "finalizers": [labels::FINALIZER]},
+                    "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}},
+                }),
+            );
+        }
+        let apps = look().await.unwrap();
+        assert_eq!(apps.len(), 20);
+        assert_eq!((apps[19].name.as_str(), apps[19].finalizer), ("web/app-19", true));
+        assert_eq!(*server.pages.lock(), vec![(path.to_owned(), Some(16)); 2]);
+        server.fail(&format!("GET {path}"), 404, 1);
+        assert_eq!(look().await.unwrap(), [], "the kind is not known here");
+    }
 }

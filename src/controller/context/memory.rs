@@ -2,6 +2,7 @@
 //! Deployments and namespaces.
 
 pub mod check;
+pub mod definition;
 pub mod deployments;
 pub mod failures;
 pub mod gauges;
@@ -16,12 +17,14 @@ pub mod timers;
 pub mod written;
 
 use crate::{
+    api::Canary,
     controller::{observe::beside::Looks, queue::Key},
     outbound::alerts::Alert,
     routing::Model,
     telemetry::Metrics,
 };
 use check::CheckRun;
+use definition::Definition;
 use deployments::Deployments;
 use failures::Failures;
 use gauges::Gauges;
@@ -53,6 +56,8 @@ pub struct Memory {
     pub waiting_alerts: Budget,
     /// Which gauges are shown of which Canary.
     pub gauges: Gauges,
+    /// The cluster's definition of Canaries.
+    pub definition: Definition,
     /// Deployments without a Canary.
     pub deployments: Deployments,
     /// Namespaces that were just labelled.
@@ -76,6 +81,8 @@ pub struct OfCanary {
     pub failures: Failures,
     /// What need not be recorded of waits.
     pub timers: Timers,
+    /// What of it is too large, if anything is, and of which edition of it that was found.
+    pub excess: Option<(Option<Edition>, Option<String>)>,
     /// What its primary was made.
     pub primary: Primary,
     /// Whose pods those with long names are.
@@ -96,6 +103,23 @@ pub struct OfCanary {
     pub events: Outboxes<(), Message>,
     /// Alerts on their way, by provider: one that hangs holds up no other.
     pub alerts: Outboxes<String, Arc<Alert>>,
+}
+
+/// What a Canary says: another spec is another edition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edition {
+    uid: String,
+    generation: i64,
+}
+
+impl Edition {
+    /// That of a Canary which the API server has stored.
+    pub fn of(canary: &Canary) -> Option<Self> {
+        Some(Self {
+            uid: canary.metadata.uid.clone()?,
+            generation: canary.metadata.generation?,
+        })
+    }
 }
 
 impl Memory {
@@ -121,6 +145,7 @@ impl Memory {
             waiting_events: _,
             waiting_alerts: _,
             gauges,
+            definition: _,
             deployments: _,
             labelled: _,
             looks,
@@ -138,6 +163,7 @@ impl Memory {
             waiting_events: _,
             waiting_alerts: _,
             gauges: _,
+            definition: _,
             deployments,
             labelled,
             looks,

@@ -1,9 +1,14 @@
 //! What checks and alerts look up by name: templates in the caches, Secrets in the API server.
 
 use super::Context;
-use crate::{api::MetricTemplate, foreign::Foreign, outbound::metrics::Resolver};
+use crate::{
+    api::{MetricTemplate, limits::CREDENTIAL},
+    controller::watch::pair::configs::reading,
+    foreign::Foreign,
+    outbound::metrics::Resolver,
+};
 use futures::future::BoxFuture;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{Api, runtime::reflector::ObjectRef};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,16 +24,31 @@ impl Resolver for Context {
         &'a self,
         namespace: &'a str,
         name: &'a str,
+        keys: &'a [&'a str],
     ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>> {
         Box::pin(async move {
+            // It may have a megabyte, and there may be as many checks at once as there are Canaries.
+            let _turn = reading::turn().await;
             let secret = Api::<Secret>::namespaced(self.effects.client.clone(), namespace)
                 .get(name)
                 .await;
             let error = |error: kube::Error| Foreign::of(&error.to_string()).to_string();
             let data = secret.map_err(error)?.data.unwrap_or_default();
-            Ok(data.into_iter().map(|(key, value)| (key, value.0)).collect())
+            credentials(data, keys)
         })
     }
+}
+
+// What is used of a Secret. No server takes more than a few kilobytes of a header or an address.
+fn credentials(data: BTreeMap<String, ByteString>, keys: &[&str]) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let used = data.into_iter().filter(|(key, _)| keys.contains(&key.as_str()));
+    let checked = used.map(|(key, ByteString(value))| match value.len() {
+        0..=CREDENTIAL => Ok((key, value)),
+        bytes => Err(format!(
+            "key {key:?} has {bytes} bytes, and at most {CREDENTIAL} can be sent; let it hold the credential alone"
+        )),
+    });
+    checked.collect()
 }
 
 // What is being deleted may be given any Secret: nothing that is written of it then is refused, lest it never goes, and so
@@ -45,7 +65,51 @@ fn usable(name: &str, found: Option<Arc<MetricTemplate>>) -> Result<Arc<MetricTe
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::context::fake;
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use kube::{Client, client::Body};
     use serde_json::{Value, json};
+    use std::{
+        convert::Infallible,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    #[tokio::test]
+    async fn few_secrets_are_in_memory_at_once_and_of_each_only_what_is_used_stays() {
+        let most = Arc::new(AtomicUsize::new(0));
+        let (now, peak) = (Arc::new(AtomicUsize::new(0)), most.clone());
+        let service = tower::service_fn(move |_: http::Request<Body>| {
+            let (now, peak) = (now.clone(), peak.clone());
+            async move {
+                peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                let secret = json!({"metadata": {"name": "s"}, "data": {"token": "dA==", "other": "bG9uZw=="}});
+                Ok::<_, Infallible>(http::Response::new(Full::<Bytes>::from(secret.to_string())))
+            }
+        });
+        let (context, _told) = fake::with(Client::new(service, "default"));
+        let all = (0..10).map(|_| context.secret("web", "s", &["token", "username"]));
+        for read in futures::future::join_all(all).await {
+            assert_eq!(read.unwrap(), BTreeMap::from([("token".to_owned(), b"t".to_vec())]));
+        }
+        assert!(most.load(Ordering::SeqCst) <= 2, "{most:?}");
+    }
+
+    #[test]
+    fn a_credential_that_no_server_takes_is_said_with_its_key() {
+        let of = |bytes: usize| {
+            let data = [("token", bytes), ("other", 1_000_000)];
+            let data = data.map(|(key, bytes)| (key.to_owned(), ByteString(vec![b'x'; bytes])));
+            credentials(BTreeMap::from(data), &["token"])
+        };
+        assert_eq!(of(CREDENTIAL).unwrap().len(), 1);
+        assert_eq!(
+            of(CREDENTIAL + 1).unwrap_err(),
+            "key \"token\" has 8193 bytes, and at most 8192 can be sent; let it hold the credential alone"
+        );
+    }
 
     fn template(metadata: &Value) -> Arc<MetricTemplate> {
         let template = json!({

@@ -1,8 +1,8 @@
 //! The end of a pair.
 
+pub(super) mod left_behind;
 pub(super) mod originals;
 mod owners;
-pub(super) mod widowed;
 
 use super::{Pair, patch, test_version};
 use crate::object::{label, text};

@@ -4,6 +4,7 @@ mod apart;
 mod companions;
 mod edits;
 mod generated;
+mod outlived;
 mod successor;
 
 pub(super) use edits::folded;
@@ -178,6 +179,7 @@ impl Pair<'_> {
         let foreign = |route: &&Value| !self.blueprint.provider.writes(route);
         for route in self.live.routes.iter().filter(foreign) {
             match desired.traffic {
+                _ if ended && self.is_outlived(route) => writes.extend(self.deleted_route(route)),
                 // The apex selects the side that serves, so what stood beside the user's route can go at any time.
                 _ if ended || routing::is_companion(route) => writes.extend(self.given_up(route, split)),
                 Some(traffic) => writes.extend(self.kept_up(route, split, traffic)),

@@ -6,6 +6,7 @@ mod followers;
 mod generated;
 mod knative;
 mod metadata;
+mod outlived;
 mod primary;
 mod services;
 mod successor;
@@ -73,6 +74,8 @@ pub(in crate::controller) fn seen(target: &Value) -> Observation {
         traffic: None,
         routed: true,
         mirrors: true,
+        tests_nobody: false,
+        bypassed: None,
         refused: None,
         route_trouble: None,
         pending: false,

@@ -16,7 +16,7 @@ pub enum Write {
     Apply {
         /// Kind of the object.
         kind: Kind,
-        /// The object.
+        /// The object with our fields alone.
         object: Value,
     },
     /// A new object. One of that name must not exist: a patch would merge with what somebody else put there, and takes
@@ -24,7 +24,7 @@ pub enum Write {
     Create {
         /// Kind of the object.
         kind: Kind,
-        /// The object.
+        /// The object to create.
         object: Value,
     },
     /// JSON Patch (RFC 6902); it begins by testing the object that it was decided on: its resourceVersion, its generation, or its uid,
@@ -32,20 +32,20 @@ pub enum Write {
     Patch {
         /// Kind of the object.
         kind: Kind,
-        /// Its namespace.
+        /// Namespace of the object.
         namespace: String,
-        /// Its name.
+        /// Name of the object.
         name: String,
-        /// The operations.
+        /// The operations, of which the first is the test.
         operations: json_patch::Patch,
     },
     /// JSON merge patch.
     Merge {
         /// Kind of the object.
         kind: Kind,
-        /// Its namespace.
+        /// Namespace of the object.
         namespace: String,
-        /// Its name.
+        /// Name of the object.
         name: String,
         /// What is merged.
         body: Value,
@@ -56,11 +56,11 @@ pub enum Write {
     Delete {
         /// Kind of the object.
         kind: Kind,
-        /// Its namespace.
+        /// Namespace of the object.
         namespace: String,
-        /// Its name.
+        /// Name of the object.
         name: String,
-        /// Its uid.
+        /// Uid of the object as it was seen.
         uid: String,
     },
 }

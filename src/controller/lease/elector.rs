@@ -44,7 +44,7 @@ impl ElectionSettings {
     }
 }
 
-/// A candidate.
+/// A candidate for the lease.
 pub struct Elector {
     api: Api<Lease>,
     settings: ElectionSettings,

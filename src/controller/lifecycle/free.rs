@@ -14,10 +14,12 @@ use crate::{
         labels::{self, TargetState},
     },
     plan::workload::daemon_set,
+    requests::pages::{self, PAGE},
     watched::words_of_request,
 };
 use kube::{Api, Client, api::ListParams};
 use serde_json::{Map, Value, json};
+use std::ops::ControlFlow;
 
 /// What is held in a namespace that takes nothing in, and no Canary there speaks for.
 pub fn unclaimed(cluster: &Cluster, namespace: &str) -> Vec<(Kind, Value)> {
@@ -101,8 +103,12 @@ async fn merge(client: &Client, kind: Kind, target: &Value, body: Value) -> Resu
 
 async fn is_claimed(client: &Client, namespace: &str, target: &str) -> Result<bool, kube::Error> {
     let canaries = Api::<Canary>::namespaced(client.clone(), namespace);
-    match canaries.list(&ListParams::default()).await {
-        Ok(all) => Ok(all.iter().any(|canary| canary.target_name() == target)),
+    let look = |canary: Canary| match canary.target_name() == target {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    match pages::each(&canaries, ListParams::default().limit(PAGE), look).await {
+        Ok(nobodys) => Ok(!nobodys),
         // Nobody has Canaries where they are not known.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         Err(error) => Err(error),
@@ -142,6 +148,7 @@ fn freed(kind: Kind, target: &Value) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::ApiServer;
 
     fn held(labels: Value, spec: Value) -> Value {
         json!({"metadata": {"name": "shop", "namespace": "web", "labels": labels}, "spec": spec})
@@ -169,6 +176,34 @@ mod tests {
             freed(Kind::Deployment, &held(json!({"team": "red"}), json!({"replicas": 0}))),
             None
         );
+    }
+
+    #[tokio::test]
+    async fn whoever_has_a_canary_is_not_let_go_however_many_others_there_are() {
+        let server = ApiServer::default();
+        let all = "/apis/flagger.app/v1beta1/namespaces/web/canaries";
+        for n in 0..20 {
+            let name = format!("app-{n:02}");
+            let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": name});
+            server.put(
+                &format!("{all}/{name}"),
+                json!({
+                    "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+                    "metadata": {"name": name, "namespace": "web"}, "spec": {"targetRef": target},
+                }),
+            );
+        }
+        let client = server.client();
+        assert!(is_claimed(&client, "web", "app-00").await.unwrap());
+        assert_eq!(
+            *server.pages.lock(),
+            [(all.to_owned(), Some(16))],
+            "he is found at once"
+        );
+        assert!(is_claimed(&client, "web", "app-19").await.unwrap());
+        server.pages.lock().clear();
+        assert!(!is_claimed(&client, "web", "shop").await.unwrap());
+        assert_eq!(*server.pages.lock(), vec![(all.to_owned(), Some(16)); 2]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::{finish, sweep};
 use crate::controller::{
     context::Context,
-    difference::widowed,
+    difference::left_behind,
     effects::apply::write::WriteFailure,
     observe::gather::{followers, selector},
     status::{record, trouble},
@@ -76,7 +76,7 @@ async fn give_back(
     let Ok(selector) = found else { return Ok(()) };
     let cache = &context.cluster.cache;
     followers(cache, canary.namespace_name(), blueprint, live, &selector);
-    for write in widowed(live, blueprint, &selector) {
+    for write in left_behind(live, blueprint, &selector) {
         match write.perform(&context.effects.client).await {
             // Nobody's deletion waits for what is never let through.
             Err(error) if WriteFailure::of(&error) == WriteFailure::Refused => {

@@ -2,18 +2,22 @@
 //! looked for when it matters, not watched.
 
 use crate::plan::enrolment::reach::{self, Foreign};
+use crate::requests::pages::{self, PAGE};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
 };
 use parking_lot::Mutex;
-use serde_json::Value;
-use std::{collections::HashMap, fmt::Debug, sync::Arc, time::Duration};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use std::{collections::HashMap, fmt::Debug, ops::ControlFlow, sync::Arc, time::Duration};
 use tokio::{sync::OnceCell, time::Instant};
 
 /// Most objects of a kind that are looked at.
-const LOOKED_AT: u32 = 100;
+const LOOKED_AT: usize = 100;
+/// Most bytes of what is kept of them, as JSON: it is kept for a moment, of all namespaces with releases.
+const KEPT: usize = 1024 * 1024;
 /// How long what was found in a namespace serves for its other Canaries: a team's releases begin together.
 const FRESH: Duration = Duration::from_secs(5);
 
@@ -36,9 +40,9 @@ struct Look {
 /// What was found in a namespace.
 #[derive(Debug)]
 pub struct Found {
-    /// Its NetworkPolicies.
+    /// The names and specs of its NetworkPolicies.
     pub policies: Vec<Value>,
-    /// Objects of other tools that point at pods.
+    /// Of objects of other tools that point at pods, their names and where they point.
     pub others: Vec<(Foreign, Value)>,
 }
 
@@ -68,8 +72,7 @@ impl Looks {
         found
             .get_or_init(async || {
                 let all = reach::FOREIGN.map(|kind| self.of_others(client, namespace, kind));
-                let (policies, others) =
-                    tokio::join!(list::<NetworkPolicy>(client, namespace), futures::future::join_all(all));
+                let (policies, others) = tokio::join!(policies(client, namespace), futures::future::join_all(all));
                 let others = others.into_iter().flatten().collect();
                 Found { policies, others }
             })
@@ -85,11 +88,8 @@ impl Looks {
         let gvk = GroupVersionKind::gvk(kind.group, kind.version, kind.kind);
         let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural);
         let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource);
-        match api.list(&ListParams::default().limit(LOOKED_AT)).await {
-            Ok(found) => found
-                .iter()
-                .filter_map(|object| Some((kind, serde_json::to_value(object).ok()?)))
-                .collect(),
+        match first(&api, |object| kind.slim(object)).await {
+            Ok(found) => found.into_iter().map(|object| (kind, object)).collect(),
             // The cluster does not have that kind, or nobody gave us the right to look.
             Err(kube::Error::Api(status)) if status.code == 404 || status.code == 403 => {
                 self.absent.lock().insert(kind.kind, Instant::now());
@@ -103,25 +103,38 @@ impl Looks {
     }
 }
 
-async fn list<K>(client: &Client, namespace: &str) -> Vec<Value>
+async fn policies(client: &Client, namespace: &str) -> Vec<Value> {
+    let api = Api::<NetworkPolicy>::namespaced(client.clone(), namespace);
+    let slim = |policy: &Value| {
+        let name = policy.pointer("/metadata/name");
+        json!({"metadata": {"name": name}, "spec": policy.get("spec")})
+    };
+    let found = first(&api, slim).await;
+    found.unwrap_or_else(|error| {
+        tracing::warn!(namespace, kind = "NetworkPolicy", %error, "cannot be looked at");
+        Vec::new()
+    })
+}
+
+// The first objects of a list, as far as they are looked at, each cut down before the next page is read.
+async fn first<K>(api: &Api<K>, slim: impl Fn(&Value) -> Value) -> Result<Vec<Value>, kube::Error>
 where
-    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-        + Clone
-        + Debug
-        + serde::de::DeserializeOwned
-        + serde::Serialize,
+    K: Clone + Debug + DeserializeOwned + Serialize,
 {
-    let api = Api::<K>::namespaced(client.clone(), namespace);
-    match api.list(&ListParams::default().limit(LOOKED_AT)).await {
-        Ok(found) => found
-            .iter()
-            .filter_map(|object| serde_json::to_value(object).ok())
-            .collect(),
-        Err(error) => {
-            tracing::warn!(namespace, kind = %K::kind(&()), %error, "cannot be looked at");
-            Vec::new()
+    let (mut found, mut left) = (Vec::new(), KEPT);
+    let take = |object: K| {
+        let object = slim(&serde_json::to_value(object).unwrap_or_default());
+        match left.checked_sub(object.to_string().len()) {
+            Some(rest) if found.len() < LOOKED_AT => {
+                left = rest;
+                found.push(object);
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Break(()),
         }
-    }
+    };
+    pages::each(api, ListParams::default().limit(PAGE), take).await?;
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{
     Thresholds,
     live_workload::LiveWorkload,
-    trouble,
+    pod_diagnostics,
     wanted::{decides, wanted},
 };
 use crate::object::label;
@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 /// The halves of a pair, and how they are looked at.
 #[derive(Debug)]
 pub struct Halves<'a> {
-    /// The pair.
+    /// The objects of the pair.
     pub live: &'a Live,
     /// What its Canary wants of it.
     pub blueprint: &'a Blueprint,
@@ -183,7 +183,7 @@ fn missing_configs(configs: &[Reference]) -> Option<String> {
 
 // What keeps pods from being created is the better reason.
 fn with_refusal(rollout: Rollout, workload: &Value) -> Rollout {
-    match (rollout, trouble::quota(workload)) {
+    match (rollout, pod_diagnostics::quota(workload)) {
         (Rollout::Waiting(why), Some(refused)) => Rollout::Waiting(format!("{why}: {refused}")),
         (rollout, _) => rollout,
     }

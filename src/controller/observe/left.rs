@@ -44,3 +44,6 @@ pub fn leave_apex(live: &mut Live, blueprint: &mut Blueprint, selector: &Selecto
     live.left.extend(blueprint.names.take());
     blueprint.route = None;
 }
+
+#[cfg(test)]
+mod tests;

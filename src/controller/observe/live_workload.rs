@@ -19,7 +19,7 @@ use serde_json::Value;
 pub struct LiveWorkload<'a> {
     /// What it is.
     pub workload: Workload,
-    /// The object.
+    /// The object as the cache has it.
     pub object: &'a Value,
     /// The pair it belongs to.
     pub live: &'a Live,

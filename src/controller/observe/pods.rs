@@ -8,12 +8,14 @@ use super::live_workload::LiveWorkload;
 use crate::controller::watch::pair::live::{CUT, Live, base};
 use crate::object::{label, text};
 use crate::plan::{Blueprint, Selector, Workload, workload::revisions};
+use crate::requests::pages::{self, METADATA};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, ResourceExt, api::ListParams, core::PartialObjectMeta};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
-/// Those characters.
+/// The five characters that the API server adds to a name.
 const RANDOM: &str = "[0-9a-z]{5}";
 /// Most names in one expression; a sample of the revision's pods is of the revision, too.
 const MOST: usize = 100;
@@ -76,17 +78,17 @@ pub async fn owners(
     }
     // Whoever is gone again is nobody's.
     let mut owners: BTreeMap<String, String> = pods.iter().map(|pod| ((*pod).to_owned(), String::new())).collect();
+    let mut found = |pod: PartialObjectMeta<Pod>| {
+        let mut all = pod.owner_references().iter();
+        let owner = all.find(|owner| owner.controller == Some(true));
+        let owner = owner.map(|owner| owner.name.clone()).unwrap_or_default();
+        owners.insert(pod.name_any(), owner);
+        ControlFlow::Continue(())
+    };
     for labels in [selector.target_labels(), selector.primary_labels()] {
         let api = Api::<PartialObjectMeta<Pod>>::namespaced(client.clone(), namespace);
-        let half = ListParams::default().labels(&expression(&labels));
-        for pod in api.list_metadata(&half).await? {
-            let owner = pod
-                .owner_references()
-                .iter()
-                .find(|owner| owner.controller == Some(true));
-            let owner = owner.map(|owner| owner.name.clone()).unwrap_or_default();
-            owners.insert(pod.name_any(), owner);
-        }
+        let half = ListParams::default().limit(METADATA).labels(&expression(&labels));
+        pages::each(&api, half, &mut found).await?;
     }
     Ok(owners)
 }

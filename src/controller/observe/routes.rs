@@ -71,8 +71,22 @@ impl<'a> Routes<'a> {
             let mut routes = self.live.refers_to(self.blueprint, names).chain(self.unmade(names));
             routes.find_map(|route| self.kind_of(route)?.problem(route, names, exposure))
         });
+        let trouble = trouble.or_else(|| self.unresolved());
         let mut companions = self.live.routes.iter().filter(|route| routing::is_companion(route));
         trouble.or_else(|| companions.find_map(|companion| self.companions_kind(companion)?.refused(companion)))
+    }
+
+    // Why users do not come by a route to Services that are there, as endpoints of theirs show.
+    fn unresolved(self) -> Option<String> {
+        let serves = |names: &&Names| {
+            [&names.primary, &names.canary]
+                .iter()
+                .all(|half| self.live.is_answered(half))
+        };
+        self.moved().filter(serves).find_map(|names| {
+            let mut routes = self.live.refers_to(self.blueprint, names);
+            routes.find_map(|route| self.kind_of(route)?.unresolved(route, names))
+        })
     }
 
     // The route that is to be made, while that waits for an object whose settings something beside it takes over.
@@ -128,6 +142,26 @@ impl<'a> Routes<'a> {
         self.live.routes.iter().all(able)
     }
 
+    /// Whether nobody is shown the canary by any of those that there are in the A/B test that the Canary asks for.
+    pub fn test_nobody(self) -> bool {
+        let exposure = &self.blueprint.exposure;
+        if exposure.matches.is_empty() {
+            return false;
+        }
+        let (live, blueprint) = (self.live, self.blueprint);
+        let leading = self.moved().flat_map(|names| {
+            let routes = live.refers_to(blueprint, names);
+            let carrying = routes.filter(move |route| blueprint.carries_by(route));
+            carrying.map(move |route| (route, names))
+        });
+        let mut leading = leading.peekable();
+        let nobody = |route: &Value, names: &Names| {
+            let kind = self.kind_of(route);
+            kind.is_some_and(|kind| routing::tests_nobody(kind, route, names, exposure))
+        };
+        leading.peek().is_some() && leading.all(|(route, names)| nobody(route, names))
+    }
+
     fn kind_of(self, route: &Value) -> Option<&'static dyn RouteKind> {
         self.blueprint.provider.kind_of(route)
     }
@@ -136,5 +170,101 @@ impl<'a> Routes<'a> {
     fn moved(self) -> impl Iterator<Item = &'a Names> {
         let weights = self.blueprint.provider.moves_routes();
         self.live.split(self.blueprint).filter(move |_| weights)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::{Exposure, Provider};
+    use serde_json::json;
+
+    fn asking(name: &str, team: &str) -> Value {
+        let headers = json!([{"name": "x-team", "value": team}]);
+        let backends = json!([{"name": "web", "port": 80}]);
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"rules": [{"matches": [{"headers": headers}], "backendRefs": backends}]},
+        })
+    }
+
+    fn nobody(matches: Value, routes: Vec<Value>) -> bool {
+        let blueprint = Blueprint {
+            names: Some(Names::new("web")),
+            provider: Provider::STANDARD,
+            exposure: Exposure {
+                matches: serde_json::from_value(matches).unwrap(),
+                ..Exposure::default()
+            },
+            ..Blueprint::sample()
+        };
+        let live = Live {
+            routes,
+            ..Live::default()
+        };
+        let routes = Routes {
+            live: &live,
+            blueprint: &blueprint,
+        };
+        routes.test_nobody()
+    }
+
+    #[test]
+    fn a_test_is_for_nobody_where_every_route_asks_something_else() {
+        let test = json!([{"headers": {"x-team": {"exact": "b"}}}]);
+        assert!(nobody(test.clone(), vec![asking("front", "a")]));
+        assert!(!nobody(test.clone(), vec![asking("front", "b")]));
+        assert!(!nobody(test.clone(), vec![asking("front", "a"), asking("other", "b")]));
+        assert!(
+            !nobody(test, Vec::new()),
+            "nothing is known of a route that is not there"
+        );
+        assert!(!nobody(json!([]), vec![asking("front", "a")]), "there is no test");
+    }
+
+    // A route whose gateway does not find its backends, and those Services that have endpoints.
+    fn trouble(answered: &[&str]) -> Option<String> {
+        let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "observedGeneration": 2, "message": "none"});
+        let conditions = [
+            condition("Accepted", "True", "Accepted"),
+            condition("ResolvedRefs", "False", "BackendNotFound"),
+        ];
+        let backends = ["web-primary", "web-canary"].map(|name| json!({"name": name, "port": 80}));
+        let route = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "web", "namespace": "shop", "generation": 2},
+            "spec": {"parentRefs": [{"name": "edge"}], "rules": [{"backendRefs": backends}]},
+            "status": {"parents": [{"parentRef": {"name": "edge"}, "conditions": conditions}]},
+        });
+        let slice = |service: &&str| {
+            json!({
+                "metadata": {"labels": {"kubernetes.io/service-name": service}},
+                "endpoints": [{"targetRef": {"name": "pod"}, "conditions": {"ready": true}}],
+            })
+        };
+        let live = Live {
+            routes: vec![route],
+            slices: answered.iter().map(slice).collect(),
+            ..Live::default()
+        };
+        let blueprint = Blueprint {
+            names: Some(Names::new("web")),
+            provider: Provider::STANDARD,
+            ..Blueprint::sample()
+        };
+        let routes = Routes {
+            live: &live,
+            blueprint: &blueprint,
+        };
+        routes.trouble()
+    }
+
+    #[test]
+    fn a_service_that_a_gateway_does_not_find_is_trouble_once_both_halves_have_endpoints() {
+        assert_eq!(trouble(&[]), None);
+        assert_eq!(trouble(&["web-primary"]), None, "the other is made, or has no pods yet");
+        let why = "HTTPRoute web does not lead to its Services by gateway edge: none (BackendNotFound)";
+        assert_eq!(trouble(&["web-primary", "web-canary"]).as_deref(), Some(why));
     }
 }

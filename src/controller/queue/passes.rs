@@ -1,6 +1,6 @@
 //! Passes over the Deployments of a namespace, which give each its Canary: what is asked for meanwhile is one pass.
 
-use super::inlet::{Inlet, Outlet, shared};
+use super::shared::{Consumer, Producer, shared};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -26,7 +26,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// One Deployment.
+    /// The Deployment of that name alone.
     pub fn one(name: &str) -> Self {
         Self::Some(BTreeSet::from([name.to_owned()]))
     }
@@ -58,11 +58,11 @@ impl Scope {
 
 /// Asks for passes.
 #[derive(Debug, Clone)]
-pub struct Passes(Inlet<Line>);
+pub struct Passes(Producer<Line>);
 
 /// The passes that were asked for.
 #[derive(Debug)]
-pub struct Asked(Outlet<Line>);
+pub struct Asked(Consumer<Line>);
 
 /// The namespaces in the order they were asked for, each once, with all that is to be looked at there.
 #[derive(Debug, Default)]
@@ -95,8 +95,8 @@ impl Line {
 
 /// A new line of passes.
 pub fn passes() -> (Passes, Asked) {
-    let (inlet, outlet) = shared();
-    (Passes(inlet), Asked(outlet))
+    let (producer, consumer) = shared();
+    (Passes(producer), Asked(consumer))
 }
 
 impl Passes {

@@ -1,13 +1,13 @@
 //! The watches of the whole cluster, and what they keep.
 
-use super::told::{Teller, Told};
+use super::cluster_change::{ChangeSender, ClusterChange};
 use crate::controller::{
     context::Context,
     queue::key,
     watch::{
         cluster::{Cluster, index::Index},
         informers::{
-            cache::{Cache, PAGE},
+            cache::Cache,
             elsewhere::Elsewhere,
             network_policies::{self, NetworkPolicies},
             relist::{Relist, Telling},
@@ -18,11 +18,12 @@ use crate::controller::{
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels::LAST_APPLIED},
     orders::Standing,
+    requests::pages::PAGE,
     telemetry::WatchFailures,
 };
 use futures::StreamExt;
 use k8s_openapi::api::{
-    core::v1::{Namespace, PersistentVolumeClaim},
+    core::v1::{Namespace, PersistentVolumeClaim, PersistentVolumeClaimSpec},
     networking::v1::NetworkPolicy,
 };
 use kube::{
@@ -42,39 +43,44 @@ const ORDERS: Duration = Duration::from_secs(10);
 /// How long the first look at what may keep apps from being paired may take.
 const AROUND: Duration = Duration::from_secs(10);
 
-/// Empty caches, and the watches that fill them; each change is `told`, and what fails counted. With `only`, nothing is known
-/// of other namespaces, so nothing is worked on there.
-pub fn cluster(client: &Client, only: Option<&str>, told: &Teller, failures: WatchFailures) -> Cluster {
+/// Empty caches, and the watches that fill them; each change is sent by `sender`, and what fails counted. With `only`, nothing
+/// is known of other namespaces, so nothing is worked on there.
+pub fn cluster(client: &Client, only: Option<&str>, sender: &ChangeSender, failures: WatchFailures) -> Cluster {
     let only = |field| selected(field, only);
-    let all = || watcher::Config::default().page_size(PAGE);
     let to = To {
         client,
-        told,
+        sender,
         failures: &failures,
     };
     Cluster {
         cache: Arc::new(Cache::counting(failures.clone())),
         canaries: to.watched(only("metadata.namespace"), |canary: &Canary| {
-            Telling::always(Told::Canary(key(canary)))
+            Telling::always(ClusterChange::Canary(key(canary)))
         }),
         index: Index::default(),
         policies: to.watched(all(), |policy: &CanaryPolicy| {
-            Telling::when_changed(Told::Policy(policy.name_any()), &policy.spec)
+            Telling::when_changed(ClusterChange::Policy(policy.name_any()), &policy.spec)
         }),
         templates: to.watched(all(), |template: &MetricTemplate| {
             let named = (template.namespace().unwrap_or_default(), template.name_any());
-            Telling::when_changed(Told::Template(named), &template.spec)
+            Telling::when_changed(ClusterChange::Template(named), &template.spec)
         }),
-        claims: claims(to, only("metadata.namespace").page_size(PAGE)),
+        claims: claims(to, only("metadata.namespace")),
         network_policies: NetworkPolicies::new(to.watched_as(
             all(),
             |policy: &NetworkPolicy| {
-                Telling::when_changed(Told::NetworkPolicy(network_policies::reach(policy)), &policy.spec)
+                Telling::when_changed(
+                    ClusterChange::NetworkPolicy(network_policies::reach(policy)),
+                    &policy.spec,
+                )
             },
-            bare,
+            |policy: &mut NetworkPolicy| {
+                bare(policy);
+                network_policies::slim(policy);
+            },
         )),
         namespaces: to.watched(only("metadata.name"), |ns: &Namespace| {
-            Telling::always(Told::Namespace(ns.name_any()))
+            Telling::always(ClusterChange::Namespace(ns.name_any()))
         }),
         served: Served::new(|name| {
             let this = selected("metadata.name", Some(name));
@@ -82,7 +88,7 @@ pub fn cluster(client: &Client, only: Option<&str>, told: &Teller, failures: Wat
                 slim(definition);
                 served::slim(definition);
             };
-            to.watched_as(this, |_: &Definition| Telling::always(Told::Kinds), lean)
+            to.watched_as(this, |_: &Definition| Telling::always(ClusterChange::Kinds), lean)
         }),
         elsewhere: Elsewhere::counting(failures.clone()),
     }
@@ -129,11 +135,16 @@ pub async fn ready(context: &Context) -> anyhow::Result<()> {
 fn claims(to: To<'_>, which: watcher::Config) -> Store<PersistentVolumeClaim> {
     let tell = |claim: &PersistentVolumeClaim| {
         let namespace = claim.namespace().unwrap_or_default();
-        Telling::when_changed(Told::Claim(namespace), &claim.spec)
+        Telling::when_changed(ClusterChange::Claim(namespace), &claim.spec)
     };
     let lean = |claim: &mut PersistentVolumeClaim| {
         bare(claim);
         claim.status = None;
+        // How it may be mounted is all that is asked of one.
+        claim.spec = claim.spec.take().map(|spec| PersistentVolumeClaimSpec {
+            access_modes: spec.access_modes,
+            ..PersistentVolumeClaimSpec::default()
+        });
     };
     to.watched_as(which, tell, lean)
 }
@@ -145,25 +156,33 @@ fn bare<K: Resource<DynamicType = ()>>(object: &mut K) {
     object.meta_mut().labels = None;
 }
 
+// All there are, a few at once: each may have more than a megabyte.
+fn all() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
 // Those whose field has that value; all without one.
 fn selected(field: &str, value: Option<&str>) -> watcher::Config {
-    let all = watcher::Config::default();
     match value {
-        Some(value) => all.fields(&format!("{field}={value}")),
-        None => all,
+        Some(value) => all().fields(&format!("{field}={value}")),
+        None => all(),
     }
 }
 
-// Of whom the cluster is asked, and who is told.
+// Of whom the cluster is asked, and where changes are sent.
 #[derive(Clone, Copy)]
 struct To<'a> {
     client: &'a Client,
-    told: &'a Teller,
+    sender: &'a ChangeSender,
     failures: &'a WatchFailures,
 }
 
 impl To<'_> {
-    fn watched<K>(self, which: watcher::Config, tell: impl Fn(&K) -> Telling<Told> + Send + 'static) -> Store<K>
+    fn watched<K>(
+        self,
+        which: watcher::Config,
+        tell: impl Fn(&K) -> Telling<ClusterChange> + Send + 'static,
+    ) -> Store<K>
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     {
@@ -173,7 +192,7 @@ impl To<'_> {
     fn watched_as<K>(
         self,
         which: watcher::Config,
-        tell: impl Fn(&K) -> Telling<Told> + Send + 'static,
+        tell: impl Fn(&K) -> Telling<ClusterChange> + Send + 'static,
         slim: impl Fn(&mut K) + Send + 'static,
     ) -> Store<K>
     where
@@ -186,13 +205,13 @@ impl To<'_> {
             .default_backoff()
             .modify(slim);
         let events = reflector(writer, lean);
-        let (told, failures) = (self.told.clone(), self.failures.clone());
+        let (sender, failures) = (self.sender.clone(), self.failures.clone());
         tokio::spawn(async move {
             let mut events = Box::pin(events);
             let mut relist = Relist::default();
             while let Some(event) = events.next().await {
                 match event {
-                    Ok(event) => relist.told(event, &tell).into_iter().for_each(|one| told.send(one)),
+                    Ok(event) => relist.told(event, &tell).into_iter().for_each(|one| sender.send(one)),
                     Err(error) => {
                         let kind = K::kind(&());
                         tracing::warn!(%error, %kind, "watch failed, trying again");

@@ -1,6 +1,6 @@
 //! What an admin orders while we work, by ConfigMaps of our own namespace.
 
-use super::told::{Teller, Told};
+use super::cluster_change::{ChangeSender, ClusterChange};
 use crate::{
     orders::{self, Standing},
     telemetry::Readiness,
@@ -8,12 +8,12 @@ use crate::{
 use kube::Client;
 use tokio::{sync::watch, task::JoinHandle};
 
-/// Follows it, and tells of each change.
+/// Follows it, and sends each change.
 pub fn follow(
     client: Client,
     namespace: String,
     standing: watch::Sender<Standing>,
-    told: Teller,
+    sender: ChangeSender,
     readiness: Readiness,
 ) -> [JoinHandle<()>; 2] {
     let mut ordered = standing.subscribe();
@@ -24,9 +24,12 @@ pub fn follow(
                 tracing::info!("told to leave: {leave}");
             }
             readiness.remark("controller", leave);
-            told.send(Told::Orders);
+            sender.send(ClusterChange::Orders);
         }
     });
     let following = async move { orders::follow(client, &namespace, orders::Wanted::Leave, standing).await };
     [telling, tokio::spawn(following)]
 }
+
+#[cfg(test)]
+mod tests;

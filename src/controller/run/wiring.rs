@@ -1,6 +1,6 @@
 //! Who hears of which change: what a watch tells is a reason for steps, for passes, or for other watches.
 
-use super::told::{Tellings, Told};
+use super::cluster_change::{ChangeReceiver, ClusterChange};
 use crate::api::labels;
 use crate::controller::{
     context::Context,
@@ -29,12 +29,12 @@ use tokio::{sync::mpsc::Receiver, time::Instant};
 /// from its look whether a Canary exists to its creation.
 const ADOPTION_GRACE: Duration = Duration::from_secs(1);
 
-/// Tellings that are heard one right after the other; then others that share the thread have their turn.
+/// Changes that are heard one right after the other; then others that share the thread have their turn.
 const AT_ONCE: usize = 64;
 
 type Labels = Option<BTreeMap<String, String>>;
 
-// What is to be done once for all that was told together.
+// What is to be done once for all changes that were taken together.
 #[derive(Default)]
 struct Due {
     // Other namespaces or kinds may be watched from now on.
@@ -70,12 +70,12 @@ impl Wiring {
         }
     }
 
-    /// Passes on what is told until nothing is any more.
-    pub async fn run(mut self, mut tellings: Tellings, mut changed: Receiver<Change>) {
+    /// Passes on what is sent until nothing is any more.
+    pub async fn run(mut self, mut receiver: ChangeReceiver, mut changed: Receiver<Change>) {
         self.follow();
         loop {
             tokio::select! {
-                Some(()) = tellings.woken() => self.hear_all(tellings.take()).await,
+                Some(()) = receiver.woken() => self.hear_all(receiver.take()).await,
                 Some(change) = changed.recv() => self.guarded(|wiring| wiring.hear_of(&change)),
                 else => return,
             }
@@ -89,12 +89,12 @@ impl Wiring {
         }
     }
 
-    async fn hear_all(&mut self, all: impl IntoIterator<Item = Told>) {
-        for (heard, told) in all.into_iter().enumerate() {
+    async fn hear_all(&mut self, all: impl IntoIterator<Item = ClusterChange>) {
+        for (heard, change) in all.into_iter().enumerate() {
             if heard % AT_ONCE == AT_ONCE - 1 {
                 tokio::task::yield_now().await;
             }
-            self.guarded(|wiring| wiring.hear(told));
+            self.guarded(|wiring| wiring.hear(change));
         }
         self.settle();
     }
@@ -116,26 +116,26 @@ impl Wiring {
         }
     }
 
-    fn hear(&mut self, told: Told) {
-        match told {
-            Told::Canary(key) => self.hear_of_a_canary(key),
-            Told::Namespace(namespace) => self.hear_of_a_namespace(&namespace),
-            Told::Policy(policy) => {
+    fn hear(&mut self, change: ClusterChange) {
+        match change {
+            ClusterChange::Canary(key) => self.hear_of_a_canary(key),
+            ClusterChange::Namespace(namespace) => self.hear_of_a_namespace(&namespace),
+            ClusterChange::Policy(policy) => {
                 let all = self.known.keys();
                 all.for_each(|namespace| self.look_at_governed(&policy, namespace));
             }
-            Told::Template(template) => {
+            ClusterChange::Template(template) => {
                 self.due.templates.insert(template);
             }
-            Told::Claim(namespace) => self.hear_of_a_claim(&namespace),
-            Told::NetworkPolicy(namespace) => self.hear_of_a_network_policy(namespace.as_deref()),
-            Told::Elsewhere(namespace) => {
+            ClusterChange::Claim(namespace) => self.hear_of_a_claim(&namespace),
+            ClusterChange::NetworkPolicy(namespace) => self.hear_of_a_network_policy(namespace.as_deref()),
+            ClusterChange::Elsewhere(namespace) => {
                 if self.known.get(&namespace) == Some(&true) {
                     self.pass(&namespace, Scope::All);
                 }
             }
-            Told::Kinds => (self.due.follow, self.due.kinds) = (true, true),
-            Told::Orders => {
+            ClusterChange::Kinds => (self.due.follow, self.due.kinds) = (true, true),
+            ClusterChange::Orders => {
                 self.step_all();
                 self.known.keys().for_each(|namespace| self.pass(namespace, Scope::All));
             }
@@ -160,7 +160,7 @@ impl Wiring {
         let canary = self.context.cluster.canary(&key);
         self.context.cluster.index.learn(&key, canary.as_deref());
         self.due.follow |= canary.is_none() || !self.watches.has(&key.0);
-        // Whose Deployment is free again, a Canary that is gone does not tell.
+        // A deleted Canary no longer says which Deployment it had, so look at all of the namespace.
         let scope = canary.map_or(Scope::All, |canary| Scope::one(canary.target_name()));
         self.pass(&key.0, scope);
         self.context.queues.steps.send(key);

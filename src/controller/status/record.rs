@@ -16,6 +16,7 @@ use crate::controller::context::memory::primary::Made;
 use crate::controller::context::memory::timers::Kept;
 use crate::controller::queue::key;
 use crate::controller::status;
+use crate::controller::status::dropped;
 use crate::controller::watch::pair::configs;
 use crate::controller::watch::pair::live::Live;
 use crate::object::{annotation, label, version};
@@ -40,7 +41,7 @@ pub struct Recorded<'a> {
     pub template: Option<String>,
     /// What keeps its desired state from being made.
     pub trouble: Option<Trouble>,
-    /// When.
+    /// Time of the decision.
     pub now: Timestamp,
 }
 
@@ -124,11 +125,12 @@ async fn write(context: &Context, canary: &Canary, status: CanaryStatus) -> Resu
         ..PostParams::default()
     };
     let mut stored = api.replace_status(&key.1, &params, &next).await?;
-    // What was stored is what somebody wrote; this one is completed by its policy, alerts and hooks too.
-    stored.spec = next.spec;
     if let Some(version) = version(stored.metadata.resource_version.as_deref()) {
         context.memory.of(&key, |canary| canary.written.note_status(version));
     }
+    dropped::unless_lost(context, next.status.as_ref(), stored.status.as_ref()).await?;
+    // What was stored is what somebody wrote; this one is completed by its policy, alerts and hooks too.
+    stored.spec = next.spec;
     Ok(stored)
 }
 

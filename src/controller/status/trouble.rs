@@ -11,14 +11,14 @@ use crate::api::canary::status::conditions::Trouble;
 use crate::controller::context::memory::passing::Lasting;
 use crate::controller::difference::Conflict;
 use at_rest::{given_back, leaving, left_alone, silent};
-use in_a_run::{apart, asleep, stuck, unbuilt, unjudged};
+use in_a_run::{apart, asleep, bypassed, stuck, unbuilt, unjudged, untested};
 use in_the_way::refused_write;
 pub use in_the_way::{conflict, failing, missing};
 use jiff::Timestamp;
 
 /// What the troubles of a Canary are found in.
 pub struct Evidence<'a> {
-    /// Whose.
+    /// The Canary whose conditions are written.
     pub canary: &'a Canary,
     /// The state that was decided on.
     pub state: &'a State,
@@ -32,7 +32,7 @@ pub struct Evidence<'a> {
     pub refusal: Option<String>,
     /// What its steps have failed by for long, although it may go by itself.
     pub lasting: Option<Lasting>,
-    /// When.
+    /// Time of the decision.
     pub now: Timestamp,
 }
 
@@ -58,6 +58,8 @@ pub fn first(evidence: Evidence<'_>, store: impl Fn(&str, &str) -> Option<String
         .or_else(|| leaving(canary, state, seen))
         .or_else(|| apart(canary, state, seen))
         .or_else(|| unjudged(canary, state, store))
+        .or_else(|| bypassed(state, seen))
+        .or_else(|| untested(canary, state, seen))
         .or_else(|| left_alone(canary, state))
         .or_else(|| silent(canary, state, seen, now))
         .or_else(|| asleep(canary, state, seen))

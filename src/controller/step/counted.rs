@@ -1,6 +1,6 @@
 //! Why a step failed, in one word of few, as it is counted.
 
-use crate::controller::effects::apply::write::WriteFailure;
+use crate::controller::{effects::apply::write::WriteFailure, status::dropped::Dropped};
 use crate::telemetry::Metrics;
 use std::{error::Error, io};
 
@@ -14,6 +14,7 @@ fn word(error: &kube::Error) -> &'static str {
         (WriteFailure::Stale, _) => "conflict",
         (WriteFailure::Refused, _) => "refused",
         (WriteFailure::Passing, kube::Error::Api(status)) if matches!(status.code, 408 | 504) => "timeout",
+        (_, error) if Dropped::is(error) => "definition",
         (WriteFailure::Passing, error) if is_late(error) => "timeout",
         (WriteFailure::Passing, _) => "passing",
     }

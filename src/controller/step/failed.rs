@@ -9,7 +9,7 @@ use crate::controller::{
     effects::apply::write::WriteFailure,
     lifecycle::free,
     queue::Key,
-    status::{self, record, trouble},
+    status::{self, dropped::Dropped, record, trouble},
     watch::informers::cache::Kind,
 };
 use crate::{
@@ -113,9 +113,10 @@ fn text(news: &News, what: &str, told: bool) -> Option<String> {
     }
 }
 
-// An API server that is not there takes no events either, and is back before most people have read one.
+// Nobody else tells of a definition that was changed. An API server that is not there takes no events either, and is back before most people have read one.
 fn heard(error: &kube::Error) -> Heard {
     match error {
+        error if Dropped::is(error) => Heard::AtOnce,
         kube::Error::Api(status) if status.code == 429 => Heard::Never,
         kube::Error::Api(_) => Heard::AtOnce,
         _ => Heard::Late,

@@ -8,7 +8,7 @@ use crate::controller::{
     },
     effects::{apply::dispensable::makes_the_pair, ask::hooks},
     lifecycle::inheritance,
-    observe::{self, Thresholds, trouble},
+    observe::{self, Thresholds, bypassed, pod_diagnostics},
     status,
 };
 use crate::{
@@ -41,6 +41,9 @@ pub async fn interpret(context: &Context, turn: &Turn, pair: &Snapshot) -> Obser
     see_whether_apart(context, turn, pair, &mut seen);
     see_whether_edited(context, turn, pair, &mut seen);
     see_why_it_waits(context, turn, pair, &mut seen).await;
+    if state.stage.in_run() && state.intent.reaches_canary() {
+        seen.bypassed = bypassed::of(&context.effects.client, live, blueprint).await;
+    }
     seen
 }
 
@@ -91,6 +94,6 @@ async fn see_why_it_waits(context: &Context, turn: &Turn, pair: &Snapshot, seen:
     };
     let waiting = seen.target.as_mut().filter(|t| !t.rollout.is_ready());
     if let (Some(target), Some(patience)) = (waiting, patience) {
-        target.trouble = trouble::of(&context.effects.client, &pair.live, &pair.state, patience).await;
+        target.trouble = pod_diagnostics::of(&context.effects.client, &pair.live, &pair.state, patience).await;
     }
 }

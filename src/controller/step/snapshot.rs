@@ -10,7 +10,7 @@ use crate::controller::{
     },
     observe::{
         gather::{self, selector, surroundings},
-        pods,
+        kept, pods,
     },
     watch::pair::{
         configs::{self, Configs, kind_of, reading},
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 /// A pair, as a step finds it.
 pub struct Snapshot {
-    /// Its objects.
+    /// The objects of the pair, as the caches have them.
     pub live: Live,
     /// Whose pods are whose.
     pub selector: Selector,
@@ -55,6 +55,7 @@ pub async fn snapshot(context: &Context, turn: &Turn) -> Result<Snapshot, Stop> 
     if let Some(why) = surroundings(&context.cluster, key, own, &mut live, &selector, (built, turn.leaving)) {
         return Err(Stop::Unreleased(why));
     }
+    kept::keep_kind(&live, &mut blueprint);
     unrouted(context, turn, &mut blueprint, &live)?;
     // Whoever leaves comes to no new destination.
     if !turn.leaving {

@@ -1,10 +1,13 @@
 mod apart;
 mod deadline;
+mod definition;
 mod execute;
 mod failing;
 mod house;
 mod interpret;
 mod models;
 mod new_app;
+mod oversize;
+mod release;
 mod snapshot;
 mod unread;

@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// A step of one Canary: whose it is, and by what record of it.
 pub struct Turn {
-    /// Its key.
+    /// Namespace and name of the Canary.
     pub key: Key,
     /// The Canary, as its policy completes it.
     pub canary: Arc<Canary>,
@@ -38,7 +38,7 @@ pub struct Turn {
 impl Turn {
     /// The turn of a Canary, from now on.
     pub fn of(context: &Context, key: &Key, canary: Arc<Canary>) -> Self {
-        let now = as_stored(Timestamp::now());
+        let now = now();
         let default_provider = &context.options.defaults.provider;
         let (canary, told) = context.cluster.completed(canary, default_provider);
         tell_bounds(context, key, &canary, &told);
@@ -46,12 +46,22 @@ impl Turn {
         exposition::show_first(context, &canary, &recorded);
         Self {
             key: key.clone(),
-            leaving: is_leaving(&canary) || context.options.leaves(&key.0),
+            leaving: leaves(context, key, &canary),
             canary,
             recorded,
             now,
         }
     }
+}
+
+/// Whether the app of a Canary is to be given back.
+pub fn leaves(context: &Context, key: &Key, canary: &Canary) -> bool {
+    is_leaving(canary) || context.options.leaves(&key.0)
+}
+
+/// Now, as a status would keep it.
+pub fn now() -> Timestamp {
+    as_stored(Timestamp::now())
 }
 
 /// Whether it is being deleted.
@@ -107,7 +117,7 @@ async fn is_another_ones(
             return Ok(Some(None));
         }
         Place::Heir(acting) => {
-            // At rest it has no event of its own that would show it its heir.
+            // No event tells the acting Canary that a successor exists, so ask for its step.
             context.queues.steps.send(queue::key(&acting));
             return Ok(Some(Some(HANDED_OVER)));
         }

@@ -43,19 +43,19 @@ use std::{
 pub struct Cluster {
     /// Objects of the namespaces we work in.
     pub cache: Arc<Cache>,
-    /// All Canaries.
+    /// Canaries of all namespaces, or of the only one that Coalmine works in.
     pub canaries: Store<Canary>,
     /// Which of them an object concerns.
     pub index: Index,
-    /// All policies.
+    /// CanaryPolicies by name.
     pub policies: Store<CanaryPolicy>,
-    /// All MetricTemplates.
+    /// MetricTemplates of all namespaces.
     pub templates: Store<MetricTemplate>,
     /// All PersistentVolumeClaims, which may keep an app from being paired.
     pub claims: Store<PersistentVolumeClaim>,
     /// All NetworkPolicies, which may too.
     pub network_policies: NetworkPolicies,
-    /// All namespaces.
+    /// All namespaces, or the only one that Coalmine works in.
     pub namespaces: Store<Namespace>,
     /// Kinds that not every cluster has.
     pub served: Served,

@@ -8,7 +8,7 @@ use crate::api::canary::{AlertSeverity, HookType};
 pub struct Alarm {
     /// How bad it is.
     pub severity: AlertSeverity,
-    /// The text.
+    /// What happened, without the Canary's fields.
     pub text: String,
     /// Whether the fields of the Canary come with it: where something begins.
     pub detailed: bool,

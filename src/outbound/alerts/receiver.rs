@@ -10,17 +10,17 @@ use std::collections::BTreeMap;
 pub enum Kind {
     /// Slack, or whatever takes Slack's bodies.
     Slack,
-    /// Microsoft Teams.
+    /// Microsoft Teams, by an incoming webhook.
     MsTeams,
     /// Discord, by its Slack endpoint.
     Discord,
-    /// Rocket.Chat.
+    /// Rocket.Chat, by an incoming webhook.
     Rocket,
-    /// Google Chat.
+    /// Google Chat, by an incoming webhook.
     GoogleChat,
     /// PagerDuty, Events API v2.
     PagerDuty,
-    /// Any program.
+    /// Any program that takes JSON by POST.
     Webhook,
 }
 
@@ -43,13 +43,13 @@ impl Kind {
 /// A service that hears alerts, with everything needed to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receiver {
-    /// Which service.
+    /// Kind of the service.
     pub kind: Kind,
     /// Its URL. Mostly a secret: whoever knows it can write.
     pub address: String,
     /// A bearer token, or PagerDuty's routing key.
     pub token: Option<String>,
-    /// Channel.
+    /// Channel that is written to, where the service has channels.
     pub channel: String,
     /// Name written under.
     pub username: String,
@@ -64,7 +64,7 @@ pub struct Receiver {
 /// One request to be posted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertRequest {
-    /// The URL.
+    /// URL that is posted to.
     pub url: String,
     /// `Authorization: Bearer`.
     pub bearer: Option<String>,
@@ -72,7 +72,14 @@ pub struct AlertRequest {
     pub body: Value,
 }
 
+// Keys of its Secret.
+const ADDRESS: &str = "address";
+const TOKEN: &str = "token";
+
 impl Receiver {
+    /// What is read of the Secret that an AlertProvider names.
+    pub const KEYS: [&str; 2] = [ADDRESS, TOKEN];
+
     /// The receiver of an AlertProvider; `secret` is the data of the Secret it names.
     ///
     /// # Errors
@@ -88,10 +95,10 @@ impl Receiver {
             (!text.is_empty()).then_some(text)
         };
         let address = match secret {
-            Some(_) => of_secret("address").ok_or("the Secret lacks the key address")?,
+            Some(_) => of_secret(ADDRESS).ok_or("the Secret lacks the key address")?,
             None => spec.address.clone().ok_or("neither address nor secretRef is set")?,
         };
-        let token = of_secret("token");
+        let token = of_secret(TOKEN);
         if kind == Kind::PagerDuty && token.is_none() {
             return Err("pagerduty needs its routing key as token in the Secret of secretRef".into());
         }

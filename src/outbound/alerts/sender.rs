@@ -9,7 +9,7 @@ use reqwest::{Client, StatusCode, Url};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Flagger's.
+/// The time for one attempt, Flagger's.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Flagger tries once, and loses what a restarting proxy does not take.
 const ATTEMPTS: u32 = 3;
@@ -92,15 +92,27 @@ async fn once(client: &Client, url: &Url, (kind, posted): (Kind, &AlertRequest))
     }
     let asked = ask(request, TIMEOUT).await;
     let answer = asked.map_err(|why| Failure::Passing(why.into(), None))?;
-    match answer.status() {
-        // Slack's own API says in the body of a 200 what went wrong. Nobody else's body is looked at.
-        status if status.is_success() && kind == Kind::Slack => {
-            let body = answer.body(SLACK_SAYS).await.unwrap_or_default();
-            match serde_json::from_slice::<SlackSays>(&body) {
-                Ok(says) if !says.ok => Err(Failure::Final(Foreign::of(&says.error.unwrap_or_default()).into())),
-                _ => Ok(()),
-            }
-        }
+    let status = answer.status();
+    // Nobody else's body is looked at.
+    let body = if status.is_success() && kind == Kind::Slack {
+        answer.body(SLACK_SAYS).await.unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    heard(kind, status, &body)
+}
+
+/// What an answer of that status means.
+///
+/// # Errors
+/// The alert was not taken.
+pub fn heard(kind: Kind, status: StatusCode, body: &[u8]) -> Result<(), Failure> {
+    match status {
+        // Slack's own API says in the body of a 200 what went wrong.
+        status if status.is_success() && kind == Kind::Slack => match serde_json::from_slice::<SlackSays>(body) {
+            Ok(says) if !says.ok => Err(Failure::Final(Foreign::of(&says.error.unwrap_or_default()).into())),
+            _ => Ok(()),
+        },
         status if status.is_success() => Ok(()),
         status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
             Err(Failure::Passing(format!("status {status}"), None))

@@ -3,12 +3,14 @@
 use super::payload::Payload;
 use crate::api::canary::Webhook;
 use crate::foreign::{Foreign, shown};
-use crate::outbound::{Answer, ClientSettings, Clients, Egress, Failure, ask, persist, root_cause};
+use crate::outbound::{ClientSettings, Clients, Egress, Failure, ask, persist, root_cause};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, StatusCode, Url};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The last status that is a success.
+const LAST_SUCCESS: u16 = 202;
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 /// The longest wait a server can ask for; together with the tries, what one call can take.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -65,24 +67,37 @@ async fn once(client: &Client, url: &Url, time: Duration, payload: &Payload) -> 
     let asked = ask(client.post(url.clone()).json(payload), time).await;
     let answer = asked.map_err(|why| Failure::Passing(why.into(), None))?;
     let status = answer.status();
-    let retry_after = retry_after(&answer);
+    let asks_for = answer.header(RETRY_AFTER).map(str::to_owned);
+    let says = if status.as_u16() <= LAST_SUCCESS {
+        Foreign::default() // nobody reads it
+    } else {
+        answer.says().await
+    };
+    heard(status, asks_for.as_deref(), says)
+}
+
+/// What an answer of that status means, whose header `Retry-After` is `asks_for`.
+///
+/// # Errors
+/// It refuses, in the words that it `says`.
+pub fn heard(status: StatusCode, asks_for: Option<&str>, says: Foreign) -> Result<(), Failure> {
     match status.as_u16() {
-        ..=202 => Ok(()),
+        ..=LAST_SUCCESS => Ok(()),
         // What Flagger discards here is what the load tester says about a failed command.
-        429 => Err(Failure::Passing(answer.says().await.into(), retry_after)),
+        429 => Err(Failure::Passing(says.into(), retry_after(status, asks_for))),
         500.. if status != StatusCode::NOT_IMPLEMENTED => {
-            Err(Failure::Passing(answer.says().await.into(), retry_after))
+            Err(Failure::Passing(says.into(), retry_after(status, asks_for)))
         }
-        _ => Err(Failure::Final(answer.says().await.into())),
+        _ => Err(Failure::Final(says.into())),
     }
 }
 
 /// `Retry-After` in seconds, of the answers that may have one.
-fn retry_after(answer: &Answer) -> Option<Duration> {
-    if !matches!(answer.status().as_u16(), 429 | 503) {
+fn retry_after(status: StatusCode, asks_for: Option<&str>) -> Option<Duration> {
+    if !matches!(status.as_u16(), 429 | 503) {
         return None;
     }
-    let seconds = answer.header(RETRY_AFTER)?.parse().ok()?;
+    let seconds = asks_for?.parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// An event to be told.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
-    /// Its text.
+    /// Text of the event.
     pub message: &'a str,
     /// `Normal` or `Warning`.
     pub event_type: &'a str,

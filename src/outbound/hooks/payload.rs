@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub struct Run<'a> {
     /// Name of the Canary.
     pub name: &'a str,
-    /// Its namespace.
+    /// Namespace of the Canary.
     pub namespace: &'a str,
     /// The phase by its name in the status, such as `Progressing`.
     pub phase: &'a str,
@@ -24,9 +24,9 @@ pub struct Run<'a> {
 pub struct Payload {
     /// Name of the Canary.
     pub name: String,
-    /// Its namespace.
+    /// Namespace of the Canary.
     pub namespace: String,
-    /// The phase.
+    /// Phase of the Canary, such as `Progressing`.
     pub phase: String,
     /// See [`Run::checksum`].
     pub checksum: String,

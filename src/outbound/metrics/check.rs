@@ -14,14 +14,15 @@ mod ask;
 /// Where MetricTemplates and their Secrets come from; the controller answers from its caches. Errors
 /// are texts for the user, such as `metrictemplate "x" not found`.
 pub trait Resolver: Send + Sync {
-    /// A MetricTemplate.
+    /// The MetricTemplate of that namespace and name.
     fn template<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Arc<MetricTemplate>, String>>;
 
-    /// The data of a Secret.
+    /// The data of a Secret, as far as it is used: what it has of these `keys`.
     fn secret<'a>(
         &'a self,
         namespace: &'a str,
         name: &'a str,
+        keys: &'a [&'a str],
     ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>>;
 }
 
@@ -32,7 +33,7 @@ pub struct CheckContext<'a> {
     pub of: UnderTest<'a>,
     /// `-metrics-server` of the controller, unless the Canary names its own.
     pub metrics_server: &'a str,
-    /// HTTP clients.
+    /// Clients that stores are asked by.
     pub clients: &'a Clients,
     /// Where the addresses of templates must not lead; the controller's own metrics server may be anywhere.
     pub egress: &'a Egress,

@@ -5,7 +5,7 @@ mod send;
 
 use self::send::{answered, is, is_there, refused};
 use super::aggregate::{Aggregate, Write};
-use super::lanes::{Ended, Item, Lanes};
+use super::namespace_queues::{Ended, Item, NamespaceQueues};
 use super::{Occurrence, Queue};
 use crate::telemetry::exposition::Metrics;
 use futures::future::{BoxFuture, FutureExt};
@@ -24,7 +24,7 @@ pub struct Writer {
     queue: Queue,
     metrics: Metrics,
     aggregate: Aggregate,
-    lanes: Lanes,
+    queues: NamespaceQueues,
     under_way: FuturesUnordered<BoxFuture<'static, Sent>>,
 }
 
@@ -45,7 +45,7 @@ impl Writer {
             queue,
             metrics,
             aggregate: Aggregate::default(),
-            lanes: Lanes::default(),
+            queues: NamespaceQueues::default(),
             under_way: FuturesUnordered::new(),
         }
     }
@@ -70,7 +70,7 @@ impl Writer {
             tokio::select! {
                 biased;
                 Some(sent) = self.under_way.next() => self.ended(sent),
-                occurrence = self.queue.recv(), if self.lanes.have_room() => match occurrence {
+                occurrence = self.queue.recv(), if self.queues.have_room() => match occurrence {
                     Some(occurrence) => self.take(Item::New(occurrence)),
                     None => break,
                 },
@@ -90,7 +90,7 @@ impl Writer {
     }
 
     fn take(&mut self, item: Item) {
-        if !self.lanes.push(item) {
+        if !self.queues.push(item) {
             self.metrics.event_dropped();
         }
     }
@@ -103,7 +103,7 @@ impl Writer {
     }
 
     fn begin(&mut self) {
-        while let Some(item) = self.lanes.next_turn() {
+        while let Some(item) = self.queues.next_turn() {
             let (namespace, again) = (item.namespace(), matches!(item, Item::Again(..)));
             let (said, write) = match item {
                 Item::New(said) => {
@@ -131,7 +131,7 @@ impl Writer {
         let namespace = sent.namespace.clone();
         let went_well = sent.answer.as_ref().err().is_none_or(is_there);
         let how = if went_well { Ended::Well } else { self.failed(sent) };
-        for _ in 0..self.lanes.ended(&namespace, how) {
+        for _ in 0..self.queues.ended(&namespace, how) {
             self.metrics.event_dropped();
         }
     }

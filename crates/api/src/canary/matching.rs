@@ -43,16 +43,16 @@ pub struct HttpMatch {
     /// Name of the condition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Path.
+    /// Path of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uri: Option<StringMatch>,
-    /// Scheme.
+    /// Scheme of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<StringMatch>,
-    /// Method.
+    /// Method of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<StringMatch>,
-    /// Host.
+    /// Host of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authority: Option<StringMatch>,
     /// Headers, by lower-case name.
@@ -61,7 +61,7 @@ pub struct HttpMatch {
     /// Headers that must not match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without_headers: Option<BTreeMap<String, StringMatch>>,
-    /// Query parameters.
+    /// Query parameters by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query_params: Option<BTreeMap<String, StringMatch>>,
     /// Port the request came to.
@@ -88,7 +88,7 @@ pub struct AnalysisMatch {
     /// Headers, by lower-case name; `cookie` for cookies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<BTreeMap<String, StringMatch>>,
-    /// Query parameters.
+    /// Query parameters by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query_params: Option<BTreeMap<String, StringMatch>>,
     /// Labels of the calling workload (Istio).

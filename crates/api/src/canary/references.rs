@@ -53,7 +53,7 @@ pub struct PrimaryReplicas {
 pub struct UpstreamRef {
     /// `gloo.solo.io/v1`.
     pub api_version: String,
-    /// Upstream.
+    /// Must be Upstream.
     pub kind: String,
     /// Name of the Upstream.
     pub name: String,

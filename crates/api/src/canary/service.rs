@@ -133,7 +133,7 @@ pub struct Rewrite {
     /// New path, or new prefix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
-    /// New host.
+    /// Host that is sent instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authority: Option<String>,
     /// Gateway API: `ReplacePrefixMatch`; anything else replaces the full path.
@@ -159,10 +159,10 @@ pub struct Retries {
 /// Flagger `spec.service.headers`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Headers {
-    /// Of requests.
+    /// Headers of requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<HeaderOperations>,
-    /// Of responses.
+    /// Headers of responses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<HeaderOperations>,
 }
@@ -212,13 +212,13 @@ pub struct BackendRef {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CorsPolicy {
-    /// Exact origins.
+    /// Origins allowed, each as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_origin: Option<Vec<String>>,
     /// Origins by condition (Istio).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_origins: Option<Vec<StringMatch>>,
-    /// Methods allowed.
+    /// Methods of HTTP that are allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_methods: Option<Vec<String>>,
     /// Request headers allowed.
@@ -238,10 +238,10 @@ pub struct CorsPolicy {
 /// Labels and annotations for a generated object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Metadata {
-    /// Labels.
+    /// Labels of the object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
-    /// Annotations.
+    /// Annotations of the object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
 }
@@ -249,10 +249,10 @@ pub struct Metadata {
 /// Flagger `spec.service.unmanagedMetadata`: exact keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnmanagedMetadata {
-    /// Label keys.
+    /// Keys of labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
-    /// Annotation keys.
+    /// Keys of annotations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotations: Option<Vec<String>>,
 }

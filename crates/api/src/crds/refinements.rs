@@ -175,12 +175,12 @@ fn status() -> Vec<Change> {
     ])
 }
 
-/// MetricTemplate.
+/// Changes of the schema of MetricTemplates.
 pub fn metric_template() -> Vec<Change> {
     changes([("spec.provider.type", one_of(&MetricProvider::TYPES))])
 }
 
-/// AlertProvider.
+/// Changes of the schema of AlertProviders.
 pub fn alert_provider() -> Vec<Change> {
     let one = cel(
         "has(self.address) != has(self.secretRef)",
@@ -192,7 +192,7 @@ pub fn alert_provider() -> Vec<Change> {
     ])
 }
 
-/// CanaryPolicy.
+/// Changes of the schema of CanaryPolicies, which may name these `providers`.
 pub fn policy(providers: &[&str]) -> Vec<Change> {
     let percent = || json!({ "type": "integer", "minimum": 1, "maximum": 100 });
     let at_least = |least: u32| json!({ "minimum": least });

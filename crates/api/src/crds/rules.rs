@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// DNS-1123 label, as Gateway API writes it.
 pub const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
-/// DNS-1123 subdomain.
+/// DNS-1123 subdomain: labels with dots between them.
 pub const SUBDOMAIN: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// The same, or empty for the core group.
 const GROUP: &str = r"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
@@ -20,7 +20,7 @@ pub fn duration() -> Value {
     json!({ "pattern": r"^[0-9]+(\.[0-9]+)?(h|m|s)" })
 }
 
-/// A port.
+/// A port number, 1 to 65535.
 pub fn port() -> Value {
     json!({ "type": "integer", "minimum": 1, "maximum": 65535 })
 }

@@ -59,7 +59,7 @@ pub enum OptOut {
     /// It may not.
     #[default]
     Forbidden,
-    /// It may.
+    /// A Deployment may leave itself out.
     Allowed,
 }
 

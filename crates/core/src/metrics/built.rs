@@ -23,7 +23,7 @@ pub struct Built {
 
 /// A type of store that also answers for metrics without a template: the built-in ones, and those with a query in place.
 pub struct Server {
-    /// The store.
+    /// What it is as any other store.
     pub store: &'static Built,
     /// The query for a built-in metric, by the metrics provider of the Canary.
     pub builtin: fn(&str, Builtin, &Variables) -> Result<String, RenderError>,

@@ -15,7 +15,7 @@ mod words;
 pub struct Subject<'a> {
     /// Name of the Canary.
     pub canary: &'a str,
-    /// Its namespace.
+    /// Namespace of the Canary.
     pub namespace: &'a str,
     /// Name of its target.
     pub target: &'a str,

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// what the others mean for the release is for the analysis to decide. Texts are those of the event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Within bounds.
+    /// Every value is within its bounds.
     Pass,
     /// Out of bounds.
     Fail(String),

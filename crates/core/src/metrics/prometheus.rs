@@ -17,7 +17,7 @@ const TOKEN: &str = "token";
 const USERNAME: &str = "username";
 const PASSWORD: &str = "password";
 
-/// The type.
+/// Prometheus as a type of store.
 pub static STORE: Built = Built {
     title: "Prometheus",
     requirements: StoreRequirements {
@@ -38,7 +38,7 @@ pub static SERVER: Server = Server {
     builtin: builtin::query,
 };
 
-/// One Prometheus.
+/// A Prometheus at one address.
 pub struct Prometheus {
     endpoint: Endpoint,
     headers: HeaderMap,

@@ -46,11 +46,11 @@ pub struct Secret {
 /// A field of `spec.provider` that a store needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Its path.
+    /// Path of the field, such as `spec.provider.region`.
     pub path: &'static str,
     /// What to write there.
     pub what: &'static str,
-    /// Its value.
+    /// Reads the field; `None` where it is left out.
     pub value: fn(&MetricProvider) -> Option<&str>,
 }
 

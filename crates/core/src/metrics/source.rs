@@ -10,7 +10,7 @@ pub enum Source {
     Builtin(Builtin),
     /// The metric's own `query`.
     Inline,
-    /// A MetricTemplate.
+    /// The query of a MetricTemplate.
     Template,
 }
 

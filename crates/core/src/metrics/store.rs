@@ -31,7 +31,7 @@ pub enum Sample {
     Counts {
         /// The good ones.
         good: f64,
-        /// All.
+        /// How many there were.
         total: f64,
     },
 }
@@ -48,7 +48,9 @@ impl Sample {
             Self::Counts { good, total } if total.is_finite() && total > 0.0 && (0.0..=total).contains(&good) => {
                 Ok(good / total * 100.0)
             }
-            Self::Counts { good, total } => Err(QueryError::Other(format!("{good} of {total} are no counts"))),
+            Self::Counts { good, total } => Err(QueryError::Other(format!(
+                "the counts must satisfy 0 <= good <= total and total > 0, the store gave {good} good of {total}"
+            ))),
         }
     }
 }

@@ -20,7 +20,7 @@ pub fn interval(metric: &Metric) -> &str {
 /// Whose metrics are asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct UnderTest<'a> {
-    /// The Canary.
+    /// The Canary whose revision is tested.
     pub canary: &'a Canary,
     /// `-mesh-provider` of the controller.
     pub mesh_provider: &'a str,

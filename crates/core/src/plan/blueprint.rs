@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// The Canary that owns what we make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// Its name.
+    /// Name of the Canary.
     pub name: String,
     /// Its uid; children never carry an owner whose uid is not stored yet.
     pub uid: Option<String>,
@@ -18,7 +18,7 @@ pub struct Owner {
 /// The port of the pair's Services (`spec.service`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
-    /// Service port.
+    /// `spec.service.port`, the port that callers use.
     pub port: u16,
     /// Its name; Flagger's default is `http`.
     pub name: String,
@@ -31,9 +31,9 @@ pub struct Port {
 /// Labels and annotations of one generated object (`spec.service.{apex,primary,canary}`).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Metadata {
-    /// Labels.
+    /// Labels by key.
     pub labels: Map<String, Value>,
-    /// Annotations.
+    /// Annotations by key.
     pub annotations: Map<String, Value>,
 }
 
@@ -42,7 +42,7 @@ pub struct Metadata {
 pub struct Blueprint {
     /// Namespace of all of them.
     pub namespace: String,
-    /// The Canary.
+    /// The Canary that owns all of them.
     pub owner: Owner,
     /// Name of the target.
     pub target: String,
@@ -76,6 +76,8 @@ pub struct Blueprint {
     pub canary: Metadata,
     /// The route to generate where the user has none, at rest; `None` when nothing is published.
     pub route: Option<Value>,
+    /// The same in the kind that the provider makes for most apps, where `route` is of another: one that was made so stays in use.
+    pub plain_route: Option<Value>,
     /// Those of its hosts that are Services of other namespaces, each with whose it is: no new route is made for one.
     pub alien_hosts: BTreeMap<String, String>,
     /// Name of the user's route, where the provider is told which it moves.
@@ -178,6 +180,7 @@ impl Blueprint {
             primary: Metadata::default(),
             canary: Metadata::default(),
             route: None,
+            plain_route: None,
             alien_hosts: BTreeMap::new(),
             named_route: None,
             autoscaler: None,

@@ -16,14 +16,14 @@ use std::fmt::Write as _;
 /// The two kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ConfigKind {
-    /// v1 ConfigMap.
+    /// ConfigMap of the API version `v1`.
     ConfigMap,
-    /// v1 Secret.
+    /// Secret of the API version `v1`.
     Secret,
 }
 
 impl ConfigKind {
-    /// Both.
+    /// Both kinds of configs.
     pub const ALL: [Self; 2] = [Self::ConfigMap, Self::Secret];
 
     /// The kind as Kubernetes writes it.
@@ -45,9 +45,9 @@ impl ConfigKind {
 /// One ConfigMap or Secret of the target's namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reference {
-    /// Which kind.
+    /// ConfigMap or Secret.
     pub kind: ConfigKind,
-    /// Its name.
+    /// Name of the object.
     pub name: String,
 }
 

@@ -11,9 +11,9 @@ const KEDA_MAX: u32 = 100;
 /// What `spec.autoscalerRef.kind` may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScalerKind {
-    /// autoscaling/v2 HorizontalPodAutoscaler.
+    /// HorizontalPodAutoscaler of `autoscaling/v2`.
     Hpa,
-    /// keda.sh/v1alpha1 ScaledObject.
+    /// ScaledObject of `keda.sh/v1alpha1`.
     ScaledObject,
 }
 
@@ -69,7 +69,7 @@ impl ScalerKind {
 /// `spec.autoscalerRef`, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Autoscaler {
-    /// Which kind.
+    /// Kind of the user's object.
     pub kind: ScalerKind,
     /// Name of the user's object; the copy is `NAME-primary`.
     pub name: String,
@@ -84,9 +84,9 @@ pub struct Autoscaler {
 /// How many pods an autoscaler may give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// The least.
+    /// The fewest pods.
     pub min: u32,
-    /// The most.
+    /// The most pods.
     pub max: u32,
 }
 

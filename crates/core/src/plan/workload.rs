@@ -14,7 +14,7 @@ use crate::routing::OwnRoute;
 /// below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Workload {
-    /// apps/v1 Deployment.
+    /// Deployment of `apps/v1`.
     #[default]
     Deployment,
     /// apps/v1 DaemonSet: as many pods as nodes, and none while a node selector keeps them away.
@@ -26,7 +26,7 @@ pub enum Workload {
 }
 
 impl Workload {
-    /// Kubernetes' own.
+    /// The kinds that Kubernetes itself has.
     const BUILT_IN: [Self; 3] = [Self::Deployment, Self::DaemonSet, Self::Service];
 
     /// What a Canary has as its target; `None` for a kind that is none.
@@ -56,7 +56,7 @@ impl Workload {
         }
     }
 
-    /// Its name.
+    /// Name of the kind, as manifests have it.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Deployment => "Deployment",

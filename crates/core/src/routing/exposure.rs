@@ -54,7 +54,7 @@ pub struct Member {
 /// The labels of the pods of both halves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pods {
-    /// Of primary's.
+    /// Labels of primary's pods.
     pub primary: Map<String, Value>,
     /// Of the target's.
     pub canary: Map<String, Value>,

@@ -7,6 +7,8 @@
 pub(super) mod companion;
 pub(super) mod marks;
 pub(super) mod paths;
+#[cfg(test)]
+pub(super) mod tests;
 
 use super::{Capabilities, Exposure, Names, Need, Resource, RouteKind, Router, Traffic, WrittenKind};
 use crate::api::canary::{Analysis, CanarySpec, ObjectRef, StringMatch};

@@ -72,6 +72,11 @@ pub trait RouteKind: WrittenKind {
         None
     }
 
+    /// What has the kind in the version that is written, from which version of its own on, where older ones have another.
+    fn since(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The `spec` of a generated object without what the API server adds where nothing is said, so that two can be compared.
     fn said(&self, spec: &Value) -> Value {
         spec.clone()
@@ -171,6 +176,12 @@ pub trait RouteKind: WrittenKind {
     /// Why the pair's traffic cannot be moved by `route`, or not be read from it, in words for people.
     fn problem(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String>;
 
+    /// Why the data plane finds no way to the Services of the pair by `route`, in words for people. It is asked when both of them have
+    /// endpoints: before, they may be about to be made.
+    fn unresolved(&self, _route: &Value, _names: &Names) -> Option<String> {
+        None
+    }
+
     /// Why the data plane does not take `companion`, in words for people.
     fn refused(&self, _companion: &Value) -> Option<String> {
         None
@@ -179,6 +190,12 @@ pub trait RouteKind: WrittenKind {
     /// Why `route` has no room for what a run adds to it.
     fn crowded(&self, _route: &Value, _names: &Names, _exposure: &Exposure) -> Option<String> {
         None
+    }
+
+    /// Whether data planes go by an object of this kind although users are led by one of another kind as well, and nothing else
+    /// names it: one that we or Flagger made goes when another carries the traffic in its place.
+    fn hides_others(&self) -> bool {
+        false
     }
 
     /// What of a Canary's analysis objects of this kind have no word for, so that it does nothing to whoever comes by them:
@@ -193,13 +210,18 @@ pub trait RouteKind: WrittenKind {
         false
     }
 
-    /// Whether a data plane has said anything of `route`. Kinds that never say are taken to be known at once.
-    fn is_answered(&self, _route: &Value) -> bool {
+    /// Whether a data plane says that it takes `route`. Kinds that never say are taken at once.
+    fn is_taken(&self, _route: &Value) -> bool {
         true
     }
 
     /// The parents of `route` whose data plane is known to copy no requests, with its name.
     fn unmirrored<'a>(&self, _route: &'a Value) -> Vec<(&'a Value, &'a str)> {
+        Vec::new()
+    }
+
+    /// The parents of `route` whose data plane is known to copy every request, whatever share of them is asked for, with its name.
+    fn copying_all<'a>(&self, _route: &'a Value) -> Vec<(&'a Value, &'a str)> {
         Vec::new()
     }
 

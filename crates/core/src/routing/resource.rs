@@ -30,10 +30,10 @@ impl Resource {
 /// An object of the user's own whose settings something that stands beside a route takes over.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Model {
-    /// Its kind.
+    /// Kind of the object, with group and version.
     pub resource: Resource,
-    /// Its namespace.
+    /// Namespace of the object, which may be any.
     pub namespace: String,
-    /// Its name.
+    /// Name of the object.
     pub name: String,
 }

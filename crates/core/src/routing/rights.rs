@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The folder that the file is in, below the root of the repository.
 pub const FOLDER: &str = "charts/coalmine/files";
-/// Its name.
+/// Name of the file in [`FOLDER`].
 pub const FILE: &str = "routing.yaml";
 
 const HEAD: &str = "\

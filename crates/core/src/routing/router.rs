@@ -9,7 +9,7 @@ use std::time::Duration;
 /// A field without which a provider can route nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
-    /// Its path.
+    /// Path of the field in a Canary.
     pub field: &'static str,
     /// What the provider does with it, after its name: "copies the Ingress that routes to the target".
     pub why: &'static str,
@@ -47,8 +47,13 @@ impl Forms {
 pub struct Front {
     /// What it is called.
     pub resource: Resource,
-    /// What an object's users miss, in words for people, where it leads past the routes of an app.
-    pub past: fn(&Value, &Names) -> Option<String>,
+    /// Whether its objects lie in the namespace of the app; otherwise they are the whole cluster's.
+    pub namespaced: bool,
+    /// Whether nobody at all comes by an app's routes that one leads past: a run then shows nothing to anybody.
+    pub decides: bool,
+    /// What an object's users miss, in words for people, where it leads past the routes of an app: the last, which lead to it, or
+    /// of which one is to be made.
+    pub past: fn(&Value, &Names, &[&Value]) -> Option<String>,
 }
 
 /// How requests are moved between the two halves of a pair. Pure.
@@ -147,9 +152,20 @@ pub trait Router: Sync {
         "writes no route"
     }
 
+    /// The same of one field, where there is more to say of it.
+    fn instead_of(&self, _field: &str) -> Option<&'static str> {
+        None
+    }
+
     /// The route of an app whose user has none, at rest, with everything on primary; `None` when the Canary publishes
     /// nothing. It is asked for no Canary that it rejects.
     fn published(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {
+        None
+    }
+
+    /// The same in the kind that it makes for most apps, where [`published`](Self::published) makes another kind for this one: a route
+    /// of that kind that was made before, by Flagger perhaps, stays in use.
+    fn published_plainly(&self, _namespace: &str, _names: &Names, _spec: &CanarySpec) -> Option<Value> {
         None
     }
 

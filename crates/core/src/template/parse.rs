@@ -31,7 +31,7 @@ pub enum ParseError {
     /// A function that is neither Go's nor one of those given; its name and line.
     #[error("template: {ROOT}:{line}: function {name:?} not defined")]
     Unknown {
-        /// Its name.
+        /// Name of the function.
         name: String,
         /// Where it stands.
         line: usize,

@@ -31,8 +31,8 @@ fn judged(spec: &AlertProviderSpec, facts: &ClusterFacts) -> Report {
         (None, None) => report.required("spec", "set exactly one of address and secretRef"),
         _ => {}
     }
-    address(&mut report, "spec.address", spec.address.as_deref(), facts);
-    address(&mut report, "spec.proxy", spec.proxy.as_deref(), facts);
+    address(&mut report, "spec.address", spec.address.as_deref());
+    address(&mut report, "spec.proxy", spec.proxy.as_deref());
     secret(&mut report, spec, facts);
     if spec.kind == "pagerduty" && spec.secret_ref.is_none() {
         report.required(
@@ -58,14 +58,14 @@ fn judged(spec: &AlertProviderSpec, facts: &ClusterFacts) -> Report {
     report
 }
 
-fn address(report: &mut Report, field: &str, text: Option<&str>, facts: &ClusterFacts) {
+fn address(report: &mut Report, field: &str, text: Option<&str>) {
     let Some(text) = text else { return };
     // Hooks carry their token in the address, so it is never repeated.
     let Some(url) = urls::parse(text) else {
         let why = "absolute http:// or https:// URL without credentials and fragment";
         return report.invalid(field, "...", why);
     };
-    urls::check_egress(report, field, &url, facts.allow_local_urls);
+    urls::check_egress(report, field, &url);
     if !url.secure && field == "spec.address" {
         report.warn(field, "over http, hook tokens travel in clear; use https");
     }

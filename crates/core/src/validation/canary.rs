@@ -2,6 +2,7 @@
 
 mod analysis;
 mod autoscaler;
+mod contradiction;
 mod extras;
 mod guard_rails;
 mod life;
@@ -18,7 +19,7 @@ use super::facts::ClusterFacts;
 use super::report::{Findings, Report};
 use super::values::size;
 use crate::api::Canary;
-use crate::plan::settings::effective::{Circumstances, effective};
+use crate::plan::settings::effective::{Circumstances, Effective, effective};
 use crate::routing::registry;
 use kube_core::ResourceExt;
 
@@ -62,19 +63,30 @@ pub fn canary(new: &Canary, old: Option<&Canary>, facts: &ClusterFacts) -> Findi
     report.ratchet(old.map(|old| judged(old, facts)))
 }
 
-/// Judges the Canary as its policy completes it. What is the policy's is judged with the policy.
+/// Judges the Canary as its policy completes it. What is the policy's is judged with the policy. Of one that is too large
+/// nothing is read, not even to complete it.
 fn judged(canary: &Canary, facts: &ClusterFacts) -> Report {
+    if let Some(excess) = size::excess("Canary", &canary.spec) {
+        return excess;
+    }
+    // As it was written: what a policy adds is not its author's.
+    if let Some(large) = size::large(&canary.spec) {
+        return large;
+    }
     let around = Circumstances {
         default_provider: facts.default_provider(),
         user_route: facts.user_route,
     };
     let policy = facts.policy.as_ref().map(|policy| &policy.spec);
     let all = effective(canary, policy, around);
-    complete(&all.canary, facts).without(&all.inherited)
+    complete(&all, facts).without(&all.inherited)
 }
 
-fn complete(canary: &Canary, facts: &ClusterFacts) -> Report {
-    if let Some(excess) = size::excess("Canary", &canary.spec) {
+fn complete(all: &Effective, facts: &ClusterFacts) -> Report {
+    let canary = &all.canary;
+    // The policy, too, may have been stored before there were limits.
+    let excess = || size::excess("Canary", &canary.spec);
+    if let Some(excess) = (!all.inherited.is_empty()).then(excess).flatten() {
         return excess;
     }
     let subject = Subject::new(canary, facts);
@@ -84,6 +96,7 @@ fn complete(canary: &Canary, facts: &ClusterFacts) -> Report {
     autoscaler::check(&mut report, &subject);
     service::check(&mut report, &subject);
     analysis::canary(&mut report, &subject);
+    contradiction::check(&mut report, &subject);
     extras::check(&mut report, &subject);
     guard_rails::check(&mut report, &subject);
     report

@@ -2,9 +2,9 @@
 
 use crate::api::{Canary, CanaryPolicy, MetricTemplate};
 use crate::routing::Provider;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube_core::ResourceExt;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Labels that may tell the pods of a workload apart, unless `--selector-labels` says otherwise.
@@ -35,7 +35,7 @@ impl<T> Lookup<T> {
 /// A Service of the Canary's namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceFacts {
-    /// Its name.
+    /// Name of the Service.
     pub name: String,
     /// Whether we generated it, or already hold it for this Canary.
     pub ours: bool,
@@ -44,9 +44,9 @@ pub struct ServiceFacts {
 /// A HorizontalPodAutoscaler or ScaledObject of the Canary's namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScalerFacts {
-    /// Its kind.
+    /// HorizontalPodAutoscaler or ScaledObject.
     pub kind: String,
-    /// Its name.
+    /// Name of the autoscaler.
     pub name: String,
     /// Kind of the workload it scales.
     pub target_kind: String,
@@ -61,14 +61,35 @@ pub struct SecretFacts {
     pub denied_to: Option<String>,
 }
 
+/// MetricTemplates by namespace and name.
+#[derive(Clone, Debug, Default)]
+pub struct Templates(BTreeMap<String, BTreeMap<String, Arc<MetricTemplate>>>);
+
+impl Templates {
+    fn get(&self, namespace: &str, name: &str) -> Option<&MetricTemplate> {
+        self.0.get(namespace)?.get(name).map(AsRef::as_ref)
+    }
+}
+
+impl FromIterator<Arc<MetricTemplate>> for Templates {
+    fn from_iter<T: IntoIterator<Item = Arc<MetricTemplate>>>(all: T) -> Self {
+        let mut templates = Self::default();
+        for template in all {
+            let namespace = templates.0.entry(template.namespace().unwrap_or_default());
+            namespace.or_default().insert(template.name_any(), template);
+        }
+        templates
+    }
+}
+
 /// Everything cross-object rules need, of what was found ([`ClusterFacts::of`]). The default knows nothing and so judges single
 /// objects only.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterFacts {
     /// Canaries of the namespace (for templates and providers: of all); the one judged may be among them.
     pub(crate) canaries: Vec<Arc<Canary>>,
-    /// Every MetricTemplate a Canary may name.
-    pub(crate) metric_templates: Option<Vec<Arc<MetricTemplate>>>,
+    /// The MetricTemplates that the Canary names, as far as they are there.
+    pub(crate) metric_templates: Option<Templates>,
     /// `(namespace, name)` of every AlertProvider a Canary may name.
     pub(crate) alert_providers: Option<BTreeSet<(String, String)>>,
     /// The target of the Canary.
@@ -85,6 +106,8 @@ pub struct ClusterFacts {
     pub(crate) crowded: Option<String>,
     /// The controller of the Canary's gateway, when it is known to have no RequestMirror filter.
     pub(crate) unmirrored: Option<String>,
+    /// The same, when it is known to copy every request, whatever share is asked for.
+    pub(crate) copying_all: Option<String>,
     /// The policy in force for the namespace.
     pub(crate) policy: Option<Arc<CanaryPolicy>>,
     /// The Secret a template or provider refers to.
@@ -97,8 +120,6 @@ pub struct ClusterFacts {
     pub(crate) no_cross_namespace_refs: bool,
     /// The domain of the cluster; `cluster.local` when empty.
     pub(crate) cluster_domain: String,
-    /// Allow URLs of this machine and of link-local addresses (tests and single-node set-ups).
-    pub(crate) allow_local_urls: bool,
 }
 
 impl ClusterFacts {
@@ -121,8 +142,7 @@ impl ClusterFacts {
 
     /// The MetricTemplate, `None` also when templates are unknown.
     pub(super) fn metric_template(&self, namespace: &str, name: &str) -> Option<&MetricTemplate> {
-        let mut known = self.metric_templates.iter().flatten();
-        known.find(|t| is(&t.metadata, namespace, name)).map(AsRef::as_ref)
+        self.metric_templates.as_ref()?.get(namespace, name)
     }
 
     /// The container ports of the target: name and number.
@@ -145,8 +165,4 @@ impl ClusterFacts {
             })
             .collect()
     }
-}
-
-fn is(meta: &ObjectMeta, namespace: &str, name: &str) -> bool {
-    meta.name.as_deref() == Some(name) && meta.namespace.as_deref().unwrap_or_default() == namespace
 }

@@ -37,7 +37,7 @@ fn judged(template: &MetricTemplate, facts: &ClusterFacts) -> Report {
             format!("supported values: {}", quoted(MetricProvider::TYPES)),
         );
     }
-    address(&mut report, store, provider, facts);
+    address(&mut report, store, provider);
     for field in store.fields {
         if (field.value)(provider).unwrap_or_default().is_empty() {
             report.required(field.path, field.what);
@@ -55,7 +55,7 @@ fn judged(template: &MetricTemplate, facts: &ClusterFacts) -> Report {
     report
 }
 
-fn address(report: &mut Report, store: &StoreRequirements, provider: &MetricProvider, facts: &ClusterFacts) {
+fn address(report: &mut Report, store: &StoreRequirements, provider: &MetricProvider) {
     let Some(address) = provider.address.as_deref().filter(|address| !address.is_empty()) else {
         if matches!(store.address, Address::Needed | Address::SocketNeeded) {
             report.required(
@@ -81,7 +81,7 @@ fn address(report: &mut Report, store: &StoreRequirements, provider: &MetricProv
         return;
     };
     if !of_api_server {
-        urls::check_egress(report, ADDRESS, &url, facts.allow_local_urls);
+        urls::check_egress(report, ADDRESS, &url);
     }
     if !url.secure && provider.secret_ref.is_some() {
         report.warn(ADDRESS, "http sends the credential in clear; use https");

@@ -1,4 +1,4 @@
-//! A CanaryPolicy.
+//! What is wrong with a CanaryPolicy.
 
 use super::canary::{JudgedAnalysis, gateways, within};
 use super::facts::ClusterFacts;
@@ -39,7 +39,7 @@ fn judged(policy: &CanaryPolicy, facts: &ClusterFacts) -> Report {
     }
     let mut report = Report::default();
     let spec = &policy.spec;
-    sources(&mut report, spec, facts);
+    sources(&mut report, spec);
     gateways(
         &mut report,
         "spec.gatewayRefs",
@@ -62,7 +62,7 @@ fn judged(policy: &CanaryPolicy, facts: &ClusterFacts) -> Report {
 }
 
 /// Where routes are written and metrics read.
-fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &ClusterFacts) {
+fn sources(report: &mut Report, spec: &CanaryPolicySpec) {
     const SERVER: &str = "spec.metricsServer";
     if let Some(provider) = named(spec).filter(|provider| Provider::parse(provider).is_none()) {
         report.unsupported(
@@ -83,7 +83,7 @@ fn sources(report: &mut Report, spec: &CanaryPolicySpec, facts: &ClusterFacts) {
         return;
     };
     if let Some(url) = urls::check(report, SERVER, text, &registry::SERVER.requirements().example()) {
-        urls::check_egress(report, SERVER, &url, facts.allow_local_urls);
+        urls::check_egress(report, SERVER, &url);
     }
 }
 

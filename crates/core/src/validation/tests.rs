@@ -5,6 +5,7 @@
 //! stands for the names of all routing providers, of which no table keeps a list.
 
 mod examples;
+mod guides;
 mod ratchet;
 mod size;
 

@@ -1,12 +1,12 @@
 //! From objects as they were found to what the rules know. There is no other way to those facts: a rule that is tested with one
 //! fires for users as well.
 
-use super::facts::{ClusterFacts, Lookup, ScalerFacts, SecretFacts, ServiceFacts};
-use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
+use super::facts::{ClusterFacts, Lookup, ScalerFacts, SecretFacts, ServiceFacts, Templates};
+use crate::api::{AlertProvider, Canary, CanaryPolicy, labels};
 use crate::object::text;
 use crate::plan::Defaults;
 use crate::plan::enrolment::generate::{crowded, has_route};
-use crate::routing::{self, Names};
+use crate::routing::{self, Names, RouteKind};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -19,8 +19,8 @@ pub struct ClusterView<'a> {
     pub canary: Option<&'a Canary>,
     /// Canaries of its namespace (for templates and providers: of all); it may be among them.
     pub canaries: Vec<Arc<Canary>>,
-    /// Every MetricTemplate; `None` where they are not known.
-    pub metric_templates: Option<Vec<Arc<MetricTemplate>>>,
+    /// The MetricTemplates that it names, as far as they are there; `None` where they are not known.
+    pub metric_templates: Option<Templates>,
     /// Every AlertProvider; `None` where they are not known.
     pub alert_providers: Option<Vec<Arc<AlertProvider>>>,
     /// The target of the Canary.
@@ -72,7 +72,8 @@ fn around(canary: &Canary, view: &ClusterView<'_>) -> ClusterFacts {
         services: view.services.iter().map(|found| service(found, canary)).collect(),
         user_route: has_route(canary, provider, view.routes),
         crowded: crowded(canary, provider, view.routes),
-        unmirrored: unmirrored(canary, view.routes),
+        unmirrored: gateway(canary, view.routes, |kind, route| kind.unmirrored(route)),
+        copying_all: gateway(canary, view.routes, |kind, route| kind.copying_all(route)),
         ..ClusterFacts::default()
     }
 }
@@ -88,8 +89,11 @@ fn usable(providers: &[Arc<AlertProvider>]) -> BTreeSet<(String, String)> {
     all.filter(stays).map(named).collect()
 }
 
-/// What routes on the same gateway tell of it: the controller that answered for them, if it copies no requests.
-fn unmirrored(canary: &Canary, routes: &[Value]) -> Option<String> {
+/// The parents of a route whose controllers are known for something, with their names.
+type Known = for<'a> fn(&'static dyn RouteKind, &'a Value) -> Vec<(&'a Value, &'a str)>;
+
+/// What routes on the same gateway tell of it: the controller that answered for them, if it is one of those that are `known`.
+fn gateway(canary: &Canary, routes: &[Value], known: Known) -> Option<String> {
     let names = Names::new(canary.service_name());
     let gateways = canary.spec.service.as_ref().and_then(|s| s.gateway_refs.as_deref());
     let shared = |parent: &Value| {
@@ -102,8 +106,8 @@ fn unmirrored(canary: &Canary, routes: &[Value]) -> Option<String> {
     };
     let mut on_it = routes.iter().flat_map(|route| {
         let all = routing::refers_to(route, &names);
-        let unmirrored = routing::kind_of(route).map(|kind| kind.unmirrored(route));
-        unmirrored
+        let parents = routing::kind_of(route).map(|kind| known(kind, route));
+        parents
             .into_iter()
             .flatten()
             .filter(move |(parent, _)| all || shared(parent))

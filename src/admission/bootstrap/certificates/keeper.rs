@@ -25,7 +25,7 @@ pub enum KeeperError {
     /// Making a certificate.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
-    /// Serving it.
+    /// The certificate could not be served.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// Another replica won every race.

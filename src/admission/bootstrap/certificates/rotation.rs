@@ -8,9 +8,9 @@ pub const CA_SETTLE: i64 = 600;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Validity {
-    /// First second.
+    /// The first second of it, since 1970.
     pub not_before: i64,
-    /// Last second.
+    /// The last second of it, since 1970.
     pub not_after: i64,
 }
 

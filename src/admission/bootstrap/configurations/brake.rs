@@ -24,7 +24,7 @@ pub(super) struct Stored {
 pub(super) enum Action {
     /// Bring what is stored up to date.
     Update,
-    /// Make it.
+    /// Create the configuration, which is not there.
     Create,
     /// Leave it away until then; `new` when this replica says so for the first time, `noted` when the order is stored.
     Braked { until: Timestamp, new: bool, noted: bool },

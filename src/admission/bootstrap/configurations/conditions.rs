@@ -26,7 +26,7 @@ pub(super) fn on_the_way_out() -> [Value; 2] {
     ]
 }
 
-/// Nobody who takes away what goes with something else.
+/// Excludes the garbage collector and the namespace controller.
 pub(super) fn not_a_collector() -> Value {
     condition("not-a-collector", &[by_none_of(&COLLECTORS.map(str::to_owned))])
 }
@@ -67,11 +67,17 @@ fn ours_changes(place: &str) -> String {
     )
 }
 
-/// What the judge of our own kinds has to see: what is new, and another spec. The rest of such an object is never judged, so
-/// labels, annotations and finalizers can be written while the webhook is away.
-pub(super) fn what_is_judged() -> Value {
+/// What an entry may see that fails closed: what is new, and another spec. Labels, annotations, finalizers and who owns which
+/// field can then be written while the webhook is away.
+pub(super) fn what_may_wait() -> Value {
     let changes = ["request.operation != 'UPDATE'".to_owned(), spec_changes()];
     condition("changes-the-spec", &changes)
+}
+
+/// The rest of it: what `users` write, which are ourselves, and an UPDATE that leaves the spec as it is.
+pub(super) fn what_never_waits(users: &[String]) -> Value {
+    let beside = format!("(request.operation == 'UPDATE' && !({}))", spec_changes());
+    condition("by-coalmine-itself-or-beside-the-spec", &[by_one_of(users), beside])
 }
 
 // Whether an applier owns other fields in the one object than in the other.
@@ -129,11 +135,6 @@ pub(super) fn makes_only(users: &[String]) -> Value {
         "made-by-coalmine",
         &["request.operation != 'CREATE'".to_owned(), by_one_of(users)],
     )
-}
-
-/// Ourselves and nobody else.
-pub(super) fn ourselves(users: &[String]) -> Value {
-    condition("coalmine-itself", &[by_one_of(users)])
 }
 
 /// Nobody but ourselves, except for the policies that the self-probe sends.

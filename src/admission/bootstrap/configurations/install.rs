@@ -1,10 +1,11 @@
 //! Installing the configurations and keeping them.
 
 use super::brake::{Action, Kept, Stored};
-use super::probe::probe;
+use super::probe::{Probed, probe};
+use super::probing::Probing;
 use super::render::{FailurePolicy, Rendering, mutating, validating, webhook_name};
 use super::tell::Teller;
-use crate::admission::bootstrap::watching;
+use crate::admission::bootstrap::watching::{self, Noticed};
 use crate::api::entry::Entry;
 use crate::api::labels;
 use crate::orders::{self, CONFIGURATIONS, Installed, Standing, WebhookConfiguration};
@@ -17,18 +18,17 @@ use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Least time between two installations: two versions of the program side by side must not fight at full speed.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Between two probes, at first and at most.
-const PROBE_FIRST: Duration = Duration::from_millis(250);
-const PROBE_LAST: Duration = Duration::from_secs(30);
 /// After an error that no event will follow.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// What is logged of probes. The documentation tells people which word to look for.
 const REACHED: &str = "self-probe: the API server reaches the webhook; validate-canaries fails closed from now on";
 const UNREACHED: &str = "self-probe: the webhook was not reached through the API server";
+const UNASKED: &str = "self-probe: the API server could not be asked whether it reaches the webhook";
 
 /// The configurations could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +60,7 @@ impl Installer {
         }
     }
 
-    /// Whether a probe went the whole way through the API server.
+    /// Whether the last probe that was answered went the whole way through the API server.
     pub fn probed(&self) -> bool {
         self.probed.load(Ordering::Relaxed)
     }
@@ -88,7 +88,7 @@ impl Installer {
                     field_manager: Some(labels::FIELD_MANAGER.to_owned()),
                     ..PatchParams::default()
                 };
-                // Never made by this: whoever deletes it a moment before wants it gone.
+                // A merge patch never creates: a configuration deleted just now stays deleted.
                 missing(
                     api.patch(CONFIGURATIONS, &params, &Patch::Merge(rendered(which, &with)))
                         .await,
@@ -154,7 +154,8 @@ impl Installer {
     }
 
     /// Runs for ever: installs at once, after each change of `rendering` and of what stands, and when somebody else changed a
-    /// configuration; probes until a probe was refused by us, then lets `validate-canaries` fail closed.
+    /// configuration; probes until a probe was refused by us, then lets `validate-canaries` fail closed, and probes again when
+    /// what is told to API servers has changed or a watch of ours was broken off.
     pub async fn run(
         &self,
         mut rendering: watch::Receiver<Option<Rendering>>,
@@ -163,26 +164,41 @@ impl Installer {
         let mut all = WebhookConfiguration::ALL.map(Kept::new);
         let [mut one, mut two] =
             WebhookConfiguration::ALL.map(|which| watching::object(self.api(which), CONFIGURATIONS));
-        let mut delay = PROBE_FIRST;
+        let (mut probing, mut pause) = (Probing::new(Instant::now()), Duration::ZERO);
         loop {
-            let current = rendering.borrow_and_update().clone();
-            let now = standing.borrow_and_update().clone();
-            // Before it is known which installation this is, nothing can belong to it; and before it is known what is braked,
-            // what is missing may be missing on purpose.
-            let current = current.filter(|_| now.is_known_whole());
-            let (away, wake) = match &current {
-                Some(with) => self.both(&mut all, with, &now).await,
-                None => (true, None),
-            };
-            tokio::time::sleep(if self.probed() { PAUSE } else { Duration::ZERO }).await;
+            let (away, wake) = self.pass(&mut all, &mut rendering, &mut standing).await;
+            let asks = probing.due().is_some() && !away;
+            if self.probed() {
+                pause = PAUSE;
+            }
+            tokio::time::sleep(pause).await;
             tokio::select! {
-                () = one.changed() => {}
-                () = two.changed() => {}
+                noticed = one.noticed() => weighed(noticed, &mut probing),
+                noticed = two.noticed() => weighed(noticed, &mut probing),
                 () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {}
                 changed = standing.changed() => if changed.is_err() { return },
-                changed = rendering.changed() => if changed.is_err() { return },
-                () = self.try_probe(delay), if !self.probed() && !away => delay = (delay * 2).min(PROBE_LAST),
+                changed = rendering.changed() => {
+                    if changed.is_err() { return }
+                    probing.doubt(Instant::now());
+                }
+                probed = self.try_probe(probing), if asks => self.judge(&probed, &mut probing),
             }
+        }
+    }
+
+    async fn pass(
+        &self,
+        all: &mut [Kept],
+        rendering: &mut watch::Receiver<Option<Rendering>>,
+        standing: &mut watch::Receiver<Standing>,
+    ) -> (bool, Option<Duration>) {
+        let current = rendering.borrow_and_update().clone();
+        let now = standing.borrow_and_update().clone();
+        // Before it is known which installation this is, nothing can belong to it; and before it is known what is braked,
+        // what is missing may be missing on purpose.
+        match current.filter(|_| now.is_known_whole()) {
+            Some(with) => self.both(all, &with, &now).await,
+            None => (true, None),
         }
     }
 
@@ -207,18 +223,35 @@ impl Installer {
         (away, wake)
     }
 
-    async fn try_probe(&self, delay: Duration) {
-        tokio::time::sleep(delay).await;
-        match probe(self.client.clone()).await {
-            Ok(()) => {
-                tracing::info!("{REACHED}");
-                self.probed.store(true, Ordering::Relaxed);
+    async fn try_probe(&self, probing: Probing) -> Probed {
+        tokio::time::sleep_until(probing.soonest(Instant::now())).await;
+        probe(self.client.clone()).await
+    }
+
+    // That the API server itself did not answer is no outage of the webhook: it showed nobody a path.
+    fn judge(&self, probed: &Probed, probing: &mut Probing) {
+        match probed {
+            Probed::Reached => {
+                if !self.probed.swap(true, Ordering::Relaxed) {
+                    tracing::info!("{REACHED}");
+                }
+                return probing.reached(Instant::now());
             }
-            Err(reason) => {
+            Probed::Missed(reason) => {
                 tracing::warn!(reason, "{UNREACHED}");
+                self.probed.store(false, Ordering::Relaxed);
                 self.unreached.send_modify(|count| *count += 1);
             }
+            Probed::NotAsked(reason) => tracing::warn!(reason, "{UNASKED}"),
         }
+        probing.missed(Instant::now());
+    }
+}
+
+// Whoever cannot reach an API server may not be reached by it either.
+fn weighed(noticed: Noticed, probing: &mut Probing) {
+    if noticed == Noticed::Broken {
+        probing.doubt(Instant::now());
     }
 }
 
@@ -269,22 +302,4 @@ fn is_stored_as_fail(stored: &DynamicObject, with: &Rendering) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_people_are_told_to_look_for_is_what_is_logged() {
-        for text in [
-            include_str!("../../../../docs/install.md"),
-            include_str!("../../../../charts/coalmine/templates/NOTES.txt"),
-        ] {
-            let command = text.lines().find(|line| line.contains(" logs -l ")).unwrap();
-            let (asked, word) = command.split_once(" | grep ").unwrap();
-            // Of several pods, and of all that they said: by a label, kubectl shows ten lines of each otherwise.
-            assert!(asked.contains("--tail=-1"), "{command}");
-            for said in [REACHED, UNREACHED] {
-                assert!(said.starts_with(&format!("{word}: ")), "{command}");
-            }
-        }
-    }
-}
+mod tests;

@@ -10,24 +10,35 @@ use coalmine_core::validation::known_bad_policy;
 use kube::api::PostParams;
 use kube::{Api, Client};
 
+/// What came of a probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Probed {
+    /// The API server reaches the webhook.
+    Reached,
+    /// It does not; a sentence saying what happened instead.
+    Missed(String),
+    /// It could not be asked: it does not answer itself, or does not let us ask. That says nothing of the webhook.
+    NotAsked(String),
+}
+
 /// Whether the webhook is reached through the API server.
-///
-/// # Errors
-/// A sentence saying what happened instead.
-pub(super) async fn probe(client: Client) -> Result<(), String> {
+pub(super) async fn probe(client: Client) -> Probed {
     let policies: Api<CanaryPolicy> = Api::all(client);
     let params = PostParams {
         dry_run: true,
         ..PostParams::default()
     };
     match policies.create(&params, &known_bad_policy()).await {
-        Ok(_) => Err("the known-bad CanaryPolicy was not refused".to_owned()),
-        // A denial names the entry and carries our causes; that the entry cannot be reached is a 500 that names it too.
-        Err(kube::Error::Api(status)) if is_ours(&status) => Ok(()),
-        Err(error) => Err(error.to_string()),
+        Ok(_) => Probed::Missed("the known-bad CanaryPolicy was not refused".to_owned()),
+        Err(kube::Error::Api(status)) if names_the_entry(&status) => match status.code {
+            // A denial names the entry and carries our causes; that the entry cannot be reached is a 500 that names it too.
+            422 => Probed::Reached,
+            _ => Probed::Missed(status.message.clone()),
+        },
+        Err(error) => Probed::NotAsked(error.to_string()),
     }
 }
 
-fn is_ours(status: &kube::core::Status) -> bool {
-    status.code == 422 && status.message.contains(&webhook_name(Entry::ValidateCanaries))
+fn names_the_entry(status: &kube::core::Status) -> bool {
+    status.message.contains(&webhook_name(Entry::ValidateCanaries))
 }

@@ -14,7 +14,7 @@ use crate::routing::{Resource, registry};
 use entry::{held, webhook};
 use serde_json::{Value, json};
 
-/// The MutatingWebhookConfiguration.
+/// The MutatingWebhookConfiguration as it is to be stored.
 pub fn mutating(with: &Rendering) -> Value {
     // Of kinds whose traffic companions carry, nothing is held in what a user writes.
     let edited = registry::kinds().filter(|kind| !kind.fields().is_empty());
@@ -53,7 +53,7 @@ fn holding(with: &Rendering, routes: impl Iterator<Item = Resource>) -> Value {
     )
 }
 
-/// The ValidatingWebhookConfiguration.
+/// The ValidatingWebhookConfiguration as it is to be stored.
 pub fn validating(with: &Rendering) -> Value {
     let verbs = ["CREATE", "UPDATE"];
     let followed = json!([rule("apps", "v1", &verbs, &["deployments", "daemonsets"])]);

@@ -1,9 +1,9 @@
 //! Keeping the Secret: create or read it, change what is due, follow what others write, mend what somebody broke.
 
+use super::installed::installed;
 use super::known::KnownPaths;
 use super::ring::{Moment, Ring};
 use super::token::{NoRandomness, Paths};
-use super::told::told;
 use crate::admission::bootstrap::certificates::{Material, now};
 use crate::admission::bootstrap::secret;
 use k8s_openapi::api::core::v1::Secret;
@@ -28,7 +28,7 @@ pub enum KeeperError {
     /// The API server.
     #[error("Secret {0}: {1}")]
     Api(String, #[source] Box<kube::Error>),
-    /// Making tokens.
+    /// No random numbers for new tokens.
     #[error(transparent)]
     Random(#[from] NoRandomness),
     /// Other replicas won every race.
@@ -141,8 +141,8 @@ impl Keeper {
         let fresh = Paths::random()?;
         if stored.is_none() && memory.is_none() {
             // The Secret is gone, but others may serve, and API servers may have been told.
-            let told = told(&self.client).await;
-            return Ok(Some(Ring::begin(at, told, [fresh, Paths::random()?])));
+            let installed = installed(&self.client).await;
+            return Ok(Some(Ring::begin(at, installed, [fresh, Paths::random()?])));
         }
         Ok(Ring::wanted(stored, memory.as_ref(), at, &fresh))
     }

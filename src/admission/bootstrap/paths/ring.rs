@@ -49,7 +49,7 @@ pub struct Ring {
 /// What is known when a decision is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// Now.
+    /// Time of the decision, in seconds since 1970.
     pub now: i64,
     /// End of the leaf that is served, where it is known.
     pub leaf_until: Option<i64>,
@@ -58,8 +58,8 @@ pub struct Moment {
 }
 
 impl Ring {
-    /// The first one: with the paths that API servers were told already, if there are any.
-    pub fn begin(at: Moment, told: Paths, fresh: [Paths; 2]) -> Self {
+    /// The first one: with the paths of the configurations that are installed already, if there are any.
+    pub fn begin(at: Moment, installed: Paths, fresh: [Paths; 2]) -> Self {
         let [current, next] = fresh;
         let record = Record {
             serial: at.now,
@@ -69,7 +69,7 @@ impl Ring {
         Self {
             record,
             next,
-            current: told.filled(&current),
+            current: installed.filled(&current),
             previous: None,
         }
     }

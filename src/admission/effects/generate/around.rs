@@ -4,7 +4,7 @@ use super::Generator;
 use super::lists::{Listed, Wanted};
 use crate::api::canary::AutoscalerRef;
 use crate::plan::{Selector, enrolment::reach, primary::autoscaler, services::pointing};
-use crate::routing::Resource;
+use crate::routing::Front;
 use coalmine_core::validation::ScalerFacts;
 use serde_json::{Value, json};
 
@@ -47,8 +47,15 @@ impl Generator {
     }
 
     /// What of a kind may lead users past the routes of an app, within the budget; nothing where that is not known.
-    pub async fn fronts(&self, namespace: &str, of: Resource) -> Option<Vec<Value>> {
-        self.list(namespace, (of.group, of.version, of.kind), of.plural).await
+    pub async fn fronts(&self, namespace: &str, front: Front) -> Option<Vec<Value>> {
+        let of = front.resource;
+        let wanted = Wanted {
+            namespace: front.namespaced.then_some(namespace),
+            kind: (of.group, of.version, of.kind),
+            plural: of.plural,
+            slim: |_| (),
+        };
+        self.lists.list(wanted).await.all()
     }
 
     /// The workloads of a namespace, as far as it is seen whose pods they have; nothing when they could not be looked at in

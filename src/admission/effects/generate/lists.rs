@@ -6,6 +6,7 @@
 
 use super::LOOK;
 use crate::api::labels;
+use crate::requests::ReadsInPart;
 use futures::AsyncReadExt as _;
 use kube::Client;
 use kube::api::{DynamicObject, ListParams};
@@ -136,8 +137,9 @@ impl Lists {
 
     /// One page; nothing where it is more than `most` bytes, or too many values.
     async fn page(&self, request: &Request, params: &ListParams, most: usize) -> Result<Option<Vec<u8>>, Error> {
-        let request = request.list(params).map_err(Error::BuildRequest)?;
-        // A byte more, so that what goes on is seen to.
+        let mut request = request.list(params).map_err(Error::BuildRequest)?;
+        request.extensions_mut().insert(ReadsInPart);
+        // Read one byte more than allowed, to detect a page that is too long.
         let mut body = self.client.request_stream(request).await?.take(most as u64 + 1);
         let mut bytes = Vec::new();
         body.read_to_end(&mut bytes).await.map_err(Error::ReadEvents)?;

@@ -72,11 +72,11 @@ impl Generator {
 /// What lives in a namespace that is about to be opted in; `None` for what could not be looked at in time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Neighbours {
-    /// Its Deployments.
+    /// Deployments of that namespace.
     pub deployments: Option<Vec<Value>>,
     /// All its workloads, as far as they could be looked at.
     pub workloads: Vec<Value>,
-    /// Its claims.
+    /// PersistentVolumeClaims of that namespace.
     pub claims: Option<Vec<Value>>,
     /// The network policies of all namespaces.
     pub policies: Arc<Vec<Value>>,

@@ -28,7 +28,7 @@ impl ByNamespace {
     }
 }
 
-/// Write side.
+/// The side that what a watch tells of Canaries is written to.
 pub struct CanaryFeed {
     writer: Writer<Canary>,
     names: ByNamespace,

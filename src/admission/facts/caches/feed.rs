@@ -6,6 +6,7 @@ use crate::admission::facts::outward::RouteFeed;
 use crate::api::labels;
 use crate::plan::services::pointing::ORIGINAL_SELECTOR;
 use crate::plan::services::ports::DECLARED_PORTS;
+use crate::requests::pages::{METADATA, PAGE};
 use crate::routing::RouteKind;
 use crate::watched::{Absent, is_nothing_to_us};
 use futures::StreamExt;
@@ -21,18 +22,14 @@ use serde_json::json;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-/// Objects of one page of a list. Each may have a megabyte, and a page is in memory as a whole.
-const WHOLE: u32 = 16;
-/// The same of Services, which are small and of which a cluster has tens of thousands: a list has to end before its pages are
-/// forgotten, which is after five minutes.
+/// Objects of one page of Services, which are small and of which a cluster has tens of thousands: a list has to end before its
+/// pages are forgotten, which is after five minutes.
 const SERVICES: u32 = 100;
-/// The same where only metadata is asked for, which is 256 KiB at most but for labels.
-const METADATA: u32 = 100;
 /// The same of namespaces: only those who run the cluster make them.
 const NAMESPACES: u32 = 500;
 
 pub(super) fn config() -> watcher::Config {
-    watcher::Config::default().page_size(WHOLE)
+    watcher::Config::default().page_size(PAGE)
 }
 
 pub(super) fn services() -> watcher::Config {
@@ -167,7 +164,28 @@ pub(super) fn slim_service(service: &mut DynamicObject) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admission::facts::Caches;
     use crate::routing::registry;
+    use crate::testing::ApiServer;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn everything_is_listed_a_few_objects_at_once() {
+        let server = ApiServer::default();
+        let (_caches, feeds) = Caches::new();
+        let run = feeds.run(server.client(), ("coalmine-system", "coalmine"));
+        assert!(tokio::time::timeout(Duration::from_secs(5), run).await.is_err());
+        let lists = server.pages.lock().clone();
+        assert!(lists.len() > 10, "{lists:?}");
+        for (path, most) in lists {
+            let expected = match path.as_str() {
+                "/api/v1/services" | "/apis/apps/v1/deployments" => 100,
+                "/api/v1/namespaces" => 500,
+                _ => 16,
+            };
+            assert!(most.is_some_and(|most| most <= expected), "{path}: {most:?}");
+        }
+    }
 
     #[test]
     fn of_a_routes_status_it_is_kept_which_gateway_cannot_copy_requests() {

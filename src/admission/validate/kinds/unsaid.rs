@@ -1,6 +1,7 @@
 //! What of an analysis does nothing to those who come by the routes of an app.
 
 use crate::api::Canary;
+use crate::object::text;
 use crate::plan::exposure;
 use crate::routing::{self, Names, Provider};
 use serde_json::Value;
@@ -26,6 +27,32 @@ pub(super) fn unsaid(canary: &Canary, provider: &str, routes: &[Value]) -> BTree
     unsaid
         .map(|(field, why)| format!("spec.analysis.{field}: {why}"))
         .collect()
+}
+
+/// Why nobody would see the canary in the test of `canary`, by any of those of `routes` that carry its traffic. The route that is
+/// made where there is none is judged with the Canary.
+pub(super) fn untested(canary: &Canary, provider: &str, routes: &[Value]) -> Option<String> {
+    let service = canary.spec.service.as_ref();
+    let provider = Provider::parse(provider).filter(|provider| provider.can_for(service).matches)?;
+    let (names, exposure) = (Names::new(canary.service_name()), exposure(canary));
+    if exposure.matches.is_empty() || service.is_none() {
+        return None;
+    }
+    let only = provider.route(&canary.spec);
+    let is_moved = |route: &&Value| only.as_deref().is_none_or(|only| text(route, "/metadata/name") == only);
+    let leads = |route: &&Value| provider.carries_by(route) && routing::refers_to(route, &names);
+    let leading: Vec<&Value> = routes.iter().filter(is_moved).filter(leads).collect();
+    let shows = |route: &&Value| {
+        let kind = provider.kind_of(route);
+        kind.is_some_and(|kind| !routing::tests_nobody(kind, route, &names, &exposure))
+    };
+    let first = leading.first().filter(|_| !leading.iter().any(shows))?;
+    Some(format!(
+        "spec.analysis.match: nobody would see the canary: {} {} asks something else of the same header or parameter, or has no \
+         word for it; choose by another",
+        text(first, "/kind"),
+        text(first, "/metadata/name")
+    ))
 }
 
 #[cfg(test)]
@@ -82,5 +109,29 @@ mod tests {
         assert_eq!(told("grpc", &[]), 2);
         assert_eq!(told("http", &[]), 0);
         assert_eq!(told("grpc", &[route("HTTPRoute", "pages")]), 0, "none is made");
+    }
+
+    #[test]
+    fn a_test_that_every_route_of_the_users_contradicts_is_told() {
+        let canary = canary(json!({"port": 80}));
+        let asking = |name: &str, value: &str| {
+            let mut route = route("HTTPRoute", name);
+            let headers = json!([{"name": "X", "value": value}]);
+            route["spec"]["rules"][0]["matches"] = json!([{ "headers": headers }]);
+            route
+        };
+        let told = |provider: &str, routes: &[Value]| untested(&canary, provider, routes);
+        let why = told("gatewayapi:v1", &[asking("front", "n")]).unwrap();
+        assert!(
+            why.starts_with("spec.analysis.match: nobody would see the canary: HTTPRoute front asks"),
+            "{why}"
+        );
+        assert_eq!(told("gatewayapi:v1", &[asking("front", "y")]), None);
+        assert_eq!(
+            told("gatewayapi:v1", &[asking("front", "n"), route("HTTPRoute", "open")]),
+            None
+        );
+        assert_eq!(told("istio", &[asking("front", "n")]), None, "it is not moved");
+        assert_eq!(told("gatewayapi:v1", &[]), None);
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// The first pause after an error that no event will follow.
 const FIRST: Duration = Duration::from_secs(2);
-/// The longest.
+/// The longest pause after such an error.
 const LONGEST: Duration = Duration::from_secs(60);
 /// What changed since it was looked at is looked at again so many times at once. Who calls everything stale is waited for
 /// like any other error.

@@ -1,15 +1,16 @@
-//! Until when the Deployments of a namespace that was just labelled are left to whoever labelled it.
+//! Namespaces labelled a moment ago, and until when the controller leaves their existing Deployments to whoever set the
+//! label.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use tokio::time::Instant;
 
-/// Namespaces that were just labelled.
+/// Namespaces labelled a moment ago, each with the end of that time.
 #[derive(Debug, Default)]
 pub struct Labelled(Mutex<HashMap<String, Instant>>);
 
 impl Labelled {
-    /// Leaves those of a namespace alone `until` then.
+    /// Leaves the Deployments of `namespace` alone until `until`.
     pub fn note(&self, namespace: &str, until: Instant) {
         self.0.lock().insert(namespace.to_owned(), until);
     }

@@ -10,15 +10,15 @@ pub struct Message {
     pub hooks: Arc<[Webhook]>,
     /// The Canary's name.
     pub name: String,
-    /// Its namespace.
+    /// Namespace of the Canary.
     pub namespace: String,
     /// Its phase then.
     pub phase: &'static str,
     /// Names the run.
     pub checksum: String,
-    /// Percent.
+    /// Share of the traffic at the canary, percent.
     pub canary_weight: i32,
-    /// What happened.
+    /// The text of the event.
     pub text: String,
     /// `Normal` or `Warning`.
     pub event_type: &'static str,

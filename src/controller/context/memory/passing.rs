@@ -32,7 +32,7 @@ struct Series {
 /// What has lasted for long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lasting {
-    /// Since when.
+    /// When it went wrong for the first time.
     pub since: Timestamp,
     /// What the error said.
     pub words: String,
@@ -52,7 +52,7 @@ pub enum Heard {
 /// What people are to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
-    /// Nothing.
+    /// There is nothing to tell.
     None,
     /// That something went wrong.
     First,

@@ -40,9 +40,9 @@ impl Questions {
         }
     }
 
-    /// Asks by `begin`, unless the same is being asked, or was answered while the step that asks was deciding by what it
-    /// had `heard`. `begin` is told whether an answer to this very question was heard before. A question of the same type
-    /// that nobody waits for any more is given up; only `post-rollout` hooks have a while to be told to the end.
+    /// Starts the hook calls (by `begin`) unless they run already, or were answered after this step read its answers
+    /// (`heard`). `begin` gets whether an answer to this very question was heard before. An older question of the same
+    /// type is given up; only `post-rollout` hooks have a while to be called to the end.
     pub fn ask(&mut self, question: Question, heard: &[Answer], begin: impl FnOnce(bool) -> JoinHandle<()>) {
         let kind = question.kind;
         let same = self.0.get(&kind).filter(|slot| slot.question == question);
@@ -59,6 +59,12 @@ impl Questions {
         {
             before.task.linger();
         }
+    }
+
+    /// Whether any hook has not answered yet.
+    #[cfg(test)]
+    pub fn wait(&self) -> bool {
+        self.0.values().any(|slot| slot.answer.is_none())
     }
 
     /// Keeps the answer to a question. Answers whether that is still being asked.

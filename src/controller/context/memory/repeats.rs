@@ -31,7 +31,7 @@ struct Repeat {
     times: u32,
     last: Instant,
     /// The version of the object that it left as it was.
-    vain: Option<u64>,
+    unchanged: Option<u64>,
     told: bool,
 }
 
@@ -41,7 +41,7 @@ pub enum Prospect {
     /// It is to be done.
     Needed,
     /// It changed nothing last time, and its object is what it was then.
-    Vain,
+    NoEffect,
     /// Somebody undoes it each time; not before that long.
     Undone(Duration),
 }
@@ -52,8 +52,8 @@ impl Repeats {
         let Some(known) = self.last(write).filter(|known| known.last.elapsed() < LONG) else {
             return Prospect::Needed;
         };
-        if known.vain.is_some() && known.vain == cached {
-            return Prospect::Vain;
+        if known.unchanged.is_some() && known.unchanged == cached {
+            return Prospect::NoEffect;
         }
         let is_route = matches!(write.subject().0, Kind::Route(_));
         let rest = PAUSE.saturating_sub(known.last.elapsed());
@@ -74,7 +74,7 @@ impl Repeats {
             asked,
             times: recent.map_or(1, |known| known.times.saturating_add(1)),
             last: Instant::now(),
-            vain: after.filter(|_| after == before),
+            unchanged: after.filter(|_| after == before),
             told: known.is_some_and(|known| known.told),
         };
         if self.0.len() >= OBJECTS {
@@ -137,7 +137,7 @@ mod tests {
         let (mut repeats, write) = (Repeats::default(), patch(kind(), "web", 5));
         assert_eq!(repeats.prospect(&write, Some(7)), Prospect::Needed);
         repeats.note(&write, Some(7), Some(7));
-        assert_eq!(repeats.prospect(&write, Some(7)), Prospect::Vain);
+        assert_eq!(repeats.prospect(&write, Some(7)), Prospect::NoEffect);
         assert!(repeats.is_news(&write) && !repeats.is_news(&write));
         for (other, cached) in [
             (patch(kind(), "web", 6), Some(7)),

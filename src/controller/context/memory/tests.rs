@@ -100,6 +100,7 @@ fn assert_empty(context: &Context) {
         waiting_events: _,
         waiting_alerts: _,
         gauges,
+        definition: _,
         deployments,
         labelled,
         looks,

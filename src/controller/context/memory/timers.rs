@@ -1,5 +1,4 @@
-//! When the desired state of a stage was first seen in place, and when its first check is due: kept in memory until something else
-//! has to be recorded.
+//! When a stage's desired state was first observed, and when its first check is due; in memory, to save status writes.
 //!
 //! A record of each such instant would be a third of a release's writes. What a restart forgets is taken when it is seen
 //! again: a wait that is short (`StepOutcome::timed`) becomes longer by itself at most.

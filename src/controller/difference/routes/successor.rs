@@ -27,16 +27,17 @@ impl Pair<'_> {
         }
     }
 
-    /// The end of `live`, once a data plane has answered for one that leads to the app in its place.
+    /// The end of `live`, once a data plane takes one that leads to the app in its place: until then `live` may be the only one by
+    /// which anybody comes.
     pub(super) fn succeeded(&self, live: &Value) -> Option<Write> {
         let names = self.blueprint.names.as_ref().filter(|_| self.is_outdated(live))?;
-        let known = |route: &Value| {
+        let taken = |route: &Value| {
             let kind = self.blueprint.provider.kind_of(route);
-            kind.is_some_and(|kind| kind.is_answered(route))
+            kind.is_some_and(|kind| kind.is_taken(route))
         };
         let mut led = self.live.refers_to(self.blueprint, names);
-        let answered = led.any(|route| !self.is_outdated(route) && known(route));
-        answered.then(|| self.deleted_route(live)).flatten()
+        let followed = led.any(|route| !self.is_outdated(route) && taken(route));
+        followed.then(|| self.deleted_route(live)).flatten()
     }
 
     /// Whether `live` was made for this Canary, in another kind than the Canary asks for.

@@ -174,3 +174,33 @@ fn a_write_is_for_the_object_that_was_looked_at() {
         assert!(patches::applied(&edited, operations).is_err(), "{at}");
     }
 }
+
+#[test]
+fn what_others_put_on_what_stands_beside_a_route_stays() {
+    let is_beside = |one: &&mut Value| crate::routing::is_companion(one);
+    let mut seen = 0;
+    for (provider, service) in services() {
+        let blueprint = of(provider, &service);
+        let mut house = House::at_rest(&blueprint);
+        let before = house.said();
+        for one in house.routes.iter_mut().filter(is_beside) {
+            seen += 1;
+            one["metadata"]["labels"]["example.com/team"] = json!("a");
+            one["metadata"]["finalizers"] = json!(["example.com/kept"]);
+        }
+        assert_eq!(house.rests(&blueprint), 0, "{provider}");
+        // What is put right of it leaves the rest alone.
+        for one in house.routes.iter_mut().filter(is_beside) {
+            one["spec"]["x-of-tomorrow"] = json!([{"a": 1}]);
+        }
+        house.rests(&blueprint);
+        for one in house.routes.iter_mut().filter(is_beside) {
+            let metadata = &mut one["metadata"];
+            assert_eq!(metadata["finalizers"], json!(["example.com/kept"]), "{provider}");
+            let labels = metadata["labels"].as_object_mut().unwrap();
+            assert_eq!(labels.remove("example.com/team"), Some(json!("a")), "{provider}");
+        }
+        assert_eq!(house.said(), before, "{provider}");
+    }
+    assert!(seen > 4, "{seen}");
+}

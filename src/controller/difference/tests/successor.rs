@@ -19,8 +19,16 @@ fn ours(kind: &str) -> Value {
     stored
 }
 
-fn known(mut route: Value) -> Value {
-    route["status"] = json!({"parents": [{"parentRef": {"name": "edge"}, "controllerName": "example.com/edge"}]});
+fn taken(route: Value) -> Value {
+    told(
+        route,
+        json!([{"type": "Accepted", "status": "True", "reason": "Accepted"}]),
+    )
+}
+
+fn told(mut route: Value, conditions: Value) -> Value {
+    let parent = json!({"parentRef": {"name": "edge"}, "controllerName": "example.com/edge", "conditions": conditions});
+    route["status"] = json!({"parents": [parent]});
     route
 }
 
@@ -62,7 +70,7 @@ fn is(verb: &'static str, object: &str) -> (&'static str, String) {
 }
 
 #[test]
-fn the_other_is_made_beside_it_and_both_carry_the_traffic_until_a_gateway_knows_the_other() {
+fn the_other_is_made_beside_it_and_both_carry_the_traffic_until_a_gateway_takes_the_other() {
     let (http, grpc) = ("HTTPRoute web", "GRPCRoute web");
     let begun = done("GRPCRoute", vec![ours("HTTPRoute")]);
     assert_eq!(begun, (vec![is("patch", http), is("apply", grpc)], vec![]));
@@ -72,10 +80,16 @@ fn the_other_is_made_beside_it_and_both_carry_the_traffic_until_a_gateway_knows_
         (vec![is("patch", http), is("patch", grpc)], vec![]),
         "each has its share"
     );
-    let ended = done("GRPCRoute", vec![ours("HTTPRoute"), known(ours("GRPCRoute"))]);
+    let refused = json!([{"type": "Accepted", "status": "False", "reason": "RuleMatchConflict"}]);
+    for conditions in [json!([]), refused] {
+        let other = told(ours("GRPCRoute"), conditions);
+        let both = done("GRPCRoute", vec![ours("HTTPRoute"), other]);
+        assert_eq!(both, (vec![is("patch", http), is("patch", grpc)], vec![]));
+    }
+    let ended = done("GRPCRoute", vec![ours("HTTPRoute"), taken(ours("GRPCRoute"))]);
     assert_eq!(ended, (vec![is("delete", http), is("patch", grpc)], vec![]));
     // The way back, and one of the author's own in its place.
-    let mut own = known(route("HTTPRoute"));
+    let mut own = taken(route("HTTPRoute"));
     own["metadata"]["name"] = json!("front");
     let back = done("HTTPRoute", vec![own, ours("GRPCRoute")]);
     assert_eq!(back, (vec![is("patch", "HTTPRoute front"), is("delete", grpc)], vec![]));
@@ -83,7 +97,7 @@ fn the_other_is_made_beside_it_and_both_carry_the_traffic_until_a_gateway_knows_
 
 #[test]
 fn one_of_the_authors_stays_whatever_its_kind() {
-    let (writes, _) = done("GRPCRoute", vec![known(route("HTTPRoute"))]);
+    let (writes, _) = done("GRPCRoute", vec![taken(route("HTTPRoute"))]);
     assert_eq!(writes, [is("patch", "HTTPRoute web")]);
     // One of the name that leads elsewhere is in the way of its own kind alone.
     let mut others = route("GRPCRoute");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// One copy to make or to bring up to date.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Copy {
-    /// The original.
+    /// The ConfigMap or Secret that is copied.
     pub of: Reference,
     /// The namespace of both.
     pub namespace: String,

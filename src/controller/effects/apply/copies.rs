@@ -91,3 +91,6 @@ fn stale(of: &Reference) -> kube::Error {
     let message = format!("{of} is not what was verified any more");
     kube::Error::Api(Status::failure(&message, "Conflict").with_code(409).boxed())
 }
+
+#[cfg(test)]
+mod tests;

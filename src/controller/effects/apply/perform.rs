@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 /// What of a step's writes is left to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// Nothing.
+    /// Everything has been done.
     Nothing,
     /// What follows a write that has not come back by its watch.
     Awaited,
@@ -86,7 +86,7 @@ pub async fn perform(
         let before = repeated::cached(cache, first);
         match repeated::prospect(context, canary, first, before) {
             Prospect::Undone(pause) => return Ok(Left::Undone(pause)),
-            Prospect::Vain => {
+            Prospect::NoEffect => {
                 left = later;
                 continue;
             }

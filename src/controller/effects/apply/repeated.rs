@@ -43,9 +43,9 @@ fn said(write: &Write, prospect: Prospect) -> String {
             "{kind} {name} was changed in the same way {MOST} times, and somebody undoes it each time; from now on it is changed \
              once a minute. See who else writes it"
         ),
-        Prospect::Vain | Prospect::Needed => format!(
-            "{kind} {name} stays as it is when it is changed: somebody changes it back on its way in, an admission policy or the \
-             definition of its kind. It is not changed again before it is another"
+        Prospect::NoEffect | Prospect::Needed => format!(
+            "{kind} {name}: Coalmine's change is reverted before it is stored (admission policy or CRD). Coalmine writes it \
+             again when the object or the wanted change differs, or after ten minutes"
         ),
     }
 }

@@ -50,7 +50,7 @@ fn begin(context: &Arc<Context>, key: Key, due: Timestamp, work: impl Future<Out
         if canary.check.as_ref().is_some_and(|running| running.due() == due) {
             return;
         }
-        // It cannot end before it is noted here: its end asks for what is lent to us.
+        // The task locks the memory when it ends, which we hold here, so it is stored first.
         let task = Task::of(&tokio::spawn(run(context.clone(), key.clone(), due, work)));
         canary.check = Some(CheckRun::UnderWay(due, task));
     });
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rehearsal_has_no_traffic_that_could_be_too_young() {
+    fn a_dry_run_has_no_traffic_that_could_be_too_young() {
         let now = Timestamp::UNIX_EPOCH;
         let mut state = State::new(now);
         let since = |state: &State| scope(None, state, now + Duration::from_secs(9)).flows_for;

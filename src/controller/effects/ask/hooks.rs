@@ -24,9 +24,8 @@ use std::{
     sync::Arc,
 };
 
-/// Asks, unless the same is being asked, or was answered while the step that asks was deciding by what it had `heard`. A
-/// question of the same type that nobody waits for any more is given up; only `post-rollout` hooks have a while to
-/// be told to the end.
+/// Starts the hook calls unless they run already, or were answered after this step read its answers (`heard`). An older
+/// question of the same type is given up; only `post-rollout` hooks have a while to be called to the end.
 pub fn ask(
     context: &Arc<Context>,
     key: &Key,

@@ -14,6 +14,7 @@ use crate::{
     outbound::alerts::{Alarm, Alert, Measured, Receiver, Recipients, alarm, details, recipients},
     outbound::metrics::Resolver,
 };
+use coalmine_core::validation::too_large;
 use kube::{Api, ResourceExt};
 use std::sync::Arc;
 
@@ -22,12 +23,12 @@ const MOST: usize = 32;
 
 /// Tells people of an event, if it is for people.
 ///
-/// `canary` is what was just stored, `rehearsal` whether the run changes nothing.
+/// `canary` is what was just stored, `dry_run` whether the run changes nothing.
 pub fn raise(
     context: &Arc<Context>,
     key: &Key,
     canary: &Canary,
-    (phase, rehearsal): (Phase, bool),
+    (phase, dry_run): (Phase, bool),
     event: &ReleaseEvent,
     of: &Subject,
 ) {
@@ -41,7 +42,7 @@ pub fn raise(
     if receivers.is_empty() {
         return;
     }
-    let alert = Arc::new(complete(alarm, canary, phase, rehearsal));
+    let alert = Arc::new(complete(alarm, canary, phase, dry_run));
     let bytes = size(&alert);
     for provider in receivers {
         let name = name(provider.as_ref(), &alert.namespace);
@@ -67,9 +68,9 @@ fn size(alert: &Alert) -> usize {
     size_of::<Alert>() + alert.text.len() + measured.sum::<usize>() + fields.sum::<usize>()
 }
 
-fn complete(alarm: Alarm, canary: &Canary, phase: Phase, rehearsal: bool) -> Alert {
+fn complete(alarm: Alarm, canary: &Canary, phase: Phase, dry_run: bool) -> Alert {
     let measured = canary.status.iter().flat_map(|s| s.canary_analysis.iter().flatten());
-    let text = if rehearsal {
+    let text = if dry_run {
         format!("Dry run: {}", alarm.text)
     } else {
         alarm.text
@@ -145,9 +146,13 @@ async fn receiver(context: &Context, provider: Option<&NamespacedRef>, own: &str
         return Err(String::from("is being deleted"));
     }
     let spec = found.spec;
+    // It may have been stored before there were limits.
+    if let Some(why) = too_large("AlertProvider", &spec) {
+        return Err(why);
+    }
     let secret = match &spec.secret_ref {
         Some(secret) => {
-            let data = context.secret(namespace, &secret.name).await;
+            let data = context.secret(namespace, &secret.name, &Receiver::KEYS).await;
             Some(data.map_err(|error| format!("secret {}: {error}", secret.name))?)
         }
         None => None,

@@ -81,7 +81,7 @@ struct Teller {
     caller: Caller,
     global: String,
     metrics: Metrics,
-    // Which keeps the outbox that keeps this.
+    // Weak: the memory owns the outbox, which owns this.
     memory: Weak<Memory>,
     key: Key,
 }

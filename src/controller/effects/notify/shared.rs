@@ -7,7 +7,7 @@ use crate::controller::{context::Context, queue::Key, watch::pair::pointing::Poi
 /// Says once which Services are left alone because they point at other workloads too.
 pub fn tell_shared(context: &Context, key: &Key, canary: &Canary, found: &Pointing) {
     let lines: Vec<String> = found.shared.iter().map(ToString::to_string).collect();
-    let text = (!lines.is_empty()).then(|| format!("Left alone, and not moved with the app: {}", lines.join("; ")));
+    let text = (!lines.is_empty()).then(|| format!("Not moved with the app: {}", lines.join("; ")));
     tell_once(context, key, canary, |memory| &mut memory.shared, text);
 }
 

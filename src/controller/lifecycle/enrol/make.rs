@@ -88,7 +88,7 @@ fn governing(context: &Context, namespace: &str, target: &Value, known: Option<&
 }
 
 // The Canary that the policy makes of a Deployment and of what is around it, and the line that says which route is not
-// moved, and which word of others counts for nothing.
+// moved, and which policies of others are ignored.
 async fn rendered(
     context: &Context,
     namespace: &str,

@@ -1,8 +1,8 @@
 //! NetworkPolicies of other namespaces that name an app's pods as peers, and not its primary's: which of them have a say.
 //!
 //! An honest one protects pods that the app calls, or is called by: an app whose primary it would cut off is better left
-//! alone. But whoever may write a policy in one namespace can name the pods of every other one by it. So one counts for nothing
-//! that protects no pod and would protect none of a workload, as do all of a namespace that an admin has labelled
+//! alone. But whoever may write a policy in one namespace can name the pods of every other one by it. So one is ignored
+//! that protects no pod and would protect none of a workload, as are all of a namespace that an admin has labelled
 //! `coalmine.dev/network-policies: ignored`.
 
 use super::workloads::labels_of_pods;
@@ -27,7 +27,7 @@ const MOST: usize = 16;
 /// Pods that have not ended.
 const LIVING: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
-/// Why a policy counts for nothing.
+/// Why a policy is ignored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Silent {
     /// Nobody is protected by it.
@@ -41,18 +41,18 @@ enum Silent {
 impl fmt::Display for Silent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Idle => {
-                f.write_str("It protects no pod there, nor would it one of a workload, and counts for nothing")
-            }
+            Self::Idle => f.write_str(
+                "It is ignored: it protects no pod of its own namespace, and would protect none of any workload there",
+            ),
             Self::Ignored => write!(
                 f,
-                "Its namespace has the label {}: {}, so it counts for nothing",
+                "It is ignored: its namespace has the label {}: {}",
                 labels::NETWORK_POLICIES,
                 labels::IGNORED
             ),
             Self::TooMany => write!(
                 f,
-                "More than {MOST} of its namespace name the app's pods, so it counts for nothing"
+                "It is ignored: more than {MOST} policies of its namespace name the app's pods"
             ),
         }
     }
@@ -90,7 +90,7 @@ pub async fn without_a_say(
     (!lines.is_empty()).then(|| lines.join("; "))
 }
 
-// Why it counts for nothing; nothing where it counts. What cannot be looked at counts: an app that is cut off is worse than one
+// Why it is ignored; `None` where it counts. What cannot be looked at counts: an app that is cut off is worse than one
 // that is left alone.
 async fn silent(context: &Context, policy: &Outsider<'_>, seen: &mut Seen) -> Option<Silent> {
     let (namespace, _) = policy.place();
@@ -250,7 +250,7 @@ mod tests {
         let told = without_a_say(&context, &target, &selector, &mut around).await.unwrap();
         assert_eq!(around.idle.len(), MOST + 1);
         assert!(
-            told.contains("protects no pod") && told.contains("More than 16"),
+            told.contains("protects no pod") && told.contains("more than 16"),
             "{told}"
         );
         let log = server.log.lock();

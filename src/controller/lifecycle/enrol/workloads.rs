@@ -2,10 +2,13 @@
 //! zero.
 
 use crate::plan::services::pointing::Labels;
+use crate::requests::pages::{self, PAGE};
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
 };
+use serde_json::Value;
+use std::ops::ControlFlow;
 
 /// Most objects of a kind that are looked at.
 const MOST: u32 = 200;
@@ -28,13 +31,23 @@ pub async fn labels_of_pods(client: &Client, namespace: &str) -> Result<Vec<Labe
     for (group, kind, at) in KINDS {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
         let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource);
-        let found = api.list(&ListParams::default().limit(MOST)).await;
-        let found = found.map_err(|error| error.to_string())?;
-        if found.metadata.continue_.is_some_and(|more| !more.is_empty()) {
+        let mut left = MOST;
+        // No more is kept of one than its labels.
+        let take = |object: DynamicObject| {
+            let Some(rest) = left.checked_sub(1) else {
+                return ControlFlow::Break(());
+            };
+            left = rest;
+            all.extend(object.data.pointer(at).and_then(Value::as_object).cloned());
+            ControlFlow::Continue(())
+        };
+        let whole = pages::each(&api, ListParams::default().limit(PAGE), take).await;
+        if !whole.map_err(|error| error.to_string())? {
             return Err(format!("there are more than {MOST} of kind {kind}"));
         }
-        let labels = |object: DynamicObject| object.data.pointer(at)?.as_object().cloned();
-        all.extend(found.items.into_iter().filter_map(labels));
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@ use super::*;
 use crate::{
     controller::{
         context::{Queues, fake},
-        queue::{self, passes, tellings::tellings},
-        run::told::Tellings,
+        queue::{self, distinct::distinct, passes},
+        run::cluster_change::ChangeReceiver,
     },
     testing::ApiServer,
 };
@@ -14,15 +14,15 @@ use tokio::sync::watch;
 
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-fn house(server: &ApiServer) -> (Context, Tellings) {
-    let (told, tellings) = tellings();
+fn house(server: &ApiServer) -> (Context, ChangeReceiver) {
+    let (sender, receiver) = distinct();
     let queues = Queues {
         steps: queue::queue().0,
         passes: passes::passes().0,
     };
     let (_, ordered) = watch::channel(Standing::default());
-    let context = super::super::context(server.client(), settings(), &telemetry(), (ordered, queues), &told);
-    (context, tellings)
+    let context = super::super::context(server.client(), settings(), &telemetry(), (ordered, queues), &sender);
+    (context, receiver)
 }
 
 // Of the namespaces `web` and `other`, each with a Canary and a claim.
@@ -52,7 +52,8 @@ fn cluster_of_two() -> ApiServer {
             &format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims/data"),
             json!({
                 "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata("data"),
-                "spec": {"accessModes": ["ReadWriteOnce"]}, "status": {"phase": "Bound"},
+                "spec": {"accessModes": ["ReadWriteOnce"], "selector": {"matchLabels": {"disk": "fast"}}},
+                "status": {"phase": "Bound"},
             }),
         );
     }
@@ -73,7 +74,7 @@ async fn work_begins_with_all_canaries_and_without_what_can_be_done_without() {
     for unreadable in [canaries, "GET /api/v1/persistentvolumeclaims"] {
         server.fail(unreadable, 403, ApiServer::ALWAYS);
     }
-    let (context, _tellings) = house(&server);
+    let (context, _receiver) = house(&server);
     let begun = tokio::time::timeout(FIVE_MINUTES, ready(&context)).await;
     assert!(begun.is_err(), "whose apps are whose is not known");
     server.faults.lock().retain(|(name, _, _)| name != canaries);
@@ -94,11 +95,11 @@ async fn whoever_works_in_one_namespace_neither_knows_nor_hears_of_another() {
     let own: Vec<&str> = all.into_iter().filter(|one| one.contains("web")).collect();
     for (only, expected) in [(None, all.to_vec()), (Some("web"), own)] {
         let server = cluster_of_two();
-        let (told, tellings) = tellings();
-        let cluster = cluster(&server.client(), only, &told, WatchFailures::default());
+        let (sender, receiver) = distinct();
+        let cluster = cluster(&server.client(), only, &sender, WatchFailures::default());
         filled(&cluster).await;
-        let heard = tellings.take().into_iter();
-        let mut heard: Vec<String> = heard.map(|told| format!("{told:?}")).collect();
+        let heard = receiver.take().into_iter();
+        let mut heard: Vec<String> = heard.map(|change| format!("{change:?}")).collect();
         heard.sort();
         assert_eq!(heard, expected, "{only:?}");
         let known = |namespace: &str| cluster.canary(&(namespace.to_owned(), "shop".to_owned())).is_some();
@@ -108,10 +109,27 @@ async fn whoever_works_in_one_namespace_neither_knows_nor_hears_of_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn everything_is_listed_a_few_at_once() {
+    for only in [None, Some("web")] {
+        let server = cluster_of_two();
+        let (told, _receiver) = distinct();
+        let cluster = cluster(&server.client(), only, &told, WatchFailures::default());
+        filled(&cluster).await;
+        let lists = server.pages.lock();
+        let kinds: HashSet<&str> = lists.iter().map(|(path, _)| path.as_str()).collect();
+        assert!(kinds.contains("/apis/flagger.app/v1beta1/canaries") && kinds.contains("/api/v1/namespaces"));
+        assert!(kinds.len() >= 7, "{kinds:?}");
+        for (path, most) in lists.iter() {
+            assert!(most.is_some_and(|most| most <= 16), "{path}: {most:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_nobody_reads_is_not_kept_but_a_canary_is_what_it_was() {
     let server = cluster_of_two();
-    let (told, _tellings) = tellings();
-    let cluster = cluster(&server.client(), Some("web"), &told, WatchFailures::default());
+    let (sender, _receiver) = distinct();
+    let cluster = cluster(&server.client(), Some("web"), &sender, WatchFailures::default());
     filled(&cluster).await;
     let read = |metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| -> Value {
         assert!(metadata.managed_fields.is_none());
@@ -128,7 +146,8 @@ async fn what_nobody_reads_is_not_kept_but_a_canary_is_what_it_was() {
     assert_eq!(read(&namespace.metadata), json!([labels, {"team": "red"}]));
     let claim = &cluster.claims.state()[0];
     assert_eq!(read(&claim.metadata), json!([null, null]));
-    assert!(claim.spec.is_some() && claim.status.is_none());
+    assert!(claim.status.is_none());
+    assert_eq!(json!(claim.spec), json!({"accessModes": ["ReadWriteOnce"]}));
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,15 +171,15 @@ async fn what_is_applied_again_as_it_was_is_not_told() {
             "spec": {"podSelector": {"matchLabels": {"app": "shop"}}},
         }),
     );
-    let (told, tellings) = tellings();
-    let cluster = cluster(&server.client(), None, &told, WatchFailures::default());
+    let (sender, receiver) = distinct();
+    let cluster = cluster(&server.client(), None, &sender, WatchFailures::default());
     filled(&cluster).await;
     cluster.templates.wait_until_ready().await.unwrap();
     cluster.network_policies.wait_until_ready().await.unwrap();
     fake::settled().await;
-    let heard = || -> HashSet<Told> { tellings.take().into_iter().collect() };
-    let named = Told::Template(("web".to_owned(), "errors".to_owned()));
-    let of_web = Told::NetworkPolicy(Some("web".to_owned()));
+    let heard = || -> HashSet<ClusterChange> { receiver.take().into_iter().collect() };
+    let named = ClusterChange::Template(("web".to_owned(), "errors".to_owned()));
+    let of_web = ClusterChange::NetworkPolicy(Some("web".to_owned()));
     assert!(heard().is_superset(&HashSet::from([named.clone(), of_web.clone()])));
     for path in [template, wall] {
         server.edit(path, |object| {
@@ -175,5 +194,8 @@ async fn what_is_applied_again_as_it_was_is_not_told() {
     });
     fake::settled().await;
     // It was about its own namespace, and is about all now.
-    assert_eq!(heard(), HashSet::from([named, of_web, Told::NetworkPolicy(None)]));
+    assert_eq!(
+        heard(),
+        HashSet::from([named, of_web, ClusterChange::NetworkPolicy(None)])
+    );
 }

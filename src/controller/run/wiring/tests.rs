@@ -22,15 +22,15 @@ fn wiring(context: &Fake) -> Wiring {
     let mut wiring = Wiring::new(shared.clone(), watches);
     for namespace in ["shop", "web"] {
         fake::enable(context, namespace);
-        hears(&mut wiring, Told::Namespace(namespace.to_owned()));
+        hears(&mut wiring, ClusterChange::Namespace(namespace.to_owned()));
     }
     drop((fake::asked(context), fake::passes(context)));
     wiring
 }
 
-// It is told this, and nothing more at once.
-fn hears(wiring: &mut Wiring, told: Told) {
-    wiring.hear(told);
+// It hears this, and nothing more at once.
+fn hears(wiring: &mut Wiring, change: ClusterChange) {
+    wiring.hear(change);
     wiring.settle();
 }
 
@@ -67,8 +67,8 @@ fn passes(context: &Fake) -> Vec<(String, Scope)> {
     passes
 }
 
-fn template(name: &str) -> Told {
-    Told::Template(("shop".to_owned(), name.to_owned()))
+fn template(name: &str) -> ClusterChange {
+    ClusterChange::Template(("shop".to_owned(), name.to_owned()))
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,7 +102,7 @@ async fn as_many_templates_as_there_may_be_ask_for_no_more_steps_than_there_are_
     for _ in 0..10 {
         wiring.hear_all(names.iter().map(|name| template(name))).await;
         for namespace in ["shop", "web"] {
-            hears(&mut wiring, Told::Elsewhere(namespace.to_owned()));
+            hears(&mut wiring, ClusterChange::Elsewhere(namespace.to_owned()));
         }
     }
     assert_eq!(asked(&context).len(), names.len());
@@ -120,17 +120,17 @@ async fn of_a_policy_those_hear_whom_it_may_govern() {
         let all = names.iter().map(|name| ((*name).to_owned(), Scope::All));
         all.collect()
     };
-    hears(&mut wiring, Told::Policy("gold".to_owned()));
+    hears(&mut wiring, ClusterChange::Policy("gold".to_owned()));
     assert_eq!(asked(&context), std::slice::from_ref(&own));
     assert_eq!(passes(&context), [("shop".to_owned(), Scope::one("own"))]);
-    hears(&mut wiring, Told::Policy("nobodys".to_owned()));
+    hears(&mut wiring, ClusterChange::Policy("nobodys".to_owned()));
     assert_eq!((asked(&context), passes(&context)), (vec![], vec![]));
-    hears(&mut wiring, Told::Policy("default".to_owned()));
+    hears(&mut wiring, ClusterChange::Policy("default".to_owned()));
     assert_eq!(asked(&context), [own, plain, other.clone()]);
     assert_eq!(passes(&context), all(&["shop", "web"]));
     let named = json!({labels::ENABLED: labels::TRUE, labels::POLICY: "silver"});
     fake::namespace(&context, "web", &named);
-    hears(&mut wiring, Told::Policy("silver".to_owned()));
+    hears(&mut wiring, ClusterChange::Policy("silver".to_owned()));
     assert_eq!((asked(&context), passes(&context)), (vec![other], all(&["web"])));
 }
 
@@ -153,17 +153,17 @@ async fn of_a_network_policy_or_a_claim_those_hear_whom_it_may_let_in_or_keep_ou
         context.memory.deployments.unenrolled(key, told);
     }
     let of = |namespace: &str, name: &str| (namespace.to_owned(), Scope::one(name));
-    hears(&mut wiring, Told::NetworkPolicy(Some("shop".to_owned())));
+    hears(&mut wiring, ClusterChange::NetworkPolicy(Some("shop".to_owned())));
     assert_eq!(passes(&context), [of("shop", "walled")]);
-    hears(&mut wiring, Told::NetworkPolicy(None));
+    hears(&mut wiring, ClusterChange::NetworkPolicy(None));
     assert_eq!(passes(&context), [of("shop", "walled"), of("web", "walled")]);
-    hears(&mut wiring, Told::Claim("shop".to_owned()));
+    hears(&mut wiring, ClusterChange::Claim("shop".to_owned()));
     assert_eq!(passes(&context), [of("shop", "mounting")]);
-    hears(&mut wiring, Told::Claim("web".to_owned()));
+    hears(&mut wiring, ClusterChange::Claim("web".to_owned()));
     assert_eq!(passes(&context), []);
     // A pair that is being built is to be left alone if it can be none any more.
     canary(&context, ("web", "new"), None, None);
-    hears(&mut wiring, Told::Claim("web".to_owned()));
+    hears(&mut wiring, ClusterChange::Claim("web".to_owned()));
     assert_eq!(passes(&context), [of("web", "new")]);
     assert_eq!(asked(&context), []);
 }
@@ -183,12 +183,12 @@ async fn of_the_labels_of_a_namespace_those_of_others_hear_whom_a_policy_there_m
     }
     let walled = ("shop".to_owned(), Scope::one("walled"));
     fake::namespace(&context, "bank", &json!({}));
-    hears(&mut wiring, Told::Namespace("bank".to_owned()));
+    hears(&mut wiring, ClusterChange::Namespace("bank".to_owned()));
     assert_eq!(passes(&context), [("bank".to_owned(), Scope::All), walled.clone()]);
-    hears(&mut wiring, Told::Namespace("bank".to_owned()));
+    hears(&mut wiring, ClusterChange::Namespace("bank".to_owned()));
     assert_eq!(passes(&context), [], "nothing is new of it");
     fake::namespace(&context, "bank", &json!({labels::ENABLED: "false"}));
-    hears(&mut wiring, Told::Namespace("bank".to_owned()));
+    hears(&mut wiring, ClusterChange::Namespace("bank".to_owned()));
     assert_eq!(passes(&context), [walled]);
 }
 
@@ -197,9 +197,9 @@ async fn a_kind_that_comes_or_goes_is_a_reason_to_look_at_every_namespace_that_i
     let (context, _told) = fake::context();
     let mut wiring = wiring(&context);
     fake::namespace(&context, "plain", &json!({}));
-    hears(&mut wiring, Told::Namespace("plain".to_owned()));
+    hears(&mut wiring, ClusterChange::Namespace("plain".to_owned()));
     drop(passes(&context));
-    hears(&mut wiring, Told::Kinds);
+    hears(&mut wiring, ClusterChange::Kinds);
     let all = ["shop", "web"].map(|namespace| (namespace.to_owned(), Scope::All));
     assert_eq!(passes(&context), all);
 }
@@ -216,7 +216,7 @@ async fn whoever_shares_the_thread_has_a_turn_now_and_then_while_much_is_heard()
             tokio::task::yield_now().await;
         }
     });
-    let many = (0..AT_ONCE * 10).map(|number| Told::Claim(format!("namespace-{number}")));
+    let many = (0..AT_ONCE * 10).map(|number| ClusterChange::Claim(format!("namespace-{number}")));
     wiring.hear_all(many).await;
     other.abort();
     assert!(turns.load(Ordering::Relaxed) >= 5);
@@ -237,14 +237,14 @@ async fn what_is_remembered_of_a_namespace_goes_when_nobody_works_in_it_any_more
     let key = |namespace: &str| (namespace.to_owned(), "app".to_owned());
     for namespace in ["shop", "web"] {
         fake::enable(&context, namespace);
-        hears(&mut wiring, Told::Namespace(namespace.to_owned()));
+        hears(&mut wiring, ClusterChange::Namespace(namespace.to_owned()));
         memory.deployments.failed(&key(namespace), "full");
         memory
             .labelled
             .note(namespace, Instant::now() + Duration::from_secs(60));
     }
     fake::namespace(&context, "shop", &json!({}));
-    hears(&mut wiring, Told::Namespace("shop".to_owned()));
+    hears(&mut wiring, ClusterChange::Namespace("shop".to_owned()));
     let kept = |namespace: &str| {
         let failed = memory.deployments.rests(&key(namespace));
         (failed, !memory.labelled.is_over(namespace))

@@ -32,8 +32,7 @@ fn shared_configs(live: &Live) -> Option<String> {
 }
 
 /// The warning, once a run, where Secrets may not be read.
-const SHARED_SECRETS: &str =
-    "Secrets may not be listed here: primary shares them with its target, and their changes are no release";
+const SHARED_SECRETS: &str = "Coalmine may not list Secrets here: primary uses the same Secrets as the target, and changing one starts no release";
 
 impl Recorded<'_> {
     pub(super) fn say_what_is_new(
@@ -94,14 +93,14 @@ fn say(context: &Arc<Context>, canary: &Canary, before: &State, outcome: &StepOu
     let (key, state) = (key(canary), &outcome.state);
     let subject = subject(canary);
     let in_run = |stage: Stage| stage.in_run() || stage == Stage::Waiting;
-    let rehearsal = state.dry && (in_run(before.stage) || in_run(state.stage));
+    let dry_run = state.dry_run && (in_run(before.stage) || in_run(state.stage));
     for event in &outcome.events {
         if *event == ReleaseEvent::Bypassed {
             context.effects.metrics.bypassed_change(&subject.namespace);
         }
         let text = event.text(&subject);
-        let text = if rehearsal { format!("Dry run: {text}") } else { text };
+        let text = if dry_run { format!("Dry run: {text}") } else { text };
         announce(context, &key, canary, state, event.severity(), text);
-        alert::raise(context, &key, canary, (state.phase, rehearsal), event, &subject);
+        alert::raise(context, &key, canary, (state.phase, dry_run), event, &subject);
     }
 }

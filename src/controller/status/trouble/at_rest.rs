@@ -26,7 +26,7 @@ pub(super) fn leaving(canary: &Canary, state: &State, seen: &Observation) -> Opt
     };
     Some(Trouble {
         reason: "LeavingWaits",
-        message: format!("{kind} {target} is to serve in place of {target}-primary before this Canary goes: {why}"),
+        message: format!("{kind} {target} must serve in place of {target}-primary before the Canary is removed: {why}"),
         stalled: true,
     })
 }
@@ -34,7 +34,7 @@ pub(super) fn leaving(canary: &Canary, state: &State, seen: &Observation) -> Opt
 /// What a target that is left alone says to people: Flagger left it different from what primary serves.
 pub(super) fn left_alone(canary: &Canary, state: &State) -> Option<Trouble> {
     let passed = matches!(state.phase, Phase::Initialized | Phase::Succeeded);
-    if state.stage != Stage::Rest || !passed || state.dry || state.last_applied == state.last_promoted {
+    if state.stage != Stage::Rest || !passed || state.dry_run || state.last_applied == state.last_promoted {
         return None;
     }
     let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());

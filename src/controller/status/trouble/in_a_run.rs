@@ -87,6 +87,34 @@ pub(super) fn unjudged(
     })
 }
 
+/// What a test says to people by which nobody meets the canary: its checks go by without users.
+pub(super) fn untested(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
+    if !state.stage.in_run() || !state.intent.matched || !seen.tests_nobody {
+        return None;
+    }
+    let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());
+    Some(Trouble {
+        reason: "NobodyMatches",
+        message: format!(
+            "nobody can meet the new revision of {kind} {target} in this test: the routes to Service {} ask something else of the \
+             headers or parameters in analysis.match, or have no word for them. Checks go by without users, and where they pass \
+             it is promoted untried; choose by headers or parameters that spec.service.match and your routes say nothing of",
+            canary.service_name()
+        ),
+        stalled: false,
+    })
+}
+
+/// What a run says to people whose canary is shown by routes that everybody passes over.
+pub(super) fn bypassed(state: &State, seen: &Observation) -> Option<Trouble> {
+    let why = seen.bypassed.as_ref().filter(|_| state.stage.in_run())?;
+    Some(Trouble {
+        reason: "RoutesBypassed",
+        message: format!("{why}. The checks of this run say nothing of users"),
+        stalled: false,
+    })
+}
+
 /// What a revision says that waits because its app sleeps, or its author has paused it.
 pub(super) fn asleep(canary: &Canary, state: &State, seen: &Observation) -> Option<Trouble> {
     let (kind, target) = (&canary.spec.target_ref.kind, canary.target_name());

@@ -1,4 +1,10 @@
-use super::{silent, unjudged};
+//! What is said of each trouble, and of none.
+
+mod at_rest;
+mod first;
+mod in_a_run;
+
+use super::{bypassed, silent, unjudged, untested};
 use crate::{
     analysis::{Stage, State},
     api::Canary,
@@ -43,6 +49,48 @@ fn who_asks_other_stores_or_nobody_has_no_trouble() {
     assert_eq!(said(Stage::Rest, false, ("web", "own")), None);
     assert_eq!(said(Stage::RollingBack, false, ("web", "own")), None);
     assert_eq!(said(Stage::Analysing, true, ("web", "own")), None);
+}
+
+#[test]
+fn a_test_that_nobody_can_be_in_is_told_while_it_runs() {
+    let mut state = State::new(Timestamp::UNIX_EPOCH);
+    let mut seen = seen(&target());
+    let mut said = |stage: Stage, matched: bool, nobody: bool| {
+        state.stage = stage;
+        state.intent.matched = matched;
+        seen.tests_nobody = nobody;
+        untested(&canary(), &state, &seen).map(|trouble| (trouble.reason, trouble.message, trouble.stalled))
+    };
+    let (reason, message, stalled) = said(Stage::Analysing, true, true).unwrap();
+    assert_eq!((reason, stalled), ("NobodyMatches", false));
+    assert!(
+        message.starts_with(
+            "nobody can meet the new revision of Deployment shop in this test: the routes to Service shop"
+        ),
+        "{message}"
+    );
+    assert_eq!(said(Stage::Analysing, true, false), None);
+    assert_eq!(said(Stage::Analysing, false, true), None);
+    assert_eq!(said(Stage::Rest, true, true), None);
+}
+
+#[test]
+fn routes_that_everybody_passes_over_are_told_while_a_run_goes_by_them() {
+    let mut state = State::new(Timestamp::UNIX_EPOCH);
+    let mut seen = seen(&target());
+    let mut said = |stage: Stage, why: Option<&str>| {
+        state.stage = stage;
+        seen.bypassed = why.map(str::to_owned);
+        bypassed(&state, &seen).map(|trouble| (trouble.reason, trouble.message))
+    };
+    let (reason, message) = said(Stage::Analysing, Some("Mesh default has none")).unwrap();
+    assert_eq!(reason, "RoutesBypassed");
+    assert_eq!(
+        message,
+        "Mesh default has none. The checks of this run say nothing of users"
+    );
+    assert_eq!(said(Stage::Rest, Some("Mesh default has none")), None);
+    assert_eq!(said(Stage::Analysing, None), None);
 }
 
 #[test]

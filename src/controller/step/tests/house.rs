@@ -3,14 +3,23 @@
 use super::super::{snapshot::Snapshot, *};
 use crate::object::text;
 use crate::{
-    controller::context::fake::{self, Fake},
+    controller::context::{
+        fake::{self, Fake},
+        memory::check::CheckRun,
+    },
     telemetry::events::Queue,
     testing::ApiServer,
 };
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 pub const CANARY: &str = "/apis/flagger.app/v1beta1/namespaces/web/canaries/shop";
 pub const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/web/deployments";
+
+/// The instants of a record.
+const INSTANTS: [&str; 4] = ["since", "movedAt", "trafficSince", "due"];
+/// How often sockets are looked at before whoever is to answer counts as silent.
+const LOOKS: usize = 1_000_000;
 
 /// An app that runs, its Canary, and a controller that is stepped by hand.
 pub struct House {
@@ -22,9 +31,14 @@ pub struct House {
 
 impl House {
     pub async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// The same in a cluster where something is otherwise before the controller looks.
+    pub async fn with(prepare: impl FnOnce(&ApiServer)) -> Self {
         let server = ApiServer::default();
         server.start_app("web", "shop");
-        let canary = server.put(
+        server.put(
             CANARY,
             json!({
                 "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shop", "namespace": "web"},
@@ -35,6 +49,8 @@ impl House {
                 },
             }),
         );
+        prepare(&server);
+        let canary = server.get(CANARY).unwrap();
         let (context, told) = fake::with(server.client());
         fake::enable(&context, "web");
         fake::policy(&context, &json!({"settleSeconds": 0, "drainSeconds": 0}));
@@ -106,9 +122,45 @@ impl House {
         }
     }
 
+    /// So much time has passed, as far as the record tells, whose clock is that of the wall: all of it is so much longer ago.
+    pub fn later(&self, time: SignedDuration) {
+        self.server.edit(CANARY, |canary| {
+            let run = canary["status"]["run"].as_object_mut().unwrap();
+            for field in INSTANTS {
+                if let Some(instant) = run.get(field).and_then(Value::as_str) {
+                    let instant: Timestamp = instant.parse().unwrap();
+                    run.insert(field.to_owned(), json!(format!("{:.6}", instant - time)));
+                }
+            }
+        });
+    }
+
+    /// Whoever a step asked has answered.
+    pub async fn heard(&self) {
+        let memory = &self.context.memory;
+        let waits = || {
+            memory.of(&self.key, |canary| {
+                matches!(canary.check, Some(CheckRun::UnderWay(..))) || canary.questions.wait()
+            })
+        };
+        until(|| !waits()).await;
+    }
+
     /// Somebody changes a Deployment, and the controller has seen it.
     pub async fn edit(&self, name: &str, edit: impl FnOnce(&mut Value)) {
         self.server.edit(&format!("{DEPLOYMENTS}/{name}"), edit);
         fake::settled().await;
     }
+}
+
+/// Waits until it is so, for what comes over sockets. There is always somebody who is ready to go on meanwhile, so time that is
+/// paused stands still, and no time-out of ours is over before its socket was looked at.
+pub async fn until(is_so: impl Fn() -> bool) {
+    for _ in 0..LOOKS {
+        if is_so() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it never becomes so");
 }

@@ -6,6 +6,7 @@ use crate::{
     analysis::{Rollout, Stage},
     api::labels,
     controller::context::memory::primary::Primary,
+    routing::Traffic,
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -92,4 +93,30 @@ async fn pods_are_asked_why_they_do_not_start_only_once_they_are_late() {
         let trouble = late.then(|| "pod shop-1: Unschedulable: no room".to_owned());
         assert_eq!(seen.target.unwrap().trouble, trouble, "{} {since}", stage.as_str());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_profile_that_has_routes_passed_over_is_looked_for_while_a_revision_is_shown() {
+    let house = House::new().await;
+    house
+        .server
+        .edit(CANARY, |canary| canary["spec"]["provider"] = json!("linkerd"));
+    house.all().await;
+    house.server.put(
+        "/apis/linkerd.io/v1alpha2/namespaces/web/serviceprofiles/shop.web.svc.cluster.local",
+        json!({
+            "apiVersion": "linkerd.io/v1alpha2", "kind": "ServiceProfile",
+            "metadata": {"name": "shop.web.svc.cluster.local", "namespace": "web"},
+        }),
+    );
+    let turn = house.turn();
+    let told = async |stage: Stage, share: u8| {
+        let mut pair = house.pair(&turn).await;
+        (pair.state.stage, pair.state.intent) = (stage, Traffic::share(share));
+        interpret::interpret(&house.context, &turn, &pair).await.bypassed
+    };
+    let why = told(Stage::Analysing, 20).await.unwrap();
+    assert!(why.starts_with("ServiceProfile shop.web.svc.cluster.local"), "{why}");
+    assert_eq!(told(Stage::Analysing, 0).await, None);
+    assert_eq!(told(Stage::Rest, 20).await, None);
 }

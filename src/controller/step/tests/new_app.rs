@@ -127,6 +127,22 @@ async fn a_quota_that_leaves_no_room_for_primary_is_told_once_and_goes_by_itself
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_looks_at_the_deployment_sees_there_too_that_it_is_not_released_as_a_canary() {
+    let mut house = House::new().await;
+    let create = format!("POST {DEPLOYMENTS}");
+    house
+        .server
+        .refuse(&create, 403, "exceeded quota: room", ApiServer::ALWAYS);
+    for _ in 0..6 {
+        house.step().await;
+    }
+    let all = std::iter::from_fn(|| house.told.try_recv().ok());
+    let unbuilt = all.filter(|one| one.message.starts_with("shop-primary.web cannot be built"));
+    let of: Vec<String> = unbuilt.filter_map(|one| one.object.kind).collect();
+    assert_eq!(of, ["Canary", "Deployment"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_somebody_changed_meanwhile_is_looked_at_again_and_not_written_over() {
     let house = House::new().await;
     house.step().await;

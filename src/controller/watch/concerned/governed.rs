@@ -29,9 +29,9 @@ const INDEXED: [Kind; 2] = [Kind::Deployment, Kind::DaemonSet];
 /// Whom of a namespace a policy may govern.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Governed {
-    /// The Deployments.
+    /// Deployments that it may govern.
     pub deployments: Scope,
-    /// The Canaries.
+    /// Canaries that it may govern.
     pub canaries: Vec<Key>,
 }
 

@@ -14,7 +14,7 @@ mod watching;
 
 use crate::telemetry::WatchFailures;
 use index_keys::index_keys;
-pub use kind::{Kind, PAGE};
+pub use kind::Kind;
 use parking_lot::RwLock;
 use serde_json::Value;
 use shelf::{Objects, Shelf, Text};
@@ -24,7 +24,7 @@ use tokio::{sync::Semaphore, time::Instant};
 pub use unlisted::Unlisted;
 pub use watching::watch;
 
-/// Lists that are under way at once, of all kinds and namespaces; besides one of those that were in vain before.
+/// Lists that are under way at once, of all kinds and namespaces; besides one of those that failed before.
 const LISTS: usize = 4;
 
 /// Most changes that wait to be heard.
@@ -33,9 +33,9 @@ pub const CHANGES: usize = 64;
 /// One object changed.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Its kind.
+    /// Kind of the object.
     pub kind: Kind,
-    /// Its namespace.
+    /// Namespace of the object.
     pub namespace: String,
     /// The object as it is, or was when it was deleted.
     pub object: Value,
@@ -90,7 +90,7 @@ impl Cache {
         shelves.values().filter(unread).count()
     }
 
-    /// One object.
+    /// The object of that kind and name; `None` where the cache has none.
     pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Value> {
         let found = self.with(namespace, |shelf| shelf.objects.get(&kind)?.get(name).cloned());
         found.flatten().map(|text| text.read())

@@ -1,9 +1,10 @@
 //! Routes that lead from one namespace into another. To move them would take rights over namespaces that have not opted
 //! in; to know them keeps an app that has an address there from being published under a second one.
 
-use super::cache::{Kind, PAGE};
+use super::cache::Kind;
 use crate::{
     plan::enrolment::generate,
+    requests::pages::PAGE,
     routing::{RouteKind, registry},
     telemetry::WatchFailures,
     watched::{Absent, is_nothing_to_us},

@@ -2,10 +2,17 @@
 //! when somebody asks, once for all who ask until one changes.
 
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicySpec};
-use kube::runtime::reflector::{Store, store::WriterDropped};
+use kube::{
+    ResourceExt,
+    runtime::reflector::{Store, store::WriterDropped},
+};
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::sync::Arc;
+
+/// Most bytes of the selectors of one policy, as JSON: as values they may take forty times that, and whoever may write one in
+/// any namespace may write many.
+const LONGEST: usize = 64 * 1024;
 
 /// The NetworkPolicies of all namespaces.
 pub struct NetworkPolicies {
@@ -45,6 +52,39 @@ impl NetworkPolicies {
     pub async fn wait_until_ready(&self) -> Result<(), WriterDropped> {
         self.store.wait_until_ready().await
     }
+}
+
+/// Leaves of a policy what is looked at: whom it protects, and which pods and namespaces it names as peers. Of one that says
+/// too much of that nothing is left: whoever looks goes on as if it selected no pods.
+pub fn slim(policy: &mut NetworkPolicy) {
+    let Some(spec) = policy.spec.as_mut() else { return };
+    for rule in spec.ingress.iter_mut().flatten() {
+        rule.ports = None;
+        named(&mut rule.from);
+    }
+    for rule in spec.egress.iter_mut().flatten() {
+        rule.ports = None;
+        named(&mut rule.to);
+    }
+    let bytes = serde_json::to_string(spec).map_or(0, |text| text.len());
+    if bytes > LONGEST {
+        policy.spec = None;
+        let (namespace, name) = (policy.namespace().unwrap_or_default(), policy.name_any());
+        tracing::warn!(
+            namespace,
+            name,
+            bytes,
+            "the selectors of this NetworkPolicy have more than {LONGEST} bytes, so it is not looked at: whether it cuts \
+             primaries off is not known; split it"
+        );
+    }
+}
+
+// Addresses are no pods.
+fn named(peers: &mut Option<Vec<NetworkPolicyPeer>>) {
+    let Some(peers) = peers else { return };
+    peers.retain(|peer| peer.pod_selector.is_some() || peer.namespace_selector.is_some());
+    peers.shrink_to_fit();
 }
 
 /// The namespace whose pods a policy is about; `None` when it may name pods of any as peers.
@@ -88,6 +128,34 @@ mod tests {
         writer.apply_watcher_event(&Event::Apply(policy("b", &spec)));
         policies.changed();
         assert_eq!(policies.all().len(), 2);
+    }
+
+    #[test]
+    fn of_a_policy_is_kept_whom_it_names_and_of_one_that_names_too_many_nothing() {
+        let web = json!({"podSelector": {"matchLabels": {"app": "web"}}});
+        let peers = json!([web, {"ipBlock": {"cidr": "10.0.0.0/8"}}, {"namespaceSelector": {}}]);
+        let ports = json!([{"port": 80}]);
+        let mut kept = policy(
+            "a",
+            &json!({
+                "podSelector": {"matchLabels": {"app": "db"}},
+                "ingress": [{"from": peers, "ports": ports}], "egress": [{"to": peers, "ports": ports}, {"ports": ports}],
+            }),
+        );
+        slim(&mut kept);
+        let peers = json!([web, {"namespaceSelector": {}}]);
+        assert_eq!(
+            serde_json::to_value(&kept.spec).unwrap(),
+            json!({
+                "podSelector": {"matchLabels": {"app": "db"}},
+                "ingress": [{"from": peers}], "egress": [{"to": peers}, {}],
+            })
+        );
+        let many: Vec<Value> = vec![web; 2000];
+        let mut large = policy("b", &json!({"podSelector": {}, "ingress": [{"from": many}]}));
+        slim(&mut large);
+        assert_eq!(large.spec, None);
+        assert_eq!(large.metadata.name.as_deref(), Some("b"), "that it is there is known");
     }
 
     #[test]

@@ -52,3 +52,6 @@ impl Served {
         Kind::built_in().chain(installed.map(|(kind, _)| *kind)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,7 +223,7 @@ pub fn record(old: &CanaryStatus, next: &mut CanaryStatus, surveys: &[Survey]) -
         let promoted = (after.applied_revision == after.promoted_revision).then(|| after.promoted_configs.clone());
         let applied = promoted.flatten().or_else(|| known(&after.applied_revision));
         next.tracked_configs = applied.filter(|configs| !configs.is_empty());
-        // Called otherwise is not changed.
+        // A revision that is only recorded in other terms (from before configs were tracked) was not edited.
         let edited = |one: &Option<String>, other: &Option<String>| matches!((one, other), (Some(one), Some(other)) if same_template(one, other) && in_terms_of(one, other) != *other);
         if edited(&before.applied_revision, &after.applied_revision) {
             changed = differing(old.tracked_configs.as_ref(), next.tracked_configs.as_ref());

@@ -30,9 +30,9 @@ pub struct Source {
 /// Objects of one pair.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
-    /// The target.
+    /// The target; `None` where it is missing.
     pub target: Option<Value>,
-    /// Primary.
+    /// Primary; `None` before it is made.
     pub primary: Option<Value>,
     /// The stored revisions of both: ReplicaSets, or ControllerRevisions.
     pub revisions: Vec<Value>,

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A Service of the user's own beside the apex.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Follower {
-    /// The Service.
+    /// The Service as it is stored.
     pub service: Value,
     /// Its name, and those of its halves.
     pub names: Names,

@@ -17,6 +17,7 @@ use coalmine_core::metrics::source::{Source, inline_query};
 use coalmine_core::metrics::store::Query;
 use coalmine_core::metrics::under_test::interval;
 use coalmine_core::template::{RenderError, render};
+use coalmine_core::validation::too_large;
 use std::sync::Arc;
 
 impl CheckContext<'_> {
@@ -90,7 +91,12 @@ impl CheckContext<'_> {
             .namespace_within(self.own(), self.own_namespace_only)
             .map_err(|why| messages::template_error(name, namespace, why))?;
         let template = self.resolver.template(namespace, name).await;
-        template.map_err(|e| messages::template_error(name, namespace, &e))
+        let template = template.map_err(|e| messages::template_error(name, namespace, &e))?;
+        // It may have been stored before there were limits.
+        match too_large("MetricTemplate", &template.spec) {
+            Some(why) => Err(messages::template_error(name, namespace, &why)),
+            None => Ok(template),
+        }
     }
 
     async fn store_of(
@@ -103,7 +109,8 @@ impl CheckContext<'_> {
         let secret = match &provider.secret_ref {
             None => None,
             Some(secret) => {
-                let data = self.resolver.secret(namespace, &secret.name).await;
+                let keys = kind.requirements.secret.keys.concat();
+                let data = self.resolver.secret(namespace, &secret.name, &keys).await;
                 let error = |e: String| messages::template_secret_error(template, namespace, &secret.name, &e);
                 Some(data.map_err(error)?)
             }

@@ -39,7 +39,12 @@ impl Resolver for Stored {
         Box::pin(async move { found })
     }
 
-    fn secret<'a>(&'a self, _: &'a str, name: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>> {
+    fn secret<'a>(
+        &'a self,
+        _: &'a str,
+        name: &'a str,
+        _: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>> {
         Box::pin(async move { Err(format!("secret {name:?} not found")) })
     }
 }
@@ -198,6 +203,7 @@ async fn what_cannot_be_asked_fails_with_the_reason() {
             template("prometheus", "http://x", Some("s")),
         ),
         ("test/elsewhere".to_owned(), template("splunk", "http://x", None)),
+        ("test/large".to_owned(), template("prometheus", &"x".repeat(2049), None)),
     ]);
     let stored = Stored {
         templates,
@@ -212,6 +218,10 @@ async fn what_cannot_be_asked_fails_with_the_reason() {
         (
             templated("m", "secretive"),
             "Metric template secretive.test secret s error: secret \"s\" not found",
+        ),
+        (
+            templated("m", "large"),
+            "Metric template large.test error: spec.provider.address: Too long: may not be more than 2048 characters",
         ),
     ];
     for (metric, expected) in cases {

@@ -13,19 +13,19 @@ pub struct SessionAffinity {
     /// Cookie of users on the primary; must differ. Left out: those users are drawn again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub primary_cookie_name: Option<String>,
-    /// Attribute Domain.
+    /// Attribute Domain of the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
-    /// Attribute Path.
+    /// Attribute Path of the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Attribute HttpOnly.
+    /// Attribute HttpOnly of the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_only: Option<bool>,
-    /// Attribute Partitioned.
+    /// Attribute Partitioned of the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitioned: Option<bool>,
-    /// Attribute Secure.
+    /// Attribute Secure of the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secure: Option<bool>,
     /// Attribute SameSite: Strict, Lax or None.

@@ -49,11 +49,6 @@ impl Metric {
             .filter(|duration| duration.as_nanos() > 0)
             .unwrap_or(GoDuration::from_secs(60))
     }
-
-    /// The namespace of the template, given the Canary's.
-    pub fn template_namespace<'a>(&'a self, own: &'a str) -> Option<&'a str> {
-        self.template_ref.as_ref().map(|reference| reference.namespace_or(own))
-    }
 }
 
 /// Bounds, both inclusive.
@@ -76,19 +71,19 @@ pub struct AlertRef {
     /// Least severity told: info, warn or error; left out means info.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
-    /// The AlertProvider.
+    /// The AlertProvider that sends the alert.
     pub provider_ref: NamespacedRef,
 }
 
 /// Severity of an alert, in rising order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AlertSeverity {
-    /// Everything.
+    /// Everything, also what goes well.
     #[default]
     Info,
     /// Waiting gates and worse.
     Warn,
-    /// Rollbacks only.
+    /// Nothing but rollbacks.
     Error,
 }
 

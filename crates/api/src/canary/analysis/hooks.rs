@@ -59,7 +59,7 @@ pub enum HookType {
 }
 
 impl HookType {
-    /// Every type.
+    /// Every type of hook.
     pub const ALL: [Self; 8] = [
         Self::ConfirmRollout,
         Self::PreRollout,

@@ -34,7 +34,7 @@ pub struct PodOverrides {
     /// Affinity, as in a pod; held raw because its schema is longer than all of the Canary's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub affinity: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Priority class.
+    /// Name of a PriorityClass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority_class_name: Option<String>,
 }

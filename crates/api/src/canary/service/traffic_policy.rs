@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrafficPolicy {
-    /// Load balancing.
+    /// How requests are balanced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_balancer: Option<LoadBalancer>,
-    /// Connection pool.
+    /// Limits of the connection pool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_pool: Option<ConnectionPool>,
     /// Ejection of failing endpoints.
@@ -45,10 +45,10 @@ pub struct LoadBalancer {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsistentHash {
-    /// A header.
+    /// Name of a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_header_name: Option<String>,
-    /// A cookie.
+    /// A cookie of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_cookie: Option<HttpCookie>,
     /// The caller's address.
@@ -65,10 +65,10 @@ pub struct ConsistentHash {
 /// A cookie the data plane sets to hash by.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HttpCookie {
-    /// Name.
+    /// Name of the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Path.
+    /// Path of the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Life time, a Go duration.
@@ -104,10 +104,10 @@ pub struct Distribute {
 /// From one region to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failover {
-    /// Origin.
+    /// Region that fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Destination.
+    /// Region that takes over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }
@@ -115,7 +115,7 @@ pub struct Failover {
 /// Istio connection pool; only its HTTP part.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionPool {
-    /// HTTP settings.
+    /// Settings for HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpPool>,
 }

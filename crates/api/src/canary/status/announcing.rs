@@ -3,7 +3,7 @@
 
 use super::CanaryStatus;
 use super::announced::Announced;
-use super::conditions::{ConditionInputs, Rehearsal, conditions};
+use super::conditions::{ConditionInputs, DryRun, conditions};
 use super::phase::Phase;
 use super::run::RunStatus;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ impl CanaryStatus {
             ahead: true,
             trouble: None,
             stuck: false,
-            rehearsal: Rehearsal::No,
+            dry_run: DryRun::No,
         };
         Some(Self {
             conditions: Some(conditions(inputs, self.conditions.as_deref().unwrap_or_default(), now)),

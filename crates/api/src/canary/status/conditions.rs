@@ -11,7 +11,7 @@ use crate::foreign::{SAID, cut};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-/// Flagger's condition.
+/// Type of the condition that Flagger sets.
 pub const PROMOTED: &str = "Promoted";
 /// The last revision that was asked for serves everybody.
 pub const READY: &str = "Ready";
@@ -31,7 +31,7 @@ pub const NOT_READ: &str = "NotRead";
 pub struct ConditionInputs<'a> {
     /// Kind of the target, for the messages.
     pub kind: &'a str,
-    /// The phase.
+    /// The phase that the conditions explain.
     pub phase: Phase,
     /// A revision is known, or announced, that no run has taken up: what the phase says is about the one before.
     pub ahead: bool,
@@ -40,12 +40,12 @@ pub struct ConditionInputs<'a> {
     /// The target serves everybody, because primary cannot follow its promotion.
     pub stuck: bool,
     /// Whether this is a dry run.
-    pub rehearsal: Rehearsal,
+    pub dry_run: DryRun,
 }
 
 /// Whether an analysis routes and promotes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rehearsal {
+pub enum DryRun {
     /// It does both.
     No,
     /// It does neither.
@@ -55,7 +55,7 @@ pub enum Rehearsal {
 }
 
 /// `Promoted` after a dry run whose revision passed.
-const REHEARSED: &str = "Dry run: the analysis passed and the revision would be promoted; nothing was changed.";
+const DRY_RUN_PASSED: &str = "Dry run: the analysis passed and the revision would be promoted; nothing was changed.";
 
 /// Why nothing can go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,10 +88,10 @@ pub fn conditions(inputs: ConditionInputs<'_>, old: &[Condition], now: Timestamp
 
 fn wanted(of: ConditionInputs<'_>) -> Vec<Condition> {
     let (status, reason, message) = promoted(of);
-    let message = match of.rehearsal {
-        Rehearsal::No => message,
-        Rehearsal::Yes => format!("Dry run: {message}"),
-        Rehearsal::Passed => String::from(REHEARSED),
+    let message = match of.dry_run {
+        DryRun::No => message,
+        DryRun::Yes => format!("Dry run: {message}"),
+        DryRun::Passed => String::from(DRY_RUN_PASSED),
     };
     let mut all = vec![condition(PROMOTED, status, reason, message.clone())];
     if let Some(trouble) = of.trouble {

@@ -47,6 +47,6 @@ pub struct Measurement {
 pub struct Counts {
     /// The good ones.
     pub good: Number,
-    /// All.
+    /// All of them.
     pub total: Number,
 }

@@ -1,4 +1,4 @@
-//! Flagger's phases.
+//! The phases of a Canary, by Flagger's names.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};

@@ -89,9 +89,9 @@ pub struct RunStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PrimaryStatus {
-    /// Its uid.
+    /// Uid of primary.
     pub uid: String,
-    /// Its generation.
+    /// Generation that the write led to.
     pub generation: i64,
     /// Hash of its template.
     pub template: String,

@@ -58,7 +58,7 @@ pub struct Target {
     pub trouble: Option<String>,
     /// The revisions that can be made again: from stored ReplicaSets or the template itself, with the configs of now.
     pub known: Vec<String>,
-    /// No field of the template differs from what its author wrote for canary pods only.
+    /// The template carries no overrides for canary pods: each field is what its author wrote.
     pub plain: bool,
     /// It can be given the template of another revision again; a core Service has none.
     pub restorable: bool,
@@ -92,7 +92,7 @@ pub struct Primary {
     pub revision: Option<String>,
     /// Its template is not what our last write made it: somebody else changed it.
     pub edited: bool,
-    /// Its rollout.
+    /// How far the pods of its template are.
     pub rollout: Rollout,
     /// A pod of it exists, of whatever revision and however ready; or none is to.
     pub has_pods: bool,
@@ -121,7 +121,7 @@ pub struct Scaler {
 pub struct Checks {
     /// The due time of the check it answers; an answer to another is stale.
     pub due: Timestamp,
-    /// Its verdict.
+    /// The worst of what was found out.
     pub verdict: Verdict,
 }
 
@@ -168,6 +168,11 @@ pub struct Observation {
     pub webhook: bool,
     /// Whether every route can copy requests; one that cannot would lose them instead.
     pub mirrors: bool,
+    /// Whether no route shows the canary to anybody in the Canary's A/B test: what both ask of requests contradicts each other, or
+    /// they have no word for the test.
+    pub tests_nobody: bool,
+    /// Why nobody comes by the routes, whatever they say, when it was looked up; for people.
+    pub bypassed: Option<String>,
     /// Whether the pair has Services at all; a worker without ports has none.
     pub served: bool,
     /// Whether any route still names `-primary` or `-canary`.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 /// One question to the hooks of a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// Whom.
+    /// Type of the hooks that are asked.
     pub kind: HookType,
     /// What it is about: the instant the gate was reached, or the check after which it is asked again.
     pub at: Timestamp,
@@ -17,7 +17,7 @@ pub struct Question {
 /// An answer, to be given to the step that asked; to any other it is stale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The question.
+    /// The question that is answered.
     pub question: Question,
     /// When it came.
     pub at: Timestamp,
@@ -30,7 +30,7 @@ pub struct Answer {
 /// A hook that did not agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its name.
+    /// Name of the hook.
     pub hook: String,
     /// What it said.
     pub error: String,
@@ -43,7 +43,7 @@ pub struct Refusal {
 pub struct Wait {
     /// Whose answer is awaited.
     pub kind: HookType,
-    /// Since when.
+    /// When the Canary came to the gate.
     pub since: Timestamp,
     /// The question's instant; `None` when it is to be asked again after the next passed check.
     pub at: Option<Timestamp>,

@@ -38,6 +38,9 @@ pub struct RunSettings {
     pub mirror: Vec<u8>,
     /// `analysis.iterations` beside weights: passed checks after which a revision is promoted at any weight.
     pub most_checks: Option<u32>,
+    /// `analysis.match` with weights in the place of `iterations`: all who match see the canary from the first check, where
+    /// Flagger gives them the weights step by step.
+    pub all_at_once: bool,
     /// `analysis.sessionAffinity`, where the provider has cookies.
     pub sessions: Option<Sessions>,
     /// `analysis.stepWeightPromotion` in percent; 0 means all at once.

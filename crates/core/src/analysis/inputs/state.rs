@@ -160,13 +160,13 @@ pub struct State {
     pub started: bool,
     /// An annotation asked to promote this run without its checks and gates.
     pub skip: bool,
-    /// This run is a rehearsal: nothing is routed, nothing promoted.
-    pub dry: bool,
+    /// This run is a dry run: nothing is routed, nothing promoted.
+    pub dry_run: bool,
     /// What annotations asked for and was not done yet.
     pub commands: Commands,
     /// The revision that waits for the end of the run.
     pub queued: Option<String>,
-    /// The Canary's last word on why it waits; events are written when it changes.
+    /// Why the Canary waits, as last reported; a change of it emits an event.
     pub reason: Option<String>,
 }
 
@@ -193,7 +193,7 @@ impl State {
             gate: None,
             started: false,
             skip: false,
-            dry: false,
+            dry_run: false,
             commands: Commands::default(),
             queued: None,
             reason: None,
@@ -242,8 +242,8 @@ impl State {
         self.traffic().canary()
     }
 
-    /// What traffic really is to do: a rehearsal has none.
+    /// What traffic really is to do: a dry run has none.
     pub fn traffic(&self) -> Traffic {
-        if self.dry { Traffic::PRIMARY } else { self.intent }
+        if self.dry_run { Traffic::PRIMARY } else { self.intent }
     }
 }

@@ -37,11 +37,11 @@ pub struct DesiredState {
     pub target_revision: Option<String>,
     /// Whether the target's template has what the Canary wants of canary pods only.
     pub target_pods: Option<Pods>,
-    /// Mark on the target that its template is known, although it did not pass the webhook: its change is taken up.
+    /// Label the target with the revision of its template, which bypassed the webhook and is taken up by this run.
     pub admit: bool,
     /// What primary is made from; `None` leaves it.
     pub primary: Option<PrimaryTemplate>,
-    /// Primary's replicas.
+    /// Primary's replicas; `None` leaves them as they are.
     pub primary_replicas: Option<u32>,
     /// Primary's autoscaler exists and gives it at least this many pods; `None` leaves it as it is.
     pub autoscaler_min_replicas: Option<u32>,
@@ -70,7 +70,7 @@ pub enum Pods {
 /// How much of the pair is being taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dismantle {
-    /// Nothing.
+    /// The pair stays as it is.
     No,
     /// Traffic goes back to the user's own shape: selector and route.
     Traffic,

@@ -12,7 +12,7 @@ use crate::{
 pub struct Subject {
     /// Name of the Canary.
     pub canary: String,
-    /// Its namespace.
+    /// Namespace of the Canary.
     pub namespace: String,
     /// Name of the target.
     pub target: String,
@@ -48,6 +48,8 @@ pub enum ReleaseEvent {
     CanaryWeight(u8),
     /// An iteration begins.
     Iteration(u32, u32),
+    /// An A/B test whose Canary says weights in the place of iterations: all who match see the canary from here on.
+    AllAtOnce,
     /// Blue/green: everybody is sent to the canary for its last check; whether copies of requests went there before.
     CutOver(bool),
     /// Requests cannot be copied, so the revision is analysed without.
@@ -109,9 +111,9 @@ pub enum ReleaseEvent {
     SkippingForbidden,
     /// An annotation asked to analyse again.
     RunningAgain,
-    /// A rehearsal did not make the pair.
+    /// A dry run did not make the pair.
     WouldInitialize,
-    /// A rehearsal would have promoted.
+    /// A dry run would have promoted.
     WouldPromote,
     /// The pair is being taken apart.
     Terminating,
@@ -175,6 +177,12 @@ impl ReleaseEvent {
             Self::Starting => format!("Starting canary analysis for {t}.{ns}"),
             Self::CanaryWeight(weight) => format!("Advance {c}.{ns} canary weight {weight}"),
             Self::Iteration(done, of) => format!("Advance {c}.{ns} canary iteration {done}/{of}"),
+            Self::AllAtOnce => {
+                format!(
+                    "All whom analysis.match of {c}.{ns} names see the canary from the first check on; its weights give none of \
+                     them a share and only count the checks. To show it to few first, name fewer in match, or leave match out"
+                )
+            }
             Self::CutOver(false) => String::from("Routing all traffic to canary"),
             Self::CutOver(true) => String::from("Stop traffic mirroring and route all traffic to canary"),
             Self::NoMirror => {
@@ -214,7 +222,7 @@ impl ReleaseEvent {
             }
             Self::RouteTrouble(why) => format!("Traffic of {c}.{ns} does not move as asked: {why}"),
             Self::LeavingWaits(why) => {
-                format!("Canary {c}.{ns} cannot go yet, {t}.{ns} is to serve in place of {t}-primary.{ns} first: {why}")
+                format!("Canary {c}.{ns} is not removed yet, {t}.{ns} must serve for {t}-primary.{ns} first: {why}")
             }
             Self::HookPassed(kind, hook) => passed(*kind, hook),
             Self::GateClosed(kind, refusal) => closed(*kind, c, ns, &refusal.hook),

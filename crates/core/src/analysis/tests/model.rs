@@ -125,6 +125,7 @@ pub(super) fn settings(strategy: Strategy) -> RunSettings {
         strategy,
         mirror: Vec::new(),
         most_checks: None,
+        all_at_once: false,
         sessions: None,
         promotion_step: 0,
         interval: seconds(10),
@@ -276,6 +277,8 @@ impl Model {
             pending: self.pending,
             webhook: self.webhook,
             mirrors: self.mirrors,
+            tests_nobody: false,
+            bypassed: None,
             served: true,
             split: self.split,
             led: self.split,
@@ -428,7 +431,7 @@ impl Model {
         let begins = matches!(new.stage, Stage::Scaling | Stage::Waiting);
         self.assert_shown_as_asked(new);
         assert!(
-            new.traffic_since.is_none() || new.stage == Stage::Analysing && !new.dry,
+            new.traffic_since.is_none() || new.stage == Stage::Analysing && !new.dry_run,
             "only a revision with traffic is tried"
         );
         assert!(

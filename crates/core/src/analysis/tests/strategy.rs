@@ -136,6 +136,33 @@ fn an_ab_test_shows_the_same_users_the_canary_in_every_iteration() {
 }
 
 #[test]
+fn a_test_with_weights_says_once_that_all_who_match_see_the_canary() {
+    let said = |all_at_once: bool, strategy| {
+        let (_, model) = shown(|settings| settings.all_at_once = all_at_once, strategy);
+        let told = model.events.iter().filter(|event| **event == ReleaseEvent::AllAtOnce);
+        told.count()
+    };
+    assert_eq!(said(true, Strategy::Matched(3)), 1);
+    assert_eq!(said(false, Strategy::Matched(3)), 0);
+    // Where users cannot be told apart, nobody sees it.
+    assert_eq!(said(true, Strategy::Iterations(3)), 0);
+}
+
+#[test]
+fn the_next_run_of_such_a_test_says_it_again() {
+    let mut model = Model::cold(Strategy::Matched(3));
+    model.settings.all_at_once = true;
+    run(&mut model);
+    for template in [2, 3] {
+        model.events.clear();
+        model.happen(&Happening::Apply(template));
+        run(&mut model);
+        let told = model.events.iter().filter(|told| **told == ReleaseEvent::AllAtOnce);
+        assert_eq!(told.count(), 1, "{template}");
+    }
+}
+
+#[test]
 fn the_canarys_cookie_holds_for_the_run_and_primarys_for_a_step() {
     let mut model = Model::cold(weighted());
     model.settings.sessions = Some(sessions());

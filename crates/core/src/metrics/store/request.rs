@@ -16,9 +16,9 @@ pub enum Credentials {
     Bearer(String),
     /// `Authorization: Basic`.
     Basic {
-        /// User name.
+        /// Name of the user.
         username: String,
-        /// Password.
+        /// Password of the user.
         password: String,
     },
 }
@@ -26,7 +26,7 @@ pub enum Credentials {
 /// Where a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its address.
+    /// Address of the store, an http or https URL.
     pub url: Url,
     /// Whether any certificate will do (`insecureSkipVerify`).
     pub accept_any_certificate: bool,
@@ -52,7 +52,7 @@ impl Endpoint {
 
 /// One HTTP request.
 pub struct Request {
-    /// GET, mostly.
+    /// Method of HTTP, mostly GET.
     pub method: Method,
     /// All of the URL, with the query.
     pub url: Url,

@@ -32,9 +32,9 @@ const CLAIM: &str = "nobody says that users come by it";
 pub struct NamespaceView<'a> {
     /// Its Services; those that were generated do not count.
     pub services: &'a [Value],
-    /// Its routes.
+    /// Routes of that namespace, of whatever kind.
     pub routes: &'a [Value],
-    /// Its workloads.
+    /// Workloads of that namespace.
     pub workloads: &'a [Value],
     /// What routes of other namespaces lead to.
     pub elsewhere: &'a [Elsewhere],
@@ -45,11 +45,11 @@ pub struct NamespaceView<'a> {
 /// A route of another namespace that leads to a Service of this one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Elsewhere {
-    /// Its kind.
+    /// Kind of the route.
     pub kind: &'static str,
     /// Namespace and name of the route.
     pub route: String,
-    /// The Service.
+    /// Name of the Service that the route leads to.
     pub service: String,
     /// Whether users come by it, as far as its data plane says. What nobody follows is a claim that anybody may write, and takes
     /// no address from the app.
@@ -67,7 +67,7 @@ pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
         let routes = listed(leading(false))?;
         let why = leading(false).find_map(|other| unfollowed(other.kind)).unwrap_or(CLAIM);
         return Some(format!(
-            "{routes} names Service {service} from another namespace and counts for nothing: {why}"
+            "{routes} of another namespace, which names Service {service}, is ignored: {why}"
         ));
     };
     let provider = canary.spec.provider.as_deref();

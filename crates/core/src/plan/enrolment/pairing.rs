@@ -119,7 +119,7 @@ pub fn check(target: &Value, selector: &Selector, pair: &Blueprint, around: &Sur
     }
 }
 
-// Last of all: it is the word of others, which may count for nothing.
+// Last of all: it is the word of others, which may be one that is ignored.
 fn by_others(target: &Value, selector: &Selector, around: &Surroundings) -> Result<(), NotEnrolled> {
     let policies = reach::cut_off_by_others(target, selector, &around.policies, &around.namespace_labels);
     let mut counting = policies.iter().filter(|policy| !around.idle.contains(&policy.place()));

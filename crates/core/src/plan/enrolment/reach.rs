@@ -21,7 +21,7 @@ use std::fmt;
 pub struct Missed {
     /// NetworkPolicy, or one of [`FOREIGN`].
     pub kind: &'static str,
-    /// Its name.
+    /// Name of the object that selects.
     pub name: String,
     /// Which of its selectors, as a path.
     pub path: &'static str,

@@ -156,7 +156,7 @@ pub fn sharers(service: &Value, target: &Value, workloads: &[Value]) -> Vec<Stri
 /// A Service that selects the pods of several workloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shared {
-    /// The Service.
+    /// Name of the Service.
     pub service: String,
     /// Whom it selects besides.
     pub others: Vec<String>,

@@ -106,7 +106,7 @@ pub fn held(has: &[Value], sent: &[Value], declared: &Declared) -> (Vec<Value>, 
 pub struct PortSources<'a> {
     /// What the Canary says.
     pub blueprint: &'a Blueprint,
-    /// The apex.
+    /// The apex Service; `None` before there is one.
     pub apex: Option<&'a Value>,
     /// Whether that is the user's own; then it says which ports there are.
     pub users: bool,

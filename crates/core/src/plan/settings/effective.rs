@@ -19,7 +19,7 @@ use crate::{
 /// A Canary with what its policy adds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Effective {
-    /// The Canary.
+    /// The Canary with these fields filled in.
     pub canary: Canary,
     /// The fields that are the policy's.
     pub inherited: Vec<&'static str>,

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 /// A Canary as its policy completes and bounds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GovernedCanary {
-    /// The Canary.
+    /// The Canary, completed and bounded.
     pub canary: Canary,
     /// What of it exceeded the guard rails, and what counts instead.
     pub exceeded: Vec<String>,

@@ -20,9 +20,9 @@ pub enum SelectorError {
     /// None of the keys is in `spec.selector.matchLabels`.
     #[error("deployment {name}.{namespace} spec.selector.matchLabels must contain one of [{keys}]")]
     NoKey {
-        /// The target.
+        /// Name of the target.
         name: String,
-        /// Its namespace.
+        /// Namespace of the target.
         namespace: String,
         /// The keys that were looked for.
         keys: String,
@@ -32,7 +32,7 @@ pub enum SelectorError {
     TooLong {
         /// The label's key.
         key: String,
-        /// Its value.
+        /// Value of that label on the target's pods.
         value: String,
     },
 }

@@ -15,7 +15,7 @@ pub(in crate::routing) const PREDICATE: &str = "zalando.org/skipper-predicate";
 /// What ingress-nginx reads as true.
 const TRUE: [&str; 6] = ["1", "t", "T", "true", "TRUE", "True"];
 
-/// The prefix of those by which ingress-nginx is told here.
+/// The prefix of those that ingress-nginx reads here.
 pub(in crate::routing) fn prefix(exposure: &Exposure) -> String {
     let named = &exposure.defaults.ingress_annotations_prefix;
     match named.trim_end_matches('/') {

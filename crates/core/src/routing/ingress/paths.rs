@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// Its name.
+/// Name of an Ingress; empty where it has none.
 pub(in crate::routing) fn name(ingress: &Value) -> &str {
     let name = ingress.pointer("/metadata/name").and_then(Value::as_str);
     name.unwrap_or_default()

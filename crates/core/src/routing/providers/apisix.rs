@@ -18,7 +18,7 @@ use crate::routing::{Capabilities, Exposure, Forms, Names, Need, Resource, Route
 use serde_json::Value;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `apisix`.
 #[derive(Debug)]
 pub struct Apisix;
 

@@ -153,7 +153,12 @@ impl Router for AppMesh {
     }
 
     fn instead(&self) -> &'static str {
-        "has no word for it"
+        "cannot say it; write a router of your own"
+    }
+
+    // A mesh is told by a label of the namespace in the newer version.
+    fn instead_of(&self, field: &str) -> Option<&'static str> {
+        (field == "spec.service.meshName").then_some("finds the mesh by labels of the namespace; leave it out")
     }
 
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {

@@ -22,7 +22,7 @@ use dialect::ProxyRoutes;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `contour`.
 #[derive(Debug)]
 pub struct Contour;
 

@@ -2,11 +2,13 @@
 //! GRPCRoutes where the app speaks gRPC; a user may have several of both for one app.
 
 mod adopted;
+mod durations;
 mod grpcroute;
 mod httproute;
+mod rejected;
 pub(super) mod route;
 
-use crate::api::canary::CanarySpec;
+use crate::api::canary::{CanaryService, CanarySpec};
 use crate::routing::{Capabilities, Forms, Names, Need, RouteKind, Router};
 use grpcroute::Grpc;
 use httproute::Http;
@@ -14,7 +16,7 @@ use route::{Route, Words};
 use serde_json::Value;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `gatewayapi:v1`.
 #[derive(Debug)]
 pub struct GatewayApi;
 
@@ -72,6 +74,10 @@ impl Router for GatewayApi {
         })
     }
 
+    fn rejects(&self, spec: &CanarySpec) -> Vec<(String, String)> {
+        rejected::of_canary(spec)
+    }
+
     fn obeys(&self) -> &'static [&'static str] {
         &[
             GATEWAY_REFS,
@@ -87,15 +93,23 @@ impl Router for GatewayApi {
     }
 
     fn instead(&self) -> &'static str {
-        "has no word for it"
+        "cannot say it; use istio, or your own route"
+    }
+
+    fn instead_of(&self, field: &str) -> Option<&'static str> {
+        (field == "spec.service.trafficPolicy").then_some("cannot say it; use istio, or a BackendTLSPolicy")
     }
 
     // What a GRPCRoute cannot say of an app that speaks gRPC an HTTPRoute says, by which its calls come as well.
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
         let service = spec.service.as_ref()?;
         let of_grpc = grpcroute::spec(service).map(|spec| route::generated::<Grpc>(namespace, names, &spec));
-        let of_http = || httproute::spec(service).map(|spec| route::generated::<Http>(namespace, names, &spec));
-        of_grpc.or_else(of_http)
+        of_grpc.or_else(|| of_http(namespace, names, service))
+    }
+
+    fn published_plainly(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
+        let service = spec.service.as_ref()?;
+        grpcroute::spec(service).and_then(|_| of_http(namespace, names, service))
     }
 
     fn adopt(&self, spec: &mut CanarySpec, route: &Value, namespace: &str) {
@@ -103,4 +117,8 @@ impl Router for GatewayApi {
             adopted::adopt(service, route, namespace);
         }
     }
+}
+
+fn of_http(namespace: &str, names: &Names, service: &CanaryService) -> Option<Value> {
+    httproute::spec(service).map(|spec| route::generated::<Http>(namespace, names, &spec))
 }

@@ -26,7 +26,7 @@ use dialect::TableRoutes;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `gloo`.
 #[derive(Debug)]
 pub struct Gloo;
 

@@ -23,7 +23,7 @@ use crate::routing::{
 use serde_json::Value;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `istio`.
 #[derive(Debug)]
 pub struct Istio;
 
@@ -37,8 +37,10 @@ pub struct DestinationRule;
 
 /// API group of both.
 const GROUP: &str = "networking.istio.io";
-/// Their version, since Istio 1.22.
+/// Their version.
 const VERSION: &str = "v1";
+/// Which has that.
+const SINCE: &str = "Istio 1.22";
 const API_VERSION: &str = "networking.istio.io/v1";
 /// Kind of the routes.
 const KIND: &str = "VirtualService";
@@ -121,7 +123,11 @@ impl Router for Istio {
     }
 
     fn instead(&self) -> &'static str {
-        "has no word for it"
+        "has no word for it; say it in a VirtualService of your own"
+    }
+
+    fn instead_of(&self, field: &str) -> Option<&'static str> {
+        (field == "spec.service.gatewayRefs").then_some("has Gateways of its own; see spec.service.gateways")
     }
 
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
@@ -156,6 +162,10 @@ impl WrittenKind for VirtualService {
 impl RouteKind for VirtualService {
     fn fields(&self) -> &'static [&'static str] {
         &["/spec/http", "/spec/tcp"]
+    }
+
+    fn since(&self) -> Option<&'static str> {
+        Some(SINCE)
     }
 
     fn leads_to_a_half(&self) -> Option<&'static str> {

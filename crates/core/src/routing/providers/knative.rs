@@ -15,7 +15,7 @@ use crate::routing::{Capabilities, Exposure, Names, Resource, RouteKind, Router,
 use serde_json::Value;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `knative`.
 #[derive(Debug)]
 pub struct Knative;
 

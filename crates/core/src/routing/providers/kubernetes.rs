@@ -4,7 +4,7 @@
 use crate::routing::{Capabilities, RouteKind, Router};
 use std::time::Duration;
 
-/// The provider.
+/// The provider `kubernetes`.
 #[derive(Debug)]
 pub struct Kubernetes;
 

@@ -4,6 +4,7 @@
 //! One of the user's own that names the Service of the app is edited in the rules of `spec.to` and nowhere else.
 
 mod dialect;
+mod front;
 mod generated;
 mod mirror;
 mod problem;
@@ -12,14 +13,14 @@ mod rules;
 
 use crate::api::canary::{CanaryService, CanarySpec};
 use crate::routing::{
-    Capabilities, Exposure, Forms, Names, Resource, RouteKind, Router, Traffic, WrittenKind, reference, weighted,
+    Capabilities, Exposure, Forms, Front, Names, Resource, RouteKind, Router, Traffic, WrittenKind, reference, weighted,
 };
 use dialect::Rules;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `kuma`.
 #[derive(Debug)]
 pub struct Kuma;
 
@@ -81,6 +82,10 @@ impl Router for Kuma {
 
     fn obeys(&self) -> &'static [&'static str] {
         &["spec.service.match"]
+    }
+
+    fn front(&self) -> Option<Front> {
+        Some(front::MESHES)
     }
 
     fn instead(&self) -> &'static str {

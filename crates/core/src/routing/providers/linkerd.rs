@@ -2,13 +2,15 @@
 //! callers know the two halves and their weights. Flagger's `linkerd` writes a TrafficSplit of SMI, which Linkerd has
 //! given up; what a Canary says for it means the same here.
 
+mod front;
+
 use super::gateway_api::{GatewayApi, KINDS};
 use crate::api::canary::{CanaryService, CanarySpec, GatewayRef};
-use crate::routing::{Capabilities, Forms, Names, RouteKind, Router};
+use crate::routing::{Capabilities, Forms, Front, Names, RouteKind, Router};
 use serde_json::Value;
 use std::time::Duration;
 
-/// The provider.
+/// The provider `linkerd`.
 #[derive(Debug)]
 pub struct Linkerd;
 
@@ -52,6 +54,10 @@ impl Router for Linkerd {
         true
     }
 
+    fn rejects(&self, spec: &CanarySpec) -> Vec<(String, String)> {
+        GatewayApi.rejects(&carried(spec, Vec::new()))
+    }
+
     fn obeys(&self) -> &'static [&'static str] {
         &[
             "spec.service.match",
@@ -60,35 +66,51 @@ impl Router for Linkerd {
         ]
     }
 
+    fn front(&self) -> Option<Front> {
+        Some(front::SERVICE_PROFILE)
+    }
+
     fn instead(&self) -> &'static str {
         "attaches its route to the Service, where callers in the mesh meet it; hosts, gateways and what else shapes requests are \
          said by routes of your own"
     }
 
     fn published(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
-        let service = spec.service.as_ref()?;
-        let parent = GatewayRef {
-            group: Some(CORE.to_owned()),
-            kind: Some(String::from("Service")),
-            name: names.apex.clone(),
-            port: Some(service.port),
-            namespace: None,
-            section_name: None,
-        };
-        let service = CanaryService {
-            gateway_refs: Some(vec![parent]),
-            hosts: None,
-            rewrite: None,
-            headers: None,
-            cors_policy: None,
-            mirror: None,
-            ..service.clone()
-        };
-        let spec = CanarySpec {
-            service: Some(service),
-            ..spec.clone()
-        };
-        GatewayApi.published(namespace, names, &spec)
+        GatewayApi.published(namespace, names, &carried(spec, vec![parent(names, spec)?]))
+    }
+
+    fn published_plainly(&self, namespace: &str, names: &Names, spec: &CanarySpec) -> Option<Value> {
+        GatewayApi.published_plainly(namespace, names, &carried(spec, vec![parent(names, spec)?]))
+    }
+}
+
+// The Service itself.
+fn parent(names: &Names, spec: &CanarySpec) -> Option<GatewayRef> {
+    let service = spec.service.as_ref()?;
+    Some(GatewayRef {
+        group: Some(CORE.to_owned()),
+        kind: Some(String::from("Service")),
+        name: names.apex.clone(),
+        port: Some(service.port),
+        namespace: None,
+        section_name: None,
+    })
+}
+
+// A Canary without what is not carried there.
+fn carried(spec: &CanarySpec, parents: Vec<GatewayRef>) -> CanarySpec {
+    let service = spec.service.clone().map(|service| CanaryService {
+        gateway_refs: Some(parents),
+        hosts: None,
+        rewrite: None,
+        headers: None,
+        cors_policy: None,
+        mirror: None,
+        ..service
+    });
+    CanarySpec {
+        service,
+        ..spec.clone()
     }
 }
 
@@ -114,6 +136,20 @@ mod tests {
         assert_eq!(made["kind"], GRPC_ROUTE.resource().kind);
         let parent = json!({"group": "core", "kind": "Service", "name": "web", "port": 9898});
         assert_eq!(made["spec"]["parentRefs"], json!([parent]));
+    }
+
+    #[test]
+    fn what_its_route_does_not_carry_is_no_reason_to_refuse_it() {
+        let refused = |service: Value| {
+            let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+            let spec = serde_json::from_value(json!({"targetRef": target, "service": service})).unwrap();
+            Linkerd.rejects(&spec).len()
+        };
+        let rewrite = json!({"uri": "/", "type": "ReplacePrefixMatch"});
+        let matches = json!([{"uri": {"exact": "/a"}}]);
+        let service = json!({"port": 80, "match": matches, "rewrite": rewrite, "timeout": "1.5s"});
+        assert_eq!(refused(service), 0);
+        assert_eq!(refused(json!({"port": 80, "timeout": "100us"})), 1);
     }
 
     #[test]

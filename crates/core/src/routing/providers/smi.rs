@@ -180,6 +180,11 @@ impl RouteKind for TrafficSplit {
         Some(include_str!("smi/rescue.sh"))
     }
 
+    // Linkerd's extension makes a ServiceProfile of it, before which no route at the Service counts.
+    fn hides_others(&self) -> bool {
+        true
+    }
+
     // It has no word for a namespace.
     fn outward(&self, _route: &Value, _own: Option<&str>) -> Option<Vec<(String, String)>> {
         None

@@ -14,7 +14,7 @@ use crate::routing::{Capabilities, Exposure, Front, Names, Resource, RouteKind, 
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The provider.
+/// The provider `traefik`.
 #[derive(Debug)]
 pub struct Traefik;
 

@@ -5,8 +5,7 @@ use crate::validation::report::{Report, quoted};
 use crate::validation::values::urls;
 use crate::{
     metrics,
-    object::text,
-    routing::{Names, OwnRoute, Provider, registry},
+    routing::{Names, OwnRoute, Provider, RouteKind, registry},
 };
 
 const FIELD: &str = "spec.provider";
@@ -33,7 +32,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     if let Some(url) = spec.metrics_server.as_deref().filter(|url| !url.is_empty()) {
         const FIELD: &str = "spec.metricsServer";
         if let Some(url) = urls::check(report, FIELD, url, &metrics::registry::SERVER.requirements().example()) {
-            urls::check_egress(report, FIELD, &url, subject.facts.allow_local_urls);
+            urls::check_egress(report, FIELD, &url);
         }
     }
 }
@@ -62,24 +61,28 @@ fn own_route(report: &mut Report, subject: &Subject, named: Option<&str>) {
 }
 
 fn served(report: &mut Report, subject: &Subject) {
-    let kind = made(subject).or_else(|| registry::object_of(subject.provider));
-    let (Some(served), Some(kind)) = (&subject.facts.served, kind) else {
+    let first = || registry::router(subject.provider)?.kinds().first().copied();
+    let (Some(served), Some(kind)) = (&subject.facts.served, made(subject).or_else(first)) else {
         return;
     };
-    if !served.contains(&kind) {
-        report.warn(
-            FIELD,
-            format!("{kind} is not served by this cluster; routes cannot be written"),
-        );
+    let resource = kind.resource();
+    let called = format!("{}/{}", resource.api_version(), resource.kind);
+    if served.contains(&called) {
+        return;
     }
+    let text = match kind.since() {
+        Some(since) => format!("{called} is not served by this cluster: {since} or newer has it"),
+        None => format!("{called} is not served by this cluster; routes cannot be written"),
+    };
+    report.warn(FIELD, text);
 }
 
-/// The kind of the route that is made for an app whose user has none, in such words.
-fn made(subject: &Subject) -> Option<String> {
+/// The kind of the route that is made for an app whose user has none.
+fn made(subject: &Subject) -> Option<&'static dyn RouteKind> {
     let provider = Provider::parse(subject.provider).filter(|_| !subject.facts.user_route)?;
     let (canary, names) = (subject.canary, Names::new(subject.canary.service_name()));
     let route = provider.published(canary.namespace_name(), &names, &canary.spec)?;
-    Some(format!("{}/{}", text(&route, "/apiVersion"), text(&route, "/kind")))
+    provider.kind_of(&route)
 }
 
 fn references(report: &mut Report, subject: &Subject) {

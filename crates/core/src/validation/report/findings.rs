@@ -52,7 +52,7 @@ impl fmt::Display for CauseReason {
 /// One mistake; the parts of a `StatusCause`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cause {
-    /// Its kind.
+    /// What kind of mistake it is.
     pub reason: CauseReason,
     /// JSON path, such as `spec.analysis.stepWeights[2]`.
     pub field: String,

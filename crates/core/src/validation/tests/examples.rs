@@ -105,8 +105,8 @@ fn fields_without_behaviour_are_named() {
     assert_eq!(
         unbuilt(&asking, &ClusterFacts::default()),
         [
-            "spec.service.backends: not supported yet; it has no effect",
-            "spec.service.trafficPolicy: not supported yet; it has no effect",
+            "spec.service.backends: has no effect: provider gatewayapi:v1 is told of no calls, as appmesh is; leave it out",
+            "spec.service.trafficPolicy: has no effect: provider gatewayapi:v1 cannot say it; use istio, or a BackendTLSPolicy",
         ]
     );
 }

@@ -39,6 +39,32 @@ fn what_is_too_large_is_said_and_nothing_else_is_read() {
 }
 
 #[test]
+fn nobody_is_warned_of_more_of_what_is_too_large() {
+    let field = "spec.analysis.metrics: Too many: must have at most 64 items";
+    assert_eq!(too_large("Canary", &metrics(65, "x").spec).as_deref(), Some(field));
+    assert_eq!(too_large("Canary", &metrics(64, "x").spec), None);
+    let provider = json!({"type": "datadog", "address": "x".repeat(limits::URL + 1)});
+    let template = build::<MetricTemplate>(TEMPLATE, &json!({"spec": {"provider": provider}}));
+    assert_eq!(unbuilt_template(&template), Vec::<String>::new());
+    let policy = json!({"spec": {"breakGlass": "x".repeat(limits::TEMPLATE + 1)}});
+    assert_eq!(
+        unbuilt_policy(&build::<CanaryPolicy>(POLICY, &policy)),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn what_a_policy_adds_that_is_too_large_is_not_read_and_not_the_canarys_fault() {
+    let own = canary_with(json!({"spec": {"analysis": {"stepWeight": null, "maxWeight": null}}}));
+    let weights = json!({"spec": {"analysis": {"stepWeights": vec![1; 10_000]}}});
+    let facts = ClusterFacts {
+        policy: Some(Arc::new(build(POLICY, &weights))),
+        ..ClusterFacts::default()
+    };
+    assert_eq!(canary(&own, None, &facts), Findings::default());
+}
+
+#[test]
 fn what_was_too_large_before_there_were_limits_can_still_be_labelled() {
     let old = metrics(100, "x");
     let mut labelled = old.clone();
@@ -51,6 +77,33 @@ fn what_was_too_large_before_there_were_limits_can_still_be_labelled() {
     );
     let before = canary_with(json!({}));
     assert!(!canary(&metrics(101, "x"), Some(&before), &ClusterFacts::default()).allowed());
+}
+
+#[test]
+fn a_canary_whose_parts_are_within_their_limits_may_be_too_large_as_a_whole() {
+    let facts = ClusterFacts::default();
+    let large = metrics(40, &"x".repeat(limits::TEMPLATE));
+    let findings = canary(&large, None, &facts);
+    assert_eq!(fields(&findings), ["spec"]);
+    assert_eq!(
+        findings.causes[0].message,
+        "Too long: may not be more than 262144 bytes: all of it is kept in memory; move long queries to MetricTemplates"
+    );
+    let small = metrics(20, &"x".repeat(limits::TEMPLATE));
+    assert!(!fields(&canary(&small, None, &facts)).contains(&"spec"));
+    // One that was stored before can still be changed, and is no excuse for another.
+    let mut labelled = large.clone();
+    labelled.metadata.labels = Some(BTreeMap::from([("a".into(), "b".into())]));
+    let findings = canary(&labelled, Some(&large), &facts);
+    assert!(findings.allowed());
+    assert_eq!(
+        findings.warnings,
+        [
+            "spec: Too long: may not be more than 262144 bytes: all of it is kept in memory; move long queries to \
+          MetricTemplates"
+        ]
+    );
+    assert!(!canary(&large, Some(&small), &facts).allowed());
 }
 
 #[test]
@@ -68,7 +121,7 @@ fn a_chain_that_would_end_the_process_is_refused_wherever_a_template_may_stand()
     assert_eq!(fields(&alert_provider(&alerts, None, &facts)), ["spec.messageTemplate"]);
     // One that was stored before is met on the way to another object.
     let facts = ClusterFacts {
-        metric_templates: Some(vec![Arc::new(template)]),
+        metric_templates: Some([Arc::new(template)].into_iter().collect()),
         ..ClusterFacts::default()
     };
     assert!(canary(&asking_latency(), None, &facts).allowed());
@@ -129,7 +182,7 @@ fn stores_that_cannot_be_asked_are_told_at_the_template_and_at_its_user() {
     let built = build(TEMPLATE, &json!({}));
     assert_eq!(unbuilt_template(&built), Vec::<String>::new());
     let facts = ClusterFacts {
-        metric_templates: Some(vec![Arc::new(template)]),
+        metric_templates: Some([Arc::new(template)].into_iter().collect()),
         ..ClusterFacts::default()
     };
     let expected = "spec.analysis.metrics[0].templateRef: datadog is not supported yet; releases wait here, unjudged";

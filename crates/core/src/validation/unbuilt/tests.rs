@@ -166,7 +166,8 @@ fn what_only_names_something_for_queries_says_so() {
 #[test]
 fn what_shapes_our_route_is_told_where_there_is_none_of_ours() {
     let providers = ["kubernetes writes no route", "traefik writes weights alone"];
-    for (field, told) in shaping().flat_map(|field| providers.map(|told| (field, told))) {
+    let shaping = shaping().filter(|field| seldom(field).is_none());
+    for (field, told) in shaping.flat_map(|field| providers.map(|told| (field, told))) {
         let name = field.strip_prefix("spec.service.").unwrap();
         let mut changed = canary();
         let Some((_, value)) = service().into_iter().find(|(field, _)| *field == name) else {
@@ -194,6 +195,36 @@ fn what_shapes_our_route_is_told_where_there_is_none_of_ours() {
     let canary: Canary = serde_json::from_value(canary()).unwrap();
     let lines = unbuilt(&canary, &facts);
     assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
+#[test]
+fn what_has_no_effect_names_the_provider_and_a_way_out_in_a_line_that_is_not_cut() {
+    for router in registry::ROUTERS {
+        let seldom = |name: &&str| SELDOM.iter().any(|(path, _)| path.ends_with(*name));
+        for (field, value) in service().into_iter().filter(|(name, _)| seldom(name)) {
+            let mut asking = canary();
+            asking["spec"]["provider"] = json!(router.name());
+            asking["spec"]["service"][field] = value;
+            let path = format!("spec.service.{field}");
+            let line = warned(&asking).into_iter().find(|line| line.starts_with(&path));
+            let obeyed = router.obeys().contains(&path.as_str());
+            let told = line.as_ref().is_some_and(|line| {
+                line.contains(&format!("has no effect: provider {} ", router.name())) && !line.ends_with("...")
+            });
+            assert_eq!(told, !obeyed, "{path}: {line:?}");
+        }
+    }
+    for name in ["gatewayapi:v1", "istio", "appmesh"] {
+        let mut asking = canary();
+        asking["spec"]["provider"] = json!(name);
+        asking["spec"]["service"]["corsPolicy"] = json!({"allowOrigins": [{"exact": "https://b.test"}]});
+        asking["spec"]["service"]["match"] = json!([{"sourceNamespace": "other"}]);
+        asking["spec"]["service"]["backendTimeout"] = json!("5s");
+        let lines = warned(&asking);
+        let own = |line: &String| line.contains("your own") && !line.ends_with("...");
+        assert!(!lines.is_empty() && lines.iter().any(own), "{lines:?}");
+        assert!(lines.iter().all(|line| !line.ends_with("...")), "{lines:?}");
+    }
 }
 
 // Every member of a policy, with a value that is not its default.

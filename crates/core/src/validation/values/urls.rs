@@ -39,9 +39,9 @@ pub(in crate::validation) fn check(report: &mut Report, field: &str, text: &str,
 }
 
 /// Refuses URLs of this machine, of link-local and metadata addresses and of the API server.
-pub(in crate::validation) fn check_egress(report: &mut Report, field: &str, url: &Url, allow_local: bool) {
+pub(in crate::validation) fn check_egress(report: &mut Report, field: &str, url: &Url) {
     let api_server = is_api_server(&url.host);
-    if api_server || (!allow_local && is_local(&url.host)) {
+    if api_server || is_local(&url.host) {
         let what = if api_server {
             "the API server"
         } else {

@@ -16,33 +16,37 @@ pub fn webhook_name(entry: Entry) -> String {
 }
 
 /// An entry that holds fields, and so sees our own writes too, to take those fields out of their owners' lists. Where it may
-/// fail closed, ours have an entry of their own that never does: nothing of ours may wait for the webhook.
+/// fail closed, it is asked about specs that others write alone, and all else goes to an entry beside it that never does:
+/// nothing of ours may wait for the webhook, and no label, annotation or finalizer of anybody's.
+///
+/// That one comes first. An API server shows each entry what those before it have made of the object: were it the second, it
+/// would be asked again about every write whose spec the first has put back.
 pub(super) fn held(with: &Rendering, entry: Entry, rules: &Value) -> Vec<Value> {
-    let hook = webhook(with, entry, rules);
-    if policy(with, entry) == FailurePolicy::Ignore || with.own_users.is_empty() {
-        return vec![hook];
+    let closed = webhook(with, entry, rules);
+    if policy(with, entry) == FailurePolicy::Ignore {
+        return vec![closed];
     }
-    let of = |mut hook: Value, condition: Value| {
-        if let Some(all) = hook.get_mut("matchConditions").and_then(Value::as_array_mut) {
-            all.insert(0, condition);
-        }
-        hook
+    let open = Rendering {
+        failure_policy: FailurePolicy::Ignore,
+        ..with.clone()
     };
-    let mut own = webhook(
-        &Rendering {
-            failure_policy: FailurePolicy::Ignore,
-            ..with.clone()
-        },
-        entry,
-        rules,
-    );
-    if let Some(members) = own.as_object_mut() {
-        members.insert("name".into(), format!("own-{}", webhook_name(entry)).into());
+    let mut open = webhook(&open, entry, rules);
+    if let Some(members) = open.as_object_mut() {
+        members.insert("name".into(), format!("open-{}", webhook_name(entry)).into());
     }
+    let specs = [conditions::not_ourselves(&with.own_users), conditions::what_may_wait()];
     vec![
-        of(hook, conditions::not_ourselves(&with.own_users)),
-        of(own, conditions::ourselves(&with.own_users)),
+        only(open, [conditions::what_never_waits(&with.own_users)]),
+        only(closed, specs),
     ]
+}
+
+// Of what an entry is asked about, what these conditions let through besides.
+fn only(mut hook: Value, conditions: impl IntoIterator<Item = Value>) -> Value {
+    if let Some(all) = hook.get_mut("matchConditions").and_then(Value::as_array_mut) {
+        drop(all.splice(0..0, conditions));
+    }
+    hook
 }
 
 fn policy(with: &Rendering, entry: Entry) -> FailurePolicy {
@@ -122,7 +126,7 @@ fn conditions(with: &Rendering, entry: Entry) -> Vec<Value> {
         Entry::FollowDeployments => others().chain([conditions::what_is_followed()]).collect(),
         Entry::ValidateCanaries => {
             let others = ours.map(|users| conditions::not_ourselves_but_the_probe(users));
-            others.into_iter().chain([conditions::what_is_judged()]).collect()
+            others.into_iter().chain([conditions::what_may_wait()]).collect()
         }
         // `ValidateDeployments` is not registered any more; it is answered for API servers that know it still.
         Entry::MutateCanaries | Entry::ValidateDeployments => Vec::new(),

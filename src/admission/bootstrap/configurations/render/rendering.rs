@@ -27,11 +27,11 @@ impl FailurePolicy {
 pub enum Address {
     /// A Service of the cluster.
     Service {
-        /// Its namespace.
+        /// Namespace of the Service.
         namespace: String,
-        /// Its name.
+        /// Name of the Service.
         name: String,
-        /// Its port.
+        /// Port of the Service.
         port: u16,
     },
     /// `https://host:port`, for a program outside the cluster.
@@ -41,7 +41,7 @@ pub enum Address {
 /// Everything the configurations depend on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendering {
-    /// Where.
+    /// Address of the webhook.
     pub address: Address,
     /// The secret paths of the entries.
     pub paths: Paths,

@@ -105,7 +105,7 @@ fn what_may_fail_closed_has_no_side_effects_and_what_acts_is_ignored_when_it_is_
     for hook in hooks {
         let name = hook["name"].as_str().unwrap();
         let acts = ["follow-deployments.coalmine.dev", "scale-deployments.coalmine.dev"].contains(&name);
-        let told = ["own-", "mutate-canaries", "follow-deletions", "opt-in"];
+        let told = ["open-", "mutate-canaries", "follow-deletions", "opt-in"];
         let expected = if acts {
             ("Ignore", "NoneOnDryRun")
         } else if told.iter().any(|one| name.starts_with(one)) {
@@ -172,16 +172,60 @@ fn nothing_of_ours_waits_for_the_webhook() {
     // The entries that hold fields see our own writes too, to take those fields out of `managedFields`.
     let seen: Vec<String> = hooks(&with)
         .iter()
-        .filter(|hook| expressions(hook).any(|one| one == ours))
+        .filter(|hook| expressions(hook).any(|one| one.starts_with(ours)))
         .map(|hook| hook["name"].as_str().unwrap().to_owned())
         .collect();
-    let expected = ["deployments", "services", "routes"]
-        .iter()
-        .zip(["mutate", "hold", "hold"]);
-    let expected: Vec<String> = expected
-        .map(|(what, does)| format!("own-{does}-{what}.coalmine.dev"))
-        .collect();
-    assert_eq!(seen, expected);
+    assert_eq!(seen, HELD.map(|entry| format!("open-{}", webhook_name(entry))));
+}
+
+const HELD: [Entry; 3] = [Entry::MutateDeployments, Entry::HoldServices, Entry::HoldRoutes];
+
+#[test]
+fn no_label_annotation_finalizer_or_owner_of_a_field_waits_for_the_webhook() {
+    let with = Rendering {
+        failure_policy: FailurePolicy::Fail,
+        ..rendering()
+    };
+    let changes = "object.?spec.orValue({}) != oldObject.?spec.orValue({})";
+    let all = hooks(&with);
+    for hook in all.iter().filter(|hook| hook["failurePolicy"] == "Fail") {
+        let specs = format!("request.operation != 'UPDATE' || {changes}");
+        assert!(expressions(hook).any(|one| one == specs), "{hook:#}");
+    }
+    // What is not sent to the one is sent to the other, which is asked first, and at the same place.
+    for entry in HELD {
+        let named = |name: String| all.iter().position(|hook| hook["name"] == name).unwrap();
+        let (open, closed) = (
+            named(format!("open-{}", webhook_name(entry))),
+            named(webhook_name(entry)),
+        );
+        assert_eq!(open + 1, closed);
+        let (open, closed) = (&all[open], &all[closed]);
+        assert_eq!(
+            (&open["failurePolicy"], &closed["failurePolicy"]),
+            (&json!("Ignore"), &json!("Fail"))
+        );
+        let beside = format!("(request.operation == 'UPDATE' && !({changes}))");
+        assert!(expressions(open).next().unwrap().ends_with(&beside), "{open:#}");
+        for same in ["clientConfig", "rules", "namespaceSelector"] {
+            assert_eq!(open[same], closed[same], "{entry:?}");
+        }
+        let rest = |hook: &Value, own: usize| expressions(hook).skip(own).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(rest(open, 1), rest(closed, 2));
+        let mut names: Vec<&str> = names(closed).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(
+            names.len(),
+            expressions(closed).count(),
+            "an API server takes no name twice"
+        );
+    }
+}
+
+fn names(hook: &Value) -> impl Iterator<Item = &str> {
+    let all = hook["matchConditions"].as_array().into_iter().flatten();
+    all.map(|one| one["name"].as_str().unwrap())
 }
 
 fn hooks(with: &Rendering) -> Vec<Value> {

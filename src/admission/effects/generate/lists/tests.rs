@@ -1,4 +1,5 @@
 use super::*;
+use crate::requests::bounded;
 use bytes::Bytes;
 use http_body_util::Full;
 use kube::client::Body;
@@ -43,7 +44,7 @@ impl Server {
             let query = request.uri().query().unwrap_or_default().to_owned();
             async move { Ok::<_, Infallible>(server.answer(&query).await) }
         });
-        (server, Lists::new(Client::new(service, "default")))
+        (server, Lists::new(bounded(&Client::new(service, "default"))))
     }
 
     async fn answer(&self, query: &str) -> http::Response<Full<Bytes>> {
@@ -52,7 +53,7 @@ impl Server {
         self.peak.fetch_max(now, Ordering::Relaxed);
         tokio::time::sleep(self.delay).await;
         self.now.fetch_sub(1, Ordering::Relaxed);
-        assert!(query.contains(&format!("limit={PAGE}")), "{query}");
+        assert!(query.contains(&format!("limit={PAGE}")), "as it was asked for: {query}");
         let token = query.split('&').find_map(|part| part.strip_prefix("continue="));
         let page = &self.pages[token.map_or(0, |token| token.parse().unwrap())];
         http::Response::new(Full::from(page.clone()))

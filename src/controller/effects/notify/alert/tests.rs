@@ -14,7 +14,7 @@ use tokio::{
 
 const PROVIDERS: &str = "/apis/flagger.app/v1beta1/namespaces/shop/alertproviders";
 
-fn raised(context: &Fake, key: &Key, rehearsal: bool) {
+fn raised(context: &Fake, key: &Key, dry_run: bool) {
     let subject = Subject {
         canary: key.1.clone(),
         namespace: key.0.clone(),
@@ -26,7 +26,7 @@ fn raised(context: &Fake, key: &Key, rehearsal: bool) {
         context,
         key,
         &canary,
-        (Phase::Initialized, rehearsal),
+        (Phase::Initialized, dry_run),
         &ReleaseEvent::Initialized,
         &subject,
     );
@@ -123,4 +123,20 @@ async fn a_provider_that_is_being_deleted_is_not_used_and_its_secret_not_read() 
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(dropped(&context), "coalmine_alerts_dropped_total 1");
     assert_eq!(server.requests_for("/api/v1/namespaces/shop/secrets/of-others"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_is_too_large_is_not_used_and_its_secret_not_read() {
+    let server = ApiServer::default();
+    let provider = json!({
+        "apiVersion": "flagger.app/v1beta1", "kind": "AlertProvider", "metadata": {"name": "nobody", "namespace": "shop"},
+        "spec": {"type": "slack", "channel": "o".repeat(1025), "secretRef": {"name": "chat"}},
+    });
+    server.put(&format!("{PROVIDERS}/nobody"), provider);
+    let (context, _told) = fake::with(server.client());
+    let key = fake::add(&context, "app");
+    raised(&context, &key, false);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(dropped(&context), "coalmine_alerts_dropped_total 1");
+    assert_eq!(server.requests_for("/api/v1/namespaces/shop/secrets/chat"), 0);
 }

@@ -3,6 +3,7 @@
 use crate::{
     api::Canary,
     plan::{ScalerKind, Workload},
+    requests::pages::PAGE,
     routing::{self, Provider, registry},
 };
 use kube::{
@@ -10,10 +11,6 @@ use kube::{
     runtime::watcher,
 };
 use serde_json::Value;
-
-/// Objects of one page of a list. Each may have more than a megabyte, and a page is in memory as a whole, as bytes and as
-/// values.
-pub const PAGE: u32 = 16;
 
 /// The kinds that are watched in a namespace we work in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +25,7 @@ pub enum Kind {
     StatefulSet,
     /// apps/v1 ControllerRevision: the revisions of DaemonSets.
     ControllerRevision,
-    /// v1 Service.
+    /// Service of the API version `v1`.
     Service,
     /// discovery.k8s.io/v1 EndpointSlice: what data planes route to.
     EndpointSlice,

@@ -37,7 +37,7 @@ impl Text {
 /// The objects of one namespace.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    /// The objects.
+    /// Objects by kind and name.
     pub objects: HashMap<Kind, Objects>,
     /// What was read of configs, and when.
     pub read: HashMap<(Kind, String), (Text, Instant)>,

@@ -3,6 +3,15 @@
 use crate::api::labels::CONFIG_TRACKING;
 use serde_json::{Value, json};
 
+/// What the cache keeps of a workload that it knows by its name and by the labels of its pods.
+pub fn by_pods(object: &Value) -> Value {
+    let labels = object.pointer("/spec/template/metadata/labels");
+    json!({
+        "apiVersion": object.get("apiVersion"), "kind": object.get("kind"), "metadata": object.get("metadata"),
+        "spec": {"template": {"metadata": {"labels": labels}}},
+    })
+}
+
 /// What the cache keeps of a ConfigMap or Secret, which it knows by its metadata.
 pub fn summary(object: &Value) -> Value {
     let meta = |field: &str| object.pointer(&format!("/metadata/{field}")).cloned();

@@ -15,7 +15,7 @@ const WORDS: Duration = Duration::from_secs(300);
 /// A kind that could not be listed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unlisted {
-    /// The kind.
+    /// Kind of the objects.
     pub kind: Kind,
     /// Since when it is tried.
     pub since: Instant,

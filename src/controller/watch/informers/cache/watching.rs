@@ -3,7 +3,7 @@
 use super::{
     Cache, Change, Kind,
     shelf::{Objects, Text},
-    summary::summary,
+    summary::{by_pods, summary},
     unlisted::PATIENCE,
 };
 use crate::{
@@ -31,7 +31,7 @@ const SLOW_LIST: Duration = Duration::from_secs(5);
 const UNANSWERED: &str = "the API server does not answer";
 /// A kind whose definition is there is served a moment later.
 const DEFINITION_PAUSE: Duration = Duration::from_secs(1);
-/// After the second list in vain; after each other one twice as long.
+/// After the second list that failed; after each other one twice as long.
 const LIST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest of these.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -48,18 +48,18 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
     let mut listed = Objects::new();
     // Held while a list is under way.
     let mut turn = None;
-    let mut vain = Vain::default();
+    let mut failed_lists = FailedLists::default();
     let mut began = Instant::now();
     loop {
         let Some(event) = next(&mut events, &mut turn).await else {
-            vain.slow = true;
-            watching.could_not_list(vain.since, UNANSWERED).await;
+            failed_lists.slow = true;
+            watching.could_not_list(failed_lists.since, UNANSWERED).await;
             continue;
         };
         match event {
             Ok(Some(watcher::Event::Init)) => {
                 listed.clear();
-                turn = watching.turn(vain.begin()).await;
+                turn = watching.turn(failed_lists.begin()).await;
                 began = Instant::now();
             }
             Ok(Some(watcher::Event::InitApply(object))) => {
@@ -67,7 +67,7 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
                 listed.insert(name, Text::of(&pruned(object, kind)));
             }
             Ok(Some(watcher::Event::InitDone)) => {
-                (turn, vain) = (None, Vain::default());
+                (turn, failed_lists) = (None, FailedLists::default());
                 watching.replace(std::mem::take(&mut listed)).await;
             }
             Ok(Some(watcher::Event::Apply(object))) => watching.put(object).await,
@@ -75,25 +75,25 @@ pub async fn watch(client: Client, cache: Arc<Cache>, kind: Kind, namespace: Str
             Ok(None) => return,
             Err(error) => {
                 turn = None;
-                vain.slow |= vain.since.is_some() && began.elapsed() >= SLOW_LIST;
-                watching.failed(&error, vain).await;
-                vain.looks = vain.looks.saturating_add(1);
+                failed_lists.slow |= failed_lists.since.is_some() && began.elapsed() >= SLOW_LIST;
+                watching.failed(&error, failed_lists).await;
+                failed_lists.errors = failed_lists.errors.saturating_add(1);
             }
         }
     }
 }
 
-// What was in vain, one after the other: since when the first list of them has begun, if any has, and how many errors there
+// Lists that failed one after the other: since when the first of them has begun, if any has, and how many errors there
 // were. `slow` says that one of them kept others waiting.
 #[derive(Debug, Clone, Copy, Default)]
-struct Vain {
+struct FailedLists {
     since: Option<Instant>,
-    looks: u32,
+    errors: u32,
     slow: bool,
 }
 
-impl Vain {
-    // Another list begins. Answers whether one before it was in vain and slow.
+impl FailedLists {
+    // Another list begins. Answers whether one before it failed and was slow.
     fn begin(&mut self) -> bool {
         if self.since.is_none() {
             *self = Self {
@@ -104,10 +104,10 @@ impl Vain {
         self.slow
     }
 
-    // How long to wait after a list in vain besides the pause of the watcher, which begins anew with each list.
+    // How long to wait after a list that failed, besides the pause of the watcher, which begins anew with each list.
     fn pause(self) -> Duration {
-        let before = self.looks.checked_sub(1).filter(|_| self.since.is_some());
-        before.map_or(Duration::ZERO, |looks| pause(LIST_PAUSE, looks).min(LONGEST_PAUSE))
+        let before = self.errors.checked_sub(1).filter(|_| self.since.is_some());
+        before.map_or(Duration::ZERO, |errors| pause(LIST_PAUSE, errors).min(LONGEST_PAUSE))
     }
 }
 
@@ -121,7 +121,7 @@ struct Watching<'a> {
 }
 
 impl<'a> Watching<'a> {
-    // The turn to list. Whoever has listed in vain, and slowly, stands in a line of its own: lists that nobody answers keep only
+    // The turn to list. Whoever's list has failed, and slowly, stands in a line of its own: lists that nobody answers keep only
     // each other waiting. In it, those who can do without the kind need not wait for longer than if they saw it fail.
     async fn turn(self, again: bool) -> Option<SemaphorePermit<'a>> {
         if !again {
@@ -173,15 +173,15 @@ impl<'a> Watching<'a> {
     }
 
     // What can be done without counts as empty while it may not be read, or is not served.
-    async fn failed(self, error: &watcher::Error, vain: Vain) {
+    async fn failed(self, error: &watcher::Error, failed_lists: FailedLists) {
         let Self {
             cache, kind, namespace, ..
         } = self;
-        let Some((why, pause)) = unreadable(kind, error, vain.looks) else {
+        let Some((why, pause)) = unreadable(kind, error, failed_lists.errors) else {
             tracing::warn!(?kind, namespace, %error, "watch failed, trying again");
             cache.failures.count(&kind.resource().kind);
-            self.could_not_list(vain.since, &words(error)).await;
-            return tokio::time::sleep(vain.pause()).await;
+            self.could_not_list(failed_lists.since, &words(error)).await;
+            return tokio::time::sleep(failed_lists.pause()).await;
         };
         if cache.forbid(kind, namespace) {
             tracing::warn!(?kind, namespace, "{why}; going on as if there were none");
@@ -263,7 +263,11 @@ fn pruned(mut object: DynamicObject, kind: Kind) -> Value {
         kind: resource.kind,
     });
     let object = serde_json::to_value(object).unwrap_or_default();
-    if kind.is_config() { summary(&object) } else { object }
+    match kind {
+        _ if kind.is_config() => summary(&object),
+        Kind::StatefulSet => by_pods(&object),
+        _ => object,
+    }
 }
 
 // Why a kind that can be done without cannot be read, and when it is looked at again.

@@ -12,7 +12,7 @@ fn inputs(phase: Phase) -> ConditionInputs<'static> {
         phase,
         ahead: false,
         trouble: None,
-        rehearsal: Rehearsal::No,
+        dry_run: DryRun::No,
     }
 }
 

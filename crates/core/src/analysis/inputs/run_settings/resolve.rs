@@ -26,6 +26,7 @@ impl RunSettings {
             strategy: strategy::strategy(canary, routed, routed && can.matches),
             mirror: strategy::mirror(canary, routed && can.mirror),
             most_checks: strategy::most_checks(canary),
+            all_at_once: strategy::all_at_once(canary),
             sessions: strategy::sessions(canary, routed && can.affinity),
             promotion_step: strategy::percent(analysis.step_weight_promotion()),
             interval: analysis.interval(),

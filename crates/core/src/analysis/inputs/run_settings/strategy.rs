@@ -22,7 +22,7 @@ pub(super) fn strategy(canary: &Canary, routed: bool, told_apart: bool) -> Strat
     match analysis.kind() {
         _ if !routed => Strategy::Iterations(counted),
         AnalysisKind::AbTest => {
-            let by_weights = iterations == 0 && analysis.is_weighted();
+            let by_weights = all_at_once(canary);
             let checks = if by_weights { count(&steps(analysis)) } else { counted };
             if told_apart {
                 Strategy::Matched(checks)
@@ -50,6 +50,12 @@ pub(super) fn most_checks(canary: &Canary) -> Option<u32> {
     let analysis = canary.analysis();
     let iterations = u32::try_from(analysis.iterations()).ok().filter(|n| *n > 0);
     iterations.filter(|_| analysis.kind() == AnalysisKind::Weighted)
+}
+
+/// Whether weights stand where an A/B test has `iterations`: they count its checks, and nobody is drawn by them.
+pub(super) fn all_at_once(canary: &Canary) -> bool {
+    let analysis = canary.analysis();
+    analysis.kind() == AnalysisKind::AbTest && analysis.iterations() <= 0 && analysis.is_weighted()
 }
 
 /// Percent of requests that are copied to the canary, one entry per check, rising; empty without a mirror.
@@ -138,6 +144,17 @@ mod tests {
             unrouted(json!({"iterations": 3, "match": users})),
             Strategy::Iterations(3)
         );
+    }
+
+    #[test]
+    fn weights_in_the_place_of_iterations_are_known() {
+        let of = |analysis| all_at_once(&canary(analysis));
+        let users = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
+        assert!(of(json!({"stepWeight": 10, "maxWeight": 50, "match": users})));
+        assert!(of(json!({"stepWeights": [1, 5], "match": users})));
+        assert!(!of(json!({"iterations": 3, "stepWeight": 50, "match": users})));
+        assert!(!of(json!({"iterations": 3, "match": users})));
+        assert!(!of(json!({"stepWeight": 50})));
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(super) fn of(state: &State, revision: &str) -> Option<ReleaseState> {
         Stage::Building | Stage::Switching | Stage::LeavingScale | Stage::LeavingSwitch | Stage::Left => None,
         Stage::Rest if applied && state.phase == Phase::Failed => Some(ReleaseState::Failed),
         Stage::Rest if promoted => Some(ReleaseState::Succeeded),
-        // A rehearsal has passed, and promotes nothing. What else Flagger left so is nobody's release.
+        // A dry run has passed, and promotes nothing. What else Flagger left so is nobody's release.
         Stage::Rest if applied => (state.phase == Phase::Waiting).then_some(ReleaseState::Pending),
         Stage::Rest | Stage::Waiting => Some(ReleaseState::Pending),
         // What is applied again in mid-run calls the run off.
@@ -59,7 +59,7 @@ mod tests {
             ),
             (Stage::Rest, Phase::Failed, "v1-new", Some(ReleaseState::Failed)),
             (Stage::Rest, Phase::Failed, "v1-old", Some(ReleaseState::Succeeded)),
-            // A rehearsal that has passed; what Flagger left.
+            // A dry run that has passed; what Flagger left.
             (Stage::Rest, Phase::Waiting, "v1-new", Some(ReleaseState::Pending)),
             (Stage::Rest, Phase::Initialized, "v1-new", None),
             (Stage::Building, Phase::Initializing, "v1-new", None),

@@ -65,7 +65,7 @@ fn a_run_suspended_under_traffic_stands_still_and_goes_on() {
 }
 
 #[test]
-fn a_rehearsal_runs_pods_and_checks_and_touches_nothing_else() {
+fn a_dry_run_runs_pods_and_checks_and_touches_nothing_else() {
     let mut model = Model::cold(weighted());
     run(&mut model);
     model.happen(&Happening::DryRun(true));
@@ -87,7 +87,7 @@ fn a_rehearsal_runs_pods_and_checks_and_touches_nothing_else() {
 }
 
 #[test]
-fn a_rehearsal_of_a_new_canary_leaves_a_live_app_alone() {
+fn a_dry_run_of_a_new_canary_leaves_a_live_app_alone() {
     let mut model = Model::hot(weighted());
     model.happen(&Happening::DryRun(true));
     pass(&mut model, 30);

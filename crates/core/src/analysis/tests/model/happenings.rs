@@ -15,7 +15,7 @@ pub(in crate::analysis::tests) enum Happening {
     ConfigGone(bool),
     /// Somebody wants another number of replicas.
     Scale(u32),
-    /// Time passes.
+    /// So many seconds pass.
     Wait(u8),
     /// Pods become ready, or not.
     Pods(bool),
@@ -57,7 +57,7 @@ pub(in crate::analysis::tests) enum Happening {
     Edit(u32),
     /// Somebody suspends it, or goes on.
     Suspend(bool),
-    /// Somebody turns rehearsing on or off.
+    /// Somebody turns the dry run on or off.
     DryRun(bool),
     /// The clock is set back.
     ClockBack(u8),

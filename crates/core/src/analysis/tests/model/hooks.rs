@@ -18,9 +18,9 @@ pub(in crate::analysis::tests) const GATES: [HookType; 6] = [
 /// What hooks of a type say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::analysis::tests) enum Says {
-    /// Success.
+    /// They answer with success.
     Yes,
-    /// Failure.
+    /// They answer with failure.
     No,
     /// Nothing, for ever.
     Nothing,
@@ -98,7 +98,7 @@ pub(in crate::analysis::tests) fn assert_allowed(settings: &RunSettings, old: &S
             agreed(HookType::ConfirmPromotion) || skipped,
             "promoted past a gate: {old:?}"
         );
-        assert!(!new.dry, "a rehearsal promotes nothing: {old:?}");
+        assert!(!new.dry_run, "a dry run promotes nothing: {old:?}");
     }
     let weighted = matches!(settings.strategy, Strategy::Weighted(_));
     let rises = old.stage == Stage::Analysing && new.intent.canary() > old.intent.canary();
@@ -117,14 +117,14 @@ pub(in crate::analysis::tests) fn assert_allowed(settings: &RunSettings, old: &S
     );
     if old.stage == Stage::Rest && matches!(new.stage, Stage::Scaling | Stage::Waiting) {
         let revision = seen.target.as_ref().map(|t| &t.revision);
-        let asked = old.commands.reset || old.commands.skip || old.dry;
+        let asked = old.commands.reset || old.commands.skip || old.dry_run;
         assert!(
             old.last_applied.as_ref() != revision || asked,
             "nobody asked for this run: {old:?}"
         );
     }
-    if new.dry {
-        assert_eq!(new.canary_weight(), 0, "a rehearsal moves nobody");
+    if new.dry_run {
+        assert_eq!(new.canary_weight(), 0, "a dry run moves nobody");
     }
 }
 

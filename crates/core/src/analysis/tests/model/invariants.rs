@@ -54,14 +54,14 @@ impl Model {
             .as_ref()
             .is_none_or(|p| p.ready == 0 && self.effective() > 0);
         let cancelled = self.events.last() == Some(&ReleaseEvent::Cancelled);
-        // Pods of a rehearsal serve nobody, so nobody loses them.
-        let rehearsed = self.state.dry;
+        // Pods of a dry run serve nobody, so nobody loses them.
+        let dry_run = self.state.dry_run;
         assert!(
-            !rehearsed || self.foreign || !self.canary_has_traffic(),
-            "a rehearsal is shown"
+            !dry_run || self.foreign || !self.canary_has_traffic(),
+            "a dry run is shown"
         );
         assert!(
-            self.foreign || !ends || cancelled || rehearsed || !gone,
+            self.foreign || !ends || cancelled || dry_run || !gone,
             "nobody serves any more: {:?} {:?}",
             self.primary,
             self.state

@@ -140,7 +140,7 @@ impl Step<'_> {
 
     /// The run is over: whoever wanted to hear of it is told.
     pub(in crate::analysis) fn over(&mut self) {
-        if self.asks(HookType::PostRollout) && !self.state.dry {
+        if self.asks(HookType::PostRollout) && !self.state.dry_run {
             self.at_gate(HookType::PostRollout);
         }
     }

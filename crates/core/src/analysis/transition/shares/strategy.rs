@@ -36,6 +36,9 @@ impl Step<'_> {
             && self.state.iterations == 0
         {
             self.state.iterations = 1;
+            if self.settings.all_at_once && traffic.matched {
+                self.emit(ReleaseEvent::AllAtOnce);
+            }
             self.emit(ReleaseEvent::Iteration(1, of));
         }
         self.show(traffic);

@@ -203,10 +203,10 @@ impl Step<'_> {
             }
             return;
         }
-        // What was only rehearsed is released once rehearsing is over.
-        let rehearsed = self.state.dry && self.state.phase == Phase::Waiting && !self.settings.dry_run;
+        // What passed in a dry run is released once no dry run is asked for any more.
+        let dry_run_is_over = self.state.dry_run && self.state.phase == Phase::Waiting && !self.settings.dry_run;
         let same = self.state.last_applied.as_deref() == Some(target.revision.as_str());
-        if same && !rehearsed || self.lacks_configs(&target) || self.is_apart(&target) {
+        if same && !dry_run_is_over || self.lacks_configs(&target) || self.is_apart(&target) {
             return;
         }
         self.say_bypassed(&target);
@@ -248,7 +248,7 @@ impl Step<'_> {
         self.state.started = false;
         self.state.skip = false;
         self.state.queued = None;
-        self.state.dry = self.settings.dry_run;
+        self.state.dry_run = self.settings.dry_run;
         self.state.last_applied = Some(target.revision.clone());
         self.state.failed_checks = 0;
         self.state.iterations = 0;

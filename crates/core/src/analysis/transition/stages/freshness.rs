@@ -6,9 +6,9 @@ use jiff::Timestamp;
 impl Step<'_> {
     /// The run's share of the traffic was first seen where it belongs. Later shares belong to the same trial. A strategy
     /// that sends the canary nobody is tried from here on all the same: by hooks, or by what its pods do of themselves.
-    /// A rehearsal is never tried.
+    /// A dry run is never tried.
     pub(in crate::analysis) fn trial_begins(&mut self) {
-        if !self.state.dry {
+        if !self.state.dry_run {
             self.state.traffic_since.get_or_insert(self.now);
         }
     }

@@ -10,8 +10,8 @@ use crate::routing::Traffic;
 
 impl Step<'_> {
     pub(in crate::analysis) fn promote(&mut self) {
-        if self.state.dry {
-            return self.rehearsed();
+        if self.state.dry_run {
+            return self.end_dry_run();
         }
         self.state.remember_size(self.seen);
         if self.can_carry() {
@@ -21,8 +21,8 @@ impl Step<'_> {
         }
     }
 
-    // The rehearsal ends where promotion would begin; no traffic has to leave.
-    fn rehearsed(&mut self) {
+    // The dry run ends where promotion would begin; no traffic has to leave.
+    fn end_dry_run(&mut self) {
         let waits = self.state.last_applied != self.state.last_promoted;
         let phase = if waits { Phase::Waiting } else { Phase::Succeeded };
         self.enter(Stage::Rest, phase);

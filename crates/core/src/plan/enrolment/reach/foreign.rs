@@ -1,5 +1,7 @@
 //! Kinds of other tools that find the pods of an app by themselves.
 
+use serde_json::{Value, json};
+
 /// By what an object finds pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
@@ -18,7 +20,7 @@ pub struct Foreign {
     pub group: &'static str,
     /// Version of its API.
     pub version: &'static str,
-    /// Its name.
+    /// Name of the kind, as manifests have it.
     pub kind: &'static str,
     /// Its name in paths.
     pub plural: &'static str,
@@ -26,6 +28,15 @@ pub struct Foreign {
     pub(super) at: &'static str,
     pub(super) path: &'static str,
     pub(super) by: By,
+}
+
+impl Foreign {
+    /// Of an object of that kind, its name and what it says of pods; nothing else of it is looked at.
+    pub fn slim(&self, object: &Value) -> Value {
+        let field = self.at.strip_prefix("/spec/").unwrap_or_default();
+        let says = object.pointer(self.at).map(|says| json!({field: says}));
+        json!({"metadata": {"name": object.pointer("/metadata/name")}, "spec": says})
+    }
 }
 
 /// Kinds that are looked for where a pair is made, if the cluster has them.
@@ -82,5 +93,29 @@ const fn foreign(
         at,
         path,
         by,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_an_object_points_at_the_same_pods() {
+        for kind in FOREIGN {
+            assert_eq!(kind.at.matches('/').count(), 2, "{}", kind.at);
+            let mut object = json!({
+                "metadata": {"name": "a", "labels": {"x": "y"}}, "spec": {"rules": [1]}, "status": {"long": true},
+            });
+            assert_eq!(kind.slim(&object), json!({"metadata": {"name": "a"}, "spec": null}));
+            let field = kind.at.rsplit('/').next().unwrap();
+            object["spec"][field] = json!({"matchLabels": {"app": "web"}});
+            let slim = kind.slim(&object);
+            assert_eq!(slim.pointer(kind.at), object.pointer(kind.at));
+            assert_eq!(
+                slim,
+                json!({"metadata": {"name": "a"}, "spec": {field: object["spec"][field]}})
+            );
+        }
     }
 }

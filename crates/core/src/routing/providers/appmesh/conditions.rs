@@ -67,6 +67,19 @@ pub(super) fn besides(version: Version, entry: &Value, test: &[Value]) -> Option
     Some(with(entry, member, with(request, "match", matching)))
 }
 
+/// Whether no request meets `entry` and `test`: one header is to be two texts.
+pub(super) fn exclude(version: Version, entry: &Value, test: &[Value]) -> bool {
+    let differ = |own: &Value, wanted: &Value| {
+        let said = |one: &Value| one.pointer("/match/exact").and_then(Value::as_str).map(str::to_owned);
+        let inverted = own.get("invert").and_then(Value::as_bool) == Some(true);
+        let both = said(own).zip(said(wanted)).filter(|_| !inverted);
+        text(own, "/name").eq_ignore_ascii_case(text(wanted, "/name"))
+            && both.is_some_and(|(own, wanted)| own != wanted)
+    };
+    let own = headers(version, entry);
+    test.iter().any(|wanted| own.iter().any(|own| differ(own, wanted)))
+}
+
 /// Whether `entry` takes requests of `base` that meet more conditions, and differs in nothing else but what it is called and whom
 /// it sends to.
 pub(super) fn is_narrower(version: Version, entry: &Value, base: &Value) -> bool {

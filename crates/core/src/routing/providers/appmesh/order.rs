@@ -28,6 +28,9 @@ pub(super) fn tests(version: Version, base: &Value, tests: &[Vec<Value>], names:
         return Vec::new();
     };
     let test = |(at, headers): (usize, &Vec<Value>)| {
+        if conditions::exclude(version, base, headers) {
+            return None;
+        }
         let tested = conditions::besides(version, base, headers)?;
         let named = with(&tested, "name", json!(format!("{}-test-{}", name(base), at + 1)));
         Some(split(

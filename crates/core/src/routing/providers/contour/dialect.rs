@@ -8,7 +8,7 @@ use crate::routing::reference::{self, Local, Side, with};
 use crate::routing::weighted::{Dialect, expressions};
 use serde_json::{Value, json};
 
-/// Contour's words.
+/// How an HTTPProxy writes its routes.
 #[derive(Debug)]
 pub(super) struct ProxyRoutes;
 

@@ -10,7 +10,7 @@ use super::route::Words;
 use crate::routing::{Capabilities, Exposure};
 use serde_json::{Value, json};
 
-/// Its words.
+/// What a GRPCRoute says in its own way.
 #[derive(Debug)]
 pub struct Grpc;
 
@@ -19,6 +19,7 @@ impl Words for Grpc {
     const PLURAL: &'static str = "grpcroutes";
     const NAMED: &'static [&'static str] = &["headers"];
     const RESCUE: &'static str = include_str!("grpcroute/rescue.sh");
+    const SINCE: &'static str = "Gateway API 1.1";
     // Whoever calls by gRPC keeps no cookies.
     const CAN: Capabilities = Capabilities {
         weights: true,

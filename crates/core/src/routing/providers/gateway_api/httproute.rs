@@ -8,7 +8,7 @@ use super::route::{Words, conditions};
 use crate::routing::Capabilities;
 use serde_json::Value;
 
-/// Its words.
+/// What an HTTPRoute says in its own way.
 #[derive(Debug)]
 pub struct Http;
 
@@ -17,6 +17,7 @@ impl Words for Http {
     const PLURAL: &'static str = "httproutes";
     const NAMED: &'static [&'static str] = &["headers", "queryParams"];
     const RESCUE: &'static str = include_str!("httproute/rescue.sh");
+    const SINCE: &'static str = "Gateway API 1.0";
     const CAN: Capabilities = Capabilities {
         weights: true,
         matches: true,

@@ -3,12 +3,15 @@
 
 mod abroad;
 pub(in crate::routing::providers) mod conditions;
+mod controllers;
 mod cookies;
 mod defaults;
 mod dialect;
 mod generated;
+mod prefix;
 mod problem;
 mod spec;
+mod verdict;
 
 pub(in crate::routing::providers) use conditions::named;
 pub use generated::{RouteSpec, generated};
@@ -29,7 +32,7 @@ const VERSION: &str = "v1";
 
 /// What one kind of routes says in its own way.
 pub trait Words: Sync + 'static {
-    /// The kind.
+    /// Name of the kind, as manifests have it.
     const KIND: &'static str;
     /// The same as paths have it.
     const PLURAL: &'static str;
@@ -39,6 +42,8 @@ pub trait Words: Sync + 'static {
     const NAMED: &'static [&'static str];
     /// The line of shell that gives routes of it back.
     const RESCUE: &'static str;
+    /// From which version of the Gateway API on it is served as it is written.
+    const SINCE: &'static str;
 
     /// The match that every request meets.
     fn everything() -> Value;
@@ -54,7 +59,7 @@ pub trait Words: Sync + 'static {
 pub struct Route<W>(PhantomData<W>);
 
 impl<W: Words> Route<W> {
-    /// The kind.
+    /// The kind as a value, for the registry.
     pub const KIND: Self = Self(PhantomData);
 }
 
@@ -103,6 +108,10 @@ impl<W: Words> RouteKind for Route<W> {
 
     fn rescue(&self) -> Option<&'static str> {
         Some(W::RESCUE)
+    }
+
+    fn since(&self) -> Option<&'static str> {
+        Some(W::SINCE)
     }
 
     fn said(&self, spec: &Value) -> Value {
@@ -165,7 +174,7 @@ impl<W: Words> RouteKind for Route<W> {
     }
 
     fn hears_apart(&self, route: &Value) -> bool {
-        problem::hears_apart(route)
+        controllers::hears_apart(route)
     }
 
     fn naming(&self, route: &Value, names: &Names) -> Value {
@@ -180,6 +189,10 @@ impl<W: Words> RouteKind for Route<W> {
         problem::problem::<W>(route, names, &shown::<W>(exposure))
     }
 
+    fn unresolved(&self, route: &Value, names: &Names) -> Option<String> {
+        verdict::unresolved::<W>(route, names)
+    }
+
     fn crowded(&self, route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
         problem::crowded::<W>(route, names, &shown::<W>(exposure))
     }
@@ -189,15 +202,19 @@ impl<W: Words> RouteKind for Route<W> {
     }
 
     fn is_pending(&self, route: &Value) -> bool {
-        problem::is_pending(route)
+        verdict::is_pending(route)
     }
 
-    fn is_answered(&self, route: &Value) -> bool {
-        problem::is_answered(route)
+    fn is_taken(&self, route: &Value) -> bool {
+        verdict::is_taken(route)
     }
 
     fn unmirrored<'a>(&self, route: &'a Value) -> Vec<(&'a Value, &'a str)> {
-        problem::unmirrored(route).collect()
+        controllers::unmirrored(route)
+    }
+
+    fn copying_all<'a>(&self, route: &'a Value) -> Vec<(&'a Value, &'a str)> {
+        controllers::copying_all(route)
     }
 
     fn told(&self, route: &Value) -> Value {

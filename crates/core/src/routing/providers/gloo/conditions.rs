@@ -1,6 +1,7 @@
 //! Conditions on requests in Gloo's words: a Matcher, all of whose headers and query parameters have to be met.
 
 use crate::api::canary::{AnalysisMatch, StringMatch};
+use crate::object::text;
 use crate::routing::weighted::expressions;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -57,11 +58,16 @@ fn condition(name: &str, of: &StringMatch) -> Option<Value> {
     })
 }
 
-/// What meets two Matchers: the path and methods of `own`, and what either says of headers and query parameters.
+/// What meets two Matchers: the path and methods of `own`, and what either says of headers and query parameters. No request
+/// meets two that want one of these to be different texts.
 pub(super) fn both(own: &Value, wanted: &Value) -> Option<Value> {
     let mut out = own.as_object()?.clone();
     for key in [HEADERS, PARAMETERS] {
         let known = list(own, key);
+        let excluded = |one| known.iter().any(|own| exclude(key, own, one));
+        if list(wanted, key).iter().any(excluded) {
+            return None;
+        }
         let more: Vec<&Value> = list(wanted, key).iter().filter(|one| !known.contains(one)).collect();
         if !more.is_empty() {
             let all: Vec<&Value> = known.iter().chain(more).collect();
@@ -69,6 +75,15 @@ pub(super) fn both(own: &Value, wanted: &Value) -> Option<Value> {
         }
     }
     Some(Value::Object(out))
+}
+
+fn exclude(key: &str, own: &Value, wanted: &Value) -> bool {
+    let same_name = named(key, text(own, "/name")) == named(key, text(wanted, "/name"));
+    let plain = |one: &Value| {
+        let is_set = |member: &str| one.get(member).and_then(Value::as_bool) == Some(true);
+        !is_set("regex") && !is_set("invertMatch") && !text(one, "/value").is_empty()
+    };
+    same_name && plain(own) && plain(wanted) && text(own, "/value") != text(wanted, "/value")
 }
 
 fn list<'a>(matcher: &'a Value, key: &str) -> &'a [Value] {

@@ -6,7 +6,7 @@ use crate::routing::reference::{self, Local, Side, with, without};
 use crate::routing::weighted::{Dialect, expressions};
 use serde_json::{Value, json};
 
-/// Gloo's words.
+/// How a RouteTable writes its routes.
 #[derive(Debug)]
 pub(super) struct TableRoutes;
 

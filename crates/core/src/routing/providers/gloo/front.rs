@@ -15,10 +15,13 @@ pub(super) const VIRTUAL_SERVICE: Front = Front {
         plural: "virtualservices",
         built_in: false,
     },
+    namespaced: true,
+    // Others may come by the routes all the same.
+    decides: false,
     past,
 };
 
-fn past(front: &Value, names: &Names) -> Option<String> {
+fn past(front: &Value, names: &Names, _routes: &[&Value]) -> Option<String> {
     let local = &Local::of(front, names);
     let rules = front.pointer("/spec/virtualHost/routes").and_then(Value::as_array);
     let mut led = rules.into_iter().flatten().flat_map(lifted::destinations);
@@ -47,6 +50,7 @@ mod tests {
             past(
                 &json!({"metadata": {"name": "front", "namespace": "shop"}, "spec": {"virtualHost": {"routes": routes}}}),
                 &Names::new("web"),
+                &[],
             )
         };
         let upstream = |name: &str| json!({"upstream": {"name": name, "namespace": "gloo-system"}});
@@ -69,6 +73,6 @@ mod tests {
         ] {
             assert_eq!(leading(others), None);
         }
-        assert_eq!(past(&json!({}), &Names::new("web")), None);
+        assert_eq!(past(&json!({}), &Names::new("web"), &[]), None);
     }
 }

@@ -6,7 +6,7 @@ use crate::routing::reference::{self, Local, Side, without};
 use crate::routing::weighted::{Dialect, expressions};
 use serde_json::{Value, json};
 
-/// Istio's words.
+/// How a VirtualService writes its rules for HTTP.
 #[derive(Debug)]
 pub(super) struct Http;
 

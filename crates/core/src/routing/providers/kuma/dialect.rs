@@ -8,7 +8,7 @@ use crate::routing::reference::{self, Local, Side, with};
 use crate::routing::weighted::Dialect;
 use serde_json::{Value, json};
 
-/// Kuma's words.
+/// How a MeshHTTPRoute writes its rules.
 #[derive(Debug)]
 pub(super) struct Rules;
 

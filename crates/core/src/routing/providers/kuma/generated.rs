@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// The mesh of a route, and of what else is Kuma's: a label; Flagger reads it from an annotation of the Canary.
-const MESH: &str = "kuma.io/mesh";
-const DEFAULT_MESH: &str = "default";
+pub(super) const MESH: &str = "kuma.io/mesh";
+/// The one of who says none.
+pub(super) const DEFAULT_MESH: &str = "default";
 
 /// The route, named after the apex, at rest: everything goes to primary. `None` without a port that is one.
 pub(super) fn generated(namespace: &str, names: &Names, service: &CanaryService) -> Option<Value> {

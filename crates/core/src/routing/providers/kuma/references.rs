@@ -33,6 +33,11 @@ pub(super) fn backend(reference: &Value) -> Option<(&str, Option<&str>)> {
     }
 }
 
+/// Whether one of the backends is a Service by its MeshService, of which there have to be any.
+pub(super) fn is_by_service(reference: &Value) -> bool {
+    says_where(reference) && by_object(reference).is_some()
+}
+
 /// Which Service of the pair one of the backends is.
 pub(super) fn side_of_backend(reference: &Value, names: &Local<'_>) -> Option<Side> {
     side_of(backend(reference), names)

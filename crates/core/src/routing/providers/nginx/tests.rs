@@ -1,3 +1,5 @@
+mod golden;
+
 use super::*;
 use crate::routing::{ProviderDefaults, WrittenKind};
 use proptest::prelude::*;
@@ -57,25 +59,6 @@ fn test_of(matches: Value) -> Exposure {
 }
 
 #[test]
-fn a_share_is_a_second_ingress_with_the_paths_of_the_app_alone() {
-    let annotations = json!({
-        "nginx.ingress.kubernetes.io/rewrite-target": "/", "nginx.ingress.kubernetes.io/canary-weight": "7",
-        "cert-manager.io/cluster-issuer": "letsencrypt", "kubectl.kubernetes.io/last-applied-configuration": "{}",
-    });
-    let mine = ingress(annotations);
-    let objects = carried(&mine, Traffic::share(30), &Exposure::default());
-    let [same, second] = objects.as_slice() else {
-        panic!("{objects:?}")
-    };
-    assert_eq!(*same, mine);
-    insta::assert_yaml_snapshot!("share", second);
-    let second = &made(second);
-    assert!(Nginx.is_companion(second) && !Nginx.is_companion(same));
-    assert!(Nginx.names_a_half(second, &names()) && !Nginx.names_a_half(same, &names()));
-    assert!(Nginx.refers_to(second, &names()) && Nginx.refers_to(same, &names()));
-}
-
-#[test]
 fn an_ingress_nginx_of_another_prefix_is_told_by_that_alone() {
     let mine = ingress(json!({
         "edge.example.com/rewrite-target": "/", "edge.example.com/canary-weight": "7",
@@ -125,30 +108,6 @@ fn what_flagger_leaves_behind_gives_the_canary_nothing() {
     let mut objects = carried(&plain(), Traffic::share(1), &Exposure::default());
     objects[1]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"] = json!("0");
     assert_eq!(read(&objects, &Exposure::default(), None), Some(Traffic::PRIMARY));
-}
-
-#[test]
-fn a_test_is_by_one_header_and_one_cookie() {
-    let exposure = test_of(json!([
-        {"headers": {"x-canary": {"prefix": "in.ternal"}}}, {"headers": {"cookie": {"exact": "canary"}}},
-    ]));
-    let traffic = Traffic {
-        matched: true,
-        ..Traffic::PRIMARY
-    };
-    let objects = carried(&plain(), traffic, &exposure);
-    assert_eq!(
-        objects[1]["metadata"]["annotations"],
-        json!({
-            "external-dns.kubernetes.io/controller": "coalmine",
-            "external-dns.alpha.kubernetes.io/controller": "coalmine",
-            "nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "0",
-            "nginx.ingress.kubernetes.io/canary-by-header": "x-canary",
-            "nginx.ingress.kubernetes.io/canary-by-header-pattern": "^in\\.ternal",
-            "nginx.ingress.kubernetes.io/canary-by-cookie": "canary",
-        })
-    );
-    assert_eq!(read(&objects, &exposure, None), Some(traffic));
 }
 
 #[test]
@@ -231,14 +190,33 @@ fn what_it_cannot_do_is_nothing_that_is_waited_for() {
     assert_eq!(read(&[plain()], &Exposure::default(), Some(expected)), Some(expected));
 }
 
+// What people annotate an Ingress with, for ingress-nginx and for others.
+fn some_ingress() -> impl Strategy<Value = Value> {
+    crate::routing::ingress::tests::some_ingress(vec![
+        ("nginx.ingress.kubernetes.io/rewrite-target", json!("/$1")),
+        ("nginx.ingress.kubernetes.io/canary-weight-total", json!("1000")),
+        ("kubernetes.io/ingress.class", json!("nginx")),
+        ("cert-manager.io/cluster-issuer", json!("letsencrypt")),
+        ("zalando.org/skipper-filter", json!("compress()")),
+    ])
+}
+
 proptest! {
     #[test]
-    fn what_is_written_is_what_is_read(share in 0u8..=100, matched in any::<bool>(), expected in 0u8..=100) {
+    fn what_is_written_is_what_is_read(
+        mine in some_ingress(), share in 0u8..=100, matched in any::<bool>(), expected in 0u8..=100,
+    ) {
         let exposure = test_of(json!([{"headers": {"x-canary": {"exact": "yes"}}}]));
         let wanted = Traffic { matched, ..Traffic::share(share) };
-        let objects = carried(&plain(), wanted, &exposure);
-        prop_assert_eq!(read(&objects, &exposure, Some(wanted)), Some(wanted));
-        prop_assert_eq!(read(&objects, &exposure, Some(Traffic::share(expected))), Some(wanted));
-        prop_assert_eq!(objects.len(), if share > 0 || matched { 2 } else { 1 });
+        let objects = carried(&mine, wanted, &exposure);
+        prop_assert_eq!(&objects[0], &mine, "it is never written");
+        let leads = crate::routing::ingress::tests::has_path(&mine);
+        prop_assert_eq!(objects.len(), if leads && (share > 0 || matched) { 2 } else { 1 });
+        prop_assert!(objects.iter().skip(1).all(|one| Nginx.services(one).iter().all(|name| name == "web-canary")));
+        if leads {
+            prop_assert_eq!(read(&objects, &exposure, Some(wanted)), Some(wanted));
+            prop_assert_eq!(read(&objects, &exposure, Some(Traffic::share(expected))), Some(wanted));
+        }
+        prop_assert_eq!(Nginx.folded(&objects[0], &names()), mine);
     }
 }

@@ -14,7 +14,7 @@ pub(super) struct Weight {
 }
 
 impl Weight {
-    /// So many.
+    /// A weight that is a whole number.
     pub(super) const fn whole(weight: u64, is_text: bool) -> Self {
         Self {
             thousandths: weight.saturating_mul(ONE),
@@ -56,7 +56,7 @@ impl Weight {
         self.thousandths > weight.saturating_mul(ONE)
     }
 
-    /// In thousandths.
+    /// The weight in thousandths.
     pub(super) fn thousandths(self) -> u64 {
         self.thousandths
     }
@@ -69,7 +69,7 @@ impl Weight {
         }
     }
 
-    /// Multiplied.
+    /// So many times this weight.
     pub(super) fn times(self, factor: u64) -> Self {
         Self {
             thousandths: self.thousandths.saturating_mul(factor),

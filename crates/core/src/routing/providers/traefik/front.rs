@@ -14,10 +14,13 @@ pub(super) const INGRESS_ROUTE: Front = Front {
         plural: "ingressroutes",
         built_in: false,
     },
+    namespaced: true,
+    // Others may come by the routes all the same.
+    decides: false,
     past,
 };
 
-fn past(route: &Value, names: &Names) -> Option<String> {
+fn past(route: &Value, names: &Names, _routes: &[&Value]) -> Option<String> {
     let local = &Local::of(route, names);
     let rules = route.pointer("/spec/routes").and_then(Value::as_array);
     let services = rules
@@ -48,6 +51,7 @@ mod tests {
             past(
                 &json!({"metadata": {"name": "front", "namespace": "shop"}, "spec": {"routes": rules}}),
                 &Names::new("web"),
+                &[],
             )
         };
         let told = leading(json!([{"name": "old", "port": 80}, {"name": "web", "port": 80}])).unwrap();
@@ -65,6 +69,6 @@ mod tests {
         ] {
             assert_eq!(leading(others), None);
         }
-        assert_eq!(past(&json!({}), &Names::new("web")), None);
+        assert_eq!(past(&json!({}), &Names::new("web"), &[]), None);
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn check(report: &mut Report, judged: &JudgedAnalysis) {
                 "events would not tell the two hooks apart; rename one",
             );
         }
-        address(report, judged, &field, hook);
+        address(report, &field, hook);
         patience(report, &field, hook);
     }
     let rollout = hooks.iter().filter(|hook| hook.hook_type() == HookType::Rollout);
@@ -38,12 +38,12 @@ pub(super) fn check(report: &mut Report, judged: &JudgedAnalysis) {
     }
 }
 
-fn address(report: &mut Report, judged: &JudgedAnalysis, field: &str, hook: &Webhook) {
+fn address(report: &mut Report, field: &str, hook: &Webhook) {
     let field_url = format!("{field}.url");
     let Some(url) = urls::check(report, &field_url, &hook.url, "http://loadtester.test/") else {
         return;
     };
-    urls::check_egress(report, &field_url, &url, judged.facts.allow_local_urls);
+    urls::check_egress(report, &field_url, &url);
     if url.secure && hook.disable_tls == Some(true) {
         report.warn(format!("{field}.disableTLS"), "certificate checks are off");
     }

@@ -138,12 +138,25 @@ fn mirrored(report: &mut Report, judged: &JudgedAnalysis) {
         );
         return report.unsupported(field, true, why);
     }
-    let text = if judged.analysis.kind() == AnalysisKind::AbTest {
-        "ignored: the users that match already use the canary"
-    } else {
-        "the canary gets copies of real requests; only mirror idempotent ones"
-    };
-    report.warn(field, text);
+    if judged.analysis.kind() == AnalysisKind::AbTest {
+        return report.warn(field, "ignored: the users that match already use the canary");
+    }
+    if let Some(gateway) = judged.facts.copying_all.as_ref().filter(|_| copies_a_share(judged)) {
+        let text = format!("{gateway} copies all requests, never a share; provider contour can");
+        report.warn(&field, text);
+    }
+    report.warn(
+        field,
+        "the canary gets copies of real requests; only mirror idempotent ones",
+    );
+}
+
+/// Whether fewer than all requests are to be copied at any time.
+fn copies_a_share(judged: &JudgedAnalysis) -> bool {
+    let less = |weight: Option<Number>| weight.is_some_and(|weight| weight.int() < 100);
+    let extras = judged.analysis.canary_analysis.as_ref();
+    let rises = extras.is_some_and(|extras| less(extras.step_weight_promotion) || less(extras.max_mirror_weight));
+    less(judged.analysis.mirror_weight) || rises
 }
 
 fn mirror(report: &mut Report, judged: &JudgedAnalysis) {

@@ -81,7 +81,7 @@ fn unmanaged(report: &mut Report, field: &str, service: &CanaryService, metadata
         {
             report.warn(
                 format!("{field}.{kind}"),
-                format!("{key:?} is listed as unmanaged, too; it is left alone"),
+                format!("{key:?} is listed as unmanaged, too; it is written all the same"),
             );
         }
     }

@@ -63,6 +63,43 @@ async fn that_kubectl_keeps_something_is_known_of_what_flagger_keeps_something_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_what_stands_behind_a_service_beside_an_app_only_its_pods_labels_are_kept() {
+    let server = ApiServer::default();
+    let template = json!({"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [{"name": "x".repeat(1000)}]}});
+    server.put(
+        "/apis/apps/v1/namespaces/shop/statefulsets/db",
+        json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "shop"},
+            "spec": {"replicas": 1, "template": template}, "status": {"replicas": 1},
+        }),
+    );
+    let (cache, _changed) = followed(&server, Kind::StatefulSet);
+    settled().await;
+    assert_eq!(cache.named_by(Kind::StatefulSet, "shop", "app=db"), ["db"]);
+    let known = cache.get(Kind::StatefulSet, "shop", "db").unwrap();
+    assert_eq!(known["kind"], "StatefulSet");
+    assert_eq!(
+        known["spec"],
+        json!({"template": {"metadata": {"labels": {"app": "db"}}}})
+    );
+    assert_eq!(known.get("status"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_is_listed_a_few_objects_at_once() {
+    for kind in Kind::built_in().chain(Kind::optional()) {
+        let server = ApiServer::default();
+        let (_cache, _changed) = followed(&server, kind);
+        settled().await;
+        let lists = server.pages.lock().clone();
+        assert!(!lists.is_empty(), "{kind:?}");
+        for (path, most) in lists {
+            assert!(most.is_some_and(|most| most <= 16), "{path}: {most:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_there_what_changes_and_what_goes_is_known_and_told() {
     let server = ApiServer::default();
     server.put(&format!("{SERVICES}/a"), service("a", 1));
@@ -229,7 +266,7 @@ async fn lists_that_are_never_answered_keep_nobody_waiting_whose_list_would_be()
         tokio::spawn(watch(client, cache, Kind::Service, namespace, changes));
     };
     (0..LISTS * 3).for_each(|n| follow(format!("slow-{n}")));
-    // Each of them has listed in vain.
+    // The list of each of them has failed.
     tokio::time::sleep(LONG_LIST * 4).await;
     for second in 0..60 {
         follow(format!("quick-{second}"));

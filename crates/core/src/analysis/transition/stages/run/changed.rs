@@ -58,7 +58,7 @@ impl Step<'_> {
         lost
     }
 
-    // What is to be read is not there: nothing is decided until it is.
+    // Whether configs that the template requires do not exist, which is said; nothing is decided until they do.
     pub(in crate::analysis) fn lacks_configs(&mut self, target: &Target) -> bool {
         let Some(missing) = &target.missing else { return false };
         self.emit_once(missing, ReleaseEvent::ConfigMissing(missing.clone()));

@@ -14,7 +14,7 @@ impl Step<'_> {
             Verdict::Early(message) => self.too_early(message, due),
             // Before a run's first value there may simply be no traffic yet: wait, but not for ever.
             // Without traffic of its own there is nothing to measure, and nothing can be spoilt.
-            Verdict::NoData(message) if self.state.dry => {
+            Verdict::NoData(message) if self.state.dry_run => {
                 self.emit(ReleaseEvent::Halt(message));
                 self.advance(due);
             }

@@ -5,6 +5,7 @@ use crate::api::{
     duration::GoDuration,
 };
 use crate::routing::providers::gateway_api::route::{RouteSpec, header_modifiers, mirrors, named, route_spec};
+use crate::routing::providers::gateway_api::{durations, rejected};
 use serde_json::{Map, Value, json};
 
 /// The route to generate; `None` without a gateway.
@@ -57,8 +58,8 @@ fn url_rewrite(of: &Rewrite) -> Value {
         out.insert("hostname".into(), json!(authority));
     }
     if let Some(uri) = &of.uri {
-        let path = if of.kind.as_deref() == Some("ReplacePrefixMatch") {
-            json!({"type": "ReplacePrefixMatch", "replacePrefixMatch": uri})
+        let path = if of.kind.as_deref() == Some(rejected::PREFIX) {
+            json!({"type": rejected::PREFIX, "replacePrefixMatch": uri})
         } else {
             json!({"type": "ReplaceFullPath", "replaceFullPath": uri})
         };
@@ -82,10 +83,16 @@ fn cors_filter(of: &CorsPolicy) -> Value {
     if of.allow_credentials == Some(true) {
         out.insert("allowCredentials".into(), json!(true));
     }
-    if let Some(age) = of.max_age.as_deref().and_then(|text| GoDuration::parse(text).ok()) {
-        out.insert("maxAge".into(), json!(age.to_std().as_secs()));
+    if let Some(age) = of.max_age.as_deref().and_then(max_age) {
+        out.insert("maxAge".into(), json!(age));
     }
     Value::Object(out)
+}
+
+// Whole seconds, of which the definition takes 1 at least and as many as a number of 32 bits can count; without any it says 5.
+fn max_age(text: &str) -> Option<u64> {
+    let age = GoDuration::parse(text).ok()?.to_std().as_secs();
+    (age > 0).then_some(age.min(u64::from(i32::MAX.unsigned_abs())))
 }
 
 fn timeouts(service: &CanaryService) -> Option<Value> {
@@ -94,7 +101,7 @@ fn timeouts(service: &CanaryService) -> Option<Value> {
         ("request", &service.timeout),
         ("backendRequest", &service.backend_timeout),
     ] {
-        if let Some(text) = text {
+        if let Some(text) = text.as_deref().and_then(durations::written) {
             out.insert(key.into(), json!(text));
         }
     }

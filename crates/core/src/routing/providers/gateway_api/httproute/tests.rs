@@ -1,4 +1,6 @@
 mod exposure;
+mod golden;
+mod verdict;
 
 use crate::routing::providers::gateway_api::HTTP_ROUTE;
 use crate::routing::{Exposure, Names, RouteKind, Traffic, WrittenKind};
@@ -39,10 +41,6 @@ fn problem(route: &Value, names: &Names, exposure: &Exposure) -> Option<String> 
 
 fn crowded(route: &Value, names: &Names, exposure: &Exposure) -> Option<String> {
     HTTP_ROUTE.crowded(route, names, exposure)
-}
-
-fn is_pending(route: &Value) -> bool {
-    HTTP_ROUTE.is_pending(route)
 }
 
 fn route(refs: Value) -> Value {
@@ -115,69 +113,6 @@ fn rules_that_disagree_carry_no_weights() {
 }
 
 #[test]
-fn a_gateway_that_refuses_the_live_generation_is_quoted() {
-    let condition = |kind: &str, generation: i64, status: &str| json!({"type": kind, "status": status, "observedGeneration": generation, "reason": "BackendNotFound", "message": "no port 81"});
-    let told = |parents: Vec<Value>| {
-        let mut route = route(json!([{"name": "web", "port": 80}]));
-        let parent = |c: Value| json!({"parentRef": {"name": "edge"}, "conditions": [c]});
-        let parents: Vec<Value> = parents.into_iter().map(parent).collect();
-        route["metadata"] = json!({"name": "mine", "generation": 3});
-        route["status"] = json!({"parents": parents});
-        problem(&route, &names(), &Exposure::default())
-    };
-    let text = "HTTPRoute mine is refused by gateway edge: no port 81 (BackendNotFound)";
-    let no = |generation| condition("Accepted", generation, "False");
-    assert_eq!(told(vec![no(3)]).as_deref(), Some(text));
-    // Of an older generation, or of a kind that says nothing, or where another gateway takes it.
-    for fine in [
-        vec![],
-        vec![no(2)],
-        vec![condition("ResolvedRefs", 3, "False")],
-        vec![no(3), condition("Accepted", 3, "True")],
-    ] {
-        assert_eq!(told(fine), None);
-    }
-    // One that has not answered yet is not waited for.
-    assert_eq!(told(vec![no(3), no(2)]).as_deref(), Some(text));
-}
-
-#[test]
-fn a_gateway_that_cannot_speak_to_the_app_is_quoted_where_the_backend_can_be_no_others() {
-    let told = |reason: &str, refs: Value| {
-        let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "observedGeneration": 3, "reason": reason, "message": "grpc"});
-        let conditions = [condition("Accepted", "True"), condition("ResolvedRefs", "False")];
-        let mut route = route(refs);
-        route["metadata"] = json!({"name": "mine", "generation": 3});
-        route["status"] = json!({"parents": [{"parentRef": {"name": "edge"}, "conditions": conditions}]});
-        assert!(HTTP_ROUTE.is_answered(&route));
-        problem(&route, &names(), &Exposure::default())
-    };
-    let own = || json!([{"name": "web-primary", "port": 80}, {"name": "web-canary", "port": 80, "weight": 0}]);
-    let beside = json!([{"name": "web", "port": 80}, {"name": "old", "port": 80}]);
-    let text = "HTTPRoute mine is refused by gateway edge: grpc (UnsupportedProtocol)";
-    assert_eq!(told("UnsupportedProtocol", own()).as_deref(), Some(text));
-    assert_eq!(told("UnsupportedProtocol", beside), None, "it may be the other one");
-    assert_eq!(told("BackendNotFound", own()), None, "it is made at this moment");
-    assert!(!HTTP_ROUTE.is_answered(&route(own())));
-}
-
-#[test]
-fn a_gateway_whose_listeners_take_no_such_routes_does_not_answer_for_one_in_the_place_of_another() {
-    let told = |reasons: &[&str]| {
-        let parent = |reason: &&str| {
-            let status = if *reason == "Accepted" { "True" } else { "False" };
-            json!({"parentRef": {"name": "edge"}, "conditions": [{"type": "Accepted", "status": status, "reason": reason}]})
-        };
-        let mut route = route(json!([{"name": "web", "port": 80}]));
-        route["status"] = json!({"parents": reasons.iter().map(parent).collect::<Vec<_>>()});
-        HTTP_ROUTE.is_answered(&route)
-    };
-    assert!(told(&["Accepted"]) && told(&["NotAllowedByListeners", "Accepted"]));
-    assert!(told(&["RuleMatchConflict"]), "the one before it may be in its way");
-    assert!(!told(&["NotAllowedByListeners"]) && !told(&["NoMatchingParent"]) && !told(&[]));
-}
-
-#[test]
 fn only_services_of_other_namespaces_are_elsewhere() {
     let refs = json!([
         {"name": "shop", "namespace": "web"}, {"name": "shop", "namespace": "web", "kind": "Service", "group": ""},
@@ -187,29 +122,6 @@ fn only_services_of_other_namespaces_are_elsewhere() {
     let route = json!({"spec": {"rules": [{}, {"backendRefs": refs}]}});
     let led = HTTP_ROUTE.outward(&route, Some("edge")).unwrap();
     assert_eq!(led, [("web".to_owned(), "shop".to_owned())]);
-}
-
-#[test]
-fn a_gateway_that_has_not_taken_up_the_live_generation_is_known() {
-    let parent = |name: &str, generation: Value| {
-        let condition = json!({"type": "Accepted", "status": "True", "observedGeneration": generation});
-        json!({"parentRef": {"name": name}, "conditions": [condition]})
-    };
-    for (parents, pending) in [
-        (vec![], false),
-        (vec![parent("edge", json!(3))], false),
-        (vec![parent("edge", json!(2))], true),
-        (vec![parent("edge", json!(3)), parent("inner", json!(2))], true),
-        (vec![parent("gone", json!(1)), parent("edge", json!(3))], false),
-        (vec![parent("edge", Value::Null)], false),
-        (vec![parent("edge", json!(1)), parent("edge", json!(3))], false),
-    ] {
-        let mut route = route(json!([{"name": "web", "port": 80}]));
-        route["metadata"] = json!({"name": "mine", "generation": 3});
-        route["spec"]["parentRefs"] = json!([{"name": "edge"}, {"name": "inner"}]);
-        route["status"] = json!({"parents": parents});
-        assert_eq!(is_pending(&route), pending, "{parents:?}");
-    }
 }
 
 #[test]
@@ -306,6 +218,23 @@ fn more_rules_than_a_route_may_have_are_counted_before_they_are_written() {
         assert_eq!(told.is_some(), needs.is_some(), "{rules}: {told:?}");
         assert!(told.is_none_or(|told| told.contains(needs.unwrap()) && told.starts_with("HTTPRoute mine has")));
     }
+}
+
+#[test]
+fn rules_that_may_have_one_match_alone_are_counted_one_by_one() {
+    let filter = json!({"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}});
+    let of = |count: usize| {
+        let rule = |path: usize| json!({"matches": [{"path": {"type": "PathPrefix", "value": format!("/{path}")}}], "filters": [filter], "backendRefs": [{"name": "web"}]});
+        json!({"metadata": {"name": "mine"}, "spec": {"rules": (0..count).map(rule).collect::<Vec<_>>()}})
+    };
+    let header = |value: &str| json!({"headers": {"x-canary": {"exact": value}}});
+    let test = Exposure {
+        matches: serde_json::from_value(json!([header("yes"), header("always")])).unwrap(),
+        ..Exposure::default()
+    };
+    assert_eq!(crowded(&of(5), &names(), &test), None);
+    let told = crowded(&of(6), &names(), &test).unwrap();
+    assert!(told.contains("18 rules"), "{told}");
 }
 
 proptest! {

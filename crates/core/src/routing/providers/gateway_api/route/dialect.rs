@@ -1,6 +1,6 @@
 //! How the routes write their rules.
 
-use super::{Words, conditions, cookies};
+use super::{Words, conditions, cookies, prefix};
 use crate::api::canary::AnalysisMatch;
 use crate::routing::reference::{self, Local, Side, side, with, without};
 use crate::routing::weighted::Dialect;
@@ -44,6 +44,10 @@ impl<W: Words> Dialect for Rules<W> {
 
     fn everything() -> Value {
         W::everything()
+    }
+
+    fn matching(rule: &Value, matches: Vec<Value>) -> Vec<Value> {
+        prefix::rules(&Self::copied(rule.clone()), matches)
     }
 
     fn conditions(matches: &[AnalysisMatch]) -> Vec<Value> {

@@ -1,6 +1,7 @@
-//! The route we generate when the user has none: hostnames and gateways from the Canary, one rule for the pair.
+//! The route we generate when the user has none: hostnames and gateways from the Canary, one rule for the pair, or one for each
+//! match where several may not share it.
 
-use super::{GROUP, VERSION, Words};
+use super::{GROUP, VERSION, Words, prefix};
 use crate::routing::{Names, Traffic};
 use serde_json::{Map, Value, json};
 
@@ -34,7 +35,6 @@ pub fn generated<W: Words>(namespace: &str, names: &Names, spec: &RouteSpec) -> 
         spec.matches.clone()
     };
     let mut rule = Map::new();
-    rule.insert("matches".into(), Value::Array(matches));
     if !spec.filters.is_empty() {
         rule.insert("filters".into(), Value::Array(spec.filters.clone()));
     }
@@ -48,7 +48,8 @@ pub fn generated<W: Words>(namespace: &str, names: &Names, spec: &RouteSpec) -> 
             backend(&names.canary, Traffic::PRIMARY.canary())
         ]),
     );
-    let mut body = json!({"parentRefs": spec.parent_refs, "rules": [rule]});
+    let rules = prefix::rules(&Value::Object(rule), matches);
+    let mut body = json!({"parentRefs": spec.parent_refs, "rules": rules});
     if let (Some(members), false) = (body.as_object_mut(), spec.hostnames.is_empty()) {
         members.insert("hostnames".into(), json!(spec.hostnames));
     }

@@ -1,6 +1,7 @@
 //! Whatever is asked, and whatever the author says: it is read as it was written, and the author's Ingress stays as it is.
 
 use super::*;
+use crate::routing::ingress::tests::{has_path, some_ingress};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -31,14 +32,17 @@ fn some_route() -> impl Strategy<Value = Value> {
         Some("Traffic(0.5)"),
         Some("Method(\"GET\")"),
     ]);
-    let name = select(vec!["web", "other"]);
-    (users, name, any::<bool>()).prop_map(|(users, second, two)| {
-        let mut route = users.map_or_else(plain, asking);
-        if two {
-            route["spec"]["rules"][1]["http"]["paths"] = json!([path(second, "/more")]);
-        }
-        route
-    })
+    let of = |users: Option<&'static str>| {
+        let mut annotations = vec![
+            ("zalando.org/skipper-filter", json!("compress()")),
+            ("zalando.org/backend-weights", json!("{\"web\": 100}")),
+            ("nginx.ingress.kubernetes.io/rewrite-target", json!("/$1")),
+            ("cert-manager.io/cluster-issuer", json!("letsencrypt")),
+        ];
+        annotations.extend(users.map(|users| ("zalando.org/skipper-predicate", json!(users))));
+        some_ingress(annotations)
+    };
+    users.prop_flat_map(of)
 }
 
 proptest! {
@@ -52,9 +56,12 @@ proptest! {
         let wanted = Traffic { matched, ..Traffic::share(share) };
         let objects = carried(&route, wanted, &exposure);
         prop_assert_eq!(&objects[0], &route);
-        prop_assert_eq!(objects.len(), 1 + usize::from(share > 0) + if matched { count } else { 0 });
-        prop_assert_eq!(read(&objects, &exposure, Some(wanted)), Some(wanted));
-        prop_assert_eq!(read(&objects, &exposure, Some(Traffic::share(expected))), Some(wanted));
+        let beside = if has_path(&route) { usize::from(share > 0) + if matched { count } else { 0 } } else { 0 };
+        prop_assert_eq!(objects.len(), 1 + beside);
+        if has_path(&route) {
+            prop_assert_eq!(read(&objects, &exposure, Some(wanted)), Some(wanted));
+            prop_assert_eq!(read(&objects, &exposure, Some(Traffic::share(expected))), Some(wanted));
+        }
         let leads = |one: &Value, service: &str| Skipper.services(one).iter().all(|name| name == service);
         prop_assert!(objects.iter().skip(1).all(|one| leads(one, "web-canary")));
         prop_assert_eq!(Skipper.folded(&objects[0], &names()), route);

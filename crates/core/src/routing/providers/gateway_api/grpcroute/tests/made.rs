@@ -82,3 +82,28 @@ fn a_path_is_a_service_and_a_method() {
     let named = matched(json!({"headers": {"x-team": {"exact": "a"}}}));
     assert_eq!(named, json!({"headers": header}));
 }
+
+#[test]
+fn what_is_a_grpcroute_for_a_new_app_is_an_httproute_for_one_that_has_that() {
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+    let plainly = |provider: &str, protocol: &str| {
+        let spec: CanarySpec = from_value(json!({"targetRef": target, "service": speaking(protocol)})).unwrap();
+        let provider = Provider::parse(provider).unwrap();
+        let made = provider.published("shop", &names(), &spec).unwrap();
+        let plain = provider.published_plainly("shop", &names(), &spec);
+        for at in [
+            "/metadata",
+            "/spec/hostnames",
+            "/spec/parentRefs",
+            "/spec/rules/0/backendRefs",
+        ] {
+            let same = plain.as_ref().is_none_or(|plain| plain.pointer(at) == made.pointer(at));
+            assert!(same, "{at}: {plain:?}");
+        }
+        plain.map(|plain| plain["kind"].clone())
+    };
+    for provider in ["gatewayapi:v1", "linkerd"] {
+        assert_eq!(plainly(provider, "grpc"), Some(json!("HTTPRoute")));
+        assert_eq!(plainly(provider, "http"), None);
+    }
+}

@@ -37,7 +37,7 @@ fn shown(route: &Value, wanted: Traffic, exposure: &Exposure) -> Value {
 }
 
 fn users_route() -> Value {
-    json!({"spec": {"rules": [
+    let rules = json!([
         {"matches": [{"path": {"type": "PathPrefix", "value": "/old"}}], "backendRefs": [{"name": "elsewhere", "port": 80}]},
         {
             "name": "main",
@@ -46,11 +46,19 @@ fn users_route() -> Value {
             "timeouts": {"request": "5s"},
             "backendRefs": [{"name": "web", "port": 80, "weight": 1}],
         },
-    ]}})
+    ]);
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "front", "namespace": "shop"},
+        "spec": {"parentRefs": [{"name": "edge"}], "rules": rules},
+    })
+}
+
+fn whole(wanted: Traffic, exposure: &Exposure) -> Value {
+    shown(&users_route(), wanted, exposure)
 }
 
 fn rules_of(wanted: Traffic, exposure: &Exposure) -> Value {
-    shown(&users_route(), wanted, exposure)["spec"]["rules"].clone()
+    whole(wanted, exposure)["spec"]["rules"].clone()
 }
 
 #[test]
@@ -63,7 +71,7 @@ fn an_ab_test_stands_before_the_rule_it_is_made_from() {
         affinity: None,
         ..exposure()
     };
-    insta::assert_json_snapshot!("ab_test", rules_of(wanted, &without_cookies));
+    insta::assert_json_snapshot!("ab_test", whole(wanted, &without_cookies));
 }
 
 #[test]
@@ -72,7 +80,7 @@ fn cookies_keep_users_on_their_side() {
         sticky: true,
         ..Traffic::share(20)
     };
-    insta::assert_json_snapshot!("sticky", rules_of(wanted, &exposure()));
+    insta::assert_json_snapshot!("sticky", whole(wanted, &exposure()));
 }
 
 #[test]
@@ -82,7 +90,7 @@ fn a_cookie_keeps_the_users_of_an_ab_test() {
         sticky: true,
         ..Traffic::PRIMARY
     };
-    insta::assert_json_snapshot!("sticky_ab_test", rules_of(wanted, &exposure()));
+    insta::assert_json_snapshot!("sticky_ab_test", whole(wanted, &exposure()));
 }
 
 #[test]
@@ -91,7 +99,7 @@ fn copies_are_a_filter_and_an_old_cookie_is_forgotten() {
         mirror: 30,
         ..Traffic::PRIMARY
     };
-    insta::assert_json_snapshot!("mirror", rules_of(wanted, &exposure()));
+    insta::assert_json_snapshot!("mirror", whole(wanted, &exposure()));
 }
 
 #[test]
@@ -170,19 +178,32 @@ fn some_rule() -> impl Strategy<Value = Value> {
     let filters = vec![
         json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": [{"name": "Set-Cookie", "value": "mine=1"}]}}),
         json!({"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "audit", "port": 80}}}),
+        json!({"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}}),
     ];
     let modifier =
         json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [{"name": "x", "value": "y"}]}});
     let cookie = json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": [{"name": "set-cookie", "value": "mine=1"}]}});
     let own = prop_oneof![2 => Just(None), 1 => Just(Some(modifier)), 1 => Just(Some(cookie))];
-    (subsequence(matches, 0..=3), subsequence(filters, 0..=2), own, proptest::option::of(1u64..50), 1u64..50, any::<bool>()).prop_map(
-        |(matches, filters, own, other, weight, ours)| {
+    let members = vec![
+        ("name", json!("main")),
+        ("timeouts", json!({"request": "5s"})),
+        ("x-of-tomorrow", json!([{"a": 1}])),
+    ];
+    let others = (subsequence(members, 0..=3), any::<bool>());
+    (subsequence(matches, 0..=3), subsequence(filters, 0..=3), own, proptest::option::of(1u64..50), 1u64..50, any::<bool>(), others).prop_map(
+        |(matches, filters, own, other, weight, ours, (members, noted))| {
             let alone = other.is_none();
             let mut web = json!({"name": if ours { "web" } else { "elsewhere" }, "port": 80, "weight": if alone { 1 } else { weight }});
             if let Some(own) = own {
                 web["filters"] = json!([own]);
             }
+            if noted {
+                web["x-of-tomorrow"] = json!({"a": 1});
+            }
             let mut rule = json!({"backendRefs": [web]});
+            for (key, value) in members {
+                rule[key] = value;
+            }
             if let Some(weight) = other {
                 rule["backendRefs"].as_array_mut().unwrap().insert(0, json!({"name": "old", "port": 80, "weight": weight}));
             }
@@ -197,7 +218,12 @@ fn some_rule() -> impl Strategy<Value = Value> {
 }
 
 fn some_route() -> impl Strategy<Value = Value> {
-    proptest::collection::vec(some_rule(), 1..4).prop_map(|rules| json!({"spec": {"hostnames": ["a"], "rules": rules}}))
+    proptest::collection::vec(some_rule(), 1..4).prop_map(|rules| {
+        json!({
+            "metadata": {"name": "front", "namespace": "shop", "finalizers": ["example.com/kept"]},
+            "spec": {"hostnames": ["a"], "rules": rules, "x-of-tomorrow": [{"a": 1}]},
+        })
+    })
 }
 
 fn is_of_the_pair(rule: &Value) -> bool {

@@ -1,0 +1,85 @@
+//! A definition of Canaries that was applied anew by somebody else, and does not know what is recorded.
+
+use super::house::{CANARY, House};
+use crate::{api::crds, controller::context::fake, routing::registry};
+use serde_json::{Value, json};
+
+const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/canaries.flagger.app";
+
+fn ours() -> Value {
+    let mut all = crds::all(&registry::names()).into_iter();
+    let canary = all.find(|crd| crd.spec.names.kind == "Canary").unwrap();
+    serde_json::to_value(canary).unwrap()
+}
+
+fn flaggers() -> Value {
+    let mut definition = ours();
+    let status = definition.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status/properties");
+    status.unwrap().as_object_mut().unwrap().remove("run").unwrap();
+    definition
+}
+
+fn without_record(canary: &mut Value) {
+    canary["status"].as_object_mut().unwrap().remove("run").unwrap();
+}
+
+fn new_image(target: &mut Value) {
+    target["spec"]["template"]["spec"]["containers"][0]["image"] = json!("shop:2");
+}
+
+/// A pair at rest, and what was said of it until then is over.
+async fn paired() -> House {
+    let mut house = House::new().await;
+    house.all().await;
+    fake::said(&mut house.told).await;
+    house
+}
+
+fn tells_the_way_out(said: &[String]) {
+    assert_eq!(said.len(), 1, "{said:?}");
+    for part in ["canaries.flagger.app", "status.run", "kubectl apply --server-side"] {
+        assert!(said[0].contains(part), "{said:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_hidden_is_not_written_over_and_the_way_out_is_told() {
+    let mut house = paired().await;
+    let run = house.condition("/status/run");
+    house.server.put(DEFINITION, flaggers());
+    house.server.edit(CANARY, without_record);
+    house.edit("shop", new_image).await;
+    for _ in 0..3 {
+        assert_eq!(house.step().await, Vec::<String>::new());
+    }
+    tells_the_way_out(&fake::said(&mut house.told).await);
+    let failures = "coalmine_step_failures_total{cause=\"definition\"} 3\n";
+    assert!(house.context.effects.metrics.render().contains(failures));
+    house.server.put(DEFINITION, ours());
+    house
+        .server
+        .edit(CANARY, |canary| canary["status"]["run"] = run.clone());
+    assert!(!house.step().await.is_empty(), "it goes on where it was");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_stored_is_not_done() {
+    let mut house = paired().await;
+    let record = format!("PUT {CANARY}/status");
+    let mut pruned = house.server.get(CANARY).unwrap();
+    without_record(&mut pruned);
+    house.server.put(DEFINITION, flaggers());
+    house.server.faults.lock().push((record.clone(), (200, pruned), 1));
+    house.edit("shop", new_image).await;
+    assert_eq!(house.step().await, [record]);
+    tells_the_way_out(&fake::said(&mut house.told).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_of_flaggers_is_taken_over_where_the_definition_is_ours() {
+    let house = paired().await;
+    house.server.put(DEFINITION, ours());
+    house.server.edit(CANARY, without_record);
+    house.all().await;
+    assert_ne!(house.condition("/status/run"), Value::Null);
+}
