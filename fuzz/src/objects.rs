@@ -4,24 +4,25 @@ use coalmine::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
 use coalmine::controller::replay::replay;
 use coalmine::plan::{self, settings::effective};
 use coalmine::routing::Traffic;
-use coalmine_core::validation::{self, ClusterFacts};
+use coalmine_core::validation::{self, ClusterFacts, ClusterView};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 
 /// Facts in which rules have something to compare with.
-static FACTS: LazyLock<ClusterFacts> = LazyLock::new(|| ClusterFacts {
-    canaries: vec![Arc::new(read(super::samples::canary("other")))],
-    metric_templates: Some(
-        [Arc::new(read(json!({
+static FACTS: LazyLock<ClusterFacts> = LazyLock::new(|| facts(read(super::samples::policy())));
+
+fn facts(policy: CanaryPolicy) -> ClusterFacts {
+    let template = json!({
         "metadata": {"name": "latency", "namespace": "shop"},
-        "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}})))]
-        .into_iter()
-        .collect(),
-    ),
-    policy: Some(Arc::new(read(super::samples::policy()))),
-    ..ClusterFacts::default()
-});
+        "spec": {"provider": {"type": "prometheus", "address": "http://p:9090"}, "query": "x{{ variables.a }}"}});
+    ClusterFacts::of(ClusterView {
+        canaries: vec![Arc::new(read(super::samples::canary("other")))],
+        metric_templates: Some([Arc::new(read(template))].into_iter().collect()),
+        policy: Some(Arc::new(policy)),
+        ..ClusterView::default()
+    })
+}
 
 /// An object that is known to be one.
 pub fn read<K: DeserializeOwned>(value: Value) -> K {
@@ -44,12 +45,12 @@ pub fn canary(data: &[u8]) {
     assert!(again.allowed(), "{again:?}");
     assert!(first.causes.len() <= validation::MAX_CAUSES && first.warnings.len() <= validation::MAX_WARNINGS);
     validation::unbuilt(&canary, &FACTS);
-    let policy = FACTS.policy.as_ref().map(|policy| &policy.spec);
+    let policy: CanaryPolicy = read(super::samples::policy());
     let around = effective::Circumstances {
         default_provider: "gatewayapi:v1",
         user_route: false,
     };
-    let all = effective::effective(&canary, policy, around);
+    let all = effective::effective(&canary, Some(&policy.spec), around);
     if let Ok(blueprint) = plan::blueprint(&all.canary, &super::samples::defaults()) {
         for share in [0, 50, 100] {
             plan::route(&blueprint, Traffic::share(share));
@@ -99,9 +100,5 @@ pub fn canary_policy(data: &[u8]) {
     validation::policy(&policy, None, &FACTS);
     assert!(validation::policy(&policy, Some(&policy), &FACTS).allowed());
     let canary: Canary = read(super::samples::canary("web"));
-    let facts = ClusterFacts {
-        policy: Some(Arc::new(policy)),
-        ..FACTS.clone()
-    };
-    validation::canary(&canary, None, &facts);
+    validation::canary(&canary, None, &facts(policy));
 }

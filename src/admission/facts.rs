@@ -21,8 +21,7 @@ use super::review::Request;
 use crate::api::canary::CanaryService;
 use crate::api::{Canary, CanaryPolicy, labels};
 use crate::plan::settings::{effective::Circumstances, rails};
-use crate::plan::{self, Blueprint, Defaults, Selector, enrolment::pairing};
-use crate::routing::{self, Names, registry};
+use crate::plan::{self, Blueprint, Defaults, Selector, enrolment::generate::has_route, enrolment::pairing};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -221,15 +220,6 @@ impl View {
     }
 }
 
-/// Whether one of `routes` is the user's own for the Service of a Canary of this provider. What was made for a Canary, by us
-/// or by Flagger, is not.
-pub fn has_route(canary: &Canary, provider: &str, routes: &[Value]) -> bool {
-    let names = Names::new(canary.service_name());
-    let users = |route: &&Value| registry::carries_by(provider, route) && !routing::is_made(route);
-    let mut users = routes.iter().filter(users);
-    users.any(|route| routing::refers_to(route, &names))
-}
-
 /// The target with its namespace, which the object of a CREATE may leave to the request.
 fn located(object: &Value, request: &Request) -> Value {
     let mut target = object.clone();
@@ -244,38 +234,4 @@ fn is_fresh(lease: &Lease, now: i64) -> bool {
     let held = spec.holder_identity.as_deref().is_some_and(|holder| !holder.is_empty());
     let renewed = spec.renew_time.as_ref().map(|time| time.0.as_second());
     held && renewed.is_some_and(|renewed| now.saturating_sub(renewed) < LEASE_FRESH)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_route_that_was_made_for_a_canary_is_not_the_users() {
-        let canary = json!({
-        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shop", "namespace": "web"},
-        "spec": {
-            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
-            "service": {"port": 80},
-        }});
-        let canary: Canary = serde_json::from_value(canary).unwrap();
-        let has = |provider: &str, backend: &str, metadata: Value| {
-            let rules = json!([{"backendRefs": [{"name": backend, "port": 80}]}]);
-            let route = json!({
-                "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata,
-                "spec": {"rules": rules},
-            });
-            has_route(&canary, provider, &[route])
-        };
-        let own = json!({"name": "front", "namespace": "web"});
-        assert!(has("gatewayapi:v1", "shop", own.clone()));
-        assert!(!has("gatewayapi:v1", "other", own.clone()) && !has("istio", "shop", own));
-        let ours = json!({"name": "shop", "namespace": "web", "labels": {labels::GENERATED: "true"}});
-        let flaggers =
-            json!({"name": "shop", "namespace": "web", "ownerReferences": [{"kind": "Canary", "name": "shop"}]});
-        for made in [ours, flaggers] {
-            assert!(!has("gatewayapi:v1", "shop", made));
-        }
-    }
 }

@@ -3,6 +3,7 @@
 mod apart;
 mod decisions;
 mod facts;
+mod found;
 mod free;
 mod fronts;
 mod governed;

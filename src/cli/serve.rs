@@ -6,7 +6,9 @@ use crate::{
     controller::{self, lease},
     outbound::Egress,
     plan::{Defaults, Selector},
-    requests, shutdown,
+    requests,
+    routing::ProviderDefaults,
+    shutdown,
     telemetry::{
         Metrics, Readiness, Recorder, StatusEncoding, Telemetry,
         events::Writer,
@@ -261,8 +263,10 @@ fn defaults(common: &CommonArgs) -> Defaults {
         include_label_prefixes: common.include_label_prefix.clone(),
         dry_run: common.dry_run,
         no_cross_namespace_refs: common.no_cross_namespace_refs,
-        ingress_annotations_prefix: common.ingress_annotations_prefix.clone(),
-        ingress_class: common.ingress_class.clone(),
+        routing: ProviderDefaults {
+            ingress_annotations_prefix: common.ingress_annotations_prefix.clone(),
+            ingress_class: common.ingress_class.clone(),
+        },
         cluster_domain: cluster_domain(),
     }
 }

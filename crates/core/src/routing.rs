@@ -9,6 +9,7 @@
 //! an A/B test, cookies) is the Canary's [`Exposure`].
 
 mod capabilities;
+mod defaults;
 pub mod exposure;
 mod ingress;
 mod kind;
@@ -25,6 +26,7 @@ mod untested;
 mod weighted;
 
 pub use capabilities::Capabilities;
+pub use defaults::ProviderDefaults;
 pub use exposure::{Affinity, Cookies, Exposure, Member, Pods};
 pub use kind::{RouteKind, TargetKind, WrittenKind};
 pub use own_route::OwnRoute;

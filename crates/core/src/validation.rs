@@ -16,16 +16,18 @@ mod policy;
 mod report;
 mod unbuilt;
 mod values;
+mod view;
 
 pub use alert_provider::alert_provider;
 pub use canary::canary;
 pub use deleted::{alert_provider_deleted, metric_template_deleted};
-pub use facts::{ClusterFacts, Lookup, ScalerFacts, SecretFacts, ServiceFacts, Templates};
+pub use facts::{ClusterFacts, Lookup, ScalerFacts, Templates};
 pub use metric_template::metric_template;
 pub use policy::{known_bad_policy, policy};
 pub use report::{Cause, CauseReason, Findings, MAX_CAUSES, MAX_WARNING_CHARS, MAX_WARNINGS};
 pub use unbuilt::{unbuilt, unbuilt_policy, unbuilt_template};
 pub use values::size::too_large;
+pub use view::ClusterView;
 
 #[cfg(test)]
 mod tests;

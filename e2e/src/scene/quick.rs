@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::invariants::exits;
 use super::policy::PATIENCE;
-use super::{Answer, App, Hooks, Said, Scene, wait_for};
+use super::{Answer, App, CanaryView, Hooks, Said, Scene, wait_for};
 use crate::load::{Load, Running, until_reachable};
 
 /// Asked at each check: who answers it with [`Answer::halt`] lets the release fail at its first check.
@@ -25,6 +25,21 @@ pub fn analysis(hooks: &Hooks) -> Value {
         {"name": "verdict", "type": "rollout", "url": hooks.url(VERDICT)},
         {"name": "gate", "type": "confirm-promotion", "url": hooks.url(GATE)},
     ]})
+}
+
+/// The same as an A/B test in place of shares: so many checks, with those whom one of `users` tells (`analysis.match`).
+pub fn ab_test(mut analysis: Value, checks: u32, users: &Value) -> Value {
+    analysis["iterations"] = json!(checks);
+    analysis["match"] = users.clone();
+    if let Some(members) = analysis.as_object_mut() {
+        members.remove("stepWeights");
+    }
+    analysis
+}
+
+/// The users of such a test who say so by a header, `x-canary: yes`.
+pub fn marked() -> Value {
+    json!([{"headers": {"x-canary": {"exact": "yes"}}}])
 }
 
 /// The policy of such releases.
@@ -109,11 +124,20 @@ pub async fn held_at(scene: &Scene, next: &App, hooks: &Hooks, weight: u64) -> R
 
 /// The same of a target that may be another than a Deployment, by its manifest.
 pub async fn target_held_at(scene: &Scene, name: &str, next: Value, hooks: &Hooks, weight: u64) -> Result<()> {
-    hooks.answer_to(name, GATE, Answer::halt());
-    apply(scene, &[next]).await?;
-    let held = scene.phase(name, "WaitingPromotion", SOON).await?;
+    let held = gated(scene, name, next, hooks).await?;
     assert_eq!(held.weight(), weight);
     Ok(())
+}
+
+/// Applies the next version, and holds its release in its A/B test.
+pub async fn held_in_test(scene: &Scene, next: &App, hooks: &Hooks) -> Result<()> {
+    gated(scene, next.name(), next.deployment(), hooks).await.map(drop)
+}
+
+async fn gated(scene: &Scene, name: &str, next: Value, hooks: &Hooks) -> Result<CanaryView> {
+    hooks.answer_to(name, GATE, Answer::halt());
+    apply(scene, &[next]).await?;
+    scene.phase(name, "WaitingPromotion", SOON).await
 }
 
 /// Lets a release that is held go on.

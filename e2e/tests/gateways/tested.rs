@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use e2e::load::{Load, Report, until_reachable};
 use e2e::scene::invariants::nothing_lost;
-use e2e::scene::quick::{GATE, SOON, apply, let_go, promoted, shows};
-use e2e::scene::{Answer, App, Hooks, Scene, wait_for};
+use e2e::scene::quick::{SOON, ab_test, held_in_test, let_go, promoted, shows};
+use e2e::scene::{App, Hooks, Scene, wait_for};
 use serde_json::json;
 
 use crate::plane::Plane;
@@ -22,20 +22,13 @@ const COOKIES: [&str; 2] = ["canary=always; theme=dark", "canary=never; theme=da
 /// Not one request is where it should not be.
 pub async fn by_what_they_send(plane: Plane, scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("tested", "v1");
-    let mut settings = analysis(hooks);
-    settings["iterations"] = json!(2);
     let by_header = json!({"headers": {(HEADER.0): {"exact": HEADER.1}}});
     let by_cookie = plane.by_cookie().map(|cookie| json!({"headers": {"cookie": cookie}}));
     let entries: Vec<_> = [by_header].into_iter().chain(by_cookie).collect();
-    settings["match"] = json!(entries);
-    if let Some(members) = settings.as_object_mut() {
-        members.remove("stepWeights");
-    }
+    let settings = ab_test(analysis(hooks), 2, &json!(entries));
     plane.at_rest(scene, &app, &settings).await?;
     let others = plane.load(scene, app.name())?.start()?;
-    hooks.answer_to(app.name(), GATE, Answer::halt());
-    apply(scene, &[app.at("v2").deployment()]).await?;
-    scene.phase(app.name(), "WaitingPromotion", SOON).await?;
+    held_in_test(scene, &app.at("v2"), hooks).await?;
     let load = plane.load(scene, app.name())?;
     let matching = load.clone().header(HEADER.0, HEADER.1);
     sees_the_new_one(&matching).await?;

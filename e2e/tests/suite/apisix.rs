@@ -8,7 +8,10 @@ use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{GATE, SOON, apply, at_rest, failed, held, labelled_by, left, let_go, succeeded, way_in};
+use crate::quick::{
+    GATE, SOON, ab_test, apply, at_rest, failed, held, held_in_test, labelled_by, left, let_go, marked, succeeded,
+    way_in,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn apisix_routes_are_as_apisix_takes_them_and_carry_a_release() {
@@ -144,12 +147,7 @@ async fn released(scene: &Scene, hooks: &Hooks) -> Result<()> {
 /// Those who match have an entry of their own, to the canary alone, for as long as the test runs; others go by the author's.
 async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("tested", "v1").replicas(1);
-    let mut analysis = crate::quick::analysis(hooks);
-    analysis["iterations"] = json!(1);
-    analysis["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
-    if let Some(members) = analysis.as_object_mut() {
-        members.remove("stepWeights");
-    }
+    let analysis = ab_test(crate::quick::analysis(hooks), 1, &marked());
     // As they are written for Flagger with APISIX.
     let mut canary = app.canary(&scene.host("tested"), &analysis, 60);
     canary["spec"]["provider"] = json!("apisix");
@@ -158,9 +156,7 @@ async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
     canary["spec"]["service"] = json!({"port": 9898});
     let items = [canary, front("tested"), way_in(scene, &app), app.deployment()];
     at_rest(scene, &app, &items).await?;
-    hooks.answer_to(app.name(), GATE, e2e::scene::Answer::halt());
-    apply(scene, &[app.at("v2").deployment()]).await?;
-    scene.phase("tested", "WaitingPromotion", SOON).await?;
+    held_in_test(scene, &app.at("v2"), hooks).await?;
     let entries = beside(scene, "tested").await?.context("the second ApisixRoute")?;
     let header = json!({"subject": {"scope": "Header", "name": "x-canary"}, "op": "Equal", "value": "yes"});
     let mut wanted = front("tested")["spec"]["http"][1].clone();

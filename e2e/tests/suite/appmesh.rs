@@ -3,13 +3,15 @@
 //! what its proxies made of them was theirs.
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::scene::{Answer, App, Hooks, Scene, case, play, together, wait_for};
+use e2e::scene::{App, Hooks, Scene, case, play, together, wait_for};
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{GATE, SOON, analysis, apply, at_rest, held, labelled_by, left, let_go, succeeded, way_in};
+use crate::quick::{
+    SOON, ab_test, analysis, apply, at_rest, held, held_in_test, labelled_by, left, let_go, marked, succeeded, way_in,
+};
 
 const GROUP: &str = "appmesh.k8s.aws";
 
@@ -203,16 +205,10 @@ async fn older(scene: &Scene, hooks: &Hooks) -> Result<()> {
 async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("tested", "v1").replicas(1);
     let mut canary = canary(scene, hooks, &app, "appmesh:v1beta2");
-    canary["spec"]["analysis"]["iterations"] = json!(1);
-    canary["spec"]["analysis"]["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
-    if let Some(analysis) = canary["spec"]["analysis"].as_object_mut() {
-        analysis.remove("stepWeights");
-    }
+    canary["spec"]["analysis"] = ab_test(analysis(hooks), 1, &marked());
     at_rest(scene, &app, &[canary, way_in(scene, &app), app.deployment()]).await?;
     split(&routers(scene), "tested", "tested", &[("tested", 0)]).await?;
-    hooks.answer_to(app.name(), GATE, Answer::halt());
-    apply(scene, &[app.at("v2").deployment()]).await?;
-    scene.phase("tested", "WaitingPromotion", SOON).await?;
+    held_in_test(scene, &app.at("v2"), hooks).await?;
     split(
         &routers(scene),
         "tested",

@@ -8,7 +8,9 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{GATE, SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded, way_in};
+use crate::quick::{
+    SOON, ab_test, apply, at_rest, held, held_in_test, labelled_by, left, let_go, marked, succeeded, way_in,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn http_proxies_are_as_contour_takes_them_and_carry_a_release() {
@@ -168,17 +170,10 @@ async fn edited(scene: &Scene, hooks: &Hooks) -> Result<()> {
 /// Those who match have a route of their own, to the canary alone, for as long as the test runs.
 async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("tested", "v1").replicas(1);
-    let mut analysis = crate::quick::analysis(hooks);
-    analysis["iterations"] = json!(1);
-    analysis["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
-    if let Some(members) = analysis.as_object_mut() {
-        members.remove("stepWeights");
-    }
+    let analysis = ab_test(crate::quick::analysis(hooks), 1, &marked());
     let canary = canary(scene, &app, &analysis);
     at_rest(scene, &app, &[canary, way_in(scene, &app), app.deployment()]).await?;
-    hooks.answer_to(app.name(), GATE, e2e::scene::Answer::halt());
-    apply(scene, &[app.at("v2").deployment()]).await?;
-    scene.phase("tested", "WaitingPromotion", SOON).await?;
+    held_in_test(scene, &app.at("v2"), hooks).await?;
     split(scene, "tested", 0, &[("tested-canary", 100), ("tested-primary", 0)]).await?;
     split(scene, "tested", 1, &[("tested-primary", 100), ("tested-canary", 0)]).await?;
     let named = routes(scene, "tested").await?;

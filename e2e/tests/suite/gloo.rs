@@ -9,7 +9,9 @@ use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{GATE, SOON, apply, at_rest, held, labelled_by, left, let_go, succeeded, way_in};
+use crate::quick::{
+    SOON, ab_test, apply, at_rest, held, held_in_test, labelled_by, left, let_go, marked, succeeded, way_in,
+};
 use objects::{DISCOVERED, discover, discovered, half, routes, split, tables, takes_up, upstreams};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,20 +184,13 @@ async fn edited(scene: &Scene, hooks: &Hooks) -> Result<()> {
 /// Those who match have a route of their own, to the canary alone, for as long as the test runs; others are served as ever.
 async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("tested", "v1").replicas(1);
-    let mut analysis = crate::quick::analysis(hooks);
-    analysis["iterations"] = json!(1);
-    analysis["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
-    if let Some(members) = analysis.as_object_mut() {
-        members.remove("stepWeights");
-    }
+    let analysis = ab_test(crate::quick::analysis(hooks), 1, &marked());
     let canary = canary(scene, &app, &analysis);
     at_rest(scene, &app, &[canary, way_in(scene, &app), app.deployment()]).await?;
     let [primary, canary] = ["primary", "canary"].map(|name| half(scene, "tested", name));
     let rest = [(primary.clone(), 100), (canary.clone(), 0)];
     split(scene, "tested", 0, &rest).await?;
-    hooks.answer_to(app.name(), GATE, e2e::scene::Answer::halt());
-    apply(scene, &[app.at("v2").deployment()]).await?;
-    scene.phase("tested", "WaitingPromotion", SOON).await?;
+    held_in_test(scene, &app.at("v2"), hooks).await?;
     split(scene, "tested", 0, &[(canary, 100), (primary, 0)]).await?;
     split(scene, "tested", 1, &rest).await?;
     let named = routes(scene, "tested").await?;

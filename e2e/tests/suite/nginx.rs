@@ -12,7 +12,10 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{GATE, SOON, analysis, apply, at_rest, failed, held, labelled_by, left, let_go, shows, succeeded};
+use crate::quick::{
+    GATE, SOON, ab_test, analysis, apply, at_rest, failed, held, held_in_test, labelled_by, left, let_go, marked,
+    shows, succeeded,
+};
 
 /// As long as a share is looked at.
 const LOOK: Duration = Duration::from_secs(8);
@@ -133,12 +136,7 @@ async fn released(scene: &Scene, hooks: &Hooks) -> Result<()> {
 
 async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("tested", "v1");
-    let mut settings = analysis(hooks);
-    settings["iterations"] = json!(2);
-    settings["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
-    if let Some(members) = settings.as_object_mut() {
-        members.remove("stepWeights");
-    }
+    let settings = ab_test(analysis(hooks), 2, &marked());
     let mut canary = app.canary(&scene.host("tested"), &settings, 60);
     canary["spec"]["provider"] = json!("nginx");
     canary["spec"]["ingressRef"] =
@@ -146,9 +144,7 @@ async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
     canary["spec"]["service"] = json!({"port": 9898});
     at_rest(scene, &app, &[canary, ingress(scene, "tested"), app.deployment()]).await?;
     let others = scene.light_load("tested")?.start()?;
-    hooks.answer_to("tested", GATE, e2e::scene::Answer::halt());
-    apply(scene, &[app.at("v2").deployment()]).await?;
-    scene.phase("tested", "WaitingPromotion", SOON).await?;
+    held_in_test(scene, &app.at("v2"), hooks).await?;
     let found = beside(scene, "tested").await?.context("the second Ingress")?;
     ensure!(
         found["canary-by-header"] == "x-canary" && found["canary-by-header-value"] == "yes",

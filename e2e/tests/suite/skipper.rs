@@ -7,7 +7,9 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use crate::definitions::judged;
-use crate::quick::{GATE, SOON, analysis, apply, at_rest, failed, held, labelled_by, left, let_go, succeeded, way_in};
+use crate::quick::{
+    SOON, ab_test, analysis, at_rest, failed, held, held_in_test, labelled_by, left, let_go, succeeded, way_in,
+};
 
 const PREDICATE: &str = "zalando.org/skipper-predicate";
 
@@ -125,14 +127,10 @@ async fn released(scene: &Scene, hooks: &Hooks) -> Result<()> {
 /// Those who meet an entry have an Ingress of their own for as long as the test runs.
 async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
     let app = App::new("tested", "v1").replicas(1);
-    let mut settings = analysis(hooks);
-    settings["iterations"] = json!(1);
-    settings["match"] = json!([
+    let users = json!([
         {"headers": {"x-canary": {"exact": "yes"}}}, {"headers": {"cookie": {"regex": "^(.*;)?beta=1(;.*)?$"}}},
     ]);
-    if let Some(members) = settings.as_object_mut() {
-        members.remove("stepWeights");
-    }
+    let settings = ab_test(analysis(hooks), 1, &users);
     let mut canary = app.canary(&scene.host("tested"), &settings, 60);
     canary["spec"]["provider"] = json!("skipper");
     canary["spec"]["ingressRef"] =
@@ -140,9 +138,7 @@ async fn tested(scene: &Scene, hooks: &Hooks) -> Result<()> {
     canary["spec"]["service"] = json!({"port": 9898});
     let items = [canary, ingress("tested"), way_in(scene, &app), app.deployment()];
     at_rest(scene, &app, &items).await?;
-    hooks.answer_to("tested", GATE, e2e::scene::Answer::halt());
-    apply(scene, &[app.at("v2").deployment()]).await?;
-    scene.phase("tested", "WaitingPromotion", SOON).await?;
+    held_in_test(scene, &app.at("v2"), hooks).await?;
     let named = [
         "Header(\"x-canary\", \"yes\")",
         "HeaderRegexp(\"cookie\", \"^(.*;)?beta=1(;.*)?$\")",

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use crate::definitions::judged;
 use crate::policy::PATIENCE;
-use crate::quick::{SOON, analysis, apply, at_rest, held, labelled_by, left, let_go, shows, succeeded};
+use crate::quick::{
+    SOON, ab_test, analysis, apply, at_rest, held, labelled_by, left, let_go, marked, shows, succeeded,
+};
 use crate::stage::ask;
 
 /// As long as a share is looked at, and how often it is asked for: 5,000 requests.
@@ -269,12 +271,7 @@ async fn refused(scene: &Scene, hooks: &Hooks) -> Result<()> {
         Ok(Some(()))
     })
     .await?;
-    let mut settings = analysis(hooks);
-    settings["iterations"] = json!(2);
-    settings["match"] = json!([{"headers": {"x-canary": {"exact": "yes"}}}]);
-    if let Some(members) = settings.as_object_mut() {
-        members.remove("stepWeights");
-    }
+    let settings = ab_test(analysis(hooks), 2, &marked());
     let said = scene
         .apply(&canary(scene, &app, &settings).to_string())
         .await?

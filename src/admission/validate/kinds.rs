@@ -3,14 +3,13 @@
 mod unsaid;
 
 use crate::admission::effects::generate::ScalersAndPolicies;
-use crate::admission::facts::{View, has_route};
+use crate::admission::facts::View;
 use crate::admission::review::{Decision, Denial, Operation, Request, Response};
 use crate::admission::server::Internal;
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate, labels};
-use crate::plan::{Selector, enrolment::generate::crowded};
-use crate::routing::{self, Names, Provider, RouteKind};
-use coalmine_core::validation::{self, ClusterFacts, Findings, Lookup, SecretFacts, ServiceFacts, Templates};
-use kube::ResourceExt;
+use crate::plan::Selector;
+use crate::routing::{self, Names, Provider};
+use coalmine_core::validation::{self, ClusterFacts, ClusterView, Findings, Lookup, Templates};
 use kube::runtime::reflector::ObjectRef;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,11 +36,11 @@ pub struct Found {
 /// When an object that the schema let through cannot be read, which is a fault of ours.
 pub fn validate(request: &Request, view: &View, found: Found) -> Result<Response, Internal> {
     // A Canary has more of them, and our own write of one needs none.
-    let facts = || ClusterFacts {
-        secret: SecretFacts {
+    let facts = || {
+        ClusterFacts::of(ClusterView {
             denied_to: found.denied.then(|| request.user_info.username.clone()),
-        },
-        ..cluster_facts(view)
+            ..everywhere(view)
+        })
     };
     let findings = match request.kind.kind.as_str() {
         // The controller must always be able to take its finalizer off.
@@ -76,18 +75,25 @@ fn canary(request: &Request, view: &View, found: Found) -> Result<Findings, Inte
     let missed = missed(&found.target, view, &found.around);
     let misnamed = view.misnamed(&new, found.target.found());
     let misnamed = misnamed.map(|line| format!("metadata.annotations[{}]: {line}", labels::POLICY));
-    let facts = ClusterFacts {
+    let (services, routes) = (
+        view.caches.services(&request.namespace),
+        view.caches.routes(&request.namespace),
+    );
+    let facts = ClusterFacts::of(ClusterView {
+        canary: Some(&new),
+        canaries: view.canaries(&request.namespace),
         policy: view.policy_of(&new, found.target.found()),
         target: found.target,
+        services: &services,
+        routes: &routes,
         scalers: found.around.scalers(),
         served: found.served,
         metric_templates: Some(named),
-        ..canary_facts(request, &new, view)
-    };
+        ..everywhere(view)
+    });
     let findings = validation::canary(&new, old.as_ref(), &facts);
     let provider = new.provider(&view.defaults.provider);
     let unmoved = view.elsewhere(&new).into_iter();
-    let routes = view.caches.routes(&request.namespace);
     let unmoved = unmoved.chain(past(&new, provider, &found.fronts, &routes));
     let unmoved = unmoved.map(|line| format!("spec.service: {line}"));
     let unsaid = unsaid::unsaid(&new, provider, &routes).into_iter();
@@ -175,7 +181,7 @@ fn past(canary: &Canary, provider: &str, fronts: &[Value], routes: &[Value]) -> 
 
 /// Who uses the MetricTemplate or AlertProvider that is to be deleted.
 pub fn deleted(request: &Request, view: &View) -> Vec<String> {
-    let facts = cluster_facts(view);
+    let facts = ClusterFacts::of(everywhere(view));
     let read = &request.old_object;
     match request.kind.kind.as_str() {
         "MetricTemplate" => serde_json::from_value::<MetricTemplate>(read.clone())
@@ -222,86 +228,13 @@ fn both<K: DeserializeOwned>(request: &Request) -> Result<(K, Option<K>), Intern
     Ok((new, old))
 }
 
-/// What holds for every kind.
-fn cluster_facts(view: &View) -> ClusterFacts {
-    let mut providers = view.caches.providers.state();
-    // The controller uses none of those.
-    providers.retain(|provider| provider.metadata.deletion_timestamp.is_none());
-    let named = |provider: &AlertProvider| (provider.namespace().unwrap_or_default(), provider.name_any());
-    ClusterFacts {
+/// What is found for every kind.
+fn everywhere(view: &View) -> ClusterView<'_> {
+    ClusterView {
         canaries: view.caches.canaries.state(),
-        alert_providers: Some(providers.iter().map(|provider| named(provider)).collect()),
-        default_provider: view.defaults.provider.clone(),
-        selector_labels: view.defaults.selector_labels.clone(),
-        no_cross_namespace_refs: view.defaults.no_cross_namespace_refs,
-        cluster_domain: view.defaults.cluster_domain.clone(),
-        ..ClusterFacts::default()
-    }
-}
-
-/// What holds for a Canary of one namespace.
-fn canary_facts(request: &Request, canary: &Canary, view: &View) -> ClusterFacts {
-    let services = view.caches.services(&request.namespace);
-    let routes = view.caches.routes(&request.namespace);
-    let provider = canary.provider(&view.defaults.provider);
-    ClusterFacts {
-        canaries: view.canaries(&request.namespace),
-        services: services.iter().map(|service| facts(service, canary)).collect(),
-        unmirrored: gateway(canary, &routes, |kind, route| kind.unmirrored(route)),
-        copying_all: gateway(canary, &routes, |kind, route| kind.copying_all(route)),
-        crowded: crowded(canary, provider, &routes),
-        user_route: has_route(canary, provider, &routes),
-        ..cluster_facts(view)
-    }
-}
-
-/// The parents of a route whose controllers are known for something, with their names.
-type Known = for<'a> fn(&'static dyn RouteKind, &'a Value) -> Vec<(&'a Value, &'a str)>;
-
-/// What routes on the same gateway tell of it: the controller that answered for them, if it is one of those that are `known`.
-fn gateway(canary: &Canary, routes: &[Value], known: Known) -> Option<String> {
-    let names = Names::new(canary.service_name());
-    let gateways = canary.spec.service.as_ref().and_then(|s| s.gateway_refs.as_deref());
-    let shared = |parent: &Value| {
-        gateways.unwrap_or_default().iter().any(|gateway| {
-            let own = canary.namespace_name();
-            let (name, namespace) = (gateway.name.as_str(), gateway.namespace.as_deref().unwrap_or(own));
-            parent.get("name").and_then(Value::as_str) == Some(name)
-                && parent.get("namespace").and_then(Value::as_str).unwrap_or(own) == namespace
-        })
-    };
-    let mut on_it = routes.iter().flat_map(|route| {
-        let all = routing::refers_to(route, &names);
-        let parents = routing::kind_of(route).map(|kind| known(kind, route));
-        parents
-            .into_iter()
-            .flatten()
-            .filter(move |(parent, _)| all || shared(parent))
-    });
-    on_it.next().map(|(_, controller)| controller.to_owned())
-}
-
-fn facts(service: &Value, canary: &Canary) -> ServiceFacts {
-    let name = service
-        .pointer("/metadata/name")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let generated = service
-        .pointer("/metadata/labels")
-        .is_some_and(|all| all.get(labels::GENERATED).is_some());
-    let owners = service.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    let owned = owners.into_iter().flatten().any(|owner| {
-        owner.get("kind").and_then(Value::as_str) == Some("Canary")
-            && owner.get("name").and_then(Value::as_str) == canary.metadata.name.as_deref()
-    });
-    // Once the pair serves, its apex is in our hands, whoever made it.
-    let held = canary
-        .status
-        .as_ref()
-        .is_some_and(|status| status.phase != Default::default());
-    ServiceFacts {
-        name: name.to_owned(),
-        ours: generated || owned || held,
+        alert_providers: Some(view.caches.providers.state()),
+        defaults: view.defaults.clone(),
+        ..ClusterView::default()
     }
 }
 

@@ -4,12 +4,12 @@
 use super::rescue;
 use gotmpl::{Template, Value as Given};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
-/// Objects as Coalmine leaves them, by the kinds that a line asks for.
-const OBJECTS: &str = include_str!("rescue_tests/objects.json");
-/// What Go makes of them.
-const LINES: &str = include_str!("rescue_tests/lines.txt");
+/// Where the files of lines are: our own, and each provider's beside it.
+const FOLDERS: [&str; 2] = ["src/cli/leave/rescue", "crates/core/src/routing/providers"];
 /// What the API server checks, or says itself: no author is free in it, and in the labels of an object neither.
 const CHECKED: [&str; 4] = ["/apiVersion", "/kind", "/metadata/name", "/metadata/namespace"];
 /// Longer than xargs takes: it would end there, and the rest of the line would stay undone.
@@ -42,14 +42,57 @@ impl Line {
     }
 }
 
-fn lines() -> Vec<Line> {
-    rescue().lines().filter_map(Line::of).collect()
+/// A file of lines. Two of the same name are beside it: objects as Coalmine leaves them (`.json`), by the kinds that a line asks
+/// for, and what Go makes of them (`.txt`).
+struct Script {
+    path: PathBuf,
+    text: String,
+    objects: Value,
+    said: String,
 }
 
-fn objects(line: &Line) -> Vec<Value> {
-    let all: Value = serde_json::from_str(OBJECTS).unwrap();
-    let known = all[line.kinds.as_str()].as_array().cloned();
-    known.unwrap_or_else(|| panic!("no object for {}", line.kinds))
+static SCRIPTS: LazyLock<Vec<Script>> = LazyLock::new(|| {
+    let mut all = Vec::new();
+    for folder in FOLDERS {
+        find(Path::new(folder), &mut all);
+    }
+    all
+});
+
+fn find(folder: &Path, all: &mut Vec<Script>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            find(&path, all);
+        } else if path.extension().is_some_and(|end| end == "sh") {
+            all.push(Script::at(path));
+        }
+    }
+}
+
+impl Script {
+    fn at(path: PathBuf) -> Self {
+        let text = |path: &Path| {
+            fs::read_to_string(path).unwrap_or_else(|error| panic!("the rescue has no {}: {error}", path.display()))
+        };
+        let objects = path.with_extension("json");
+        Self {
+            text: text(&path),
+            objects: serde_json::from_str(&text(&objects)).unwrap(),
+            said: text(&path.with_extension("txt")),
+            path,
+        }
+    }
+
+    /// The lines that ask for objects, each with some.
+    fn lines(&self) -> Vec<(Line, Vec<Value>)> {
+        let objects = |line: Line| {
+            let known = self.objects[line.kinds.as_str()].as_array().cloned();
+            let known = known.unwrap_or_else(|| panic!("no object for {} beside {}", line.kinds, self.path.display()));
+            (line, known)
+        };
+        self.text.lines().filter_map(Line::of).map(objects).collect()
+    }
 }
 
 fn given(value: &Value) -> Given {
@@ -141,8 +184,8 @@ fn patch_of(line: &Line, object: &Value, said: &str) -> Option<String> {
 
 /// What is done to the objects of `line` once each text that their authors choose is `hostile`.
 fn patches(hostile: &str, mut judge: impl FnMut(&str, &Value, &str)) {
-    for line in lines() {
-        for object in objects(&line) {
+    for (line, objects) in SCRIPTS.iter().flat_map(Script::lines) {
+        for object in objects {
             for at in free(&object, "") {
                 let mut changed = object.clone();
                 *changed.pointer_mut(&at).unwrap() = json!(hostile);
@@ -184,12 +227,24 @@ fn hostile() -> Vec<String> {
 
 #[test]
 fn what_people_have_is_given_back_as_go_says_it() {
-    let said: String = lines()
-        .iter()
-        .flat_map(|line| objects(line).into_iter().map(|object| line.says(&object)))
-        .collect();
-    assert_eq!(said, LINES);
-    assert!(!said.contains(SAID));
+    for script in SCRIPTS.iter() {
+        let lines = script.lines();
+        let said = |(line, objects): &(Line, Vec<Value>)| -> String {
+            let each = objects.iter().map(|object| line.says(object));
+            each.collect()
+        };
+        let said: String = lines.iter().map(said).collect();
+        assert_eq!(said, script.said, "{}", script.path.display());
+        assert!(!said.contains(SAID));
+    }
+}
+
+#[test]
+fn every_line_of_the_manual_is_tried() {
+    let tried: Vec<&str> = SCRIPTS.iter().flat_map(|script| script.text.lines()).collect();
+    for line in rescue().lines() {
+        assert!(tried.contains(&line), "{line}");
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Pair<'_> {
             return;
         }
         self.left_behind(desired, &split, writes);
-        if !self.blueprint.provider.has_weights() || self.generates_a_route(desired, writes, conflicts) {
+        if !self.blueprint.provider.moves_routes() || self.generates_a_route(desired, writes, conflicts) {
             return;
         }
         self.destinations(&split, desired.traffic, writes, conflicts);

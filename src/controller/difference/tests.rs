@@ -26,7 +26,7 @@ use serde_json::json;
 pub(super) fn blueprint() -> Blueprint {
     Blueprint {
         names: Some(Names::new("web")),
-        provider: Provider::GATEWAY_API,
+        provider: Provider::STANDARD,
         port: Some(Port {
             port: 80,
             name: "http".into(),

@@ -46,7 +46,7 @@ mod tests {
         let of = |kind| Some(route(kind, "web-primary", json!({"name": "web"})));
         let mut blueprint = Blueprint {
             names: Some(Names::new("web")),
-            provider: Provider::GATEWAY_API,
+            provider: Provider::STANDARD,
             route: of("GRPCRoute"),
             plain_route: of("HTTPRoute"),
             ..Blueprint::sample()

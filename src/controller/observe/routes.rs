@@ -47,7 +47,7 @@ impl<'a> Routes<'a> {
     /// Whether users come to the pair by a route whose weights the Canary's provider moves, or will by the one it makes.
     pub fn move_users(self) -> bool {
         let led = |names: &Names| self.live.refers_to(self.blueprint, names).next().is_some();
-        self.blueprint.provider.has_weights() && (self.blueprint.route.is_some() || self.moved().any(led))
+        self.blueprint.provider.moves_routes() && (self.blueprint.route.is_some() || self.moved().any(led))
     }
 
     /// A route that the Canary names and that does not lead to the app, as far as it can be read: its users would see nothing
@@ -168,7 +168,7 @@ impl<'a> Routes<'a> {
 
     // The Services whose users they move. Of a Canary without weights the routes are the user's alone.
     fn moved(self) -> impl Iterator<Item = &'a Names> {
-        let weights = self.blueprint.provider.has_weights();
+        let weights = self.blueprint.provider.moves_routes();
         self.live.split(self.blueprint).filter(move |_| weights)
     }
 }
@@ -192,7 +192,7 @@ mod tests {
     fn nobody(matches: Value, routes: Vec<Value>) -> bool {
         let blueprint = Blueprint {
             names: Some(Names::new("web")),
-            provider: Provider::GATEWAY_API,
+            provider: Provider::STANDARD,
             exposure: Exposure {
                 matches: serde_json::from_value(matches).unwrap(),
                 ..Exposure::default()
@@ -250,7 +250,7 @@ mod tests {
         };
         let blueprint = Blueprint {
             names: Some(Names::new("web")),
-            provider: Provider::GATEWAY_API,
+            provider: Provider::STANDARD,
             ..Blueprint::sample()
         };
         let routes = Routes {

@@ -133,7 +133,7 @@ fn blueprint(canary: &Canary, defaults: &Defaults, ends: bool) -> Result<Bluepri
         let mut plain = canary.clone();
         let own = Workload::of(&plain).and_then(Workload::own_route);
         let own = own.map(OwnRoute::provider).and_then(Provider::parse);
-        let always = own.unwrap_or(Provider::KUBERNETES);
+        let always = own.unwrap_or(Provider::FALLBACK);
         plain.spec.provider = Some(always.as_str().to_owned());
         plan::blueprint(&plain, defaults)
     })

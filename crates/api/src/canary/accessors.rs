@@ -238,6 +238,8 @@ impl Canary {
 
     /// Whether the target is its own route: it shares its users between revisions of it itself, and has neither a primary nor
     /// Services beside it. Knative's Services are.
+    ///
+    /// That is a provider's to say, whom this crate cannot ask: a test of core's `own_route` compares.
     pub fn targets_a_route(&self) -> bool {
         let target = &self.spec.target_ref;
         target.kind == "Service" && target.api_version.starts_with("serving.knative.dev/")

@@ -170,7 +170,7 @@ impl Blueprint {
             overrides: Map::new(),
             names: None,
             apex_is_chosen: false,
-            provider: Provider::KUBERNETES,
+            provider: Provider::FALLBACK,
             port: None,
             port_is_ours: false,
             port_discovery: false,

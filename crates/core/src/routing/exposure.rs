@@ -1,6 +1,6 @@
 //! Whom a Canary shows its revision to, besides shares: the conditions of an A/B test and the cookies of sessions.
 
-use super::Model;
+use super::{Model, ProviderDefaults};
 use crate::api::canary::{AnalysisMatch, CanaryStatus, SessionAffinity, TrafficPolicy};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -26,8 +26,8 @@ pub struct Exposure {
     pub models: BTreeMap<Model, Value>,
     /// What a mesh is told of the app that keeps books of its members.
     pub member: Member,
-    /// Prefix of the annotations that ingress-nginx reads; `None` for its default one.
-    pub ingress_prefix: Option<String>,
+    /// What the command line says to providers.
+    pub defaults: ProviderDefaults,
 }
 
 impl Exposure {

@@ -92,6 +92,15 @@ impl<D: Dialect> Router for D {
         spec.ingress_ref.is_none().then_some(need)
     }
 
+    fn other_version(&self, spec: &CanarySpec) -> Option<(&'static str, &'static str)> {
+        let named = spec.ingress_ref.as_ref()?;
+        let why = (
+            "spec.ingressRef.apiVersion",
+            "ignored: Ingresses are read as networking.k8s.io/v1",
+        );
+        (named.api_version != API_VERSION).then_some(why)
+    }
+
     fn obeys(&self) -> &'static [&'static str] {
         &["spec.ingressRef"]
     }

@@ -108,6 +108,12 @@ pub trait RouteKind: WrittenKind {
         true
     }
 
+    /// Why a route that is [not followed](Self::is_followed_outward) is not, as far as data planes say, and what that takes, in
+    /// words for people.
+    fn unfollowed(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Host names that `route` publishes.
     fn hosts(&self, route: &Value) -> Vec<String>;
 

@@ -93,8 +93,8 @@ mod tests {
             assert_eq!(OwnRoute::named("example.com/v1", kind.kind), None);
             assert_eq!(OwnRoute::of(&json!({"kind": kind.kind})), None);
         }
-        assert_eq!(Provider::KUBERNETES.own_route(), None);
-        assert_eq!(Provider::GATEWAY_API.own_route(), None);
+        assert_eq!(Provider::FALLBACK.own_route(), None);
+        assert_eq!(Provider::STANDARD.own_route(), None);
     }
 
     // The crate of the kinds cannot ask.

@@ -12,10 +12,11 @@ use std::ops::Deref;
 pub struct Provider(&'static dyn Router);
 
 impl Provider {
-    /// `gatewayapi:v1`: an HTTPRoute with two weighted backends.
-    pub const GATEWAY_API: Self = Self(&super::providers::gateway_api::GatewayApi);
-    /// `kubernetes`: the apex Service's selector, all or nothing.
-    pub const KUBERNETES: Self = Self(&super::providers::kubernetes::Kubernetes);
+    /// The one that is meant where a policy names none, that others are told to move to, and whose kinds every role may read.
+    pub const STANDARD: Self = Self(&super::providers::gateway_api::GatewayApi);
+    /// The one that stands in where no other can move users: it needs no route, no data plane and nothing that a Canary says,
+    /// because everybody follows the selector of the apex Service at once.
+    pub const FALLBACK: Self = Self(&super::providers::kubernetes::Kubernetes);
 
     /// The provider that moves requests so.
     pub fn of(router: &'static dyn Router) -> Self {
@@ -32,9 +33,19 @@ impl Provider {
         self.0.name()
     }
 
-    /// Whether a share between none and all can be routed.
-    pub fn has_weights(self) -> bool {
+    /// Whether it moves users by routes, any share of them. Of any other the routes are the user's alone: everybody is moved at
+    /// once, by the selector of the apex Service.
+    pub fn moves_routes(self) -> bool {
         self.0.can().weights
+    }
+
+    /// By whose routes it is read how users reach an app: its own, or the standard ones where it has none.
+    pub fn reading(self) -> Self {
+        if self.0.kinds().is_empty() {
+            Self::STANDARD
+        } else {
+            self
+        }
     }
 
     /// What it can do for an app of that `service`.
@@ -161,4 +172,30 @@ fn is_same(one: &Value, other: &Value) -> bool {
         .into_iter()
         .all(alike)
         && group(one) == group(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_routes_moves_users_by_them_and_the_others_are_read_by_the_standard_ones() {
+        for router in registry::ROUTERS {
+            let provider = Provider::of(*router);
+            let has_routes = !provider.kinds().is_empty();
+            assert_eq!(provider.moves_routes(), has_routes, "{provider:?}");
+            let read = if has_routes { provider } else { Provider::STANDARD };
+            assert_eq!(provider.reading(), read);
+        }
+        assert!(Provider::STANDARD.makes_routes());
+    }
+
+    #[test]
+    fn the_fallback_needs_nothing_that_could_be_missing() {
+        let fallback = Provider::FALLBACK;
+        let target = serde_json::json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+        let spec: CanarySpec = serde_json::from_value(serde_json::json!({ "targetRef": target })).unwrap();
+        assert!(!fallback.moves_routes() && fallback.own_route().is_none());
+        assert!(fallback.lacks(&spec).is_none() && fallback.rejects(&spec).is_empty());
+    }
 }

@@ -1,6 +1,6 @@
 //! How a provider moves requests: what each one is asked, and the values in which it answers.
 
-use super::{Capabilities, Names, Resource, RouteKind};
+use super::{Capabilities, Names, ProviderDefaults, Resource, RouteKind};
 use crate::api::canary::{Analysis, CanaryService, CanarySpec, StringMatch};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -132,6 +132,11 @@ pub trait Router: Sync {
         false
     }
 
+    /// What a Canary says of the version of an object that is not the one it reads: the path, and what becomes of it.
+    fn other_version(&self, _spec: &CanarySpec) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
     /// The fields of a Canary that shape what it makes; none where it makes none of its own.
     fn obeys(&self) -> &'static [&'static str] {
         &[]
@@ -169,9 +174,14 @@ pub trait Router: Sync {
         route
     }
 
-    /// `route`, which it made, for those of its data planes alone that are of that class (`--ingress-class`).
-    fn classed(&self, route: Value, _class: &str) -> Value {
+    /// `route`, which it made, with what the command line says of what is made.
+    fn defaulted(&self, route: Value, _defaults: &ProviderDefaults) -> Value {
         route
+    }
+
+    /// Whether the `annotations` of a Canary ask its proxies to log every request.
+    fn logs(&self, _annotations: &BTreeMap<String, String>) -> bool {
+        false
     }
 
     /// What the port of the Services that are made says that it speaks.

@@ -82,50 +82,51 @@ impl FromIterator<Arc<MetricTemplate>> for Templates {
     }
 }
 
-/// Everything cross-object rules need. The default knows nothing and so judges single objects only.
+/// Everything cross-object rules need, of what was found ([`ClusterFacts::of`]). The default knows nothing and so judges single
+/// objects only.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterFacts {
     /// Canaries of the namespace (for templates and providers: of all); the one judged may be among them.
-    pub canaries: Vec<Arc<Canary>>,
+    pub(crate) canaries: Vec<Arc<Canary>>,
     /// The MetricTemplates that the Canary names, as far as they are there.
-    pub metric_templates: Option<Templates>,
+    pub(crate) metric_templates: Option<Templates>,
     /// `(namespace, name)` of every AlertProvider a Canary may name.
-    pub alert_providers: Option<BTreeSet<(String, String)>>,
+    pub(crate) alert_providers: Option<BTreeSet<(String, String)>>,
     /// The target of the Canary.
-    pub target: Lookup<Value>,
+    pub(crate) target: Lookup<Value>,
     /// Services of the namespace.
-    pub services: Vec<ServiceFacts>,
+    pub(crate) services: Vec<ServiceFacts>,
     /// Autoscalers of the namespace.
-    pub scalers: Option<Vec<ScalerFacts>>,
+    pub(crate) scalers: Option<Vec<ScalerFacts>>,
     /// API kinds the cluster serves, such as `gateway.networking.k8s.io/v1/HTTPRoute`.
-    pub served: Option<BTreeSet<String>>,
+    pub(crate) served: Option<BTreeSet<String>>,
     /// Whether the user has a route of their own for the apex Service, so none need be generated.
-    pub user_route: bool,
+    pub(crate) user_route: bool,
     /// Why the user's own route has no room for what the analysis adds to it.
-    pub crowded: Option<String>,
+    pub(crate) crowded: Option<String>,
     /// The controller of the Canary's gateway, when it is known to have no RequestMirror filter.
-    pub unmirrored: Option<String>,
+    pub(crate) unmirrored: Option<String>,
     /// The same, when it is known to copy every request, whatever share is asked for.
-    pub copying_all: Option<String>,
+    pub(crate) copying_all: Option<String>,
     /// The policy in force for the namespace.
-    pub policy: Option<Arc<CanaryPolicy>>,
+    pub(crate) policy: Option<Arc<CanaryPolicy>>,
     /// The Secret a template or provider refers to.
-    pub secret: SecretFacts,
+    pub(crate) secret: SecretFacts,
     /// Routing provider where a Canary names none; empty means `kubernetes`.
-    pub default_provider: String,
+    pub(crate) default_provider: String,
     /// Labels that may tell pods apart; empty means Flagger's `app`, `name`, `app.kubernetes.io/name`.
-    pub selector_labels: Vec<String>,
+    pub(crate) selector_labels: Vec<String>,
     /// `--no-cross-namespace-refs`.
-    pub no_cross_namespace_refs: bool,
+    pub(crate) no_cross_namespace_refs: bool,
     /// The domain of the cluster; `cluster.local` when empty.
-    pub cluster_domain: String,
+    pub(crate) cluster_domain: String,
 }
 
 impl ClusterFacts {
     /// Routing provider where a Canary names none.
     pub(super) fn default_provider(&self) -> &str {
         if self.default_provider.is_empty() {
-            Provider::KUBERNETES.as_str()
+            Provider::FALLBACK.as_str()
         } else {
             &self.default_provider
         }

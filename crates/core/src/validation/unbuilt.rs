@@ -9,19 +9,20 @@ use crate::routing::{Router, registry};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Paths of a Canary that few providers obey, beside a route of the user's own too, and why they do nothing with others.
+/// Paths of a Canary that few providers obey, beside a route of the user's own too, and why they do nothing with others than
+/// those that are `{able}`.
 const SELDOM: &[(&str, &str)] = &[
     (
         "spec.service.meshName",
-        "has no mesh to name, as appmesh has; leave it out",
+        "has no mesh to name, as {able} has; leave it out",
     ),
     (
         "spec.service.backends",
-        "is told of no calls, as appmesh is; leave it out",
+        "is told of no calls, as {able} is; leave it out",
     ),
     (
         "spec.service.trafficPolicy",
-        "leaves it to policies of your own; istio has it",
+        "leaves it to policies of your own; {able} has it",
     ),
 ];
 /// A path that no provider needs.
@@ -81,7 +82,8 @@ fn unheeded(report: &mut Report, object: &Value, (provider, router): (&str, Opti
         let why = match router {
             Some(router) if !obeyed.contains(&field) => {
                 let said = router.instead_of(field).or_else(|| seldom(field));
-                format!("provider {provider} {}", said.unwrap_or_else(|| router.instead()))
+                let said = said.unwrap_or_else(|| router.instead());
+                format!("provider {provider} {}", said.replace("{able}", able(field)))
             }
             _ if is_users && seldom(field).is_none() => {
                 String::from("a route of yours sends to the Service and stays as it is but for its weights")
@@ -90,6 +92,13 @@ fn unheeded(report: &mut Report, object: &Value, (provider, router): (&str, Opti
         };
         report.warn(field, format!("has no effect: {why}"));
     }
+}
+
+/// The first provider that obeys `field`.
+fn able(field: &str) -> &'static str {
+    let mut all = registry::ROUTERS.iter();
+    let able = all.find(|router| router.obeys().contains(&field));
+    able.map_or("", |router| router.name())
 }
 
 fn seldom(field: &str) -> Option<&'static str> {

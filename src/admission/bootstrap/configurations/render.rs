@@ -10,12 +10,19 @@ pub use rendering::{Address, FailurePolicy, Rendering};
 
 use crate::api::entry::Entry;
 use crate::orders::CONFIGURATIONS;
-use crate::routing::registry;
+use crate::routing::{Resource, registry};
 use entry::{held, webhook};
 use serde_json::{Value, json};
 
 /// The MutatingWebhookConfiguration as it is to be stored.
 pub fn mutating(with: &Rendering) -> Value {
+    // Of kinds whose traffic companions carry, nothing is held in what a user writes.
+    let edited = registry::kinds().filter(|kind| !kind.fields().is_empty());
+    holding(with, edited.map(|kind| kind.resource()))
+}
+
+/// The same, which holds what is edited in routes of these kinds.
+fn holding(with: &Rendering, routes: impl Iterator<Item = Resource>) -> Value {
     let deployments = held(
         with,
         Entry::MutateDeployments,
@@ -31,10 +38,7 @@ pub fn mutating(with: &Rendering) -> Value {
         Entry::HoldServices,
         &json!([rule("", "v1", &["CREATE", "UPDATE"], &["services"])]),
     );
-    // Of kinds whose traffic companions carry, nothing is held in what a user writes.
-    let routes = registry::kinds().filter(|kind| !kind.fields().is_empty());
     let routes: Vec<Value> = routes
-        .map(|kind| kind.resource())
         .map(|of| rule(of.group, of.version, &["CREATE", "UPDATE"], &[of.plural]))
         .collect();
     let routes = held(with, Entry::HoldRoutes, &json!(routes));

@@ -1,4 +1,5 @@
 mod overridden;
+mod phases;
 mod properties;
 mod verb_table;
 mod verbs;

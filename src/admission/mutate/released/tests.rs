@@ -16,7 +16,7 @@ fn published() -> Option<serde_json::Value> {
         "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
         "service": {"port": 9898, "hosts": ["shop.web.example.com"], "gatewayRefs": [{"name": "gateway", "namespace": "infra"}]},
     }));
-    Provider::GATEWAY_API.published("shop", &Names::new("shop"), &spec.unwrap())
+    Provider::STANDARD.published("shop", &Names::new("shop"), &spec.unwrap())
 }
 
 fn blueprint(helm: bool) -> Blueprint {

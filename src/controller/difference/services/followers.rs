@@ -60,7 +60,7 @@ impl Pair<'_> {
             .iter()
             .filter(|follower| follower.routed)
             .peekable();
-        if !split || !self.blueprint.provider.has_weights() || routed.peek().is_none() {
+        if !split || !self.blueprint.provider.moves_routes() || routed.peek().is_none() {
             return;
         }
         let templates = self.templates(desired);

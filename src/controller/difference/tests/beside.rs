@@ -172,7 +172,7 @@ fn it_goes_with_the_halves_and_with_the_provider() {
     let (left, _) = writes(stored(&blueprint), &blueprint, Dismantle::Traffic);
     assert_eq!(summary(&left), gone);
     let mut other = self::blueprint();
-    other.provider = Provider::KUBERNETES;
+    other.provider = Provider::FALLBACK;
     let (switched, _) = writes(stored(&blueprint), &other, Dismantle::No);
     let kept = |of: &[(&str, String)]| of.iter().filter(|(verb, _)| *verb == "delete").count();
     assert_eq!(kept(&summary(&switched)), 2, "{switched:?}");

@@ -213,7 +213,7 @@ fn they_go_when_nobody_can_be_led_there_any_more() {
     );
     // With another provider the route goes on as it is, and so do they.
     let mut other = self::blueprint();
-    other.provider = Provider::KUBERNETES;
+    other.provider = Provider::FALLBACK;
     let switched = writes(objects, &other, &at(Some(Traffic::PRIMARY)));
     assert!(
         switched.iter().all(|write| !write.starts_with("delete ")),

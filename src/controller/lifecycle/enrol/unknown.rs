@@ -44,8 +44,7 @@ pub fn tell_all(context: &Context, namespace: &str) {
 /// What a Canary would be made by as its policy says, and cannot be listed: the routes that it reads, and autoscalers.
 pub fn around(context: &Context, namespace: &str, policy: &CanaryPolicy) -> Option<Unlisted> {
     let named = policy.spec.provider.as_deref().and_then(Provider::parse);
-    let read = named.filter(|provider| !provider.kinds().is_empty());
-    let read = read.unwrap_or(Provider::GATEWAY_API);
+    let read = named.unwrap_or(Provider::STANDARD).reading();
     let counts = |kind: Kind| match kind {
         Kind::Route(resource) => read.writes_kind(resource),
         _ => true,

@@ -63,7 +63,7 @@ async fn a_provider_that_is_not_there_keeps_no_app_from_being_given_back() {
     assert!(why.contains("carrier-pigeon"), "{why}");
     turn.leaving = true;
     let pair = house.pair(&turn).await;
-    assert!(pair.blueprint.provider == Provider::KUBERNETES && pair.live.primary.is_some());
+    assert!(pair.blueprint.provider == Provider::FALLBACK && pair.live.primary.is_some());
 }
 
 fn meshed(house: &House, host: &str) {

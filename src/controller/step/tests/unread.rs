@@ -79,7 +79,7 @@ async fn what_every_canary_needs_keeps_all_of_them_waiting_and_they_say_so() {
 #[tokio::test(start_paused = true)]
 async fn routes_of_other_providers_that_cannot_be_listed_keep_nobody_waiting() {
     let house = House::new().await;
-    let foreign = |kind: &Kind| matches!(kind, Kind::Route(resource) if !Provider::GATEWAY_API.writes_kind(*resource));
+    let foreign = |kind: &Kind| matches!(kind, Kind::Route(resource) if !Provider::STANDARD.writes_kind(*resource));
     let foreign: Vec<Kind> = Kind::routes().filter(foreign).collect();
     assert!(foreign.len() > 1);
     for kind in foreign {

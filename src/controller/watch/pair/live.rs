@@ -129,7 +129,7 @@ impl Live {
     /// Those of them by whose halves users are sent, or are about to be.
     pub fn carrying<'a>(&'a self, blueprint: &'a Blueprint, building: bool) -> impl Iterator<Item = &'a Names> {
         // Followers have halves only where shares are carried.
-        let building = building && blueprint.provider.has_weights();
+        let building = building && blueprint.provider.moves_routes();
         let halved = |names: &Names| self.routes.iter().any(|route| routing::names_a_half(route, names));
         self.split(blueprint)
             .filter(move |names| building || blueprint.names.as_ref() == Some(names) || halved(names))

@@ -24,6 +24,9 @@ use crate::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Why a route counts for nothing of which its kind says no more.
+const CLAIM: &str = "nobody says that users come by it";
+
 /// What is known of the namespace of an app.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NamespaceView<'a> {
@@ -58,15 +61,14 @@ pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
     let service = canary.spec.service.as_ref().map(|_| canary.service_name())?;
     let leading = |followed: bool| {
         let own = move |other: &&Elsewhere| other.service == service && other.followed == followed;
-        listed(elsewhere.iter().filter(own))
+        elsewhere.iter().filter(own)
     };
-    let Some(routes) = leading(true) else {
-        return leading(false).map(|routes| {
-            format!(
-                "{routes} of another namespace, which names Service {service}, is ignored: no gateway reports it \
-                 Accepted with ResolvedRefs; a ReferenceGrant in this namespace is needed"
-            )
-        });
+    let Some(routes) = listed(leading(true)) else {
+        let routes = listed(leading(false))?;
+        let why = leading(false).find_map(|other| unfollowed(other.kind)).unwrap_or(CLAIM);
+        return Some(format!(
+            "{routes} of another namespace, which names Service {service}, is ignored: {why}"
+        ));
     };
     let provider = canary.spec.provider.as_deref();
     let weightless = provider.is_some_and(|provider| !registry::can(provider).weights);
@@ -78,6 +80,12 @@ pub fn unmoved(canary: &Canary, elsewhere: &[Elsewhere]) -> Option<String> {
     Some(format!(
         "{routes} leads to Service {service} from another namespace and is not moved: {what}"
     ))
+}
+
+// Why users do not come by routes of a kind that nobody follows out of their namespace.
+fn unfollowed(kind: &str) -> Option<&'static str> {
+    let mut named = registry::kinds().filter(|known| known.resource().kind == kind);
+    named.find_map(|known| known.unfollowed())
 }
 
 // The kind of the first, and the names of all of them; nothing of none.
@@ -109,10 +117,8 @@ pub fn canary(
     let (name, namespace) = (text(target, "/metadata/name"), text(target, "/metadata/namespace"));
     refuse(target, policy)?;
     let named = policy.spec.provider.as_deref();
-    let wanted = named.unwrap_or(Provider::GATEWAY_API.as_str());
-    // Without routes of its own, those of the Gateway API tell which Service users call.
-    let read = Provider::parse(wanted).filter(|provider| !provider.kinds().is_empty());
-    let read = read.unwrap_or(Provider::GATEWAY_API);
+    let wanted = named.unwrap_or(Provider::STANDARD.as_str());
+    let read = Provider::parse(wanted).unwrap_or(Provider::STANDARD).reading();
     let routes: Vec<&Value> = around.routes.iter().filter(|route| read.carries_by(route)).collect();
     let service::Chosen {
         service,
@@ -123,7 +129,7 @@ pub fn canary(
     let provider = if published && carries(wanted, service.as_ref()) {
         wanted
     } else {
-        Provider::KUBERNETES.as_str()
+        Provider::FALLBACK.as_str()
     };
     let mut spec = spec(name, policy, service, (provider, around.requests));
     if let Some(route) = route {
@@ -178,7 +184,7 @@ fn carries(name: &str, service: Option<&CanaryService>) -> bool {
         ..CanarySpec::default()
     };
     Provider::parse(name).is_none_or(|provider| {
-        let split = connections && provider.has_weights();
+        let split = connections && provider.moves_routes();
         !split && provider.rejects(&asked).is_empty()
     })
 }
@@ -198,6 +204,15 @@ fn marked(spec: CanarySpec, (name, namespace): (&str, &str), uid: &str, policy: 
     canary.metadata.annotations = (!annotations.is_empty()).then_some(annotations);
     canary.metadata.finalizers = Some(vec![labels::FINALIZER.to_owned()]);
     canary
+}
+
+/// Whether one of `routes` is the user's own for the Service of a Canary of this provider. What was made for a Canary, by us
+/// or by Flagger, is not.
+pub fn has_route(canary: &Canary, provider: &str, routes: &[Value]) -> bool {
+    let names = Names::new(canary.service_name());
+    let users = |route: &&Value| registry::carries_by(provider, route) && !routing::is_made(route);
+    let mut users = routes.iter().filter(users);
+    users.any(|route| routing::refers_to(route, &names))
 }
 
 /// Why a route that exists has no room for what the analysis of `canary` adds to it.

@@ -3,12 +3,9 @@
 use crate::{
     api::Canary,
     plan::workload::{Workload, revisions},
-    routing::{Affinity, Cookies, Exposure, Member},
+    routing::{Affinity, Cookies, Exposure, Member, ProviderDefaults},
 };
 use std::collections::BTreeMap;
-
-/// Flagger's annotation of a Canary whose proxies are to log requests, and what it says then.
-const ACCESS_LOG: (&str, &str) = ("appmesh.flagger.app/accesslog", "enabled");
 
 /// The cookies that keep users on their side, where a Canary asks for them.
 pub fn affinity(canary: &Canary) -> Option<Affinity> {
@@ -32,19 +29,17 @@ pub fn exposure(canary: &Canary) -> Exposure {
         // Whoever can look for them adds them.
         models: BTreeMap::new(),
         member: member(canary),
-        // That is for the command line to say.
-        ingress_prefix: None,
+        // Those are for the command line to say.
+        defaults: ProviderDefaults::default(),
     }
 }
 
-// Which pods are whose is known where both halves are.
+// Which pods are whose is known where both halves are, and what of a Canary is about logs where its provider is.
 fn member(canary: &Canary) -> Member {
-    let (key, enabled) = ACCESS_LOG;
-    let said = canary.metadata.annotations.as_ref().and_then(|all| all.get(key));
     let service = canary.spec.service.as_ref();
     Member {
         backends: service.and_then(|service| service.backends.clone()).unwrap_or_default(),
-        logs: said.is_some_and(|said| said == enabled),
+        logs: false,
         pods: None,
     }
 }

@@ -4,7 +4,7 @@ use super::{alien_hosts, exposure::exposure};
 use crate::plan::{Autoscaler, Blueprint, Metadata, Owner, Port, Workload, workload::overrides};
 use crate::{
     api::{Canary, canary},
-    routing::{Exposure, Names, Provider},
+    routing::{Exposure, Member, Names, Provider, ProviderDefaults},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Map, Value, json};
@@ -25,20 +25,10 @@ pub struct Defaults {
     pub no_cross_namespace_refs: bool,
     /// `--dry-run`: no Canary routes or promotes anything.
     pub dry_run: bool,
-    /// `--ingress-annotations-prefix`: prefix of the annotations that ingress-nginx reads; its own when empty.
-    pub ingress_annotations_prefix: String,
-    /// `--ingress-class`: of the HTTPProxies that are made; none when empty.
-    pub ingress_class: String,
+    /// What is said to routing providers.
+    pub routing: ProviderDefaults,
     /// The domain of the cluster, under which its Services have names; `cluster.local` when empty.
     pub cluster_domain: String,
-}
-
-impl Defaults {
-    // The prefix of the annotations that ingress-nginx reads, with its slash; `None` for its default one.
-    fn ingress_prefix(&self) -> Option<String> {
-        let named = self.ingress_annotations_prefix.trim_end_matches('/');
-        (!named.is_empty()).then(|| format!("{named}/"))
-    }
 }
 
 /// The blueprint of a Canary's pair; an error names a provider or kind of target that is not built yet.
@@ -75,10 +65,7 @@ pub fn blueprint(canary: &Canary, defaults: &Defaults) -> Result<Blueprint, Stri
         named_route: provider.route(&canary.spec),
         names,
         autoscaler: Autoscaler::of(canary),
-        exposure: Exposure {
-            ingress_prefix: defaults.ingress_prefix(),
-            ..exposure(canary)
-        },
+        exposure: shown(canary, provider, defaults),
         include_label_prefixes: defaults.include_label_prefixes.clone(),
         helm: Map::new(),
     })
@@ -124,9 +111,20 @@ fn names(canary: &Canary, workload: Workload) -> Option<Names> {
 fn noted(canary: &Canary, route: Value, provider: Provider, defaults: &Defaults) -> Value {
     let annotations = canary.metadata.annotations.clone().unwrap_or_default();
     let route = provider.annotated(route, &annotations);
-    match defaults.ingress_class.as_str() {
-        "" => route,
-        class => provider.classed(route, class),
+    provider.defaulted(route, &defaults.routing)
+}
+
+// What its routes need to know besides shares, with what the command line and the Canary's annotations tell its provider.
+fn shown(canary: &Canary, provider: Provider, defaults: &Defaults) -> Exposure {
+    let exposure = exposure(canary);
+    let annotations = canary.metadata.annotations.clone().unwrap_or_default();
+    Exposure {
+        defaults: defaults.routing.clone(),
+        member: Member {
+            logs: provider.logs(&annotations),
+            ..exposure.member
+        },
+        ..exposure
     }
 }
 

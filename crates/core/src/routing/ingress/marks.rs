@@ -16,8 +16,12 @@ pub(in crate::routing) const PREDICATE: &str = "zalando.org/skipper-predicate";
 const TRUE: [&str; 6] = ["1", "t", "T", "true", "TRUE", "True"];
 
 /// The prefix of those that ingress-nginx reads here.
-pub(in crate::routing) fn prefix(exposure: &Exposure) -> &str {
-    exposure.ingress_prefix.as_deref().unwrap_or(NGINX)
+pub(in crate::routing) fn prefix(exposure: &Exposure) -> String {
+    let named = &exposure.defaults.ingress_annotations_prefix;
+    match named.trim_end_matches('/') {
+        "" => NGINX.to_owned(),
+        named => format!("{named}/"),
+    }
 }
 
 /// Whether ingress-nginx takes an Ingress to stand beside another for a share of its requests, whoever made it.

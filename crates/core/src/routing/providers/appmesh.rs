@@ -28,6 +28,7 @@ use crate::object::text;
 use crate::routing::{Capabilities, Forms, Names, Need, RouteKind, Router};
 use routes::MeshRoutes;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use version::Version;
 
@@ -57,6 +58,9 @@ pub const V1BETA2: AppMesh = AppMesh {
 };
 
 const GROUP: &str = "appmesh.k8s.aws";
+
+/// Flagger's annotation of a Canary whose proxies are to log requests, and what it says then.
+const ACCESS_LOG: (&str, &str) = ("appmesh.flagger.app/accesslog", "enabled");
 
 /// The controller tells AWS of a change as it hears of it, and AWS tells the proxies within seconds; nobody says when they have
 /// it.
@@ -161,6 +165,11 @@ impl Router for AppMesh {
         let rejected = problem::of_canary(self.routes.version, spec);
         let spec = Some(spec).filter(|_| rejected.is_empty())?;
         generated::generated(self.routes.version, namespace, names, spec)
+    }
+
+    fn logs(&self, annotations: &BTreeMap<String, String>) -> bool {
+        let (key, enabled) = ACCESS_LOG;
+        annotations.get(key).is_some_and(|said| said == enabled)
     }
 
     fn adopt(&self, spec: &mut CanarySpec, route: &Value, _namespace: &str) {

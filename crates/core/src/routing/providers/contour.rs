@@ -16,7 +16,7 @@ mod weights;
 
 use crate::api::canary::CanarySpec;
 use crate::routing::{
-    Capabilities, Exposure, Forms, Names, Resource, RouteKind, Router, Traffic, WrittenKind, weighted,
+    Capabilities, Exposure, Forms, Names, ProviderDefaults, Resource, RouteKind, Router, Traffic, WrittenKind, weighted,
 };
 use dialect::ProxyRoutes;
 use serde_json::Value;
@@ -88,8 +88,11 @@ impl Router for Contour {
         generated::generated(namespace, names, service)
     }
 
-    fn classed(&self, route: Value, class: &str) -> Value {
-        generated::classed(route, class)
+    fn defaulted(&self, route: Value, defaults: &ProviderDefaults) -> Value {
+        match defaults.ingress_class.as_str() {
+            "" => route,
+            class => generated::classed(route, class),
+        }
     }
 }
 

@@ -130,7 +130,7 @@ impl JudgedAnalysis<'_> {
         if self.connections {
             connections.to_owned()
         } else {
-            provider(self.provider, Provider::GATEWAY_API.as_str())
+            provider(self.provider, Provider::STANDARD.as_str())
         }
     }
 

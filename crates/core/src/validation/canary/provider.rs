@@ -23,7 +23,7 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
     own_route(report, subject, named);
     served(report, subject);
     if named.is_some_and(registry::is_retired) {
-        let instead = Provider::GATEWAY_API.as_str();
+        let instead = Provider::STANDARD.as_str();
         let text = format!("the upstream project is retired; plan a move to {instead}");
         report.warn(FIELD, text);
     }
@@ -95,7 +95,7 @@ fn references(report: &mut Report, subject: &Subject) {
     for (field, why) in rejected.into_iter().flatten() {
         report.forbidden(field, why);
     }
-    if let Some((field, why)) = registry::other_version(spec) {
+    if let Some((field, why)) = registry::router(subject.provider).and_then(|router| router.other_version(spec)) {
         report.warn(field, why);
     }
 }
@@ -114,7 +114,7 @@ fn upstream(report: &mut Report, subject: &Subject) {
         .is_some_and(|ns| !ns.is_empty() && ns != subject.canary.namespace_name());
     if foreign && subject.facts.no_cross_namespace_refs {
         let why = format!(
-            "can't access gloo upstream {}, cross-namespace references are blocked",
+            "can't access upstream {}, cross-namespace references are blocked",
             upstream.name
         );
         report.forbidden("spec.upstreamRef.namespace", why);

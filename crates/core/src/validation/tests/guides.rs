@@ -115,9 +115,13 @@ fn an_install_takes_the_canaries_of_the_guide_for_its_provider() {
     }
 }
 
+// A provider that Flagger does not know has no guide of Flagger's.
 #[test]
-fn there_is_a_guide_for_every_provider() {
-    let mut with_guide: Vec<&str> = guides().into_iter().map(|(provider, _)| provider).collect();
-    with_guide.sort_unstable();
-    assert_eq!(with_guide, registry::names());
+fn every_guide_is_for_a_provider_that_is_built() {
+    let names = registry::names();
+    let guides = guides();
+    assert!(guides.len() >= 20, "only {} guides", guides.len());
+    for (provider, _) in guides {
+        assert!(names.contains(&provider), "{provider}");
+    }
 }

@@ -45,10 +45,43 @@ fn both_belong_to_the_installation_and_go_with_it() {
     assert!(mutating(&rendering())["metadata"].get("ownerReferences").is_none());
 }
 
+/// A kind that no provider has: which are registered is no matter of how.
+fn example(plural: &'static str) -> Resource {
+    Resource {
+        group: "example.dev",
+        version: "v1",
+        kind: "Example",
+        plural,
+        built_in: false,
+    }
+}
+
 #[test]
 fn the_configurations_are_the_documented_ones() {
-    insta::assert_json_snapshot!("mutating", mutating(&rendering()));
+    let routes = ["examples", "others"].map(example);
+    insta::assert_json_snapshot!("mutating", holding(&rendering(), routes.into_iter()));
     insta::assert_json_snapshot!("validating", validating(&rendering()));
+}
+
+#[test]
+fn routes_are_held_of_every_kind_that_is_edited_and_of_no_other() {
+    let all = hooks(&rendering());
+    let hook = all
+        .iter()
+        .find(|hook| hook["name"] == webhook_name(Entry::HoldRoutes))
+        .unwrap();
+    let held: Vec<Value> = hook["rules"].as_array().unwrap().clone();
+    for kind in registry::kinds() {
+        let of = kind.resource();
+        let own = |rule: &&Value| {
+            let (groups, versions) = (json!([of.group]), json!([of.version]));
+            rule["apiGroups"] == groups && rule["apiVersions"] == versions && rule["resources"] == json!([of.plural])
+        };
+        let rules = held.iter().filter(own).count();
+        assert_eq!(rules, usize::from(!kind.fields().is_empty()), "{of:?}");
+    }
+    let edited = registry::kinds().filter(|kind| !kind.fields().is_empty());
+    assert_eq!(held.len(), edited.count());
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! v1 serves; where a run is on or has failed, the target holds v2 or bad. `-` in a cell means that nothing is stored.
 
 use super::super::*;
-use super::{create, deployment, label, managed, template, update, with_canary};
+use super::phases::{Phase, manifest, phases};
+use super::{create, label, template, update, with_canary};
 use crate::admission::mutate::scale;
 use crate::admission::review::{Request, Response};
 use crate::api::labels::{self, TargetState};
@@ -11,36 +12,12 @@ use crate::patches::applied;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-struct Phase {
-    name: &'static str,
-    stage: CoarseStage,
-    stored: Value,
-}
-
-fn phases() -> Vec<Phase> {
-    let phase = |name, stage, stored| Phase { name, stage, stored };
-    let serving = || managed("serving", 3, "3", "v2");
-    vec![
-        phase("enrolling, cold", CoarseStage::Building, managed("cold", 0, "3", "v1")),
-        phase("enrolling, hot", CoarseStage::Building, managed("hot", 3, "3", "v1")),
-        phase("at rest", CoarseStage::Rest, managed("rest", 0, "3", "v1")),
-        phase("Waiting", CoarseStage::Waiting, managed("rest", 0, "3", "v2")),
-        phase("analysis running", CoarseStage::Running, serving()),
-        phase("WaitingPromotion", CoarseStage::Running, serving()),
-        phase("Promoting", CoarseStage::Promoting, serving()),
-        phase("Finalising", CoarseStage::Promoting, serving()),
-        phase("Failed", CoarseStage::Failed, managed("rest", 0, "3", "bad")),
-        phase("asleep", CoarseStage::Rest, managed("rest", 0, "0", "v1")),
-        phase("Terminating", CoarseStage::Leaving, managed("hot", 3, "3", "v1")),
-    ]
-}
-
 /// Sends an object (or a Scale) in a phase; the stored one and the warnings, or the refusal.
 type Verb = fn(&Phase) -> Result<(Value, Vec<String>), String>;
 
 const VERBS: [(&str, Verb); 18] = [
     ("apply, same template", |p| {
-        Ok(update(&p.stored, &manifest(3, image(p)), &with_canary(p.stage)))
+        Ok(update(&p.stored, &manifest(3, p.image()), &with_canary(p.stage)))
     }),
     ("apply, new template", |p| {
         Ok(update(&p.stored, &manifest(3, "v9"), &with_canary(p.stage)))
@@ -49,7 +26,7 @@ const VERBS: [(&str, Verb); 18] = [
         Ok(update(&p.stored, &manifest(3, "v1"), &with_canary(p.stage)))
     }),
     ("apply, replicas 3 to 5", |p| {
-        Ok(update(&p.stored, &manifest(5, image(p)), &with_canary(p.stage)))
+        Ok(update(&p.stored, &manifest(5, p.image()), &with_canary(p.stage)))
     }),
     ("set image", |p| edit(p, template("v9"))),
     ("edit, replicas to 5", |p| {
@@ -63,10 +40,10 @@ const VERBS: [(&str, Verb); 18] = [
         edit(p, restarted)
     }),
     ("rollout undo", |p| {
-        edit(p, template(if image(p) == "v1" { "v0" } else { "v1" }))
+        edit(p, template(if p.image() == "v1" { "v0" } else { "v1" }))
     }),
     ("apply, replicas to 0", |p| {
-        Ok(update(&p.stored, &manifest(0, image(p)), &with_canary(p.stage)))
+        Ok(update(&p.stored, &manifest(0, p.image()), &with_canary(p.stage)))
     }),
     ("rollout pause", |p| {
         let mut sent = p.stored.clone();
@@ -97,20 +74,10 @@ const VERBS: [(&str, Verb); 18] = [
         Ok(create(&manifest(3, "v9"), &with_canary(p.stage)))
     }),
     ("replace --force, same template", |p| {
-        Ok(create(&manifest(3, image(p)), &with_canary(p.stage)))
+        Ok(create(&manifest(3, p.image()), &with_canary(p.stage)))
     }),
     ("restore of an export", |p| Ok(create(&p.stored, &with_canary(p.stage)))),
 ];
-
-fn manifest(replicas: i64, image: &str) -> Value {
-    deployment(replicas, image, &[])
-}
-
-fn image(phase: &Phase) -> &str {
-    phase.stored["spec"]["template"]["spec"]["containers"][0]["image"]
-        .as_str()
-        .unwrap()
-}
 
 fn edit(phase: &Phase, template: Value) -> Result<(Value, Vec<String>), String> {
     let mut sent = phase.stored.clone();

@@ -2,51 +2,16 @@
 //! from it (analysis, cancellation) is the controller's and stands in the warning.
 
 use super::super::*;
-use super::{create, deployment, label, managed, template, update, with_canary};
+use super::phases::{awake, manifest};
+use super::{create, label, managed, template, update, with_canary};
 use crate::api::labels;
 use crate::plan::revision::hash::template_hash;
 use serde_json::{Value, json};
 
-struct Phase {
-    name: &'static str,
-    stage: CoarseStage,
-    stored: Value,
-}
-
-/// The target as stored in each phase; v1 is promoted.
-fn phases() -> Vec<Phase> {
-    let phase = |name, stage, stored| Phase { name, stage, stored };
-    vec![
-        phase("enrolling, cold", CoarseStage::Building, managed("cold", 0, "3", "v1")),
-        phase("enrolling, hot", CoarseStage::Building, managed("hot", 3, "3", "v1")),
-        phase("at rest", CoarseStage::Rest, managed("rest", 0, "3", "v1")),
-        phase("waiting", CoarseStage::Waiting, managed("rest", 0, "3", "v2")),
-        phase(
-            "analysis running",
-            CoarseStage::Running,
-            managed("serving", 3, "3", "v2"),
-        ),
-        phase("promoting", CoarseStage::Promoting, managed("serving", 3, "3", "v2")),
-        phase("finalising", CoarseStage::Promoting, managed("serving", 3, "3", "v2")),
-        phase("failed", CoarseStage::Failed, managed("rest", 0, "3", "bad")),
-    ]
-}
-
-fn manifest(replicas: i64, image: &str) -> Value {
-    deployment(replicas, image, &[])
-}
-
-fn image(phase: &Phase) -> String {
-    phase.stored["spec"]["template"]["spec"]["containers"][0]["image"]
-        .as_str()
-        .unwrap()
-        .to_owned()
-}
-
 #[test]
 fn an_apply_of_the_same_template_changes_nothing_in_any_phase() {
-    for phase in phases() {
-        let (stored, warnings) = update(&phase.stored, &manifest(3, &image(&phase)), &with_canary(phase.stage));
+    for phase in awake() {
+        let (stored, warnings) = update(&phase.stored, &manifest(3, phase.image()), &with_canary(phase.stage));
         assert_eq!(stored, phase.stored, "{}", phase.name);
         assert_eq!(warnings, Vec::<String>::new(), "{}", phase.name);
     }
@@ -54,7 +19,7 @@ fn an_apply_of_the_same_template_changes_nothing_in_any_phase() {
 
 #[test]
 fn a_new_template_is_stored_and_rolls_no_pod_that_serves() {
-    for phase in phases() {
+    for phase in awake() {
         // set image, edit and restart send the stored object with another template; apply and replace send a manifest.
         let mut edited = phase.stored.clone();
         edited["spec"]["template"] = template("v9");
@@ -78,9 +43,9 @@ fn a_new_template_is_stored_and_rolls_no_pod_that_serves() {
                 "enrolling, hot" => {
                     "coalmine: shop: held while shop-primary is built from the running revision; then analysed"
                 }
-                "at rest" | "failed" => "coalmine: shop: analysis will start",
-                "waiting" => "coalmine: shop: analysis restarts with this revision",
-                "promoting" | "finalising" => "coalmine: shop: released when the promotion under way has ended",
+                "at rest" | "Failed" => "coalmine: shop: analysis will start",
+                "Waiting" => "coalmine: shop: analysis restarts with this revision",
+                "Promoting" | "Finalising" => "coalmine: shop: released when the promotion under way has ended",
                 _ => {
                     "coalmine: shop: analysis restarts with this revision once traffic has left the pods that serve now"
                 }
@@ -93,14 +58,14 @@ fn a_new_template_is_stored_and_rolls_no_pod_that_serves() {
 #[test]
 fn the_promoted_template_cancels_a_run_and_clears_a_failure() {
     for (phase, line) in [
-        ("waiting", "equals the promoted revision; the rollout is cancelled"),
+        ("Waiting", "equals the promoted revision; the rollout is cancelled"),
         (
             "analysis running",
             "equals the promoted revision; the rollout is cancelled",
         ),
-        ("failed", "equals the promoted revision; nothing to analyse"),
+        ("Failed", "equals the promoted revision; nothing to analyse"),
     ] {
-        let phase = phases().into_iter().find(|p| p.name == phase).unwrap();
+        let phase = awake().into_iter().find(|p| p.name == phase).unwrap();
         let (stored, warnings) = update(&phase.stored, &manifest(3, "v1"), &with_canary(phase.stage));
         assert_eq!(stored["spec"]["template"], template("v1"));
         assert_eq!(warnings, [format!("coalmine: shop: {line}")]);
@@ -133,8 +98,8 @@ fn a_template_is_only_recorded_while_suspended() {
 
 #[test]
 fn replicas_are_recorded_in_every_phase() {
-    for phase in phases() {
-        let (stored, warnings) = update(&phase.stored, &manifest(5, &image(&phase)), &with_canary(phase.stage));
+    for phase in awake() {
+        let (stored, warnings) = update(&phase.stored, &manifest(5, phase.image()), &with_canary(phase.stage));
         let serves = ["hot", "serving"].contains(&label(&phase.stored, labels::STATE).unwrap());
         assert_eq!(label(&stored, labels::DESIRED_REPLICAS), Some("5"), "{}", phase.name);
         let expected = if serves {
@@ -153,7 +118,7 @@ fn replicas_are_recorded_in_every_phase() {
 
 #[test]
 fn an_undo_replaces_annotations_and_the_template_and_keeps_the_labels() {
-    for phase in phases() {
+    for phase in awake() {
         let mut undone = phase.stored.clone();
         undone["metadata"]["annotations"] = json!({"deployment.kubernetes.io/revision": "1"});
         undone["spec"]["template"] = template("v0");
@@ -167,8 +132,8 @@ fn an_undo_replaces_annotations_and_the_template_and_keeps_the_labels() {
 
 #[test]
 fn a_put_without_our_labels_restores_them_in_every_phase() {
-    for phase in phases() {
-        let (stored, _) = update(&phase.stored, &manifest(3, &image(&phase)), &with_canary(phase.stage));
+    for phase in awake() {
+        let (stored, _) = update(&phase.stored, &manifest(3, phase.image()), &with_canary(phase.stage));
         assert_eq!(
             stored["metadata"]["labels"], phase.stored["metadata"]["labels"],
             "{}",
@@ -179,7 +144,7 @@ fn a_put_without_our_labels_restores_them_in_every_phase() {
 
 #[test]
 fn a_deployment_made_again_starts_at_zero_while_primary_serves() {
-    for phase in phases().iter().filter(|phase| phase.stage != CoarseStage::Building) {
+    for phase in awake().iter().filter(|phase| phase.stage != CoarseStage::Building) {
         let (stored, _) = create(&manifest(3, "v7"), &with_canary(phase.stage));
         assert_eq!(
             (&stored["spec"]["replicas"], label(&stored, labels::STATE)),

@@ -77,7 +77,7 @@ impl Kind {
 
     /// Whether it is the kind of routes that every role lets us read, whatever its version.
     pub fn is_first_route(self) -> bool {
-        let first = Provider::GATEWAY_API.kinds().first();
+        let first = Provider::STANDARD.kinds().first();
         first.is_some_and(|kind| Self::Route(kind.resource()) == self)
     }
 

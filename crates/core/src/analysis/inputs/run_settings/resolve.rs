@@ -18,10 +18,10 @@ impl RunSettings {
     /// The settings of a Canary's runs. `leaving` says that it is being deleted or its namespace opted out.
     pub fn of(canary: &Canary, policy: Option<&CanaryPolicySpec>, defaults: &Defaults, leaving: bool) -> Self {
         let analysis = canary.analysis();
-        let provider = Provider::parse(canary.provider(&defaults.provider)).unwrap_or(Provider::KUBERNETES);
-        let routed = provider.has_weights() && (canary.spec.service.is_some() || canary.targets_a_route());
+        let provider = Provider::parse(canary.provider(&defaults.provider)).unwrap_or(Provider::FALLBACK);
+        let routed = provider.moves_routes() && (canary.spec.service.is_some() || canary.targets_a_route());
         let can = provider.can_for(canary.spec.service.as_ref());
-        let moved_by = if routed { provider } else { Provider::KUBERNETES };
+        let moved_by = if routed { provider } else { Provider::FALLBACK };
         Self {
             strategy: strategy::strategy(canary, routed, routed && can.matches),
             mirror: strategy::mirror(canary, routed && can.mirror),

@@ -339,3 +339,30 @@ fn an_app_whose_name_no_service_may_have_is_released_without_traffic() {
     let made = made_of(&dotted, &policy(), &[own], NONE, None).unwrap();
     assert_eq!(made.spec.service.unwrap().name.as_deref(), Some("report"));
 }
+
+#[test]
+fn a_route_that_was_made_for_a_canary_is_not_the_users() {
+    let canary = json!({
+    "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shop", "namespace": "web"},
+    "spec": {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+        "service": {"port": 80},
+    }});
+    let canary: Canary = serde_json::from_value(canary).unwrap();
+    let has = |provider: &str, backend: &str, metadata: Value| {
+        let rules = json!([{"backendRefs": [{"name": backend, "port": 80}]}]);
+        let route = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata,
+            "spec": {"rules": rules},
+        });
+        has_route(&canary, provider, &[route])
+    };
+    let own = json!({"name": "front", "namespace": "web"});
+    assert!(has("gatewayapi:v1", "shop", own.clone()));
+    assert!(!has("gatewayapi:v1", "other", own.clone()) && !has("istio", "shop", own));
+    let ours = json!({"name": "shop", "namespace": "web", "labels": {labels::GENERATED: "true"}});
+    let flaggers = json!({"name": "shop", "namespace": "web", "ownerReferences": [{"kind": "Canary", "name": "shop"}]});
+    for made in [ours, flaggers] {
+        assert!(!has("gatewayapi:v1", "shop", made));
+    }
+}

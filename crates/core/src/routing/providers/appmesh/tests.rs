@@ -5,6 +5,8 @@ mod golden;
 mod property;
 
 use super::*;
+use crate::api::Canary;
+use crate::plan::{Defaults, blueprint};
 use crate::routing::reference::with;
 use crate::routing::{Exposure, Member, Pods, RouteKind, Traffic, WrittenKind};
 use serde_json::{Map, from_value, json};
@@ -136,4 +138,26 @@ fn made(object: &Value) -> Value {
 fn published(mesh: &AppMesh, service: &Value, analysis: Value) -> Value {
     let service = with(service, "meshName", json!("global"));
     made(&mesh.published("shop", &names(), &canary(service, analysis)).unwrap())
+}
+
+#[test]
+fn proxies_log_where_a_canary_is_annotated_as_flagger_has_it() {
+    for (provider, said, logs) in [
+        ("appmesh", "enabled", true),
+        ("appmesh:v1beta2", "enabled", true),
+        ("appmesh", "disabled", false),
+        ("istio", "enabled", false),
+    ] {
+        let canary: Canary = from_value(json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "Canary",
+            "metadata": {"name": "web", "namespace": "shop", "annotations": {"appmesh.flagger.app/accesslog": said}},
+            "spec": {
+                "provider": provider, "service": {"port": 80},
+                "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            },
+        }))
+        .unwrap();
+        let pair = blueprint(&canary, &Defaults::default()).unwrap();
+        assert_eq!(pair.exposure.member.logs, logs, "{provider} {said}");
+    }
 }

@@ -132,6 +132,10 @@ impl<W: Words> RouteKind for Route<W> {
         abroad::is_followed(route, first.is_some() && backends.all(|other| other == first))
     }
 
+    fn unfollowed(&self) -> Option<&'static str> {
+        Some(abroad::UNFOLLOWED)
+    }
+
     fn hosts(&self, route: &Value) -> Vec<String> {
         adopted::hostnames(route).unwrap_or_default()
     }

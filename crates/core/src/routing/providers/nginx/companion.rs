@@ -22,6 +22,7 @@ pub(super) fn beside(route: &Value, names: &Names, traffic: Traffic, exposure: &
 // Those that say whose requests it takes, and what nginx does with them.
 fn annotations(route: &Value, traffic: Traffic, exposure: &Exposure) -> Map<String, Value> {
     let prefix = marks::prefix(exposure);
+    let prefix = prefix.as_str();
     let is_read = |key: &str| key.strip_prefix(prefix).is_some_and(|name| !name.starts_with("canary"));
     let mut annotations = companion::kept(route, is_read);
     let mut note = |name: &str, value: String| {
@@ -56,6 +57,7 @@ pub(super) fn read(route: &Value, live: &[&Value], names: &Names, exposure: &Exp
         _ => return None,
     };
     let prefix = marks::prefix(exposure);
+    let prefix = prefix.as_str();
     // One that gives the canary nothing is as good as none.
     if shares(live, prefix) == json!({"canary": "true", "canary-weight": "0"}) {
         return Some(Traffic::PRIMARY);

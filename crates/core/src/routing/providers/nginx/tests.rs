@@ -1,7 +1,7 @@
 mod golden;
 
 use super::*;
-use crate::routing::WrittenKind;
+use crate::routing::{ProviderDefaults, WrittenKind};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -64,11 +64,17 @@ fn an_ingress_nginx_of_another_prefix_is_told_by_that_alone() {
         "edge.example.com/rewrite-target": "/", "edge.example.com/canary-weight": "7",
         "nginx.ingress.kubernetes.io/rewrite-target": "/old",
     }));
-    let exposure = Exposure {
-        ingress_prefix: Some("edge.example.com/".to_owned()),
+    let told = |prefix: &str| Exposure {
+        defaults: ProviderDefaults {
+            ingress_annotations_prefix: prefix.to_owned(),
+            ..ProviderDefaults::default()
+        },
         ..Exposure::default()
     };
+    let exposure = told("edge.example.com");
     let objects = carried(&mine, Traffic::share(30), &exposure);
+    let slashed = told("edge.example.com/");
+    assert_eq!(carried(&mine, Traffic::share(30), &slashed), objects);
     assert_eq!(
         objects[1]["metadata"]["annotations"],
         json!({

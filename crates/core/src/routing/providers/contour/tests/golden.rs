@@ -121,9 +121,12 @@ fn the_class_of_the_command_line_is_that_of_what_is_made() {
     });
     let canary = from_value(canary).unwrap();
     let made = |class: &str| {
-        let defaults = Defaults {
+        let routing = ProviderDefaults {
             ingress_class: class.to_owned(),
             ingress_annotations_prefix: class.to_owned(),
+        };
+        let defaults = Defaults {
+            routing,
             ..Defaults::default()
         };
         blueprint(&canary, &defaults).unwrap()
@@ -138,6 +141,7 @@ fn the_class_of_the_command_line_is_that_of_what_is_made() {
         "public"
     );
     // And so is the prefix of what an Ingress is told.
-    assert_eq!(told.exposure.ingress_prefix.as_deref(), Some("public/"));
-    assert_eq!(untold.exposure.ingress_prefix, None);
+    let prefix = |told: &Exposure| told.defaults.ingress_annotations_prefix.clone();
+    assert_eq!(prefix(&told.exposure), "public");
+    assert_eq!(prefix(&untold.exposure), "");
 }

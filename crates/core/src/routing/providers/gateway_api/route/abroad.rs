@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 const ACCEPTED: &str = "Accepted";
 /// Whether it found, and may use, everything that the route names.
 const RESOLVED: &str = "ResolvedRefs";
+/// Why a route that is not followed is not, and what that takes.
+pub(super) const UNFOLLOWED: &str = "no gateway says of it that it is Accepted with ResolvedRefs, which takes a ReferenceGrant of \
+                                     this namespace";
 /// It may use what it has not found yet: whether it may is asked first.
 const NOT_FOUND: &str = "BackendNotFound";
 
