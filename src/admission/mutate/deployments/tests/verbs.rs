@@ -6,7 +6,7 @@ use super::phases::{awake, manifest};
 use super::{create, label, managed, template, update, with_canary};
 use crate::api::labels;
 use crate::plan::revision::hash::template_hash;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[test]
 fn an_apply_of_the_same_template_changes_nothing_in_any_phase() {
