@@ -13,6 +13,13 @@ use crate::install::root;
 
 /// What is checked without asking anybody.
 const OFFLINE: [&str; 3] = ["bans", "licenses", "sources"];
+/// Two workspaces have one list of what is allowed, and neither has all of it.
+const SHARED: [&str; 4] = [
+    "--allow",
+    "license-exception-not-encountered",
+    "--allow",
+    "unused-wrapper",
+];
 /// For the list of known faults, which is a Git repository elsewhere.
 const FETCH: Duration = Duration::from_secs(60);
 
@@ -23,15 +30,16 @@ pub fn program() -> Result<PathBuf> {
 
 /// What needs nothing but the lock file and the sources cargo has.
 pub fn offline(program: &Path) -> Command {
-    check(program, &OFFLINE)
+    check(program, &[&SHARED[..], &OFFLINE].concat())
 }
 
 /// The same for the fuzz targets, which are a workspace of their own.
 pub fn offline_of_fuzz(program: &Path) -> Command {
     let mut command = deny(program);
     let manifest = fuzz::package().join("Cargo.toml");
-    command.arg("--manifest-path").arg(manifest).arg("check");
-    command.arg("--config").arg(root().join("deny.toml")).args(OFFLINE);
+    command.arg("--manifest-path").arg(manifest);
+    command.arg("--config").arg(root().join("deny.toml"));
+    command.arg("check").args(SHARED).args(OFFLINE);
     command
 }
 
