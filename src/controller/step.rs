@@ -103,7 +103,9 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
     if let Some(done) = turn::has_not_come(context, key, &canary).await? {
         return Ok(done);
     }
-    dropped::unless_hidden(context, &canary).await?;
+    if let Some(wake) = dropped::hidden(context, &canary).await? {
+        return Ok(Done::Less(Some(wake)));
+    }
     if let Some(done) = oversize::of(context, key, &canary).await? {
         return Ok(done);
     }

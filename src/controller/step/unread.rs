@@ -2,7 +2,12 @@
 
 use crate::{
     api::Canary,
-    controller::{context::Context, queue::Key, status::record, watch::informers::cache::Unlisted},
+    controller::{
+        context::Context,
+        queue::Key,
+        status::{dropped, record},
+        watch::informers::cache::Unlisted,
+    },
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -39,6 +44,10 @@ async fn told(context: &Context, canary: &Canary, unread: &Unlisted, now: Timest
     let left = unread.until_told();
     if !left.is_zero() {
         return Ok(left);
+    }
+    // It is written also before the step itself looks whether it may be.
+    if let Some(wake) = dropped::hidden(context, canary).await? {
+        return Ok(wake);
     }
     record::not_read(context, canary, unread, now).await?;
     Ok(LATER)

@@ -1,8 +1,14 @@
 //! A definition of Canaries that was applied anew by somebody else, and does not know what is recorded.
 
+use super::super::step;
 use super::house::{CANARY, House};
-use crate::{api::crds, controller::context::fake, routing::registry};
+use crate::{
+    api::crds,
+    controller::{context::fake, watch::informers::cache::Kind},
+    routing::registry,
+};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/canaries.flagger.app";
 
@@ -33,6 +39,15 @@ async fn paired() -> House {
     house.all().await;
     fake::said(&mut house.told).await;
     house
+}
+
+/// A step by a Canary that was seen so: when the next one is due, and what was written.
+async fn step_by(house: &House, seen: Value) -> (Option<Duration>, Vec<String>) {
+    house.server.log.lock().clear();
+    fake::learn(&house.context, seen);
+    let wake = step(house.context.clone(), house.key.clone()).await;
+    fake::settled().await;
+    (wake, house.server.writes())
 }
 
 fn tells_the_way_out(said: &[String]) {
@@ -82,4 +97,44 @@ async fn a_status_of_flaggers_is_taken_over_where_the_definition_is_ours() {
     house.server.edit(CANARY, without_record);
     house.all().await;
     assert_ne!(house.condition("/status/run"), Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stored_record_is_not_written_over_by_what_was_seen_while_it_was_hidden() {
+    let house = paired().await;
+    house.server.put(DEFINITION, ours());
+    house.edit("shop", new_image).await;
+    let mut seen = house.server.get(CANARY).unwrap();
+    without_record(&mut seen);
+    let waits = (Some(Duration::from_secs(2)), Vec::new());
+    for looks in [1, 0] {
+        assert_eq!(step_by(&house, seen.clone()).await, waits);
+        assert_eq!(house.server.requests_for(DEFINITION), looks, "what was read lately serves");
+        assert_eq!(house.server.requests_for(CANARY), 1, "and never instead of the Canary");
+    }
+    assert!(!house.step().await.is_empty(), "it goes on where it was");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_by_what_is_said_of_objects_that_cannot_be_listed() {
+    let house = paired().await;
+    house.server.put(DEFINITION, ours());
+    fake::cannot_list(&house.context, &house.server, "web", Kind::Service);
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    let mut seen = house.server.get(CANARY).unwrap();
+    without_record(&mut seen);
+    let (_, written) = step_by(&house, seen).await;
+    assert_eq!(written, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn for_a_moment_after_ours_is_there_again_the_api_server_is_not_believed_either() {
+    let house = paired().await;
+    house.server.put(DEFINITION, flaggers());
+    house.server.edit(CANARY, without_record);
+    assert_eq!(house.step().await, Vec::<String>::new());
+    house.server.put(DEFINITION, ours());
+    assert_eq!(house.step().await, Vec::<String>::new(), "it may hide the record still");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!house.step().await.is_empty(), "there is none");
 }
