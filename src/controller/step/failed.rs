@@ -36,6 +36,9 @@ pub async fn failed(context: &Arc<Context>, key: &Key, canary: &Canary, error: &
     }
     let (of, cause) = (format!("{}.{}", key.1, key.0), failure.as_str());
     tracing::error!(canary = of, cause, doing = doing.as_deref(), %error, "step failed, trying again");
+    if Dropped::is(error) && is_without_primary(context, canary) {
+        give_back(context, canary).await;
+    }
     match failure {
         WriteFailure::Passing => passed_over(context, key, canary, (error, doing)).await,
         WriteFailure::Stale | WriteFailure::Refused => refused(context, key, canary, (error, doing)).await,
@@ -60,12 +63,28 @@ async fn refused(
         context.effects.events.record(canary, Severity::Warning, text);
         return STALE;
     }
+    give_back(context, canary).await;
+    pause
+}
+
+// What is held for a pair that is being built serves by itself.
+async fn give_back(context: &Context, canary: &Canary) {
     let building = status::state(canary, Timestamp::now()).stage == Stage::Building;
     if let Some(target) = context.cluster.target(canary).filter(|_| building) {
         let workload = Workload::of(canary).unwrap_or_default();
         free::held(&context.effects.client, Kind::of(workload), &target).await;
     }
-    pause
+}
+
+// Whether it is known that there is no primary. Whose record is hidden seems to be building one, and a target whose primary
+// serves is to rest.
+fn is_without_primary(context: &Context, canary: &Canary) -> bool {
+    let Some(workload) = Workload::of(canary).filter(|workload| workload.has_primary_beside()) else {
+        return false;
+    };
+    let (cache, namespace) = (&context.cluster.cache, canary.namespace_name());
+    let primary = || cache.get(Kind::of(workload), namespace, &canary.primary_name());
+    cache.complete(namespace) && primary().is_none()
 }
 
 // What may go by itself is told when it begins, if the API server says what it is, and again and again while it lasts; then
@@ -113,7 +132,8 @@ fn text(news: &News, what: &str, told: bool) -> Option<String> {
     }
 }
 
-// Nobody else tells of a definition that was changed. An API server that is not there takes no events either, and is back before most people have read one.
+// Nobody else tells of a definition that was changed. An API server that is not there takes no events either, and is back before
+// most people have read one.
 fn heard(error: &kube::Error) -> Heard {
     match error {
         error if Dropped::is(error) => Heard::AtOnce,

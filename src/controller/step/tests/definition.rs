@@ -1,11 +1,12 @@
 //! A definition of Canaries that was applied anew by somebody else, and does not know what is recorded.
 
 use super::super::step;
-use super::house::{CANARY, House};
+use super::house::{CANARY, DEPLOYMENTS, House};
 use crate::{
-    api::crds,
+    api::{crds, labels},
     controller::{context::fake, watch::informers::cache::Kind},
     routing::registry,
+    testing::ApiServer,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -137,4 +138,36 @@ async fn for_a_moment_after_ours_is_there_again_the_api_server_is_not_believed_e
     assert_eq!(house.step().await, Vec::<String>::new(), "it may hide the record still");
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(!house.step().await.is_empty(), "there is none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_app_is_not_held_for_a_pair_that_cannot_be_recorded() {
+    let (target, record) = (format!("{DEPLOYMENTS}/shop"), format!("PUT {CANARY}/status"));
+    let house = House::with(|server| {
+        server.put(DEFINITION, flaggers());
+        server.edit(&target, |target| {
+            target["metadata"]["labels"] = json!({
+                labels::MANAGED: "true", labels::STATE: "cold", labels::DESIRED_REPLICAS: "2",
+            });
+            target["spec"]["replicas"] = json!(0);
+        });
+    })
+    .await;
+    let mut pruned = house.server.get(CANARY).unwrap();
+    pruned["status"] = json!({"phase": "Initializing"});
+    house
+        .server
+        .faults
+        .lock()
+        .push((record, (200, pruned), ApiServer::ALWAYS));
+    let mut written = Vec::new();
+    for _ in 0..3 {
+        written.extend(house.step().await);
+    }
+    let freed = format!("PATCH {target}");
+    let times = written.iter().filter(|line| **line == freed).count();
+    assert_eq!(times, 1, "{written:?}");
+    let serves = house.server.get(&target).unwrap();
+    assert_eq!(serves["spec"]["replicas"], 2);
+    assert_eq!(serves["metadata"]["labels"][labels::STATE], "hot");
 }
