@@ -15,8 +15,8 @@ const PART: &str = "definitions";
 /// Between two looks while something is amiss.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Waits until the definitions have all fields, or until shutdown. Until then the process is not ready, and says why in its log and in an event of its
-/// own pod. Where the definitions may not be read nothing is known of them, and that is said.
+/// Waits until the definitions have all fields, or until shutdown. Until then the process is not ready, and says why in its log
+/// and in an event of its own pod. Where the definitions may not be read nothing is known of them, and that is said.
 pub async fn awaited(client: &Client, namespace: &str, telemetry: &Telemetry, shutdown: &CancellationToken) {
     looking_every(PAUSE, client, namespace, telemetry, shutdown).await;
 }
@@ -56,7 +56,11 @@ async fn looking_every(
     telemetry.readiness.set(PART, true);
 }
 
-async fn complaints(served: &Api<CustomResourceDefinition>) -> Result<Vec<String>, kube::Error> {
+/// What each of the definitions lacks, in words for people.
+///
+/// # Errors
+/// Those of the API server.
+pub(super) async fn complaints(served: &Api<CustomResourceDefinition>) -> Result<Vec<String>, kube::Error> {
     let mut complaints = Vec::new();
     for ours in crds::all(&registry::names()) {
         let there = served.get_opt(&ours.name_any()).await?;
@@ -65,7 +69,8 @@ async fn complaints(served: &Api<CustomResourceDefinition>) -> Result<Vec<String
     Ok(complaints)
 }
 
-fn is_refusal(error: &kube::Error) -> bool {
+/// Whether the account may not look.
+pub(super) fn is_refusal(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 403)
 }
 

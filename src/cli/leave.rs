@@ -73,6 +73,9 @@ impl Leaving<'_> {
             return self.cancel(&standing).await;
         }
         let survey = self.look().await?;
+        if let Some(text) = report::definitions(&survey::definitions(&self.client).await) {
+            println!("{text}");
+        }
         if self.args.check {
             print!("{}", report::check(&survey, standing.leave()));
             return Ok(());
@@ -139,7 +142,8 @@ impl Leaving<'_> {
             }
             if Instant::now() >= until {
                 let survey = looked?;
-                bail!("{}", report::late(&survey, self.args.namespace.as_deref()));
+                let amiss = survey::definitions(&self.client).await;
+                bail!("{}", report::late(&survey, &amiss, self.args.namespace.as_deref()));
             }
             tokio::time::sleep(LOOK).await;
         }

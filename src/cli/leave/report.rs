@@ -118,13 +118,25 @@ pub fn done(namespace: Option<&str>) -> String {
     }
 }
 
-/// Time is over.
-pub fn late(survey: &Survey, namespace: Option<&str>) -> String {
+/// What the cluster's definitions lack, and what becomes of that; nothing where they lack nothing.
+pub fn definitions(amiss: &[String]) -> Option<String> {
+    (!amiss.is_empty()).then(|| {
+        format!(
+            "the controller gives no app back whose steps it cannot record, and the definitions of its kinds may not let it \
+             (docs/uninstall.md): {}",
+            amiss.join("; ")
+        )
+    })
+}
+
+/// Time is over; `amiss` is what the definitions lack.
+pub fn late(survey: &Survey, amiss: &[String], namespace: Option<&str>) -> String {
     let scope = namespace.map_or(String::new(), |namespace| format!(" --namespace {namespace}"));
+    let why = definitions(amiss).map_or(String::new(), |why| format!("\nThe likely reason: {why}"));
     format!(
-        "these have not been given back in time:\n{}\nNothing is lost: each is served as before. The order stands, so the rest \
-         goes on leaving; look again with: coalmine leave --check{scope}, wait longer with --timeout, or take the order back \
-         with: coalmine leave --cancel{scope}",
+        "these have not been given back in time:\n{}{why}\nNothing is lost: each is served as before. The order stands, so the \
+         rest goes on leaving; look again with: coalmine leave --check{scope}, wait longer with --timeout, or take the order \
+         back with: coalmine leave --cancel{scope}",
         list(survey)
     )
 }
@@ -209,12 +221,26 @@ mod tests {
         let many = (0..25)
             .map(|n| app(&format!("web/a{n}"), true, "LeavingScale", true))
             .collect();
-        let text = late(&of(many), Some("web"));
+        let text = late(&of(many), &[], Some("web"));
         assert!(
             text.contains("web/a0: LeavingScale") && text.contains("and 5 more"),
             "{text}"
         );
         assert!(text.contains("coalmine leave --cancel --namespace web"), "{text}");
+        assert!(!text.contains("definitions"), "{text}");
+    }
+
+    #[test]
+    fn definitions_that_keep_apps_are_named_before_and_when_it_is_late() {
+        assert_eq!(definitions(&[]), None);
+        let amiss = [String::from("status.run would be lost, run: kubectl apply")];
+        let before = definitions(&amiss).unwrap();
+        assert!(before.ends_with("status.run would be lost, run: kubectl apply"), "{before}");
+        let text = late(&of(vec![app("web/a", true, "Rest", true)]), &amiss, None);
+        assert!(
+            text.contains("web/a: Rest\nThe likely reason: ") && text.contains(&before),
+            "{text}"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::admission::{bootstrap::configurations, facts::LEASE_FRESH};
 use crate::api::{Canary, canary::status::conditions::READY, labels};
+use crate::cli::definitions;
 use crate::orders::{CONFIGURATIONS, WebhookConfiguration};
 use crate::requests::pages::{self, METADATA, PAGE};
 use jiff::Timestamp;
@@ -104,6 +105,16 @@ pub async fn survey(client: &Client, namespace: Option<&str>, lease: (&str, &str
     })
 }
 
+/// What the cluster's definitions lack of what is recorded of apps, in words for people. What an app is given back by is
+/// recorded, so it may hang by that; but it need not, so nobody who cannot read them is kept from leaving.
+pub async fn definitions(client: &Client) -> Vec<String> {
+    match definitions::complaints(&Api::all(client.clone())).await {
+        Ok(complaints) => complaints,
+        Err(error) if definitions::is_refusal(&error) => Vec::new(),
+        Err(error) => vec![format!("whether the definitions have every field cannot be read: {error}")],
+    }
+}
+
 /// Takes both webhook configurations away; answers those that this account may not.
 pub async fn take_configurations(client: &Client) -> Result<Vec<WebhookConfiguration>, kube::Error> {
     let mut left = Vec::new();
@@ -181,9 +192,10 @@ async fn is_alive(client: &Client, (namespace, name): (&str, &str)) -> Result<bo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::ApiServer;
+    use crate::{api::crds, routing::registry, testing::ApiServer};
     use serde_json::json;
 
+    const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     const GROUP: &str = "DELETE /apis/admissionregistration.k8s.io/v1";
 
     #[tokio::test]
@@ -200,6 +212,31 @@ mod tests {
         assert!(take_configurations(&fake.client()).await.unwrap().is_empty());
         fake.fail(&format!("{GROUP}/*"), 500, ApiServer::ALWAYS);
         assert!(take_configurations(&fake.client()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn definitions_that_are_anothers_are_named_and_nobody_has_to_be_able_to_read_them() {
+        let server = ApiServer::default();
+        let client = server.client();
+        for crd in crds::all(&registry::names()) {
+            let crd = serde_json::to_value(&crd).unwrap();
+            let path = format!("{DEFINITIONS}/{}", crd["metadata"]["name"].as_str().unwrap());
+            server.put(&path, crd);
+        }
+        assert!(definitions(&client).await.is_empty());
+        server.edit(&format!("{DEFINITIONS}/canaries.flagger.app"), |crd| {
+            let fields = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status/properties");
+            fields.unwrap().as_object_mut().unwrap().remove("run").unwrap();
+        });
+        let amiss = definitions(&client).await;
+        assert_eq!(amiss.len(), 1, "{amiss:?}");
+        assert!(amiss[0].contains("status.run") && amiss[0].contains("manifests/crds"), "{amiss:?}");
+        let read = format!("GET {DEFINITIONS}/*");
+        server.fail(&read, 403, ApiServer::ALWAYS);
+        assert!(definitions(&client).await.is_empty());
+        server.heal();
+        server.fail(&read, 500, ApiServer::ALWAYS);
+        assert_eq!(definitions(&client).await.len(), 1, "what was not read is said");
     }
 
     #[tokio::test]
