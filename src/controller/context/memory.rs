@@ -18,7 +18,10 @@ pub mod written;
 
 use crate::{
     api::Canary,
-    controller::{observe::beside::Looks, queue::Key},
+    controller::{
+        observe::{beside::Looks, bypassed::Look},
+        queue::Key,
+    },
     outbound::alerts::Alert,
     routing::Model,
     telemetry::Metrics,
@@ -91,6 +94,8 @@ pub struct OfCanary {
     pub missed: Option<Timestamp>,
     /// The objects that were looked up for their settings, and when; `None` is one that is not there.
     pub models: BTreeMap<Model, (Instant, Option<Value>)>,
+    /// Whether its routes were passed over when that was looked for last, in the run that goes on.
+    pub bypassed: Option<Look>,
     /// What was said last of Services that it cannot share.
     pub shared: Option<String>,
     /// What was said last of the guard rails that it exceeds.

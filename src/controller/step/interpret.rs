@@ -41,10 +41,22 @@ pub async fn interpret(context: &Context, turn: &Turn, pair: &Snapshot) -> Obser
     see_whether_apart(context, turn, pair, &mut seen);
     see_whether_edited(context, turn, pair, &mut seen);
     see_why_it_waits(context, turn, pair, &mut seen).await;
-    if state.stage.in_run() && state.intent.reaches_canary() {
-        seen.bypassed = bypassed::of(&context.effects.client, live, blueprint).await;
-    }
+    seen.bypassed = why_bypassed(context, turn, pair).await;
     seen
+}
+
+// Of a run that shows the canary to somebody; the next one is looked at anew.
+async fn why_bypassed(context: &Context, turn: &Turn, pair: &Snapshot) -> Option<String> {
+    let (state, memory) = (&pair.state, &context.memory);
+    let before = memory.of(&turn.key, |canary| canary.bypassed.clone());
+    let look = if state.stage.in_run() && state.intent.reaches_canary() {
+        bypassed::look(&context.effects.client, &pair.live, &pair.blueprint, before).await
+    } else {
+        None
+    };
+    let why = look.as_ref().and_then(|look| look.why.clone());
+    memory.of(&turn.key, |canary| canary.bypassed = look);
+    why
 }
 
 fn thresholds(canary: &Canary) -> Thresholds {

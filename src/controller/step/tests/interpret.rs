@@ -7,6 +7,7 @@ use crate::{
     api::labels,
     controller::context::memory::primary::Primary,
     routing::Traffic,
+    testing::ApiServer,
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -119,4 +120,47 @@ async fn a_service_profile_that_has_routes_passed_over_is_looked_for_while_a_rev
     assert!(why.starts_with("ServiceProfile shop.web.svc.cluster.local"), "{why}");
     assert_eq!(told(Stage::Analysing, 0).await, None);
     assert_eq!(told(Stage::Rest, 20).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn service_profiles_are_read_a_few_at_once_and_not_by_every_step_and_an_error_changes_nothing() {
+    const PROFILES: &str = "/apis/linkerd.io/v1alpha2/namespaces/web/serviceprofiles";
+    let house = House::new().await;
+    house
+        .server
+        .edit(CANARY, |canary| canary["spec"]["provider"] = json!("linkerd"));
+    house.all().await;
+    let put = |of: &str| {
+        let name = format!("{of}.web.svc.cluster.local");
+        let profile = json!({
+            "apiVersion": "linkerd.io/v1alpha2", "kind": "ServiceProfile", "metadata": {"name": name, "namespace": "web"},
+        });
+        let path = format!("{PROFILES}/{name}");
+        house.server.put(&path, profile);
+        path
+    };
+    for n in 0..20 {
+        put(&format!("app-{n:02}"));
+    }
+    let ours = put("shop");
+    let turn = house.turn();
+    let told = async || {
+        house.server.pages.lock().clear();
+        let mut pair = house.pair(&turn).await;
+        (pair.state.stage, pair.state.intent) = (Stage::Analysing, Traffic::share(20));
+        let why = interpret::interpret(&house.context, &turn, &pair).await.bypassed;
+        let pages = house.server.pages.lock().clone();
+        (why.is_some(), pages)
+    };
+    let page = (PROFILES.to_owned(), Some(16));
+    assert_eq!(told().await, (true, vec![page.clone(); 2]));
+    assert_eq!(told().await, (true, Vec::new()), "what was found lately serves");
+    let lately = Duration::from_secs(15);
+    house.server.fail(&format!("GET {PROFILES}"), 500, ApiServer::ALWAYS);
+    tokio::time::sleep(lately).await;
+    assert_eq!(told().await, (true, vec![page.clone()]));
+    house.server.heal();
+    house.server.take(&ours);
+    tokio::time::sleep(lately).await;
+    assert_eq!(told().await, (false, vec![page; 2]));
 }
