@@ -13,8 +13,8 @@ const LEFT: usize = 16 * 1024 * 1024;
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static INPUTS: AtomicUsize = AtomicUsize::new(0);
-/// What was held at the first look.
-static FIRST: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// What was held at the first look; 0 before it, since something always is.
+static FIRST: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
@@ -35,9 +35,16 @@ pub fn bounded(input: impl FnOnce()) {
 /// It is not the input at hand that is to blame, so the number says more than that.
 fn look(inputs: usize) {
     let held = HELD.load(Relaxed);
-    let first = FIRST.fetch_min(held, Relaxed).min(held);
-    let left = held - first;
+    let left = held.saturating_sub(first_of(&FIRST, held));
     assert!(left <= LEFT, "{inputs} inputs left {left} bytes behind");
+}
+
+/// What was held when that was asked for the first time, which is now unless it was before.
+fn first_of(first: &AtomicUsize, held: usize) -> usize {
+    match first.compare_exchange(0, held, Relaxed, Relaxed) {
+        Ok(_) => held,
+        Err(known) => known,
+    }
 }
 
 unsafe impl GlobalAlloc for Counting {
