@@ -35,8 +35,8 @@ type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// A client whose requests end as those of `client` do, and in time: the head of an answer and all of its body, of a watch
 /// the head alone. A page of a list that would be too large comes with fewer objects than were asked for, and its token leads
-/// on from there; any other answer that is too large is an error. A question that the API server is too busy for is put again twice; a write is left to whoever wants it,
-/// who has to look first whether he still does.
+/// on from there; any other answer that is too large is an error. A question that the API server is too busy for is put again
+/// twice; a write is left to whoever wants it, who has to look first whether he still does.
 pub fn bounded(client: &Client) -> Client {
     let namespace = client.default_namespace().to_owned();
     let client = client.clone();

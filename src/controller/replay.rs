@@ -44,8 +44,8 @@ pub fn replay(
     for _ in 0..steps {
         let state = status::state(&canary, now);
         let seen = observe(&live, &selector, &blueprint, thresholds, true, &state, None);
-        let decision = analysis::step(&settings, &state, &seen, now);
-        let state = &decision.state;
+        let outcome = analysis::step(&settings, &state, &seen, now);
+        let state = &outcome.state;
         blueprint.exposure.cookies = state.cookies.clone();
         blueprint.exposure.revision = revisions::named(blueprint.workload, state.last_applied.as_deref());
         let pair = Pair {
@@ -54,7 +54,7 @@ pub fn replay(
             blueprint: &blueprint,
             seen: &seen,
         };
-        difference(&decision.desired, pair);
+        difference(&outcome.desired, pair);
         let said = Seen {
             revision: seen.target.as_ref().map(|target| target.revision.as_str()),
             ..Seen::default()
