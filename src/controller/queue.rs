@@ -1,11 +1,13 @@
 //! What is stepped, and when: keys in, each stepped by one task at a time, again at its next due instant.
 //!
 //! A wake replaces the one before, so that a plan that changed leaves no idle step behind. Only so many steps run at once:
-//! the client has a connection for each request under way, and the API server is helped by fewer of them.
+//! the client has a connection for each request under way, and the API server is helped by fewer of them. Whose step found
+//! nothing to do rests for a moment, so that one change that is heard of several times is not looked at each time.
 //!
 //! Before it, [`watch`](super::watch) says which Canaries a change concerns; after it, [`step`](super::step) is what it runs.
 
 pub mod distinct;
+pub mod next;
 pub mod passes;
 mod shared;
 pub mod tasks;
@@ -13,6 +15,7 @@ pub mod tasks;
 use crate::api::Canary;
 use futures::FutureExt;
 use kube::ResourceExt;
+use next::{Next, REST};
 use parking_lot::Mutex;
 use shared::{Consumer, Producer, shared};
 use std::{
@@ -43,9 +46,10 @@ const AFTER_A_PANIC: Duration = Duration::from_secs(5);
 pub struct Sender(Producer<Slots>);
 
 impl Sender {
-    /// Asks for a step of `key` as soon as possible. Whoever stands in the line already does not stand there twice.
+    /// Asks for a step of `key` as soon as possible, or when it has rested. Whoever stands in the line already does not
+    /// stand there twice.
     pub fn send(&self, key: Key) {
-        self.0.put(|slots| slots.ask(key, Instant::now()));
+        self.0.put(|slots| slots.hear(key, Instant::now()));
     }
 
     /// The line, for whoever only looks at it.
@@ -85,9 +89,25 @@ struct Slots {
     again: BTreeMap<Key, Instant>,
     wakes: HashMap<Key, Instant>,
     due: BTreeSet<(Instant, Key)>,
+    // Until when those whose last step found nothing to do are left alone; what is over is taken out by the next step.
+    rests: HashMap<Key, Instant>,
 }
 
 impl Slots {
+    /// Something has happened to a key: asks for its step, at the end of its rest if it rests. Answers whether there is
+    /// something to be done, or to be done earlier.
+    fn hear(&mut self, key: Key, now: Instant) -> bool {
+        let Some(until) = self.rests.get(&key).copied().filter(|until| now < *until) else {
+            return self.ask(key, now);
+        };
+        let sooner = self.wakes.get(&key).is_none_or(|wake| until < *wake);
+        let put_off = sooner && !self.listed.contains(&key);
+        if put_off {
+            self.wake(&key, Some(until));
+        }
+        put_off
+    }
+
     /// Puts a key at the end of the line, unless it stands there already or runs: then it runs once more. Answers whether
     /// the line is longer now.
     fn ask(&mut self, key: Key, since: Instant) -> bool {
@@ -110,6 +130,7 @@ impl Slots {
         let (key, _) = self.waiting.pop_front()?;
         self.listed.remove(&key);
         self.wake(&key, None);
+        self.rests.remove(&key);
         self.running.insert(key.clone());
         Some(key)
     }
@@ -133,13 +154,21 @@ impl Slots {
     }
 
     /// A step has ended, and wants to be done again in a while.
-    fn end(&mut self, key: Key, wake: Option<Duration>) {
+    fn end(&mut self, key: Key, next: Next) {
+        let now = Instant::now();
         self.running.remove(&key);
-        match self.again.remove(&key) {
-            Some(since) => {
-                self.ask(key, since);
-            }
-            None => self.wake(&key, wake.map(|wake| Instant::now() + wake)),
+        let again = self.again.remove(&key);
+        if let Some(since) = again.filter(|_| !next.rests) {
+            self.ask(key, since);
+            return;
+        }
+        self.wake(&key, next.wake.map(|wake| now + wake));
+        if next.rests {
+            self.rests.insert(key.clone(), now + REST);
+        }
+        // What happened meanwhile is as new as what happens now.
+        if again.is_some() {
+            self.hear(key, now);
         }
     }
 
@@ -153,14 +182,14 @@ impl Slots {
 }
 
 impl Queue {
-    /// Steps keys until the queue's senders are gone. `step` answers when it wants to be called again for its key.
+    /// Steps keys until the queue's senders are gone. `step` answers when its key is to be stepped again.
     pub async fn run<F, Fut>(mut self, step: F)
     where
         F: Fn(Key) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Option<Duration>> + Send + 'static,
+        Fut: Future<Output = Next> + Send + 'static,
     {
         let step = Arc::new(step);
-        let mut tasks: JoinSet<(Key, Option<Duration>)> = JoinSet::new();
+        let mut tasks: JoinSet<(Key, Next)> = JoinSet::new();
         loop {
             let next = self.0.with(|slots| slots.due.first().map(|(at, _)| *at));
             tokio::select! {
@@ -173,16 +202,16 @@ impl Queue {
             while let Some(key) = self.0.with(Slots::next) {
                 let step = step.clone();
                 tasks.spawn(async move {
-                    let wake = AssertUnwindSafe(async { step(key.clone()).await }).catch_unwind().await;
-                    (key, wake.unwrap_or(Some(AFTER_A_PANIC)))
+                    let next = AssertUnwindSafe(async { step(key.clone()).await }).catch_unwind().await;
+                    (key, next.unwrap_or_else(|_| Some(AFTER_A_PANIC).into()))
                 });
             }
         }
     }
 
-    fn ended(&self, done: Result<(Key, Option<Duration>), tokio::task::JoinError>) {
+    fn ended(&self, done: Result<(Key, Next), tokio::task::JoinError>) {
         match done {
-            Ok((key, wake)) => self.0.with(|slots| slots.end(key, wake)),
+            Ok((key, next)) => self.0.with(|slots| slots.end(key, next)),
             Err(error) => tracing::error!(%error, "a step did not end"),
         }
     }

@@ -20,7 +20,7 @@ use super::{
     difference::unrestored,
     effects::ask::ask,
     lifecycle::{finish, unreleased::unreleased},
-    queue::Key,
+    queue::{Key, next::Next},
     status::dropped,
 };
 use crate::api::Canary;
@@ -29,6 +29,7 @@ use failed::failed;
 use jiff::Timestamp;
 use snapshot::Snapshot;
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 use turn::Turn;
 
 /// When a step is done again after it went well for the first time in a while.
@@ -38,11 +39,11 @@ const HEALED: Duration = Duration::from_millis(200);
 /// What a step that is cut off has written is there, and is found by the next one as after a restart.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// Steps the Canary of `key`; answers when to do it again if nothing happens before.
-pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
+/// Steps the Canary of `key`; answers when to do it again.
+pub async fn step(context: Arc<Context>, key: Key) -> Next {
     let Some(canary) = context.cluster.canary(&key) else {
         context.forget(&key);
-        return None;
+        return Next::default();
     };
     let attempted = match context
         .caught(
@@ -53,20 +54,23 @@ pub async fn step(context: Arc<Context>, key: Key) -> Option<Duration> {
         .await
     {
         Ok(attempted) => attempted,
-        Err(why) => return Some(context.memory.of(&key, |canary| canary.failures.note(&why)).0),
+        Err(why) => return Some(context.memory.of(&key, |canary| canary.failures.note(&why)).0).into(),
     };
     match attempted {
-        Ok(Done::All(wake)) if context.memory.of(&key, |canary| canary.failures.forget()) => {
+        Ok(Done::All(wake) | Done::Nothing(wake)) if context.memory.of(&key, |canary| canary.failures.forget()) => {
             // The conditions say what is over.
-            Some(wake.unwrap_or(HEALED).min(HEALED))
+            Some(wake.unwrap_or(HEALED).min(HEALED)).into()
         }
-        Ok(Done::All(wake) | Done::Less(wake)) => wake,
-        Err(error) => Some(failed(&context, &key, &canary, &error).await),
+        Ok(Done::Nothing(wake)) => Next { wake, rests: true },
+        Ok(Done::All(wake) | Done::Less(wake)) => wake.into(),
+        Err(error) => Some(failed(&context, &key, &canary, &error).await).into(),
     }
 }
 
 // How much of a step was done, and when to do it again if nothing happens before.
 enum Done {
+    /// All of it, and nothing had to be: nobody was asked, and nothing was written.
+    Nothing(Option<Duration>),
     All(Option<Duration>),
     Less(Option<Duration>),
 }
@@ -125,7 +129,7 @@ async fn attempt(context: &Arc<Context>, key: &Key, canary: Arc<Canary>) -> Resu
 }
 
 async fn advance(context: &Arc<Context>, turn: &Turn) -> Result<Done, Stop> {
-    let (key, canary) = (&turn.key, &turn.canary);
+    let (key, canary, begun) = (&turn.key, &turn.canary, Instant::now());
     let mut pair = snapshot::snapshot(context, turn).await?;
     let mut seen = interpret::interpret(context, turn, &pair).await;
     let decided = decide::decide(context, turn, &mut pair, &mut seen);
@@ -142,10 +146,11 @@ async fn advance(context: &Arc<Context>, turn: &Turn) -> Result<Done, Stop> {
         (&pair.live, &pair.blueprint, &seen),
     );
     let wake = wake::wake(context, turn, (&pair, &decided, left), announced, Timestamp::now());
-    Ok(if left.is_nothing() {
-        Done::All(wake)
-    } else {
-        Done::Less(wake)
+    let recorded = || context.memory.of(key, |canary| canary.written.has_status_since(begun));
+    Ok(match left.is_nothing() {
+        true if decided.is_rest() && !recorded() => Done::Nothing(wake),
+        true => Done::All(wake),
+        false => Done::Less(wake),
     })
 }
 

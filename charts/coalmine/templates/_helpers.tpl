@@ -189,6 +189,20 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
+{{- /* The resources of a program: its own, or those of all, with a share of CPU for its role where those name none. A limit
+may be less than that share. Takes root, role, resources (its own). */}}
+{{- define "coalmine.resources" -}}
+{{- $resources := .resources | default .root.Values.resources | default dict }}
+{{- $requests := $resources.requests | default dict }}
+{{- if and (not .resources) $requests (not (hasKey $requests "cpu")) }}
+{{- $limited := hasKey ($resources.limits | default dict) "cpu" }}
+{{- $share := dict "webhook" "200m" "controller" "50m" }}
+{{- $cpu := ternary "100m" (get $share .role | default "100m") $limited }}
+{{- $resources = merge (dict "requests" (dict "cpu" $cpu)) (deepCopy $resources) }}
+{{- end }}
+{{- toYaml $resources }}
+{{- end }}
+
 {{- /* A Deployment. Takes root, role, replicas, command, args (text), webhook (whether it serves the webhook), resources. */}}
 {{- define "coalmine.deployment" -}}
 {{- $name := ternary "coalmine" (printf "coalmine-%s" .role) (eq .role "single") -}}
@@ -290,7 +304,7 @@ spec:
             periodSeconds: 2
             timeoutSeconds: 2
           resources:
-            {{- toYaml (.resources | default $values.resources) | nindent 12 }}
+            {{- include "coalmine.resources" . | nindent 12 }}
           securityContext:
             {{- include "coalmine.securityContext" .root | nindent 12 }}
           {{- $clients := and .webhook (or $values.webhook.clientCA.configMap $values.webhook.clientCA.secret) }}

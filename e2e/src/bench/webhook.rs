@@ -15,11 +15,14 @@ use super::fleet::{self, Fleet, Tool};
 use super::histogram::Histogram;
 use super::phases::{Phases, Reached};
 use super::report::{Row, Section};
+use super::usage::{Cpu, PROGRAMS};
 use crate::scene::{FakeNodes, Scene};
 
 const CLIENTS: usize = 50;
 /// Turns of each namespace.
 const TURNS: usize = 6;
+/// How many revisions a Deployment keeps unless it says otherwise.
+const KEPT: usize = 10;
 
 /// What a PATCH changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,7 +122,8 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes) -> Result<()> {
          (`revisionHistoryLimit`) is one call; so is another template, which is marked in the write that brings it. \"25/s\" and \"100/s\": what the clients ask together, \
          evenly spread. \"Flat out\": each as soon as its last was answered. The histogram is \
          `apiserver_admission_webhook_admission_duration_seconds`; its first bucket ends at 5 ms, so quantiles below that \
-         are interpolated.",
+         are interpolated. CPU is what the processes used while the requests of the measured turns were under way, of each side \
+         together; of the controller what it does later is not in it.",
     );
     let fleet = Fleet::new(scene, nodes, Tool::Coalmine, CLIENTS, "10s");
     let mut phases = Phases::follow(scene.client.clone());
@@ -133,6 +137,9 @@ pub async fn measure(scene: &Scene, nodes: &FakeNodes) -> Result<()> {
     make_plain(&scene.client, &plain).await?;
     let sides = [fleet.namespace(0), plain.clone()];
     for pace in &PACES {
+        if pace.change == Change::Template {
+            keep_few(&scene.client, &sides).await?;
+        }
         let measured = alternate(&scene.client, &sides, pace).await?;
         measured.tell(&mut section, pace)?;
     }
@@ -164,9 +171,22 @@ async fn make_plain(client: &Client, namespace: &str) -> Result<()> {
     Ok(())
 }
 
-/// What was measured: times of the PATCHes of each side, and the API server's histograms of the first side's turns.
+/// Fields were counted up in `revisionHistoryLimit`: as many revisions would be kept of a template that turns as nobody has.
+async fn keep_few(client: &Client, sides: &[String; 2]) -> Result<()> {
+    let few = Patch::Merge(Change::Field.body(KEPT));
+    for namespace in sides {
+        let api = Api::<Deployment>::namespaced(client.clone(), namespace);
+        for number in 0..CLIENTS {
+            api.patch(&fleet::name(number), &PatchParams::default(), &few).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What was measured: times of the PATCHes and CPU of each side, and the API server's histograms of the first side's turns.
 struct Measured {
     took: [Vec<Duration>; 2],
+    cpu: [Cpu; 2],
     hooks: [Histogram; 2],
 }
 
@@ -204,6 +224,15 @@ impl Measured {
                 target,
             ));
         }
+        let [with, without] = self.cpu;
+        for ((program, ..), (with, without)) in PROGRAMS.iter().zip(with.0.into_iter().zip(without.0)) {
+            section.row(Row::new(
+                &format!("CPU of {program} for PATCHes of {word}"),
+                format!("{with:.2} s"),
+                format!("{without:.2} s"),
+                "-",
+            ));
+        }
         Ok(())
     }
 }
@@ -218,17 +247,21 @@ fn millis(took: &[Duration], share: f64) -> f64 {
 async fn alternate(client: &Client, sides: &[String; 2], pace: &Pace) -> Result<Measured> {
     let mut measured = Measured {
         took: [Vec::new(), Vec::new()],
+        cpu: [Cpu::default(); 2],
         hooks: [Histogram::default(), Histogram::default()],
     };
     for turn in 0..TURNS {
         for (side, namespace) in sides.iter().enumerate() {
             let before = read(client).await?;
+            let used = Cpu::read()?;
             let took = clients(client, namespace, turn, pace).await?;
+            let using = Cpu::read()?;
             // Connections and caches warm up in the first turn.
             if turn == 0 {
                 continue;
             }
             measured.took[side].extend(took);
+            measured.cpu[side].add(used, using);
             if side == 0 {
                 for ((sum, now), before) in measured.hooks.iter_mut().zip(read(client).await?).zip(before) {
                     *sum = sum.and(&now.since(&before));

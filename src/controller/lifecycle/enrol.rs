@@ -62,12 +62,9 @@ pub async fn enrol(context: &Arc<Context>, namespace: &str, scope: &Scope) {
     if lacking.is_empty() {
         return;
     }
-    let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject]
-        .map(|kind| cluster.cache.list(kind, namespace).collect::<Vec<_>>())
-        .concat();
     let mut made: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(lacking.len());
     for (target, known) in &lacking {
-        made.push(make(context, namespace, target, known.as_deref(), &scalers).boxed());
+        made.push(make(context, namespace, target, known.as_deref()).boxed());
     }
     futures::stream::iter(made)
         .buffer_unordered(AT_ONCE)

@@ -79,7 +79,7 @@ impl<'a> LiveWorkload<'a> {
             // No ControllerRevision tells of its pods: the webhook has written down what runs while it holds.
             Workload::DaemonSet if self.is_held() => {
                 let held = label(self.object, labels::HELD).filter(|held| hash::is_current(held))?;
-                let is_it = |stored: &&Value| template::revision(stored).as_deref() == Some(held);
+                let is_it = |stored: &&Value| self.hashes_to(stored, held);
                 let stored = self.live.revisions_of(self.object).find(is_it);
                 stored.map_or_else(|| Some(held.to_owned()), |stored| self.live.revision(stored))
             }
@@ -129,13 +129,17 @@ impl<'a> LiveWorkload<'a> {
     /// The name of the ReplicaSet of a revision. One revision may have several sets, for other nodes each time: the one
     /// with pods, or the one of this template.
     pub fn set_of(&self, revision: Option<&str>) -> Option<&'a str> {
-        let is_it =
-            |set: &&Value| revision.is_some() && template::revision(set).as_deref() == revision.map(template_of);
+        let hash = template_of(revision?);
+        let is_it = |set: &&Value| self.hashes_to(set, hash);
         let name = |set: &'a Value| set.pointer("/metadata/name").and_then(Value::as_str);
         let running = self.running_sets().into_iter().filter(is_it);
         running
             .chain(self.live.revisions_of(self.object).filter(is_it))
             .find_map(name)
+    }
+
+    fn hashes_to(&self, stored: &Value, hash: &str) -> bool {
+        self.live.authored(stored).is_some_and(|one| one.hash == hash)
     }
 }
 

@@ -18,7 +18,7 @@ fn running(answer: impl Fn(&str, usize) -> Option<Duration> + Send + Sync + 'sta
             let before = seen.lock().iter().filter(|(_, other)| *other == name).count();
             seen.lock().push((begun.elapsed().as_secs(), name.clone()));
             tokio::time::sleep(Duration::from_secs(1)).await;
-            answer(&name, before)
+            answer(&name, before).into()
         }
     }));
     (sender, log)
@@ -84,6 +84,86 @@ async fn a_key_is_stepped_again_when_it_wanted_to_be_and_a_later_wish_replaces_t
     assert_eq!(seen(&log), steps([(0, "a"), (5, "a"), (26, "a")]));
 }
 
+// A queue whose steps end at once and answer by turns; at which millisecond each was.
+fn stepping(answers: impl Fn(usize) -> Next + Send + Sync + 'static) -> (Sender, Arc<Mutex<Vec<u128>>>) {
+    let ((sender, queue), log, begun) = (queue(), Arc::<Mutex<Vec<u128>>>::default(), Instant::now());
+    let seen = log.clone();
+    tokio::spawn(queue.run(move |_| {
+        let mut seen = seen.lock();
+        seen.push(begun.elapsed().as_millis());
+        std::future::ready(answers(seen.len()))
+    }));
+    (sender, log)
+}
+
+async fn millis(millis: u64) {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+}
+
+// One event at each of these milliseconds.
+async fn events<const N: usize>(sender: &Sender, all: [u64; N]) {
+    let begun = Instant::now();
+    for at in all {
+        tokio::time::sleep_until(begun + Duration::from_millis(at)).await;
+        sender.send(key("a"));
+    }
+    millis(1000).await;
+}
+
+const RESTS: Next = Next {
+    wake: None,
+    rests: true,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_had_nothing_to_do_is_stepped_once_for_all_that_happens_in_a_moment() {
+    let (sender, log) = stepping(|_| RESTS);
+    events(&sender, [0, 10, 20, 30, 200, 300]).await;
+    // The first after a pause is stepped at once, and those within its rest at the end of it.
+    assert_eq!(*log.lock(), [0, 50, 200, 300]);
+    // Whoever does something is stepped for every event.
+    let (sender, log) = stepping(|_| Next::default());
+    events(&sender, [0, 10, 20, 30]).await;
+    assert_eq!(*log.lock(), [0, 10, 20, 30]);
+    // It rests once only.
+    let (sender, log) = stepping(|number| if number == 1 { RESTS } else { Next::default() });
+    events(&sender, [0, 10]).await;
+    assert_eq!(*log.lock(), [0, 50]);
+    events(&sender, [0, 1]).await;
+    assert_eq!(log.lock().len(), 4, "it has not rested since");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rest_puts_off_no_wake_that_comes_sooner_and_keeps_no_event_from_being_looked_at() {
+    let wake = |millis| Next {
+        wake: Some(Duration::from_millis(millis)),
+        rests: true,
+    };
+    let (sender, log) = stepping(move |number| if number == 1 { wake(20) } else { RESTS });
+    events(&sender, [0, 10]).await;
+    assert_eq!(*log.lock(), [0, 20], "its own wake is for the event as well");
+    // A later wake gives way to the end of the rest.
+    let (sender, log) = stepping(move |number| if number == 1 { wake(500) } else { RESTS });
+    events(&sender, [0, 10]).await;
+    assert_eq!(*log.lock(), [0, 50]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_during_a_step_with_nothing_to_do_waits_for_its_rest() {
+    let ((sender, queue), begun) = (queue(), Instant::now());
+    let log = Arc::<Mutex<Vec<u128>>>::default();
+    let seen = log.clone();
+    tokio::spawn(queue.run(move |_| {
+        seen.lock().push(begun.elapsed().as_millis());
+        async {
+            millis(20).await;
+            RESTS
+        }
+    }));
+    events(&sender, [0, 5, 15]).await;
+    assert_eq!(*log.lock(), [0, 70]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_step_that_panics_is_tried_again_and_holds_up_nobody() {
     let (sender, log) = running(|name, before| match (name, before) {
@@ -100,7 +180,7 @@ async fn a_step_that_panics_is_tried_again_and_holds_up_nobody() {
 #[tokio::test(start_paused = true)]
 async fn without_anybody_who_could_ask_it_ends() {
     let (sender, queue) = queue();
-    let running = tokio::spawn(queue.run(|_| async { None }));
+    let running = tokio::spawn(queue.run(|_| async { Next::default() }));
     seconds(1).await;
     assert!(!running.is_finished());
     drop(sender);

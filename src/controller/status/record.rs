@@ -53,7 +53,7 @@ impl Recorded<'_> {
         let judged = state.due != self.before.due || state.stage != self.before.stage;
         let mut next = self.next_status(context, canary, judged).await?;
         let old = canary.status.clone().unwrap_or_default();
-        let changed = configs::record(&old, &mut next, &self.live.surveys());
+        let changed = configs::record(&old, &mut next, || self.live.surveys());
         let pending = announced(next.run.as_ref()).map(|a| again(a.expires(), self.now));
         let kept = Kept::of(state, self.outcome.timed, &old, &next);
         let nothing_new = kept.is_some() || canary.status.as_ref() == Some(&next);

@@ -25,6 +25,14 @@ impl Decided {
     pub fn is_the_end(&self) -> bool {
         self.outcome.state.stage == Stage::Left && self.writes.is_empty() && self.conflicts.is_empty()
     }
+
+    /// Whether no release is under way, and neither is anything to be written besides the record, nor is anybody to be
+    /// asked.
+    pub fn is_rest(&self) -> bool {
+        let outcome = &self.outcome;
+        let asks = outcome.ask.is_some() || !outcome.questions.is_empty() || outcome.take_annotations;
+        outcome.state.stage == Stage::Rest && self.writes.is_empty() && !asks
+    }
 }
 
 /// Decides by what was `seen`. What is in the way of a pair that is being built keeps it from being built: then it is

@@ -144,9 +144,10 @@ async fn configs(context: &Context, canary: &Canary, live: &Live) -> Result<Conf
     let tracked = context.options.track_configs;
     let readable = |kind: &ConfigKind| tracked && !cache.forbidden(kind_of(*kind), namespace);
     let kinds: Vec<ConfigKind> = ConfigKind::ALL.into_iter().filter(readable).collect();
-    let templates = [live.templates(), inheritance::readings(live)].concat();
+    let (own, others) = (live.templates(), inheritance::readings(live));
+    let templates: Vec<&Value> = own.iter().map(|one| &**one).chain(&others).collect();
     reading::read((&context.effects.client, cache), namespace, &kinds, &templates).await?;
-    let mut found = Configs::gather(cache, namespace, kinds, templates.iter());
+    let mut found = Configs::gather(cache, namespace, kinds, templates.into_iter());
     found.promoted = configs::promoted(canary);
     Ok(found)
 }

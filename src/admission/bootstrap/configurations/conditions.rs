@@ -52,7 +52,8 @@ fn spec_changes() -> String {
     "object.?spec.orValue({}) != oldObject.?spec.orValue({})".to_owned()
 }
 
-// Whether a label or annotation that means something to us differs.
+// Whether a label or annotation that means something to us differs. Where none does, which is most often so, none is looked at
+// by itself.
 fn ours_changes(place: &str) -> String {
     let watched = format!(
         "(k.startsWith('{}') || k.startsWith('{}') || k == '{}')",
@@ -63,7 +64,8 @@ fn ours_changes(place: &str) -> String {
     let new = format!("object.metadata.?{place}.orValue({{}})");
     let old = format!("oldObject.metadata.?{place}.orValue({{}})");
     format!(
-        "{new}.exists(k, {watched} && !(k in {old} && {old}[k] == {new}[k])) || {old}.exists(k, {watched} && !(k in {new}))"
+        "{new} != {old} && ({new}.exists(k, {watched} && !(k in {old} && {old}[k] == {new}[k])) || \
+         {old}.exists(k, {watched} && !(k in {new})))"
     )
 }
 
@@ -100,8 +102,8 @@ pub(super) fn what_is_followed() -> Value {
         &[
             "request.operation != 'UPDATE'".to_owned(),
             format!(
-                "object.spec.template != oldObject.spec.template && (request.?dryRun.orValue(false) || '{}' in \
-                 object.metadata.?annotations.orValue({{}}))",
+                "(request.?dryRun.orValue(false) || '{}' in object.metadata.?annotations.orValue({{}})) && \
+                 object.spec.template != oldObject.spec.template",
                 labels::ANNOUNCE
             ),
             format!("!({managed}) && ({})", changes().join(" || ")),

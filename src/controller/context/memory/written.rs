@@ -27,6 +27,11 @@ impl Written {
         self.status = Some((version, Instant::now()));
     }
 
+    /// Whether its status was written at that instant or after it.
+    pub fn has_status_since(&self, begun: Instant) -> bool {
+        self.status.is_some_and(|(_, since)| since >= begun)
+    }
+
     /// Whether the Canary of the version that was `seen` is older than what was written: a cache that has that one would
     /// repeat a step.
     pub fn awaits_status(&mut self, seen: Option<u64>) -> bool {

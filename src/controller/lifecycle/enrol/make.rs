@@ -37,7 +37,7 @@ use std::{sync::Arc, time::Duration};
 const OUTSIDERS: Duration = Duration::from_secs(600);
 
 /// Makes the Canary of a Deployment, or brings the one that is `known` in line with its policy.
-pub async fn make(context: &Context, namespace: &str, target: &Value, known: Option<&Canary>, scalers: &[Value]) {
+pub async fn make(context: &Context, namespace: &str, target: &Value, known: Option<&Canary>) {
     let Some(policy) = governing(context, namespace, target, known) else {
         return;
     };
@@ -65,7 +65,10 @@ pub async fn make(context: &Context, namespace: &str, target: &Value, known: Opt
     if deployments.rests(&key) {
         return;
     }
-    canary.spec.autoscaler_ref = autoscaler::reference(canary.target_name(), scalers);
+    let scalers = [Kind::HorizontalPodAutoscaler, Kind::ScaledObject]
+        .map(|kind| context.cluster.cache.indexed(kind, namespace, canary.target_name()))
+        .concat();
+    canary.spec.autoscaler_ref = autoscaler::reference(canary.target_name(), &scalers);
     match stored(context, namespace, target, canary).await {
         Ok(true) => deployments.went_well(&key),
         Ok(false) => {}

@@ -11,9 +11,9 @@ async fn it_ends_and_is_tried_again_as_one_that_failed() {
     let record = format!("PUT {CANARY}/status");
     house.server.delays.lock().insert(record.clone(), hour);
     let begun = Instant::now();
-    let wake = step(house.context.clone(), house.key.clone()).await;
+    let next = step(house.context.clone(), house.key.clone()).await;
     assert_eq!(begun.elapsed().as_secs(), LONGEST.as_secs());
-    assert_eq!(wake, Some(Duration::from_secs(2)));
+    assert_eq!(next, Some(Duration::from_secs(2)).into());
     assert!(house.server.sent(&record).is_empty(), "nothing goes on without it");
     house.server.delays.lock().clear();
     house.all().await;

@@ -142,6 +142,30 @@ async fn who_looks_at_the_deployment_sees_there_too_that_it_is_not_released_as_a
     assert_eq!(of, ["Canary", "Deployment"]);
 }
 
+// What a step by the Canary that is stored answers, some time after the last.
+async fn next(house: &House) -> Next {
+    tokio::time::advance(Duration::from_secs(60)).await;
+    fake::learn(&house.context, house.server.get(CANARY).unwrap());
+    let next = step(house.context.clone(), house.key.clone()).await;
+    fake::settled().await;
+    next
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_nothing_to_do_rests_and_whoever_writes_or_records_does_not() {
+    let house = House::new().await;
+    assert!(!next(&house).await.rests, "a pair is to be built");
+    house.all().await;
+    assert!(next(&house).await.rests);
+    house
+        .server
+        .edit(CANARY, |canary| canary["status"]["conditions"] = json!([]));
+    house.server.log.lock().clear();
+    assert!(!next(&house).await.rests);
+    assert_eq!(house.server.writes(), [format!("PUT {CANARY}/status")], "it is recorded anew");
+    assert!(next(&house).await.rests);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_somebody_changed_meanwhile_is_looked_at_again_and_not_written_over() {
     let house = House::new().await;
@@ -153,8 +177,8 @@ async fn what_somebody_changed_meanwhile_is_looked_at_again_and_not_written_over
         .server
         .edit(CANARY, |canary| canary["metadata"]["labels"] = json!({"team": "red"}));
     house.server.log.lock().clear();
-    let wake = step(house.context.clone(), house.key.clone()).await;
-    assert_eq!(wake, Some(Duration::from_millis(200)));
+    let next = step(house.context.clone(), house.key.clone()).await;
+    assert_eq!(next, Some(Duration::from_millis(200)).into());
     assert_eq!(
         house.server.writes(),
         [format!("PUT {CANARY}/status")],

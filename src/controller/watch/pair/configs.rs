@@ -6,6 +6,7 @@
 
 pub mod reading;
 
+use super::authored::Authored;
 use crate::controller::watch::informers::cache::{Cache, Kind, summary};
 use crate::object::text;
 use crate::{
@@ -18,7 +19,10 @@ use crate::{
     },
 };
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::LazyCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Member of a config that was read: its checksum.
 const CHECKSUM: &str = "checksum";
@@ -124,12 +128,17 @@ impl Configs {
 
     /// What pods of `template` read now.
     pub fn survey(&self, template: &Value) -> Survey {
-        self.survey_by(template, |reference| self.get(reference))
+        self.survey_by((template, &template_hash(template)), |reference| self.get(reference))
+    }
+
+    /// The same of a template whose hash is known.
+    pub fn survey_authored(&self, one: &Authored) -> Survey {
+        self.survey_by((&one.template, &one.hash), |reference| self.get(reference))
     }
 
     /// What pods of `template` read that have copies of `copied` instead.
     pub fn survey_of_copies(&self, template: &Value, copied: &BTreeSet<Reference>) -> Survey {
-        self.survey_by(template, |reference| {
+        self.survey_by((template, &template_hash(template)), |reference| {
             let copy = copied
                 .contains(reference)
                 .then(|| self.get(&reference.copy()))
@@ -138,7 +147,11 @@ impl Configs {
         })
     }
 
-    fn survey_by<'a>(&self, template: &Value, read: impl Fn(&Reference) -> Option<&'a Value>) -> Survey {
+    fn survey_by<'a>(
+        &self,
+        (template, hash): (&Value, &str),
+        read: impl Fn(&Reference) -> Option<&'a Value>,
+    ) -> Survey {
         let mut named = references(template);
         named.retain(|reference, _| self.kinds.contains(&reference.kind));
         let mut tracked = Tracked::new();
@@ -164,7 +177,7 @@ impl Configs {
             }
         }
         Survey {
-            revision: revision_of(&template_hash(template), &named, &tracked, &self.kinds),
+            revision: revision_of(hash, &named, &tracked, &self.kinds),
             tracked,
             missing,
             shared,
@@ -205,8 +218,10 @@ fn size_of(object: &Value) -> usize {
 }
 
 /// Writes into `next` what its revisions' pods read: `trackedConfigs` of the revision last applied, and what was promoted.
-/// `surveys` are the revisions there are. Answers the configs whose data changed with the revision.
-pub fn record(old: &CanaryStatus, next: &mut CanaryStatus, surveys: &[Survey]) -> Vec<Reference> {
+/// `surveys` tells the revisions there are, and is asked only when one of the two is another than before. Answers the configs
+/// whose data changed with the revision.
+pub fn record(old: &CanaryStatus, next: &mut CanaryStatus, surveys: impl FnOnce() -> Vec<Survey>) -> Vec<Reference> {
+    let surveys = LazyCell::new(surveys);
     let run = |status: &CanaryStatus| status.run.clone().unwrap_or_default();
     let (before, mut after) = (run(old), run(next));
     let known = |revision: &Option<String>| {

@@ -1,6 +1,7 @@
 //! The live objects of one pair, as the caches hold them.
 
 use super::{
+    authored::{Authored, Read},
     configs::{Configs, Survey},
     owners::{is_owned, is_owned_by},
     pointing::Pointing,
@@ -11,12 +12,12 @@ use crate::{
     plan::{
         Blueprint, history,
         revision::template_of,
-        workload::{service, template},
+        workload::service,
     },
     routing::{self, Names, Traffic},
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// What a primary was made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +79,8 @@ pub struct Live {
     pub primary_scaler: Option<Value>,
     /// How many replicas a scale asked for, until that is noted on the target.
     pub asked: Option<u32>,
+    /// What was read of the stored revisions in this step.
+    pub read: Read,
 }
 
 impl Live {
@@ -176,26 +179,36 @@ impl Live {
         target.into_iter().chain(stored).chain(copy).chain(promoted)
     }
 
+    /// What the template of a workload or stored revision says as its author wrote it. A stored one is read once in a step.
+    pub fn authored(&self, object: &Value) -> Option<Cow<'_, Authored>> {
+        self.read.of(self.revisions.iter().chain(&self.history), object)
+    }
+
+    fn all_authored(&self) -> impl Iterator<Item = Cow<'_, Authored>> {
+        self.remembered().filter_map(move |object| self.authored(object))
+    }
+
     /// The templates of the target, as their author wrote them: its own, and those that stored revisions remember.
-    pub fn templates(&self) -> Vec<Value> {
-        self.remembered().filter_map(template::authored).collect()
+    pub fn templates(&self) -> Vec<Cow<'_, Value>> {
+        let all = self.all_authored();
+        all.map(|one| match one {
+            Cow::Borrowed(one) => Cow::Borrowed(&one.template),
+            Cow::Owned(one) => Cow::Owned(one.template),
+        })
+        .collect()
     }
 
     /// What is known of every revision of the target.
     pub fn surveys(&self) -> Vec<Survey> {
-        let templates = self.templates();
-        let now = templates.iter().map(|template| self.configs.survey(template));
+        let now = self.all_authored().map(|one| self.configs.survey_authored(&one));
         let served = self.source.iter().map(|source| source.survey.clone());
         now.chain(served).collect()
     }
 
     /// The revisions of the target that can be made again, with the configs of now.
     pub fn known(&self) -> Vec<String> {
-        let templates = self.templates();
-        let mut known: Vec<String> = templates
-            .iter()
-            .map(|template| self.configs.survey(template).revision)
-            .collect();
+        let now = self.all_authored().map(|one| self.configs.survey_authored(&one).revision);
+        let mut known: Vec<String> = now.collect();
         known.sort_unstable();
         known.dedup();
         known
@@ -210,7 +223,7 @@ impl Live {
 
     /// What is known of the revision of a workload or stored revision, with the configs of now.
     pub fn survey(&self, object: &Value) -> Option<Survey> {
-        template::authored(object).map(|template| self.configs.survey(&template))
+        self.authored(object).map(|one| self.configs.survey_authored(&one))
     }
 
     /// The revision of the object's template, with the configs of now.
@@ -221,9 +234,8 @@ impl Live {
     /// The pod template of a revision of the target, as its author wrote it: the target's own, or a remembered one.
     pub fn template(&self, revision: &str) -> Option<Value> {
         let hash = template_of(revision);
-        self.remembered()
-            .find(|object| template::revision(object).as_deref() == Some(hash))
-            .and_then(template::authored)
+        let found = self.all_authored().find(|one| one.hash == hash);
+        found.map(|one| one.into_owned().template)
     }
 
     /// The pods behind the pair's Services, ready or not.

@@ -148,8 +148,7 @@ async fn what_pods_name_is_read_once_for_each_version_and_its_data_is_not_kept()
     put("7");
     let template = json!({"spec": {"containers": [{"envFrom": [{"configMapRef": {"name": "big-1"}}]}]}});
     let read = async || {
-        let templates = [template.clone()];
-        reading::read((&client, &cache), "shop", &ConfigKind::ALL, &templates)
+        reading::read((&client, &cache), "shop", &ConfigKind::ALL, &[&template])
             .await
             .unwrap();
         asked.reads.load(Ordering::SeqCst)

@@ -29,7 +29,7 @@ pub async fn read(
     (client, cache): (&Client, &Cache),
     namespace: &str,
     kinds: &[ConfigKind],
-    templates: &[Value],
+    templates: &[&Value],
 ) -> Result<(), kube::Error> {
     let all: BTreeSet<Reference> = templates.iter().flat_map(|template| named(template, kinds)).collect();
     for config in all {

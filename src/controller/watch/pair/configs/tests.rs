@@ -90,7 +90,7 @@ fn the_status_says_what_was_applied_what_was_promoted_and_what_changed() {
     // Built.
     let mut built = status(&old, &old);
     assert_eq!(
-        record(&CanaryStatus::default(), &mut built, std::slice::from_ref(&old)),
+        record(&CanaryStatus::default(), &mut built, || vec![old.clone()]),
         []
     );
     let sums = |survey: &Survey| Some(keys(&survey.tracked));
@@ -104,7 +104,7 @@ fn the_status_says_what_was_applied_what_was_promoted_and_what_changed() {
     // A run starts.
     let mut running = status(&new, &old);
     running.run.as_mut().unwrap().promoted_configs = sums(&old);
-    let changed: Vec<String> = record(&built, &mut running, std::slice::from_ref(&new))
+    let changed: Vec<String> = record(&built, &mut running, || vec![new.clone()])
         .iter()
         .map(Reference::to_string)
         .collect();
@@ -119,7 +119,7 @@ fn the_status_says_what_was_applied_what_was_promoted_and_what_changed() {
     // It is promoted, and the original is edited again in the same moment.
     let mut promoted = status(&new, &new);
     promoted.tracked_configs = running.tracked_configs.clone();
-    record(&running, &mut promoted, &[survey(&[config("a", "blue")])]);
+    record(&running, &mut promoted, || vec![survey(&[config("a", "blue")])]);
     assert_eq!(
         (promoted.tracked_configs, promoted.run.unwrap().promoted_configs),
         (sums(&new), sums(&new))
@@ -127,8 +127,18 @@ fn the_status_says_what_was_applied_what_was_promoted_and_what_changed() {
     // Or given up: what was promoted is applied again.
     let mut cancelled = status(&old, &old);
     cancelled.run.as_mut().unwrap().promoted_configs = sums(&old);
-    record(&running, &mut cancelled, &[]);
+    record(&running, &mut cancelled, Vec::new);
     assert_eq!(cancelled.tracked_configs, sums(&old));
+}
+
+#[test]
+fn at_rest_nobody_asks_which_revisions_there_are() {
+    let old = survey(&[config("a", "red")]);
+    let recorded = status(&old, &old);
+    let mut next = recorded.clone();
+    next.canary_weight = 5;
+    let changed = record(&recorded, &mut next, || panic!("every stored revision is read"));
+    assert_eq!(changed, []);
 }
 
 #[test]
