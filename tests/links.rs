@@ -31,7 +31,11 @@ fn every_relative_link_leads_to_a_page_and_to_a_heading_of_it() {
         for link in links(text) {
             seen += 1;
             let (file, anchor) = link.split_once('#').unwrap_or((link.as_str(), ""));
-            let to = if file.is_empty() { page.clone() } else { joined(page, file) };
+            let to = if file.is_empty() {
+                page.clone()
+            } else {
+                joined(page, file)
+            };
             let leads = match pages.get(&to) {
                 Some(text) => anchor.is_empty() || anchors(text).contains(anchor),
                 None => anchor.is_empty() && to.exists(),
@@ -125,7 +129,9 @@ fn slug(heading: &str) -> String {
 /// Pages of the manual by their paths.
 fn named(text: &str) -> Vec<String> {
     let in_a_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_');
-    let words = text.split(|c: char| !in_a_path(c)).filter(|word| word.starts_with("docs/"));
+    let words = text
+        .split(|c: char| !in_a_path(c))
+        .filter(|word| word.starts_with("docs/"));
     let pages = words.filter_map(|word| Some(format!("{}.md", word.split_once(".md")?.0)));
     pages.collect()
 }

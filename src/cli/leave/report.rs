@@ -235,7 +235,10 @@ mod tests {
         assert_eq!(definitions(&[]), None);
         let amiss = [String::from("status.run would be lost, run: kubectl apply")];
         let before = definitions(&amiss).unwrap();
-        assert!(before.ends_with("status.run would be lost, run: kubectl apply"), "{before}");
+        assert!(
+            before.ends_with("status.run would be lost, run: kubectl apply"),
+            "{before}"
+        );
         let text = late(&of(vec![app("web/a", true, "Rest", true)]), &amiss, None);
         assert!(
             text.contains("web/a: Rest\nThe likely reason: ") && text.contains(&before),

@@ -111,7 +111,9 @@ pub async fn definitions(client: &Client) -> Vec<String> {
     match definitions::complaints(&Api::all(client.clone())).await {
         Ok(complaints) => complaints,
         Err(error) if definitions::is_refusal(&error) => Vec::new(),
-        Err(error) => vec![format!("whether the definitions have every field cannot be read: {error}")],
+        Err(error) => vec![format!(
+            "whether the definitions have every field cannot be read: {error}"
+        )],
     }
 }
 
@@ -230,7 +232,10 @@ mod tests {
         });
         let amiss = definitions(&client).await;
         assert_eq!(amiss.len(), 1, "{amiss:?}");
-        assert!(amiss[0].contains("status.run") && amiss[0].contains("manifests/crds"), "{amiss:?}");
+        assert!(
+            amiss[0].contains("status.run") && amiss[0].contains("manifests/crds"),
+            "{amiss:?}"
+        );
         let read = format!("GET {DEFINITIONS}/*");
         server.fail(&read, 403, ApiServer::ALWAYS);
         assert!(definitions(&client).await.is_empty());

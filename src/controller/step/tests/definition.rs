@@ -110,7 +110,11 @@ async fn a_stored_record_is_not_written_over_by_what_was_seen_while_it_was_hidde
     let waits = (Some(Duration::from_secs(2)), Vec::new());
     for looks in [1, 0] {
         assert_eq!(step_by(&house, seen.clone()).await, waits);
-        assert_eq!(house.server.requests_for(DEFINITION), looks, "what was read lately serves");
+        assert_eq!(
+            house.server.requests_for(DEFINITION),
+            looks,
+            "what was read lately serves"
+        );
         assert_eq!(house.server.requests_for(CANARY), 1, "and never instead of the Canary");
     }
     assert!(!house.step().await.is_empty(), "it goes on where it was");

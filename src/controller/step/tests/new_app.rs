@@ -162,7 +162,11 @@ async fn whoever_has_nothing_to_do_rests_and_whoever_writes_or_records_does_not(
         .edit(CANARY, |canary| canary["status"]["conditions"] = json!([]));
     house.server.log.lock().clear();
     assert!(!next(&house).await.rests);
-    assert_eq!(house.server.writes(), [format!("PUT {CANARY}/status")], "it is recorded anew");
+    assert_eq!(
+        house.server.writes(),
+        [format!("PUT {CANARY}/status")],
+        "it is recorded anew"
+    );
     assert!(next(&house).await.rests);
 }
 

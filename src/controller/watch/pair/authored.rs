@@ -68,7 +68,8 @@ mod tests {
             ..Live::default()
         };
         for stored in live.revisions.iter().chain(&live.history) {
-            let (Some(Cow::Borrowed(once)), Some(Cow::Borrowed(again))) = (live.authored(stored), live.authored(stored))
+            let (Some(Cow::Borrowed(once)), Some(Cow::Borrowed(again))) =
+                (live.authored(stored), live.authored(stored))
             else {
                 panic!("a stored revision is not kept");
             };

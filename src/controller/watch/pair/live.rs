@@ -9,11 +9,7 @@ use super::{
 use crate::object::{label, text};
 use crate::{
     api::labels,
-    plan::{
-        Blueprint, history,
-        revision::template_of,
-        workload::service,
-    },
+    plan::{Blueprint, history, revision::template_of, workload::service},
     routing::{self, Names, Traffic},
 };
 use serde_json::Value;
@@ -207,7 +203,9 @@ impl Live {
 
     /// The revisions of the target that can be made again, with the configs of now.
     pub fn known(&self) -> Vec<String> {
-        let now = self.all_authored().map(|one| self.configs.survey_authored(&one).revision);
+        let now = self
+            .all_authored()
+            .map(|one| self.configs.survey_authored(&one).revision);
         let mut known: Vec<String> = now.collect();
         known.sort_unstable();
         known.dedup();

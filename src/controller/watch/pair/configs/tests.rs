@@ -89,10 +89,7 @@ fn the_status_says_what_was_applied_what_was_promoted_and_what_changed() {
     let new = survey(&[config("a", "green"), config("b", "x")]);
     // Built.
     let mut built = status(&old, &old);
-    assert_eq!(
-        record(&CanaryStatus::default(), &mut built, || vec![old.clone()]),
-        []
-    );
+    assert_eq!(record(&CanaryStatus::default(), &mut built, || vec![old.clone()]), []);
     let sums = |survey: &Survey| Some(keys(&survey.tracked));
     assert_eq!(
         (
