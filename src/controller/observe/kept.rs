@@ -23,8 +23,15 @@ pub fn keep_kind(live: &Live, blueprint: &mut Blueprint) {
     }
 }
 
+/// Whether `route` was made for this Canary in another kind than it asks for.
+pub(super) fn is_outdated(route: &Value, blueprint: &Blueprint) -> bool {
+    let wanted = blueprint.route.as_ref();
+    let differs = wanted.is_some_and(|wanted| text(wanted, "/kind") != text(route, "/kind"));
+    differs && is_made_for(route, blueprint) && blueprint.carries_by(route)
+}
+
 /// Whether `route` was made for this Canary.
-fn is_made_for(route: &Value, blueprint: &Blueprint) -> bool {
+pub(super) fn is_made_for(route: &Value, blueprint: &Blueprint) -> bool {
     let uid = blueprint.owner.uid.as_deref();
     label(route, labels::GENERATED).is_some() || uid.is_some_and(|uid| is_controlled_by(route, uid))
 }
