@@ -14,6 +14,7 @@ pub mod pod_diagnostics;
 pub mod pods;
 mod readiness;
 mod routes;
+pub mod shut_out;
 mod wanted;
 
 use super::watch::pair::live::Live;

@@ -102,6 +102,8 @@ pub struct OfCanary {
     pub bounds: Option<String>,
     /// What was said last of a host for which no route is made.
     pub unrouted: Option<String>,
+    /// What was said last of a gateway that takes no route of its app.
+    pub shut_out: Option<String>,
     /// Its event hooks, once something was heard of it.
     pub listening: Listening,
     /// Events on their way to them.

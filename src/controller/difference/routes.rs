@@ -50,7 +50,7 @@ impl Pair<'_> {
         }
         self.destinations(&split, desired.traffic, writes, conflicts);
         match desired.traffic {
-            Some(traffic) => self.moved(&split, (traffic, desired.named), writes, conflicts),
+            Some(traffic) => self.moved(&split, desired, traffic, writes, conflicts),
             None if desired.named => self.introduced(&split, writes),
             None => {}
         }
@@ -60,14 +60,16 @@ impl Pair<'_> {
     fn moved(
         &self,
         split: &[&Names],
-        (traffic, named): (Traffic, bool),
+        desired: &DesiredState,
+        traffic: Traffic,
         writes: &mut Vec<Write>,
         conflicts: &mut Vec<Conflict>,
     ) {
+        let (named, rests) = (desired.named, desired.target_state == Some(TargetState::Rest));
         let read = |route: &&Value| self.blueprint.carries_by(route);
         for route in self.live.routes.iter().filter(read) {
             let anew = || self.generated_anew(route, traffic, named);
-            if let Some(write) = self.succeeded(route).or_else(anew) {
+            if let Some(write) = self.succeeded(route, rests).or_else(anew) {
                 writes.push(write);
             } else {
                 self.carries(route, split, (traffic, named), writes, conflicts);

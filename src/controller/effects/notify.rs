@@ -7,4 +7,5 @@ pub mod announce;
 pub mod bounds;
 mod once;
 pub mod shared;
+pub mod shut_out;
 pub mod unrouted;

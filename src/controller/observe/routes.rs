@@ -1,5 +1,6 @@
 //! What the routes of a pair do with its users, and what keeps them from being moved. Pure.
 
+use super::kept;
 use crate::{
     controller::watch::pair::live::Live,
     plan::Blueprint,
@@ -66,14 +67,24 @@ impl<'a> Routes<'a> {
 
     /// Why one of them cannot be moved, or not be read, or why what was made beside one is not taken.
     pub fn trouble(self) -> Option<String> {
-        let exposure = &self.blueprint.exposure;
         let trouble = self.moved().find_map(|names| {
             let mut routes = self.live.refers_to(self.blueprint, names).chain(self.unmade(names));
-            routes.find_map(|route| self.kind_of(route)?.problem(route, names, exposure))
+            routes.find_map(|route| self.problem(route, names))
         });
         let trouble = trouble.or_else(|| self.unresolved());
         let mut companions = self.live.routes.iter().filter(|route| routing::is_companion(route));
         trouble.or_else(|| companions.find_map(|companion| self.companions_kind(companion)?.refused(companion)))
+    }
+
+    // One that we made and that is refused because of the one in whose place it comes is no trouble: users come by that, until it goes.
+    fn problem(self, route: &Value, names: &Names) -> Option<String> {
+        let (kind, exposure) = (self.kind_of(route)?, &self.blueprint.exposure);
+        let mut led = self.live.refers_to(self.blueprint, names);
+        let yields = |older: &Value| kept::is_outdated(older, self.blueprint) && kind.yields(route, older);
+        if kept::is_made_for(route, self.blueprint) && led.any(yields) {
+            return kind.crowded(route, names, exposure);
+        }
+        kind.problem(route, names, exposure)
     }
 
     // Why users do not come by a route to Services that are there, as endpoints of theirs show.
@@ -266,5 +277,53 @@ mod tests {
         assert_eq!(trouble(&["web-primary"]), None, "the other is made, or has no pods yet");
         let why = "HTTPRoute web does not lead to its Services by gateway edge: none (BackendNotFound)";
         assert_eq!(trouble(&["web-primary", "web-canary"]).as_deref(), Some(why));
+    }
+
+    fn made(kind: &str, status: &str, reason: &str) -> Value {
+        let condition =
+            json!({"type": "Accepted", "status": status, "reason": reason, "observedGeneration": 2, "message": "host"});
+        let labels = json!({crate::api::labels::GENERATED: "true"});
+        let backends = ["web-primary", "web-canary"].map(|name| json!({"name": name, "port": 80}));
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": kind,
+            "metadata": {"name": "web", "namespace": "shop", "generation": 2, "labels": labels},
+            "spec": {"parentRefs": [{"name": "edge"}], "rules": [{"backendRefs": backends}]},
+            "status": {"parents": [{"parentRef": {"name": "edge"}, "conditions": [condition]}]},
+        })
+    }
+
+    // Of a Canary that asks for an HTTPRoute.
+    fn told_of(routes: Vec<Value>) -> Option<String> {
+        let blueprint = Blueprint {
+            names: Some(Names::new("web")),
+            provider: Provider::STANDARD,
+            route: Some(made("HTTPRoute", "", "")),
+            ..Blueprint::sample()
+        };
+        let live = Live {
+            routes,
+            ..Live::default()
+        };
+        let routes = Routes {
+            live: &live,
+            blueprint: &blueprint,
+        };
+        routes.trouble()
+    }
+
+    #[test]
+    fn a_route_that_is_refused_because_of_the_one_before_it_is_no_trouble_while_that_is_taken() {
+        let taken = || made("GRPCRoute", "True", "Accepted");
+        let refused = |reason: &str| made("HTTPRoute", "False", reason);
+        assert_eq!(told_of(vec![taken(), refused("HostConflict")]), None);
+        let why = "HTTPRoute web is refused by gateway edge: host (HostConflict)";
+        assert_eq!(told_of(vec![refused("HostConflict")]).as_deref(), Some(why));
+        let mut authors = refused("HostConflict");
+        authors["metadata"]["labels"] = json!({});
+        assert_eq!(told_of(vec![taken(), authors]).as_deref(), Some(why));
+        let both = vec![made("GRPCRoute", "False", "HostConflict"), refused("HostConflict")];
+        assert!(told_of(both).is_some());
+        let alone = told_of(vec![taken(), refused("NotAllowedByListeners")]);
+        assert!(alone.is_some(), "it would be refused without the other as well");
     }
 }

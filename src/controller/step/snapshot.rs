@@ -3,14 +3,14 @@
 use super::{Stop, models::models, turn::Turn};
 use crate::controller::{
     context::Context,
-    effects::notify::{shared::tell_shared, unrouted::tell_unrouted},
+    effects::notify::{shared::tell_shared, shut_out::tell_shut_out, unrouted::tell_unrouted},
     lifecycle::{
         inheritance, sweep,
         target_missing::{self, Absence},
     },
     observe::{
         gather::{self, selector, surroundings},
-        kept, pods,
+        kept, pods, shut_out,
     },
     watch::pair::{
         configs::{self, Configs, kind_of, reading},
@@ -62,6 +62,7 @@ pub async fn snapshot(context: &Context, turn: &Turn) -> Result<Snapshot, Stop> 
         blueprint.exposure.models = models(context, key, (&live, &blueprint)).await?;
     }
     tell_shared(context, key, canary, &live.pointing);
+    tell_shut_out(context, key, canary, shut_out::of(&live, &blueprint));
     let known = context.memory.of(key, |canary| canary.pods.clone());
     live.pods = pods::owners(&context.effects.client, &key.0, (&live, &selector), known).await?;
     context.memory.of(key, |canary| canary.pods.clone_from(&live.pods));

@@ -215,6 +215,17 @@ pub trait RouteKind: WrittenKind {
         true
     }
 
+    /// Why nobody comes by one of the parents of `route`, which it names, while users come by another, in words for people. That is
+    /// no [problem](Self::problem): the app is served.
+    fn shut_out(&self, _route: &Value) -> Option<String> {
+        None
+    }
+
+    /// Whether the data plane refuses `route` because of `older`, which leads to the same app in another kind, and takes that one.
+    fn yields(&self, _route: &Value, _older: &Value) -> bool {
+        false
+    }
+
     /// The parents of `route` whose data plane is known to copy no requests, with its name.
     fn unmirrored<'a>(&self, _route: &'a Value) -> Vec<(&'a Value, &'a str)> {
         Vec::new()

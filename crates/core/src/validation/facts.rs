@@ -102,6 +102,8 @@ pub struct ClusterFacts {
     pub(crate) served: Option<BTreeSet<String>>,
     /// Whether the user has a route of their own for the apex Service, so none need be generated.
     pub(crate) user_route: bool,
+    /// The kinds of the routes that were made for the Canary, by Flagger perhaps, and lead to its app.
+    pub(crate) made: BTreeSet<String>,
     /// Why the user's own route has no room for what the analysis adds to it.
     pub(crate) crowded: Option<String>,
     /// The controller of the Canary's gateway, when it is known to have no RequestMirror filter.

@@ -6,7 +6,7 @@ use crate::api::{AlertProvider, Canary, CanaryPolicy, labels};
 use crate::object::text;
 use crate::plan::Defaults;
 use crate::plan::enrolment::generate::{crowded, has_route};
-use crate::routing::{self, Names, RouteKind};
+use crate::routing::{self, Names, RouteKind, registry};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -71,11 +71,21 @@ fn around(canary: &Canary, view: &ClusterView<'_>) -> ClusterFacts {
     ClusterFacts {
         services: view.services.iter().map(|found| service(found, canary)).collect(),
         user_route: has_route(canary, provider, view.routes),
+        made: made(canary, provider, view.routes),
         crowded: crowded(canary, provider, view.routes),
         unmirrored: gateway(canary, view.routes, |kind, route| kind.unmirrored(route)),
         copying_all: gateway(canary, view.routes, |kind, route| kind.copying_all(route)),
         ..ClusterFacts::default()
     }
+}
+
+// The kinds of the routes by which users come to it and that nobody wrote.
+fn made(canary: &Canary, provider: &str, routes: &[Value]) -> BTreeSet<String> {
+    let names = Names::new(canary.service_name());
+    let carries = |route: &&Value| registry::carries_by(provider, route) && routing::is_made(route);
+    let made = routes.iter().filter(carries);
+    let leading = made.filter(|route| routing::refers_to(route, &names));
+    leading.map(|route| text(route, "/kind").to_owned()).collect()
 }
 
 // The controller uses none of those that are being deleted.

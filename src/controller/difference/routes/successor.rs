@@ -28,15 +28,17 @@ impl Pair<'_> {
     }
 
     /// The end of `live`, once a data plane takes one that leads to the app in its place: until then `live` may be the only one by
-    /// which anybody comes.
-    pub(super) fn succeeded(&self, live: &Value) -> Option<Write> {
+    /// which anybody comes. Where `live` itself is why the one that we made is refused, nothing but its end changes that. It comes
+    /// when the pair `rests`: no run is judged by users whose gateway is about to go over to the other.
+    pub(super) fn succeeded(&self, live: &Value, rests: bool) -> Option<Write> {
         let names = self.blueprint.names.as_ref().filter(|_| self.is_outdated(live))?;
-        let taken = |route: &Value| {
+        let follows = |route: &Value| {
             let kind = self.blueprint.provider.kind_of(route);
-            kind.is_some_and(|kind| kind.is_taken(route))
+            let yields = || rests && self.is_generated(route);
+            kind.is_some_and(|kind| kind.is_taken(route) || yields() && kind.yields(route, live))
         };
         let mut led = self.live.refers_to(self.blueprint, names);
-        let followed = led.any(|route| !self.is_outdated(route) && taken(route));
+        let followed = led.any(|route| !self.is_outdated(route) && follows(route));
         followed.then(|| self.deleted_route(live)).flatten()
     }
 

@@ -41,12 +41,22 @@ fn done(wanted: &str, routes: Vec<Value>) -> (Vec<(&'static str, String)>, Vec<C
     with(wanted, live)
 }
 
-fn with(wanted: &str, mut live: Live) -> (Vec<(&'static str, String)>, Vec<Conflict>) {
+fn with(wanted: &str, live: Live) -> (Vec<(&'static str, String)>, Vec<Conflict>) {
+    wanting(wanted, TargetState::Serving, Traffic::share(20), live)
+}
+
+fn wanting(
+    wanted: &str,
+    state: TargetState,
+    traffic: Traffic,
+    mut live: Live,
+) -> (Vec<(&'static str, String)>, Vec<Conflict>) {
     live.target = Some(target());
     live.primary = Some(target());
     let desired = DesiredState {
         primary: Some(PrimaryTemplate::Keep),
-        traffic: Some(Traffic::share(20)),
+        target_state: Some(state),
+        traffic: Some(traffic),
         ..DesiredState::untouched()
     };
     let blueprint = Blueprint {
@@ -93,6 +103,45 @@ fn the_other_is_made_beside_it_and_both_carry_the_traffic_until_a_gateway_takes_
     own["metadata"]["name"] = json!("front");
     let back = done("HTTPRoute", vec![own, ours("GRPCRoute")]);
     assert_eq!(back, (vec![is("patch", "HTTPRoute front"), is("delete", grpc)], vec![]));
+}
+
+// What becomes of the GRPCRoute that a gateway takes, at rest or in a run, where it says that of its successor.
+fn ends(state: TargetState, successor: Value) -> bool {
+    let live = Live {
+        routes: vec![taken(ours("GRPCRoute")), successor],
+        ..Live::default()
+    };
+    let (writes, _) = wanting("HTTPRoute", state, Traffic::PRIMARY, live);
+    writes.contains(&is("delete", "GRPCRoute web"))
+}
+
+#[test]
+fn one_because_of_which_a_gateway_refuses_the_other_goes_at_rest() {
+    let refused = |reason: &str| {
+        let condition = json!([{"type": "Accepted", "status": "False", "reason": reason}]);
+        told(ours("HTTPRoute"), condition)
+    };
+    assert!(ends(TargetState::Rest, refused("RuleMatchConflict")));
+    assert!(!ends(TargetState::Serving, refused("RuleMatchConflict")), "in a run");
+    for alone in [
+        "NotAllowedByListeners",
+        "NoMatchingListenerHostname",
+        "UnsupportedValue",
+        "IncompatibleFilters",
+    ] {
+        assert!(!ends(TargetState::Rest, refused(alone)), "{alone}");
+    }
+    let mut elsewhere = refused("RuleMatchConflict");
+    elsewhere["status"]["parents"][0]["parentRef"]["name"] = json!("inner");
+    let mut authors = refused("RuleMatchConflict");
+    authors["metadata"]["labels"] = json!({});
+    for other in [elsewhere, authors, ours("HTTPRoute")] {
+        assert!(!ends(TargetState::Rest, other.clone()), "{other}");
+    }
+    let mut stale = refused("RuleMatchConflict");
+    stale["metadata"]["generation"] = json!(2);
+    stale["status"]["parents"][0]["conditions"][0]["observedGeneration"] = json!(1);
+    assert!(!ends(TargetState::Rest, stale), "it was said of the route before");
 }
 
 #[test]

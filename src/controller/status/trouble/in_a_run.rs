@@ -110,7 +110,7 @@ pub(super) fn bypassed(state: &State, seen: &Observation) -> Option<Trouble> {
     let why = seen.bypassed.as_ref().filter(|_| state.stage.in_run())?;
     Some(Trouble {
         reason: "RoutesBypassed",
-        message: format!("{why}. The checks of this run say nothing of users"),
+        message: format!("{why}. Where nobody comes by them, the checks of this run say nothing of users"),
         stalled: false,
     })
 }

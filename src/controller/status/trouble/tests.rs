@@ -87,7 +87,7 @@ fn routes_that_everybody_passes_over_are_told_while_a_run_goes_by_them() {
     assert_eq!(reason, "RoutesBypassed");
     assert_eq!(
         message,
-        "Mesh default has none. The checks of this run say nothing of users"
+        "Mesh default has none. Where nobody comes by them, the checks of this run say nothing of users"
     );
     assert_eq!(said(Stage::Rest, Some("Mesh default has none")), None);
     assert_eq!(said(Stage::Analysing, None), None);

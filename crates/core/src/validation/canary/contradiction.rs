@@ -1,14 +1,20 @@
 //! A test against what the route that is made for the app asks of every request: who is to see the canary has to meet both.
 
 use super::Subject;
-use crate::api::canary::{AnalysisMatch, CanaryService, CanarySpec};
+use crate::api::canary::{AnalysisMatch, CanaryService, CanarySpec, HttpMatch, StringMatch};
 use crate::routing::{Exposure, Names, Provider, tests_nobody};
 use crate::validation::report::Report;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 const FIELD: &str = "spec.analysis.match";
 /// Why, and what to do.
 const NOBODY: &str = "nobody meets it: spec.service.match asks another value of that header; choose by another";
+/// The same where somebody may meet both, as far as we can tell.
+const UNSAID: &str = "shows nobody the canary: no route can ask for this together with spec.service.match; choose by exact, with a \
+                      value that meets that, or by another header";
+
+type Compared = BTreeMap<String, StringMatch>;
 
 /// Entries that a route without `spec.service.match` would show the canary by, and this one does not.
 pub(super) fn check(report: &mut Report, subject: &Subject) {
@@ -29,13 +35,38 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
         .flat_map(|analysis| analysis.matches.iter().flatten());
     // What no route could say is told elsewhere.
     let sayable = entries.enumerate().filter(|(_, entry)| open.shows(entry));
-    let met: Vec<(usize, bool)> = sayable.map(|(at, entry)| (at, made.shows(entry))).collect();
-    if !met.is_empty() && met.iter().all(|(_, shown)| !shown) {
+    let met: Vec<(usize, Option<&str>)> = sayable
+        .map(|(at, entry)| (at, (!made.shows(entry)).then(|| why(spec, entry))))
+        .collect();
+    if !met.is_empty() && met.iter().all(|(_, why)| *why == Some(NOBODY)) {
         return report.forbidden(FIELD, NOBODY);
     }
-    for (at, _) in met.iter().filter(|(_, shown)| !shown) {
-        report.warn(format!("{FIELD}[{at}]"), NOBODY);
+    for (at, why) in met {
+        if let Some(why) = why {
+            report.warn(format!("{FIELD}[{at}]"), why);
+        }
     }
+}
+
+// Why nobody is shown the canary by `entry`.
+fn why(spec: &CanarySpec, entry: &AnalysisMatch) -> &'static str {
+    let mut own = spec.service.iter().flat_map(|service| service.matches.iter().flatten());
+    if own.all(|of| exclude(of, entry)) { NOBODY } else { UNSAID }
+}
+
+// Whether no request meets both: one header or parameter is to be two texts.
+fn exclude(of: &HttpMatch, entry: &AnalysisMatch) -> bool {
+    let headers = (of.headers.as_ref(), entry.headers.as_ref());
+    let parameters = (of.query_params.as_ref(), entry.query_params.as_ref());
+    differ(headers, str::eq_ignore_ascii_case) || differ(parameters, |one, other| one == other)
+}
+
+fn differ((own, wanted): (Option<&Compared>, Option<&Compared>), same_name: fn(&str, &str) -> bool) -> bool {
+    let exact = |of: &StringMatch| of.form().filter(|(form, _)| *form == "exact").map(|(_, text)| text.to_owned());
+    own.into_iter().flatten().any(|(name, own)| {
+        let mut wanted = wanted.into_iter().flatten().filter(|(other, _)| same_name(name, other));
+        wanted.any(|(_, wanted)| exact(own).zip(exact(wanted)).is_some_and(|(own, wanted)| own != wanted))
+    })
 }
 
 fn open(spec: &CanarySpec) -> CanarySpec {

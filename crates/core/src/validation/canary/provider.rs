@@ -1,6 +1,7 @@
 //! `spec.provider` and what it needs.
 
 use super::Subject;
+use crate::object::text;
 use crate::validation::report::{Report, quoted};
 use crate::validation::values::urls;
 use crate::{
@@ -9,6 +10,8 @@ use crate::{
 };
 
 const FIELD: &str = "spec.provider";
+/// What an app speaks, whoever wrote its route.
+const SPOKEN: &str = "spec.service.appProtocol";
 
 pub(super) fn check(report: &mut Report, subject: &Subject) {
     let spec = &subject.canary.spec;
@@ -77,11 +80,14 @@ fn served(report: &mut Report, subject: &Subject) {
     report.warn(FIELD, text);
 }
 
-/// The kind of the route that is made for an app whose user has none.
+/// The kind of the route that is made for an app whose user has none; or that was made, by Flagger perhaps, and stays in use.
 fn made(subject: &Subject) -> Option<&'static dyn RouteKind> {
     let provider = Provider::parse(subject.provider).filter(|_| !subject.facts.user_route)?;
     let (canary, names) = (subject.canary, Names::new(subject.canary.service_name()));
-    let route = provider.published(canary.namespace_name(), &names, &canary.spec)?;
+    let namespace = canary.namespace_name();
+    let plain = provider.published_plainly(namespace, &names, &canary.spec);
+    let kept = plain.filter(|plain| subject.facts.made.contains(text(plain, "/kind")));
+    let route = kept.or_else(|| provider.published(namespace, &names, &canary.spec))?;
     provider.kind_of(&route)
 }
 
@@ -93,7 +99,12 @@ fn references(report: &mut Report, subject: &Subject) {
     }
     let rejected = Provider::parse(subject.provider).map(|provider| provider.rejects(spec));
     for (field, why) in rejected.into_iter().flatten() {
-        report.forbidden(field, why);
+        // No route is made of it beside one of the user's own, and it is told of it that it has no effect.
+        if subject.facts.user_route && field != SPOKEN {
+            report.warn(field, why);
+        } else {
+            report.forbidden(field, why);
+        }
     }
     if let Some((field, why)) = registry::router(subject.provider).and_then(|router| router.other_version(spec)) {
         report.warn(field, why);

@@ -32,9 +32,11 @@ fn is_unsaid(text: &str) -> bool {
     is_duration && durations::written(text).is_none()
 }
 
-// A prefix can be replaced where one is matched; what says no path matches all of them, by the prefix `/`.
+// A prefix can be replaced where one is matched; what says no path matches all of them, by the prefix `/`. Where there is nothing to
+// replace it with, as where hosts alone are replaced, the type says nothing.
 fn unprefixed(service: &CanaryService) -> Vec<(String, String)> {
-    let kind = service.rewrite.as_ref().and_then(|rewrite| rewrite.kind.as_deref());
+    let rewrite = service.rewrite.as_ref().filter(|rewrite| rewrite.uri.is_some());
+    let kind = rewrite.and_then(|rewrite| rewrite.kind.as_deref());
     if kind != Some(PREFIX) {
         return Vec::new();
     }
@@ -74,8 +76,12 @@ mod tests {
             {"uri": {"prefix": "/a"}}, {"uri": {"exact": "/b"}}, {"headers": {"x": {"exact": "y"}}}, {"uri": {"regex": "/c.*"}},
         ]);
         let of = |rewrite: Value| refused(json!({"port": 80, "match": matches, "rewrite": rewrite}));
-        let whole = of(json!({"uri": "/"}));
-        assert_eq!(whole, [""; 0]);
+        for fine in [
+            json!({"uri": "/"}),
+            json!({"authority": "web.test", "type": "ReplacePrefixMatch"}),
+        ] {
+            assert_eq!(of(fine.clone()), [""; 0], "{fine}");
+        }
         let prefix = of(json!({"uri": "/", "type": "ReplacePrefixMatch"}));
         assert_eq!(prefix, ["spec.service.match[1].uri", "spec.service.match[3].uri"]);
     }

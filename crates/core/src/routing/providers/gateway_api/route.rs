@@ -2,6 +2,7 @@
 //! gateways say of a route in its status.
 
 mod abroad;
+mod beside;
 pub(in crate::routing::providers) mod conditions;
 mod controllers;
 mod cookies;
@@ -10,6 +11,7 @@ mod dialect;
 mod generated;
 mod prefix;
 mod problem;
+mod refusal;
 mod spec;
 mod verdict;
 
@@ -207,6 +209,14 @@ impl<W: Words> RouteKind for Route<W> {
 
     fn is_taken(&self, route: &Value) -> bool {
         verdict::is_taken(route)
+    }
+
+    fn shut_out(&self, route: &Value) -> Option<String> {
+        beside::shut_out::<W>(route)
+    }
+
+    fn yields(&self, route: &Value, older: &Value) -> bool {
+        beside::yields(route, older)
     }
 
     fn unmirrored<'a>(&self, route: &'a Value) -> Vec<(&'a Value, &'a str)> {

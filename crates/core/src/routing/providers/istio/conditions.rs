@@ -86,8 +86,8 @@ pub(super) fn form(of: &StringMatch) -> Option<Value> {
     })
 }
 
-/// What meets two HTTPMatchRequests. Two that compare one header, parameter or label with different things cannot be said as
-/// one.
+/// What meets two HTTPMatchRequests. Of two that compare one header or parameter with different things the one is said that wants
+/// a text which meets the other; any others cannot be said as one, nor can two that want different labels.
 pub(super) fn both(one: &Value, other: &Value) -> Option<Value> {
     let mut out = one.as_object()?.clone();
     // Where a match names gateways, Istio does not look at the labels of who calls: everybody would meet the canary.
@@ -106,9 +106,8 @@ pub(super) fn both(one: &Value, other: &Value) -> Option<Value> {
         for (name, wanted) in other.get(key).and_then(Value::as_object).into_iter().flatten() {
             let known = out.entry(key).or_insert_with(|| json!({})).as_object_mut()?;
             let same_name = |own: &str| own == name || key == "headers" && own.eq_ignore_ascii_case(name);
-            match known.iter().find(|(own, _)| same_name(own)) {
-                Some((_, own)) if own == wanted => {}
-                Some(_) => return None,
+            match known.iter_mut().find(|(own, _)| same_name(own)) {
+                Some((_, own)) => *own = narrower(own, wanted)?.clone(),
                 None => {
                     known.insert(name.clone(), wanted.clone());
                 }
@@ -118,9 +117,59 @@ pub(super) fn both(one: &Value, other: &Value) -> Option<Value> {
     Some(Value::Object(out))
 }
 
+// The one of two that whoever meets both meets, and nobody else.
+fn narrower<'a>(own: &'a Value, wanted: &'a Value) -> Option<&'a Value> {
+    if own == wanted {
+        return Some(own);
+    }
+    let is_met = |one: &Value, other: &Value| {
+        let exact = one.get("exact").and_then(Value::as_str);
+        exact.is_some_and(|text| meets(other, text))
+    };
+    if is_met(wanted, own) {
+        return Some(wanted);
+    }
+    is_met(own, wanted).then_some(own)
+}
+
+// Whether a header or parameter of that text meets a StringMatch. One that says nothing wants the header to be there.
+fn meets(condition: &Value, text: &str) -> bool {
+    let said = |form: &str| condition.get(form).and_then(Value::as_str);
+    match (said("exact"), said("prefix"), said("regex")) {
+        (Some(exact), ..) => exact == text,
+        (None, Some(prefix), _) => text.starts_with(prefix),
+        (None, None, Some(expression)) => expressions::covers(expression, text),
+        (None, None, None) => condition.as_object().is_some_and(Map::is_empty),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_text_and_what_it_meets_the_text_is_asked_for() {
+        let both = |own: &Value, wanted: &Value| {
+            let both = both(&json!({"headers": {"X-User": own}}), &json!({"headers": {"x-user": wanted}}))?;
+            Some(both["headers"]["X-User"].clone())
+        };
+        let insider = json!({"exact": "insider"});
+        for wider in [json!({"regex": ".+"}), json!({"prefix": "in"}), json!({})] {
+            assert_eq!(both(&wider, &insider), Some(insider.clone()), "{wider}");
+            assert_eq!(both(&insider, &wider), Some(insider.clone()), "{wider}");
+        }
+        for other in [
+            json!({"exact": "other"}),
+            json!({"regex": "side"}),
+            json!({"prefix": "out"}),
+        ] {
+            assert_eq!(both(&other, &insider), None, "{other}");
+        }
+        assert_eq!(both(&json!({"regex": "a.*"}), &json!({"regex": ".*b"})), None);
+        let labels = |app: &str| json!({"sourceLabels": {"app": app}});
+        assert_eq!(super::both(&labels("a"), &labels("b")), None);
+        assert_eq!(super::both(&labels("a"), &labels("a")), Some(labels("a")));
+    }
 
     #[test]
     fn callers_are_told_apart_inside_the_mesh_only() {

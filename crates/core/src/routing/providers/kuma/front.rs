@@ -21,15 +21,19 @@ pub(super) const MESHES: Front = Front {
     past,
 };
 
-// Where nothing is said of them, Kuma makes none before its version 3.
+// Where nothing is said of them, Kuma makes none before its version 3, and which version it is nobody says.
 fn past(mesh: &Value, names: &Names, routes: &[&Value]) -> Option<String> {
     let name = text(mesh, "/metadata/name");
-    let is_without = matches!(text(mesh, "/spec/meshServices/mode"), "" | "Disabled");
+    let has = match text(mesh, "/spec/meshServices/mode") {
+        "Disabled" => "has no MeshServices, so",
+        "" => "does not say spec.meshServices.mode, for which Kuma 2 takes Disabled (Kuma 3 does not): then",
+        _ => return None,
+    };
     let is_theirs = |route: &&&Value| mesh_of(route) == name && by_services(route);
-    let route = routes.iter().find(is_theirs).filter(|_| is_without)?;
+    let route = routes.iter().find(is_theirs)?;
     Some(format!(
-        "Mesh {name} has no MeshServices, so {KIND} {} leads nobody to the canary of Service {}: set its spec.meshServices.mode \
-         to Exclusive or Everywhere (without a word of it, Kuma 2 takes Disabled), or write a {KIND} of your own in tags",
+        "Mesh {name} {has} {KIND} {} leads nobody to the canary of Service {}: set its spec.meshServices.mode to Exclusive or \
+         Everywhere, or write a {KIND} of your own in tags",
         text(route, "/metadata/name"),
         names.apex
     ))
@@ -78,8 +82,11 @@ mod tests {
             ),
             "{why}"
         );
-        assert_eq!(told(&mesh(Value::Null), &ours), Some(why.clone()));
-        assert_eq!(told(&mesh(json!({})), &ours), Some(why));
+        for unsaid in [Value::Null, json!({})] {
+            let why = told(&mesh(unsaid.clone()), &ours).unwrap();
+            let begins = "Mesh default does not say spec.meshServices.mode, for which Kuma 2 takes Disabled (Kuma 3 does not): then MeshHTTPRoute web leads nobody";
+            assert!(why.starts_with(begins), "{why}");
+        }
         for mode in ["Everywhere", "Exclusive", "ReachableBackends"] {
             assert_eq!(told(&mesh(json!({ "mode": mode })), &ours), None, "{mode}");
         }

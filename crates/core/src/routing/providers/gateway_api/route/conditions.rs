@@ -7,6 +7,9 @@ use crate::routing::weighted::expressions;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// The way to compare that is meant where none is said.
+const EXACT: &str = "Exact";
+
 /// The entries of `analysis.match` that can be said exactly by lists of these `names`. One that cannot (`sourceLabels`) or
 /// that says nothing is left out: admission refuses it or says so, and a route never sends more users to the canary than were
 /// named.
@@ -64,7 +67,7 @@ pub(in crate::routing::providers) fn with_cookie(cookie: &str) -> Value {
 pub(in crate::routing::providers) fn named(name: &str, of: &StringMatch) -> Option<Value> {
     let (form, value) = of.form()?;
     Some(match form {
-        "exact" => json!({"name": name, "type": "Exact", "value": value}),
+        "exact" => json!({"name": name, "type": EXACT, "value": value}),
         "prefix" => expression(name, &expressions::beginning(value)),
         "suffix" => expression(name, &expressions::ending(value)),
         _ => expression(name, value),
@@ -75,17 +78,16 @@ fn expression(name: &str, value: &str) -> Value {
     json!({"name": name, "type": "RegularExpression", "value": value})
 }
 
-/// A match of a rule together with a condition. A pair that asks two different things of one header or parameter cannot be
-/// said, and is never widened to one of the two.
+/// A match of a rule together with a condition. Where both ask for one header or parameter, the one is said that wants a text
+/// which meets the other. Any other pair cannot be said, and is never widened to one of the two.
 pub(in crate::routing::providers) fn merged(of: &Value, condition: &Value) -> Option<Value> {
     let mut out = of.as_object()?.clone();
     for key in ["headers", "queryParams"] {
         for wanted in condition.get(key).and_then(Value::as_array).into_iter().flatten() {
             let list = out.entry(key).or_insert_with(|| json!([])).as_array_mut()?;
-            match list.iter().find(|item| same_name(key, item, wanted)) {
+            match list.iter_mut().find(|item| same_name(key, item, wanted)) {
                 None => list.push(wanted.clone()),
-                Some(item) if says_the_same(item, wanted) => {}
-                Some(_) => return None,
+                Some(item) => *item = narrower(item, wanted)?.clone(),
             }
         }
     }
@@ -101,7 +103,71 @@ fn says_the_same(one: &Value, other: &Value) -> bool {
     way(one) == way(other) && text(one, "/value") == text(other, "/value")
 }
 
+// The one of two that whoever meets both meets, and nobody else.
+fn narrower<'a>(own: &'a Value, wanted: &'a Value) -> Option<&'a Value> {
+    if says_the_same(own, wanted) {
+        return Some(own);
+    }
+    let is_met = |one: &Value, other: &Value| way(one) == EXACT && meets(other, text(one, "/value"));
+    if is_met(wanted, own) {
+        return Some(wanted);
+    }
+    is_met(own, wanted).then_some(own)
+}
+
+// Whether a header or parameter of that text meets a condition. Kuma has the last two as well.
+fn meets(condition: &Value, said: &str) -> bool {
+    let value = text(condition, "/value");
+    match way(condition) {
+        EXACT => said == value,
+        "RegularExpression" => expressions::covers(value, said),
+        "Prefix" => said.starts_with(value),
+        "Present" => true,
+        _ => false,
+    }
+}
+
 // How the value is compared.
 fn way(one: &Value) -> &str {
-    one.get("type").and_then(Value::as_str).unwrap_or("Exact")
+    one.get("type").and_then(Value::as_str).unwrap_or(EXACT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both(own: Value, wanted: Value) -> Option<Value> {
+        let named = |mut one: Value| {
+            one["name"] = json!("x-user");
+            json!({"headers": [one]})
+        };
+        let both = merged(&named(own), &named(wanted))?;
+        Some(json!([both["headers"][0]["type"], both["headers"][0]["value"]]))
+    }
+
+    #[test]
+    fn of_a_text_and_what_it_meets_the_text_is_asked_for() {
+        let of = |way: &str, value: &str| json!({"type": way, "value": value});
+        let insider = || of("Exact", "insider");
+        let said = Some(json!(["Exact", "insider"]));
+        for wider in [
+            of("RegularExpression", ".+"),
+            of("Prefix", "in"),
+            json!({"type": "Present"}),
+        ] {
+            assert_eq!(both(wider.clone(), insider()), said, "{wider}");
+            assert_eq!(both(insider(), wider.clone()), said, "{wider}");
+        }
+        for other in [
+            of("Exact", "other"),
+            of("RegularExpression", "side"),
+            of("Prefix", "out"),
+            json!({"type": "Absent"}),
+        ] {
+            assert_eq!(both(other.clone(), insider()), None, "{other}");
+        }
+        let one = of("RegularExpression", "a.*");
+        assert_eq!(both(one.clone(), of("RegularExpression", ".*b")), None);
+        assert_eq!(both(one.clone(), one), Some(json!(["RegularExpression", "a.*"])));
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::Words;
 use super::dialect::Rules;
+use super::refusal::Refusal;
 use crate::object::text;
 use crate::routing::reference::{Local, side};
 use crate::routing::{Names, weighted};
@@ -31,14 +32,13 @@ pub(super) fn is_pending(route: &Value) -> bool {
 /// Whether any gateway takes the route. One that refuses it may do so because of another route, or for good; users come by it in
 /// neither case.
 pub(super) fn is_taken(route: &Value) -> bool {
-    let takes = |condition: &Value| text(condition, "/type") == ACCEPTED && text(condition, "/status") == "True";
-    parents(route).any(|parent| conditions(parent).any(takes))
+    parents(route).any(takes)
 }
 
 /// What the gateways say against the route as it is now: of a parent that it names, whatever the others say, as users come by that
-/// one too; else of all that have answered.
+/// one too; else of all that have answered. A parent that nobody comes by for good ([`Refusal::is_for_good`]) is passed over where
+/// another that the route names takes it: the app is served by that one.
 pub(super) fn rejected<W: Words>(route: &Value, names: &Names) -> Option<String> {
-    let generation = generation(route);
     let ours = leads_nowhere_else::<W>(route, names);
     let against = |condition: &Value| match text(condition, "/type") {
         ACCEPTED => true,
@@ -46,37 +46,46 @@ pub(super) fn rejected<W: Words>(route: &Value, names: &Names) -> Option<String>
         RESOLVED => ours && text(condition, "/reason") == UNSPOKEN,
         _ => false,
     };
-    let judged = |parent: &Value| verdict(parent, generation, &against);
-    let mut listed = named(route).filter_map(|parent| refusal(told_of(route, parent).filter_map(judged)));
-    let why = listed.next().or_else(|| refusal(parents(route).filter_map(judged)))?;
-    Some(format!(
-        "{} {} is refused by {why}",
-        W::KIND,
-        text(route, "/metadata/name")
-    ))
+    let served = is_taken_where_named(route);
+    let mut listed = refusals(route, &against).into_iter();
+    let why = match listed.find(|refusal| !(served && refusal.is_for_good())) {
+        Some(why) => why,
+        None if served => return None,
+        None => {
+            let generation = generation(route);
+            refusal(parents(route).filter_map(|parent| verdict(parent, generation, &against)))?
+        }
+    };
+    let name = text(route, "/metadata/name");
+    Some(format!("{} {name} is refused by {why}", W::KIND))
 }
 
 /// Why a gateway finds no way to the Services of the pair by the route as it is now, asked when both have endpoints: a Service that
 /// it does not find then, or may not use, is none that is being made. In a route that names anything else, that may be what it misses.
 pub(super) fn unresolved<W: Words>(route: &Value, names: &Names) -> Option<String> {
-    let generation = generation(route);
     let against = |condition: &Value| text(condition, "/type") == RESOLVED;
-    let judged = |parent: &Value| verdict(parent, generation, &against);
     let ours = leads_nowhere_else::<W>(route, names) && !is_extended::<W>(route);
-    let mut listed = named(route).filter_map(|parent| refusal(told_of(route, parent).filter_map(judged)));
-    let why = listed.next().filter(|_| ours)?;
+    let why = refusals(route, &against).into_iter().next().filter(|_| ours)?;
     let name = text(route, "/metadata/name");
     Some(format!("{} {name} does not lead to its Services by {why}", W::KIND))
 }
 
-// The first word against it, where nobody says otherwise.
-fn refusal(verdicts: impl Iterator<Item = Option<String>>) -> Option<String> {
-    let refusals: Option<Vec<String>> = verdicts.collect();
+// The parents that the route names and that refuse it as it is now, each with its first word against it.
+fn refusals<'a>(route: &'a Value, against: &dyn Fn(&Value) -> bool) -> Vec<Refusal<'a>> {
+    let generation = generation(route);
+    let judged = |parent: &'a Value| verdict(parent, generation, against);
+    let of = |parent: &'a Value| refusal(told_of(route, parent).filter_map(judged));
+    named(route).filter_map(of).collect()
+}
+
+/// The first word against it, where nobody says otherwise.
+pub(super) fn refusal<'a>(verdicts: impl Iterator<Item = Option<Refusal<'a>>>) -> Option<Refusal<'a>> {
+    let refusals: Option<Vec<Refusal<'a>>> = verdicts.collect();
     refusals?.into_iter().next()
 }
 
 // Nothing of a parent that has not answered for this generation; then why it refuses, or that it does not.
-fn verdict(parent: &Value, generation: i64, against: &dyn Fn(&Value) -> bool) -> Option<Option<String>> {
+fn verdict<'a>(parent: &'a Value, generation: i64, against: &dyn Fn(&Value) -> bool) -> Option<Option<Refusal<'a>>> {
     let of_now = |c: &&Value| c.get("observedGeneration").and_then(Value::as_i64) == Some(generation);
     let answers: Vec<&Value> = conditions(parent).filter(of_now).collect();
     if !answers.iter().any(|c| text(c, "/type") == ACCEPTED) {
@@ -85,8 +94,23 @@ fn verdict(parent: &Value, generation: i64, against: &dyn Fn(&Value) -> bool) ->
     let refusal = answers
         .into_iter()
         .find(|c| text(c, "/status") == "False" && against(c));
-    let gateway = text(parent, "/parentRef/name");
-    Some(refusal.map(|c| format!("gateway {gateway}: {} ({})", text(c, "/message"), text(c, "/reason"))))
+    Some(refusal.map(|condition| Refusal::of(parent, condition)))
+}
+
+/// Whether a parent that the route names takes it. What one said of the route before it was written last counts until it says
+/// anything else: it is waited for ([`is_pending`]).
+pub(super) fn is_taken_where_named(route: &Value) -> bool {
+    named(route).any(|parent| told_of(route, parent).any(takes))
+}
+
+/// Whether a parent takes the route.
+pub(super) fn takes(parent: &Value) -> bool {
+    accepted(parent).any(|condition| text(condition, "/status") == "True")
+}
+
+/// What a parent says of whether it takes the route.
+pub(super) fn accepted(parent: &Value) -> impl Iterator<Item = &Value> {
+    conditions(parent).filter(|condition| text(condition, "/type") == ACCEPTED)
 }
 
 // Whether every Service that a route names is the pair's, those that get copies among them.
@@ -108,25 +132,26 @@ fn filters<W: Words>(route: &Value) -> impl Iterator<Item = &Value> {
     all.flat_map(|of| of.get("filters").and_then(Value::as_array).into_iter().flatten())
 }
 
-fn generation(route: &Value) -> i64 {
+/// Which edition of the route it is.
+pub(super) fn generation(route: &Value) -> i64 {
     let generation = route.pointer("/metadata/generation").and_then(Value::as_i64);
     generation.unwrap_or(0)
 }
 
-// The parents that the route names.
-fn named(route: &Value) -> impl Iterator<Item = &Value> {
+/// The parents that the route names.
+pub(super) fn named(route: &Value) -> impl Iterator<Item = &Value> {
     let all = route.pointer("/spec/parentRefs").and_then(Value::as_array);
     all.into_iter().flatten()
 }
 
-// What is said of one of them.
-fn told_of<'a>(route: &'a Value, parent: &'a Value) -> impl Iterator<Item = &'a Value> {
+/// What is said of one of them.
+pub(super) fn told_of<'a>(route: &'a Value, parent: &'a Value) -> impl Iterator<Item = &'a Value> {
     let wanted = key(route, parent);
     parents(route).filter(move |told| told.get("parentRef").is_some_and(|of| key(route, of) == wanted))
 }
 
-// Which parent a reference is to; where it says no namespace, one of the route's own.
-fn key<'a>(route: &'a Value, of: &'a Value) -> (&'a str, [Option<&'a Value>; 4]) {
+/// Which parent a reference is to; where it says no namespace, one of the route's own.
+pub(super) fn key<'a>(route: &'a Value, of: &'a Value) -> (&'a str, [Option<&'a Value>; 4]) {
     let namespace = of.get("namespace").and_then(Value::as_str);
     let own = text(route, "/metadata/namespace");
     let others = ["kind", "name", "sectionName", "port"].map(|field| of.get(field));

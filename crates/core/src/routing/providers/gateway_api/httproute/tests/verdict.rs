@@ -61,6 +61,45 @@ fn a_parent_that_the_route_names_counts_by_itself() {
 }
 
 #[test]
+fn a_parent_that_nobody_comes_by_for_good_is_no_trouble_while_another_takes_the_route() {
+    let parent = |name: &str, generation: i64, status: &str, reason: &str| {
+        let condition = json!({"type": "Accepted", "status": status, "observedGeneration": generation, "reason": reason, "message": name});
+        json!({"parentRef": {"name": name}, "conditions": [condition]})
+    };
+    let told = |parents: Vec<Value>| {
+        let mut route = route(json!([{"name": "web", "port": 80}]));
+        route["metadata"] = json!({"name": "mine", "namespace": "shop", "generation": 3});
+        route["spec"]["parentRefs"] = json!([{"name": "outer"}, {"name": "inner"}]);
+        route["status"] = json!({"parents": parents});
+        (problem(&route, &names(), &Exposure::default()), HTTP_ROUTE.shut_out(&route))
+    };
+    let takes = |generation| parent("outer", generation, "True", "Accepted");
+    for reason in [
+        "NotAllowedByListeners",
+        "NoMatchingParent",
+        "NoMatchingListenerHostname",
+        "UnsupportedValue",
+    ] {
+        let refuses = || parent("inner", 3, "False", reason);
+        let why = Some(format!("HTTPRoute mine is refused by gateway inner: inner ({reason})"));
+        assert_eq!(told(vec![takes(3), refuses()]), (None, why.clone()));
+        // The other has taken the one before, and is waited for.
+        assert_eq!(told(vec![takes(2), refuses()]), (None, why.clone()));
+        // Nobody comes by any.
+        let outer = parent("outer", 3, "False", "NoMatchingParent");
+        let first = Some(String::from("HTTPRoute mine is refused by gateway outer: outer (NoMatchingParent)"));
+        assert_eq!(told(vec![outer, refuses()]), (first, None));
+        assert_eq!(told(vec![refuses()]), (why.clone(), None));
+        // One that it does not name any more does not count.
+        let gone = parent("gone", 3, "True", "Accepted");
+        assert_eq!(told(vec![gone, refuses()]), (why, None));
+    }
+    let conflict = parent("inner", 3, "False", "RuleMatchConflict");
+    let why = Some(String::from("HTTPRoute mine is refused by gateway inner: inner (RuleMatchConflict)"));
+    assert_eq!(told(vec![takes(3), conflict]), (why, None), "another reason may go, and halts");
+}
+
+#[test]
 fn a_service_that_is_not_found_or_not_permitted_is_told_where_the_route_leads_to_nothing_else() {
     let told = |reason: &str, generation: i64, rule: Value| {
         let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "observedGeneration": generation, "reason": reason, "message": "m"});
