@@ -41,8 +41,8 @@ pub fn too_large(target: &Value, policies: &[Value]) -> Option<String> {
     let mut inside = policies.iter().filter(|policy| is_inside(target, policy));
     let policy = inside.find(|policy| annotation(policy, TOO_LARGE).is_some())?;
     Some(format!(
-        "NetworkPolicy {:?} has more than {} KiB of selectors, which are not looked at, so whether it would cut primary's pods off \
-         is not known; split it into several",
+        "NetworkPolicy {:?} has more than {} KiB of selectors, which are not looked at, so whether it would cut primary's \
+         pods off is not known; split it into several",
         text(policy, "/metadata/name"),
         MOST_SELECTORS / 1024
     ))
