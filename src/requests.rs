@@ -4,9 +4,13 @@
 //! A connection whose other end went away without a word, behind a load balancer say, answers nothing, and says so to
 //! nobody for a long time. Whoever waits for an answer on it must not take along what waits for him.
 
+mod deadline;
+mod fitted;
 pub mod pages;
 mod size;
 
+use deadline::Deadline;
+use fitted::Fitted;
 use futures::Stream;
 use http::{Method, Request, Response, StatusCode, header::RETRY_AFTER, request::Parts};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
@@ -33,61 +37,73 @@ const LONG: Duration = Duration::from_secs(2);
 
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
+/// What all pages share.
+struct Shared {
+    /// To read large ones.
+    turns: Semaphore,
+    fitted: Fitted,
+}
+
 /// A client whose requests end as those of `client` do, and in time: the head of an answer and all of its body, of a watch
 /// the head alone. A page of a list that would be too large comes with fewer objects than were asked for, and its token leads
-/// on from there; any other answer that is too large is an error. A question that the API server is too busy for is put again
-/// twice; a write is left to whoever wants it, who has to look first whether he still does.
+/// on from there; the next one of that path begins with as many. Any other answer that is too large is an error. A question that
+/// the API server is too busy for is put again twice; a write is left to whoever wants it, who has to look first whether he
+/// still does.
 pub fn bounded(client: &Client) -> Client {
     let namespace = client.default_namespace().to_owned();
     let client = client.clone();
-    let turns = Arc::new(Semaphore::new(size::TURNS));
+    let shared = Arc::new(Shared {
+        turns: Semaphore::new(size::TURNS),
+        fitted: Fitted::default(),
+    });
     let service = tower::service_fn(move |request: Request<Body>| {
-        let (client, turns) = (client.clone(), Arc::clone(&turns));
-        async move { answered(&client, request, &turns).await }
+        let (client, shared) = (client.clone(), Arc::clone(&shared));
+        async move { answered(&client, request, &shared).await }
     });
     Client::new(service, namespace)
 }
 
-async fn answered(client: &Client, request: Request<Body>, turns: &Semaphore) -> Result<Answer, kube::Error> {
+async fn answered(client: &Client, request: Request<Body>, shared: &Shared) -> Result<Answer, kube::Error> {
     let limit = if *request.method() == Method::GET { READ } else { WRITE };
-    let (until, watches) = (Instant::now() + limit, is_watch(&request));
-    let late = format!(
-        "{} {} was not answered within {} s",
-        request.method(),
-        request.uri().path(),
-        limit.as_secs()
-    );
+    let (mut deadline, watches) = (Deadline::new(&request, limit), is_watch(&request));
     if let Some(objects) = size::asked(&request).filter(|_| !watches) {
         let (parts, _) = request.into_parts();
-        let page = timeout_at(until, listed(client, &parts, objects, turns)).await;
-        return page.unwrap_or_else(|_| Err(kube::Error::Service(late.into())));
+        return listed(client, &parts, objects, shared, &mut deadline).await;
     }
     let large = size::too_large(request.method(), request.uri().path());
-    let Ok(answer) = timeout_at(until, sent(client, request)).await else {
-        return Err(kube::Error::Service(late.into()));
-    };
-    let (parts, body) = answer?.into_parts();
+    let (parts, body) = deadline.keeps(sent(client, request)).await??.into_parts();
     let body = if watches {
         body.map_err(plain).boxed_unsync()
     } else {
-        StreamBody::new(read_until(until, body, (late, large))).boxed_unsync()
+        StreamBody::new(read_until(deadline.until, body, (deadline.late(), large))).boxed_unsync()
     };
     Ok(Response::from_parts(parts, body))
 }
 
 // A page, with as many of the objects that are asked for as there is room for.
-async fn listed(client: &Client, asked: &Parts, most: u32, turns: &Semaphore) -> Result<Answer, kube::Error> {
-    let mut objects = most;
+async fn listed(
+    client: &Client,
+    asked: &Parts,
+    most: u32,
+    shared: &Shared,
+    deadline: &mut Deadline,
+) -> Result<Answer, kube::Error> {
+    let path = asked.uri.path();
+    let mut objects = shared.fitted.begin(path, most);
     loop {
         let mut parts = asked.clone();
         parts.uri = size::with_objects(&asked.uri, objects);
-        let answer = sent(client, Request::from_parts(parts, Body::empty())).await?;
-        let (head, body) = answer.into_parts();
-        if let Some(page) = size::page(body, objects, turns).await? {
+        let request = Request::from_parts(parts, Body::empty());
+        let (head, body) = deadline.keeps(sent(client, request)).await??.into_parts();
+        // A refusal is short, and says nothing of how much there is.
+        let is_page = head.status.is_success();
+        if let Some(page) = size::page(body, objects, &shared.turns, deadline).await? {
+            if is_page {
+                shared.fitted.note(path, most, objects);
+            }
             let body = Full::new(Bytes::from(page)).map_err(|never| -> BoxError { match never {} });
             return Ok(Response::from_parts(head, body.boxed_unsync()));
         }
-        let path = asked.uri.path();
         if objects <= 1 {
             return Err(kube::Error::Service(size::too_large(&asked.method, path).into()));
         }

@@ -131,6 +131,7 @@ fn the_chart_has_the_kinds_that_the_registry_says() {
         "carrying",
         "published",
         "fronts",
+        "decidingFronts",
         "definitions",
         "halves",
     ] {
@@ -201,15 +202,15 @@ fn both_roles_may_do_with_every_kind_what_is_done_with_it() {
 }
 
 #[test]
-fn both_may_look_at_what_leads_past_the_routes() {
+fn the_webhook_may_look_at_what_leads_past_the_routes_and_the_controller_where_that_ends_a_run() {
     let all = rendered::objects().unwrap();
-    let fronts = registry::ROUTERS.iter().filter_map(|router| router.front());
-    let fronts: Vec<Resource> = fronts.map(|front| front.resource).collect();
-    assert!(!fronts.is_empty());
-    for kind in fronts {
-        for role in ["coalmine-webhook", "coalmine-controller"] {
-            assert!(may(&all, role, kind, &["list"]), "{role}: {kind:?}");
-        }
+    let fronts: Vec<_> = registry::ROUTERS.iter().filter_map(|router| router.front()).collect();
+    assert!(fronts.iter().any(|front| front.decides) && fronts.iter().any(|front| !front.decides));
+    for front in fronts {
+        let kind = front.resource;
+        assert!(may(&all, "coalmine-webhook", kind, &["list"]), "{kind:?}");
+        let looks = may(&all, "coalmine-controller", kind, &["list"]);
+        assert_eq!(looks, front.decides, "{kind:?}");
     }
 }
 

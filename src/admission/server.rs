@@ -59,6 +59,8 @@ pub struct Limits {
     pub large_turns: Amount,
     /// Longest wait for room for a body, and for a verdict's turn.
     pub queue: Duration,
+    /// The same of large ones, each of which takes longer. API servers wait three seconds for an answer.
+    pub large_queue: Duration,
     /// After the signal to stop: shortest time of further serving. API servers go on using connections to a pod that
     /// is terminating.
     pub linger: Duration,
@@ -87,6 +89,7 @@ impl Default for Limits {
             turns: Amount { all: 32, each: 24 },
             large_turns: Amount { all: 2, each: 1 },
             queue: Duration::from_secs(1),
+            large_queue: Duration::from_secs(2),
             linger: Duration::from_secs(10),
             quiet: Duration::from_secs(2),
         }
@@ -125,6 +128,14 @@ impl<R> Shared<R> {
             limits,
             stopping: AtomicBool::new(false),
             activity: Activity::new(),
+        }
+    }
+
+    /// How long a body waits for room, and its review for its turn.
+    pub fn queue(&self, large: bool) -> Duration {
+        match large {
+            true => self.limits.large_queue,
+            false => self.limits.queue,
         }
     }
 

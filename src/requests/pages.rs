@@ -9,6 +9,11 @@ use std::{fmt::Debug, ops::ControlFlow};
 pub const PAGE: u32 = 16;
 /// The same where only metadata is asked for.
 pub const METADATA: u32 = 100;
+/// The same of Canaries, of which there is one for each app and which are small mostly: a list has to end before its pages are
+/// forgotten, which is after five minutes. Where they are large, a page comes with fewer.
+pub const CANARIES: u32 = 100;
+/// The same of namespaces, which have little but metadata: only those who run the cluster make them.
+pub const NAMESPACES: u32 = 500;
 
 /// Hands over the objects of a list one by one, for as long as whoever takes them wants more; `which` says how many are
 /// asked for at once. Answers whether these were all.

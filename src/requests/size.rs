@@ -1,8 +1,8 @@
 //! How much of an answer is read. What is listed is written by others, each object up to what the API server takes, so a
 //! page is bounded by its bytes and not by its objects alone.
 
+use super::deadline::Deadline;
 use http::{Method, Request, Uri};
-use http_body_util::BodyExt;
 use kube::client::Body;
 use tokio::sync::Semaphore;
 
@@ -46,11 +46,16 @@ pub fn with_objects(uri: &Uri, objects: u32) -> Uri {
 /// A page of so many objects; nothing where it is larger than one may be.
 ///
 /// # Errors
-/// It broke off.
-pub async fn page(mut body: Body, objects: u32, turns: &Semaphore) -> Result<Option<Vec<u8>>, kube::Error> {
+/// It broke off, or did not come in time.
+pub async fn page(
+    mut body: Body,
+    objects: u32,
+    turns: &Semaphore,
+    deadline: &mut Deadline,
+) -> Result<Option<Vec<u8>>, kube::Error> {
     let (mut bytes, mut values, mut turn) = (Vec::<u8>::new(), 0_usize, None);
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
+    while let Some(frame) = deadline.piece(&mut body, turn.is_some()).await? {
+        let Ok(data) = frame.into_data() else { continue };
         let begin = data.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{'));
         values = values.saturating_add(begin.count());
         if !fits(bytes.len().saturating_add(data.len()), values, objects) {
@@ -58,7 +63,7 @@ pub async fn page(mut body: Body, objects: u32, turns: &Semaphore) -> Result<Opt
         }
         bytes.extend_from_slice(&data);
         if bytes.len() > LARGE && turn.is_none() {
-            turn = turns.acquire().await.ok(); // nobody closes it
+            turn = deadline.turn(turns).await?;
         }
     }
     Ok(Some(bytes))

@@ -147,14 +147,38 @@ async fn a_page_of_large_objects_comes_in_smaller_ones_and_none_is_missed() {
     for name in ["a", "b", "c", "d", "e", "f"] {
         named(&server, name, &json!({"x": "x".repeat(1024 * 1024)}));
     }
-    assert_eq!(listed(&server, 6).await, ("abcdef".to_owned(), vec![6, 3, 6]));
+    assert_eq!(listed(&server, 6).await, ("abcdef".to_owned(), vec![6, 3, 3]));
     // What is small as bytes and large as values.
     let server = ApiServer::default();
     let many: serde_json::Map<_, _> = (0..100_000).map(|key| (key.to_string(), json!(""))).collect();
     for name in ["a", "b"] {
         named(&server, name, &json!(many));
     }
-    assert_eq!(listed(&server, 2).await, ("ab".to_owned(), vec![2, 1, 2]));
+    assert_eq!(listed(&server, 2).await, ("ab".to_owned(), vec![2, 1, 1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_page_that_stands_still_gives_its_turn_up_and_is_said_to_do_so() {
+    let service = tower::service_fn(|_: Request<Body>| async {
+        let large = Bytes::from(vec![b' '; 300 * 1024]);
+        let begin = futures::stream::iter([Ok::<_, Infallible>(Frame::data(large))]);
+        Ok::<_, Infallible>(Response::new(StreamBody::new(begin.chain(futures::stream::pending()))))
+    });
+    let api = Api::<ConfigMap>::namespaced(bounded(&Client::new(service, "default")), "web");
+    // More than there are turns: whoever has none waits for one, and that is not held against the answer.
+    let lists = (0..2 * size::TURNS).map(|_| {
+        let api = api.clone();
+        async move { api.list(&kube::api::ListParams::default().limit(2)).await }
+    });
+    let (lists, seconds) = took(futures::future::join_all(lists)).await;
+    for list in lists {
+        let said = list.unwrap_err().to_string();
+        assert!(
+            said.contains(&format!("the answer to GET {ALL} stood still for 5 s")),
+            "{said}"
+        );
+    }
+    assert_eq!(seconds, 10);
 }
 
 #[tokio::test]

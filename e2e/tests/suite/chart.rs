@@ -437,15 +437,25 @@ fn the_definitions_are_brought_up_and_may_be_looked_at() {
 #[test]
 fn without_rbac_an_uninstall_makes_no_role_and_gives_apps_back_by_the_controllers_account() {
     const ROLES: [&str; 4] = ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
-    let account = |objects: &[Value]| {
-        let jobs = of_kind(objects, "Job").into_iter();
-        let mut leave = jobs.filter(|job| job["metadata"]["name"] == "coalmine-leave");
-        pod(leave.next().unwrap())["serviceAccountName"].clone()
+    let leave = |objects: &[Value]| -> Value {
+        let mut jobs = of_kind(objects, "Job").into_iter();
+        jobs.find(|job| job["metadata"]["name"] == "coalmine-leave").unwrap().clone()
     };
-    assert_eq!(account(&rendered(&[])), "coalmine-leave");
+    let account = |objects: &[Value]| pod(&leave(objects))["serviceAccountName"].clone();
+    // What it leaves to do is in its log.
+    let stays = |objects: &[Value]| {
+        let job = leave(objects);
+        let deleted = job["metadata"]["annotations"]["helm.sh/hook-delete-policy"].as_str().unwrap();
+        let spec = &job["spec"];
+        assert_eq!(deleted.contains("hook-succeeded"), spec["ttlSecondsAfterFinished"].is_null());
+        !deleted.contains("hook-succeeded")
+    };
+    let with = rendered(&[]);
+    assert_eq!((account(&with), stays(&with)), (Value::from("coalmine-leave"), false));
     let without = r#"rbac={"create":false}"#;
     for (set, expected) in [
         (&[without][..], "coalmine-controller"),
+        (&[r#"rbac={"create":null}"#][..], "coalmine-controller"),
         (&[without, r#"mode="single""#][..], "coalmine"),
         (
             &[without, r#"serviceAccount={"create":false,"name":"release"}"#][..],
@@ -456,7 +466,7 @@ fn without_rbac_an_uninstall_makes_no_role_and_gives_apps_back_by_the_controller
         for kind in ROLES {
             assert!(of_kind(&objects, kind).is_empty(), "{kind} with {set:?}");
         }
-        assert_eq!(account(&objects), expected);
+        assert_eq!((account(&objects), stays(&objects)), (Value::from(expected), true));
         let made = of_kind(&objects, "ServiceAccount").into_iter();
         assert!(
             made.map(|one| &one["metadata"]["name"])

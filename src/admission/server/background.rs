@@ -5,9 +5,15 @@ use std::thread::{Builder, Result};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// How far behind others such a thread stands, as `nice` counts: it has a tenth of a core that others want too, and all of
-/// one that is free. Not the last place: who waits for the answer is the API server here too.
-const NICE: i32 = 10;
+/// How far behind others such a thread stands, as `nice` counts: it has a quarter of a core that others want too, and all of
+/// one that is free. Not further: who waits for the answer, for three seconds, is the API server here too, and one review may
+/// hold the only turn of its address.
+///
+/// Nobody waits long for a thread that stands behind. What it shares with others are locks of caches: it holds one while it
+/// looks something up and counts a reference to it, never while it reads, judges or frees a review, and never across a wait.
+/// If it is put aside in just these microseconds, others wait until the scheduler comes round to it, some milliseconds later.
+/// A look at the API server that several share is one that each of them waits for only so long.
+const NICE: i32 = 5;
 
 /// Runs `work` there to its end, even if nobody waits for it any more. A panic of it is an `Err`.
 ///

@@ -142,7 +142,7 @@ async fn take<R>(shared: &Shared<R>, peer: IpAddr, read: &mut Read, bytes: usize
         false => (&shared.small_memory, bytes.saturating_mul(PARSED)),
     };
     let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
-    match shares.take_within(shared.limits.queue, peer, wanted).await {
+    match shares.take_within(shared.queue(read.large), peer, wanted).await {
         Some(share) => {
             read.shares.push(share);
             Ok(())

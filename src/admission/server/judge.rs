@@ -33,7 +33,7 @@ pub(super) async fn judge<R: Reviewer>(
     read: Read,
 ) -> Result<Judged, Failure> {
     let turns = if read.large { &shared.large_turns } else { &shared.turns };
-    let turn = turns.take_within(shared.limits.queue, peer, 1).await;
+    let turn = turns.take_within(shared.queue(read.large), peer, 1).await;
     let Some(turn) = turn else {
         return Err(Failure::new(
             StatusCode::SERVICE_UNAVAILABLE,

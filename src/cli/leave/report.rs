@@ -95,14 +95,12 @@ pub fn configurations(left: &[WebhookConfiguration]) -> String {
     if left.is_empty() {
         return String::from("the webhook configurations are gone");
     }
-    let commands: Vec<String> = left
-        .iter()
-        .map(|which| format!("kubectl delete {} {CONFIGURATIONS}", which.kind().to_lowercase()))
-        .collect();
+    let mut kinds: Vec<String> = left.iter().map(|which| which.kind().to_lowercase()).collect();
+    kinds.sort_unstable();
     format!(
         "this account may not delete webhook configurations. Since the order no entry of them fails closed, but each write asks in \
-         vain once Coalmine is gone. So somebody who may has to take them away: {}",
-        commands.join("; ")
+         vain once Coalmine is gone. So somebody who may has to take them away: kubectl delete {} {CONFIGURATIONS}",
+        kinds.join(",")
     )
 }
 
@@ -254,6 +252,15 @@ mod tests {
             text.ends_with(": kubectl delete validatingwebhookconfiguration coalmine"),
             "{text}"
         );
+        // Whoever has not read the log finds it here.
+        let text = configurations(&WebhookConfiguration::ALL);
+        let (_, command) = text.rsplit_once(": ").unwrap();
+        for document in [
+            include_str!("../../../docs/uninstall.md"),
+            include_str!("../../../charts/coalmine/templates/NOTES.txt"),
+        ] {
+            assert!(document.lines().any(|line| line.trim() == command), "{command}");
+        }
     }
 
     #[test]

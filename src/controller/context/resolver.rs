@@ -3,14 +3,21 @@
 use super::Context;
 use crate::{
     api::{MetricTemplate, limits::CREDENTIAL},
-    controller::watch::pair::configs::reading,
     foreign::Foreign,
     outbound::metrics::Resolver,
 };
 use futures::future::BoxFuture;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{Api, runtime::reflector::ObjectRef};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, time::timeout};
+
+/// Secrets in memory at once: each may have a megabyte, and there may be as many checks as there are Canaries. These turns
+/// are no others': steps read configs in turns of their own, and neither is to wait for what the other reads.
+static TURNS: Semaphore = Semaphore::const_new(2);
+/// Longest time for one, the wait for its turn included. A Secret that hangs may keep those of other checks waiting for as
+/// long, and its check fails, or its alert is left out.
+const LONGEST: Duration = Duration::from_secs(5);
 
 impl Resolver for Context {
     fn template<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Arc<MetricTemplate>, String>> {
@@ -27,16 +34,27 @@ impl Resolver for Context {
         keys: &'a [&'a str],
     ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, String>> {
         Box::pin(async move {
-            // It may have a megabyte, and there may be as many checks at once as there are Canaries.
-            let _turn = reading::turn().await;
-            let secret = Api::<Secret>::namespaced(self.effects.client.clone(), namespace)
-                .get(name)
-                .await;
-            let error = |error: kube::Error| Foreign::of(&error.to_string()).to_string();
-            let data = secret.map_err(error)?.data.unwrap_or_default();
-            credentials(data, keys)
+            let api = Api::<Secret>::namespaced(self.effects.client.clone(), namespace);
+            let read = timeout(LONGEST, used(&api, name, keys)).await;
+            read.unwrap_or_else(|_| Err(late(name)))
         })
     }
+}
+
+async fn used(api: &Api<Secret>, name: &str, keys: &[&str]) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let _turn = TURNS.acquire().await.ok(); // nobody closes it
+    let secret = api.get(name).await;
+    let error = |error: kube::Error| Foreign::of(&error.to_string()).to_string();
+    let data = secret.map_err(error)?.data.unwrap_or_default();
+    credentials(data, keys)
+}
+
+fn late(name: &str) -> String {
+    format!(
+        "Secret {name:?} was not read within {} s: the API server did not answer in time, to this or to whom other Secrets \
+         were read for",
+        LONGEST.as_secs()
+    )
 }
 
 // What is used of a Secret. No server takes more than a few kilobytes of a header or an address.
@@ -65,7 +83,10 @@ fn usable(name: &str, found: Option<Arc<MetricTemplate>>) -> Result<Arc<MetricTe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::context::fake;
+    use crate::{
+        controller::{context::fake, watch::pair::configs::reading},
+        testing::ApiServer,
+    };
     use bytes::Bytes;
     use http_body_util::Full;
     use kube::{Client, client::Body};
@@ -95,6 +116,35 @@ mod tests {
             assert_eq!(read.unwrap(), BTreeMap::from([("token".to_owned(), b"t".to_vec())]));
         }
         assert!(most.load(Ordering::SeqCst) <= 2, "{most:?}");
+    }
+
+    #[tokio::test]
+    async fn a_secret_of_a_check_does_not_wait_for_configs_of_steps() {
+        let server = ApiServer::default();
+        server.put(
+            "/api/v1/namespaces/web/secrets/s",
+            json!({"metadata": {"name": "s", "namespace": "web"}, "data": {"token": "dA=="}}),
+        );
+        let (context, _told) = fake::with(server.client());
+        let _held = [reading::turn().await, reading::turn().await];
+        let read = timeout(2 * LONGEST, context.secret("web", "s", &["token"])).await;
+        assert_eq!(read.unwrap().unwrap().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_that_hangs_is_an_error_soon_for_whoever_waits_for_a_turn_as_well() {
+        let server = ApiServer::default();
+        let hour = Duration::from_secs(3600);
+        let secret = "GET /api/v1/namespaces/web/secrets/s".to_owned();
+        server.delays.lock().insert(secret, hour);
+        let (context, _told) = fake::with(server.client());
+        let begun = tokio::time::Instant::now();
+        let all = (0..6).map(|_| context.secret("web", "s", &["token"]));
+        for read in futures::future::join_all(all).await {
+            let said = read.unwrap_err();
+            assert!(said.starts_with("Secret \"s\" was not read within 5 s"), "{said}");
+        }
+        assert_eq!(begun.elapsed().as_secs(), LONGEST.as_secs());
     }
 
     #[test]

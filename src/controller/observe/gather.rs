@@ -7,6 +7,7 @@ use crate::controller::{
         cluster::Cluster,
         informers::cache::{Cache, Kind, index_keys},
         pair::{
+            authored::Read,
             configs::Configs,
             live::Live,
             owners::{is_a_canarys, is_owned},
@@ -87,6 +88,7 @@ fn own(cache: &Cache, canary: &Canary, blueprint: &Blueprint) -> Live {
         rivals: Vec::new(),
         configs: Configs::default(),
         pods: BTreeMap::new(),
+        read: Read::default(),
     }
 }
 

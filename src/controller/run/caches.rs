@@ -18,7 +18,7 @@ use crate::controller::{
 use crate::{
     api::{Canary, CanaryPolicy, MetricTemplate, labels::LAST_APPLIED},
     orders::Standing,
-    requests::pages::PAGE,
+    requests::pages::{CANARIES, NAMESPACES, PAGE},
     telemetry::WatchFailures,
 };
 use futures::StreamExt;
@@ -54,7 +54,7 @@ pub fn cluster(client: &Client, only: Option<&str>, sender: &ChangeSender, failu
     };
     Cluster {
         cache: Arc::new(Cache::counting(failures.clone())),
-        canaries: to.watched(only("metadata.namespace"), |canary: &Canary| {
+        canaries: to.watched(only("metadata.namespace").page_size(CANARIES), |canary: &Canary| {
             Telling::always(ClusterChange::Canary(key(canary)))
         }),
         index: Index::default(),
@@ -79,7 +79,7 @@ pub fn cluster(client: &Client, only: Option<&str>, sender: &ChangeSender, failu
                 network_policies::slim(policy);
             },
         )),
-        namespaces: to.watched(only("metadata.name"), |ns: &Namespace| {
+        namespaces: to.watched(only("metadata.name").page_size(NAMESPACES), |ns: &Namespace| {
             Telling::always(ClusterChange::Namespace(ns.name_any()))
         }),
         served: Served::new(|name| {

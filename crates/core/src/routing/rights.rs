@@ -2,7 +2,7 @@
 //! they are, and say themselves what may be done with them. How the policy knows an object that leads to half of a pair is in the
 //! file as well.
 
-use super::{Names, Provider, Resource, registry};
+use super::{Front, Names, Provider, Resource, registry};
 use crate::api::canary::CanarySpec;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,13 +22,15 @@ pub fn render() -> String {
     let all: Vec<Resource> = registry::written().map(|kind| kind.resource()).collect();
     let written = all.iter().copied().filter(|kind| !targets.contains(kind));
     let carrying = registry::kinds().map(|kind| kind.resource());
-    let fronts = registry::ROUTERS.iter().filter_map(|router| router.front());
+    let fronts: Vec<Front> = registry::ROUTERS.iter().filter_map(|router| router.front()).collect();
+    let deciding = fronts.iter().filter(|front| front.decides);
     let parts = [
         by_group("written", written),
         by_group("targets", targets.iter().copied()),
         by_group("carrying", carrying),
         by_group("published", published()),
-        by_group("fronts", fronts.map(|front| front.resource)),
+        by_group("fronts", fronts.iter().map(|front| front.resource)),
+        by_group("decidingFronts", deciding.map(|front| front.resource)),
         definitions(&all),
         halves(),
     ];

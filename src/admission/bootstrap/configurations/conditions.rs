@@ -76,12 +76,6 @@ pub(super) fn what_may_wait() -> Value {
     condition("changes-the-spec", &changes)
 }
 
-/// The rest of it: what `users` write, which are ourselves, and an UPDATE that leaves the spec as it is.
-pub(super) fn what_never_waits(users: &[String]) -> Value {
-    let beside = format!("(request.operation == 'UPDATE' && !({}))", spec_changes());
-    condition("by-coalmine-itself-or-beside-the-spec", &[by_one_of(users), beside])
-}
-
 // Whether an applier owns other fields in the one object than in the other.
 fn applies_what_the_other_does_not(one: &str, other: &str) -> String {
     format!(

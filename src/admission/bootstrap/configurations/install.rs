@@ -5,7 +5,7 @@ use super::probe::{Probed, probe};
 use super::probing::Probing;
 use super::render::{FailurePolicy, Rendering, mutating, validating, webhook_name};
 use super::tell::Teller;
-use crate::admission::bootstrap::watching::{self, Noticed};
+use crate::admission::bootstrap::watching::{self, Changes, Noticed};
 use crate::api::entry::Entry;
 use crate::api::labels;
 use crate::orders::{self, CONFIGURATIONS, Installed, Standing, WebhookConfiguration};
@@ -162,26 +162,48 @@ impl Installer {
         mut standing: watch::Receiver<Standing>,
     ) {
         let mut all = WebhookConfiguration::ALL.map(Kept::new);
-        let [mut one, mut two] =
-            WebhookConfiguration::ALL.map(|which| watching::object(self.api(which), CONFIGURATIONS));
+        let mut watches = WebhookConfiguration::ALL.map(|which| watching::object(self.api(which), CONFIGURATIONS));
         let (mut probing, mut pause) = (Probing::new(Instant::now()), Duration::ZERO);
         loop {
             let (away, wake) = self.pass(&mut all, &mut rendering, &mut standing).await;
-            let asks = probing.due().is_some() && !away;
             if self.probed() {
                 pause = PAUSE;
             }
+            let wake = wake.map(|wake| Instant::now() + wake);
             tokio::time::sleep(pause).await;
+            let told = (&mut rendering, &mut standing);
+            if !self.rest(&mut watches, told, &mut probing, (away, wake)).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the configurations are to be looked after again, and probes in between; `false` when nobody says any more
+    /// what is to be installed. Not of a watch that is broken: that says nothing of what is stored.
+    async fn rest(
+        &self,
+        [one, two]: &mut [Changes; 2],
+        (rendering, standing): (&mut watch::Receiver<Option<Rendering>>, &mut watch::Receiver<Standing>),
+        probing: &mut Probing,
+        (away, wake): (bool, Option<Instant>),
+    ) -> bool {
+        loop {
+            let asks = probing.due().is_some() && !away;
             tokio::select! {
-                noticed = one.noticed() => weighed(noticed, &mut probing),
-                noticed = two.noticed() => weighed(noticed, &mut probing),
-                () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {}
-                changed = standing.changed() => if changed.is_err() { return },
+                noticed = one.noticed() => if weighed(noticed, probing) { return true },
+                noticed = two.noticed() => if weighed(noticed, probing) { return true },
+                () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => return true,
+                changed = standing.changed() => return changed.is_ok(),
                 changed = rendering.changed() => {
-                    if changed.is_err() { return }
                     probing.doubt(Instant::now());
+                    return changed.is_ok();
                 }
-                probed = self.try_probe(probing), if asks => self.judge(&probed, &mut probing),
+                probed = self.try_probe(*probing), if asks => {
+                    let before = self.probed();
+                    self.judge(&probed, probing);
+                    // What is closed stays closed; only what has opened the way to that is written.
+                    if self.probed() && !before { return true }
+                }
             }
         }
     }
@@ -248,11 +270,12 @@ impl Installer {
     }
 }
 
-// Whoever cannot reach an API server may not be reached by it either.
-fn weighed(noticed: Noticed, probing: &mut Probing) {
+// Whether something has changed. Whoever cannot reach an API server may not be reached by it either.
+fn weighed(noticed: Noticed, probing: &mut Probing) -> bool {
     if noticed == Noticed::Broken {
         probing.doubt(Instant::now());
     }
+    noticed == Noticed::Changed
 }
 
 /// The API of that configuration, whose name is [`CONFIGURATIONS`].

@@ -3,6 +3,7 @@
 
 use super::LOOK;
 use super::lists::{Lists, Wanted};
+use crate::plan::enrolment::reach;
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::sync::{Arc, Weak};
@@ -34,7 +35,7 @@ impl Policies {
                 namespace: None,
                 kind: ("networking.k8s.io", "v1", "NetworkPolicy"),
                 plural: "networkpolicies",
-                slim: |_| (),
+                slim: reach::slim,
             };
             let found = Arc::new(lists.list(wanted).await.in_time()?.objects);
             *self.last.lock() = Some((began, Arc::downgrade(&found)));
@@ -77,6 +78,23 @@ mod tests {
         assert!(all.iter().all(|found| found.as_ref().unwrap().len() == 1));
         let asked = fake.requests_for(PATH);
         assert!((1..=2).contains(&asked), "{asked} lists");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_says_too_much_is_marked_and_nobody_else_can_mark_one() {
+        let peer = json!({"podSelector": {"matchLabels": {"app": "web"}}});
+        let policy = |peers: usize| {
+            json!({
+                "metadata": {"name": "keep", "namespace": "web", "annotations": {reach::TOO_LARGE: "1"}},
+                "spec": {"podSelector": {}, "ingress": [{"from": vec![&peer; peers]}]},
+            })
+        };
+        let fake = fake();
+        let list = json!({"metadata": {}, "items": [policy(2000), policy(1)]});
+        fake.objects.lock().insert(PATH.to_owned(), list);
+        let found = Policies::default().all(&Lists::new(fake.client())).await.unwrap();
+        let marked = |policy: &Value| policy["metadata"]["annotations"].get(reach::TOO_LARGE).is_some();
+        assert_eq!((marked(&found[0]), marked(&found[1])), (true, false));
     }
 
     #[tokio::test(start_paused = true)]

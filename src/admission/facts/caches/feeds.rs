@@ -59,6 +59,7 @@ impl Feeds {
         let one_lease = (Api::<Lease>::namespaced(client.clone(), lease.0), one_lease);
         let services = Api::<DynamicObject>::all_with(client.clone(), &service_resource());
         let services = watcher(services, feed::services());
+        let canaries = (Api::<Canary>::all(client.clone()), feed::canaries());
         let namespaces = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
         let namespaces = (namespaces, feed::namespaces());
         let watches = Watches {
@@ -66,7 +67,7 @@ impl Feeds {
             waiting: self.waiting,
         };
         let mut feeds = vec![
-            watches.all::<Canary>(self.canaries, "canaries"),
+            watches.some(self.canaries, canaries, "canaries"),
             watches.all(self.policies, "policies"),
             watches.all(self.templates, "templates"),
             watches.all(self.providers, "providers"),

@@ -192,7 +192,7 @@ async fn a_large_review_is_judged_beside_the_threads_that_serve_everybody() {
 #[tokio::test(start_paused = true)]
 async fn large_reviews_leave_small_ones_their_room_and_their_turn() {
     let shared = shared(Limits {
-        queue: Duration::from_millis(50),
+        large_queue: Duration::from_millis(50),
         ..Limits::default()
     });
     let peer = [127, 0, 0, 1].into();
@@ -201,4 +201,28 @@ async fn large_reviews_leave_small_ones_their_room_and_their_turn() {
     let large = review(&"x".repeat(200_000));
     assert_eq!(ask(&shared, post(&path(), large)).await.0, 503);
     assert_eq!(ask(&shared, post(&path(), review("x"))).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_large_review_has_time_to_wait_for_the_one_before_it() {
+    let limits = Limits::default();
+    assert!(limits.large_queue >= Duration::from_secs(2) && limits.large_queue < Duration::from_secs(3));
+    let shared = shared(Limits {
+        queue: Duration::ZERO,
+        ..limits
+    });
+    let peer = [127, 0, 0, 1].into();
+    let padding = "x".repeat(200_000);
+    let large = review("x").replace("\"object\":{}", &format!("\"object\":\"{padding}\""));
+    for shares in [&shared.large_memory, &shared.large_turns] {
+        let held = shares.take(peer, u32::MAX).await;
+        let let_go = async {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            drop(held);
+        };
+        let (answer, ()) = future::join(ask(&shared, post(&path(), large.clone())), let_go).await;
+        assert_eq!(answer.0, 200);
+    }
 }

@@ -134,7 +134,7 @@ async fn of_a_thousand_canaries_that_came_and_went_nothing_is_left() {
             assert!(canary.check.is_some() && !canary.events.is_empty() && !canary.alerts.is_empty());
         });
         fake::remove(&context, key);
-        assert_eq!(step(context.clone(), key.clone()).await, None);
+        assert_eq!(step(context.clone(), key.clone()).await.wake, None);
     }
     context.memory.forget_namespace("shop");
     assert_empty(&context);
@@ -159,7 +159,7 @@ async fn a_step_that_panics_is_told_and_tried_again_later_and_later() {
     );
     // Another Canary's step is what it was: it waits for its namespace.
     assert_eq!(
-        step(context.clone(), other).await,
+        step(context.clone(), other).await.wake,
         Some(std::time::Duration::from_secs(2))
     );
 }

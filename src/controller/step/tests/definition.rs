@@ -46,7 +46,7 @@ async fn paired() -> House {
 async fn step_by(house: &House, seen: Value) -> (Option<Duration>, Vec<String>) {
     house.server.log.lock().clear();
     fake::learn(&house.context, seen);
-    let wake = step(house.context.clone(), house.key.clone()).await;
+    let wake = step(house.context.clone(), house.key.clone()).await.wake;
     fake::settled().await;
     (wake, house.server.writes())
 }

@@ -1,6 +1,7 @@
 //! The NetworkPolicies of all namespaces, as values, which is how they are looked at. They are made of what the watch keeps
 //! when somebody asks, once for all who ask until one changes.
 
+use crate::plan::enrolment::reach::{MOST_SELECTORS, TOO_LARGE};
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicySpec};
 use kube::{
     ResourceExt,
@@ -9,10 +10,6 @@ use kube::{
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::sync::Arc;
-
-/// Most bytes of the selectors of one policy, as JSON: as values they may take forty times that, and whoever may write one in
-/// any namespace may write many.
-const LONGEST: usize = 64 * 1024;
 
 /// The NetworkPolicies of all namespaces.
 pub struct NetworkPolicies {
@@ -55,7 +52,7 @@ impl NetworkPolicies {
 }
 
 /// Leaves of a policy what is looked at: whom it protects, and which pods and namespaces it names as peers. Of one that says
-/// too much of that nothing is left: whoever looks goes on as if it selected no pods.
+/// too much of that a mark is left, and no pair is made beside it.
 pub fn slim(policy: &mut NetworkPolicy) {
     let Some(spec) = policy.spec.as_mut() else { return };
     for rule in spec.ingress.iter_mut().flatten() {
@@ -67,15 +64,16 @@ pub fn slim(policy: &mut NetworkPolicy) {
         named(&mut rule.to);
     }
     let bytes = serde_json::to_string(spec).map_or(0, |text| text.len());
-    if bytes > LONGEST {
+    if bytes > MOST_SELECTORS {
         policy.spec = None;
+        policy.annotations_mut().insert(TOO_LARGE.to_owned(), bytes.to_string());
         let (namespace, name) = (policy.namespace().unwrap_or_default(), policy.name_any());
         tracing::warn!(
             namespace,
             name,
             bytes,
-            "the selectors of this NetworkPolicy have more than {LONGEST} bytes, so it is not looked at: whether it cuts \
-             primaries off is not known; split it"
+            "the selectors of this NetworkPolicy have more than {MOST_SELECTORS} bytes, so it is not looked at: whether it \
+             cuts primaries off is not known, and no app of its namespace is paired newly; split it"
         );
     }
 }
@@ -155,7 +153,9 @@ mod tests {
         let mut large = policy("b", &json!({"podSelector": {}, "ingress": [{"from": many}]}));
         slim(&mut large);
         assert_eq!(large.spec, None);
+        assert!(large.annotations().contains_key(TOO_LARGE));
         assert_eq!(large.metadata.name.as_deref(), Some("b"), "that it is there is known");
+        assert!(!kept.annotations().contains_key(TOO_LARGE));
     }
 
     #[test]

@@ -108,6 +108,9 @@ pub fn check(target: &Value, selector: &Selector, pair: &Blueprint, around: &Sur
     if let Some(policy) = reach::cut_off(target, selector, &around.policies, &around.namespace_labels) {
         return Err(NotEnrolled::CutOff(policy.to_string()));
     }
+    if let Some(why) = reach::too_large(target, &around.policies) {
+        return Err(NotEnrolled::CutOff(why));
+    }
     let others = around.primary.iter().map(|object| ("Deployment", object));
     let others = others.chain(around.halves.iter().map(|object| ("Service", object)));
     match others.into_iter().find(|(_, object)| is_anothers(object)) {

@@ -4,12 +4,14 @@
 //! Primary's pods carry the target's labels but for one value, so whatever selects by that value sees the half that rests.
 
 mod foreign;
+mod large;
 mod policies;
 mod selects;
 
 use crate::object::text;
 use crate::plan::Selector;
 pub use foreign::{By, FOREIGN, Foreign};
+pub use large::{MOST_SELECTORS, TOO_LARGE, slim, too_large};
 use policies::missing_path;
 pub use policies::{Outsider, cut_off, cut_off_by_others};
 use selects::matches;

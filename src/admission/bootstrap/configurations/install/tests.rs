@@ -112,6 +112,26 @@ async fn after_a_success_nobody_is_asked_until_a_watch_breaks_and_an_outage_coun
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_that_breaks_is_followed_by_a_probe_and_by_no_write() {
+    let stage = Stage::new(422, DENIED);
+    let writes = || {
+        let all = stage.fake.writes();
+        all.iter().filter(|write| !write.starts_with(PROBES)).count()
+    };
+    stage
+        .played(async {
+            until(|| stage.installer.probed() && stage.fails_closed()).await;
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            let before = writes();
+            stage.breaks();
+            until(|| stage.probes() == 2).await;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert_eq!(writes(), before);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_api_server_that_cannot_be_asked_is_no_outage_of_the_webhook() {
     let stage = Stage::new(503, "apiserver is shutting down");
     stage

@@ -16,11 +16,14 @@ pub fn webhook_name(entry: Entry) -> String {
 }
 
 /// An entry that holds fields, and so sees our own writes too, to take those fields out of their owners' lists. Where it may
-/// fail closed, it is asked about specs that others write alone, and all else goes to an entry beside it that never does:
+/// fail closed, it is asked about specs that others write alone, and an entry beside it that never does is asked about all:
 /// nothing of ours may wait for the webhook, and no label, annotation or finalizer of anybody's.
 ///
-/// That one comes first. An API server shows each entry what those before it have made of the object: were it the second, it
-/// would be asked again about every write whose spec the first has put back.
+/// The open one is asked about specs as well, because a spec may be another one only later, by the webhook of somebody else:
+/// then the API server asks again only whom it has asked before, and the closed one was not, of a write beside the spec. It
+/// comes first. An API server shows each entry what those before it have made of the object, so the closed one is not asked
+/// about what the open one has put back, and sees what it could not be asked about. Of a write that is let through both are
+/// asked; the second finds nothing to do, as when the API server asks again.
 pub(super) fn held(with: &Rendering, entry: Entry, rules: &Value) -> Vec<Value> {
     let closed = webhook(with, entry, rules);
     if policy(with, entry) == FailurePolicy::Ignore {
@@ -35,10 +38,7 @@ pub(super) fn held(with: &Rendering, entry: Entry, rules: &Value) -> Vec<Value> 
         members.insert("name".into(), format!("open-{}", webhook_name(entry)).into());
     }
     let specs = [conditions::not_ourselves(&with.own_users), conditions::what_may_wait()];
-    vec![
-        only(open, [conditions::what_never_waits(&with.own_users)]),
-        only(closed, specs),
-    ]
+    vec![open, only(closed, specs)]
 }
 
 // Of what an entry is asked about, what these conditions let through besides.

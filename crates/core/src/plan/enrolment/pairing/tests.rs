@@ -166,6 +166,32 @@ fn what_has_a_name_of_the_pairs_and_is_not_of_it_keeps_an_app_out() {
 }
 
 #[test]
+fn a_policy_that_says_too_much_to_be_looked_at_keeps_the_apps_of_its_own_namespace_out() {
+    let block = json!({"ipBlock": {"cidr": "10.0.0.0/8"}});
+    let gateway = json!({"podSelector": {"matchLabels": {"app": "gateway"}}});
+    for (namespace, peer, out) in [
+        ("shop", &gateway, true),
+        ("db", &gateway, false),
+        ("shop", &block, false), // of which nothing is kept
+    ] {
+        let mut policy = json!({
+            "metadata": {"name": "wall", "namespace": namespace},
+            "spec": {"podSelector": {}, "ingress": [{"from": vec![peer; 2000], "ports": [{"port": 80}]}]},
+        });
+        reach::slim(&mut policy);
+        assert!(policy.pointer("/spec/ingress/0/ports").is_none());
+        let around = Surroundings {
+            policies: vec![policy].into(),
+            ..Surroundings::default()
+        };
+        let said = why(&target(json!({})), &around);
+        assert_eq!(said.is_some(), out, "{said:?}");
+        let named = "NetworkPolicy \"wall\" has more than 64 KiB of selectors";
+        assert!(said.is_none_or(|said| said.starts_with(named)), "{namespace}");
+    }
+}
+
+#[test]
 fn only_what_a_claim_or_a_policy_has_caused_may_be_lifted_by_one() {
     let wall = json!({
         "metadata": {"name": "wall", "namespace": "shop"}, "spec": {"podSelector": {"matchLabels": {"app": "web"}}},

@@ -71,7 +71,7 @@ pub fn cut_off_by_others<'a>(
 }
 
 // What says no namespace was asked for in that of the target.
-fn is_inside(target: &Value, policy: &Value) -> bool {
+pub(super) fn is_inside(target: &Value, policy: &Value) -> bool {
     let of = |object: &Value| {
         let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
         namespace.map(str::to_owned)
