@@ -109,7 +109,11 @@ mod tests {
         let (turn, ()) = tokio::join!(deadline.turn(&turns), others);
         assert!(turn.unwrap().is_some());
         deadline.keeps(sleep(Duration::from_secs(29))).await.unwrap();
-        let late = deadline.keeps(sleep(Duration::from_secs(2))).await.unwrap_err().to_string();
+        let late = deadline
+            .keeps(sleep(Duration::from_secs(2)))
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(
             late.ends_with("GET /api/v1/pods was not answered within 30 s"),
             "{late}"

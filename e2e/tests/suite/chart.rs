@@ -439,15 +439,22 @@ fn without_rbac_an_uninstall_makes_no_role_and_gives_apps_back_by_the_controller
     const ROLES: [&str; 4] = ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
     let leave = |objects: &[Value]| -> Value {
         let mut jobs = of_kind(objects, "Job").into_iter();
-        jobs.find(|job| job["metadata"]["name"] == "coalmine-leave").unwrap().clone()
+        jobs.find(|job| job["metadata"]["name"] == "coalmine-leave")
+            .unwrap()
+            .clone()
     };
     let account = |objects: &[Value]| pod(&leave(objects))["serviceAccountName"].clone();
     // What it leaves to do is in its log.
     let stays = |objects: &[Value]| {
         let job = leave(objects);
-        let deleted = job["metadata"]["annotations"]["helm.sh/hook-delete-policy"].as_str().unwrap();
+        let deleted = job["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+            .as_str()
+            .unwrap();
         let spec = &job["spec"];
-        assert_eq!(deleted.contains("hook-succeeded"), spec["ttlSecondsAfterFinished"].is_null());
+        assert_eq!(
+            deleted.contains("hook-succeeded"),
+            spec["ttlSecondsAfterFinished"].is_null()
+        );
         !deleted.contains("hook-succeeded")
     };
     let with = rendered(&[]);

@@ -75,7 +75,10 @@ async fn a_mesh_of_the_cluster_without_mesh_services_is_told_where_the_provider_
     let mesh = |spec: Value| json!({"metadata": {"name": "default"}, "spec": spec});
     let lines = told_of("kuma", MESHES, mesh(json!({}))).await;
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
-    assert!(line.contains("Mesh default does not say spec.meshServices.mode"), "{line}");
+    assert!(
+        line.contains("Mesh default does not say spec.meshServices.mode"),
+        "{line}"
+    );
     let disabled = mesh(json!({"meshServices": {"mode": "Disabled"}}));
     let lines = told_of("kuma", MESHES, disabled).await;
     let [line] = lines.as_slice() else { panic!("{lines:?}") };

@@ -126,7 +126,10 @@ async fn everything_is_listed_a_few_at_once() {
                 _ => 16,
             };
             assert!(most.is_some_and(|most| most <= expected), "{path}: {most:?}");
-            assert!(expected == 16 || most.is_some_and(|most| most == expected), "{path}: {most:?}");
+            assert!(
+                expected == 16 || most.is_some_and(|most| most == expected),
+                "{path}: {most:?}"
+            );
         }
     }
 }

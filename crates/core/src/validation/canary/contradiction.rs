@@ -51,7 +51,11 @@ pub(super) fn check(report: &mut Report, subject: &Subject) {
 // Why nobody is shown the canary by `entry`.
 fn why(spec: &CanarySpec, entry: &AnalysisMatch) -> &'static str {
     let mut own = spec.service.iter().flat_map(|service| service.matches.iter().flatten());
-    if own.all(|of| exclude(of, entry)) { NOBODY } else { UNSAID }
+    if own.all(|of| exclude(of, entry)) {
+        NOBODY
+    } else {
+        UNSAID
+    }
 }
 
 // Whether no request meets both: one header or parameter is to be two texts.
@@ -62,7 +66,11 @@ fn exclude(of: &HttpMatch, entry: &AnalysisMatch) -> bool {
 }
 
 fn differ((own, wanted): (Option<&Compared>, Option<&Compared>), same_name: fn(&str, &str) -> bool) -> bool {
-    let exact = |of: &StringMatch| of.form().filter(|(form, _)| *form == "exact").map(|(_, text)| text.to_owned());
+    let exact = |of: &StringMatch| {
+        of.form()
+            .filter(|(form, _)| *form == "exact")
+            .map(|(_, text)| text.to_owned())
+    };
     own.into_iter().flatten().any(|(name, own)| {
         let mut wanted = wanted.into_iter().flatten().filter(|(other, _)| same_name(name, other));
         wanted.any(|(_, wanted)| exact(own).zip(exact(wanted)).is_some_and(|(own, wanted)| own != wanted))

@@ -150,7 +150,10 @@ mod tests {
     #[test]
     fn of_a_text_and_what_it_meets_the_text_is_asked_for() {
         let both = |own: &Value, wanted: &Value| {
-            let both = both(&json!({"headers": {"X-User": own}}), &json!({"headers": {"x-user": wanted}}))?;
+            let both = both(
+                &json!({"headers": {"X-User": own}}),
+                &json!({"headers": {"x-user": wanted}}),
+            )?;
             Some(both["headers"]["X-User"].clone())
         };
         let insider = json!({"exact": "insider"});

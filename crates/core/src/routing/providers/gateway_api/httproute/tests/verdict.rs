@@ -71,7 +71,10 @@ fn a_parent_that_nobody_comes_by_for_good_is_no_trouble_while_another_takes_the_
         route["metadata"] = json!({"name": "mine", "namespace": "shop", "generation": 3});
         route["spec"]["parentRefs"] = json!([{"name": "outer"}, {"name": "inner"}]);
         route["status"] = json!({"parents": parents});
-        (problem(&route, &names(), &Exposure::default()), HTTP_ROUTE.shut_out(&route))
+        (
+            problem(&route, &names(), &Exposure::default()),
+            HTTP_ROUTE.shut_out(&route),
+        )
     };
     let takes = |generation| parent("outer", generation, "True", "Accepted");
     for reason in [
@@ -87,7 +90,9 @@ fn a_parent_that_nobody_comes_by_for_good_is_no_trouble_while_another_takes_the_
         assert_eq!(told(vec![takes(2), refuses()]), (None, why.clone()));
         // Nobody comes by any.
         let outer = parent("outer", 3, "False", "NoMatchingParent");
-        let first = Some(String::from("HTTPRoute mine is refused by gateway outer: outer (NoMatchingParent)"));
+        let first = Some(String::from(
+            "HTTPRoute mine is refused by gateway outer: outer (NoMatchingParent)",
+        ));
         assert_eq!(told(vec![outer, refuses()]), (first, None));
         assert_eq!(told(vec![refuses()]), (why.clone(), None));
         // One that it does not name any more does not count.
@@ -95,8 +100,14 @@ fn a_parent_that_nobody_comes_by_for_good_is_no_trouble_while_another_takes_the_
         assert_eq!(told(vec![gone, refuses()]), (why, None));
     }
     let conflict = parent("inner", 3, "False", "RuleMatchConflict");
-    let why = Some(String::from("HTTPRoute mine is refused by gateway inner: inner (RuleMatchConflict)"));
-    assert_eq!(told(vec![takes(3), conflict]), (why, None), "another reason may go, and halts");
+    let why = Some(String::from(
+        "HTTPRoute mine is refused by gateway inner: inner (RuleMatchConflict)",
+    ));
+    assert_eq!(
+        told(vec![takes(3), conflict]),
+        (why, None),
+        "another reason may go, and halts"
+    );
 }
 
 #[test]
