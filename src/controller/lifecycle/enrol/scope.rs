@@ -155,8 +155,8 @@ mod tests {
         })
     }
 
-    #[test]
-    fn a_deployment_is_looked_at_again_for_what_its_canary_is_made_of_and_for_nothing_else() {
+    #[tokio::test]
+    async fn a_deployment_is_looked_at_again_for_what_its_canary_is_made_of_and_for_nothing_else() {
         let (context, _told) = fake::context();
         let cache = &context.cluster.cache;
         let after = |pointer: &str, value: Value| {

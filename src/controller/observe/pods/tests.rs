@@ -72,7 +72,8 @@ fn a_deployments_pods_are_those_of_the_revisions_replica_set() {
     }
     let unknown = Live {
         revisions: vec![set("web-77c9d8f5c4", "v1", 2)],
-        ..live
+        target: live.target,
+        ..Live::default()
     };
     assert_eq!(pattern_of(Workload::Deployment, &unknown), None);
 }

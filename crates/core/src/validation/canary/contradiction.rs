@@ -11,8 +11,7 @@ const FIELD: &str = "spec.analysis.match";
 /// Why, and what to do.
 const NOBODY: &str = "nobody meets it: spec.service.match asks another value of that header; choose by another";
 /// The same where somebody may meet both, as far as we can tell.
-const UNSAID: &str = "shows nobody the canary: no route can ask for this together with spec.service.match; choose by exact, with a \
-                      value that meets that, or by another header";
+const UNSAID: &str = "shows nobody: no route asks this and spec.service.match; choose a value that meets it";
 
 type Compared = BTreeMap<String, StringMatch>;
 

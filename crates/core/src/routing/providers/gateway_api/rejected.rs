@@ -43,8 +43,7 @@ fn unprefixed(service: &CanaryService) -> Vec<(String, String)> {
     let form = |of: &HttpMatch| of.uri.as_ref().and_then(StringMatch::form).map(|(form, _)| form);
     let all = service.matches.iter().flatten().enumerate();
     let other = all.filter(|(_, of)| form(of).is_some_and(|form| form != "prefix"));
-    let why = "rewrite.type ReplacePrefixMatch replaces a prefix, and the route would be refused; match by uri.prefix, or leave \
-               rewrite.type out to replace the whole path";
+    let why = "rewrite.type ReplacePrefixMatch needs uri.prefix here; leave rewrite.type out, or match so";
     other
         .map(|(at, _)| (format!("spec.service.match[{at}].uri"), why.to_owned()))
         .collect()
