@@ -109,6 +109,7 @@ async fn listed(
         }
         tracing::debug!(path, objects, "too large a page, asking for half as many objects");
         objects /= 2;
+        shared.fitted.try_next(path, most, objects);
     }
 }
 

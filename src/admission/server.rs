@@ -89,7 +89,8 @@ impl Default for Limits {
             turns: Amount { all: 32, each: 24 },
             large_turns: Amount { all: 2, each: 1 },
             queue: Duration::from_secs(1),
-            large_queue: Duration::from_secs(2),
+            // For room, and then for a turn: together as long as API servers wait.
+            large_queue: Duration::from_millis(1500),
             linger: Duration::from_secs(10),
             quiet: Duration::from_secs(2),
         }

@@ -35,19 +35,28 @@ impl Fitted {
         seen.map_or(most, |seen| seen.objects)
     }
 
+    /// More than so many of `most` did not. Whoever has no time left to try them begins with that the next time.
+    pub fn try_next(&self, path: &str, most: u32, objects: u32) {
+        self.put((path.to_owned(), most), objects, 0);
+    }
+
     /// A page of so many of `most` did.
     pub fn note(&self, path: &str, most: u32, objects: u32) {
-        let (mut all, asked) = (self.0.lock(), (path.to_owned(), most));
-        let before = all.remove(&asked);
+        let asked = (path.to_owned(), most);
+        let before = self.0.lock().remove(&asked);
         if objects >= most {
             return;
         }
         let before = before.filter(|seen| seen.objects == objects && seen.at.elapsed() < REMEMBERED);
         let pages = before.map_or(1, |seen| seen.pages + 1);
-        let (objects, pages) = match pages < OFTEN {
-            true => (objects, pages),
-            false => ((objects * 2).min(most), 0),
-        };
+        match pages < OFTEN {
+            true => self.put(asked, objects, pages),
+            false => self.put(asked, (objects * 2).min(most), 0),
+        }
+    }
+
+    fn put(&self, asked: Asked, objects: u32, pages: u32) {
+        let mut all = self.0.lock();
         if all.len() >= MOST {
             all.retain(|_, seen| seen.at.elapsed() < REMEMBERED);
         }
@@ -77,6 +86,8 @@ mod tests {
         );
         fitted.note("/pods", 16, 4);
         assert_eq!(fitted.begin("/pods", 16), 8);
+        fitted.try_next("/pods", 16, 2);
+        assert_eq!(fitted.begin("/pods", 16), 2, "eight did not fit");
         fitted.note("/pods", 16, 4);
         assert_eq!(fitted.begin("/pods", 16), 4, "it did not go well");
         fitted.note("/pods", 16, 16);

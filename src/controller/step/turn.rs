@@ -95,8 +95,8 @@ pub async fn has_not_come(
         return Ok(Some(Done::All(None)));
     }
     if !context.cluster.cache.complete(&key.0) {
-        unread::of_all(context, key, canary).await?;
-        return Ok(Some(Done::Less(Some(RETRY))));
+        let pause = unread::of_all(context, key, canary).await?;
+        return Ok(Some(Done::Less(Some(pause.unwrap_or(RETRY)))));
     }
     Ok(is_another_ones(context, key, canary).await?.map(Done::All))
 }

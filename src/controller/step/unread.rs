@@ -15,16 +15,17 @@ use std::time::Duration;
 /// After people were told; the list that ends at last is a reason for a step.
 const LATER: Duration = Duration::from_secs(30);
 
-/// Says why no step is done of any Canary of the namespace of `canary`, once that lasts.
+/// Says why no step is done of any Canary of the namespace of `canary`, once that lasts. Answers when to look again; `None` where
+/// the lists are under way.
 ///
 /// # Errors
 /// Those of the API server.
-pub async fn of_all(context: &Context, key: &Key, canary: &Canary) -> Result<(), kube::Error> {
+pub async fn of_all(context: &Context, key: &Key, canary: &Canary) -> Result<Option<Duration>, kube::Error> {
     let mut all = context.cluster.cache.unlisted(&key.0).into_iter();
-    if let Some(unread) = all.find(|unread| !unread.kind.is_for_some()) {
-        told(context, canary, &unread, Timestamp::now()).await?;
+    match all.find(|unread| !unread.kind.is_for_some()) {
+        Some(unread) => told(context, canary, &unread, Timestamp::now()).await.map(Some),
+        None => Ok(None),
     }
-    Ok(())
 }
 
 /// Says why no step is done of `canary`, as its policy completes it, once that lasts. Answers when to look again; `None` where
@@ -44,6 +45,9 @@ async fn told(context: &Context, canary: &Canary, unread: &Unlisted, now: Timest
     let left = unread.until_told();
     if !left.is_zero() {
         return Ok(left);
+    }
+    if record::is_not_read(canary, unread, now) {
+        return Ok(LATER);
     }
     // It is written also before the step itself looks whether it may be.
     if let Some(wake) = dropped::hidden(context, canary).await? {

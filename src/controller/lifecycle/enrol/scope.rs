@@ -16,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const POD_LABELS: &str = "/spec/template/metadata/labels";
 /// What of a Deployment decides about its Canary, besides [`MARKS`]: whether it can have one, what that says, and who stands
 /// beside it. Its status does not, and neither do its replicas or how many revisions it keeps.
-const DEPLOYMENT: [&str; 6] = [
+const DEPLOYMENT: [&str; 7] = [
+    // One that was deleted and made again while nobody watched may say the same.
+    "/metadata/uid",
     "/spec/selector",
     "/spec/strategy",
     "/spec/template",
@@ -184,6 +186,7 @@ mod tests {
             assert_eq!(after(at, value), None, "{at}");
         }
         for (at, value) in [
+            ("/metadata/uid", json!("made-again")),
             ("/spec/strategy", json!({"type": "Recreate"})),
             ("/spec/template/spec/hostNetwork", json!(true)),
             ("/metadata/labels/coalmine.dev~1managed", json!("true")),

@@ -5,6 +5,7 @@ use super::announced::{again, announced, refused};
 use super::say::is_known;
 use super::write;
 use crate::api::Canary;
+use crate::api::canary::CanaryStatus;
 use crate::api::canary::status::conditions::{NOT_READ, NOT_RELEASED, READY, Trouble};
 use crate::controller::context::Context;
 use crate::controller::context::memory::OfCanary;
@@ -63,13 +64,7 @@ pub async fn not_read(
     unread: &Unlisted,
     now: Timestamp,
 ) -> Result<(), kube::Error> {
-    let trouble = Trouble {
-        reason: NOT_READ,
-        message: format!("Nothing is analysed, promoted or rolled back for now: {unread}"),
-        stalled: true,
-    };
-    let trouble = trouble.bounded();
-    let next = status::unlooked(canary, &trouble, now);
+    let (trouble, next) = unread_status(canary, unread, now);
     let before = canary.status.as_ref();
     if before == Some(&next) {
         return Ok(());
@@ -83,6 +78,22 @@ pub async fn not_read(
         announce(context, &key, canary, &state, Severity::Warning, trouble.message);
     }
     Ok(())
+}
+
+/// Whether its status says that already.
+pub fn is_not_read(canary: &Canary, unread: &Unlisted, now: Timestamp) -> bool {
+    canary.status.as_ref() == Some(&unread_status(canary, unread, now).1)
+}
+
+fn unread_status(canary: &Canary, unread: &Unlisted, now: Timestamp) -> (Trouble, CanaryStatus) {
+    let trouble = Trouble {
+        reason: NOT_READ,
+        message: format!("Nothing is analysed, promoted or rolled back for now: {unread}"),
+        stalled: true,
+    };
+    let trouble = trouble.bounded();
+    let next = status::unlooked(canary, &trouble, now);
+    (trouble, next)
 }
 
 /// A Canary whose steps have failed for long, where none of them gets as far as to say so. Nothing is said by a Canary that

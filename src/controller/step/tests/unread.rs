@@ -100,6 +100,10 @@ async fn who_was_never_stepped_gets_conditions_and_no_record() {
     assert_eq!(house.step().await, [STATUS]);
     assert_eq!(ready(&house)["reason"], "NotRead");
     assert_eq!(house.condition("/status/run"), Value::Null);
+    // Told once, it is not asked for again, however often it is looked at.
+    assert_eq!(house.step().await, Vec::<String>::new());
+    let asked = house.server.log.lock().clone();
+    assert!(!asked.iter().any(|one| one.starts_with("GET ")), "{asked:?}");
     house.server.heal();
     tokio::time::sleep(LONG).await;
     house.all().await;

@@ -2,7 +2,7 @@
 
 use super::Words;
 use super::refusal::Refusal;
-use super::verdict::{accepted, generation, is_taken_where_named, key, named, parents, refusal, takes, told_of};
+use super::verdict::{accepted, generation, is_taken_where_named, key, named, newest, parents, refusal, takes};
 use crate::object::text;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ pub(super) fn shut_out<W: Words>(route: &Value) -> Option<String> {
     if !is_taken_where_named(route) {
         return None;
     }
-    let mut refused = named(route).filter_map(|parent| refusal(told_of(route, parent).filter_map(last_word)));
+    let mut refused = named(route).filter_map(|parent| refusal(newest(route, parent).filter_map(last_word)));
     let why = refused.find(Refusal::is_for_good)?;
     let name = text(route, "/metadata/name");
     Some(format!("{} {name} is refused by {why}", W::KIND))
@@ -25,7 +25,7 @@ fn last_word(parent: &Value) -> Option<Option<Refusal<'_>>> {
 }
 
 /// Whether `route` is refused because of `older`, as far as gateways tell: of two kinds that have a host in common each has to refuse
-/// the younger, in words of its own. So all that refuse it take `older`, and none says why it would refuse it alone as well.
+/// the younger. So all that refuse it speak of a conflict, and take `older`.
 pub(super) fn yields(route: &Value, older: &Value) -> bool {
     let refusing = parents(route).filter_map(|parent| Some((parent, refused_now(route, parent)?)));
     let mut refusing = refusing.peekable();
@@ -33,7 +33,7 @@ pub(super) fn yields(route: &Value, older: &Value) -> bool {
         let mut others = parents(older);
         others.any(|other| is_one(route, parent, other) && takes(other))
     };
-    refusing.peek().is_some() && refusing.all(|(parent, why)| why.may_be_anothers() && takes_older(parent))
+    refusing.peek().is_some() && refusing.all(|(parent, why)| why.is_anothers() && takes_older(parent))
 }
 
 // Who does not say which edition of the route is meant means the one that there is.

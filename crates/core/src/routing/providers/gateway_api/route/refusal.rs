@@ -12,9 +12,9 @@ const SHUT_OUT: &[&str] = &[
     "NoMatchingListenerHostname",
     "UnsupportedValue",
 ];
-/// The other words of the Gateway API for a refusal. None of them is for a route that another one is in the way of, for which it
-/// has no word.
-const ITS_OWN: &[&str] = &["Pending", "IncompatibleFilters"];
+/// Part of what gateways call it where another route is in the way, for which the Gateway API has no word: `RuleMatchConflict`,
+/// `HostnameConflict`. With any other word the route may be refused for its own sake.
+const ANOTHERS: &str = "conflict";
 
 /// What a parent says against a route.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +39,9 @@ impl<'a> Refusal<'a> {
         SHUT_OUT.contains(&self.reason)
     }
 
-    /// Whether another route may be why.
-    pub(super) fn may_be_anothers(&self) -> bool {
-        !self.is_for_good() && !ITS_OWN.contains(&self.reason)
+    /// Whether another route is why.
+    pub(super) fn is_anothers(&self) -> bool {
+        self.reason.to_ascii_lowercase().contains(ANOTHERS)
     }
 }
 

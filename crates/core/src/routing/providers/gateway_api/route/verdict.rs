@@ -100,7 +100,14 @@ fn verdict<'a>(parent: &'a Value, generation: i64, against: &dyn Fn(&Value) -> b
 /// Whether a parent that the route names takes it. What one said of the route before it was written last counts until it says
 /// anything else: it is waited for ([`is_pending`]).
 pub(super) fn is_taken_where_named(route: &Value) -> bool {
-    named(route).any(|parent| told_of(route, parent).any(takes))
+    named(route).any(|parent| newest(route, parent).any(takes))
+}
+
+/// What is said of one of them of the newest edition of the route that anything is said of: where another controller had that
+/// parent before, its word stays behind.
+pub(super) fn newest<'a>(route: &'a Value, parent: &'a Value) -> impl Iterator<Item = &'a Value> {
+    let newest = told_of(route, parent).filter_map(taken_up).max();
+    told_of(route, parent).filter(move |told| taken_up(told) >= newest)
 }
 
 /// Whether a parent takes the route.

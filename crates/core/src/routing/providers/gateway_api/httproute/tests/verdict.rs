@@ -99,6 +99,10 @@ fn a_parent_that_nobody_comes_by_for_good_is_no_trouble_while_another_takes_the_
         let gone = parent("gone", 3, "True", "Accepted");
         assert_eq!(told(vec![gone, refuses()]), (why, None));
     }
+    // What another controller said of the same parent before it went does not count.
+    let went = parent("inner", 2, "True", "Accepted");
+    let (why, shut) = told(vec![went, parent("inner", 3, "False", "NoMatchingParent")]);
+    assert!(why.is_some() && shut.is_none(), "{why:?} {shut:?}");
     let conflict = parent("inner", 3, "False", "RuleMatchConflict");
     let why = Some(String::from(
         "HTTPRoute mine is refused by gateway inner: inner (RuleMatchConflict)",
