@@ -1,7 +1,7 @@
 //! When the API server is asked whether it reaches the webhook. Pure.
 //!
 //! At rest nobody is asked anything. So after a probe that succeeded the next one waits until something makes it doubtful, and
-//! however much does, a minute lies between the two.
+//! however much does, ten seconds lie between the two.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 const FIRST: Duration = Duration::from_millis(250);
 const LAST: Duration = Duration::from_secs(30);
 /// Least time from a probe that succeeded to the next one.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// When the next probe is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn doubts_are_followed_a_minute_after_a_success_and_at_once_later() {
+    fn doubts_are_followed_some_time_after_a_success_and_at_once_later() {
         let start = Instant::now();
         let mut probing = Probing::new(start);
         probing.reached(start);
