@@ -23,7 +23,7 @@ use survey::Survey;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
-/// A controller that is away for so long while apps are being given back is not coming back.
+/// A controller that is away for so long, before or while apps are being given back, is not coming back.
 const AWAY: Duration = Duration::from_secs(30);
 
 /// Flags of `leave`.
@@ -80,9 +80,7 @@ impl Leaving<'_> {
             print!("{}", report::check(&survey, standing.leave()));
             return Ok(());
         }
-        if !survey.is_clean() && !survey.controller {
-            bail!("{}", report::nobody_there(&survey, &self.args.system_namespace));
-        }
+        self.controller(survey).await?;
         let leave = standing.leave().clone().with(self.args.namespace.as_deref());
         orders::write::leave(&self.client, &self.args.system_namespace, &standing, &leave)
             .await
@@ -94,6 +92,19 @@ impl Leaving<'_> {
             println!("{}", report::configurations(&left));
         }
         println!("{}", report::done(self.args.namespace.as_deref()));
+        Ok(())
+    }
+
+    // One that has just been started leads only when the lease of the one before it is over.
+    async fn controller(&self, mut survey: Survey) -> anyhow::Result<()> {
+        let until = Instant::now() + AWAY;
+        while !survey.is_clean() && !survey.controller {
+            if Instant::now() >= until {
+                bail!("{}", report::nobody_there(&survey, &self.args.system_namespace));
+            }
+            tokio::time::sleep(LOOK).await;
+            survey = self.look().await?;
+        }
         Ok(())
     }
 
