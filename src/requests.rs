@@ -5,11 +5,13 @@
 //! nobody for a long time. Whoever waits for an answer on it must not take along what waits for him.
 
 mod deadline;
+mod dynamic;
 mod fitted;
 pub mod pages;
 mod size;
 
 use deadline::Deadline;
+pub use dynamic::{dynamic, resource};
 use fitted::Fitted;
 use futures::Stream;
 use http::{Method, Request, Response, StatusCode, header::RETRY_AFTER, request::Parts};

@@ -2,6 +2,7 @@
 //! page is bounded by its bytes and not by its objects alone.
 
 use super::deadline::Deadline;
+use crate::object::most_values;
 use http::{Method, Request, Uri};
 use kube::client::Body;
 use tokio::sync::Semaphore;
@@ -56,8 +57,7 @@ pub async fn page(
     let (mut bytes, mut values, mut turn) = (Vec::<u8>::new(), 0_usize, None);
     while let Some(frame) = deadline.piece(&mut body, turn.is_some()).await? {
         let Ok(data) = frame.into_data() else { continue };
-        let begin = data.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{'));
-        values = values.saturating_add(begin.count());
+        values = values.saturating_add(most_values(&data));
         if !fits(bytes.len().saturating_add(data.len()), values, objects) {
             return Ok(None);
         }

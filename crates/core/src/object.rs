@@ -24,6 +24,12 @@ pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
     all.find(|condition| text(condition, "/type") == kind)
 }
 
+/// How many values a JSON text, or a piece of one, has at most: those of lists and maps, each of which takes some hundred bytes in
+/// memory and perhaps two in the text. Signs within quoted text are counted too, which errs on the safe side.
+pub fn most_values(json: &[u8]) -> usize {
+    json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
+}
+
 /// A resourceVersion as the number it is: since Kubernetes 1.35 they may be compared.
 pub fn version(text: Option<&str>) -> Option<u64> {
     text?.parse().ok()

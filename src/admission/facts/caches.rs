@@ -10,6 +10,7 @@ use super::outward::{Outward, RouteFeed};
 use crate::api::{AlertProvider, Canary, CanaryPolicy, MetricTemplate};
 use crate::orders::Standing;
 use crate::plan::enrolment::generate::Elsewhere;
+use crate::requests::resource;
 use crate::routing::{self, registry};
 pub use feeds::Feeds;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -54,7 +55,7 @@ fn service_resource() -> ApiResource {
 }
 
 fn route_resource(of: routing::Resource) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(of.group, of.version, of.kind), of.plural)
+    resource((of.group, of.version, of.kind), of.plural)
 }
 
 impl Caches {

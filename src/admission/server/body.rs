@@ -6,6 +6,7 @@
 use super::Shared;
 use super::failure::Failure;
 use super::shares::{Amount, Share};
+use crate::object::most_values;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use std::net::IpAddr;
@@ -128,7 +129,7 @@ where
         let before = read.bytes.len();
         bytes::BufMut::put(&mut read.bytes, data);
         // As it comes: to look through megabytes at the end would hold up everybody else on this thread.
-        read.parts += parts(read.bytes.get(before..).unwrap_or_default());
+        read.parts += most_values(read.bytes.get(before..).unwrap_or_default());
         if read.parts > shared.limits.bodies.parts {
             return Err(too_many_parts());
         }
@@ -165,12 +166,6 @@ async fn weigh<R>(shared: &Shared<R>, peer: IpAddr, read: &mut Read) -> Result<(
         return Ok(());
     }
     take(shared, peer, read, surplus / PARSED).await
-}
-
-/// How many values are in some of a body, at most.
-fn parts(bytes: &[u8]) -> usize {
-    let begins_a_value = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
-    bytes.iter().filter(begins_a_value).count()
 }
 
 fn too_many_parts() -> Failure {

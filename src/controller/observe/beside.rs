@@ -2,12 +2,12 @@
 //! looked for when it matters, not watched.
 
 use crate::plan::enrolment::reach::{self, Foreign};
-use crate::requests::pages::{self, PAGE};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::{
-    Api, Client,
-    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
+use crate::requests::{
+    dynamic,
+    pages::{self, PAGE},
 };
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::{Api, Client, api::ListParams};
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -85,9 +85,8 @@ impl Looks {
         if self.absent.lock().get(kind.kind).is_some_and(lacks) {
             return Vec::new();
         }
-        let gvk = GroupVersionKind::gvk(kind.group, kind.version, kind.kind);
-        let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural);
-        let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource);
+        let of = (kind.group, kind.version, kind.kind);
+        let api = dynamic(client, Some(namespace), of, kind.plural);
         match first(&api, |object| kind.slim(object)).await {
             Ok(found) => found.into_iter().map(|object| (kind, object)).collect(),
             // The cluster does not have that kind, or nobody gave us the right to look.

@@ -3,13 +3,12 @@
 
 use crate::controller::watch::pair::live::Live;
 use crate::plan::Blueprint;
-use crate::requests::pages::{self, PAGE};
-use crate::routing::{Front, Names};
-use kube::{
-    Api, Client,
-    api::ListParams,
-    core::{ApiResource, DynamicObject, GroupVersionKind},
+use crate::requests::{
+    dynamic,
+    pages::{self, PAGE},
 };
+use crate::routing::{Front, Names};
+use kube::{Api, Client, api::ListParams, core::DynamicObject};
 use serde_json::Value;
 use std::{ops::ControlFlow, time::Duration};
 use tokio::time::Instant;
@@ -39,9 +38,12 @@ pub async fn look(client: &Client, live: &Live, blueprint: &Blueprint, before: O
         Some(before) if before.at.elapsed() < FRESH => return Some(before),
         before => before.and_then(|before| before.why),
     };
-    let found = first(&fronts(client, front, &blueprint.namespace), front, names, &leading).await;
+    let of = front.resource;
+    let namespace = front.namespaced.then_some(blueprint.namespace.as_str());
+    let fronts = dynamic(client, namespace, (of.group, of.version, of.kind), of.plural);
+    let found = first(&fronts, front, names, &leading).await;
     let why = found.unwrap_or_else(|error| {
-        let (namespace, kind) = (blueprint.namespace.as_str(), front.resource.kind);
+        let (namespace, kind) = (blueprint.namespace.as_str(), of.kind);
         tracing::warn!(namespace, kind, %error, "cannot be looked at");
         known
     });
@@ -70,17 +72,6 @@ async fn first(
         // The cluster does not have that kind, or nobody gave us the right to look.
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 403 => Ok(None),
         read => read.map(|_| why),
-    }
-}
-
-fn fronts(client: &Client, front: Front, namespace: &str) -> Api<DynamicObject> {
-    let of = front.resource;
-    let gvk = GroupVersionKind::gvk(of.group, of.version, of.kind);
-    let resource = ApiResource::from_gvk_with_plural(&gvk, of.plural);
-    if front.namespaced {
-        Api::namespaced_with(client.clone(), namespace, &resource)
-    } else {
-        Api::all_with(client.clone(), &resource)
     }
 }
 

@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use kube::Api;
 use kube::api::PostParams;
 use std::sync::Arc;
-pub use unstepped::{failing, is_not_read, not_read, not_released, target_missing};
+pub use unstepped::{NotRead, failing, not_released, target_missing};
 
 /// What a step came to, and what belongs to it.
 pub struct Recorded<'a> {

@@ -5,7 +5,7 @@ use crate::{
     controller::{
         context::Context,
         queue::Key,
-        status::{dropped, record},
+        status::{dropped, record::NotRead},
         watch::informers::cache::Unlisted,
     },
 };
@@ -46,13 +46,13 @@ async fn told(context: &Context, canary: &Canary, unread: &Unlisted, now: Timest
     if !left.is_zero() {
         return Ok(left);
     }
-    if record::is_not_read(canary, unread, now) {
+    let Some(news) = NotRead::of(canary, unread, now) else {
         return Ok(LATER);
-    }
+    };
     // It is written also before the step itself looks whether it may be.
     if let Some(wake) = dropped::hidden(context, canary).await? {
         return Ok(wake);
     }
-    record::not_read(context, canary, unread, now).await?;
+    news.tell(context, canary, now).await?;
     Ok(LATER)
 }

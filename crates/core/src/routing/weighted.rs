@@ -10,9 +10,11 @@
 mod added_rules;
 mod dialect;
 pub(super) mod expressions;
+mod joined;
 mod shares;
 
 pub(super) use dialect::Dialect;
+pub(super) use joined::narrower;
 
 use super::reference::{Local, Side, with};
 use super::{Exposure, Names, Traffic};

@@ -6,13 +6,12 @@
 
 use super::LOOK;
 use crate::api::labels;
-use crate::requests::ReadsInPart;
+use crate::object::most_values;
+use crate::requests::{ReadsInPart, dynamic};
 use futures::AsyncReadExt as _;
-use kube::Client;
-use kube::api::{DynamicObject, ListParams};
-use kube::core::{GroupVersionKind, Request};
-use kube::discovery::ApiResource;
-use kube::{Api, Error};
+use kube::api::ListParams;
+use kube::core::Request;
+use kube::{Client, Error};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -125,13 +124,7 @@ impl Lists {
     }
 
     fn path(&self, wanted: Wanted<'_>) -> String {
-        let (group, version, kind) = wanted.kind;
-        let gvk = GroupVersionKind::gvk(group, version, kind);
-        let resource = ApiResource::from_gvk_with_plural(&gvk, wanted.plural);
-        let api: Api<DynamicObject> = match wanted.namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => Api::all_with(self.client.clone(), &resource),
-        };
+        let api = dynamic(&self.client, wanted.namespace, wanted.kind, wanted.plural);
         api.resource_url().to_owned()
     }
 
@@ -143,8 +136,7 @@ impl Lists {
         let mut body = self.client.request_stream(request).await?.take(most as u64 + 1);
         let mut bytes = Vec::new();
         body.read_to_end(&mut bytes).await.map_err(Error::ReadEvents)?;
-        let begins_a_value = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
-        let fits = bytes.len() <= most && bytes.iter().filter(begins_a_value).count() <= PARTS;
+        let fits = bytes.len() <= most && most_values(&bytes) <= PARTS;
         Ok(fits.then_some(bytes))
     }
 }

@@ -4,11 +4,8 @@ use super::around::to_pods;
 use super::{Generator, LOOK};
 use crate::plan::enrolment::pairing::{self, Claim, Surroundings};
 use crate::plan::{Blueprint, Workload};
+use crate::requests::dynamic;
 use coalmine_core::validation::Lookup;
-use kube::Api;
-use kube::api::DynamicObject;
-use kube::core::GroupVersionKind;
-use kube::discovery::ApiResource;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,9 +51,8 @@ impl Generator {
     }
 
     async fn claim(&self, namespace: &str, name: &str) -> Claim {
-        let gvk = GroupVersionKind::gvk("", "v1", "PersistentVolumeClaim");
-        let resource = ApiResource::from_gvk_with_plural(&gvk, "persistentvolumeclaims");
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+        let claim = ("", "v1", "PersistentVolumeClaim");
+        let api = dynamic(&self.client, Some(namespace), claim, "persistentvolumeclaims");
         match tokio::time::timeout(LOOK, api.get_opt(name)).await {
             Ok(Ok(Some(found))) => serde_json::to_value(found).map_or(Claim::Unknown, |found| Claim::of(&found)),
             Ok(Ok(None)) => Claim::Missing,

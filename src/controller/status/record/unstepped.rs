@@ -56,44 +56,40 @@ pub async fn target_missing(
     unstepped(context, canary, &trouble, now).await
 }
 
-/// A Canary whose objects are not known: said in its conditions, and once as an event. Nothing else of its status is as
-/// good as known.
-pub async fn not_read(
-    context: &Context,
-    canary: &Canary,
-    unread: &Unlisted,
-    now: Timestamp,
-) -> Result<(), kube::Error> {
-    let (trouble, next) = unread_status(canary, unread, now);
-    let before = canary.status.as_ref();
-    if before == Some(&next) {
-        return Ok(());
-    }
-    // The words of an error may change while it lasts.
-    let told = before.and_then(|status| status.condition(READY));
-    let told = told.is_some_and(|ready| ready.reason == NOT_READ);
-    write(context, canary, next).await?;
-    if !told {
-        let (key, state) = (key(canary), status::state(canary, now));
-        announce(context, &key, canary, &state, Severity::Warning, trouble.message);
-    }
-    Ok(())
+/// What the status of a Canary whose objects are not known is to say.
+pub struct NotRead {
+    trouble: Trouble,
+    next: CanaryStatus,
 }
 
-/// Whether its status says that already.
-pub fn is_not_read(canary: &Canary, unread: &Unlisted, now: Timestamp) -> bool {
-    canary.status.as_ref() == Some(&unread_status(canary, unread, now).1)
-}
+impl NotRead {
+    /// Nothing where its status says that already.
+    pub fn of(canary: &Canary, unread: &Unlisted, now: Timestamp) -> Option<Self> {
+        let trouble = Trouble {
+            reason: NOT_READ,
+            message: format!("Nothing is analysed, promoted or rolled back for now: {unread}"),
+            stalled: true,
+        };
+        let trouble = trouble.bounded();
+        let next = status::unlooked(canary, &trouble, now);
+        (canary.status.as_ref() != Some(&next)).then_some(Self { trouble, next })
+    }
 
-fn unread_status(canary: &Canary, unread: &Unlisted, now: Timestamp) -> (Trouble, CanaryStatus) {
-    let trouble = Trouble {
-        reason: NOT_READ,
-        message: format!("Nothing is analysed, promoted or rolled back for now: {unread}"),
-        stalled: true,
-    };
-    let trouble = trouble.bounded();
-    let next = status::unlooked(canary, &trouble, now);
-    (trouble, next)
+    /// Said in its conditions, and once as an event. Nothing else of its status is as good as known.
+    ///
+    /// # Errors
+    /// Those of the API server.
+    pub async fn tell(self, context: &Context, canary: &Canary, now: Timestamp) -> Result<(), kube::Error> {
+        // The words of an error may change while it lasts.
+        let told = canary.status.as_ref().and_then(|status| status.condition(READY));
+        let told = told.is_some_and(|ready| ready.reason == NOT_READ);
+        write(context, canary, self.next).await?;
+        if !told {
+            let (key, state) = (key(canary), status::state(canary, now));
+            announce(context, &key, canary, &state, Severity::Warning, self.trouble.message);
+        }
+        Ok(())
+    }
 }
 
 /// A Canary whose steps have failed for long, where none of them gets as far as to say so. Nothing is said by a Canary that

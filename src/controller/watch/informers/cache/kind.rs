@@ -3,13 +3,10 @@
 use crate::{
     api::Canary,
     plan::{ScalerKind, Workload},
-    requests::pages::PAGE,
+    requests::{pages::PAGE, resource},
     routing::{self, Provider, registry},
 };
-use kube::{
-    core::{ApiResource, GroupVersionKind},
-    runtime::watcher,
-};
+use kube::{core::ApiResource, runtime::watcher};
 use serde_json::Value;
 
 /// The kinds that are watched in a namespace we work in.
@@ -159,7 +156,7 @@ impl Kind {
             Self::PodDisruptionBudget => ("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
             Self::ScaledObject => ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
         };
-        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+        resource((group, version, kind), plural)
     }
 
     /// The kind of an autoscaler; `None` for any other object.

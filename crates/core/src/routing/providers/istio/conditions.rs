@@ -1,7 +1,7 @@
 //! Conditions on requests in Istio's words: HTTPMatchRequest and StringMatch.
 
 use crate::api::canary::{AnalysisMatch, HttpMatch, StringMatch};
-use crate::routing::weighted::expressions;
+use crate::routing::weighted::{self, expressions};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -117,19 +117,12 @@ pub(super) fn both(one: &Value, other: &Value) -> Option<Value> {
     Some(Value::Object(out))
 }
 
-// The one of two that whoever meets both meets, and nobody else.
 fn narrower<'a>(own: &'a Value, wanted: &'a Value) -> Option<&'a Value> {
-    if own == wanted {
-        return Some(own);
-    }
     let is_met = |one: &Value, other: &Value| {
         let exact = one.get("exact").and_then(Value::as_str);
         exact.is_some_and(|text| meets(other, text))
     };
-    if is_met(wanted, own) {
-        return Some(wanted);
-    }
-    is_met(own, wanted).then_some(own)
+    weighted::narrower(own, wanted, |own, wanted| own == wanted, is_met)
 }
 
 // Whether a header or parameter of that text meets a StringMatch. One that says nothing wants the header to be there.

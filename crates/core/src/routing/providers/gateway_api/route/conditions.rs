@@ -3,7 +3,7 @@
 
 use crate::api::canary::{AnalysisMatch, StringMatch};
 use crate::object::text;
-use crate::routing::weighted::expressions;
+use crate::routing::weighted::{self, expressions};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -103,16 +103,9 @@ fn says_the_same(one: &Value, other: &Value) -> bool {
     way(one) == way(other) && text(one, "/value") == text(other, "/value")
 }
 
-// The one of two that whoever meets both meets, and nobody else.
 fn narrower<'a>(own: &'a Value, wanted: &'a Value) -> Option<&'a Value> {
-    if says_the_same(own, wanted) {
-        return Some(own);
-    }
     let is_met = |one: &Value, other: &Value| way(one) == EXACT && meets(other, text(one, "/value"));
-    if is_met(wanted, own) {
-        return Some(wanted);
-    }
-    is_met(own, wanted).then_some(own)
+    weighted::narrower(own, wanted, says_the_same, is_met)
 }
 
 // Whether a header or parameter of that text meets a condition. Kuma has the last two as well.
