@@ -50,59 +50,49 @@ pub const ATTACKS: &[Attack] = &[
     Attack {
         name: "10,000 slow bodies, to a path that is none",
         times: 10_000,
-        one: |target, number| slow_body(target, GUESS.to_owned(), address(number, 50)).boxed(),
+        one: |target, number| slow_body(GUESS.to_owned(), target, address(number, 50)).boxed(),
     },
     Attack {
         name: "10,000 slow bodies, to a path that was learned",
         times: 10_000,
-        one: |target, number| {
-            let path = target.path.clone();
-            slow_body(target, path, address(number, 1)).boxed()
-        },
+        one: |target, number| slow_body(target.path.clone(), target, address(number, 1)).boxed(),
     },
     Attack {
         name: "10,000 slow bodies of 3 addresses, to a path that was learned",
         times: 10_000,
-        one: |target, number| {
-            let path = target.path.clone();
-            slow_body(target, path, address(number, 3)).boxed()
-        },
+        one: |target, number| slow_body(target.path.clone(), target, address(number, 3)).boxed(),
     },
     Attack {
         name: "bodies of 8 MiB, 20 a second, to a path that is none",
         times: 400,
-        one: |target, number| whole_body(target, GUESS.to_owned(), address(number, 1), blank(8)).boxed(),
+        one: |target, number| whole_body(GUESS.to_owned(), target, address(number, 1), blank(8)).boxed(),
     },
     Attack {
         name: "bodies of 8 MiB, 20 a second, to a path that was learned",
         times: 400,
-        one: |target, number| {
-            let path = target.path.clone();
-            whole_body(target, path, address(number, 1), blank(8)).boxed()
-        },
+        one: |target, number| whole_body(target.path.clone(), target, address(number, 1), blank(8)).boxed(),
     },
     Attack {
         name: "reviews of 6 MiB, 2 a second, to a path that was learned",
         times: 40,
-        one: |target, number| {
-            let path = target.path.clone();
-            whole_body(target, path, address(number, 1), review(6)).boxed()
-        },
+        one: |target, number| whole_body(target.path.clone(), target, address(number, 1), review(6)).boxed(),
     },
     Attack {
         name: "reviews of 6 MiB, 2 a second of each of 3 addresses, to a path that was learned",
         times: 120,
-        one: |target, number| {
-            let path = target.path.clone();
-            whole_body(target, path, address(number, 3), review(6)).boxed()
-        },
+        one: |target, number| whole_body(target.path.clone(), target, address(number, 3), review(6)).boxed(),
     },
     Attack {
         name: "JSON 100,000 deep, 50 a second, to a path that was learned",
         times: 1_000,
         one: |target, number| {
-            let path = target.path.clone();
-            whole_body(target, path, address(number, 1), Bytes::from(vec![b'['; 100_000])).boxed()
+            whole_body(
+                target.path.clone(),
+                target,
+                address(number, 1),
+                Bytes::from(vec![b'['; 100_000]),
+            )
+            .boxed()
         },
     },
 ];
@@ -152,7 +142,7 @@ async fn half_open(target: Target, from: u8) -> Got {
 }
 
 /// A body of 20 KiB of which a byte comes now and then.
-async fn slow_body(target: Target, path: String, from: u8) -> Got {
+async fn slow_body(path: String, target: Target, from: u8) -> Got {
     let Ok(mut stream) = client::secure(target.address, from, &target.connector).await else {
         return "no handshake";
     };
@@ -172,7 +162,7 @@ async fn slow_body(target: Target, path: String, from: u8) -> Got {
     }
 }
 
-async fn whole_body(target: Target, path: String, from: u8, body: Bytes) -> Got {
+async fn whole_body(path: String, target: Target, from: u8, body: Bytes) -> Got {
     let Ok(mut stream) = client::secure(target.address, from, &target.connector).await else {
         return "no handshake";
     };

@@ -4,20 +4,17 @@ use super::*;
 
 const FRONTS: &str = "/apis/traefik.io/v1alpha1/namespaces/web/ingressroutes";
 
-async fn told(provider: &str, services: Value) -> Vec<String> {
+// What is said at the apply of a Canary of that provider and service where there is that object.
+async fn warned(provider: &str, service: Value, path: &str, object: Value) -> Vec<String> {
     let fake = ApiServer::default();
-    let front = json!({
-        "metadata": {"name": "front", "namespace": "web"},
-        "spec": {"routes": [{"kind": "Rule", "match": "Host(`a`)", "services": services}]},
-    });
-    let all = json!({"metadata": {}, "items": [front]});
-    fake.objects.lock().extend([(FRONTS.to_owned(), all)]);
+    let all = json!({"metadata": {}, "items": [object]});
+    fake.objects.lock().extend([(path.to_owned(), all)]);
     let canary = json!({
         "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shop", "namespace": "web"},
         "spec": {
             "provider": provider,
             "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
-            "service": {"port": 80, "gatewayRefs": [{"name": "gateway"}]},
+            "service": service,
             "analysis": {"interval": "1m", "threshold": 1, "stepWeights": [50]},
         },
     });
@@ -26,7 +23,16 @@ async fn told(provider: &str, services: Value) -> Vec<String> {
     let (status, response) = House::with(&fake).ask(Entry::ValidateCanaries, create).await;
     assert_eq!((status, &response["allowed"]), (200, &json!(true)), "{response}");
     let lines = response["warnings"].as_array().cloned().unwrap_or_default();
-    let lines = lines.iter().filter_map(Value::as_str).map(str::to_owned);
+    lines.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+async fn told(provider: &str, services: Value) -> Vec<String> {
+    let front = json!({
+        "metadata": {"name": "front", "namespace": "web"},
+        "spec": {"routes": [{"kind": "Rule", "match": "Host(`a`)", "services": services}]},
+    });
+    let service = json!({"port": 80, "gatewayRefs": [{"name": "gateway"}]});
+    let lines = warned(provider, service, FRONTS, front).await.into_iter();
     lines.filter(|line| line.contains("front")).collect()
 }
 
@@ -46,26 +52,10 @@ async fn an_ingress_route_that_names_the_service_itself_is_told_where_the_provid
     assert_eq!(told("gatewayapi:v1", direct).await, [""; 0]);
 }
 
-// What is said at the apply of a Canary of that provider where there is that object.
+// The same of what a mesh has.
 async fn told_of(provider: &str, path: &str, object: Value) -> Vec<String> {
-    let fake = ApiServer::default();
-    let all = json!({"metadata": {}, "items": [object]});
-    fake.objects.lock().extend([(path.to_owned(), all)]);
-    let canary = json!({
-        "apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": {"name": "shop", "namespace": "web"},
-        "spec": {
-            "provider": provider,
-            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
-            "service": {"port": 80, "appProtocol": "http"},
-            "analysis": {"interval": "1m", "threshold": 1, "stepWeights": [50]},
-        },
-    });
-    let mut create = request("Canary", "CREATE", Value::Null, canary);
-    create["kind"] = json!({"group": "flagger.app", "version": "v1beta1", "kind": "Canary"});
-    let (status, response) = House::with(&fake).ask(Entry::ValidateCanaries, create).await;
-    assert_eq!((status, &response["allowed"]), (200, &json!(true)), "{response}");
-    let lines = response["warnings"].as_array().cloned().unwrap_or_default();
-    let lines = lines.iter().filter_map(Value::as_str).map(str::to_owned);
+    let service = json!({"port": 80, "appProtocol": "http"});
+    let lines = warned(provider, service, path, object).await.into_iter();
     lines.filter(|line| line.starts_with("spec.service: ")).collect()
 }
 

@@ -106,6 +106,42 @@ fn run(desired: &DesiredState, live: &Live) -> (Vec<Write>, Vec<Conflict>) {
     )
 }
 
+// What is done about routes, and what stands beside them.
+fn routed(
+    desired: &DesiredState,
+    live: &Live,
+    blueprint: &Blueprint,
+    seen: &Observation,
+) -> (Vec<Write>, Vec<Conflict>) {
+    let pair = Pair {
+        live,
+        selector: &Selector::of(&target(), &Selector::default_keys()).unwrap(),
+        blueprint,
+        seen,
+    };
+    let (mut writes, mut conflicts) = (Vec::new(), Vec::new());
+    pair.routes(desired, &mut writes, &mut conflicts);
+    (writes, conflicts)
+}
+
+// Both halves are there, and so are routes.
+fn paired(routes: Vec<Value>) -> Live {
+    Live {
+        target: Some(target()),
+        primary: Some(target()),
+        routes,
+        ..Live::default()
+    }
+}
+
+// The same, of an app whose traffic is split.
+fn seen_split() -> Observation {
+    Observation {
+        split: true,
+        ..seen(&target())
+    }
+}
+
 // What is done to which object.
 fn summary(writes: &[Write]) -> Vec<(&'static str, String)> {
     let of = |write: &Write| {

@@ -190,6 +190,22 @@ mod tests {
     use crate::routing::{Exposure, Provider};
     use serde_json::json;
 
+    fn web() -> Blueprint {
+        Blueprint {
+            names: Some(Names::new("web")),
+            provider: Provider::STANDARD,
+            ..Blueprint::sample()
+        }
+    }
+
+    fn of<T>(blueprint: &Blueprint, routes: Vec<Value>, ask: impl FnOnce(Routes) -> T) -> T {
+        let live = &Live {
+            routes,
+            ..Live::default()
+        };
+        ask(Routes { live, blueprint })
+    }
+
     fn asking(name: &str, team: &str) -> Value {
         let headers = json!([{"name": "x-team", "value": team}]);
         let backends = json!([{"name": "web", "port": 80}]);
@@ -201,24 +217,11 @@ mod tests {
     }
 
     fn nobody(matches: Value, routes: Vec<Value>) -> bool {
-        let blueprint = Blueprint {
-            names: Some(Names::new("web")),
-            provider: Provider::STANDARD,
-            exposure: Exposure {
-                matches: serde_json::from_value(matches).unwrap(),
-                ..Exposure::default()
-            },
-            ..Blueprint::sample()
+        let exposure = Exposure {
+            matches: serde_json::from_value(matches).unwrap(),
+            ..Exposure::default()
         };
-        let live = Live {
-            routes,
-            ..Live::default()
-        };
-        let routes = Routes {
-            live: &live,
-            blueprint: &blueprint,
-        };
-        routes.test_nobody()
+        of(&Blueprint { exposure, ..web() }, routes, |routes| routes.test_nobody())
     }
 
     #[test]
@@ -259,14 +262,9 @@ mod tests {
             slices: answered.iter().map(slice).collect(),
             ..Live::default()
         };
-        let blueprint = Blueprint {
-            names: Some(Names::new("web")),
-            provider: Provider::STANDARD,
-            ..Blueprint::sample()
-        };
         let routes = Routes {
             live: &live,
-            blueprint: &blueprint,
+            blueprint: &web(),
         };
         routes.trouble()
     }
@@ -294,21 +292,8 @@ mod tests {
 
     // Of a Canary that asks for an HTTPRoute.
     fn told_of(routes: Vec<Value>) -> Option<String> {
-        let blueprint = Blueprint {
-            names: Some(Names::new("web")),
-            provider: Provider::STANDARD,
-            route: Some(made("HTTPRoute", "", "")),
-            ..Blueprint::sample()
-        };
-        let live = Live {
-            routes,
-            ..Live::default()
-        };
-        let routes = Routes {
-            live: &live,
-            blueprint: &blueprint,
-        };
-        routes.trouble()
+        let route = Some(made("HTTPRoute", "", ""));
+        of(&Blueprint { route, ..web() }, routes, |routes| routes.trouble())
     }
 
     #[test]

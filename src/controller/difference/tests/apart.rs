@@ -264,20 +264,7 @@ fn one_that_we_made_follows_its_canary_and_names_the_apex_while_it_goes() {
         ..DesiredState::untouched()
     };
     let step = |stored: &Value| {
-        let live = Live {
-            target: Some(target()),
-            primary: Some(target()),
-            routes: vec![stored.clone()],
-            ..Live::default()
-        };
-        let pair = Pair {
-            live: &live,
-            selector: &Selector::of(&target(), &Selector::default_keys()).unwrap(),
-            blueprint: &blueprint,
-            seen: &seen(&target()),
-        };
-        let (mut writes, mut conflicts) = (Vec::new(), Vec::new());
-        pair.routes(&leaving, &mut writes, &mut conflicts);
+        let (writes, conflicts) = routed(&leaving, &paired(vec![stored.clone()]), &blueprint, &seen(&target()));
         assert_eq!(conflicts, []);
         writes
     };

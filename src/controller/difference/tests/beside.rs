@@ -42,33 +42,13 @@ fn stored(blueprint: &Blueprint) -> Vec<Value> {
 }
 
 fn writes(routes: Vec<Value>, blueprint: &Blueprint, dismantle: Dismantle) -> (Vec<Write>, Vec<Conflict>) {
-    let live = Live {
-        target: Some(target()),
-        primary: Some(target()),
-        routes,
-        ..Live::default()
-    };
     let desired = DesiredState {
         primary: Some(PrimaryTemplate::Keep),
         traffic: Some(Traffic::PRIMARY),
         dismantle,
         ..DesiredState::untouched()
     };
-    let selector = Selector::of(&target(), &Selector::default_keys()).unwrap();
-    let seen = Observation {
-        split: true,
-        ..seen(&target())
-    };
-    let pair = Pair {
-        live: &live,
-        selector: &selector,
-        blueprint,
-        seen: &seen,
-    };
-    let mut writes = Vec::new();
-    let mut conflicts = Vec::new();
-    pair.routes(&desired, &mut writes, &mut conflicts);
-    (writes, conflicts)
+    routed(&desired, &paired(routes), blueprint, &seen_split())
 }
 
 // The author's own, over which Flagger has written what it makes of the Canary.

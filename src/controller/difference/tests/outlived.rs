@@ -38,12 +38,6 @@ fn route(answered: bool) -> Value {
 
 // What is done about the TrafficSplit while the pair is in that state.
 fn done(routes: Vec<Value>, state: TargetState) -> Vec<(&'static str, String)> {
-    let live = Live {
-        target: Some(target()),
-        primary: Some(target()),
-        routes,
-        ..Live::default()
-    };
     let desired = DesiredState {
         primary: Some(PrimaryTemplate::Keep),
         traffic: Some(Traffic::PRIMARY),
@@ -54,18 +48,7 @@ fn done(routes: Vec<Value>, state: TargetState) -> Vec<(&'static str, String)> {
         provider: Provider::parse("linkerd").unwrap(),
         ..blueprint()
     };
-    let seen = Observation {
-        split: true,
-        ..seen(&target())
-    };
-    let pair = Pair {
-        live: &live,
-        selector: &Selector::of(&target(), &Selector::default_keys()).unwrap(),
-        blueprint: &blueprint,
-        seen: &seen,
-    };
-    let (mut writes, mut conflicts) = (Vec::new(), Vec::new());
-    pair.routes(&desired, &mut writes, &mut conflicts);
+    let (writes, _) = routed(&desired, &paired(routes), &blueprint, &seen_split());
     let all = summary(&writes).into_iter();
     all.filter(|(_, object)| object.starts_with("TrafficSplit")).collect()
 }

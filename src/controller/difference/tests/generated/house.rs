@@ -114,29 +114,12 @@ impl House {
 
     /// What one step writes.
     pub(super) fn writes(&self, blueprint: &Blueprint) -> Vec<Write> {
-        let live = Live {
-            target: Some(target()),
-            primary: Some(target()),
-            routes: self.routes.clone(),
-            ..Live::default()
-        };
         let desired = DesiredState {
             primary: Some(PrimaryTemplate::Keep),
             traffic: Some(Traffic::PRIMARY),
             ..DesiredState::untouched()
         };
-        let seen = Observation {
-            split: true,
-            ..seen(&target())
-        };
-        let pair = Pair {
-            live: &live,
-            selector: &Selector::of(&target(), &Selector::default_keys()).unwrap(),
-            blueprint,
-            seen: &seen,
-        };
-        let (mut writes, mut conflicts) = (Vec::new(), Vec::new());
-        pair.routes(&desired, &mut writes, &mut conflicts);
+        let (writes, conflicts) = routed(&desired, &paired(self.routes.clone()), blueprint, &seen_split());
         assert_eq!(conflicts, []);
         writes
     }

@@ -106,9 +106,21 @@ async fn an_alert_that_cannot_be_told_is_counted_and_is_not_the_end_of_the_next(
     );
 }
 
+// An alert by that provider, which names that Secret.
+async fn unused(provider: serde_json::Value, secret: &str) {
+    let server = ApiServer::default();
+    server.put(&format!("{PROVIDERS}/nobody"), provider);
+    let (context, _told) = fake::with(server.client());
+    let key = fake::add(&context, "app");
+    raised(&context, &key, false);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(dropped(&context), "coalmine_alerts_dropped_total 1");
+    let secret = format!("/api/v1/namespaces/shop/secrets/{secret}");
+    assert_eq!(server.requests_for(&secret), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_is_being_deleted_is_not_used_and_its_secret_not_read() {
-    let server = ApiServer::default();
     let metadata = json!({
         "name": "nobody", "namespace": "shop", "finalizers": ["team/keep"], "deletionTimestamp": "2026-01-01T00:00:00Z",
     });
@@ -116,27 +128,14 @@ async fn a_provider_that_is_being_deleted_is_not_used_and_its_secret_not_read() 
         "apiVersion": "flagger.app/v1beta1", "kind": "AlertProvider", "metadata": metadata,
         "spec": {"type": "slack", "channel": "ops", "secretRef": {"name": "of-others"}},
     });
-    server.put(&format!("{PROVIDERS}/nobody"), provider);
-    let (context, _told) = fake::with(server.client());
-    let key = fake::add(&context, "app");
-    raised(&context, &key, false);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(dropped(&context), "coalmine_alerts_dropped_total 1");
-    assert_eq!(server.requests_for("/api/v1/namespaces/shop/secrets/of-others"), 0);
+    unused(provider, "of-others").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_is_too_large_is_not_used_and_its_secret_not_read() {
-    let server = ApiServer::default();
     let provider = json!({
         "apiVersion": "flagger.app/v1beta1", "kind": "AlertProvider", "metadata": {"name": "nobody", "namespace": "shop"},
         "spec": {"type": "slack", "channel": "o".repeat(1025), "secretRef": {"name": "chat"}},
     });
-    server.put(&format!("{PROVIDERS}/nobody"), provider);
-    let (context, _told) = fake::with(server.client());
-    let key = fake::add(&context, "app");
-    raised(&context, &key, false);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(dropped(&context), "coalmine_alerts_dropped_total 1");
-    assert_eq!(server.requests_for("/api/v1/namespaces/shop/secrets/chat"), 0);
+    unused(provider, "chat").await;
 }
